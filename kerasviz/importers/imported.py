@@ -1,0 +1,23 @@
+"""What every importer returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kerasviz.input_spec import InputSpec
+from kerasviz.program import Program
+
+__all__ = ["Imported"]
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A program with what its file says about its input and its classes.
+
+    ``format`` is one of ``onnx``, ``keras``, ``h5``, ``saved_model``, ``graphdef``, ``zoo``.
+    """
+
+    program: Program
+    format: str
+    input_spec: InputSpec | None = None
+    labels: tuple[str, ...] = ()

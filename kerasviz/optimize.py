@@ -1,0 +1,222 @@
+"""The compiled loop: gradient ascent on images through a network, in chunks of steps.
+
+One loop is traced per (network, structure of objectives, static settings, size, batch). Units,
+seeds, step numbers and the learning rate are tensors, so nothing is traced again for the next
+unit, and a chunk of steps is one graph call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kerasviz.errors import ModelError
+from kerasviz.network import Network
+from kerasviz.recipes import Recipe
+from kerasviz.rectifiers import REDIRECTED
+from kerasviz.program import PLAIN
+from kerasviz.scoring import Structure, scores
+
+__all__ = ["CHUNK", "Batch", "Loop", "Progress", "Run", "loop_for", "optimize"]
+
+Tensor = Any
+
+#: Steps in one graph call. Between calls there is time for progress, snapshots and Ctrl-C.
+CHUNK = 16
+#: Adam's settings (Kingma & Ba 2015, and the defaults of the reference library's optimizer).
+BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The rows of one run: what each is for, its seed, and which rows were asked for together.
+
+    ``data`` comes from :func:`kerasviz.scoring.fill`; ``seeds`` and ``groups`` are [B] integers.
+    """
+
+    structure: Structure
+    data: Mapping[str, np.ndarray[Any, Any]]
+    seeds: np.ndarray[Any, Any]
+    groups: np.ndarray[Any, Any]
+
+    @property
+    def size(self) -> int:
+        """The number of rows."""
+        return len(self.seeds)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: ``step`` of ``steps``, and the mean score of the last step."""
+
+    step: int
+    steps: int
+    score: float
+
+
+@dataclass
+class Run:
+    """The result of :func:`optimize`: all rows of the batch.
+
+    ``images`` [B, H, W, C] in [0, 1]; ``snapshots`` the same by step number (0 is the initial
+    noise); ``scores`` [B] of the finished images, untransformed; ``history`` [steps, B] scores on
+    the transformed images at each step.
+    """
+
+    images: np.ndarray[Any, Any]
+    snapshots: dict[int, np.ndarray[Any, Any]]
+    scores: np.ndarray[Any, Any]
+    history: np.ndarray[Any, Any]
+
+
+class Loop:
+    """The compiled functions for one (network, structure, recipe, size, batch)."""
+
+    def __init__(self, net: Network, structure: Structure, recipe: Recipe):
+        self.net, self.structure, self.recipe = net, structure, recipe
+        self.taps = list(dict.fromkeys(slot.tap for slot in structure))
+        self.start = tf.function(self._start)
+        self.image = tf.function(self._image)
+        self.score = tf.function(self._score)
+        self.advance = tf.function(self._advance)
+        self.advance_redirected = tf.function(
+            lambda *args: self._advance(*args, rectifier=REDIRECTED)
+        )
+
+    def _start(self, seeds: Tensor) -> Any:
+        """The state before the first step: parameters and the optimizer's two moments."""
+        height, width = self.recipe.size
+        params = self.recipe.parameterization.init(seeds, height, width, self.net.channels)
+        zeros = tf.nest.map_structure(tf.zeros_like, params)
+        return params, zeros, zeros
+
+    def _image(self, params: Any) -> Tensor:
+        return self.recipe.parameterization.to_image(params, *self.recipe.size)
+
+    def _score(self, images: Tensor, data: Mapping[str, Tensor], groups: Tensor) -> Tensor:
+        """The scores [B] of images as they are."""
+        return scores(self.structure, self.net.activations(images, self.taps), data, groups)
+
+    def _gradient(
+        self, params: Any, data: Any, seeds: Tensor, groups: Tensor, step: Tensor, rectifier: Any
+    ) -> tuple[Any, Tensor]:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(params)
+            images = self.recipe.transform.apply(self._image(params), seeds, step)
+            found = self.net.activations(images, self.taps, rectifier=rectifier)
+            reached = scores(self.structure, found, data, groups)
+        return tape.gradient(reached, params), reached
+
+    def _advance(
+        self,
+        state: Any,
+        data: Mapping[str, Tensor],
+        seeds: Tensor,
+        groups: Tensor,
+        first: Tensor,
+        count: Tensor,
+        rectifier: Any = PLAIN,
+    ) -> tuple[Any, Tensor]:
+        """Take the steps ``first`` .. ``first + count - 1``; returns the state and scores [n, B]."""
+        history = tf.TensorArray(tf.float32, size=count, element_shape=[seeds.shape[0]])
+
+        def step(i: Tensor, state: Any, history: Any) -> tuple[Any, ...]:
+            params, *moments = state
+            gradient, reached = self._gradient(params, data, seeds, groups, first + i, rectifier)
+            state = _update(self.recipe, params, moments, gradient, first + i)
+            return i + 1, state, history.write(i, reached)
+
+        _, state, history = tf.while_loop(
+            lambda i, *_: i < count, step, (0, state, history), parallel_iterations=1
+        )
+        return state, history.stack()
+
+
+def _update(recipe: Recipe, params: Any, moments: Any, gradient: Any, step: Tensor) -> Any:
+    """One step of gradient ascent; the state of gradient descent's moments stays zero."""
+    rate = recipe.learning_rate
+    if recipe.optimizer == "gradient-descent":
+        return (tf.nest.map_structure(lambda p, g: p + rate * g, params, gradient), *moments)
+    count = tf.cast(step + 1, tf.float32)
+    rate = rate * tf.sqrt(1 - BETA2**count) / (1 - BETA1**count)
+    mean = tf.nest.map_structure(lambda m, g: BETA1 * m + (1 - BETA1) * g, moments[0], gradient)
+    spread = tf.nest.map_structure(
+        lambda v, g: BETA2 * v + (1 - BETA2) * g * g, moments[1], gradient
+    )
+    params = tf.nest.map_structure(
+        lambda p, m, v: p + rate * m / (tf.sqrt(v) + EPSILON), params, mean, spread
+    )
+    return params, mean, spread
+
+
+def loop_for(net: Network, structure: Structure, recipe: Recipe) -> Loop:
+    """Return the loop for these settings, compiled at most once for a network.
+
+    The number of steps and the name of the recipe are not part of it.
+    """
+    key = (structure, recipe.replace(name="", steps=1))
+    if key not in net.compiled:
+        net.compiled[key] = Loop(net, structure, recipe)
+    found: Loop = net.compiled[key]
+    return found
+
+
+def _stops(steps: int, redirected: int, snapshots: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Split the steps at snapshots, at the end of redirection and into chunks."""
+    marks = sorted({s for s in (*snapshots, redirected, steps) if 0 < s <= steps})
+    first = 0
+    for mark in marks:
+        while first < mark:
+            last = min(first + CHUNK, mark)
+            yield first, last
+            first = last
+
+
+def optimize(
+    net: Network,
+    recipe: Recipe,
+    batch: Batch,
+    snapshots: Sequence[int] = (),
+    progress: Callable[[Progress], None] | None = None,
+) -> Run:
+    """Optimize a batch of images and return them with snapshots and scores.
+
+    Row i depends on (network, its objective, recipe, its seed, the batch's size) only, not on
+    what the other rows are, unless its objective couples rows. Raises :class:`ModelError` where
+    the numbers stop being finite.
+    """
+    loop = loop_for(net, batch.structure, recipe)
+    data = {name: tf.constant(array) for name, array in batch.data.items()}
+    seeds, groups = tf.constant(batch.seeds, tf.int32), tf.constant(batch.groups, tf.int32)
+    state = loop.start(seeds)
+    kept: dict[int, Any] = {}
+    history: list[Any] = []
+    if 0 in snapshots:
+        kept[0] = loop.image(state[0])
+    for first, last in _stops(recipe.steps, recipe.redirect_steps, snapshots):
+        advance = loop.advance_redirected if first < recipe.redirect_steps else loop.advance
+        state, reached = advance(
+            state, data, seeds, groups, tf.constant(first), tf.constant(last - first)
+        )
+        numbers = np.asarray(reached)
+        if not np.isfinite(numbers).all():
+            raise ModelError(
+                f"{net.name}: the score is not finite at step {first}; "
+                "try a lower learning rate or look at the model's weights"
+            )
+        history.append(numbers)
+        if last in snapshots:
+            kept[last] = loop.image(state[0])
+        if progress is not None:
+            progress(Progress(last, recipe.steps, float(numbers[-1].mean())))
+    images = loop.image(state[0])
+    return Run(
+        images=np.asarray(images),
+        snapshots={step: np.asarray(image) for step, image in kept.items()},
+        scores=np.asarray(loop.score(images, data, groups)),
+        history=np.concatenate(history),
+    )

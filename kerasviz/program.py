@@ -1,0 +1,93 @@
+"""Program: what every importer returns, a pruned TensorFlow computation with named values.
+
+A :class:`Program` knows its own tensors by their own names and computes any of them from any of
+its inputs. It does not know about images, colour, labels or aliases of a zoo: that is the
+:class:`kerasviz.network.Network` around it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import tensorflow as tf
+
+__all__ = ["PLAIN", "Port", "Program", "Rectifier", "Value"]
+
+Tensor = Any  # tf.Tensor; TensorFlow ships no types
+
+
+@dataclass(frozen=True)
+class Rectifier:
+    """The functions used for ReLU and ReLU6, so that their gradients can be switched."""
+
+    relu: Callable[[Tensor], Tensor] = tf.nn.relu
+    relu6: Callable[[Tensor], Tensor] = tf.nn.relu6
+
+
+PLAIN = Rectifier()
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input of a program in its own layout; ``None`` in ``shape`` is a free dimension.
+
+    ``channels_first`` says that the model itself takes [N, C, H, W] (ONNX from PyTorch or Caffe).
+    """
+
+    name: str
+    dtype: Any
+    shape: tuple[int | None, ...]
+    channels_first: bool = False
+
+
+@dataclass(frozen=True)
+class Value:
+    """One tensor of a program.
+
+    ``shape`` has the channels last ([N, H, W, C], [N, C], [N, tokens, C]), ``None`` where a
+    dimension is free or unknown; it is ``None`` as a whole where even the rank is unknown.
+    ``aliases`` are further names (node name, layer path) that are as good as ``name``.
+    ``relu_input`` names the value before the rectifier where this value is the output of a ReLU or
+    ReLU6, ``softmax_input`` the value before the softmax (over the channels) where it is that of
+    one. ``parts`` names the inputs where this value is their concatenation along the channels.
+    """
+
+    name: str
+    op: str
+    shape: tuple[int | None, ...] | None
+    aliases: tuple[str, ...] = ()
+    relu_input: str | None = None
+    softmax_input: str | None = None
+    parts: tuple[str, ...] = ()
+
+
+class Program(Protocol):
+    """A computation with named inputs and values, executed in TensorFlow."""
+
+    @property
+    def inputs(self) -> Mapping[str, Port]: ...
+
+    @property
+    def outputs(self) -> Sequence[str]: ...
+
+    @property
+    def values(self) -> Mapping[str, Value]: ...
+
+    def compute(
+        self,
+        feeds: Mapping[str, Tensor],
+        names: Sequence[str],
+        *,
+        channels_last: bool = True,
+        rectifier: Rectifier = PLAIN,
+    ) -> dict[str, Tensor]:
+        """Compute the values ``names`` from ``feeds``, running only the nodes they need.
+
+        With ``channels_last`` both feeds and results of rank 3 or more that carry channels are
+        [N, ..., C]; without it both are in the model's own layout. Every ReLU and ReLU6 goes
+        through ``rectifier``. May be called eagerly or while a ``tf.function`` is traced, is
+        recorded by an outer ``tf.GradientTape``, and creates no variables.
+        """
+        ...

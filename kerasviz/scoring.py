@@ -1,0 +1,173 @@
+"""Scoring: rows of objectives as a fixed structure of slots and the tensors that fill it.
+
+The compiled loop is traced once for a structure (which taps, which kinds of terms); units,
+directions, positions and weights are tensors, so that all units of a layer share one loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kerasviz.errors import UsageError
+from kerasviz.network import Network
+from kerasviz.objectives import Objective, Term
+
+__all__ = ["Slot", "Structure", "fill", "scores", "structure_of"]
+
+Tensor = Any
+
+#: Every kind of term is one of these reductions of a tap's activations A [B, ..., C].
+_REDUCTIONS = {
+    "channel": "mean",
+    "direction": "mean",
+    "logit": "mean",
+    "neuron": "point",
+    "layer": "square",
+    "probability": "softmax",
+    "diversity": "diversity",
+}
+
+
+@dataclass(frozen=True, order=True)
+class Slot:
+    """One reduction at one tap; ``index`` tells several points at one tap apart."""
+
+    tap: str
+    reduction: str
+    index: int = 0
+
+
+Structure = tuple[Slot, ...]
+
+
+def _slots(objective: Objective, net: Network, pre_activation: bool) -> dict[Slot, list[Term]]:
+    """The slots of an objective with the terms in each; terms of one linear slot are summed."""
+    slots: dict[Slot, list[Term]] = {}
+    for term in objective.terms:
+        reduction = _REDUCTIONS[term.kind]
+        if term.kind in ("logit", "probability"):
+            tap = net.require_logits()
+        else:
+            tap = net.taps[term.tap]
+            if pre_activation and tap.pre_activation and term.kind != "diversity":
+                tap = net.taps[tap.pre_activation]
+        index = 0
+        if reduction != "mean":
+            while Slot(tap.name, reduction, index) in slots:
+                index += 1
+        slots.setdefault(Slot(tap.name, reduction, index), []).append(term)
+    return slots
+
+
+def structure_of(objective: Objective, net: Network, pre_activation: bool = True) -> Structure:
+    """The structure of an objective: objectives of equal structure share a compiled loop.
+
+    With ``pre_activation`` every tap that is the output of a ReLU (or a concatenation of them) is
+    replaced by the tensor before it, so that inactive units have a gradient.
+    """
+    return tuple(sorted(_slots(objective, net, pre_activation)))
+
+
+def fill(
+    structure: Structure, rows: Sequence[Objective], net: Network, pre_activation: bool = True
+) -> dict[str, np.ndarray[Any, Any]]:
+    """The tensors of a structure for ``rows`` of objectives.
+
+    Returns for slot i: ``vector{i}`` [B, C] for linear reductions, ``weight{i}`` [B] for others,
+    and ``point{i}`` [B, 2] (y, x; -1 for the centre). Raises :class:`UsageError` for units out of
+    range and vectors of a wrong length.
+    """
+    data: dict[str, np.ndarray[Any, Any]] = {}
+    per_row = [_slots(row, net, pre_activation) for row in rows]
+    for i, slot in enumerate(structure):
+        if slot.reduction in ("square", "diversity"):
+            data[f"weight{i}"] = np.array([s[slot][0].weight for s in per_row], np.float32)
+            continue
+        channels = net.taps[slot.tap].channels
+        if channels is None:
+            raise UsageError(f"tap {slot.tap!r} has no fixed number of channels")
+        data[f"vector{i}"] = np.stack([_vector(s[slot], channels, slot.tap) for s in per_row])
+        if slot.reduction == "point":
+            points = [s[slot][0].position or (-1, -1) for s in per_row]
+            data[f"point{i}"] = np.array(points, np.int32)
+    return data
+
+
+def _vector(terms: Sequence[Term], channels: int, tap: str) -> np.ndarray[Any, Any]:
+    vector = np.zeros(channels, np.float32)
+    for term in terms:
+        if term.vector:
+            if len(term.vector) != channels:
+                raise UsageError(
+                    f"direction of {len(term.vector)} numbers: {tap} has {channels} channels"
+                )
+            vector += np.float32(term.weight) * np.asarray(term.vector, np.float32)
+        elif term.unit is None or not 0 <= term.unit < channels:
+            raise UsageError(f"unit {term.unit}: {tap} has the units 0 to {channels - 1}")
+        else:
+            vector[term.unit] += np.float32(term.weight)
+    return vector
+
+
+def scores(
+    structure: Structure,
+    activations: Mapping[str, Tensor],
+    data: Mapping[str, Tensor],
+    groups: Tensor,
+) -> Tensor:
+    """The score of every row, [B], to be maximized.
+
+    ``activations`` maps tap names to A [B, ..., C]; ``data`` comes from :func:`fill`; ``groups``
+    [B] are numbers: rows of one number were asked for together (diversity couples them).
+    Sources: methods.md section 5, paper section "Optimization Objectives".
+    """
+    total: Tensor = 0.0
+    couplings: list[tuple[int, Tensor]] = []
+    for i, slot in enumerate(structure):
+        a = tf.cast(activations[slot.tap], tf.float32)
+        if slot.reduction == "diversity":
+            couplings.append((i, a))
+        elif slot.reduction == "square":
+            total += data[f"weight{i}"] * tf.reduce_mean(a * a, axis=list(range(1, a.shape.rank)))
+        else:
+            if slot.reduction == "point":
+                a = _at(a, data[f"point{i}"])
+            else:
+                a = tf.reduce_mean(a, axis=list(range(1, a.shape.rank - 1)))
+            if slot.reduction == "softmax":
+                a = tf.nn.softmax(a)
+            # A product with a vector, not a slice: one graph serves all units (and the gradient
+            # of a slice is slow).
+            total += tf.reduce_sum(a * data[f"vector{i}"], axis=-1)
+    for i, a in couplings:
+        size = tf.stop_gradient(tf.abs(total)) if len(structure) > len(couplings) else 1.0
+        total -= data[f"weight{i}"] * size * _likeness(a, groups)
+    return total
+
+
+def _at(a: Tensor, points: Tensor) -> Tensor:
+    """A [B, H, W, C] at points [B, 2], where -1 is the centre h // 2, w // 2: [B, C]."""
+    if a.shape.rank != 4:
+        return tf.reduce_mean(a, axis=list(range(1, a.shape.rank - 1)))
+    extent = tf.shape(a)[1:3]
+    points = tf.where(points < 0, extent // 2, points)
+    here = [
+        tf.one_hot(points[:, axis], extent[axis], dtype=a.dtype) for axis in range(2)
+    ]
+    return tf.einsum("bhwc,bh,bw->bc", a, *here)
+
+
+def _likeness(a: Tensor, groups: Tensor) -> Tensor:
+    """For every row the sum of the cosines of its Gram matrix with those of its group, [B]."""
+    a = tf.reshape(a, [tf.shape(a)[0], -1, a.shape[-1]])
+    gram = tf.reshape(tf.matmul(a, a, transpose_a=True), [tf.shape(a)[0], -1])
+    gram = gram / tf.sqrt(tf.reduce_sum(gram * gram, axis=1, keepdims=True) + 1e-10)
+    cosine = tf.matmul(gram, gram, transpose_b=True)
+    same = tf.cast(tf.equal(groups[:, None], groups[None, :]), cosine.dtype)
+    others = same - tf.eye(tf.shape(a)[0], dtype=cosine.dtype)
+    return tf.reduce_sum(cosine * others, axis=1)

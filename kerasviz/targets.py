@@ -1,0 +1,122 @@
+"""Targets: the words by which users name what to visualize, parsed into objectives."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from kerasviz.errors import UsageError
+from kerasviz.network import Network
+from kerasviz.objectives import Objective, channel, layer, logit, neuron, probability
+
+__all__ = ["GRAMMAR", "Target", "parse_target", "parse_targets"]
+
+GRAMMAR = """\
+mixed4c:100             a channel: the unit at all positions
+mixed4c:100@center      a neuron: the unit at the centre; @y,x at another position
+mixed4c:0-15            many channels; mixed4c:* all of them
+mixed4c                 the whole layer (DeepDream)
+logit:goldfish logit:1  a class before the softmax, by label or number
+prob:1                  a class after the softmax
+"a:1 + b:2"             sums, differences and multiples, with spaces: "a:10 - 0.5*a:11"
+"""
+
+_UNITS = re.compile(
+    r"(?P<tap>.+?):(?P<first>\d+|\*)(?:-(?P<last>\d+))?(?:@(?P<at>center|-?\d+,-?\d+))?"
+)
+_FACTOR = re.compile(r"(?P<factor>\d+(?:\.\d*)?|\.\d+)\s*\*\s*(?P<rest>.+)")
+
+
+@dataclass(frozen=True)
+class Target:
+    """An objective with the words that name it."""
+
+    text: str
+    objective: Objective
+
+
+def parse_targets(texts: list[str] | tuple[str, ...], net: Network) -> list[Target]:
+    """Parse several targets and expand ranges, each target once, in the order given."""
+    found: dict[str, Target] = {}
+    for text in texts:
+        for target in parse_target(text, net):
+            found.setdefault(target.text, target)
+    return list(found.values())
+
+
+def parse_target(text: str, net: Network) -> list[Target]:
+    """Parse one target (see :data:`GRAMMAR`) against a network: one entry per picture.
+
+    Raises :class:`UsageError` for an unknown tap (near ones listed), a unit out of range, an
+    unknown class and a sum of ranges.
+    """
+    pieces = re.split(r"\s+([+-])\s+", text.strip())
+    sign, first = 1.0, pieces[0]
+    if first.startswith("-"):
+        sign, first = -1.0, first[1:].strip()
+    terms = [(sign, first)] + [
+        (1.0 if op == "+" else -1.0, piece)
+        for op, piece in zip(pieces[1::2], pieces[2::2], strict=True)
+    ]
+    parsed = [_term(weight, piece, net) for weight, piece in terms]
+    if len(parsed) == 1:
+        return parsed[0]
+    if any(len(p) != 1 for p in parsed):
+        raise UsageError(f"target {text!r}: a sum takes single units, not ranges")
+    words = " ".join(
+        p[0].text if i == 0 else _joined(p[0].text) for i, p in enumerate(parsed)
+    )
+    return [Target(words, sum((p[0].objective for p in parsed[1:]), parsed[0].objective))]
+
+
+def _joined(text: str) -> str:
+    return f"- {text[1:]}" if text.startswith("-") else f"+ {text}"
+
+
+def _term(sign: float, piece: str, net: Network) -> list[Target]:
+    factor, prefix = sign, "-" if sign < 0 else ""
+    scaled = _FACTOR.fullmatch(piece.strip())
+    if scaled:
+        factor *= float(scaled["factor"])
+        prefix += f"{float(scaled['factor']):g}*"
+        piece = scaled["rest"]
+    atoms = _atom(piece.strip(), net)
+    return [
+        replace(t, text=prefix + t.text, objective=t.objective * factor if prefix else t.objective)
+        for t in atoms
+    ]
+
+
+def _atom(text: str, net: Network) -> list[Target]:
+    head, colon, rest = text.partition(":")
+    if colon and head in ("logit", "prob"):
+        k = net.class_index(rest)
+        return [Target(f"{head}:{k}", logit(k) if head == "logit" else probability(k))]
+    match = _UNITS.fullmatch(text)
+    # A TensorFlow tensor name such as "conv:1" is a tap of its own, if the network has it.
+    if match is None or (text in net.taps and match["tap"] not in net.taps):
+        tap_name = text if text in net.taps else head  # "mixed4c:x" is about mixed4c, if it exists
+        if net.taps[tap_name] and tap_name != text:
+            raise UsageError(f"target {text!r}: expected NAME:UNIT, NAME:FIRST-LAST or NAME:*")
+        return [Target(text, layer(text))]
+    tap = net.taps[match["tap"]]
+    channels = tap.channels
+    if channels is None:
+        raise UsageError(f"tap {tap.name!r} has no fixed number of channels; name another tap")
+    first = 0 if match["first"] == "*" else int(match["first"])
+    last = channels - 1 if match["first"] == "*" else int(match["last"] or first)
+    if last >= channels or first > last:
+        raise UsageError(
+            f"target {text!r}: {match['tap']} has the units 0 to {channels - 1}"
+        )
+    name = match["tap"]
+    if not match["at"]:
+        return [Target(f"{name}:{u}", channel(name, u)) for u in range(first, last + 1)]
+    position = None
+    if match["at"] != "center":
+        y, x = (int(n) for n in match["at"].split(","))
+        position = (y, x)
+    return [
+        Target(f"{name}:{u}@{match['at']}", neuron(name, u, position))
+        for u in range(first, last + 1)
+    ]

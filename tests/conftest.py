@@ -1,0 +1,68 @@
+"""What all tests share: quiet TensorFlow, a cache folder of their own, the shared models."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before anything imports TensorFlow
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test reads or writes the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KERASVIZ_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def models_folder() -> Path:
+    """The folder of googlenet.onnx and squeezenet1_1.onnx, named by KERASVIZ_TEST_MODELS."""
+    named = os.environ.get("KERASVIZ_TEST_MODELS")
+    if not named:
+        pytest.skip("KERASVIZ_TEST_MODELS names no folder with the shared models")
+    folder = Path(named)
+    assert folder.is_dir(), f"KERASVIZ_TEST_MODELS={named} is not a folder"
+    return folder
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run_cli(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Finished]:
+    """Run the command line in this process: ``run_cli("taps", model).out``.
+
+    It goes through the installed entry point, so exit codes and error lines are those of a shell.
+    """
+
+    def run(*arguments: object) -> Finished:
+        from kerasviz.cli import main
+
+        monkeypatch.setattr(sys, "argv", ["kerasviz", *map(str, arguments)])
+        capsys.readouterr()
+        code: object = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+        captured = capsys.readouterr()
+        if isinstance(code, str):  # sys.exit("a line") prints it and means 1
+            return Finished(1, captured.out, captured.err + code)
+        return Finished(int(code or 0), captured.out, captured.err)
+
+    return run

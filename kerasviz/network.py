@@ -209,7 +209,7 @@ class Network:
         if missing:
             raise UsageError(f"{self.name}: no array given for input {', '.join(missing)}")
         if outputs is None:  # an output may be a constant, which is no tap
-            parts = {name: (name,) for name in self.program.outputs}
+            parts: dict[str, tuple[str, ...]] = {n: (n,) for n in self.program.outputs}
         else:
             parts = {name: self.taps[name].parts for name in outputs}
         wanted = list(dict.fromkeys(part for names in parts.values() for part in names))

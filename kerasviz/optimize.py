@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,9 @@ import tensorflow as tf
 
 from kerasviz.errors import ModelError
 from kerasviz.network import Network
+from kerasviz.program import PLAIN
 from kerasviz.recipes import Recipe
 from kerasviz.rectifiers import REDIRECTED
-from kerasviz.program import PLAIN
 from kerasviz.scoring import Structure, scores
 
 __all__ = ["CHUNK", "Batch", "Loop", "Progress", "Run", "loop_for", "optimize"]
@@ -83,9 +84,7 @@ class Loop:
         self.image = tf.function(self._image)
         self.score = tf.function(self._score)
         self.advance = tf.function(self._advance)
-        self.advance_redirected = tf.function(
-            lambda *args: self._advance(*args, rectifier=REDIRECTED)
-        )
+        self.advance_redirected = tf.function(partial(self._advance, rectifier=REDIRECTED))
 
     def _start(self, seeds: Tensor) -> Any:
         """The state before the first step: parameters and the optimizer's two moments."""
@@ -121,7 +120,7 @@ class Loop:
         count: Tensor,
         rectifier: Any = PLAIN,
     ) -> tuple[Any, Tensor]:
-        """Take the steps ``first`` .. ``first + count - 1``; returns the state and scores [n, B]."""
+        """Take the ``count`` steps from ``first`` on; returns the state and scores [count, B]."""
         history = tf.TensorArray(tf.float32, size=count, element_shape=[seeds.shape[0]])
 
         def step(i: Tensor, state: Any, history: Any) -> tuple[Any, ...]:

@@ -156,9 +156,7 @@ def _at(a: Tensor, points: Tensor) -> Tensor:
         return tf.reduce_mean(a, axis=list(range(1, a.shape.rank - 1)))
     extent = tf.shape(a)[1:3]
     points = tf.where(points < 0, extent // 2, points)
-    here = [
-        tf.one_hot(points[:, axis], extent[axis], dtype=a.dtype) for axis in range(2)
-    ]
+    here = [tf.one_hot(points[:, axis], extent[axis], dtype=a.dtype) for axis in range(2)]
     return tf.einsum("bhwc,bh,bw->bc", a, *here)
 
 

@@ -83,9 +83,7 @@ class TapTable(Mapping[str, Tap]):
                 elif value.parts:
                     found = [parts_before(part) for part in value.parts]
                     # A branch that does not end in a ReLU is taken as it is.
-                    joined = [
-                        f or (p,) for f, p in zip(found, value.parts, strict=True)
-                    ]
+                    joined = [f or (p,) for f, p in zip(found, value.parts, strict=True)]
                     before[name] = tuple(p for j in joined for p in j) if any(found) else ()
                 else:
                     before[name] = ()

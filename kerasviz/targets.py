@@ -63,10 +63,8 @@ def parse_target(text: str, net: Network) -> list[Target]:
         return parsed[0]
     if any(len(p) != 1 for p in parsed):
         raise UsageError(f"target {text!r}: a sum takes single units, not ranges")
-    words = " ".join(
-        p[0].text if i == 0 else _joined(p[0].text) for i, p in enumerate(parsed)
-    )
-    return [Target(words, sum((p[0].objective for p in parsed[1:]), parsed[0].objective))]
+    words = " ".join(p[0].text if i == 0 else _joined(p[0].text) for i, p in enumerate(parsed))
+    return [Target(words, sum((p[0].objective for p in parsed[1:]), parsed[0][0].objective))]
 
 
 def _joined(text: str) -> str:
@@ -106,9 +104,7 @@ def _atom(text: str, net: Network) -> list[Target]:
     first = 0 if match["first"] == "*" else int(match["first"])
     last = channels - 1 if match["first"] == "*" else int(match["last"] or first)
     if last >= channels or first > last:
-        raise UsageError(
-            f"target {text!r}: {match['tap']} has the units 0 to {channels - 1}"
-        )
+        raise UsageError(f"target {text!r}: {match['tap']} has the units 0 to {channels - 1}")
     name = match["tap"]
     if not match["at"]:
         return [Target(f"{name}:{u}", channel(name, u)) for u in range(first, last + 1)]

@@ -1,0 +1,66 @@
+"""The environment of a run: what can change the last bits of a picture."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+import keras
+import numpy as np
+import PIL
+import tensorflow as tf
+
+from kerasviz import __version__
+
+__all__ = ["differences", "environment"]
+
+
+def environment() -> dict[str, str]:
+    """Versions, device and threads, as plain text; recorded with every picture.
+
+    >>> sorted(environment())[:3]
+    ['device', 'keras', 'kerasviz']
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
+        device = ", ".join(str(d.get("device_name", "GPU")) for d in details)
+    else:
+        device = f"CPU {_processor()}"
+    return {
+        "kerasviz": __version__,
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+        "pillow": PIL.__version__,
+        "system": f"{platform.system()} {platform.machine()}",
+        "device": device,
+        "threads": str(tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count()),
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
+        "reproducible": "not promised on GPU" if gpus else "to the byte on this machine",
+    }
+
+
+def differences(here: dict[str, str], there: dict[str, str]) -> list[str]:
+    """What differs between two environments, one line each.
+
+    >>> differences({"device": "A", "keras": "3"}, {"device": "B", "keras": "3"})
+    ['device: recorded B, here A']
+    """
+    return [
+        f"{key}: recorded {there.get(key, 'nothing')}, here {here.get(key, 'nothing')}"
+        for key in sorted({*here, *there})
+        if here.get(key) != there.get(key)
+    ]
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

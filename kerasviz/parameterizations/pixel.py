@@ -1,0 +1,42 @@
+"""The plain parameterization: one variable per pixel and channel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from kerasviz import randomness
+from kerasviz.errors import UsageError
+from kerasviz.parameterizations.colour import to_rgb
+
+__all__ = ["Pixel"]
+
+Tensor = Any
+
+
+@dataclass(frozen=True)
+class Pixel:
+    """Images as sigmoid(M z) of pixels z, initially normal with standard deviation ``sd``.
+
+    M is the colour decorrelation, for 3 channels and ``decorrelate`` only. Source: methods.md 3.1.
+    """
+
+    sd: float = 0.01
+    decorrelate: bool = True
+    kind: ClassVar[str] = "pixel"
+
+    def __post_init__(self) -> None:
+        if not self.sd >= 0:
+            raise UsageError(f"pixel parameterization: sd {self.sd}; expected 0 or more")
+
+    def init(self, seeds: Tensor, height: int, width: int, channels: int) -> Tensor:
+        """The first parameters [B, H, W, C] for ``seeds`` [B]; row i depends on its seed only."""
+        return self.sd * randomness.normal(seeds, (height, width, channels))
+
+    def to_image(self, params: Tensor, height: int, width: int) -> Tensor:
+        """Images [B, H, W, C] in [0, 1]."""
+        return to_rgb(params, self.decorrelate)
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings as plain data."""
+        return {"kind": self.kind, "sd": self.sd, "decorrelate": self.decorrelate}

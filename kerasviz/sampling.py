@@ -1,0 +1,184 @@
+"""Sampling of images between their pixels, along one similarity map per row of a batch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import tensorflow as tf
+
+__all__ = ["Similarity", "sample"]
+
+Tensor = Any
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """A map v -> m v + t of positions v = x + i y relative to the centres of two images.
+
+    ``real`` and ``imaginary`` of m turn and scale, ``right`` and ``down`` of t move. Each is a
+    tensor [B], one number per row, or a number for all rows.
+    """
+
+    real: Tensor = 1.0
+    imaginary: Tensor = 0.0
+    right: Tensor = 0.0
+    down: Tensor = 0.0
+
+    def moved(self, x: Tensor, y: Tensor) -> Similarity:
+        """The map v -> self(v + x + i y)."""
+        return Similarity(
+            self.real,
+            self.imaginary,
+            self.right + (self.real * x - self.imaginary * y),
+            self.down + (self.imaginary * x + self.real * y),
+        )
+
+    def scaled(self, factor: Tensor) -> Similarity:
+        """The map v -> self(factor v)."""
+        return Similarity(self.real * factor, self.imaginary * factor, self.right, self.down)
+
+    def turned(self, cosine: Tensor, sine: Tensor) -> Similarity:
+        """The map v -> self((cosine + i sine) v)."""
+        return Similarity(
+            self.real * cosine - self.imaginary * sine,
+            self.imaginary * cosine + self.real * sine,
+            self.right,
+            self.down,
+        )
+
+
+def sample(images: Tensor, along: Similarity, size: Size, fill: float, reach: float) -> Tensor:
+    """Sample images [B, H, W, C] along a map at every pixel of an output [B, h, w, C].
+
+    The output at (y, x) of row b is the bilinear interpolation of image b at the position
+    ((W - 1) / 2, (H - 1) / 2) + map_b(x - (w - 1) / 2, y - (h - 1) / 2), where everything outside
+    the image is ``fill``. The gradient with respect to the images is the exact adjoint, a sum over
+    few output pixels that is the same in every run; the map has none. ``reach`` bounds
+    (|Re m| + |Im m|) / |m|^2, how far an input pixel is seen in the output, over all rows.
+    """
+    batch = images.shape[0]
+    numbers = (along.real, along.imaginary, along.right, along.down)
+    maps = tf.stack([tf.broadcast_to(tf.cast(n, tf.float32), [batch]) for n in numbers], axis=1)
+    forward, adjoint = _compiled(tuple(images.shape), size, fill, math.ceil(2 * reach - 1e-6))
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def warp(images: Tensor) -> Any:
+        return forward(images, maps), lambda upstream: adjoint(upstream, maps)
+
+    return warp(images)
+
+
+@lru_cache(maxsize=256)
+def _compiled(
+    shape: tuple[int, int, int, int], size: Size, fill: float, window: int
+) -> tuple[Callable[..., Tensor], Callable[..., Tensor]]:
+    """The sampler and its adjoint for one shape, each one loop over the pixels.
+
+    XLA fuses the arithmetic with the lookups: measured on a CPU 0.3 instead of 2.2 ms for both,
+    for an image of 128 x 128 pixels.
+    """
+    extent = shape[1:3]
+
+    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
+    def forward(images: Tensor, maps: Tensor) -> Tensor:
+        return _interpolate(images, maps, size, fill)
+
+    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
+    def adjoint(upstream: Tensor, maps: Tensor) -> Tensor:
+        return _spread(upstream, maps, extent, window)
+
+    return forward, adjoint
+
+
+def _interpolate(images: Tensor, maps: Tensor, size: Size, fill: float) -> Tensor:
+    extent = tuple(images.shape[1:3])
+    rows, columns = _pixels(size)
+    x, y = _through(maps, columns, rows, size, extent)
+    # Held within a frame of fill around the image: one pixel before it, two after.
+    x, y = tf.clip_by_value(x, -1, extent[1]), tf.clip_by_value(y, -1, extent[0])
+    left, top = tf.floor(x), tf.floor(y)
+    right, below = x - left, y - top
+    lookup = _Lookup(images, (1, 2), fill)
+    total: Tensor = 0.0
+    for dy, wy in ((0, 1 - below), (1, below)):
+        for dx, wx in ((0, 1 - right), (1, right)):
+            total += (wy * wx)[..., None] * lookup(top + dy, left + dx)
+    return total
+
+
+def _spread(upstream: Tensor, maps: Tensor, extent: Size, window: int) -> Tensor:
+    """The adjoint: every input pixel collects from the outputs whose interpolation used it.
+
+    They lie within a window around the place where the inverse map puts the pixel, and the weight
+    of each is the product of two triangles, as in the interpolation.
+    """
+    size = tuple(upstream.shape[1:3])
+    rows, columns = _pixels(extent)
+    x, y = _through(_inverse(maps), columns, rows, extent, size)
+    x, y = tf.clip_by_value(x, -1, size[1]), tf.clip_by_value(y, -1, size[0])
+    left, top = tf.math.ceil(x - window / 2), tf.math.ceil(y - window / 2)
+    frame = window // 2 + 1
+    lookup = _Lookup(upstream, (frame, frame + 1), 0.0)
+    total: Tensor = 0.0
+    for dy in range(window):
+        for dx in range(window):
+            column, row = left + dx, top + dy
+            across, along = _through(maps, column, row, size, extent)
+            weight = tf.nn.relu(1 - tf.abs(across - columns)) * tf.nn.relu(1 - tf.abs(along - rows))
+            total += weight[..., None] * lookup(row, column)
+    return total
+
+
+class _Lookup:
+    """Pixels of images [B, H, W, C] at whole positions [B, h, w], with a frame around them."""
+
+    def __init__(self, images: Tensor, frame: tuple[int, int], fill: float):
+        batch, height, width, channels = images.shape
+        around = [[0, 0], list(frame), list(frame), [0, 0]]
+        framed = tf.pad(images, around, constant_values=fill)
+        self.stride = width + sum(frame)
+        rows = height + sum(frame)
+        self.flat = tf.reshape(framed, [batch * rows * self.stride, channels])
+        first = frame[0] * (self.stride + 1)
+        self.start = (tf.range(batch) * (rows * self.stride) + first)[:, None, None]
+
+    def __call__(self, row: Tensor, column: Tensor) -> Tensor:
+        offset = tf.cast(row, tf.int32) * self.stride + tf.cast(column, tf.int32)
+        return tf.gather(self.flat, self.start + offset)
+
+
+def _pixels(size: Size) -> tuple[Tensor, Tensor]:
+    """The rows [1, h, 1] and columns [1, 1, w] of an image."""
+    rows, columns = (tf.range(n, dtype=tf.float32) for n in size)
+    return rows[None, :, None], columns[None, None, :]
+
+
+def _through(maps: Tensor, x: Tensor, y: Tensor, here: Size, there: Size) -> tuple[Tensor, Tensor]:
+    """Pixel (x, y) of an image of size ``here`` in pixels of the image ``there``."""
+    real, imaginary, right, down = (n[:, None, None] for n in tf.unstack(maps, axis=1))
+    x, y = x - (here[1] - 1) / 2, y - (here[0] - 1) / 2
+    return (
+        (real * x - imaginary * y) + (right + (there[1] - 1) / 2),
+        (imaginary * x + real * y) + (down + (there[0] - 1) / 2),
+    )
+
+
+def _inverse(maps: Tensor) -> Tensor:
+    """w -> (w - t) / m."""
+    real, imaginary, right, down = tf.unstack(maps, axis=1)
+    square = real * real + imaginary * imaginary
+    real, imaginary = real / square, -imaginary / square
+    return tf.stack(
+        [
+            real,
+            imaginary,
+            imaginary * down - real * right,
+            -(imaginary * right + real * down),
+        ],
+        axis=1,
+    )

@@ -1,0 +1,53 @@
+import json
+
+import pytest
+
+from kerasviz.errors import UsageError
+from kerasviz.objectives import (
+    Objective,
+    Term,
+    channel,
+    direction,
+    diversity,
+    layer,
+    logit,
+    neuron,
+    probability,
+)
+
+
+def test_algebra_keeps_signs_and_weights():
+    a, b = channel("x", 1), channel("x", 2)
+    assert [t.weight for t in (a - b).terms] == [1, -1]
+    assert [t.weight for t in (2 * (a - 0.5 * b)).terms] == [2, -1]
+    assert [t.weight for t in (-(a + b)).terms] == [-1, -1]
+    assert sum([a, b]) == a + b
+
+
+def test_adding_something_else_is_an_error():
+    with pytest.raises(TypeError):
+        3 + channel("x", 1)
+
+
+def test_json_round_trip_of_every_kind():
+    everything = (
+        channel("a", 1)
+        - 0.5 * neuron("a", 2, (3, 4))
+        + neuron("a", 0)
+        + direction("a", [1.0, -2.0])
+        + layer("b")
+        + logit(3)
+        + probability(4)
+        + diversity("b")
+    )
+    assert Objective.from_json(json.loads(json.dumps(everything.to_json()))) == everything
+
+
+def test_only_diversity_couples_rows():
+    assert not (channel("a", 1) + layer("a")).couples_rows
+    assert (channel("a", 1) + diversity("a")).couples_rows
+
+
+def test_unknown_kind():
+    with pytest.raises(UsageError, match="unknown objective 'chanel'"):
+        Term("chanel")

@@ -1,0 +1,160 @@
+import hashlib
+import json
+
+import pytest
+from PIL import Image
+from tiny import network
+
+from kerasviz.errors import KerasvizError, UsageError
+from kerasviz.images import decode
+from kerasviz.objectives import channel
+from kerasviz.recipes import recipe
+from kerasviz.rendering import Request, diverse
+from kerasviz.store import MANIFEST, Store, read_manifest, slug, verify
+from kerasviz.targets import parse_target
+
+SMALL = recipe("article").replace(steps=6, size=(12, 16))
+
+
+def requests(units, **settings):
+    return [Request(f"joined:{u}", channel("joined", u), SMALL, **settings) for u in units]
+
+
+def contents(folder):
+    return {p.name: p.read_bytes() for p in folder.iterdir() if p.name != MANIFEST}
+
+
+def test_pictures_manifest_and_provenance(tmp_path):
+    net = network()
+    store = Store(tmp_path, net)
+    made = store.make(requests([1, 2], snapshots=(0, 3)))
+    assert (made.made, made.kept) == (2, 0)
+    assert sorted(contents(tmp_path)) == sorted(
+        f"joined-{u}{s}.png" for u in (1, 2) for s in ("", ".step00000", ".step00003")
+    )
+    manifest = read_manifest(tmp_path)
+    assert manifest["network"]["sha256"] == net.identity.sha256
+    for entry in manifest["pictures"]:
+        data = (tmp_path / entry["file"]).read_bytes()
+        assert hashlib.sha256(data).hexdigest() == entry["sha256"]
+        image, about = decode(data)
+        assert image.size == (16, 12)
+        assert about["target"] == entry["target"] and about["step"] == entry["step"]
+        again = Request.from_json(about["target"], about)
+        assert again.key(net) == entry["key"]
+
+
+def test_nothing_of_this_machine_is_in_a_picture(tmp_path):
+    Store(tmp_path, network()).make(requests([1]))
+    _, about = decode((tmp_path / "joined-1.png").read_bytes())
+    assert str(tmp_path) not in json.dumps(about)
+
+
+def test_a_second_run_makes_nothing(tmp_path):
+    Store(tmp_path, network()).make(requests([1, 2, 4]))
+    before = contents(tmp_path)
+    again = Store(tmp_path, network()).make(requests([1, 2, 4]))
+    assert (again.made, again.kept) == (0, 3)
+    assert contents(tmp_path) == before
+
+
+def test_an_interrupted_run_goes_on_to_the_same_bytes(tmp_path):
+    wanted = requests(range(8), batch=4)
+    Store(tmp_path / "whole", network()).make(wanted)
+
+    def interrupt(report):
+        if report.done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Store(tmp_path / "parts", network()).make(wanted, interrupt)
+    assert len(contents(tmp_path / "parts")) == 4
+    (tmp_path / "parts" / "joined-2.png").unlink()
+    made = Store(tmp_path / "parts", network()).make(wanted)
+    assert (made.made, made.kept) == (5, 3)
+    assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
+
+
+def test_a_picture_is_the_same_alone_and_among_others_of_a_batch_size(tmp_path):
+    for name, units in (("a", [1, 2, 4, 5]), ("b", [5, 1]), ("c", [4])):
+        Store(tmp_path / name, network()).make(requests(units, batch=4))
+    for name in ("b", "c"):
+        for file, data in contents(tmp_path / name).items():
+            assert contents(tmp_path / "a")[file] == data
+
+
+def test_a_damaged_picture_is_made_again(tmp_path):
+    Store(tmp_path, network()).make(requests([1]))
+    before = contents(tmp_path)
+    (tmp_path / "joined-1.png").write_bytes(b"x")
+    assert Store(tmp_path, network()).make(requests([1])).made == 1
+    assert contents(tmp_path) == before
+
+
+def test_other_settings_get_other_names(tmp_path):
+    store = Store(tmp_path, network())
+    store.make(requests([1]))
+    store.make(requests([1], seed=3))
+    longer = [Request("joined:1", channel("joined", 1), SMALL.replace(steps=7))]
+    store.make(longer)
+    names = sorted(contents(tmp_path))
+    assert "joined-1.png" in names and "joined-1-seed3.png" in names and len(names) == 3
+    assert store.find(longer[0])[0].step == 7
+
+
+def test_diverse_pictures_are_numbered(tmp_path):
+    net = network()
+    (target,) = parse_target("joined:1", net)
+    request = Request("joined:1", diverse(target, net).objective, SMALL, rows=3)
+    store = Store(tmp_path, net)
+    store.make([request])
+    assert [e.file for e in store.find(request)] == [f"joined-1-{i}.png" for i in range(3)]
+    assert [r.result for r in verify(tmp_path, network())[0]] == ["same"] * 3
+
+
+def test_another_models_folder_is_refused(tmp_path):
+    Store(tmp_path, network()).make(requests([1]))
+    with pytest.raises(UsageError, match="holds pictures of another model, tiny"):
+        Store(tmp_path, network(seed=1, name="other"))
+
+
+def test_verify_makes_all_again_in_the_recorded_batch_sizes(tmp_path):
+    store = Store(tmp_path, network())
+    store.make(requests([1, 2, 4, 5], snapshots=(0,)))
+    store.make(requests([7]))
+    results, notes = verify(tmp_path, network())
+    assert {r.result for r in results} == {"same"} and len(results) == 9
+    assert notes == []
+
+
+def test_verify_sees_what_is_wrong(tmp_path):
+    Store(tmp_path, network()).make(requests([1, 2, 4]))
+    image = Image.open(tmp_path / "joined-2.png").convert("RGB")
+    image.putpixel((0, 0), (1, 2, 3))
+    image.save(tmp_path / "joined-2.png")
+    (tmp_path / "joined-4.png").unlink()
+    manifest = json.loads((tmp_path / MANIFEST).read_text())
+    # a manifest that was written for another seed: what is made again is another picture
+    for request in manifest["requests"].values():
+        request["seed"] = 5
+    for environment in manifest["environments"].values():
+        environment["device"] = "an abacus"
+    (tmp_path / MANIFEST).write_text(json.dumps(manifest))
+    results, notes = verify(tmp_path, network())
+    found = {r.file: r.result for r in results}
+    assert found.get("joined-2.png") == "changed" and found.get("joined-4.png") == "missing"
+    assert found["joined-1.png"] == "differs"
+    assert len(notes) == 1 and notes[0].startswith("device: recorded an abacus, here")
+
+
+def test_a_folder_without_or_with_a_damaged_manifest(tmp_path):
+    with pytest.raises(UsageError, match="holds no manifest.json"):
+        read_manifest(tmp_path)
+    (tmp_path / MANIFEST).write_text("{")
+    with pytest.raises(KerasvizError, match="is damaged"):
+        read_manifest(tmp_path)
+
+
+def test_slugs_are_file_names():
+    assert slug("-mixed4a:1") != slug("mixed4a:1")
+    assert "/" not in slug("a/b:1@3,4") and len(slug("x:1 + " * 50)) <= 80

@@ -1,0 +1,72 @@
+import pytest
+from tiny import network
+
+from kerasviz.errors import UsageError
+from kerasviz.objectives import channel, layer, logit, neuron, probability
+from kerasviz.targets import parse_target, parse_targets
+
+
+@pytest.fixture(scope="module")
+def net():
+    return network()
+
+
+@pytest.mark.parametrize(
+    ("text", "objective"),
+    [
+        ("joined:2", channel("joined", 2)),
+        ("block:2", channel("block", 2)),
+        ("left/relu:4@center", neuron("left/relu", 4)),
+        ("joined:2@3,1", neuron("joined", 2, (3, 1))),
+        ("joined", layer("joined")),
+        ("logit:goldfish", logit(0)),
+        ("logit:Carassius auratus", logit(0)),
+        ("logit:ESPRESSO", logit(1)),
+        ("logit:2", logit(2)),
+        ("prob:4", probability(4)),
+        ("joined:1 + relu1:2", channel("joined", 1) + channel("relu1", 2)),
+        ("joined:1 - 0.5*joined:2", channel("joined", 1) - 0.5 * channel("joined", 2)),
+        ("-joined:1", -channel("joined", 1)),
+        ("2 * joined:1", 2 * channel("joined", 1)),
+    ],
+)
+def test_words_become_objectives(net, text, objective):
+    (target,) = parse_target(text, net)
+    assert target.objective == objective
+    (again,) = parse_target(target.text, net)
+    assert again.objective == objective
+
+
+def test_ranges_become_one_target_each(net):
+    assert [t.text for t in parse_target("joined:2-4", net)] == ["joined:2", "joined:3", "joined:4"]
+    assert len(parse_target("joined:*", net)) == 9
+    assert [t.text for t in parse_target("joined:0-1@center", net)] == [
+        "joined:0@center",
+        "joined:1@center",
+    ]
+
+
+def test_a_target_named_twice_is_made_once(net):
+    assert [t.text for t in parse_targets(["joined:1", "joined:0-2"], net)] == [
+        "joined:1",
+        "joined:0",
+        "joined:2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("joined:9", "joined has the units 0 to 8"),
+        ("block:5-2", "block has the units 0 to 8"),
+        ("joind:1", "unknown tap 'joind'; near: joined"),
+        ("joined:x", "expected NAME:UNIT"),
+        ("logit:goldfsh", "unknown class 'goldfsh'; near: goldfish"),
+        ("logit:5", "the classes are 0 to 4"),
+        ("joined:1 + relu1:*", "a sum takes single units"),
+        ("", "unknown tap ''"),
+    ],
+)
+def test_wrong_words_are_explained(net, text, message):
+    with pytest.raises(UsageError, match=message):
+        parse_target(text, net)

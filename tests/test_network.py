@@ -1,3 +1,5 @@
+from typing import ClassVar
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -77,7 +79,7 @@ def test_run_checks_names_and_shapes():
 
 def test_a_network_without_an_image_input_says_so():
     class Words(TinyProgram):
-        inputs = {"ids": Port("ids", tf.int32, (None, 7))}
+        inputs: ClassVar = {"ids": Port("ids", tf.int32, (None, 7))}
 
     net = Network(Words(), Identity("words", "words", "onnx", ""))
     with pytest.raises(ModelError, match=r"expected one image input of rank 4; inputs: ids"):
@@ -86,7 +88,9 @@ def test_a_network_without_an_image_input_says_so():
 
 def test_a_fixed_size_is_insisted_on():
     class Fixed(TinyProgram):
-        inputs = {"image": Port("image", tf.float32, (None, 3, 32, 48), channels_first=True)}
+        inputs: ClassVar = {
+            "image": Port("image", tf.float32, (None, 3, 32, 48), channels_first=True)
+        }
 
     net = Network(Fixed(), Identity("fixed", "fixed", "onnx", ""))
     assert net.fixed_size == (32, 48) and net.channels == 3

@@ -148,7 +148,7 @@ def test_verify_sees_what_is_wrong(tmp_path):
 
 
 def test_a_folder_without_or_with_a_damaged_manifest(tmp_path):
-    with pytest.raises(UsageError, match="holds no manifest.json"):
+    with pytest.raises(UsageError, match=r"holds no manifest\.json"):
         read_manifest(tmp_path)
     (tmp_path / MANIFEST).write_text("{")
     with pytest.raises(KerasvizError, match="is damaged"):

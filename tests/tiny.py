@@ -14,6 +14,8 @@ from kerasviz.program import PLAIN, Port, Rectifier, Value
 
 LABELS = ("goldfish, Carassius auratus", "espresso", "castle", "panda", "ostrich")
 
+INPUT = preset("inception")
+
 
 class TinyProgram:
     """conv1 -> relu1 -> two branches with ReLUs -> joined -> pooled -> logits -> prob.
@@ -85,7 +87,7 @@ def network(
     seed: int = 0,
     *,
     name: str = "tiny",
-    input_spec: InputSpec | None = preset("inception"),
+    input_spec: InputSpec | None = INPUT,
 ) -> Network:
     """A network of a :class:`TinyProgram`; its checksum depends on the seed."""
     identity = Identity(name, name, "zoo", f"{seed:064x}")

@@ -80,11 +80,11 @@ class Loop:
     def __init__(self, net: Network, structure: Structure, recipe: Recipe):
         self.net, self.structure, self.recipe = net, structure, recipe
         self.taps = list(dict.fromkeys(slot.tap for slot in structure))
-        self.start = tf.function(self._start)
-        self.image = tf.function(self._image)
-        self.score = tf.function(self._score)
-        self.advance = tf.function(self._advance)
-        self.advance_redirected = tf.function(partial(self._advance, rectifier=REDIRECTED))
+        self.start = _compiled(self._start)
+        self.image = _compiled(self._image)
+        self.score = _compiled(self._score)
+        self.advance = _compiled(self._advance)
+        self.advance_redirected = _compiled(partial(self._advance, rectifier=REDIRECTED))
 
     def _start(self, seeds: Tensor) -> Any:
         """The state before the first step: parameters and the optimizer's two moments."""
@@ -133,6 +133,11 @@ class Loop:
             lambda i, *_: i < count, step, (0, state, history), parallel_iterations=1
         )
         return state, history.stack()
+
+
+def _compiled(function: Callable[..., Any]) -> Any:
+    # Without autograph: control flow is written out, and an importer's Python is not rewritten.
+    return tf.function(function, autograph=False)
 
 
 def _update(recipe: Recipe, params: Any, moments: Any, gradient: Any, step: Tensor) -> Any:

@@ -1,0 +1,85 @@
+"""Every command and example of the README is run as it stands there."""
+
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.M | re.S)
+
+
+def commands():
+    lines = [line for kind, text in BLOCKS if kind == "sh" for line in text.splitlines()]
+    return [line.partition("#")[0].strip() for line in lines if line.strip()]
+
+
+def write_model(path):
+    """model.onnx, as someone's PyTorch export: two convolutions, no input description."""
+    draw = np.random.default_rng(0)
+
+    def weights(name, *shape):
+        return numpy_helper.from_array(draw.normal(0, 0.3, shape).astype(np.float32), name)
+
+    nodes = [
+        helper.make_node("Conv", ["image", "w1"], ["conv1"], pads=[1] * 4, strides=[2, 2]),
+        helper.make_node("Relu", ["conv1"], ["relu1"]),
+        helper.make_node("Conv", ["relu1", "w2"], ["conv2"], pads=[1] * 4),
+        helper.make_node("Relu", ["conv2"], ["relu2"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "model",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, "h", "w"])],
+        [helper.make_tensor_value_info("relu2", TensorProto.FLOAT, ["n", 8, "i", "j"])],
+        [weights("w1", 6, 3, 3, 3), weights("w2", 8, 6, 3, 3)],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
+
+
+def test_the_readme_has_commands():
+    assert len(commands()) >= 8
+
+
+def test_the_scripts_are_there_and_ci_runs_them():
+    scripts = [c for c in commands() if c.startswith("./")]
+    assert scripts == ["./scripts/demo", "./scripts/test"]
+    ci = (ROOT / ".ci" / "run").read_text()
+    for script in scripts:
+        assert (ROOT / script).stat().st_mode & 0o111
+        assert script.removeprefix("./") in ci
+
+
+@pytest.mark.slow
+def test_every_kerasviz_command_works_as_written(tmp_path, monkeypatch, run_cli):
+    monkeypatch.chdir(tmp_path)
+    write_model(tmp_path / "model.onnx")
+    for command in commands():
+        words = shlex.split(command)
+        if words[0].startswith("./"):
+            continue
+        assert words[0] == "kerasviz", f"no test runs {command!r}"
+        done = run_cli(*words[1:])
+        assert done.code == 0, f"{command}: {done.err}"
+    assert len(list((tmp_path / "pictures").glob("*.png"))) == 10
+    assert (tmp_path / "pictures" / "index.html").is_file()
+    assert (tmp_path / "figures" / "objectives.png").is_file()
+
+
+def test_every_python_example_works_as_written(capsys):
+    examples = [text for kind, text in BLOCKS if kind == "python"]
+    assert examples
+    for text in examples:
+        exec(compile(text, "README.md", "exec"), {})
+    assert "(2, 96, 96, 3)" in capsys.readouterr().out
+
+
+def test_every_picture_and_link_of_the_readme_exists():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        if not target.startswith("http"):
+            assert (ROOT / target).exists(), target

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import tensorflow as tf
-
 from kerasviz.errors import UsageError, near
 
 __all__ = ["PRESETS", "InputSpec", "preset"]
@@ -48,6 +46,8 @@ class InputSpec:
 
     def apply(self, images: Tensor) -> Tensor:
         """Map images [B, H, W, C] in [0, 1], RGB, to the network's own numbers, channels last."""
+        import tensorflow as tf  # only here: listing model cards should not wait for it
+
         channels = images.shape[-1]
         for what, numbers in (("mean", self.mean), ("std", self.std)):
             if len(numbers) not in (1, channels):
@@ -67,7 +67,8 @@ class InputSpec:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> InputSpec:
         """Make a description from plain data, lists allowed for the tuples."""
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
+        made: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        return cls(**made)
 
 
 PRESETS: dict[str, InputSpec] = {

@@ -93,7 +93,7 @@ class Objective:
     @classmethod
     def from_json(cls, data: Iterable[Mapping[str, Any]]) -> Objective:
         """Make an objective from plain data."""
-        tupled = [
+        tupled: list[dict[str, Any]] = [
             {k: tuple(v) if isinstance(v, list) else v for k, v in term.items()} for term in data
         ]
         return cls(tuple(Term(**term) for term in tupled))

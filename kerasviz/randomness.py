@@ -11,7 +11,7 @@ __all__ = ["normal", "uniform"]
 
 Tensor = Any
 
-# Philox gives the same numbers on every kind of device (Salmon et al. 2011); "auto_select" does not.
+# Philox (Salmon et al. 2011) gives the same numbers on every kind of device.
 _PHILOX = tf.random.Algorithm.PHILOX
 
 

@@ -103,11 +103,11 @@ def _interpolate(images: Tensor, maps: Tensor, size: Size, fill: float) -> Tenso
     x, y = tf.clip_by_value(x, -1, extent[1]), tf.clip_by_value(y, -1, extent[0])
     left, top = tf.floor(x), tf.floor(y)
     right, below = x - left, y - top
-    lookup = _Lookup(images, (1, 2), fill)
+    lookup = _Lookup(images, (1, 2), fill, top, left)
     total: Tensor = 0.0
     for dy, wy in ((0, 1 - below), (1, below)):
         for dx, wx in ((0, 1 - right), (1, right)):
-            total += (wy * wx)[..., None] * lookup(top + dy, left + dx)
+            total += (wy * wx)[..., None] * lookup(dy, dx)
     return total
 
 
@@ -123,33 +123,33 @@ def _spread(upstream: Tensor, maps: Tensor, extent: Size, window: int) -> Tensor
     x, y = tf.clip_by_value(x, -1, size[1]), tf.clip_by_value(y, -1, size[0])
     left, top = tf.math.ceil(x - window / 2), tf.math.ceil(y - window / 2)
     frame = window // 2 + 1
-    lookup = _Lookup(upstream, (frame, frame + 1), 0.0)
+    lookup = _Lookup(upstream, (frame, frame + 1), 0.0, top, left)
     total: Tensor = 0.0
     for dy in range(window):
         for dx in range(window):
-            column, row = left + dx, top + dy
-            across, along = _through(maps, column, row, size, extent)
+            across, along = _through(maps, left + dx, top + dy, size, extent)
             weight = tf.nn.relu(1 - tf.abs(across - columns)) * tf.nn.relu(1 - tf.abs(along - rows))
-            total += weight[..., None] * lookup(row, column)
+            total += weight[..., None] * lookup(dy, dx)
     return total
 
 
 class _Lookup:
-    """Pixels of images [B, H, W, C] at whole positions [B, h, w], with a frame around them."""
+    """The pixels of framed images [B, H, W, C] beside whole positions ``top``, ``left`` [B, h, w]."""
 
-    def __init__(self, images: Tensor, frame: tuple[int, int], fill: float):
+    def __init__(
+        self, images: Tensor, frame: tuple[int, int], fill: float, top: Tensor, left: Tensor
+    ):
         batch, height, width, channels = images.shape
+        rows, self.stride = height + sum(frame), width + sum(frame)
         around = [[0, 0], list(frame), list(frame), [0, 0]]
         framed = tf.pad(images, around, constant_values=fill)
-        self.stride = width + sum(frame)
-        rows = height + sum(frame)
         self.flat = tf.reshape(framed, [batch * rows * self.stride, channels])
-        first = frame[0] * (self.stride + 1)
-        self.start = (tf.range(batch) * (rows * self.stride) + first)[:, None, None]
+        start = tf.range(batch) * (rows * self.stride) + frame[0] * (self.stride + 1)
+        place = tf.cast(top, tf.int32) * self.stride + tf.cast(left, tf.int32)
+        self.index = start[:, None, None] + place
 
-    def __call__(self, row: Tensor, column: Tensor) -> Tensor:
-        offset = tf.cast(row, tf.int32) * self.stride + tf.cast(column, tf.int32)
-        return tf.gather(self.flat, self.start + offset)
+    def __call__(self, down: int, right: int) -> Tensor:
+        return tf.gather(self.flat, self.index + (down * self.stride + right))
 
 
 def _pixels(size: Size) -> tuple[Tensor, Tensor]:

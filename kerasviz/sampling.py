@@ -134,7 +134,7 @@ def _spread(upstream: Tensor, maps: Tensor, extent: Size, window: int) -> Tensor
 
 
 class _Lookup:
-    """The pixels of framed images [B, H, W, C] beside whole positions ``top``, ``left`` [B, h, w]."""
+    """Pixels of framed images [B, H, W, C] beside whole positions (top, left) [B, h, w]."""
 
     def __init__(
         self, images: Tensor, frame: tuple[int, int], fill: float, top: Tensor, left: Tensor

@@ -89,7 +89,7 @@ def _atom(text: str, net: Network) -> list[Target]:
     head, colon, rest = text.partition(":")
     if colon and head in ("logit", "prob"):
         k = net.class_index(rest)
-        return [Target(f"{head}:{k}", logit(k) if head == "logit" else probability(k))]
+        return [Target(f"{head}:{rest.strip()}", logit(k) if head == "logit" else probability(k))]
     match = _UNITS.fullmatch(text)
     # A TensorFlow tensor name such as "conv:1" is a tap of its own, if the network has it.
     if match is None or (text in net.taps and match["tap"] not in net.taps):

@@ -1,0 +1,48 @@
+"""Objectives (methods.md section 5; paper, "Optimization Objectives") of one image's activations.
+
+``a`` [h, w, C] are the activations of one image, or [C] of a layer without positions.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def channel(a, unit):
+    return np.mean(a[..., unit])
+
+
+def neuron(a, unit, position=None):
+    y, x = position or (a.shape[0] // 2, a.shape[1] // 2)
+    return a[y, x, unit]
+
+
+def direction(a, vector):
+    return np.mean([a[place] @ np.asarray(vector) for place in np.ndindex(a.shape[:-1])])
+
+
+def layer(a):
+    return np.mean(a**2)
+
+
+def logit(logits, unit):
+    return logits[unit]
+
+
+def probability(logits, unit):
+    powers = np.exp(logits - logits.max())
+    return powers[unit] / powers.sum()
+
+
+def gram(a):
+    """The sums over positions of products of channels, divided by their Frobenius norm."""
+    vectors = a.reshape(-1, a.shape[-1])
+    products = np.zeros((a.shape[-1],) * 2)
+    for vector in vectors:
+        products += np.outer(vector, vector)
+    return products / np.sqrt((products**2).sum() + 1e-10)
+
+
+def likeness(own, others):
+    """The sum of the cosines of one image's Gram matrix with those of others."""
+    return sum((gram(own) * gram(other)).sum() for other in others)

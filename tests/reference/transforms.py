@@ -1,0 +1,103 @@
+"""Transforms (methods.md section 4), one pixel after the other.
+
+``picks`` are what was drawn: a jitter's (down, right) offsets, a scale's factor, a rotation's
+degrees, nothing for pad and crop.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def bilinear(image, y, x, fill):
+    """The image [H, W, C] at a position, where everything outside is ``fill``."""
+    height, width, channels = image.shape
+    top, left = int(np.floor(y)), int(np.floor(x))
+    total = np.zeros(channels)
+    for row, wy in ((top, 1 - (y - top)), (top + 1, y - top)):
+        for column, wx in ((left, 1 - (x - left)), (left + 1, x - left)):
+            inside = 0 <= row < height and 0 <= column < width
+            total += wy * wx * (image[row, column] if inside else fill)
+    return total
+
+
+def folded(image, steps, fill=0.5):
+    """The steps done in one sampling of the image [H, W, C]; scale and rotate keep the size.
+
+    ``steps`` are pairs of a name and its argument: ("pad", p), ("jitter", (d, down, right)),
+    ("scale", factor), ("rotate", degrees), ("crop", None). Every pixel of the last canvas is
+    followed back, in pixels from the upper left corner of each canvas.
+    """
+    sizes = [image.shape[:2]]
+    for name, given in steps:
+        height, width = sizes[-1]
+        if name == "pad":
+            height, width = height + 2 * given, width + 2 * given
+        elif name == "jitter":
+            height, width = height - given[0], width - given[0]
+        elif name == "crop":
+            height, width = image.shape[:2]
+        sizes.append((height, width))
+    out = np.zeros((*sizes[-1], image.shape[2]))
+    for row, column in np.ndindex(sizes[-1]):
+        y, x = float(row), float(column)
+        for (name, given), before in reversed(list(zip(steps, sizes[:-1], strict=True))):
+            middle_y, middle_x = (before[0] - 1) / 2, (before[1] - 1) / 2
+            if name == "pad":
+                y, x = y - given, x - given
+            elif name == "jitter":
+                y, x = y + given[1], x + given[2]
+            elif name == "scale":
+                y, x = middle_y + (y - middle_y) / given, middle_x + (x - middle_x) / given
+            elif name == "rotate":
+                angle = np.pi * given / 180
+                up, across = y - middle_y, x - middle_x
+                x = middle_x + np.cos(angle) * across - np.sin(angle) * up
+                y = middle_y + np.sin(angle) * across + np.cos(angle) * up
+            else:
+                y += int((before[0] - image.shape[0]) / 2)
+                x += int((before[1] - image.shape[1]) / 2)
+        out[row, column] = bilinear(image, y, x, fill)
+    return out
+
+
+def pad(image, pixels, fill=0.5, mode="constant"):
+    around = ((pixels, pixels), (pixels, pixels), (0, 0))
+    if mode == "reflect":
+        return np.pad(image, around, mode="reflect")
+    return np.pad(image, around, constant_values=fill)
+
+
+def jitter(image, pixels, down, right):
+    height, width = image.shape[:2]
+    return image[down : height - pixels + down, right : width - pixels + right]
+
+
+def scale(image, factor):
+    """TensorFlow 1's bilinear resize: output i is taken at i in/out, held at the last pixel."""
+    height, width, channels = image.shape
+    new = [int(np.float32(factor) * np.float32(n)) for n in (height, width)]
+    out = np.zeros((*new, channels))
+    for row, column in np.ndindex(*new):
+        y, x = row * height / new[0], column * width / new[1]
+        top, left = int(y), int(x)
+        below, right = min(top + 1, height - 1), min(left + 1, width - 1)
+        upper = image[top, left] * (1 - (x - left)) + image[top, right] * (x - left)
+        lower = image[below, left] * (1 - (x - left)) + image[below, right] * (x - left)
+        out[row, column] = upper * (1 - (y - top)) + lower * (y - top)
+    return out
+
+
+def rotate(image, degrees):
+    """Nearest neighbour about the centre, black outside, with the reference library's pi."""
+    height, width = image.shape[:2]
+    angle = 3.14 * degrees / 180
+    middle_y, middle_x = (height - 1) / 2, (width - 1) / 2
+    out = np.zeros_like(image)
+    for row, column in np.ndindex(height, width):
+        up, across = row - middle_y, column - middle_x
+        x = int(np.round(middle_x + np.cos(angle) * across - np.sin(angle) * up))
+        y = int(np.round(middle_y + np.sin(angle) * across + np.cos(angle) * up))
+        if 0 <= y < height and 0 <= x < width:
+            out[row, column] = image[y, x]
+    return out

@@ -1,0 +1,42 @@
+"""Importers: model files of every format become a :class:`kerasviz.program.Program`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kerasviz.importers.detect import kind_of
+from kerasviz.importers.imported import Imported
+
+__all__ = ["Imported", "read"]
+
+
+def read(
+    path: str | Path, *, custom_objects: Mapping[str, Any] | None = None, unsafe: bool = False
+) -> Imported:
+    """Read a model file or SavedModel folder; its content says which format it has.
+
+    ``custom_objects`` (class name to class) and ``unsafe`` (allow Lambda layers, which run code
+    from the file) are for Keras files. Raises :class:`kerasviz.errors.ModelError`, one line, for
+    whatever cannot be read.
+    """
+    path = Path(path)
+    kind = kind_of(path)
+    # Each importer pulls in its own framework, so only the one that is needed is imported.
+    if kind == "onnx":
+        from kerasviz.importers.onnx import read_onnx
+
+        return read_onnx(path)
+    if kind == "saved_model":
+        from kerasviz.importers.saved_model import read_saved_model
+
+        return read_saved_model(path)
+    if kind == "graphdef":
+        from kerasviz.importers.graphdef import read_graphdef
+
+        return read_graphdef(path)
+    from kerasviz.importers.keras_file import read_h5, read_keras
+
+    read_file = read_keras if kind == "keras" else read_h5
+    return read_file(path, custom_objects=custom_objects, unsafe=unsafe)

@@ -1,0 +1,43 @@
+"""ONNX models as programs in TensorFlow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kerasviz.errors import ModelError
+from kerasviz.importers.imported import Imported
+from kerasviz.importers.onnx import ops  # noqa: F401 - registers the converters
+from kerasviz.importers.onnx.graph import Graph, read_graph
+from kerasviz.importers.onnx.load import load_model
+from kerasviz.importers.onnx.metadata import input_spec_of
+from kerasviz.importers.onnx.program import OnnxProgram
+from kerasviz.importers.onnx.registry import supported
+
+__all__ = ["read_onnx"]
+
+
+def read_onnx(path: Path) -> Imported:
+    """Read an ONNX file as a program that runs in TensorFlow, channels last.
+
+    Raises :class:`ModelError`, in one line, for a file that is no ONNX model, weights that are not
+    finite, operators that are not supported (all of them are listed) and nodes that cannot be
+    computed.
+    """
+    path = Path(path)
+    graph = read_graph(load_model(path), path)
+    _check_operators(graph, path)
+    try:
+        program = OnnxProgram(graph)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
+    return Imported(program, format="onnx", input_spec=input_spec_of(graph.metadata, path))
+
+
+def _check_operators(graph: Graph, path: Path) -> None:
+    missing = [
+        f"{n} ({n.domain or 'ai.onnx'} opset {n.opset})"
+        for n in graph.nodes
+        if not supported(n.op, n.domain, n.opset)
+    ]
+    if missing:
+        raise ModelError(f"{path}: operators that are not supported: {', '.join(missing)}")

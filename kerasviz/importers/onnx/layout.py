@@ -1,0 +1,182 @@
+"""Layouts: where the channels of a value lie, and how values of both kinds meet.
+
+An ONNX model has the channels first ([N, C, H, W]); TensorFlow on a CPU wants them last. Every
+value is therefore *tagged*: a :class:`Laid` tensor is in the model's own layout, or *moved*, with
+axis 1 behind all others. Converters work on the stored tensor and map their axes; only those that
+mix axes (reshape, matrix products) ask for :func:`own`. Nothing is guessed from shapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+__all__ = [
+    "Constant",
+    "Laid",
+    "Operand",
+    "aligned",
+    "channels_last",
+    "own",
+    "own_shape",
+    "rank_of",
+    "stored_axis",
+    "to_first",
+    "to_last",
+]
+
+Tensor = Any
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Laid:
+    """A computed tensor; ``moved`` says that its axis 1 is stored behind all others."""
+
+    tensor: Tensor
+    moved: bool = False
+
+
+class Constant:
+    """An array known before the run, in the model's own layout.
+
+    Every form in which it is needed (transposed kernel, channels last ...) is made once in numpy
+    and kept as one eager tensor, which all traced functions then share.
+    """
+
+    def __init__(self, array: Array):
+        self.array = array
+        self._forms: dict[Any, Tensor] = {}
+
+    def tensor(self, form: Any = "own", make: Callable[[Array], Array] | None = None) -> Tensor:
+        """Return the eager tensor of ``make(array)``, made at the first call for ``form``."""
+        if form not in self._forms:
+            array = self.array if make is None else make(self.array)
+            with tf.init_scope():  # outside of any function that is being traced
+                made = tf.constant(np.ascontiguousarray(array).reshape(array.shape))
+                if not tf.executing_eagerly():  # a plain graph of TensorFlow 1: not to be kept
+                    return made
+            self._forms[form] = made
+        return self._forms[form]
+
+
+Operand = Laid | Constant
+
+
+def to_last(rank: int) -> list[int]:
+    """The permutation from channels first to channels last.
+
+    >>> to_last(4), to_first(4)
+    ([0, 2, 3, 1], [0, 3, 1, 2])
+    """
+    return [0, *range(2, rank), 1]
+
+
+def to_first(rank: int) -> list[int]:
+    """The permutation from channels last to channels first."""
+    return [0, rank - 1, *range(1, rank - 1)]
+
+
+def rank_of(operand: Operand) -> int:
+    """The number of axes, which every value must have fixed."""
+    if isinstance(operand, Constant):
+        return operand.array.ndim
+    rank = operand.tensor.shape.rank
+    if rank is None:
+        raise ValueError("the number of axes of a value depends on the data")
+    return int(rank)
+
+
+def stored_axis(axis: int, rank: int, moved: bool) -> int:
+    """Where the model's axis ``axis`` (negative counts from the end) is stored.
+
+    >>> [stored_axis(a, 4, True) for a in (0, 1, 2, 3, -1)]
+    [0, 3, 1, 2, 2]
+    """
+    axis = axis + rank if axis < 0 else axis
+    if not 0 <= axis < rank:
+        raise ValueError(f"axis {axis} is outside of a value with {rank} axes")
+    return to_last(rank).index(axis) if moved and rank > 2 else axis
+
+
+def _transposed(tensor: Tensor, order: list[int]) -> Tensor:
+    """A transpose, or a cheaper reshape where only axes of length 1 change their place."""
+    shape = tensor.shape.as_list()
+    long = [axis for axis in order if shape[axis] != 1]
+    if long != sorted(long):
+        return tf.transpose(tensor, order)
+    squeezed = tf.squeeze(tensor, [a for a in range(len(shape)) if shape[a] == 1])
+    for place, axis in enumerate(order):
+        if shape[axis] == 1:
+            squeezed = tf.expand_dims(squeezed, place)
+    return squeezed
+
+
+def own(operand: Operand) -> Tensor:
+    """The tensor in the model's own layout."""
+    if isinstance(operand, Constant):
+        return operand.tensor()
+    rank = rank_of(operand) if operand.moved else 0
+    return _transposed(operand.tensor, to_first(rank)) if rank > 2 else operand.tensor
+
+
+def channels_last(operand: Operand) -> Tensor:
+    """The tensor with axis 1 behind all others; unchanged if it has fewer than three axes."""
+    rank = rank_of(operand)
+    if isinstance(operand, Constant):
+        return operand.tensor("last", lambda a: a.transpose(to_last(rank)) if rank > 2 else a)
+    if operand.moved or rank < 3:
+        return operand.tensor
+    return _transposed(operand.tensor, to_last(rank))
+
+
+def aligned(operands: Sequence[Operand]) -> tuple[list[Tensor], bool]:
+    """The operands of an elementwise operation in one layout, and whether that is the moved one.
+
+    Shapes are broadcast from the right in the model's layout, so an operand with fewer axes gets
+    its leading ones before it is moved: [C, 1, 1] becomes [1, 1, 1, C].
+    """
+    ranks = [rank_of(o) for o in operands]
+    rank = max(ranks)
+    moved = any(
+        isinstance(o, Laid) and o.moved and r == rank for o, r in zip(operands, ranks, strict=True)
+    )
+    if not moved or rank < 3:
+        return [own(o) for o in operands], False
+    return [_moved_to_rank(o, rank) for o in operands], True
+
+
+def _moved_to_rank(operand: Operand, rank: int) -> Tensor:
+    if isinstance(operand, Constant):
+
+        def spread(array: Array) -> Array:
+            if array.size == 1:
+                return array.reshape(())
+            wide = array.reshape((1,) * (rank - array.ndim) + array.shape)
+            return wide.transpose(to_last(rank))
+
+        return operand.tensor(("last", rank), spread)
+    if operand.moved and rank_of(operand) == rank:
+        return operand.tensor
+    tensor = own(operand)
+    if tensor.shape.rank == 0:
+        return tensor
+    for _ in range(rank - tensor.shape.rank):
+        tensor = tf.expand_dims(tensor, 0)
+    return channels_last(Laid(tensor))
+
+
+def own_shape(operand: Operand) -> list[Any]:
+    """The shape in the model's own layout: an int where it is known, else a scalar int64 tensor."""
+    if isinstance(operand, Constant):
+        return list(operand.array.shape)
+    rank = rank_of(operand)
+    static = operand.tensor.shape.as_list()
+    if None in static:
+        dynamic = tf.shape(operand.tensor, out_type=tf.int64)
+        static = [dynamic[k] if n is None else n for k, n in enumerate(static)]
+    return [static[k] for k in to_first(rank)] if operand.moved and rank > 2 else static

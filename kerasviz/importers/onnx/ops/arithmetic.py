@@ -1,0 +1,137 @@
+"""Elementwise operations of one or several values, which are broadcast."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+from typing import Any
+
+import onnx
+import tensorflow as tf
+
+from kerasviz.importers.onnx.layout import Constant, Laid, Operand, aligned
+from kerasviz.importers.onnx.ops.activation import stored
+from kerasviz.importers.onnx.registry import Call, Layout, operator
+
+Tensor = Any
+
+
+def _divide(a: Tensor, b: Tensor) -> Tensor:
+    # Whole numbers are divided towards zero, as in C.
+    return tf.truncatediv(a, b) if a.dtype.is_integer else tf.divide(a, b)
+
+
+def _power(a: Tensor, b: Tensor) -> Tensor:
+    b = tf.cast(b, a.dtype)
+    known = tf.get_static_value(b)
+    if known is not None and known.size == 1:  # these have gradients that are finite at 0
+        if known.item() == 2:
+            return tf.square(a)
+        if known.item() == 0.5:
+            return tf.sqrt(a)
+    return tf.pow(a, b)
+
+
+_BINARY: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "Add": tf.add,
+    "Sub": tf.subtract,
+    "Mul": tf.multiply,
+    "Div": _divide,
+    "Pow": _power,
+    "Equal": tf.equal,
+    "Greater": tf.greater,
+    "GreaterOrEqual": tf.greater_equal,
+    "Less": tf.less,
+    "LessOrEqual": tf.less_equal,
+    "And": tf.logical_and,
+    "Or": tf.logical_or,
+    "Xor": tf.math.logical_xor,
+}
+
+_UNARY: dict[str, Callable[[Tensor], Tensor]] = {
+    "Abs": tf.abs,
+    "Ceil": tf.math.ceil,
+    "Cos": tf.cos,
+    "Erf": tf.math.erf,
+    "Exp": tf.exp,
+    "Floor": tf.floor,
+    "Log": tf.math.log,
+    "Neg": tf.negative,
+    "Not": tf.logical_not,
+    "Reciprocal": tf.math.reciprocal,
+    "Round": tf.round,
+    "Sign": tf.sign,
+    "Sin": tf.sin,
+    "Sqrt": tf.sqrt,
+}
+
+_VARIADIC: dict[str, Callable[[list[Tensor]], Tensor]] = {
+    "Sum": lambda xs: reduce(tf.add, xs),
+    "Mean": lambda xs: reduce(tf.add, xs) / len(xs),
+    "Max": lambda xs: reduce(tf.maximum, xs),
+    "Min": lambda xs: reduce(tf.minimum, xs),
+}
+
+
+def _operands(call: Call) -> list[Operand]:
+    operands = [operand for operand in call.inputs if operand is not None]
+    if call.node.opset < 7 and call.attribute("broadcast", 0) and len(operands) == 2:
+        return [operands[0], _at_axis(call, operands[0], operands[1])]
+    return operands
+
+
+def _at_axis(call: Call, first: Operand, second: Operand) -> Operand:
+    """Before opset 7 the second operand could be laid along ``axis`` of the first."""
+    axis = call.attribute("axis")
+    if axis is None:
+        return second
+    if not isinstance(second, Constant) or not isinstance(first, Laid):
+        raise call.error("old-style broadcast of a computed value is not supported")
+    rank = first.tensor.shape.rank
+    behind = rank - (axis % rank) - second.array.ndim
+    return Constant(second.array.reshape(second.array.shape + (1,) * behind))
+
+
+def _register() -> None:
+    for name, binary in _BINARY.items():
+
+        def two(call: Call, apply: Callable[[Tensor, Tensor], Tensor] = binary) -> Laid:
+            (a, b), moved = aligned(_operands(call))
+            return Laid(apply(a, b), moved)
+
+        operator(name, layout=Layout.FOLLOWS)(two)
+    for name, unary in _UNARY.items():
+
+        def one(call: Call, apply: Callable[[Tensor], Tensor] = unary) -> Laid:
+            x, moved = stored(call.input())
+            return Laid(apply(x), moved)
+
+        operator(name, layout=Layout.FOLLOWS)(one)
+    for name, variadic in _VARIADIC.items():
+
+        def many(call: Call, apply: Callable[[list[Tensor]], Tensor] = variadic) -> Laid:
+            xs, moved = aligned(_operands(call))
+            return Laid(apply(xs), moved)
+
+        operator(name, layout=Layout.FOLLOWS)(many)
+
+
+_register()
+
+
+@operator("Where", since=9, layout=Layout.FOLLOWS)
+def where(call: Call) -> Laid:
+    """Entries of the second value where the first is true, else of the third."""
+    (condition, a, b), moved = aligned([call.input(0), call.input(1), call.input(2)])
+    return Laid(tf.where(condition, a, b), moved)
+
+
+@operator("Cast", layout=Layout.FOLLOWS)
+def cast(call: Call) -> Laid:
+    """The same numbers in another type."""
+    x, moved = stored(call.input())
+    target = call.attribute("to")
+    if isinstance(target, str):  # opsets below 6
+        target = onnx.TensorProto.DataType.Value(target)
+    dtype = tf.as_dtype(onnx.helper.tensor_dtype_to_np_dtype(target))
+    return Laid(tf.cast(x, dtype), moved)

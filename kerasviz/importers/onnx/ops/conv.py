@@ -1,0 +1,122 @@
+"""Convolutions, of one to three spatial axes, in groups and depthwise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kerasviz.importers.onnx.layout import Constant, Laid, Operand, channels_last, own
+from kerasviz.importers.onnx.registry import Call, Layout, operator
+from kerasviz.importers.onnx.window import Window, dilated, padded, subsampled, window_of
+
+Tensor = Any
+
+
+@operator("Conv", since=1, layout=Layout.IMAGE)
+def conv(call: Call) -> Laid:
+    """Convolution of [N, C, ...] with kernels [M, C / group, ...] and an optional bias [M]."""
+    x = channels_last(call.input(0))
+    kernel = call.input(1)
+    shape = _kernel_shape(call, kernel)
+    group = int(call.attribute("group", 1))
+    window = window_of(call, x, shape[2:])
+    flat = len(shape) == 3
+    if flat:  # one spatial axis: an image of height 1
+        x, window = tf.expand_dims(x, 1), _with_height(window)
+    if len(shape) not in (3, 4, 5):
+        raise call.error(f"a kernel with {len(shape) - 2} spatial axes; expected 1 to 3")
+    if group > 1 and shape[1] == 1 and group == x.shape[-1] and len(shape) < 5:
+        y = _depthwise(x, _depthwise_kernel(kernel, group, flat), window)
+    elif group == 1:
+        y = _dense(x, _kernel(kernel, 0, 1, flat), window)
+    else:
+        # TensorFlow has no gradient of grouped convolutions on a CPU.
+        xs = tf.split(x, group, -1)
+        ys = [_dense(part, _kernel(kernel, k, group, flat), window) for k, part in enumerate(xs)]
+        y = tf.concat(ys, -1)
+    if flat:
+        y = tf.squeeze(y, 1)
+    if call.has(2):
+        y = tf.nn.bias_add(y, own(call.input(2)))
+    return Laid(y, moved=True)
+
+
+def _kernel_shape(call: Call, kernel: Operand) -> list[int]:
+    shape = (
+        list(kernel.array.shape) if isinstance(kernel, Constant) else own(kernel).shape.as_list()
+    )
+    if None in shape:
+        raise call.error("the shape of the kernel depends on the data")
+    return shape
+
+
+def _with_height(window: Window) -> Window:
+    return replace(
+        window,
+        kernel=(1, *window.kernel),
+        strides=(1, *window.strides),
+        dilations=(1, *window.dilations),
+        pads=((0, 0), *window.pads),
+        sizes=(1, *window.sizes),
+    )
+
+
+def _kernel(kernel: Operand, index: int, group: int, flat: bool) -> Tensor:
+    """Part ``index`` of ``group`` parts of a kernel, as TensorFlow wants it: [..., in, out]."""
+
+    def make(array: Any) -> Any:
+        size = array.shape[0] // group
+        part = array[index * size : (index + 1) * size]
+        turned = part.transpose(*range(2, array.ndim), 1, 0)
+        return turned[np.newaxis] if flat else turned
+
+    if isinstance(kernel, Constant):
+        return kernel.tensor(("kernel", index, group, flat), make)
+    part = tf.split(own(kernel), group, 0)[index]
+    turned = tf.transpose(part, [*range(2, part.shape.rank), 1, 0])
+    return turned[tf.newaxis] if flat else turned
+
+
+def _depthwise_kernel(kernel: Operand, group: int, flat: bool) -> Tensor:
+    """A kernel [C * m, 1, kh, kw] as [kh, kw, C, m]."""
+
+    def make(array: Any) -> Any:
+        size = (1, *array.shape[2:]) if flat else array.shape[2:]
+        return array.reshape(group, -1, *size).transpose(2, 3, 0, 1)
+
+    if isinstance(kernel, Constant):
+        return kernel.tensor(("depthwise", group, flat), make)
+    tensor = own(kernel)
+    size = [1, *tensor.shape[2:]] if flat else list(tensor.shape[2:])
+    return tf.transpose(tf.reshape(tensor, [group, -1, *size]), [2, 3, 0, 1])
+
+
+def _dense(x: Tensor, kernel: Tensor, window: Window) -> Tensor:
+    convolve = tf.nn.conv3d if x.shape.rank == 5 else tf.nn.conv2d
+    padding = window.padding
+    if window.is_dilated:
+        x = padded(x, window.pads)
+        ones = [1] * x.shape.rank
+        return dilated(x, window, lambda part: convolve(part, kernel, ones, "VALID"))
+    if padding is None or (isinstance(padding, list) and x.shape.rank == 5):
+        x, padding = padded(x, window.pads), "VALID"
+    # An explicit list rather than tf.pad: less to move at small batches. The input gradient of a
+    # strided stem is faster the other way in bfloat16.
+    return convolve(x, kernel, [1, *window.strides, 1], padding)
+
+
+def _depthwise(x: Tensor, kernel: Tensor, window: Window) -> Tensor:
+    convolve, ones = tf.nn.depthwise_conv2d, [1, 1, 1, 1]
+    if window.is_dilated:
+        x = padded(x, window.pads)
+        return dilated(x, window, lambda part: convolve(part, kernel, ones, "VALID"))
+    padding = window.padding
+    if len(set(window.strides)) > 1:  # TensorFlow wants equal strides
+        x = padded(x, window.pads)
+        return subsampled(convolve(x, kernel, ones, "VALID"), window.strides)
+    if padding is None:
+        x, padding = padded(x, window.pads), "VALID"
+    return convolve(x, kernel, [1, *window.strides, 1], padding)

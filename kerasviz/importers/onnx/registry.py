@@ -1,0 +1,133 @@
+"""The table of converters: which function computes an operator from which opset on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import tensorflow as tf
+
+from kerasviz.errors import ModelError
+from kerasviz.importers.onnx.graph import Node
+from kerasviz.importers.onnx.layout import Constant, Laid, Operand
+from kerasviz.program import PLAIN, Rectifier
+
+__all__ = ["Call", "Converter", "Layout", "Result", "find", "layout_of", "operator", "supported"]
+
+Tensor = Any
+Result = Laid | Sequence[Laid | None]
+
+
+class Layout(Enum):
+    """What an operator says about the layout of its inputs."""
+
+    OWN = "own"  # nothing: it mixes the axes
+    IMAGE = "image"  # its first input is image-like: axis 1 holds the channels
+    FOLLOWS = "follows"  # its inputs are image-like where its output is
+
+
+@dataclass(frozen=True)
+class Call:
+    """One node with its inputs at hand; what a converter gets.
+
+    ``image_like`` says that its output is taken by convolutions and their like; ``row_wise`` that
+    the model was exported for one image and the first axis of its first input is the batch.
+    """
+
+    node: Node
+    inputs: tuple[Operand | None, ...]
+    rectifier: Rectifier = PLAIN
+    image_like: bool = False
+    row_wise: bool = False
+
+    def has(self, index: int) -> bool:
+        """Whether input ``index`` is given."""
+        return index < len(self.inputs) and self.inputs[index] is not None
+
+    def input(self, index: int = 0) -> Operand:
+        """Input ``index``, which the operator requires."""
+        found = self.inputs[index] if index < len(self.inputs) else None
+        if found is None:
+            raise ValueError(f"input {index} is missing")
+        return found
+
+    def attribute(self, name: str, default: Any = None) -> Any:
+        """An attribute of the node."""
+        return self.node.attributes.get(name, default)
+
+    def constant(self, index: int, what: str) -> Any:
+        """Input ``index`` as a numpy array, ``None`` if it is not given; it must be constant."""
+        if not self.has(index):
+            return None
+        operand = self.inputs[index]
+        if isinstance(operand, Constant):
+            return operand.array
+        known = tf.get_static_value(operand.tensor) if isinstance(operand, Laid) else None
+        if known is not None:
+            return known
+        raise self.error(f"{what} depends on the data; export the model with a constant {what}")
+
+    def ints(self, name: str, index: int) -> tuple[int, ...] | None:
+        """Whole numbers: attribute ``name`` in old opsets, input ``index`` in new ones."""
+        if name in self.node.attributes:
+            return tuple(int(v) for v in self.node.attributes[name])
+        array = self.constant(index, name)
+        return None if array is None else tuple(int(v) for v in array.reshape(-1))
+
+    def error(self, reason: str) -> ModelError:
+        """An error that names the node."""
+        return ModelError(f"ONNX node {self.node}: {reason}")
+
+
+Converter = Callable[[Call], Result]
+
+
+@dataclass(frozen=True)
+class _Entry:
+    since: int
+    convert: Converter
+    layout: Layout
+
+
+_TABLE: dict[tuple[str, str], list[_Entry]] = {}  # (domain, operator) -> entries, newest first
+
+
+def operator(
+    name: str, since: int = 1, layout: Layout = Layout.OWN, domain: str = ""
+) -> Callable[[Converter], Converter]:
+    """Register a converter of operator ``name`` from the lowest opset at which it is right."""
+
+    def register(convert: Converter) -> Converter:
+        entries = _TABLE.setdefault((domain, name), [])
+        if any(entry.since == since for entry in entries):
+            raise ValueError(f"operator {name} is registered twice since opset {since}")
+        entries.append(_Entry(since, convert, layout))
+        entries.sort(key=lambda entry: -entry.since)
+        return convert
+
+    return register
+
+
+def _entry(op: str, domain: str, opset: int) -> _Entry | None:
+    return next((e for e in _TABLE.get((domain, op), ()) if e.since <= opset), None)
+
+
+def supported(op: str, domain: str, opset: int) -> bool:
+    """Whether there is a converter for an operator at an opset."""
+    return _entry(op, domain, opset) is not None
+
+
+def find(node: Node) -> Converter:
+    """The newest converter that is not above the node's opset; :class:`ModelError` if none."""
+    entry = _entry(node.op, node.domain, node.opset)
+    if entry is None:
+        raise ModelError(f"ONNX node {node}: the operator is not supported")
+    return entry.convert
+
+
+def layout_of(node: Node) -> Layout:
+    """What the node's operator says about layouts."""
+    entry = _entry(node.op, node.domain, node.opset)
+    return Layout.OWN if entry is None else entry.layout

@@ -166,10 +166,10 @@ class Network:
         try:
             found = self.program.compute(feeds, wanted, channels_last=True, rectifier=rectifier)
         except (ValueError, tf.errors.InvalidArgumentError) as error:
-            reason = str(error).strip().splitlines()[0]
+            reason = str(error).strip().splitlines()[0].split(" for '{{node")[0]
             raise ModelError(
                 f"{self.name}: {', '.join(names)} cannot be computed from images of "
-                f"{height}x{width} (too small?): {reason}"
+                f"{height}x{width}, which may be too small (give a larger --size): {reason[:200]}"
             ) from error
         results = {name: _join([found[p] for p in tap.parts], -1) for name, tap in taps.items()}
         for name, result in results.items():

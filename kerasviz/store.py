@@ -73,8 +73,7 @@ class Store:
     """A folder of pictures of one network.
 
     Opening reads the manifest; :meth:`make` renders what is missing and saves every finished
-    batch. Raises :class:`UsageError` for a folder with another network's pictures and
-    :class:`KerasvizError` for one that cannot be written.
+    batch. Raises :class:`UsageError` for a folder with another network's pictures.
     """
 
     def __init__(self, folder: Path, net: Network, file_format: str = "png"):
@@ -87,7 +86,6 @@ class Store:
         self.entries: dict[str, Entry] = {}  # by file name
         if (folder / MANIFEST).exists():
             self._read(read_manifest(folder))
-        make_folder(folder)
 
     def _read(self, manifest: dict[str, Any]) -> None:
         theirs = manifest["network"]
@@ -127,9 +125,13 @@ class Store:
     def make(
         self, requests: Sequence[Request], progress: Callable[[Report], None] | None = None
     ) -> Made:
-        """Render the requests that are not complete; every finished batch is saved at once."""
+        """Render the requests that are not complete; every finished batch is saved at once.
+
+        Raises :class:`KerasvizError` for a folder that cannot be written, before anything runs.
+        """
         requests = list(dict.fromkeys(requests))
         plans = [p.only(lambda r: not self.complete(r)) for p in plan(self.net, requests)]
+        make_folder(self.folder)
         missing = [p for p in plans if p is not None]
         made = 0
         for pictures in render_plans(self.net, missing, progress):
@@ -273,6 +275,8 @@ def verify(
     spec = InputSpec.from_json(manifest["network"]["input"])
     net.input_spec = spec
     store = Store(folder, net)
+    # The same file may have another name today; the pictures say what it was called then.
+    store.network = {key: manifest["network"][key] for key in store.network}
     here = environment()
     results: dict[str, Verified] = {}
     notes: list[str] = []

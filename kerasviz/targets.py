@@ -103,7 +103,9 @@ def _atom(text: str, net: Network) -> list[Target]:
         raise UsageError(f"tap {tap.name!r} has no fixed number of channels; name another tap")
     first = 0 if match["first"] == "*" else int(match["first"])
     last = channels - 1 if match["first"] == "*" else int(match["last"] or first)
-    if last >= channels or first > last:
+    if first > last:
+        raise UsageError(f"target {text!r}: the first unit is above the last; give {last}-{first}")
+    if last >= channels:
         raise UsageError(f"target {text!r}: {match['tap']} has the units 0 to {channels - 1}")
     name = match["tap"]
     if not match["at"]:

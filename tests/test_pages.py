@@ -109,7 +109,7 @@ def test_the_facts_of_a_picture_and_the_settings_are_on_the_page(tmp_path: Path)
     page = page_of(tmp_path, manifest({"target": "a:1", "file": "a.png", "row": 2}))
     text = " ".join(page.text)
     assert "score 1.25 · 8 steps · seed 7" in text  # row 2 starts from the noise of seed 5 + 2
-    for words in ("ab" * 32, "../net.onnx", "96, 128", "CPU <x>", "2.21.0", "name: pad, size: 4"):
+    for words in ("ab" * 32, "../net.onnx", "96 x 128", "CPU <x>", "2.21.0", "name: pad, size: 4"):
         assert words in text
     assert page.all("polyline", "points") == ["0,24 100,0"]
     assert "manifest.json" in page.all("a", "href")

@@ -58,7 +58,8 @@ def test_a_target_named_twice_is_made_once(net):
     ("text", "message"),
     [
         ("joined:9", "joined has the units 0 to 8"),
-        ("block:5-2", "block has the units 0 to 8"),
+        ("block:5-2", "the first unit is above the last; give 2-5"),
+        ("block:5-12", "block has the units 0 to 8"),
         ("joind:1", "unknown tap 'joind'; near: joined"),
         ("joined:x", "expected NAME:UNIT"),
         ("logit:goldfsh", "unknown class 'goldfsh'; near: goldfish"),

@@ -1,0 +1,154 @@
+"""``kerasviz doctor``: what this installation has and whether it works."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import re
+from typing import Any
+
+import click
+
+from kerasviz.cli.options import json_option
+from kerasviz.cli.quiet import import_tensorflow
+
+__all__ = ["command"]
+
+
+@click.command("doctor", epilog="\b\nExamples:\n  kerasviz doctor\n  kerasviz doctor --json")
+@json_option
+@click.pass_context
+def command(ctx: click.Context, as_json: bool) -> None:
+    """Show versions, devices, ready networks and extras, and optimize one tiny picture.
+
+    Ends with 1 if that picture does not come out.
+    """
+    import_tensorflow()
+    from kerasviz.cli.models import state
+    from kerasviz.cli.progress import working
+    from kerasviz.environment import environment
+    from kerasviz.zoo import cards
+    from kerasviz.zoo.folders import cache_folder
+
+    with working("checking"):
+        found: dict[str, Any] = {
+            "environment": environment(),
+            "devices": _devices(),
+            "cache": str(cache_folder()),
+            "ready": [card.name for card in cards().values() if state(card) == "ready"],
+            "extras": extras(),
+            "check": _check(),
+        }
+    if as_json:
+        click.echo(json.dumps(found, indent=1, ensure_ascii=False))
+    else:
+        _print(found)
+    ctx.exit(0 if found["check"] == "ok" else 1)
+
+
+def _print(found: dict[str, Any]) -> None:
+    from kerasviz.cli.taps import aligned
+
+    rows = list(found["environment"].items())
+    rows += [("found", device) for device in found["devices"]]
+    rows.append(("cache", found["cache"]))
+    rows.append(("networks", ", ".join(found["ready"]) or "none is ready"))
+    for extra, missing in found["extras"].items():
+        words = f"without {', '.join(missing[:3])}" if missing else "installed"
+        if len(missing) > 3:
+            words += f" and {len(missing) - 3} more"
+        rows.append((f"[{extra}]", words))
+    rows.append(("self check", found["check"]))
+    for line in aligned(rows):
+        click.echo(line)
+
+
+def _devices() -> list[str]:
+    """The devices that TensorFlow uses, with their memory."""
+    import tensorflow as tf
+
+    found = []
+    for device in tf.config.list_physical_devices():
+        if device.device_type == "GPU":
+            name = tf.config.experimental.get_device_details(device).get("device_name", "GPU")
+            found.append(f"{device.device_type} {name}{_gpu_memory(device.name)}")
+        elif device.device_type == "CPU":
+            found.append(f"CPU with {os.cpu_count()} cores{_memory()}")
+        else:
+            found.append(device.device_type)
+    return found
+
+
+def _gpu_memory(name: str) -> str:
+    """What TensorFlow may take of a GPU's memory; it takes hold of the device."""
+    from tensorflow.python.client import device_lib
+
+    number = name.rpartition(":")[2]
+    for device in device_lib.list_local_devices():
+        if device.name.endswith(f"GPU:{number}"):
+            return f", {device.memory_limit / 2**30:.1f} GiB for TensorFlow"
+    return ""
+
+
+def _memory() -> str:
+    try:
+        size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # not on Windows
+        return ""
+    return f", {size / 2**30:.1f} GiB memory"
+
+
+def extras() -> dict[str, list[str]]:
+    """The extras of this package, each with what is missing of it.
+
+    >>> sorted(extras())[0]
+    'dev'
+    """
+    about = importlib.metadata.metadata("kerasviz")
+    return {extra: _missing("kerasviz", extra) for extra in about.get_all("Provides-Extra") or []}
+
+
+def _missing(package: str, extra: str) -> list[str]:
+    """The requirements of an extra that are not installed, those of their extras included."""
+    lines = importlib.metadata.requires(package) or []
+    missing = []
+    for line in lines:
+        match = re.match(r"([\w.-]+)\s*(?:\[([\w,-]+)\])?", line)
+        if match is None or not re.search(rf"extra\s*==\s*['\"]{re.escape(extra)}['\"]", line):
+            continue
+        name = match[1]
+        try:
+            importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(name)
+            continue
+        for further in (match[2] or "").split(","):
+            missing += _missing(name, further) if further else []
+    return missing
+
+
+def _check() -> str:
+    """``ok``, or what is wrong: a tiny Keras network, compiled, and two steps."""
+    import keras
+    import numpy as np
+
+    from kerasviz.errors import KerasvizError
+    from kerasviz.importers.keras_file import program_of
+    from kerasviz.input_spec import preset
+    from kerasviz.network import Identity, Network
+    from kerasviz.rendering import render
+
+    start = keras.initializers.RandomNormal(seed=0)
+    layers = [
+        keras.layers.Input((None, None, 3)),
+        keras.layers.Conv2D(4, 3, activation="relu", name="conv", kernel_initializer=start),
+    ]
+    identity = Identity("check", "check", "keras", "0" * 64)
+    try:
+        net = Network(program_of(keras.Sequential(layers)), identity, input_spec=preset("unit"))
+        made = render(net, "conv:0", recipe="fast", steps=2, size=32)
+    except KerasvizError as error:
+        return str(error)
+    good = np.isfinite(made.images).all() and made.images.std() > 0
+    return "ok" if good else "the picture is empty"

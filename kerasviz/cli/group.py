@@ -1,0 +1,41 @@
+"""A group of commands that helps where no command or a wrong one is given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from kerasviz.cli.stopping import stoppable
+from kerasviz.errors import near
+
+__all__ = ["Commands", "help_if_alone"]
+
+
+class Commands(click.Group):
+    """Names the nearest command for a wrong one, and may be given none."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **{"invoke_without_command": True, **kwargs})
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that the first argument names."""
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            names = self.list_commands(ctx)
+            raise click.UsageError(
+                f"no command {args[0]!r}; near: {near(args[0], names, len(names))}", ctx
+            )
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; Ctrl-C ends it, and one that keeps something says so itself."""
+        with stoppable():
+            return super().invoke(ctx)
+
+
+def help_if_alone(ctx: click.Context) -> None:
+    """Show the help of a group that was called without a command."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())

@@ -1,0 +1,307 @@
+"""Options that several commands share, and what they mean for the library."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import math
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from kerasviz.errors import UsageError
+
+if TYPE_CHECKING:
+    from kerasviz.input_spec import InputSpec
+    from kerasviz.network import Network
+    from kerasviz.recipes import Recipe
+
+__all__ = [
+    "PREPROCESS",
+    "InputOptions",
+    "ModelOptions",
+    "RecipeOptions",
+    "input_options",
+    "json_option",
+    "model_options",
+    "numbers_of",
+    "recipe_options",
+    "seed_option",
+    "size_of",
+    "steps_of",
+]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+#: The names of kerasviz.input_spec.PRESETS, which cannot be imported without TensorFlow.
+PREPROCESS = ("torchvision", "inception", "caffe", "unit", "byte")
+PARAMETERIZATIONS = ("pixel", "fourier")
+
+
+def size_of(text: str) -> tuple[int, int]:
+    """(height, width) from ``128`` or ``96x128``.
+
+    >>> size_of("128"), size_of("96x128")
+    ((128, 128), (96, 128))
+    """
+    match = re.fullmatch(r"(\d+)(?:[xX](\d+))?", text.strip())
+    if match is None or 0 in (height := int(match[1]), width := int(match[2] or match[1])):
+        raise click.BadParameter(
+            f"{text!r}: expected pixels such as 128, or height x width such as 96x128"
+        )
+    return height, width
+
+
+def numbers_of(text: str) -> tuple[float, ...]:
+    """Finite numbers from ``104,117,123``.
+
+    >>> numbers_of("104,117,123")
+    (104.0, 117.0, 123.0)
+    """
+    try:
+        numbers = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        numbers = ()
+    if not numbers or not all(math.isfinite(n) for n in numbers):
+        raise click.BadParameter(
+            f"{text!r}: expected one number, or one per channel such as 104,117,123"
+        )
+    return numbers
+
+
+def steps_of(text: str) -> tuple[int, ...]:
+    """Step numbers in order, each once, from ``0,4,48``.
+
+    >>> steps_of("48, 0,4,4")
+    (0, 4, 48)
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts):
+        raise click.BadParameter(f"{text!r}: expected step numbers such as 0,4,48")
+    return tuple(sorted({int(part) for part in parts}))
+
+
+# -- the model -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """How a model file is read: modules with its own layers, and whether to run its code."""
+
+    imports: tuple[str, ...] = ()
+    unsafe: bool = False
+
+    def load(self, source: str, input_spec: InputSpec | None = None) -> Network:
+        """Load a network, with its custom layers."""
+        from kerasviz.cli.progress import working
+        from kerasviz.loader import load
+
+        with working(f"loading {source}"):
+            return load(
+                source,
+                custom_objects=custom_objects(self.imports) or None,
+                unsafe=self.unsafe,
+                input_spec=input_spec,
+            )
+
+
+@dataclass(frozen=True)
+class InputOptions:
+    """The input description that the command line gives, if any."""
+
+    preprocess: str | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    channel_order: str | None = None
+
+    def spec(self) -> InputSpec | None:
+        """The description, ``None`` where the options do not give one."""
+        if self.preprocess is None and self.mean is None and self.std is None:
+            return None
+        from kerasviz.input_spec import InputSpec, preset
+
+        if self.preprocess is not None:
+            spec = preset(self.preprocess)
+        else:
+            # Means and deviations above 1 are those of images in 0..255.
+            largest = max(abs(n) for n in (*(self.mean or ()), *(self.std or ())))
+            spec = InputSpec(scale=255.0 if largest > 1 else 1.0)
+        given = {k: v for k in ("mean", "std", "channel_order") if (v := getattr(self, k))}
+        return replace(spec, **given, source="command line") if given else spec
+
+    def complete(self, net: Network) -> None:
+        """Apply a channel order that was given alone to the description that the file has."""
+        if self.channel_order and self.spec() is None:
+            spec = net.require_input_spec()
+            net.input_spec = replace(spec, channel_order=self.channel_order)
+
+
+def custom_objects(modules: Sequence[str]) -> dict[str, Any]:
+    """Import modules and return the Keras layers and the functions that they define, by name.
+
+    The present folder is searched too. Raises :class:`UsageError` for a module that cannot be
+    imported.
+    """
+    found: dict[str, Any] = {}
+    if not modules:
+        return found
+    import keras
+
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    for name in modules:
+        if name.endswith(".py"):
+            raise UsageError(f"--import {name}: give the module's name, {Path(name).stem!r}")
+        try:
+            module = importlib.import_module(name)
+        except (ImportError, SyntaxError) as error:
+            raise UsageError(f"--import {name}: {error} (searched from {here})") from error
+        for key, value in vars(module).items():
+            if inspect.isclass(value) and issubclass(value, keras.layers.Layer):
+                own = not value.__module__.startswith("keras.")
+            else:
+                own = inspect.isfunction(value) and value.__module__ == name
+            if own:
+                found[key] = value
+    return found
+
+
+# -- decorators ------------------------------------------------------------------------------
+
+
+def _packed(name: str, kind: type[Any], options: Sequence[Any]) -> Callable[[Command], Command]:
+    """A decorator that adds options and passes them on as one dataclass argument ``name``."""
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def run(**arguments: Any) -> Any:
+            own = {f.name: arguments.pop(f.name) for f in fields(kind)}
+            return command(**arguments, **{name: kind(**own)})
+
+        decorated: Any = run
+        for option in reversed(options):
+            decorated = option(decorated)
+        return decorated  # type: ignore[no-any-return]
+
+    return decorate
+
+
+model_options = _packed(
+    "model_options",
+    ModelOptions,
+    [
+        click.option(
+            "--import",
+            "imports",
+            metavar="MODULE",
+            multiple=True,
+            help="Python module with the model's own Keras layers (again for more).",
+        ),
+        click.option(
+            "--unsafe",
+            is_flag=True,
+            help="Run Python code that the model file carries (Lambda layers). Only for files "
+            "that you trust.",
+        ),
+    ],
+)
+
+input_options = _packed(
+    "input_options",
+    InputOptions,
+    [
+        click.option(
+            "--preprocess",
+            type=click.Choice(PREPROCESS),
+            help="The numbers that the network takes: torchvision (ImageNet mean and deviation), "
+            "inception (-1 to 1), caffe (BGR, 0 to 255 minus mean), unit (0 to 1), byte (0 to "
+            "255). Needed only where neither the file nor a model card says so.",
+        ),
+        click.option(
+            "--mean",
+            type=numbers_of,
+            metavar="A,B,C",
+            help="Mean that is subtracted, in the network's channel order and numbers: above 1 "
+            "means that images are 0 to 255 (unless --preprocess says otherwise).",
+        ),
+        click.option(
+            "--std",
+            type=numbers_of,
+            metavar="A,B,C",
+            help="Deviation by which is then divided, likewise.",
+        ),
+        click.option(
+            "--channel-order",
+            type=click.Choice(("rgb", "bgr")),
+            help="Order in which the network takes the colours.",
+        ),
+    ],
+)
+
+
+@dataclass(frozen=True)
+class RecipeOptions:
+    """How pictures are optimized: a recipe and what is changed in it."""
+
+    recipe: str = "article"
+    steps: int | None = None
+    size: tuple[int, int] | None = None
+    param: str | None = None
+
+    def chosen(self) -> Recipe:
+        """The recipe with the changes."""
+        from kerasviz.parameterizations import from_json
+        from kerasviz.recipes import recipe as find_recipe
+
+        recipe = find_recipe(self.recipe)
+        changes: dict[str, Any] = {}
+        if self.steps is not None:
+            changes["steps"] = self.steps
+        if self.size is not None:
+            changes["size"] = self.size
+        if self.param not in (None, recipe.parameterization.to_json()["kind"]):
+            changes["parameterization"] = from_json({"kind": self.param})
+        return recipe.replace(**changes)
+
+
+recipe_options = _packed(
+    "recipe_options",
+    RecipeOptions,
+    [
+        click.option(
+            "--recipe",
+            default="article",
+            show_default=True,
+            metavar="NAME|FILE",
+            help="article (the paper's, 2560 steps), lucid, fast (128 steps), or a .json file.",
+        ),
+        click.option("--steps", type=click.IntRange(min=1), help="Updates of the image."),
+        click.option(
+            "--size", type=size_of, metavar="N|HxW", help="Pixels: 128, or height x width: 96x128."
+        ),
+        click.option(
+            "--param",
+            type=click.Choice(PARAMETERIZATIONS),
+            help="What is optimized: the image's pixels or its Fourier spectrum.",
+        ),
+    ],
+)
+
+seed_option = click.option(
+    "--seed",
+    type=click.IntRange(0, 2**31 - 2),
+    default=0,
+    show_default=True,
+    help="Number of the noise to start from; the same seed gives the same picture.",
+)
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON instead of text, for scripts."
+)

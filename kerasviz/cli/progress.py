@@ -1,0 +1,140 @@
+"""Progress on the standard error: a bar at a terminal, now and then a line elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from kerasviz.rendering import Report
+
+__all__ = ["Lines", "downloading", "duration", "rendering", "working"]
+
+#: Seconds between two lines of progress where there is no terminal.
+INTERVAL = 5.0
+#: Takes the finished fraction and words about what is going on.
+Update = Callable[[float, str], None]
+
+
+def duration(seconds: float) -> str:
+    """A time as people write it.
+
+    >>> duration(75), duration(4000)
+    ('1:15', '1:06:40')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+class Lines:
+    """Progress as plain lines, one in ``interval`` seconds at most, none for short work."""
+
+    def __init__(
+        self,
+        stream: TextIO,
+        interval: float,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self.stream, self.interval, self.clock = stream, interval, clock
+        self.began = self.last = clock()
+
+    def __call__(self, fraction: float, text: str) -> None:
+        now = self.clock()
+        if now - self.last < self.interval or fraction >= 1:  # the summary follows
+            return
+        self.last = now
+        left = ""
+        if fraction > 0:
+            left = f", {duration((now - self.began) * (1 - fraction) / fraction)} left"
+        click.echo(f"{fraction:4.0%} {text}{left}", file=self.stream)
+
+
+@contextmanager
+def _console() -> Iterator[Console | None]:
+    """A console on the terminal of the standard error, ``None`` where there is none.
+
+    It has a file descriptor of its own: descriptor 2 may be held back (see ``quiet.silent``).
+    """
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+
+    with os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding=sys.stderr.encoding) as stream:
+        yield Console(file=stream)
+
+
+@contextmanager
+def _bar(first: str) -> Iterator[Update]:
+    """A function for progress; the bar goes away at the end of the block."""
+    with _console() as console:
+        if console is None:
+            yield Lines(sys.stderr, INTERVAL)
+            return
+        from rich import progress as rich_progress
+        from rich.table import Column
+
+        column = Column(ratio=1, no_wrap=True, overflow="ellipsis")
+        columns = (
+            rich_progress.BarColumn(20),
+            rich_progress.TaskProgressColumn(),
+            rich_progress.TimeRemainingColumn(compact=True),
+            rich_progress.TextColumn("{task.description}", markup=False, table_column=column),
+        )
+        with rich_progress.Progress(
+            *columns, console=console, transient=True, expand=True, refresh_per_second=4
+        ) as progress:
+            task = progress.add_task(first, total=1.0)
+            yield lambda fraction, words: progress.update(
+                task, completed=fraction, description=words
+            )
+
+
+@contextmanager
+def working(text: str) -> Iterator[None]:
+    """A turning sign at a terminal while something without steps goes on."""
+    with _console() as console:
+        if console is None:
+            yield
+            return
+        from rich.markup import escape
+
+        with console.status(escape(text)):
+            yield
+
+
+@contextmanager
+def rendering() -> Iterator[Callable[[Report], None]]:
+    """A progress function for :func:`kerasviz.rendering.render_plans` and all that call it."""
+    with _bar("compiling") as update:
+
+        def report(r: Report) -> None:
+            now = f"step {r.step} of {r.steps}, {_short(r.text)}"
+            update(r.fraction, f"{r.done} of {r.pictures} pictures, {now}")
+
+        yield report
+
+
+@contextmanager
+def downloading(name: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A progress function for :func:`kerasviz.zoo.fetch`: bytes so far, and of how many."""
+    with _bar(name) as update:
+
+        def report(done: int, total: int | None) -> None:
+            size = f" of {total / 1e6:.1f}" if total else ""
+            update(done / total if total else 0.0, f"{name} {done / 1e6:.1f}{size} MB")
+
+        yield report
+
+
+def _short(text: str, most: int = 40) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -1,0 +1,267 @@
+"""``kerasviz render``: pictures of what units look for, in a folder."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kerasviz.cli.options import (
+    InputOptions,
+    ModelOptions,
+    RecipeOptions,
+    input_options,
+    json_option,
+    model_options,
+    recipe_options,
+    seed_option,
+    steps_of,
+)
+from kerasviz.cli.quiet import import_tensorflow
+
+if TYPE_CHECKING:
+    from kerasviz.network import Network
+    from kerasviz.rendering import Request
+    from kerasviz.store import Entry, Store
+    from kerasviz.targets import Target
+
+__all__ = ["command", "negated"]
+
+#: A picture whose numbers (0 to 1) have a smaller standard deviation is one grey.
+FLAT = 0.01
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the command line asks for, beside the recipe."""
+
+    seed: int
+    snapshots: tuple[int, ...] | None
+    batch: int | None
+    diversity: int | None
+    negative: bool
+
+
+@click.command(
+    "render",
+    epilog="""\b
+Targets:
+  mixed4c:100             a channel: the unit at all positions
+  mixed4c:100@center      a neuron: the unit at the centre; @y,x at another position
+  mixed4c:0-15            many channels; mixed4c:* all of them
+  mixed4c                 the whole layer (DeepDream)
+  logit:goldfish logit:1  a class before the softmax, by label or number
+  prob:1                  a class after the softmax
+  "a:1 + b:2"             sums, differences and multiples, with spaces: "a:10 - 0.5*a:11"
+
+\b
+Examples:
+  kerasviz render efficientnet-lite0 block3b:7 --recipe fast
+  kerasviz render efficientnet-lite0 block3b:0-15 logit:goldfish --recipe fast --size 96x128
+  kerasviz render efficientnet-lite0 "block3b:1 + block5a:2" --steps 512 --seed 3
+  kerasviz render efficientnet-lite0 block5a:4 --recipe fast --diversity 4
+  kerasviz render efficientnet-lite0 block5a:4 --recipe fast --snapshots 0,4,48
+  kerasviz render model.onnx conv5:3 --preprocess torchvision --out pictures
+
+The same command again renders only what is missing; so it also goes on after Ctrl-C.
+""",
+)
+@click.argument("model")
+@click.argument("targets", metavar="TARGET...", nargs=-1, required=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder for the pictures. [default: out/NAME OF THE MODEL]",
+)
+@recipe_options
+@seed_option
+@click.option(
+    "--snapshots",
+    type=steps_of,
+    metavar="N,N,...",
+    help="Keep the picture after these steps too; 0 is noise.",
+)
+@click.option(
+    "--diversity",
+    type=click.IntRange(min=2),
+    metavar="N",
+    help="N pictures of each target that are pushed apart.",
+)
+@click.option("--negative", is_flag=True, help="What the targets respond to least.")
+@click.option(
+    "--batch",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Pictures that are optimized at once. [default: chosen by number and size]",
+)
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(("png", "jpg", "webp")),
+    default="png",
+    show_default=True,
+    help="File format; png carries its provenance.",
+)
+@json_option
+@input_options
+@model_options
+def command(
+    model: str,
+    targets: tuple[str, ...],
+    out: Path | None,
+    file_format: str,
+    as_json: bool,
+    recipe_options: RecipeOptions,
+    input_options: InputOptions,
+    model_options: ModelOptions,
+    **asked: Any,
+) -> None:
+    """Render what the TARGETs in MODEL look for into a folder with a page to look at.
+
+    MODEL is a file or a name of `kerasviz models list`; TARGETs are units, layers and classes
+    (`kerasviz taps MODEL` lists the names).
+    """
+    import_tensorflow()
+    recipe = recipe_options.chosen()
+    net = model_options.load(model, input_options.spec())
+    input_options.complete(net)
+
+    from kerasviz.store import Store
+    from kerasviz.targets import parse_targets
+
+    what = _Asked(**asked)
+    requests = requests_of(parse_targets(targets, net), net, recipe, what)
+    store = Store(out or Path("out") / net.name, net, file_format)
+    made = render_into(store, requests)
+    _warn_of_flat(store, requests)
+    _report(store, requests, made, as_json)
+
+
+def requests_of(
+    targets: Sequence[Target], net: Network, recipe: Any, asked: _Asked
+) -> list[Request]:
+    """What has to be rendered for some targets."""
+    from kerasviz.rendering import Request, diverse
+
+    requests = []
+    for target in targets:
+        chosen = target
+        if asked.negative:
+            chosen = replace(target, text=negated(target.text), objective=-target.objective)
+        if asked.diversity:
+            chosen = diverse(chosen, net)
+        requests.append(
+            Request(
+                text=chosen.text,
+                objective=chosen.objective,
+                recipe=recipe,
+                seed=asked.seed,
+                snapshots=asked.snapshots or (),
+                rows=asked.diversity or 1,
+                batch=asked.batch,
+            )
+        )
+    return requests
+
+
+def negated(text: str) -> str:
+    """The words for the opposite of a target, which mean just that as a target.
+
+    >>> negated("mixed4c:1"), negated("-a:1"), negated("a:10 - 0.5*a:11")
+    ('-mixed4c:1', 'a:1', '-a:10 + 0.5*a:11')
+    """
+    first, *rest = re.split(r" ([+-]) ", text)
+    words = first[1:] if first.startswith("-") else f"-{first}"
+    for sign, piece in zip(rest[::2], rest[1::2], strict=True):
+        words += f" {'-' if sign == '+' else '+'} {piece}"
+    return words
+
+
+def render_into(store: Store, requests: Sequence[Request]) -> int:
+    """Render what is missing, with progress; returns how many pictures were made.
+
+    The folder's page is written even if Ctrl-C ends it before all are finished.
+    """
+    from kerasviz.cli.progress import rendering
+    from kerasviz.cli.stopping import stoppable
+    from kerasviz.pages import write_index
+
+    def kept() -> str:
+        count = len(_finished(store, requests))
+        return (
+            f"{count} finished {_pictures(count)} kept in {store.folder}, the same command goes on "
+            "from there"
+        )
+
+    with stoppable(kept):
+        try:
+            with rendering() as progress:
+                return store.make(requests, progress).made
+        finally:
+            if store.entries:
+                write_index(store.folder, store.manifest())
+
+
+def _pictures(count: int) -> str:
+    return "picture is" if count == 1 else "pictures are"
+
+
+def _finished(store: Store, requests: Sequence[Request]) -> list[Entry]:
+    """The finished pictures of the requests that are there, in order, without snapshots."""
+    return [
+        entry
+        for request in dict.fromkeys(requests)
+        for entry in store.find(request)
+        if entry.step == request.recipe.steps
+    ]
+
+
+def _warn_of_flat(store: Store, requests: Sequence[Request]) -> None:
+    """Say which pictures are one grey: their units gave no gradient to start from."""
+    import numpy as np
+
+    from kerasviz.images import decode
+
+    flat = []
+    for entry in _finished(store, requests):
+        image, _ = decode((store.folder / entry.file).read_bytes())
+        if np.std(np.asarray(image, np.float32) / 255) < FLAT:
+            flat.append(entry.file)
+    if flat:
+        names = ", ".join(flat[:5]) + (f" and {len(flat) - 5} more" if len(flat) > 5 else "")
+        click.echo(
+            f"kerasviz: warning: flat grey, the unit did not start: {names}; "
+            "try another --seed, --recipe lucid or more --steps",
+            err=True,
+        )
+
+
+def _report(store: Store, requests: Sequence[Request], made: int, as_json: bool) -> None:
+    page = store.folder / "index.html"
+    finished = _finished(store, requests)
+    kept = len(finished) - made
+    if as_json:
+        data = {
+            "made": made,
+            "kept": kept,
+            "folder": str(store.folder),
+            "page": str(page),
+            "pictures": [
+                {"file": e.file, "target": e.target, "score": e.score, "sha256": e.sha256}
+                for e in finished
+            ],
+        }
+        click.echo(json.dumps(data, indent=1, ensure_ascii=False))
+        return
+    if made:
+        already = f", {kept} {_pictures(kept).split()[1]} there already" if kept else ""
+        click.echo(f"made {made} {_pictures(made).split()[0]}{already}")
+    else:
+        click.echo(f"nothing to do: {kept} {_pictures(kept)} there already")
+    click.echo(f"open {page}")

@@ -1,0 +1,54 @@
+"""How a command ends early: Ctrl-C and every expected error become one line and an exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+from kerasviz.errors import KerasvizError
+
+__all__ = ["Stopped", "line_of", "stoppable"]
+
+
+class Stopped(KerasvizError):
+    """The user pressed Ctrl-C; 130 is what a shell reports for it (128 + SIGINT)."""
+
+    exit_code = 130
+
+
+@contextmanager
+def stoppable(kept: Callable[[], str] | None = None) -> Iterator[None]:
+    """Turn Ctrl-C inside the block into :class:`Stopped`; ``kept()`` says what is not lost.
+
+    >>> with stoppable(lambda: "2 pictures are kept"):
+    ...     raise KeyboardInterrupt
+    Traceback (most recent call last):
+    kerasviz.cli.stopping.Stopped: stopped; 2 pictures are kept
+    """
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        words = f"stopped; {kept()}" if kept is not None else "stopped"
+        raise Stopped(words) from interrupt
+
+
+def line_of(error: KerasvizError | click.ClickException | OSError) -> str:
+    """The one line that the terminal shows for an error.
+
+    >>> line_of(KerasvizError("no such file"))
+    'kerasviz: error: no such file'
+    """
+    if isinstance(error, Stopped):
+        return f"kerasviz: {error}"
+    if isinstance(error, click.ClickException):
+        words = error.format_message()
+        context = getattr(error, "ctx", None)
+        if context is not None:
+            words = f"{words.rstrip('.')}; see {context.command_path} --help"
+    elif isinstance(error, OSError):
+        words = f"{error.filename}: {error.strerror}"
+    else:
+        words = str(error)
+    return f"kerasviz: error: {' '.join(words.split())}"

@@ -1,0 +1,141 @@
+"""``kerasviz taps``: what can be looked at in a network."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kerasviz.cli.options import ModelOptions, json_option, model_options
+from kerasviz.cli.quiet import import_tensorflow
+from kerasviz.errors import UsageError, near
+
+if TYPE_CHECKING:
+    from kerasviz.network import Network
+    from kerasviz.taps import Tap
+
+__all__ = ["command"]
+
+HEADERS = ("name", "channels", "shape", "op", "pre-activation", "aliases")
+#: Aliases in the table, the shortest ones; --json has all.
+ALIASES = 3
+
+
+@click.command(
+    "taps",
+    epilog="""\b
+Examples:
+  kerasviz taps efficientnet-lite0
+  kerasviz taps efficientnet-lite0 block3
+  kerasviz taps model.onnx "*/relu*" --json
+""",
+)
+@click.argument("model")
+@click.argument("pattern", metavar="[FILTER]", required=False)
+@click.option("--all", "everything", is_flag=True, help="All taps, not only the main layers.")
+@json_option
+@model_options
+def command(
+    model: str,
+    pattern: str | None,
+    everything: bool,
+    as_json: bool,
+    model_options: ModelOptions,
+) -> None:
+    """List the taps of MODEL: every tensor that can be looked at.
+
+    FILTER is a part of a name or alias, or a pattern with * and ?. Without it, only the main
+    layers are listed where the network's card names them. The shape is height x width x channels,
+    a ? where it depends on the image. Where there is a pre-activation (the tensor
+    before the ReLU), its name is NAME_pre_relu.
+    """
+    import_tensorflow()
+    net = model_options.load(model)
+    found = _chosen(net, pattern, everything)
+    if as_json:
+        click.echo(json.dumps([_plain(tap) for _, tap in found], indent=1, ensure_ascii=False))
+        return
+    _print_table([_row(name, tap) for name, tap in found])
+    more = len(net.taps) - len(found)
+    if more and not pattern:
+        click.echo(f"{more} more taps: add --all, or a part of a name")
+
+
+def _chosen(net: Network, pattern: str | None, everything: bool) -> list[tuple[str, Tap]]:
+    """Taps with the name under which each is shown."""
+    if pattern:
+        names = [name for tap in net.taps.values() for name in (tap.name, *tap.aliases)]
+        found = [(tap.name, tap) for tap in net.taps.values() if _matches(tap, pattern)]
+        if not found:
+            raise UsageError(
+                f"no tap of {net.name} matches {pattern!r}; near: {near(pattern, names)}"
+            )
+        return found
+    if everything or not net.main_taps:
+        return list(net.taps.items())
+    return [(name, net.taps[name]) for name in dict.fromkeys(net.main_taps)]
+
+
+def _matches(tap: Tap, pattern: str) -> bool:
+    wanted = pattern.casefold()
+    if not any(sign in wanted for sign in "*?"):
+        wanted = f"*{wanted}*"
+    # The only wildcards are * and ?: brackets are common in the names of tensors.
+    wanted = wanted.replace("[", "[[]")
+    return any(fnmatch.fnmatchcase(n.casefold(), wanted) for n in (tap.name, *tap.aliases))
+
+
+def _plain(tap: Tap) -> dict[str, Any]:
+    return {
+        "name": tap.name,
+        "op": tap.op,
+        "channels": tap.channels,
+        "shape": None if tap.shape is None else list(tap.shape),
+        "aliases": list(tap.aliases),
+        "pre_activation": tap.pre_activation,
+    }
+
+
+def _row(name: str, tap: Tap) -> tuple[str, ...]:
+    from kerasviz.taps import PRE_RELU
+
+    sizes = ["?" if n is None else str(n) for n in (tap.shape or (None, None))]
+    channels, shape = sizes[-1], "x".join(sizes[1:])
+    # NAME_pre_relu is understood for every NAME that has one: no need to list them.
+    others = [n for n in {tap.name, *tap.aliases} - {name} if not n.endswith(PRE_RELU)]
+    others.sort(key=lambda n: (len(n), n))
+    aliases = ", ".join(others[:ALIASES]) + (", …" if len(others) > ALIASES else "")
+    return name, channels, shape, tap.op, "yes" if tap.pre_activation else "", aliases
+
+
+def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
+    """Print a table; at a terminal each tap takes one line, cut at the end where it is too long."""
+    header, *lines = aligned([HEADERS, *rows])
+    if not sys.stdout.isatty():
+        click.echo("\n".join([header, *lines]))
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console()
+    console.print(Text(header, style="bold"), no_wrap=True, overflow="ellipsis")
+    for line in lines:  # as Text: brackets in names are no markup
+        console.print(Text(line), no_wrap=True, overflow="ellipsis")
+
+
+def aligned(rows: Iterable[Sequence[str]]) -> list[str]:
+    """Rows as lines with columns of equal width.
+
+    >>> aligned([("name", "op"), ("conv1", "Conv")])
+    ['name   op', 'conv1  Conv']
+    """
+    cells = list(rows)
+    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    ]

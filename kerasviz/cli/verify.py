@@ -1,0 +1,102 @@
+"""``kerasviz verify``: make the pictures of a folder again and compare the bytes."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kerasviz.cli.options import ModelOptions, json_option, model_options
+from kerasviz.cli.quiet import import_tensorflow
+from kerasviz.errors import UsageError
+
+if TYPE_CHECKING:
+    from kerasviz.store import Verified
+
+__all__ = ["command"]
+
+
+@click.command(
+    "verify",
+    epilog="""\b
+Examples:
+  kerasviz verify out/efficientnet-lite0
+  kerasviz verify pictures --model model.onnx
+  kerasviz verify out/demo --json
+""",
+)
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--model", help="The model file or name. [default: the one that DIR names]")
+@json_option
+@model_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    folder: Path,
+    model: str | None,
+    as_json: bool,
+    model_options: ModelOptions,
+) -> None:
+    """Make every picture in DIR again and compare it with the file, byte by byte.
+
+    DIR was made by `kerasviz render` or `kerasviz figures`. Nothing is written. Ends with 1 unless
+    all files are the same.
+    """
+    import_tensorflow()
+    from kerasviz.store import MANIFEST, read_manifest
+    from kerasviz.store import verify as verify_folder
+
+    if not (folder / MANIFEST).is_file() and (folder / "pictures" / MANIFEST).is_file():
+        folder = folder / "pictures"
+    net = model_options.load(model or _model_of(folder, read_manifest(folder)))
+
+    from kerasviz.cli.progress import rendering
+
+    with rendering() as progress:
+        results, notes = verify_folder(folder, net, progress)
+    good = all(result.result == "same" for result in results)
+    if as_json:
+        data = {
+            "folder": str(folder),
+            "same": good,
+            "files": [asdict(result) for result in results],
+            "environment": notes,
+        }
+        click.echo(json.dumps(data, indent=1, ensure_ascii=False))
+    else:
+        _print(results, notes)
+    ctx.exit(0 if good else 1)
+
+
+def _model_of(folder: Path, manifest: dict[str, Any]) -> str:
+    """The zoo name or the file that the manifest names."""
+    source = str(manifest["network"]["source"])
+    if manifest["network"]["format"] == "zoo":
+        return source
+    if (folder / source).exists():
+        return str(folder / source)
+    if "/" not in source and "." not in source:
+        return source  # fetched into the user cache by that name
+    raise UsageError(
+        f"the model {source!r} that {str(folder)!r} was made with is not there; give --model FILE"
+    )
+
+
+def _print(results: Sequence[Verified], notes: Sequence[str]) -> None:
+    counts = Counter(result.result for result in results)
+    words = ", ".join(f"{counts[name]} {name}" for name in sorted(counts, key=_order))
+    click.echo(f"{len(results)} {'file' if len(results) == 1 else 'files'}: {words or 'none'}")
+    for result in results:
+        if result.result != "same":
+            click.echo(f"{result.file}: {result.result}: {result.detail}")
+    for note in notes:
+        click.echo(f"environment: {note}")
+
+
+def _order(name: str) -> tuple[bool, str]:
+    return name != "same", name

@@ -1,0 +1,88 @@
+"""``kerasviz models``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kerasviz.zoo import cards
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERASVIZ_CACHE", str(tmp_path / "cache"))
+
+
+def test_list_shows_every_card_with_its_state(run_cli: Run) -> None:
+    ended = run_cli("models", "list")
+    rows = {line.split()[0]: line.split()[1] for line in ended.out.splitlines()[1:]}
+    assert set(rows) == set(cards())
+    assert rows["efficientnet-lite0"] == "ready"
+    assert rows["inceptionv1"] == "fetch"
+    assert rows["googlenet"] == "add"
+
+
+def test_list_as_json(run_cli: Run) -> None:
+    found = {row["name"]: row for row in json.loads(run_cli("models", "list", "--json").out)}
+    assert found["efficientnet-lite0"]["state"] == "ready"
+    assert set(found) == set(cards())
+
+
+def test_info(run_cli: Run) -> None:
+    shown = run_cli("models", "info", "inceptionv1").out
+    card = cards()["inceptionv1"]
+    assert card.licence in shown
+    assert card.sha256 in shown
+    data = json.loads(run_cli("models", "info", "inceptionv1", "--json").out)
+    assert data["input"]["mean"] == [117.0]
+    assert data["state"] == "fetch"
+    assert data["files"][0]["sha256"] == card.sha256
+
+
+def test_network_without_a_public_file_says_what_to_bring(run_cli: Run) -> None:
+    ended = run_cli("models", "fetch", "googlenet")
+    assert ended.code == 1
+    assert len(ended.err.splitlines()) == 1
+    assert "kerasviz models add googlenet.onnx --name googlenet" in ended.err
+
+
+def test_fetch_of_the_embedded_network_is_done_already(run_cli: Run) -> None:
+    ended = run_cli("models", "fetch", "efficientnet-lite0")
+    assert ended.code == 0
+    assert ended.out.startswith("efficientnet-lite0 is ready: ")
+
+
+def test_added_network_is_known_by_name(run_cli: Run, model_file: Path, tmp_path: Path) -> None:
+    Path("names.txt").write_text("ant\nbee\ncat\ndog\n")
+    options = ("--preprocess", "inception", "--labels", "names.txt", "--licence", "MIT")
+    ended = run_cli("models", "add", model_file, "--name", "mine", *options)
+    assert ended.code == 0, ended.err
+    copy = Path(ended.out.strip().removeprefix("mine is ready: "))
+    assert copy.is_relative_to(tmp_path / "cache")
+    assert copy.read_bytes() == model_file.read_bytes()
+    data = json.loads(run_cli("models", "info", "mine", "--json").out)
+    assert (data["state"], data["licence"]) == ("ready", "MIT")
+    assert data["files"][0]["sha256"] == hashlib.sha256(model_file.read_bytes()).hexdigest()
+    short = ("--steps", 1, "--size", 16, "--out", "p")
+    assert run_cli("render", "mine", "logit:cat", *short).code == 0
+    assert run_cli("verify", "p").code == 0
+
+
+def test_another_file_than_the_card_names_is_refused(run_cli: Run, model_file: Path) -> None:
+    ended = run_cli("models", "add", model_file, "--name", "googlenet")
+    assert ended.code == 2
+    assert "SHA-256" in ended.err
+    assert len(ended.err.splitlines()) == 1
+
+
+def test_missing_file(run_cli: Run) -> None:
+    ended = run_cli("models", "add", "nowhere.onnx", "--name", "mine")
+    assert ended.code == 2
+    assert "nowhere.onnx" in ended.err

@@ -1,0 +1,110 @@
+"""What the options mean for the library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pytest
+
+from kerasviz.cli import options
+from kerasviz.cli.options import InputOptions, RecipeOptions, custom_objects
+from kerasviz.errors import UsageError
+from kerasviz.input_spec import PRESETS, InputSpec, preset
+from kerasviz.parameterizations import Pixel
+from kerasviz.recipes import recipe
+
+
+def test_choices_are_those_of_the_library() -> None:
+    assert tuple(PRESETS) == options.PREPROCESS
+
+
+@pytest.mark.parametrize("text", ["", "-3", "3.5", "12x", "x12", "3x4x5", "0", "4x0", "1e3"])
+def test_wrong_sizes(text: str) -> None:
+    with pytest.raises(click.BadParameter):
+        options.size_of(text)
+
+
+@pytest.mark.parametrize("text", ["", ",", "1,", "a", "inf", "1,nan"])
+def test_wrong_numbers(text: str) -> None:
+    with pytest.raises(click.BadParameter):
+        options.numbers_of(text)
+
+
+@pytest.mark.parametrize("text", ["", "1,", "-1", "1.5"])
+def test_wrong_steps(text: str) -> None:
+    with pytest.raises(click.BadParameter):
+        options.steps_of(text)
+
+
+def test_no_option_gives_no_description() -> None:
+    assert InputOptions().spec() is None
+    assert InputOptions(channel_order="bgr").spec() is None  # completed by the file's own
+
+
+def test_preset_alone_is_the_preset() -> None:
+    assert InputOptions(preprocess="caffe").spec() == preset("caffe")
+
+
+def test_large_means_are_those_of_bytes() -> None:
+    spec = InputOptions(mean=(104.0, 117.0, 123.0)).spec()
+    assert spec == InputSpec(scale=255.0, mean=(104.0, 117.0, 123.0), source="command line")
+    assert InputOptions(std=(57.4,)).spec() == InputSpec(
+        scale=255.0, std=(57.4,), source="command line"
+    )
+
+
+def test_small_means_are_those_of_0_to_1() -> None:
+    spec = InputOptions(mean=(0.5,), std=(0.25,)).spec()
+    assert spec is not None
+    assert spec.range == (-2.0, 2.0)
+
+
+def test_preset_decides_the_scale() -> None:
+    spec = InputOptions(preprocess="byte", mean=(0.5,), channel_order="bgr").spec()
+    assert spec == InputSpec(scale=255.0, mean=(0.5,), channel_order="bgr", source="command line")
+
+
+def test_order_alone_changes_the_description_of_the_file() -> None:
+    import tiny
+
+    net = tiny.network(input_spec=preset("torchvision"))
+    InputOptions(channel_order="bgr").complete(net)
+    assert net.require_input_spec().channel_order == "bgr"
+    assert net.require_input_spec().mean == preset("torchvision").mean
+    without = tiny.network(input_spec=None)
+    with pytest.raises(UsageError, match="--preprocess"):
+        InputOptions(channel_order="bgr").complete(without)
+
+
+def test_recipe_without_changes_is_the_preset() -> None:
+    assert RecipeOptions("lucid").chosen() == recipe("lucid")
+
+
+def test_recipe_with_changes() -> None:
+    chosen = RecipeOptions("fast", steps=7, size=(3, 5), param="pixel").chosen()
+    assert (chosen.steps, chosen.size) == (7, (3, 5))
+    assert isinstance(chosen.parameterization, Pixel)
+    assert chosen.transform == recipe("fast").transform
+
+
+def test_objects_of_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own_objects_for_options.py").write_text(
+        "import math\n"
+        "from os.path import join\n"
+        "import keras\n"
+        "from keras.layers import Dense\n\n\n"
+        "class Own(keras.layers.Layer):\n    pass\n\n\n"
+        "class Other:\n    pass\n\n\n"
+        "def swish(x):\n    return x\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert set(custom_objects(["own_objects_for_options"])) == {"Own", "swish"}
+    assert custom_objects([]) == {}
+
+
+def test_module_that_does_not_parse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "broken_for_options.py").write_text("def (:\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="broken_for_options"):
+        custom_objects(["broken_for_options"])

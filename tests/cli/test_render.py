@@ -1,0 +1,237 @@
+"""``kerasviz render``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kerasviz.cli.render import negated
+from kerasviz.targets import GRAMMAR
+
+Run = Callable[..., Any]
+SHORT = ("--preprocess", "unit", "--recipe", "fast", "--steps", 3, "--size", "16x24")
+
+
+def pictures(folder: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in sorted(folder.iterdir()) if p.suffix != ".html"}
+
+
+def manifest(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "manifest.json").read_text())
+    return found
+
+
+def recipe_of(folder: Path) -> dict[str, Any]:
+    (request,) = manifest(folder)["requests"].values()
+    recipe: dict[str, Any] = request["recipe"]
+    return recipe
+
+
+def test_pictures_manifest_and_page(run_cli: Run, model_file: Path, tmp_path: Path) -> None:
+    ended = run_cli("render", model_file, "conv2:1", "logit:2", *SHORT, "--out", "pictures")
+    assert ended.code == 0, ended.err
+    folder = tmp_path / "pictures"
+    assert ended.out == f"made 2 pictures\nopen {Path('pictures/index.html')}\n"
+    assert ended.err == ""
+    assert (folder / "index.html").stat().st_size > 0
+    for entry in manifest(folder)["pictures"]:
+        data = (folder / entry["file"]).read_bytes()
+        assert hashlib.sha256(data).hexdigest() == entry["sha256"]
+        with Image.open(folder / entry["file"]) as image:
+            assert image.size == (24, 16)
+
+
+def test_second_run_renders_nothing_and_says_so(run_cli: Run, model_file: Path) -> None:
+    arguments = ("render", model_file, "conv2:1", "conv2:3", *SHORT, "--out", "pictures")
+    run_cli(*arguments)
+    before = pictures(Path("pictures"))
+    again = run_cli(*arguments)
+    assert again.out.startswith("nothing to do: 2 pictures are there already\nopen ")
+    assert pictures(Path("pictures")) == before
+    more = run_cli(*arguments, "--seed", 1)
+    assert more.out.startswith("made 2 pictures\n")
+    assert before.items() <= {**pictures(Path("pictures")), **before}.items()
+
+
+def test_default_folder_has_the_name_of_the_model(run_cli: Run, model_file: Path) -> None:
+    run_cli("render", model_file, "conv2:1", *SHORT)
+    assert Path("out/small/manifest.json").is_file()
+
+
+def test_json(run_cli: Run, model_file: Path) -> None:
+    arguments = ("render", model_file, "conv2:0-2", *SHORT, "--out", "pictures", "--json")
+    data = json.loads(run_cli(*arguments).out)
+    assert (data["made"], data["kept"]) == (3, 0)
+    assert data["folder"] == "pictures"
+    assert Path(data["page"]).is_file()
+    assert [p["target"] for p in data["pictures"]] == ["conv2:0", "conv2:1", "conv2:2"]
+    recorded = {p["file"]: p for p in manifest(Path("pictures"))["pictures"]}
+    for picture in data["pictures"]:
+        assert picture["sha256"] == recorded[picture["file"]]["sha256"]
+        assert picture["score"] == recorded[picture["file"]]["score"]
+    again = json.loads(run_cli(*arguments).out)
+    assert (again["made"], again["kept"]) == (0, 3)
+    assert again["pictures"] == data["pictures"]
+
+
+def test_options_reach_the_recipe_and_the_request(run_cli: Run, model_file: Path) -> None:
+    options = ("--param", "pixel", "--seed", 5, "--batch", 4, "--snapshots", "3,0,2")
+    ended = run_cli("render", model_file, "conv2:1", *SHORT, *options, "--out", "p", "--json")
+    assert ended.code == 0, ended.err
+    recipe = recipe_of(Path("p"))
+    assert recipe["parameterization"]["kind"] == "pixel"
+    assert (recipe["steps"], recipe["size"]) == (3, [16, 24])
+    (request,) = manifest(Path("p"))["requests"].values()
+    assert (request["seed"], request["batch"]) == (5, 4)
+    assert request["snapshots"] == [0, 2, 3]
+    steps = sorted(p["step"] for p in manifest(Path("p"))["pictures"])
+    assert steps == [0, 2, 3]
+
+
+def test_recipe_file_keeps_its_own_settings(run_cli: Run, model_file: Path) -> None:
+    from kerasviz.recipes import recipe
+
+    own = recipe("fast").replace(name="own", steps=2, size=(16, 16), learning_rate=0.02)
+    Path("own.json").write_text(json.dumps(own.to_json()))
+    options = ("--preprocess", "unit", "--recipe", "own.json", "--param", "fourier")
+    assert run_cli("render", model_file, "conv2:1", *options, "--out", "p").code == 0
+    assert recipe_of(Path("p")) == json.loads(Path("own.json").read_text())
+
+
+def test_negative_has_the_opposite_objective(run_cli: Run, model_file: Path) -> None:
+    run_cli("render", model_file, "conv2:1", *SHORT, "--out", "plain")
+    run_cli("render", model_file, "conv2:1", "--negative", *SHORT, "--out", "negative")
+    run_cli("render", model_file, "--out", "same", *SHORT, "--", "-conv2:1")
+    (plain,) = manifest(Path("plain"))["pictures"]
+    (negative,) = manifest(Path("negative"))["pictures"]
+    assert negative["target"] == "-conv2:1"
+    assert plain["score"] > -negative["score"]  # the unit's own value, pushed up and down
+    assert pictures(Path("same")) == pictures(Path("negative"))
+
+
+@pytest.mark.parametrize(
+    "text", ["mixed4c:1", "-a:1", "a:10 - 0.5*a:11", "-a:1 + b:2@center", "logit:3"]
+)
+def test_negated_twice_is_the_same(text: str) -> None:
+    assert negated(text) != text
+    assert negated(negated(text)) == text
+
+
+def test_negated_words_mean_the_opposite() -> None:
+    import tiny
+
+    from kerasviz.targets import parse_target
+
+    net = tiny.network()
+    for text in ("joined:1", "left:1 - 0.5*right:2", "-joined:0-2", "2*joined"):
+        for target in parse_target(text, net):
+            (other,) = parse_target(negated(target.text), net)
+            assert other.objective == -target.objective
+
+
+def test_diversity_renders_pictures_together(run_cli: Run, model_file: Path) -> None:
+    options = (*SHORT, "--diversity", 3, "--out", "p", "--json")
+    data = json.loads(run_cli("render", model_file, "conv2:1", *options).out)
+    assert data["made"] == 3
+    assert len({p["sha256"] for p in data["pictures"]}) == 3
+    (request,) = manifest(Path("p"))["requests"].values()
+    assert request["rows"] == 3
+    assert [t["kind"] for t in request["objective"]] == ["channel", "diversity"]
+
+
+@pytest.mark.parametrize(("name", "kind"), [("jpg", "JPEG"), ("webp", "WEBP"), ("png", "PNG")])
+def test_formats(run_cli: Run, model_file: Path, name: str, kind: str) -> None:
+    options = (*SHORT, "--format", name, "--out", "p", "--json")
+    (picture,) = json.loads(run_cli("render", model_file, "conv2:1", *options).out)["pictures"]
+    with Image.open(Path("p") / picture["file"]) as image:
+        assert image.format == kind
+
+
+def test_flat_picture_is_warned_of(
+    run_cli: Run, model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kerasviz.cli.render.FLAT", 10.0)  # then every picture is flat
+    ended = run_cli("render", model_file, "conv2:1", *SHORT, "--out", "p")
+    assert ended.code == 0
+    assert len(ended.err.splitlines()) == 1
+    assert ended.err.startswith("kerasviz: warning: flat grey")
+    assert "conv2-1.png" in ended.err
+
+
+def test_mean_and_order_reach_the_input_description(run_cli: Run, model_file: Path) -> None:
+    options = ("--mean", "104,117,123", "--channel-order", "bgr", "--steps", 1, "--size", 16)
+    ended = run_cli("render", model_file, "conv2:1", *options, "--out", "p")
+    assert ended.code == 0, ended.err
+    spec = manifest(Path("p"))["network"]["input"]
+    assert (spec["scale"], spec["mean"]) == (255.0, [104.0, 117.0, 123.0])
+    assert (spec["std"], spec["channel_order"]) == ([1.0], "bgr")
+
+
+def test_help_has_the_grammar_of_targets(run_cli: Run) -> None:
+    shown = run_cli("render", "--help").out
+    for line in GRAMMAR.splitlines():
+        assert line in shown
+
+
+# -- interruption ----------------------------------------------------------------------------
+
+
+def test_interrupted_run_keeps_finished_batches_and_goes_on(
+    run_cli: Run, model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C in the second batch; the rerun ends with the bytes of a run that was let alone."""
+    from kerasviz import store
+
+    arguments = ("render", model_file, "conv2:*", *SHORT, "--batch", 2, "--snapshots", "0,2")
+    run_cli(*arguments, "--out", "whole")
+
+    original = store.render_plans
+
+    def interrupted(net: Any, plans: Any, progress: Any = None) -> Any:
+        def report(r: Any) -> None:
+            if r.done >= 2:
+                raise KeyboardInterrupt
+            progress(r)
+
+        return original(net, plans, report)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "render_plans", interrupted)
+        ended = run_cli(*arguments, "--out", "parts")
+    assert ended.code == 130
+    assert ended.out == ""
+    line = "2 finished pictures are kept in parts, the same command goes on from there"
+    assert ended.err.splitlines() == [f"kerasviz: stopped; {line}"]
+    kept = pictures(Path("parts"))
+    recorded = [p["file"] for p in manifest(Path("parts"))["pictures"]]
+    assert sorted(kept) == sorted([*recorded, "manifest.json"])
+    assert len(recorded) == 2 * 3
+    assert "conv2:1" in Path("parts/index.html").read_text()
+
+    again = run_cli(*arguments, "--out", "parts")
+    assert again.out.startswith("made 3 pictures, 2 are there already")
+    whole, parts = pictures(Path("whole")), pictures(Path("parts"))
+    assert whole.keys() == parts.keys()
+    for name in whole:
+        if name != "manifest.json":  # its order is that of the work
+            assert whole[name] == parts[name], name
+    assert manifest(Path("whole")) == manifest(Path("parts"))
+
+
+def test_pictures_are_what_the_library_renders(run_cli: Run, model_file: Path) -> None:
+    import kerasviz
+    from kerasviz.images import to_image
+    from kerasviz.input_spec import preset
+
+    run_cli("render", model_file, "conv2:1", *SHORT, "--seed", 2, "--out", "p")
+    net = kerasviz.load(model_file, input_spec=preset("unit"))
+    made = kerasviz.render(net, "conv2:1", recipe="fast", seed=2, steps=3, size=(16, 24))
+    with Image.open("p/conv2-1-seed2.png") as image:
+        np.testing.assert_array_equal(np.asarray(image), np.asarray(to_image(made.images[0])))

@@ -1,0 +1,110 @@
+"""``kerasviz taps``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kerasviz.cli.taps import _chosen, aligned
+from kerasviz.errors import UsageError
+
+Run = Callable[..., Any]
+
+
+def test_table(run_cli: Run, model_file: Path) -> None:
+    ended = run_cli("taps", model_file)
+    header, *lines = ended.out.splitlines()
+    assert ended.code == 0
+    assert header.split()[:4] == ["name", "channels", "shape", "op"]
+    rows = {line.split()[0]: line.split() for line in lines}
+    assert rows["conv1"][1:3] == ["6", "?x?x6"]
+    assert "yes" in rows["conv1"]  # it has a pre-activation
+    assert "yes" not in rows["pool"]
+    assert rows["logits"][1:3] == ["4", "4"]
+    assert len({line.index("?x?x") for line in lines if "?x?x" in line}) == 1  # aligned
+
+
+def test_json_has_all_that_the_library_knows(run_cli: Run, model_file: Path) -> None:
+    import kerasviz
+
+    net = kerasviz.load(model_file)
+    found = json.loads(run_cli("taps", model_file, "--json").out)
+    assert [tap["name"] for tap in found] == list(net.taps)
+    conv = next(tap for tap in found if tap["name"] == "conv2")
+    assert conv["channels"] == 5
+    assert conv["shape"] == [None, None, None, 5]
+    assert conv["pre_activation"] == net.taps["conv2"].pre_activation
+    assert conv["aliases"] == list(net.taps["conv2"].aliases)
+
+
+@pytest.mark.parametrize(("pattern", "expected"), [("CONV2", "conv2"), ("con?2", "conv2")])
+def test_filter(run_cli: Run, model_file: Path, pattern: str, expected: str) -> None:
+    found = json.loads(run_cli("taps", model_file, pattern, "--json").out)
+    assert expected in [tap["name"] for tap in found]
+    assert "conv1" not in [tap["name"] for tap in found]
+
+
+def test_main_layers_first_and_all_on_demand() -> None:
+    import tiny
+
+    net = tiny.network()
+    assert [name for name, _ in _chosen(net, None, False)] == list(net.main_taps)
+    assert [name for name, _ in _chosen(net, None, True)] == list(net.taps)
+    assert "joined" in [name for name, _ in _chosen(net, "block", False)]  # by its alias
+    with pytest.raises(UsageError, match="joined"):
+        _chosen(net, "join3d", False)
+
+
+def test_brackets_in_a_filter_are_ordinary() -> None:
+    import tiny
+
+    with pytest.raises(UsageError):
+        _chosen(tiny.network(), "[a-z]*", False)
+
+
+def test_more_taps_are_announced(run_cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    import tiny
+
+    monkeypatch.setattr("kerasviz.loader.load", lambda *_, **__: tiny.network())
+    net = tiny.network()
+    more = len(net.taps) - len(net.main_taps)
+    assert run_cli("taps", "x").out.splitlines()[-1].startswith(f"{more} more taps: add --all")
+    assert "more taps" not in run_cli("taps", "x", "--all").out
+
+
+def test_columns_are_aligned() -> None:
+    assert aligned([("a", "b"), ("long", "x")]) == ["a     b", "long  x"]
+
+
+def test_own_layers_come_from_a_module(run_cli: Run, tmp_path: Path) -> None:
+    """A file with a custom layer is read only with --import."""
+    import keras
+
+    (tmp_path / "own_layers_for_taps.py").write_text(
+        "import keras\n\n\n"
+        "class Doubled(keras.layers.Layer):\n"
+        "    def call(self, x):\n"
+        "        return 2 * x\n"
+    )
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("elsewhere", tmp_path / "own_layers_for_taps.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    inputs = keras.layers.Input((None, None, 3))
+    model = keras.Model(inputs, module.Doubled(name="twice")(inputs))
+    model.save(tmp_path / "own.keras")
+
+    without = run_cli("taps", "own.keras")
+    assert without.code == 1
+    assert "Doubled" in without.err
+    assert "--import" in without.err
+    with_it = run_cli("taps", "own.keras", "--import", "own_layers_for_taps", "--json")
+    assert with_it.code == 0, with_it.err
+    assert "twice" in [tap["name"] for tap in json.loads(with_it.out)]

@@ -1,0 +1,90 @@
+"""``kerasviz verify``."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Run = Callable[..., Any]
+SHORT = ("--preprocess", "inception", "--recipe", "fast", "--steps", 3, "--size", 16)
+
+
+@pytest.fixture
+def folder(run_cli: Run, model_file: Path) -> Path:
+    options = (*SHORT, "--snapshots", "0", "--out", "pictures")
+    ended = run_cli("render", model_file, "conv2:1", "conv2:2", "prob:1", *options)
+    assert ended.code == 0, ended.err
+    return Path("pictures")
+
+
+def test_untouched_folder_is_the_same(run_cli: Run, folder: Path) -> None:
+    before = {p: p.read_bytes() for p in folder.iterdir()}
+    ended = run_cli("verify", folder)
+    assert (ended.code, ended.out, ended.err) == (0, "6 files: 6 same\n", "")
+    assert {p: p.read_bytes() for p in folder.iterdir()} == before
+
+
+def test_changed_and_missing_files_are_named(run_cli: Run, folder: Path) -> None:
+    shutil.copy(folder / "conv2-1.png", folder / "conv2-2.png")
+    (folder / "prob-1.png").unlink()
+    ended = run_cli("verify", folder)
+    first, *lines = ended.out.splitlines()
+    assert ended.code == 1
+    assert first == "6 files: 4 same, 1 changed, 1 missing"
+    assert sorted(line.split(": ")[:2] for line in lines) == [
+        ["conv2-2.png", "changed"],
+        ["prob-1.png", "missing"],
+    ]
+
+
+def test_other_pixels_are_found(run_cli: Run, folder: Path) -> None:
+    """A manifest that names another seed than that of the picture is found out."""
+    path = folder / "manifest.json"
+    recorded = json.loads(path.read_text())
+    for request in recorded["requests"].values():
+        request["seed"] = 7
+    path.write_text(json.dumps(recorded))
+    ended = run_cli("verify", folder, "--json")
+    assert ended.code == 1
+    data = json.loads(ended.out)
+    assert not data["same"]
+
+
+def test_difference_of_the_machine_is_reported(run_cli: Run, folder: Path) -> None:
+    path = folder / "manifest.json"
+    path.write_text(path.read_text().replace('"numpy": "', '"numpy": "0.'))
+    ended = run_cli("verify", folder)
+    assert "environment: numpy: recorded 0." in ended.out
+
+
+def test_json(run_cli: Run, folder: Path) -> None:
+    data = json.loads(run_cli("verify", folder, "--json").out)
+    assert data["same"] is True
+    assert data["environment"] == []
+    assert {f["result"] for f in data["files"]} == {"same"}
+    assert {f["file"] for f in data["files"]} == {p.name for p in folder.glob("*.png")}
+
+
+def test_moved_model_has_to_be_named(run_cli: Run, model_file: Path) -> None:
+    own = Path("own.keras")
+    shutil.copy(model_file, own)
+    run_cli("render", own, "conv2:1", *SHORT, "--out", "a/pictures")
+    assert run_cli("verify", "a/pictures").code == 0
+    assert run_cli("verify", "a").code == 0  # as in a folder of figures
+    own.unlink()
+    ended = run_cli("verify", "a/pictures")
+    assert ended.code == 2
+    assert "own.keras" in ended.err
+    assert "--model" in ended.err
+    assert run_cli("verify", "a/pictures", "--model", model_file).code == 0
+
+
+def test_another_model_is_refused(run_cli: Run, folder: Path, other_model_file: Path) -> None:
+    ended = run_cli("verify", folder, "--model", other_model_file)
+    assert ended.code == 2
+    assert "another model" in ended.err

@@ -163,8 +163,11 @@ def _constant(proto: Any, path: Path) -> np.ndarray[Any, Any]:
 
 def _input(info: Any, path: Path) -> Input:
     kind = info.type.tensor_type
-    if info.type.WhichOneof("value") != "tensor_type" or not kind.HasField("shape"):
-        raise ModelError(f"{path}: input {info.name!r} is no tensor with a known number of axes")
+    typed = info.type.WhichOneof("value") == "tensor_type" and kind.elem_type
+    if not typed or not kind.HasField("shape"):
+        raise ModelError(
+            f"{path}: input {info.name!r} is no tensor with a known type and number of axes"
+        )
     shape = tuple(
         int(d.dim_value) if d.WhichOneof("value") == "dim_value" and d.dim_value > 0 else None
         for d in kind.shape.dim

@@ -36,6 +36,8 @@ def load_model(path: Path) -> Any:
         ) from error
     if not model.ir_version or not model.HasField("graph") or not model.graph.output:
         raise ModelError(f"{path} is not an ONNX model (no graph with outputs inside)")
+    if not model.opset_import:  # it stands behind the graph: a cut file may have lost only it
+        raise ModelError(f"{path} is not an ONNX model (it names no opset; truncated?)")
     try:
         onnx.load_external_data_for_model(model, str(path.parent))
     except (OSError, ValueError, onnx.checker.ValidationError) as error:

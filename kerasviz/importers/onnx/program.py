@@ -255,7 +255,7 @@ def _explained(node: Node) -> Iterator[None]:
     """Turn an error of TensorFlow inside a node into one line that names the node."""
     try:
         yield
-    except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
+    except (ValueError, TypeError, tf.errors.OpError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ModelError(f"ONNX node {node} cannot be computed: {reason}") from error
 

@@ -57,6 +57,21 @@ def test_truncated(small: Path) -> None:
         assert "is not an ONNX model" in one_line(small)
 
 
+def test_cut_behind_the_graph(small: Path) -> None:
+    """The opset stands behind the graph: without it the operators have no certain meaning."""
+    model = onnx.load(small)
+    del model.opset_import[:]
+    small.write_bytes(model.SerializeToString())
+    assert "names no opset" in one_line(small)
+
+
+def test_input_without_a_shape(small: Path) -> None:
+    model = onnx.load(small)
+    model.graph.input[0].type.Clear()
+    small.write_bytes(model.SerializeToString())
+    assert "input 'x' is no tensor with a known type" in one_line(small)
+
+
 @pytest.mark.parametrize("data", [b"", b"ir_version: 8\ngraph {}\n", b"\x89HDF\r\n\x1a\n" * 9])
 def test_another_format(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "model.onnx"

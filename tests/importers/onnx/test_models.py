@@ -179,6 +179,27 @@ def test_the_gradient_of_googlenet(googlenet: Any) -> None:
     np.testing.assert_allclose(measured, tf.norm(gradient), rtol=0.02)
 
 
+@pytest.mark.slow
+def test_export_of_efficientnet_lite0(
+    tmp_path: Path, image: Any, tap_errors: Callable[..., Any]
+) -> None:
+    """The embedded network by way of ONNX, of any size, is the network itself."""
+    from kerasviz.zoo.efficientnet_lite0 import build
+
+    model = build()
+    images = np.moveaxis(image(2, 3, 64, 97), 1, -1)
+    expected = model(images)
+    path = tmp_path / "lite0.onnx"
+    model.export(path, format="onnx", verbose=False)
+    program = read_onnx(path).program
+    errors = tap_errors(path, {"image": images})
+    assert len(errors) > 90
+    assert max(errors.values()) <= 1e-4, max(errors, key=lambda n: errors[n])
+    found = program.compute({"image": images}, program.outputs)[program.outputs[0]]
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-6)
+    assert program.values[program.outputs[0]].softmax_input is not None
+
+
 def test_export_of_keras(tmp_path: Path, image: Any, tap_errors: Callable[..., Any]) -> None:
     """A network like EfficientNet-Lite, written by Keras: its taps and its answer."""
     import keras

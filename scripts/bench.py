@@ -19,7 +19,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from kerasviz.cli.quiet import import_tensorflow
+
+import_tensorflow()  # before what follows imports it, and without its notes
+# ruff: noqa: E402
 
 import numpy as np
 import tensorflow as tf

@@ -17,7 +17,10 @@ import os
 import sys
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from kerasviz.cli.quiet import import_tensorflow
+
+import_tensorflow()  # before what follows imports it, and without its notes
+# ruff: noqa: E402
 
 import numpy as np
 import tensorflow as tf

@@ -1,0 +1,21 @@
+"""The article's figures, for any network: catalogue, choice of units, drawing and pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kerasviz.figures.catalogue import CATALOGUE, Figure
+
+if TYPE_CHECKING:
+    from kerasviz.figures.make import FigureSet as FigureSet
+    from kerasviz.figures.make import make_figures as make_figures
+
+__all__ = ["CATALOGUE", "Figure", "FigureSet", "make_figures"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("FigureSet", "make_figures"):  # these import TensorFlow, a list of figures does not
+        from kerasviz.figures import make
+
+        return getattr(make, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,265 @@
+"""The choice of layers, units and classes for a figure of a given network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kerasviz.figures.catalogue import Column, Figure, Group, Unit
+from kerasviz.figures.layers import map_layers
+from kerasviz.figures.units import Units, class_words, pick_class, pick_units
+from kerasviz.network import Network
+from kerasviz.objectives import channel, layer, logit, neuron, probability
+from kerasviz.recipes import Recipe
+from kerasviz.rendering import Request
+from kerasviz.targets import Target
+
+__all__ = ["Block", "Cell", "Choice", "choose", "moments"]
+
+#: Updates with redirected ReLU gradients where a channel is optimized after its ReLU.
+REDIRECT = 16
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One picture of a figure: what was optimized, after which step it is shown, its words.
+
+    ``name`` is the layer and unit; ``label`` a word for what it shows, or "". ``column`` says
+    which objective it is in the figure ``objectives``.
+    """
+
+    request: Request
+    step: int
+    name: str
+    label: str = ""
+    column: Column | None = None
+
+    @property
+    def unit(self) -> int | None:
+        """The channel or class that was optimized."""
+        return self.request.objective.terms[0].unit
+
+    @property
+    def words(self) -> str:
+        """Name and label in one line."""
+        return f"{self.name}: {self.label}" if self.label else self.name
+
+
+@dataclass(frozen=True)
+class Block:
+    """Pictures that stand together, with the names of their layers."""
+
+    title: str
+    layers: tuple[str, ...]
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A figure for one network: its pictures, and the notes on how they were chosen."""
+
+    figure: Figure
+    network: str
+    blocks: tuple[Block, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """All pictures, in order."""
+        return tuple(cell for block in self.blocks for cell in block.cells)
+
+    @property
+    def requests(self) -> tuple[Request, ...]:
+        """What has to be rendered, each once."""
+        return tuple(dict.fromkeys(cell.request for cell in self.cells))
+
+    @property
+    def legend(self) -> tuple[tuple[str, str], ...]:
+        """The letters of the formulas that are shown, with their meanings."""
+        formulas = [cell.column.formula for cell in self.cells if cell.column is not None]
+        # "n" and "x,y" and "z" stand in the layers' formulas, "k" in those of the classes.
+        return tuple(
+            (letter, meaning)
+            for letter, meaning in self.figure.legend
+            if any(f"[{letter}" in f or f",{letter}]" in f or f"_{letter}[" in f for f in formulas)
+        )
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """What all pictures of a figure share, and what was found for its layers."""
+
+    figure: Figure
+    net: Network
+    recipe: Recipe
+    seed: int
+    taps: Mapping[str, str]
+    units: Mapping[str, Units]
+
+    def request(self, target: Target, recipe: Recipe, snapshots: Sequence[int] = ()) -> Request:
+        return Request(target.text, target.objective, recipe, self.seed, tuple(snapshots))
+
+    def channel(self, tap: str, unit: int) -> tuple[Target, Recipe]:
+        """A channel as a target, and the recipe for it."""
+        target = Target(f"{tap}:{unit}", channel(tap, unit))
+        if tap not in self.linear:
+            return target, self.recipe
+        # Redirected gradients (as in the recipe "lucid") help the units that are dead at the start.
+        steps = max(self.recipe.redirect_steps, REDIRECT)
+        return target, self.recipe.replace(pre_activation=False, redirect_steps=steps)
+
+    @property
+    def linear(self) -> tuple[str, ...]:
+        """Its taps whose channels, before the ReLU, are linear in the picture.
+
+        A flat colour makes the mean of such a channel largest; only after the ReLU it has a
+        picture. This is so for the first ReLU of a network.
+        """
+        first = next((name for name in self.net.taps if self.net.taps[name].pre_activation), None)
+        there = first is not None and first in self.taps.values() and self.recipe.pre_activation
+        return (first,) if first is not None and there else ()
+
+    @property
+    def only(self) -> tuple[str, Unit]:
+        """Tap and unit of a figure that shows a single one."""
+        name = self.figure.places[0].layer
+        return self.taps[name], self.units[name].units[0]
+
+
+def choose(figure: Figure, net: Network, recipe: Recipe, seed: int = 0) -> Choice:
+    """Choose layers and units for a figure and say how they were chosen.
+
+    Layers are found by name or alias, else by depth. Units are the article's for the article's own
+    network, else those that the model card lists, else evenly spaced over the channels. Raises
+    :class:`UsageError` where the network has no layer with positions.
+    """
+    taps, note = map_layers([place.layer for place in figure.places], net)
+    shares = {name: n for group in figure.groups for name, n in _shares(group, taps).items()}
+    units = {
+        name: pick_units(figure, name, taps[name], count, net) for name, count in shares.items()
+    }
+    setting = _Setting(figure, net, recipe, seed, taps, units)
+    if figure.columns:
+        blocks, more = _columns(setting)
+    elif figure.steps:
+        blocks, more = _sequence(setting)
+    else:
+        blocks, more = _groups(setting)
+    linear = [
+        f"Channels of {tap} are optimized after its ReLU, because before it a flat colour is best."
+        for tap in setting.linear
+    ]
+    notes = (note, _unit_note(setting), *linear, *more)
+    return Choice(figure, net.name, blocks, notes)
+
+
+def _shares(group: Group, taps: Mapping[str, str]) -> dict[str, int]:
+    """The number of tiles for each layer of a group that the network has; their sum is kept."""
+    there = [place.layer for place in group.places if place.layer in taps]
+    total = sum(place.tiles for place in group.places)
+    if len(there) == len(group.places):
+        return {place.layer: place.tiles for place in group.places}
+    return {name: total // len(there) for name in there}
+
+
+def _groups(setting: _Setting) -> tuple[tuple[Block, ...], list[str]]:
+    """Sets of channels, each under its title."""
+    blocks, listed = [], []
+    for group in setting.figure.groups:
+        names = [place.layer for place in group.places if place.layer in setting.taps]
+        cells: list[Cell] = []
+        for tap, found in ((setting.taps[name], setting.units[name]) for name in names):
+            for unit in found.units:
+                target, recipe = setting.channel(tap, unit.number)
+                request = setting.request(target, recipe)
+                cells.append(Cell(request, recipe.steps, target.text, unit.label))
+            listed.append(f"{tap} {', '.join(str(unit.number) for unit in found.units)}")
+        if cells:
+            taps = tuple(setting.taps[name] for name in names)
+            blocks.append(Block(group.title, taps, tuple(cells)))
+    # Where every tile has its own caption, the list would only repeat them.
+    notes = [f"Shown, row by row: {'; '.join(listed)}."] if blocks[0].title else []
+    return tuple(blocks), notes if setting.figure.layout == "blocks" else []
+
+
+def _sequence(setting: _Setting) -> tuple[tuple[Block, ...], list[str]]:
+    """One channel at several steps of one run."""
+    tap, unit = setting.only
+    steps = moments(setting.figure.steps, setting.recipe.steps)
+    target, recipe = setting.channel(tap, unit.number)
+    request = setting.request(target, recipe.replace(steps=steps[-1]), steps[:-1])
+    cells = tuple(Cell(request, step, target.text, f"Step {step}") for step in steps)
+    notes = []
+    if steps != setting.figure.steps:
+        theirs = ", ".join(map(str, setting.figure.steps))
+        notes.append(
+            f"Steps: {', '.join(map(str, steps))}, because this run has {setting.recipe.steps} "
+            f"steps; the article shows {theirs}."
+        )
+    return (Block(target.text, (tap,), cells),), notes
+
+
+def _columns(setting: _Setting) -> tuple[tuple[Block, ...], list[str]]:
+    """One picture for each objective, at one layer and unit and one class."""
+    tap, unit = setting.only
+    u = unit.number
+    targets = {
+        "neuron": Target(f"{tap}:{u}@center", neuron(tap, u)),
+        "channel": setting.channel(tap, u)[0],
+        "layer": Target(tap, layer(tap)),
+    }
+    k, note = pick_class(setting.net)
+    if k is not None:
+        targets["logit"] = Target(f"logit:{k}", logit(k))
+        targets["probability"] = Target(f"prob:{k}", probability(k))
+    cells = []
+    for column in setting.figure.columns:
+        if column.kind in targets:
+            target = targets[column.kind]
+            name = target.text
+            if k is not None and column.kind in ("logit", "probability"):
+                name = f"{name.partition(':')[0]}:{class_words(setting.net, k)}"
+            recipe = setting.channel(tap, u)[1] if column.kind == "channel" else setting.recipe
+            request = setting.request(target, recipe)
+            cells.append(Cell(request, recipe.steps, name, "", column))
+    return (Block("", (tap,), tuple(cells)),), [note]
+
+
+def moments(wanted: Sequence[int], steps: int) -> tuple[int, ...]:
+    """The steps that a run of ``steps`` steps can show in place of the ``wanted`` ones.
+
+    The article's steps as they are, as far as the run goes; its last step stands for the last. A
+    run that is too short for that shows steps that are equally far apart on a logarithmic scale.
+
+    >>> moments((0, 4, 48, 2048), 2560), moments((0, 4, 48, 2048), 128)
+    ((0, 4, 48, 2048), (0, 4, 48, 128))
+    >>> moments((0, 4, 48, 2048), 24)
+    (0, 3, 8, 24)
+    """
+    last = min(wanted[-1], steps)
+    if last >= 2 * wanted[-2]:
+        return (*wanted[:-1], last)
+    between = len(wanted) - 1
+    spread = [round(last ** (i / between)) for i in range(1, between)]
+    return tuple(sorted({0, *spread, last}))
+
+
+def _unit_note(setting: _Setting) -> str:
+    """How the units were found, in one line."""
+    sources = {source for found in setting.units.values() for source in found.sources}
+    rule = (
+        "evenly spaced over the C channels of a layer, floor((i + f) C / n) for tile i of n, "
+        "where f is 1/2, 1/6 and 5/6 in turn from layer to layer"
+    )
+    words = {
+        "article": setting.figure.source,
+        "card": "chosen by eye for this network, from its model card",
+        "rule": f"{rule}. The article's numbers hold for its own network only",
+    }
+    if setting.figure.columns or setting.figure.steps:
+        tap, unit = setting.only
+        words["rule"] = "the middle one of the layer; the article's is one of its own network"
+        return f"Unit: {tap}:{unit.number}, {words[next(iter(sources))]}."
+    if len(sources) == 1:
+        return f"Units: {words[next(iter(sources))]}."
+    return f"Units: {words[min(sources)]}; where these do not suffice, {rule}."

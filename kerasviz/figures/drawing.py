@@ -1,0 +1,141 @@
+"""Drawing a figure as one picture, laid out as the article lays it out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from PIL import Image
+
+from kerasviz.figures.choice import Block, Cell, Choice
+from kerasviz.figures.icons import ICON_SIZE, arrow, icon
+from kerasviz.figures.sheet import BOLD, PLAIN, SMALL, Sheet, Style, measure, wrap
+
+__all__ = ["draw", "layers_line"]
+
+Pictures = Mapping[Cell, Image.Image]
+
+MARGIN = 24
+#: A figure of few tiles is still as wide as this, for the text under it.
+NARROWEST = 560
+
+
+def draw(choice: Choice, pictures: Pictures) -> Image.Image:
+    """Draw a figure from the pictures of its cells: tiles, words, caption and notes below.
+
+    Pictures are scaled smoothly to the tile width of the layout and keep their proportions.
+    """
+    sheet = _LAYOUTS[choice.figure.layout](choice, pictures)
+    width = sheet.width - 2 * MARGIN
+    y = sheet.bottom + 18
+    y = sheet.text(MARGIN, y, wrap(choice.figure.title, BOLD, width), BOLD)
+    y = sheet.text(MARGIN, y + 2, wrap(choice.figure.caption, PLAIN, width), PLAIN)
+    y += 6
+    for note in (f"Network: {choice.network}.", *choice.notes):
+        y = sheet.text(MARGIN, y, wrap(note, SMALL, width), SMALL)
+    return sheet.finish(MARGIN)
+
+
+def layers_line(block: Block) -> str:
+    """The layers of a block in brackets, as they stand under it.
+
+    >>> layers_line(Block("Parts", ("mixed4b", "mixed4c"), ()))
+    '(layers mixed4b & mixed4c)'
+    """
+    return f"(layer{'s' if len(block.layers) > 1 else ''} {' & '.join(block.layers)})"
+
+
+def _sheet(width: float) -> Sheet:
+    return Sheet(max(NARROWEST, width + 2 * MARGIN))
+
+
+def _tile(width: float, cells: tuple[Cell, ...], pictures: Pictures) -> tuple[float, float]:
+    """The size of a tile of this width: all pictures of a figure have the same proportions."""
+    picture = pictures[cells[0]]
+    return width, width * picture.height / picture.width
+
+
+def _blocks(choice: Choice, pictures: Pictures) -> Sheet:
+    """Blocks in a row, each two tiles wide, with its title and layers under it."""
+    gap, between = 5, 20
+    tile = _tile(100, choice.cells, pictures)
+    wide = 2 * tile[0] + gap
+    sheet = _sheet(len(choice.blocks) * (wide + between) - between)
+    rows = max(-(-len(block.cells) // 2) for block in choice.blocks)
+    for i, block in enumerate(choice.blocks):
+        x = MARGIN + i * (wide + between)
+        for j, cell in enumerate(block.cells):
+            place = x + j % 2 * (tile[0] + gap), MARGIN + j // 2 * (tile[1] + gap)
+            sheet.picture(*place, tile, pictures[cell])
+        y = MARGIN + rows * (tile[1] + gap) + 3
+        y = sheet.text(x, y, wrap(block.title, BOLD, wide), BOLD)
+        sheet.text(x, y, wrap(layers_line(block), SMALL, wide), SMALL)
+    return sheet
+
+
+def _sequence(choice: Choice, pictures: Pictures) -> Sheet:
+    """Tiles in a row with arrows between them and a caption under each."""
+    cells, gap = choice.cells, 40
+    tile = _tile(140, cells, pictures)
+    sheet = _sheet(len(cells) * (tile[0] + gap) - gap)
+    y = MARGIN
+    for i, cell in enumerate(cells):
+        x = MARGIN + i * (tile[0] + gap)
+        sheet.picture(x, y, tile, pictures[cell])
+        sheet.text(x, y + tile[1] + 5, [cell.label], PLAIN, centred=tile[0])
+        if i:
+            sheet.shapes(x - gap + 8, y + tile[1] / 2, arrow(gap - 16))
+    return sheet
+
+
+def _columns(choice: Choice, pictures: Pictures) -> Sheet:
+    """One column for each objective: icon, picture, title, formula, target; a legend beside."""
+    cells, gap, aside = choice.cells, 16, 130
+    tile = _tile(150, cells, pictures)
+    sheet = _sheet(len(cells) * (tile[0] + gap) + aside)
+    top = MARGIN + ICON_SIZE[1] + 10
+    for i, cell in enumerate(cells):
+        column = cell.column
+        if column is None:
+            continue
+        x = MARGIN + i * (tile[0] + gap)
+        sheet.shapes(x + (tile[0] - ICON_SIZE[0]) / 2, MARGIN, icon(column.kind))
+        y = sheet.picture(x, top, tile, pictures[cell]) + 6
+        y = sheet.text(x, y, wrap(column.title, BOLD, tile[0]), BOLD)
+        y = sheet.text(x, y, wrap(column.formula, PLAIN, tile[0]), PLAIN)
+        sheet.text(x, y, wrap(cell.name, SMALL, tile[0]), SMALL)
+    x, y = MARGIN + len(cells) * (tile[0] + gap) + 8, top
+    for letter, meaning in choice.legend:
+        sheet.text(x, y, [letter], _LETTER)
+        y = sheet.text(x + 30, y, wrap(meaning, SMALL, aside - 38), SMALL) + 4
+    return sheet
+
+
+_LETTER = Style(12, 16, bold=True)
+
+
+def _rows(choice: Choice, pictures: Pictures) -> Sheet:
+    """One row for each layer, its name at the side and a caption under every tile."""
+    gap, side = 10, 150.0
+    tile = _tile(130, choice.cells, pictures)
+    names = [line for b in choice.blocks for n in b.layers for line in wrap(n, BOLD, side)]
+    side = max(measure(line, BOLD) for line in names) + 16
+    widest = max(len(block.cells) for block in choice.blocks)
+    sheet = _sheet(side + widest * (tile[0] + gap) - gap)
+    y: float = MARGIN
+    for block in choice.blocks:
+        sheet.text(MARGIN, y, [w for n in block.layers for w in wrap(n, BOLD, side)], BOLD)
+        ends = [sheet.bottom]
+        for i, cell in enumerate(block.cells):
+            x = MARGIN + side + i * (tile[0] + gap)
+            below = sheet.picture(x, y, tile, pictures[cell]) + 2
+            ends.append(sheet.text(x, below, wrap(_unit_line(cell), SMALL, tile[0]), SMALL))
+        y = max(ends) + gap
+    return sheet
+
+
+def _unit_line(cell: Cell) -> str:
+    unit = f"Unit {cell.unit}"
+    return f"{unit}: {cell.label}" if cell.label else unit
+
+
+_LAYOUTS = {"blocks": _blocks, "sequence": _sequence, "columns": _columns, "rows": _rows}

@@ -28,6 +28,8 @@ __all__ = [
     "Request",
     "describe",
     "diverse",
+    "fitting",
+    "linear_tap",
     "plan",
     "provenance",
     "render",
@@ -166,6 +168,30 @@ class Report:
     def fraction(self) -> float:
         """How much of the work is done, 0 to 1."""
         return (self.done + self.running * self.step / self.steps) / max(1, self.pictures)
+
+
+#: Updates with redirected ReLU gradients where :func:`fitting` turns them on (as in lucid).
+REDIRECTED_STEPS = 17
+
+
+def linear_tap(net: Network) -> str | None:
+    """The output of the network's first ReLU: what is before it is linear in the image."""
+    return next((name for name in net.taps if net.taps[name].pre_activation), None)
+
+
+def fitting(recipe: Recipe, objective: Objective, net: Network) -> Recipe:
+    """The recipe with which an objective has a picture: nearly always ``recipe`` itself.
+
+    Before the first ReLU of a network the mean of a channel is linear in the image, so that the
+    best image is one flat colour. There units are optimized after the ReLU, and redirected
+    gradients help those that are dead at the start.
+    """
+    first = linear_tap(net)
+    taps = {net.taps[t.tap].name for t in objective.terms if t.kind in ("channel", "direction")}
+    if not recipe.pre_activation or first not in taps:
+        return recipe
+    steps = max(recipe.redirect_steps, REDIRECTED_STEPS)
+    return recipe.replace(pre_activation=False, redirect_steps=steps)
 
 
 def diverse(target: Target, net: Network, weight: float = 0.1) -> Target:
@@ -369,7 +395,8 @@ def render(
             else parse_targets([each], net)
         )
         for target in found:
-            requests.append(Request(target.text, target.objective, chosen, seed, tuple(snapshots)))
+            own = fitting(chosen, target.objective, net)
+            requests.append(Request(target.text, target.objective, own, seed, tuple(snapshots)))
     pictures: dict[Request, list[Picture]] = {}
     for batch in render_plans(net, plan(net, list(dict.fromkeys(requests))), progress):
         for picture in batch:

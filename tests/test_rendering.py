@@ -6,7 +6,7 @@ import kerasviz
 from kerasviz.errors import UsageError
 from kerasviz.objectives import channel
 from kerasviz.recipes import recipe
-from kerasviz.rendering import Request, diverse, plan, render, render_plan
+from kerasviz.rendering import Request, diverse, fitting, plan, render, render_plan
 from kerasviz.targets import parse_target
 
 SMALL = recipe("article").replace(steps=6, size=(13, 17))
@@ -138,3 +138,17 @@ def test_the_key_knows_what_matters():
     ):
         assert other.key(net) != base.key(net)
     assert base.key(network(seed=1)) != base.key(net)
+
+
+def test_channels_of_the_first_relu_get_a_picture_and_not_a_colour():
+    """Before it they are linear in the image: the recipe takes them after it, and starts them."""
+    net = network()
+    (picture,) = render(net, "relu1:3", steps=20, size=24).pictures  # a dead one
+    chosen = picture.request.recipe
+    assert not chosen.pre_activation and chosen.redirect_steps == 17
+    assert picture.image.std() > 0.02
+    for other in ("joined:1", "conv1:3", "relu1:1@center"):
+        (target,) = parse_target(other, net)
+        assert fitting(SMALL, target.objective, net) == SMALL
+    lucid = recipe("lucid")
+    assert fitting(lucid, channel("relu1", 1), net) == lucid

@@ -147,7 +147,7 @@ def requests_of(
     targets: Sequence[Target], net: Network, recipe: Any, asked: _Asked
 ) -> list[Request]:
     """What has to be rendered for some targets."""
-    from kerasviz.rendering import Request, diverse
+    from kerasviz.rendering import Request, diverse, fitting
 
     requests = []
     for target in targets:
@@ -160,7 +160,7 @@ def requests_of(
             Request(
                 text=chosen.text,
                 objective=chosen.objective,
-                recipe=recipe,
+                recipe=fitting(recipe, chosen.objective, net),
                 seed=asked.seed,
                 snapshots=asked.snapshots or (),
                 rows=asked.diversity or 1,

@@ -11,13 +11,10 @@ from kerasviz.figures.units import Units, class_words, pick_class, pick_units
 from kerasviz.network import Network
 from kerasviz.objectives import channel, layer, logit, neuron, probability
 from kerasviz.recipes import Recipe
-from kerasviz.rendering import Request
+from kerasviz.rendering import Request, fitting, linear_tap
 from kerasviz.targets import Target
 
 __all__ = ["Block", "Cell", "Choice", "choose", "moments"]
-
-#: Updates with redirected ReLU gradients where a channel is optimized after its ReLU.
-REDIRECT = 16
 
 
 @dataclass(frozen=True)
@@ -96,28 +93,18 @@ class _Setting:
     taps: Mapping[str, str]
     units: Mapping[str, Units]
 
-    def request(self, target: Target, recipe: Recipe, snapshots: Sequence[int] = ()) -> Request:
+    def request(
+        self, target: Target, snapshots: Sequence[int] = (), steps: int | None = None
+    ) -> Request:
+        recipe = fitting(self.recipe, target.objective, self.net)
+        recipe = recipe.replace(steps=steps or recipe.steps)
         return Request(target.text, target.objective, recipe, self.seed, tuple(snapshots))
-
-    def channel(self, tap: str, unit: int) -> tuple[Target, Recipe]:
-        """A channel as a target, and the recipe for it."""
-        target = Target(f"{tap}:{unit}", channel(tap, unit))
-        if tap not in self.linear:
-            return target, self.recipe
-        # Redirected gradients (as in the recipe "lucid") help the units that are dead at the start.
-        steps = max(self.recipe.redirect_steps, REDIRECT)
-        return target, self.recipe.replace(pre_activation=False, redirect_steps=steps)
 
     @property
     def linear(self) -> tuple[str, ...]:
-        """Its taps whose channels, before the ReLU, are linear in the picture.
-
-        A flat colour makes the mean of such a channel largest; only after the ReLU it has a
-        picture. This is so for the first ReLU of a network.
-        """
-        first = next((name for name in self.net.taps if self.net.taps[name].pre_activation), None)
-        there = first is not None and first in self.taps.values() and self.recipe.pre_activation
-        return (first,) if first is not None and there else ()
+        """Its taps whose channels are optimized after the ReLU, see :func:`fitting`."""
+        first = linear_tap(self.net) if self.recipe.pre_activation else None
+        return (first,) if first is not None and first in self.taps.values() else ()
 
     @property
     def only(self) -> tuple[str, Unit]:
@@ -170,9 +157,9 @@ def _groups(setting: _Setting) -> tuple[tuple[Block, ...], list[str]]:
         cells: list[Cell] = []
         for tap, found in ((setting.taps[name], setting.units[name]) for name in names):
             for unit in found.units:
-                target, recipe = setting.channel(tap, unit.number)
-                request = setting.request(target, recipe)
-                cells.append(Cell(request, recipe.steps, target.text, unit.label))
+                target = Target(f"{tap}:{unit.number}", channel(tap, unit.number))
+                request = setting.request(target)
+                cells.append(Cell(request, request.recipe.steps, target.text, unit.label))
             listed.append(f"{tap} {', '.join(str(unit.number) for unit in found.units)}")
         if cells:
             taps = tuple(setting.taps[name] for name in names)
@@ -186,8 +173,8 @@ def _sequence(setting: _Setting) -> tuple[tuple[Block, ...], list[str]]:
     """One channel at several steps of one run."""
     tap, unit = setting.only
     steps = moments(setting.figure.steps, setting.recipe.steps)
-    target, recipe = setting.channel(tap, unit.number)
-    request = setting.request(target, recipe.replace(steps=steps[-1]), steps[:-1])
+    target = Target(f"{tap}:{unit.number}", channel(tap, unit.number))
+    request = setting.request(target, steps[:-1], steps[-1])
     cells = tuple(Cell(request, step, target.text, f"Step {step}") for step in steps)
     notes = []
     if steps != setting.figure.steps:
@@ -205,7 +192,7 @@ def _columns(setting: _Setting) -> tuple[tuple[Block, ...], list[str]]:
     u = unit.number
     targets = {
         "neuron": Target(f"{tap}:{u}@center", neuron(tap, u)),
-        "channel": setting.channel(tap, u)[0],
+        "channel": Target(f"{tap}:{u}", channel(tap, u)),
         "layer": Target(tap, layer(tap)),
     }
     k, note = pick_class(setting.net)
@@ -219,9 +206,8 @@ def _columns(setting: _Setting) -> tuple[tuple[Block, ...], list[str]]:
             name = target.text
             if k is not None and column.kind in ("logit", "probability"):
                 name = f"{name.partition(':')[0]}:{class_words(setting.net, k)}"
-            recipe = setting.channel(tap, u)[1] if column.kind == "channel" else setting.recipe
-            request = setting.request(target, recipe)
-            cells.append(Cell(request, recipe.steps, name, "", column))
+            request = setting.request(target)
+            cells.append(Cell(request, request.recipe.steps, name, "", column))
     return (Block("", (tap,), tuple(cells)),), [note]
 
 

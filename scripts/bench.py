@@ -98,7 +98,7 @@ def main() -> None:
     parser.add_argument("--unit", type=int, default=7)
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--recipe", default="article")
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 4, 16])
     options = parser.parse_args()
 

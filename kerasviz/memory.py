@@ -23,4 +23,4 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):
         return False
-    return all([mallopt(p, _LARGE) for p in (_TRIM_THRESHOLD, _MMAP_THRESHOLD)])
+    return all(mallopt(p, _LARGE) for p in (_TRIM_THRESHOLD, _MMAP_THRESHOLD))

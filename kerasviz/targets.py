@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from kerasviz.errors import UsageError
-from kerasviz.network import Network
 from kerasviz.objectives import Objective, channel, layer, logit, neuron, probability
+
+if TYPE_CHECKING:  # a help text that shows the grammar should not wait for TensorFlow
+    from kerasviz.network import Network
 
 __all__ = ["GRAMMAR", "Target", "parse_target", "parse_targets"]
 

@@ -4,8 +4,9 @@
 
 Renders the class-logit pictures of GoogLeNet (160 x 160, the `article` recipe, 384 steps) and
 prints in how many SqueezeNet and EfficientNet-Lite0 see the class, as their first guess (top-1) or
-among five (top-5). GoogLeNet's own guesses are given beside, as an upper bound. The sheet of all
-pictures is OUT/sheet.png. Pictures that are there already are not made again.
+among five (top-5). The judges see the pictures as they are, at 160 x 160. GoogLeNet's own guesses
+are given beside, as an upper bound. The sheet of all pictures is OUT/sheet.png. Pictures that are
+there already are not made again.
 
 FOLDER holds googlenet.onnx and squeezenet1_1.onnx (default: KERASVIZ_TEST_MODELS).
 """
@@ -23,7 +24,6 @@ import_tensorflow()  # before what follows imports it, and without its notes
 # ruff: noqa: E402
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
 import kerasviz
@@ -38,20 +38,13 @@ from kerasviz.store import Store
 CLASSES = (9, 33, 71, 100, 130, 281, 340, 388, 402, 417)
 CLASSES += (444, 483, 508, 530, 574, 701, 755, 817, 949, 963)
 SIZE = 160
-#: The judges see pictures at the size they were trained on.
-JUDGED_SIZE = 224
 
 
 def ranks(judge: Network, images: np.ndarray, classes: list[int]) -> np.ndarray:
     """For every image [H, W, 3] the place of its class among the judge's guesses, 0 the first."""
     tap = judge.require_logits().name
-    resized = tf.image.resize(images, [JUDGED_SIZE, JUDGED_SIZE], "bicubic", antialias=True)
-    scores = np.concatenate(
-        [
-            judge.activations(tf.clip_by_value(some, 0.0, 1.0), [tap])[tap]
-            for some in np.array_split(resized, max(1, len(images) // 10))
-        ]
-    )
+    parts = np.array_split(images, max(1, len(images) // 10))
+    scores = np.concatenate([judge.activations(some, [tap])[tap] for some in parts])
     scores = scores.reshape(len(images), -1)
     return np.array([(row > row[k]).sum() for row, k in zip(scores, classes, strict=True)])
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from kerasviz.errors import UsageError
+from kerasviz.input_spec import PRESETS
 
 if TYPE_CHECKING:
     from kerasviz.input_spec import InputSpec
@@ -39,8 +40,7 @@ __all__ = [
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-#: The names of kerasviz.input_spec.PRESETS, which cannot be imported without TensorFlow.
-PREPROCESS = ("torchvision", "inception", "caffe", "unit", "byte")
+PREPROCESS = tuple(PRESETS)
 PARAMETERIZATIONS = ("pixel", "fourier")
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,6 +24,7 @@ from kerasviz.cli.options import (
     steps_of,
 )
 from kerasviz.cli.quiet import import_tensorflow
+from kerasviz.targets import GRAMMAR
 
 if TYPE_CHECKING:
     from kerasviz.network import Network
@@ -49,16 +51,9 @@ class _Asked:
 
 @click.command(
     "render",
-    epilog="""\b
-Targets:
-  mixed4c:100             a channel: the unit at all positions
-  mixed4c:100@center      a neuron: the unit at the centre; @y,x at another position
-  mixed4c:0-15            many channels; mixed4c:* all of them
-  mixed4c                 the whole layer (DeepDream)
-  logit:goldfish logit:1  a class before the softmax, by label or number
-  prob:1                  a class after the softmax
-  "a:1 + b:2"             sums, differences and multiples, with spaces: "a:10 - 0.5*a:11"
-
+    epilog="\b\nTargets:\n"
+    + indent(GRAMMAR, "  ")
+    + """
 \b
 Examples:
   kerasviz render efficientnet-lite0 block3b:7 --recipe fast

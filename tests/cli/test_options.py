@@ -7,16 +7,11 @@ from pathlib import Path
 import click
 import pytest
 
-from kerasviz.cli import options
 from kerasviz.cli.options import InputOptions, RecipeOptions, custom_objects
 from kerasviz.errors import UsageError
-from kerasviz.input_spec import PRESETS, InputSpec, preset
+from kerasviz.input_spec import InputSpec, preset
 from kerasviz.parameterizations import Pixel
 from kerasviz.recipes import recipe
-
-
-def test_choices_are_those_of_the_library() -> None:
-    assert tuple(PRESETS) == options.PREPROCESS
 
 
 @pytest.mark.parametrize("text", ["", "-3", "3.5", "12x", "x12", "3x4x5", "0", "4x0", "1e3"])

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
+from kerasviz.cli import options
 from kerasviz.cli.options import InputOptions, RecipeOptions, custom_objects
 from kerasviz.errors import UsageError
 from kerasviz.input_spec import InputSpec, preset

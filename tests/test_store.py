@@ -5,13 +5,14 @@ import pytest
 from PIL import Image
 from tiny import network
 
+import kerasviz
 from kerasviz.errors import KerasvizError, UsageError
 from kerasviz.images import decode
 from kerasviz.objectives import channel
 from kerasviz.recipes import recipe
 from kerasviz.rendering import Request, diverse
 from kerasviz.store import MANIFEST, Store, read_manifest, slug, verify
-from kerasviz.targets import parse_target
+from kerasviz.targets import parse_target, parse_targets
 
 SMALL = recipe("article").replace(steps=6, size=(12, 16))
 
@@ -158,3 +159,45 @@ def test_a_folder_without_or_with_a_damaged_manifest(tmp_path):
 def test_slugs_are_file_names():
     assert slug("-mixed4a:1") != slug("mixed4a:1")
     assert "/" not in slug("a/b:1@3,4") and len(slug("x:1 + " * 50)) <= 80
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(96, 96), (75, 102)])
+@pytest.mark.parametrize("name", ["efficientnet-lite0", "googlenet.onnx"])
+def test_pictures_of_real_networks_do_not_depend_on_their_batch(name, size, request, tmp_path):
+    """Other neighbours, another order, and a resumed run give the same bytes."""
+    if name.endswith(".onnx"):
+        name = str(request.getfixturevalue("models_folder") / name)
+    net = kerasviz.load(name)
+    late = net.main_taps[-3]
+    chosen = recipe("article").replace(steps=12, size=size)
+
+    def make(folder, words, progress=None):
+        targets = parse_targets(words, net)
+        wanted = [Request(t.text, t.objective, chosen, 3, batch=4) for t in targets]
+        return Store(tmp_path / folder, net).make(wanted, progress)
+
+    def interrupt(report):
+        if report.done:
+            raise KeyboardInterrupt
+
+    units = [f"{late}:{u}" for u in (1, 20, 40, 60, 80, 100, 120, 140)]
+    make("whole", units)
+    whole = contents(tmp_path / "whole")
+    make("turned", units[::-1])
+    assert contents(tmp_path / "turned") == whole
+    make("others", [units[5], f"{late}:7", f"{late}:8"])
+    file = f"{slug(units[5])}-seed3.png"
+    assert contents(tmp_path / "others")[file] == whole[file]
+    with pytest.raises(KeyboardInterrupt):
+        make("parts", units, interrupt)
+    (tmp_path / "parts" / (slug(units[2]) + "-seed3.png")).unlink()
+    assert make("parts", units).made == 5
+    assert contents(tmp_path / "parts") == whole
+    classes = ["logit:1", "logit:20", "logit:300", "logit:4"]
+    make("classes", classes)
+    make("one class", ["logit:300", "logit:9"])
+    file = "logit-300-seed3.png"
+    assert contents(tmp_path / "classes")[file] == contents(tmp_path / "one class")[file]
+    results, _ = verify(tmp_path / "whole", net)
+    assert {r.result for r in results} == {"same"}

@@ -37,7 +37,7 @@ def near(name: str, choices: Iterable[str], limit: int = 5) -> str:
     lowered = name.lower()
     part = lowered.rsplit("/", 1)[-1]
     inside = [n for n in names if part and part in n.lower()]
-    alike = difflib.get_close_matches(lowered, [n.lower() for n in names], n=limit, cutoff=0.5)
-    by_lower = {n.lower(): n for n in reversed(names)}
-    found = list(dict.fromkeys(sorted(inside, key=len) + [by_lower[a] for a in alike]))
+    likeness = {n: difflib.SequenceMatcher(None, n.lower(), lowered).ratio() for n in names}
+    alike = sorted((n for n in names if likeness[n] >= 0.5), key=lambda n: -likeness[n])
+    found = list(dict.fromkeys(sorted(inside, key=len) + alike))
     return ", ".join((found or names)[:limit])

@@ -159,7 +159,9 @@ def test_closed_pipe_is_quiet() -> None:
 def test_real_interrupt_keeps_what_is_finished(model_file: Path, tmp_path: Path) -> None:
     """SIGINT from outside: exit code 130, one line, a manifest with whole pictures only."""
     out = tmp_path / "pictures"
-    command = [sys.executable, "-c", "from kerasviz.cli import main; main()", "render"]
+    # Where the tests run in the background of a shell, the signal would be ignored.
+    program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    command = [sys.executable, "-c", program + "from kerasviz.cli import main; main()", "render"]
     command += [str(model_file), "conv2:*", "--preprocess", "unit", "--out", str(out)]
     command += ["--batch", "1", "--size", "32", "--steps", "400"]
     running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)

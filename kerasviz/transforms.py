@@ -29,7 +29,6 @@ from kerasviz.transform_steps import (
 
 __all__ = [
     "ARTICLE_STEPS",
-    "FAST_STEPS",
     "LUCID_STEPS",
     "Crop",
     "Jitter",
@@ -60,15 +59,6 @@ LUCID_STEPS: tuple[Step, ...] = (
     Scale(tuple(1 + (i - 5) / 50 for i in range(11))),
     Rotate(tuple(float(angle) for angle in (*range(-10, 11), *[0] * 5))),
     Jitter(4),
-)
-#: Gentler transforms, for pictures in few steps.
-FAST_STEPS: tuple[Step, ...] = (
-    Pad(8),
-    Jitter(8),
-    Scale((0.96, 0.98, 1.0, 1.02, 1.04)),
-    Rotate(tuple(float(angle) for angle in range(-4, 5))),
-    Jitter(4),
-    Crop(),
 )
 
 

@@ -9,7 +9,6 @@ import tensorflow as tf
 from kerasviz.errors import UsageError
 from kerasviz.transforms import (
     ARTICLE_STEPS,
-    FAST_STEPS,
     LUCID_STEPS,
     Crop,
     Jitter,
@@ -21,7 +20,7 @@ from kerasviz.transforms import (
 from reference import transforms as twin
 
 ODD_STEPS = (Pad(3, fill=0.2), Jitter(5), Scale((1.3, 0.7)), Rotate((30.0, -75.0)), Crop())
-ALL = [ARTICLE_STEPS, FAST_STEPS, LUCID_STEPS, ODD_STEPS, (Jitter(5), Crop()), (Rotate((7.0,)),)]
+ALL = [ARTICLE_STEPS, LUCID_STEPS, ODD_STEPS, (Jitter(5), Crop()), (Rotate((7.0,)),)]
 
 
 def images(*shape, seed=0):

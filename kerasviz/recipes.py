@@ -81,9 +81,9 @@ class Recipe:
 
 
 RECIPES: dict[str, Recipe] = {
-    # The article's "unless otherwise noted" (article-figures.md section 1): 2560 steps.
+    # The article's "unless otherwise noted" (footnote on the default settings): 2560 steps.
     "article": Recipe("article", steps=2560),
-    # The reference library's defaults (methods.md sections 1, 4, 6): redirected ReLUs instead of
+    # The reference library's defaults (lucid, ``render_vis``): redirected ReLUs instead of
     # pre-activation taps, one transform for the whole batch, 513 updates for "512".
     "lucid": Recipe(
         "lucid",

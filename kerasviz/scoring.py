@@ -124,7 +124,7 @@ def scores(
 
     ``activations`` maps tap names to A [B, ..., C]; ``data`` comes from :func:`fill`; ``groups``
     [B] are numbers: rows of one number were asked for together (diversity couples them).
-    Sources: methods.md section 5, paper section "Optimization Objectives".
+    Sources: lucid, ``optvis/objectives.py``; paper section "Optimization Objectives".
     """
     total: Tensor = 0.0
     couplings: list[tuple[int, Tensor]] = []

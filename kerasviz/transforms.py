@@ -43,7 +43,7 @@ Tensor = Any
 #: Which random numbers of a seed are drawn here; the first image takes stream 0.
 _STREAM = 1
 
-#: The article's transforms (article-figures.md section 1).
+#: The article's transforms (its footnote on the default settings).
 ARTICLE_STEPS: tuple[Step, ...] = (
     Pad(16),
     Jitter(16),
@@ -52,7 +52,7 @@ ARTICLE_STEPS: tuple[Step, ...] = (
     Jitter(8),
     Crop(),
 )
-#: The reference library's standard transforms (methods.md section 4).
+#: The reference library's standard transforms (lucid, ``optvis/transform.py``).
 LUCID_STEPS: tuple[Step, ...] = (
     Pad(12),
     Jitter(8),
@@ -84,9 +84,9 @@ class Transform:
     ``ARTICLE_STEPS`` the size stays, and without turn and scale the image moves by whole pixels,
     up to 8 by the first and 4 by the second jitter.
 
-    ``resample`` "each" does every step by itself as the reference library does (methods.md section
-    4): sizes change from step to step, ``Scale`` resizes to a truncated size, ``Rotate`` takes the
-    nearest pixel and leaves black corners. It needs ``shared``, as rows would differ in size.
+    ``resample`` "each" does every step by itself as the reference library does: sizes change from
+    step to step, ``Scale`` resizes to a truncated size, ``Rotate`` takes the nearest pixel and
+    leaves black corners. It needs ``shared``, as rows would differ in size.
 
     Raises :class:`UsageError` for unknown or impossible settings.
 

@@ -21,9 +21,7 @@ def import_tensorflow() -> None:
     if "tensorflow" in sys.modules:
         return
     from kerasviz.cli.progress import working
-    from kerasviz.memory import keep_freed_memory
 
-    keep_freed_memory()
     with working("starting TensorFlow"), silent():
         import tensorflow as tf
 

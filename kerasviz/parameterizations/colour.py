@@ -18,7 +18,7 @@ _VECTOR = 64
 #: The SVD square root of the covariance of ImageNet's colours (lucid, ``color.py``).
 _ROOT = np.array([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]])
 
-#: M [RGB, decorrelated]: the root divided by its largest column norm (methods.md 3.5).
+#: M [RGB, decorrelated]: the root divided by its largest column norm (lucid, ``color.py``).
 DECORRELATION = _ROOT / np.linalg.norm(_ROOT, axis=0).max()
 
 
@@ -27,7 +27,7 @@ def to_rgb(values: Tensor, decorrelate: bool = True) -> Tensor:
 
     Each pixel's vector v becomes sigmoid(M v) where C is 3 and ``decorrelate`` is on, else
     sigmoid(v). Source: paper section "Preconditioning and Parameterization", lucid
-    ``to_valid_rgb`` (methods.md 3.5).
+    ``to_valid_rgb``.
 
     >>> to_rgb(tf.zeros([1, 1, 1, 3])).numpy().tolist()
     [[[[0.5, 0.5, 0.5]]]]

@@ -23,7 +23,8 @@ def frequency_scale(height: int, width: int, decay_power: float) -> np.ndarray[A
     """The factor of every frequency, float64 [H, n_fx].
 
     sqrt(W H) / max(f, 1 / max(W, H))^decay_power with f = |(fx, fy)| in cycles per pixel and
-    n_fx = W // 2 + 1 (W // 2 + 2 for odd W, as in the reference library). Source: methods.md 3.2.
+    n_fx = W // 2 + 1 (W // 2 + 2 for odd W, as in the reference library). Source: lucid,
+    ``fft_image``.
 
     >>> float(frequency_scale(128, 128, 1.0)[0, 0])
     16384.0
@@ -43,7 +44,7 @@ class Fourier:
     z are two real tensors, the real and imaginary parts [B, C, H, n_fx]; ``scale`` is
     :func:`frequency_scale`, which gives every frequency the energy it has in natural images; M is
     the colour decorrelation, for 3 channels and ``decorrelate`` only. Source: paper section
-    "Preconditioning and Parameterization"; constants methods.md 3.2 and 3.5.
+    "Preconditioning and Parameterization"; constants of lucid's ``fft_image``.
 
     >>> Fourier().to_image(Fourier().init(tf.constant([0, 1]), 5, 7, 3), 5, 7).shape
     TensorShape([2, 5, 7, 3])

@@ -18,7 +18,8 @@ Tensor = Any
 class Pixel:
     """Images as sigmoid(M z) of pixels z, initially normal with standard deviation ``sd``.
 
-    M is the colour decorrelation, for 3 channels and ``decorrelate`` only. Source: methods.md 3.1.
+    M is the colour decorrelation, for 3 channels and ``decorrelate`` only. Source: lucid,
+    ``pixel_image``.
     """
 
     sd: float = 0.01

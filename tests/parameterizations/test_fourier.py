@@ -21,7 +21,7 @@ def test_the_scale_is_that_of_the_source(height, width, decay_power):
 
 
 def test_the_scale_at_128_pixels():
-    # methods.md 3.2: from 16384 at frequency 0 down to 181 at 0.707.
+    # From 16384 at frequency 0 down to 181 at 0.707.
     scale = frequency_scale(128, 128, 1.0)
     assert scale.shape == (128, 65)
     assert scale.max() == scale[0, 0] == 16384
@@ -51,7 +51,7 @@ def test_settings_change_the_image_as_they_say():
 
 @pytest.mark.parametrize(("size", "spread"), [(128, 0.018), (64, 0.017)])
 def test_the_first_image_is_nearly_grey(size, spread):
-    # methods.md 3.2: the standard deviation of the image before colours and sigmoid.
+    # The standard deviation of the image before colours and sigmoid.
     chosen = Fourier(decorrelate=False)
     image = chosen.to_image(chosen.init(np.arange(8), size, size, 3), size, size).numpy()
     logits = np.log(image / (1 - image))

@@ -1,4 +1,4 @@
-"""Colour decorrelation (methods.md 3.5), one pixel after the other."""
+"""Colour decorrelation (lucid, ``to_valid_rgb``), one pixel after the other."""
 
 from __future__ import annotations
 

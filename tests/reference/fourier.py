@@ -1,4 +1,4 @@
-"""The Fourier image (methods.md 3.2) as the sum of waves that it is."""
+"""The Fourier image (lucid, ``fft_image``) as the sum of waves that it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objectives (methods.md section 5; paper, "Optimization Objectives") of one image's activations.
+"""Objectives (lucid; paper, "Optimization Objectives") of one image's activations.
 
 ``a`` [h, w, C] are the activations of one image, or [C] of a layer without positions.
 """

@@ -1,4 +1,4 @@
-"""Redirected gradients of rectifiers (methods.md section 6), for a score that is maximized."""
+"""Redirected gradients of rectifiers (lucid), for a score that is maximized."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transforms (methods.md section 4), one pixel after the other.
+"""Transforms (lucid, ``optvis/transform.py``), one pixel after the other.
 
 ``picks`` are what was drawn: a jitter's (down, right) offsets, a scale's factor, a rotation's
 degrees, nothing for pad and crop.

@@ -95,7 +95,7 @@ def command(
         already = f", {made.kept} were there already" if made.kept else ""
         click.echo(f"rendered {made.made} {words}{already}")
     else:
-        click.echo(f"nothing to render: {made.kept} pictures are there already")
+        click.echo(f"nothing to do: {made.kept} pictures are there already")
     click.echo(f"open {made.index}")
 
 

@@ -34,7 +34,7 @@ def test_figures_are_drawn_and_can_be_verified(run_cli: Run, model_file: Path) -
     assert not Path("drawn/hero.png").exists()
 
     again = run_cli(*arguments)
-    assert again.out.splitlines()[0].startswith("nothing to render: ")
+    assert again.out.splitlines()[0].startswith("nothing to do: ")
     assert run_cli("verify", "drawn").code == 0
 
 

@@ -110,6 +110,14 @@ class Loop:
             reached = scores(self.structure, found, data, groups)
         return tape.gradient(reached, params), reached
 
+    def _step(
+        self, state: Any, data: Any, seeds: Tensor, groups: Tensor, step: Tensor, rectifier: Any
+    ) -> tuple[Any, Tensor]:
+        """One step: the next state, and the scores [B] before it."""
+        params, *moments = state
+        gradient, reached = self._gradient(params, data, seeds, groups, step, rectifier)
+        return _update(self.recipe, params, moments, gradient, step), reached
+
     def _advance(
         self,
         state: Any,
@@ -121,12 +129,17 @@ class Loop:
         rectifier: Any = PLAIN,
     ) -> tuple[Any, Tensor]:
         """Take the ``count`` steps from ``first`` on; returns the state and scores [count, B]."""
+        # The step stays a function of its own: in a graph with cycles TensorFlow's oneDNN pass
+        # visits nodes in an order of chance, and leaves some gradients of pooling to slow kernels.
+        one_step = tf.function(
+            partial(self._step, rectifier=rectifier),
+            autograph=False,
+            experimental_attributes={"_noinline": True},
+        )
         history = tf.TensorArray(tf.float32, size=count, element_shape=[seeds.shape[0]])
 
         def step(i: Tensor, state: Any, history: Any) -> tuple[Any, ...]:
-            params, *moments = state
-            gradient, reached = self._gradient(params, data, seeds, groups, first + i, rectifier)
-            state = _update(self.recipe, params, moments, gradient, first + i)
+            state, reached = one_step(state, data, seeds, groups, first + i)
             return i + 1, state, history.write(i, reached)
 
         _, state, history = tf.while_loop(

@@ -98,25 +98,28 @@ class Network:
     def image_port(self) -> Port:
         """The input that takes the images: the only one of rank 4."""
         ports = list(self.program.inputs.values())
-        images = [port for port in ports if len(port.shape) == 4]
+        images = [port for port in ports if port.shape is not None and len(port.shape) == 4]
         if len(images) != 1:
-            seen = ", ".join(f"{p.name} {list(p.shape)}" for p in ports)
+            seen = ", ".join(f"{p.name} {list(p.shape or '?')}" for p in ports)
             raise ModelError(f"{self.name}: expected one image input of rank 4; inputs: {seen}")
         return images[0]
 
     @property
     def channels(self) -> int:
         """Channels of an image: 3 for colour, 1 for grey, any number for others."""
-        port = self.image_port
-        count = port.shape[1 if port.channels_first else 3]
+        count = self._image_shape[2]
         return 3 if count is None else count
 
     @property
     def fixed_size(self) -> tuple[int | None, int | None]:
         """(height, width) that the network insists on; ``None`` where any size will do."""
-        port = self.image_port
-        first = 2 if port.channels_first else 1
-        return port.shape[first], port.shape[first + 1]
+        return self._image_shape[:2]
+
+    @property
+    def _image_shape(self) -> tuple[int | None, int | None, int | None]:
+        """(height, width, channels) of the images."""
+        _, a, b, c = self.image_port.shape or ()
+        return (b, c, a) if self.image_port.channels_first else (a, b, c)
 
     def require_input_spec(self) -> InputSpec:
         """Return the input description, or explain in one line how to give one."""
@@ -196,6 +199,9 @@ class Network:
                 )
             port = self.program.inputs[name]
             tensor = tf.convert_to_tensor(array, port.dtype)
+            if port.shape is None:
+                tensors[name] = tensor
+                continue
             shape = ["any" if n is None else n for n in port.shape]
             fits = len(tensor.shape) == len(port.shape) and all(
                 want in (None, have) for want, have in zip(port.shape, tensor.shape, strict=True)

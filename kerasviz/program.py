@@ -33,12 +33,15 @@ PLAIN = Rectifier()
 class Port:
     """An input of a program in its own layout; ``None`` in ``shape`` is a free dimension.
 
+    ``shape`` is ``None`` as a whole where even the rank is free and for inputs that are no tensor
+    (sequences of ONNX, whose ``dtype`` is ``None`` too).
+
     ``channels_first`` says that the model itself takes [N, C, H, W] (ONNX from PyTorch or Caffe).
     """
 
     name: str
     dtype: Any
-    shape: tuple[int | None, ...]
+    shape: tuple[int | None, ...] | None
     channels_first: bool = False
 
 

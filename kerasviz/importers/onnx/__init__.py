@@ -7,7 +7,7 @@ from pathlib import Path
 from kerasviz.errors import ModelError
 from kerasviz.importers.imported import Imported
 from kerasviz.importers.onnx import ops  # noqa: F401 - registers the converters
-from kerasviz.importers.onnx.graph import Graph, read_graph
+from kerasviz.importers.onnx.graph import Graph, all_nodes, read_graph
 from kerasviz.importers.onnx.load import load_model
 from kerasviz.importers.onnx.metadata import input_spec_of
 from kerasviz.importers.onnx.program import OnnxProgram
@@ -36,7 +36,7 @@ def read_onnx(path: Path) -> Imported:
 def _check_operators(graph: Graph, path: Path) -> None:
     missing = [
         f"{n} ({n.domain or 'ai.onnx'} opset {n.opset})"
-        for n in graph.nodes
+        for n in all_nodes(graph)
         if not supported(n.op, n.domain, n.opset)
     ]
     if missing:

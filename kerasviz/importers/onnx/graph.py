@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,15 @@ from onnx import numpy_helper
 from kerasviz.errors import ModelError
 from kerasviz.importers.onnx.layout import Constant
 
-__all__ = ["Graph", "Input", "Node", "read_graph"]
+__all__ = ["Graph", "Input", "Node", "all_nodes", "read_graph"]
 
 
 @dataclass(frozen=True)
 class Node:
-    """One operation. An empty name among ``inputs`` or ``outputs`` is one left out."""
+    """One operation. An empty name among ``inputs`` or ``outputs`` is one left out.
+
+    ``captured`` are values from around the node that its bodies (:class:`Graph` attributes) use.
+    """
 
     name: str
     op: str
@@ -29,6 +32,12 @@ class Node:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: Mapping[str, Any]
+    captured: tuple[str, ...] = ()
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The values it takes: its inputs, and what the graphs in its attributes take from here."""
+        return self.inputs + self.captured
 
     def __str__(self) -> str:
         shown = self.name or next((o for o in self.outputs if o), "")
@@ -37,16 +46,20 @@ class Node:
 
 @dataclass(frozen=True)
 class Input:
-    """An input of the graph in the model's own layout, ``None`` where a length is free."""
+    """An input of the graph in the model's own layout, ``None`` where a length is free.
+
+    ``shape`` is ``None`` where even the number of axes is free; ``dtype`` is ``None`` as well for
+    sequences, optionals and inputs of bodies without a type.
+    """
 
     name: str
     dtype: Any
-    shape: tuple[int | None, ...]
+    shape: tuple[int | None, ...] | None
 
 
 @dataclass(frozen=True)
 class Graph:
-    """A whole model: only nodes that an output needs, each after those that feed it."""
+    """A whole model or a body: only nodes that an output needs, each after those that feed it."""
 
     inputs: tuple[Input, ...]
     outputs: tuple[str, ...]
@@ -55,77 +68,123 @@ class Graph:
     metadata: Mapping[str, str]
 
 
+def all_nodes(graph: Graph) -> Iterator[Node]:
+    """The nodes of a graph and of the bodies inside it."""
+    for node in graph.nodes:
+        yield node
+        for value in node.attributes.values():
+            if isinstance(value, Graph):
+                yield from all_nodes(value)
+
+
 def read_graph(model: Any, path: Path) -> Graph:
     """Turn a loaded ``ModelProto`` into a :class:`Graph`.
 
     Initializers that are listed as inputs too (IR 3) are constants. Raises :class:`ModelError` for
-    weights that are not finite, unordered nodes and inputs without a shape.
+    weights that are not numbers, unordered nodes and inputs without a type.
     """
     opsets = {_domain(entry.domain): int(entry.version) for entry in model.opset_import}
-    outputs = tuple(o.name for o in model.graph.output)
-    protos = _needed(model.graph.node, outputs)
-    used = {name for proto in protos for name in proto.input} | set(outputs)
-    constants = {
-        tensor.name: Constant(_array(tensor, path, model))
-        for tensor in model.graph.initializer
-        if tensor.name in used
-    }
-    if any(t.values.name in used for t in model.graph.sparse_initializer):
-        raise ModelError(f"{path}: sparse initializers are not supported; store them dense")
-    initialized = {tensor.name for tensor in model.graph.initializer}
-    inputs = tuple(_input(info, path) for info in model.graph.input if info.name not in initialized)
-    nodes = []
-    for proto in protos:
-        if proto.op_type == "Constant" and not _domain(proto.domain):
-            constants[proto.output[0]] = Constant(_constant(proto, path))
-        else:
-            nodes.append(_node(proto, opsets))
-    _check_order(nodes, {i.name for i in inputs} | set(constants), outputs, path)
     metadata = {entry.key: entry.value for entry in model.metadata_props}
-    return Graph(inputs, outputs, tuple(nodes), constants, metadata)
+    for info in model.graph.input:
+        if info.type.WhichOneof("value") is None:
+            raise ModelError(f"{path}: input {info.name!r} has no known type")
+    return _Reader(path, opsets).graph(model.graph, frozenset(), metadata)
+
+
+@dataclass(frozen=True)
+class _Reader:
+    path: Path
+    opsets: Mapping[str, int]
+
+    def graph(
+        self, proto: Any, around: frozenset[str], metadata: Mapping[str, str] | None = None
+    ) -> Graph:
+        """The graph of a ``GraphProto``, whose nodes see the values ``around`` it."""
+        outputs = tuple(o.name for o in proto.output)
+        protos = _needed(proto.node, outputs)
+        used = {name for node in protos for name in _uses(node)} | set(outputs)
+        constants = {
+            tensor.name: Constant(_array(tensor, self.path))
+            for tensor in proto.initializer
+            if tensor.name in used
+        }
+        if any(t.values.name in used for t in proto.sparse_initializer):
+            raise ModelError(
+                f"{self.path}: sparse initializers are not supported; store them dense"
+            )
+        initialized = {tensor.name for tensor in proto.initializer}
+        inputs = tuple(_input(info) for info in proto.input if info.name not in initialized)
+        known = around | initialized | {given.name for given in inputs}
+        seen = known | {o for node in protos for o in node.output}
+        nodes = []
+        for node in protos:
+            if node.op_type == "Constant" and not _domain(node.domain):
+                constants[node.output[0]] = Constant(_constant(node, self.path))
+            else:
+                nodes.append(self._node(node, seen))
+        _check_order(nodes, set(known | set(constants)), outputs, self.path)
+        return Graph(inputs, outputs, tuple(nodes), constants, metadata or {})
+
+    def _node(self, proto: Any, around: frozenset[str]) -> Node:
+        domain = _domain(proto.domain)
+        inputs = tuple(proto.input)
+        return Node(
+            name=proto.name,
+            op=proto.op_type,
+            domain=domain,
+            opset=self.opsets.get(domain, 1),
+            inputs=inputs,
+            outputs=tuple(proto.output),
+            attributes={a.name: self._attribute(a, around) for a in proto.attribute},
+            captured=tuple(n for n in dict.fromkeys(_uses(proto)) if n and n not in inputs),
+        )
+
+    def _attribute(self, proto: Any, around: frozenset[str]) -> Any:
+        value = onnx.helper.get_attribute_value(proto)
+        if proto.type == onnx.AttributeProto.STRING:
+            return value.decode("utf-8", "replace")
+        if proto.type == onnx.AttributeProto.STRINGS:
+            return tuple(v.decode("utf-8", "replace") for v in value)
+        if proto.type == onnx.AttributeProto.TENSOR:
+            return numpy_helper.to_array(value)
+        if proto.type == onnx.AttributeProto.GRAPH:
+            return self.graph(value, around)
+        if proto.type in (onnx.AttributeProto.INTS, onnx.AttributeProto.FLOATS):
+            return tuple(value)
+        return value
 
 
 def _domain(name: str) -> str:
     return "" if name == "ai.onnx" else name
 
 
-def _node(proto: Any, opsets: Mapping[str, int]) -> Node:
-    domain = _domain(proto.domain)
-    attributes = {a.name: _attribute(a) for a in proto.attribute}
-    return Node(
-        name=proto.name,
-        op=proto.op_type,
-        domain=domain,
-        opset=opsets.get(domain, 1),
-        inputs=tuple(proto.input),
-        outputs=tuple(proto.output),
-        attributes=attributes,
-    )
+def _uses(proto: Any) -> list[str]:
+    """The values that a node takes: its inputs, and what its bodies take from around them."""
+    names = list(proto.input)
+    for attribute in proto.attribute:
+        if attribute.type == onnx.AttributeProto.GRAPH:
+            names.extend(_free(attribute.g))
+    return names
 
 
-def _attribute(proto: Any) -> Any:
-    value = onnx.helper.get_attribute_value(proto)
-    if proto.type == onnx.AttributeProto.STRING:
-        return value.decode("utf-8", "replace")
-    if proto.type == onnx.AttributeProto.STRINGS:
-        return tuple(v.decode("utf-8", "replace") for v in value)
-    if proto.type == onnx.AttributeProto.TENSOR:
-        return numpy_helper.to_array(value)
-    if proto.type in (onnx.AttributeProto.INTS, onnx.AttributeProto.FLOATS):
-        return tuple(value)
-    return value
+def _free(graph: Any) -> list[str]:
+    """The values that a ``GraphProto`` uses and does not make."""
+    made = {i.name for i in [*graph.input, *graph.initializer]}
+    made.update(o for node in graph.node for o in node.output)
+    names = [name for node in graph.node for name in _uses(node)]
+    return [n for n in [*names, *(o.name for o in graph.output)] if n and n not in made]
 
 
 def _needed(protos: Iterable[Any], outputs: Iterable[str]) -> list[Any]:
     wanted, kept = set(outputs), []
     for proto in reversed(list(protos)):
         if wanted.intersection(filter(None, proto.output)):
-            wanted.update(proto.input)
+            wanted.update(_uses(proto))
             kept.append(proto)
     return kept[::-1]
 
 
-def _array(tensor: Any, path: Path, model: Any = None) -> np.ndarray[Any, Any]:
+def _array(tensor: Any, path: Path) -> np.ndarray[Any, Any]:
     try:
         array = numpy_helper.to_array(tensor)
     except (ValueError, TypeError) as error:
@@ -161,18 +220,17 @@ def _constant(proto: Any, path: Path) -> np.ndarray[Any, Any]:
     )
 
 
-def _input(info: Any, path: Path) -> Input:
+def _input(info: Any) -> Input:
     kind = info.type.tensor_type
-    typed = info.type.WhichOneof("value") == "tensor_type" and kind.elem_type
-    if not typed or not kind.HasField("shape"):
-        raise ModelError(
-            f"{path}: input {info.name!r} is no tensor with a known type and number of axes"
-        )
+    if info.type.WhichOneof("value") != "tensor_type" or not kind.elem_type:
+        return Input(info.name, None, None)
+    dtype = tf.as_dtype(onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type))
+    if not kind.HasField("shape"):
+        return Input(info.name, dtype, None)
     shape = tuple(
         int(d.dim_value) if d.WhichOneof("value") == "dim_value" and d.dim_value > 0 else None
         for d in kind.shape.dim
     )
-    dtype = tf.as_dtype(onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type))
     return Input(info.name, dtype, shape)
 
 
@@ -180,7 +238,7 @@ def _check_order(
     nodes: Iterable[Node], known: set[str], outputs: Iterable[str], path: Path
 ) -> None:
     for node in nodes:
-        for name in node.inputs:
+        for name in node.needs:
             if name and name not in known:
                 raise ModelError(f"{path}: {node} uses {name!r}, which nothing before it computes")
         known.update(node.outputs)

@@ -16,7 +16,11 @@ import numpy as np
 import tensorflow as tf
 
 __all__ = [
+    "Absent",
     "Constant",
+    "DataDependent",
+    "Datum",
+    "Items",
     "Laid",
     "Operand",
     "aligned",
@@ -64,7 +68,28 @@ class Constant:
         return self._forms[form]
 
 
+@dataclass(frozen=True)
+class Items:
+    """A sequence: its values in order. How many there are is known when a function is traced."""
+
+    items: tuple[Datum, ...]
+
+
+@dataclass(frozen=True)
+class Absent:
+    """An optional value that is not there; one that is there is the value itself."""
+
+
+#: A tensor; and whatever a value of ONNX can be.
 Operand = Laid | Constant
+Datum = Laid | Constant | Items | Absent
+
+
+class DataDependent(ValueError):
+    """What a trace must know (an axis, a number of axes) depends on the data.
+
+    It is known when the model is run eagerly; the description of the model leaves it open.
+    """
 
 
 def to_last(rank: int) -> list[int]:
@@ -87,7 +112,7 @@ def rank_of(operand: Operand) -> int:
         return operand.array.ndim
     rank = operand.tensor.shape.rank
     if rank is None:
-        raise ValueError("the number of axes of a value depends on the data")
+        raise DataDependent("the number of axes of a value depends on the data")
     return int(rank)
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -13,31 +11,22 @@ import tensorflow as tf
 from kerasviz.errors import ModelError, UsageError, near
 from kerasviz.importers.onnx.axes import softmax_axes
 from kerasviz.importers.onnx.graph import Graph, Node
-from kerasviz.importers.onnx.layout import Constant, Laid, Operand, channels_last, own, to_last
-from kerasviz.importers.onnx.registry import Call, Converter, Layout, find, layout_of
+from kerasviz.importers.onnx.layout import (
+    Absent,
+    DataDependent,
+    Datum,
+    Items,
+    Laid,
+    own,
+    to_last,
+)
+from kerasviz.importers.onnx.registry import Call, Layout, layout_of
+from kerasviz.importers.onnx.scope import Scope, Step, explained
 from kerasviz.program import PLAIN, Port, Rectifier, Value
 
 __all__ = ["OnnxProgram"]
 
 Tensor = Any
-
-
-@dataclass(frozen=True)
-class _Step:
-    """A node with its converter."""
-
-    node: Node
-    convert: Converter
-
-    def run(self, call: Call) -> list[Operand | None]:
-        """The node's outputs; constants where all inputs are."""
-        if any(isinstance(operand, Laid) for operand in call.inputs):
-            made = self.convert(call)
-            return [made] if isinstance(made, Laid) else list(made)
-        with tf.init_scope():  # eagerly, even while a function is being traced
-            made = self.convert(call)
-            results = [made] if isinstance(made, Laid) else list(made)
-            return [None if r is None else Constant(own(r).numpy()) for r in results]
 
 
 class OnnxProgram:
@@ -49,21 +38,11 @@ class OnnxProgram:
     """
 
     def __init__(self, graph: Graph):
-        self._constants: dict[str, Constant] = dict(graph.constants)
-        self._steps: list[_Step] = []
-        self._image_like = _image_like(graph.nodes)
-        self._rows: set[str] = set()  # reshaped values whose first axis is that of the images
-        for node in graph.nodes:
-            step = _Step(node, find(node))
-            if all(not name or name in self._constants for name in node.inputs):
-                self._fold(step)
-            else:
-                self._steps.append(step)
-        self._makers = {o: k for k, s in enumerate(self._steps) for o in s.node.outputs if o}
+        self._scope = Scope(graph)
         self._outputs = graph.outputs
         ports = {}
         for given in graph.inputs:
-            first = len(given.shape) >= 3 and self._channels_first(given.name, given.shape)
+            first = self._channels_first(given.name, given.shape)
             ports[given.name] = Port(given.name, given.dtype, given.shape, first)
         self._inputs: Mapping[str, Port] = MappingProxyType(ports)
         self._values: Mapping[str, Value] = MappingProxyType(self._describe())
@@ -107,82 +86,29 @@ class OnnxProgram:
         Raises :class:`UsageError` for an unknown name or a feed that is missing.
         """
         known = self._feed(feeds, channels_last)
-        for step in self._needed(names, known):
-            self._keep(step, step.run(self._call(step.node, known, rectifier)), known)
-        results = {}
-        for name in names:
-            found = known.get(name) or self._constants[name]
-            results[name] = _stored(found) if channels_last else own(found)
-        return results
+        found = self._scope.run(known, names, rectifier)
+        return {n: _given(o, channels_last) for n, o in zip(names, found, strict=True)}
 
-    def _fold(self, step: _Step) -> None:
-        with _explained(step.node):
-            made = step.run(self._call(step.node, {}, PLAIN))
-        for name, result in zip(step.node.outputs, made, strict=False):
-            if name and isinstance(result, Constant):
-                self._constants[name] = result
-
-    def _call(self, node: Node, known: Mapping[str, Operand], rectifier: Rectifier) -> Call:
-        inputs = [known.get(n) or self._constants[n] if n else None for n in node.inputs]
-        return Call(
-            node,
-            tuple(inputs),
-            rectifier,
-            image_like=not self._image_like.isdisjoint(node.outputs),
-            row_wise=not self._rows.isdisjoint(node.outputs),
-        )
-
-    def _feed(self, feeds: Mapping[str, Tensor], last: bool) -> dict[str, Operand]:
-        known: dict[str, Operand] = {}
+    def _feed(self, feeds: Mapping[str, Tensor], last: bool) -> dict[str, Datum]:
+        known: dict[str, Datum] = {}
         for name, feed in feeds.items():
             if name not in self._inputs:
                 raise UsageError(f"no input {name!r}; inputs: {near(name, self._inputs)}")
             port = self._inputs[name]
-            tensor = tf.convert_to_tensor(feed, port.dtype)
-            laid = Laid(tensor, moved=last and port.channels_first)
-            known[name] = self._in_place(name, laid)
+            known[name] = self._scope.in_place(name, _taken(feed, port, last))
         return known
-
-    def _in_place(self, name: str, operand: Operand) -> Operand:
-        """Move an image-like value that is not, once for all that take it."""
-        if name in self._image_like and isinstance(operand, Laid) and not operand.moved:
-            rank = operand.tensor.shape.rank
-            if rank is not None and rank > 2:
-                return Laid(channels_last(operand), moved=True)
-        return operand
-
-    def _keep(self, step: _Step, made: Sequence[Operand | None], known: dict[str, Operand]) -> None:
-        for name, result in zip(step.node.outputs, made, strict=False):
-            if name and result is not None:
-                known[name] = self._in_place(name, result)
-
-    def _needed(self, names: Sequence[str], known: Mapping[str, Operand]) -> list[_Step]:
-        steps: set[int] = set()
-        todo = list(names)
-        while todo:
-            name = todo.pop()
-            if not name or name in known or name in self._constants:
-                continue
-            if name in self._inputs:
-                raise UsageError(f"input {name!r} is needed and was not given")
-            if name not in self._makers:
-                choices = [*self._makers, *self._inputs]
-                raise UsageError(f"unknown value {name!r}; near: {near(name, choices)}")
-            index = self._makers[name]
-            if index not in steps:
-                steps.add(index)
-                todo.extend(self._steps[index].node.inputs)
-        return [self._steps[index] for index in sorted(steps)]
 
     # -- what is known before a run ----------------------------------------------------------
 
-    def _channels_first(self, name: str, shape: tuple[int | None, ...]) -> bool:
+    def _channels_first(self, name: str, shape: tuple[int | None, ...] | None) -> bool:
         """Whether an input of rank 3 or more has its channels on axis 1.
 
         It has if convolutions and their like are what it feeds. Otherwise it is taken so for rank
         4, unless it is transposed first or its shape has 1 to 4 channels at its end only.
         """
-        if name in self._image_like:
+        if shape is None or len(shape) < 3:
+            return False
+        if name in self._scope.image_like:
             return True
         if len(shape) != 4:
             return False
@@ -195,7 +121,7 @@ class OnnxProgram:
     def _first_takers(self, name: str) -> list[Node]:
         """The first nodes after ``name`` that do something with its axes."""
         reached, takers = {name}, []
-        for step in self._steps:
+        for step in self._scope.steps:
             if reached.intersection(step.node.inputs):
                 if layout_of(step.node) is Layout.FOLLOWS:
                     reached.update(step.node.outputs)
@@ -206,31 +132,52 @@ class OnnxProgram:
     def _traced(self, *, free: bool) -> dict[str, Value]:
         """Trace the whole graph once, for the shapes, layouts and rectifiers of its values."""
         values: dict[str, Value] = {}
+        scope = self._scope
+        specs = {
+            port.name: tf.TensorSpec(self._traced_shape(port, free), port.dtype)
+            for port in self._inputs.values()
+            if port.shape is not None
+        }
 
         def trace(*feeds: Tensor) -> None:
-            known = self._feed(dict(zip(self._inputs, feeds, strict=True)), True)
-            for step in self._steps:
+            known = self._feed(dict(zip(specs, feeds, strict=True)), True)
+            unknown = {name for name, port in self._inputs.items() if port.shape is None}
+            for step in scope.steps:
                 spy = _Spy()
-                with _explained(step.node):
-                    call = self._call(step.node, known, Rectifier(spy.relu, spy.relu6))
-                    self._keep(step, step.run(call), known)
-                if not free and step.node.op == "Reshape" and _is_one_row(call.inputs[0]):
-                    self._rows.update(step.node.outputs)
+                call = self._described(step, known, unknown, spy)
                 for name in filter(None, step.node.outputs):
-                    if isinstance(known.get(name), Laid):
+                    if isinstance(known.get(name), Laid) and name not in unknown:
                         values[name] = _value(name, step.node, known, spy.called)
+                    else:
+                        values[name] = Value(name, step.node.op, None)
+                if call is None or free or step.node.op != "Reshape":
+                    continue
+                if _is_one_row(call.inputs[0]):
+                    scope.rows.update(step.node.outputs)
 
-        specs = [
-            tf.TensorSpec(self._traced_shape(port, free), port.dtype)
-            for port in self._inputs.values()
-        ]
-        tf.function(trace, autograph=False).get_concrete_function(*specs)
-        return _with_aliases(values, [step.node for step in self._steps])
+        tf.function(trace, autograph=False).get_concrete_function(*specs.values())
+        return _with_aliases(values, [step.node for step in scope.steps])
+
+    def _described(
+        self, step: Step, known: dict[str, Datum], unknown: set[str], spy: _Spy
+    ) -> Call | None:
+        """Run a step in a trace; what depends on data becomes ``unknown``."""
+        call = None
+        if unknown.isdisjoint(step.node.needs):
+            try:
+                with explained(step.node):
+                    call = self._scope.call(step.node, known, Rectifier(spy.relu, spy.relu6))
+                    self._scope.keep(step, step.run(call), known)
+            except ModelError as error:
+                if not isinstance(error.__cause__, DataDependent):
+                    raise
+        unknown.update(n for n in step.node.outputs if n and not _is_known(known.get(n)))
+        return call
 
     def _traced_shape(self, port: Port, free: bool) -> list[int | None]:
         """The shape, channels last; ``free``: for any number of images."""
-        shape = list(port.shape)
-        if free and shape and (len(self._inputs) == 1 or port.name in self._image_like):
+        shape = list(port.shape or ())
+        if free and shape and (len(self._inputs) == 1 or port.name in self._scope.image_like):
             shape[0] = None
         return [shape[a] for a in to_last(len(shape))] if port.channels_first else shape
 
@@ -250,42 +197,44 @@ class _Spy:
         return tf.nn.relu6(x)
 
 
-@contextmanager
-def _explained(node: Node) -> Iterator[None]:
-    """Turn an error of TensorFlow inside a node into one line that names the node."""
-    try:
-        yield
-    except (ValueError, TypeError, tf.errors.OpError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ModelError(f"ONNX node {node} cannot be computed: {reason}") from error
+def _is_known(operand: Datum | None) -> bool:
+    """Whether the number of axes of an operand is known."""
+    if isinstance(operand, Items):
+        return all(_is_known(item) for item in operand.items)
+    return operand is not None and not (
+        isinstance(operand, Laid) and operand.tensor.shape.rank is None
+    )
 
 
-def _is_one_row(operand: Operand | None) -> bool:
+def _is_one_row(operand: Datum | None) -> bool:
     return (
         isinstance(operand, Laid) and operand.tensor.shape.rank > 1 and operand.tensor.shape[0] == 1
     )
 
 
-def _stored(operand: Operand) -> Tensor:
-    return operand.tensor() if isinstance(operand, Constant) else operand.tensor
+def _taken(feed: Any, port: Port, last: bool) -> Datum:
+    """What is fed to an input, as an operand."""
+    if feed is None:
+        return Absent()
+    if isinstance(feed, list) and port.shape is None:
+        return Items(tuple(_taken(item, port, last) for item in feed))
+    tensor = tf.convert_to_tensor(feed, port.dtype)
+    rank = tensor.shape.rank
+    if port.shape is not None and rank is not None and rank != len(port.shape):
+        raise UsageError(f"input {port.name!r} has {len(port.shape)} axes, given {rank}")
+    return Laid(tensor, moved=last and port.channels_first)
 
 
-def _image_like(nodes: Sequence[Node]) -> set[str]:
-    """The values that are best kept channels last: those that convolutions and their like take.
-
-    Found from the end to the start: an elementwise operation passes the wish on to its inputs.
-    """
-    wanted: set[str] = set()
-    for node in reversed(nodes):
-        layout = layout_of(node)
-        if layout is Layout.IMAGE:
-            wanted.add(node.inputs[0])
-        elif layout is Layout.FOLLOWS and wanted.intersection(node.outputs):
-            wanted.update(filter(None, node.inputs))
-    return wanted
+def _given(operand: Datum, last: bool) -> Any:
+    """What a run returns: a tensor, a list for a sequence, ``None`` for an absent optional."""
+    if isinstance(operand, Items):
+        return [_given(item, last) for item in operand.items]
+    if isinstance(operand, Absent):
+        return None
+    return operand.tensor if last and isinstance(operand, Laid) else own(operand)
 
 
-def _value(name: str, node: Node, known: Mapping[str, Operand], rectified: bool) -> Value:
+def _value(name: str, node: Node, known: Mapping[str, Datum], rectified: bool) -> Value:
     laid = known[name]
     assert isinstance(laid, Laid)
     rank = laid.tensor.shape.rank

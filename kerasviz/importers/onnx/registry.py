@@ -10,14 +10,22 @@ from typing import Any
 import tensorflow as tf
 
 from kerasviz.errors import ModelError
-from kerasviz.importers.onnx.graph import Node
-from kerasviz.importers.onnx.layout import Constant, Laid, Operand
+from kerasviz.importers.onnx.graph import Graph, Node
+from kerasviz.importers.onnx.layout import (
+    Absent,
+    Constant,
+    DataDependent,
+    Datum,
+    Items,
+    Laid,
+    Operand,
+)
 from kerasviz.program import PLAIN, Rectifier
 
 __all__ = ["Call", "Converter", "Layout", "Result", "find", "layout_of", "operator", "supported"]
 
 Tensor = Any
-Result = Laid | Sequence[Laid | None]
+Result = Datum | Sequence[Datum | None]
 
 
 class Layout(Enum):
@@ -37,21 +45,45 @@ class Call:
     """
 
     node: Node
-    inputs: tuple[Operand | None, ...]
+    inputs: tuple[Datum | None, ...]
     rectifier: Rectifier = PLAIN
     image_like: bool = False
     row_wise: bool = False
+    run_body: Callable[[Graph, Sequence[Datum]], list[Datum]] | None = None
+
+    def body(self, name: str, *operands: Datum) -> list[Datum]:
+        """The outputs of the graph in attribute ``name``, run with ``operands`` as its inputs.
+
+        The nodes of the graph see the values around it.
+        """
+        graph = self.attribute(name)
+        if not isinstance(graph, Graph) or self.run_body is None:
+            raise self.error(f"attribute {name} is no graph")
+        return self.run_body(graph, operands)
 
     def has(self, index: int) -> bool:
         """Whether input ``index`` is given."""
         return index < len(self.inputs) and self.inputs[index] is not None
 
-    def input(self, index: int = 0) -> Operand:
-        """Input ``index``, which the operator requires."""
+    def datum(self, index: int = 0) -> Datum:
+        """Input ``index``, which the operator requires: a tensor, a sequence or an optional."""
         found = self.inputs[index] if index < len(self.inputs) else None
         if found is None:
             raise ValueError(f"input {index} is missing")
         return found
+
+    def input(self, index: int = 0) -> Operand:
+        """Input ``index``, which the operator requires, as a tensor."""
+        found = self.datum(index)
+        if isinstance(found, Items):
+            raise ValueError(f"input {index} is a sequence where a tensor is wanted")
+        if isinstance(found, Absent):
+            raise ValueError(f"input {index} is an optional without a value")
+        return found
+
+    def operands(self) -> list[Operand]:
+        """All inputs as tensors."""
+        return [self.input(k) for k in range(len(self.inputs))]
 
     def attribute(self, name: str, default: Any = None) -> Any:
         """An attribute of the node."""
@@ -67,7 +99,9 @@ class Call:
         known = tf.get_static_value(operand.tensor) if isinstance(operand, Laid) else None
         if known is not None:
             return known
-        raise self.error(f"{what} depends on the data; export the model with a constant {what}")
+        raise DataDependent(
+            f"{what} depends on the data; export the model with a constant one, or run it eagerly"
+        )
 
     def ints(self, name: str, index: int) -> tuple[int, ...] | None:
         """Whole numbers: attribute ``name`` in old opsets, input ``index`` in new ones."""

@@ -74,7 +74,7 @@ _VARIADIC: dict[str, Callable[[list[Tensor]], Tensor]] = {
 
 
 def _operands(call: Call) -> list[Operand]:
-    operands = [operand for operand in call.inputs if operand is not None]
+    operands = call.operands()
     if call.node.opset < 7 and call.attribute("broadcast", 0) and len(operands) == 2:
         return [operands[0], _at_axis(call, operands[0], operands[1])]
     return operands

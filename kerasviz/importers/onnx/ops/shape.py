@@ -175,7 +175,7 @@ def unsqueeze(call: Call) -> Laid:
 @operator("Concat", since=1, layout=Layout.FOLLOWS)
 def concat(call: Call) -> Laid:
     """Values one after another along ``axis`` (1 by default before opset 4)."""
-    operands: list[Operand] = [operand for operand in call.inputs if operand is not None]
+    operands = call.operands()
     axis = int(call.attribute("axis", 1))
     rank = rank_of(operands[0])
     moved = rank > 2 and any(isinstance(o, Laid) and o.moved for o in operands)

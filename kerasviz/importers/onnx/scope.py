@@ -1,0 +1,175 @@
+"""Scope: the nodes of one graph, a whole model or the body of a control-flow node, ready to run."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from kerasviz.errors import ModelError, UsageError, near
+from kerasviz.importers.onnx.graph import Graph, Node
+from kerasviz.importers.onnx.layout import (
+    Absent,
+    Constant,
+    Datum,
+    Items,
+    Laid,
+    channels_last,
+    own,
+)
+from kerasviz.importers.onnx.registry import Call, Converter, Layout, find, layout_of
+from kerasviz.program import PLAIN, Rectifier
+
+__all__ = ["Scope", "Step", "explained"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A node with its converter."""
+
+    node: Node
+    convert: Converter
+
+    def run(self, call: Call) -> list[Datum | None]:
+        """The node's outputs."""
+        made = self.convert(call)
+        return list(made) if isinstance(made, Sequence) else [made]
+
+
+class Scope:
+    """Runs nodes, and computes those that depend on constants only once, when it is made.
+
+    ``outer`` are the constants that the nodes around this graph see.
+    """
+
+    def __init__(self, graph: Graph, outer: MutableMapping[str, Datum] | None = None):
+        self.graph = graph
+        self.constants: ChainMap[str, Datum] = ChainMap({}, outer or {})
+        self.constants.update(graph.constants)
+        self.image_like = _image_like(graph.nodes)
+        self.rows: set[str] = set()  # reshaped values whose first axis is that of the images
+        self.steps: list[Step] = []
+        self._bodies: dict[int, Scope] = {}
+        for node in graph.nodes:
+            step = Step(node, find(node))
+            if all(not name or name in self.constants for name in node.needs):
+                self._fold(step)
+            else:
+                self.steps.append(step)
+        self._makers = {o: k for k, s in enumerate(self.steps) for o in s.node.outputs if o}
+
+    def run(
+        self,
+        known: dict[str, Datum],
+        names: Sequence[str],
+        rectifier: Rectifier = PLAIN,
+        around: MutableMapping[str, Datum] | None = None,
+    ) -> list[Datum]:
+        """The values ``names``, computed from ``known`` and what the graph ``around`` knows."""
+        seen = ChainMap(known, around or {})
+        for step in self._needed(names, seen):
+            with explained(step.node):
+                self.keep(step, step.run(self.call(step.node, seen, rectifier)), known)
+        return [seen[name] if name in seen else self.constants[name] for name in names]
+
+    def call(self, node: Node, known: MutableMapping[str, Datum], rectifier: Rectifier) -> Call:
+        """A node's call with its inputs out of ``known`` or the constants."""
+
+        def value(name: str) -> Datum:
+            return known[name] if name in known else self.constants[name]
+
+        def body(graph: Graph, operands: Sequence[Datum]) -> list[Datum]:
+            scope = self._body(graph)
+            feeds = dict(zip((i.name for i in graph.inputs), operands, strict=False))
+            return scope.run(feeds, graph.outputs, rectifier, around=known)
+
+        return Call(
+            node,
+            tuple(value(n) if n else None for n in node.inputs),
+            rectifier,
+            image_like=not self.image_like.isdisjoint(node.outputs),
+            row_wise=not self.rows.isdisjoint(node.outputs),
+            run_body=body,
+        )
+
+    def _body(self, graph: Graph) -> Scope:
+        if id(graph) not in self._bodies:
+            self._bodies[id(graph)] = Scope(graph, self.constants)
+        return self._bodies[id(graph)]
+
+    def _fold(self, step: Step) -> None:
+        with explained(step.node), tf.init_scope():  # eagerly, even inside a function's trace
+            made = step.run(self.call(step.node, {}, PLAIN))
+            for name, result in zip(step.node.outputs, made, strict=False):
+                if name and result is not None:
+                    self.constants[name] = _constant(result)
+
+    def in_place(self, name: str, operand: Datum) -> Datum:
+        """Move an image-like value that is not, once for all that take it."""
+        if name in self.image_like and isinstance(operand, Laid) and not operand.moved:
+            rank = operand.tensor.shape.rank
+            if rank is not None and rank > 2:
+                return Laid(channels_last(operand), moved=True)
+        return operand
+
+    def keep(self, step: Step, made: Sequence[Datum | None], known: dict[str, Datum]) -> None:
+        """Note what a step has made."""
+        for name, result in zip(step.node.outputs, made, strict=False):
+            if name and result is not None:
+                known[name] = self.in_place(name, result)
+
+    def _needed(self, names: Sequence[str], known: MutableMapping[str, Datum]) -> list[Step]:
+        steps: set[int] = set()
+        todo = list(names)
+        while todo:
+            name = todo.pop()
+            if not name or name in known or name in self.constants:
+                continue
+            if any(name == given.name for given in self.graph.inputs):
+                raise UsageError(f"input {name!r} is needed and was not given")
+            if name not in self._makers:
+                choices = [*self._makers, *(given.name for given in self.graph.inputs)]
+                raise UsageError(f"unknown value {name!r}; near: {near(name, choices)}")
+            index = self._makers[name]
+            if index not in steps:
+                steps.add(index)
+                todo.extend(self.steps[index].node.needs)
+        return [self.steps[index] for index in sorted(steps)]
+
+
+def _constant(operand: Datum) -> Datum:
+    if isinstance(operand, Items):
+        return Items(tuple(_constant(item) for item in operand.items))
+    if isinstance(operand, Constant | Absent):
+        return operand
+    return Constant(own(operand).numpy())
+
+
+@contextmanager
+def explained(node: Node) -> Iterator[None]:
+    """Turn an error of TensorFlow inside a node into one line that names the node."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except (ValueError, TypeError, IndexError, tf.errors.OpError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(f"ONNX node {node} cannot be computed: {reason}") from error
+
+
+def _image_like(nodes: Sequence[Node]) -> set[str]:
+    """The values that are best kept channels last: those that convolutions and their like take.
+
+    Found from the end to the start: an elementwise operation passes the wish on to its inputs.
+    """
+    wanted: set[str] = set()
+    for node in reversed(nodes):
+        layout = layout_of(node)
+        if layout is Layout.IMAGE:
+            wanted.add(node.inputs[0])
+        elif layout is Layout.FOLLOWS and wanted.intersection(node.outputs):
+            wanted.update(filter(None, node.inputs))
+    return wanted

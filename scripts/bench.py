@@ -7,6 +7,9 @@ Prints milliseconds per image and step at batch 1, 4 and 16: of the bare forward
 image, transforms, forward, backward, optimizer), and their ratio. The two are measured in turns, so
 that a change of the machine's speed meets both; the medians are shown. Ratios are the point:
 absolute times move from machine to machine. Run it on a machine that does nothing else.
+
+For an ONNX model a second table has the time from the file to the first activation, and the forward
+pass of the whole network beside that of onnxruntime with the same input and number of threads.
 """
 
 from __future__ import annotations
@@ -81,6 +84,70 @@ def full_loop(net: Network, tap: str, unit: int, chosen: Recipe, batch: int) -> 
     return run
 
 
+def forward(net: Network, feed: np.ndarray[Any, Any]) -> Callable[[], None]:
+    """The outputs of the whole network for ``feed`` in the model's own layout, ``STEPS`` times."""
+    (port,) = net.program.inputs
+    names = list(net.program.outputs)
+    x = tf.constant(np.ascontiguousarray(np.moveaxis(feed, 1, -1)))
+
+    @tf.function(autograph=False)
+    def outputs(x: Any) -> Any:
+        return list(net.program.compute({port: x}, names).values())
+
+    def run() -> None:
+        for _ in range(STEPS):
+            outputs(x)[0].numpy()
+
+    return run
+
+
+def onnxruntime_forward(path: str, feed: np.ndarray[Any, Any]) -> Callable[[], None]:
+    """The same by onnxruntime, with all of its optimizations."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+
+    def run() -> None:
+        for _ in range(STEPS):
+            session.run(None, {name: feed})
+
+    return run
+
+
+def seconds_to_first_activation(path: str, tap: str) -> float:
+    """From the file to the activations of one image at ``tap``, TensorFlow being imported."""
+    began = time.perf_counter()
+    net = kerasviz.load(path)
+    sides = [side or 224 for side in net.fixed_size]
+    net.activations(tf.zeros([1, *sides, net.channels]), [tap])[tap].numpy()
+    return time.perf_counter() - began
+
+
+def turns(
+    first: Callable[[], None], second: Callable[[], None], rounds: int, batch: int
+) -> tuple[float, float]:
+    """Medians, in milliseconds per image and step, of two measured in turns."""
+    for run in (first, second, first, second):  # tracing, and memory that is asked for once
+        run()
+    times = [(milliseconds(first), milliseconds(second)) for _ in range(rounds)]
+    one, two = (statistics.median(t) / batch for t in zip(*times, strict=True))
+    return one, two
+
+
+def import_table(path: str, net: Network, tap: str, rounds: int, batch: int = 8) -> None:
+    """Print the table of an ONNX model's import and forward pass."""
+    seconds = seconds_to_first_activation(path, tap)
+    print(f"\nFrom the file to the first activation: {seconds:.2f} s\n")
+    sides = [side or 224 for side in net.fixed_size]
+    feed = np.random.default_rng(0).normal(size=(batch, net.channels, *sides)) * 50.0
+    feed = feed.astype(np.float32)
+    theirs, ours = turns(onnxruntime_forward(path, feed), forward(net, feed), rounds, batch)
+    print("| batch | forward pass by onnxruntime, ms per image | by kerasviz | ratio |")
+    print("| ---: | ---: | ---: | ---: |")
+    print(f"| {batch} | {theirs:.1f} | {ours:.1f} | {ours / theirs:.2f} |")
+
+
 def milliseconds(run: Callable[[], None]) -> float:
     """The wall time of ``STEPS`` steps, in milliseconds per step."""
     began = time.perf_counter()
@@ -114,11 +181,10 @@ def main() -> None:
     for batch in options.batch:
         bare = bare_pass(net, tap, options.unit, options.size, batch)
         loop = full_loop(net, tap, options.unit, chosen, batch)
-        for run in (bare, loop, bare, loop):  # tracing, and memory that is asked for once
-            run()
-        times = [(milliseconds(bare), milliseconds(loop)) for _ in range(options.rounds)]
-        medians = [statistics.median(t) / batch for t in zip(*times, strict=True)]
-        print(f"| {batch} | {medians[0]:.1f} | {medians[1]:.1f} | {medians[1] / medians[0]:.2f} |")
+        one, whole = turns(bare, loop, options.rounds, batch)
+        print(f"| {batch} | {one:.1f} | {whole:.1f} | {whole / one:.2f} |")
+    if net.identity.format == "onnx" and net.image_port.channels_first:
+        import_table(options.model, net, tap, options.rounds)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from kerasviz.rendering import (
 )
 from kerasviz.scoring import structure_of
 
-__all__ = ["MANIFEST", "Entry", "Made", "Store", "Verified", "verify"]
+__all__ = ["MANIFEST", "Entry", "Made", "Store", "Verified", "count_finished", "verify"]
 
 MANIFEST = "manifest.json"
 VERSION = 1
@@ -84,6 +84,8 @@ class Store:
         self.requests: dict[str, dict[str, Any]] = {}
         self.environments: dict[str, dict[str, str]] = {}
         self.entries: dict[str, Entry] = {}  # by file name
+        self._files: dict[str, set[str]] = {}  # the names of the files of a request's key
+        self._hashed: dict[str, tuple[tuple[int, int], str]] = {}  # so that no file is read twice
         if (folder / MANIFEST).exists():
             self._read(read_manifest(folder))
 
@@ -97,23 +99,41 @@ class Store:
             )
         self.requests = manifest["requests"]
         self.environments = manifest["environments"]
-        self.entries = {e["file"]: entry_of(e) for e in manifest["pictures"]}
+        for data in manifest["pictures"]:
+            self._note(entry_of(data))
+
+    def _note(self, entry: Entry) -> None:
+        self.entries[entry.file] = entry
+        self._files.setdefault(entry.key, set()).add(entry.file)
 
     # -- what is there -----------------------------------------------------------------------
 
     def find(self, request: Request) -> list[Entry]:
         """The entries of a request whose files exist, finished pictures before snapshots."""
-        key = request.key(self.net)
-        found = [
-            e
-            for e in self.entries.values()
-            if e.key == key and e.file.endswith("." + self.file_format) and self._intact(e)
+        files = self._files.get(request.key(self.net), ())
+        suffix = "." + self.file_format
+        found = [self.entries[file] for file in files if file.endswith(suffix)]
+        return sorted(filter(self._intact, found), key=lambda e: (-e.step, e.row))
+
+    def finished(self, requests: Iterable[Request]) -> list[Entry]:
+        """The finished pictures of the requests that are there, in order, without snapshots."""
+        return [
+            entry
+            for request in dict.fromkeys(requests)
+            for entry in self.find(request)
+            if entry.step == request.recipe.steps
         ]
-        return sorted(found, key=lambda e: (-e.step, e.row))
 
     def _intact(self, entry: Entry) -> bool:
         path = self.folder / entry.file
-        return path.is_file() and checksum(path.read_bytes()) == entry.sha256
+        if not path.is_file():
+            return False
+        status = path.stat()
+        stamp = (status.st_mtime_ns, status.st_size)
+        known = self._hashed.get(entry.file)
+        if known is None or known[0] != stamp:
+            known = self._hashed[entry.file] = (stamp, checksum(path.read_bytes()))
+        return known[1] == entry.sha256
 
     def complete(self, request: Request) -> bool:
         """Whether all pictures and snapshots of a request are there, unchanged."""
@@ -155,17 +175,19 @@ class Store:
             file = self._file(request, picture.row, step, key)
             data = self._bytes(picture, step, image, here)
             write_atomically(self.folder / file, data)
-            self.entries[file] = Entry(
-                file=file,
-                sha256=checksum(data),
-                key=key,
-                target=request.text,
-                step=step,
-                row=picture.row,
-                compiled_batch=picture.batch,
-                score=float(f"{picture.score:.6g}") if final else None,
-                curve=_curve(picture.history) if final else (),
-                **names,
+            self._note(
+                Entry(
+                    file=file,
+                    sha256=checksum(data),
+                    key=key,
+                    target=request.text,
+                    step=step,
+                    row=picture.row,
+                    compiled_batch=picture.batch,
+                    score=float(f"{picture.score:.6g}") if final else None,
+                    curve=_curve(picture.history) if final else (),
+                    **names,
+                )
             )
 
     def _bytes(
@@ -234,6 +256,13 @@ def slug(text: str) -> str:
     return name if len(name) <= 80 else f"{name[:60]}-{digest(text)[:8]}"
 
 
+def count_finished(folder: Path) -> int:
+    """How many finished pictures a folder holds, snapshots not counted; 0 without a manifest."""
+    if not (folder / MANIFEST).is_file():
+        return 0
+    return sum(entry["score"] is not None for entry in read_manifest(folder)["pictures"])
+
+
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Read a folder's manifest, or say in one line what is wrong with it."""
     path = folder / MANIFEST
@@ -285,6 +314,9 @@ def verify(
     asked: dict[Request, str] = {}  # requests and their names in the manifest
     plans = list(_recorded_plans(store, asked))
     pictures, done = sum(p.rows for p in plans), 0
+    entries: dict[tuple[str, int], list[Entry]] = {}
+    for entry in store.entries.values():
+        entries.setdefault((entry.request, entry.row), []).append(entry)
     for each in plans:
 
         def report(p: Any, done: int = done, each: Plan = each) -> None:
@@ -293,9 +325,8 @@ def verify(
                 progress(Report(done, pictures, each.rows, p.step, p.steps, p.score, text))
 
         for picture in render_plan(net, each, report):
-            for entry in store.entries.values():
-                if (entry.request, entry.row) == (asked[picture.request], picture.row):
-                    results[entry.file] = _compare(store, entry, picture)
+            for entry in entries[asked[picture.request], picture.row]:
+                results[entry.file] = _compare(store, entry, picture)
         done += each.rows
     return [results[file] for file in store.entries if file in results], notes
 

@@ -78,11 +78,12 @@ def command(
 
     from kerasviz.cli.progress import rendering
     from kerasviz.cli.stopping import stoppable
+    from kerasviz.store import count_finished
 
     folder = out or Path("out") / f"{net.name}-figures"
 
     def kept() -> str:
-        count = _finished(folder / "pictures")
+        count = count_finished(folder / "pictures")
         words = "finished picture is" if count == 1 else "finished pictures are"
         return f"{count} {words} kept in {folder}, the same command goes on from there"
 
@@ -97,12 +98,3 @@ def command(
     else:
         click.echo(f"nothing to do: {made.kept} pictures are there already")
     click.echo(f"open {made.index}")
-
-
-def _finished(pictures: Path) -> int:
-    """How many finished pictures a folder holds, snapshots not counted."""
-    from kerasviz.store import MANIFEST, read_manifest
-
-    if not (pictures / MANIFEST).is_file():
-        return 0
-    return sum(entry["score"] is not None for entry in read_manifest(pictures)["pictures"])

@@ -29,7 +29,7 @@ from kerasviz.targets import GRAMMAR
 if TYPE_CHECKING:
     from kerasviz.network import Network
     from kerasviz.rendering import Request
-    from kerasviz.store import Entry, Store
+    from kerasviz.store import Store
     from kerasviz.targets import Target
 
 __all__ = ["command", "negated"]
@@ -188,7 +188,7 @@ def render_into(store: Store, requests: Sequence[Request]) -> int:
     from kerasviz.pages import write_index
 
     def kept() -> str:
-        count = len(_finished(store, requests))
+        count = len(store.finished(requests))
         return (
             f"{count} finished {_pictures(count)} kept in {store.folder}, the same command goes on "
             "from there"
@@ -207,16 +207,6 @@ def _pictures(count: int) -> str:
     return "picture is" if count == 1 else "pictures are"
 
 
-def _finished(store: Store, requests: Sequence[Request]) -> list[Entry]:
-    """The finished pictures of the requests that are there, in order, without snapshots."""
-    return [
-        entry
-        for request in dict.fromkeys(requests)
-        for entry in store.find(request)
-        if entry.step == request.recipe.steps
-    ]
-
-
 def _warn_of_flat(store: Store, requests: Sequence[Request]) -> None:
     """Say which pictures are one grey: their units gave no gradient to start from."""
     import numpy as np
@@ -224,7 +214,7 @@ def _warn_of_flat(store: Store, requests: Sequence[Request]) -> None:
     from kerasviz.images import decode
 
     flat = []
-    for entry in _finished(store, requests):
+    for entry in store.finished(requests):
         image, _ = decode((store.folder / entry.file).read_bytes())
         if np.std(np.asarray(image, np.float32) / 255) < FLAT:
             flat.append(entry.file)
@@ -239,7 +229,7 @@ def _warn_of_flat(store: Store, requests: Sequence[Request]) -> None:
 
 def _report(store: Store, requests: Sequence[Request], made: int, as_json: bool) -> None:
     page = store.folder / "index.html"
-    finished = _finished(store, requests)
+    finished = store.finished(requests)
     kept = len(finished) - made
     if as_json:
         data = {

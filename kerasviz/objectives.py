@@ -10,29 +10,48 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from kerasviz.errors import UsageError
 
 __all__ = [
     "Objective",
     "Term",
+    "alignment",
+    "blur",
     "channel",
     "direction",
     "diversity",
+    "interpolation",
+    "l1",
     "layer",
     "logit",
     "neuron",
     "probability",
+    "random_direction",
+    "total_variation",
 ]
 
-KINDS = ("channel", "neuron", "direction", "layer", "logit", "probability", "diversity")
+#: Terms of the image itself, which is not transformed.
+PENALTIES = ("l1", "total_variation", "blur")
+#: Terms that couple the pictures which are optimized together.
+COUPLINGS = ("diversity", "alignment")
+KINDS = (
+    *("channel", "neuron", "direction", "layer", "logit", "probability"),
+    *COUPLINGS,
+    *PENALTIES,
+)
+FADES = ("", "in", "out")
 
 
 @dataclass(frozen=True)
 class Term:
     """One weighted term: ``kind`` at ``tap``, for a ``unit``, a ``vector`` and a ``position``.
 
-    ``tap`` is empty for ``logit`` and ``probability``: the network knows where its logits are.
-    ``position`` is (y, x); ``None`` for a neuron means the centre (h // 2, w // 2).
+    ``tap`` is empty for ``logit`` and ``probability``: the network knows where its logits are; and
+    for penalties, which are about the image. ``position`` is (y, x); ``None`` for a neuron means
+    the centre (h // 2, w // 2). Among pictures that are optimized together a term with a ``fade``
+    grows (``"in"``) from 0 to its weight along the row of pictures, or shrinks (``"out"``) to 0.
     """
 
     kind: str
@@ -41,8 +60,11 @@ class Term:
     vector: tuple[float, ...] = ()
     position: tuple[int, int] | None = None
     weight: float = 1.0
+    fade: str = ""
 
     def __post_init__(self) -> None:
+        if self.fade not in FADES:
+            raise UsageError(f"unknown fade {self.fade!r}; choose from 'in' and 'out'")
         if self.kind not in KINDS:
             raise UsageError(f"unknown objective {self.kind!r}; choose from {', '.join(KINDS)}")
 
@@ -80,7 +102,24 @@ class Objective:
     @property
     def couples_rows(self) -> bool:
         """Whether the score of a picture depends on the pictures optimized with it."""
-        return any(term.kind == "diversity" for term in self.terms)
+        return any(term.kind in COUPLINGS for term in self.terms)
+
+    def fading(self, fade: str) -> Objective:
+        """The same objective, growing (``"in"``) or shrinking (``"out"``) along the pictures."""
+        return Objective(tuple(replace(term, fade=fade) for term in self.terms))
+
+    def at(self, row: int, rows: int) -> Objective:
+        """What it is for picture ``row`` of ``rows``: the fades become weights.
+
+        >>> faded = channel("a", 1).fading("out") + channel("b", 2).fading("in")
+        >>> [[t.weight for t in faded.at(k, 3).terms] for k in range(3)]
+        [[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]]
+        """
+        share = row / (rows - 1) if rows > 1 else 0.0
+        factor = {"": 1.0, "in": share, "out": 1.0 - share}
+        return Objective(
+            tuple(replace(t, weight=t.weight * factor[t.fade], fade="") for t in self.terms)
+        )
 
     def to_json(self) -> list[dict[str, Any]]:
         """The terms as plain data, defaults left out."""
@@ -138,3 +177,58 @@ def diversity(tap: str, weight: float = 0.1) -> Objective:
     means the same on networks whose activations have other sizes.
     """
     return Objective((Term("diversity", tap, weight=weight),))
+
+
+def alignment(tap: str, weight: float = 0.1) -> Objective:
+    """Keep neighbours among the pictures that are optimized together alike at ``tap``.
+
+    For picture i: minus the sum over d = 1 to 4 of mean((A_i - A_{i+d})^2) / 5^d, times ``weight``
+    (paper, footnote on interpolation; decay of the authors' notebook ``aligned_interpolation``).
+    """
+    return Objective((Term("alignment", tap, weight=weight),))
+
+
+def interpolation(first: Objective, last: Objective, taps: Sequence[str] = ()) -> Objective:
+    """A row of pictures from one objective to another, aligned at ``taps``.
+
+    Picture k of n is for (1 - w) ``first`` + w ``last`` with w = k / (n - 1) (lucid,
+    ``channel_interpolate``).
+
+    >>> interpolation(channel("a", 1), channel("b", 2)).at(1, 6).terms[1].weight
+    0.2
+    """
+    faded = first.fading("out") + last.fading("in")
+    return sum((alignment(tap) for tap in taps), faded)
+
+
+def l1(weight: float = -0.05) -> Objective:
+    """The sum over the image of |x - 0.5|; a negative ``weight`` keeps it grey (lucid, ``L1``)."""
+    return Objective((Term("l1", weight=weight),))
+
+
+def total_variation(weight: float = -0.25) -> Objective:
+    """The sum of absolute differences of neighbours; a negative ``weight`` smooths the image.
+
+    Vertical and horizontal neighbours in all channels (lucid, ``total_variation``).
+    """
+    return Objective((Term("total_variation", weight=weight),))
+
+
+def blur(weight: float = -1.0) -> Objective:
+    """0.5 times the sum of (x - blurred x)^2, where the blurred image is held fixed.
+
+    The blur is a mean of 3 x 3 pixels with weights 1 in the middle and 0.5 around it, of those
+    inside the image (lucid, ``blur_input_each_step``). A negative ``weight`` pulls every pixel
+    towards its neighbours.
+    """
+    return Objective((Term("blur", weight=weight),))
+
+
+def random_direction(tap: str, channels: int, seed: int) -> Objective:
+    """The direction of ``channels`` standard normal numbers that ``seed`` stands for.
+
+    The same numbers everywhere: NumPy's PCG64. Source: the authors' notebook
+    ``neuron_interaction``.
+    """
+    vector = np.random.Generator(np.random.PCG64(seed)).standard_normal(channels)
+    return direction(tap, [float(f"{number:.6g}") for number in vector])

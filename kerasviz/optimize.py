@@ -20,7 +20,7 @@ from kerasviz.network import Network
 from kerasviz.program import PLAIN
 from kerasviz.recipes import Recipe
 from kerasviz.rectifiers import REDIRECTED
-from kerasviz.scoring import Structure, scores
+from kerasviz.scoring import IMAGE, Structure, scores
 
 __all__ = ["CHUNK", "Batch", "Loop", "Progress", "Run", "loop_for", "optimize"]
 
@@ -79,7 +79,7 @@ class Loop:
 
     def __init__(self, net: Network, structure: Structure, recipe: Recipe):
         self.net, self.structure, self.recipe = net, structure, recipe
-        self.taps = list(dict.fromkeys(slot.tap for slot in structure))
+        self.taps = list(dict.fromkeys(s.tap for s in structure if s.tap != IMAGE))
         self.start = _compiled(self._start)
         self.image = _compiled(self._image)
         self.score = _compiled(self._score)
@@ -93,20 +93,25 @@ class Loop:
         zeros = tf.nest.map_structure(tf.zeros_like, params)
         return params, zeros, zeros
 
-    def _image(self, params: Any) -> Tensor:
-        return self.recipe.parameterization.to_image(params, *self.recipe.size)
+    def _image(self, params: Any, groups: Tensor) -> Tensor:
+        return self.recipe.parameterization.to_image(params, *self.recipe.size, groups)
 
     def _score(self, images: Tensor, data: Mapping[str, Tensor], groups: Tensor) -> Tensor:
         """The scores [B] of images as they are."""
-        return scores(self.structure, self.net.activations(images, self.taps), data, groups)
+        found = {**self.net.activations(images, self.taps), IMAGE: images}
+        return scores(self.structure, found, data, groups)
 
     def _gradient(
         self, params: Any, data: Any, seeds: Tensor, groups: Tensor, step: Tensor, rectifier: Any
     ) -> tuple[Any, Tensor]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(params)
-            images = self.recipe.transform.apply(self._image(params), seeds, step)
-            found = self.net.activations(images, self.taps, rectifier=rectifier)
+            images = self._image(params, groups)
+            seen = self.recipe.transform.apply(images, seeds, step)
+            found = {
+                **self.net.activations(seen, self.taps, rectifier=rectifier),
+                IMAGE: images,
+            }
             reached = scores(self.structure, found, data, groups)
         return tape.gradient(reached, params), reached
 
@@ -213,7 +218,7 @@ def optimize(
     kept: dict[int, Any] = {}
     history: list[Any] = []
     if 0 in snapshots:
-        kept[0] = loop.image(state[0])
+        kept[0] = loop.image(state[0], groups)
     for first, last in _stops(recipe.steps, recipe.redirect_steps, snapshots):
         advance = loop.advance_redirected if first < recipe.redirect_steps else loop.advance
         state, reached = advance(
@@ -227,10 +232,10 @@ def optimize(
             )
         history.append(numbers)
         if last in snapshots:
-            kept[last] = loop.image(state[0])
+            kept[last] = loop.image(state[0], groups)
         if progress is not None:
             progress(Progress(last, recipe.steps, float(numbers[-1].mean())))
-    images = loop.image(state[0])
+    images = loop.image(state[0], groups)
     return Run(
         images=np.asarray(images),
         snapshots={step: np.asarray(image) for step, image in kept.items()},

@@ -264,7 +264,10 @@ def render_plan(
     batch = Batch(
         structure=plan.structure,
         data=fill(
-            plan.structure, [r.objective for r, _, _ in padded], net, plan.recipe.pre_activation
+            plan.structure,
+            [r.objective.at(row, r.rows) for r, row, _ in padded],
+            net,
+            plan.recipe.pre_activation,
         ),
         seeds=np.array([r.seed + row for r, row, _ in padded], np.int32),
         groups=np.array([group for _, _, group in padded], np.int32),

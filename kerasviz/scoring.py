@@ -15,9 +15,10 @@ import tensorflow as tf
 
 from kerasviz.errors import UsageError
 from kerasviz.network import Network
-from kerasviz.objectives import Objective, Term
+from kerasviz.objectives import COUPLINGS, PENALTIES, Objective, Term
+from kerasviz.penalties import penalty
 
-__all__ = ["Slot", "Structure", "fill", "scores", "structure_of"]
+__all__ = ["IMAGE", "Slot", "Structure", "fill", "scores", "structure_of"]
 
 Tensor = Any
 
@@ -30,7 +31,15 @@ _REDUCTIONS = {
     "layer": "square",
     "probability": "softmax",
     "diversity": "diversity",
+    "alignment": "alignment",
+    **{kind: kind for kind in PENALTIES},
 }
+#: The reductions that have a weight and nothing else.
+_WEIGHTED = ("square", "diversity", "alignment", *PENALTIES)
+#: The name under which :func:`scores` finds the image itself, before it is transformed.
+IMAGE = ""
+#: How much less a picture is aligned with the next but one than with the next, and how far.
+DECAY, REACH = 5.0, 4
 
 
 @dataclass(frozen=True, order=True)
@@ -50,18 +59,24 @@ def _slots(objective: Objective, net: Network, pre_activation: bool) -> dict[Slo
     slots: dict[Slot, list[Term]] = {}
     for term in objective.terms:
         reduction = _REDUCTIONS[term.kind]
-        if term.kind in ("logit", "probability"):
-            tap = net.require_logits()
-        else:
-            tap = net.taps[term.tap]
-            if pre_activation and tap.pre_activation and term.kind != "diversity":
-                tap = net.taps[tap.pre_activation]
-        index = 0
+        name, index = _tap(term, net, pre_activation), 0
         if reduction != "mean":
-            while Slot(tap.name, reduction, index) in slots:
+            while Slot(name, reduction, index) in slots:
                 index += 1
-        slots.setdefault(Slot(tap.name, reduction, index), []).append(term)
+        slots.setdefault(Slot(name, reduction, index), []).append(term)
     return slots
+
+
+def _tap(term: Term, net: Network, pre_activation: bool) -> str:
+    """The name of the tap at which a term is computed."""
+    if term.kind in PENALTIES:
+        return IMAGE
+    if term.kind in ("logit", "probability"):
+        return net.require_logits().name
+    tap = net.taps[term.tap]
+    if pre_activation and tap.pre_activation and term.kind not in COUPLINGS:
+        tap = net.taps[tap.pre_activation]
+    return tap.name
 
 
 def structure_of(objective: Objective, net: Network, pre_activation: bool = True) -> Structure:
@@ -85,7 +100,7 @@ def fill(
     data: dict[str, np.ndarray[Any, Any]] = {}
     per_row = [_slots(row, net, pre_activation) for row in rows]
     for i, slot in enumerate(structure):
-        if slot.reduction in ("square", "diversity"):
+        if slot.reduction in _WEIGHTED:
             data[f"weight{i}"] = np.array([s[slot][0].weight for s in per_row], np.float32)
             continue
         channels = net.taps[slot.tap].channels
@@ -122,7 +137,8 @@ def scores(
 ) -> Tensor:
     """The score of every row, [B], to be maximized.
 
-    ``activations`` maps tap names to A [B, ..., C]; ``data`` comes from :func:`fill`; ``groups``
+    ``activations`` maps tap names to A [B, ..., C], and :data:`IMAGE` to the images before they are
+    transformed, where the structure needs them; ``data`` comes from :func:`fill`; ``groups``
     [B] are numbers: rows of one number were asked for together (diversity couples them).
     Sources: lucid, ``optvis/objectives.py``; paper section "Optimization Objectives".
     """
@@ -132,6 +148,10 @@ def scores(
         a = tf.cast(activations[slot.tap], tf.float32)
         if slot.reduction == "diversity":
             couplings.append((i, a))
+        elif slot.reduction == "alignment":
+            total -= data[f"weight{i}"] * _unlikeness(a, groups)
+        elif slot.reduction in PENALTIES:
+            total += data[f"weight{i}"] * penalty(slot.reduction, a)
         elif slot.reduction == "square":
             total += data[f"weight{i}"] * tf.reduce_mean(a * a, axis=list(range(1, a.shape.rank)))
         else:
@@ -169,3 +189,14 @@ def _likeness(a: Tensor, groups: Tensor) -> Tensor:
     same = tf.cast(tf.equal(groups[:, None], groups[None, :]), cosine.dtype)
     others = same - tf.eye(tf.shape(a)[0], dtype=cosine.dtype)
     return tf.reduce_sum(cosine * others, axis=1)
+
+
+def _unlikeness(a: Tensor, groups: Tensor) -> Tensor:
+    """For every row how far it is from those that follow it in its group, [B]."""
+    count = a.shape[0]
+    total = tf.zeros([count])
+    for d in range(1, min(REACH, count - 1) + 1):
+        apart = tf.reduce_mean(tf.square(a[:-d] - a[d:]), axis=list(range(1, a.shape.rank)))
+        same = tf.cast(tf.equal(groups[:-d], groups[d:]), apart.dtype)
+        total += tf.pad(apart * same / DECAY**d, [[0, d]])
+    return total

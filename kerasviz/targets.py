@@ -7,7 +7,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kerasviz.errors import UsageError
-from kerasviz.objectives import Objective, channel, layer, logit, neuron, probability
+from kerasviz.objectives import (
+    Objective,
+    blur,
+    channel,
+    l1,
+    layer,
+    logit,
+    neuron,
+    probability,
+    random_direction,
+    total_variation,
+)
 
 if TYPE_CHECKING:  # a help text that shows the grammar should not wait for TensorFlow
     from kerasviz.network import Network
@@ -21,12 +32,16 @@ mixed4c:0-15            many channels; mixed4c:* all of them
 mixed4c                 the whole layer (DeepDream)
 logit:goldfish logit:1  a class before the softmax, by label or number
 prob:1                  a class after the softmax
+mixed4c:random-7        the random direction number 7 of a layer
+penalty:tv              of the image: l1, tv (total variation) or blur; subtract it
 "a:1 + b:2"             sums, differences and multiples, with spaces: "a:10 - 0.5*a:11"
 """
 
 _UNITS = re.compile(
     r"(?P<tap>.+?):(?P<first>\d+|\*)(?:-(?P<last>\d+))?(?:@(?P<at>center|-?\d+,-?\d+))?"
 )
+_RANDOM = re.compile(r"(?P<tap>.+?):random-(?P<seed>\d+)")
+_PENALTIES = {"l1": l1, "tv": total_variation, "blur": blur}
 _FACTOR = re.compile(r"(?P<factor>\d+(?:\.\d*)?|\.\d+)\s*\*\s*(?P<rest>.+)")
 
 
@@ -93,6 +108,14 @@ def _atom(text: str, net: Network) -> list[Target]:
     if colon and head in ("logit", "prob"):
         k = net.class_index(rest)
         return [Target(f"{head}:{rest.strip()}", logit(k) if head == "logit" else probability(k))]
+    if colon and head == "penalty" and head not in net.taps:
+        if rest not in _PENALTIES:
+            raise UsageError(f"target {text!r}: penalties are {', '.join(_PENALTIES)}")
+        return [Target(text, _PENALTIES[rest](1.0))]
+    drawn = _RANDOM.fullmatch(text)
+    if drawn is not None:
+        channels = _channels(net, drawn["tap"])
+        return [Target(text, random_direction(drawn["tap"], channels, int(drawn["seed"])))]
     match = _UNITS.fullmatch(text)
     # A TensorFlow tensor name such as "conv:1" is a tap of its own, if the network has it.
     if match is None or (text in net.taps and match["tap"] not in net.taps):
@@ -100,10 +123,7 @@ def _atom(text: str, net: Network) -> list[Target]:
         if net.taps[tap_name] and tap_name != text:
             raise UsageError(f"target {text!r}: expected NAME:UNIT, NAME:FIRST-LAST or NAME:*")
         return [Target(text, layer(text))]
-    tap = net.taps[match["tap"]]
-    channels = tap.channels
-    if channels is None:
-        raise UsageError(f"tap {tap.name!r} has no fixed number of channels; name another tap")
+    channels = _channels(net, match["tap"])
     first = 0 if match["first"] == "*" else int(match["first"])
     last = channels - 1 if match["first"] == "*" else int(match["last"] or first)
     if first > last:
@@ -121,3 +141,11 @@ def _atom(text: str, net: Network) -> list[Target]:
         Target(f"{name}:{u}@{match['at']}", neuron(name, u, position))
         for u in range(first, last + 1)
     ]
+
+
+def _channels(net: Network, tap: str) -> int:
+    channels = net.taps[tap].channels
+    if channels is None:
+        name = net.taps[tap].name
+        raise UsageError(f"tap {name!r} has no fixed number of channels; name another tap")
+    return channels

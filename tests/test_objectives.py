@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 
 from kerasviz.errors import UsageError
@@ -9,10 +10,12 @@ from kerasviz.objectives import (
     channel,
     direction,
     diversity,
+    interpolation,
     layer,
     logit,
     neuron,
     probability,
+    random_direction,
 )
 
 
@@ -51,3 +54,20 @@ def test_only_diversity_couples_rows():
 def test_unknown_kind():
     with pytest.raises(UsageError, match="unknown objective 'chanel'"):
         Term("chanel")
+
+
+def test_a_random_direction_is_always_the_same():
+    made = random_direction("mixed3a", 5, seed=3)
+    assert made == random_direction("mixed3a", 5, seed=3)
+    assert made != random_direction("mixed3a", 5, seed=4)
+    many = np.array(random_direction("mixed3a", 4000, seed=3).terms[0].vector)
+    assert abs(many.mean()) < 0.05 and abs(many.std() - 1) < 0.05
+
+
+def test_fades_travel_and_unknown_ones_are_refused():
+    faded = interpolation(channel("a", 1), channel("b", 2), ["c"])
+    assert Objective.from_json(faded.to_json()) == faded
+    assert faded.couples_rows
+    assert [t.weight for t in faded.at(0, 1).terms] == [1.0, 0.0, 0.1]
+    with pytest.raises(UsageError, match="unknown fade"):
+        Term("channel", "a", 1, fade="up")

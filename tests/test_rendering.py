@@ -4,7 +4,8 @@ from tiny import network
 
 import kerasviz
 from kerasviz.errors import UsageError
-from kerasviz.objectives import channel
+from kerasviz.objectives import channel, interpolation
+from kerasviz.parameterizations import Aligned, Fourier
 from kerasviz.recipes import recipe
 from kerasviz.rendering import Request, diverse, fitting, plan, render, render_plan
 from kerasviz.targets import parse_target
@@ -152,3 +153,29 @@ def test_channels_of_the_first_relu_get_a_picture_and_not_a_colour():
         assert fitting(SMALL, target.objective, net) == SMALL
     lucid = recipe("lucid")
     assert fitting(lucid, channel("relu1", 1), net) == lucid
+
+
+def test_an_interpolation_goes_evenly_from_one_unit_to_the_other():
+    """The ends are for one unit each, neighbours are alike, other requests change nothing."""
+    net = network()
+    chosen = SMALL.replace(
+        steps=60, parameterization=Aligned(Fourier(), shared=(8, 4), ramps=(4,)), learning_rate=0.1
+    )
+    faded = interpolation(channel("joined", 1), channel("left", 2), ["relu1"])
+    wanted = Request("1 to 2", faded, chosen, rows=6, batch=8)
+    pictures = render_plan(net, plan(net, [wanted])[0])
+    images = np.stack([p.image for p in pictures])
+    measured = net.activations(images, ["joined_pre_relu", "left"])
+    first = measured["joined_pre_relu"].numpy()[..., 1].mean((1, 2))
+    last = measured["left"].numpy()[..., 2].mean((1, 2))
+    assert first.argmax() < 3 <= last.argmax()
+    assert first[0] > first[5] and last[5] > last[0]
+    apart = np.abs(images[:, np.newaxis] - images[np.newaxis]).mean((2, 3, 4))
+    assert max(apart[k, k + 1] for k in range(5)) < apart[0, 5]
+    # Pictures of their own would be as far from their neighbours as from any other.
+    alone = wanted.recipe.replace(parameterization=Fourier())
+    strangers = render_plan(net, plan(net, [Request("1 to 2", faded, alone, rows=6, batch=8)])[0])
+    gaps = [
+        np.abs(a.image - b.image).mean() for a, b in zip(strangers, strangers[1:], strict=False)
+    ]
+    assert np.mean([apart[k, k + 1] for k in range(5)]) < np.mean(gaps)

@@ -192,3 +192,47 @@ def test_impossible_units_are_explained(objective, message):
     structure = structure_of(objective, NET, pre_activation=False)
     with pytest.raises(UsageError, match=message):
         fill(structure, [objective], NET, pre_activation=False)
+
+
+def test_alignment_is_the_distance_from_those_that_follow(activations):
+    """Picture i pays for the next four of its group: mean((A_i - A_j)^2) / 5^(j - i)."""
+    row = ask.channel("joined", 2) + ask.alignment("relu1", 0.7)
+    plain = score([ask.channel("joined", 2)] * 4, activations).numpy()
+    a = float64(activations, "relu1")
+    for groups in ([0, 0, 0, 0], [0, 0, 1, 1], [3, 1, 1, 1]):
+        expected = [
+            -0.7
+            * sum(
+                ((a[i] - a[j]) ** 2).mean() / 5 ** (j - i)
+                for j in range(i + 1, 4)
+                if groups[i] == groups[j]
+            )
+            for i in range(4)
+        ]
+        found = score([row] * 4, activations, groups).numpy() - plain
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_penalties_are_about_the_image_itself(activations):
+    from reference import penalties
+
+    seen = {**activations, "": IMAGES}
+    plain = score([ask.channel("joined", 2)] * 4, activations).numpy()
+    for make, twin_of in (
+        (ask.l1, penalties.l1),
+        (ask.total_variation, penalties.total_variation),
+        (ask.blur, penalties.blur),
+    ):
+        rows = [ask.channel("joined", 2) + make(-0.1 * (k + 1)) for k in range(4)]
+        expected = [-0.1 * (k + 1) * twin_of(IMAGES[k].astype(float)) for k in range(4)]
+        np.testing.assert_allclose(score(rows, seen).numpy() - plain, expected, rtol=1e-4)
+
+
+def test_faded_terms_share_one_structure():
+    faded = ask.interpolation(ask.channel("joined", 1), ask.channel("left", 2), ["relu1"])
+    structures = {structure_of(faded.at(k, 6), NET) for k in range(6)}
+    assert structures == {structure_of(faded, NET)}
+    data = fill(*structures, [faded.at(k, 6) for k in range(6)], NET)
+    weights = [data[f"vector{i}"] for i in range(2)]
+    ramps = {tuple(round(float(n), 6) for n in w.sum(1)) for w in weights}
+    assert ramps == {(0.0, 0.2, 0.4, 0.6, 0.8, 1.0), (1.0, 0.8, 0.6, 0.4, 0.2, 0.0)}

@@ -2,7 +2,15 @@ import pytest
 from tiny import network
 
 from kerasviz.errors import UsageError
-from kerasviz.objectives import channel, layer, logit, neuron, probability
+from kerasviz.objectives import (
+    channel,
+    layer,
+    logit,
+    neuron,
+    probability,
+    random_direction,
+    total_variation,
+)
 from kerasviz.targets import parse_target, parse_targets
 
 
@@ -71,3 +79,16 @@ def test_a_target_named_twice_is_made_once(net):
 def test_wrong_words_are_explained(net, text, message):
     with pytest.raises(UsageError, match=message):
         parse_target(text, net)
+
+
+def test_random_directions_and_penalties():
+    net = network()
+    (drawn,) = parse_target("joined:random-7", net)
+    assert drawn.text == "joined:random-7"
+    assert drawn.objective == random_direction("joined", 9, 7)
+    (smooth,) = parse_target("joined:2 - 0.25*penalty:tv", net)
+    assert smooth.objective == channel("joined", 2) + total_variation(-0.25)
+    with pytest.raises(UsageError, match="penalties are l1, tv, blur"):
+        parse_target("joined:2 - penalty:l2", net)
+    with pytest.raises(UsageError, match="near: joined"):
+        parse_target("joind:random-7", net)

@@ -7,14 +7,26 @@ from dataclasses import fields
 from typing import Any, Protocol
 
 from kerasviz.errors import UsageError, near
+from kerasviz.parameterizations.aligned import Aligned
 from kerasviz.parameterizations.fourier import Fourier
+from kerasviz.parameterizations.low_resolution import LowResolution, Pyramid
 from kerasviz.parameterizations.pixel import Pixel
 
-__all__ = ["Fourier", "Parameterization", "Pixel", "from_json"]
+__all__ = [
+    "Aligned",
+    "Fourier",
+    "LowResolution",
+    "Parameterization",
+    "Pixel",
+    "Pyramid",
+    "from_json",
+]
 
 Tensor = Any
 
-_KINDS: dict[str, type[Pixel] | type[Fourier]] = {"fourier": Fourier, "pixel": Pixel}
+_KINDS: dict[str, Any] = {
+    kind.kind: kind for kind in (Fourier, Pixel, Pyramid, LowResolution, Aligned)
+}
 
 
 class Parameterization(Protocol):
@@ -26,20 +38,20 @@ class Parameterization(Protocol):
     def init(self, seeds: Tensor, height: int, width: int, channels: int) -> Any:
         """The first parameters for ``seeds`` [B]; row i depends on ``seeds[i]`` only."""
 
-    def to_image(self, params: Any, height: int, width: int) -> Tensor:
-        """Images [B, H, W, C] in [0, 1]."""
+    def to_image(self, params: Any, height: int, width: int, groups: Tensor = None) -> Tensor:
+        """Images [B, H, W, C] in [0, 1]; rows of one number in ``groups`` may share parameters."""
 
     def to_json(self) -> dict[str, Any]:
         """The settings as plain data with their ``kind``."""
 
 
 def from_json(data: Mapping[str, Any]) -> Parameterization:
-    """Make a parameterization of ``{"kind": "fourier" or "pixel", setting: value ...}``.
+    """Make a parameterization of ``{"kind": "fourier", setting: value ...}``.
 
     Missing settings are the defaults. Raises :class:`UsageError` for an unknown kind or setting.
 
     >>> from_json({"kind": "pixel", "sd": 0.1})
-    Pixel(sd=0.1, decorrelate=True)
+    Pixel(sd=0.1, decorrelate=True, root='svd')
     """
     kind = data.get("kind")
     if kind not in _KINDS:
@@ -51,4 +63,5 @@ def from_json(data: Mapping[str, Any]) -> Parameterization:
             raise UsageError(
                 f"{kind} parameterization: unknown setting {name!r}; near: {near(name, known)}"
             )
-    return _KINDS[kind](**settings)
+    made: Parameterization = _KINDS[kind](**settings)
+    return made

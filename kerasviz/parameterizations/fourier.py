@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from kerasviz import randomness
 from kerasviz.errors import UsageError
-from kerasviz.parameterizations.colour import to_rgb
+from kerasviz.parameterizations.colour import check_root, to_rgb
 
 __all__ = ["Fourier", "frequency_scale"]
 
@@ -43,7 +43,8 @@ class Fourier:
 
     z are two real tensors, the real and imaginary parts [B, C, H, n_fx]; ``scale`` is
     :func:`frequency_scale`, which gives every frequency the energy it has in natural images; M is
-    the colour decorrelation, for 3 channels and ``decorrelate`` only. Source: paper section
+    the colour decorrelation by ``root`` (``svd`` or ``cholesky``), for 3 channels and
+    ``decorrelate`` only. Source: paper section
     "Preconditioning and Parameterization"; constants of lucid's ``fft_image``.
 
     >>> Fourier().to_image(Fourier().init(tf.constant([0, 1]), 5, 7, 3), 5, 7).shape
@@ -53,11 +54,13 @@ class Fourier:
     sd: float = 0.01
     decay_power: float = 1.0
     decorrelate: bool = True
+    root: str = "svd"
     kind: ClassVar[str] = "fourier"
 
     def __post_init__(self) -> None:
         if not self.sd >= 0:
             raise UsageError(f"fourier parameterization: sd {self.sd}; expected 0 or more")
+        check_root(self.root)
 
     def init(self, seeds: Tensor, height: int, width: int, channels: int) -> Any:
         """The first parameters for ``seeds`` [B]; row i depends on its seed only."""
@@ -65,21 +68,18 @@ class Fourier:
         noise = self.sd * randomness.normal(seeds, (2, channels, height, columns))
         return noise[:, 0], noise[:, 1]
 
-    def to_image(self, params: Any, height: int, width: int) -> Tensor:
-        """Images [B, H, W, C] in [0, 1]."""
+    def values(self, params: Any, height: int, width: int) -> Tensor:
+        """Unbounded values [B, H, W, C], before colours and sigmoid."""
         scale = tf.constant(frequency_scale(height, width, self.decay_power) / 4, tf.float32)
         real, imaginary = params
         planes = tf.signal.irfft2d(tf.complex(real * scale, imaginary * scale))
         values = tf.transpose(planes, [0, 2, 3, 1])
-        if width % 2:
-            values = values[:, :, :width]
-        return to_rgb(values, self.decorrelate)
+        return values[:, :, :width] if width % 2 else values
+
+    def to_image(self, params: Any, height: int, width: int, groups: Tensor = None) -> Tensor:
+        """Images [B, H, W, C] in [0, 1]."""
+        return to_rgb(self.values(params, height, width), self.decorrelate, self.root)
 
     def to_json(self) -> dict[str, Any]:
         """The settings as plain data."""
-        return {
-            "kind": self.kind,
-            "sd": self.sd,
-            "decay_power": self.decay_power,
-            "decorrelate": self.decorrelate,
-        }
+        return {"kind": self.kind, **asdict(self)}

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasviz.parameterizations.colour import DECORRELATION, to_rgb
+from kerasviz.errors import UsageError
+from kerasviz.parameterizations.colour import DECORRELATION, check_root, to_rgb
 from reference import colour as twin
 
 
@@ -55,3 +56,14 @@ def test_the_gradient_agrees_with_finite_differences():
         nudge = np.zeros(v.shape)
         nudge[place] = 1e-4
         assert np.isclose((score(v + nudge) - score(v - nudge)) / 2e-4, gradient[place], atol=1e-5)
+
+
+def test_choleskys_matrix_is_that_of_the_source():
+    values = np.random.default_rng(3).normal(size=(2, 4, 5, 3)).astype(np.float32)
+    found = to_rgb(tf.constant(values), True, "cholesky").numpy()
+    np.testing.assert_allclose(found, twin.to_rgb(values, True, twin.CHOLESKY), atol=1e-6)
+    # Both matrices stand for nearly the same covariance (article-figures, section 4.2).
+    covariances = [root @ root.T for root in (twin.S, twin.CHOLESKY)]
+    assert np.abs(covariances[0] - covariances[1]).max() < 0.011
+    with pytest.raises(UsageError, match="unknown colour matrix 'qr'"):
+        check_root("qr")

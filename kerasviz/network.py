@@ -168,7 +168,7 @@ class Network:
         feeds = {port.name: tf.cast(spec.apply(images), port.dtype)}
         try:
             found = self.program.compute(feeds, wanted, channels_last=True, rectifier=rectifier)
-        except (ValueError, tf.errors.InvalidArgumentError) as error:
+        except (ValueError, tf.errors.InvalidArgumentError, ModelError) as error:
             reason = str(error).strip().splitlines()[0].split(" for '{{node")[0]
             raise ModelError(
                 f"{self.name}: {', '.join(names)} cannot be computed from images of "

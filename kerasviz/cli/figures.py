@@ -20,6 +20,9 @@ from kerasviz.errors import UsageError, near
 
 __all__ = ["command"]
 
+#: Steps of every picture with ``--quick``.
+QUICK_STEPS = 128
+
 
 @click.command(
     "figures",
@@ -41,6 +44,11 @@ Examples:
 )
 @recipe_options
 @seed_option
+@click.option(
+    "--quick",
+    is_flag=True,
+    help="At most 128 steps, and of figures with hundreds of settings only some.",
+)
 @click.option("--list", "only_list", is_flag=True, help="List the figures and end.")
 @input_options
 @model_options
@@ -49,6 +57,7 @@ def command(
     model: str | None,
     out: Path | None,
     seed: int,
+    quick: bool,
     only_list: bool,
     recipe_options: RecipeOptions,
     input_options: InputOptions,
@@ -73,6 +82,8 @@ def command(
     if model is None:
         raise UsageError("figures of which network? add --model NAME or --model FILE")
     recipe = recipe_options.chosen()
+    if quick:
+        recipe = recipe.replace(steps=min(recipe.steps, QUICK_STEPS))
     net = model_options.load(model, input_options.spec())
     input_options.complete(net)
 
@@ -89,7 +100,13 @@ def command(
 
     with stoppable(kept), rendering() as progress:
         made = make_figures(
-            net, list(slugs) or list(CATALOGUE), recipe, folder, seed=seed, progress=progress
+            net,
+            list(slugs) or list(CATALOGUE),
+            recipe,
+            folder,
+            seed=seed,
+            quick=quick,
+            progress=progress,
         )
     if made.made:
         words = "picture" if made.made == 1 else "pictures"

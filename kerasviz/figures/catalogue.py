@@ -7,98 +7,27 @@ Layer names and unit numbers are those of the article's own network (Olah, Mordv
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 
-__all__ = ["ARTICLE_LAYERS", "CATALOGUE", "Column", "Figure", "Group", "Place", "Unit"]
-
-#: The trunk of the article's network, first layer first.
-ARTICLE_LAYERS = (
-    "conv2d0",
-    "conv2d1",
-    "conv2d2",
-    "mixed3a",
-    "mixed3b",
-    "mixed4a",
-    "mixed4b",
-    "mixed4c",
-    "mixed4d",
-    "mixed4e",
-    "mixed5a",
-    "mixed5b",
+from kerasviz.figures.diversity import (
+    ACTIVATION_SPECTRUM,
+    DATASET_VS_OPTIMIZATION,
+    DIVERSITY_4A97,
+    DIVERSITY_4A143,
+    DIVERSITY_4E55,
+    DIVERSITY_5A9,
+)
+from kerasviz.figures.figure import ARTICLE_LAYERS, Column, Figure, Group, Place, Unit
+from kerasviz.figures.figure import units_of_layers as _units
+from kerasviz.figures.interaction import INTERPOLATION, NEURON_ARITHMETIC, RANDOM_DIRECTIONS
+from kerasviz.figures.regularization import (
+    FREQUENCY_PENALIZATION,
+    NAIVE_NOISE,
+    PRECONDITIONING,
+    TRANSFORMATION_ROBUSTNESS,
 )
 
-
-@dataclass(frozen=True)
-class Place:
-    """A layer of the article's network, and how many of its units a figure shows."""
-
-    layer: str
-    tiles: int
-
-
-@dataclass(frozen=True)
-class Group:
-    """Pictures that stand together under one title."""
-
-    title: str
-    places: tuple[Place, ...]
-
-
-@dataclass(frozen=True)
-class Column:
-    """An objective of the figure ``objectives``: its kind, title and formula."""
-
-    kind: str
-    title: str
-    formula: str
-
-
-@dataclass(frozen=True)
-class Unit:
-    """A channel of the article's network, with the article's word for what it shows."""
-
-    number: int
-    label: str = ""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure: ``layout`` is ``blocks``, ``sequence``, ``columns`` or ``rows``.
-
-    ``steps`` are the moments that a sequence shows, ``columns`` the objectives side by side,
-    ``legend`` explains their letters. ``units`` are the units for the article's own network;
-    ``source`` says where they come from.
-    """
-
-    slug: str
-    title: str
-    caption: str
-    layout: str
-    groups: tuple[Group, ...]
-    steps: tuple[int, ...] = ()
-    columns: tuple[Column, ...] = ()
-    legend: tuple[tuple[str, str], ...] = ()
-    units: Mapping[str, tuple[Unit, ...]] = field(default_factory=dict, hash=False)
-    source: str = ""
-
-    @property
-    def places(self) -> tuple[Place, ...]:
-        """The layers of all groups, in order."""
-        return tuple(place for group in self.groups for place in group.places)
-
-
-def _units(**layers: tuple[int, ...] | dict[int, str]) -> Mapping[str, tuple[Unit, ...]]:
-    return MappingProxyType(
-        {
-            layer: tuple(
-                Unit(n, units[n] if isinstance(units, dict) else "")  # a tuple has no labels
-                for n in units
-            )
-            for layer, units in layers.items()
-        }
-    )
-
+__all__ = ["ARTICLE_LAYERS", "CATALOGUE", "Column", "Figure", "Group", "Place", "Unit"]
 
 HERO = Figure(
     slug="hero",
@@ -200,5 +129,26 @@ APPENDIX_OVERVIEW = Figure(
 
 #: All figures by slug, in the article's order.
 CATALOGUE: Mapping[str, Figure] = MappingProxyType(
-    {f.slug: f for f in (HERO, OPTIMIZATION_PROGRESS, OBJECTIVES, APPENDIX_OVERVIEW)}
+    {
+        figure.slug: figure
+        for figure in (
+            HERO,
+            OPTIMIZATION_PROGRESS,
+            OBJECTIVES,
+            DATASET_VS_OPTIMIZATION,
+            ACTIVATION_SPECTRUM,
+            DIVERSITY_4A97,
+            DIVERSITY_4A143,
+            DIVERSITY_5A9,
+            DIVERSITY_4E55,
+            RANDOM_DIRECTIONS,
+            NEURON_ARITHMETIC,
+            INTERPOLATION,
+            NAIVE_NOISE,
+            FREQUENCY_PENALIZATION,
+            TRANSFORMATION_ROBUSTNESS,
+            PRECONDITIONING,
+            APPENDIX_OVERVIEW,
+        )
+    }
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kerasviz.figures.catalogue import Column, Figure, Group, Unit
+from kerasviz.figures.figure import Column, Control, Figure, Group, Unit
 from kerasviz.figures.layers import map_layers
 from kerasviz.figures.units import Units, class_words, pick_class, pick_units
 from kerasviz.network import Network
@@ -14,7 +14,7 @@ from kerasviz.recipes import Recipe
 from kerasviz.rendering import Request, fitting, linear_tap
 from kerasviz.targets import Target
 
-__all__ = ["Block", "Cell", "Choice", "choose", "moments"]
+__all__ = ["Block", "Cell", "Choice", "Panel", "Setting", "choose", "moments"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Cell:
     """One picture of a figure: what was optimized, after which step it is shown, its words.
 
     ``name`` is the layer and unit; ``label`` a word for what it shows, or "". ``column`` says
-    which objective it is in the figure ``objectives``.
+    which objective it is in the figure ``objectives``; ``row`` counts the pictures of a request.
     """
 
     request: Request
@@ -30,6 +30,7 @@ class Cell:
     name: str
     label: str = ""
     column: Column | None = None
+    row: int = 0
 
     @property
     def unit(self) -> int | None:
@@ -43,22 +44,50 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Panel:
+    """A place for a picture that is not there, with what it would be and why it is empty."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True)
 class Block:
-    """Pictures that stand together, with the names of their layers."""
+    """Pictures that stand together, with the names of their layers.
+
+    In a table it is a row; ``setting`` are the values of the figure's controls that show it,
+    counted from 0, and empty where it is always shown.
+    """
 
     title: str
     layers: tuple[str, ...]
-    cells: tuple[Cell, ...]
+    places: tuple[Cell | Panel, ...]
+    setting: tuple[int, ...] = ()
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """The pictures that are there."""
+        return tuple(place for place in self.places if isinstance(place, Cell))
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A figure for one network: its pictures, and the notes on how they were chosen."""
+    """A figure for one network: its pictures, and the notes on how they were chosen.
+
+    ``heads`` are the words over the columns of a table, ``controls`` what its reader sets.
+    """
 
     figure: Figure
     network: str
     blocks: tuple[Block, ...]
     notes: tuple[str, ...]
+    heads: tuple[str, ...] = ()
+    controls: tuple[Control, ...] = ()
+
+    @property
+    def initial(self) -> tuple[int, ...]:
+        """The setting of the controls that is shown first."""
+        return tuple(control.initial for control in self.controls)
 
     @property
     def cells(self) -> tuple[Cell, ...]:
@@ -83,7 +112,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class _Setting:
+class Setting:
     """What all pictures of a figure share, and what was found for its layers."""
 
     figure: Figure
@@ -92,6 +121,7 @@ class _Setting:
     seed: int
     taps: Mapping[str, str]
     units: Mapping[str, Units]
+    quick: bool = False
 
     def request(
         self, target: Target, snapshots: Sequence[int] = (), steps: int | None = None
@@ -113,8 +143,12 @@ class _Setting:
         return self.taps[name], self.units[name].units[0]
 
 
-def choose(figure: Figure, net: Network, recipe: Recipe, seed: int = 0) -> Choice:
+def choose(
+    figure: Figure, net: Network, recipe: Recipe, seed: int = 0, *, quick: bool = False
+) -> Choice:
     """Choose layers and units for a figure and say how they were chosen.
+
+    With ``quick`` a figure of many settings shows fewer of them.
 
     Layers are found by name or alias, else by depth. Units are the article's for the article's own
     network, else those that the model card lists, else evenly spaced over the channels. Raises
@@ -123,10 +157,18 @@ def choose(figure: Figure, net: Network, recipe: Recipe, seed: int = 0) -> Choic
     taps, note = map_layers([place.layer for place in figure.places], net)
     shares = {name: n for group in figure.groups for name, n in _shares(group, taps).items()}
     units = {
-        name: pick_units(figure, name, taps[name], count, net) for name, count in shares.items()
+        name: pick_units(figure, name, taps[name], count, net)
+        for name, count in shares.items()
+        if count
     }
-    setting = _Setting(figure, net, recipe, seed, taps, units)
-    if figure.columns:
+    setting = Setting(figure, net, recipe, seed, taps, units, quick)
+    heads: tuple[str, ...] = ()
+    controls: tuple[Control, ...] = ()
+    if figure.layout == "table":
+        from kerasviz.figures.tables import TABLES  # which takes cells and blocks from here
+
+        blocks, heads, controls, more = TABLES[figure.slug](setting)
+    elif figure.columns:
         blocks, more = _columns(setting)
     elif figure.steps:
         blocks, more = _sequence(setting)
@@ -137,7 +179,7 @@ def choose(figure: Figure, net: Network, recipe: Recipe, seed: int = 0) -> Choic
         for tap in setting.linear
     ]
     notes = (note, _unit_note(setting), *linear, *more)
-    return Choice(figure, net.name, blocks, notes)
+    return Choice(figure, net.name, blocks, notes, heads, controls)
 
 
 def _shares(group: Group, taps: Mapping[str, str]) -> dict[str, int]:
@@ -149,7 +191,7 @@ def _shares(group: Group, taps: Mapping[str, str]) -> dict[str, int]:
     return {name: total // len(there) for name in there}
 
 
-def _groups(setting: _Setting) -> tuple[tuple[Block, ...], list[str]]:
+def _groups(setting: Setting) -> tuple[tuple[Block, ...], list[str]]:
     """Sets of channels, each under its title."""
     blocks, listed = [], []
     for group in setting.figure.groups:
@@ -169,7 +211,7 @@ def _groups(setting: _Setting) -> tuple[tuple[Block, ...], list[str]]:
     return tuple(blocks), notes if setting.figure.layout == "blocks" else []
 
 
-def _sequence(setting: _Setting) -> tuple[tuple[Block, ...], list[str]]:
+def _sequence(setting: Setting) -> tuple[tuple[Block, ...], list[str]]:
     """One channel at several steps of one run."""
     tap, unit = setting.only
     steps = moments(setting.figure.steps, setting.recipe.steps)
@@ -186,7 +228,7 @@ def _sequence(setting: _Setting) -> tuple[tuple[Block, ...], list[str]]:
     return (Block(target.text, (tap,), cells),), notes
 
 
-def _columns(setting: _Setting) -> tuple[tuple[Block, ...], list[str]]:
+def _columns(setting: Setting) -> tuple[tuple[Block, ...], list[str]]:
     """One picture for each objective, at one layer and unit and one class."""
     tap, unit = setting.only
     u = unit.number
@@ -227,10 +269,10 @@ def moments(wanted: Sequence[int], steps: int) -> tuple[int, ...]:
         return (*wanted[:-1], last)
     between = len(wanted) - 1
     spread = [round(last ** (i / between)) for i in range(1, between)]
-    return tuple(sorted({0, *spread, last}))
+    return tuple(sorted({wanted[0], *spread, last}))
 
 
-def _unit_note(setting: _Setting) -> str:
+def _unit_note(setting: Setting) -> str:
     """How the units were found, in one line."""
     sources = {source for found in setting.units.values() for source in found.sources}
     rule = (
@@ -242,7 +284,7 @@ def _unit_note(setting: _Setting) -> str:
         "card": "chosen by eye for this network, from its model card",
         "rule": f"{rule}. The article's numbers hold for its own network only",
     }
-    if setting.figure.columns or setting.figure.steps:
+    if (setting.figure.columns or setting.figure.steps) and setting.figure.layout != "table":
         tap, unit = setting.only
         words["rule"] = "the middle one of the layer; the article's is one of its own network"
         return f"Unit: {tap}:{unit.number}, {words[next(iter(sources))]}."

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from PIL import Image
 
-from kerasviz.figures.choice import Block, Cell, Choice
-from kerasviz.figures.icons import ICON_SIZE, arrow, icon
+from kerasviz.figures.choice import Block, Cell, Choice, Panel
+from kerasviz.figures.icons import ICON_SIZE, Shape, arrow, icon
 from kerasviz.figures.sheet import BOLD, PLAIN, SMALL, Sheet, Style, measure, wrap
 
-__all__ = ["draw", "layers_line"]
+__all__ = ["draw", "layers_line", "shown_rows", "spans"]
 
 Pictures = Mapping[Cell, Image.Image]
 
@@ -133,9 +133,86 @@ def _rows(choice: Choice, pictures: Pictures) -> Sheet:
     return sheet
 
 
+def shown_rows(choice: Choice) -> list[Block]:
+    """The rows of a table that its picture shows: where a reader changes one control at most.
+
+    Of several controls the first, which unit it is, stays as it is.
+    """
+    if not choice.controls:
+        return list(choice.blocks)
+    fixed = 1 if len(choice.controls) > 1 else 0
+    return [
+        block
+        for block in choice.blocks
+        if block.setting[:fixed] == choice.initial[:fixed]
+        and sum(a != b for a, b in zip(block.setting, choice.initial, strict=True)) <= 1
+    ]
+
+
+def _table(choice: Choice, pictures: Pictures) -> Sheet:
+    """Rows and columns of pictures, a word at each; empty panels say what is missing."""
+    rows = shown_rows(choice)
+    columns = max(len(row.places) for row in rows)
+    gap, width = 10, min(136.0, max(84.0, 900 / columns - 10))
+    tile = _tile(width, choice.cells, pictures)
+    sharp = pictures[choice.cells[0]].width < tile[0]
+    side = 0.0
+    if any(row.title for row in rows):
+        lines = [line for row in rows for line in wrap(row.title, SMALL, 150)]
+        side = max(measure(line, SMALL) for line in lines) + 12
+    sheet = _sheet(side + columns * (tile[0] + gap) - gap)
+    y: float = MARGIN
+    if choice.heads:
+        ends = []
+        for first, count in spans(choice.heads):
+            wide = count * (tile[0] + gap) - gap
+            lines = wrap(choice.heads[first], SMALL, wide)
+            ends.append(
+                sheet.text(MARGIN + side + first * (tile[0] + gap), y, lines, SMALL, centred=wide)
+            )
+        y = max(ends) + 4
+    for row in rows:
+        below = y + tile[1]
+        if row.title:
+            below = max(below, sheet.text(MARGIN, y, wrap(row.title, SMALL, 150), SMALL))
+        for i, place in enumerate(row.places):
+            x = MARGIN + side + i * (tile[0] + gap)
+            if isinstance(place, Panel):
+                _panel(sheet, x, y, tile, place)
+            else:
+                sheet.picture(x, y, tile, pictures[place], sharp=sharp)
+        y = below + gap
+    return sheet
+
+
+def spans(heads: tuple[str, ...]) -> list[tuple[int, int]]:
+    """Where runs of equal heads start, and how long they are."""
+    if not heads:
+        return []
+    starts = [i for i, head in enumerate(heads) if not i or head != heads[i - 1]]
+    ends = [*starts[1:], len(heads)]
+    return [(start, end - start) for start, end in zip(starts, ends, strict=True)]
+
+
+def _panel(sheet: Sheet, x: float, y: float, tile: tuple[float, float], panel: Panel) -> None:
+    if not panel.name:
+        return
+    corners = ((0.0, 0.0), (tile[0], 0.0), tile, (0.0, tile[1]))
+    sheet.shapes(x, y, [Shape("polygon", corners, "#f4f4f6", stroke="#c8c8cf")])
+    lines = [*wrap(panel.name, SMALL, tile[0] - 12), *wrap(panel.why, SMALL, tile[0] - 12)]
+    top = y + max(4.0, (tile[1] - len(lines) * SMALL.line) / 2)
+    sheet.text(x + 6, top, lines, SMALL, centred=tile[0] - 12)
+
+
 def _unit_line(cell: Cell) -> str:
     unit = f"Unit {cell.unit}"
     return f"{unit}: {cell.label}" if cell.label else unit
 
 
-_LAYOUTS = {"blocks": _blocks, "sequence": _sequence, "columns": _columns, "rows": _rows}
+_LAYOUTS = {
+    "blocks": _blocks,
+    "sequence": _sequence,
+    "columns": _columns,
+    "rows": _rows,
+    "table": _table,
+}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kerasviz.errors import UsageError
-from kerasviz.figures.catalogue import ARTICLE_LAYERS
+from kerasviz.figures.figure import ARTICLE_LAYERS
 from kerasviz.network import Network
 
 __all__ = ["Placing", "map_layers", "place_layers", "worth_showing"]

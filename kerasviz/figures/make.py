@@ -9,9 +9,10 @@ from pathlib import Path
 from PIL import Image
 
 from kerasviz.errors import UsageError, near
-from kerasviz.figures.catalogue import CATALOGUE, Figure
+from kerasviz.figures.catalogue import CATALOGUE
 from kerasviz.figures.choice import Cell, Choice, choose
 from kerasviz.figures.drawing import draw
+from kerasviz.figures.figure import Figure
 from kerasviz.figures.page import figure_page, set_page
 from kerasviz.images import decode, encode
 from kerasviz.network import Network
@@ -48,20 +49,22 @@ def make_figures(
     out: str | Path = "figures",
     *,
     seed: int = 0,
+    quick: bool = False,
     progress: Callable[[Report], None] | None = None,
 ) -> FigureSet:
     """Make figures of the article (default: all) for a network, as PNG files and HTML pages.
 
-    Single pictures go to ``out/pictures`` with their manifest and page; what is there already is
-    not rendered again. Raises :class:`UsageError` for an unknown figure, a folder with another
-    network's pictures and a network without layers that have positions.
+    With ``quick`` figures of hundreds of settings show some of them. Single pictures go to
+    ``out/pictures`` with their manifest and page; what is there already is not rendered again.
+    Raises :class:`UsageError` for an unknown figure, a folder with another network's pictures and
+    a network without layers that have positions.
     """
     wanted = list(dict.fromkeys(slugs)) or list(CATALOGUE)
     for slug in wanted:
         if slug not in CATALOGUE:
             raise UsageError(f"unknown figure {slug!r}; near: {near(slug, CATALOGUE)}")
     out, chosen_recipe = Path(out), find_recipe(recipe)
-    choices = [choose(CATALOGUE[slug], net, chosen_recipe, seed) for slug in wanted]
+    choices = [choose(CATALOGUE[slug], net, chosen_recipe, seed, quick=quick) for slug in wanted]
     requests = list(dict.fromkeys(r for choice in choices for r in choice.requests))
     store = Store(out / PICTURES, net)
     try:
@@ -81,7 +84,8 @@ def make_figures(
 
 def _file(store: Store, cell: Cell) -> str:
     """The picture file of a cell, relative to the store."""
-    return next(e.file for e in store.find(cell.request) if e.step == cell.step)
+    found = store.find(cell.request)
+    return next(e.file for e in found if (e.step, e.row) == (cell.step, cell.row))
 
 
 def _write(out: Path, choice: Choice, files: dict[Cell, str]) -> list[Path]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from kerasviz.figures.catalogue import Column, Figure
 from kerasviz.figures.choice import Cell, Choice
-from kerasviz.figures.drawing import layers_line
+from kerasviz.figures.drawing import layers_line, spans
+from kerasviz.figures.figure import Column, Figure
 from kerasviz.figures.icons import icon, svg
 from kerasviz.pages import PIXEL_ART, render_page
 
@@ -26,6 +26,8 @@ def figure_page(choice: Choice, links: Mapping[Cell, str]) -> str:
         brackets=[layers_line(block) for block in choice.blocks],
         size=(width, height),
         pixels=width < PIXEL_ART,
+        columns=max(len(block.places) for block in choice.blocks),
+        spans=spans(choice.heads),
     )
 
 

@@ -99,10 +99,22 @@ class Sheet:
 
         self._drawn.append(write)
 
-    def picture(self, x: float, y: float, size: tuple[float, float], picture: Image.Image) -> float:
-        """Place a picture, scaled smoothly to ``size`` (width, height); returns its end in y."""
+    def picture(
+        self,
+        x: float,
+        y: float,
+        size: tuple[float, float],
+        picture: Image.Image,
+        *,
+        sharp: bool = False,
+    ) -> float:
+        """Place a picture, scaled to ``size`` (width, height); returns its end in y.
+
+        Smoothly, or with ``sharp`` so that single pixels stay visible.
+        """
         pixels = (round(size[0] * SCALE), round(size[1] * SCALE))
-        scaled = picture.convert("RGB").resize(pixels, Image.Resampling.LANCZOS)
+        way = Image.Resampling.NEAREST if sharp else Image.Resampling.LANCZOS
+        scaled = picture.convert("RGB").resize(pixels, way)
         corner = (round(x * SCALE), round(y * SCALE))
         self._drawn.append(lambda image: image.paste(scaled, corner))
         return self._reach(y + size[1])

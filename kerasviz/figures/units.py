@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kerasviz.errors import UsageError
-from kerasviz.figures.catalogue import Figure, Unit
+from kerasviz.figures.figure import Figure, Unit
 from kerasviz.network import Network
 from kerasviz.zoo import Card, cards
 

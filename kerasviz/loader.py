@@ -25,13 +25,15 @@ def load(
     custom_objects: Mapping[str, Any] | None = None,
     unsafe: bool = False,
     input_spec: InputSpec | None = None,
+    importer: str | None = None,
 ) -> Network:
     """Load a network from a model file, a SavedModel folder or the zoo.
 
     ``source`` is a path (``.keras``, ``.h5``, ``.onnx``, frozen GraphDef, SavedModel; decided by
     content) or the name of a zoo network; an existing path wins. ``custom_objects`` are Keras
     classes by name, ``unsafe`` admits files with pickled code. ``input_spec`` says which numbers
-    the network takes and wins over its model card, which wins over the file. Raises
+    the network takes and wins over its model card, which wins over the file.
+    ``importer="onnx-tf"`` reads an ONNX file by way of that package instead. Raises
     :class:`UsageError` where there is neither such a file nor such a name, and
     :class:`ModelError` where the file cannot be read.
 
@@ -52,9 +54,11 @@ def load(
                     f"{given} is the archive of the zoo network {archived.name}; run: "
                     f"kerasviz models add {given} --name {archived.name}"
                 )
-        imported = _read(path, custom_objects, unsafe)
+        imported = _read(path, custom_objects, unsafe, importer)
     elif given in known:
         card = known[given]
+        if card.embedded and importer is not None:
+            raise UsageError(f"{given} is no ONNX file, which the importer {importer} reads")
         if card.embedded:
             imported, sha256 = read_embedded(card), card.sha256
         else:
@@ -67,7 +71,7 @@ def load(
                     f"{found} is damaged: its SHA-256 is {sha256}, the card's {card.sha256}; "
                     f"remove it and run: kerasviz models fetch {given}"
                 )
-            imported = _read(path, custom_objects, unsafe)
+            imported = _read(path, custom_objects, unsafe, importer)
     else:
         raise UsageError(f"no file and no zoo network {given!r}; near: {near(given, known)}")
     identity = Identity(
@@ -81,10 +85,12 @@ def _is_other_folder(path: Path) -> bool:
     return path.is_dir() and not (path / "saved_model.pb").exists()
 
 
-def _read(path: Path, custom_objects: Mapping[str, Any] | None, unsafe: bool) -> Imported:
+def _read(
+    path: Path, custom_objects: Mapping[str, Any] | None, unsafe: bool, importer: str | None
+) -> Imported:
     from kerasviz import importers  # only here: listing the zoo needs no importer
 
-    return importers.read(path, custom_objects=custom_objects, unsafe=unsafe)
+    return importers.read(path, custom_objects=custom_objects, unsafe=unsafe, importer=importer)
 
 
 def _network(

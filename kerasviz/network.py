@@ -99,6 +99,8 @@ class Network:
         """The input that takes the images: the only one of rank 4."""
         ports = list(self.program.inputs.values())
         images = [port for port in ports if port.shape is not None and len(port.shape) == 4]
+        if len(images) > 1:  # exporters leave constants behind that look like images of fixed size
+            images = [port for port in images if None in (port.shape or ())] or images
         if len(images) != 1:
             seen = ", ".join(f"{p.name} {list(p.shape or '?')}" for p in ports)
             raise ModelError(f"{self.name}: expected one image input of rank 4; inputs: {seen}")

@@ -58,12 +58,17 @@ pip_install() {
     "$folder/bin/python" -m pip install $quiet "$@"
 }
 
+# Packages for the tests that are installed without what their metadata asks for (tensorflow-addons,
+# OpenCV, PyTorch): onnx-tf needs no more than is here, the others carry ONNX models.
+test_packages=(onnx-tf rapidocr-onnxruntime silero-vad)
+
 # What an installation depends on. The root is part of it: a moved clone has stale paths in .venv.
 installation_checksum() {
     {
         echo "$root"
         grep '^__version__' "$root/kerasviz/__init__.py" || true
         cat "$root/setup.cfg" "$root/pyproject.toml"
+        echo "${test_packages[@]}"
     } | cksum
 }
 
@@ -94,6 +99,9 @@ prepare_environment() {
     if [ "$extra" != core ]; then what="${root}[$extra]"; fi
     echo "installing kerasviz ($extra) into $venv; the first time takes some minutes" >&2
     pip_install "$venv" --editable "$what" || return 1
+    if [ "$extra" = dev ]; then
+        pip_install "$venv" --no-deps "${test_packages[@]}" || return 1
+    fi
     echo "$checksum" >"$stamp"
     if [ "$extra" != core ]; then echo "$checksum" >"$venv/kerasviz-core"; fi
     rm "$unfinished"

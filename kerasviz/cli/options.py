@@ -42,6 +42,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 PREPROCESS = tuple(PRESETS)
 PARAMETERIZATIONS = ("pixel", "fourier")
+IMPORTERS = ("onnx-tf",)
 
 
 def size_of(text: str) -> tuple[int, int]:
@@ -92,10 +93,11 @@ def steps_of(text: str) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """How a model file is read: modules with its own layers, and whether to run its code."""
+    """How a model file is read: modules with its own layers, whether to run its code, by what."""
 
     imports: tuple[str, ...] = ()
     unsafe: bool = False
+    importer: str | None = None
 
     def load(self, source: str, input_spec: InputSpec | None = None) -> Network:
         """Load a network, with its custom layers."""
@@ -108,6 +110,7 @@ class ModelOptions:
                 custom_objects=custom_objects(self.imports) or None,
                 unsafe=self.unsafe,
                 input_spec=input_spec,
+                importer=self.importer,
             )
 
 
@@ -209,6 +212,11 @@ model_options = _packed(
             is_flag=True,
             help="Run Python code that the model file carries (Lambda layers). Only for files "
             "that you trust.",
+        ),
+        click.option(
+            "--importer",
+            type=click.Choice(IMPORTERS),
+            help="Read an ONNX file by this package instead, to match what it computes.",
         ),
     ],
 )

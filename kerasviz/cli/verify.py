@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from kerasviz.cli.options import ModelOptions, json_option, model_options
+from kerasviz.cli.options import IMPORTERS, ModelOptions, json_option, model_options
 from kerasviz.cli.quiet import import_tensorflow
 from kerasviz.errors import UsageError
 
@@ -53,7 +53,11 @@ def command(
 
     if not (folder / MANIFEST).is_file() and (folder / "pictures" / MANIFEST).is_file():
         folder = folder / "pictures"
-    net = model_options.load(model or _model_of(folder, read_manifest(folder)))
+    manifest = read_manifest(folder)
+    made_with = manifest["network"]["format"]
+    if made_with in IMPORTERS and model_options.importer is None:
+        model_options = replace(model_options, importer=made_with)
+    net = model_options.load(model or _model_of(folder, manifest))
 
     from kerasviz.cli.progress import rendering
 

@@ -6,23 +6,39 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from kerasviz.errors import UsageError
 from kerasviz.importers.detect import kind_of
 from kerasviz.importers.imported import Imported
 
-__all__ = ["Imported", "read"]
+__all__ = ["IMPORTERS", "Imported", "read"]
+
+#: Other importers than kerasviz's own, by name.
+IMPORTERS = ("onnx-tf",)
 
 
 def read(
-    path: str | Path, *, custom_objects: Mapping[str, Any] | None = None, unsafe: bool = False
+    path: str | Path,
+    *,
+    custom_objects: Mapping[str, Any] | None = None,
+    unsafe: bool = False,
+    importer: str | None = None,
 ) -> Imported:
     """Read a model file or SavedModel folder; its content says which format it has.
 
     ``custom_objects`` (class name to class) and ``unsafe`` (allow Lambda layers, which run code
-    from the file) are for Keras files. Raises :class:`kerasviz.errors.ModelError`, one line, for
-    whatever cannot be read.
+    from the file) are for Keras files, ``importer="onnx-tf"`` is for ONNX files. Raises
+    :class:`kerasviz.errors.ModelError`, one line, for whatever cannot be read.
     """
     path = Path(path)
+    if importer not in (None, *IMPORTERS):
+        raise UsageError(f"unknown importer {importer!r}; choose from {', '.join(IMPORTERS)}")
     kind = kind_of(path)
+    if importer == "onnx-tf":
+        if kind != "onnx":
+            raise UsageError(f"{path.name} is no ONNX file, which the importer {importer} reads")
+        from kerasviz.importers.onnx_tf import read_onnx_tf
+
+        return read_onnx_tf(path)
     # Each importer pulls in its own framework, so only the one that is needed is imported.
     if kind == "onnx":
         from kerasviz.importers.onnx import read_onnx

@@ -14,7 +14,8 @@ __all__ = ["Imported"]
 class Imported:
     """A program with what its file says about its input and its classes.
 
-    ``format`` is one of ``onnx``, ``keras``, ``h5``, ``saved_model``, ``graphdef``, ``zoo``.
+    ``format`` is one of ``onnx``, ``onnx-tf`` (ONNX, read by that package), ``keras``, ``h5``,
+    ``saved_model``, ``graphdef``, ``zoo``.
     """
 
     program: Program

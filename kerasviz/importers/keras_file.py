@@ -26,7 +26,7 @@ from kerasviz.importers.keras_input import leading_input_spec
 from kerasviz.importers.keras_layers import TapMarks, layer_paths, naming_of
 from kerasviz.importers.tf_graph import GraphProgram, program_over
 
-__all__ = ["program_of", "read_h5", "read_keras"]
+__all__ = ["input_specs", "load_model", "program_of", "read_h5", "read_keras"]
 
 
 def read_keras(
@@ -38,7 +38,7 @@ def read_keras(
     layers, which run code from the file. What Keras 3 cannot read is read by ``tf_keras``
     (Keras 2), where that is installed. Raises :class:`ModelError`.
     """
-    return _imported(_load(path, custom_objects, unsafe), path, "keras")
+    return _imported(load_model(path, custom_objects, unsafe), path, "keras")
 
 
 def read_h5(
@@ -46,7 +46,7 @@ def read_h5(
 ) -> Imported:
     """Read an ``.h5`` file of Keras 2 or 3; see :func:`read_keras`."""
     check_h5(path)
-    return _imported(_load(path, custom_objects, unsafe), path, "h5")
+    return _imported(load_model(path, custom_objects, unsafe), path, "h5")
 
 
 def _imported(model: Any, path: Path, kind: str) -> Imported:
@@ -56,7 +56,7 @@ def _imported(model: Any, path: Path, kind: str) -> Imported:
         raise ModelError(f"{path.name}: {error}") from error
 
 
-def _load(path: Path, custom_objects: Mapping[str, Any] | None, unsafe: bool) -> Any:
+def load_model(path: Path, custom_objects: Mapping[str, Any] | None, unsafe: bool) -> Any:
     """Read with Keras 3, else with Keras 2, which knows the layers of its time."""
     check_backend()
     options = {
@@ -108,7 +108,7 @@ def program_of(model: Any) -> GraphProgram:
     check_backend()
     _check_layout(model)
     _check_weights(model)
-    specs, structure = _input_specs(model)
+    specs, structure = input_specs(model)
     names = list(specs)
     with TapMarks(model) as marks:
 
@@ -146,7 +146,7 @@ def _check_weights(model: Any) -> None:
             raise ModelError(f"weight {name} holds NaN or infinite numbers; the file is damaged")
 
 
-def _input_specs(model: Any) -> tuple[dict[str, Any], Any]:
+def input_specs(model: Any) -> tuple[dict[str, Any], Any]:
     """Return the inputs by name, and how to make the model's argument of tensors by name."""
     declared = getattr(model, "inputs", None)
     if declared:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import keras
 import tensorflow as tf
@@ -13,7 +13,7 @@ import tensorflow as tf
 from kerasviz.importers.tf_read import FrozenGraph
 from kerasviz.importers.tf_values import Naming, by_nodes
 
-__all__ = ["Mark", "TapMarks", "layer_paths", "naming_of"]
+__all__ = ["LayerResults", "Mark", "TapMarks", "layer_paths", "naming_of"]
 
 _MARK = "kerasviz_tap_"
 
@@ -25,6 +25,11 @@ class Mark:
     path: str
     output: int
     kind: str
+
+    @property
+    def spelling(self) -> str:
+        """The name of the tensor."""
+        return self.path if self.output == 0 else f"{self.path}:{self.output}"
 
 
 def layer_paths(model: Any) -> list[tuple[str, Any]]:
@@ -82,7 +87,7 @@ class TapMarks:
         #: The name scope of every call, and the path of its layer.
         self.scopes: dict[str, str] = {}
 
-    def __enter__(self) -> TapMarks:
+    def __enter__(self) -> Self:
         for path, layer in self._layers:
             own = vars(layer)
             self._saved.append((layer, "call" in own, own.get("call")))
@@ -129,6 +134,19 @@ class TapMarks:
         return tf.identity(tensor, name=name)
 
 
+class LayerResults(TapMarks):
+    """While it is entered, every layer that runs leaves its results in ``found``, by path."""
+
+    def __init__(self, model: Any):
+        super().__init__(model)
+        self.found: dict[str, Any] = {}
+
+    def _mark(self, tensor: Any, mark: Mark) -> Any:
+        if tf.is_tensor(tensor):
+            self.found.setdefault(mark.spelling, tensor)
+        return tensor
+
+
 def naming_of(marks: TapMarks) -> Callable[[FrozenGraph], Naming]:
     """Return how the values of a traced, frozen model are named; see ``keras_file.program_of``."""
 
@@ -139,8 +157,7 @@ def naming_of(marks: TapMarks) -> Callable[[FrozenGraph], Naming]:
             mark = marks.by_name.get(node.name.rpartition("/")[2])
             key = frozen.source(f"{node.name}:0")
             if mark is not None and key in frozen.live and key not in frozen.broken:
-                spelling = mark.path if mark.output == 0 else f"{mark.path}:{mark.output}"
-                names.setdefault(key, []).append(spelling)
+                names.setdefault(key, []).append(mark.spelling)
                 ops.setdefault(key, mark.kind)
         return _ordered(frozen, names, ops, marks.scopes)
 

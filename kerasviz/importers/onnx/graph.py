@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ class Node:
     outputs: tuple[str, ...]
     attributes: Mapping[str, Any]
     captured: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -108,11 +109,10 @@ class _Reader:
             for tensor in proto.initializer
             if tensor.name in used
         }
-        if any(t.values.name in used for t in proto.sparse_initializer):
-            raise ModelError(
-                f"{self.path}: sparse initializers are not supported; store them dense"
-            )
-        initialized = {tensor.name for tensor in proto.initializer}
+        for sparse in proto.sparse_initializer:
+            if sparse.values.name in used:
+                constants[sparse.values.name] = Constant(_dense(sparse, self.path))
+        initialized = {tensor.name for tensor in _initializers(proto)}
         inputs = tuple(_input(info) for info in proto.input if info.name not in initialized)
         known = around | initialized | {given.name for given in inputs}
         seen = known | {o for node in protos for o in node.output}
@@ -137,6 +137,7 @@ class _Reader:
             outputs=tuple(proto.output),
             attributes={a.name: self._attribute(a, around) for a in proto.attribute},
             captured=tuple(n for n in dict.fromkeys(_uses(proto)) if n and n not in inputs),
+            metadata={entry.key: entry.value for entry in proto.metadata_props},
         )
 
     def _attribute(self, proto: Any, around: frozenset[str]) -> Any:
@@ -164,15 +165,22 @@ def _uses(proto: Any) -> list[str]:
     for attribute in proto.attribute:
         if attribute.type == onnx.AttributeProto.GRAPH:
             names.extend(_free(attribute.g))
+        elif proto.op_type == "Gradient" and attribute.name == "y":
+            names.append(attribute.s.decode("utf-8", "replace"))
     return names
 
 
 def _free(graph: Any) -> list[str]:
     """The values that a ``GraphProto`` uses and does not make."""
-    made = {i.name for i in [*graph.input, *graph.initializer]}
+    made = {i.name for i in [*graph.input, *_initializers(graph)]}
     made.update(o for node in graph.node for o in node.output)
     names = [name for node in graph.node for name in _uses(node)]
     return [n for n in [*names, *(o.name for o in graph.output)] if n and n not in made]
+
+
+def _initializers(graph: Any) -> list[Any]:
+    """The named tensors of a ``GraphProto``, those of sparse ones too."""
+    return [*graph.initializer, *(sparse.values for sparse in graph.sparse_initializer)]
 
 
 def _needed(protos: Iterable[Any], outputs: Iterable[str]) -> list[Any]:
@@ -194,6 +202,20 @@ def _array(tensor: Any, path: Path) -> np.ndarray[Any, Any]:
     return array
 
 
+def _dense(sparse: Any, path: Path) -> np.ndarray[Any, Any]:
+    """A sparse tensor written out; its indices are flat, or one number per axis."""
+    values, places = _array(sparse.values, path), _array(sparse.indices, path)
+    dense = np.zeros(tuple(sparse.dims), values.dtype)
+    try:
+        where = places if places.ndim == 1 else np.ravel_multi_index(tuple(places.T), dense.shape)
+        np.put(dense, where, values, mode="raise")
+    except (ValueError, IndexError) as error:
+        raise ModelError(
+            f"{path}: sparse tensor {sparse.values.name!r} is damaged ({error})"
+        ) from error
+    return dense
+
+
 def _check_finite(array: np.ndarray[Any, Any], what: str, path: Path) -> None:
     floating = array.dtype != object and tf.as_dtype(array.dtype).is_floating
     if floating and array.size > 1 and not np.isfinite(array).all():
@@ -211,6 +233,10 @@ def _constant(proto: Any, path: Path) -> np.ndarray[Any, Any]:
         array = _array(value, path)
         _check_finite(array, f"constant {proto.output[0]!r}", path)
         return array
+    if attribute.name == "sparse_value":
+        return _dense(value, path)
+    if attribute.name in ("value_string", "value_strings"):
+        return np.asarray(value, object)
     if attribute.name in ("value_float", "value_floats"):
         return np.asarray(value, np.float32)
     if attribute.name in ("value_int", "value_ints"):

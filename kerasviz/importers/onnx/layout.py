@@ -23,6 +23,7 @@ __all__ = [
     "Items",
     "Laid",
     "Operand",
+    "Quantized",
     "aligned",
     "channels_last",
     "own",
@@ -43,6 +44,17 @@ class Laid:
 
     tensor: Tensor
     moved: bool = False
+
+
+@dataclass(frozen=True)
+class Quantized(Laid):
+    """A tensor of quantized numbers, with the same numbers in float32 as ``codes``.
+
+    Whole numbers have no gradient; through ``codes`` it passes the rounding unchanged, and is 0
+    where the range ends.
+    """
+
+    codes: Tensor = None
 
 
 class Constant:

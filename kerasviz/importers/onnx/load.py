@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, EncodeError
 from onnx import inliner
+from onnx.checker import ValidationError
+from onnx.version_converter import ConvertError
 
 from kerasviz.errors import ModelError
 from kerasviz.importers.onnx.registry import supported
+from kerasviz.importers.onnx.splice import graphs_in, spliced
 
 __all__ = ["load_model"]
+
+#: Tensors of at most so many bytes are read before the shapes are inferred, which may need them.
+_SMALL = 4096
+_ROUNDS = 16
 
 
 def load_model(path: Path) -> Any:
     """Read ``path`` and return a ``ModelProto`` without functions and external tensors.
 
     Model-local functions are inlined; so are operators of ONNX itself that have no converter here
-    but are defined by ONNX in terms of others. Raises :class:`ModelError` for a missing, truncated
-    or foreign file and for missing external data.
+    but are defined by ONNX in terms of others; so are the branches of an If whose condition is
+    known. Raises :class:`ModelError` for a missing, truncated or foreign file and for external
+    data that is missing or outside of the model's folder.
     """
+    model = _parsed(path)
+    _read_external(model, path, limit=_SMALL)  # with all of it the model may be too big to inline
+    if model.functions:
+        model = _without_functions(model, path)
+    model = spliced(_with_definitions(model))
+    _read_external(model, path, limit=None)
+    return model
+
+
+def _parsed(path: Path) -> Any:
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -38,40 +57,133 @@ def load_model(path: Path) -> Any:
         raise ModelError(f"{path} is not an ONNX model (no graph with outputs inside)")
     if not model.opset_import:  # it stands behind the graph: a cut file may have lost only it
         raise ModelError(f"{path} is not an ONNX model (it names no opset; truncated?)")
-    try:
-        onnx.load_external_data_for_model(model, str(path.parent))
-    except (OSError, ValueError, onnx.checker.ValidationError) as error:
-        reason = str(error).splitlines()[0]
+    return model
+
+
+# -- external data -------------------------------------------------------------------------------
+
+
+def _read_external(model: Any, path: Path, limit: int | None) -> None:
+    """Read tensors that lie in separate files; ``limit``: only those of so many bytes."""
+    for tensor in list(_tensors(model)):
+        if tensor.data_location != onnx.TensorProto.EXTERNAL:
+            continue
+        entries = {entry.key: entry.value for entry in tensor.external_data}
+        length = entries.get("length", "")
+        if limit is not None and not (length.isdecimal() and int(length) <= limit):
+            continue
+        _check_inside(entries.get("location", ""), tensor.name, path)
+        try:
+            onnx.external_data_helper.load_external_data_for_tensor(tensor, str(path.parent))
+        except (OSError, ValueError, ValidationError) as error:
+            reason = str(error).splitlines()[0]
+            raise ModelError(
+                f"{path}: its weights in separate files cannot be read ({reason}); keep them next "
+                "to the model, or save it as one file"
+            ) from error
+
+
+def _check_inside(location: str, name: str, path: Path) -> None:
+    """A file may only name weights in its own folder: it could come from anyone."""
+    folder = path.parent.resolve()
+    target = folder / location
+    inside = bool(location) and target.resolve().is_relative_to(folder)
+    parts = [target, *target.parents]
+    links = any(part.is_symlink() for part in parts if part.is_relative_to(folder))
+    if not inside or links or ".." in Path(location).parts or Path(location).is_absolute():
         raise ModelError(
-            f"{path}: its weights in separate files cannot be read ({reason}); keep them next to "
-            "the model, or save it as one file"
-        ) from error
-    if model.functions:
-        model = inliner.inline_local_functions(model)
-    return _with_definitions(model)
+            f"{path}: tensor {name!r} is stored in {location!r}, which leads out of the model's "
+            "folder (or is a link); keep its files next to the model, or save it as one file"
+        )
+
+
+def _tensors(model: Any) -> Iterator[Any]:
+    nodes = [node for function in model.functions for node in function.node]
+    graphs = [*graphs_in(model.graph), *(g for node in nodes for g in _bodies(node))]
+    for graph in graphs:
+        yield from graph.initializer
+        for sparse in graph.sparse_initializer:
+            yield from (sparse.values, sparse.indices)
+        nodes.extend(graph.node)
+    for node in nodes:
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                yield attribute.t
+            if attribute.HasField("sparse_tensor"):
+                yield from (attribute.sparse_tensor.values, attribute.sparse_tensor.indices)
+            yield from attribute.tensors
+
+
+def _bodies(node: Any) -> Iterator[Any]:
+    for attribute in node.attribute:
+        if attribute.type == onnx.AttributeProto.GRAPH:
+            yield from graphs_in(attribute.g)
+
+
+# -- functions -----------------------------------------------------------------------------------
+
+
+def _without_functions(model: Any, path: Path) -> Any:
+    """The model with its own functions written out, in bodies too."""
+    called = {(f.domain, f.name) for f in model.functions}
+    for convert in (False, True):  # a function may be written for another opset than the model
+        try:
+            flat = inliner.inline_local_functions(model, convert_version=convert)
+        except (RuntimeError, ValueError, ValidationError, ConvertError) as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise ModelError(f"{path}: its functions cannot be written out ({reason})") from error
+        left = {(n.domain, n.op_type) for g in graphs_in(flat.graph) for n in g.node} & called
+        if not left:
+            break
+    known = {entry.domain for entry in flat.opset_import}
+    for function in model.functions:  # what only a function uses is now used by the model
+        for entry in function.opset_import:
+            if entry.domain not in known:
+                flat.opset_import.append(entry)
+                known.add(entry.domain)
+    return flat
 
 
 def _with_definitions(model: Any) -> Any:
-    """Write out operators that ONNX itself defines by others and that have no converter."""
+    """Write out operators that ONNX itself defines by others and that have no converter.
+
+    What they are written out as may be such operators too.
+    """
     version = next((e.version for e in model.opset_import if e.domain in ("", "ai.onnx")), 1)
-    unknown = sorted(
-        {
-            node.op_type
-            for node in model.graph.node
-            if node.domain in ("", "ai.onnx")
-            and node.op_type != "Constant"
-            and not supported(node.op_type, "", version)
-            and _has_definition(node.op_type, version)
-        }
-    )
-    if not unknown:
-        return model
-    chosen = [("", op) for op in unknown]
+    stuck: set[str] = set()
+    for _ in range(_ROUNDS):
+        unknown = sorted(_unknown(model, version) - stuck)
+        if not unknown:
+            break
+        found = _inlined(model, unknown, version)
+        if found is None and len(unknown) > 1:  # perhaps only one of them cannot be written out
+            found = next((m for op in unknown if (m := _inlined(model, [op], version))), None)
+        if found is None:  # its types are not known: they will be listed as not supported
+            break
+        stuck.update(_unknown(found, version).intersection(unknown))
+        model = found
+    return model
+
+
+def _unknown(model: Any, version: int) -> set[str]:
+    return {
+        node.op_type
+        for graph in graphs_in(model.graph)
+        for node in graph.node
+        if node.domain in ("", "ai.onnx")
+        and node.op_type != "Constant"
+        and not supported(node.op_type, "", version)
+        and _has_definition(node.op_type, version)
+    }
+
+
+def _inlined(model: Any, ops: list[str], version: int) -> Any:
+    chosen = [("", op) for op in ops]
     try:
-        typed = onnx.shape_inference.infer_shapes(_written_out(model, unknown, version))
+        typed = onnx.shape_inference.infer_shapes(_written_out(model, ops, version))
         return inliner.inline_selected_functions(typed, chosen, inline_schema_functions=True)
-    except (RuntimeError, onnx.shape_inference.InferenceError):
-        return model  # its types are not known: the operators will be listed as not supported
+    except (RuntimeError, ValueError, EncodeError, onnx.shape_inference.InferenceError):
+        return None
 
 
 def _written_out(model: Any, ops: list[str], version: int) -> Any:
@@ -82,21 +194,22 @@ def _written_out(model: Any, ops: list[str], version: int) -> Any:
     """
     typed = onnx.ModelProto()
     typed.CopyFrom(model)
-    for node in typed.graph.node:
-        if node.op_type in ops and node.domain in ("", "ai.onnx"):
-            given = {attribute.name for attribute in node.attribute}
-            schema: Any = onnx.defs.get_schema(node.op_type, version)
-            node.attribute.extend(
-                described.default_value
-                for name, described in schema.attributes.items()
-                if name not in given and described.default_value.name
-            )
-    known = {i.name for i in [*typed.graph.input, *typed.graph.value_info]}
-    typed.graph.value_info.extend(
-        onnx.helper.make_tensor_value_info(t.name, t.data_type, list(t.dims))
-        for t in typed.graph.initializer
-        if t.name not in known
-    )
+    for graph in graphs_in(typed.graph):
+        for node in graph.node:
+            if node.op_type in ops and node.domain in ("", "ai.onnx"):
+                given = {attribute.name for attribute in node.attribute}
+                schema: Any = onnx.defs.get_schema(node.op_type, version)
+                node.attribute.extend(
+                    described.default_value
+                    for name, described in schema.attributes.items()
+                    if name not in given and described.default_value.name
+                )
+        known = {i.name for i in [*graph.input, *graph.value_info]}
+        graph.value_info.extend(
+            onnx.helper.make_tensor_value_info(t.name, t.data_type, list(t.dims))
+            for t in graph.initializer
+            if t.name not in known
+        )
     return typed
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 import tensorflow as tf
 
 from kerasviz.errors import ModelError, UsageError, near
-from kerasviz.importers.onnx.axes import softmax_axes
+from kerasviz.importers.onnx.describe import takes_channels_first, value_of, with_aliases
 from kerasviz.importers.onnx.graph import Graph, Node
 from kerasviz.importers.onnx.layout import (
     Absent,
@@ -20,7 +21,7 @@ from kerasviz.importers.onnx.layout import (
     own,
     to_last,
 )
-from kerasviz.importers.onnx.registry import Call, Layout, layout_of
+from kerasviz.importers.onnx.registry import Call
 from kerasviz.importers.onnx.scope import Scope, Step, explained
 from kerasviz.program import PLAIN, Port, Rectifier, Value
 
@@ -41,8 +42,9 @@ class OnnxProgram:
         self._scope = Scope(graph)
         self._outputs = graph.outputs
         ports = {}
+        nodes = [step.node for step in self._scope.steps]
         for given in graph.inputs:
-            first = self._channels_first(given.name, given.shape)
+            first = takes_channels_first(given.name, given.shape, nodes, self._scope.image_like)
             ports[given.name] = Port(given.name, given.dtype, given.shape, first)
         self._inputs: Mapping[str, Port] = MappingProxyType(ports)
         self._values: Mapping[str, Value] = MappingProxyType(self._describe())
@@ -52,11 +54,16 @@ class OnnxProgram:
         for_one = [port for port in self._inputs.values() if port.shape and port.shape[0] == 1]
         if not for_one:
             return self._traced(free=True)
-        alone = self._traced(free=False)  # notes which reshapes keep the images apart
+        self._traced(free=False)  # notes which reshapes keep the images apart
         try:
             return self._traced(free=True)
         except ModelError:  # it can only be computed for one image
-            return alone
+            return self._traced(free=False)
+
+    @property
+    def scope(self) -> Scope:
+        """The nodes and the constants, as they are run."""
+        return self._scope
 
     @property
     def inputs(self) -> Mapping[str, Port]:
@@ -100,35 +107,6 @@ class OnnxProgram:
 
     # -- what is known before a run ----------------------------------------------------------
 
-    def _channels_first(self, name: str, shape: tuple[int | None, ...] | None) -> bool:
-        """Whether an input of rank 3 or more has its channels on axis 1.
-
-        It has if convolutions and their like are what it feeds. Otherwise it is taken so for rank
-        4, unless it is transposed first or its shape has 1 to 4 channels at its end only.
-        """
-        if shape is None or len(shape) < 3:
-            return False
-        if name in self._scope.image_like:
-            return True
-        if len(shape) != 4:
-            return False
-        few = [n is not None and n <= 4 for n in (shape[1], shape[3])]
-        if few[0] != few[1]:
-            return few[0]
-        takers = self._first_takers(name)
-        return not any(node.op == "Transpose" for node in takers)
-
-    def _first_takers(self, name: str) -> list[Node]:
-        """The first nodes after ``name`` that do something with its axes."""
-        reached, takers = {name}, []
-        for step in self._scope.steps:
-            if reached.intersection(step.node.inputs):
-                if layout_of(step.node) is Layout.FOLLOWS:
-                    reached.update(step.node.outputs)
-                else:
-                    takers.append(step.node)
-        return takers
-
     def _traced(self, *, free: bool) -> dict[str, Value]:
         """Trace the whole graph once, for the shapes, layouts and rectifiers of its values."""
         values: dict[str, Value] = {}
@@ -156,7 +134,7 @@ class OnnxProgram:
                     scope.rows.update(step.node.outputs)
 
         tf.function(trace, autograph=False).get_concrete_function(*specs.values())
-        return _with_aliases(values, [step.node for step in scope.steps])
+        return with_aliases(values, [step.node for step in scope.steps], self._outputs)
 
     def _described(
         self, step: Step, known: dict[str, Datum], unknown: set[str], spy: _Spy
@@ -239,39 +217,6 @@ def _value(name: str, node: Node, known: Mapping[str, Datum], rectified: bool) -
     assert isinstance(laid, Laid)
     rank = laid.tensor.shape.rank
     shape = None if rank is None else tuple(laid.tensor.shape.as_list())
-    parts: tuple[str, ...] = ()
-    softmax_input = None
-    if rank is not None and rank > 1:
-        channel_axis = 1 if laid.moved else rank - 1
-        if node.op == "Concat" and all(n in known for n in node.inputs):
-            axis = node.attributes.get("axis", 1)
-            parts = node.inputs if axis % rank == channel_axis else ()
-        if node.op in ("Softmax", "LogSoftmax") and node.inputs[0] in known:
-            own_shape = laid.tensor.shape.as_list()
-            if laid.moved:
-                own_shape.insert(1, own_shape.pop())
-            axes = softmax_axes(node, rank)
-            if channel_axis in axes and all(own_shape[a] == 1 for a in axes if a != channel_axis):
-                softmax_input = node.inputs[0]
-    return Value(
-        name=name,
-        op=node.op,
-        shape=shape,
-        relu_input=node.inputs[0] if rectified else None,
-        softmax_input=softmax_input,
-        parts=parts,
-    )
-
-
-def _with_aliases(values: Mapping[str, Value], nodes: Sequence[Node]) -> dict[str, Value]:
-    """Give the first output of every node the node's name as an alias, where it is unambiguous."""
-    named: dict[str, list[str]] = {}
-    for node in nodes:
-        outputs = [o for o in node.outputs if o in values]
-        if node.name and node.name not in values and outputs:
-            named.setdefault(node.name, []).append(outputs[0])
-    aliases = {found[0]: name for name, found in named.items() if len(found) == 1}
-    return {
-        name: Value(**{**vars(value), "aliases": (aliases[name],) if name in aliases else ()})
-        for name, value in values.items()
-    }
+    value = value_of(name, node, shape, known, moved=laid.moved)
+    alone = rectified and node.op in ("Relu", "Clip")  # in fused operators it has no name
+    return replace(value, relu_input=node.inputs[0] if alone else None)

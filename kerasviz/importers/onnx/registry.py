@@ -50,6 +50,7 @@ class Call:
     image_like: bool = False
     row_wise: bool = False
     run_body: Callable[[Graph, Sequence[Datum]], list[Datum]] | None = None
+    run_again: Callable[[dict[str, Datum], Sequence[str]], list[Datum]] | None = None
 
     def body(self, name: str, *operands: Datum) -> list[Datum]:
         """The outputs of the graph in attribute ``name``, run with ``operands`` as its inputs.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import ChainMap
 from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import tensorflow as tf
 
 from kerasviz.errors import ModelError, UsageError, near
@@ -17,13 +19,14 @@ from kerasviz.importers.onnx.layout import (
     Datum,
     Items,
     Laid,
+    Quantized,
     channels_last,
     own,
 )
 from kerasviz.importers.onnx.registry import Call, Converter, Layout, find, layout_of
 from kerasviz.program import PLAIN, Rectifier
 
-__all__ = ["Scope", "Step", "explained"]
+__all__ = ["Scope", "Step", "explained", "scope_name", "wanted_last"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Scope:
         self.graph = graph
         self.constants: ChainMap[str, Datum] = ChainMap({}, outer or {})
         self.constants.update(graph.constants)
-        self.image_like = _image_like(graph.nodes)
+        self.image_like = wanted_last(graph.nodes)
         self.rows: set[str] = set()  # reshaped values whose first axis is that of the images
         self.steps: list[Step] = []
         self._bodies: dict[int, Scope] = {}
@@ -71,7 +74,7 @@ class Scope:
         """The values ``names``, computed from ``known`` and what the graph ``around`` knows."""
         seen = ChainMap(known, around or {})
         for step in self._needed(names, seen):
-            with explained(step.node):
+            with explained(step.node), tf.name_scope(scope_name(step.node)):
                 self.keep(step, step.run(self.call(step.node, seen, rectifier)), known)
         return [seen[name] if name in seen else self.constants[name] for name in names]
 
@@ -93,6 +96,7 @@ class Scope:
             image_like=not self.image_like.isdisjoint(node.outputs),
             row_wise=not self.rows.isdisjoint(node.outputs),
             run_body=body,
+            run_again=lambda given, names: self.run(given, names, rectifier),
         )
 
     def _body(self, graph: Graph) -> Scope:
@@ -112,6 +116,9 @@ class Scope:
         if name in self.image_like and isinstance(operand, Laid) and not operand.moved:
             rank = operand.tensor.shape.rank
             if rank is not None and rank > 2:
+                if isinstance(operand, Quantized):
+                    codes = channels_last(Laid(operand.codes))
+                    return Quantized(channels_last(operand), moved=True, codes=codes)
                 return Laid(channels_last(operand), moved=True)
         return operand
 
@@ -145,7 +152,14 @@ def _constant(operand: Datum) -> Datum:
         return Items(tuple(_constant(item) for item in operand.items))
     if isinstance(operand, Constant | Absent):
         return operand
-    return Constant(own(operand).numpy())
+    array = own(operand).numpy()  # a single text comes as bytes
+    return Constant(np.asarray(array, object if isinstance(array, bytes) else None))
+
+
+def scope_name(node: Node) -> str:
+    """The name scope of a node's operations, so that graphs and profiles say whose they are."""
+    name = node.name or next((o for o in node.outputs if o), "")
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", f"{node.op}.{name}")
 
 
 @contextmanager
@@ -160,7 +174,7 @@ def explained(node: Node) -> Iterator[None]:
         raise ModelError(f"ONNX node {node} cannot be computed: {reason}") from error
 
 
-def _image_like(nodes: Sequence[Node]) -> set[str]:
+def wanted_last(nodes: Sequence[Node]) -> set[str]:
     """The values that are best kept channels last: those that convolutions and their like take.
 
     Found from the end to the start: an elementwise operation passes the wish on to its inputs.

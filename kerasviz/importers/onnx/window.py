@@ -77,9 +77,9 @@ def window_of(call: Call, x: Tensor, kernel: Sequence[int]) -> Window:
     mode = call.attribute("auto_pad", "NOTSET")
     if mode in ("NOTSET", ""):
         flat = tuple(call.attribute("pads") or (0,) * (2 * count))
+        if len(flat) != 2 * count:
+            raise call.error(f"{len(flat)} pads for {count} spatial axes; expected {2 * count}")
         pads = list(zip(flat[:count], flat[count:], strict=True))
-        if any(p < 0 for p in flat):
-            raise call.error(f"pads {list(flat)}; none may be negative")
     elif mode == "VALID":
         pads = [(0, 0)] * count
     elif mode in ("SAME_UPPER", "SAME_LOWER"):
@@ -124,11 +124,19 @@ def ceil_extra(x: Tensor, window: Window, axis: int) -> Length:
 
 
 def padded(x: Tensor, pads: Sequence[tuple[Length, Length]], value: float = 0.0) -> Tensor:
-    """``x`` [N, ..., C] with its spatial axes padded by ``value``."""
+    """``x`` [N, ..., C] with its spatial axes padded by ``value``; negative numbers take away."""
     pairs = [[0, 0], *[list(pair) for pair in pads], [0, 0]]
+    if any(isinstance(p, int) and p < 0 for pair in pairs for p in pair):
+        x = x[tuple(slice(_taken(a), -_taken(b) or None) for a, b in pairs)]
+        pairs = [[0 if _taken(p) else p for p in pair] for pair in pairs]
     if all(isinstance(p, int) and p == 0 for pair in pairs for p in pair):
         return x
     return tf.pad(x, pairs, constant_values=tf.cast(value, x.dtype))
+
+
+def _taken(pad: Length) -> int:
+    """How many entries a negative padding takes away."""
+    return max(-pad, 0) if isinstance(pad, int) else 0
 
 
 def subsampled(x: Tensor, strides: Sequence[int]) -> Tensor:

@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 from onnx import helper
 
-from kerasviz.errors import ModelError
-
 UNARY: list[tuple[str, dict[str, Any], int]] = [
     ("Relu", {}, 13),
     ("Sigmoid", {}, 13),
@@ -57,19 +55,6 @@ def test_functions(
     nodes = after_conv(helper.make_node(name, ["c"], ["y"], **attributes))
     steps = name in ("Floor", "Ceil", "Round", "Sign")  # their gradient is 0
     parity(nodes, {"x": image(2, 3, 5, 6)}, kernel, opset=opset, gradient=not steps)
-
-
-@pytest.mark.parametrize("name", ["LayerNormalization", "MeanVarianceNormalization"])
-def test_operators_by_the_definition_of_the_standard(
-    parity: Any, image: Any, kernel: Any, name: str
-) -> None:
-    """They have no converter here, but ONNX defines them by operators that have."""
-    scale = {"s": image(7, seed=2), "b": image(7, seed=3)} if name.startswith("Layer") else {}
-    nodes = after_conv(helper.make_node(name, ["c", *scale], ["y"]))
-    feeds = {"x": image(2, 3, 6, 7)}
-    # The definitions compute in float32 whatever they are given.
-    program = parity(nodes, feeds, {**kernel, **scale}, opset=17, gradient=False)
-    assert len(program.values) > 2
 
 
 @pytest.mark.parametrize("name", ["Sqrt", "Log", "Reciprocal"])
@@ -241,16 +226,6 @@ def test_dropout_is_the_identity(parity: Any, image: Any, kernel: Any, opset: in
     parity(nodes, {"x": image(2, 3, 6, 7)}, kernel, opset=opset, leave=["mask"])
     if opset >= 12:
         parity(nodes, {"x": image(2, 3, 6, 7)}, kernel, opset=opset)
-
-
-def test_training_dropout_is_refused(write: Any, tmp_path: Any) -> None:
-    from kerasviz.importers.onnx import read_onnx
-
-    node = helper.make_node("Dropout", ["x", "ratio", "on"], ["y"])
-    constants = {"ratio": np.float32(0.5), "on": np.array(True)}
-    path = write(tmp_path / "m.onnx", [node], {"x": (np.float32, (1, 3))}, constants)
-    with pytest.raises(ModelError, match="Dropout 'y': training_mode is on"):
-        read_onnx(path)
 
 
 @pytest.mark.parametrize("shape", [(2, 5, 6, 7), (2, 5, 9), (4, 5), (1, 5, 2, 3, 4)])

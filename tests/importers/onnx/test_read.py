@@ -101,16 +101,16 @@ def test_missing_external_data(small: Path) -> None:
 def test_all_unsupported_operators_are_listed(write: Any, image: Any, tmp_path: Path) -> None:
     nodes = [
         helper.make_node("Conv", ["x", "w"], ["c"]),
-        helper.make_node("MaxUnpool", ["c", "k"], ["u"], "up", kernel_shape=[2, 2]),
+        helper.make_node("Invented", ["c", "k"], ["u"], "up"),
         helper.make_node("Strange", ["u"], ["s"], "odd", domain="com.example"),
-        helper.make_node("Det", ["s"], ["d"]),
+        helper.make_node("Stranger", ["s"], ["d"], "odder", domain="com.example"),
     ]
     constants = {"w": image(4, 3, 3, 3), "k": np.zeros((1, 4, 2, 2), np.int64)}
     path = write(tmp_path / "m.onnx", nodes, {"x": (np.float32, (1, 3, 5, 5))}, constants, ["d"])
     message = one_line(path)
-    assert "MaxUnpool 'up' (ai.onnx opset 13)" in message
+    assert "Invented 'up' (ai.onnx opset 13)" in message
     assert "Strange 'odd' (com.example opset 1)" in message
-    assert "Det 'd' (ai.onnx opset 13)" in message
+    assert "Stranger 'odder' (com.example opset 1)" in message
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

@@ -6,10 +6,21 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from kerasviz.importers.onnx.axes import softmax_axes
-from kerasviz.importers.onnx.layout import Constant, Laid, Operand, aligned, rank_of, stored_axis
+from kerasviz.importers.onnx.layout import (
+    Constant,
+    Laid,
+    Operand,
+    aligned,
+    channels_last,
+    own,
+    own_shape,
+    rank_of,
+    stored_axis,
+)
 from kerasviz.importers.onnx.registry import Call, Layout, operator
 
 Tensor = Any
@@ -25,7 +36,9 @@ def stored(operand: Operand) -> tuple[Tensor, bool]:
 def _unary(name: str, apply: Callable[[Call, Tensor], Tensor], since: int = 1) -> None:
     def convert(call: Call) -> Laid:
         x, moved = stored(call.input())
-        return Laid(apply(call, x), moved)
+        half = x.dtype in (tf.float16, tf.bfloat16)  # every step would be rounded
+        y = apply(call, tf.cast(x, tf.float32) if half else x)
+        return Laid(tf.cast(y, x.dtype) if half else y, moved)
 
     operator(name, since, Layout.FOLLOWS)(convert)
 
@@ -34,7 +47,18 @@ def _number(call: Call, name: str, default: float) -> float:
     return float(call.attribute(name, default))
 
 
-_unary("Relu", lambda call, x: call.rectifier.relu(x))
+def _scaled(call: Call, x: Tensor) -> Tensor:
+    alpha = _number(call, "alpha", 1.0)
+    return x if alpha == 1 else tf.cast(alpha, x.dtype) * x
+
+
+@operator("Relu", layout=Layout.FOLLOWS)
+def relu(call: Call) -> Laid:
+    """``max(x, 0)``."""
+    x, moved = stored(call.input())
+    return Laid(call.rectifier.relu(x), moved)
+
+
 _unary("Sigmoid", lambda call, x: tf.sigmoid(x))
 _unary("Tanh", lambda call, x: tf.tanh(x))
 _unary("Softplus", lambda call, x: tf.nn.softplus(x))
@@ -42,7 +66,7 @@ _unary("Softsign", lambda call, x: tf.nn.softsign(x))
 _unary("LeakyRelu", lambda call, x: tf.nn.leaky_relu(x, _number(call, "alpha", 0.01)))
 _unary("Mish", lambda call, x: x * tf.tanh(tf.nn.softplus(x)), since=18)
 _unary("Gelu", lambda call, x: tf.nn.gelu(x, call.attribute("approximate") == "tanh"), since=20)
-_unary("Identity", lambda call, x: tf.identity(x))
+_unary("Swish", lambda call, x: x * tf.sigmoid(_scaled(call, x)), since=24)
 
 
 @operator("HardSigmoid", layout=Layout.FOLLOWS)
@@ -93,11 +117,45 @@ def thresholded_relu(call: Call) -> Laid:
     return Laid(tf.where(x > _number(call, "alpha", 1.0), x, tf.zeros_like(x)), moved)
 
 
+@operator("SwiGLU", since=28, layout=Layout.FOLLOWS)
+def swiglu(call: Call) -> Laid:
+    """``a * sigmoid(alpha * a) * b``."""
+    (a, b), moved = aligned([call.input(0), call.input(1)])
+    return Laid(a * tf.sigmoid(_scaled(call, a)) * b, moved)
+
+
+@operator("Shrink", since=9, layout=Layout.FOLLOWS)
+def shrink(call: Call) -> Laid:
+    """``x + bias`` below ``-lambd``, ``x - bias`` above ``lambd``, else 0."""
+    x, moved = stored(call.input())
+    wide = tf.cast(x, tf.float64) if x.dtype.is_integer else x
+    bound, bias = _number(call, "lambd", 0.5), _number(call, "bias", 0.0)
+    inner = tf.where(wide > bound, wide - bias, tf.zeros_like(wide))
+    return Laid(tf.cast(tf.where(wide < -bound, wide + bias, inner), x.dtype), moved)
+
+
 @operator("PRelu", layout=Layout.FOLLOWS)
 def prelu(call: Call) -> Laid:
+    """``x`` above 0, ``slope * x`` below, with one slope for each channel or for all."""
+    operand, slope = call.input(0), call.input(1)
+    count = rank_of(operand)
+    if rank_of(slope) == 1 and count > 2:
+        own_slope = own(slope)
+        slope = Laid(tf.reshape(own_slope, [-1] + [1] * (count - 2)))
+        if own_slope.shape[0] == 1:
+            slope = Laid(own_slope)
+    return _with_slope(operand, slope)
+
+
+@operator("PRelu", since=7, layout=Layout.FOLLOWS)
+def prelu_7(call: Call) -> Laid:
     """``x`` above 0, ``slope * x`` below; the slope is broadcast."""
-    (x, slope), moved = aligned([call.input(0), call.input(1)])
-    return Laid(tf.where(x > 0, x, slope * x), moved)
+    return _with_slope(call.input(0), call.input(1))
+
+
+def _with_slope(operand: Operand, slope: Operand) -> Laid:
+    (x, factor), moved = aligned([operand, slope])
+    return Laid(tf.where(x > 0, x, factor * x), moved)
 
 
 def _clipped(call: Call, low: float, high: float) -> Laid:
@@ -107,8 +165,8 @@ def _clipped(call: Call, low: float, high: float) -> Laid:
         return Laid(call.rectifier.relu6(x), moved)
     if low == 0 and high >= x.dtype.max:
         return Laid(call.rectifier.relu(x), moved)
-    y = tf.maximum(x, tf.cast(low, x.dtype)) if low > x.dtype.min else x
-    return Laid(tf.minimum(y, tf.cast(high, x.dtype)) if high < x.dtype.max else y, moved)
+    y = tf.maximum(x, tf.constant(low, x.dtype)) if low > x.dtype.min else x
+    return Laid(tf.minimum(y, tf.constant(high, x.dtype)) if high < x.dtype.max else y, moved)
 
 
 @operator("Clip", since=1, layout=Layout.FOLLOWS)
@@ -129,8 +187,22 @@ def clip_11(call: Call) -> Laid:
             math.inf if high is None else high.item(),
         )
     x, moved = stored(call.input())
-    y = tf.maximum(x, stored(call.input(1))[0]) if call.has(1) else x
-    return Laid(tf.minimum(y, stored(call.input(2))[0]) if call.has(2) else y, moved)
+    y = tf.maximum(x, tf.reshape(own(call.input(1)), [])) if call.has(1) else x
+    return Laid(tf.minimum(y, tf.reshape(own(call.input(2)), [])) if call.has(2) else y, moved)
+
+
+def rounded_softmax(x: Tensor, axis: int = -1) -> Tensor:
+    """The softmax; every step is rounded to the type of ``x``, but sums are not kept in half."""
+    if x.dtype.size >= 4:
+        return tf.nn.softmax(x, axis)
+    powers = tf.exp(x - tf.stop_gradient(tf.reduce_max(x, axis, keepdims=True)))
+    sums = tf.reduce_sum(tf.cast(powers, tf.float32), axis, keepdims=True)
+    return powers / tf.cast(sums, x.dtype)
+
+
+def _log_softmax(x: Tensor, axis: int) -> Tensor:
+    wide = tf.cast(x, tf.float32) if x.dtype.size < 4 else x
+    return tf.cast(tf.nn.log_softmax(wide, axis), x.dtype)
 
 
 def _softmax(call: Call, log: bool) -> Laid:
@@ -142,7 +214,7 @@ def _softmax(call: Call, log: bool) -> Laid:
     if not axes:  # cut behind the last axis: every entry is alone
         return Laid(tf.zeros_like(x) if log else tf.ones_like(x), moved)
     if len(long) == 1:
-        apply = tf.nn.log_softmax if log else tf.nn.softmax
+        apply = _log_softmax if log else rounded_softmax
         return Laid(apply(x, long[0]), moved)
     shifted = x - tf.reduce_logsumexp(x, long, keepdims=True)
     return Laid(shifted if log else tf.exp(shifted), moved)
@@ -160,12 +232,53 @@ def log_softmax(call: Call) -> Laid:
     return _softmax(call, log=True)
 
 
+@operator("Hardmax", layout=Layout.FOLLOWS)
+def hardmax(call: Call) -> Laid:
+    """1 at the first largest entry along the axes of the softmax, 0 elsewhere."""
+    operand = call.input()
+    x, moved = stored(operand)
+    rank = rank_of(operand)
+    axes = [stored_axis(axis, rank, moved) for axis in softmax_axes(call.node, rank)]
+    if len(axes) == 1:
+        place = tf.argmax(x, axes[0])
+        return Laid(tf.one_hot(place, tf.shape(x)[axes[0]], axis=axes[0], dtype=x.dtype), moved)
+    x = own(operand)  # the first one in the order of the model
+    if not axes:
+        return Laid(tf.ones_like(x))
+    flat = tf.reshape(x, tf.concat([tf.shape(x)[: rank - len(axes)], [-1]], 0))
+    ones = tf.one_hot(tf.argmax(flat, -1), tf.shape(flat)[-1], dtype=x.dtype)
+    return Laid(tf.ensure_shape(tf.reshape(ones, tf.shape(x)), x.shape))
+
+
 @operator("Dropout", layout=Layout.FOLLOWS)
 def dropout(call: Call) -> list[Laid | None]:
     """The identity, as after the training; the mask keeps all."""
     x, moved = stored(call.input())
-    training = call.has(2) and bool(call.constant(2, "training_mode").item())
-    if training and call.attribute("ratio", 0.5):
-        raise call.error("training_mode is on; export the model for inference")
     mask = tf.ones_like(x, tf.bool if call.node.opset >= 10 else x.dtype)
     return [Laid(tf.identity(x), moved), Laid(mask, moved)]
+
+
+@operator("Dropout", since=12, layout=Layout.FOLLOWS)
+def dropout_12(call: Call) -> list[Laid | None]:
+    """The identity, or ``mask * x / (1 - ratio)`` while training, with a mask of the seed's.
+
+    The mask is a fixed function of the seed (0 if none is given), so that a run is repeatable.
+    """
+    x, moved = stored(call.input())
+    training = tf.reshape(own(call.input(2)), []) if call.has(2) else tf.constant(False)
+    if tf.get_static_value(training) in (None, True):
+        ratio = tf.reshape(own(call.input(1)), []) if call.has(1) else tf.constant(0.5)
+        noise = channels_last(_noise(call)) if moved else own(_noise(call))
+        mask = (noise >= tf.cast(ratio, noise.dtype)) | ~training
+        scale = tf.where(training, 1 / (1 - tf.cast(ratio, x.dtype)), tf.ones([], x.dtype))
+        return [Laid(tf.where(mask, x * scale, tf.zeros_like(x)), moved), Laid(mask, moved)]
+    return [Laid(tf.identity(x), moved), Laid(tf.ones_like(x, tf.bool), moved)]
+
+
+def _noise(call: Call) -> Operand:
+    """Uniform numbers in [0, 1) for every entry; numpy's where the shape is known beforehand."""
+    seed = int(call.attribute("seed", 0))
+    shape = own_shape(call.input())
+    if all(isinstance(n, int) for n in shape):
+        return Constant(np.random.RandomState(seed % 2**32).uniform(0.0, 1.0, shape))
+    return Laid(tf.random.stateless_uniform(tf.stack(shape), (seed, 0), dtype=tf.float64))

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from functools import reduce
 from typing import Any
 
-import onnx
+import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import Constant, Laid, Operand, aligned
+from kerasviz.importers.onnx.layout import Constant, Laid, Operand, aligned, own, rank_of
 from kerasviz.importers.onnx.ops.activation import stored
 from kerasviz.importers.onnx.registry import Call, Layout, operator
 
@@ -22,6 +22,8 @@ def _divide(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _power(a: Tensor, b: Tensor) -> Tensor:
+    if a.dtype.is_integer and b.dtype.is_floating:  # as numpy: in floating point, then cut
+        return tf.cast(tf.pow(tf.cast(a, tf.float64), tf.cast(b, tf.float64)), a.dtype)
     b = tf.cast(b, a.dtype)
     known = tf.get_static_value(b)
     if known is not None and known.size == 1:  # these have gradients that are finite at 0
@@ -49,12 +51,20 @@ _BINARY: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 _UNARY: dict[str, Callable[[Tensor], Tensor]] = {
-    "Abs": tf.abs,
+    "Abs": lambda x: x if x.dtype.is_unsigned else tf.abs(x),
+    "Acos": tf.math.acos,
+    "Acosh": tf.math.acosh,
+    "Asin": tf.math.asin,
+    "Asinh": tf.math.asinh,
+    "Atan": tf.math.atan,
+    "Atanh": tf.math.atanh,
     "Ceil": tf.math.ceil,
     "Cos": tf.cos,
+    "Cosh": tf.math.cosh,
     "Erf": tf.math.erf,
     "Exp": tf.exp,
     "Floor": tf.floor,
+    "IsNaN": tf.math.is_nan,
     "Log": tf.math.log,
     "Neg": tf.negative,
     "Not": tf.logical_not,
@@ -62,7 +72,9 @@ _UNARY: dict[str, Callable[[Tensor], Tensor]] = {
     "Round": tf.round,
     "Sign": tf.sign,
     "Sin": tf.sin,
+    "Sinh": tf.math.sinh,
     "Sqrt": tf.sqrt,
+    "Tan": tf.math.tan,
 }
 
 _VARIADIC: dict[str, Callable[[list[Tensor]], Tensor]] = {
@@ -85,11 +97,14 @@ def _at_axis(call: Call, first: Operand, second: Operand) -> Operand:
     axis = call.attribute("axis")
     if axis is None:
         return second
-    if not isinstance(second, Constant) or not isinstance(first, Laid):
-        raise call.error("old-style broadcast of a computed value is not supported")
-    rank = first.tensor.shape.rank
-    behind = rank - (axis % rank) - second.array.ndim
-    return Constant(second.array.reshape(second.array.shape + (1,) * behind))
+    rank = rank_of(first)
+    behind = rank - (axis % rank) - rank_of(second)
+    if isinstance(second, Constant):
+        return Constant(second.array.reshape(second.array.shape + (1,) * behind))
+    tensor = own(second)
+    for _ in range(behind):
+        tensor = tf.expand_dims(tensor, -1)
+    return Laid(tensor)
 
 
 def _register() -> None:
@@ -126,12 +141,25 @@ def where(call: Call) -> Laid:
     return Laid(tf.where(condition, a, b), moved)
 
 
-@operator("Cast", layout=Layout.FOLLOWS)
-def cast(call: Call) -> Laid:
-    """The same numbers in another type."""
+@operator("IsInf", since=10, layout=Layout.FOLLOWS)
+def is_inf(call: Call) -> Laid:
+    """Whether a number is infinite; of which sign is up to two attributes."""
     x, moved = stored(call.input())
-    target = call.attribute("to")
-    if isinstance(target, str):  # opsets below 6
-        target = onnx.TensorProto.DataType.Value(target)
-    dtype = tf.as_dtype(onnx.helper.tensor_dtype_to_np_dtype(target))
-    return Laid(tf.cast(x, dtype), moved)
+    signs = [
+        tf.equal(x, tf.cast(sign * np.inf, x.dtype))
+        for sign, name in ((1, "detect_positive"), (-1, "detect_negative"))
+        if call.attribute(name, 1)
+    ]
+    return Laid(reduce(tf.logical_or, signs, tf.zeros_like(x, tf.bool)), moved)
+
+
+@operator("Mod", since=10, layout=Layout.FOLLOWS)
+def mod(call: Call) -> Laid:
+    """The rest of a division: with the sign of the divisor, or of the dividend with ``fmod``."""
+    (a, b), moved = aligned([call.input(0), call.input(1)])
+    dtype = a.dtype
+    if dtype.size < 4:  # too few kernels: the wide results are exact
+        wide = tf.float32 if dtype.is_floating else tf.int32
+        a, b = tf.cast(a, wide), tf.cast(b, wide)
+    y = tf.truncatemod(a, b) if call.attribute("fmod", 0) else tf.math.floormod(a, b)
+    return Laid(tf.cast(y, dtype), moved)

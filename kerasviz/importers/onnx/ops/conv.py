@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import Constant, Laid, Operand, channels_last, own
+from kerasviz.importers.onnx.layout import (
+    Constant,
+    DataDependent,
+    Laid,
+    Operand,
+    channels_last,
+    own,
+)
 from kerasviz.importers.onnx.registry import Call, Layout, operator
 from kerasviz.importers.onnx.window import Window, dilated, padded, subsampled, window_of
 
@@ -20,40 +27,54 @@ def conv(call: Call) -> Laid:
     """Convolution of [N, C, ...] with kernels [M, C / group, ...] and an optional bias [M]."""
     x = channels_last(call.input(0))
     kernel = call.input(1)
-    shape = _kernel_shape(call, kernel)
+    shape = kernel_shape(call, kernel)
+    if x.shape.rank != len(shape):
+        raise call.error(f"a kernel with {len(shape)} axes for a value with {x.shape.rank}")
     group = int(call.attribute("group", 1))
     window = window_of(call, x, shape[2:])
+    if x.dtype == tf.float16:  # its sums are kept in single precision
+        x, kernel = tf.cast(x, tf.float32), Laid(tf.cast(own(kernel), tf.float32))
     flat = len(shape) == 3
     if flat:  # one spatial axis: an image of height 1
-        x, window = tf.expand_dims(x, 1), _with_height(window)
+        x, window = tf.expand_dims(x, 1), with_height(window)
     if len(shape) not in (3, 4, 5):
         raise call.error(f"a kernel with {len(shape) - 2} spatial axes; expected 1 to 3")
     if group > 1 and shape[1] == 1 and group == x.shape[-1] and len(shape) < 5:
         y = _depthwise(x, _depthwise_kernel(kernel, group, flat), window)
     elif group == 1:
-        y = _dense(x, _kernel(kernel, 0, 1, flat), window)
+        y = _dense(x, kernel_part(kernel, 0, 1, flat), window)
     else:
         # TensorFlow has no gradient of grouped convolutions on a CPU.
         xs = tf.split(x, group, -1)
-        ys = [_dense(part, _kernel(kernel, k, group, flat), window) for k, part in enumerate(xs)]
+        ys = [
+            _dense(part, kernel_part(kernel, k, group, flat), window) for k, part in enumerate(xs)
+        ]
         y = tf.concat(ys, -1)
     if flat:
         y = tf.squeeze(y, 1)
+    return Laid(with_bias(call, y), moved=True)
+
+
+def with_bias(call: Call, y: Tensor) -> Tensor:
+    """``y`` with the bias of input 2, if there is one, in the type of the model."""
+    dtype = own(call.input(1)).dtype
     if call.has(2):
-        y = tf.nn.bias_add(y, own(call.input(2)))
-    return Laid(y, moved=True)
+        y = tf.nn.bias_add(y, tf.cast(own(call.input(2)), y.dtype))
+    return y if y.dtype == dtype else tf.cast(y, dtype)
 
 
-def _kernel_shape(call: Call, kernel: Operand) -> list[int]:
+def kernel_shape(call: Call, kernel: Operand) -> list[int]:
+    """The shape of a kernel, which must be known before the run."""
     shape = (
         list(kernel.array.shape) if isinstance(kernel, Constant) else own(kernel).shape.as_list()
     )
     if None in shape:
-        raise call.error("the shape of the kernel depends on the data")
+        raise DataDependent("the shape of the kernel depends on the data")
     return shape
 
 
-def _with_height(window: Window) -> Window:
+def with_height(window: Window) -> Window:
+    """The window over one spatial axis as one over an image of height 1."""
     return replace(
         window,
         kernel=(1, *window.kernel),
@@ -64,7 +85,7 @@ def _with_height(window: Window) -> Window:
     )
 
 
-def _kernel(kernel: Operand, index: int, group: int, flat: bool) -> Tensor:
+def kernel_part(kernel: Operand, index: int, group: int, flat: bool) -> Tensor:
     """Part ``index`` of ``group`` parts of a kernel, as TensorFlow wants it: [..., in, out]."""
 
     def make(array: Any) -> Any:
@@ -94,8 +115,22 @@ def _depthwise_kernel(kernel: Operand, group: int, flat: bool) -> Tensor:
     return tf.transpose(tf.reshape(tensor, [group, -1, *size]), [2, 3, 0, 1])
 
 
+def _sound(x: Tensor, kernel: Tensor, window: Window) -> tuple[Tensor, Tensor]:
+    """A second channel of zeros where TensorFlow would read beyond the image.
+
+    oneDNN's convolution of one channel with strides (1, n) gives wrong numbers or crashes.
+    """
+    row, column = window.strides[-2:]
+    if kernel.shape[-2] != 1 or row != 1 or column == 1 or window.is_dilated:
+        return x, kernel
+    none, one = [0, 0], [0, 1]
+    outer = [none] * (x.shape.rank - 2)
+    return tf.pad(x, [*outer, none, one]), tf.pad(kernel, [*outer, one, none])
+
+
 def _dense(x: Tensor, kernel: Tensor, window: Window) -> Tensor:
     convolve = tf.nn.conv3d if x.shape.rank == 5 else tf.nn.conv2d
+    x, kernel = _sound(x, kernel, window)
     padding = window.padding
     if window.is_dilated:
         x = padded(x, window.pads)

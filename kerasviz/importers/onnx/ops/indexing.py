@@ -1,16 +1,27 @@
-"""Picking entries: slices and gathers."""
+"""Picking entries: slices, gathers and sequences turned around."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import Constant, Laid, own, rank_of, stored_axis
+from kerasviz.importers.onnx.layout import (
+    Constant,
+    DataDependent,
+    Laid,
+    Operand,
+    own,
+    rank_of,
+    stored_axis,
+)
 from kerasviz.importers.onnx.ops.activation import stored
 from kerasviz.importers.onnx.registry import Call, Layout, operator
 
 Tensor = Any
+
+_FAR = 2**31 - 1  # TensorFlow takes the bounds as int32
 
 
 @operator("Slice", since=1, layout=Layout.FOLLOWS)
@@ -25,19 +36,28 @@ def slice_1(call: Call) -> Laid:
 def slice_10(call: Call) -> Laid:
     """Entries from ``starts`` to ``ends`` of some axes, in ``steps``, given as inputs."""
     starts, ends = _list(call, 1), _list(call, 2)
-    axes = call.ints("axes", 3) or tuple(range(len(starts)))
-    return _sliced(call, starts, ends, axes, call.ints("steps", 4) or (1,) * len(starts))
+    steps = _list(call, 4) if call.has(4) else None
+    try:
+        axes = call.ints("axes", 3)
+    except DataDependent:
+        return _sliced_anywhere(call)
+    if starts is None or ends is None:
+        return _sliced_anywhere(call)
+    axes = tuple(range(len(starts))) if axes is None else axes
+    return _sliced(call, starts, ends, axes, steps or (1,) * len(starts))
 
 
-def _list(call: Call, index: int) -> list[Any]:
-    """A list of numbers; a scalar tensor each where they depend on the data."""
-    operand = call.input(index)
-    if isinstance(operand, Constant):
-        return [int(n) for n in operand.array.reshape(-1)]
-    length = operand.tensor.shape[0]
-    if length is None:
-        raise call.error("the number of axes to slice depends on the data")
-    return [operand.tensor[k] for k in range(length)]
+def _list(call: Call, index: int) -> list[Any] | None:
+    """A list of numbers; a scalar tensor each where they depend on the data.
+
+    ``None`` if even their count does.
+    """
+    tensor = own(call.input(index))
+    known = tf.get_static_value(tensor)
+    if known is not None:
+        return [int(n) for n in known.reshape(-1)]
+    length = tensor.shape[0]
+    return None if length is None else [tensor[k] for k in range(length)]
 
 
 def _sliced(call: Call, starts: Any, ends: Any, axes: Any, steps: Any) -> Laid:
@@ -47,38 +67,82 @@ def _sliced(call: Call, starts: Any, ends: Any, axes: Any, steps: Any) -> Laid:
     cut = [slice(None)] * rank
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         place = stored_axis(int(axis), rank, moved)
-        cut[place] = slice(_bound(start), _end(end, step), step)
+        cut[place] = slice(_bound(start), _bound(end), _bound(step))
     return Laid(x[tuple(cut)], moved)
 
 
-_FAR = 2**31 - 1  # TensorFlow takes the bounds as int32
-
-
 def _bound(number: Any) -> Any:
+    """A bound as TensorFlow takes it; one far outside of the value means its first or last entry.
+
+    TensorFlow reads all bounds as ONNX does, also those of negative steps.
+    """
     if isinstance(number, int):
         return max(min(number, _FAR), -_FAR)
     return tf.cast(tf.clip_by_value(number, -_FAR, _FAR), tf.int32)
 
 
-def _end(number: Any, step: int) -> Any:
-    """The end of a slice; going backwards, one far below 0 means that entry 0 is included."""
-    if isinstance(number, int) and step < 0 and number < -_FAR // 2:
-        return None
-    return _bound(number)
+def _sliced_anywhere(call: Call) -> Laid:
+    """A slice of which even the axes depend on the data."""
+    operand = call.input()
+    x, moved = stored(operand)
+    rank = rank_of(operand)
+    starts, ends = (_bound(own(call.input(k))) for k in (1, 2))
+    steps = _bound(own(call.input(4))) if call.has(4) else tf.ones_like(starts)
+    axes = own(call.input(3)) if call.has(3) else tf.range(tf.size(starts))
+    places = stored_axes(axes, rank, moved)[:, None]
+
+    def of_all_axes(default: int, given: Tensor) -> Tensor:
+        return tf.tensor_scatter_nd_update(tf.fill([rank], default), places, given)
+
+    begin, end, step = of_all_axes(0, starts), of_all_axes(_FAR, ends), of_all_axes(1, steps)
+    y = tf.strided_slice(x, begin, end, step)
+    y.set_shape([None] * rank)
+    return Laid(y, moved)
+
+
+def stored_axes(axes: Tensor, rank: int, moved: bool) -> Tensor:
+    """Where axes that are known in a run only are stored."""
+    order = [stored_axis(axis, rank, moved) for axis in range(rank)]
+    return tf.gather(order, tf.where(axes < 0, axes + rank, axes))
 
 
 @operator("Gather", since=1, layout=Layout.FOLLOWS)
 def gather(call: Call) -> Laid:
     """Entries of ``axis`` at the given places; negative ones count from the end."""
     operand = call.input(0)
-    places = own(call.input(1))
-    rank = rank_of(operand)
+    rank, width = rank_of(operand), rank_of(call.input(1))
     axis = int(call.attribute("axis", 0))
+    axis = axis + rank if axis < 0 else axis
     x, moved = stored(operand)
-    if moved and places.shape.rank != 1:
+    if moved and (width > 1 or (width == 0 and axis == 0)):
         x, moved = own(operand), False
     place = stored_axis(axis, rank, moved)
-    if places.shape.rank == 0 and rank == 1:
-        return Laid(x[tf.cast(places, tf.int32)])  # keeps what is static in a shape
-    length = tf.cast(tf.shape(x)[place], places.dtype)
-    return Laid(tf.gather(x, tf.where(places < 0, places + length, places), axis=place), moved)
+    if width == 0 and rank == 1:
+        return Laid(x[tf.cast(own(call.input(1)), tf.int32)])  # keeps what is static in a shape
+    places = _places(call.input(1), x, place)
+    # Without its axis 1, or with two axes left, a moved value is in the model's own order.
+    still = moved and (width == 1 or (axis != 1 and rank > 3))
+    return Laid(tf.gather(x, places, axis=place), still)
+
+
+def _places(operand: Operand, x: Tensor, axis: int) -> Tensor:
+    """Indices along ``axis`` of ``x`` that count from the start."""
+    length = x.shape[axis]
+    if isinstance(operand, Constant) and (length is not None or (operand.array >= 0).all()):
+        return operand.tensor(
+            ("from start", length), lambda a: np.where(a < 0, a + (length or 0), a)
+        )
+    places = own(operand)
+    return tf.where(places < 0, places + tf.cast(tf.shape(x)[axis], places.dtype), places)
+
+
+@operator("ReverseSequence", since=10, layout=Layout.FOLLOWS)
+def reverse_sequence(call: Call) -> Laid:
+    """The first ``sequence_lens[b]`` steps of every sequence in the opposite order."""
+    operand = call.input(0)
+    x, moved = stored(operand)
+    rank = rank_of(operand)
+    batch = stored_axis(int(call.attribute("batch_axis", 1)), rank, moved)
+    time = stored_axis(int(call.attribute("time_axis", 0)), rank, moved)
+    lengths = own(call.input(1))
+    return Laid(tf.reverse_sequence(x, lengths, seq_axis=time, batch_axis=batch), moved)

@@ -46,6 +46,28 @@ def matmul(call: Call) -> Laid:
     row, column = a.shape.rank == 1, b.shape.rank == 1
     a = tf.expand_dims(a, 0) if row else a
     b = tf.expand_dims(b, 1) if column else b
-    y = tf.matmul(a, b)
+    half = a.dtype == tf.float16  # TensorFlow would keep the sums in half precision too
+    wide = [tf.cast(m, tf.float32) for m in (a, b)] if half else [a, b]
+    y = tf.cast(product(*wide), a.dtype)
     gone = [axis for axis, drop in ((-2, row), (-1, column)) if drop]
     return Laid(tf.squeeze(y, gone) if gone else y)
+
+
+def product(a: Tensor, b: Tensor) -> Tensor:
+    """The product of stacks of matrices, which are broadcast.
+
+    Broadcast by hand: on a CPU ``tf.matmul`` of [n, 1, i, j] with [j, k] reads and writes beyond
+    its operands.
+    """
+    outer = [a.shape[:-2], b.shape[:-2]]
+    if all(o.is_fully_defined() for o in outer) and outer[0] == outer[1]:
+        return tf.matmul(a, b)
+    if b.shape.rank == 2 and b.shape.is_fully_defined():
+        rows = tf.matmul(tf.reshape(a, [-1, b.shape[0]]), b)
+        whole = tf.reshape(rows, tf.concat([tf.shape(a)[:-1], [b.shape[1]]], 0))
+        return tf.ensure_shape(whole, [*a.shape[:-1], b.shape[1]])
+    stack = tf.broadcast_dynamic_shape(tf.shape(a)[:-2], tf.shape(b)[:-2])
+    wide = [tf.broadcast_to(x, tf.concat([stack, tf.shape(x)[-2:]], 0)) for x in (a, b)]
+    static = tf.broadcast_static_shape(*outer)
+    pairs = zip(wide, (a, b), strict=True)
+    return tf.matmul(*(tf.ensure_shape(w, [*static, *x.shape[-2:]]) for w, x in pairs))

@@ -1,36 +1,97 @@
-"""Normalizations as they are after the training."""
+"""Normalizations, as they are after the training unless the model says otherwise."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import onnx
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import Constant, Laid, Operand, channels_last, own
+from kerasviz.importers.onnx.layout import (
+    Constant,
+    Laid,
+    Operand,
+    aligned,
+    channels_last,
+    own,
+    rank_of,
+    stored_axis,
+)
+from kerasviz.importers.onnx.ops.activation import stored
 from kerasviz.importers.onnx.registry import Call, Layout, operator
 
 Tensor = Any
 
 
 @operator("BatchNormalization", since=1, layout=Layout.IMAGE)
-def batch_normalization(call: Call) -> Laid:
+def batch_normalization(call: Call) -> Any:
     """``scale * (x - mean) / sqrt(variance + epsilon) + bias`` with the stored mean and variance.
 
-    In opsets below 9, ``spatial=0`` has statistics for every position, not only for channels.
+    With those of the batch while training, which then are outputs too. In opsets below 9,
+    ``spatial=0`` has statistics for every position, not only for channels.
     """
-    if call.attribute("training_mode", 0):
-        raise call.error("training_mode is on; export the model for inference")
     x = channels_last(call.input(0))
     epsilon = float(call.attribute("epsilon", 1e-5))
-    scale, bias, mean, variance = (call.input(k) for k in range(1, 5))
-    if all(isinstance(p, Constant) for p in (scale, bias, mean, variance)):
-        factor, offset = _folded((scale, bias, mean, variance), epsilon)
+    operands = [call.input(k) for k in range(1, 5)]
+    if _is_training(call):
+        return _trained(call, x, [_channels_behind(p) for p in operands], epsilon)
+    if all(isinstance(p, Constant) for p in operands):
+        factor, offset = _folded(tuple(operands), epsilon)
     else:
-        parts = [_channels_behind(p) for p in (scale, bias, mean, variance)]
-        factor = parts[0] * tf.math.rsqrt(parts[3] + epsilon)
-        offset = parts[1] - parts[2] * factor
-    return Laid(x * factor + offset, moved=x.shape.rank > 2)
+        parts = [_channels_behind(p) for p in operands]
+        factor, offset = _affine(parts, epsilon)
+    return Laid(_applied(x, factor, offset), moved=x.shape.rank > 2)
+
+
+def _is_training(call: Call) -> bool:
+    """Before opset 14 a node that has the running statistics as outputs is training."""
+    if call.node.opset >= 14:
+        return bool(call.attribute("training_mode", 0))
+    return sum(map(bool, call.node.outputs)) > 1 and not call.attribute("is_test", 0)
+
+
+def _alike(parts: Sequence[Tensor]) -> list[Tensor]:
+    """The tensors in the widest of their types."""
+    wide = max((part.dtype for part in parts), key=lambda dtype: dtype.size)
+    return [tf.cast(part, wide) for part in parts]
+
+
+def _affine(parts: Sequence[Tensor], epsilon: float) -> tuple[Tensor, Tensor]:
+    scale, bias, mean, variance = _alike(parts)
+    factor = scale * tf.math.rsqrt(variance + epsilon)
+    return factor, bias - mean * factor
+
+
+def _applied(x: Tensor, factor: Tensor, offset: Tensor) -> Tensor:
+    if x.dtype == factor.dtype:
+        return x * factor + offset
+    wide, factor, offset = _alike([x, factor, offset])
+    return tf.cast(wide * factor + offset, x.dtype)
+
+
+def _trained(call: Call, x: Tensor, parts: list[Tensor], epsilon: float) -> list[Laid]:
+    scale, bias, mean, variance = parts
+    momentum = float(call.attribute("momentum", 0.9))
+    wide = _wide(x)
+    axes = list(range(x.shape.rank))
+    axes = axes[:1] if not call.attribute("spatial", 1) or len(axes) == 1 else axes[:-1]
+    now = tf.reduce_mean(wide, axes)
+    spread = tf.reduce_mean(tf.square(wide - now), axes)
+    factor, offset = _affine([scale, bias, now, spread], epsilon)
+    made = [Laid(_applied(x, factor, offset), moved=x.shape.rank > 2)]
+    for old, new in ((mean, now), (variance, spread)):
+        old_part = tf.cast(old, new.dtype) * momentum
+        running = tf.cast(old_part + tf.reshape(new, tf.shape(old)) * (1 - momentum), old.dtype)
+        made.append(Laid(_channels_before(running)))
+    # Before opset 14 the statistics of the batch were outputs as well.
+    return [*made, *(Laid(_channels_before(tf.cast(part, x.dtype))) for part in (now, spread))]
+
+
+def _channels_before(tensor: Tensor) -> Tensor:
+    rank = tensor.shape.rank
+    return tensor if rank < 2 else tf.transpose(tensor, [rank - 1, *range(rank - 1)])
 
 
 def _channels_behind(operand: Operand) -> Tensor:
@@ -78,3 +139,172 @@ def lrn(call: Call) -> Laid:
     band = ((offsets >= -before) & (offsets <= after)).astype(x.dtype.as_numpy_dtype)
     sums = tf.tensordot(tf.square(x), band, 1)
     return Laid(x * tf.pow(bias + alpha * sums, -beta), moved=x.shape.rank > 2)
+
+
+def _wide(x: Tensor) -> Tensor:
+    """``x`` in a type in which sums over many entries are sound."""
+    return tf.cast(x, tf.float32) if x.dtype.size < 4 else x
+
+
+def _stashed(call: Call, x: Tensor) -> tuple[Tensor, Any]:
+    """``x`` in the type in which to compute its statistics, and the type in which to keep them."""
+    kept = tf.as_dtype(onnx.helper.tensor_dtype_to_np_dtype(int(call.attribute("stash_type", 1))))
+    return tf.cast(x, kept) if x.dtype.size < kept.size else x, kept
+
+
+def _axes_behind(call: Call, operand: Operand) -> tuple[Tensor, bool, list[int]]:
+    """The value as stored, whether it is moved, and where its axes from ``axis`` on are stored."""
+    x, moved = stored(operand)
+    rank = rank_of(operand)
+    first = int(call.attribute("axis", -1)) % rank
+    return x, moved, [stored_axis(axis, rank, moved) for axis in range(first, rank)]
+
+
+@operator("LayerNormalization", since=1, layout=Layout.FOLLOWS)
+def layer_normalization(call: Call) -> list[Laid]:
+    """``scale * (x - mean) / sqrt(variance + epsilon) + bias`` over the axes from ``axis`` on."""
+    operand = call.input(0)
+    x, moved, axes = _axes_behind(call, operand)
+    wide, kept = _stashed(call, x)
+    mean = tf.reduce_mean(wide, axes, keepdims=True)
+    apart = wide - mean
+    variance = tf.reduce_mean(tf.square(apart), axes, keepdims=True)
+    inverse = tf.math.rsqrt(variance + float(call.attribute("epsilon", 1e-5)))
+    y = scaled(Laid(tf.cast(apart * inverse, x.dtype), moved), call, 1)
+    statistics = [Laid(tf.cast(part, kept), moved) for part in (mean, inverse)]
+    return [y, *statistics]
+
+
+@operator("RMSNormalization", since=23, layout=Layout.FOLLOWS)
+def rms_normalization(call: Call) -> Laid:
+    """``scale * x / sqrt(mean(x^2) + epsilon)`` over the axes from ``axis`` on."""
+    x, moved, axes = _axes_behind(call, call.input(0))
+    wide, _ = _stashed(call, x)
+    power = tf.reduce_mean(tf.square(wide), axes, keepdims=True)
+    normal = wide * tf.math.rsqrt(power + float(call.attribute("epsilon", 1e-5)))
+    return scaled(Laid(tf.cast(normal, own(call.input(1)).dtype), moved), call, 1)
+
+
+def scaled(normal: Laid, call: Call, first: int) -> Laid:
+    """``normal`` times input ``first`` plus the one after it, if they are given."""
+    if call.has(first):
+        (x, scale), moved = aligned([normal, call.input(first)])
+        normal = Laid(x * scale, moved)
+    if call.has(first + 1):
+        (x, bias), moved = aligned([normal, call.input(first + 1)])
+        normal = Laid(x + bias, moved)
+    return normal
+
+
+@operator("InstanceNormalization", since=1, layout=Layout.IMAGE)
+def instance_normalization(call: Call) -> Laid:
+    """``scale * (x - mean) / sqrt(variance + epsilon) + bias`` for each channel of each image."""
+    x = channels_last(call.input(0))
+    wide = _wide(x)
+    axes = list(range(1, x.shape.rank - 1))
+    apart = wide - tf.reduce_mean(wide, axes, keepdims=True)
+    variance = tf.reduce_mean(tf.square(apart), axes, keepdims=True)
+    normal = apart * tf.math.rsqrt(variance + float(call.attribute("epsilon", 1e-5)))
+    scale, bias = (tf.cast(own(call.input(k)), wide.dtype) for k in (1, 2))
+    return Laid(tf.cast(normal * scale + bias, x.dtype), moved=x.shape.rank > 2)
+
+
+@operator("GroupNormalization", since=18, layout=Layout.IMAGE)
+def group_normalization(call: Call) -> Laid:
+    """Groups of channels normalized for each image, with one scale and bias for each group."""
+    x = channels_last(call.input(0))
+    groups = int(call.attribute("num_groups"))
+    size = _group_size(call, x, groups)
+    scale, bias = (tf.repeat(own(call.input(k)), size) for k in (1, 2))
+    return _grouped(call, x, groups, scale, bias)
+
+
+@operator("GroupNormalization", since=21, layout=Layout.IMAGE)
+def group_normalization_21(call: Call) -> Laid:
+    """Groups of channels normalized for each image, with one scale and bias for each channel."""
+    x = channels_last(call.input(0))
+    scale, bias = (own(call.input(k)) for k in (1, 2))
+    return _grouped(call, x, int(call.attribute("num_groups")), scale, bias)
+
+
+def _group_size(call: Call, x: Tensor, groups: int) -> Any:
+    channels = x.shape[-1]
+    if channels is None:
+        return tf.shape(x)[-1] // groups
+    if channels % groups:
+        raise call.error(f"{channels} channels in {groups} groups; expected a divisor")
+    return channels // groups
+
+
+def _grouped(call: Call, x: Tensor, groups: int, scale: Tensor, bias: Tensor) -> Laid:
+    size = _group_size(call, x, groups)
+    wide, _ = _stashed(call, x)
+    normal = normalized_groups(wide, groups, size, float(call.attribute("epsilon", 1e-5)))
+    y = tf.cast(normal, x.dtype) * scale + bias
+    return Laid(y, moved=x.shape.rank > 2)
+
+
+def normalized_groups(x: Tensor, groups: int, size: Any, epsilon: float) -> Tensor:
+    """``(x - mean) / sqrt(variance + epsilon)`` of ``x`` [N, ..., C] for every image and group.
+
+    Means are taken over positions, then over the few channels of a group: the large tensor is
+    never given another shape.
+    """
+    inner = list(range(1, x.shape.rank - 1))
+    count = -1 if x.shape[0] is None else x.shape[0]
+
+    def means(tensor: Tensor) -> Tensor:
+        channels = tf.reduce_mean(tensor, inner)
+        of_groups = tf.reduce_mean(tf.reshape(channels, [count, groups, size]), -1)
+        spread = tf.repeat(of_groups, size, axis=-1)
+        for _ in inner:
+            spread = tf.expand_dims(spread, 1)
+        return spread
+
+    apart = x - means(x)
+    return apart * tf.math.rsqrt(means(tf.square(apart)) + epsilon)
+
+
+@operator("LpNormalization", since=1, layout=Layout.FOLLOWS)
+def lp_normalization(call: Call) -> Laid:
+    """``x`` over its 1- or 2-norm along an axis; 0 where the norm is 0."""
+    operand = call.input()
+    x, moved = stored(operand)
+    p = int(call.attribute("p", 2))
+    if p not in (1, 2):
+        raise call.error(f"p is {p}; expected 1 or 2")
+    axis = stored_axis(int(call.attribute("axis", -1)), rank_of(operand), moved)
+    sums = tf.reduce_sum(tf.abs(x) if p == 1 else tf.square(x), axis, keepdims=True)
+    safe = tf.where(sums == 0, tf.ones_like(sums), sums)  # its root has a gradient
+    return Laid(x / (safe if p == 1 else tf.sqrt(safe)), moved)
+
+
+@operator("MeanVarianceNormalization", since=1, layout=Layout.FOLLOWS)
+def mean_variance_normalization(call: Call) -> Laid:
+    """``(x - mean) / sqrt(variance)`` over positions, and channels if ``across_channels``."""
+    axes = [
+        *([1] if call.attribute("across_channels", 0) else []),
+        *range(2, rank_of(call.input())),
+    ]
+    return _standardized(call, axes, divided=bool(call.attribute("normalize_variance", 1)))
+
+
+@operator("MeanVarianceNormalization", since=9, layout=Layout.FOLLOWS)
+def mean_variance_normalization_9(call: Call) -> Laid:
+    """``(x - mean) / (sqrt(variance) + 1e-9)`` over ``axes``, also over images by default."""
+    return _standardized(call, list(call.attribute("axes", (0, 2, 3))), divided=True)
+
+
+def _standardized(call: Call, own_axes: list[int], *, divided: bool) -> Laid:
+    operand = call.input()
+    x, moved = stored(operand)
+    axes = [stored_axis(int(axis), rank_of(operand), moved) for axis in own_axes]
+    wide = _wide(x)
+    apart = wide - tf.reduce_mean(wide, axes, keepdims=True)
+    if not divided:
+        return Laid(tf.cast(apart, x.dtype), moved)
+    variance = tf.reduce_mean(tf.square(apart), axes, keepdims=True)
+    some = variance > 0
+    root = tf.sqrt(tf.where(some, variance, tf.ones_like(variance)))
+    deviation = tf.where(some, root, tf.zeros_like(root)) + 1e-9
+    return Laid(tf.cast(apart / deviation, x.dtype), moved)

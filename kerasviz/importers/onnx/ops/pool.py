@@ -1,54 +1,168 @@
-"""Pools: largest or average of a window, or of the whole image."""
+"""Pools: largest, average or p-norm of a window, or of the whole image; and their inverse."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import product
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import Laid, channels_last
+from kerasviz.importers.onnx.layout import Laid, channels_last, own
 from kerasviz.importers.onnx.registry import Call, Layout, operator
-from kerasviz.importers.onnx.window import (
-    Window,
-    ceil_extra,
-    dilated,
-    padded,
-    window_of,
-)
+from kerasviz.importers.onnx.window import Window, ceil_extra, dilated, padded, window_of
 
 Tensor = Any
 
 
 @operator("MaxPool", since=1, layout=Layout.IMAGE)
-def max_pool(call: Call) -> Laid:
-    """Largest entry of every window; what is padded never wins."""
-    if len(call.node.outputs) > 1 and call.node.outputs[1]:
-        raise call.error("the output Indices is not supported")
+def max_pool(call: Call) -> list[Laid]:
+    """Largest entry of every window, and where it lies in the flat value; padding never wins."""
     x = channels_last(call.input())
-    window = _with_ceil(call, x, window_of(call, x, call.attribute("kernel_shape")))
+    window = _with_ceil(call, x, window_of(call, x, _kernel(call)))
+    outputs = [Laid(_largest(x, window), moved=True)]
+    if len(call.node.outputs) > 1 and call.node.outputs[1]:
+        by_column = bool(call.attribute("storage_order", 0))
+        outputs.append(Laid(_places_of_largest(x, window, by_column=by_column), moved=True))
+    return outputs
+
+
+def _kernel(call: Call) -> tuple[int, ...]:
+    kernel = call.attribute("kernel_shape")
+    if not kernel:
+        raise call.error("attribute kernel_shape is missing")
+    rank = channels_last(call.input()).shape.rank
+    if rank != len(kernel) + 2 or len(kernel) > 3:
+        raise call.error(f"a window with {len(kernel)} axes for a value with {rank} axes")
+    return tuple(int(n) for n in kernel)
+
+
+def _lowest(dtype: tf.DType) -> Any:
+    return dtype.min if dtype.is_integer else -float("inf")
+
+
+def _largest(x: Tensor, window: Window) -> Tensor:
+    lowest = _lowest(x.dtype)
+    if not _has_pools(x):
+        taps = [tap for _, tap in _taps(padded(x, window.pads, lowest), window)]
+        y = taps[0]
+        for tap in taps[1:]:
+            y = tf.maximum(y, tap)
+        return y
     if window.is_dilated:
-        x = padded(x, window.pads, -float("inf"))
         ones = [1] * len(window.kernel)
         slide = partial(tf.nn.max_pool, ksize=window.kernel, strides=ones, padding="VALID")
-        return Laid(dilated(x, window, slide), moved=True)
+        return dilated(padded(x, window.pads, lowest), window, slide)
     padding = window.padding
     if padding is None or (isinstance(padding, list) and len(window.kernel) != 2):
-        x, padding = padded(x, window.pads, -float("inf")), "VALID"
-    return Laid(tf.nn.max_pool(x, window.kernel, window.strides, padding), moved=True)
+        x, padding = padded(x, window.pads, lowest), "VALID"
+    return tf.nn.max_pool(x, window.kernel, window.strides, padding)
+
+
+def _has_pools(x: Tensor) -> bool:
+    """Whether TensorFlow has pools for a value on a CPU: over three axes it has few."""
+    return x.shape.rank < 5 or x.dtype in (tf.float32, tf.bfloat16)
+
+
+def _taps(x: Tensor, window: Window) -> Iterator[tuple[tuple[int, ...], Tensor]]:
+    """The entries of the already padded ``x`` that lie at each place of the windows."""
+    counts = []
+    for k, (span, stride) in enumerate(zip(window.spans, window.strides, strict=True), 1):
+        length = x.shape[k] if x.shape[k] is not None else tf.shape(x)[k]
+        counts.append((length - span) // stride + 1)
+    for place in product(*(range(n) for n in window.kernel)):
+        cut = [slice(None)]
+        for at, count, stride, gap in zip(
+            place, counts, window.strides, window.dilations, strict=True
+        ):
+            cut.append(slice(at * gap, at * gap + (count - 1) * stride + 1, stride))
+        yield place, x[tuple(cut)]
+
+
+def _places_of_largest(x: Tensor, window: Window, *, by_column: bool) -> Tensor:
+    """The index of the first largest entry of every window in the flat value [N, C, ...].
+
+    ``by_column`` counts the first spatial axis fastest.
+    """
+    shape = tf.shape(x, out_type=tf.int64)
+    lengths = [shape[k] for k in range(1, x.shape.rank - 1)]
+    steps = [tf.ones([], tf.int64)]
+    for length in lengths[:-1] if by_column else lengths[:0:-1]:
+        steps.append(steps[-1] * length)
+    steps = steps if by_column else steps[::-1]
+    best = index = None
+    for place, tap in _taps(padded(x, window.pads, _lowest(x.dtype)), window):
+        flat = tf.zeros([], tf.int64)
+        for k, at in enumerate(place):
+            count = tf.shape(tap, out_type=tf.int64)[1 + k]
+            begin = tf.cast(window.pads[k][0], tf.int64)
+            along = tf.range(count) * window.strides[k] - begin + at * window.dilations[k]
+            spread = [-1 if j == k else 1 for j in range(len(place))]
+            flat = flat + tf.reshape(along * steps[k], [*spread, 1])
+        if best is None:
+            best, index = tap, tf.broadcast_to(flat, tf.shape(tap))
+        else:
+            better = tap > best
+            best, index = tf.where(better, tap, best), tf.where(better, flat, index)
+    images = tf.reshape(tf.range(shape[0]), [-1, *[1] * (len(lengths) + 1)])
+    planes = images * shape[-1] + tf.range(shape[-1])
+    return index + planes * tf.reduce_prod(tf.stack(lengths))
+
+
+@operator("MaxUnpool", since=9)
+def max_unpool(call: Call) -> Laid:
+    """Zeros but for the entries of ``x``, which lie at the places that MaxPool has found."""
+    x, places = own(call.input(0)), own(call.input(1))
+    kernel = call.attribute("kernel_shape")
+    count = len(kernel)
+    strides = call.attribute("strides") or (1,) * count
+    pads = call.attribute("pads") or (0,) * (2 * count)
+    shape = tf.shape(x, out_type=tf.int64)
+    lengths = [
+        (shape[2 + k] - 1) * strides[k] + kernel[k] - pads[k] - pads[count + k]
+        for k in range(count)
+    ]
+    whole = tf.stack([shape[0], shape[1], *lengths])
+    zeros = tf.zeros(tf.reduce_prod(whole)[None], x.dtype)
+    index = tf.reshape(places, [-1, 1])
+    y = tf.reshape(tf.tensor_scatter_nd_update(zeros, index, tf.reshape(x, [-1])), whole)
+    known = [
+        None
+        if x.shape[2 + k] is None
+        else (x.shape[2 + k] - 1) * strides[k] + kernel[k] - pads[k] - pads[count + k]
+        for k in range(count)
+    ]
+    y = tf.ensure_shape(y, [x.shape[0], x.shape[1], *known])
+    if not call.has(2):
+        return Laid(y)
+    wanted = tf.cast(own(call.input(2)), tf.int64)
+    cut = y[tuple(slice(0, wanted[k]) for k in range(count + 2))]
+    missing = wanted - tf.shape(cut, out_type=tf.int64)
+    y = tf.pad(cut, tf.stack([tf.zeros_like(missing), missing], 1))
+    fixed = tf.get_static_value(wanted)
+    return Laid(tf.ensure_shape(y, [None] * (count + 2) if fixed is None else fixed))
 
 
 @operator("AveragePool", since=1, layout=Layout.IMAGE)
 def average_pool(call: Call) -> Laid:
     """Average of every window, over all of it or (the default) over what lies in the image."""
     x = channels_last(call.input())
-    plain = window_of(call, x, call.attribute("kernel_shape"))
+    dtype = x.dtype
+    x = tf.cast(x, tf.float32) if dtype == tf.float16 else x
+    return Laid(tf.cast(_averaged(call, x), dtype), moved=True)
+
+
+def _averaged(call: Call, x: Tensor) -> Tensor:
+    plain = window_of(call, x, _kernel(call))
     window = _with_ceil(call, x, plain)
     whole = bool(call.attribute("count_include_pad", 0))
     padding = window.padding
-    if padding == "VALID" or (padding == "SAME" and not whole and not window.is_dilated):
-        return Laid(_average(x, window, padding), moved=True)  # TensorFlow counts the image only
+    same = padding == "SAME" and not whole and not window.is_dilated and _has_pools(x)
+    if padding == "VALID" or same:
+        return _average(x, window, padding)  # TensorFlow counts the image only
     counted = tf.ones_like(x[:1, ..., :1])
     if whole:  # what ceil_mode adds at the end is never counted
         counted = padded(counted, plain.pads, 1.0)
@@ -59,7 +173,7 @@ def average_pool(call: Call) -> Laid:
     else:
         rest = list(window.pads)
     share = _average(padded(counted, rest), window, "VALID")
-    return Laid(_average(padded(x, window.pads), window, "VALID") / share, moved=True)
+    return _average(padded(x, window.pads), window, "VALID") / share
 
 
 @operator("GlobalAveragePool", since=1, layout=Layout.IMAGE)
@@ -76,6 +190,44 @@ def global_max_pool(call: Call) -> Laid:
     return Laid(tf.reduce_max(x, list(range(1, x.shape.rank - 1)), keepdims=True), moved=True)
 
 
+@operator("LpPool", since=1, layout=Layout.IMAGE)
+def lp_pool(call: Call) -> Laid:
+    """``sum(|x|^p)^(1/p)`` over every window."""
+    x = channels_last(call.input())
+    wide = tf.cast(x, tf.float32) if x.dtype == tf.float16 else x
+    window = _with_ceil(call, wide, window_of(call, wide, _kernel(call)))
+    p = float(call.attribute("p", 2))
+    mean = _average(padded(_power(wide, p), window.pads), window, "VALID")
+    y = _root(mean * int(np.prod(window.kernel)), p)
+    return Laid(tf.cast(y, x.dtype), moved=True)
+
+
+@operator("GlobalLpPool", since=1, layout=Layout.IMAGE)
+def global_lp_pool(call: Call) -> Laid:
+    """``sum(|x|^p)^(1/p)`` over all spatial axes, which stay with length 1."""
+    x = channels_last(call.input())
+    wide = tf.cast(x, tf.float32) if x.dtype == tf.float16 else x
+    p = float(call.attribute("p", 2))
+    total = tf.reduce_sum(_power(wide, p), list(range(1, x.shape.rank - 1)), keepdims=True)
+    return Laid(tf.cast(_root(total, p), x.dtype), moved=True)
+
+
+def _power(x: Tensor, p: float) -> Tensor:
+    if p == 2:
+        return x * x
+    return tf.abs(x) if p == 1 else tf.abs(x) ** p
+
+
+def _root(total: Tensor, p: float) -> Tensor:
+    """``total^(1/p)``, with slope 0 where it is 0 rather than an infinite one."""
+    if p == 1:
+        return total
+    some = total > 0
+    inside = tf.where(some, total, tf.ones_like(total))
+    root = tf.sqrt(inside) if p == 2 else inside ** (1 / p)
+    return tf.where(some, root, tf.zeros_like(total))
+
+
 def _with_ceil(call: Call, x: Tensor, window: Window) -> Window:
     if not call.attribute("ceil_mode", 0):
         return window
@@ -86,6 +238,8 @@ def _with_ceil(call: Call, x: Tensor, window: Window) -> Window:
 
 
 def _average(x: Tensor, window: Window, padding: str) -> Tensor:
+    if not _has_pools(x):
+        return tf.add_n([tap for _, tap in _taps(x, window)]) / int(np.prod(window.kernel))
     if window.is_dilated:
         ones = [1] * len(window.kernel)
         slide = partial(tf.nn.avg_pool, ksize=window.kernel, strides=ones, padding=padding)

@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from kerasviz.importers.onnx.layout import (
     Constant,
+    DataDependent,
     Laid,
-    Operand,
     channels_last,
     own,
     own_shape,
@@ -61,19 +61,39 @@ def reshape(call: Call) -> Laid:
     several images that is the batch; strictly it would be an error.
     """
     operand = call.input()
-    x = own(operand)
+    keeps = not call.attribute("allowzero", 0)
+    fixed = True
     if "shape" in call.node.attributes:
         target: Any = np.asarray(call.attribute("shape"), np.int64)
     else:
         given = call.input(1)
+        fixed = isinstance(given, Constant)
         target = given.array if isinstance(given, Constant) else tf.get_static_value(own(given))
         if target is None:
-            return Laid(_to_computed_shape(call, x, own(given)))
+            return Laid(_to_computed_shape(own(operand), own(given), keeps=keeps))
     lengths = [int(n) for n in np.reshape(target, -1)]
-    if not call.attribute("allowzero", 0):
-        source = own_shape(Laid(x))
+    source = own_shape(operand)
+    if fixed and _keeps_channels(call, lengths, source):
+        rest = [source[k + 2] if n == 0 else n for k, n in enumerate(lengths[2:])]
+        x, _ = stored(operand)
+        return Laid(tf.reshape(x, packed([source[0], *rest, source[1]])), moved=True)
+    if keeps:
         lengths = [source[k] if n == 0 else n for k, n in enumerate(lengths)]
+    x = own(operand)
     return Laid(tf.reshape(x, packed(_with_batch(x, lengths) if call.row_wise else lengths)))
+
+
+def _keeps_channels(call: Call, target: list[int], source: list[Any]) -> bool:
+    """Whether a moved value is reshaped behind its first two axes only, and can stay moved.
+
+    It must not depend on lengths that are known in one run and free in another.
+    """
+    operand = call.input()
+    moved = isinstance(operand, Laid) and operand.moved and min(len(source), len(target)) > 2
+    if not moved or call.attribute("allowzero", 0):
+        return False
+    images = target[0] == 0 or (call.row_wise and target[0] == 1)
+    return images and (target[1] == 0 or (isinstance(source[1], int) and target[1] == source[1]))
 
 
 def _with_batch(x: Tensor, lengths: list[Any]) -> list[Any]:
@@ -99,11 +119,13 @@ def _with_batch(x: Tensor, lengths: list[Any]) -> list[Any]:
     return [static[0] if static[0] is not None else -1, *rest]
 
 
-def _to_computed_shape(call: Call, x: Tensor, target: Tensor) -> Tensor:
+def _to_computed_shape(x: Tensor, target: Tensor, *, keeps: bool) -> Tensor:
+    """``x`` in a shape that depends on the data; ``keeps``: a 0 in it keeps a length."""
     if target.shape.rank != 1 or target.shape[0] is None:
-        raise call.error("the number of axes depends on the data")
-    if call.attribute("allowzero", 0):
+        raise DataDependent("the number of axes depends on the data")
+    if not keeps:
         return tf.reshape(x, target)
+    target = tf.cast(target, tf.int64)
     source = tf.shape(x, out_type=tf.int64)
     wide, rank = target.shape[0], x.shape.rank
     source = source[:wide] if rank >= wide else tf.pad(source, [[0, wide - rank]])
@@ -122,9 +144,9 @@ def flatten(call: Call) -> Laid:
     lengths = own_shape(Laid(x))
     axis = axis + len(lengths) if axis < 0 else axis
     head, tail = lengths[:axis], lengths[axis:]
-    if all(isinstance(n, int) for n in tail):
-        return Laid(tf.reshape(x, [-1, _product(tail)] if 0 not in tail else packed([0, 0])))
-    return Laid(tf.reshape(x, packed([_product(head), -1])))
+    if all(isinstance(n, int) for n in tail) and 0 not in tail:
+        return Laid(tf.reshape(x, [-1, _product(tail)]))
+    return Laid(tf.reshape(x, packed([_product(head), _product(tail)])))
 
 
 @operator("Transpose")
@@ -147,12 +169,14 @@ def squeeze(call: Call) -> Laid:
     """The same without some axes of length 1, or without all of them."""
     operand = call.input()
     rank = rank_of(operand)
+    if call.has(1) and not isinstance(call.input(1), Constant):
+        return Laid(_without(own(operand), own(call.input(1))))
     x, moved = stored(operand)
     given = call.ints("axes", 1)
     if given is None:
         lengths = own_shape(operand)
         given = tuple(axis for axis, n in enumerate(lengths) if isinstance(n, int) and n == 1)
-    axes = sorted({axis % rank for axis in given})
+    axes = sorted({_positive(axis, rank) for axis in given})
     if not axes:
         return Laid(tf.identity(x), moved)
     if moved and not {0, 1}.intersection(axes):
@@ -161,15 +185,55 @@ def squeeze(call: Call) -> Laid:
     return Laid(tf.squeeze(own(operand), axes))
 
 
+def _positive(axis: int, rank: int) -> int:
+    return axis + rank if axis < 0 else axis
+
+
+def _marked(axes: Tensor, rank: int) -> Tensor:
+    """Which of ``rank`` axes are among ``axes``, of which negative ones count from the end."""
+    axes = tf.cast(tf.reshape(axes, [-1]), tf.int32)
+    return tf.reduce_any(tf.range(rank) == tf.where(axes < 0, axes + rank, axes)[:, None], 0)
+
+
+def _counted(axes: Tensor) -> int:
+    count = axes.shape.num_elements()
+    if count is None:
+        raise DataDependent("the number of axes depends on the data")
+    return int(count)
+
+
+def _without(x: Tensor, axes: Tensor) -> Tensor:
+    """``x`` without axes that are known in a run only."""
+    rank = x.shape.rank
+    count = _counted(axes)
+    y = tf.reshape(x, tf.boolean_mask(tf.shape(x), ~_marked(axes, rank)))
+    y.set_shape([None] * (rank - count))
+    return y
+
+
 @operator("Unsqueeze")
 def unsqueeze(call: Call) -> Laid:
     """The same with new axes of length 1."""
-    x = own(call.input())
+    operand = call.input()
+    if call.has(1) and not isinstance(call.input(1), Constant):
+        return Laid(_with_ones(own(operand), own(call.input(1))))
     axes = call.ints("axes", 1) or ()
-    rank = x.shape.rank + len(axes)
-    for axis in sorted(a % rank for a in axes):
-        x = tf.expand_dims(x, axis)
-    return Laid(x)
+    rank = rank_of(operand) + len(axes)
+    axes = tuple(sorted(_positive(axis, rank) for axis in axes))
+    x, moved = stored(operand)
+    if moved and any(axis < 2 for axis in axes):
+        x, moved = own(operand), False
+    for axis in axes:
+        x = tf.expand_dims(x, axis - 1 if moved else axis)
+    return Laid(x, moved)
+
+
+def _with_ones(x: Tensor, axes: Tensor) -> Tensor:
+    """``x`` with new axes that are known in a run only."""
+    rank = x.shape.rank + _counted(axes)
+    places = tf.cast(tf.where(~_marked(axes, rank)), tf.int32)
+    shape = tf.tensor_scatter_nd_update(tf.ones([rank], tf.int32), places, tf.shape(x))
+    return tf.ensure_shape(tf.reshape(x, shape), [None] * rank)
 
 
 @operator("Concat", since=1, layout=Layout.FOLLOWS)
@@ -191,75 +255,81 @@ def split(call: Call) -> list[Laid | None]:
     operand = call.input()
     x, moved = stored(operand)
     axis = stored_axis(int(call.attribute("axis", 0)), rank_of(operand), moved)
-    lengths = call.ints("split", 1)
+    count = len(call.node.outputs)
+    try:
+        lengths: Any = call.ints("split", 1)
+    except DataDependent:
+        lengths = own(call.input(1))
     if lengths is None:
-        whole, count = x.shape[axis], len(call.node.outputs)
+        whole = x.shape[axis]
         if whole is None:
-            return [Laid(part, moved) for part in tf.split(x, count, axis)]
-        piece = -(-whole // count)
-        lengths = (*([piece] * (count - 1)), whole - piece * (count - 1))
-    return [Laid(part, moved) for part in tf.split(x, list(lengths), axis)]
+            whole = tf.shape(x)[axis]
+        parts = int(call.attribute("num_outputs", count))
+        piece = -(-whole // parts)
+        lengths = [
+            tf.clip_by_value(whole - piece * k, 0, piece)
+            if tf.is_tensor(whole)
+            else min(max(whole - piece * k, 0), piece)
+            for k in range(parts)
+        ]
+        lengths = tf.stack(lengths) if tf.is_tensor(whole) else lengths
+        count = parts
+    return [Laid(part, moved) for part in tf.split(x, lengths, axis, num=count)]
 
 
-@operator("Expand", since=8)
+@operator("Expand", since=8, layout=Layout.FOLLOWS)
 def expand(call: Call) -> Laid:
     """Broadcast to a shape, which is itself broadcast with that of the value."""
-    x = own(call.input(0))
-    target = own(call.input(1))
-    whole = tf.broadcast_dynamic_shape(tf.shape(x, out_type=tf.int64), tf.cast(target, tf.int64))
-    return Laid(tf.broadcast_to(x, whole))
-
-
-@operator("Tile", since=6)
-def tile(call: Call) -> Laid:
-    """The value repeated along its axes."""
-    return Laid(tf.tile(own(call.input(0)), own(call.input(1))))
-
-
-@operator("ConstantOfShape", since=9)
-def constant_of_shape(call: Call) -> Laid:
-    """A value of one number, 0 by default."""
-    value = call.attribute("value", np.zeros(1, np.float32))
-    return Laid(tf.fill(own(call.input()), tf.constant(np.reshape(value, -1)[0])))
-
-
-@operator("Range", since=11)
-def sequence(call: Call) -> Laid:
-    """Numbers from ``start`` to ``limit``, ``delta`` apart."""
-    return Laid(tf.range(*(own(call.input(k)) for k in range(3))))
-
-
-@operator("Pad", since=1, layout=Layout.FOLLOWS)
-def pad(call: Call) -> Laid:
-    """Entries added at (or, with negative numbers, taken from) both ends of the axes."""
-    operand = call.input()
+    operand, target = call.input(0), own(call.input(1))
+    wide, rank = target.shape[0], rank_of(operand)
+    if wide is None:
+        raise DataDependent("the number of axes depends on the data")
+    known = tf.get_static_value(target)
+    filled = [[max(rank - wide, 0), 0]]
+    if known is None:
+        target = tf.pad(tf.cast(target, tf.int64), filled, constant_values=1)
+    else:
+        target = np.pad(known, filled, constant_values=1)
     x, moved = stored(operand)
-    rank = rank_of(operand)
-    flat = call.ints("paddings", 1) if "paddings" in call.node.attributes else call.ints("pads", 1)
-    if flat is None:
-        raise call.error("pads are missing")
-    axes = call.ints("axes", 3) or tuple(range(rank))
-    pairs = [(0, 0)] * rank
-    for axis, pair in zip(
-        axes, zip(flat[: len(axes)], flat[len(axes) :], strict=True), strict=True
-    ):
-        pairs[stored_axis(axis, rank, moved)] = pair
-    cut = tuple(slice(max(-a, 0), -max(-b, 0) or None) for a, b in pairs)
-    x = x[cut] if any(n < 0 for pair in pairs for n in pair) else x
-    pairs = [(max(a, 0), max(b, 0)) for a, b in pairs]
-    mode = call.attribute("mode", "constant")
-    if mode == "constant":
-        value = call.constant(2, "constant_value")
-        number = call.attribute("value", 0.0) if value is None else value.reshape(-1)[0]
-        return Laid(tf.pad(x, pairs, constant_values=tf.cast(number, x.dtype)), moved)
-    if mode == "reflect":
-        return Laid(tf.pad(x, pairs, "REFLECT"), moved)
-    if mode not in ("edge", "wrap"):
-        raise call.error(f"mode {mode!r}; expected constant, reflect, edge or wrap")
-    for axis, (before, after) in enumerate(pairs):
-        if before or after:
-            length = tf.shape(x)[axis]
-            places = tf.range(-before, length + after)
-            inside = places % length if mode == "wrap" else tf.clip_by_value(places, 0, length - 1)
-            x = tf.gather(x, inside, axis=axis)
-    return Laid(x, moved)
+    if moved and wide > rank:
+        x, moved = own(operand), False
+    target = _stored_order(target, rank, moved)
+    if known is not None:
+        source = [1] * max(wide - rank, 0) + own_shape(Laid(x))
+        whole = [n if t == 1 else int(t) for n, t in zip(source, target, strict=True)]
+        return Laid(tf.broadcast_to(x, packed(whole)), moved)
+    y = tf.broadcast_to(x, tf.broadcast_dynamic_shape(tf.shape(x, out_type=tf.int64), target))
+    y.set_shape(tf.broadcast_static_shape(x.shape, tf.fill(target, 0).shape))  # what is known
+    return Laid(y, moved)
+
+
+def _stored_order(numbers: Tensor, rank: int, moved: bool) -> Tensor:
+    """One number per axis of the model, in the order in which the axes are stored."""
+    if not moved or rank < 3:
+        return numbers
+    known = tf.get_static_value(numbers)  # a gather would hide it
+    return tf.gather(numbers, to_last(rank)) if known is None else known[to_last(rank)]
+
+
+@operator("Tile", since=1, layout=Layout.FOLLOWS)
+def tile_1(call: Call) -> Laid:
+    """The value repeated ``tiles`` times along one axis."""
+    rank = rank_of(call.input(0))
+    times, axis = (tf.reshape(tf.cast(own(call.input(k)), tf.int64), []) for k in (1, 2))
+    axis = tf.where(axis < 0, axis + rank, axis)
+    return _tiled(call, tf.where(tf.range(rank, dtype=tf.int64) == axis, times, 1))
+
+
+@operator("Tile", since=6, layout=Layout.FOLLOWS)
+def tile_6(call: Call) -> Laid:
+    """The value repeated along its axes."""
+    return _tiled(call, own(call.input(1)))
+
+
+def _tiled(call: Call, repeats: Tensor) -> Laid:
+    operand = call.input(0)
+    x, moved = stored(operand)
+    repeats = _stored_order(repeats, rank_of(operand), moved)
+    if x.dtype == tf.uint16:  # TensorFlow tiles all but these
+        return Laid(tf.cast(tf.tile(tf.cast(x, tf.int32), repeats), x.dtype), moved)
+    return Laid(tf.tile(x, repeats), moved)

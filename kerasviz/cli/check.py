@@ -1,0 +1,172 @@
+"""``kerasviz check``: the same network in another runtime, compared tap by tap."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kerasviz.cli.options import (
+    ModelOptions,
+    custom_objects,
+    json_option,
+    model_options,
+    size_of,
+)
+from kerasviz.cli.quiet import import_tensorflow
+from kerasviz.errors import UsageError
+
+if TYPE_CHECKING:
+    from kerasviz.parity import Comparison, Difference
+
+__all__ = ["command"]
+
+REFERENCES = ("onnxruntime", "keras")
+
+
+@click.command(
+    "check",
+    epilog="""\b
+Examples:
+  kerasviz check model.onnx
+  kerasviz check model.onnx --size 96x128 --batch 4 --tolerance 1e-5
+  kerasviz check model.onnx --data inputs.npz --json
+  kerasviz check model.onnx --importer onnx-tf
+  kerasviz check model.keras --against keras
+""",
+)
+@click.argument("model")
+@click.option(
+    "--against",
+    type=click.Choice(REFERENCES),
+    help="What runs the file too. [default: onnxruntime for ONNX, Keras' own layers for Keras]",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    metavar="FILE.npz",
+    help="Arrays by the names of the model's inputs. [default: random numbers]",
+)
+@click.option(
+    "--size",
+    type=size_of,
+    metavar="N|HxW",
+    help="Pixels of the random image, where the model takes any size.",
+)
+@click.option(
+    "--batch", type=click.IntRange(min=1), metavar="N", help="Random images. [default: 1]"
+)
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0),
+    default=1e-4,
+    show_default=True,
+    help="Largest difference, relative to the largest entry of a tap.",
+)
+@json_option
+@model_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    model: str,
+    against: str | None,
+    data: Path | None,
+    size: tuple[int, int] | None,
+    batch: int | None,
+    tolerance: float,
+    as_json: bool,
+    model_options: ModelOptions,
+) -> None:
+    """Compare every tap of MODEL with another runtime on the same input.
+
+    Prints the largest difference at each tap, relative to its largest entry, in the order of the
+    graph, and names the first tap that is off. Ends with 1 if there is one.
+    """
+    if data is not None and (size is not None or batch is not None):
+        raise UsageError("--data brings its own size and batch; leave --size and --batch out")
+    import_tensorflow()
+    net = model_options.load(model)
+
+    from kerasviz import parity
+    from kerasviz.cli.progress import working
+
+    reference = parity.reference_for(
+        net,
+        parity.model_path(model),
+        against,
+        custom_objects=custom_objects(model_options.imports) or None,
+        unsafe=model_options.unsafe,
+    )
+    if data is not None:
+        feeds = parity.read_feeds(net, data)
+    else:
+        feeds = parity.feeds_for(net, size=size, batch=batch or 1)
+    with working(f"running {model} twice"):
+        found = parity.compare(net, reference, feeds, tolerance=tolerance)
+    if as_json:
+        shapes = {name: list(array.shape) for name, array in feeds.items()}
+        click.echo(json.dumps(_plain(found, shapes), indent=1, ensure_ascii=False))
+    else:
+        _print(found)
+    ctx.exit(0 if found.first_off is None else 1)
+
+
+def _plain(found: Comparison, inputs: dict[str, list[int]]) -> dict[str, Any]:
+    first = found.first_off
+    return {
+        "against": found.against,
+        "tolerance": found.tolerance,
+        "inputs": inputs,
+        "first_off": None if first is None else first.tap,
+        "largest": _number(found.largest.error),
+        "taps": [
+            {
+                "name": tap.tap,
+                "op": tap.op,
+                "shape": list(tap.shape),
+                "difference": _number(tap.error),
+                "note": tap.note,
+            }
+            for tap in found.taps
+        ],
+        "not_compared": list(found.skipped),
+    }
+
+
+def _number(error: float) -> float | None:
+    """JSON has no infinity: null, which the note explains."""
+    return error if math.isfinite(error) else None
+
+
+def _print(found: Comparison) -> None:
+    from kerasviz.cli.taps import aligned
+
+    rows = [("tap", "op", "shape", "difference", "")]
+    for tap in found.taps:
+        sign = "" if tap.error <= found.tolerance else "off"
+        words = " ".join(filter(None, (sign, tap.note)))
+        rows.append((tap.tap, tap.op, "x".join(map(str, tap.shape)), f"{tap.error:.1e}", words))
+    for line in aligned(rows):
+        click.echo(line)
+    if found.skipped:
+        click.echo(f"{len(found.skipped)} taps are not compared: {found.against} has no such names")
+    first = found.first_off
+    if first is None:
+        click.echo(
+            f"{len(found.taps)} taps agree with {found.against} within {found.tolerance:g}; "
+            f"largest difference {_words(found.largest)}"
+        )
+    else:
+        off = sum(not tap.error <= found.tolerance for tap in found.taps)
+        click.echo(
+            f"{off} of {len(found.taps)} taps are off by more than {found.tolerance:g}; "
+            f"the first is {_words(first)}"
+        )
+
+
+def _words(tap: Difference) -> str:
+    note = f" ({tap.note})" if tap.note else ""
+    return f"{tap.tap} [{tap.op}]: {tap.error:.1e}{note}"

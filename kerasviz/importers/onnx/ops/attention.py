@@ -1,0 +1,373 @@
+"""Attention: products of queries, keys and values, in full or as a recurrence, and its caches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+import tensorflow as tf
+
+from kerasviz.importers.onnx.layout import Laid, channels_last, own
+from kerasviz.importers.onnx.ops.activation import rounded_softmax
+from kerasviz.importers.onnx.registry import Call, Layout, operator
+
+__all__ = ["Scores", "attended", "joined_heads", "repeated_heads", "rotated", "split_heads"]
+
+Tensor = Any
+
+
+def lengths(x: Tensor) -> list[Any]:
+    """The lengths of the axes: ints where they are known, else scalar tensors."""
+    static = x.shape.as_list()
+    if None not in static:
+        return list(static)
+    dynamic = tf.shape(x)
+    return [dynamic[k] if n is None else n for k, n in enumerate(static)]
+
+
+def split_heads(x: Tensor, heads: int) -> Tensor:
+    """[N, tokens, heads * size] as [N, heads, tokens, size]."""
+    count, tokens, width = lengths(x)
+    return tf.transpose(tf.reshape(x, [count, tokens, heads, width // heads]), [0, 2, 1, 3])
+
+
+def joined_heads(x: Tensor) -> Tensor:
+    """[N, heads, tokens, size] as [N, tokens, heads * size]."""
+    count, heads, tokens, size = lengths(x)
+    return tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [count, tokens, heads * size])
+
+
+def repeated_heads(x: Tensor, heads: int) -> Tensor:
+    """[N, fewer, tokens, size] with every head repeated, so that there are ``heads``."""
+    fewer = lengths(x)[1]
+    return x if isinstance(fewer, int) and fewer == heads else tf.repeat(x, heads // fewer, axis=1)
+
+
+def product(a: Tensor, b: Tensor, *, transpose_b: bool = False) -> Tensor:
+    """A matrix product in the type of ``a``; TensorFlow would keep sums of float16 in float16."""
+    wide = tf.float32 if a.dtype == tf.float16 else a.dtype
+    y = tf.matmul(tf.cast(a, wide), tf.cast(b, wide), transpose_b=transpose_b)
+    return tf.cast(y, a.dtype)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The products of queries and keys on their way to the weights of the values."""
+
+    raw: Tensor
+    capped: Tensor
+    biased: Tensor
+    weights: Tensor
+
+    def at(self, mode: int) -> Tensor:
+        """What ``qk_matmul_output_mode`` asks for."""
+        return (self.raw, self.capped, self.biased, self.weights)[mode]
+
+
+def _usual_scale(x: Tensor) -> Tensor:
+    """One over the root of the number of features."""
+    return 1 / tf.sqrt(tf.cast(lengths(x)[-1], tf.float64))
+
+
+def _products(query: Tensor, key: Tensor, scale: float | None) -> Tensor:
+    """``q k^T scale``, the root of the scale taken into both factors lest they overflow."""
+    if scale is not None and scale < 0:
+        return -_products(query, key, -scale)
+    wide = tf.cast(_usual_scale(query) if scale is None else scale, tf.float64)
+    factor = tf.cast(tf.sqrt(wide), query.dtype)
+    return product(query * factor, key * factor, transpose_b=True)
+
+
+def scored(
+    query: Tensor,
+    key: Tensor,
+    bias: Tensor | None,
+    scale: float | None,
+    softcap: float = 0.0,
+    precision: Any = None,
+) -> Scores:
+    """``softmax(cap(q k^T scale) + bias)``; a row that the bias excludes as a whole is zero."""
+    raw = _products(query, key, scale)
+    capped = raw if softcap == 0 else tf.tanh(raw / softcap) * softcap
+    if bias is None:
+        weights = rounded_softmax(capped if precision is None else tf.cast(capped, precision))
+        return Scores(raw, capped, capped, tf.cast(weights, raw.dtype))
+    biased = capped + bias
+    excluded = tf.reduce_max(bias, -1, keepdims=True) == tf.constant(-np.inf, bias.dtype)
+    # Such a row is left out before the softmax: afterwards its gradient would not be a number.
+    safe = tf.where(excluded, tf.zeros_like(biased), biased)
+    weights = rounded_softmax(safe if precision is None else tf.cast(safe, precision))
+    weights = tf.where(excluded, tf.zeros_like(weights), weights)
+    return Scores(raw, capped, biased, tf.cast(weights, raw.dtype))
+
+
+def attended(weights: Tensor, value: Tensor) -> Tensor:
+    """``weights @ value`` in the type of the weights."""
+    return product(weights, value)
+
+
+def masked(allowed: Tensor, dtype: Any) -> Tensor:
+    """The bias that excludes what is not allowed: 0 or minus infinity."""
+    return tf.where(allowed, tf.zeros([], dtype), tf.constant(-np.inf, dtype))
+
+
+def _precision(call: Call) -> Any:
+    number = call.attribute("softmax_precision")
+    return None if number is None else _type(number)
+
+
+def _type(number: int) -> Any:
+    return tf.as_dtype(onnx.helper.tensor_dtype_to_np_dtype(int(number)))
+
+
+def _scale(call: Call) -> float | None:
+    scale = call.attribute("scale")
+    return None if scale is None else float(scale)
+
+
+@operator("Attention", since=23)
+def attention(call: Call) -> list[Laid]:
+    """``softmax(q k^T scale + bias) v`` for every head, with masks, caches and a soft cap."""
+    query, key, value = (own(call.input(k)) for k in range(3))
+    packed = query.shape.rank == 3
+    if packed:
+        heads, kv_heads = (call.attribute(n) for n in ("q_num_heads", "kv_num_heads"))
+        if not heads or not kv_heads:
+            raise call.error("inputs with 3 axes want the attributes q_num_heads and kv_num_heads")
+        query = split_heads(query, heads)
+        key, value = split_heads(key, kv_heads), split_heads(value, kv_heads)
+    past = call.has(4)
+    if past != call.has(5):
+        raise call.error("past_key and past_value must be given together")
+    if past and call.has(6):
+        raise call.error("nonpad_kv_seqlen cannot be given with past_key")
+    past_length = tf.shape(own(call.input(4)))[2] if past else 0
+    if past:
+        key = tf.concat([own(call.input(4)), key], 2)
+        value = tf.concat([own(call.input(5)), value], 2)
+    bias = _bias(call, query, key, past_length)
+    heads = lengths(query)[1]
+    scores = scored(
+        query,
+        repeated_heads(key, heads),
+        bias,
+        _scale(call),
+        float(call.attribute("softcap", 0.0)),
+        _precision(call),
+    )
+    y = attended(scores.weights, repeated_heads(value, heads))
+    mode = int(call.attribute("qk_matmul_output_mode", 0))
+    return [
+        Laid(joined_heads(y) if packed else y),
+        Laid(key),
+        Laid(value),
+        Laid(scores.at(mode)),
+    ]
+
+
+def _bias(call: Call, query: Tensor, key: Tensor, past: Any) -> Tensor | None:
+    """The sum of all masks, to be broadcast to [N, heads, queries, keys]; ``None`` if none."""
+    queries, keys = lengths(query)[2], lengths(key)[2]
+    parts = []
+    if call.has(3):
+        parts.append(_given_mask(call, query.dtype, keys))
+    offset = past
+    if call.has(6):
+        counts = tf.cast(tf.reshape(own(call.input(6)), [-1, 1, 1, 1]), tf.int32)
+        offset = counts - queries
+        parts.append(masked(tf.range(keys) < counts, query.dtype))
+    ahead = tf.range(keys)[tf.newaxis] - (tf.range(queries)[:, tf.newaxis] + offset)
+    left, right = (int(call.attribute(f"{s}_window_size", -1)) for s in ("left", "right"))
+    if call.attribute("is_causal", 0):
+        parts.append(masked(ahead <= 0, query.dtype))
+    if left >= 0:
+        parts.append(masked(-ahead <= left, query.dtype))
+    if right >= 0:
+        parts.append(masked(ahead <= right, query.dtype))
+    if not parts:
+        return None
+    bias = parts[0]
+    for part in parts[1:]:
+        bias = bias + part
+    return bias
+
+
+def _given_mask(call: Call, dtype: Any, keys: Any) -> Tensor:
+    """The mask as a bias; keys behind its end are excluded."""
+    mask = own(call.input(3))
+    if mask.shape[-1] == 1 and call.node.opset < 24:
+        missing: Any = 0  # it is broadcast
+    else:
+        missing = tf.maximum(keys - tf.shape(mask)[-1], 0)
+    bias = masked(mask, dtype) if mask.dtype == tf.bool else tf.cast(mask, dtype)
+    pads = [[0, 0]] * (mask.shape.rank - 1) + [[0, missing]]
+    padded = tf.pad(bias, pads, constant_values=tf.constant(-np.inf, dtype))
+    if isinstance(keys, int) and mask.shape[-1] is not None:
+        padded = tf.ensure_shape(padded, [*mask.shape[:-1], max(keys, mask.shape[-1])])
+    return padded if not isinstance(missing, int) else bias
+
+
+@operator("FlexAttention", domain="ai.onnx.preview")
+def flex_attention(call: Call) -> Laid:
+    """``prob_mod(softmax(score_mod(q k^T scale))) v`` with two graphs given as attributes."""
+    query, key, value = (own(call.input(k)) for k in range(3))
+    if {query.shape.rank, key.shape.rank, value.shape.rank} != {4}:
+        raise call.error("the inputs must have 4 axes")
+    heads = lengths(query)[1]
+    scores = _products(query, repeated_heads(key, heads), _scale(call))
+    precision = _precision(call) or (query.dtype if query.dtype.size >= 4 else tf.float32)
+    weights = _modified(call, "score_mod", tf.cast(scores, precision))
+    weights = _modified(call, "prob_mod", rounded_softmax(weights))
+    return Laid(tf.cast(attended(weights, repeated_heads(value, heads)), value.dtype))
+
+
+def _modified(call: Call, name: str, tensor: Tensor) -> Tensor:
+    if call.attribute(name) is None:
+        return tensor
+    (made,) = call.body(name, Laid(tensor))
+    if not isinstance(made, Laid):
+        raise call.error(f"{name} returns a value that does not depend on its input")
+    return tf.cast(own(made), tensor.dtype)
+
+
+# -- rotary embedding ------------------------------------------------------------------------
+
+
+def rotated(x: Tensor, cos: Tensor, sin: Tensor, interleaved: bool) -> Tensor:
+    """Pairs of the first features of ``x`` [N, heads, tokens, size] turned by given angles.
+
+    ``cos`` and ``sin`` [N or 1, tokens, pairs] say how many features are turned.
+    """
+    cos, sin = (tf.cast(tf.expand_dims(part, 1), x.dtype) for part in (cos, sin))
+    width = 2 * lengths(cos)[-1]
+    turned, kept = x[..., :width], x[..., width:]
+    if interleaved:
+        a, b = turned[..., 0::2], turned[..., 1::2]
+    else:
+        a, b = tf.split(turned, 2, -1)
+    real, imaginary = cos * a - sin * b, sin * a + cos * b
+    if interleaved:
+        pairs = tf.stack([real, imaginary], -1)
+        new = tf.reshape(pairs, [*lengths(turned)[:-1], width])
+    else:
+        new = tf.concat([real, imaginary], -1)
+    return tf.concat([new, kept], -1)
+
+
+@operator("RotaryEmbedding", since=23)
+def rotary_embedding(call: Call) -> Laid:
+    """Pairs of features turned by angles whose cosines and sines are given for every position."""
+    x = own(call.input(0))
+    cos, sin = own(call.input(1)), own(call.input(2))
+    if call.has(3):
+        places = own(call.input(3))
+        cos, sin = tf.gather(cos, places), tf.gather(sin, places)
+    packed = x.shape.rank == 3
+    heads = int(call.attribute("num_heads", 0))
+    if packed and not heads:
+        raise call.error("an input with 3 axes wants the attribute num_heads")
+    y = split_heads(x, heads) if packed else x
+    y = rotated(y, cos, sin, bool(call.attribute("interleaved", 0)))
+    return Laid(joined_heads(y) if packed else y)
+
+
+# -- recurrences with a state ----------------------------------------------------------------
+
+
+@operator("LinearAttention", since=1)
+def linear_attention(call: Call) -> list[Laid]:
+    """``s = exp(g) s + k (beta (v - s^T k))^T``, ``y = scale q^T s`` for one token after another.
+
+    The update rule says whether the decay ``g`` and the correction with ``beta`` are there.
+    """
+    heads, kv_heads = (int(call.attribute(n, 0)) for n in ("q_num_heads", "kv_num_heads"))
+    if heads < 1 or kv_heads < 1 or heads % kv_heads:
+        raise call.error(f"{heads} query heads for {kv_heads} heads of keys; expected a multiple")
+    rule = call.attribute("update_rule", "gated_delta")
+    if rule not in ("linear", "gated", "delta", "gated_delta"):
+        raise call.error(f"update_rule {rule!r}; expected linear, gated, delta or gated_delta")
+    query = own(call.input(0))
+    wide = tf.float64 if query.dtype == tf.float64 else tf.float32
+
+    def steps(index: int, count: int) -> Tensor:  # [tokens, N, heads, size]
+        x = split_heads(own(call.input(index)), count)
+        return tf.transpose(tf.cast(x, wide), [2, 0, 1, 3])
+
+    q, k, v = steps(0, heads), steps(1, kv_heads), steps(2, kv_heads)
+    given = [k, v]
+    if rule.startswith("gated"):
+        given.append(steps(4, kv_heads))  # one number for each head, or for each of its features
+    if rule.endswith("delta"):
+        betas = own(call.input(5))
+        given.append(steps(5, 1 if betas.shape[-1] == 1 else kv_heads))
+
+    def step(state: Tensor, parts: list[Tensor]) -> Tensor:
+        key, value, *more = parts
+        if rule.startswith("gated"):
+            state = state * tf.exp(more[0])[..., tf.newaxis]
+        if rule.endswith("delta"):
+            value = more[-1] * (value - tf.einsum("nhdm,nhd->nhm", state, key))
+        return state + key[..., tf.newaxis] * value[..., tf.newaxis, :]
+
+    count, size, value_size = lengths(k)[1], lengths(k)[3], lengths(v)[3]
+    kind = own(call.input(3)).dtype if call.has(3) else query.dtype
+    shape = [count, kv_heads, size, value_size]
+    first = tf.cast(own(call.input(3)), wide) if call.has(3) else tf.zeros(shape, wide)
+    states = tf.scan(step, given, first)  # [tokens, N, heads, size, value_size]
+    scale = float(call.attribute("scale", 0.0)) or _usual_scale(q)
+    read = tf.repeat(states, heads // kv_heads, axis=2)
+    y = tf.einsum("tnhd,tnhdm->nhtm", q, read) * tf.cast(scale, wide)
+    return [Laid(tf.cast(joined_heads(y), query.dtype)), Laid(tf.cast(states[-1], kind))]
+
+
+@operator("CausalConvWithState", since=1, layout=Layout.IMAGE)
+def causal_conv_with_state(call: Call) -> list[Laid]:
+    """A depthwise convolution of what came before, ``y[t] = sum of w[j] x[t - k + 1 + j]``."""
+    x = channels_last(call.input(0))
+    weight = tf.transpose(own(call.input(1))[:, 0])  # [k, C]
+    size = weight.shape[0]
+    if size is None:
+        raise call.error("the size of the kernel depends on the data")
+    wide = tf.cast(x, tf.float32) if x.dtype.size < 4 else x
+    count, length, channels = lengths(x)
+    if call.has(3):
+        before = channels_last(call.input(3))
+    else:
+        before = tf.zeros([count, size - 1, channels], x.dtype)
+    wide = tf.concat([tf.cast(before, wide.dtype), wide], 1)
+    y = tf.zeros([], wide.dtype)
+    for j in range(size):
+        y = y + wide[:, j : j + length] * tf.cast(weight[j], wide.dtype)
+    if call.has(2):
+        y = y + tf.cast(own(call.input(2)), wide.dtype)
+    activation = call.attribute("activation", "none")
+    if activation not in ("none", "", "silu", "swish"):
+        raise call.error(f"activation {activation!r}; expected none, silu or swish")
+    y = y * tf.sigmoid(y) if activation in ("silu", "swish") else y
+    state = tf.cast(wide[:, length:], x.dtype)
+    return [Laid(tf.cast(y, x.dtype), moved=True), Laid(state, moved=True)]
+
+
+@operator("TensorScatter", since=24)
+def tensor_scatter(call: Call) -> Laid:
+    """A cache with new entries written along ``axis`` from a place on that every image has."""
+    cache, update = own(call.input(0)), own(call.input(1))
+    axis = int(call.attribute("axis", -2)) % cache.shape.rank
+    mode = call.attribute("mode", "linear")
+    if axis == 0 or mode not in ("linear", "circular"):
+        raise call.error(f"axis {axis}, mode {mode!r}; expected linear or circular, not on axis 0")
+    length, new = lengths(cache)[axis], lengths(update)[axis]
+    places = tf.range(length)[tf.newaxis]
+    if call.has(2):
+        places = places - tf.cast(tf.reshape(own(call.input(2)), [-1, 1]), tf.int32)
+    else:
+        places = tf.tile(places, [lengths(cache)[0], 1])
+    if mode == "circular":
+        places = tf.math.floormod(places, length)
+    written = (places >= 0) & (places < new)
+    found = tf.gather(update, tf.clip_by_value(places, 0, new - 1), axis=axis, batch_dims=1)
+    for k in range(1, cache.shape.rank):
+        written = written if k == axis else tf.expand_dims(written, k)
+    return Laid(tf.where(written, found, cache))

@@ -1,0 +1,323 @@
+"""Control flow: If, Loop and Scan.
+
+Eagerly every condition is known: a branch is chosen, a loop runs in Python. In a trace a condition
+that depends on the data becomes ``tf.cond`` or ``tf.while_loop``, with all values in the model's
+own layout; short loops whose length is known are written out, which keeps shapes and sequences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kerasviz.importers.onnx.layout import (
+    Constant,
+    DataDependent,
+    Datum,
+    Items,
+    Laid,
+    Operand,
+    own,
+    own_shape,
+    rank_of,
+)
+from kerasviz.importers.onnx.registry import Call, operator
+
+Tensor = Any
+#: One round: from its number and the states to (whether to go on, the new states, what to stack).
+Round = Callable[[Any, Sequence[Datum]], tuple[Any, list[Datum], list[Datum]]]
+
+_LONGEST = 256  # nodes that a loop may have when it is written out in a trace
+
+
+# -- If ------------------------------------------------------------------------------------------
+
+
+@operator("If")
+def if_(call: Call) -> list[Datum | None]:
+    """The outputs of one of two branches."""
+    condition = call.input()
+    known = _known(condition)
+    if known is not None:
+        return list(call.body("then_branch" if known.reshape(-1)[0] else "else_branch"))
+    shapes: list[list[Any]] = []
+
+    def branch(name: str) -> list[Tensor]:
+        made = call.body(name)
+        shapes.append([_form(value) for value in made])
+        if shapes[0] != shapes[-1]:
+            raise DataDependent("the two branches give sequences of unequal length")
+        return [tensor for value in made for tensor in _flat(value)]
+
+    test = _scalar(condition)
+    tensors = iter(tf.cond(test, lambda: branch("then_branch"), lambda: branch("else_branch")))
+    return [_rebuilt(form, tensors) for form in shapes[0]]
+
+
+def _known(operand: Datum | None) -> Any:
+    """The value of a tensor if it is known now, as numpy."""
+    if isinstance(operand, Constant):
+        return operand.array
+    found = tf.get_static_value(operand.tensor) if isinstance(operand, Laid) else None
+    return None if found is None else np.asarray(found)
+
+
+def _scalar(operand: Operand) -> Tensor:
+    """A tensor of one entry without axes, constant where it is known."""
+    known = _known(operand)
+    return tf.reshape(own(operand), ()) if known is None else tf.constant(known.reshape(()))
+
+
+def _form(value: Datum) -> Any:
+    """``None`` for a tensor, a list of forms for a sequence."""
+    if isinstance(value, Items):
+        return [_form(item) for item in value.items]
+    return None if isinstance(value, Laid | Constant) else "absent"
+
+
+def _flat(value: Datum) -> list[Tensor]:
+    if isinstance(value, Items):
+        return [tensor for item in value.items for tensor in _flat(item)]
+    return [_tensor(value)]
+
+
+def _rebuilt(form: Any, tensors: Any) -> Datum:
+    if isinstance(form, list):
+        return Items(tuple(_rebuilt(part, tensors) for part in form))
+    return Laid(next(tensors))
+
+
+def _tensor(value: Datum) -> Tensor:
+    """A tensor in the model's own layout; what else a value may be cannot go through a loop."""
+    if isinstance(value, Laid | Constant):
+        return own(value)
+    raise DataDependent("a sequence or an optional goes through control flow that depends on data")
+
+
+# -- Loop ----------------------------------------------------------------------------------------
+
+
+@operator("Loop")
+def loop(call: Call) -> list[Datum | None]:
+    """The body, at most as often as the trip count says and while its condition holds."""
+    trips = _scalar(call.input(0)) if call.has(0) else None
+    go_on = _scalar(call.input(1)) if call.has(1) else tf.constant(True)
+    states = [call.datum(k) for k in range(2, len(call.inputs))]
+
+    def step(k: Any, held: Sequence[Datum]) -> tuple[Any, list[Datum], list[Datum]]:
+        number = Constant(np.asarray(k, np.int64)) if isinstance(k, int) else Laid(k)
+        condition, *made = call.body("body", number, Constant(np.asarray(True)), *held)
+        if trips is None and isinstance(condition, Constant) and condition.array.all():
+            raise call.error("it has no trip count and its condition is always true: no end")
+        return condition, made[: len(states)], made[len(states) :]
+
+    stacked = len(call.attribute("body").outputs) - 1 - len(states)
+    held, outputs = _run(call, step, trips, go_on, states, stacked)
+    return [*held, *outputs]
+
+
+def _run(
+    call: Call, step: Round, trips: Tensor | None, go_on: Tensor, states: list[Datum], stacked: int
+) -> tuple[list[Datum], list[Laid]]:
+    """The last states and the stacked outputs of all rounds."""
+    count = None if trips is None else tf.get_static_value(trips)
+    started = tf.get_static_value(go_on)
+    is_open = started is None or (trips is not None and count is None)
+    long = count is not None and int(count) * len(call.attribute("body").nodes) > _LONGEST
+    lists = any(not isinstance(s, Laid | Constant) for s in states)
+    if tf.executing_eagerly() or not (is_open or (long and not lists)):
+        try:
+            limit = None if count is None else int(count)
+            return _in_python(step, limit if started else 0, states, stacked)
+        except _Undecided:
+            pass
+    return _in_graph(step, trips, go_on, [_tensor(s) for s in states], stacked)
+
+
+class _Undecided(Exception):
+    """Whether to go on depends on the data."""
+
+
+def _in_python(
+    step: Round, count: int | None, states: list[Datum], stacked: int
+) -> tuple[list[Datum], list[Laid]]:
+    rows: list[list[Datum]] = []
+    given = states
+    while count is None or len(rows) < count:
+        condition, states, outputs = step(len(rows), states)
+        rows.append(outputs)
+        known = _known(condition)
+        if known is None and len(rows) != count:
+            raise _Undecided
+        if known is not None and not known.all():
+            break
+    if rows:
+        columns = zip(*rows, strict=True)
+        return states, [Laid(tf.stack([_tensor(v) for v in column])) for column in columns]
+    if not stacked:
+        return states, []
+    *_, specs = _traced(step, [_spec(_tensor(s)) for s in given])
+    return states, [Laid(tf.zeros([0, *(n or 0 for n in s.shape)], s.dtype)) for s in specs]
+
+
+def _spec(tensor: Tensor) -> tf.TensorSpec:
+    return tf.TensorSpec(tensor.shape, tensor.dtype)
+
+
+def _traced(
+    step: Round, specs: list[tf.TensorSpec]
+) -> tuple[tf.TensorSpec, list[tf.TensorSpec], list[tf.TensorSpec]]:
+    """What one round makes of states with these shapes and types."""
+
+    def once(k: Tensor, *states: Tensor) -> Any:
+        condition, held, outputs = step(k, [Laid(s) for s in states])
+        return own(condition), [_tensor(v) for v in held], [_tensor(v) for v in outputs]
+
+    number = tf.TensorSpec((), tf.int64)
+    traced = tf.function(once, autograph=False).get_concrete_function(number, *specs)
+    condition, held, outputs = traced.structured_outputs
+    return _spec(condition), [_spec(t) for t in held], [_spec(t) for t in outputs]
+
+
+def _wider(a: Any, b: Any) -> tf.TensorShape:
+    return tf.TensorShape(a).most_specific_compatible_shape(tf.TensorShape(b))
+
+
+def _in_graph(
+    step: Round, trips: Tensor | None, go_on: Tensor, states: list[Tensor], stacked: int
+) -> tuple[list[Datum], list[Laid]]:
+    """``tf.while_loop``; lengths that a round changes are left free."""
+    specs = [_spec(t) for t in states]
+    while True:  # ends: shapes only get wider
+        _, made, outputs = _traced(step, specs)
+        wide = [_wider(s.shape, m.shape) for s, m in zip(specs, made, strict=True)]
+        if all(w == s.shape for w, s in zip(wide, specs, strict=True)):
+            break
+        specs = [tf.TensorSpec(w, s.dtype) for w, s in zip(wide, specs, strict=True)]
+    arrays = [tf.TensorArray(s.dtype, 0, dynamic_size=True, element_shape=s.shape) for s in outputs]
+
+    def more(k: Tensor, condition: Tensor, *_: Any) -> Tensor:
+        return (
+            condition if trips is None else tf.logical_and(k < tf.cast(trips, k.dtype), condition)
+        )
+
+    def body(k: Tensor, _: Tensor, held: Any, filled: Any) -> Any:
+        condition, new, rows = step(k, [Laid(t) for t in held])
+        place = tf.cast(k, tf.int32)
+        written = [a.write(place, _tensor(r)) for a, r in zip(filled, rows, strict=True)]
+        return k + 1, tf.reshape(own(condition), ()), [_tensor(v) for v in new], written
+
+    zero = tf.constant(0, tf.int64)
+    rounds, _, held, filled = tf.while_loop(
+        more,
+        body,
+        (zero, go_on, states, arrays),
+        shape_invariants=(
+            zero.shape,
+            tf.TensorShape(()),
+            [s.shape for s in specs],
+            [tf.TensorShape(None)] * stacked,
+        ),
+    )
+    return [Laid(t) for t in held], [
+        Laid(_stack(a, s, rounds)) for a, s in zip(filled, outputs, strict=True)
+    ]
+
+
+def _stack(array: Any, spec: tf.TensorSpec, rounds: Tensor) -> Tensor:
+    """All rows; without a round there is none, and its free lengths are 0."""
+    if spec.shape.is_fully_defined() or spec.shape.rank is None:
+        return array.stack()
+    empty = tf.zeros([0, *(n or 0 for n in spec.shape)], spec.dtype)
+    return tf.cond(rounds > 0, array.stack, lambda: empty)
+
+
+# -- Scan ----------------------------------------------------------------------------------------
+
+
+@operator("Scan", since=9)
+def scan(call: Call) -> list[Datum | None]:
+    """The body for each entry of the scanned inputs along their axes, forwards or backwards."""
+    scanned = int(call.attribute("num_scan_inputs"))
+    data = call.operands()
+    states, inputs = data[: len(data) - scanned], data[len(data) - scanned :]
+    outputs = len(call.attribute("body").outputs) - len(states)
+    axes = call.attribute("scan_input_axes") or (0,) * scanned
+    backwards = call.attribute("scan_input_directions") or (0,) * scanned
+    rows = [
+        _turned(_first(own(x), int(axis) % rank_of(x)), way)
+        for x, axis, way in zip(inputs, axes, backwards, strict=True)
+    ]
+    held, stacks = _scanned(call, list(states), rows, outputs)
+    out_axes = call.attribute("scan_output_axes") or (0,) * outputs
+    out_ways = call.attribute("scan_output_directions") or (0,) * outputs
+    turned = [
+        Laid(_behind(_turned(own(x), way), int(axis)))
+        for x, axis, way in zip(stacks, out_axes, out_ways, strict=True)
+    ]
+    return [*held, *turned]
+
+
+def _turned(x: Tensor, backwards: int) -> Tensor:
+    return tf.reverse(x, [0]) if backwards else x
+
+
+def _first(x: Tensor, axis: int) -> Tensor:
+    """The axis moved to the front."""
+    if axis == 0:
+        return x
+    return tf.transpose(x, [axis, *(k for k in range(x.shape.rank) if k != axis)])
+
+
+def _behind(x: Tensor, axis: int) -> Tensor:
+    """The front axis moved to ``axis``."""
+    rank = x.shape.rank
+    if axis == 0 or rank is None:
+        return x
+    order = list(range(1, rank))
+    order.insert(axis % rank, 0)
+    return tf.transpose(x, order)
+
+
+def _scanned(
+    call: Call, states: list[Datum], rows: list[Tensor], outputs: int
+) -> tuple[list[Datum], list[Laid]]:
+    def step(k: Any, held: Sequence[Datum]) -> tuple[Any, list[Datum], list[Datum]]:
+        place = k if isinstance(k, int) else tf.cast(k, tf.int32)
+        made = call.body("body", *held, *(Laid(row[place]) for row in rows))
+        return Constant(np.asarray(True)), made[: len(states)], made[len(states) :]
+
+    count = own_shape(Laid(rows[0]))[0]
+    trips = tf.convert_to_tensor(count, tf.int64)
+    return _run(call, step, trips, tf.constant(True), states, outputs)
+
+
+@operator("Scan", since=8)
+def scan_8(call: Call) -> list[Datum | None]:
+    """The scan of every entry of a batch on axis 0; axis 1 is scanned."""
+    scanned = int(call.attribute("num_scan_inputs"))
+    data = [call.input(k) for k in range(1, len(call.inputs))]
+    states, inputs = data[: len(data) - scanned], data[len(data) - scanned :]
+    outputs = len(call.attribute("body").outputs) - len(states)
+    ways = call.attribute("directions") or (0,) * scanned
+    batch, whole = own_shape(inputs[0])[:2]
+    if not isinstance(batch, int):
+        raise DataDependent("the number of entries in the batch depends on the data")
+    lengths = call.constant(0, "the lengths of the scans")
+    results = []
+    for b in range(batch):
+        length = None if lengths is None else int(lengths[b])
+        rows = [_turned(own(x)[b, :length], way) for x, way in zip(inputs, ways, strict=True)]
+        held, stacks = _scanned(call, [Laid(own(s)[b]) for s in states], rows, outputs)
+        full = [_filled(own(x), whole) if length is not None else own(x) for x in stacks]
+        results.append([*(_tensor(h) for h in held), *full])
+    return [Laid(tf.stack(column)) for column in zip(*results, strict=True)]
+
+
+def _filled(x: Tensor, length: Any) -> Tensor:
+    """``x`` with zeros behind it up to ``length`` entries."""
+    missing = length - tf.shape(x, out_type=tf.int64)[0]
+    return tf.pad(x, [[0, missing], *([[0, 0]] * (x.shape.rank - 1))])

@@ -1,0 +1,92 @@
+"""Running sums and products along an axis, sums of products, and triangles of matrices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from kerasviz.importers.onnx.layout import Laid, own, rank_of, stored_axis
+from kerasviz.importers.onnx.ops.activation import stored
+from kerasviz.importers.onnx.registry import Call, Layout, operator
+
+Tensor = Any
+
+
+def _along(call: Call) -> tuple[Tensor, Any, bool]:
+    """The value, the stored axis along which to go, and whether the value is moved.
+
+    An axis that is not known before the run is a scalar tensor.
+    """
+    operand = call.input(0)
+    known = tf.get_static_value(own(call.input(1)))
+    if known is None:
+        x, axis = own(operand), tf.cast(tf.reshape(own(call.input(1)), []), tf.int32)
+        return x, tf.math.floormod(axis, rank_of(operand)), False
+    x, moved = stored(operand)
+    return x, stored_axis(int(known.item()), rank_of(operand), moved), moved
+
+
+def _ways(call: Call) -> tuple[bool, bool]:
+    return bool(call.attribute("exclusive", 0)), bool(call.attribute("reverse", 0))
+
+
+@operator("CumSum", since=11, layout=Layout.FOLLOWS)
+def cumsum(call: Call) -> Laid:
+    """``y[i] = x[0] + ... + x[i]`` along an axis; exclusive: without x[i]; or from the end."""
+    x, axis, moved = _along(call)
+    return Laid(tf.cumsum(x, axis, *_ways(call)), moved)
+
+
+@operator("CumProd", since=26, layout=Layout.FOLLOWS)
+def cumprod(call: Call) -> Laid:
+    """``y[i] = x[0] * ... * x[i]`` along an axis; exclusive: without x[i]; or from the end."""
+    x, axis, moved = _along(call)
+    exclusive, reverse = _ways(call)
+    if not x.dtype.is_floating or 0 in x.shape:
+        return Laid(tf.math.cumprod(x, axis, exclusive, reverse), moved)
+    # The gradient of tf.math.cumprod divides by x: it is not a number where an entry is 0.
+    axes = tf.range(x.shape.rank)
+    order = tf.concat([[axis], tf.boolean_mask(axes, axes != axis)], 0)
+    rows = tf.transpose(x, order)
+    if exclusive:
+        ones = tf.ones_like(rows[:1])
+        rows = tf.concat([rows[1:], ones] if reverse else [ones, rows[:-1]], 0)
+    running = tf.scan(tf.multiply, rows, reverse=reverse)
+    running = tf.transpose(running, tf.math.invert_permutation(order))
+    return Laid(tf.ensure_shape(running, x.shape), moved)
+
+
+@operator("Einsum", since=12)
+def einsum(call: Call) -> Laid:
+    """The sum of products that the equation describes."""
+    equation = str(call.attribute("equation", "")).replace(" ", "")
+    operands = [own(operand) for operand in call.operands()]
+    if equation.count(",") + 1 != len(operands):
+        raise call.error(f"equation {equation!r} does not fit to {len(operands)} inputs")
+    dtype = operands[0].dtype
+    wide = _summed_in(dtype)
+    y = tf.einsum(equation, *[tf.cast(operand, wide) for operand in operands])
+    return Laid(tf.cast(y, dtype))
+
+
+def _summed_in(dtype: Any) -> Any:
+    """A type in which TensorFlow computes sums of products, no narrower than ``dtype``."""
+    if dtype in (tf.float16, tf.bfloat16):
+        return tf.float32
+    return tf.int64 if dtype.is_integer else dtype
+
+
+@operator("Trilu", since=14)
+def trilu(call: Call) -> Laid:
+    """The upper or lower triangle of matrices from diagonal ``k`` on, zeros elsewhere."""
+    x = own(call.input(0))
+    k = tf.reshape(own(call.input(1)), []) if call.has(1) else tf.constant(0, tf.int64)
+    return Laid(triangle(x, k, upper=bool(call.attribute("upper", 1))))
+
+
+def triangle(x: Tensor, k: Tensor, *, upper: bool) -> Tensor:
+    """Entries of ``x`` [..., M, N] on one side of its diagonal ``k``, zeros elsewhere."""
+    shape = tf.shape(x, tf.int64)
+    offset = tf.range(shape[-1])[tf.newaxis] - tf.range(shape[-2])[:, tf.newaxis]
+    return tf.where(offset >= k if upper else offset <= k, x, tf.zeros_like(x))

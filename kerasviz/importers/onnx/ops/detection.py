@@ -1,0 +1,60 @@
+"""Detection: which of many overlapping boxes are kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from kerasviz.importers.onnx.layout import Laid, own
+from kerasviz.importers.onnx.registry import Call, operator
+
+Tensor = Any
+
+
+@operator("NonMaxSuppression", since=10)
+def non_max_suppression(call: Call) -> Laid:
+    """Rows (image, class, box): the best boxes that overlap no better one of their class.
+
+    A box is dropped if its intersection with a better one over their union is above a threshold.
+    """
+    boxes, scores = own(call.input(0)), own(call.input(1))
+    if call.attribute("center_point_box", 0):
+        centre, half = boxes[..., :2], boxes[..., 2:] / 2
+        boxes = tf.concat([centre - half, centre + half], -1)
+    classes, count = tf.shape(scores)[1], tf.shape(scores)[2]
+    most = tf.minimum(tf.cast(_scalar(call, 2, 0), tf.int64), tf.cast(count, tf.int64))
+    most = tf.maximum(tf.cast(most, tf.int32), 0)
+    overlap = tf.cast(_scalar(call, 3, 0.0), tf.float32)
+    least = tf.cast(_scalar(call, 4, -float("inf")), tf.float32)
+
+    def of_class(number: Tensor) -> tuple[Tensor, Tensor]:
+        image, label = number // classes, number % classes
+        places, valid = tf.raw_ops.NonMaxSuppressionV4(
+            boxes=boxes[image],
+            scores=scores[image, label],
+            max_output_size=most,
+            iou_threshold=overlap,
+            score_threshold=least,
+            pad_to_max_output_size=True,
+        )
+        kept = tf.range(most) < valid
+        rows = [tf.fill(tf.shape(places), image), tf.fill(tf.shape(places), label), places]
+        return tf.stack(rows, 1), kept
+
+    rows, kept = tf.map_fn(
+        of_class,
+        tf.range(tf.shape(scores)[0] * classes),
+        fn_output_signature=(
+            tf.TensorSpec([None, 3], tf.int32),
+            tf.TensorSpec([None], tf.bool),
+        ),
+    )
+    found = tf.boolean_mask(tf.reshape(rows, [-1, 3]), tf.reshape(kept, [-1]))
+    return Laid(tf.cast(found, tf.int64))
+
+
+def _scalar(call: Call, index: int, default: float) -> Tensor:
+    if not call.has(index):
+        return tf.constant(default)
+    return tf.reshape(own(call.input(index)), [])

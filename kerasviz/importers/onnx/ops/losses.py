@@ -1,0 +1,161 @@
+"""Losses, and the gradients and steps of optimizers of the training preview."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from kerasviz.importers.onnx.layout import Laid, Operand, own, rank_of, stored_axis
+from kerasviz.importers.onnx.ops.activation import stored
+from kerasviz.importers.onnx.registry import Call, operator
+
+Tensor = Any
+_TRAINING = "ai.onnx.preview.training"
+
+
+@operator("NegativeLogLikelihoodLoss", since=12)
+def negative_log_likelihood(call: Call) -> Laid:
+    """``-weight[target] * x[n, target, ...]``, zero where the target is the ignored one."""
+    x, moved = stored(call.input(0))
+    return Laid(_loss(call, x, _class_axis(call.input(0), moved)))
+
+
+@operator("SoftmaxCrossEntropyLoss", since=12)
+def softmax_cross_entropy(call: Call) -> list[Laid]:
+    """The negative log likelihood of ``log(softmax(x))``, which is the second output."""
+    x, moved = stored(call.input(0))
+    axis = _class_axis(call.input(0), moved)
+    logarithms = tf.nn.log_softmax(x, axis)
+    return [Laid(_loss(call, logarithms, axis)), Laid(logarithms, moved)]
+
+
+def _class_axis(operand: Operand, moved: bool) -> int:
+    return stored_axis(1, rank_of(operand), moved)
+
+
+def _loss(call: Call, logarithms: Tensor, axis: int) -> Tensor:
+    """Select by a mask, not by a gather: a class outside of the range then selects nothing."""
+    target = own(call.input(1))
+    if target.shape.rank != logarithms.shape.rank - 1:
+        raise call.error(
+            f"the input has {logarithms.shape.rank} axes and the target {target.shape.rank}; "
+            "expected one less"
+        )
+    ignored = call.attribute("ignore_index")
+    kept = tf.ones_like(target, tf.bool) if ignored is None else target != int(ignored)
+    classes = tf.shape(logarithms)[axis]
+    chosen = tf.one_hot(target, classes, True, False, axis, tf.bool)
+    picked = tf.reduce_sum(tf.where(chosen, logarithms, tf.zeros_like(logarithms)), axis)
+    weights = tf.cast(kept, logarithms.dtype)
+    if call.has(2):
+        safe = tf.where(kept, target, tf.zeros_like(target))
+        weights *= tf.gather(own(call.input(2)), safe)
+    losses = -tf.where(kept, picked, tf.zeros_like(picked)) * weights
+    return _reduced(call, losses, weights)
+
+
+def _reduced(call: Call, losses: Tensor, weights: Tensor) -> Tensor:
+    reduction = call.attribute("reduction", "mean")
+    if reduction == "none":
+        return losses
+    if reduction == "sum":
+        return tf.reduce_sum(losses)
+    if reduction == "mean":
+        return tf.reduce_sum(losses) / tf.reduce_sum(weights)
+    raise call.error(f"reduction {reduction!r}; expected none, sum or mean")
+
+
+# -- one step of an optimizer ----------------------------------------------------------------
+
+Step = Callable[[Call, Tensor, Tensor, Sequence[Tensor]], tuple[Tensor, ...]]
+
+
+def _optimizer(name: str, states: int, step: Step) -> None:
+    """Inputs: rate, count, all variables, all gradients, all first states, all second ones."""
+
+    def convert(call: Call) -> list[Laid]:
+        rate, count, *rest = [own(operand) for operand in call.operands()]
+        groups = 2 + states
+        size = len(rest) // groups
+        if size * groups != len(rest):
+            raise call.error(f"{len(rest)} tensors to update; expected a multiple of {groups}")
+        made = [step(call, rate, count, rest[k::size]) for k in range(size)]
+        return [Laid(parts[k]) for k in range(groups - 1) for parts in made]
+
+    convert.__doc__ = step.__doc__
+    operator(name, domain=_TRAINING)(convert)
+
+
+def _number(call: Call, name: str, default: float | None, like: Tensor) -> Tensor:
+    value = call.attribute(name, default)
+    if value is None:
+        raise call.error(f"attribute {name} is missing")
+    return tf.cast(value, like.dtype)
+
+
+def _regularized(call: Call, x: Tensor, gradient: Tensor) -> Tensor:
+    return _number(call, "norm_coefficient", 0.0, x) * x + gradient
+
+
+def _momentum(call: Call, rate: Tensor, count: Tensor, parts: Sequence[Tensor]) -> Any:
+    """``v = alpha v + beta g``, ``x = x - rate v``; Nesterov: ``x = x - rate (g + alpha v)``."""
+    x, gradient, velocity = parts
+    mode = call.attribute("mode", "standard")
+    if mode not in ("standard", "nesterov"):
+        raise call.error(f"mode {mode!r}; expected standard or nesterov")
+    gradient = _regularized(call, x, gradient)
+    alpha, beta = _number(call, "alpha", None, x), _number(call, "beta", None, x)
+    beta = tf.where(count > 0, beta, tf.ones_like(beta))
+    velocity = alpha * velocity + beta * gradient
+    way = gradient + alpha * velocity if mode == "nesterov" else velocity
+    return x - tf.cast(rate, x.dtype) * way, velocity
+
+
+def _adagrad(call: Call, rate: Tensor, count: Tensor, parts: Sequence[Tensor]) -> Any:
+    """``h = h + g^2``, ``x = x - rate / (1 + count decay) g / (sqrt(h) + epsilon)``."""
+    x, gradient, squares = parts
+    gradient = _regularized(call, x, gradient)
+    decay = _number(call, "decay_factor", 0.0, x)
+    rate = tf.cast(rate, x.dtype) / (1 + tf.cast(count, x.dtype) * decay)
+    squares = squares + gradient * gradient
+    return x - rate * gradient / (tf.sqrt(squares) + _number(call, "epsilon", 1e-6, x)), squares
+
+
+def _adam(call: Call, rate: Tensor, count: Tensor, parts: Sequence[Tensor]) -> Any:
+    """``x = x - rate' v / (sqrt(h) + epsilon)`` with running means v of g and h of g^2."""
+    x, gradient, mean, squares = parts
+    gradient = _regularized(call, x, gradient)
+    alpha, beta = _number(call, "alpha", 0.9, x), _number(call, "beta", 0.999, x)
+    mean = alpha * mean + (1 - alpha) * gradient
+    squares = beta * squares + (1 - beta) * gradient * gradient
+    times = tf.cast(tf.maximum(count, tf.ones_like(count)), x.dtype)
+    corrected = tf.sqrt(1 - beta**times) / (1 - alpha**times)
+    rate = tf.cast(rate, x.dtype) * tf.where(count > 0, corrected, tf.ones_like(corrected))
+    x = x - rate * mean / (tf.sqrt(squares) + _number(call, "epsilon", 1e-6, x))
+    return (1 - _number(call, "norm_coefficient_post", 0.0, x)) * x, mean, squares
+
+
+_optimizer("Momentum", 1, _momentum)
+_optimizer("Adagrad", 1, _adagrad)
+_optimizer("Adam", 2, _adam)
+
+
+@operator("Gradient", domain=_TRAINING)
+def gradient(call: Call) -> list[Laid]:
+    """The derivatives of the value ``y`` by the values ``xs``, at the inputs of the node."""
+    xs, zs = (tuple(call.attribute(n, ())) for n in ("xs", "zs"))
+    operands = call.operands()
+    if call.run_again is None or len(operands) != len(xs) + len(zs):
+        raise call.error(f"{len(operands)} inputs for {len(xs)} + {len(zs)} names in xs and zs")
+    laid = [Laid(*stored(operand)) for operand in operands]
+    by = [part.tensor for part in laid[: len(xs)]]
+    with tf.GradientTape() as tape:
+        for tensor in by:
+            tape.watch(tensor)
+        (y,) = call.run_again(dict(zip(xs + zs, laid, strict=True)), [call.attribute("y")])
+        if not isinstance(y, Laid):
+            raise call.error("y does not depend on what is fed to the model")
+    made = tape.gradient(y.tensor, by, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    return [Laid(part, x.moved) for part, x in zip(made, laid, strict=False)]

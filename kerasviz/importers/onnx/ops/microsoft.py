@@ -1,0 +1,330 @@
+"""Operators of the domain com.microsoft, into which onnxruntime fuses those of the standard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kerasviz.importers.onnx.layout import Laid, aligned, channels_last, own, rank_of
+from kerasviz.importers.onnx.ops.activation import stored
+from kerasviz.importers.onnx.ops.conv import conv
+from kerasviz.importers.onnx.ops.cumulative import trilu
+from kerasviz.importers.onnx.ops.linear import gemm
+from kerasviz.importers.onnx.ops.normalization import normalized_groups
+from kerasviz.importers.onnx.registry import Call, Layout, Result, operator
+
+Tensor = Any
+DOMAIN = "com.microsoft"
+
+# -- activations -----------------------------------------------------------------------------
+
+
+def _fast_gelu(x: Tensor) -> Tensor:
+    return tf.nn.gelu(x, approximate=True)
+
+
+def _exact_gelu(x: Tensor) -> Tensor:
+    return tf.nn.gelu(x, approximate=False)
+
+
+def _with_bias(call: Call) -> Laid:
+    """The sum of all inputs."""
+    xs, moved = aligned([call.input(k) for k in range(len(call.inputs)) if call.has(k)])
+    return Laid(sum(xs[1:], xs[0]), moved)
+
+
+@operator("Gelu", layout=Layout.FOLLOWS, domain=DOMAIN)
+@operator("BiasGelu", layout=Layout.FOLLOWS, domain=DOMAIN)
+def gelu(call: Call) -> Laid:
+    """``z (1 + erf(z / sqrt(2))) / 2`` with ``z = x + bias``."""
+    z = _with_bias(call)
+    return Laid(_exact_gelu(z.tensor), z.moved)
+
+
+@operator("FastGelu", layout=Layout.FOLLOWS, domain=DOMAIN)
+def fast_gelu(call: Call) -> Laid:
+    """``z (1 + tanh(sqrt(2 / pi) (z + 0.044715 z^3))) / 2`` with ``z = x + bias``."""
+    z = _with_bias(call)
+    return Laid(_fast_gelu(z.tensor), z.moved)
+
+
+@operator("QuickGelu", layout=Layout.FOLLOWS, domain=DOMAIN)
+def quick_gelu(call: Call) -> Laid:
+    """``x * sigmoid(alpha * x)``."""
+    x, moved = stored(call.input())
+    return Laid(x * tf.sigmoid(float(call.attribute("alpha", 1.702)) * x), moved)
+
+
+@operator("BiasSplitGelu", domain=DOMAIN)
+def bias_split_gelu(call: Call) -> Laid:
+    """``a * gelu(b)``, a and b the halves of the last axis of ``x + bias``."""
+    a, b = tf.split(own(call.input(0)) + own(call.input(1)), 2, -1)
+    return Laid(a * _exact_gelu(b))
+
+
+@operator("BiasAdd", layout=Layout.FOLLOWS, domain=DOMAIN)
+def bias_add(call: Call) -> Laid:
+    """``x + bias + skip``."""
+    return _with_bias(call)
+
+
+@operator("BiasSoftmax", domain=DOMAIN)
+def bias_softmax(call: Call) -> Laid:
+    """The softmax of ``x + bias`` over the axes from ``axis`` on."""
+    x = own(call.input(0)) + own(call.input(1))
+    rank = x.shape.rank
+    axes = list(range(int(call.attribute("axis", 1)) % rank, rank))
+    return Laid(tf.exp(x - tf.reduce_logsumexp(x, axes, keepdims=True)))
+
+
+_ACTIVATIONS: dict[str, Callable[[Tensor, Sequence[float]], Tensor]] = {
+    "Tanh": lambda x, _: tf.tanh(x),
+    "Sigmoid": lambda x, _: tf.sigmoid(x),
+    "LeakyRelu": lambda x, p: tf.nn.leaky_relu(x, *p[:1]),
+    "Clip": lambda x, p: tf.clip_by_value(x, p[0], p[1]),
+    "HardSigmoid": lambda x, p: tf.clip_by_value(p[0] * x + p[1], 0.0, 1.0),
+}
+_DEFAULTS = {"LeakyRelu": (0.01,), "HardSigmoid": (0.2, 0.5)}
+
+
+def activated(call: Call, x: Tensor) -> Tensor:
+    """``x`` after the activation that is fused into the node."""
+    name = call.attribute("activation", "")
+    given = call.attribute("activation_params")
+    if given is None:
+        given = [call.attribute(f"activation_{n}") for n in ("alpha", "beta")]
+        given = [number for number in given if number is not None]
+    numbers = [*given, *_DEFAULTS.get(name, ())[len(given) :]]
+    if name == "":
+        return x
+    if name == "Relu":
+        return call.rectifier.relu(x)
+    if name not in _ACTIVATIONS or (name == "Clip" and len(numbers) < 2):
+        raise call.error(f"activation {name!r} with {numbers}; expected Relu, Tanh, Sigmoid ...")
+    return _ACTIVATIONS[name](x, numbers)
+
+
+# -- products and convolutions ---------------------------------------------------------------
+
+
+def _laid(made: Result) -> Laid:
+    assert isinstance(made, Laid)
+    return made
+
+
+@operator("FusedConv", layout=Layout.IMAGE, domain=DOMAIN)
+def fused_conv(call: Call) -> Laid:
+    """``activation(conv(x) + z)``."""
+    y = _laid(conv(call))
+    if call.has(3):
+        parts, moved = aligned([y, call.input(3)])
+        y = Laid(parts[0] + parts[1], moved)
+    return Laid(activated(call, y.tensor), y.moved)
+
+
+@operator("NhwcConv", domain=DOMAIN)
+@operator("NhwcFusedConv", domain=DOMAIN)
+def nhwc_conv(call: Call) -> Laid:
+    """``activation(conv(x) + z)`` of a model that has the channels last itself."""
+    x = Laid(own(call.input(0)), moved=True)
+    y = _laid(conv(replace(call, inputs=(x, *call.inputs[1:])))).tensor
+    return Laid(activated(call, y + own(call.input(3)) if call.has(3) else y))
+
+
+@operator("FusedGemm", domain=DOMAIN)
+def fused_gemm(call: Call) -> Laid:
+    """``activation(alpha * A @ B + beta * C)``."""
+    inner = {k: v for k, v in call.node.attributes.items() if not k.startswith("activation")}
+    y = _laid(gemm(replace(call, node=replace(call.node, attributes=inner))))
+    return Laid(activated(call, y.tensor), y.moved)
+
+
+@operator("FusedMatMul", domain=DOMAIN)
+@operator("TransposeMatMul", domain=DOMAIN)
+@operator("FusedMatMulActivation", domain=DOMAIN)
+def fused_matmul(call: Call) -> Laid:
+    """``activation(alpha * A @ B)`` with A and B transposed as the attributes say."""
+    a, b = (_turned(call, k, name) for k, name in enumerate("AB"))
+    row, column = a.shape.rank == 1, b.shape.rank == 1
+    a = tf.expand_dims(a, 0) if row else a
+    b = tf.expand_dims(b, 1) if column else b
+    y = tf.matmul(a, b) * tf.cast(float(call.attribute("alpha", 1.0)), a.dtype)
+    gone = [axis for axis, drop in ((-2, row), (-1, column)) if drop]
+    return Laid(activated(call, tf.squeeze(y, gone) if gone else y))
+
+
+def _turned(call: Call, index: int, name: str) -> Tensor:
+    x = own(call.input(index))
+    rank = x.shape.rank
+    if call.attribute(f"transBatch{name}", 0) and rank > 2:  # [M, batches, K]
+        x = tf.transpose(x, [*range(1, rank - 1), 0, rank - 1])
+    turned = call.attribute(f"trans{name}", 0) and rank > 1
+    return tf.linalg.matrix_transpose(x) if turned else x
+
+
+@operator("GemmFastGelu", domain=DOMAIN)
+def gemm_fast_gelu(call: Call) -> Laid:
+    """``fast_gelu(x @ w + bias)``."""
+    y = tf.matmul(own(call.input(0)), own(call.input(1)))
+    return Laid(_fast_gelu(y + own(call.input(2)) if call.has(2) else y))
+
+
+@operator("Inverse", domain=DOMAIN)
+def inverse(call: Call) -> Laid:
+    """The inverse of square matrices."""
+    x = own(call.input())
+    return Laid(tf.cast(tf.linalg.inv(tf.cast(x, _wide(x.dtype))), x.dtype))
+
+
+operator("Trilu", domain=DOMAIN)(trilu)
+
+
+def _wide(dtype: Any) -> Any:
+    return tf.float32 if dtype.size < 4 else dtype
+
+
+# -- normalizations --------------------------------------------------------------------------
+
+
+def _normalized(x: Tensor, epsilon: float, *, centred: bool = True) -> tuple[Tensor, ...]:
+    """``x`` normalized over its last axis, its mean, and one over its deviation."""
+    wide = tf.cast(x, _wide(x.dtype))
+    mean = tf.reduce_mean(wide, -1, keepdims=True)
+    apart = wide - mean if centred else wide
+    power = tf.reduce_mean(tf.square(apart), -1, keepdims=True)
+    inverse_deviation = tf.math.rsqrt(power + epsilon)
+    return tf.cast(apart * inverse_deviation, x.dtype), mean, inverse_deviation
+
+
+@operator("SimplifiedLayerNormalization", domain=DOMAIN)
+@operator("SimplifiedLayerNormalization")
+def simplified_layer_normalization(call: Call) -> list[Laid]:
+    """``scale * x / sqrt(mean(x^2) + epsilon)`` over the axes from ``axis`` on."""
+    x, scale = own(call.input(0)), own(call.input(1))
+    rank = x.shape.rank
+    axes = list(range(int(call.attribute("axis", -1)) % rank, rank))
+    wide = tf.cast(x, _wide(x.dtype))
+    power = tf.reduce_mean(tf.square(wide), axes, keepdims=True)
+    factor = tf.math.rsqrt(power + float(call.attribute("epsilon", 1e-5)))
+    return [Laid(tf.cast(wide * factor, scale.dtype) * scale), Laid(factor)]
+
+
+def _skipped(call: Call, bias: int, *, centred: bool) -> list[Laid]:
+    total = own(call.input(0)) + own(call.input(1))
+    if call.has(bias):
+        total = total + own(call.input(bias))
+    epsilon = float(call.attribute("epsilon", 1e-12))
+    normal, mean, inverse_deviation = _normalized(total, epsilon, centred=centred)
+    y = normal * own(call.input(2))
+    if centred and call.has(3):
+        y = y + own(call.input(3))
+    return [Laid(y), Laid(mean), Laid(inverse_deviation), Laid(total)]
+
+
+@operator("SkipLayerNormalization", domain=DOMAIN)
+def skip_layer_normalization(call: Call) -> list[Laid]:
+    """The layer normalization of ``x + skip + bias`` over the last axis, and that sum."""
+    return _skipped(call, 4, centred=True)
+
+
+@operator("SkipSimplifiedLayerNormalization", domain=DOMAIN)
+def skip_simplified_layer_normalization(call: Call) -> list[Laid]:
+    """The RMS normalization of ``x + skip + bias`` over the last axis, and that sum."""
+    return _skipped(call, 3, centred=False)
+
+
+@operator("EmbedLayerNormalization", domain=DOMAIN)
+def embed_layer_normalization(call: Call) -> list[Laid]:
+    """The layer normalization of the sum of the embeddings of words, positions and segments."""
+    words = own(call.input(0))
+    length = tf.shape(words)[1]
+    total = tf.gather(own(call.input(2)), words)
+    positions = own(call.input(8)) if call.has(8) else tf.range(length)[tf.newaxis]
+    total = total + tf.gather(own(call.input(3)), positions)
+    if call.has(1) and call.has(4):
+        total = total + tf.gather(own(call.input(4)), own(call.input(1)))
+    normal, _, _ = _normalized(total, float(call.attribute("epsilon", 1e-12)))
+    y = normal * own(call.input(5)) + own(call.input(6))
+    counts = tf.zeros_like(words[:, 0], tf.int32)
+    if call.has(7):
+        counts = tf.reduce_sum(tf.cast(own(call.input(7)) == 1, tf.int32), 1)
+    return [Laid(y), Laid(counts), Laid(total)]
+
+
+@operator("GroupNorm", domain=DOMAIN)
+@operator("SkipGroupNorm", domain=DOMAIN)
+def group_norm(call: Call) -> list[Laid]:
+    """Groups of channels of ``x + skip + bias`` normalized for each image, SiLU if wanted."""
+    behind = bool(call.attribute("channels_last", 1))
+    x = own(call.input(0)) if behind else channels_last(call.input(0))
+    if call.has(3):
+        skip = own(call.input(3)) if behind else channels_last(call.input(3))
+        if skip.shape.rank == 2:
+            skip = skip[:, tf.newaxis, tf.newaxis]
+        x = x + skip
+    if call.has(4):
+        x = x + own(call.input(4))
+    groups, channels = int(call.attribute("groups")), x.shape[-1]
+    if channels is None or channels % groups:
+        raise call.error(f"{channels} channels in {groups} groups; expected a divisor")
+    wide = tf.cast(x, _wide(x.dtype))
+    epsilon = float(call.attribute("epsilon", 1e-5))
+    y = normalized_groups(wide, groups, channels // groups, epsilon)
+    y = y * tf.cast(own(call.input(1)), y.dtype) + tf.cast(own(call.input(2)), y.dtype)
+    y = y * tf.sigmoid(y) if call.attribute("activation", 0) else y
+    return [Laid(tf.cast(y, x.dtype), not behind), Laid(x, not behind)]
+
+
+# -- regions ---------------------------------------------------------------------------------
+
+
+@operator("CropAndResize", layout=Layout.IMAGE, domain=DOMAIN)
+def crop_and_resize(call: Call) -> Laid:
+    """Boxes [y1, x1, y2, x2], in units of the image's sides, sampled at a grid of points."""
+    x = channels_last(call.input(0))
+    if rank_of(call.input(0)) != 4:
+        raise call.error("the input must have 4 axes")
+    boxes, images = own(call.input(1)), tf.cast(own(call.input(2)), tf.int32)
+    size = [int(n) for n in call.constant(3, "crop_size").reshape(-1)]
+    mode = call.attribute("mode", "bilinear")
+    if mode not in ("bilinear", "nearest"):
+        raise call.error(f"mode {mode!r}; expected bilinear or nearest")
+    places, sides = [], []
+    for k in range(2):
+        side = tf.shape(x)[1 + k] - 1
+        last = tf.cast(side, x.dtype)
+        steps = np.linspace(0.0, 1.0, size[k]) if size[k] > 1 else np.array([0.5])
+        steps = tf.constant(steps, x.dtype)[tf.newaxis]
+        low, high = boxes[:, k, tf.newaxis], boxes[:, k + 2, tf.newaxis]
+        places.append((low + (high - low) * steps) * last)
+        sides.append(side)
+    rows, columns = places[0][:, :, tf.newaxis], places[1][:, tf.newaxis]
+    y = _sampled(x, images[:, tf.newaxis, tf.newaxis], (rows, columns), sides, mode)
+    inside = (rows >= 0) & (rows <= tf.cast(sides[0], x.dtype))
+    inside = inside & (columns >= 0) & (columns <= tf.cast(sides[1], x.dtype))
+    outer = tf.cast(float(call.attribute("extrapolation_value", 0.0)), x.dtype)
+    return Laid(tf.where(inside[..., tf.newaxis], y, outer), moved=True)
+
+
+def _sampled(x: Tensor, images: Tensor, at: tuple[Tensor, Tensor], sides: Any, mode: str) -> Tensor:
+    def entries(row: Tensor, column: Tensor) -> Tensor:
+        row, column = (
+            tf.clip_by_value(tf.cast(part, tf.int32), 0, side)
+            for part, side in zip((row, column), sides, strict=True)
+        )
+        shape = tf.broadcast_dynamic_shape(tf.shape(row), tf.shape(column))
+        parts = [tf.broadcast_to(part, shape) for part in (images, row, column)]
+        return tf.gather_nd(x, tf.stack(parts, -1))
+
+    rows, columns = at
+    if mode == "nearest":
+        return entries(tf.round(rows), tf.round(columns))
+    top, left = tf.floor(rows), tf.floor(columns)
+    down, right = (rows - top)[..., tf.newaxis], (columns - left)[..., tf.newaxis]
+    upper = entries(top, left) * (1 - right) + entries(top, left + 1) * right
+    lower = entries(top + 1, left) * (1 - right) + entries(top + 1, left + 1) * right
+    return upper * (1 - down) + lower * down

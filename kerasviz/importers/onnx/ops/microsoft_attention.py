@@ -1,0 +1,153 @@
+"""Attention of the domain com.microsoft, into which onnxruntime fuses whole transformer layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from kerasviz.importers.onnx.layout import Laid, own
+from kerasviz.importers.onnx.ops.attention import (
+    attended,
+    joined_heads,
+    lengths,
+    masked,
+    rotated,
+    scored,
+    split_heads,
+)
+from kerasviz.importers.onnx.registry import Call, operator
+
+Tensor = Any
+DOMAIN = "com.microsoft"
+
+
+@operator("Attention", domain=DOMAIN)
+def attention(call: Call) -> list[Laid]:
+    """``softmax(q k^T scale + mask) v`` for every head, with q, k and v out of one product."""
+    for name in ("do_rotary", "past_present_share_buffer"):
+        if call.attribute(name, 0):
+            raise call.error(f"{name} is not supported; export the model without it")
+    heads = int(call.attribute("num_heads"))
+    joint = tf.matmul(own(call.input(0)), own(call.input(1)))
+    if call.has(2):
+        joint = joint + own(call.input(2))
+    sizes = call.attribute("qkv_hidden_sizes") or 3
+    query, key, value = (split_heads(part, heads) for part in tf.split(joint, sizes, -1))
+    past = 0
+    if call.has(4):
+        before = own(call.input(4))  # [2, N, heads, tokens, size]
+        past = tf.shape(before)[3]
+        key, value = tf.concat([before[0], key], 2), tf.concat([before[1], value], 2)
+    bias = _bias(call, query, key, (3, 5), past)
+    y = attended(scored(query, key, bias, _scale(call)).weights, value)
+    present = [] if call.attribute("qkv_hidden_sizes") else [Laid(tf.stack([key, value]))]
+    return [Laid(joined_heads(y)), *present]
+
+
+def _scale(call: Call) -> float | None:
+    return float(call.attribute("scale", 0.0)) or None
+
+
+def _bias(
+    call: Call, query: Tensor, key: Tensor, inputs: tuple[int, int], past: Any
+) -> Tensor | None:
+    """The sum of the mask and of what is added to the scores, which lie at ``inputs``."""
+    parts = []
+    queries, keys = lengths(query)[2], lengths(key)[2]
+    mask, added = inputs
+    if call.has(mask):
+        allowed = _allowed(call, own(call.input(mask)), query, keys)
+        filtered = tf.constant(float(call.attribute("mask_filter_value", -1e4)), query.dtype)
+        parts.append(tf.where(allowed, tf.zeros_like(filtered), filtered))
+    if call.has(added):
+        parts.append(own(call.input(added)))
+    if call.attribute("unidirectional", 0):
+        last = tf.range(queries)[:, tf.newaxis] + past
+        parts.append(masked(tf.range(keys)[tf.newaxis] <= last, query.dtype))
+    return sum(parts[1:], parts[0]) if parts else None
+
+
+def _allowed(call: Call, mask: Tensor, query: Tensor, keys: Any) -> Tensor:
+    """Which keys take part, to be broadcast to [N, heads, queries, keys].
+
+    A mask with one axis has the length of every row, or all ends and then all starts.
+    """
+    rank = mask.shape.rank
+    if rank == 2:
+        return mask[:, tf.newaxis, tf.newaxis] > 0
+    if rank == 3:
+        return mask[:, tf.newaxis] > 0
+    if rank != 1:
+        raise call.error(f"a mask with {rank} axes; expected 1 to 3")
+    count, places = lengths(query)[0], tf.range(keys)
+    ends = tf.reshape(mask[:count], [-1, 1, 1, 1])
+    starts = tf.reshape(tf.pad(mask[count : 2 * count], [[0, count]])[:count], [-1, 1, 1, 1])
+    return (places < tf.cast(ends, tf.int32)) & (places >= tf.cast(starts, tf.int32))
+
+
+@operator("MultiHeadAttention", domain=DOMAIN)
+def multi_head_attention(call: Call) -> list[Laid]:
+    """``softmax(q k^T scale + mask) v`` for every head, with caches."""
+    for index, name in ((8, "past_sequence_length"), (9, "cache_indirection")):
+        if call.has(index):
+            raise call.error(f"input {name} is not supported; export the model without it")
+    query, key, value = _projections(call, int(call.attribute("num_heads")))
+    past = 0
+    if call.has(6):
+        before = own(call.input(6))
+        past = tf.shape(before)[2]
+        key, value = tf.concat([before, key], 2), tf.concat([own(call.input(7)), value], 2)
+    bias = _bias(call, query, key, (4, 5), past)
+    scores = scored(query, key, bias, _scale(call))
+    y = attended(scores.weights, value)
+    return [Laid(joined_heads(y)), Laid(key), Laid(value), Laid(scores.biased)]
+
+
+def _projections(call: Call, heads: int) -> list[Tensor]:
+    """Queries, keys and values [N, heads, tokens, size] with their biases added.
+
+    They are three inputs, or keys and values are packed together, or all three.
+    """
+    first = own(call.input(0))
+    if first.shape.rank == 5:  # [N, tokens, heads, 3, size]
+        parts = [tf.transpose(part, [0, 2, 1, 3]) for part in tf.unstack(first, 3, 3)]
+    else:
+        second = own(call.input(1))
+        if second.shape.rank == 5:
+            pair = [tf.transpose(part, [0, 2, 1, 3]) for part in tf.unstack(second, 2, 3)]
+        else:
+            given = (second, own(call.input(2)))
+            pair = [part if part.shape.rank == 4 else split_heads(part, heads) for part in given]
+        parts = [split_heads(first, heads), *pair]
+    if not call.has(3):
+        return parts
+    bias = own(call.input(3))
+    sizes = [heads * lengths(part)[3] for part in parts]
+    biases = tf.split(bias, sizes)
+    if first.shape.rank != 5 and own(call.input(1)).shape.rank == 4:
+        biases[1:] = [tf.zeros_like(part) for part in biases[1:]]  # keys from another layer
+    return [
+        part + tf.reshape(b, [heads, 1, lengths(part)[3]])
+        for part, b in zip(parts, biases, strict=True)
+    ]
+
+
+@operator("RotaryEmbedding", domain=DOMAIN)
+def rotary_embedding(call: Call) -> Laid:
+    """Pairs of features turned by the angles of their positions."""
+    if call.attribute("is_packed_batching", 0):
+        raise call.error("is_packed_batching is not supported; export the model without it")
+    x, places = own(call.input(0)), own(call.input(1))
+    packed = x.shape.rank == 3
+    cos, sin = own(call.input(2)), own(call.input(3))
+    size = 2 * lengths(cos)[1]
+    heads = int(call.attribute("num_heads", 0)) or lengths(x)[-1] // size
+    y = split_heads(x, heads) if packed else x
+    if places.shape.rank == 1:  # where the first token lies
+        places = places + tf.range(lengths(y)[2], dtype=places.dtype)
+        places = places[tf.newaxis]
+    turned = rotated(
+        y, tf.gather(cos, places), tf.gather(sin, places), bool(call.attribute("interleaved", 0))
+    )
+    return Laid(joined_heads(turned) if packed else turned)

@@ -1,0 +1,134 @@
+"""Pad: entries added at both ends of the axes, or taken away."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from kerasviz.importers.onnx.layout import DataDependent, Laid, own, rank_of, stored_axis
+from kerasviz.importers.onnx.ops.activation import stored
+from kerasviz.importers.onnx.registry import Call, Layout, operator
+
+Tensor = Any
+Number = Any  # an int, or a scalar int32 tensor where it is known in a run only
+
+
+@operator("Pad", since=1, layout=Layout.FOLLOWS)
+def pad(call: Call) -> Laid:
+    """Entries added at (or, with negative numbers, taken from) both ends of the axes."""
+    operand = call.input()
+    x, moved = stored(operand)
+    rank = rank_of(operand)
+    axes = call.ints("axes", 3) or tuple(range(rank))
+    flat = _pads(call)
+    if len(flat) != 2 * len(axes):
+        raise call.error(f"{len(flat)} pads for {len(axes)} axes; expected {2 * len(axes)}")
+    pairs: list[tuple[Number, Number]] = [(0, 0)] * rank
+    for k, axis in enumerate(axes):
+        pairs[stored_axis(axis, rank, moved)] = (flat[k], flat[k + len(axes)])
+    x = _cut(x, pairs)
+    pairs = [(_positive(a), _positive(b)) for a, b in pairs]
+    mode = call.attribute("mode", "constant")
+    if mode == "constant":
+        return Laid(_filled(x, pairs, _value(call, x)), moved)
+    if mode not in ("reflect", "edge", "wrap"):
+        raise call.error(f"mode {mode!r}; expected constant, reflect, edge or wrap")
+    if mode == "reflect" and all(_fits(x, k, pair) for k, pair in enumerate(pairs)):
+        return Laid(tf.pad(x, pairs, "REFLECT"), moved)
+    for axis, pair in enumerate(pairs):
+        if not _is_none(pair):
+            x = _continued(x, axis, pair, mode)
+    return Laid(x, moved)
+
+
+def _pads(call: Call) -> list[Number]:
+    for name in ("paddings", "pads"):  # attributes before opsets 2 and 11
+        if name in call.node.attributes:
+            return [int(n) for n in call.attribute(name)]
+    if not call.has(1):
+        raise call.error("pads are missing")
+    tensor = own(call.input(1))
+    known = tf.get_static_value(tensor)
+    if known is not None:
+        return [int(n) for n in known.reshape(-1)]
+    count = tensor.shape.num_elements()
+    if count is None:
+        raise DataDependent("the number of pads depends on the data")
+    return list(tf.unstack(tf.cast(tf.reshape(tensor, [count]), tf.int32)))
+
+
+def _value(call: Call, x: Tensor) -> Tensor:
+    if not call.has(2):
+        return tf.cast(call.attribute("value", 0.0), x.dtype)
+    value = tf.cast(tf.reshape(own(call.input(2)), [-1]), x.dtype)
+    return value[0] if value.shape[0] != 0 else tf.zeros([], x.dtype)
+
+
+def _is_none(pair: tuple[Number, Number]) -> bool:
+    return all(isinstance(n, int) and n == 0 for n in pair)
+
+
+def _positive(number: Number) -> Number:
+    return max(number, 0) if isinstance(number, int) else tf.maximum(number, 0)
+
+
+def _cut(x: Tensor, pairs: Sequence[tuple[Number, Number]]) -> Tensor:
+    """``x`` without what negative numbers take away."""
+    if all(isinstance(n, int) and n >= 0 for pair in pairs for n in pair):
+        return x
+    cut = []
+    for axis, (before, after) in enumerate(pairs):
+        start, gone = _positive(-before), _positive(-after)
+        if isinstance(gone, int):
+            cut.append(slice(start, -gone or None))
+        else:
+            cut.append(slice(start, tf.shape(x)[axis] - gone))
+    return x[tuple(cut)]
+
+
+def _filled(x: Tensor, pairs: Sequence[tuple[Number, Number]], value: Tensor) -> Tensor:
+    if all(_is_none(pair) for pair in pairs):
+        return tf.identity(x)
+    return tf.pad(x, pairs, constant_values=value)
+
+
+def _fits(x: Tensor, axis: int, pair: tuple[Number, Number]) -> bool:
+    """Whether one reflection reaches as far as is asked for; TensorFlow checks free lengths."""
+    if _is_none(pair):
+        return True
+    if x.shape.rank > 5 or not all(isinstance(n, int) for n in pair):
+        return False
+    length = x.shape[axis]
+    return length is None or max(pair) < length
+
+
+def _continued(x: Tensor, axis: int, pair: tuple[Number, Number], mode: str) -> Tensor:
+    """``x`` continued along one axis: by its last entry, from its start or mirrored."""
+    before, after = pair
+    length, head = x.shape[axis], [slice(None)] * axis
+    small = isinstance(before, int) and isinstance(after, int)
+    if mode == "edge" and small and length != 0:
+        first, last = x[(*head, slice(0, 1))], x[(*head, slice(-1, None))]
+        parts = [tf.repeat(first, before, axis)] if before else []
+        parts += [x] + ([tf.repeat(last, after, axis)] if after else [])
+        return tf.concat(parts, axis)
+    if mode == "wrap" and small and length is not None and max(pair) <= length:
+        parts = [x[(*head, slice(length - before, None))], x, x[(*head, slice(0, after))]]
+        return tf.concat(parts, axis)
+    count = tf.shape(x)[axis]
+    places = tf.range(-before, count + after)
+    if mode == "edge":
+        inside = tf.clip_by_value(places, 0, count - 1)
+    elif mode == "wrap":
+        inside = places % count
+    else:
+        period = tf.maximum(2 * (count - 1), 1)
+        turn = places % period
+        inside = tf.minimum(turn, period - turn) if length != 1 else tf.zeros_like(places)
+        inside = tf.minimum(inside, count - 1)
+    y = tf.gather(x, inside, axis=axis)
+    known = x.shape.as_list()
+    known[axis] = length + before + after if small and length is not None else None
+    return tf.ensure_shape(y, known)

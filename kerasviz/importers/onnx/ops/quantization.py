@@ -1,0 +1,176 @@
+"""Quantized numbers: from real numbers to codes and back, differentiable through the rounding."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import tensorflow as tf
+
+from kerasviz.importers.onnx.layout import (
+    Laid,
+    Operand,
+    Quantized,
+    own,
+    rank_of,
+    stored_axis,
+)
+from kerasviz.importers.onnx.ops.activation import stored
+from kerasviz.importers.onnx.ops.cast import converted, numpy_type
+from kerasviz.importers.onnx.registry import Call, Layout, operator
+
+__all__ = ["codes_of", "dequantized", "dynamic_codes", "quantized", "spread", "spread_numbers"]
+
+Tensor = Any
+
+#: The smallest and largest code of a type.
+_RANGES = {
+    np.dtype(kind): ends
+    for kind, ends in (
+        (np.uint8, (0, 255)),
+        (np.int8, (-128, 127)),
+        (np.uint16, (0, 65535)),
+        (np.int16, (-32768, 32767)),
+        (np.int32, (-(2**31), 2**31 - 1)),
+        (ml_dtypes.uint4, (0, 15)),
+        (ml_dtypes.int4, (-8, 7)),
+        (ml_dtypes.uint2, (0, 3)),
+        (ml_dtypes.int2, (-2, 1)),
+    )
+}
+
+
+def _straight(x: Tensor) -> Any:
+    """To the nearest whole number, the even one between two; the gradient passes unchanged."""
+    return tf.round(x), lambda upstream: upstream
+
+
+_rounded = tf.custom_gradient(_straight)
+
+
+def spread(operand: Operand, like: Operand, axis: int, block: int = 0) -> tuple[Tensor, bool]:
+    """A scale or zero point as it is broadcast with ``like``, and whether that is moved.
+
+    It is one number, one for each entry of ``axis``, or one for each block along it.
+    """
+    value = own(operand)
+    moved = isinstance(like, Laid) and like.moved
+    rank = rank_of(like)
+    if value.shape.rank == 0 or (value.shape.rank == 1 and value.shape[0] == 1):
+        return tf.reshape(value, []), moved
+    if value.shape.rank == 1 and not block:
+        shape = [1] * rank
+        shape[stored_axis(axis, rank, moved)] = -1
+        return tf.reshape(value, shape), moved
+    place = axis % rank
+    if block:  # all blocks are full, but the last may be cut
+        value = tf.repeat(value, block, axis=place)
+        length = own(like).shape[place]
+        if length is not None:
+            value = tf.gather(value, tf.range(length), axis=place)
+    return value, False
+
+
+def _number(x: Tensor) -> Tensor:
+    """Codes and numbers of every type in float32."""
+    return converted(x, np.dtype(np.float32))
+
+
+def codes_of(operand: Operand) -> Laid:
+    """The codes of a quantized operand in float32, as it is laid, with their gradient."""
+    if isinstance(operand, Quantized):
+        return Laid(operand.codes, operand.moved)
+    x, moved = stored(operand)
+    return Laid(_number(x), moved)
+
+
+def quantized(
+    real: Laid, scale: Tensor, zero: Tensor | None, target: np.dtype[Any], saturate: bool = True
+) -> Laid:
+    """``clip(round(real / scale) + zero)`` as codes of a type, rounding halves to even."""
+    return _coded(Laid(real.tensor / scale, real.moved), zero, target, saturate)
+
+
+def _coded(real: Laid, zero: Tensor | None, target: np.dtype[Any], saturate: bool) -> Laid:
+    if target not in _RANGES:  # small floats: what their cast makes of it
+        return Laid(converted(real.tensor, target, saturate), real.moved)
+    low, high = _RANGES[target]
+    codes = _rounded(tf.cast(real.tensor, tf.float32))
+    if zero is not None:
+        codes = codes + zero
+    codes = tf.clip_by_value(codes, float(low), float(high))
+    return Quantized(converted(tf.cast(codes, tf.int32), target), real.moved, codes=codes)
+
+
+def dequantized(operand: Operand, scale: Operand, zero: Operand | None, axis: int = 1) -> Laid:
+    """``(codes - zero) * scale`` in float32."""
+    return _dequantized(operand, scale, zero, axis, 0)
+
+
+def _dequantized(
+    operand: Operand, scale: Operand, zero: Operand | None, axis: int, block: int
+) -> Laid:
+    factor, moved = spread(scale, operand, axis, block)
+    codes = codes_of(operand)
+    values = codes.tensor if moved == codes.moved else own(codes)
+    if zero is not None:
+        values = values - spread_numbers(zero, operand, axis, block)
+    return Laid(values * _number(factor), moved)
+
+
+def spread_numbers(operand: Operand, like: Operand, axis: int, block: int = 0) -> Tensor:
+    """:func:`spread` in float32."""
+    return _number(spread(operand, like, axis, block)[0])
+
+
+@operator("QuantizeLinear", since=10, layout=Layout.FOLLOWS)
+def quantize_linear(call: Call) -> Laid:
+    """``clip(round(x / scale) + zero)``, for the whole value, along an axis or in blocks."""
+    x, scale = call.input(0), call.input(1)
+    axis, block = int(call.attribute("axis", 1)), int(call.attribute("block_size", 0))
+    target = np.dtype(np.uint8)
+    if call.attribute("output_dtype", 0):
+        target = numpy_type(call.attribute("output_dtype"))
+    zero = None
+    if call.has(2):
+        target = np.dtype(stored(call.input(2))[0].dtype.as_numpy_dtype)
+        zero = spread_numbers(call.input(2), x, axis, block)
+    factor, moved = spread(scale, x, axis, block)
+    real = stored(x)[0] if moved == stored(x)[1] else own(x)
+    if call.attribute("precision", 0):
+        wide = tf.as_dtype(numpy_type(call.attribute("precision")))
+    else:
+        wide = tf.float32 if real.dtype.is_integer else real.dtype
+    ratio = Laid(converted(real, np.dtype(wide.as_numpy_dtype)) / tf.cast(factor, wide), moved)
+    return _coded(ratio, zero, target, bool(call.attribute("saturate", 1)))
+
+
+@operator("DequantizeLinear", since=10, layout=Layout.FOLLOWS)
+def dequantize_linear(call: Call) -> Laid:
+    """``(x - zero) * scale``, for the whole value, along an axis or in blocks."""
+    axis, block = int(call.attribute("axis", 1)), int(call.attribute("block_size", 0))
+    zero = call.input(2) if call.has(2) else None
+    made = _dequantized(call.input(0), call.input(1), zero, axis, block)
+    target = stored(call.input(1))[0].dtype
+    if call.attribute("output_dtype", 0):
+        target = tf.as_dtype(numpy_type(call.attribute("output_dtype")))
+    return Laid(tf.cast(made.tensor, target), made.moved)
+
+
+@operator("DynamicQuantizeLinear", since=11, layout=Layout.FOLLOWS)
+def dynamic_quantize_linear(call: Call) -> list[Laid | None]:
+    """Codes from 0 to 255 over the range of the value, with scale and zero point as found."""
+    return [*dynamic_codes(call.input())]
+
+
+def dynamic_codes(operand: Operand) -> tuple[Laid, Laid, Laid]:
+    """Codes from 0 to 255 over the range of a value, their scale and their zero point."""
+    x, moved = stored(operand)
+    low = tf.minimum(tf.reduce_min(x), 0)
+    high = tf.maximum(tf.reduce_max(x), 0)
+    scale = (high - low) / 255
+    safe = tf.where(scale > 0, scale, tf.ones_like(scale))
+    zero = tf.clip_by_value(tf.round(-low / safe), 0, 255)
+    codes = quantized(Laid(x, moved), safe, zero, np.dtype(np.uint8))
+    return codes, Laid(scale), Laid(tf.cast(zero, tf.uint8))

@@ -1,0 +1,257 @@
+"""Resize and Upsample: other lengths of some axes, each interpolated by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kerasviz.importers.onnx.layout import DataDependent, Laid, own, own_shape, stored_axis
+from kerasviz.importers.onnx.ops.activation import stored
+from kerasviz.importers.onnx.ops.resampling import (
+    Axis,
+    Rule,
+    matrix,
+    multiplied,
+    outside,
+    places,
+    repeats,
+)
+from kerasviz.importers.onnx.registry import Call, Layout, operator
+
+Tensor = Any
+Number = Any  # an int or a float, or a scalar tensor where it is known in a run only
+
+_MODES = ("nearest", "linear", "cubic")
+_REPEATED = (tf.float32, tf.float64, tf.float16, tf.bfloat16, tf.uint8, tf.int8, tf.int32)
+
+
+@operator("Upsample", since=1, layout=Layout.FOLLOWS)
+def upsample_1(call: Call) -> Laid:
+    """An image enlarged by ``height_scale`` and ``width_scale``."""
+    scales = [1.0, 1.0, call.attribute("height_scale"), call.attribute("width_scale")]
+    return _scaled(call, scales, _old_rule(call))
+
+
+@operator("Upsample", since=7, layout=Layout.FOLLOWS)
+def upsample_7(call: Call) -> Laid:
+    """``y[i] = x[i / scale]`` with the scales of all axes as an attribute."""
+    return _scaled(call, list(call.attribute("scales")), _old_rule(call))
+
+
+@operator("Upsample", since=9, layout=Layout.FOLLOWS)
+@operator("Resize", since=10, layout=Layout.FOLLOWS)
+def resize_10(call: Call) -> Laid:
+    """``y[i] = x[i / scale]`` with the scales of all axes as an input."""
+    return _scaled(call, _numbers(call, 1, len(own_shape(call.input()))), _old_rule(call))
+
+
+@operator("Resize", since=11, layout=Layout.FOLLOWS)
+def resize_11(call: Call) -> Laid:
+    """``y[i] = sum_k w_k(i) x[k]`` along each axis, given scales or sizes."""
+    lengths = own_shape(call.input())
+    rank = len(lengths)
+    axes = [int(a) % rank for a in call.attribute("axes") or range(rank)]
+    rule = _rule(call)
+    starts, ends = _roi(call, rule, len(axes))
+    scales = _numbers(call, 2, len(axes)) if call.has(2) else []
+    if not scales and not call.has(3):
+        raise call.error("neither scales nor sizes are given")
+    sizes: list[Number] = []
+    if not scales:
+        sizes = _numbers(call, 3, len(axes))
+        sizes, scales = _sized(call, [lengths[a] for a in axes], sizes)
+    else:
+        sizes = [_floored(lengths[a], s) for a, s in zip(axes, scales, strict=True)]
+    wanted = {
+        a: Axis(lengths[a], size, scale, start, end)
+        for a, size, scale, start, end in zip(axes, sizes, scales, starts, ends, strict=True)
+    }
+    return _resized(call, wanted, rule)
+
+
+def _rule(call: Call) -> Rule:
+    mode = str(call.attribute("mode", "nearest"))
+    if mode not in _MODES:
+        raise call.error(f"mode {mode!r}; expected nearest, linear or cubic")
+    return Rule(
+        mode=mode,
+        nearest=str(call.attribute("nearest_mode", "round_prefer_floor")),
+        transform=str(call.attribute("coordinate_transformation_mode", "half_pixel")),
+        antialias=bool(call.attribute("antialias", 0)) and mode != "nearest",
+        coefficient=float(call.attribute("cubic_coeff_a", -0.75)),
+        exclude_outside=bool(call.attribute("exclude_outside", 0)),
+        extrapolation=float(call.attribute("extrapolation_value", 0.0)),
+    )
+
+
+def _old_rule(call: Call) -> Rule:
+    mode = str(call.attribute("mode", "nearest"))
+    if mode not in ("nearest", "linear", "bilinear"):
+        raise call.error(f"mode {mode!r}; expected nearest or linear")
+    return Rule(mode if mode == "nearest" else "linear", "simple", "asymmetric")
+
+
+def _numbers(call: Call, index: int, count: int) -> list[Number]:
+    """Input ``index`` as numbers; scalar tensors where they are known in a run only."""
+    tensor = own(call.input(index))
+    known = tf.get_static_value(tensor)
+    if known is not None:
+        return [n.item() for n in np.reshape(known, -1)]
+    if tensor.shape.rank != 1:
+        raise DataDependent("the number of scales or sizes depends on the data")
+    if tensor.shape[0] == 0:
+        return []
+    tensor = tf.ensure_shape(tensor, [count])
+    static: list[int | None] = [None] * count
+    if tensor.dtype.is_integer:
+        static = tf.fill(tensor, 0).shape.as_list()  # what is known of it nevertheless
+    return [tensor[k] if n is None else n for k, n in enumerate(static)]
+
+
+def _roi(call: Call, rule: Rule, count: int) -> tuple[list[Number], list[Number]]:
+    if rule.transform != "tf_crop_and_resize":
+        return [0.0] * count, [1.0] * count
+    if not call.has(1):
+        raise call.error("tf_crop_and_resize wants the input roi")
+    flat = _numbers(call, 1, 2 * count)
+    return flat[:count], flat[count:]
+
+
+def _floored(length: Number, scale: Number) -> Number:
+    """``floor(length * scale)`` in single precision, as shapes are inferred."""
+    if tf.is_tensor(length) or tf.is_tensor(scale):
+        product = tf.cast(length, tf.float32) * tf.cast(scale, tf.float32)
+        return tf.cast(tf.floor(product), tf.int64)
+    return int(np.floor(np.float32(length) * np.float32(scale)))
+
+
+def _sized(
+    call: Call, lengths: Sequence[Number], sizes: Sequence[Number]
+) -> tuple[list[Number], list[Number]]:
+    """The sizes with the aspect ratio kept as is asked for, and the scales that they mean."""
+    scales = [_ratio(size, length) for size, length in zip(sizes, lengths, strict=True)]
+    policy = call.attribute("keep_aspect_ratio_policy", "stretch")
+    if policy == "stretch":
+        return list(sizes), scales
+    if policy not in ("not_larger", "not_smaller"):
+        raise call.error(
+            f"keep_aspect_ratio_policy {policy!r}; expected stretch, not_larger or not_smaller"
+        )
+    if any(tf.is_tensor(s) for s in scales):
+        pick = tf.reduce_min if policy == "not_larger" else tf.reduce_max
+        scale = pick(tf.stack([tf.cast(s, tf.float32) for s in scales]))
+        one = [tf.cast(tf.floor(scale * tf.cast(n, tf.float32) + 0.5), tf.int64) for n in lengths]
+        return one, [scale] * len(lengths)
+    least = min(scales) if policy == "not_larger" else max(scales)
+    return [int(np.floor(least * np.float32(n) + 0.5)) for n in lengths], [least] * len(lengths)
+
+
+def _ratio(size: Number, length: Number) -> Number:
+    if tf.is_tensor(size) or tf.is_tensor(length):
+        return tf.cast(size, tf.float32) / tf.cast(length, tf.float32)
+    return np.float32(size) / np.float32(length)
+
+
+def _scaled(call: Call, scales: Sequence[Number], rule: Rule) -> Laid:
+    lengths = own_shape(call.input())
+    if len(scales) != len(lengths):
+        raise call.error(f"{len(scales)} scales for a value with {len(lengths)} axes")
+    pairs = enumerate(zip(lengths, scales, strict=True))
+    return _resized(call, {a: Axis(n, _floored(n, s), s) for a, (n, s) in pairs}, rule)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """An axis to resize, where it is stored."""
+
+    place: int
+    axis: Axis
+
+
+def _resized(call: Call, wanted: dict[int, Axis], rule: Rule) -> Laid:
+    operand = call.input()
+    x, moved = stored(operand)
+    rank = x.shape.rank
+    steps = []
+    for number, axis in sorted(wanted.items()):
+        if axis.is_kept(rule):
+            continue
+        place = stored_axis(number, rank, moved)
+        if number < 2 and axis.may_be_kept and (number == 0 or isinstance(axis.length, int)):
+            x = _same_length(x, axis, number)
+            continue
+        steps.append(_Step(place, axis))
+    if not steps:
+        return Laid(tf.identity(x), moved)
+    # The axes that get shorter come first: the others have less to do then.
+    y = x
+    if rule.mode == "nearest":
+        y = _picked(y, steps, rule)
+    else:
+        wide = y.dtype if y.dtype == tf.float64 else tf.float32
+        y = tf.cast(y, wide)
+        for step in sorted(steps, key=lambda s: s.axis.growth):
+            y = multiplied(y, matrix(rule, step.axis), step.place)
+        y = _cast_back(y, x.dtype)
+    if rule.transform == "tf_crop_and_resize":
+        for step in steps:
+            mask = outside(rule, step.axis)
+            mask = tf.reshape(mask, [-1 if k == step.place else 1 for k in range(rank)])
+            y = tf.where(mask, tf.cast(rule.extrapolation, y.dtype), y)
+    shape = x.shape.as_list()
+    for step in steps:
+        shape[step.place] = step.axis.size if isinstance(step.axis.size, int) else None
+    return Laid(tf.ensure_shape(y, shape), moved)
+
+
+def _cast_back(y: Tensor, dtype: tf.DType) -> Tensor:
+    """The interpolated numbers in the type of the value; whole ones keep within its range."""
+    if not dtype.is_integer:
+        return tf.cast(y, dtype)
+    return tf.cast(tf.clip_by_value(y, float(dtype.min), float(dtype.max)), dtype)
+
+
+def _same_length(x: Tensor, axis: Axis, number: int) -> Tensor:
+    """``x``, once it is sure in the run that images or channels are not resized."""
+    checked = tf.debugging.assert_equal(
+        tf.cast(axis.length, tf.int64),
+        tf.cast(axis.size, tf.int64),
+        f"axis {number} is resized by a number that only the data gives: run the model eagerly",
+    )
+    with tf.control_dependencies([] if checked is None else [checked]):
+        return tf.identity(x)
+
+
+def _picked(x: Tensor, steps: Sequence[_Step], rule: Rule) -> Tensor:
+    """The nearest entries, by the cheapest operation that gives them."""
+    times = {s.place: repeats(rule, s.axis) for s in steps}
+    if x.shape.rank == 4 and x.dtype in _REPEATED and set(times) == {1, 2} and all(times.values()):
+        size = tf.shape(x)[1:3] * [times[1], times[2]]
+        return tf.raw_ops.ResizeNearestNeighbor(images=x, size=size, half_pixel_centers=True)
+    for step in sorted(steps, key=lambda s: s.axis.growth):
+        count = times[step.place]
+        if count:
+            x = tf.repeat(x, count, step.place)
+            continue
+        where = places(rule, step.axis)
+        cut = _regular(where)
+        if cut is None:
+            x = tf.gather(x, where, axis=step.place)
+        else:
+            x = x[(*[slice(None)] * step.place, cut)]
+    return x
+
+
+def _regular(where: Tensor) -> slice | None:
+    """Places with equal steps between them as a slice, whose gradient is the faster one."""
+    known = tf.get_static_value(where)
+    if known is None or len(known) < 2:
+        return None
+    step = int(known[1] - known[0])
+    if step < 1 or (np.diff(known) != step).any():
+        return None
+    return slice(int(known[0]), int(known[-1]) + 1, step)

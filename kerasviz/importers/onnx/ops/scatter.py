@@ -1,0 +1,144 @@
+"""Entries read or written one by one: gathers and scatters with an index for every entry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from kerasviz.importers.onnx.layout import (
+    DataDependent,
+    Laid,
+    Operand,
+    channels_last,
+    own,
+    rank_of,
+    stored_axis,
+)
+from kerasviz.importers.onnx.registry import Call, Layout, operator
+
+Tensor = Any
+
+
+def one_layout(operands: Sequence[Operand]) -> tuple[list[Tensor], bool]:
+    """Operands with equally many axes in one layout, and whether that is the moved one."""
+    rank = rank_of(operands[0])
+    moved = rank > 2 and any(isinstance(o, Laid) and o.moved for o in operands)
+    if moved and all(rank_of(o) == rank for o in operands):
+        return [channels_last(o) for o in operands], True
+    return [own(o) for o in operands], False
+
+
+def from_start(places: Tensor, lengths: Tensor) -> Tensor:
+    """Indices as int64 that count from the start: negative ones count from the end."""
+    places = tf.cast(places, tf.int64)
+    return tf.where(places < 0, places + tf.cast(lengths, tf.int64), places)
+
+
+def _strides(shape: Tensor) -> Tensor:
+    """How far apart the entries along every axis are in the flat value."""
+    return tf.math.cumprod(shape, exclusive=True, reverse=True)
+
+
+def _flat_places(shape: Tensor, places: Tensor, axis: int) -> Tensor:
+    """For every entry of ``places``, the flat index of its own position but for ``axis``.
+
+    Along ``axis`` the index is that entry of ``places``.
+    """
+    strides = _strides(shape)
+    flat = from_start(places, shape[axis]) * strides[axis]
+    rank = places.shape.rank
+    for other in range(rank):
+        if other != axis:
+            steps = tf.range(tf.shape(places, out_type=tf.int64)[other]) * strides[other]
+            flat += tf.reshape(steps, [-1 if k == other else 1 for k in range(rank)])
+    return flat
+
+
+@operator("GatherElements", since=11, layout=Layout.FOLLOWS)
+def gather_elements(call: Call) -> Laid:
+    """``y[i, j] = x[indices[i, j], j]``, here for axis 0 of a matrix."""
+    operands = call.operands()
+    (x, places), moved = one_layout(operands)
+    axis = stored_axis(int(call.attribute("axis", 0)), rank_of(operands[0]), moved)
+    flat = _flat_places(tf.shape(x, out_type=tf.int64), places, axis)
+    return Laid(tf.gather(tf.reshape(x, [-1]), flat), moved)
+
+
+@operator("GatherND", since=11)
+def gather_nd(call: Call) -> Laid:
+    """``y[i] = x[indices[i, 0], ..., indices[i, k]]``, under the ``batch_dims`` first axes."""
+    x, places = own(call.input(0)), own(call.input(1))
+    batch = int(call.attribute("batch_dims", 0))
+    depth = _depth(places)
+    lengths = tf.shape(x, out_type=tf.int64)[batch : batch + depth]
+    return Laid(tf.gather_nd(x, from_start(places, lengths), batch_dims=batch))
+
+
+def _depth(places: Tensor) -> int:
+    """How many axes an index of ``places`` covers."""
+    depth = places.shape[-1]
+    if depth is None:
+        raise DataDependent("the number of axes that are indexed depends on the data")
+    return int(depth)
+
+
+_WRITES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+    "none": tf.tensor_scatter_nd_update,
+    "add": tf.tensor_scatter_nd_add,
+    "max": tf.tensor_scatter_nd_max,
+    "min": tf.tensor_scatter_nd_min,
+}
+
+
+def _written(call: Call, rows: Tensor, places: Tensor, updates: Tensor) -> Tensor:
+    """``rows`` [R, ...] after ``updates`` [U, ...] were written to the rows ``places`` [U]."""
+    reduction = call.attribute("reduction", "none")
+    if reduction == "mul":  # TensorFlow has no such scatter; rows without an update get 1
+        count = tf.shape(rows, out_type=tf.int64)[0]
+        return rows * tf.math.unsorted_segment_prod(updates, places, count)
+    if reduction not in _WRITES:
+        raise call.error(f"reduction {reduction!r}; expected none, add, mul, max or min")
+    if rows.dtype == tf.bool and reduction != "none":
+        kept = _WRITES[reduction](
+            tf.cast(rows, tf.int32), places[:, None], tf.cast(updates, tf.int32)
+        )
+        return tf.cast(kept, tf.bool)
+    return _WRITES[reduction](rows, places[:, None], updates)
+
+
+def _scatter_elements(call: Call) -> Laid:
+    """``y = x; y[indices[i, j], j] = updates[i, j]``, here for axis 0 of a matrix."""
+    operands = call.operands()
+    (x, places, updates), moved = one_layout(operands)
+    axis = stored_axis(int(call.attribute("axis", 0)), rank_of(operands[0]), moved)
+    shape = tf.shape(x, out_type=tf.int64)
+    flat = tf.reshape(_flat_places(shape, places, axis), [-1])
+    y = _written(call, tf.reshape(x, [-1]), flat, tf.reshape(updates, [-1]))
+    return Laid(_shaped_like(y, x), moved)
+
+
+operator("Scatter", since=9, layout=Layout.FOLLOWS)(_scatter_elements)
+operator("ScatterElements", since=11, layout=Layout.FOLLOWS)(_scatter_elements)
+
+
+@operator("ScatterND", since=11)
+def scatter_nd(call: Call) -> Laid:
+    """``y = x; y[indices[i, 0], ..., indices[i, k]] = updates[i]``."""
+    x, places, updates = (own(operand) for operand in call.operands())
+    depth = _depth(places)
+    shape = tf.shape(x, out_type=tf.int64)
+    whole, inner = shape[:depth], shape[depth:]
+    flat = tf.reduce_sum(from_start(places, whole) * _strides(whole), -1)
+    width = tf.reduce_prod(inner)
+    rows = tf.reshape(x, tf.stack([tf.reduce_prod(whole), width]))
+    flat = tf.reshape(flat, [-1])
+    given = tf.reshape(updates, tf.stack([tf.size(flat, tf.int64), width]))
+    return Laid(_shaped_like(_written(call, rows, flat, given), x))
+
+
+def _shaped_like(y: Tensor, x: Tensor) -> Tensor:
+    y = tf.reshape(y, tf.shape(x))
+    y.set_shape(x.shape)
+    return y

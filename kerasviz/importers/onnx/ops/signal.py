@@ -1,0 +1,175 @@
+"""Signals: Fourier transforms, windows and the mel scale.
+
+A complex value has the axis [real, imaginary] at its end; a real one has an axis of length 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import onnx
+import tensorflow as tf
+
+from kerasviz.importers.onnx.layout import Constant, Laid, own
+from kerasviz.importers.onnx.ops.generate import scalar, tensor_dtype
+from kerasviz.importers.onnx.registry import Call, operator
+
+Tensor = Any
+
+
+def _to_complex(x: Tensor, dtype: Any) -> Tensor:
+    """[..., 1] or [..., 2] as complex numbers [...]."""
+    wide = tf.cast(x, dtype)
+    # The sum of none or one imaginary part: which of both need not be known in a trace.
+    return tf.complex(wide[..., 0], tf.reduce_sum(wide[..., 1:], -1))
+
+
+def _from_complex(x: Tensor, dtype: Any) -> Tensor:
+    return tf.cast(tf.stack([tf.math.real(x), tf.math.imag(x)], -1), dtype)
+
+
+def _fitted(x: Tensor, length: Any) -> Tensor:
+    """``x`` cut, or filled with 0, to ``length`` entries along its last axis."""
+    x = x[..., :length]
+    missing = length - _length(x)
+    if isinstance(missing, int) and not missing:
+        return x
+    return tf.pad(x, [[0, 0]] * (x.shape.rank - 1) + [[0, missing]])
+
+
+def _transformed(x: Tensor, length: Any, *, inverse: bool, onesided: bool) -> Tensor:
+    """The DFT along the last axis of complex numbers."""
+    if not inverse:
+        y = tf.signal.fft(_fitted(x, length))
+        return y[..., : length // 2 + 1] if onesided else y
+    if not onesided:
+        return tf.signal.ifft(_fitted(x, length))
+    half = _fitted(x, length // 2 + 1)
+    # The other half is the mirrored conjugate; the result is real.
+    rest = tf.math.conj(tf.reverse(half[..., 1 : (length + 1) // 2], [-1]))
+    return tf.signal.ifft(tf.concat([half, rest], -1))
+
+
+@operator("DFT", since=17)
+def dft_17(call: Call) -> Laid:
+    """``y[k] = sum(x[n] * exp(-2 pi i k n / N))`` along the attribute ``axis``."""
+    return _dft(call, int(call.attribute("axis", 1)))
+
+
+@operator("DFT", since=20)
+def dft_20(call: Call) -> Laid:
+    """``y[k] = sum(x[n] * exp(-2 pi i k n / N))`` along the axis in input 2."""
+    given = call.constant(2, "axis")
+    return _dft(call, -2 if given is None else int(given.reshape(-1)[0]))
+
+
+def _dft(call: Call, axis: int) -> Laid:
+    x = own(call.input())
+    rank = x.shape.rank
+    axis %= rank
+    if axis == rank - 1:
+        raise call.error("axis is the last one, which holds the real and imaginary parts")
+    inverse, onesided = bool(call.attribute("inverse", 0)), bool(call.attribute("onesided", 0))
+    # A sum of many terms that cancel is taken in double precision; the inverse is a mean.
+    wide = tf.float32 if inverse and x.dtype != tf.float64 else tf.float64
+    signal = _to_complex(x, wide)
+    order = [k for k in range(rank - 1) if k != axis] + [axis]
+    signal = tf.transpose(signal, order)
+    if call.has(1):
+        length = _integer(call, 1)
+    else:
+        length = _length(signal)
+        length = 2 * (length - 1) if inverse and onesided else length
+    y = _transformed(signal, length, inverse=inverse, onesided=onesided)
+    y = tf.transpose(y, sorted(range(rank - 1), key=order.__getitem__))
+    if inverse and onesided:
+        return Laid(tf.cast(tf.math.real(y)[..., None], x.dtype))
+    return Laid(_from_complex(y, x.dtype))
+
+
+def _length(x: Tensor) -> Any:
+    """The length of the last axis: an int if it is known, else a tensor."""
+    static = x.shape[-1]
+    return tf.shape(x)[-1] if static is None else int(static)
+
+
+def _integer(call: Call, index: int) -> Any:
+    """Input ``index``: an int if it is known, else a scalar int32 tensor."""
+    operand = call.input(index)
+    if isinstance(operand, Constant):
+        return int(operand.array.reshape(-1)[0])
+    number = tf.cast(scalar(call, index), tf.int32)
+    known = tf.get_static_value(number)
+    return number if known is None else int(known)
+
+
+@operator("STFT", since=17)
+def stft(call: Call) -> Laid:
+    """The DFT of frames of the signal, each times a window, ``frame_step`` entries apart."""
+    x = own(call.input())
+    step = _integer(call, 1)
+    window = own(call.input(2)) if call.has(2) else None
+    signal = tf.transpose(x, [0, 2, 1])
+    if call.has(3):
+        length = _integer(call, 3)
+    else:
+        length = _length(signal) if window is None else _length(window)
+    frames = tf.signal.frame(signal, length, step)  # [N, parts, frames, length]
+    if window is not None:
+        frames *= window
+    onesided = bool(call.attribute("onesided", 1))
+    framed = _to_complex(tf.transpose(frames, [0, 2, 3, 1]), tf.float64)
+    y = _transformed(framed, length, inverse=False, onesided=onesided)
+    return Laid(_from_complex(y, x.dtype))
+
+
+def _register_windows() -> None:
+    """Windows are sums of cosines ``cos(2 pi k n / N)`` with these factors for k = 0, 1, 2."""
+    windows = {
+        "HannWindow": (0.5, -0.5, 0.0),
+        "HammingWindow": (25 / 46, -21 / 46, 0.0),
+        "BlackmanWindow": (0.42, -0.5, 0.08),
+    }
+    for name, factors in windows.items():
+        operator(name, since=17)(_window(factors))
+
+
+def _window(factors: tuple[float, float, float]) -> Callable[[Call], Laid]:
+    def convert(call: Call) -> Laid:
+        dtype = tensor_dtype(call.attribute("output_datatype", onnx.TensorProto.FLOAT))
+        count = scalar(call, 0)
+        steps = tf.cast(count if call.attribute("periodic", 1) else count - 1, tf.float64)
+        turn = 2 * math.pi * tf.cast(tf.range(count), tf.float64) / tf.maximum(steps, 1.0)
+        window = sum(factor * tf.cos(k * turn) for k, factor in enumerate(factors))
+        return Laid(tf.cast(window, dtype))
+
+    return convert
+
+
+_register_windows()
+
+
+@operator("MelWeightMatrix", since=17)
+def mel_weight_matrix(call: Call) -> Laid:
+    """Triangles, equally far apart on the mel scale, over the frequencies of a onesided DFT."""
+    dtype = tensor_dtype(call.attribute("output_datatype", onnx.TensorProto.FLOAT))
+    bands, length, rate = (tf.cast(scalar(call, k), tf.int64) for k in range(3))
+    edges = [_mel(tf.cast(scalar(call, k), tf.float64)) for k in (3, 4)]
+    step = (edges[1] - edges[0]) / tf.cast(bands + 2, tf.float64)
+    mels = edges[0] + step * tf.cast(tf.range(bands + 2), tf.float64)
+    hertz = 700 * tf.math.expm1(mels * (math.log(10) / 2595))
+    corners = tf.floor(tf.cast(length + 1, tf.float64) * hertz / tf.cast(rate, tf.float64))
+    low, middle, high = corners[:-2], corners[1:-1], corners[2:]
+    bins = tf.cast(tf.range(length // 2 + 1), tf.float64)[:, None]
+    rising = tf.math.divide_no_nan(bins - low, middle - low)
+    falling = tf.math.divide_no_nan(high - bins, high - middle)
+    up = tf.where((bins >= low) & (bins < middle), rising, 0)
+    down = tf.where((bins > middle) & (bins < high), falling, 0)
+    return Laid(tf.cast(up + down + tf.cast(bins == middle, tf.float64), dtype))
+
+
+def _mel(hertz: Tensor) -> Tensor:
+    """``2595 * log10(1 + f / 700)``."""
+    return 2595 / math.log(10) * tf.math.log1p(hertz / 700)

@@ -1,0 +1,113 @@
+"""Order and choice: the largest entries, the distinct ones, those that are not 0."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from kerasviz.importers.onnx.layout import Laid, own, rank_of, stored_axis
+from kerasviz.importers.onnx.ops.activation import stored
+from kerasviz.importers.onnx.registry import Call, Layout, operator
+
+Tensor = Any
+
+
+@operator("TopK", since=1, layout=Layout.FOLLOWS)
+def top_k_1(call: Call) -> list[Laid | None]:
+    """The ``k`` largest entries along ``axis`` and where they are; ``k`` is an attribute."""
+    return _top(call, int(call.attribute("k")))
+
+
+@operator("TopK", since=10, layout=Layout.FOLLOWS)
+def top_k_10(call: Call) -> list[Laid | None]:
+    """The ``k`` largest (or smallest) entries along ``axis`` and where they are, in order."""
+    count = tf.reshape(own(call.input(1)), [])
+    known = tf.get_static_value(count)
+    return _top(call, tf.cast(count, tf.int32) if known is None else int(known))
+
+
+def _top(call: Call, count: Any) -> list[Laid | None]:
+    operand = call.input()
+    x, moved = stored(operand)
+    rank = rank_of(operand)
+    axis = stored_axis(int(call.attribute("axis", -1)), rank, moved)
+    order = [k for k in range(rank) if k != axis] + [axis]
+    x = x if axis == rank - 1 else tf.transpose(x, order)
+    if call.attribute("largest", 1):
+        values, places = tf.math.top_k(x, count)
+    else:
+        values, places = tf.math.top_k(_mirrored(x), count)
+        values = _mirrored(values)
+    found = [values, tf.cast(places, tf.int64)]
+    if axis != rank - 1:
+        back = sorted(range(rank), key=order.__getitem__)
+        found = [tf.transpose(y, back) for y in found]
+    return [Laid(y, moved) for y in found]
+
+
+def _mirrored(x: Tensor) -> Tensor:
+    """Numbers in the opposite order. The bits are used where a negative may not exist."""
+    return tf.bitwise.invert(x) if x.dtype.is_integer else -x
+
+
+@operator("NonZero", since=9)
+def non_zero(call: Call) -> Laid:
+    """The indices of the entries that are not 0: a row for every axis."""
+    x = own(call.input())
+    zero = "" if x.dtype == tf.string else tf.zeros([], x.dtype)
+    return Laid(tf.transpose(tf.where(x != zero)))
+
+
+@operator("Compress", since=9, layout=Layout.FOLLOWS)
+def compress(call: Call) -> Laid:
+    """The entries along ``axis``, or of the flat value, at which the condition holds."""
+    operand = call.input(0)
+    places = tf.where(own(call.input(1)))[:, 0]
+    axis = call.attribute("axis")
+    if axis is None:
+        return Laid(tf.gather(tf.reshape(own(operand), [-1]), places))
+    x, moved = stored(operand)
+    return Laid(tf.gather(x, places, axis=stored_axis(int(axis), rank_of(operand), moved)), moved)
+
+
+@operator("Unique", since=11)
+def unique(call: Call) -> list[Laid | None]:
+    """The distinct entries (or, with ``axis``, slices), first and all places, and counts."""
+    x = own(call.input())
+    axis = call.attribute("axis")
+    if axis is None:
+        x, axis = tf.reshape(x, [-1]), 0
+    axis = int(axis) % x.shape.rank
+    length = tf.shape(x, out_type=tf.int64)[axis]
+    keys = tf.cast(x, tf.int8) if x.dtype == tf.bool else x
+    kept, groups = tf.raw_ops.UniqueV2(x=keys, axis=[axis], out_idx=tf.int64)
+    number = tf.shape(kept, out_type=tf.int64)[axis]
+    first = tf.math.unsorted_segment_min(tf.range(length), groups, number)
+    counts = tf.math.unsorted_segment_sum(tf.ones_like(groups), groups, number)
+    if call.attribute("sorted", 1):
+        if x.dtype == tf.string:
+            raise call.error("text cannot be sorted; set attribute sorted to 0")
+        order = _lexicographic(tf.gather(keys, first, axis=axis), axis)
+        first, counts = tf.gather(first, order), tf.gather(counts, order)
+        groups = tf.gather(tf.math.invert_permutation(order), groups)
+    found = [tf.gather(x, first, axis=axis), first, groups, counts]
+    return [Laid(y) for y in found]
+
+
+def _lexicographic(x: Tensor, axis: int) -> Tensor:
+    """The order of the slices along ``axis`` by their first entry, then by their second ...
+
+    A stable sort by the last entry, then by the one before it, ... ends in that order.
+    """
+    rank = x.shape.rank
+    front = tf.transpose(x, [axis, *(k for k in range(rank) if k != axis)])
+    count = tf.shape(front, out_type=tf.int64)[0]
+    rows = tf.reshape(front, tf.stack([count, tf.size(front, tf.int64) // tf.maximum(count, 1)]))
+    columns = tf.reverse(tf.transpose(rows), [0])
+
+    def by_column(order: Tensor, column: Tensor) -> Tensor:
+        places = tf.argsort(tf.gather(column, order), stable=True)
+        return tf.gather(order, places)
+
+    return tf.foldl(by_column, columns, initializer=tf.range(count))

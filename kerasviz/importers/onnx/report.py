@@ -1,0 +1,191 @@
+"""What an ONNX file holds and how it will run: operators, ports, transposes."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from kerasviz.errors import ModelError
+from kerasviz.importers.onnx import ops  # noqa: F401 - registers the converters
+from kerasviz.importers.onnx.graph import Graph, Node, all_nodes, read_graph
+from kerasviz.importers.onnx.load import load_model
+from kerasviz.importers.onnx.program import OnnxProgram
+from kerasviz.importers.onnx.registry import supported
+from kerasviz.importers.onnx.scope import scope_name
+
+__all__ = ["Place", "PortReport", "Report", "report_of"]
+
+Tensor = Any
+
+
+@dataclass(frozen=True)
+class Place:
+    """A transpose that is executed: after which node (or input) it stands, and for which node.
+
+    ``own`` says that the model asks for it itself, by a Transpose node.
+    """
+
+    after: str
+    before: str
+    own: bool
+
+
+@dataclass(frozen=True)
+class PortReport:
+    """An input or output in the model's own layout, ``None`` where a length is free."""
+
+    name: str
+    dtype: str | None
+    shape: tuple[int | None, ...] | None
+    channels_first: bool = False
+
+
+@dataclass(frozen=True)
+class Report:
+    """The report on a file.
+
+    ``operators`` counts the nodes that are run by operator, ``folded`` is how many more depend on
+    constants only. ``transposes`` is ``None`` where the model cannot be run.
+    """
+
+    opsets: Mapping[str, int]
+    operators: Mapping[str, int]
+    folded: int
+    inputs: Sequence[PortReport]
+    outputs: Sequence[PortReport]
+    unsupported: Sequence[str]
+    transposes: Sequence[Place] | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as plain data."""
+        return asdict(self)
+
+
+def report_of(path: Path) -> Report:
+    """Report on an ONNX file, also on one with operators that are not supported.
+
+    Raises :class:`ModelError` for a file that is no ONNX model and where a node cannot be computed.
+    """
+    graph = read_graph(load_model(path), path)
+    missing = [
+        f"{n} ({n.domain or 'ai.onnx'} opset {n.opset})"
+        for n in all_nodes(graph)
+        if not supported(n.op, n.domain, n.opset)
+    ]
+    opsets = {n.domain or "ai.onnx": n.opset for n in all_nodes(graph)}
+    if missing:
+        inputs = [PortReport(i.name, _type(i.dtype), i.shape) for i in graph.inputs]
+        outputs = [PortReport(name, None, None) for name in graph.outputs]
+        counts = _counted(graph.nodes)
+        return Report(opsets, counts, 0, inputs, outputs, missing, None)
+    try:
+        program = OnnxProgram(graph)
+        traced, names = _traced(program)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
+    nodes = [step.node for step in program.scope.steps]
+    return Report(
+        opsets=opsets,
+        operators=_counted(nodes),
+        folded=len(graph.nodes) - len(nodes),
+        inputs=[
+            PortReport(p.name, _type(p.dtype), p.shape, p.channels_first)
+            for p in program.inputs.values()
+        ],
+        outputs=[
+            PortReport(name, _type(t.dtype), _shape(t))
+            for name, t in zip(names, traced.outputs, strict=True)
+        ],
+        unsupported=(),
+        transposes=tuple(_transposes(traced.graph, nodes, graph)),
+    )
+
+
+def _counted(nodes: Sequence[Node]) -> dict[str, int]:
+    counts = Counter(f"{n.domain}.{n.op}".lstrip(".") for n in nodes)
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _type(dtype: Any) -> str | None:
+    return None if dtype is None else str(tf.as_dtype(dtype).name)
+
+
+def _shape(tensor: Tensor) -> tuple[int | None, ...] | None:
+    return None if tensor.shape.rank is None else tuple(tensor.shape.as_list())
+
+
+def _traced(program: OnnxProgram) -> tuple[Any, list[str]]:
+    """The graph from the inputs to the outputs, both in the model's own layout."""
+    names: list[str] = []
+
+    def run(*tensors: Tensor) -> list[Tensor]:
+        feeds = dict(zip(program.inputs, tensors, strict=True))
+        found = program.compute(feeds, program.outputs, channels_last=False)
+        plain = {n: t for n, t in found.items() if tf.is_tensor(t)}
+        names[:] = plain
+        return [tf.identity(t, name="kerasviz_output") for t in plain.values()]
+
+    ports = program.inputs.values()
+    if any(port.dtype is None for port in ports):
+        raise ModelError("its inputs are sequences or optionals; the report needs tensors")
+    last: ModelError | None = None
+    for free in (True, False):
+        specs = []
+        for port in ports:
+            shape = port.shape
+            if free and shape and (len(ports) == 1 or len(shape) > 3):
+                shape = (None, *shape[1:])
+            specs.append(tf.TensorSpec(shape, port.dtype))
+        try:
+            return tf.function(run, autograph=False).get_concrete_function(*specs), names
+        except ModelError as error:
+            last = error
+    assert last is not None
+    raise last
+
+
+def _transposes(graph: Any, nodes: Sequence[Node], whole: Graph) -> Iterator[Place]:
+    """The transposes of a traced graph, each with the nodes around it."""
+    by_scope = {scope_name(node): node for node in [*all_nodes(whole), *nodes]}
+    inputs = {t.op.name: given.name for t, given in zip(graph.inputs, whole.inputs, strict=False)}
+
+    def owner(name: str) -> Node | None:
+        for part in name.split("/"):
+            for spelling in (part, re.sub(r"_\d+$", "", part)):
+                if spelling in by_scope:
+                    return by_scope[spelling]
+        return None
+
+    def maker(operation: Any) -> str:
+        """The node or the input that made what an operation takes."""
+        while operation.inputs:
+            source = operation.inputs[0].op
+            if source.name in inputs:
+                return f"input {inputs[source.name]!r}"
+            node = owner(source.name)
+            if node is not None:
+                return str(node)
+            operation = source
+        return "a constant"
+
+    for operation in graph.get_operations():
+        if operation.type == "Transpose":
+            node = owner(operation.name)
+            if node is None:  # at a border of the graph
+                after = maker(operation)
+                yield Place(after, "" if after.startswith("input") else "output", False)
+            else:
+                after = maker(operation)
+                yield Place(after, "" if after == str(node) else str(node), node.op == "Transpose")
+    for function in graph.as_graph_def().library.function:
+        for inner in function.node_def:
+            if inner.op == "Transpose":
+                node = owner(inner.name)
+                shown = "a body" if node is None else str(node)
+                yield Place(f"{shown} inside a loop or branch", "", False)

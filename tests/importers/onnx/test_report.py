@@ -1,0 +1,159 @@
+"""The report on ONNX files: operators, ports, transposes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper
+
+from kerasviz.importers.onnx.report import Place, Report, report_of
+
+LIGHT = Path(onnx.__file__).parent / "backend/test/data/light"
+Write = Callable[..., Path]
+
+
+def node(op: str, inputs: str, output: str, **attributes: Any) -> Any:
+    return helper.make_node(op, inputs.split(), [output], output, **attributes)
+
+
+def kernel(*shape: int) -> Any:
+    return np.random.default_rng(0).normal(size=shape).astype(np.float32)
+
+
+def test_what_is_in_a_file(tmp_path: Path, write: Write) -> None:
+    path = write(
+        tmp_path / "m.onnx",
+        [
+            node("Add", "half half", "whole"),
+            node("Conv", "image w", "conv/1"),
+            node("Relu", "conv/1", "relu"),
+            node("Mul", "relu whole", "y"),
+        ],
+        {"image": (np.float32, ["n", 3, 8, 8])},
+        {"w": kernel(4, 3, 3, 3), "half": np.float32(0.5)},
+        ["y"],
+    )
+    report = report_of(path)
+    assert report.opsets == {"ai.onnx": 13}
+    assert report.operators == {"Conv": 1, "Mul": 1, "Relu": 1}
+    assert report.folded == 1
+    (given,) = report.inputs
+    assert (given.name, given.dtype, given.shape) == ("image", "float32", (None, 3, 8, 8))
+    assert given.channels_first
+    (made,) = report.outputs
+    assert (made.name, made.shape) == ("y", (None, 4, 6, 6))
+    assert report.unsupported == ()
+    assert report.transposes == (
+        Place("input 'image'", "", False),
+        Place("Mul 'y'", "output", False),
+    )
+    assert report.to_json()["transposes"][0]["after"] == "input 'image'"
+
+
+def test_each_transpose_is_found_with_the_nodes_around_it(tmp_path: Path, write: Write) -> None:
+    path = write(
+        tmp_path / "m.onnx",
+        [
+            node("Conv", "image w", "before"),
+            node("Reshape", "before shape", "rows"),
+            node("Transpose", "rows", "turned", perm=[0, 2, 1]),
+            node("Reshape", "turned back", "again"),
+            node("Conv", "again v", "after"),
+            node("ReduceMean", "after", "mean", axes=[2, 3], keepdims=0),
+        ],
+        {"image": (np.float32, ["n", 3, 8, 8])},
+        {
+            "w": kernel(4, 3, 3, 3),
+            "v": kernel(2, 36, 1, 1),
+            "shape": np.array([0, 4, 36]),
+            "back": np.array([0, 36, 2, 2]),
+        },
+        ["mean"],
+    )
+    places = report_of(path).transposes
+    assert places is not None
+    assert Place("input 'image'", "", False) in places
+    assert Place("Conv 'before'", "Reshape 'rows'", False) in places
+    assert [p for p in places if p.own] == [Place("Reshape 'rows'", "Transpose 'turned'", True)]
+    assert any(p.after == "Reshape 'again'" for p in places)
+    assert len(places) == 4
+
+
+def test_what_is_not_supported_is_listed_and_the_rest_is_there(
+    tmp_path: Path, write: Write
+) -> None:
+    path = write(
+        tmp_path / "m.onnx",
+        [
+            helper.make_node("Guess", ["x"], ["a"], "guess", domain="com.example"),
+            node("Relu", "a", "b"),
+            helper.make_node("Guess", ["b"], ["c"], "again", domain="com.example"),
+        ],
+        {"x": (np.float32, [1, 3])},
+        {},
+        ["c"],
+    )
+    model = onnx.load(path)
+    model.opset_import.append(helper.make_opsetid("com.example", 2))
+    onnx.save(model, path)
+    report = report_of(path)
+    assert report.unsupported == [
+        "Guess 'guess' (com.example opset 2)",
+        "Guess 'again' (com.example opset 2)",
+    ]
+    assert report.operators == {"com.example.Guess": 2, "Relu": 1}
+    assert report.transposes is None
+
+
+#: Where the last feature maps are flattened for a classifier that was trained on channels first,
+#: their order has to be the model's own: there the convolutional part has its output.
+FLATTENED = {"vgg19": "Reshape"}
+
+
+def _border(report: Report, flattened: str | None = None) -> None:
+    """At most one transpose at the input and one at the output."""
+    places = list(report.transposes or [])
+    assert report.transposes is not None
+    at_input = [p for p in places if p.after.startswith("input ")]
+    rest = [p for p in places if p not in at_input]
+    assert len(at_input) <= 1
+    if flattened is None:
+        assert [p for p in rest if p.before != "output"] == []
+    else:
+        assert [p.before.split()[0] for p in rest] == [flattened]
+    assert len(rest) <= 1
+
+
+@pytest.mark.parametrize("name", ["googlenet", "squeezenet1_1"])
+def test_shared_models(models_folder: Path, name: str) -> None:
+    _border(report_of(models_folder / f"{name}.onnx"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "squeezenet",
+        "resnet50",
+        "inception_v1",
+        "inception_v2",
+        *(pytest.param(n, marks=pytest.mark.slow) for n in ("densenet121", "vgg19")),
+    ],
+)
+def test_light_models(name: str) -> None:
+    _border(report_of(LIGHT / f"light_{name}.onnx"), FLATTENED.get(name))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("builder", ["MobileNetV2", "EfficientNetB0"])
+def test_exports_of_keras(tmp_path: Path, builder: str) -> None:
+    import keras
+
+    model = getattr(keras.applications, builder)(weights=None)
+    model(np.zeros((1, 224, 224, 3), np.float32))
+    model.export(tmp_path / "m.onnx", format="onnx", verbose=False)
+    _border(report_of(tmp_path / "m.onnx"))

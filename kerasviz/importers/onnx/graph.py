@@ -104,8 +104,9 @@ class _Reader:
         outputs = tuple(o.name for o in proto.output)
         protos = _needed(proto.node, outputs)
         used = {name for node in protos for name in _uses(node)} | set(outputs)
+        weights = {n for node in protos if node.op_type in _WEIGHTED for n in node.input}
         constants = {
-            tensor.name: Constant(_array(tensor, self.path))
+            tensor.name: Constant(_array(tensor, self.path, tensor.name in weights))
             for tensor in proto.initializer
             if tensor.name in used
         }
@@ -192,13 +193,21 @@ def _needed(protos: Iterable[Any], outputs: Iterable[str]) -> list[Any]:
     return kept[::-1]
 
 
-def _array(tensor: Any, path: Path) -> np.ndarray[Any, Any]:
+#: Operators whose parameters are learned: an infinite one is damage. Elsewhere, as in the masks of
+#: transformers, it has a meaning.
+_WEIGHTED = (
+    *("BatchNormalization", "Conv", "ConvTranspose", "Gemm", "GRU", "InstanceNormalization"),
+    *("LayerNormalization", "LSTM", "MatMul", "PRelu", "RNN"),
+)
+
+
+def _array(tensor: Any, path: Path, weight: bool = False) -> np.ndarray[Any, Any]:
     try:
         array = numpy_helper.to_array(tensor)
     except (ValueError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise ModelError(f"{path}: initializer {tensor.name!r} is damaged ({reason})") from error
-    _check_finite(array, f"initializer {tensor.name!r}", path)
+    _check_numbers(array, f"initializer {tensor.name!r}", path, weight)
     return array
 
 
@@ -216,12 +225,16 @@ def _dense(sparse: Any, path: Path) -> np.ndarray[Any, Any]:
     return dense
 
 
-def _check_finite(array: np.ndarray[Any, Any], what: str, path: Path) -> None:
-    floating = array.dtype != object and tf.as_dtype(array.dtype).is_floating
-    if floating and array.size > 1 and not np.isfinite(array).all():
-        bad = int(array.size - np.isfinite(array).sum())
+def _check_numbers(
+    array: np.ndarray[Any, Any], what: str, path: Path, weight: bool = False
+) -> None:
+    if array.dtype == object or not tf.as_dtype(array.dtype).is_floating or array.size < 2:
+        return
+    bad = int((~np.isfinite(array) if weight else np.isnan(array)).sum())
+    if bad:
+        kinds = "NaN or infinite" if weight else "NaN"
         raise ModelError(
-            f"{path}: {what} has {bad} of {array.size} entries that are NaN or infinite; "
+            f"{path}: {what} has {bad} of {array.size} entries that are {kinds}; "
             "the network cannot be used, export it again from sound weights"
         )
 
@@ -231,7 +244,7 @@ def _constant(proto: Any, path: Path) -> np.ndarray[Any, Any]:
     value = onnx.helper.get_attribute_value(attribute)
     if attribute.name == "value":
         array = _array(value, path)
-        _check_finite(array, f"constant {proto.output[0]!r}", path)
+        _check_numbers(array, f"constant {proto.output[0]!r}", path)
         return array
     if attribute.name == "sparse_value":
         return _dense(value, path)

@@ -123,6 +123,21 @@ def test_weights_that_are_not_finite(write: Any, image: Any, tmp_path: Path, bad
     assert "initializer 'w' has 1 of 108 entries that are NaN" in one_line(path)
 
 
+def test_a_mask_may_be_infinite(write: Any, image: Any, tmp_path: Path) -> None:
+    mask = np.where(np.tri(4, dtype=bool), 0, -np.inf).astype(np.float32)
+    nodes = [
+        helper.make_node("Add", ["x", "mask"], ["a"]),
+        helper.make_node("Softmax", ["a"], ["y"]),
+    ]
+    inputs = {"x": (np.float32, (2, 4, 4))}
+    path = write(tmp_path / "m.onnx", nodes, inputs, {"mask": mask}, ["y"])
+    found = read_onnx(path).program.compute({"x": image(2, 4, 4)}, ["y"])["y"].numpy()
+    assert np.isfinite(found).all() and not found[:, 0, 1:].any()
+    mask[1, 1] = np.nan
+    write(path, nodes, inputs, {"mask": mask}, ["y"])
+    assert "initializer 'mask' has 1 of 16 entries that are NaN;" in one_line(path)
+
+
 def test_damaged_initializer(small: Path) -> None:
     model = onnx.load(small)
     model.graph.initializer[0].raw_data = model.graph.initializer[0].raw_data[:-4]

@@ -70,7 +70,7 @@ def test_each_transpose_is_found_with_the_nodes_around_it(tmp_path: Path, write:
         {
             "w": kernel(4, 3, 3, 3),
             "v": kernel(2, 36, 1, 1),
-            "shape": np.array([0, 4, 36]),
+            "shape": np.array([0, 9, 16]),
             "back": np.array([0, 36, 2, 2]),
         },
         ["mean"],

@@ -60,10 +60,10 @@ ACTIVATION_SPECTRUM = Figure(
 )
 
 
-def _diversity(slug: str, layer: str, unit: int, caption: str) -> Figure:
+def _diversity(slug: str, number: str, layer: str, unit: int, caption: str) -> Figure:
     return Figure(
         slug=slug,
-        title=f"Facets of a unit: {layer[5:]} {unit}",
+        title=f"Facets of a unit, {number} example",
         caption=caption,
         layout="table",
         groups=(Group("", (Place(layer, 1),)),),
@@ -74,6 +74,7 @@ def _diversity(slug: str, layer: str, unit: int, caption: str) -> Figure:
 
 DIVERSITY_4A97 = _diversity(
     "diversity-4a97",
+    "first",
     "mixed4a",
     97,
     "One optimization shows one facet of a unit. Four that are optimized together and pushed apart "
@@ -81,6 +82,7 @@ DIVERSITY_4A97 = _diversity(
 )
 DIVERSITY_4A143 = _diversity(
     "diversity-4a143",
+    "second",
     "mixed4a",
     143,
     "What a single picture suggests may be only one case: pictures that are pushed apart keep what "
@@ -88,6 +90,7 @@ DIVERSITY_4A143 = _diversity(
 )
 DIVERSITY_5A9 = _diversity(
     "diversity-5a9",
+    "third",
     "mixed5a",
     9,
     "In late layers the facets are kinds of a thing. The push to differ can also add what has "
@@ -95,6 +98,7 @@ DIVERSITY_5A9 = _diversity(
 )
 DIVERSITY_4E55 = _diversity(
     "diversity-4e55",
+    "fourth",
     "mixed4e",
     55,
     "A unit may respond to several things that have nothing in common: it need not be the right "

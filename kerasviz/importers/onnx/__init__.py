@@ -12,6 +12,7 @@ from kerasviz.importers.onnx.load import load_model
 from kerasviz.importers.onnx.metadata import input_spec_of
 from kerasviz.importers.onnx.program import OnnxProgram
 from kerasviz.importers.onnx.registry import supported
+from kerasviz.importers.onnx.scope import FAILURES
 
 __all__ = ["read_onnx"]
 
@@ -24,13 +25,21 @@ def read_onnx(path: Path) -> Imported:
     computed.
     """
     path = Path(path)
-    graph = read_graph(load_model(path), path)
-    _check_operators(graph, path)
     try:
-        program = OnnxProgram(graph)
+        graph = read_graph(load_model(path), path)
+        _check_operators(graph, path)
+        program = _program(graph, path)
+    except FAILURES as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(f"{path} is not a valid ONNX model ({reason})") from error
+    return Imported(program, format="onnx", input_spec=input_spec_of(graph.metadata, path))
+
+
+def _program(graph: Graph, path: Path) -> OnnxProgram:
+    try:
+        return OnnxProgram(graph)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
-    return Imported(program, format="onnx", input_spec=input_spec_of(graph.metadata, path))
 
 
 def _check_operators(graph: Graph, path: Path) -> None:

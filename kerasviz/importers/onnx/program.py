@@ -22,7 +22,7 @@ from kerasviz.importers.onnx.layout import (
     to_last,
 )
 from kerasviz.importers.onnx.registry import Call
-from kerasviz.importers.onnx.scope import Scope, Step, explained
+from kerasviz.importers.onnx.scope import Scope, Step, check_size, explained
 from kerasviz.program import PLAIN, Port, Rectifier, Value
 
 __all__ = ["OnnxProgram"]
@@ -94,7 +94,10 @@ class OnnxProgram:
         """
         known = self._feed(feeds, channels_last)
         found = self._scope.run(known, names, rectifier)
-        return {n: _given(o, channels_last) for n, o in zip(names, found, strict=True)}
+        try:
+            return {n: _given(o, channels_last) for n, o in zip(names, found, strict=True)}
+        except tf.errors.OpError as error:  # a transpose that TensorFlow has no kernel of
+            raise ModelError(f"{', '.join(names)}: {str(error).splitlines()[0]}") from error
 
     def _feed(self, feeds: Mapping[str, Tensor], last: bool) -> dict[str, Datum]:
         known: dict[str, Datum] = {}
@@ -145,7 +148,10 @@ class OnnxProgram:
             try:
                 with explained(step.node):
                     call = self._scope.call(step.node, known, Rectifier(spy.relu, spy.relu6))
-                    self._scope.keep(step, step.run(call), known)
+                    made = step.run(call)
+                    for result in made:
+                        check_size(step.node, result)
+                    self._scope.keep(step, made, known)
             except ModelError as error:
                 if not isinstance(error.__cause__, DataDependent):
                     raise

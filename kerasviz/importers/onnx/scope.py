@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import ChainMap
 from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -16,6 +18,7 @@ from kerasviz.importers.onnx.graph import Graph, Node
 from kerasviz.importers.onnx.layout import (
     Absent,
     Constant,
+    DataDependent,
     Datum,
     Items,
     Laid,
@@ -26,7 +29,24 @@ from kerasviz.importers.onnx.layout import (
 from kerasviz.importers.onnx.registry import Call, Converter, Layout, find, layout_of
 from kerasviz.program import PLAIN, Rectifier
 
-__all__ = ["Scope", "Step", "explained", "scope_name", "wanted_last"]
+__all__ = ["FAILURES", "Scope", "Step", "check_size", "explained", "scope_name", "wanted_last"]
+
+
+#: What is raised where a file says what makes no sense: a wrong type, an attribute that is missing.
+FAILURES = (
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    RuntimeError,
+    MemoryError,
+    tf.errors.OpError,
+)
+
+#: Entries that one value may have. A file can ask for any number of them in a few bytes.
+LARGEST = 2**30
+_SUSPICIOUS = 2**26
 
 
 @dataclass(frozen=True)
@@ -106,10 +126,24 @@ class Scope:
 
     def _fold(self, step: Step) -> None:
         with explained(step.node), tf.init_scope():  # eagerly, even inside a function's trace
+            if _may_be_large(step.node, self.constants):
+                self._check_sizes(step)
             made = step.run(self.call(step.node, {}, PLAIN))
             for name, result in zip(step.node.outputs, made, strict=False):
                 if name and result is not None:
                     self.constants[name] = _constant(result)
+
+    def _check_sizes(self, step: Step) -> None:
+        """Trace a step before it is run, to see how large its outputs would be."""
+
+        def trace() -> None:
+            try:
+                for made in step.run(self.call(step.node, {}, PLAIN)):
+                    check_size(step.node, made)
+            except DataDependent:  # how large they are is known in the run only
+                return
+
+        tf.function(trace, autograph=False).get_concrete_function()
 
     def in_place(self, name: str, operand: Datum) -> Datum:
         """Move an image-like value that is not, once for all that take it."""
@@ -156,6 +190,44 @@ def _constant(operand: Datum) -> Datum:
     return Constant(np.asarray(array, object if isinstance(array, bytes) else None))
 
 
+def check_size(node: Node, made: Datum | None) -> None:
+    """Raise :class:`ModelError` if a value is too large for the memory, as far as is known."""
+    if not isinstance(made, Laid) or made.tensor.shape.rank is None:
+        return
+    lengths = [1 if n is None else int(n) for n in made.tensor.shape]
+    if math.prod(lengths) > LARGEST:
+        raise ModelError(
+            f"ONNX node {node}: its output would be {' x '.join(map(str, lengths))}; values of "
+            f"more than {LARGEST} entries are not supported"
+        )
+
+
+def _may_be_large(node: Node, constants: MutableMapping[str, Datum]) -> bool:
+    """Whether the numbers that a node is given could make its outputs much larger than its inputs.
+
+    True sometimes where they do not; never False where they do.
+    """
+    size, lengths = 1, 1.0
+    for name in node.inputs:
+        given = constants.get(name)
+        if not isinstance(given, Constant) or given.array.dtype.kind not in "iuf":
+            continue
+        size *= max(given.array.size, 1)
+        if given.array.size <= 64:
+            lengths *= _growth(given.array)
+    for value in node.attributes.values():
+        if isinstance(value, int | float | tuple) and not isinstance(value, bool):
+            numbers = [v for v in np.ravel(np.asarray(value, object)) if isinstance(v, int | float)]
+            lengths *= _growth(np.array(numbers, np.float64))
+    return size * lengths > _SUSPICIOUS
+
+
+def _growth(numbers: Any) -> float:
+    found = np.abs(np.nan_to_num(np.asarray(numbers, np.float64)))
+    with np.errstate(over="ignore"):
+        return float(np.prod(np.maximum(found, 1)))
+
+
 def scope_name(node: Node) -> str:
     """The name scope of a node's operations, so that graphs and profiles say whose they are."""
     name = node.name or next((o for o in node.outputs if o), "")
@@ -169,7 +241,7 @@ def explained(node: Node) -> Iterator[None]:
         yield
     except UsageError:
         raise
-    except (ValueError, TypeError, IndexError, tf.errors.OpError) as error:
+    except FAILURES as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"ONNX node {node} cannot be computed: {reason}") from error
 
@@ -183,7 +255,7 @@ def wanted_last(nodes: Sequence[Node]) -> set[str]:
     for node in reversed(nodes):
         layout = layout_of(node)
         if layout is Layout.IMAGE:
-            wanted.add(node.inputs[0])
+            wanted.update(node.inputs[:1])
         elif layout is Layout.FOLLOWS and wanted.intersection(node.outputs):
             wanted.update(filter(None, node.inputs))
     return wanted

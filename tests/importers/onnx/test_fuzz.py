@@ -37,14 +37,15 @@ def _model(
     nodes: Sequence[Any],
     shape: Sequence[Any],
     constants: dict[str, Any],
-    outputs: Sequence[str],
+    outputs: dict[str, int],
     opset: int,
 ) -> Any:
+    """``outputs`` are names and numbers of axes."""
     graph = helper.make_graph(
         list(nodes),
         "small",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, list(shape))],
-        [onnx.ValueInfoProto(name=name) for name in outputs],
+        [helper.make_tensor_value_info(n, 1, [None] * rank) for n, rank in outputs.items()],
         [numpy_helper.from_array(np.asarray(a), name) for name, a in constants.items()],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
@@ -80,7 +81,7 @@ def convolutional() -> Any:
         "k": _weights(5, 8),
         "q": _weights(5),
     }
-    return _model(nodes, ("n", 3, 9, 8), constants, ["y"], 13)
+    return _model(nodes, ("n", 3, 9, 8), constants, {"y": 2}, 13)
 
 
 def transformer() -> Any:
@@ -116,7 +117,7 @@ def transformer() -> Any:
         "g": _weights(6),
         "b": _weights(6),
     }
-    return _model(nodes, ("n", 5, 6), constants, ["y"], 17)
+    return _model(nodes, ("n", 5, 6), constants, {"y": 2}, 17)
 
 
 def resizing() -> Any:
@@ -160,7 +161,7 @@ def resizing() -> Any:
         "depth": np.int64(4),
         "values": np.float32([0, 1]),
     }
-    return _model(nodes, (2, 3, 6, 7), constants, ["y"], 13)
+    return _model(nodes, (2, 3, 6, 7), constants, {"y": 4}, 13)
 
 
 def recurrent() -> Any:
@@ -201,7 +202,7 @@ def recurrent() -> Any:
         "true": np.bool_(True),
         "k8": _weights(8, 2),
     }
-    return _model(nodes, (2, 5, 3), constants, ["y", "scan"], 13)
+    return _model(nodes, (2, 5, 3), constants, {"y": 2, "scan": 1}, 13)
 
 
 def old() -> Any:
@@ -226,7 +227,7 @@ def old() -> Any:
         "k": _weights(2 * 5 * 5, 3),
         "q": _weights(3),
     }
-    return _model(nodes, (1, 3, 6, 6), constants, ["y"], 6)
+    return _model(nodes, (1, 3, 6, 6), constants, {"y": 2}, 6)
 
 
 def quantized() -> Any:
@@ -248,7 +249,7 @@ def quantized() -> Any:
         "ws": np.float32([0.01, 0.02, 0.01, 0.03]),
         "wz": np.int8([0, 0, 0, 0]),
     }
-    return _model(nodes, ("n", 3, "h", "w"), constants, ["y"], 14)
+    return _model(nodes, ("n", 3, "h", "w"), constants, {"y": 4}, 14)
 
 
 MODELS: tuple[Callable[[], Any], ...] = (
@@ -650,7 +651,8 @@ def test_the_models_are_sound(model: Any, tmp_path: Path) -> None:
     data = model().SerializeToString()
     kind, found = _outcome(data, tmp_path / "sound.onnx")
     assert kind == "computed"
-    assert _differs(data, *found) in ("the same", "not to be compared (ValidationError)")
+    said = _differs(data, *found)
+    assert said == ("not to be compared (NotImplemented)" if model is old else "the same")
 
 
 @pytest.mark.parametrize(

@@ -118,11 +118,19 @@ def gather(call: Call) -> Laid:
         x, moved = own(operand), False
     place = stored_axis(axis, rank, moved)
     if width == 0 and rank == 1:
-        return Laid(x[tf.cast(own(call.input(1)), tf.int32)])  # keeps what is static in a shape
+        return Laid(_entry(x, tf.cast(own(call.input(1)), tf.int32)))
     places = _places(call.input(1), x, place)
     # Without its axis 1, or with two axes left, a moved value is in the model's own order.
     still = moved and (width == 1 or (axis != 1 and rank > 3))
     return Laid(tf.gather(x, places, axis=place), still)
+
+
+def _entry(x: Tensor, index: Tensor) -> Tensor:
+    """One entry of a vector; known if it is a known length in a shape that is not all known."""
+    place = tf.get_static_value(index)
+    lengths = None if place is None else tf.get_static_value(x, partial=True)
+    known = None if lengths is None else lengths[int(place)]
+    return x[index] if known is None else tf.constant(known, x.dtype)
 
 
 def _places(operand: Operand, x: Tensor, axis: int) -> Tensor:

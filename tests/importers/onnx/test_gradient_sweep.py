@@ -1,0 +1,216 @@
+"""Gradients of every differentiable operator of the onnx backend suite, by finite differences.
+
+All node cases are swept; every operator in them is either checked or named below.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import tensorflow as tf
+from onnx import TensorProto, helper, numpy_helper
+from onnx.backend.test.loader import load_model_tests
+
+from kerasviz.errors import KerasvizError
+from kerasviz.importers.onnx import read_onnx
+
+Array = Any
+
+#: Operators whose outputs do not move with their inputs, or are no numbers.
+NOT_DIFFERENTIABLE: frozenset[str] = frozenset()
+
+#: Floating inputs that say where or how many and not how much: scales of a resize, for example.
+NOT_DIFFERENTIABLE_INPUTS: dict[str, tuple[int, ...]] = {}
+
+FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE)
+STEPS = ((1e-6, 1e-4), (1e-5, 1e-3), (1e-3, 1e-2))  # of the difference, and what may be off
+
+
+@functools.cache
+def cases() -> dict[str, Any]:
+    """The node cases, without those that are other cases written out."""
+    found = {case.name: case for case in load_model_tests(kind="node")}
+    return {name: case for name, case in found.items() if "_expanded" not in name}
+
+
+def operators(graph: Any) -> Iterator[str]:
+    for node in graph.node:
+        yield node.op_type
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from operators(attribute.g)
+
+
+def main_operator(name: str) -> str:
+    """The operator that a case is about: the last one of its graph that computes."""
+    ops = [op for op in operators(cases()[name].model.graph) if op != "Constant"]
+    own = [n.op_type for n in cases()[name].model.graph.node if n.op_type != "Constant"]
+    return own[-1] if own else ops[-1] if ops else "Constant"
+
+
+# -- in double precision ----------------------------------------------------------------------
+
+
+def _double_type(kind: Any) -> None:
+    which = kind.WhichOneof("value")
+    if which == "tensor_type" and kind.tensor_type.elem_type in FLOATS:
+        kind.tensor_type.elem_type = TensorProto.DOUBLE
+    elif which == "sequence_type":
+        _double_type(kind.sequence_type.elem_type)
+    elif which == "optional_type":
+        _double_type(kind.optional_type.elem_type)
+
+
+def _double_graph(graph: Any) -> None:
+    for info in [*graph.input, *graph.output, *graph.value_info]:
+        _double_type(info.type)
+    for tensor in graph.initializer:
+        if tensor.data_type in FLOATS:
+            array = numpy_helper.to_array(tensor).astype(np.float64)
+            tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                _double_graph(attribute.g)
+            if attribute.HasField("t") and attribute.t.data_type in FLOATS:
+                array = numpy_helper.to_array(attribute.t).astype(np.float64)
+                attribute.t.CopyFrom(numpy_helper.from_array(array, attribute.t.name))
+            if attribute.name in ("to", "dtype", "stash_type") and attribute.i in FLOATS:
+                attribute.i = TensorProto.DOUBLE
+            if attribute.name in ("value_float", "value_floats"):
+                values = [attribute.f] if attribute.name == "value_float" else attribute.floats
+                array = np.array(values, np.float64)
+                if attribute.name == "value_float":
+                    array = array.reshape(())
+                node.attribute.remove(attribute)
+                node.attribute.append(
+                    helper.make_attribute("value", numpy_helper.from_array(array))
+                )
+                break
+
+
+def doubled(model: Any) -> Any:
+    wide = onnx.ModelProto()
+    wide.CopyFrom(model)
+    _double_graph(wide.graph)
+    return wide
+
+
+def is_floating(array: Any) -> bool:
+    return isinstance(array, np.ndarray) and array.dtype in (np.float16, np.float32, np.float64)
+
+
+def wide_feed(feed: Any) -> Any:
+    if isinstance(feed, TensorProto):
+        feed = numpy_helper.to_array(feed)
+    if isinstance(feed, list):
+        return [wide_feed(item) for item in feed]
+    if feed is None:
+        return None
+    array = np.asarray(feed)
+    floating = is_floating(array) or array.dtype.name == "bfloat16"
+    return array.astype(np.float64) if floating else array
+
+
+# -- the comparison ---------------------------------------------------------------------------
+
+
+def leaves(values: Any) -> list[Any]:
+    """Tensors of the results: those in sequences too, without absent ones."""
+    if isinstance(values, list | tuple):
+        return [leaf for value in values for leaf in leaves(value)]
+    return [] if values is None else [values]
+
+
+class Checked:
+    """A case in double precision: its score, and its gradient with respect to an input."""
+
+    def __init__(self, name: str, folder: Path):
+        case = cases()[name]
+        path = folder / "double.onnx"
+        path.write_bytes(doubled(case.model).SerializeToString())
+        self.program = read_onnx(path).program
+        feeds, _ = case.data_sets[0]
+        self.feeds = [wide_feed(feed) for feed in feeds]
+        self.names = list(self.program.inputs)
+        self.weights: list[Array] = []
+
+    def inputs(self) -> list[int]:
+        return [k for k, feed in enumerate(self.feeds) if is_floating(feed) and feed.size]
+
+    def score(self, feeds: Sequence[Any]) -> Any:
+        given = dict(zip(self.names, feeds, strict=True))
+        found = self.program.compute(given, self.program.outputs, channels_last=False)
+        made = [t for t in leaves(list(found.values())) if t.dtype.is_floating]
+        if not self.weights:
+            rng = np.random.default_rng(4)
+            self.weights = [rng.normal(size=t.shape) for t in made]
+        assert [t.shape for t in made] == [w.shape for w in self.weights]
+        parts = [
+            tf.reduce_sum(tf.where(tf.math.is_finite(t), tf.cast(t, tf.float64) * w, 0.0))
+            for t, w in zip(made, self.weights, strict=True)
+        ]
+        return tf.add_n(parts) if parts else None
+
+    def jittered(self, rng: Any, size: float) -> list[Any]:
+        """The inputs a little away from where they are, as ties and corners are no places."""
+        return [
+            feed + size * rng.uniform(-1, 1, feed.shape) if is_floating(feed) else feed
+            for feed in self.feeds
+        ]
+
+    def error(self, index: int, feeds: list[Any], rng: Any) -> tuple[float, float]:
+        """How far the gradient is off, in units of what may be, and how long it is."""
+        x = tf.constant(feeds[index])
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            total = self.score([*feeds[:index], x, *feeds[index + 1 :]])
+        if total is None:
+            return 0.0, 0.0
+        slope = tape.gradient(total, x)
+        gradient = np.zeros(x.shape) if slope is None else tf.convert_to_tensor(slope).numpy()
+        assert np.isfinite(gradient).all(), "the gradient is not finite"
+        way = rng.normal(size=x.shape)
+        along = float((gradient * way).sum())
+        worst = []
+        for step, room in STEPS:
+            ends = [
+                float(self.score([*feeds[:index], x + s * way, *feeds[index + 1 :]]))
+                for s in (step, -step)
+            ]
+            measured = (ends[0] - ends[1]) / (2 * step)
+            scale = np.linalg.norm(gradient) + abs(measured) + 1e-6 * abs(ends[0]) + 1e-7
+            worst.append(abs(measured - along) / (room * scale))
+            if worst[-1] <= 1:
+                break
+        return min(worst), float(np.linalg.norm(gradient))
+
+
+def check(name: str, folder: Path) -> dict[int, float]:
+    """The lengths of the gradients by input; a gradient that is wrong fails."""
+    checked = Checked(name, folder)
+    skipped = NOT_DIFFERENTIABLE_INPUTS.get(main_operator(name), ())
+    lengths = {}
+    for index in checked.inputs():
+        if index in skipped:
+            continue
+        errors = []
+        for attempt in range(6):
+            rng = np.random.default_rng(attempt)
+            feeds = checked.jittered(rng, 10.0 ** -(2 + attempt % 3))
+            for k in skipped:
+                if k < len(feeds):
+                    feeds[k] = checked.feeds[k]
+            off, length = checked.error(index, feeds, rng)
+            errors.append(off)
+            if off <= 1:
+                break
+        assert min(errors) <= 1, f"{name}: input {index}: off by {errors}"
+        lengths[index] = length
+    return lengths

@@ -177,7 +177,5 @@ def test_an_interpolation_goes_evenly_from_one_unit_to_the_other():
     # Pictures of their own would be as far from their neighbours as from any other.
     alone = wanted.recipe.replace(parameterization=Fourier())
     strangers = render_plan(net, plan(net, [Request("1 to 2", faded, alone, rows=6, batch=8)])[0])
-    gaps = [
-        np.abs(a.image - b.image).mean() for a, b in pairwise(strangers)
-    ]
+    gaps = [np.abs(a.image - b.image).mean() for a, b in pairwise(strangers)]
     assert np.mean([apart[k, k + 1] for k in range(5)]) < np.mean(gaps)

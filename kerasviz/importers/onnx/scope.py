@@ -39,6 +39,7 @@ FAILURES = (
     LookupError,
     ArithmeticError,
     AttributeError,
+    AssertionError,
     RuntimeError,
     MemoryError,
     tf.errors.OpError,

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -264,14 +265,74 @@ MODELS: tuple[Callable[[], Any], ...] = (
 # -- mutations --------------------------------------------------------------------------------
 
 NUMBERS = [0, 1, -1, 2, 3, 7, -7, 100, 65536, 2**31 - 1, 2**31, -(2**31), 2**40, 2**62, -(2**63)]
-OTHER_OPS = (
-    "Relu Conv MaxPool AveragePool GlobalMaxPool BatchNormalization InstanceNormalization LRN Gemm "
-    "MatMul Add Div Mod Pow Concat Split Slice Gather GatherND ScatterND Reshape Transpose Squeeze "
-    "Unsqueeze Flatten Tile Expand Pad ConstantOfShape Range OneHot TopK Resize ConvTranspose "
-    "DepthToSpace SpaceToDepth Softmax Cast Shape Size NonZero Where CumSum ReduceMean ReduceMax "
-    "ArgMax LSTM GRU Einsum Loop If Scan Identity Dropout Constant EyeLike Trilu Det GridSample "
-    "MaxUnpool RoiAlign NonMaxSuppression SequenceAt QuantizeLinear DequantizeLinear Nonsense"
-).split()
+OTHER_OPS = [
+    "Relu",
+    "Conv",
+    "MaxPool",
+    "AveragePool",
+    "GlobalMaxPool",
+    "BatchNormalization",
+    "InstanceNormalization",
+    "LRN",
+    "Gemm",
+    "MatMul",
+    "Add",
+    "Div",
+    "Mod",
+    "Pow",
+    "Concat",
+    "Split",
+    "Slice",
+    "Gather",
+    "GatherND",
+    "ScatterND",
+    "Reshape",
+    "Transpose",
+    "Squeeze",
+    "Unsqueeze",
+    "Flatten",
+    "Tile",
+    "Expand",
+    "Pad",
+    "ConstantOfShape",
+    "Range",
+    "OneHot",
+    "TopK",
+    "Resize",
+    "ConvTranspose",
+    "DepthToSpace",
+    "SpaceToDepth",
+    "Softmax",
+    "Cast",
+    "Shape",
+    "Size",
+    "NonZero",
+    "Where",
+    "CumSum",
+    "ReduceMean",
+    "ReduceMax",
+    "ArgMax",
+    "LSTM",
+    "GRU",
+    "Einsum",
+    "Loop",
+    "If",
+    "Scan",
+    "Identity",
+    "Dropout",
+    "Constant",
+    "EyeLike",
+    "Trilu",
+    "Det",
+    "GridSample",
+    "MaxUnpool",
+    "RoiAlign",
+    "NonMaxSuppression",
+    "SequenceAt",
+    "QuantizeLinear",
+    "DequantizeLinear",
+    "Nonsense",
+]
 
 
 def _flipped(data: bytes, rng: random.Random) -> bytes:
@@ -305,7 +366,9 @@ def _an_attribute(model: Any, rng: random.Random) -> None:
         if rng.random() < 0.3:
             attribute.type = onnx.AttributeProto.INT
     elif kind == 4:
-        attribute.s = rng.choice([b"", b"SAME_UPPER", b"VALID", b"\xff\xfe", b"reflect", b"nothing"])
+        attribute.s = rng.choice(
+            [b"", b"SAME_UPPER", b"VALID", b"\xff\xfe", b"reflect", b"nothing"]
+        )
         attribute.type = onnx.AttributeProto.STRING
     else:
         attribute.name = rng.choice(["axis", "pads", "strides", "group", "kernel_shape", "odd", ""])
@@ -625,9 +688,7 @@ def test_mutants(tmp_path: Path) -> None:
         )
 
     cuts = [COUNT * k // WORKERS for k in range(WORKERS + 1)]
-    threads = [
-        threading.Thread(target=share, args=pair) for pair in zip(cuts, cuts[1:], strict=False)
-    ]
+    threads = [threading.Thread(target=share, args=pair) for pair in pairwise(cuts)]
     for thread in threads:
         thread.start()
     for thread in threads:

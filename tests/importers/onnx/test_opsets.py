@@ -112,7 +112,17 @@ def normalizations() -> Family:
 
 
 def activations() -> Family:
-    ops = "Relu Sigmoid Tanh Softplus Softsign Elu Selu LeakyRelu HardSigmoid".split()
+    ops = [
+        "Relu",
+        "Sigmoid",
+        "Tanh",
+        "Softplus",
+        "Softsign",
+        "Elu",
+        "Selu",
+        "LeakyRelu",
+        "HardSigmoid",
+    ]
     nodes = [node(op, ["x" if k == 0 else f"v{k - 1}"], [f"v{k}"]) for k, op in enumerate(ops)]
     nodes += [
         node("PRelu", ["x", "slope"], ["p"]),
@@ -174,7 +184,7 @@ def shapes() -> Family:
 
 
 def reductions() -> Family:
-    ops = "Mean Sum Max Min L1 L2 LogSum LogSumExp Prod SumSquare".split()
+    ops = ["Mean", "Sum", "Max", "Min", "L1", "L2", "LogSum", "LogSumExp", "Prod", "SumSquare"]
     nodes = [node("Abs", ["x"], ["a"])]
     nodes += [node(f"Reduce{op}", ["a"], [f"r{op}"], axes=[1, -1], keepdims=1) for op in ops[:2]]
     nodes += [node(f"Reduce{op}", ["a"], [f"r{op}"], axes=[1, 3], keepdims=1) for op in ops[2:]]
@@ -348,8 +358,9 @@ def test_broadcast_attributes(
 def test_pow_and_comparisons_with_broadcast(tmp_path: Path) -> None:
     x = np.abs(X["x"]) + 0.1
     power = np.float32([1, 2, 0.5, 3])
-    found = old(node("Pow", ["x", "p"], ["y"], broadcast=1, axis=1), {"x": x}, {"p": power},
-                tmp_path, 1)
+    found = old(
+        node("Pow", ["x", "p"], ["y"], broadcast=1, axis=1), {"x": x}, {"p": power}, tmp_path, 1
+    )
     close(found, x ** power[:, None, None])
     for op, apply in (("Greater", np.greater), ("Less", np.less)):
         found = old(
@@ -357,7 +368,10 @@ def test_pow_and_comparisons_with_broadcast(tmp_path: Path) -> None:
                 node(op, ["x", "p"], ["b"], broadcast=1, axis=1),
                 node("Cast", ["b"], ["y"], to="FLOAT"),
             ],
-            {"x": x}, {"p": power}, tmp_path, 1,
+            {"x": x},
+            {"p": power},
+            tmp_path,
+            1,
         )
         close(found, apply(x, power[:, None, None]).astype(np.float32))
 
@@ -366,7 +380,10 @@ def test_gemm_with_broadcast(tmp_path: Path) -> None:
     k, q = normal(6, 5), normal(5)
     found = old(
         node("Gemm", ["x", "k", "q"], ["y"], broadcast=1, alpha=0.5, beta=3.0),
-        FLAT, {"k": k, "q": q}, tmp_path, 1,
+        FLAT,
+        {"k": k, "q": q},
+        tmp_path,
+        1,
     )
     close(found, 0.5 * FLAT["x"] @ k + 3 * q)
 
@@ -380,7 +397,10 @@ def test_batch_norm(opset: int, tmp_path: Path) -> None:
         extra["consumed_inputs"] = [0, 0, 0, 1, 1]
     found = old(
         node("BatchNormalization", ["x", *given], ["y"], epsilon=1e-3, **extra),
-        X, given, tmp_path, opset,
+        X,
+        given,
+        tmp_path,
+        opset,
     )
     s, b, m, v = (a[:, None, None] for a in given.values())
     close(found, s * (X["x"] - m) / np.sqrt(v + 1e-3) + b)
@@ -397,7 +417,10 @@ def test_batch_norm_of_every_position(opset: int, tmp_path: Path) -> None:
         extra["consumed_inputs"] = [0, 0, 0, 1, 1]
     found = old(
         node("BatchNormalization", ["x", *given], ["y"], spatial=0, **extra),
-        X, given, tmp_path, opset,
+        X,
+        given,
+        tmp_path,
+        opset,
     )
     s, b, m, v = given.values()
     close(found, s * (X["x"] - m) / np.sqrt(v + 1e-5) + b)
@@ -409,19 +432,26 @@ def test_dropout(opset: int, tmp_path: Path) -> None:
     if opset == 1:
         extra["consumed_inputs"] = [0]
     for outputs in (["y"], ["y", "mask"]):
-        close(old(node("Dropout", ["x"], outputs, ratio=0.9, **extra), X, {}, tmp_path, opset),
-              X["x"])
+        close(
+            old(node("Dropout", ["x"], outputs, ratio=0.9, **extra), X, {}, tmp_path, opset), X["x"]
+        )
 
 
 @pytest.mark.parametrize("opset", [1, 4])
 def test_reshape_and_concat(opset: int, tmp_path: Path) -> None:
     """The shape as an attribute; Concat along axis 1 where none is said."""
     x = X["x"]
-    close(old(node("Reshape", ["x"], ["y"], shape=[0, -1, 5], consumed_inputs=[0]), X, {},
-              tmp_path, 1), x.reshape(2, -1, 5))
+    close(
+        old(
+            node("Reshape", ["x"], ["y"], shape=[0, -1, 5], consumed_inputs=[0]), X, {}, tmp_path, 1
+        ),
+        x.reshape(2, -1, 5),
+    )
     extra = {} if opset == 1 else {"axis": 1}
-    close(old(node("Concat", ["x", "x"], ["y"], **extra), X, {}, tmp_path, opset),
-          np.concatenate([x, x], 1))
+    close(
+        old(node("Concat", ["x", "x"], ["y"], **extra), X, {}, tmp_path, opset),
+        np.concatenate([x, x], 1),
+    )
 
 
 def test_pad(tmp_path: Path) -> None:
@@ -433,7 +463,10 @@ def test_pad(tmp_path: Path) -> None:
             options = {"constant_values": 2.5} if mode == "constant" else {}
             found = old(
                 node("Pad", ["x"], ["y"], mode=mode, value=2.5, **{name: flat}),
-                X, {}, tmp_path, opset,
+                X,
+                {},
+                tmp_path,
+                opset,
             )
             close(found, np.pad(x, widths, mode=mode, **options))
 
@@ -465,8 +498,10 @@ def test_split(tmp_path: Path) -> None:
     ]
     close(old(nodes, X, {}, tmp_path, 2), np.concatenate([x[:, 1:], x[:, :1]], 1))
     by_input = [node("Split", ["x", "s"], ["a", "b"], axis=1), nodes[1]]
-    close(old(by_input, X, {"s": np.float32([1, 3])}, tmp_path, 1),
-          np.concatenate([x[:, 1:], x[:, :1]], 1))
+    close(
+        old(by_input, X, {"s": np.float32([1, 3])}, tmp_path, 1),
+        np.concatenate([x[:, 1:], x[:, :1]], 1),
+    )
     nodes[0] = node("Split", ["x"], ["a", "b"], axis=1)
     close(old(nodes, X, {}, tmp_path, 2), np.concatenate([x[:, 2:], x[:, :2]], 1))
 
@@ -475,8 +510,10 @@ def test_slice(tmp_path: Path) -> None:
     x = X["x"]
     cut = node("Slice", ["x"], ["y"], axes=[2, 1], starts=[1, 0], ends=[-1, 3])
     close(old(cut, X, {}, tmp_path, 1), x[:, :3, 1:-1])
-    close(old(node("Slice", ["x"], ["y"], starts=[0, 1], ends=[1, 9999]), X, {}, tmp_path, 1),
-          x[:1, 1:])
+    close(
+        old(node("Slice", ["x"], ["y"], starts=[0, 1], ends=[1, 9999]), X, {}, tmp_path, 1),
+        x[:1, 1:],
+    )
 
 
 def test_upsample(tmp_path: Path) -> None:
@@ -494,10 +531,13 @@ def test_upsample(tmp_path: Path) -> None:
 def test_softmax_of_a_matrix(tmp_path: Path) -> None:
     """Before opset 13 all axes from ``axis`` on sum to 1 together, 1 by default."""
     e = np.exp(X["x"])
-    close(old(node("Softmax", ["x"], ["y"]), X, {}, tmp_path, 1),
-          e / e.sum((1, 2, 3), keepdims=True))
-    close(old(node("Softmax", ["x"], ["y"], axis=2), X, {}, tmp_path, 1),
-          e / e.sum((2, 3), keepdims=True))
+    close(
+        old(node("Softmax", ["x"], ["y"]), X, {}, tmp_path, 1), e / e.sum((1, 2, 3), keepdims=True)
+    )
+    close(
+        old(node("Softmax", ["x"], ["y"], axis=2), X, {}, tmp_path, 1),
+        e / e.sum((2, 3), keepdims=True),
+    )
 
 
 def test_cast_by_name(tmp_path: Path) -> None:
@@ -508,18 +548,26 @@ def test_cast_by_name(tmp_path: Path) -> None:
 def test_many_operands(tmp_path: Path) -> None:
     x = X["x"]
     for op, apply in (("Sum", np.sum), ("Mean", np.mean), ("Max", np.max), ("Min", np.min)):
-        found = old(node(op, ["x", "b", "x"], ["y"], consumed_inputs=[0, 0, 0]), X,
-                    {"b": x[::-1].copy()}, tmp_path, 1)
+        found = old(
+            node(op, ["x", "b", "x"], ["y"], consumed_inputs=[0, 0, 0]),
+            X,
+            {"b": x[::-1].copy()},
+            tmp_path,
+            1,
+        )
         close(found, apply(np.stack([x, x[::-1], x]), axis=0))
 
 
 def test_tile_and_reductions(tmp_path: Path) -> None:
     x = X["x"]
     tiled = node("Tile", ["x", "tiles", "axis"], ["y"])
-    close(old(tiled, X, {"tiles": np.float32(2), "axis": np.float32(1)}, tmp_path, 1),
-          np.tile(x, (1, 2, 1, 1)))
-    close(old(node("ReduceSum", ["x"], ["y"], axes=[1]), X, {}, tmp_path, 1),
-          x.sum(1, keepdims=True))
+    close(
+        old(tiled, X, {"tiles": np.float32(2), "axis": np.float32(1)}, tmp_path, 1),
+        np.tile(x, (1, 2, 1, 1)),
+    )
+    close(
+        old(node("ReduceSum", ["x"], ["y"], axes=[1]), X, {}, tmp_path, 1), x.sum(1, keepdims=True)
+    )
     top = [node("TopK", ["x"], ["y", "places"], k=2, axis=1)]
     close(old(top, X, {}, tmp_path, 1), -np.sort(-x, 1)[:, :2])
 
@@ -528,8 +576,9 @@ def test_global_lp_pool_and_lrn(tmp_path: Path) -> None:
     x = X["x"]
     found = old(node("GlobalLpPool", ["x"], ["y"], p=2.0), X, {}, tmp_path, 1)
     close(found, np.sqrt((x**2).sum((2, 3), keepdims=True)))
-    found = old(node("LRN", ["x"], ["y"], size=3, alpha=0.3, beta=0.5, bias=2.0), X, {},
-                tmp_path, 1)
+    found = old(
+        node("LRN", ["x"], ["y"], size=3, alpha=0.3, beta=0.5, bias=2.0), X, {}, tmp_path, 1
+    )
     padded = np.pad(x**2, [(0, 0), (1, 1), (0, 0), (0, 0)])
     sums = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
     close(found, x / np.sqrt(2 + 0.1 * sums))

@@ -382,9 +382,7 @@ RESIZES = [
 
 @pytest.mark.parametrize(("mode", "place", "nearest"), RESIZES)
 @pytest.mark.parametrize("by", ["scales", "sizes"])
-def test_resize(
-    mode: str, place: str, nearest: str, by: str, compare: Any, image: Any
-) -> None:
+def test_resize(mode: str, place: str, nearest: str, by: str, compare: Any, image: Any) -> None:
     def build(m: Exported, x: str) -> str:
         y = m.conv("backbone.0", x, 3, 4, strides=[2, 2])
         m.scope = "/upsample"

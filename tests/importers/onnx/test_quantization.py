@@ -164,7 +164,7 @@ def test_operators_of_microsoft(near: Any, name: str, attributes: Any) -> None:
 
 
 def test_products_of_whole_numbers_are_exact(parity: Any) -> None:
-    a, b = codes(3, 300, seed=1), codes(300, 5, seed=2)
+    a, b = codes(3, 4000, seed=1), codes(4000, 5, seed=2)  # sums beyond 2^24
     zeros = {"az": np.array(131, np.uint8), "bz": np.array(117, np.uint8)}
     program = parity(
         helper.make_node("MatMulInteger", ["a", "b", "az", "bz"], ["y"]),
@@ -186,6 +186,11 @@ def test_small_floats_are_cast_in_a_function_too(write: Any, tmp_path: Any) -> N
     program = read_onnx(path).program
     x = np.array([0.3, -1.7, 448.0, 1e6, -1e6], F)
     expected = np.clip(x, -448, 448).astype(ml_dtypes.float8_e4m3fn).astype(F)
+    loose = helper.make_node("Cast", ["x"], ["s"], to=TensorProto.FLOAT8E4M3FN, saturate=0)
+    path = write(tmp_path / "n.onnx", [loose, nodes[1]], {"x": (F, (5,))}, {}, ["y"], opset=19)
+    plain = read_onnx(path).program
+    free = tf.function(lambda v: plain.compute({"x": v}, ["y"])["y"], autograph=False)
+    np.testing.assert_array_equal(free(tf.constant(x)), x.astype(ml_dtypes.float8_e4m3fn).astype(F))
     traced = tf.function(lambda v: program.compute({"x": v}, ["y"])["y"], autograph=False)
     np.testing.assert_array_equal(traced(tf.constant(x)), expected)
     np.testing.assert_array_equal(program.compute({"x": x}, ["y"])["y"], expected)

@@ -232,9 +232,7 @@ def norm(make: Maker) -> None:
     elif op == "Group":
         groups = make.one_of([g for g in range(1, channels + 1) if channels % g == 0])
         parts = [make.weights(groups, shift=1), make.weights(groups)]
-        make.keep(
-            shape, "GroupNormalization", [name, *parts], num_groups=groups, epsilon=0.1
-        )
+        make.keep(shape, "GroupNormalization", [name, *parts], num_groups=groups, epsilon=0.1)
     else:
         make.keep(shape, op, [name], axis=make.number(-rank, rank - 1))
 
@@ -334,7 +332,16 @@ def concat(make: Maker) -> None:
             del make.shapes[part]
 
 
-REDUCTIONS = ["ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSumExp"]
+REDUCTIONS = [
+    "ReduceMean",
+    "ReduceSum",
+    "ReduceMax",
+    "ReduceMin",
+    "ReduceL1",
+    "ReduceL2",
+    "ReduceSumSquare",
+    "ReduceLogSumExp",
+]
 
 
 def reduction(make: Maker) -> None:

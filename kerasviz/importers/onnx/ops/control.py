@@ -31,6 +31,8 @@ Tensor = Any
 Round = Callable[[Any, Sequence[Datum]], tuple[Any, list[Datum], list[Datum]]]
 
 _LONGEST = 256  # nodes that a loop may have when it is written out in a trace
+#: A damaged file may ask for 2^40 rounds; run one by one so many take about a minute.
+_ENDLESS = 10_000
 
 
 # -- If ------------------------------------------------------------------------------------------
@@ -147,6 +149,8 @@ def _in_python(
     rows: list[list[Datum]] = []
     given = states
     while count is None or len(rows) < count:
+        if len(rows) == _ENDLESS:
+            raise ValueError(f"the loop has not ended after {_ENDLESS} rounds")
         condition, states, outputs = step(len(rows), states)
         rows.append(outputs)
         known = _known(condition)

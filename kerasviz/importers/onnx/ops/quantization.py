@@ -172,5 +172,6 @@ def dynamic_codes(operand: Operand) -> tuple[Laid, Laid, Laid]:
     scale = (high - low) / 255
     safe = tf.where(scale > 0, scale, tf.ones_like(scale))
     zero = tf.clip_by_value(tf.round(-low / safe), 0, 255)
-    codes = quantized(Laid(x, moved), safe, zero, np.dtype(np.uint8))
+    held = tf.stop_gradient(safe), tf.stop_gradient(zero)  # the range is a setting, not a path
+    codes = quantized(Laid(x, moved), *held, np.dtype(np.uint8))
     return codes, Laid(scale), Laid(tf.cast(zero, tf.uint8))

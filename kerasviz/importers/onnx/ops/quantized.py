@@ -64,8 +64,9 @@ def _along(operand: Operand, rank: int, axis: int, moved: bool) -> Tensor:
 @operator("ConvInteger", since=10, layout=Layout.IMAGE)
 def conv_integer(call: Call) -> Laid:
     """Convolution of codes less their zero points: whole numbers, int32."""
-    kernel = _less(call.input(1), _given(call, 3))
-    made = _sound(conv(replace(call, inputs=(_less(call.input(0), _given(call, 2)), kernel))))
+    kernel = _wide(_less(call.input(1), _given(call, 3)))
+    x = _wide(_less(call.input(0), _given(call, 2)))
+    made = _sound(conv(replace(call, inputs=(x, kernel))))
     return Laid(tf.cast(tf.round(made.tensor), tf.int32), made.moved)
 
 
@@ -83,18 +84,25 @@ def matmul_integer(call: Call) -> Laid:
 
 
 def _product(call: Call, a: int, b: int, a_zero: Operand | None, b_zero: Operand | None) -> Tensor:
-    """The product of two inputs of codes less their zero points, exact up to 2^24."""
+    """The product of two inputs of codes less their zero points; sums are exact in float64."""
     left, right = call.input(a), call.input(b)
-    rows = _less(left, a_zero, max(rank_of(left) - 2, 0))
-    columns = _less(right, b_zero, rank_of(right) - 1)
+    rows = _wide(_less(left, a_zero, max(rank_of(left) - 2, 0)))
+    columns = _wide(_less(right, b_zero, rank_of(right) - 1))
     return own(_sound(matmul(replace(call, inputs=(rows, columns)))))
+
+
+def _wide(operand: Operand) -> Operand:
+    """In float64, still constant where it is."""
+    if isinstance(operand, Constant):
+        return Constant(operand.array.astype(np.float64))
+    return Laid(tf.cast(operand.tensor, tf.float64), operand.moved)
 
 
 @operator("QLinearMatMul", since=10)
 def qlinear_matmul(call: Call) -> Laid:
     """The product of two quantized matrices, quantized."""
     zero = call.input(7)
-    product = _product(call, 0, 3, call.input(2), call.input(5))
+    product = tf.cast(_product(call, 0, 3, call.input(2), call.input(5)), tf.float32)
     rank = product.shape.rank
     rows = _along(call.input(1), rank, max(rank - 2, 0), False)
     columns = _along(call.input(4), rank, rank - 1, False)
@@ -184,7 +192,7 @@ def qlinear_global_average_pool(call: Call) -> Laid:
 @operator("MatMulIntegerToFloat", domain=MICROSOFT)
 def matmul_integer_to_float(call: Call) -> Laid:
     """The product of two quantized matrices as real numbers, with an optional bias."""
-    product = _product(call, 0, 1, _given(call, 4), _given(call, 5))
+    product = tf.cast(_product(call, 0, 1, _given(call, 4), _given(call, 5)), tf.float32)
     rank = product.shape.rank
     rows = _along(call.input(2), rank, max(rank - 2, 0), False)
     y = product * rows * _along(call.input(3), rank, rank - 1, False)

@@ -240,7 +240,8 @@ def _picked(x: Tensor, steps: Sequence[_Step], rule: Rule) -> Tensor:
         where = places(rule, step.axis)
         cut = _regular(where)
         if cut is None:
-            x = tf.gather(x, where, axis=step.place)
+            # Behind a new axis: the slope of a gather along the first one would be sparse.
+            x = tf.gather(x[tf.newaxis], where, axis=step.place + 1)[0]
         else:
             x = x[(*[slice(None)] * step.place, cut)]
     return x

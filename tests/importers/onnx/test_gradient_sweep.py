@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import pytest
 import tensorflow as tf
 from onnx import TensorProto, helper, numpy_helper
 from onnx.backend.test.loader import load_model_tests
@@ -23,7 +24,7 @@ Array = Any
 #: Operators whose outputs do not move with their inputs, or are no numbers.
 NOT_DIFFERENTIABLE = frozenset(
     # comparisons and logic
-    "And Equal Greater GreaterOrEqual IsInf IsNaN Less LessOrEqual Not Or Xor OptionalHasElement "
+    "And Equal Greater GreaterOrEqual IsInf IsNaN Less LessOrEqual Not Or Xor OptionalHasElement "  # noqa: SIM905
     # roundings, and steps
     "Ceil Floor Round Sign Binarizer TreeEnsemble Hardmax "
     # places, counts and shapes

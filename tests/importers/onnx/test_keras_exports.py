@@ -67,10 +67,19 @@ def _kernel(array: Array, rng: Any, depthwise: bool) -> Array:
     return rng.normal(size=array.shape) * np.sqrt(1.6 / inputs)
 
 
-def _depthwise(layer: Any) -> Any:
+def _gelu(x: Any) -> Any:
+    import keras
+
+    return 0.5 * x * (1 + keras.ops.erf(x / np.sqrt(2).astype(np.float32)))
+
+
+def _plain(layer: Any) -> Any:
+    """A layer that the exporter can write: no compiled convolution, no Erfc, which ONNX lacks."""
     import keras
 
     config = layer.get_config()
+    if isinstance(layer, keras.layers.Activation) and config["activation"] == "gelu":
+        return keras.layers.Activation(_gelu, name=config["name"])
     if not isinstance(layer, keras.layers.Conv2D) or config["groups"] == 1:
         return type(layer).from_config(config)
     assert config["groups"] == config["filters"]
@@ -85,8 +94,8 @@ def export(name: str, shape: Sequence[int | None], path: Path) -> None:
     keras.utils.set_random_seed(0)
     build: Callable[..., Any] = getattr(keras.applications, name)
     model = build(weights=None, include_top=False, input_shape=tuple(shape), pooling="avg")
-    if name == "ConvNeXtTiny":  # its grouped convolutions are compiled, which ends the export
-        model = keras.models.clone_model(model, clone_function=_depthwise)
+    if name == "ConvNeXtTiny":
+        model = keras.models.clone_model(model, clone_function=_plain)
     settled(model)
     side = shape[0] or 96
     model(np.zeros((1, side, side, 3), np.float32))  # Keras exports only what has been called

@@ -118,12 +118,12 @@ def test_pictures_of_rapidocr(name: str) -> None:
     tap = wide[len(wide) // 2]
     size = (48, 192) if "cls" in name else (48, 96)
     made = kerasviz.render(net, [f"{tap}:1", f"{tap}:2"], steps=8, size=size, snapshots=(0,))
-    assert made.pictures.shape == (2, *size, 3)
-    assert np.isfinite(made.pictures).all()
+    assert made.images.shape == (2, *size, 3)
+    assert np.isfinite(made.images).all()
     first = made.snapshots[0]
     ends = [
         net.activations(np.asarray(images, np.float32), [tap])[tap].numpy().mean((1, 2))
-        for images in (first, made.pictures)
+        for images in (first, made.images)
     ]
     for k, channel in enumerate((1, 2)):
         assert ends[1][k, channel] > ends[0][k, channel]

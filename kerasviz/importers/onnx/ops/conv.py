@@ -152,6 +152,6 @@ def _depthwise(x: Tensor, kernel: Tensor, window: Window) -> Tensor:
     if len(set(window.strides)) > 1:  # TensorFlow wants equal strides
         x = padded(x, window.pads)
         return subsampled(convolve(x, kernel, ones, "VALID"), window.strides)
-    if padding is None:
+    if not isinstance(padding, str):  # graphs with a list crash TensorFlow's own optimizer
         x, padding = padded(x, window.pads), "VALID"
     return convolve(x, kernel, [1, *window.strides, 1], padding)

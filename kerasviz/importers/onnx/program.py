@@ -153,7 +153,7 @@ class OnnxProgram:
                         check_size(step.node, result)
                     self._scope.keep(step, made, known)
             except ModelError as error:
-                if not isinstance(error.__cause__, DataDependent):
+                if not isinstance(error.__context__, DataDependent):  # TensorFlow drops the cause
                     raise
         unknown.update(n for n in step.node.outputs if n and not _is_known(known.get(n)))
         return call

@@ -417,29 +417,37 @@ def test_upsample_of_old_exports(opset: int, compare: Any, image: Any) -> None:
 # -- control flow and odds and ends -----------------------------------------------------------
 
 
+def squeezed_if_one(m: Exported, y: str, axis: int) -> str:
+    """PyTorch's ``squeeze(axis)`` of an unknown length asks whether it is 1."""
+    m.scope = ""
+    one = m("Equal", m.length(y, axis), m.const(1))
+    m.weights["squeezed_axis"] = np.array([axis], np.int64)
+    yes = helper.make_node("Squeeze", [y, "squeezed_axis"], ["then"])
+    no = helper.make_node("Identity", [y], ["else"])
+    branches = {
+        f"{name}_branch": helper.make_graph([node], name, [], [onnx.ValueInfoProto(name=name)], [])
+        for name, node in (("then", yes), ("else", no))
+    }
+    return str(m("Relu", m("If", one, **branches)))
+
+
 def test_if_of_a_squeeze(tmp_path: Path, image: Any, tap_errors: Any) -> None:
-    """PyTorch's ``squeeze(axis)`` asks whether the length is 1."""
-    for length in (1, 2):
-        m = Exported()
-        y = m.conv("conv", "input", 3, length)
-        m.scope = ""
-        one = m("Equal", m.length(y, 1), m.const(1))
-        yes = helper.make_node("Squeeze", [y, "squeezed_axis"], ["then"])
-        no = helper.make_node("Identity", [y], ["else"])
-        branches = {
-            f"{name}_branch": helper.make_graph(
-                [node], name, [], [onnx.ValueInfoProto(name=name)], []
-            )
-            for name, node in (("then", yes), ("else", no))
-        }
-        m.weights["squeezed_axis"] = np.int64([1])
-        y = m("If", one, **branches)
-        y = m("Relu", y)
-        path = m.save(tmp_path / "if.onnx", ("n", 3, "h", "w"), y, 13)
-        errors = tap_errors(path, {"input": image(2, 3, 5, 4)})
+    """The height is known in the run only."""
+    m = Exported()
+    y = squeezed_if_one(m, m.conv("conv", "input", 3, 4), 2)
+    path = m.save(tmp_path / "if.onnx", ("n", 3, "h", "w"), y, 13)
+    for height in (1, 3):
+        errors = tap_errors(path, {"input": image(2, 3, height, 4)})
         assert max(errors.values()) <= 1e-4, errors
-        program = read_onnx(path).program
-        assert len(program.values[y].shape or ()) == (3 if length == 1 else 4)
+
+
+def test_if_of_a_squeeze_of_known_length(tmp_path: Path, image: Any, tap_errors: Any) -> None:
+    """The channels are known when the model is read, so the branch is, and the rank."""
+    m = Exported()
+    y = squeezed_if_one(m, m.conv("conv", "input", 3, 1), 1)
+    path = m.save(tmp_path / "if.onnx", ("n", 3, "h", "w"), y, 13)
+    assert max(tap_errors(path, {"input": image(2, 3, 5, 4)}).values()) <= 1e-4
+    assert len(read_onnx(path).program.values[y].shape or ()) == 3
 
 
 def test_flattened_in_code(compare: Any, image: Any) -> None:

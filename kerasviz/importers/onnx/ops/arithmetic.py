@@ -153,6 +153,22 @@ def is_inf(call: Call) -> Laid:
     return Laid(reduce(tf.logical_or, signs, tf.zeros_like(x, tf.bool)), moved)
 
 
+def _rest(a: Tensor, b: Tensor) -> Tensor:
+    """``a`` minus the whole multiples of ``b`` towards 0; TensorFlow's has no gradient."""
+
+    @tf.custom_gradient
+    def rest(a: Tensor, b: Tensor) -> Any:
+        y = tf.truncatemod(a, b)
+        return y, lambda upstream: (upstream, -upstream * tf.round((a - y) / b))
+
+    if a.dtype.is_integer:
+        return tf.truncatemod(a, b)
+    static = tf.broadcast_static_shape(a.shape, b.shape)
+    shape = tf.broadcast_dynamic_shape(tf.shape(a), tf.shape(b))
+    wide = [tf.ensure_shape(tf.broadcast_to(x, shape), static) for x in (a, b)]
+    return rest(*wide)
+
+
 @operator("Mod", since=10, layout=Layout.FOLLOWS)
 def mod(call: Call) -> Laid:
     """The rest of a division: with the sign of the divisor, or of the dividend with ``fmod``."""
@@ -161,5 +177,5 @@ def mod(call: Call) -> Laid:
     if dtype.size < 4:  # too few kernels: the wide results are exact
         wide = tf.float32 if dtype.is_floating else tf.int32
         a, b = tf.cast(a, wide), tf.cast(b, wide)
-    y = tf.truncatemod(a, b) if call.attribute("fmod", 0) else tf.math.floormod(a, b)
+    y = _rest(a, b) if call.attribute("fmod", 0) else tf.math.floormod(a, b)
     return Laid(tf.cast(y, dtype), moved)

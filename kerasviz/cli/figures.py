@@ -49,6 +49,12 @@ Examples:
     is_flag=True,
     help="At most 128 steps, and of figures with hundreds of settings only some.",
 )
+@click.option(
+    "--photos",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER|FILE",
+    help="PNG or JPEG files for the figures of gradients. [default: an optimized picture]",
+)
 @click.option("--list", "only_list", is_flag=True, help="List the figures and end.")
 @input_options
 @model_options
@@ -58,6 +64,7 @@ def command(
     out: Path | None,
     seed: int,
     quick: bool,
+    photos: Path | None,
     only_list: bool,
     recipe_options: RecipeOptions,
     input_options: InputOptions,
@@ -106,12 +113,17 @@ def command(
             folder,
             seed=seed,
             quick=quick,
+            photos=photos,
             progress=progress,
+        )
+    if made.computed:
+        click.echo(
+            f"computed {made.computed} picture{'s' if made.computed > 1 else ''} of gradients"
         )
     if made.made:
         words = "picture" if made.made == 1 else "pictures"
         already = f", {made.kept} were there already" if made.kept else ""
         click.echo(f"rendered {made.made} {words}{already}")
-    else:
+    elif made.kept and not made.computed:
         click.echo(f"nothing to do: {made.kept} pictures are there already")
     click.echo(f"open {made.index}")

@@ -19,6 +19,13 @@ from kerasviz.figures.diversity import (
 )
 from kerasviz.figures.figure import ARTICLE_LAYERS, Column, Figure, Group, Place, Unit
 from kerasviz.figures.figure import units_of_layers as _units
+from kerasviz.figures.gradient_figures import (
+    COLOR_DECORRELATION,
+    FV_VS_ATTRIBUTION,
+    GRADIENT_ARTIFACTS,
+    REGULARIZATION_SPECTRUM,
+    STEEPEST_DESCENT,
+)
 from kerasviz.figures.interaction import INTERPOLATION, NEURON_ARITHMETIC, RANDOM_DIRECTIONS
 from kerasviz.figures.regularization import (
     FREQUENCY_PENALIZATION,
@@ -133,6 +140,7 @@ CATALOGUE: Mapping[str, Figure] = MappingProxyType(
         figure.slug: figure
         for figure in (
             HERO,
+            FV_VS_ATTRIBUTION,
             OPTIMIZATION_PROGRESS,
             OBJECTIVES,
             DATASET_VS_OPTIMIZATION,
@@ -145,8 +153,12 @@ CATALOGUE: Mapping[str, Figure] = MappingProxyType(
             NEURON_ARITHMETIC,
             INTERPOLATION,
             NAIVE_NOISE,
+            GRADIENT_ARTIFACTS,
+            REGULARIZATION_SPECTRUM,
             FREQUENCY_PENALIZATION,
             TRANSFORMATION_ROBUSTNESS,
+            COLOR_DECORRELATION,
+            STEEPEST_DESCENT,
             PRECONDITIONING,
             APPENDIX_OVERVIEW,
         )

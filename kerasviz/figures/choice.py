@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from kerasviz.figures.figure import Column, Control, Figure, Group, Unit
-from kerasviz.figures.layers import map_layers
+from kerasviz.figures.layers import Placing, map_layers
+from kerasviz.figures.photos import Photo
 from kerasviz.figures.units import Units, class_words, pick_class, pick_units
 from kerasviz.network import Network
 from kerasviz.objectives import channel, layer, logit, neuron, probability
@@ -14,7 +17,10 @@ from kerasviz.recipes import Recipe
 from kerasviz.rendering import Request, fitting, linear_tap
 from kerasviz.targets import Target
 
-__all__ = ["Block", "Cell", "Choice", "Panel", "Setting", "choose", "moments"]
+if TYPE_CHECKING:
+    from kerasviz.figures.tables import Table
+
+__all__ = ["Block", "Cell", "Choice", "Made", "Panel", "Setting", "Tile", "choose", "moments"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,11 @@ class Cell:
     row: int = 0
 
     @property
+    def sharp(self) -> bool:
+        """Whether its single pixels are to be seen, however large it is shown."""
+        return False
+
+    @property
     def unit(self) -> int | None:
         """The channel or class that was optimized."""
         return self.request.objective.terms[0].unit
@@ -41,6 +52,55 @@ class Cell:
     def words(self) -> str:
         """Name and label in one line."""
         return f"{self.name}: {self.label}" if self.label else self.name
+
+
+@dataclass(frozen=True)
+class Made:
+    """One picture of a figure that is computed from photos, see :mod:`kerasviz.figures.computed`.
+
+    ``file`` is the name of its file without an ending, ``name`` its words. ``kind`` is ``photo``,
+    ``attribution``, ``magnitude``, ``colours`` or a metric of :mod:`kerasviz.gradients`; ``goal``
+    has the objective that is differentiated. ``pool`` says that a pooling layer follows.
+    """
+
+    file: str
+    name: str
+    kind: str
+    photos: tuple[Photo, ...]
+    size: tuple[int, int]
+    goal: Request | None = None
+    tap: str = ""
+    pool: bool = False
+
+    @property
+    def sharp(self) -> bool:
+        """Whether its single pixels are to be seen."""
+        return self.kind not in ("photo", "attribution")
+
+    @property
+    def label(self) -> str:
+        """Computed pictures have no second word."""
+        return ""
+
+    @property
+    def words(self) -> str:
+        """What it is, in one line."""
+        return self.name
+
+    def to_json(self) -> dict[str, Any]:
+        """All that decides the picture but the photos, as plain data."""
+        goal = self.goal
+        return {
+            "kind": self.kind,
+            "size": list(self.size),
+            "objective": None if goal is None else goal.objective.to_json(),
+            "pre_activation": goal is not None and goal.recipe.pre_activation,
+            "tap": self.tap,
+        }
+
+
+#: A picture of a figure.
+Tile = Cell | Made
 
 
 @dataclass(frozen=True)
@@ -61,24 +121,31 @@ class Block:
 
     title: str
     layers: tuple[str, ...]
-    places: tuple[Cell | Panel, ...]
+    places: tuple[Tile | Panel, ...]
     setting: tuple[int, ...] = ()
 
     @property
     def cells(self) -> tuple[Cell, ...]:
-        """The pictures that are there."""
+        """The optimized pictures that are there."""
         return tuple(place for place in self.places if isinstance(place, Cell))
+
+    @property
+    def tiles(self) -> tuple[Tile, ...]:
+        """The pictures that are there."""
+        return tuple(place for place in self.places if not isinstance(place, Panel))
 
 
 @dataclass(frozen=True)
 class Choice:
     """A figure for one network: its pictures, and the notes on how they were chosen.
 
-    ``heads`` are the words over the columns of a table, ``controls`` what its reader sets.
+    ``size`` is the height and width of its pictures in pixels. ``heads`` are the words over the
+    columns of a table, ``controls`` what its reader sets.
     """
 
     figure: Figure
     network: str
+    size: tuple[int, int]
     blocks: tuple[Block, ...]
     notes: tuple[str, ...]
     heads: tuple[str, ...] = ()
@@ -91,13 +158,25 @@ class Choice:
 
     @property
     def cells(self) -> tuple[Cell, ...]:
-        """All pictures, in order."""
+        """All optimized pictures, in order."""
         return tuple(cell for block in self.blocks for cell in block.cells)
+
+    @property
+    def tiles(self) -> tuple[Tile, ...]:
+        """All pictures, in order."""
+        return tuple(tile for block in self.blocks for tile in block.tiles)
+
+    @property
+    def computed(self) -> tuple[Made, ...]:
+        """The pictures that are computed after the optimized ones."""
+        return tuple(tile for tile in self.tiles if isinstance(tile, Made))
 
     @property
     def requests(self) -> tuple[Request, ...]:
         """What has to be rendered, each once."""
-        return tuple(dict.fromkeys(cell.request for cell in self.cells))
+        sources = [photo.request for made in self.computed for photo in made.photos]
+        needed = [request for request in sources if request is not None]
+        return tuple(dict.fromkeys([*(cell.request for cell in self.cells), *needed]))
 
     @property
     def legend(self) -> tuple[tuple[str, str], ...]:
@@ -122,6 +201,7 @@ class Setting:
     taps: Mapping[str, str]
     units: Mapping[str, Units]
     quick: bool = False
+    photos: tuple[Path, ...] = ()
 
     def request(
         self, target: Target, snapshots: Sequence[int] = (), steps: int | None = None
@@ -133,7 +213,7 @@ class Setting:
     @property
     def linear(self) -> tuple[str, ...]:
         """Its taps whose channels are optimized after the ReLU, see :func:`fitting`."""
-        first = linear_tap(self.net) if self.recipe.pre_activation else None
+        first = linear_tap(self.net) if self.recipe.pre_activation and self.units else None
         return (first,) if first is not None and first in self.taps.values() else ()
 
     @property
@@ -144,30 +224,36 @@ class Setting:
 
 
 def choose(
-    figure: Figure, net: Network, recipe: Recipe, seed: int = 0, *, quick: bool = False
+    figure: Figure,
+    net: Network,
+    recipe: Recipe,
+    seed: int = 0,
+    *,
+    quick: bool = False,
+    photos: Sequence[Path] = (),
 ) -> Choice:
     """Choose layers and units for a figure and say how they were chosen.
 
-    With ``quick`` a figure of many settings shows fewer of them.
+    With ``quick`` a figure of many settings shows fewer of them. ``photos`` are files for the
+    figures of gradients; without any these take a picture that is optimized for another figure.
 
     Layers are found by name or alias, else by depth. Units are the article's for the article's own
     network, else those that the model card lists, else evenly spaced over the channels. Raises
     :class:`UsageError` where the network has no layer with positions.
     """
-    taps, note = map_layers([place.layer for place in figure.places], net)
+    taps, note = ({}, "") if not figure.places else _layers(figure, net)
     shares = {name: n for group in figure.groups for name, n in _shares(group, taps).items()}
     units = {
         name: pick_units(figure, name, taps[name], count, net)
         for name, count in shares.items()
         if count
     }
-    setting = Setting(figure, net, recipe, seed, taps, units, quick)
+    setting = Setting(figure, net, recipe, seed, taps, units, quick, tuple(photos))
     heads: tuple[str, ...] = ()
     controls: tuple[Control, ...] = ()
-    if figure.layout == "table":
-        from kerasviz.figures.tables import TABLES  # which takes cells and blocks from here
-
-        blocks, heads, controls, more = TABLES[figure.slug](setting)
+    build = _builder(figure)
+    if build is not None:
+        blocks, heads, controls, more = build(setting)
     elif figure.columns:
         blocks, more = _columns(setting)
     elif figure.steps:
@@ -178,8 +264,23 @@ def choose(
         f"Channels of {tap} are optimized after its ReLU, because before it a flat colour is best."
         for tap in setting.linear
     ]
-    notes = (note, _unit_note(setting), *linear, *more)
-    return Choice(figure, net.name, blocks, notes, heads, controls)
+    first = [note] if note else []
+    unit_notes = [_unit_note(setting)] if units else []
+    notes = (*first, *unit_notes, *linear, *more)
+    return Choice(figure, net.name, recipe.size, blocks, notes, heads, controls)
+
+
+def _layers(figure: Figure, net: Network) -> Placing:
+    return map_layers([place.layer for place in figure.places], net)
+
+
+def _builder(figure: Figure) -> Callable[[Setting], Table] | None:
+    """What makes the rows of a figure that is a table, or of gradients."""
+    # These take cells and blocks from here.
+    from kerasviz.figures.gradient_tables import GRADIENT_TABLES
+    from kerasviz.figures.tables import TABLES
+
+    return TABLES.get(figure.slug) or GRADIENT_TABLES.get(figure.slug)
 
 
 def _shares(group: Group, taps: Mapping[str, str]) -> dict[str, int]:

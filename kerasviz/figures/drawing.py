@@ -6,13 +6,14 @@ from collections.abc import Mapping
 
 from PIL import Image
 
-from kerasviz.figures.choice import Block, Cell, Choice, Panel
-from kerasviz.figures.icons import ICON_SIZE, Shape, arrow, icon
+from kerasviz.figures.choice import Block, Cell, Choice, Panel, Tile
+from kerasviz.figures.halves import halves, halves_width, marks, marks_width, panel
+from kerasviz.figures.icons import ICON_SIZE, arrow, icon
 from kerasviz.figures.sheet import BOLD, PLAIN, SMALL, Sheet, Style, measure, wrap
 
 __all__ = ["draw", "layers_line", "shown_rows", "spans"]
 
-Pictures = Mapping[Cell, Image.Image]
+Pictures = Mapping[Tile, Image.Image]
 
 MARGIN = 24
 #: A figure of few tiles is still as wide as this, for the text under it.
@@ -48,7 +49,7 @@ def _sheet(width: float) -> Sheet:
     return Sheet(max(NARROWEST, width + 2 * MARGIN))
 
 
-def _tile(width: float, cells: tuple[Cell, ...], pictures: Pictures) -> tuple[float, float]:
+def _tile(width: float, cells: tuple[Tile, ...], pictures: Pictures) -> tuple[float, float]:
     """The size of a tile of this width: all pictures of a figure have the same proportions."""
     picture = pictures[cells[0]]
     return width, width * picture.height / picture.width
@@ -154,8 +155,8 @@ def _table(choice: Choice, pictures: Pictures) -> Sheet:
     rows = shown_rows(choice)
     columns = max(len(row.places) for row in rows)
     gap, width = 10, min(136.0, max(84.0, 900 / columns - 10))
-    tile = _tile(width, choice.cells, pictures)
-    sharp = pictures[choice.cells[0]].width < tile[0]
+    tile = _tile(width, choice.tiles, pictures)
+    sharp = pictures[choice.tiles[0]].width < tile[0]
     side = 0.0
     if any(row.title for row in rows):
         lines = [line for row in rows for line in wrap(row.title, SMALL, 150)]
@@ -178,9 +179,9 @@ def _table(choice: Choice, pictures: Pictures) -> Sheet:
         for i, place in enumerate(row.places):
             x = MARGIN + side + i * (tile[0] + gap)
             if isinstance(place, Panel):
-                _panel(sheet, x, y, tile, place)
+                panel(sheet, x, y, tile, place)
             else:
-                sheet.picture(x, y, tile, pictures[place], sharp=sharp)
+                sheet.picture(x, y, tile, pictures[place], sharp=sharp or place.sharp)
         y = below + gap
     return sheet
 
@@ -194,14 +195,16 @@ def spans(heads: tuple[str, ...]) -> list[tuple[int, int]]:
     return [(start, end - start) for start, end in zip(starts, ends, strict=True)]
 
 
-def _panel(sheet: Sheet, x: float, y: float, tile: tuple[float, float], panel: Panel) -> None:
-    if not panel.name:
-        return
-    corners = ((0.0, 0.0), (tile[0], 0.0), tile, (0.0, tile[1]))
-    sheet.shapes(x, y, [Shape("polygon", corners, "#f4f4f6", stroke="#c8c8cf")])
-    lines = [*wrap(panel.name, SMALL, tile[0] - 12), *wrap(panel.why, SMALL, tile[0] - 12)]
-    top = y + max(4.0, (tile[1] - len(lines) * SMALL.line) / 2)
-    sheet.text(x + 6, top, lines, SMALL, centred=tile[0] - 12)
+def _halves(choice: Choice, pictures: Pictures) -> Sheet:
+    sheet = _sheet(halves_width(choice))
+    halves(choice, pictures, sheet, MARGIN)
+    return sheet
+
+
+def _marks(choice: Choice, _: Pictures) -> Sheet:
+    sheet = _sheet(marks_width(choice))
+    marks(choice, sheet, MARGIN)
+    return sheet
 
 
 def _unit_line(cell: Cell) -> str:
@@ -215,4 +218,6 @@ _LAYOUTS = {
     "columns": _columns,
     "rows": _rows,
     "table": _table,
+    "halves": _halves,
+    "marks": _marks,
 }

@@ -15,6 +15,7 @@ __all__ = [
     "Place",
     "Unit",
     "Value",
+    "Work",
     "units_of_layers",
 ]
 
@@ -91,12 +92,25 @@ class Control:
 
 
 @dataclass(frozen=True)
+class Work:
+    """A row of the table of works: its name, the columns that are marked, a word on it."""
+
+    name: str
+    marks: tuple[int, ...]
+    gist: str
+
+
+@dataclass(frozen=True)
 class Figure:
-    """A figure: ``layout`` is ``blocks``, ``sequence``, ``columns``, ``rows`` or ``table``.
+    """A figure.
+
+    Its ``layout`` is ``blocks``, ``sequence``, ``columns``, ``rows``, ``table``, ``halves`` or
+    ``marks``.
 
     ``steps`` are the moments that a sequence shows, ``columns`` the objectives side by side,
     ``legend`` explains their letters. ``controls`` are what the reader sets, ``pairs`` are two
-    units each, (layer, number), that are shown together. ``units`` are the units for the
+    units each, (layer, number), that are shown together. With ``bars`` there is one between
+    neighbours, ``works`` are the rows of a table without pictures. ``units`` are the units for the
     article's own network; ``source`` says where they come from.
     """
 
@@ -110,6 +124,8 @@ class Figure:
     legend: tuple[tuple[str, str], ...] = ()
     controls: tuple[Control, ...] = ()
     pairs: tuple[tuple[tuple[str, int], tuple[str, int]], ...] = ()
+    bars: bool = False
+    works: tuple[Work, ...] = ()
     units: Mapping[str, tuple[Unit, ...]] = field(default_factory=dict, hash=False)
     source: str = ""
 

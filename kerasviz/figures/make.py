@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 from PIL import Image
 
 from kerasviz.errors import UsageError, near
 from kerasviz.figures.catalogue import CATALOGUE
-from kerasviz.figures.choice import Cell, Choice, choose
+from kerasviz.figures.choice import Cell, Choice, Made, Tile, choose
+from kerasviz.figures.computed import make_computed
 from kerasviz.figures.drawing import draw
 from kerasviz.figures.figure import Figure
+from kerasviz.figures.halves import pooled
 from kerasviz.figures.page import figure_page, set_page
+from kerasviz.figures.photos import find_photos
 from kerasviz.images import decode, encode
 from kerasviz.network import Network
 from kerasviz.pages import update, write_index
@@ -33,13 +37,24 @@ class FigureSet:
     """What :func:`make_figures` did.
 
     ``paths`` are the PNG and the page of every figure, ``index`` is the page that leads to them.
-    ``made`` pictures were rendered now, ``kept`` were there already.
+    ``made`` pictures were rendered now, ``kept`` were there already; ``computed`` more were made
+    now from others, without optimizing.
     """
 
     paths: tuple[Path, ...]
     index: Path
     made: int
     kept: int
+    computed: int = 0
+
+
+class Options(TypedDict, total=False):
+    """The named arguments of :func:`make_figures`, all of which may be left out."""
+
+    seed: int
+    quick: bool
+    photos: str | Path | None
+    progress: Callable[[Report], None] | None
 
 
 def make_figures(
@@ -47,39 +62,46 @@ def make_figures(
     slugs: Sequence[str] = (),
     recipe: str | Recipe = "article",
     out: str | Path = "figures",
-    *,
-    seed: int = 0,
-    quick: bool = False,
-    progress: Callable[[Report], None] | None = None,
+    **options: Unpack[Options],
 ) -> FigureSet:
     """Make figures of the article (default: all) for a network, as PNG files and HTML pages.
 
-    With ``quick`` figures of hundreds of settings show some of them. Single pictures go to
-    ``out/pictures`` with their manifest and page; what is there already is not rendered again.
-    Raises :class:`UsageError` for an unknown figure, a folder with another network's pictures and
-    a network without layers that have positions.
+    ``seed`` is that of the noise. With ``quick`` figures of hundreds of settings show some of
+    them. ``photos`` is a folder of PNG and JPEG files, or one of them, for the figures of
+    gradients. Single pictures go to ``out/pictures`` with their manifest and page; what is there
+    already is not made again. Raises :class:`UsageError` for an unknown figure, photos that cannot
+    be read, a folder with another network's pictures and a network without layers that have
+    positions.
     """
     wanted = list(dict.fromkeys(slugs)) or list(CATALOGUE)
     for slug in wanted:
         if slug not in CATALOGUE:
             raise UsageError(f"unknown figure {slug!r}; near: {near(slug, CATALOGUE)}")
     out, chosen_recipe = Path(out), find_recipe(recipe)
-    choices = [choose(CATALOGUE[slug], net, chosen_recipe, seed, quick=quick) for slug in wanted]
+    photos = options.get("photos")
+    files = () if photos is None else find_photos(photos)
+    seed, quick = options.get("seed", 0), options.get("quick", False)
+    choices = [
+        choose(CATALOGUE[slug], net, chosen_recipe, seed, quick=quick, photos=files)
+        for slug in wanted
+    ]
     requests = list(dict.fromkeys(r for choice in choices for r in choice.requests))
     store = Store(out / PICTURES, net)
     try:
-        made = store.make(requests, progress)
+        made = store.make(requests, options.get("progress"))
     except KeyboardInterrupt:  # the page shows the pictures that are finished
         write_index(store.folder, store.manifest())
         raise
     write_index(store.folder, store.manifest())
+    computed, words, count = make_computed(net, store, [m for c in choices for m in c.computed])
     paths: list[Path] = []
     for choice in choices:
-        files = {cell: _file(store, cell) for cell in choice.cells}
-        paths += _write(out, choice, files)
+        tiles = {t: computed[t] if isinstance(t, Made) else _file(store, t) for t in choice.tiles}
+        found = dict.fromkeys(words[made] for made in choice.computed if words[made])
+        paths += _write(out, replace(choice, notes=(*choice.notes, *found)), tiles)
     index = out / "index.html"
     update(index, set_page(net.name, _present(out), PICTURES).encode())
-    return FigureSet(tuple(paths), index, made.made, made.kept)
+    return FigureSet(tuple(paths), index, made.made, made.kept, count)
 
 
 def _file(store: Store, cell: Cell) -> str:
@@ -88,15 +110,16 @@ def _file(store: Store, cell: Cell) -> str:
     return next(e.file for e in found if (e.step, e.row) == (cell.step, cell.row))
 
 
-def _write(out: Path, choice: Choice, files: dict[Cell, str]) -> list[Path]:
-    pictures: dict[Cell, Image.Image] = {}
+def _write(out: Path, choice: Choice, files: dict[Tile, str]) -> list[Path]:
+    pictures: dict[Tile, Image.Image] = {}
     for cell, file in files.items():
         pictures[cell] = decode((out / PICTURES / file).read_bytes())[0]
     slug = choice.figure.slug
     image, page = out / f"{slug}.png", out / f"{slug}.html"
     update(image, encode(draw(choice, pictures), "png"))
     links = {cell: f"{PICTURES}/{file}" for cell, file in files.items()}
-    update(page, figure_page(choice, links).encode())
+    pools = {made for made, _ in pooled(choice.blocks, pictures)}
+    update(page, figure_page(choice, links, pools).encode())
     return [image, page]
 
 

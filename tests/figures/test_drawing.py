@@ -10,7 +10,7 @@ from PIL import Image
 
 from kerasviz.figures import sheet as sheet_module
 from kerasviz.figures.catalogue import CATALOGUE
-from kerasviz.figures.choice import Cell, Choice, choose
+from kerasviz.figures.choice import Choice, Tile, choose
 from kerasviz.figures.drawing import draw, shown_rows
 from kerasviz.figures.icons import GREY, ICON_SIZE, ORANGE, icon, svg
 from kerasviz.figures.sheet import BOLD, PLAIN, SCALE, SMALL, Sheet, measure, wrap
@@ -56,11 +56,11 @@ def apart(a: Box, b: Box) -> bool:
     return a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
 
 
-def plain_pictures(choice: Choice, size: tuple[int, int]) -> dict[Cell, Image.Image]:
+def plain_pictures(choice: Choice, size: tuple[int, int]) -> dict[Tile, Image.Image]:
     """A picture of one colour for every cell; the colours differ."""
     return {
         cell: Image.new("RGB", size, (7 * i % 256, 40 + 5 * i % 200, 255 - 3 * i))
-        for i, cell in enumerate(choice.cells)
+        for i, cell in enumerate(choice.tiles)
     }
 
 
@@ -87,9 +87,9 @@ def test_nothing_overlaps_and_nothing_is_cut(
     pictures = plain_pictures(choice, size)
     image = draw(choice, pictures)
     sheet = measured[0]
-    shown = [cell for block in shown_rows(choice) for cell in block.cells]
+    shown = [cell for block in shown_rows(choice) for cell in block.tiles]
     if choice.figure.layout != "table":
-        assert shown == list(choice.cells)
+        assert shown == list(choice.tiles)
     assert len(sheet.tiles) == len(shown)
     boxes = sheet.tiles + [box for _, box in sheet.texts]
     for i, box in enumerate(boxes):

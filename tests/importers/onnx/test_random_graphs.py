@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
+import pytest
 import tensorflow as tf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -619,3 +620,84 @@ def test_random_graph_in_a_trace(tmp_path_factory: Any, example: Example) -> Non
         if array.dtype == tf.bool:
             continue
         np.testing.assert_allclose(array, ours[name], rtol=1e-3, atol=1e-4, err_msg=name)
+
+
+# -- what such graphs have found: TensorFlow's own kernels on a CPU ---------------------------
+
+
+@pytest.mark.parametrize("lengths", [(4, 1), (5, 7), (3, 1, 2), (2, 4, 5)])
+@pytest.mark.parametrize("group", [1, 3])
+def test_convolution_of_one_channel_with_strides_1_and_n(
+    lengths: tuple[int, ...], group: int, parity: Any
+) -> None:
+    """oneDNN reads beyond the image."""
+    count = len(lengths)
+    rng = np.random.default_rng(0)
+    image = rng.normal(size=(4, group, *lengths)).astype(np.float32)
+    kernel = rng.normal(size=(2 * group, 1, *[1] * (count - 1), 2)).astype(np.float32)
+    strides = [*[2] * (count - 2), 1, 2]
+    pads = [*[0] * count, *[0] * (count - 1), 1]
+    node = helper.make_node("Conv", ["x", "w"], ["y"], strides=strides, pads=pads, group=group)
+    for _ in range(5):  # it is memory that is not the image's: sometimes right
+        parity([node], {"x": image}, {"w": kernel})
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ((3, 1, 9, 4), (4, 3)),
+        ((3, 1, 9, 4), (1, 4, 3)),
+        ((1, 3, 9, 4), (4, 3)),
+        ((9, 4), (3, 4, 2)),
+    ],
+)
+def test_product_of_stacks_that_are_broadcast(first: Any, second: Any, parity: Any) -> None:
+    """A batched product with a stack [n, 1] wrote beyond its result."""
+    rng = np.random.default_rng(0)
+    a, b = (rng.normal(size=shape).astype(np.float32) for shape in (first, second))
+    node = helper.make_node("MatMul", ["x", "b"], ["y"])
+    for _ in range(5):
+        parity([node], {"x": a}, {"b": b})
+
+
+def test_a_padded_depthwise_convolution_in_a_loop(tmp_path: Path) -> None:
+    """TensorFlow's optimizer of graphs ended the process at one with a list of paddings."""
+    rng = np.random.default_rng(0)
+    kernel = rng.normal(size=(6, 1, 5, 5)).astype(np.float32)
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["c"], group=6, pads=[2] * 4, strides=[2, 2]),
+        helper.make_node("Add", ["c", "b"], ["d"]),
+        helper.make_node("Relu", ["d"], ["y"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "depthwise",
+        [helper.make_tensor_value_info("x", 1, ["n", 6, "h", "w"])],
+        [onnx.ValueInfoProto(name="y")],
+        [
+            numpy_helper.from_array(kernel, "w"),
+            numpy_helper.from_array(np.ones((6, 1, 1), np.float32), "b"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
+    path = tmp_path / "depthwise.onnx"
+    path.write_bytes(model.SerializeToString())
+    program = read_onnx(path).program
+
+    @tf.function(autograph=False)
+    def score(x: Any) -> Any:
+        return tf.reduce_sum(program.compute({"x": x}, ["y"])["y"])
+
+    @tf.function(autograph=False)
+    def climbed(x: Any) -> Any:
+        def step(x: Any) -> tuple[Any]:
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                total = score(x)
+            return (x + 0.01 * tape.gradient(total, x),)
+
+        return tf.while_loop(lambda _: tf.constant(True), step, (x,), maximum_iterations=3)
+
+    image = tf.constant(rng.normal(size=(2, 8, 10, 6)).astype(np.float32))
+    (after,) = climbed(image)
+    assert float(score(after)) > float(score(image))

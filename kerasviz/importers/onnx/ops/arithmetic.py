@@ -156,7 +156,6 @@ def is_inf(call: Call) -> Laid:
 def _rest(a: Tensor, b: Tensor) -> Tensor:
     """``a`` minus the whole multiples of ``b`` towards 0; TensorFlow's has no gradient."""
 
-    @tf.custom_gradient
     def rest(a: Tensor, b: Tensor) -> Any:
         y = tf.truncatemod(a, b)
         return y, lambda upstream: (upstream, -upstream * tf.round((a - y) / b))
@@ -166,7 +165,7 @@ def _rest(a: Tensor, b: Tensor) -> Tensor:
     static = tf.broadcast_static_shape(a.shape, b.shape)
     shape = tf.broadcast_dynamic_shape(tf.shape(a), tf.shape(b))
     wide = [tf.ensure_shape(tf.broadcast_to(x, shape), static) for x in (a, b)]
-    return rest(*wide)
+    return tf.custom_gradient(rest)(*wide)
 
 
 @operator("Mod", since=10, layout=Layout.FOLLOWS)

@@ -1,0 +1,194 @@
+"""What the figures of gradients show of a network: photos, directions and maps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from kerasviz.figures.catalogue import CATALOGUE
+from kerasviz.figures.choice import Block, Cell, Choice, Made, Panel, Setting, choose
+from kerasviz.figures.figure import Control, Value
+from kerasviz.figures.gradient_figures import ATTRIBUTED, CATEGORIES
+from kerasviz.figures.layers import map_layers
+from kerasviz.figures.photos import MOST, Photo, photos_of
+from kerasviz.figures.tables import Table
+from kerasviz.figures.units import class_words, pick_class
+from kerasviz.objectives import layer, logit
+from kerasviz.rendering import Request
+from kerasviz.scoring import IMAGE
+from kerasviz.store import slug
+from kerasviz.targets import Target
+
+__all__ = ["GRADIENT_TABLES"]
+
+DIRECTIONS = {"linf": "L-infinity metric", "l2": "L2 metric", "decorrelated": "Decorrelated space"}
+
+
+def _objectives(setting: Setting) -> Choice:
+    """The figure ``objectives`` of the same network, whose pictures are shown here again."""
+    return choose(
+        CATALOGUE["objectives"], setting.net, setting.recipe, setting.seed, quick=setting.quick
+    )
+
+
+def _photos(setting: Setting) -> tuple[tuple[Photo, ...], Request, list[str]]:
+    """Photos, what is differentiated there, and notes on both."""
+    cells = _objectives(setting).cells
+    kinds = {cell.column.kind: cell for cell in cells if cell.column is not None}
+    cell = kinds.get("logit", kinds["channel"])
+    photos = photos_of(setting.photos, cell.request)
+    notes = [f"Objective: {cell.name}, the same as in the figure on objectives."]
+    if not setting.photos:
+        notes.append(
+            f"No photos were given (--photos): the picture is the one optimized for {cell.name}."
+        )
+    elif len(setting.photos) > MOST:
+        notes.append(
+            f"Photos: the first {MOST} of {len(setting.photos)}, as many as the article's."
+        )
+    return photos, cell.request, notes
+
+
+def _made(setting: Setting, kind: str, photo: Photo, goal: Request | None, name: str) -> Made:
+    row = setting.photos.index(photo.file) if photo.file is not None else 0
+    file = f"{setting.figure.slug}-{kind}-{row}"
+    return Made(file, name, kind, (photo,), setting.recipe.size, goal)
+
+
+def _attribution(setting: Setting) -> Table:
+    shown = _objectives(setting)
+    kinds = {cell.column.kind: cell for cell in shown.cells if cell.column is not None}
+    left: list[Cell] = []
+    for kind, word in (("neuron", "Neuron"), ("channel", "Channel")):
+        cell = kinds[kind]
+        left.append(Cell(cell.request, cell.step, cell.name, word))
+    photos, _, notes = _photos(setting)
+    (tap,) = map_layers([ATTRIBUTED], setting.net)[0].values()
+    photo = _made(setting, "photo", photos[0], None, photos[0].name)
+    right: tuple[Made | Panel, ...]
+    if pick_class(setting.net)[0] is None:
+        right = (photo, Panel("Attribution", "this network has no classes"))
+        more: list[str] = []
+    else:
+        found = Made(
+            f"{setting.figure.slug}-map-0",
+            f"gradient x activation at {tap}",
+            "attribution",
+            photos[:1],
+            setting.recipe.size,
+            tap=tap,
+        )
+        right = (photo, found)
+        more = [
+            "Attribution: activation times gradient of the logit of the top class, summed over "
+            f"the channels of {tap}; orange where positive. The article does not name its method."
+        ]
+    blocks = (
+        Block("Feature visualization", (), tuple(left)),
+        Block("Attribution", (), right),
+    )
+    return blocks, (), (), [*shown.notes[:2], *more, *notes[1:]]
+
+
+def _artifacts(setting: Setting) -> Table:
+    net = setting.net
+    photos, _, notes = _photos(setting)
+    taps = list(setting.taps.values())
+    k, _ = pick_class(net)
+    if k is not None:
+        target, words = Target(f"logit:{k}", logit(k)), f"logit:{class_words(net, k)}"
+    else:
+        # The derivative of a channel's mean by its own layer would be the same everywhere.
+        target, words = Target(taps[-1], layer(taps[-1])), f"the layer {taps[-1]}, squared"
+    goal = setting.request(target)
+    # Of what comes before the last ReLU its output would have no derivative.
+    goal = replace(goal, recipe=goal.recipe.replace(pre_activation=False))
+    mean = f", a mean over {len(photos)} photos" if len(photos) > 1 else ""
+    places = [IMAGE, *taps]
+    tiles = tuple(
+        Made(
+            f"{setting.figure.slug}-{i:02d}-{slug(tap) if tap != IMAGE else 'input'}",
+            "input" if tap == IMAGE else tap,
+            "magnitude",
+            photos,
+            setting.recipe.size,
+            goal,
+            tap,
+            pool=i + 1 < len(places) and _pools(setting, tap, places[i + 1]),
+        )
+        for i, tap in enumerate(places)
+    )
+    more = [
+        f"Objective: {words}. Each map is the norm over channels of its derivative"
+        f"{mean}; white is the 99.5th percentile.",
+        "An orange bar stands where a pooling layer makes the maps smaller; convolutions with a "
+        "stride have none, as in the article.",
+    ]
+    return (Block("", (), tiles),), (), (), [*more, *notes[1:]]
+
+
+def _pools(setting: Setting, first: str, second: str) -> bool:
+    """Whether the network computes a pooling layer between two taps."""
+    taps = setting.net.taps
+    names = list(taps)
+    start = 0 if first == IMAGE else names.index(taps[first].name) + 1
+    between = names[start : names.index(taps[second].name)]
+    return any("pool" in taps[name].op.lower() for name in between)
+
+
+def _colours(setting: Setting) -> Table:
+    photos, goal, notes = _photos(setting)
+    if setting.net.channels != 3:
+        why = f"images of this network have {setting.net.channels} channels, not 3 colours"
+        tiles: tuple[Made | Panel, ...] = (
+            _made(setting, "l2", photos[0], goal, "Gradient"),
+            Panel("Decorrelated colours", why),
+        )
+    else:
+        tiles = (
+            _made(setting, "l2", photos[0], goal, "Correlated colours"),
+            _made(setting, "colours", photos[0], goal, "Decorrelated colours"),
+        )
+    return (Block("", (), tiles),), (), (), [*notes, SCALE_NOTE]
+
+
+SCALE_NOTE = "Grey is no change; the 99.5th percentile of a direction's size is full contrast."
+SIGMOID_NOTE = (
+    "Decorrelated space: the image is a sigmoid of decorrelated colours and scaled frequencies, so "
+    "that little changes where it is black or white already."
+)
+
+
+def _steepest(setting: Setting) -> Table:
+    photos, goal, notes = _photos(setting)
+    rows, values = [], []
+    several = len(photos) > 1
+    for k, photo in enumerate(photos):
+        tiles = [_made(setting, "photo", photo, None, photo.name)]
+        for kind, word in DIRECTIONS.items():
+            tiles.append(_made(setting, kind, photo, goal, f"{photo.name}, {word}"))
+        rows.append(Block("", (), tuple(tiles), (k,) if several else ()))
+        values.append(Value(photo.name, k))
+    initial = min(9, len(photos) - 1)  # the article begins with the tenth of its photos
+    controls = (Control("unit", "Photo", tuple(values), initial),) if several else ()
+    return (
+        tuple(rows),
+        ("Image", *DIRECTIONS.values()),
+        controls,
+        [*notes, SCALE_NOTE, SIGMOID_NOTE],
+    )
+
+
+def _spectrum(setting: Setting) -> Table:
+    note = "The article's table, without its pictures. It is the same for every network."
+    return (), CATEGORIES, (), [note]
+
+
+#: The builder of every figure of this kind.
+GRADIENT_TABLES: dict[str, Callable[[Setting], Table]] = {
+    "fv-vs-attribution": _attribution,
+    "gradient-artifacts": _artifacts,
+    "color-decorrelation": _colours,
+    "steepest-descent": _steepest,
+    "regularization-spectrum": _spectrum,
+}

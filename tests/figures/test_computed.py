@@ -1,0 +1,226 @@
+"""Pictures of gradients: what they show, and that they are made once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import unquote
+
+import numpy as np
+import pytest
+import tiny
+from PIL import Image
+
+from kerasviz.errors import UsageError
+from kerasviz.figures import CATALOGUE, make_figures
+from kerasviz.figures.choice import Made, Panel, choose
+from kerasviz.figures.computed import direction_image, heat_image, map_image
+from kerasviz.figures.halves import pooled
+from kerasviz.figures.photos import find_photos, read_photo
+from kerasviz.gradients import gradients, high_frequency_share
+from kerasviz.images import decode
+from kerasviz.network import Network
+from kerasviz.objectives import logit
+from kerasviz.recipes import recipe
+from kerasviz.scoring import IMAGE
+
+FAST = recipe("fast").replace(steps=8, size=(33, 48))
+SLUGS = [
+    "fv-vs-attribution",
+    "gradient-artifacts",
+    "regularization-spectrum",
+    "color-decorrelation",
+    "steepest-descent",
+]
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Two photos of different sizes and formats, and a file that is none."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    y, x = np.mgrid[0:90, 0:140]
+    for k, name in enumerate(("one.png", "two.JPG")):
+        wave = 127 + 90 * np.sin(x[..., None] / (9 + k) + y[..., None] / 14 + np.arange(3))
+        Image.fromarray(wave.astype(np.uint8)).save(folder / name)
+    (folder / "notes.txt").write_text("no photo")
+    return folder
+
+
+def times(folder: Path) -> dict[str, int]:
+    return {str(p): p.stat().st_mtime_ns for p in folder.rglob("*.*")}
+
+
+def picture(folder: Path, name: str) -> np.ndarray:  # type: ignore[type-arg]
+    return np.asarray(decode((folder / "pictures" / f"{name}.png").read_bytes())[0], np.float64)
+
+
+def test_directions_are_grey_where_nothing_changes_and_clipped() -> None:
+    direction = np.linspace(-1, 1, 3 * 1001).reshape(1, 1001, 3)
+    shown = np.asarray(direction_image(direction), np.float64).reshape(-1)
+    unit = np.percentile(np.abs(direction), 99.5)
+    wanted = np.clip(0.5 + 0.5 * direction.reshape(-1) / unit, 0, 1) * 255
+    assert np.abs(shown - wanted).max() <= 0.5 + 1e-9
+    assert set(np.asarray(direction_image(np.zeros((2, 3, 3)))).reshape(-1)) == {128}
+
+
+def test_a_single_position_is_seen_although_it_is_above_the_percentile() -> None:
+    one = np.zeros((40, 40))
+    one[3, 5] = 2.0
+    assert np.asarray(map_image(one))[3, 5] == 255
+    assert np.asarray(map_image(one)).sum() == 255
+
+
+def test_heat_is_orange_where_positive_only() -> None:
+    grey = np.full((20, 40, 3), 0.5)
+    found = np.zeros((2, 4))
+    found[0, 0], found[1, 3] = 1.0, -1.0
+    shown = np.asarray(heat_image(grey, found), np.int64)
+    orange = shown[..., 0] - shown[..., 2]
+    assert orange[2, 2] > 80 and orange[17, 37] == 0 and orange[2, 37] == 0
+
+
+def test_photos_are_cropped_at_the_centre(photos: Path) -> None:
+    assert [p.name for p in find_photos(photos)] == ["one.png", "two.JPG"]
+    wide = np.zeros((10, 30, 3), np.uint8)
+    wide[:, 10:20] = (255, 0, 0)
+    Image.fromarray(wide).save(photos / "wide.png")
+    square = read_photo(photos / "wide.png", (10, 10), 3)
+    assert square.shape == (10, 10, 3)
+    assert np.abs(square - (1, 0, 0)).max() == 0
+    assert read_photo(photos / "wide.png", (7, 5), 1).shape == (7, 5, 1)
+    assert read_photo(photos / "wide.png", (7, 5), 5).shape == (7, 5, 5)
+
+
+def test_photos_that_are_not_there_are_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="expected a folder or a PNG or JPEG file"):
+        find_photos(tmp_path / "nowhere")
+    with pytest.raises(UsageError, match="expected PNG or JPEG files"):
+        find_photos(tmp_path)
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    with pytest.raises(UsageError, match="cannot be read as a picture"):
+        read_photo(broken, (8, 8), 3)
+
+
+def test_frequencies_of_the_directions(tmp_path: Path, photos: Path) -> None:
+    """The article: L-infinity has more high frequencies, the decorrelated space has fewer."""
+    make_figures(tiny.network(), ["steepest-descent"], FAST, tmp_path / "out", photos=photos)
+    for k in range(2):
+        shares = [
+            float(
+                high_frequency_share(picture(tmp_path / "out", f"steepest-descent-{m}-{k}")[None])[
+                    0
+                ]
+            )
+            for m in ("decorrelated", "l2", "linf")
+        ]
+        assert shares[0] < shares[1] < shares[2], shares
+
+
+def test_pictures_are_the_gradients_of_the_photo(tmp_path: Path, photos: Path) -> None:
+    net, out = tiny.network(), tmp_path / "out"
+    make_figures(net, ["steepest-descent", "gradient-artifacts"], FAST, out, photos=photos)
+    images = np.stack([read_photo(p, (33, 48), 3) for p in find_photos(photos)])
+    assert np.abs(picture(out, "steepest-descent-photo-1") - images[1] * 255).max() <= 0.5
+    _, slopes, _ = gradients(net, logit(0), images, ["relu1", "joined"])
+    for k in range(2):
+        shown = picture(out, f"steepest-descent-linf-{k}")
+        assert np.array_equal(shown, np.rint(127.5 + 127.5 * np.sign(slopes[IMAGE][k])))
+    for name, tap in (("00-input", IMAGE), ("01-relu1", "relu1"), ("02-joined", "joined")):
+        sizes = np.linalg.norm(slopes[tap], axis=-1).mean(0)
+        wanted = np.clip(sizes / np.percentile(sizes, 99.5), 0, 1) * 255
+        assert np.abs(picture(out, f"gradient-artifacts-{name}") - wanted).max() <= 1
+
+
+def test_a_second_run_computes_and_writes_nothing(
+    tmp_path: Path, drawn: list[str], photos: Path
+) -> None:
+    out = tmp_path / "out"
+    first = make_figures(tiny.network(), SLUGS, FAST, out, photos=photos)
+    before = times(out)
+    again = make_figures(tiny.network(), SLUGS, FAST, out, photos=photos)
+    assert first.computed > 10 and again.computed == 0
+    assert times(out) == before
+    # One that is lost and one whose photo changed are computed again, and no others.
+    (out / "pictures" / "steepest-descent-l2-1.png").unlink()
+    assert make_figures(tiny.network(), SLUGS, FAST, out, photos=photos).computed == 1
+    (photos / "two.JPG").write_bytes((photos / "one.png").read_bytes())
+    changed = make_figures(tiny.network(), SLUGS, FAST, out, photos=photos).computed
+    assert changed == 4 + 3  # the directions at that photo, and the maps that are means
+
+
+def test_links_lead_somewhere_and_the_page_has_a_picker(
+    tmp_path: Path, drawn: list[str], photos: Path
+) -> None:
+    made = make_figures(tiny.network(), SLUGS, FAST, tmp_path / "out", photos=photos)
+    for page in (p for p in made.paths if p.suffix == ".html"):
+        text = page.read_text(encoding="utf-8")
+        pieces = text.split('src="')[1:] + text.split('href="')[1:]
+        links = [piece.split('"')[0] for piece in pieces]
+        for link in links:
+            if link and not link.startswith("https://"):
+                assert (page.parent / unquote(link)).is_file(), (page, link)
+        assert ('type="radio"' in text) == (page.stem == "steepest-descent")
+    shown = (tmp_path / "out" / "fv-vs-attribution.html").read_text(encoding="utf-8")
+    assert "gradient x activation" in shown and "The top class of the photo is" in shown
+
+
+def test_without_photos_a_picture_of_another_figure_is_taken(
+    tmp_path: Path, drawn: list[str]
+) -> None:
+    make_figures(tiny.network(), ["objectives", *SLUGS], FAST, tmp_path)
+    assert len(drawn) == len(set(drawn)) == 5  # nothing is optimized for these figures alone
+    assert np.array_equal(
+        picture(tmp_path, "steepest-descent-photo-0"), picture(tmp_path, "logit-0")
+    )
+    page = (tmp_path / "steepest-descent.html").read_text(encoding="utf-8")
+    assert "No photos were given" in page
+
+
+def test_the_left_half_has_the_pictures_of_objectives(network_of: Callable[..., Network]) -> None:
+    net = network_of({f"stage{i}": 64 for i in range(13)}, classes=1000)
+    half = choose(CATALOGUE["fv-vs-attribution"], net, FAST)
+    objectives = choose(CATALOGUE["objectives"], net, FAST)
+    assert [c.request for c in half.cells] == [c.request for c in objectives.cells[:2]]
+    assert set(half.requests) <= set(objectives.requests)
+
+
+def test_networks_without_classes_have_an_empty_panel(
+    tmp_path: Path, drawn: list[str], network_of: Callable[..., Network]
+) -> None:
+    net = network_of({f"stage{i}": 8 for i in range(5)})
+    half = choose(CATALOGUE["fv-vs-attribution"], net, FAST)
+    assert half.blocks[1].places[1] == Panel("Attribution", "this network has no classes")
+    make_figures(net, SLUGS, FAST, tmp_path)
+    page = (tmp_path / "fv-vs-attribution.html").read_text(encoding="utf-8")
+    assert "this network has no classes" in page
+
+
+def test_bars_are_orange_where_a_pool_makes_the_map_smaller() -> None:
+    net = tiny.network()
+    (block,) = choose(CATALOGUE["gradient-artifacts"], net, FAST).blocks
+    first, second, third = block.tiles
+    assert isinstance(first, Made) and [t.name for t in block.tiles] == ["input", "relu1", "joined"]
+    assert not any(t.pool for t in (first, second, third) if isinstance(t, Made))
+    pool = Made(first.file, first.name, first.kind, first.photos, first.size, pool=True)
+    tiles = (pool, second)
+    large, small = Image.new("L", (8, 8)), Image.new("L", (4, 4))
+    made = type(block)("", (), tiles)
+    assert [a for a, _ in pooled([made], {pool: large, second: small})] == [pool]
+    assert not list(pooled([made], {pool: large, second: large}))
+
+
+def test_layers_may_be_aliases(network_of: Callable[..., Network]) -> None:
+    layers = {f"stage{i}": 8 for i in range(3)}
+    net = network_of(layers, aliases={"last": "stage2"}, main_taps=["stage0", "last"])
+    (block,) = choose(CATALOGUE["gradient-artifacts"], net, FAST).blocks
+    assert [tile.name for tile in block.tiles] == ["input", "stage0", "last"]
+
+
+def test_the_table_of_regularization_is_the_article_s() -> None:
+    works = CATALOGUE["regularization-spectrum"].works
+    assert [w.marks for w in works] == [
+        (0,), (0, 4), (1,), (1,), (2, 3), (1, 2), (1, 2), (1, 2), (3,), (3,),
+    ]  # fmt: skip
+    assert [w.name.split()[0].strip(",") for w in works[5:8]] == ["Øygard", "Tyka", "Mordvintsev"]

@@ -40,6 +40,7 @@ FAILURES = (
     ArithmeticError,
     AttributeError,
     AssertionError,
+    StopIteration,
     RuntimeError,
     MemoryError,
     tf.errors.OpError,

@@ -27,7 +27,9 @@ APPLICATIONS: list[tuple[str, Sequence[int | None], list[tuple[int, int]]]] = [
     ("DenseNet121", FREE, [(64, 64), (75, 102)]),
     ("InceptionV3", FREE, [(80, 80), (91, 118)]),
     ("Xception", FREE, [(72, 72), (91, 118)]),
-    ("NASNetMobile", (64, 64, 3), [(64, 64)]),  # its pads are computed for one size
+    # Its pads are computed for one size: an export for each.
+    ("NASNetMobile", (64, 64, 3), [(64, 64)]),
+    ("NASNetMobile", (96, 96, 3), [(96, 96)]),
     ("ConvNeXtTiny", FREE, [(64, 64), (75, 102)]),
     ("VGG16", FREE, [(48, 48), (51, 70)]),
 ]

@@ -48,8 +48,6 @@ def randomized(source: Path, target: Path) -> Path:
             continue
         shape = [int(n) for n in initial[node.input[0]]]
         spread = np.sqrt(2 / max(np.prod(shape[1:]), 1)) if len(shape) > 1 else 0.1
-        if len(shape) == 2:  # logits of some hundreds make the softmax an amplifier of rounding
-            spread /= 5
         weights = rng.standard_normal(shape, np.float32) * np.float32(spread)
         name = node.output[0]
         if len(shape) == 1:

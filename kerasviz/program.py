@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import tensorflow as tf
 
-__all__ = ["PLAIN", "Port", "Program", "Rectifier", "Value"]
+__all__ = ["PLAIN", "Described", "Port", "Program", "Rectifier", "Value"]
 
 Tensor = Any  # tf.Tensor; TensorFlow ships no types
 
@@ -44,6 +44,13 @@ class Port:
     shape: tuple[int | None, ...] | None
     channels_first: bool = False
 
+    @property
+    def last_shape(self) -> tuple[int | None, ...] | None:
+        """The shape with the channels last, as :meth:`Program.compute` takes it by default."""
+        if self.shape is None or not self.channels_first:
+            return self.shape
+        return (self.shape[0], *self.shape[2:], self.shape[1])
+
 
 @dataclass(frozen=True)
 class Value:
@@ -64,6 +71,32 @@ class Value:
     relu_input: str | None = None
     softmax_input: str | None = None
     parts: tuple[str, ...] = ()
+
+
+class Described:
+    """The part of a :class:`Program` that is known before a run, for those that keep it.
+
+    A subclass sets ``_inputs``, ``_outputs`` and ``_values``.
+    """
+
+    _inputs: Mapping[str, Port]
+    _outputs: Sequence[str]
+    _values: Mapping[str, Value]
+
+    @property
+    def inputs(self) -> Mapping[str, Port]:
+        """The inputs by name, in the model's own layout."""
+        return self._inputs
+
+    @property
+    def outputs(self) -> Sequence[str]:
+        """The names of the outputs, each the name or an alias of a value."""
+        return self._outputs
+
+    @property
+    def values(self) -> Mapping[str, Value]:
+        """Every computed tensor that is not constant, in the order of the graph."""
+        return self._values
 
 
 class Program(Protocol):

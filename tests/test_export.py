@@ -14,6 +14,7 @@ import onnx
 import pytest
 import tensorflow as tf
 from onnx import helper, numpy_helper
+from onnx_models import randomized
 
 import kerasviz
 from kerasviz.errors import ModelError, UsageError
@@ -684,35 +685,12 @@ def test_shared_models(models_folder: Path, tmp_path: Path, name: str, tap: Any)
     ],
 )
 def test_light_models(tmp_path: Path, name: str) -> None:
-    net = kerasviz.load(_randomized(LIGHT / f"light_{name}.onnx", tmp_path / "m.onnx"))
+    net = kerasviz.load(randomized(LIGHT / f"light_{name}.onnx", tmp_path / "m.onnx"))
     made = convert(net, tmp_path / "a.keras")
     x = image(2, 3, 224, 224)
     model = keras.saving.load_model(made.path)
     wanted = net.program.compute({next(iter(made.inputs)): last(x)}, list(made.outputs))
     assert error(next(iter(wanted.values())), model(last(x))) < 1e-5
-
-
-def _randomized(source: Path, target: Path) -> Path:
-    """The model with random weights in the place of its ConstantOfShape nodes."""
-    model = onnx.load(source)
-    rng = np.random.default_rng(7)
-    shapes = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
-    variances = {n.input[4] for n in model.graph.node if n.op_type == "BatchNormalization"}
-    nodes = []
-    for made in model.graph.node:
-        if made.op_type != "ConstantOfShape" or made.input[0] not in shapes:
-            nodes.append(made)
-            continue
-        shape = [int(n) for n in shapes[made.input[0]]]
-        array = rng.standard_normal(shape, np.float32)
-        array *= np.float32(np.sqrt(2 / max(np.prod(shape[1:]), 1)) if len(shape) > 1 else 0.1)
-        array = array + np.float32(len(shape) == 1)
-        array = np.abs(array) + np.float32(0.5) if made.output[0] in variances else array
-        model.graph.initializer.append(numpy_helper.from_array(array, made.output[0]))
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
-    target.write_bytes(model.SerializeToString())
-    return target
 
 
 @pytest.mark.slow

@@ -34,10 +34,7 @@ class Export:
     def shape(self, name: str) -> tuple[int | None, ...] | None:
         """The shape of an input in the layout of the export."""
         port = self.ports[name]
-        shape = port.shape
-        if shape is None or not (self.channels_last and port.channels_first):
-            return shape
-        return (shape[0], *shape[2:], shape[1])
+        return port.last_shape if self.channels_last else port.shape
 
     @property
     def specs(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from kerasviz.errors import ModelError
 from kerasviz.network import Network
-from kerasviz.program import PLAIN, Port, Program, Rectifier, Value
+from kerasviz.program import PLAIN, Described, Port, Program, Rectifier, Value
 
 __all__ = ["resized"]
 
@@ -21,26 +21,15 @@ Size = tuple[int | None, int | None]
 _IMAGES = 7
 
 
-class _Resized:
+class _Resized(Described):
     """A program whose image input has another size."""
 
     def __init__(self, program: Program, port: Port, values: Mapping[str, Value]):
         self._program = program
         self._inputs = {**program.inputs, port.name: port}
+        self._outputs = program.outputs
         self._values = dict(values)
         self.scope = getattr(program, "scope", None)
-
-    @property
-    def inputs(self) -> Mapping[str, Port]:
-        return self._inputs
-
-    @property
-    def outputs(self) -> Sequence[str]:
-        return self._program.outputs
-
-    @property
-    def values(self) -> Mapping[str, Value]:
-        return self._values
 
     def compute(
         self,
@@ -125,9 +114,7 @@ def _shapes(
     ports = {**program.inputs, port.name: port}
     specs = {}
     for name, given in ports.items():
-        shape = given.shape
-        if shape is not None and given.channels_first:
-            shape = (shape[0], *shape[2:], shape[1])
+        shape = given.last_shape
         if name == port.name and shape is not None:
             shape = (images, *shape[1:])
         specs[name] = tf.TensorSpec(shape, given.dtype)

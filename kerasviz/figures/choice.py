@@ -20,7 +20,18 @@ from kerasviz.targets import Target
 if TYPE_CHECKING:
     from kerasviz.figures.tables import Table
 
-__all__ = ["Block", "Cell", "Choice", "Made", "Panel", "Setting", "Tile", "choose", "moments"]
+__all__ = [
+    "Block",
+    "Cell",
+    "Choice",
+    "Made",
+    "Panel",
+    "Setting",
+    "Tile",
+    "channel_target",
+    "choose",
+    "moments",
+]
 
 
 @dataclass(frozen=True)
@@ -223,6 +234,11 @@ class Setting:
         return self.taps[name], self.units[name].units[0]
 
 
+def channel_target(tap: str, unit: int) -> Target:
+    """A channel with the words that name it."""
+    return Target(f"{tap}:{unit}", channel(tap, unit))
+
+
 def choose(
     figure: Figure,
     net: Network,
@@ -300,7 +316,7 @@ def _groups(setting: Setting) -> tuple[tuple[Block, ...], list[str]]:
         cells: list[Cell] = []
         for tap, found in ((setting.taps[name], setting.units[name]) for name in names):
             for unit in found.units:
-                target = Target(f"{tap}:{unit.number}", channel(tap, unit.number))
+                target = channel_target(tap, unit.number)
                 request = setting.request(target)
                 cells.append(Cell(request, request.recipe.steps, target.text, unit.label))
             listed.append(f"{tap} {', '.join(str(unit.number) for unit in found.units)}")
@@ -316,7 +332,7 @@ def _sequence(setting: Setting) -> tuple[tuple[Block, ...], list[str]]:
     """One channel at several steps of one run."""
     tap, unit = setting.only
     steps = moments(setting.figure.steps, setting.recipe.steps)
-    target = Target(f"{tap}:{unit.number}", channel(tap, unit.number))
+    target = channel_target(tap, unit.number)
     request = setting.request(target, steps[:-1], steps[-1])
     cells = tuple(Cell(request, step, target.text, f"Step {step}") for step in steps)
     notes = []
@@ -335,7 +351,7 @@ def _columns(setting: Setting) -> tuple[tuple[Block, ...], list[str]]:
     u = unit.number
     targets = {
         "neuron": Target(f"{tap}:{u}@center", neuron(tap, u)),
-        "channel": Target(f"{tap}:{u}", channel(tap, u)),
+        "channel": channel_target(tap, u),
         "layer": Target(tap, layer(tap)),
     }
     k, note = pick_class(setting.net)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from kerasviz.figures.choice import Block, Cell, Panel, Setting, moments
+from kerasviz.figures.choice import Block, Cell, Panel, Setting, channel_target, moments
 from kerasviz.figures.figure import Control, Unit, Value
 from kerasviz.figures.sweeps import numbers_of, settings_of, swept
-from kerasviz.objectives import channel, interpolation
+from kerasviz.objectives import interpolation
 from kerasviz.parameterizations import Aligned, Fourier
 from kerasviz.rendering import diverse
 from kerasviz.targets import Target, parse_target
@@ -24,10 +24,6 @@ FACETS, FRAMES = 4, 6
 FRAMES_BATCH = 8
 
 NO_DATASET = Panel("Dataset examples", "no dataset was given")
-
-
-def _target(tap: str, unit: int) -> Target:
-    return Target(f"{tap}:{unit}", channel(tap, unit))
 
 
 def _shown(setting: Setting, target: Target, name: str = "") -> Cell:
@@ -66,7 +62,7 @@ def _translated(setting: Setting) -> dict[tuple[str, int], tuple[str, Unit]]:
 
 def _diversity(setting: Setting) -> Table:
     tap, unit = setting.only
-    target = _target(tap, unit.number)
+    target = channel_target(tap, unit.number)
     request = replace(setting.request(diverse(target, setting.net)), rows=FACETS)
     facets = [
         Cell(request, request.recipe.steps, f"{target.text} facet {row + 1}", row=row)
@@ -86,7 +82,7 @@ def _diversity(setting: Setting) -> Table:
 
 def _dataset(setting: Setting) -> Table:
     chosen = _chosen(setting)
-    cells = tuple(_shown(setting, _target(tap, unit.number)) for tap, unit in chosen)
+    cells = tuple(_shown(setting, channel_target(tap, unit.number)) for tap, unit in chosen)
     words = [unit.label or f"{tap}:{unit.number}" for tap, unit in chosen]
     rows = (
         Block("Dataset examples", (), tuple(NO_DATASET for _ in cells)),
@@ -107,7 +103,7 @@ def _spectrum(setting: Setting) -> Table:
     rows = []
     values = []
     for k, (tap, unit) in enumerate(_chosen(setting)):
-        target = _target(tap, unit.number)
+        target = channel_target(tap, unit.number)
         negative = Target(f"-{target.text}", -target.objective)
         ends = (_shown(setting, negative), _shown(setting, target))
         cells: tuple[Cell | Panel, ...] = (ends[0], *[NO_DATASET] * 4, ends[1])
@@ -143,13 +139,13 @@ def _arithmetic(setting: Setting) -> Table:
         return f"{tap}:{unit.number}" + (f" {unit.label}" if unit.label else "")
 
     def single(tap: str, unit: Unit) -> Cell:
-        return _shown(setting, _target(tap, unit.number), words(tap, unit))
+        return _shown(setting, channel_target(tap, unit.number), words(tap, unit))
 
     rows = [Block("", (), (Panel("", ""), *(single(*first) for first in firsts)))]
     for second in seconds:
         cells = [single(*second)]
         for first in firsts:
-            ends = [_target(tap, unit.number) for tap, unit in (first, second)]
+            ends = [channel_target(tap, unit.number) for tap, unit in (first, second)]
             text = " + ".join(end.text for end in ends)
             cells.append(_shown(setting, Target(text, ends[0].objective + ends[1].objective)))
         rows.append(Block(words(*second), (second[0],), tuple(cells)))
@@ -163,7 +159,7 @@ def _interpolation(setting: Setting) -> Table:
     space = Aligned(own if isinstance(own, Fourier) else Fourier())
     rows, values = [], []
     for k, pair in enumerate(setting.figure.pairs):
-        ends = [_target(tap, unit.number) for tap, unit in (known[pair[0]], known[pair[1]])]
+        ends = [channel_target(tap, unit.number) for tap, unit in (known[pair[0]], known[pair[1]])]
         text = f"{ends[0].text} to {ends[1].text}"
         faded = interpolation(ends[0].objective, ends[1].objective, lower)
         request = setting.request(Target(text, faded))
@@ -198,7 +194,7 @@ def _sweep(setting: Setting) -> Table:
     rows = []
     for k, (tap, unit) in enumerate(chosen):
         for each in settings_of(figure, initial_only=setting.quick):
-            target = _target(tap, unit.number)
+            target = channel_target(tap, unit.number)
             own, objective = swept(recipe, target.objective, numbers_of(figure, each))
             labels = [c.values[i].label for c, i in zip(controls, each, strict=True)]
             words = ", ".join(

@@ -32,7 +32,7 @@ from kerasviz.importers.onnx_tf_names import import_onnx_tf
 from kerasviz.importers.tf_graph import GraphProgram, program_over
 from kerasviz.importers.tf_read import FrozenGraph
 from kerasviz.importers.tf_values import Naming
-from kerasviz.program import PLAIN, Port, Rectifier, Value
+from kerasviz.program import PLAIN, Described, Port, Rectifier, Value
 
 __all__ = ["OnnxTfProgram", "read_onnx_tf"]
 
@@ -156,7 +156,7 @@ def _without_ones(model: Any, graph: Graph, alone: _Translated) -> Any:
     return copy
 
 
-class OnnxTfProgram:
+class OnnxTfProgram(Described):
     """The :class:`kerasviz.program.Program` of a model that onnx-tf has translated.
 
     ``one_image``: it could only be translated for one image at a time. ``alone`` is the translation
@@ -233,21 +233,6 @@ class OnnxTfProgram:
         """Whether a value comes from a ReLU of TensorFlow, whose gradient can be switched."""
         inner = self._program.values.get(self._inner.get(name, ""))
         return inner is not None and inner.op in ("Relu", "Relu6")
-
-    @property
-    def inputs(self) -> Mapping[str, Port]:
-        """The inputs in the model's own layout."""
-        return self._inputs
-
-    @property
-    def outputs(self) -> Sequence[str]:
-        """The names of the model's outputs."""
-        return self._outputs
-
-    @property
-    def values(self) -> Mapping[str, Value]:
-        """Every tensor that onnx-tf computes from an input, in the order of the graph."""
-        return self._values
 
     def compute(
         self,

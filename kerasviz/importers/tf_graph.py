@@ -12,14 +12,14 @@ from kerasviz.errors import ModelError, UsageError, near
 from kerasviz.importers.tf_node import Node, emit
 from kerasviz.importers.tf_read import FrozenGraph, node_name, read_graph
 from kerasviz.importers.tf_values import Naming, values_of
-from kerasviz.program import PLAIN, Port, Rectifier, Value
+from kerasviz.program import PLAIN, Described, Port, Rectifier, Value
 
 __all__ = ["GraphProgram", "program_over"]
 
 Tensor = Any
 
 
-class GraphProgram:
+class GraphProgram(Described):
     """A :class:`kerasviz.program.Program` over a :class:`FrozenGraph`.
 
     What depends on no input is computed once; the rest is emitted anew by every ``compute``, only
@@ -43,21 +43,6 @@ class GraphProgram:
         self._values = dict(values)
         before = {v.softmax_input for v in values.values() if v.softmax_input in keys}
         self._heads = {*outputs.values(), *(keys[str(name)] for name in before)}
-
-    @property
-    def inputs(self) -> Mapping[str, Port]:
-        """The inputs by name."""
-        return self._inputs
-
-    @property
-    def outputs(self) -> Sequence[str]:
-        """The names of the outputs, each the name or an alias of a value."""
-        return self._outputs
-
-    @property
-    def values(self) -> Mapping[str, Value]:
-        """The values by name, in the order of the graph."""
-        return self._values
 
     def compute(
         self,

@@ -19,18 +19,17 @@ from kerasviz.importers.onnx.layout import (
     Items,
     Laid,
     own,
-    to_last,
 )
 from kerasviz.importers.onnx.registry import Call
 from kerasviz.importers.onnx.scope import Scope, Step, check_size, explained
-from kerasviz.program import PLAIN, Port, Rectifier, Value
+from kerasviz.program import PLAIN, Described, Port, Rectifier, Value
 
 __all__ = ["OnnxProgram"]
 
 Tensor = Any
 
 
-class OnnxProgram:
+class OnnxProgram(Described):
     """The :class:`kerasviz.program.Program` of an ONNX graph.
 
     Nodes whose inputs are all constant are computed at once. The others are traced at the
@@ -64,21 +63,6 @@ class OnnxProgram:
     def scope(self) -> Scope:
         """The nodes and the constants, as they are run."""
         return self._scope
-
-    @property
-    def inputs(self) -> Mapping[str, Port]:
-        """The inputs in the model's own layout."""
-        return self._inputs
-
-    @property
-    def outputs(self) -> Sequence[str]:
-        """The names of the model's outputs."""
-        return self._outputs
-
-    @property
-    def values(self) -> Mapping[str, Value]:
-        """Every computed tensor that is not constant, in the order of the graph."""
-        return self._values
 
     def compute(
         self,
@@ -160,10 +144,10 @@ class OnnxProgram:
 
     def _traced_shape(self, port: Port, free: bool) -> list[int | None]:
         """The shape, channels last; ``free``: for any number of images."""
-        shape = list(port.shape or ())
+        shape = list(port.last_shape or ())
         if free and shape and (len(self._inputs) == 1 or port.name in self._scope.image_like):
             shape[0] = None
-        return [shape[a] for a in to_last(len(shape))] if port.channels_first else shape
+        return shape
 
 
 class _Spy:

@@ -50,7 +50,10 @@ def spliced(model: Any) -> Any:
 
 
 def _is_if(node: Any) -> bool:
-    return node.op_type == "If" and node.domain in ("", "ai.onnx")
+    """Whether a node is an If with both of its branches; a damaged one is left to be refused."""
+    branches = {a.name for a in node.attribute if a.type == onnx.AttributeProto.GRAPH}
+    named = node.op_type == "If" and node.domain in ("", "ai.onnx")
+    return named and branches >= {"then_branch", "else_branch"}
 
 
 # -- what is known of small values ---------------------------------------------------------------

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import tensorflow as tf
 from onnx import helper, numpy_helper
+from onnx_models import session
 
 from kerasviz.importers.onnx import read_onnx
 from kerasviz.importers.onnx.program import OnnxProgram
@@ -48,19 +48,6 @@ def save_model(
     model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
     path.write_bytes(model.SerializeToString())
     return path
-
-
-def session(path: Path, names: Sequence[str]) -> onnxruntime.InferenceSession:
-    """An onnxruntime session without optimizations, in which the values ``names`` are outputs."""
-    model = onnx.load(path)
-    known = {output.name for output in model.graph.output}
-    model.graph.output.extend(onnx.ValueInfoProto(name=n) for n in names if n not in known)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    return onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
 
 
 def relative_error(ours: Array, theirs: Array) -> float:

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
+from onnx_models import session
 
 from kerasviz.importers.onnx import read_onnx
 
@@ -106,19 +106,6 @@ def export(name: str, shape: Sequence[int | None], path: Path) -> None:
     gc.collect()
 
 
-def theirs(path: Path, names: list[str], feeds: dict[str, Array]) -> list[Array]:
-    model = onnx.load(path)
-    known = {o.name for o in model.graph.output}
-    model.graph.output.extend(onnx.ValueInfoProto(name=n) for n in names if n not in known)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    return list(session.run(names, feeds))
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "shape", "sizes"), APPLICATIONS, ids=[a[0] for a in APPLICATIONS])
 def test_application(
@@ -146,7 +133,7 @@ def test_application(
             image -= np.float32(120)
         if name in ("MobileNetV2", "InceptionV3", "Xception", "NASNetMobile"):
             image = image / np.float32(127.5) - 1
-        wanted = theirs(path, names, {given: image, **more})
+        wanted = session(path, names).run(names, {given: image, **more})
         found = program.compute({given: image, **more}, names, channels_last=False)
         for tap, array in zip(names, wanted, strict=True):
             ours = found[tap].numpy()

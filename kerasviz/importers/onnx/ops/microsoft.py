@@ -13,7 +13,7 @@ from kerasviz.importers.onnx.layout import Laid, aligned, channels_last, own, ra
 from kerasviz.importers.onnx.ops.activation import stored
 from kerasviz.importers.onnx.ops.conv import conv
 from kerasviz.importers.onnx.ops.cumulative import trilu
-from kerasviz.importers.onnx.ops.linear import gemm
+from kerasviz.importers.onnx.ops.linear import gemm, multiplied
 from kerasviz.importers.onnx.ops.normalization import normalized_groups
 from kerasviz.importers.onnx.registry import Call, Layout, Result, operator
 
@@ -149,12 +149,8 @@ def fused_gemm(call: Call) -> Laid:
 def fused_matmul(call: Call) -> Laid:
     """``activation(alpha * A @ B)`` with A and B transposed as the attributes say."""
     a, b = (_turned(call, k, name) for k, name in enumerate("AB"))
-    row, column = a.shape.rank == 1, b.shape.rank == 1
-    a = tf.expand_dims(a, 0) if row else a
-    b = tf.expand_dims(b, 1) if column else b
-    y = tf.matmul(a, b) * tf.cast(float(call.attribute("alpha", 1.0)), a.dtype)
-    gone = [axis for axis, drop in ((-2, row), (-1, column)) if drop]
-    return Laid(activated(call, tf.squeeze(y, gone) if gone else y))
+    y = multiplied(a, b) * tf.cast(float(call.attribute("alpha", 1.0)), a.dtype)
+    return Laid(activated(call, y))
 
 
 def _turned(call: Call, index: int, name: str) -> Tensor:
@@ -169,7 +165,7 @@ def _turned(call: Call, index: int, name: str) -> Tensor:
 @operator("GemmFastGelu", domain=DOMAIN)
 def gemm_fast_gelu(call: Call) -> Laid:
     """``fast_gelu(x @ w + bias)``."""
-    y = tf.matmul(own(call.input(0)), own(call.input(1)))
+    y = multiplied(own(call.input(0)), own(call.input(1)))
     return Laid(_fast_gelu(y + own(call.input(2)) if call.has(2) else y))
 
 

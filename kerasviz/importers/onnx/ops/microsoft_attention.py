@@ -16,6 +16,7 @@ from kerasviz.importers.onnx.ops.attention import (
     scored,
     split_heads,
 )
+from kerasviz.importers.onnx.ops.linear import multiplied
 from kerasviz.importers.onnx.registry import Call, operator
 
 Tensor = Any
@@ -29,7 +30,7 @@ def attention(call: Call) -> list[Laid]:
         if call.attribute(name, 0):
             raise call.error(f"{name} is not supported; export the model without it")
     heads = int(call.attribute("num_heads"))
-    joint = tf.matmul(own(call.input(0)), own(call.input(1)))
+    joint = multiplied(own(call.input(0)), own(call.input(1)))
     if call.has(2):
         joint = joint + own(call.input(2))
     sizes = call.attribute("qkv_hidden_sizes") or 3

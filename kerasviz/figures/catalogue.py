@@ -1,7 +1,7 @@
 """The article's figures as data: what they show, in which order, and from which layers.
 
 Layer names and unit numbers are those of the article's own network (Olah, Mordvintsev, Schubert,
-"Feature Visualization", Distill 2017); :mod:`kerasviz.figures.choice` finds the like in others.
+"Feature Visualization", Distill 2017); :mod:`kerasviz.figures.choose` finds the like in others.
 """
 
 from __future__ import annotations

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from kerasviz.figures.arrangements import columns
 from kerasviz.figures.catalogue import CATALOGUE
-from kerasviz.figures.choice import Block, Cell, Choice, Made, Panel, Setting, choose
+from kerasviz.figures.choice import Block, Cell, Made, Panel
 from kerasviz.figures.figure import Control, Value
 from kerasviz.figures.gradient_figures import ATTRIBUTED, CATEGORIES
 from kerasviz.figures.layers import map_layers
 from kerasviz.figures.photos import MOST, Photo, photos_of
+from kerasviz.figures.setting import Setting, settle
 from kerasviz.figures.tables import Table
 from kerasviz.figures.units import class_words, pick_class
 from kerasviz.objectives import layer, logit
@@ -24,49 +26,52 @@ __all__ = ["GRADIENT_TABLES"]
 DIRECTIONS = {"linf": "L-infinity metric", "l2": "L2 metric", "decorrelated": "Decorrelated space"}
 
 
-def _objectives(setting: Setting) -> Choice:
+def _objectives(setting: Setting) -> Setting:
     """The figure ``objectives`` of the same network, whose pictures are shown here again."""
-    return choose(
-        CATALOGUE["objectives"], setting.net, setting.recipe, setting.seed, quick=setting.quick
-    )
+    return settle(CATALOGUE["objectives"], setting.order)
+
+
+def _kinds(objectives: Setting) -> dict[str, Cell]:
+    """The pictures of the figure ``objectives`` by the kind of their objective."""
+    blocks, _ = columns(objectives)
+    return {cell.column.kind: cell for cell in blocks[0].cells if cell.column is not None}
 
 
 def _photos(setting: Setting) -> tuple[tuple[Photo, ...], Request, list[str]]:
     """Photos, what is differentiated there, and notes on both."""
-    cells = _objectives(setting).cells
-    kinds = {cell.column.kind: cell for cell in cells if cell.column is not None}
+    kinds = _kinds(_objectives(setting))
     cell = kinds.get("logit", kinds["channel"])
-    photos = photos_of(setting.photos, cell.request)
+    photos = photos_of(setting.order.photos, cell.request)
     notes = [f"Objective: {cell.name}, the same as in the figure on objectives."]
-    if not setting.photos:
+    if not setting.order.photos:
         notes.append(
             f"No photos were given (--photos): the picture is the one optimized for {cell.name}."
         )
-    elif len(setting.photos) > MOST:
+    elif len(setting.order.photos) > MOST:
         notes.append(
-            f"Photos: the first {MOST} of {len(setting.photos)}, as many as the article's."
+            f"Photos: the first {MOST} of {len(setting.order.photos)}, as many as the article's."
         )
     return photos, cell.request, notes
 
 
 def _made(setting: Setting, kind: str, photo: Photo, goal: Request | None, name: str) -> Made:
-    row = setting.photos.index(photo.file) if photo.file is not None else 0
+    row = setting.order.photos.index(photo.file) if photo.file is not None else 0
     file = f"{setting.figure.slug}-{kind}-{row}"
-    return Made(file, name, kind, (photo,), setting.recipe.size, goal)
+    return Made(file, name, kind, (photo,), setting.order.recipe.size, goal)
 
 
 def _attribution(setting: Setting) -> Table:
     shown = _objectives(setting)
-    kinds = {cell.column.kind: cell for cell in shown.cells if cell.column is not None}
+    kinds = _kinds(shown)
     left: list[Cell] = []
     for kind, word in (("neuron", "Neuron"), ("channel", "Channel")):
         cell = kinds[kind]
         left.append(Cell(cell.request, cell.step, cell.name, word))
     photos, _, notes = _photos(setting)
-    (tap,) = map_layers([ATTRIBUTED], setting.net)[0].values()
+    (tap,) = map_layers([ATTRIBUTED], setting.order.net)[0].values()
     photo = _made(setting, "photo", photos[0], None, photos[0].name)
     right: tuple[Made | Panel, ...]
-    if pick_class(setting.net)[0] is None:
+    if pick_class(setting.order.net)[0] is None:
         right = (photo, Panel("Attribution", "this network has no classes"))
         more: list[str] = []
     else:
@@ -75,7 +80,7 @@ def _attribution(setting: Setting) -> Table:
             f"gradient x activation at {tap}",
             "attribution",
             photos[:1],
-            setting.recipe.size,
+            setting.order.recipe.size,
             tap=tap,
         )
         right = (photo, found)
@@ -87,11 +92,11 @@ def _attribution(setting: Setting) -> Table:
         Block("Feature visualization", (), tuple(left)),
         Block("Attribution", (), right),
     )
-    return blocks, (), (), [*shown.notes[:2], *more, *notes[1:]]
+    return blocks, (), (), [*shown.notes, *more, *notes[1:]]
 
 
 def _artifacts(setting: Setting) -> Table:
-    net = setting.net
+    net = setting.order.net
     photos, _, notes = _photos(setting)
     taps = list(setting.taps.values())
     k, _ = pick_class(net)
@@ -111,7 +116,7 @@ def _artifacts(setting: Setting) -> Table:
             "input" if tap == IMAGE else tap,
             "magnitude",
             photos,
-            setting.recipe.size,
+            setting.order.recipe.size,
             goal,
             tap,
             pool=i + 1 < len(places) and _pools(setting, tap, places[i + 1]),
@@ -129,7 +134,7 @@ def _artifacts(setting: Setting) -> Table:
 
 def _pools(setting: Setting, first: str, second: str) -> bool:
     """Whether the network computes a pooling layer between two taps."""
-    taps = setting.net.taps
+    taps = setting.order.net.taps
     names = list(taps)
     start = 0 if first == IMAGE else names.index(taps[first].name) + 1
     between = names[start : names.index(taps[second].name)]
@@ -138,8 +143,8 @@ def _pools(setting: Setting, first: str, second: str) -> bool:
 
 def _colours(setting: Setting) -> Table:
     photos, goal, notes = _photos(setting)
-    if setting.net.channels != 3:
-        why = f"images of this network have {setting.net.channels} channels, not 3 colours"
+    if setting.order.net.channels != 3:
+        why = f"images of this network have {setting.order.net.channels} channels, not 3 colours"
         tiles: tuple[Made | Panel, ...] = (
             _made(setting, "l2", photos[0], goal, "Gradient"),
             Panel("Decorrelated colours", why),

@@ -11,13 +11,15 @@ from PIL import Image
 
 from kerasviz.errors import UsageError, near
 from kerasviz.figures.catalogue import CATALOGUE
-from kerasviz.figures.choice import Cell, Choice, Made, Tile, choose
+from kerasviz.figures.choice import Cell, Choice, Made, Tile
+from kerasviz.figures.choose import choose
 from kerasviz.figures.computed import make_computed
 from kerasviz.figures.drawing import draw
 from kerasviz.figures.figure import Figure
 from kerasviz.figures.halves import pooled
 from kerasviz.figures.page import figure_page, set_page
 from kerasviz.figures.photos import find_photos
+from kerasviz.figures.setting import Order
 from kerasviz.images import decode, encode
 from kerasviz.network import Network
 from kerasviz.pages import update, write_index
@@ -77,14 +79,16 @@ def make_figures(
     for slug in wanted:
         if slug not in CATALOGUE:
             raise UsageError(f"unknown figure {slug!r}; near: {near(slug, CATALOGUE)}")
-    out, chosen_recipe = Path(out), find_recipe(recipe)
+    out = Path(out)
     photos = options.get("photos")
-    files = () if photos is None else find_photos(photos)
-    seed, quick = options.get("seed", 0), options.get("quick", False)
-    choices = [
-        choose(CATALOGUE[slug], net, chosen_recipe, seed, quick=quick, photos=files)
-        for slug in wanted
-    ]
+    order = Order(
+        net,
+        find_recipe(recipe),
+        options.get("seed", 0),
+        options.get("quick", False),
+        () if photos is None else find_photos(photos),
+    )
+    choices = [choose(CATALOGUE[slug], order) for slug in wanted]
     requests = list(dict.fromkeys(r for choice in choices for r in choice.requests))
     store = Store(out / PICTURES, net)
     try:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from kerasviz.figures.choice import Block, Cell, Panel, Setting, channel_target, moments
+from kerasviz.figures.choice import Block, Cell, Panel
 from kerasviz.figures.figure import Control, Unit, Value
+from kerasviz.figures.setting import Setting, channel_target, moments
 from kerasviz.figures.sweeps import numbers_of, settings_of, swept
 from kerasviz.objectives import interpolation
 from kerasviz.parameterizations import Aligned, Fourier
@@ -63,7 +64,7 @@ def _translated(setting: Setting) -> dict[tuple[str, int], tuple[str, Unit]]:
 def _diversity(setting: Setting) -> Table:
     tap, unit = setting.only
     target = channel_target(tap, unit.number)
-    request = replace(setting.request(diverse(target, setting.net)), rows=FACETS)
+    request = replace(setting.request(diverse(target, setting.order.net)), rows=FACETS)
     facets = [
         Cell(request, request.recipe.steps, f"{target.text} facet {row + 1}", row=row)
         for row in range(FACETS)
@@ -116,7 +117,7 @@ def _spectrum(setting: Setting) -> Table:
 def _random(setting: Setting) -> Table:
     cells, words = [], []
     for tap, unit in _chosen(setting):
-        (target,) = parse_target(f"{tap}:random-{unit.number}", setting.net)
+        (target,) = parse_target(f"{tap}:random-{unit.number}", setting.order.net)
         cells.append(_shown(setting, target))
         words.append(f"{tap}, random direction {unit.number}")
     rows = (
@@ -155,7 +156,7 @@ def _arithmetic(setting: Setting) -> Table:
 def _interpolation(setting: Setting) -> Table:
     known = _translated(setting)
     lower = [setting.taps[n] for n in ("mixed3b", "mixed4a") if n in setting.taps]
-    own = setting.recipe.parameterization
+    own = setting.order.recipe.parameterization
     space = Aligned(own if isinstance(own, Fourier) else Fourier())
     rows, values = [], []
     for k, pair in enumerate(setting.figure.pairs):
@@ -187,13 +188,13 @@ def _interpolation(setting: Setting) -> Table:
 
 def _sweep(setting: Setting) -> Table:
     """Snapshots of one run in every row; units and settings are the reader's choice."""
-    figure, recipe = setting.figure, setting.recipe
+    figure, recipe = setting.figure, setting.order.recipe
     steps = moments(figure.steps, min(recipe.steps, figure.steps[-1]))
-    chosen = _chosen(setting)[: 1 if setting.quick else None]
+    chosen = _chosen(setting)[: 1 if setting.order.quick else None]
     controls = [c for c in figure.controls if c.kind != "unit"]
     rows = []
     for k, (tap, unit) in enumerate(chosen):
-        for each in settings_of(figure, initial_only=setting.quick):
+        for each in settings_of(figure, initial_only=setting.order.quick):
             target = channel_target(tap, unit.number)
             own, objective = swept(recipe, target.objective, numbers_of(figure, each))
             labels = [c.values[i].label for c, i in zip(controls, each, strict=True)]
@@ -209,7 +210,7 @@ def _sweep(setting: Setting) -> Table:
             rows.append(Block(f"{target.text}: {words}", (tap,), cells, (k, *each)))
     values = tuple(Value(f"{tap}:{unit.number}", k) for k, (tap, unit) in enumerate(chosen))
     notes = []
-    if setting.quick:
+    if setting.order.quick:
         notes.append(
             "Reduced: one unit, and settings in which at most one control differs from its first "
             "value."

@@ -13,10 +13,12 @@ from PIL import Image
 
 from kerasviz.errors import UsageError
 from kerasviz.figures import CATALOGUE, make_figures
-from kerasviz.figures.choice import Made, Panel, choose
+from kerasviz.figures.choice import Made, Panel
+from kerasviz.figures.choose import choose
 from kerasviz.figures.computed import direction_image, heat_image, map_image
 from kerasviz.figures.halves import pooled
 from kerasviz.figures.photos import find_photos, read_photo
+from kerasviz.figures.setting import Order
 from kerasviz.gradients import gradients, high_frequency_share
 from kerasviz.images import decode
 from kerasviz.network import Network
@@ -180,8 +182,8 @@ def test_without_photos_a_picture_of_another_figure_is_taken(
 
 def test_the_left_half_has_the_pictures_of_objectives(network_of: Callable[..., Network]) -> None:
     net = network_of({f"stage{i}": 64 for i in range(13)}, classes=1000)
-    half = choose(CATALOGUE["fv-vs-attribution"], net, FAST)
-    objectives = choose(CATALOGUE["objectives"], net, FAST)
+    half = choose(CATALOGUE["fv-vs-attribution"], Order(net, FAST))
+    objectives = choose(CATALOGUE["objectives"], Order(net, FAST))
     assert [c.request for c in half.cells] == [c.request for c in objectives.cells[:2]]
     assert set(half.requests) <= set(objectives.requests)
 
@@ -190,7 +192,7 @@ def test_networks_without_classes_have_an_empty_panel(
     tmp_path: Path, drawn: list[str], network_of: Callable[..., Network]
 ) -> None:
     net = network_of({f"stage{i}": 8 for i in range(5)})
-    half = choose(CATALOGUE["fv-vs-attribution"], net, FAST)
+    half = choose(CATALOGUE["fv-vs-attribution"], Order(net, FAST))
     assert half.blocks[1].places[1] == Panel("Attribution", "this network has no classes")
     make_figures(net, SLUGS, FAST, tmp_path)
     page = (tmp_path / "fv-vs-attribution.html").read_text(encoding="utf-8")
@@ -199,7 +201,7 @@ def test_networks_without_classes_have_an_empty_panel(
 
 def test_bars_are_orange_where_a_pool_makes_the_map_smaller() -> None:
     net = tiny.network()
-    (block,) = choose(CATALOGUE["gradient-artifacts"], net, FAST).blocks
+    (block,) = choose(CATALOGUE["gradient-artifacts"], Order(net, FAST)).blocks
     first, second, third = block.tiles
     assert isinstance(first, Made) and [t.name for t in block.tiles] == ["input", "relu1", "joined"]
     assert not any(t.pool for t in (first, second, third) if isinstance(t, Made))
@@ -214,7 +216,7 @@ def test_bars_are_orange_where_a_pool_makes_the_map_smaller() -> None:
 def test_layers_may_be_aliases(network_of: Callable[..., Network]) -> None:
     layers = {f"stage{i}": 8 for i in range(3)}
     net = network_of(layers, aliases={"last": "stage2"}, main_taps=["stage0", "last"])
-    (block,) = choose(CATALOGUE["gradient-artifacts"], net, FAST).blocks
+    (block,) = choose(CATALOGUE["gradient-artifacts"], Order(net, FAST)).blocks
     assert [tile.name for tile in block.tiles] == ["input", "stage0", "last"]
 
 

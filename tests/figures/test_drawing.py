@@ -10,9 +10,11 @@ from PIL import Image
 
 from kerasviz.figures import sheet as sheet_module
 from kerasviz.figures.catalogue import CATALOGUE
-from kerasviz.figures.choice import Choice, Tile, choose
+from kerasviz.figures.choice import Choice, Tile
+from kerasviz.figures.choose import choose
 from kerasviz.figures.drawing import draw, shown_rows
 from kerasviz.figures.icons import GREY, ICON_SIZE, ORANGE, icon, svg
+from kerasviz.figures.setting import Order
 from kerasviz.figures.sheet import BOLD, PLAIN, SCALE, SMALL, Sheet, measure, wrap
 from kerasviz.network import Network
 from kerasviz.recipes import recipe
@@ -83,7 +85,7 @@ def test_nothing_overlaps_and_nothing_is_cut(
     network_of: Callable[..., Network],
     measured: list[Measuring],
 ) -> None:
-    choice = choose(CATALOGUE[slug], networks(network_of)[kind], recipe("fast"), quick=True)
+    choice = choose(CATALOGUE[slug], Order(networks(network_of)[kind], recipe("fast"), quick=True))
     pictures = plain_pictures(choice, size)
     image = draw(choice, pictures)
     sheet = measured[0]
@@ -114,7 +116,7 @@ def test_the_words_of_the_figures_are_drawn(
         "appendix-overview": ["stage3", "Unit 8"],
     }
     for slug, words in wanted.items():
-        choice = choose(CATALOGUE[slug], net, recipe("fast"))
+        choice = choose(CATALOGUE[slug], Order(net, recipe("fast")))
         draw(choice, plain_pictures(choice, (64, 64)))
         texts = [line for line, _ in measured[-1].texts]
         assert set(words) <= set(texts), slug
@@ -126,7 +128,7 @@ def test_the_words_of_the_figures_are_drawn(
 def test_hero_is_laid_out_as_in_the_article(
     network_of: Callable[..., Network], measured: list[Measuring]
 ) -> None:
-    choice = choose(CATALOGUE["hero"], networks(network_of)["many"], recipe("fast"))
+    choice = choose(CATALOGUE["hero"], Order(networks(network_of)["many"], recipe("fast")))
     draw(choice, plain_pictures(choice, (200, 200)))
     block = measured[0].tiles[:6]
     assert {right - left for left, _, right, _ in block} == {100}

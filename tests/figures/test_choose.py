@@ -15,7 +15,9 @@ import tiny
 
 from kerasviz.figures import units as units_module
 from kerasviz.figures.catalogue import ARTICLE_LAYERS, CATALOGUE
-from kerasviz.figures.choice import Choice, choose, moments
+from kerasviz.figures.choice import Choice
+from kerasviz.figures.choose import choose
+from kerasviz.figures.setting import Order, moments
 from kerasviz.figures.units import evenly_spaced
 from kerasviz.network import Network
 from kerasviz.recipes import recipe
@@ -62,7 +64,9 @@ def test_neighbouring_layers_do_not_show_the_same_units(network_of: NetworkOf) -
     """In a residual network a unit shows nearly the same picture in every layer."""
     net = network_of({f"block{i}": 112 for i in range(18)})
     for slug in ("hero", "appendix-overview"):
-        terms = [c.request.objective.terms[0] for c in choose(CATALOGUE[slug], net, FAST).cells]
+        terms = [
+            c.request.objective.terms[0] for c in choose(CATALOGUE[slug], Order(net, FAST)).cells
+        ]
         shown: dict[str, set[int | None]] = {}
         for term in terms:
             shown.setdefault(term.tap, set()).add(term.unit)
@@ -71,7 +75,7 @@ def test_neighbouring_layers_do_not_show_the_same_units(network_of: NetworkOf) -
 
 
 def test_the_article_s_network_shows_the_article_s_units(article: Network) -> None:
-    rows = choose(CATALOGUE["appendix-overview"], article, FAST)
+    rows = choose(CATALOGUE["appendix-overview"], Order(article, FAST))
     assert units_of(rows) == {
         "mixed3a": [43, 61, 230, 239],
         "mixed3b": [7, 462, 470, 472],
@@ -85,12 +89,12 @@ def test_the_article_s_network_shows_the_article_s_units(article: Network) -> No
     }
     assert "dog snouts" in [cell.label for cell in rows.cells]
     assert "article's appendix" in notes_of(rows)
-    progress = choose(CATALOGUE["optimization-progress"], article, FAST)
+    progress = choose(CATALOGUE["optimization-progress"], Order(article, FAST))
     assert {c.request.text for c in progress.cells} == {"mixed4a:11"}
 
 
 def test_hero_has_five_groups_of_six_in_the_article_s_layers(article: Network) -> None:
-    hero = choose(CATALOGUE["hero"], article, FAST)
+    hero = choose(CATALOGUE["hero"], Order(article, FAST))
     assert [b.title for b in hero.blocks] == ["Edges", "Textures", "Patterns", "Parts", "Objects"]
     assert [b.layers for b in hero.blocks] == [
         ("conv2d0",),
@@ -109,7 +113,7 @@ def test_another_network_of_that_name_does_not_get_the_article_s_units(
 ) -> None:
     layers = dict(zip(ARTICLE_LAYERS, ARTICLE_CHANNELS, strict=True))
     choice = choose(
-        CATALOGUE["optimization-progress"], network_of(layers, name="inceptionv1"), FAST
+        CATALOGUE["optimization-progress"], Order(network_of(layers, name="inceptionv1"), FAST)
     )
     assert choice.cells[0].request.text == "mixed4a:254"
     assert "the middle one" in notes_of(choice)
@@ -117,15 +121,15 @@ def test_another_network_of_that_name_does_not_get_the_article_s_units(
 
 def test_a_network_of_two_layers(network_of: NetworkOf) -> None:
     net = network_of({"conv": 4, "conv_1": 8}, channels=1)
-    hero = choose(CATALOGUE["hero"], net, FAST)
+    hero = choose(CATALOGUE["hero"], Order(net, FAST))
     assert units_of(hero) == {"conv": [0, 1, 2, 3], "conv_1": [0, 2, 3, 4, 6, 7]}
     assert "only 2 convolutions" in notes_of(hero)
-    rows = choose(CATALOGUE["appendix-overview"], net, FAST)
+    rows = choose(CATALOGUE["appendix-overview"], Order(net, FAST))
     assert units_of(rows) == {"conv": [0, 1, 2, 3], "conv_1": [1, 3, 5, 7]}
 
 
 def test_networks_without_logits_lose_two_columns(network_of: NetworkOf) -> None:
-    choice = choose(CATALOGUE["objectives"], network_of({"conv": 4}), FAST)
+    choice = choose(CATALOGUE["objectives"], Order(network_of({"conv": 4}), FAST))
     assert [c.column.kind for c in choice.cells if c.column] == ["neuron", "channel", "layer"]
     assert "no class logits" in notes_of(choice)
     assert [letter for letter, _ in choice.legend] == ["n", "x,y", "z"]
@@ -144,7 +148,7 @@ def test_the_class_is_one_that_the_network_has(
     network_of: NetworkOf, classes: int, labels: tuple[str, ...], wanted: str
 ) -> None:
     net = network_of({"conv": 4}, classes=classes, labels=labels)
-    cells = choose(CATALOGUE["objectives"], net, FAST).cells
+    cells = choose(CATALOGUE["objectives"], Order(net, FAST)).cells
     assert [c.request.text for c in cells][3:] == [wanted, wanted.replace("logit", "prob")]
     kinds = [c.request.objective.terms[0].kind for c in cells]
     assert kinds == ["neuron", "channel", "layer", "logit", "probability"]
@@ -160,18 +164,18 @@ def test_the_units_of_a_model_card_win(
 
     hero = CATALOGUE["hero"]
     with_figures(mixed3a=[3, 1, 2, 9, 8, 7, 5], hero={"mixed4a": [10, 11, 12, 13, 14, 15]})
-    found = units_of(choose(hero, article, FAST))
+    found = units_of(choose(hero, Order(article, FAST)))
     assert found["mixed3a"] == [3, 1, 2, 9, 8, 7]
     assert found["mixed4a"] == [10, 11, 12, 13, 14, 15]
-    progress = choose(CATALOGUE["optimization-progress"], article, FAST)
+    progress = choose(CATALOGUE["optimization-progress"], Order(article, FAST))
     assert progress.cells[0].unit == 11  # the list of hero is not for other figures
     with_figures(mixed3b=[77], **{"class": 5})
-    objectives = choose(CATALOGUE["objectives"], article, FAST)
+    objectives = choose(CATALOGUE["objectives"], Order(article, FAST))
     assert [c.unit for c in objectives.cells] == [77, 77, None, 5, 5]
     assert "by eye" in notes_of(objectives) and "Class: 5, named in" in notes_of(objectives)
     # Too few and impossible units are filled up by the rule, and none comes twice.
     with_figures(mixed3a=[999, 21])
-    found = units_of(choose(hero, article, FAST))["mixed3a"]
+    found = units_of(choose(hero, Order(article, FAST)))["mixed3a"]
     assert found[0] == 21 and len(set(found)) == 6 and 999 not in found
 
 
@@ -186,11 +190,11 @@ def test_moments_begin_with_the_noise_and_end_with_the_run(steps: int) -> None:
 def test_the_progress_is_one_run_and_says_which_steps(network_of: NetworkOf) -> None:
     net = network_of({"conv": 4})
     figure = CATALOGUE["optimization-progress"]
-    long = choose(figure, net, recipe("article"))
+    long = choose(figure, Order(net, recipe("article")))
     assert long.requests[0].recipe.steps == 2048 and len(long.requests) == 1
     assert long.requests[0].snapshots == (0, 4, 48)
     assert "Steps" not in notes_of(long)
-    short = choose(figure, net, FAST.replace(steps=24))
+    short = choose(figure, Order(net, FAST.replace(steps=24)))
     assert [c.step for c in short.cells] == [0, 3, 8, 24]
     assert "this run has 24 steps" in notes_of(short)
 
@@ -199,12 +203,12 @@ def test_channels_of_the_first_relu_are_optimized_after_it() -> None:
     """Before it their mean is linear in the picture, and the picture would be flat."""
     net = tiny.network()
     for slug in ("hero", "appendix-overview", "objectives"):
-        choice = choose(CATALOGUE[slug], net, FAST)
+        choice = choose(CATALOGUE[slug], Order(net, FAST))
         for cell in choice.cells:
             term = cell.request.objective.terms[0]
             first = (term.kind, term.tap) == ("channel", "relu1")
             assert cell.request.recipe.pre_activation == (not first)
             assert (cell.request.recipe.redirect_steps > 0) == first
         assert "relu1 are optimized after its ReLU" in notes_of(choice)
-    lucid = choose(CATALOGUE["hero"], net, recipe("lucid"))
+    lucid = choose(CATALOGUE["hero"], Order(net, recipe("lucid")))
     assert {cell.request.recipe for cell in lucid.cells} == {recipe("lucid")}

@@ -1,0 +1,42 @@
+"""The choice of layers, units and classes for a figure of a given network."""
+
+from __future__ import annotations
+
+from kerasviz.figures.arrangements import columns, groups, sequence
+from kerasviz.figures.choice import Choice
+from kerasviz.figures.figure import Control, Figure
+from kerasviz.figures.gradient_tables import GRADIENT_TABLES
+from kerasviz.figures.setting import Order, settle
+from kerasviz.figures.tables import TABLES
+
+__all__ = ["choose"]
+
+
+def choose(figure: Figure, order: Order) -> Choice:
+    """Choose layers and units for a figure and say how they were chosen.
+
+    Layers are found by name or alias, else by depth. Units are the article's for the article's own
+    network, else those that the model card lists, else evenly spaced over the channels. Raises
+    :class:`UsageError` where the network has no layer with positions.
+    """
+    setting = settle(figure, order)
+    heads: tuple[str, ...] = ()
+    controls: tuple[Control, ...] = ()
+    build = TABLES.get(figure.slug) or GRADIENT_TABLES.get(figure.slug)
+    if build is not None:
+        blocks, heads, controls, more = build(setting)
+    elif figure.columns:
+        blocks, more = columns(setting)
+    elif figure.steps:
+        blocks, more = sequence(setting)
+    else:
+        blocks, more = groups(setting)
+    return Choice(
+        figure,
+        order.net.name,
+        order.recipe.size,
+        blocks,
+        (*setting.notes, *more),
+        heads,
+        controls,
+    )

@@ -1,0 +1,149 @@
+"""The setting of a figure: a network, a recipe, and what was found for the figure's layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kerasviz.figures.figure import Figure, Group, Unit
+from kerasviz.figures.layers import map_layers
+from kerasviz.figures.units import Units, pick_units
+from kerasviz.network import Network
+from kerasviz.objectives import channel
+from kerasviz.recipes import Recipe
+from kerasviz.rendering import Request, fitting, linear_tap
+from kerasviz.targets import Target
+
+__all__ = ["Order", "Setting", "channel_target", "moments", "settle"]
+
+
+@dataclass(frozen=True)
+class Order:
+    """What all figures of a set share.
+
+    With ``quick`` figures of many settings show fewer of them. ``photos`` are files for the
+    figures of gradients.
+    """
+
+    net: Network
+    recipe: Recipe
+    seed: int = 0
+    quick: bool = False
+    photos: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A figure that was ordered, and what was found for its layers in the network.
+
+    ``placing`` says in one line how the layers were found, or "".
+    """
+
+    figure: Figure
+    order: Order
+    taps: Mapping[str, str]
+    units: Mapping[str, Units]
+    placing: str = ""
+
+    def request(
+        self, target: Target, snapshots: Sequence[int] = (), steps: int | None = None
+    ) -> Request:
+        recipe = fitting(self.order.recipe, target.objective, self.order.net)
+        recipe = recipe.replace(steps=steps or recipe.steps)
+        return Request(target.text, target.objective, recipe, self.order.seed, tuple(snapshots))
+
+    @property
+    def linear(self) -> tuple[str, ...]:
+        """Its taps whose channels are optimized after the ReLU, see :func:`fitting`."""
+        first = (
+            linear_tap(self.order.net) if self.order.recipe.pre_activation and self.units else None
+        )
+        return (first,) if first is not None and first in self.taps.values() else ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How layers and units were found, and which are optimized otherwise."""
+        linear = [
+            f"Channels of {tap} are optimized after its ReLU, because before it a flat colour is "
+            "best."
+            for tap in self.linear
+        ]
+        first = [self.placing] if self.placing else []
+        return (*first, *([_unit_note(self)] if self.units else []), *linear)
+
+    @property
+    def only(self) -> tuple[str, Unit]:
+        """Tap and unit of a figure that shows a single one."""
+        name = self.figure.places[0].layer
+        return self.taps[name], self.units[name].units[0]
+
+
+def _unit_note(setting: Setting) -> str:
+    """How the units were found, in one line."""
+    sources = {source for found in setting.units.values() for source in found.sources}
+    rule = (
+        "evenly spaced over the C channels of a layer, floor((i + f) C / n) for tile i of n, "
+        "where f is 1/2, 1/6 and 5/6 in turn from layer to layer"
+    )
+    words = {
+        "article": setting.figure.source,
+        "card": "chosen by eye for this network, from its model card",
+        "rule": f"{rule}. The article's numbers hold for its own network only",
+    }
+    if (setting.figure.columns or setting.figure.steps) and setting.figure.layout != "table":
+        tap, unit = setting.only
+        words["rule"] = "the middle one of the layer; the article's is one of its own network"
+        return f"Unit: {tap}:{unit.number}, {words[next(iter(sources))]}."
+    if len(sources) == 1:
+        return f"Units: {words[next(iter(sources))]}."
+    return f"Units: {words[min(sources)]}; where these do not suffice, {rule}."
+
+
+def settle(figure: Figure, order: Order) -> Setting:
+    """Find the layers and units of a figure.
+
+    Raises :class:`UsageError` where the network has no layer with positions.
+    """
+    names = [place.layer for place in figure.places]
+    taps, placing = map_layers(names, order.net) if names else ({}, "")
+    shares = {name: n for group in figure.groups for name, n in _shares(group, taps).items()}
+    units = {
+        name: pick_units(figure, name, taps[name], count, order.net)
+        for name, count in shares.items()
+        if count
+    }
+    return Setting(figure, order, taps, units, placing)
+
+
+def _shares(group: Group, taps: Mapping[str, str]) -> dict[str, int]:
+    """The number of tiles for each layer of a group that the network has; their sum is kept."""
+    there = [place.layer for place in group.places if place.layer in taps]
+    total = sum(place.tiles for place in group.places)
+    if len(there) == len(group.places):
+        return {place.layer: place.tiles for place in group.places}
+    return {name: total // len(there) for name in there}
+
+
+def channel_target(tap: str, unit: int) -> Target:
+    """A channel with the words that name it."""
+    return Target(f"{tap}:{unit}", channel(tap, unit))
+
+
+def moments(wanted: Sequence[int], steps: int) -> tuple[int, ...]:
+    """The steps that a run of ``steps`` steps can show in place of the ``wanted`` ones.
+
+    The article's steps as they are, as far as the run goes; its last step stands for the last. A
+    run that is too short for that shows steps that are equally far apart on a logarithmic scale.
+
+    >>> moments((0, 4, 48, 2048), 2560), moments((0, 4, 48, 2048), 128)
+    ((0, 4, 48, 2048), (0, 4, 48, 128))
+    >>> moments((0, 4, 48, 2048), 24)
+    (0, 3, 8, 24)
+    """
+    last = min(wanted[-1], steps)
+    if last >= 2 * wanted[-2]:
+        return (*wanted[:-1], last)
+    between = len(wanted) - 1
+    spread = [round(last ** (i / between)) for i in range(1, between)]
+    return tuple(sorted({wanted[0], *spread, last}))

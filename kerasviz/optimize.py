@@ -64,8 +64,8 @@ class Run:
     """The result of :func:`optimize`: all rows of the batch.
 
     ``images`` [B, H, W, C] in [0, 1]; ``snapshots`` the same by step number (0 is the initial
-    noise); ``scores`` [B] of the finished images, untransformed; ``history`` [steps, B] scores on
-    the transformed images at each step.
+    noise); ``scores`` [B] of the finished images, untransformed, without penalties and the terms
+    that couple rows; ``history`` [steps, B] whole scores on the transformed images at each step.
     """
 
     images: np.ndarray[Any, Any]
@@ -97,9 +97,9 @@ class Loop:
         return self.recipe.parameterization.to_image(params, *self.recipe.size, groups)
 
     def _score(self, images: Tensor, data: Mapping[str, Tensor], groups: Tensor) -> Tensor:
-        """The scores [B] of images as they are."""
+        """What images reach as they are, [B]: the scores without penalties and couplings."""
         found = {**self.net.activations(images, self.taps), IMAGE: images}
-        return scores(self.structure, found, data, groups)
+        return scores(self.structure, found, data, groups, alone=True)
 
     def _gradient(
         self, params: Any, data: Any, seeds: Tensor, groups: Tensor, step: Tensor, rectifier: Any

@@ -139,8 +139,8 @@ class Picture:
     """A finished picture: row ``row`` of a request.
 
     ``image`` [H, W, C] float32 in [0, 1]; ``snapshots`` the same by step; ``score`` of the image
-    as it is; ``history`` [steps] of the scores on the transformed image; ``batch`` the compiled
-    batch size.
+    as it is, without penalties and the terms that couple rows; ``history`` [steps] of the whole
+    scores on the transformed image; ``batch`` the compiled batch size.
     """
 
     request: Request

@@ -134,8 +134,13 @@ def scores(
     activations: Mapping[str, Tensor],
     data: Mapping[str, Tensor],
     groups: Tensor,
+    *,
+    alone: bool = False,
 ) -> Tensor:
     """The score of every row, [B], to be maximized.
+
+    With ``alone`` only what an image reaches by itself: without penalties and without the terms
+    that couple rows, unless there are no others.
 
     ``activations`` maps tap names to A [B, ..., C], and :data:`IMAGE` to the images before they are
     transformed, where the structure needs them; ``data`` comes from :func:`fill`; ``groups``
@@ -144,7 +149,11 @@ def scores(
     """
     total: Tensor = 0.0
     couplings: list[tuple[int, Tensor]] = []
+    aside = (*PENALTIES, *COUPLINGS)
+    alone = alone and any(slot.reduction not in aside for slot in structure)
     for i, slot in enumerate(structure):
+        if alone and slot.reduction in aside:
+            continue
         a = tf.cast(activations[slot.tap], tf.float32)
         if slot.reduction == "diversity":
             couplings.append((i, a))

@@ -21,13 +21,13 @@ def activations():
     return {name: a.numpy() for name, a in NET.activations(IMAGES, TAPS).items()}
 
 
-def score(rows, activations, groups=None, pre_activation=False):
+def score(rows, activations, groups=None, pre_activation=False, alone=False):
     """The scores [B] of rows of objectives of one structure."""
     structure = structure_of(rows[0], NET, pre_activation)
     assert all(structure_of(row, NET, pre_activation) == structure for row in rows)
     data = fill(structure, rows, NET, pre_activation)
     groups = np.zeros(len(rows), np.int32) if groups is None else np.asarray(groups, np.int32)
-    return scores(structure, activations, data, tf.constant(groups))
+    return scores(structure, activations, data, tf.constant(groups), alone=alone)
 
 
 def float64(activations, tap):
@@ -226,6 +226,22 @@ def test_penalties_are_about_the_image_itself(activations):
         rows = [ask.channel("joined", 2) + make(-0.1 * (k + 1)) for k in range(4)]
         expected = [-0.1 * (k + 1) * twin_of(IMAGES[k].astype(float)) for k in range(4)]
         np.testing.assert_allclose(score(rows, seen).numpy() - plain, expected, rtol=1e-4)
+
+
+def test_what_a_picture_reaches_alone_leaves_out_penalties_and_couplings(activations):
+    seen = {**activations, "": IMAGES}
+    plain = [ask.channel("joined", k) for k in range(4)]
+    rows = [
+        row + ask.diversity("relu1", 0.2) + ask.alignment("left", 0.3) + ask.l1(-0.1)
+        for row in plain
+    ]
+    whole = score(rows, seen).numpy()
+    alone = score(rows, seen, alone=True).numpy()
+    assert np.array_equal(alone, score(plain, seen).numpy())
+    assert (alone != whole).all()
+    # Where there is nothing else, they are the score.
+    only = [ask.diversity("joined", 0.2)] * 4
+    assert np.array_equal(score(only, seen, alone=True).numpy(), score(only, seen).numpy())
 
 
 def test_faded_terms_share_one_structure():

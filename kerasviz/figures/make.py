@@ -19,6 +19,7 @@ from kerasviz.figures.figure import Figure
 from kerasviz.figures.halves import pooled
 from kerasviz.figures.page import figure_page, set_page
 from kerasviz.figures.photos import find_photos
+from kerasviz.figures.reached import activation_notes
 from kerasviz.figures.setting import Order
 from kerasviz.images import decode, encode
 from kerasviz.network import Network
@@ -102,7 +103,8 @@ def make_figures(
     for choice in choices:
         tiles = {t: computed[t] if isinstance(t, Made) else _file(store, t) for t in choice.tiles}
         found = dict.fromkeys(words[made] for made in choice.computed if words[made])
-        paths += _write(out, replace(choice, notes=(*choice.notes, *found)), tiles)
+        notes = (*choice.notes, *found, *activation_notes(store, choice))
+        paths += _write(out, replace(choice, notes=notes), tiles)
     index = out / "index.html"
     update(index, set_page(net.name, _present(out), PICTURES).encode())
     return FigureSet(tuple(paths), index, made.made, made.kept, count)

@@ -22,16 +22,18 @@ _TRANSFORMS = ("jitter", "rotate", "scale")
 def settings_of(figure: Figure, *, initial_only: bool = False) -> list[tuple[int, ...]]:
     """Every combination of the values of a figure's controls but the unit, as their numbers.
 
-    With ``initial_only`` those in which at most one control differs from its initial value.
+    With ``initial_only`` those in which at most one of the controls with more than two values
+    differs from its initial value, and the others have it or are switched.
     """
     controls = [c for c in figure.controls if c.kind != "unit"]
-    first = tuple(c.initial for c in controls)
+
+    def near(setting: tuple[int, ...]) -> bool:
+        pairs = zip(controls, setting, strict=True)
+        changed = [len(c.values) for c, value in pairs if value != c.initial]
+        return all(n == 2 for n in changed) or len(changed) == 1
+
     combined = product(*(range(len(c.values)) for c in controls))
-    return [
-        setting
-        for setting in combined
-        if not initial_only or sum(a != b for a, b in zip(setting, first, strict=True)) <= 1
-    ]
+    return [setting for setting in combined if not initial_only or near(setting)]
 
 
 def numbers_of(figure: Figure, setting: tuple[int, ...]) -> dict[str, float]:

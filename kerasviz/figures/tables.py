@@ -212,8 +212,8 @@ def _sweep(setting: Setting) -> Table:
     notes = []
     if setting.order.quick:
         notes.append(
-            "Reduced: one unit, and settings in which at most one control differs from its first "
-            "value."
+            "Reduced: one unit, and settings in which one control at most differs from its first "
+            "value, or switches do."
         )
     heads = tuple(f"Step {step}" for step in steps)
     return tuple(rows), heads, (Control("unit", "Unit", values), *controls), notes

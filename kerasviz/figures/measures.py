@@ -1,0 +1,85 @@
+"""What pictures show of the article's claims, in numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+__all__ = ["distances", "energy_map", "gram_cosines", "surround_share", "wavelength"]
+
+Array = np.ndarray[Any, Any]
+
+
+def _spectrum(images: Array) -> tuple[Array, Array]:
+    """Energy [B, H, W] summed over channels, and the frequency [H, W] in cycles per pixel."""
+    height, width = images.shape[1:3]
+    energy = (np.abs(np.fft.fft2(np.asarray(images, np.float64), axes=(1, 2))) ** 2).sum(-1)
+    energy[:, 0, 0] = 0
+    return energy, np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)[None, :])
+
+
+def wavelength(images: Array) -> Array:
+    """The typical size of what is in images [B, H, W, C], in pixels: [B].
+
+    The inverse of the mean frequency, weighted with the energy there; the mean of an image does
+    not count.
+
+    >>> x = np.sin(2 * np.pi * np.arange(64) / 16)
+    >>> wavelength(np.tile(x, (64, 1))[None, :, :, None]).round(6).tolist()
+    [16.0]
+    """
+    energy, frequency = _spectrum(images)
+    found: Array = energy.sum((1, 2)) / (energy * frequency).sum((1, 2))
+    return found
+
+
+def energy_map(images: Array) -> Array:
+    """How far each position of images [B, H, W, C] is from the image's median colour: [B, H, W].
+
+    The squared distance; of an image with an empty surround it is 0 there.
+    """
+    apart = np.asarray(images, np.float64)
+    apart = apart - np.median(apart, axis=(1, 2), keepdims=True)
+    found: Array = (apart**2).sum(-1)
+    return found
+
+
+def surround_share(images: Array, part: float = 0.5) -> Array:
+    """The energy by area outside a central box, as a share of that inside and outside: [B].
+
+    The box has ``part`` of the height and width. 0.5 for a texture that fills an image [B, H, W,
+    C], near 0 for something in the centre with an empty surround.
+
+    >>> image = np.zeros((1, 8, 8, 3))
+    >>> image[:, 3:5, 3:5] = 1
+    >>> surround_share(image).tolist()
+    [0.0]
+    """
+    energy = energy_map(images)
+    height, width = energy.shape[1:]
+    inside = np.zeros((height, width), bool)
+    top, left = round(height * (1 - part) / 2), round(width * (1 - part) / 2)
+    inside[top : height - top, left : width - left] = True
+    centre, rest = energy[:, inside].mean(1), energy[:, ~inside].mean(1)
+    found: Array = rest / (centre + rest)
+    return found
+
+
+def distances(images: Array) -> Array:
+    """The root mean square difference of every two images [B, ...]: [B, B]."""
+    flat = np.asarray(images, np.float64).reshape(len(images), -1)
+    found: Array = np.sqrt(((flat[:, None] - flat[None]) ** 2).mean(-1))
+    return found
+
+
+def gram_cosines(activations: Array) -> Array:
+    """The cosines of the Gram matrices of activations [B, H, W, C], of every two: [B, B].
+
+    Source: paper, section "Achieving Diversity with Optimization".
+    """
+    flat = np.asarray(activations, np.float64).reshape(len(activations), -1, activations.shape[-1])
+    gram = np.einsum("bpi,bpj->bij", flat, flat).reshape(len(flat), -1)
+    gram /= np.linalg.norm(gram, axis=1, keepdims=True)
+    found: Array = gram @ gram.T
+    return found

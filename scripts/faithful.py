@@ -1,0 +1,277 @@
+"""Do the figures show what the article says of them? In numbers, for GoogLeNet.
+
+    python scripts/faithful.py [--models FOLDER] [--steps N] [--out out/faithful]
+
+Makes seven figures (the `article` recipe; of those with hundreds of settings the ones that
+`--quick` shows), measures their pictures and prints a line for each claim. The exit status is 1
+where one does not hold. Pictures that are there already are not made again.
+
+FOLDER holds googlenet.onnx and squeezenet1_1.onnx (default: KERASVIZ_TEST_MODELS).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from kerasviz.cli.quiet import import_tensorflow
+
+import_tensorflow()  # before what follows imports it, and without its notes
+# ruff: noqa: E402
+
+import numpy as np
+from PIL import Image
+
+import kerasviz
+from kerasviz.figures import CATALOGUE, make_figures
+from kerasviz.figures.choice import Cell, Choice, Made
+from kerasviz.figures.choose import choose
+from kerasviz.figures.make import PICTURES
+from kerasviz.figures.measures import distances, gram_cosines, surround_share, wavelength
+from kerasviz.figures.photos import find_photos
+from kerasviz.figures.setting import Order
+from kerasviz.gradients import high_frequency_share
+from kerasviz.network import Network
+from kerasviz.recipes import recipe
+from kerasviz.rendering import Report
+from kerasviz.store import Store
+
+SLUGS = (
+    "hero",
+    "objectives",
+    "diversity-4a97",
+    "interpolation",
+    "naive-noise",
+    "steepest-descent",
+    "preconditioning",
+)
+
+
+@dataclass(frozen=True)
+class Check:
+    """A claim of the article on a figure, what was measured, and whether it holds."""
+
+    figure: str
+    claim: str
+    measured: str
+    holds: bool
+
+
+class Pictures:
+    """The pictures of a set of figures, as arrays [H, W, 3] in [0, 1]."""
+
+    def __init__(self, folder: Path, order: Order):
+        self.net = order.net
+        self.store = Store(folder / PICTURES, order.net)
+        self.choices = {slug: choose(CATALOGUE[slug], order) for slug in SLUGS}
+
+    def read(self, cell: Cell | Made) -> np.ndarray:
+        if isinstance(cell, Made):
+            file = f"{cell.file}.png"
+        else:
+            moment = (cell.step, cell.row)
+            found = self.store.find(cell.request)
+            file = next(e.file for e in found if (e.step, e.row) == moment)
+        with Image.open(self.store.folder / file) as image:
+            return np.asarray(image.convert("RGB"), np.float32) / 255
+
+    def stack(self, cells: tuple[Cell | Made, ...] | list[Cell]) -> np.ndarray:
+        return np.stack([self.read(cell) for cell in cells])
+
+    def activations(self, images: np.ndarray, tap: str) -> np.ndarray:
+        """Of a tap, before its ReLU where it has one, each image by itself."""
+        name = self.net.taps[tap].pre_activation or tap
+        return np.concatenate([self.net.activations(i[None], [name])[name] for i in images])
+
+
+def confidence(judge: Network, images: np.ndarray) -> np.ndarray:
+    """The largest class probability that another network gives each image."""
+    tap = judge.require_logits().name
+    scores = np.stack([judge.activations(i[None], [tap])[tap][0].ravel() for i in images])
+    odds = np.exp(scores - scores.max(1, keepdims=True))
+    return odds.max(1) / odds.sum(1)
+
+
+def words(values: np.ndarray | list[float], digits: int = 2) -> str:
+    return ", ".join(f"{value:.{digits}f}" for value in values)
+
+
+def hero(pictures: Pictures, judge: Network) -> Iterator[Check]:
+    groups = [pictures.stack(block.cells) for block in pictures.choices["hero"].blocks]
+    sizes = [float(np.median(wavelength(images))) for images in groups]
+    yield Check(
+        "hero",
+        "what is in the pictures gets larger from edges to objects (typical wavelength, pixels)",
+        words(sizes, 1),
+        sizes[0] < sizes[1] < min(sizes[2:]) and sizes[-1] == max(sizes),
+    )
+    sure = [float(np.mean(confidence(judge, images))) for images in groups]
+    yield Check(
+        "hero",
+        "parts and objects look like something to SqueezeNet, edges and textures less (confidence)",
+        words(sure),
+        max(sure[:2]) < min(sure[3:]),
+    )
+
+
+def objectives(pictures: Pictures) -> Iterator[Check]:
+    cells = pictures.choices["objectives"].cells
+    kinds = {c.column.kind: pictures.read(c) for c in cells if c.column is not None}
+    neuron, channel = surround_share(np.stack([kinds["neuron"], kinds["channel"]]))
+    yield Check(
+        "objectives",
+        "the neuron's picture is in the centre, the channel's fills the canvas (surround's share)",
+        f"{neuron:.3f} and {channel:.3f}",
+        neuron < 0.05 and channel > 0.35,
+    )
+
+
+def diversity(pictures: Pictures) -> Iterator[Check]:
+    simple, *facets = pictures.choices["diversity-4a97"].cells
+    term = simple.request.objective.terms[0]
+    images = pictures.stack([simple, *facets])
+    found = pictures.activations(images, term.tap)
+    reached = found[..., term.unit].mean((1, 2))
+    yield Check(
+        "diversity",
+        "all four make the unit active (share of the simple picture's activation)",
+        words(reached[1:] / reached[0]),
+        bool((reached[1:] > 0.5 * reached[0]).all()),
+    )
+    pairs = np.triu_indices(len(facets), 1)
+    cosines = gram_cosines(np.maximum(found[1:], 0))[pairs]
+    apart = distances(images[1:])[pairs]
+    yield Check(
+        "diversity",
+        "they differ: Gram matrices (cosines) and pixels (root mean square difference)",
+        f"{words(cosines)}; {words(apart)}",
+        bool((cosines < 0.9).all() and (apart > 0.1).all()),
+    )
+
+
+def interpolation(pictures: Pictures) -> Iterator[Check]:
+    near, far = [], []
+    climbs = []
+    for block in pictures.choices["interpolation"].blocks:
+        images = pictures.stack(block.cells)
+        apart = distances(images)
+        near.append(float(np.mean(np.diagonal(apart, 1))))
+        far.append(float(apart[0, -1]))
+        first, last = (t for t in block.cells[0].request.objective.terms if t.kind == "channel")
+        for term, sign in ((first, -1), (last, 1)):
+            reached = pictures.activations(images, term.tap)[..., term.unit].mean((1, 2))
+            climbs.append(float(np.corrcoef(np.arange(len(images)), reached)[0, 1]) * sign)
+    yield Check(
+        "interpolation",
+        "frames morph: neighbours are nearer than the ends (root mean square difference)",
+        f"{np.mean(near):.3f} and {np.mean(far):.3f}; by pair {words(near, 3)}",
+        all(n < 0.75 * f for n, f in zip(near, far, strict=True)),
+    )
+    yield Check(
+        "interpolation",
+        "from frame to frame one unit fades and the other comes (correlation, by end)",
+        words(climbs),
+        min(climbs) > 0.5,
+    )
+
+
+def by_setting(choice: Choice) -> dict[tuple[int, ...], Cell]:
+    """The finished picture of the first unit for every setting of the other controls."""
+    return {b.setting[1:]: b.cells[-1] for b in choice.blocks if b.setting[0] == 0}
+
+
+def noise(pictures: Pictures) -> Iterator[Check]:
+    naive = pictures.stack(list(by_setting(pictures.choices["naive-noise"]).values()))
+    switched = by_setting(pictures.choices["preconditioning"])
+    rate = pictures.choices["preconditioning"].initial[-1]
+    shares = {
+        switches: float(high_frequency_share(pictures.read(switched[*switches, rate])[None])[0])
+        for switches in ((0, 0), (0, 1), (1, 0), (1, 1))
+    }
+    high = high_frequency_share(naive)
+    yield Check(
+        "naive-noise",
+        "pixels without regularization give noise at every rate (share of high frequencies)",
+        f"{words(high)}; preconditioned and robust {shares[1, 1]:.2f}",
+        bool((high > 0.3).all() and (high > 2 * shares[1, 1]).all()),
+    )
+    yield Check(
+        "preconditioning",
+        "high frequencies: pixels alone most, decorrelated and robust least "
+        "(neither, robust, decorrelated, both)",
+        words([shares[0, 0], shares[0, 1], shares[1, 0], shares[1, 1]]),
+        shares[0, 0] == max(shares.values()) and shares[1, 1] == min(shares.values()),
+    )
+
+
+def steepest(pictures: Pictures) -> Iterator[Check]:
+    shares: dict[str, list[float]] = {"decorrelated": [], "l2": [], "linf": []}
+    for cell in pictures.choices["steepest-descent"].computed:
+        if cell.kind in shares:
+            shares[cell.kind].append(float(high_frequency_share(pictures.read(cell)[None])[0]))
+    rows = list(zip(*shares.values(), strict=True))
+    yield Check(
+        "steepest-descent",
+        "high frequencies: decorrelated < L2 < L-infinity, for every photo",
+        "; ".join(words(row) for row in rows),
+        bool(rows) and all(a < b < c for a, b, c in rows),
+    )
+
+
+def checks(pictures: Pictures, judge: Network) -> Iterator[Check]:
+    """All claims, in the article's order."""
+    yield from hero(pictures, judge)
+    yield from objectives(pictures)
+    yield from diversity(pictures)
+    yield from interpolation(pictures)
+    yield from noise(pictures)
+    yield from steepest(pictures)
+
+
+def main() -> None:
+    """Make the figures, measure, print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--models", default=os.environ.get("KERASVIZ_TEST_MODELS"))
+    parser.add_argument("--steps", type=int, default=recipe("article").steps)
+    parser.add_argument("--photos", help="a folder of photos [default: two of scikit-image]")
+    parser.add_argument("--out", type=Path, default=Path("out/faithful"))
+    options = parser.parse_args()
+    folder = Path(options.models or "../shared/models")
+    if not (folder / "googlenet.onnx").exists():
+        sys.exit(f"no googlenet.onnx in {str(folder)!r}; name its folder with --models")
+    net = kerasviz.load(str(folder / "googlenet.onnx"))
+    judge = kerasviz.load(str(folder / "squeezenet1_1.onnx"))
+    photos = Path(options.photos) if options.photos else _bundled(options.out / "photos")
+    chosen = recipe("article").replace(steps=options.steps)
+
+    def progress(report: Report) -> None:
+        if report.step == report.steps:
+            done = report.done + report.running
+            print(f"{done} of {report.pictures} pictures", file=sys.stderr)
+
+    make_figures(net, SLUGS, chosen, options.out, quick=True, photos=photos, progress=progress)
+    order = Order(net, chosen, quick=True, photos=find_photos(photos))
+    found = list(checks(Pictures(options.out, order), judge))
+    print(f"GoogLeNet, recipe {chosen.name}, {options.steps} steps\n")
+    print("| figure | claim | measured | holds |")
+    print("| --- | --- | --- | --- |")
+    for c in found:
+        print(f"| {c.figure} | {c.claim} | {c.measured} | {'yes' if c.holds else 'NO'} |")
+    sys.exit(not all(c.holds for c in found))
+
+
+def _bundled(folder: Path) -> Path:
+    from skimage import data
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("chelsea", "coffee"):
+        Image.fromarray(getattr(data, name)()).save(folder / f"{name}.png")
+    return folder
+
+
+if __name__ == "__main__":
+    main()

@@ -185,6 +185,16 @@ class Network:
                 )
         return results
 
+    def computes(self, name: str, height: int, width: int) -> bool:
+        """Whether a tap can be computed from images of this size; nothing is computed."""
+        images = tf.TensorSpec([1, height, width, self.channels], tf.float32)
+        traced = tf.function(lambda x: self.activations(x, [name])[name], autograph=False)
+        try:
+            traced.get_concrete_function(images)
+        except (ModelError, UsageError):
+            return False
+        return True
+
     def run(
         self, feeds: Mapping[str, Any], outputs: Sequence[str] | None = None
     ) -> dict[str, np.ndarray[Any, Any]]:
@@ -234,16 +244,18 @@ class Network:
         return self.classes.labels
 
     def _find_logits(self) -> str | None:
-        """The tap before the final softmax, else a final output of shape [batch, classes]."""
-        for name in self.program.outputs:
-            if name in self.taps:
-                value = self.program.values.get(self.taps[name].parts[0])
-                if value is not None and value.softmax_input is not None:
-                    return value.softmax_input
-        for name in self.program.outputs:
-            if name in self.taps and len(self.taps[name].shape or ()) == 2:
-                return name
-        return None
+        """The tap before the final softmax, else a final output of shape [batch, classes].
+
+        Of several softmaxes the one that is computed last counts: the others are auxiliary heads.
+        """
+        outputs = [name for name in self.program.outputs if name in self.taps]
+        heads = {self.taps[name].parts[0] for name in outputs}
+        found = [v.softmax_input for name, v in self.program.values.items() if name in heads]
+        before = [name for name in found if name is not None]
+        if before:
+            return before[-1]
+        flat = [name for name in outputs if len(self.taps[name].shape or ()) == 2]
+        return flat[0] if flat else None
 
     def require_logits(self) -> Tap:
         """Return the tap of the class logits, or say that the network has none."""

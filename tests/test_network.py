@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -105,3 +106,28 @@ def test_classes():
     assert net.require_logits().name == "logits"
     with pytest.raises(UsageError, match="unknown class 'expresso'; near: espresso"):
         net.class_index("expresso")
+
+
+def test_logits_are_those_of_the_head_that_is_computed_last():
+    class Heads(TinyProgram):
+        """Declares the main softmax first, or last; an auxiliary one is computed before it."""
+
+        outputs: ClassVar[list[str]] = []
+
+        @property
+        def values(self):
+            found = super().values
+            aux = replace(found["prob"], name="aux", softmax_input="early")
+            return {"early": replace(found["logits"], name="early"), "aux": aux, **found}
+
+    for outputs in (["prob", "aux"], ["aux", "prob"]):
+        program = Heads(3, 0)
+        program.outputs = outputs
+        net = Network(program, Identity("heads", "heads", "zoo", "0" * 64))
+        assert net.require_logits().name == "logits"
+
+
+def test_whether_a_tap_can_be_computed_at_a_size_is_found_without_computing():
+    net = network()
+    assert net.computes("logits", 11, 14) and net.computes("block", 3, 3)
+    assert not net.computes("block", 1, 1)

@@ -57,7 +57,7 @@ def _photos(setting: Setting) -> tuple[tuple[Photo, ...], Request, list[str]]:
 def _made(setting: Setting, kind: str, photo: Photo, goal: Request | None, name: str) -> Made:
     row = setting.order.photos.index(photo.file) if photo.file is not None else 0
     file = f"{setting.figure.slug}-{kind}-{row}"
-    return Made(file, name, kind, (photo,), setting.order.recipe.size, goal)
+    return Made(file, name, kind, (photo,), setting.order.class_size, goal)
 
 
 def _attribution(setting: Setting) -> Table:
@@ -80,7 +80,7 @@ def _attribution(setting: Setting) -> Table:
             f"gradient x activation at {tap}",
             "attribution",
             photos[:1],
-            setting.order.recipe.size,
+            setting.order.class_size,
             tap=tap,
         )
         right = (photo, found)
@@ -116,7 +116,7 @@ def _artifacts(setting: Setting) -> Table:
             "input" if tap == IMAGE else tap,
             "magnitude",
             photos,
-            setting.order.recipe.size,
+            setting.order.class_size,
             goal,
             tap,
             pool=i + 1 < len(places) and _pools(setting, tap, places[i + 1]),

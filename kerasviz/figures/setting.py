@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from kerasviz.figures.figure import Figure, Group, Unit
 from kerasviz.figures.layers import map_layers
-from kerasviz.figures.units import Units, pick_units
+from kerasviz.figures.units import Units, card_of, pick_units
 from kerasviz.network import Network
 from kerasviz.objectives import channel
 from kerasviz.recipes import Recipe
@@ -17,13 +18,16 @@ from kerasviz.targets import Target
 
 __all__ = ["Order", "Setting", "channel_target", "moments", "settle"]
 
+#: The size that most classifiers of ImageNet were made for.
+CLASSIFIED = (224, 224)
+
 
 @dataclass(frozen=True)
 class Order:
     """What all figures of a set share.
 
     With ``quick`` figures of many settings show fewer of them. ``photos`` are files for the
-    figures of gradients.
+    figures of gradients, ``layers`` the taps that have a page of all their units.
     """
 
     net: Network
@@ -31,6 +35,19 @@ class Order:
     seed: int = 0
     quick: bool = False
     photos: tuple[Path, ...] = ()
+    layers: tuple[str, ...] = ()
+
+    @cached_property
+    def class_size(self) -> tuple[int, int]:
+        """The height and width of pictures of classes: the recipe's, if the network can do that.
+
+        Classifiers with a dense layer after a pool of fixed size take the size they were made for.
+        """
+        logits, size = self.net.classes.logits, self.recipe.size
+        if logits is None or logits not in self.net.taps or self.net.computes(logits, *size):
+            return size
+        card = card_of(self.net)
+        return card.input_size if card is not None else CLASSIFIED
 
 
 @dataclass(frozen=True)
@@ -50,6 +67,8 @@ class Setting:
         self, target: Target, snapshots: Sequence[int] = (), steps: int | None = None
     ) -> Request:
         recipe = fitting(self.order.recipe, target.objective, self.order.net)
+        if any(term.kind in ("logit", "probability") for term in target.objective.terms):
+            recipe = recipe.replace(size=self.order.class_size)
         recipe = recipe.replace(steps=steps or recipe.steps)
         return Request(target.text, target.objective, recipe, self.order.seed, tuple(snapshots))
 
@@ -62,15 +81,19 @@ class Setting:
         return (first,) if first is not None and first in self.taps.values() else ()
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """How layers and units were found, and which are optimized otherwise."""
-        linear = [
+    def linear_notes(self) -> list[str]:
+        """Which channels are optimized otherwise."""
+        return [
             f"Channels of {tap} are optimized after its ReLU, because before it a flat colour is "
             "best."
             for tap in self.linear
         ]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How layers and units were found, and which are optimized otherwise."""
         first = [self.placing] if self.placing else []
-        return (*first, *([_unit_note(self)] if self.units else []), *linear)
+        return (*first, *([_unit_note(self)] if self.units else []), *self.linear_notes)
 
     @property
     def only(self) -> tuple[str, Unit]:

@@ -42,10 +42,15 @@ def measure(text: str, style: Style) -> float:
 
 
 def wrap(text: str, style: Style, width: float) -> list[str]:
-    """Break text into lines of at most ``width`` pixels; a word that is too long is broken too.
+    """Break text into lines of at most ``width`` pixels.
+
+    A word that is too long is broken too: after a slash or an underscore or before a colon or an
+    at sign if it has one, so that numbers stay whole.
 
     >>> wrap("mixed4b & mixed4c", SMALL, 60)
     ['mixed4b &', 'mixed4c']
+    >>> wrap("inception_4a/output:192", SMALL, 130)
+    ['inception_4a/output', ':192']
     """
     lines: list[str] = []
     for word in text.split():
@@ -55,10 +60,18 @@ def wrap(text: str, style: Style, width: float) -> list[str]:
             continue
         while measure(word, style) > width and len(word) > 1:
             fits = next(n for n in range(len(word) - 1, 0, -1) if _fits(word, n, style, width))
-            lines.append(word[:fits])
-            word = word[fits:]
+            cut = _seam(word, fits) or fits
+            lines.append(word[:cut])
+            word = word[cut:]
         lines.append(word)
     return lines
+
+
+def _seam(word: str, most: int) -> int:
+    """Where a name is best broken after at most ``most`` letters; 0 where it has no such place."""
+    after = max(word.rfind(mark, 0, most) for mark in "/_") + 1
+    before = max(word.rfind(mark, 0, most + 1) for mark in ":@")
+    return max(after, before, 0)
 
 
 def _fits(word: str, n: int, style: Style, width: float) -> bool:

@@ -238,6 +238,8 @@ class Build:
 
     def _symbolic(self, node: Node, values: list[Any]) -> list[Symbolic]:
         """Run a node on what is known of shapes, in both trials."""
+        if node.op == "Fill" and isinstance(values[0], Symbolic) and not values[0].known:
+            raise self.error(node, "fills a tensor of a free size")
         made = []
         for trial in (0, 1):
             given = [v.trials[trial] if isinstance(v, Symbolic) else v for v in values]

@@ -9,7 +9,8 @@ import numpy as np
 from keras import ops
 
 from kerasviz.exporting.keras_graph import Build, Norm, converter, is_keras
-from kerasviz.exporting.keras_ops import binary, operand, padded, text
+from kerasviz.exporting.keras_ops import binary, operand
+from kerasviz.exporting.keras_shapes import padded, text
 from kerasviz.importers.tf_node import Node
 
 __all__: list[str] = []
@@ -22,7 +23,7 @@ def _bias(build: Build, node: Node, count: int) -> tuple[Array | None, str]:
     """The bias that is added to a node's output and to nothing else, and the key of the sum."""
     key = f"{node.name}:0"
     user = build.sole_user(key)
-    if user is not None and user.op in ("BiasAdd", "AddV2", "Add"):
+    if user is not None and user.op in ("BiasAdd", "BiasAddV1", "AddV2", "Add"):
         first = build.graph.source(user.inputs[0]) == key
         other = build.value(user.inputs[1 if first else 0])
         if not is_keras(other) and np.size(other) == count == np.shape(other)[-1]:
@@ -108,7 +109,7 @@ def transposed_convolution(build: Build, node: Node, values: list[Any]) -> Tenso
     return _weighted(build, node, x, kernel, bias, key, layer)
 
 
-@converter("MatMul", "BatchMatMulV2")
+@converter("MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3")
 def product(build: Build, node: Node, values: list[Any]) -> Tensor:
     """A matrix product; a Dense layer where the second matrix is constant."""
     a, b = values
@@ -133,7 +134,7 @@ def product(build: Build, node: Node, values: list[Any]) -> Tensor:
     return ops.matmul(a, b)
 
 
-@converter("BiasAdd")
+@converter("BiasAdd", "BiasAddV1")
 def bias_add(build: Build, node: Node, values: list[Any]) -> Tensor:
     """A number added to every channel."""
     return ops.add(values[0], operand(build, node, values[1]))

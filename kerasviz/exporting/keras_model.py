@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from kerasviz.errors import ModelError
-from kerasviz.exporting import keras_layers, keras_ops  # noqa: F401 - register the converters
+from kerasviz.exporting import keras_layers, keras_ops, keras_shapes  # noqa: F401 - register
 from kerasviz.exporting.keras_graph import Build, Norm
 from kerasviz.exporting.plan import Export
 from kerasviz.importers.onnx.layout import Constant

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -147,6 +148,8 @@ def emit(node: Node, inputs: Sequence[Tensor], rectifier: Rectifier) -> list[Ten
     try:
         if node.op.startswith("FusedBatchNorm"):
             return _batch_normalization(node, inputs)
+        if node.op == "BatchNormWithGlobalNormalization":
+            return _old_batch_normalization(node, inputs)
         return _raw(node, inputs)
     except (ValueError, tf.errors.InvalidArgumentError) as error:
         raise ValueError(f"{what}: {_first_line(error)}") from error
@@ -155,7 +158,9 @@ def emit(node: Node, inputs: Sequence[Tensor], rectifier: Rectifier) -> list[Ten
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    # Eager TensorFlow puts the op's wrapper before the reason and the op behind it.
+    return re.sub(r"^\{\{.*?\}\} | \[Op:\w+\] name:.*$", "", line)
 
 
 def _raw(node: Node, inputs: Sequence[Tensor]) -> list[Tensor]:
@@ -176,3 +181,12 @@ def _batch_normalization(node: Node, inputs: Sequence[Tensor]) -> list[Tensor]:
     factor = scale * tf.math.rsqrt(variance + node.attributes["epsilon"])
     result = tf.cast(x, scale.dtype) * factor + (offset - mean * factor)
     return [tf.cast(result, x.dtype), mean, variance]
+
+
+def _old_batch_normalization(node: Node, inputs: Sequence[Tensor]) -> list[Tensor]:
+    """The op of 2015, which TensorFlow still has in old graphs but no longer runs in new ones."""
+    x, mean, variance, offset, scale = inputs
+    factor = tf.math.rsqrt(variance + node.attributes["variance_epsilon"])
+    if node.attributes["scale_after_normalization"]:
+        factor = factor * scale
+    return [x * factor + (offset - mean * factor)]

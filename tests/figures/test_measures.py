@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kerasviz.figures.measures import distances, energy_map, gram_cosines, surround_share, wavelength
+from kerasviz.figures.measures import (
+    distances,
+    energy_map,
+    gram_cosines,
+    surround_share,
+    wavelength,
+)
 
 
 @pytest.mark.parametrize(("height", "width"), [(48, 48), (35, 63), (64, 27)])

@@ -8,126 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from inception5h import article_graph, images, session_run
 
 from kerasviz.errors import ModelError, UsageError
 from kerasviz.importers import read
 from kerasviz.program import Rectifier
 from kerasviz.taps import TapTable
-
-BLOCKS = {
-    "mixed3a": (64, 96, 128, 16, 32, 32),
-    "mixed3b": (128, 128, 192, 32, 96, 64),
-    "mixed4a": (192, 96, 204, 16, 48, 64),
-    "mixed4b": (160, 112, 224, 24, 64, 64),
-    "mixed4c": (128, 128, 256, 24, 64, 64),
-    "mixed4d": (112, 144, 288, 32, 64, 64),
-    "mixed4e": (256, 160, 320, 32, 128, 128),
-    "mixed5a": (256, 160, 320, 48, 128, 128),
-    "mixed5b": (384, 192, 384, 48, 128, 128),
-}
-
-
-class Writer:
-    """Writes the article's network node by node, with random weights."""
-
-    def __init__(self, seed: int = 0):
-        self.rng = np.random.default_rng(seed)
-
-    def conv(self, x: Any, name: str, size: int, out: int, stride: int = 1) -> Any:
-        fan_in = size * size * x.shape[-1]
-        weights = self.rng.normal(0, (2 / fan_in) ** 0.5, (size, size, x.shape[-1], out))
-        w = tf.constant(weights, tf.float32, name=f"{name}_w")
-        b = tf.constant(self.rng.normal(0, 0.1, out), tf.float32, name=f"{name}_b")
-        conv = tf.raw_ops.Conv2D(
-            input=x,
-            filter=w,
-            strides=[1, stride, stride, 1],
-            padding="VALID" if name == "conv2d1" else "SAME",
-            name=f"{name}_pre_relu/conv",
-        )
-        pre = tf.raw_ops.BiasAdd(value=conv, bias=b, name=f"{name}_pre_relu")
-        return tf.raw_ops.Relu(features=pre, name=name)
-
-    def pool(self, x: Any, name: str, stride: int = 2) -> Any:
-        return tf.raw_ops.MaxPool(
-            input=x, ksize=[1, 3, 3, 1], strides=[1, stride, stride, 1], padding="SAME", name=name
-        )
-
-    def lrn(self, x: Any, name: str) -> Any:
-        return tf.raw_ops.LRN(input=x, depth_radius=5, bias=2.0, alpha=1e-4, beta=0.5, name=name)
-
-    def block(self, x: Any, name: str) -> Any:
-        a, b, c, d, e, f = BLOCKS[name]
-        branches = [
-            self.conv(x, f"{name}_1x1", 1, a),
-            self.conv(self.conv(x, f"{name}_3x3_bottleneck", 1, b), f"{name}_3x3", 3, c),
-            self.conv(self.conv(x, f"{name}_5x5_bottleneck", 1, d), f"{name}_5x5", 5, e),
-            self.conv(self.pool(x, f"{name}_pool", 1), f"{name}_pool_reduce", 1, f),
-        ]
-        return tf.raw_ops.Concat(concat_dim=3, values=branches, name=name)
-
-    def dense(self, x: Any, name: str, out: int) -> Any:
-        weights = self.rng.normal(0, x.shape[-1] ** -0.5, (x.shape[-1], out))
-        w = tf.constant(weights, tf.float32, name=f"{name}_w")
-        b = tf.constant(np.zeros(out), tf.float32, name=f"{name}_b")
-        product = tf.raw_ops.MatMul(a=x, b=w, name=f"{name}/matmul")
-        return tf.raw_ops.BiasAdd(value=product, bias=b, name=name)
-
-    def head(self, x: Any, number: int, pool: int, stride: int) -> Any:
-        pooled = tf.raw_ops.AvgPool(
-            value=x,
-            ksize=[1, pool, pool, 1],
-            strides=[1, stride, stride, 1],
-            padding="VALID",
-            name=f"head{number}_pool",
-        )
-        conv = self.conv(pooled, f"head{number}_bottleneck", 1, 128)
-        flat = tf.raw_ops.Reshape(
-            tensor=conv, shape=[-1, 128 * conv.shape[1] * conv.shape[2]], name=f"nn{number}/reshape"
-        )
-        hidden = tf.raw_ops.Relu(
-            features=self.dense(flat, f"nn{number}_pre_relu", 64), name=f"nn{number}"
-        )
-        logits = self.dense(hidden, f"softmax{number}_pre_activation", 1008)
-        return tf.raw_ops.Softmax(logits=logits, name=f"softmax{number}")
-
-
-def article_graph(size: int) -> Any:
-    """The article's network for images of ``size``, its Placeholder without a shape."""
-    writer = Writer()
-    with tf.Graph().as_default() as graph:
-        x = tf.compat.v1.placeholder(tf.float32, [None, size, size, 3], name="input")
-        x = writer.pool(writer.conv(x, "conv2d0", 7, 64, 2), "maxpool0")
-        x = writer.conv(writer.lrn(x, "localresponsenorm0"), "conv2d1", 1, 64)
-        x = writer.lrn(writer.conv(x, "conv2d2", 3, 192), "localresponsenorm1")
-        x = writer.pool(x, "maxpool1")
-        for name in BLOCKS:
-            x = writer.block(x, name)
-            if name == "mixed3b":
-                x = writer.pool(x, "maxpool4")
-            if name == "mixed4e":
-                x = writer.pool(x, "maxpool10")
-            if name in ("mixed4a", "mixed4d"):
-                writer.head(x, int(name == "mixed4d"), 2, 2)
-        x = tf.raw_ops.AvgPool(
-            value=x,
-            ksize=[1, size // 32, size // 32, 1],
-            strides=[1, 1, 1, 1],
-            padding="VALID",
-            name="avgpool0",
-        )
-        flat = tf.raw_ops.Reshape(tensor=x, shape=[-1, 1024], name="avgpool0/reshape")
-        logits = writer.dense(flat, "softmax2_pre_activation", 1008)
-        tf.raw_ops.Softmax(logits=logits, name="softmax2")
-    definition = graph.as_graph_def()
-    placeholder = next(n for n in definition.node if n.op == "Placeholder")
-    placeholder.attr["shape"].shape.Clear()
-    placeholder.attr["shape"].shape.unknown_rank = True
-    constants = [n for n in definition.node if n.op == "Const"]  # the real file has them first
-    others = [n for n in definition.node if n.op != "Const"]
-    result = tf.compat.v1.GraphDef(versions=definition.versions)
-    result.node.extend([*constants, *others])
-    return result
 
 
 def save(definition: Any, path: Path) -> Path:
@@ -135,23 +21,9 @@ def save(definition: Any, path: Path) -> Path:
     return path
 
 
-def run(definition: Any, images: Any, names: list[str]) -> list[Any]:
-    """What TensorFlow computes when it runs the graph itself."""
-    with tf.Graph().as_default() as graph:
-        tf.graph_util.import_graph_def(definition, name="")
-        with tf.compat.v1.Session(graph=graph) as session:
-            return list(session.run([f"{n}:0" for n in names], {"input:0": images}))
-
-
 @pytest.fixture(scope="module")
-def article(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
-    definition = article_graph(64)
-    path = save(definition, tmp_path_factory.mktemp("pb") / "network.pb")
-    return definition, read(path)
-
-
-def images(*shape: int, seed: int = 1) -> Any:
-    return np.random.default_rng(seed).uniform(-117, 138, shape).astype(np.float32)
+def article(inception5h_file: Path) -> tuple[Any, Any]:
+    return article_graph(), read(inception5h_file)
 
 
 def test_article_network(article: tuple[Any, Any]) -> None:
@@ -159,12 +31,12 @@ def test_article_network(article: tuple[Any, Any]) -> None:
     program = imported.program
     assert imported.format == "graphdef"
     assert program.inputs["input"].shape == (None, None, None, 3)
-    assert set(program.outputs) == {"softmax0", "softmax1", "softmax2"}
-    names = [name for name in program.values if ":" not in name]
-    assert {"conv2d0_pre_relu/conv", "conv2d0", "mixed4a", "softmax2_pre_activation"} < set(names)
-    x = images(2, 64, 64, 3)
-    found = program.compute({"input": x}, names)
-    for name, want in zip(names, run(definition, x, names), strict=True):
+    assert tuple(program.outputs) == ("output", "output1", "output2")
+    names = [n.name for n in definition.node if n.op not in ("Const", "Placeholder", "Identity")]
+    assert list(program.values) == names
+    x = images(2, 209, 223, 3)
+    found = program.compute({"input": x}, [*names, *program.outputs])
+    for name, want in session_run(definition, x, list(found)).items():
         assert found[name].shape == want.shape
         assert np.abs(found[name] - want).max() <= 1e-5 * np.abs(want).max(), name
 
@@ -303,8 +175,36 @@ def test_no_input(tmp_path: Path) -> None:
 
 def test_a_size_that_does_not_fit(article: tuple[Any, Any]) -> None:
     program = article[1].program
-    with pytest.raises(ValueError, match=r"node nn0/reshape \(Reshape\): "):
-        program.compute({"input": images(1, 96, 80, 3)}, ["softmax0"])
+    with pytest.raises(ValueError, match=r"node head0_bottleneck/reshape \(Reshape\): Input to "):
+        program.compute({"input": images(1, 288, 224, 3)}, ["softmax0"])
     # Here each image would become two rows of the logits.
     with pytest.raises(ValueError, match="2 rows for 1 images"):
-        program.compute({"input": images(1, 96, 64, 3)}, ["softmax2_pre_activation"])
+        program.compute({"input": images(1, 256, 224, 3)}, ["softmax2_pre_activation"])
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_batch_normalization_of_2015(tmp_path: Path, scaled: bool) -> None:
+    """Inception v3 as it was published has it; only graphs as old as that may."""
+    rng = np.random.default_rng(0)
+    with tf.Graph().as_default() as graph:
+        x = tf.compat.v1.placeholder(tf.float32, [None, None, None, 3], name="input")
+        for name in ("mean", "variance", "beta", "gamma"):
+            tf.constant(rng.uniform(0.2, 2, 3), tf.float32, name=name)
+        tf.nn.relu(x, name="conv")
+    definition = graph.as_graph_def()
+    definition.versions.producer = 8
+    inputs = ["input", "mean", "variance", "beta", "gamma"]
+    node = definition.node.add(
+        name="norm", op="BatchNormWithGlobalNormalization", input=inputs, device="/cpu:0"
+    )
+    node.attr["T"].type = tf.float32.as_datatype_enum
+    node.attr["variance_epsilon"].f = 0.01
+    node.attr["scale_after_normalization"].b = scaled
+    relu = next(n for n in definition.node if n.name == "conv")
+    relu.input[0] = "norm"
+    program = read(save(definition, tmp_path / "m.pb")).program
+    x = rng.normal(size=(2, 5, 4, 3)).astype(np.float32)
+    wanted = session_run(definition, x, ["norm"])["norm"]
+    found = program.compute({"input": x}, ["norm"])["norm"]
+    assert np.abs(found - wanted).max() <= 1e-6 * np.abs(wanted).max()
+    assert program.values["conv"].relu_input == "norm"

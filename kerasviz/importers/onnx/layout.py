@@ -4,6 +4,9 @@ An ONNX model has the channels first ([N, C, H, W]); TensorFlow on a CPU wants t
 value is therefore *tagged*: a :class:`Laid` tensor is in the model's own layout, or *moved*, with
 axis 1 behind all others. Converters work on the stored tensor and map their axes; only those that
 mix axes (reshape, matrix products) ask for :func:`own`. Nothing is guessed from shapes.
+
+What is reshaped on the way to a product with weights, or to shuffle its channels, need not be
+transposed for it: it is tagged :class:`Interleaved`, and the weights are permuted instead.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ __all__ = [
     "Constant",
     "DataDependent",
     "Datum",
+    "Interleaved",
     "Items",
     "Laid",
     "Operand",
@@ -28,6 +32,7 @@ __all__ = [
     "channels_last",
     "own",
     "own_shape",
+    "packed",
     "rank_of",
     "stored_axis",
     "to_first",
@@ -48,13 +53,23 @@ class Laid:
 
 @dataclass(frozen=True)
 class Quantized(Laid):
-    """A tensor of quantized numbers, with the same numbers in float32 as ``codes``.
+    """A tensor of quantized numbers, with the same numbers in floating point as ``codes``.
 
     Whole numbers have no gradient; through ``codes`` it passes the rounding unchanged, and is 0
-    where the range ends.
+    where the range ends. ``scale`` and ``zero`` say what the codes stand for, where that is known
+    and the same for all of them.
     """
 
     codes: Tensor = None
+    scale: Tensor = None
+    zero: Tensor = None
+
+    def real(self) -> Tensor:
+        """The numbers that the codes stand for in float32, the codes where that is not known."""
+        if self.scale is None:
+            return tf.cast(self.codes, tf.float32)
+        codes = self.codes if self.zero is None else self.codes - self.zero
+        return codes * self.scale
 
 
 class Constant:
@@ -81,6 +96,43 @@ class Constant:
 
 
 @dataclass(frozen=True)
+class Interleaved:
+    """A reshaped value whose entries still lie as when it was moved: those of a pixel together.
+
+    The model cuts [N, C, S] into other axes than the channels and the S pixels. Either ``parts``
+    is 0 and it is a matrix [N, C * S], stored as [N, S * C]. Or its channels are cut into
+    ``parts`` axes, which are stored behind all others: [N, g, C / g, H, W] as [N, H, W, g, C / g].
+    Only converters that are registered for it are given one.
+    """
+
+    tensor: Tensor
+    channels: int
+    parts: int = 0
+
+    def stored_axis(self, axis: int) -> int:
+        """Where the model's axis ``axis`` is stored, if there are ``parts``."""
+        if axis == 0:
+            return 0
+        rank = self.tensor.shape.rank
+        return int(rank - self.parts - 1 + axis if axis <= self.parts else axis - self.parts)
+
+    def lengths(self) -> list[Any]:
+        """The shape in the model's own layout, as of :func:`own_shape`."""
+        found = own_shape(Laid(self.tensor))
+        return [found[self.stored_axis(k)] for k in range(len(found))] if self.parts else found
+
+    def planar(self) -> Laid:
+        """The value in the model's own layout."""
+        if self.parts:
+            rank = self.tensor.shape.rank
+            return Laid(_transposed(self.tensor, [self.stored_axis(k) for k in range(rank)]))
+        count, width = self.lengths()
+        pixels = [-1 if isinstance(width, int) else count, width // self.channels, self.channels]
+        turned = _transposed(tf.reshape(self.tensor, packed(pixels)), [0, 2, 1])
+        return Laid(tf.reshape(turned, packed([pixels[0], width])))
+
+
+@dataclass(frozen=True)
 class Items:
     """A sequence: its values in order. How many there are is known when a function is traced."""
 
@@ -94,7 +146,7 @@ class Absent:
 
 #: A tensor; and whatever a value of ONNX can be.
 Operand = Laid | Constant
-Datum = Laid | Constant | Items | Absent
+Datum = Laid | Constant | Interleaved | Items | Absent
 
 
 class DataDependent(ValueError):
@@ -142,6 +194,8 @@ def stored_axis(axis: int, rank: int, moved: bool) -> int:
 
 def _transposed(tensor: Tensor, order: list[int]) -> Tensor:
     """A transpose, or a cheaper reshape where only axes of length 1 change their place."""
+    if order == sorted(order):
+        return tensor
     shape = tensor.shape.as_list()
     long = [axis for axis in order if shape[axis] != 1]
     if long != sorted(long):
@@ -153,10 +207,12 @@ def _transposed(tensor: Tensor, order: list[int]) -> Tensor:
     return squeezed
 
 
-def own(operand: Operand) -> Tensor:
+def own(operand: Operand | Interleaved) -> Tensor:
     """The tensor in the model's own layout."""
     if isinstance(operand, Constant):
         return operand.tensor()
+    if isinstance(operand, Interleaved):
+        return operand.planar().tensor
     rank = rank_of(operand) if operand.moved else 0
     return _transposed(operand.tensor, to_first(rank)) if rank > 2 else operand.tensor
 
@@ -217,3 +273,10 @@ def own_shape(operand: Operand) -> list[Any]:
         dynamic = tf.shape(operand.tensor, out_type=tf.int64)
         static = [dynamic[k] if n is None else n for k, n in enumerate(static)]
     return [static[k] for k in to_first(rank)] if operand.moved and rank > 2 else static
+
+
+def packed(lengths: Sequence[Any]) -> Tensor:
+    """A shape of ints and scalar tensors as one thing that TensorFlow takes as a shape."""
+    if all(isinstance(n, int) for n in lengths):
+        return np.asarray(lengths, np.int64)
+    return tf.stack([tf.cast(n, tf.int64) for n in lengths])

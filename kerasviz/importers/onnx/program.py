@@ -10,14 +10,18 @@ from typing import Any
 import tensorflow as tf
 
 from kerasviz.errors import ModelError, UsageError, near
+from kerasviz.importers.onnx.codes import relaid
 from kerasviz.importers.onnx.describe import takes_channels_first, value_of, with_aliases
 from kerasviz.importers.onnx.graph import Graph, Node
+from kerasviz.importers.onnx.interleaved import planar
 from kerasviz.importers.onnx.layout import (
     Absent,
     DataDependent,
     Datum,
+    Interleaved,
     Items,
     Laid,
+    Quantized,
     own,
 )
 from kerasviz.importers.onnx.registry import Call
@@ -74,6 +78,8 @@ class OnnxProgram(Described):
     ) -> dict[str, Tensor]:
         """Compute values, constants or inputs by name; see :class:`kerasviz.program.Program`.
 
+        With ``channels_last`` quantized values come as the real numbers that they stand for, in
+        float32, so that they have a gradient; without it as the whole numbers of the model.
         Raises :class:`UsageError` for an unknown name or a feed that is missing.
         """
         known = self._feed(feeds, channels_last)
@@ -111,7 +117,7 @@ class OnnxProgram(Described):
                 spy = _Spy()
                 call = self._described(step, known, unknown, spy)
                 for name in filter(None, step.node.outputs):
-                    if isinstance(known.get(name), Laid) and name not in unknown:
+                    if isinstance(known.get(name), Laid | Interleaved) and name not in unknown:
                         values[name] = _value(name, step.node, known, spy.called)
                     else:
                         values[name] = Value(name, step.node.op, None)
@@ -176,7 +182,9 @@ def _is_known(operand: Datum | None) -> bool:
 
 def _is_one_row(operand: Datum | None) -> bool:
     return (
-        isinstance(operand, Laid) and operand.tensor.shape.rank > 1 and operand.tensor.shape[0] == 1
+        isinstance(operand, Laid | Interleaved)
+        and operand.tensor.shape.rank > 1
+        and operand.tensor.shape[0] == 1
     )
 
 
@@ -199,11 +207,13 @@ def _given(operand: Datum, last: bool) -> Any:
         return [_given(item, last) for item in operand.items]
     if isinstance(operand, Absent):
         return None
+    if isinstance(operand, Quantized):
+        return operand.real() if last else relaid(operand, own, moved=False).tensor
     return operand.tensor if last and isinstance(operand, Laid) else own(operand)
 
 
 def _value(name: str, node: Node, known: Mapping[str, Datum], rectified: bool) -> Value:
-    laid = known[name]
+    laid = planar(known[name])
     assert isinstance(laid, Laid)
     rank = laid.tensor.shape.rank
     shape = None if rank is None else tuple(laid.tensor.shape.as_list())

@@ -16,13 +16,24 @@ from kerasviz.importers.onnx.layout import (
     Constant,
     DataDependent,
     Datum,
+    Interleaved,
     Items,
     Laid,
     Operand,
 )
 from kerasviz.program import PLAIN, Rectifier
 
-__all__ = ["Call", "Converter", "Layout", "Result", "find", "layout_of", "operator", "supported"]
+__all__ = [
+    "Call",
+    "Converter",
+    "Layout",
+    "Result",
+    "find",
+    "layout_of",
+    "operator",
+    "supported",
+    "takes_interleaved",
+]
 
 Tensor = Any
 Result = Datum | Sequence[Datum | None]
@@ -40,14 +51,18 @@ class Layout(Enum):
 class Call:
     """One node with its inputs at hand; what a converter gets.
 
-    ``image_like`` says that its output is taken by convolutions and their like; ``row_wise`` that
-    the model was exported for one image and the first axis of its first input is the batch.
+    ``image_like`` says that its output is taken by convolutions and their like; ``interleaves``
+    that its output may be :class:`Interleaved`; ``keeps_rows`` that the first length of its target
+    is computed as that of its first input; ``row_wise`` that the model was exported for one image
+    and the first axis of its first input is the batch.
     """
 
     node: Node
     inputs: tuple[Datum | None, ...]
     rectifier: Rectifier = PLAIN
     image_like: bool = False
+    interleaves: bool = False
+    keeps_rows: bool = False
     row_wise: bool = False
     run_body: Callable[[Graph, Sequence[Datum]], list[Datum]] | None = None
     run_again: Callable[[dict[str, Datum], Sequence[str]], list[Datum]] | None = None
@@ -80,7 +95,7 @@ class Call:
             raise ValueError(f"input {index} is a sequence where a tensor is wanted")
         if isinstance(found, Absent):
             raise ValueError(f"input {index} is an optional without a value")
-        return found
+        return found.planar() if isinstance(found, Interleaved) else found
 
     def operands(self) -> list[Operand]:
         """All inputs as tensors."""
@@ -124,21 +139,30 @@ class _Entry:
     since: int
     convert: Converter
     layout: Layout
+    interleaved: bool
 
 
 _TABLE: dict[tuple[str, str], list[_Entry]] = {}  # (domain, operator) -> entries, newest first
 
 
 def operator(
-    name: str, since: int = 1, layout: Layout = Layout.OWN, domain: str = ""
+    name: str,
+    since: int = 1,
+    layout: Layout = Layout.OWN,
+    domain: str = "",
+    *,
+    interleaved: bool = False,
 ) -> Callable[[Converter], Converter]:
-    """Register a converter of operator ``name`` from the lowest opset at which it is right."""
+    """Register a converter of operator ``name`` from the lowest opset at which it is right.
+
+    ``interleaved`` says that it knows what to do with a first input that is :class:`Interleaved`.
+    """
 
     def register(convert: Converter) -> Converter:
         entries = _TABLE.setdefault((domain, name), [])
         if any(entry.since == since for entry in entries):
             raise ValueError(f"operator {name} is registered twice since opset {since}")
-        entries.append(_Entry(since, convert, layout))
+        entries.append(_Entry(since, convert, layout, interleaved))
         entries.sort(key=lambda entry: -entry.since)
         return convert
 
@@ -166,3 +190,9 @@ def layout_of(node: Node) -> Layout:
     """What the node's operator says about layouts."""
     entry = _entry(node.op, node.domain, node.opset)
     return Layout.OWN if entry is None else entry.layout
+
+
+def takes_interleaved(node: Node) -> bool:
+    """Whether the node's converter knows what to do with an interleaved input."""
+    entry = _entry(node.op, node.domain, node.opset)
+    return entry is not None and entry.interleaved

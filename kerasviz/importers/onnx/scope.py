@@ -14,19 +14,36 @@ import numpy as np
 import tensorflow as tf
 
 from kerasviz.errors import ModelError, UsageError, near
+from kerasviz.importers.onnx.codes import carried, relaid
 from kerasviz.importers.onnx.graph import Graph, Node
+from kerasviz.importers.onnx.interleaved import (
+    closed,
+    interleavable,
+    is_pointwise,
+    kept_rows,
+    opened,
+    planar,
+)
 from kerasviz.importers.onnx.layout import (
     Absent,
     Constant,
     DataDependent,
     Datum,
+    Interleaved,
     Items,
     Laid,
     Quantized,
     channels_last,
     own,
 )
-from kerasviz.importers.onnx.registry import Call, Converter, Layout, find, layout_of
+from kerasviz.importers.onnx.registry import (
+    Call,
+    Converter,
+    Layout,
+    find,
+    layout_of,
+    takes_interleaved,
+)
 from kerasviz.program import PLAIN, Rectifier
 
 __all__ = ["FAILURES", "Scope", "Step", "check_size", "explained", "scope_name", "wanted_last"]
@@ -59,8 +76,10 @@ class Step:
 
     def run(self, call: Call) -> list[Datum | None]:
         """The node's outputs."""
-        made = self.convert(call)
-        return list(made) if isinstance(made, Sequence) else [made]
+        call, given = opened(call)
+        made = carried(self.convert, call)
+        results = made if isinstance(made, Sequence) else [made]
+        return [closed(result, given) for result in results]
 
 
 class Scope:
@@ -75,6 +94,8 @@ class Scope:
         self.constants.update(graph.constants)
         self.image_like = wanted_last(graph.nodes)
         self.rows: set[str] = set()  # reshaped values whose first axis is that of the images
+        self.interleavable: set[str] = set()
+        self.kept_rows: set[str] = set()
         self.steps: list[Step] = []
         self._bodies: dict[int, Scope] = {}
         for node in graph.nodes:
@@ -83,6 +104,9 @@ class Scope:
                 self._fold(step)
             else:
                 self.steps.append(step)
+        nodes = [step.node for step in self.steps]
+        self.interleavable = interleavable(nodes, self.constants)
+        self.kept_rows = kept_rows(nodes, self.constants)
         self._makers = {o: k for k, s in enumerate(self.steps) for o in s.node.outputs if o}
 
     def run(
@@ -97,13 +121,16 @@ class Scope:
         for step in self._needed(names, seen):
             with explained(step.node), tf.name_scope(scope_name(step.node)):
                 self.keep(step, step.run(self.call(step.node, seen, rectifier)), known)
-        return [seen[name] if name in seen else self.constants[name] for name in names]
+        return [planar(seen[name] if name in seen else self.constants[name]) for name in names]
 
     def call(self, node: Node, known: MutableMapping[str, Datum], rectifier: Rectifier) -> Call:
         """A node's call with its inputs out of ``known`` or the constants."""
 
         def value(name: str) -> Datum:
-            return known[name] if name in known else self.constants[name]
+            found = known[name] if name in known else self.constants[name]
+            if not isinstance(found, Interleaved) or takes_interleaved(node):
+                return found
+            return found if is_pointwise(node, self.constants) else found.planar()
 
         def body(graph: Graph, operands: Sequence[Datum]) -> list[Datum]:
             scope = self._body(graph)
@@ -115,6 +142,8 @@ class Scope:
             tuple(value(n) if n else None for n in node.inputs),
             rectifier,
             image_like=not self.image_like.isdisjoint(node.outputs),
+            interleaves=not self.interleavable.isdisjoint(node.outputs),
+            keeps_rows=not self.kept_rows.isdisjoint(node.outputs),
             row_wise=not self.rows.isdisjoint(node.outputs),
             run_body=body,
             run_again=lambda given, names: self.run(given, names, rectifier),
@@ -152,8 +181,7 @@ class Scope:
             rank = operand.tensor.shape.rank
             if rank is not None and rank > 2:
                 if isinstance(operand, Quantized):
-                    codes = channels_last(Laid(operand.codes))
-                    return Quantized(channels_last(operand), moved=True, codes=codes)
+                    return relaid(operand, channels_last, moved=True)
                 return Laid(channels_last(operand), moved=True)
         return operand
 

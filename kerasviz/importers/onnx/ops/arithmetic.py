@@ -31,7 +31,13 @@ def _power(a: Tensor, b: Tensor) -> Tensor:
             return tf.square(a)
         if known.item() == 0.5:
             return tf.sqrt(a)
+    if a.dtype.is_unsigned:  # TensorFlow has it of signed numbers; the bits are the same
+        return tf.cast(tf.pow(tf.cast(a, tf.int64), tf.cast(b, tf.int64)), a.dtype)
     return tf.pow(a, b)
+
+
+def _sign(x: Tensor) -> Tensor:
+    return tf.cast(tf.not_equal(x, 0), x.dtype) if x.dtype.is_unsigned else tf.sign(x)
 
 
 _BINARY: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -70,7 +76,7 @@ _UNARY: dict[str, Callable[[Tensor], Tensor]] = {
     "Not": tf.logical_not,
     "Reciprocal": tf.math.reciprocal,
     "Round": tf.round,
-    "Sign": tf.sign,
+    "Sign": _sign,
     "Sin": tf.sin,
     "Sinh": tf.math.sinh,
     "Sqrt": tf.sqrt,
@@ -160,6 +166,8 @@ def _rest(a: Tensor, b: Tensor) -> Tensor:
         y = tf.truncatemod(a, b)
         return y, lambda upstream: (upstream, -upstream * tf.round((a - y) / b))
 
+    if a.dtype.is_unsigned:
+        return tf.math.floormod(a, b)
     if a.dtype.is_integer:
         return tf.truncatemod(a, b)
     static = tf.broadcast_static_shape(a.shape, b.shape)

@@ -7,42 +7,68 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import Constant, Laid, Operand, own
+from kerasviz.importers.onnx.layout import Constant, Interleaved, Laid, Operand, own
 from kerasviz.importers.onnx.registry import Call, operator
 
 Tensor = Any
 
 
-@operator("Gemm")
+@operator("Gemm", interleaved=True)
 def gemm(call: Call) -> Laid:
     """``alpha * A @ B + beta * C``, A and B transposed where ``transA`` and ``transB`` say so."""
-    a = own(call.input(0))
+    turned = bool(call.attribute("transB", 0))
+    a, channels = _rows(call, turned)
     if a.shape.rank != 2:  # before opset 7 some exporters gave [N, C, 1, 1]
         a = tf.reshape(a, [-1, np.prod(a.shape[1:])])
     alpha, beta = float(call.attribute("alpha", 1.0)), float(call.attribute("beta", 1.0))
-    b = _scaled(call.input(1), alpha, bool(call.attribute("transB", 0)))
-    y = tf.matmul(a, b, transpose_a=bool(call.attribute("transA", 0)))
+    b = _prepared(call.input(1), alpha, turned, channels)
+    wide = _wide(a.dtype) if a.dtype.is_integer else a.dtype
+    a, b, dtype = tf.cast(a, wide), tf.cast(b, wide), a.dtype
+    y = tf.cast(tf.matmul(a, b, transpose_a=bool(call.attribute("transA", 0))), dtype)
     if call.has(2):
-        y = y + _scaled(call.input(2), beta, False)
+        y = y + _prepared(call.input(2), beta)
     return Laid(y)
 
 
-def _scaled(operand: Operand, factor: float, turned: bool) -> Tensor:
+def _rows(call: Call, turned: bool = False) -> tuple[Tensor, int]:
+    """Input 0, and the number of channels by which its columns and the weights are permuted.
+
+    The number is 0 where they are not: it has the model's own layout then.
+    """
+    given, weights = call.datum(0), call.input(1)
+    if not isinstance(given, Interleaved) or given.parts or call.attribute("transA", 0):
+        return own(call.input(0)), 0
+    if not isinstance(weights, Constant) or weights.array.ndim != 2:
+        return own(call.input(0)), 0
+    if weights.array.shape[1 if turned else 0] % given.channels:  # an error, in the usual words
+        return own(call.input(0)), 0
+    return given.tensor, given.channels
+
+
+def _prepared(operand: Operand, factor: float = 1, turned: bool = False, channels: int = 0) -> Any:
+    """An operand, scaled, transposed and with its rows [C, S] as [S, C], which is done once."""
+
     def make(array: Any) -> Any:
         array = array if factor == 1 else (array * factor).astype(array.dtype)
-        return array.T if turned else array
+        array = array.T if turned else array
+        if not channels:
+            return array
+        apart = array.reshape(channels, array.shape[0] // channels, array.shape[1])
+        return apart.swapaxes(0, 1).reshape(array.shape)
 
     if isinstance(operand, Constant):
-        return operand.tensor(("scaled", factor, turned), make)
+        return operand.tensor(("prepared", factor, turned, channels), make)
     tensor = own(operand)
     tensor = tensor if factor == 1 else tensor * tf.cast(factor, tensor.dtype)
     return tf.transpose(tensor) if turned else tensor
 
 
-@operator("MatMul")
+@operator("MatMul", interleaved=True)
 def matmul(call: Call) -> Laid:
     """The product of matrices, or of stacks of them, as ``numpy.matmul``."""
-    return Laid(multiplied(own(call.input(0)), own(call.input(1))))
+    a, channels = _rows(call)
+    b = _prepared(call.input(1), channels=channels) if channels else own(call.input(1))
+    return Laid(multiplied(a, b))
 
 
 def multiplied(a: Tensor, b: Tensor) -> Tensor:
@@ -50,11 +76,22 @@ def multiplied(a: Tensor, b: Tensor) -> Tensor:
     row, column = a.shape.rank == 1, b.shape.rank == 1
     a = tf.expand_dims(a, 0) if row else a
     b = tf.expand_dims(b, 1) if column else b
-    half = a.dtype == tf.float16  # TensorFlow would keep the sums in half precision too
-    wide = [tf.cast(m, tf.float32) for m in (a, b)] if half else [a, b]
-    y = tf.cast(product(*wide), a.dtype)
+    wide = _wide(a.dtype)
+    y = tf.cast(product(tf.cast(a, wide), tf.cast(b, wide)), a.dtype)
     gone = [axis for axis, drop in ((-2, row), (-1, column)) if drop]
     return tf.squeeze(y, gone) if gone else y
+
+
+def _wide(dtype: Any) -> Any:
+    """The type in which sums are kept: TensorFlow would keep those of halves in halves.
+
+    It has no products of some whole numbers; the last bits of those of wider ones are the same.
+    """
+    if dtype == tf.float16:
+        return tf.float32
+    if dtype.is_integer:
+        return tf.int32 if dtype.size < 4 or dtype == tf.int32 else tf.int64
+    return dtype
 
 
 def product(a: Tensor, b: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from kerasviz.importers.onnx.ops.attention import (
     split_heads,
 )
 from kerasviz.importers.onnx.ops.linear import multiplied
+from kerasviz.importers.onnx.ops.quantized import along, given, number, product
 from kerasviz.importers.onnx.registry import Call, operator
 
 Tensor = Any
@@ -26,21 +27,36 @@ DOMAIN = "com.microsoft"
 @operator("Attention", domain=DOMAIN)
 def attention(call: Call) -> list[Laid]:
     """``softmax(q k^T scale + mask) v`` for every head, with q, k and v out of one product."""
+    joint = multiplied(own(call.input(0)), own(call.input(1)))
+    if call.has(2):
+        joint = joint + own(call.input(2))
+    return _of_joint(call, joint, mask=3, past_at=4, added=5)
+
+
+@operator("QAttention", domain=DOMAIN)
+def quantized_attention(call: Call) -> list[Laid]:
+    """Attention whose input and weights are quantized; what follows the product is not."""
+    zeros = given(call, 6), given(call, 7)
+    sums = product(call.input(0), call.input(1), zeros, call)
+    factor = number(call.input(3)) * along(call.input(4), sums.shape.rank, sums.shape.rank - 1)
+    joint = tf.cast(sums, tf.float32) * factor + own(call.input(2))
+    return _of_joint(call, joint, mask=5, past_at=8, added=9)
+
+
+def _of_joint(call: Call, joint: Tensor, *, mask: int, past_at: int, added: int) -> list[Laid]:
+    """The attention of queries, keys and values that lie side by side."""
     for name in ("do_rotary", "past_present_share_buffer"):
         if call.attribute(name, 0):
             raise call.error(f"{name} is not supported; export the model without it")
     heads = int(call.attribute("num_heads"))
-    joint = multiplied(own(call.input(0)), own(call.input(1)))
-    if call.has(2):
-        joint = joint + own(call.input(2))
     sizes = call.attribute("qkv_hidden_sizes") or 3
     query, key, value = (split_heads(part, heads) for part in tf.split(joint, sizes, -1))
     past = 0
-    if call.has(4):
-        before = own(call.input(4))  # [2, N, heads, tokens, size]
+    if call.has(past_at):
+        before = own(call.input(past_at))  # [2, N, heads, tokens, size]
         past = tf.shape(before)[3]
         key, value = tf.concat([before[0], key], 2), tf.concat([before[1], value], 2)
-    bias = _bias(call, query, key, (3, 5), past)
+    bias = _bias(call, query, key, (mask, added), past)
     y = attended(scored(query, key, bias, _scale(call)).weights, value)
     present = [] if call.attribute("qkv_hidden_sizes") else [Laid(tf.stack([key, value]))]
     return [Laid(joined_heads(y)), *present]

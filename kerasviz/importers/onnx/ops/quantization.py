@@ -8,21 +8,16 @@ import ml_dtypes
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import (
-    Laid,
-    Operand,
-    Quantized,
-    own,
-    rank_of,
-    stored_axis,
-)
+from kerasviz.importers.onnx.codes import coded, codes_of
+from kerasviz.importers.onnx.element_types import converted, nearest, numpy_type, type_of
+from kerasviz.importers.onnx.layout import Laid, Operand, own, own_shape, rank_of, stored_axis
 from kerasviz.importers.onnx.ops.activation import stored
-from kerasviz.importers.onnx.ops.cast import converted, numpy_type
 from kerasviz.importers.onnx.registry import Call, Layout, operator
 
-__all__ = ["codes_of", "dequantized", "dynamic_codes", "quantized", "spread", "spread_numbers"]
+__all__ = ["dequantized", "dynamic_codes", "quantized", "rounded", "spread_numbers"]
 
 Tensor = Any
+MICROSOFT = "com.microsoft"
 
 #: The smallest and largest code of a type.
 _RANGES = {
@@ -46,7 +41,7 @@ def _straight(x: Tensor) -> Any:
     return tf.round(x), lambda upstream: upstream
 
 
-_rounded = tf.custom_gradient(_straight)
+rounded = tf.custom_gradient(_straight)
 
 
 def spread(operand: Operand, like: Operand, axis: int, block: int = 0) -> tuple[Tensor, bool]:
@@ -66,41 +61,29 @@ def spread(operand: Operand, like: Operand, axis: int, block: int = 0) -> tuple[
     place = axis % rank
     if block:  # all blocks are full, but the last may be cut
         value = tf.repeat(value, block, axis=place)
-        length = own(like).shape[place]
-        if length is not None:
+        length = own_shape(like)[place]
+        if isinstance(length, int):
             value = tf.gather(value, tf.range(length), axis=place)
     return value, False
 
 
-def _number(x: Tensor) -> Tensor:
-    """Codes and numbers of every type in float32."""
-    return converted(x, np.dtype(np.float32))
-
-
-def codes_of(operand: Operand) -> Laid:
-    """The codes of a quantized operand in float32, as it is laid, with their gradient."""
-    if isinstance(operand, Quantized):
-        return Laid(operand.codes, operand.moved)
-    x, moved = stored(operand)
-    return Laid(_number(x), moved)
-
-
-def quantized(
-    real: Laid, scale: Tensor, zero: Tensor | None, target: np.dtype[Any], saturate: bool = True
-) -> Laid:
+def quantized(real: Laid, scale: Tensor, zero: Tensor | None, target: np.dtype[Any]) -> Laid:
     """``clip(round(real / scale) + zero)`` as codes of a type, rounding halves to even."""
-    return _coded(Laid(real.tensor / scale, real.moved), zero, target, saturate)
+    return _coded(Laid(real.tensor / scale, real.moved), scale, zero, target)
 
 
-def _coded(real: Laid, zero: Tensor | None, target: np.dtype[Any], saturate: bool) -> Laid:
-    if target not in _RANGES:  # small floats: what their cast makes of it
-        return Laid(converted(real.tensor, target, saturate), real.moved)
+def _coded(
+    ratio: Laid, scale: Tensor, zero: Tensor | None, target: np.dtype[Any], saturate: bool = True
+) -> Laid:
+    """The quantized value of which ``ratio`` is the number over the scale."""
+    if target not in _RANGES:  # small floats, whose zero point is 0
+        return coded(Laid(nearest(ratio.tensor, target, saturate), ratio.moved), target, scale)
     low, high = _RANGES[target]
-    codes = _rounded(tf.cast(real.tensor, tf.float32))
+    codes = rounded(tf.cast(ratio.tensor, tf.float32))
     if zero is not None:
         codes = codes + zero
     codes = tf.clip_by_value(codes, float(low), float(high))
-    return Quantized(converted(tf.cast(codes, tf.int32), target), real.moved, codes=codes)
+    return coded(Laid(codes, ratio.moved), target, scale, zero)
 
 
 def dequantized(operand: Operand, scale: Operand, zero: Operand | None, axis: int = 1) -> Laid:
@@ -111,19 +94,20 @@ def dequantized(operand: Operand, scale: Operand, zero: Operand | None, axis: in
 def _dequantized(
     operand: Operand, scale: Operand, zero: Operand | None, axis: int, block: int
 ) -> Laid:
-    factor, moved = spread(scale, operand, axis, block)
+    factor, moved = spread(codes_of(scale), operand, axis, block)
     codes = codes_of(operand)
     values = codes.tensor if moved == codes.moved else own(codes)
     if zero is not None:
         values = values - spread_numbers(zero, operand, axis, block)
-    return Laid(values * _number(factor), moved)
+    return Laid(values * factor, moved)
 
 
 def spread_numbers(operand: Operand, like: Operand, axis: int, block: int = 0) -> Tensor:
     """:func:`spread` in float32."""
-    return _number(spread(operand, like, axis, block)[0])
+    return spread(codes_of(operand), like, axis, block)[0]
 
 
+@operator("QuantizeLinear", layout=Layout.FOLLOWS, domain=MICROSOFT)
 @operator("QuantizeLinear", since=10, layout=Layout.FOLLOWS)
 def quantize_linear(call: Call) -> Laid:
     """``clip(round(x / scale) + zero)``, for the whole value, along an axis or in blocks."""
@@ -134,7 +118,7 @@ def quantize_linear(call: Call) -> Laid:
         target = numpy_type(call.attribute("output_dtype"))
     zero = None
     if call.has(2):
-        target = np.dtype(stored(call.input(2))[0].dtype.as_numpy_dtype)
+        target = type_of(stored(call.input(2))[0])
         zero = spread_numbers(call.input(2), x, axis, block)
     factor, moved = spread(scale, x, axis, block)
     real = stored(x)[0] if moved == stored(x)[1] else own(x)
@@ -143,9 +127,11 @@ def quantize_linear(call: Call) -> Laid:
     else:
         wide = tf.float32 if real.dtype.is_integer else real.dtype
     ratio = Laid(converted(real, np.dtype(wide.as_numpy_dtype)) / tf.cast(factor, wide), moved)
-    return _coded(ratio, zero, target, bool(call.attribute("saturate", 1)))
+    single = spread_numbers(scale, x, axis, block)
+    return _coded(ratio, single, zero, target, bool(call.attribute("saturate", 1)))
 
 
+@operator("DequantizeLinear", layout=Layout.FOLLOWS, domain=MICROSOFT)
 @operator("DequantizeLinear", since=10, layout=Layout.FOLLOWS)
 def dequantize_linear(call: Call) -> Laid:
     """``(x - zero) * scale``, for the whole value, along an axis or in blocks."""
@@ -169,9 +155,8 @@ def dynamic_codes(operand: Operand) -> tuple[Laid, Laid, Laid]:
     x, moved = stored(operand)
     low = tf.minimum(tf.reduce_min(x), 0)
     high = tf.maximum(tf.reduce_max(x), 0)
-    scale = (high - low) / 255
+    scale = tf.stop_gradient((high - low) / 255)  # the range is a setting, not a path
     safe = tf.where(scale > 0, scale, tf.ones_like(scale))
-    zero = tf.clip_by_value(tf.round(-low / safe), 0, 255)
-    held = tf.stop_gradient(safe), tf.stop_gradient(zero)  # the range is a setting, not a path
-    codes = quantized(Laid(x, moved), *held, np.dtype(np.uint8))
+    zero = tf.stop_gradient(tf.clip_by_value(tf.round(-low / safe), 0, 255))
+    codes = quantized(Laid(x, moved), safe, zero, np.dtype(np.uint8))
     return codes, Laid(scale), Laid(tf.cast(zero, tf.uint8))

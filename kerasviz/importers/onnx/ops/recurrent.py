@@ -7,7 +7,7 @@ short sequence of known length is written out, any other one runs in ``tf.while_
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -69,7 +69,10 @@ def _clipped(apply: Callable[..., Tensor], numbers: list[float], clip: float | N
 
 @dataclass(frozen=True)
 class _Direction:
-    """The weights of one direction, ready for products from the right."""
+    """The weights of one direction, ready for products from the right.
+
+    ``rounded`` is what the last output goes through before it is multiplied with ``recurrent``.
+    """
 
     kernel: Tensor  # [inputs, gates * hidden]
     recurrent: Tensor  # [hidden, gates * hidden]
@@ -77,6 +80,7 @@ class _Direction:
     recurrent_bias: Tensor
     functions: list[Function]
     hidden: int
+    rounded: Function = tf.identity
 
 
 def _rows(operand: Operand, direction: int, *, turned: bool = False) -> Tensor:
@@ -241,7 +245,16 @@ def lstm(call: Call) -> list[Laid]:
 
     Peepholes add ``p c`` to the gates; ``input_forget`` sets ``f = 1 - i``.
     """
-    return _recurrent(call, ("Sigmoid", "Tanh", "Tanh"), _lstm_cell, (5, 6))
+    return long_short(call, tf.identity)
+
+
+def long_short(call: Call, rounded: Function) -> list[Laid]:
+    """An LSTM in which every output goes through ``rounded`` before it is multiplied."""
+
+    def cell_of(call: Call, d: _Direction, index: int) -> tuple[Cell, Tensor]:
+        return _lstm_cell(call, replace(d, rounded=rounded), index)
+
+    return _recurrent(call, ("Sigmoid", "Tanh", "Tanh"), cell_of, (5, 6))
 
 
 def _lstm_cell(call: Call, d: _Direction, index: int) -> tuple[Cell, Tensor]:
@@ -251,7 +264,7 @@ def _lstm_cell(call: Call, d: _Direction, index: int) -> tuple[Cell, Tensor]:
 
     def cell(row: Tensor, held: Sequence[Tensor]) -> tuple[Tensor, ...]:
         last, memory = held
-        i, o, forget, new = tf.split(row + last @ d.recurrent, 4, 1)
+        i, o, forget, new = tf.split(row + d.rounded(last) @ d.recurrent, 4, 1)
         i = f(i + holes[0] * memory)
         forget = 1 - i if coupled else f(forget + holes[2] * memory)
         memory = forget * memory + i * g(new)

@@ -1,8 +1,8 @@
-"""Shapes and axes: reshape, transpose, concatenation and their like."""
+"""Shapes and axes: lengths, new and dropped axes, pieces, concatenation and repetition."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -15,29 +15,15 @@ from kerasviz.importers.onnx.layout import (
     channels_last,
     own,
     own_shape,
+    packed,
     rank_of,
     stored_axis,
-    to_first,
     to_last,
 )
 from kerasviz.importers.onnx.ops.activation import stored
 from kerasviz.importers.onnx.registry import Call, Layout, operator
 
 Tensor = Any
-
-
-def packed(lengths: Sequence[Any]) -> Tensor:
-    """A shape of ints and scalar tensors as one thing that TensorFlow takes as a shape."""
-    if all(isinstance(n, int) for n in lengths):
-        return np.asarray(lengths, np.int64)
-    return tf.stack([tf.cast(n, tf.int64) for n in lengths])
-
-
-def _product(lengths: Sequence[Any]) -> Any:
-    result: Any = 1
-    for length in lengths:
-        result = result * length
-    return result
 
 
 @operator("Shape")
@@ -50,118 +36,7 @@ def shape(call: Call) -> Laid:
 @operator("Size")
 def size(call: Call) -> Laid:
     """The number of entries."""
-    return Laid(tf.convert_to_tensor(_product(own_shape(call.input())), tf.int64))
-
-
-@operator("Reshape")
-def reshape(call: Call) -> Laid:
-    """Another shape; 0 keeps a length, unless ``allowzero`` is set, and -1 takes what is left.
-
-    A model that was exported for one image may have 1 as the first length of the target. With
-    several images that is the batch; strictly it would be an error.
-    """
-    operand = call.input()
-    keeps = not call.attribute("allowzero", 0)
-    fixed = True
-    if "shape" in call.node.attributes:
-        target: Any = np.asarray(call.attribute("shape"), np.int64)
-    else:
-        given = call.input(1)
-        fixed = isinstance(given, Constant)
-        target = given.array if isinstance(given, Constant) else tf.get_static_value(own(given))
-        if target is None:
-            return Laid(_to_computed_shape(own(operand), own(given), keeps=keeps))
-    lengths = [int(n) for n in np.reshape(target, -1)]
-    source = own_shape(operand)
-    if fixed and _keeps_channels(call, lengths, source):
-        rest = [source[k + 2] if n == 0 else n for k, n in enumerate(lengths[2:])]
-        x, _ = stored(operand)
-        return Laid(tf.reshape(x, packed([source[0], *rest, source[1]])), moved=True)
-    if keeps:
-        lengths = [source[k] if n == 0 else n for k, n in enumerate(lengths)]
-    x = own(operand)
-    return Laid(tf.reshape(x, packed(_with_batch(x, lengths) if call.row_wise else lengths)))
-
-
-def _keeps_channels(call: Call, target: list[int], source: list[Any]) -> bool:
-    """Whether a moved value is reshaped behind its first two axes only, and can stay moved.
-
-    It must not depend on lengths that are known in one run and free in another.
-    """
-    operand = call.input()
-    moved = isinstance(operand, Laid) and operand.moved and min(len(source), len(target)) > 2
-    if not moved or call.attribute("allowzero", 0):
-        return False
-    images = target[0] == 0 or (call.row_wise and target[0] == 1)
-    return images and (target[1] == 0 or (isinstance(source[1], int) and target[1] == source[1]))
-
-
-def _with_batch(x: Tensor, lengths: list[Any]) -> list[Any]:
-    """The target [1, ...] for as many images as ``x`` has; unchanged if rows would be mixed."""
-    static = x.shape.as_list()
-    if len(lengths) < 2 or not isinstance(lengths[0], int) or lengths[0] != 1:
-        return lengths
-    if not static or static[0] == 1:
-        return lengths
-    rest = lengths[1:]
-    if not all(isinstance(n, int) for n in rest):
-        return lengths
-    row = None if None in static[1:] else _product(static[1:])
-    if -1 in rest:
-        if row is None:
-            return lengths
-        known = -_product(rest)
-        if known == 0 or row % known:
-            return lengths
-        rest = [row // known if n == -1 else n for n in rest]
-    elif row is not None and row != _product(rest):
-        return lengths
-    return [static[0] if static[0] is not None else -1, *rest]
-
-
-def _to_computed_shape(x: Tensor, target: Tensor, *, keeps: bool) -> Tensor:
-    """``x`` in a shape that depends on the data; ``keeps``: a 0 in it keeps a length."""
-    if target.shape.rank != 1 or target.shape[0] is None:
-        raise DataDependent("the number of axes depends on the data")
-    if not keeps:
-        return tf.reshape(x, target)
-    target = tf.cast(target, tf.int64)
-    source = tf.shape(x, out_type=tf.int64)
-    wide, rank = target.shape[0], x.shape.rank
-    source = source[:wide] if rank >= wide else tf.pad(source, [[0, wide - rank]])
-    y = tf.reshape(x, tf.where(target == 0, source, target))
-    # Which entries were 0 is known only in the run, but what is static in `target` is not lost.
-    known = tf.reshape(x, target).shape.as_list() if rank >= wide else [None] * wide
-    y.set_shape([n if n != 0 else None for n in known])
-    return y
-
-
-@operator("Flatten", since=1)
-def flatten(call: Call) -> Laid:
-    """A matrix: the axes before ``axis`` are one, those from it on are the other."""
-    x = own(call.input())
-    axis = int(call.attribute("axis", 1))
-    lengths = own_shape(Laid(x))
-    axis = axis + len(lengths) if axis < 0 else axis
-    head, tail = lengths[:axis], lengths[axis:]
-    if all(isinstance(n, int) for n in tail) and 0 not in tail:
-        return Laid(tf.reshape(x, [-1, _product(tail)]))
-    return Laid(tf.reshape(x, packed([_product(head), _product(tail)])))
-
-
-@operator("Transpose")
-def transpose(call: Call) -> Laid:
-    """Another order of the axes; between the two layouts it is but another tag."""
-    operand = call.input()
-    rank = rank_of(operand)
-    order = [int(a) for a in call.attribute("perm", range(rank - 1, -1, -1))]
-    x, moved = stored(operand)
-    if rank > 2 and moved and order == to_last(rank):
-        return Laid(tf.identity(x))
-    if call.image_like and rank > 2 and not moved and order == to_first(rank):
-        return Laid(tf.identity(x), moved=True)
-    source = [stored_axis(axis, rank, moved) for axis in order]
-    return Laid(tf.transpose(x, source))
+    return Laid(tf.convert_to_tensor(prod(own_shape(call.input())), tf.int64))
 
 
 @operator("Squeeze", layout=Layout.FOLLOWS)

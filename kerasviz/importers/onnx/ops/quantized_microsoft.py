@@ -1,0 +1,205 @@
+"""Quantized operators of the domain com.microsoft, as the quantizer of onnxruntime writes them.
+
+Each computes with the real numbers that its inputs stand for, and quantizes what comes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import tensorflow as tf
+
+from kerasviz.importers.onnx.codes import codes_of
+from kerasviz.importers.onnx.layout import (
+    Constant,
+    Laid,
+    Operand,
+    aligned,
+    own,
+    rank_of,
+    stored_axis,
+)
+from kerasviz.importers.onnx.ops.pool import average_pool, max_pool
+from kerasviz.importers.onnx.ops.quantization import dequantized, dynamic_codes, quantized
+from kerasviz.importers.onnx.ops.quantized import (
+    along,
+    given,
+    kind_of,
+    number,
+    product,
+    sound,
+    with_images,
+)
+from kerasviz.importers.onnx.registry import Call, Layout, operator
+
+Tensor = Any
+MICROSOFT = "com.microsoft"
+
+
+def _real(call: Call, first: int) -> Laid:
+    """Inputs ``first``, its scale and its zero point, as real numbers."""
+    return dequantized(call.input(first), call.input(first + 1), given(call, first + 2))
+
+
+def _requantized(call: Call, real: Laid, first: int) -> Laid:
+    """Quantized with the scale and zero point at inputs ``first`` and the next."""
+    zero = given(call, first + 1)
+    kind = kind_of(zero) if zero is not None else kind_of(call.input(0))
+    point = None if zero is None else number(zero)
+    return quantized(real, number(call.input(first)), point, kind)
+
+
+# -- elementwise -----------------------------------------------------------------------------
+
+_BINARY: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "QLinearAdd": tf.add,
+    "QLinearMul": tf.multiply,
+}
+_UNARY: dict[str, Callable[[Call, Tensor], Tensor]] = {
+    "QLinearSigmoid": lambda _, x: tf.sigmoid(x),
+    "QLinearLeakyRelu": lambda call, x: tf.nn.leaky_relu(x, float(call.attribute("alpha", 0.01))),
+}
+
+
+def _register() -> None:
+    for name, binary in _BINARY.items():
+
+        def two(call: Call, apply: Callable[[Tensor, Tensor], Tensor] = binary) -> Laid:
+            (a, b), moved = aligned([_real(call, 0), _real(call, 3)])
+            return _requantized(call, Laid(apply(a, b), moved), 6)
+
+        operator(name, layout=Layout.FOLLOWS, domain=MICROSOFT)(two)
+    for name, unary in _UNARY.items():
+
+        def one(call: Call, apply: Callable[[Call, Tensor], Tensor] = unary) -> Laid:
+            real = _real(call, 0)
+            return _requantized(call, Laid(apply(call, real.tensor), real.moved), 3)
+
+        operator(name, layout=Layout.FOLLOWS, domain=MICROSOFT)(one)
+
+
+_register()
+
+
+@operator("QLinearSoftmax", domain=MICROSOFT)
+def qlinear_softmax(call: Call) -> Laid:
+    """The softmax of a quantized value, quantized: over ``axis``, before opset 13 from it on."""
+    x = own(_real(call, 0))
+    rank = x.shape.rank
+    axis = int(call.attribute("axis", -1)) % rank
+    axes = [axis] if int(call.attribute("opset", 1)) >= 13 else list(range(axis, rank))
+    y = tf.exp(x - tf.reduce_logsumexp(x, axes, keepdims=True))
+    return _requantized(call, Laid(y), 3)
+
+
+# -- parts -----------------------------------------------------------------------------------
+
+
+@operator("QLinearConcat", layout=Layout.FOLLOWS, domain=MICROSOFT)
+def qlinear_concat(call: Call) -> Laid:
+    """Quantized values, each with its own scale, joined along an axis and quantized."""
+    parts = [_real(call, first) for first in range(2, len(call.inputs), 3)]
+    xs, moved = aligned(parts)
+    axis = stored_axis(int(call.attribute("axis")), xs[0].shape.rank, moved)
+    return _requantized(call, Laid(tf.concat(xs, axis), moved), 0)
+
+
+@operator("QLinearWhere", layout=Layout.FOLLOWS, domain=MICROSOFT)
+def qlinear_where(call: Call) -> Laid:
+    """Entries of the first quantized value where the condition is true, else of the second."""
+    (condition, a, b), moved = aligned([call.input(0), _real(call, 1), _real(call, 4)])
+    return _requantized(call, Laid(tf.where(condition, a, b), moved), 7)
+
+
+# -- means and windows -----------------------------------------------------------------------
+
+
+@operator("QLinearAveragePool", layout=Layout.IMAGE, domain=MICROSOFT)
+def qlinear_average_pool(call: Call) -> Laid:
+    """The average of every window of a quantized value, quantized."""
+    call, behind = with_images(call)
+    made = sound(average_pool(replace(call, inputs=(_real(call, 0),))))
+    return replace(_requantized(call, made, 3), moved=made.moved and not behind)
+
+
+@operator("QLinearGlobalAveragePool", layout=Layout.IMAGE, domain=MICROSOFT)
+def qlinear_global_average_pool(call: Call) -> Laid:
+    """The mean over positions of a quantized value, quantized."""
+    call, behind = with_images(call)
+    real = _real(call, 0)
+    rank = rank_of(real)
+    axes = list(range(1, rank - 1)) if real.moved else list(range(2, rank))
+    mean = tf.reduce_mean(real.tensor, axes, keepdims=True)
+    return replace(_requantized(call, Laid(mean, real.moved), 3), moved=real.moved and not behind)
+
+
+@operator("QLinearReduceMean", layout=Layout.FOLLOWS, domain=MICROSOFT)
+def qlinear_reduce_mean(call: Call) -> Laid:
+    """The mean over some axes of a quantized value, quantized."""
+    real = _real(call, 0)
+    keeps = bool(call.attribute("keepdims", 1))
+    if not keeps:
+        real = Laid(own(real))
+    rank = rank_of(real)
+    axes = [stored_axis(a, rank, real.moved) for a in call.attribute("axes") or range(rank)]
+    mean = tf.reduce_mean(real.tensor, axes, keepdims=keeps)
+    return _requantized(call, Laid(mean, real.moved), 3)
+
+
+@operator("NhwcMaxPool", domain=MICROSOFT)
+def nhwc_max_pool(call: Call) -> Laid:
+    """The largest entry of every window of a value that has the channels last."""
+    images = Laid(own(call.input(0)), moved=True)
+    made = max_pool(replace(call, inputs=(images,)))
+    assert isinstance(made, list)
+    return replace(sound(made[0]), moved=False)
+
+
+# -- products --------------------------------------------------------------------------------
+
+
+def _turned(call: Call, index: int, name: str) -> Operand:
+    """A matrix, transposed where the attribute of its name says so."""
+    matrix = call.input(index)
+    if not call.attribute(f"trans{name}", 0):
+        return matrix
+    if isinstance(matrix, Constant):
+        return Constant(matrix.array.T)
+    return Laid(tf.transpose(codes_of(matrix).tensor))
+
+
+@operator("QGemm", domain=MICROSOFT)
+def qgemm(call: Call) -> Laid:
+    """``alpha * A @ B + C`` of quantized matrices, quantized where an output scale is given.
+
+    C has whole numbers of ``alpha`` times the product of both scales.
+    """
+    a, b = (_turned(call, 3 * k, name) for k, name in enumerate("AB"))
+    zeros = call.input(2), call.input(5)
+    sums = tf.cast(product(a, b, zeros, call), tf.float32)
+    if call.has(6):
+        sums = sums + tf.cast(own(call.input(6)), tf.float32)
+    factor = number(call.input(1)) * along(call.input(4), 2, 1)
+    y = sums * factor * float(call.attribute("alpha", 1.0))
+    return _requantized(call, Laid(y), 7) if call.has(7) else Laid(y)
+
+
+@operator("MatMulIntegerToFloat", domain=MICROSOFT)
+def matmul_integer_to_float(call: Call) -> Laid:
+    """The product of two quantized matrices as real numbers, with an optional bias."""
+    sums = product(call.input(0), call.input(1), (given(call, 4), given(call, 5)), call)
+    rank = sums.shape.rank
+    rows = along(call.input(2), rank, max(rank - 2, 0))
+    y = tf.cast(sums, tf.float32) * rows * along(call.input(3), rank, rank - 1)
+    return Laid(y + own(call.input(6)) if call.has(6) else y)
+
+
+@operator("DynamicQuantizeMatMul", domain=MICROSOFT)
+def dynamic_quantize_matmul(call: Call) -> Laid:
+    """A matrix that is quantized by its range, times a quantized matrix, as real numbers."""
+    codes, scale, zero = dynamic_codes(call.input(0))
+    inputs = (codes, call.inputs[1], scale, call.inputs[2], zero)
+    rest = tuple(call.inputs[k] if k < len(call.inputs) else None for k in (3, 4))
+    return sound(matmul_integer_to_float(replace(call, inputs=(*inputs, *rest))))

@@ -1,0 +1,42 @@
+"""DynamicQuantizeLSTM of the domain com.microsoft: an LSTM with quantized products."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from kerasviz.importers.onnx.layout import Constant, Laid, own
+from kerasviz.importers.onnx.ops.quantization import dequantized, dynamic_codes
+from kerasviz.importers.onnx.ops.recurrent import long_short
+from kerasviz.importers.onnx.registry import Call, operator
+
+Tensor = Any
+
+
+@operator("DynamicQuantizeLSTM", domain="com.microsoft")
+def dynamic_quantize_lstm(call: Call) -> list[Laid]:
+    """The LSTM of quantized weights; input and states are quantized by their range."""
+    x = Laid(_rounded(own(call.input(0))))
+    kernel, recurrent = _weights(call, 1, 8), _weights(call, 2, 10)
+    rest = call.inputs[3:8]
+    return long_short(replace(call, inputs=(x, kernel, recurrent, *rest)), _rounded)
+
+
+def _rounded(x: Tensor) -> Tensor:
+    """``x`` quantized by its range, and back."""
+    codes, scale, zero = dynamic_codes(Laid(x))
+    return dequantized(codes, scale, zero).tensor
+
+
+def _weights(call: Call, index: int, scale: int) -> Constant:
+    """Weights [directions, inputs, gates] as real numbers, transposed as those of an LSTM are.
+
+    There is one scale and zero point for each direction, or for each gate of each.
+    """
+    codes = call.constant(index, "the weights").astype(np.float32)
+    factor, zero = (call.constant(k, "the scale") for k in (scale, scale + 1))
+    shape = (codes.shape[0], 1, -1)
+    real = (codes - zero.astype(np.float32).reshape(shape)) * factor.reshape(shape)
+    return Constant(real.transpose(0, 2, 1))

@@ -1,0 +1,242 @@
+"""Other axes for the same entries: Reshape, Flatten and Transpose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kerasviz.importers.onnx.layout import (
+    Constant,
+    DataDependent,
+    Datum,
+    Interleaved,
+    Laid,
+    Quantized,
+    own,
+    own_shape,
+    packed,
+    rank_of,
+    stored_axis,
+    to_first,
+    to_last,
+)
+from kerasviz.importers.onnx.ops.activation import stored
+from kerasviz.importers.onnx.registry import Call, operator
+
+Tensor = Any
+
+
+@operator("Reshape", interleaved=True)
+def reshape(call: Call) -> Laid | Interleaved:
+    """Another shape; 0 keeps a length, unless ``allowzero`` is set, and -1 takes what is left.
+
+    A model that was exported for one image may have 1 as the first length of the target. With
+    several images that is the batch; strictly it would be an error.
+    """
+    keeps = not call.attribute("allowzero", 0)
+    fixed = True
+    if "shape" in call.node.attributes:
+        target: Any = np.asarray(call.attribute("shape"), np.int64)
+    else:
+        given = call.input(1)
+        fixed = isinstance(given, Constant)
+        target = given.array if isinstance(given, Constant) else tf.get_static_value(own(given))
+        if target is None:
+            return _computed(call, own(given), keeps=keeps)
+    lengths = [int(n) for n in np.reshape(target, -1)]
+    source = _lengths_of(call.datum())
+    if fixed and _keeps_channels(call, lengths, source):
+        rest = [source[k + 2] if n == 0 else n for k, n in enumerate(lengths[2:])]
+        x, _ = stored(call.input())
+        return Laid(tf.reshape(x, packed([source[0], *rest, source[1]])), moved=True)
+    same = call.keeps_rows or (keeps and lengths[:1] == [0])
+    if keeps:
+        lengths = [source[k] if n == 0 else n for k, n in enumerate(lengths)]
+    if call.row_wise:
+        lengths = _with_batch([n if isinstance(n, int) else None for n in source], lengths)
+    made = _as_stored(call, source, lengths, same=same)
+    return Laid(tf.reshape(own(call.input()), packed(lengths))) if made is None else made
+
+
+def _lengths_of(datum: Datum) -> list[Any]:
+    if isinstance(datum, Interleaved):
+        return datum.lengths()
+    assert isinstance(datum, Laid | Constant)
+    return own_shape(datum)
+
+
+def _keeps_channels(call: Call, target: list[int], source: list[Any]) -> bool:
+    """Whether a moved value is reshaped behind its first two axes only, and can stay moved.
+
+    It must not depend on lengths that are known in one run and free in another.
+    """
+    operand = call.datum()
+    moved = isinstance(operand, Laid) and operand.moved and min(len(source), len(target)) > 2
+    if not moved or call.attribute("allowzero", 0):
+        return False
+    images = target[0] == 0 or (call.row_wise and target[0] == 1)
+    return images and (target[1] == 0 or (isinstance(source[1], int) and target[1] == source[1]))
+
+
+def _with_batch(static: list[int | None], lengths: list[Any]) -> list[Any]:
+    """The target [1, ...] for as many images as there are; unchanged if rows would be mixed."""
+    if len(lengths) < 2 or not isinstance(lengths[0], int) or lengths[0] != 1:
+        return lengths
+    if not static or static[0] == 1:
+        return lengths
+    rest = lengths[1:]
+    if not all(isinstance(n, int) for n in rest):
+        return lengths
+    row = _number(static[1:])
+    if -1 in rest:
+        if row is None:
+            return lengths
+        known = -prod(rest)
+        if known == 0 or row % known:
+            return lengths
+        rest = [row // known if n == -1 else n for n in rest]
+    elif row is not None and row != prod(rest):
+        return lengths
+    return [static[0] if static[0] is not None else -1, *rest]
+
+
+def _number(lengths: Sequence[Any]) -> int | None:
+    """How many entries there are, if all lengths are known."""
+    return prod(lengths) if all(isinstance(n, int) for n in lengths) else None
+
+
+# -- without a transpose -------------------------------------------------------------------------
+
+
+def _as_stored(
+    call: Call, source: list[Any], lengths: list[Any], *, same: bool
+) -> Laid | Interleaved | None:
+    """The reshape of a value as it is stored, where that is one; ``None`` where it is not.
+
+    ``same`` says that the target keeps the first length, whatever the others are. What is seen
+    from outside must not depend on lengths that are known in one run and free in another: a moved
+    value is made only where any other would be moved too.
+    """
+    x, channels = _pixels(call.datum(), source)
+    row = _number(source[1:])
+    if not channels or row == 0 or len(lengths) < 2:
+        return None
+    same = same or (isinstance(source[0], int) and source[0] == lengths[0])
+    inner = _filled(lengths[1:], row) if same else lengths[1:]
+    exact = row is not None and _number(inner) == row and min(inner) > 0
+    if len(inner) == 1 and call.interleaves and (same or exact):
+        return Interleaved(tf.reshape(x, packed(lengths)), channels)
+    if len(inner) == 1 or not exact:
+        return None
+    if inner[0] == channels and call.image_like:
+        return Laid(tf.reshape(x, packed([lengths[0], *inner[1:], channels])), moved=True)
+    for parts in range(2, len(inner) + 1):
+        if call.interleaves and prod(inner[:parts]) == channels:
+            shape = packed([lengths[0], *inner[parts:], *inner[:parts]])
+            return Interleaved(tf.reshape(x, shape), channels, parts)
+    return None
+
+
+def _pixels(datum: Datum, source: list[Any]) -> tuple[Tensor, int]:
+    """A value whose pixels lie together, as stored, and its channels.
+
+    Their number is 0 if it is none, or if the order of its entries is that of the model.
+    """
+    if isinstance(datum, Interleaved):
+        return datum.tensor, datum.channels
+    if not isinstance(datum, Laid) or isinstance(datum, Quantized):
+        return None, 0
+    moved = datum.moved and len(source) > 2 and _number(source[2:]) not in (0, 1)
+    return datum.tensor, source[1] if moved and isinstance(source[1], int) else 0
+
+
+def _filled(inner: list[Any], row: int | None) -> list[Any]:
+    """The lengths of a row with the one that is -1 as what is left of it."""
+    if row is None or _number(inner) is None or inner.count(-1) != 1:
+        return inner
+    others = -prod(inner)
+    return [row // others if n == -1 else n for n in inner] if others else inner
+
+
+@operator("Flatten", since=1)
+def flatten(call: Call) -> Laid | Interleaved:
+    """A matrix: the axes before ``axis`` are one, those from it on are the other."""
+    operand = call.input()
+    lengths = own_shape(operand)
+    axis = int(call.attribute("axis", 1))
+    axis = axis + len(lengths) if axis < 0 else axis
+    head, tail = lengths[:axis], lengths[axis:]
+    shape: list[Any] = [prod(head), prod(tail)]
+    if all(isinstance(n, int) for n in tail) and 0 not in tail:
+        shape[0] = -1
+    x, channels = _pixels(operand, lengths)
+    if axis == 1 and channels and call.interleaves:
+        return Interleaved(tf.reshape(x, packed(shape)), channels)
+    return Laid(tf.reshape(own(operand), packed(shape)))
+
+
+@operator("Transpose", interleaved=True)
+def transpose(call: Call) -> Laid | Interleaved:
+    """Another order of the axes; between the two layouts it is but another tag."""
+    given = call.datum()
+    if isinstance(given, Interleaved) and given.parts:
+        return _turned(call, given)
+    operand = call.input()
+    rank = rank_of(operand)
+    order = [int(a) for a in call.attribute("perm", range(rank - 1, -1, -1))]
+    x, moved = stored(operand)
+    if rank > 2 and moved and order == to_last(rank):
+        return Laid(tf.identity(x))
+    if call.image_like and rank > 2 and not moved and order == to_first(rank):
+        return Laid(tf.identity(x), moved=True)
+    source = [stored_axis(axis, rank, moved) for axis in order]
+    return Laid(tf.transpose(x, source))
+
+
+def _turned(call: Call, given: Interleaved) -> Laid | Interleaved:
+    """A transpose of a value whose channels are cut in parts; of the parts: a shuffle of them."""
+    rank, parts = given.tensor.shape.rank, given.parts
+    order = [int(a) for a in call.attribute("perm", range(rank - 1, -1, -1))]
+    if sorted(order) != list(range(rank)):
+        raise ValueError(f"perm {order} is no order of {rank} axes")
+    behind = [*range(parts + 1, rank)]
+    if call.interleaves and order[0] == 0 and order[parts + 1 :] == behind:
+        shuffled = [given.stored_axis(axis) for axis in (0, *behind, *order[1 : parts + 1])]
+        return Interleaved(tf.transpose(given.tensor, shuffled), given.channels, parts)
+    source = [given.stored_axis(axis) for axis in order]
+    if call.image_like:
+        return Laid(tf.transpose(given.tensor, [source[a] for a in to_last(rank)]), moved=True)
+    return Laid(tf.transpose(given.tensor, source))
+
+
+# -- a shape that depends on the data ------------------------------------------------------------
+
+
+def _computed(call: Call, target: Tensor, *, keeps: bool) -> Laid | Interleaved:
+    """The reshape to a target that depends on the data; ``keeps``: a 0 in it keeps a length."""
+    if target.shape.rank != 1 or target.shape[0] is None:
+        raise DataDependent("the number of axes depends on the data")
+    source = _lengths_of(call.datum())
+    x, channels = _pixels(call.datum(), source)
+    if call.interleaves and call.keeps_rows and channels and target.shape[0] == 2:
+        return Interleaved(_to_computed(x, source, target, keeps=keeps), channels)
+    return Laid(_to_computed(own(call.input()), source, target, keeps=keeps))
+
+
+def _to_computed(x: Tensor, lengths: list[Any], target: Tensor, *, keeps: bool) -> Tensor:
+    """``x``, which has ``lengths`` in the model, in the shape ``target``."""
+    if not keeps:
+        return tf.reshape(x, target)
+    target = tf.cast(target, tf.int64)
+    source = tf.convert_to_tensor(packed(lengths), tf.int64)
+    wide, rank = target.shape[0], x.shape.rank
+    source = source[:wide] if rank >= wide else tf.pad(source, [[0, wide - rank]])
+    y = tf.reshape(x, tf.where(target == 0, source, target))
+    # Which entries were 0 is known only in the run, but what is static in `target` is not lost.
+    known = tf.reshape(x, target).shape.as_list() if rank >= wide else [None] * wide
+    y.set_shape([n if n != 0 else None for n in known])
+    return y

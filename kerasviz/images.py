@@ -11,7 +11,7 @@ from PIL import Image, PngImagePlugin
 
 from kerasviz.errors import UsageError
 
-__all__ = ["FORMATS", "decode", "encode", "to_image"]
+__all__ = ["FORMATS", "decode", "encode", "pixels_of", "to_image"]
 
 FORMATS = ("png", "jpg", "webp")
 #: The keyword of the PNG text chunk that holds the provenance.
@@ -33,6 +33,20 @@ def to_image(array: np.ndarray[Any, Any]) -> Image.Image:
         array = np.stack([np.sqrt(np.mean(np.square(t), axis=-1)) for t in thirds], axis=-1)
     pixels = np.clip(np.rint(np.asarray(array, np.float64) * 255), 0, 255).astype(np.uint8)
     return Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
+
+
+def pixels_of(image: Image.Image, channels: int) -> np.ndarray[Any, Any]:
+    """A picture as bytes [H, W, channels] from 0 to 255.
+
+    One channel is the brightness. For other counts than 3 the colours are repeated in turn.
+
+    >>> pixels_of(Image.new("RGB", (3, 2), (255, 0, 51)), 5)[0, 0].tolist()
+    [255, 0, 51, 255, 0]
+    """
+    if channels == 1:
+        return np.asarray(image.convert("L"))[..., None]
+    repeated: np.ndarray[Any, Any] = np.asarray(image.convert("RGB"))[..., np.arange(channels) % 3]
+    return repeated
 
 
 def encode(image: Image.Image, file_format: str, provenance: dict[str, Any] | None = None) -> bytes:

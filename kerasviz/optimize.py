@@ -123,6 +123,19 @@ class Loop:
         gradient, reached = self._gradient(params, data, seeds, groups, step, rectifier)
         return _update(self.recipe, params, moments, gradient, step), reached
 
+    def one_step(self, rectifier: Any = PLAIN) -> Callable[..., tuple[Any, Tensor]]:
+        """The function (state, data, seeds, groups, step) -> (next state, scores [B] before it).
+
+        It stays a function of its own in a graph that calls it: in one with cycles TensorFlow's
+        oneDNN pass visits nodes in an order of chance, and leaves some gradients of pooling to slow
+        kernels.
+        """
+        return tf.function(  # type: ignore[no-any-return]
+            partial(self._step, rectifier=rectifier),
+            autograph=False,
+            experimental_attributes={"_noinline": True},
+        )
+
     def _advance(
         self,
         state: Any,
@@ -134,13 +147,7 @@ class Loop:
         rectifier: Any = PLAIN,
     ) -> tuple[Any, Tensor]:
         """Take the ``count`` steps from ``first`` on; returns the state and scores [count, B]."""
-        # The step stays a function of its own: in a graph with cycles TensorFlow's oneDNN pass
-        # visits nodes in an order of chance, and leaves some gradients of pooling to slow kernels.
-        one_step = tf.function(
-            partial(self._step, rectifier=rectifier),
-            autograph=False,
-            experimental_attributes={"_noinline": True},
-        )
+        one_step = self.one_step(rectifier)
         history = tf.TensorArray(tf.float32, size=count, element_shape=[seeds.shape[0]])
 
         def step(i: Tensor, state: Any, history: Any) -> tuple[Any, ...]:

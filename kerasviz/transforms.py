@@ -88,6 +88,10 @@ class Transform:
     step to step, ``Scale`` resizes to a truncated size, ``Rotate`` takes the nearest pixel and
     leaves black corners. It needs ``shared``, as rows would differ in size.
 
+    Without ``fused`` sampling once takes TensorFlow's ordinary operations instead of one that XLA
+    compiles, as graphs need that are run elsewhere: the same formulas, but the last bits are
+    rounded otherwise, and the difference grows from step to step.
+
     Raises :class:`UsageError` for unknown or impossible settings.
 
     >>> transform = Transform(ARTICLE_STEPS)
@@ -100,6 +104,7 @@ class Transform:
     steps: tuple[Step, ...] = ()
     shared: bool = False
     resample: str = "once"
+    fused: bool = True
 
     def __post_init__(self) -> None:
         if self.resample not in ("once", "each"):
@@ -159,7 +164,7 @@ class Transform:
         first = self.steps[0]
         if isinstance(first, Pad) and first.mode == "reflect":
             images = first.apply(images, (), size)  # the centre stays, so the map does too
-        return sample(images, canvas.along, canvas.size, fill, self._reach())
+        return sample(images, canvas.along, canvas.size, fill, self._reach(), self.fused)
 
     def _each(self, images: Tensor, steps: Sequence[tuple[Step, Sequence[Tensor]]]) -> Tensor:
         batch, height, width, channels = images.shape
@@ -179,14 +184,15 @@ class Transform:
     def to_json(self) -> dict[str, Any]:
         """The steps and settings as plain data."""
         steps = [step_to_json(step) for step in self.steps]
-        return {"steps": steps, "shared": self.shared, "resample": self.resample}
+        settings = {"steps": steps, "shared": self.shared, "resample": self.resample}
+        return settings if self.fused else {**settings, "fused": False}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Transform:
         """Make a transform of plain data; missing settings are the defaults.
 
         >>> Transform.from_json({"steps": [{"kind": "jitter", "pixels": 8}]})
-        Transform(steps=(Jitter(pixels=8),), shared=False, resample='once')
+        Transform(steps=(Jitter(pixels=8),), shared=False, resample='once', fused=True)
         """
         check_names("transform", data, [f.name for f in fields(cls)])
         settings = {name: value for name, value in data.items() if name != "steps"}

@@ -117,3 +117,27 @@ def test_rows_are_to_the_last_bit_the_same_wherever_they_stand():
     for chosen in (order, np.array([2])):
         for found, expected in zip(both(x[chosen], rows(chosen)), together, strict=True):
             assert np.array_equal(found, expected[chosen])
+
+
+def test_without_xla_only_the_rounding_differs():
+    x, along = images(3, 14, 9, 3), random_similarity(3, 1.2, 15)
+    weights = images(3, 11, 12, 3, seed=4)
+    found = []
+    for fused in (True, False):
+        watched = tf.constant(x)
+        with tf.GradientTape() as tape:
+            tape.watch(watched)
+            y = sample(watched, along, (11, 12), 0.5, reach(1.2, 15), fused)
+            score = weights * y**2
+        found.append((y.numpy(), tape.gradient(score, watched).numpy()))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_without_xla_no_function_is_one_of_xla():
+    spec, along = tf.TensorSpec([1, 8, 8, 1]), random_similarity(1, 1.1, 5)
+    for fused in (True, False):
+        traced = tf.function(lambda x, f=fused: sample(x, along, (8, 8), 0.5, 1.5, f))
+        graph = traced.get_concrete_function(spec).graph.as_graph_def()
+        compiled = [f for f in graph.library.function if "_XlaMustCompile" in f.attr]
+        assert bool(compiled) == fused

@@ -8,7 +8,18 @@ import sys
 import click
 
 from kerasviz import __version__
-from kerasviz.cli import check, convert, doctor, figures, models, render, taps, verify
+from kerasviz.cli import (
+    check,
+    convert,
+    doctor,
+    examples,
+    export,
+    figures,
+    models,
+    render,
+    taps,
+    verify,
+)
 from kerasviz.cli.group import Commands, help_if_alone
 from kerasviz.cli.stopping import line_of
 from kerasviz.errors import KerasvizError
@@ -42,7 +53,7 @@ def commands(ctx: click.Context) -> None:
     help_if_alone(ctx)
 
 
-for _module in (taps, render, figures, verify, convert, check, models, doctor):
+for _module in (taps, render, examples, figures, verify, convert, export, check, models, doctor):
     commands.add_command(_module.command)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kerasviz.exporting import Converted
     from kerasviz.importers.onnx.report import Place, PortReport, Report
 
-__all__ = ["command"]
+__all__ = ["bytes_in_words", "command", "tap_names"]
 
 
 def _size(text: str) -> tuple[int | None, int | None]:
@@ -94,7 +94,7 @@ def command(
     from kerasviz.cli.progress import working
 
     net = model_options.load(model)
-    options["taps"] = _taps(options["taps"], net.taps)
+    options["taps"] = tap_names(options["taps"], net.taps)
     with working(f"writing {out}"):
         made = convert(net, out, **options)
     if as_json:
@@ -103,7 +103,7 @@ def command(
         _print_made(made)
 
 
-def _taps(given: tuple[str, ...], known: Any) -> list[str]:
+def tap_names(given: tuple[str, ...], known: Any) -> list[str]:
     """The names of taps; a comma may also be part of a name."""
     names: list[str] = []
     for text in given:
@@ -117,7 +117,7 @@ def _print_made(made: Converted) -> None:
     from kerasviz.exporting.plan import shown_shape
 
     what = "Keras file" if made.kind == "keras" else "SavedModel"
-    click.echo(f"{made.path}: {what}, {_bytes(made.size)}")
+    click.echo(f"{made.path}: {what}, {bytes_in_words(made.size)}")
     rows = [("input", name, shown_shape(shape)) for name, shape in made.inputs.items()]
     rows += [("output", name, shown_shape(shape)) for name, shape in made.outputs.items()]
     for line in aligned(rows):
@@ -133,7 +133,8 @@ def _print_made(made: Converted) -> None:
         )
 
 
-def _bytes(count: int) -> str:
+def bytes_in_words(count: int) -> str:
+    """A file's size as people write it."""
     return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.0f} kB"
 
 

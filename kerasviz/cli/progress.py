@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from kerasviz.rendering import Report
 
-__all__ = ["Lines", "downloading", "duration", "rendering", "working"]
+__all__ = ["Lines", "downloading", "duration", "rendering", "stepping", "working"]
 
 #: Seconds between two lines of progress where there is no terminal.
 INTERVAL = 5.0
@@ -122,6 +122,13 @@ def rendering() -> Iterator[Callable[[Report], None]]:
             update(r.fraction, f"{r.done} of {r.pictures} pictures, {now}")
 
         yield report
+
+
+@contextmanager
+def stepping(first: str) -> Iterator[Update]:
+    """A progress function for work that says in words what it is at."""
+    with _bar(first) as update:
+        yield update
 
 
 @contextmanager

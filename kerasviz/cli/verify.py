@@ -44,12 +44,18 @@ def command(
 ) -> None:
     """Make every picture in DIR again and compare it with the file, byte by byte.
 
-    DIR was made by `kerasviz render` or `kerasviz figures`. Nothing is written. Ends with 1 unless
-    all files are the same.
+    DIR was made by `kerasviz render` or `kerasviz figures`; the files of `kerasviz examples` are
+    compared with their checksums, and so is what was computed from photos that are not there any
+    more. Nothing is written. Ends with 1 unless all files are the same.
     """
     import_tensorflow()
+    from kerasviz.examples.folder import MANIFEST as EXAMPLES
+    from kerasviz.examples.folder import verify_examples
+
+    if (folder / EXAMPLES).is_file():
+        ctx.exit(_report(folder, verify_examples(folder), (), as_json))
     from kerasviz.store import MANIFEST, read_manifest
-    from kerasviz.store import verify as verify_folder
+    from kerasviz.verification import verify as verify_folder
 
     if not (folder / MANIFEST).is_file() and (folder / "pictures" / MANIFEST).is_file():
         folder = folder / "pictures"
@@ -63,18 +69,23 @@ def command(
 
     with rendering() as progress:
         results, notes = verify_folder(folder, net, progress)
-    good = all(result.result == "same" for result in results)
+    ctx.exit(_report(folder, results, notes, as_json))
+
+
+def _report(folder: Path, results: Sequence[Verified], notes: Sequence[str], as_json: bool) -> int:
+    """Print the results; returns the exit code."""
+    good = all(result.result in ("same", "kept") for result in results)
     if as_json:
         data = {
             "folder": str(folder),
             "same": good,
             "files": [asdict(result) for result in results],
-            "environment": notes,
+            "environment": list(notes),
         }
         click.echo(json.dumps(data, indent=1, ensure_ascii=False))
     else:
         _print(results, notes)
-    ctx.exit(0 if good else 1)
+    return 0 if good else 1
 
 
 def _model_of(folder: Path, manifest: dict[str, Any]) -> str:

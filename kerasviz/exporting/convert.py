@@ -25,8 +25,6 @@ KINDS = ("keras", "saved_model")
 LAYOUTS = ("own", "channels-last")
 #: Names that are those of files of other kinds.
 _OTHERS = (".onnx", ".h5", ".hdf5", ".pb", ".tflite", ".pt", ".pth", ".zip", ".json")
-#: The largest difference, relative to the largest entry, that is rounding.
-TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -154,14 +152,12 @@ def _write_saved_model(export: Export, path: Path) -> Run:
 def _checked(
     net: Network, export: Export, run: Run
 ) -> tuple[float | None, dict[str, tuple[int | None, ...] | None]]:
-    from kerasviz.exporting.check import difference
+    from kerasviz.exporting.check import difference, tolerance
 
     spec = net.input_spec
     error = difference(export, run, spec.range if spec else None)
     traced = export.traced()
-    kinds = [tensor.dtype.size for tensor in traced.outputs if tensor.dtype.is_floating]
-    allowed = TOLERANCE if not kinds or min(kinds) >= 4 else 0.05
-    if error is not None and not error <= allowed:
+    if error is not None and not error <= tolerance(traced.outputs):
         raise ModelError(
             f"{net.name}: what was written differs by {error:.1e} of the largest number; it was "
             "not kept (this is a defect of kerasviz)"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,14 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from kerasviz.exporting.plan import Export
 
-__all__ = ["SIGNATURE", "argument_names", "save_saved_model"]
+__all__ = [
+    "SIGNATURE",
+    "Signature",
+    "argument_names",
+    "save_saved_model",
+    "save_signatures",
+    "signature_of",
+]
 
 Tensor = Any
 
@@ -21,38 +30,90 @@ SIGNATURE = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 WEIGHT = 128
 
 
+@dataclass(frozen=True)
+class Signature:
+    """A concrete function with the names of its inputs, in their order, and of its outputs."""
+
+    traced: Any
+    inputs: Mapping[str, Any]
+    outputs: Sequence[str]
+
+
+def signature_of(export: Export) -> Signature:
+    """The signature of an export, under its own names."""
+    return Signature(export.traced(), export.specs, list(export.outputs))
+
+
 def save_saved_model(export: Export, folder: Path) -> None:
     """Write a SavedModel with the signature ``serving_default`` into ``folder``.
 
-    Every weight is stored once, as a variable: the graph itself stays small, for it must be below
-    2 GB. The signature's inputs and outputs have the names of the export.
+    Its inputs and outputs have the names of the export; see :func:`save_signatures`.
     """
-    module, names = _module(export)
-    tf.saved_model.save(module, str(folder), signatures={SIGNATURE: module.serve})
-    _rename_inputs(folder / "saved_model.pb", names)
+    save_signatures({SIGNATURE: signature_of(export)}, folder)
 
 
-def _module(export: Export) -> tuple[Any, dict[str, str]]:
-    """The module to save, and the export's input names by those that TensorFlow allows."""
-    traced = export.traced()
-    count = len(export.ports)
+def save_signatures(
+    signatures: Mapping[str, Signature],
+    folder: Path,
+    original: Path | None = None,
+    *,
+    gradients: bool = True,
+) -> tuple[str, ...]:
+    """Write a SavedModel with these signatures into ``folder``.
+
+    Every weight is stored once, as a variable: the graph itself stays small, for it must be below
+    2 GB. The signatures of the SavedModel ``original`` are added, instead of those that have the
+    same name; returns their names. Without ``gradients`` those that operations have of their own
+    are left out, which nobody needs who only runs it.
+    """
     module: Any = tf.Module()
-    module.weights = []
+    weights: dict[bytes, Any] = {}
+    functions: dict[str, Any] = {}
+    if original is not None:
+        module.original = tf.saved_model.load(str(original))
+        functions = {n: f for n, f in module.original.signatures.items() if _is_own(n)}
+    kept = tuple(functions)
+    own = {name: each for name, each in signatures.items() if name not in functions}
+    functions |= {name: _stored(each, weights, gradients) for name, each in own.items()}
+    module.weights = list(weights.values())
+    module.functions = [functions[name] for name in own]
+    tf.saved_model.save(module, str(folder), signatures=functions)
+    _rename_inputs(folder / "saved_model.pb", {n: list(s.inputs) for n, s in own.items()})
+    return kept
+
+
+def _is_own(name: str) -> bool:
+    """Whether a signature is one; the initializer of a TF1 model is listed as one too."""
+    return not name.startswith("__saved_model")
+
+
+def _stored(signature: Signature, weights: dict[bytes, Any], gradients: bool) -> Any:
+    """The function of a signature with its weights as variables, which are added to ``weights``.
+
+    A weight that another function has too is the same variable.
+    """
+    traced = signature.traced
     held: dict[str, Any] = {}
     for outside, inside in traced.graph.captures:
         if inside.dtype.is_floating and inside.shape.num_elements() >= WEIGHT:
-            held[inside.name] = tf.Variable(outside, trainable=False, name=inside.op.name)
-            module.weights.append(held[inside.name])
+            key = _digest(outside)
+            if key not in weights:
+                weights[key] = tf.Variable(outside, trainable=False, name=inside.op.name)
+            held[inside.name] = weights[key]
         else:
             held[inside.name] = outside
-    allowed = argument_names(export.ports)
+    allowed = argument_names(signature.inputs)
     definition = traced.graph.as_graph_def()
+    if not gradients:
+        for nodes in (definition.node, *(f.node_def for f in definition.library.function)):
+            for node in nodes:
+                node.attr.pop("_gradient_op_type", None)
     taken = {given.partition(":")[0] for node in definition.node for given in node.input}
-    inputs = [tensor.name for tensor in traced.inputs[:count]]
+    inputs = [tensor.name for tensor in traced.inputs[: len(signature.inputs)]]
     outputs = [tensor.name for tensor in traced.outputs]
-    signature = [
+    specs = [
         tf.TensorSpec(spec.shape, spec.dtype, name=allowed[name])
-        for name, spec in export.specs.items()
+        for name, spec in signature.inputs.items()
     ]
 
     def serve(*tensors: Tensor) -> dict[str, Tensor]:
@@ -64,10 +125,15 @@ def _module(export: Export) -> tuple[Any, dict[str, str]]:
         )
         for tensor, source in zip(found, traced.outputs, strict=True):
             tensor.set_shape(source.shape)
-        return dict(zip(export.outputs, found, strict=True))
+        return dict(zip(signature.outputs, found, strict=True))
 
-    module.serve = tf.function(serve, input_signature=signature, autograph=False)
-    return module, {legal: name for name, legal in allowed.items()}
+    return tf.function(serve, input_signature=specs, autograph=False)
+
+
+def _digest(weight: Tensor) -> bytes:
+    """Equal for equal weights."""
+    array = weight.numpy()
+    return hashlib.sha256(f"{array.dtype} {array.shape} ".encode() + array.tobytes()).digest()
 
 
 def argument_names(names: Iterable[str]) -> dict[str, str]:
@@ -82,13 +148,15 @@ def argument_names(names: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _rename_inputs(path: Path, names: dict[str, str]) -> None:
-    """Give the inputs of the signature their own names, which TensorFlow Serving goes by."""
+def _rename_inputs(path: Path, names: Mapping[str, Sequence[str]]) -> None:
+    """Give the inputs of signatures their own names, which TensorFlow Serving goes by."""
     saved = saved_model_pb2.SavedModel()
     saved.ParseFromString(path.read_bytes())
-    inputs = saved.meta_graphs[0].signature_def[SIGNATURE].inputs
-    for legal, name in names.items():
-        if legal != name and legal in inputs:
-            inputs[name].CopyFrom(inputs[legal])
-            del inputs[legal]
+    for signature, wanted in names.items():
+        inputs = saved.meta_graphs[0].signature_def[signature].inputs
+        given = {legal: name for name, legal in argument_names(wanted).items()}
+        for legal, name in given.items():
+            if legal != name and legal in inputs:
+                inputs[name].CopyFrom(inputs[legal])
+                del inputs[legal]
     path.write_bytes(saved.SerializeToString())

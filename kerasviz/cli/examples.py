@@ -1,0 +1,158 @@
+"""``kerasviz examples``: the images of a data set to which units respond."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kerasviz.cli.options import (
+    InputOptions,
+    ModelOptions,
+    input_options,
+    json_option,
+    model_options,
+    size_of,
+)
+from kerasviz.cli.quiet import import_tensorflow
+
+if TYPE_CHECKING:
+    from kerasviz.examples import Summary
+    from kerasviz.network import Network
+
+__all__ = ["command"]
+
+#: The usual size of images of networks that take any and have no card.
+USUAL = (224, 224)
+
+
+@click.command(
+    "examples",
+    epilog="""\b
+Images:
+  FOLDER           image files, also in subfolders; or files with .tfrecord in their names
+  FILE             a TFRecord file of tf.train.Example with image/encoded
+  tfds:NAME@SPLIT  of tensorflow_datasets, already prepared on this machine (in TFDS_DATA_DIR,
+                   else in ~/tensorflow_datasets): nothing is downloaded. Without @SPLIT: train
+
+\b
+Examples:
+  kerasviz examples efficientnet-lite0 block3b --images photos
+  kerasviz examples model.onnx conv3 conv4 --preprocess torchvision --images train.tfrecord
+  kerasviz figures dataset-vs-optimization --model model.onnx --examples out/model-examples
+
+Images are scaled so that their shorter side fits, and cropped at the centre. Those that cannot be
+read are counted and left out. The same command again goes on after Ctrl-C.
+""",
+)
+@click.argument("model")
+@click.argument("taps", metavar="TAP...", nargs=-1, required=True)
+@click.option("--images", required=True, metavar="FOLDER|FILE|tfds:NAME", help="Where to look.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder for the examples. [default: out/NAME OF THE MODEL-examples]",
+)
+@click.option(
+    "--per-bucket",
+    "count",
+    type=click.IntRange(1, 100),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="Examples of each kind: maximum, slightly positive, slightly negative, minimum.",
+)
+@click.option(
+    "--batch",
+    type=click.IntRange(min=1),
+    default=32,
+    show_default=True,
+    metavar="N",
+    help="Images that are computed at once.",
+)
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="The first N images only.")
+@click.option(
+    "--size",
+    type=size_of,
+    metavar="N|HxW",
+    help="Pixels of the images. [default: what the network was trained for, else 224]",
+)
+@json_option
+@input_options
+@model_options
+def command(
+    model: str,
+    taps: tuple[str, ...],
+    images: str,
+    out: Path | None,
+    count: int,
+    batch: int,
+    limit: int | None,
+    size: tuple[int, int] | None,
+    as_json: bool,
+    input_options: InputOptions,
+    model_options: ModelOptions,
+) -> None:
+    """Find the images to which every unit of the TAPs in MODEL responds most, slightly and least.
+
+    Writes the crops that the units see into a folder, with a page to look at.
+    """
+    import_tensorflow()
+    from kerasviz.datasets import open_source
+
+    source = open_source(images)
+    net = model_options.load(model, input_options.spec())
+    input_options.complete(net)
+
+    from kerasviz.cli.progress import stepping
+    from kerasviz.cli.stopping import stoppable
+    from kerasviz.examples import Question, make_examples
+    from kerasviz.examples.search import seen_so_far
+
+    question = Question(net, taps, source, size or _size(net), count, batch, limit)
+    folder = out or Path("out") / f"{net.name}-examples"
+
+    def kept() -> str:
+        seen = seen_so_far(folder)
+        return (
+            f"what was found in {seen} of {question.images} images is kept in {folder}, the same "
+            "command goes on from there"
+        )
+
+    with stoppable(kept), stepping("compiling") as progress:
+        found = make_examples(question, folder, progress)
+    _report(found, as_json)
+
+
+def _size(net: Network) -> tuple[int, int]:
+    """The size that the network insists on, or was trained for."""
+    from kerasviz.zoo import cards
+
+    card = cards().get(net.name)
+    usual = USUAL if card is None else card.input_size
+    height, width = (own or other for own, other in zip(net.fixed_size, usual, strict=True))
+    return height, width
+
+
+def _report(found: Summary, as_json: bool) -> None:
+    if as_json:
+        data = {**asdict(found), "page": str(found.page), "folder": str(found.page.parent)}
+        click.echo(json.dumps(data, indent=1, ensure_ascii=False))
+        return
+    images = f"{found.images} image{'' if found.images == 1 else 's'}"
+    units = f"{found.units} unit{'' if found.units == 1 else 's'}"
+    if not found.made:
+        click.echo(f"nothing to do: examples of {units} from {images} are there already")
+    else:
+        click.echo(f"found examples of {units} in {images}")
+    if found.unreadable:
+        more = ", …" if found.unreadable > len(found.names) else ""
+        names = ", ".join(found.names)
+        click.echo(f"{found.unreadable} of them could not be read: {names}{more}")
+    if found.odd:
+        click.echo(f"{found.odd} of them gave activations that are not finite and are left out")
+    click.echo(f"open {found.page}")

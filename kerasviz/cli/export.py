@@ -1,0 +1,228 @@
+"""``kerasviz export``: a network as a folder that TensorFlow Serving serves."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kerasviz.cli.convert import tap_names
+from kerasviz.cli.options import (
+    InputOptions,
+    ModelOptions,
+    custom_objects,
+    input_options,
+    json_option,
+    model_options,
+    size_of,
+)
+from kerasviz.cli.quiet import import_tensorflow
+
+if TYPE_CHECKING:
+    from kerasviz.network import Network
+    from kerasviz.recipes import Recipe
+    from kerasviz.serving import Exported, Setting
+
+__all__ = ["command"]
+
+#: Layers that are served where none are named, beside the classes.
+LAYERS = 8
+
+
+@click.command(
+    "export",
+    epilog="""\b
+Examples:
+  kerasviz export efficientnet-lite0 served --recipe fast
+  kerasviz export model.onnx served --preprocess torchvision --taps relu1,relu5
+  kerasviz export saved_model_folder served --preprocess unit --keep-signatures
+  kerasviz export model.keras served --size 96 --steps-max 64 --group 4 --version 7
+
+\b
+Then, where TensorFlow Serving is installed:
+  tensorflow_model_server --rest_api_port=8501 --model_name=NAME --model_base_path=$PWD/served/NAME
+""",
+)
+@click.argument("model")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--name", help="Name under which it is served. [default: the model's]")
+@click.option(
+    "--version",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Number of the version, which must be new. [default: one more than the highest]",
+)
+@click.option(
+    "--taps",
+    multiple=True,
+    metavar="A,B",
+    help="Taps of activations and visualize; their order gives their numbers (again for more). "
+    "[default: main layers and the classes]",
+)
+@click.option(
+    "--recipe",
+    default="fast",
+    show_default=True,
+    metavar="NAME|FILE",
+    help="How pictures are optimized: article, lucid, fast, or a .json file.",
+)
+@click.option(
+    "--size",
+    type=size_of,
+    metavar="N|HxW",
+    help="Pixels of pictures. [default: what the network insists on, else the recipe's]",
+)
+@click.option(
+    "--steps-max",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="The most steps that a request gets. [default: the recipe's]",
+)
+@click.option(
+    "--group",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Pictures that are optimized at once, as in render --batch. A request is filled up to a "
+    "multiple of it, so 1 is best for single pictures; more is faster on a GPU.",
+)
+@click.option(
+    "--image-size",
+    type=size_of,
+    metavar="N|HxW",
+    help="Pixels to which encoded images are scaled. [default: the network's, else 224]",
+)
+@click.option(
+    "--keep-signatures",
+    is_flag=True,
+    help="Keep the signatures of a SavedModel or Keras file, under their names.",
+)
+@json_option
+@input_options
+@model_options
+def command(
+    model: str,
+    folder: Path,
+    *,
+    as_json: bool,
+    input_options: InputOptions,
+    model_options: ModelOptions,
+    **asked: Any,
+) -> None:
+    """Write MODEL as DIR/NAME/VERSION for TensorFlow Serving, with its taps and its pictures.
+
+    The server needs no Python and no operators beside its own. Its signatures:
+
+    \b
+    serving_default  the model's own inputs and outputs
+    serving_bytes    PNG or JPEG files to the model's outputs
+    activations      images to the taps
+    visualize        (tap, unit, seed, steps) to pictures, optimized on the server
+    visualize_png    the same, as PNG files
+
+    assets/taps.json in it lists the taps. What was written is loaded and run before it gets its
+    name.
+    """
+    import_tensorflow()
+    from kerasviz.cli.progress import working
+    from kerasviz.recipes import recipe as find_recipe
+    from kerasviz.serving import export
+    from kerasviz.serving.export import model_name
+    from kerasviz.serving.original import original_of
+    from kerasviz.serving.versions import next_version
+
+    recipe = find_recipe(asked["recipe"])
+    net = model_options.load(model, input_options.spec())
+    input_options.complete(net)
+    name = model_name(net, asked["name"])
+    next_version(folder / name, asked["version"])
+    setting = _setting(net, recipe, asked)
+    kept = (
+        original_of(net, custom_objects(model_options.imports), model_options.unsafe)
+        if asked["keep_signatures"]
+        else nullcontext()
+    )
+    with _terminable(), working(f"writing {folder / name}"), kept as original:
+        made = export(net, folder, setting, name=name, version=asked["version"], original=original)
+    if as_json:
+        click.echo(json.dumps({**asdict(made), "path": str(made.path)}, indent=1))
+    else:
+        _print(made, setting)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """End at SIGTERM as at Ctrl-C, so that nothing half-written stays."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _setting(net: Network, recipe: Recipe, asked: dict[str, Any]) -> Setting:
+    from kerasviz.serving import Setting
+    from kerasviz.zoo.model_card import card_for_checksum
+
+    def fixed(size: tuple[int, int]) -> tuple[int, int]:
+        """A size, as far as the network does not insist on another."""
+        height, width = (n or m for n, m in zip(net.fixed_size, size, strict=True))
+        return height, width
+
+    card = card_for_checksum(net.identity.sha256)
+    return Setting(
+        taps=tuple(tap_names(asked["taps"], net.taps)) or _usual_taps(net),
+        recipe=recipe.replace(size=asked["size"] or fixed(recipe.size)),
+        steps_max=asked["steps_max"],
+        group=asked["group"],
+        image_size=asked["image_size"] or fixed(card.input_size if card else (224, 224)),
+    )
+
+
+def _usual_taps(net: Network) -> tuple[str, ...]:
+    """Layers over the whole depth of a network, and its classes."""
+    from kerasviz.figures.layers import worth_showing
+
+    layers, _ = worth_showing(net)
+    if len(layers) > LAYERS:
+        layers = [layers[round(k * (len(layers) - 1) / (LAYERS - 1))] for k in range(LAYERS)]
+    logits = net.classes.logits
+    return (*layers, *(n for n in [logits] if n is not None and n in net.taps))
+
+
+def _print(made: Exported, setting: Setting) -> None:
+    from kerasviz.cli.convert import bytes_in_words
+    from kerasviz.cli.taps import aligned
+    from kerasviz.exporting.plan import shown_shape
+
+    click.echo(f"{made.path}: {bytes_in_words(made.size)}, for TensorFlow Serving")
+    rows = []
+    for name, tensors in made.signatures.items():
+        title = f"{name} (the model's own)" if name in made.kept else name
+        for kind, shapes in (("in", tensors["inputs"]), ("out", tensors["outputs"])):
+            for each, shape in shapes.items():
+                rows.append((title, kind, each, shown_shape(shape)))
+                title = ""
+    for line in aligned(rows):
+        click.echo(f"  {line}")
+    taps = ", ".join(f"{k} {name}" for k, name in enumerate(dict.fromkeys(setting.taps)))
+    click.echo(f"taps: {taps}")
+    height, width = setting.recipe.size
+    click.echo(
+        f"pictures: {height}x{width}, at most {setting.most} steps, as kerasviz render makes them "
+        f"with --recipe {made.path / 'assets/recipe.json'} --batch {setting.group}"
+    )
+    click.echo("encoded images are scaled to {}x{}".format(*setting.image_size))
+    base = made.path.parent.resolve()
+    click.echo(f"tensorflow_model_server --model_name={made.name} --model_base_path={base}")

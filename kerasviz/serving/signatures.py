@@ -1,0 +1,113 @@
+"""The signatures of a served network, as traced functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import tensorflow as tf
+
+from kerasviz.errors import KerasvizError, ModelError, UsageError
+from kerasviz.exporting.plan import Export, export_of
+from kerasviz.exporting.saved_model import SIGNATURE, Signature, signature_of
+from kerasviz.network import Network
+from kerasviz.serving.images import decoded, encoded
+from kerasviz.serving.setting import Setting
+from kerasviz.serving.visualize import pictures
+
+__all__ = ["ROW", "signatures"]
+
+Tensor = Any
+
+#: The inputs of a row of ``visualize`` and ``visualize_png``.
+ROW = ("tap", "unit", "seed", "steps")
+
+
+def signatures(net: Network, setting: Setting) -> dict[str, Signature]:
+    """The signatures by name; in each, dimension 0 of every tensor counts the rows.
+
+    ``serving_default`` has the network's own inputs and outputs, ``serving_bytes`` takes encoded
+    images instead; ``activations`` goes from images to the taps; ``visualize`` and
+    ``visualize_png`` make pictures. Raises :class:`UsageError` for a network that takes more than
+    images, or of which it is not known which numbers it takes.
+    """
+    net.require_input_spec()
+    export = export_of(net, channels_last=False)
+    port = net.image_port
+    others = [name for name in export.ports if name != port.name]
+    if others:
+        raise UsageError(
+            f"{net.name} takes more than images ({', '.join(others)}), which the signatures cannot "
+            "give it; write its own signature with: kerasviz convert"
+        )
+    make = pictures(net, setting)
+    return {
+        SIGNATURE: signature_of(export),
+        "serving_bytes": _traced(
+            partial(_of_bytes, net, export, setting),
+            {"image_bytes": tf.TensorSpec([None], tf.string)},
+        ),
+        "activations": _activations(net, setting),
+        **_visualizing(make),
+    }
+
+
+def _traced(compute: Callable[..., Mapping[str, Tensor]], inputs: Mapping[str, Any]) -> Signature:
+    names: list[str] = []
+
+    def run(*tensors: Tensor) -> list[Tensor]:
+        found = compute(*tensors)
+        names[:] = found
+        return [tf.identity(tensor) for tensor in found.values()]
+
+    traced = tf.function(run, autograph=False).get_concrete_function(*inputs.values())
+    return Signature(traced, inputs, names)
+
+
+def _of_bytes(net: Network, export: Export, setting: Setting, strings: Tensor) -> dict[str, Tensor]:
+    """The network's own outputs of encoded images."""
+    images = decoded(strings, setting.image_size, net.channels)
+    port = net.image_port
+    own = tf.cast(net.require_input_spec().apply(images), port.dtype)
+    if port.channels_first:
+        own = tf.transpose(own, [0, 3, 1, 2])
+    try:
+        return export.compute({port.name: own})
+    except (ValueError, tf.errors.InvalidArgumentError) as error:
+        size = "x".join(map(str, setting.image_size))
+        reason = str(error).strip().splitlines()[0].split(" for '{{node")[0]
+        raise ModelError(
+            f"{net.name} cannot be computed from images of {size} (give another --image-size): "
+            f"{reason[:200]}"
+        ) from error
+
+
+def _activations(net: Network, setting: Setting) -> Signature:
+    """Images to taps: of any size where the network allows it."""
+    names = list(dict.fromkeys(setting.taps))
+    free = (*net.fixed_size, net.channels)
+    for size in dict.fromkeys([free, (*setting.image_size, net.channels)]):
+        spec = {"images": tf.TensorSpec([None, *size], tf.float32)}
+        try:
+            return _traced(lambda images: net.activations(images, names), spec)
+        except (KerasvizError, ValueError):
+            if size != free:
+                raise
+    raise AssertionError("two sizes are tried")
+
+
+def _visualizing(make: Callable[..., Any]) -> dict[str, Signature]:
+    made = tf.function(make, autograph=False)
+
+    def floats(*row: Tensor) -> dict[str, Tensor]:
+        images, scores, steps = made(*row)
+        return {"images": images, "scores": scores, "steps": steps}
+
+    def png(*row: Tensor) -> dict[str, Tensor]:
+        images, scores, steps = made(*row)
+        strings = tf.where(steps > 0, encoded(images), tf.constant(b""))
+        return {"image_bytes": strings, "scores": scores, "steps": steps}
+
+    inputs = {name: tf.TensorSpec([None], tf.int32) for name in ROW}
+    return {"visualize": _traced(floats, inputs), "visualize_png": _traced(png, inputs)}

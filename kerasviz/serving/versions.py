@@ -1,0 +1,129 @@
+"""Numbered versions of a model in a folder, as TensorFlow Serving looks for them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from kerasviz.errors import KerasvizError, UsageError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["Draft", "new_version", "next_version", "versions"]
+
+_PREFIX, _SUFFIX = ".kerasviz-", ".part"
+
+
+@dataclass
+class Draft:
+    """A version that is being written to ``folder``, and its ``number`` when it has become one."""
+
+    folder: Path
+    number: int = 0
+
+
+def versions(folder: Path) -> list[int]:
+    """The versions in the folder of a model, in order.
+
+    >>> versions(Path("no such folder"))
+    []
+    """
+    if not folder.is_dir():
+        return []
+    return sorted(int(p.name) for p in folder.iterdir() if p.name.isdecimal() and p.is_dir())
+
+
+def next_version(folder: Path, version: int | None = None) -> int:
+    """The number of a new version: ``version``, by default one more than the highest.
+
+    Raises :class:`UsageError` for one that is there already.
+    """
+    there = versions(folder)
+    if version is None:
+        return max(there, default=0) + 1
+    if version in there or (folder / str(version)).exists():
+        raise UsageError(
+            f"{folder / str(version)} is there already and is not overwritten; the next is "
+            f"--version {max(there, default=0) + 1}"
+        )
+    return version
+
+
+@contextmanager
+def new_version(folder: Path, version: int | None = None) -> Iterator[Draft]:
+    """A folder to write to, which becomes a version at the end of the block.
+
+    It appears whole, under a number that no other version has; nothing is left of a block that
+    fails. A process that is killed may leave a hidden folder, which a server does not look at and
+    the next export removes. Raises :class:`UsageError` for a version that is there already,
+    :class:`KerasvizError` where nothing can be written.
+    """
+    next_version(folder, version)
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(folder)
+        temporary = Path(tempfile.mkdtemp(dir=folder, prefix=_PREFIX, suffix=_SUFFIX))
+    except OSError as error:
+        raise KerasvizError(f"cannot write {str(folder)!r}: {error.strerror}") from error
+    try:
+        with _locked(temporary):
+            draft = Draft(temporary / "model")
+            yield draft
+            draft.number = _put(draft.folder, folder, version)
+    except OSError as error:
+        reason = error.strerror or str(error).splitlines()[0]
+        raise KerasvizError(f"cannot write {str(folder)!r}: {reason}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        for path in made:
+            with contextlib.suppress(OSError):  # it is not empty
+                path.rmdir()
+
+
+def _put(made: Path, folder: Path, version: int | None) -> int:
+    while True:
+        number = next_version(folder, version)
+        try:
+            made.rename(folder / str(number))
+            return number
+        except OSError:  # another export took the number meanwhile
+            if not (folder / str(number)).exists():
+                raise
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a lock on a folder, which ends with the process, where there are such locks."""
+    handle = os.open(folder, os.O_RDONLY) if fcntl is not None else -1
+    try:
+        if fcntl is not None:
+            with contextlib.suppress(OSError):
+                fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        if handle >= 0:
+            os.close(handle)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove the temporary folders whose writers were killed: nobody holds their lock."""
+    for path in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
+        if fcntl is None or not path.is_dir():
+            continue
+        with contextlib.suppress(OSError):
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path, ignore_errors=True)
+            finally:
+                os.close(handle)

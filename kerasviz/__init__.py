@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kerasviz.recipes import Recipe as Recipe
     from kerasviz.rendering import render as render
     from kerasviz.store import Store as Store
-    from kerasviz.store import verify as verify
+    from kerasviz.verification import verify as verify
     from kerasviz.taps import Tap as Tap
 
 __version__ = "0.1.0"
@@ -43,7 +43,7 @@ _HOMES = {
     "load": "loader",
     "make_figures": "figures",
     "render": "rendering",
-    "verify": "store",
+    "verify": "verification",
 }
 
 __all__ = [*sorted(_HOMES), "objectives"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -11,27 +12,71 @@ from typing import Any
 
 from kerasviz.errors import KerasvizError
 
-__all__ = ["checksum", "digest", "make_folder", "write_atomically"]
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["checksum", "digest", "make_folder", "remove_leftovers", "write_atomically"]
+
+#: The names of temporary files: nobody else's files are taken for leftovers.
+_PREFIX, _SUFFIX = ".kerasviz-", ".part"
 
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write ``data`` to ``path`` by way of a temporary file beside it.
 
+    A process that is killed meanwhile leaves the temporary file, see :func:`remove_leftovers`.
     Raises :class:`KerasvizError` where the folder cannot be written.
     """
+    temporary = ""
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
-    except OSError as error:
-        raise KerasvizError(f"cannot write {str(path)!r}: {error.strerror}") from error
-    try:
+        handle, temporary = _locked(path.parent)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
+            file.flush()
+            os.chmod(temporary, 0o666 & ~_umask())
+            if fcntl is not None:  # the lock ends with the file: it is renamed while it is held
+                os.replace(temporary, path)
+        if fcntl is None:  # Windows does not rename a file that is open
+            os.replace(temporary, path)
     except OSError as error:
         raise KerasvizError(f"cannot write {str(path)!r}: {error.strerror}") from error
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def _locked(folder: Path) -> tuple[int, str]:
+    """A new temporary file that is locked as long as it is open: its handle and its path."""
+    while True:
+        handle, temporary = tempfile.mkstemp(dir=folder, prefix=_PREFIX, suffix=_SUFFIX)
+        if not _lock(handle, wait=True) or os.path.exists(temporary):
+            return handle, temporary
+        os.close(handle)  # taken for a leftover before it was locked
+
+
+def _lock(handle: int, wait: bool = False) -> bool:
+    """Lock an open file, unless another process did or the file system has no locks."""
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:
+        return False
+    return True
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files in a folder whose writers were killed.
+
+    A writer holds a lock on its file, which ends with the process; files that are locked are left
+    alone, so that several processes may write into one folder.
+    """
+    for path in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            if _lock(file.fileno()):
+                path.unlink(missing_ok=True)
 
 
 def _umask() -> int:
@@ -41,11 +86,12 @@ def _umask() -> int:
 
 
 def make_folder(path: Path) -> Path:
-    """Make a folder with its parents and check that it can be written."""
+    """Make a folder with its parents, check that it can be written, and remove leftovers."""
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
             pass
+        remove_leftovers(path)
     except OSError as error:
         raise KerasvizError(
             f"cannot write into the folder {str(path)!r}: {error.strerror}; name another with --out"

@@ -16,11 +16,12 @@ from kerasviz.network import Network
 from kerasviz.objectives import Objective
 from kerasviz.parameterizations import Fourier
 from kerasviz.parameterizations.colour import ROOTS
-from kerasviz.scoring import IMAGE, fill, scores, structure_of
+from kerasviz.scoring import IMAGE, Structure, fill, scores, structure_of
 
 __all__ = [
     "METRICS",
     "attribution",
+    "colour_share",
     "decorrelated_colours",
     "gradients",
     "high_frequency_share",
@@ -57,21 +58,28 @@ def gradients(
     """
     structure = structure_of(objective, net, pre_activation)
     data = fill(structure, [objective] * len(images), net, pre_activation)
-    wanted = dict.fromkeys([*taps, *(slot.tap for slot in structure if slot.tap != IMAGE)])
-    groups = tf.range(len(images))
+    compiled = _compiled(net, structure, tuple(dict.fromkeys(taps)))
+    reached, slopes, found = compiled(tf.convert_to_tensor(images, tf.float32), data)
+    return reached.numpy(), _arrays(slopes), _arrays(found)
 
-    def compute(x: Tensor) -> Any:
+
+def _compiled(net: Network, structure: Structure, taps: tuple[str, ...]) -> Any:
+    """Scores, gradients and activations as a graph, traced once for a network and an image size."""
+    key = ("gradients", structure, taps)
+    wanted = dict.fromkeys([*taps, *(slot.tap for slot in structure if slot.tap != IMAGE)])
+
+    def compute(x: Tensor, data: Mapping[str, Tensor]) -> Any:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(x)
             found = {**net.activations(x, list(wanted)), IMAGE: x}
-            reached = scores(structure, found, data, groups)
+            reached = scores(structure, found, data, tf.range(x.shape[0]))
         sources = {name: found[name] for name in (IMAGE, *taps)}
         zero = tf.UnconnectedGradients.ZERO
         return reached, tape.gradient(reached, sources, unconnected_gradients=zero), sources
 
-    compiled = tf.function(compute, autograph=False)
-    reached, slopes, found = compiled(tf.convert_to_tensor(images, tf.float32))
-    return reached.numpy(), _arrays(slopes), _arrays(found)
+    if key not in net.compiled:
+        net.compiled[key] = tf.function(compute, autograph=False)
+    return net.compiled[key]
 
 
 def _arrays(tensors: Mapping[str, Tensor]) -> dict[str, Array]:
@@ -128,13 +136,39 @@ def steepest(metric: str, slope: Array, images: Array, space: Fourier | None = N
 
 
 def decorrelated_colours(slope: Array, root: str = "svd") -> Array:
-    """A gradient [..., 3] where only the colours are decorrelated: M M^T g at every pixel.
+    """A gradient [..., 3] with decorrelated colours: C^(-1/2) g at every pixel, C = M M^T.
 
-    Source: paper, footnote on equal energy.
+    C is the covariance of the colours of photos, up to its scale. A gradient whose colours rise and
+    fall together as those of photos do becomes white, as by Fourier coefficients of equal energy
+    its frequencies do. Of all maps W with W C W^T = 1 it is the symmetric one: colours stay as they
+    were but for their strength, and the direction still ascends. Source: paper, footnote on equal
+    energy.
+
+    >>> grey, blue = decorrelated_colours(np.array([[1.0, 1.0, 1.0], [-0.5, -0.5, 1.0]]))
+    >>> bool(np.abs(blue).max() > 3 * np.abs(grey).max())
+    True
     """
     mixing = ROOTS[root]
-    mixed: Array = slope @ (mixing @ mixing.T).T
+    values, vectors = np.linalg.eigh(mixing @ mixing.T)
+    whitening = (vectors / np.sqrt(values)) @ vectors.T
+    mixed: Array = slope @ whitening
     return mixed.astype(slope.dtype)
+
+
+def colour_share(images: Array) -> Array:
+    """The energy of the colours of images [B, H, W, 3] over that of their brightness: [B].
+
+    Brightness is the mean of the three channels, colour is what differs from it. Directions are
+    around 0, photos around 0.5.
+
+    >>> colour_share(np.array([1.0, 1.0, 1.0, 1.0, -0.5, -0.5]).reshape(2, 1, 1, 3)).tolist()
+    [0.0, inf]
+    """
+    brightness = images.mean(-1, keepdims=True, dtype=np.float64)
+    apart = ((images - brightness) ** 2).sum((1, 2, 3))
+    with np.errstate(divide="ignore"):
+        share: Array = apart / (images.shape[-1] * (brightness**2).sum((1, 2, 3)))
+    return share
 
 
 def attribution(net: Network, objective: Objective, images: Array, tap: str) -> Array:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
 import jinja2
+from markupsafe import Markup, escape
 
 from kerasviz import __version__
 from kerasviz.files import write_atomically
@@ -39,23 +42,35 @@ class Shown:
     first: str
     last: str
     snapshots: tuple[tuple[int, str], ...]
+    command: str  # that makes it again, or ""
+
+    @property
+    def facts(self) -> str:
+        """Score, steps and seed in one line."""
+        score = f"score {self.score} · " if self.score else ""
+        steps = f"{self.steps} step{'' if self.steps == 1 else 's'}"
+        row = f" · picture {self.row}" if self.row else ""
+        return f"{score}{steps} · seed {self.seed}{row}"
 
 
-def write_index(folder: Path, manifest: dict[str, Any]) -> Path:
+def write_index(
+    folder: Path, manifest: dict[str, Any], commands: Mapping[str, str] = MappingProxyType({})
+) -> Path:
     """Write ``index.html`` into a folder of pictures and return its path.
 
-    ``manifest`` is that of a :class:`kerasviz.store.Store`. The page stands alone (styles, curves
-    and the little script are in it) and needs nothing but the picture files beside it; a page that
-    is there already with the same content is left alone. Raises :class:`KerasvizError` where the
-    folder cannot be written.
+    ``manifest`` is that of a :class:`kerasviz.store.Store`, ``commands`` are those that make
+    pictures again, by file. The page stands alone (styles, curves and the little script are in it)
+    and needs nothing but the picture files beside it; a page that is there already with the same
+    content is left alone. Raises :class:`KerasvizError` where the folder cannot be written.
     """
     recipes: list[dict[str, Any]] = []
-    pictures = _pictures(manifest, recipes)
+    pictures = _pictures(manifest, recipes, commands)
     widest = max((p.size[0] for p in pictures), default=128)
     page = render_page(
         "index.html",
         network=manifest["network"],
         pictures=pictures,
+        computed=[_computed(entry) for entry in manifest.get("computed", ())],
         recipes=[_rows(recipe) for recipe in recipes],
         environments=list(manifest["environments"].values()),
         column=max(COLUMN, min(320, widest * 3 // 2)),
@@ -88,10 +103,22 @@ def _environment() -> jinja2.Environment:
     )
     # A file name such as "-a+50%.png" as a link that every browser reads as that file.
     environment.filters["link"] = lambda name: quote(str(name), safe="/@+,=~!()")
+    environment.filters["seams"] = _seams
     return environment
 
 
-def _pictures(manifest: dict[str, Any], recipes: list[dict[str, Any]]) -> list[Shown]:
+def _seams(words: str) -> Markup:
+    """Words that break, where they have to, after a slash or underscore and before a colon or at.
+
+    >>> _seams("a_b/c:1")
+    Markup('a_<wbr>b/<wbr>c<wbr>:1')
+    """
+    return Markup(re.sub(r"(?<=[/_])(?=\w)|(?=[:@]\w)", "<wbr>", str(escape(words))))
+
+
+def _pictures(
+    manifest: dict[str, Any], recipes: list[dict[str, Any]], commands: Mapping[str, str]
+) -> list[Shown]:
     """The finished pictures, those of one target together, in the order of first appearance.
 
     Adds the recipes to ``recipes``.
@@ -128,9 +155,39 @@ def _pictures(manifest: dict[str, Any], recipes: list[dict[str, Any]]) -> list[S
                 first=f"{curve[0][1]:.3g}" if curve else "",
                 last=f"{curve[-1][1]:.3g}" if curve else "",
                 snapshots=tuple(sorted(moments.get((entry["key"], entry["row"]), []))),
+                command=commands.get(entry["file"], ""),
             )
         )
     return shown
+
+
+#: What is computed from photos, by kind.
+_KINDS = {
+    "photo": "The picture that gradients are taken at",
+    "attribution": "Attribution",
+    "magnitude": "How large the gradient is",
+    "colours": "The gradient with decorrelated colours",
+    "l2": "The gradient",
+    "linf": "The sign of the gradient",
+    "decorrelated": "The direction of steepest ascent in decorrelated space",
+}
+
+
+def _computed(entry: dict[str, Any]) -> dict[str, Any]:
+    """A picture that was computed from others, as the page shows it."""
+    names = [photo["name"] for photo in entry["photos"]]
+    source = names[0] if len(names) == 1 else f"{len(names)} photos"
+    kind = entry["made"]["kind"]
+    height, width = entry["made"]["size"]
+    of = "" if kind == "photo" else f", of {source}"
+    facts = [f"{_KINDS.get(kind, kind)}{of}; not optimized.", entry["words"]]
+    return {
+        "file": entry["file"],
+        "name": entry["name"],
+        "size": (width, height),
+        "sharp": kind == "magnitude",
+        "facts": " ".join(filter(None, facts)),
+    }
 
 
 def sparkline(curve: Sequence[tuple[float, float]], width: int = 100, height: int = 24) -> str:

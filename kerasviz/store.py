@@ -6,17 +6,16 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kerasviz.environment import differences, environment
-from kerasviz.errors import KerasvizError, UsageError
+from kerasviz.environment import environment
+from kerasviz.errors import KerasvizError, ModelError, UsageError
 from kerasviz.files import checksum, digest, make_folder, write_atomically
-from kerasviz.images import FORMATS, decode, encode, to_image
-from kerasviz.input_spec import InputSpec
+from kerasviz.images import FORMATS, encode, to_image
 from kerasviz.network import Network
 from kerasviz.rendering import (
     Picture,
@@ -26,12 +25,20 @@ from kerasviz.rendering import (
     describe,
     plan,
     provenance,
-    render_plan,
     render_plans,
 )
-from kerasviz.scoring import structure_of
 
-__all__ = ["MANIFEST", "Entry", "Made", "Store", "Verified", "count_finished", "verify"]
+__all__ = [
+    "MANIFEST",
+    "Computed",
+    "Entry",
+    "Made",
+    "Store",
+    "Verified",
+    "count_finished",
+    "distinct",
+    "read_manifest",
+]
 
 MANIFEST = "manifest.json"
 VERSION = 1
@@ -62,11 +69,42 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Computed:
+    """One picture file that was computed from others, without optimizing.
+
+    ``name`` says what it is and ``words`` what was found out about it. ``made`` is all that decides
+    it but the ``photos`` it was computed from, as plain data; these have a name, a SHA-256 and a
+    path as seen from the folder. ``key`` names all of that together with the network.
+    """
+
+    file: str
+    sha256: str
+    key: str
+    name: str
+    words: str
+    made: dict[str, Any]
+    photos: tuple[dict[str, str], ...]
+    environment: str
+
+
+@dataclass(frozen=True)
 class Made:
     """What a run of :meth:`Store.make` did: pictures made now, and found already there."""
 
     made: int
     kept: int
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What was found out about a file: ``same``, ``differs`` (it was made again), ``changed``...
+
+    ``kept`` is a file as it was written that cannot be made again.
+    """
+
+    file: str
+    result: str
+    detail: str = ""
 
 
 class Store:
@@ -84,6 +122,7 @@ class Store:
         self.requests: dict[str, dict[str, Any]] = {}
         self.environments: dict[str, dict[str, str]] = {}
         self.entries: dict[str, Entry] = {}  # by file name
+        self.computed: dict[str, Computed] = {}  # by file name too
         self._files: dict[str, set[str]] = {}  # the names of the files of a request's key
         self._hashed: dict[str, tuple[tuple[int, int], str]] = {}  # so that no file is read twice
         if (folder / MANIFEST).exists():
@@ -101,6 +140,8 @@ class Store:
         self.environments = manifest["environments"]
         for data in manifest["pictures"]:
             self._note(entry_of(data))
+        for data in manifest.get("computed", ()):
+            self.computed[data["file"]] = Computed(**{**data, "photos": tuple(data["photos"])})
 
     def _note(self, entry: Entry) -> None:
         self.entries[entry.file] = entry
@@ -113,7 +154,7 @@ class Store:
         files = self._files.get(request.key(self.net), ())
         suffix = "." + self.file_format
         found = [self.entries[file] for file in files if file.endswith(suffix)]
-        return sorted(filter(self._intact, found), key=lambda e: (-e.step, e.row))
+        return sorted(filter(self.intact, found), key=lambda e: (-e.step, e.row))
 
     def finished(self, requests: Iterable[Request]) -> list[Entry]:
         """The finished pictures of the requests that are there, in order, without snapshots."""
@@ -124,7 +165,8 @@ class Store:
             if entry.step == request.recipe.steps
         ]
 
-    def _intact(self, entry: Entry) -> bool:
+    def intact(self, entry: Entry | Computed) -> bool:
+        """Whether the file of an entry is there, unchanged."""
         path = self.folder / entry.file
         if not path.is_file():
             return False
@@ -142,24 +184,80 @@ class Store:
 
     # -- making ------------------------------------------------------------------------------
 
+    def missing(self, requests: Iterable[Request]) -> list[Plan]:
+        """The batches that make the requests that are not complete."""
+        plans = plan(self.net, distinct(self.net, requests))
+        left = [p.only(lambda r: not self.complete(r)) for p in plans]
+        return [p for p in left if p is not None]
+
     def make(
-        self, requests: Sequence[Request], progress: Callable[[Report], None] | None = None
+        self,
+        requests: Sequence[Request],
+        progress: Callable[[Report], None] | None = None,
+        failed: dict[Request, str] | None = None,
     ) -> Made:
         """Render the requests that are not complete; every finished batch is saved at once.
 
-        Raises :class:`KerasvizError` for a folder that cannot be written, before anything runs.
+        Where the network cannot compute a batch, :class:`ModelError` is raised, or if ``failed`` is
+        given the reason goes there and the others are rendered. Raises :class:`KerasvizError` for a
+        folder that cannot be written, before anything runs.
         """
-        requests = list(dict.fromkeys(requests))
-        plans = [p.only(lambda r: not self.complete(r)) for p in plan(self.net, requests)]
+        every, requests = requests, distinct(self.net, requests)
+        missing = self.missing(requests)
         make_folder(self.folder)
-        missing = [p for p in plans if p is not None]
+        self._forget(r for p in missing for r in p.requests)
+        if not (self.folder / MANIFEST).is_file():  # the page leads to it, though it is empty
+            self.save()
         made = 0
-        for pictures in render_plans(self.net, missing, progress):
+        for pictures in self._rendered(missing, progress, failed):
             for picture in pictures:
                 self.add(picture)
             self.save()
             made += len(pictures)
-        return Made(made, sum(r.rows for r in requests) - made)
+        lost = 0 if failed is None else sum(r.rows for r in requests if r in failed)
+        if failed:  # under all of their names
+            reasons = {request.key(self.net): why for request, why in failed.items()}
+            keys = {request: request.key(self.net) for request in every}
+            failed.update({r: reasons[key] for r, key in keys.items() if key in reasons})
+        return Made(made, sum(r.rows for r in requests) - made - lost)
+
+    def _rendered(
+        self,
+        plans: Sequence[Plan],
+        progress: Callable[[Report], None] | None,
+        failed: dict[Request, str] | None,
+    ) -> Iterator[list[Picture]]:
+        """The pictures of batch after batch; those that fail are left out, if ``failed`` is."""
+        total, todo = sum(p.rows for p in plans), list(plans)
+
+        def report(r: Report) -> None:
+            if progress is not None:  # after a failure the count goes on
+                progress(replace(r, done=r.done + total - r.pictures, pictures=total))
+
+        while todo:
+            try:
+                for pictures in render_plans(self.net, list(todo), report):
+                    del todo[0]
+                    yield pictures
+            except ModelError as error:
+                if failed is None:
+                    raise
+                failed.update(dict.fromkeys(todo.pop(0).requests, str(error)))
+
+    def _forget(self, requests: Iterable[Request]) -> None:
+        """Take the pictures of incomplete requests out of the manifest before they are rewritten.
+
+        On another machine they may come out otherwise, and a manifest with the checksums of the
+        old files would be wrong if the run is killed before it is saved.
+        """
+        suffix = "." + self.file_format
+        known = [self._files.get(request.key(self.net), set()) for request in requests]
+        forgotten = [(files, file) for files in known for file in files if file.endswith(suffix)]
+        for files, file in forgotten:
+            files.remove(file)
+            del self.entries[file]
+        if forgotten:
+            self.save()
 
     def add(self, picture: Picture) -> None:
         """Write the files of a picture; :meth:`save` makes the manifest know them."""
@@ -217,12 +315,21 @@ class Store:
             "requests": self.requests,
             "environments": self.environments,
             "pictures": [asdict(entry) for entry in self.entries.values()],
+            "computed": [asdict(entry) for entry in self.computed.values()],
         }
 
     def save(self) -> None:
         """Write the manifest."""
         text = json.dumps(self.manifest(), indent=1, ensure_ascii=False) + "\n"
         write_atomically(self.folder / MANIFEST, text.encode())
+
+
+def distinct(net: Network, requests: Iterable[Request]) -> list[Request]:
+    """The requests that make different pictures: of those that differ in their words the first."""
+    found: dict[str, Request] = {}
+    for request in requests:
+        found.setdefault(request.key(net), request)
+    return list(found.values())
 
 
 def _source(net: Network, folder: Path) -> str:
@@ -278,104 +385,3 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if found != VERSION:
         raise UsageError(f"{str(path)!r} has the format {found}; this version reads {VERSION}")
     return dict(manifest)
-
-
-# -- verifying -------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Verified:
-    """The result for one file: ``same``, ``differs`` (it was made again), ``changed`` (on disk)."""
-
-    file: str
-    result: str
-    detail: str = ""
-
-
-def verify(
-    folder: Path, net: Network, progress: Callable[[Report], None] | None = None
-) -> tuple[list[Verified], list[str]]:
-    """Make every picture of a folder again, in the recorded batch sizes, and compare the bytes.
-
-    Returns the results in the manifest's order, and the differences between the environments that
-    are recorded and this one. Nothing is written. Raises :class:`UsageError` for another network.
-    """
-    manifest = read_manifest(folder)
-    spec = InputSpec.from_json(manifest["network"]["input"])
-    net.input_spec = spec
-    store = Store(folder, net)
-    # The same file may have another name today; the pictures say what it was called then.
-    store.network = {key: manifest["network"][key] for key in store.network}
-    here = environment()
-    results: dict[str, Verified] = {}
-    notes: list[str] = []
-    for recorded in store.environments.values():
-        notes += [n for n in differences(here, recorded) if n not in notes]
-    asked: dict[Request, str] = {}  # requests and their names in the manifest
-    plans = list(_recorded_plans(store, asked))
-    pictures, done = sum(p.rows for p in plans), 0
-    entries: dict[tuple[str, int], list[Entry]] = {}
-    for entry in store.entries.values():
-        entries.setdefault((entry.request, entry.row), []).append(entry)
-    for each in plans:
-
-        def report(p: Any, done: int = done, each: Plan = each) -> None:
-            if progress is not None:
-                text = each.requests[0].text
-                progress(Report(done, pictures, each.rows, p.step, p.steps, p.score, text))
-
-        for picture in render_plan(net, each, report):
-            for entry in entries[asked[picture.request], picture.row]:
-                results[entry.file] = _compare(store, entry, picture)
-        done += each.rows
-    return [results[file] for file in store.entries if file in results], notes
-
-
-def _recorded_plans(store: Store, asked: dict[Request, str]) -> Iterator[Plan]:
-    """The batches that make all recorded pictures again, each of the recorded size."""
-    groups: dict[Any, dict[Request, int]] = {}
-    for entry in store.entries.values():
-        request = Request.from_json(entry.target, store.requests[entry.request])
-        asked[request] = entry.request
-        structure = structure_of(request.objective, store.net, request.recipe.pre_activation)
-        group = (structure, request.recipe, request.snapshots, entry.compiled_batch)
-        groups.setdefault(group, {})[request] = request.rows
-    for (structure, _, _, size), requests in groups.items():
-        batch: list[Request] = []
-        for request in requests:
-            if sum(r.rows for r in batch) + request.rows > size:
-                yield Plan(structure, tuple(batch), size)
-                batch = []
-            batch.append(request)
-        yield Plan(structure, tuple(batch), size)
-
-
-def _compare(store: Store, entry: Entry, picture: Picture) -> Verified:
-    path = store.folder / entry.file
-    if not path.is_file():
-        return Verified(entry.file, "missing", "the file is not there")
-    data = path.read_bytes()
-    if checksum(data) != entry.sha256:
-        return Verified(entry.file, "changed", "the file is not the one that was written")
-    image = {**picture.snapshots, picture.request.recipe.steps: picture.image}[entry.step]
-    recorded = store.environments[entry.environment]
-    about = {**provenance(picture, store.network, recorded), "step": entry.step}
-    again = encode(to_image(image), path.suffix[1:], about)
-    if again == data:
-        return Verified(entry.file, "same")
-    return Verified(entry.file, "differs", _difference(data, image))
-
-
-def _difference(data: bytes, image: np.ndarray[Any, Any]) -> str:
-    """How far the picture in a file is from an image made again."""
-    before, _ = decode(data)
-    now = np.asarray(to_image(image), np.int16)
-    there = np.asarray(before, np.int16)
-    if there.shape != now.shape:
-        return "the picture has another size"
-    apart = np.abs(there - now)
-    if not apart.any():
-        return "the pixels are the same, the file is not (another encoder?)"
-    return (
-        f"{np.mean(apart > 0):.1%} of the numbers differ, by {apart.mean():.2f} of 255 on average"
-    )

@@ -4,6 +4,7 @@
 # Needs $root, the repository's folder. Offers
 #   make_venv FOLDER            an empty virtual environment from the first Python that will do
 #   prepare_environment EXTRA   .venv with the package (editable) and the extra "core" or "dev"
+#   install_chromium            Debian's Chromium, unless there is one (for the tests of pages)
 
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 export PIP_USER=0 # a `user = true` in someone's pip settings would stop an install into a venv
@@ -105,4 +106,19 @@ prepare_environment() {
     echo "$checksum" >"$stamp"
     if [ "$extra" != core ]; then echo "$checksum" >"$venv/kerasviz-core"; fi
     rm "$unfinished"
+}
+
+install_chromium() {
+    local name as_root=()
+    for name in chromium chromium-browser google-chrome chrome; do
+        if command -v "$name" >/dev/null; then return; fi
+    done
+    if [ "$(id -u)" != 0 ]; then as_root=(sudo -n); fi
+    if ! command -v apt-get >/dev/null || ! { [ "$(id -u)" = 0 ] || sudo -n true; } 2>/dev/null; then
+        echo "no Chromium on PATH, and it cannot be installed here: install it (Debian: chromium)" >&2
+        return 1
+    fi
+    "${as_root[@]}" apt-get update -qq &&
+        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+            apt-get install -qq --no-install-recommends chromium
 }

@@ -96,29 +96,29 @@ def confidence(judge: Network, images: np.ndarray) -> np.ndarray:
     return odds.max(1) / odds.sum(1)
 
 
-def words(values: np.ndarray | list[float], digits: int = 2) -> str:
+def _words(values: np.ndarray | list[float], digits: int = 2) -> str:
     return ", ".join(f"{value:.{digits}f}" for value in values)
 
 
-def hero(pictures: Pictures, judge: Network) -> Iterator[Check]:
+def _hero(pictures: Pictures, judge: Network) -> Iterator[Check]:
     groups = [pictures.stack(block.cells) for block in pictures.choices["hero"].blocks]
     sizes = [float(np.median(wavelength(images))) for images in groups]
     yield Check(
         "hero",
         "what is in the pictures gets larger from edges to objects (typical wavelength, pixels)",
-        words(sizes, 1),
+        _words(sizes, 1),
         sizes[0] < sizes[1] < min(sizes[2:]) and sizes[-1] == max(sizes),
     )
     sure = [float(np.mean(confidence(judge, images))) for images in groups]
     yield Check(
         "hero",
         "parts and objects look like something to SqueezeNet, edges and textures less (confidence)",
-        words(sure),
+        _words(sure),
         max(sure[:2]) < min(sure[3:]),
     )
 
 
-def objectives(pictures: Pictures) -> Iterator[Check]:
+def _objectives(pictures: Pictures) -> Iterator[Check]:
     cells = pictures.choices["objectives"].cells
     kinds = {c.column.kind: pictures.read(c) for c in cells if c.column is not None}
     neuron, channel = surround_share(np.stack([kinds["neuron"], kinds["channel"]]))
@@ -130,7 +130,7 @@ def objectives(pictures: Pictures) -> Iterator[Check]:
     )
 
 
-def diversity(pictures: Pictures) -> Iterator[Check]:
+def _diversity(pictures: Pictures) -> Iterator[Check]:
     simple, *facets = pictures.choices["diversity-4a97"].cells
     term = simple.request.objective.terms[0]
     images = pictures.stack([simple, *facets])
@@ -139,7 +139,7 @@ def diversity(pictures: Pictures) -> Iterator[Check]:
     yield Check(
         "diversity",
         "all four make the unit active (share of the simple picture's activation)",
-        words(reached[1:] / reached[0]),
+        _words(reached[1:] / reached[0]),
         bool((reached[1:] > 0.5 * reached[0]).all()),
     )
     pairs = np.triu_indices(len(facets), 1)
@@ -148,12 +148,12 @@ def diversity(pictures: Pictures) -> Iterator[Check]:
     yield Check(
         "diversity",
         "they differ: Gram matrices (cosines) and pixels (root mean square difference)",
-        f"{words(cosines)}; {words(apart)}",
+        f"{_words(cosines)}; {_words(apart)}",
         bool((cosines < 0.9).all() and (apart > 0.1).all()),
     )
 
 
-def interpolation(pictures: Pictures) -> Iterator[Check]:
+def _interpolation(pictures: Pictures) -> Iterator[Check]:
     near, far = [], []
     climbs = []
     for block in pictures.choices["interpolation"].blocks:
@@ -168,13 +168,13 @@ def interpolation(pictures: Pictures) -> Iterator[Check]:
     yield Check(
         "interpolation",
         "frames morph: neighbours are nearer than the ends (root mean square difference)",
-        f"{np.mean(near):.3f} and {np.mean(far):.3f}; by pair {words(near, 3)}",
+        f"{np.mean(near):.3f} and {np.mean(far):.3f}; by pair {_words(near, 3)}",
         all(n < 0.75 * f for n, f in zip(near, far, strict=True)),
     )
     yield Check(
         "interpolation",
         "from frame to frame one unit fades and the other comes (correlation, by end)",
-        words(climbs),
+        _words(climbs),
         min(climbs) > 0.5,
     )
 
@@ -184,7 +184,7 @@ def by_setting(choice: Choice) -> dict[tuple[int, ...], Cell]:
     return {b.setting[1:]: b.cells[-1] for b in choice.blocks if b.setting[0] == 0}
 
 
-def noise(pictures: Pictures) -> Iterator[Check]:
+def _noise(pictures: Pictures) -> Iterator[Check]:
     naive = pictures.stack(list(by_setting(pictures.choices["naive-noise"]).values()))
     switched = by_setting(pictures.choices["preconditioning"])
     rate = pictures.choices["preconditioning"].initial[-1]
@@ -196,19 +196,19 @@ def noise(pictures: Pictures) -> Iterator[Check]:
     yield Check(
         "naive-noise",
         "pixels without regularization give noise at every rate (share of high frequencies)",
-        f"{words(high)}; preconditioned and robust {shares[1, 1]:.2f}",
+        f"{_words(high)}; preconditioned and robust {shares[1, 1]:.2f}",
         bool((high > 0.3).all() and (high > 2 * shares[1, 1]).all()),
     )
     yield Check(
         "preconditioning",
         "high frequencies: pixels alone most, decorrelated and robust least "
         "(neither, robust, decorrelated, both)",
-        words([shares[0, 0], shares[0, 1], shares[1, 0], shares[1, 1]]),
+        _words([shares[0, 0], shares[0, 1], shares[1, 0], shares[1, 1]]),
         shares[0, 0] == max(shares.values()) and shares[1, 1] == min(shares.values()),
     )
 
 
-def steepest(pictures: Pictures) -> Iterator[Check]:
+def _steepest(pictures: Pictures) -> Iterator[Check]:
     shares: dict[str, list[float]] = {"decorrelated": [], "l2": [], "linf": []}
     for cell in pictures.choices["steepest-descent"].computed:
         if cell.kind in shares:
@@ -217,19 +217,19 @@ def steepest(pictures: Pictures) -> Iterator[Check]:
     yield Check(
         "steepest-descent",
         "high frequencies: decorrelated < L2 < L-infinity, for every photo",
-        "; ".join(words(row) for row in rows),
+        "; ".join(_words(row) for row in rows),
         bool(rows) and all(a < b < c for a, b, c in rows),
     )
 
 
 def checks(pictures: Pictures, judge: Network) -> Iterator[Check]:
     """All claims, in the article's order."""
-    yield from hero(pictures, judge)
-    yield from objectives(pictures)
-    yield from diversity(pictures)
-    yield from interpolation(pictures)
-    yield from noise(pictures)
-    yield from steepest(pictures)
+    yield from _hero(pictures, judge)
+    yield from _objectives(pictures)
+    yield from _diversity(pictures)
+    yield from _interpolation(pictures)
+    yield from _noise(pictures)
+    yield from _steepest(pictures)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from tiny import network
 from kerasviz.errors import UsageError
 from kerasviz.gradients import (
     attribution,
+    colour_share,
     decorrelated_colours,
     gradients,
     high_frequency_share,
@@ -105,11 +106,40 @@ def test_every_direction_ascends():
         assert (score(IMAGES + step, objective) > before).all()
 
 
-def test_decorrelated_colours_are_a_matrix_at_every_pixel():
-    slope = np.random.default_rng(3).normal(size=(2, 4, 5, 3))
+def test_decorrelated_colours_whiten_what_has_the_colours_of_photos():
+    draw = np.random.default_rng(3)
     scaled = CHOLESKY / np.linalg.norm(CHOLESKY, axis=0).max()
-    expected = np.einsum("ij,bhwj->bhwi", scaled @ scaled.T, slope)
-    np.testing.assert_allclose(decorrelated_colours(slope, "cholesky"), expected, rtol=1e-6)
+    alike = draw.normal(size=(2, 90, 101, 3)) @ scaled.T
+    white = decorrelated_colours(alike, "cholesky").reshape(-1, 3)
+    np.testing.assert_allclose(np.cov(white.T), np.eye(3), atol=0.03)
+    slope = draw.normal(size=(2, 4, 5, 3))
+    twice = decorrelated_colours(decorrelated_colours(slope, "cholesky"), "cholesky")
+    expected = np.einsum("ij,bhwj->bhwi", np.linalg.inv(scaled @ scaled.T), slope)
+    np.testing.assert_allclose(twice, expected, rtol=1e-9)
+
+
+def test_a_gradient_at_photos_is_far_more_colourful_with_decorrelated_colours():
+    """The article's two pictures, by the energy of colour over that of brightness."""
+    _, slopes, _ = gradients(NET, channel("joined", 2), IMAGES)
+    before = colour_share(slopes[IMAGE])
+    assert (colour_share(decorrelated_colours(slopes[IMAGE])) > 10 * before).all()
+    assert (np.sum(decorrelated_colours(slopes[IMAGE]) * slopes[IMAGE], (1, 2, 3)) > 0).all()
+
+
+def test_the_share_of_colour():
+    grey = np.repeat(np.random.default_rng(4).normal(size=(1, 5, 7, 1)), 3, -1)
+    assert colour_share(grey)[0] < 1e-30
+    red = np.array([2.0, 0.0, 0.0]).reshape(1, 1, 1, 3)  # grey (2/3, 2/3, 2/3) + the rest
+    np.testing.assert_allclose(colour_share(red), (16 + 4 + 4) / 12)
+
+
+def test_gradients_are_traced_once_for_a_size():
+    net = network()
+    for unit in (1, 2):
+        gradients(net, channel("joined", unit), IMAGES[:1], ["relu1"])
+    gradients(net, channel("joined", 2), IMAGES[1:2], ["relu1"])
+    (compiled,) = [f for key, f in net.compiled.items() if key[0] == "gradients"]
+    assert compiled.experimental_get_tracing_count() == 1
 
 
 def test_attribution_adds_up_to_what_is_linear():

@@ -8,6 +8,8 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+from skimage import data
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -42,6 +44,13 @@ def write_model(path):
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
 
 
+def write_photos(folder):
+    """Someone's photos: those that come with scikit-image."""
+    folder.mkdir()
+    for name in ("chelsea", "coffee", "astronaut", "rocket"):
+        Image.fromarray(getattr(data, name)()).save(folder / f"{name}.png")
+
+
 def test_the_readme_has_commands():
     assert len(commands()) >= 8
 
@@ -59,6 +68,7 @@ def test_the_scripts_are_there_and_ci_runs_them():
 def test_every_kerasviz_command_works_as_written(tmp_path, monkeypatch, run_cli):
     monkeypatch.chdir(tmp_path)
     write_model(tmp_path / "model.onnx")
+    write_photos(tmp_path / "photos")
     for command in commands():
         words = shlex.split(command)
         if words[0].startswith("./"):
@@ -68,7 +78,8 @@ def test_every_kerasviz_command_works_as_written(tmp_path, monkeypatch, run_cli)
         assert done.code == 0, f"{command}: {done.err}"
     assert len(list((tmp_path / "pictures").glob("*.png"))) == 10
     assert (tmp_path / "pictures" / "index.html").is_file()
-    assert (tmp_path / "figures" / "objectives.png").is_file()
+    for figure in ("objectives", "dataset-vs-optimization"):
+        assert (tmp_path / "figures" / f"{figure}.png").is_file()
 
 
 def test_every_python_example_works_as_written(capsys):

@@ -11,8 +11,9 @@ from kerasviz.images import decode
 from kerasviz.objectives import channel
 from kerasviz.recipes import recipe
 from kerasviz.rendering import Request, diverse
-from kerasviz.store import MANIFEST, Store, read_manifest, slug, verify
+from kerasviz.store import MANIFEST, Store, read_manifest, slug
 from kerasviz.targets import parse_target, parse_targets
+from kerasviz.verification import verify
 
 SMALL = recipe("article").replace(steps=6, size=(12, 16))
 
@@ -101,6 +102,34 @@ def test_other_settings_get_other_names(tmp_path):
     names = sorted(contents(tmp_path))
     assert "joined-1.png" in names and "joined-1-seed3.png" in names and len(names) == 3
     assert store.find(longer[0])[0].step == 7
+
+
+def test_one_picture_under_two_names_is_made_once(tmp_path):
+    two = [*requests([1]), Request("the same", channel("joined", 1), SMALL)]
+    assert Store(tmp_path, network()).make(two).made == 1
+    again = Store(tmp_path, network())
+    assert (again.make(two).made, again.complete(two[1])) == (0, True)
+    assert list(contents(tmp_path)) == ["joined-1.png"]
+
+
+def test_a_manifest_never_has_the_checksum_of_a_file_that_is_being_replaced(tmp_path, monkeypatch):
+    """As on another machine: what is made again is not what was lost, and the run is killed."""
+    Store(tmp_path, network()).make(requests([1, 2], snapshots=(0,)))
+    (tmp_path / "joined-1.png").unlink()
+    monkeypatch.setattr(Store, "_bytes", lambda self, *arguments: b"otherwise")
+
+    def killed(self, picture):
+        write(self, picture)
+        raise KeyboardInterrupt
+
+    write = Store.add
+    monkeypatch.setattr(Store, "add", killed)
+    with pytest.raises(KeyboardInterrupt):
+        Store(tmp_path, network()).make(requests([1, 2], snapshots=(0,)))
+    assert (tmp_path / "joined-1.png").read_bytes() == b"otherwise"
+    for entry in read_manifest(tmp_path)["pictures"]:
+        data = (tmp_path / entry["file"]).read_bytes()
+        assert hashlib.sha256(data).hexdigest() == entry["sha256"]
 
 
 def test_diverse_pictures_are_numbered(tmp_path):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,18 +12,21 @@ from kerasviz.cli.options import (
     InputOptions,
     ModelOptions,
     RecipeOptions,
+    command_line,
     input_options,
     model_options,
     recipe_options,
     seed_option,
 )
 from kerasviz.cli.quiet import import_tensorflow
-from kerasviz.errors import UsageError, near
+from kerasviz.errors import KerasvizError, UsageError, near
+
+if TYPE_CHECKING:
+    from kerasviz.network import Network
+    from kerasviz.recipes import Recipe
+    from kerasviz.rendering import Plan
 
 __all__ = ["command"]
-
-#: Steps of every picture with ``--quick``.
-QUICK_STEPS = 128
 
 
 @click.command(
@@ -29,6 +34,7 @@ QUICK_STEPS = 128
     epilog="""\b
 Examples:
   kerasviz figures --list
+  kerasviz figures --list --model efficientnet-lite0 --quick
   kerasviz figures --model efficientnet-lite0 --recipe fast
   kerasviz figures hero objectives --model efficientnet-lite0 --recipe fast --out out/demo
   kerasviz figures appendix-overview --model model.onnx --preprocess torchvision --steps 256
@@ -55,7 +61,26 @@ Examples:
     metavar="FOLDER|FILE",
     help="PNG or JPEG files for the figures of gradients. [default: an optimized picture]",
 )
-@click.option("--list", "only_list", is_flag=True, help="List the figures and end.")
+@click.option(
+    "--examples",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="What `kerasviz examples` found, for the panels of dataset examples.",
+)
+@click.option(
+    "--layer",
+    "layers",
+    multiple=True,
+    metavar="TAP",
+    help="A layer all of whose units `appendix-layer` shows; repeat for more. "
+    "[default: the one in the place of mixed4a]",
+)
+@click.option(
+    "--list",
+    "only_list",
+    is_flag=True,
+    help="List the figures with what each needs and end; with --model also the minutes.",
+)
 @input_options
 @model_options
 def command(
@@ -65,6 +90,8 @@ def command(
     seed: int,
     quick: bool,
     photos: Path | None,
+    layers: tuple[str, ...],
+    examples: Path | None,
     only_list: bool,
     recipe_options: RecipeOptions,
     input_options: InputOptions,
@@ -72,28 +99,34 @@ def command(
 ) -> None:
     """Draw figures of "Feature Visualization" (Olah et al., Distill 2017) for a network.
 
-    SLUGs name the figures (`--list` shows them); without any, all are drawn.
+    SLUGs name the figures (`--list` shows them); without any, all are drawn. Where the network
+    cannot have a figure, the reason is said, the others are drawn, and the command ends with 1.
     """
     import_tensorflow()
+    from kerasviz.commands import QUICK_STEPS
     from kerasviz.figures import CATALOGUE, make_figures
 
     for slug in slugs:
         if slug not in CATALOGUE:
             raise UsageError(f"no figure {slug!r}; near: {near(slug, CATALOGUE)}")
-    if only_list:
-        from kerasviz.cli.taps import aligned
-
-        for line in aligned([(slug, CATALOGUE[slug].title) for slug in slugs or CATALOGUE]):
-            click.echo(line)
-        return
-    if model is None:
-        raise UsageError("figures of which network? add --model NAME or --model FILE")
+    wanted = list(dict.fromkeys(slugs)) or list(CATALOGUE)
     recipe = recipe_options.chosen()
     if quick:
         recipe = recipe.replace(steps=min(recipe.steps, QUICK_STEPS))
+    if model is None:
+        if only_list:
+            from kerasviz.figures.article_outline import article_outline
+
+            _list(article_outline(), wanted, recipe, quick, layers, timed=False)
+            return
+        raise UsageError("figures of which network? add --model NAME or --model FILE")
     net = model_options.load(model, input_options.spec())
     input_options.complete(net)
+    if only_list:
+        _list(net, wanted, recipe, quick, layers, timed=True)
+        return
 
+    from kerasviz.cli.figure_list import announcement, lines_of_failures
     from kerasviz.cli.progress import rendering
     from kerasviz.cli.stopping import stoppable
     from kerasviz.store import count_finished
@@ -105,16 +138,26 @@ def command(
         words = "finished picture is" if count == 1 else "finished pictures are"
         return f"{count} {words} kept in {folder}, the same command goes on from there"
 
+    said: dict[str, str] = {}
+
+    def begin(plans: Sequence[Plan], failed: Mapping[str, str]) -> None:
+        said.update(failed)
+        announcement(net)(plans, failed)
+
     with stoppable(kept), rendering() as progress:
         made = make_figures(
             net,
-            list(slugs) or list(CATALOGUE),
+            wanted,
             recipe,
             folder,
             seed=seed,
             quick=quick,
             photos=photos,
+            layers=layers,
+            examples=examples,
             progress=progress,
+            begin=begin,
+            command=command_line(model, recipe_options.recipe),
         )
     if made.computed:
         click.echo(
@@ -126,4 +169,31 @@ def command(
         click.echo(f"rendered {made.made} {words}{already}")
     elif made.kept and not made.computed:
         click.echo(f"nothing to do: {made.kept} pictures are there already")
-    click.echo(f"open {made.index}")
+    if made.paths:
+        click.echo(f"open {made.index}")
+    if made.failed:
+        late = {slug: why for slug, why in made.failed.items() if slug not in said}
+        for line in lines_of_failures(late):
+            click.echo(line, err=True)
+        count = f"{len(made.failed)} of {len(wanted)} figure{'' if len(wanted) == 1 else 's'}"
+        raise KerasvizError(f"{count} could not be made: {', '.join(made.failed)}")
+
+
+def _list(
+    net: Network,
+    slugs: Sequence[str],
+    recipe: Recipe,
+    quick: bool,
+    layers: Sequence[str],
+    timed: bool,
+) -> None:
+    """Print what figures need."""
+    from kerasviz.cli.figure_list import figure_lines
+    from kerasviz.cli.progress import working
+    from kerasviz.cli.stopping import stoppable
+    from kerasviz.figures.setting import Order
+
+    order = Order(net, recipe, quick=quick, layers=tuple(layers))
+    with stoppable(), working(f"timing a few steps of {net.name}" if timed else "counting"):
+        lines = figure_lines(order, slugs, timed)
+    click.echo("\n".join(lines))

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from kerasviz.errors import UsageError
 from kerasviz.input_spec import PRESETS
 
 if TYPE_CHECKING:
+    from kerasviz.commands import CommandLine
     from kerasviz.input_spec import InputSpec
     from kerasviz.network import Network
     from kerasviz.recipes import Recipe
@@ -28,6 +30,7 @@ __all__ = [
     "InputOptions",
     "ModelOptions",
     "RecipeOptions",
+    "command_line",
     "input_options",
     "json_option",
     "model_options",
@@ -41,7 +44,8 @@ __all__ = [
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 PREPROCESS = tuple(PRESETS)
-PARAMETERIZATIONS = ("pixel", "fourier")
+#: Those that make one picture; "aligned" is for the frames of an interpolation.
+PARAMETERIZATIONS = ("pixel", "fourier", "pyramid", "low-resolution")
 IMPORTERS = ("onnx-tf",)
 
 
@@ -297,7 +301,8 @@ recipe_options = _packed(
         click.option(
             "--param",
             type=click.Choice(PARAMETERIZATIONS),
-            help="What is optimized: the image's pixels or its Fourier spectrum.",
+            help="What is optimized: the image's pixels, its Fourier spectrum, a pyramid of images "
+            "of different sizes, or one of 32 x 32 pixels that is enlarged.",
         ),
     ],
 )
@@ -313,3 +318,43 @@ seed_option = click.option(
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON instead of text, for scripts."
 )
+
+
+# -- the command line itself -------------------------------------------------------------------
+
+#: Options that do not change what figures show.
+ASIDE = ("model", "out", "only_list")
+
+
+def command_line(model: str, recipe: str) -> CommandLine:
+    """The words of the command that runs, from which those of other commands are made."""
+    from kerasviz.commands import CommandLine
+
+    reading = [f.name for kind in (ModelOptions, InputOptions) for f in fields(kind)]
+    context = click.get_current_context()
+    given = {
+        option.name: _words_of(option, context.params[option.name])
+        for option in context.command.params
+        if isinstance(option, click.Option)
+        and option.name is not None
+        and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE
+    }
+    return CommandLine(
+        model,
+        tuple(word for name in given if name in reading for word in given[name]),
+        recipe,
+        tuple(word for name in given if name not in ASIDE for word in given[name]),
+    )
+
+
+def _words_of(option: click.Option, value: Any) -> list[str]:
+    """An option with its value, as they are typed."""
+    flag = option.opts[-1]
+    if option.is_flag:
+        return [flag]
+    if option.multiple:
+        return [word for each in value for word in (flag, str(each))]
+    if isinstance(value, tuple):
+        joint = "x" if option.name == "size" else ","
+        value = joint.join(f"{number:g}" for number in value)
+    return [flag, str(value)]

@@ -16,6 +16,7 @@ from kerasviz.cli.options import (
     InputOptions,
     ModelOptions,
     RecipeOptions,
+    command_line,
     input_options,
     json_option,
     model_options,
@@ -27,6 +28,7 @@ from kerasviz.cli.quiet import import_tensorflow
 from kerasviz.targets import GRAMMAR
 
 if TYPE_CHECKING:
+    from kerasviz.commands import CommandLine
     from kerasviz.network import Network
     from kerasviz.rendering import Request
     from kerasviz.store import Store
@@ -133,7 +135,7 @@ def command(
     what = _Asked(**asked)
     requests = requests_of(parse_targets(targets, net), net, recipe, what)
     store = Store(out or Path("out") / net.name, net, file_format)
-    made = render_into(store, requests)
+    made = render_into(store, requests, command_line(model, recipe_options.recipe))
     _warn_of_flat(store, requests)
     _report(store, requests, made, as_json)
 
@@ -178,7 +180,7 @@ def negated(text: str) -> str:
     return words
 
 
-def render_into(store: Store, requests: Sequence[Request]) -> int:
+def render_into(store: Store, requests: Sequence[Request], command: CommandLine) -> int:
     """Render what is missing, with progress; returns how many pictures were made.
 
     The folder's page is written even if Ctrl-C ends it before all are finished.
@@ -200,7 +202,7 @@ def render_into(store: Store, requests: Sequence[Request]) -> int:
                 return store.make(requests, progress).made
         finally:
             if store.entries:
-                write_index(store.folder, store.manifest())
+                write_index(store.folder, store.manifest(), command.of_store(store))
 
 
 def _pictures(count: int) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from kerasviz.figures.appendix import APPENDIX_LAYER
 from kerasviz.figures.diversity import (
     ACTIVATION_SPECTRUM,
     DATASET_VS_OPTIMIZATION,
@@ -161,6 +162,7 @@ CATALOGUE: Mapping[str, Figure] = MappingProxyType(
             STEEPEST_DESCENT,
             PRECONDITIONING,
             APPENDIX_OVERVIEW,
+            APPENDIX_LAYER,
         )
     }
 )

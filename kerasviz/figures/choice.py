@@ -9,7 +9,7 @@ from kerasviz.figures.figure import Column, Control, Figure
 from kerasviz.figures.photos import Photo
 from kerasviz.rendering import Request
 
-__all__ = ["Block", "Cell", "Choice", "Made", "Panel", "Tile"]
+__all__ = ["Block", "Cell", "Choice", "Made", "Page", "Panel", "Sample", "Tile"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ class Made:
 
     ``file`` is the name of its file without an ending, ``name`` its words. ``kind`` is ``photo``,
     ``attribution``, ``magnitude``, ``colours`` or a metric of :mod:`kerasviz.gradients`; ``goal``
-    has the objective that is differentiated. ``pool`` says that a pooling layer follows.
+    has the objective that is differentiated, ``taps`` are all whose gradients are taken at once.
+    ``pool`` says that a pooling layer follows.
     """
 
     file: str
@@ -59,6 +60,7 @@ class Made:
     size: tuple[int, int]
     goal: Request | None = None
     tap: str = ""
+    taps: tuple[str, ...] = ()
     pool: bool = False
 
     @property
@@ -85,11 +87,51 @@ class Made:
             "objective": None if goal is None else goal.objective.to_json(),
             "pre_activation": goal is not None and goal.recipe.pre_activation,
             "tap": self.tap,
+            "taps": list(self.taps),
         }
 
 
+@dataclass(frozen=True)
+class Sample:
+    """Examples of a unit from a data set, several in one picture.
+
+    See :mod:`kerasviz.figures.example_panels`. ``bucket`` is the kind of examples, ``facts`` their
+    activations in words.
+    """
+
+    tap: str
+    unit: int
+    bucket: str
+    facts: str
+
+    @property
+    def sharp(self) -> bool:
+        """Photos are smooth, however large they are shown."""
+        return False
+
+    @property
+    def smooth(self) -> bool:
+        """Also where the optimized pictures beside them are not."""
+        return True
+
+    @property
+    def name(self) -> str:
+        """The layer and unit."""
+        return f"{self.tap}:{self.unit}"
+
+    @property
+    def label(self) -> str:
+        """Examples have no second word."""
+        return ""
+
+    @property
+    def words(self) -> str:
+        """What it is, in one line."""
+        return f"Dataset examples of {self.name}, {self.facts}"
+
+
 #: A picture of a figure.
-Tile = Cell | Made
+Tile = Cell | Made | Sample
 
 
 @dataclass(frozen=True)
@@ -125,11 +167,19 @@ class Block:
 
 
 @dataclass(frozen=True)
+class Page:
+    """A page that a figure leads to: its words and its file, which is "" where it is not there."""
+
+    words: str
+    file: str
+
+
+@dataclass(frozen=True)
 class Choice:
     """A figure for one network: its pictures, and the notes on how they were chosen.
 
     ``size`` is the height and width of its pictures in pixels. ``heads`` are the words over the
-    columns of a table, ``controls`` what its reader sets.
+    columns of a table, ``controls`` what its reader sets, ``pages`` what it leads to.
     """
 
     figure: Figure
@@ -139,6 +189,7 @@ class Choice:
     notes: tuple[str, ...]
     heads: tuple[str, ...] = ()
     controls: tuple[Control, ...] = ()
+    pages: tuple[Page, ...] = ()
 
     @property
     def initial(self) -> tuple[int, ...]:

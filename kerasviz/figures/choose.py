@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from kerasviz.errors import ModelError, UsageError
+from kerasviz.figures.appendix import APPENDIX
 from kerasviz.figures.arrangements import columns, groups, sequence
 from kerasviz.figures.choice import Choice
 from kerasviz.figures.figure import Control, Figure
 from kerasviz.figures.gradient_tables import GRADIENT_TABLES
 from kerasviz.figures.setting import Order, settle
 from kerasviz.figures.tables import TABLES
+from kerasviz.rendering import plan
 
-__all__ = ["choose"]
+__all__ = ["choose", "choose_all"]
 
 
 def choose(figure: Figure, order: Order) -> Choice:
@@ -22,7 +27,7 @@ def choose(figure: Figure, order: Order) -> Choice:
     setting = settle(figure, order)
     heads: tuple[str, ...] = ()
     controls: tuple[Control, ...] = ()
-    build = TABLES.get(figure.slug) or GRADIENT_TABLES.get(figure.slug)
+    build = {**TABLES, **GRADIENT_TABLES, **APPENDIX}.get(figure.slug)
     if build is not None:
         blocks, heads, controls, more = build(setting)
     elif figure.columns:
@@ -40,3 +45,18 @@ def choose(figure: Figure, order: Order) -> Choice:
         heads,
         controls,
     )
+
+
+def choose_all(figures: Sequence[Figure], order: Order) -> tuple[list[Choice], dict[str, str]]:
+    """Choose for figure after figure: those that the network can have, and why not the others."""
+    choices: list[Choice] = []
+    failed: dict[str, str] = {}
+    for figure in figures:
+        try:
+            choice = choose(figure, order)
+            plan(order.net, choice.requests)
+        except (ModelError, UsageError) as error:
+            failed[figure.slug] = str(error)
+        else:
+            choices.append(choice)
+    return choices, failed

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from PIL import Image
 
-from kerasviz.figures.choice import Block, Cell, Choice, Panel, Tile
+from kerasviz.figures.choice import Block, Cell, Choice, Panel, Sample, Tile
 from kerasviz.figures.halves import halves, halves_width, marks, marks_width, panel
 from kerasviz.figures.icons import ICON_SIZE, arrow, icon
 from kerasviz.figures.sheet import BOLD, PLAIN, SMALL, Sheet, Style, measure, wrap
+from kerasviz.figures.unit_rows import unit_rows, unit_rows_width
 
 __all__ = ["draw", "layers_line", "shown_rows", "spans"]
 
@@ -155,8 +156,9 @@ def _table(choice: Choice, pictures: Pictures) -> Sheet:
     rows = shown_rows(choice)
     columns = max(len(row.places) for row in rows)
     gap, width = 10, min(136.0, max(84.0, 900 / columns - 10))
-    tile = _tile(width, choice.tiles, pictures)
-    sharp = pictures[choice.tiles[0]].width < tile[0]
+    made = tuple(t for t in choice.tiles if not isinstance(t, Sample)) or choice.tiles
+    tile = _tile(width, made, pictures)
+    sharp = pictures[made[0]].width < tile[0]
     side = 0.0
     if any(row.title for row in rows):
         lines = [line for row in rows for line in wrap(row.title, SMALL, 150)]
@@ -181,9 +183,14 @@ def _table(choice: Choice, pictures: Pictures) -> Sheet:
             if isinstance(place, Panel):
                 panel(sheet, x, y, tile, place)
             else:
-                sheet.picture(x, y, tile, pictures[place], sharp=sharp or place.sharp)
+                sheet.picture(x, y, tile, pictures[place], sharp=_sharp(place, sharp))
         y = below + gap
     return sheet
+
+
+def _sharp(tile: Tile, optimized: bool) -> bool:
+    """Whether single pixels are to be seen: of optimized pictures if ``optimized`` says so."""
+    return tile.sharp or (optimized and not isinstance(tile, Sample))
 
 
 def spans(heads: tuple[str, ...]) -> list[tuple[int, int]]:
@@ -207,6 +214,12 @@ def _marks(choice: Choice, _: Pictures) -> Sheet:
     return sheet
 
 
+def _layer(choice: Choice, pictures: Pictures) -> Sheet:
+    sheet = _sheet(unit_rows_width(choice))
+    unit_rows(choice, pictures, sheet, MARGIN)
+    return sheet
+
+
 def _unit_line(cell: Cell) -> str:
     unit = f"Unit {cell.unit}"
     return f"{unit}: {cell.label}" if cell.label else unit
@@ -218,6 +231,8 @@ _LAYOUTS = {
     "columns": _columns,
     "rows": _rows,
     "table": _table,
+    "sums": _table,
     "halves": _halves,
     "marks": _marks,
+    "layer": _layer,
 }

@@ -104,13 +104,14 @@ class Work:
 class Figure:
     """A figure.
 
-    Its ``layout`` is ``blocks``, ``sequence``, ``columns``, ``rows``, ``table``, ``halves`` or
-    ``marks``.
+    Its ``layout`` is ``blocks``, ``sequence``, ``columns``, ``rows``, ``table``, ``sums``,
+    ``halves``, ``marks`` or ``layer``.
 
     ``steps`` are the moments that a sequence shows, ``columns`` the objectives side by side,
     ``legend`` explains their letters. ``controls`` are what the reader sets, ``pairs`` are two
     units each, (layer, number), that are shown together. With ``bars`` there is one between
-    neighbours, ``works`` are the rows of a table without pictures. ``units`` are the units for the
+    neighbours, ``works`` are the rows of a table without pictures. With ``seeds`` it shows random
+    directions, whose numbers are seeds and not units. ``units`` are the units for the
     article's own network; ``source`` says where they come from.
     """
 
@@ -126,6 +127,7 @@ class Figure:
     pairs: tuple[tuple[tuple[str, int], tuple[str, int]], ...] = ()
     bars: bool = False
     works: tuple[Work, ...] = ()
+    seeds: bool = False
     units: Mapping[str, tuple[Unit, ...]] = field(default_factory=dict, hash=False)
     source: str = ""
 

@@ -59,8 +59,8 @@ COLOR_DECORRELATION = Figure(
     title="Colours that are decorrelated",
     caption=(
         "The same gradient twice: as it is, and with decorrelated colours. In photos the three "
-        "channels rise and fall together; in the space where that is undone the direction does so "
-        "too: most of the rainbow of single channels is gone, light and dark are left."
+        "channels rise and fall together, so that most of any change is light and dark. Where that "
+        "is undone, differences between the channels count as much: colours come out."
     ),
     layout="halves",
     groups=(),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from kerasviz.errors import UsageError
 from kerasviz.figures.arrangements import columns
 from kerasviz.figures.catalogue import CATALOGUE
-from kerasviz.figures.choice import Block, Cell, Made, Panel
+from kerasviz.figures.choice import Block, Cell, Made
 from kerasviz.figures.figure import Control, Value
 from kerasviz.figures.gradient_figures import ATTRIBUTED, CATEGORIES
 from kerasviz.figures.layers import map_layers
@@ -39,19 +40,25 @@ def _kinds(objectives: Setting) -> dict[str, Cell]:
 
 def _photos(setting: Setting) -> tuple[tuple[Photo, ...], Request, list[str]]:
     """Photos, what is differentiated there, and notes on both."""
-    kinds = _kinds(_objectives(setting))
-    cell = kinds.get("logit", kinds["channel"])
-    photos = photos_of(setting.order.photos, cell.request)
-    notes = [f"Objective: {cell.name}, the same as in the figure on objectives."]
+    net = setting.order.net
+    k, _ = pick_class(net)
+    if k is not None:
+        goal = setting.request(Target(f"logit:{k}", logit(k)))
+        name = f"logit:{class_words(net, k)}"
+    else:
+        cell = _kinds(_objectives(setting))["channel"]
+        goal, name = cell.request, cell.name
+    photos = photos_of(setting.order.photos, goal)
+    notes = [f"Objective: {name}, the same as in the figure on objectives."]
     if not setting.order.photos:
         notes.append(
-            f"No photos were given (--photos): the picture is the one optimized for {cell.name}."
+            f"No photos were given (--photos): the picture is the one optimized for {name}."
         )
     elif len(setting.order.photos) > MOST:
         notes.append(
             f"Photos: the first {MOST} of {len(setting.order.photos)}, as many as the article's."
         )
-    return photos, cell.request, notes
+    return photos, goal, notes
 
 
 def _made(setting: Setting, kind: str, photo: Photo, goal: Request | None, name: str) -> Made:
@@ -61,6 +68,11 @@ def _made(setting: Setting, kind: str, photo: Photo, goal: Request | None, name:
 
 
 def _attribution(setting: Setting) -> Table:
+    net = setting.order.net
+    if pick_class(net)[0] is None:
+        raise UsageError(
+            f"attribution explains the answer of a classifier, and {net.name} has no class logits"
+        )
     shown = _objectives(setting)
     kinds = _kinds(shown)
     left: list[Cell] = []
@@ -68,31 +80,25 @@ def _attribution(setting: Setting) -> Table:
         cell = kinds[kind]
         left.append(Cell(cell.request, cell.step, cell.name, word))
     photos, _, notes = _photos(setting)
-    (tap,) = map_layers([ATTRIBUTED], setting.order.net)[0].values()
+    (tap,) = map_layers([ATTRIBUTED], net)[0].values()
     photo = _made(setting, "photo", photos[0], None, photos[0].name)
-    right: tuple[Made | Panel, ...]
-    if pick_class(setting.order.net)[0] is None:
-        right = (photo, Panel("Attribution", "this network has no classes"))
-        more: list[str] = []
-    else:
-        found = Made(
-            f"{setting.figure.slug}-map-0",
-            f"gradient x activation at {tap}",
-            "attribution",
-            photos[:1],
-            setting.order.class_size,
-            tap=tap,
-        )
-        right = (photo, found)
-        more = [
-            "Attribution: activation times gradient of the logit of the top class, summed over "
-            f"the channels of {tap}; orange where positive. The article does not name its method."
-        ]
+    found = Made(
+        f"{setting.figure.slug}-map-0",
+        f"gradient x activation at {tap}",
+        "attribution",
+        photos[:1],
+        setting.order.class_size,
+        tap=tap,
+    )
+    method = (
+        "Attribution: activation times gradient of the logit of the top class, summed over the "
+        f"channels of {tap}; orange where positive. The article does not name its method."
+    )
     blocks = (
         Block("Feature visualization", (), tuple(left)),
-        Block("Attribution", (), right),
+        Block("Attribution", (), (photo, found)),
     )
-    return blocks, (), (), [*shown.notes, *more, *notes[1:]]
+    return blocks, (), (), [*shown.notes, method, *notes[1:]]
 
 
 def _artifacts(setting: Setting) -> Table:
@@ -119,6 +125,7 @@ def _artifacts(setting: Setting) -> Table:
             setting.order.class_size,
             goal,
             tap,
+            tuple(taps),
             pool=i + 1 < len(places) and _pools(setting, tap, places[i + 1]),
         )
         for i, tap in enumerate(places)
@@ -142,21 +149,25 @@ def _pools(setting: Setting, first: str, second: str) -> bool:
 
 
 def _colours(setting: Setting) -> Table:
+    net = setting.order.net
+    if net.channels != 3:
+        count = "1 channel" if net.channels == 1 else f"{net.channels} channels"
+        raise UsageError(f"decorrelated colours are 3, and images of {net.name} have {count}")
     photos, goal, notes = _photos(setting)
-    if setting.order.net.channels != 3:
-        why = f"images of this network have {setting.order.net.channels} channels, not 3 colours"
-        tiles: tuple[Made | Panel, ...] = (
-            _made(setting, "l2", photos[0], goal, "Gradient"),
-            Panel("Decorrelated colours", why),
-        )
-    else:
-        tiles = (
-            _made(setting, "l2", photos[0], goal, "Correlated colours"),
-            _made(setting, "colours", photos[0], goal, "Decorrelated colours"),
-        )
-    return (Block("", (), tiles),), (), (), [*notes, SCALE_NOTE]
+    tiles = (
+        _made(setting, "l2", photos[0], goal, "Correlated colours"),
+        _made(setting, "colours", photos[0], goal, "Decorrelated colours"),
+    )
+    return (Block("", (), tiles),), (), (), [*notes, WHITENING_NOTE, SCALE_NOTE]
 
 
+WHITENING_NOTE = (
+    "Decorrelated colours: C^(-1/2) g at every pixel, where g is the gradient and C the covariance "
+    "of the colours of ImageNet; of all maps that make colours of that covariance white, the one "
+    "that keeps them nearest to what they are. The article does not give its map. The direction "
+    "C g, in which an image moves whose decorrelated colours climb, is nearly grey; it is part of "
+    "the figure on steepest descent."
+)
 SCALE_NOTE = "Grey is no change; the 99.5th percentile of a direction's size is full contrast."
 SIGMOID_NOTE = (
     "Decorrelated space: the image is a sigmoid of decorrelated colours and scaled frequencies, so "

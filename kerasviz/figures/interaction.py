@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kerasviz.figures.figure import Figure, Group, Place, units_of_layers
+from kerasviz.figures.figure import Control, Figure, Group, Place, units_of_layers
 
 __all__ = ["INTERPOLATION", "NEURON_ARITHMETIC", "RANDOM_DIRECTIONS"]
 
@@ -26,8 +26,7 @@ RANDOM_DIRECTIONS = Figure(
         ),
     ),
     # The article's vectors were picked by hand and are not published: these are the first four.
-    units=units_of_layers(mixed3a=(0,), mixed4c=(1,), mixed4d=(2,), mixed5a=(3,)),
-    source="our choice: the first random directions, none was left out",
+    seeds=True,
 )
 
 _FIRST = (
@@ -51,10 +50,10 @@ NEURON_ARITHMETIC = Figure(
     slug="neuron-arithmetic",
     title="Sums of units",
     caption=(
-        "Two units optimized together, with equal weights: each picture shows both of the units "
-        "that stand at its row and column."
+        "Two units optimized together, with equal weights. Six units are paired with six others: "
+        "each picture is to show both of its pair."
     ),
-    layout="table",
+    layout="sums",
     groups=(
         Group(
             "",
@@ -69,6 +68,7 @@ NEURON_ARITHMETIC = Figure(
             ),
         ),
     ),
+    controls=(Control("unit", "First unit", (), 4), Control("unit", "Second unit")),
     pairs=tuple(zip(_FIRST, _SECOND, strict=True)),
     units=units_of_layers(
         mixed3a={139: "pointillist"},

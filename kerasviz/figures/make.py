@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypedDict, Unpack
 
 from PIL import Image
 
-from kerasviz.errors import UsageError, near
+from kerasviz.commands import CommandLine
+from kerasviz.errors import KerasvizError, UsageError, near
+from kerasviz.figures.appendix import APPENDIX_LAYER, layers_of
 from kerasviz.figures.catalogue import CATALOGUE
-from kerasviz.figures.choice import Cell, Choice, Made, Tile
-from kerasviz.figures.choose import choose
-from kerasviz.figures.computed import make_computed
+from kerasviz.figures.choice import Cell, Choice, Made, Sample, Tile
+from kerasviz.figures.choose import choose_all
+from kerasviz.figures.computed import Slopes, make_computed
 from kerasviz.figures.drawing import draw
+from kerasviz.figures.example_panels import open_examples, write_panels
 from kerasviz.figures.figure import Figure
 from kerasviz.figures.halves import pooled
-from kerasviz.figures.page import figure_page, set_page
-from kerasviz.figures.photos import find_photos
+from kerasviz.figures.layer_pages import write_layers
+from kerasviz.figures.origins import Making, write_record
+from kerasviz.figures.page import Origins, figure_page, set_page
+from kerasviz.figures.photos import MOST, find_photos, read_photo
 from kerasviz.figures.reached import activation_notes
 from kerasviz.figures.setting import Order
+from kerasviz.files import make_folder
 from kerasviz.images import decode, encode
 from kerasviz.network import Network
 from kerasviz.pages import update, write_index
 from kerasviz.recipes import Recipe
 from kerasviz.recipes import recipe as find_recipe
-from kerasviz.rendering import Report
+from kerasviz.rendering import Plan, Report, Request
 from kerasviz.store import Store
 
 __all__ = ["PICTURES", "FigureSet", "make_figures"]
@@ -41,7 +47,8 @@ class FigureSet:
 
     ``paths`` are the PNG and the page of every figure, ``index`` is the page that leads to them.
     ``made`` pictures were rendered now, ``kept`` were there already; ``computed`` more were made
-    now from others, without optimizing.
+    now from others, without optimizing. ``failed`` are the figures that the network cannot have,
+    each with the reason.
     """
 
     paths: tuple[Path, ...]
@@ -49,6 +56,7 @@ class FigureSet:
     made: int
     kept: int
     computed: int = 0
+    failed: Mapping[str, str] = field(default_factory=dict)
 
 
 class Options(TypedDict, total=False):
@@ -57,7 +65,11 @@ class Options(TypedDict, total=False):
     seed: int
     quick: bool
     photos: str | Path | None
+    layers: Sequence[str]
+    examples: str | Path | None
     progress: Callable[[Report], None] | None
+    begin: Callable[[Sequence[Plan], Mapping[str, str]], None] | None
+    command: CommandLine | None
 
 
 def make_figures(
@@ -71,52 +83,118 @@ def make_figures(
 
     ``seed`` is that of the noise. With ``quick`` figures of hundreds of settings show some of
     them. ``photos`` is a folder of PNG and JPEG files, or one of them, for the figures of
-    gradients. Single pictures go to ``out/pictures`` with their manifest and page; what is there
-    already is not made again. Raises :class:`UsageError` for an unknown figure, photos that cannot
-    be read, a folder with another network's pictures and a network without layers that have
-    positions.
+    gradients. ``layers`` are the taps all of whose units ``appendix-layer`` shows. ``examples`` is
+    a folder that ``kerasviz examples`` made, for the panels of dataset examples. Single pictures
+    go to ``out/pictures`` with their manifest and page; what is there already is not made again.
+    Figures that the network cannot have are left out and in the result with the reason. ``begin``
+    is called before the first picture, with the batches to render and these figures. Raises
+    :class:`UsageError` for an unknown figure, photos that cannot be read, a size that the network
+    does not take and a folder with another network's pictures.
     """
     wanted = list(dict.fromkeys(slugs)) or list(CATALOGUE)
     for slug in wanted:
         if slug not in CATALOGUE:
             raise UsageError(f"unknown figure {slug!r}; near: {near(slug, CATALOGUE)}")
     out = Path(out)
-    photos = options.get("photos")
+    photos, examples = options.get("photos"), options.get("examples")
     order = Order(
         net,
         find_recipe(recipe),
         options.get("seed", 0),
         options.get("quick", False),
         () if photos is None else find_photos(photos),
+        tuple(options.get("layers", ())),
+        None if examples is None else open_examples(examples, net),
     )
-    choices = [choose(CATALOGUE[slug], order) for slug in wanted]
+    net.check_size(*order.recipe.size)
+    if order.layers and APPENDIX_LAYER.slug not in wanted:
+        raise UsageError(f"layers are for the figure {APPENDIX_LAYER.slug}; name that figure too")
+    if order.layers:
+        layers_of(order)  # a name that is not there is an error now, not a figure that fails
+    for photo in order.photos[:MOST]:  # now, not after hours of rendering
+        read_photo(photo, order.recipe.size, net.channels)
+    choices, failed = choose_all([CATALOGUE[slug] for slug in wanted], order)
     requests = list(dict.fromkeys(r for choice in choices for r in choice.requests))
     store = Store(out / PICTURES, net)
+    making = Making(store, order, options.get("command") or _command(order, options))
+    if (begin := options.get("begin")) is not None:
+        begin(store.missing(requests), failed)
+    index = out / "index.html"
+    if not choices:
+        return FigureSet((), index, 0, 0, failed=failed)
+    make_folder(out)
+    lost: dict[Request, str] = {}
     try:
-        made = store.make(requests, options.get("progress"))
+        made = store.make(requests, options.get("progress"), lost)
+        _leave_out(choices, failed, lost)
+        count = _compute(store, choices, failed)
     except KeyboardInterrupt:  # the page shows the pictures that are finished
-        write_index(store.folder, store.manifest())
+        write_index(store.folder, store.manifest(), making.command.of_store(store))
         raise
-    write_index(store.folder, store.manifest())
-    computed, words, count = make_computed(net, store, [m for c in choices for m in c.computed])
+    write_index(store.folder, store.manifest(), making.command.of_store(store))
     paths: list[Path] = []
     for choice in choices:
-        tiles = {t: computed[t] if isinstance(t, Made) else _file(store, t) for t in choice.tiles}
-        found = dict.fromkeys(words[made] for made in choice.computed if words[made])
-        notes = (*choice.notes, *found, *activation_notes(store, choice))
-        paths += _write(out, replace(choice, notes=notes), tiles)
-    index = out / "index.html"
-    update(index, set_page(net.name, _present(out), PICTURES).encode())
-    return FigureSet(tuple(paths), index, made.made, made.kept, count)
+        if choice.figure.layout == "layer":
+            choice = write_layers(out, making, choice)
+        panels = write_panels(order, choice, store.folder)
+        tiles: dict[Tile, str] = {
+            t: panels[t] if isinstance(t, Sample) else _file(store, t) for t in choice.tiles
+        }
+        found = [store.computed[_file(store, made)].words for made in choice.computed]
+        words = dict.fromkeys(line for line in found if line)
+        notes = (*choice.notes, *words, *activation_notes(store, choice))
+        paths += _write(out, replace(choice, notes=notes), tiles, making.origins(choice))
+    present = _present(out)
+    slugs = [choice.figure.slug for choice in choices]
+    write_record(out, making, slugs, [figure.slug for figure in present])
+    update(index, set_page(net.name, present, out, PICTURES).encode())
+    return FigureSet(tuple(paths), index, made.made, made.kept, count, failed)
 
 
-def _file(store: Store, cell: Cell) -> str:
-    """The picture file of a cell, relative to the store."""
-    found = store.find(cell.request)
-    return next(e.file for e in found if (e.step, e.row) == (cell.step, cell.row))
+def _leave_out(choices: list[Choice], failed: dict[str, str], lost: Mapping[Request, str]) -> None:
+    """Leave out the figures whose pictures the network could not compute."""
+    for choice in list(choices):
+        reasons = [lost[request] for request in choice.requests if request in lost]
+        if reasons:
+            failed[choice.figure.slug] = reasons[0]
+            choices.remove(choice)
 
 
-def _write(out: Path, choice: Choice, files: dict[Tile, str]) -> list[Path]:
+def _compute(store: Store, choices: list[Choice], failed: dict[str, str]) -> int:
+    """Make the computed pictures of the figures, leaving out those that cannot be computed."""
+    slopes, count = Slopes(store.net), 0
+    for choice in list(choices):
+        try:
+            count += make_computed(store, choice.computed, slopes)
+        except KerasvizError as error:
+            failed[choice.figure.slug] = str(error)
+            choices.remove(choice)
+    return count
+
+
+def _command(order: Order, options: Options) -> CommandLine:
+    """What one would type for figures that are made from Python."""
+    words = ["--seed", str(order.seed)] if order.seed else []
+    if order.quick:
+        words.append("--quick")
+    if (photos := options.get("photos")) is not None:
+        words += ["--photos", str(photos)]
+    if (examples := options.get("examples")) is not None:
+        words += ["--examples", str(examples)]
+    for layer in order.layers:
+        words += ["--layer", layer]
+    return CommandLine.of_figures(order.net, order.recipe, words)
+
+
+def _file(store: Store, tile: Cell | Made) -> str:
+    """The picture file of a tile, relative to the store."""
+    if isinstance(tile, Made):
+        return f"{tile.file}.png"
+    found = store.find(tile.request)
+    return next(e.file for e in found if (e.step, e.row) == (tile.step, tile.row))
+
+
+def _write(out: Path, choice: Choice, files: dict[Tile, str], origins: Origins) -> list[Path]:
     pictures: dict[Tile, Image.Image] = {}
     for cell, file in files.items():
         pictures[cell] = decode((out / PICTURES / file).read_bytes())[0]
@@ -125,7 +203,8 @@ def _write(out: Path, choice: Choice, files: dict[Tile, str]) -> list[Path]:
     update(image, encode(draw(choice, pictures), "png"))
     links = {cell: f"{PICTURES}/{file}" for cell, file in files.items()}
     pools = {made for made, _ in pooled(choice.blocks, pictures)}
-    update(page, figure_page(choice, links, pools).encode())
+    sizes = {cell: picture.size for cell, picture in pictures.items()}
+    update(page, figure_page(choice, links, sizes, pools, origins).encode())
     return [image, page]
 
 

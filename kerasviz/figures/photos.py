@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from kerasviz.errors import UsageError
+from kerasviz.images import pixels_of
 from kerasviz.rendering import Request
 
 __all__ = ["MOST", "Photo", "find_photos", "fitted", "photos_of", "read_photo"]
@@ -71,11 +72,7 @@ def fitted(image: Image.Image, channels: int) -> Array:
     >>> fitted(Image.new("RGB", (3, 2), (255, 0, 51)), 5)[0, 0].tolist()
     [1.0, 0.0, 0.20000000298023224, 1.0, 0.0]
     """
-    pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"), np.float32) / 255
-    if channels == 1:
-        return pixels[..., None]
-    repeated: Array = pixels[..., np.arange(channels) % 3]
-    return repeated
+    return pixels_of(image, channels).astype(np.float32) / 255
 
 
 def photos_of(paths: Sequence[Path], otherwise: Request) -> tuple[Photo, ...]:

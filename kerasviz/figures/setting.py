@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from kerasviz.examples import Examples
 from kerasviz.figures.figure import Figure, Group, Unit
 from kerasviz.figures.layers import map_layers
 from kerasviz.figures.units import Units, card_of, pick_units
@@ -27,7 +28,8 @@ class Order:
     """What all figures of a set share.
 
     With ``quick`` figures of many settings show fewer of them. ``photos`` are files for the
-    figures of gradients, ``layers`` the taps that have a page of all their units.
+    figures of gradients, ``layers`` the taps that have a page of all their units, ``examples`` the
+    images of a data set to which units respond.
     """
 
     net: Network
@@ -36,6 +38,7 @@ class Order:
     quick: bool = False
     photos: tuple[Path, ...] = ()
     layers: tuple[str, ...] = ()
+    examples: Examples | None = None
 
     @cached_property
     def class_size(self) -> tuple[int, int]:
@@ -93,7 +96,8 @@ class Setting:
     def notes(self) -> tuple[str, ...]:
         """How layers and units were found, and which are optimized otherwise."""
         first = [self.placing] if self.placing else []
-        return (*first, *([_unit_note(self)] if self.units else []), *self.linear_notes)
+        units = [_unit_note(self)] if self.units and not self.figure.seeds else []
+        return (*first, *units, *self.linear_notes)
 
     @property
     def only(self) -> tuple[str, Unit]:

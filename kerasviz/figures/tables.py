@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from kerasviz.figures.choice import Block, Cell, Panel
+from kerasviz.errors import UsageError
+from kerasviz.examples import BUCKETS
+from kerasviz.figures.choice import Block, Cell, Panel, Tile
+from kerasviz.figures.example_panels import NO_DATASET, example_notes, example_place
 from kerasviz.figures.figure import Control, Unit, Value
 from kerasviz.figures.setting import Setting, channel_target, moments
 from kerasviz.figures.sweeps import numbers_of, settings_of, swept
@@ -14,7 +17,7 @@ from kerasviz.parameterizations import Aligned, Fourier
 from kerasviz.rendering import diverse
 from kerasviz.targets import Target, parse_target
 
-__all__ = ["TABLES", "Table"]
+__all__ = ["FACETS", "NO_DATASET", "TABLES", "Table", "facets", "shown"]
 
 #: What a figure's builder returns: rows, words over the columns, controls, notes.
 Table = tuple[tuple[Block, ...], tuple[str, ...], tuple[Control, ...], list[str]]
@@ -23,11 +26,11 @@ Table = tuple[tuple[Block, ...], tuple[str, ...], tuple[Control, ...], list[str]
 FACETS, FRAMES = 4, 6
 #: The compiled batch of an interpolation: its group always stands at the same rows.
 FRAMES_BATCH = 8
+NO_DIRECTIONS = Panel("Dataset examples", "kept for units, not for directions")
 
-NO_DATASET = Panel("Dataset examples", "no dataset was given")
 
-
-def _shown(setting: Setting, target: Target, name: str = "") -> Cell:
+def shown(setting: Setting, target: Target, name: str = "") -> Cell:
+    """The finished picture of a target."""
     request = setting.request(target)
     return Cell(request, request.recipe.steps, name or target.text)
 
@@ -61,15 +64,22 @@ def _translated(setting: Setting) -> dict[tuple[str, int], tuple[str, Unit]]:
     return found
 
 
-def _diversity(setting: Setting) -> Table:
-    tap, unit = setting.only
-    target = channel_target(tap, unit.number)
+def facets(setting: Setting, target: Target) -> list[Cell]:
+    """Pictures of a target that share one optimization and are pushed apart."""
     request = replace(setting.request(diverse(target, setting.order.net)), rows=FACETS)
-    facets = [
+    return [
         Cell(request, request.recipe.steps, f"{target.text} facet {row + 1}", row=row)
         for row in range(FACETS)
     ]
-    cells: tuple[Cell | Panel, ...] = (_shown(setting, target), *facets, NO_DATASET)
+
+
+def _diversity(setting: Setting) -> Table:
+    tap, unit = setting.only
+    target = channel_target(tap, unit.number)
+    apart = facets(setting, target)
+    request = apart[0].request
+    examples = example_place(setting.order, tap, unit.number)
+    cells = (shown(setting, target), *apart, examples)
     together = f"Optimized together and pushed apart: {target.text}"
     heads = ("Simple optimization", *[together] * FACETS, "Dataset examples")
     weight = next(t.weight for t in request.objective.terms if t.kind == "diversity")
@@ -78,18 +88,19 @@ def _diversity(setting: Setting) -> Table:
         "times its size times the sum of the cosines of Gram matrices. The article does not give "
         "its weight."
     )
-    return (Block("", (tap,), cells),), heads, (), [note]
+    return (Block("", (tap,), cells),), heads, (), [note, *example_notes(setting.order)]
 
 
 def _dataset(setting: Setting) -> Table:
     chosen = _chosen(setting)
-    cells = tuple(_shown(setting, channel_target(tap, unit.number)) for tap, unit in chosen)
+    cells = tuple(shown(setting, channel_target(tap, unit.number)) for tap, unit in chosen)
     words = [unit.label or f"{tap}:{unit.number}" for tap, unit in chosen]
+    examples = tuple(example_place(setting.order, tap, unit.number) for tap, unit in chosen)
     rows = (
-        Block("Dataset examples", (), tuple(NO_DATASET for _ in cells)),
+        Block("Dataset examples", (), examples),
         Block("Optimized", tuple(dict.fromkeys(tap for tap, _ in chosen)), cells),
     )
-    return rows, tuple(words), (), []
+    return rows, tuple(words), (), example_notes(setting.order)
 
 
 def _spectrum(setting: Setting) -> Table:
@@ -106,49 +117,67 @@ def _spectrum(setting: Setting) -> Table:
     for k, (tap, unit) in enumerate(_chosen(setting)):
         target = channel_target(tap, unit.number)
         negative = Target(f"-{target.text}", -target.objective)
-        ends = (_shown(setting, negative), _shown(setting, target))
-        cells: tuple[Cell | Panel, ...] = (ends[0], *[NO_DATASET] * 4, ends[1])
+        ends = (shown(setting, negative), shown(setting, target))
+        between = [
+            example_place(setting.order, tap, unit.number, bucket) for bucket in reversed(BUCKETS)
+        ]
+        cells: tuple[Tile | Panel, ...] = (ends[0], *between, ends[1])
         rows.append(Block(target.text, (tap,), cells, (k,)))
         values.append(Value(target.text, k))
     initial = min(setting.figure.controls[0].initial, len(rows) - 1)
-    return tuple(rows), heads, (Control("unit", "Unit", tuple(values), initial),), []
+    control = Control("unit", "Unit", tuple(values), initial)
+    return tuple(rows), heads, (control,), example_notes(setting.order)
 
 
 def _random(setting: Setting) -> Table:
     cells, words = [], []
-    for tap, unit in _chosen(setting):
-        (target,) = parse_target(f"{tap}:random-{unit.number}", setting.order.net)
-        cells.append(_shown(setting, target))
-        words.append(f"{tap}, random direction {unit.number}")
+    for seed, (tap, _) in enumerate(_chosen(setting)):
+        (target,) = parse_target(f"{tap}:random-{seed}", setting.order.net)
+        cells.append(shown(setting, target))
+        words.append(f"{tap}, random direction {seed}")
+    empty = NO_DATASET if setting.order.examples is None else NO_DIRECTIONS
     rows = (
-        Block("Dataset examples", (), tuple(NO_DATASET for _ in cells)),
+        Block("Dataset examples", (), tuple(empty for _ in cells)),
         Block("Optimized", tuple(setting.taps.values()), tuple(cells)),
     )
     note = (
-        "Each direction has independent standard normal components; the number is its seed. One "
-        "was tried for each layer; the article's four were picked by hand."
+        "Each direction has independent standard normal components. Its number is their seed and "
+        f"no unit: 0 to {len(cells) - 1} for every network, none was left out. The article's four "
+        "were picked by hand."
     )
     return rows, tuple(words), (), [note]
 
 
+def _only(setting: Setting) -> str:
+    """Which unit a figure of pairs found alone."""
+    tap, unit = _chosen(setting)[0]
+    return f"layers of {setting.order.net.name} have only {tap}:{unit.number} for them"
+
+
 def _arithmetic(setting: Setting) -> Table:
     known = _translated(setting)
-    firsts = [known[first] for first, _ in setting.figure.pairs]
-    seconds = [known[second] for _, second in setting.figure.pairs]
+    # Where several of the article's units have the same counterpart, it is shown once.
+    firsts = list(dict.fromkeys(known[first] for first, _ in setting.figure.pairs))
+    seconds = list(dict.fromkeys(known[second] for _, second in setting.figure.pairs))
+    if len({*firsts, *seconds}) < 2:
+        raise UsageError(f"sums take two units, and the {_only(setting)}")
 
     def words(tap: str, unit: Unit) -> str:
         return f"{tap}:{unit.number}" + (f" {unit.label}" if unit.label else "")
 
     def single(tap: str, unit: Unit) -> Cell:
-        return _shown(setting, channel_target(tap, unit.number), words(tap, unit))
+        return shown(setting, channel_target(tap, unit.number), words(tap, unit))
 
     rows = [Block("", (), (Panel("", ""), *(single(*first) for first in firsts)))]
     for second in seconds:
-        cells = [single(*second)]
+        cells: list[Cell | Panel] = [single(*second)]
         for first in firsts:
+            if first == second:
+                cells.append(Panel("No sum", "one unit at both places"))
+                continue
             ends = [channel_target(tap, unit.number) for tap, unit in (first, second)]
             text = " + ".join(end.text for end in ends)
-            cells.append(_shown(setting, Target(text, ends[0].objective + ends[1].objective)))
+            cells.append(shown(setting, Target(text, ends[0].objective + ends[1].objective)))
         rows.append(Block(words(*second), (second[0],), tuple(cells)))
     return tuple(rows), ("", *(words(*first) for first in firsts)), (), []
 
@@ -159,8 +188,14 @@ def _interpolation(setting: Setting) -> Table:
     own = setting.order.recipe.parameterization
     space = Aligned(own if isinstance(own, Fourier) else Fourier())
     rows, values = [], []
-    for k, pair in enumerate(setting.figure.pairs):
-        ends = [channel_target(tap, unit.number) for tap, unit in (known[pair[0]], known[pair[1]])]
+    pairs = list(dict.fromkeys((known[a], known[b]) for a, b in setting.figure.pairs))
+    pairs = [(a, b) for a, b in pairs if a != b]
+    if not pairs:
+        raise UsageError(
+            f"an interpolation goes from one unit to another, and the {_only(setting)}"
+        )
+    for k, pair in enumerate(pairs):
+        ends = [channel_target(tap, unit.number) for tap, unit in pair]
         text = f"{ends[0].text} to {ends[1].text}"
         faded = interpolation(ends[0].objective, ends[1].objective, lower)
         request = setting.request(Target(text, faded))

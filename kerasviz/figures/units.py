@@ -20,7 +20,10 @@ CLASS_LABEL, CLASS_OF_1000 = "flamingo", 130
 
 @dataclass(frozen=True)
 class Units:
-    """Units of a layer. ``sources`` says where they are from: ``article``, ``card``, ``rule``."""
+    """Units of a layer. ``sources`` says where they are from: ``article``, ``card``, ``rule``.
+
+    For random directions they are ``seeds``.
+    """
 
     units: tuple[Unit, ...]
     sources: frozenset[str]
@@ -52,8 +55,11 @@ def pick_units(figure: Figure, layer: str, tap: str, count: int, net: Network) -
     The model card's come first (its table ``figures`` has lists of units by tap or layer, of all
     figures or in a table with the figure's slug); else, for the article's own network, the
     article's; and where these are too few, units evenly spaced over the channels. A layer with
-    fewer channels gives fewer units.
+    fewer channels gives fewer units. Random directions have seeds instead, the same for every
+    network.
     """
+    if figure.seeds:
+        return Units(tuple(Unit(seed) for seed in range(count)), frozenset({"seeds"}))
     card, channels = card_of(net), net.taps[tap].channels or 0
     given, source = _listed(card, figure.slug, (tap, layer)), "card"
     if not given and card is not None and card.name == ARTICLE_NETWORK:

@@ -8,7 +8,12 @@ import click
 import pytest
 
 from kerasviz.cli import options
-from kerasviz.cli.options import InputOptions, RecipeOptions, custom_objects
+from kerasviz.cli.options import (
+    PARAMETERIZATIONS,
+    InputOptions,
+    RecipeOptions,
+    custom_objects,
+)
 from kerasviz.errors import UsageError
 from kerasviz.input_spec import InputSpec, preset
 from kerasviz.parameterizations import Pixel
@@ -82,6 +87,17 @@ def test_recipe_with_changes() -> None:
     assert (chosen.steps, chosen.size) == (7, (3, 5))
     assert isinstance(chosen.parameterization, Pixel)
     assert chosen.transform == recipe("fast").transform
+
+
+def test_every_parameterization_of_a_single_picture_has_its_name() -> None:
+    from kerasviz import commands, parameterizations
+
+    names = [parameterizations.from_json({"kind": k}).to_json()["kind"] for k in PARAMETERIZATIONS]
+    assert tuple(names) == PARAMETERIZATIONS == commands.PARAMETERIZATIONS
+    every = set(parameterizations._KINDS)
+    assert every - set(names) == {"aligned"}  # its pictures share what they are made of
+    chosen = RecipeOptions("fast", param="pyramid").chosen()
+    assert isinstance(chosen.parameterization, parameterizations.Pyramid)
 
 
 def test_objects_of_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from kerasviz import store
 from kerasviz.figures import computed
-from kerasviz.figures.choice import Made
+from kerasviz.figures.computing import Slopes, Task
 from kerasviz.images import to_image
 from kerasviz.input_spec import preset
 from kerasviz.network import Identity, Network
@@ -98,13 +98,13 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             made.extend(request.text for request in plan.requests)
             yield list(pictures_of(net, plan))
 
-    def compute(net: Network, there: Any, wanted: Sequence[Made]) -> Any:
-        if not isinstance(net.program, Outline):
-            return really(net, there, wanted)
-        return {m: (to_image(waves(len(m.file), *m.size, 3)), "") for m in wanted}
+    def compute(task: Task, photos: Any, slopes: Slopes) -> Any:
+        if not isinstance(slopes.net.program, Outline):
+            return really(task, photos, slopes)
+        return to_image(waves(len(task.kind + task.tap), *task.size, 3)), ""
 
-    really = computed._compute
-    monkeypatch.setattr(computed, "_compute", compute)
+    really = computed.compute
+    monkeypatch.setattr(computed, "compute", compute)
     monkeypatch.setattr(store, "render_plans", render_plans)
     return made
 

@@ -34,7 +34,7 @@ def _known(inceptionv1: str) -> None:
     """Figures look its card up."""
 
 
-@pytest.mark.parametrize("slug", CATALOGUE)
+@pytest.mark.parametrize("slug", [slug for slug in CATALOGUE if slug not in SEEDS])
 def test_every_unit_exists_and_is_the_one_that_is_chosen(slug: str, order: Order) -> None:
     figure = CATALOGUE[slug]
     numbers = {layer: [u.number for u in units] for layer, units in figure.units.items()}

@@ -13,13 +13,13 @@ from PIL import Image
 
 from kerasviz.errors import UsageError
 from kerasviz.figures import CATALOGUE, make_figures
-from kerasviz.figures.choice import Made, Panel
+from kerasviz.figures.choice import Made
 from kerasviz.figures.choose import choose
-from kerasviz.figures.computed import direction_image, heat_image, map_image
+from kerasviz.figures.computing import direction_image, heat_image, map_image
 from kerasviz.figures.halves import pooled
 from kerasviz.figures.photos import find_photos, read_photo
 from kerasviz.figures.setting import Order
-from kerasviz.gradients import gradients, high_frequency_share
+from kerasviz.gradients import colour_share, gradients, high_frequency_share
 from kerasviz.images import decode
 from kerasviz.network import Network
 from kerasviz.objectives import logit
@@ -188,15 +188,17 @@ def test_the_left_half_has_the_pictures_of_objectives(network_of: Callable[..., 
     assert set(half.requests) <= set(objectives.requests)
 
 
-def test_networks_without_classes_have_an_empty_panel(
-    tmp_path: Path, drawn: list[str], network_of: Callable[..., Network]
+def test_colours_come_out_where_they_are_decorrelated(
+    tmp_path: Path, drawn: list[str], photos: Path
 ) -> None:
-    net = network_of({f"stage{i}": 8 for i in range(5)})
-    half = choose(CATALOGUE["fv-vs-attribution"], Order(net, FAST))
-    assert half.blocks[1].places[1] == Panel("Attribution", "this network has no classes")
-    make_figures(net, SLUGS, FAST, tmp_path)
-    page = (tmp_path / "fv-vs-attribution.html").read_text(encoding="utf-8")
-    assert "this network has no classes" in page
+    """The article's second picture is clearly more colourful than its first, as they are shown."""
+    out = tmp_path / "out"
+    make_figures(tiny.network(), ["color-decorrelation"], FAST, out, photos=photos)
+    shown = [picture(out, f"color-decorrelation-{kind}-0") for kind in ("l2", "colours")]
+    before, after = (colour_share(pixels[None] - 127.5)[0] for pixels in shown)
+    assert after > 5 * before
+    page = (out / "color-decorrelation.html").read_text(encoding="utf-8")
+    assert "C^(-1/2) g" in page and "Energy of colour over that of brightness: " in page
 
 
 def test_bars_are_orange_where_a_pool_makes_the_map_smaller() -> None:

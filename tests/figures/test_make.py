@@ -28,7 +28,8 @@ def files(folder: Path) -> dict[str, int]:
 def links(page: Path) -> list[str]:
     text = page.read_text(encoding="utf-8")
     found = [piece.split('"')[0] for piece in text.split('src="')[1:] + text.split('href="')[1:]]
-    return [link for link in found if link and not link.startswith("https://")]
+    own = [link.partition("#")[0] for link in found if not link.startswith(("https://", "data:"))]
+    return [link for link in own if link]
 
 
 def test_all_figures_are_made_with_pages_whose_links_lead_somewhere(

@@ -1,0 +1,153 @@
+"""What ``kerasviz figures`` says of figures: what each needs, and which cannot be made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from kerasviz.cli.taps import aligned
+
+if TYPE_CHECKING:
+    from kerasviz.figures.choice import Choice
+    from kerasviz.figures.cost import Clock
+    from kerasviz.figures.setting import Order
+    from kerasviz.network import Network
+    from kerasviz.rendering import Plan
+
+__all__ = ["announcement", "figure_lines", "lines_of_failures", "minutes"]
+
+#: Columns of a line, as many as a terminal usually has for a wide table.
+WIDTH = 100
+#: Steps of all rows of all batches from which on it is worth to time some of them first.
+LONG = 20_000
+
+
+def minutes(seconds: float) -> str:
+    """A time as one says it.
+
+    >>> minutes(20), minutes(70), minutes(1500), minutes(9000)
+    ('less than a minute', 'about a minute', 'about 25 minutes', 'about 2.5 hours')
+    """
+    if seconds < 45:
+        return "less than a minute"
+    if seconds < 90:
+        return "about a minute"
+    if seconds < 5400:
+        return f"about {seconds / 60:.0f} minutes"
+    return f"about {seconds / 3600:.1f} hours"
+
+
+def announcement(
+    net: Network,
+) -> Callable[[Sequence[Plan], Mapping[str, str]], None]:
+    """A function that says before the first picture how many there are and how long they take."""
+
+    def begin(plans: Sequence[Plan], failed: Mapping[str, str]) -> None:
+        from kerasviz.figures.cost import Clock, pictures_of
+
+        for line in lines_of_failures(failed):
+            click.echo(line, err=True)
+        if not plans:
+            return
+        count = pictures_of(plans)
+        words = f"rendering {count} picture{'' if count == 1 else 's'}"
+        if sum(plan.batch * plan.recipe.steps for plan in plans) >= LONG:
+            words += f", {minutes(Clock.of(net, plans).estimate(plans))}"
+        click.echo(words, err=True)
+
+    return begin
+
+
+def lines_of_failures(failed: Mapping[str, str]) -> list[str]:
+    """Why figures cannot be made, a line for each."""
+    return [f"kerasviz: {slug}: {' '.join(why.split())}" for slug, why in failed.items()]
+
+
+def figure_lines(order: Order, slugs: Sequence[str], timed: bool) -> list[str]:
+    """A table of what figures need for a network, with the minutes if it can be ``timed``."""
+    from kerasviz.figures import CATALOGUE
+    from kerasviz.figures.choose import choose_all
+    from kerasviz.figures.cost import Clock, pictures_of
+    from kerasviz.rendering import plan
+    from kerasviz.store import distinct
+
+    choices, failed = choose_all([CATALOGUE[slug] for slug in slugs], order)
+    needed = {choice.figure.slug: choice for choice in choices}
+    plans = {slug: plan(order.net, choice.requests) for slug, choice in needed.items()}
+    requests = distinct(order.net, [r for choice in choices for r in choice.requests])
+    together = plan(order.net, requests)
+    clock = Clock.of(order.net, together) if timed and together else None
+    rows = [_header(clock)]
+    for slug in slugs:
+        cells = ("-", *["-"] * (clock is not None), "")
+        if slug in needed:
+            count = str(pictures_of(plans[slug]))
+            cells = (count, *_minutes(clock, plans[slug]), _wants(needed[slug]))
+        rows.append((slug, *cells, CATALOGUE[slug].title))
+    if len(slugs) > 1:
+        rows.append(("together", str(pictures_of(together)), *_minutes(clock, together), "", ""))
+    return [*_cut(_right(rows)), "", *_notes(order, clock), *lines_of_failures(failed)]
+
+
+def _header(clock: Clock | None) -> tuple[str, ...]:
+    return ("figure", "pictures", *["minutes"] * (clock is not None), "can use", "title")
+
+
+def _minutes(clock: Clock | None, plans: Sequence[Plan]) -> tuple[str, ...]:
+    if clock is None:
+        return ()
+    if not plans:
+        return ("0",)
+    whole = clock.estimate(plans) / 60
+    return (f"{whole:.0f}" if whole >= 1 else "< 1",)
+
+
+def _wants(choice: Choice) -> str:
+    """The options that give a figure more to show."""
+    from kerasviz.figures.choice import Sample
+    from kerasviz.figures.example_panels import NO_DATASET
+
+    places = [place for block in choice.blocks for place in block.places]
+    examples = any(isinstance(place, Sample) or place == NO_DATASET for place in places)
+    if choice.computed:
+        return "--photos"
+    return "--examples" if examples and not choice.figure.seeds else ""
+
+
+def _right(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Rows whose numbers stand under each other, at the right of their columns."""
+    numbers = len(rows[0]) - 3
+    widths = [max(len(row[i]) for row in rows) for i in range(1, 1 + numbers)]
+    return [
+        (
+            row[0],
+            *(c.rjust(w) for c, w in zip(row[1 : 1 + numbers], widths, strict=True)),
+            *row[-2:],
+        )
+        for row in rows
+    ]
+
+
+def _cut(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    return [line if len(line) <= WIDTH else line[: WIDTH - 1] + "…" for line in aligned(rows)]
+
+
+def _notes(order: Order, clock: Clock | None) -> list[str]:
+    """How the table came about."""
+    height, width = order.recipe.size
+    steps = f"{order.recipe.steps} steps of {width} x {height} pixels for most pictures"
+    shared = "Pictures that figures share are counted once in the last line."
+    if clock is None:
+        return [
+            f"For the article's network, {steps}.",
+            shared,
+            "Add --model NAME for another network, and for the minutes on this machine.",
+        ]
+    places = " and ".join(clock.timed)
+    return [
+        f"For {order.net.name}, {steps}.",
+        shared,
+        f"Minutes: estimated from a few steps at {places}, timed now in {clock.seconds:.0f} s.",
+    ]

@@ -1,0 +1,208 @@
+"""The pages of layers: units in rows, cut from sprites that load when they come near."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from markupsafe import Markup
+from PIL import Image
+
+from kerasviz.figures.appendix import first_rows, known_taps, layer_title, parts
+from kerasviz.figures.choice import Block, Cell, Choice, Page, Panel
+from kerasviz.figures.layers import map_layers
+from kerasviz.figures.origins import Making
+from kerasviz.figures.sprites import EXAMPLES, PER_SHEET, Strip, update_sheet
+from kerasviz.files import checksum, digest, make_folder
+from kerasviz.network import Network
+from kerasviz.pages import render_page, update
+from kerasviz.store import Entry, Store, slug
+
+__all__ = ["FOLDER", "anchor", "write_layers"]
+
+#: The folder of the pages and their sprites, in the folder of the figures.
+FOLDER = "layers"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A unit on its page: its anchor and title, and its picture files as seen from the store.
+
+    ``missing`` says why the top and bottom examples are not there; "" where they are.
+    """
+
+    anchor: str
+    title: str
+    files: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Group:
+    """The units whose pictures are in one file of sprites."""
+
+    sprites: str
+    rows: tuple[Row, ...]
+
+
+def anchor(tap: str, unit: int | None) -> str:
+    """The name of a unit on its page, by which a link leads to it.
+
+    >>> anchor("mixed4a", 476)
+    'mixed4a-476'
+    """
+    return slug(f"{tap}:{unit}")
+
+
+def write_layers(out: Path, making: Making, choice: Choice) -> Choice:
+    """Write a page with sprites for every layer of a figure.
+
+    Returns what is left to show elsewhere: its first rows, and the pages that it leads to.
+    All pictures are in the store. What did not change is not written; sprites of an earlier choice
+    of units go, and the pages of layers of earlier runs lead to the new ones.
+    """
+    folder, store = make_folder(out / FOLDER), making.store
+    names = _names(store.net)
+    blocks: dict[str, list[Block]] = {}
+    for block in choice.blocks:
+        blocks.setdefault(block.layers[0], []).append(block)
+    present = {tap for tap, name in names.items() if (folder / f"{name}.html").is_file()}
+    there, _ = map_layers([place.layer for place in choice.figure.places], store.net)
+    shown = [tap for tap in names if tap in {*there.values(), *present, *blocks}]
+    pages = [
+        Page(layer_title(tap), f"{names[tap]}.html" if tap in {*present, *blocks} else "")
+        for tap in shown
+    ]
+    for tap, rows in blocks.items():
+        groups = _sprites(folder / names[tap], making, rows)
+        own = f"{names[tap]}.html"
+        update(folder / own, _page(making, choice, tap, groups, _links(pages, own)).encode())
+        _tidy(folder, names[tap], groups)
+    for tap in present - set(blocks):
+        _link_again(folder / f"{names[tap]}.html", pages)
+    seen = (replace(page, file=page.file and f"{FOLDER}/{page.file}") for page in pages)
+    first = first_rows(choice)
+    notes = choice.notes
+    if len(first) < len(choice.blocks):
+        notes += (
+            f"These are the first {len(first)} units; the page of the layer shows all of them.",
+        )
+    return replace(choice, blocks=first, notes=notes, pages=tuple(seen))
+
+
+def _names(net: Network) -> dict[str, str]:
+    """The file names of the pages of all taps, no two the same on any system."""
+    names = {tap: slug(tap) for tap in known_taps(net).values()}
+    count = Counter(name.casefold() for name in names.values())
+    return {
+        tap: name if count[name.casefold()] == 1 else f"{name}-{digest(tap)[:8]}"
+        for tap, name in names.items()
+    }
+
+
+def _sprites(stem: Path, making: Making, blocks: Sequence[Block]) -> list[Group]:
+    """The files of sprites of a layer, which are made where they are missing or changed."""
+    groups = []
+    for start in range(0, len(blocks), PER_SHEET):
+        some = blocks[start : start + PER_SHEET]
+        units = [UnitPictures(making, block) for block in some]
+        first, last = (block.cells[0].unit or 0 for block in (some[0], some[-1]))
+        path = stem.with_name(f"{stem.name}-{first:05d}--{last:05d}.jpg")
+
+        def strips(units: list[UnitPictures] = units) -> list[Strip]:
+            return [unit.strip() for unit in units]
+
+        sources = [source for unit in units for source in unit.sources()]
+        update_sheet(path, sources, strips, examples=making.order.examples is not None)
+        groups.append(Group(path.name, tuple(unit.row() for unit in units)))
+    return groups
+
+
+def _entry(store: Store, cell: Cell) -> Entry:
+    found = store.find(cell.request)
+    return next(e for e in found if (e.step, e.row) == (cell.step, cell.row))
+
+
+class UnitPictures:
+    """The pictures of a unit: optimized ones in a store, and examples where there are some."""
+
+    def __init__(self, making: Making, block: Block):
+        self.block, self.tap, self.unit = block, block.layers[0], block.cells[0].unit or 0
+        self.store, self.examples = making.store, making.order.examples
+        self.entries = [_entry(self.store, cell) for cell in block.cells]
+
+    def row(self) -> Row:
+        missing = tuple(
+            place.why if isinstance(place, Panel) else ""
+            for place in self.block.places
+            if not isinstance(place, Cell)
+        )
+        files = tuple(entry.file for entry in self.entries)
+        return Row(anchor(self.tap, self.unit), self.block.title, files, missing)
+
+    def sources(self) -> list[str]:
+        """Checksums of all that its sprites are made of."""
+        found = [entry.sha256 for entry in self.entries]
+        if self.examples is not None and self.unit < self.examples.units(self.tap):
+            found.append(checksum(self.examples.file(self.tap, self.unit).read_bytes()))
+        return found
+
+    def strip(self) -> Strip:
+        """Its pictures in the order of the sprites: the negative one before the facets."""
+        images = []
+        for entry in self.entries:
+            with Image.open(self.store.folder / entry.file) as image:
+                images.append(image.convert("RGB"))
+        neuron, channel, *facets, negative = images
+        return Strip(
+            (neuron, channel, negative, *facets), self._crops("top"), self._crops("bottom")
+        )
+
+    def _crops(self, bucket: str) -> tuple[Image.Image, ...]:
+        if self.examples is None:
+            return ()
+        return tuple(self.examples.crops(self.tap, self.unit, bucket)[:EXAMPLES])
+
+
+def _page(making: Making, choice: Choice, tap: str, groups: list[Group], links: str) -> str:
+    height, width = choice.size
+    net = making.store.net
+    numbers = [b.cells[0].unit or 0 for b in choice.blocks if b.layers == (tap,)]
+    return render_page(
+        "layer.html",
+        choice=choice,
+        title=layer_title(tap),
+        tap=tap,
+        channels=net.taps[tap].channels,
+        groups=groups,
+        count=len(numbers),
+        parts=[(words, anchor(tap, number)) for words, number in parts(net, tap, numbers)],
+        links=Markup(links),
+        size=(width, height),
+        examples=making.order.examples is not None,
+        command=making.command.figure(choice.figure.slug),
+    )
+
+
+def _links(pages: list[Page], own: str) -> str:
+    return render_page("layer_links.html", pages=pages, own=own).strip()
+
+
+def _link_again(path: Path, pages: list[Page]) -> None:
+    """Make the page of a layer of an earlier run lead to all layers that are there now."""
+    text = path.read_text(encoding="utf-8")
+    links = _links(pages, path.name)
+    again = re.sub(r'<ul class="pages">.*?</ul>', lambda _: links, text, count=1, flags=re.DOTALL)
+    update(path, again.encode())
+
+
+def _tidy(folder: Path, name: str, groups: list[Group]) -> None:
+    """Remove the sprites of units that were shown before and no longer are."""
+    ours = re.compile(re.escape(name) + r"-\d{5}--\d{5}\.jpg")
+    kept = {group.sprites for group in groups}
+    for path in folder.iterdir():
+        if ours.fullmatch(path.name) and path.name not in kept:
+            path.unlink()

@@ -1,0 +1,91 @@
+"""What made the pictures of a figure, and the record of a set: ``figures.json``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kerasviz.commands import CommandLine
+from kerasviz.figures.choice import Cell, Choice, Made, Sample, Tile
+from kerasviz.figures.page import Fact, Origins
+from kerasviz.figures.setting import Order
+from kerasviz.pages import update
+from kerasviz.store import Store
+
+__all__ = ["RECORD", "Making", "write_record"]
+
+RECORD = "figures.json"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Making:
+    """A run that makes figures: its pictures, what was ordered, and its command line."""
+
+    store: Store
+    order: Order
+    command: CommandLine
+
+    def origins(self, choice: Choice) -> Origins:
+        """What made the pictures of a figure."""
+        facts = {tile: fact for tile in choice.tiles if (fact := self._fact(tile)) is not None}
+        return Origins(facts, self.command.figure(choice.figure.slug))
+
+    def _fact(self, tile: Tile) -> Fact | None:
+        if isinstance(tile, Cell):
+            return self._optimized(tile)
+        if isinstance(tile, Made):
+            names = [photo.name for photo in tile.photos]
+            source = names[0] if len(names) == 1 else f"{len(names)} photos"
+            return Fact(f"computed from {source}, not optimized")
+        if isinstance(tile, Sample):
+            return Fact(f"from a data set, not optimized · {tile.facts}")
+        return None
+
+    def _optimized(self, cell: Cell) -> Fact:
+        request, store = cell.request, self.store
+        found = store.find(request)
+        entry = next(e for e in found if (e.step, e.row) == (cell.step, cell.row))
+        score = "" if entry.score is None else f"score {entry.score:.4g} · "
+        steps = request.recipe.steps
+        step = f"{steps} steps" if entry.step == steps else f"step {entry.step} of {steps}"
+        line = f"{score}{step} · seed {request.seed + entry.row}"
+        return Fact(line, self.command.render(store.net, request, entry.compiled_batch))
+
+    def record(self, slug: str) -> dict[str, Any]:
+        """What was ordered for a figure, as plain data."""
+        order = self.order
+        return {
+            "command": self.command.figure(slug) or None,
+            "model": self.command.model,
+            "recipe": order.recipe.to_json(),
+            "seed": order.seed,
+            "quick": order.quick,
+            "photos": [photo.name for photo in order.photos],
+            "layers": list(order.layers),
+            "examples": None if order.examples is None else order.examples.folder.name,
+        }
+
+
+def write_record(out: Path, making: Making, made: Iterable[str], present: Iterable[str]) -> None:
+    """Write what made the figures of a folder, those of earlier runs too.
+
+    ``made`` are the slugs of this run, ``present`` those in the folder.
+    """
+    path = out / RECORD
+    earlier = _read(path)
+    now = {slug: making.record(slug) for slug in made}
+    figures = {slug: now.get(slug, earlier.get(slug)) for slug in present}
+    data = {"format": VERSION, "network": making.store.network, "figures": figures}
+    update(path, (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    """The figures of a record; none where it is not there or damaged."""
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))["figures"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}

@@ -1,0 +1,126 @@
+"""Sprites: the pictures of ten units in one file, from which a page cuts what it shows."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from kerasviz.files import digest, write_atomically
+from kerasviz.pages import PIXEL_ART
+
+__all__ = ["EXAMPLES", "PER_SHEET", "PITCH", "TILE", "Strip", "corner", "sheet", "sheet_size"]
+
+#: Units in a file, the side of an optimized picture in pixels, and of an example (the article's).
+PER_SHEET, TILE, EXAMPLE = 10, 147, 73
+#: From one example to the next, and how many there are of each kind.
+PITCH, EXAMPLES = 74, 10
+#: Optimized pictures of a unit: neuron, channel, negative, four facets.
+TILES = 7
+#: Behind the pictures, and between the examples.
+BEHIND = (128, 128, 128)
+#: That of the JPEG files, with colours at half the resolution: about 40 KB for a unit. The pictures
+#: themselves are one click away.
+QUALITY = 80
+#: Changes when the same pictures give another file.
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Strip:
+    """The pictures of a unit: ``tiles`` are neuron, channel, negative and four facets.
+
+    ``positive`` and ``negative`` are examples from a dataset, at most ten each.
+    """
+
+    tiles: tuple[Image.Image, ...]
+    positive: tuple[Image.Image, ...] = ()
+    negative: tuple[Image.Image, ...] = ()
+
+
+def corner(row: int, column: int, examples: str = "") -> tuple[int, int]:
+    """Left and top of a picture in its file, in pixels.
+
+    ``row`` counts the units, ``column`` the pictures or, with ``examples`` ``positive`` or
+    ``negative``, the examples of a unit.
+
+    >>> corner(2, 6), corner(0, 1, "positive"), corner(0, 1, "negative")
+    ((882, 294), (1103, 0), (1103, 74))
+    """
+    if not examples:
+        return column * TILE, row * TILE
+    down = PITCH if examples == "negative" else 0
+    return TILES * TILE + column * PITCH, row * TILE + down
+
+
+def sheet_size(rows: int, *, examples: bool) -> tuple[int, int]:
+    """Width and height of a file in pixels.
+
+    >>> sheet_size(10, examples=False), sheet_size(3, examples=True)
+    ((1029, 1470), (1769, 441))
+    """
+    return TILES * TILE + examples * EXAMPLES * PITCH, rows * TILE
+
+
+def sheet(strips: Sequence[Strip], *, examples: bool = False) -> Image.Image:
+    """Paste the pictures of units below each other, each unit a row, with room for ``examples``.
+
+    The longer side of an optimized picture becomes 147 pixels; pictures that are smaller than 64
+    keep their single pixels. Examples become 73 x 73.
+    """
+    image = Image.new("RGB", sheet_size(len(strips), examples=examples), BEHIND)
+    for row, strip in enumerate(strips):
+        for column, tile in enumerate(strip.tiles):
+            image.paste(_scaled(tile, TILE), corner(row, column))
+        for kind, crops in (("positive", strip.positive), ("negative", strip.negative)):
+            for column, crop in enumerate(crops[:EXAMPLES]):
+                image.paste(_scaled(crop, EXAMPLE), corner(row, column, kind))
+    return image
+
+
+def _scaled(image: Image.Image, side: int) -> Image.Image:
+    longest = max(image.size)
+    size = (
+        max(1, round(image.width * side / longest)),
+        max(1, round(image.height * side / longest)),
+    )
+    sharp = longest < PIXEL_ART
+    way = Image.Resampling.NEAREST if sharp else Image.Resampling.LANCZOS
+    return image.convert("RGB").resize(size, way)
+
+
+def update_sheet(
+    path: Path,
+    sources: Sequence[str],
+    strips: Callable[[], list[Strip]],
+    *,
+    examples: bool = False,
+) -> bool:
+    """Write a file of sprites unless it was made from the same pictures; whether it was written.
+
+    ``sources`` are the checksums of the pictures: the file carries their digest, so that a file
+    that is there need not be made again to compare it.
+    """
+    made_of = {"pictures": list(sources), "examples": examples}
+    key = digest({"version": VERSION, "quality": QUALITY, **made_of})
+    if _key(path) == key:
+        return False
+    buffer = io.BytesIO()
+    image = sheet(strips(), examples=examples)
+    image.save(buffer, "JPEG", quality=QUALITY, subsampling=2, comment=key)
+    write_atomically(path, buffer.getvalue())
+    return True
+
+
+def _key(path: Path) -> str:
+    """What a file says it was made from; "" where it is not there or not whole."""
+    try:
+        data = path.read_bytes()
+        comment = Image.open(io.BytesIO(data)).info.get("comment", b"")
+    except (FileNotFoundError, UnidentifiedImageError, OSError, SyntaxError):
+        return ""
+    whole = data.endswith(b"\xff\xd9")  # the end of every JPEG file
+    return str(comment.decode("ascii", "replace")) if whole else ""

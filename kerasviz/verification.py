@@ -1,0 +1,137 @@
+"""Verifying: every picture of a folder is made again and compared with its file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from kerasviz.environment import differences, environment
+from kerasviz.figures.computed import Slopes, recompute
+from kerasviz.files import checksum
+from kerasviz.images import decode, encode, to_image
+from kerasviz.input_spec import InputSpec
+from kerasviz.network import Network
+from kerasviz.rendering import Picture, Plan, Report, Request, provenance, render_plan
+from kerasviz.scoring import structure_of
+from kerasviz.store import Computed, Entry, Store, Verified, read_manifest
+
+__all__ = ["verify"]
+
+
+def verify(
+    folder: Path, net: Network, progress: Callable[[Report], None] | None = None
+) -> tuple[list[Verified], list[str]]:
+    """Make every picture of a folder again, in the recorded batch sizes, and compare the bytes.
+
+    Pictures that were computed from photos that are not there are compared with their checksums.
+    Returns the results in the manifest's order, and the differences between the environments that
+    are recorded and this one. Nothing is written. Raises :class:`UsageError` for another network.
+    """
+    manifest = read_manifest(folder)
+    spec = InputSpec.from_json(manifest["network"]["input"])
+    net.input_spec = spec
+    store = Store(folder, net)
+    # The same file may have another name today; the pictures say what it was called then.
+    store.network = {key: manifest["network"][key] for key in store.network}
+    here = environment()
+    results: dict[str, Verified] = {}
+    notes: list[str] = []
+    for recorded in store.environments.values():
+        notes += [n for n in differences(here, recorded) if n not in notes]
+    asked: dict[Request, str] = {}  # requests and their names in the manifest
+    plans = list(_recorded_plans(store, asked))
+    pictures, done = sum(p.rows for p in plans), 0
+    entries: dict[tuple[str, int], list[Entry]] = {}
+    for entry in store.entries.values():
+        entries.setdefault((entry.request, entry.row), []).append(entry)
+    for each in plans:
+
+        def report(p: Any, done: int = done, each: Plan = each) -> None:
+            if progress is not None:
+                text = each.requests[0].text
+                progress(Report(done, pictures, each.rows, p.step, p.steps, p.score, text))
+
+        for picture in render_plan(net, each, report):
+            for entry in entries[asked[picture.request], picture.row]:
+                results[entry.file] = _compare(store, entry, picture)
+        done += each.rows
+    optimized = [results[file] for file in store.entries if file in results]
+    slopes = Slopes(net)
+    computed = [_computed(store, entry, slopes) for entry in store.computed.values()]
+    return optimized + computed, notes
+
+
+def _recorded_plans(store: Store, asked: dict[Request, str]) -> Iterator[Plan]:
+    """The batches that make all recorded pictures again, each of the recorded size."""
+    groups: dict[Any, dict[Request, int]] = {}
+    for entry in store.entries.values():
+        request = Request.from_json(entry.target, store.requests[entry.request])
+        asked[request] = entry.request
+        structure = structure_of(request.objective, store.net, request.recipe.pre_activation)
+        group = (structure, request.recipe, request.snapshots, entry.compiled_batch)
+        groups.setdefault(group, {})[request] = request.rows
+    for (structure, _, _, size), requests in groups.items():
+        batch: list[Request] = []
+        for request in requests:
+            if sum(r.rows for r in batch) + request.rows > size:
+                yield Plan(structure, tuple(batch), size)
+                batch = []
+            batch.append(request)
+        yield Plan(structure, tuple(batch), size)
+
+
+def _read(store: Store, entry: Entry | Computed) -> bytes | Verified:
+    """The file of an entry, or what is wrong with it."""
+    path = store.folder / entry.file
+    if not path.is_file():
+        return Verified(entry.file, "missing", "the file is not there")
+    data = path.read_bytes()
+    if checksum(data) != entry.sha256:
+        return Verified(entry.file, "changed", "the file is not the one that was written")
+    return data
+
+
+def _compare(store: Store, entry: Entry, picture: Picture) -> Verified:
+    data = _read(store, entry)
+    if isinstance(data, Verified):
+        return data
+    image = {**picture.snapshots, picture.request.recipe.steps: picture.image}[entry.step]
+    recorded = store.environments[entry.environment]
+    about = {**provenance(picture, store.network, recorded), "step": entry.step}
+    again = encode(to_image(image), Path(entry.file).suffix[1:], about)
+    if again == data:
+        return Verified(entry.file, "same")
+    return Verified(entry.file, "differs", _difference(data, to_image(image)))
+
+
+def _computed(store: Store, entry: Computed, slopes: Slopes) -> Verified:
+    data = _read(store, entry)
+    if isinstance(data, Verified):
+        return data
+    again = recompute(store, entry, slopes)
+    if again is None:
+        names = ", ".join(photo["name"] for photo in entry.photos)
+        detail = f"not made again: not there, or not as it was: {names}"
+        return Verified(entry.file, "kept", detail)
+    if again == data:
+        return Verified(entry.file, "same")
+    return Verified(entry.file, "differs", _difference(data, decode(again)[0]))
+
+
+def _difference(data: bytes, image: Image.Image) -> str:
+    """How far the picture in a file is from one that was made again."""
+    before, _ = decode(data)
+    now = np.asarray(image, np.int16)
+    there = np.asarray(before, np.int16)
+    if there.shape != now.shape:
+        return "the picture has another size"
+    apart = np.abs(there - now)
+    if not apart.any():
+        return "the pixels are the same, the file is not (another encoder?)"
+    return (
+        f"{np.mean(apart > 0):.1%} of the numbers differ, by {apart.mean():.2f} of 255 on average"
+    )

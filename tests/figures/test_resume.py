@@ -1,0 +1,86 @@
+"""Runs of the whole catalogue that are stopped by Ctrl-C and go on: all files come out the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tiny
+from PIL import Image
+
+from kerasviz import store
+from kerasviz.figures import CATALOGUE, computed, make_figures
+from kerasviz.recipes import recipe
+
+SHORT = recipe("fast").replace(steps=2, size=(24, 40))
+
+
+def contents(folder: Path) -> dict[str, Any]:
+    files = (p for p in sorted(folder.rglob("*")) if p.is_file())
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in files}
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    draw = np.random.default_rng(0)
+    for name in ("a", "b", "c"):
+        pixels = draw.integers(0, 256, (9, 13, 3), dtype=np.uint8)
+        Image.fromarray(pixels).resize((60, 44), Image.Resampling.BICUBIC).save(
+            folder / f"{name}.png"
+        )
+    return folder
+
+
+def test_every_figure_comes_out_the_same_when_it_is_interrupted(
+    tmp_path: Path, photos: Path, drawn: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After every few batches, and after every second picture that is computed.
+
+    What is optimized is stood in for by waves: that the steps are the same to the byte is tested
+    where a process is killed, for all recipes it is a matter of the loop and not of figures.
+    """
+    net = tiny.network()
+
+    def make(name: str) -> None:
+        options: dict[str, Any] = {"quick": True, "photos": photos}
+        made = make_figures(net, (), SHORT, tmp_path / name, **options)
+        assert not made.failed and {p.stem for p in made.paths} == set(CATALOGUE)
+
+    make("whole")
+    whole = contents(tmp_path / "whole")
+    render_plans, compute = store.render_plans, computed.compute
+
+    def rendered(net: Any, plans: Any, progress: Any) -> Iterator[Any]:
+        yield from render_plans(net, plans[:9], progress)
+        if len(plans) > 9:
+            raise KeyboardInterrupt
+
+    def one(*arguments: Any) -> Any:
+        one.count += 1  # type: ignore[attr-defined]
+        if one.count % 3 == 0:  # type: ignore[attr-defined]
+            raise KeyboardInterrupt
+        return compute(*arguments)
+
+    one.count = 0  # type: ignore[attr-defined]
+    monkeypatch.setattr(store, "render_plans", rendered)
+    monkeypatch.setattr(computed, "compute", one)
+    interruptions = 0
+    while True:
+        try:
+            make("parts")
+            break
+        except KeyboardInterrupt:
+            interruptions += 1
+            manifest = json.loads((tmp_path / "parts/pictures/manifest.json").read_text())
+            assert manifest["pictures"]
+    assert interruptions > 8  # of both kinds
+    assert one.count > 6  # type: ignore[attr-defined]
+    assert contents(tmp_path / "parts") == whole
+    once = len(drawn) // 2
+    assert drawn[:once] == drawn[once:]  # nothing was rendered twice, or in another order

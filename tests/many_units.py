@@ -1,0 +1,64 @@
+"""The page of a layer of many units whose pictures were never optimized: flat colours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from kerasviz.commands import CommandLine
+from kerasviz.figures import layer_pages
+from kerasviz.figures.catalogue import CATALOGUE
+from kerasviz.figures.choose import choose
+from kerasviz.figures.origins import Making
+from kerasviz.figures.setting import Order
+from kerasviz.figures.sprites import TILE, Strip
+from kerasviz.network import Network
+from kerasviz.recipes import recipe
+from kerasviz.rendering import Request
+from kerasviz.store import slug
+
+__all__ = ["colour", "write_page"]
+
+
+def colour(unit: int, column: int) -> tuple[int, int, int]:
+    """That of a picture of a unit: no two near each other are alike."""
+    return 60 * (unit % 4) + 30, 60 * (unit // 4 % 4) + 30, 36 * column + 20
+
+
+class _Store:
+    """A store that says of every picture that it is there."""
+
+    def __init__(self, folder: Path, net: Network):
+        self.folder, self.net = folder, net
+
+    def find(self, request: Request) -> list[Any]:
+        ending = "-{row}.png" if request.rows > 1 else ".png"
+        return [
+            SimpleNamespace(
+                file=slug(request.text) + ending.format(row=row),
+                sha256=f"{request.text} {row}",
+                step=request.recipe.steps,
+                row=row,
+            )
+            for row in range(request.rows)
+        ]
+
+
+def _strip(unit: Any) -> Strip:
+    size = (TILE, TILE)
+    return Strip(tuple(Image.new("RGB", size, colour(unit.unit, k)) for k in range(7)))
+
+
+def write_page(out: Path, net: Network, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Write the page with its sprites and return its path."""
+    monkeypatch.setattr(layer_pages.UnitPictures, "strip", _strip)
+    order = Order(net, recipe("fast").replace(steps=4, size=(64, 64)))
+    store: Any = _Store(out / "pictures", net)
+    choice = choose(CATALOGUE["appendix-layer"], order)
+    shown = layer_pages.write_layers(out, Making(store, order, CommandLine("a")), choice)
+    (page,) = [out / page.file for page in shown.pages if page.file]
+    return page

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from kerasviz.recipes import Recipe as Recipe
     from kerasviz.rendering import render as render
     from kerasviz.store import Store as Store
-    from kerasviz.verification import verify as verify
     from kerasviz.taps import Tap as Tap
+    from kerasviz.verification import verify as verify
 
 __version__ = "0.1.0"
 

@@ -26,6 +26,7 @@ class ForkServer:
         self._server = subprocess.Popen(
             [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+        assert self._line() == "ready\n"
 
     def start(self, arguments: Sequence[object], folder: Path, output: Path) -> int:
         """Start ``kerasviz`` with arguments; returns the number of its process."""
@@ -82,6 +83,7 @@ def _run(order: dict[str, object]) -> None:
 
 
 def _serve(orders: IO[str]) -> None:
+    print("ready", flush=True)
     while line := orders.readline():
         child = os.fork()
         if child == 0:

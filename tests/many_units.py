@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,7 @@ from PIL import Image
 
 from kerasviz.commands import CommandLine
 from kerasviz.figures import layer_pages
+from kerasviz.figures.appendix import layers_of
 from kerasviz.figures.catalogue import CATALOGUE
 from kerasviz.figures.choose import choose
 from kerasviz.figures.origins import Making
@@ -57,6 +59,7 @@ def write_page(out: Path, net: Network, monkeypatch: pytest.MonkeyPatch) -> Path
     """Write the page with its sprites and return its path."""
     monkeypatch.setattr(layer_pages.UnitPictures, "strip", _strip)
     order = Order(net, recipe("fast").replace(steps=4, size=(64, 64)))
+    order = replace(order, layers=tuple(layers_of(order)))
     store: Any = _Store(out / "pictures", net)
     choice = choose(CATALOGUE["appendix-layer"], order)
     shown = layer_pages.write_layers(out, Making(store, order, CommandLine("a")), choice)

@@ -73,7 +73,7 @@ Examples:
     multiple=True,
     metavar="TAP",
     help="A layer all of whose units `appendix-layer` shows; repeat for more. "
-    "[default: the one in the place of mixed4a]",
+    "[default: 8 units of the one in the place of mixed4a]",
 )
 @click.option(
     "--list",

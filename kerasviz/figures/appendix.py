@@ -43,10 +43,11 @@ APPENDIX_LAYER = Figure(
     source="all units of a layer, as in the article's appendix",
 )
 
-#: The layer whose units are shown where none is named.
+#: The layer some of whose units are shown where none is named.
 DEFAULT = "mixed4a"
-#: How many units are shown of a layer with ``quick``, and in the figure's picture.
-QUICK_UNITS = ROWS = 8
+#: How many units are shown of it, or of any layer with ``quick``, and in the figure's picture: all
+#: of a layer are a day's work, which nobody should start by chance.
+SOME_UNITS = ROWS = 8
 #: The words over the panels of a row.
 HEADS = (
     "Neuron objective",
@@ -104,7 +105,7 @@ def first_rows(choice: Choice) -> tuple[Block, ...]:
 
 
 def layers_of(order: Order) -> list[str]:
-    """The taps all of whose units are shown.
+    """The taps whose units are shown: those that were ordered, or the usual one.
 
     Raises :class:`UsageError` for a layer that is not there or has no channels with positions.
     """
@@ -153,11 +154,11 @@ def _row(setting: Setting, tap: str, number: int) -> Block:
 
 
 def _appendix(setting: Setting) -> Table:
-    net, quick = setting.order.net, setting.order.quick
+    net, some = setting.order.net, setting.order.quick or not setting.order.layers
     units = {}
     for tap in layers_of(setting.order):
         channels = net.taps[tap].channels or 0
-        numbers = evenly_spaced(QUICK_UNITS, channels) if quick else range(channels)
+        numbers = evenly_spaced(SOME_UNITS, channels) if some else range(channels)
         units[tap] = Units(tuple(map(Unit, numbers)), frozenset({"rule"}))
     blocks = tuple(_row(setting, tap, u.number) for tap in units for u in units[tap].units)
     notes = [

@@ -63,7 +63,8 @@ def _scaled(values: Array) -> Array:
 class Task:
     """All that decides a computed picture but its photos.
 
-    See :class:`kerasviz.figures.choice.Made`, whose plain data it is made of. ``taps`` are those whose gradients come out of the same backward pass.
+    See :class:`kerasviz.figures.choice.Made`, whose plain data it is made of. ``taps`` are those
+    whose gradients come out of the same backward pass.
     """
 
     kind: str

@@ -81,15 +81,15 @@ def make_figures(
 ) -> FigureSet:
     """Make figures of the article (default: all) for a network, as PNG files and HTML pages.
 
-    ``seed`` is that of the noise. With ``quick`` figures of hundreds of settings show some of
-    them. ``photos`` is a folder of PNG and JPEG files, or one of them, for the figures of
-    gradients. ``layers`` are the taps all of whose units ``appendix-layer`` shows. ``examples`` is
-    a folder that ``kerasviz examples`` made, for the panels of dataset examples. Single pictures
-    go to ``out/pictures`` with their manifest and page; what is there already is not made again.
-    Figures that the network cannot have are left out and in the result with the reason. ``begin``
-    is called before the first picture, with the batches to render and these figures. Raises
-    :class:`UsageError` for an unknown figure, photos that cannot be read, a size that the network
-    does not take and a folder with another network's pictures.
+    ``seed`` is that of the noise. With ``quick`` figures of hundreds of settings show some of them.
+    ``photos`` is a folder of PNG and JPEG files, or one of them, for the figures of gradients.
+    ``layers`` are the taps all of whose units ``appendix-layer`` shows (default: some of one).
+    ``examples`` is a folder that ``kerasviz examples`` made, for the panels of dataset examples.
+    Single pictures go to ``out/pictures`` with their manifest and page; what is there already is
+    not made again. Figures that the network cannot have are left out and in the result with the
+    reason. ``begin`` is called before the first picture, with the batches to render and these
+    figures. Raises :class:`UsageError` for an unknown figure, photos that cannot be read, a size
+    that the network does not take and a folder with another network's pictures.
     """
     wanted = list(dict.fromkeys(slugs)) or list(CATALOGUE)
     for slug in wanted:

@@ -12,9 +12,9 @@ __all__ = ["activation_notes"]
 def activation_notes(store: Store, choice: Choice) -> list[str]:
     """A line on the activations of pictures that were pushed apart, beside the simple one's.
 
-    Empty for a figure without such pictures, or of several units. They are the scores in the store: of the pictures as
-    they are, without the term that pushes them apart (paper, section "Achieving Diversity with
-    Optimization": all of them are to activate the unit).
+    Empty for a figure without such pictures, or of several units. They are the scores in the store:
+    of the pictures as they are, without the term that pushes them apart (paper, section "Achieving
+    Diversity with Optimization": all of them are to activate the unit).
     """
     facets = [c for c in choice.cells if any(t.kind == "diversity" for t in _terms(c))]
     simple = [c for c in choice.cells if c not in facets]

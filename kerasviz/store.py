@@ -206,14 +206,14 @@ class Store:
         missing = self.missing(requests)
         make_folder(self.folder)
         self._forget(r for p in missing for r in p.requests)
-        if not (self.folder / MANIFEST).is_file():  # the page leads to it, though it is empty
-            self.save()
         made = 0
         for pictures in self._rendered(missing, progress, failed):
             for picture in pictures:
                 self.add(picture)
             self.save()
             made += len(pictures)
+        if not (self.folder / MANIFEST).is_file():  # the page leads to it, though it is empty
+            self.save()
         lost = 0 if failed is None else sum(r.rows for r in requests if r in failed)
         if failed:  # under all of their names
             reasons = {request.key(self.net): why for request, why in failed.items()}

@@ -37,13 +37,13 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_every_figure_comes_out_the_same_when_it_is_interrupted(
     tmp_path: Path, photos: Path, drawn: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After every few batches, and after every second picture that is computed.
+    """After every nine batches, and after every second picture that is computed.
 
-    What is optimized is stood in for by waves: that the steps are the same to the byte is tested
-    where a process is killed, for all recipes it is a matter of the loop and not of figures.
+    Waves stand for what is optimized; the test of killed processes renders in earnest.
     """
     net = tiny.network()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -137,9 +138,10 @@ class Sheet:
 
         def paint(image: Image.Image) -> None:
             for shape in shapes:
-                layer = Image.new("RGBA", image.size)
-                _paint(layer, shape, (x, y), zoom)
-                image.paste(layer, mask=layer)
+                left, top, right, bottom = _box(shape, (x, y), zoom)
+                layer = Image.new("RGBA", (right - left, bottom - top))
+                _paint(layer, shape, (x, y), zoom, (left, top))
+                image.paste(layer, (left, top), mask=layer)
 
         self._drawn.append(paint)
         self._reach(y)
@@ -157,10 +159,38 @@ class Sheet:
         return image
 
 
-def _paint(layer: Image.Image, shape: Shape, origin: tuple[float, float], zoom: float) -> None:
+def _points(shape: Shape, origin: tuple[float, float], zoom: float) -> list[tuple[float, float]]:
+    """The points of a shape in pixels of the image."""
+    return [
+        ((origin[0] + across * zoom) * SCALE, (origin[1] + down * zoom) * SCALE)
+        for across, down in shape.points
+    ]
+
+
+def _box(shape: Shape, origin: tuple[float, float], zoom: float) -> tuple[int, int, int, int]:
+    """Whole pixels around a shape: left, top, right, bottom. Only these are composed."""
+    points = _points(shape, origin, zoom)
+    size = shape.radius * max(1, len(shape.text)) + shape.width
+    room = math.ceil(size * zoom * SCALE) + 2
+    across, down = zip(*points, strict=True)
+    return (
+        math.floor(min(across)) - room,
+        math.floor(min(down)) - room,
+        math.ceil(max(across)) + room,
+        math.ceil(max(down)) + room,
+    )
+
+
+def _paint(
+    layer: Image.Image,
+    shape: Shape,
+    origin: tuple[float, float],
+    zoom: float,
+    corner: tuple[int, int],
+) -> None:
+    """Draw a shape on a layer whose left upper corner lies at ``corner`` of the image."""
     pen = ImageDraw.Draw(layer)
-    points = [((origin[i % 2] + v * zoom) * SCALE) for p in shape.points for i, v in enumerate(p)]
-    pairs = list(zip(points[::2], points[1::2], strict=True))
+    pairs = [(x - corner[0], y - corner[1]) for x, y in _points(shape, origin, zoom)]
     width = max(1, round(shape.width * zoom * SCALE))
     if shape.kind == "polygon":
         pen.polygon(pairs, shape.rgba(), None)

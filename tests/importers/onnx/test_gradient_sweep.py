@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -304,7 +305,7 @@ def test_a_wrong_gradient_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(
         registry._TABLE,
         ("", "Sin"),
-        [registry._Entry(entry.since, lambda call: _laid(wrong, call), entry.layout)],
+        [replace(entry, convert=lambda call: _laid(wrong, call))],
     )
     with pytest.raises(AssertionError, match="test_sin: input 0: off by"):
         check("test_sin", tmp_path)

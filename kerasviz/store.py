@@ -156,6 +156,10 @@ class Store:
         found = [self.entries[file] for file in files if file.endswith(suffix)]
         return sorted(filter(self.intact, found), key=lambda e: (-e.step, e.row))
 
+    def entry(self, request: Request, step: int, row: int) -> Entry:
+        """The entry of a picture that is there, after so many steps."""
+        return next(e for e in self.find(request) if (e.step, e.row) == (step, row))
+
     def finished(self, requests: Iterable[Request]) -> list[Entry]:
         """The finished pictures of the requests that are there, in order, without snapshots."""
         return [

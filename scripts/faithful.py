@@ -73,9 +73,7 @@ class Pictures:
         if isinstance(cell, Made):
             file = f"{cell.file}.png"
         else:
-            moment = (cell.step, cell.row)
-            found = self.store.find(cell.request)
-            file = next(e.file for e in found if (e.step, e.row) == moment)
+            file = self.store.entry(cell.request, cell.step, cell.row).file
         with Image.open(self.store.folder / file) as image:
             return np.asarray(image.convert("RGB"), np.float32) / 255
 

@@ -190,8 +190,7 @@ def _file(store: Store, tile: Cell | Made) -> str:
     """The picture file of a tile, relative to the store."""
     if isinstance(tile, Made):
         return f"{tile.file}.png"
-    found = store.find(tile.request)
-    return next(e.file for e in found if (e.step, e.row) == (tile.step, tile.row))
+    return store.entry(tile.request, tile.step, tile.row).file
 
 
 def _write(out: Path, choice: Choice, files: dict[Tile, str], origins: Origins) -> list[Path]:

@@ -47,8 +47,7 @@ class Making:
 
     def _optimized(self, cell: Cell) -> Fact:
         request, store = cell.request, self.store
-        found = store.find(request)
-        entry = next(e for e in found if (e.step, e.row) == (cell.step, cell.row))
+        entry = store.entry(request, cell.step, cell.row)
         score = "" if entry.score is None else f"score {entry.score:.4g} · "
         steps = request.recipe.steps
         step = f"{steps} steps" if entry.step == steps else f"step {entry.step} of {steps}"

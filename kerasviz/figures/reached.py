@@ -33,5 +33,4 @@ def _terms(cell: Cell) -> tuple[Term, ...]:
 
 
 def _score(store: Store, cell: Cell) -> float | None:
-    found = store.find(cell.request)
-    return next(e.score for e in found if (e.step, e.row) == (cell.step, cell.row))
+    return store.entry(cell.request, cell.step, cell.row).score

@@ -1,0 +1,115 @@
+"""Limits on the bodies of requests: how many bytes, and how slowly they may come."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from starlette.exceptions import HTTPException
+
+from kerasviz.service.replies import App, Message, Receive, Scope, Send, header, refuse
+
+__all__ = ["PATIENCE", "RATE", "Bodies"]
+
+#: Seconds that a body may take, and the bytes a second that buy more of them.
+PATIENCE = 20.0
+RATE = 64 * 1024
+
+
+class Bodies:
+    """A middleware that ends requests whose body is too long (413) or too slow (408).
+
+    ``limit`` gives the most bytes for a request. The declared length is believed only where it is
+    too much already: the bytes are counted as they come, chunked or not. A body must come within
+    ``patience`` seconds, and one second more for every ``rate`` bytes of it.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        limit: Callable[[Scope], int],
+        patience: float = PATIENCE,
+        rate: float = RATE,
+    ):
+        self.app, self.limit, self.patience, self.rate = app, limit, patience, rate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        limit = self.limit(scope)
+        wrong = _declared_wrong(scope, limit)
+        if wrong is not None:
+            await refuse(send, wrong.status_code, wrong.detail)
+            return
+        body = _Body(receive, limit, self.patience, self.rate)
+        answer = _Answer(send, body)
+        try:
+            await self.app(scope, body.receive, answer.send)
+        except HTTPException:
+            if body.failure is None:
+                raise
+        if body.failure is not None and not answer.started:
+            await refuse(send, body.failure.status_code, body.failure.detail)
+
+
+def _declared_wrong(scope: Scope, limit: int) -> HTTPException | None:
+    lengths = header(scope, b"content-length")
+    if not lengths:
+        return None
+    if len(set(lengths)) > 1 or not lengths[0].isdigit():
+        return HTTPException(400, "Content-Length is not one number of bytes; send the true length")
+    absurd = len(lengths[0]) > 18  # Python would take thousands of digits, slowly
+    return _too_long(limit) if absurd or int(lengths[0]) > limit else None
+
+
+def _too_long(limit: int) -> HTTPException:
+    return HTTPException(413, f"the body is longer than {limit} bytes; send less at once")
+
+
+class _Body:
+    """Receives the messages of one request; ``failure`` says why it was ended, if it was."""
+
+    def __init__(self, receive: Receive, limit: int, patience: float, rate: float):
+        self._receive, self._limit, self._patience, self._rate = receive, limit, patience, rate
+        self._began = time.monotonic()
+        self._taken = 0
+        self._complete = False
+        self.failure: HTTPException | None = None
+
+    async def receive(self) -> Message:
+        if self.failure is not None:
+            raise self.failure
+        if self._complete:  # what still comes is only that the client left, which takes its time
+            return await self._receive()
+        left = self._began + self._patience + self._taken / self._rate - time.monotonic()
+        try:
+            message = await asyncio.wait_for(self._receive(), max(left, 0.001))
+        except TimeoutError:
+            seconds = round(time.monotonic() - self._began)
+            self.failure = HTTPException(
+                408, f"the body came too slowly: {self._taken} bytes in {seconds} s"
+            )
+            raise self.failure from None
+        if message["type"] == "http.request":
+            self._taken += len(message.get("body", b""))
+            self._complete = not message.get("more_body", False)
+            if self._taken > self._limit:
+                self.failure = _too_long(self._limit)
+                raise self.failure
+        return message
+
+
+class _Answer:
+    """Sends what the application answers, unless its request was ended: that has its own answer."""
+
+    def __init__(self, send: Send, body: _Body):
+        self._send, self._body = send, body
+        self.started = False
+
+    async def send(self, message: Message) -> None:
+        if self._body.failure is not None and not self.started:
+            return
+        self.started = True
+        await self._send(message)

@@ -1,0 +1,224 @@
+"""What stands before the service: who may ask, from where, how much; and what browsers are told."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+from collections.abc import Iterable
+from http.cookies import CookieError, SimpleCookie
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from kerasviz.service.bodies import Bodies
+from kerasviz.service.replies import App, Message, Receive, Scope, Send, header, path_of, refuse
+from kerasviz.service.request_log import RequestLog
+
+if TYPE_CHECKING:
+    from kerasviz.service.setting import ServiceSetting
+
+__all__ = [
+    "COOKIE",
+    "HEADERS",
+    "Hosts",
+    "Origins",
+    "SecurityHeaders",
+    "Tokens",
+    "guarded",
+    "is_loopback",
+    "same_secret",
+    "session_cookie",
+]
+
+#: The cookie that stands for the token in a browser.
+COOKIE = "kerasviz_session"
+#: What needs no token: the page, which holds no data, and how to give one.
+PUBLIC = ("/", "/healthz", "/favicon.ico", "/api/session")
+PUBLIC_FOLDERS = ("/page/",)
+UPLOADS = "/api/networks"
+#: The headers of all answers; an answer that has one already keeps its own.
+HEADERS = {
+    "content-security-policy": "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+}
+_READING = ("GET", "HEAD", "OPTIONS")
+
+Application = TypeVar("Application", bound=Any)
+
+
+def guarded(app: Application, setting: ServiceSetting) -> Application:
+    """Put all middlewares before a Starlette or FastAPI application, and return it.
+
+    From outside to inside: security headers, the log of requests, the Host header (on loopback),
+    the origin, the token (where there is one), and the limits on bodies.
+    """
+    limits = setting.limits
+
+    def most(scope: Scope) -> int:
+        uploading = scope["method"] == "POST" and path_of(scope) == UPLOADS
+        return limits.upload_bytes if uploading and setting.allow_upload else limits.body_bytes
+
+    app.add_middleware(Bodies, limit=most)  # the one that is added last is the outermost
+    if setting.token is not None:
+        app.add_middleware(Tokens, token=setting.token)
+    app.add_middleware(Origins)
+    if is_loopback(setting.host):
+        app.add_middleware(Hosts, hosts=("localhost", "127.0.0.1", "::1", setting.host))
+    app.add_middleware(RequestLog)
+    app.add_middleware(SecurityHeaders)
+    return app
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is reached from this machine only.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0")
+    (True, True, False)
+    """
+    try:
+        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+# -- who may ask ---------------------------------------------------------------------------------
+
+
+def same_secret(given: bytes, wanted: str) -> bool:
+    """Compare with a secret in a time that tells neither how much is right nor its length."""
+    digests = (hashlib.sha256(secret).digest() for secret in (given, wanted.encode()))
+    return hmac.compare_digest(*digests)
+
+
+def session_cookie(token: str) -> str:
+    """The value of the cookie for a token, from which the token cannot be computed back."""
+    return hmac.new(token.encode(), b"kerasviz session", hashlib.sha256).hexdigest()
+
+
+class Tokens:
+    """A middleware that answers 401 to requests without the token.
+
+    It is given as ``Authorization: Bearer TOKEN`` or by the cookie. The page's files, which hold no
+    data, ``/healthz`` and ``/api/session`` need none.
+    """
+
+    def __init__(self, app: App, token: str):
+        self.app, self.token, self.session = app, token, session_cookie(token)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or _is_public(path_of(scope)) or self._allowed(scope):
+            await self.app(scope, receive, send)
+            return
+        line = "this needs the token that the service was started with: Authorization: Bearer TOKEN"
+        await refuse(send, 401, line, [(b"www-authenticate", b'Bearer realm="kerasviz"')])
+
+    def _allowed(self, scope: Scope) -> bool:
+        given = header(scope, b"authorization")
+        if given:
+            scheme, _, secret = given[0].partition(b" ")
+            right = same_secret(secret.strip(), self.token)
+            return len(given) == 1 and scheme.lower() == b"bearer" and right
+        return any(same_secret(value, self.session) for value in _sessions(scope))
+
+
+def _is_public(path: str) -> bool:
+    return path in PUBLIC or (path.startswith(PUBLIC_FOLDERS) and ".." not in path)
+
+
+def _sessions(scope: Scope) -> Iterable[bytes]:
+    for line in header(scope, b"cookie"):
+        try:
+            cookies = SimpleCookie(line.decode("latin-1"))
+        except CookieError:
+            continue
+        if COOKIE in cookies:
+            yield cookies[COOKIE].value.encode()
+
+
+# -- from where ----------------------------------------------------------------------------------
+
+
+class Hosts:
+    """A middleware that answers 421 to requests for another host than this.
+
+    A page elsewhere can make its own name point to 127.0.0.1 and then ask as if it were from here
+    (DNS rebinding): its name still stands in the Host header.
+    """
+
+    def __init__(self, app: App, hosts: Iterable[str]):
+        self.app, self.hosts = app, frozenset(host.strip("[]").lower() for host in hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or self._known(header(scope, b"host")):
+            await self.app(scope, receive, send)
+            return
+        await refuse(send, 421, "this service is for its own machine; ask http://localhost:PORT")
+
+    def _known(self, given: list[bytes]) -> bool:
+        return len(given) == 1 and _host_of(given[0]) in self.hosts
+
+
+def _host_of(line: bytes) -> str | None:
+    """The name in a Host header, without its port; None where it is none."""
+    try:
+        parts = urlsplit("//" + line.decode("ascii"))
+        _ = parts.port  # a port that is no number raises
+    except ValueError:
+        return None
+    if parts.username is not None or parts.path or parts.query or parts.fragment:
+        return None
+    return parts.hostname
+
+
+class Origins:
+    """A middleware that answers 403 where a page elsewhere wants something to be done.
+
+    Reading needs no such check: without CORS headers, no page elsewhere sees an answer.
+    """
+
+    def __init__(self, app: App):
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] not in _READING and _from_elsewhere(scope):
+            await refuse(send, 403, "pages of other sites may not use this service")
+            return
+        await self.app(scope, receive, send)
+
+
+def _from_elsewhere(scope: Scope) -> bool:
+    if any(value in (b"cross-site", b"same-site") for value in header(scope, b"sec-fetch-site")):
+        return True
+    hosts = [value.decode("latin-1").lower() for value in header(scope, b"host")]
+    for origin in header(scope, b"origin"):
+        scheme, _, host = origin.decode("latin-1").lower().partition("://")
+        if scheme not in ("http", "https") or [host] != hosts:
+            return True
+    return False
+
+
+# -- what browsers are told ----------------------------------------------------------------------
+
+
+class SecurityHeaders:
+    """A middleware that gives each answer the :data:`HEADERS` that it does not have itself."""
+
+    def __init__(self, app: App):
+        self.app = app
+        self.headers = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                given = list(message.get("headers", ()))
+                known = {name.lower() for name, _ in given}
+                message["headers"] = [*given, *(h for h in self.headers if h[0] not in known)]
+            await send(message)
+
+        await self.app(scope, receive, with_headers if scope["type"] == "http" else send)

@@ -1,0 +1,48 @@
+"""The session of a browser: the token is given once, a cookie stands for it afterwards."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, HTTPException, Request, Response
+from pydantic import BaseModel, Field
+
+from kerasviz.service.guard import COOKIE, same_secret, session_cookie
+
+__all__ = ["session_router"]
+
+
+class Given(BaseModel):
+    """What a browser sends to begin a session."""
+
+    token: str = Field(max_length=1000)
+
+
+def session_router(token: str | None) -> APIRouter:
+    """The routes of ``/api/session``; without a token there is nothing to give."""
+    router = APIRouter(tags=["session"])
+
+    @router.post("/api/session", status_code=204, responses={401: {"description": "wrong token"}})
+    async def begin(given: Given, request: Request) -> Response:
+        """Exchange the token for a cookie that scripts cannot read and other sites not use."""
+        answer = Response(status_code=204)
+        if token is None:
+            return answer
+        if not same_secret(given.token.encode("utf-8", "surrogatepass"), token):
+            raise HTTPException(401, "this is not the token that the service was started with")
+        answer.set_cookie(
+            COOKIE,
+            session_cookie(token),
+            httponly=True,
+            samesite="strict",
+            secure=request.url.scheme == "https",
+            path="/",
+        )
+        return answer
+
+    @router.delete("/api/session", status_code=204)
+    async def end() -> Response:
+        """Take the cookie back."""
+        answer = Response(status_code=204)
+        answer.delete_cookie(COOKIE, httponly=True, samesite="strict", path="/")
+        return answer
+
+    return router

@@ -8,7 +8,7 @@ unit, and a chunk of steps is one graph call.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -52,11 +52,17 @@ class Batch:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is: ``step`` of ``steps``, and the mean score of the last step."""
+    """How far a run is: ``step`` of ``steps``, and the mean score of the last step.
+
+    ``images()`` are those of this moment, [B, H, W, C] in [0, 1]; only who calls it waits for them.
+    """
 
     step: int
     steps: int
     score: float
+    images: Callable[[], np.ndarray[Any, Any]] | None = field(
+        default=None, compare=False, repr=False
+    )
 
 
 @dataclass
@@ -84,7 +90,7 @@ class Loop:
         self.image = _compiled(self._image)
         self.score = _compiled(self._score)
         self.advance = _compiled(self._advance)
-        self.advance_redirected = _compiled(partial(self._advance, rectifier=REDIRECTED))
+        self.advance_redirected = _compiled(partial(self._advance, kernels=REDIRECTED))
 
     def _start(self, seeds: Tensor) -> Any:
         """The state before the first step: parameters and the optimizer's two moments."""
@@ -109,7 +115,7 @@ class Loop:
             images = self._image(params, groups)
             seen = self.recipe.transform.apply(images, seeds, step)
             found = {
-                **self.net.activations(seen, self.taps, rectifier=rectifier),
+                **self.net.activations(seen, self.taps, kernels=kernels),
                 IMAGE: images,
             }
             reached = scores(self.structure, found, data, groups)
@@ -131,7 +137,7 @@ class Loop:
         kernels.
         """
         return tf.function(  # type: ignore[no-any-return]
-            partial(self._step, rectifier=rectifier),
+            partial(self._step, kernels=kernels),
             autograph=False,
             experimental_attributes={"_noinline": True},
         )
@@ -205,6 +211,10 @@ def _stops(steps: int, redirected: int, snapshots: Sequence[int]) -> Iterator[tu
             first = last
 
 
+def _shown(loop: Loop, params: Any, groups: Tensor) -> np.ndarray[Any, Any]:
+    return np.asarray(loop.image(params, groups))
+
+
 def optimize(
     net: Network,
     recipe: Recipe,
@@ -241,7 +251,8 @@ def optimize(
         if last in snapshots:
             kept[last] = loop.image(state[0], groups)
         if progress is not None:
-            progress(Progress(last, recipe.steps, float(numbers[-1].mean())))
+            shown = partial(_shown, loop, state[0], groups)
+            progress(Progress(last, recipe.steps, float(numbers[-1].mean()), shown))
     images = loop.image(state[0], groups)
     return Run(
         images=np.asarray(images),

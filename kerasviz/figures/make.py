@@ -23,8 +23,10 @@ from kerasviz.figures.halves import pooled
 from kerasviz.figures.layer_pages import write_layers
 from kerasviz.figures.origins import Making, write_record
 from kerasviz.figures.page import Origins, figure_page, set_page
+from kerasviz.figures.penalty_weights import weight_factor
 from kerasviz.figures.photos import MOST, find_photos, read_photo
 from kerasviz.figures.reached import activation_notes
+from kerasviz.figures.regularization import FREQUENCY_PENALIZATION
 from kerasviz.figures.setting import Order
 from kerasviz.files import make_folder
 from kerasviz.images import decode, encode
@@ -113,6 +115,8 @@ def make_figures(
         layers_of(order)  # a name that is not there is an error now, not a figure that fails
     for photo in order.photos[:MOST]:  # now, not after hours of rendering
         read_photo(photo, order.recipe.size, net.channels)
+    if (penalized := FREQUENCY_PENALIZATION).slug in wanted:
+        order = replace(order, penalty_factor=weight_factor(penalized, order))
     choices, failed = choose_all([CATALOGUE[slug] for slug in wanted], order)
     requests = list(dict.fromkeys(r for choice in choices for r in choice.requests))
     store = Store(out / PICTURES, net)

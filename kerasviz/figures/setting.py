@@ -29,7 +29,8 @@ class Order:
 
     With ``quick`` figures of many settings show fewer of them. ``photos`` are files for the
     figures of gradients, ``layers`` the taps that have a page of all their units, ``examples`` the
-    images of a data set to which units respond.
+    images of a data set to which units respond. Penalties have ``penalty_factor`` times the
+    article's weights, see :func:`kerasviz.figures.penalty_weights.weight_factor`.
     """
 
     net: Network
@@ -39,6 +40,7 @@ class Order:
     photos: tuple[Path, ...] = ()
     layers: tuple[str, ...] = ()
     examples: Examples | None = None
+    penalty_factor: float = 1.0
 
     @cached_property
     def class_size(self) -> tuple[int, int]:

@@ -11,11 +11,12 @@ from kerasviz.parameterizations import Pixel
 from kerasviz.recipes import Recipe
 from kerasviz.transforms import Jitter, Pad, Rotate, Scale, Transform
 
-__all__ = ["SIZE", "settings_of", "swept", "transforms_of"]
+__all__ = ["PENALTIES", "SIZE", "settings_of", "swept", "transforms_of"]
 
 #: The side of the pictures in sweeps (the authors' notebook ``regularization``).
 SIZE = 64
-_PENALTIES = {"l1": l1, "total_variation": total_variation, "blur": blur}
+#: The kinds of controls that are weights of penalties.
+PENALTIES = {"l1": l1, "total_variation": total_variation, "blur": blur}
 _TRANSFORMS = ("jitter", "rotate", "scale")
 
 
@@ -64,7 +65,7 @@ def swept(
         changes["transform"] = Transform(())
     if "learning_rate" in numbers:
         changes["learning_rate"] = numbers["learning_rate"]
-    for kind, make in _PENALTIES.items():
+    for kind, make in PENALTIES.items():
         if kind in numbers:
             objective = objective + make(numbers[kind])
     return recipe.replace(**changes), objective

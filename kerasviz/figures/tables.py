@@ -10,6 +10,7 @@ from kerasviz.examples import BUCKETS
 from kerasviz.figures.choice import Block, Cell, Panel, Tile
 from kerasviz.figures.example_panels import NO_DATASET, example_notes, example_place
 from kerasviz.figures.figure import Control, Unit, Value
+from kerasviz.figures.penalty_weights import weight_note, weighted
 from kerasviz.figures.setting import Setting, channel_target, moments
 from kerasviz.figures.sweeps import numbers_of, settings_of, swept
 from kerasviz.objectives import interpolation
@@ -223,7 +224,8 @@ def _interpolation(setting: Setting) -> Table:
 
 def _sweep(setting: Setting) -> Table:
     """Snapshots of one run in every row; units and settings are the reader's choice."""
-    figure, recipe = setting.figure, setting.order.recipe
+    factor, recipe = setting.order.penalty_factor, setting.order.recipe
+    figure = weighted(setting.figure, factor)
     steps = moments(figure.steps, min(recipe.steps, figure.steps[-1]))
     chosen = _chosen(setting)[: 1 if setting.order.quick else None]
     controls = [c for c in figure.controls if c.kind != "unit"]
@@ -244,7 +246,7 @@ def _sweep(setting: Setting) -> Table:
             cells = tuple(Cell(request, step, f"{text}, step {step}") for step in steps)
             rows.append(Block(f"{target.text}: {words}", (tap,), cells, (k, *each)))
     values = tuple(Value(f"{tap}:{unit.number}", k) for k, (tap, unit) in enumerate(chosen))
-    notes = []
+    notes = weight_note(figure, factor)
     if setting.order.quick:
         notes.append(
             "Reduced: one unit, and settings in which one control at most differs from its first "

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from kerasviz import store
-from kerasviz.figures import computed
+from kerasviz.figures import computed, penalty_weights
 from kerasviz.figures.computing import Slopes, Task
 from kerasviz.images import to_image
 from kerasviz.input_spec import preset
@@ -106,6 +106,8 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     really = computed.compute
     monkeypatch.setattr(computed, "compute", compute)
     monkeypatch.setattr(store, "render_plans", render_plans)
+    measured = lambda net, plans: [list(pictures_of(net, plan)) for plan in plans]  # noqa: E731
+    monkeypatch.setattr(penalty_weights, "render_plans", measured)
     return made
 
 

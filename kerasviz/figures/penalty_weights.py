@@ -79,5 +79,5 @@ def weight_note(figure: Figure, factor: float) -> list[str]:
         return []
     return [
         f"Weights of penalties: {factor:g} times the article's, because units of these layers "
-        f"reach {factor:g} times the median score of GoogLeNet's in {STEPS} steps without penalties."
+        f"reach {factor:g} times GoogLeNet's median score in {STEPS} steps without penalties."
     ]

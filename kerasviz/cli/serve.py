@@ -1,0 +1,139 @@
+"""``kerasviz serve``: networks and their pictures over HTTP."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kerasviz.cli.options import InputOptions, ModelOptions, input_options, model_options
+from kerasviz.errors import KerasvizError, UsageError
+
+if TYPE_CHECKING:
+    from kerasviz.service import ServiceSetting
+
+__all__ = ["command"]
+
+#: The packages of the extra ``serve``, as they are imported.
+NEEDED = ("fastapi", "orjson", "prometheus_client", "swagger_ui_bundle", "uvicorn")
+
+
+@click.command(
+    "serve",
+    epilog="""\b
+Examples:
+  kerasviz serve efficientnet-lite0
+  kerasviz serve model.onnx --preprocess torchvision --port 8501 --data service
+  KERASVIZ_TOKEN=secret kerasviz serve model.keras --host 0.0.0.0
+
+\b
+Then open http://localhost:8501, or ask as TensorFlow Serving is asked:
+  curl http://localhost:8501/v1/models/efficientnet-lite0/metadata
+
+Ctrl-C stops it; jobs that are not finished go on with the next start.
+""",
+)
+@click.argument("models", metavar="[MODEL...]", nargs=-1)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8501,
+    show_default=True,
+    help="Port to listen at; 0 takes a free one.",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("service"),
+    show_default=True,
+    metavar="DIR",
+    help="Folder for the jobs, the pictures and the uploads: all that is written.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Processes that render.",
+)
+@click.option(
+    "--batch",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Pictures that are optimized at once, those of several users together. It decides the "
+    "last bits of a picture. [default: 8 on a GPU, else 2]",
+)
+@click.option(
+    "--token",
+    envvar="KERASVIZ_TOKEN",
+    show_envvar=True,
+    help="Secret that requests have to bring (Authorization: Bearer). Needed for another --host "
+    "than this machine; other users of it see the command line, so prefer the variable.",
+)
+@click.option("--allow-upload", is_flag=True, help="Let clients bring ONNX and .keras files.")
+@input_options
+@model_options
+def command(
+    models: tuple[str, ...],
+    *,
+    host: str,
+    port: int,
+    data: Path,
+    workers: int,
+    batch: int | None,
+    token: str | None,
+    allow_upload: bool,
+    input_options: InputOptions,
+    model_options: ModelOptions,
+) -> None:
+    """Serve MODELs: a page to explore them, pictures on demand, TensorFlow Serving's protocol.
+
+    MODEL is a file or a name of `kerasviz models list`; efficientnet-lite0 if none is given.
+    Options on how a file is read count for all of them.
+    """
+    _require()
+    from kerasviz.service.serving import reading_of, serve
+    from kerasviz.service.setting import ServiceSetting
+
+    setting = ServiceSetting(
+        data=data,
+        models=models or ("efficientnet-lite0",),
+        host=host,
+        port=port,
+        workers=workers,
+        token=token or None,
+        allow_upload=allow_upload,
+        batch=batch,
+        reading=reading_of(input_options, model_options),
+    )
+    _check(setting)
+    serve(setting)
+
+
+def _require() -> None:
+    """Raise :class:`KerasvizError` where the extra is not installed."""
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise KerasvizError(
+            f"kerasviz serve needs {', '.join(missing)}; run: pip install 'kerasviz[serve]'"
+        )
+
+
+def _check(setting: ServiceSetting) -> None:
+    """Refuse what cannot be served before anything is loaded."""
+    from kerasviz.errors import near
+    from kerasviz.service.guard import is_loopback
+    from kerasviz.zoo.model_card import cards
+
+    known = cards()
+    for model in setting.sources().values():
+        if not Path(model).exists() and model not in known:
+            raise UsageError(f"no file and no zoo network {model!r}; near: {near(model, known)}")
+    if setting.token is None and not is_loopback(setting.host):
+        raise UsageError(
+            f"--host {setting.host} can be reached from other machines; give a --token too"
+        )

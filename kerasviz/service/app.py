@@ -1,0 +1,105 @@
+"""The application: all routes of a service, and what starts and stops with it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import threading
+from collections.abc import AsyncIterator
+from importlib import resources
+from pathlib import Path
+
+from fastapi import FastAPI, Response
+from fastapi.responses import HTMLResponse
+from starlette.staticfiles import StaticFiles
+
+from kerasviz import __version__
+from kerasviz.service.alive import own
+from kerasviz.service.answers import Json, handle_errors
+from kerasviz.service.events import Watch
+from kerasviz.service.explore import explore_router
+from kerasviz.service.guard import guarded
+from kerasviz.service.renders import renders_router
+from kerasviz.service.session import session_router
+from kerasviz.service.setting import ServiceSetting
+from kerasviz.service.state import State
+
+__all__ = ["create_app"]
+
+
+def create_app(setting: ServiceSetting) -> FastAPI:
+    """The service as an ASGI application; ``app.state.service`` is its :class:`State`.
+
+    Raises :class:`kerasviz.errors.KerasvizError` for a data folder that cannot be used, and when it
+    starts for one that another service uses.
+    """
+    state = State.of(setting)
+    watch = Watch(state.jobs, state.stopping)
+
+    @contextlib.asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        with own(setting.data):
+            state.workers.start()
+            threading.Thread(target=_load, args=(state,), name="loading", daemon=True).start()
+            watching = asyncio.create_task(watch.run())
+            try:
+                yield
+            finally:
+                state.stopping.set()
+                watching.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await watching
+                await asyncio.to_thread(state.workers.stop)
+                watch.close()
+                state.database.close()
+
+    app = FastAPI(
+        title="kerasviz",
+        version=__version__,
+        description="Networks, what their units look for, and TensorFlow Serving's REST protocol.",
+        lifespan=life,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.service = state
+    handle_errors(app)
+    for router in (
+        explore_router(state),
+        renders_router(state, watch),
+        session_router(setting.token),
+    ):
+        app.include_router(router)
+    _add_health(app, state)
+    _add_page(app)
+    return guarded(app, setting)
+
+
+def _load(state: State) -> None:
+    state.networks.load_all()
+    state.loading.set()
+
+
+def _add_health(app: FastAPI, state: State) -> None:
+    @app.get("/healthz", tags=["health"])
+    async def healthz() -> dict[str, str]:
+        """Whether the server answers."""
+        return {"status": "ok"}
+
+    @app.get("/readyz", tags=["health"])
+    def readyz() -> Response:
+        """Whether networks are loaded and a worker lives."""
+        why = state.ready
+        return Json({"status": "ready"}) if why is None else Json({"error": why}, 503)
+
+
+def _add_page(app: FastAPI) -> None:
+    folder = Path(str(resources.files("kerasviz.service") / "page"))
+
+    @app.get("/", include_in_schema=False)
+    def page() -> HTMLResponse:
+        """The page; its files lie below ``/page``."""
+        text = (folder / "index.html").read_text(encoding="utf-8")
+        return HTMLResponse(re.sub(r'\b(href|src)="(?![/#]|\w+:|page/)', r'\1="page/', text))
+
+    app.mount("/page", StaticFiles(directory=folder), name="page")

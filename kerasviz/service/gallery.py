@@ -1,0 +1,125 @@
+"""The pictures that are there of each unit, as the manifest of a store lists them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kerasviz.commands import CommandLine
+from kerasviz.network import Network
+from kerasviz.rendering import Request
+from kerasviz.store import MANIFEST, Entry, entry_of, read_manifest
+
+__all__ = ["Gallery", "Shown", "Unit"]
+
+#: Seconds in which a manifest is not looked at again.
+FRESH = 0.5
+
+#: A layer's tap and the number of a unit.
+Unit = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A finished picture of a unit; ``kind`` is channel, neuron, negative or diversity."""
+
+    kind: str
+    recipe: str
+    seed: int
+    entry: Entry
+
+
+class Gallery:
+    """The pictures of a network by unit, read again when the manifest changed."""
+
+    def __init__(self, folder: Path, net: Network, command: CommandLine):
+        self.folder, self.net, self.command = folder, net, command
+        self._lock = threading.Lock()
+        self._stamp: Any = None
+        self._looked = 0.0
+        self._requests: dict[str, dict[str, Any]] = {}
+        self._units: dict[Unit, list[Shown]] = {}
+        self._files: dict[str, Entry] = {}
+
+    def of(self, tap: str, unit: int) -> Sequence[Shown]:
+        """The pictures of a unit."""
+        self._refresh()
+        return self._units.get((tap, unit), ())
+
+    def best(self, tap: str, unit: int, recipe: str | None) -> Entry | None:
+        """The picture to show of a unit on a wall: of its channel, with that recipe if it can be."""
+        found = [s for s in self.of(tap, unit) if s.kind == "channel"]
+        found.sort(key=lambda s: (s.recipe != recipe, s.seed))
+        return found[0].entry if found else None
+
+    def entry(self, file: str) -> Entry | None:
+        """The entry of a file."""
+        self._refresh()
+        return self._files.get(file)
+
+    def request(self, entry: Entry) -> Request:
+        """What a picture was made for."""
+        return Request.from_json(entry.target, self._requests[entry.request])
+
+    def command_of(self, entry: Entry) -> str:
+        """The command that makes a picture again, "" if there is none."""
+        return self.command.render(self.net, self.request(entry), entry.compiled_batch)
+
+    def settings(self, entry: Entry) -> dict[str, Any]:
+        """The settings of a picture as plain data."""
+        return self._requests[entry.request]
+
+    def _refresh(self) -> None:
+        with self._lock:
+            if time.monotonic() - self._looked < FRESH:
+                return
+            stamp = self._stamp_of()
+            if stamp is not None and stamp != self._stamp:
+                self._read(read_manifest(self.folder))
+            self._stamp, self._looked = stamp, time.monotonic()
+
+    def _stamp_of(self) -> Any:
+        path = self.folder / MANIFEST
+        if not path.is_file():
+            return None
+        status = path.stat()
+        return status.st_ino, status.st_mtime_ns, status.st_size
+
+    def _read(self, manifest: dict[str, Any]) -> None:
+        units: dict[Unit, list[Shown]] = {}
+        files: dict[str, Entry] = {}
+        subjects = {name: _subject(data, self.net) for name, data in manifest["requests"].items()}
+        for data in manifest["pictures"]:
+            entry = entry_of(data)
+            files[entry.file] = entry
+            subject = subjects[entry.request]
+            settings = manifest["requests"][entry.request]
+            if subject is None or entry.score is None or not entry.file.endswith(".png"):
+                continue
+            unit, kind = subject
+            shown = Shown(kind, settings["recipe"]["name"], settings["seed"], entry)
+            units.setdefault(unit, []).append(shown)
+        self._requests, self._units, self._files = manifest["requests"], units, files
+
+
+def _subject(data: dict[str, Any], net: Network) -> tuple[Unit, str] | None:
+    """The unit that a picture shows and its kind, ``None`` where it is of no single unit."""
+    terms = data["objective"]
+    diverse = [term for term in terms if term["kind"] == "diversity"]
+    others = [term for term in terms if term["kind"] != "diversity"]
+    if len(others) != 1 or others[0].get("unit") is None:
+        return None
+    term = others[0]
+    tap = net.classes.logits if term["kind"] == "logit" else term.get("tap")
+    if term["kind"] not in ("channel", "neuron", "logit") or tap not in net.taps:
+        return None
+    unit = (net.taps[tap].name, int(term["unit"]))
+    if diverse:
+        return unit, "diversity"
+    if term["weight"] < 0:
+        return unit, "negative"
+    return unit, "neuron" if term["kind"] == "neuron" else "channel"

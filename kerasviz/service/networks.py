@@ -1,0 +1,172 @@
+"""The networks of a service: each is loaded once, by whoever asks first."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerasviz.errors import KerasvizError, UsageError, near
+from kerasviz.service.setting import Reading, ServiceSetting
+
+if TYPE_CHECKING:
+    from kerasviz.network import Network
+
+__all__ = ["ABOUT", "Networks", "UnknownNetworkError", "load"]
+
+#: The file beside an admitted upload: ``{"file": NAME, "preprocess": PRESET or null}``.
+ABOUT = "about.json"
+
+
+class UnknownNetworkError(UsageError):
+    """No network of that name is served."""
+
+
+@dataclass
+class _Place:
+    """A network that is served, whether or not it is loaded."""
+
+    source: str
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    net: Network | None = None
+    error: str | None = None
+
+
+class Networks:
+    """The networks by the names under which they are served: those named, and those uploaded.
+
+    May be used by many threads. A network that cannot be loaded raises the same error again.
+    """
+
+    def __init__(self, setting: ServiceSetting):
+        self.setting = setting
+        self._places = {name: _Place(source) for name, source in setting.sources().items()}
+        self._lock = threading.Lock()
+
+    def names(self) -> list[str]:
+        """The names of all networks, those that were named first."""
+        self._find_uploads()
+        return list(self._places)
+
+    def __contains__(self, name: str) -> bool:
+        return self._place(name) is not None
+
+    def loaded(self, name: str) -> bool:
+        """Whether a network is loaded."""
+        place = self._place(name)
+        return place is not None and place.net is not None
+
+    def error(self, name: str) -> str | None:
+        """Why a network could not be loaded, if it could not."""
+        place = self._place(name)
+        return None if place is None else place.error
+
+    def get(self, name: str) -> Network:
+        """The network of that name, loaded now if it is not yet.
+
+        Raises :class:`UnknownNetworkError`, and what :func:`kerasviz.loader.load` raises.
+        """
+        place = self._place(name)
+        if place is None:
+            raise UnknownNetworkError(f"no network {name!r}; near: {near(name, self.names())}")
+        with place.lock:
+            if place.net is None:
+                if place.error is not None:
+                    raise KerasvizError(place.error)
+                try:
+                    place.net = self._load(name, place.source)
+                except KerasvizError as error:
+                    place.error = str(error)
+                    raise
+            return place.net
+
+    def load_all(self, loaded: Callable[[str], None] | None = None) -> None:
+        """Load all networks; those that cannot be loaded have an :meth:`error` then."""
+        for name in self.names():
+            try:
+                self.get(name)
+            except KerasvizError:
+                continue
+            if loaded is not None:
+                loaded(name)
+
+    def source(self, name: str) -> str:
+        """The file or zoo name of a network."""
+        place = self._place(name)
+        if place is None:
+            raise UnknownNetworkError(f"no network {name!r}; near: {near(name, self.names())}")
+        return place.source
+
+    def reading(self, name: str) -> Reading:
+        """How the file of a network is read: an upload says so itself."""
+        about = self._about(name)
+        if about is None:
+            return self.setting.reading
+        from kerasviz.input_spec import preset
+
+        wanted = about.get("preprocess")
+        if wanted is None:
+            return Reading()
+        return Reading(preset(str(wanted)), words=("--preprocess", str(wanted)))
+
+    def _load(self, name: str, source: str) -> Network:
+        net = load(source, self.reading(name))
+        _check_pictures(self.setting.pictures / name, net)
+        return net
+
+    def _place(self, name: str) -> _Place | None:
+        if name not in self._places:
+            self._find_uploads()
+        return self._places.get(name)
+
+    def _about(self, name: str) -> dict[str, Any] | None:
+        if name in self.setting.sources():
+            return None
+        path = self.setting.uploads / name / ABOUT
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+
+    def _find_uploads(self) -> None:
+        folder = self.setting.uploads
+        if not folder.is_dir():
+            return
+        with self._lock:
+            for about in sorted(folder.glob(f"*/{ABOUT}")):
+                name = about.parent.name
+                if name not in self._places:
+                    file = json.loads(about.read_text(encoding="utf-8"))["file"]
+                    self._places[name] = _Place(str(about.parent / Path(file).name))
+
+
+def load(source: str, reading: Reading) -> Network:
+    """Load a network as a service does: it has to be known which numbers it takes."""
+    from kerasviz.cli.options import custom_objects
+    from kerasviz.loader import load as load_network
+
+    net = load_network(
+        source,
+        custom_objects=custom_objects(reading.imports) or None,
+        unsafe=reading.unsafe,
+        input_spec=reading.input_spec,
+        importer=reading.importer,
+    )
+    net.require_input_spec()
+    return net
+
+
+def _check_pictures(folder: Path, net: Network) -> None:
+    """Raise :class:`UsageError` for a folder with pictures of another network or other numbers."""
+    from kerasviz.store import MANIFEST, Store, read_manifest
+
+    if not (folder / MANIFEST).is_file():
+        return
+    Store(folder, net)
+    theirs, ours = read_manifest(folder)["network"]["input"], net.require_input_spec().to_json()
+    for spec in (theirs, ours):
+        spec.pop("source", None)
+    if json.loads(json.dumps(ours)) != theirs:
+        raise UsageError(
+            f"{str(folder)!r} holds pictures made with another --preprocess; name another --data"
+        )

@@ -1,0 +1,240 @@
+"""A process that renders: it claims batches from the queue, reports, saves, and says when done."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerasviz.errors import KerasvizError
+from kerasviz.service.database import Database
+from kerasviz.service.networks import Networks
+from kerasviz.service.queue import Claim, Claimed, Queue
+from kerasviz.service.setting import ServiceSetting
+
+if TYPE_CHECKING:
+    from kerasviz.optimize import Progress
+    from kerasviz.rendering import Picture, Request
+    from kerasviz.service.shelf import Shelf
+
+__all__ = ["Worker", "main", "preview_path"]
+
+log = logging.getLogger("kerasviz.service.worker")
+
+#: Seconds between two looks at an empty queue; a wake-up comes earlier.
+PAUSE = 1.0
+#: Seconds between two intermediate pictures, and of the time in all at most one part in so many.
+PREVIEW, SHARE = 0.4, 10
+#: Workers let the answers to requests go first.
+NICE = 5
+
+
+class _Unwanted(Exception):
+    """No job wants the pictures any more, or they were given to another worker."""
+
+
+class _Stopped(Exception):
+    """The service stops, and the batch takes too long."""
+
+
+def preview_path(folder: Path, place: int, row: int) -> Path:
+    """The file of an intermediate picture."""
+    return folder / f"{place}-{row}.png"
+
+
+class Worker:
+    """Renders what the queue holds until it is told to stop."""
+
+    def __init__(self, setting: ServiceSetting, queue: Queue, networks: Networks):
+        self.setting, self.queue, self.networks = setting, queue, networks
+        self.stopping = threading.Event()
+        self.woken = threading.Event()
+        self._latest = float("inf")
+        self._shelves: dict[str, Shelf] = {}
+
+    def stop(self) -> None:
+        """Take no other batch, and give the present one up where it takes longer than the grace."""
+        self._latest = time.monotonic() + self.setting.grace
+        self.stopping.set()
+        self.woken.set()
+
+    def run(self) -> None:
+        """Work until :meth:`stop`."""
+        while not self.stopping.is_set():
+            self.woken.clear()
+            if not self.step():
+                self.woken.wait(PAUSE)
+
+    def step(self) -> bool:
+        """Claim a batch and make it; whether there was one."""
+        claim = self.queue.claim()
+        if claim is None:
+            return False
+        try:
+            self._make(claim)
+        except _Unwanted:
+            self.queue.give_back()  # which cancels what nobody wants
+        except _Stopped:
+            self.queue.give_back()
+        finally:
+            self._clear(claim)
+        return True
+
+    def _make(self, claim: Claim) -> None:
+        from kerasviz.rendering import Request
+
+        try:
+            net = self.networks.get(claim.network)
+            shelf = self._shelf(claim.network)
+        except KerasvizError as error:
+            self._fail(claim.pictures, str(error))
+            return
+        asked = {Request.from_json(p.text, p.data): p for p in claim.pictures}
+        for request, made in shelf.found(list(asked)).items():
+            self.queue.finish(asked.pop(request).place, made)
+        if asked:
+            began = time.monotonic()
+            self._render(net, shelf, asked, claim.batch)
+            words = {"network": claim.network, "pictures": len(asked), "batch": claim.batch}
+            seconds = round(time.monotonic() - began, 3)
+            log.info("rendered", extra={"fields": {**words, "seconds": seconds}})
+
+    def _shelf(self, name: str) -> Shelf:
+        from kerasviz.service.shelf import Shelf
+
+        if name not in self._shelves:
+            net = self.networks.get(name)
+            self._shelves[name] = Shelf(self.setting.pictures / name, net)
+        return self._shelves[name]
+
+    def _render(self, net: Any, shelf: Shelf, asked: dict[Request, Claimed], batch: int) -> None:
+        """Render a batch; where it fails, each picture alone, in a batch of the same size."""
+        try:
+            pictures = self._pictures(net, asked, batch)
+        except (KerasvizError, *_failures()) as error:
+            if len(asked) > 1:
+                for request, claimed in asked.items():
+                    self._render(net, shelf, {request: claimed}, batch)
+                return
+            line = (str(error).strip().splitlines() or [type(error).__name__])[0][:500]
+            self._fail(list(asked.values()), line)
+            return
+        try:
+            saved = shelf.add(pictures)
+        except KerasvizError as error:  # the disk is full
+            self._fail(list(asked.values()), str(error))
+            return
+        for request, made in saved.items():
+            self.queue.finish(asked[request].place, made)
+
+    def _pictures(self, net: Any, asked: dict[Request, Claimed], batch: int) -> list[Picture]:
+        from kerasviz.rendering import Plan, render_plan
+        from kerasviz.scoring import structure_of
+
+        first = next(iter(asked))
+        structure = structure_of(first.objective, net, first.recipe.pre_activation)
+        return render_plan(
+            net, Plan(structure, tuple(asked), batch), _Reporting(self, list(asked.items()))
+        )
+
+    def _fail(self, pictures: Sequence[Claimed], error: str) -> None:
+        for claimed in pictures:
+            self.queue.fail(claimed.place, error)
+        log.warning("failed", extra={"fields": {"pictures": len(pictures), "error": error}})
+
+    def _clear(self, claim: Claim) -> None:
+        """Remove the intermediate pictures of a batch."""
+        for claimed in claim.pictures:
+            for path in self.setting.previews.glob(f"{claimed.place}-*.png"):
+                path.unlink(missing_ok=True)
+
+    def check(self, places: Sequence[int], last: bool) -> None:
+        """Go on, unless nobody wants the pictures or the service stops; the last step is over."""
+        if not self.queue.wanted(places):
+            raise _Unwanted
+        if not last and time.monotonic() > self._latest:
+            raise _Stopped
+
+
+class _Reporting:
+    """What is called after every chunk of steps."""
+
+    def __init__(self, worker: Worker, asked: Sequence[tuple[Request, Claimed]]):
+        self.worker, self.asked = worker, asked
+        self.places = [claimed.place for _, claimed in asked]
+        self._next = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        last = progress.step >= progress.steps
+        self.worker.check(self.places, last)
+        began = time.monotonic()
+        shown = not last and began >= self._next and progress.images is not None
+        if shown and progress.images is not None:
+            self._show(progress.images())
+            spent = time.monotonic() - began
+            self._next = began + max(PREVIEW, SHARE * spent)
+        self.worker.queue.report(self.places, progress.step, progress.score, shown=shown)
+
+    def _show(self, images: Any) -> None:
+        from kerasviz.files import write_atomically
+        from kerasviz.images import encode, to_image
+
+        folder, row = self.worker.setting.previews, 0
+        for request, claimed in self.asked:
+            for k in range(request.rows):
+                data = encode(to_image(images[row]), "png")
+                with contextlib.suppress(KerasvizError):  # a full disk shows at the end
+                    write_atomically(preview_path(folder, claimed.place, k), data)
+                row += 1
+
+
+def _failures() -> tuple[type[BaseException], ...]:
+    """What TensorFlow raises where a batch cannot be computed."""
+    import tensorflow as tf
+
+    return tf.errors.OpError, ValueError, MemoryError
+
+
+def main(setting: ServiceSetting, claimant: str, orders: Connection) -> None:
+    """The process: works until the parent says stop or is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the parent says when to stop
+    with contextlib.suppress(OSError):
+        os.nice(NICE)
+    from kerasviz.service.alive import hold
+    from kerasviz.service.logs import log_as_json
+
+    log_as_json(worker=claimant)
+    with hold(setting.data):
+        queue = Queue(Database(setting.database, durable=False), claimant)
+        worker = Worker(setting, queue, Networks(setting))
+        threading.Thread(target=_listen, args=(orders, worker), daemon=True).start()
+        from kerasviz.cli.quiet import silent
+
+        with silent():
+            import tensorflow as tf
+
+            tf.config.list_logical_devices()
+        tf.get_logger().setLevel("ERROR")
+        orders.send("ready")
+        worker.run()
+
+
+def _listen(orders: Connection, worker: Worker) -> None:
+    """Heed the parent; without it there is nothing to work for."""
+    while True:
+        try:
+            order = orders.recv()
+        except (EOFError, OSError):
+            os._exit(1)  # what is claimed is queued again at the next start
+        if order == "stop":
+            worker.stop()
+        else:
+            worker.woken.set()

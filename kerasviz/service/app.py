@@ -24,6 +24,8 @@ from kerasviz.service.renders import renders_router
 from kerasviz.service.session import session_router
 from kerasviz.service.setting import ServiceSetting
 from kerasviz.service.state import State
+from kerasviz.service.upload_routes import upload_router
+from kerasviz.service.uploads import Uploads
 
 __all__ = ["create_app"]
 
@@ -36,6 +38,7 @@ def create_app(setting: ServiceSetting) -> FastAPI:
     """
     state = State.of(setting)
     watch = Watch(state.jobs, state.stopping)
+    uploads = Uploads(setting, state.networks.__contains__)
 
     @contextlib.asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
@@ -43,6 +46,8 @@ def create_app(setting: ServiceSetting) -> FastAPI:
             state.workers.start()
             threading.Thread(target=_load, args=(state,), name="loading", daemon=True).start()
             watching = asyncio.create_task(watch.run())
+            if setting.allow_upload:
+                uploads.start()
             try:
                 yield
             finally:
@@ -50,6 +55,7 @@ def create_app(setting: ServiceSetting) -> FastAPI:
                 watching.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await watching
+                await asyncio.to_thread(uploads.stop)
                 await asyncio.to_thread(state.workers.stop)
                 watch.close()
                 state.database.close()
@@ -68,6 +74,7 @@ def create_app(setting: ServiceSetting) -> FastAPI:
         explore_router(state),
         renders_router(state, watch),
         session_router(setting.token),
+        upload_router(uploads, setting.allow_upload),
     ):
         app.include_router(router)
     _add_health(app, state)

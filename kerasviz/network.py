@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from kerasviz.errors import ModelError, UsageError, near
 from kerasviz.input_spec import PRESETS, InputSpec
-from kerasviz.program import PLAIN, Port, Program, Rectifier
+from kerasviz.program import PLAIN, Kernels, Port, Program
 from kerasviz.taps import Tap, TapTable
 
 __all__ = ["Identity", "Network"]
@@ -145,7 +145,7 @@ class Network:
     # -- running -----------------------------------------------------------------------------
 
     def activations(
-        self, images: Tensor, names: Sequence[str], *, rectifier: Rectifier = PLAIN
+        self, images: Tensor, names: Sequence[str], *, kernels: Kernels = PLAIN
     ) -> dict[str, Tensor]:
         """Compute taps of images, running only what they need; differentiable.
 
@@ -169,13 +169,18 @@ class Network:
         port = self.image_port
         feeds = {port.name: tf.cast(spec.apply(images), port.dtype)}
         try:
-            found = self.program.compute(feeds, wanted, channels_last=True, rectifier=rectifier)
+            found = self.program.compute(feeds, wanted, channels_last=True, kernels=kernels)
         except (ValueError, tf.errors.InvalidArgumentError, ModelError) as error:
             reason = str(error).strip().splitlines()[0].split(" for '{{node")[0]
             raise ModelError(
                 f"{self.name}: {', '.join(names)} cannot be computed from images of "
                 f"{height}x{width}, which may be too small (give a larger --size): {reason[:200]}"
             ) from error
+        if kernels.narrow is not None:
+            found = {
+                n: tf.cast(t, tf.float32) if t.dtype == kernels.narrow else t
+                for n, t in found.items()
+            }
         results = {name: _join([found[p] for p in tap.parts], -1) for name, tap in taps.items()}
         for name, result in results.items():
             if 0 in result.shape[1:]:

@@ -16,10 +16,9 @@ import numpy as np
 import tensorflow as tf
 
 from kerasviz.errors import ModelError
+from kerasviz.kernels import fast_kernels
 from kerasviz.network import Network
-from kerasviz.program import PLAIN
 from kerasviz.recipes import Recipe
-from kerasviz.rectifiers import REDIRECTED
 from kerasviz.scoring import IMAGE, Structure, scores
 
 __all__ = ["CHUNK", "Batch", "Loop", "Progress", "Run", "loop_for", "optimize"]
@@ -30,6 +29,8 @@ Tensor = Any
 CHUNK = 16
 #: Adam's settings (Kingma & Ba 2015, and the defaults of the reference library's optimizer).
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+#: float16 has no numbers below 6e-8, where a gradient often is: there it is computed times this.
+RAISED = 2.0**10
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Loop:
         self.image = _compiled(self._image)
         self.score = _compiled(self._score)
         self.advance = _compiled(self._advance)
-        self.advance_redirected = _compiled(partial(self._advance, kernels=REDIRECTED))
+        self.advance_redirected = _compiled(partial(self._advance, redirected=True))
 
     def _start(self, seeds: Tensor) -> Any:
         """The state before the first step: parameters and the optimizer's two moments."""
@@ -108,7 +109,7 @@ class Loop:
         return scores(self.structure, found, data, groups, alone=True)
 
     def _gradient(
-        self, params: Any, data: Any, seeds: Tensor, groups: Tensor, step: Tensor, rectifier: Any
+        self, params: Any, data: Any, seeds: Tensor, groups: Tensor, step: Tensor, kernels: Any
     ) -> tuple[Any, Tensor]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(params)
@@ -119,23 +120,28 @@ class Loop:
                 IMAGE: images,
             }
             reached = scores(self.structure, found, data, groups)
-        return tape.gradient(reached, params), reached
+        if kernels.narrow != tf.float16:
+            return tape.gradient(reached, params), reached
+        raised = tape.gradient(reached, params, tf.fill(tf.shape(reached), RAISED))
+        return tf.nest.map_structure(lambda g: g / RAISED, raised), reached
 
     def _step(
-        self, state: Any, data: Any, seeds: Tensor, groups: Tensor, step: Tensor, rectifier: Any
+        self, state: Any, data: Any, seeds: Tensor, groups: Tensor, step: Tensor, kernels: Any
     ) -> tuple[Any, Tensor]:
         """One step: the next state, and the scores [B] before it."""
         params, *moments = state
-        gradient, reached = self._gradient(params, data, seeds, groups, step, rectifier)
+        gradient, reached = self._gradient(params, data, seeds, groups, step, kernels)
         return _update(self.recipe, params, moments, gradient, step), reached
 
-    def one_step(self, rectifier: Any = PLAIN) -> Callable[..., tuple[Any, Tensor]]:
+    def one_step(self, *, redirected: bool = False) -> Callable[..., tuple[Any, Tensor]]:
         """The function (state, data, seeds, groups, step) -> (next state, scores [B] before it).
 
         It stays a function of its own in a graph that calls it: in one with cycles TensorFlow's
         oneDNN pass visits nodes in an order of chance, and leaves some gradients of pooling to slow
         kernels.
         """
+        fused = self.recipe.transform.fused
+        kernels = fast_kernels(self.recipe.precision, fused=fused, redirected=redirected)
         return tf.function(  # type: ignore[no-any-return]
             partial(self._step, kernels=kernels),
             autograph=False,
@@ -150,10 +156,10 @@ class Loop:
         groups: Tensor,
         first: Tensor,
         count: Tensor,
-        rectifier: Any = PLAIN,
+        redirected: bool = False,
     ) -> tuple[Any, Tensor]:
         """Take the ``count`` steps from ``first`` on; returns the state and scores [count, B]."""
-        one_step = self.one_step(rectifier)
+        one_step = self.one_step(redirected=redirected)
         history = tf.TensorArray(tf.float32, size=count, element_shape=[seeds.shape[0]])
 
         def step(i: Tensor, state: Any, history: Any) -> tuple[Any, ...]:

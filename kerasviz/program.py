@@ -13,20 +13,30 @@ from typing import Any, Protocol
 
 import tensorflow as tf
 
-__all__ = ["PLAIN", "Described", "Port", "Program", "Rectifier", "Value"]
+__all__ = ["PLAIN", "Described", "Kernels", "Port", "Program", "Value"]
 
 Tensor = Any  # tf.Tensor; TensorFlow ships no types
 
 
 @dataclass(frozen=True)
-class Rectifier:
-    """The functions used for ReLU and ReLU6, so that their gradients can be switched."""
+class Kernels:
+    """The functions for what a program can compute in several ways.
+
+    ``relu`` and ``relu6`` are used for these, so that their gradients can be switched; ``convolve``
+    for convolutions of images, as ``tf.nn.conv2d`` (x, kernel, strides, padding); ``normalize`` as
+    ``tf.nn.local_response_normalization``. ``narrow`` is a type of fewer bits in which
+    convolutions and matrix products of a float32 model are computed, ``None`` for its own; what
+    only passes their results on keeps it, and everything else is in float32.
+    """
 
     relu: Callable[[Tensor], Tensor] = tf.nn.relu
     relu6: Callable[[Tensor], Tensor] = tf.nn.relu6
+    convolve: Callable[..., Tensor] = tf.nn.conv2d
+    normalize: Callable[..., Tensor] = tf.nn.local_response_normalization
+    narrow: Any = None
 
 
-PLAIN = Rectifier()
+PLAIN = Kernels()
 
 
 @dataclass(frozen=True)
@@ -117,13 +127,14 @@ class Program(Protocol):
         names: Sequence[str],
         *,
         channels_last: bool = True,
-        rectifier: Rectifier = PLAIN,
+        kernels: Kernels = PLAIN,
     ) -> dict[str, Tensor]:
         """Compute the values ``names`` from ``feeds``, running only the nodes they need.
 
         With ``channels_last`` both feeds and results of rank 3 or more that carry channels are
         [N, ..., C]; without it both are in the model's own layout. Every ReLU and ReLU6 goes
-        through ``rectifier``. May be called eagerly or while a ``tf.function`` is traced, is
-        recorded by an outer ``tf.GradientTape``, and creates no variables.
+        through ``kernels``; where these are narrow, results may be so too. May be called eagerly or
+        while a ``tf.function`` is traced, is recorded by an outer ``tf.GradientTape``, and creates
+        no variables.
         """
         ...

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasviz.network import Network
-from kerasviz.program import Rectifier
+from kerasviz.program import Kernels
 
 __all__ = ["ReceptiveField", "receptive_field"]
 
@@ -38,7 +38,7 @@ def _open_relu6(x: Any) -> Any:
 
 #: Rectifiers through which every gradient passes: a unit that is off sees its pixels all the same.
 #: They do not set different numbers equal, of which a maximum would always take the first.
-OPEN = Rectifier(_open_relu, _open_relu6)
+OPEN = Kernels(_open_relu, _open_relu6)
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def _gradient(net: Network, tap: str, size: tuple[int, int]) -> Any:
     def gradient(images: Any, weights: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(images)
-            maps = net.activations(images, [tap], rectifier=OPEN)[tap]
+            maps = net.activations(images, [tap], kernels=OPEN)[tap]
             score = tf.reduce_sum(tf.cast(maps, tf.float32) * weights)
         return tape.gradient(score, images, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from kerasviz import parameterizations
 from kerasviz.errors import UsageError, near
+from kerasviz.kernels import PRECISIONS
 from kerasviz.parameterizations import Fourier, Parameterization
 from kerasviz.transforms import ARTICLE_STEPS, LUCID_STEPS, Transform
 
@@ -23,7 +24,8 @@ class Recipe:
 
     ``size`` is (height, width) in pixels; ``learning_rate`` that of the optimizer (``adam`` or
     ``gradient-descent``); ``pre_activation`` takes the tensor before the ReLU where there is one;
-    ``redirect_steps`` is the number of first updates with redirected ReLU gradients.
+    ``redirect_steps`` is the number of first updates with redirected ReLU gradients; ``precision``
+    the type in which the network's convolutions and matrix products are computed.
 
     >>> Recipe.from_json(recipe("article").to_json()) == recipe("article")
     True
@@ -38,6 +40,7 @@ class Recipe:
     transform: Transform = field(default_factory=lambda: Transform(ARTICLE_STEPS))
     pre_activation: bool = True
     redirect_steps: int = 0
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         if self.steps < 1:
@@ -46,6 +49,10 @@ class Recipe:
             raise UsageError(f"size {self.size[0]}x{self.size[1]}: expected at least 1x1 pixel")
         if self.learning_rate <= 0:
             raise UsageError(f"learning rate {self.learning_rate}: expected more than 0")
+        if self.precision not in PRECISIONS:
+            raise UsageError(
+                f"unknown precision {self.precision!r}; choose from {', '.join(PRECISIONS)}"
+            )
         if self.optimizer not in OPTIMIZERS:
             raise UsageError(
                 f"unknown optimizer {self.optimizer!r}; choose from {', '.join(OPTIMIZERS)}"

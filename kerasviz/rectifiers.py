@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasviz.program import Rectifier
+from kerasviz.program import Kernels
 
 __all__ = ["REDIRECTED", "redirected_relu", "redirected_relu6"]
 
@@ -53,4 +53,4 @@ def redirected_relu6(x: Tensor) -> Tensor:
     return tf.nn.relu6(x), gradient
 
 
-REDIRECTED = Rectifier(redirected_relu, redirected_relu6)
+REDIRECTED = Kernels(redirected_relu, redirected_relu6)

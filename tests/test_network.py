@@ -35,16 +35,14 @@ def test_activations_are_differentiable_and_the_rectifier_is_used():
     net = network()
     images = tf.constant(IMAGES)
 
-    def gradient(rectifier_settings):
+    def gradient(settings):
         with tf.GradientTape() as tape:
             tape.watch(images)
-            score = tf.reduce_sum(
-                net.activations(images, ["relu1"], **rectifier_settings)["relu1"][..., 3]
-            )
+            score = tf.reduce_sum(net.activations(images, ["relu1"], **settings)["relu1"][..., 3])
         return tape.gradient(score, images)
 
     assert not np.any(gradient({}))  # unit 3 is dead
-    assert np.any(gradient({"rectifier": REDIRECTED}))
+    assert np.any(gradient({"kernels": REDIRECTED}))
 
 
 def test_run_defaults_to_the_outputs():

@@ -12,7 +12,7 @@ import tiny
 
 from kerasviz.input_spec import preset
 from kerasviz.network import Identity, Network
-from kerasviz.program import PLAIN, Port, Rectifier, Value
+from kerasviz.program import PLAIN, Kernels, Port, Value
 from kerasviz.receptive_field import ReceptiveField, receptive_field
 
 #: Kind, kernel, stride, dilation, padding of each layer; the rectifiers between are mostly shut.
@@ -45,7 +45,7 @@ class Chain:
         names: Sequence[str],
         *,
         channels_last: bool = True,
-        rectifier: Rectifier = PLAIN,
+        kernels: Kernels = PLAIN,
     ) -> dict[str, Any]:
         made: dict[str, Any] = {}
         x = feeds["image"]
@@ -54,7 +54,7 @@ class Chain:
                 draw = np.random.default_rng(i)
                 w = draw.normal(0, 0.3, (kernel, kernel, x.shape[-1], 4)).astype(np.float32)
                 x = tf.nn.conv2d(x, w, stride, padding, dilations=dilation)
-                x = rectifier.relu(x - 3.0)
+                x = kernels.relu(x - 3.0)
             else:
                 pooling = "MAX" if kind == "pool" else "AVG"
                 x = tf.nn.pool(x, [kernel] * 2, pooling, [stride] * 2, padding)

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from kerasviz.input_spec import InputSpec, preset
 from kerasviz.network import Identity, Network
-from kerasviz.program import PLAIN, Port, Rectifier, Value
+from kerasviz.program import PLAIN, Kernels, Port, Value
 
 LABELS = ("goldfish, Carassius auratus", "espresso", "castle", "panda", "ostrich")
 
@@ -66,15 +66,15 @@ class TinyProgram:
         names: Sequence[str],
         *,
         channels_last: bool = True,
-        rectifier: Rectifier = PLAIN,
+        kernels: Kernels = PLAIN,
     ) -> dict[str, Any]:
         made: dict[str, Any] = {}
         made["conv1"] = tf.nn.conv2d(feeds["image"], self.weights["conv1"], 2, "VALID") + self.bias
-        made["relu1"] = rectifier.relu(made["conv1"])
+        made["relu1"] = kernels.relu(made["conv1"])
         made["left"] = tf.nn.conv2d(made["relu1"], self.weights["left"], 1, "SAME")
         made["right"] = tf.nn.conv2d(made["relu1"], self.weights["right"], 1, "SAME")
         for side in ("left", "right"):
-            made[f"{side}/relu"] = rectifier.relu(made[side])
+            made[f"{side}/relu"] = kernels.relu(made[side])
         made["joined"] = tf.concat([made["left/relu"], made["right/relu"]], -1)
         made["pooled"] = tf.reduce_mean(made["joined"], [1, 2])
         made["logits"] = made["pooled"] @ self.weights["dense"]

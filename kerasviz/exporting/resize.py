@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from kerasviz.errors import ModelError
 from kerasviz.network import Network
-from kerasviz.program import PLAIN, Described, Port, Program, Rectifier, Value
+from kerasviz.program import PLAIN, Described, Kernels, Port, Program, Value
 
 __all__ = ["resized"]
 
@@ -37,9 +37,9 @@ class _Resized(Described):
         names: Sequence[str],
         *,
         channels_last: bool = True,
-        rectifier: Rectifier = PLAIN,
+        kernels: Kernels = PLAIN,
     ) -> dict[str, Tensor]:
-        return self._program.compute(feeds, names, channels_last=channels_last, rectifier=rectifier)
+        return self._program.compute(feeds, names, channels_last=channels_last, kernels=kernels)
 
 
 def resized(net: Network, size: Size) -> Network:

@@ -32,7 +32,7 @@ from kerasviz.importers.onnx_tf_names import import_onnx_tf
 from kerasviz.importers.tf_graph import GraphProgram, program_over
 from kerasviz.importers.tf_read import FrozenGraph
 from kerasviz.importers.tf_values import Naming
-from kerasviz.program import PLAIN, Described, Port, Rectifier, Value
+from kerasviz.program import PLAIN, Described, Kernels, Port, Value
 
 __all__ = ["OnnxTfProgram", "read_onnx_tf"]
 
@@ -240,7 +240,7 @@ class OnnxTfProgram(Described):
         names: Sequence[str],
         *,
         channels_last: bool = True,
-        rectifier: Rectifier = PLAIN,
+        kernels: Kernels = PLAIN,
     ) -> dict[str, Tensor]:
         """Compute values by name; see :class:`kerasviz.program.Program`."""
         fed = {name: self._taken(name, feed, channels_last) for name, feed in feeds.items()}
@@ -251,7 +251,7 @@ class OnnxTfProgram(Described):
                 raise UsageError(f"input {self._same[name]!r} is needed and was not given")
         inner = {name: self._inner[name] for name in names if name in self._inner}
         wanted = list(dict.fromkeys(inner.values()))
-        found = self._program.compute(fed, wanted, rectifier=rectifier)
+        found = self._program.compute(fed, wanted, kernels=kernels)
         results = {}
         for name in names:
             result = found[inner[name]] if name in inner else fed[self._same[name]]

@@ -9,10 +9,11 @@ from typing import Any
 import tensorflow as tf
 
 from kerasviz.errors import ModelError, UsageError, near
+from kerasviz.importers.narrow import narrowed
 from kerasviz.importers.tf_node import Node, emit
 from kerasviz.importers.tf_read import FrozenGraph, node_name, read_graph
 from kerasviz.importers.tf_values import Naming, values_of
-from kerasviz.program import PLAIN, Described, Port, Rectifier, Value
+from kerasviz.program import PLAIN, Described, Kernels, Port, Value
 
 __all__ = ["GraphProgram", "program_over"]
 
@@ -42,6 +43,7 @@ class GraphProgram(Described):
         self._outputs = tuple(outputs)
         self._values = dict(values)
         before = {v.softmax_input for v in values.values() if v.softmax_input in keys}
+        self._cast: dict[tuple[str, Any], Tensor] = {}
         self._heads = {*outputs.values(), *(keys[str(name)] for name in before)}
 
     def compute(
@@ -50,7 +52,7 @@ class GraphProgram(Described):
         names: Sequence[str],
         *,
         channels_last: bool = True,
-        rectifier: Rectifier = PLAIN,
+        kernels: Kernels = PLAIN,
     ) -> dict[str, Tensor]:
         """Compute values by name or alias; see :meth:`kerasviz.program.Program.compute`.
 
@@ -72,11 +74,31 @@ class GraphProgram(Described):
             missing = [name for name, key in self._fed.items() if key == f"{node.name}:0"]
             if missing:
                 raise UsageError(f"no tensor given for input {missing[0]!r}")
-            found = emit(node, [self._tensor(key, tensors) for key in node.inputs], rectifier)
+            inputs = self._inputs_of(node, tensors, kernels.narrow)
+            found = emit(node, inputs, kernels)
             tensors.update({f"{node.name}:{k}": result for k, result in enumerate(found)})
         results = {name: self._tensor(key, tensors) for name, key in wanted.items()}
         self._check_rows(results, tensors)
         return results
+
+    def _inputs_of(self, node: Node, tensors: Mapping[str, Tensor], narrow: Any) -> list[Tensor]:
+        if narrow is None:
+            return [self._tensor(key, tensors) for key in node.inputs]
+
+        def dtype(key: str) -> Any:
+            return self._tensor(key, tensors).dtype
+
+        def cast(key: str, dtype: Any) -> Any:
+            key = self._graph.source(key)
+            if key in tensors:
+                return (tf.cast(tensors[key], dtype),)
+            if (key, dtype) not in self._cast:
+                with tf.init_scope():  # a constant: once for all traces
+                    self._cast[key, dtype] = tf.cast(self._graph.constant(key), dtype)
+            return (self._cast[key, dtype],)
+
+        found: list[Any] = narrowed(node.op, list(node.inputs), narrow, dtype, cast)
+        return [k[0] if isinstance(k, tuple) else self._tensor(k, tensors) for k in found]
 
     def _check_rows(self, results: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
         """Raise ``ValueError`` where a head mixes up the images of a batch.

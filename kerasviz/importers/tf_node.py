@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from kerasviz.errors import ModelError
-from kerasviz.program import Rectifier
+from kerasviz.program import Kernels
 
 __all__ = ["CALLS", "PASS_THROUGH", "Node", "emit", "node_of", "why_not"]
 
@@ -134,27 +134,42 @@ _CONTROL_FLOW = frozenset(
 )
 
 
-def emit(node: Node, inputs: Sequence[Tensor], rectifier: Rectifier) -> list[Tensor]:
+def emit(node: Node, inputs: Sequence[Tensor], kernels: Kernels) -> list[Tensor]:
     """Run a node again on other inputs, eagerly or in the graph that is being traced.
 
     Raises ``ValueError`` that begins with the node where the shapes do not fit, and
     :class:`ModelError` where the op cannot run.
     """
     if node.op == "Relu":
-        return [rectifier.relu(inputs[0])]
+        return [kernels.relu(inputs[0])]
     if node.op == "Relu6":
-        return [rectifier.relu6(inputs[0])]
+        return [kernels.relu6(inputs[0])]
     what = f"node {node.name} ({node.op})"
     try:
         if node.op.startswith("FusedBatchNorm"):
             return _batch_normalization(node, inputs)
         if node.op == "BatchNormWithGlobalNormalization":
             return _old_batch_normalization(node, inputs)
+        if node.op == "LRN":
+            return [kernels.normalize(inputs[0], *(node.attributes[name] for name in _LRN))]
+        if node.op == "Conv2D" and set(node.attributes["dilations"]) == {1}:
+            return [kernels.convolve(*inputs, node.attributes["strides"], _padding(node))]
         return _raw(node, inputs)
     except (ValueError, tf.errors.InvalidArgumentError) as error:
         raise ValueError(f"{what}: {_first_line(error)}") from error
     except (TypeError, tf.errors.UnimplementedError, tf.errors.NotFoundError) as error:
         raise ModelError(f"{what} cannot be computed: {_first_line(error)}") from error
+
+
+_LRN = ("depth_radius", "bias", "alpha", "beta")
+
+
+def _padding(node: Node) -> Any:
+    padding = node.attributes["padding"].decode()
+    if padding != "EXPLICIT":
+        return padding
+    pads = node.attributes["explicit_paddings"]
+    return [list(pads[k : k + 2]) for k in range(0, len(pads), 2)]
 
 
 def _first_line(error: Exception) -> str:

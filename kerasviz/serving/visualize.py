@@ -10,8 +10,6 @@ import tensorflow as tf
 
 from kerasviz.network import Network
 from kerasviz.optimize import Loop
-from kerasviz.program import PLAIN
-from kerasviz.rectifiers import REDIRECTED
 from kerasviz.serving.setting import ServedTap, Setting, served_taps
 
 __all__ = ["Pictures", "pictures"]
@@ -82,8 +80,8 @@ def _group(net: Network, tap: ServedTap, setting: Setting) -> Callable[..., Any]
     """A whole run for a group of a fixed number of rows, each of which stops at its own steps."""
     loop = Loop(net, tap.structure, tap.recipe)
     numbers, first = tf.range(setting.group), tap.recipe.redirect_steps
-    phases = [(loop.one_step(REDIRECTED), 0, first)] if first else []
-    phases.append((loop.one_step(PLAIN), first, setting.most))
+    phases = [(loop.one_step(redirected=True), 0, first)] if first else []
+    phases.append((loop.one_step(), first, setting.most))
 
     def run(units: Tensor, seeds: Tensor, steps: Tensor) -> Any:
         units, seeds, steps = (tf.ensure_shape(t, [setting.group]) for t in (units, seeds, steps))

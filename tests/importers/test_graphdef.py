@@ -12,7 +12,7 @@ from inception5h import article_graph, images, session_run
 
 from kerasviz.errors import ModelError, UsageError
 from kerasviz.importers import read
-from kerasviz.program import Rectifier
+from kerasviz.program import Kernels
 from kerasviz.taps import TapTable
 
 
@@ -101,7 +101,7 @@ def test_rectifier_is_used_for_every_relu(article: tuple[Any, Any]) -> None:
         return tf.nn.relu(x)
 
     x = images(1, 32, 32, 3)
-    program.compute({"input": x}, ["conv2d2"], rectifier=Rectifier(relu=spy))
+    program.compute({"input": x}, ["conv2d2"], kernels=Kernels(relu=spy))
     assert len(seen) == 3
 
 

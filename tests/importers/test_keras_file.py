@@ -13,7 +13,7 @@ import tensorflow as tf
 from kerasviz.errors import ModelError
 from kerasviz.importers import read
 from kerasviz.importers.keras_file import program_of
-from kerasviz.program import Program, Rectifier
+from kerasviz.program import Kernels, Program
 from kerasviz.taps import TapTable
 
 layers = keras.layers
@@ -191,7 +191,7 @@ def test_traced_in_a_function_without_variables() -> None:
 
     @tf.function
     def compute(x: Any) -> Any:
-        return program.compute({"image": x}, ["active"], rectifier=Rectifier(relu=spy))["active"]
+        return program.compute({"image": x}, ["active"], kernels=Kernels(relu=spy))["active"]
 
     graph = compute.get_concrete_function(tf.TensorSpec([None, None, None, 3])).graph
     ops = [operation.type for operation in graph.get_operations()]

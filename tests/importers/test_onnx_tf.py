@@ -23,7 +23,7 @@ from kerasviz.errors import ModelError, UsageError
 from kerasviz.importers.onnx import read_onnx
 from kerasviz.importers.onnx_tf import read_onnx_tf
 from kerasviz.importers.onnx_tf_names import Bernoulli, hardmax, import_onnx_tf, names_supplied
-from kerasviz.program import Program, Rectifier
+from kerasviz.program import Kernels, Program
 
 Array = Any
 Run = Callable[..., Any]
@@ -121,11 +121,11 @@ def assert_same(theirs: Program, own: Program, feeds: Mapping[str, Array], off: 
 
 
 def slope(
-    program: Program, feeds: Mapping[str, Array], name: str, rectifier: Rectifier | None = None
+    program: Program, feeds: Mapping[str, Array], name: str, kernels: Kernels | None = None
 ) -> Array:
     """The input gradient of a fixed random projection of a value."""
     (key,) = feeds
-    options = {} if rectifier is None else {"rectifier": rectifier}
+    options = {} if kernels is None else {"kernels": kernels}
 
     @tf.function(autograph=False)
     def run(x: Any) -> Any:
@@ -236,7 +236,7 @@ def test_rectifier_is_switched(tmp_path: Path) -> None:
     path = small(tmp_path / "m.onnx")
     theirs, own = read_onnx_tf(path).program, read_onnx(path).program
     feeds = images(theirs, 1)
-    leaky = Rectifier(relu=lambda x: tf.nn.leaky_relu(x, 0.5))
+    leaky = Kernels(relu=lambda x: tf.nn.leaky_relu(x, 0.5))
     switched = slope(theirs, feeds, "logits", leaky)
     assert np.abs(switched - slope(theirs, feeds, "logits")).max() > 1e-3
     np.testing.assert_allclose(switched, slope(own, feeds, "logits", leaky), rtol=1e-3, atol=1e-5)

@@ -43,11 +43,11 @@ def test_redirected_gradient_of_dead_units(tmp_path: Path) -> None:
         tf.nn.relu6(tf.nn.relu(x - 100.0, name="dead") - 1.0, name="dead6")
 
     program = read(save(small(build), tmp_path / "m.pb")).program
-    for rectifier, want in ((PLAIN, 0.0), (REDIRECTED, 1.0)):
+    for kernels, want in ((PLAIN, 0.0), (REDIRECTED, 1.0)):
         x = tf.zeros([1, 2, 2, 3])
         with tf.GradientTape() as tape:
             tape.watch(x)
-            out = program.compute({"input": x}, ["dead6"], rectifier=rectifier)["dead6"]
+            out = program.compute({"input": x}, ["dead6"], kernels=kernels)["dead6"]
         np.testing.assert_array_equal(tape.gradient(out, x), np.full(x.shape, want))
 
 

@@ -12,7 +12,7 @@ transposed for it: it is tagged :class:`Interleaved`, and the weights are permut
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,9 @@ __all__ = [
     "Operand",
     "Quantized",
     "aligned",
+    "cast",
     "channels_last",
+    "float_type",
     "own",
     "own_shape",
     "packed",
@@ -94,6 +96,14 @@ class Constant:
             self._forms[form] = made
         return self._forms[form]
 
+    def cast(self, dtype: Any) -> Constant:
+        """The array in another type, with forms of its own; made once."""
+        key = ("cast", dtype)
+        if key not in self._forms:
+            self._forms[key] = Constant(self.array.astype(dtype.as_numpy_dtype))
+        found: Constant = self._forms[key]
+        return found
+
 
 @dataclass(frozen=True)
 class Interleaved:
@@ -147,6 +157,22 @@ class Absent:
 #: A tensor; and whatever a value of ONNX can be.
 Operand = Laid | Constant
 Datum = Laid | Constant | Interleaved | Items | Absent
+
+
+def float_type(datum: Datum | None) -> Any:
+    """The type of a value that can be cast to another one for floating-point numbers, or none."""
+    if isinstance(datum, Constant):
+        return tf.float32 if datum.array.dtype == np.float32 else None
+    if isinstance(datum, Quantized) or not isinstance(datum, Laid | Interleaved):
+        return None
+    return datum.tensor.dtype
+
+
+def cast(datum: Any, dtype: Any) -> Any:
+    """A value that has a :func:`float_type` in another one."""
+    if isinstance(datum, Constant):
+        return datum.cast(dtype)
+    return replace(datum, tensor=tf.cast(datum.tensor, dtype))
 
 
 class DataDependent(ValueError):

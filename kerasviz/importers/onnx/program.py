@@ -26,7 +26,7 @@ from kerasviz.importers.onnx.layout import (
 )
 from kerasviz.importers.onnx.registry import Call
 from kerasviz.importers.onnx.scope import Scope, Step, check_size, explained
-from kerasviz.program import PLAIN, Described, Port, Rectifier, Value
+from kerasviz.program import PLAIN, Described, Kernels, Port, Value
 
 __all__ = ["OnnxProgram"]
 
@@ -74,7 +74,7 @@ class OnnxProgram(Described):
         names: Sequence[str],
         *,
         channels_last: bool = True,
-        rectifier: Rectifier = PLAIN,
+        kernels: Kernels = PLAIN,
     ) -> dict[str, Tensor]:
         """Compute values, constants or inputs by name; see :class:`kerasviz.program.Program`.
 
@@ -83,7 +83,7 @@ class OnnxProgram(Described):
         Raises :class:`UsageError` for an unknown name or a feed that is missing.
         """
         known = self._feed(feeds, channels_last)
-        found = self._scope.run(known, names, rectifier)
+        found = self._scope.run(known, names, kernels)
         try:
             return {n: _given(o, channels_last) for n, o in zip(names, found, strict=True)}
         except tf.errors.OpError as error:  # a transpose that TensorFlow has no kernel of
@@ -137,7 +137,7 @@ class OnnxProgram(Described):
         if unknown.isdisjoint(step.node.needs):
             try:
                 with explained(step.node):
-                    call = self._scope.call(step.node, known, Rectifier(spy.relu, spy.relu6))
+                    call = self._scope.call(step.node, known, Kernels(spy.relu, spy.relu6))
                     made = step.run(call)
                     for result in made:
                         check_size(step.node, result)

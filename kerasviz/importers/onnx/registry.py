@@ -21,7 +21,7 @@ from kerasviz.importers.onnx.layout import (
     Laid,
     Operand,
 )
-from kerasviz.program import PLAIN, Rectifier
+from kerasviz.program import PLAIN, Kernels
 
 __all__ = [
     "Call",
@@ -59,7 +59,7 @@ class Call:
 
     node: Node
     inputs: tuple[Datum | None, ...]
-    rectifier: Rectifier = PLAIN
+    kernels: Kernels = PLAIN
     image_like: bool = False
     interleaves: bool = False
     keeps_rows: bool = False

@@ -7,13 +7,14 @@ import re
 from collections import ChainMap
 from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from kerasviz.errors import ModelError, UsageError, near
+from kerasviz.importers.narrow import narrowed
 from kerasviz.importers.onnx.codes import carried, relaid
 from kerasviz.importers.onnx.graph import Graph, Node
 from kerasviz.importers.onnx.interleaved import (
@@ -33,7 +34,9 @@ from kerasviz.importers.onnx.layout import (
     Items,
     Laid,
     Quantized,
+    cast,
     channels_last,
+    float_type,
     own,
 )
 from kerasviz.importers.onnx.registry import (
@@ -44,7 +47,7 @@ from kerasviz.importers.onnx.registry import (
     layout_of,
     takes_interleaved,
 )
-from kerasviz.program import PLAIN, Rectifier
+from kerasviz.program import PLAIN, Kernels
 
 __all__ = ["FAILURES", "Scope", "Step", "check_size", "explained", "scope_name", "wanted_last"]
 
@@ -113,17 +116,17 @@ class Scope:
         self,
         known: dict[str, Datum],
         names: Sequence[str],
-        rectifier: Rectifier = PLAIN,
+        kernels: Kernels = PLAIN,
         around: MutableMapping[str, Datum] | None = None,
     ) -> list[Datum]:
         """The values ``names``, computed from ``known`` and what the graph ``around`` knows."""
         seen = ChainMap(known, around or {})
         for step in self._needed(names, seen):
             with explained(step.node), tf.name_scope(scope_name(step.node)):
-                self.keep(step, step.run(self.call(step.node, seen, rectifier)), known)
+                self.keep(step, step.run(self.call(step.node, seen, kernels)), known)
         return [planar(seen[name] if name in seen else self.constants[name]) for name in names]
 
-    def call(self, node: Node, known: MutableMapping[str, Datum], rectifier: Rectifier) -> Call:
+    def call(self, node: Node, known: MutableMapping[str, Datum], kernels: Kernels) -> Call:
         """A node's call with its inputs out of ``known`` or the constants."""
 
         def value(name: str) -> Datum:
@@ -135,18 +138,28 @@ class Scope:
         def body(graph: Graph, operands: Sequence[Datum]) -> list[Datum]:
             scope = self._body(graph)
             feeds = dict(zip((i.name for i in graph.inputs), operands, strict=False))
-            return scope.run(feeds, graph.outputs, rectifier, around=known)
+            if kernels.narrow is None:
+                return scope.run(feeds, graph.outputs, kernels, around=known)
+            # What goes round in a loop must keep its type: bodies are in the model's own.
+            wide = {n: cast(v, tf.float32) if is_narrow(v) else v for n, v in known.items()}
+            return scope.run(feeds, graph.outputs, replace(kernels, narrow=None), around=wide)
 
+        def is_narrow(found: Datum) -> bool:
+            return bool(float_type(found) == kernels.narrow)
+
+        inputs: Sequence[Datum | None] = [value(n) if n else None for n in node.inputs]
+        if kernels.narrow is not None:
+            inputs = narrowed(node.op, inputs, kernels.narrow, float_type, cast)
         return Call(
             node,
-            tuple(value(n) if n else None for n in node.inputs),
-            rectifier,
+            tuple(inputs),
+            kernels,
             image_like=not self.image_like.isdisjoint(node.outputs),
             interleaves=not self.interleavable.isdisjoint(node.outputs),
             keeps_rows=not self.kept_rows.isdisjoint(node.outputs),
             row_wise=not self.rows.isdisjoint(node.outputs),
             run_body=body,
-            run_again=lambda given, names: self.run(given, names, rectifier),
+            run_again=lambda given, names: self.run(given, names, kernels),
         )
 
     def _body(self, graph: Graph) -> Scope:

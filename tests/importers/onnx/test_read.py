@@ -16,7 +16,7 @@ from kerasviz.importers.onnx import read_onnx
 from kerasviz.importers.onnx.metadata import input_spec_of
 from kerasviz.importers.onnx.registry import Call, find, operator
 from kerasviz.input_spec import InputSpec
-from kerasviz.program import Rectifier
+from kerasviz.program import Kernels
 
 
 def small_net() -> list[Any]:
@@ -243,10 +243,10 @@ def test_where_the_channels_of_the_input_are(
 
 def test_the_rectifier_is_used(small: Path, image: Any) -> None:
     program = read_onnx(small).program
-    twice = Rectifier(relu=lambda x: 2 * tf.nn.relu(x))
+    twice = Kernels(relu=lambda x: 2 * tf.nn.relu(x))
     feeds = {"x": image(2, 3, 7, 5)}
     plain = program.compute(feeds, ["r"], channels_last=False)["r"]
-    other = program.compute(feeds, ["r"], channels_last=False, rectifier=twice)["r"]
+    other = program.compute(feeds, ["r"], channels_last=False, kernels=twice)["r"]
     np.testing.assert_allclose(other, 2 * plain, rtol=1e-6)
 
 

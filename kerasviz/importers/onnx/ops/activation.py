@@ -56,7 +56,7 @@ def _scaled(call: Call, x: Tensor) -> Tensor:
 def relu(call: Call) -> Laid:
     """``max(x, 0)``."""
     x, moved = stored(call.input())
-    return Laid(call.rectifier.relu(x), moved)
+    return Laid(call.kernels.relu(x), moved)
 
 
 _unary("Sigmoid", lambda call, x: tf.sigmoid(x))
@@ -162,9 +162,9 @@ def _clipped(call: Call, low: float, high: float) -> Laid:
     """A clip to [0, 6] is a ReLU6, one to [0, inf) is a ReLU, whatever it was exported from."""
     x, moved = stored(call.input())
     if low == 0 and high == 6:
-        return Laid(call.rectifier.relu6(x), moved)
+        return Laid(call.kernels.relu6(x), moved)
     if low == 0 and high >= x.dtype.max:
-        return Laid(call.rectifier.relu(x), moved)
+        return Laid(call.kernels.relu(x), moved)
     y = tf.maximum(x, tf.constant(low, x.dtype)) if low > x.dtype.min else x
     return Laid(tf.minimum(y, tf.constant(high, x.dtype)) if high < x.dtype.max else y, moved)
 

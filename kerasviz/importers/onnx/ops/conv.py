@@ -32,7 +32,7 @@ def conv(call: Call) -> Laid:
         raise call.error(f"a kernel with {len(shape)} axes for a value with {x.shape.rank}")
     group = int(call.attribute("group", 1))
     window = window_of(call, x, shape[2:])
-    if x.dtype == tf.float16:  # its sums are kept in single precision
+    if x.dtype == tf.float16 != call.kernels.narrow:  # its sums are kept in single precision
         x, kernel = tf.cast(x, tf.float32), Laid(tf.cast(own(kernel), tf.float32))
     flat = len(shape) == 3
     if flat:  # one spatial axis: an image of height 1
@@ -42,12 +42,13 @@ def conv(call: Call) -> Laid:
     if group > 1 and shape[1] == 1 and group == x.shape[-1] and len(shape) < 5:
         y = _depthwise(x, _depthwise_kernel(kernel, group, flat), window)
     elif group == 1:
-        y = _dense(x, kernel_part(kernel, 0, 1, flat), window)
+        y = _dense(call, x, kernel_part(kernel, 0, 1, flat), window)
     else:
         # TensorFlow has no gradient of grouped convolutions on a CPU.
         xs = tf.split(x, group, -1)
         ys = [
-            _dense(part, kernel_part(kernel, k, group, flat), window) for k, part in enumerate(xs)
+            _dense(call, part, kernel_part(kernel, k, group, flat), window)
+            for k, part in enumerate(xs)
         ]
         y = tf.concat(ys, -1)
     if flat:
@@ -128,8 +129,8 @@ def _sound(x: Tensor, kernel: Tensor, window: Window) -> tuple[Tensor, Tensor]:
     return tf.pad(x, [*outer, none, one]), tf.pad(kernel, [*outer, one, none])
 
 
-def _dense(x: Tensor, kernel: Tensor, window: Window) -> Tensor:
-    convolve = tf.nn.conv3d if x.shape.rank == 5 else tf.nn.conv2d
+def _dense(call: Call, x: Tensor, kernel: Tensor, window: Window) -> Tensor:
+    convolve = tf.nn.conv3d if x.shape.rank == 5 else call.kernels.convolve
     x, kernel = _sound(x, kernel, window)
     padding = window.padding
     if window.is_dilated:
@@ -138,8 +139,6 @@ def _dense(x: Tensor, kernel: Tensor, window: Window) -> Tensor:
         return dilated(x, window, lambda part: convolve(part, kernel, ones, "VALID"))
     if padding is None or (isinstance(padding, list) and x.shape.rank == 5):
         x, padding = padded(x, window.pads), "VALID"
-    # An explicit list rather than tf.pad: less to move at small batches. The input gradient of a
-    # strided stem is faster the other way in bfloat16.
     return convolve(x, kernel, [1, *window.strides, 1], padding)
 
 

@@ -101,7 +101,7 @@ def activated(call: Call, x: Tensor) -> Tensor:
     if name == "":
         return x
     if name == "Relu":
-        return call.rectifier.relu(x)
+        return call.kernels.relu(x)
     if name not in _ACTIVATIONS or (name == "Clip" and len(numbers) < 2):
         raise call.error(f"activation {name!r} with {numbers}; expected Relu, Tanh, Sigmoid ...")
     return _ACTIVATIONS[name](x, numbers)

@@ -129,7 +129,7 @@ def lrn(call: Call) -> Laid:
     beta = float(call.attribute("beta", 0.75))
     bias = float(call.attribute("bias", 1.0))
     if size % 2 and x.shape.rank == 4 and x.dtype in (tf.float32, tf.float16, tf.bfloat16):
-        y = tf.nn.local_response_normalization(x, size // 2, bias, alpha, beta)
+        y = call.kernels.normalize(x, size // 2, bias, alpha, beta)
         return Laid(y, moved=True)
     channels = x.shape[-1]
     if channels is None:

@@ -14,7 +14,9 @@ __all__ = ["PATIENCE", "RATE", "Bodies"]
 
 #: Seconds that a body may take, and the bytes a second that buy more of them.
 PATIENCE = 20.0
-RATE = 64 * 1024
+RATE = 32 * 1024
+#: How often the limit of a body all bodies together may reach that are held at once.
+AT_ONCE = 16
 
 
 class Bodies:
@@ -22,17 +24,23 @@ class Bodies:
 
     ``limit`` gives the most bytes for a request. The declared length is believed only where it is
     too much already: the bytes are counted as they come, chunked or not. A body must come within
-    ``patience`` seconds, and one second more for every ``rate`` bytes of it.
+    ``patience`` seconds, and one second more for every ``rate`` bytes of it. All bodies of requests
+    that are being answered may have ``together`` bytes (429 beyond), but those that ``is_kept``
+    says are written to the disk as they come.
     """
 
     def __init__(
         self,
         app: App,
         limit: Callable[[Scope], int],
+        together: int,
+        is_kept: Callable[[Scope], bool] = lambda scope: False,
         patience: float = PATIENCE,
         rate: float = RATE,
     ):
         self.app, self.limit, self.patience, self.rate = app, limit, patience, rate
+        self.together, self.is_kept = together, is_kept
+        self.held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -43,15 +51,19 @@ class Bodies:
         if wrong is not None:
             await refuse(send, wrong.status_code, wrong.detail)
             return
-        body = _Body(receive, limit, self.patience, self.rate)
+        body = _Body(receive, limit, self, self.is_kept(scope))
         answer = _Answer(send, body)
         try:
             await self.app(scope, body.receive, answer.send)
         except HTTPException:
             if body.failure is None:
                 raise
+        finally:
+            self.held -= body.held
         if body.failure is not None and not answer.started:
-            await refuse(send, body.failure.status_code, body.failure.detail)
+            given = (body.failure.headers or {}).items()
+            headers = [(name.encode(), value.encode()) for name, value in given]
+            await refuse(send, body.failure.status_code, body.failure.detail, headers)
 
 
 def _declared_wrong(scope: Scope, limit: int) -> HTTPException | None:
@@ -71,11 +83,12 @@ def _too_long(limit: int) -> HTTPException:
 class _Body:
     """Receives the messages of one request; ``failure`` says why it was ended, if it was."""
 
-    def __init__(self, receive: Receive, limit: int, patience: float, rate: float):
-        self._receive, self._limit, self._patience, self._rate = receive, limit, patience, rate
+    def __init__(self, receive: Receive, limit: int, bodies: Bodies, kept: bool):
+        self._receive, self._limit, self._bodies, self._kept = receive, limit, bodies, kept
         self._began = time.monotonic()
         self._taken = 0
         self._complete = False
+        self.held = 0
         self.failure: HTTPException | None = None
 
     async def receive(self) -> Message:
@@ -83,7 +96,8 @@ class _Body:
             raise self.failure
         if self._complete:  # what still comes is only that the client left, which takes its time
             return await self._receive()
-        left = self._began + self._patience + self._taken / self._rate - time.monotonic()
+        patience = self._bodies.patience + self._taken / self._bodies.rate
+        left = self._began + patience - time.monotonic()
         try:
             message = await asyncio.wait_for(self._receive(), max(left, 0.001))
         except TimeoutError:
@@ -93,12 +107,22 @@ class _Body:
             )
             raise self.failure from None
         if message["type"] == "http.request":
-            self._taken += len(message.get("body", b""))
+            self._count(len(message.get("body", b"")))
             self._complete = not message.get("more_body", False)
-            if self._taken > self._limit:
-                self.failure = _too_long(self._limit)
-                raise self.failure
         return message
+
+    def _count(self, size: int) -> None:
+        self._taken += size
+        if not self._kept:
+            self.held += size
+            self._bodies.held += size
+        if self._taken > self._limit:
+            self.failure = _too_long(self._limit)
+        elif self._bodies.held > self._bodies.together:
+            line = "too many bodies are being read; send this one later"
+            self.failure = HTTPException(429, line, headers={"Retry-After": "2"})
+        if self.failure is not None:
+            raise self.failure
 
 
 class _Answer:

@@ -55,7 +55,17 @@ class PatientProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         if self._read_timer is None:
-            self._read_timer = self.loop.call_later(self.read_seconds, self.transport.abort)
+            self._wait_for_reader()
+
+    def _wait_for_reader(self) -> None:
+        left = self.transport.get_write_buffer_size()
+        self._read_timer = self.loop.call_later(self.read_seconds, self._no_reader, left)
+
+    def _no_reader(self, before: int) -> None:
+        if self.transport.get_write_buffer_size() < before:  # it reads slowly, but it does
+            self._wait_for_reader()
+        else:
+            self.transport.abort()
 
     def resume_writing(self) -> None:
         super().resume_writing()

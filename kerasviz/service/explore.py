@@ -135,8 +135,8 @@ def explore_router(state: State) -> APIRouter:
         about = await run_in_threadpool(_layer, state, name, layer)
         if unit is not None:
             _check_unit(about, unit)
+        data = await request.body()  # however slowly it comes, nobody waits for it
         async with activating.room:
-            data = await request.body()
             found = await run_in_threadpool(activating.of, name, about["tap"], unit, data)
         return Json(found)
 

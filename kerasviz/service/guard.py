@@ -10,7 +10,7 @@ from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from kerasviz.service.bodies import Bodies
+from kerasviz.service.bodies import AT_ONCE, Bodies
 from kerasviz.service.replies import App, Message, Receive, Scope, Send, header, path_of, refuse
 from kerasviz.service.request_log import RequestLog
 
@@ -60,11 +60,15 @@ def guarded(app: Application, setting: ServiceSetting) -> Application:
     """
     limits = setting.limits
 
-    def most(scope: Scope) -> int:
-        uploading = scope["method"] == "POST" and path_of(scope) == UPLOADS
-        return limits.upload_bytes if uploading and setting.allow_upload else limits.body_bytes
+    def is_upload(scope: Scope) -> bool:
+        posted = scope["method"] == "POST" and path_of(scope) == UPLOADS
+        return posted and setting.allow_upload
 
-    app.add_middleware(Bodies, limit=most)  # the one that is added last is the outermost
+    def most(scope: Scope) -> int:
+        return limits.upload_bytes if is_upload(scope) else limits.body_bytes
+
+    # The one that is added last is the outermost.
+    app.add_middleware(Bodies, limit=most, together=AT_ONCE * limits.body_bytes, is_kept=is_upload)
     if setting.token is not None:
         app.add_middleware(Tokens, token=setting.token)
     app.add_middleware(Origins)

@@ -10,6 +10,7 @@ import uvicorn
 
 from kerasviz.errors import KerasvizError
 from kerasviz.service.app import create_app
+from kerasviz.service.connections import PatientProtocol
 from kerasviz.service.logs import log_as_json
 from kerasviz.service.setting import Reading, ServiceSetting
 
@@ -80,7 +81,8 @@ def serve(setting: ServiceSetting) -> None:
         backlog=BACKLOG,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=LAST,
-        h11_max_incomplete_event_size=64 * 1024,
+        http=PatientProtocol,
+        ws="none",
         limit_concurrency=2000,
     )
     server = _Server(config, app.state.service)

@@ -219,16 +219,28 @@ def test_an_application_that_swallows_the_failure_does_not_change_the_answer() -
             pass
         await JSONResponse({"error": "cannot be parsed"}, 400)(scope, receive, send)
 
-    over = ask(Bodies(swallows, lambda scope: 3), "POST", "/", chunks=[b"12", b"34", b"56"])
+    over = ask(Bodies(swallows, lambda scope: 3, 100), "POST", "/", chunks=[b"12", b"34", b"56"])
     assert over.status == 413
+
+
+def test_all_bodies_together_have_a_limit() -> None:
+    inner = Starlette(routes=[Route("/", _count, methods=["POST"])])
+    bodies = Bodies(inner, lambda scope: 1000, 600)
+    bodies.held = 200  # of others
+    assert ask(bodies, "POST", "/", chunks=[b"x" * 400]).status == 200
+    full = ask(bodies, "POST", "/", chunks=[b"x" * 400, b"x"])
+    assert (full.status, full.header("retry-after")) == (429, "2")
+    assert bodies.held == 200
+    kept = Bodies(inner, lambda scope: 1000, 600, is_kept=lambda scope: True)
+    assert ask(kept, "POST", "/", chunks=[b"x" * 1000]).status == 200
 
 
 def test_a_body_that_comes_too_slowly_ends() -> None:
     inner = Starlette(routes=[Route("/", _count, methods=["POST"])])
-    slow = Bodies(inner, lambda scope: 1000, patience=0.2, rate=1e9)
+    slow = Bodies(inner, lambda scope: 1000, 1000, patience=0.2, rate=1e9)
     ended = ask(slow, "POST", "/", chunks=[b"x"] * 100, pause=0.05)
     assert ended.status == 408 and "too slowly" in json.loads(ended.body)["error"]
-    paid = Bodies(inner, lambda scope: 1000, patience=0.2, rate=10)  # a byte buys 0.1 s
+    paid = Bodies(inner, lambda scope: 1000, 1000, patience=0.2, rate=10)  # a byte buys 0.1 s
     assert ask(paid, "POST", "/", chunks=[b"x"] * 10, pause=0.05).status == 200
 
 

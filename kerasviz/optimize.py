@@ -87,6 +87,9 @@ class Loop:
     def __init__(self, net: Network, structure: Structure, recipe: Recipe):
         self.net, self.structure, self.recipe = net, structure, recipe
         self.taps = list(dict.fromkeys(s.tap for s in structure if s.tap != IMAGE))
+        # XLA reads and writes the state once, not once for each of a dozen operations.
+        update, fused = partial(_update, recipe), recipe.transform.fused
+        self.update = tf.function(update, autograph=False, jit_compile=True) if fused else update
         self.start = _compiled(self._start)
         self.image = _compiled(self._image)
         self.score = _compiled(self._score)
@@ -131,7 +134,7 @@ class Loop:
         """One step: the next state, and the scores [B] before it."""
         params, *moments = state
         gradient, reached = self._gradient(params, data, seeds, groups, step, kernels)
-        return _update(self.recipe, params, moments, gradient, step), reached
+        return self.update(params, moments, gradient, step), reached
 
     def one_step(self, *, redirected: bool = False) -> Callable[..., tuple[Any, Tensor]]:
         """The function (state, data, seeds, groups, step) -> (next state, scores [B] before it).

@@ -23,7 +23,8 @@ class Kernels:
     """The functions for what a program can compute in several ways.
 
     ``relu`` and ``relu6`` are used for these, so that their gradients can be switched; ``convolve``
-    for convolutions of images, as ``tf.nn.conv2d`` (x, kernel, strides, padding); ``normalize`` as
+    for convolutions of images, as ``tf.nn.conv2d`` (x, kernel, strides, padding);
+    ``convolve_depthwise`` as ``tf.nn.depthwise_conv2d``; ``normalize`` as
     ``tf.nn.local_response_normalization``. ``narrow`` is a type of fewer bits in which
     convolutions and matrix products of a float32 model are computed, ``None`` for its own; what
     only passes their results on keeps it, and everything else is in float32.
@@ -32,6 +33,7 @@ class Kernels:
     relu: Callable[[Tensor], Tensor] = tf.nn.relu
     relu6: Callable[[Tensor], Tensor] = tf.nn.relu6
     convolve: Callable[..., Tensor] = tf.nn.conv2d
+    convolve_depthwise: Callable[..., Tensor] = tf.nn.depthwise_conv2d
     normalize: Callable[..., Tensor] = tf.nn.local_response_normalization
     narrow: Any = None
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasviz.kernels import convolve, fast_kernels, normalize
+from kerasviz.kernels import convolve, convolve_depthwise, fast_kernels, normalize
 
 Array = Any
 
@@ -109,3 +109,31 @@ def test_normalize_of_a_narrow_type_keeps_it(fused: bool) -> None:
     assert y.dtype == tf.bfloat16
     want = normalized(np.asarray(tf.cast(x, tf.float32)), 2, 1.0, 0.1, 0.75)
     np.testing.assert_allclose(tf.cast(y, tf.float32), want, atol=0.02)
+
+
+@pytest.mark.parametrize("shape", [(5, 7, 3, 5), (7, 9, 11, 6)])
+def test_normalize_gives_a_row_the_same_bits_in_every_place(shape: Any) -> None:
+    random = np.random.default_rng(4)
+    x, upstream = (random.normal(size=shape).astype(np.float32) for _ in range(2))
+    order = random.permutation(shape[0])
+    found = with_gradient(lambda x: normalize(x, 2, 1.0, 0.3, 0.75), x, upstream)
+    again = with_gradient(lambda x: normalize(x, 2, 1.0, 0.3, 0.75), x[order], upstream[order])
+    for one, other in zip(found, again, strict=True):
+        assert np.array_equal(one[order], other)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_depthwise_convolution_in_a_narrow_type_has_the_gradient_of_float32(stride: int) -> None:
+    random = np.random.default_rng(5)
+    x = random.normal(size=(2, 9, 12, 4)).astype(np.float32)
+    kernel = tf.constant(random.normal(size=(3, 3, 4, 1)), tf.bfloat16)
+    strides = [1, stride, stride, 1]
+
+    def narrow(x: Any) -> Any:
+        return convolve_depthwise(tf.cast(x, tf.bfloat16), kernel, strides, "SAME")
+
+    def wide(x: Any) -> Any:
+        return tf.nn.depthwise_conv2d(x, tf.cast(kernel, tf.float32), strides, "SAME")
+
+    for ours, theirs in zip(with_gradient(narrow, x), with_gradient(wide, x), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=0.02 * np.abs(theirs).max())

@@ -154,6 +154,9 @@ def emit(node: Node, inputs: Sequence[Tensor], kernels: Kernels) -> list[Tensor]
             return [kernels.normalize(inputs[0], *(node.attributes[name] for name in _LRN))]
         if node.op == "Conv2D" and set(node.attributes["dilations"]) == {1}:
             return [kernels.convolve(*inputs, node.attributes["strides"], _padding(node))]
+        if node.op == "DepthwiseConv2dNative" and set(node.attributes["dilations"]) == {1}:
+            strides = node.attributes["strides"]
+            return [kernels.convolve_depthwise(*inputs, strides, _padding(node))]
         return _raw(node, inputs)
     except (ValueError, tf.errors.InvalidArgumentError) as error:
         raise ValueError(f"{what}: {_first_line(error)}") from error

@@ -40,7 +40,7 @@ def conv(call: Call) -> Laid:
     if len(shape) not in (3, 4, 5):
         raise call.error(f"a kernel with {len(shape) - 2} spatial axes; expected 1 to 3")
     if group > 1 and shape[1] == 1 and group == x.shape[-1] and len(shape) < 5:
-        y = _depthwise(x, _depthwise_kernel(kernel, group, flat), window)
+        y = _depthwise(call, x, _depthwise_kernel(kernel, group, flat), window)
     elif group == 1:
         y = _dense(call, x, kernel_part(kernel, 0, 1, flat), window)
     else:
@@ -142,8 +142,8 @@ def _dense(call: Call, x: Tensor, kernel: Tensor, window: Window) -> Tensor:
     return convolve(x, kernel, [1, *window.strides, 1], padding)
 
 
-def _depthwise(x: Tensor, kernel: Tensor, window: Window) -> Tensor:
-    convolve, ones = tf.nn.depthwise_conv2d, [1, 1, 1, 1]
+def _depthwise(call: Call, x: Tensor, kernel: Tensor, window: Window) -> Tensor:
+    convolve, ones = call.kernels.convolve_depthwise, [1, 1, 1, 1]
     if window.is_dilated:
         x = padded(x, window.pads)
         return dilated(x, window, lambda part: convolve(part, kernel, ones, "VALID"))

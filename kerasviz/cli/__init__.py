@@ -17,6 +17,7 @@ from kerasviz.cli import (
     figures,
     models,
     render,
+    serve,
     taps,
     verify,
 )
@@ -53,8 +54,9 @@ def commands(ctx: click.Context) -> None:
     help_if_alone(ctx)
 
 
-for _module in (taps, render, examples, figures, verify, convert, export, check, models, doctor):
+for _module in (taps, render, examples, figures, verify, convert, export, serve, check, models):
     commands.add_command(_module.command)
+commands.add_command(doctor.command)
 
 
 def main() -> None:

@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-#: Layers that are served where none are named, beside the classes.
-LAYERS = 8
-
 
 @click.command(
     "export",
@@ -172,33 +169,17 @@ def _terminable() -> Iterator[None]:
 
 
 def _setting(net: Network, recipe: Recipe, asked: dict[str, Any]) -> Setting:
-    from kerasviz.serving import Setting
-    from kerasviz.zoo.model_card import card_for_checksum
+    from kerasviz.serving.usual import usual_setting
 
-    def fixed(size: tuple[int, int]) -> tuple[int, int]:
-        """A size, as far as the network does not insist on another."""
-        height, width = (n or m for n, m in zip(net.fixed_size, size, strict=True))
-        return height, width
-
-    card = card_for_checksum(net.identity.sha256)
-    return Setting(
-        taps=tuple(tap_names(asked["taps"], net.taps)) or _usual_taps(net),
-        recipe=recipe.replace(size=asked["size"] or fixed(recipe.size)),
+    return usual_setting(
+        net,
+        recipe,
+        taps=tap_names(asked["taps"], net.taps),
+        size=asked["size"],
         steps_max=asked["steps_max"],
         group=asked["group"],
-        image_size=asked["image_size"] or fixed(card.input_size if card else (224, 224)),
+        image_size=asked["image_size"],
     )
-
-
-def _usual_taps(net: Network) -> tuple[str, ...]:
-    """Layers over the whole depth of a network, and its classes."""
-    from kerasviz.figures.layers import worth_showing
-
-    layers, _ = worth_showing(net)
-    if len(layers) > LAYERS:
-        layers = [layers[round(k * (len(layers) - 1) / (LAYERS - 1))] for k in range(LAYERS)]
-    logits = net.classes.logits
-    return (*layers, *(n for n in [logits] if n is not None and n in net.taps))
 
 
 def _print(made: Exported, setting: Setting) -> None:

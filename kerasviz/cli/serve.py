@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 #: The packages of the extra ``serve``, as they are imported.
-NEEDED = ("fastapi", "orjson", "prometheus_client", "swagger_ui_bundle", "uvicorn")
+NEEDED = (
+    *("fastapi", "fastapi_offline", "httptools", "orjson", "prometheus_client", "simdjson"),
+    "uvicorn",
+)
 
 
 @click.command(
@@ -74,6 +77,13 @@ Ctrl-C stops it; jobs that are not finished go on with the next start.
     help="Secret that requests have to bring (Authorization: Bearer). Needed for another --host "
     "than this machine; other users of it see the command line, so prefer the variable.",
 )
+@click.option(
+    "--taps",
+    multiple=True,
+    metavar="A,B",
+    help="Taps of the signatures activations and visualize, of the networks that have them (again "
+    "for more). [default: main layers and the classes]",
+)
 @click.option("--allow-upload", is_flag=True, help="Let clients bring ONNX and .keras files.")
 @input_options
 @model_options
@@ -86,6 +96,7 @@ def command(
     workers: int,
     batch: int | None,
     token: str | None,
+    taps: tuple[str, ...],
     allow_upload: bool,
     input_options: InputOptions,
     model_options: ModelOptions,
@@ -107,6 +118,7 @@ def command(
         workers=workers,
         token=token or None,
         allow_upload=allow_upload,
+        taps=tuple(name.strip() for part in taps for name in part.split(",") if name.strip()),
         batch=batch,
         reading=reading_of(input_options, model_options),
     )

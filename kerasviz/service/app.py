@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import re
 import threading
 from collections.abc import AsyncIterator
@@ -12,14 +13,19 @@ from pathlib import Path
 
 from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.staticfiles import StaticFiles
 
 from kerasviz import __version__
+from kerasviz.errors import KerasvizError
 from kerasviz.service.alive import own
 from kerasviz.service.answers import Json, handle_errors
 from kerasviz.service.events import Watch
 from kerasviz.service.explore import explore_router
 from kerasviz.service.guard import guarded
+from kerasviz.service.metrics import Measured, Metrics
+from kerasviz.service.models import models_router
+from kerasviz.service.predict import Predictor
 from kerasviz.service.renders import renders_router
 from kerasviz.service.session import session_router
 from kerasviz.service.setting import ServiceSetting
@@ -28,6 +34,21 @@ from kerasviz.service.upload_routes import upload_router
 from kerasviz.service.uploads import Uploads
 
 __all__ = ["create_app"]
+
+#: The page of the OpenAPI document. Scripts stand in files: the security headers allow no others.
+DOCS = """<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<title>kerasviz: the HTTP interface</title>
+<link rel="icon" href="/docs/favicon.png">
+<link rel="stylesheet" href="/docs/swagger-ui.css">
+<div id="swagger-ui"></div>
+<script src="/docs/swagger-ui-bundle.js"></script>
+<script src="/docs/start.js"></script>
+</html>
+"""
+START = """SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true});
+"""
 
 
 def create_app(setting: ServiceSetting) -> FastAPI:
@@ -38,13 +59,16 @@ def create_app(setting: ServiceSetting) -> FastAPI:
     """
     state = State.of(setting)
     watch = Watch(state.jobs, state.stopping)
-    uploads = Uploads(setting, state.networks.__contains__)
+    predictor = Predictor(setting, state.networks)
+    uploads = Uploads(setting, state.networks.names)
 
     @contextlib.asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         with own(setting.data):
             state.workers.start()
-            threading.Thread(target=_load, args=(state,), name="loading", daemon=True).start()
+            threading.Thread(
+                target=_load, args=(state, predictor), name="loading", daemon=True
+            ).start()
             watching = asyncio.create_task(watch.run())
             if setting.allow_upload:
                 uploads.start()
@@ -71,6 +95,7 @@ def create_app(setting: ServiceSetting) -> FastAPI:
     app.state.service = state
     handle_errors(app)
     for router in (
+        models_router(predictor),
         explore_router(state),
         renders_router(state, watch),
         session_router(setting.token),
@@ -78,12 +103,23 @@ def create_app(setting: ServiceSetting) -> FastAPI:
     ):
         app.include_router(router)
     _add_health(app, state)
+    _add_metrics(app, state)
     _add_page(app)
+    _add_docs(app)
     return guarded(app, setting)
 
 
-def _load(state: State) -> None:
-    state.networks.load_all()
+def _load(state: State, predictor: Predictor) -> None:
+    """Load what is served, and trace what is asked for most."""
+
+    def prepare(name: str) -> None:
+        state.described(name)
+        with contextlib.suppress(KerasvizError):  # said again to who asks for it
+            predictor.prepare(name)
+
+    state.networks.load_all(prepare)
+    gc.collect()
+    gc.freeze()  # or every collection goes through all of TensorFlow's objects
     state.loading.set()
 
 
@@ -98,6 +134,32 @@ def _add_health(app: FastAPI, state: State) -> None:
         """Whether networks are loaded and a worker lives."""
         why = state.ready
         return Json({"status": "ready"}) if why is None else Json({"error": why}, 503)
+
+
+def _add_metrics(app: FastAPI, state: State) -> None:
+    metrics = Metrics(state)
+
+    @app.get("/metrics", tags=["health"], response_class=Response)
+    def numbers() -> Response:
+        """What is measured, for Prometheus."""
+        return Response(metrics.page(), media_type=CONTENT_TYPE_LATEST)
+
+    app.add_middleware(Measured, metrics=metrics)
+
+
+def _add_docs(app: FastAPI) -> None:
+    """The OpenAPI page at ``/docs``, all of whose files come from a package."""
+    folder = Path(str(resources.files("fastapi_offline") / "static"))
+
+    @app.get("/docs", include_in_schema=False)
+    def docs() -> HTMLResponse:
+        return HTMLResponse(DOCS)
+
+    @app.get("/docs/start.js", include_in_schema=False)
+    def start() -> Response:
+        return Response(START, media_type="text/javascript")
+
+    app.mount("/docs", StaticFiles(directory=folder), name="docs")
 
 
 def _add_page(app: FastAPI) -> None:

@@ -108,7 +108,7 @@ def _main(net: Network) -> list[str]:
         layers, _ = worth_showing(net)
     except UsageError:
         layers = []
-    heads = [net.classes.logits, *net.program.outputs]
+    heads = [n for n in (net.classes.logits, *net.program.outputs) if n is not None]
     return list(dict.fromkeys([*layers, *(n for n in heads if n in net.taps and _units(net, n))]))
 
 

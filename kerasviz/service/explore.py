@@ -145,7 +145,7 @@ def explore_router(state: State) -> APIRouter:
         """A picture of a store, to be kept for ever where its checksum is in the address."""
         folder = state.setting.pictures / name
         path = folder / file
-        known = name in state.networks and Path(file).name == file
+        known = name in state.networks and Path(file).name == file and len(file) < 200
         if not known or not file.endswith(".png") or file.startswith(".") or not path.is_file():
             raise HTTPException(404, f"no picture {file[:100]!r}")
         headers = {"Cache-Control": FOREVER if v else "no-cache"}
@@ -226,7 +226,8 @@ def _search(state: State, name: str, text: str) -> list[dict[str, Any]]:
                 label = label_of(net, layer["tap"], int(number))
                 found.append(_hit("unit", layer["name"], int(number), label))
     logits = net.classes.logits
-    classes = [e for e in layers if logits in net.taps and e["tap"] == net.taps[logits].name]
+    known = logits is not None and logits in net.taps
+    classes = [e for e in layers if known and e["tap"] == net.taps[str(logits)].name]
     for layer in classes:
         hits = [k for k, label in enumerate(net.labels) if wanted in label.casefold()]
         hits.sort(key=lambda k: (not net.labels[k].casefold().startswith(wanted), k))

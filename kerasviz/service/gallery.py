@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from kerasviz.commands import CommandLine
+from kerasviz.manifest import JOURNAL, MANIFEST, Entry, Manifest
 from kerasviz.network import Network
 from kerasviz.rendering import Request
-from kerasviz.store import MANIFEST, Entry, entry_of, read_manifest
 
 __all__ = ["Gallery", "Shown", "Unit"]
 
@@ -41,7 +41,8 @@ class Gallery:
         self._lock = threading.Lock()
         self._stamp: Any = None
         self._looked = 0.0
-        self._requests: dict[str, dict[str, Any]] = {}
+        self._manifest = Manifest(folder)
+        self._subjects: dict[str, tuple[Unit, str] | None] = {}
         self._units: dict[Unit, list[Shown]] = {}
         self._files: dict[str, Entry] = {}
 
@@ -51,7 +52,7 @@ class Gallery:
         return self._units.get((tap, unit), ())
 
     def best(self, tap: str, unit: int, recipe: str | None) -> Entry | None:
-        """The picture to show of a unit on a wall: of its channel, with that recipe if it can be."""
+        """The picture of a unit on a wall: of its channel, with that recipe if there is one."""
         found = [s for s in self.of(tap, unit) if s.kind == "channel"]
         found.sort(key=lambda s: (s.recipe != recipe, s.seed))
         return found[0].entry if found else None
@@ -63,47 +64,44 @@ class Gallery:
 
     def request(self, entry: Entry) -> Request:
         """What a picture was made for."""
-        return Request.from_json(entry.target, self._requests[entry.request])
+        return Request.from_json(entry.target, self._manifest.requests[entry.request])
 
     def command_of(self, entry: Entry) -> str:
         """The command that makes a picture again, "" if there is none."""
         return self.command.render(self.net, self.request(entry), entry.compiled_batch)
 
-    def settings(self, entry: Entry) -> dict[str, Any]:
-        """The settings of a picture as plain data."""
-        return self._requests[entry.request]
-
     def _refresh(self) -> None:
         with self._lock:
             if time.monotonic() - self._looked < FRESH:
                 return
-            stamp = self._stamp_of()
-            if stamp is not None and stamp != self._stamp:
-                self._read(read_manifest(self.folder))
+            stamp = [_stamp(self.folder / name) for name in (MANIFEST, JOURNAL)]
+            if stamp != self._stamp:
+                self._manifest.refresh()
+                self._read()
             self._stamp, self._looked = stamp, time.monotonic()
 
-    def _stamp_of(self) -> Any:
-        path = self.folder / MANIFEST
-        if not path.is_file():
-            return None
-        status = path.stat()
-        return status.st_ino, status.st_mtime_ns, status.st_size
-
-    def _read(self, manifest: dict[str, Any]) -> None:
+    def _read(self) -> None:
         units: dict[Unit, list[Shown]] = {}
-        files: dict[str, Entry] = {}
-        subjects = {name: _subject(data, self.net) for name, data in manifest["requests"].items()}
-        for data in manifest["pictures"]:
-            entry = entry_of(data)
-            files[entry.file] = entry
-            subject = subjects[entry.request]
-            settings = manifest["requests"][entry.request]
+        for entry in self._manifest.entries.values():
+            settings = self._manifest.requests[entry.request]
+            if entry.request not in self._subjects:
+                self._subjects[entry.request] = _subject(settings, self.net)
+            subject = self._subjects[entry.request]
             if subject is None or entry.score is None or not entry.file.endswith(".png"):
                 continue
             unit, kind = subject
             shown = Shown(kind, settings["recipe"]["name"], settings["seed"], entry)
             units.setdefault(unit, []).append(shown)
-        self._requests, self._units, self._files = manifest["requests"], units, files
+        self._units, self._files = units, dict(self._manifest.entries)
+
+
+def _stamp(path: Path) -> Any:
+    """What changes with a file."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _subject(data: dict[str, Any], net: Network) -> tuple[Unit, str] | None:
@@ -115,7 +113,7 @@ def _subject(data: dict[str, Any], net: Network) -> tuple[Unit, str] | None:
         return None
     term = others[0]
     tap = net.classes.logits if term["kind"] == "logit" else term.get("tap")
-    if term["kind"] not in ("channel", "neuron", "logit") or tap not in net.taps:
+    if term["kind"] not in ("channel", "neuron", "logit") or tap is None or tap not in net.taps:
         return None
     unit = (net.taps[tap].name, int(term["unit"]))
     if diverse:

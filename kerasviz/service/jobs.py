@@ -228,8 +228,8 @@ def _ask(
         "INSERT INTO pictures (network, key, client, batchable, rows, batch, cost, text, data,"
         " asked, state, steps) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'waiting', ?)"
         " ON CONFLICT (network, key) DO UPDATE SET client = excluded.client,"
-        " asked = excluded.asked, state = 'waiting', claimant = NULL, deaths = 0, step = 0, preview = 0,"
-        " score = NULL, made = NULL, error = NULL",
+        " asked = excluded.asked, state = 'waiting', claimant = NULL, deaths = 0, step = 0,"
+        " preview = 0, score = NULL, made = NULL, error = NULL",
         (
             network,
             asked.key,

@@ -158,7 +158,8 @@ def load(source: str, reading: Reading) -> Network:
 
 def _check_pictures(folder: Path, net: Network) -> None:
     """Raise :class:`UsageError` for a folder with pictures of another network or other numbers."""
-    from kerasviz.store import MANIFEST, Store, read_manifest
+    from kerasviz.manifest import MANIFEST, read_manifest
+    from kerasviz.store import Store
 
     if not (folder / MANIFEST).is_file():
         return

@@ -48,14 +48,14 @@ class _Server(uvicorn.Server):
 
 def reading_of(input_options: InputOptions, model_options: ModelOptions) -> Reading:
     """How the options of the command line say that files are read."""
-    from kerasviz.cli.options import words_of
+    from kerasviz.cli.options import command_line
 
     return Reading(
         input_spec=input_options.spec(),
         imports=model_options.imports,
         unsafe=model_options.unsafe,
         importer=model_options.importer,
-        words=words_of(input_options, model_options),
+        words=command_line("", "fast").reading,
     )
 
 

@@ -32,7 +32,7 @@ class Limits:
     body_bytes: int = 32 * 2**20
     upload_bytes: int = 512 * 2**20
     disk_bytes: int = 20 * 2**30
-    rows: int = 64
+    rows: int = 16
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,8 @@ class ServiceSetting:
     ``models`` are files and zoo names, ``data`` is the folder of everything that is kept,
     ``workers`` the number of processes that render (0: jobs wait). ``batch`` is the number of rows
     that are optimized at once; with ``None`` it is 8 on a GPU and 2 elsewhere. It is a part of
-    every request, because it decides the last bits of a picture.
+    every request, because it decides the last bits of a picture. ``taps`` are those of the
+    signatures ``activations`` and ``visualize``, of the networks that have them.
     """
 
     data: Path
@@ -63,6 +64,7 @@ class ServiceSetting:
     workers: int = 1
     token: str | None = None
     allow_upload: bool = False
+    taps: tuple[str, ...] = ()
     batch: int | None = None
     reading: Reading = field(default_factory=Reading)
     limits: Limits = field(default_factory=Limits)

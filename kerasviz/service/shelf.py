@@ -11,7 +11,7 @@ from typing import Any
 from kerasviz.files import make_folder
 from kerasviz.network import Network
 from kerasviz.rendering import Picture, Request
-from kerasviz.store import MANIFEST, Store
+from kerasviz.store import Store
 
 __all__ = ["Shelf", "made_of"]
 
@@ -23,7 +23,6 @@ class Shelf:
 
     def __init__(self, folder: Path, net: Network):
         self.folder, self.net = make_folder(folder), net
-        self._stamp: Any = None
         self._store = Store(folder, net)
 
     def found(self, requests: Sequence[Request]) -> dict[Request, list[dict[str, Any]]]:
@@ -41,7 +40,6 @@ class Shelf:
                     store.add(picture)
             if new:
                 store.save()
-                self._stamp = self._stamp_of()
             return {r: made_of(store, r) for r in requests}
 
     @contextmanager
@@ -49,18 +47,8 @@ class Shelf:
         """The store as it is now, which nobody else changes in the block."""
         with (self.folder / LOCK).open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # ends with the file, and with the process
-            stamp = self._stamp_of()
-            if stamp != self._stamp:
-                self._store = Store(self.folder, self.net)
-                self._stamp = stamp
+            self._store.refresh()
             yield self._store
-
-    def _stamp_of(self) -> Any:
-        path = self.folder / MANIFEST
-        if not path.is_file():
-            return None
-        status = path.stat()
-        return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def made_of(store: Store, request: Request) -> list[dict[str, Any]]:

@@ -110,11 +110,11 @@ class State:
         """The examples of a network in ``DATA/examples/NAME``, if there are any of it."""
         from kerasviz.examples.folder import MANIFEST, Examples
 
+        sha256 = self.networks.get(name).identity.sha256  # first: the name may be anything
         folder = self.setting.data / "examples" / name
         if not (folder / MANIFEST).is_file():
             return None
         found = Examples(folder)
-        sha256 = self.networks.get(name).identity.sha256
         return found if found.network["sha256"] == sha256 else None
 
     def check_disk(self) -> None:

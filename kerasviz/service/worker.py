@@ -118,7 +118,7 @@ class Worker:
         """Render a batch; where it fails, each picture alone, in a batch of the same size."""
         try:
             pictures = self._pictures(net, asked, batch)
-        except (KerasvizError, *_failures()) as error:
+        except _failures() as error:
             if len(asked) > 1:
                 for request, claimed in asked.items():
                     self._render(net, shelf, {request: claimed}, batch)
@@ -196,10 +196,10 @@ class _Reporting:
 
 
 def _failures() -> tuple[type[BaseException], ...]:
-    """What TensorFlow raises where a batch cannot be computed."""
+    """What is raised where a batch cannot be computed."""
     import tensorflow as tf
 
-    return tf.errors.OpError, ValueError, MemoryError
+    return KerasvizError, tf.errors.OpError, ValueError, MemoryError
 
 
 def main(setting: ServiceSetting, claimant: str, orders: Connection) -> None:

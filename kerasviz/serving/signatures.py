@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import tensorflow as tf
@@ -16,7 +16,7 @@ from kerasviz.serving.images import decoded, encoded
 from kerasviz.serving.setting import Setting
 from kerasviz.serving.visualize import pictures
 
-__all__ = ["ROW", "signatures"]
+__all__ = ["ROW", "makers", "signatures"]
 
 Tensor = Any
 
@@ -32,6 +32,11 @@ def signatures(net: Network, setting: Setting) -> dict[str, Signature]:
     ``visualize_png`` make pictures. Raises :class:`UsageError` for a network that takes more than
     images, or of which it is not known which numbers it takes.
     """
+    return {name: make() for name, make in makers(net, setting).items()}
+
+
+def makers(net: Network, setting: Setting) -> dict[str, Callable[[], Signature]]:
+    """What makes each of the :func:`signatures`: those of pictures take a while to be traced."""
     net.require_input_spec()
     export = export_of(net, channels_last=False)
     port = net.image_port
@@ -41,16 +46,16 @@ def signatures(net: Network, setting: Setting) -> dict[str, Signature]:
             f"{net.name} takes more than images ({', '.join(others)}), which the signatures cannot "
             "give it; write its own signature with: kerasviz convert"
         )
-    make = pictures(net, setting)
-    return {
-        SIGNATURE: signature_of(export),
-        "serving_bytes": _traced(
-            partial(_of_bytes, net, export, setting),
-            {"image_bytes": tf.TensorSpec([None], tf.string)},
-        ),
-        "activations": _activations(net, setting),
-        **_visualizing(make),
+    make = tf.function(pictures(net, setting), autograph=False)
+    strings = {"image_bytes": tf.TensorSpec([None], tf.string)}
+    found = {
+        SIGNATURE: partial(signature_of, export),
+        "serving_bytes": partial(_traced, partial(_of_bytes, net, export, setting), strings),
+        "activations": partial(_activations, net, setting),
+        "visualize": partial(_visualizing, make, png=False),
+        "visualize_png": partial(_visualizing, make, png=True),
     }
+    return {name: cache(maker) for name, maker in found.items()}
 
 
 def _traced(compute: Callable[..., Mapping[str, Tensor]], inputs: Mapping[str, Any]) -> Signature:
@@ -97,17 +102,15 @@ def _activations(net: Network, setting: Setting) -> Signature:
     raise AssertionError("two sizes are tried")
 
 
-def _visualizing(make: Callable[..., Any]) -> dict[str, Signature]:
-    made = tf.function(make, autograph=False)
-
+def _visualizing(made: Callable[..., Any], png: bool) -> Signature:
     def floats(*row: Tensor) -> dict[str, Tensor]:
         images, scores, steps = made(*row)
         return {"images": images, "scores": scores, "steps": steps}
 
-    def png(*row: Tensor) -> dict[str, Tensor]:
+    def strings(*row: Tensor) -> dict[str, Tensor]:
         images, scores, steps = made(*row)
-        strings = tf.where(steps > 0, encoded(images), tf.constant(b""))
-        return {"image_bytes": strings, "scores": scores, "steps": steps}
+        files = tf.where(steps > 0, encoded(images), tf.constant(b""))
+        return {"image_bytes": files, "scores": scores, "steps": steps}
 
     inputs = {name: tf.TensorSpec([None], tf.int32) for name in ROW}
-    return {"visualize": _traced(floats, inputs), "visualize_png": _traced(png, inputs)}
+    return _traced(strings if png else floats, inputs)

@@ -1,0 +1,230 @@
+"""TensorFlow Serving's REST protocol over the signatures that ``kerasviz export`` writes.
+
+Here they are traced functions of this process, each traced when it is first asked for. Paths,
+bodies, errors and statuses are those of TensorFlow Serving, version 1 being the only one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from kerasviz.errors import KerasvizError
+from kerasviz.exporting.saved_model import SIGNATURE, Signature
+from kerasviz.network import Network
+from kerasviz.recipes import RECIPES
+from kerasviz.service.networks import Networks
+from kerasviz.service.setting import ServiceSetting
+from kerasviz.service.tensors import BadRequestError, answer, read
+from kerasviz.serving import Setting
+from kerasviz.serving.signatures import ROW, makers
+from kerasviz.serving.usual import usual_setting
+
+__all__ = ["VERSION", "NoServableError", "Predictor"]
+
+#: The only version of every network.
+VERSION = "1"
+#: Pixels of an encoded image, at most: a small file may hold very many.
+PIXELS = 50_000_000
+VISUALIZING = ("visualize", "visualize_png")
+FORMATS = ("PNG", "JPEG", "GIF", "BMP")
+
+
+class NoServableError(KerasvizError):
+    """No network of that name and version."""
+
+
+@dataclass
+class _Served:
+    """A network with the signatures that were traced so far."""
+
+    net: Network
+    setting: Setting
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @cached_property
+    def makers(self) -> Mapping[str, Callable[[], Signature]]:
+        return makers(self.net, self.setting)
+
+    def signature(self, name: str) -> Signature:
+        wanted = name or SIGNATURE
+        if wanted not in self.makers:
+            raise BadRequestError(f'Serving signature name: "{wanted}" not found in signature def')
+        with self.lock:  # two threads would trace it twice
+            return self.makers[wanted]()
+
+
+class Predictor:
+    """Answers the requests of TensorFlow Serving's REST protocol.
+
+    ``room`` and ``studio`` are to be entered before a request is answered: the first for all that
+    is quick, the second for those that optimize pictures.
+    """
+
+    def __init__(self, setting: ServiceSetting, networks: Networks):
+        self.limits, self.networks = setting.limits, networks
+        self.taps = setting.taps
+        self.room = asyncio.Semaphore(max(2, os.cpu_count() or 1))
+        self.studio = asyncio.Semaphore(1)
+        self._served: dict[str, _Served] = {}
+        self._lock = threading.Lock()
+
+    def prepare(self, name: str) -> None:
+        """Trace what is asked for most, so that the first request need not wait for it."""
+        served = self._find(name, None)
+        served.signature(SIGNATURE)
+        served.signature("activations")
+
+    def is_visualizing(self, body: bytes) -> bool:
+        """Whether a request may ask for pictures; decided by a look at its bytes."""
+        return len(body) < 2**20 and b"visualize" in body
+
+    def predict(self, name: str, version: str | None, body: bytes) -> bytes:
+        """The answer to a ``:predict``.
+
+        Raises :class:`NoServableError` and :class:`BadRequestError`.
+        """
+        served = self._find(name, version)
+        asked = read(body)
+        signature = served.signature(asked.signature)
+        inputs = asked.inputs(signature.inputs)
+        self._check(asked.signature, inputs)
+        try:
+            tensors = [tf.constant(inputs[n], s.dtype) for n, s in signature.inputs.items()]
+            found = signature.traced(*tensors)
+            outputs = {n: t.numpy() for n, t in zip(signature.outputs, found, strict=True)}
+        except tf.errors.OpError as error:
+            raise BadRequestError(_line(error)) from error
+        return answer({n: np.asarray(outputs[n]) for n in sorted(outputs)}, asked.rows)
+
+    def _check(self, signature: str, inputs: Mapping[str, Any]) -> None:
+        if signature in VISUALIZING:
+            rows = {name: len(column) for name, column in inputs.items()}
+            if len(set(rows.values())) > 1:
+                raise BadRequestError(f"the inputs differ in their rows: {rows}")
+            if rows[ROW[0]] > self.limits.rows:
+                raise BadRequestError(
+                    f"{rows[ROW[0]]} pictures: at most {self.limits.rows} at once"
+                )
+        if signature == "serving_bytes":
+            for k, data in enumerate(inputs["image_bytes"]):
+                _check_image(k, data)
+
+    def status(self, name: str, version: str | None) -> dict[str, Any]:
+        """The answer to ``GET /v1/models/NAME``."""
+        self._check_known(name, version, "Could not find any versions of model {}")
+        state, code, line = "AVAILABLE", "OK", ""
+        error = self.networks.error(name)
+        if error is not None:
+            state, code, line = "END", "FAILED_PRECONDITION", error
+        elif not self.networks.loaded(name):
+            state = "LOADING"
+        status = {"error_code": code, "error_message": line}
+        found = {"version": VERSION, "state": state, "status": status}
+        return {"model_version_status": [found]}
+
+    def metadata(self, name: str, version: str | None) -> dict[str, Any]:
+        """The answer to ``GET /v1/models/NAME/metadata``: all signatures."""
+        served = self._find(name, version)
+        definitions = {n: _definition(n, *_shapes(served, n)) for n in sorted(served.makers)}
+        return {
+            "model_spec": {"name": name, "signature_name": "", "version": VERSION},
+            "metadata": {"signature_def": {"signature_def": definitions}},
+        }
+
+    def _find(self, name: str, version: str | None) -> _Served:
+        which = "Latest({})" if version is None else f"Specific({{}}, {version})"
+        self._check_known(name, version, f"Servable not found for request: {which}")
+        try:
+            net = self.networks.get(name)
+        except KerasvizError as error:
+            raise NoServableError(f"Servable not found for request: {error}") from error
+        with self._lock:
+            if name not in self._served:
+                recipe = RECIPES["fast"]
+                most = min(recipe.steps, self.limits.steps)
+                taps = [tap for tap in self.taps if tap in net.taps]
+                setting = usual_setting(net, recipe, taps=taps, steps_max=most)
+                self._served[name] = _Served(net, setting)
+            return self._served[name]
+
+    def _check_known(self, name: str, version: str | None, line: str) -> None:
+        if name not in self.networks or version not in (None, VERSION):
+            raise NoServableError(line.format(name))
+
+
+def _line(error: BaseException) -> str:
+    """What is wrong, of the many lines that TensorFlow writes about it."""
+    aside = ("Graph execution error", "Detected at", "<stack traces", "Stack trace", "[[")
+    lines = [line.strip() for line in str(error).splitlines()]
+    found = [line for line in lines if line and not line.startswith(aside)]
+    return (found or [type(error).__name__])[0].split(" for '{{node")[0][:500]
+
+
+def _check_image(k: int, data: bytes) -> None:
+    """Refuse what TensorFlow would decode into more pixels than there is room for."""
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            width, height = image.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise BadRequestError(f"image {k} is no PNG, JPEG, GIF or BMP file: {error}") from error
+    if width * height > PIXELS:
+        raise BadRequestError(f"image {k} has {width}x{height} pixels; at most {PIXELS} are read")
+
+
+# -- metadata --------------------------------------------------------------------------------
+
+Shapes = Mapping[str, tuple[Any, list[int | None] | None]]
+
+
+def _shapes(served: _Served, name: str) -> tuple[Shapes, Shapes]:
+    """Dtypes and shapes of the inputs and outputs of a signature."""
+    if name in VISUALIZING:  # they take long to be traced, and are always the same
+        size = (*served.setting.recipe.size, served.net.channels)
+        outputs: dict[str, Any] = {"scores": (tf.float32, [None]), "steps": (tf.int32, [None])}
+        if name == "visualize":
+            outputs["images"] = (tf.float32, [None, *size])
+        else:
+            outputs["image_bytes"] = (tf.string, [None])
+        return {column: (tf.int32, [None]) for column in ROW}, outputs
+    signature = served.signature(name)
+    inputs = {n: (s.dtype, _sizes(s.shape)) for n, s in signature.inputs.items()}
+    found = zip(signature.outputs, signature.traced.outputs, strict=True)
+    return inputs, {n: (t.dtype, _sizes(t.shape)) for n, t in found}
+
+
+def _sizes(shape: Any) -> list[int | None] | None:
+    return None if shape.rank is None else list(shape.as_list())
+
+
+def _definition(name: str, inputs: Shapes, outputs: Shapes) -> dict[str, Any]:
+    return {
+        "inputs": {n: _info(f"{name}_{n}:0", *s) for n, s in sorted(inputs.items())},
+        "outputs": {
+            n: _info(f"StatefulPartitionedCall:{k}", *s)
+            for k, (n, s) in enumerate(sorted(outputs.items()))
+        },
+        "method_name": "tensorflow/serving/predict",
+        "defaults": {},
+    }
+
+
+def _info(name: str, dtype: Any, sizes: list[int | None] | None) -> dict[str, Any]:
+    names = {"string": "DT_STRING", "float32": "DT_FLOAT", "float64": "DT_DOUBLE"}
+    names |= {"float16": "DT_HALF"}
+    shape = {
+        "dim": [{"size": str(-1 if n is None else n), "name": ""} for n in sizes or ()],
+        "unknown_rank": sizes is None,
+    }
+    kind = names.get(dtype.name, f"DT_{dtype.name.upper()}")
+    return {"dtype": kind, "tensor_shape": shape, "name": name}

@@ -10,7 +10,7 @@ import asyncio
 import io
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -34,7 +34,8 @@ __all__ = ["VERSION", "NoServableError", "Predictor"]
 
 #: The only version of every network.
 VERSION = "1"
-#: Pixels of an encoded image, at most: a small file may hold very many.
+#: Pixels of all encoded images of a request, at most: a small file may hold very many, and they
+#: are decoded side by side, 15 bytes each.
 PIXELS = 50_000_000
 VISUALIZING = ("visualize", "visualize_png")
 FORMATS = ("PNG", "JPEG", "GIF", "BMP")
@@ -117,8 +118,7 @@ class Predictor:
                     f"{rows[ROW[0]]} pictures: at most {self.limits.rows} at once"
                 )
         if signature == "serving_bytes":
-            for k, data in enumerate(inputs["image_bytes"]):
-                _check_image(k, data)
+            _check_images(inputs["image_bytes"])
 
     def status(self, name: str, version: str | None) -> dict[str, Any]:
         """The answer to ``GET /v1/models/NAME``."""
@@ -171,15 +171,20 @@ def _line(error: BaseException) -> str:
     return (found or [type(error).__name__])[0].split(" for '{{node")[0][:500]
 
 
-def _check_image(k: int, data: bytes) -> None:
+def _check_images(strings: Iterable[bytes]) -> None:
     """Refuse what TensorFlow would decode into more pixels than there is room for."""
-    try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            width, height = image.size
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise BadRequestError(f"image {k} is no PNG, JPEG, GIF or BMP file: {error}") from error
-    if width * height > PIXELS:
-        raise BadRequestError(f"image {k} has {width}x{height} pixels; at most {PIXELS} are read")
+    pixels = 0
+    for k, data in enumerate(strings):
+        try:
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                width, height = image.size
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            raise BadRequestError(f"image {k} is no PNG, JPEG, GIF or BMP file: {error}") from error
+        pixels += width * height
+        if pixels > PIXELS:
+            raise BadRequestError(
+                f"image {k} has {width}x{height} pixels; all together may have {PIXELS}"
+            )
 
 
 # -- metadata --------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable, Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -72,14 +72,17 @@ class Uploads:
     """The uploads of a service, under ``quarantine/`` of its data folder.
 
     :meth:`receive` takes a file, a thread has one after the other looked at, and what may be
-    served gets its folder under ``models/`` at once or not at all. ``taken`` says whether a name
-    is in use. What was queued or being looked at when the service was killed is looked at again.
+    served gets its folder under ``models/`` at once or not at all. ``names`` gives the names that
+    are in use. What was queued or being looked at when the service was killed is looked at again.
     """
 
     def __init__(
-        self, setting: ServiceSetting, taken: Callable[[str], bool], budget: Budget | None = None
+        self,
+        setting: ServiceSetting,
+        names: Callable[[], Iterable[str]],
+        budget: Budget | None = None,
     ):
-        self.setting, self._taken = setting, taken
+        self.setting, self._names = setting, names
         most = setting.limits.upload_bytes
         self.budget = budget or Budget(unpacked_bytes=most, memory_bytes=2 * 2**30 + 6 * most)
         self._known: dict[str, Upload] = {}
@@ -166,7 +169,7 @@ class Uploads:
             raise UsageError(
                 f"unknown preset {preprocess[:100]!r}; near: {near(preprocess[:100], PRESETS)}"
             )
-        if self._taken(name) or self._is_there(name):
+        if self._is_there(name):
             raise TakenError(f"there is a network {name!r} already; give another name")
         with self._lock:
             waiting = {u.name.casefold() for u in self._known.values() if u.state not in _ENDED}
@@ -174,9 +177,10 @@ class Uploads:
             raise TakenError(f"an upload named {name!r} is being looked at; give another name")
 
     def _is_there(self, name: str) -> bool:
+        """Whether a network has the name, but for the case of its letters."""
         folder = self.setting.uploads
-        known = (path.name.casefold() for path in folder.iterdir()) if folder.is_dir() else ()
-        return name.casefold() in known
+        kept = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+        return name.casefold() in {known.casefold() for known in (*self._names(), *kept)}
 
     async def _write(self, path: Path, chunks: AsyncIterable[bytes]) -> tuple[int, str]:
         limits = self.setting.limits

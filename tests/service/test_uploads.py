@@ -55,7 +55,7 @@ class Judged(Uploads):
     """Uploads that are looked at by a function instead of a process."""
 
     def __init__(self, setting: ServiceSetting, judge: Callable[[Upload], dict[str, Any]]):
-        super().__init__(setting, lambda name: name == "served")
+        super().__init__(setting, lambda: ["served"])
         self.judge = judge
 
     def _inspect(self, upload: Upload) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def test_what_cannot_be_taken_leaves_nothing(tmp_path: Path) -> None:
     setting = ServiceSetting(tmp_path, limits=Limits(upload_bytes=len(GOOD), disk_bytes=10**5))
     uploads = Judged(setting, accepted)
     with pytest.raises(TakenError, match="already"):
-        received(uploads, "served")
+        received(uploads, "SERVED")
     with pytest.raises(UsageError, match="preset"):
         asyncio.run(uploads.receive("new", "torchvisio", pieces(GOOD)))
     with pytest.raises(UsageError, match="empty"):
@@ -220,7 +220,7 @@ def test_only_the_latest_that_ended_are_remembered(
 
 
 def test_a_process_that_takes_too_long_is_killed(tmp_path: Path) -> None:
-    uploads = Uploads(ServiceSetting(tmp_path), lambda name: False, Budget(seconds=0.3))
+    uploads = Uploads(ServiceSetting(tmp_path), list, Budget(seconds=0.3))
     uploads.start()
     found = ended(uploads, received(uploads, "net"))
     uploads.stop()
@@ -229,7 +229,7 @@ def test_a_process_that_takes_too_long_is_killed(tmp_path: Path) -> None:
 
 def test_to_stop_kills_the_process_and_the_next_start_looks_again(tmp_path: Path) -> None:
     setting = ServiceSetting(tmp_path)
-    uploads = Uploads(setting, lambda name: False)
+    uploads = Uploads(setting, list)
     uploads.start()
     upload = received(uploads, "net")
     while uploads._process is None:
@@ -289,7 +289,7 @@ def test_the_process_ends_with_the_one_that_asked(tmp_path: Path) -> None:
 def test_networks_are_looked_at_in_a_process_of_their_own(tmp_path: Path) -> None:
     """Good files are admitted; one that needs memory without end is refused."""
     budget = Budget(memory_bytes=2**30)
-    uploads = Uploads(ServiceSetting(tmp_path), lambda name: False, budget)
+    uploads = Uploads(ServiceSetting(tmp_path), list, budget)
     uploads.start()
     keras = received(uploads, "small", good_keras(tmp_path))
     plain = received(uploads, "plain")

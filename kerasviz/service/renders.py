@@ -127,13 +127,15 @@ def renders_router(state: State, watch: Watch) -> APIRouter:
 
     @router.get("/{job}/previews/{row}.png", response_class=FileResponse, responses=PNG)
     def preview(job: str, row: int) -> Response:
-        """A picture as it is while it is made."""
+        """A picture as it is while it is made; as it became where that is over."""
         wanted, k = _row(found(job), row)
         path = preview_path(state.setting.previews, wanted.place, k)
         try:
             data = path.read_bytes()
         except FileNotFoundError:
-            raise HTTPException(404, f"row {row} is not being made now") from None
+            if not _row(found(job), row)[0].made:
+                raise HTTPException(404, f"row {row} is not being made now") from None
+            data = _finished(state, found(job), row)[0].read_bytes()
         return Response(data, media_type="image/png", headers={"Cache-Control": "no-store"})
 
     return router

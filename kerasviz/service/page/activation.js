@@ -1,0 +1,47 @@
+// Where a unit responds in a picture, and which units respond most.
+
+import { unitHash } from "./address.js";
+import { element } from "./element.js";
+
+const LISTED = 12; // units that respond most
+const DARK = 0.82; // how dark a place becomes where the unit does not respond
+
+/**
+ * The picture, dark where the unit does not respond; a line says how much it does. What the network
+ * saw of it has the ratio of `size` (height, width), cut at the centre.
+ */
+export function mapFigure(url, map, name, size) {
+  const values = map.flat();
+  const highest = values.reduce((a, b) => Math.max(a, b), -Infinity);
+  const canvas = element("canvas", { width: map[0].length, height: map.length, "aria-hidden": "true" });
+  paint(canvas, map, highest);
+  const words = highest > 0
+    ? `${name} responds up to ${rounded(highest)}: where the picture is bright.`
+    : `${name} does not respond to this picture: at most ${rounded(highest)}.`;
+  const overlay = element("div", { class: "overlay", style: { "--ratio": size[1] / size[0] } }, element("img", { src: url, alt: "Your picture" }), canvas);
+  return element("figure", { class: "map" }, overlay, element("figcaption", { class: "small" }, words));
+}
+
+function paint(canvas, map, highest) {
+  const context = canvas.getContext("2d");
+  const pixels = context.createImageData(canvas.width, canvas.height);
+  map.flat().forEach((value, i) => {
+    const share = highest > 0 ? Math.max(0, value) / highest : 0;
+    pixels.data[4 * i + 3] = Math.round(255 * DARK * (1 - share));
+  });
+  context.putImageData(pixels, 0, 0);
+}
+
+/** The units of a layer that respond most, each with its value. */
+export function topList(network, layer, top, current = null) {
+  const highest = Math.max(...top.map(({ value }) => value), 1e-9);
+  return element("div", { class: "top" },
+    element("h3", {}, `What responds most in ${layer}, on average`),
+    element("ol", {}, top.slice(0, LISTED).map(({ unit, value, label }) =>
+      element("li", {},
+        element("a", { href: unitHash(network, layer, unit), "aria-current": unit === current ? "true" : null }, label ? `${unit} ${label}` : `unit ${unit}`),
+        element("meter", { min: 0, max: highest, value: Math.max(0, value), "aria-hidden": "true" }),
+        element("span", { class: "small soft" }, rounded(value))))));
+}
+
+export const rounded = (value) => (Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3));

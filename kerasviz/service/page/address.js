@@ -1,0 +1,40 @@
+// The place that the address names: #/NAME, #/NAME/layer?layer=L, #/NAME/unit?layer=L&unit=U,
+// #/NAME/compose?target=T, #/jobs, #/jobs/ID.
+
+/** The place of a hash: `view`, and what it needs. */
+export function placeOf(hash) {
+  const [path, query = ""] = hash.replace(/^#\/?/, "").split(/\?(.*)/s);
+  const words = new URLSearchParams(query);
+  const [first = "", second = ""] = path.split("/").map(decoded);
+  if (!first) return { view: "networks" };
+  if (first === "jobs") return second ? { view: "job", id: second } : { view: "jobs" };
+  const place = { view: second || "network", network: first };
+  for (const [key, value] of words) place[key] = value;
+  if ("unit" in place) place.unit = Number(place.unit);
+  return place;
+}
+
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part; // somebody's own percent sign
+  }
+}
+
+/** The hash of a place. */
+export function hashOf({ view, network, id, ...words }) {
+  if (view === "networks") return "#/";
+  if (view === "jobs") return "#/jobs";
+  if (view === "job") return `#/jobs/${encodeURIComponent(id)}`;
+  const query = new URLSearchParams();
+  for (const [key, value] of Object.entries(words)) {
+    if (value !== undefined && value !== null && value !== "") query.set(key, value);
+  }
+  const rest = view === "network" ? "" : `/${view}`;
+  return `#/${encodeURIComponent(network)}${rest}${query.size ? `?${query}` : ""}`;
+}
+
+export const layerHash = (network, layer) => hashOf({ view: "layer", network, layer });
+export const unitHash = (network, layer, unit) => hashOf({ view: "unit", network, layer, unit });
+export const composeHash = (network, target) => hashOf({ view: "compose", network, target });

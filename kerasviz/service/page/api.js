@@ -1,0 +1,74 @@
+// What the server is asked. Its refusals are one line each.
+
+import { signIn } from "./session.js";
+
+/** A refusal: the server's line, and its status (0 where it did not answer). */
+export class Refusal extends Error {
+  constructor(status, words) {
+    super(words);
+    this.status = status;
+  }
+}
+
+/** Ask for JSON; where a token is wanted, ask for it and try again. */
+async function ask(path, options = {}) {
+  for (;;) {
+    let response;
+    try {
+      response = await fetch(path, options);
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      throw new Refusal(0, "The server does not answer: is `kerasviz serve` running?");
+    }
+    if (response.status === 401) {
+      await signIn();
+      continue;
+    }
+    if (!response.ok) throw new Refusal(response.status, await lineOf(response));
+    return response.status === 204 ? null : response.json();
+  }
+}
+
+async function lineOf(response) {
+  let words = `The server answered ${response.status} ${response.statusText}`.trim();
+  try {
+    const { error } = await response.json();
+    if (typeof error === "string") words = error;
+  } catch {
+    // Its words are no JSON; the status must do.
+  }
+  const wait = response.headers.get("Retry-After");
+  return response.status === 429 && wait ? `${words}; try again in ${wait} s` : words;
+}
+
+const of = (network, rest = "") => `/api/networks/${encodeURIComponent(network)}${rest}`;
+const query = (words) => `?${new URLSearchParams(words)}`;
+
+export const networks = (signal) => ask("/api/networks", { signal });
+export const network = (name) => ask(of(name));
+export const layer = (name, words, signal) => ask(of(name, `/layer${query(words)}`), { signal });
+export const unit = (name, words, signal) => ask(of(name, `/unit${query(words)}`), { signal });
+export const search = (name, q, signal) => ask(of(name, `/search${query({ q })}`), { signal });
+export const provenance = (url) => ask(url);
+
+/** The activations of a picture (a file or blob) in a layer, and the map of a unit if one is named. */
+export const activations = (name, words, picture, signal) =>
+  ask(of(name, `/activations${query(words)}`), {
+    method: "POST",
+    body: picture,
+    headers: { "Content-Type": picture.type || "application/octet-stream" },
+    signal,
+  });
+
+/** Ask for pictures: a new job, or the one that was asked for before. */
+export const render = (request) =>
+  ask("/api/renders", {
+    method: "POST",
+    body: JSON.stringify(request),
+    headers: { "Content-Type": "application/json" },
+  });
+
+const ofJob = (id) => `/api/renders/${encodeURIComponent(id)}`;
+export const job = (id, signal) => ask(ofJob(id), { signal });
+export const jobs = (words, signal) => ask(`/api/renders${query(words)}`, { signal });
+export const cancel = (id) => ask(ofJob(id), { method: "DELETE" });

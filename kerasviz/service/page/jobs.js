@@ -1,0 +1,174 @@
+// The jobs of the server: all of them, or one while it goes on.
+
+import * as api from "./api.js";
+import { hashOf, unitHash } from "./address.js";
+import { added, counted, element, errorLine } from "./element.js";
+import { madeDetails } from "./made.js";
+import { fractionOf, isOver, watch, wordsOf } from "./watch.js";
+
+const PAUSE = 2000; // milliseconds between two looks while something goes on
+const SHOWN = 100;
+
+/** Show all jobs, the newest first, for as long as the view is open. */
+export async function showAll(main, place, _, signal) {
+  const { line, say, clear } = errorLine();
+  const state = element("select", {},
+    ["", "accepted", "running", "done", "failed", "cancelled"].map((value) => element("option", { value }, value || "all")));
+  const list = element("ul", { class: "jobs" });
+  const rows = new Map();
+  added(
+    main,
+    element("header", { class: "head" }, element("h1", { tabindex: "-1" }, "Jobs")),
+    element("form", { class: "settings" }, element("label", { class: "field" }, "State", state)),
+    line, list);
+  state.addEventListener("change", () => { rows.clear(); list.replaceChildren(); look(); });
+
+  async function look() {
+    try {
+      const asked = state.value;
+      const words = { limit: SHOWN, ...(asked ? { state: asked } : {}) };
+      const jobs = await api.jobs(words, signal);
+      if (asked !== state.value) return false;
+      clear();
+      const known = new Set(jobs.map(({ id }) => id));
+      for (const [id, row] of rows) if (!known.has(id)) { row.made.remove(); rows.delete(id); }
+      jobs.forEach((job, i) => {
+        if (!rows.has(job.id)) rows.set(job.id, jobRow(job));
+        const row = rows.get(job.id);
+        row.update(job);
+        if (list.children[i] !== row.made) list.insertBefore(row.made, list.children[i] ?? null);
+      });
+      list.dataset.empty = String(jobs.length === 0);
+      return true;
+    } catch (error) {
+      if (!signal.aborted) say(error);
+      return false;
+    }
+  }
+
+  await look();
+  const timer = setInterval(() => { if (!document.hidden) look(); }, PAUSE);
+  signal.addEventListener("abort", () => clearInterval(timer));
+}
+
+function jobRow(first) {
+  const bar = element("progress", { max: 1, value: 0, "aria-label": "Progress" });
+  const how = element("span", { class: "small soft" });
+  const badge = element("span", { class: "badge" });
+  const looks = element("span", { class: "look", "aria-hidden": "true" });
+  const { line, say, clear } = errorLine();
+  const button = cancelButton(() => first.id, say);
+  const made = element("li", {},
+    element("a", { href: hashOf({ view: "job", id: first.id }) },
+      element("span", { class: "name" }, titleOf(first)),
+      element("span", { class: "small soft" }, factsOf(first)), looks),
+    element("div", { class: "doing" }, badge, bar, how, button), line);
+  let shown = -1;
+  return {
+    made,
+    update(job) {
+      badge.textContent = badge.dataset.state = job.state;
+      made.dataset.state = job.state;
+      bar.hidden = button.hidden = isOver(job);
+      bar.value = fractionOf(job);
+      how.textContent = isOver(job) ? "" : wordsOf(job);
+      if (job.state === "failed" && job.error) say(job.error);
+      else clear();
+      const pictures = job.pictures ?? [];
+      if (pictures.length !== shown) {
+        shown = pictures.length;
+        looks.replaceChildren(...pictures.slice(0, 6).map(({ url }) => element("img", { src: url, alt: "", width: 40, height: 40, loading: "lazy" })));
+      }
+    },
+  };
+}
+
+function cancelButton(id, say) {
+  const button = element("button", { type: "button" }, "Cancel");
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    try {
+      await api.cancel(id());
+    } catch (error) {
+      say(error);
+      button.disabled = false;
+    }
+  });
+  return button;
+}
+
+function titleOf({ request = {} }) {
+  const [one = "pictures", ...others] = request.targets ?? [];
+  return others.length ? `${one} and ${others.length} more` : one;
+}
+
+function factsOf({ network, request = {}, created }) {
+  const when = typeof created === "number" ? new Date(created * 1000) : new Date(created);
+  const time = Number.isNaN(when.getTime()) ? "" : when.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
+  return [network, request.kind, request.recipe, time].filter(Boolean).join(" · ");
+}
+
+/** Show a job; it goes on while one looks. */
+export async function showOne(main, { id }, _, signal) {
+  const job = await api.job(id, signal);
+  const { line, say } = errorLine();
+  const badge = element("span", { class: "badge" });
+  const bar = element("progress", { max: 1, value: 0, "aria-label": "Progress" });
+  const how = element("span", { class: "small soft" });
+  const button = cancelButton(() => id, say);
+  const targets = job.targets;
+  const shelf = element("ul", { class: "shelf" });
+  const made = element("section", { class: "made" });
+  added(
+    main,
+    element("header", { class: "head" },
+      element("nav", { class: "crumbs small", "aria-label": "Where this is" }, element("a", { href: "#/jobs" }, "Jobs")),
+      element("h1", { tabindex: "-1" }, titleOf(job)),
+      element("p", { class: "soft" }, factsOf(job))),
+    element("div", { class: "doing" }, badge, bar, how, button), line, shelf, made);
+  const pictures = new Map();
+
+  function place(row, url, words) {
+    const target = targets[row];
+    if (!pictures.has(row)) {
+      const image = element("img", { alt: words });
+      pictures.set(row, { image, item: element("li", {}, image, caption(job.network, target)) });
+      shelf.append(pictures.get(row).item);
+    }
+    const { image } = pictures.get(row);
+    image.alt = words;
+    image.src = url;
+  }
+
+  const update = (now) => {
+    badge.textContent = badge.dataset.state = now.state;
+    bar.hidden = button.hidden = isOver(now);
+  };
+  update(job);
+  watch(job, {
+    progress(told) {
+      bar.value = fractionOf(told);
+      how.textContent = wordsOf(told);
+      if (told.step > 0) update({ state: "running" });
+    },
+    made: ({ row, url, target }) => place(row, url, target),
+    preview: ({ row, url }) => place(row, url, "Not ready yet"),
+    end(ended) {
+      update(ended);
+      how.textContent = ended.pictures?.length ? counted(ended.pictures.length, "picture") : "";
+      if (ended.state === "failed") say(ended.error ?? "It failed.");
+      if (ended.state !== "done") return;
+      made.replaceChildren(
+        element("h2", {}, "How the pictures were made"),
+        ...ended.pictures.map((picture) => madeDetails(picture, [picture.target, picture.row ? `row ${picture.row}` : ""].filter(Boolean).join(" · "))));
+    },
+    error: say,
+  }, signal);
+}
+
+function caption(network, target) {
+  const found = /^([^*@+\s]+):(\d+)$/.exec(target ?? "");
+  return found
+    ? element("a", { class: "small", href: unitHash(network, found[1], found[2]) }, target)
+    : element("span", { class: "small soft" }, target ?? "");
+}

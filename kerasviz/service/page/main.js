@@ -1,0 +1,118 @@
+// Which view is shown: the address says it.
+
+import * as api from "./api.js";
+import { composeHash, hashOf, placeOf } from "./address.js";
+import { announce, element, errorLine } from "./element.js";
+import * as networks from "./networks.js";
+import * as flow from "./flow.js";
+import * as wall from "./wall.js";
+import * as unit from "./unit.js";
+import * as composer from "./composer.js";
+import * as jobs from "./jobs.js";
+import { searchBox } from "./search.js";
+
+const VIEWS = {
+  networks: networks.show,
+  network: flow.show,
+  layer: wall.show,
+  unit: unit.show,
+  compose: composer.show,
+  jobs: jobs.showAll,
+  job: jobs.showOne,
+};
+const main = document.getElementById("main");
+const picker = document.getElementById("network");
+const views = document.getElementById("views");
+const search = searchBox(document.getElementById("search"));
+let leaving = new AbortController();
+let picked = null; // the network that was last seen: jobs and the list have none
+
+async function go() {
+  leaving.abort();
+  leaving = new AbortController();
+  const { signal } = leaving;
+  const place = placeOf(location.hash);
+  const show = VIEWS[place.view];
+  if (place.network) picked = place.network;
+  frame(place);
+  if (!main.querySelector(".view")) main.replaceChildren(element("p", { class: "soft" }, "Loading …"));
+  main.setAttribute("aria-busy", "true");
+  // What was shown stays until the next view is there.
+  let view = element("div", { class: "view" });
+  try {
+    if (!show) throw new Error(`There is no view ${place.view}.`);
+    const described = place.network ? await networks.describe(place.network) : null;
+    if (!signal.aborted) await show(view, place, described, signal);
+  } catch (error) {
+    const { line, say } = errorLine();
+    view = element("div", { class: "view" }, element("h1", { tabindex: "-1" }, "This cannot be shown"), line);
+    say(error);
+  }
+  if (signal.aborted) return;
+  main.replaceChildren(view);
+  main.removeAttribute("aria-busy");
+  arrive();
+}
+
+/** Readers of the page hear where they are; the keyboard goes on from there. */
+function arrive() {
+  const title = main.querySelector("h1");
+  const words = title?.textContent ?? "";
+  document.title = words && words !== "kerasviz" ? `${words} - kerasviz` : "kerasviz";
+  announce(words);
+  if (title && hasMoved) title.focus({ preventScroll: true });
+}
+
+let hasMoved = false;
+
+function frame(place) {
+  const link = (words, hash, current) => element("a", { href: hash, "aria-current": current ? "page" : null }, words);
+  views.replaceChildren(
+    ...(picked
+      ? [
+          link("Layers", hashOf({ view: "network", network: picked }), ["network", "layer", "unit"].includes(place.view)),
+          link("Compose", composeHash(picked), place.view === "compose"),
+        ]
+      : []),
+    link("Jobs", "#/jobs", place.view.startsWith("job")));
+  search.use(picked);
+  picker.value = place.network ?? "";
+}
+
+async function fillPicker() {
+  try {
+    const found = await api.networks();
+    picker.replaceChildren(
+      element("option", { value: "" }, "Pick a network"),
+      ...found.map(({ name }) => element("option", { value: name }, name)));
+    if (found.length === 1) picked ??= found[0].name;
+    frame(placeOf(location.hash));
+  } catch {
+    picker.disabled = true; // the view says what is wrong
+  }
+}
+
+picker.addEventListener("change", () => {
+  location.hash = picker.value ? hashOf({ view: "network", network: picker.value }) : "#/";
+});
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address is a place
+  main.focus();
+});
+// Places that one goes back to are found as they were left: each remembers how far it was scrolled.
+history.scrollRestoration = "manual";
+let remembering = 0;
+addEventListener("scroll", () => {
+  clearTimeout(remembering);
+  remembering = setTimeout(() => history.replaceState({ y: scrollY }, ""), 150);
+}, { passive: true });
+addEventListener("hashchange", async () => {
+  clearTimeout(remembering);
+  hasMoved = true;
+  const y = history.state?.y ?? 0;
+  scrollTo(0, 0);
+  await go();
+  if (y) scrollTo(0, y);
+});
+fillPicker();
+go();

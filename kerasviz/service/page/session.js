@@ -1,0 +1,47 @@
+// The token of a server that wants one: asked for once, kept by the browser as a cookie.
+
+import { element, errorLine } from "./element.js";
+
+let asking = null;
+
+/** Ask for the token until the server takes it; all who wait share one dialog. */
+export function signIn() {
+  asking ??= dialog().finally(() => (asking = null));
+  return asking;
+}
+
+function dialog() {
+  return new Promise((resolve) => {
+    const { line, say, clear } = errorLine();
+    const field = element("input", { type: "password", name: "token", autocomplete: "current-password", required: true, autofocus: true });
+    const form = element("form", { method: "dialog" },
+      element("h2", { id: "token-title" }, "This server asks for a token"),
+      element("p", { class: "soft small" }, "It is what ", element("code", {}, "kerasviz serve --token"), " was given."),
+      element("label", { class: "field" }, "Token", field),
+      line,
+      element("button", { class: "main" }, "Go on"));
+    const box = element("dialog", { class: "token", "aria-labelledby": "token-title" }, form);
+    // There is nothing behind it to go back to.
+    box.addEventListener("cancel", (event) => event.preventDefault());
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      clear();
+      try {
+        const response = await fetch("/api/session", {
+          method: "POST",
+          body: JSON.stringify({ token: field.value }),
+          headers: { "Content-Type": "application/json" },
+        });
+        if (!response.ok) throw new Error(response.status === 401 || response.status === 403 ? "This is not the token." : `The server answered ${response.status}.`);
+        box.close();
+        box.remove();
+        resolve();
+      } catch (error) {
+        say(error);
+        field.select();
+      }
+    });
+    document.body.append(box);
+    box.showModal();
+  });
+}

@@ -1,0 +1,60 @@
+// With which recipe, size, steps and seed pictures are asked for; kept while the window is open.
+
+import { element } from "./element.js";
+
+const KEY = "kerasviz settings";
+
+/** What was last chosen, as requests want it. */
+export function kept() {
+  try {
+    return { recipe: "fast", ...JSON.parse(sessionStorage.getItem(KEY)) };
+  } catch {
+    return { recipe: "fast" };
+  }
+}
+
+/**
+ * The fields for a network. `value()` gives what differs from the recipe, with its name, as requests
+ * want it; `changed` is called after a change that they accept.
+ */
+export function settingsFor(described, changed = () => {}) {
+  const recipes = described.recipes?.length ? described.recipes : [{ name: "fast" }];
+  const before = kept();
+  const first = recipes.find(({ name }) => name === before.recipe) ?? recipes.find(({ name }) => name === "fast") ?? recipes[0];
+  const select = element("select", { name: "recipe" }, recipes.map(({ name }) => element("option", { value: name, selected: name === first.name }, name)));
+  const size = number("size", before.size, 8, 4096);
+  const steps = number("steps", before.steps, 1, 100000);
+  const seed = number("seed", before.seed, 0, 2147483647);
+  seed.placeholder = "0";
+  const form = element("form", { class: "settings" },
+    field("Recipe", select), field("Size", size), field("Steps", steps), field("Seed", seed));
+  const hint = () => {
+    const recipe = recipes.find(({ name }) => name === select.value);
+    steps.placeholder = recipe?.steps ?? "";
+    size.placeholder = Array.isArray(recipe?.size) ? recipe.size[0] : (recipe?.size ?? "");
+  };
+  const value = () => {
+    const found = { recipe: select.value };
+    for (const input of [size, steps, seed]) {
+      if (input.value !== "" && input.checkValidity()) found[input.name] = Number(input.value);
+    }
+    return found;
+  };
+  form.addEventListener("change", () => {
+    if (!form.reportValidity()) return;
+    hint();
+    sessionStorage.setItem(KEY, JSON.stringify(value()));
+    changed(value());
+  });
+  form.addEventListener("submit", (event) => event.preventDefault());
+  hint();
+  return { form, value };
+}
+
+function field(words, input) {
+  return element("label", { class: "field" }, words, input);
+}
+
+function number(name, value, min, max) {
+  return element("input", { type: "number", name, min, max, step: 1, inputmode: "numeric", value: value ?? null });
+}

@@ -1,0 +1,57 @@
+// Sums of units, classes, layers and random directions, as the command line writes them.
+
+/**
+ * The terms of a target: {kind: "unit" | "class" | "random" | "layer", layer, value, weight}, where
+ * `value` is the unit, the class or the number of the direction; null where it has others.
+ */
+export function termsOf(text) {
+  const words = text.trim();
+  if (!words) return [];
+  const pieces = words.split(/\s+([+-])\s+/);
+  const terms = [term(pieces[0], 1)];
+  for (let i = 1; i < pieces.length; i += 2) terms.push(term(pieces[i + 1], pieces[i] === "-" ? -1 : 1));
+  return terms.includes(null) ? null : terms;
+}
+
+function term(piece, sign) {
+  let words = piece.trim();
+  let weight = sign;
+  if (words.startsWith("-")) {
+    weight = -weight;
+    words = words.slice(1).trim();
+  }
+  const scaled = /^(\d+(?:\.\d*)?|\.\d+)\s*\*\s*(.+)$/.exec(words);
+  if (scaled) {
+    weight *= Number(scaled[1]);
+    words = scaled[2];
+  }
+  let found = /^logit:(.+)$/.exec(words);
+  if (found) return { kind: "class", layer: "", value: found[1].trim(), weight };
+  if (/^(penalty|prob):/.test(words)) return null;
+  found = /^(.+):random-(\d+)$/.exec(words);
+  if (found) return { kind: "random", layer: found[1], value: found[2], weight };
+  found = /^(.+?):(\d+)$/.exec(words);
+  if (found) return { kind: "unit", layer: found[1], value: found[2], weight };
+  return /[:@*]/.test(words) || !words ? null : { kind: "layer", layer: words, value: "", weight };
+}
+
+/** The target of terms; those of no weight or without a name are left out. */
+export function textOf(terms) {
+  let text = "";
+  for (const one of terms) {
+    const name = nameOf(one);
+    const size = Math.round(Math.abs(one.weight) * 100) / 100;
+    if (!name || !size) continue;
+    const factor = size === 1 ? "" : `${size}*`;
+    const minus = one.weight < 0;
+    text += text ? ` ${minus ? "-" : "+"} ${factor}${name}` : `${minus ? "-" : ""}${factor}${name}`;
+  }
+  return text;
+}
+
+function nameOf({ kind, layer, value }) {
+  if (kind === "class") return value ? `logit:${value}` : "";
+  if (!layer) return "";
+  if (kind === "layer") return layer;
+  return value === "" ? "" : `${layer}:${kind === "random" ? "random-" : ""}${value}`;
+}

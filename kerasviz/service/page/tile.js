@@ -1,0 +1,61 @@
+// A unit on the wall of its layer.
+
+import { element } from "./element.js";
+import { fractionOf } from "./watch.js";
+
+/** The tile of a unit: a link to its page, with its picture or how far that is. */
+export function tileOf(href, unit) {
+  const words = element("span", { class: "words" }, String(unit));
+  const frame = element("span", { class: "frame" });
+  const link = element("a", { class: "tile", href, tabindex: "-1", data: { unit, state: "unknown" } }, frame, words);
+  let picture = null;
+  const show = (url, state) => {
+    let image = frame.querySelector("img");
+    if (!image) {
+      image = element("img", { alt: "", loading: "lazy", decoding: "async" });
+      frame.append(image);
+    }
+    image.src = url;
+    link.dataset.state = state;
+  };
+  return {
+    link,
+    /** What the server says: the unit's label and picture, if it has them. */
+    know(label, url) {
+      if (label) {
+        words.textContent = `${unit} ${label.split(",")[0]}`;
+        link.title = label;
+      }
+      if (url) {
+        picture = url;
+        show(url, "there");
+      } else if (link.dataset.state === "unknown") {
+        link.dataset.state = "empty";
+      }
+    },
+    forget() {
+      if (link.dataset.state === "busy") return;
+      picture = null;
+      frame.replaceChildren();
+      link.dataset.state = "unknown";
+    },
+    isEmpty: () => ["empty", "unknown"].includes(link.dataset.state),
+    wait() {
+      if (picture) return;
+      link.dataset.state = "busy";
+      link.style.setProperty("--done", 0);
+    },
+    grow(told) {
+      if (link.dataset.state === "busy") link.style.setProperty("--done", fractionOf(told));
+    },
+    preview(url) {
+      if (!picture) show(url, "busy");
+    },
+    /** No job is at work on it any more. */
+    rest() {
+      if (picture || link.dataset.state !== "busy") return;
+      frame.replaceChildren();
+      link.dataset.state = "empty";
+    },
+  };
+}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import signal
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -34,7 +37,18 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self.service = state
 
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop at SIGTERM and Ctrl-C, and end as one that was told to: uvicorn would raise both."""
+        before = {s: signal.signal(s, self.handle_exit) for s in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
     def handle_exit(self, sig: int, frame: Any) -> None:
+        """Begin to stop; a second Ctrl-C does not wait for connections."""
         self.service.stopping.set()
         super().handle_exit(sig, frame)
 

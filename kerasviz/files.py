@@ -10,14 +10,21 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from kerasviz.errors import KerasvizError
+from kerasviz.errors import KerasvizError, UsageError
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["checksum", "digest", "make_folder", "remove_leftovers", "write_atomically"]
+__all__ = [
+    "checksum",
+    "digest",
+    "make_folder",
+    "read_manifest_file",
+    "remove_leftovers",
+    "write_atomically",
+]
 
 #: The names of temporary files: nobody else's files are taken for leftovers.
 _PREFIX, _SUFFIX = ".kerasviz-", ".part"
@@ -112,3 +119,24 @@ def digest(data: Any) -> str:
     """
     text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return checksum(text.encode())[:16]
+
+
+def read_manifest_file(path: Path, version: int, maker: str) -> tuple[bytes, dict[str, Any]]:
+    """Read a file of JSON that says what a folder holds: its bytes and its data.
+
+    ``maker`` is the command that makes such folders. Raises :class:`UsageError` where there is none
+    and for a format other than ``version``, :class:`KerasvizError` for a damaged one.
+    """
+    if not path.is_file():
+        raise UsageError(
+            f"{str(path.parent)!r} holds no {path.name}; name a folder made by {maker}"
+        )
+    data = path.read_bytes()
+    try:
+        manifest = json.loads(data.decode("utf-8"))
+        found = manifest["format"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise KerasvizError(f"{str(path)!r} is damaged: {error}") from error
+    if found != version:
+        raise UsageError(f"{str(path)!r} has the format {found}; this version reads {version}")
+    return data, dict(manifest)

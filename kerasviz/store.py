@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from kerasviz.environment import environment
-from kerasviz.errors import KerasvizError, ModelError, UsageError
+from kerasviz.errors import ModelError, UsageError
 from kerasviz.files import checksum, digest, make_folder, write_atomically
 from kerasviz.images import FORMATS, encode, to_image
+from kerasviz.manifest import JOURNAL, MANIFEST, Computed, Entry, Manifest, read_manifest
 from kerasviz.network import Network
 from kerasviz.rendering import (
     Picture,
@@ -29,6 +29,7 @@ from kerasviz.rendering import (
 )
 
 __all__ = [
+    "JOURNAL",
     "MANIFEST",
     "Computed",
     "Entry",
@@ -40,51 +41,8 @@ __all__ = [
     "read_manifest",
 ]
 
-MANIFEST = "manifest.json"
-VERSION = 1
 #: Points of the score curve that the manifest keeps.
 CURVE = 33
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One picture file: what it is, and the names of its settings in the manifest.
-
-    ``step`` is the number of updates after which it was taken (the recipe's ``steps`` for the
-    finished picture); ``request`` and ``environment`` name entries of the manifest's tables.
-    ``curve`` holds the score at some steps, as [step, score] pairs, for finished pictures.
-    """
-
-    file: str
-    sha256: str
-    key: str
-    target: str
-    step: int
-    row: int
-    compiled_batch: int
-    score: float | None
-    request: str
-    environment: str
-    curve: tuple[tuple[int, float], ...] = ()
-
-
-@dataclass(frozen=True)
-class Computed:
-    """One picture file that was computed from others, without optimizing.
-
-    ``name`` says what it is and ``words`` what was found out about it. ``made`` is all that decides
-    it but the ``photos`` it was computed from, as plain data; these have a name, a SHA-256 and a
-    path as seen from the folder. ``key`` names all of that together with the network.
-    """
-
-    file: str
-    sha256: str
-    key: str
-    name: str
-    words: str
-    made: dict[str, Any]
-    photos: tuple[dict[str, str], ...]
-    environment: str
 
 
 @dataclass(frozen=True)
@@ -119,39 +77,45 @@ class Store:
             raise UsageError(f"unknown format {file_format!r}; choose from {', '.join(FORMATS)}")
         self.folder, self.net, self.file_format = folder, net, file_format
         self.network = describe(net)
-        self.requests: dict[str, dict[str, Any]] = {}
-        self.environments: dict[str, dict[str, str]] = {}
-        self.entries: dict[str, Entry] = {}  # by file name
-        self.computed: dict[str, Computed] = {}  # by file name too
-        self._files: dict[str, set[str]] = {}  # the names of the files of a request's key
         self._hashed: dict[str, tuple[tuple[int, int], str]] = {}  # so that no file is read twice
-        if (folder / MANIFEST).exists():
-            self._read(read_manifest(folder))
-
-    def _read(self, manifest: dict[str, Any]) -> None:
-        theirs = manifest["network"]
-        if theirs["sha256"] != self.network["sha256"]:
+        self._manifest = Manifest(folder)
+        if (theirs := self._manifest.network) and theirs["sha256"] != self.network["sha256"]:
             raise UsageError(
-                f"{str(self.folder)!r} holds pictures of another model, {theirs['name']} "
-                f"({theirs['sha256'][:12]}…), not of {self.net.name}; "
+                f"{str(folder)!r} holds pictures of another model, {theirs['name']} "
+                f"({theirs['sha256'][:12]}…), not of {net.name}; "
                 "name another folder with --out"
             )
-        self.requests = manifest["requests"]
-        self.environments = manifest["environments"]
-        for data in manifest["pictures"]:
-            self._note(entry_of(data))
-        for data in manifest.get("computed", ()):
-            self.computed[data["file"]] = Computed(**{**data, "photos": tuple(data["photos"])})
-
-    def _note(self, entry: Entry) -> None:
-        self.entries[entry.file] = entry
-        self._files.setdefault(entry.key, set()).add(entry.file)
+        self._manifest.network = {**self.network, "source": _source(net, folder)}
 
     # -- what is there -----------------------------------------------------------------------
 
+    @property
+    def requests(self) -> dict[str, dict[str, Any]]:
+        """The settings of requests by the names that entries have for them."""
+        return self._manifest.requests
+
+    @property
+    def environments(self) -> dict[str, dict[str, str]]:
+        """Where pictures were made, by the names that entries have for it."""
+        return self._manifest.environments
+
+    @property
+    def entries(self) -> dict[str, Entry]:
+        """The optimized pictures by file name."""
+        return self._manifest.entries
+
+    @property
+    def computed(self) -> dict[str, Computed]:
+        """The pictures computed from others, by file name."""
+        return self._manifest.computed
+
+    def refresh(self) -> None:
+        """See what other processes saved; cheap. They and this one lock the folder meanwhile."""
+        self._manifest.refresh()
+
     def find(self, request: Request) -> list[Entry]:
         """The entries of a request whose files exist, finished pictures before snapshots."""
-        files = self._files.get(request.key(self.net), ())
+        files = self._manifest.files.get(request.key(self.net), ())
         suffix = "." + self.file_format
         found = [self.entries[file] for file in files if file.endswith(suffix)]
         return sorted(filter(self.intact, found), key=lambda e: (-e.step, e.row))
@@ -199,25 +163,29 @@ class Store:
         requests: Sequence[Request],
         progress: Callable[[Report], None] | None = None,
         failed: dict[Request, str] | None = None,
+        missing: Sequence[Plan] | None = None,
     ) -> Made:
         """Render the requests that are not complete; every finished batch is saved at once.
 
+        ``missing`` are their batches, if :meth:`missing` was asked for them just before.
         Where the network cannot compute a batch, :class:`ModelError` is raised, or if ``failed`` is
         given the reason goes there and the others are rendered. Raises :class:`KerasvizError` for a
         folder that cannot be written, before anything runs.
         """
         every, requests = requests, distinct(self.net, requests)
-        missing = self.missing(requests)
+        if missing is None:
+            missing = self.missing(requests)
         make_folder(self.folder)
         self._forget(r for p in missing for r in p.requests)
         made = 0
-        for pictures in self._rendered(missing, progress, failed):
-            for picture in pictures:
-                self.add(picture)
-            self.save()
-            made += len(pictures)
-        if not (self.folder / MANIFEST).is_file():  # the page leads to it, though it is empty
-            self.save()
+        try:
+            for pictures in self._rendered(missing, progress, failed):
+                for picture in pictures:
+                    self.add(picture)
+                self.save()
+                made += len(pictures)
+        finally:  # after Ctrl-C too
+            self.merge()
         lost = 0 if failed is None else sum(r.rows for r in requests if r in failed)
         if failed:  # under all of their names
             reasons = {request.key(self.net): why for request, why in failed.items()}
@@ -255,13 +223,9 @@ class Store:
         old files would be wrong if the run is killed before it is saved.
         """
         suffix = "." + self.file_format
-        known = [self._files.get(request.key(self.net), set()) for request in requests]
-        forgotten = [(files, file) for files in known for file in files if file.endswith(suffix)]
-        for files, file in forgotten:
-            files.remove(file)
-            del self.entries[file]
-        if forgotten:
-            self.save()
+        known = [self._manifest.files.get(request.key(self.net), set()) for request in requests]
+        forgotten = [file for files in known for file in files if file.endswith(suffix)]
+        self.forget(forgotten)
 
     def add(self, picture: Picture) -> None:
         """Write the files of a picture; :meth:`save` makes the manifest know them."""
@@ -269,15 +233,15 @@ class Store:
         request = picture.request
         key = request.key(self.net)
         names = {"request": digest(request.to_json()), "environment": digest(here)}
-        self.requests[names["request"]] = request.to_json()
-        self.environments[names["environment"]] = here
+        self._manifest.note_request(names["request"], request.to_json())
+        self._manifest.note_environment(names["environment"], here)
         images = {**picture.snapshots, request.recipe.steps: picture.image}
         for step, image in images.items():
             final = step == request.recipe.steps
             file = self._file(request, picture.row, step, key)
             data = self._bytes(picture, step, image, here)
             write_atomically(self.folder / file, data)
-            self._note(
+            self._manifest.note(
                 Entry(
                     file=file,
                     sha256=checksum(data),
@@ -311,21 +275,34 @@ class Store:
             name += f"-{key[:8]}"
         return f"{name}.{self.file_format}"
 
+    def compute(self, entries: Iterable[tuple[Computed, bytes]]) -> None:
+        """Write the files of pictures that are computed one by one, and save what is finished."""
+        here = environment()
+        try:
+            for entry, data in entries:
+                write_atomically(self.folder / entry.file, data)
+                self._manifest.note_environment(entry.environment, here)
+                self._manifest.note(entry)
+        finally:  # after Ctrl-C too: what is finished is kept
+            self.merge()
+
+    def forget(self, files: Sequence[str]) -> None:
+        """Take files out of the manifest, before they are rewritten."""
+        self._manifest.forget(files)
+        if files:
+            self.save()
+
     def manifest(self) -> dict[str, Any]:
         """The manifest as plain data."""
-        return {
-            "format": VERSION,
-            "network": {**self.network, "source": _source(self.net, self.folder)},
-            "requests": self.requests,
-            "environments": self.environments,
-            "pictures": [asdict(entry) for entry in self.entries.values()],
-            "computed": [asdict(entry) for entry in self.computed.values()],
-        }
+        return self._manifest.data()
 
     def save(self) -> None:
-        """Write the manifest."""
-        text = json.dumps(self.manifest(), indent=1, ensure_ascii=False) + "\n"
-        write_atomically(self.folder / MANIFEST, text.encode())
+        """Make the manifest, or the journal beside it, know what was added."""
+        self._manifest.save()
+
+    def merge(self) -> None:
+        """Write the manifest whole and remove the journal."""
+        self._manifest.merge()
 
 
 def distinct(net: Network, requests: Iterable[Request]) -> list[Request]:
@@ -349,11 +326,6 @@ def _curve(history: np.ndarray[Any, Any]) -> tuple[tuple[int, float], ...]:
     return tuple((int(s), float(f"{float(history[s]):.4g}")) for s in steps)
 
 
-def entry_of(data: dict[str, Any]) -> Entry:
-    """An entry from the manifest's plain data."""
-    return Entry(**{**data, "curve": tuple((s, v) for s, v in data["curve"])})
-
-
 def slug(text: str) -> str:
     """A target as a file name that every system takes.
 
@@ -372,20 +344,3 @@ def count_finished(folder: Path) -> int:
     if not (folder / MANIFEST).is_file():
         return 0
     return sum(entry["score"] is not None for entry in read_manifest(folder)["pictures"])
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read a folder's manifest, or say in one line what is wrong with it."""
-    path = folder / MANIFEST
-    if not path.is_file():
-        raise UsageError(
-            f"{str(folder)!r} holds no {MANIFEST}; name a folder made by kerasviz render"
-        )
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        found = manifest["format"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise KerasvizError(f"{str(path)!r} is damaged: {error}") from error
-    if found != VERSION:
-        raise UsageError(f"{str(path)!r} has the format {found}; this version reads {VERSION}")
-    return dict(manifest)

@@ -18,6 +18,7 @@ from PIL import Image
 
 from kerasviz.files import checksum
 from kerasviz.images import decode
+from kerasviz.manifest import JOURNAL, MANIFEST, read_manifest
 
 KILLS = 20
 SLUGS = (
@@ -64,10 +65,9 @@ def prepare(folder: Path) -> None:
 
 def finished(folder: Path) -> dict[str, tuple[str, int]]:
     """The files in the manifest with their checksums and times; each of them is whole."""
-    path = folder / "pictures" / "manifest.json"
-    if not path.exists():
+    if not (folder / "pictures" / MANIFEST).exists():
         return {}
-    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest = read_manifest(folder / "pictures")
     found = {}
     for entry in [*manifest["pictures"], *manifest["computed"]]:
         file = folder / "pictures" / entry["file"]
@@ -93,6 +93,9 @@ def assert_whole(folder: Path) -> None:
             decode(path.read_bytes())[0].load()
         elif path.suffix == ".json":
             json.loads(path.read_text(encoding="utf-8"))
+        elif path.name == JOURNAL:  # its last line may be cut off
+            for line in path.read_bytes().split(b"\n")[:-1]:
+                json.loads(line)
         elif path.suffix == ".html":
             parser = _Ends()
             parser.feed(path.read_text(encoding="utf-8"))
@@ -115,9 +118,10 @@ def contents(folder: Path) -> dict[str, Any]:
     return found
 
 
-def changed(path: Path) -> int:
-    """When a file was written, 0 where there is none."""
-    return path.stat().st_mtime_ns if path.exists() else 0
+def saved(folder: Path) -> list[int]:
+    """When the manifest and its journal were written, 0 where there is none."""
+    paths = [folder / "pictures" / name for name in (MANIFEST, JOURNAL)]
+    return [path.stat().st_mtime_ns if path.exists() else 0 for path in paths]
 
 
 @pytest.mark.slow
@@ -127,14 +131,13 @@ def test_a_killed_run_loses_at_most_its_batch_and_goes_on_to_the_same_bytes(
     prepare(tmp_path)
     output = tmp_path / "output.txt"
 
-    def run(folder: Path, until: float | None = None, *, saved: bool = False) -> int:
-        """Run to the end, or kill after a time, with ``saved`` counted from the next batch on."""
-        manifest = folder / "pictures" / "manifest.json"
-        before = changed(manifest)
+    def run(folder: Path, until: float | None = None, *, after_save: bool = False) -> int:
+        """Run to the end, or kill after a time, with ``after_save`` from the next batch on."""
+        before = saved(folder)
         process = server.start(arguments(folder), tmp_path, output)
         if until is not None:
             latest = time.monotonic() + 2 * seconds
-            while saved and changed(manifest) == before and time.monotonic() < latest:
+            while after_save and saved(folder) == before and time.monotonic() < latest:
                 time.sleep(0.01)
             time.sleep(until)
             os.kill(process, signal.SIGKILL)
@@ -152,7 +155,7 @@ def test_a_killed_run_loses_at_most_its_batch_and_goes_on_to_the_same_bytes(
         folder = tmp_path / f"killed{sets}"
         before = finished(folder)
         if kills % 2:  # on a busy machine the others all come before the first batch
-            code = run(folder, until=draw.uniform(0, 0.03) * seconds, saved=True)
+            code = run(folder, until=draw.uniform(0, 0.03) * seconds, after_save=True)
         else:
             code = run(folder, until=draw.uniform(0.1, 0.55) * seconds)
         if code == 0:  # it was faster

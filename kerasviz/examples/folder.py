@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,9 +10,9 @@ from typing import Any
 
 from PIL import Image
 
-from kerasviz.errors import KerasvizError, UsageError
+from kerasviz.errors import KerasvizError
 from kerasviz.examples.ranking import BUCKETS
-from kerasviz.files import checksum
+from kerasviz.files import checksum, read_manifest_file
 from kerasviz.receptive_field import ReceptiveField
 from kerasviz.store import Verified, slug
 
@@ -177,19 +176,7 @@ class Examples:
 
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Read the manifest of a folder of examples, or say in one line what is wrong with it."""
-    path = folder / MANIFEST
-    if not path.is_file():
-        raise UsageError(
-            f"{str(folder)!r} holds no {MANIFEST}; name a folder made by kerasviz examples"
-        )
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        found = manifest["format"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise KerasvizError(f"{str(path)!r} is damaged: {error}") from error
-    if found != VERSION:
-        raise UsageError(f"{str(path)!r} has the format {found}; this version reads {VERSION}")
-    return dict(manifest)
+    return read_manifest_file(folder / MANIFEST, VERSION, "kerasviz examples")[1]
 
 
 def verify_examples(folder: Path) -> list[Verified]:

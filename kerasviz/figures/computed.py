@@ -13,7 +13,7 @@ from kerasviz.environment import environment
 from kerasviz.figures.choice import Made
 from kerasviz.figures.computing import Slopes, Task, compute
 from kerasviz.figures.photos import Photo, read_photo
-from kerasviz.files import checksum, digest, write_atomically
+from kerasviz.files import checksum, digest
 from kerasviz.images import encode
 from kerasviz.network import Network
 from kerasviz.store import Computed, Store
@@ -36,19 +36,11 @@ def make_computed(store: Store, wanted: Sequence[Made], slopes: Slopes) -> int:
     asked = {made.file: made for made in wanted}.values()
     drafts = [_draft(store, made) for made in asked]
     missing = [d for d in drafts if not _kept(store, d)]
-    outdated = [d.file for d in missing if store.computed.pop(d.file, None) is not None]
-    if outdated:  # no manifest has the checksum of a file that is about to be replaced
-        store.save()
+    # No manifest has the checksum of a file that is about to be replaced.
+    store.forget([draft.file for draft in missing if draft.file in store.computed])
     here = environment()
-    try:
-        for draft in missing:
-            entry, data = _made(store, draft, slopes, here)
-            write_atomically(store.folder / entry.file, data)
-            store.computed[entry.file] = entry
-            store.environments[entry.environment] = here
-    finally:  # after Ctrl-C too: what is finished is kept
-        if missing:
-            store.save()
+    if missing:
+        store.compute(_made(store, draft, slopes, here) for draft in missing)
     return len(missing)
 
 

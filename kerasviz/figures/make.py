@@ -121,15 +121,16 @@ def make_figures(
     requests = list(dict.fromkeys(r for choice in choices for r in choice.requests))
     store = Store(out / PICTURES, net)
     making = Making(store, order, options.get("command") or _command(order, options))
+    missing = store.missing(requests)
     if (begin := options.get("begin")) is not None:
-        begin(store.missing(requests), failed)
+        begin(missing, failed)
     index = out / "index.html"
     if not choices:
         return FigureSet((), index, 0, 0, failed=failed)
     make_folder(out)
     lost: dict[Request, str] = {}
     try:
-        made = store.make(requests, options.get("progress"), lost)
+        made = store.make(requests, options.get("progress"), lost, missing)
         _leave_out(choices, failed, lost)
         count = _compute(store, choices, failed)
     except KeyboardInterrupt:  # the page shows the pictures that are finished

@@ -168,13 +168,13 @@ def recipe_words(
     compared, as :func:`kerasviz.rendering.fitting` is.
 
     >>> recipe_words(RECIPES["fast"].replace(size=(96, 128)), ["article", "fast"])
-    ['--recipe', 'fast', '--size', '96x128']
+    ['--recipe', 'fast', '--size', '96x128', '--precision', 'float32']
     """
     wanted = recipe.replace(name="")
     found: list[list[str]] = []
     for name, base in _bases(known):
         for kind in (None, *PARAMETERIZATIONS):
-            chosen = base.replace(steps=wanted.steps, size=wanted.size)
+            chosen = base.replace(steps=wanted.steps, size=wanted.size, precision=wanted.precision)
             if kind is not None:
                 chosen = chosen.replace(parameterization=from_json({"kind": kind}))
             if fit(chosen).replace(name="") == wanted:
@@ -199,4 +199,7 @@ def _changes(base: Recipe, chosen: Recipe, kind: str | None) -> list[str]:
     if chosen.size != base.size:
         height, width = chosen.size
         words += ["--size", str(height) if height == width else f"{height}x{width}"]
-    return [*words, "--param", kind] if kind is not None else words
+    if kind is not None:
+        words += ["--param", kind]
+    # Always: without it the fastest of the machine is taken.
+    return [*words, "--precision", chosen.precision]

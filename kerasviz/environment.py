@@ -6,6 +6,7 @@ import functools
 import os
 import platform
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -39,6 +40,7 @@ def environment() -> dict[str, str]:
         "system": f"{platform.system()} {platform.machine()}",
         "device": device,
         "threads": str(tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count()),
+        "fast units": _gpu_units(gpus) if gpus else _cpu_units(),
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
         "reproducible": "not promised on GPU" if gpus else "to the byte on this machine",
     }
@@ -55,6 +57,27 @@ def differences(here: dict[str, str], there: dict[str, str]) -> list[str]:
         for key in sorted({*here, *there})
         if here.get(key) != there.get(key)
     ]
+
+
+def _gpu_units(gpus: list[Any]) -> str:
+    """The narrow type that every GPU has tensor cores for, by its compute capability."""
+    found = [tf.config.experimental.get_device_details(g).get("compute_capability") for g in gpus]
+    if None in found:
+        return "none"
+    least = min(found)
+    kind = "bfloat16" if least >= (8, 0) else "float16" if least >= (7, 0) else "none"
+    return f"{kind} (compute capability {least[0]}.{least[1]})"
+
+
+@functools.cache
+def _cpu_units() -> str:
+    """The best of the processor's units for products of few bits that oneDNN uses."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return "none"
+    flags = next((set(line.split()) for line in lines if line.startswith("flags")), set())
+    return next((unit for unit in ("amx_bf16", "avx512_bf16") if unit in flags), "none")
 
 
 @functools.cache

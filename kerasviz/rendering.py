@@ -15,9 +15,10 @@ from kerasviz.files import digest
 from kerasviz.network import Network
 from kerasviz.objectives import Objective, diversity
 from kerasviz.optimize import Batch, Progress, optimize
+from kerasviz.precision import AUTO, choose
 from kerasviz.recipes import Recipe
 from kerasviz.recipes import recipe as find_recipe
-from kerasviz.scoring import Structure, fill, structure_of
+from kerasviz.scoring import Structure, fill, structure_of, taps_of
 from kerasviz.targets import Target, parse_targets
 
 __all__ = [
@@ -378,7 +379,8 @@ def render(
 
     ``targets`` are words (``"mixed4a:476"``, see :data:`kerasviz.targets.GRAMMAR`) or objectives.
     ``changes`` replace settings of the recipe: ``steps``, ``size`` (a number or (height, width)),
-    ``learning_rate``... Raises :class:`UsageError` for wrong names and settings.
+    ``learning_rate``, ``precision`` (``"auto"`` for the fastest on this machine)... Raises
+    :class:`UsageError` for wrong names and settings.
 
     >>> net = kerasviz.load("efficientnet-lite0")                       # doctest: +SKIP
     >>> r = kerasviz.render(net, "block3b:7", steps=128, size=96)       # doctest: +SKIP
@@ -388,18 +390,23 @@ def render(
     chosen = find_recipe(recipe)
     if isinstance(changes.get("size"), int):
         changes["size"] = (changes["size"], changes["size"])
+    precision = changes.pop("precision", chosen.precision)
     chosen = chosen.replace(**changes)
     asked = [targets] if isinstance(targets, str | Objective) else list(targets)
-    requests: list[Request] = []
+    found: list[Target] = []
     for i, each in enumerate(asked):
-        found = (
-            [Target(f"objective {i}", each)]
-            if isinstance(each, Objective)
-            else parse_targets([each], net)
-        )
-        for target in found:
-            own = fitting(chosen, target.objective, net)
-            requests.append(Request(target.text, target.objective, own, seed, tuple(snapshots)))
+        if isinstance(each, Objective):
+            found.append(Target(f"objective {i}", each))
+        else:
+            found += parse_targets([each], net)
+    if precision == AUTO:
+        objectives = [target.objective for target in found]
+        precision = choose(net, taps_of(objectives, net, chosen.pre_activation)).precision
+    chosen = chosen.replace(precision=precision)
+    requests = [
+        Request(t.text, t.objective, fitting(chosen, t.objective, net), seed, tuple(snapshots))
+        for t in found
+    ]
     pictures: dict[Request, list[Picture]] = {}
     for batch in render_plans(net, plan(net, list(dict.fromkeys(requests))), progress):
         for picture in batch:

@@ -18,7 +18,7 @@ from kerasviz.network import Network
 from kerasviz.objectives import COUPLINGS, PENALTIES, Objective, Term
 from kerasviz.penalties import penalty
 
-__all__ = ["IMAGE", "Slot", "Structure", "fill", "scores", "structure_of"]
+__all__ = ["IMAGE", "Slot", "Structure", "fill", "scores", "structure_of", "taps_of"]
 
 Tensor = Any
 
@@ -86,6 +86,14 @@ def structure_of(objective: Objective, net: Network, pre_activation: bool = True
     replaced by the tensor before it, so that inactive units have a gradient.
     """
     return tuple(sorted(_slots(objective, net, pre_activation)))
+
+
+def taps_of(
+    objectives: Sequence[Objective], net: Network, pre_activation: bool = True
+) -> tuple[str, ...]:
+    """The taps at which objectives are computed, sorted."""
+    structures = [structure_of(objective, net, pre_activation) for objective in objectives]
+    return tuple(sorted({slot.tap for slots in structures for slot in slots} - {IMAGE}))
 
 
 def fill(

@@ -46,7 +46,7 @@ def test_a_command_is_quoted_for_a_shell() -> None:
     words = shown(channel("joined", 1) + channel("joined", 2), seed=3)
     assert words == (
         "kerasviz render 'my net.onnx' 'joined:1 + joined:2' --preprocess unit --recipe fast "
-        "--seed 3 --out again"
+        "--precision float32 --seed 3 --out again"
     )
     figure = "kerasviz figures hero --model 'my net.onnx' --quick --out again"
     assert LINE.figure("hero") == figure
@@ -86,7 +86,7 @@ def test_facets_snapshots_batches_and_formats() -> None:
     net = tiny.network()
     facets = diverse(Target("joined:1", channel("joined", 1)), net)
     command = shown(facets.objective, net, 8, rows=4, snapshots=(0, 4))
-    assert "joined:1 --preprocess unit --recipe fast --snapshots 0,4 --diversity 4" in command
+    assert "--recipe fast --precision float32 --snapshots 0,4 --diversity 4" in command
     assert "--batch 8" in command
     assert "--batch" not in shown(facets.objective, net, 4, rows=4)  # what it would choose
     request = Request("joined:1", channel("joined", 1), FAST)
@@ -105,10 +105,15 @@ def test_what_no_command_says_has_none() -> None:
 
 def test_the_words_of_a_recipe_make_it() -> None:
     known = tuple(RECIPES)
-    assert recipe_words(recipe("lucid"), known) == ["--recipe", "lucid"]
+    assert recipe_words(recipe("lucid"), known) == [
+        *("--recipe", "lucid", "--precision", "float32")
+    ]
     pixels = FAST.replace(size=(9, 7), steps=5, parameterization=Pixel())
-    found = recipe_words(pixels, ("fast",))
-    assert found == ["--recipe", "fast", "--steps", "5", "--size", "9x7", "--param", "pixel"]
+    found = recipe_words(pixels.replace(precision="bfloat16"), ("fast",))
+    assert found == [
+        *("--recipe", "fast", "--steps", "5", "--size", "9x7", "--param", "pixel"),
+        *("--precision", "bfloat16"),
+    ]
 
 
 def test_a_recipe_file_is_named(tmp_path: Path) -> None:
@@ -126,7 +131,8 @@ def test_figures_from_python_have_a_command_where_one_makes_them() -> None:
     net = tiny.network()
     line = CommandLine.of_figures(net, FAST.replace(size=(24, 40)), ["--seed", "2", "--quick"])
     assert line.figure("hero") == (
-        "kerasviz figures hero --model tiny --recipe fast --size 24x40 --seed 2 --quick --out again"
+        "kerasviz figures hero --model tiny --recipe fast --size 24x40 --precision float32 "
+        "--seed 2 --quick --out again"
     )
     assert CommandLine.of_figures(net, recipe("article"), ["--quick"]).figure("hero") == ""
     assert CommandLine.of_figures(net, FAST.replace(learning_rate=1), []).figure("hero") == ""

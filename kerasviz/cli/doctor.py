@@ -28,6 +28,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
     from kerasviz.cli.models import state
     from kerasviz.cli.progress import working
     from kerasviz.environment import environment
+    from kerasviz.precision import choices_here
     from kerasviz.zoo import cards
     from kerasviz.zoo.folders import cache_folder
 
@@ -37,6 +38,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
             "devices": _devices(),
             "cache": str(cache_folder()),
             "ready": [card.name for card in cards().values() if state(card) == "ready"],
+            "precision": choices_here(),
             "extras": extras(),
             "check": _check(),
         }
@@ -54,6 +56,10 @@ def _print(found: dict[str, Any]) -> None:
     rows += [("found", device) for device in found["devices"]]
     rows.append(("cache", found["cache"]))
     rows.append(("networks", ", ".join(found["ready"]) or "none is ready"))
+    for choice in found["precision"]:
+        taps = ", ".join(choice["taps"][:2]) + (", ..." if len(choice["taps"]) > 2 else "")
+        words = f"{choice['precision']} for {choice['network']} to {taps}: {choice['why']}"
+        rows.append(("precision", words))
     for extra, missing in found["extras"].items():
         words = f"without {', '.join(missing[:3])}" if missing else "installed"
         if len(missing) > 3:

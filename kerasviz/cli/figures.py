@@ -122,6 +122,9 @@ def command(
         raise UsageError("figures of which network? add --model NAME or --model FILE")
     net = model_options.load(model, input_options.spec())
     input_options.complete(net)
+    folder = out or Path("out") / f"{net.name}-figures"
+    taps = net.main_taps or tuple(net.taps)[-1:]
+    recipe = recipe_options.settled(recipe, net, taps, folder / "pictures")
     if only_list:
         _list(net, wanted, recipe, quick, layers, timed=True)
         return
@@ -130,8 +133,6 @@ def command(
     from kerasviz.cli.progress import rendering
     from kerasviz.cli.stopping import stoppable
     from kerasviz.store import count_finished
-
-    folder = out or Path("out") / f"{net.name}-figures"
 
     def kept() -> str:
         count = count_finished(folder / "pictures")

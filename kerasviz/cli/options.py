@@ -47,6 +47,7 @@ PREPROCESS = tuple(PRESETS)
 #: Those that make one picture; "aligned" is for the frames of an interpolation.
 PARAMETERIZATIONS = ("pixel", "fourier", "pyramid", "low-resolution")
 IMPORTERS = ("onnx-tf",)
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
 def size_of(text: str) -> tuple[int, int]:
@@ -266,9 +267,10 @@ class RecipeOptions:
     steps: int | None = None
     size: tuple[int, int] | None = None
     param: str | None = None
+    precision: str | None = None
 
     def chosen(self) -> Recipe:
-        """The recipe with the changes."""
+        """The recipe with the changes; see :meth:`settled` for a precision of ``auto``."""
         from kerasviz.parameterizations import from_json
         from kerasviz.recipes import recipe as find_recipe
 
@@ -280,7 +282,31 @@ class RecipeOptions:
             changes["size"] = self.size
         if self.param not in (None, recipe.parameterization.to_json()["kind"]):
             changes["parameterization"] = from_json({"kind": self.param})
+        if self.precision not in (None, "auto"):
+            changes["precision"] = self.precision
         return recipe.replace(**changes)
+
+    def settled(
+        self, recipe: Recipe, net: Network, taps: Sequence[str], folder: Path | None = None
+    ) -> Recipe:
+        """The recipe in the precision that is best for ``taps``, unless one was named.
+
+        By a preset or a file, or on the command line. Pictures that are in ``folder`` already keep
+        theirs.
+        """
+        named = Path(self.recipe).suffix == ".json" and self.precision is None
+        if named or self.precision not in (None, "auto"):
+            return recipe
+        from kerasviz.cli.progress import working
+        from kerasviz.precision import choose
+        from kerasviz.store import MANIFEST, read_manifest
+
+        there: set[str] = set()
+        if folder is not None and (folder / MANIFEST).is_file():
+            recipes = [r["recipe"] for r in read_manifest(folder)["requests"].values()]
+            there = {recipe.get("precision", "float32") for recipe in recipes}
+        with working(f"choosing the precision of {net.name}"):
+            return recipe.replace(precision=choose(net, taps, there).precision)
 
 
 recipe_options = _packed(
@@ -303,6 +329,12 @@ recipe_options = _packed(
             type=click.Choice(PARAMETERIZATIONS),
             help="What is optimized: the image's pixels, its Fourier spectrum, a pyramid of images "
             "of different sizes, or one of 32 x 32 pixels that is enlarged.",
+        ),
+        click.option(
+            "--precision",
+            type=click.Choice(PRECISIONS),
+            help="Numbers in which convolutions are computed. [default: auto, the fastest on this "
+            "machine, or that of the folder's pictures]",
         ),
     ],
 )

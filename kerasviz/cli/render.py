@@ -129,12 +129,16 @@ def command(
     net = model_options.load(model, input_options.spec())
     input_options.complete(net)
 
+    from kerasviz.scoring import taps_of
     from kerasviz.store import Store
     from kerasviz.targets import parse_targets
 
-    what = _Asked(**asked)
-    requests = requests_of(parse_targets(targets, net), net, recipe, what)
-    store = Store(out or Path("out") / net.name, net, file_format)
+    what, folder = _Asked(**asked), out or Path("out") / net.name
+    wanted = parse_targets(targets, net)
+    taps = taps_of([target.objective for target in wanted], net, recipe.pre_activation)
+    recipe = recipe_options.settled(recipe, net, taps, folder)
+    requests = requests_of(wanted, net, recipe, what)
+    store = Store(folder, net, file_format)
     made = render_into(store, requests, command_line(model, recipe_options.recipe))
     _warn_of_flat(store, requests)
     _report(store, requests, made, as_json)

@@ -50,12 +50,12 @@ class Setting:
 
     @property
     def served_recipe(self) -> Recipe:
-        """The recipe without what needs XLA, which a server may not have.
+        """The recipe without what needs XLA or fast units, which a server may not have.
 
         With it ``kerasviz render`` makes the same pictures, to the last bit on the same machine.
         """
         transform = replace(self.recipe.transform, fused=False)
-        return self.recipe.replace(steps=self.most, transform=transform)
+        return self.recipe.replace(steps=self.most, transform=transform, precision="float32")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,142 @@
+"""The precision of a network on this machine: what ``auto`` chooses, and why."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kerasviz.environment import environment
+from kerasviz.errors import ModelError
+from kerasviz.files import digest, write_atomically
+from kerasviz.kernels import PRECISIONS, fast_kernels
+from kerasviz.network import Network
+from kerasviz.zoo.folders import cache_folder
+
+__all__ = ["AUTO", "CHOICES", "Choice", "choices_here", "choose"]
+
+AUTO = "auto"
+CHOICES = (AUTO, *PRECISIONS)
+
+#: A narrow type is chosen where it takes at most this share of the time of float32: what is gained
+#: must be worth the rounding, and a second measurement must come out the same.
+WORTH = 0.85
+#: Images in one measured pass, their pixels, and the passes of which the median counts.
+BATCH, PIXELS, PASSES = 4, 128, 5
+#: Seconds of a pass in which not much can be gained and little be measured.
+QUICK = 0.002
+#: The longest list of choices that is kept.
+KEPT = 500
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The precision for a network's taps on a machine, and the reason in a few words."""
+
+    precision: str
+    why: str
+
+
+def choose(net: Network, taps: Sequence[str], among: Iterable[str] = ()) -> Choice:
+    """The fastest precision for the optimization of units at ``taps``, if it is worth it.
+
+    A forward and backward pass is measured once on each device and kept in the cache folder, so
+    that the same command chooses the same again. ``among`` are the precisions of pictures that are
+    there already: theirs is taken as it is, if they have one in common.
+    """
+    there = set(among)
+    if len(there) == 1:
+        return Choice(there.pop(), "as the pictures that are there")
+    here = environment()
+    candidate = _CANDIDATES.get(here["fast units"].split(" ")[0])
+    if candidate is None:
+        return Choice("float32", f"no units for fewer bits on {here['device']}")
+    parts = sorted({part for name in taps for part in net.taps[name].parts})
+    key = digest([net.identity.sha256, parts, here])
+    known = _read()
+    if key not in known:
+        known[key] = {"network": net.name, "taps": list(taps), **asdict(_measured(net, taps))}
+        _write(known)
+    return Choice(known[key]["precision"], known[key]["why"])
+
+
+#: The narrow type for which a processor or GPU has units, by the first word for them.
+_CANDIDATES = {
+    "amx_bf16": "bfloat16",
+    "avx512_bf16": "bfloat16",
+    "bfloat16": "bfloat16",
+    "float16": "float16",
+}
+
+
+def choices_here() -> list[dict[str, Any]]:
+    """What was chosen on this machine so far: network, taps, precision and why."""
+    return list(_read().values())
+
+
+def _measured(net: Network, taps: Sequence[str]) -> Choice:
+    here = environment()
+    narrow = _CANDIDATES[here["fast units"].split(" ")[0]]
+    try:
+        wide = _seconds(net, taps, "float32")
+        if wide < QUICK:
+            return Choice("float32", f"a pass takes less than {QUICK * 1000:g} ms")
+        share = _seconds(net, taps, narrow) / wide
+    except ModelError as error:
+        return Choice("float32", f"no measurement: {error}")
+    words = f"{share:.2f} of float32's time, measured with {here['fast units']}"
+    return Choice(narrow if share <= WORTH else "float32", f"{narrow} takes {words}")
+
+
+def _seconds(net: Network, taps: Sequence[str], precision: str) -> float:
+    """The time of a forward pass to ``taps`` and of the gradient of the images."""
+    sides = [side or PIXELS for side in net.fixed_size]
+    kernels = fast_kernels(precision, fused=True)
+    noise = np.random.default_rng(0).uniform(size=(BATCH, *sides, net.channels))
+    images = tf.constant(noise, tf.float32)
+
+    def gradient(images: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            found = net.activations(images, taps, kernels=kernels)
+            score = tf.add_n([tf.reduce_sum(found[name]) for name in taps])
+        return tape.gradient(score, images)
+
+    compiled = tf.function(gradient, autograph=False)
+    return _median(lambda: compiled(images).numpy())
+
+
+def _median(run: Callable[[], Any]) -> float:
+    times = []
+    for _ in range(2 + PASSES):
+        began = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times[2:])  # the first two trace, and ask for memory
+
+
+def _file() -> Path:
+    return cache_folder() / "precision.json"
+
+
+def _read() -> dict[str, dict[str, Any]]:
+    with suppress(OSError, ValueError):
+        found = json.loads(_file().read_text(encoding="utf-8"))
+        if isinstance(found, dict):
+            return found
+    return {}
+
+
+def _write(known: dict[str, dict[str, Any]]) -> None:
+    kept = dict(list(known.items())[-KEPT:])
+    with suppress(OSError):  # without a cache it is measured again
+        _file().parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(_file(), json.dumps(kept, indent=1).encode())

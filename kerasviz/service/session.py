@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, HTTPException, Request, Response
 from pydantic import BaseModel, Field
 
+from kerasviz.service.answers import ERRORS
 from kerasviz.service.guard import COOKIE, same_secret, session_cookie
 
 __all__ = ["session_router"]
@@ -18,9 +19,9 @@ class Given(BaseModel):
 
 def session_router(token: str | None) -> APIRouter:
     """The routes of ``/api/session``; without a token there is nothing to give."""
-    router = APIRouter(tags=["session"])
+    router = APIRouter(tags=["session"], responses=ERRORS)
 
-    @router.post("/api/session", status_code=204, responses={401: {"description": "wrong token"}})
+    @router.post("/api/session", status_code=204)
     async def begin(given: Given, request: Request) -> Response:
         """Exchange the token for a cookie that scripts cannot read and other sites not use."""
         answer = Response(status_code=204)

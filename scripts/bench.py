@@ -1,24 +1,30 @@
-"""Times the full optimization loop beside the bare pass of the pruned network, in one run.
+"""Times the product beside the bare pass of the same network, in one run.
 
-    python scripts/bench.py [MODEL] [--tap TAP] [--size N] [--recipe NAME] [--rounds N]
+    python scripts/bench.py [MODEL] [--tap TAP] [--quick] [--json FILE] [--device cpu|gpu]
 
-Prints milliseconds per image and step at batch 1, 4 and 16: of the bare forward and backward pass
-(one compiled call per step, the network's own input, one channel), of the full loop (parameters to
-image, transforms, forward, backward, optimizer), and their ratio. The two are measured in turns, so
-that a change of the machine's speed meets both; the medians are shown. Ratios are the point:
-absolute times move from machine to machine. Run it on a machine that does nothing else.
+"Bare" is one forward and backward pass to the image of the pruned network as plainly written
+TensorFlow code in float32, with no transform and no optimizer: one compiled call for each step.
+"Full loop" is the product's own: parameters to image, transforms, network, gradient, optimizer.
+What is compared is measured in turns, so that a change of the machine's speed meets all of it, and
+medians are shown. Ratios are the point: absolute times move from machine to machine. Run it on a
+machine that does nothing else.
 
-For an ONNX model a second table has the time from the file to the first activation, and the forward
-pass of the whole network beside that of onnxruntime with the same input and number of threads.
+For an ONNX model the time from the file to the first activation, and the forward pass of the whole
+network beside that of onnxruntime with the same input and number of threads, are measured too.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,18 +40,56 @@ import kerasviz
 from kerasviz.environment import environment
 from kerasviz.network import Network
 from kerasviz.objectives import channel
-from kerasviz.optimize import Batch, loop_for
+from kerasviz.optimize import Batch, loop_for, optimize
+from kerasviz.precision import choose
 from kerasviz.recipes import Recipe, recipe
+from kerasviz.rendering import Request
 from kerasviz.scoring import fill, structure_of
+from kerasviz.store import Store
 
 STEPS = 8  # steps in one measurement
+Run = Callable[[], None]
 
 
-def bare_pass(net: Network, tap: str, unit: int, size: int, batch: int) -> Callable[[], None]:
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: what was measured, the number, and the most that it may be."""
+
+    name: str
+    value: float
+    unit: str = ""
+    most: float | None = None
+    note: str = ""
+
+    def __str__(self) -> str:
+        shown = f"{self.value:.2f}" if self.value < 100 else f"{self.value:.0f}"
+        most = "" if self.most is None else f"{self.most:g}{self.unit}"
+        return f"| {self.name} | {shown}{self.unit} | {most} | {self.note} |"
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is measured: units of one tap of a network, at one size, by one recipe."""
+
+    net: Network
+    source: str
+    tap: str
+    recipe: Recipe
+    auto: str
+    rounds: int
+
+    def at(self, precision: str) -> Recipe:
+        return self.recipe.replace(precision=precision)
+
+
+# -- what runs -------------------------------------------------------------------------------
+
+
+def bare_pass(net: Network, tap: str, unit: int, size: tuple[int, int], batch: int) -> Run:
     """The score of one channel and its gradient by the network's input, ``STEPS`` times."""
     parts = net.taps[tap].parts
     port = net.image_port
-    x = tf.random.stateless_normal([batch, size, size, net.channels], [0, 1]) * 50.0
+    x = tf.random.stateless_normal([batch, *size, net.channels], [0, 1]) * 50.0
 
     @tf.function
     def gradient(x: Any) -> Any:
@@ -62,17 +106,19 @@ def bare_pass(net: Network, tap: str, unit: int, size: int, batch: int) -> Calla
     return run
 
 
-def full_loop(net: Network, tap: str, unit: int, chosen: Recipe, batch: int) -> Callable[[], None]:
-    """``STEPS`` steps of the product's own loop: one graph call."""
-    objective = channel(tap, unit)
+def rows_of(net: Network, tap: str, chosen: Recipe, batch: int) -> Batch:
+    """A batch of the channel's pictures."""
+    objective = channel(tap, 7 % (net.taps[tap].channels or 8))
     structure = structure_of(objective, net, chosen.pre_activation)
-    loop = loop_for(net, structure, chosen)
-    rows = Batch(
-        structure,
-        fill(structure, [objective] * batch, net, chosen.pre_activation),
-        np.arange(batch, dtype=np.int32),
-        np.arange(batch, dtype=np.int32),
-    )
+    data = fill(structure, [objective] * batch, net, chosen.pre_activation)
+    numbers = np.arange(batch, dtype=np.int32)
+    return Batch(structure, data, numbers, numbers)
+
+
+def full_loop(net: Network, tap: str, chosen: Recipe, batch: int) -> Run:
+    """``STEPS`` steps of the product's own loop: one graph call."""
+    rows = rows_of(net, tap, chosen, batch)
+    loop = loop_for(net, rows.structure, chosen)
     data = {name: tf.constant(array) for name, array in rows.data.items()}
     seeds, groups = tf.constant(rows.seeds), tf.constant(rows.groups)
     state = loop.start(seeds)
@@ -84,7 +130,7 @@ def full_loop(net: Network, tap: str, unit: int, chosen: Recipe, batch: int) -> 
     return run
 
 
-def forward(net: Network, feed: np.ndarray[Any, Any]) -> Callable[[], None]:
+def forward(net: Network, feed: np.ndarray[Any, Any]) -> Run:
     """The outputs of the whole network for ``feed`` in the model's own layout, ``STEPS`` times."""
     (port,) = net.program.inputs
     names = list(net.program.outputs)
@@ -101,7 +147,7 @@ def forward(net: Network, feed: np.ndarray[Any, Any]) -> Callable[[], None]:
     return run
 
 
-def onnxruntime_forward(path: str, feed: np.ndarray[Any, Any]) -> Callable[[], None]:
+def onnxruntime_forward(path: str, feed: np.ndarray[Any, Any]) -> Run:
     """The same by onnxruntime, with all of its optimizations."""
     import onnxruntime
 
@@ -115,44 +161,179 @@ def onnxruntime_forward(path: str, feed: np.ndarray[Any, Any]) -> Callable[[], N
     return run
 
 
-def seconds_to_first_activation(path: str, tap: str) -> float:
-    """From the file to the activations of one image at ``tap``, TensorFlow being imported."""
+# -- measuring -------------------------------------------------------------------------------
+
+
+def seconds(run: Run) -> float:
+    """The wall time of a call."""
     began = time.perf_counter()
-    net = kerasviz.load(path)
-    sides = [side or 224 for side in net.fixed_size]
-    net.activations(tf.zeros([1, *sides, net.channels]), [tap])[tap].numpy()
+    run()
     return time.perf_counter() - began
 
 
-def turns(
-    first: Callable[[], None], second: Callable[[], None], rounds: int, batch: int
-) -> tuple[float, float]:
-    """Medians, in milliseconds per image and step, of two measured in turns."""
-    for run in (first, second, first, second):  # tracing, and memory that is asked for once
+def in_turns(runs: dict[str, Run], rounds: int) -> dict[str, float]:
+    """The medians of several that are measured in turns, in seconds for each step."""
+    for run in (*runs.values(), *runs.values()):  # tracing, and memory that is asked for once
         run()
-    times = [(milliseconds(first), milliseconds(second)) for _ in range(rounds)]
-    one, two = (statistics.median(t) / batch for t in zip(*times, strict=True))
-    return one, two
+    times = [{name: seconds(run) / STEPS for name, run in runs.items()} for _ in range(rounds)]
+    return {name: statistics.median(each[name] for each in times) for name in runs}
 
 
-def import_table(path: str, net: Network, tap: str, rounds: int, batch: int = 8) -> None:
-    """Print the table of an ONNX model's import and forward pass."""
-    seconds = seconds_to_first_activation(path, tap)
-    print(f"\nFrom the file to the first activation: {seconds:.2f} s\n")
-    sides = [side or 224 for side in net.fixed_size]
-    feed = np.random.default_rng(0).normal(size=(batch, net.channels, *sides)) * 50.0
+def loops(case: Case) -> Iterator[Row]:
+    """The full loop beside the bare pass, at batch 1, 4 and 16."""
+    most = {(1, "auto"): 1.25, (16, "auto"): 0.80, (16, "float32"): 1.15}
+    for batch in (1, 4, 16):
+        runs = {"bare": bare_pass(case.net, case.tap, 7, case.recipe.size, batch)}
+        kinds = dict.fromkeys(["float32", case.auto])
+        runs |= {k: full_loop(case.net, case.tap, case.at(k), batch) for k in kinds}
+        found = in_turns(runs, case.rounds)
+        bare = found.pop("bare")
+        yield Row(f"bare float32 pass, batch {batch}", bare / batch * 1000, " ms")
+        for name in ("float32", "auto"):
+            kind = case.auto if name == "auto" else name
+            label = f"full loop, batch {batch}, {name} / bare float32"
+            note = f"{found[kind] / batch * 1000:.2f} ms per image and step"
+            note += f", {kind}" if name == "auto" else ""
+            yield Row(label, found[kind] / bare, "", most.get((batch, name)), note)
+
+
+def cold(case: Case, steps: int = 128) -> Iterator[Row]:
+    """A process that starts with nothing: all of its time but that of the steps."""
+    chosen = case.at(case.auto)
+    step = in_turns({"loop": full_loop(case.net, case.tap, chosen, 1)}, case.rounds)["loop"]
+    with tempfile.TemporaryDirectory() as folder:
+        environ = {**os.environ, "KERASVIZ_CACHE": str(Path(folder, "cache"))}
+        words = [sys.executable, "-c", "from kerasviz.cli import main; main()", "render"]
+        words += [case.source, f"{case.tap}:7"]
+        words += ["--steps", str(steps), "--size", "x".join(map(str, chosen.size))]
+        for name in ("measuring the precision", "the precision being known"):
+            out = ["--out", str(Path(folder, name))]
+            took = seconds(lambda out=out: run_quietly([*words, *out], environ))  # type: ignore[misc]
+            most = 8.0 if name.startswith("the") else None
+            label = f"first picture of a cold process, {steps} steps: outside the loop, {name}"
+            yield Row(label, took - steps * step, " s", most)
+
+
+def run_quietly(words: list[str], environ: dict[str, str]) -> None:
+    """Run a command and show what it says only if it fails."""
+    ended = subprocess.run(words, env=environ, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        sys.exit(f"{' '.join(words)}: {ended.stderr}")
+
+
+def compiling(case: Case) -> Iterator[Row]:
+    """The first call for further tap sets, less a later one."""
+    taps = [tap for tap in case.net.main_taps if tap != case.tap]
+    chosen, times = case.at(case.auto).replace(steps=STEPS), []
+    for tap in taps[len(taps) // 3 :: max(1, len(taps) // 3)][:3]:
+        batch = rows_of(case.net, tap, chosen, 1)
+        first, later = (
+            seconds(lambda b=batch: optimize(case.net, chosen, b))  # type: ignore[misc]
+            for _ in range(2)
+        )
+        times.append(first - later)
+    yield Row("compile time of second and later tap sets, each", max(times), " s", 1.5)
+
+
+def pictures(case: Case, *, quick: bool) -> Iterator[Row]:
+    """Many pictures by way of the store, beside the time of their steps alone."""
+    tap = "mixed4b" if "mixed4b" in case.net.taps else case.tap
+    steps, count = 64, 128 if quick else (case.net.taps[tap].channels or 64)
+    chosen = case.at(case.auto).replace(size=(64, 64), steps=steps)
+    with tempfile.TemporaryDirectory() as folder:
+
+        def made(units: range, steps: int) -> float:
+            """The seconds for pictures of ``units``; the loop is compiled, the folder new."""
+            own = chosen.replace(steps=steps)
+            wanted = [Request(f"{tap}:{u}", channel(tap, u % count), own, seed=u) for u in units]
+            with tempfile.TemporaryDirectory(dir=folder) as place:
+                return seconds(lambda: Store(Path(place), case.net).make(wanted) and None)
+
+        made(range(16), STEPS)
+        loop = full_loop(case.net, tap, chosen, 16)
+        before = in_turns({"loop": loop}, case.rounds)["loop"]
+        took = made(range(count), steps)
+        step = (before + in_turns({"loop": loop}, case.rounds)["loop"]) / 2 / 16
+        label = f"all {count} channels of {tap}, {steps} steps, 64 x 64: overhead over their steps"
+        yield Row(label, (took / (count * steps * step) - 1) * 100, " %", 10.0)
+        many, few, short = (160, 16, 16) if quick else (1008, 16, 16)
+        shares = []
+        for _ in range(3):
+            one = statistics.median(made(range(few), short) for _ in range(5)) / few
+            shares.append(made(range(many), short) / many / one)
+        label = f"cost per picture, {many} pictures against {few}"
+        yield Row(label, statistics.median(shares), "", 1.02, f"{short} steps, 64 x 64")
+
+
+MEMORY = """
+import resource, sys
+sys.path.insert(0, {scripts!r})
+import bench, kerasviz
+from kerasviz.optimize import loop_for
+from kerasviz.recipes import Recipe
+import json
+def now():
+    return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize() / 2**20
+net = kerasviz.load({source!r})
+chosen = Recipe.from_json(json.loads({recipe!r}))
+run = bench.full_loop(net, {tap!r}, chosen, 16)
+for _ in range(20): run()
+before = now()
+for _ in range({batches}): run()
+print(now() - before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10)
+"""
+
+
+def memory(case: Case, *, quick: bool) -> Iterator[Row]:
+    """The memory of a process of its own that runs batches of 16."""
+    batches = 50 if quick else 1000
+    chosen = case.at(case.auto)
+    scripts = str(Path(__file__).resolve().parent)
+    text = MEMORY.format(
+        scripts=scripts,
+        source=case.source,
+        recipe=json.dumps(chosen.to_json()),
+        tap=case.tap,
+        batches=batches,
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", text], capture_output=True, text=True, check=False
+    )
+    if ended.returncode:
+        sys.exit(f"memory: {ended.stderr}")
+    grown, peak = map(float, ended.stdout.split()[-2:])
+    yield Row("peak memory at batch 16", peak, " MiB", 1536.0)
+    yield Row(f"memory that {batches} further calls took", grown, " MiB", None)
+
+
+def importing(case: Case, batch: int = 8) -> Iterator[Row]:
+    """An ONNX model's import, and its forward pass beside that of onnxruntime."""
+
+    def first() -> None:
+        net = kerasviz.load(case.source)
+        sides = [side or 224 for side in net.fixed_size]
+        net.activations(tf.zeros([1, *sides, net.channels]), [case.tap])[case.tap].numpy()
+
+    yield Row("from the ONNX file to the first activation", seconds(first), " s")
+    sides = [side or 224 for side in case.net.fixed_size]
+    feed = np.random.default_rng(0).normal(size=(batch, case.net.channels, *sides)) * 50.0
     feed = feed.astype(np.float32)
-    theirs, ours = turns(onnxruntime_forward(path, feed), forward(net, feed), rounds, batch)
-    print("| batch | forward pass by onnxruntime, ms per image | by kerasviz | ratio |")
-    print("| ---: | ---: | ---: | ---: |")
-    print(f"| {batch} | {theirs:.1f} | {ours:.1f} | {ours / theirs:.2f} |")
+    runs = {"theirs": onnxruntime_forward(case.source, feed), "ours": forward(case.net, feed)}
+    found = in_turns(runs, case.rounds)
+    label = f"forward pass of the whole network, batch {batch} / onnxruntime"
+    note = f"{found['ours'] / batch * 1000:.1f} ms per image"
+    yield Row(label, found["ours"] / found["theirs"], "", None, note)
 
 
-def milliseconds(run: Callable[[], None]) -> float:
-    """The wall time of ``STEPS`` steps, in milliseconds per step."""
-    began = time.perf_counter()
-    run()
-    return (time.perf_counter() - began) * 1000 / STEPS
+def measured(case: Case, *, quick: bool) -> Iterator[Row]:
+    """All rows, as they are found."""
+    yield from loops(case)
+    yield from cold(case)
+    yield from compiling(case)
+    yield from pictures(case, quick=quick)
+    yield from memory(case, quick=quick)
+    if case.net.identity.format == "onnx" and case.net.image_port.channels_first:
+        yield from importing(case)
 
 
 def main() -> None:
@@ -162,29 +343,39 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("model", nargs="?", default=str(found) if found.exists() else None)
     parser.add_argument("--tap", help="default: mixed4a, else the middle one of the main taps")
-    parser.add_argument("--unit", type=int, default=7)
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--recipe", default="article")
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--batch", type=int, nargs="+", default=[1, 4, 16])
+    parser.add_argument("--quick", action="store_true", help="fewer rounds and pictures")
+    parser.add_argument("--json", type=Path, help="write the rows and the environment here too")
+    parser.add_argument("--device", choices=("cpu", "gpu"), help="default: what there is")
     options = parser.parse_args()
+    if options.device == "cpu":
+        tf.config.set_visible_devices([], "GPU")
+    elif options.device == "gpu" and not tf.config.list_physical_devices("GPU"):
+        sys.exit("--device gpu: TensorFlow finds no GPU here")
 
-    net = kerasviz.load(options.model or "efficientnet-lite0")
+    source = options.model or "efficientnet-lite0"
+    net = kerasviz.load(source)
     taps = net.main_taps or tuple(net.taps)
     tap = options.tap or ("mixed4a" if "mixed4a" in net.taps else taps[len(taps) // 2])
     chosen = recipe(options.recipe).replace(size=(options.size, options.size))
+    choice = choose(net, [tap])
+    rounds = 5 if options.quick else 21
+    case = Case(net, source, tap, chosen, choice.precision, rounds)
     here = environment()
     print(f"{net.name} up to {tap}, {options.size}x{options.size}, recipe {chosen.name}")
-    print(f"{here['device']}, {here['threads']} threads, TensorFlow {here['tensorflow']}\n")
-    print("| batch | bare pass, ms per image and step | full loop | ratio |")
-    print("| ---: | ---: | ---: | ---: |")
-    for batch in options.batch:
-        bare = bare_pass(net, tap, options.unit, options.size, batch)
-        loop = full_loop(net, tap, options.unit, chosen, batch)
-        one, whole = turns(bare, loop, options.rounds, batch)
-        print(f"| {batch} | {one:.1f} | {whole:.1f} | {whole / one:.2f} |")
-    if net.identity.format == "onnx" and net.image_port.channels_first:
-        import_table(options.model, net, tap, options.rounds)
+    print(f"{here['device']}, {here['threads']} threads, TensorFlow {here['tensorflow']}")
+    print(f"auto is {choice.precision}: {choice.why}\n")
+    print("| row | measured | at most | |")
+    print("| --- | ---: | ---: | --- |")
+    rows = []
+    for row in measured(case, quick=options.quick):
+        print(row, flush=True)
+        rows.append(row)
+    if options.json:
+        data = {"environment": here, "network": net.name, "tap": tap, "auto": asdict(choice)}
+        data["rows"] = [asdict(row) for row in rows]
+        options.json.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Any
 from kerasviz.errors import KerasvizError
 from kerasviz.files import checksum, read_manifest_file, write_atomically
 
-__all__ = ["JOURNAL", "MANIFEST", "Computed", "Entry", "Manifest", "read_manifest"]
+__all__ = ["JOURNAL", "MANIFEST", "Computed", "Copied", "Entry", "Manifest", "read_manifest"]
 
 MANIFEST = "manifest.json"
 #: What was saved since the manifest was written: a line of JSON for each change. Rewriting the
@@ -63,6 +63,17 @@ class Computed:
     environment: str
 
 
+@dataclass(frozen=True)
+class Copied:
+    """A file in which pictures are shown otherwise: sprites, or examples of a unit in one picture.
+
+    ``file`` is its path as seen from the folder, which it may lie beside.
+    """
+
+    file: str
+    sha256: str
+
+
 class Manifest:
     """The manifest of a folder, which need not be there yet.
 
@@ -80,6 +91,7 @@ class Manifest:
         self.environments: dict[str, dict[str, str]] = {}
         self.entries: dict[str, Entry] = {}  # by file name
         self.computed: dict[str, Computed] = {}  # by file name too
+        self.copied: dict[str, Copied] = {}  # and these
         self.files: dict[str, set[str]] = {}  # the names of the files of a request's key
         self._pending: list[dict[str, Any]] = []  # changes that are not saved
         self._stamp: Any = None  # of the manifest that was read
@@ -100,9 +112,9 @@ class Manifest:
         if name not in self.environments:
             self._change({"environment": name, "is": data})
 
-    def note(self, entry: Entry | Computed) -> None:
+    def note(self, entry: Entry | Computed | Copied) -> None:
         """Note a file that was written."""
-        kind = "picture" if isinstance(entry, Entry) else "computed"
+        kind = {Entry: "picture", Computed: "computed", Copied: "copied"}[type(entry)]
         self._change({kind: vars(entry)})
 
     def forget(self, files: Iterable[str]) -> None:
@@ -122,6 +134,8 @@ class Manifest:
         elif "computed" in change:
             data = change["computed"]
             self.computed[data["file"]] = Computed(**{**data, "photos": tuple(data["photos"])})
+        elif "copied" in change:
+            self.copied[change["copied"]["file"]] = Copied(**change["copied"])
         elif "request" in change:
             self.requests[change["request"]] = change["is"]
         elif "environment" in change:
@@ -131,6 +145,7 @@ class Manifest:
             if there is not None:
                 self.files[there.key].discard(there.file)
             self.computed.pop(change["forget"], None)
+            self.copied.pop(change["forget"], None)
 
     # -- writing -----------------------------------------------------------------------------
 
@@ -172,7 +187,7 @@ class Manifest:
 
     def data(self) -> dict[str, Any]:
         """The manifest as plain data."""
-        return {
+        found = {
             "format": VERSION,
             "network": self.network,
             "requests": self.requests,
@@ -180,6 +195,10 @@ class Manifest:
             "pictures": [dict(vars(entry)) for entry in self.entries.values()],
             "computed": [dict(vars(entry)) for entry in self.computed.values()],
         }
+        if self.copied:
+            copied = sorted(self.copied.values(), key=lambda entry: entry.file)
+            found["copied"] = [dict(vars(entry)) for entry in copied]
+        return found
 
     # -- reading -----------------------------------------------------------------------------
 
@@ -195,7 +214,8 @@ class Manifest:
 
     def _load(self) -> None:
         """Read manifest and journal; changes that are not saved stay."""
-        for table in (self.requests, self.environments, self.entries, self.computed, self.files):
+        pictures = (self.entries, self.computed, self.copied)
+        for table in (self.requests, self.environments, *pictures, self.files):
             table.clear()
         path = self.folder / MANIFEST
         # The journal first: a manifest that is written in between has all of it.
@@ -210,8 +230,9 @@ class Manifest:
                 self.environments |= manifest["environments"]
                 for entry in manifest["pictures"]:
                     self._apply({"picture": entry})
-                for entry in manifest.get("computed", ()):
-                    self._apply({"computed": entry})
+                for kind in ("computed", "copied"):
+                    for entry in manifest.get(kind, ()):
+                        self._apply({kind: entry})
                 self._read(raw)
             except (KeyError, TypeError, ValueError) as error:
                 raise KerasvizError(f"{str(path)!r} is damaged: {error!r}") from error

@@ -15,7 +15,7 @@ from kerasviz.environment import environment
 from kerasviz.errors import ModelError, UsageError
 from kerasviz.files import checksum, digest, make_folder, write_atomically
 from kerasviz.images import FORMATS, encode, to_image
-from kerasviz.manifest import JOURNAL, MANIFEST, Computed, Entry, Manifest, read_manifest
+from kerasviz.manifest import JOURNAL, MANIFEST, Computed, Copied, Entry, Manifest, read_manifest
 from kerasviz.network import Network
 from kerasviz.rendering import (
     Picture,
@@ -108,6 +108,11 @@ class Store:
     def computed(self) -> dict[str, Computed]:
         """The pictures computed from others, by file name."""
         return self._manifest.computed
+
+    @property
+    def copied(self) -> dict[str, Copied]:
+        """The files that show pictures otherwise, by their path as seen from the folder."""
+        return self._manifest.copied
 
     def refresh(self) -> None:
         """See what other processes saved; cheap. They and this one lock the folder meanwhile."""
@@ -285,6 +290,36 @@ class Store:
                 self._manifest.note(entry)
         finally:  # after Ctrl-C too: what is finished is kept
             self.merge()
+
+    def copy(self, path: Path, data: bytes) -> None:
+        """Write a file that shows pictures otherwise, unless it is there with the same content.
+
+        It may lie outside the folder. :meth:`merge` makes the manifest know it.
+        """
+        file = self._seen(path)
+        entry, there = Copied(file, checksum(data)), path.is_file() and path.read_bytes() == data
+        if self.copied.get(file) == entry and there:
+            return
+        if file in self.copied:
+            self.forget([file])
+        if not there:
+            write_atomically(path, data)
+        self._manifest.note(entry)
+
+    def copied_bytes(self, path: Path) -> bytes:
+        """What is in such a file, if it is as it was written; else nothing."""
+        known = self.copied.get(self._seen(path))
+        data = path.read_bytes() if path.is_file() else b""
+        return data if known is None or checksum(data) == known.sha256 else b""
+
+    def remove_copy(self, path: Path) -> None:
+        """Remove such a file."""
+        self.forget([self._seen(path)])
+        path.unlink(missing_ok=True)
+
+    def _seen(self, path: Path) -> str:
+        """A path as seen from the folder."""
+        return Path(os.path.relpath(path, self.folder)).as_posix()
 
     def forget(self, files: Sequence[str]) -> None:
         """Take files out of the manifest, before they are rewritten."""

@@ -14,10 +14,11 @@ from kerasviz.figures.computed import Slopes, recompute
 from kerasviz.files import checksum
 from kerasviz.images import decode, encode, to_image
 from kerasviz.input_spec import InputSpec
+from kerasviz.manifest import Computed, Copied, Entry, read_manifest
 from kerasviz.network import Network
 from kerasviz.rendering import Picture, Plan, Report, Request, provenance, render_plan
 from kerasviz.scoring import structure_of
-from kerasviz.store import Computed, Entry, Store, Verified, read_manifest
+from kerasviz.store import Store, Verified
 
 __all__ = ["verify"]
 
@@ -27,7 +28,8 @@ def verify(
 ) -> tuple[list[Verified], list[str]]:
     """Make every picture of a folder again, in the recorded batch sizes, and compare the bytes.
 
-    Pictures that were computed from photos that are not there are compared with their checksums.
+    Pictures that were computed from photos that are not there are compared with their checksums,
+    and so are sprites and panels of examples.
     Returns the results in the manifest's order, and the differences between the environments that
     are recorded and this one. Nothing is written. Raises :class:`UsageError` for another network.
     """
@@ -62,7 +64,8 @@ def verify(
     optimized = [results[file] for file in store.entries if file in results]
     slopes = Slopes(net)
     computed = [_computed(store, entry, slopes) for entry in store.computed.values()]
-    return optimized + computed, notes
+    copied = [_copied(store, entry) for entry in store.copied.values()]
+    return [*optimized, *computed, *copied], notes
 
 
 def _recorded_plans(store: Store, asked: dict[Request, str]) -> Iterator[Plan]:
@@ -84,7 +87,7 @@ def _recorded_plans(store: Store, asked: dict[Request, str]) -> Iterator[Plan]:
         yield Plan(structure, tuple(batch), size)
 
 
-def _read(store: Store, entry: Entry | Computed) -> bytes | Verified:
+def _read(store: Store, entry: Entry | Computed | Copied) -> bytes | Verified:
     """The file of an entry, or what is wrong with it."""
     path = store.folder / entry.file
     if not path.is_file():
@@ -120,6 +123,11 @@ def _computed(store: Store, entry: Computed, slopes: Slopes) -> Verified:
     if again == data:
         return Verified(entry.file, "same")
     return Verified(entry.file, "differs", _difference(data, decode(again)[0]))
+
+
+def _copied(store: Store, entry: Copied) -> Verified:
+    data = _read(store, entry)
+    return data if isinstance(data, Verified) else Verified(entry.file, "same")
 
 
 def _difference(data: bytes, image: Image.Image) -> str:

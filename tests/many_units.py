@@ -45,9 +45,16 @@ class _Store:
                 sha256=f"{request.text} {row}",
                 step=request.recipe.steps,
                 row=row,
+                compiled_batch=4,
             )
             for row in range(request.rows)
         ]
+
+    def copied_bytes(self, path: Path) -> bytes:
+        return b""
+
+    def copy(self, path: Path, data: bytes) -> None:
+        path.write_bytes(data)
 
 
 def _strip(unit: Any) -> Strip:

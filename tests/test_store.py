@@ -132,6 +132,40 @@ def test_a_manifest_never_has_the_checksum_of_a_file_that_is_being_replaced(tmp_
         assert hashlib.sha256(data).hexdigest() == entry["sha256"]
 
 
+def test_a_file_that_shows_pictures_otherwise_is_noted(tmp_path, monkeypatch):
+    net, path = network(), tmp_path / "layers" / "a.jpg"
+    path.parent.mkdir()
+    store = Store(tmp_path / "pictures", net)
+    store.make(requests([1]))
+    store.copy(path, b"one")
+    assert "copied" not in read_manifest(store.folder)  # not saved yet
+    store.merge()
+    written = path.stat().st_mtime_ns, (store.folder / MANIFEST).stat().st_mtime_ns
+    again = Store(store.folder, net)
+    again.copy(path, b"one")
+    again.merge()
+    assert (path.stat().st_mtime_ns, (store.folder / MANIFEST).stat().st_mtime_ns) == written
+    noted = [{"file": "../layers/a.jpg", "sha256": hashlib.sha256(b"one").hexdigest()}]
+    assert read_manifest(store.folder)["copied"] == noted
+    assert again.copied_bytes(path) == b"one"
+    path.write_bytes(b"damaged")
+    assert again.copied_bytes(path) == b""
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("kerasviz.store.write_atomically", killed)
+        with pytest.raises(KeyboardInterrupt):
+            again.copy(path, b"two")
+    assert "copied" not in read_manifest(store.folder)  # no checksum of what is being replaced
+    again.copy(path, b"two")
+    again.merge()
+    assert Store(store.folder, net).copied_bytes(path) == path.read_bytes() == b"two"
+    again.remove_copy(path)
+    assert not path.exists() and "copied" not in read_manifest(store.folder)
+
+
 def test_diverse_pictures_are_numbered(tmp_path):
     net = network()
     (target,) = parse_target("joined:1", net)

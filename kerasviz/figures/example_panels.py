@@ -14,8 +14,7 @@ from kerasviz.examples.pages import WORDS
 from kerasviz.figures.choice import Choice, Panel, Sample
 from kerasviz.figures.setting import Order
 from kerasviz.network import Network
-from kerasviz.pages import update
-from kerasviz.store import slug
+from kerasviz.store import Store, slug
 
 __all__ = [
     "NO_DATASET",
@@ -100,8 +99,8 @@ def montage(crops: Sequence[Image.Image], size: tuple[int, int]) -> Image.Image:
     return image
 
 
-def write_panels(order: Order, choice: Choice, folder: Path) -> dict[Sample, str]:
-    """Write the panels of a figure into a folder; returns their files, relative to it.
+def write_panels(order: Order, choice: Choice, store: Store) -> dict[Sample, str]:
+    """Write the panels of a figure beside the pictures of a store; returns their files there.
 
     A file that is there with the same content is left alone.
     """
@@ -113,5 +112,5 @@ def write_panels(order: Order, choice: Choice, folder: Path) -> dict[Sample, str
         buffer = io.BytesIO()
         montage(crops, order.recipe.size).save(buffer, "JPEG", quality=QUALITY, subsampling=0)
         files[sample] = f"examples-{slug(f'{sample.tap}:{sample.unit}')}-{sample.bucket}.jpg"
-        update(folder / files[sample], buffer.getvalue())
+        store.copy(store.folder / files[sample], buffer.getvalue())
     return files

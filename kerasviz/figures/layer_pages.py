@@ -15,7 +15,7 @@ from kerasviz.figures.appendix import first_rows, known_taps, layer_title, parts
 from kerasviz.figures.choice import Block, Cell, Choice, Page, Panel
 from kerasviz.figures.layers import map_layers
 from kerasviz.figures.origins import Making
-from kerasviz.figures.sprites import EXAMPLES, PER_SHEET, Strip, update_sheet
+from kerasviz.figures.sprites import EXAMPLES, PER_SHEET, Strip, sheet_file
 from kerasviz.files import checksum, digest, make_folder
 from kerasviz.network import Network
 from kerasviz.pages import render_page, update
@@ -80,7 +80,7 @@ def write_layers(out: Path, making: Making, choice: Choice) -> Choice:
         groups = _sprites(folder / names[tap], making, rows)
         own = f"{names[tap]}.html"
         update(folder / own, _page(making, choice, tap, groups, _links(pages, own)).encode())
-        _tidy(folder, names[tap], groups)
+        _tidy(store, folder, names[tap], groups)
     for tap in present - set(blocks):
         _link_again(folder / f"{names[tap]}.html", pages)
     seen = (replace(page, file=page.file and f"{FOLDER}/{page.file}") for page in pages)
@@ -105,7 +105,7 @@ def _names(net: Network) -> dict[str, str]:
 
 def _sprites(stem: Path, making: Making, blocks: Sequence[Block]) -> list[Group]:
     """The files of sprites of a layer, which are made where they are missing or changed."""
-    groups = []
+    groups, store = [], making.store
     for start in range(0, len(blocks), PER_SHEET):
         some = blocks[start : start + PER_SHEET]
         units = [UnitPictures(making, block) for block in some]
@@ -116,7 +116,8 @@ def _sprites(stem: Path, making: Making, blocks: Sequence[Block]) -> list[Group]
             return [unit.strip() for unit in units]
 
         sources = [source for unit in units for source in unit.sources()]
-        update_sheet(path, sources, strips, examples=making.order.examples is not None)
+        there, examples = store.copied_bytes(path), making.order.examples is not None
+        store.copy(path, sheet_file(there, sources, strips, examples=examples))
         groups.append(Group(path.name, tuple(unit.row() for unit in units)))
     return groups
 
@@ -199,10 +200,10 @@ def _link_again(path: Path, pages: list[Page]) -> None:
     update(path, again.encode())
 
 
-def _tidy(folder: Path, name: str, groups: list[Group]) -> None:
+def _tidy(store: Store, folder: Path, name: str, groups: list[Group]) -> None:
     """Remove the sprites of units that were shown before and no longer are."""
     ours = re.compile(re.escape(name) + r"-\d{5}--\d{5}\.jpg")
     kept = {group.sprites for group in groups}
     for path in folder.iterdir():
         if ours.fullmatch(path.name) and path.name not in kept:
-            path.unlink()
+            store.remove_copy(path)

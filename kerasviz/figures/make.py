@@ -141,7 +141,7 @@ def make_figures(
     for choice in choices:
         if choice.figure.layout == "layer":
             choice = write_layers(out, making, choice)
-        panels = write_panels(order, choice, store.folder)
+        panels = write_panels(order, choice, store)
         tiles: dict[Tile, str] = {
             t: panels[t] if isinstance(t, Sample) else _file(store, t) for t in choice.tiles
         }
@@ -149,6 +149,7 @@ def make_figures(
         words = dict.fromkeys(line for line in found if line)
         notes = (*choice.notes, *words, *activation_notes(store, choice))
         paths += _write(out, replace(choice, notes=notes), tiles, making.origins(choice))
+    store.merge()
     present = _present(out)
     slugs = [choice.figure.slug for choice in choices]
     write_record(out, making, slugs, [figure.slug for figure in present])

@@ -5,14 +5,23 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from kerasviz.files import digest, write_atomically
+from kerasviz.files import digest
 from kerasviz.pages import PIXEL_ART
 
-__all__ = ["EXAMPLES", "PER_SHEET", "PITCH", "TILE", "Strip", "corner", "sheet", "sheet_size"]
+__all__ = [
+    "EXAMPLES",
+    "PER_SHEET",
+    "PITCH",
+    "TILE",
+    "Strip",
+    "corner",
+    "sheet",
+    "sheet_file",
+    "sheet_size",
+]
 
 #: Units in a file, the side of an optimized picture in pixels, and of an example (the article's).
 PER_SHEET, TILE, EXAMPLE = 10, 147, 73
@@ -92,35 +101,33 @@ def _scaled(image: Image.Image, side: int) -> Image.Image:
     return image.convert("RGB").resize(size, way)
 
 
-def update_sheet(
-    path: Path,
+def sheet_file(
+    there: bytes,
     sources: Sequence[str],
     strips: Callable[[], list[Strip]],
     *,
     examples: bool = False,
-) -> bool:
-    """Write a file of sprites unless it was made from the same pictures; whether it was written.
+) -> bytes:
+    """A file of sprites: the one that is ``there``, if it was made from the same pictures.
 
     ``sources`` are the checksums of the pictures: the file carries their digest, so that a file
     that is there need not be made again to compare it.
     """
     made_of = {"pictures": list(sources), "examples": examples}
     key = digest({"version": VERSION, "quality": QUALITY, **made_of})
-    if _key(path) == key:
-        return False
+    if _key(there) == key:
+        return there
     buffer = io.BytesIO()
     image = sheet(strips(), examples=examples)
     image.save(buffer, "JPEG", quality=QUALITY, subsampling=2, comment=key)
-    write_atomically(path, buffer.getvalue())
-    return True
+    return buffer.getvalue()
 
 
-def _key(path: Path) -> str:
-    """What a file says it was made from; "" where it is not there or not whole."""
+def _key(data: bytes) -> str:
+    """What a file says it was made from; "" where it is not whole."""
     try:
-        data = path.read_bytes()
         comment = Image.open(io.BytesIO(data)).info.get("comment", b"")
-    except (FileNotFoundError, UnidentifiedImageError, OSError, SyntaxError):
+    except (UnidentifiedImageError, OSError, SyntaxError):
         return ""
     whole = data.endswith(b"\xff\xd9")  # the end of every JPEG file
     return str(comment.decode("ascii", "replace")) if whole else ""

@@ -10,6 +10,7 @@ import pytest
 import tiny
 from PIL import Image
 
+from kerasviz import verification
 from kerasviz.datasets import open_source
 from kerasviz.errors import UsageError
 from kerasviz.examples import Examples, Question, make_examples
@@ -125,6 +126,40 @@ def test_figures_show_the_crops_and_stand_alone(
     again = make_figures(tiny.network(), FIGURES, FAST, tmp_path, quick=True, examples=folder)
     assert (again.made, again.kept) == (0, made.made)
     assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.*")} == before
+
+
+def test_verify_compares_panels_and_sprites_with_their_checksums(
+    folder: Path, tmp_path: Path, drawn: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verification, "_recorded_plans", lambda *_: [])  # nothing is made again
+    slugs = ["dataset-vs-optimization", "appendix-layer"]
+
+    def make() -> None:
+        make_figures(tiny.network(), slugs, FAST, tmp_path, quick=True, examples=folder)
+
+    def verified() -> dict[str, str]:
+        results, _ = verification.verify(tmp_path / "pictures", tiny.network())
+        return {each.file: each.result for each in results}
+
+    make()
+    found = verified()
+    panels, layers = (list((tmp_path / name).glob("*.jpg")) for name in ("pictures", "layers"))
+    paths = [*panels, *layers]
+    panel, sprites = panels[0].name, f"../layers/{layers[0].name}"
+    assert set(found) == {*(p.name for p in panels), *(f"../layers/{p.name}" for p in layers)}
+    assert set(found.values()) == {"same"}
+    whole = {path: path.read_bytes() for path in paths}
+    (tmp_path / "pictures" / panel).unlink()
+    data = bytearray((tmp_path / "pictures" / sprites).read_bytes())
+    data[len(data) // 2] ^= 1  # a JPEG file of the same pictures, by its own words
+    (tmp_path / "pictures" / sprites).write_bytes(data)
+    assert {f: r for f, r in verified().items() if r != "same"} == {
+        panel: "missing",
+        sprites: "changed",
+    }
+    make()  # both are written again
+    assert {path: path.read_bytes() for path in paths} == whole
+    assert set(verified().values()) == {"same"}
 
 
 def test_examples_of_another_network_are_refused(folder: Path, tmp_path: Path) -> None:

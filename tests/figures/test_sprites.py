@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import io
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from kerasviz.figures.sprites import Strip, corner, sheet, sheet_size, update_sheet
+from kerasviz.figures.sprites import Strip, corner, sheet, sheet_file, sheet_size
 
 
 def noise(seed: int, width: int, height: int) -> Image.Image:
@@ -70,43 +70,35 @@ def test_others_are_scaled_to_the_tile(size: tuple[int, int], shown: tuple[int, 
     assert (image[:, shown[0] : 147] == 128).all()
 
 
-def test_a_file_is_written_when_its_pictures_change(tmp_path: Path) -> None:
-    path, other = tmp_path / "a-00000--00001.jpg", tmp_path / "b.jpg"
+def test_a_file_is_made_when_its_pictures_change() -> None:
     strips = [strip(0), strip(1000)]
-    assert update_sheet(path, ["x", "y"], lambda: strips)
-    before = path.read_bytes(), path.stat().st_mtime_ns
+    first = sheet_file(b"", ["x", "y"], lambda: strips)
 
     def never() -> list[Strip]:
         raise AssertionError("made again")
 
-    assert not update_sheet(path, ["x", "y"], never)
-    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
-    assert update_sheet(other, ["x", "y"], lambda: strips)
-    assert other.read_bytes() == before[0]
-    assert update_sheet(path, ["x", "z"], lambda: strips)
-    assert update_sheet(path, ["x", "z"], lambda: strips, examples=True)
-    with Image.open(path) as image:
+    assert sheet_file(first, ["x", "y"], never) is first
+    assert sheet_file(b"", ["x", "y"], lambda: strips) == first
+    other = sheet_file(first, ["x", "z"], lambda: strips)
+    assert other != first
+    with_examples = sheet_file(other, ["x", "z"], lambda: strips, examples=True)
+    with Image.open(io.BytesIO(with_examples)) as image:
         assert image.size == sheet_size(2, examples=True)
 
 
-@pytest.mark.parametrize("damage", [b"", b"no picture", None])
-def test_a_damaged_file_is_made_again(tmp_path: Path, damage: bytes | None) -> None:
-    path = tmp_path / "a.jpg"
-    update_sheet(path, ["x"], lambda: [strip(0)])
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2] if damage is None else damage)
-    assert update_sheet(path, ["x"], lambda: [strip(0)])
-    assert path.read_bytes() == whole
+def test_a_damaged_file_is_made_again() -> None:
+    whole = sheet_file(b"", ["x"], lambda: [strip(0)])
+    for damaged in (b"no picture", whole[: len(whole) // 2]):
+        assert sheet_file(damaged, ["x"], lambda: [strip(0)]) == whole
 
 
-def test_the_file_shows_the_pictures(tmp_path: Path) -> None:
+def test_the_file_shows_the_pictures() -> None:
     smooth = [
         Image.fromarray(np.linspace(a, b, 147 * 147 * 3).reshape(147, 147, 3).astype(np.uint8))
         for a, b in zip(range(0, 70, 10), range(250, 180, -10), strict=True)
     ]
-    path = tmp_path / "a.jpg"
-    update_sheet(path, ["x"], lambda: [Strip(tuple(smooth))])
-    with Image.open(path) as image:
+    data = sheet_file(b"", ["x"], lambda: [Strip(tuple(smooth))])
+    with Image.open(io.BytesIO(data)) as image:
         apart = np.abs(
             np.asarray(image, np.int16) - np.asarray(sheet([Strip(tuple(smooth))]), np.int16)
         )

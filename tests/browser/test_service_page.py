@@ -20,6 +20,8 @@ from kerasviz.service.setting import Reading, ServiceSetting
 
 Visit = Callable[..., Any]
 TOKEN = "a token with spaces"
+#: Milliseconds that anything may take: a worker that starts has to import TensorFlow.
+PATIENCE = 120_000
 #: Notes every picture that is shown in a selector from now on, in order.
 RECORD = """(selector) => {
   window.shown = [];
@@ -65,6 +67,7 @@ def visit(open_page: Visit, address: str) -> Iterator[Visit]:
     def visit(place: str = "#/", **options: Any) -> Any:
         watched = open_page(f"{address}/{place}", **options)
         opened.append(watched)
+        watched.page.set_default_timeout(PATIENCE)
         watched.page.locator("main h1").wait_for()
         return watched
 
@@ -103,7 +106,7 @@ def slot(page: Any, kind: str) -> Any:
 
 def there(found: Any) -> None:
     """Wait until a slot shows a finished picture."""
-    found.locator("img[src^='/pictures/']").first.wait_for(timeout=60_000)
+    found.locator("img[src^='/pictures/']").first.wait_for()
 
 
 def test_a_network_is_picked_and_seen_as_layers(visit: Visit) -> None:
@@ -190,9 +193,7 @@ def test_a_job_goes_on_after_a_reload(visit: Visit) -> None:
     page = visit(unit_place("first", 6)).page
     set_quick(page, 4000, 32)
     slot(page, "Channel").get_by_role("button", name="Render").click()
-    page.wait_for_function(
-        "() => document.querySelector('.slot progress').value > 0", timeout=60_000
-    )
+    page.wait_for_function("() => document.querySelector('.slot progress').value > 0")
     page.reload()
     again = slot(page, "Channel")
     again.locator(".doing").wait_for()
@@ -229,7 +230,7 @@ def test_a_wall_of_many_units_loads_and_renders_what_is_seen(visit: Visit) -> No
     count = int(re.sub(r"\D", "", button.inner_text()))
     assert 4 <= count <= 32
     button.evaluate("button => button.click()")  # a click would scroll to it
-    last.locator("img[src^='/pictures/']").wait_for(timeout=60_000)
+    last.locator("img[src^='/pictures/']").wait_for()
     page.wait_for_function(
         f"() => document.querySelectorAll('.tile[data-state=there]').length == {count}"
     )

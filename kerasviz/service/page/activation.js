@@ -2,9 +2,10 @@
 
 import { unitHash } from "./address.js";
 import { element } from "./element.js";
+import { shapeWords } from "./graph.js";
 
 const LISTED = 12; // units that respond most
-const DARK = 0.82; // how dark a place becomes where the unit does not respond
+const DARK = 0.75; // how dark a place becomes where the unit does not respond
 
 /**
  * The picture, dark where the unit does not respond; a line says how much it does. What the network
@@ -13,13 +14,28 @@ const DARK = 0.82; // how dark a place becomes where the unit does not respond
 export function mapFigure(url, map, name, size) {
   const values = map.flat();
   const highest = values.reduce((a, b) => Math.max(a, b), -Infinity);
-  const canvas = element("canvas", { width: map[0].length, height: map.length, "aria-hidden": "true" });
+  const canvas = element("canvas", {
+    width: map[0].length,
+    height: map.length,
+    "aria-hidden": "true",
+  });
   paint(canvas, map, highest);
-  const words = highest > 0
-    ? `${name} responds up to ${rounded(highest)}: where the picture is bright.`
-    : `${name} does not respond to this picture: at most ${rounded(highest)}.`;
-  const overlay = element("div", { class: "overlay", style: { "--ratio": size[1] / size[0] } }, element("img", { src: url, alt: "Your picture" }), canvas);
-  return element("figure", { class: "map" }, overlay, element("figcaption", { class: "small" }, words));
+  const words =
+    highest > 0
+      ? `${name} responds up to ${rounded(highest)}: where the picture is bright.`
+      : `${name} does not respond to this picture: at most ${rounded(highest)}.`;
+  const overlay = element(
+    "div",
+    { class: "overlay", style: { "--ratio": size[1] / size[0] } },
+    element("img", { src: url, alt: "Your picture" }),
+    canvas,
+  );
+  return element(
+    "figure",
+    { class: "map" },
+    overlay,
+    element("figcaption", { class: "small" }, words),
+  );
 }
 
 function paint(canvas, map, highest) {
@@ -32,16 +48,40 @@ function paint(canvas, map, highest) {
   context.putImageData(pixels, 0, 0);
 }
 
-/** The units of a layer that respond most, each with its value. */
-export function topList(network, layer, top, current = null) {
+/** The units of a layer that respond most, each with its value: the mean over all positions. */
+export function topList(network, layer, { shape, top }, current = null) {
   const highest = Math.max(...top.map(({ value }) => value), 1e-9);
-  return element("div", { class: "top" },
-    element("h3", {}, `What responds most in ${layer}, on average`),
-    element("ol", {}, top.slice(0, LISTED).map(({ unit, value, label }) =>
-      element("li", {},
-        element("a", { href: unitHash(network, layer, unit), "aria-current": unit === current ? "true" : null }, label ? `${unit} ${label}` : `unit ${unit}`),
-        element("meter", { min: 0, max: highest, value: Math.max(0, value), "aria-hidden": "true" }),
-        element("span", { class: "small soft" }, rounded(value))))));
+  return element(
+    "div",
+    { class: "top" },
+    element("h3", {}, `What responds most in ${layer}${shapeWords(shape) ? ", on average" : ""}`),
+    element(
+      "ol",
+      {},
+      top.slice(0, LISTED).map(({ unit, value, label }) =>
+        element(
+          "li",
+          {},
+          element(
+            "a",
+            {
+              href: unitHash(network, layer, unit),
+              "aria-current": unit === current ? "true" : null,
+            },
+            label ? `${unit} ${label.split(",")[0]}` : `unit ${unit}`,
+          ),
+          element("meter", {
+            min: 0,
+            max: highest,
+            value: Math.max(0, value),
+            "aria-hidden": "true",
+          }),
+          element("span", { class: "small soft" }, rounded(value)),
+        ),
+      ),
+    ),
+  );
 }
 
-export const rounded = (value) => (Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3));
+export const rounded = (value) =>
+  Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3);

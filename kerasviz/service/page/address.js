@@ -9,7 +9,9 @@ export function placeOf(hash) {
   if (!first) return { view: "networks" };
   if (first === "jobs") return second ? { view: "job", id: second } : { view: "jobs" };
   const place = { view: second || "network", network: first };
-  for (const [key, value] of words) place[key] = value;
+  for (const key of ["layer", "unit", "first", "target"]) {
+    if (words.has(key)) place[key] = words.get(key);
+  }
   if ("unit" in place) place.unit = Number(place.unit);
   return place;
 }

@@ -16,12 +16,32 @@ function hold(file) {
  */
 export function dropPlace({ words, answer, signal }) {
   const { line, say, clear } = errorLine();
-  const input = element("input", { type: "file", accept: "image/png,image/jpeg", class: "unseen", id: "picture-file" });
+  const input = element("input", {
+    type: "file",
+    accept: "image/png,image/jpeg",
+    class: "unseen",
+    id: "picture-file",
+  });
   const answers = element("div", { class: "answers", "aria-live": "polite" });
-  const place = element("section", { class: "drop", "aria-label": "Your picture" },
-    element("p", {}, words, " ", element("span", { class: "pickfile" }, input, element("label", { for: "picture-file", class: "button" }, "Choose a picture")),
-      element("span", { class: "soft hint" }, " or drop it anywhere on this page")),
-    line, answers);
+  const place = element(
+    "section",
+    { class: "drop", "aria-label": "Your picture" },
+    element(
+      "p",
+      {},
+      words,
+      " ",
+      element(
+        "span",
+        { class: "pickfile" },
+        input,
+        element("label", { for: "picture-file", class: "button" }, "Choose a picture"),
+      ),
+      element("span", { class: "soft hint" }, " or drop it anywhere on this page"),
+    ),
+    line,
+    answers,
+  );
   let turn = 0;
 
   async function respond(picture) {

@@ -34,7 +34,9 @@ function filled(made, attributes, children) {
 
 /** Add children to an element; lists are added one by one, null and false left out. */
 export function added(made, ...children) {
-  made.append(...children.flat(2).filter((child) => child !== null && child !== undefined && child !== false));
+  made.append(
+    ...children.flat(2).filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return made;
 }
 
@@ -57,6 +59,11 @@ export function errorLine() {
       line.hidden = true;
     },
   };
+}
+
+/** Facts in a row, the empty ones left out. */
+export function joined(...facts) {
+  return facts.filter(Boolean).join(" · ");
 }
 
 /** A count with its noun: "1 unit", "1,024 units". */

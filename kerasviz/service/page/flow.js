@@ -1,7 +1,7 @@
 // A network: its main layers from the image to the classes, each with a look into its wall.
 
 import { layerHash } from "./address.js";
-import { added, counted, drawn, element, errorLine } from "./element.js";
+import { added, counted, drawn, element, errorLine, joined } from "./element.js";
 import { blocksOf, shapeWords, shortName } from "./graph.js";
 import { firstLook, strip } from "./look.js";
 import { near } from "./near.js";
@@ -22,44 +22,76 @@ export function show(main, { network }, described, signal) {
     all.textContent = open ? "Show main layers only" : "Show all layers";
     for (const details of main.querySelectorAll(".flow details")) details.open = open;
   });
-  const facts = [
+  const facts = joined(
     counted(described.layers.length, "layer"),
-    described.classes ? `${described.classes.toLocaleString("en")} classes` : "",
-    described.licence ?? "",
-  ].filter(Boolean);
+    described.classes && `${described.classes.toLocaleString("en")} classes`,
+    described.licence,
+  );
   added(
     main,
-    element("header", { class: "head" },
+    element(
+      "header",
+      { class: "head" },
       element("h1", { tabindex: "-1" }, described.title || network),
-      element("p", { class: "soft" }, facts.join(" · ")),
-      described.description ? element("p", { class: "soft small about" }, described.description) : null,
-      element("div", { class: "actions" }, first.doing, first.button, blocks.some((block) => block.count) ? all : null),
-      first.line),
-    element("ol", { class: "flow", "aria-label": "Layers, from the image to the answer" },
-      element("li", { class: "source" }, spine([], false), element("p", { class: "soft small" }, "the image")),
-      items),
+      element("p", { class: "soft" }, facts),
+      described.description
+        ? element("p", { class: "soft small about" }, described.description)
+        : null,
+      element(
+        "div",
+        { class: "actions" },
+        first.doing,
+        first.button,
+        blocks.some((block) => block.count) ? all : null,
+      ),
+      first.line,
+    ),
+    element(
+      "ol",
+      { class: "flow", "aria-label": "Layers, from the image to the answer" },
+      element(
+        "li",
+        { class: "source" },
+        spine([], false),
+        element("p", { class: "soft small" }, "the image"),
+      ),
+      items,
+    ),
   );
 }
 
 function item(described, { layer, branches, count }, look, signal) {
   const { line, say } = errorLine();
-  const facts = [shapeWords(layer.shape), units(layer)].filter(Boolean).join(" · ");
-  const made = element("li", {},
+  const facts = joined(shapeWords(layer.shape), units(layer));
+  const made = element(
+    "li",
+    {},
     spine(branches, true),
-    element("div", { class: "block" },
-      element("a", { class: "layer", href: layerHash(described.name, layer.name) },
+    element(
+      "div",
+      { class: "block" },
+      element(
+        "a",
+        { class: "layer", href: layerHash(described.name, layer.name) },
         element("span", { class: "name" }, layer.name),
         element("span", { class: "soft small" }, facts),
-        look.place),
+        look.place,
+      ),
       line,
-      count ? inside(described, layer, branches, count) : null));
-  near(made, async () => {
-    try {
-      await look.load();
-    } catch (error) {
-      if (!signal.aborted) say(error);
-    }
-  }, signal);
+      count ? inside(described, layer, branches, count) : null,
+    ),
+  );
+  near(
+    made,
+    async () => {
+      try {
+        await look.load();
+      } catch (error) {
+        if (!signal.aborted) say(error);
+      }
+    },
+    signal,
+  );
   return made;
 }
 
@@ -67,18 +99,33 @@ const units = (layer) => (layer.units ? counted(layer.units, "unit") : "");
 
 function inside(described, main, branches, count) {
   const link = (layer) =>
-    element("li", {},
-      element("a", { href: layerHash(described.name, layer.name), title: `${layer.name} (${layer.op})` },
-        shortName(layer.name, main.name)),
-      element("span", { class: "soft small" }, ` ${layer.units}`));
+    element(
+      "li",
+      {},
+      element(
+        "a",
+        { href: layerHash(described.name, layer.name), title: `${layer.name} (${layer.op})` },
+        shortName(layer.name, main.name),
+      ),
+      element("span", { class: "soft small" }, ` ${layer.units}`),
+    );
   const column = ({ layers, from }) =>
-    element("li", { class: layers.length ? null : "jump" },
+    element(
+      "li",
+      { class: layers.length ? null : "jump" },
       from ? element("p", { class: "soft small" }, `from ${from}`) : null,
-      layers.length ? element("ol", {}, layers.map(link)) : element("p", { class: "soft small" }, "skips"));
-  const words = branches.length > 1 ? `${counted(count, "layer")} in ${counted(branches.length, "branch").replace(/branchs$/, "branches")}` : counted(count, "layer");
-  return element("details", {},
+      layers.length
+        ? element("ol", {}, layers.map(link))
+        : element("p", { class: "soft small" }, "skips"),
+    );
+  const words =
+    counted(count, "layer") + (branches.length > 1 ? ` in ${branches.length} branches` : "");
+  return element(
+    "details",
+    {},
     element("summary", { class: "small soft" }, `${words} before it`),
-    element("ul", { class: "branches" }, branches.map(column)));
+    element("ul", { class: "branches" }, branches.map(column)),
+  );
 }
 
 /** The lines that lead to a main layer: a curve per branch, a dot per layer. */
@@ -89,10 +136,12 @@ function spine(branches, hasEnd) {
   branches.slice(0, wide).forEach((branch, i) => {
     const away = middle + (i - (wide - 1) / 2) * STEP;
     const bend = `${away} ${HIGH - 12} ${middle} ${HIGH - 18} ${middle} ${HIGH - 6}`;
-    marks.push(drawn("path", {
-      d: `M${middle} 0C${middle} 10 ${away} 2 ${away} 14V${HIGH - 22}C${bend}`,
-      class: branch.layers.length || wide === 1 ? null : "skip-line",
-    }));
+    marks.push(
+      drawn("path", {
+        d: `M${middle} 0C${middle} 10 ${away} 2 ${away} 14V${HIGH - 22}C${bend}`,
+        class: branch.layers.length || wide === 1 ? null : "skip-line",
+      }),
+    );
     const count = Math.min(branch.layers.length, 5);
     for (let k = 0; k < count; k += 1) {
       const y = 12 + ((k + 0.5) * (HIGH - 32)) / count;
@@ -102,6 +151,9 @@ function spine(branches, hasEnd) {
   if (!branches.length && hasEnd) marks.push(drawn("path", { d: `M${middle} 0V${HIGH}` }));
   const end = hasEnd ? HIGH : 10;
   marks.push(drawn("circle", { cx: middle, cy: end, r: hasEnd ? 6 : 3.5, class: "node" }));
-  return element("div", { class: "spine", "aria-hidden": "true" },
-    drawn("svg", { viewBox: `0 0 96 ${end + 8}`, width: 96, height: end + 8 }, ...marks));
+  return element(
+    "div",
+    { class: "spine", "aria-hidden": "true" },
+    drawn("svg", { viewBox: `0 0 96 ${end + 8}`, width: 96, height: end + 8 }, ...marks),
+  );
 }

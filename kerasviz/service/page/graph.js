@@ -33,9 +33,11 @@ export function blocksOf(layers) {
 function mainOf(layers) {
   const place = new Map(layers.map(({ name }, i) => [name, i]));
   const reach = new Array(layers.length).fill(-1); // how far the ways from each layer go at once
-  layers.forEach(({ inputs }, i) => inputs.forEach((name) => {
-    if (place.has(name)) reach[place.get(name)] = Math.max(reach[place.get(name)], i);
-  }));
+  layers.forEach(({ inputs }, i) =>
+    inputs.forEach((name) => {
+      if (place.has(name)) reach[place.get(name)] = Math.max(reach[place.get(name)], i);
+    }),
+  );
   const trunk = new Set();
   let farthest = -1;
   layers.forEach((layer, i) => {
@@ -43,9 +45,10 @@ function mainOf(layers) {
     farthest = Math.max(farthest, reach[i]);
   });
   const main = layers.filter((layer) => layer.main);
-  const chosen = main.length && main.every((layer) => trunk.has(layer))
-    ? main
-    : [...trunk].filter((layer) => layer.main || layer.inputs.length > 1 || !main.length);
+  const chosen =
+    main.length && main.every((layer) => trunk.has(layer))
+      ? main
+      : [...trunk].filter((layer) => layer.main || layer.inputs.length > 1 || !main.length);
   return new Set([...chosen, ...layers.slice(-1)]);
 }
 
@@ -68,7 +71,10 @@ function branchesOf(layer, inside, previous) {
       at = next;
     }
     if (chain.length || (at !== undefined && at === end)) {
-      branches.push({ layers: chain, from: at && at !== previous && !isIn(inside, at) ? at : null });
+      branches.push({
+        layers: chain,
+        from: at && at !== previous && !isIn(inside, at) ? at : null,
+      });
     }
   }
   return branches.length ? branches : [{ layers: inside, from: null }];

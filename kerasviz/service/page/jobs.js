@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { hashOf, unitHash } from "./address.js";
-import { added, counted, element, errorLine } from "./element.js";
+import { added, counted, element, errorLine, joined } from "./element.js";
 import { madeDetails } from "./made.js";
 import { fractionOf, isOver, watch, wordsOf } from "./watch.js";
 
@@ -12,16 +12,27 @@ const SHOWN = 100;
 /** Show all jobs, the newest first, for as long as the view is open. */
 export async function showAll(main, place, _, signal) {
   const { line, say, clear } = errorLine();
-  const state = element("select", {},
-    ["", "accepted", "running", "done", "failed", "cancelled"].map((value) => element("option", { value }, value || "all")));
+  const state = element(
+    "select",
+    {},
+    ["", "accepted", "running", "done", "failed", "cancelled"].map((value) =>
+      element("option", { value }, value || "all"),
+    ),
+  );
   const list = element("ul", { class: "jobs" });
   const rows = new Map();
   added(
     main,
     element("header", { class: "head" }, element("h1", { tabindex: "-1" }, "Jobs")),
     element("form", { class: "settings" }, element("label", { class: "field" }, "State", state)),
-    line, list);
-  state.addEventListener("change", () => { rows.clear(); list.replaceChildren(); look(); });
+    line,
+    list,
+  );
+  state.addEventListener("change", () => {
+    rows.clear();
+    list.replaceChildren();
+    look();
+  });
 
   async function look() {
     try {
@@ -31,7 +42,11 @@ export async function showAll(main, place, _, signal) {
       if (asked !== state.value) return false;
       clear();
       const known = new Set(jobs.map(({ id }) => id));
-      for (const [id, row] of rows) if (!known.has(id)) { row.made.remove(); rows.delete(id); }
+      for (const [id, row] of rows)
+        if (!known.has(id)) {
+          row.made.remove();
+          rows.delete(id);
+        }
       jobs.forEach((job, i) => {
         if (!rows.has(job.id)) rows.set(job.id, jobRow(job));
         const row = rows.get(job.id);
@@ -47,7 +62,9 @@ export async function showAll(main, place, _, signal) {
   }
 
   await look();
-  const timer = setInterval(() => { if (!document.hidden) look(); }, PAUSE);
+  const timer = setInterval(() => {
+    if (!document.hidden) look();
+  }, PAUSE);
   signal.addEventListener("abort", () => clearInterval(timer));
 }
 
@@ -58,11 +75,19 @@ function jobRow(first) {
   const looks = element("span", { class: "look", "aria-hidden": "true" });
   const { line, say, clear } = errorLine();
   const button = cancelButton(() => first.id, say);
-  const made = element("li", {},
-    element("a", { href: hashOf({ view: "job", id: first.id }) },
+  const made = element(
+    "li",
+    {},
+    element(
+      "a",
+      { href: hashOf({ view: "job", id: first.id }) },
       element("span", { class: "name" }, titleOf(first)),
-      element("span", { class: "small soft" }, factsOf(first)), looks),
-    element("div", { class: "doing" }, badge, bar, how, button), line);
+      element("span", { class: "small soft" }, factsOf(first)),
+      looks,
+    ),
+    element("div", { class: "doing" }, badge, bar, how, button),
+    line,
+  );
   let shown = -1;
   return {
     made,
@@ -77,7 +102,13 @@ function jobRow(first) {
       const pictures = job.pictures ?? [];
       if (pictures.length !== shown) {
         shown = pictures.length;
-        looks.replaceChildren(...pictures.slice(0, 6).map(({ url }) => element("img", { src: url, alt: "", width: 40, height: 40, loading: "lazy" })));
+        looks.replaceChildren(
+          ...pictures
+            .slice(0, 6)
+            .map(({ url }) =>
+              element("img", { src: url, alt: "", width: 40, height: 40, loading: "lazy" }),
+            ),
+        );
       }
     },
   };
@@ -97,15 +128,17 @@ function cancelButton(id, say) {
   return button;
 }
 
-function titleOf({ request = {} }) {
-  const [one = "pictures", ...others] = request.targets ?? [];
+function titleOf({ request }) {
+  const [one = "pictures", ...others] = request.targets;
   return others.length ? `${one} and ${others.length} more` : one;
 }
 
-function factsOf({ network, request = {}, created }) {
-  const when = typeof created === "number" ? new Date(created * 1000) : new Date(created);
-  const time = Number.isNaN(when.getTime()) ? "" : when.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
-  return [network, request.kind, request.recipe, time].filter(Boolean).join(" · ");
+function factsOf({ network, request, created }) {
+  const time = new Date(created * 1000).toLocaleString("en-GB", {
+    dateStyle: "medium",
+    timeStyle: "short",
+  });
+  return joined(network, request.kind, request.recipe, time);
 }
 
 /** Show a job; it goes on while one looks. */
@@ -121,11 +154,22 @@ export async function showOne(main, { id }, _, signal) {
   const made = element("section", { class: "made" });
   added(
     main,
-    element("header", { class: "head" },
-      element("nav", { class: "crumbs small", "aria-label": "Where this is" }, element("a", { href: "#/jobs" }, "Jobs")),
+    element(
+      "header",
+      { class: "head" },
+      element(
+        "nav",
+        { class: "crumbs small", "aria-label": "Where this is" },
+        element("a", { href: "#/jobs" }, "Jobs"),
+      ),
       element("h1", { tabindex: "-1" }, titleOf(job)),
-      element("p", { class: "soft" }, factsOf(job))),
-    element("div", { class: "doing" }, badge, bar, how, button), line, shelf, made);
+      element("p", { class: "soft" }, factsOf(job)),
+    ),
+    element("div", { class: "doing" }, badge, bar, how, button),
+    line,
+    shelf,
+    made,
+  );
   const pictures = new Map();
 
   function place(row, url, words) {
@@ -145,25 +189,32 @@ export async function showOne(main, { id }, _, signal) {
     bar.hidden = button.hidden = isOver(now);
   };
   update(job);
-  watch(job, {
-    progress(told) {
-      bar.value = fractionOf(told);
-      how.textContent = wordsOf(told);
-      if (told.step > 0) update({ state: "running" });
+  watch(
+    job,
+    {
+      progress(told) {
+        bar.value = fractionOf(told);
+        how.textContent = wordsOf(told);
+        if (told.step > 0) update({ state: "running" });
+      },
+      made: ({ row, url, target }) => place(row, url, target),
+      preview: ({ row, url }) => place(row, url, "Not ready yet"),
+      end(ended) {
+        update(ended);
+        how.textContent = ended.pictures?.length ? counted(ended.pictures.length, "picture") : "";
+        if (ended.state === "failed") say(ended.error ?? "It failed.");
+        const finished = new Set(ended.pictures.map(({ row }) => row));
+        for (const [row, { item }] of pictures) if (!finished.has(row)) item.remove();
+        if (!finished.size) return;
+        made.replaceChildren(
+          element("h2", {}, "How the pictures were made"),
+          ...ended.pictures.map((picture) => madeDetails(picture, picture.target)),
+        );
+      },
+      error: say,
     },
-    made: ({ row, url, target }) => place(row, url, target),
-    preview: ({ row, url }) => place(row, url, "Not ready yet"),
-    end(ended) {
-      update(ended);
-      how.textContent = ended.pictures?.length ? counted(ended.pictures.length, "picture") : "";
-      if (ended.state === "failed") say(ended.error ?? "It failed.");
-      if (ended.state !== "done") return;
-      made.replaceChildren(
-        element("h2", {}, "How the pictures were made"),
-        ...ended.pictures.map((picture) => madeDetails(picture, [picture.target, picture.row ? `row ${picture.row}` : ""].filter(Boolean).join(" · "))));
-    },
-    error: say,
-  }, signal);
+    signal,
+  );
 }
 
 function caption(network, target) {

@@ -18,21 +18,31 @@ export function strip(network, layer, signal) {
     place.append(element("img", { src: url, alt: "", width: 56, height: 56 }));
   };
   async function ask() {
-    const { units } = await api.layer(network, { layer: layer.name, first: 0, count: SHOWN }, signal);
+    const { units } = await api.layer(
+      network,
+      { layer: layer.name, first: 0, count: SHOWN },
+      signal,
+    );
     const pictures = units.filter(({ picture }) => picture);
     place.classList.toggle("none", pictures.length === 0);
     pictures.forEach(({ picture }) => add(picture));
     return pictures.length;
   }
   return {
-    place, layer, add,
+    place,
+    layer,
+    add,
     load: () => (asked ??= ask()),
   };
 }
 
 /** A button that asks for a few units of every layer that has no picture, as one job. */
 export function firstLook(network, strips, signal) {
-  const button = element("button", { type: "button", title: `${FIRST} units of every main layer without pictures` }, "Render a first look");
+  const button = element(
+    "button",
+    { type: "button", title: `${FIRST} units of every main layer without pictures` },
+    "Render a first look",
+  );
   const bar = element("progress", { max: 1, value: 0, "aria-label": "First look: progress" });
   const how = element("span", { class: "small soft" });
   const doing = element("span", { class: "doing", hidden: true }, bar, how);
@@ -49,8 +59,14 @@ export function firstLook(network, strips, signal) {
     const counts = await Promise.all(strips.map((one) => one.load()));
     const empty = strips.filter((_, i) => counts[i] === 0);
     const each = Math.max(1, Math.min(FIRST, Math.floor(MOST / Math.max(1, empty.length))));
-    const targets = empty.flatMap(({ layer }) =>
-      Array.from({ length: Math.min(each, layer.units ?? each) }, (_, unit) => `${layer.name}:${unit}`)).slice(0, MOST);
+    const targets = empty
+      .flatMap(({ layer }) =>
+        Array.from(
+          { length: Math.min(each, layer.units ?? each) },
+          (_, unit) => `${layer.name}:${unit}`,
+        ),
+      )
+      .slice(0, MOST);
     if (!targets.length) return void (button.hidden = true); // there is nothing without pictures
     follow(await api.render({ network, targets, kind: "channel", ...kept() }));
   }
@@ -59,24 +75,30 @@ export function firstLook(network, strips, signal) {
     job = found;
     button.textContent = "Cancel";
     doing.hidden = false;
-    watch(job, {
-      progress(told) {
-        bar.value = fractionOf(told);
-        how.textContent = wordsOf(told);
+    watch(
+      job,
+      {
+        progress(told) {
+          bar.value = fractionOf(told);
+          how.textContent = wordsOf(told);
+        },
+        made({ target, url }) {
+          strips
+            .find(({ layer }) => target.slice(0, target.lastIndexOf(":")) === layer.name)
+            ?.add(url);
+        },
+        end(ended) {
+          rest();
+          button.hidden = ended.state === "done";
+          if (ended.state === "failed") say(ended.error ?? "It failed.");
+        },
+        error(error) {
+          rest();
+          say(error);
+        },
       },
-      made({ target, url }) {
-        strips.find(({ layer }) => target.slice(0, target.lastIndexOf(":")) === layer.name)?.add(url);
-      },
-      end(ended) {
-        rest();
-        button.hidden = ended.state === "done";
-        if (ended.state === "failed") say(ended.error ?? "It failed.");
-      },
-      error(error) {
-        rest();
-        say(error);
-      },
-    }, signal);
+      signal,
+    );
   }
 
   button.addEventListener("click", async () => {

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { copyable } from "./copying.js";
-import { element, errorLine } from "./element.js";
+import { element, errorLine, joined } from "./element.js";
 
 /** A list of pictures, each with its command and what is recorded of it. */
 export function madeList(pictures) {
@@ -14,20 +14,31 @@ export function madeList(pictures) {
 }
 
 function wordsOf({ kind, recipe, seed, row }) {
-  return [kind === "diversity" ? `diversity ${row + 1}` : kind, recipe, `seed ${seed ?? 0}`].filter(Boolean).join(" · ");
+  return joined(kind === "diversity" ? `diversity ${row + 1}` : kind, recipe, `seed ${seed}`);
 }
 
 /** One picture: closed; its provenance is asked for when it is opened. */
 export function madeDetails({ command, provenance, url }, words) {
   const { line, say } = errorLine();
   const facts = element("div", { class: "facts" });
-  const details = element("details", {},
+  const details = element(
+    "details",
+    {},
     element("summary", {}, words),
     command
-      ? [element("p", { class: "small soft" }, "The command that makes this picture again:"), copyable(command)]
+      ? [
+          element("p", { class: "small soft" }, "The command that makes this picture again:"),
+          copyable(command),
+        ]
       : null,
-    element("p", { class: "small" }, element("a", { href: url, download: true }, "Download the picture")),
-    line, facts);
+    element(
+      "p",
+      { class: "small" },
+      element("a", { href: url, download: true }, "Download the picture"),
+    ),
+    line,
+    facts,
+  );
   let asked = false;
   details.addEventListener("toggle", async () => {
     if (!details.open || asked || !provenance) return;
@@ -43,9 +54,12 @@ export function madeDetails({ command, provenance, url }, words) {
 }
 
 function table({ command: _, ...record }) {
-  return element("table", {},
+  return element(
+    "table",
+    {},
     element("caption", {}, "Provenance"),
-    element("tbody", {}, rows("", record)));
+    element("tbody", {}, rows("", record)),
+  );
 }
 
 /** The rows of a record; those of records in it have their names joined. */

@@ -11,15 +11,17 @@ import * as composer from "./composer.js";
 import * as jobs from "./jobs.js";
 import { searchBox } from "./search.js";
 
-const VIEWS = {
-  networks: networks.show,
-  network: flow.show,
-  layer: wall.show,
-  unit: unit.show,
-  compose: composer.show,
-  jobs: jobs.showAll,
-  job: jobs.showOne,
-};
+const VIEWS = new Map(
+  Object.entries({
+    networks: networks.show,
+    network: flow.show,
+    layer: wall.show,
+    unit: unit.show,
+    compose: composer.show,
+    jobs: jobs.showAll,
+    job: jobs.showOne,
+  }),
+);
 const main = document.getElementById("main");
 const picker = document.getElementById("network");
 const views = document.getElementById("views");
@@ -32,10 +34,11 @@ async function go() {
   leaving = new AbortController();
   const { signal } = leaving;
   const place = placeOf(location.hash);
-  const show = VIEWS[place.view];
+  const show = VIEWS.get(place.view);
   if (place.network) picked = place.network;
   frame(place);
-  if (!main.querySelector(".view")) main.replaceChildren(element("p", { class: "soft" }, "Loading …"));
+  if (!main.querySelector(".view"))
+    main.replaceChildren(element("p", { class: "soft" }, "Loading …"));
   main.setAttribute("aria-busy", "true");
   // What was shown stays until the next view is there.
   let view = element("div", { class: "view" });
@@ -45,7 +48,12 @@ async function go() {
     if (!signal.aborted) await show(view, place, described, signal);
   } catch (error) {
     const { line, say } = errorLine();
-    view = element("div", { class: "view" }, element("h1", { tabindex: "-1" }, "This cannot be shown"), line);
+    view = element(
+      "div",
+      { class: "view" },
+      element("h1", { tabindex: "-1" }, "This cannot be shown"),
+      line,
+    );
     say(error);
   }
   if (signal.aborted) return;
@@ -60,23 +68,30 @@ function arrive() {
   const words = title?.textContent ?? "";
   document.title = words && words !== "kerasviz" ? `${words} - kerasviz` : "kerasviz";
   announce(words);
-  if (title && hasMoved) title.focus({ preventScroll: true });
+  const free = [document.body, main].includes(document.activeElement);
+  if (title && free && hasMoved) title.focus({ preventScroll: true });
 }
 
 let hasMoved = false;
 
 function frame(place) {
-  const link = (words, hash, current) => element("a", { href: hash, "aria-current": current ? "page" : null }, words);
+  const link = (words, hash, current) =>
+    element("a", { href: hash, "aria-current": current ? "page" : null }, words);
   views.replaceChildren(
     ...(picked
       ? [
-          link("Layers", hashOf({ view: "network", network: picked }), ["network", "layer", "unit"].includes(place.view)),
+          link(
+            "Layers",
+            hashOf({ view: "network", network: picked }),
+            ["network", "layer", "unit"].includes(place.view),
+          ),
           link("Compose", composeHash(picked), place.view === "compose"),
         ]
       : []),
-    link("Jobs", "#/jobs", place.view.startsWith("job")));
+    link("Jobs", "#/jobs", place.view.startsWith("job")),
+  );
   search.use(picked);
-  picker.value = place.network ?? "";
+  picker.value = place.network ?? (place.view === "networks" ? "" : picked) ?? "";
 }
 
 async function fillPicker() {
@@ -84,7 +99,8 @@ async function fillPicker() {
     const found = await api.networks();
     picker.replaceChildren(
       element("option", { value: "" }, "Pick a network"),
-      ...found.map(({ name }) => element("option", { value: name }, name)));
+      ...found.map(({ name }) => element("option", { value: name }, name)),
+    );
     if (found.length === 1) picked ??= found[0].name;
     frame(placeOf(location.hash));
   } catch {
@@ -102,10 +118,14 @@ document.querySelector(".skip").addEventListener("click", (event) => {
 // Places that one goes back to are found as they were left: each remembers how far it was scrolled.
 history.scrollRestoration = "manual";
 let remembering = 0;
-addEventListener("scroll", () => {
-  clearTimeout(remembering);
-  remembering = setTimeout(() => history.replaceState({ y: scrollY }, ""), 150);
-}, { passive: true });
+addEventListener(
+  "scroll",
+  () => {
+    clearTimeout(remembering);
+    remembering = setTimeout(() => history.replaceState({ y: scrollY }, ""), 150);
+  },
+  { passive: true },
+);
 addEventListener("hashchange", async () => {
   clearTimeout(remembering);
   hasMoved = true;
@@ -115,4 +135,4 @@ addEventListener("hashchange", async () => {
   if (y) scrollTo(0, y);
 });
 fillPicker();
-go();
+go().then(() => scrollTo(0, history.state?.y ?? 0));

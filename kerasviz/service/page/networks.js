@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { hashOf } from "./address.js";
-import { added, counted, element, errorLine } from "./element.js";
+import { added, counted, element, errorLine, joined } from "./element.js";
 
 const described = new Map();
 
@@ -22,28 +22,48 @@ export async function show(main, place, _, signal) {
   const list = element("ul", { class: "cards" });
   added(
     main,
-    element("header", { class: "head" },
+    element(
+      "header",
+      { class: "head" },
       element("h1", { tabindex: "-1" }, "Networks"),
-      element("p", { class: "soft" }, "Pick one to see what its units look for.")),
-    line, list);
+      element("p", { class: "soft" }, "Pick one to see what its units look for."),
+    ),
+    line,
+    list,
+  );
   try {
     const found = await api.networks(signal);
     list.append(...found.map(card));
-    if (!found.length) list.replaceWith(element("p", {}, "The server has no networks: name some after ", element("code", {}, "kerasviz serve"), "."));
+    if (!found.length)
+      list.replaceWith(
+        element(
+          "p",
+          {},
+          "The server has no networks: name some after ",
+          element("code", {}, "kerasviz serve"),
+          ".",
+        ),
+      );
   } catch (error) {
     if (!signal.aborted) say(error);
   }
 }
 
 function card({ name, title, layers, classes, error }) {
-  const facts = [
-    layers ? counted(layers, "main layer") : "",
-    classes ? `${classes.toLocaleString("en")} classes` : "",
-  ].filter(Boolean);
-  return element("li", {},
-    element("a", { href: hashOf({ view: "network", network: name }) },
+  const facts = joined(
+    layers && counted(layers, "main layer"),
+    classes && `${classes.toLocaleString("en")} classes`,
+  );
+  return element(
+    "li",
+    {},
+    element(
+      "a",
+      { href: hashOf({ view: "network", network: name }) },
       element("strong", {}, title || name),
       title && title !== name ? element("code", { class: "soft" }, name) : null,
-      element("span", { class: "soft small" }, facts.join(" · ")),
-      error ? element("span", { class: "error" }, error) : null));
+      element("span", { class: "soft small" }, facts),
+      error ? element("span", { class: "error" }, error) : null,
+    ),
+  );
 }

@@ -9,12 +9,24 @@ const PAUSE = 180; // milliseconds after the last key
 /** Put the search box into `place`; `use(network)` says where it searches, null for nowhere. */
 export function searchBox(place) {
   const input = element("input", {
-    type: "search", id: "find", role: "combobox", placeholder: "Search: goldfish, layer:12", autocomplete: "off", spellcheck: "false",
-    "aria-expanded": "false", "aria-controls": "found", "aria-autocomplete": "list", "aria-keyshortcuts": "/",
+    type: "search",
+    id: "find",
+    role: "combobox",
+    placeholder: "Search: goldfish, layer:12",
+    autocomplete: "off",
+    spellcheck: "false",
+    "aria-expanded": "false",
+    "aria-controls": "found",
+    "aria-autocomplete": "list",
+    "aria-keyshortcuts": "/",
   });
   const list = element("ul", { id: "found", role: "listbox", "aria-label": "Found", hidden: true });
   const none = element("p", { class: "small none", role: "status", hidden: true });
-  place.append(element("label", { class: "unseen", for: "find" }, "Search for a class, a layer or a unit"), input, element("div", { class: "found" }, list, none));
+  place.append(
+    element("label", { class: "unseen", for: "find" }, "Search for a class, a layer or a unit"),
+    input,
+    element("div", { class: "found" }, list, none),
+  );
   let network = null;
   let chosen = -1;
   let timer = 0;
@@ -70,10 +82,16 @@ export function searchBox(place) {
     const href = hasUnit ? unitHash(network, layer, unit) : layerHash(network, layer);
     const place = hasUnit ? `${layer}:${unit}` : layer;
     // A link that is an option: it opens in another window too.
-    return element("li", { role: "option", id: `found-${i}`, "aria-selected": "false" },
-      element("a", { href, tabindex: "-1" },
+    return element(
+      "li",
+      { role: "option", id: `found-${i}`, "aria-selected": "false" },
+      element(
+        "a",
+        { href, tabindex: "-1" },
         element("span", {}, label || place),
-        element("span", { class: "small soft" }, label ? `${kind} · ${place}` : kind)));
+        element("span", { class: "small soft" }, label ? `${kind} · ${place}` : kind),
+      ),
+    );
   }
 
   input.addEventListener("input", () => {
@@ -109,7 +127,12 @@ export function searchBox(place) {
   list.addEventListener("mousedown", (event) => event.preventDefault()); // the focus stays
   input.addEventListener("blur", close);
   document.addEventListener("keydown", (event) => {
-    if (event.key !== "/" || event.target.closest("input, select, textarea, dialog") || place.hidden) return;
+    if (
+      event.key !== "/" ||
+      event.target.closest("input, select, textarea, dialog") ||
+      place.hidden
+    )
+      return;
     event.preventDefault();
     input.focus();
   });

@@ -13,13 +13,28 @@ export function signIn() {
 function dialog() {
   return new Promise((resolve) => {
     const { line, say, clear } = errorLine();
-    const field = element("input", { type: "password", name: "token", autocomplete: "current-password", required: true, autofocus: true });
-    const form = element("form", { method: "dialog" },
+    const field = element("input", {
+      type: "password",
+      name: "token",
+      autocomplete: "current-password",
+      required: true,
+      autofocus: true,
+    });
+    const form = element(
+      "form",
+      { method: "dialog" },
       element("h2", { id: "token-title" }, "This server asks for a token"),
-      element("p", { class: "soft small" }, "It is what ", element("code", {}, "kerasviz serve --token"), " was given."),
+      element(
+        "p",
+        { class: "soft small" },
+        "It is what ",
+        element("code", {}, "kerasviz serve --token"),
+        " was given.",
+      ),
       element("label", { class: "field" }, "Token", field),
       line,
-      element("button", { class: "main" }, "Go on"));
+      element("button", { class: "main" }, "Go on"),
+    );
     const box = element("dialog", { class: "token", "aria-labelledby": "token-title" }, form);
     // There is nothing behind it to go back to.
     box.addEventListener("cancel", (event) => event.preventDefault());
@@ -32,7 +47,12 @@ function dialog() {
           body: JSON.stringify({ token: field.value }),
           headers: { "Content-Type": "application/json" },
         });
-        if (!response.ok) throw new Error(response.status === 401 || response.status === 403 ? "This is not the token." : `The server answered ${response.status}.`);
+        if (!response.ok)
+          throw new Error(
+            response.status === 401 || response.status === 403
+              ? "This is not the token."
+              : `The server answered ${response.status}.`,
+          );
         box.close();
         box.remove();
         resolve();

@@ -18,20 +18,32 @@ export function kept() {
  * want it; `changed` is called after a change that they accept.
  */
 export function settingsFor(described, changed = () => {}) {
-  const recipes = described.recipes?.length ? described.recipes : [{ name: "fast" }];
+  const { recipes } = described;
   const before = kept();
-  const first = recipes.find(({ name }) => name === before.recipe) ?? recipes.find(({ name }) => name === "fast") ?? recipes[0];
-  const select = element("select", { name: "recipe" }, recipes.map(({ name }) => element("option", { value: name, selected: name === first.name }, name)));
+  const first = recipes.find(({ name }) => name === before.recipe) ?? recipes[0];
+  const select = element(
+    "select",
+    { name: "recipe" },
+    recipes.map(({ name }) =>
+      element("option", { value: name, selected: name === first.name }, name),
+    ),
+  );
   const size = number("size", before.size, 8, 4096);
   const steps = number("steps", before.steps, 1, 100000);
   const seed = number("seed", before.seed, 0, 2147483647);
   seed.placeholder = "0";
-  const form = element("form", { class: "settings" },
-    field("Recipe", select), field("Size", size), field("Steps", steps), field("Seed", seed));
+  const form = element(
+    "form",
+    { class: "settings" },
+    field("Recipe", select),
+    field("Size", size),
+    field("Steps", steps),
+    field("Seed", seed),
+  );
   const hint = () => {
     const recipe = recipes.find(({ name }) => name === select.value);
-    steps.placeholder = recipe?.steps ?? "";
-    size.placeholder = Array.isArray(recipe?.size) ? recipe.size[0] : (recipe?.size ?? "");
+    steps.placeholder = recipe.steps;
+    size.placeholder = recipe.size[0];
   };
   const value = () => {
     const found = { recipe: select.value };
@@ -56,5 +68,13 @@ function field(words, input) {
 }
 
 function number(name, value, min, max) {
-  return element("input", { type: "number", name, min, max, step: 1, inputmode: "numeric", value: value ?? null });
+  return element("input", {
+    type: "number",
+    name,
+    min,
+    max,
+    step: 1,
+    inputmode: "numeric",
+    value: value ?? null,
+  });
 }

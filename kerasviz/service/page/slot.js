@@ -2,14 +2,22 @@
 
 import * as api from "./api.js";
 import { rounded } from "./activation.js";
-import { announce, element, errorLine } from "./element.js";
+import { announce, element, errorLine, joined } from "./element.js";
 import { fractionOf, isOver, watch, wordsOf } from "./watch.js";
 
 /**
  * A slot named `words` of so many pictures in `rows`. `request()` is what is asked for; `done(job)`
  * is called when a job of it has ended well. Where `bare` is set, something else asks for renderings.
  */
-export function pictureSlot({ words, note = "", rows = 1, bare = false, request, done = () => {}, signal }) {
+export function pictureSlot({
+  words,
+  note = "",
+  rows = 1,
+  bare = false,
+  request,
+  done = () => {},
+  signal,
+}) {
   const images = Array.from({ length: rows }, () => element("div", { class: "frame" }));
   const bar = element("progress", { max: 1, value: 0, "aria-label": `${words}: progress` });
   const how = element("span", { class: "small soft" });
@@ -17,11 +25,21 @@ export function pictureSlot({ words, note = "", rows = 1, bare = false, request,
   const { line, say, clear } = errorLine();
   const doing = element("div", { class: "doing", hidden: true }, bar, how);
   const facts = element("p", { class: "small soft facts" });
-  const figure = element("figure", { class: "slot", data: { state: "empty" } },
+  const figure = element(
+    "figure",
+    { class: "slot", data: { state: "empty" } },
     element("div", { class: rows > 1 ? "frames several" : "frames" }, images),
-    element("figcaption", {},
-      element("h3", {}, words), note ? element("p", { class: "small soft" }, note) : null,
-      doing, facts, action, line));
+    element(
+      "figcaption",
+      {},
+      element("h3", {}, words),
+      note ? element("p", { class: "small soft" }, note) : null,
+      doing,
+      facts,
+      action,
+      line,
+    ),
+  );
   let job = null;
   action.setAttribute("aria-label", `Render: ${words}`);
 
@@ -41,7 +59,12 @@ export function pictureSlot({ words, note = "", rows = 1, bare = false, request,
     const image = element("img", { src: url, alt: rows > 1 ? `${words} ${row + 1}` : words });
     const made = link ? element("a", { href: url, target: "_blank" }, image) : image;
     // The picture before stays until the next one can be drawn.
-    image.decode().then(() => { if (turn === turns[row]) frame.replaceChildren(made); }, () => {});
+    image.decode().then(
+      () => {
+        if (turn === turns[row]) frame.replaceChildren(made);
+      },
+      () => {},
+    );
   };
   const clearFrom = (first) => {
     images.slice(first).forEach((frame, i) => {
@@ -61,30 +84,34 @@ export function pictureSlot({ words, note = "", rows = 1, bare = false, request,
   function follow(found) {
     job = found;
     state("busy");
-    watch(job, {
-      progress(told) {
-        bar.value = fractionOf(told);
-        how.textContent = wordsOf(told);
+    watch(
+      job,
+      {
+        progress(told) {
+          bar.value = fractionOf(told);
+          how.textContent = wordsOf(told);
+        },
+        preview: ({ row, url }) => place(row, url, false),
+        end(ended) {
+          job = ended;
+          announce(`${words}: ${ended.state}`);
+          if (ended.state === "done") {
+            fill(ended.pictures, factsOf(ended));
+            done(ended);
+            return;
+          }
+          clearFrom(0);
+          state("empty");
+          if (ended.state === "failed") say(ended.error ?? "It failed.");
+        },
+        error(error) {
+          job = null;
+          state("empty");
+          say(error);
+        },
       },
-      preview: ({ row, url }) => place(row, url, false),
-      end(ended) {
-        job = ended;
-        announce(`${words}: ${ended.state}`);
-        if (ended.state === "done") {
-          fill(ended.pictures, factsOf(ended));
-          done(ended);
-          return;
-        }
-        clearFrom(0);
-        state("empty");
-        if (ended.state === "failed") say(ended.error ?? "It failed.");
-      },
-      error(error) {
-        job = null;
-        state("empty");
-        say(error);
-      },
-    }, signal);
+      signal,
+    );
   }
 
   async function render() {
@@ -117,5 +144,5 @@ export function pictureSlot({ words, note = "", rows = 1, bare = false, request,
 
 function factsOf({ request = {}, pictures }) {
   const [{ target, score } = {}] = pictures;
-  return [target, request.recipe, typeof score === "number" ? `score ${rounded(score)}` : ""].filter(Boolean).join(" · ");
+  return joined(target, request.recipe, typeof score === "number" && `score ${rounded(score)}`);
 }

@@ -9,7 +9,8 @@ export function termsOf(text) {
   if (!words) return [];
   const pieces = words.split(/\s+([+-])\s+/);
   const terms = [term(pieces[0], 1)];
-  for (let i = 1; i < pieces.length; i += 2) terms.push(term(pieces[i + 1], pieces[i] === "-" ? -1 : 1));
+  for (let i = 1; i < pieces.length; i += 2)
+    terms.push(term(pieces[i + 1], pieces[i] === "-" ? -1 : 1));
   return terms.includes(null) ? null : terms;
 }
 

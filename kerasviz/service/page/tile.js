@@ -7,7 +7,12 @@ import { fractionOf } from "./watch.js";
 export function tileOf(href, unit) {
   const words = element("span", { class: "words" }, String(unit));
   const frame = element("span", { class: "frame" });
-  const link = element("a", { class: "tile", href, tabindex: "-1", data: { unit, state: "unknown" } }, frame, words);
+  const link = element(
+    "a",
+    { class: "tile", href, tabindex: "-1", data: { unit, state: "unknown" } },
+    frame,
+    words,
+  );
   let picture = null;
   const show = (url, state) => {
     let image = frame.querySelector("img");

@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { composeHash, hashOf, layerHash, placeOf, unitHash } from "./address.js";
 import { mapFigure, topList, rounded } from "./activation.js";
 import { dropPlace } from "./drop.js";
-import { added, element, errorLine } from "./element.js";
+import { added, element, errorLine, joined } from "./element.js";
 import { shapeWords } from "./graph.js";
 import { madeList } from "./made.js";
 import { settingsFor } from "./settings.js";
@@ -24,34 +24,55 @@ export async function show(main, { layer: asked, unit: number }, described, sign
   let told = await api.unit(name, { layer: asked, unit: number }, signal);
   const { layer, unit } = told;
   const target = `${layer}:${unit}`;
-  const settings = settingsFor(described, () => { fresh.clear(); fill(); });
+  const settings = settingsFor(described, () => {
+    fresh.clear();
+    fill();
+  });
   const about = described.layers.find(({ name: own }) => own === layer);
   units = about.units;
   const kinds = !shapeWords(about.shape) ? KINDS.filter(({ kind }) => kind !== "neuron") : KINDS;
   const { line, say, clear } = errorLine();
   const fresh = new Map(); // kind -> pictures that were made just now, as they were asked for
   const made = element("section", { class: "made" });
-  const slots = new Map(kinds.map(({ kind, words, note, rows }) => [
-    kind,
-    pictureSlot({
-      words, note, rows, signal,
-      request: () => ({ network: name, targets: [target], kind, ...settings.value() }),
-      done: (job) => {
-        fresh.set(kind, job.pictures);
-        refresh();
-      },
-    }),
-  ]));
+  const slots = new Map(
+    kinds.map(({ kind, words, note, rows }) => [
+      kind,
+      pictureSlot({
+        words,
+        note,
+        rows,
+        signal,
+        request: () => ({ network: name, targets: [target], kind, ...settings.value() }),
+        done: (job) => {
+          fresh.set(kind, job.pictures);
+          refresh();
+        },
+      }),
+    ]),
+  );
   const all = element("button", { type: "button", class: "main" }, "Render all");
   all.addEventListener("click", () => slots.forEach((slot) => slot.isEmpty() && slot.render()));
 
   added(
     main,
     heading(described, told),
-    element("div", { class: "tools" }, settings.form, element("div", { class: "actions" }, all,
-      element("a", { class: "button", href: composeHash(name, target) }, "Compose with it"))),
+    element(
+      "div",
+      { class: "tools" },
+      settings.form,
+      element(
+        "div",
+        { class: "actions" },
+        all,
+        element("a", { class: "button", href: composeHash(name, target) }, "Compose with it"),
+      ),
+    ),
     line,
-    element("section", { class: "slots", "aria-label": "What it looks for" }, [...slots.values()].map(({ figure }) => figure)),
+    element(
+      "section",
+      { class: "slots", "aria-label": "What it looks for" },
+      [...slots.values()].map(({ figure }) => figure),
+    ),
     examples(told.examples ?? []),
     dropPlace({
       words: `Where does ${target} respond in a picture of yours?`,
@@ -60,14 +81,26 @@ export async function show(main, { layer: asked, unit: number }, described, sign
         const found = await api.activations(name, { layer, unit }, file, signal);
         const value = found.top.find((one) => one.unit === unit)?.value;
         return [
-          shapeWords(found.shape) ? mapFigure(url, found.map, target, described.input.size)
-            : element("figure", { class: "map" }, element("img", { src: url, alt: "Your picture" }),
-              value === undefined ? null : element("figcaption", { class: "small" }, `${target} responds with ${rounded(value)}.`)),
-          topList(name, layer, found.top, unit),
+          shapeWords(found.shape)
+            ? mapFigure(url, found.map, target, described.input.size)
+            : element(
+                "figure",
+                { class: "map" },
+                element("img", { src: url, alt: "Your picture" }),
+                value === undefined
+                  ? null
+                  : element(
+                      "figcaption",
+                      { class: "small" },
+                      `${target} responds with ${rounded(value)}.`,
+                    ),
+              ),
+          topList(name, layer, found, unit),
         ];
       },
     }),
-    made);
+    made,
+  );
   fill();
   resume();
 
@@ -77,10 +110,12 @@ export async function show(main, { layer: asked, unit: number }, described, sign
     for (const { kind, rows } of kinds) {
       if (fresh.has(kind)) continue; // it is shown
       const own = told.pictures.filter((picture) => picture.kind === kind);
-      const chosen = own.filter((picture) => picture.recipe === recipe && (picture.seed ?? 0) === seed);
+      const chosen = own.filter(
+        (picture) => picture.recipe === recipe && (picture.seed ?? 0) === seed,
+      );
       const shown = (chosen.length ? chosen : own).slice(-rows);
       const [one] = shown;
-      slots.get(kind).fill(shown, one ? [one.recipe, one.seed ? `seed ${one.seed}` : "", typeof one.score === "number" ? `score ${rounded(one.score)}` : ""].filter(Boolean).join(" · ") : "");
+      slots.get(kind).fill(shown, one ? factsOf(one) : "");
     }
     all.hidden = ![...slots.values()].some((slot) => slot.isEmpty());
     made.replaceChildren(...madeList(told.pictures));
@@ -106,8 +141,9 @@ export async function show(main, { layer: asked, unit: number }, described, sign
   async function resume() {
     try {
       for (const job of await api.jobs({ limit: 50 }, signal)) {
-        const { targets = [], kind } = job.request ?? {};
-        if (!isOver(job) && job.network === name && targets.length === 1 && targets[0] === target) slots.get(kind)?.follow(job);
+        const { targets, kind } = job.request;
+        const own = job.network === name && targets.length === 1 && targets[0] === target;
+        if (own && !isOver(job)) slots.get(kind)?.follow(job);
       }
     } catch {
       // The view works without; the view of jobs says what is wrong.
@@ -115,20 +151,39 @@ export async function show(main, { layer: asked, unit: number }, described, sign
   }
 }
 
+function factsOf({ recipe, seed, score }) {
+  return joined(
+    recipe,
+    seed && `seed ${seed}`,
+    typeof score === "number" && `score ${rounded(score)}`,
+  );
+}
+
 function heading(described, { layer, unit, label, previous, next }) {
   const name = described.name;
-  const step = (to, words, key) => {
-    const number = typeof to === "object" && to !== null ? to.unit : to;
-    return number === null || number === undefined ? null
-      : element("a", { href: unitHash(name, layer, number), rel: key, "aria-keyshortcuts": key === "prev" ? "ArrowLeft" : "ArrowRight" }, words);
-  };
-  return element("header", { class: "head" },
-    element("nav", { class: "crumbs small", "aria-label": "Where this is" },
-      element("a", { href: hashOf({ view: "network", network: name }) }, name), " › ",
-      element("a", { href: layerHash(name, layer) }, layer)),
+  const step = (to, words, rel, key) =>
+    to === null
+      ? null
+      : element("a", { href: unitHash(name, layer, to), rel, "aria-keyshortcuts": key }, words);
+  return element(
+    "header",
+    { class: "head" },
+    element(
+      "nav",
+      { class: "crumbs small", "aria-label": "Where this is" },
+      element("a", { href: hashOf({ view: "network", network: name }) }, name),
+      " › ",
+      element("a", { href: layerHash(name, layer) }, layer),
+    ),
     element("h1", { tabindex: "-1" }, `${layer}:${unit}`),
     label ? element("p", { class: "label" }, label) : null,
-    element("p", { class: "steps small" }, step(previous, "← Previous unit", "prev"), step(next, "Next unit →", "next")));
+    element(
+      "p",
+      { class: "steps small" },
+      step(previous, "← Previous unit", "prev", "ArrowLeft"),
+      step(next, "Next unit →", "next", "ArrowRight"),
+    ),
+  );
 }
 
 let units = 0; // of the layer that was shown last
@@ -148,13 +203,26 @@ document.addEventListener("keydown", (event) => {
 function examples(found) {
   if (!found.length) return null;
   const buckets = [...new Set(found.map(({ bucket }) => bucket))];
-  return element("section", { class: "examples" },
+  return element(
+    "section",
+    { class: "examples" },
     element("h2", {}, "Examples of a dataset"),
     buckets.map((bucket) => [
       element("h3", { class: "small soft" }, bucket),
-      element("ul", {}, found.filter((one) => one.bucket === bucket).map(({ value, image, url }) =>
-        element("li", {},
-          element("img", { src: url, alt: image, title: image, loading: "lazy" }),
-          element("span", { class: "small soft" }, rounded(value))))),
-    ]));
+      element(
+        "ul",
+        {},
+        found
+          .filter((one) => one.bucket === bucket)
+          .map(({ value, image, url }) =>
+            element(
+              "li",
+              {},
+              element("img", { src: url, alt: image, title: image, loading: "lazy" }),
+              element("span", { class: "small soft" }, rounded(value)),
+            ),
+          ),
+      ),
+    ]),
+  );
 }

@@ -3,12 +3,13 @@
 import * as api from "./api.js";
 import { hashOf, layerHash, unitHash } from "./address.js";
 import { topList } from "./activation.js";
+import { batches } from "./batches.js";
 import { dropPlace } from "./drop.js";
-import { added, announce, counted, element, errorLine } from "./element.js";
+import { added, counted, element, errorLine, joined } from "./element.js";
 import { blocksOf, shapeWords } from "./graph.js";
 import { settingsFor } from "./settings.js";
 import { tileOf } from "./tile.js";
-import { isOver, watch } from "./watch.js";
+import { walkable } from "./walk.js";
 
 const CHUNK = 64; // units that are asked for at once
 const AT_ONCE = 32; // pictures of a job: a few rows of tiles
@@ -16,8 +17,9 @@ const PART = 2048; // units of a part of a very large layer
 
 /** Show a layer. */
 export async function show(main, { layer: asked, first = "0" }, described, signal) {
-  const found = described.layers.find(({ name }) => name === asked)
-    ?? (await api.layer(described.name, { layer: asked, first: 0, count: 1 }, signal)).layer;
+  const found =
+    described.layers.find(({ name }) => name === asked) ??
+    (await api.layer(described.name, { layer: asked, first: 0, count: 1 }, signal)).layer;
   const layer = found.name;
   const start = Math.min(Math.max(0, Number(first) || 0), Math.max(0, found.units - 1));
   const end = Math.min(found.units, start + PART);
@@ -35,25 +37,38 @@ export async function show(main, { layer: asked, first = "0" }, described, signa
   }
   tiles.get(start)?.link.setAttribute("tabindex", "0");
   let loaded = new Map(); // chunk -> the promise of its pictures
-  let running = []; // jobs of this wall
+  const work = batches({ network: described.name, layer, tiles, changed, say, signal });
 
   added(
     main,
     heading(described, found),
-    element("div", { class: "tools" }, settings.form,
-      element("div", { class: "actions" }, render, stop,
-        element("label", { class: "check" }, auto, "as I scroll"))),
+    element(
+      "div",
+      { class: "tools" },
+      settings.form,
+      element(
+        "div",
+        { class: "actions" },
+        render,
+        stop,
+        element("label", { class: "check" }, auto, "as I scroll"),
+      ),
+    ),
     line,
     dropPlace({
       words: `Which units of ${layer} respond to a picture of yours?`,
       signal,
       answer: async ({ file, url }) => {
-        const { top } = await api.activations(described.name, { layer }, file, signal);
-        return [element("img", { class: "yours", src: url, alt: "Your picture" }), topList(described.name, layer, top)];
+        const found = await api.activations(described.name, { layer }, file, signal);
+        return [
+          element("img", { class: "yours", src: url, alt: "Your picture" }),
+          topList(described.name, layer, found),
+        ];
       },
     }),
     grid,
-    parts(described.name, layer, found.units, start));
+    parts(described.name, layer, found.units, start),
+  );
 
   function load(unit) {
     const chunk = Math.floor(unit / CHUNK);
@@ -64,7 +79,11 @@ export async function show(main, { layer: asked, first = "0" }, described, signa
   async function loadChunk(chunk) {
     const mine = loaded;
     try {
-      const { units } = await api.layer(described.name, { layer, first: chunk * CHUNK, count: CHUNK, recipe: settings.value().recipe }, signal);
+      const { units } = await api.layer(
+        described.name,
+        { layer, first: chunk * CHUNK, count: CHUNK, recipe: settings.value().recipe },
+        signal,
+      );
       if (mine !== loaded) return; // another recipe was chosen meanwhile
       for (const { unit, label, picture } of units) tiles.get(unit)?.know(label, picture);
     } catch (error) {
@@ -91,7 +110,10 @@ export async function show(main, { layer: asked, first = "0" }, described, signa
     return found;
   }
 
-  const missing = () => visible().filter((unit) => tiles.get(unit).isEmpty()).slice(0, AT_ONCE);
+  const missing = () =>
+    visible()
+      .filter((unit) => tiles.get(unit).isEmpty())
+      .slice(0, AT_ONCE);
 
   let counting = false;
   function count() {
@@ -101,143 +123,99 @@ export async function show(main, { layer: asked, first = "0" }, described, signa
       counting = false;
       const wanted = missing().length;
       render.disabled = wanted === 0;
-      render.textContent = wanted ? `Render ${counted(wanted, "unit")}` : running.length ? "Rendering …" : "All shown are there";
-      stop.hidden = running.length === 0;
-      if (auto.checked && wanted && !running.length) start_();
+      render.textContent = wanted
+        ? `Render ${counted(wanted, "unit")}`
+        : work.running()
+          ? "Rendering …"
+          : "All shown are there";
+      stop.hidden = work.running() === 0;
+      if (auto.checked && wanted && !work.running()) begin();
     });
   }
 
-  async function start_() {
-    const units = missing();
-    if (!units.length) return;
+  function changed(failed = false) {
+    if (failed) auto.checked = false;
+    count();
+  }
+
+  async function begin() {
     clear();
+    const units = missing();
     await Promise.all(units.map(load)); // what the store has need not be made
-    const wanted = units.filter((unit) => tiles.get(unit).isEmpty());
-    if (!wanted.length) return;
-    wanted.forEach((unit) => tiles.get(unit).wait());
-    try {
-      const job = await api.render({
-        network: described.name,
-        targets: wanted.map((unit) => `${layer}:${unit}`),
-        kind: "channel",
-        ...settings.value(),
-      });
-      follow(job);
-    } catch (error) {
-      wanted.forEach((unit) => tiles.get(unit).rest());
-      auto.checked = false;
-      say(error);
-    }
-    count();
+    work.render(
+      units.filter((unit) => tiles.get(unit).isEmpty()),
+      settings.value(),
+    );
   }
 
-  function follow(job) {
-    const own = job.targets.map((target) => tileOfTarget(target));
-    running.push(job);
-    own.forEach((tile) => tile?.wait());
-    watch(job, {
-      progress: (told) => own.forEach((tile) => tile?.grow(told)),
-      made: ({ target, url }) => tileOfTarget(target)?.know(null, url),
-      preview: ({ row, url }) => own[row]?.preview(url),
-      end(ended) {
-        running = running.filter(({ id }) => id !== ended.id);
-        own.forEach((tile) => tile?.rest());
-        announce(`${counted(own.length, "unit")}: ${ended.state}`);
-        if (ended.state === "failed") say(ended.error ?? "It failed.");
-        if (ended.state !== "done") auto.checked = false;
-        count();
-      },
-      error(error) {
-        running = running.filter(({ id }) => id !== job.id);
-        own.forEach((tile) => tile?.rest());
-        say(error);
-        count();
-      },
-    }, signal);
-    count();
-  }
-
-  function tileOfTarget(target) {
-    const colon = target.lastIndexOf(":");
-    return target.slice(0, colon) === layer ? tiles.get(Number(target.slice(colon + 1))) : undefined;
-  }
-
-  render.addEventListener("click", start_);
+  render.addEventListener("click", begin);
   auto.addEventListener("change", count);
-  stop.addEventListener("click", async () => {
+  stop.addEventListener("click", () => {
     auto.checked = false;
-    try {
-      await Promise.all(running.map(({ id }) => api.cancel(id)));
-    } catch (error) {
-      say(error);
-    }
+    work.cancel();
   });
-  const watching = new IntersectionObserver((entries) => {
-    for (const { isIntersecting, target } of entries) if (isIntersecting) load(Number(target.dataset.unit));
-    count();
-  }, { rootMargin: "600px" });
+  const watching = new IntersectionObserver(
+    (entries) => {
+      for (const { isIntersecting, target } of entries)
+        if (isIntersecting) load(Number(target.dataset.unit));
+      count();
+    },
+    { rootMargin: "600px" },
+  );
   tiles.forEach(({ link }) => watching.observe(link));
   addEventListener("scroll", count, { passive: true, signal });
   addEventListener("resize", count, { signal });
   signal.addEventListener("abort", () => watching.disconnect());
   walkable(grid);
-  resume();
-
-  /** What was asked for before this view was opened goes on here. */
-  async function resume() {
-    try {
-      const jobs = await api.jobs({ limit: 50 }, signal);
-      jobs
-        .filter((job) => !isOver(job) && job.network === described.name && job.request?.kind === "channel")
-        .filter((job) => (job.request.targets ?? []).some((target) => tileOfTarget(target)))
-        .forEach(follow);
-    } catch {
-      // The wall works without; the view of jobs says what is wrong.
-    }
-  }
+  work.resume();
 }
 
 function heading(described, layer) {
-  const facts = [shapeWords(layer.shape), counted(layer.units, "unit"), layer.op].filter(Boolean).join(" · ");
+  const facts = joined(shapeWords(layer.shape), counted(layer.units, "unit"), layer.op);
   const mains = blocksOf(described.layers).map((block) => block.layer);
   const i = mains.findIndex(({ name }) => name === layer.name);
-  const step = (other, words, arrow) => (i >= 0 && other
-    ? element("a", { href: layerHash(described.name, other.name), "aria-label": `${words}: ${other.name}` }, arrow(other.name))
-    : null);
-  return element("header", { class: "head" },
-    element("nav", { class: "crumbs small", "aria-label": "Where this is" },
-      element("a", { href: hashOf({ view: "network", network: described.name }) }, described.name)),
+  const step = (other, words, arrow) =>
+    i >= 0 && other
+      ? element(
+          "a",
+          { href: layerHash(described.name, other.name), "aria-label": `${words}: ${other.name}` },
+          arrow(other.name),
+        )
+      : null;
+  return element(
+    "header",
+    { class: "head" },
+    element(
+      "nav",
+      { class: "crumbs small", "aria-label": "Where this is" },
+      element("a", { href: hashOf({ view: "network", network: described.name }) }, described.name),
+    ),
     element("h1", { tabindex: "-1" }, layer.name),
     element("p", { class: "soft" }, facts),
-    element("p", { class: "steps small" }, step(mains[i - 1], "Layer before", (name) => `← ${name}`), step(mains[i + 1], "Next layer", (name) => `${name} →`)));
-}
-
-/** Arrow keys go from tile to tile; one of them is a stop of the tab key. */
-function walkable(grid) {
-  const columns = () => getComputedStyle(grid).gridTemplateColumns.split(" ").length;
-  grid.addEventListener("keydown", (event) => {
-    const at = event.target.closest(".tile");
-    if (!at || event.altKey || event.ctrlKey || event.metaKey) return;
-    const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns(), ArrowUp: -columns(), Home: -Infinity, End: Infinity };
-    if (!(event.key in steps)) return;
-    event.preventDefault();
-    const all = [...grid.children];
-    const wanted = Math.min(Math.max(all.indexOf(at) + steps[event.key], 0), all.length - 1);
-    all[wanted].focus();
-    all[wanted].scrollIntoView({ block: "nearest" });
-  });
-  grid.addEventListener("focusin", (event) => {
-    grid.querySelector("[tabindex='0']")?.setAttribute("tabindex", "-1");
-    event.target.closest(".tile")?.setAttribute("tabindex", "0");
-  });
+    element(
+      "p",
+      { class: "steps small" },
+      step(mains[i - 1], "Layer before", (name) => `← ${name}`),
+      step(mains[i + 1], "Next layer", (name) => `${name} →`),
+    ),
+  );
 }
 
 function parts(network, layer, units, start) {
   if (units <= PART) return null;
   const links = [];
   for (let first = 0; first < units; first += PART) {
-    links.push(element("a", { href: hashOf({ view: "layer", network, layer, first }), "aria-current": first === start ? "page" : null },
-      `${first}-${Math.min(units, first + PART) - 1}`), " ");
+    links.push(
+      element(
+        "a",
+        {
+          href: hashOf({ view: "layer", network, layer, first }),
+          "aria-current": first === start ? "page" : null,
+        },
+        `${first}-${Math.min(units, first + PART) - 1}`,
+      ),
+      " ",
+    );
   }
   return element("nav", { class: "parts", "aria-label": "Units" }, links);
 }

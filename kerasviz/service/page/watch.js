@@ -25,7 +25,14 @@ export function watch(job, heard, signal) {
       heard.made?.(picture);
     }
   };
-  const on = { ...heard, news, end: (ended) => { news(ended); heard.end(ended); } };
+  const on = {
+    ...heard,
+    news,
+    end: (ended) => {
+      news(ended);
+      heard.end(ended);
+    },
+  };
   news(job);
   if (isOver(job)) {
     on.end(job);
@@ -64,7 +71,10 @@ function stream(job, on, signal) {
     // Pictures of a large job that are finished are shown before all are.
     if (!(job.rows > 1) || Date.now() - looked < 2 * PAUSE) return;
     looked = Date.now();
-    api.job(job.id, signal).then((now) => closed || on.news(now), () => {});
+    api.job(job.id, signal).then(
+      (now) => closed || on.news(now),
+      () => {},
+    );
   });
   listen("preview", (told) => on.preview?.(told));
   for (const name of OVER) {
@@ -113,12 +123,12 @@ async function poll(job, on, signal) {
 
 /** The fraction that is done, 0 to 1. */
 export function fractionOf(told) {
-  if (typeof told.fraction === "number") return told.fraction;
-  return told.steps ? told.step / told.steps : 0;
+  return told.fraction ?? 0;
 }
 
 /** How far it is, in words. */
 export function wordsOf(told) {
   if (told.step > 0) return `step ${told.step} of ${told.steps}`;
-  return typeof told.position === "number" && told.position > 0 ? `${counted(told.position, "picture")} before it` : "waiting";
+  if (told.state === "running") return "starting";
+  return told.position > 0 ? `${counted(told.position, "picture")} before it` : "waiting";
 }

@@ -123,7 +123,7 @@ def command(
         reading=reading_of(input_options, model_options),
     )
     _check(setting)
-    serve(setting)
+    serve(setting, lambda address: click.echo(f"serving at {address} (Ctrl-C stops)"))
 
 
 def _require() -> None:

@@ -7,7 +7,7 @@ import contextlib
 import gc
 import re
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from importlib import resources
 from pathlib import Path
 
@@ -64,7 +64,9 @@ def create_app(setting: ServiceSetting) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
-        with own(setting.data):
+        with _owned(state):
+            for left in setting.previews.iterdir():  # of workers that were killed
+                left.unlink(missing_ok=True)
             state.workers.start()
             threading.Thread(
                 target=_load, args=(state, predictor), name="loading", daemon=True
@@ -107,6 +109,18 @@ def create_app(setting: ServiceSetting) -> FastAPI:
     _add_page(app)
     _add_docs(app)
     return guarded(app, setting)
+
+
+@contextlib.contextmanager
+def _owned(state: State) -> Iterator[None]:
+    """Own the data folder, or leave word why not: the server says only that it did not start."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(own(state.setting.data))
+        except KerasvizError as error:
+            state.failure = error
+            raise
+        yield
 
 
 def _load(state: State, predictor: Predictor) -> None:

@@ -6,7 +6,8 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -19,6 +20,7 @@ from kerasviz.service.setting import Reading, ServiceSetting
 
 if TYPE_CHECKING:
     from kerasviz.cli.options import InputOptions, ModelOptions
+    from kerasviz.service.state import State
 
 __all__ = ["reading_of", "serve"]
 
@@ -33,9 +35,9 @@ BACKLOG = 2048
 class _Server(uvicorn.Server):
     """Tells the streams that it stops, which would hold it up otherwise."""
 
-    def __init__(self, config: uvicorn.Config, state: Any):
+    def __init__(self, config: uvicorn.Config, state: State, begun: Callable[[], None]):
         super().__init__(config)
-        self.service = state
+        self.service, self.begun = state, begun
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -53,11 +55,10 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
     async def startup(self, sockets: Any = None) -> None:
+        """Begin to answer."""
         await super().startup(sockets)
         if self.started:
-            ports = [s.getsockname()[1] for server in self.servers for s in server.sockets]
-            words = {"host": self.config.host, "port": ports[0], "pid": os.getpid()}
-            log.info("listening", extra={"fields": words})
+            self.begun()
 
 
 def reading_of(input_options: InputOptions, model_options: ModelOptions) -> Reading:
@@ -73,33 +74,55 @@ def reading_of(input_options: InputOptions, model_options: ModelOptions) -> Read
     )
 
 
-def serve(setting: ServiceSetting) -> None:
+def serve(setting: ServiceSetting, say: Callable[[str], None]) -> None:
     """Serve until SIGTERM or Ctrl-C; what is running then is finished or queued again.
 
-    Raises :class:`KerasvizError` where the service cannot start.
+    ``say`` is given the address when requests are answered. Raises :class:`KerasvizError` where
+    the service cannot start.
     """
     from kerasviz.cli.quiet import import_tensorflow
 
-    import_tensorflow()
-    log_as_json()
-    app = create_app(setting)
-    config = uvicorn.Config(
-        app,
-        host=setting.host,
-        port=setting.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        date_header=True,
-        proxy_headers=False,
-        backlog=BACKLOG,
-        timeout_keep_alive=15,
-        timeout_graceful_shutdown=LAST,
-        http=PatientProtocol,
-        ws="none",
-        limit_concurrency=2000,
-    )
-    server = _Server(config, app.state.service)
-    server.run()
+    with _listening(setting) as listening:
+        import_tensorflow()
+        log_as_json()
+        app = create_app(setting)
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=15,
+            timeout_graceful_shutdown=LAST,
+            http=PatientProtocol,
+            ws="none",
+            limit_concurrency=2000,
+        )
+        port = listening.getsockname()[1]
+        host = f"[{setting.host}]" if ":" in setting.host else setting.host
+
+        def begun() -> None:
+            words = {"host": setting.host, "port": port, "pid": os.getpid()}
+            log.info("listening", extra={"fields": words})
+            say(f"http://{host}:{port}")
+
+        server = _Server(config, app.state.service, begun)
+        server.run([listening])
     if not server.started:
-        raise KerasvizError(f"cannot serve at {setting.host}:{setting.port}; see the lines above")
+        failure = app.state.service.failure
+        raise failure or KerasvizError("the service did not start; see the lines above")
+
+
+@contextlib.contextmanager
+def _listening(setting: ServiceSetting) -> Iterator[socket.socket]:
+    """The socket of a service, found out to be free before anything is loaded."""
+    family = socket.AF_INET6 if ":" in setting.host else socket.AF_INET
+    place = (setting.host.strip("[]"), setting.port)
+    try:
+        made = socket.create_server(place, family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise KerasvizError(
+            f"cannot listen at {setting.host}:{setting.port}: {error.strerror}; give another --port"
+        ) from error
+    with made:
+        yield made

@@ -46,6 +46,7 @@ class State:
     workers: Workers
     loading: threading.Event = field(default_factory=threading.Event)
     stopping: threading.Event = field(default_factory=threading.Event)
+    failure: KerasvizError | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _galleries: dict[str, Gallery] = field(default_factory=dict)
     _described: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -60,9 +60,7 @@ def work(queue: Queue, most: int = 100) -> list[list[str]]:
     return batches
 
 
-def test_a_job_goes_from_accepted_over_running_to_done_once(
-    jobs: Jobs, database: Database
-) -> None:
+def test_a_job_goes_from_accepted_over_running_to_done_once(jobs: Jobs, database: Database) -> None:
     assert put(jobs, "j", ["1", "2", "3"])
     queue = Queue(database, "w", Clock())
     assert state(jobs, "j") == "accepted"

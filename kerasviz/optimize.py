@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -87,9 +87,9 @@ class Loop:
     def __init__(self, net: Network, structure: Structure, recipe: Recipe):
         self.net, self.structure, self.recipe = net, structure, recipe
         self.taps = list(dict.fromkeys(s.tap for s in structure if s.tap != IMAGE))
-        # XLA reads and writes the state once, not once for each of a dozen operations.
-        update, fused = partial(_update, recipe), recipe.transform.fused
-        self.update = tf.function(update, autograph=False, jit_compile=True) if fused else update
+        self.update = partial(_update, recipe.optimizer, recipe.learning_rate)
+        if recipe.transform.fused:
+            self.update = _fused_update(recipe.optimizer, recipe.learning_rate, recipe.size)
         self.start = _compiled(self._start)
         self.image = _compiled(self._image)
         self.score = _compiled(self._score)
@@ -180,19 +180,27 @@ def _compiled(function: Callable[..., Any]) -> Any:
     return tf.function(function, autograph=False)
 
 
-def _update(recipe: Recipe, params: Any, moments: Any, gradient: Any, step: Tensor) -> Any:
+@lru_cache(maxsize=64)
+def _fused_update(optimizer: str, rate: float, size: tuple[int, int]) -> Any:
+    """The update compiled by XLA, for all networks: it reads and writes the state only once."""
+    update = partial(_update, optimizer, rate)
+    return tf.function(update, autograph=False, jit_compile=True)
+
+
+def _update(
+    optimizer: str, rate: float, params: Any, moments: Any, gradient: Any, step: Tensor
+) -> Any:
     """One step of gradient ascent; the state of gradient descent's moments stays zero."""
-    rate = recipe.learning_rate
-    if recipe.optimizer == "gradient-descent":
+    if optimizer == "gradient-descent":
         return (tf.nest.map_structure(lambda p, g: p + rate * g, params, gradient), *moments)
     count = tf.cast(step + 1, tf.float32)
-    rate = rate * tf.sqrt(1 - BETA2**count) / (1 - BETA1**count)
+    paced = rate * tf.sqrt(1 - BETA2**count) / (1 - BETA1**count)
     mean = tf.nest.map_structure(lambda m, g: BETA1 * m + (1 - BETA1) * g, moments[0], gradient)
     spread = tf.nest.map_structure(
         lambda v, g: BETA2 * v + (1 - BETA2) * g * g, moments[1], gradient
     )
     params = tf.nest.map_structure(
-        lambda p, m, v: p + rate * m / (tf.sqrt(v) + EPSILON), params, mean, spread
+        lambda p, m, v: p + paced * m / (tf.sqrt(v) + EPSILON), params, mean, spread
     )
     return params, mean, spread
 

@@ -53,7 +53,7 @@ def test_objectives_may_be_given_instead_of_words():
 
 def test_plans_have_canonical_sizes_and_keep_every_request():
     net = network()
-    for count, sizes in ((1, [1]), (4, [4]), (16, [16]), (20, [4] * 5), (32, [16] * 2)):
+    for count, sizes in ((1, [1]), (4, [4]), (16, [16]), (20, [8] * 3), (32, [16] * 2)):
         plans = plan(net, requests([i % 9 for i in range(count)]))
         assert [p.batch for p in plans] == sizes
         assert sum(p.rows for p in plans) == count

@@ -84,6 +84,7 @@ export async function show(main, { target = "" }, described, signal) {
     clear();
     if (!text.value.trim()) return say("The sum is empty: add a term with a weight.");
     slot.render();
+    slot.figure.scrollIntoView({ block: "nearest" });
   });
   text.addEventListener("input", () => {
     const parsed = termsOf(text.value);

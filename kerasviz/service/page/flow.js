@@ -113,7 +113,7 @@ function inside(described, main, branches, count) {
     element(
       "li",
       { class: layers.length ? null : "jump" },
-      from ? element("p", { class: "soft small" }, `from ${from}`) : null,
+      from ? element("p", { class: "soft small" }, `from ${shortName(from, main.name)}`) : null,
       layers.length
         ? element("ol", {}, layers.map(link))
         : element("p", { class: "soft small" }, "skips"),

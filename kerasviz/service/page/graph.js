@@ -4,7 +4,7 @@
 /**
  * The blocks of a network: each a main layer, with the `branches` between the main layer before it
  * and itself. A branch is `layers` from top to bottom, empty where it skips; `from` names the layer
- * where it starts if that is neither the main layer before nor in the block.
+ * where it starts if that is not the main layer before.
  */
 export function blocksOf(layers) {
   const ends = mainOf(layers);
@@ -73,14 +73,12 @@ function branchesOf(layer, inside, previous) {
     if (chain.length || (at !== undefined && at === end)) {
       branches.push({
         layers: chain,
-        from: at && at !== previous && !isIn(inside, at) ? at : null,
+        from: at && at !== previous ? at : null,
       });
     }
   }
   return branches.length ? branches : [{ layers: inside, from: null }];
 }
-
-const isIn = (inside, name) => inside.some((one) => one.name === name);
 
 /** A layer's name without what it shares with the main layer of its block. */
 export function shortName(name, main) {

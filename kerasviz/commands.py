@@ -199,6 +199,8 @@ def _changes(base: Recipe, chosen: Recipe, kind: str | None) -> list[str]:
     if chosen.size != base.size:
         height, width = chosen.size
         words += ["--size", str(height) if height == width else f"{height}x{width}"]
+    if chosen.tile != base.tile:
+        words += ["--tile", str(chosen.tile)]
     if kind is not None:
         words += ["--param", kind]
     # Always: without it the fastest of the machine is taken.

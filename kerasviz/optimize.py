@@ -20,6 +20,7 @@ from kerasviz.kernels import fast_kernels
 from kerasviz.network import Network
 from kerasviz.recipes import Recipe
 from kerasviz.scoring import IMAGE, Structure, scores
+from kerasviz.tiles import check_tiles, scores_of_tiles, tiled
 
 __all__ = ["CHUNK", "Batch", "Loop", "Progress", "Run", "loop_for", "optimize"]
 
@@ -87,6 +88,8 @@ class Loop:
     def __init__(self, net: Network, structure: Structure, recipe: Recipe):
         self.net, self.structure, self.recipe = net, structure, recipe
         self.taps = list(dict.fromkeys(s.tap for s in structure if s.tap != IMAGE))
+        if recipe.tile:
+            check_tiles(structure, recipe.size, recipe.tile)
         self.update = partial(_update, recipe.optimizer, recipe.learning_rate)
         if recipe.transform.fused:
             self.update = _fused_update(recipe.optimizer, recipe.learning_rate, recipe.size)
@@ -108,25 +111,37 @@ class Loop:
 
     def _score(self, images: Tensor, data: Mapping[str, Tensor], groups: Tensor) -> Tensor:
         """What images reach as they are, [B]: the scores without penalties and couplings."""
-        found = {**self.net.activations(images, self.taps), IMAGE: images}
-        return scores(self.structure, found, data, groups, alone=True)
+
+        def score(images: Tensor) -> Tensor:
+            found = {**self.net.activations(images, self.taps), IMAGE: images}
+            return scores(self.structure, found, data, groups, alone=True)
+
+        tile = self.recipe.tile
+        return scores_of_tiles(score, images, tile) if tile else score(images)
 
     def _gradient(
         self, params: Any, data: Any, seeds: Tensor, groups: Tensor, step: Tensor, kernels: Any
     ) -> tuple[Any, Tensor]:
+        def score(seen: Tensor, images: Tensor) -> Tensor:
+            found = {**self.net.activations(seen, self.taps, kernels=kernels), IMAGE: images}
+            return scores(self.structure, found, data, groups)
+
+        raised = RAISED if kernels.narrow == tf.float16 else 1.0
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(params)
             images = self._image(params, groups)
             seen = self.recipe.transform.apply(images, seeds, step)
-            found = {
-                **self.net.activations(seen, self.taps, kernels=kernels),
-                IMAGE: images,
-            }
-            reached = scores(self.structure, found, data, groups)
-        if kernels.narrow != tf.float16:
-            return tape.gradient(reached, params), reached
-        raised = tape.gradient(reached, params, tf.fill(tf.shape(reached), RAISED))
-        return tf.nest.map_structure(lambda g: g / RAISED, raised), reached
+            if not self.recipe.tile:
+                reached = score(seen, images)
+                target, upstream = reached, tf.fill(tf.shape(reached), raised)
+        if self.recipe.tile:
+            target = seen
+            upstream, lifted = tiled(lambda s: raised * score(s, s), seen, self.recipe.tile)
+            reached = lifted / raised
+        gradient = tape.gradient(target, params, upstream)
+        if raised == 1.0:
+            return gradient, reached
+        return tf.nest.map_structure(lambda g: g / raised, gradient), reached
 
     def _step(
         self, state: Any, data: Any, seeds: Tensor, groups: Tensor, step: Tensor, kernels: Any

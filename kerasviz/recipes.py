@@ -25,7 +25,9 @@ class Recipe:
     ``size`` is (height, width) in pixels; ``learning_rate`` that of the optimizer (``adam`` or
     ``gradient-descent``); ``pre_activation`` takes the tensor before the ReLU where there is one;
     ``redirect_steps`` is the number of first updates with redirected ReLU gradients; ``precision``
-    the type in which the network's convolutions and matrix products are computed.
+    the type in which the network's convolutions and matrix products are computed. With ``tile``
+    pixels the network sees the image in square tiles, one after another, for images that would not
+    fit into the memory; 0 is the whole image.
 
     >>> Recipe.from_json(recipe("article").to_json()) == recipe("article")
     True
@@ -41,12 +43,15 @@ class Recipe:
     pre_activation: bool = True
     redirect_steps: int = 0
     precision: str = "float32"
+    tile: int = 0
 
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise UsageError(f"steps {self.steps}: expected 1 or more")
         if min(self.size) < 1:
             raise UsageError(f"size {self.size[0]}x{self.size[1]}: expected at least 1x1 pixel")
+        if self.tile < 0:
+            raise UsageError(f"tile {self.tile}: expected a number of pixels, or 0 for no tiles")
         if self.learning_rate <= 0:
             raise UsageError(f"learning rate {self.learning_rate}: expected more than 0")
         if self.precision not in PRECISIONS:
@@ -57,6 +62,11 @@ class Recipe:
             raise UsageError(
                 f"unknown optimizer {self.optimizer!r}; choose from {', '.join(OPTIMIZERS)}"
             )
+
+    @property
+    def seen_size(self) -> tuple[int, int]:
+        """The height and width of what the network is given at a time."""
+        return (self.tile, self.tile) if self.tile else self.size
 
     def replace(self, **changes: Any) -> Recipe:
         """A copy with some settings changed."""

@@ -236,7 +236,7 @@ def plan(net: Network, requests: Sequence[Request]) -> list[Plan]:
         pre = request.recipe.pre_activation
         structure = structure_of(request.objective, net, pre)
         fill(structure, [request.objective], net, pre)
-        net.check_size(*request.recipe.size)
+        net.check_size(*request.recipe.seen_size)
         group = (structure, request.recipe, request.snapshots, request.batch)
         groups.setdefault(group, []).append(request)
     plans: list[Plan] = []

@@ -268,6 +268,7 @@ class RecipeOptions:
     size: tuple[int, int] | None = None
     param: str | None = None
     precision: str | None = None
+    tile: int | None = None
 
     def chosen(self) -> Recipe:
         """The recipe with the changes; see :meth:`settled` for a precision of ``auto``."""
@@ -280,6 +281,8 @@ class RecipeOptions:
             changes["steps"] = self.steps
         if self.size is not None:
             changes["size"] = self.size
+        if self.tile is not None:
+            changes["tile"] = self.tile
         if self.param not in (None, recipe.parameterization.to_json()["kind"]):
             changes["parameterization"] = from_json({"kind": self.param})
         if self.precision not in (None, "auto"):
@@ -335,6 +338,12 @@ recipe_options = _packed(
             type=click.Choice(PRECISIONS),
             help="Numbers in which convolutions are computed. [default: auto, the fastest on this "
             "machine, or that of the folder's pictures]",
+        ),
+        click.option(
+            "--tile",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Let the network see tiles of N x N pixels, for pictures of thousands of pixels.",
         ),
     ],
 )

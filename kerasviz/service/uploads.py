@@ -11,9 +11,6 @@ import queue
 import re
 import secrets
 import shutil
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import AsyncIterable, Callable, Iterable
@@ -21,12 +18,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import kerasviz
 from kerasviz.errors import KerasvizError, UsageError, near
 from kerasviz.files import write_atomically
 from kerasviz.input_spec import PRESETS
+from kerasviz.service.inspection import Inspection
 from kerasviz.service.networks import ABOUT
-from kerasviz.service.quarantine import Budget, Order
+from kerasviz.service.quarantine import Budget
 from kerasviz.service.setting import ServiceSetting
 
 __all__ = ["BusyError", "TakenError", "TooLargeError", "Upload", "Uploads"]
@@ -84,12 +81,12 @@ class Uploads:
     ):
         self.setting, self._names = setting, names
         most = setting.limits.upload_bytes
-        self.budget = budget or Budget(unpacked_bytes=most, memory_bytes=2 * 2**30 + 6 * most)
+        budget = budget or Budget(unpacked_bytes=most, memory_bytes=2 * 2**30 + 6 * most)
+        self._inspection = Inspection(budget)
         self._known: dict[str, Upload] = {}
         self._lock = threading.Lock()
         self._receiving = 0
         self._waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._process: subprocess.Popen[bytes] | None = None
         self._stopping = False
         self._thread = threading.Thread(target=self._work, name="uploads", daemon=True)
 
@@ -121,7 +118,7 @@ class Uploads:
         """End; what is being looked at is looked at again after the next start."""
         self._stopping = True
         self._waiting.put(None)
-        self._kill()
+        self._inspection.stop()
         if self._thread.is_alive():
             self._thread.join()
 
@@ -244,38 +241,7 @@ class Uploads:
 
     def _inspect(self, upload: Upload) -> dict[str, Any]:
         """What the other process finds; raises :class:`KerasvizError` with why it is refused."""
-        folder = self.folder / upload.id
-        order = Order(str((folder / _FILE).resolve()), upload.preprocess, self.budget)
-        command = [sys.executable, "-P", "-m", "kerasviz.service.quarantine", order.to_json()]
-        with contextlib.ExitStack() as stack:
-            process = subprocess.Popen(
-                command,
-                cwd=folder,
-                env=_environment(folder),
-                stdin=subprocess.PIPE,  # it ends when this does
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-            self._process = stack.enter_context(process)
-            stack.callback(self._kill)
-            if self._stopping:
-                self._kill()
-            assert process.stdout is not None
-            began = time.monotonic()
-            timer = threading.Timer(self.budget.seconds, self._kill)
-            timer.start()
-            stack.callback(timer.cancel)
-            output = process.stdout.read(2**20)
-            code = process.wait()
-            late = time.monotonic() - began >= self.budget.seconds
-        return _found(output, code, late)
-
-    def _kill(self) -> None:
-        process = self._process
-        if process is not None and process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+        return self._inspection.run(self.folder / upload.id / _FILE, upload.preprocess)
 
     def _admitted(self, upload: Upload) -> bool:
         """Whether the folder of a network was made from this very upload."""
@@ -304,40 +270,6 @@ class Uploads:
         if self._is_there(upload.name):
             raise TakenError(f"there is a network {upload.name!r} by now; give another name")
         os.rename(path / _READY, self.setting.uploads / upload.name)
-
-
-def _found(output: bytes, code: int, late: bool) -> dict[str, Any]:
-    lines = output.decode("utf-8", "replace").strip().splitlines()
-    try:
-        found = json.loads(lines[-1]) if lines and code == 0 else None
-    except ValueError:
-        found = None
-    if isinstance(found, dict) and "error" not in found:
-        return found
-    if isinstance(found, dict):
-        raise KerasvizError(str(found["error"]))
-    if late:
-        raise KerasvizError(
-            "the file took too long to read; uploads are for networks of usual size"
-        )
-    if code == -signal.SIGXCPU:
-        raise KerasvizError("the file takes more computing time than uploads may")
-    raise KerasvizError(f"reading the file ended its process ({code}): it needs too much memory")
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    """The environment of the process: no secrets of this one, no GPU, its files in one folder."""
-    kept = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "KERASVIZ_CACHE", "HOME")
-    return {
-        **{name: os.environ[name] for name in kept if name in os.environ},
-        "PYTHONPATH": str(Path(kerasviz.__file__).parents[1]),
-        "TMPDIR": str(folder.resolve()),
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "CUDA_VISIBLE_DEVICES": "",
-        "TF_NUM_INTRAOP_THREADS": "1",
-        "TF_NUM_INTEROP_THREADS": "1",
-        "MALLOC_ARENA_MAX": "2",
-    }
 
 
 def _size(folder: Path) -> int:

@@ -19,6 +19,7 @@ from service.hostile import good_keras, onnx_bytes
 
 from kerasviz.errors import KerasvizError, UsageError
 from kerasviz.files import checksum
+from kerasviz.service.inspection import environment_in
 from kerasviz.service.networks import Networks
 from kerasviz.service.quarantine import Budget
 from kerasviz.service.setting import Limits, ServiceSetting
@@ -28,7 +29,6 @@ from kerasviz.service.uploads import (
     TooLargeError,
     Upload,
     Uploads,
-    _environment,
 )
 
 GOOD = onnx_bytes()
@@ -232,9 +232,9 @@ def test_to_stop_kills_the_process_and_the_next_start_looks_again(tmp_path: Path
     uploads = Uploads(setting, list)
     uploads.start()
     upload = received(uploads, "net")
-    while uploads._process is None:
+    while uploads._inspection.process is None:
         time.sleep(0.01)
-    process = uploads._process
+    process = uploads._inspection.process
     uploads.stop()
     assert process.wait() == -signal.SIGKILL
     again = Judged(setting, accepted)
@@ -245,7 +245,7 @@ def test_to_stop_kills_the_process_and_the_next_start_looks_again(tmp_path: Path
 
 def test_the_process_gets_no_secret(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("KERASVIZ_TOKEN", "secret")
-    assert "secret" not in _environment(tmp_path).values()
+    assert "secret" not in environment_in(tmp_path).values()
 
 
 def test_the_limits_hold_in_the_process(tmp_path: Path) -> None:
@@ -302,3 +302,24 @@ def test_networks_are_looked_at_in_a_process_of_their_own(tmp_path: Path) -> Non
     for name in ("small", "plain"):
         images = np.zeros((1, 16, 16, 3), np.float32)
         assert networks.get(name).activations(images, ["conv"])["conv"].shape[-1] == 4
+
+
+@pytest.mark.slow
+def test_an_upload_over_http_becomes_a_network_that_is_asked(
+    served: Callable[..., Any], tmp_path: Path
+) -> None:
+    client = served(allow_upload=True)
+    sent = client.post("/api/networks?name=plain&preprocess=unit", content=GOOD)
+    assert (sent.status_code, sent.json()["state"]) == (202, "queued")
+    latest = time.monotonic() + 300
+    while (found := client.get(sent.headers["location"]).json())["state"] != "ready":
+        assert found["state"] in ("queued", "checking") and time.monotonic() < latest, found
+        time.sleep(0.1)
+    assert found["sha256"] == checksum(GOOD)
+    assert "plain" in {network["name"] for network in client.get("/api/networks").json()}
+    body = {"signature_name": "activations", "instances": np.zeros((2, 16, 16, 3)).tolist()}
+    answer = client.post("/v1/models/plain:predict", json=body)
+    assert answer.status_code == 200 and len(answer.json()["predictions"]) == 2
+    assert client.get("/api/networks/plain").json()["format"] == "onnx"
+    again = client.post("/api/networks?name=plain&preprocess=unit", content=GOOD)
+    assert again.status_code == 409

@@ -130,6 +130,18 @@ def test_a_network_is_picked_and_seen_as_layers(visit: Visit) -> None:
     page.locator(".flow .name", has_text="mixed/output").wait_for()
 
 
+def test_a_first_look_shows_units_of_layers_without_pictures(visit: Visit) -> None:
+    page = visit(layer_place("first")).page
+    set_quick(page, 2, 16)
+    page.get_by_role("link", name="Layers", exact=True).click()
+    page.get_by_role("button", name="Render a first look").click()
+    # It is one job for all layers, whose pictures are shown as they are made.
+    page.locator(".flow .look img").nth(1).wait_for()
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Render a first look").wait_for()
+    assert page.locator(".head .error:visible").count() == 0
+
+
 def test_a_unit_grows_while_one_looks_on_and_stays(visit: Visit) -> None:
     page = visit(unit_place("mixed/output", 3)).page
     assert page.title() == "mixed/output:3 - kerasviz"

@@ -173,11 +173,13 @@ def recipe_words(
     wanted = recipe.replace(name="")
     found: list[list[str]] = []
     for name, base in _bases(known):
+        changes = {"steps": wanted.steps, "size": wanted.size, "precision": wanted.precision}
+        same = base.replace(name="", **changes)
         for kind in (None, *PARAMETERIZATIONS):
-            chosen = base.replace(steps=wanted.steps, size=wanted.size, precision=wanted.precision)
+            chosen = same
             if kind is not None:
-                chosen = chosen.replace(parameterization=from_json({"kind": kind}))
-            if fit(chosen).replace(name="") == wanted:
+                chosen = same.replace(parameterization=from_json({"kind": kind}))
+            if fit(chosen) == wanted:
                 found.append(["--recipe", name, *_changes(base, chosen, kind)])
     return min(found, key=len, default=None)
 

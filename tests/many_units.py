@@ -69,6 +69,11 @@ def write_page(out: Path, net: Network, monkeypatch: pytest.MonkeyPatch) -> Path
     order = replace(order, layers=tuple(layers_of(order)))
     store: Any = _Store(out / "pictures", net)
     choice = choose(CATALOGUE["appendix-layer"], order)
-    shown = layer_pages.write_layers(out, Making(store, order, CommandLine("a")), choice)
+    commands: dict[str, str] = {}
+    for request in dict.fromkeys(cell.request for cell in choice.cells):
+        command = CommandLine("a").render(net, request, 4)
+        commands |= {entry.file: command for entry in store.find(request)}
+    making = Making(store, order, CommandLine("a"), commands)
+    shown = layer_pages.write_layers(out, making, choice)
     (page,) = [out / page.file for page in shown.pages if page.file]
     return page

@@ -25,6 +25,8 @@ __all__ = ["FOLDER", "anchor", "write_layers"]
 
 #: The folder of the pages and their sprites, in the folder of the figures.
 FOLDER = "layers"
+#: What stands for a unit in a command.
+UNIT = "{unit}"
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,16 @@ class Row:
     """A unit on its page: its anchor and title, and its picture files as seen from the store.
 
     ``missing`` says why the top and bottom examples are not there; "" where they are.
+    ``commands`` make its pictures again, a command for each kind of them, with :data:`UNIT` in the
+    place of ``unit``: so they are the same for nearly all units, and stand once on the page.
     """
 
     anchor: str
     title: str
+    unit: str
     files: tuple[str, ...]
     missing: tuple[str, ...]
+    commands: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -133,6 +139,7 @@ class UnitPictures:
     def __init__(self, making: Making, block: Block):
         self.block, self.tap, self.unit = block, block.layers[0], block.cells[0].unit or 0
         self.store, self.examples = making.store, making.order.examples
+        self.commands = making.commands
         self.entries = [_entry(self.store, cell) for cell in block.cells]
 
     def row(self) -> Row:
@@ -142,7 +149,17 @@ class UnitPictures:
             if not isinstance(place, Cell)
         )
         files = tuple(entry.file for entry in self.entries)
-        return Row(anchor(self.tap, self.unit), self.block.title, files, missing)
+        unit = f"{self.tap}:{self.unit}"
+        # The facets are made by one command.
+        kinds = dict(zip((cell.request for cell in self.block.cells), files, strict=True))
+        return Row(
+            anchor(self.tap, self.unit),
+            self.block.title,
+            unit,
+            files,
+            missing,
+            tuple(self.commands.get(file, "").replace(unit, UNIT) for file in kinds.values()),
+        )
 
     def sources(self) -> list[str]:
         """Checksums of all that its sprites are made of."""
@@ -179,6 +196,7 @@ def _page(making: Making, choice: Choice, tap: str, groups: list[Group], links: 
         tap=tap,
         channels=net.taps[tap].channels,
         groups=groups,
+        commands=groups[0].rows[0].commands,
         count=len(numbers),
         parts=[(words, anchor(tap, number)) for words, number in parts(net, tap, numbers)],
         links=Markup(links),

@@ -136,7 +136,8 @@ def make_figures(
     except KeyboardInterrupt:  # the page shows the pictures that are finished
         write_index(store.folder, store.manifest(), making.command.of_store(store))
         raise
-    write_index(store.folder, store.manifest(), making.command.of_store(store))
+    making = replace(making, commands=making.command.of_store(store))
+    write_index(store.folder, store.manifest(), making.commands)
     paths: list[Path] = []
     for choice in choices:
         if choice.figure.layout == "layer":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,15 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Making:
-    """A run that makes figures: its pictures, what was ordered, and its command line."""
+    """A run that makes figures: its pictures, what was ordered, and its command line.
+
+    ``commands`` are those that make a picture again, by its file, of those that have one.
+    """
 
     store: Store
     order: Order
     command: CommandLine
+    commands: Mapping[str, str] = field(default_factory=dict)
 
     def origins(self, choice: Choice) -> Origins:
         """What made the pictures of a figure."""
@@ -52,7 +56,7 @@ class Making:
         steps = request.recipe.steps
         step = f"{steps} steps" if entry.step == steps else f"step {entry.step} of {steps}"
         line = f"{score}{step} · seed {request.seed + entry.row}"
-        return Fact(line, self.command.render(store.net, request, entry.compiled_batch))
+        return Fact(line, self.commands.get(entry.file, ""))
 
     def record(self, slug: str) -> dict[str, Any]:
         """What was ordered for a figure, as plain data."""

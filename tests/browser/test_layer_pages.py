@@ -9,11 +9,12 @@ from typing import Any
 
 import many_units
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from kerasviz.input_spec import preset
 from kerasviz.network import Identity, Network
-from kerasviz.program import Value
+from kerasviz.program import Port, Value
 
 
 class _Outline:
@@ -22,7 +23,7 @@ class _Outline:
     outputs = ("tap",)
 
     def __init__(self, channels: int):
-        self.inputs: dict[str, Any] = {}
+        self.inputs = {"image": Port("image", tf.float32, (None, None, None, 3))}
         self.values = {"tap": Value("tap", "Conv2D", (None, None, None, channels))}
 
 
@@ -121,15 +122,22 @@ def test_a_picture_opens_in_full_size_by_mouse_and_keyboard(
     seen = visit(1200)
     seen.page.goto(f"{layer_page.as_uri()}#tap-900")
     seen.shows(900)
+    again = seen.page.locator("dialog[open] .again code").inner_text
     link = seen.page.locator("#tap-900 .c")
     for act in (link.click, lambda: link.press("Enter")):
         act()
         image = seen.page.locator("dialog[open] img")
         assert image.get_attribute("alt") == "Layer tap, Unit 900: Channel objective"
+        assert again().startswith("kerasviz render a tap:900 --recipe")
         seen.page.wait_for_function("document.querySelector('dialog img').naturalWidth == 64")
         seen.page.keyboard.press("Escape")
         assert seen.page.locator("dialog[open]").count() == 0
     assert seen.complaints == []
+    commands = {".n": "tap:900@center", ".four :nth-child(2)": "--diversity 4", ".m": "-- -tap:900"}
+    for picture, words in commands.items():  # their files are not there
+        seen.page.locator(f"#tap-900 {picture}").click()
+        assert words in again()
+        seen.page.keyboard.press("Escape")
     seen.page.close()
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import unquote
@@ -22,7 +25,7 @@ from kerasviz.figures import CATALOGUE, appendix, make_figures
 from kerasviz.figures.choice import Cell, Choice, Panel
 from kerasviz.figures.choose import choose
 from kerasviz.figures.figure import ARTICLE_LAYERS
-from kerasviz.figures.layer_pages import anchor
+from kerasviz.figures.layer_pages import UNIT, anchor
 from kerasviz.figures.setting import Order
 from kerasviz.figures.sprites import corner, sheet_size
 from kerasviz.network import Network
@@ -182,6 +185,24 @@ def test_a_sprite_is_the_picture_that_its_link_opens(
         assert apart < 20
         of_the_other = sprites[:88, left : left + 147]
         assert np.abs(of_the_other - wanted).mean() > 2 * apart
+
+
+def test_pictures_of_a_layer_have_the_commands_that_make_them(
+    tmp_path: Path, drawn: list[str], network_of: Networks
+) -> None:
+    net = article_like(network_of)
+    make_figures(net, ["appendix-layer"], FAST, tmp_path, layers=["mixed4a"])
+    text = (tmp_path / "layers" / "mixed4a.html").read_text(encoding="utf-8")
+    single = (tmp_path / "pictures" / "index.html").read_text(encoding="utf-8")
+    lists = [json.loads(unescape(found)) for found in re.findall(r'data-commands="([^"]*)"', text)]
+    *others, (unit, last) = re.findall(r'data-unit="([^"]*)"( data-commands)?', text)
+    assert (unit, len(others)) == ("mixed4a:11", 11)
+    shown = [each.replace(UNIT, unit) for each in lists[-1 if last else 0]]
+    neuron, channel, facets, negative = map(shlex.split, shown)
+    assert neuron[3] == "mixed4a:11@center" and channel[3] == "mixed4a:11"
+    assert "-mixed4a:11" in negative and facets[facets.index("--diversity") + 1] == "4"
+    for command in shown:  # the one that the page of single pictures has
+        assert f'data-command="{command}"' in unescape(single)
 
 
 def test_a_second_run_writes_nothing_and_another_folder_gets_the_same_bytes(

@@ -104,8 +104,8 @@ def test_the_record_keeps_what_made_the_figures_of_earlier_runs(
     assert list(record["figures"]) == ["hero", "objectives"]
     hero, objectives = record["figures"].values()
     assert hero["command"] == (
-        "kerasviz figures hero --model tiny --recipe fast --steps 4 --size 16x24 --seed 3 "
-        "--out again"
+        "kerasviz figures hero --model tiny --recipe fast --steps 4 --size 16x24 "
+        "--precision float32 --seed 3 --out again"
     )
     assert objectives["command"] is None  # no option sets a learning rate
     assert objectives["recipe"]["learning_rate"] == 0.5

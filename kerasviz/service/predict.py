@@ -164,11 +164,11 @@ class Predictor:
 
 
 def _line(error: BaseException) -> str:
-    """What is wrong, of the many lines that TensorFlow writes about it."""
-    aside = ("Graph execution error", "Detected at", "<stack traces", "Stack trace", "[[")
-    lines = [line.strip() for line in str(error).splitlines()]
-    found = [line for line in lines if line and not line.startswith(aside)]
-    return (found or [type(error).__name__])[0].split(" for '{{node")[0][:500]
+    """What is wrong: TensorFlow writes it between the places in the code and the node."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    nodes = [k for k, line in enumerate(lines) if line.startswith("[[")]
+    found = lines[nodes[0] - 1] if nodes and nodes[0] else (lines or [type(error).__name__])[0]
+    return found.split(" for '{{node")[0][:500]
 
 
 def _check_images(strings: Iterable[bytes]) -> None:
@@ -179,7 +179,7 @@ def _check_images(strings: Iterable[bytes]) -> None:
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 width, height = image.size
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise BadRequestError(f"image {k} is no PNG, JPEG, GIF or BMP file: {error}") from error
+            raise BadRequestError(f"image {k} is no PNG, JPEG, GIF or BMP file") from error
         pixels += width * height
         if pixels > PIXELS:
             raise BadRequestError(

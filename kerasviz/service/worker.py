@@ -243,6 +243,8 @@ def main(setting: ServiceSetting, claimant: str, orders: Connection) -> None:
         tf.get_logger().setLevel("ERROR")
         orders.send("ready")
         worker.run()
+        logging.shutdown()
+        os._exit(0)  # all is saved; TensorFlow takes seconds to take itself down
 
 
 def _listen(orders: Connection, worker: Worker) -> None:

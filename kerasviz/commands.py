@@ -10,7 +10,7 @@ from kerasviz.errors import UsageError
 from kerasviz.network import Network
 from kerasviz.objectives import Objective, Term
 from kerasviz.parameterizations import from_json
-from kerasviz.recipes import RECIPES, Recipe
+from kerasviz.recipes import PATIENCE, RECIPES, Recipe
 from kerasviz.recipes import recipe as find_recipe
 from kerasviz.rendering import Request, diverse, fitting, plan
 from kerasviz.store import Entry, Store
@@ -173,8 +173,14 @@ def recipe_words(
     wanted = recipe.replace(name="")
     found: list[list[str]] = []
     for name, base in _bases(known):
-        changes = {"steps": wanted.steps, "size": wanted.size, "precision": wanted.precision}
-        same = base.replace(name="", **changes)
+        same = base.replace(
+            name="",
+            steps=wanted.steps,
+            size=wanted.size,
+            precision=wanted.precision,
+            tile=wanted.tile,
+            patience=base.patience or (PATIENCE if wanted.patience else 0),
+        )
         for kind in (None, *PARAMETERIZATIONS):
             chosen = same
             if kind is not None:
@@ -201,6 +207,8 @@ def _changes(base: Recipe, chosen: Recipe, kind: str | None) -> list[str]:
     if chosen.size != base.size:
         height, width = chosen.size
         words += ["--size", str(height) if height == width else f"{height}x{width}"]
+    if chosen.patience != base.patience:
+        words.append("--until-converged")
     if chosen.tile != base.tile:
         words += ["--tile", str(chosen.tile)]
     if kind is not None:

@@ -22,7 +22,7 @@ from kerasviz.recipes import Recipe
 from kerasviz.scoring import IMAGE, Structure, scores
 from kerasviz.tiles import check_tiles, scores_of_tiles, tiled
 
-__all__ = ["CHUNK", "Batch", "Loop", "Progress", "Run", "loop_for", "optimize"]
+__all__ = ["CHUNK", "Batch", "Loop", "Progress", "Run", "check_finite", "loop_for", "optimize"]
 
 Tensor = Any
 
@@ -73,13 +73,15 @@ class Run:
 
     ``images`` [B, H, W, C] in [0, 1]; ``snapshots`` the same by step number (0 is the initial
     noise); ``scores`` [B] of the finished images, untransformed, without penalties and the terms
-    that couple rows; ``history`` [steps, B] whole scores on the transformed images at each step.
+    that couple rows; ``history`` [steps, B] whole scores on the transformed images at each step,
+    NaN after the number of steps that a row has ``taken`` [B].
     """
 
     images: np.ndarray[Any, Any]
     snapshots: dict[int, np.ndarray[Any, Any]]
     scores: np.ndarray[Any, Any]
     history: np.ndarray[Any, Any]
+    taken: np.ndarray[Any, Any]
 
 
 class Loop:
@@ -94,6 +96,7 @@ class Loop:
         if recipe.transform.fused:
             self.update = _fused_update(recipe.optimizer, recipe.learning_rate, recipe.size)
         self.start = _compiled(self._start)
+        self.enter = _compiled(self._enter)
         self.image = _compiled(self._image)
         self.score = _compiled(self._score)
         self.advance = _compiled(self._advance)
@@ -105,6 +108,14 @@ class Loop:
         params = self.recipe.parameterization.init(seeds, height, width, self.net.channels)
         zeros = tf.nest.map_structure(tf.zeros_like, params)
         return params, zeros, zeros
+
+    def _enter(self, state: Any, seeds: Tensor, places: Tensor) -> Any:
+        """The state with that before the first step in some ``places`` [B]."""
+
+        def entered(new: Tensor, old: Tensor) -> Tensor:
+            return tf.where(_beside(places, new), new, old)
+
+        return tf.nest.map_structure(entered, self._start(seeds), state)
 
     def _image(self, params: Any, groups: Tensor) -> Tensor:
         return self.recipe.parameterization.to_image(params, *self.recipe.size, groups)
@@ -148,6 +159,7 @@ class Loop:
     ) -> tuple[Any, Tensor]:
         """One step: the next state, and the scores [B] before it."""
         params, *moments = state
+        step = tf.broadcast_to(step, tf.shape(seeds))
         gradient, reached = self._gradient(params, data, seeds, groups, step, kernels)
         return self.update(params, moments, gradient, step), reached
 
@@ -176,7 +188,10 @@ class Loop:
         count: Tensor,
         redirected: bool = False,
     ) -> tuple[Any, Tensor]:
-        """Take the ``count`` steps from ``first`` on; returns the state and scores [count, B]."""
+        """Take ``count`` steps; ``first`` is the number of the first one, or that of each row [B].
+
+        Returns the state and scores [count, B].
+        """
         one_step = self.one_step(redirected=redirected)
         history = tf.TensorArray(tf.float32, size=count, element_shape=[seeds.shape[0]])
 
@@ -195,6 +210,11 @@ def _compiled(function: Callable[..., Any]) -> Any:
     return tf.function(function, autograph=False)
 
 
+def _beside(numbers: Tensor, rows: Tensor) -> Tensor:
+    """A number for each row [B], in a shape that meets rows [B, ...]."""
+    return tf.reshape(numbers, [-1] + [1] * (rows.shape.rank - 1))
+
+
 @lru_cache(maxsize=64)
 def _fused_update(optimizer: str, rate: float, size: tuple[int, int]) -> Any:
     """The update compiled by XLA, for all networks: it reads and writes the state only once."""
@@ -209,13 +229,13 @@ def _update(
     if optimizer == "gradient-descent":
         return (tf.nest.map_structure(lambda p, g: p + rate * g, params, gradient), *moments)
     count = tf.cast(step + 1, tf.float32)
-    paced = rate * tf.sqrt(1 - BETA2**count) / (1 - BETA1**count)
+    paces = rate * tf.sqrt(1 - BETA2**count) / (1 - BETA1**count)
     mean = tf.nest.map_structure(lambda m, g: BETA1 * m + (1 - BETA1) * g, moments[0], gradient)
     spread = tf.nest.map_structure(
         lambda v, g: BETA2 * v + (1 - BETA2) * g * g, moments[1], gradient
     )
     params = tf.nest.map_structure(
-        lambda p, m, v: p + paced * m / (tf.sqrt(v) + EPSILON), params, mean, spread
+        lambda p, m, v: p + _beside(paces, p) * m / (tf.sqrt(v) + EPSILON), params, mean, spread
     )
     return params, mean, spread
 
@@ -241,6 +261,15 @@ def _stops(steps: int, redirected: int, snapshots: Sequence[int]) -> Iterator[tu
             last = min(first + CHUNK, mark)
             yield first, last
             first = last
+
+
+def check_finite(net: Network, numbers: np.ndarray[Any, Any], step: int) -> None:
+    """Raise :class:`ModelError` where scores have stopped being numbers."""
+    if not np.isfinite(numbers).all():
+        raise ModelError(
+            f"{net.name}: the score is not finite at step {step}; "
+            "try a lower learning rate or look at the model's weights"
+        )
 
 
 def _shown(loop: Loop, params: Any, groups: Tensor) -> np.ndarray[Any, Any]:
@@ -274,11 +303,7 @@ def optimize(
             state, data, seeds, groups, tf.constant(first), tf.constant(last - first)
         )
         numbers = np.asarray(reached)
-        if not np.isfinite(numbers).all():
-            raise ModelError(
-                f"{net.name}: the score is not finite at step {first}; "
-                "try a lower learning rate or look at the model's weights"
-            )
+        check_finite(net, numbers, first)
         history.append(numbers)
         if last in snapshots:
             kept[last] = loop.image(state[0], groups)
@@ -291,4 +316,5 @@ def optimize(
         snapshots={step: np.asarray(image) for step, image in kept.items()},
         scores=np.asarray(loop.score(images, data, groups)),
         history=np.concatenate(history),
+        taken=np.full(batch.size, recipe.steps),
     )

@@ -15,12 +15,19 @@ Tensor = Any
 _PHILOX = tf.random.Algorithm.PHILOX
 
 
-def _per_row(draw: Callable[[Tensor], Tensor], seeds: Tensor) -> Tensor:
-    """Stack ``draw(seed)`` over the rows: one operation per row, so that no row sees another."""
+def _per_row(draw: Callable[[Any], Tensor], seeds: Tensor, steps: Tensor = None) -> Tensor:
+    """Stack ``draw(seed)`` over the rows: one operation per row, so that no row sees another.
+
+    With ``steps`` [B] it is ``draw((seed, step))``.
+    """
     seeds = tf.cast(tf.convert_to_tensor(seeds), tf.int64)
+    rows = seeds if steps is None else (seeds, tf.convert_to_tensor(steps))
     if seeds.shape[0] is None:
-        return tf.map_fn(draw, seeds, fn_output_signature=tf.float32)
-    return tf.stack([draw(seed) for seed in tf.unstack(seeds)])
+        return tf.map_fn(draw, rows, fn_output_signature=tf.float32)
+    if steps is None:
+        return tf.stack([draw(seed) for seed in tf.unstack(seeds)])
+    pairs = zip(tf.unstack(seeds), tf.unstack(rows[1], seeds.shape[0]), strict=True)
+    return tf.stack([draw(pair) for pair in pairs])
 
 
 def _key(seed: Tensor, stream: int, step: Tensor) -> Tensor:
@@ -49,12 +56,14 @@ def uniform(seeds: Tensor, step: Tensor, count: int, stream: int = 0) -> Tensor:
     """``count`` uniform numbers in [0, 1) for every row at a step, float32 [B, count].
 
     Row i depends on ``seeds[i]``, ``step``, ``count`` and ``stream`` only; ``step`` may be a
-    tensor.
+    tensor, also one of a step for each row [B].
 
     >>> uniform([3, 7], step=5, count=6, stream=1).shape
     TensorShape([2, 6])
     """
-    return _per_row(
-        lambda seed: tf.random.stateless_uniform((count,), _key(seed, stream, step), alg=_PHILOX),
-        seeds,
-    )
+
+    def draw(row: Any) -> Tensor:
+        seed, own = row if isinstance(row, tuple) else (row, step)
+        return tf.random.stateless_uniform((count,), _key(seed, stream, own), alg=_PHILOX)
+
+    return _per_row(draw, seeds, step if tf.convert_to_tensor(step).shape.rank else None)

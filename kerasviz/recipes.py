@@ -13,9 +13,11 @@ from kerasviz.kernels import PRECISIONS
 from kerasviz.parameterizations import Fourier, Parameterization
 from kerasviz.transforms import ARTICLE_STEPS, LUCID_STEPS, Transform
 
-__all__ = ["RECIPES", "Recipe", "recipe"]
+__all__ = ["PATIENCE", "RECIPES", "Recipe", "recipe"]
 
 OPTIMIZERS = ("adam", "gradient-descent")
+#: The patience of ``--until-converged``.
+PATIENCE = 128
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class Recipe:
     ``redirect_steps`` is the number of first updates with redirected ReLU gradients; ``precision``
     the type in which the network's convolutions and matrix products are computed. With ``tile``
     pixels the network sees the image in square tiles, one after another, for images that would not
-    fit into the memory; 0 is the whole image.
+    fit into the memory; 0 is the whole image. With ``patience`` a picture is finished, before its
+    ``steps`` are over, when the mean score of so many steps is hardly above that of those before.
 
     >>> Recipe.from_json(recipe("article").to_json()) == recipe("article")
     True
@@ -44,12 +47,15 @@ class Recipe:
     redirect_steps: int = 0
     precision: str = "float32"
     tile: int = 0
+    patience: int = 0
 
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise UsageError(f"steps {self.steps}: expected 1 or more")
         if min(self.size) < 1:
             raise UsageError(f"size {self.size[0]}x{self.size[1]}: expected at least 1x1 pixel")
+        if self.patience < 0:
+            raise UsageError(f"patience {self.patience}: expected a number of steps, or 0 for all")
         if self.tile < 0:
             raise UsageError(f"tile {self.tile}: expected a number of pixels, or 0 for no tiles")
         if self.learning_rate <= 0:

@@ -18,6 +18,7 @@ from kerasviz.optimize import Batch, Progress, optimize
 from kerasviz.precision import AUTO, choose
 from kerasviz.recipes import Recipe
 from kerasviz.recipes import recipe as find_recipe
+from kerasviz.rolling import converge
 from kerasviz.scoring import Structure, fill, structure_of, taps_of
 from kerasviz.targets import Target, parse_targets
 
@@ -44,6 +45,8 @@ Array = np.ndarray[Any, Any]
 #: mean of GoogLeNet's and EfficientNet-Lite0's at 128 x 128, in float32 and bfloat16, on two cores.
 #: oneDNN rounds differently at different batch sizes, so there are few, and they are recorded.
 CANONICAL = {1: 2.5, 2: 1.9, 4: 1.4, 8: 1.1, 16: 1.0}
+#: How many times the rows of a batch a plan has at most, where rows leave it and others enter.
+ENTERING = 4
 #: No batch holds more pixels than this, unless a single request needs it.
 MAX_PIXELS = 16 * 256 * 256
 
@@ -114,7 +117,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Plan:
-    """Requests that go through one compiled loop as one batch of ``batch`` rows, padded."""
+    """Requests that go through one compiled loop as one batch of ``batch`` rows, padded.
+
+    Where the recipe lets pictures end early there may be more: they enter as others leave.
+    """
 
     structure: Structure
     requests: tuple[Request, ...]
@@ -244,8 +250,10 @@ def plan(net: Network, requests: Sequence[Request]) -> list[Plan]:
         rows, largest = sum(r.rows for r in members), max(r.rows for r in members)
         size = fixed or _canonical(rows, largest, recipe.size[0] * recipe.size[1])
         batch: list[Request] = []
+        can_enter = recipe.patience and not recipe.redirect_steps and largest == 1
+        most = size * ENTERING if can_enter else size
         for request in members:
-            if sum(r.rows for r in batch) + request.rows > size:
+            if sum(r.rows for r in batch) + request.rows > most:
                 plans.append(Plan(structure, tuple(batch), size))
                 batch = []
             batch.append(request)
@@ -256,7 +264,10 @@ def plan(net: Network, requests: Sequence[Request]) -> list[Plan]:
 def render_plan(
     net: Network, plan: Plan, progress: Callable[[Progress], None] | None = None
 ) -> list[Picture]:
-    """Run one batch and return its pictures, without the padding."""
+    """Run one batch and return its pictures, without the padding.
+
+    A recipe with patience lets each picture end when it has converged.
+    """
     rows: list[tuple[Request, int, int]] = []  # request, row in it, group
     for group, request in enumerate(plan.requests):
         rows += [(request, row, group) for row in range(request.rows)]
@@ -274,7 +285,11 @@ def render_plan(
         seeds=np.array([r.seed + row for r, row, _ in padded], np.int32),
         groups=np.array([group for _, _, group in padded], np.int32),
     )
-    run = optimize(net, plan.recipe, batch, plan.requests[0].snapshots, progress)
+    snapshots = plan.requests[0].snapshots
+    if plan.recipe.patience:
+        run = converge(net, plan.recipe, batch, plan.batch, snapshots, progress)
+    else:
+        run = optimize(net, plan.recipe, batch, snapshots, progress)
     return [
         Picture(
             request=request,
@@ -282,7 +297,7 @@ def render_plan(
             image=run.images[i],
             snapshots={step: images[i] for step, images in run.snapshots.items()},
             score=float(run.scores[i]),
-            history=run.history[:, i],
+            history=run.history[: run.taken[i], i],
             batch=plan.batch,
         )
         for i, (request, row, _) in enumerate(rows)
@@ -327,8 +342,17 @@ class Rendering:
 
     @property
     def losses(self) -> Array:
-        """Minus the score at every step, on the transformed images, [N, steps]."""
-        return -np.stack([p.history for p in self.pictures])
+        """Minus the score at every step, on the transformed images, [N, steps].
+
+        NaN after the last step of a picture that has ended early.
+        """
+        steps = max(len(p.history) for p in self.pictures)
+        ends = [(0, steps - len(p.history)) for p in self.pictures]
+        padded = [
+            np.pad(p.history, end, constant_values=np.nan)
+            for p, end in zip(self.pictures, ends, strict=True)
+        ]
+        return -np.stack(padded)
 
     @property
     def snapshots(self) -> dict[int, Array]:
@@ -356,9 +380,12 @@ def provenance(
     picture: Picture, network: dict[str, Any], environment: dict[str, str]
 ) -> dict[str, Any]:
     """All that is needed to make a picture again, as plain data."""
+    taken = len(picture.history)
+    early = {} if taken == picture.request.recipe.steps else {"steps_taken": taken}
     return {
         "target": picture.request.text,
         **picture.request.to_json(),
+        **early,
         "row": picture.row,
         "compiled_batch": picture.batch,
         "network": network,

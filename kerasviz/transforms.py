@@ -132,10 +132,13 @@ class Transform:
     def apply(self, images: Tensor, seeds: Tensor, step: Tensor) -> Tensor:
         """Transform images [B, H, W, C] with the numbers of ``seeds`` [B] at ``step``.
 
-        Returns [B, h, w, C]; with ``resample`` "each" h and w differ from step to step.
+        ``step`` is a number, or one for each row [B]. Returns [B, h, w, C]; with ``resample``
+        "each" h and w differ from step to step.
         """
-        drawn = seeds[:1] if self.shared else seeds
-        return self(images, randomness.uniform(drawn, step, self.draws, _STREAM))
+        step = tf.convert_to_tensor(step)
+        if self.shared:
+            seeds, step = seeds[:1], step[:1] if step.shape.rank else step
+        return self(images, randomness.uniform(seeds, step, self.draws, _STREAM))
 
     def __call__(self, images: Tensor, uniforms: Tensor) -> Tensor:
         """Transform images [B, H, W, C] as ``uniforms`` [B, draws] in [0, 1) say.

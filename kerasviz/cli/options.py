@@ -269,10 +269,12 @@ class RecipeOptions:
     param: str | None = None
     precision: str | None = None
     tile: int | None = None
+    until_converged: bool = False
 
     def chosen(self) -> Recipe:
         """The recipe with the changes; see :meth:`settled` for a precision of ``auto``."""
         from kerasviz.parameterizations import from_json
+        from kerasviz.recipes import PATIENCE
         from kerasviz.recipes import recipe as find_recipe
 
         recipe = find_recipe(self.recipe)
@@ -283,6 +285,8 @@ class RecipeOptions:
             changes["size"] = self.size
         if self.tile is not None:
             changes["tile"] = self.tile
+        if self.until_converged:
+            changes["patience"] = recipe.patience or PATIENCE
         if self.param not in (None, recipe.parameterization.to_json()["kind"]):
             changes["parameterization"] = from_json({"kind": self.param})
         if self.precision not in (None, "auto"):
@@ -338,6 +342,11 @@ recipe_options = _packed(
             type=click.Choice(PRECISIONS),
             help="Numbers in which convolutions are computed. [default: auto, the fastest on this "
             "machine, or that of the folder's pictures]",
+        ),
+        click.option(
+            "--until-converged",
+            is_flag=True,
+            help="End a picture before its steps are over when its score has stopped growing.",
         ),
         click.option(
             "--tile",

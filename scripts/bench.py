@@ -266,20 +266,23 @@ def pictures(case: Case, *, quick: bool) -> Iterator[Row]:
 
 
 MEMORY = """
-import resource, sys
+import json, resource, sys
 sys.path.insert(0, {scripts!r})
 import bench, kerasviz
-from kerasviz.optimize import loop_for
+from kerasviz.optimize import optimize
 from kerasviz.recipes import Recipe
-import json
+
 def now():
     return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize() / 2**20
+
 net = kerasviz.load({source!r})
-chosen = Recipe.from_json(json.loads({recipe!r}))
-run = bench.full_loop(net, {tap!r}, chosen, 16)
-for _ in range(20): run()
+chosen = Recipe.from_json(json.loads({recipe!r})).replace(steps=1)
+rows = bench.rows_of(net, {tap!r}, chosen, 16)
+for _ in range(20):
+    optimize(net, chosen, rows)
 before = now()
-for _ in range({batches}): run()
+for _ in range({batches}):
+    optimize(net, chosen, rows)
 print(now() - before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10)
 """
 
@@ -303,7 +306,7 @@ def memory(case: Case, *, quick: bool) -> Iterator[Row]:
         sys.exit(f"memory: {ended.stderr}")
     grown, peak = map(float, ended.stdout.split()[-2:])
     yield Row("peak memory at batch 16", peak, " MiB", 1536.0)
-    yield Row(f"memory that {batches} further calls took", grown, " MiB", None)
+    yield Row(f"memory that {batches} further batches took", grown, " MiB", None)
 
 
 def importing(case: Case, batch: int = 8) -> Iterator[Row]:

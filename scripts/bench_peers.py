@@ -10,7 +10,8 @@ timed. What cannot be installed or run is named and left out.
 
 Every library runs its own public function by its defaults in a process of its own, which waits
 between its steps (``peer_worker.py``); all are asked for some steps in turn, medians are shown.
-Run it on a machine that does nothing else.
+Run it on a machine that does nothing else. `torchvision`, which `torch-lucent` asks for, brings
+gigabytes and is not installed: what lucent imports of it is not called with this network.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ def contenders(torch: str) -> tuple[Contender, ...]:
             "torch-lucent",
             "`render_vis`: Fourier, decorrelated colours, pad, jitter, scale, turn, jitter, one "
             "draw for the batch; images below 224 pixels are enlarged to 224 for the network; "
-            "Adam; no graph mode",
+            "Adam; no graph mode; gradients of the weights, on in its examples, are off here",
             lucent,
             lucent_there,
         ),
@@ -225,34 +226,34 @@ def measure(workers: list[Worker], rounds: int, left_out: dict[str, str]) -> Non
 
 @dataclass
 class Row:
-    """A line of the table: seconds for an image and step, by batch size."""
+    """A line of the table: the seconds for an image and step in each turn, by batch size."""
 
     name: str
     version: str
     detail: str = ""
-    seconds: dict[int, float] = field(default_factory=dict)
+    turns: dict[int, list[float]] = field(default_factory=dict)
+
+    def seconds(self, batch: int) -> float | None:
+        """The median of the turns; None if there was none."""
+        return statistics.median(self.turns[batch]) if self.turns.get(batch) else None
 
 
 def table(rows: Sequence[Row], batches: Sequence[int]) -> str:
     """The rows in Markdown, with their ratios to ours; a missing number is a dash."""
-    ours: dict[int, float] = next((row.seconds for row in rows if row.name == OURS), {})
+    ours = next((row for row in rows if row.name == OURS), Row(OURS, ""))
     head = ["library", "version", *(f"ms per image and step, batch {b}" for b in batches)]
     head += [f"/ {OURS}, batch {b}" for b in batches]
     lines = [head, ["---", "---", *["---:"] * (2 * len(batches))]]
     for row in rows:
-        name = (
-            f"{row.name} ({row.detail})" if row.detail and row.detail not in row.name else row.name
-        )
-        times = [_shown(row.seconds.get(b), 1000) for b in batches]
-        ratios = [_shown(row.seconds.get(b), 1 / ours[b] if b in ours else None) for b in batches]
-        lines.append([name, row.version, *times, *ratios])
+        more = f" ({row.detail})" if row.detail and row.detail not in row.name else ""
+        times = [_shown(row.seconds(b), 0.001) for b in batches]
+        ratios = [_shown(row.seconds(b), ours.seconds(b)) for b in batches]
+        lines.append([row.name + more, row.version, *times, *ratios])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _shown(value: float | None, factor: float | None) -> str:
-    if value is None or factor is None:
-        return "-"
-    return f"{value * factor:.1f}"
+def _shown(seconds: float | None, unit: float | None) -> str:
+    return "-" if seconds is None or unit is None else f"{seconds / unit:.1f}"
 
 
 def rows_of(running: dict[Worker, dict[str, Any]]) -> list[Row]:
@@ -261,13 +262,12 @@ def rows_of(running: dict[Worker, dict[str, Any]]) -> list[Row]:
     for worker, hello in running.items():
         made = Row(worker.name, hello["version"], hello.get("detail", ""))
         row = rows.setdefault(worker.name, made)
-        if worker.times:
-            row.seconds[worker.batch] = statistics.median(worker.times)
+        row.turns[worker.batch] = worker.times
     return list(rows.values())
 
 
 def compare(options: argparse.Namespace, python: Path) -> tuple[list[Row], dict[str, str], str]:
-    """The rows, what was left out and why, and why ``auto`` is what it is."""
+    """The rows, what was left out and why, and a line on the machine and what ``auto`` is."""
     known = contenders(options.torch)
     left_out: dict[str, str] = {}
     for each in known:
@@ -323,17 +323,17 @@ def main() -> None:
     if not Path(options.model).is_file():
         sys.exit(f"no file {options.model!r}; give an ONNX model, or set KERASVIZ_TEST_MODELS")
     with environment_in(options.environment) as python:
-        rows, left_out, why = compare(options, python)
+        rows, left_out, machine = compare(options, python)
     if rows:
         print(f"{Path(options.model).stem} up to {options.tap}, {options.size}x{options.size}")
-        print(f"auto: {why}\n")
+        print(f"{machine}\n")
         print(table(rows, options.batches), end="\n\n")
         does = {each.name: each.does for each in contenders(options.torch)}
         print("\n".join(f"- {row.name}: {does[row.name]}." for row in rows))
     for name, reason in left_out.items():
         print(f"left out: {name}: {reason}")
     if options.json:
-        data = {"rows": [asdict(row) for row in rows], "left out": left_out, "auto": why}
+        data = {"rows": [asdict(row) for row in rows], "left out": left_out, "machine": machine}
         options.json.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
 
 

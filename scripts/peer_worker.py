@@ -104,6 +104,7 @@ def write_reference(task: Task, gate: Gate) -> None:
     import tensorflow as tf
 
     import kerasviz
+    from kerasviz.environment import environment
     from kerasviz.exporting import convert
     from kerasviz.precision import choose
 
@@ -116,7 +117,10 @@ def write_reference(task: Task, gate: Gate) -> None:
     values = net.program.compute({net.image_port.name: tf.constant(image)}, parts)
     found = np.concatenate([values[part].numpy() for part in parts], -1)
     np.savez(Path(task.folder, REFERENCE), image=image, activations=found, parts=parts)
-    gate.hello = {"version": kerasviz.__version__, "differs": 0.0, "detail": choice.why}
+    here = environment()
+    machine = f"{here['device']}, {here['threads']} threads, TensorFlow {here['tensorflow']}"
+    detail = f"{machine}; auto: {choice.why}"
+    gate.hello = {"version": kerasviz.__version__, "differs": 0.0, "detail": detail}
     gate.step()
 
 

@@ -128,6 +128,8 @@ def command(
 
 def _require() -> None:
     """Raise :class:`KerasvizError` where the extra is not installed."""
+    if importlib.util.find_spec("fcntl") is None:
+        raise KerasvizError("kerasviz serve needs file locks as Linux and macOS have them")
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise KerasvizError(

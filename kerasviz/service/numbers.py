@@ -18,6 +18,7 @@ __all__ = ["read_numbers"]
 #: All that numbers and the space between them are written with.
 _NUMBERS = b"0123456789.eE+- \t\r\n"
 _DEEPEST = 8
+_PARSERS: list[Any] = []
 #: What may stand beside the array.
 _BESIDE = 1024
 
@@ -46,13 +47,28 @@ def read_numbers(body: bytes) -> tuple[Any, np.ndarray[Any, Any]] | None:
     if shape is None:
         return None
     try:
-        parsed: Any = simdjson.Parser().parse(array)
-        numbers = np.frombuffer(parsed.as_buffer(of_type="d"), np.float64)
+        numbers = _numbers(array)
     except (ValueError, TypeError, RuntimeError):
         return None
     if numbers.size != np.prod(shape, dtype=np.int64):  # [] and [1] have the same brackets
         return None
     return rest, numbers.reshape(shape)
+
+
+def _numbers(array: bytes) -> np.ndarray[Any, Any]:
+    """The numbers in lists of lists, one after the other.
+
+    A parser is used again, because its memory is: as many are kept as threads read at once.
+    """
+    try:
+        parser = _PARSERS.pop()
+    except IndexError:
+        parser = simdjson.Parser()
+    parsed: Any = parser.parse(array)
+    found = np.frombuffer(parsed.as_buffer(of_type="d"), np.float64)
+    del parsed  # or the parser could not be used again
+    _PARSERS.append(parser)
+    return found
 
 
 def _shape(signs: bytes) -> list[int] | None:

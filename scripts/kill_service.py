@@ -33,8 +33,8 @@ from service_process import COMMAND, ServiceProcess
 KINDS = ("server", "all", "worker", "start")
 NETWORK = "small"
 UNITS, SIDE, STEPS = 64, 48, 256
-#: Seconds for all that is left, after the last kill.
-PATIENCE = 600.0
+#: Looks, two a second, until all that is left is made; counted, as a machine may be held up.
+LOOKS = 1200
 
 
 @dataclass
@@ -185,21 +185,20 @@ def play_round(service: ServiceProcess, seen: Seen, draw: random.Random, kind: s
 
 def finish(service: ServiceProcess, seen: Seen) -> Counter[str]:
     """Wait for the rest, and judge all of it."""
-    latest = time.monotonic() + PATIENCE
-    while True:
+    for _ in range(LOOKS):
         live = [
             job
             for state in ("accepted", "running")
-            for job in service.ask("GET", f"/api/renders?state={state}&limit=500")[1]
+            for job in service.insist(f"/api/renders?state={state}&limit=500")
         ]
-        if not live or time.monotonic() > latest:
+        if not live:
             break
         time.sleep(0.5)
     seen.check(not live, f"{len(live)} jobs have not ended")
     look(service, seen)
     states: Counter[str] = Counter()
     for name in sorted(seen.accepted):
-        _, job = service.ask("GET", f"/api/renders/{name}")
+        job = service.insist(f"/api/renders/{name}")
         states[job["state"]] += 1
         wanted = ("cancelled", "done") if name in seen.cancelled else ("done",)
         seen.check(job["state"] in wanted, f"job {name} is {job['state']}: {job['error']}")

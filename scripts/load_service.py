@@ -209,26 +209,38 @@ def in_process(net: Network, source: str, taps: Sequence[str]) -> Callable[[], N
     return call
 
 
-def timed(call: Callable[[], None]) -> list[float]:
-    """Seconds of many calls, after a few that count nothing."""
-    found = []
-    for _ in range(ALONE + 3):
+@dataclass(frozen=True)
+class Calls:
+    """Seconds of calls, and the seconds of computing that one of them takes."""
+
+    times: Sequence[float]
+    computing: float = 0.0
+
+
+def timed(call: Callable[[], None]) -> Calls:
+    """Many calls in this process, after a few that count nothing."""
+    found: list[float] = []
+    for number in range(ALONE + 3):
+        if number == 3:
+            before = time.process_time()
         began = time.perf_counter()
         call()
         found.append(time.perf_counter() - began)
-    return found[3:]
+    return Calls(found[3:], (time.process_time() - before) / ALONE)
 
 
-async def alone(port: int, net: Network, body: bytes) -> list[float]:
-    """Seconds of many requests of one client, with nothing else going on."""
-    found = []
-    async with Client(port) as client:
-        for _ in range(ALONE + 3):
+async def alone(service: ServiceProcess, net: Network, body: bytes) -> Calls:
+    """Many requests of one client, with nothing else going on."""
+    found: list[float] = []
+    async with Client(service.port) as client:
+        for number in range(ALONE + 3):
+            if number == 3:
+                before = service.computing()
             began = time.perf_counter()
             status, _ = await client.ask("POST", f"/v1/models/{net.name}:predict", body)
             assert status == 200, status
             found.append(time.perf_counter() - began)
-    return found[3:]
+    return Calls(found[3:], (service.computing() - before) / ALONE)
 
 
 async def load(service: ServiceProcess, mixes: Sequence[Mix], seconds: float, think: float) -> None:
@@ -298,16 +310,19 @@ def report(measured: Measured, seconds: float) -> None:
         print(f"{name:14}" + "".join(f"{row[place] / 2**20:10.0f}" for row in chosen))
 
 
-def compare(name: str, times: Sequence[float], base: Sequence[float]) -> None:
-    """One line: p50 and p95, and how often those of calling the signature in process."""
-    p50, p95, _ = percentiles(times)
-    b50, b95, _ = percentiles(base)
-    print(f"{name:34}{p50:9.0f}{p95:9.0f}{p50 / b50:9.2f}{p95 / b95:9.2f}  ({len(times)} calls)")
+def compare(name: str, calls: Calls, base: Calls) -> None:
+    """One line: how long calls took, and how often as long as those in process."""
+    p50, p95, _ = percentiles(calls.times)
+    b50, b95, _ = percentiles(base.times)
+    spent = f"{1000 * calls.computing:9.0f}" if calls.computing else " " * 9
+    more = f"{calls.computing / base.computing:9.2f}" if calls.computing else " " * 9
+    ratios = f"{p50 / b50:9.2f}{p95 / b95:9.2f}{more}"
+    print(f"{name:26}{p50:9.0f}{p95:9.0f}{spent}{ratios}  ({len(calls.times)} calls)")
 
 
 def network_of(service: ServiceProcess, name: str) -> Network:
     """What the service says of its network."""
-    found = service.ask("GET", f"/api/networks/{name}")[1]
+    found = service.insist(f"/api/networks/{name}")
     layers = [(each["name"], each["units"]) for each in found["layers"] if each["units"]]
     height, width = found["input"]["size"]
     return Network(name, layers, (height, width, found["input"]["channels"]))
@@ -324,7 +339,7 @@ def run(options: argparse.Namespace, folder: Path) -> bool:
     service.start()
     try:
         service.wait("/readyz")
-        name = service.ask("GET", "/api/networks")[1][0]["name"]
+        name = service.insist("/api/networks")[0]["name"]
         net = network_of(service, name)
         bodies = {
             "predict 1": net.body("serving_default", net.images(1, 1)),
@@ -338,17 +353,18 @@ def run(options: argparse.Namespace, folder: Path) -> bool:
         }
         taps = options.taps.split(",") if options.taps else []
         base = timed(in_process(net, options.model, taps))
-        single = asyncio.run(alone(port, net, bodies["predict 8"]))
+        single = asyncio.run(alone(service, net, bodies["predict 8"]))
         measured = Measured()
         mixes = [Mix(net, seed, bodies, measured) for seed in range(options.clients)]
         asyncio.run(load(service, mixes, options.seconds, options.think))
         left = lost(service, measured)
         report(measured, options.seconds)
         print(f"jobs           {len(measured.accepted)} accepted, {len(left)} lost")
-        print(f"{'activations of 8 images':34}{'p50 ms':>9}{'p95 ms':>9}{'x p50':>9}{'x p95':>9}")
+        columns = ("p50 ms", "p95 ms", "CPU ms", "x p50", "x p95", "x CPU")
+        print(f"{'activations of 8 images':26}" + "".join(f"{name:>9}" for name in columns))
         compare("in process", base, base)
         compare(":predict, one client", single, base)
-        compare(f":predict, {options.clients} clients", measured.times["predict 8"], base)
+        compare(f":predict, {options.clients} clients", Calls(measured.times["predict 8"]), base)
         ended = service.stop()
     finally:
         service.kill(workers=True)

@@ -17,8 +17,9 @@ from typing import Any
 
 import psutil
 
-#: Seconds for a start: TensorFlow is imported, and a network is loaded.
-PATIENCE = 180.0
+#: Looks for an answer after a start, while TensorFlow is imported and a network is loaded. They are
+#: counted, not timed: a machine may hold all of it up.
+LOOKS, PAUSE = 3600, 0.05
 COMMAND = (sys.executable, "-c", "from kerasviz.cli import main; main()")
 
 
@@ -49,18 +50,18 @@ class ServiceProcess:
                 start_new_session=True,
             )
 
-    def wait(self, address: str = "/healthz", patience: float = PATIENCE) -> None:
+    def wait(self, address: str = "/healthz") -> None:
         """Wait until an address is answered with 200."""
-        latest = time.monotonic() + patience
-        while True:
+        assert self._process is not None
+        for _ in range(LOOKS):
             with contextlib.suppress(OSError):
                 self.ask("GET", address)
                 return
-            assert self._process is not None
-            if self._process.poll() is not None or time.monotonic() > latest:
-                tail = self.log.read_text(errors="replace")[-3000:]
-                raise SystemExit(f"the service does not answer at {address}:\n{tail}")
-            time.sleep(0.05)
+            if self._process.poll() is not None:
+                break
+            time.sleep(PAUSE)
+        tail = self.log.read_text(errors="replace")[-3000:]
+        raise SystemExit(f"the service does not answer at {address}:\n{tail}")
 
     def ask(self, method: str, address: str, body: Any = None) -> tuple[int, Any]:
         """Status and JSON of an answer; raises ``OSError`` for none, and for one from 400 on."""
@@ -72,6 +73,17 @@ class ServiceProcess:
         )
         with urllib.request.urlopen(request, timeout=30) as answer:
             return answer.status, json.loads(answer.read() or b"null")
+
+    def insist(self, address: str) -> Any:
+        """The JSON at an address that has to be there, however often it takes."""
+        for _ in range(9):
+            try:
+                return self.ask("GET", address)[1]
+            except urllib.error.HTTPError:
+                raise
+            except OSError:
+                time.sleep(1)
+        return self.ask("GET", address)[1]
 
     def workers(self) -> list[int]:
         """The numbers of the processes that the server has started."""
@@ -88,6 +100,11 @@ class ServiceProcess:
                 with contextlib.suppress(psutil.Error):
                     found[name] += psutil.Process(number).memory_info().rss
         return found
+
+    def computing(self) -> float:
+        """Seconds of computing that the server has used, without its workers."""
+        used = psutil.Process(self.pid).cpu_times()
+        return float(used.user + used.system)
 
     def kill(self, *, workers: bool = False) -> None:
         """kill -9 the server, and its workers at the same moment if asked."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -183,20 +184,29 @@ class Store:
         make_folder(self.folder)
         self._forget(r for p in missing for r in p.requests)
         made = 0
-        try:
-            for pictures in self._rendered(missing, progress, failed):
-                for picture in pictures:
-                    self.add(picture)
-                self.save()
-                made += len(pictures)
-        finally:  # after Ctrl-C too
-            self.merge()
+        saved: Future[None] | None = None
+        with ThreadPoolExecutor(1) as writer:  # while the next batch runs
+            try:
+                for pictures in self._rendered(missing, progress, failed):
+                    if saved is not None:
+                        saved.result()
+                    saved = writer.submit(self._keep, pictures)
+                    made += len(pictures)
+            finally:  # after Ctrl-C too
+                if saved is not None:
+                    saved.result()
+                self.merge()
         lost = 0 if failed is None else sum(r.rows for r in requests if r in failed)
         if failed:  # under all of their names
             reasons = {request.key(self.net): why for request, why in failed.items()}
             keys = {request: request.key(self.net) for request in every}
             failed.update({r: reasons[key] for r, key in keys.items() if key in reasons})
         return Made(made, sum(r.rows for r in requests) - made - lost)
+
+    def _keep(self, pictures: Sequence[Picture]) -> None:
+        for picture in pictures:
+            self.add(picture)
+        self.save()
 
     def _rendered(
         self,

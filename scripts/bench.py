@@ -266,24 +266,25 @@ def pictures(case: Case, *, quick: bool) -> Iterator[Row]:
 
 
 MEMORY = """
-import json, resource, sys
+import json, sys
 sys.path.insert(0, {scripts!r})
 import bench, kerasviz
 from kerasviz.optimize import optimize
 from kerasviz.recipes import Recipe
 
-def now():
-    return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize() / 2**20
+def status(name):  # not getrusage, whose peak may be that of the process before exec
+    lines = open("/proc/self/status").read().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name)) / 2**10
 
 net = kerasviz.load({source!r})
 chosen = Recipe.from_json(json.loads({recipe!r})).replace(steps=1)
 rows = bench.rows_of(net, {tap!r}, chosen, 16)
 for _ in range(20):
     optimize(net, chosen, rows)
-before = now()
+before = status("VmRSS")
 for _ in range({batches}):
     optimize(net, chosen, rows)
-print(now() - before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10)
+print(status("VmRSS") - before, status("VmHWM"))
 """
 
 

@@ -1,7 +1,14 @@
 """Every command and example of the README is run as it stands there."""
 
+import json
 import re
 import shlex
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +87,47 @@ def test_every_kerasviz_command_works_as_written(tmp_path, monkeypatch, run_cli)
     assert (tmp_path / "pictures" / "index.html").is_file()
     for figure in ("objectives", "dataset-vs-optimization"):
         assert (tmp_path / "figures" / f"{figure}.png").is_file()
+
+
+@pytest.mark.slow
+def test_the_service_answers_as_written(tmp_path, monkeypatch):
+    """The commands of the service, at another port; its picture is short, so that it ends soon."""
+    (block,) = (text for kind, text in BLOCKS if kind == "bash")
+    install, serve, ask = (shlex.split(line) for line in block.splitlines())
+    assert install == ["pip", "install", ".[serve]"]
+    assert serve[:2] == ["kerasviz", "serve"]
+    monkeypatch.chdir(tmp_path)
+    write_model(tmp_path / "model.onnx")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    program = [sys.executable, "-c", "from kerasviz.cli import main; main()", *serve[1:]]
+    server = subprocess.Popen([*program, "--port", port])
+    try:
+        address = next(word for word in ask if word.startswith("http"))
+        body = {**json.loads(ask[-1]), "recipe": "fast", "steps": 2, "size": 32}
+        job = requested(address.replace("8501", port), server, json.dumps(body).encode())
+        while job["state"] in ("accepted", "running"):
+            time.sleep(0.2)
+            job = requested(f"http://127.0.0.1:{port}{job['url']}", server)
+        assert job["state"] == "done", job["error"]
+        assert len(list((tmp_path / "service" / "pictures" / "model").glob("*.png"))) == 1
+    finally:
+        server.terminate()
+        assert server.wait(60) == 0
+
+
+def requested(address, server, body=None):
+    """The answer of a server that may not have started yet."""
+    asked = urllib.request.Request(address, body, {"Content-Type": "application/json"})
+    while server.poll() is None:
+        try:
+            with urllib.request.urlopen(asked, timeout=60) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise AssertionError(error.read().decode()) from error
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError("the server has ended")
 
 
 def test_every_python_example_works_as_written(capsys):

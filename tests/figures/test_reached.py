@@ -22,7 +22,7 @@ FAST = recipe("fast").replace(steps=6, size=(24, 40))
 
 def test_the_activations_are_those_of_the_pictures_in_the_files(tmp_path: Path) -> None:
     net = tiny.network(input_spec=tiny.preset("unit"))
-    make_figures(net, ["diversity-5a9", "objectives"], FAST, tmp_path)
+    make_figures(net, ["diversity-5a9"], FAST, tmp_path)
     choice = choose(CATALOGUE["diversity-5a9"], Order(net, FAST))
     store = Store(tmp_path / "pictures", net)
     (note,) = activation_notes(store, choice)

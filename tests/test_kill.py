@@ -23,7 +23,6 @@ from kerasviz.manifest import JOURNAL, MANIFEST, read_manifest
 KILLS = 20
 SLUGS = (
     "hero",
-    "appendix-overview",
     "activation-spectrum",
     "steepest-descent",
     "regularization-spectrum",

@@ -46,7 +46,8 @@ def command(
 
     DIR was made by `kerasviz render` or `kerasviz figures`; the files of `kerasviz examples` are
     compared with their checksums, and so are sprites of layers, panels of examples, and what was
-    computed from photos that are not there any more. Nothing is written. Ends with 1 unless all files are the same.
+    computed from photos that are not there any more. Nothing is written. Ends with 1 unless all
+    files are the same.
     """
     import_tensorflow()
     from kerasviz.examples.folder import MANIFEST as EXAMPLES

@@ -258,13 +258,14 @@ def run(folder: Path, rounds: int, seed: int = 0, workers: int = 2) -> Seen:
         states = finish(service, seen)
     finally:
         service.kill(workers=True)
+    read_whole(service.data, seen)
     ends = count_ends(service.data, seen)
     rows = {
         "rounds": f"{rounds} ({', '.join(f'{n} {kind}' for kind, n in seen.kills.items())})",
         "jobs accepted": str(len(seen.accepted)),
         "in the states": ", ".join(f"{n} {state}" for state, n in states.items()),
         "ended so often": ", ".join(f"{n} jobs {e} times" for e, n in ends.items()),
-        "pictures": f"{len(seen.files)}, none made twice",
+        "pictures": str(len(seen.files)),
         "verify": verified(service.data, seen),
         "seconds": f"{time.monotonic() - began:.0f}",
         "wrong": "; ".join(seen.wrong) or "nothing",

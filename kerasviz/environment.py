@@ -22,7 +22,7 @@ def environment() -> dict[str, str]:
     """Versions, device and threads, as plain text; recorded with every picture.
 
     >>> sorted(environment())[:3]
-    ['device', 'keras', 'kerasviz']
+    ['device', 'fast units', 'keras']
     """
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:

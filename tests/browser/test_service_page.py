@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -51,10 +52,14 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(model: Path, tmp_path_factory: pytest.TempPathFactory, browser: Any) -> Iterator[str]:
-    """A service of two networks with a worker; without a browser it is not started."""
+    """A service of three networks with a worker; without a browser it is not started.
+
+    ``other`` is the network ``small`` again, of which other tests make no pictures.
+    """
     data = tmp_path_factory.mktemp("data")
+    other = shutil.copy(model, model.with_name("other.onnx"))
     reading = Reading(input_spec=preset("unit"), words=("--preprocess", "unit"))
-    models = (str(model), "efficientnet-lite0")
+    models = (str(model), str(other), "efficientnet-lite0")
     with running(ServiceSetting(data, models, reading=reading, workers=1)) as address:
         yield address
 
@@ -111,7 +116,7 @@ def there(found: Any) -> None:
 
 def test_a_network_is_picked_and_seen_as_layers(visit: Visit) -> None:
     page = visit().page
-    assert page.locator(".cards li").count() == 2
+    assert page.locator(".cards li").count() == 3
     page.get_by_role("link", name="small").click()
     page.locator(".flow").wait_for()
     names = page.locator(".flow .layer .name").all_inner_texts()
@@ -131,7 +136,7 @@ def test_a_network_is_picked_and_seen_as_layers(visit: Visit) -> None:
 
 
 def test_a_first_look_shows_units_of_layers_without_pictures(visit: Visit) -> None:
-    page = visit(layer_place("first")).page
+    page = visit(layer_place("first", "other")).page
     set_quick(page, 2, 16)
     page.get_by_role("link", name="Layers", exact=True).click()
     page.get_by_role("button", name="Render a first look").click()

@@ -139,7 +139,6 @@ def test_every_value_of_every_control_shows_its_row(figures: Path, open_page: Op
     ("slug", "first"),
     [
         ("naive-noise", {"Learning rate": "0.05", "Step": "4"}),
-        ("frequency-penalization", {"L1": "-0.05", "Total variation": "-0.25", "Blur": "-1"}),
         ("transformation-robustness", {"Jitter": "1 px", "Rotate": "5°", "Scale": "1.1x"}),
         ("preconditioning", {"Learning rate": "0.05"}),
     ],
@@ -156,6 +155,21 @@ def test_controls_begin_as_in_the_article(
     if slug == "preconditioning":
         for title in ("Decorrelated space", "Transformation robustness"):
             assert shown.get_by_role("checkbox", name=title).is_checked()
+
+
+def test_penalties_begin_as_in_the_article_times_the_networks_factor(
+    figures: Path, open_page: Open
+) -> None:
+    shown = figure(open_page((figures / "index.html").as_uri()).page, "frequency-penalization")
+    article = {"L1": -0.05, "Total variation": -0.25, "Blur": -1.0}
+    values = {}
+    for title in article:
+        slider = shown.get_by_role("slider", name=title, exact=True)
+        values[title] = slider.get_attribute("aria-valuetext")
+        chosen = slider.locator("xpath=..").locator(".chosen")
+        assert chosen.all_inner_texts() == [values[title]]
+    factors = {float(value) / article[title] for title, value in values.items()}
+    assert max(factors) == pytest.approx(min(factors)) and min(factors) > 0
 
 
 def test_the_arithmetic_shows_the_chosen_units_and_their_sum(

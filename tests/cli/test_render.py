@@ -17,6 +17,7 @@ from kerasviz.targets import GRAMMAR
 
 Run = Callable[..., Any]
 SHORT = ("--preprocess", "unit", "--recipe", "fast", "--steps", 3, "--size", "16x24")
+SHORT += ("--precision", "float32")  # whatever the machine is fastest with
 
 
 def pictures(folder: Path) -> dict[str, bytes]:

@@ -114,29 +114,46 @@ export function pictureSlot({
     );
   }
 
+  // Between the click and the answer there is no job yet that could be cancelled.
+  let asking = false;
+  let unwanted = false;
+
   async function render() {
-    if (job && !isOver(job)) return;
+    if (asking || (job && !isOver(job))) return;
     clear();
     how.textContent = "asking";
     bar.value = 0;
     facts.textContent = "";
     state("busy");
+    asking = true;
+    unwanted = false;
     try {
       follow(await api.render(request()));
+      asking = false;
+      if (unwanted) await cancel();
     } catch (error) {
+      asking = false;
       state("empty");
       say(error);
     }
   }
 
-  action.addEventListener("click", async () => {
-    if (!job || isOver(job)) return render();
+  async function cancel() {
+    how.textContent = "cancelling";
+    if (asking) {
+      unwanted = true;
+      return;
+    }
     try {
       await api.cancel(job.id);
-      how.textContent = "cancelling";
     } catch (error) {
       say(error);
     }
+  }
+
+  action.addEventListener("click", () => {
+    if (asking || (job && !isOver(job))) cancel();
+    else render();
   });
   state("empty");
   return { figure, render, fill, follow, isEmpty: () => figure.dataset.state === "empty" };

@@ -31,7 +31,7 @@ from kerasviz.figures import CATALOGUE, make_figures
 from kerasviz.figures.choice import Cell, Choice, Made
 from kerasviz.figures.choose import choose
 from kerasviz.figures.make import PICTURES
-from kerasviz.figures.measures import distances, gram_cosines, surround_share, wavelength
+from kerasviz.figures.measures import distances, gram_cosines, surround_share
 from kerasviz.figures.photos import find_photos
 from kerasviz.figures.setting import Order
 from kerasviz.gradients import high_frequency_share
@@ -86,13 +86,29 @@ class Pictures:
         return np.concatenate([self.net.activations(i[None], [name])[name] for i in images])
 
 
-def confidence(judge: Network, images: np.ndarray) -> np.ndarray:
-    """The largest class probability that another network gives each image."""
-    tap = judge.require_logits().name
-    found = [judge.activations(i[None], [tap])[tap] for i in images]
-    scores = np.stack([np.asarray(each).ravel() for each in found])
-    odds = np.exp(scores - scores.max(1, keepdims=True))
-    return odds.max(1) / odds.sum(1)
+def variety(judge: Network, images: np.ndarray) -> np.ndarray:
+    """How unlike the quarters of each image are to another network: 0 where all are the same.
+
+    One less the cosine of the mean activations of two quarters, averaged over their pairs and over
+    the modules of the network (SqueezeNet's concatenations).
+    """
+    taps = [n for n, t in judge.taps.items() if t.op == "Concat" and not n.endswith("_pre_relu")]
+    pairs = np.triu_indices(4, 1)
+    found = []
+    for image in images:
+        unlike = []
+        for maps in judge.activations(image[None], taps).values():
+            half, across = (side // 2 for side in maps.shape[1:3])
+            corners = [
+                maps[0, y, x]
+                for y in (slice(half), slice(-half, None))
+                for x in (slice(across), slice(-across, None))
+            ]
+            means = np.stack([np.mean(corner, (0, 1)) for corner in corners])
+            means /= np.linalg.norm(means, axis=1, keepdims=True)
+            unlike.append(1 - (means @ means.T)[pairs].mean())
+        found.append(np.mean(unlike))
+    return np.array(found)
 
 
 def _words(values: np.ndarray | list[float], digits: int = 2) -> str:
@@ -101,19 +117,13 @@ def _words(values: np.ndarray | list[float], digits: int = 2) -> str:
 
 def _hero(pictures: Pictures, judge: Network) -> Iterator[Check]:
     groups = [pictures.stack(block.cells) for block in pictures.choices["hero"].blocks]
-    sizes = [float(np.median(wavelength(images))) for images in groups]
+    edges, textures, *rest = (float(np.mean(variety(judge, images))) for images in groups)
     yield Check(
         "hero",
-        "edges are the finest of what is seen (typical wavelength in pixels, group by group)",
-        _words(sizes, 1),
-        sizes[0] == min(sizes),
-    )
-    sure = [float(np.mean(confidence(judge, images))) for images in groups]
-    yield Check(
-        "hero",
-        "parts and objects look like something to SqueezeNet, edges and textures less (confidence)",
-        _words(sure),
-        max(sure[:2]) < min(sure[3:]),
+        "edges and textures are the same everywhere, then more and more is somewhere "
+        "(unlikeness of a picture's quarters to SqueezeNet, group by group)",
+        _words([edges, textures, *rest], 3),
+        max(edges, textures) < rest[0] and rest == sorted(rest),
     )
 
 
@@ -125,7 +135,7 @@ def _objectives(pictures: Pictures) -> Iterator[Check]:
         "objectives",
         "the neuron's picture is in the centre, the channel's fills the canvas (surround's share)",
         f"{neuron:.3f} and {channel:.3f}",
-        neuron < channel / 5 and channel > 0.35,
+        neuron < channel / 3 and channel > 0.35,
     )
 
 
@@ -153,22 +163,26 @@ def _diversity(pictures: Pictures) -> Iterator[Check]:
 
 
 def _interpolation(pictures: Pictures) -> Iterator[Check]:
-    near, far = [], []
-    climbs = []
+    near, far, steps = [], [], []
+    climbs, ends = [], []
     for block in pictures.choices["interpolation"].blocks:
         images = pictures.stack(block.cells)
         apart = distances(images)
         near.append(float(np.mean(np.diagonal(apart, 1))))
+        steps.append(float(np.max(np.diagonal(apart, 1))))
+        ends += [images[0], images[-1]]
         far.append(float(apart[0, -1]))
         first, last = (t for t in block.cells[0].request.objective.terms if t.kind == "channel")
         for term, sign in ((first, -1), (last, 1)):
             reached = pictures.activations(images, term.tap)[..., term.unit].mean((1, 2))
             climbs.append(float(np.corrcoef(np.arange(len(images)), reached)[0, 1]) * sign)
+    unlike = float(np.mean(distances(np.stack(ends))[np.triu_indices(len(ends), 1)]))
     yield Check(
         "interpolation",
-        "frames morph: neighbours are nearer than the ends (root mean square difference)",
-        f"{np.mean(near):.3f} and {np.mean(far):.3f}; by pair {_words(near, 3)}",
-        all(n < 0.75 * f for n, f in zip(near, far, strict=True)),
+        "frames morph: neighbours are nearer than the ends, and no step is as far as from one unit "
+        "to any other (root mean square difference)",
+        f"{_words(near, 3)} and {_words(far, 3)}; largest step {max(steps):.3f} of {unlike:.3f}",
+        all(n < f for n, f in zip(near, far, strict=True)) and max(steps) < unlike,
     )
     yield Check(
         "interpolation",
@@ -192,11 +206,14 @@ def _noise(pictures: Pictures) -> Iterator[Check]:
         for switches in ((0, 0), (0, 1), (1, 0), (1, 1))
     }
     high = high_frequency_share(naive)
+    grains = np.random.default_rng(0).uniform(size=naive.shape).astype(np.float32)
+    white = float(np.mean(high_frequency_share(grains)))
     yield Check(
         "naive-noise",
-        "pixels without regularization give noise at every rate (share of high frequencies)",
-        f"{_words(high)}; preconditioned and robust {shares[1, 1]:.2f}",
-        bool((high > 0.3).all() and (high > 2 * shares[1, 1]).all()),
+        "pixels without regularization are nearer to white noise than to what is preconditioned "
+        "and robust, at every rate (share of high frequencies)",
+        f"{_words(high)}; white noise {white:.2f}, preconditioned and robust {shares[1, 1]:.2f}",
+        bool((high > (white + shares[1, 1]) / 2).all()),
     )
     yield Check(
         "preconditioning",

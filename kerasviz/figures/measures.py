@@ -6,32 +6,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["distances", "energy_map", "gram_cosines", "surround_share", "wavelength"]
+__all__ = ["distances", "energy_map", "gram_cosines", "surround_share"]
 
 Array = np.ndarray[Any, Any]
-
-
-def _spectrum(images: Array) -> tuple[Array, Array]:
-    """Energy [B, H, W] summed over channels, and the frequency [H, W] in cycles per pixel."""
-    height, width = images.shape[1:3]
-    energy = (np.abs(np.fft.fft2(np.asarray(images, np.float64), axes=(1, 2))) ** 2).sum(-1)
-    energy[:, 0, 0] = 0
-    return energy, np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)[None, :])
-
-
-def wavelength(images: Array) -> Array:
-    """The typical size of what is in images [B, H, W, C], in pixels: [B].
-
-    The inverse of the mean frequency, weighted with the energy there; the mean of an image does
-    not count.
-
-    >>> x = np.sin(2 * np.pi * np.arange(64) / 16)
-    >>> wavelength(np.tile(x, (64, 1))[None, :, :, None]).round(6).tolist()
-    [16.0]
-    """
-    energy, frequency = _spectrum(images)
-    found: Array = energy.sum((1, 2)) / (energy * frequency).sum((1, 2))
-    return found
 
 
 def energy_map(images: Array) -> Array:

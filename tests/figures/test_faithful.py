@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tiny
 
 from kerasviz.figures import CATALOGUE
 from kerasviz.figures.choice import Made
@@ -66,15 +67,24 @@ def holds(checks: Any) -> list[bool]:
     return [bool(check.holds) for check in checks]
 
 
-def test_hero_asks_for_fine_edges_and_recognized_objects(
+def test_hero_asks_for_pictures_in_which_more_and_more_is_somewhere(
     faithful: Any, pictures: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(faithful, "confidence", lambda _, images: images.mean((1, 2, 3)))
+    monkeypatch.setattr(faithful, "variety", lambda _, images: images.mean((1, 2, 3)))
     group = {c: i for i, b in enumerate(pictures.choices["hero"].blocks) for c in b.cells}
-    pictures.read = lambda cell: wave(4 + 4 * group[cell], level=0.1 * group[cell])
-    assert holds(faithful._hero(pictures, None)) == [True, True]
-    pictures.read = lambda cell: wave(24 - 4 * group[cell], level=0.5 - 0.1 * group[cell])
-    assert holds(faithful._hero(pictures, None)) == [False, False]
+    pictures.read = lambda cell: wave(4, level=0.1 * group[cell])
+    assert holds(faithful._hero(pictures, None)) == [True]
+    pictures.read = lambda cell: wave(4, level=0.5 - 0.1 * group[cell])
+    assert holds(faithful._hero(pictures, None)) == [False]
+
+
+def test_variety_is_that_of_the_quarters(faithful: Any) -> None:
+    judge = tiny.network()
+    same = np.tile(noise(1)[:8, :8], (4, 4, 1))
+    apart = same.copy()
+    apart[:16, :16] = 0.2
+    one, other, flat = faithful.variety(judge, np.stack([same, apart, np.full_like(same, 0.5)]))
+    assert max(flat, one) < 0.1 * other  # their borders differ a little
 
 
 def test_objectives_ask_for_an_empty_surround(faithful: Any, pictures: Fake) -> None:

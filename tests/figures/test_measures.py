@@ -5,32 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kerasviz.figures.measures import (
-    distances,
-    energy_map,
-    gram_cosines,
-    surround_share,
-    wavelength,
-)
-
-
-@pytest.mark.parametrize(("height", "width"), [(48, 48), (35, 63), (64, 27)])
-@pytest.mark.parametrize("length", [4, 9, 16])
-def test_a_wave_is_as_long_as_it_is(height: int, width: int, length: int) -> None:
-    """Whole periods only: width and height in pixels are multiples of the length."""
-    height, width = height // length * length, width // length * length
-    x = np.sin(2 * np.pi * np.arange(width) / length)
-    across = np.repeat(np.tile(x, (height, 1))[..., None], 3, axis=-1) + 0.5
-    y = np.sin(2 * np.pi * np.arange(height) / length)
-    down = np.repeat(np.tile(y[:, None], (1, width))[..., None], 3, axis=-1)
-    assert wavelength(np.stack([across, down, across + down])) == pytest.approx([length] * 3)
-
-
-def test_of_two_waves_the_mean_frequency_counts() -> None:
-    x = np.arange(48)
-    row = np.sin(2 * np.pi * x / 16) + np.sin(2 * np.pi * x / 4)
-    image = np.tile(row, (48, 1))[None, :, :, None]
-    assert wavelength(image) == pytest.approx([2 / (1 / 16 + 1 / 4)])
+from kerasviz.figures.measures import distances, energy_map, gram_cosines, surround_share
 
 
 def test_the_surround_counts_by_area() -> None:

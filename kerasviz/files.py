@@ -106,6 +106,15 @@ def make_folder(path: Path) -> Path:
     return path
 
 
+def stamp(path: Path) -> Any:
+    """What changes with a file, its size last; ``None`` where there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
 def checksum(data: bytes) -> str:
     """The SHA-256 of ``data`` in hexadecimal."""
     return hashlib.sha256(data).hexdigest()

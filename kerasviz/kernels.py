@@ -7,13 +7,14 @@ optimization loop, which takes the gradient of the image in every step, and nowh
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
 
 import tensorflow as tf
 
-from kerasviz.program import Kernels
-from kerasviz.rectifiers import redirected_relu, redirected_relu6
+from kerasviz.program import PLAIN, Kernels
+from kerasviz.rectifiers import REDIRECTED
 
 __all__ = ["PRECISIONS", "convolve", "convolve_depthwise", "fast_kernels", "normalize"]
 
@@ -33,10 +34,13 @@ def fast_kernels(precision: str, *, fused: bool, redirected: bool = False) -> Ke
     ``precision`` is one of :data:`PRECISIONS`; ``fused`` allows XLA; ``redirected`` takes the
     ReLU gradients of :mod:`kerasviz.rectifiers`.
     """
-    relus = (redirected_relu, redirected_relu6) if redirected else (tf.nn.relu, tf.nn.relu6)
-    narrow = None if precision == "float32" else tf.as_dtype(precision)
-    normal = normalize if fused else _wide_normalize
-    return Kernels(*relus, convolve, convolve_depthwise, normal, narrow)
+    return replace(
+        REDIRECTED if redirected else PLAIN,
+        convolve=convolve,
+        convolve_depthwise=convolve_depthwise,
+        normalize=normalize if fused else _wide_normalize,
+        narrow=None if precision == "float32" else tf.as_dtype(precision),
+    )
 
 
 def convolve(x: Tensor, kernel: Tensor, strides: Sequence[int], padding: Any) -> Tensor:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasviz.errors import KerasvizError
-from kerasviz.files import checksum, read_manifest_file, write_atomically
+from kerasviz.files import checksum, read_manifest_file, stamp, write_atomically
 
 __all__ = ["JOURNAL", "MANIFEST", "Computed", "Copied", "Entry", "Manifest", "read_manifest"]
 
@@ -180,7 +180,7 @@ class Manifest:
         if self._pending or self._length or self._stamp is None:
             data = (json.dumps(self.data(), indent=1, ensure_ascii=False) + "\n").encode()
             write_atomically(self.folder / MANIFEST, data)
-            self._stamp, self._base = _stamp(self.folder / MANIFEST), checksum(data)
+            self._stamp, self._base = stamp(self.folder / MANIFEST), checksum(data)
             self._pending.clear()
             self._length = 0
         (self.folder / JOURNAL).unlink(missing_ok=True)
@@ -204,9 +204,9 @@ class Manifest:
 
     def refresh(self) -> None:
         """Read what other processes saved meanwhile; nothing is read where nothing changed."""
-        journal = _stamp(self.folder / JOURNAL)
+        journal = stamp(self.folder / JOURNAL)
         size = 0 if journal is None else journal[-1]
-        if _stamp(self.folder / MANIFEST) != self._stamp or size < self._length:
+        if stamp(self.folder / MANIFEST) != self._stamp or size < self._length:
             self._load()
         elif size > self._length:
             self._read(_bytes(self.folder / JOURNAL, self._length))
@@ -221,7 +221,7 @@ class Manifest:
         # The journal first: a manifest that is written in between has all of it.
         raw, self._stamp, self._base, self._length = _bytes(self.folder / JOURNAL), None, "", 0
         if path.is_file():
-            self._stamp = _stamp(path)
+            self._stamp = stamp(path)
             data, manifest = read_manifest_file(path, VERSION, "kerasviz render")
             self._base = checksum(data)
             try:
@@ -280,12 +280,3 @@ def _bytes(path: Path, start: int = 0) -> bytes:
             return file.read()
     except FileNotFoundError:
         return b""
-
-
-def _stamp(path: Path) -> Any:
-    """What changes with a file, its size last; ``None`` where there is none."""
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return None
-    return status.st_ino, status.st_mtime_ns, status.st_size

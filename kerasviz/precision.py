@@ -55,14 +55,19 @@ def choose(net: Network, taps: Sequence[str], among: Iterable[str] = ()) -> Choi
     if len(there) == 1:
         return Choice(there.pop(), "as the pictures that are there")
     here = environment()
-    candidate = _CANDIDATES.get(here["fast units"].split(" ")[0])
+    units = here["fast units"]
+    candidate = _CANDIDATES.get(units.split(" ")[0])
     if candidate is None:
         return Choice("float32", f"no units for fewer bits on {here['device']}")
     parts = sorted({part for name in taps for part in net.taps[name].parts})
     key = digest([net.identity.sha256, parts, here])
     known = _read()
     if key not in known:
-        known[key] = {"network": net.name, "taps": list(taps), **asdict(_measured(net, taps))}
+        known[key] = {
+            "network": net.name,
+            "taps": list(taps),
+            **asdict(_measured(net, taps, candidate, units)),
+        }
         _write(known)
     return Choice(known[key]["precision"], known[key]["why"])
 
@@ -81,9 +86,7 @@ def choices_here() -> list[dict[str, Any]]:
     return list(_read().values())
 
 
-def _measured(net: Network, taps: Sequence[str]) -> Choice:
-    here = environment()
-    narrow = _CANDIDATES[here["fast units"].split(" ")[0]]
+def _measured(net: Network, taps: Sequence[str], narrow: str, units: str) -> Choice:
     try:
         wide = _pass(net, taps, "float32")
         if _seconds({"float32": wide})["float32"] < QUICK:
@@ -92,7 +95,7 @@ def _measured(net: Network, taps: Sequence[str]) -> Choice:
     except ModelError as error:
         return Choice("float32", f"no measurement: {error}")
     share = found[narrow] / found["float32"]
-    words = f"{share:.2f} of float32's time, measured with {here['fast units']}"
+    words = f"{share:.2f} of float32's time, measured with {units}"
     return Choice(narrow if share <= WORTH else "float32", f"{narrow} takes {words}")
 
 

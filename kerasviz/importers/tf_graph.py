@@ -85,20 +85,18 @@ class GraphProgram(Described):
         if narrow is None:
             return [self._tensor(key, tensors) for key in node.inputs]
 
-        def dtype(key: str) -> Any:
-            return self._tensor(key, tensors).dtype
-
-        def cast(key: str, dtype: Any) -> Any:
-            key = self._graph.source(key)
+        def cast(given: tuple[str, Tensor], dtype: Any) -> tuple[str, Tensor]:
+            key, tensor = given
             if key in tensors:
-                return (tf.cast(tensors[key], dtype),)
+                return key, tf.cast(tensor, dtype)
             if (key, dtype) not in self._cast:
                 with tf.init_scope():  # a constant: once for all traces
-                    self._cast[key, dtype] = tf.cast(self._graph.constant(key), dtype)
-            return (self._cast[key, dtype],)
+                    self._cast[key, dtype] = tf.cast(tensor, dtype)
+            return key, self._cast[key, dtype]
 
-        found: list[Any] = narrowed(node.op, list(node.inputs), narrow, dtype, cast)
-        return [k[0] if isinstance(k, tuple) else self._tensor(k, tensors) for k in found]
+        given = [(self._graph.source(key), self._tensor(key, tensors)) for key in node.inputs]
+        found = narrowed(node.op, given, narrow, lambda pair: pair[1].dtype, cast)
+        return [tensor for _, tensor in found]
 
     def _check_rows(self, results: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
         """Raise ``ValueError`` where a head mixes up the images of a batch.

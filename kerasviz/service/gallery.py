@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasviz.commands import CommandLine
+from kerasviz.files import stamp
 from kerasviz.manifest import JOURNAL, MANIFEST, Entry, Manifest
 from kerasviz.network import Network
 from kerasviz.rendering import Request
@@ -74,11 +75,11 @@ class Gallery:
         with self._lock:
             if time.monotonic() - self._looked < FRESH:
                 return
-            stamp = [_stamp(self.folder / name) for name in (MANIFEST, JOURNAL)]
-            if stamp != self._stamp:
+            now = [stamp(self.folder / name) for name in (MANIFEST, JOURNAL)]
+            if now != self._stamp:
                 self._manifest.refresh()
                 self._read()
-            self._stamp, self._looked = stamp, time.monotonic()
+            self._stamp, self._looked = now, time.monotonic()
 
     def _read(self) -> None:
         units: dict[Unit, list[Shown]] = {}
@@ -93,15 +94,6 @@ class Gallery:
             shown = Shown(kind, settings["recipe"]["name"], settings["seed"], entry)
             units.setdefault(unit, []).append(shown)
         self._units, self._files = units, dict(self._manifest.entries)
-
-
-def _stamp(path: Path) -> Any:
-    """What changes with a file."""
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _subject(data: dict[str, Any], net: Network) -> tuple[Unit, str] | None:

@@ -102,6 +102,12 @@ class Watched:
     addresses: list[str] = field(default_factory=list)
 
 
+def _note_failure(request: Any, problems: list[str]) -> None:
+    """What the browser gives up itself, as a page is left or closed, is no failure."""
+    if request.failure != "net::ERR_ABORTED":
+        problems.append(f"{request.url}: {request.failure}")
+
+
 @pytest.fixture
 def open_page(browser: Any) -> Iterator[Callable[..., Watched]]:
     """Open an address in a window of its own; at the end nothing may have gone wrong in any."""
@@ -115,7 +121,7 @@ def open_page(browser: Any) -> Iterator[Callable[..., Watched]]:
         page, problems = watched.page, watched.problems
         page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("requestfailed", lambda r: problems.append(f"{r.url}: {r.failure}"))
+        page.on("requestfailed", lambda r: _note_failure(r, problems))
         page.on("request", lambda request: watched.addresses.append(request.url))
         page.goto(address)
         return watched

@@ -1,0 +1,30 @@
+"""The environment of workers: threads, and what else changes the last bits of a picture."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+__all__ = ["PREFIXES", "arithmetic", "threads_environment"]
+
+#: Beginnings of the variables that say how TensorFlow and its libraries compute.
+PREFIXES = ("TF_", "XLA_", "ONEDNN_", "DNNL_", "NVIDIA_TF32")
+
+
+def threads_environment(threads: int) -> dict[str, str]:
+    """What keeps TensorFlow and numpy to a number of threads; to be set before they are imported.
+
+    >>> threads_environment(1)["TF_NUM_INTRAOP_THREADS"]
+    '1'
+    """
+    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
+    return {**dict.fromkeys(names, str(threads)), "OPENBLAS_NUM_THREADS": str(threads)}
+
+
+def arithmetic(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The variables of this process that workers elsewhere need for the same bytes.
+
+    >>> arithmetic({"TF_ENABLE_ONEDNN_OPTS": "0", "HOME": "/root"})
+    {'TF_ENABLE_ONEDNN_OPTS': '0'}
+    """
+    return {k: v for k, v in sorted(environment.items()) if k.startswith(PREFIXES)}

@@ -10,24 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from kerasviz.environment import environment
 from kerasviz.errors import ModelError, UsageError
 from kerasviz.files import checksum, digest, make_folder, write_atomically
-from kerasviz.images import FORMATS, encode, to_image
+from kerasviz.images import FORMATS
 from kerasviz.manifest import JOURNAL, MANIFEST, Computed, Copied, Entry, Manifest, read_manifest
 from kerasviz.network import Network
-from kerasviz.rendering import (
-    Picture,
-    Plan,
-    Report,
-    Request,
-    describe,
-    plan,
-    provenance,
-    render_plans,
-)
+from kerasviz.picture_files import Origin, entries_of
+from kerasviz.rendering import Picture, Plan, Report, Request, describe, plan, render_plans
 
 __all__ = [
     "JOURNAL",
@@ -41,9 +31,6 @@ __all__ = [
     "distinct",
     "read_manifest",
 ]
-
-#: Points of the score curve that the manifest keeps.
-CURVE = 33
 
 
 @dataclass(frozen=True)
@@ -244,40 +231,16 @@ class Store:
 
     def add(self, picture: Picture) -> None:
         """Write the files of a picture; :meth:`save` makes the manifest know them."""
-        here = environment()
-        request = picture.request
-        key = request.key(self.net)
-        names = {"request": digest(request.to_json()), "environment": digest(here)}
-        self._manifest.note_request(names["request"], request.to_json())
-        self._manifest.note_environment(names["environment"], here)
-        images = {**picture.snapshots, request.recipe.steps: picture.image}
-        for step, image in images.items():
-            final = step == request.recipe.steps
-            file = self._file(request, picture.row, step, key)
-            data = self._bytes(picture, step, image, here)
-            write_atomically(self.folder / file, data)
-            self._manifest.note(
-                Entry(
-                    file=file,
-                    sha256=checksum(data),
-                    key=key,
-                    target=request.text,
-                    step=step,
-                    row=picture.row,
-                    compiled_batch=picture.batch,
-                    score=float(f"{picture.score:.6g}") if final else None,
-                    curve=_curve(picture.history) if final else (),
-                    **names,
-                )
-            )
+        here, request = environment(), picture.request
+        origin = Origin(self.network, here, request.key(self.net), self.file_format)
+        self._manifest.note_request(origin.request(request), request.to_json())
+        self._manifest.note_environment(origin.place, here)
+        for entry, data in entries_of(picture, origin, self._file):
+            write_atomically(self.folder / entry.file, data)
+            self._manifest.note(entry)
 
-    def _bytes(
-        self, picture: Picture, step: int, image: np.ndarray[Any, Any], here: dict[str, str]
-    ) -> bytes:
-        about = {**provenance(picture, self.network, here), "step": step}
-        return encode(to_image(image), self.file_format, about)
-
-    def _file(self, request: Request, row: int, step: int, key: str) -> str:
+    def _file(self, picture: Picture, step: int, origin: Origin, _: bytes) -> str:
+        request, row, key = picture.request, picture.row, origin.key
         name = slug(request.text)
         if request.seed:
             name += f"-seed{request.seed}"
@@ -364,11 +327,6 @@ def _source(net: Network, folder: Path) -> str:
     if net.identity.format == "zoo" or not path.exists():
         return net.identity.source
     return Path(os.path.relpath(path, folder)).as_posix()
-
-
-def _curve(history: np.ndarray[Any, Any]) -> tuple[tuple[int, float], ...]:
-    steps = np.unique(np.linspace(0, len(history) - 1, CURVE).round().astype(int))
-    return tuple((int(s), float(f"{float(history[s]):.4g}")) for s in steps)
 
 
 def slug(text: str) -> str:

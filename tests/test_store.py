@@ -116,7 +116,7 @@ def test_a_manifest_never_has_the_checksum_of_a_file_that_is_being_replaced(tmp_
     """As on another machine: what is made again is not what was lost, and the run is killed."""
     Store(tmp_path, network()).make(requests([1, 2], snapshots=(0,)))
     (tmp_path / "joined-1.png").unlink()
-    monkeypatch.setattr(Store, "_bytes", lambda self, *arguments: b"otherwise")
+    monkeypatch.setattr("kerasviz.picture_files.encode", lambda *arguments: b"otherwise")
 
     def killed(self, picture):
         write(self, picture)

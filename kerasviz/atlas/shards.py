@@ -1,0 +1,84 @@
+"""Shards: what a finished task adds to the manifest, a file for each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from kerasviz.atlas.storage import Storage
+from kerasviz.manifest import Entry, entry_of
+
+__all__ = ["FOLDER", "PICTURES", "Shard", "finished", "picture_path", "read_shards", "shard_path"]
+
+#: The folders of the shards and of the pictures in the storage.
+FOLDER, PICTURES = "shards", "pictures"
+SUFFIX = ".jsonl"
+
+
+@dataclass
+class Shard:
+    """The pictures of a task: their entries, with the settings and environments that these name.
+
+    Its lines are those of a manifest's journal. The first says how many entries there are: a shard
+    that was cut off is none.
+    """
+
+    task: str
+    requests: dict[str, dict[str, Any]] = field(default_factory=dict)
+    environments: dict[str, dict[str, str]] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
+
+    def to_bytes(self) -> bytes:
+        """The lines of its file."""
+        lines: list[dict[str, Any]] = [{"task": self.task, "pictures": len(self.entries)}]
+        lines += [{"request": name, "is": data} for name, data in self.requests.items()]
+        lines += [{"environment": name, "is": data} for name, data in self.environments.items()]
+        lines += [{"picture": vars(entry)} for entry in self.entries]
+        text = (json.dumps(line, ensure_ascii=False, separators=(",", ":")) for line in lines)
+        return "".join(f"{line}\n" for line in text).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Shard | None:
+        """Read the lines of a file; ``None`` where they are damaged."""
+        try:
+            first, *lines = (json.loads(line) for line in data.splitlines())
+            shard = cls(first["task"])
+            for line in lines:
+                if "picture" in line:
+                    shard.entries.append(entry_of(line["picture"]))
+                elif "request" in line:
+                    shard.requests[line["request"]] = line["is"]
+                else:
+                    shard.environments[line["environment"]] = line["is"]
+        except (ValueError, KeyError, TypeError):
+            return None
+        known = {e.request for e in shard.entries} <= {*shard.requests}
+        known &= {e.environment for e in shard.entries} <= {*shard.environments}
+        return shard if known and len(shard.entries) == first["pictures"] else None
+
+
+def shard_path(task: str) -> str:
+    """The file of the shard of a task."""
+    return f"{FOLDER}/{task}{SUFFIX}"
+
+
+def picture_path(entry: Entry) -> str:
+    """The file of a picture."""
+    return f"{PICTURES}/{entry.file}"
+
+
+def finished(storage: Storage) -> set[str]:
+    """The names of the tasks whose shards are there."""
+    names = storage.names(FOLDER)
+    return {name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)}
+
+
+def read_shards(storage: Storage, tasks: Iterable[str]) -> Iterator[tuple[str, Shard | None]]:
+    """The shards of tasks, ``None`` for those that are not there or damaged."""
+    names = list(tasks)
+    files = storage.read_many([shard_path(name) for name in names])
+    for name, (_, data) in zip(names, files, strict=True):
+        shard = None if data is None else Shard.from_bytes(data)
+        yield name, shard if shard is not None and shard.task == name else None

@@ -1,0 +1,75 @@
+"""The tasks of an atlas: its batches as text that a worker reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from kerasviz.engines import Task
+from kerasviz.figures.cost import Work, work_of
+from kerasviz.files import digest
+from kerasviz.network import Network
+from kerasviz.objectives import Objective
+from kerasviz.recipes import Recipe
+from kerasviz.rendering import CANONICAL, Plan, Request
+from kerasviz.scoring import structure_of
+from kerasviz.store import slug
+
+__all__ = ["kind_of", "payload_of", "plan_of", "task_name", "tasks_of"]
+
+#: Multiplications of a second, by which work is turned into seconds until some were measured.
+SPEED = 2e10
+
+
+def payload_of(plan: Plan) -> str:
+    """A batch as text. All requests of a batch have one recipe and the same snapshots."""
+    first = plan.requests[0]
+    data = {
+        "batch": plan.batch,
+        "fixed": first.batch,
+        "recipe": first.recipe.to_json(),
+        "snapshots": list(first.snapshots),
+        "requests": [[r.text, r.objective.to_json(), r.seed, r.rows] for r in plan.requests],
+    }
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def plan_of(net: Network, payload: str) -> Plan:
+    """The batch that a text stands for."""
+    data: dict[str, Any] = json.loads(payload)
+    recipe, snapshots = Recipe.from_json(data["recipe"]), tuple(data["snapshots"])
+    requests = tuple(
+        Request(text, Objective.from_json(objective), recipe, seed, snapshots, rows, data["fixed"])
+        for text, objective, seed, rows in data["requests"]
+    )
+    structure = structure_of(requests[0].objective, net, recipe.pre_activation)
+    return Plan(structure, requests, data["batch"])
+
+
+def task_name(payload: str) -> str:
+    """The name of the task with a payload: its first target, and 16 digits that no other has."""
+    data = json.loads(payload)
+    return f"{slug(data['requests'][0][0])}-{digest(data)}"
+
+
+def kind_of(plan: Plan) -> str:
+    """A name for the loop that is compiled for a batch: plans of one kind share it."""
+    recipe = {k: v for k, v in plan.recipe.to_json().items() if k != "name"}
+    snapshots = list(plan.requests[0].snapshots)
+    return digest([repr(plan.structure), recipe, snapshots, plan.batch])
+
+
+def tasks_of(net: Network, plans: Sequence[Plan]) -> list[Task]:
+    """The tasks that make batches, with the seconds that each may take."""
+    works, kinds = work_of(net, plans), [kind_of(plan) for plan in plans]
+    tasks = []
+    for plan, kind in zip(plans, kinds, strict=True):
+        payload = payload_of(plan)
+        tasks.append(Task(task_name(payload), payload, _seconds(plan, works[plan]), kind))
+    return tasks
+
+
+def _seconds(plan: Plan, work: Work) -> float:
+    rows = plan.batch * CANONICAL.get(plan.batch, 1.0)
+    return plan.recipe.steps * rows * work.pixels * work.density / SPEED

@@ -20,13 +20,15 @@ from typing import IO, Any
 from kerasviz.engines.crew import Answered, Crew, Ended, Signal
 from kerasviz.engines.job import Job
 from kerasviz.engines.threads import threads_environment
-from kerasviz.engines.worker import Answer
+from kerasviz.engines.worker import Answer, one_line
 from kerasviz.errors import UsageError
 
 __all__ = ["Processes", "cores_here", "gpus_here", "local_engine"]
 
 #: Bytes of what a worker wrote that are kept when it dies.
 TAIL = 4000
+#: Seconds for what a killed worker wrote to be read: it may have given its output to a child.
+PATIENCE = 5.0
 
 
 def local_engine(
@@ -72,7 +74,6 @@ class _Process:
     popen: subprocess.Popen[bytes]
     said: IO[bytes]
     reader: threading.Thread
-    ended: bool = False
 
 
 class Processes:
@@ -123,14 +124,19 @@ class Processes:
         assert self._job is not None
         said = tempfile.TemporaryFile()  # noqa: SIM115  closed when the process is gone
         cores = ",".join(map(str, self.cores(place)))
-        popen = subprocess.Popen(
-            [sys.executable, "-P", "-m", "kerasviz.engines.process", cores],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=said,
-            env=self.environment(place),
-            start_new_session=True,  # Ctrl-C goes to all of a session
-        )
+        try:
+            popen = subprocess.Popen(
+                [sys.executable, "-P", "-m", "kerasviz.engines.process", cores],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                env=self.environment(place),
+                start_new_session=True,  # Ctrl-C goes to all of a session
+            )
+        except OSError as error:  # no memory or no processes left, for now
+            said.close()
+            self._signals.put(Ended(worker, one_line(error)))
+            return
         arguments = (worker, popen, said, self._signals)
         reader = threading.Thread(target=_read, args=arguments, name=f"worker {worker}")
         reader.daemon = True
@@ -179,7 +185,7 @@ class Processes:
 
 def _clean(process: _Process) -> None:
     process.popen.wait()
-    process.reader.join()
+    process.reader.join(PATIENCE)
     stdin, stdout = process.popen.stdin, process.popen.stdout
     assert stdin is not None and stdout is not None
     with contextlib.suppress(OSError):  # what it did not hear

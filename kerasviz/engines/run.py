@@ -38,25 +38,25 @@ def run(
     Raises :class:`KerasvizError` where no worker can be started, or workers only die.
     """
     schedule = Schedule(tasks, compiling, policy)
-    deaths, told = 0, 0
+    deaths, most, told = 0, 0, 0
     if schedule.done:
         return
     try:
         engine.start(job)
         while True:
+            most = max(most, engine.alive)
             yield from _hand_out(schedule, engine, clock)
             for report in engine.poll(_pause(schedule, clock())):
                 if not _note(schedule, report, clock()):
                     continue
                 yield report
-                if isinstance(report, Lost):
-                    deaths += report.task is not None
-                elif not isinstance(report, Joined):
+                if isinstance(report, Done | Failed):
                     deaths = 0
-                if deaths > max(DEATHS, EACH * engine.alive):
-                    raise KerasvizError(
-                        f"{deaths} workers died one after the other; the last: {report.reason}"
-                    )
+                elif isinstance(report, Lost) and report.task is not None:
+                    deaths += 1
+                    if deaths > max(DEATHS, EACH * most):
+                        words = f"{deaths} workers died one after the other at their tasks"
+                        raise KerasvizError(f"{words}; the last: {report.reason}")
             for given in schedule.exhausted[told:]:
                 yield GivenUp(given.task, given.reason)
             told = len(schedule.exhausted)

@@ -82,7 +82,7 @@ def _answer(work: Callable[[], Any]) -> str:
         result = work()
         seconds = time.perf_counter() - began
         return json.dumps(asdict(Answer(seconds, result)))
-    except Exception as error:  # noqa: BLE001  whatever a task raises is its answer
+    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever it raises is the answer
         seconds = time.perf_counter() - began
         trace = traceback.format_exc()
         return json.dumps(asdict(Answer(seconds, reason=one_line(error), trace=trace)))

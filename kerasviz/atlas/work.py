@@ -96,8 +96,11 @@ class Worker:
                 return _answer(THERE)
             if not self.claims.take(name):
                 return _answer(BUSY)
-            with self.claims.kept(name):
-                return self._make(name, payload)
+            try:
+                with self.claims.kept(name):
+                    return self._make(name, payload)
+            finally:
+                self.claims.drop(name)
         except Refused as error:
             return {**_answer(REFUSED), "why": str(error)}
 

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny import network
+
+from kerasviz.atlas.definition import FILE, Atlas, Reading, agree, recorded
+from kerasviz.atlas.storage import Storage
+from kerasviz.errors import KerasvizError, UsageError
+from kerasviz.recipes import recipe
+
+SHORT = recipe("article").replace(steps=3, size=(16, 16))
+
+
+@pytest.fixture
+def atlas() -> Atlas:
+    return Atlas.of(network(), ["joined"], SHORT)
+
+
+def test_it_survives_json(atlas: Atlas) -> None:
+    whole = replace(atlas, seed=3, threads=2, reading=Reading(("own",), True, "onnx-tf"))
+    assert Atlas.from_json(json.loads(json.dumps(whole.to_json()))) == whole
+
+
+def test_all_main_layers_or_those_named() -> None:
+    net = network()
+    assert Atlas.of(net, [], SHORT).taps == ("relu1", "joined")
+    assert Atlas.of(net, ["block", "joined"], SHORT).taps == ("joined",)
+    with pytest.raises(UsageError, match="no channels with positions"):
+        Atlas.of(net, ["logits"], SHORT)
+    with pytest.raises(UsageError, match="near"):
+        Atlas.of(net, ["joint"], SHORT)
+
+
+def test_seven_pictures_of_every_unit(atlas: Atlas) -> None:
+    net = network()
+    assert sum(request.rows for request in atlas.requests(net)) == 7 * 9
+    batches = atlas.plans(net)
+    assert sum(batch.rows for batch in batches) == 7 * 9
+    again = Atlas.from_json(json.loads(json.dumps(atlas.to_json())))
+    assert again.plans(network()) == batches
+
+
+def test_the_first_run_records_and_others_agree(atlas: Atlas, tmp_path: Path) -> None:
+    storage = Storage(str(tmp_path))
+    assert recorded(storage) is None
+    assert agree(storage, atlas) == atlas == recorded(storage)
+    before = (tmp_path / FILE).read_bytes()
+    # Another name of the file and of the recipe change no pixel.
+    renamed = replace(
+        atlas,
+        source="elsewhere/tiny",
+        network={**atlas.network, "name": "other"},
+        recipe=atlas.recipe.replace(name="mine"),
+    )
+    assert agree(storage, renamed) == atlas
+    assert (tmp_path / FILE).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"recipe": SHORT.replace(steps=4)}, "steps: there 3, here 4"),
+        ({"recipe": SHORT.replace(size=(16, 24))}, "size: there 16x16, here 16x24"),
+        ({"recipe": SHORT.replace(precision="bfloat16")}, "there float32, here bfloat16"),
+        ({"seed": 5}, "seed: there 0, here 5"),
+        ({"threads": 4}, "threads: there 1, here 4"),
+        ({"taps": ("relu1", "joined")}, "layers: there joined, here relu1, joined"),
+    ],
+)
+def test_other_settings_are_refused_in_one_line(
+    atlas: Atlas, tmp_path: Path, changes: dict[str, Any], words: str
+) -> None:
+    storage = Storage(str(tmp_path))
+    agree(storage, atlas)
+    with pytest.raises(UsageError) as caught:
+        agree(storage, replace(atlas, **changes))
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+    assert str(caught.value).count("there") == 1
+
+
+def test_another_network_or_input_is_refused(atlas: Atlas, tmp_path: Path) -> None:
+    storage = Storage(str(tmp_path))
+    agree(storage, atlas)
+    with pytest.raises(UsageError, match=r"model: there tiny .* here tiny"):
+        agree(storage, Atlas.of(network(seed=1), ["joined"], SHORT))
+    changed = {**atlas.network, "input": {**atlas.network["input"], "scale": 3.0}}
+    with pytest.raises(UsageError, match=r"input scale: there 2.0, here 3.0"):
+        agree(storage, replace(atlas, network=changed))
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"format": 1}'])
+def test_a_damaged_definition_is_named(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(data)
+    with pytest.raises(KerasvizError, match=r"atlas\.json.* damaged"):
+        recorded(Storage(str(tmp_path)))
+    (tmp_path / FILE).write_bytes(b'{"format": 99}')
+    with pytest.raises(UsageError, match="format 99"):
+        recorded(Storage(str(tmp_path)))

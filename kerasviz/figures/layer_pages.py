@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,13 +17,22 @@ from kerasviz.figures.appendix import first_rows, known_taps, layer_title, parts
 from kerasviz.figures.choice import Block, Cell, Choice, Page, Panel
 from kerasviz.figures.layers import map_layers
 from kerasviz.figures.origins import Making
-from kerasviz.figures.sprites import EXAMPLES, PER_SHEET, Strip, sheet_file
+from kerasviz.figures.sprites import EXAMPLES, PER_SHEET, TILE, Strip, sheet_file
 from kerasviz.files import checksum, digest, make_folder
 from kerasviz.network import Network
 from kerasviz.pages import render_page, update
 from kerasviz.store import Entry, Store, slug
 
-__all__ = ["FOLDER", "anchor", "write_layers"]
+__all__ = [
+    "FOLDER",
+    "Frame",
+    "Row",
+    "UnitPictures",
+    "anchor",
+    "page_names",
+    "write_layer",
+    "write_layers",
+]
 
 #: The folder of the pages and their sprites, in the folder of the figures.
 FOLDER = "layers"
@@ -54,6 +65,26 @@ class Group:
     rows: tuple[Row, ...]
 
 
+@dataclass(frozen=True)
+class Frame:
+    """What stands around the units of a layer.
+
+    ``ways`` lead to the pages above it and ``pages`` to all layers, ``before`` and ``after`` to its
+    neighbours where a reader is to go on with them. ``notes`` stand below it, with a way to the
+    page of ``single`` pictures if there is one. ``script`` is the file of a search, or "". Files
+    are as seen from the folder of the pages. ``side`` is that of the pictures in the sprites.
+    """
+
+    ways: tuple[Page, ...]
+    pages: tuple[Page, ...]
+    notes: tuple[str, ...]
+    single: str = ""
+    script: str = ""
+    before: Page | None = None
+    after: Page | None = None
+    side: int = TILE
+
+
 def anchor(tap: str, unit: int | None) -> str:
     """The name of a unit on its page, by which a link leads to it.
 
@@ -70,23 +101,25 @@ def write_layers(out: Path, making: Making, choice: Choice) -> Choice:
     All pictures are in the store. What did not change is not written; sprites of an earlier choice
     of units go, and the pages of layers of earlier runs lead to the new ones.
     """
-    folder, store = make_folder(out / FOLDER), making.store
-    names = _names(store.net)
+    folder, net = make_folder(out / FOLDER), making.store.net
+    names = page_names(net)
     blocks: dict[str, list[Block]] = {}
     for block in choice.blocks:
         blocks.setdefault(block.layers[0], []).append(block)
     present = {tap for tap, name in names.items() if (folder / f"{name}.html").is_file()}
-    there, _ = map_layers([place.layer for place in choice.figure.places], store.net)
+    there, _ = map_layers([place.layer for place in choice.figure.places], net)
     shown = [tap for tap in names if tap in {*there.values(), *present, *blocks}]
-    pages = [
+    pages = tuple(
         Page(layer_title(tap), f"{names[tap]}.html" if tap in {*present, *blocks} else "")
         for tap in shown
-    ]
+    )
+    ways = (
+        Page("All figures", "../index.html"),
+        Page(choice.figure.title, f"../{choice.figure.slug}.html"),
+    )
+    frame = Frame(ways, pages, choice.notes, "../pictures/index.html")
     for tap, rows in blocks.items():
-        groups = _sprites(folder / names[tap], making, rows)
-        own = f"{names[tap]}.html"
-        update(folder / own, _page(making, choice, tap, groups, _links(pages, own)).encode())
-        _tidy(store, folder, names[tap], groups)
+        write_layer(folder / f"{names[tap]}.html", making, choice, rows, frame)
     for tap in present - set(blocks):
         _link_again(folder / f"{names[tap]}.html", pages)
     seen = (replace(page, file=page.file and f"{FOLDER}/{page.file}") for page in pages)
@@ -99,7 +132,16 @@ def write_layers(out: Path, making: Making, choice: Choice) -> Choice:
     return replace(choice, blocks=first, notes=notes, pages=tuple(seen))
 
 
-def _names(net: Network) -> dict[str, str]:
+def write_layer(
+    path: Path, making: Making, choice: Choice, blocks: Sequence[Block], frame: Frame
+) -> None:
+    """Write the page of a layer, of whose units ``blocks`` are the rows, with its sprites."""
+    groups = _sprites(path.with_suffix(""), making, blocks, frame.side)
+    update(path, _page(making, choice, blocks, groups, frame, path.name).encode())
+    _tidy(making.store, path.parent, path.stem, groups)
+
+
+def page_names(net: Network) -> dict[str, str]:
     """The file names of the pages of all taps, no two the same on any system."""
     names = {tap: slug(tap) for tap in known_taps(net).values()}
     count = Counter(name.casefold() for name in names.values())
@@ -109,28 +151,42 @@ def _names(net: Network) -> dict[str, str]:
     }
 
 
-def _sprites(stem: Path, making: Making, blocks: Sequence[Block]) -> list[Group]:
+def _sprites(stem: Path, making: Making, blocks: Sequence[Block], side: int) -> list[Group]:
     """The files of sprites of a layer, which are made where they are missing or changed."""
-    groups, store = [], making.store
-    for start in range(0, len(blocks), PER_SHEET):
-        some = blocks[start : start + PER_SHEET]
-        units = [UnitPictures(making, block) for block in some]
-        first, last = (block.cells[0].unit or 0 for block in (some[0], some[-1]))
-        path = stem.with_name(f"{stem.name}-{first:05d}--{last:05d}.jpg")
+    store, examples = making.store, making.order.examples is not None
+    starts = range(0, len(blocks), PER_SHEET)
+    parts = [[UnitPictures(making, b) for b in blocks[i : i + PER_SHEET]] for i in starts]
+    paths = [
+        stem.with_name(f"{stem.name}-{part[0].unit:05d}--{part[-1].unit:05d}.jpg") for part in parts
+    ]
 
-        def strips(units: list[UnitPictures] = units) -> list[Strip]:
-            return [unit.strip() for unit in units]
+    def made(path: Path, part: list[UnitPictures]) -> bytes:
+        sources = [source for unit in part for source in unit.sources()]
+        return sheet_file(
+            store.copied_bytes(path),
+            sources,
+            lambda: [unit.strip() for unit in part],
+            examples=examples,
+            side=side,
+        )
 
-        sources = [source for unit in units for source in unit.sources()]
-        there, examples = store.copied_bytes(path), making.order.examples is not None
-        store.copy(path, sheet_file(there, sources, strips, examples=examples))
-        groups.append(Group(path.name, tuple(unit.row() for unit in units)))
-    return groups
+    # Pillow leaves the interpreter to others meanwhile.
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for path, data in zip(paths, pool.map(made, paths, parts), strict=True):
+            store.copy(path, data)
+    return [
+        Group(path.name, tuple(unit.row() for unit in part))
+        for path, part in zip(paths, parts, strict=True)
+    ]
 
 
-def _entry(store: Store, cell: Cell) -> Entry:
-    found = store.find(cell.request)
-    return next(e for e in found if (e.step, e.row) == (cell.step, cell.row))
+def _entries(store: Store, cells: Sequence[Cell]) -> list[Entry]:
+    """The entries of cells, of which several may be of one request."""
+    found = {request: store.find(request) for request in {cell.request for cell in cells}}
+    return [
+        next(e for e in found[cell.request] if (e.step, e.row) == (cell.step, cell.row))
+        for cell in cells
+    ]
 
 
 class UnitPictures:
@@ -140,7 +196,7 @@ class UnitPictures:
         self.block, self.tap, self.unit = block, block.layers[0], block.cells[0].unit or 0
         self.store, self.examples = making.store, making.order.examples
         self.commands = making.commands
-        self.entries = [_entry(self.store, cell) for cell in block.cells]
+        self.entries = _entries(self.store, block.cells)
 
     def row(self) -> Row:
         missing = tuple(
@@ -185,13 +241,21 @@ class UnitPictures:
         return tuple(self.examples.crops(self.tap, self.unit, bucket)[:EXAMPLES])
 
 
-def _page(making: Making, choice: Choice, tap: str, groups: list[Group], links: str) -> str:
+def _page(
+    making: Making,
+    choice: Choice,
+    blocks: Sequence[Block],
+    groups: list[Group],
+    frame: Frame,
+    own: str,
+) -> str:
     height, width = choice.size
-    net = making.store.net
-    numbers = [b.cells[0].unit or 0 for b in choice.blocks if b.layers == (tap,)]
+    net, tap = making.store.net, blocks[0].layers[0]
+    numbers = [block.cells[0].unit or 0 for block in blocks]
     return render_page(
         "layer.html",
-        choice=choice,
+        frame=frame,
+        network=choice.network,
         title=layer_title(tap),
         tap=tap,
         channels=net.taps[tap].channels,
@@ -199,18 +263,18 @@ def _page(making: Making, choice: Choice, tap: str, groups: list[Group], links: 
         commands=groups[0].rows[0].commands,
         count=len(numbers),
         parts=[(words, anchor(tap, number)) for words, number in parts(net, tap, numbers)],
-        links=Markup(links),
+        links=Markup(_links(frame.pages, own)),
         size=(width, height),
         examples=making.order.examples is not None,
         command=making.command.figure(choice.figure.slug),
     )
 
 
-def _links(pages: list[Page], own: str) -> str:
+def _links(pages: Sequence[Page], own: str) -> str:
     return render_page("layer_links.html", pages=pages, own=own).strip()
 
 
-def _link_again(path: Path, pages: list[Page]) -> None:
+def _link_again(path: Path, pages: Sequence[Page]) -> None:
     """Make the page of a layer of an earlier run lead to all layers that are there now."""
     text = path.read_text(encoding="utf-8")
     links = _links(pages, path.name)

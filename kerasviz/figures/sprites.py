@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
@@ -18,9 +19,11 @@ __all__ = [
     "TILE",
     "Strip",
     "corner",
+    "scaled",
     "sheet",
     "sheet_file",
     "sheet_size",
+    "sprite_file",
 ]
 
 #: Units in a file, the side of an optimized picture in pixels, and of an example (the article's).
@@ -74,23 +77,27 @@ def sheet_size(rows: int, *, examples: bool) -> tuple[int, int]:
     return TILES * TILE + examples * EXAMPLES * PITCH, rows * TILE
 
 
-def sheet(strips: Sequence[Strip], *, examples: bool = False) -> Image.Image:
+def sheet(strips: Sequence[Strip], *, examples: bool = False, side: int = TILE) -> Image.Image:
     """Paste the pictures of units below each other, each unit a row, with room for ``examples``.
 
     The longer side of an optimized picture becomes 147 pixels; pictures that are smaller than 64
-    keep their single pixels. Examples become 73 x 73.
+    keep their single pixels. Examples become 73 x 73. With another ``side`` than 147 all lengths
+    are shorter in proportion, and there is no room for examples.
     """
-    image = Image.new("RGB", sheet_size(len(strips), examples=examples), BEHIND)
+    width, height = sheet_size(len(strips), examples=examples)
+    image = Image.new("RGB", (width * side // TILE, height * side // TILE), BEHIND)
     for row, strip in enumerate(strips):
         for column, tile in enumerate(strip.tiles):
-            image.paste(_scaled(tile, TILE), corner(row, column))
+            left, top = corner(row, column)
+            image.paste(scaled(tile, side), (left * side // TILE, top * side // TILE))
         for kind, crops in (("positive", strip.positive), ("negative", strip.negative)):
             for column, crop in enumerate(crops[:EXAMPLES]):
-                image.paste(_scaled(crop, EXAMPLE), corner(row, column, kind))
+                image.paste(scaled(crop, EXAMPLE), corner(row, column, kind))
     return image
 
 
-def _scaled(image: Image.Image, side: int) -> Image.Image:
+def scaled(image: Image.Image, side: int) -> Image.Image:
+    """A picture whose longer side has ``side`` pixels, single pixels being kept below 64."""
     longest = max(image.size)
     size = (
         max(1, round(image.width * side / longest)),
@@ -107,19 +114,29 @@ def sheet_file(
     strips: Callable[[], list[Strip]],
     *,
     examples: bool = False,
+    side: int = TILE,
 ) -> bytes:
     """A file of sprites: the one that is ``there``, if it was made from the same pictures.
 
     ``sources`` are the checksums of the pictures: the file carries their digest, so that a file
     that is there need not be made again to compare it.
     """
-    made_of = {"pictures": list(sources), "examples": examples}
+    made_of: dict[str, Any] = {"pictures": list(sources), "examples": examples}
+    if side != TILE:
+        made_of["side"] = side
+    return sprite_file(there, made_of, lambda: sheet(strips(), examples=examples, side=side))
+
+
+def sprite_file(there: bytes, made_of: Mapping[str, Any], draw: Callable[[], Image.Image]) -> bytes:
+    """A JPEG file that is drawn from what ``made_of`` says: the one that is ``there``, if it was.
+
+    The file carries the digest of ``made_of``.
+    """
     key = digest({"version": VERSION, "quality": QUALITY, **made_of})
     if _key(there) == key:
         return there
     buffer = io.BytesIO()
-    image = sheet(strips(), examples=examples)
-    image.save(buffer, "JPEG", quality=QUALITY, subsampling=2, comment=key)
+    draw().save(buffer, "JPEG", quality=QUALITY, subsampling=2, comment=key)
     return buffer.getvalue()
 
 

@@ -1,0 +1,46 @@
+"""Layers whose units are classes: the last maps of networks that average them into logits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from kerasviz.errors import ModelError, UsageError
+from kerasviz.network import Network
+
+__all__ = ["class_layers"]
+
+Array = np.ndarray[Any, Any]
+
+#: How far the mean of a map may be from its logit, for numbers of about 1.
+NEAR = 1e-3
+
+
+def class_layers(
+    net: Network, taps: Sequence[str], size: tuple[int, int]
+) -> dict[str, tuple[str, ...]]:
+    """The taps whose channels are classes, with the label of each channel.
+
+    These are taps of as many channels as there are labels, the mean of each of which over all
+    positions is the logit of its class, as in SqueezeNet; ``size`` (height, width) is that of an
+    image to try it with. None where the network has no labels.
+    """
+    logits = net.classes.logits
+    likely = [tap for tap in taps if net.labels and net.taps[tap].channels == len(net.labels)]
+    if not likely or logits is None or logits not in net.taps:
+        return {}
+    image = np.random.default_rng(0).random((1, *size, net.channels), np.float32)
+    try:
+        found = net.activations(image, [*likely, logits])
+    except (ModelError, UsageError):  # the head does not take images of this size
+        return {}
+    wanted = np.asarray(found[logits]).reshape(1, -1)
+    return {tap: net.labels for tap in likely if _same(np.asarray(found[tap]), wanted)}
+
+
+def _same(maps: Array, logits: Array) -> bool:
+    means = maps.mean((1, 2))
+    scale = float(np.abs(logits).max()) or 1.0
+    return means.shape == logits.shape and bool(np.abs(means - logits).max() < NEAR * scale)

@@ -1,0 +1,143 @@
+"""The site of an atlas: all layers, all units on one wall, a page for each layer, and a search."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from kerasviz.atlas.classes import class_layers
+from kerasviz.atlas.tiles import PER_FILE, Tiles, write_samples, write_tiles
+from kerasviz.figures.appendix import APPENDIX_LAYER, layer_title
+from kerasviz.figures.choice import Block, Choice, Page
+from kerasviz.figures.choose import choose
+from kerasviz.figures.layer_pages import FOLDER, Frame, anchor, page_names, write_layer
+from kerasviz.figures.origins import Making
+from kerasviz.figures.sprites import TILE
+from kerasviz.files import make_folder
+from kerasviz.network import Network
+from kerasviz.pages import PIXEL_ART, render_page, update
+from kerasviz.store import slug
+
+__all__ = ["write_site"]
+
+#: The script of the search, beside the index.
+SCRIPT = "search.js"
+INDEX, WALL = "index.html", "units.html"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer on the site: its page and its tiles. ``labels`` are classes that its units are."""
+
+    tap: str
+    title: str
+    page: str
+    channels: int
+    units: tuple[int, ...]
+    tiles: tuple[Tiles, ...]
+    samples: Tiles
+    labels: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The name of its files."""
+        return Path(self.page).stem
+
+    def link(self, unit: int) -> str:
+        """Where a unit is."""
+        return f"{self.page}#{anchor(self.tap, unit)}"
+
+    def to_json(self, net: Network) -> dict[str, Any]:
+        """What the search has to know of it."""
+        stem = f"{slug(self.tap)}-"
+        regular = all(anchor(self.tap, unit) == f"{stem}{unit}" for unit in self.units)
+        whole = self.units == tuple(range(len(self.units)))
+        return {
+            "tap": self.tap,
+            "title": self.title,
+            "aliases": [name for name in net.taps[self.tap].aliases if name != self.tap],
+            "page": self.page,
+            "anchors": stem if regular else [anchor(self.tap, unit) for unit in self.units],
+            "units": len(self.units) if whole else self.units,
+            "tiles": [tiles.file for tiles in self.tiles],
+            "labels": self.labels,
+        }
+
+
+def write_site(out: Path, making: Making, choice: Choice | None = None) -> Path:
+    """Write the site of the units whose pictures are all in a store, and return its index.
+
+    The store is in ``out/pictures``; ``making.order`` names the layers, and examples where there
+    are some. ``choice`` is that of the figure ``appendix-layer`` for it, if it is at hand. Writes
+    ``index.html``, ``units.html``, ``search.js`` and the folders ``layers`` and ``units``; all
+    links are relative, so that the folder may be moved, packed or served as it is. Files that are
+    there with the same content are left alone.
+    """
+    choice = choose(APPENDIX_LAYER, making.order) if choice is None else choice
+    store, net = making.store, making.store.net
+    if not making.commands:
+        making = replace(making, commands=making.command.of_store(store))
+    names, rows = page_names(net), _by_layer(choice)
+    labels = class_layers(net, list(rows), choice.size)
+    make_folder(out / FOLDER)
+    layers = [
+        Layer(
+            tap=tap,
+            title=layer_title(tap),
+            page=f"{FOLDER}/{names[tap]}.html",
+            channels=net.taps[tap].channels or 0,
+            units=tuple(block.cells[0].unit or 0 for block in blocks),
+            tiles=tuple(write_tiles(out, store, names[tap], blocks)),
+            samples=write_samples(out, store, names[tap], blocks),
+            labels=labels.get(tap, ()),
+        )
+        for tap, blocks in rows.items()
+    ]
+    for i, blocks in enumerate(rows.values()):
+        frame = _frame(layers, i, making, choice)
+        write_layer(out / layers[i].page, making, choice, blocks, frame)
+    store.merge()
+    height, width = choice.size
+    about = {
+        "network": choice.network,
+        "layers": layers,
+        "count": sum(len(layer.units) for layer in layers),
+        "pictures": len(choice.cells),
+        "size": (width, height),
+        "recipe": making.order.recipe,
+        "seed": making.order.seed,
+        "examples": making.order.examples is not None,
+    }
+    listed = [layer.to_json(net) for layer in layers]
+    data = {"layers": listed, "per": PER_FILE, "size": (width, height)}
+    update(out / SCRIPT, render_page("atlas_search.js", atlas=data).encode())
+    update(out / WALL, render_page("atlas_units.html", **about).encode())
+    update(out / INDEX, render_page("atlas_index.html", **about).encode())
+    return out / INDEX
+
+
+def _by_layer(choice: Choice) -> dict[str, list[Block]]:
+    rows: dict[str, list[Block]] = {}
+    for block in choice.blocks:
+        rows.setdefault(block.layers[0], []).append(block)
+    return rows
+
+
+def _frame(layers: Sequence[Layer], i: int, making: Making, choice: Choice) -> Frame:
+    """What stands around the units of layer ``i``."""
+    pages = [Page(layer.title, Path(layer.page).name) for layer in layers]
+    # Of the other layers this page shows none.
+    others = tuple(f"Shown here: {layer.tap}, " for k, layer in enumerate(layers) if k != i)
+    longest = max(choice.size)
+    exact = making.order.examples is None and PIXEL_ART <= longest < TILE
+    return Frame(
+        ways=(Page("All layers", f"../{INDEX}"), Page("All units", f"../{WALL}")),
+        pages=tuple(pages),
+        notes=tuple(note for note in choice.notes if not note.startswith(others)),
+        script=f"../{SCRIPT}",
+        before=pages[i - 1] if i else None,
+        after=pages[i + 1] if i + 1 < len(pages) else None,
+        side=longest if exact else TILE,
+    )

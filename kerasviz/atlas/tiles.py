@@ -1,0 +1,109 @@
+"""Tiles: small pictures of all units of a layer, one for each, in files from which pages cut."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from kerasviz.figures.choice import Block
+from kerasviz.figures.sprites import BEHIND, scaled, sprite_file
+from kerasviz.figures.units import evenly_spaced
+from kerasviz.files import make_folder
+from kerasviz.store import Entry, Store
+
+__all__ = ["FOLDER", "PER_FILE", "SAMPLES", "Tiles", "write_samples", "write_tiles"]
+
+#: The folder of the files, in that of the site.
+FOLDER = "units"
+#: Units in a file. Chromium decodes pictures of more than 512 KB while a page is scrolled, and
+#: shows nothing in their place until it has: these have 384 KB.
+PER_FILE = 24
+#: The side of a tile in pixels, and of one that stands for its layer.
+SIDE, SAMPLE_SIDE = 64, 128
+#: How many units stand for their layer.
+SAMPLES = 12
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """A file of tiles beside each other, as seen from the site, and the units that they show."""
+
+    file: str
+    units: tuple[int, ...]
+
+    @property
+    def count(self) -> int:
+        """How many tiles are in it."""
+        return len(self.units)
+
+
+def write_tiles(out: Path, store: Store, name: str, blocks: Sequence[Block]) -> list[Tiles]:
+    """Write the tiles of all units of a layer: what its channels look for.
+
+    ``name`` is that of the layer's files, ``blocks`` are the rows of its page. Files that are there
+    and were made from the same pictures are left alone.
+    """
+    parts = [blocks[start : start + PER_FILE] for start in range(0, len(blocks), PER_FILE)]
+    found = [
+        Tiles(f"{FOLDER}/{name}-{_unit(part[0]):05d}--{_unit(part[-1]):05d}.jpg", _units(part))
+        for part in parts
+    ]
+    _write(out, store, found, parts, SIDE)
+    return found
+
+
+def write_samples(out: Path, store: Store, name: str, blocks: Sequence[Block]) -> Tiles:
+    """Write larger tiles of some units of a layer, evenly spaced."""
+    chosen = [blocks[i] for i in evenly_spaced(SAMPLES, len(blocks))]
+    tiles = Tiles(f"{FOLDER}/{name}.jpg", _units(chosen))
+    _write(out, store, [tiles], [chosen], SAMPLE_SIDE)
+    return tiles
+
+
+def _write(
+    out: Path, store: Store, files: Sequence[Tiles], parts: Sequence[Sequence[Block]], side: int
+) -> None:
+    folder = make_folder(out / FOLDER).parent
+    entries = [[_channel(store, block) for block in part] for part in parts]
+
+    def made(tiles: Tiles, some: list[Entry]) -> bytes:
+        there = store.copied_bytes(folder / tiles.file)
+        made_of = {"tiles": [entry.sha256 for entry in some], "side": side}
+        return sprite_file(there, made_of, lambda: _beside(store, some, side))
+
+    # Pillow leaves the interpreter to others meanwhile.
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for tiles, data in zip(files, pool.map(made, files, entries), strict=True):
+            store.copy(folder / tiles.file, data)
+
+
+def _channel(store: Store, block: Block) -> Entry:
+    """The picture of a unit that its channel looks for at all positions."""
+    cell = block.cells[1]
+    return store.entry(cell.request, cell.step, cell.row)
+
+
+def _beside(store: Store, entries: Sequence[Entry], side: int) -> Image.Image:
+    """Pictures beside each other, the longer side of each being ``side`` pixels."""
+    images = []
+    for entry in entries:
+        with Image.open(store.folder / entry.file) as image:
+            images.append(scaled(image, side))
+    width, height = images[0].size
+    sheet = Image.new("RGB", (width * len(images), height), BEHIND)
+    for k, tile in enumerate(images):
+        sheet.paste(tile, (k * width, 0))
+    return sheet
+
+
+def _unit(block: Block) -> int:
+    return block.cells[0].unit or 0
+
+
+def _units(blocks: Sequence[Block]) -> tuple[int, ...]:
+    return tuple(map(_unit, blocks))

@@ -1,0 +1,139 @@
+"""Atlases whose pictures were never optimized: a few are in the places of all, each file its own.
+
+They are written as an atlas writes them, thousands in seconds.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from kerasviz.commands import CommandLine
+from kerasviz.environment import environment
+from kerasviz.figures.appendix import APPENDIX_LAYER, layers_of
+from kerasviz.figures.choice import Choice
+from kerasviz.figures.choose import choose
+from kerasviz.figures.origins import Making
+from kerasviz.figures.setting import Order
+from kerasviz.files import checksum, digest
+from kerasviz.images import to_image
+from kerasviz.input_spec import preset
+from kerasviz.manifest import Entry
+from kerasviz.network import Identity, Network
+from kerasviz.program import Port, Value
+from kerasviz.recipes import recipe
+from kerasviz.rendering import Request
+from kerasviz.store import Store
+
+__all__ = ["dreams", "fill", "outline", "unrendered"]
+
+#: The number of a picture, by its request and its row in it.
+Pick = Callable[[Request, int], int]
+
+
+class _Outline:
+    """A program with layers of so many channels, that computes nothing."""
+
+    def __init__(self, layers: Mapping[str, int]):
+        self.inputs = {"image": Port("image", tf.float32, (None, None, None, 3))}
+        self.values = {n: Value(n, "Conv2D", (None, None, None, c)) for n, c in layers.items()}
+        self.outputs = [list(layers)[-1]]
+
+
+def outline(layers: Mapping[str, int], name: str = "outline") -> Network:
+    """A network that is only the names of its layers and their numbers of channels."""
+    program: Any = _Outline(layers)
+    identity = Identity(name, name, "zoo", "1" * 64)
+    return Network(program, identity, input_spec=preset("unit"), main_taps=tuple(layers))
+
+
+def dreams(count: int, size: tuple[int, int], seed: int = 0) -> list[Image.Image]:
+    """Pictures [height, width] that are as hard to compress as optimized ones: 1/f noise."""
+    draw, (height, width) = np.random.default_rng(seed), size
+    frequencies = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)[None])
+    weights = 1 / np.maximum(frequencies, 1 / max(size)) ** 1.1
+    found = []
+    for _ in range(count):
+        spectrum = np.fft.fft2(draw.normal(size=(height, width, 3)), axes=(0, 1))
+        plane = np.fft.ifft2(spectrum * weights[..., None], axes=(0, 1)).real
+        plane = plane / plane.std() @ draw.normal(0, 0.9, (3, 3))
+        found.append(to_image(1 / (1 + np.exp(-plane))))
+    return found
+
+
+def _png(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _marked(png: bytes, words: str) -> bytes:
+    """A PNG file with words in it, so that no two files are the same."""
+    body = b"tEXt" + b"Comment\0" + words.encode("latin-1", "replace")
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    return png[:-12] + chunk + png[-12:]
+
+
+def fill(store: Store, requests: Sequence[Request], images: Sequence[Image.Image], pick: Pick):
+    """Put pictures in the places of all requests, under content addresses."""
+    here, files = environment(), [_png(image) for image in images]
+    for number in range(256):
+        (store.folder / "objects" / f"{number:02x}").mkdir(parents=True, exist_ok=True)
+    manifest: Any = store._manifest
+    manifest.note_environment(digest(here), here)
+    for request in requests:
+        settings, key = request.to_json(), request.key(store.net)
+        manifest.note_request(name := digest(settings), settings)
+        steps = request.recipe.steps
+        curve = tuple((k * steps // 32, float(k)) for k in range(33))
+        for row in range(request.rows):
+            data = _marked(files[pick(request, row)], f"{key} {row}")
+            sha256 = checksum(data)
+            file = f"objects/{sha256[:2]}/{sha256}.png"
+            (store.folder / file).write_bytes(data)
+            manifest.note(
+                Entry(
+                    file=file,
+                    sha256=sha256,
+                    key=key,
+                    target=request.text,
+                    step=steps,
+                    row=row,
+                    compiled_batch=4,
+                    score=float(row + 1),
+                    request=name,
+                    environment=digest(here),
+                    curve=curve,
+                )
+            )
+    store.merge()
+
+
+def unrendered(
+    out: Path,
+    net: Network,
+    layers: Sequence[str],
+    images: Sequence[Image.Image],
+    pick: Pick | None = None,
+) -> tuple[Making, Choice]:
+    """The pictures of an atlas in ``out``, all there: what its site is made of."""
+    width, height = images[0].size
+    order = Order(net, recipe("fast").replace(size=(height, width)), layers=tuple(layers))
+    order = replace(order, layers=tuple(layers_of(order)))
+    choice = choose(APPENDIX_LAYER, order)
+    store = Store(out / "pictures", net)
+    fill(store, choice.requests, images, pick or _spread(len(images)))
+    return Making(store, order, CommandLine(net.name, recipe="fast")), choice
+
+
+def _spread(count: int) -> Pick:
+    return lambda request, row: zlib.crc32(f"{request.text} {row} {request.rows}".encode()) % count

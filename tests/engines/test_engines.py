@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,11 @@ from kerasviz.errors import KerasvizError
 
 MakeEngine = Callable[[int], Engine]
 PATIENCE = 120.0
+#: Tasks of tests take no time: nothing rests, and what is late is late at once.
+QUICK = Policy(rest=0.0, slack=0.1)
 
 
-def told(
-    tasks: Iterable[Task], engine: Engine, job: Job, policy: Policy | None = None
-) -> list[Event]:
+def told(tasks: Iterable[Task], engine: Engine, job: Job, policy: Policy = QUICK) -> list[Event]:
     """All that happens in a run."""
     with closing(run(tasks, engine, job, policy=policy)) as events:  # type: ignore[type-var]
         return list(events)
@@ -111,7 +112,7 @@ def test_a_task_that_raises_is_tried_elsewhere_and_given_up_with_its_last_error(
         task("no JSON", "unsayable"),
         *(task(f"good {i}", "echo", words=i) for i in range(4)),
     ]
-    events = told(tasks, make_engine(2), job(), Policy(retries=1))
+    events = told(tasks, make_engine(2), job(), replace(QUICK, retries=1))
     assert results(events) == {f"good {i}": i for i in range(4)}
     reasons = {g.task.name: g.reason for g in of(events, GivenUp)}
     assert reasons == {
@@ -148,7 +149,7 @@ def test_a_task_that_kills_all_who_take_it_does_not_end_the_run(make_engine: Mak
         task("poison", "die", cost=9.0),
         *(task(f"good {i}", "sleep", seconds=0.2) for i in range(6)),
     ]
-    events = told(tasks, make_engine(2), job(), Policy(losses=2))
+    events = told(tasks, make_engine(2), job(), replace(QUICK, losses=2))
     assert len(results(events)) == 6
     (given,) = of(events, GivenUp)
     assert given.task == tasks[0] and given.reason == of(events, Lost)[-1].reason

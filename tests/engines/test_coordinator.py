@@ -1,0 +1,88 @@
+"""What remains of an engine when the process that runs it is interrupted or killed: nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+TESTS = Path(__file__).parents[1]
+PATIENCE = 120.0
+CODE = """
+import sys
+from contextlib import closing
+from engine_jobs import job, task
+from kerasviz.engines import local_engine, ray_engine, run
+
+engine = local_engine(2, gpus=()) if sys.argv[1] == "local" else ray_engine(workers=2)
+tasks = [task(file, "hang", cost=600.0, told=file) for file in sys.argv[2:]]
+try:
+    with closing(run(tasks, engine, job())) as events:
+        for event in events:
+            print(event, flush=True)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+
+
+def wait_until(what: Callable[[], bool], words: str) -> None:
+    latest = time.monotonic() + PATIENCE
+    while not what():
+        assert time.monotonic() < latest, words
+        time.sleep(0.05)
+
+
+def alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["interrupted", "killed"])
+@pytest.mark.parametrize("kind", ["local", "ray"])
+def test_no_process_outlives_the_one_that_runs_the_engine(
+    kind: str, how: signal.Signals, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if kind == "ray":
+        request.getfixturevalue("ray_there")
+    files = [tmp_path / "one", tmp_path / "other"]
+    environment: dict[str, Any] = {**os.environ, "PYTHONPATH": str(TESTS)}
+    environment.pop("RAY_ADDRESS", None)
+    with (tmp_path / "said").open("wb") as said:
+        coordinator = subprocess.Popen(
+            [sys.executable, "-c", CODE, kind, *map(str, files)],
+            env=environment,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    words = (tmp_path / "said").read_text
+    found: list[psutil.Process] = []
+    try:
+        ended = coordinator.poll
+        wait_until(lambda: all(f.exists() for f in files) or ended() is not None, "no worker began")
+        found = psutil.Process(coordinator.pid).children(recursive=True)
+        workers = {int(file.read_text()) for file in files}
+        assert workers <= {process.pid for process in found}, words()
+        os.killpg(coordinator.pid, how)  # as a terminal does by Ctrl-C
+        wait_until(lambda: ended() is not None, "the coordinator goes on")
+        wait_until(lambda: not any(map(alive, found)), f"{found} are left")
+    finally:
+        for process in filter(alive, found):
+            process.kill()
+        coordinator.kill()
+        coordinator.wait()
+    if how == signal.SIGINT:
+        assert coordinator.returncode == 0
+        last = words().strip().splitlines()[-1]
+        assert last == "interrupted", words()
+        assert words().count("Traceback") == 0

@@ -110,7 +110,7 @@ class Schedule:
         self._workers: dict[str, _Worker] = {}
         self._durations = Durations(compiling or {})
         self._waiting = Waiting(self._tasks, self._durations.ratio)
-        self._measured = 0
+        self._measured = self._busy = 0
         self._latest: list[tuple[float, int, int]] = []
         self._due: list[tuple[float, int, int]] = []
         self._ends: dict[str, list[tuple[float, str, int]]] = {}
@@ -153,6 +153,8 @@ class Schedule:
 
     def wake(self, now: float) -> float | None:
         """When a worker that was refused should ask again, if nothing else happens before."""
+        if self._busy == len(self._workers):
+            return None
         self._clean(self._due)
         times = [self._due[0][0]] if self._due else []
         if self._waiting.count:
@@ -372,6 +374,7 @@ class Schedule:
         seconds = self._expected(number, worker)
         own.task, own.began, own.end = number, now, now + seconds
         own.first = task.kind not in own.compiled
+        self._busy += 1
         state.runners.append(worker)
         self._waiting.runs(task.kind, 1)
         heapq.heappush(self._ends.setdefault(task.kind, []), (own.end, worker, number))
@@ -394,6 +397,7 @@ class Schedule:
         if number is None or own.task != number:
             raise ValueError(f"worker {worker!r} is not at the task {task.name!r}")
         own.task = None
+        self._busy -= 1
         self._states[number].runners.remove(worker)
         self._waiting.runs(task.kind, -1)
         return own, number

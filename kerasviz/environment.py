@@ -39,7 +39,7 @@ def environment() -> dict[str, str]:
         "pillow": PIL.__version__,
         "system": f"{platform.system()} {platform.machine()}",
         "device": device,
-        "threads": str(tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count()),
+        "threads": str(_threads()),
         "fast units": _gpu_units(gpus) if gpus else _cpu_units(),
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
         "reproducible": "not promised on GPU" if gpus else "to the byte on this machine",
@@ -57,6 +57,17 @@ def differences(here: dict[str, str], there: dict[str, str]) -> list[str]:
         for key in sorted({*here, *there})
         if here.get(key) != there.get(key)
     ]
+
+
+def _threads() -> int:
+    """The threads of an operation: those that were set, by TensorFlow's variable, or all cores."""
+    named = os.environ.get("TF_NUM_INTRAOP_THREADS", "")
+    return (
+        tf.config.threading.get_intra_op_parallelism_threads()
+        or (int(named) if named.isdecimal() else 0)
+        or os.cpu_count()
+        or 1
+    )
 
 
 def _gpu_units(gpus: list[Any]) -> str:

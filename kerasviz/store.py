@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -238,6 +238,23 @@ class Store:
         for entry, data in entries_of(picture, origin, self._file):
             write_atomically(self.folder / entry.file, data)
             self._manifest.note(entry)
+
+    def adopt(
+        self,
+        requests: Mapping[str, dict[str, Any]],
+        environments: Mapping[str, dict[str, str]],
+        entries: Sequence[Entry],
+    ) -> None:
+        """Know these pictures, which others have written, and no others; :meth:`merge` saves it."""
+        for name, request in requests.items():
+            self._manifest.note_request(name, request)
+        for name, there in environments.items():
+            self._manifest.note_environment(name, there)
+        files = {entry.file for entry in entries}
+        self._manifest.forget([file for file in self.entries if file not in files])
+        for entry in entries:
+            if self.entries.get(entry.file) != entry:
+                self._manifest.note(entry)
 
     def _file(self, picture: Picture, step: int, origin: Origin, _: bytes) -> str:
         request, row, key = picture.request, picture.row, origin.key

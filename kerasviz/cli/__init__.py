@@ -9,6 +9,7 @@ import click
 
 from kerasviz import __version__
 from kerasviz.cli import (
+    atlas,
     check,
     convert,
     doctor,
@@ -54,7 +55,19 @@ def commands(ctx: click.Context) -> None:
     help_if_alone(ctx)
 
 
-for _module in (taps, render, examples, figures, verify, convert, export, serve, check, models):
+for _module in (
+    taps,
+    render,
+    examples,
+    figures,
+    atlas,
+    verify,
+    convert,
+    export,
+    serve,
+    check,
+    models,
+):
     commands.add_command(_module.command)
 commands.add_command(doctor.command)
 

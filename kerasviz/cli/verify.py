@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -44,23 +46,28 @@ def command(
 ) -> None:
     """Make every picture in DIR again and compare it with the file, byte by byte.
 
-    DIR was made by `kerasviz render` or `kerasviz figures`; the files of `kerasviz examples` are
-    compared with their checksums, and so are sprites of layers, panels of examples, and what was
-    computed from photos that are not there any more. Nothing is written. Ends with 1 unless all
-    files are the same.
+    DIR was made by `kerasviz render`, `kerasviz figures` or `kerasviz atlas`; the files of
+    `kerasviz examples` are compared with their checksums, and so are sprites of layers, panels of
+    examples, and what was computed from photos that are not there any more. Nothing is written.
+    Ends with 1 unless all files are the same.
     """
+    from kerasviz.manifest import MANIFEST, read_manifest
+
+    if not (folder / MANIFEST).is_file() and (folder / "pictures" / MANIFEST).is_file():
+        folder = folder / "pictures"
+    manifest = read_manifest(folder) if (folder / MANIFEST).is_file() else None
+    if manifest is not None:
+        _take_threads(manifest)
     import_tensorflow()
     from kerasviz.examples.folder import MANIFEST as EXAMPLES
     from kerasviz.examples.folder import verify_examples
 
     if (folder / EXAMPLES).is_file():
         ctx.exit(_report(folder, verify_examples(folder), (), as_json))
-    from kerasviz.store import MANIFEST, read_manifest
     from kerasviz.verification import verify as verify_folder
 
-    if not (folder / MANIFEST).is_file() and (folder / "pictures" / MANIFEST).is_file():
-        folder = folder / "pictures"
-    manifest = read_manifest(folder)
+    if manifest is None:
+        manifest = read_manifest(folder)  # says what is wrong
     made_with = manifest["network"]["format"]
     if made_with in IMPORTERS and model_options.importer is None:
         model_options = replace(model_options, importer=made_with)
@@ -71,6 +78,18 @@ def command(
     with rendering() as progress:
         results, notes = verify_folder(folder, net, progress)
     ctx.exit(_report(folder, results, notes, as_json))
+
+
+def _take_threads(manifest: dict[str, Any]) -> None:
+    """Let TensorFlow start with the threads that all pictures were made with.
+
+    Their number decides the last bits. Where they differ, or TensorFlow runs already, it is not
+    changed, and the differences are said.
+    """
+    recorded = {there.get("threads", "") for there in manifest["environments"].values()}
+    known = len(recorded) == 1 and (threads := recorded.pop()).isdecimal()
+    if known and "tensorflow" not in sys.modules:
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", threads)
 
 
 def _report(folder: Path, results: Sequence[Verified], notes: Sequence[str], as_json: bool) -> int:

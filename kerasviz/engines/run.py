@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
 from kerasviz.engines.engine import Engine, Report
 from kerasviz.engines.events import Began, Done, Event, Failed, GivenUp, Joined, Lost
@@ -29,7 +29,7 @@ def run(
     policy: Policy | None = None,
     compiling: Mapping[str, float] | None = None,
     clock: Callable[[], float] = time.monotonic,
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """Do all tasks, and yield what happens.
 
     Every task ends by one :class:`Done`, or by :class:`GivenUp` with its last error. Close the

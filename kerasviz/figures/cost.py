@@ -80,18 +80,23 @@ class Clock:
 
     def estimate(self, plans: Sequence[Plan]) -> float:
         """The seconds that batches take. A loop is compiled once for all batches of its kind."""
+        return sum(steps + start for steps, start in self.parts(plans))
+
+    def parts(self, plans: Sequence[Plan]) -> list[tuple[float, float]]:
+        """The seconds of the steps of each batch, and of compiling the first of its kind."""
         works = work_of(self.net, plans)
-        total, compiled = 0.0, set()
+        found, compiled = [], set()
         for plan in plans:
-            work = works[plan]
+            work, start = works[plan], 0.0
             row = work.pixels * (self.step[0] + self.step[1] * work.density)
-            total += plan.recipe.steps * plan.batch * CANONICAL.get(plan.batch, 1.0) * row
             kind = (plan.structure, plan.recipe.replace(name="", steps=1), plan.batch)
             if kind not in compiled:
                 compiled.add(kind)
                 depth = min(1.0, work.operations / max(1, self.deepest))
-                total += self.start * (SHALLOW + (1 - SHALLOW) * depth)
-        return total
+                start = self.start * (SHALLOW + (1 - SHALLOW) * depth)
+            rows = plan.batch * CANONICAL.get(plan.batch, 1.0)
+            found.append((plan.recipe.steps * rows * row, start))
+        return found
 
 
 def _line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:

@@ -1,0 +1,78 @@
+"""The log of a run: what its workers did and when, as lines of JSON in the storage."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from kerasviz.atlas.storage import Storage
+from kerasviz.engines import Began, Done, Event, Failed, GivenUp, Joined, Lost, Task
+from kerasviz.errors import KerasvizError
+
+__all__ = ["FOLDER", "RunLog"]
+
+FOLDER = "runs"
+#: Seconds between two writes: an object store has no files that grow.
+INTERVAL = 10.0
+NAMES: dict[type[Any], str] = {
+    Joined: "joined",
+    Began: "began",
+    Done: "done",
+    Failed: "failed",
+    Lost: "lost",
+    GivenUp: "given up",
+}
+
+
+class RunLog:
+    """Writes ``runs/NAME.jsonl``: a line for the run, and one for each event with its second.
+
+    A log that cannot be written is no reason to end a run.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        name: str,
+        about: dict[str, Any],
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self.storage, self.name, self._clock = storage, name, clock
+        self._began = self._written = clock()
+        began = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self._lines = [json.dumps({"run": name, "began": began, **about})]
+
+    def note(self, event: Event) -> None:
+        """Note an event."""
+        fields = {name: value for name, value in vars(event).items() if name not in ("trace",)}
+        task, result = fields.pop("task", None), fields.pop("result", None)
+        if isinstance(task, Task):
+            fields |= {"task": task.name, "kind": task.kind, "cost": round(task.cost, 4)}
+        if isinstance(result, dict):
+            fields |= {key: value for key, value in result.items() if key != "why"}
+        self._add({"event": NAMES[type(event)], **fields})
+        if self._clock() - self._written >= INTERVAL:
+            self.save()
+
+    def end(self) -> None:
+        """Note the end of the run."""
+        self._add({"event": "ended"})
+        self.save()
+
+    def save(self) -> None:
+        """Write what is noted."""
+        self._written = self._clock()
+        data = "".join(f"{line}\n" for line in self._lines).encode()
+        try:
+            self.storage.write(f"{FOLDER}/{self.name}.jsonl", data)
+        except KerasvizError:  # what the pictures say is said by others
+            return
+
+    def _add(self, line: dict[str, Any]) -> None:
+        known = {
+            key: round(value, 4) if isinstance(value, float) else value
+            for key, value in line.items()
+        }
+        self._lines.append(json.dumps({"at": round(self._clock() - self._began, 3), **known}))

@@ -1,0 +1,253 @@
+"""``kerasviz atlas``: pictures of every unit of a network, on many workers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kerasviz.cli.options import (
+    InputOptions,
+    ModelOptions,
+    RecipeOptions,
+    command_line,
+    input_options,
+    model_options,
+    recipe_options,
+    seed_option,
+)
+from kerasviz.cli.quiet import import_tensorflow
+from kerasviz.errors import UsageError
+
+if TYPE_CHECKING:
+    from kerasviz.atlas.definition import Atlas
+    from kerasviz.atlas.storage import Storage
+    from kerasviz.atlas.tally import Tally
+    from kerasviz.commands import CommandLine
+    from kerasviz.engines import Engine
+    from kerasviz.network import Network
+
+__all__ = ["command"]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the command line asks for, beside the recipe and how the model is read."""
+
+    taps: tuple[str, ...]
+    out: str | None
+    seed: int
+    engine: str
+    address: str | None
+    workers: int | None
+    threads: int | None
+    examples: Path | None
+    price: float | None
+
+
+@click.command(
+    "atlas",
+    epilog="""\b
+Examples:
+  kerasviz atlas efficientnet-lite0 --plan --steps 128 --price 0.40
+  kerasviz atlas efficientnet-lite0 stem block1a --steps 128 --size 64
+  kerasviz atlas inceptionv1 --out s3://bucket/inceptionv1 --engine ray --address auto
+
+The same command again goes on where a run ended, and may be given on several machines at once.
+`kerasviz verify DIR` makes the pictures again and compares them.
+""",
+)
+@click.argument("model")
+@click.argument("taps", metavar="[TAP]...", nargs=-1)
+@click.option(
+    "--out",
+    metavar="DIR|s3://…|gs://…",
+    help="Where it is kept. [default: out/NAME OF THE MODEL-atlas]",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(("local", "ray")),
+    default="local",
+    show_default=True,
+    help="What the workers are: processes of this machine, or actors of a Ray cluster.",
+)
+@click.option(
+    "--address",
+    metavar="A",
+    help="The Ray cluster, such as auto or ray://host:10001. [default: RAY_ADDRESS, or a Ray of "
+    "this machine alone]",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="How many. [default: as many as there are cores or GPUs for, in the whole cluster]",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Cores of a worker. They decide the last bits of a picture. [default: 1, or those of the "
+    "atlas that is there]",
+)
+@recipe_options
+@seed_option
+@click.option(
+    "--examples",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="What `kerasviz examples` found, for the panels of dataset examples.",
+)
+@click.option(
+    "--plan",
+    "only_plan",
+    is_flag=True,
+    help="Print units, pictures, bytes and hours by the number of workers, and end.",
+)
+@click.option(
+    "--price",
+    type=click.FloatRange(min=0),
+    metavar="X",
+    help="With --plan: what a machine like this costs for an hour.",
+)
+@input_options
+@model_options
+def command(
+    model: str,
+    only_plan: bool,
+    recipe_options: RecipeOptions,
+    input_options: InputOptions,
+    model_options: ModelOptions,
+    **asked: Any,
+) -> None:
+    """Render every unit of MODEL's layers on many workers into one site.
+
+    MODEL is a file or a name of `kerasviz models list`; TAPs are layers (default: its main ones
+    with positions). Of each unit there are seven pictures: neuron, channel, four facets, negative.
+    """
+    what = _Asked(**asked)
+    if what.price is not None and not only_plan:
+        raise UsageError("--price is for --plan; give both or none")
+    if what.address is not None and what.engine != "ray":
+        raise UsageError("--address is for Ray; add --engine ray")
+    if "tensorflow" not in sys.modules:  # what is timed here is timed as in the workers
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(what.threads or 1))
+    import_tensorflow()
+    net = model_options.load(model, input_options.spec())
+    input_options.complete(net)
+
+    from kerasviz.atlas.definition import Reading, recorded
+    from kerasviz.atlas.storage import Storage
+
+    storage = Storage(what.out or str(Path("out") / f"{net.name}-atlas"))
+    there = recorded(storage)
+    atlas = _atlas(net, what, recipe_options, there)
+    reading = Reading(model_options.imports, model_options.unsafe, model_options.importer)
+    atlas = replace(atlas, reading=reading)
+    if only_plan:
+        _plan(net, atlas, what.price)
+    else:
+        words = replace(command_line(model, recipe_options.recipe), figures=None)
+        _make(net, atlas, storage, what, words)
+
+
+def _atlas(net: Network, what: _Asked, recipe_options: RecipeOptions, there: Atlas | None) -> Atlas:
+    """The atlas that is asked for, in the precision and with the threads of the one that is there.
+
+    Unless others are named.
+    """
+    from kerasviz.atlas.definition import Atlas
+
+    recipe, threads = recipe_options.chosen(), what.threads or (there.threads if there else 1)
+    atlas = Atlas.of(net, what.taps, recipe, what.seed, threads)
+    named = Path(recipe_options.recipe).suffix == ".json" and recipe_options.precision is None
+    if there is not None and not named and recipe_options.precision in (None, "auto"):
+        return replace(atlas, recipe=recipe.replace(precision=there.recipe.precision))
+    return replace(atlas, recipe=recipe_options.settled(recipe, net, atlas.taps))
+
+
+def _engine(what: _Asked, threads: int) -> Callable[[], Engine]:
+    from kerasviz.engines import local_engine, ray_engine
+
+    def make() -> Engine:
+        if what.engine == "ray":
+            return ray_engine(what.address, what.workers, threads)
+        return local_engine(what.workers, threads)
+
+    make()  # a package that is not here is said before anything is done
+    return make
+
+
+def _make(net: Network, atlas: Atlas, storage: Storage, what: _Asked, words: CommandLine) -> None:
+    from kerasviz.atlas.make import make_atlas
+    from kerasviz.cli.atlas_progress import atlas_progress, failures_words
+    from kerasviz.cli.stopping import stoppable
+    from kerasviz.figures.example_panels import open_examples
+
+    seen: list[Tally] = []
+
+    def kept() -> str:
+        return seen[-1].kept if seen else "nothing was rendered yet"
+
+    engine = _engine(what, atlas.threads)
+    examples = None if what.examples is None else open_examples(what.examples, net)
+    about = {"engine": what.engine, "workers": what.workers, "threads": atlas.threads}
+    with stoppable(kept), atlas_progress() as watch:
+
+        def told(tally: Tally) -> None:
+            if not seen:
+                _announce(tally)
+            seen[:] = [tally]
+            watch(tally)
+
+        made = make_atlas(
+            net,
+            atlas,
+            storage,
+            engine,
+            watch=told,
+            examples=examples,
+            command=words,
+            about=about,
+        )
+    tally = seen[-1]
+    if tally.failures:
+        click.echo(f"on the way: {failures_words(tally.failures, 5)}", err=True)
+    if made.repaired:
+        files = "file was" if made.repaired == 1 else "files were"
+        click.echo(f"made again: {made.repaired} {files} missing or damaged", err=True)
+    if made.made:
+        already = made.pictures - made.made
+        rest = f", {already:,} are of other runs" if already > 0 else ""
+        click.echo(f"rendered {made.made:,} picture{'' if made.made == 1 else 's'}{rest}")
+    else:
+        click.echo(f"nothing to do: {made.pictures:,} pictures are there already")
+    click.echo(f"open {made.index}")
+
+
+def _announce(tally: Tally) -> None:
+    """Say what there is to do, before it is done."""
+    if tally.finished < tally.pictures:
+        there = f", {tally.finished:,} are there already" if tally.finished else ""
+        tasks = f"{len(tally.sizes):,} batch{'' if len(tally.sizes) == 1 else 'es'}"
+        click.echo(f"{tally.pictures:,} pictures in {tasks}{there}", err=True)
+
+
+def _plan(net: Network, atlas: Atlas, price: float | None) -> None:
+    """Print what the atlas takes."""
+    from kerasviz.atlas.plan import outline
+    from kerasviz.cli.atlas_plan import outline_lines
+    from kerasviz.cli.progress import working
+    from kerasviz.engines.local import cores_here
+    from kerasviz.figures.cost import Clock
+
+    plans = atlas.plans(net)
+    with working(f"timing a few steps of {net.name}"):
+        clock = Clock.of(net, plans)
+        found = outline(net, plans, clock, len(cores_here()), atlas.threads)
+    click.echo("\n".join(outline_lines(atlas, found, clock, price)))

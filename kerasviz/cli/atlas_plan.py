@@ -1,0 +1,102 @@
+"""The plan of an atlas as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kerasviz.atlas.definition import Atlas
+    from kerasviz.atlas.plan import Fleet, Outline
+    from kerasviz.figures.cost import Clock
+
+__all__ = ["outline_lines", "size_words", "table"]
+
+
+def outline_lines(atlas: Atlas, plan: Outline, clock: Clock, price: float | None) -> list[str]:
+    """What an atlas takes: its layers, its bytes, and the hours by the number of workers."""
+    layers = plan.layers
+    height, width = atlas.recipe.size
+    rows = [("layer", "units", "pictures", "batches", "hours")]
+    rows += [
+        (e.tap, f"{e.units:,}", f"{e.pictures:,}", f"{e.batches:,}", _hours(e.seconds))
+        for e in layers
+    ]
+    pictures = sum(each.pictures for each in layers)
+    if len(layers) > 1:
+        units, batches = (sum(getattr(e, name) for e in layers) for name in ("units", "batches"))
+        whole = sum(each.seconds for each in layers)
+        rows.append(("together", f"{units:,}", f"{pictures:,}", f"{batches:,}", _hours(whole)))
+    heads = (
+        "engine",
+        "workers",
+        "machines",
+        "hours",
+        "efficiency",
+        *["price"] * (price is not None),
+    )
+    fleets = [heads, *(_fleet(fleet, price) for fleet in plan.fleets)]
+    threads = "1 thread" if atlas.threads == 1 else f"{atlas.threads} threads"
+    return [
+        f"{atlas.network['name']}: {pictures:,} pictures of {width} x {height} pixels, "
+        f"{atlas.recipe.steps:,} steps in {atlas.recipe.precision}",
+        "",
+        *table(rows),
+        "",
+        *table(fleets),
+        "",
+        f"Bytes: about {size_words(plan.picture_bytes)} of pictures and "
+        f"{size_words(plan.entry_bytes)} of what is recorded of them.",
+        f"Hours: from a few steps at {' and '.join(clock.timed)}, timed now in {clock.seconds:.0f} "
+        f"s; workers of {threads} as fast as this machine's.",
+    ]
+
+
+def _fleet(fleet: Fleet, price: float | None) -> tuple[str, ...]:
+    cells = (
+        fleet.engine,
+        f"{fleet.workers:,}",
+        f"{fleet.machines:,}",
+        _hours(fleet.seconds),
+        f"{fleet.efficiency:.0%}",
+    )
+    return cells if price is None else (*cells, f"{fleet.price(price):,.2f}")
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows as lines, the first column at the left and numbers at the right of theirs.
+
+    >>> table([("layer", "units"), ("stem", "32")])
+    ['layer  units', 'stem      32']
+    """
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        "  ".join(
+            cell.rjust(width) if i else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def size_words(count: float) -> str:
+    """A number of bytes as one says it.
+
+    >>> size_words(999), size_words(1_234_567), size_words(2.5e10)
+    ('999 B', '1.2 MB', '25 GB')
+    """
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if count < 1000 or unit == "TB":
+            break
+        count /= 1000
+    return f"{count:.1f} {unit}" if count < 10 and unit != "B" else f"{count:.0f} {unit}"
+
+
+def _hours(seconds: float) -> str:
+    """Hours with as many digits as say something.
+
+    >>> _hours(30), _hours(3600), _hours(360_000)
+    ('0.01', '1.0', '100')
+    """
+    hours = seconds / 3600
+    return f"{hours:.2f}" if hours < 0.995 else f"{hours:.1f}" if hours < 99.5 else f"{hours:,.0f}"

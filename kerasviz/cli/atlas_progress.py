@@ -1,0 +1,87 @@
+"""The progress of an atlas: pictures of all workers, how fast they come, and what went wrong."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections import Counter
+
+    from kerasviz.atlas.tally import Tally
+
+__all__ = ["Pace", "atlas_progress", "failures_words", "tally_words"]
+
+#: Seconds over which the pictures of a minute are counted.
+WINDOW = 300.0
+
+
+class Pace:
+    """How many pictures a minute a run makes, by those of the last minutes."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic):
+        self._clock = clock
+        self._points: deque[tuple[float, int]] = deque([(clock(), 0)])
+
+    def __call__(self, made: int) -> float | None:
+        """Note that so many were made; returns the pictures a minute, if that can be said yet."""
+        now = self._clock()
+        self._points.append((now, made))
+        while len(self._points) > 2 and self._points[1][0] < now - WINDOW:
+            self._points.popleft()
+        (began, before), _ = self._points[0], None
+        return (made - before) / (now - began) * 60 if made > before and now > began else None
+
+
+def tally_words(tally: Tally, pace: float | None) -> str:
+    """How far a run is, in one line."""
+    done = f"{tally.finished:,} of {tally.pictures:,} pictures"
+    if tally.stage:
+        return tally.stage
+    parts = [done]
+    if tally.elsewhere:
+        parts.append("other runs are at the rest")
+    else:
+        if pace is not None:
+            parts.append(f"{pace:,.0f} a minute" if pace >= 10 else f"{pace:.1f} a minute")
+        workers = "worker" if tally.alive == 1 else "workers"
+        parts.append(f"{tally.alive} {workers}" if tally.alive else "workers start")
+    if tally.failures:
+        parts.append(failures_words(tally.failures))
+    return ", ".join(parts)
+
+
+def failures_words(failures: Counter[str], most: int = 2) -> str:
+    """What went wrong so far, the most frequent reasons first.
+
+    >>> from collections import Counter
+    >>> failures_words(Counter({"killed by signal 9 (SIGKILL)": 3, "OSError: no": 1}))
+    '4 failures (3 killed by signal 9 (SIGKILL), 1 OSError: no)'
+    """
+    count = sum(failures.values())
+    shown = [f"{number} {reason}" for reason, number in failures.most_common(most)]
+    if len(failures) > most:
+        shown.append("…")
+    return f"{count} failure{'' if count == 1 else 's'} ({', '.join(shown)})"
+
+
+@contextmanager
+def atlas_progress() -> Iterator[Callable[[Tally], None]]:
+    """A function that is told of the tally of a run, and shows it."""
+    from kerasviz.cli.progress import stepping
+
+    with stepping("workers start") as update:
+        pace, before = Pace(), -1
+
+        def watch(tally: Tally) -> None:
+            nonlocal before
+            if before < 0:  # what was there does not count for how long the rest takes
+                before = tally.finished
+            left = tally.pictures - before
+            fraction = (tally.finished - before) / left if left else 0.0
+            update(min(fraction, 0.999), tally_words(tally, pace(tally.made)))
+
+        yield watch

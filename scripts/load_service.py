@@ -48,7 +48,8 @@ SIDE, STEPS = 48, 16
 BATCH = 8
 #: Seconds after the load until all jobs have ended, and of one answer.
 PATIENCE, ANSWER = 600.0, 120.0
-ALONE = 40
+#: Turns of one client that are measured, and those before that are not.
+ALONE, FIRST = 60, 10
 
 
 @dataclass
@@ -217,30 +218,30 @@ class Calls:
     computing: float = 0.0
 
 
-def timed(call: Callable[[], None]) -> Calls:
-    """Many calls in this process, after a few that count nothing."""
-    found: list[float] = []
-    for number in range(ALONE + 3):
-        if number == 3:
-            before = time.process_time()
-        began = time.perf_counter()
-        call()
-        found.append(time.perf_counter() - began)
-    return Calls(found[3:], (time.process_time() - before) / ALONE)
+async def alone(
+    service: ServiceProcess, net: Network, body: bytes, call: Callable[[], None]
+) -> tuple[Calls, Calls]:
+    """Calls in this process and requests of one client in turns, with nothing else going on.
 
-
-async def alone(service: ServiceProcess, net: Network, body: bytes) -> Calls:
-    """Many requests of one client, with nothing else going on."""
-    found: list[float] = []
+    In turns, because the machine is not the same a few seconds later; the first turns, in which
+    memory and processes are got ready, do not count.
+    """
+    found: tuple[list[float], list[float]] = [], []
+    own = 0.0
     async with Client(service.port) as client:
-        for number in range(ALONE + 3):
-            if number == 3:
-                before = service.computing()
-            began = time.perf_counter()
+        for number in range(ALONE + FIRST):
+            if number == FIRST:
+                before, own = service.computing(), 0.0
+            computed, began = time.process_time(), time.perf_counter()
+            call()
+            ended = time.perf_counter()
+            own += time.process_time() - computed
             status, _ = await client.ask("POST", f"/v1/models/{net.name}:predict", body)
             assert status == 200, status
-            found.append(time.perf_counter() - began)
-    return Calls(found[3:], (service.computing() - before) / ALONE)
+            found[0].append(ended - began)
+            found[1].append(time.perf_counter() - ended)
+    theirs = service.computing() - before
+    return Calls(found[0][FIRST:], own / ALONE), Calls(found[1][FIRST:], theirs / ALONE)
 
 
 async def load(service: ServiceProcess, mixes: Sequence[Mix], seconds: float, think: float) -> None:
@@ -352,8 +353,8 @@ def run(options: argparse.Namespace, folder: Path) -> bool:
             ).encode(),
         }
         taps = options.taps.split(",") if options.taps else []
-        base = timed(in_process(net, options.model, taps))
-        single = asyncio.run(alone(service, net, bodies["predict 8"]))
+        call = in_process(net, options.model, taps)
+        base, single = asyncio.run(alone(service, net, bodies["predict 8"], call))
         measured = Measured()
         mixes = [Mix(net, seed, bodies, measured) for seed in range(options.clients)]
         asyncio.run(load(service, mixes, options.seconds, options.think))

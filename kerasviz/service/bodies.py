@@ -99,7 +99,8 @@ class _Body:
         patience = self._bodies.patience + self._taken / self._bodies.rate
         left = self._began + patience - time.monotonic()
         try:
-            message = await asyncio.wait_for(self._receive(), max(left, 0.001))
+            async with asyncio.timeout(max(left, 0.001)):  # cheaper than wait_for, which has tasks
+                message = await self._receive()
         except TimeoutError:
             seconds = round(time.monotonic() - self._began)
             self.failure = HTTPException(

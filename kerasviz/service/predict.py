@@ -24,6 +24,7 @@ from kerasviz.exporting.saved_model import SIGNATURE, Signature
 from kerasviz.network import Network
 from kerasviz.recipes import RECIPES
 from kerasviz.service.networks import Networks
+from kerasviz.service.scribes import Scribes
 from kerasviz.service.setting import ServiceSetting
 from kerasviz.service.tensors import BadRequestError, answer, read
 from kerasviz.serving import Setting
@@ -77,6 +78,7 @@ class Predictor:
         self.taps = setting.taps
         self.room = asyncio.Semaphore(max(2, os.cpu_count() or 1))
         self.studio = asyncio.Semaphore(1)
+        self.scribes = Scribes()
         self._served: dict[str, _Served] = {}
         self._lock = threading.Lock()
 
@@ -96,7 +98,7 @@ class Predictor:
         Raises :class:`NoServableError` and :class:`BadRequestError`.
         """
         served = self._find(name, version)
-        asked = read(body)
+        asked = read(body, self.scribes)
         signature = served.signature(asked.signature)
         inputs = asked.inputs(signature.inputs)
         self._check(asked.signature, inputs)
@@ -106,7 +108,9 @@ class Predictor:
             outputs = {n: t.numpy() for n, t in zip(signature.outputs, found, strict=True)}
         except tf.errors.OpError as error:
             raise BadRequestError(_line(error)) from error
-        return answer({n: np.asarray(outputs[n]) for n in sorted(outputs)}, asked.rows)
+        return answer(
+            {n: np.asarray(outputs[n]) for n in sorted(outputs)}, asked.rows, self.scribes
+        )
 
     def _check(self, signature: str, inputs: Mapping[str, Any]) -> None:
         if signature in VISUALIZING:

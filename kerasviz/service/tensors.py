@@ -11,13 +11,16 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
 
 from kerasviz.errors import UsageError
-from kerasviz.service.numbers import read_numbers
+from kerasviz.service.numbers import read_numbers, write_rows
+
+if TYPE_CHECKING:
+    from kerasviz.service.scribes import Scribes
 
 __all__ = ["Asked", "BadRequestError", "answer", "read"]
 
@@ -102,13 +105,13 @@ class Asked:
         return {name: _tensor([row[name] for row in rows], s) for name, s in specs.items()}
 
 
-def read(body: bytes) -> Asked:
-    """Read a request; which inputs the signature has is not known yet.
+def read(body: bytes, scribes: Scribes | None = None) -> Asked:
+    """Read a request, ``scribes`` doing a part; which inputs the signature has is not known yet.
 
     Raises :class:`BadRequestError` for a body that is no request.
     """
     if len(body) >= LARGE:
-        found = read_numbers(body)
+        found = read_numbers(body, scribes)
         if found is not None:
             data, array = found
             asked = _asked(data)
@@ -248,7 +251,7 @@ def _is_base64(value: Any) -> bool:
 # -- arrays to answers -----------------------------------------------------------------------
 
 
-def answer(outputs: Mapping[str, Array], rows: bool) -> bytes:
+def answer(outputs: Mapping[str, Array], rows: bool, scribes: Scribes | None = None) -> bytes:
     """The body of an answer; outputs of bytes whose name ends in ``_bytes`` are base64."""
     finite = all(a.dtype.kind not in "f" or np.isfinite(a).all() for a in outputs.values())
     values = {name: _plain(name, array) for name, array in outputs.items()}
@@ -264,6 +267,8 @@ def answer(outputs: Mapping[str, Array], rows: bool) -> bytes:
             raise BadRequestError(
                 f"Tensor name: {name} has inconsistent batch size: {size} expecting: {count}"
             )
+    if finite and all(isinstance(value, np.ndarray) for value in values.values()):
+        return b'{"predictions":' + write_rows(values, scribes) + b"}"
     if len(values) == 1:
         return _dump({"predictions": next(iter(values.values()))}, finite)
     made = [{name: value[k] for name, value in values.items()} for k in range(count or 0)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -167,6 +168,7 @@ class Actors:
             cpus = max(len(cores_here()), (self.workers or 1) * self.threads)
             options |= {"num_cpus": cpus, "object_store_memory": STORE, "include_dashboard": False}
         try:
+            _knock(address)  # Ray itself tries for minutes
             self._ray.init(address=address, **options)
         except (OSError, RuntimeError, ValueError) as error:
             raise KerasvizError(f"no Ray at {address!r}: {one_line(error)}") from error
@@ -203,6 +205,13 @@ def _imported() -> Any:
         words = "the engine ray needs the extra: pip install 'kerasviz[ray]'"
         raise UsageError(words) from error
     return ray
+
+
+def _knock(address: str) -> None:
+    """Raise OSError where nobody listens at ``host:port`` or ``ray://host:port``."""
+    found = re.fullmatch(r"(?:ray://)?(.+):(\d+)", address)
+    if found:
+        socket.create_connection((found.group(1).strip("[]"), int(found.group(2))), 10.0).close()
 
 
 def _reason(text: str) -> str:

@@ -19,7 +19,7 @@ from typing import IO, Any
 
 from kerasviz.engines.crew import Answered, Crew, Ended, Signal
 from kerasviz.engines.job import Job
-from kerasviz.engines.threads import threads_environment
+from kerasviz.engines.threads import SHARED, threads_environment
 from kerasviz.engines.worker import Answer, one_line
 from kerasviz.errors import UsageError
 
@@ -112,7 +112,9 @@ class Processes:
         """The environment of the worker of a place."""
         gpu = self.gpus[place % len(self.gpus)] if self.gpus else "-1"
         path = os.pathsep.join(each or os.getcwd() for each in sys.path)
+        shared = {SHARED: "true"} if self.workers > len(self.gpus) > 0 else {}
         return {
+            **shared,
             **os.environ,
             **threads_environment(self.threads),
             "CUDA_VISIBLE_DEVICES": gpu,

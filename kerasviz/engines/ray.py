@@ -18,7 +18,7 @@ from typing import Any
 from kerasviz.engines.crew import Answered, Crew, Ended, Signal
 from kerasviz.engines.job import Job
 from kerasviz.engines.local import cores_here
-from kerasviz.engines.threads import arithmetic, threads_environment
+from kerasviz.engines.threads import SHARED, arithmetic, threads_environment
 from kerasviz.engines.worker import Answer, Worker, one_line
 from kerasviz.errors import KerasvizError, UsageError
 
@@ -83,6 +83,8 @@ class Actors:
         if self.gpus is None:
             self.gpus = 1.0 if self._ray.cluster_resources().get("GPU", 0) else 0.0
         variables = {**arithmetic(), **threads_environment(self.threads)}
+        if 0 < self.gpus < 1:
+            variables = {SHARED: "true", **variables}
         if not self.gpus:
             variables["CUDA_VISIBLE_DEVICES"] = "-1"
         if self._own:  # elsewhere the paths of this machine mean nothing

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-__all__ = ["PREFIXES", "arithmetic", "threads_environment"]
+__all__ = ["PREFIXES", "SHARED", "arithmetic", "threads_environment"]
 
 #: Beginnings of the variables that say how TensorFlow and its libraries compute.
 PREFIXES = ("TF_", "XLA_", "ONEDNN_", "DNNL_", "NVIDIA_TF32")
+#: Keeps TensorFlow from taking all memory of a GPU that workers share.
+SHARED = "TF_FORCE_GPU_ALLOW_GROWTH"
 
 
 def threads_environment(threads: int) -> dict[str, str]:

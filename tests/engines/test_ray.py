@@ -38,6 +38,8 @@ def cluster(ray_there: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("PYTHONPATH", path)  # as if all were installed on them
     made = Cluster(initialize_head=True, head_node_args={**SMALL, "include_dashboard": False})
     yield made
+    for machine in [*made.worker_nodes, made.head_node]:
+        made.remove_node(machine, allow_graceful=False)  # gracefully takes half a minute
     made.shutdown()
 
 

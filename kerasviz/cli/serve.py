@@ -84,6 +84,14 @@ Ctrl-C stops it; jobs that are not finished go on with the next start.
     help="Taps of the signatures activations and visualize, of the networks that have them (again "
     "for more). [default: main layers and the classes]",
 )
+@click.option(
+    "--keep-jobs",
+    type=click.IntRange(min=1),
+    default=10_000,
+    show_default=True,
+    metavar="N",
+    help="Ended jobs that are remembered; the pictures of older ones stay.",
+)
 @click.option("--allow-upload", is_flag=True, help="Let clients bring ONNX and .keras files.")
 @input_options
 @model_options
@@ -97,6 +105,7 @@ def command(
     batch: int | None,
     token: str | None,
     taps: tuple[str, ...],
+    keep_jobs: int,
     allow_upload: bool,
     input_options: InputOptions,
     model_options: ModelOptions,
@@ -108,7 +117,7 @@ def command(
     """
     _require()
     from kerasviz.service.serving import reading_of, serve
-    from kerasviz.service.setting import ServiceSetting
+    from kerasviz.service.setting import Limits, ServiceSetting
 
     setting = ServiceSetting(
         data=data,
@@ -121,6 +130,7 @@ def command(
         taps=tuple(name.strip() for part in taps for name in part.split(",") if name.strip()),
         batch=batch,
         reading=reading_of(input_options, model_options),
+        limits=Limits(kept=keep_jobs),
     )
     _check(setting)
     serve(setting, lambda address: click.echo(f"serving at {address} (Ctrl-C stops)"))

@@ -16,6 +16,7 @@ from typing import Any
 
 from kerasviz.errors import KerasvizError
 from kerasviz.service.database import Database
+from kerasviz.service.retention import forget
 
 __all__ = ["ENDED", "LIVE", "Asked", "Job", "Jobs", "QueueFullError", "Wanted", "settle"]
 
@@ -100,10 +101,16 @@ class Job:
 
 
 class Jobs:
-    """The jobs of a service."""
+    """The jobs of a service: at most ``queued`` pictures wait, ``kept`` jobs that ended stay."""
 
-    def __init__(self, database: Database, queued: int = 2000, clock: Any = time.time):
-        self.database, self.queued, self.clock = database, queued, clock
+    def __init__(
+        self,
+        database: Database,
+        queued: int = 2000,
+        clock: Any = time.time,
+        kept: int = 10_000,
+    ):
+        self.database, self.queued, self.clock, self.kept = database, queued, clock, kept
 
     # -- asking ------------------------------------------------------------------------------
 
@@ -145,6 +152,7 @@ class Jobs:
                 [(number, k, a.text, network, a.key) for k, a in enumerate(pictures)],
             )
             settle(connection, [number], now)
+            forget(connection, self.kept)
         return True
 
     def _check_room(self, connection: sqlite3.Connection, client: str, rows: int) -> None:

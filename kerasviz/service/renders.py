@@ -40,7 +40,7 @@ def renders_router(state: State, watch: Watch) -> APIRouter:
     def found(job: str) -> JobRow:
         row = state.jobs.get(job)
         if row is None:
-            raise HTTPException(404, f"no job {job[:40]!r}")
+            raise _no_job(job)
         return row
 
     @router.post(
@@ -107,7 +107,7 @@ def renders_router(state: State, watch: Watch) -> APIRouter:
         """Server-sent events: progress, preview, and at the end done, failed or cancelled."""
         stream = await watch.stream(job)
         if stream is None:
-            raise HTTPException(404, f"no job {job[:40]!r}")
+            raise _no_job(job)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
@@ -139,6 +139,11 @@ def renders_router(state: State, watch: Watch) -> APIRouter:
         return Response(data, media_type="image/png", headers={"Cache-Control": "no-store"})
 
     return router
+
+
+def _no_job(name: str) -> HTTPException:
+    line = f"no job {name[:40]!r}; if it ended long ago, ask again: its pictures are kept"
+    return HTTPException(404, line)
 
 
 def _row(job: JobRow, row: int) -> tuple[Wanted, int]:

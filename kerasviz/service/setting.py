@@ -22,7 +22,7 @@ class Limits:
 
     ``side`` in pixels, ``steps`` of a picture, ``pictures`` of a request, ``queued`` pictures that
     wait or run, ``body_bytes`` and ``upload_bytes`` of a request, ``disk_bytes`` under the data
-    folder, ``rows`` of a request of ``visualize``.
+    folder, ``rows`` of a request of ``visualize``, ``kept`` jobs that have ended.
     """
 
     side: int = 512
@@ -33,6 +33,7 @@ class Limits:
     upload_bytes: int = 512 * 2**20
     disk_bytes: int = 20 * 2**30
     rows: int = 16
+    kept: int = 10_000
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ class State:
                     "with --data"
                 ) from error
         database = Database(setting.database)
-        jobs = Jobs(database, setting.limits.queued)
+        jobs = Jobs(database, setting.limits.queued, kept=setting.limits.kept)
         return cls(setting, Networks(setting), database, jobs, Workers(setting, database))
 
     @property

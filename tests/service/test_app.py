@@ -133,6 +133,22 @@ def test_a_job_can_be_cancelled_twice_and_asked_for_again(served: Served) -> Non
     assert client.delete("/api/renders/no").status_code == 404
 
 
+def test_a_job_that_was_forgotten_says_to_ask_again(served: Served) -> None:
+    client = served(limits=Limits(kept=1))
+    first, *others = (
+        client.post("/api/renders", json={**ASK, "targets": [f"relu:{k}"]}).json() for k in range(3)
+    )
+    for job in (first, *others[:1]):
+        client.delete(job["url"])
+    last = client.post("/api/renders", json={**ASK, "targets": ["relu:3"]})
+    assert last.status_code == 202 and client.get(others[1]["url"]).status_code == 200
+    for address in (first["url"], first["events"], f"{first['url']}/pictures/0.png"):
+        found = client.get(address)
+        assert found.status_code == 404 and "ask again" in found.json()["error"]
+    again = client.post("/api/renders", json={**ASK, "targets": ["relu:0"]})
+    assert again.status_code == 202 and again.json()["url"] == first["url"]
+
+
 @pytest.mark.parametrize(
     ("change", "status", "line"),
     [

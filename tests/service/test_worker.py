@@ -272,3 +272,19 @@ def test_loops_that_were_not_used_lately_are_dropped() -> None:
     assert list(compiled) == list(range(LOOPS // 2, LOOPS + 1))
     _trim(compiled)
     assert len(compiled) == LOOPS + 1 - LOOPS // 2
+
+
+def test_a_job_that_was_forgotten_finds_its_pictures(room: Room, seen: list[list[str]]) -> None:
+    room.jobs.kept = 1
+    first = room.ask("joined:1")
+    room.work()
+    data = room.bytes_of(first)
+    for target in ("joined:2", "joined:3"):
+        room.ask(target)
+        room.work()
+    assert room.jobs.get(first) is None
+    assert len(seen) == 3
+    assert room.ask("joined:1") == first
+    room.work()
+    assert len(seen) == 3, "nothing is rendered again"
+    assert room.job(first).state == "done" and room.bytes_of(first) == data

@@ -21,6 +21,9 @@ NEEDED = (
     *("fastapi", "fastapi_offline", "httptools", "orjson", "prometheus_client", "simdjson"),
     "uvicorn",
 )
+#: Characters of a token, at least, and the command that makes one.
+SHORTEST = 16
+MAKE_TOKEN = 'python -c "import secrets; print(secrets.token_urlsafe())"'
 
 
 @click.command(
@@ -29,7 +32,8 @@ NEEDED = (
 Examples:
   kerasviz serve efficientnet-lite0
   kerasviz serve model.onnx --preprocess torchvision --port 8501 --data service
-  KERASVIZ_TOKEN=secret kerasviz serve model.keras --host 0.0.0.0
+  export KERASVIZ_TOKEN=$(python -c "import secrets; print(secrets.token_urlsafe())")
+  kerasviz serve model.keras --host 0.0.0.0
 
 \b
 Then open http://localhost:8501, or ask as TensorFlow Serving is asked:
@@ -74,8 +78,9 @@ Ctrl-C stops it; jobs that are not finished go on with the next start.
     "--token",
     envvar="KERASVIZ_TOKEN",
     show_envvar=True,
-    help="Secret that requests have to bring (Authorization: Bearer). Needed for another --host "
-    "than this machine; other users of it see the command line, so prefer the variable.",
+    help="Secret that requests have to bring (Authorization: Bearer), of 16 characters or more. "
+    "Needed for another --host than this machine; other users of it see the command line, so "
+    "prefer the variable.",
 )
 @click.option(
     "--taps",
@@ -159,5 +164,11 @@ def _check(setting: ServiceSetting) -> None:
             raise UsageError(f"no file and no zoo network {model!r}; near: {near(model, known)}")
     if setting.token is None and not is_loopback(setting.host):
         raise UsageError(
-            f"--host {setting.host} can be reached from other machines; give a --token too"
+            f"--host {setting.host} can be reached from other machines; give a --token too, made "
+            f"with: {MAKE_TOKEN}"
+        )
+    if setting.token is not None and len(setting.token) < SHORTEST:
+        raise UsageError(
+            f"--token has {len(setting.token)} characters, which can be guessed; give {SHORTEST} "
+            f"or more, made with: {MAKE_TOKEN}"
         )

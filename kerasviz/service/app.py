@@ -23,6 +23,7 @@ from kerasviz.service.answers import Json, handle_errors
 from kerasviz.service.events import Watch
 from kerasviz.service.explore import explore_router
 from kerasviz.service.guard import guarded
+from kerasviz.service.guesses import Guesses
 from kerasviz.service.metrics import Measured, Metrics
 from kerasviz.service.models import models_router
 from kerasviz.service.predict import Predictor
@@ -61,6 +62,7 @@ def create_app(setting: ServiceSetting) -> FastAPI:
     watch = Watch(state.jobs, state.stopping)
     predictor = Predictor(setting, state.networks)
     uploads = Uploads(setting, state.networks.names)
+    guesses = Guesses()
 
     @contextlib.asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
@@ -101,7 +103,7 @@ def create_app(setting: ServiceSetting) -> FastAPI:
         models_router(predictor),
         explore_router(state),
         renders_router(state, watch),
-        session_router(setting.token),
+        session_router(setting.token, guesses),
         upload_router(uploads, setting.allow_upload),
     ):
         app.include_router(router)
@@ -109,7 +111,7 @@ def create_app(setting: ServiceSetting) -> FastAPI:
     _add_metrics(app, state)
     _add_page(app)
     _add_docs(app)
-    return guarded(app, setting)
+    return guarded(app, setting, guesses)
 
 
 @contextlib.contextmanager

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import secrets
 from collections.abc import Iterable
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from kerasviz.service.bodies import AT_ONCE, Bodies
+from kerasviz.service.guesses import Guesses
 from kerasviz.service.replies import App, Message, Receive, Scope, Send, header, path_of, refuse
 from kerasviz.service.request_log import RequestLog
 
@@ -24,8 +26,10 @@ __all__ = [
     "Origins",
     "SecurityHeaders",
     "Tokens",
+    "client_address",
     "guarded",
     "is_loopback",
+    "later",
     "same_secret",
     "session_cookie",
 ]
@@ -48,11 +52,15 @@ HEADERS = {
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
 _READING = ("GET", "HEAD", "OPTIONS")
+#: Sessions end with the process.
+_KEY = secrets.token_bytes(32)
 
 Application = TypeVar("Application", bound=Any)
 
 
-def guarded(app: Application, setting: ServiceSetting) -> Application:
+def guarded(
+    app: Application, setting: ServiceSetting, guesses: Guesses | None = None
+) -> Application:
     """Put all middlewares before a Starlette or FastAPI application, and return it.
 
     From outside to inside: security headers, the log of requests, the Host header (on loopback),
@@ -70,7 +78,7 @@ def guarded(app: Application, setting: ServiceSetting) -> Application:
     # The one that is added last is the outermost.
     app.add_middleware(Bodies, limit=most, together=AT_ONCE * limits.body_bytes, is_kept=is_upload)
     if setting.token is not None:
-        app.add_middleware(Tokens, token=setting.token)
+        app.add_middleware(Tokens, token=setting.token, guesses=guesses or Guesses())
     app.add_middleware(Origins)
     if is_loopback(setting.host):
         app.add_middleware(Hosts, hosts=("localhost", "127.0.0.1", "::1", setting.host))
@@ -101,29 +109,54 @@ def same_secret(given: bytes, wanted: str) -> bool:
 
 
 def session_cookie(token: str) -> str:
-    """The value of the cookie for a token, from which the token cannot be computed back."""
-    return hmac.new(token.encode(), b"kerasviz session", hashlib.sha256).hexdigest()
+    """The value of the cookie for a token, which only this process can compute.
+
+    Whoever could would guess tokens by their cookies, for which nobody has to wait.
+    """
+    return hmac.new(_KEY, token.encode(), hashlib.sha256).hexdigest()
+
+
+def client_address(scope: Scope) -> str:
+    """The address that a request came from, empty where there is none."""
+    return str((scope.get("client") or ("",))[0])
+
+
+def later(seconds: int) -> str:
+    """What is said to who gave too many wrong tokens."""
+    return f"too many wrong tokens; give the right one in {seconds} s"
 
 
 class Tokens:
-    """A middleware that answers 401 to requests without the token.
+    """A middleware that answers 401 to requests without the token, and 429 to too many guesses.
 
-    It is given as ``Authorization: Bearer TOKEN`` or by the cookie. The page's files, which hold no
-    data, ``/healthz`` and ``/api/session`` need none.
+    It is given as ``Authorization: Bearer TOKEN`` or by the cookie, which cannot be guessed. The
+    page's files, which hold no data, ``/healthz`` and ``/api/session`` need none.
     """
 
-    def __init__(self, app: App, token: str):
+    def __init__(self, app: App, token: str, guesses: Guesses):
         self.app, self.token, self.session = app, token, session_cookie(token)
+        self.guesses = guesses
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or _is_public(path_of(scope)) or self._allowed(scope):
+        if scope["type"] != "http" or _is_public(path_of(scope)):
             await self.app(scope, receive, send)
             return
+        client, given = client_address(scope), header(scope, b"authorization")
+        seconds = self.guesses.wait(client) if given else 0
+        if seconds:
+            await refuse(send, 429, later(seconds), [(b"retry-after", str(seconds).encode())])
+            return
+        if self._allowed(scope, given):
+            if given:
+                self.guesses.right(client)
+            await self.app(scope, receive, send)
+            return
+        if given:
+            self.guesses.wrong(client)
         line = "this needs the token that the service was started with: Authorization: Bearer TOKEN"
         await refuse(send, 401, line, [(b"www-authenticate", b'Bearer realm="kerasviz"')])
 
-    def _allowed(self, scope: Scope) -> bool:
-        given = header(scope, b"authorization")
+    def _allowed(self, scope: Scope, given: list[bytes]) -> bool:
         if given:
             scheme, _, secret = given[0].partition(b" ")
             right = same_secret(secret.strip(), self.token)

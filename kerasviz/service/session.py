@@ -6,7 +6,8 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from pydantic import BaseModel, Field
 
 from kerasviz.service.answers import ERRORS
-from kerasviz.service.guard import COOKIE, same_secret, session_cookie
+from kerasviz.service.guard import COOKIE, client_address, later, same_secret, session_cookie
+from kerasviz.service.guesses import Guesses
 
 __all__ = ["session_router"]
 
@@ -17,7 +18,7 @@ class Given(BaseModel):
     token: str = Field(max_length=1000)
 
 
-def session_router(token: str | None) -> APIRouter:
+def session_router(token: str | None, guesses: Guesses) -> APIRouter:
     """The routes of ``/api/session``; without a token there is nothing to give."""
     router = APIRouter(tags=["session"], responses=ERRORS)
 
@@ -27,8 +28,13 @@ def session_router(token: str | None) -> APIRouter:
         answer = Response(status_code=204)
         if token is None:
             return answer
+        client = client_address(request.scope)
+        if seconds := guesses.wait(client):
+            raise HTTPException(429, later(seconds), {"Retry-After": str(seconds)})
         if not same_secret(given.token.encode("utf-8", "surrogatepass"), token):
+            guesses.wrong(client)
             raise HTTPException(401, "this is not the token that the service was started with")
+        guesses.right(client)
         answer.set_cookie(
             COOKIE,
             session_cookie(token),

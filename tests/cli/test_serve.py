@@ -36,6 +36,7 @@ def test_without_its_packages_it_says_what_to_install(
     [
         (("nothing.onnx",), "no file and no zoo network 'nothing.onnx'; near: "),
         (("efficientnet-lite0", "--host", "0.0.0.0"), "give a --token too"),
+        (("efficientnet-lite0", "--token", "secret"), "print(secrets.token_urlsafe())"),
         (("efficientnet-lite0", "--workers", "-1"), "--workers"),
         (("efficientnet-lite0", "--port", "70000"), "--port"),
     ],

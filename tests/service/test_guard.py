@@ -19,6 +19,7 @@ from starlette.routing import Route
 from kerasviz.service import guard
 from kerasviz.service.bodies import Bodies
 from kerasviz.service.guard import COOKIE, HEADERS, guarded, is_loopback, session_cookie
+from kerasviz.service.guesses import FREE, Guesses
 from kerasviz.service.request_log import LOGGER, JsonLines
 from kerasviz.service.setting import Limits, ServiceSetting
 
@@ -39,7 +40,10 @@ async def _framed(request: Request) -> Response:
 
 
 def application(
-    host: str = "127.0.0.1", token: str | None = None, allow_upload: bool = False
+    host: str = "127.0.0.1",
+    token: str | None = None,
+    allow_upload: bool = False,
+    guesses: Guesses | None = None,
 ) -> Starlette:
     """An application behind all middlewares, which counts the bytes it gets."""
     paths = ("/", "/healthz", "/api/session", "/api/networks", "/api/renders", "/page/{name:path}")
@@ -48,7 +52,7 @@ def application(
     setting = ServiceSetting(
         Path(), host=host, token=token, allow_upload=allow_upload, limits=LIMITS
     )
-    return guarded(inner, setting)
+    return guarded(inner, setting, guesses)
 
 
 @pytest.fixture
@@ -123,6 +127,24 @@ def test_the_cookie_stands_for_the_token_but_is_not_it() -> None:
     assert ask(app, "GET", "/api/renders", other).status == 401
     basic = [*LOCAL, (b"authorization", b"Basic " + TOKEN.encode())]
     assert ask(app, "GET", "/api/renders", basic).status == 401
+
+
+def test_after_some_wrong_tokens_even_the_right_one_has_to_wait() -> None:
+    clock = [0.0]
+    app = application(token=TOKEN, guesses=Guesses(lambda: clock[0]))
+    cookie = [*LOCAL, (b"cookie", f"{COOKIE}={session_cookie(TOKEN)}".encode())]
+    for _ in range(FREE + 1):
+        assert ask(app, "GET", "/api/renders", bearer(b"wrong")).status == 401
+    for secret in (b"wrong", TOKEN.encode()):
+        found = ask(app, "GET", "/api/renders", bearer(secret))
+        assert (found.status, found.header("retry-after")) == (429, "1")
+        assert "1 s" in json.loads(found.body)["error"]
+    assert ask(app, "GET", "/api/renders", cookie).status == 200, "a session goes on"
+    assert ask(app, "GET", "/api/renders").status == 401, "who gives none guesses nothing"
+    clock[0] = 1.0
+    assert ask(app, "GET", "/api/renders", bearer(TOKEN.encode())).status == 200
+    for _ in range(FREE):
+        assert ask(app, "GET", "/api/renders", bearer(b"wrong")).status == 401
 
 
 # -- from where ----------------------------------------------------------------------------------

@@ -47,12 +47,7 @@ function dialog() {
           body: JSON.stringify({ token: field.value }),
           headers: { "Content-Type": "application/json" },
         });
-        if (!response.ok)
-          throw new Error(
-            response.status === 401 || response.status === 403
-              ? "This is not the token."
-              : `The server answered ${response.status}.`,
-          );
+        if (!response.ok) throw new Error(refusal(response));
         box.close();
         box.remove();
         resolve();
@@ -64,4 +59,10 @@ function dialog() {
     document.body.append(box);
     box.showModal();
   });
+}
+
+function refusal({ status, headers }) {
+  if (status === 401 || status === 403) return "This is not the token.";
+  if (status !== 429) return `The server answered ${status}.`;
+  return `Too many wrong tokens. Try again in ${headers.get("Retry-After")} s.`;
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
@@ -11,12 +13,14 @@ from starlette.exceptions import HTTPException
 
 from kerasviz.errors import KerasvizError
 from kerasviz.service.answers import ERRORS, Json
-from kerasviz.service.predict import NoServableError, Predictor
+from kerasviz.service.predict import ClientGoneError, NoServableError, Predictor
 
 __all__ = ["Waiting", "models_router"]
 
 #: Requests that wait for their turn, at most.
 WAITING = 1000
+#: The status that proxies note where a client has left.
+GONE = 499
 Model = Annotated[str, Path(max_length=200, pattern=r"^[^/:]+$")]
 Number = Annotated[str, Path(pattern=r"^\d+$", max_length=18)]
 
@@ -58,12 +62,19 @@ def models_router(predictor: Predictor) -> APIRouter:
     async def predict(name: str, version: str | None, request: Request) -> Response:
         with waiting:
             data = await request.body()
-            room = predictor.studio if predictor.is_visualizing(data) else predictor.room
-            async with room:
-                try:
-                    found = await run_in_threadpool(predictor.predict, name, version, data)
-                except KerasvizError as error:
-                    return _refused(error)
+            slow = predictor.is_visualizing(data)
+            gone = threading.Event()
+            watching = asyncio.create_task(_watch(request, gone)) if slow else None
+            try:
+                async with predictor.studio if slow else predictor.room:
+                    found = await run_in_threadpool(
+                        predictor.predict, name, version, data, gone.is_set
+                    )
+            except KerasvizError as error:
+                return _refused(error)
+            finally:
+                if watching is not None:
+                    watching.cancel()
         return Response(found, media_type="application/json")
 
     @router.post("/{name}:predict", openapi_extra=body, response_model=dict[str, Any])
@@ -109,6 +120,12 @@ def models_router(predictor: Predictor) -> APIRouter:
     return router
 
 
+async def _watch(request: Request, gone: threading.Event) -> None:
+    """Notice that a client closes its connection; its body has come."""
+    if (await request.receive())["type"] == "http.disconnect":
+        gone.set()
+
+
 def _answered(make: Any) -> Response:
     try:
         return Json(make())
@@ -119,4 +136,6 @@ def _answered(make: Any) -> Response:
 def _refused(error: KerasvizError) -> Response:
     """An error as TensorFlow Serving answers it."""
     line = " ".join(str(error).split())
+    if isinstance(error, ClientGoneError):
+        return Json({"error": line}, GONE)  # for the log: nobody reads it
     return Json({"error": line}, 404 if isinstance(error, NoServableError) else 400)

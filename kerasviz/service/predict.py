@@ -31,7 +31,7 @@ from kerasviz.serving import Setting
 from kerasviz.serving.signatures import ROW, makers
 from kerasviz.serving.usual import usual_setting
 
-__all__ = ["VERSION", "NoServableError", "Predictor"]
+__all__ = ["VERSION", "ClientGoneError", "NoServableError", "Predictor"]
 
 #: The only version of every network.
 VERSION = "1"
@@ -44,6 +44,10 @@ FORMATS = ("PNG", "JPEG", "GIF", "BMP")
 
 class NoServableError(KerasvizError):
     """No network of that name and version."""
+
+
+class ClientGoneError(KerasvizError):
+    """Nobody waits for the answer any more."""
 
 
 @dataclass
@@ -92,25 +96,24 @@ class Predictor:
         """Whether a request may ask for pictures; decided by a look at its bytes."""
         return len(body) < 2**20 and b"visualize" in body
 
-    def predict(self, name: str, version: str | None, body: bytes) -> bytes:
-        """The answer to a ``:predict``.
+    def predict(
+        self, name: str, version: str | None, body: bytes, gone: Callable[[], bool] = lambda: False
+    ) -> bytes:
+        """The answer to a ``:predict``; of pictures no more are made once the client is ``gone``.
 
-        Raises :class:`NoServableError` and :class:`BadRequestError`.
+        Raises :class:`NoServableError`, :class:`BadRequestError` and :class:`ClientGoneError`.
         """
         served = self._find(name, version)
         asked = read(body, self.scribes)
         signature = served.signature(asked.signature)
         inputs = asked.inputs(signature.inputs)
         self._check(asked.signature, inputs)
+        step = served.setting.group if asked.signature in VISUALIZING else None
         try:
-            tensors = [tf.constant(inputs[n], s.dtype) for n, s in signature.inputs.items()]
-            found = signature.traced(*tensors)
-            outputs = {n: t.numpy() for n, t in zip(signature.outputs, found, strict=True)}
+            outputs = _run(signature, inputs, step, gone)
         except tf.errors.OpError as error:
             raise BadRequestError(_line(error)) from error
-        return answer(
-            {n: np.asarray(outputs[n]) for n in sorted(outputs)}, asked.rows, self.scribes
-        )
+        return answer({name: outputs[name] for name in sorted(outputs)}, asked.rows, self.scribes)
 
     def _check(self, signature: str, inputs: Mapping[str, Any]) -> None:
         if signature in VISUALIZING:
@@ -165,6 +168,30 @@ class Predictor:
     def _check_known(self, name: str, version: str | None, line: str) -> None:
         if name not in self.networks or version not in (None, VERSION):
             raise NoServableError(line.format(name))
+
+
+def _run(
+    signature: Signature,
+    inputs: Mapping[str, Any],
+    step: int | None,
+    gone: Callable[[], bool],
+) -> dict[str, Any]:
+    """The outputs of a signature, ``step`` rows at a time, or all at once.
+
+    Rows of pictures do not depend on each other, and a run cannot be ended from outside: this is
+    where it can be seen that nobody waits for the rest.
+    """
+    rows = len(next(iter(inputs.values()))) if step else 0
+    parts: list[list[Any]] = []
+    for first in range(0, max(rows, 1), step or 1):
+        if gone():
+            raise ClientGoneError("the client has gone")
+        part = slice(first, first + step) if step else slice(None)
+        tensors = [tf.constant(inputs[n][part], s.dtype) for n, s in signature.inputs.items()]
+        parts.append([np.asarray(tensor.numpy()) for tensor in signature.traced(*tensors)])
+    columns = zip(*parts, strict=True)
+    found = [column[0] if len(column) == 1 else np.concatenate(column) for column in columns]
+    return dict(zip(signature.outputs, found, strict=True))
 
 
 def _line(error: BaseException) -> str:

@@ -172,13 +172,11 @@ class Scribes:
 def _work(file: int, pipe: Connection) -> None:
     """Do what is ordered until the server is gone."""
     memory = mmap.mmap(file, SIZE)
-    pipe.send("ready")
-    while True:
-        try:
+    with contextlib.suppress(EOFError, OSError):
+        pipe.send("ready")
+        while True:
             what, length, *more = pipe.recv()
-        except EOFError:
-            return
-        pipe.send(_read(memory, length) if what == "read" else _write(memory, *more))
+            pipe.send(_read(memory, length) if what == "read" else _write(memory, *more))
 
 
 def _read(memory: mmap.mmap, length: int) -> tuple[int, ...] | None:

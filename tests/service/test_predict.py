@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,15 +12,20 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
+import tensorflow as tf
 from fastapi.testclient import TestClient
+from starlette.requests import Request
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 
+from kerasviz.exporting.saved_model import Signature
 from kerasviz.images import decode, encode, to_image
 from kerasviz.input_spec import preset
 from kerasviz.recipes import recipe
 from kerasviz.service import Limits, ServiceSetting
 from kerasviz.service.app import create_app
+from kerasviz.service.models import _watch
 from kerasviz.service.networks import load
+from kerasviz.service.predict import ClientGoneError, _run
 from kerasviz.service.setting import Reading
 from kerasviz.serving.signatures import makers
 from kerasviz.serving.usual import usual_setting
@@ -220,3 +227,43 @@ def test_other_names_and_versions_are_not_found(client: TestClient) -> None:
     assert found.json() == {"error": "Could not find any versions of model no"}
     assert client.get("/v1/models/no/metadata").status_code == 404
     assert post(client, {}, "/v1/models/small:classify").status_code == 400
+
+
+def test_no_more_rows_are_run_for_a_client_that_left() -> None:
+    seen: list[list[int]] = []
+
+    def double(rows: Any) -> list[Any]:
+        seen.append(rows.numpy().tolist())
+        return [rows * 2]
+
+    signature = Signature(double, {"x": tf.TensorSpec([None], tf.int32)}, ["y"])
+    inputs = {"x": np.arange(5)}
+    found = _run(signature, inputs, 2, lambda: False)
+    assert found["y"].tolist() == [0, 2, 4, 6, 8] and seen == [[0, 1], [2, 3], [4]]
+    assert _run(signature, inputs, None, lambda: False)["y"].tolist() == found["y"].tolist()
+    assert _run(signature, {"x": np.arange(0)}, 2, lambda: False)["y"].tolist() == []
+    seen.clear()
+    with pytest.raises(ClientGoneError):
+        _run(signature, inputs, 2, lambda: len(seen) == 2)
+    assert seen == [[0, 1], [2, 3]]
+
+
+def test_pictures_of_several_rows_are_those_of_each_row_alone(client: TestClient) -> None:
+    rows = [{"tap": 0, "unit": k, "seed": 1, "steps": 2} for k in range(3)]
+    whole = post(client, {"signature_name": "visualize", "instances": rows}).json()["predictions"]
+    for row, found in zip(rows, whole, strict=True):
+        body = {"signature_name": "visualize", "instances": [row]}
+        assert post(client, body).json()["predictions"] == [found]
+
+
+def test_a_connection_that_closes_is_noticed() -> None:
+    async def ask(kind: str) -> bool:
+        async def receive() -> dict[str, str]:
+            return {"type": kind}
+
+        gone = threading.Event()
+        await _watch(Request({"type": "http"}, receive), gone)
+        return gone.is_set()
+
+    assert asyncio.run(ask("http.disconnect"))
+    assert not asyncio.run(ask("http.request"))

@@ -2,11 +2,11 @@
 
     python scripts/kill_atlas.py [MODEL] [TAP...] [--engine ray|local] [--every S] [--steps N] ...
 
-One worker, chosen at random, gets kill -9 every ``--every`` seconds until the run ends. Then the same
-atlas is made by ``--engine local`` into another folder and no worker is killed. The pictures, whose
-names are their checksums, and the manifests' entries must be the same, and ``kerasviz verify`` must
-make the first atlas again (``--no-verify`` leaves that out). What is there already is not made again.
-Ends with 1 unless all of that holds.
+One worker, chosen at random, gets kill -9 every ``--every`` seconds until the run ends. Then the
+same atlas is made by ``--engine local`` into another folder and no worker is killed. The pictures,
+whose names are their checksums, and the manifests' entries must be the same, and ``kerasviz verify``
+must make the first atlas again (``--no-verify`` leaves that out). What is there already is not made
+again. Ends with 1 unless all of that holds.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pathlib import Path
 import psutil
 
 COMMAND = (sys.executable, "-c", "from kerasviz.cli import main; main()")
-#: Whole seconds between two looks whether the run has ended.
+#: Seconds between two looks whether the run has ended.
 LOOK = 0.5
 
 

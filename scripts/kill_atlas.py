@@ -4,9 +4,9 @@
 
 One worker, chosen at random, gets kill -9 every ``--every`` seconds until the run ends. Then the
 same atlas is made by ``--engine local`` into another folder and no worker is killed. The pictures,
-whose names are their checksums, and the manifests' entries must be the same, and ``kerasviz verify``
-must make the first atlas again (``--no-verify`` leaves that out). What is there already is not made
-again. Ends with 1 unless all of that holds.
+whose names are their checksums, and the manifests' entries must be the same, and ``kerasviz
+verify`` must make the first atlas again (``--no-verify`` leaves that out). What is there already is
+not made again. Ends with 1 unless all of that holds.
 """
 
 from __future__ import annotations

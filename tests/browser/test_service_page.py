@@ -203,6 +203,33 @@ def test_a_rendering_is_cancelled(visit: Visit, address: str) -> None:
     assert newest["state"] == "cancelled" and newest["request"]["targets"] == ["first:5"]
 
 
+@pytest.mark.parametrize(
+    ("place", "words", "target"),
+    [
+        (layer_place("first", "other"), re.compile(r"Render \d+ units"), "first:0"),
+        ("#/other", "Render a first look", "first:0"),
+    ],
+)
+def test_what_was_only_just_asked_for_is_cancelled(
+    visit: Visit, address: str, place: str, words: Any, target: str
+) -> None:
+    page = visit(layer_place("first", "other")).page
+    set_quick(page, 4000, 32)
+    page.goto(f"{address}/{place}")
+    held: list[Any] = []
+    page.route("**/api/renders", lambda route: held.append(route))
+    button = page.get_by_role("button", name=words, exact=True).first
+    with page.expect_request("**/api/renders"):
+        button.click()
+    page.get_by_role("button", name="Cancel").first.click()
+    (asked,) = held
+    asked.continue_()
+    button.wait_for()
+    newest = page.request.get(f"{address}/api/renders?limit=1").json()[0]
+    assert newest["state"] == "cancelled" and target in newest["request"]["targets"]
+    assert newest["network"] == "other"
+
+
 def test_a_job_goes_on_after_a_reload(visit: Visit) -> None:
     page = visit(unit_place("first", 6)).page
     set_quick(page, 4000, 32)
@@ -241,9 +268,10 @@ def test_a_wall_of_many_units_loads_and_renders_what_is_seen(visit: Visit) -> No
     button = page.locator(".actions button.main")
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
     page.locator(".actions .main", has_text=re.compile(r"^Render \d+ units?$")).wait_for()
-    count = int(re.sub(r"\D", "", button.inner_text()))
+    with page.expect_request(lambda request: request.method == "POST") as asked:
+        button.evaluate("button => button.click()")  # a click would scroll to it
+    count = len(asked.value.post_data_json["targets"])
     assert 4 <= count <= 32
-    button.evaluate("button => button.click()")  # a click would scroll to it
     last.locator("img[src^='/pictures/']").wait_for()
     page.wait_for_function(
         f"() => document.querySelectorAll('.tile[data-state=there]').length == {count}"

@@ -10,6 +10,7 @@ import { isOver, watch } from "./watch.js";
  */
 export function batches({ network, layer, tiles, changed, say, signal }) {
   let jobs = [];
+  const asking = new Set(); // between the click and the answer there is no job to be cancelled
 
   function tileOf(target) {
     const colon = target.lastIndexOf(":");
@@ -49,23 +50,30 @@ export function batches({ network, layer, tiles, changed, say, signal }) {
   }
 
   return {
-    running: () => jobs.length,
+    running: () => jobs.length + asking.size,
 
     /** Ask for units as one job. */
     async render(units, settings) {
       if (!units.length) return;
       units.forEach((unit) => tiles.get(unit).wait());
+      const asked = { unwanted: false };
+      asking.add(asked);
+      changed();
       try {
         const targets = units.map((unit) => `${layer}:${unit}`);
-        follow(await api.render({ network, targets, kind: "channel", ...settings }));
+        const job = await api.render({ network, targets, kind: "channel", ...settings });
+        asking.delete(asked);
+        follow(job);
+        if (asked.unwanted) await api.cancel(job.id);
       } catch (error) {
-        units.forEach((unit) => tiles.get(unit).rest());
+        if (asking.delete(asked)) units.forEach((unit) => tiles.get(unit).rest());
         say(error);
         changed(true);
       }
     },
 
     async cancel() {
+      asking.forEach((asked) => (asked.unwanted = true));
       try {
         await Promise.all(jobs.map(({ id }) => api.cancel(id)));
       } catch (error) {

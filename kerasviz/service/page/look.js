@@ -48,6 +48,14 @@ export function firstLook(network, strips, signal) {
   const doing = element("span", { class: "doing", hidden: true }, bar, how);
   const { line, say, clear } = errorLine();
   let job = null;
+  let asking = false; // between the click and the answer there is no job to be cancelled
+  let unwanted = false;
+
+  const busy = (words) => {
+    button.textContent = "Cancel";
+    doing.hidden = false;
+    how.textContent = words;
+  };
 
   const rest = () => {
     job = null;
@@ -56,6 +64,38 @@ export function firstLook(network, strips, signal) {
   };
 
   async function begin() {
+    clear();
+    asking = true;
+    unwanted = false;
+    bar.value = 0;
+    busy("asking");
+    try {
+      const found = await ask();
+      asking = false;
+      if (found) follow(found);
+      else rest();
+      if (unwanted && job) await cancel();
+    } catch (error) {
+      asking = false;
+      rest();
+      if (!signal.aborted) say(error);
+    }
+  }
+
+  async function cancel() {
+    how.textContent = "cancelling";
+    if (asking) {
+      unwanted = true;
+      return;
+    }
+    try {
+      await api.cancel(job.id);
+    } catch (error) {
+      if (!signal.aborted) say(error);
+    }
+  }
+
+  async function ask() {
     const counts = await Promise.all(strips.map((one) => one.load()));
     const empty = strips.filter((_, i) => counts[i] === 0);
     const each = Math.max(1, Math.min(FIRST, Math.floor(MOST / Math.max(1, empty.length))));
@@ -67,14 +107,14 @@ export function firstLook(network, strips, signal) {
         ),
       )
       .slice(0, MOST);
-    if (!targets.length) return void (button.hidden = true); // there is nothing without pictures
-    follow(await api.render({ network, targets, kind: "channel", ...kept() }));
+    if (!targets.length) button.hidden = true; // there is nothing without pictures
+    if (!targets.length || unwanted) return null;
+    return api.render({ network, targets, kind: "channel", ...kept() });
   }
 
   function follow(found) {
     job = found;
-    button.textContent = "Cancel";
-    doing.hidden = false;
+    busy("");
     watch(
       job,
       {
@@ -101,15 +141,9 @@ export function firstLook(network, strips, signal) {
     );
   }
 
-  button.addEventListener("click", async () => {
-    clear();
-    button.disabled = true;
-    try {
-      await (job ? api.cancel(job.id) : begin());
-    } catch (error) {
-      if (!signal.aborted) say(error);
-    }
-    button.disabled = false;
+  button.addEventListener("click", () => {
+    if (asking || job) cancel();
+    else begin();
   });
   return { button, doing, line };
 }

@@ -43,7 +43,7 @@ class Workshop:
             write_atomically(own, data)
 
     def merge(self, net: Network, shards: Sequence[Shard], requests: Sequence[Request]) -> Store:
-        """Make the manifest name the pictures of the shards, in the order of the requests."""
+        """A store of the pictures of the shards, in the order of the requests; not saved yet."""
         make_folder(self.folder)
         store = Store(make_folder(self.folder / PICTURES), net)
         places = {request.key(net): number for number, request in enumerate(requests)}
@@ -54,11 +54,10 @@ class Workshop:
             {name: data for shard in shards for name, data in shard.environments.items()},
             entries,
         )
-        store.merge()
         return store
 
     def site(self, store: Store, order: Order, choice: Choice, command: CommandLine) -> str:
-        """Write the site; returns the address of its first page."""
+        """Write the site and the manifest; returns the address of the first page."""
         index = write_site(self.folder, Making(store, order, command), choice)
         if self.storage.local is None:
             self._put_back()

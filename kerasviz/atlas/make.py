@@ -132,7 +132,7 @@ class _Run:
         )
 
     def _render(self) -> None:
-        self._say("")
+        self.tally.stage = ""
         try:
             self.rounds.finish(self.tasks, self.tally)
         except Refused as error:

@@ -26,6 +26,7 @@ from kerasviz.errors import UsageError
 
 if TYPE_CHECKING:
     from kerasviz.atlas.definition import Atlas
+    from kerasviz.atlas.make import AtlasMade
     from kerasviz.atlas.storage import Storage
     from kerasviz.atlas.tally import Tally
     from kerasviz.commands import CommandLine
@@ -185,11 +186,12 @@ def _engine(what: _Asked, threads: int) -> Callable[[], Engine]:
 
 def _make(net: Network, atlas: Atlas, storage: Storage, what: _Asked, words: CommandLine) -> None:
     from kerasviz.atlas.make import make_atlas
-    from kerasviz.cli.atlas_progress import atlas_progress, failures_words
+    from kerasviz.cli.atlas_progress import atlas_progress
     from kerasviz.cli.stopping import stoppable
     from kerasviz.figures.example_panels import open_examples
 
     seen: list[Tally] = []
+    before: list[int] = []
 
     def kept() -> str:
         return seen[-1].kept if seen else "nothing was rendered yet"
@@ -200,7 +202,8 @@ def _make(net: Network, atlas: Atlas, storage: Storage, what: _Asked, words: Com
     with stoppable(kept), atlas_progress() as watch:
 
         def told(tally: Tally) -> None:
-            if not seen:
+            if not tally.stage and not before:
+                before.append(tally.finished)
                 _announce(tally)
             seen[:] = [tally]
             watch(tally)
@@ -215,16 +218,26 @@ def _make(net: Network, atlas: Atlas, storage: Storage, what: _Asked, words: Com
             command=words,
             about=about,
         )
-    tally = seen[-1]
+    _report(made, seen[-1], before[0])
+
+
+def _report(made: AtlasMade, tally: Tally, before: int) -> None:
+    """Say what was done, and on the standard error what went wrong on the way."""
+    from kerasviz.cli.atlas_progress import failures_words
+
     if tally.failures:
         click.echo(f"on the way: {failures_words(tally.failures, 5)}", err=True)
     if made.repaired:
         files = "file was" if made.repaired == 1 else "files were"
         click.echo(f"made again: {made.repaired} {files} missing or damaged", err=True)
     if made.made:
-        already = made.pictures - made.made
-        rest = f", {already:,} are of other runs" if already > 0 else ""
-        click.echo(f"rendered {made.made:,} picture{'' if made.made == 1 else 's'}{rest}")
+        words = f"rendered {made.made:,} picture{'' if made.made == 1 else 's'}"
+        if before:
+            words += f", {before:,} {'was' if before == 1 else 'were'} there already"
+        others = made.pictures - made.made - before
+        click.echo(words + (f", {others:,} are of other runs" if others > 0 else ""))
+    elif before < made.pictures:
+        click.echo(f"other runs rendered the {made.pictures - before:,} pictures that were missing")
     else:
         click.echo(f"nothing to do: {made.pictures:,} pictures are there already")
     click.echo(f"open {made.index}")

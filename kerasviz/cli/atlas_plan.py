@@ -95,8 +95,10 @@ def size_words(count: float) -> str:
 def _hours(seconds: float) -> str:
     """Hours with as many digits as say something.
 
-    >>> _hours(30), _hours(3600), _hours(360_000)
-    ('0.01', '1.0', '100')
+    >>> _hours(9), _hours(36), _hours(3600), _hours(360_000)
+    ('< 0.01', '0.01', '1.0', '100')
     """
     hours = seconds / 3600
+    if hours < 0.005:
+        return "< 0.01"
     return f"{hours:.2f}" if hours < 0.995 else f"{hours:.1f}" if hours < 99.5 else f"{hours:,.0f}"

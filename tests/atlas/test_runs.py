@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import socket
@@ -12,6 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from atlas.shell import (
     PICTURES,
@@ -91,9 +93,26 @@ def test_a_killed_run_is_gone_on_with_by_two_at_once(
     assert not any((out / "claims").iterdir())
 
 
+def test_ctrl_c_is_one_line(model_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    process = start("atlas", model_file, *SETTINGS, "--out", out, "--workers", 1)
+    until(lambda: (out / "shards").is_dir() and any((out / "shards").iterdir()), process)
+    process.send_signal(signal.SIGINT)
+    said, err = ended(process, code=130)
+    *_, line = err.splitlines()
+    assert re.fullmatch(
+        r"kerasviz: stopped; \d+ finished pictures are kept, the same command goes on from there",
+        line,
+    )
+    assert not said and "Traceback" not in err
+    (log,) = logs(out)
+    assert json.loads(log.splitlines()[-1])["event"] == "ended"
+
+
 def test_damaged_and_missing_files_are_found_and_made_again(
     finished: Path, again: Path, model_file: Path
 ) -> None:
+    """By a worker that is killed meanwhile, and the one in its place."""
     lines = {path: path.read_text().splitlines() for path in (again / "shards").iterdir()}
     one, two, three, *_ = sorted(lines, key=lambda path: path.name)
     files = [
@@ -105,7 +124,12 @@ def test_damaged_and_missing_files_are_found_and_made_again(
     files[1].unlink()
     three.write_bytes(three.read_bytes()[:-30])
     before = rendered(logs(again))
-    said, err = run("atlas", model_file, *SETTINGS, "--out", again, "--workers", 1)
+    process = start("atlas", model_file, *SETTINGS, "--out", again, "--workers", 1)
+    workers = psutil.Process(process.pid)
+    until(workers.children, process)
+    workers.children()[0].kill()
+    said, err = ended(process)
+    assert "on the way: 1 failure (1 killed by signal 9 (SIGKILL))\n" in err
     assert "made again: 3 files were missing or damaged\n" in err
     assert said.startswith("rendered ")
     assert contents(again) == contents(finished)

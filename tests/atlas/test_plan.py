@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from tiny import network
+
+from kerasviz.atlas.definition import Atlas
+from kerasviz.atlas.plan import START, Outline, outline
+from kerasviz.figures.cost import Clock
+from kerasviz.recipes import recipe
+
+LONG = recipe("article").replace(size=(32, 32))
+
+
+def planned(cores: int = 2, threads: int = 1) -> tuple[Outline, float]:
+    """The outline of 15 units with a clock that is not real, and the seconds on one worker."""
+    net = network()
+    atlas = Atlas.of(net, [], LONG)
+    plans = atlas.plans(net)
+    clock = Clock(net, (1e-5, 1e-7), 3.0, 10, ("relu1",), 1.0)
+    return outline(net, plans, clock, cores, threads), clock.estimate(plans)
+
+
+def test_layers_add_up() -> None:
+    found, seconds = planned()
+    assert [(e.tap, e.units, e.pictures) for e in found.layers] == [
+        ("relu1", 6, 42),
+        ("joined", 9, 63),
+    ]
+    assert sum(each.seconds for each in found.layers) == pytest.approx(seconds)
+    assert 105 * 32 * 32 < found.picture_bytes < 105 * 32 * 32 * 5
+
+
+def test_workers_share_the_time_and_machines_the_workers() -> None:
+    found, seconds = planned()
+    one, two, four, *_ = found.fleets
+    assert [(f.engine, f.workers, f.machines) for f in (one, two, four)] == [
+        ("local", 1, 1),
+        ("local", 2, 1),
+        ("ray", 4, 2),
+    ]
+    assert one.seconds == pytest.approx(seconds + START)
+    assert seconds / 2 + START <= two.seconds < one.seconds
+    assert four.seconds < two.seconds
+    assert four.price(3.0) == pytest.approx(2 * four.seconds / 3600 * 3.0)
+    assert 0 < four.efficiency < two.efficiency < one.efficiency < 1
+
+
+def test_workers_of_many_threads_need_more_machines() -> None:
+    found, _ = planned(cores=8, threads=4)
+    assert [(f.engine, f.workers) for f in found.fleets[:3]] == [
+        ("local", 1),
+        ("local", 2),
+        ("ray", 4),
+    ]
+    assert [math.ceil(f.workers / 2) for f in found.fleets] == [f.machines for f in found.fleets]

@@ -94,7 +94,7 @@ class Actors:
             num_gpus=self.gpus,
             max_restarts=0,
             max_task_retries=0,
-            concurrency_groups={"watch": 1},
+            max_concurrency=2,  # a task, and the call that never returns
             runtime_env={"env_vars": variables},
         )(Worker).remote
         self._looked = float("-inf")
@@ -119,7 +119,7 @@ class Actors:
         assert self._make is not None and self._job is not None
         actor = self._actors[worker] = self._make()
         argument = json.dumps(dict(self._job.argument))
-        self._calls[actor.watch.options(concurrency_group="watch").remote()] = worker, True
+        self._calls[actor.watch.remote()] = worker, True
         self._calls[actor.prepare.remote(self._job.make, argument)] = worker, False
 
     def send(self, worker: str, payload: str) -> None:
@@ -219,13 +219,15 @@ def _knock(address: str) -> None:
 def _reason(text: str) -> str:
     """What Ray says of a death, in a line, without the numbers that differ from case to case.
 
-    >>> _reason("The actor died. pid: 7\\nWorker exit type: X Worker exit detail: End of file. (1)")
-    'the worker died: End of file'
+    >>> _reason("It died. pid: 7\\nWorker exit type: X Worker exit detail: Out of memory. (1)")
+    'the worker died: Out of memory'
     >>> _reason("it died:\\nModuleNotFoundError: No module named 'kerasviz'")
     "the worker died: ModuleNotFoundError: No module named 'kerasviz'"
     """
     detail = re.search(r"exit detail: (.*?)(?:\. (?:Some|There|\()|$)", text)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     words = detail.group(1) if detail else lines[-1] if lines else "Ray does not say why"
+    if "End of file" in words or "Connection reset" in words:  # all that Ray knows of a signal
+        return "the worker was killed or crashed"
     words = re.sub(r"\b[0-9a-f]{12,}\b", "...", words).strip().rstrip(".")
     return f"the worker died: {words}"[:300]

@@ -81,7 +81,7 @@ def test_every_task_is_done_once_by_workers_that_made_the_job_once(make_engine: 
     words = ["plain", "ünïcode\n", {"deep": [1, 2.5, None]}, "x" * 200_000]
     tasks = [task(f"echo {i}", "echo", words=w) for i, w in enumerate(words)]
     tasks += [task(f"sleep {i}", "sleep", seconds=0.3) for i in range(8)]
-    tasks.append(task("shout", "shout", words="a line for nobody\n"))
+    tasks += [task("shout", "shout", words="a line for nobody\n"), task("look", "look")]
     events = told(tasks, make_engine(2), job())
     found = results(events)
     assert [found[f"echo {i}"] for i in range(len(words))] == words
@@ -93,14 +93,10 @@ def test_every_task_is_done_once_by_workers_that_made_the_job_once(make_engine: 
     assert len(joined) == 2 and all(j.seconds > 0 for j in joined)
     assert all(d.seconds >= 0.29 for d in of(events, Done) if d.task.name.startswith("sleep"))
     assert len(of(events, Began)) >= len(tasks)
-
-
-def test_workers_have_the_threads_and_no_gpu(make_engine: MakeEngine) -> None:
-    found = results(told([task("look", "look")], make_engine(1), job()))["look"]
-    environment = found["environment"]
+    environment = found["look"]["environment"]
     assert environment["TF_NUM_INTRAOP_THREADS"] == environment["OMP_NUM_THREADS"] == "1"
     assert environment["TF_NUM_INTEROP_THREADS"] == "1"
-    assert environment["CUDA_VISIBLE_DEVICES"] == "-1"
+    assert environment["CUDA_VISIBLE_DEVICES"] == "-1", "no GPU was asked for"
 
 
 def test_a_task_that_raises_is_tried_elsewhere_and_given_up_with_its_last_error(
@@ -131,13 +127,13 @@ def test_the_task_of_a_killed_worker_is_done_by_another_and_the_worker_replaced(
 ) -> None:
     tasks = [
         task("dies", "die_once", cost=9.0, marker=str(tmp_path / "died")),
-        *(task(f"sleep {i}", "sleep", seconds=0.5) for i in range(12)),
+        *(task(f"sleep {i}", "sleep", seconds=0.2) for i in range(12)),
     ]
     events = told(tasks, make_engine(2), job())
     assert results(events)["dies"] == "alive" and len(results(events)) == 13
     (lost,) = of(events, Lost)
     assert lost.task == tasks[0] and lost.replaced
-    assert lost.reason.startswith(("killed by signal 9", "the worker died: "))
+    assert lost.reason.startswith(("killed by signal 9", "the worker was killed"))
     names = [j.worker for j in of(events, Joined)]
     assert len(set(names)) == 3 and names.count(lost.worker) == 1, "a fresh one took its place"
     doer = next(d.worker for d in of(events, Done) if d.task == tasks[0])

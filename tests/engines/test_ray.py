@@ -1,4 +1,4 @@
-"""What only Ray has: clusters that grow and shrink, addresses, and a Ray of one's own."""
+"""What only Ray has: clusters that grow and shrink, and addresses where none is."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from engine_jobs import job, task
 
-from kerasviz.engines import Done, Engine, Joined, Lost, ray_engine, run
-from kerasviz.engines import ray as ray_module  # noqa: F401
+from kerasviz.engines import Engine, Joined, Lost, ray_engine
 from kerasviz.errors import KerasvizError, UsageError
 
 PATIENCE = 120.0
@@ -69,25 +67,6 @@ def test_machines_that_join_are_used_and_those_that_leave_lost(
     finally:
         engine.stop()
     assert not ray_there.is_initialized()
-
-
-@pytest.mark.slow
-def test_a_ray_of_its_own_is_started_finds_the_modules_and_is_shut_down(
-    ray_there: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    engine = ray_engine(workers=1, threads=2)
-    tasks = [task("look", "look"), task("dies", "die")]
-    with closing(run(tasks, engine, job())) as events:  # type: ignore[type-var]
-        for event in events:
-            if isinstance(event, Lost):
-                time.sleep(0.5)  # Ray would tell of it now
-                break
-            if isinstance(event, Done):
-                assert event.result["environment"]["TF_NUM_INTRAOP_THREADS"] == "2"
-    assert not ray_there.is_initialized()
-    said = capfd.readouterr()
-    assert said.out == "" and said.err == "", "Ray is quiet"
 
 
 def test_an_address_where_nothing_is_is_one_line(ray_there: Any) -> None:

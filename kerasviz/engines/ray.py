@@ -67,7 +67,7 @@ class Actors:
         gpus: float | None,
     ):
         self.address, self.workers, self.threads, self.gpus = address, workers, threads, gpus
-        self._ray, self._own = ray, False
+        self._ray, self._own, self._started = ray, False, False
         self._make: Callable[[], Any] | None = None
         self._job: Job | None = None
         self._actors: dict[str, Any] = {}
@@ -87,7 +87,7 @@ class Actors:
             variables = {SHARED: "true", **variables}
         if not self.gpus:
             variables["CUDA_VISIBLE_DEVICES"] = "-1"
-        if self._own:  # elsewhere the paths of this machine mean nothing
+        if self._started:  # on other machines these paths may be something else
             variables["PYTHONPATH"] = os.pathsep.join(each or os.getcwd() for each in sys.path)
         self._make = self._ray.remote(
             num_cpus=self.threads,
@@ -155,12 +155,12 @@ class Actors:
             self._ray.kill(actor, no_restart=True)
 
     def close(self) -> None:
-        """Kill all actors, and shut Ray down if it was started here."""
+        """Kill all actors, and leave the cluster if it was entered here, or end it with its Ray."""
         for worker in list(self._actors):
             self.end(worker)
         if self._own:
             self._ray.shutdown()
-            self._own = False
+            self._own = self._started = False
             self._print(self._printing)
 
     def _connect(self) -> None:
@@ -174,7 +174,7 @@ class Actors:
             self._ray.init(address=address, **options)
         except (OSError, RuntimeError, ValueError) as error:
             raise KerasvizError(f"no Ray at {address!r}: {one_line(error)}") from error
-        self._own = True
+        self._own, self._started = True, address == "local"
         self._printing = self._print(lambda *_, **__: None)
 
     def _print(self, function: Any) -> Any:

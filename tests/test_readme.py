@@ -85,6 +85,8 @@ def test_every_kerasviz_command_works_as_written(tmp_path, monkeypatch, run_cli)
         assert done.code == 0, f"{command}: {done.err}"
     assert len(list((tmp_path / "pictures").glob("*.png"))) == 10
     assert (tmp_path / "pictures" / "index.html").is_file()
+    assert len(list((tmp_path / "atlas" / "pictures").rglob("*.png"))) == 7 * 8
+    assert (tmp_path / "atlas" / "index.html").is_file()
     for figure in ("objectives", "dataset-vs-optimization"):
         assert (tmp_path / "figures" / f"{figure}.png").is_file()
 

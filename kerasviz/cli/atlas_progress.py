@@ -32,16 +32,15 @@ class Pace:
         self._points.append((now, made))
         while len(self._points) > 2 and self._points[1][0] < now - WINDOW:
             self._points.popleft()
-        (began, before), _ = self._points[0], None
+        began, before = self._points[0]
         return (made - before) / (now - began) * 60 if made > before and now > began else None
 
 
 def tally_words(tally: Tally, pace: float | None) -> str:
     """How far a run is, in one line."""
-    done = f"{tally.finished:,} of {tally.pictures:,} pictures"
     if tally.stage:
         return tally.stage
-    parts = [done]
+    parts = [f"{tally.finished:,} of {tally.pictures:,} pictures"]
     if tally.elsewhere:
         parts.append("other runs are at the rest")
     else:
@@ -81,7 +80,9 @@ def atlas_progress() -> Iterator[Callable[[Tally], None]]:
             if before < 0:  # what was there does not count for how long the rest takes
                 before = tally.finished
             left = tally.pictures - before
-            fraction = (tally.finished - before) / left if left else 0.0
-            update(min(fraction, 0.999), tally_words(tally, pace(tally.made)))
+            fraction = (tally.finished - before) / left if left else 1.0
+            if tally.stage:  # not the end: lines of progress go on
+                fraction = min(fraction, 0.999)
+            update(fraction, tally_words(tally, pace(tally.made)))
 
         yield watch

@@ -73,6 +73,8 @@ def test_progress_is_lines_where_there_is_no_terminal(
         watch(counted)
         counted.note(done(TASKS[0], "made", 1000), 1)
         watch(counted)
+        counted.stage = "writing the site"
+        watch(counted)
     first, second = capsys.readouterr().err.splitlines()
     assert first == "  0% 500 of 1,500 pictures, workers start"
-    assert second.startswith("100% 1,500 of 1,500 pictures, ")
+    assert second.startswith("100% writing the site")

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from kerasviz.input_spec import PRESETS
 from kerasviz.service.answers import ERRORS, Json
 from kerasviz.service.uploads import BusyError, TakenError, TooLargeError, Uploads
 
@@ -31,9 +32,23 @@ class UploadState(BaseModel):
     url: str
 
 
+class UploadRules(BaseModel):
+    """What may be uploaded: files of so many bytes at most; ``presets`` are for ``preprocess``."""
+
+    allowed: bool
+    bytes: int
+    presets: list[str]
+
+
 def upload_router(uploads: Uploads, allowed: bool) -> APIRouter:
-    """The routes ``POST /api/networks`` and ``GET /api/uploads/ID``."""
+    """The routes ``POST /api/networks``, ``GET /api/uploads`` and ``GET /api/uploads/ID``."""
     router = APIRouter(tags=["uploads"], responses=ERRORS)
+
+    @router.get("/api/uploads")
+    def rules() -> UploadRules:
+        """Whether networks may be uploaded, and of which size."""
+        most = uploads.setting.limits.upload_bytes
+        return UploadRules(allowed=allowed, bytes=most, presets=list(PRESETS))
 
     @router.post(
         "/api/networks",

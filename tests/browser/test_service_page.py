@@ -442,3 +442,44 @@ def test_a_token_is_asked_for_once(
         page.locator(".tile[data-state=empty]").first.wait_for()
         assert watched.problems == []
         page.goto("about:blank")
+
+
+def test_a_network_is_brought_and_its_layers_are_shown(
+    model: Path, tmp_path: Path, browser: Any, open_page: Visit
+) -> None:
+    wrong = tmp_path / "wrong.onnx"
+    wrong.write_bytes(b"no model at all")
+    setting = ServiceSetting(tmp_path / "data", (), workers=0, allow_upload=True)
+    with running(setting) as address:
+        page = open_page(address).page
+        page.set_default_timeout(PATIENCE)
+        page.get_by_text("The server has no networks").wait_for()
+        send = page.get_by_role("button", name="Send")
+        assert send.is_disabled()
+        page.locator("#model-file").set_input_files(wrong)
+        send.click()
+        error = page.locator(".bring [role=alert]:visible")
+        error.wait_for()
+        assert "not a model" in error.inner_text() and "\n" not in error.inner_text()
+        page.locator("#model-file").set_input_files(model)
+        assert not error.is_visible() and page.get_by_label("Name").input_value() == "small"
+        page.get_by_label("Name").fill("mine")
+        page.get_by_label("What it takes").select_option("unit")
+        send.click()
+        page.get_by_role("heading", level=1, name="mine").wait_for()
+        page.locator(".flow .name", has_text="mixed/output").wait_for()
+        assert page.locator("#network").input_value() == "mine"
+        page.goto("about:blank")
+
+
+def test_no_network_is_brought_where_that_is_off(visit: Visit) -> None:
+    page = visit().page
+    page.wait_for_load_state("networkidle")
+    assert page.locator("#model-file").count() == 0
+
+
+def test_the_documents_fit_on_a_phone(address: str, open_page: Visit) -> None:
+    page = open_page(f"{address}/docs", width=390, height=844, is_mobile=True).page
+    page.locator(".opblock-summary").first.click()
+    page.locator(".opblock-body").first.wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -51,6 +51,18 @@ export const unit = (name, words, signal) => ask(of(name, `/unit${query(words)}`
 export const search = (name, q, signal) => ask(of(name, `/search${query({ q })}`), { signal });
 export const provenance = (url) => ask(url);
 
+export const uploads = (signal) => ask("/api/uploads", { signal });
+export const uploaded = (id, signal) => ask(`/api/uploads/${encodeURIComponent(id)}`, { signal });
+
+/** Send a model file; `preprocess` may be empty. */
+export const upload = (name, preprocess, file, signal) =>
+  ask(`/api/networks${query({ name, ...(preprocess && { preprocess }) })}`, {
+    method: "POST",
+    body: file,
+    headers: { "Content-Type": "application/octet-stream" },
+    signal,
+  });
+
 /** The activations of a picture (a file or blob) in a layer, and the map of a unit if one is named. */
 export const activations = (name, words, picture, signal) =>
   ask(of(name, `/activations${query(words)}`), {

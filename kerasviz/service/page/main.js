@@ -134,5 +134,6 @@ addEventListener("hashchange", async () => {
   await go();
   if (y) scrollTo(0, y);
 });
+addEventListener("networks", fillPicker);
 fillPicker();
 go().then(() => scrollTo(0, history.state?.y ?? 0));

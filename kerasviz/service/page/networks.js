@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { hashOf } from "./address.js";
 import { added, counted, element, errorLine, joined } from "./element.js";
+import { uploadForm } from "./upload.js";
 
 const described = new Map();
 
@@ -44,6 +45,7 @@ export async function show(main, place, _, signal) {
           ".",
         ),
       );
+    added(main, await uploadForm(signal));
   } catch (error) {
     if (!signal.aborted) say(error);
   }

@@ -20,7 +20,6 @@ from PIL import Image
 from kerasviz.commands import CommandLine
 from kerasviz.environment import environment
 from kerasviz.figures.appendix import APPENDIX_LAYER, layers_of
-from kerasviz.figures.choice import Choice
 from kerasviz.figures.choose import choose
 from kerasviz.figures.origins import Making
 from kerasviz.figures.setting import Order
@@ -34,7 +33,7 @@ from kerasviz.recipes import recipe
 from kerasviz.rendering import Request
 from kerasviz.store import Store
 
-__all__ = ["dreams", "fill", "outline", "unrendered"]
+__all__ = ["dreams", "fill", "making", "outline", "unrendered"]
 
 #: The number of a picture, by its request and its row in it.
 Pick = Callable[[Request, int], int]
@@ -57,7 +56,10 @@ def outline(layers: Mapping[str, int], name: str = "outline") -> Network:
 
 
 def dreams(count: int, size: tuple[int, int], seed: int = 0) -> list[Image.Image]:
-    """Pictures [height, width] that are as hard to compress as optimized ones: 1/f noise."""
+    """Pictures [height, width] that are as hard to compress as optimized ones: 1/f noise.
+
+    They have no full colours, so that these can be told from pictures.
+    """
     draw, (height, width) = np.random.default_rng(seed), size
     frequencies = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)[None])
     weights = 1 / np.maximum(frequencies, 1 / max(size)) ** 1.1
@@ -66,7 +68,7 @@ def dreams(count: int, size: tuple[int, int], seed: int = 0) -> list[Image.Image
         spectrum = np.fft.fft2(draw.normal(size=(height, width, 3)), axes=(0, 1))
         plane = np.fft.ifft2(spectrum * weights[..., None], axes=(0, 1)).real
         plane = plane / plane.std() @ draw.normal(0, 0.9, (3, 3))
-        found.append(to_image(1 / (1 + np.exp(-plane))))
+        found.append(to_image(0.12 + 0.73 / (1 + np.exp(-plane))))
     return found
 
 
@@ -83,7 +85,9 @@ def _marked(png: bytes, words: str) -> bytes:
     return png[:-12] + chunk + png[-12:]
 
 
-def fill(store: Store, requests: Sequence[Request], images: Sequence[Image.Image], pick: Pick):
+def fill(
+    store: Store, requests: Sequence[Request], images: Sequence[Image.Image], pick: Pick
+) -> None:
     """Put pictures in the places of all requests, under content addresses."""
     here, files = environment(), [_png(image) for image in images]
     for number in range(256):
@@ -118,21 +122,26 @@ def fill(store: Store, requests: Sequence[Request], images: Sequence[Image.Image
     store.merge()
 
 
+def making(out: Path, net: Network, layers: Sequence[str], size: tuple[int, int]) -> Making:
+    """What an atlas of pictures [height, width] in ``out`` is made with."""
+    order = Order(net, recipe("fast").replace(size=size), layers=tuple(layers))
+    order = replace(order, layers=tuple(layers_of(order)))
+    return Making(Store(out / "pictures", net), order, CommandLine(net.name, recipe="fast"))
+
+
 def unrendered(
     out: Path,
     net: Network,
     layers: Sequence[str],
     images: Sequence[Image.Image],
     pick: Pick | None = None,
-) -> tuple[Making, Choice]:
-    """The pictures of an atlas in ``out``, all there: what its site is made of."""
+) -> Making:
+    """Put the pictures of an atlas into ``out``: what its site is made of."""
     width, height = images[0].size
-    order = Order(net, recipe("fast").replace(size=(height, width)), layers=tuple(layers))
-    order = replace(order, layers=tuple(layers_of(order)))
-    choice = choose(APPENDIX_LAYER, order)
-    store = Store(out / "pictures", net)
-    fill(store, choice.requests, images, pick or _spread(len(images)))
-    return Making(store, order, CommandLine(net.name, recipe="fast")), choice
+    made = making(out, net, layers, (height, width))
+    requests = choose(APPENDIX_LAYER, made.order).requests
+    fill(made.store, requests, images, pick or _spread(len(images)))
+    return made
 
 
 def _spread(count: int) -> Pick:

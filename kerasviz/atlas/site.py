@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,17 @@ from typing import Any
 from kerasviz.atlas.classes import class_layers
 from kerasviz.atlas.tiles import PER_FILE, Tiles, write_samples, write_tiles
 from kerasviz.figures.appendix import APPENDIX_LAYER, layer_title
-from kerasviz.figures.choice import Block, Choice, Page
+from kerasviz.figures.choice import Choice, Page
 from kerasviz.figures.choose import choose
-from kerasviz.figures.layer_pages import FOLDER, Frame, anchor, page_names, write_layer
+from kerasviz.figures.layer_pages import (
+    FOLDER,
+    UNIT,
+    Frame,
+    UnitPictures,
+    anchor,
+    page_names,
+    write_layer,
+)
 from kerasviz.figures.origins import Making
 from kerasviz.figures.sprites import TILE
 from kerasviz.files import make_folder
@@ -34,7 +43,6 @@ class Layer:
     tap: str
     title: str
     page: str
-    channels: int
     units: tuple[int, ...]
     tiles: tuple[Tiles, ...]
     samples: Tiles
@@ -77,9 +85,10 @@ def write_site(out: Path, making: Making, choice: Choice | None = None) -> Path:
     """
     choice = choose(APPENDIX_LAYER, making.order) if choice is None else choice
     store, net = making.store, making.store.net
-    if not making.commands:
-        making = replace(making, commands=making.command.of_store(store))
-    names, rows = page_names(net), _by_layer(choice)
+    with ThreadPoolExecutor() as pool:  # all are read, to compare their checksums
+        list(pool.map(store.intact, list(store.entries.values())))
+    names, rows = page_names(net), _by_layer(making, choice)
+    making = replace(making, commands=_commands(making, rows))
     labels = class_layers(net, list(rows), choice.size)
     make_folder(out / FOLDER)
     layers = [
@@ -87,17 +96,16 @@ def write_site(out: Path, making: Making, choice: Choice | None = None) -> Path:
             tap=tap,
             title=layer_title(tap),
             page=f"{FOLDER}/{names[tap]}.html",
-            channels=net.taps[tap].channels or 0,
-            units=tuple(block.cells[0].unit or 0 for block in blocks),
-            tiles=tuple(write_tiles(out, store, names[tap], blocks)),
-            samples=write_samples(out, store, names[tap], blocks),
+            units=tuple(unit.unit for unit in units),
+            tiles=write_tiles(out, store, names[tap], units),
+            samples=write_samples(out, store, names[tap], units),
             labels=labels.get(tap, ()),
         )
-        for tap, blocks in rows.items()
+        for tap, units in rows.items()
     ]
-    for i, blocks in enumerate(rows.values()):
+    for i, units in enumerate(rows.values()):
         frame = _frame(layers, i, making, choice)
-        write_layer(out / layers[i].page, making, choice, blocks, frame)
+        write_layer(out / layers[i].page, making, choice, units, frame)
     store.merge()
     height, width = choice.size
     about = {
@@ -118,26 +126,54 @@ def write_site(out: Path, making: Making, choice: Choice | None = None) -> Path:
     return out / INDEX
 
 
-def _by_layer(choice: Choice) -> dict[str, list[Block]]:
-    rows: dict[str, list[Block]] = {}
+def _by_layer(making: Making, choice: Choice) -> dict[str, list[UnitPictures]]:
+    rows: dict[str, list[UnitPictures]] = {}
     for block in choice.blocks:
-        rows.setdefault(block.layers[0], []).append(block)
+        rows.setdefault(block.layers[0], []).append(UnitPictures(making, block))
     return rows
+
+
+def _commands(making: Making, rows: Mapping[str, Sequence[UnitPictures]]) -> dict[str, str]:
+    """The commands that make pictures again, by file.
+
+    Those of the units of a layer differ by the unit only, so that one of each kind is found.
+    """
+    known: dict[tuple[str, int, int], str] = {}
+    commands = {}
+    for tap, units in rows.items():
+        for unit in units:
+            own = f"{tap}:{unit.unit}"
+            pairs = zip(unit.block.cells, unit.entries, strict=True)
+            for place, (cell, entry) in enumerate(pairs):
+                kind = tap, place, entry.compiled_batch
+                if kind not in known:
+                    line = making.command.render(
+                        making.store.net, cell.request, entry.compiled_batch
+                    )
+                    known[kind] = line.replace(own, UNIT)
+                commands[entry.file] = known[kind].replace(UNIT, own)
+    return commands
 
 
 def _frame(layers: Sequence[Layer], i: int, making: Making, choice: Choice) -> Frame:
     """What stands around the units of layer ``i``."""
     pages = [Page(layer.title, Path(layer.page).name) for layer in layers]
-    # Of the other layers this page shows none.
-    others = tuple(f"Shown here: {layer.tap}, " for k, layer in enumerate(layers) if k != i)
     longest = max(choice.size)
     exact = making.order.examples is None and PIXEL_ART <= longest < TILE
     return Frame(
         ways=(Page("All layers", f"../{INDEX}"), Page("All units", f"../{WALL}")),
         pages=tuple(pages),
-        notes=tuple(note for note in choice.notes if not note.startswith(others)),
+        notes=_notes(choice, [layer.tap for layer in layers], i),
         script=f"../{SCRIPT}",
         before=pages[i - 1] if i else None,
         after=pages[i + 1] if i + 1 < len(pages) else None,
         side=longest if exact else TILE,
+        empty=False,
     )
+
+
+def _notes(choice: Choice, taps: Sequence[str], i: int) -> tuple[str, ...]:
+    """The notes of the figure that say something of layer ``i``: not how layers were found."""
+    others = [f"Channels of {tap} " for k, tap in enumerate(taps) if k != i]
+    known = ("Layer: ", "Layers: ", "Shown here: ", *others)
+    return tuple(note for note in choice.notes if not note.startswith(known))

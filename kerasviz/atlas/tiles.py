@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from kerasviz.figures.choice import Block
+from kerasviz.figures.layer_pages import UnitPictures
 from kerasviz.figures.sprites import BEHIND, scaled, sprite_file
 from kerasviz.figures.units import evenly_spaced
 from kerasviz.files import make_folder
@@ -25,6 +25,8 @@ FOLDER = "units"
 PER_FILE = 24
 #: The side of a tile in pixels, and of one that stands for its layer.
 SIDE, SAMPLE_SIDE = 64, 128
+#: Which of the pictures of a unit: what its channel looks for at all positions.
+CHANNEL = 1
 #: How many units stand for their layer.
 SAMPLES = 12
 
@@ -42,50 +44,50 @@ class Tiles:
         return len(self.units)
 
 
-def write_tiles(out: Path, store: Store, name: str, blocks: Sequence[Block]) -> list[Tiles]:
+def write_tiles(
+    out: Path, store: Store, name: str, units: Sequence[UnitPictures]
+) -> tuple[Tiles, ...]:
     """Write the tiles of all units of a layer: what its channels look for.
 
-    ``name`` is that of the layer's files, ``blocks`` are the rows of its page. Files that are there
-    and were made from the same pictures are left alone.
+    ``name`` is that of the layer's files. Files that are there and were made from the same pictures
+    are left alone.
     """
-    parts = [blocks[start : start + PER_FILE] for start in range(0, len(blocks), PER_FILE)]
-    found = [
-        Tiles(f"{FOLDER}/{name}-{_unit(part[0]):05d}--{_unit(part[-1]):05d}.jpg", _units(part))
+    parts = [units[start : start + PER_FILE] for start in range(0, len(units), PER_FILE)]
+    found = tuple(
+        Tiles(f"{FOLDER}/{name}-{part[0].unit:05d}--{part[-1].unit:05d}.jpg", _numbers(part))
         for part in parts
-    ]
+    )
     _write(out, store, found, parts, SIDE)
     return found
 
 
-def write_samples(out: Path, store: Store, name: str, blocks: Sequence[Block]) -> Tiles:
+def write_samples(out: Path, store: Store, name: str, units: Sequence[UnitPictures]) -> Tiles:
     """Write larger tiles of some units of a layer, evenly spaced."""
-    chosen = [blocks[i] for i in evenly_spaced(SAMPLES, len(blocks))]
-    tiles = Tiles(f"{FOLDER}/{name}.jpg", _units(chosen))
+    chosen = [units[i] for i in evenly_spaced(SAMPLES, len(units))]
+    tiles = Tiles(f"{FOLDER}/{name}.jpg", _numbers(chosen))
     _write(out, store, [tiles], [chosen], SAMPLE_SIDE)
     return tiles
 
 
 def _write(
-    out: Path, store: Store, files: Sequence[Tiles], parts: Sequence[Sequence[Block]], side: int
+    out: Path,
+    store: Store,
+    files: Sequence[Tiles],
+    parts: Sequence[Sequence[UnitPictures]],
+    side: int,
 ) -> None:
     folder = make_folder(out / FOLDER).parent
-    entries = [[_channel(store, block) for block in part] for part in parts]
 
-    def made(tiles: Tiles, some: list[Entry]) -> bytes:
+    def made(tiles: Tiles, units: Sequence[UnitPictures]) -> bytes:
         there = store.copied_bytes(folder / tiles.file)
-        made_of = {"tiles": [entry.sha256 for entry in some], "side": side}
-        return sprite_file(there, made_of, lambda: _beside(store, some, side))
+        channels = [unit.entries[CHANNEL] for unit in units]
+        made_of = {"tiles": [entry.sha256 for entry in channels], "side": side}
+        return sprite_file(there, made_of, lambda: _beside(store, channels, side))
 
     # Pillow leaves the interpreter to others meanwhile.
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for tiles, data in zip(files, pool.map(made, files, entries), strict=True):
+        for tiles, data in zip(files, pool.map(made, files, parts), strict=True):
             store.copy(folder / tiles.file, data)
-
-
-def _channel(store: Store, block: Block) -> Entry:
-    """The picture of a unit that its channel looks for at all positions."""
-    cell = block.cells[1]
-    return store.entry(cell.request, cell.step, cell.row)
 
 
 def _beside(store: Store, entries: Sequence[Entry], side: int) -> Image.Image:
@@ -101,9 +103,5 @@ def _beside(store: Store, entries: Sequence[Entry], side: int) -> Image.Image:
     return sheet
 
 
-def _unit(block: Block) -> int:
-    return block.cells[0].unit or 0
-
-
-def _units(blocks: Sequence[Block]) -> tuple[int, ...]:
-    return tuple(map(_unit, blocks))
+def _numbers(units: Sequence[UnitPictures]) -> tuple[int, ...]:
+    return tuple(unit.unit for unit in units)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +25,7 @@ from kerasviz.store import Entry, Store, slug
 
 __all__ = [
     "FOLDER",
+    "UNIT",
     "Frame",
     "Row",
     "UnitPictures",
@@ -72,7 +73,8 @@ class Frame:
     ``ways`` lead to the pages above it and ``pages`` to all layers, ``before`` and ``after`` to its
     neighbours where a reader is to go on with them. ``notes`` stand below it, with a way to the
     page of ``single`` pictures if there is one. ``script`` is the file of a search, or "". Files
-    are as seen from the folder of the pages. ``side`` is that of the pictures in the sprites.
+    are as seen from the folder of the pages. ``side`` is that of the pictures in the sprites. With
+    ``empty`` there are places for examples where there are none.
     """
 
     ways: tuple[Page, ...]
@@ -83,6 +85,7 @@ class Frame:
     before: Page | None = None
     after: Page | None = None
     side: int = TILE
+    empty: bool = True
 
 
 def anchor(tap: str, unit: int | None) -> str:
@@ -119,7 +122,8 @@ def write_layers(out: Path, making: Making, choice: Choice) -> Choice:
     )
     frame = Frame(ways, pages, choice.notes, "../pictures/index.html")
     for tap, rows in blocks.items():
-        write_layer(folder / f"{names[tap]}.html", making, choice, rows, frame)
+        units = [UnitPictures(making, block) for block in rows]
+        write_layer(folder / f"{names[tap]}.html", making, choice, units, frame)
     for tap in present - set(blocks):
         _link_again(folder / f"{names[tap]}.html", pages)
     seen = (replace(page, file=page.file and f"{FOLDER}/{page.file}") for page in pages)
@@ -133,11 +137,11 @@ def write_layers(out: Path, making: Making, choice: Choice) -> Choice:
 
 
 def write_layer(
-    path: Path, making: Making, choice: Choice, blocks: Sequence[Block], frame: Frame
+    path: Path, making: Making, choice: Choice, units: Sequence[UnitPictures], frame: Frame
 ) -> None:
-    """Write the page of a layer, of whose units ``blocks`` are the rows, with its sprites."""
-    groups = _sprites(path.with_suffix(""), making, blocks, frame.side)
-    update(path, _page(making, choice, blocks, groups, frame, path.name).encode())
+    """Write the page of a layer, which has a row for each of the units, with its sprites."""
+    groups = _sprites(path.with_suffix(""), making, units, frame.side)
+    update(path, _page(making, choice, units, groups, frame, path.name).encode())
     _tidy(making.store, path.parent, path.stem, groups)
 
 
@@ -151,16 +155,15 @@ def page_names(net: Network) -> dict[str, str]:
     }
 
 
-def _sprites(stem: Path, making: Making, blocks: Sequence[Block], side: int) -> list[Group]:
+def _sprites(stem: Path, making: Making, units: Sequence[UnitPictures], side: int) -> list[Group]:
     """The files of sprites of a layer, which are made where they are missing or changed."""
     store, examples = making.store, making.order.examples is not None
-    starts = range(0, len(blocks), PER_SHEET)
-    parts = [[UnitPictures(making, b) for b in blocks[i : i + PER_SHEET]] for i in starts]
+    parts = [units[start : start + PER_SHEET] for start in range(0, len(units), PER_SHEET)]
     paths = [
         stem.with_name(f"{stem.name}-{part[0].unit:05d}--{part[-1].unit:05d}.jpg") for part in parts
     ]
 
-    def made(path: Path, part: list[UnitPictures]) -> bytes:
+    def made(path: Path, part: Sequence[UnitPictures]) -> bytes:
         sources = [source for unit in part for source in unit.sources()]
         return sheet_file(
             store.copied_bytes(path),
@@ -175,7 +178,7 @@ def _sprites(stem: Path, making: Making, blocks: Sequence[Block], side: int) -> 
         for path, data in zip(paths, pool.map(made, paths, parts), strict=True):
             store.copy(path, data)
     return [
-        Group(path.name, tuple(unit.row() for unit in part))
+        Group(path.name, tuple(unit.row(making.commands) for unit in part))
         for path, part in zip(paths, parts, strict=True)
     ]
 
@@ -195,10 +198,10 @@ class UnitPictures:
     def __init__(self, making: Making, block: Block):
         self.block, self.tap, self.unit = block, block.layers[0], block.cells[0].unit or 0
         self.store, self.examples = making.store, making.order.examples
-        self.commands = making.commands
         self.entries = _entries(self.store, block.cells)
 
-    def row(self) -> Row:
+    def row(self, commands: Mapping[str, str]) -> Row:
+        """Its row on the page; ``commands`` are those that make pictures again, by file."""
         missing = tuple(
             place.why if isinstance(place, Panel) else ""
             for place in self.block.places
@@ -214,7 +217,7 @@ class UnitPictures:
             unit,
             files,
             missing,
-            tuple(self.commands.get(file, "").replace(unit, UNIT) for file in kinds.values()),
+            tuple(commands.get(file, "").replace(unit, UNIT) for file in kinds.values()),
         )
 
     def sources(self) -> list[str]:
@@ -244,14 +247,13 @@ class UnitPictures:
 def _page(
     making: Making,
     choice: Choice,
-    blocks: Sequence[Block],
+    units: Sequence[UnitPictures],
     groups: list[Group],
     frame: Frame,
     own: str,
 ) -> str:
     height, width = choice.size
-    net, tap = making.store.net, blocks[0].layers[0]
-    numbers = [block.cells[0].unit or 0 for block in blocks]
+    net, tap, numbers = making.store.net, units[0].tap, [unit.unit for unit in units]
     return render_page(
         "layer.html",
         frame=frame,
@@ -266,6 +268,8 @@ def _page(
         links=Markup(_links(frame.pages, own)),
         size=(width, height),
         examples=making.order.examples is not None,
+        bare=not frame.empty and making.order.examples is None,
+        cut=f"{TILE / frame.side / 2:.4g}" if frame.side < TILE else "0",
         command=making.command.figure(choice.figure.slug),
     )
 

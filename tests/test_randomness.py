@@ -20,6 +20,17 @@ def test_a_row_depends_on_its_seed_only():
             assert np.array_equal(draw(SEEDS[i : i + 1]).numpy(), together[i : i + 1])
 
 
+def test_the_numbers_are_those_that_tensorflow_draws_for_a_row():
+    step = np.array([0, 1, 2**31 - 1, 17, -1, 3])
+    for stream in (0, 2, 2**31 - 1):
+        drawn, noise = uniform(SEEDS, step, 7, stream), normal(SEEDS, (3, 5), stream)
+        for i, seed in enumerate(SEEDS.astype(np.int64) + (stream << 32)):
+            own = tf.random.stateless_uniform((7,), (seed, step[i]), alg="philox")
+            assert np.array_equal(drawn[i], own)
+            own = tf.random.stateless_normal((3, 5), (seed, 0), alg="philox")
+            assert np.array_equal(noise[i], own)
+
+
 def test_a_graph_with_tensors_and_any_batch_size_draws_the_same():
     @tf.function(input_signature=[tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)])
     def free(seeds, step):

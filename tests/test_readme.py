@@ -18,8 +18,13 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from skimage import data
 
+from kerasviz.manifest import MANIFEST
+from kerasviz.recipes import RECIPES
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+#: Steps of a picture, of 128: enough for a graph call of its own after the first.
+STEPS = 24
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.M | re.S)
 
 
@@ -73,6 +78,11 @@ def test_the_scripts_are_there_and_ci_runs_them():
 
 @pytest.mark.slow
 def test_every_kerasviz_command_works_as_written(tmp_path, monkeypatch, run_cli):
+    """The commands are those of the README; the recipe that they name has fewer steps here.
+
+    With all of its steps `.ci/run` makes figures of the same network (scripts/demo).
+    """
+    monkeypatch.setitem(RECIPES, "fast", RECIPES["fast"].replace(steps=STEPS))
     monkeypatch.chdir(tmp_path)
     write_model(tmp_path / "model.onnx")
     write_photos(tmp_path / "photos")
@@ -87,7 +97,9 @@ def test_every_kerasviz_command_works_as_written(tmp_path, monkeypatch, run_cli)
     assert (tmp_path / "pictures" / "index.html").is_file()
     assert len(list((tmp_path / "atlas" / "pictures").rglob("*.png"))) == 7 * 8
     assert (tmp_path / "atlas" / "index.html").is_file()
-    for figure in ("objectives", "dataset-vs-optimization"):
+    manifest = json.loads((tmp_path / "figures" / "pictures" / MANIFEST).read_text())
+    assert {r["recipe"]["steps"] for r in manifest["requests"].values()} == {STEPS}
+    for figure in ("objectives", "optimization-progress", "dataset-vs-optimization"):
         assert (tmp_path / "figures" / f"{figure}.png").is_file()
 
 

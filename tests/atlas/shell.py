@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -11,6 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 #: The atlas of all tests: the 5 units of relu2, 35 pictures, 5 tasks of 3 kinds. The precision that
 #: is the fastest may be another one from one run to the next, on a machine with other work.
@@ -49,6 +52,16 @@ def until(true: Callable[[], Any], process: subprocess.Popen[str]) -> None:
     while not true():
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
+
+
+def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """The processes that work for a run."""
+    found = []
+    for child in psutil.Process(process.pid).children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "kerasviz.engines.process" in child.cmdline():
+                found.append(child)
+    return found
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 from atlas.shell import (
     PICTURES,
@@ -28,6 +27,7 @@ from atlas.shell import (
     run,
     start,
     until,
+    workers_of,
 )
 from atlas.wire import Wire
 
@@ -125,9 +125,8 @@ def test_damaged_and_missing_files_are_found_and_made_again(
     three.write_bytes(three.read_bytes()[:-30])
     before = rendered(logs(again))
     process = start("atlas", model_file, *SETTINGS, "--out", again, "--workers", 1)
-    workers = psutil.Process(process.pid)
-    until(workers.children, process)
-    workers.children()[0].kill()
+    until(lambda: workers_of(process), process)
+    workers_of(process)[0].kill()
     said, err = ended(process)
     assert "on the way: 1 failure (1 killed by signal 9 (SIGKILL))\n" in err
     assert "made again: 3 files were missing or damaged\n" in err

@@ -23,7 +23,7 @@ from kerasviz.objectives import (
 if TYPE_CHECKING:  # a help text that shows the grammar should not wait for TensorFlow
     from kerasviz.network import Network
 
-__all__ = ["GRAMMAR", "Target", "parse_target", "parse_targets"]
+__all__ = ["GRAMMAR", "Target", "negated", "parse_target", "parse_targets"]
 
 GRAMMAR = """\
 mixed4c:100             a channel: the unit at all positions
@@ -149,3 +149,16 @@ def _channels(net: Network, tap: str) -> int:
         name = net.taps[tap].name
         raise UsageError(f"tap {name!r} has no fixed number of channels; name another tap")
     return channels
+
+
+def negated(text: str) -> str:
+    """The words for the opposite of a target, which mean just that as a target.
+
+    >>> negated("mixed4c:1"), negated("-a:1"), negated("a:10 - 0.5*a:11")
+    ('-mixed4c:1', 'a:1', '-a:10 + 0.5*a:11')
+    """
+    first, *rest = re.split(r" ([+-]) ", text)
+    words = first[1:] if first.startswith("-") else f"-{first}"
+    for sign, piece in zip(rest[::2], rest[1::2], strict=True):
+        words += f" {'-' if sign == '+' else '+'} {piece}"
+    return words

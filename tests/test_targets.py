@@ -11,7 +11,7 @@ from kerasviz.objectives import (
     random_direction,
     total_variation,
 )
-from kerasviz.targets import parse_target, parse_targets
+from kerasviz.targets import negated, parse_target, parse_targets
 
 
 @pytest.fixture(scope="module")
@@ -92,3 +92,19 @@ def test_random_directions_and_penalties():
         parse_target("joined:2 - penalty:l2", net)
     with pytest.raises(UsageError, match="near: joined"):
         parse_target("joind:random-7", net)
+
+
+@pytest.mark.parametrize(
+    "text", ["mixed4c:1", "-a:1", "a:10 - 0.5*a:11", "-a:1 + b:2@center", "logit:3"]
+)
+def test_negated_twice_is_the_same(text: str) -> None:
+    assert negated(text) != text
+    assert negated(negated(text)) == text
+
+
+def test_negated_words_mean_the_opposite() -> None:
+    net = network()
+    for text in ("joined:1", "left:1 - 0.5*right:2", "-joined:0-2", "2*joined"):
+        for target in parse_target(text, net):
+            (other,) = parse_target(negated(target.text), net)
+            assert other.objective == -target.objective

@@ -13,6 +13,7 @@ from kerasviz.atlas.definition import Atlas
 from kerasviz.atlas.shards import Shard, picture_path, shard_path
 from kerasviz.atlas.storage import PATIENCE, Refused, Storage
 from kerasviz.atlas.tasks import plan_of, task_name
+from kerasviz.custom_objects import custom_objects
 from kerasviz.engines import Job
 from kerasviz.environment import environment
 from kerasviz.errors import ModelError
@@ -53,8 +54,6 @@ def make(argument: Mapping[str, Any]) -> Worker:
 
     Raises :class:`ModelError` where the worker finds another model than the atlas is of.
     """
-    from kerasviz.cli.options import custom_objects  # the only reader of modules with layers
-
     atlas = Atlas.from_json(argument["atlas"])
     _set_threads(atlas.threads)
     reading = atlas.reading

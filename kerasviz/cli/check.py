@@ -11,12 +11,12 @@ import click
 
 from kerasviz.cli.options import (
     ModelOptions,
-    custom_objects,
     json_option,
     model_options,
     size_of,
 )
 from kerasviz.cli.quiet import import_tensorflow
+from kerasviz.custom_objects import custom_objects
 from kerasviz.errors import UsageError
 
 if TYPE_CHECKING:

@@ -16,13 +16,13 @@ from kerasviz.cli.convert import tap_names
 from kerasviz.cli.options import (
     InputOptions,
     ModelOptions,
-    custom_objects,
     input_options,
     json_option,
     model_options,
     size_of,
 )
 from kerasviz.cli.quiet import import_tensorflow
+from kerasviz.custom_objects import custom_objects
 
 if TYPE_CHECKING:
     from kerasviz.network import Network

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
 import math
 import re
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import wraps
@@ -16,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from kerasviz.errors import UsageError
+from kerasviz.custom_objects import custom_objects
 from kerasviz.input_spec import PRESETS
 
 if TYPE_CHECKING:
@@ -148,37 +145,6 @@ class InputOptions:
         if self.channel_order and self.spec() is None:
             spec = net.require_input_spec()
             net.input_spec = replace(spec, channel_order=self.channel_order)
-
-
-def custom_objects(modules: Sequence[str]) -> dict[str, Any]:
-    """Import modules and return the Keras layers and the functions that they define, by name.
-
-    The present folder is searched too. Raises :class:`UsageError` for a module that cannot be
-    imported.
-    """
-    found: dict[str, Any] = {}
-    if not modules:
-        return found
-    import keras
-
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    for name in modules:
-        if name.endswith(".py"):
-            raise UsageError(f"--import {name}: give the module's name, {Path(name).stem!r}")
-        try:
-            module = importlib.import_module(name)
-        except (ImportError, SyntaxError) as error:
-            raise UsageError(f"--import {name}: {error} (searched from {here})") from error
-        for key, value in vars(module).items():
-            if inspect.isclass(value) and issubclass(value, keras.layers.Layer):
-                own = not value.__module__.startswith("keras.")
-            else:
-                own = inspect.isfunction(value) and value.__module__ == name
-            if own:
-                found[key] = value
-    return found
 
 
 # -- decorators ------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +24,7 @@ from kerasviz.cli.options import (
     steps_of,
 )
 from kerasviz.cli.quiet import import_tensorflow
-from kerasviz.targets import GRAMMAR
+from kerasviz.targets import GRAMMAR, negated
 
 if TYPE_CHECKING:
     from kerasviz.commands import CommandLine
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from kerasviz.store import Store
     from kerasviz.targets import Target
 
-__all__ = ["command", "negated"]
+__all__ = ["command"]
 
 #: A picture whose numbers (0 to 1) have a smaller standard deviation is one grey.
 FLAT = 0.01
@@ -169,19 +168,6 @@ def requests_of(
             )
         )
     return requests
-
-
-def negated(text: str) -> str:
-    """The words for the opposite of a target, which mean just that as a target.
-
-    >>> negated("mixed4c:1"), negated("-a:1"), negated("a:10 - 0.5*a:11")
-    ('-mixed4c:1', 'a:1', '-a:10 + 0.5*a:11')
-    """
-    first, *rest = re.split(r" ([+-]) ", text)
-    words = first[1:] if first.startswith("-") else f"-{first}"
-    for sign, piece in zip(rest[::2], rest[1::2], strict=True):
-        words += f" {'-' if sign == '+' else '+'} {piece}"
-    return words
 
 
 def render_into(store: Store, requests: Sequence[Request], command: CommandLine) -> int:

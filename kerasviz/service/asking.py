@@ -15,7 +15,7 @@ from kerasviz.rendering import CANONICAL, MAX_PIXELS, Request, diverse, fitting,
 from kerasviz.service.description import fixed_recipe
 from kerasviz.service.jobs import Asked
 from kerasviz.service.setting import Limits
-from kerasviz.targets import Target, parse_target
+from kerasviz.targets import Target, negated, parse_target
 
 __all__ = ["DIVERSE", "Words", "asked_of", "job_name", "requests_of"]
 
@@ -79,7 +79,7 @@ def _recipe(net: Network, words: Words, limits: Limits) -> Recipe:
 
 def _of_kind(target: Target, kind: str, net: Network) -> Target:
     if kind == "negative":
-        return Target(_negated(target.text), -target.objective)
+        return Target(negated(target.text), -target.objective)
     if kind == "diversity":
         return diverse(target, net)
     if kind == "neuron":
@@ -89,12 +89,6 @@ def _of_kind(target: Target, kind: str, net: Network) -> Target:
             )
         return parse_target(f"{target.text}@center", net)[0]
     return target
-
-
-def _negated(text: str) -> str:
-    from kerasviz.cli.render import negated
-
-    return negated(text)
 
 
 def _request(net: Network, target: Target, recipe: Recipe, seed: int, rows: int) -> Request:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kerasviz.custom_objects import custom_objects
 from kerasviz.errors import KerasvizError, UsageError, near
 from kerasviz.service.setting import Reading, ServiceSetting
 
@@ -142,7 +143,6 @@ class Networks:
 
 def load(source: str, reading: Reading) -> Network:
     """Load a network as a service does: it has to be known which numbers it takes."""
-    from kerasviz.cli.options import custom_objects
     from kerasviz.loader import load as load_network
 
     net = load_network(

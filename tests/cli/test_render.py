@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasviz.cli.render import negated
 from kerasviz.targets import GRAMMAR
 
 Run = Callable[..., Any]
@@ -115,26 +114,6 @@ def test_negative_has_the_opposite_objective(run_cli: Run, model_file: Path) -> 
     assert negative["target"] == "-conv2:1"
     assert plain["score"] > -negative["score"]  # the unit's own value, pushed up and down
     assert pictures(Path("same")) == pictures(Path("negative"))
-
-
-@pytest.mark.parametrize(
-    "text", ["mixed4c:1", "-a:1", "a:10 - 0.5*a:11", "-a:1 + b:2@center", "logit:3"]
-)
-def test_negated_twice_is_the_same(text: str) -> None:
-    assert negated(text) != text
-    assert negated(negated(text)) == text
-
-
-def test_negated_words_mean_the_opposite() -> None:
-    import tiny
-
-    from kerasviz.targets import parse_target
-
-    net = tiny.network()
-    for text in ("joined:1", "left:1 - 0.5*right:2", "-joined:0-2", "2*joined"):
-        for target in parse_target(text, net):
-            (other,) = parse_target(negated(target.text), net)
-            assert other.objective == -target.objective
 
 
 def test_diversity_renders_pictures_together(run_cli: Run, model_file: Path) -> None:

@@ -13,6 +13,19 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before anything imports TensorFlow
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first, those of one long test before all others.
+
+    Whole files go to a worker, in this order: a long one that came last would leave the others
+    with nothing to do.
+    """
+    slow: dict[Path, list[bool]] = {}
+    for item in items:
+        slow.setdefault(item.path, []).append(item.get_closest_marker("slow") is not None)
+    share = {path: sum(marks) / len(marks) for path, marks in slow.items()}
+    items.sort(key=lambda item: -share[item.path])  # files and tests of a share keep their order
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No test reads or writes the user's cache."""

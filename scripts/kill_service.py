@@ -14,13 +14,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import random
 import signal
 import socket
 import sqlite3
-import subprocess
 import tempfile
 import time
 from collections import Counter
@@ -28,7 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from service_process import COMMAND, ServiceProcess
+from service_process import ServiceProcess
 
 KINDS = ("server", "all", "worker", "start")
 NETWORK = "small"
@@ -225,15 +223,17 @@ def count_ends(data: Path, seen: Seen) -> Counter[int]:
     return Counter(ends for _, _, ends in rows)
 
 
-def verified(data: Path, seen: Seen) -> str:
-    """What ``kerasviz verify`` says of the pictures."""
-    command = [*COMMAND, "verify", str(data / "pictures" / NETWORK), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    seen.check(done.returncode == 0, f"verify ended with {done.returncode}: {done.stderr[-500:]}")
-    with contextlib.suppress(ValueError):
-        found = Counter(row["result"] for row in json.loads(done.stdout)["files"])
-        return ", ".join(f"{n} {result}" for result, n in found.items())
-    return done.stdout.strip()[-200:]
+def verified(model: Path, data: Path, seen: Seen) -> str:
+    """What verifying says of the pictures, each of which is made again."""
+    from kerasviz.input_spec import preset
+    from kerasviz.service.networks import load
+    from kerasviz.service.setting import Reading
+    from kerasviz.verification import verify
+
+    results, _ = verify(data / "pictures" / NETWORK, load(str(model), Reading(preset("unit"))))
+    found = Counter(each.result for each in results)
+    seen.check(set(found) == {"same"}, f"verify found {dict(found)}")
+    return ", ".join(f"{n} {result}" for result, n in found.items())
 
 
 def run(folder: Path, rounds: int, seed: int = 0, workers: int = 2) -> Seen:
@@ -266,7 +266,7 @@ def run(folder: Path, rounds: int, seed: int = 0, workers: int = 2) -> Seen:
         "in the states": ", ".join(f"{n} {state}" for state, n in states.items()),
         "ended so often": ", ".join(f"{n} jobs {e} times" for e, n in ends.items()),
         "pictures": str(len(seen.files)),
-        "verify": verified(service.data, seen),
+        "verify": verified(model, service.data, seen),
         "seconds": f"{time.monotonic() - began:.0f}",
         "wrong": "; ".join(seen.wrong) or "nothing",
     }

@@ -280,9 +280,12 @@ def _text(data: dict[str, Any]) -> bytes:
     parts = []
     for name, table in data.items():
         if isinstance(table, list):
-            ends, lines = "[]", [words(entry) for entry in table]
+            ends, lines = ("[", "]"), [words(entry) for entry in table]
         elif isinstance(table, dict):
-            ends, lines = "{}", [f"{words(key)}: {words(value)}" for key, value in table.items()]
+            ends, lines = (
+                ("{", "}"),
+                [f"{words(key)}: {words(value)}" for key, value in table.items()],
+            )
         else:
             ends, lines = ("", ""), [words(table)]
         parts.append(f"{words(name)}: {ends[0]}" + ",\n".join(lines) + ends[1])

@@ -21,8 +21,9 @@ __all__ = ["Refused", "Storage"]
 
 Found = TypeVar("Found")
 
-#: Seconds for which a storage that cannot be reached is tried again, and the longest pause.
-PATIENCE, PAUSE = 300.0, 20.0
+#: Seconds for which a storage that cannot be reached is tried again, those before it was reached
+#: once (the address may be wrong), and the longest pause.
+PATIENCE, FIRST, PAUSE = 300.0, 15.0, 20.0
 #: Files that are read or written at once where that is over a network.
 AT_ONCE = 32
 #: The protocols that need an extra of kerasviz.
@@ -75,6 +76,8 @@ class Storage:
                 f"address that fsspec knows ({error})"
             ) from error
         self._root = root.rstrip("/")
+        if not self._root and protocol in EXTRAS:
+            raise UsageError(f"{url!r} names no bucket; expected {protocol}://BUCKET/PATH")
 
     def __repr__(self) -> str:
         return f"<Storage {self.url}>"
@@ -213,9 +216,10 @@ class Storage:
             except Exception as error:
                 cause = error.__cause__ if isinstance(error, KerasvizError) else error
                 line = f"cannot {what} {self.address(path)!r}: {_words(cause or error)}"
-                if not isinstance(cause, OSError) and not _names(cause) & PASSING:
+                passing = isinstance(cause, OSError) or bool(_names(cause) & PASSING)
+                if not passing and not _is_foreign(cause):
                     raise
-                if isinstance(cause, OSError) and _is_final(cause):
+                if not passing or (isinstance(cause, OSError) and _is_final(cause)):
                     raise Refused(line) from error
                 if time.monotonic() + pause > latest:
                     waited = f" (tried for {self.patience:.0f} s)" if self.patience else ""
@@ -258,6 +262,11 @@ def _link(place: Path, data: bytes) -> bool:
 def _is_final(error: OSError) -> bool:
     kinds = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
     return isinstance(error, kinds) or error.errno in FINAL
+
+
+def _is_foreign(error: BaseException | None) -> bool:
+    """Whether an exception is of a package such as botocore, not of Python or kerasviz."""
+    return type(error).__module__.partition(".")[0] not in ("builtins", "kerasviz")
 
 
 def _names(error: BaseException | None) -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -143,10 +144,10 @@ def command(
     input_options.complete(net)
 
     from kerasviz.atlas.definition import Reading, recorded
-    from kerasviz.atlas.storage import Storage
+    from kerasviz.atlas.storage import FIRST, Storage
 
-    storage = Storage(what.out or str(Path("out") / f"{net.name}-atlas"))
-    there = recorded(storage)
+    out = what.out or str(Path("out") / f"{net.name}-atlas")
+    there, storage = recorded(Storage(out, FIRST)), Storage(out)
     atlas = _atlas(net, what, recipe_options, there)
     reading = Reading(model_options.imports, model_options.unsafe, model_options.importer)
     atlas = replace(atlas, reading=reading)
@@ -192,6 +193,7 @@ def _make(net: Network, atlas: Atlas, storage: Storage, what: _Asked, words: Com
 
     seen: list[Tally] = []
     before: list[int] = []
+    shown: list[Callable[[Tally], None]] = []
 
     def kept() -> str:
         return seen[-1].kept if seen else "nothing was rendered yet"
@@ -199,14 +201,15 @@ def _make(net: Network, atlas: Atlas, storage: Storage, what: _Asked, words: Com
     engine = _engine(what, atlas.threads)
     examples = None if what.examples is None else open_examples(what.examples, net)
     about = {"engine": what.engine, "workers": what.workers, "threads": atlas.threads}
-    with stoppable(kept), atlas_progress() as watch:
+    with stoppable(kept), ExitStack() as stack:
 
         def told(tally: Tally) -> None:
-            if not tally.stage and not before:
+            if not shown:  # a line would break the bar
                 before.append(tally.finished)
                 _announce(tally)
+                shown.append(stack.enter_context(atlas_progress()))
             seen[:] = [tally]
-            watch(tally)
+            shown[0](tally)
 
         made = make_atlas(
             net,

@@ -135,6 +135,17 @@ def test_what_stays_is_not_tried_again(flaky: Storage, error: OSError) -> None:
     assert Flaky.asked == 1
 
 
+class NoCredentialsError(Exception):
+    """As botocore's."""
+
+
+def test_what_a_library_refuses_is_one_line(flaky: Storage) -> None:
+    Flaky.errors[:] = [NoCredentialsError("Unable to locate\ncredentials")]
+    with pytest.raises(Refused, match=r"cannot read '.*a/b': Unable to locate credentials"):
+        flaky.read("a/b")
+    assert Flaky.asked == 1
+
+
 def test_mistakes_are_not_taken_for_a_network(flaky: Storage) -> None:
     Flaky.errors[:] = [ZeroDivisionError("oh")]
     with pytest.raises(ZeroDivisionError):
@@ -152,6 +163,8 @@ def test_unknown_addresses_and_missing_packages_are_explained(
 ) -> None:
     with pytest.raises(UsageError, match="s3://BUCKET"):
         Storage("nowhere://a/b")
+    with pytest.raises(UsageError, match="names no bucket"):
+        Storage("s3://")
 
     def missing(*_: Any, **__: Any) -> None:
         raise ImportError("Install s3fs to access S3")

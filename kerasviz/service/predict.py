@@ -56,7 +56,7 @@ class _Served:
 
     net: Network
     setting: Setting
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    locks: dict[str, threading.Lock] = field(default_factory=dict)
 
     @cached_property
     def makers(self) -> Mapping[str, Callable[[], Signature]]:
@@ -66,7 +66,8 @@ class _Served:
         wanted = name or SIGNATURE
         if wanted not in self.makers:
             raise BadRequestError(f'Serving signature name: "{wanted}" not found in signature def')
-        with self.lock:  # two threads would trace it twice
+        # Two threads would trace it twice; who wants another need not wait, maybe for a minute.
+        with self.locks.setdefault(wanted, threading.Lock()):
             return self.makers[wanted]()
 
 

@@ -6,6 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from kerasviz.service import Limits, ServiceSetting
 from kerasviz.service.app import create_app
 from kerasviz.service.models import _watch
 from kerasviz.service.networks import load
-from kerasviz.service.predict import ClientGoneError, _run
+from kerasviz.service.predict import ClientGoneError, _run, _Served
 from kerasviz.service.setting import Reading
 from kerasviz.serving.signatures import makers
 from kerasviz.serving.usual import usual_setting
@@ -227,6 +228,30 @@ def test_other_names_and_versions_are_not_found(client: TestClient) -> None:
     assert found.json() == {"error": "Could not find any versions of model no"}
     assert client.get("/v1/models/no/metadata").status_code == 404
     assert post(client, {}, "/v1/models/small:classify").status_code == 400
+
+
+def test_a_signature_is_traced_once_while_others_are_asked() -> None:
+    begun, go_on, traced = threading.Event(), threading.Event(), []
+
+    def slow() -> str:
+        begun.set()
+        assert go_on.wait(60)
+        traced.append("slow")
+        return "slow"
+
+    served = _Served(None, None)  # type: ignore[arg-type]
+    served.__dict__["makers"] = {"slow": cache(slow), "quick": lambda: "quick"}
+    found: list[Any] = []
+    threads = [
+        threading.Thread(target=lambda: found.append(served.signature("slow"))) for _ in "ab"
+    ]
+    for thread in threads:
+        thread.start()
+    assert begun.wait(60) and served.signature("quick") == "quick"  # type: ignore[comparison-overlap]
+    go_on.set()
+    for thread in threads:
+        thread.join(60)
+    assert found == ["slow", "slow"] and traced == ["slow"]
 
 
 def test_no_more_rows_are_run_for_a_client_that_left() -> None:

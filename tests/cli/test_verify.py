@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,26 @@ Run = Callable[..., Any]
 SHORT = ("--preprocess", "inception", "--recipe", "fast", "--steps", 3, "--size", 16)
 
 
+@pytest.fixture(scope="module")
+def rendered(model_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures that the command line has made, once for all tests."""
+    from kerasviz.cli import main
+
+    out = tmp_path_factory.mktemp("rendered") / "pictures"
+    options = (*SHORT, "--snapshots", "0", "--out", out)
+    words = ("kerasviz", "render", model_file, "conv2:1", "conv2:2", "prob:1", *options)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [str(word) for word in words])
+        with contextlib.suppress(SystemExit):
+            main()
+    assert (out / "manifest.json").is_file()
+    return out
+
+
 @pytest.fixture
-def folder(run_cli: Run, model_file: Path) -> Path:
-    options = (*SHORT, "--snapshots", "0", "--out", "pictures")
-    ended = run_cli("render", model_file, "conv2:1", "conv2:2", "prob:1", *options)
-    assert ended.code == 0, ended.err
-    return Path("pictures")
+def folder(rendered: Path) -> Path:
+    """A copy of them in the present folder."""
+    return Path(shutil.copytree(rendered, "pictures"))
 
 
 def test_untouched_folder_is_the_same(run_cli: Run, folder: Path) -> None:

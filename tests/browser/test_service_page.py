@@ -52,14 +52,15 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(model: Path, tmp_path_factory: pytest.TempPathFactory, browser: Any) -> Iterator[str]:
-    """A service of three networks with a worker; without a browser it is not started.
+    """A service of four networks with a worker; without a browser it is not started.
 
-    ``other`` is the network ``small`` again, of which other tests make no pictures.
+    ``other`` is the network ``small`` again, of which one test makes pictures, and ``bare`` again,
+    of which none does.
     """
     data = tmp_path_factory.mktemp("data")
-    other = shutil.copy(model, model.with_name("other.onnx"))
+    copies = [shutil.copy(model, model.with_name(f"{name}.onnx")) for name in ("other", "bare")]
     reading = Reading(input_spec=preset("unit"), words=("--preprocess", "unit"))
-    models = (str(model), str(other), "efficientnet-lite0")
+    models = (str(model), *map(str, copies), "efficientnet-lite0")
     with running(ServiceSetting(data, models, reading=reading, workers=1)) as address:
         yield address
 
@@ -113,7 +114,7 @@ def there(found: Any) -> None:
 
 def test_a_network_is_picked_and_seen_as_layers(visit: Visit) -> None:
     page = visit().page
-    assert page.locator(".cards li").count() == 3
+    assert page.locator(".cards li").count() == 4
     page.get_by_role("link", name="small").click()
     page.locator(".flow").wait_for()
     names = page.locator(".flow .layer .name").all_inner_texts()
@@ -206,14 +207,14 @@ def test_a_rendering_is_cancelled(visit: Visit, address: str) -> None:
 @pytest.mark.parametrize(
     ("place", "words", "target"),
     [
-        (layer_place("first", "other"), re.compile(r"Render \d+ units"), "first:0"),
-        ("#/other", "Render a first look", "first:0"),
+        (layer_place("first", "bare"), re.compile(r"Render \d+ units"), "first:0"),
+        ("#/bare", "Render a first look", "first:0"),
     ],
 )
 def test_what_was_only_just_asked_for_is_cancelled(
     visit: Visit, address: str, place: str, words: Any, target: str
 ) -> None:
-    page = visit(layer_place("first", "other")).page
+    page = visit(layer_place("first", "bare")).page
     set_quick(page, 4000, 32)
     page.goto(f"{address}/{place}")
     held: list[Any] = []
@@ -227,7 +228,7 @@ def test_what_was_only_just_asked_for_is_cancelled(
     button.wait_for()
     newest = page.request.get(f"{address}/api/renders?limit=1").json()[0]
     assert newest["state"] == "cancelled" and target in newest["request"]["targets"]
-    assert newest["network"] == "other"
+    assert newest["network"] == "bare"
 
 
 def test_a_job_goes_on_after_a_reload(visit: Visit) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -24,6 +25,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         slow.setdefault(item.path, []).append(item.get_closest_marker("slow") is not None)
     share = {path: sum(marks) / len(marks) for path, marks in slow.items()}
     items.sort(key=lambda item: -share[item.path])  # files and tests of a share keep their order
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported by now stays: the garbage collector need not go through it again.
+
+    That is half a million objects of TensorFlow, which are some percent of the time of tests.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -24,10 +24,15 @@ class Policy:
     losses
         How many workers may die at a task before it is given up: machines that die are no fault of
         the task, but one that kills its workers must end.
+    compiling
+        The seconds to compile a kind, where nothing is known of any.
     ample
         As long as there is this many times the longest task to do for each worker, workers stay
         with the kinds that they have compiled; then the longest task comes first, but for what
         compiling it would cost.
+    lag
+        A worker that takes this many times as long as others is given shorter tasks, which it ends
+        before others have begun all that waits; or none, if others would end them before.
     overdue
         A task that has taken this many times its expected seconds gets a second copy.
     gain
@@ -41,7 +46,9 @@ class Policy:
 
     retries: int = 3
     losses: int = 12
+    compiling: float = 2.0
     ample: float = 4.0
+    lag: float = 1.2
     overdue: float = 1.5
     gain: float = 0.1
     slack: float = 2.0
@@ -68,6 +75,7 @@ class _Worker:
     strikes: int = 0
     rests: float = -math.inf
     trusted: float = -math.inf
+    waits: float | None = None
 
 
 @dataclass
@@ -108,7 +116,7 @@ class Schedule:
             raise ValueError(f"task {double!r} is there more than once; names must differ")
         self._states = [_State() for _ in self._tasks]
         self._workers: dict[str, _Worker] = {}
-        self._durations = Durations(compiling or {})
+        self._durations = Durations(compiling or {}, self.policy.compiling)
         self._waiting = Waiting(self._tasks, self._durations.ratio)
         self._measured = self._busy = 0
         self._latest: list[tuple[float, int, int]] = []
@@ -275,46 +283,74 @@ class Schedule:
         return self._healthy == sum(not other.strikes for other in alive)
 
     def _pick(self, worker: str, now: float) -> int | None:
+        """The longest task that waits, or one of a kind that the worker has compiled."""
         if not self._waiting.count:
             return None
-        own, ratio = self._workers[worker], self._durations.ratio
-
-        def take(kind: Kind) -> int | None:
-            return self._waiting.take(kind, lambda number: self._may(worker, number, now))
-
-        there = self._waiting.open
-        names = own.compiled if len(own.compiled) < len(there) else there
-        mine = [there[name] for name in names if name in there and name in own.compiled]
-        mine.sort(key=lambda kind: -kind.longest * ratio(kind.name))
-        longest, compiling = self._longest()
-        ample = self._waiting.cost >= self.policy.ample * longest * len(self._workers)
-        ample = ample and compiling > 0
+        own, waiting = self._workers[worker], self._waiting
+        names = own.compiled if len(own.compiled) < len(waiting.open) else waiting.open
+        mine = [waiting.open[n] for n in names if n in waiting.open and n in own.compiled]
+        mine.sort(key=lambda kind: -self._seconds(kind))
+        first = self._first()
+        longest, compiling = self._seconds(first), self._durations.compiling(first.name)
+        ample = compiling > 0
+        ample = ample and waiting.cost >= self.policy.ample * longest * len(self._workers)
+        slow = 1.0 if ample or len(self._workers) == 1 else self._slowness(worker)
         for kind in mine:
-            near = kind.longest * ratio(kind.name) + compiling >= longest
-            if (ample or near) and (number := take(kind)) is not None:
+            near = self._seconds(kind) + compiling >= longest and slow == 1.0
+            if (ample or near) and (number := self._take(kind, worker, now)) is not None:
                 return number
-        order = self._waiting.by_share() if ample else self._waiting.by_longest()
+        number = None
+        drain = waiting.cost / len(self._workers)
+        found = self._find(worker, now, ample, drain / slow if slow > 1 else longest)
+        if found is not None:
+            if slow > 1 and self._waits(own, (slow - 1) * self._seconds(found), drain, now):
+                return None
+            number = self._take(found, worker, now)
+        while number is None and mine:
+            number = self._take(mine.pop(0), worker, now)
+        return number
+
+    def _find(self, worker: str, now: float, ample: bool, most: float) -> Kind | None:
+        """The kind to go on with; if no task takes at most so many seconds, that with the least."""
         found = None
-        with order as kinds:
+        with self._waiting.by_share() if ample else self._waiting.by_longest() as kinds:
             for kind in kinds:
-                if self._worth(kind, worker, now):
-                    found = kind.name
-                    if any(self._may(worker, number, now) for _, number in kind.heap):
+                if not self._worth(kind, worker, now):
+                    continue
+                if any(self._may(worker, number, now) for _, number in kind.heap):
+                    found = kind
+                    if ample or self._seconds(kind) <= most:
                         break
-                    found = None
-        for kind in [self._waiting.kinds[found]] if found is not None else []:
-            return take(kind)
-        for kind in mine:
-            if (number := take(kind)) is not None:
-                return number
-        return None
+        return found
 
-    def _longest(self) -> tuple[float, float]:
-        """The seconds of the longest waiting task, and those to compile its kind."""
+    def _waits(self, own: _Worker, more: float, drain: float, now: float) -> bool:
+        """Whether a slow worker leaves a task, which takes it so many seconds more, to others.
+
+        They have done all that waits in ``drain`` seconds; but they may be gone or hang.
+        """
+        if more <= drain:
+            return False
+        if own.waits is None:
+            own.waits = now + more
+            heapq.heappush(self._rests, own.waits)
+        return now < own.waits
+
+    def _take(self, kind: Kind, worker: str, now: float) -> int | None:
+        return self._waiting.take(kind, lambda number: self._may(worker, number, now))
+
+    def _first(self) -> Kind:
+        """The kind of the longest task that waits."""
         with self._waiting.by_longest() as kinds:
-            kind = next(kinds)
-        ratio = self._durations.ratio(kind.name)
-        return kind.longest * ratio, self._durations.compiling(kind.name)
+            return next(kinds)
+
+    def _seconds(self, kind: Kind) -> float:
+        """The seconds of the longest task of a kind that waits."""
+        return kind.longest * self._durations.ratio(kind.name)
+
+    def _slowness(self, worker: str) -> float:
+        """How many times slower a worker is than others, or 1 if that may be chance."""
+        slow = self._durations.slowness(worker)
+        return slow if slow > self.policy.lag else 1.0
 
     def _worth(self, kind: Kind, worker: str, now: float) -> bool:
         """Whether a kind ends sooner if one more worker compiles it, or waits for those it has."""
@@ -323,9 +359,8 @@ class Schedule:
         soonest = self._soonest(kind.name)
         if soonest is None or soonest <= now:
             return True
-        ratio = self._durations.ratio(kind.name)
-        task = kind.longest * ratio
-        alone = soonest - now + max(task, kind.cost * ratio / kind.running)
+        task, all_tasks = self._seconds(kind), kind.cost * self._durations.ratio(kind.name)
+        alone = soonest - now + max(task, all_tasks / kind.running)
         slow = self._durations.slowness(worker)
         return (self._durations.compiling(kind.name) + task) * slow < alone
 
@@ -374,6 +409,7 @@ class Schedule:
         seconds = self._expected(number, worker)
         own.task, own.began, own.end = number, now, now + seconds
         own.first = task.kind not in own.compiled
+        own.waits = None
         self._busy += 1
         state.runners.append(worker)
         self._waiting.runs(task.kind, 1)

@@ -19,7 +19,7 @@ def tasks_of(costs: list[float], kinds: int = 1) -> list[Task]:
 
 
 def begin(tasks: list[Task], workers: int, **policy: Any) -> Schedule:
-    schedule = Schedule(tasks, policy=Policy(**policy))
+    schedule = Schedule(tasks, policy=Policy(**{"compiling": 0.0, **policy}))
     for number in range(workers):
         schedule.joined(f"w{number}")
     return schedule
@@ -145,9 +145,11 @@ def test_a_slow_worker_s_task_is_copied_as_soon_as_a_fast_one_would_end_before()
     assert fast is not None
     schedule.finished("w1", fast, 20.0)
     schedule.finished("w0", slow, 40.0)
-    last = schedule.next("w0", 40.0)
+    assert schedule.next("w0", 40.0) is None, "another would end it before, if there is one"
+    assert schedule.wake(40.0) == pytest.approx(70.0)
+    last = schedule.next("w0", 70.0)
     assert last is not None
-    assert schedule.next("w1", 41.0) is last, "40 seconds there, 10 here"
+    assert schedule.next("w1", 71.0) is last, "40 seconds there, 10 here"
 
 
 def test_a_copy_goes_on_alone_when_the_original_is_lost() -> None:
@@ -264,9 +266,9 @@ def test_every_task_is_finished_once_or_given_up_whatever_happens(
     ), "the same calls have the same answers"
 
 
-@given(costs=st.lists(st.floats(0.1, 100.0), min_size=1, max_size=40), kinds=st.integers(1, 5))
+@given(costs=st.lists(st.integers(1, 100), min_size=1, max_size=40), kinds=st.integers(1, 5))
 @settings(max_examples=40, deadline=None)
-def test_with_nothing_to_compile_tasks_come_by_falling_cost(costs: list[float], kinds: int) -> None:
-    schedule = begin(tasks_of(costs, kinds), 1)
+def test_with_nothing_to_compile_tasks_come_by_falling_cost(costs: list[int], kinds: int) -> None:
+    schedule = begin(tasks_of(list(map(float, costs)), kinds), 1)
     order = [costs[int(name[1:])] for name in names(schedule, "w0")]
     assert order == sorted(costs, reverse=True)

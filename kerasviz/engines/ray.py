@@ -172,7 +172,7 @@ class Actors:
         try:
             _knock(address)  # Ray itself tries for minutes
             self._ray.init(address=address, **options)
-        except (OSError, RuntimeError, ValueError) as error:
+        except Exception as error:  # Ray has no class for one that does not come up
             raise KerasvizError(f"no Ray at {address!r}: {one_line(error)}") from error
         self._own, self._started = True, address == "local"
         self._printing = self._print(lambda *_, **__: None)

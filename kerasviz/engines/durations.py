@@ -33,8 +33,8 @@ class Durations:
 
     A task's cost is multiplied by what the tasks of its kind took of theirs; a kind that has not
     been measured takes the ratio of all kinds. ``compiling`` are the expected seconds to compile a
-    kind; those that are not in it take the mean of what was measured, or ``guess``. The first task of a kind on a
-    worker holds the compilation, all others tell the ratio.
+    kind; those that are not in it take the mean of what was measured, or ``guess``. The first task
+    of a kind on a worker holds the compilation, all others tell the ratio.
     """
 
     def __init__(self, compiling: Mapping[str, float], guess: float = 0.0):

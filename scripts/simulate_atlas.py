@@ -257,8 +257,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parts = ", ".join(f"{share:.0%} in batches of {batch}" for batch, share in cut)
         seconds = sorted(task.cost for task in load.tasks)
         print(
-            f"\n{data['network']}, layers {' '.join(layers)}: {load.work / 3600:.1f} hours of useful "
-            f"work; {parts}: {len(load.tasks):,} tasks of {seconds[0]:.0f} to {seconds[-1]:.0f} s, "
+            f"\n{data['network']}, layers {' '.join(layers)}: {load.work / 3600:.1f} hours of "
+            f"useful work; {parts}: {len(load.tasks):,} tasks of {seconds[0]:.0f} to {seconds[-1]:.0f} s, "
             f"{more:.1%} more work"
         )
         for name, conditions in scenarios(wanted, start).items():

@@ -258,8 +258,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         seconds = sorted(task.cost for task in load.tasks)
         print(
             f"\n{data['network']}, layers {' '.join(layers)}: {load.work / 3600:.1f} hours of "
-            f"useful work; {parts}: {len(load.tasks):,} tasks of {seconds[0]:.0f} to {seconds[-1]:.0f} s, "
-            f"{more:.1%} more work"
+            f"useful work; {parts}: {len(load.tasks):,} tasks of {seconds[0]:.0f} to "
+            f"{seconds[-1]:.0f} s, {abs(more):.1%} more work"
         )
         for name, conditions in scenarios(wanted, start).items():
             print(f"\n{name}\n{table(load, conditions, wanted.workers, wanted.seeds)}")

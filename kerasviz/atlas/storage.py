@@ -115,15 +115,27 @@ class Storage:
     def write_new(self, path: str, data: bytes) -> bool:
         """Write a file unless it is there; returns whether it was written.
 
-        Of several processes that do so at once one is told so where the storage is a folder; on
-        object stores it may be more than one.
+        Of several processes that do so at once one is told so; it may be more than one on an object
+        store that has no such operation.
         """
-        if self.local is None:
-            if self.exists(path):
-                return False
-            self.write(path, data)
-            return True
-        return self._patiently("write", path, lambda: _link(self._place(path), data))
+        if self.local is not None:
+            return self._patiently("write", path, lambda: _link(self._place(path), data))
+        return not self.exists(path) and self._patiently(
+            "write", path, partial(self._create, self._full(path), data)
+        )
+
+    def _create(self, full: str, data: bytes) -> bool:
+        try:
+            self._fs.pipe_file(full, data, mode="create")
+        except FileExistsError:
+            return False
+        except NotImplementedError:
+            self._fs.pipe_file(full, data)
+        except OSError as error:
+            if error.errno != errno.ENOSYS:
+                raise
+            self._fs.pipe_file(full, data)
+        return True
 
     def exists(self, path: str) -> bool:
         """Whether a file is there."""

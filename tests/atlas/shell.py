@@ -20,6 +20,13 @@ import psutil
 SETTINGS = ("relu2", "--preprocess", "torchvision", "--steps", "3", "--size", "16")
 SETTINGS += ("--precision", "float32")
 PICTURES, TASKS = 35, 5
+#: Ctrl-C is heard in a process that is started in the background, too.
+MAIN = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from kerasviz.cli import main
+main()
+"""
 
 
 def start(*arguments: object, **variables: str) -> subprocess.Popen[str]:
@@ -28,7 +35,7 @@ def start(*arguments: object, **variables: str) -> subprocess.Popen[str]:
     # The runs of tests have a number of threads; commands find theirs.
     environment.pop("TF_NUM_INTRAOP_THREADS", None)
     return subprocess.Popen(
-        [sys.executable, "-c", "from kerasviz.cli import main; main()", *map(str, arguments)],
+        [sys.executable, "-c", MAIN, *map(str, arguments)],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

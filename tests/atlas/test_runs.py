@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from atlas.shell import (
     PICTURES,
@@ -76,9 +77,12 @@ def test_a_killed_run_is_gone_on_with_by_two_at_once(
     first = start(*command)
     shards = out / "shards"
     until(lambda: shards.is_dir() and any(shards.glob("*.jsonl")), first)
+    own = workers_of(first)
     first.send_signal(signal.SIGKILL)
     first.communicate()
+    psutil.wait_procs(own)  # they end by themselves
     done = {path.name: path.stat().st_mtime_ns for path in shards.glob("*.jsonl")}
+    shutil.rmtree(out / "runs", ignore_errors=True)
     assert 0 < len(done) < TASKS
     others = [start(*command), start(*command)]
     said = [ended(process)[0] for process in others]
@@ -220,6 +224,11 @@ def test_a_bucket_holds_the_same_though_its_network_was_lost(
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{s3_server}")
     direct = Storage("s3://atlas/small", patience=0)
     direct._fs.mkdir("atlas")
+    assert direct.write_new("probe", b"one")
+    with monkeypatch.context() as patch:  # as where another run writes it in between
+        patch.setattr(direct, "exists", lambda path: False)
+        assert not direct.write_new("probe", b"two")
+    assert direct.read("probe") == b"one"
     wire = Wire(s3_server)
     command = ("atlas", model_file, *SETTINGS, "--out", direct.url, "--workers", 1)
     variables = {

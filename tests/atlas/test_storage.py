@@ -44,11 +44,11 @@ def test_files_are_written_read_listed_and_removed(storage: Storage) -> None:
     assert storage.names("a") == {"c"}
 
 
-def test_one_of_many_writes_what_is_new(tmp_path: Path) -> None:
+def test_one_of_many_writes_what_is_new(storage: Storage, tmp_path: Path) -> None:
     barrier, won = threading.Barrier(8), []
 
     def write(number: int) -> None:
-        own = Storage(str(tmp_path))
+        own = Storage(storage.url)
         barrier.wait()
         for turn in range(20):
             if own.write_new(f"claims/{turn}", b"%d" % number):
@@ -59,9 +59,11 @@ def test_one_of_many_writes_what_is_new(tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(turn for turn, _ in won) == list(range(20))
-    for turn, number in won:
-        assert (tmp_path / "claims" / str(turn)).read_bytes() == b"%d" % number
+    if storage.local is not None:  # in memory nothing is exclusive
+        assert sorted(turn for turn, _ in won) == list(range(20))
+        for turn, number in won:
+            assert storage.read(f"claims/{turn}") == b"%d" % number
+    assert storage.names("claims") == {str(turn) for turn in range(20)}
     assert not list(tmp_path.rglob("*.part"))
 
 
@@ -144,6 +146,14 @@ def test_what_a_library_refuses_is_one_line(flaky: Storage) -> None:
     with pytest.raises(Refused, match=r"cannot read '.*a/b': Unable to locate credentials"):
         flaky.read("a/b")
     assert Flaky.asked == 1
+
+
+@pytest.mark.parametrize("missing", [NotImplementedError(), OSError(errno.ENOSYS, "501")])
+def test_a_store_without_exclusive_writes_is_written_to(flaky: Storage, missing: Exception) -> None:
+    Flaky.errors[:] = [missing]
+    assert flaky.write_new("a/b", b"one")
+    assert not flaky.write_new("a/b", b"two")
+    assert flaky.read("a/b") == b"one"
 
 
 def test_mistakes_are_not_taken_for_a_network(flaky: Storage) -> None:

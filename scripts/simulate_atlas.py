@@ -32,6 +32,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from kerasviz.atlas.cut import SHARES
 from kerasviz.engines.simulation import Conditions, Outcome, Workload, simulate
 from kerasviz.engines.task import Task
 
@@ -39,7 +40,8 @@ TIMES = Path(__file__).with_name("inceptionv1_times.json")
 #: (batch size, share of the work) from the longest batches to the shortest.
 Cut = tuple[tuple[int, float], ...]
 WHOLE: Cut = ((16, 1.0),)
-TAPERED: Cut = ((16, 0.7), (8, 0.2), (4, 0.1))
+#: As `kerasviz atlas --fine` cuts.
+TAPERED: Cut = tuple((16 // divisor, share) for divisor, share in SHARES)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:

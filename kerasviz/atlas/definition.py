@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from kerasviz.atlas.cut import fine
 from kerasviz.atlas.storage import Storage
 from kerasviz.errors import KerasvizError, UsageError
 from kerasviz.examples import Examples
@@ -41,7 +42,8 @@ class Atlas:
     """What is made: a network, its layers, and the settings of every picture.
 
     ``network`` is what :func:`kerasviz.rendering.describe` says of it; ``threads`` is the number of
-    TensorFlow's threads in a worker, which decides the last bits of a picture.
+    TensorFlow's threads in a worker, which decides the last bits of a picture. ``fine`` says that
+    the last batches are small, for hundreds of workers; so do these.
     """
 
     network: Mapping[str, Any]
@@ -50,6 +52,7 @@ class Atlas:
     recipe: Recipe
     seed: int = 0
     threads: int = 1
+    fine: bool = False
     reading: Reading = field(default_factory=Reading)
 
     @classmethod
@@ -72,7 +75,8 @@ class Atlas:
 
     def choice(self, net: Network, examples: Examples | None = None) -> Choice:
         """Its units in rows, each with its pictures."""
-        return choose(APPENDIX_LAYER, self.order(net, examples))
+        choice = choose(APPENDIX_LAYER, self.order(net, examples))
+        return fine(net, choice) if self.fine else choice
 
     def requests(self, net: Network) -> list[Request]:
         """Its pictures, unit by unit."""
@@ -92,6 +96,7 @@ class Atlas:
             "recipe": self.recipe.to_json(),
             "seed": self.seed,
             "threads": self.threads,
+            "fine": self.fine,
         }
 
     @classmethod
@@ -105,6 +110,7 @@ class Atlas:
             recipe=Recipe.from_json(data["recipe"]),
             seed=data["seed"],
             threads=data["threads"],
+            fine=data["fine"],
             reading=Reading(**{**reading, "imports": tuple(reading["imports"])}),
         )
 
@@ -164,7 +170,10 @@ def _differences(there: Atlas, here: Atlas) -> Iterator[str]:
         yield f"layers: there {_few(there.taps)}, here {_few(here.taps)}"
     recipes = [{k: v for k, v in a.recipe.to_json().items() if k != "name"} for a in (there, here)]
     yield from _apart(recipes[0], recipes[1])
-    rest = [{"seed": atlas.seed, "threads": atlas.threads} for atlas in (there, here)]
+    rest = [
+        {"seed": a.seed, "threads": a.threads, "batches": "fine" if a.fine else "usual"}
+        for a in (there, here)
+    ]
     yield from _apart(rest[0], rest[1])
 
 

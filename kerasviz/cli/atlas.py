@@ -48,6 +48,7 @@ class _Asked:
     address: str | None
     workers: int | None
     threads: int | None
+    fine: bool
     examples: Path | None
     price: float | None
 
@@ -96,6 +97,12 @@ The same command again goes on where a run ended, and may be given on several ma
     metavar="N",
     help="Cores of a worker. They decide the last bits of a picture. [default: 1, or those of the "
     "atlas that is there]",
+)
+@click.option(
+    "--fine",
+    is_flag=True,
+    help="Smaller batches for a part of the pictures, so that hundreds of workers end together; a "
+    "few of them lose by it.",
 )
 @recipe_options
 @seed_option
@@ -166,7 +173,7 @@ def _atlas(net: Network, what: _Asked, recipe_options: RecipeOptions, there: Atl
     from kerasviz.atlas.definition import Atlas
 
     recipe, threads = recipe_options.chosen(), what.threads or (there.threads if there else 1)
-    atlas = Atlas.of(net, what.taps, recipe, what.seed, threads)
+    atlas = replace(Atlas.of(net, what.taps, recipe, what.seed, threads), fine=what.fine)
     named = Path(recipe_options.recipe).suffix == ".json" and recipe_options.precision is None
     if there is not None and not named and recipe_options.precision in (None, "auto"):
         return replace(atlas, recipe=recipe.replace(precision=there.recipe.precision))

@@ -22,7 +22,7 @@ def atlas() -> Atlas:
 
 
 def test_it_survives_json(atlas: Atlas) -> None:
-    whole = replace(atlas, seed=3, threads=2, reading=Reading(("own",), True, "onnx-tf"))
+    whole = replace(atlas, seed=3, threads=2, fine=True, reading=Reading(("own",), True, "onnx-tf"))
     assert Atlas.from_json(json.loads(json.dumps(whole.to_json()))) == whole
 
 
@@ -43,6 +43,25 @@ def test_seven_pictures_of_every_unit(atlas: Atlas) -> None:
     assert sum(batch.rows for batch in batches) == 7 * 9
     again = Atlas.from_json(json.loads(json.dumps(atlas.to_json())))
     assert again.plans(network()) == batches
+
+
+def test_a_fine_atlas_ends_with_small_batches_of_the_same_pictures(atlas: Atlas) -> None:
+    net = network()
+    usual, fine = (
+        replace(atlas, taps=("relu1", "joined"), fine=fine).plans(net) for fine in (False, True)
+    )
+    pictures = [
+        [(r.text, r.objective, r.seed, r.rows) for p in plans for r in p.requests]
+        for plans in (usual, fine)
+    ]
+    assert sorted(pictures[0], key=repr) == sorted(pictures[1], key=repr)
+    assert {r.batch for p in usual for r in p.requests} == {None}
+    small = [p for p in fine if p.requests[0].batch is not None]
+    rows = sum(p.rows for p in fine)
+    # 30 % of the work and more than that of the pictures, as these are the quickest.
+    assert 0.2 * rows < sum(p.rows for p in small) < 0.6 * rows
+    assert {4, 8} <= {p.batch for p in small} <= {2, 4, 8}
+    assert all(request.rows <= p.batch for p in fine for request in p.requests)
 
 
 def test_the_first_run_records_and_others_agree(atlas: Atlas, tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ MARKED = """
 html { background: #f0f !important; }
 body, main section, .layer section, h2, .heads { background: #fff !important; }
 .sheet, .group, .sheet > a, .tile, .p { background-color: #f0f !important; }
+.bare .sheet { grid-template-columns: 1fr 1fr !important; column-gap: 0 !important; }
 """
 #: Groups whose last row is not full have places in which nothing is to be drawn.
 UNMARKED = """() => {
@@ -150,12 +151,15 @@ async def jumps(page: Page) -> None:
         await asyncio.sleep(0.5)
 
 
-WAYS: dict[str, Way] = {
-    "wheel 6,000 px/s": wheel(100),
-    "wheel 15,000 px/s": wheel(250),
-    "PageDown held": held,
-    "dragged through in 2 s": drag,
-    "jumps": jumps,
+#: Each with the seconds that the reader waits before.
+WAYS: dict[str, tuple[Way, float]] = {
+    "wheel 6,000 px/s": (wheel(100), 1.0),
+    "wheel 15,000 px/s": (wheel(250), 1.0),
+    "PageDown held": (held, 1.0),
+    "dragged through in 2 s": (drag, 1.0),
+    "jumps": (jumps, 1.0),
+    "wheel 15,000, at once": (wheel(250), 0.0),
+    "jumps, at once": (jumps, 0.0),
 }
 
 
@@ -186,14 +190,14 @@ class Browser:
         await browser.close()
         return paint / 1000, load / 1000, len(count)
 
-    async def scrolled(self, address: str, way: Way) -> Film:
-        """Open a page and scroll it."""
+    async def scrolled(self, address: str, way: Way, wait: float) -> Film:
+        """Open a page, wait and scroll it."""
         browser = await self._start()
         page = await browser.new_page(viewport=self._viewport())
         await page.goto(address)
         await page.add_style_tag(content=MARKED)
         await page.evaluate(UNMARKED)
-        await page.wait_for_timeout(700)
+        await page.wait_for_timeout(1000 * wait)
         session = await page.context.new_cdp_session(page)
         shown: list[tuple[str, float, float]] = []
 
@@ -212,7 +216,6 @@ class Browser:
         options = {"format": "jpeg", "quality": 60, "maxWidth": width, "maxHeight": height}
         await session.send("Page.startScreencast", options)
         await page.mouse.move(width / 2, height / 2)
-        await page.wait_for_timeout(200)
         await way(page)
         ended = time.time()
         await page.wait_for_timeout(600)
@@ -247,8 +250,8 @@ async def measure(site: Path, pages: list[str], runs: int, size: tuple[int, int]
                 f"{found[0][2]} files, HTML of {kilobytes:,.0f} KB",
                 flush=True,
             )
-            for words, way in WAYS.items():
-                films = [await browser.scrolled(address, way) for _ in range(runs)]
+            for words, (way, wait) in WAYS.items():
+                films = [await browser.scrolled(address, way, wait) for _ in range(runs)]
                 worst = max(films, key=lambda film: film.longest)
                 length = worst.frames[-1] - worst.frames[0]
                 print(

@@ -92,7 +92,8 @@ def test_a_token_is_needed_for_everything_but_the_page() -> None:
     "wrong",
     [
         *(b"", TOKEN.upper().encode(), TOKEN[:-1].encode(), TOKEN.encode() + b"x", b"\xff\xfe"),
-        *(b"x" * 100_000, session_cookie(TOKEN).encode(), TOKEN.encode() + b"\x00"),
+        *(b"x" * 100_000, TOKEN.encode() + b"\x00"),
+        pytest.param(session_cookie(TOKEN).encode(), id="cookie"),  # another in each process
     ],
 )
 def test_a_wrong_token_is_refused_whatever_its_length_and_case(wrong: bytes) -> None:

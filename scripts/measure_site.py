@@ -181,6 +181,7 @@ class Browser:
         page.on("request", lambda request: count.append(request.url))
         await page.goto(address)
         await page.wait_for_timeout(1000)
+        await page.wait_for_function("() => performance.getEntriesByName('first-paint').length")
         paint, load = await page.evaluate(
             """() => [
               performance.getEntriesByName("first-paint")[0].startTime,

@@ -87,9 +87,10 @@ def write_site(out: Path, making: Making, choice: Choice | None = None) -> Path:
     store, net = making.store, making.store.net
     with ThreadPoolExecutor() as pool:  # all are read, to compare their checksums
         list(pool.map(store.intact, list(store.entries.values())))
-    names, rows = page_names(net), _by_layer(making, choice)
+    taps = list(dict.fromkeys(block.layers[0] for block in choice.blocks))
+    names, labels = page_names(net), class_layers(net, taps, choice.size)
+    rows = _by_layer(making, choice, labels)
     making = replace(making, commands=_commands(making, rows))
-    labels = class_layers(net, list(rows), choice.size)
     make_folder(out / FOLDER)
     layers = [
         Layer(
@@ -126,10 +127,15 @@ def write_site(out: Path, making: Making, choice: Choice | None = None) -> Path:
     return out / INDEX
 
 
-def _by_layer(making: Making, choice: Choice) -> dict[str, list[UnitPictures]]:
+def _by_layer(
+    making: Making, choice: Choice, labels: Mapping[str, Sequence[str]]
+) -> dict[str, list[UnitPictures]]:
     rows: dict[str, list[UnitPictures]] = {}
     for block in choice.blocks:
-        rows.setdefault(block.layers[0], []).append(UnitPictures(making, block))
+        tap, unit = block.layers[0], block.cells[0].unit or 0
+        if tap in labels:
+            block = replace(block, title=f"{block.title}: {labels[tap][unit]}")
+        rows.setdefault(tap, []).append(UnitPictures(making, block))
     return rows
 
 

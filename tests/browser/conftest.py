@@ -77,9 +77,12 @@ def slugs() -> list[str]:
     return list(CATALOGUE)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Chromium; without one the tests are skipped, in CI they fail."""
+    """Chromium; without one the tests are skipped, in CI they fail.
+
+    One for each file: while Playwright is there an event loop runs, and other files start theirs.
+    """
     path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     if path is None:
         words = "no Chromium on PATH (Debian: apt-get install chromium)"

@@ -20,11 +20,13 @@ import pytest
 TESTS = Path(__file__).parents[1]
 PATIENCE = 120.0
 CODE = """
+import signal
 import sys
 from contextlib import closing
 from engine_jobs import job, task
 from kerasviz.engines import local_engine, ray_engine, run
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell may have it ignore
 engine = local_engine(2, gpus=()) if sys.argv[1] == "local" else ray_engine(workers=2)
 tasks = [task(file, "hang", cost=600.0, told=file) for file in sys.argv[2:]]
 try:

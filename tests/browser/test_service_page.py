@@ -135,7 +135,7 @@ def test_a_network_is_picked_and_seen_as_layers(visit: Visit) -> None:
 
 def test_a_first_look_shows_units_of_layers_without_pictures(visit: Visit) -> None:
     page = visit(layer_place("first", "other")).page
-    set_quick(page, 2, 16)
+    set_quick(page, 2000, 16)  # not all is made before it is cancelled
     page.get_by_role("link", name="Layers", exact=True).click()
     page.get_by_role("button", name="Render a first look").click()
     # It is one job for all layers, whose pictures are shown as they are made.

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -106,3 +107,14 @@ def run_cli(
         return Finished(int(code or 0), captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def ray_there() -> Any:
+    """Ray; where it is not installed the tests are skipped, in CI they fail."""
+    try:
+        import ray
+    except ImportError:
+        needed = os.environ.get("CI") or os.environ.get("KERASVIZ_TEST_RAY") == "required"
+        (pytest.fail if needed else pytest.skip)("no Ray here: pip install 'kerasviz[ray]'")
+    return ray

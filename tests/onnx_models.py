@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime
-from onnx import numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 
 def session(path: Path, names: Sequence[str]) -> onnxruntime.InferenceSession:
@@ -78,3 +78,27 @@ def randomized(source: Path, target: Path, narrower: int = 1) -> Path:
     model.graph.node.extend(nodes)
     target.write_bytes(model.SerializeToString())
     return target
+
+
+def write_convolutions(path: Path, units: int, seed: int = 0) -> Path:
+    """Two convolutions with ReLUs: relu1 has 6 units, relu2 so many; no input description."""
+    draw = np.random.default_rng(seed)
+
+    def weights(name: str, *shape: int) -> onnx.TensorProto:
+        return numpy_helper.from_array(draw.normal(0, 0.3, shape).astype(np.float32), name)
+
+    nodes = [
+        helper.make_node("Conv", ["image", "w1"], ["conv1"], pads=[1] * 4, strides=[2, 2]),
+        helper.make_node("Relu", ["conv1"], ["relu1"]),
+        helper.make_node("Conv", ["relu1", "w2"], ["conv2"], pads=[1] * 4),
+        helper.make_node("Relu", ["conv2"], ["relu2"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        path.stem,
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, "h", "w"])],
+        [helper.make_tensor_value_info("relu2", TensorProto.FLOAT, ["n", units, "i", "j"])],
+        [weights("w1", 6, 3, 3, 3), weights("w2", units, 6, 3, 3)],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
+    return path

@@ -11,10 +11,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx_models import write_convolutions
 from PIL import Image
 from skimage import data
 
@@ -31,29 +29,6 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.M | re.S)
 def commands():
     lines = [line for kind, text in BLOCKS if kind == "sh" for line in text.splitlines()]
     return [line.partition("#")[0].strip() for line in lines if line.strip()]
-
-
-def write_model(path):
-    """model.onnx, as someone's PyTorch export: two convolutions, no input description."""
-    draw = np.random.default_rng(0)
-
-    def weights(name, *shape):
-        return numpy_helper.from_array(draw.normal(0, 0.3, shape).astype(np.float32), name)
-
-    nodes = [
-        helper.make_node("Conv", ["image", "w1"], ["conv1"], pads=[1] * 4, strides=[2, 2]),
-        helper.make_node("Relu", ["conv1"], ["relu1"]),
-        helper.make_node("Conv", ["relu1", "w2"], ["conv2"], pads=[1] * 4),
-        helper.make_node("Relu", ["conv2"], ["relu2"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "model",
-        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, "h", "w"])],
-        [helper.make_tensor_value_info("relu2", TensorProto.FLOAT, ["n", 8, "i", "j"])],
-        [weights("w1", 6, 3, 3, 3), weights("w2", 8, 6, 3, 3)],
-    )
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
 
 
 def write_photos(folder):
@@ -84,7 +59,7 @@ def test_every_kerasviz_command_works_as_written(tmp_path, monkeypatch, run_cli)
     """
     monkeypatch.setitem(RECIPES, "fast", RECIPES["fast"].replace(steps=STEPS))
     monkeypatch.chdir(tmp_path)
-    write_model(tmp_path / "model.onnx")
+    write_convolutions(tmp_path / "model.onnx", 8)  # as someone's PyTorch export
     write_photos(tmp_path / "photos")
     for command in commands():
         words = shlex.split(command)
@@ -111,7 +86,7 @@ def test_the_service_answers_as_written(tmp_path, monkeypatch):
     assert install == ["pip", "install", ".[serve]"]
     assert serve[:2] == ["kerasviz", "serve"]
     monkeypatch.chdir(tmp_path)
-    write_model(tmp_path / "model.onnx")
+    write_convolutions(tmp_path / "model.onnx", 8)  # as someone's PyTorch export
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     program = [sys.executable, "-c", "from kerasviz.cli import main; main()", *serve[1:]]

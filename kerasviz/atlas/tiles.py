@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
-from kerasviz.figures.layer_pages import UnitPictures
+from kerasviz.figures.layer_pages import UnitPictures, copy_all
 from kerasviz.figures.sprites import BEHIND, scaled, sprite_file
 from kerasviz.figures.units import evenly_spaced
 from kerasviz.files import make_folder
@@ -78,16 +76,12 @@ def _write(
 ) -> None:
     folder = make_folder(out / FOLDER).parent
 
-    def made(tiles: Tiles, units: Sequence[UnitPictures]) -> bytes:
-        there = store.copied_bytes(folder / tiles.file)
+    def made(there: bytes, units: Sequence[UnitPictures]) -> bytes:
         channels = [unit.entries[CHANNEL] for unit in units]
         made_of = {"tiles": [entry.sha256 for entry in channels], "side": side}
         return sprite_file(there, made_of, lambda: _beside(store, channels, side))
 
-    # Pillow leaves the interpreter to others meanwhile.
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for tiles, data in zip(files, pool.map(made, files, parts), strict=True):
-            store.copy(folder / tiles.file, data)
+    copy_all(store, [folder / tiles.file for tiles in files], parts, made)
 
 
 def _beside(store: Store, entries: Sequence[Entry], side: int) -> Image.Image:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +30,7 @@ __all__ = [
     "Row",
     "UnitPictures",
     "anchor",
+    "copy_all",
     "page_names",
     "write_layer",
     "write_layers",
@@ -163,24 +164,34 @@ def _sprites(stem: Path, making: Making, units: Sequence[UnitPictures], side: in
         stem.with_name(f"{stem.name}-{part[0].unit:05d}--{part[-1].unit:05d}.jpg") for part in parts
     ]
 
-    def made(path: Path, part: Sequence[UnitPictures]) -> bytes:
+    def made(there: bytes, part: Sequence[UnitPictures]) -> bytes:
         sources = [source for unit in part for source in unit.sources()]
         return sheet_file(
-            store.copied_bytes(path),
-            sources,
-            lambda: [unit.strip() for unit in part],
-            examples=examples,
-            side=side,
+            there, sources, lambda: [unit.strip() for unit in part], examples=examples, side=side
         )
 
-    # Pillow leaves the interpreter to others meanwhile.
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for path, data in zip(paths, pool.map(made, paths, parts), strict=True):
-            store.copy(path, data)
+    copy_all(store, paths, parts, made)
     return [
         Group(path.name, tuple(unit.row(making.commands) for unit in part))
         for path, part in zip(paths, parts, strict=True)
     ]
+
+
+def copy_all(
+    store: Store,
+    paths: Sequence[Path],
+    parts: Sequence[Sequence[UnitPictures]],
+    made: Callable[[bytes, Sequence[UnitPictures]], bytes],
+) -> None:
+    """Write files that show units, several at once: each from what is there and from its part."""
+
+    def data_of(path: Path, part: Sequence[UnitPictures]) -> bytes:
+        return made(store.copied_bytes(path), part)
+
+    # Pillow leaves the interpreter to others meanwhile.
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for path, data in zip(paths, pool.map(data_of, paths, parts), strict=True):
+            store.copy(path, data)
 
 
 def _entries(store: Store, cells: Sequence[Cell]) -> list[Entry]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx_models import write_convolutions
 
 from kerasviz.atlas.definition import Atlas
 from kerasviz.input_spec import preset
@@ -18,39 +16,15 @@ from kerasviz.recipes import recipe
 SHORT = recipe("article").replace(steps=3, size=(16, 16))
 
 
-def write_model(path: Path, seed: int = 0) -> Path:
-    """Two convolutions with ReLUs: relu1 has 6 units, relu2 has 5."""
-    draw = np.random.default_rng(seed)
-
-    def weights(name: str, *shape: int) -> onnx.TensorProto:
-        return numpy_helper.from_array(draw.normal(0, 0.3, shape).astype(np.float32), name)
-
-    nodes = [
-        helper.make_node("Conv", ["image", "w1"], ["conv1"], pads=[1] * 4, strides=[2, 2]),
-        helper.make_node("Relu", ["conv1"], ["relu1"]),
-        helper.make_node("Conv", ["relu1", "w2"], ["conv2"], pads=[1] * 4),
-        helper.make_node("Relu", ["conv2"], ["relu2"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "small",
-        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, "h", "w"])],
-        [helper.make_tensor_value_info("relu2", TensorProto.FLOAT, ["n", 5, "i", "j"])],
-        [weights("w1", 6, 3, 3, 3), weights("w2", 5, 6, 3, 3)],
-    )
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
-    return path
-
-
 @pytest.fixture(scope="session")
 def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_model(tmp_path_factory.mktemp("model") / "small.onnx")
+    return write_convolutions(tmp_path_factory.mktemp("model") / "small.onnx", 5)
 
 
 @pytest.fixture(scope="session")
 def other_model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same architecture with other weights."""
-    return write_model(tmp_path_factory.mktemp("other") / "small.onnx", seed=1)
+    return write_convolutions(tmp_path_factory.mktemp("other") / "small.onnx", 5, seed=1)
 
 
 @pytest.fixture(scope="session")

@@ -139,8 +139,8 @@ def test_damaged_and_missing_files_are_found_and_made_again(
     assert rendered(logs(again)) - before == {path.stem: 1 for path in (one, two, three)}
 
 
+@pytest.mark.usefixtures("ray_there")
 def test_ray_makes_the_same(finished: Path, model_file: Path, tmp_path: Path) -> None:
-    pytest.importorskip("ray")
     out = tmp_path / "out"
     command = ("atlas", model_file, *SETTINGS, "--out", out, "--engine", "ray", "--workers", 1)
     said, _ = run(*command)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,17 +11,6 @@ import pytest
 from kerasviz.engines import Engine, local_engine, ray_engine
 
 MakeEngine = Callable[[int], Engine]
-
-
-@pytest.fixture(scope="session")
-def ray_there() -> Any:
-    """Ray; where it is not installed the tests are skipped, in CI they fail."""
-    try:
-        import ray
-    except ImportError:
-        needed = os.environ.get("CI") or os.environ.get("KERASVIZ_TEST_RAY") == "required"
-        (pytest.fail if needed else pytest.skip)("no Ray here: pip install 'kerasviz[ray]'")
-    return ray
 
 
 @pytest.fixture(scope="module")

@@ -199,13 +199,28 @@ def _at(a: Tensor, points: Tensor) -> Tensor:
 
 def _likeness(a: Tensor, groups: Tensor) -> Tensor:
     """For every row the sum of the cosines of its Gram matrix with those of its group, [B]."""
-    a = tf.reshape(a, [tf.shape(a)[0], -1, a.shape[-1]])
-    gram = tf.reshape(tf.matmul(a, a, transpose_a=True), [tf.shape(a)[0], -1])
-    gram = gram / tf.sqrt(tf.reduce_sum(gram * gram, axis=1, keepdims=True) + 1e-10)
-    cosine = tf.matmul(gram, gram, transpose_b=True)
+    count = a.shape[0]
+    products = _gram_products(tf.reshape(a, [count, -1, a.shape[-1]]))
+    norms = tf.sqrt(tf.linalg.diag_part(products) + 1e-10)
+    cosine = products / (norms[:, None] * norms[None, :])
     same = tf.cast(tf.equal(groups[:, None], groups[None, :]), cosine.dtype)
-    others = same - tf.eye(tf.shape(a)[0], dtype=cosine.dtype)
+    others = same - tf.eye(count, dtype=cosine.dtype)
     return tf.reduce_sum(cosine * others, axis=1)
+
+
+def _gram_products(a: Tensor) -> Tensor:
+    """The products of the Gram matrices of every two rows of A [B, P, C]: [B, B].
+
+    The sum over channels of (A' A)(B' B) is the sum over positions of (A B')^2: deep layers have
+    more channels than positions, and their Gram matrices need not be made.
+    """
+    count, positions, channels = a.shape
+    if positions is None or count * positions**2 >= channels * (positions + count):
+        gram = tf.reshape(tf.matmul(a, a, transpose_a=True), [count, channels**2])
+        return tf.matmul(gram, gram, transpose_b=True)
+    flat = tf.reshape(a, [count * positions, channels])
+    pairs = tf.square(tf.matmul(flat, flat, transpose_b=True))
+    return tf.reduce_sum(tf.reshape(pairs, [count, positions, count, positions]), axis=[1, 3])
 
 
 def _unlikeness(a: Tensor, groups: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import tensorflow as tf
 import tiny
 
 from kerasviz import objectives as ask
+from kerasviz import scoring
 from kerasviz.errors import UsageError
 from kerasviz.scoring import fill, scores, structure_of
 from reference import objectives as twin
@@ -13,6 +14,7 @@ from reference import objectives as twin
 NET = tiny.network()
 IMAGES = np.random.default_rng(0).uniform(0, 1, (4, 17, 23, 3)).astype(np.float32)
 TAPS = ("conv1", "relu1", "left", "joined", "pooled", "logits")
+MATMUL = tf.matmul
 VECTOR = tuple(np.random.default_rng(1).normal(size=9))
 
 
@@ -99,12 +101,14 @@ def test_rows_are_independent(case, activations):
         assert np.allclose(alone, together[k], rtol=1e-6)
 
 
-@pytest.mark.parametrize("case", [*CASES, "diversity"])
+@pytest.mark.parametrize("case", [*CASES, "diversity", "diversity of few positions"])
 def test_gradients_agree_with_finite_differences(case, activations):
-    make = CASES[case][0] if case in CASES else lambda k: ask.diversity("relu1", 0.7)
+    make = CASES[case][0] if case in CASES else lambda k: ask.diversity("joined", 0.7)
     rows = [make(k) for k in range(4)]
     draw = np.random.default_rng(2)
     given = {tap: tf.constant(a) for tap, a in activations.items()}
+    if case == "diversity of few positions":
+        given["joined"] = given["joined"][:, 1:4, :1]
     with tf.GradientTape() as tape:
         tape.watch(given)
         total = tf.reduce_sum(score(rows, given))
@@ -130,10 +134,12 @@ def test_pre_activation_takes_the_tensor_before_the_relu(activations):
     assert np.allclose(found, expected) and (found < -900).all()
 
 
-def test_diversity_is_the_likeness_with_the_others_of_the_group(activations):
+@pytest.mark.parametrize("few", [False, True], ids=["many positions", "more channels"])
+def test_diversity_is_the_likeness_with_the_others_of_the_group(few, activations):
     groups = [0, 1, 0, 0]
-    found = score([ask.diversity("joined", 0.3)] * 4, activations, groups).numpy()
-    a = float64(activations, "joined")
+    given = {"joined": activations["joined"][:, :1, :3] if few else activations["joined"]}
+    found = score([ask.diversity("joined", 0.3)] * 4, given, groups).numpy()
+    a = float64(given, "joined")
     for k in range(4):
         others = [a[j] for j in range(4) if j != k and groups[j] == groups[k]]
         assert np.isclose(found[k], -0.3 * twin.likeness(a[k], others), rtol=1e-5)
@@ -148,6 +154,18 @@ def test_diversity_counts_in_the_size_of_the_other_terms(activations):
         main = twin.channel(float64(activations, "left")[k], k)
         likeness = twin.likeness(a[k], [a[j] for j in range(4) if j != k])
         assert np.isclose(found[k], main - 0.2 * abs(main) * likeness, rtol=1e-4)
+
+
+def test_products_of_gram_matrices_do_not_depend_on_how_they_are_computed(monkeypatch):
+    made = []
+    monkeypatch.setattr(scoring.tf, "matmul", lambda *a, **k: made.append(k) or MATMUL(*a, **k))
+    for positions, channels, grams in [(2, 9, 0), (9, 2, 1), (5, 7, 1), (5, 31, 0)]:
+        a = np.random.default_rng(3).normal(size=(6, positions, channels))
+        made.clear()
+        found = scoring._gram_products(tf.constant(a))
+        gram = np.einsum("bpc,bpd->bcd", a, a)
+        assert np.allclose(found, np.einsum("acd,bcd->ab", gram, gram))
+        assert sum("transpose_a" in words for words in made) == grams
 
 
 def test_diversity_couples_its_group_only(activations):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +22,41 @@ from kerasviz.rendering import Picture, Plan, Report, Request, provenance, rende
 from kerasviz.scoring import structure_of
 from kerasviz.store import Store, Verified
 
-__all__ = ["verify"]
+__all__ = ["Sample", "verify"]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Which pictures are made again: at least so many, in whole batches drawn by chance."""
+
+    pictures: int
+    seed: int = 0
+
+    def of(self, plans: Sequence[Plan]) -> list[Plan]:
+        """Some of the batches.
+
+        >>> Sample(3).of([]) == []
+        True
+        """
+        drawn, chosen = list(plans), 0
+        random.Random(self.seed).shuffle(drawn)
+        for number, each in enumerate(drawn):
+            if chosen >= self.pictures:
+                return drawn[:number]
+            chosen += each.rows
+        return drawn
 
 
 def verify(
-    folder: Path, net: Network, progress: Callable[[Report], None] | None = None
+    folder: Path,
+    net: Network,
+    progress: Callable[[Report], None] | None = None,
+    sample: Sample | None = None,
 ) -> tuple[list[Verified], list[str]]:
     """Make every picture of a folder again, in the recorded batch sizes, and compare the bytes.
 
     Pictures that were computed from photos that are not there are compared with their checksums,
-    and so are sprites and panels of examples.
+    and so are sprites and panels of examples, and optimized pictures that are not of the sample.
     Returns the results in the manifest's order, and the differences between the environments that
     are recorded and this one. Nothing is written. Raises :class:`UsageError` for another network.
     """
@@ -46,6 +73,8 @@ def verify(
         notes += [n for n in differences(here, recorded) if n not in notes]
     asked: dict[Request, str] = {}  # requests and their names in the manifest
     plans = list(_recorded_plans(store, asked))
+    if sample is not None:
+        plans = sample.of(plans)
     pictures, done = sum(p.rows for p in plans), 0
     entries: dict[tuple[str, int], list[Entry]] = {}
     for entry in store.entries.values():
@@ -61,7 +90,10 @@ def verify(
             for entry in entries[asked[picture.request], picture.row]:
                 results[entry.file] = _compare(store, entry, picture)
         done += each.rows
-    optimized = [results[file] for file in store.entries if file in results]
+    for entry in store.entries.values():
+        if entry.file not in results:
+            results[entry.file] = _unmade(store, entry)
+    optimized = [results[file] for file in store.entries]
     slopes = Slopes(net)
     computed = [_computed(store, entry, slopes) for entry in store.computed.values()]
     copied = [_copied(store, entry) for entry in store.copied.values()]
@@ -109,6 +141,12 @@ def _compare(store: Store, entry: Entry, picture: Picture) -> Verified:
     if again == data:
         return Verified(entry.file, "same")
     return Verified(entry.file, "differs", _difference(data, to_image(image)))
+
+
+def _unmade(store: Store, entry: Entry) -> Verified:
+    """An optimized picture that is not of the sample."""
+    data = _read(store, entry)
+    return data if isinstance(data, Verified) else Verified(entry.file, "unchanged")
 
 
 def _computed(store: Store, entry: Computed, slopes: Slopes) -> Verified:

@@ -6,7 +6,8 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,31 +31,67 @@ Examples:
   kerasviz verify out/efficientnet-lite0
   kerasviz verify pictures --model model.onnx
   kerasviz verify out/demo --json
+  kerasviz verify s3://bucket/atlas --sample 200
 """,
 )
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR")
 @click.option("--model", help="The model file or name. [default: the one that DIR names]")
+@click.option(
+    "--sample",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Make only N pictures again, by batches drawn by chance; of the others only the checksums "
+    "are compared.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the draw of --sample.")
 @json_option
 @model_options
 @click.pass_context
 def command(
     ctx: click.Context,
-    folder: Path,
+    folder: str,
     model: str | None,
+    sample: int | None,
+    seed: int,
     as_json: bool,
     model_options: ModelOptions,
 ) -> None:
     """Make every picture in DIR again and compare it with the file, byte by byte.
 
-    DIR was made by `kerasviz render`, `kerasviz figures` or `kerasviz atlas`; the files of
-    `kerasviz examples` are compared with their checksums, and so are sprites of layers, panels of
-    examples, and what was computed from photos that are not there any more. Nothing is written.
-    Ends with 1 unless all files are the same.
+    DIR was made by `kerasviz render`, `kerasviz figures` or `kerasviz atlas`, and may be s3:// or
+    gs://; the files of `kerasviz examples` are compared with their checksums, and so are sprites of
+    layers, panels of examples, and what was computed from photos that are not there any more.
+    Nothing is written. Ends with 1 unless all files are the same.
     """
+    with _here(folder) as place:
+        results, notes = _verified(place, model, model_options, sample, seed)
+    ctx.exit(_report(folder, results, notes, as_json))
+
+
+@contextmanager
+def _here(folder: str) -> Iterator[Path]:
+    """The folder with the manifest; one that is elsewhere is fetched."""
+    from kerasviz.atlas.storage import local_folder
+    from kerasviz.manifest import MANIFEST
+
+    place = local_folder(folder)
+    if place is None:
+        from kerasviz.atlas.fetch import fetched
+
+        with fetched(folder) as place:
+            yield place
+        return
+    place = place if "://" in folder else Path(folder)  # relative, in what is said of it
+    inner = place / "pictures"
+    yield inner if not (place / MANIFEST).is_file() and (inner / MANIFEST).is_file() else place
+
+
+def _verified(
+    folder: Path, model: str | None, model_options: ModelOptions, sample: int | None, seed: int
+) -> tuple[list[Verified], list[str]]:
+    """What was found out about each file, and how environments differ."""
     from kerasviz.manifest import MANIFEST, read_manifest
 
-    if not (folder / MANIFEST).is_file() and (folder / "pictures" / MANIFEST).is_file():
-        folder = folder / "pictures"
     manifest = read_manifest(folder) if (folder / MANIFEST).is_file() else None
     if manifest is not None:
         _take_threads(manifest)
@@ -63,8 +100,8 @@ def command(
     from kerasviz.examples.folder import verify_examples
 
     if (folder / EXAMPLES).is_file():
-        ctx.exit(_report(folder, verify_examples(folder), (), as_json))
-    from kerasviz.verification import verify as verify_folder
+        return verify_examples(folder), []
+    from kerasviz.verification import Sample, verify
 
     if manifest is None:
         manifest = read_manifest(folder)  # says what is wrong
@@ -76,8 +113,7 @@ def command(
     from kerasviz.cli.progress import rendering
 
     with rendering() as progress:
-        results, notes = verify_folder(folder, net, progress)
-    ctx.exit(_report(folder, results, notes, as_json))
+        return verify(folder, net, progress, Sample(sample, seed) if sample else None)
 
 
 def _take_threads(manifest: dict[str, Any]) -> None:
@@ -92,12 +128,12 @@ def _take_threads(manifest: dict[str, Any]) -> None:
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", threads)
 
 
-def _report(folder: Path, results: Sequence[Verified], notes: Sequence[str], as_json: bool) -> int:
+def _report(folder: str, results: Sequence[Verified], notes: Sequence[str], as_json: bool) -> int:
     """Print the results; returns the exit code."""
-    good = all(result.result in ("same", "kept") for result in results)
+    good = all(result.result in ("same", "kept", "unchanged") for result in results)
     if as_json:
         data = {
-            "folder": str(folder),
+            "folder": folder,
             "same": good,
             "files": [asdict(result) for result in results],
             "environment": list(notes),
@@ -124,10 +160,10 @@ def _model_of(folder: Path, manifest: dict[str, Any]) -> str:
 
 def _print(results: Sequence[Verified], notes: Sequence[str]) -> None:
     counts = Counter(result.result for result in results)
-    words = ", ".join(f"{counts[name]} {name}" for name in sorted(counts, key=_order))
-    click.echo(f"{len(results)} {'file' if len(results) == 1 else 'files'}: {words or 'none'}")
+    words = ", ".join(f"{counts[name]:,} {name}" for name in sorted(counts, key=_order))
+    click.echo(f"{len(results):,} {'file' if len(results) == 1 else 'files'}: {words or 'none'}")
     for result in results:
-        if result.result != "same":
+        if result.result not in ("same", "unchanged"):
             click.echo(f"{result.file}: {result.result}: {result.detail}")
     for note in notes:
         click.echo(f"environment: {note}")

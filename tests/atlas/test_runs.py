@@ -250,3 +250,5 @@ def test_a_bucket_holds_the_same_though_its_network_was_lost(
     # Another run finds it all, even where nothing is kept on its machine.
     said, _ = run(*command, **{**variables, "KERASVIZ_CACHE": str(tmp_path / "other")})
     assert said.startswith(f"nothing to do: {PICTURES} pictures")
+    said, _ = run("verify", direct.url, "--model", model_file, "--sample", 3)
+    assert "same" in said and "unchanged" in said

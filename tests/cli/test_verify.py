@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 
 Run = Callable[..., Any]
@@ -84,6 +85,42 @@ def test_json(run_cli: Run, folder: Path) -> None:
     assert data["environment"] == []
     assert {f["result"] for f in data["files"]} == {"same"}
     assert {f["file"] for f in data["files"]} == {p.name for p in folder.glob("*.png")}
+
+
+def test_of_what_a_sample_leaves_out_the_checksums_are_compared(run_cli: Run, folder: Path) -> None:
+    said = {run_cli("verify", folder, "--sample", 1, "--seed", s).out for s in range(9)}
+    assert said == {"6 files: 2 same, 4 unchanged\n", "6 files: 4 same, 2 unchanged\n"}
+    assert run_cli("verify", folder, "--sample", 100).out == "6 files: 6 same\n"
+    for path in folder.glob("*.png"):
+        path.write_bytes(path.read_bytes()[:-1])
+    ended = run_cli("verify", folder, "--sample", 1)
+    assert (ended.code, ended.out.splitlines()[0]) == (1, "6 files: 6 changed")
+
+
+def test_pictures_that_are_elsewhere_are_fetched(
+    run_cli: Run, folder: Path, model_file: Path
+) -> None:
+    elsewhere = fsspec.filesystem("memory")
+    elsewhere.put(str(folder), "/bucket/set/pictures", recursive=True)
+    for url in ("memory://bucket/set", "memory://bucket/set/pictures/"):
+        ended = run_cli("verify", url, "--model", model_file)
+        assert (ended.code, ended.out) == (0, "6 files: 6 same\n"), ended.err
+    elsewhere.rm("/bucket/set/pictures/prob-1.png")
+    ended = run_cli("verify", "memory://bucket/set", "--model", model_file)
+    assert "prob-1.png: missing" in ended.out
+    ended = run_cli("verify", "memory://bucket/none")
+    assert ended.code == 2
+    assert "memory://bucket/none" in ended.err and "manifest.json" in ended.err
+
+
+def test_files_outside_are_not_fetched(run_cli: Run, folder: Path) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["pictures"][0]["file"] = "../../../outside.png"
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    fsspec.filesystem("memory").put(str(folder), "/bucket/bad/pictures", recursive=True)
+    ended = run_cli("verify", "memory://bucket/bad")
+    assert ended.code == 2
+    assert "'../../outside.png'" in ended.err
 
 
 def test_moved_model_has_to_be_named(run_cli: Run, model_file: Path) -> None:

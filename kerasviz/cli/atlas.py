@@ -116,7 +116,7 @@ The same command again goes on where a run ended, and may be given on several ma
     "--plan",
     "only_plan",
     is_flag=True,
-    help="Print units, pictures, bytes and hours by the number of workers, and end.",
+    help="Print units, pictures, bytes and times by the number of workers, and end.",
 )
 @click.option(
     "--price",

@@ -14,24 +14,24 @@ __all__ = ["outline_lines", "size_words", "table"]
 
 
 def outline_lines(atlas: Atlas, plan: Outline, clock: Clock, price: float | None) -> list[str]:
-    """What an atlas takes: its layers, its bytes, and the hours by the number of workers."""
+    """What an atlas takes: its layers, its bytes, and the time by the number of workers."""
     layers = plan.layers
     height, width = atlas.recipe.size
-    rows = [("layer", "units", "pictures", "batches", "hours")]
+    rows = [("layer", "units", "pictures", "batches", "time")]
     rows += [
-        (e.tap, f"{e.units:,}", f"{e.pictures:,}", f"{e.batches:,}", _hours(e.seconds))
+        (e.tap, f"{e.units:,}", f"{e.pictures:,}", f"{e.batches:,}", _time(e.seconds))
         for e in layers
     ]
     pictures = sum(each.pictures for each in layers)
     if len(layers) > 1:
         units, batches = (sum(getattr(e, name) for e in layers) for name in ("units", "batches"))
         whole = sum(each.seconds for each in layers)
-        rows.append(("together", f"{units:,}", f"{pictures:,}", f"{batches:,}", _hours(whole)))
+        rows.append(("together", f"{units:,}", f"{pictures:,}", f"{batches:,}", _time(whole)))
     heads = (
         "engine",
         "workers",
         "machines",
-        "hours",
+        "time",
         "efficiency",
         *["price"] * (price is not None),
     )
@@ -47,7 +47,7 @@ def outline_lines(atlas: Atlas, plan: Outline, clock: Clock, price: float | None
         "",
         f"Bytes: about {size_words(plan.picture_bytes)} of pictures and "
         f"{size_words(plan.entry_bytes)} of what is recorded of them.",
-        f"Hours: from a few steps at {' and '.join(clock.timed)}, timed now in {clock.seconds:.0f} "
+        f"Time: from a few steps at {' and '.join(clock.timed)}, timed now in {clock.seconds:.0f} "
         f"s; workers of {threads} as fast as this machine's.",
     ]
 
@@ -57,7 +57,7 @@ def _fleet(fleet: Fleet, price: float | None) -> tuple[str, ...]:
         fleet.engine,
         f"{fleet.workers:,}",
         f"{fleet.machines:,}",
-        _hours(fleet.seconds),
+        _time(fleet.seconds),
         f"{fleet.efficiency:.0%}",
     )
     return cells if price is None else (*cells, f"{fleet.price(price):,.2f}")
@@ -92,13 +92,15 @@ def size_words(count: float) -> str:
     return f"{count:.1f} {unit}" if count < 10 and unit != "B" else f"{count:.0f} {unit}"
 
 
-def _hours(seconds: float) -> str:
-    """Hours with as many digits as say something.
+def _time(seconds: float) -> str:
+    """A time in its unit, as exact as an estimate is.
 
-    >>> _hours(9), _hours(36), _hours(3600), _hours(360_000)
-    ('< 0.01', '0.01', '1.0', '100')
+    >>> _time(0.2), _time(38), _time(840), _time(5760), _time(1e6)
+    ('< 1 s', '38 s', '14 min', '1.6 h', '278 h')
     """
+    if seconds < 99.5:
+        return f"{seconds:.0f} s" if seconds >= 0.5 else "< 1 s"
+    if seconds < 99.5 * 60:
+        return f"{seconds / 60:.0f} min"
     hours = seconds / 3600
-    if hours < 0.005:
-        return "< 0.01"
-    return f"{hours:.2f}" if hours < 0.995 else f"{hours:.1f}" if hours < 99.5 else f"{hours:,.0f}"
+    return f"{hours:.1f} h" if hours < 9.95 else f"{hours:,.0f} h"

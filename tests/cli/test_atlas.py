@@ -40,11 +40,11 @@ def test_the_plan_is_a_table(run_cli: Run, model_file: Path, tmp_path: Path) -> 
     assert (ended.code, ended.err) == (0, "")
     lines = ended.out.splitlines()
     assert lines[0] == "small: 77 pictures of 16 x 16 pixels, 3 steps in float32"
-    assert lines[2].split() == ["layer", "units", "pictures", "batches", "hours"]
+    assert lines[2].split() == ["layer", "units", "pictures", "batches", "time"]
     rows = {line.split()[0]: line.split()[1:4] for line in lines[3:6]}
     assert [row[:2] for row in rows.values()] == [["6", "42"], ["5", "35"], ["11", "77"]]
     heads = next(line for line in lines if line.startswith("engine"))
-    assert heads.split() == ["engine", "workers", "machines", "hours", "efficiency", "price"]
+    assert heads.split() == ["engine", "workers", "machines", "time", "efficiency", "price"]
     assert {len(line) for line in lines[2:6]} == {len(lines[2])}
     assert not any(tmp_path.iterdir())  # nothing is written
 

@@ -95,12 +95,10 @@ def size_words(count: float) -> str:
 def _time(seconds: float) -> str:
     """A time in its unit, as exact as an estimate is.
 
-    >>> _time(0.2), _time(38), _time(840), _time(5760), _time(1e6)
-    ('< 1 s', '38 s', '14 min', '1.6 h', '278 h')
+    >>> _time(0.2), _time(38), _time(840), _time(6300), _time(1e6)
+    ('< 1 s', '38 s', '14 min', '1.8 h', '278 h')
     """
     if seconds < 99.5:
         return f"{seconds:.0f} s" if seconds >= 0.5 else "< 1 s"
-    if seconds < 99.5 * 60:
-        return f"{seconds / 60:.0f} min"
-    hours = seconds / 3600
-    return f"{hours:.1f} h" if hours < 9.95 else f"{hours:,.0f} h"
+    unit, per = ("min", 60) if seconds < 99.5 * 60 else ("h", 3600)
+    return f"{seconds / per:,.{int(seconds / per < 9.95)}f} {unit}"

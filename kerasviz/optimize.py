@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kerasviz.checkpoint import Checkpoint
 from kerasviz.errors import ModelError
 from kerasviz.kernels import fast_kernels
 from kerasviz.network import Network
@@ -56,7 +57,8 @@ class Batch:
 class Progress:
     """How far a run is: ``step`` of ``steps``, and the mean score of the last step.
 
-    ``images()`` are those of this moment, [B, H, W, C] in [0, 1]; only who calls it waits for them.
+    ``images()`` are those of this moment, [B, H, W, C] in [0, 1], and ``checkpoint()`` is all that
+    is needed to go on from here; only who calls them waits for them.
     """
 
     step: int
@@ -65,6 +67,7 @@ class Progress:
     images: Callable[[], np.ndarray[Any, Any]] | None = field(
         default=None, compare=False, repr=False
     )
+    checkpoint: Callable[[], Checkpoint] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass
@@ -276,17 +279,30 @@ def _shown(loop: Loop, params: Any, groups: Tensor) -> np.ndarray[Any, Any]:
     return np.asarray(loop.image(params, groups))
 
 
+def _checkpoint(
+    step: int, state: Any, history: Sequence[Any], snapshots: Mapping[int, Any]
+) -> Checkpoint:
+    return Checkpoint(
+        step,
+        tuple(np.asarray(part) for part in tf.nest.flatten(state)),
+        np.concatenate(history),
+        {taken: np.asarray(image) for taken, image in snapshots.items()},
+    )
+
+
 def optimize(
     net: Network,
     recipe: Recipe,
     batch: Batch,
     snapshots: Sequence[int] = (),
     progress: Callable[[Progress], None] | None = None,
+    resume: Checkpoint | None = None,
 ) -> Run:
     """Optimize a batch of images and return them with snapshots and scores.
 
     Row i depends on (network, its objective, recipe, its seed, the batch's size) only, not on
-    what the other rows are, unless its objective couples rows. Raises :class:`ModelError` where
+    what the other rows are, unless its objective couples rows. With ``resume``, a checkpoint of the
+    same batch, the result is that of a run that was never stopped. Raises :class:`ModelError` where
     the numbers stop being finite.
     """
     loop = loop_for(net, batch.structure, recipe)
@@ -295,9 +311,15 @@ def optimize(
     state = loop.start(seeds)
     kept: dict[int, Any] = {}
     history: list[Any] = []
-    if 0 in snapshots:
+    if resume is not None:
+        state = tf.nest.pack_sequence_as(state, [tf.constant(part) for part in resume.state])
+        kept, history = dict(resume.snapshots), [resume.history]
+    elif 0 in snapshots:
         kept[0] = loop.image(state[0], groups)
+
     for first, last in _stops(recipe.steps, recipe.redirect_steps, snapshots):
+        if resume is not None and first < resume.step:
+            continue
         advance = loop.advance_redirected if first < recipe.redirect_steps else loop.advance
         state, reached = advance(
             state, data, seeds, groups, tf.constant(first), tf.constant(last - first)
@@ -309,7 +331,8 @@ def optimize(
             kept[last] = loop.image(state[0], groups)
         if progress is not None:
             shown = partial(_shown, loop, state[0], groups)
-            progress(Progress(last, recipe.steps, float(numbers[-1].mean()), shown))
+            here = partial(_checkpoint, last, state, tuple(history), dict(kept))
+            progress(Progress(last, recipe.steps, float(numbers[-1].mean()), shown, here))
     images = loop.image(state[0], groups)
     return Run(
         images=np.asarray(images),

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from kerasviz.checkpoint import Checkpoint
 from kerasviz.environment import environment
 from kerasviz.errors import UsageError
 from kerasviz.files import digest
@@ -262,11 +263,15 @@ def plan(net: Network, requests: Sequence[Request]) -> list[Plan]:
 
 
 def render_plan(
-    net: Network, plan: Plan, progress: Callable[[Progress], None] | None = None
+    net: Network,
+    plan: Plan,
+    progress: Callable[[Progress], None] | None = None,
+    resume: Checkpoint | None = None,
 ) -> list[Picture]:
     """Run one batch and return its pictures, without the padding.
 
-    A recipe with patience lets each picture end when it has converged.
+    A recipe with patience lets each picture end when it has converged; it has no checkpoints to
+    ``resume`` from.
     """
     rows: list[tuple[Request, int, int]] = []  # request, row in it, group
     for group, request in enumerate(plan.requests):
@@ -289,7 +294,7 @@ def render_plan(
     if plan.recipe.patience:
         run = converge(net, plan.recipe, batch, plan.batch, snapshots, progress)
     else:
-        run = optimize(net, plan.recipe, batch, snapshots, progress)
+        run = optimize(net, plan.recipe, batch, snapshots, progress, resume)
     return [
         Picture(
             request=request,

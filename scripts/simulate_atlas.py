@@ -62,6 +62,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--lifetime", type=float, default=24.0, help="mean hours until a worker dies")
     add("--notice", type=float, default=10.0, help="seconds until a death is noticed")
     add("--restart", type=float, default=30.0, help="seconds until another worker is asked for")
+    add("--saves", type=float, default=60.0, help="seconds after which a batch's state is saved")
+    add("--saving", type=float, default=0.3, help="seconds to save it")
     add("--spread", type=float, default=0.03, help="spread of the seconds of like tasks (log)")
     add("--error", type=float, default=0.12, help="spread of expected over real seconds (log)")
     add("--log", type=Path, help="the log of a real run")
@@ -129,6 +131,8 @@ def scenarios(wanted: argparse.Namespace, start: float) -> dict[str, Conditions]
         shared=wanted.shared,
         spread=wanted.spread,
         error=wanted.error,
+        saves=wanted.saves,
+        saving=wanted.saving,
     )
     slow = replace(calm, slow_share=wanted.slow_share, slow=wanted.slow)
     deaths = {"notice": wanted.notice, "restart": wanted.restart}
@@ -204,12 +208,13 @@ def workload_of(events: Sequence[dict[str, Any]]) -> tuple[Workload, float]:
     for event in events:
         if event["event"] == "began":
             began[event["worker"], event["task"]] = event["at"]
-        if event["event"] != "done" or event["task"] in seen:
+        share = event.get("share", 1.0)
+        if event["event"] != "done" or event["task"] in seen or not share:
             continue
         seen.add(event["task"])
         cold = (event["worker"], event["kind"]) not in known
         known.add((event["worker"], event["kind"]))
-        taken = event["at"] - began[event["worker"], event["task"]]
+        taken = (event["at"] - began[event["worker"], event["task"]]) / share
         (first if cold else later).setdefault(event["kind"], []).append({**event, "taken": taken})
     warm = [e for own in later.values() for e in own]
     ratio = sum(e["taken"] for e in warm) / sum(e["cost"] for e in warm) if warm else 1.0

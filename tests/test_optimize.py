@@ -3,6 +3,7 @@ import pytest
 import tensorflow as tf
 from tiny import TinyProgram, network
 
+from kerasviz.checkpoint import Checkpoint
 from kerasviz.errors import ModelError
 from kerasviz.input_spec import preset
 from kerasviz.network import Identity, Network
@@ -185,6 +186,41 @@ def test_lucid_runs_with_its_growing_and_shrinking_images():
     chosen = recipe("lucid").replace(steps=6, size=(19, 23))
     result = run(net, chosen, [channel("joined", 1), logit(2)][:1] * 2, [0, 1])
     assert result.images.shape == (2, 19, 23, 3) and np.isfinite(result.history).all()
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        SMALL.replace(redirect_steps=CHUNK + 3),
+        recipe("fast").replace(size=(16, 24), patience=0),
+        STILL.replace(parameterization=Pixel(), optimizer="gradient-descent"),
+    ],
+    ids=["redirected", "fused", "pixels"],
+)
+def test_a_run_goes_on_from_its_checkpoints_as_if_it_had_not_stopped(chosen):
+    chosen, marks = chosen.replace(steps=3 * CHUNK + 5), (0, 7, 2 * CHUNK)
+    seen = []
+    rows = ([channel("joined", 1), channel("joined", 2)], [0, 4])
+    whole = run(network(), chosen, *rows, snapshots=marks, progress=seen.append)
+    there = {p.step: p.checkpoint() for p in seen}  # after the end: each is of its own step
+    assert len(there) >= 5 and {7, 2 * CHUNK} <= set(there)
+    for step, checkpoint in there.items():
+        assert checkpoint.step == step == len(checkpoint.history)
+        taken = []
+        again = run(
+            network(),  # with nothing compiled
+            chosen,
+            *rows,
+            snapshots=marks,
+            progress=lambda p, taken=taken: taken.append(p.step),
+            resume=Checkpoint.from_bytes(checkpoint.to_bytes()),
+        )
+        assert taken == [s for s in there if s > step]
+        for name in ("images", "scores", "history", "taken"):
+            np.testing.assert_array_equal(getattr(again, name), getattr(whole, name))
+        assert set(again.snapshots) == set(marks)
+        for mark in marks:
+            np.testing.assert_array_equal(again.snapshots[mark], whole.snapshots[mark])
 
 
 def test_progress_comes_between_chunks():

@@ -58,7 +58,7 @@ def test_a_cut_makes_every_picture_once_in_the_shares_that_it_says(
     assert max(longest) < min(t.cost for t in cut.tasks if t.kind.endswith("x 16"))
 
 
-def test_a_thousand_workers_keep_ninety_percent_also_where_some_are_slow(
+def test_a_thousand_workers_keep_ninety_percent_also_where_some_are_slow_and_die(
     script: ModuleType, times: dict
 ) -> None:
     load = script.workload(times, script.TAPERED, MIXED, 0.05)
@@ -67,8 +67,9 @@ def test_a_thousand_workers_keep_ninety_percent_also_where_some_are_slow(
     for conditions in (calm, slow):
         for seed in range(3):
             assert simulate(load, replace(conditions, workers=1000, seed=seed)).efficiency > 0.9
-    out = simulate(load, replace(dying, workers=1000))
-    assert out.deaths > 0 and out.exhausted == 0
+    outs = [simulate(load, replace(dying, workers=1000, seed=seed)) for seed in range(8)]
+    assert all(out.deaths > 0 and out.exhausted == 0 for out in outs)
+    assert sum(out.efficiency for out in outs) / len(outs) > 0.9
     whole = script.workload(times, script.WHOLE, MIXED, 0.05)
     assert simulate(whole, replace(calm, workers=1000)).efficiency < 0.9, "whole batches do not"
 

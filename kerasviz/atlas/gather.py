@@ -8,6 +8,7 @@ from pathlib import Path
 from kerasviz.atlas.claims import FOLDER as CLAIMS
 from kerasviz.atlas.shards import PICTURES, Shard
 from kerasviz.atlas.site import write_site
+from kerasviz.atlas.states import FOLDER as STATES
 from kerasviz.atlas.storage import AT_ONCE, Storage
 from kerasviz.commands import CommandLine
 from kerasviz.figures.choice import Choice
@@ -64,9 +65,10 @@ class Workshop:
         return self.storage.address(index.relative_to(self.folder).as_posix())
 
     def tidy(self) -> None:
-        """Remove claims that nobody needs any more, and what killed writers have left."""
-        for name in self.storage.names(CLAIMS):
-            self.storage.remove(f"{CLAIMS}/{name}")
+        """Remove claims and states that nobody needs, and what killed writers have left."""
+        for folder in (CLAIMS, STATES):
+            for name in self.storage.names(folder):
+                self.storage.remove(f"{folder}/{name}")
         self.storage.tidy(PICTURES)
 
     def _put_back(self) -> None:

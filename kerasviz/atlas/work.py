@@ -11,12 +11,14 @@ import tensorflow as tf
 from kerasviz.atlas.claims import LEASE, Claims, Owner
 from kerasviz.atlas.definition import Atlas
 from kerasviz.atlas.shards import Shard, picture_path, shard_path
+from kerasviz.atlas.states import EVERY, State
 from kerasviz.atlas.storage import PATIENCE, Refused, Storage
 from kerasviz.atlas.tasks import plan_of, task_name
 from kerasviz.custom_objects import custom_objects
 from kerasviz.engines import Job
 from kerasviz.environment import environment
 from kerasviz.errors import ModelError
+from kerasviz.files import digest
 from kerasviz.input_spec import InputSpec
 from kerasviz.loader import load
 from kerasviz.network import Network
@@ -78,8 +80,10 @@ def make(argument: Mapping[str, Any]) -> Worker:
 class Worker:
     """Renders batches into a storage; called with the payload of a task.
 
-    ``network`` is what the pictures say of the network. The answer has what became of the task
-    (``state``), the ``pictures`` made now, their ``bytes``, and with :data:`REFUSED` the ``why``.
+    ``network`` is what the pictures say of the network; each ``every`` seconds of a task it
+    saves how far it is. The answer has what became of the task
+    (``state``), the ``share`` of it that was done now, the ``pictures`` made, their ``bytes``, and
+    with :data:`REFUSED` the ``why``.
     """
 
     net: Network
@@ -87,6 +91,7 @@ class Worker:
     storage: Storage
     claims: Claims
     here: dict[str, str] = field(default_factory=environment)
+    every: float = EVERY
 
     def __call__(self, payload: str) -> dict[str, Any]:
         name = task_name(payload)
@@ -104,12 +109,17 @@ class Worker:
             return {**_answer(REFUSED), "why": str(error)}
 
     def _make(self, name: str, payload: str) -> dict[str, Any]:
-        shard, files = Shard(name), []
-        for picture in render_plan(self.net, plan_of(self.net, payload)):
+        shard, files, plan = Shard(name), [], plan_of(self.net, payload)
+        state = State(self.storage, name, digest(self.here), self.every)
+        there = state.read()
+        for picture in render_plan(self.net, plan, state, there):
             files += self._files(picture, shard)
         self.storage.write_many(files)
         self.storage.write_new(shard_path(name), shard.to_bytes())
-        return _answer(MADE, len(files), sum(len(data) for _, data in files))
+        state.drop()
+        left = plan.recipe.steps - (there.step if there else 0)
+        size = sum(len(data) for _, data in files)
+        return _answer(MADE, left / plan.recipe.steps, len(files), size)
 
     def _files(self, picture: Picture, shard: Shard) -> list[tuple[str, bytes]]:
         """The files of a picture; the shard is told of them."""
@@ -122,8 +132,8 @@ class Worker:
         return [(picture_path(entry), data) for entry, data in found]
 
 
-def _answer(state: str, pictures: int = 0, size: int = 0) -> dict[str, Any]:
-    return {"state": state, "pictures": pictures, "bytes": size}
+def _answer(state: str, share: float = 0.0, pictures: int = 0, size: int = 0) -> dict[str, Any]:
+    return {"state": state, "share": share, "pictures": pictures, "bytes": size}
 
 
 def _set_threads(threads: int) -> None:

@@ -36,6 +36,11 @@ class Done:
     result: Any
     seconds: float
 
+    @property
+    def share(self) -> float:
+        """How much of the task was left to do, if its job says so; see :class:`Job`."""
+        return float(self.result.get("share", 1.0)) if isinstance(self.result, dict) else 1.0
+
 
 @dataclass(frozen=True)
 class Failed:

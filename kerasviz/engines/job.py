@@ -16,9 +16,10 @@ class Job:
 
     ``make`` is ``"module:function"``. Each worker imports the module, calls the function with
     ``argument`` (plain data, as JSON has it) once, and what it returns with the payload of every
-    task; that returns plain data again, which is small: pictures go to the storage. A worker may be
-    ended at any moment, so what is written is written whole or not at all, and a task may be done
-    twice, also at the same time by two workers.
+    task; that returns plain data again, which is small: pictures go to the storage. A dictionary
+    may say as ``"share"`` how much of the task was left to do, 0 to 1: only whole tasks tell how
+    long others will take. A worker may be ended at any moment, so what is written is written whole
+    or not at all, and a task may be done twice, also at the same time by two workers.
     """
 
     make: str

@@ -84,7 +84,7 @@ def _note(schedule: Schedule, report: Report, now: float) -> bool:
     if isinstance(report, Joined):
         schedule.joined(report.worker)
     elif isinstance(report, Done):
-        return schedule.finished(report.worker, report.task, now)
+        return schedule.finished(report.worker, report.task, now, report.share)
     elif isinstance(report, Failed):
         schedule.failed(report.worker, report.task, report.reason, now)
     elif report.worker in schedule.workers:

@@ -199,11 +199,17 @@ class Schedule:
         self._start(worker, number, now)
         return self._tasks[number]
 
-    def finished(self, worker: str, task: Task, now: float) -> bool:
-        """A worker has done a task; False if another had done it before."""
+    def finished(self, worker: str, task: Task, now: float, share: float = 1.0) -> bool:
+        """A worker has done a task; False if another had done it before.
+
+        ``share`` is how much there was left to do: how long a part took says little of the whole,
+        and where nothing was left, nothing was compiled.
+        """
         own, number = self._leave(worker, task)
-        self._durations.measure(task, worker, now - own.began, own.first)
-        own.compiled[task.kind] = None
+        if share == 1.0:
+            self._durations.measure(task, worker, now - own.began, own.first)
+        if share > 0.0:
+            own.compiled[task.kind] = None
         self._healthy += own.strikes > 0
         own.strikes = 0
         self._rank()

@@ -61,6 +61,11 @@ class Conditions:
         The standard deviation of the logarithm of a task's seconds.
     error
         The same of the costs that the schedule is told, for each kind: it has to learn the rest.
+    saves
+        After so many seconds of a task, again and again, its worker saves how far it is: the next
+        worker goes on from there. Infinite where nothing is saved.
+    saving
+        The seconds that this takes.
     """
 
     workers: int
@@ -74,6 +79,8 @@ class Conditions:
     slow: float = 1.0
     spread: float = 0.0
     error: float = 0.0
+    saves: float = math.inf
+    saving: float = 0.0
     seed: int = 0
 
 
@@ -83,7 +90,8 @@ class Outcome:
 
     ``makespan`` is from asking for the first worker to the last finished task; the others are sums
     over the workers: ``useful`` work, ``busy`` at tasks, of that ``compiling``, ``copied`` in
-    copies or originals that were too late, ``lost`` in attempts that died, ``starting``.
+    copies or originals that were too late, ``lost`` in attempts that died (but for what was saved
+    of them), ``starting``.
     """
 
     workers: int
@@ -114,7 +122,16 @@ class _Worker:
     task: Task | None = None
     began: float = 0.0
     compiled: set[str] = field(default_factory=set)
-    first: float = 0.0
+    first: float = 0.0  # seconds to compile
+    pace: float = 1.0  # seconds for each of a task's on a usual worker
+    had: float = 0.0  # seconds of the task, on a usual worker, that were saved before
+
+    def saved(self, now: float, on: Conditions) -> float:
+        """The seconds of its task, on a usual worker, that have been saved."""
+        if math.isinf(on.saves):
+            return self.had
+        turns = (now - self.began - self.first) // (on.saves + on.saving)
+        return self.had + max(0.0, turns) * on.saves / self.pace
 
 
 def simulate(workload: Workload, conditions: Conditions, policy: Policy | None = None) -> Outcome:
@@ -135,6 +152,7 @@ class _Run:
         self.schedule = Schedule(tasks, workload.compiling, policy)
         self.workers: dict[str, _Worker] = {}
         self.idle: dict[str, None] = {}
+        self.saved: dict[str, float] = {}
         self.events: list[tuple[float, int, str, str]] = []
         self.made = self.numbered = 0
         self.link = 0.0
@@ -211,7 +229,8 @@ class _Run:
         if own.dies <= now or own.task is None:
             return
         task = own.task
-        won = self.schedule.finished(worker, task, now)
+        share = 1 - own.had / self.true[task.name].cost if own.had else 1.0
+        won = self.schedule.finished(worker, task, now, share)
         own.compiled.add(task.kind)
         self._leave(own, now, "" if won else "copied")
         self.idle[worker] = None
@@ -219,7 +238,12 @@ class _Run:
     def _dead(self, worker: str, now: float) -> None:
         self.deaths += 1
         self.idle.pop(worker, None)
-        self._stop(self.workers[worker], now, "lost")
+        own = self.workers[worker]
+        if own.task is not None:
+            saved = own.saved(now, self.on)
+            self.saved[own.task.name] = max(saved, self.saved.get(own.task.name, 0.0))
+            self.sums["lost"] -= (saved - own.had) * own.pace
+        self._stop(own, now, "lost")
         self._at(now + self.on.notice, "noticed", worker)
 
     def _noticed(self, worker: str, now: float) -> None:
@@ -276,10 +300,14 @@ class _Run:
         compiling = self.load.compiling.get(task.kind, 0.0)
         cold = 0.0 if task.kind in own.compiled else compiling
         factors = self._factors(self.on.spread, 2)
-        own.first = cold * factors[0] * own.slow
+        others = [self.workers[name] for name in self.schedule.runners(task) if name != worker]
+        saved = [other.saved(now, self.on) for other in others if other.dies > now]
+        own.first, own.pace = cold * factors[0] * own.slow, factors[1] * own.slow
         own.task, own.began = task, now
+        own.had = max([self.saved.get(task.name, 0.0), *saved])
         self.handed += 1
-        end = now + own.first + true.cost * factors[1] * own.slow
+        seconds = (true.cost - own.had) * own.pace
+        end = now + own.first + seconds + self.on.saving * (seconds // self.on.saves)
         if end < own.dies:
             self._at(end, "ended", worker)
         return True

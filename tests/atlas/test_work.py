@@ -73,7 +73,7 @@ def test_a_task_leaves_the_pictures_of_the_store(
     assert not theirs
     assert size == sum(answer["bytes"] for answer in answers)
     # Another time there is nothing to do.
-    assert worker(tasks[0].payload) == {"state": "there", "pictures": 0, "bytes": 0}
+    assert worker(tasks[0].payload) == {"state": "there", "share": 0.0, "pictures": 0, "bytes": 0}
 
 
 def test_what_another_run_is_at_is_left_to_it(start: Start, atlas: Atlas, net: Network) -> None:
@@ -81,7 +81,7 @@ def test_what_another_run_is_at_is_left_to_it(start: Start, atlas: Atlas, net: N
     payload = tasks_of(net, atlas.plans(net))[0].payload
     name = tasks_of(net, atlas.plans(net))[0].name
     assert one.claims.take(name)
-    assert two(payload) == {"state": "busy", "pictures": 0, "bytes": 0}
+    assert two(payload) == {"state": "busy", "share": 0.0, "pictures": 0, "bytes": 0}
     assert one(payload)["state"] == "made"
     assert two(payload)["state"] == "there"
 

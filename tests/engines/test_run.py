@@ -9,7 +9,7 @@ import pytest
 from kerasviz.engines import Began, Done, Failed, GivenUp, Job, Joined, Lost, Task, run
 from kerasviz.engines.engine import Report
 from kerasviz.engines.run import DEATHS
-from kerasviz.engines.schedule import Policy
+from kerasviz.engines.schedule import Policy, Schedule
 from kerasviz.errors import KerasvizError
 
 
@@ -65,6 +65,21 @@ def test_all_is_told_in_its_order_and_the_engine_stopped() -> None:
     events = told(engine, tasks(2))
     assert [type(e) for e in events] == [Joined, Began, Done, Began, Done]
     assert engine.stopped == 1
+
+
+def test_a_job_may_say_how_much_of_a_task_it_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    finished = Schedule.finished
+
+    def note(self: Schedule, worker: str, task: Task, now: float, share: float = 1.0) -> bool:
+        seen.append(share)
+        return finished(self, worker, task, now, share)
+
+    monkeypatch.setattr(Schedule, "finished", note)
+    results = iter([{"share": 0.25}, {"state": "made"}, "text", None, 3])
+    engine = Played(lambda worker, task: [Done(worker, task, next(results), 0.1)], workers=1)
+    told(engine, tasks(5))
+    assert seen == [0.25, 1.0, 1.0, 1.0, 1.0]
 
 
 def test_nothing_to_do_starts_nothing() -> None:

@@ -75,6 +75,23 @@ def test_measured_durations_correct_the_costs_of_their_kind() -> None:
     assert schedule.expected(tasks[2], "w0") < 3.0
 
 
+def test_what_was_done_in_part_teaches_nothing_of_the_whole() -> None:
+    tasks = tasks_of([4.0] * 5)
+    schedule = Schedule(tasks, {"k0": 8.0})
+    schedule.joined("w0")
+    now = 0.0
+    for share, compiled in ((0.0, False), (0.25, True)):
+        task = schedule.next("w0", now)
+        assert task is not None
+        now += 0.1 + share
+        schedule.finished("w0", task, now, share)
+        assert schedule.expected(tasks[4], "w0") == pytest.approx(4.0 if compiled else 12.0)
+    task = schedule.next("w0", now)
+    assert task is not None
+    schedule.finished("w0", task, now + 2.0)
+    assert schedule.expected(tasks[4], "w0") == pytest.approx(2.0)
+
+
 def test_a_failed_task_goes_to_another_worker_and_is_given_up_with_its_last_error() -> None:
     schedule = begin(tasks_of([1.0]), 2, retries=2, rest=0.0)
     for number, worker in enumerate(["w0", "w1", "w0"]):

@@ -71,6 +71,31 @@ def test_the_work_of_dead_workers_is_done_by_others() -> None:
     assert math.isclose(out.efficiency, 2000 / (10 * out.makespan))
 
 
+def test_what_a_dead_worker_has_saved_is_not_done_again() -> None:
+    load = workload([100.0])
+    deadly = Conditions(1, lifetime=80.0, notice=2.0, restart=3.0, start=1.0)
+    deaths = 0
+    for seed in range(10):
+        lost = simulate(load, replace(deadly, seed=seed))
+        kept = simulate(load, replace(deadly, seed=seed, saves=10.0))
+        # Each death costs the seconds since the last save, and those until the next worker.
+        assert kept.lost <= kept.deaths * 10.0
+        assert 101.0 <= kept.makespan <= 101.0 + kept.deaths * (10.0 + 2.0 + 3.0 + 1.0)
+        assert kept.makespan <= lost.makespan
+        deaths += kept.deaths
+    assert deaths > 5
+    assert simulate(workload([99.0]), Conditions(1, saves=10.0, saving=0.5)).makespan == 103.5
+
+
+def test_a_copy_goes_on_from_what_the_original_has_saved() -> None:
+    # Four workers are slow; copies of what they began at first are made after 300 s.
+    slow = Conditions(20, slow_share=0.2, slow=5.0, seed=3)
+    alone = simulate(workload([100.0] * 52), slow)
+    saved = simulate(workload([100.0] * 52), replace(slow, saves=5.0))
+    assert (alone.copies, alone.makespan) == (4, 400.0)
+    assert (saved.copies, saved.makespan) == (4, 340.0)
+
+
 def test_what_is_useful_may_be_less_than_what_is_done() -> None:
     whole = workload([4.0] * 4)
     out = simulate(replace(whole, useful=8.0), Conditions(2))
@@ -81,11 +106,12 @@ def test_what_is_useful_may_be_less_than_what_is_done() -> None:
     costs=st.lists(st.floats(0.5, 50.0), min_size=1, max_size=40),
     kinds=st.integers(1, 4),
     workers=st.integers(1, 12),
+    saves=st.sampled_from([math.inf, 20.0, 1.0]),
     seed=st.integers(0, 1000),
 )
 @settings(max_examples=40, deadline=None)
 def test_no_run_is_faster_than_its_work_and_all_seconds_are_accounted_for(
-    costs: list[float], kinds: int, workers: int, seed: int
+    costs: list[float], kinds: int, workers: int, saves: float, seed: int
 ) -> None:
     load = workload(costs, kinds, 1.0)
     calm = simulate(load, Conditions(workers, start=2.0))
@@ -100,6 +126,8 @@ def test_no_run_is_faster_than_its_work_and_all_seconds_are_accounted_for(
         slow=2.0,
         spread=0.2,
         error=0.3,
+        saves=saves,
+        saving=0.25,
         seed=seed,
     )
     out = simulate(load, wild)

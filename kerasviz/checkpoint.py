@@ -1,0 +1,59 @@
+"""Checkpoints: a batch between two steps, so that another process goes on from there."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Checkpoint"]
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What :func:`kerasviz.optimize.optimize` needs to go on as if it had not stopped.
+
+    ``step`` steps are done; ``state`` are the numbers of parameters and optimizer in their order;
+    ``history`` [step, B] the scores so far; ``snapshots`` [B, H, W, C] the images taken, by step.
+    """
+
+    step: int
+    state: tuple[Array, ...]
+    history: Array
+    snapshots: Mapping[int, Array]
+
+    def to_bytes(self) -> bytes:
+        """As a file of numpy's, not compressed: the numbers of noise are hardly smaller so."""
+        parts = {f"state {number}": array for number, array in enumerate(self.state)}
+        parts |= {f"snapshot {step}": image for step, image in self.snapshots.items()}
+        file = io.BytesIO()
+        np.savez(file, allow_pickle=False, step=self.step, history=self.history, **parts)
+        return file.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Checkpoint | None:
+        """Read what :meth:`to_bytes` wrote; ``None`` for what is damaged or something else.
+
+        >>> there = Checkpoint(2, (np.zeros(3),), np.ones((2, 1)), {0: np.zeros((1, 4, 4, 3))})
+        >>> Checkpoint.from_bytes(there.to_bytes()).step, Checkpoint.from_bytes(b"no")
+        (2, None)
+        """
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as file:
+                parts = {name: file[name] for name in file.files}
+            state = [parts[f"state {i}"] for i in range(len(parts)) if f"state {i}" in parts]
+            shots = {n: parts[n] for n in parts if n.startswith("snapshot ")}
+            return cls(
+                int(parts["step"]),
+                tuple(state),
+                parts["history"],
+                {int(name.split(" ")[1]): image for name, image in shots.items()},
+            )
+        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile):
+            return None

@@ -1,6 +1,7 @@
 // The jobs of a wall: each renders a batch of its units, and shows on their tiles how far it is.
 
 import * as api from "./api.js";
+import { Asked } from "./asked.js";
 import { announce, counted } from "./element.js";
 import { isOver, watch } from "./watch.js";
 
@@ -9,8 +10,7 @@ import { isOver, watch } from "./watch.js";
  * when one begins or ends, `say(error)` when something goes wrong.
  */
 export function batches({ network, layer, tiles, changed, say, signal }) {
-  let jobs = [];
-  const asking = new Set(); // between the click and the answer there is no job to be cancelled
+  const running = new Set(); // what was asked for and is not over
 
   function tileOf(target) {
     const colon = target.lastIndexOf(":");
@@ -19,14 +19,14 @@ export function batches({ network, layer, tiles, changed, say, signal }) {
       : undefined;
   }
 
-  function follow(job) {
+  function follow(job, asked = new Asked(job)) {
     const own = job.targets.map(tileOf);
     const ended = (failed) => {
-      jobs = jobs.filter(({ id }) => id !== job.id);
+      running.delete(asked);
       own.forEach((tile) => tile?.rest());
       changed(failed);
     };
-    jobs.push(job);
+    running.add(asked);
     own.forEach((tile) => tile?.wait());
     watch(
       job,
@@ -50,32 +50,35 @@ export function batches({ network, layer, tiles, changed, say, signal }) {
   }
 
   return {
-    running: () => jobs.length + asking.size,
+    running: () => running.size,
 
     /** Ask for units as one job. */
     async render(units, settings) {
       if (!units.length) return;
       units.forEach((unit) => tiles.get(unit).wait());
-      const asked = { unwanted: false };
-      asking.add(asked);
+      const asked = new Asked();
+      running.add(asked);
       changed();
       try {
         const targets = units.map((unit) => `${layer}:${unit}`);
-        const job = await api.render({ network, targets, kind: "channel", ...settings });
-        asking.delete(asked);
-        follow(job);
-        if (asked.unwanted) await api.cancel(job.id);
+        const request = { network, targets, kind: "channel", ...settings };
+        await asked.send(
+          () => api.render(request),
+          (job) => follow(job, asked),
+        );
       } catch (error) {
-        if (asking.delete(asked)) units.forEach((unit) => tiles.get(unit).rest());
+        if (!asked.job) {
+          running.delete(asked);
+          units.forEach((unit) => tiles.get(unit).rest());
+        }
         say(error);
         changed(true);
       }
     },
 
     async cancel() {
-      asking.forEach((asked) => (asked.unwanted = true));
       try {
-        await Promise.all(jobs.map(({ id }) => api.cancel(id)));
+        await Promise.all([...running].map((asked) => asked.cancel()));
       } catch (error) {
         say(error);
       }
@@ -88,7 +91,7 @@ export function batches({ network, layer, tiles, changed, say, signal }) {
         found
           .filter((job) => !isOver(job) && job.network === network)
           .filter((job) => job.request.kind === "channel" && job.targets.some(tileOf))
-          .forEach(follow);
+          .forEach((job) => follow(job));
       } catch {
         // The wall works without; the view of jobs says what is wrong.
       }

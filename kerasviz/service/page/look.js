@@ -1,6 +1,7 @@
 // A look into layers: a few pictures of each beside its name, made on demand where there are none.
 
 import * as api from "./api.js";
+import { Asked } from "./asked.js";
 import { element, errorLine } from "./element.js";
 import { kept } from "./settings.js";
 import { fractionOf, watch, wordsOf } from "./watch.js";
@@ -47,9 +48,7 @@ export function firstLook(network, strips, signal) {
   const how = element("span", { class: "small soft" });
   const doing = element("span", { class: "doing", hidden: true }, bar, how);
   const { line, say, clear } = errorLine();
-  let job = null;
-  let asking = false; // between the click and the answer there is no job to be cancelled
-  let unwanted = false;
+  let asked = null; // as long as it is not over
 
   const busy = (words) => {
     button.textContent = "Cancel";
@@ -58,44 +57,34 @@ export function firstLook(network, strips, signal) {
   };
 
   const rest = () => {
-    job = null;
+    asked = null;
     doing.hidden = true;
     button.textContent = "Render a first look";
   };
 
   async function begin() {
     clear();
-    asking = true;
-    unwanted = false;
     bar.value = 0;
     busy("asking");
+    const own = (asked = new Asked());
     try {
-      const found = await ask();
-      asking = false;
-      if (found) follow(found);
-      else rest();
-      if (unwanted && job) await cancel();
+      await own.send(() => ask(own), follow);
     } catch (error) {
-      asking = false;
-      rest();
       if (!signal.aborted) say(error);
     }
+    if (!own.job) rest();
   }
 
   async function cancel() {
     how.textContent = "cancelling";
-    if (asking) {
-      unwanted = true;
-      return;
-    }
     try {
-      await api.cancel(job.id);
+      await asked.cancel();
     } catch (error) {
       if (!signal.aborted) say(error);
     }
   }
 
-  async function ask() {
+  async function ask(own) {
     const counts = await Promise.all(strips.map((one) => one.load()));
     const empty = strips.filter((_, i) => counts[i] === 0);
     const each = Math.max(1, Math.min(FIRST, Math.floor(MOST / Math.max(1, empty.length))));
@@ -108,12 +97,11 @@ export function firstLook(network, strips, signal) {
       )
       .slice(0, MOST);
     if (!targets.length) button.hidden = true; // there is nothing without pictures
-    if (!targets.length || unwanted) return null;
+    if (!targets.length || own.unwanted) return null;
     return api.render({ network, targets, kind: "channel", ...kept() });
   }
 
-  function follow(found) {
-    job = found;
+  function follow(job) {
     busy("");
     watch(
       job,
@@ -142,7 +130,7 @@ export function firstLook(network, strips, signal) {
   }
 
   button.addEventListener("click", () => {
-    if (asking || job) cancel();
+    if (asked) cancel();
     else begin();
   });
   return { button, doing, line };

@@ -2,8 +2,9 @@
 
 import * as api from "./api.js";
 import { rounded } from "./activation.js";
+import { Asked } from "./asked.js";
 import { announce, element, errorLine, joined } from "./element.js";
-import { fractionOf, isOver, watch, wordsOf } from "./watch.js";
+import { fractionOf, watch, wordsOf } from "./watch.js";
 
 /**
  * A slot named `words` of so many pictures in `rows`. `request()` is what is asked for; `done(job)`
@@ -40,7 +41,7 @@ export function pictureSlot({
       line,
     ),
   );
-  let job = null;
+  let asked = null; // as long as it is not over
   action.setAttribute("aria-label", `Render: ${words}`);
 
   const state = (now) => {
@@ -78,11 +79,11 @@ export function pictureSlot({
     clearFrom(pictures.length);
     pictures.slice(0, rows).forEach(({ url }, row) => place(row, url, true));
     facts.textContent = told;
-    if (!job || isOver(job)) state(pictures.length ? "there" : "empty");
+    if (!asked) state(pictures.length ? "there" : "empty");
   }
 
-  function follow(found) {
-    job = found;
+  function follow(job) {
+    asked ??= new Asked(job);
     state("busy");
     watch(
       job,
@@ -93,7 +94,7 @@ export function pictureSlot({
         },
         preview: ({ row, url }) => place(row, url, false),
         end(ended) {
-          job = ended;
+          asked = null;
           announce(`${words}: ${ended.state}`);
           if (ended.state === "done") {
             fill(ended.pictures, factsOf(ended));
@@ -105,7 +106,7 @@ export function pictureSlot({
           if (ended.state === "failed") say(ended.error ?? "It failed.");
         },
         error(error) {
-          job = null;
+          asked = null;
           state("empty");
           say(error);
         },
@@ -114,45 +115,36 @@ export function pictureSlot({
     );
   }
 
-  // Between the click and the answer there is no job yet that could be cancelled.
-  let asking = false;
-  let unwanted = false;
-
   async function render() {
-    if (asking || (job && !isOver(job))) return;
+    if (asked) return;
     clear();
     how.textContent = "asking";
     bar.value = 0;
     facts.textContent = "";
     state("busy");
-    asking = true;
-    unwanted = false;
+    const own = (asked = new Asked());
     try {
-      follow(await api.render(request()));
-      asking = false;
-      if (unwanted) await cancel();
+      await own.send(() => api.render(request()), follow);
     } catch (error) {
-      asking = false;
-      state("empty");
+      if (!own.job) {
+        asked = null;
+        state("empty");
+      }
       say(error);
     }
   }
 
   async function cancel() {
     how.textContent = "cancelling";
-    if (asking) {
-      unwanted = true;
-      return;
-    }
     try {
-      await api.cancel(job.id);
+      await asked.cancel();
     } catch (error) {
       say(error);
     }
   }
 
   action.addEventListener("click", () => {
-    if (asking || (job && !isOver(job))) cancel();
+    if (asked) cancel();
     else render();
   });
   state("empty");

@@ -28,8 +28,11 @@ CHOICES = (AUTO, *PRECISIONS)
 #: A narrow type is chosen where it takes at most this share of the time of float32: what is gained
 #: must be worth the rounding, and a second measurement must come out the same.
 WORTH = 0.85
-#: Images in one measured pass, their pixels, and the passes of which the fastest counts.
-BATCH, PIXELS, PASSES = 4, 128, 5
+#: Images in one measured pass, and their pixels.
+BATCH, PIXELS = 4, 128
+#: The passes of which the fastest counts: so many, and up to so many while they have not taken so
+#: many seconds in all. A few short ones tell little on a machine with other work.
+PASSES, MOST, ENOUGH = 5, 25, 0.6
 #: Seconds of a pass in which not much can be gained and little be measured.
 QUICK = 0.002
 #: The longest list of choices that is kept.
@@ -125,7 +128,10 @@ def _seconds(runs: Mapping[str, Callable[[], Any]]) -> dict[str, float]:
     for run in (*runs.values(), *runs.values()):  # traces, and asks for memory
         run()
     times: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(PASSES):
+    start = time.perf_counter()
+    for number in range(MOST):
+        if number >= PASSES and time.perf_counter() - start > ENOUGH:
+            break
         for name, run in runs.items():
             began = time.perf_counter()
             run()

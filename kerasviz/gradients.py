@@ -77,9 +77,7 @@ def _compiled(net: Network, structure: Structure, taps: tuple[str, ...]) -> Any:
         zero = tf.UnconnectedGradients.ZERO
         return reached, tape.gradient(reached, sources, unconnected_gradients=zero), sources
 
-    if key not in net.compiled:
-        net.compiled[key] = tf.function(compute, autograph=False)
-    return net.compiled[key]
+    return net.compiled.of(key, lambda: tf.function(compute, autograph=False))
 
 
 def _arrays(tensors: Mapping[str, Tensor]) -> dict[str, Array]:

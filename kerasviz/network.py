@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kerasviz.compiled import Compiled
 from kerasviz.errors import ModelError, UsageError, near
 from kerasviz.input_spec import PRESETS, InputSpec
 from kerasviz.program import PLAIN, Kernels, Port, Program
@@ -82,7 +83,7 @@ class Network:
         self.main_taps = tuple(name for name in main_taps if name in self.taps)
         self.classes = Classes(tuple(labels), logits or self._find_logits())
         #: Compiled loops by their static settings; filled by ``kerasviz.optimize``.
-        self.compiled: dict[Any, Any] = {}
+        self.compiled = Compiled()
 
     @property
     def name(self) -> str:

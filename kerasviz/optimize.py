@@ -244,15 +244,12 @@ def _update(
 
 
 def loop_for(net: Network, structure: Structure, recipe: Recipe) -> Loop:
-    """Return the loop for these settings, compiled at most once for a network.
+    """Return the loop for these settings, compiled once for a network as long as it is in use.
 
     The number of steps and the name of the recipe are not part of it.
     """
     key = (structure, recipe.replace(name="", steps=1))
-    if key not in net.compiled:
-        net.compiled[key] = Loop(net, structure, recipe)
-    found: Loop = net.compiled[key]
-    return found
+    return net.compiled.of(key, lambda: Loop(net, structure, recipe))
 
 
 def _stops(steps: int, redirected: int, snapshots: Sequence[int]) -> Iterator[tuple[int, int]]:

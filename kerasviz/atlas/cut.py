@@ -15,7 +15,7 @@ __all__ = ["SHARES", "fine"]
 
 #: By how much the usual batch size is divided, and for which share of the work: that of the longest
 #: batches first. A thousand workers of InceptionV1's atlas then end nearly together, see
-#: scripts/simulate_atlas.py; it costs 3 % more work there.
+#: scripts/simulate_atlas.py; it costs hardly more work there.
 SHARES = ((1, 0.7), (2, 0.2), (4, 0.1))
 
 

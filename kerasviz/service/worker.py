@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import logging
 import os
 import signal
@@ -33,8 +32,6 @@ log = logging.getLogger("kerasviz.service.worker")
 PAUSE = 1.0
 #: Seconds between two intermediate pictures, and of the time in all at most one part in so many.
 PREVIEW, SHARE = 0.4, 10
-#: Compiled loops of a network that are kept, at most.
-LOOPS = 32
 #: Workers let the answers to requests go first.
 NICE = 5
 
@@ -111,7 +108,6 @@ class Worker:
         if asked:
             began = time.monotonic()
             self._render(net, shelf, asked, claim.batch)
-            _trim(net.compiled)
             words = {"network": claim.network, "pictures": len(asked), "batch": claim.batch}
             seconds = round(time.monotonic() - began, 3)
             log.info("rendered", extra={"fields": {**words, "seconds": seconds}})
@@ -203,14 +199,6 @@ class _Reporting:
                 with contextlib.suppress(KerasvizError):  # a full disk shows at the end
                     write_atomically(preview_path(folder, claimed.place, k), data)
                 row += 1
-
-
-def _trim(compiled: dict[Any, Any]) -> None:
-    """Keep the loops that were used last: there are as many as requests differ in their kind."""
-    if len(compiled) > LOOPS:
-        for key in list(compiled)[: LOOPS // 2]:  # the oldest
-            del compiled[key]
-        gc.collect()
 
 
 def _failures() -> tuple[type[BaseException], ...]:

@@ -20,7 +20,7 @@ from kerasviz.service.database import Database
 from kerasviz.service.jobs import Job, Jobs
 from kerasviz.service.networks import Networks
 from kerasviz.service.queue import Queue
-from kerasviz.service.worker import LOOPS, Worker, _trim, preview_path
+from kerasviz.service.worker import Worker, preview_path
 from kerasviz.store import Store
 from kerasviz.verification import verify
 
@@ -264,14 +264,6 @@ def test_an_empty_queue_is_waited_for_without_work(room: Room) -> None:
     room.worker.stop()
     room.worker.run()
     assert time.monotonic() - began < 5
-
-
-def test_loops_that_were_not_used_lately_are_dropped() -> None:
-    compiled: dict[Any, Any] = dict.fromkeys(range(LOOPS + 1))
-    _trim(compiled)
-    assert list(compiled) == list(range(LOOPS // 2, LOOPS + 1))
-    _trim(compiled)
-    assert len(compiled) == LOOPS + 1 - LOOPS // 2
 
 
 def test_a_job_that_was_forgotten_finds_its_pictures(room: Room, seen: list[list[str]]) -> None:

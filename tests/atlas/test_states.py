@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +24,7 @@ from kerasviz.atlas.storage import Storage
 from kerasviz.atlas.tasks import tasks_of
 from kerasviz.atlas.work import Worker, job_of
 from kerasviz.checkpoint import Checkpoint
-from kerasviz.engines import Task
+from kerasviz.engines import Job, Task
 from kerasviz.files import digest
 from kerasviz.network import Network
 from kerasviz.optimize import CHUNK, Progress
@@ -125,6 +129,43 @@ def test_a_task_goes_on_where_a_dead_worker_left_it(
     assert [answer["share"] for answer in answers] == [(STEPS - last) / STEPS] * len(tasks)
     assert contents(out) == contents(tmp_path / "whole")
     assert not list((out / "states").iterdir())
+
+
+WORK = """
+import json, sys
+from dataclasses import replace
+from kerasviz.engines import Job
+make, argument, payload = json.load(sys.stdin)
+replace(Job(make, argument).prepare(), every=0.0)(payload)
+"""
+
+
+def test_a_task_goes_on_in_another_process_after_a_kill(
+    net: Network, model_file: Path, tmp_path: Path
+) -> None:
+    recipe = SHORT.replace(steps=2000)
+    atlas = Atlas.of(net, ["relu2"], recipe, threads=threads())
+    task = tasks_of(net, atlas.plans(net))[0]
+
+    def job(folder: Path) -> Job:
+        owner = Owner("run", "another machine", 1, 1)
+        return job_of(atlas, Storage(str(folder)), owner, str(model_file))
+
+    own, out = job(tmp_path / "out"), tmp_path / "out"
+    words = [sys.executable, "-c", WORK]
+    process = subprocess.Popen(words, stdin=subprocess.PIPE, text=True)
+    assert process.stdin is not None
+    json.dump([own.make, dict(own.argument), task.payload], process.stdin)
+    process.stdin.close()
+    while not (out / "states").is_dir() or not list((out / "states").glob("relu2*")):
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.kill()
+    process.wait()
+    assert not (out / "shards").exists()
+    assert 0.0 < own.prepare()(task.payload)["share"] < 1.0
+    assert job(tmp_path / "whole").prepare()(task.payload)["share"] == 1.0
+    assert contents(out) == contents(tmp_path / "whole")
 
 
 def test_another_environment_begins_anew(

@@ -45,16 +45,19 @@ class Lines:
         clock: Callable[[], float] = time.monotonic,
     ):
         self.stream, self.interval, self.clock = stream, interval, clock
-        self.began = self.last = clock()
+        self.last = clock()
+        self.first: tuple[float, float] | None = None
 
     def __call__(self, fraction: float, text: str) -> None:
         now = self.clock()
+        if self.first is None:  # what was done before says nothing of how long the rest takes
+            self.first = now, fraction
         if now - self.last < self.interval or fraction >= 1:  # the summary follows
             return
         self.last = now
-        left = ""
-        if fraction > 0:
-            left = f", {duration((now - self.began) * (1 - fraction) / fraction)} left"
+        left, (began, before) = "", self.first
+        if fraction > before:
+            left = f", {duration((now - began) * (1 - fraction) / (fraction - before))} left"
         click.echo(f"{fraction:4.0%} {text}{left}", file=self.stream)
 
 

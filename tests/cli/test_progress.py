@@ -61,16 +61,29 @@ def test_unknown_fraction_has_no_time_left() -> None:
     assert stream.getvalue() == "  0% waiting\n"
 
 
-def report(text: str) -> SimpleNamespace:
-    return SimpleNamespace(done=3, pictures=12, step=48, steps=512, text=text, fraction=0.25)
+def test_what_was_done_before_does_not_count_for_the_time_left() -> None:
+    stream, clock = io.StringIO(), Clock()
+    lines = Lines(stream, 5.0, clock)
+    clock.now += 2  # imports
+    lines(0.8, "goes on")
+    for second in (5, 10):
+        clock.now = 102.0 + second
+        lines(0.8 + second / 100, "on")
+    assert stream.getvalue().splitlines() == [" 85% on, 0:15 left", " 90% on, 0:10 left"]
+
+
+def report(text: str, fraction: float = 0.25) -> SimpleNamespace:
+    return SimpleNamespace(done=3, pictures=12, step=48, steps=512, text=text, fraction=fraction)
 
 
 def test_plain_report(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(progress, "INTERVAL", 0.0)
     with progress.rendering() as update:
+        update(report("mixed4c:100", 0.2))  # type: ignore[arg-type]
         update(report("mixed4c:100"))  # type: ignore[arg-type]
     shown = capsys.readouterr().err
-    assert shown.startswith(" 25% 3 of 12 pictures, step 48 of 512, mixed4c:100, ")
+    words = "3 of 12 pictures, step 48 of 512, mixed4c:100"
+    assert shown.startswith(f" 20% {words}\n 25% {words}, ")
 
 
 def terminal_output(width: int, text: str) -> str:

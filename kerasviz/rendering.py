@@ -21,6 +21,7 @@ from kerasviz.recipes import Recipe
 from kerasviz.recipes import recipe as find_recipe
 from kerasviz.rolling import converge
 from kerasviz.scoring import Structure, fill, structure_of, taps_of
+from kerasviz.states import State
 from kerasviz.targets import Target, parse_targets
 
 __all__ = [
@@ -310,20 +311,40 @@ def render_plan(
 
 
 def render_plans(
-    net: Network, plans: Sequence[Plan], progress: Callable[[Report], None] | None = None
+    net: Network,
+    plans: Sequence[Plan],
+    progress: Callable[[Report], None] | None = None,
+    state_of: Callable[[Plan], State] | None = None,
 ) -> Iterator[list[Picture]]:
-    """Run batch after batch; yields the pictures of each as soon as they are finished."""
+    """Run batch after batch; yields the pictures of each as soon as they are finished.
+
+    With ``state_of`` a batch goes on from its state, and saves it now and then; who has saved the
+    pictures drops it.
+    """
     pictures, done = sum(p.rows for p in plans), 0
     for each in plans:
         text = each.requests[0].text
         if len(each.requests) > 1:
             text += f" … {each.requests[-1].text}"
 
-        def report(p: Progress, done: int = done, each: Plan = each, text: str = text) -> None:
+        state = None if state_of is None else state_of(each)
+
+        def report(
+            p: Progress,
+            done: int = done,
+            each: Plan = each,
+            text: str = text,
+            state: State | None = state,
+        ) -> None:
+            if state is not None:  # first: a report may raise
+                state(p)
             if progress is not None:
                 progress(Report(done, pictures, each.rows, p.step, p.steps, p.score, text))
 
-        yield render_plan(net, each, report)
+        there = None if state is None else state.read()
+        if there is not None:  # so that who estimates the time left knows what took none
+            report(Progress(there.step, each.recipe.steps, float(there.history[-1].mean())))
+        yield render_plan(net, each, report, there)
         done += each.rows
 
 

@@ -18,6 +18,7 @@ from kerasviz.manifest import JOURNAL, MANIFEST, Computed, Copied, Entry, Manife
 from kerasviz.network import Network
 from kerasviz.picture_files import Origin, entries_of
 from kerasviz.rendering import Picture, Plan, Report, Request, describe, plan, render_plans
+from kerasviz.states import Latest, State
 
 __all__ = [
     "JOURNAL",
@@ -160,6 +161,8 @@ class Store:
     ) -> Made:
         """Render the requests that are not complete; every finished batch is saved at once.
 
+        One that takes minutes saves how far it is, and goes on from there after a crash or Ctrl-C.
+
         ``missing`` are their batches, if :meth:`missing` was asked for them just before.
         Where the network cannot compute a batch, :class:`ModelError` is raised, or if ``failed`` is
         given the reason goes there and the others are rendered. Raises :class:`KerasvizError` for a
@@ -174,10 +177,10 @@ class Store:
         saved: Future[None] | None = None
         with ThreadPoolExecutor(1) as writer:  # while the next batch runs
             try:
-                for pictures in self._rendered(missing, progress, failed):
+                for batch, pictures in self._rendered(missing, progress, failed):
                     if saved is not None:
                         saved.result()
-                    saved = writer.submit(self._keep, pictures)
+                    saved = writer.submit(self._keep, batch, pictures)
                     made += len(pictures)
             finally:  # after Ctrl-C too
                 if saved is not None:
@@ -190,18 +193,24 @@ class Store:
             failed.update({r: reasons[key] for r, key in keys.items() if key in reasons})
         return Made(made, sum(r.rows for r in requests) - made - lost)
 
-    def _keep(self, pictures: Sequence[Picture]) -> None:
+    def _keep(self, batch: Plan, pictures: Sequence[Picture]) -> None:
         for picture in pictures:
             self.add(picture)
         self.save()
+        self._state(batch).drop()
+
+    def _state(self, batch: Plan) -> State:
+        """How far a batch is, on machines like this one."""
+        keys = [request.key(self.net) for request in batch.requests]
+        return State(Latest(self.folder), digest([keys, batch.batch, environment()]))
 
     def _rendered(
         self,
         plans: Sequence[Plan],
         progress: Callable[[Report], None] | None,
         failed: dict[Request, str] | None,
-    ) -> Iterator[list[Picture]]:
-        """The pictures of batch after batch; those that fail are left out, if ``failed`` is."""
+    ) -> Iterator[tuple[Plan, list[Picture]]]:
+        """Batch after batch with its pictures; those that fail are left out, if ``failed`` is."""
         total, todo = sum(p.rows for p in plans), list(plans)
 
         def report(r: Report) -> None:
@@ -210,9 +219,8 @@ class Store:
 
         while todo:
             try:
-                for pictures in render_plans(self.net, list(todo), report):
-                    del todo[0]
-                    yield pictures
+                for pictures in render_plans(self.net, list(todo), report, self._state):
+                    yield todo.pop(0), pictures
             except ModelError as error:
                 if failed is None:
                     raise

@@ -8,7 +8,6 @@ from pathlib import Path
 from kerasviz.atlas.claims import FOLDER as CLAIMS
 from kerasviz.atlas.shards import PICTURES, Shard
 from kerasviz.atlas.site import write_site
-from kerasviz.atlas.states import FOLDER as STATES
 from kerasviz.atlas.storage import AT_ONCE, Storage
 from kerasviz.commands import CommandLine
 from kerasviz.figures.choice import Choice
@@ -17,6 +16,7 @@ from kerasviz.figures.setting import Order
 from kerasviz.files import checksum, make_folder, write_atomically
 from kerasviz.network import Network
 from kerasviz.rendering import Request
+from kerasviz.states import FOLDER as STATES
 from kerasviz.store import Store
 from kerasviz.zoo.folders import cache_folder
 

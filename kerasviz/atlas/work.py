@@ -11,7 +11,6 @@ import tensorflow as tf
 from kerasviz.atlas.claims import LEASE, Claims, Owner
 from kerasviz.atlas.definition import Atlas
 from kerasviz.atlas.shards import Shard, picture_path, shard_path
-from kerasviz.atlas.states import EVERY, State
 from kerasviz.atlas.storage import PATIENCE, Refused, Storage
 from kerasviz.atlas.tasks import plan_of, task_name
 from kerasviz.custom_objects import custom_objects
@@ -24,6 +23,7 @@ from kerasviz.loader import load
 from kerasviz.network import Network
 from kerasviz.picture_files import Origin, content_name, entries_of
 from kerasviz.rendering import Picture, render_plan
+from kerasviz.states import EVERY, State
 
 __all__ = ["BUSY", "MADE", "REFUSED", "THERE", "Worker", "job_of", "make"]
 
@@ -110,7 +110,8 @@ class Worker:
 
     def _make(self, name: str, payload: str) -> dict[str, Any]:
         shard, files, plan = Shard(name), [], plan_of(self.net, payload)
-        state = State(self.storage, name, digest(self.here), self.every)
+        storage = Storage(self.storage.url, patience=0.0)  # a state is not waited for
+        state = State(storage, f"{name}-{digest(self.here)}", self.every)
         there = state.read()
         for picture in render_plan(self.net, plan, state, there):
             files += self._files(picture, shard)

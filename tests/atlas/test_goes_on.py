@@ -1,4 +1,4 @@
-"""Checkpoints: a task goes on where a dead worker left it, and comes out the same."""
+"""States: a task goes on where a dead worker left it, and comes out the same."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from atlas.shell import contents
 from kerasviz.atlas import work
 from kerasviz.atlas.claims import Owner
 from kerasviz.atlas.definition import Atlas
-from kerasviz.atlas.states import EVERY, State
 from kerasviz.atlas.storage import Storage
 from kerasviz.atlas.tasks import tasks_of
 from kerasviz.atlas.work import Worker, job_of
@@ -29,49 +28,9 @@ from kerasviz.files import digest
 from kerasviz.network import Network
 from kerasviz.optimize import CHUNK, Progress
 from kerasviz.rendering import Picture, render_plan
+from kerasviz.states import FOLDER, State
 
-THERE = Checkpoint(16, (np.arange(3.0),), np.zeros((16, 1)), {})
 STEPS = 3 * CHUNK
-
-
-def progress(step: int, steps: int = 64) -> Progress:
-    return Progress(step, steps, 0.0, None, lambda: replace(THERE, step=step))
-
-
-def test_a_checkpoint_is_saved_when_it_is_time_and_something_is_left(tmp_path: Path) -> None:
-    now, storage = [0.0], Storage(str(tmp_path))
-    state = State(storage, "task", "here", clock=lambda: now[0])
-    saved = []
-    for step in range(16, 65, 16):
-        now[0] += EVERY / 2
-        state(progress(step))
-        found = State(storage, "task", "here").read()
-        saved.append(found.step if found else 0)
-    assert saved == [0, 32, 32, 32]  # after the last step there is nothing left
-    state(replace(progress(48), checkpoint=None))
-    assert State(storage, "task", "elsewhere").read() is None
-    assert State(storage, "another", "here").read() is None
-    state.drop()
-    assert State(storage, "task", "here").read() is None
-
-
-def test_a_storage_that_is_away_or_full_does_not_stop_the_work(tmp_path: Path) -> None:
-    (tmp_path / "states").write_text("a file in the place of the folder")
-    state = State(Storage(str(tmp_path)), "task", "here", every=0.0)
-    assert state.read() is None
-    state(progress(16))
-    state.drop()
-    assert (tmp_path / "states").is_file()
-
-
-def test_a_damaged_checkpoint_is_none(tmp_path: Path) -> None:
-    storage = Storage(str(tmp_path))
-    state = State(storage, "task", "here", every=0.0)
-    state(progress(16))
-    storage.write(state.path, (storage.read(state.path) or b"")[:-9])
-    assert state.read() is None
-    state.drop()
-    assert storage.read(state.path) is None
 
 
 class Killed(BaseException):
@@ -105,7 +64,7 @@ def test_a_task_goes_on_where_a_dead_worker_left_it(
     tasks = tasks_of(net, atlas.plans(net))
     whole = start(tmp_path / "whole")
     assert {whole(task.payload)["share"] for task in tasks} == {1.0}
-    assert not list((tmp_path / "whole" / "states").iterdir())
+    assert not list((tmp_path / "whole" / FOLDER).iterdir())
 
     def fatal(
         net: Network, plan: Any, told: Callable[[Progress], None], resume: Checkpoint | None
@@ -123,12 +82,12 @@ def test_a_task_goes_on_where_a_dead_worker_left_it(
         for task in tasks:
             with pytest.raises(Killed):
                 start(out)(task.payload)
-    assert {path.name.split("-")[0] for path in (out / "states").iterdir()} == {"relu2"}
-    assert len(list((out / "states").iterdir())) == len(tasks)
+    assert {path.name.split("-")[0] for path in (out / FOLDER).iterdir()} == {"relu2"}
+    assert len(list((out / FOLDER).iterdir())) == len(tasks)
     answers = [start(out)(task.payload) for task in tasks]
     assert [answer["share"] for answer in answers] == [(STEPS - last) / STEPS] * len(tasks)
     assert contents(out) == contents(tmp_path / "whole")
-    assert not list((out / "states").iterdir())
+    assert not list((out / FOLDER).iterdir())
 
 
 WORK = """
@@ -157,7 +116,7 @@ def test_a_task_goes_on_in_another_process_after_a_kill(
     assert process.stdin is not None
     json.dump([own.make, dict(own.argument), task.payload], process.stdin)
     process.stdin.close()
-    while not (out / "states").is_dir() or not list((out / "states").glob("relu2*")):
+    while not (out / FOLDER).is_dir() or not list((out / FOLDER).glob("relu2*")):
         assert process.poll() is None
         time.sleep(0.005)
     process.kill()
@@ -174,7 +133,8 @@ def test_another_environment_begins_anew(
     task: Task = tasks_of(net, atlas.plans(net))[0]
     worker = start(tmp_path)
     elsewhere = replace(worker, here={**worker.here, "device": "an abacus"})
-    state = State(worker.storage, task.name, digest(elsewhere.here), every=0.0)
-    state(progress(16))
+    place = f"{task.name}-{digest(elsewhere.here)}"
+    there = Checkpoint(16, (), np.zeros((16, 1)), {})
+    State(worker.storage, place, every=0.0)(Progress(16, STEPS, 0.0, None, lambda: there))
     assert worker(task.payload)["share"] == 1.0
-    assert State(worker.storage, task.name, digest(elsewhere.here)).read() is not None
+    assert State(worker.storage, place).read() is not None

@@ -25,7 +25,7 @@ WHOLE = "naive-noise"
 
 
 def flat_pictures(
-    _: Any, plans: Sequence[Plan], progress: Callable[..., None] | None = None
+    _: Any, plans: Sequence[Plan], progress: Callable[..., None] | None = None, *others: Any
 ) -> Iterator[list[Picture]]:
     """Pictures that cost nothing: noise of its own for every request and row."""
     for plan in plans:

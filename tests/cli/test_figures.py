@@ -162,8 +162,8 @@ def test_interrupt_keeps_finished_pictures(
 
     original = store.render_plans
 
-    def interrupted(net: Any, plans: Any, progress: Any = None) -> Any:
-        batches = original(net, plans, progress)
+    def interrupted(*arguments: Any) -> Any:
+        batches = original(*arguments)
         yield next(batches)
         raise KeyboardInterrupt
 

@@ -174,13 +174,13 @@ def test_interrupted_run_keeps_finished_batches_and_goes_on(
 
     original = store.render_plans
 
-    def interrupted(net: Any, plans: Any, progress: Any = None) -> Any:
+    def interrupted(net: Any, plans: Any, progress: Any, state_of: Any) -> Any:
         def report(r: Any) -> None:
             if r.done >= 2:
                 raise KeyboardInterrupt
             progress(r)
 
-        return original(net, plans, report)
+        return original(net, plans, report, state_of)
 
     with monkeypatch.context() as patch:
         patch.setattr(store, "render_plans", interrupted)

@@ -92,7 +92,10 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     made: list[str] = []
 
     def render_plans(
-        net: Network, plans: Sequence[Plan], progress: Callable[..., None] | None = None
+        net: Network,
+        plans: Sequence[Plan],
+        progress: Callable[..., None] | None = None,
+        *others: object,
     ) -> Iterator[list[Picture]]:
         for plan in plans:
             made.extend(request.text for request in plan.requests)

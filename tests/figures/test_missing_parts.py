@@ -98,7 +98,7 @@ def test_a_batch_that_the_network_cannot_compute_costs_its_figures_only(
 ) -> None:
     whole = store.render_plans
 
-    def failing(net: Network, plans: list[store.Plan], progress: object = None) -> object:
+    def failing(net: Network, plans: list[store.Plan], *others: object) -> object:
         for each in plans:
             if any("neuron" in t.kind for r in each.requests for t in r.objective.terms):
                 raise ModelError("too small, give a larger --size")

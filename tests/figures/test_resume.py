@@ -56,8 +56,8 @@ def test_every_figure_comes_out_the_same_when_it_is_interrupted(
     whole = contents(tmp_path / "whole")
     render_plans, compute = store.render_plans, computed.compute
 
-    def rendered(net: Any, plans: Any, progress: Any) -> Iterator[Any]:
-        yield from render_plans(net, plans[:18], progress)
+    def rendered(net: Any, plans: Any, *others: Any) -> Iterator[Any]:
+        yield from render_plans(net, plans[:18], *others)
         if len(plans) > 18:
             raise KeyboardInterrupt
 

@@ -1,0 +1,143 @@
+"""States: how far a batch is stays behind, and the batch goes on from there to the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tiny import network
+
+from kerasviz import store
+from kerasviz.atlas.storage import Storage
+from kerasviz.checkpoint import Checkpoint
+from kerasviz.objectives import channel
+from kerasviz.optimize import CHUNK, Progress
+from kerasviz.recipes import recipe
+from kerasviz.rendering import Report, Request
+from kerasviz.states import EVERY, FOLDER, Files, Latest, State
+from kerasviz.store import Store
+
+THERE = Checkpoint(16, (np.arange(3.0),), np.zeros((16, 1)), {})
+STEPS = 3 * CHUNK
+
+
+def progress(step: int, steps: int = 64) -> Progress:
+    return Progress(step, steps, 0.0, None, lambda: replace(THERE, step=step))
+
+
+@pytest.fixture(params=["a folder", "a storage"])
+def files(request: pytest.FixtureRequest, tmp_path: Path) -> Files:
+    if request.param == "a folder":
+        return Latest(tmp_path)
+    return Storage(str(tmp_path), patience=0.0)
+
+
+def test_a_checkpoint_is_saved_when_it_is_time_and_something_is_left(files: Files) -> None:
+    now = [0.0]
+    state = State(files, "task-here", clock=lambda: now[0])
+    saved = []
+    for step in range(16, 65, 16):
+        now[0] += EVERY / 2
+        state(progress(step))
+        found = State(files, "task-here").read()
+        saved.append(found.step if found else 0)
+    assert saved == [0, 32, 32, 32]  # after the last step there is nothing left
+    state(replace(progress(48), checkpoint=None))
+    assert State(files, "task-elsewhere").read() is None
+    state.drop()
+    assert State(files, "task-here").read() is None
+    state.drop()
+
+
+def test_files_that_cannot_be_written_do_not_stop_the_work(files: Files, tmp_path: Path) -> None:
+    (tmp_path / FOLDER).write_text("a file in the place of the folder")
+    state = State(files, "task", every=0.0)
+    assert state.read() is None
+    state(progress(16))
+    state.drop()
+    assert (tmp_path / FOLDER).is_file()
+
+
+def test_a_damaged_checkpoint_is_none(files: Files) -> None:
+    state = State(files, "task", every=0.0)
+    state(progress(16))
+    files.write(state.path, (files.read(state.path) or b"")[:-9])
+    assert state.read() is None
+    state.drop()
+    assert files.read(state.path) is None
+
+
+def test_a_folder_keeps_the_latest_state_only(tmp_path: Path) -> None:
+    one, other = (State(Latest(tmp_path), name, every=0.0) for name in ("one", "other"))
+    one(progress(16))
+    other(progress(32))
+    assert (one.read(), (other.read() or THERE).step) == (None, 32)
+    one.drop()
+    assert other.read() is not None
+    other.drop()
+    assert not list(tmp_path.iterdir())  # nor an empty folder
+
+
+class Killed(BaseException):
+    """What no handler takes for an error."""
+
+
+def requests(**settings: Any) -> list[Request]:
+    chosen = recipe("article").replace(steps=STEPS, size=(12, 17))
+    return [
+        Request(f"joined:{u}", channel("joined", u), chosen, batch=2, snapshots=(0, CHUNK, STEPS))
+        for u in range(4)
+    ]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in folder.glob("*.png")}
+
+
+def until(done: int, step: int) -> Callable[[Report], None]:
+    """A progress function that ends the run in the batch after so many pictures, at a step."""
+
+    def report(r: Report) -> None:
+        if (r.done, r.step) == (done, step):
+            raise Killed
+
+    return report
+
+
+@pytest.mark.parametrize(("done", "last"), [(0, CHUNK), (2, 2 * CHUNK)])
+def test_a_batch_of_a_store_goes_on_where_it_was(
+    done: int, last: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    monkeypatch.setattr(store, "State", partial(State, every=0.0))
+    Store(whole, network()).make(requests())
+    assert not (whole / FOLDER).exists()
+    with pytest.raises(Killed):
+        Store(parts, network()).make(requests(), until(done, last))
+    assert len(list((parts / FOLDER).iterdir())) == 1
+    assert len(contents(parts)) == 3 * done
+
+    told: list[tuple[int, int]] = []
+    made = Store(parts, network()).make(requests(), lambda r: told.append((r.done, r.step)))
+    assert (made.made, made.kept) == (4 - done, done)
+    # what was done is told at once, and not done again
+    assert told[:2] == [(0, last), (0, last + CHUNK)]
+    assert contents(parts) == contents(whole)
+    assert not (parts / FOLDER).exists()
+
+
+def test_a_state_of_other_settings_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "State", partial(State, every=0.0))
+    with pytest.raises(Killed):
+        Store(tmp_path, network()).make(requests(), until(0, CHUNK))
+    other = [replace(r, seed=1) for r in requests()]
+    told: list[int] = []
+    Store(tmp_path, network()).make(other, lambda r: told.append(r.step))
+    assert told[0] == CHUNK and told.count(CHUNK) == 2

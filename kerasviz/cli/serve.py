@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kerasviz.cli.options import InputOptions, ModelOptions, input_options, model_options
+from kerasviz.cli.options import (
+    InputOptions,
+    ModelOptions,
+    command_line,
+    input_options,
+    model_options,
+)
+from kerasviz.cli.quiet import import_tensorflow
 from kerasviz.errors import KerasvizError, UsageError
 
 if TYPE_CHECKING:
     from kerasviz.service import ServiceSetting
+    from kerasviz.service.setting import Reading
 
 __all__ = ["command"]
 
@@ -121,7 +129,7 @@ def command(
     Options on how a file is read count for all of them.
     """
     _require()
-    from kerasviz.service.serving import reading_of, serve
+    from kerasviz.service.serving import listening, serve
     from kerasviz.service.setting import Limits, ServiceSetting
 
     setting = ServiceSetting(
@@ -134,11 +142,26 @@ def command(
         allow_upload=allow_upload,
         taps=tuple(name.strip() for part in taps for name in part.split(",") if name.strip()),
         batch=batch,
-        reading=reading_of(input_options, model_options),
+        reading=_reading(input_options, model_options),
         limits=Limits(kept=keep_jobs),
     )
     _check(setting)
-    serve(setting, lambda address: click.echo(f"serving at {address} (Ctrl-C stops)"))
+    with listening(setting) as at:
+        import_tensorflow()
+        serve(setting, at, lambda address: click.echo(f"serving at {address} (Ctrl-C stops)"))
+
+
+def _reading(input_options: InputOptions, model_options: ModelOptions) -> Reading:
+    """How files are read."""
+    from kerasviz.service.setting import Reading
+
+    return Reading(
+        input_spec=input_options.spec(),
+        imports=model_options.imports,
+        unsafe=model_options.unsafe,
+        importer=model_options.importer,
+        words=command_line("", "fast").reading,
+    )
 
 
 def _require() -> None:

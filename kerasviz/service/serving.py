@@ -16,13 +16,12 @@ from kerasviz.errors import KerasvizError
 from kerasviz.service.app import create_app
 from kerasviz.service.connections import PatientProtocol
 from kerasviz.service.logs import log_as_json
-from kerasviz.service.setting import Reading, ServiceSetting
+from kerasviz.service.setting import ServiceSetting
 
 if TYPE_CHECKING:
-    from kerasviz.cli.options import InputOptions, ModelOptions
     from kerasviz.service.state import State
 
-__all__ = ["reading_of", "serve"]
+__all__ = ["listening", "serve"]
 
 log = logging.getLogger("kerasviz.service")
 
@@ -61,61 +60,12 @@ class _Server(uvicorn.Server):
             self.begun()
 
 
-def reading_of(input_options: InputOptions, model_options: ModelOptions) -> Reading:
-    """How the options of the command line say that files are read."""
-    from kerasviz.cli.options import command_line
-
-    return Reading(
-        input_spec=input_options.spec(),
-        imports=model_options.imports,
-        unsafe=model_options.unsafe,
-        importer=model_options.importer,
-        words=command_line("", "fast").reading,
-    )
-
-
-def serve(setting: ServiceSetting, say: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or Ctrl-C; what is running then is finished or queued again.
-
-    ``say`` is given the address when requests are answered. Raises :class:`KerasvizError` where
-    the service cannot start.
-    """
-    from kerasviz.cli.quiet import import_tensorflow
-
-    with _listening(setting) as listening:
-        import_tensorflow()
-        log_as_json()
-        app = create_app(setting)
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=15,
-            timeout_graceful_shutdown=LAST,
-            http=PatientProtocol,
-            ws="none",
-            limit_concurrency=2000,
-        )
-        port = listening.getsockname()[1]
-        host = f"[{setting.host}]" if ":" in setting.host else setting.host
-
-        def begun() -> None:
-            words = {"host": setting.host, "port": port, "pid": os.getpid()}
-            log.info("listening", extra={"fields": words})
-            say(f"http://{host}:{port}")
-
-        server = _Server(config, app.state.service, begun)
-        server.run([listening])
-    if not server.started:
-        failure = app.state.service.failure
-        raise failure or KerasvizError("the service did not start; see the lines above")
-
-
 @contextlib.contextmanager
-def _listening(setting: ServiceSetting) -> Iterator[socket.socket]:
-    """The socket of a service, found out to be free before anything is loaded."""
+def listening(setting: ServiceSetting) -> Iterator[socket.socket]:
+    """The socket at which a service will listen: a port that is taken is known before all else.
+
+    Raises :class:`KerasvizError` for a port that is taken and an address that is not here.
+    """
     family = socket.AF_INET6 if ":" in setting.host else socket.AF_INET
     place = (setting.host.strip("[]"), setting.port)
     try:
@@ -126,3 +76,38 @@ def _listening(setting: ServiceSetting) -> Iterator[socket.socket]:
         ) from error
     with made:
         yield made
+
+
+def serve(setting: ServiceSetting, at: socket.socket, say: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or Ctrl-C; what is running then is finished or queued again.
+
+    ``at`` is the socket of :func:`listening`. ``say`` is given the address when requests are
+    answered. Raises :class:`KerasvizError` where the service cannot start.
+    """
+    log_as_json()
+    app = create_app(setting)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=LAST,
+        http=PatientProtocol,
+        ws="none",
+        limit_concurrency=2000,
+    )
+    port = at.getsockname()[1]
+    host = f"[{setting.host}]" if ":" in setting.host else setting.host
+
+    def begun() -> None:
+        words = {"host": setting.host, "port": port, "pid": os.getpid()}
+        log.info("listening", extra={"fields": words})
+        say(f"http://{host}:{port}")
+
+    server = _Server(config, app.state.service, begun)
+    server.run([at])
+    if not server.started:
+        failure = app.state.service.failure
+        raise failure or KerasvizError("the service did not start; see the lines above")

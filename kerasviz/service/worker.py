@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerasviz.errors import KerasvizError
+from kerasviz.quiet import import_tensorflow
 from kerasviz.service.database import Database
 from kerasviz.service.networks import Networks
 from kerasviz.service.queue import Claim, Claimed, Queue
@@ -222,13 +223,7 @@ def main(setting: ServiceSetting, claimant: str, orders: Connection) -> None:
         queue = Queue(Database(setting.database, durable=False), claimant)
         worker = Worker(setting, queue, Networks(setting))
         threading.Thread(target=_listen, args=(orders, worker), daemon=True).start()
-        from kerasviz.cli.quiet import silent
-
-        with silent():
-            import tensorflow as tf
-
-            tf.config.list_logical_devices()
-        tf.get_logger().setLevel("ERROR")
+        import_tensorflow()
         orders.send("ready")
         worker.run()
         logging.shutdown()

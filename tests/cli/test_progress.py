@@ -11,7 +11,7 @@ import pytest
 
 from kerasviz.cli import progress
 from kerasviz.cli.progress import Lines, duration
-from kerasviz.cli.quiet import silent
+from kerasviz.quiet import silent
 
 
 class Clock:

@@ -87,9 +87,9 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     batches: list[list[str]] = []
     original = rendering.render_plan
 
-    def noting(net: Any, plan: Any, progress: Any = None) -> Any:
+    def noting(net: Any, plan: Any, *others: Any) -> Any:
         batches.append([request.text for request in plan.requests])
-        return original(net, plan, progress)
+        return original(net, plan, *others)
 
     monkeypatch.setattr(rendering, "render_plan", noting)
     return batches
@@ -230,11 +230,11 @@ def test_one_that_fails_does_not_take_the_others_of_its_batch_along(
     good, bad = room.ask("joined:1", client="a"), room.ask("joined:2", client="b")
     original = rendering.render_plan
 
-    def failing(net: Any, plan: Any, progress: Any = None) -> Any:
+    def failing(net: Any, plan: Any, *others: Any) -> Any:
         assert plan.batch == 2
         if any(request.text == "joined:2" for request in plan.requests):
             raise ModelError("the score is not finite")
-        return original(net, plan, progress)
+        return original(net, plan, *others)
 
     monkeypatch.setattr(rendering, "render_plan", failing)
     room.work()

@@ -13,10 +13,12 @@ from kerasviz.figures.cost import Clock, pictures_of
 from kerasviz.network import Network
 from kerasviz.rendering import Plan
 
-__all__ = ["Fleet", "LayerCost", "Outline", "outline"]
+__all__ = ["Fleet", "LayerCost", "Outline", "outline", "sooner"]
 
 #: The numbers of workers that are worth to compare, if there are tasks for them.
 WORKERS = (4, 16, 64, 256, 1024)
+#: The part of the time that another cut into batches must save to be worth a word.
+WORTH = 0.05
 #: Seconds until a worker has started Python and TensorFlow.
 START = 8.0
 #: Bytes of a PNG for each number in it and beside them, and of its entry in shard and manifest:
@@ -88,6 +90,16 @@ def outline(net: Network, plans: Sequence[Plan], clock: Clock, cores: int, threa
         pictures * ENTRY,
         tuple(_fleet(tasks, compiling, engine, count, each) for engine, count in counts),
     )
+
+
+def sooner(usual: Outline, other: Outline) -> tuple[Fleet, Fleet] | None:
+    """The workers that end the soonest, in comparison, if they follow another outline.
+
+    The fleet of either; ``None`` where hardly anything is gained.
+    """
+    pairs = zip(usual.fleets, other.fleets, strict=False)  # more batches are worth more workers
+    best = min(pairs, key=lambda pair: pair[1].seconds / pair[0].seconds)
+    return best if best[1].seconds <= (1 - WORTH) * best[0].seconds else None
 
 
 def _layers(plans: Sequence[Plan], parts: Sequence[tuple[float, float]]) -> list[LayerCost]:

@@ -263,14 +263,17 @@ def _announce(tally: Tally) -> None:
 
 def _plan(net: Network, atlas: Atlas, price: float | None) -> None:
     """Print what the atlas takes."""
-    from kerasviz.atlas.plan import outline
+    from kerasviz.atlas.plan import outline, sooner
     from kerasviz.cli.atlas_plan import outline_lines
     from kerasviz.cli.progress import working
     from kerasviz.engines.local import cores_here
     from kerasviz.figures.cost import Clock
 
-    plans = atlas.plans(net)
+    plans, fine = atlas.plans(net), None
     with working(f"timing a few steps of {net.name}"):
         clock = Clock.of(net, plans)
         found = outline(net, plans, clock, len(cores_here()), atlas.threads)
-    click.echo("\n".join(outline_lines(atlas, found, clock, price)))
+        if not atlas.fine:
+            others = replace(atlas, fine=True).plans(net)
+            fine = sooner(found, outline(net, others, clock, len(cores_here()), atlas.threads))
+    click.echo("\n".join(outline_lines(atlas, found, clock, price, fine)))

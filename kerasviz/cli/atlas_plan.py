@@ -13,8 +13,17 @@ if TYPE_CHECKING:
 __all__ = ["outline_lines", "size_words", "table"]
 
 
-def outline_lines(atlas: Atlas, plan: Outline, clock: Clock, price: float | None) -> list[str]:
-    """What an atlas takes: its layers, its bytes, and the time by the number of workers."""
+def outline_lines(
+    atlas: Atlas,
+    plan: Outline,
+    clock: Clock,
+    price: float | None,
+    fine: tuple[Fleet, Fleet] | None = None,
+) -> list[str]:
+    """What an atlas takes: its layers, its bytes, and the time by the number of workers.
+
+    ``fine`` are workers that would end sooner with ``--fine``, without it and with it.
+    """
     layers = plan.layers
     height, width = atlas.recipe.size
     rows = [("layer", "units", "pictures", "batches", "time")]
@@ -44,11 +53,22 @@ def outline_lines(atlas: Atlas, plan: Outline, clock: Clock, price: float | None
         *table(rows),
         "",
         *table(fleets),
+        *_fine(fine),
         "",
         f"Bytes: about {size_words(plan.picture_bytes)} of pictures and "
         f"{size_words(plan.entry_bytes)} of what is recorded of them.",
         f"Time: from a few steps at {' and '.join(clock.timed)}, timed now in {clock.seconds:.0f} "
         f"s; workers of {threads} as fast as this machine's.",
+    ]
+
+
+def _fine(fleets: tuple[Fleet, Fleet] | None) -> list[str]:
+    if fleets is None:
+        return []
+    usual, fine = fleets
+    return [
+        f"With --fine, {usual.workers:,} workers take {_time(fine.seconds)}, "
+        f"not {_time(usual.seconds)}."
     ]
 
 

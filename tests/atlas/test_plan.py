@@ -1,22 +1,23 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from tiny import network
 
 from kerasviz.atlas.definition import Atlas
-from kerasviz.atlas.plan import START, Outline, outline
+from kerasviz.atlas.plan import START, Fleet, Outline, outline, sooner
 from kerasviz.figures.cost import Clock
 from kerasviz.recipes import recipe
 
 LONG = recipe("article").replace(size=(32, 32))
 
 
-def planned(cores: int = 2, threads: int = 1) -> tuple[Outline, float]:
+def planned(cores: int = 2, threads: int = 1, fine: bool = False) -> tuple[Outline, float]:
     """The outline of 15 units with a clock that is not real, and the seconds on one worker."""
     net = network()
-    atlas = Atlas.of(net, [], LONG)
+    atlas = replace(Atlas.of(net, [], LONG), fine=fine)
     plans = atlas.plans(net)
     clock = Clock(net, (1e-5, 1e-7), 3.0, 10, ("relu1",), 1.0)
     return outline(net, plans, clock, cores, threads), clock.estimate(plans)
@@ -55,3 +56,21 @@ def test_workers_of_many_threads_need_more_machines() -> None:
         ("ray", 4),
     ]
     assert [math.ceil(f.workers / 2) for f in found.fleets] == [f.machines for f in found.fleets]
+
+
+def test_small_batches_at_the_end_are_compared_with_the_same_fleets() -> None:
+    usual, _ = planned()
+    fine, _ = planned(fine=True)
+    assert sum(e.batches for e in fine.layers) > sum(e.batches for e in usual.layers)
+    shared = zip(usual.fleets, fine.fleets, strict=False)
+    assert all((a.engine, a.workers) == (b.engine, b.workers) for a, b in shared)
+    few = [replace(each, fleets=each.fleets[:1]) for each in (usual, fine)]
+    assert sooner(*few) is None  # one worker only loses by it
+
+
+def test_hardly_sooner_is_not_worth_a_word() -> None:
+    usual = Outline((), 0, 0, (Fleet("ray", 4, 2, 100.0, 0.5), Fleet("ray", 16, 8, 40.0, 0.4)))
+    other = replace(usual, fleets=tuple(replace(f, seconds=0.96 * f.seconds) for f in usual.fleets))
+    assert sooner(usual, other) is None
+    far = replace(other, fleets=(other.fleets[0], replace(other.fleets[1], seconds=30.0)))
+    assert sooner(usual, far) == (usual.fleets[1], far.fleets[1])

@@ -6,7 +6,7 @@ import io
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -28,20 +28,19 @@ class Checkpoint:
     history: Array
     snapshots: Mapping[int, Array]
 
-    def to_bytes(self) -> bytes:
-        """As a file of numpy's, not compressed: the numbers of noise are hardly smaller so."""
+    def write(self, file: BinaryIO) -> None:
+        """Write it as a file of numpy's, not compressed: numbers of noise are hardly smaller so."""
         parts = {f"state {number}": array for number, array in enumerate(self.state)}
         parts |= {f"snapshot {step}": image for step, image in self.snapshots.items()}
-        file = io.BytesIO()
         np.savez(file, allow_pickle=False, step=self.step, history=self.history, **parts)
-        return file.getvalue()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Checkpoint | None:
-        """Read what :meth:`to_bytes` wrote; ``None`` for what is damaged or something else.
+        """Read what :meth:`write` wrote; ``None`` for what is damaged or something else.
 
         >>> there = Checkpoint(2, (np.zeros(3),), np.ones((2, 1)), {0: np.zeros((1, 4, 4, 3))})
-        >>> Checkpoint.from_bytes(there.to_bytes()).step, Checkpoint.from_bytes(b"no")
+        >>> there.write(file := io.BytesIO())
+        >>> Checkpoint.from_bytes(file.getvalue()).step, Checkpoint.from_bytes(b"no")
         (2, None)
         """
         try:

@@ -7,8 +7,9 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from kerasviz.errors import KerasvizError, UsageError
 
@@ -18,19 +19,33 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 __all__ = [
+    "Content",
     "checksum",
     "digest",
     "make_folder",
     "read_manifest_file",
     "remove_leftovers",
     "write_atomically",
+    "write_content",
 ]
 
 #: The names of temporary files: nobody else's files are taken for leftovers.
 _PREFIX, _SUFFIX = ".kerasviz-", ".part"
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+#: What is in a file: its bytes, or what writes them, so that they are never all in memory.
+Content = bytes | Callable[[BinaryIO], object]
+
+
+def write_content(file: BinaryIO, data: Content) -> None:
+    """Write ``data`` to an open file."""
+    if isinstance(data, bytes):
+        file.write(data)
+    else:
+        data(file)
+
+
+def write_atomically(path: Path, data: Content) -> None:
     """Write ``data`` to ``path`` by way of a temporary file beside it.
 
     A process that is killed meanwhile leaves the temporary file, see :func:`remove_leftovers`.
@@ -40,7 +55,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     try:
         handle, temporary = _locked(path.parent)
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            write_content(file, data)
             file.flush()
             os.chmod(temporary, 0o666 & ~_umask())
             if fcntl is not None:  # the lock ends with the file: it is renamed while it is held

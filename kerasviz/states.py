@@ -10,13 +10,14 @@ from typing import Protocol
 
 from kerasviz.checkpoint import Checkpoint
 from kerasviz.errors import KerasvizError
-from kerasviz.files import write_atomically
+from kerasviz.files import Content, remove_leftovers, write_atomically
 from kerasviz.optimize import Progress
 
 __all__ = ["EVERY", "FOLDER", "Files", "Latest", "State"]
 
 FOLDER = "states"
-#: Seconds of work between two checkpoints of a batch: some 10 MB each.
+#: Seconds of work between two checkpoints of a batch, some 10 MB each, for every second that one
+#: took to save, and for one at least: those of very large pictures have hundreds of MB.
 EVERY = 60.0
 
 
@@ -26,7 +27,7 @@ class Files(Protocol):
     def read(self, path: str) -> bytes | None:
         """The bytes of a file; ``None`` where there is none."""
 
-    def write(self, path: str, data: bytes) -> None:
+    def write(self, path: str, data: Content) -> None:
         """Write a file, or replace it."""
 
     def remove(self, path: str) -> None:
@@ -49,7 +50,7 @@ class State:
     ):
         self.files, self.path = files, f"{FOLDER}/{name}.npz"
         self.every, self._clock = every, clock
-        self._saved = clock()
+        self._saved, self._pause = clock(), every
 
     def read(self) -> Checkpoint | None:
         """The checkpoint that another process has left, if there is one."""
@@ -60,12 +61,14 @@ class State:
 
     def __call__(self, progress: Progress) -> None:
         """Save a checkpoint if it is time to and something is left to do."""
-        due = self._clock() - self._saved >= self.every and progress.step < progress.steps
+        now = self._clock()
+        due = now - self._saved >= self._pause and progress.step < progress.steps
         if not due or progress.checkpoint is None:
             return
         with suppress(KerasvizError):
-            self.files.write(self.path, progress.checkpoint().to_bytes())
+            self.files.write(self.path, progress.checkpoint().write)
         self._saved = self._clock()
+        self._pause = self.every * max(1.0, self._saved - now)
 
     def drop(self) -> None:
         """Remove it: the batch is done."""
@@ -85,7 +88,7 @@ class Latest:
             return (self.folder / path).read_bytes()
         return None
 
-    def write(self, path: str, data: bytes) -> None:
+    def write(self, path: str, data: Content) -> None:
         """Write a file and remove the others beside it."""
         place = self.folder / path
         try:
@@ -102,4 +105,5 @@ class Latest:
         place = self.folder / path
         with suppress(OSError):
             place.unlink()
+            remove_leftovers(place.parent)
             place.parent.rmdir()

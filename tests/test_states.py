@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -54,6 +54,22 @@ def test_a_checkpoint_is_saved_when_it_is_time_and_something_is_left(files: File
     state.drop()
 
 
+def test_saving_takes_no_more_than_a_small_part_of_the_time() -> None:
+    now, saved = [0.0], []
+
+    class Slow:
+        def write(self, path: str, data: bytes) -> None:
+            now[0] += 10.0
+            saved.append(now[0])
+
+    state = State(cast(Files, Slow()), "task", clock=lambda: now[0])
+    for _ in range(200):
+        now[0] += 20.0
+        state(progress(16))
+    apart = np.diff(saved)
+    assert len(apart) > 5 and all(EVERY * 10.0 <= gap <= EVERY * 10.0 + 30.0 for gap in apart)
+
+
 def test_files_that_cannot_be_written_do_not_stop_the_work(files: Files, tmp_path: Path) -> None:
     (tmp_path / FOLDER).write_text("a file in the place of the folder")
     state = State(files, "task", every=0.0)
@@ -79,6 +95,7 @@ def test_a_folder_keeps_the_latest_state_only(tmp_path: Path) -> None:
     assert (one.read(), (other.read() or THERE).step) == (None, 32)
     one.drop()
     assert other.read() is not None
+    (tmp_path / FOLDER / ".kerasviz-killed.part").write_bytes(b"what was being written")
     other.drop()
     assert not list(tmp_path.iterdir())  # nor an empty folder
 

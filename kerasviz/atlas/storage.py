@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import random
 import time
@@ -15,7 +16,7 @@ from typing import Any, TypeVar
 import fsspec
 
 from kerasviz.errors import KerasvizError, UsageError
-from kerasviz.files import remove_leftovers, write_atomically
+from kerasviz.files import Content, remove_leftovers, write_atomically, write_content
 
 __all__ = ["Refused", "Storage"]
 
@@ -101,14 +102,15 @@ class Storage:
 
         return self._patiently("read", path, run)
 
-    def write(self, path: str, data: bytes) -> None:
+    def write(self, path: str, data: Content) -> None:
         """Write a file, or replace it."""
 
         def run() -> None:
             if self.local is not None:
                 write_atomically(self._place(path), data)
             else:
-                self._fs.pipe_file(self._full(path), data)
+                write_content(held := io.BytesIO(), data)
+                self._fs.pipe_file(self._full(path), held.getvalue())
 
         self._patiently("write", path, run)
 

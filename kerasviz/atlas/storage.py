@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import logging
 import os
 import random
 import time
@@ -21,6 +22,10 @@ from kerasviz.files import Content, remove_leftovers, write_atomically, write_co
 __all__ = ["Refused", "Storage"]
 
 Found = TypeVar("Found")
+
+# What goes wrong is said in one line here, or tried again. Without a handler Python prints what it
+# logs meanwhile, with tracebacks; a program that has set up logging gets all of it as before.
+logging.getLogger("gcsfs").addHandler(logging.NullHandler())
 
 #: Seconds for which a storage that cannot be reached is tried again, those before it was reached
 #: once (the address may be wrong), and the longest pause.

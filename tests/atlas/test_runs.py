@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -32,7 +33,7 @@ from atlas.shell import (
 )
 from atlas.wire import Wire
 
-from kerasviz.atlas.storage import Storage
+from kerasviz.atlas.storage import Refused, Storage
 
 pytestmark = pytest.mark.slow
 
@@ -185,30 +186,47 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_later(
 # -- an object store ---------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+@contextmanager
+def server(log: Path, *words: str) -> Iterator[int]:
+    """The port of a server of this machine, started by words of which one is ``PORT``."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", *(word.replace("PORT", str(port)) for word in words)]
+    with log.open("w") as said, subprocess.Popen(command, stdout=said, stderr=said) as process:
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            except OSError:
+                assert process.poll() is None, log.read_text()
+                time.sleep(0.05)
+        yield port
+        process.kill()
+
+
+@pytest.fixture
+def s3_server(tmp_path: Path) -> Iterator[int]:
     """The port of a server of Amazon's protocol."""
     pytest.importorskip("moto.server")
     pytest.importorskip("s3fs")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    log = (tmp_path_factory.mktemp("moto") / "log").open("w")
-    server = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-        stdout=log,
-        stderr=log,
-    )
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            break
-        except OSError:
-            assert server.poll() is None
-            time.sleep(0.05)
-    yield port
-    server.kill()
-    server.wait()
-    log.close()
+    with server(tmp_path / "log", "moto.server", "-H", "127.0.0.1", "-p", "PORT") as port:
+        yield port
+
+
+@pytest.fixture
+def google_server(tmp_path: Path) -> Iterator[int]:
+    """The port of a server of Google's protocol."""
+    pytest.importorskip("gcp_storage_emulator")
+    pytest.importorskip("gcsfs")
+    words = ("start", "--host=127.0.0.1", "--port=PORT", "--in-memory")
+    with server(tmp_path / "log", "gcp_storage_emulator", *words) as port:
+        yield port
+
+
+def holds_the_same(bucket: Storage, finished: Path) -> None:
+    """A bucket has what a folder has."""
+    theirs = contents(finished)
+    assert placeless(dict(bucket.read_many(sorted(theirs)))) == placeless(theirs)
 
 
 def test_a_bucket_holds_the_same_though_its_network_was_lost(
@@ -245,10 +263,42 @@ def test_a_bucket_holds_the_same_though_its_network_was_lost(
     wire.mend()
     said, err = ended(process)
     assert said == f"rendered {PICTURES} pictures\nopen s3://atlas/small/index.html\n", err
-    theirs = contents(finished)
-    assert placeless(dict(direct.read_many(sorted(theirs)))) == placeless(theirs)
+    holds_the_same(direct, finished)
     # Another run finds it all, even where nothing is kept on its machine.
     said, _ = run(*command, **{**variables, "KERASVIZ_CACHE": str(tmp_path / "other")})
+    assert said.startswith(f"nothing to do: {PICTURES} pictures")
+    said, _ = run("verify", direct.url, "--model", model_file, "--sample", 3)
+    assert "same" in said and "unchanged" in said
+
+
+def test_a_bucket_of_google_holds_the_same(
+    finished: Path,
+    model_file: Path,
+    google_server: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{google_server}")
+    monkeypatch.setenv("KERASVIZ_CACHE", str(tmp_path / "cache"))
+    direct = Storage("gs://atlas/small", patience=0)
+    direct._fs.mkdir("atlas")
+    assert (direct.read("probe"), direct.exists("probe"), direct.names("")) == (None, False, set())
+    assert direct.write_new("probe", b"one")
+    with monkeypatch.context() as patch:  # as where another run writes it in between
+        patch.setattr(direct, "exists", lambda path: False)
+        direct.write_new("probe", b"two")  # of two at once both may be told so: see write_new
+    direct.remove("probe")
+    direct.remove("probe")
+    assert not direct.exists("probe")
+    with pytest.raises(Refused, match="cannot write 'gs://elsewhere/atlas/a'"):
+        Storage("gs://elsewhere/atlas", patience=0).write("a", b"one")
+
+    command = ("atlas", model_file, *SETTINGS, "--out", direct.url, "--workers", 1)
+    said, err = run(*command)
+    assert said == f"rendered {PICTURES} pictures\nopen gs://atlas/small/index.html\n", err
+    assert "gcsfs" not in err and "credentials" not in err
+    holds_the_same(direct, finished)
+    said, _ = run(*command)
     assert said.startswith(f"nothing to do: {PICTURES} pictures")
     said, _ = run("verify", direct.url, "--model", model_file, "--sample", 3)
     assert "same" in said and "unchanged" in said

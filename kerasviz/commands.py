@@ -6,13 +6,14 @@ import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from kerasviz.batches import plan
 from kerasviz.errors import UsageError
 from kerasviz.network import Network
 from kerasviz.objectives import Objective, Term
 from kerasviz.parameterizations import from_json
 from kerasviz.recipes import PATIENCE, RECIPES, Recipe
 from kerasviz.recipes import recipe as find_recipe
-from kerasviz.rendering import Request, diverse, fitting, plan
+from kerasviz.requests import Request, diverse, fitting
 from kerasviz.store import Entry, Store
 from kerasviz.targets import Target, parse_target
 
@@ -165,7 +166,7 @@ def recipe_words(
     """The fewest options that stand for a recipe: one of ``known`` names and files, with changes.
 
     ``None`` where there are no such options. ``fit`` is applied to what they say before it is
-    compared, as :func:`kerasviz.rendering.fitting` is.
+    compared, as :func:`kerasviz.requests.fitting` is.
 
     >>> recipe_words(RECIPES["fast"].replace(size=(96, 128)), ["article", "fast"])
     ['--recipe', 'fast', '--size', '96x128', '--precision', 'float32']

@@ -12,7 +12,8 @@ import numpy as np
 from kerasviz.files import checksum, digest
 from kerasviz.images import encode, to_image
 from kerasviz.manifest import Entry
-from kerasviz.rendering import Picture, Request, provenance
+from kerasviz.rendering import Picture, provenance
+from kerasviz.requests import Request
 
 __all__ = ["Naming", "Origin", "content_name", "entries_of"]
 

@@ -1,40 +1,33 @@
-"""Rendering: many requests, planned into batches of a few canonical sizes, become pictures."""
+"""Rendering: the batches of many requests, one after the other, become pictures."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from kerasviz.batches import Plan, plan
 from kerasviz.checkpoint import Checkpoint
 from kerasviz.environment import environment
-from kerasviz.errors import UsageError
-from kerasviz.files import digest
 from kerasviz.network import Network
-from kerasviz.objectives import Objective, diversity
+from kerasviz.objectives import Objective
 from kerasviz.optimize import Batch, Progress, optimize
 from kerasviz.precision import AUTO, choose
 from kerasviz.recipes import Recipe
 from kerasviz.recipes import recipe as find_recipe
+from kerasviz.requests import Request, fitting
 from kerasviz.rolling import converge
-from kerasviz.scoring import Structure, fill, structure_of, taps_of
+from kerasviz.scoring import fill, taps_of
 from kerasviz.states import State
 from kerasviz.targets import Target, parse_targets
 
 __all__ = [
     "Picture",
-    "Plan",
     "Rendering",
     "Report",
-    "Request",
     "describe",
-    "diverse",
-    "fitting",
-    "linear_tap",
-    "plan",
     "provenance",
     "render",
     "render_plan",
@@ -42,106 +35,6 @@ __all__ = [
 ]
 
 Array = np.ndarray[Any, Any]
-
-#: The batch sizes that are compiled, with the cost of a row in each relative to a large batch: the
-#: mean of GoogLeNet's and EfficientNet-Lite0's at 128 x 128, in float32 and bfloat16, on two cores.
-#: oneDNN rounds differently at different batch sizes, so there are few, and they are recorded.
-CANONICAL = {1: 2.5, 2: 1.9, 4: 1.4, 8: 1.1, 16: 1.0}
-#: How many times the rows of a batch a plan has at most, where rows leave it and others enter.
-ENTERING = 4
-#: No batch holds more pixels than this, unless a single request needs it.
-MAX_PIXELS = 16 * 256 * 256
-
-
-@dataclass(frozen=True)
-class Request:
-    """One picture to make, or ``rows`` pictures that are optimized together.
-
-    ``text`` names it for people; the objective, recipe, seed and snapshots (step numbers) say what
-    it is. Row r starts from the noise of ``seed + r``. ``batch`` fixes the compiled batch size.
-    """
-
-    text: str
-    objective: Objective
-    recipe: Recipe
-    seed: int = 0
-    snapshots: tuple[int, ...] = ()
-    rows: int = 1
-    batch: int | None = None
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.seed < 2**31 - self.rows:
-            raise UsageError(f"seed {self.seed}: expected a whole number from 0 to {2**31 - 2}")
-        wrong = [s for s in self.snapshots if not 0 <= s <= self.recipe.steps]
-        if wrong:
-            raise UsageError(
-                f"snapshot at step {wrong[0]}: this run has the steps 0 to {self.recipe.steps}"
-            )
-        if self.batch is not None and self.batch < self.rows:
-            raise UsageError(
-                f"batch {self.batch}: {self.rows} pictures are optimized together; "
-                f"give --batch {self.rows} or more"
-            )
-
-    def to_json(self) -> dict[str, Any]:
-        """All that decides the picture, as plain data (the recipe's name does not)."""
-        recipe = self.recipe.to_json()
-        return {
-            "objective": self.objective.to_json(),
-            "recipe": recipe,
-            "seed": self.seed,
-            "snapshots": list(self.snapshots),
-            "rows": self.rows,
-            "batch": self.batch,
-        }
-
-    @classmethod
-    def from_json(cls, text: str, data: dict[str, Any]) -> Request:
-        """Make a request from plain data."""
-        return cls(
-            text=text,
-            objective=Objective.from_json(data["objective"]),
-            recipe=Recipe.from_json(data["recipe"]),
-            seed=data["seed"],
-            snapshots=tuple(data["snapshots"]),
-            rows=data["rows"],
-            batch=data["batch"],
-        )
-
-    def key(self, net: Network) -> str:
-        """A name for the pictures that this request makes with this network: 16 hex digits."""
-        spec = net.require_input_spec().to_json()
-        del spec["source"]
-        data = self.to_json()
-        data["recipe"] = {k: v for k, v in data["recipe"].items() if k != "name"}
-        return digest({"network": net.identity.sha256, "input": spec, **data})
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Requests that go through one compiled loop as one batch of ``batch`` rows, padded.
-
-    Where the recipe lets pictures end early there may be more: they enter as others leave.
-    """
-
-    structure: Structure
-    requests: tuple[Request, ...]
-    batch: int
-
-    @property
-    def recipe(self) -> Recipe:
-        """The recipe of all its requests."""
-        return self.requests[0].recipe
-
-    @property
-    def rows(self) -> int:
-        """Rows that are pictures; the rest of the batch is padding."""
-        return sum(request.rows for request in self.requests)
-
-    def only(self, wanted: Callable[[Request], bool]) -> Plan | None:
-        """The plan without the requests that are not wanted, of the same batch size."""
-        left = tuple(request for request in self.requests if wanted(request))
-        return replace(self, requests=left) if left else None
 
 
 @dataclass(frozen=True)
@@ -178,89 +71,6 @@ class Report:
     def fraction(self) -> float:
         """How much of the work is done, 0 to 1."""
         return (self.done + self.running * self.step / self.steps) / max(1, self.pictures)
-
-
-#: Updates with redirected ReLU gradients where :func:`fitting` turns them on (as in lucid).
-REDIRECTED_STEPS = 17
-
-
-def linear_tap(net: Network) -> str | None:
-    """The output of the network's first ReLU: what is before it is linear in the image."""
-    return next((name for name in net.taps if net.taps[name].pre_activation), None)
-
-
-def fitting(recipe: Recipe, objective: Objective, net: Network) -> Recipe:
-    """The recipe with which an objective has a picture: nearly always ``recipe`` itself.
-
-    Before the first ReLU of a network the mean of a channel is linear in the image, so that the
-    best image is one flat colour. There units are optimized after the ReLU, and redirected
-    gradients help those that are dead at the start.
-    """
-    first = linear_tap(net)
-    taps = {net.taps[t.tap].name for t in objective.terms if t.kind in ("channel", "direction")}
-    if not recipe.pre_activation or first not in taps:
-        return recipe
-    steps = max(recipe.redirect_steps, REDIRECTED_STEPS)
-    return recipe.replace(pre_activation=False, redirect_steps=steps)
-
-
-def diverse(target: Target, net: Network, weight: float = 0.1) -> Target:
-    """A target with the diversity term at its own layer (paper: "Achieving Diversity").
-
-    The Gram matrix is taken at the tap of the first term that has one, after the ReLU; for a class
-    at the last main tap of the network that has positions.
-    """
-    taps = [term.tap for term in target.objective.terms if term.tap]
-    spatial = [n for n in (*net.taps, *net.main_taps) if len(net.taps[n].shape or ()) == 4]
-    if not taps and not spatial:
-        raise UsageError(f"target {target.text!r}: diversity needs a layer with positions")
-    tap = taps[0] if taps else spatial[-1]
-    return Target(target.text, target.objective + diversity(tap, weight))
-
-
-def _canonical(rows: int, largest: int, pixels: int) -> int:
-    """The batch size that costs least for this many rows, none of whose requests is split."""
-    room = max(1, MAX_PIXELS // pixels)
-    sizes = {size: cost for size, cost in CANONICAL.items() if largest <= size <= room}
-    if not sizes:
-        return next((size for size in CANONICAL if size >= largest), largest)
-
-    def cost(size: int) -> float:
-        per_batch = size // largest * largest if largest > 1 else size
-        return math.ceil(rows / per_batch) * size * sizes[size]
-
-    return min(sizes, key=lambda size: (cost(size), -size))
-
-
-def plan(net: Network, requests: Sequence[Request]) -> list[Plan]:
-    """Sort requests into batches: one recipe, one structure of objectives, one batch size each.
-
-    Depends on the list of requests only, so that a resumed run works in the batch sizes of the
-    first. Raises :class:`UsageError` for units out of range and an image size that the network
-    does not take.
-    """
-    groups: dict[Any, list[Request]] = {}
-    for request in requests:
-        pre = request.recipe.pre_activation
-        structure = structure_of(request.objective, net, pre)
-        fill(structure, [request.objective], net, pre)
-        net.check_size(*request.recipe.seen_size)
-        group = (structure, request.recipe, request.snapshots, request.batch)
-        groups.setdefault(group, []).append(request)
-    plans: list[Plan] = []
-    for (structure, recipe, _, fixed), members in groups.items():
-        rows, largest = sum(r.rows for r in members), max(r.rows for r in members)
-        size = fixed or _canonical(rows, largest, recipe.size[0] * recipe.size[1])
-        batch: list[Request] = []
-        can_enter = recipe.patience and not recipe.redirect_steps and largest == 1
-        most = size * ENTERING if can_enter else size
-        for request in members:
-            if sum(r.rows for r in batch) + request.rows > most:
-                plans.append(Plan(structure, tuple(batch), size))
-                batch = []
-            batch.append(request)
-        plans.append(Plan(structure, tuple(batch), size))
-    return plans
 
 
 def render_plan(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from kerasviz.batches import Plan, plan
 from kerasviz.environment import environment
 from kerasviz.errors import ModelError, UsageError
 from kerasviz.files import checksum, digest, make_folder, write_atomically
@@ -17,7 +18,8 @@ from kerasviz.images import FORMATS
 from kerasviz.manifest import JOURNAL, MANIFEST, Computed, Copied, Entry, Manifest, read_manifest
 from kerasviz.network import Network
 from kerasviz.picture_files import Origin, entries_of
-from kerasviz.rendering import Picture, Plan, Report, Request, describe, plan, render_plans
+from kerasviz.rendering import Picture, Report, describe, render_plans
+from kerasviz.requests import Request
 from kerasviz.states import Latest, State
 
 __all__ = [

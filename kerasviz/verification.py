@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from kerasviz.batches import Plan
 from kerasviz.environment import differences, environment
 from kerasviz.figures.computed import Slopes, recompute
 from kerasviz.files import checksum
@@ -18,7 +19,8 @@ from kerasviz.images import decode, encode, to_image
 from kerasviz.input_spec import InputSpec
 from kerasviz.manifest import Computed, Copied, Entry, read_manifest
 from kerasviz.network import Network
-from kerasviz.rendering import Picture, Plan, Report, Request, provenance, render_plan
+from kerasviz.rendering import Picture, Report, provenance, render_plan
+from kerasviz.requests import Request
 from kerasviz.scoring import structure_of
 from kerasviz.store import Store, Verified
 

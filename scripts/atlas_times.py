@@ -145,6 +145,7 @@ def main() -> None:
     from kerasviz.cli.quiet import import_tensorflow
 
     import_tensorflow()
+    from kerasviz.batches import plan
     from kerasviz.environment import environment
     from kerasviz.figures.appendix import APPENDIX_LAYER
     from kerasviz.figures.choose import choose as choose_figure
@@ -152,7 +153,6 @@ def main() -> None:
     from kerasviz.files import write_atomically
     from kerasviz.precision import AUTO, choose
     from kerasviz.recipes import recipe
-    from kerasviz.rendering import plan
 
     clock = time.process_time if wanted.threads == 1 else time.perf_counter
     with network(wanted.network) as (net, tests, cache):

@@ -43,7 +43,7 @@ from kerasviz.objectives import channel
 from kerasviz.optimize import Batch, loop_for, optimize
 from kerasviz.precision import choose
 from kerasviz.recipes import Recipe, recipe
-from kerasviz.rendering import Request
+from kerasviz.requests import Request
 from kerasviz.scoring import fill, structure_of
 from kerasviz.store import Store
 

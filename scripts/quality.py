@@ -37,7 +37,8 @@ from kerasviz.network import Network
 from kerasviz.objectives import channel, logit
 from kerasviz.precision import AUTO, CHOICES, choose
 from kerasviz.recipes import Recipe, recipe
-from kerasviz.rendering import Report, Request
+from kerasviz.rendering import Report
+from kerasviz.requests import Request
 from kerasviz.store import Store
 
 CLASSES = (9, 33, 71, 100, 130, 281, 340, 388, 402, 417)

@@ -20,7 +20,7 @@ from kerasviz.figures.setting import Order
 from kerasviz.figures.sprites import TILE, Strip
 from kerasviz.network import Network
 from kerasviz.recipes import recipe
-from kerasviz.rendering import Request
+from kerasviz.requests import Request
 from kerasviz.store import slug
 
 __all__ = ["colour", "write_page"]

@@ -28,7 +28,7 @@ from kerasviz.objectives import (
 )
 from kerasviz.parameterizations import Pixel
 from kerasviz.recipes import RECIPES, recipe
-from kerasviz.rendering import Request, diverse
+from kerasviz.requests import Request, diverse
 from kerasviz.store import MANIFEST
 from kerasviz.targets import Target, parse_target
 from kerasviz.transforms import Transform

@@ -5,11 +5,13 @@ from pathlib import Path
 
 from tiny import network
 
+from kerasviz.batches import plan
 from kerasviz.environment import environment
 from kerasviz.objectives import channel
 from kerasviz.picture_files import Origin, content_name, entries_of
 from kerasviz.recipes import recipe
-from kerasviz.rendering import Request, describe, diverse, plan, render_plan
+from kerasviz.rendering import describe, render_plan
+from kerasviz.requests import Request, diverse
 from kerasviz.store import Store
 from kerasviz.targets import Target
 

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 import tiny
 
+from kerasviz.batches import ENTERING, Plan, plan
 from kerasviz.objectives import channel, diversity
 from kerasviz.optimize import CHUNK
 from kerasviz.recipes import PATIENCE, recipe
-from kerasviz.rendering import ENTERING, Picture, Plan, Request, plan, render_plan
+from kerasviz.rendering import Picture, render_plan
+from kerasviz.requests import Request
 from kerasviz.rolling import GAIN, has_converged
 from kerasviz.scoring import structure_of
 from kerasviz.store import Store

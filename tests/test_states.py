@@ -18,7 +18,8 @@ from kerasviz.checkpoint import Checkpoint
 from kerasviz.objectives import channel
 from kerasviz.optimize import CHUNK, Progress
 from kerasviz.recipes import recipe
-from kerasviz.rendering import Report, Request
+from kerasviz.rendering import Report
+from kerasviz.requests import Request
 from kerasviz.states import EVERY, FOLDER, Files, Latest, State
 from kerasviz.store import Store
 

@@ -10,7 +10,7 @@ from kerasviz.errors import KerasvizError, UsageError
 from kerasviz.images import decode
 from kerasviz.objectives import channel
 from kerasviz.recipes import recipe
-from kerasviz.rendering import Request, diverse
+from kerasviz.requests import Request, diverse
 from kerasviz.store import MANIFEST, Store, read_manifest, slug
 from kerasviz.targets import parse_target, parse_targets
 from kerasviz.verification import verify

@@ -9,10 +9,12 @@ import pytest
 import tensorflow as tf
 import tiny
 
+from kerasviz.batches import plan
 from kerasviz.errors import UsageError
 from kerasviz.objectives import channel, diversity, layer, neuron
 from kerasviz.recipes import recipe
-from kerasviz.rendering import Request, plan, render
+from kerasviz.rendering import render
+from kerasviz.requests import Request
 from kerasviz.scoring import structure_of
 from kerasviz.tiles import check_tiles, scores_of_tiles, tiled
 

@@ -30,7 +30,7 @@ from kerasviz.manifest import Entry
 from kerasviz.network import Identity, Network
 from kerasviz.program import Port, Value
 from kerasviz.recipes import recipe
-from kerasviz.rendering import Request
+from kerasviz.requests import Request
 from kerasviz.store import Store
 
 __all__ = ["dreams", "fill", "making", "outline", "unrendered"]

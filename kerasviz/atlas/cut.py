@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from kerasviz.batches import Plan, plan
 from kerasviz.figures.choice import Block, Cell, Choice
 from kerasviz.figures.cost import work_of
 from kerasviz.network import Network
-from kerasviz.rendering import Plan, Request, plan
+from kerasviz.requests import Request
 from kerasviz.store import distinct
 
 __all__ = ["SHARES", "fine"]

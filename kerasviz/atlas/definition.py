@@ -9,6 +9,7 @@ from typing import Any
 
 from kerasviz.atlas.cut import fine
 from kerasviz.atlas.storage import Storage
+from kerasviz.batches import Plan, plan
 from kerasviz.errors import KerasvizError, UsageError
 from kerasviz.examples import Examples
 from kerasviz.figures.appendix import APPENDIX_LAYER, layers_of
@@ -18,7 +19,8 @@ from kerasviz.figures.layers import worth_showing
 from kerasviz.figures.setting import Order
 from kerasviz.network import Network
 from kerasviz.recipes import Recipe
-from kerasviz.rendering import Plan, Request, describe, plan
+from kerasviz.rendering import describe
+from kerasviz.requests import Request
 from kerasviz.store import distinct
 
 __all__ = ["FILE", "Atlas", "Reading", "agree", "recorded"]

@@ -15,7 +15,7 @@ from kerasviz.figures.origins import Making
 from kerasviz.figures.setting import Order
 from kerasviz.files import checksum, make_folder, write_atomically
 from kerasviz.network import Network
-from kerasviz.rendering import Request
+from kerasviz.requests import Request
 from kerasviz.states import FOLDER as STATES
 from kerasviz.store import Store
 from kerasviz.zoo.folders import cache_folder

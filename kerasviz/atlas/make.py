@@ -20,13 +20,13 @@ from kerasviz.atlas.run_log import RunLog
 from kerasviz.atlas.storage import Refused, Storage
 from kerasviz.atlas.tally import Tally
 from kerasviz.atlas.tasks import tasks_of
+from kerasviz.batches import plan
 from kerasviz.commands import CommandLine
 from kerasviz.engines import Engine
 from kerasviz.errors import KerasvizError
 from kerasviz.examples import Examples
 from kerasviz.input_spec import InputSpec
 from kerasviz.network import Network
-from kerasviz.rendering import plan
 from kerasviz.store import distinct
 
 __all__ = ["AtlasMade", "make_atlas"]

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from kerasviz.atlas.tasks import tasks_of
+from kerasviz.batches import Plan
 from kerasviz.engines import Task
 from kerasviz.engines.simulation import Conditions, Workload, simulate
 from kerasviz.figures.cost import Clock, pictures_of
 from kerasviz.network import Network
-from kerasviz.rendering import Plan
 
 __all__ = ["Fleet", "LayerCost", "Outline", "outline", "sooner"]
 

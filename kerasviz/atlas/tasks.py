@@ -6,13 +6,14 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from kerasviz.batches import CANONICAL, Plan
 from kerasviz.engines import Task
 from kerasviz.figures.cost import Work, work_of
 from kerasviz.files import digest
 from kerasviz.network import Network
 from kerasviz.objectives import Objective
 from kerasviz.recipes import Recipe
-from kerasviz.rendering import CANONICAL, Plan, Request
+from kerasviz.requests import Request
 from kerasviz.scoring import structure_of
 from kerasviz.store import slug
 

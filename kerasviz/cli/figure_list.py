@@ -10,11 +10,11 @@ import click
 from kerasviz.cli.taps import aligned
 
 if TYPE_CHECKING:
+    from kerasviz.batches import Plan
     from kerasviz.figures.choice import Choice
     from kerasviz.figures.cost import Clock
     from kerasviz.figures.setting import Order
     from kerasviz.network import Network
-    from kerasviz.rendering import Plan
 
 __all__ = ["announcement", "figure_lines", "lines_of_failures", "minutes"]
 
@@ -67,10 +67,10 @@ def lines_of_failures(failed: Mapping[str, str]) -> list[str]:
 
 def figure_lines(order: Order, slugs: Sequence[str], timed: bool) -> list[str]:
     """A table of what figures need for a network, with the minutes if it can be ``timed``."""
+    from kerasviz.batches import plan
     from kerasviz.figures import CATALOGUE
     from kerasviz.figures.choose import choose_all
     from kerasviz.figures.cost import Clock, pictures_of
-    from kerasviz.rendering import plan
     from kerasviz.store import distinct
 
     choices, failed = choose_all([CATALOGUE[slug] for slug in slugs], order)

@@ -22,9 +22,9 @@ from kerasviz.cli.quiet import import_tensorflow
 from kerasviz.errors import KerasvizError, UsageError, near
 
 if TYPE_CHECKING:
+    from kerasviz.batches import Plan
     from kerasviz.network import Network
     from kerasviz.recipes import Recipe
-    from kerasviz.rendering import Plan
 
 __all__ = ["command"]
 

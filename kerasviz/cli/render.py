@@ -29,7 +29,7 @@ from kerasviz.targets import GRAMMAR, negated
 if TYPE_CHECKING:
     from kerasviz.commands import CommandLine
     from kerasviz.network import Network
-    from kerasviz.rendering import Request
+    from kerasviz.requests import Request
     from kerasviz.store import Store
     from kerasviz.targets import Target
 
@@ -147,7 +147,7 @@ def requests_of(
     targets: Sequence[Target], net: Network, recipe: Any, asked: _Asked
 ) -> list[Request]:
     """What has to be rendered for some targets."""
-    from kerasviz.rendering import Request, diverse, fitting
+    from kerasviz.requests import Request, diverse, fitting
 
     requests = []
     for target in targets:

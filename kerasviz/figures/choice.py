@@ -7,7 +7,7 @@ from typing import Any
 
 from kerasviz.figures.figure import Column, Control, Figure
 from kerasviz.figures.photos import Photo
-from kerasviz.rendering import Request
+from kerasviz.requests import Request
 
 __all__ = ["Block", "Cell", "Choice", "Made", "Page", "Panel", "Sample", "Tile"]
 

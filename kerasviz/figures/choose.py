@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kerasviz.batches import plan
 from kerasviz.errors import ModelError, UsageError
 from kerasviz.figures.appendix import APPENDIX
 from kerasviz.figures.arrangements import columns, groups, sequence
@@ -12,7 +13,6 @@ from kerasviz.figures.figure import Control, Figure
 from kerasviz.figures.gradient_tables import GRADIENT_TABLES
 from kerasviz.figures.setting import Order, settle
 from kerasviz.figures.tables import TABLES
-from kerasviz.rendering import plan
 
 __all__ = ["choose", "choose_all"]
 

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kerasviz.batches import CANONICAL, Plan
 from kerasviz.network import Network
-from kerasviz.rendering import CANONICAL, Plan, Request, render_plan
+from kerasviz.rendering import render_plan
+from kerasviz.requests import Request
 from kerasviz.scoring import IMAGE
 
 __all__ = ["Clock", "Work", "pictures_of", "work_of"]

@@ -17,7 +17,7 @@ from kerasviz.figures.setting import Setting, settle
 from kerasviz.figures.tables import Table
 from kerasviz.figures.units import class_words, pick_class
 from kerasviz.objectives import layer, logit
-from kerasviz.rendering import Request
+from kerasviz.requests import Request
 from kerasviz.scoring import IMAGE
 from kerasviz.store import slug
 from kerasviz.targets import Target

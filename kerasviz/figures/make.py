@@ -9,6 +9,7 @@ from typing import TypedDict, Unpack
 
 from PIL import Image
 
+from kerasviz.batches import Plan
 from kerasviz.commands import CommandLine
 from kerasviz.errors import KerasvizError, UsageError, near
 from kerasviz.figures.appendix import APPENDIX_LAYER, layers_of
@@ -34,7 +35,8 @@ from kerasviz.network import Network
 from kerasviz.pages import update, write_index
 from kerasviz.recipes import Recipe
 from kerasviz.recipes import recipe as find_recipe
-from kerasviz.rendering import Plan, Report, Request
+from kerasviz.rendering import Report
+from kerasviz.requests import Request
 from kerasviz.store import Store
 
 __all__ = ["PICTURES", "FigureSet", "make_figures"]

@@ -7,13 +7,15 @@ from statistics import median
 
 import numpy as np
 
+from kerasviz.batches import plan
 from kerasviz.errors import ModelError, UsageError
 from kerasviz.figures.figure import Figure
 from kerasviz.figures.setting import Order, channel_target, settle
 from kerasviz.figures.sweeps import PENALTIES, swept
 from kerasviz.figures.units import evenly_spaced
 from kerasviz.recipes import recipe
-from kerasviz.rendering import Request, fitting, plan, render_plans
+from kerasviz.rendering import render_plans
+from kerasviz.requests import Request, fitting
 
 __all__ = ["weight_factor", "weight_note", "weighted"]
 

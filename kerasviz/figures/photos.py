@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 
 from kerasviz.errors import UsageError
 from kerasviz.images import pixels_of
-from kerasviz.rendering import Request
+from kerasviz.requests import Request
 
 __all__ = ["MOST", "Photo", "find_photos", "fitted", "photos_of", "read_photo"]
 

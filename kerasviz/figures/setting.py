@@ -14,7 +14,7 @@ from kerasviz.figures.units import Units, card_of, pick_units
 from kerasviz.network import Network
 from kerasviz.objectives import channel
 from kerasviz.recipes import Recipe
-from kerasviz.rendering import Request, fitting, linear_tap
+from kerasviz.requests import Request, fitting, linear_tap
 from kerasviz.targets import Target
 
 __all__ = ["Order", "Setting", "channel_target", "moments", "settle"]

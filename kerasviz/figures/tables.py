@@ -15,7 +15,7 @@ from kerasviz.figures.setting import Setting, channel_target, moments
 from kerasviz.figures.sweeps import numbers_of, settings_of, swept
 from kerasviz.objectives import interpolation
 from kerasviz.parameterizations import Aligned, Fourier
-from kerasviz.rendering import diverse
+from kerasviz.requests import diverse
 from kerasviz.targets import Target, parse_target
 
 __all__ = ["FACETS", "NO_DATASET", "TABLES", "Table", "facets", "shown"]

@@ -7,11 +7,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from kerasviz.batches import CANONICAL, MAX_PIXELS, plan
 from kerasviz.errors import UsageError
 from kerasviz.files import digest
 from kerasviz.network import Network
 from kerasviz.recipes import RECIPES, Recipe
-from kerasviz.rendering import CANONICAL, MAX_PIXELS, Request, diverse, fitting, plan
+from kerasviz.requests import Request, diverse, fitting
 from kerasviz.service.description import fixed_recipe
 from kerasviz.service.jobs import Asked
 from kerasviz.service.setting import Limits

@@ -13,7 +13,7 @@ from kerasviz.commands import CommandLine
 from kerasviz.files import stamp
 from kerasviz.manifest import JOURNAL, MANIFEST, Entry, Manifest
 from kerasviz.network import Network
-from kerasviz.rendering import Request
+from kerasviz.requests import Request
 
 __all__ = ["Gallery", "Shown", "Unit"]
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from kerasviz.files import make_folder
 from kerasviz.network import Network
-from kerasviz.rendering import Picture, Request
+from kerasviz.rendering import Picture
+from kerasviz.requests import Request
 from kerasviz.store import Store
 
 __all__ = ["Shelf", "made_of"]

@@ -22,7 +22,8 @@ from kerasviz.service.setting import ServiceSetting
 
 if TYPE_CHECKING:
     from kerasviz.optimize import Progress
-    from kerasviz.rendering import Picture, Request
+    from kerasviz.rendering import Picture
+    from kerasviz.requests import Request
     from kerasviz.service.shelf import Shelf
 
 __all__ = ["Worker", "main", "preview_path"]
@@ -89,7 +90,7 @@ class Worker:
         return True
 
     def _make(self, claim: Claim) -> None:
-        from kerasviz.rendering import Request
+        from kerasviz.requests import Request
 
         try:
             net = self.networks.get(claim.network)
@@ -142,7 +143,8 @@ class Worker:
             self.queue.finish(asked[request].place, made)
 
     def _pictures(self, net: Any, asked: dict[Request, Claimed], batch: int) -> list[Picture]:
-        from kerasviz.rendering import Plan, render_plan
+        from kerasviz.batches import Plan
+        from kerasviz.rendering import render_plan
         from kerasviz.scoring import structure_of
 
         first = next(iter(asked))

@@ -10,7 +10,7 @@ from kerasviz.errors import UsageError
 from kerasviz.network import Network
 from kerasviz.objectives import channel
 from kerasviz.recipes import Recipe
-from kerasviz.rendering import fitting
+from kerasviz.requests import fitting
 from kerasviz.scoring import Structure, structure_of
 
 __all__ = ["ServedTap", "Setting", "served_taps"]

@@ -32,7 +32,7 @@ from kerasviz.files import checksum
 from kerasviz.input_spec import preset
 from kerasviz.network import Identity, Network
 from kerasviz.program import Port, Value
-from kerasviz.rendering import Request
+from kerasviz.requests import Request
 
 #: A name so long that the names of its units are cut off.
 LONG = "features/" + "/".join(f"a_block_of_the_network_{i}" for i in range(4))

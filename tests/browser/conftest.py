@@ -14,9 +14,10 @@ import pytest
 import tiny
 
 from kerasviz import store
+from kerasviz.batches import Plan
 from kerasviz.figures import CATALOGUE, make_figures
 from kerasviz.recipes import recipe
-from kerasviz.rendering import Picture, Plan
+from kerasviz.rendering import Picture
 
 #: Names under which systems install Chromium.
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")

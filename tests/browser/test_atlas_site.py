@@ -17,7 +17,7 @@ import unrendered
 from PIL import Image
 
 from kerasviz.atlas.site import write_site
-from kerasviz.rendering import Request
+from kerasviz.requests import Request
 
 Open = Callable[..., Any]
 LAYERS = {"mixed4a": 330, "mixed4b": 100, "deep/branch_1": 30}

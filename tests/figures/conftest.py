@@ -10,13 +10,14 @@ import pytest
 import tensorflow as tf
 
 from kerasviz import store
+from kerasviz.batches import Plan
 from kerasviz.figures import computed, penalty_weights
 from kerasviz.figures.computing import Slopes, Task
 from kerasviz.images import to_image
 from kerasviz.input_spec import preset
 from kerasviz.network import Identity, Network
 from kerasviz.program import Port, Value
-from kerasviz.rendering import Picture, Plan
+from kerasviz.rendering import Picture
 
 
 class Outline:

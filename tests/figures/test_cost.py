@@ -7,13 +7,14 @@ import pytest
 import tiny
 from inception5h import CHANNELS
 
+from kerasviz.batches import CANONICAL, plan
 from kerasviz.figures import cost
 from kerasviz.figures.article_outline import article_outline
 from kerasviz.figures.catalogue import ARTICLE_LAYERS
 from kerasviz.figures.cost import OPERATION, SHALLOW, Clock, Work, pictures_of, work_of
 from kerasviz.objectives import channel, diversity, layer, logit
 from kerasviz.recipes import recipe
-from kerasviz.rendering import CANONICAL, Request, plan
+from kerasviz.requests import Request
 
 NET = tiny.network()
 SHORT = recipe("fast").replace(steps=10, size=(17, 23))

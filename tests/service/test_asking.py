@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 import tiny
 
+from kerasviz.batches import CANONICAL
 from kerasviz.errors import UsageError
 from kerasviz.recipes import RECIPES
-from kerasviz.rendering import CANONICAL, Request
+from kerasviz.requests import Request
 from kerasviz.service import Limits
 from kerasviz.service.asking import DIVERSE, Words, asked_of, batch_of, job_name, requests_of
 from kerasviz.targets import parse_target

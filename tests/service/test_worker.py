@@ -13,7 +13,7 @@ from kerasviz.errors import ModelError
 from kerasviz.images import decode
 from kerasviz.network import Network
 from kerasviz.optimize import CHUNK
-from kerasviz.rendering import Request
+from kerasviz.requests import Request
 from kerasviz.service import Limits, ServiceSetting
 from kerasviz.service.asking import Words, asked_of, job_name, requests_of
 from kerasviz.service.database import Database

@@ -14,12 +14,14 @@ import tiny
 from PIL import Image
 from served import GOOD, ROWS
 
+from kerasviz.batches import plan
 from kerasviz.errors import UsageError
 from kerasviz.images import to_image
 from kerasviz.network import Network
 from kerasviz.objectives import channel
 from kerasviz.recipes import Recipe, recipe
-from kerasviz.rendering import Picture, Request, fitting, plan, render_plan
+from kerasviz.rendering import Picture, render_plan
+from kerasviz.requests import Request, fitting
 from kerasviz.serving.setting import Setting
 from kerasviz.serving.visualize import pictures
 

@@ -46,6 +46,7 @@ class _Store:
                 step=request.recipe.steps,
                 row=row,
                 compiled_batch=4,
+                curve=((0, 0.0), (9, 1.0)),
             )
             for row in range(request.rows)
         ]

@@ -211,6 +211,20 @@ class UnitPictures:
         self.store, self.examples = making.store, making.order.examples
         self.entries = _entries(self.store, block.cells)
 
+    @property
+    def title(self) -> str:
+        """Its title, which says of a dead unit that it is one: its pictures are grey."""
+        words = " (dead: its score never changed)" if self.dead else ""
+        return self.block.title + words
+
+    @property
+    def dead(self) -> bool:
+        """Whether no step of any of its pictures has changed the score."""
+        return all(
+            len(entry.curve) > 1 and len({score for _, score in entry.curve}) == 1
+            for entry in self.entries
+        )
+
     def row(self, commands: Mapping[str, str]) -> Row:
         """Its row on the page; ``commands`` are those that make pictures again, by file."""
         missing = tuple(
@@ -224,7 +238,7 @@ class UnitPictures:
         kinds = dict(zip((cell.request for cell in self.block.cells), files, strict=True))
         return Row(
             anchor(self.tap, self.unit),
-            self.block.title,
+            self.title,
             unit,
             files,
             missing,

@@ -128,6 +128,23 @@ def test_index_and_wall_have_all_layers_and_units_in_order(site: Path) -> None:
     assert tiles[30] == ("layers/mixed4a.html", "mixed4a-30", "30")
 
 
+def test_a_dead_unit_is_said_to_be_one(tmp_path: Path) -> None:
+    making = made(tmp_path, {"mixed4a": 3})
+    entries, still = making.store.entries, ((0, 0.5), (16, 0.5), (32, 0.5))
+    for file, entry in entries.items():
+        unit = entry.target.lstrip("-").removeprefix("mixed4a:").partition("@")[0]
+        # Of unit 1 no picture has changed anything, of unit 2 all but one.
+        if unit == "1" or (unit == "2" and not entry.target.startswith("-")):
+            entries[file] = replace(entry, curve=still)
+    write_site(tmp_path, making)
+    page = (tmp_path / "layers" / "mixed4a.html").read_text(encoding="utf-8")
+    assert re.findall(r'<h2><a href="#mixed4a-\d">([^<]*)', page) == [
+        "Layer 4a, Unit 0",
+        "Layer 4a, Unit 1 (dead: its score never changed)",
+        "Layer 4a, Unit 2",
+    ]
+
+
 def test_tiles_are_the_pictures_of_channels(site: Path) -> None:
     layer = listed(site)["mixed4a"]
     assert [Path(file).name for file in layer["tiles"]] == [

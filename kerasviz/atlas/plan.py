@@ -93,10 +93,7 @@ def outline(net: Network, plans: Sequence[Plan], clock: Clock, cores: int, threa
 
 
 def sooner(usual: Outline, other: Outline) -> tuple[Fleet, Fleet] | None:
-    """The workers that end the soonest, in comparison, if they follow another outline.
-
-    The fleet of either; ``None`` where hardly anything is gained.
-    """
+    """The fleet that gains most by another outline, in both; ``None`` where none gains much."""
     pairs = zip(usual.fleets, other.fleets, strict=False)  # more batches are worth more workers
     best = min(pairs, key=lambda pair: pair[1].seconds / pair[0].seconds)
     return best if best[1].seconds <= (1 - WORTH) * best[0].seconds else None

@@ -14,6 +14,8 @@ from kerasviz.errors import UsageError
 __all__ = ["FORMATS", "decode", "encode", "pixels_of", "to_image"]
 
 FORMATS = ("png", "jpg", "webp")
+#: So many rows become bytes at once: the numbers on the way take several times the array's memory.
+ROWS = 256
 #: The keyword of the PNG text chunk that holds the provenance.
 KEYWORD = "kerasviz"
 
@@ -31,7 +33,10 @@ def to_image(array: np.ndarray[Any, Any]) -> Image.Image:
     if channels not in (1, 3):
         thirds = np.array_split(array, 3, axis=-1) if channels > 2 else [array] * 3
         array = np.stack([np.sqrt(np.mean(np.square(t), axis=-1)) for t in thirds], axis=-1)
-    pixels = np.clip(np.rint(np.asarray(array, np.float64) * 255), 0, 255).astype(np.uint8)
+    pixels = np.empty(array.shape, np.uint8)
+    for top in range(0, len(array), ROWS):
+        part = np.asarray(array[top : top + ROWS], np.float64)
+        pixels[top : top + ROWS] = np.clip(np.rint(part * 255), 0, 255)
     return Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
 
 

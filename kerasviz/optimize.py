@@ -327,10 +327,18 @@ def optimize(
         if last in snapshots:
             kept[last] = loop.image(state[0], groups)
         if progress is not None:
-            shown = partial(_shown, loop, state[0], groups)
-            here = partial(_checkpoint, last, state, tuple(history), dict(kept))
-            progress(Progress(last, recipe.steps, float(numbers[-1].mean()), shown, here))
-    images = loop.image(state[0], groups)
+            progress(
+                Progress(
+                    last,
+                    recipe.steps,
+                    float(numbers[-1].mean()),
+                    partial(_shown, loop, state[0], groups),
+                    partial(_checkpoint, last, state, tuple(history), dict(kept)),
+                )
+            )
+    params = state[0]
+    del state  # the moments of a picture of 4096 pixels are 400 MB
+    images = loop.image(params, groups)
     return Run(
         images=np.asarray(images),
         snapshots={step: np.asarray(image) for step, image in kept.items()},

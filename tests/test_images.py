@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from kerasviz.errors import UsageError
-from kerasviz.images import decode, encode, to_image
+from kerasviz.images import ROWS, decode, encode, to_image
 
 IMAGE = np.random.default_rng(0).random((5, 7, 3))
 
@@ -12,6 +12,12 @@ def test_png_keeps_every_pixel_and_its_provenance():
     image, found = decode(encode(to_image(IMAGE), "png", about))
     np.testing.assert_array_equal(np.asarray(image), np.rint(IMAGE * 255).astype(np.uint8))
     assert found == about
+
+
+def test_tall_pictures_are_the_same_though_made_of_parts():
+    tall = np.random.default_rng(2).uniform(-0.1, 1.1, (3 * ROWS + 5, 3, 3)).astype(np.float32)
+    bytes_of = np.clip(np.rint(tall.astype(np.float64) * 255), 0, 255).astype(np.uint8)
+    np.testing.assert_array_equal(np.asarray(to_image(tall)), bytes_of)
 
 
 def test_equal_pictures_give_equal_bytes():

@@ -32,7 +32,7 @@ def worker(bench, tmp_path, monkeypatch):
 
     yield make
     for each in made:
-        each.close()
+        each.close()  # also where the test did
 
 
 SERVES = """
@@ -95,6 +95,14 @@ def test_a_worker_that_ends_on_the_way_is_left_out(bench, worker):
     bench.measure(list(running), 1, left_out)
     assert left_out == {"one, batch 4": "out of memory"}
     assert bench.rows_of(running)[0].seconds(4) is None
+
+
+def test_a_worker_that_is_gone_when_it_is_asked_can_be_closed(bench, worker):
+    gone = worker("")
+    gone.process.wait()
+    assert gone.seconds(8) is None
+    gone.close()
+    assert gone.process.stdin.closed
 
 
 def test_what_pip_refuses_is_named_with_its_reason(bench):

@@ -68,6 +68,19 @@ class Tasks:
         return list(made)
 
     @staticmethod
+    def meet(made: Any, place: str, count: int) -> list[int]:
+        """Wait for so many processes to be here at once, however long each took to start."""
+        folder = Path(place)
+        folder.mkdir(exist_ok=True)
+        (folder / str(os.getpid())).touch()
+        latest = time.monotonic() + 300.0
+        while len(list(folder.iterdir())) < count:
+            if time.monotonic() > latest:
+                raise TimeoutError(f"only {len(list(folder.iterdir()))} came to {place}")
+            time.sleep(0.02)
+        return list(made)
+
+    @staticmethod
     def look(made: Any) -> dict[str, Any]:
         cores = sorted(os.sched_getaffinity(0))
         return {"pid": os.getpid(), "environment": dict(os.environ), "cores": cores}

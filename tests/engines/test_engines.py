@@ -77,16 +77,19 @@ def wait_until(what: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def test_every_task_is_done_once_by_workers_that_made_the_job_once(make_engine: MakeEngine) -> None:
+def test_every_task_is_done_once_by_workers_that_made_the_job_once(
+    make_engine: MakeEngine, tmp_path: Path
+) -> None:
     words = ["plain", "ünïcode\n", {"deep": [1, 2.5, None]}, "x" * 200_000]
     tasks = [task(f"echo {i}", "echo", words=w) for i, w in enumerate(words)]
-    tasks += [task(f"sleep {i}", "sleep", seconds=0.3) for i in range(8)]
+    tasks += [task(f"meet {i}", "meet", place=str(tmp_path / "met"), count=2) for i in range(2)]
+    tasks += [task(f"sleep {i}", "sleep", seconds=0.3) for i in range(6)]
     tasks += [task("shout", "shout", words="a line for nobody\n"), task("look", "look")]
     events = told(tasks, make_engine(2), job())
     found = results(events)
     assert [found[f"echo {i}"] for i in range(len(words))] == words
     assert found["shout"] == "a line for nobody\n"
-    made = Counter(tuple(found[f"sleep {i}"]) for i in range(8))
+    made = Counter(tuple(found[name]) for name in found if name.startswith(("meet", "sleep")))
     assert len(made) == len({pid for pid, _ in made}) == 2, "two processes, each with one job"
     assert not of(events, Failed) and not of(events, Lost)
     joined = of(events, Joined)
@@ -127,10 +130,10 @@ def test_the_task_of_a_killed_worker_is_done_by_another_and_the_worker_replaced(
 ) -> None:
     tasks = [
         task("dies", "die_once", cost=9.0, marker=str(tmp_path / "died")),
-        *(task(f"sleep {i}", "sleep", seconds=0.2) for i in range(12)),
+        *(task(f"meet {i}", "meet", place=str(tmp_path / "met"), count=2) for i in range(2)),
     ]
     events = told(tasks, make_engine(2), job())
-    assert results(events)["dies"] == "alive" and len(results(events)) == 13
+    assert results(events)["dies"] == "alive" and len(results(events)) == 3
     (lost,) = of(events, Lost)
     assert lost.task == tasks[0] and lost.replaced
     assert lost.reason.startswith(("killed by signal 9", "the worker was killed"))

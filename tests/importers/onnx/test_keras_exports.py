@@ -27,9 +27,8 @@ APPLICATIONS: list[tuple[str, Sequence[int | None], list[tuple[int, int]]]] = [
     ("DenseNet121", FREE, [(64, 64), (75, 102)]),
     ("InceptionV3", FREE, [(80, 80), (91, 118)]),
     ("Xception", FREE, [(72, 72), (91, 118)]),
-    # Its pads are computed for one size: an export for each.
-    ("NASNetMobile", (64, 64, 3), [(64, 64)]),
-    ("NASNetMobile", (96, 96, 3), [(96, 96)]),
+    # Its pads are computed for the size of the export.
+    ("NASNetMobile", (96, 64, 3), [(96, 64)]),
     ("ConvNeXtTiny", FREE, [(64, 64), (75, 102)]),
     ("VGG16", FREE, [(48, 48), (51, 70)]),
 ]
@@ -99,8 +98,8 @@ def export(name: str, shape: Sequence[int | None], path: Path) -> None:
     if name == "ConvNeXtTiny":
         model = keras.models.clone_model(model, clone_function=_plain)
     settled(model)
-    side = shape[0] or 96
-    model(np.zeros((1, side, side, 3), np.float32))  # Keras exports only what has been called
+    sides = [side or 96 for side in shape[:2]]
+    model(np.zeros((1, *sides, 3), np.float32))  # Keras exports only what has been called
     model.export(path, format="onnx", verbose=False)
     keras.backend.clear_session()
     gc.collect()

@@ -76,7 +76,7 @@ def network(name: str) -> Any:
         if name != "inceptionv1":
             raise
     sys.path.insert(0, str(TESTS))
-    import inception5h
+    from support import inception5h
 
     with tempfile.TemporaryDirectory() as folder:
         cache = inception5h.fetched(Path(folder)).parents[2]
@@ -99,13 +99,13 @@ def started(name: str, tests: str, cache: str) -> dict[str, float]:
 
 def timed(net: Any, plan: Any, clock: Callable[[], float]) -> dict[str, float]:
     """The seconds to compile a loop, of a run without steps, and of a step."""
-    from kerasviz.rendering import render_plan
+    from kerasviz.rendering.render import render_batch
 
     def run(steps: int) -> float:
         recipe = plan.recipe.replace(steps=steps)
         short = tuple(replace(request, recipe=recipe, snapshots=()) for request in plan.requests)
         began = clock()
-        render_plan(net, replace(plan, requests=short))
+        render_batch(net, replace(plan, requests=short))
         return clock() - began
 
     first, again = run(1), min(run(1), run(1))
@@ -121,7 +121,7 @@ def encoded(size: int) -> float:
 
     import numpy as np
 
-    from kerasviz.images import encode, to_image
+    from kerasviz.io.images import encode, to_image
 
     image = np.random.default_rng(0).random((size, size, 3), np.float32)
     began = time.process_time()
@@ -142,17 +142,17 @@ def main() -> None:
     wanted = parse()
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
         os.environ[name] = str(wanted.threads)
-    from kerasviz.cli.quiet import import_tensorflow
+    from kerasviz.cli.progress import import_tensorflow
 
     import_tensorflow()
-    from kerasviz.batches import plan
-    from kerasviz.environment import environment
-    from kerasviz.figures.appendix import APPENDIX_LAYER
-    from kerasviz.figures.choose import choose as choose_figure
-    from kerasviz.figures.setting import Order
-    from kerasviz.files import write_atomically
-    from kerasviz.precision import AUTO, choose
-    from kerasviz.recipes import recipe
+    from kerasviz.figures.catalogue.appendix import APPENDIX_LAYER
+    from kerasviz.figures.layout.build import choose as choose_figure
+    from kerasviz.figures.layout.context import FigureOptions
+    from kerasviz.io.files import write_atomically
+    from kerasviz.optvis.environment import environment
+    from kerasviz.optvis.optimization.precision import AUTO, choose
+    from kerasviz.optvis.recipes import recipe
+    from kerasviz.rendering.batching import make_batches
 
     clock = time.process_time if wanted.threads == 1 else time.perf_counter
     with network(wanted.network) as (net, tests, cache):
@@ -164,7 +164,9 @@ def main() -> None:
         own = recipe("article").replace(
             steps=wanted.steps, size=(wanted.size, wanted.size), precision=precision
         )
-        requests = choose_figure(APPENDIX_LAYER, Order(net, own, layers=tuple(taps))).requests
+        requests = choose_figure(
+            APPENDIX_LAYER, FigureOptions(net, own, layers=tuple(taps))
+        ).requests
         data: dict[str, Any] = {
             "network": wanted.network,
             "steps": wanted.steps,
@@ -180,7 +182,7 @@ def main() -> None:
             data |= started(wanted.network, tests, cache) | {"encode": encoded(wanted.size)}
         known = {(loop["kind"], loop["batch"]) for loop in data["loops"]}
         for batch in wanted.batch:
-            plans = plan(net, [replace(request, batch=batch) for request in requests])
+            plans = make_batches(net, [replace(request, batch=batch) for request in requests])
             kinds: dict[str, list[Any]] = {}
             for each in plans:
                 slots = "+".join(slot.reduction for slot in each.structure)

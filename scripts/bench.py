@@ -28,7 +28,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from kerasviz.cli.quiet import import_tensorflow
+from kerasviz.cli.progress import import_tensorflow
 
 import_tensorflow()  # before what follows imports it, and without its notes
 # ruff: noqa: E402
@@ -37,15 +37,15 @@ import numpy as np
 import tensorflow as tf
 
 import kerasviz
-from kerasviz.environment import environment
-from kerasviz.network import Network
-from kerasviz.objectives import channel
-from kerasviz.optimize import Batch, loop_for, optimize
-from kerasviz.precision import choose
-from kerasviz.recipes import Recipe, recipe
-from kerasviz.requests import Request
-from kerasviz.scoring import fill, structure_of
-from kerasviz.store import Store
+from kerasviz.network.network import Network
+from kerasviz.optvis.environment import environment
+from kerasviz.optvis.objectives.objective import channel
+from kerasviz.optvis.objectives.scoring import pack_objectives, structure_of
+from kerasviz.optvis.optimization.loop import LoopInputs, loop_for, optimize
+from kerasviz.optvis.optimization.precision import choose
+from kerasviz.optvis.recipes import Recipe, recipe
+from kerasviz.rendering.request import Request
+from kerasviz.rendering.store import Store
 
 STEPS = 8  # steps in one measurement
 Run = Callable[[], None]
@@ -106,13 +106,13 @@ def bare_pass(net: Network, tap: str, unit: int, size: tuple[int, int], batch: i
     return run
 
 
-def rows_of(net: Network, tap: str, chosen: Recipe, batch: int) -> Batch:
+def rows_of(net: Network, tap: str, chosen: Recipe, batch: int) -> LoopInputs:
     """A batch of the channel's pictures."""
     objective = channel(tap, 7 % (net.taps[tap].channels or 8))
     structure = structure_of(objective, net, chosen.pre_activation)
-    data = fill(structure, [objective] * batch, net, chosen.pre_activation)
+    data = pack_objectives(structure, [objective] * batch, net, chosen.pre_activation)
     numbers = np.arange(batch, dtype=np.int32)
-    return Batch(structure, data, numbers, numbers)
+    return LoopInputs(structure, data, numbers, numbers)
 
 
 def full_loop(net: Network, tap: str, chosen: Recipe, batch: int) -> Run:
@@ -269,8 +269,8 @@ MEMORY = """
 import json, sys
 sys.path.insert(0, {scripts!r})
 import bench, kerasviz
-from kerasviz.optimize import optimize
-from kerasviz.recipes import Recipe
+from kerasviz.optvis.optimization.loop import optimize
+from kerasviz.optvis.recipes import Recipe
 
 def status(name):  # not getrusage, whose peak may be that of the process before exec
     lines = open("/proc/self/status").read().splitlines()

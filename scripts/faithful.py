@@ -18,27 +18,27 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from kerasviz.cli.quiet import import_tensorflow
+from kerasviz.cli.progress import import_tensorflow
 
 import_tensorflow()  # before what follows imports it, and without its notes
 # ruff: noqa: E402
 
 import numpy as np
+from figure_measures import distances, gram_cosines, surround_share
 from PIL import Image
 
 import kerasviz
 from kerasviz.figures import CATALOGUE, make_figures
-from kerasviz.figures.choice import Cell, Choice, Made
-from kerasviz.figures.choose import choose
+from kerasviz.figures.layout.build import choose
+from kerasviz.figures.layout.context import FigureOptions
+from kerasviz.figures.layout.tiles import FigureLayout, GradientTile, OptimizedTile
 from kerasviz.figures.make import PICTURES
-from kerasviz.figures.measures import distances, gram_cosines, surround_share
-from kerasviz.figures.photos import find_photos
-from kerasviz.figures.setting import Order
-from kerasviz.gradients import high_frequency_share
-from kerasviz.network import Network
-from kerasviz.recipes import recipe
-from kerasviz.rendering import Report
-from kerasviz.store import Store
+from kerasviz.network.network import Network
+from kerasviz.optvis.gradients import high_frequency_share
+from kerasviz.optvis.recipes import recipe
+from kerasviz.rendering.photos import find_photos
+from kerasviz.rendering.render import RenderProgress
+from kerasviz.rendering.store import Store
 
 SLUGS = (
     "hero",
@@ -64,20 +64,22 @@ class Check:
 class Pictures:
     """The pictures of a set of figures, as arrays [H, W, 3] in [0, 1]."""
 
-    def __init__(self, folder: Path, order: Order):
+    def __init__(self, folder: Path, order: FigureOptions):
         self.net = order.net
         self.store = Store(folder / PICTURES, order.net)
         self.choices = {slug: choose(CATALOGUE[slug], order) for slug in SLUGS}
 
-    def read(self, cell: Cell | Made) -> np.ndarray:
-        if isinstance(cell, Made):
+    def read(self, cell: OptimizedTile | GradientTile) -> np.ndarray:
+        if isinstance(cell, GradientTile):
             file = f"{cell.file}.png"
         else:
             file = self.store.entry(cell.request, cell.step, cell.row).file
         with Image.open(self.store.folder / file) as image:
             return np.asarray(image.convert("RGB"), np.float32) / 255
 
-    def stack(self, cells: tuple[Cell | Made, ...] | list[Cell]) -> np.ndarray:
+    def stack(
+        self, cells: tuple[OptimizedTile | GradientTile, ...] | list[OptimizedTile]
+    ) -> np.ndarray:
         return np.stack([self.read(cell) for cell in cells])
 
     def activations(self, images: np.ndarray, tap: str) -> np.ndarray:
@@ -192,7 +194,7 @@ def _interpolation(pictures: Pictures) -> Iterator[Check]:
     )
 
 
-def by_setting(choice: Choice) -> dict[tuple[int, ...], Cell]:
+def by_setting(choice: FigureLayout) -> dict[tuple[int, ...], OptimizedTile]:
     """The finished picture of the first unit for every setting of the other controls."""
     return {b.setting[1:]: b.cells[-1] for b in choice.blocks if b.setting[0] == 0}
 
@@ -264,13 +266,13 @@ def main() -> None:
     photos = Path(options.photos) if options.photos else _bundled(options.out / "photos")
     chosen = recipe("article").replace(steps=options.steps)
 
-    def progress(report: Report) -> None:
+    def progress(report: RenderProgress) -> None:
         if report.step == report.steps:
             done = report.done + report.running
             print(f"{done} of {report.pictures} pictures", file=sys.stderr)
 
     make_figures(net, SLUGS, chosen, options.out, quick=True, photos=photos, progress=progress)
-    order = Order(net, chosen, quick=True, photos=find_photos(photos))
+    order = FigureOptions(net, chosen, quick=True, photos=find_photos(photos))
     found = list(checks(Pictures(options.out, order), judge))
     print(f"GoogLeNet, recipe {chosen.name}, {options.steps} steps\n")
     print("| figure | claim | measured | holds |")

@@ -34,7 +34,7 @@ def workers_of(run: psutil.Process) -> list[psutil.Process]:
     for process in run.children(recursive=True):
         with contextlib.suppress(psutil.Error):
             words = process.cmdline()
-            own = "kerasviz.engines.process" in words
+            own = "kerasviz.atlas.engines.worker_process" in words
             if own or (words and words[0].startswith("ray::Worker")):  # not Ray's own agents
                 found.append(process)
     return found

@@ -108,9 +108,9 @@ def look(service: ServiceProcess, seen: Seen) -> None:
 
 def read_whole(data: Path, seen: Seen) -> None:
     """Whatever the folder holds is whole; finished pictures are the files that they were."""
-    from kerasviz.files import checksum
-    from kerasviz.images import decode
-    from kerasviz.store import MANIFEST, read_manifest
+    from kerasviz.io.files import checksum
+    from kerasviz.io.images import decode
+    from kerasviz.rendering.store import MANIFEST, read_manifest
 
     for path in data.rglob("*.png"):
         try:
@@ -206,7 +206,7 @@ def finish(service: ServiceProcess, seen: Seen) -> Counter[str]:
 
 def count_ends(data: Path, seen: Seen) -> Counter[int]:
     """How many jobs ended how often, by the service's own count; finished pictures, each once."""
-    from kerasviz.store import read_manifest
+    from kerasviz.rendering.store import read_manifest
 
     with contextlib.closing(sqlite3.connect(data / "jobs.sqlite")) as connection:
         rows = connection.execute("SELECT id, state, ends FROM jobs").fetchall()
@@ -225,10 +225,10 @@ def count_ends(data: Path, seen: Seen) -> Counter[int]:
 
 def verified(model: Path, data: Path, seen: Seen) -> str:
     """What verifying says of the pictures, each of which is made again."""
-    from kerasviz.input_spec import preset
+    from kerasviz.network.input_spec import preset
+    from kerasviz.rendering.verify import verify
     from kerasviz.service.networks import load
-    from kerasviz.service.setting import Reading
-    from kerasviz.verification import verify
+    from kerasviz.service.settings import Reading
 
     results, _ = verify(data / "pictures" / NETWORK, load(str(model), Reading(preset("unit"))))
     found = Counter(each.result for each in results)

@@ -192,9 +192,9 @@ def in_process(net: Network, source: str, taps: Sequence[str]) -> Callable[[], N
     import tensorflow as tf
 
     from kerasviz import load
-    from kerasviz.recipes import RECIPES
-    from kerasviz.serving.signatures import signatures
-    from kerasviz.serving.usual import usual_setting
+    from kerasviz.export.tf_serving.settings import usual_setting
+    from kerasviz.export.tf_serving.signatures import signatures
+    from kerasviz.optvis.recipes import RECIPES
 
     loaded = load(source)
     recipe = RECIPES["fast"]

@@ -264,10 +264,10 @@ async def measure(site: Path, pages: list[str], runs: int, size: tuple[int, int]
 
 def make(out: Path) -> None:
     """Make the pictures and the site where they are missing."""
-    from kerasviz.cli.quiet import import_tensorflow
+    from kerasviz.cli.progress import import_tensorflow
 
     import_tensorflow()
-    import unrendered
+    from support import unrendered
 
     from kerasviz.atlas.site import write_site
 

@@ -86,8 +86,8 @@ def kerasviz_loop(task: Task, gate: Gate, precision: str) -> None:
     import bench  # beside this file
 
     import kerasviz
-    from kerasviz.precision import choose
-    from kerasviz.recipes import recipe
+    from kerasviz.optvis.optimization.precision import choose
+    from kerasviz.optvis.recipes import recipe
 
     net = kerasviz.load(task.model)
     kind = choose(net, [task.tap]).precision if precision == "auto" else precision
@@ -104,9 +104,9 @@ def write_reference(task: Task, gate: Gate) -> None:
     import tensorflow as tf
 
     import kerasviz
-    from kerasviz.environment import environment
-    from kerasviz.exporting import convert
-    from kerasviz.precision import choose
+    from kerasviz.export import convert
+    from kerasviz.optvis.environment import environment
+    from kerasviz.optvis.optimization.precision import choose
 
     net = kerasviz.load(task.model)
     size = (task.size, task.size)

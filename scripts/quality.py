@@ -22,7 +22,7 @@ import os
 import sys
 from pathlib import Path
 
-from kerasviz.cli.quiet import import_tensorflow
+from kerasviz.cli.progress import import_tensorflow
 
 import_tensorflow()  # before what follows imports it, and without its notes
 # ruff: noqa: E402
@@ -31,15 +31,15 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 import kerasviz
-from kerasviz.files import write_atomically
-from kerasviz.images import encode
-from kerasviz.network import Network
-from kerasviz.objectives import channel, logit
-from kerasviz.precision import AUTO, CHOICES, choose
-from kerasviz.recipes import Recipe, recipe
-from kerasviz.rendering import Report
-from kerasviz.requests import Request
-from kerasviz.store import Store
+from kerasviz.io.files import write_atomically
+from kerasviz.io.images import encode
+from kerasviz.network.network import Network
+from kerasviz.optvis.objectives.objective import channel, logit
+from kerasviz.optvis.optimization.precision import AUTO, CHOICES, choose
+from kerasviz.optvis.recipes import Recipe, recipe
+from kerasviz.rendering.render import RenderProgress
+from kerasviz.rendering.request import Request
+from kerasviz.rendering.store import Store
 
 CLASSES = (9, 33, 71, 100, 130, 281, 340, 388, 402, 417)
 CLASSES += (444, 483, 508, 530, 574, 701, 755, 817, 949, 963)
@@ -84,7 +84,7 @@ def sheet(
 def made_of(folder: Path, net: Network, requests: list[Request]) -> Store:
     """The store with the pictures of all requests; progress goes to stderr."""
 
-    def progress(report: Report) -> None:
+    def progress(report: RenderProgress) -> None:
         if report.step == report.steps:
             done = report.done + report.running
             print(f"{done} of {report.pictures} pictures", file=sys.stderr)

@@ -20,7 +20,7 @@ import psutil
 #: Looks for an answer after a start, while TensorFlow is imported and a network is loaded. They are
 #: counted, not timed: a machine may hold all of it up.
 LOOKS, PAUSE = 3600, 0.05
-SCRIBE = "kerasviz.service.scribes"
+SCRIBE = "kerasviz.service.tf_serving.scribes"
 COMMAND = (sys.executable, "-c", "from kerasviz.cli import main; main()")
 
 

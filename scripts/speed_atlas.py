@@ -21,7 +21,7 @@ from pathlib import Path
 from kill_atlas import atlas, entries, files
 from simulate_atlas import measured, read_log, workload_of
 
-from kerasviz.engines.simulation import Conditions, simulate
+from kerasviz.atlas.engines.simulation import Conditions, simulate
 
 
 def log_of(out: Path) -> Path:

@@ -59,7 +59,7 @@ def models_folder() -> Path:
 @pytest.fixture(scope="session")
 def inception5h_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The article's network with random weights, as ``kerasviz models fetch`` leaves its file."""
-    import inception5h
+    from support import inception5h
 
     return inception5h.fetched(tmp_path_factory.mktemp("inception5h"))
 
@@ -67,7 +67,7 @@ def inception5h_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def inceptionv1(inception5h_file: Path) -> Iterator[str]:
     """The name of that network, which the zoo knows during the test."""
-    import inception5h
+    from support import inception5h
 
     with inception5h.known(inception5h.known_card(), inception5h_file.parents[2]):
         yield "inceptionv1"

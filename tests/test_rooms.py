@@ -14,7 +14,7 @@ ROOMS = {path.stem for path in PACKAGE.iterdir()} - {"__init__", "__pycache__"}
 def room(module: str) -> str:
     """The folder or file of the package in which a module is.
 
-    >>> room("kerasviz.importers.onnx.graph"), room("kerasviz.store")
+    >>> room("kerasviz.importers.onnx.graph"), room("kerasviz.rendering.store")
     ('importers', 'store')
     """
     return [*module.split("."), "kerasviz"][1]

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from kerasviz.atlas.shards import Shard, picture_path, read_shards, shard_path
-from kerasviz.atlas.storage import Storage
-from kerasviz.files import checksum
+from kerasviz.io.files import checksum
+from kerasviz.io.storage import Storage
 
 __all__ = ["Checked", "check", "discard"]
 

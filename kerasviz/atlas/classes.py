@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from kerasviz.errors import ModelError, UsageError
-from kerasviz.network import Network
+from kerasviz.network.network import Network
+from kerasviz.types import Array
 
 __all__ = ["class_layers"]
 
-Array = np.ndarray[Any, Any]
 
 #: How far the mean of a map may be from its logit, for numbers of about 1.
 NEAR = 1e-3

@@ -7,21 +7,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from kerasviz.atlas.cut import fine
-from kerasviz.atlas.storage import Storage
-from kerasviz.batches import Plan, plan
+from kerasviz.atlas.batch_sizes import balanced
 from kerasviz.errors import KerasvizError, UsageError
 from kerasviz.examples import Examples
-from kerasviz.figures.appendix import APPENDIX_LAYER, layers_of
-from kerasviz.figures.choice import Choice
-from kerasviz.figures.choose import choose
-from kerasviz.figures.layers import worth_showing
-from kerasviz.figures.setting import Order
-from kerasviz.network import Network
-from kerasviz.recipes import Recipe
-from kerasviz.rendering import describe
-from kerasviz.requests import Request
-from kerasviz.store import distinct
+from kerasviz.figures.catalogue.appendix import APPENDIX_LAYER
+from kerasviz.figures.layout.appendix import layers_of
+from kerasviz.figures.layout.build import choose
+from kerasviz.figures.layout.context import FigureOptions
+from kerasviz.figures.layout.tiles import FigureLayout
+from kerasviz.io.storage import Storage
+from kerasviz.network.main_layers import main_layers
+from kerasviz.network.network import Network
+from kerasviz.optvis.recipes import Recipe
+from kerasviz.rendering.batching import Batch, make_batches
+from kerasviz.rendering.render import network_provenance
+from kerasviz.rendering.request import Request
+from kerasviz.rendering.store import unique_requests
 
 __all__ = ["FILE", "Atlas", "Reading", "agree", "recorded"]
 
@@ -43,7 +44,7 @@ class Reading:
 class Atlas:
     """What is made: a network, its layers, and the settings of every picture.
 
-    ``network`` is what :func:`kerasviz.rendering.describe` says of it; ``threads`` is the number of
+    ``network`` is what ``describe`` says of it; ``threads`` is the number of
     TensorFlow's threads in a worker, which decides the last bits of a picture. ``fine`` says that
     the last batches are small, for hundreds of workers; so do these.
     """
@@ -54,7 +55,7 @@ class Atlas:
     recipe: Recipe
     seed: int = 0
     threads: int = 1
-    fine: bool = False
+    balanced: bool = False
     reading: Reading = field(default_factory=Reading)
 
     @classmethod
@@ -67,26 +68,26 @@ class Atlas:
         and for an image size that the network does not take.
         """
         net.check_size(*recipe.size)
-        order = Order(net, recipe, layers=tuple(taps) or tuple(worth_showing(net)[0]))
+        order = FigureOptions(net, recipe, layers=tuple(taps) or tuple(main_layers(net)[0]))
         source = net.identity.source
-        return cls(describe(net), source, tuple(layers_of(order)), recipe, seed, threads)
+        return cls(network_provenance(net), source, tuple(layers_of(order)), recipe, seed, threads)
 
-    def order(self, net: Network, examples: Examples | None = None) -> Order:
+    def order(self, net: Network, examples: Examples | None = None) -> FigureOptions:
         """The order of its figure: all units of its layers."""
-        return Order(net, self.recipe, self.seed, layers=self.taps, examples=examples)
+        return FigureOptions(net, self.recipe, self.seed, layers=self.taps, examples=examples)
 
-    def choice(self, net: Network, examples: Examples | None = None) -> Choice:
+    def choice(self, net: Network, examples: Examples | None = None) -> FigureLayout:
         """Its units in rows, each with its pictures."""
         choice = choose(APPENDIX_LAYER, self.order(net, examples))
-        return fine(net, choice) if self.fine else choice
+        return balanced(net, choice) if self.balanced else choice
 
     def requests(self, net: Network) -> list[Request]:
         """Its pictures, unit by unit."""
-        return distinct(net, self.choice(net).requests)
+        return unique_requests(net, self.choice(net).requests)
 
-    def plans(self, net: Network) -> list[Plan]:
+    def plans(self, net: Network) -> list[Batch]:
         """The batches that make its pictures: the same for every run."""
-        return plan(net, self.requests(net))
+        return make_batches(net, self.requests(net))
 
     def to_json(self) -> dict[str, Any]:
         """The definition as plain data."""
@@ -98,7 +99,7 @@ class Atlas:
             "recipe": self.recipe.to_json(),
             "seed": self.seed,
             "threads": self.threads,
-            "fine": self.fine,
+            "fine": self.balanced,
         }
 
     @classmethod
@@ -112,7 +113,7 @@ class Atlas:
             recipe=Recipe.from_json(data["recipe"]),
             seed=data["seed"],
             threads=data["threads"],
-            fine=data["fine"],
+            balanced=data["fine"],
             reading=Reading(**{**reading, "imports": tuple(reading["imports"])}),
         )
 
@@ -173,7 +174,7 @@ def _differences(there: Atlas, here: Atlas) -> Iterator[str]:
     recipes = [{k: v for k, v in a.recipe.to_json().items() if k != "name"} for a in (there, here)]
     yield from _apart(recipes[0], recipes[1])
     rest = [
-        {"seed": a.seed, "threads": a.threads, "batches": "fine" if a.fine else "usual"}
+        {"seed": a.seed, "threads": a.threads, "batches": "fine" if a.balanced else "usual"}
         for a in (there, here)
     ]
     yield from _apart(rest[0], rest[1])

@@ -11,23 +11,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
+from kerasviz.atlas.assemble import SiteBuilder
 from kerasviz.atlas.check import Checked, check, discard
-from kerasviz.atlas.claims import LEASE, Owner
 from kerasviz.atlas.definition import Atlas, agree
-from kerasviz.atlas.gather import Workshop
-from kerasviz.atlas.rounds import FAILURES, LOOK, Rounds
+from kerasviz.atlas.engines import Engine
+from kerasviz.atlas.leases import LEASE, Owner
+from kerasviz.atlas.progress import RunProgress
+from kerasviz.atlas.rounds import FAILURES, LOOK, TaskRounds
 from kerasviz.atlas.run_log import RunLog
-from kerasviz.atlas.storage import Refused, Storage
-from kerasviz.atlas.tally import Tally
 from kerasviz.atlas.tasks import tasks_of
-from kerasviz.batches import plan
-from kerasviz.commands import CommandLine
-from kerasviz.engines import Engine
 from kerasviz.errors import KerasvizError
 from kerasviz.examples import Examples
-from kerasviz.input_spec import InputSpec
-from kerasviz.network import Network
-from kerasviz.store import distinct
+from kerasviz.io.storage import Storage, StorageRefusedError
+from kerasviz.network.input_spec import InputSpec
+from kerasviz.network.network import Network
+from kerasviz.rendering.batching import make_batches
+from kerasviz.rendering.commands import CommandLine
+from kerasviz.rendering.store import unique_requests
 
 __all__ = ["AtlasMade", "make_atlas"]
 
@@ -51,10 +51,10 @@ class AtlasMade:
     repaired: int = 0
 
 
-class Options(TypedDict, total=False):
+class AtlasOptions(TypedDict, total=False):
     """The named arguments of :func:`make_atlas`, all of which may be left out."""
 
-    watch: Callable[[Tally], None]
+    watch: Callable[[RunProgress], None]
     examples: Examples | None
     command: CommandLine
     about: dict[str, Any]
@@ -66,7 +66,7 @@ def make_atlas(
     atlas: Atlas,
     storage: Storage,
     engine: Callable[[], Engine],
-    **options: Unpack[Options],
+    **options: Unpack[AtlasOptions],
 ) -> AtlasMade:
     """Render all pictures of an atlas that are not in a storage, and write its manifest and site.
 
@@ -78,10 +78,10 @@ def make_atlas(
     that were given up and a storage that is full; what is done is kept.
     """
     atlas = agree(storage, atlas)
-    return _Run(_recorded(net, atlas), atlas, storage, engine, options).finish()
+    return _AtlasRun(_recorded(net, atlas), atlas, storage, engine, options).finish()
 
 
-class _Run:
+class _AtlasRun:
     """One run: all that it needs, and what it does in turn."""
 
     def __init__(
@@ -90,20 +90,20 @@ class _Run:
         atlas: Atlas,
         storage: Storage,
         engine: Callable[[], Engine],
-        options: Options,
+        options: AtlasOptions,
     ):
         self.net, self.atlas, self.storage, self.options = net, atlas, storage, options
         self.watch = options.get("watch", _unwatched)
         self.choice = atlas.choice(net, options.get("examples"))
-        self.requests = distinct(net, self.choice.requests)
-        plans = plan(net, self.requests)
+        self.requests = unique_requests(net, self.choice.requests)
+        plans = make_batches(net, self.requests)
         self.tasks = tasks_of(net, plans)
-        self.tally = Tally({t.name: p.rows for t, p in zip(self.tasks, plans, strict=True)})
-        self.workshop = Workshop(storage)
+        self.tally = RunProgress({t.name: p.rows for t, p in zip(self.tasks, plans, strict=True)})
+        self.workshop = SiteBuilder(storage)
         began = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         owner = Owner.here(f"{began}-{secrets.token_hex(3)}")
         about = {"tasks": len(self.tasks), "pictures": self.tally.pictures}
-        self.rounds = Rounds(
+        self.rounds = TaskRounds(
             atlas,
             storage,
             owner,
@@ -135,7 +135,7 @@ class _Run:
         self.tally.stage = ""
         try:
             self.rounds.finish(self.tasks, self.tally)
-        except Refused as error:
+        except StorageRefusedError as error:
             raise KerasvizError(f"{error}; {self.tally.kept}") from error
         finally:  # after Ctrl-C too
             self.rounds.log.end()
@@ -173,7 +173,7 @@ class _Run:
         self.watch(self.tally)
 
 
-def _unwatched(_: Tally) -> None:
+def _unwatched(_: RunProgress) -> None:
     """Tell nobody."""
 
 

@@ -6,14 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from kerasviz.atlas.engines import Task
+from kerasviz.atlas.engines.simulation import Conditions, Workload, simulate
 from kerasviz.atlas.tasks import tasks_of
-from kerasviz.batches import Plan
-from kerasviz.engines import Task
-from kerasviz.engines.simulation import Conditions, Workload, simulate
-from kerasviz.figures.cost import Clock, pictures_of
-from kerasviz.network import Network
+from kerasviz.network.network import Network
+from kerasviz.rendering.batching import Batch
+from kerasviz.rendering.cost import Clock, pictures_of
 
-__all__ = ["Fleet", "LayerCost", "Outline", "outline", "sooner"]
+__all__ = ["AtlasPlan", "LayerCost", "WorkerEstimate", "outline", "sooner"]
 
 #: The numbers of workers that are worth to compare, if there are tasks for them.
 WORKERS = (4, 16, 64, 256, 1024)
@@ -38,7 +38,7 @@ class LayerCost:
 
 
 @dataclass(frozen=True)
-class Fleet:
+class WorkerEstimate:
     """Workers of an engine on so many machines, with the seconds that they take.
 
     ``efficiency`` is the share of the time in which they render what is kept.
@@ -56,16 +56,18 @@ class Fleet:
 
 
 @dataclass(frozen=True)
-class Outline:
+class AtlasPlan:
     """What an atlas takes: layer by layer, in bytes, and by fleet."""
 
     layers: tuple[LayerCost, ...]
     picture_bytes: int
     entry_bytes: int
-    fleets: tuple[Fleet, ...]
+    fleets: tuple[WorkerEstimate, ...]
 
 
-def outline(net: Network, plans: Sequence[Plan], clock: Clock, cores: int, threads: int) -> Outline:
+def outline(
+    net: Network, plans: Sequence[Batch], clock: Clock, cores: int, threads: int
+) -> AtlasPlan:
     """Plan the batches of an atlas by a clock that was set with so many threads.
 
     ``cores`` are those of a machine. Hours are those of a simulated run by the schedule of the
@@ -84,7 +86,7 @@ def outline(net: Network, plans: Sequence[Plan], clock: Clock, cores: int, threa
     each = max(1, cores // threads)
     counts = [("local", 1), *[("local", each)] * (each > 1)]
     counts += [("ray", n) for n in WORKERS if each < n <= max(4, len(tasks))]
-    return Outline(
+    return AtlasPlan(
         tuple(_layers(plans, parts)),
         round(pictures * (HEAD + NUMBER * numbers)),
         pictures * ENTRY,
@@ -92,15 +94,15 @@ def outline(net: Network, plans: Sequence[Plan], clock: Clock, cores: int, threa
     )
 
 
-def sooner(usual: Outline, other: Outline) -> tuple[Fleet, Fleet] | None:
+def sooner(usual: AtlasPlan, other: AtlasPlan) -> tuple[WorkerEstimate, WorkerEstimate] | None:
     """The fleet that gains most by another outline, in both; ``None`` where none gains much."""
     pairs = zip(usual.fleets, other.fleets, strict=False)  # more batches are worth more workers
     best = min(pairs, key=lambda pair: pair[1].seconds / pair[0].seconds)
     return best if best[1].seconds <= (1 - WORTH) * best[0].seconds else None
 
 
-def _layers(plans: Sequence[Plan], parts: Sequence[tuple[float, float]]) -> list[LayerCost]:
-    found: dict[str, list[tuple[Plan, float]]] = {}
+def _layers(plans: Sequence[Batch], parts: Sequence[tuple[float, float]]) -> list[LayerCost]:
+    found: dict[str, list[tuple[Batch, float]]] = {}
     for plan, seconds in zip(plans, parts, strict=True):
         tap = plan.requests[0].objective.terms[0].tap or ""
         found.setdefault(tap, []).append((plan, sum(seconds)))
@@ -118,7 +120,9 @@ def _layers(plans: Sequence[Plan], parts: Sequence[tuple[float, float]]) -> list
 
 def _fleet(
     tasks: Sequence[Task], compiling: Mapping[str, float], engine: str, workers: int, each: int
-) -> Fleet:
+) -> WorkerEstimate:
     load = Workload(tuple(tasks), compiling)
     outcome = simulate(load, Conditions(workers=workers, start=START))
-    return Fleet(engine, workers, math.ceil(workers / each), outcome.makespan, outcome.efficiency)
+    return WorkerEstimate(
+        engine, workers, math.ceil(workers / each), outcome.makespan, outcome.efficiency
+    )

@@ -8,18 +8,18 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from kerasviz.atlas.claims import FOLDER as CLAIMS
-from kerasviz.atlas.claims import LEASE, Claims, Owner
 from kerasviz.atlas.definition import Atlas
+from kerasviz.atlas.engines import Done, Engine, Event, Job, Task, TaskAbandoned, run
+from kerasviz.atlas.leases import FOLDER as CLAIMS
+from kerasviz.atlas.leases import LEASE, Leases, Owner
+from kerasviz.atlas.progress import RunProgress
 from kerasviz.atlas.run_log import RunLog
 from kerasviz.atlas.shards import finished, shard_path
-from kerasviz.atlas.storage import Refused, Storage
-from kerasviz.atlas.tally import Tally
-from kerasviz.atlas.work import MADE, REFUSED, job_of
-from kerasviz.engines import Done, Engine, Event, GivenUp, Job, Task, run
+from kerasviz.atlas.worker import MADE, REFUSED, job_of
 from kerasviz.errors import UsageError
+from kerasviz.io.storage import Storage, StorageRefusedError
 
-__all__ = ["FAILURES", "Rounds"]
+__all__ = ["FAILURES", "TaskRounds"]
 
 FAILURES = "failures"
 #: Seconds between two looks at what other runs have done.
@@ -27,7 +27,7 @@ LOOK = 1.0
 
 
 @dataclass
-class Rounds:
+class TaskRounds:
     """A run at a storage: ``engine`` makes its workers, ``watch`` is told of its tally.
 
     ``source`` is where workers find the model. A round hands out all tasks that are not done and
@@ -41,18 +41,18 @@ class Rounds:
     source: str
     engine: Callable[[], Engine]
     log: RunLog
-    watch: Callable[[Tally], None]
+    watch: Callable[[RunProgress], None]
     lease: float = LEASE
-    claims: Claims = field(init=False)
+    claims: Leases = field(init=False)
     seen: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
-        self.claims = Claims(self.storage, self.owner, self.lease)
+        self.claims = Leases(self.storage, self.owner, self.lease)
 
-    def finish(self, tasks: Sequence[Task], tally: Tally) -> None:
+    def finish(self, tasks: Sequence[Task], tally: RunProgress) -> None:
         """Return when all tasks are done, or given up.
 
-        Raises :class:`Refused` in one line where the storage is full or forbidden, and
+        Raises :class:`StorageRefusedError` in one line where the storage is full or forbidden, and
         :class:`KerasvizError` where no worker can start.
         """
         while True:
@@ -73,7 +73,7 @@ class Rounds:
         claimed = self.storage.names(CLAIMS) if tasks else set()
         return [t for t in tasks if t.name not in claimed or self.claims.holder(t.name) is None]
 
-    def _round(self, tasks: Iterable[Task], tally: Tally) -> None:
+    def _round(self, tasks: Iterable[Task], tally: RunProgress) -> None:
         engine = self.engine()
         with contextlib.closing(run(tasks, engine, self._job())) as events:
             for event in events:
@@ -88,14 +88,14 @@ class Rounds:
 
     def _judge(self, event: Event) -> None:
         """End a run in which nothing can come of what is left; keep the error of a task."""
-        if isinstance(event, GivenUp):
+        if isinstance(event, TaskAbandoned):
             words = {"task": event.task.name, "reason": event.reason}
             data = json.dumps(words, ensure_ascii=False).encode()
             self.storage.write(f"{FAILURES}/{event.task.name}.json", data)
         if not isinstance(event, Done):
             return
         if event.result["state"] == REFUSED:
-            raise Refused(event.result["why"])
+            raise StorageRefusedError(event.result["why"])
         if event.result["state"] == MADE and not self.seen:
             path = shard_path(event.task.name)
             if not self.storage.exists(path):

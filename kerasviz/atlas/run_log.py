@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from kerasviz.atlas.storage import Storage
-from kerasviz.engines import Began, Done, Event, Failed, GivenUp, Joined, Lost, Task
+from kerasviz.atlas.engines import Began, Done, Event, Failed, Joined, Lost, Task, TaskAbandoned
 from kerasviz.errors import KerasvizError
+from kerasviz.io.storage import Storage
 
 __all__ = ["FOLDER", "RunLog"]
 
@@ -22,7 +22,7 @@ NAMES: dict[type[Any], str] = {
     Done: "done",
     Failed: "failed",
     Lost: "lost",
-    GivenUp: "given up",
+    TaskAbandoned: "given up",
 }
 
 

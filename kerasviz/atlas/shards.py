@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from kerasviz.atlas.storage import Storage
-from kerasviz.manifest import Entry, entry_of
+from kerasviz.io.storage import Storage
+from kerasviz.rendering.manifest import Entry, entry_of
 
 __all__ = ["FOLDER", "PICTURES", "Shard", "finished", "picture_path", "read_shards", "shard_path"]
 

@@ -10,10 +10,11 @@ from typing import Any
 
 from kerasviz.atlas.classes import class_layers
 from kerasviz.atlas.tiles import PER_FILE, Tiles, write_samples, write_tiles
-from kerasviz.figures.appendix import APPENDIX_LAYER, layer_title
-from kerasviz.figures.choice import Choice, Page
-from kerasviz.figures.choose import choose
-from kerasviz.figures.layer_pages import (
+from kerasviz.figures.catalogue.appendix import APPENDIX_LAYER
+from kerasviz.figures.layout.appendix import layer_title
+from kerasviz.figures.layout.build import choose
+from kerasviz.figures.layout.tiles import FigureLayout, Page
+from kerasviz.figures.site.layer_pages import (
     FOLDER,
     UNIT,
     Frame,
@@ -22,12 +23,12 @@ from kerasviz.figures.layer_pages import (
     page_names,
     write_layer,
 )
-from kerasviz.figures.origins import Making
-from kerasviz.figures.sprites import TILE
-from kerasviz.files import make_folder
-from kerasviz.network import Network
-from kerasviz.pages import PIXEL_ART, render_page, update
-from kerasviz.store import slug
+from kerasviz.figures.site.record import FigureRun
+from kerasviz.figures.site.sprites import TILE
+from kerasviz.io.files import make_folder
+from kerasviz.network.network import Network
+from kerasviz.rendering.pages import PIXEL_ART, render_page, update
+from kerasviz.rendering.store import slug
 
 __all__ = ["write_site"]
 
@@ -37,7 +38,7 @@ INDEX, WALL = "index.html", "units.html"
 
 
 @dataclass(frozen=True)
-class Layer:
+class SiteLayer:
     """A layer on the site: its page and its tiles. ``labels`` are classes that its units are."""
 
     tap: str
@@ -74,7 +75,7 @@ class Layer:
         }
 
 
-def write_site(out: Path, making: Making, choice: Choice | None = None) -> Path:
+def write_site(out: Path, making: FigureRun, choice: FigureLayout | None = None) -> Path:
     """Write the site of the units whose pictures are all in a store, and return its index.
 
     The store is in ``out/pictures``; ``making.order`` names the layers, and examples where there
@@ -93,7 +94,7 @@ def write_site(out: Path, making: Making, choice: Choice | None = None) -> Path:
     making = replace(making, commands=_commands(making, rows))
     make_folder(out / FOLDER)
     layers = [
-        Layer(
+        SiteLayer(
             tap=tap,
             title=layer_title(tap),
             page=f"{FOLDER}/{names[tap]}.html",
@@ -128,7 +129,7 @@ def write_site(out: Path, making: Making, choice: Choice | None = None) -> Path:
 
 
 def _by_layer(
-    making: Making, choice: Choice, labels: Mapping[str, Sequence[str]]
+    making: FigureRun, choice: FigureLayout, labels: Mapping[str, Sequence[str]]
 ) -> dict[str, list[UnitPictures]]:
     rows: dict[str, list[UnitPictures]] = {}
     for block in choice.blocks:
@@ -139,7 +140,7 @@ def _by_layer(
     return rows
 
 
-def _commands(making: Making, rows: Mapping[str, Sequence[UnitPictures]]) -> dict[str, str]:
+def _commands(making: FigureRun, rows: Mapping[str, Sequence[UnitPictures]]) -> dict[str, str]:
     """The commands that make pictures again, by file.
 
     Those of the units of a layer differ by the unit only, so that one of each kind is found.
@@ -161,7 +162,7 @@ def _commands(making: Making, rows: Mapping[str, Sequence[UnitPictures]]) -> dic
     return commands
 
 
-def _frame(layers: Sequence[Layer], i: int, making: Making, choice: Choice) -> Frame:
+def _frame(layers: Sequence[SiteLayer], i: int, making: FigureRun, choice: FigureLayout) -> Frame:
     """What stands around the units of layer ``i``."""
     pages = [Page(layer.title, Path(layer.page).name) for layer in layers]
     longest = max(choice.size)
@@ -178,7 +179,7 @@ def _frame(layers: Sequence[Layer], i: int, making: Making, choice: Choice) -> F
     )
 
 
-def _notes(choice: Choice, taps: Sequence[str], i: int) -> tuple[str, ...]:
+def _notes(choice: FigureLayout, taps: Sequence[str], i: int) -> tuple[str, ...]:
     """The notes of the figure that say something of layer ``i``: not how layers were found."""
     others = [f"Channels of {tap} " for k, tap in enumerate(taps) if k != i]
     known = ("Layer: ", "Layers: ", "Shown here: ", *others)

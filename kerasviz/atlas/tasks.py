@@ -6,16 +6,16 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from kerasviz.batches import CANONICAL, Plan
-from kerasviz.engines import Task
-from kerasviz.figures.cost import Work, work_of
-from kerasviz.files import digest
-from kerasviz.network import Network
-from kerasviz.objectives import Objective
-from kerasviz.recipes import Recipe
-from kerasviz.requests import Request
-from kerasviz.scoring import structure_of
-from kerasviz.store import slug
+from kerasviz.atlas.engines import Task
+from kerasviz.io.files import digest
+from kerasviz.network.network import Network
+from kerasviz.optvis.objectives.objective import Objective
+from kerasviz.optvis.objectives.scoring import structure_of
+from kerasviz.optvis.recipes import Recipe
+from kerasviz.rendering.batching import CANONICAL, Batch
+from kerasviz.rendering.cost import StepCost, work_of
+from kerasviz.rendering.request import Request
+from kerasviz.rendering.store import slug
 
 __all__ = ["kind_of", "payload_of", "plan_of", "task_name", "tasks_of"]
 
@@ -23,7 +23,7 @@ __all__ = ["kind_of", "payload_of", "plan_of", "task_name", "tasks_of"]
 SPEED = 2e10
 
 
-def payload_of(plan: Plan) -> str:
+def payload_of(plan: Batch) -> str:
     """A batch as text. All requests of a batch have one recipe and the same snapshots."""
     first = plan.requests[0]
     data = {
@@ -36,7 +36,7 @@ def payload_of(plan: Plan) -> str:
     return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def plan_of(net: Network, payload: str) -> Plan:
+def plan_of(net: Network, payload: str) -> Batch:
     """The batch that a text stands for."""
     data: dict[str, Any] = json.loads(payload)
     recipe, snapshots = Recipe.from_json(data["recipe"]), tuple(data["snapshots"])
@@ -45,7 +45,7 @@ def plan_of(net: Network, payload: str) -> Plan:
         for text, objective, seed, rows in data["requests"]
     )
     structure = structure_of(requests[0].objective, net, recipe.pre_activation)
-    return Plan(structure, requests, data["batch"])
+    return Batch(structure, requests, data["batch"])
 
 
 def task_name(payload: str) -> str:
@@ -54,14 +54,14 @@ def task_name(payload: str) -> str:
     return f"{slug(data['requests'][0][0])}-{digest(data)}"
 
 
-def kind_of(plan: Plan) -> str:
+def kind_of(plan: Batch) -> str:
     """A name for the loop that is compiled for a batch: plans of one kind share it."""
     recipe = {k: v for k, v in plan.recipe.to_json().items() if k != "name"}
     snapshots = list(plan.requests[0].snapshots)
     return digest([repr(plan.structure), recipe, snapshots, plan.batch])
 
 
-def tasks_of(net: Network, plans: Sequence[Plan]) -> list[Task]:
+def tasks_of(net: Network, plans: Sequence[Batch]) -> list[Task]:
     """The tasks that make batches, with the seconds that each may take."""
     works, kinds = work_of(net, plans), [kind_of(plan) for plan in plans]
     tasks = []
@@ -71,6 +71,6 @@ def tasks_of(net: Network, plans: Sequence[Plan]) -> list[Task]:
     return tasks
 
 
-def _seconds(plan: Plan, work: Work) -> float:
+def _seconds(plan: Batch, work: StepCost) -> float:
     rows = plan.batch * CANONICAL.get(plan.batch, 1.0)
     return plan.recipe.steps * rows * work.pixels * work.density / SPEED

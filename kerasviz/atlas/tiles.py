@@ -8,11 +8,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from kerasviz.figures.layer_pages import UnitPictures, copy_all
-from kerasviz.figures.sprites import BEHIND, scaled, sprite_file
-from kerasviz.figures.units import evenly_spaced
-from kerasviz.files import make_folder
-from kerasviz.store import Entry, Store
+from kerasviz.figures.layout.units import evenly_spaced
+from kerasviz.figures.site.layer_pages import UnitPictures, copy_all
+from kerasviz.figures.site.sprites import BEHIND, scaled, sprite_file
+from kerasviz.io.files import make_folder
+from kerasviz.rendering.store import Entry, Store
 
 __all__ = ["FOLDER", "PER_FILE", "SAMPLES", "Tiles", "write_samples", "write_tiles"]
 

@@ -22,23 +22,23 @@ from kerasviz.cli.options import (
     recipe_options,
     seed_option,
 )
-from kerasviz.cli.quiet import import_tensorflow
+from kerasviz.cli.progress import import_tensorflow
 from kerasviz.errors import UsageError
 
 if TYPE_CHECKING:
     from kerasviz.atlas.definition import Atlas
+    from kerasviz.atlas.engines import Engine
     from kerasviz.atlas.make import AtlasMade
-    from kerasviz.atlas.storage import Storage
-    from kerasviz.atlas.tally import Tally
-    from kerasviz.commands import CommandLine
-    from kerasviz.engines import Engine
-    from kerasviz.network import Network
+    from kerasviz.atlas.progress import RunProgress
+    from kerasviz.io.storage import Storage
+    from kerasviz.network.network import Network
+    from kerasviz.rendering.commands import CommandLine
 
 __all__ = ["command"]
 
 
 @dataclass(frozen=True)
-class _Asked:
+class AtlasArguments:
     """What the command line asks for, beside the recipe and how the model is read."""
 
     taps: tuple[str, ...]
@@ -139,7 +139,7 @@ def command(
     MODEL is a file or a name of `kerasviz models list`; TAPs are layers (default: its main ones
     with positions). Of each unit there are seven pictures: neuron, channel, four facets, negative.
     """
-    what = _Asked(**asked)
+    what = AtlasArguments(**asked)
     if what.price is not None and not only_plan:
         raise UsageError("--price is for --plan; give both or none")
     if what.address is not None and what.engine != "ray":
@@ -151,7 +151,7 @@ def command(
     input_options.complete(net)
 
     from kerasviz.atlas.definition import Reading, recorded
-    from kerasviz.atlas.storage import FIRST, Storage
+    from kerasviz.io.storage import FIRST, Storage
 
     out = what.out or str(Path("out") / f"{net.name}-atlas")
     there, storage = recorded(Storage(out, FIRST)), Storage(out)
@@ -165,7 +165,9 @@ def command(
         _make(net, atlas, storage, what, words)
 
 
-def _atlas(net: Network, what: _Asked, recipe_options: RecipeOptions, there: Atlas | None) -> Atlas:
+def _atlas(
+    net: Network, what: AtlasArguments, recipe_options: RecipeOptions, there: Atlas | None
+) -> Atlas:
     """The atlas that is asked for, in the precision and with the threads of the one that is there.
 
     Unless others are named.
@@ -173,15 +175,15 @@ def _atlas(net: Network, what: _Asked, recipe_options: RecipeOptions, there: Atl
     from kerasviz.atlas.definition import Atlas
 
     recipe, threads = recipe_options.chosen(), what.threads or (there.threads if there else 1)
-    atlas = replace(Atlas.of(net, what.taps, recipe, what.seed, threads), fine=what.fine)
+    atlas = replace(Atlas.of(net, what.taps, recipe, what.seed, threads), balanced=what.fine)
     named = Path(recipe_options.recipe).suffix == ".json" and recipe_options.precision is None
     if there is not None and not named and recipe_options.precision in (None, "auto"):
         return replace(atlas, recipe=recipe.replace(precision=there.recipe.precision))
     return replace(atlas, recipe=recipe_options.settled(recipe, net, atlas.taps))
 
 
-def _engine(what: _Asked, threads: int) -> Callable[[], Engine]:
-    from kerasviz.engines import local_engine, ray_engine
+def _engine(what: AtlasArguments, threads: int) -> Callable[[], Engine]:
+    from kerasviz.atlas.engines import local_engine, ray_engine
 
     def make() -> Engine:
         if what.engine == "ray":
@@ -192,15 +194,17 @@ def _engine(what: _Asked, threads: int) -> Callable[[], Engine]:
     return make
 
 
-def _make(net: Network, atlas: Atlas, storage: Storage, what: _Asked, words: CommandLine) -> None:
+def _make(
+    net: Network, atlas: Atlas, storage: Storage, what: AtlasArguments, words: CommandLine
+) -> None:
     from kerasviz.atlas.make import make_atlas
     from kerasviz.cli.atlas_progress import atlas_progress
     from kerasviz.cli.stopping import stoppable
-    from kerasviz.figures.example_panels import open_examples
+    from kerasviz.figures.layout.example_panels import open_examples
 
-    seen: list[Tally] = []
+    seen: list[RunProgress] = []
     before: list[int] = []
-    shown: list[Callable[[Tally], None]] = []
+    shown: list[Callable[[RunProgress], None]] = []
 
     def kept() -> str:
         return seen[-1].kept if seen else "nothing was rendered yet"
@@ -210,7 +214,7 @@ def _make(net: Network, atlas: Atlas, storage: Storage, what: _Asked, words: Com
     about = {"engine": what.engine, "workers": what.workers, "threads": atlas.threads}
     with stoppable(kept), ExitStack() as stack:
 
-        def told(tally: Tally) -> None:
+        def told(tally: RunProgress) -> None:
             if not shown:  # a line would break the bar
                 before.append(tally.finished)
                 _announce(tally)
@@ -231,7 +235,7 @@ def _make(net: Network, atlas: Atlas, storage: Storage, what: _Asked, words: Com
     _report(made, seen[-1], before[0])
 
 
-def _report(made: AtlasMade, tally: Tally, before: int) -> None:
+def _report(made: AtlasMade, tally: RunProgress, before: int) -> None:
     """Say what was done, and on the standard error what went wrong on the way."""
     from kerasviz.cli.atlas_progress import failures_words
 
@@ -253,7 +257,7 @@ def _report(made: AtlasMade, tally: Tally, before: int) -> None:
     click.echo(f"open {made.index}")
 
 
-def _announce(tally: Tally) -> None:
+def _announce(tally: RunProgress) -> None:
     """Say what there is to do, before it is done."""
     if tally.finished < tally.pictures:
         there = f", {tally.finished:,} are there already" if tally.finished else ""
@@ -263,17 +267,17 @@ def _announce(tally: Tally) -> None:
 
 def _plan(net: Network, atlas: Atlas, price: float | None) -> None:
     """Print what the atlas takes."""
+    from kerasviz.atlas.engines.local import cores_here
     from kerasviz.atlas.plan import outline, sooner
     from kerasviz.cli.atlas_plan import outline_lines
     from kerasviz.cli.progress import working
-    from kerasviz.engines.local import cores_here
-    from kerasviz.figures.cost import Clock
+    from kerasviz.rendering.cost import Clock
 
     plans, fine = atlas.plans(net), None
     with working(f"timing a few steps of {net.name}"):
         clock = Clock.of(net, plans)
         found = outline(net, plans, clock, len(cores_here()), atlas.threads)
-        if not atlas.fine:
-            others = replace(atlas, fine=True).plans(net)
+        if not atlas.balanced:
+            others = replace(atlas, balanced=True).plans(net)
             fine = sooner(found, outline(net, others, clock, len(cores_here()), atlas.threads))
     click.echo("\n".join(outline_lines(atlas, found, clock, price, fine)))

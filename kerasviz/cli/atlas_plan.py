@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kerasviz.atlas.definition import Atlas
-    from kerasviz.atlas.plan import Fleet, Outline
-    from kerasviz.figures.cost import Clock
+    from kerasviz.atlas.plan import AtlasPlan, WorkerEstimate
+    from kerasviz.rendering.cost import Clock
 
 __all__ = ["outline_lines", "size_words", "table"]
 
 
 def outline_lines(
     atlas: Atlas,
-    plan: Outline,
+    plan: AtlasPlan,
     clock: Clock,
     price: float | None,
-    fine: tuple[Fleet, Fleet] | None = None,
+    fine: tuple[WorkerEstimate, WorkerEstimate] | None = None,
 ) -> list[str]:
     """What an atlas takes: its layers, its bytes, and the time by the number of workers.
 
@@ -62,7 +62,7 @@ def outline_lines(
     ]
 
 
-def _fine(fleets: tuple[Fleet, Fleet] | None) -> list[str]:
+def _fine(fleets: tuple[WorkerEstimate, WorkerEstimate] | None) -> list[str]:
     if fleets is None:
         return []
     usual, fine = fleets
@@ -72,7 +72,7 @@ def _fine(fleets: tuple[Fleet, Fleet] | None) -> list[str]:
     ]
 
 
-def _fleet(fleet: Fleet, price: float | None) -> tuple[str, ...]:
+def _fleet(fleet: WorkerEstimate, price: float | None) -> tuple[str, ...]:
     cells = (
         fleet.engine,
         f"{fleet.workers:,}",

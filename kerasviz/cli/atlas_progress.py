@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections import Counter
 
-    from kerasviz.atlas.tally import Tally
+    from kerasviz.atlas.progress import RunProgress
 
 __all__ = ["Pace", "atlas_progress", "failures_words", "tally_words"]
 
@@ -36,7 +36,7 @@ class Pace:
         return (made - before) / (now - began) * 60 if made > before and now > began else None
 
 
-def tally_words(tally: Tally, pace: float | None) -> str:
+def tally_words(tally: RunProgress, pace: float | None) -> str:
     """How far a run is, in one line."""
     if tally.stage:
         return tally.stage
@@ -68,14 +68,14 @@ def failures_words(failures: Counter[str], most: int = 2) -> str:
 
 
 @contextmanager
-def atlas_progress() -> Iterator[Callable[[Tally], None]]:
+def atlas_progress() -> Iterator[Callable[[RunProgress], None]]:
     """A function that is told of the tally of a run, and shows it."""
     from kerasviz.cli.progress import stepping
 
     with stepping("workers start") as update:
         pace, before = Pace(), -1
 
-        def watch(tally: Tally) -> None:
+        def watch(tally: RunProgress) -> None:
             nonlocal before
             if before < 0:  # what was there does not count for how long the rest takes
                 before = tally.finished

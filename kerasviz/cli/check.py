@@ -15,12 +15,12 @@ from kerasviz.cli.options import (
     model_options,
     size_of,
 )
-from kerasviz.cli.quiet import import_tensorflow
-from kerasviz.custom_objects import custom_objects
+from kerasviz.cli.progress import import_tensorflow
 from kerasviz.errors import UsageError
+from kerasviz.importers.custom_objects import custom_objects
 
 if TYPE_CHECKING:
-    from kerasviz.parity import Comparison, Difference
+    from kerasviz.network.comparison import Comparison, Difference
 
 __all__ = ["command"]
 
@@ -90,22 +90,24 @@ def command(
     import_tensorflow()
     net = model_options.load(model)
 
-    from kerasviz import parity
     from kerasviz.cli.progress import working
+    from kerasviz.importers.reference import reference_for
+    from kerasviz.network.comparison import compare, feeds_for, read_feeds
+    from kerasviz.zoo.load import model_path
 
-    reference = parity.reference_for(
+    reference = reference_for(
         net,
-        parity.model_path(model),
+        model_path(model),
         against,
         custom_objects=custom_objects(model_options.imports) or None,
         unsafe=model_options.unsafe,
     )
     if data is not None:
-        feeds = parity.read_feeds(net, data)
+        feeds = read_feeds(net, data)
     else:
-        feeds = parity.feeds_for(net, size=size, batch=batch or 1)
+        feeds = feeds_for(net, size=size, batch=batch or 1)
     with working(f"running {model} twice"):
-        found = parity.compare(net, reference, feeds, tolerance=tolerance)
+        found = compare(net, reference, feeds, tolerance=tolerance)
     if as_json:
         shapes = {name: list(array.shape) for name, array in feeds.items()}
         click.echo(json.dumps(_plain(found, shapes), indent=1, ensure_ascii=False))

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kerasviz.cli.options import ModelOptions, json_option, model_options, size_of
-from kerasviz.cli.quiet import import_tensorflow
+from kerasviz.cli.progress import import_tensorflow
 from kerasviz.errors import UsageError
 
 if TYPE_CHECKING:
-    from kerasviz.exporting import Converted
-    from kerasviz.importers.onnx.report import Place, PortReport, Report
+    from kerasviz.export import Converted
+    from kerasviz.importers.onnx.report import ExecutedTranspose, ImportReport, PortReport
 
 __all__ = ["bytes_in_words", "command", "tap_names"]
 
@@ -87,7 +87,7 @@ def command(
         return
     if out is None:
         raise UsageError("give OUT: NAME.keras, or the name of a folder (or --report)")
-    from kerasviz.exporting import convert, kind_of_output
+    from kerasviz.export import convert, kind_of_output
 
     kind_of_output(out, options["to"])  # before the model is loaded
     import_tensorflow()
@@ -114,7 +114,7 @@ def tap_names(given: tuple[str, ...], known: Any) -> list[str]:
 
 def _print_made(made: Converted) -> None:
     from kerasviz.cli.taps import aligned
-    from kerasviz.exporting.plan import shown_shape
+    from kerasviz.export.exported_function import shown_shape
 
     what = "Keras file" if made.kind == "keras" else "SavedModel"
     click.echo(f"{made.path}: {what}, {bytes_in_words(made.size)}")
@@ -174,7 +174,7 @@ def _onnx_file(model: str) -> Path:
     return path
 
 
-def _report_lines(model: str, report: Report) -> list[str]:
+def _report_lines(model: str, report: ImportReport) -> list[str]:
     from kerasviz.cli.taps import aligned
 
     opsets = ", ".join(f"{domain} opset {n}" for domain, n in report.opsets.items())
@@ -195,13 +195,13 @@ def _report_lines(model: str, report: Report) -> list[str]:
 
 
 def _port(port: PortReport) -> tuple[str, str, str, str]:
-    from kerasviz.exporting.plan import shown_shape
+    from kerasviz.export.exported_function import shown_shape
 
     shape = "" if port.shape is None else shown_shape(port.shape)
     return port.name, port.dtype or "", shape, "channels first" if port.channels_first else ""
 
 
-def _place(place: Place) -> str:
+def _place(place: ExecutedTranspose) -> str:
     if place.own:
         return f"{place.before}, a node of the model, after {place.after}"
     where = f" for {place.before}" if place.before else ""

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from kerasviz.cli.options import json_option
-from kerasviz.cli.quiet import import_tensorflow
+from kerasviz.cli.progress import import_tensorflow
 
 __all__ = ["command"]
 
@@ -27,10 +27,10 @@ def command(ctx: click.Context, as_json: bool) -> None:
     import_tensorflow()
     from kerasviz.cli.models import state
     from kerasviz.cli.progress import working
-    from kerasviz.environment import environment
-    from kerasviz.precision import choices_here
+    from kerasviz.optvis.environment import environment
+    from kerasviz.optvis.optimization.precision import choices_here
     from kerasviz.zoo import cards
-    from kerasviz.zoo.folders import cache_folder
+    from kerasviz.zoo.model_card import cache_folder
 
     with working("checking"):
         found: dict[str, Any] = {
@@ -140,10 +140,10 @@ def _check() -> str:
     import numpy as np
 
     from kerasviz.errors import KerasvizError
-    from kerasviz.importers.keras_file import program_of
-    from kerasviz.input_spec import preset
-    from kerasviz.network import Identity, Network
-    from kerasviz.rendering import render
+    from kerasviz.importers.keras.file import program_of
+    from kerasviz.network.input_spec import preset
+    from kerasviz.network.network import Identity, Network
+    from kerasviz.rendering.render import render
 
     start = keras.initializers.RandomNormal(seed=0)
     layers = [

@@ -17,11 +17,11 @@ from kerasviz.cli.options import (
     model_options,
     size_of,
 )
-from kerasviz.cli.quiet import import_tensorflow
+from kerasviz.cli.progress import import_tensorflow
 
 if TYPE_CHECKING:
     from kerasviz.examples import Summary
-    from kerasviz.network import Network
+    from kerasviz.network.network import Network
 
 __all__ = ["command"]
 
@@ -102,7 +102,7 @@ def command(
     Writes the crops that the units see into a folder, with a page to look at.
     """
     import_tensorflow()
-    from kerasviz.datasets import open_source
+    from kerasviz.examples.datasets import open_source
 
     source = open_source(images)
     net = model_options.load(model, input_options.spec())

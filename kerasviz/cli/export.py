@@ -21,13 +21,13 @@ from kerasviz.cli.options import (
     model_options,
     size_of,
 )
-from kerasviz.cli.quiet import import_tensorflow
-from kerasviz.custom_objects import custom_objects
+from kerasviz.cli.progress import import_tensorflow
+from kerasviz.importers.custom_objects import custom_objects
 
 if TYPE_CHECKING:
-    from kerasviz.network import Network
-    from kerasviz.recipes import Recipe
-    from kerasviz.serving import Exported, Setting
+    from kerasviz.export.tf_serving import Exported, ExportSettings
+    from kerasviz.network.network import Network
+    from kerasviz.optvis.recipes import Recipe
 
 __all__ = ["command"]
 
@@ -129,11 +129,11 @@ def command(
     """
     import_tensorflow()
     from kerasviz.cli.progress import working
-    from kerasviz.recipes import recipe as find_recipe
-    from kerasviz.serving import export
-    from kerasviz.serving.export import model_name
-    from kerasviz.serving.original import original_of
-    from kerasviz.serving.versions import next_version
+    from kerasviz.export.tf_serving import export
+    from kerasviz.export.tf_serving.export import model_name
+    from kerasviz.export.tf_serving.original import original_of
+    from kerasviz.export.tf_serving.versions import next_version
+    from kerasviz.optvis.recipes import recipe as find_recipe
 
     recipe = find_recipe(asked["recipe"])
     net = model_options.load(model, input_options.spec())
@@ -168,8 +168,8 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _setting(net: Network, recipe: Recipe, asked: dict[str, Any]) -> Setting:
-    from kerasviz.serving.usual import usual_setting
+def _setting(net: Network, recipe: Recipe, asked: dict[str, Any]) -> ExportSettings:
+    from kerasviz.export.tf_serving.settings import usual_setting
 
     return usual_setting(
         net,
@@ -182,10 +182,10 @@ def _setting(net: Network, recipe: Recipe, asked: dict[str, Any]) -> Setting:
     )
 
 
-def _print(made: Exported, setting: Setting) -> None:
+def _print(made: Exported, setting: ExportSettings) -> None:
     from kerasviz.cli.convert import bytes_in_words
     from kerasviz.cli.taps import aligned
-    from kerasviz.exporting.plan import shown_shape
+    from kerasviz.export.exported_function import shown_shape
 
     click.echo(f"{made.path}: {bytes_in_words(made.size)}, for TensorFlow Serving")
     rows = []

@@ -10,11 +10,11 @@ import click
 from kerasviz.cli.taps import aligned
 
 if TYPE_CHECKING:
-    from kerasviz.batches import Plan
-    from kerasviz.figures.choice import Choice
-    from kerasviz.figures.cost import Clock
-    from kerasviz.figures.setting import Order
-    from kerasviz.network import Network
+    from kerasviz.figures.layout.context import FigureOptions
+    from kerasviz.figures.layout.tiles import FigureLayout
+    from kerasviz.network.network import Network
+    from kerasviz.rendering.batching import Batch
+    from kerasviz.rendering.cost import Clock
 
 __all__ = ["announcement", "figure_lines", "lines_of_failures", "minutes"]
 
@@ -41,11 +41,11 @@ def minutes(seconds: float) -> str:
 
 def announcement(
     net: Network,
-) -> Callable[[Sequence[Plan], Mapping[str, str]], None]:
+) -> Callable[[Sequence[Batch], Mapping[str, str]], None]:
     """A function that says before the first picture how many there are and how long they take."""
 
-    def begin(plans: Sequence[Plan], failed: Mapping[str, str]) -> None:
-        from kerasviz.figures.cost import Clock, pictures_of
+    def begin(plans: Sequence[Batch], failed: Mapping[str, str]) -> None:
+        from kerasviz.rendering.cost import Clock, pictures_of
 
         for line in lines_of_failures(failed):
             click.echo(line, err=True)
@@ -65,19 +65,19 @@ def lines_of_failures(failed: Mapping[str, str]) -> list[str]:
     return [f"kerasviz: {slug}: {' '.join(why.split())}" for slug, why in failed.items()]
 
 
-def figure_lines(order: Order, slugs: Sequence[str], timed: bool) -> list[str]:
+def figure_lines(order: FigureOptions, slugs: Sequence[str], timed: bool) -> list[str]:
     """A table of what figures need for a network, with the minutes if it can be ``timed``."""
-    from kerasviz.batches import plan
     from kerasviz.figures import CATALOGUE
-    from kerasviz.figures.choose import choose_all
-    from kerasviz.figures.cost import Clock, pictures_of
-    from kerasviz.store import distinct
+    from kerasviz.figures.layout.build import choose_all
+    from kerasviz.rendering.batching import make_batches
+    from kerasviz.rendering.cost import Clock, pictures_of
+    from kerasviz.rendering.store import unique_requests
 
     choices, failed = choose_all([CATALOGUE[slug] for slug in slugs], order)
     needed = {choice.figure.slug: choice for choice in choices}
-    plans = {slug: plan(order.net, choice.requests) for slug, choice in needed.items()}
-    requests = distinct(order.net, [r for choice in choices for r in choice.requests])
-    together = plan(order.net, requests)
+    plans = {slug: make_batches(order.net, choice.requests) for slug, choice in needed.items()}
+    requests = unique_requests(order.net, [r for choice in choices for r in choice.requests])
+    together = make_batches(order.net, requests)
     clock = Clock.of(order.net, together) if timed and together else None
     rows = [_header(clock)]
     for slug in slugs:
@@ -95,7 +95,7 @@ def _header(clock: Clock | None) -> tuple[str, ...]:
     return ("figure", "pictures", *["minutes"] * (clock is not None), "can use", "title")
 
 
-def _minutes(clock: Clock | None, plans: Sequence[Plan]) -> tuple[str, ...]:
+def _minutes(clock: Clock | None, plans: Sequence[Batch]) -> tuple[str, ...]:
     if clock is None:
         return ()
     if not plans:
@@ -104,13 +104,13 @@ def _minutes(clock: Clock | None, plans: Sequence[Plan]) -> tuple[str, ...]:
     return (f"{whole:.0f}" if whole >= 1 else "< 1",)
 
 
-def _wants(choice: Choice) -> str:
+def _wants(choice: FigureLayout) -> str:
     """The options that give a figure more to show."""
-    from kerasviz.figures.choice import Sample
-    from kerasviz.figures.example_panels import NO_DATASET
+    from kerasviz.figures.layout.example_panels import NO_DATASET
+    from kerasviz.figures.layout.tiles import ExamplesTile
 
     places = [place for block in choice.blocks for place in block.places]
-    examples = any(isinstance(place, Sample) or place == NO_DATASET for place in places)
+    examples = any(isinstance(place, ExamplesTile) or place == NO_DATASET for place in places)
     if choice.computed:
         return "--photos"
     return "--examples" if examples and not choice.figure.seeds else ""
@@ -134,7 +134,7 @@ def _cut(rows: Sequence[tuple[str, ...]]) -> list[str]:
     return [line if len(line) <= WIDTH else line[: WIDTH - 1] + "…" for line in aligned(rows)]
 
 
-def _notes(order: Order, clock: Clock | None) -> list[str]:
+def _notes(order: FigureOptions, clock: Clock | None) -> list[str]:
     """How the table came about."""
     height, width = order.recipe.size
     steps = f"{order.recipe.steps} steps of {width} x {height} pixels for most pictures"

@@ -18,13 +18,13 @@ from kerasviz.cli.options import (
     recipe_options,
     seed_option,
 )
-from kerasviz.cli.quiet import import_tensorflow
+from kerasviz.cli.progress import import_tensorflow
 from kerasviz.errors import KerasvizError, UsageError, near
 
 if TYPE_CHECKING:
-    from kerasviz.batches import Plan
-    from kerasviz.network import Network
-    from kerasviz.recipes import Recipe
+    from kerasviz.network.network import Network
+    from kerasviz.optvis.recipes import Recipe
+    from kerasviz.rendering.batching import Batch
 
 __all__ = ["command"]
 
@@ -103,8 +103,8 @@ def command(
     cannot have a figure, the reason is said, the others are drawn, and the command ends with 1.
     """
     import_tensorflow()
-    from kerasviz.commands import QUICK_STEPS
     from kerasviz.figures import CATALOGUE, make_figures
+    from kerasviz.rendering.commands import QUICK_STEPS
 
     for slug in slugs:
         if slug not in CATALOGUE:
@@ -115,7 +115,7 @@ def command(
         recipe = recipe.replace(steps=min(recipe.steps, QUICK_STEPS))
     if model is None:
         if only_list:
-            from kerasviz.figures.article_outline import article_outline
+            from kerasviz.figures.layout.article_outline import article_outline
 
             _list(article_outline(), wanted, recipe, quick, layers, timed=False)
             return
@@ -132,7 +132,7 @@ def command(
     from kerasviz.cli.figure_list import announcement, lines_of_failures
     from kerasviz.cli.progress import rendering
     from kerasviz.cli.stopping import stoppable
-    from kerasviz.store import count_finished
+    from kerasviz.rendering.store import count_finished
 
     def kept() -> str:
         count = count_finished(folder / "pictures")
@@ -141,7 +141,7 @@ def command(
 
     said: dict[str, str] = {}
 
-    def begin(plans: Sequence[Plan], failed: Mapping[str, str]) -> None:
+    def begin(plans: Sequence[Batch], failed: Mapping[str, str]) -> None:
         said.update(failed)
         announcement(net)(plans, failed)
 
@@ -192,9 +192,9 @@ def _list(
     from kerasviz.cli.figure_list import figure_lines
     from kerasviz.cli.progress import working
     from kerasviz.cli.stopping import stoppable
-    from kerasviz.figures.setting import Order
+    from kerasviz.figures.layout.context import FigureOptions
 
-    order = Order(net, recipe, quick=quick, layers=tuple(layers))
+    order = FigureOptions(net, recipe, quick=quick, layers=tuple(layers))
     with stoppable(), working(f"timing a few steps of {net.name}" if timed else "counting"):
         lines = figure_lines(order, slugs, timed)
     click.echo("\n".join(lines))

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from kerasviz.custom_objects import custom_objects
-from kerasviz.input_spec import PRESETS
+from kerasviz.importers.custom_objects import custom_objects
+from kerasviz.network.input_spec import PRESETS
 
 if TYPE_CHECKING:
-    from kerasviz.commands import CommandLine
-    from kerasviz.input_spec import InputSpec
-    from kerasviz.network import Network
-    from kerasviz.recipes import Recipe
+    from kerasviz.network.input_spec import InputSpec
+    from kerasviz.network.network import Network
+    from kerasviz.optvis.recipes import Recipe
+    from kerasviz.rendering.commands import CommandLine
 
 __all__ = [
     "PREPROCESS",
@@ -104,7 +104,7 @@ class ModelOptions:
     def load(self, source: str, input_spec: InputSpec | None = None) -> Network:
         """Load a network, with its custom layers."""
         from kerasviz.cli.progress import working
-        from kerasviz.loader import load
+        from kerasviz.zoo.load import load
 
         with working(f"loading {source}"):
             return load(
@@ -129,7 +129,7 @@ class InputOptions:
         """The description, ``None`` where the options do not give one."""
         if self.preprocess is None and self.mean is None and self.std is None:
             return None
-        from kerasviz.input_spec import InputSpec, preset
+        from kerasviz.network.input_spec import InputSpec, preset
 
         if self.preprocess is not None:
             spec = preset(self.preprocess)
@@ -239,9 +239,9 @@ class RecipeOptions:
 
     def chosen(self) -> Recipe:
         """The recipe with the changes; see :meth:`settled` for a precision of ``auto``."""
-        from kerasviz.parameterizations import from_json
-        from kerasviz.recipes import PATIENCE
-        from kerasviz.recipes import recipe as find_recipe
+        from kerasviz.optvis.parameterizations import from_json
+        from kerasviz.optvis.recipes import PATIENCE
+        from kerasviz.optvis.recipes import recipe as find_recipe
 
         recipe = find_recipe(self.recipe)
         changes: dict[str, Any] = {}
@@ -271,8 +271,8 @@ class RecipeOptions:
         if named or self.precision not in (None, "auto"):
             return recipe
         from kerasviz.cli.progress import working
-        from kerasviz.precision import choose
-        from kerasviz.store import MANIFEST, read_manifest
+        from kerasviz.optvis.optimization.precision import choose
+        from kerasviz.rendering.store import MANIFEST, read_manifest
 
         there: set[str] = set()
         if folder is not None and (folder / MANIFEST).is_file():
@@ -344,7 +344,7 @@ ASIDE = ("model", "out", "only_list")
 
 def command_line(model: str, recipe: str) -> CommandLine:
     """The words of the command that runs, from which those of other commands are made."""
-    from kerasviz.commands import CommandLine
+    from kerasviz.rendering.commands import CommandLine
 
     reading = [f.name for kind in (ModelOptions, InputOptions) for f in fields(kind)]
     context = click.get_current_context()

@@ -11,12 +11,22 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from kerasviz import quiet
+
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from kerasviz.rendering import Report
+    from kerasviz.rendering.render import RenderProgress
 
-__all__ = ["Lines", "downloading", "duration", "rendering", "stepping", "working"]
+__all__ = [
+    "Lines",
+    "downloading",
+    "duration",
+    "import_tensorflow",
+    "rendering",
+    "stepping",
+    "working",
+]
 
 #: Seconds between two lines of progress where there is no terminal.
 INTERVAL = 5.0
@@ -116,11 +126,11 @@ def working(text: str) -> Iterator[None]:
 
 
 @contextmanager
-def rendering() -> Iterator[Callable[[Report], None]]:
-    """A progress function for :func:`kerasviz.rendering.render_plans` and all that call it."""
+def rendering() -> Iterator[Callable[[RenderProgress], None]]:
+    """A progress function for ``render_batches`` and all that call it."""
     with _bar("compiling") as update:
 
-        def report(r: Report) -> None:
+        def report(r: RenderProgress) -> None:
             now = f"step {r.step} of {r.steps}, {_short(r.text)}"
             update(r.fraction, f"{r.done} of {r.pictures} pictures, {now}")
 
@@ -148,3 +158,12 @@ def downloading(name: str) -> Iterator[Callable[[int, int | None], None]]:
 
 def _short(text: str, most: int = 40) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def import_tensorflow() -> None:
+    """Import TensorFlow as :func:`kerasviz._tensorflow.import_tensorflow` does."""
+    if "tensorflow" in sys.modules:
+        return
+
+    with working("starting TensorFlow"):
+        quiet.import_tensorflow()

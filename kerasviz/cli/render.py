@@ -23,15 +23,15 @@ from kerasviz.cli.options import (
     seed_option,
     steps_of,
 )
-from kerasviz.cli.quiet import import_tensorflow
-from kerasviz.targets import GRAMMAR, negated
+from kerasviz.cli.progress import import_tensorflow
+from kerasviz.optvis.objectives.targets import GRAMMAR, negated
 
 if TYPE_CHECKING:
-    from kerasviz.commands import CommandLine
-    from kerasviz.network import Network
-    from kerasviz.requests import Request
-    from kerasviz.store import Store
-    from kerasviz.targets import Target
+    from kerasviz.network.network import Network
+    from kerasviz.optvis.objectives.targets import Target
+    from kerasviz.rendering.commands import CommandLine
+    from kerasviz.rendering.request import Request
+    from kerasviz.rendering.store import Store
 
 __all__ = ["command"]
 
@@ -40,7 +40,7 @@ FLAT = 0.01
 
 
 @dataclass(frozen=True)
-class _Asked:
+class RenderArguments:
     """What the command line asks for, beside the recipe."""
 
     seed: int
@@ -128,11 +128,11 @@ def command(
     net = model_options.load(model, input_options.spec())
     input_options.complete(net)
 
-    from kerasviz.scoring import taps_of
-    from kerasviz.store import Store
-    from kerasviz.targets import parse_targets
+    from kerasviz.optvis.objectives.scoring import taps_of
+    from kerasviz.optvis.objectives.targets import parse_targets
+    from kerasviz.rendering.store import Store
 
-    what, folder = _Asked(**asked), out or Path("out") / net.name
+    what, folder = RenderArguments(**asked), out or Path("out") / net.name
     wanted = parse_targets(targets, net)
     taps = taps_of([target.objective for target in wanted], net, recipe.pre_activation)
     recipe = recipe_options.settled(recipe, net, taps, folder)
@@ -144,10 +144,10 @@ def command(
 
 
 def requests_of(
-    targets: Sequence[Target], net: Network, recipe: Any, asked: _Asked
+    targets: Sequence[Target], net: Network, recipe: Any, asked: RenderArguments
 ) -> list[Request]:
     """What has to be rendered for some targets."""
-    from kerasviz.requests import Request, diverse, fitting
+    from kerasviz.rendering.request import Request, adapt_recipe, with_diversity
 
     requests = []
     for target in targets:
@@ -155,12 +155,12 @@ def requests_of(
         if asked.negative:
             chosen = replace(target, text=negated(target.text), objective=-target.objective)
         if asked.diversity:
-            chosen = diverse(chosen, net)
+            chosen = with_diversity(chosen, net)
         requests.append(
             Request(
                 text=chosen.text,
                 objective=chosen.objective,
-                recipe=fitting(recipe, chosen.objective, net),
+                recipe=adapt_recipe(recipe, chosen.objective, net),
                 seed=asked.seed,
                 snapshots=asked.snapshots or (),
                 rows=asked.diversity or 1,
@@ -177,7 +177,7 @@ def render_into(store: Store, requests: Sequence[Request], command: CommandLine)
     """
     from kerasviz.cli.progress import rendering
     from kerasviz.cli.stopping import stoppable
-    from kerasviz.pages import write_index
+    from kerasviz.rendering.pages import write_index
 
     def kept() -> str:
         count = len(store.finished(requests))
@@ -203,7 +203,7 @@ def _warn_of_flat(store: Store, requests: Sequence[Request]) -> None:
     """Say which pictures are one grey: their units gave no gradient to start from."""
     import numpy as np
 
-    from kerasviz.images import decode
+    from kerasviz.io.images import decode
 
     flat = []
     for entry in store.finished(requests):

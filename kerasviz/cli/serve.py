@@ -15,12 +15,12 @@ from kerasviz.cli.options import (
     input_options,
     model_options,
 )
-from kerasviz.cli.quiet import import_tensorflow
+from kerasviz.cli.progress import import_tensorflow
 from kerasviz.errors import KerasvizError, UsageError
 
 if TYPE_CHECKING:
-    from kerasviz.service import ServiceSetting
-    from kerasviz.service.setting import Reading
+    from kerasviz.service import ServiceSettings
+    from kerasviz.service.settings import Reading
 
 __all__ = ["command"]
 
@@ -129,10 +129,10 @@ def command(
     Options on how a file is read count for all of them.
     """
     _require()
-    from kerasviz.service.serving import listening, serve
-    from kerasviz.service.setting import Limits, ServiceSetting
+    from kerasviz.service.server import listening, serve
+    from kerasviz.service.settings import Limits, ServiceSettings
 
-    setting = ServiceSetting(
+    setting = ServiceSettings(
         data=data,
         models=models or ("efficientnet-lite0",),
         host=host,
@@ -153,7 +153,7 @@ def command(
 
 def _reading(input_options: InputOptions, model_options: ModelOptions) -> Reading:
     """How files are read."""
-    from kerasviz.service.setting import Reading
+    from kerasviz.service.settings import Reading
 
     return Reading(
         input_spec=input_options.spec(),
@@ -175,10 +175,10 @@ def _require() -> None:
         )
 
 
-def _check(setting: ServiceSetting) -> None:
+def _check(setting: ServiceSettings) -> None:
     """Refuse what cannot be served before anything is loaded."""
     from kerasviz.errors import near
-    from kerasviz.service.guard import is_loopback
+    from kerasviz.service.middleware.security import is_loopback
     from kerasviz.zoo.model_card import cards
 
     known = cards()

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kerasviz.cli.options import ModelOptions, json_option, model_options
-from kerasviz.cli.quiet import import_tensorflow
+from kerasviz.cli.progress import import_tensorflow
 from kerasviz.errors import UsageError, near
 
 if TYPE_CHECKING:
-    from kerasviz.network import Network
-    from kerasviz.taps import Tap
+    from kerasviz.network.network import Network
+    from kerasviz.network.taps import Tap
 
 __all__ = ["command"]
 
@@ -101,7 +101,7 @@ def _plain(tap: Tap) -> dict[str, Any]:
 
 
 def _row(name: str, tap: Tap) -> tuple[str, ...]:
-    from kerasviz.taps import PRE_RELU
+    from kerasviz.network.taps import PRE_RELU
 
     sizes = ["?" if n is None else str(n) for n in (tap.shape or (None, None))]
     channels, shape = sizes[-1], "x".join(sizes[1:])

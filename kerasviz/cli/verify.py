@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kerasviz.cli.options import IMPORTERS, ModelOptions, json_option, model_options
-from kerasviz.cli.quiet import import_tensorflow
+from kerasviz.cli.progress import import_tensorflow
 from kerasviz.errors import UsageError
 
 if TYPE_CHECKING:
-    from kerasviz.store import Verified
+    from kerasviz.rendering.store import FileCheck
 
 __all__ = ["command"]
 
@@ -71,12 +71,12 @@ def command(
 @contextmanager
 def _here(folder: str) -> Iterator[Path]:
     """The folder with the manifest; one that is elsewhere is fetched."""
-    from kerasviz.atlas.storage import local_folder
-    from kerasviz.manifest import MANIFEST
+    from kerasviz.io.storage import local_folder
+    from kerasviz.rendering.manifest import MANIFEST
 
     place = local_folder(folder)
     if place is None:
-        from kerasviz.atlas.fetch import fetched
+        from kerasviz.atlas.download import fetched
 
         with fetched(folder) as place:
             yield place
@@ -88,9 +88,9 @@ def _here(folder: str) -> Iterator[Path]:
 
 def _verified(
     folder: Path, model: str | None, model_options: ModelOptions, sample: int | None, seed: int
-) -> tuple[list[Verified], list[str]]:
+) -> tuple[list[FileCheck], list[str]]:
     """What was found out about each file, and how environments differ."""
-    from kerasviz.manifest import MANIFEST, read_manifest
+    from kerasviz.rendering.manifest import MANIFEST, read_manifest
 
     manifest = read_manifest(folder) if (folder / MANIFEST).is_file() else None
     if manifest is not None:
@@ -101,7 +101,7 @@ def _verified(
 
     if (folder / EXAMPLES).is_file():
         return verify_examples(folder), []
-    from kerasviz.verification import Sample, verify
+    from kerasviz.rendering.verify import VerifySample, verify
 
     if manifest is None:
         manifest = read_manifest(folder)  # says what is wrong
@@ -113,7 +113,7 @@ def _verified(
     from kerasviz.cli.progress import rendering
 
     with rendering() as progress:
-        return verify(folder, net, progress, Sample(sample, seed) if sample else None)
+        return verify(folder, net, progress, VerifySample(sample, seed) if sample else None)
 
 
 def _take_threads(manifest: dict[str, Any]) -> None:
@@ -128,7 +128,7 @@ def _take_threads(manifest: dict[str, Any]) -> None:
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", threads)
 
 
-def _report(folder: str, results: Sequence[Verified], notes: Sequence[str], as_json: bool) -> int:
+def _report(folder: str, results: Sequence[FileCheck], notes: Sequence[str], as_json: bool) -> int:
     """Print the results; returns the exit code."""
     good = all(result.result in ("same", "kept", "unchanged") for result in results)
     if as_json:
@@ -158,7 +158,7 @@ def _model_of(folder: Path, manifest: dict[str, Any]) -> str:
     )
 
 
-def _print(results: Sequence[Verified], notes: Sequence[str]) -> None:
+def _print(results: Sequence[FileCheck], notes: Sequence[str]) -> None:
     counts = Counter(result.result for result in results)
     words = ", ".join(f"{counts[name]:,} {name}" for name in sorted(counts, key=_order))
     click.echo(f"{len(results):,} {'file' if len(results) == 1 else 'files'}: {words or 'none'}")

@@ -7,23 +7,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from kerasviz.datasets import stream
-from kerasviz.examples.folder import TILE, Sheet, unit_file
-from kerasviz.examples.ranking import Kept
+from kerasviz.examples.datasets import stream
+from kerasviz.examples.folder import TILE, ExampleSheet, unit_file
+from kerasviz.examples.ranking import TopExamples
+from kerasviz.examples.receptive_field import ReceptiveField
 from kerasviz.examples.search import Question
-from kerasviz.files import make_folder, write_atomically
-from kerasviz.receptive_field import ReceptiveField
+from kerasviz.io.files import make_folder, write_atomically
+from kerasviz.types import Array
 
 __all__ = ["crop", "write_crops"]
 
-Array = np.ndarray[Any, Any]
 #: What every unit of every tap keeps, by bucket.
-AllKept = Mapping[str, Mapping[str, Kept]]
+AllKept = Mapping[str, Mapping[str, TopExamples]]
 
 #: Units whose crops are in memory at once; each takes about 1 MB.
 UNITS = 256
@@ -90,7 +89,7 @@ def _write(
     kept: AllKept,
     fields: Mapping[str, ReceptiveField],
 ) -> None:
-    sheet = Sheet(question.count)
+    sheet = ExampleSheet(question.count)
     files = {unit: Image.new("RGB", sheet.size, BLANK) for unit in units}
     wanted: dict[int, list[_Wanted]] = {}
     for tap, unit in units:
@@ -116,7 +115,7 @@ def _write(
 
 
 def _needed(
-    tap: str, unit: int, kept: Mapping[str, Kept], sheet: Sheet
+    tap: str, unit: int, kept: Mapping[str, TopExamples], sheet: ExampleSheet
 ) -> Iterator[tuple[int, _Wanted]]:
     """The images that a unit needs, each with the crop."""
     for bucket, found in kept.items():

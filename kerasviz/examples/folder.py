@@ -12,17 +12,17 @@ from PIL import Image
 
 from kerasviz.errors import KerasvizError
 from kerasviz.examples.ranking import BUCKETS
-from kerasviz.files import checksum, read_manifest_file
-from kerasviz.receptive_field import ReceptiveField
-from kerasviz.store import Verified, slug
+from kerasviz.examples.receptive_field import ReceptiveField
+from kerasviz.io.files import checksum, read_manifest_file
+from kerasviz.rendering.store import FileCheck, slug
 
 __all__ = [
     "MANIFEST",
     "TILE",
     "VERSION",
     "Example",
+    "ExampleSheet",
     "Examples",
-    "Sheet",
     "unit_file",
     "verify_examples",
 ]
@@ -53,7 +53,7 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Sheet:
+class ExampleSheet:
     """How the crops of a unit lie in its file: buckets below each other, ``count`` in each.
 
     >>> Sheet(12).size, Sheet(12).corner("positive", 11)
@@ -102,7 +102,7 @@ class Examples:
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)
         self.data = read_manifest(self.folder)
-        self.sheet = Sheet(int(self.data["settings"]["per_bucket"]))
+        self.sheet = ExampleSheet(int(self.data["settings"]["per_bucket"]))
 
     @property
     def network(self) -> Mapping[str, Any]:
@@ -179,7 +179,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return read_manifest_file(folder / MANIFEST, VERSION, "kerasviz examples")[1]
 
 
-def verify_examples(folder: Path) -> list[Verified]:
+def verify_examples(folder: Path) -> list[FileCheck]:
     """Compare the files of a folder of examples with the checksums in its manifest."""
     return [
         _checked(folder, unit["file"], unit["sha256"])
@@ -188,10 +188,10 @@ def verify_examples(folder: Path) -> list[Verified]:
     ]
 
 
-def _checked(folder: Path, file: str, sha256: str) -> Verified:
+def _checked(folder: Path, file: str, sha256: str) -> FileCheck:
     path = folder / file
     if not path.is_file():
-        return Verified(file, "missing", "the file is not there")
+        return FileCheck(file, "missing", "the file is not there")
     if checksum(path.read_bytes()) != sha256:
-        return Verified(file, "changed", "the file is not the one that was written")
-    return Verified(file, "same")
+        return FileCheck(file, "changed", "the file is not the one that was written")
+    return FileCheck(file, "same")

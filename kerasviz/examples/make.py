@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from kerasviz.environment import environment
 from kerasviz.errors import UsageError
 from kerasviz.examples.crops import AllKept, write_crops
 from kerasviz.examples.folder import MANIFEST, VERSION, read_manifest, unit_file
 from kerasviz.examples.pages import write_pages
-from kerasviz.examples.ranking import BUCKETS, Kept
-from kerasviz.examples.search import STATE, Found, Question, Scan, search
-from kerasviz.files import checksum, make_folder, write_atomically
-from kerasviz.receptive_field import ReceptiveField, receptive_field
-from kerasviz.rendering import describe
+from kerasviz.examples.ranking import BUCKETS, TopExamples
+from kerasviz.examples.receptive_field import ReceptiveField, receptive_field
+from kerasviz.examples.search import STATE, Question, Scan, SearchResult, search
+from kerasviz.io.files import checksum, make_folder, write_atomically
+from kerasviz.optvis.environment import environment
+from kerasviz.rendering.render import network_provenance
 
 __all__ = ["Summary", "make_examples"]
 
@@ -99,11 +99,11 @@ def _check_same(
 
 
 def _manifest(
-    question: Question, folder: Path, found: Found, settings: Mapping[str, Any]
+    question: Question, folder: Path, found: SearchResult, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
     return {
         "format": VERSION,
-        "network": describe(question.net),
+        "network": network_provenance(question.net),
         "settings": settings,
         "source": question.source.label,
         "environment": environment(),
@@ -128,7 +128,7 @@ def _taps(
     images = np.unique(np.concatenate(every)) if every else np.zeros(0, np.int64)
     number = {int(image): i for i, image in enumerate(images)}
 
-    def entries(found: Kept, unit: int, field: ReceptiveField) -> list[list[float | int]]:
+    def entries(found: TopExamples, unit: int, field: ReceptiveField) -> list[list[float | int]]:
         rows = zip(found.value[unit], found.image[unit], found.place[unit], strict=True)
         return [
             [float(f"{value:.6g}"), number[int(image)], *field.place(int(place))]

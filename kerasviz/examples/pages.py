@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kerasviz.examples.folder import Sheet
+from kerasviz.examples.folder import ExampleSheet
 from kerasviz.examples.ranking import BUCKETS
-from kerasviz.pages import render_page, update
-from kerasviz.store import slug
+from kerasviz.rendering.pages import render_page, update
+from kerasviz.rendering.store import slug
 
 __all__ = ["WORDS", "page_file", "write_pages"]
 
@@ -39,7 +39,7 @@ def page_file(taps: list[str], tap: str) -> str:
 
 def write_pages(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Write the pages from the manifest alone; they need nothing but the files beside them."""
-    sheet = Sheet(int(manifest["settings"]["per_bucket"]))
+    sheet = ExampleSheet(int(manifest["settings"]["per_bucket"]))
     taps = [tap["tap"] for tap in manifest["taps"]]
     links = [(tap, page_file(taps, tap)) for tap in taps]
     names = manifest["names"]
@@ -57,7 +57,7 @@ def write_pages(folder: Path, manifest: Mapping[str, Any]) -> None:
         update(folder / page_file(taps, tap["tap"]), page.encode())
 
 
-def _shown(number: int, unit: Mapping[str, Any], names: list[str], sheet: Sheet) -> _Unit:
+def _shown(number: int, unit: Mapping[str, Any], names: list[str], sheet: ExampleSheet) -> _Unit:
     """The unit's places in the order in which they lie in its file; ("", "") where one is empty."""
     places: list[tuple[str, str]] = []
     for bucket in BUCKETS:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-__all__ = ["BUCKETS", "Extremes", "Kept", "Ladder", "Ranking", "Shortlist"]
+from kerasviz.types import Array
 
-Array = np.ndarray[Any, Any]
+__all__ = ["BUCKETS", "Extremes", "Ladder", "Ranking", "Shortlist", "TopExamples"]
+
 
 #: The kinds of examples, from the highest activation to the lowest.
 BUCKETS = ("top", "positive", "negative", "bottom")
@@ -46,7 +46,7 @@ class Extremes:
 
 
 @dataclass(frozen=True)
-class Kept:
+class TopExamples:
     """The examples of all units in one bucket, best first.
 
     All are [units, k]: activations ``value``, image numbers ``image`` (-1 where there are fewer
@@ -137,7 +137,7 @@ class Ladder:
             self.rungs[-1].put(rows, None)
             steps[rows] -= 1
 
-    def chosen(self) -> Kept:
+    def chosen(self) -> TopExamples:
         """The entries nearest to an eighth of the largest, the largest of them first."""
         joined = {
             name: np.concatenate([rung.arrays[name] for rung in self.rungs], 1) for name in _FIELDS
@@ -153,7 +153,7 @@ class Ladder:
         first = np.where(chosen["image"] >= 0, -chosen["value"].astype(np.float64), np.inf)
         order = np.lexsort((chosen["tie"], first), axis=-1)
         kept = {n: np.take_along_axis(chosen[n], order, 1) for n in ("value", "image", "place")}
-        return Kept(**kept)
+        return TopExamples(**kept)
 
 
 class Ranking:
@@ -185,14 +185,14 @@ class Ranking:
         self.slight["positive"].offer(high)
         self.slight["negative"].offer({**low, "value": -found.low})
 
-    def kept(self, bucket: str) -> Kept:
+    def kept(self, bucket: str) -> TopExamples:
         """The examples in a bucket, the most extreme first."""
         if bucket in self.ends:
             arrays = self.ends[bucket].arrays
-            return Kept(arrays["value"], arrays["image"], arrays["place"])
+            return TopExamples(arrays["value"], arrays["image"], arrays["place"])
         found = self.slight[bucket].chosen()
         sign = 1 if bucket == "positive" else -1
-        return Kept(sign * found.value, found.image, found.place)
+        return TopExamples(sign * found.value, found.image, found.place)
 
     # -- keeping it in a file ----------------------------------------------------------------
 

@@ -14,16 +14,16 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.datasets import Batch, Source, stream, tie_of
 from kerasviz.errors import UsageError
+from kerasviz.examples.datasets import ImageBatch, Source, stream, tie_of
 from kerasviz.examples.ranking import Extremes, Ranking
-from kerasviz.files import digest, write_atomically
-from kerasviz.network import Network
-from kerasviz.rendering import describe
+from kerasviz.io.files import digest, write_atomically
+from kerasviz.network.network import Network
+from kerasviz.rendering.render import network_provenance
+from kerasviz.types import Array
 
-__all__ = ["STATE", "Found", "Question", "Scan", "search", "seen_so_far"]
+__all__ = ["STATE", "Question", "Scan", "SearchResult", "search", "seen_so_far"]
 
-Array = np.ndarray[Any, Any]
 
 #: The name of the file with what is found so far, in the folder of the examples.
 STATE = "search.npz"
@@ -83,7 +83,7 @@ class Question:
 
     def to_json(self) -> dict[str, Any]:
         """All that decides the result, as plain data."""
-        network = describe(self.net)
+        network = network_provenance(self.net)
         del network["input"]["source"]
         return {
             "network": {key: network[key] for key in ("sha256", "input")},
@@ -97,7 +97,7 @@ class Question:
 
 
 @dataclass
-class Found:
+class SearchResult:
     """What is found so far: ``seen`` images, of which ``unreadable`` could not be read.
 
     ``names`` are those of the first that could not. ``odd`` images gave numbers that are not
@@ -122,7 +122,7 @@ class Scan:
 
 def search(
     question: Question, folder: Path, progress: Callable[[Scan], None] | None = None
-) -> Found:
+) -> SearchResult:
     """Look at all images once, or go on where an earlier search in ``folder`` stopped.
 
     What is found is kept in a file of the folder every few seconds; memory does not grow with the
@@ -145,9 +145,9 @@ def search(
     return found
 
 
-def _nothing(question: Question) -> Found:
+def _nothing(question: Question) -> SearchResult:
     channels = {tap: question.net.taps[tap].channels or 0 for tap in question.values}
-    return Found({tap: Ranking(units, question.count) for tap, units in channels.items()})
+    return SearchResult({tap: Ranking(units, question.count) for tap, units in channels.items()})
 
 
 def _extremes(question: Question) -> Callable[[Array], dict[str, tuple[Any, ...]]]:
@@ -178,7 +178,10 @@ def _extremes(question: Question) -> Callable[[Array], dict[str, tuple[Any, ...]
 
 
 def _take(
-    question: Question, found: Found, batch: Batch, extremes: Mapping[str, tuple[Any, ...]]
+    question: Question,
+    found: SearchResult,
+    batch: ImageBatch,
+    extremes: Mapping[str, tuple[Any, ...]],
 ) -> None:
     """Add the responses to a batch to what is found."""
     arrays = {tap: [a.numpy().T for a in each] for tap, each in extremes.items()}
@@ -208,7 +211,7 @@ def _take(
 # -- what is found so far, as a file -----------------------------------------------------------
 
 
-def write_state(path: Path, key: str, found: Found) -> None:
+def write_state(path: Path, key: str, found: SearchResult) -> None:
     """Write what is found so far."""
     about = {
         "question": key,
@@ -227,7 +230,7 @@ def write_state(path: Path, key: str, found: Found) -> None:
     write_atomically(path, buffer.getvalue())
 
 
-def read_state(path: Path, question: Question, key: str) -> Found | None:
+def read_state(path: Path, question: Question, key: str) -> SearchResult | None:
     """Read what was found; ``None`` where there is no file of this very question."""
     if not path.is_file():
         return None
@@ -237,7 +240,7 @@ def read_state(path: Path, question: Question, key: str) -> Found | None:
         about = json.loads(str(arrays["about"]))
         if about.pop("question") != key:
             return None
-        found = Found(_nothing(question).rankings, **about)
+        found = SearchResult(_nothing(question).rankings, **about)
         for i, ranking in enumerate(found.rankings.values()):
             own = {n.partition("/")[2]: a for n, a in arrays.items() if n.startswith(f"{i}/")}
             ranking.take(own)

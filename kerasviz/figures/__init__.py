@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kerasviz.figures.catalogue import CATALOGUE, Figure
+from kerasviz.figures.catalogue.article import CATALOGUE, Figure
 
 if TYPE_CHECKING:
     from kerasviz.figures.make import FigureSet as FigureSet

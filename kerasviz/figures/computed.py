@@ -7,26 +7,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from kerasviz.figures.layout.tiles import GradientTile
+from kerasviz.io.files import checksum, digest
+from kerasviz.network.network import Network
+from kerasviz.optvis.environment import environment
+from kerasviz.rendering.gradient_pictures import GradientCache, _made
+from kerasviz.rendering.photos import Photo
+from kerasviz.rendering.store import GradientEntry, Store
 
-from kerasviz.environment import environment
-from kerasviz.figures.choice import Made
-from kerasviz.figures.computing import Slopes, Task, compute
-from kerasviz.figures.photos import Photo, read_photo
-from kerasviz.files import checksum, digest
-from kerasviz.images import encode
-from kerasviz.network import Network
-from kerasviz.store import Computed, Store
+__all__ = ["GradientCache", "make_computed"]
 
-__all__ = ["Slopes", "make_computed", "recompute"]
-
-Array = np.ndarray[Any, Any]
 
 #: Changes when the same inputs give other pictures.
 VERSION = 2
 
 
-def make_computed(store: Store, wanted: Sequence[Made], slopes: Slopes) -> int:
+def make_computed(store: Store, wanted: Sequence[GradientTile], slopes: GradientCache) -> int:
     """Compute the pictures whose inputs changed or whose file is not there; returns how many.
 
     The optimized pictures that they need are in the store, and what is made is in its manifest.
@@ -37,32 +33,23 @@ def make_computed(store: Store, wanted: Sequence[Made], slopes: Slopes) -> int:
     drafts = [_draft(store, made) for made in asked]
     missing = [d for d in drafts if not _kept(store, d)]
     # No manifest has the checksum of a file that is about to be replaced.
-    store.forget([draft.file for draft in missing if draft.file in store.computed])
+    store.remove([draft.file for draft in missing if draft.file in store.computed])
     here = environment()
     if missing:
         store.compute(_made(store, draft, slopes, here) for draft in missing)
     return len(missing)
 
 
-def recompute(store: Store, entry: Computed, slopes: Slopes) -> bytes | None:
-    """The file of an entry, made again; ``None`` where a photo is not there as it was."""
-    for photo in entry.photos:
-        path = store.folder / photo["file"]
-        if not path.is_file() or checksum(path.read_bytes()) != photo["sha256"]:
-            return None
-    return _made(store, entry, slopes, store.environments[entry.environment])[1]
-
-
-def _kept(store: Store, draft: Computed) -> bool:
+def _kept(store: Store, draft: GradientEntry) -> bool:
     there = store.computed.get(draft.file)
     return there is not None and there.key == draft.key and store.intact(there)
 
 
-def _draft(store: Store, made: Made) -> Computed:
+def _draft(store: Store, made: GradientTile) -> GradientEntry:
     """The entry of a picture before it is computed."""
     photos = tuple(_source(store, photo) for photo in made.photos)
     data = made.to_json()
-    return Computed(
+    return GradientEntry(
         file=f"{made.file}.png",
         sha256="",
         key=_key(store.net, data, [photo["sha256"] for photo in photos]),
@@ -90,24 +77,3 @@ def _key(net: Network, made: dict[str, Any], photos: Sequence[str]) -> str:
     del spec["source"]
     network = {"network": net.identity.sha256, "input": spec}
     return digest({"version": VERSION, **network, "photos": list(photos), **made})
-
-
-def _made(
-    store: Store, entry: Computed, slopes: Slopes, here: dict[str, str]
-) -> tuple[Computed, bytes]:
-    """Compute a picture: its entry and its file, with its provenance inside."""
-    task = Task.from_json(entry.made)
-    sources = [store.folder / photo["file"] for photo in entry.photos]
-    photos = np.stack([read_photo(path, task.size, store.net.channels) for path in sources])
-    image, words = compute(task, photos, slopes)
-    about = {
-        "name": entry.name,
-        "words": words,
-        "computed": entry.made,
-        "photos": [{"name": p["name"], "sha256": p["sha256"]} for p in entry.photos],
-        "network": store.network,
-        "environment": here,
-    }
-    data = encode(image, "png", about)
-    names = {"words": words, "sha256": checksum(data), "environment": digest(here)}
-    return Computed(**{**vars(entry), **names}), data

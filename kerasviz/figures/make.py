@@ -9,37 +9,44 @@ from typing import TypedDict, Unpack
 
 from PIL import Image
 
-from kerasviz.batches import Plan
-from kerasviz.commands import CommandLine
 from kerasviz.errors import KerasvizError, UsageError, near
-from kerasviz.figures.appendix import APPENDIX_LAYER, layers_of
-from kerasviz.figures.catalogue import CATALOGUE
-from kerasviz.figures.choice import Cell, Choice, Made, Sample, Tile
-from kerasviz.figures.choose import choose_all
-from kerasviz.figures.computed import Slopes, make_computed
-from kerasviz.figures.drawing import draw
-from kerasviz.figures.example_panels import open_examples, write_panels
-from kerasviz.figures.figure import Figure
-from kerasviz.figures.halves import pooled
-from kerasviz.figures.layer_pages import write_layers
-from kerasviz.figures.origins import Making, write_record
-from kerasviz.figures.page import Origins, figure_page, set_page
-from kerasviz.figures.penalty_weights import weight_factor
-from kerasviz.figures.photos import MOST, find_photos, read_photo
-from kerasviz.figures.reached import activation_notes
-from kerasviz.figures.regularization import FREQUENCY_PENALIZATION
-from kerasviz.figures.setting import Order
-from kerasviz.files import make_folder
-from kerasviz.images import decode, encode
-from kerasviz.network import Network
-from kerasviz.pages import update, write_index
-from kerasviz.recipes import Recipe
-from kerasviz.recipes import recipe as find_recipe
-from kerasviz.rendering import Report
-from kerasviz.requests import Request
-from kerasviz.store import Store
+from kerasviz.figures.catalogue.appendix import APPENDIX_LAYER
+from kerasviz.figures.catalogue.article import CATALOGUE
+from kerasviz.figures.catalogue.figure import Figure
+from kerasviz.figures.catalogue.regularization import FREQUENCY_PENALIZATION
+from kerasviz.figures.computed import GradientCache, make_computed
+from kerasviz.figures.drawing.drawing import draw
+from kerasviz.figures.drawing.gradient_layouts import pooled
+from kerasviz.figures.layout.appendix import layers_of
+from kerasviz.figures.layout.build import choose_all
+from kerasviz.figures.layout.context import FigureOptions
+from kerasviz.figures.layout.example_panels import open_examples, write_panels
+from kerasviz.figures.layout.penalty_weights import weight_factor
+from kerasviz.figures.layout.tiles import (
+    ExamplesTile,
+    FigureLayout,
+    GradientTile,
+    OptimizedTile,
+    Tile,
+)
+from kerasviz.figures.site.layer_pages import write_layers
+from kerasviz.figures.site.page import PictureFacts, figure_page, set_page
+from kerasviz.figures.site.record import FigureRun, write_record
+from kerasviz.io.files import make_folder
+from kerasviz.io.images import decode, encode
+from kerasviz.network.network import Network
+from kerasviz.optvis.objectives.objective import Term
+from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipes import recipe as find_recipe
+from kerasviz.rendering.batching import Batch
+from kerasviz.rendering.commands import CommandLine
+from kerasviz.rendering.pages import update, write_index
+from kerasviz.rendering.photos import MOST, find_photos, read_photo
+from kerasviz.rendering.render import RenderProgress
+from kerasviz.rendering.request import Request
+from kerasviz.rendering.store import Store
 
-__all__ = ["PICTURES", "FigureSet", "make_figures"]
+__all__ = ["PICTURES", "FigureSet", "activation_notes", "make_figures"]
 
 #: The folder of the single pictures, in the folder of the figures.
 PICTURES = "pictures"
@@ -63,7 +70,7 @@ class FigureSet:
     failed: Mapping[str, str] = field(default_factory=dict)
 
 
-class Options(TypedDict, total=False):
+class MakeOptions(TypedDict, total=False):
     """The named arguments of :func:`make_figures`, all of which may be left out."""
 
     seed: int
@@ -71,8 +78,8 @@ class Options(TypedDict, total=False):
     photos: str | Path | None
     layers: Sequence[str]
     examples: str | Path | None
-    progress: Callable[[Report], None] | None
-    begin: Callable[[Sequence[Plan], Mapping[str, str]], None] | None
+    progress: Callable[[RenderProgress], None] | None
+    begin: Callable[[Sequence[Batch], Mapping[str, str]], None] | None
     command: CommandLine | None
 
 
@@ -81,7 +88,7 @@ def make_figures(
     slugs: Sequence[str] = (),
     recipe: str | Recipe = "article",
     out: str | Path = "figures",
-    **options: Unpack[Options],
+    **options: Unpack[MakeOptions],
 ) -> FigureSet:
     """Make figures of the article (default: all) for a network, as PNG files and HTML pages.
 
@@ -101,7 +108,7 @@ def make_figures(
             raise UsageError(f"unknown figure {slug!r}; near: {near(slug, CATALOGUE)}")
     out = Path(out)
     photos, examples = options.get("photos"), options.get("examples")
-    order = Order(
+    order = FigureOptions(
         net,
         find_recipe(recipe),
         options.get("seed", 0),
@@ -122,7 +129,7 @@ def make_figures(
     choices, failed = choose_all([CATALOGUE[slug] for slug in wanted], order)
     requests = list(dict.fromkeys(r for choice in choices for r in choice.requests))
     store = Store(out / PICTURES, net)
-    making = Making(store, order, options.get("command") or _command(order, options))
+    making = FigureRun(store, order, options.get("command") or _command(order, options))
     missing = store.missing(requests)
     if (begin := options.get("begin")) is not None:
         begin(missing, failed)
@@ -146,7 +153,7 @@ def make_figures(
             choice = write_layers(out, making, choice)
         panels = write_panels(order, choice, store)
         tiles: dict[Tile, str] = {
-            t: panels[t] if isinstance(t, Sample) else _file(store, t) for t in choice.tiles
+            t: panels[t] if isinstance(t, ExamplesTile) else _file(store, t) for t in choice.tiles
         }
         found = [store.computed[_file(store, made)].words for made in choice.computed]
         words = dict.fromkeys(line for line in found if line)
@@ -160,7 +167,9 @@ def make_figures(
     return FigureSet(tuple(paths), index, made.made, made.kept, count, failed)
 
 
-def _leave_out(choices: list[Choice], failed: dict[str, str], lost: Mapping[Request, str]) -> None:
+def _leave_out(
+    choices: list[FigureLayout], failed: dict[str, str], lost: Mapping[Request, str]
+) -> None:
     """Leave out the figures whose pictures the network could not compute."""
     for choice in list(choices):
         reasons = [lost[request] for request in choice.requests if request in lost]
@@ -169,9 +178,9 @@ def _leave_out(choices: list[Choice], failed: dict[str, str], lost: Mapping[Requ
             choices.remove(choice)
 
 
-def _compute(store: Store, choices: list[Choice], failed: dict[str, str]) -> int:
+def _compute(store: Store, choices: list[FigureLayout], failed: dict[str, str]) -> int:
     """Make the computed pictures of the figures, leaving out those that cannot be computed."""
-    slopes, count = Slopes(store.net), 0
+    slopes, count = GradientCache(store.net), 0
     for choice in list(choices):
         try:
             count += make_computed(store, choice.computed, slopes)
@@ -181,7 +190,7 @@ def _compute(store: Store, choices: list[Choice], failed: dict[str, str]) -> int
     return count
 
 
-def _command(order: Order, options: Options) -> CommandLine:
+def _command(order: FigureOptions, options: MakeOptions) -> CommandLine:
     """What one would type for figures that are made from Python."""
     words = ["--seed", str(order.seed)] if order.seed else []
     if order.quick:
@@ -195,14 +204,16 @@ def _command(order: Order, options: Options) -> CommandLine:
     return CommandLine.of_figures(order.net, order.recipe, words)
 
 
-def _file(store: Store, tile: Cell | Made) -> str:
+def _file(store: Store, tile: OptimizedTile | GradientTile) -> str:
     """The picture file of a tile, relative to the store."""
-    if isinstance(tile, Made):
+    if isinstance(tile, GradientTile):
         return f"{tile.file}.png"
     return store.entry(tile.request, tile.step, tile.row).file
 
 
-def _write(out: Path, choice: Choice, files: dict[Tile, str], origins: Origins) -> list[Path]:
+def _write(
+    out: Path, choice: FigureLayout, files: dict[Tile, str], origins: PictureFacts
+) -> list[Path]:
     pictures: dict[Tile, Image.Image] = {}
     for cell, file in files.items():
         pictures[cell] = decode((out / PICTURES / file).read_bytes())[0]
@@ -219,3 +230,30 @@ def _write(out: Path, choice: Choice, files: dict[Tile, str], origins: Origins) 
 def _present(out: Path) -> list[Figure]:
     """The figures that are in a folder, those of earlier runs too."""
     return [f for f in CATALOGUE.values() if (out / f"{f.slug}.html").is_file()]
+
+
+def activation_notes(store: Store, choice: FigureLayout) -> list[str]:
+    """A line on the activations of pictures that were pushed apart, beside the simple one's.
+
+    Empty for a figure without such pictures, or of several units. They are the scores in the store:
+    of the pictures as they are, without the term that pushes them apart (paper, section "Achieving
+    Diversity with Optimization": all of them are to activate the unit).
+    """
+    facets = [c for c in choice.cells if any(t.kind == "diversity" for t in _terms(c))]
+    simple = [c for c in choice.cells if c not in facets]
+    if not facets or len(simple) != 1:
+        return []
+    alone, together = (
+        [score for cell in cells if (score := _score(store, cell)) is not None]
+        for cells in (simple, facets)
+    )
+    words = ", ".join(f"{score:.3g}" for score in together)
+    return [f"Activation of the unit: {alone[0]:.3g} in the simple picture, {words} in the others."]
+
+
+def _terms(cell: OptimizedTile) -> tuple[Term, ...]:
+    return cell.request.objective.terms
+
+
+def _score(store: Store, cell: OptimizedTile) -> float | None:
+    return store.entry(cell.request, cell.step, cell.row).score

@@ -1,4 +1,4 @@
-"""Importers: model files of every format become a :class:`kerasviz.program.Program`."""
+"""Importers: model files of every format become a :class:`kerasviz.network.program.Program`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def read(
     if importer == "onnx-tf":
         if kind != "onnx":
             raise UsageError(f"{path.name} is no ONNX file, which the importer {importer} reads")
-        from kerasviz.importers.onnx_tf import read_onnx_tf
+        from kerasviz.importers.onnx_tf.program import read_onnx_tf
 
         return read_onnx_tf(path)
     # Each importer pulls in its own framework, so only the one that is needed is imported.
@@ -45,14 +45,14 @@ def read(
 
         return read_onnx(path)
     if kind == "saved_model":
-        from kerasviz.importers.saved_model import read_saved_model
+        from kerasviz.importers.tensorflow.saved_model import read_saved_model
 
         return read_saved_model(path)
     if kind == "graphdef":
-        from kerasviz.importers.graphdef import read_graphdef
+        from kerasviz.importers.tensorflow.graphdef import read_graphdef
 
         return read_graphdef(path)
-    from kerasviz.importers.keras_file import read_h5, read_keras
+    from kerasviz.importers.keras.file import read_h5, read_keras
 
     read_file = read_keras if kind == "keras" else read_h5
     return read_file(path, custom_objects=custom_objects, unsafe=unsafe)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kerasviz.input_spec import InputSpec
-from kerasviz.program import Program
+from kerasviz.network.input_spec import InputSpec
+from kerasviz.network.program import Program
 
 __all__ = ["Imported"]
 

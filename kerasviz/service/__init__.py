@@ -1,5 +1,5 @@
 """The service: networks, their pictures and TensorFlow Serving's protocol over HTTP."""
 
-from kerasviz.service.setting import Limits, ServiceSetting
+from kerasviz.service.settings import Limits, ServiceSettings
 
-__all__ = ["Limits", "ServiceSetting"]
+__all__ = ["Limits", "ServiceSettings"]

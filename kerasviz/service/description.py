@@ -8,9 +8,9 @@ from typing import Any
 import tensorflow as tf
 
 from kerasviz.errors import KerasvizError, ModelError, UsageError
-from kerasviz.figures.layers import worth_showing
-from kerasviz.network import Network
-from kerasviz.recipes import RECIPES, Recipe
+from kerasviz.network.main_layers import main_layers
+from kerasviz.network.network import Network
+from kerasviz.optvis.recipes import RECIPES, Recipe
 from kerasviz.zoo.model_card import card_for_checksum
 
 __all__ = ["describe_layers", "describe_network", "fixed_recipe", "label_of", "usual_size"]
@@ -105,7 +105,7 @@ def describe_layers(net: Network) -> list[dict[str, Any]]:
 
 def _main(net: Network) -> list[str]:
     try:
-        layers, _ = worth_showing(net)
+        layers, _ = main_layers(net)
     except UsageError:
         layers = []
     heads = [n for n in (net.classes.logits, *net.program.outputs) if n is not None]

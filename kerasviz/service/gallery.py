@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kerasviz.commands import CommandLine
-from kerasviz.files import stamp
-from kerasviz.manifest import JOURNAL, MANIFEST, Entry, Manifest
-from kerasviz.network import Network
-from kerasviz.requests import Request
+from kerasviz.io.files import stamp
+from kerasviz.network.network import Network
+from kerasviz.rendering.commands import CommandLine
+from kerasviz.rendering.manifest import JOURNAL, MANIFEST, Entry, Manifest
+from kerasviz.rendering.request import Request
 
-__all__ = ["Gallery", "Shown", "Unit"]
+__all__ = ["Gallery", "Unit", "UnitPicture"]
 
 #: Seconds in which a manifest is not looked at again.
 FRESH = 0.5
@@ -25,7 +25,7 @@ Unit = tuple[str, int]
 
 
 @dataclass(frozen=True)
-class Shown:
+class UnitPicture:
     """A finished picture of a unit; ``kind`` is channel, neuron, negative or diversity."""
 
     kind: str
@@ -44,10 +44,10 @@ class Gallery:
         self._looked = 0.0
         self._manifest = Manifest(folder)
         self._subjects: dict[str, tuple[Unit, str] | None] = {}
-        self._units: dict[Unit, list[Shown]] = {}
+        self._units: dict[Unit, list[UnitPicture]] = {}
         self._files: dict[str, Entry] = {}
 
-    def of(self, tap: str, unit: int) -> Sequence[Shown]:
+    def of(self, tap: str, unit: int) -> Sequence[UnitPicture]:
         """The pictures of a unit."""
         self._refresh()
         return self._units.get((tap, unit), ())
@@ -82,7 +82,7 @@ class Gallery:
             self._stamp, self._looked = now, time.monotonic()
 
     def _read(self) -> None:
-        units: dict[Unit, list[Shown]] = {}
+        units: dict[Unit, list[UnitPicture]] = {}
         for entry in self._manifest.entries.values():
             settings = self._manifest.requests[entry.request]
             if entry.request not in self._subjects:
@@ -91,7 +91,7 @@ class Gallery:
             if subject is None or entry.score is None or not entry.file.endswith(".png"):
                 continue
             unit, kind = subject
-            shown = Shown(kind, settings["recipe"]["name"], settings["seed"], entry)
+            shown = UnitPicture(kind, settings["recipe"]["name"], settings["seed"], entry)
             units.setdefault(unit, []).append(shown)
         self._units, self._files = units, dict(self._manifest.entries)
 

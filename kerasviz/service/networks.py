@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerasviz.custom_objects import custom_objects
 from kerasviz.errors import KerasvizError, UsageError, near
-from kerasviz.service.setting import Reading, ServiceSetting
+from kerasviz.importers.custom_objects import custom_objects
+from kerasviz.service.settings import Reading, ServiceSettings
 
 if TYPE_CHECKING:
-    from kerasviz.network import Network
+    from kerasviz.network.network import Network
 
 __all__ = ["ABOUT", "Networks", "UnknownNetworkError", "load"]
 
@@ -27,7 +27,7 @@ class UnknownNetworkError(UsageError):
 
 
 @dataclass
-class _Place:
+class _ServedNetwork:
     """A network that is served, whether or not it is loaded."""
 
     source: str
@@ -42,9 +42,9 @@ class Networks:
     May be used by many threads. A network that cannot be loaded raises the same error again.
     """
 
-    def __init__(self, setting: ServiceSetting):
+    def __init__(self, setting: ServiceSettings):
         self.setting = setting
-        self._places = {name: _Place(source) for name, source in setting.sources().items()}
+        self._places = {name: _ServedNetwork(source) for name, source in setting.sources().items()}
         self._lock = threading.Lock()
 
     def names(self) -> list[str]:
@@ -68,7 +68,7 @@ class Networks:
     def get(self, name: str) -> Network:
         """The network of that name, loaded now if it is not yet.
 
-        Raises :class:`UnknownNetworkError`, and what :func:`kerasviz.loader.load` raises.
+        Raises :class:`UnknownNetworkError`, and what :func:`kerasviz.zoo.load.load` raises.
         """
         place = self._place(name)
         if place is None:
@@ -106,7 +106,7 @@ class Networks:
         about = self._about(name)
         if about is None:
             return self.setting.reading
-        from kerasviz.input_spec import preset
+        from kerasviz.network.input_spec import preset
 
         wanted = about.get("preprocess")
         if wanted is None:
@@ -118,7 +118,7 @@ class Networks:
         _check_pictures(self.setting.pictures / name, net)
         return net
 
-    def _place(self, name: str) -> _Place | None:
+    def _place(self, name: str) -> _ServedNetwork | None:
         if name not in self._places:
             self._find_uploads()
         return self._places.get(name)
@@ -138,12 +138,12 @@ class Networks:
                 name = about.parent.name
                 if name not in self._places:
                     file = json.loads(about.read_text(encoding="utf-8"))["file"]
-                    self._places[name] = _Place(str(about.parent / Path(file).name))
+                    self._places[name] = _ServedNetwork(str(about.parent / Path(file).name))
 
 
 def load(source: str, reading: Reading) -> Network:
     """Load a network as a service does: it has to be known which numbers it takes."""
-    from kerasviz.loader import load as load_network
+    from kerasviz.zoo.load import load as load_network
 
     net = load_network(
         source,
@@ -158,8 +158,8 @@ def load(source: str, reading: Reading) -> Network:
 
 def _check_pictures(folder: Path, net: Network) -> None:
     """Raise :class:`UsageError` for a folder with pictures of another network or other numbers."""
-    from kerasviz.manifest import MANIFEST, read_manifest
-    from kerasviz.store import Store
+    from kerasviz.rendering.manifest import MANIFEST, read_manifest
+    from kerasviz.rendering.store import Store
 
     if not (folder / MANIFEST).is_file():
         return

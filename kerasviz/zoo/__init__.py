@@ -1,8 +1,8 @@
 """The zoo: networks that are known by name, with their cards, labels and files."""
 
+from kerasviz.zoo.cache import add, cached, fetch
 from kerasviz.zoo.labels import imagenet_labels, labels_of
 from kerasviz.zoo.model_card import Card, ModelFile, card, card_for_checksum, cards
-from kerasviz.zoo.store import add, cached, fetch
 
 __all__ = [
     "Card",

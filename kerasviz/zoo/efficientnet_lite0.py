@@ -17,18 +17,17 @@ import keras
 import numpy as np
 
 from kerasviz.errors import ModelError
+from kerasviz.types import Array, Tensor
 from kerasviz.zoo.torch_checkpoint import read_checkpoint
 
-__all__ = ["BLOCKS", "Block", "build", "checkpoint_path"]
+__all__ = ["BLOCKS", "InvertedResidual", "build", "checkpoint_path"]
 
-Tensor = Any
-Array = np.ndarray[Any, np.dtype[Any]]
 
 EPSILON = 1e-3  # of the batch normalizations, as in the TensorFlow models
 
 
 @dataclass(frozen=True)
-class Block:
+class InvertedResidual:
     """An inverted residual block: expand 1x1, depthwise ``kernel``, project to ``channels``."""
 
     name: str
@@ -39,7 +38,7 @@ class Block:
     residual: bool
 
 
-def _blocks() -> Iterator[Block]:
+def _blocks() -> Iterator[InvertedResidual]:
     stages = [  # kernel, stride, expansion, channels, repeats
         (3, 1, 1, 16, 1),
         (3, 2, 6, 24, 2),
@@ -52,7 +51,9 @@ def _blocks() -> Iterator[Block]:
     for stage, (kernel, stride, expand, channels, repeats) in enumerate(stages, start=1):
         for repeat in range(repeats):
             name = f"block{stage}{'abcd'[repeat]}"
-            yield Block(name, kernel, 1 if repeat else stride, expand, channels, repeat > 0)
+            yield InvertedResidual(
+                name, kernel, 1 if repeat else stride, expand, channels, repeat > 0
+            )
 
 
 BLOCKS = tuple(_blocks())
@@ -99,7 +100,7 @@ def build(weights: Mapping[str, Array] | None = None) -> keras.Model:
 
 
 def _apply_block(
-    block: Block,
+    block: InvertedResidual,
     prefix: str,
     inputs: Tensor,
     tensors: Mapping[str, Array],

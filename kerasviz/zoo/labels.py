@@ -7,8 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from kerasviz.errors import ModelError
-from kerasviz.zoo.folders import networks_folder
-from kerasviz.zoo.model_card import Card
+from kerasviz.zoo.model_card import Card, networks_folder
 
 __all__ = ["imagenet_labels", "labels_of"]
 

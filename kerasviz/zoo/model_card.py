@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import platformdirs
+
 from kerasviz.errors import ModelError, UsageError, near
-from kerasviz.input_spec import InputSpec
-from kerasviz.zoo.folders import cards_folder
+from kerasviz.network.input_spec import InputSpec
 
 __all__ = [
     "Card",
     "ModelFile",
+    "cache_folder",
     "card",
     "card_for_checksum",
     "cards",
+    "cards_folder",
+    "networks_folder",
     "packaged_cards",
+    "packaged_folder",
     "parse_card",
 ]
 
@@ -130,10 +135,16 @@ def card_for_checksum(sha256: str) -> Card | None:
     return next((c for c in cards().values() if sha256 and c.sha256 == sha256), None)
 
 
+def packaged_folder() -> Path:
+    """Return the folder of the cards: in a wheel part of the package, in a checkout ``models/``."""
+    package = Path(__file__).parents[1]
+    installed = package / "model_cards"
+    return installed if installed.is_dir() else package.parent / "models"
+
+
 def packaged_cards() -> dict[str, Card]:
-    """Return the cards that are installed with the package."""
-    files = (f for f in resources.files("kerasviz.model_cards").iterdir() if f.is_file())
-    texts = {f.name: f.read_text(encoding="utf-8") for f in files if f.name.endswith(".toml")}
+    """Return the cards that come with the package."""
+    texts = {f.name: f.read_text(encoding="utf-8") for f in packaged_folder().glob("*.toml")}
     parsed = [parse_card(text, name) for name, text in texts.items()]
     parsed.sort(key=lambda c: (c.builder.startswith("keras."), c.name))  # the many come last
     return {c.name: c for c in parsed}
@@ -167,3 +178,19 @@ def parse_card(text: str, where: str) -> Card:
         )
     except (tomllib.TOMLDecodeError, TypeError, ValueError, UsageError) as error:
         raise ModelError(f"{Path(where).name} is no model card: {error}") from error
+
+
+def cache_folder() -> Path:
+    """Return the cache folder; it is made when something is first written."""
+    named = os.environ.get("KERASVIZ_CACHE")
+    return Path(named) if named else platformdirs.user_cache_path("kerasviz")
+
+
+def networks_folder() -> Path:
+    """Return the folder with one folder of files per network."""
+    return cache_folder() / "networks"
+
+
+def cards_folder() -> Path:
+    """Return the folder with the cards of networks that the user added."""
+    return cache_folder() / "cards"

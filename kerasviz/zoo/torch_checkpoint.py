@@ -19,10 +19,10 @@ from typing import IO, Any
 import numpy as np
 
 from kerasviz.errors import ModelError
+from kerasviz.types import Array
 
 __all__ = ["is_legacy_checkpoint", "read_checkpoint"]
 
-Array = np.ndarray[Any, np.dtype[Any]]
 
 MAGIC = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001

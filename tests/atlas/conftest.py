@@ -1,48 +1,5 @@
 """A small network in a file, which workers can load, and the atlas of it."""
 
-from __future__ import annotations
+from support.atlas_fixtures import atlas, model_file, net, other_model_file
 
-from pathlib import Path
-
-import pytest
-from onnx_models import write_convolutions
-
-from kerasviz.atlas.definition import Atlas
-from kerasviz.input_spec import preset
-from kerasviz.loader import load
-from kerasviz.network import Network
-from kerasviz.recipes import recipe
-
-SHORT = recipe("article").replace(steps=3, size=(16, 16))
-
-
-@pytest.fixture(scope="session")
-def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_convolutions(tmp_path_factory.mktemp("model") / "small.onnx", 5)
-
-
-@pytest.fixture(scope="session")
-def other_model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same architecture with other weights."""
-    return write_convolutions(tmp_path_factory.mktemp("other") / "small.onnx", 5, seed=1)
-
-
-@pytest.fixture(scope="session")
-def net(model_file: Path) -> Network:
-    return load(model_file, input_spec=preset("torchvision"))
-
-
-@pytest.fixture(scope="session")
-def atlas(net: Network) -> Atlas:
-    """The 5 units of relu2: 35 pictures of 3 steps."""
-    return Atlas.of(net, ["relu2"], SHORT, threads=threads())
-
-
-def threads() -> int:
-    """As many as TensorFlow has in this process: workers in it cannot have others."""
-    import tensorflow as tf
-
-    from kerasviz.environment import environment
-
-    environment()
-    return int(tf.config.threading.get_intra_op_parallelism_threads())
+__all__ = ["atlas", "model_file", "net", "other_model_file"]

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny import network
+from support.tiny import network
 
 from kerasviz.atlas.definition import FILE, Atlas, Reading, agree, recorded
-from kerasviz.atlas.storage import Storage
 from kerasviz.errors import KerasvizError, UsageError
-from kerasviz.recipes import recipe
+from kerasviz.io.storage import Storage
+from kerasviz.optvis.recipes import recipe
 
 SHORT = recipe("article").replace(steps=3, size=(16, 16))
 
@@ -22,7 +22,9 @@ def atlas() -> Atlas:
 
 
 def test_it_survives_json(atlas: Atlas) -> None:
-    whole = replace(atlas, seed=3, threads=2, fine=True, reading=Reading(("own",), True, "onnx-tf"))
+    whole = replace(
+        atlas, seed=3, threads=2, balanced=True, reading=Reading(("own",), True, "onnx-tf")
+    )
     assert Atlas.from_json(json.loads(json.dumps(whole.to_json()))) == whole
 
 
@@ -48,7 +50,7 @@ def test_seven_pictures_of_every_unit(atlas: Atlas) -> None:
 def test_a_fine_atlas_ends_with_small_batches_of_the_same_pictures(atlas: Atlas) -> None:
     net = network()
     usual, fine = (
-        replace(atlas, taps=("relu1", "joined"), fine=fine).plans(net) for fine in (False, True)
+        replace(atlas, taps=("relu1", "joined"), balanced=fine).plans(net) for fine in (False, True)
     )
     pictures = [
         [(r.text, r.objective, r.seed, r.rows) for p in plans for r in p.requests]

@@ -4,20 +4,20 @@ import math
 from dataclasses import replace
 
 import pytest
-from tiny import network
+from support.tiny import network
 
 from kerasviz.atlas.definition import Atlas
-from kerasviz.atlas.plan import START, Fleet, Outline, outline, sooner
-from kerasviz.figures.cost import Clock
-from kerasviz.recipes import recipe
+from kerasviz.atlas.plan import START, AtlasPlan, WorkerEstimate, outline, sooner
+from kerasviz.optvis.recipes import recipe
+from kerasviz.rendering.cost import Clock
 
 LONG = recipe("article").replace(size=(32, 32))
 
 
-def planned(cores: int = 2, threads: int = 1, fine: bool = False) -> tuple[Outline, float]:
+def planned(cores: int = 2, threads: int = 1, fine: bool = False) -> tuple[AtlasPlan, float]:
     """The outline of 15 units with a clock that is not real, and the seconds on one worker."""
     net = network()
-    atlas = replace(Atlas.of(net, [], LONG), fine=fine)
+    atlas = replace(Atlas.of(net, [], LONG), balanced=fine)
     plans = atlas.plans(net)
     clock = Clock(net, (1e-5, 1e-7), 3.0, 10, ("relu1",), 1.0)
     return outline(net, plans, clock, cores, threads), clock.estimate(plans)
@@ -69,7 +69,9 @@ def test_small_batches_at_the_end_are_compared_with_the_same_fleets() -> None:
 
 
 def test_hardly_sooner_is_not_worth_a_word() -> None:
-    usual = Outline((), 0, 0, (Fleet("ray", 4, 2, 100.0, 0.5), Fleet("ray", 16, 8, 40.0, 0.4)))
+    usual = AtlasPlan(
+        (), 0, 0, (WorkerEstimate("ray", 4, 2, 100.0, 0.5), WorkerEstimate("ray", 16, 8, 40.0, 0.4))
+    )
     other = replace(usual, fleets=tuple(replace(f, seconds=0.96 * f.seconds) for f in usual.fleets))
     assert sooner(usual, other) is None
     far = replace(other, fleets=(other.fleets[0], replace(other.fleets[1], seconds=30.0)))

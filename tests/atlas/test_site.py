@@ -12,27 +12,25 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import many_units
 import numpy as np
 import pytest
 import tensorflow as tf
-import tiny
-import unrendered
 from PIL import Image
+from support import many_units, tiny, unrendered
 
 from kerasviz.atlas.classes import class_layers
 from kerasviz.atlas.site import write_site
 from kerasviz.atlas.tiles import PER_FILE, SIDE
-from kerasviz.datasets import open_source
 from kerasviz.examples import Examples, Question, make_examples
-from kerasviz.figures.layer_pages import UNIT
-from kerasviz.figures.origins import Making
-from kerasviz.figures.sprites import corner, sheet_size
-from kerasviz.files import checksum
-from kerasviz.input_spec import preset
-from kerasviz.network import Identity, Network
-from kerasviz.program import Port, Value
-from kerasviz.requests import Request
+from kerasviz.examples.datasets import open_source
+from kerasviz.figures.site.layer_pages import UNIT
+from kerasviz.figures.site.record import FigureRun
+from kerasviz.figures.site.sprites import corner, sheet_size
+from kerasviz.io.files import checksum
+from kerasviz.network.input_spec import preset
+from kerasviz.network.network import Identity, Network
+from kerasviz.network.program import Port, Value
+from kerasviz.rendering.request import Request
 
 #: A name so long that the names of its units are cut off.
 LONG = "features/" + "/".join(f"a_block_of_the_network_{i}" for i in range(4))
@@ -52,7 +50,7 @@ def pick(request: Request, row: int) -> int:
     return 7 * (request.objective.terms[0].unit or 0) + column(request, row)
 
 
-def made(out: Path, layers: Mapping[str, int], size: tuple[int, int] = (64, 64)) -> Making:
+def made(out: Path, layers: Mapping[str, int], size: tuple[int, int] = (64, 64)) -> FigureRun:
     """An atlas in which each picture of a unit has a colour of its own."""
     shape = (size[1], size[0])
     units = max(layers.values())
@@ -66,7 +64,7 @@ def made(out: Path, layers: Mapping[str, int], size: tuple[int, int] = (64, 64))
 
 
 @pytest.fixture(scope="module")
-def making(tmp_path_factory: pytest.TempPathFactory) -> Making:
+def making(tmp_path_factory: pytest.TempPathFactory) -> FigureRun:
     out = tmp_path_factory.mktemp("an atlas")
     found = made(out, LAYERS)
     write_site(out, found)
@@ -74,7 +72,7 @@ def making(tmp_path_factory: pytest.TempPathFactory) -> Making:
 
 
 @pytest.fixture
-def site(making: Making) -> Path:
+def site(making: FigureRun) -> Path:
     return making.store.folder.parent
 
 
@@ -182,7 +180,7 @@ def test_rows_of_a_layer_have_sprites_as_large_as_the_pictures(site: Path) -> No
                 assert np.abs(np.subtract(found, wanted)).max() < 12
 
 
-def test_pictures_open_with_the_command_that_makes_them(making: Making, site: Path) -> None:
+def test_pictures_open_with_the_command_that_makes_them(making: FigureRun, site: Path) -> None:
     """The page has one for all units; they are compared with those found one by one."""
     wanted, seen = making.command.of_store(making.store), 0
     for layer in listed(site).values():
@@ -222,7 +220,7 @@ def test_the_search_knows_layers_units_and_where_they_are(site: Path) -> None:
     assert not any(layer["labels"] for layer in layers.values())
 
 
-def test_sprites_and_tiles_are_in_the_manifest(making: Making, site: Path) -> None:
+def test_sprites_and_tiles_are_in_the_manifest(making: FigureRun, site: Path) -> None:
     pictures = [*site.rglob("layers/*.jpg"), *site.rglob("units/*.jpg")]
     recorded = {
         (making.store.folder / entry.file).resolve(): entry.sha256

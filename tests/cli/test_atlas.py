@@ -11,8 +11,8 @@ import pytest
 
 from kerasviz.atlas import make as making
 from kerasviz.atlas.make import AtlasMade
-from kerasviz.atlas.storage import Storage
 from kerasviz.errors import UsageError
+from kerasviz.io.storage import Storage
 
 Run = Callable[..., Any]
 SHORT = ("--preprocess", "inception", "--steps", 3, "--size", 16, "--precision", "float32")
@@ -25,7 +25,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     def make_atlas(net: Any, atlas: Any, storage: Storage, engine: Any, **options: Any) -> Any:
         seen.update(net=net, atlas=atlas, storage=storage, engine=engine, **options)
-        tally = making.Tally({"a": 30, "b": 12}, {"b"})
+        tally = making.RunProgress({"a": 30, "b": 12}, {"b"})
         options["watch"](tally)
         tally.failures["killed"] += 2
         options["watch"](tally)

@@ -2,15 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from kerasviz.atlas.tally import Tally
+from kerasviz.atlas.engines import Done, Failed, Lost, Task, TaskAbandoned
+from kerasviz.atlas.progress import RunProgress
 from kerasviz.cli.atlas_progress import WINDOW, Pace, atlas_progress, tally_words
-from kerasviz.engines import Done, Failed, GivenUp, Lost, Task
 
 TASKS = [Task("a", ""), Task("b", "")]
 
 
-def tally() -> Tally:
-    return Tally({"a": 1000, "b": 500})
+def tally() -> RunProgress:
+    return RunProgress({"a": 1000, "b": 500})
 
 
 def done(task: Task, state: str, pictures: int) -> Done:
@@ -23,7 +23,7 @@ def test_a_tally_counts_what_happens() -> None:
     counted.note(done(TASKS[1], "busy", 0), 2)
     counted.note(Failed("1", TASKS[1], "OSError: no", "", 1.0), 2)
     counted.note(Lost("2", TASKS[1], "killed"), 1)
-    counted.note(GivenUp(TASKS[1], "killed"), 1)
+    counted.note(TaskAbandoned(TASKS[1], "killed"), 1)
     assert (counted.finished, counted.pictures, counted.made, counted.size) == (
         1000,
         1500,

@@ -14,10 +14,10 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from kerasviz import parity
 from kerasviz.cli.check import REFERENCES
 from kerasviz.importers.onnx import registry
-from kerasviz.importers.onnx.layout import Laid, Operand
+from kerasviz.importers.onnx.layout import LayoutTensor, TensorValue
+from kerasviz.network import comparison
 
 Run = Callable[..., Any]
 
@@ -50,9 +50,9 @@ def wrong_sigmoid(monkeypatch: pytest.MonkeyPatch) -> None:
     entries = registry._TABLE[("", "Sigmoid")]
 
     def wrong(entry: Any) -> Any:
-        def convert(call: registry.Call) -> Operand:
+        def convert(call: registry.Call) -> TensorValue:
             right = entry.convert(call)
-            return Laid(right.tensor * 1.001, right.moved)
+            return LayoutTensor(right.tensor * 1.001, right.moved)
 
         return replace(entry, convert=convert)
 
@@ -151,4 +151,4 @@ def test_missing_onnxruntime(
 
 
 def test_choices_are_those_of_the_library() -> None:
-    assert parity.AGAINST == REFERENCES
+    assert comparison.AGAINST == REFERENCES

@@ -12,7 +12,7 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 from PIL import Image
-from served import ask, columns
+from support.served import ask, columns
 
 import kerasviz
 

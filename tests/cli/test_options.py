@@ -15,9 +15,9 @@ from kerasviz.cli.options import (
     custom_objects,
 )
 from kerasviz.errors import UsageError
-from kerasviz.input_spec import InputSpec, preset
-from kerasviz.parameterizations import Pixel
-from kerasviz.recipes import recipe
+from kerasviz.network.input_spec import InputSpec, preset
+from kerasviz.optvis.parameterizations import Pixel
+from kerasviz.optvis.recipes import recipe
 
 
 @pytest.mark.parametrize("text", ["", "-3", "3.5", "12x", "x12", "3x4x5", "0", "4x0", "1e3"])
@@ -67,7 +67,7 @@ def test_preset_decides_the_scale() -> None:
 
 
 def test_order_alone_changes_the_description_of_the_file() -> None:
-    import tiny
+    from support import tiny
 
     net = tiny.network(input_spec=preset("torchvision"))
     InputOptions(channel_order="bgr").complete(net)
@@ -90,7 +90,8 @@ def test_recipe_with_changes() -> None:
 
 
 def test_every_parameterization_of_a_single_picture_has_its_name() -> None:
-    from kerasviz import commands, parameterizations
+    from kerasviz.optvis import parameterizations
+    from kerasviz.rendering import commands
 
     names = [parameterizations.from_json({"kind": k}).to_json()["kind"] for k in PARAMETERIZATIONS]
     assert tuple(names) == PARAMETERIZATIONS == commands.PARAMETERIZATIONS

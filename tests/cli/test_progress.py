@@ -9,9 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from kerasviz._tensorflow import silent
 from kerasviz.cli import progress
 from kerasviz.cli.progress import Lines, duration
-from kerasviz.quiet import silent
 
 
 class Clock:

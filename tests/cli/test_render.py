@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasviz.targets import GRAMMAR
+from kerasviz.optvis.objectives.targets import GRAMMAR
 
 Run = Callable[..., Any]
 SHORT = ("--preprocess", "unit", "--recipe", "fast", "--steps", 3, "--size", "16x24")
@@ -96,7 +96,7 @@ def test_options_reach_the_recipe_and_the_request(run_cli: Run, model_file: Path
 
 
 def test_recipe_file_keeps_its_own_settings(run_cli: Run, model_file: Path) -> None:
-    from kerasviz.recipes import recipe
+    from kerasviz.optvis.recipes import recipe
 
     own = recipe("fast").replace(name="own", steps=2, size=(16, 16), learning_rate=0.02)
     Path("own.json").write_text(json.dumps(own.to_json()))
@@ -167,12 +167,12 @@ def test_interrupted_run_keeps_finished_batches_and_goes_on(
     run_cli: Run, model_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ctrl-C in the second batch; the rerun ends with the bytes of a run that was let alone."""
-    from kerasviz import store
+    from kerasviz.rendering import store
 
     arguments = ("render", model_file, "conv2:*", *SHORT, "--batch", 2, "--snapshots", "0,2")
     run_cli(*arguments, "--out", "whole")
 
-    original = store.render_plans
+    original = store.render_batches
 
     def interrupted(net: Any, plans: Any, progress: Any, state_of: Any) -> Any:
         def report(r: Any) -> None:
@@ -183,7 +183,7 @@ def test_interrupted_run_keeps_finished_batches_and_goes_on(
         return original(net, plans, report, state_of)
 
     with monkeypatch.context() as patch:
-        patch.setattr(store, "render_plans", interrupted)
+        patch.setattr(store, "render_batches", interrupted)
         ended = run_cli(*arguments, "--out", "parts")
     assert ended.code == 130
     assert ended.out == ""
@@ -207,8 +207,8 @@ def test_interrupted_run_keeps_finished_batches_and_goes_on(
 
 def test_pictures_are_what_the_library_renders(run_cli: Run, model_file: Path) -> None:
     import kerasviz
-    from kerasviz.images import to_image
-    from kerasviz.input_spec import preset
+    from kerasviz.io.images import to_image
+    from kerasviz.network.input_spec import preset
 
     run_cli("render", model_file, "conv2:1", *SHORT, "--seed", 2, "--out", "p")
     net = kerasviz.load(model_file, input_spec=preset("unit"))

@@ -49,7 +49,7 @@ def test_filter(run_cli: Run, model_file: Path, pattern: str, expected: str) -> 
 
 
 def test_main_layers_first_and_all_on_demand() -> None:
-    import tiny
+    from support import tiny
 
     net = tiny.network()
     assert [name for name, _ in _chosen(net, None, False)] == list(net.main_taps)
@@ -60,16 +60,16 @@ def test_main_layers_first_and_all_on_demand() -> None:
 
 
 def test_brackets_in_a_filter_are_ordinary() -> None:
-    import tiny
+    from support import tiny
 
     with pytest.raises(UsageError):
         _chosen(tiny.network(), "[a-z]*", False)
 
 
 def test_more_taps_are_announced(run_cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    import tiny
+    from support import tiny
 
-    monkeypatch.setattr("kerasviz.loader.load", lambda *_, **__: tiny.network())
+    monkeypatch.setattr("kerasviz.zoo.load.load", lambda *_, **__: tiny.network())
     net = tiny.network()
     more = len(net.taps) - len(net.main_taps)
     assert run_cli("taps", "x").out.splitlines()[-1].startswith(f"{more} more taps: add --all")

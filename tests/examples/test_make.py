@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny
 from PIL import Image
+from support import tiny
 
-from kerasviz.datasets import open_source, read_image
 from kerasviz.errors import KerasvizError, UsageError
 from kerasviz.examples import BUCKETS, Examples, Question, make_examples, verify_examples
 from kerasviz.examples.crops import crop
-from kerasviz.examples.folder import TILE, Sheet
-from kerasviz.receptive_field import ReceptiveField
+from kerasviz.examples.datasets import open_source, read_image
+from kerasviz.examples.folder import TILE, ExampleSheet
+from kerasviz.examples.receptive_field import ReceptiveField
 
 SIZE = (19, 22)
 
@@ -47,7 +47,7 @@ def test_files_are_few_and_whole(folder: Path) -> None:
         *(f"logits/{unit:05d}.jpg" for unit in range(5)),
     ]
     with Image.open(folder / "joined/00003.jpg") as image:
-        assert image.size == Sheet(12).size == (980, 784)
+        assert image.size == ExampleSheet(12).size == (980, 784)
 
 
 def test_crops_are_what_the_unit_sees_of_the_image_it_names(folder: Path, photos: Path) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny
+from support import tiny
 
-from kerasviz.datasets import UNREADABLE, open_source, read_image
 from kerasviz.errors import UsageError
 from kerasviz.examples import search as module
+from kerasviz.examples.datasets import UNREADABLE, open_source, read_image
 from kerasviz.examples.ranking import BUCKETS
 from kerasviz.examples.search import STATE, Question, search, seen_so_far
 

@@ -8,23 +8,23 @@ from urllib.parse import unquote
 
 import numpy as np
 import pytest
-import tiny
 from PIL import Image
+from support import tiny
 
 from kerasviz.errors import UsageError
 from kerasviz.figures import CATALOGUE, make_figures
-from kerasviz.figures.choice import Made
-from kerasviz.figures.choose import choose
-from kerasviz.figures.computing import direction_image, heat_image, map_image
-from kerasviz.figures.halves import pooled
-from kerasviz.figures.photos import find_photos, read_photo
-from kerasviz.figures.setting import Order
-from kerasviz.gradients import colour_share, gradients, high_frequency_share
-from kerasviz.images import decode
-from kerasviz.network import Network
-from kerasviz.objectives import logit
-from kerasviz.recipes import recipe
-from kerasviz.scoring import IMAGE
+from kerasviz.figures.drawing.gradient_layouts import pooled
+from kerasviz.figures.layout.build import choose
+from kerasviz.figures.layout.context import FigureOptions
+from kerasviz.figures.layout.tiles import GradientTile
+from kerasviz.io.images import decode
+from kerasviz.network.network import Network
+from kerasviz.optvis.gradients import colour_share, gradients, high_frequency_share
+from kerasviz.optvis.objectives.objective import logit
+from kerasviz.optvis.objectives.scoring import IMAGE
+from kerasviz.optvis.recipes import recipe
+from kerasviz.rendering.gradient_pictures import direction_image, heat_image, map_image
+from kerasviz.rendering.photos import find_photos, read_photo
 
 FAST = recipe("fast").replace(steps=8, size=(33, 48))
 SLUGS = [
@@ -183,8 +183,8 @@ def test_without_photos_a_picture_of_another_figure_is_taken(
 
 def test_the_left_half_has_the_pictures_of_objectives(network_of: Callable[..., Network]) -> None:
     net = network_of({f"stage{i}": 64 for i in range(13)}, classes=1000)
-    half = choose(CATALOGUE["fv-vs-attribution"], Order(net, FAST))
-    objectives = choose(CATALOGUE["objectives"], Order(net, FAST))
+    half = choose(CATALOGUE["fv-vs-attribution"], FigureOptions(net, FAST))
+    objectives = choose(CATALOGUE["objectives"], FigureOptions(net, FAST))
     assert [c.request for c in half.cells] == [c.request for c in objectives.cells[:2]]
     assert set(half.requests) <= set(objectives.requests)
 
@@ -204,11 +204,15 @@ def test_colours_come_out_where_they_are_decorrelated(
 
 def test_bars_are_orange_where_a_pool_makes_the_map_smaller() -> None:
     net = tiny.network()
-    (block,) = choose(CATALOGUE["gradient-artifacts"], Order(net, FAST)).blocks
+    (block,) = choose(CATALOGUE["gradient-artifacts"], FigureOptions(net, FAST)).blocks
     first, second, third = block.tiles
-    assert isinstance(first, Made) and [t.name for t in block.tiles] == ["input", "relu1", "joined"]
-    assert not any(t.pool for t in (first, second, third) if isinstance(t, Made))
-    pool = Made(first.file, first.name, first.kind, first.photos, first.size, pool=True)
+    assert isinstance(first, GradientTile) and [t.name for t in block.tiles] == [
+        "input",
+        "relu1",
+        "joined",
+    ]
+    assert not any(t.pool for t in (first, second, third) if isinstance(t, GradientTile))
+    pool = GradientTile(first.file, first.name, first.kind, first.photos, first.size, pool=True)
     tiles = (pool, second)
     large, small = Image.new("L", (8, 8)), Image.new("L", (4, 4))
     made = type(block)("", (), tiles)
@@ -219,7 +223,7 @@ def test_bars_are_orange_where_a_pool_makes_the_map_smaller() -> None:
 def test_layers_may_be_aliases(network_of: Callable[..., Network]) -> None:
     layers = {f"stage{i}": 8 for i in range(3)}
     net = network_of(layers, aliases={"last": "stage2"}, main_taps=["stage0", "last"])
-    (block,) = choose(CATALOGUE["gradient-artifacts"], Order(net, FAST)).blocks
+    (block,) = choose(CATALOGUE["gradient-artifacts"], FigureOptions(net, FAST)).blocks
     assert [tile.name for tile in block.tiles] == ["input", "stage0", "last"]
 
 

@@ -9,15 +9,15 @@ from urllib.parse import unquote
 
 import numpy as np
 import pytest
-import tiny
 from PIL import Image
+from support import tiny
 
-from kerasviz import store
 from kerasviz.errors import UsageError
 from kerasviz.figures import CATALOGUE, make_figures
-from kerasviz.network import Network
-from kerasviz.recipes import recipe
-from kerasviz.rendering import Report
+from kerasviz.network.network import Network
+from kerasviz.optvis.recipes import recipe
+from kerasviz.rendering import store
+from kerasviz.rendering.render import RenderProgress
 
 FAST = recipe("fast").replace(steps=16, size=(24, 40))
 
@@ -115,19 +115,19 @@ def test_images_of_any_number_of_channels(
 def test_an_interrupted_run_leaves_a_page_of_what_is_finished(
     tmp_path: Path, drawn: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = store.render_plans
+    whole = store.render_batches
 
     def interrupted(*arguments: object, **named: object) -> object:
         pictures = whole(*arguments, **named)  # type: ignore[arg-type]
         yield next(pictures)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(store, "render_plans", interrupted)
+    monkeypatch.setattr(store, "render_batches", interrupted)
     with pytest.raises(KeyboardInterrupt):
         make_figures(tiny.network(), SOME, FAST, tmp_path, quick=True)
     shown = links(tmp_path / "pictures" / "index.html")
     assert any(link.endswith(".png") for link in shown)
-    monkeypatch.setattr(store, "render_plans", whole)
+    monkeypatch.setattr(store, "render_batches", whole)
     assert make_figures(tiny.network(), SOME, FAST, tmp_path, quick=True).kept > 0
 
 
@@ -147,7 +147,7 @@ def test_another_network_s_folder_is_left_alone(tmp_path: Path, drawn: list[str]
 
 def test_a_real_run_reports_progress_and_starts_from_noise(tmp_path: Path) -> None:
     """No stand-in here: the figure of a progress is optimized."""
-    reports: list[Report] = []
+    reports: list[RenderProgress] = []
     net = tiny.network(input_spec=tiny.preset("unit"))
     made = make_figures(
         net, ["optimization-progress"], FAST, tmp_path, seed=3, progress=reports.append

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-import tiny
 from PIL import Image
+from support import tiny
 
 from kerasviz.figures import CATALOGUE, make_figures
-from kerasviz.figures.choose import choose
-from kerasviz.figures.reached import activation_notes
-from kerasviz.figures.setting import Order
-from kerasviz.recipes import recipe
-from kerasviz.store import Store
+from kerasviz.figures.layout.build import choose
+from kerasviz.figures.layout.context import FigureOptions
+from kerasviz.figures.make import activation_notes
+from kerasviz.optvis.recipes import recipe
+from kerasviz.rendering.store import Store
 
 FAST = recipe("fast").replace(steps=6, size=(24, 40))
 
@@ -23,7 +23,7 @@ FAST = recipe("fast").replace(steps=6, size=(24, 40))
 def test_the_activations_are_those_of_the_pictures_in_the_files(tmp_path: Path) -> None:
     net = tiny.network(input_spec=tiny.preset("unit"))
     make_figures(net, ["diversity-5a9"], FAST, tmp_path)
-    choice = choose(CATALOGUE["diversity-5a9"], Order(net, FAST))
+    choice = choose(CATALOGUE["diversity-5a9"], FigureOptions(net, FAST))
     store = Store(tmp_path / "pictures", net)
     (note,) = activation_notes(store, choice)
     assert note in (tmp_path / "diversity-5a9.html").read_text()
@@ -50,5 +50,5 @@ def test_the_activations_are_those_of_the_pictures_in_the_files(tmp_path: Path) 
 def test_figures_without_facets_have_no_such_words(tmp_path: Path, drawn: list[str]) -> None:
     net = tiny.network()
     make_figures(net, ["objectives"], FAST, tmp_path)
-    choice = choose(CATALOGUE["objectives"], Order(net, FAST))
+    choice = choose(CATALOGUE["objectives"], FigureOptions(net, FAST))
     assert activation_notes(Store(tmp_path / "pictures", net), choice) == []

@@ -10,9 +10,16 @@ import numpy as np
 import pytest
 
 from kerasviz.errors import ModelError, UsageError
-from kerasviz.input_spec import InputSpec
+from kerasviz.network.input_spec import InputSpec
 from kerasviz.zoo.labels import labels_of
-from kerasviz.zoo.model_card import Card, card, card_for_checksum, cards, parse_card
+from kerasviz.zoo.model_card import (
+    Card,
+    card,
+    card_for_checksum,
+    cards,
+    packaged_folder,
+    parse_card,
+)
 
 CARDS = cards()
 APPLICATIONS = [c for c in CARDS.values() if c.builder.startswith("keras.applications.")]
@@ -35,8 +42,8 @@ def test_a_card_says_what_it_must(one: Card) -> None:
 
 
 def test_file_names_are_card_names() -> None:
-    folder = Path(importlib.import_module("kerasviz.model_cards").__file__).parent
-    assert {p.stem for p in folder.glob("*.toml")} == set(CARDS)
+    assert {p.stem for p in packaged_folder().glob("*.toml")} == set(CARDS)
+    assert packaged_folder() == Path(__file__).parents[2] / "models"
 
 
 def test_every_keras_application_has_its_card() -> None:

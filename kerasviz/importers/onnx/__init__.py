@@ -7,12 +7,12 @@ from pathlib import Path
 from kerasviz.errors import ModelError
 from kerasviz.importers.imported import Imported
 from kerasviz.importers.onnx import ops  # noqa: F401 - registers the converters
+from kerasviz.importers.onnx.executor import FAILURES
 from kerasviz.importers.onnx.graph import Graph, all_nodes, read_graph
 from kerasviz.importers.onnx.load import load_model
 from kerasviz.importers.onnx.metadata import input_spec_of
 from kerasviz.importers.onnx.program import OnnxProgram
 from kerasviz.importers.onnx.registry import supported
-from kerasviz.importers.onnx.scope import FAILURES
 
 __all__ = ["read_onnx"]
 

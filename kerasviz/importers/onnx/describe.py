@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from kerasviz.importers.onnx.axes import softmax_axes
+from kerasviz.importers.onnx.aliases import short_names
 from kerasviz.importers.onnx.graph import Node
-from kerasviz.importers.onnx.registry import Layout, layout_of
-from kerasviz.importers.onnx.scoped_names import short_names
-from kerasviz.program import Value
+from kerasviz.importers.onnx.registry import Layout, layout_of, softmax_axes
+from kerasviz.network.program import Value
 
 __all__ = ["takes_channels_first", "value_of", "with_aliases"]
 

@@ -11,9 +11,10 @@ import onnx
 import tensorflow as tf
 from onnx import numpy_helper
 
+from kerasviz.types import Tensor
+
 __all__ = ["converted", "is_small_float", "nearest", "numpy_type", "type_of"]
 
-Tensor = Any
 
 _FLOAT8 = tuple(
     np.dtype(kind)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from kerasviz.importers.onnx.graph import Node
-from kerasviz.importers.onnx.layout import Constant, Datum, Interleaved, Laid
+from kerasviz.importers.onnx.layout import Constant, Interleaved, LayoutTensor, OnnxValue
 from kerasviz.importers.onnx.registry import Call, takes_interleaved
 
 __all__ = ["closed", "interleavable", "is_pointwise", "kept_rows", "opened", "planar"]
@@ -28,7 +28,7 @@ _POINTWISE = frozenset(
 _PRODUCTS = ("Gemm", "MatMul")
 
 
-def interleavable(nodes: Sequence[Node], constants: Mapping[str, Datum]) -> set[str]:
+def interleavable(nodes: Sequence[Node], constants: Mapping[str, OnnxValue]) -> set[str]:
     """The values that gain by being :class:`Interleaved`, if they can be.
 
     Found from the end to the start: all that takes such a value is a product with constant
@@ -61,7 +61,7 @@ def interleavable(nodes: Sequence[Node], constants: Mapping[str, Datum]) -> set[
     return found
 
 
-def is_pointwise(node: Node, constants: Mapping[str, Datum]) -> bool:
+def is_pointwise(node: Node, constants: Mapping[str, OnnxValue]) -> bool:
     """Whether a node does the same to every entry of the one input that is not constant."""
     if node.op not in _POINTWISE or node.domain or node.captured:
         return False
@@ -74,7 +74,7 @@ def is_pointwise(node: Node, constants: Mapping[str, Datum]) -> bool:
     return all(c.array.size == 1 and c.array.ndim < 2 for c in others)
 
 
-def kept_rows(nodes: Sequence[Node], constants: Mapping[str, Datum]) -> set[str]:
+def kept_rows(nodes: Sequence[Node], constants: Mapping[str, OnnxValue]) -> set[str]:
     """The reshaped values whose first length is computed as that of the value before.
 
     PyTorch writes ``x.view(x.size(0), -1)`` so: how many images there are is known in a run only.
@@ -108,18 +108,18 @@ def opened(call: Call) -> tuple[Call, Interleaved | None]:
     if not takes_interleaved(call.node):
         for k, given in enumerate(call.inputs):
             if isinstance(given, Interleaved):
-                inputs = (*call.inputs[:k], Laid(given.tensor), *call.inputs[k + 1 :])
+                inputs = (*call.inputs[:k], LayoutTensor(given.tensor), *call.inputs[k + 1 :])
                 return replace(call, inputs=inputs), given
     return call, None
 
 
-def closed(made: Datum | None, given: Interleaved | None) -> Datum | None:
+def closed(made: OnnxValue | None, given: Interleaved | None) -> OnnxValue | None:
     """What a pointwise node has made of the interleaved input that it was given."""
-    if given is None or not isinstance(made, Laid):
+    if given is None or not isinstance(made, LayoutTensor):
         return made
     return replace(given, tensor=made.tensor)
 
 
-def planar(datum: Datum) -> Datum:
+def planar(datum: OnnxValue) -> OnnxValue:
     """A value for all who take no interleaved ones: in the model's own layout."""
     return datum.planar() if isinstance(datum, Interleaved) else datum

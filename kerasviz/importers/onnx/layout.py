@@ -1,9 +1,9 @@
 """Layouts: where the channels of a value lie, and how values of both kinds meet.
 
 An ONNX model has the channels first ([N, C, H, W]); TensorFlow on a CPU wants them last. Every
-value is therefore *tagged*: a :class:`Laid` tensor is in the model's own layout, or *moved*, with
+value is therefore *tagged*: a ``LayoutTensor`` is in the model's own layout, or *moved*, with
 axis 1 behind all others. Converters work on the stored tensor and map their axes; only those that
-mix axes (reshape, matrix products) ask for :func:`own`. Nothing is guessed from shapes.
+mix axes (reshape, matrix products) ask for ``model_layout``. Nothing is guessed from shapes.
 
 What is reshaped on the way to a product with weights, or to shuffle its channels, need not be
 transposed for it: it is tagged :class:`Interleaved`, and the weights are permuted instead.
@@ -18,21 +18,23 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kerasviz.types import Array, Tensor
+
 __all__ = [
-    "Absent",
     "Constant",
     "DataDependent",
-    "Datum",
+    "EmptyOptional",
     "Interleaved",
-    "Items",
-    "Laid",
-    "Operand",
+    "LayoutTensor",
+    "OnnxValue",
     "Quantized",
+    "SequenceValue",
+    "TensorValue",
     "aligned",
     "cast",
     "channels_last",
     "float_type",
-    "own",
+    "model_layout",
     "own_shape",
     "packed",
     "rank_of",
@@ -41,20 +43,17 @@ __all__ = [
     "to_last",
 ]
 
-Tensor = Any
-Array = np.ndarray[Any, Any]
-
 
 @dataclass(frozen=True)
-class Laid:
+class LayoutTensor:
     """A computed tensor; ``moved`` says that its axis 1 is stored behind all others."""
 
     tensor: Tensor
-    moved: bool = False
+    channels_last: bool = False
 
 
 @dataclass(frozen=True)
-class Quantized(Laid):
+class Quantized(LayoutTensor):
     """A tensor of quantized numbers, with the same numbers in floating point as ``codes``.
 
     Whole numbers have no gradient; through ``codes`` it passes the rounding unchanged, and is 0
@@ -62,15 +61,15 @@ class Quantized(Laid):
     and the same for all of them.
     """
 
-    codes: Tensor = None
+    float_codes: Tensor = None
     scale: Tensor = None
     zero: Tensor = None
 
     def real(self) -> Tensor:
         """The numbers that the codes stand for in float32, the codes where that is not known."""
         if self.scale is None:
-            return tf.cast(self.codes, tf.float32)
-        codes = self.codes if self.zero is None else self.codes - self.zero
+            return tf.cast(self.float_codes, tf.float32)
+        codes = self.float_codes if self.zero is None else self.float_codes - self.zero
         return codes * self.scale
 
 
@@ -128,42 +127,44 @@ class Interleaved:
 
     def lengths(self) -> list[Any]:
         """The shape in the model's own layout, as of :func:`own_shape`."""
-        found = own_shape(Laid(self.tensor))
+        found = own_shape(LayoutTensor(self.tensor))
         return [found[self.stored_axis(k)] for k in range(len(found))] if self.parts else found
 
-    def planar(self) -> Laid:
+    def planar(self) -> LayoutTensor:
         """The value in the model's own layout."""
         if self.parts:
             rank = self.tensor.shape.rank
-            return Laid(_transposed(self.tensor, [self.stored_axis(k) for k in range(rank)]))
+            return LayoutTensor(
+                _transposed(self.tensor, [self.stored_axis(k) for k in range(rank)])
+            )
         count, width = self.lengths()
         pixels = [-1 if isinstance(width, int) else count, width // self.channels, self.channels]
         turned = _transposed(tf.reshape(self.tensor, packed(pixels)), [0, 2, 1])
-        return Laid(tf.reshape(turned, packed([pixels[0], width])))
+        return LayoutTensor(tf.reshape(turned, packed([pixels[0], width])))
 
 
 @dataclass(frozen=True)
-class Items:
+class SequenceValue:
     """A sequence: its values in order. How many there are is known when a function is traced."""
 
-    items: tuple[Datum, ...]
+    items: tuple[OnnxValue, ...]
 
 
 @dataclass(frozen=True)
-class Absent:
+class EmptyOptional:
     """An optional value that is not there; one that is there is the value itself."""
 
 
 #: A tensor; and whatever a value of ONNX can be.
-Operand = Laid | Constant
-Datum = Laid | Constant | Interleaved | Items | Absent
+TensorValue = LayoutTensor | Constant
+OnnxValue = LayoutTensor | Constant | Interleaved | SequenceValue | EmptyOptional
 
 
-def float_type(datum: Datum | None) -> Any:
+def float_type(datum: OnnxValue | None) -> Any:
     """The type of a value that can be cast to another one for floating-point numbers, or none."""
     if isinstance(datum, Constant):
         return tf.float32 if datum.array.dtype == np.float32 else None
-    if isinstance(datum, Quantized) or not isinstance(datum, Laid | Interleaved):
+    if isinstance(datum, Quantized) or not isinstance(datum, LayoutTensor | Interleaved):
         return None
     return datum.tensor.dtype
 
@@ -196,7 +197,7 @@ def to_first(rank: int) -> list[int]:
     return [0, rank - 1, *range(1, rank - 1)]
 
 
-def rank_of(operand: Operand) -> int:
+def rank_of(operand: TensorValue) -> int:
     """The number of axes, which every value must have fixed."""
     if isinstance(operand, Constant):
         return operand.array.ndim
@@ -233,27 +234,27 @@ def _transposed(tensor: Tensor, order: list[int]) -> Tensor:
     return squeezed
 
 
-def own(operand: Operand | Interleaved) -> Tensor:
+def model_layout(operand: TensorValue | Interleaved) -> Tensor:
     """The tensor in the model's own layout."""
     if isinstance(operand, Constant):
         return operand.tensor()
     if isinstance(operand, Interleaved):
         return operand.planar().tensor
-    rank = rank_of(operand) if operand.moved else 0
+    rank = rank_of(operand) if operand.channels_last else 0
     return _transposed(operand.tensor, to_first(rank)) if rank > 2 else operand.tensor
 
 
-def channels_last(operand: Operand) -> Tensor:
+def channels_last(operand: TensorValue) -> Tensor:
     """The tensor with axis 1 behind all others; unchanged if it has fewer than three axes."""
     rank = rank_of(operand)
     if isinstance(operand, Constant):
         return operand.tensor("last", lambda a: a.transpose(to_last(rank)) if rank > 2 else a)
-    if operand.moved or rank < 3:
+    if operand.channels_last or rank < 3:
         return operand.tensor
     return _transposed(operand.tensor, to_last(rank))
 
 
-def aligned(operands: Sequence[Operand]) -> tuple[list[Tensor], bool]:
+def aligned(operands: Sequence[TensorValue]) -> tuple[list[Tensor], bool]:
     """The operands of an elementwise operation in one layout, and whether that is the moved one.
 
     Shapes are broadcast from the right in the model's layout, so an operand with fewer axes gets
@@ -262,14 +263,15 @@ def aligned(operands: Sequence[Operand]) -> tuple[list[Tensor], bool]:
     ranks = [rank_of(o) for o in operands]
     rank = max(ranks)
     moved = any(
-        isinstance(o, Laid) and o.moved and r == rank for o, r in zip(operands, ranks, strict=True)
+        isinstance(o, LayoutTensor) and o.channels_last and r == rank
+        for o, r in zip(operands, ranks, strict=True)
     )
     if not moved or rank < 3:
-        return [own(o) for o in operands], False
+        return [model_layout(o) for o in operands], False
     return [_moved_to_rank(o, rank) for o in operands], True
 
 
-def _moved_to_rank(operand: Operand, rank: int) -> Tensor:
+def _moved_to_rank(operand: TensorValue, rank: int) -> Tensor:
     if isinstance(operand, Constant):
 
         def spread(array: Array) -> Array:
@@ -279,17 +281,17 @@ def _moved_to_rank(operand: Operand, rank: int) -> Tensor:
             return wide.transpose(to_last(rank))
 
         return operand.tensor(("last", rank), spread)
-    if operand.moved and rank_of(operand) == rank:
+    if operand.channels_last and rank_of(operand) == rank:
         return operand.tensor
-    tensor = own(operand)
+    tensor = model_layout(operand)
     if tensor.shape.rank == 0:
         return tensor
     for _ in range(rank - tensor.shape.rank):
         tensor = tf.expand_dims(tensor, 0)
-    return channels_last(Laid(tensor))
+    return channels_last(LayoutTensor(tensor))
 
 
-def own_shape(operand: Operand) -> list[Any]:
+def own_shape(operand: TensorValue) -> list[Any]:
     """The shape in the model's own layout: an int where it is known, else a scalar int64 tensor."""
     if isinstance(operand, Constant):
         return list(operand.array.shape)
@@ -298,7 +300,7 @@ def own_shape(operand: Operand) -> list[Any]:
     if None in static:
         dynamic = tf.shape(operand.tensor, out_type=tf.int64)
         static = [dynamic[k] if n is None else n for k, n in enumerate(static)]
-    return [static[k] for k in to_first(rank)] if operand.moved and rank > 2 else static
+    return [static[k] for k in to_first(rank)] if operand.channels_last and rank > 2 else static
 
 
 def packed(lengths: Sequence[Any]) -> Tensor:

@@ -13,8 +13,8 @@ from onnx.checker import ValidationError
 from onnx.version_converter import ConvertError
 
 from kerasviz.errors import ModelError
+from kerasviz.importers.onnx.constant_branches import graphs_in, inline_constant_ifs
 from kerasviz.importers.onnx.registry import supported
-from kerasviz.importers.onnx.splice import graphs_in, spliced
 
 __all__ = ["load_model"]
 
@@ -35,7 +35,7 @@ def load_model(path: Path) -> Any:
     _read_external(model, path, limit=_SMALL)  # with all of it the model may be too big to inline
     if model.functions:
         model = _without_functions(model, path)
-    model = spliced(_with_definitions(model))
+    model = inline_constant_ifs(_with_definitions(model))
     _read_external(model, path, limit=None)
     return model
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kerasviz.errors import ModelError
-from kerasviz.input_spec import InputSpec
+from kerasviz.network.input_spec import InputSpec
 
 __all__ = ["input_spec_of"]
 

@@ -10,31 +10,30 @@ from typing import Any
 import tensorflow as tf
 
 from kerasviz.errors import ModelError, UsageError, near
-from kerasviz.importers.onnx.codes import relaid
 from kerasviz.importers.onnx.describe import takes_channels_first, value_of, with_aliases
+from kerasviz.importers.onnx.executor import ExecutableNode, Scope, check_size, explained
 from kerasviz.importers.onnx.graph import Graph, Node
 from kerasviz.importers.onnx.interleaved import planar
 from kerasviz.importers.onnx.layout import (
-    Absent,
     DataDependent,
-    Datum,
+    EmptyOptional,
     Interleaved,
-    Items,
-    Laid,
+    LayoutTensor,
+    OnnxValue,
     Quantized,
-    own,
+    SequenceValue,
+    model_layout,
 )
+from kerasviz.importers.onnx.quantized_values import relaid
 from kerasviz.importers.onnx.registry import Call
-from kerasviz.importers.onnx.scope import Scope, Step, check_size, explained
-from kerasviz.program import PLAIN, Described, Kernels, Port, Value
+from kerasviz.network.program import PLAIN, Described, Kernels, Port, Value
+from kerasviz.types import Tensor
 
 __all__ = ["OnnxProgram"]
 
-Tensor = Any
-
 
 class OnnxProgram(Described):
-    """The :class:`kerasviz.program.Program` of an ONNX graph.
+    """The :class:`kerasviz.network.program.Program` of an ONNX graph.
 
     Nodes whose inputs are all constant are computed at once. The others are traced at the
     construction, with free batch size, to find the shape and the layout of every value; a node
@@ -76,7 +75,7 @@ class OnnxProgram(Described):
         channels_last: bool = True,
         kernels: Kernels = PLAIN,
     ) -> dict[str, Tensor]:
-        """Compute values, constants or inputs by name; see :class:`kerasviz.program.Program`.
+        """Compute values, constants or inputs by name; see ``Program``.
 
         With ``channels_last`` quantized values come as the real numbers that they stand for, in
         float32, so that they have a gradient; without it as the whole numbers of the model.
@@ -89,8 +88,8 @@ class OnnxProgram(Described):
         except tf.errors.OpError as error:  # a transpose that TensorFlow has no kernel of
             raise ModelError(f"{', '.join(names)}: {str(error).splitlines()[0]}") from error
 
-    def _feed(self, feeds: Mapping[str, Tensor], last: bool) -> dict[str, Datum]:
-        known: dict[str, Datum] = {}
+    def _feed(self, feeds: Mapping[str, Tensor], last: bool) -> dict[str, OnnxValue]:
+        known: dict[str, OnnxValue] = {}
         for name, feed in feeds.items():
             if name not in self._inputs:
                 raise UsageError(f"no input {name!r}; inputs: {near(name, self._inputs)}")
@@ -117,7 +116,10 @@ class OnnxProgram(Described):
                 spy = _Spy()
                 call = self._described(step, known, unknown, spy)
                 for name in filter(None, step.node.outputs):
-                    if isinstance(known.get(name), Laid | Interleaved) and name not in unknown:
+                    if (
+                        isinstance(known.get(name), LayoutTensor | Interleaved)
+                        and name not in unknown
+                    ):
                         values[name] = _value(name, step.node, known, spy.called)
                     else:
                         values[name] = Value(name, step.node.op, None)
@@ -130,7 +132,7 @@ class OnnxProgram(Described):
         return with_aliases(values, [step.node for step in scope.steps], self._outputs)
 
     def _described(
-        self, step: Step, known: dict[str, Datum], unknown: set[str], spy: _Spy
+        self, step: ExecutableNode, known: dict[str, OnnxValue], unknown: set[str], spy: _Spy
     ) -> Call | None:
         """Run a step in a trace; what depends on data becomes ``unknown``."""
         call = None
@@ -171,52 +173,52 @@ class _Spy:
         return tf.nn.relu6(x)
 
 
-def _is_known(operand: Datum | None) -> bool:
+def _is_known(operand: OnnxValue | None) -> bool:
     """Whether the number of axes of an operand is known."""
-    if isinstance(operand, Items):
+    if isinstance(operand, SequenceValue):
         return all(_is_known(item) for item in operand.items)
     return operand is not None and not (
-        isinstance(operand, Laid) and operand.tensor.shape.rank is None
+        isinstance(operand, LayoutTensor) and operand.tensor.shape.rank is None
     )
 
 
-def _is_one_row(operand: Datum | None) -> bool:
+def _is_one_row(operand: OnnxValue | None) -> bool:
     return (
-        isinstance(operand, Laid | Interleaved)
+        isinstance(operand, LayoutTensor | Interleaved)
         and operand.tensor.shape.rank > 1
         and operand.tensor.shape[0] == 1
     )
 
 
-def _taken(feed: Any, port: Port, last: bool) -> Datum:
+def _taken(feed: Any, port: Port, last: bool) -> OnnxValue:
     """What is fed to an input, as an operand."""
     if feed is None:
-        return Absent()
+        return EmptyOptional()
     if isinstance(feed, list) and port.shape is None:
-        return Items(tuple(_taken(item, port, last) for item in feed))
+        return SequenceValue(tuple(_taken(item, port, last) for item in feed))
     tensor = tf.convert_to_tensor(feed, port.dtype)
     rank = tensor.shape.rank
     if port.shape is not None and rank is not None and rank != len(port.shape):
         raise UsageError(f"input {port.name!r} has {len(port.shape)} axes, given {rank}")
-    return Laid(tensor, moved=last and port.channels_first)
+    return LayoutTensor(tensor, channels_last=last and port.channels_first)
 
 
-def _given(operand: Datum, last: bool) -> Any:
+def _given(operand: OnnxValue, last: bool) -> Any:
     """What a run returns: a tensor, a list for a sequence, ``None`` for an absent optional."""
-    if isinstance(operand, Items):
+    if isinstance(operand, SequenceValue):
         return [_given(item, last) for item in operand.items]
-    if isinstance(operand, Absent):
+    if isinstance(operand, EmptyOptional):
         return None
     if isinstance(operand, Quantized):
-        return operand.real() if last else relaid(operand, own, moved=False).tensor
-    return operand.tensor if last and isinstance(operand, Laid) else own(operand)
+        return operand.real() if last else relaid(operand, model_layout, moved=False).tensor
+    return operand.tensor if last and isinstance(operand, LayoutTensor) else model_layout(operand)
 
 
-def _value(name: str, node: Node, known: Mapping[str, Datum], rectified: bool) -> Value:
+def _value(name: str, node: Node, known: Mapping[str, OnnxValue], rectified: bool) -> Value:
     laid = planar(known[name])
-    assert isinstance(laid, Laid)
+    assert isinstance(laid, LayoutTensor)
     rank = laid.tensor.shape.rank
     shape = None if rank is None else tuple(laid.tensor.shape.as_list())
-    value = value_of(name, node, shape, known, moved=laid.moved)
+    value = value_of(name, node, shape, known, moved=laid.channels_last)
     alone = rectified and node.op in ("Relu", "Clip")  # in fused operators it has no name
     return replace(value, relu_input=node.inputs[0] if alone else None)

@@ -12,16 +12,16 @@ import tensorflow as tf
 from kerasviz.errors import ModelError
 from kerasviz.importers.onnx.graph import Graph, Node
 from kerasviz.importers.onnx.layout import (
-    Absent,
     Constant,
     DataDependent,
-    Datum,
+    EmptyOptional,
     Interleaved,
-    Items,
-    Laid,
-    Operand,
+    LayoutTensor,
+    OnnxValue,
+    SequenceValue,
+    TensorValue,
 )
-from kerasviz.program import PLAIN, Kernels
+from kerasviz.network.program import PLAIN, Kernels
 
 __all__ = [
     "Call",
@@ -31,12 +31,12 @@ __all__ = [
     "find",
     "layout_of",
     "operator",
+    "softmax_axes",
     "supported",
     "takes_interleaved",
 ]
 
-Tensor = Any
-Result = Datum | Sequence[Datum | None]
+Result = OnnxValue | Sequence[OnnxValue | None]
 
 
 class Layout(Enum):
@@ -58,16 +58,16 @@ class Call:
     """
 
     node: Node
-    inputs: tuple[Datum | None, ...]
+    inputs: tuple[OnnxValue | None, ...]
     kernels: Kernels = PLAIN
     image_like: bool = False
     interleaves: bool = False
     keeps_rows: bool = False
     row_wise: bool = False
-    run_body: Callable[[Graph, Sequence[Datum]], list[Datum]] | None = None
-    run_again: Callable[[dict[str, Datum], Sequence[str]], list[Datum]] | None = None
+    run_body: Callable[[Graph, Sequence[OnnxValue]], list[OnnxValue]] | None = None
+    run_again: Callable[[dict[str, OnnxValue], Sequence[str]], list[OnnxValue]] | None = None
 
-    def body(self, name: str, *operands: Datum) -> list[Datum]:
+    def body(self, name: str, *operands: OnnxValue) -> list[OnnxValue]:
         """The outputs of the graph in attribute ``name``, run with ``operands`` as its inputs.
 
         The nodes of the graph see the values around it.
@@ -81,23 +81,23 @@ class Call:
         """Whether input ``index`` is given."""
         return index < len(self.inputs) and self.inputs[index] is not None
 
-    def datum(self, index: int = 0) -> Datum:
+    def datum(self, index: int = 0) -> OnnxValue:
         """Input ``index``, which the operator requires: a tensor, a sequence or an optional."""
         found = self.inputs[index] if index < len(self.inputs) else None
         if found is None:
             raise ValueError(f"input {index} is missing")
         return found
 
-    def input(self, index: int = 0) -> Operand:
+    def input(self, index: int = 0) -> TensorValue:
         """Input ``index``, which the operator requires, as a tensor."""
         found = self.datum(index)
-        if isinstance(found, Items):
+        if isinstance(found, SequenceValue):
             raise ValueError(f"input {index} is a sequence where a tensor is wanted")
-        if isinstance(found, Absent):
+        if isinstance(found, EmptyOptional):
             raise ValueError(f"input {index} is an optional without a value")
         return found.planar() if isinstance(found, Interleaved) else found
 
-    def operands(self) -> list[Operand]:
+    def operands(self) -> list[TensorValue]:
         """All inputs as tensors."""
         return [self.input(k) for k in range(len(self.inputs))]
 
@@ -112,7 +112,7 @@ class Call:
         operand = self.inputs[index]
         if isinstance(operand, Constant):
             return operand.array
-        known = tf.get_static_value(operand.tensor) if isinstance(operand, Laid) else None
+        known = tf.get_static_value(operand.tensor) if isinstance(operand, LayoutTensor) else None
         if known is not None:
             return known
         raise DataDependent(
@@ -135,14 +135,16 @@ Converter = Callable[[Call], Result]
 
 
 @dataclass(frozen=True)
-class _Entry:
+class _Registration:
     since: int
     convert: Converter
     layout: Layout
     interleaved: bool
 
 
-_TABLE: dict[tuple[str, str], list[_Entry]] = {}  # (domain, operator) -> entries, newest first
+_TABLE: dict[
+    tuple[str, str], list[_Registration]
+] = {}  # (domain, operator) -> entries, newest first
 
 
 def operator(
@@ -162,14 +164,14 @@ def operator(
         entries = _TABLE.setdefault((domain, name), [])
         if any(entry.since == since for entry in entries):
             raise ValueError(f"operator {name} is registered twice since opset {since}")
-        entries.append(_Entry(since, convert, layout, interleaved))
+        entries.append(_Registration(since, convert, layout, interleaved))
         entries.sort(key=lambda entry: -entry.since)
         return convert
 
     return register
 
 
-def _entry(op: str, domain: str, opset: int) -> _Entry | None:
+def _entry(op: str, domain: str, opset: int) -> _Registration | None:
     return next((e for e in _TABLE.get((domain, op), ()) if e.since <= opset), None)
 
 
@@ -196,3 +198,15 @@ def takes_interleaved(node: Node) -> bool:
     """Whether the node's converter knows what to do with an interleaved input."""
     entry = _entry(node.op, node.domain, node.opset)
     return entry is not None and entry.interleaved
+
+
+def softmax_axes(node: Node, rank: int) -> list[int]:
+    """The model's axes over which a Softmax or LogSoftmax sums to 1.
+
+    From opset 13 on it is one axis, the last by default. Before, the value was seen as a matrix
+    cut at ``axis``, 1 by default, so it is all axes from there on.
+    """
+    if node.opset >= 13:
+        return [node.attributes.get("axis", -1) % rank]
+    axis = node.attributes.get("axis", 1)
+    return list(range(axis + rank if axis < 0 else axis, rank))

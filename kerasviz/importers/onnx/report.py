@@ -13,19 +13,18 @@ import tensorflow as tf
 
 from kerasviz.errors import ModelError
 from kerasviz.importers.onnx import ops  # noqa: F401 - registers the converters
+from kerasviz.importers.onnx.executor import scope_name
 from kerasviz.importers.onnx.graph import Graph, Node, all_nodes, read_graph
 from kerasviz.importers.onnx.load import load_model
 from kerasviz.importers.onnx.program import OnnxProgram
 from kerasviz.importers.onnx.registry import supported
-from kerasviz.importers.onnx.scope import scope_name
+from kerasviz.types import Tensor
 
-__all__ = ["Place", "PortReport", "Report", "report_of"]
-
-Tensor = Any
+__all__ = ["ExecutedTranspose", "ImportReport", "PortReport", "report_of"]
 
 
 @dataclass(frozen=True)
-class Place:
+class ExecutedTranspose:
     """A transpose that is executed: after which node (or input) it stands, and for which node.
 
     ``own`` says that the model asks for it itself, by a Transpose node.
@@ -47,7 +46,7 @@ class PortReport:
 
 
 @dataclass(frozen=True)
-class Report:
+class ImportReport:
     """The report on a file.
 
     ``operators`` counts the nodes that are run by operator, ``folded`` is how many more depend on
@@ -60,14 +59,14 @@ class Report:
     inputs: Sequence[PortReport]
     outputs: Sequence[PortReport]
     unsupported: Sequence[str]
-    transposes: Sequence[Place] | None
+    transposes: Sequence[ExecutedTranspose] | None
 
     def to_json(self) -> dict[str, Any]:
         """The report as plain data."""
         return asdict(self)
 
 
-def report_of(path: Path) -> Report:
+def report_of(path: Path) -> ImportReport:
     """Report on an ONNX file, also on one with operators that are not supported.
 
     Raises :class:`ModelError` for a file that is no ONNX model and where a node cannot be computed.
@@ -83,14 +82,14 @@ def report_of(path: Path) -> Report:
         inputs = [PortReport(i.name, _type(i.dtype), i.shape) for i in graph.inputs]
         outputs = [PortReport(name, None, None) for name in graph.outputs]
         counts = _counted(graph.nodes)
-        return Report(opsets, counts, 0, inputs, outputs, missing, None)
+        return ImportReport(opsets, counts, 0, inputs, outputs, missing, None)
     try:
         program = OnnxProgram(graph)
         traced, names = _traced(program)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
     nodes = [step.node for step in program.scope.steps]
-    return Report(
+    return ImportReport(
         opsets=opsets,
         operators=_counted(nodes),
         folded=len(graph.nodes) - len(nodes),
@@ -150,7 +149,7 @@ def _traced(program: OnnxProgram) -> tuple[Any, list[str]]:
     raise last
 
 
-def _transposes(graph: Any, nodes: Sequence[Node], whole: Graph) -> Iterator[Place]:
+def _transposes(graph: Any, nodes: Sequence[Node], whole: Graph) -> Iterator[ExecutedTranspose]:
     """The transposes of a traced graph, each with the nodes around it."""
     by_scope = {scope_name(node): node for node in [*all_nodes(whole), *nodes]}
     inputs = {t.op.name: given.name for t, given in zip(graph.inputs, whole.inputs, strict=False)}
@@ -179,13 +178,15 @@ def _transposes(graph: Any, nodes: Sequence[Node], whole: Graph) -> Iterator[Pla
             node = owner(operation.name)
             if node is None:  # at a border of the graph
                 after = maker(operation)
-                yield Place(after, "" if after.startswith("input") else "output", False)
+                yield ExecutedTranspose(after, "" if after.startswith("input") else "output", False)
             else:
                 after = maker(operation)
-                yield Place(after, "" if after == str(node) else str(node), node.op == "Transpose")
+                yield ExecutedTranspose(
+                    after, "" if after == str(node) else str(node), node.op == "Transpose"
+                )
     for function in graph.as_graph_def().library.function:
         for inner in function.node_def:
             if inner.op == "Transpose":
                 node = owner(inner.name)
                 shown = "a body" if node is None else str(node)
-                yield Place(f"{shown} inside a loop or branch", "", False)
+                yield ExecutedTranspose(f"{shown} inside a loop or branch", "", False)

@@ -9,10 +9,10 @@ from typing import Any
 import tensorflow as tf
 
 from kerasviz.importers.onnx.registry import Call
+from kerasviz.types import Tensor
 
 __all__ = ["Window", "dilated", "padded", "subsampled", "window_of"]
 
-Tensor = Any
 Length = Any  # int, or a scalar int32 tensor where the length is not known before the run
 
 

@@ -1,7 +1,7 @@
 // Where a unit responds in a picture, and which units respond most.
 
 import { unitHash } from "./address.js";
-import { element } from "./element.js";
+import { element } from "./dom.js";
 import { shapeWords } from "./graph.js";
 
 const LISTED = 12; // units that respond most

@@ -1,8 +1,8 @@
 // The jobs of a wall: each renders a batch of its units, and shows on their tiles how far it is.
 
 import * as api from "./api.js";
-import { Asked } from "./asked.js";
-import { announce, counted } from "./element.js";
+import { PendingJob } from "./pending_job.js";
+import { announce, counted } from "./dom.js";
 import { isOver, watch } from "./watch.js";
 
 /**
@@ -19,7 +19,7 @@ export function batches({ network, layer, tiles, changed, say, signal }) {
       : undefined;
   }
 
-  function follow(job, asked = new Asked(job)) {
+  function follow(job, asked = new PendingJob(job)) {
     const own = job.targets.map(tileOf);
     const ended = (failed) => {
       running.delete(asked);
@@ -56,7 +56,7 @@ export function batches({ network, layer, tiles, changed, say, signal }) {
     async render(units, settings) {
       if (!units.length) return;
       units.forEach((unit) => tiles.get(unit).wait());
-      const asked = new Asked();
+      const asked = new PendingJob();
       running.add(asked);
       changed();
       try {

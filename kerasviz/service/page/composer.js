@@ -1,11 +1,11 @@
 // Sums of units, classes, layers and directions, rendered while one looks on.
 
 import { composeHash } from "./address.js";
-import { added, element, errorLine } from "./element.js";
+import { added, element, errorLine } from "./dom.js";
 import { blocksOf, shapeWords } from "./graph.js";
-import { madeDetails } from "./made.js";
+import { madeDetails } from "./provenance_list.js";
 import { settingsFor } from "./settings.js";
-import { pictureSlot } from "./slot.js";
+import { pictureSlot } from "./picture_slot.js";
 import { termRow } from "./term_row.js";
 import { termsOf, textOf } from "./terms.js";
 

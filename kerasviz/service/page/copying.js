@@ -1,6 +1,6 @@
 // A command or text that can be copied.
 
-import { announce, element } from "./element.js";
+import { announce, element } from "./dom.js";
 
 /** The words in a box, with a button that copies them. */
 export function copyable(words, label = "Copy the command") {

@@ -1,6 +1,6 @@
 // A picture of the user: dropped on the page, pasted or picked. It is kept from unit to unit.
 
-import { element, errorLine } from "./element.js";
+import { element, errorLine } from "./dom.js";
 
 let held = null; // { file, url }
 

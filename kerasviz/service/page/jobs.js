@@ -2,8 +2,8 @@
 
 import * as api from "./api.js";
 import { hashOf, unitHash } from "./address.js";
-import { added, counted, element, errorLine, joined } from "./element.js";
-import { madeDetails } from "./made.js";
+import { added, counted, element, errorLine, joined } from "./dom.js";
+import { madeDetails } from "./provenance_list.js";
 import { fractionOf, isOver, watch, wordsOf } from "./watch.js";
 
 const PAUSE = 2000; // milliseconds between two looks while something goes on

@@ -2,10 +2,10 @@
 
 import * as api from "./api.js";
 import { composeHash, hashOf, placeOf } from "./address.js";
-import { announce, element, errorLine } from "./element.js";
+import { announce, element, errorLine } from "./dom.js";
 import * as networks from "./networks.js";
-import * as flow from "./flow.js";
-import * as wall from "./wall.js";
+import * as networkView from "./network_view.js";
+import * as layerView from "./layer_view.js";
 import * as unit from "./unit.js";
 import * as composer from "./composer.js";
 import * as jobs from "./jobs.js";
@@ -14,8 +14,8 @@ import { searchBox } from "./search.js";
 const VIEWS = new Map(
   Object.entries({
     networks: networks.show,
-    network: flow.show,
-    layer: wall.show,
+    network: networkView.show,
+    layer: layerView.show,
     unit: unit.show,
     compose: composer.show,
     jobs: jobs.showAll,

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { hashOf } from "./address.js";
-import { added, counted, element, errorLine, joined } from "./element.js";
+import { added, counted, element, errorLine, joined } from "./dom.js";
 import { uploadForm } from "./upload.js";
 
 const described = new Map();

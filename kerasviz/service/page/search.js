@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { layerHash, unitHash } from "./address.js";
-import { element } from "./element.js";
+import { element } from "./dom.js";
 
 const PAUSE = 180; // milliseconds after the last key
 

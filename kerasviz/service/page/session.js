@@ -1,6 +1,6 @@
 // The token of a server that wants one: asked for once, kept by the browser as a cookie.
 
-import { element, errorLine } from "./element.js";
+import { element, errorLine } from "./dom.js";
 
 let asking = null;
 

@@ -1,6 +1,6 @@
 // With which recipe, size, steps and seed pictures are asked for; kept while the window is open.
 
-import { element } from "./element.js";
+import { element } from "./dom.js";
 
 const KEY = "kerasviz settings";
 

@@ -1,6 +1,6 @@
 // The fields of a term of a sum.
 
-import { element } from "./element.js";
+import { element } from "./dom.js";
 
 const KINDS = {
   unit: "a unit",

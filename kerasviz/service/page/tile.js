@@ -1,6 +1,6 @@
 // A unit on the wall of its layer.
 
-import { element } from "./element.js";
+import { element } from "./dom.js";
 import { fractionOf } from "./watch.js";
 
 /** The tile of a unit: a link to its page, with its picture or how far that is. */

@@ -4,11 +4,11 @@ import * as api from "./api.js";
 import { composeHash, hashOf, layerHash, placeOf, unitHash } from "./address.js";
 import { mapFigure, topList, rounded } from "./activation.js";
 import { dropPlace } from "./drop.js";
-import { added, element, errorLine, joined } from "./element.js";
+import { added, element, errorLine, joined } from "./dom.js";
 import { shapeWords } from "./graph.js";
-import { madeList } from "./made.js";
+import { madeList } from "./provenance_list.js";
 import { settingsFor } from "./settings.js";
-import { pictureSlot } from "./slot.js";
+import { pictureSlot } from "./picture_slot.js";
 import { isOver } from "./watch.js";
 
 const KINDS = [

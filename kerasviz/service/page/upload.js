@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { hashOf } from "./address.js";
-import { announce, element, errorLine } from "./element.js";
+import { announce, element, errorLine } from "./dom.js";
 
 const PAUSE = 700; // milliseconds between two questions what became of it
 const ENDING = /\.(onnx|keras)$/i;

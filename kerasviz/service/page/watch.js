@@ -1,7 +1,7 @@
 // A job as it goes on: by server-sent events, or by asking again and again where too many are open.
 
 import * as api from "./api.js";
-import { counted } from "./element.js";
+import { counted } from "./dom.js";
 
 /** A browser opens six connections to a server: pictures need some of them. */
 const STREAMS = 2;

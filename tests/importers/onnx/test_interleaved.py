@@ -17,7 +17,7 @@ from onnx import helper
 from kerasviz.errors import ModelError
 from kerasviz.importers.onnx import read_onnx
 from kerasviz.importers.onnx.layout import Interleaved
-from kerasviz.importers.onnx.report import Place, report_of
+from kerasviz.importers.onnx.report import ExecutedTranspose, report_of
 
 Array = Any
 Write = Callable[..., Path]
@@ -365,7 +365,7 @@ def test_an_output_that_is_flattened_is_transposed_there(tmp_path: Path, write: 
         ["flat", "y"],
     )
     places = report_of(path).transposes or ()
-    assert places[1:] == (Place("Flatten 'flat'", "output", False),)
+    assert places[1:] == (ExecutedTranspose("Flatten 'flat'", "output", False),)
 
 
 def test_the_branches_of_an_if_get_the_models_order(parity: Any) -> None:

@@ -13,8 +13,8 @@ from onnx import TensorProto, helper, numpy_helper, parser
 
 from kerasviz.errors import ModelError
 from kerasviz.importers.onnx import read_onnx
+from kerasviz.importers.onnx.constant_branches import graphs_in
 from kerasviz.importers.onnx.load import load_model
-from kerasviz.importers.onnx.splice import graphs_in
 
 
 def save(path: Path, text: str) -> Path:

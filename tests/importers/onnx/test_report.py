@@ -11,7 +11,7 @@ import onnx
 import pytest
 from onnx import helper
 
-from kerasviz.importers.onnx.report import Place, Report, report_of
+from kerasviz.importers.onnx.report import ExecutedTranspose, ImportReport, report_of
 
 LIGHT = Path(onnx.__file__).parent / "backend/test/data/light"
 Write = Callable[..., Path]
@@ -49,8 +49,8 @@ def test_what_is_in_a_file(tmp_path: Path, write: Write) -> None:
     assert (made.name, made.shape) == ("y", (None, 4, 6, 6))
     assert report.unsupported == ()
     assert report.transposes == (
-        Place("input 'image'", "", False),
-        Place("Mul 'y'", "output", False),
+        ExecutedTranspose("input 'image'", "", False),
+        ExecutedTranspose("Mul 'y'", "output", False),
     )
     assert report.to_json()["transposes"][0]["after"] == "input 'image'"
 
@@ -77,9 +77,11 @@ def test_each_transpose_is_found_with_the_nodes_around_it(tmp_path: Path, write:
     )
     places = report_of(path).transposes
     assert places is not None
-    assert Place("input 'image'", "", False) in places
-    assert Place("Conv 'before'", "Reshape 'rows'", False) in places
-    assert [p for p in places if p.own] == [Place("Reshape 'rows'", "Transpose 'turned'", True)]
+    assert ExecutedTranspose("input 'image'", "", False) in places
+    assert ExecutedTranspose("Conv 'before'", "Reshape 'rows'", False) in places
+    assert [p for p in places if p.own] == [
+        ExecutedTranspose("Reshape 'rows'", "Transpose 'turned'", True)
+    ]
     assert any(p.after == "Reshape 'again'" for p in places)
     assert len(places) == 4
 
@@ -110,7 +112,7 @@ def test_what_is_not_supported_is_listed_and_the_rest_is_there(
     assert report.transposes is None
 
 
-def _border(report: Report) -> None:
+def _border(report: ImportReport) -> None:
     """At most one transpose at the input and one at the output."""
     assert report.transposes is not None
     at_input = [p for p in report.transposes if p.after.startswith("input ")]

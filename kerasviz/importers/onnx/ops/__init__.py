@@ -16,7 +16,6 @@ from kerasviz.importers.onnx.ops import (  # noqa: F401
     indexing,
     linear,
     losses,
-    matrix,
     microsoft,
     microsoft_attention,
     microsoft_normalization,

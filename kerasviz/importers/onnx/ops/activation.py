@@ -4,41 +4,38 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.axes import softmax_axes
 from kerasviz.importers.onnx.layout import (
     Constant,
-    Laid,
-    Operand,
+    LayoutTensor,
+    TensorValue,
     aligned,
     channels_last,
-    own,
+    model_layout,
     own_shape,
     rank_of,
     stored_axis,
 )
-from kerasviz.importers.onnx.registry import Call, Layout, operator
+from kerasviz.importers.onnx.registry import Call, Layout, operator, softmax_axes
+from kerasviz.types import Tensor
 
-Tensor = Any
 
-
-def stored(operand: Operand) -> tuple[Tensor, bool]:
+def stored(operand: TensorValue) -> tuple[Tensor, bool]:
     """The tensor as it is stored, and whether it is moved."""
     if isinstance(operand, Constant):
         return operand.tensor(), False
-    return operand.tensor, operand.moved
+    return operand.tensor, operand.channels_last
 
 
 def _unary(name: str, apply: Callable[[Call, Tensor], Tensor], since: int = 1) -> None:
-    def convert(call: Call) -> Laid:
+    def convert(call: Call) -> LayoutTensor:
         x, moved = stored(call.input())
         half = x.dtype in (tf.float16, tf.bfloat16)  # every step would be rounded
         y = apply(call, tf.cast(x, tf.float32) if half else x)
-        return Laid(tf.cast(y, x.dtype) if half else y, moved)
+        return LayoutTensor(tf.cast(y, x.dtype) if half else y, moved)
 
     operator(name, since, Layout.FOLLOWS)(convert)
 
@@ -53,10 +50,10 @@ def _scaled(call: Call, x: Tensor) -> Tensor:
 
 
 @operator("Relu", layout=Layout.FOLLOWS)
-def relu(call: Call) -> Laid:
+def relu(call: Call) -> LayoutTensor:
     """``max(x, 0)``."""
     x, moved = stored(call.input())
-    return Laid(call.kernels.relu(x), moved)
+    return LayoutTensor(call.kernels.relu(x), moved)
 
 
 _unary("Sigmoid", lambda call, x: tf.sigmoid(x))
@@ -70,113 +67,115 @@ _unary("Swish", lambda call, x: x * tf.sigmoid(_scaled(call, x)), since=24)
 
 
 @operator("HardSigmoid", layout=Layout.FOLLOWS)
-def hard_sigmoid(call: Call) -> Laid:
+def hard_sigmoid(call: Call) -> LayoutTensor:
     """``clip(alpha * x + beta, 0, 1)``."""
     x, moved = stored(call.input())
     line = _number(call, "alpha", 0.2) * x + _number(call, "beta", 0.5)
-    return Laid(tf.clip_by_value(line, 0.0, 1.0), moved)
+    return LayoutTensor(tf.clip_by_value(line, 0.0, 1.0), moved)
 
 
 @operator("HardSwish", since=14, layout=Layout.FOLLOWS)
-def hard_swish(call: Call) -> Laid:
+def hard_swish(call: Call) -> LayoutTensor:
     """``x * clip(x / 6 + 1 / 2, 0, 1)``."""
     x, moved = stored(call.input())
-    return Laid(x * tf.clip_by_value(x / 6 + 0.5, 0.0, 1.0), moved)
+    return LayoutTensor(x * tf.clip_by_value(x / 6 + 0.5, 0.0, 1.0), moved)
 
 
 @operator("Elu", layout=Layout.FOLLOWS)
-def elu(call: Call) -> Laid:
+def elu(call: Call) -> LayoutTensor:
     """``x`` above 0, ``alpha * (exp(x) - 1)`` below."""
     x, moved = stored(call.input())
     low = _number(call, "alpha", 1.0) * tf.math.expm1(tf.minimum(x, 0))
-    return Laid(tf.where(x > 0, x, low), moved)
+    return LayoutTensor(tf.where(x > 0, x, low), moved)
 
 
 @operator("Selu", layout=Layout.FOLLOWS)
-def selu(call: Call) -> Laid:
+def selu(call: Call) -> LayoutTensor:
     """``gamma * elu(x)``."""
     x, moved = stored(call.input())
     alpha = _number(call, "alpha", 1.67326319217681884765625)
     gamma = _number(call, "gamma", 1.05070102214813232421875)
     low = alpha * tf.math.expm1(tf.minimum(x, 0))
-    return Laid(gamma * tf.where(x > 0, x, low), moved)
+    return LayoutTensor(gamma * tf.where(x > 0, x, low), moved)
 
 
 @operator("Celu", since=12, layout=Layout.FOLLOWS)
-def celu(call: Call) -> Laid:
+def celu(call: Call) -> LayoutTensor:
     """``x`` above 0, ``alpha * (exp(x / alpha) - 1)`` below."""
     x, moved = stored(call.input())
     alpha = _number(call, "alpha", 1.0)
-    return Laid(tf.where(x > 0, x, alpha * tf.math.expm1(tf.minimum(x, 0) / alpha)), moved)
+    return LayoutTensor(tf.where(x > 0, x, alpha * tf.math.expm1(tf.minimum(x, 0) / alpha)), moved)
 
 
 @operator("ThresholdedRelu", since=10, layout=Layout.FOLLOWS)
-def thresholded_relu(call: Call) -> Laid:
+def thresholded_relu(call: Call) -> LayoutTensor:
     """``x`` above ``alpha``, else 0."""
     x, moved = stored(call.input())
-    return Laid(tf.where(x > _number(call, "alpha", 1.0), x, tf.zeros_like(x)), moved)
+    return LayoutTensor(tf.where(x > _number(call, "alpha", 1.0), x, tf.zeros_like(x)), moved)
 
 
 @operator("SwiGLU", since=28, layout=Layout.FOLLOWS)
-def swiglu(call: Call) -> Laid:
+def swiglu(call: Call) -> LayoutTensor:
     """``a * sigmoid(alpha * a) * b``."""
     (a, b), moved = aligned([call.input(0), call.input(1)])
-    return Laid(a * tf.sigmoid(_scaled(call, a)) * b, moved)
+    return LayoutTensor(a * tf.sigmoid(_scaled(call, a)) * b, moved)
 
 
 @operator("Shrink", since=9, layout=Layout.FOLLOWS)
-def shrink(call: Call) -> Laid:
+def shrink(call: Call) -> LayoutTensor:
     """``x + bias`` below ``-lambd``, ``x - bias`` above ``lambd``, else 0."""
     x, moved = stored(call.input())
     wide = tf.cast(x, tf.float64) if x.dtype.is_integer else x
     bound, bias = _number(call, "lambd", 0.5), _number(call, "bias", 0.0)
     inner = tf.where(wide > bound, wide - bias, tf.zeros_like(wide))
-    return Laid(tf.cast(tf.where(wide < -bound, wide + bias, inner), x.dtype), moved)
+    return LayoutTensor(tf.cast(tf.where(wide < -bound, wide + bias, inner), x.dtype), moved)
 
 
 @operator("PRelu", layout=Layout.FOLLOWS)
-def prelu(call: Call) -> Laid:
+def prelu(call: Call) -> LayoutTensor:
     """``x`` above 0, ``slope * x`` below, with one slope for each channel or for all."""
     operand, slope = call.input(0), call.input(1)
     count = rank_of(operand)
     if rank_of(slope) == 1 and count > 2:
-        own_slope = own(slope)
-        slope = Laid(tf.reshape(own_slope, [-1] + [1] * (count - 2)))
+        own_slope = model_layout(slope)
+        slope = LayoutTensor(tf.reshape(own_slope, [-1] + [1] * (count - 2)))
         if own_slope.shape[0] == 1:
-            slope = Laid(own_slope)
+            slope = LayoutTensor(own_slope)
     return _with_slope(operand, slope)
 
 
 @operator("PRelu", since=7, layout=Layout.FOLLOWS)
-def prelu_7(call: Call) -> Laid:
+def prelu_7(call: Call) -> LayoutTensor:
     """``x`` above 0, ``slope * x`` below; the slope is broadcast."""
     return _with_slope(call.input(0), call.input(1))
 
 
-def _with_slope(operand: Operand, slope: Operand) -> Laid:
+def _with_slope(operand: TensorValue, slope: TensorValue) -> LayoutTensor:
     (x, factor), moved = aligned([operand, slope])
-    return Laid(tf.where(x > 0, x, factor * x), moved)
+    return LayoutTensor(tf.where(x > 0, x, factor * x), moved)
 
 
-def _clipped(call: Call, low: float, high: float) -> Laid:
+def _clipped(call: Call, low: float, high: float) -> LayoutTensor:
     """A clip to [0, 6] is a ReLU6, one to [0, inf) is a ReLU, whatever it was exported from."""
     x, moved = stored(call.input())
     if low == 0 and high == 6:
-        return Laid(call.kernels.relu6(x), moved)
+        return LayoutTensor(call.kernels.relu6(x), moved)
     if low == 0 and high >= x.dtype.max:
-        return Laid(call.kernels.relu(x), moved)
+        return LayoutTensor(call.kernels.relu(x), moved)
     y = tf.maximum(x, tf.constant(low, x.dtype)) if low > x.dtype.min else x
-    return Laid(tf.minimum(y, tf.constant(high, x.dtype)) if high < x.dtype.max else y, moved)
+    return LayoutTensor(
+        tf.minimum(y, tf.constant(high, x.dtype)) if high < x.dtype.max else y, moved
+    )
 
 
 @operator("Clip", since=1, layout=Layout.FOLLOWS)
-def clip(call: Call) -> Laid:
+def clip(call: Call) -> LayoutTensor:
     """``min(max(x, min), max)`` with the bounds as attributes."""
     return _clipped(call, _number(call, "min", -math.inf), _number(call, "max", math.inf))
 
 
 @operator("Clip", since=11, layout=Layout.FOLLOWS)
-def clip_11(call: Call) -> Laid:
+def clip_11(call: Call) -> LayoutTensor:
     """``min(max(x, min), max)`` with the bounds as inputs."""
     known = [not call.has(k) or isinstance(call.inputs[k], Constant) for k in (1, 2)]
     if all(known):
@@ -187,8 +186,10 @@ def clip_11(call: Call) -> Laid:
             math.inf if high is None else high.item(),
         )
     x, moved = stored(call.input())
-    y = tf.maximum(x, tf.reshape(own(call.input(1)), [])) if call.has(1) else x
-    return Laid(tf.minimum(y, tf.reshape(own(call.input(2)), [])) if call.has(2) else y, moved)
+    y = tf.maximum(x, tf.reshape(model_layout(call.input(1)), [])) if call.has(1) else x
+    return LayoutTensor(
+        tf.minimum(y, tf.reshape(model_layout(call.input(2)), [])) if call.has(2) else y, moved
+    )
 
 
 def rounded_softmax(x: Tensor, axis: int = -1) -> Tensor:
@@ -205,35 +206,35 @@ def _log_softmax(x: Tensor, axis: int) -> Tensor:
     return tf.cast(tf.nn.log_softmax(wide, axis), x.dtype)
 
 
-def _softmax(call: Call, log: bool) -> Laid:
+def _softmax(call: Call, log: bool) -> LayoutTensor:
     operand = call.input()
     x, moved = stored(operand)
     rank = rank_of(operand)
     axes = [stored_axis(axis, rank, moved) for axis in softmax_axes(call.node, rank)]
     long = [axis for axis in axes if x.shape[axis] != 1] or axes[:1]
     if not axes:  # cut behind the last axis: every entry is alone
-        return Laid(tf.zeros_like(x) if log else tf.ones_like(x), moved)
+        return LayoutTensor(tf.zeros_like(x) if log else tf.ones_like(x), moved)
     if len(long) == 1:
         apply = _log_softmax if log else rounded_softmax
-        return Laid(apply(x, long[0]), moved)
+        return LayoutTensor(apply(x, long[0]), moved)
     shifted = x - tf.reduce_logsumexp(x, long, keepdims=True)
-    return Laid(shifted if log else tf.exp(shifted), moved)
+    return LayoutTensor(shifted if log else tf.exp(shifted), moved)
 
 
 @operator("Softmax", layout=Layout.FOLLOWS)
-def softmax(call: Call) -> Laid:
+def softmax(call: Call) -> LayoutTensor:
     """``exp(x) / sum(exp(x))`` over the axes of :func:`softmax_axes`."""
     return _softmax(call, log=False)
 
 
 @operator("LogSoftmax", layout=Layout.FOLLOWS)
-def log_softmax(call: Call) -> Laid:
+def log_softmax(call: Call) -> LayoutTensor:
     """The logarithm of the softmax."""
     return _softmax(call, log=True)
 
 
 @operator("Hardmax", layout=Layout.FOLLOWS)
-def hardmax(call: Call) -> Laid:
+def hardmax(call: Call) -> LayoutTensor:
     """1 at the first largest entry along the axes of the softmax, 0 elsewhere."""
     operand = call.input()
     x, moved = stored(operand)
@@ -241,44 +242,49 @@ def hardmax(call: Call) -> Laid:
     axes = [stored_axis(axis, rank, moved) for axis in softmax_axes(call.node, rank)]
     if len(axes) == 1:
         place = tf.argmax(x, axes[0])
-        return Laid(tf.one_hot(place, tf.shape(x)[axes[0]], axis=axes[0], dtype=x.dtype), moved)
-    x = own(operand)  # the first one in the order of the model
+        return LayoutTensor(
+            tf.one_hot(place, tf.shape(x)[axes[0]], axis=axes[0], dtype=x.dtype), moved
+        )
+    x = model_layout(operand)  # the first one in the order of the model
     if not axes:
-        return Laid(tf.ones_like(x))
+        return LayoutTensor(tf.ones_like(x))
     flat = tf.reshape(x, tf.concat([tf.shape(x)[: rank - len(axes)], [-1]], 0))
     ones = tf.one_hot(tf.argmax(flat, -1), tf.shape(flat)[-1], dtype=x.dtype)
-    return Laid(tf.ensure_shape(tf.reshape(ones, tf.shape(x)), x.shape))
+    return LayoutTensor(tf.ensure_shape(tf.reshape(ones, tf.shape(x)), x.shape))
 
 
 @operator("Dropout", layout=Layout.FOLLOWS)
-def dropout(call: Call) -> list[Laid | None]:
+def dropout(call: Call) -> list[LayoutTensor | None]:
     """The identity, as after the training; the mask keeps all."""
     x, moved = stored(call.input())
     mask = tf.ones_like(x, tf.bool if call.node.opset >= 10 else x.dtype)
-    return [Laid(tf.identity(x), moved), Laid(mask, moved)]
+    return [LayoutTensor(tf.identity(x), moved), LayoutTensor(mask, moved)]
 
 
 @operator("Dropout", since=12, layout=Layout.FOLLOWS)
-def dropout_12(call: Call) -> list[Laid | None]:
+def dropout_12(call: Call) -> list[LayoutTensor | None]:
     """The identity, or ``mask * x / (1 - ratio)`` while training, with a mask of the seed's.
 
     The mask is a fixed function of the seed (0 if none is given), so that a run is repeatable.
     """
     x, moved = stored(call.input())
-    training = tf.reshape(own(call.input(2)), []) if call.has(2) else tf.constant(False)
+    training = tf.reshape(model_layout(call.input(2)), []) if call.has(2) else tf.constant(False)
     if tf.get_static_value(training) in (None, True):
-        ratio = tf.reshape(own(call.input(1)), []) if call.has(1) else tf.constant(0.5)
-        noise = channels_last(_noise(call)) if moved else own(_noise(call))
+        ratio = tf.reshape(model_layout(call.input(1)), []) if call.has(1) else tf.constant(0.5)
+        noise = channels_last(_noise(call)) if moved else model_layout(_noise(call))
         mask = (noise >= tf.cast(ratio, noise.dtype)) | ~training
         scale = tf.where(training, 1 / (1 - tf.cast(ratio, x.dtype)), tf.ones([], x.dtype))
-        return [Laid(tf.where(mask, x * scale, tf.zeros_like(x)), moved), Laid(mask, moved)]
-    return [Laid(tf.identity(x), moved), Laid(tf.ones_like(x, tf.bool), moved)]
+        return [
+            LayoutTensor(tf.where(mask, x * scale, tf.zeros_like(x)), moved),
+            LayoutTensor(mask, moved),
+        ]
+    return [LayoutTensor(tf.identity(x), moved), LayoutTensor(tf.ones_like(x, tf.bool), moved)]
 
 
-def _noise(call: Call) -> Operand:
+def _noise(call: Call) -> TensorValue:
     """Uniform numbers in [0, 1) for every entry; numpy's where the shape is known beforehand."""
     seed = int(call.attribute("seed", 0))
     shape = own_shape(call.input())
     if all(isinstance(n, int) for n in shape):
         return Constant(np.random.RandomState(seed % 2**32).uniform(0.0, 1.0, shape))
-    return Laid(tf.random.stateless_uniform(tf.stack(shape), (seed, 0), dtype=tf.float64))
+    return LayoutTensor(tf.random.stateless_uniform(tf.stack(shape), (seed, 0), dtype=tf.float64))

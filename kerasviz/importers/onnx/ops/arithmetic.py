@@ -9,11 +9,17 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import Constant, Laid, Operand, aligned, own, rank_of
+from kerasviz.importers.onnx.layout import (
+    Constant,
+    LayoutTensor,
+    TensorValue,
+    aligned,
+    model_layout,
+    rank_of,
+)
 from kerasviz.importers.onnx.ops.activation import stored
 from kerasviz.importers.onnx.registry import Call, Layout, operator
-
-Tensor = Any
+from kerasviz.types import Tensor
 
 
 def _divide(a: Tensor, b: Tensor) -> Tensor:
@@ -91,14 +97,14 @@ _VARIADIC: dict[str, Callable[[list[Tensor]], Tensor]] = {
 }
 
 
-def _operands(call: Call) -> list[Operand]:
+def _operands(call: Call) -> list[TensorValue]:
     operands = call.operands()
     if call.node.opset < 7 and call.attribute("broadcast", 0) and len(operands) == 2:
         return [operands[0], _at_axis(call, operands[0], operands[1])]
     return operands
 
 
-def _at_axis(call: Call, first: Operand, second: Operand) -> Operand:
+def _at_axis(call: Call, first: TensorValue, second: TensorValue) -> TensorValue:
     """Before opset 7 the second operand could be laid along ``axis`` of the first."""
     axis = call.attribute("axis")
     if axis is None:
@@ -107,32 +113,32 @@ def _at_axis(call: Call, first: Operand, second: Operand) -> Operand:
     behind = rank - (axis % rank) - rank_of(second)
     if isinstance(second, Constant):
         return Constant(second.array.reshape(second.array.shape + (1,) * behind))
-    tensor = own(second)
+    tensor = model_layout(second)
     for _ in range(behind):
         tensor = tf.expand_dims(tensor, -1)
-    return Laid(tensor)
+    return LayoutTensor(tensor)
 
 
 def _register() -> None:
     for name, binary in _BINARY.items():
 
-        def two(call: Call, apply: Callable[[Tensor, Tensor], Tensor] = binary) -> Laid:
+        def two(call: Call, apply: Callable[[Tensor, Tensor], Tensor] = binary) -> LayoutTensor:
             (a, b), moved = aligned(_operands(call))
-            return Laid(apply(a, b), moved)
+            return LayoutTensor(apply(a, b), moved)
 
         operator(name, layout=Layout.FOLLOWS)(two)
     for name, unary in _UNARY.items():
 
-        def one(call: Call, apply: Callable[[Tensor], Tensor] = unary) -> Laid:
+        def one(call: Call, apply: Callable[[Tensor], Tensor] = unary) -> LayoutTensor:
             x, moved = stored(call.input())
-            return Laid(apply(x), moved)
+            return LayoutTensor(apply(x), moved)
 
         operator(name, layout=Layout.FOLLOWS)(one)
     for name, variadic in _VARIADIC.items():
 
-        def many(call: Call, apply: Callable[[list[Tensor]], Tensor] = variadic) -> Laid:
+        def many(call: Call, apply: Callable[[list[Tensor]], Tensor] = variadic) -> LayoutTensor:
             xs, moved = aligned(_operands(call))
-            return Laid(apply(xs), moved)
+            return LayoutTensor(apply(xs), moved)
 
         operator(name, layout=Layout.FOLLOWS)(many)
 
@@ -141,14 +147,14 @@ _register()
 
 
 @operator("Where", since=9, layout=Layout.FOLLOWS)
-def where(call: Call) -> Laid:
+def where(call: Call) -> LayoutTensor:
     """Entries of the second value where the first is true, else of the third."""
     (condition, a, b), moved = aligned([call.input(0), call.input(1), call.input(2)])
-    return Laid(tf.where(condition, a, b), moved)
+    return LayoutTensor(tf.where(condition, a, b), moved)
 
 
 @operator("IsInf", since=10, layout=Layout.FOLLOWS)
-def is_inf(call: Call) -> Laid:
+def is_inf(call: Call) -> LayoutTensor:
     """Whether a number is infinite; of which sign is up to two attributes."""
     x, moved = stored(call.input())
     signs = [
@@ -156,7 +162,7 @@ def is_inf(call: Call) -> Laid:
         for sign, name in ((1, "detect_positive"), (-1, "detect_negative"))
         if call.attribute(name, 1)
     ]
-    return Laid(reduce(tf.logical_or, signs, tf.zeros_like(x, tf.bool)), moved)
+    return LayoutTensor(reduce(tf.logical_or, signs, tf.zeros_like(x, tf.bool)), moved)
 
 
 def _rest(a: Tensor, b: Tensor) -> Tensor:
@@ -177,7 +183,7 @@ def _rest(a: Tensor, b: Tensor) -> Tensor:
 
 
 @operator("Mod", since=10, layout=Layout.FOLLOWS)
-def mod(call: Call) -> Laid:
+def mod(call: Call) -> LayoutTensor:
     """The rest of a division: with the sign of the divisor, or of the dividend with ``fmod``."""
     (a, b), moved = aligned([call.input(0), call.input(1)])
     dtype = a.dtype
@@ -185,4 +191,4 @@ def mod(call: Call) -> Laid:
         wide = tf.float32 if dtype.is_floating else tf.int32
         a, b = tf.cast(a, wide), tf.cast(b, wide)
     y = _rest(a, b) if call.attribute("fmod", 0) else tf.math.floormod(a, b)
-    return Laid(tf.cast(y, dtype), moved)
+    return LayoutTensor(tf.cast(y, dtype), moved)

@@ -9,13 +9,12 @@ import numpy as np
 import onnx
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import Laid, channels_last, own
+from kerasviz.importers.onnx.layout import LayoutTensor, channels_last, model_layout
 from kerasviz.importers.onnx.ops.activation import rounded_softmax
 from kerasviz.importers.onnx.registry import Call, Layout, operator
+from kerasviz.types import Tensor
 
 __all__ = ["Scores", "attended", "joined_heads", "repeated_heads", "rotated", "split_heads"]
-
-Tensor = Any
 
 
 def lengths(x: Tensor) -> list[Any]:
@@ -128,9 +127,9 @@ def _scale(call: Call) -> float | None:
 
 
 @operator("Attention", since=23)
-def attention(call: Call) -> list[Laid]:
+def attention(call: Call) -> list[LayoutTensor]:
     """``softmax(q k^T scale + bias) v`` for every head, with masks, caches and a soft cap."""
-    query, key, value = (own(call.input(k)) for k in range(3))
+    query, key, value = (model_layout(call.input(k)) for k in range(3))
     packed = query.shape.rank == 3
     if packed:
         heads, kv_heads = (call.attribute(n) for n in ("q_num_heads", "kv_num_heads"))
@@ -143,10 +142,10 @@ def attention(call: Call) -> list[Laid]:
         raise call.error("past_key and past_value must be given together")
     if past and call.has(6):
         raise call.error("nonpad_kv_seqlen cannot be given with past_key")
-    past_length = tf.shape(own(call.input(4)))[2] if past else 0
+    past_length = tf.shape(model_layout(call.input(4)))[2] if past else 0
     if past:
-        key = tf.concat([own(call.input(4)), key], 2)
-        value = tf.concat([own(call.input(5)), value], 2)
+        key = tf.concat([model_layout(call.input(4)), key], 2)
+        value = tf.concat([model_layout(call.input(5)), value], 2)
     bias = _bias(call, query, key, past_length)
     heads = lengths(query)[1]
     scores = scored(
@@ -160,10 +159,10 @@ def attention(call: Call) -> list[Laid]:
     y = attended(scores.weights, repeated_heads(value, heads))
     mode = int(call.attribute("qk_matmul_output_mode", 0))
     return [
-        Laid(joined_heads(y) if packed else y),
-        Laid(key),
-        Laid(value),
-        Laid(scores.at(mode)),
+        LayoutTensor(joined_heads(y) if packed else y),
+        LayoutTensor(key),
+        LayoutTensor(value),
+        LayoutTensor(scores.at(mode)),
     ]
 
 
@@ -175,7 +174,7 @@ def _bias(call: Call, query: Tensor, key: Tensor, past: Any) -> Tensor | None:
         parts.append(_given_mask(call, query.dtype, keys))
     offset = past
     if call.has(6):
-        counts = tf.cast(tf.reshape(own(call.input(6)), [-1, 1, 1, 1]), tf.int32)
+        counts = tf.cast(tf.reshape(model_layout(call.input(6)), [-1, 1, 1, 1]), tf.int32)
         offset = counts - queries
         parts.append(masked(tf.range(keys) < counts, query.dtype))
     ahead = tf.range(keys)[tf.newaxis] - (tf.range(queries)[:, tf.newaxis] + offset)
@@ -196,7 +195,7 @@ def _bias(call: Call, query: Tensor, key: Tensor, past: Any) -> Tensor | None:
 
 def _given_mask(call: Call, dtype: Any, keys: Any) -> Tensor:
     """The mask as a bias; keys behind its end are excluded."""
-    mask = own(call.input(3))
+    mask = model_layout(call.input(3))
     if mask.shape[-1] == 1 and call.node.opset < 24:
         missing: Any = 0  # it is broadcast
     else:
@@ -210,9 +209,9 @@ def _given_mask(call: Call, dtype: Any, keys: Any) -> Tensor:
 
 
 @operator("FlexAttention", domain="ai.onnx.preview")
-def flex_attention(call: Call) -> Laid:
+def flex_attention(call: Call) -> LayoutTensor:
     """``prob_mod(softmax(score_mod(q k^T scale))) v`` with two graphs given as attributes."""
-    query, key, value = (own(call.input(k)) for k in range(3))
+    query, key, value = (model_layout(call.input(k)) for k in range(3))
     if {query.shape.rank, key.shape.rank, value.shape.rank} != {4}:
         raise call.error("the inputs must have 4 axes")
     heads = lengths(query)[1]
@@ -220,16 +219,16 @@ def flex_attention(call: Call) -> Laid:
     precision = _precision(call) or (query.dtype if query.dtype.size >= 4 else tf.float32)
     weights = _modified(call, "score_mod", tf.cast(scores, precision))
     weights = _modified(call, "prob_mod", rounded_softmax(weights))
-    return Laid(tf.cast(attended(weights, repeated_heads(value, heads)), value.dtype))
+    return LayoutTensor(tf.cast(attended(weights, repeated_heads(value, heads)), value.dtype))
 
 
 def _modified(call: Call, name: str, tensor: Tensor) -> Tensor:
     if call.attribute(name) is None:
         return tensor
-    (made,) = call.body(name, Laid(tensor))
-    if not isinstance(made, Laid):
+    (made,) = call.body(name, LayoutTensor(tensor))
+    if not isinstance(made, LayoutTensor):
         raise call.error(f"{name} returns a value that does not depend on its input")
-    return tf.cast(own(made), tensor.dtype)
+    return tf.cast(model_layout(made), tensor.dtype)
 
 
 # -- rotary embedding ------------------------------------------------------------------------
@@ -257,12 +256,12 @@ def rotated(x: Tensor, cos: Tensor, sin: Tensor, interleaved: bool) -> Tensor:
 
 
 @operator("RotaryEmbedding", since=23)
-def rotary_embedding(call: Call) -> Laid:
+def rotary_embedding(call: Call) -> LayoutTensor:
     """Pairs of features turned by angles whose cosines and sines are given for every position."""
-    x = own(call.input(0))
-    cos, sin = own(call.input(1)), own(call.input(2))
+    x = model_layout(call.input(0))
+    cos, sin = model_layout(call.input(1)), model_layout(call.input(2))
     if call.has(3):
-        places = own(call.input(3))
+        places = model_layout(call.input(3))
         cos, sin = tf.gather(cos, places), tf.gather(sin, places)
     packed = x.shape.rank == 3
     heads = int(call.attribute("num_heads", 0))
@@ -270,14 +269,14 @@ def rotary_embedding(call: Call) -> Laid:
         raise call.error("an input with 3 axes wants the attribute num_heads")
     y = split_heads(x, heads) if packed else x
     y = rotated(y, cos, sin, bool(call.attribute("interleaved", 0)))
-    return Laid(joined_heads(y) if packed else y)
+    return LayoutTensor(joined_heads(y) if packed else y)
 
 
 # -- recurrences with a state ----------------------------------------------------------------
 
 
 @operator("LinearAttention", since=1)
-def linear_attention(call: Call) -> list[Laid]:
+def linear_attention(call: Call) -> list[LayoutTensor]:
     """``s = exp(g) s + k (beta (v - s^T k))^T``, ``y = scale q^T s`` for one token after another.
 
     The update rule says whether the decay ``g`` and the correction with ``beta`` are there.
@@ -288,11 +287,11 @@ def linear_attention(call: Call) -> list[Laid]:
     rule = call.attribute("update_rule", "gated_delta")
     if rule not in ("linear", "gated", "delta", "gated_delta"):
         raise call.error(f"update_rule {rule!r}; expected linear, gated, delta or gated_delta")
-    query = own(call.input(0))
+    query = model_layout(call.input(0))
     wide = tf.float64 if query.dtype == tf.float64 else tf.float32
 
     def steps(index: int, count: int) -> Tensor:  # [tokens, N, heads, size]
-        x = split_heads(own(call.input(index)), count)
+        x = split_heads(model_layout(call.input(index)), count)
         return tf.transpose(tf.cast(x, wide), [2, 0, 1, 3])
 
     q, k, v = steps(0, heads), steps(1, kv_heads), steps(2, kv_heads)
@@ -300,7 +299,7 @@ def linear_attention(call: Call) -> list[Laid]:
     if rule.startswith("gated"):
         given.append(steps(4, kv_heads))  # one number for each head, or for each of its features
     if rule.endswith("delta"):
-        betas = own(call.input(5))
+        betas = model_layout(call.input(5))
         given.append(steps(5, 1 if betas.shape[-1] == 1 else kv_heads))
 
     def step(state: Tensor, parts: list[Tensor]) -> Tensor:
@@ -312,21 +311,24 @@ def linear_attention(call: Call) -> list[Laid]:
         return state + key[..., tf.newaxis] * value[..., tf.newaxis, :]
 
     count, size, value_size = lengths(k)[1], lengths(k)[3], lengths(v)[3]
-    kind = own(call.input(3)).dtype if call.has(3) else query.dtype
+    kind = model_layout(call.input(3)).dtype if call.has(3) else query.dtype
     shape = [count, kv_heads, size, value_size]
-    first = tf.cast(own(call.input(3)), wide) if call.has(3) else tf.zeros(shape, wide)
+    first = tf.cast(model_layout(call.input(3)), wide) if call.has(3) else tf.zeros(shape, wide)
     states = tf.scan(step, given, first)  # [tokens, N, heads, size, value_size]
     scale = float(call.attribute("scale", 0.0)) or _usual_scale(q)
     read = tf.repeat(states, heads // kv_heads, axis=2)
     y = tf.einsum("tnhd,tnhdm->nhtm", q, read) * tf.cast(scale, wide)
-    return [Laid(tf.cast(joined_heads(y), query.dtype)), Laid(tf.cast(states[-1], kind))]
+    return [
+        LayoutTensor(tf.cast(joined_heads(y), query.dtype)),
+        LayoutTensor(tf.cast(states[-1], kind)),
+    ]
 
 
 @operator("CausalConvWithState", since=1, layout=Layout.IMAGE)
-def causal_conv_with_state(call: Call) -> list[Laid]:
+def causal_conv_with_state(call: Call) -> list[LayoutTensor]:
     """A depthwise convolution of what came before, ``y[t] = sum of w[j] x[t - k + 1 + j]``."""
     x = channels_last(call.input(0))
-    weight = tf.transpose(own(call.input(1))[:, 0])  # [k, C]
+    weight = tf.transpose(model_layout(call.input(1))[:, 0])  # [k, C]
     size = weight.shape[0]
     if size is None:
         raise call.error("the size of the kernel depends on the data")
@@ -341,19 +343,22 @@ def causal_conv_with_state(call: Call) -> list[Laid]:
     for j in range(size):
         y = y + wide[:, j : j + length] * tf.cast(weight[j], wide.dtype)
     if call.has(2):
-        y = y + tf.cast(own(call.input(2)), wide.dtype)
+        y = y + tf.cast(model_layout(call.input(2)), wide.dtype)
     activation = call.attribute("activation", "none")
     if activation not in ("none", "", "silu", "swish"):
         raise call.error(f"activation {activation!r}; expected none, silu or swish")
     y = y * tf.sigmoid(y) if activation in ("silu", "swish") else y
     state = tf.cast(wide[:, length:], x.dtype)
-    return [Laid(tf.cast(y, x.dtype), moved=True), Laid(state, moved=True)]
+    return [
+        LayoutTensor(tf.cast(y, x.dtype), channels_last=True),
+        LayoutTensor(state, channels_last=True),
+    ]
 
 
 @operator("TensorScatter", since=24)
-def tensor_scatter(call: Call) -> Laid:
+def tensor_scatter(call: Call) -> LayoutTensor:
     """A cache with new entries written along ``axis`` from a place on that every image has."""
-    cache, update = own(call.input(0)), own(call.input(1))
+    cache, update = model_layout(call.input(0)), model_layout(call.input(1))
     axis = int(call.attribute("axis", -2)) % cache.shape.rank
     mode = call.attribute("mode", "linear")
     if axis == 0 or mode not in ("linear", "circular"):
@@ -361,7 +366,7 @@ def tensor_scatter(call: Call) -> Laid:
     length, new = lengths(cache)[axis], lengths(update)[axis]
     places = tf.range(length)[tf.newaxis]
     if call.has(2):
-        places = places - tf.cast(tf.reshape(own(call.input(2)), [-1, 1]), tf.int32)
+        places = places - tf.cast(tf.reshape(model_layout(call.input(2)), [-1, 1]), tf.int32)
     else:
         places = tf.tile(places, [lengths(cache)[0], 1])
     if mode == "circular":
@@ -370,4 +375,4 @@ def tensor_scatter(call: Call) -> Laid:
     found = tf.gather(update, tf.clip_by_value(places, 0, new - 1), axis=axis, batch_dims=1)
     for k in range(1, cache.shape.rank):
         written = written if k == axis else tf.expand_dims(written, k)
-    return Laid(tf.where(written, found, cache))
+    return LayoutTensor(tf.where(written, found, cache))

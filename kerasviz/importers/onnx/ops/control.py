@@ -16,19 +16,19 @@ import tensorflow as tf
 from kerasviz.importers.onnx.layout import (
     Constant,
     DataDependent,
-    Datum,
-    Items,
-    Laid,
-    Operand,
-    own,
+    LayoutTensor,
+    OnnxValue,
+    SequenceValue,
+    TensorValue,
+    model_layout,
     own_shape,
     rank_of,
 )
 from kerasviz.importers.onnx.registry import Call, operator
+from kerasviz.types import Tensor
 
-Tensor = Any
 #: One round: from its number and the states to (whether to go on, the new states, what to stack).
-Round = Callable[[Any, Sequence[Datum]], tuple[Any, list[Datum], list[Datum]]]
+Round = Callable[[Any, Sequence[OnnxValue]], tuple[Any, list[OnnxValue], list[OnnxValue]]]
 
 _LONGEST = 256  # nodes that a loop may have when it is written out in a trace
 #: A damaged file may ask for 2^40 rounds; run one by one so many take about a minute.
@@ -39,7 +39,7 @@ _ENDLESS = 10_000
 
 
 @operator("If")
-def if_(call: Call) -> list[Datum | None]:
+def if_(call: Call) -> list[OnnxValue | None]:
     """The outputs of one of two branches."""
     condition = call.input()
     known = _known(condition)
@@ -59,43 +59,45 @@ def if_(call: Call) -> list[Datum | None]:
     return [_rebuilt(form, tensors) for form in shapes[0]]
 
 
-def _known(operand: Datum | None) -> Any:
+def _known(operand: OnnxValue | None) -> Any:
     """The value of a tensor if it is known now, as numpy."""
     if isinstance(operand, Constant):
         return operand.array
-    found = tf.get_static_value(operand.tensor) if isinstance(operand, Laid) else None
+    found = tf.get_static_value(operand.tensor) if isinstance(operand, LayoutTensor) else None
     return None if found is None else np.asarray(found)
 
 
-def _scalar(operand: Operand) -> Tensor:
+def _scalar(operand: TensorValue) -> Tensor:
     """A tensor of one entry without axes, constant where it is known."""
     known = _known(operand)
-    return tf.reshape(own(operand), ()) if known is None else tf.constant(known.reshape(()))
+    return (
+        tf.reshape(model_layout(operand), ()) if known is None else tf.constant(known.reshape(()))
+    )
 
 
-def _form(value: Datum) -> Any:
+def _form(value: OnnxValue) -> Any:
     """``None`` for a tensor, a list of forms for a sequence."""
-    if isinstance(value, Items):
+    if isinstance(value, SequenceValue):
         return [_form(item) for item in value.items]
-    return None if isinstance(value, Laid | Constant) else "absent"
+    return None if isinstance(value, LayoutTensor | Constant) else "absent"
 
 
-def _flat(value: Datum) -> list[Tensor]:
-    if isinstance(value, Items):
+def _flat(value: OnnxValue) -> list[Tensor]:
+    if isinstance(value, SequenceValue):
         return [tensor for item in value.items for tensor in _flat(item)]
     return [_tensor(value)]
 
 
-def _rebuilt(form: Any, tensors: Any) -> Datum:
+def _rebuilt(form: Any, tensors: Any) -> OnnxValue:
     if isinstance(form, list):
-        return Items(tuple(_rebuilt(part, tensors) for part in form))
-    return Laid(next(tensors))
+        return SequenceValue(tuple(_rebuilt(part, tensors) for part in form))
+    return LayoutTensor(next(tensors))
 
 
-def _tensor(value: Datum) -> Tensor:
+def _tensor(value: OnnxValue) -> Tensor:
     """A tensor in the model's own layout; what else a value may be cannot go through a loop."""
-    if isinstance(value, Laid | Constant):
-        return own(value)
+    if isinstance(value, LayoutTensor | Constant):
+        return model_layout(value)
     raise DataDependent("a sequence or an optional goes through control flow that depends on data")
 
 
@@ -103,14 +105,14 @@ def _tensor(value: Datum) -> Tensor:
 
 
 @operator("Loop")
-def loop(call: Call) -> list[Datum | None]:
+def loop(call: Call) -> list[OnnxValue | None]:
     """The body, at most as often as the trip count says and while its condition holds."""
     trips = _scalar(call.input(0)) if call.has(0) else None
     go_on = _scalar(call.input(1)) if call.has(1) else tf.constant(True)
     states = [call.datum(k) for k in range(2, len(call.inputs))]
 
-    def step(k: Any, held: Sequence[Datum]) -> tuple[Any, list[Datum], list[Datum]]:
-        number = Constant(np.asarray(k, np.int64)) if isinstance(k, int) else Laid(k)
+    def step(k: Any, held: Sequence[OnnxValue]) -> tuple[Any, list[OnnxValue], list[OnnxValue]]:
+        number = Constant(np.asarray(k, np.int64)) if isinstance(k, int) else LayoutTensor(k)
         condition, *made = call.body("body", number, Constant(np.asarray(True)), *held)
         if trips is None and isinstance(condition, Constant) and condition.array.all():
             raise call.error("it has no trip count and its condition is always true: no end")
@@ -122,14 +124,19 @@ def loop(call: Call) -> list[Datum | None]:
 
 
 def _run(
-    call: Call, step: Round, trips: Tensor | None, go_on: Tensor, states: list[Datum], stacked: int
-) -> tuple[list[Datum], list[Laid]]:
+    call: Call,
+    step: Round,
+    trips: Tensor | None,
+    go_on: Tensor,
+    states: list[OnnxValue],
+    stacked: int,
+) -> tuple[list[OnnxValue], list[LayoutTensor]]:
     """The last states and the stacked outputs of all rounds."""
     count = None if trips is None else tf.get_static_value(trips)
     started = tf.get_static_value(go_on)
     is_open = started is None or (trips is not None and count is None)
     long = count is not None and int(count) * len(call.attribute("body").nodes) > _LONGEST
-    lists = any(not isinstance(s, Laid | Constant) for s in states)
+    lists = any(not isinstance(s, LayoutTensor | Constant) for s in states)
     if tf.executing_eagerly() or not (is_open or (long and not lists)):
         try:
             limit = None if count is None else int(count)
@@ -144,9 +151,9 @@ class _Undecided(Exception):
 
 
 def _in_python(
-    step: Round, count: int | None, states: list[Datum], stacked: int
-) -> tuple[list[Datum], list[Laid]]:
-    rows: list[list[Datum]] = []
+    step: Round, count: int | None, states: list[OnnxValue], stacked: int
+) -> tuple[list[OnnxValue], list[LayoutTensor]]:
+    rows: list[list[OnnxValue]] = []
     given = states
     while count is None or len(rows) < count:
         if len(rows) == _ENDLESS:
@@ -160,11 +167,11 @@ def _in_python(
             break
     if rows:
         columns = zip(*rows, strict=True)
-        return states, [Laid(tf.stack([_tensor(v) for v in column])) for column in columns]
+        return states, [LayoutTensor(tf.stack([_tensor(v) for v in column])) for column in columns]
     if not stacked:
         return states, []
     *_, specs = _traced(step, [_spec(_tensor(s)) for s in given])
-    return states, [Laid(tf.zeros([0, *(n or 0 for n in s.shape)], s.dtype)) for s in specs]
+    return states, [LayoutTensor(tf.zeros([0, *(n or 0 for n in s.shape)], s.dtype)) for s in specs]
 
 
 def _spec(tensor: Tensor) -> tf.TensorSpec:
@@ -177,8 +184,8 @@ def _traced(
     """What one round makes of states with these shapes and types."""
 
     def once(k: Tensor, *states: Tensor) -> Any:
-        condition, held, outputs = step(k, [Laid(s) for s in states])
-        return own(condition), [_tensor(v) for v in held], [_tensor(v) for v in outputs]
+        condition, held, outputs = step(k, [LayoutTensor(s) for s in states])
+        return model_layout(condition), [_tensor(v) for v in held], [_tensor(v) for v in outputs]
 
     number = tf.TensorSpec((), tf.int64)
     traced = tf.function(once, autograph=False).get_concrete_function(number, *specs)
@@ -192,7 +199,7 @@ def _wider(a: Any, b: Any) -> tf.TensorShape:
 
 def _in_graph(
     step: Round, trips: Tensor | None, go_on: Tensor, states: list[Tensor], stacked: int
-) -> tuple[list[Datum], list[Laid]]:
+) -> tuple[list[OnnxValue], list[LayoutTensor]]:
     """``tf.while_loop``; lengths that a round changes are left free."""
     specs = [_spec(t) for t in states]
     while True:  # ends: shapes only get wider
@@ -209,10 +216,10 @@ def _in_graph(
         )
 
     def body(k: Tensor, _: Tensor, held: Any, filled: Any) -> Any:
-        condition, new, rows = step(k, [Laid(t) for t in held])
+        condition, new, rows = step(k, [LayoutTensor(t) for t in held])
         place = tf.cast(k, tf.int32)
         written = [a.write(place, _tensor(r)) for a, r in zip(filled, rows, strict=True)]
-        return k + 1, tf.reshape(own(condition), ()), [_tensor(v) for v in new], written
+        return k + 1, tf.reshape(model_layout(condition), ()), [_tensor(v) for v in new], written
 
     zero = tf.constant(0, tf.int64)
     rounds, _, held, filled = tf.while_loop(
@@ -226,8 +233,8 @@ def _in_graph(
             [tf.TensorShape(None)] * stacked,
         ),
     )
-    return [Laid(t) for t in held], [
-        Laid(_stack(a, s, rounds)) for a, s in zip(filled, outputs, strict=True)
+    return [LayoutTensor(t) for t in held], [
+        LayoutTensor(_stack(a, s, rounds)) for a, s in zip(filled, outputs, strict=True)
     ]
 
 
@@ -243,7 +250,7 @@ def _stack(array: Any, spec: tf.TensorSpec, rounds: Tensor) -> Tensor:
 
 
 @operator("Scan", since=9)
-def scan(call: Call) -> list[Datum | None]:
+def scan(call: Call) -> list[OnnxValue | None]:
     """The body for each entry of the scanned inputs along their axes, forwards or backwards."""
     scanned = int(call.attribute("num_scan_inputs"))
     data = call.operands()
@@ -252,14 +259,14 @@ def scan(call: Call) -> list[Datum | None]:
     axes = call.attribute("scan_input_axes") or (0,) * scanned
     backwards = call.attribute("scan_input_directions") or (0,) * scanned
     rows = [
-        _turned(_first(own(x), int(axis) % rank_of(x)), way)
+        _turned(_first(model_layout(x), int(axis) % rank_of(x)), way)
         for x, axis, way in zip(inputs, axes, backwards, strict=True)
     ]
     held, stacks = _scanned(call, list(states), rows, outputs)
     out_axes = call.attribute("scan_output_axes") or (0,) * outputs
     out_ways = call.attribute("scan_output_directions") or (0,) * outputs
     turned = [
-        Laid(_behind(_turned(own(x), way), int(axis)))
+        LayoutTensor(_behind(_turned(model_layout(x), way), int(axis)))
         for x, axis, way in zip(stacks, out_axes, out_ways, strict=True)
     ]
     return [*held, *turned]
@@ -287,20 +294,20 @@ def _behind(x: Tensor, axis: int) -> Tensor:
 
 
 def _scanned(
-    call: Call, states: list[Datum], rows: list[Tensor], outputs: int
-) -> tuple[list[Datum], list[Laid]]:
-    def step(k: Any, held: Sequence[Datum]) -> tuple[Any, list[Datum], list[Datum]]:
+    call: Call, states: list[OnnxValue], rows: list[Tensor], outputs: int
+) -> tuple[list[OnnxValue], list[LayoutTensor]]:
+    def step(k: Any, held: Sequence[OnnxValue]) -> tuple[Any, list[OnnxValue], list[OnnxValue]]:
         place = k if isinstance(k, int) else tf.cast(k, tf.int32)
-        made = call.body("body", *held, *(Laid(row[place]) for row in rows))
+        made = call.body("body", *held, *(LayoutTensor(row[place]) for row in rows))
         return Constant(np.asarray(True)), made[: len(states)], made[len(states) :]
 
-    count = own_shape(Laid(rows[0]))[0]
+    count = own_shape(LayoutTensor(rows[0]))[0]
     trips = tf.convert_to_tensor(count, tf.int64)
     return _run(call, step, trips, tf.constant(True), states, outputs)
 
 
 @operator("Scan", since=8)
-def scan_8(call: Call) -> list[Datum | None]:
+def scan_8(call: Call) -> list[OnnxValue | None]:
     """The scan of every entry of a batch on axis 0; axis 1 is scanned."""
     scanned = int(call.attribute("num_scan_inputs"))
     data = [call.input(k) for k in range(1, len(call.inputs))]
@@ -314,11 +321,18 @@ def scan_8(call: Call) -> list[Datum | None]:
     results = []
     for b in range(batch):
         length = None if lengths is None else int(lengths[b])
-        rows = [_turned(own(x)[b, :length], way) for x, way in zip(inputs, ways, strict=True)]
-        held, stacks = _scanned(call, [Laid(own(s)[b]) for s in states], rows, outputs)
-        full = [_filled(own(x), whole) if length is not None else own(x) for x in stacks]
+        rows = [
+            _turned(model_layout(x)[b, :length], way) for x, way in zip(inputs, ways, strict=True)
+        ]
+        held, stacks = _scanned(
+            call, [LayoutTensor(model_layout(s)[b]) for s in states], rows, outputs
+        )
+        full = [
+            _filled(model_layout(x), whole) if length is not None else model_layout(x)
+            for x in stacks
+        ]
         results.append([*(_tensor(h) for h in held), *full])
-    return [Laid(tf.stack(column)) for column in zip(*results, strict=True)]
+    return [LayoutTensor(tf.stack(column)) for column in zip(*results, strict=True)]
 
 
 def _filled(x: Tensor, length: Any) -> Tensor:

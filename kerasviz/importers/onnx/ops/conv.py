@@ -11,19 +11,18 @@ import tensorflow as tf
 from kerasviz.importers.onnx.layout import (
     Constant,
     DataDependent,
-    Laid,
-    Operand,
+    LayoutTensor,
+    TensorValue,
     channels_last,
-    own,
+    model_layout,
 )
 from kerasviz.importers.onnx.registry import Call, Layout, operator
 from kerasviz.importers.onnx.window import Window, dilated, padded, subsampled, window_of
-
-Tensor = Any
+from kerasviz.types import Tensor
 
 
 @operator("Conv", since=1, layout=Layout.IMAGE)
-def conv(call: Call) -> Laid:
+def conv(call: Call) -> LayoutTensor:
     """Convolution of [N, C, ...] with kernels [M, C / group, ...] and an optional bias [M]."""
     x = channels_last(call.input(0))
     kernel = call.input(1)
@@ -32,8 +31,8 @@ def conv(call: Call) -> Laid:
         raise call.error(f"a kernel with {len(shape)} axes for a value with {x.shape.rank}")
     group = int(call.attribute("group", 1))
     window = window_of(call, x, shape[2:])
-    if x.dtype == tf.float16 != call.kernels.narrow:  # its sums are kept in single precision
-        x, kernel = tf.cast(x, tf.float32), Laid(tf.cast(own(kernel), tf.float32))
+    if x.dtype == tf.float16 != call.kernels.compute_dtype:  # its sums are kept in single precision
+        x, kernel = tf.cast(x, tf.float32), LayoutTensor(tf.cast(model_layout(kernel), tf.float32))
     flat = len(shape) == 3
     if flat:  # one spatial axis: an image of height 1
         x, window = tf.expand_dims(x, 1), with_height(window)
@@ -53,21 +52,23 @@ def conv(call: Call) -> Laid:
         y = tf.concat(ys, -1)
     if flat:
         y = tf.squeeze(y, 1)
-    return Laid(with_bias(call, y), moved=True)
+    return LayoutTensor(with_bias(call, y), channels_last=True)
 
 
 def with_bias(call: Call, y: Tensor) -> Tensor:
     """``y`` with the bias of input 2, if there is one, in the type of the model."""
-    dtype = own(call.input(1)).dtype
+    dtype = model_layout(call.input(1)).dtype
     if call.has(2):
-        y = tf.nn.bias_add(y, tf.cast(own(call.input(2)), y.dtype))
+        y = tf.nn.bias_add(y, tf.cast(model_layout(call.input(2)), y.dtype))
     return y if y.dtype == dtype else tf.cast(y, dtype)
 
 
-def kernel_shape(call: Call, kernel: Operand) -> list[int]:
+def kernel_shape(call: Call, kernel: TensorValue) -> list[int]:
     """The shape of a kernel, which must be known before the run."""
     shape = (
-        list(kernel.array.shape) if isinstance(kernel, Constant) else own(kernel).shape.as_list()
+        list(kernel.array.shape)
+        if isinstance(kernel, Constant)
+        else model_layout(kernel).shape.as_list()
     )
     if None in shape:
         raise DataDependent("the shape of the kernel depends on the data")
@@ -86,7 +87,7 @@ def with_height(window: Window) -> Window:
     )
 
 
-def kernel_part(kernel: Operand, index: int, group: int, flat: bool) -> Tensor:
+def kernel_part(kernel: TensorValue, index: int, group: int, flat: bool) -> Tensor:
     """Part ``index`` of ``group`` parts of a kernel, as TensorFlow wants it: [..., in, out]."""
 
     def make(array: Any) -> Any:
@@ -97,12 +98,12 @@ def kernel_part(kernel: Operand, index: int, group: int, flat: bool) -> Tensor:
 
     if isinstance(kernel, Constant):
         return kernel.tensor(("kernel", index, group, flat), make)
-    part = tf.split(own(kernel), group, 0)[index]
+    part = tf.split(model_layout(kernel), group, 0)[index]
     turned = tf.transpose(part, [*range(2, part.shape.rank), 1, 0])
     return turned[tf.newaxis] if flat else turned
 
 
-def _depthwise_kernel(kernel: Operand, group: int, flat: bool) -> Tensor:
+def _depthwise_kernel(kernel: TensorValue, group: int, flat: bool) -> Tensor:
     """A kernel [C * m, 1, kh, kw] as [kh, kw, C, m]."""
 
     def make(array: Any) -> Any:
@@ -111,7 +112,7 @@ def _depthwise_kernel(kernel: Operand, group: int, flat: bool) -> Tensor:
 
     if isinstance(kernel, Constant):
         return kernel.tensor(("depthwise", group, flat), make)
-    tensor = own(kernel)
+    tensor = model_layout(kernel)
     size = [1, *tensor.shape[2:]] if flat else list(tensor.shape[2:])
     return tf.transpose(tf.reshape(tensor, [group, -1, *size]), [2, 3, 0, 1])
 

@@ -9,11 +9,17 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import Constant, Laid, Operand, channels_last, own
+from kerasviz.importers.onnx.layout import (
+    Constant,
+    LayoutTensor,
+    TensorValue,
+    channels_last,
+    model_layout,
+)
 from kerasviz.importers.onnx.ops.conv import kernel_part, kernel_shape, with_bias
 from kerasviz.importers.onnx.registry import Call, Layout, operator
+from kerasviz.types import Tensor
 
-Tensor = Any
 Length = Any  # int, or a scalar int32 tensor where the length is not known before the run
 
 
@@ -39,7 +45,7 @@ class _Axis:
 
 
 @operator("ConvTranspose", since=1, layout=Layout.IMAGE)
-def conv_transpose(call: Call) -> Laid:
+def conv_transpose(call: Call) -> LayoutTensor:
     """The adjoint of the convolution with kernels [C, M / group, ...], plus a bias [M]."""
     x, kernel = channels_last(call.input(0)), call.input(1)
     shape = kernel_shape(call, kernel)
@@ -53,13 +59,13 @@ def conv_transpose(call: Call) -> Laid:
     dilations = tuple(call.attribute("dilations") or (1,) * count)
     kernel = _dilated(kernel, dilations)
     if x.dtype == tf.float16:  # its sums are kept in single precision
-        x, kernel = tf.cast(x, tf.float32), Laid(tf.cast(own(kernel), tf.float32))
+        x, kernel = tf.cast(x, tf.float32), LayoutTensor(tf.cast(model_layout(kernel), tf.float32))
     flat = count == 1
     if flat:  # one spatial axis: an image of height 1
         x, axes = tf.expand_dims(x, 1), [_Axis(1, 1, 1, 0, 1), *axes]
     strides = {axis.stride for axis in axes}
     if shape[0] == group > 1 and len(strides) == 1 and len(axes) == 2 and not flat:
-        parts = [_depthwise(x, own(kernel)[:, k], axes) for k in range(shape[1])]
+        parts = [_depthwise(x, model_layout(kernel)[:, k], axes) for k in range(shape[1])]
         y = parts[0] if shape[1] == 1 else _interleaved(parts)
     elif group == 1:
         y = _dense(x, kernel_part(kernel, 0, 1, flat), axes)
@@ -69,7 +75,7 @@ def conv_transpose(call: Call) -> Laid:
         y = tf.concat(ys, -1)
     if flat:
         y = tf.squeeze(y, 1)
-    return Laid(with_bias(call, y), moved=True)
+    return LayoutTensor(with_bias(call, y), channels_last=True)
 
 
 def _axes(call: Call, x: Tensor, kernel: Sequence[int]) -> list[_Axis]:
@@ -105,7 +111,7 @@ def _axes(call: Call, x: Tensor, kernel: Sequence[int]) -> list[_Axis]:
     return axes
 
 
-def _dilated(kernel: Operand, dilations: Sequence[int]) -> Operand:
+def _dilated(kernel: TensorValue, dilations: Sequence[int]) -> TensorValue:
     """The kernel with zeros in its gaps: TensorFlow has no such thing on a CPU."""
     if all(d == 1 for d in dilations):
         return kernel
@@ -115,7 +121,7 @@ def _dilated(kernel: Operand, dilations: Sequence[int]) -> Operand:
         wide = np.zeros((*small.shape[:2], *spans), small.dtype)
         wide[(slice(None), slice(None), *[slice(None, None, d) for d in dilations])] = small
         return Constant(wide)
-    tensor = own(kernel)
+    tensor = model_layout(kernel)
     for axis, dilation in enumerate(dilations, 2):
         spread = tf.expand_dims(tensor, axis + 1)
         pairs = [[0, dilation - 1 if k == axis + 1 else 0] for k in range(spread.shape.rank)]
@@ -124,7 +130,7 @@ def _dilated(kernel: Operand, dilations: Sequence[int]) -> Operand:
         tensor = tf.reshape(tf.pad(spread, pairs), [*shape[:axis], long, *shape[axis + 1 :]])
         kept = slice(0, long - dilation + 1)
         tensor = tensor[(*[slice(None)] * axis, kept)]
-    return Laid(tensor)
+    return LayoutTensor(tensor)
 
 
 def _dense(x: Tensor, kernel: Tensor, axes: Sequence[_Axis]) -> Tensor:

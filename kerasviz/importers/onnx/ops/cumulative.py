@@ -6,11 +6,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import Laid, own, rank_of, stored_axis
+from kerasviz.importers.onnx.layout import LayoutTensor, model_layout, rank_of, stored_axis
 from kerasviz.importers.onnx.ops.activation import stored
 from kerasviz.importers.onnx.registry import Call, Layout, operator
-
-Tensor = Any
+from kerasviz.types import Tensor
 
 
 def _along(call: Call) -> tuple[Tensor, Any, bool]:
@@ -19,9 +18,12 @@ def _along(call: Call) -> tuple[Tensor, Any, bool]:
     An axis that is not known before the run is a scalar tensor.
     """
     operand = call.input(0)
-    known = tf.get_static_value(own(call.input(1)))
+    known = tf.get_static_value(model_layout(call.input(1)))
     if known is None:
-        x, axis = own(operand), tf.cast(tf.reshape(own(call.input(1)), []), tf.int32)
+        x, axis = (
+            model_layout(operand),
+            tf.cast(tf.reshape(model_layout(call.input(1)), []), tf.int32),
+        )
         return x, tf.math.floormod(axis, rank_of(operand)), False
     x, moved = stored(operand)
     return x, stored_axis(int(known.item()), rank_of(operand), moved), moved
@@ -32,19 +34,19 @@ def _ways(call: Call) -> tuple[bool, bool]:
 
 
 @operator("CumSum", since=11, layout=Layout.FOLLOWS)
-def cumsum(call: Call) -> Laid:
+def cumsum(call: Call) -> LayoutTensor:
     """``y[i] = x[0] + ... + x[i]`` along an axis; exclusive: without x[i]; or from the end."""
     x, axis, moved = _along(call)
-    return Laid(tf.cumsum(x, axis, *_ways(call)), moved)
+    return LayoutTensor(tf.cumsum(x, axis, *_ways(call)), moved)
 
 
 @operator("CumProd", since=26, layout=Layout.FOLLOWS)
-def cumprod(call: Call) -> Laid:
+def cumprod(call: Call) -> LayoutTensor:
     """``y[i] = x[0] * ... * x[i]`` along an axis; exclusive: without x[i]; or from the end."""
     x, axis, moved = _along(call)
     exclusive, reverse = _ways(call)
     if not x.dtype.is_floating or 0 in x.shape:
-        return Laid(tf.math.cumprod(x, axis, exclusive, reverse), moved)
+        return LayoutTensor(tf.math.cumprod(x, axis, exclusive, reverse), moved)
     # The gradient of tf.math.cumprod divides by x: it is not a number where an entry is 0.
     axes = tf.range(x.shape.rank)
     order = tf.concat([[axis], tf.boolean_mask(axes, axes != axis)], 0)
@@ -54,20 +56,20 @@ def cumprod(call: Call) -> Laid:
         rows = tf.concat([rows[1:], ones] if reverse else [ones, rows[:-1]], 0)
     running = tf.scan(tf.multiply, rows, reverse=reverse)
     running = tf.transpose(running, tf.math.invert_permutation(order))
-    return Laid(tf.ensure_shape(running, x.shape), moved)
+    return LayoutTensor(tf.ensure_shape(running, x.shape), moved)
 
 
 @operator("Einsum", since=12)
-def einsum(call: Call) -> Laid:
+def einsum(call: Call) -> LayoutTensor:
     """The sum of products that the equation describes."""
     equation = str(call.attribute("equation", "")).replace(" ", "")
-    operands = [own(operand) for operand in call.operands()]
+    operands = [model_layout(operand) for operand in call.operands()]
     if equation.count(",") + 1 != len(operands):
         raise call.error(f"equation {equation!r} does not fit to {len(operands)} inputs")
     dtype = operands[0].dtype
     wide = _summed_in(dtype)
     y = tf.einsum(equation, *[tf.cast(operand, wide) for operand in operands])
-    return Laid(tf.cast(y, dtype))
+    return LayoutTensor(tf.cast(y, dtype))
 
 
 def _summed_in(dtype: Any) -> Any:
@@ -78,11 +80,11 @@ def _summed_in(dtype: Any) -> Any:
 
 
 @operator("Trilu", since=14)
-def trilu(call: Call) -> Laid:
+def trilu(call: Call) -> LayoutTensor:
     """The upper or lower triangle of matrices from diagonal ``k`` on, zeros elsewhere."""
-    x = own(call.input(0))
-    k = tf.reshape(own(call.input(1)), []) if call.has(1) else tf.constant(0, tf.int64)
-    return Laid(triangle(x, k, upper=bool(call.attribute("upper", 1))))
+    x = model_layout(call.input(0))
+    k = tf.reshape(model_layout(call.input(1)), []) if call.has(1) else tf.constant(0, tf.int64)
+    return LayoutTensor(triangle(x, k, upper=bool(call.attribute("upper", 1))))
 
 
 def triangle(x: Tensor, k: Tensor, *, upper: bool) -> Tensor:

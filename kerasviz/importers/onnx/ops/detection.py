@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import Laid, own
+from kerasviz.importers.onnx.layout import LayoutTensor, model_layout
 from kerasviz.importers.onnx.registry import Call, operator
-
-Tensor = Any
+from kerasviz.types import Tensor
 
 
 @operator("NonMaxSuppression", since=10)
-def non_max_suppression(call: Call) -> Laid:
+def non_max_suppression(call: Call) -> LayoutTensor:
     """Rows (image, class, box): the best boxes that overlap no better one of their class.
 
     A box is dropped if its intersection with a better one over their union is above a threshold.
     """
-    boxes, scores = own(call.input(0)), own(call.input(1))
+    boxes, scores = model_layout(call.input(0)), model_layout(call.input(1))
     if call.attribute("center_point_box", 0):
         centre, half = boxes[..., :2], boxes[..., 2:] / 2
         boxes = tf.concat([centre - half, centre + half], -1)
@@ -51,10 +48,10 @@ def non_max_suppression(call: Call) -> Laid:
         ),
     )
     found = tf.boolean_mask(tf.reshape(rows, [-1, 3]), tf.reshape(kept, [-1]))
-    return Laid(tf.cast(found, tf.int64))
+    return LayoutTensor(tf.cast(found, tf.int64))
 
 
 def _scalar(call: Call, index: int, default: float) -> Tensor:
     if not call.has(index):
         return tf.constant(default)
-    return tf.reshape(own(call.input(index)), [])
+    return tf.reshape(model_layout(call.input(index)), [])

@@ -11,10 +11,9 @@ import numpy as np
 import onnx
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import Laid, own
+from kerasviz.importers.onnx.layout import LayoutTensor, model_layout
 from kerasviz.importers.onnx.registry import Call, operator
-
-Tensor = Any
+from kerasviz.types import Tensor
 
 
 def tensor_dtype(number: int) -> Any:
@@ -24,70 +23,70 @@ def tensor_dtype(number: int) -> Any:
 
 def scalar(call: Call, index: int) -> Tensor:
     """Input ``index``, a scalar or a list of one number, as a scalar."""
-    return tf.reshape(own(call.input(index)), [])
+    return tf.reshape(model_layout(call.input(index)), [])
 
 
 @operator("ConstantOfShape", since=9)
-def constant_of_shape(call: Call) -> Laid:
+def constant_of_shape(call: Call) -> LayoutTensor:
     """A value of one number, 0 by default."""
     value = call.attribute("value", np.zeros(1, np.float32))
-    return Laid(tf.fill(own(call.input()), tf.constant(np.reshape(value, -1)[0])))
+    return LayoutTensor(tf.fill(model_layout(call.input()), tf.constant(np.reshape(value, -1)[0])))
 
 
 @operator("Range", since=11)
-def sequence(call: Call) -> Laid:
+def sequence(call: Call) -> LayoutTensor:
     """Numbers from ``start`` to ``limit``, ``delta`` apart."""
     start, limit, delta = (scalar(call, k) for k in range(3))
     kept = start.dtype
     if kept in (tf.int32, tf.int64, tf.float32, tf.float64):
         known = [tf.get_static_value(x) for x in (start, limit, delta)]
         if all(n is not None for n in known) and (known[1] - known[0]) * known[2] >= 0:
-            return Laid(tf.range(start, limit, delta))
+            return LayoutTensor(tf.range(start, limit, delta))
         # TensorFlow refuses a range that leads away from its end; this one is empty.
         away = (limit > start) != (delta > 0)
-        return Laid(tf.range(start, tf.where(away, start, limit), delta))
+        return LayoutTensor(tf.range(start, tf.where(away, start, limit), delta))
     wide = tf.int64 if kept.is_integer else tf.float32
     if not kept.is_integer and not call.attribute("stash_type", 1):
         wide = kept
     first, last, step = (tf.cast(x, wide) for x in (start, limit, delta))
     span = tf.cast(last - first, tf.float64) / tf.cast(step, tf.float64)
     count = tf.cast(tf.maximum(tf.math.ceil(span), 0), tf.int64)
-    return Laid(tf.cast(first + tf.cast(tf.range(count), wide) * step, kept))
+    return LayoutTensor(tf.cast(first + tf.cast(tf.range(count), wide) * step, kept))
 
 
 @operator("EyeLike", since=9)
-def eye_like(call: Call) -> Laid:
+def eye_like(call: Call) -> LayoutTensor:
     """A matrix of the input's shape: 1 on its diagonal ``k``, else 0."""
-    x = own(call.input())
+    x = model_layout(call.input())
     dtype = tensor_dtype(call.attribute("dtype")) if "dtype" in call.node.attributes else x.dtype
     shape = tf.shape(x)
     off = tf.range(shape[1])[None, :] - tf.range(shape[0])[:, None]
     y = tf.cast(off == int(call.attribute("k", 0)), dtype)
     y.set_shape(x.shape)
-    return Laid(y)
+    return LayoutTensor(y)
 
 
 @operator("OneHot", since=9)
-def one_hot_9(call: Call) -> Laid:
+def one_hot_9(call: Call) -> LayoutTensor:
     """``values[1]`` where a new axis has the index, else ``values[0]``."""
-    return _one_hot(call, tf.cast(own(call.input(0)), tf.int64))
+    return _one_hot(call, tf.cast(model_layout(call.input(0)), tf.int64))
 
 
 @operator("OneHot", since=11)
-def one_hot_11(call: Call) -> Laid:
+def one_hot_11(call: Call) -> LayoutTensor:
     """The same; negative indices count from the end."""
-    places = tf.cast(own(call.input(0)), tf.int64)
+    places = tf.cast(model_layout(call.input(0)), tf.int64)
     depth = tf.cast(scalar(call, 1), tf.int64)
     return _one_hot(call, tf.where(places < 0, places + depth, places))
 
 
-def _one_hot(call: Call, places: Tensor) -> Laid:
+def _one_hot(call: Call, places: Tensor) -> LayoutTensor:
     depth = tf.cast(scalar(call, 1), tf.int32)
-    values = own(call.input(2))
+    values = model_layout(call.input(2))
     rank = places.shape.rank
     axis = int(call.attribute("axis", -1)) % (rank + 1)
     hot = tf.one_hot(places, depth, True, False, axis=axis, dtype=tf.bool)
-    return Laid(tf.where(hot, values[1], values[0]))
+    return LayoutTensor(tf.where(hot, values[1], values[0]))
 
 
 def _seed(call: Call) -> list[int]:
@@ -133,46 +132,46 @@ def _shaped(y: Tensor, x: Tensor) -> Tensor:
 
 
 @operator("RandomUniform")
-def random_uniform(call: Call) -> Laid:
+def random_uniform(call: Call) -> LayoutTensor:
     """Numbers between ``low`` and ``high``, equally likely."""
-    return Laid(_uniform(call, *_given_shape(call)))
+    return LayoutTensor(_uniform(call, *_given_shape(call)))
 
 
 @operator("RandomNormal")
-def random_normal(call: Call) -> Laid:
+def random_normal(call: Call) -> LayoutTensor:
     """Numbers of the normal distribution of a ``mean`` and a ``scale``."""
-    return Laid(_normal(call, *_given_shape(call)))
+    return LayoutTensor(_normal(call, *_given_shape(call)))
 
 
 @operator("RandomUniformLike")
-def random_uniform_like(call: Call) -> Laid:
+def random_uniform_like(call: Call) -> LayoutTensor:
     """Numbers between ``low`` and ``high`` in the shape of the input."""
-    x = own(call.input())
-    return Laid(_shaped(_uniform(call, tf.shape(x), _like_dtype(call, x)), x))
+    x = model_layout(call.input())
+    return LayoutTensor(_shaped(_uniform(call, tf.shape(x), _like_dtype(call, x)), x))
 
 
 @operator("RandomNormalLike")
-def random_normal_like(call: Call) -> Laid:
+def random_normal_like(call: Call) -> LayoutTensor:
     """Numbers of the normal distribution in the shape of the input."""
-    x = own(call.input())
-    return Laid(_shaped(_normal(call, tf.shape(x), _like_dtype(call, x)), x))
+    x = model_layout(call.input())
+    return LayoutTensor(_shaped(_normal(call, tf.shape(x), _like_dtype(call, x)), x))
 
 
 @operator("Bernoulli", since=15)
-def bernoulli(call: Call) -> Laid:
+def bernoulli(call: Call) -> LayoutTensor:
     """1 with the probability in the input, else 0."""
-    x = own(call.input())
+    x = model_layout(call.input())
     drawn = _uniform(call, tf.shape(x), tf.float64)
     y = tf.cast(drawn < tf.cast(x, tf.float64), _like_dtype(call, x))
-    return Laid(_shaped(y, x))
+    return LayoutTensor(_shaped(y, x))
 
 
 @operator("Multinomial", since=7)
-def multinomial(call: Call) -> Laid:
+def multinomial(call: Call) -> LayoutTensor:
     """``sample_size`` classes for every row of logarithms of probabilities (but for a factor)."""
-    x = own(call.input())
+    x = model_layout(call.input())
     dtype = tensor_dtype(call.attribute("dtype", onnx.TensorProto.INT32))
     count = int(call.attribute("sample_size", 1))
     logits = tf.cast(x, tf.float32) if x.dtype.size < 4 else x
     drawn = tf.random.stateless_categorical(logits, count, _seed(call), dtype=tf.int64)
-    return Laid(tf.cast(drawn, dtype))
+    return LayoutTensor(tf.cast(drawn, dtype))

@@ -10,22 +10,21 @@ import tensorflow as tf
 from kerasviz.importers.onnx.layout import (
     Constant,
     DataDependent,
-    Laid,
-    Operand,
-    own,
+    LayoutTensor,
+    TensorValue,
+    model_layout,
     rank_of,
     stored_axis,
 )
 from kerasviz.importers.onnx.ops.activation import stored
 from kerasviz.importers.onnx.registry import Call, Layout, operator
-
-Tensor = Any
+from kerasviz.types import Tensor
 
 _FAR = 2**31 - 1  # TensorFlow takes the bounds as int32
 
 
 @operator("Slice", since=1, layout=Layout.FOLLOWS)
-def slice_1(call: Call) -> Laid:
+def slice_1(call: Call) -> LayoutTensor:
     """Entries from ``starts`` to ``ends`` of some axes, given as attributes."""
     starts, ends = call.attribute("starts"), call.attribute("ends")
     axes = call.attribute("axes", tuple(range(len(starts))))
@@ -33,7 +32,7 @@ def slice_1(call: Call) -> Laid:
 
 
 @operator("Slice", since=10, layout=Layout.FOLLOWS)
-def slice_10(call: Call) -> Laid:
+def slice_10(call: Call) -> LayoutTensor:
     """Entries from ``starts`` to ``ends`` of some axes, in ``steps``, given as inputs."""
     starts, ends = _list(call, 1), _list(call, 2)
     steps = _list(call, 4) if call.has(4) else None
@@ -52,7 +51,7 @@ def _list(call: Call, index: int) -> list[Any] | None:
 
     ``None`` if even their count does.
     """
-    tensor = own(call.input(index))
+    tensor = model_layout(call.input(index))
     known = tf.get_static_value(tensor)
     if known is not None:
         return [int(n) for n in known.reshape(-1)]
@@ -60,7 +59,7 @@ def _list(call: Call, index: int) -> list[Any] | None:
     return None if length is None else [tensor[k] for k in range(length)]
 
 
-def _sliced(call: Call, starts: Any, ends: Any, axes: Any, steps: Any) -> Laid:
+def _sliced(call: Call, starts: Any, ends: Any, axes: Any, steps: Any) -> LayoutTensor:
     operand = call.input()
     x, moved = stored(operand)
     rank = rank_of(operand)
@@ -68,7 +67,7 @@ def _sliced(call: Call, starts: Any, ends: Any, axes: Any, steps: Any) -> Laid:
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         place = stored_axis(int(axis), rank, moved)
         cut[place] = slice(_bound(start), _bound(end), _bound(step))
-    return Laid(x[tuple(cut)], moved)
+    return LayoutTensor(x[tuple(cut)], moved)
 
 
 def _bound(number: Any) -> Any:
@@ -81,14 +80,14 @@ def _bound(number: Any) -> Any:
     return tf.cast(tf.clip_by_value(number, -_FAR, _FAR), tf.int32)
 
 
-def _sliced_anywhere(call: Call) -> Laid:
+def _sliced_anywhere(call: Call) -> LayoutTensor:
     """A slice of which even the axes depend on the data."""
     operand = call.input()
     x, moved = stored(operand)
     rank = rank_of(operand)
-    starts, ends = (_bound(own(call.input(k))) for k in (1, 2))
-    steps = _bound(own(call.input(4))) if call.has(4) else tf.ones_like(starts)
-    axes = own(call.input(3)) if call.has(3) else tf.range(tf.size(starts))
+    starts, ends = (_bound(model_layout(call.input(k))) for k in (1, 2))
+    steps = _bound(model_layout(call.input(4))) if call.has(4) else tf.ones_like(starts)
+    axes = model_layout(call.input(3)) if call.has(3) else tf.range(tf.size(starts))
     places = stored_axes(axes, rank, moved)[:, None]
 
     def of_all_axes(default: int, given: Tensor) -> Tensor:
@@ -97,7 +96,7 @@ def _sliced_anywhere(call: Call) -> Laid:
     begin, end, step = of_all_axes(0, starts), of_all_axes(_FAR, ends), of_all_axes(1, steps)
     y = tf.strided_slice(x, begin, end, step)
     y.set_shape([None] * rank)
-    return Laid(y, moved)
+    return LayoutTensor(y, moved)
 
 
 def stored_axes(axes: Tensor, rank: int, moved: bool) -> Tensor:
@@ -107,7 +106,7 @@ def stored_axes(axes: Tensor, rank: int, moved: bool) -> Tensor:
 
 
 @operator("Gather", since=1, layout=Layout.FOLLOWS)
-def gather(call: Call) -> Laid:
+def gather(call: Call) -> LayoutTensor:
     """Entries of ``axis`` at the given places; negative ones count from the end."""
     operand = call.input(0)
     rank, width = rank_of(operand), rank_of(call.input(1))
@@ -115,14 +114,14 @@ def gather(call: Call) -> Laid:
     axis = axis + rank if axis < 0 else axis
     x, moved = stored(operand)
     if moved and (width > 1 or (width == 0 and axis == 0)):
-        x, moved = own(operand), False
+        x, moved = model_layout(operand), False
     place = stored_axis(axis, rank, moved)
     if width == 0 and rank == 1:
-        return Laid(_entry(x, tf.cast(own(call.input(1)), tf.int32)))
+        return LayoutTensor(_entry(x, tf.cast(model_layout(call.input(1)), tf.int32)))
     places = _places(call.input(1), x, place)
     # Without its axis 1, or with two axes left, a moved value is in the model's own order.
     still = moved and (width == 1 or (axis != 1 and rank > 3))
-    return Laid(tf.gather(x, places, axis=place), still)
+    return LayoutTensor(tf.gather(x, places, axis=place), still)
 
 
 def _entry(x: Tensor, index: Tensor) -> Tensor:
@@ -133,24 +132,24 @@ def _entry(x: Tensor, index: Tensor) -> Tensor:
     return x[index] if known is None else tf.constant(known, x.dtype)
 
 
-def _places(operand: Operand, x: Tensor, axis: int) -> Tensor:
+def _places(operand: TensorValue, x: Tensor, axis: int) -> Tensor:
     """Indices along ``axis`` of ``x`` that count from the start."""
     length = x.shape[axis]
     if isinstance(operand, Constant) and (length is not None or (operand.array >= 0).all()):
         return operand.tensor(
             ("from start", length), lambda a: np.where(a < 0, a + (length or 0), a)
         )
-    places = own(operand)
+    places = model_layout(operand)
     return tf.where(places < 0, places + tf.cast(tf.shape(x)[axis], places.dtype), places)
 
 
 @operator("ReverseSequence", since=10, layout=Layout.FOLLOWS)
-def reverse_sequence(call: Call) -> Laid:
+def reverse_sequence(call: Call) -> LayoutTensor:
     """The first ``sequence_lens[b]`` steps of every sequence in the opposite order."""
     operand = call.input(0)
     x, moved = stored(operand)
     rank = rank_of(operand)
     batch = stored_axis(int(call.attribute("batch_axis", 1)), rank, moved)
     time = stored_axis(int(call.attribute("time_axis", 0)), rank, moved)
-    lengths = own(call.input(1))
-    return Laid(tf.reverse_sequence(x, lengths, seq_axis=time, batch_axis=batch), moved)
+    lengths = model_layout(call.input(1))
+    return LayoutTensor(tf.reverse_sequence(x, lengths, seq_axis=time, batch_axis=batch), moved)

@@ -7,14 +7,19 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import Constant, Interleaved, Laid, Operand, own
+from kerasviz.importers.onnx.layout import (
+    Constant,
+    Interleaved,
+    LayoutTensor,
+    TensorValue,
+    model_layout,
+)
 from kerasviz.importers.onnx.registry import Call, operator
-
-Tensor = Any
+from kerasviz.types import Tensor
 
 
 @operator("Gemm", interleaved=True)
-def gemm(call: Call) -> Laid:
+def gemm(call: Call) -> LayoutTensor:
     """``alpha * A @ B + beta * C``, A and B transposed where ``transA`` and ``transB`` say so."""
     turned = bool(call.attribute("transB", 0))
     a, channels = _rows(call, turned)
@@ -27,7 +32,7 @@ def gemm(call: Call) -> Laid:
     y = tf.cast(tf.matmul(a, b, transpose_a=bool(call.attribute("transA", 0))), dtype)
     if call.has(2):
         y = y + _prepared(call.input(2), beta)
-    return Laid(y)
+    return LayoutTensor(y)
 
 
 def _rows(call: Call, turned: bool = False) -> tuple[Tensor, int]:
@@ -37,15 +42,17 @@ def _rows(call: Call, turned: bool = False) -> tuple[Tensor, int]:
     """
     given, weights = call.datum(0), call.input(1)
     if not isinstance(given, Interleaved) or given.parts or call.attribute("transA", 0):
-        return own(call.input(0)), 0
+        return model_layout(call.input(0)), 0
     if not isinstance(weights, Constant) or weights.array.ndim != 2:
-        return own(call.input(0)), 0
+        return model_layout(call.input(0)), 0
     if weights.array.shape[1 if turned else 0] % given.channels:  # an error, in the usual words
-        return own(call.input(0)), 0
+        return model_layout(call.input(0)), 0
     return given.tensor, given.channels
 
 
-def _prepared(operand: Operand, factor: float = 1, turned: bool = False, channels: int = 0) -> Any:
+def _prepared(
+    operand: TensorValue, factor: float = 1, turned: bool = False, channels: int = 0
+) -> Any:
     """An operand, scaled, transposed and with its rows [C, S] as [S, C], which is done once."""
 
     def make(array: Any) -> Any:
@@ -58,17 +65,17 @@ def _prepared(operand: Operand, factor: float = 1, turned: bool = False, channel
 
     if isinstance(operand, Constant):
         return operand.tensor(("prepared", factor, turned, channels), make)
-    tensor = own(operand)
+    tensor = model_layout(operand)
     tensor = tensor if factor == 1 else tensor * tf.cast(factor, tensor.dtype)
     return tf.transpose(tensor) if turned else tensor
 
 
 @operator("MatMul", interleaved=True)
-def matmul(call: Call) -> Laid:
+def matmul(call: Call) -> LayoutTensor:
     """The product of matrices, or of stacks of them, as ``numpy.matmul``."""
     a, channels = _rows(call)
-    b = _prepared(call.input(1), channels=channels) if channels else own(call.input(1))
-    return Laid(multiplied(a, b))
+    b = _prepared(call.input(1), channels=channels) if channels else model_layout(call.input(1))
+    return LayoutTensor(multiplied(a, b))
 
 
 def multiplied(a: Tensor, b: Tensor) -> Tensor:
@@ -112,3 +119,12 @@ def product(a: Tensor, b: Tensor) -> Tensor:
     static = tf.broadcast_static_shape(*outer)
     pairs = zip(wide, (a, b), strict=True)
     return tf.matmul(*(tf.ensure_shape(w, [*static, *x.shape[-2:]]) for w, x in pairs))
+
+
+@operator("Det", since=11)
+def det(call: Call) -> LayoutTensor:
+    """The determinant of the matrices in the last two axes."""
+    x = model_layout(call.input())
+    narrow = x.dtype in (tf.float16, tf.bfloat16)
+    y = tf.linalg.det(tf.cast(x, tf.float32) if narrow else x)
+    return LayoutTensor(tf.cast(y, x.dtype))

@@ -7,37 +7,43 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import Laid, Operand, own, rank_of, stored_axis
+from kerasviz.importers.onnx.layout import (
+    LayoutTensor,
+    TensorValue,
+    model_layout,
+    rank_of,
+    stored_axis,
+)
 from kerasviz.importers.onnx.ops.activation import stored
 from kerasviz.importers.onnx.registry import Call, operator
+from kerasviz.types import Tensor
 
-Tensor = Any
 _TRAINING = "ai.onnx.preview.training"
 
 
 @operator("NegativeLogLikelihoodLoss", since=12)
-def negative_log_likelihood(call: Call) -> Laid:
+def negative_log_likelihood(call: Call) -> LayoutTensor:
     """``-weight[target] * x[n, target, ...]``, zero where the target is the ignored one."""
     x, moved = stored(call.input(0))
-    return Laid(_loss(call, x, _class_axis(call.input(0), moved)))
+    return LayoutTensor(_loss(call, x, _class_axis(call.input(0), moved)))
 
 
 @operator("SoftmaxCrossEntropyLoss", since=12)
-def softmax_cross_entropy(call: Call) -> list[Laid]:
+def softmax_cross_entropy(call: Call) -> list[LayoutTensor]:
     """The negative log likelihood of ``log(softmax(x))``, which is the second output."""
     x, moved = stored(call.input(0))
     axis = _class_axis(call.input(0), moved)
     logarithms = tf.nn.log_softmax(x, axis)
-    return [Laid(_loss(call, logarithms, axis)), Laid(logarithms, moved)]
+    return [LayoutTensor(_loss(call, logarithms, axis)), LayoutTensor(logarithms, moved)]
 
 
-def _class_axis(operand: Operand, moved: bool) -> int:
+def _class_axis(operand: TensorValue, moved: bool) -> int:
     return stored_axis(1, rank_of(operand), moved)
 
 
 def _loss(call: Call, logarithms: Tensor, axis: int) -> Tensor:
     """Select by a mask, not by a gather: a class outside of the range then selects nothing."""
-    target = own(call.input(1))
+    target = model_layout(call.input(1))
     if target.shape.rank != logarithms.shape.rank - 1:
         raise call.error(
             f"the input has {logarithms.shape.rank} axes and the target {target.shape.rank}; "
@@ -51,7 +57,7 @@ def _loss(call: Call, logarithms: Tensor, axis: int) -> Tensor:
     weights = tf.cast(kept, logarithms.dtype)
     if call.has(2):
         safe = tf.where(kept, target, tf.zeros_like(target))
-        weights *= tf.gather(own(call.input(2)), safe)
+        weights *= tf.gather(model_layout(call.input(2)), safe)
     losses = -tf.where(kept, picked, tf.zeros_like(picked)) * weights
     return _reduced(call, losses, weights)
 
@@ -75,14 +81,14 @@ Step = Callable[[Call, Tensor, Tensor, Sequence[Tensor]], tuple[Tensor, ...]]
 def _optimizer(name: str, states: int, step: Step) -> None:
     """Inputs: rate, count, all variables, all gradients, all first states, all second ones."""
 
-    def convert(call: Call) -> list[Laid]:
-        rate, count, *rest = [own(operand) for operand in call.operands()]
+    def convert(call: Call) -> list[LayoutTensor]:
+        rate, count, *rest = [model_layout(operand) for operand in call.operands()]
         groups = 2 + states
         size = len(rest) // groups
         if size * groups != len(rest):
             raise call.error(f"{len(rest)} tensors to update; expected a multiple of {groups}")
         made = [step(call, rate, count, rest[k::size]) for k in range(size)]
-        return [Laid(parts[k]) for k in range(groups - 1) for parts in made]
+        return [LayoutTensor(parts[k]) for k in range(groups - 1) for parts in made]
 
     convert.__doc__ = step.__doc__
     operator(name, domain=_TRAINING)(convert)
@@ -143,19 +149,19 @@ _optimizer("Adam", 2, _adam)
 
 
 @operator("Gradient", domain=_TRAINING)
-def gradient(call: Call) -> list[Laid]:
+def gradient(call: Call) -> list[LayoutTensor]:
     """The derivatives of the value ``y`` by the values ``xs``, at the inputs of the node."""
     xs, zs = (tuple(call.attribute(n, ())) for n in ("xs", "zs"))
     operands = call.operands()
     if call.run_again is None or len(operands) != len(xs) + len(zs):
         raise call.error(f"{len(operands)} inputs for {len(xs)} + {len(zs)} names in xs and zs")
-    laid = [Laid(*stored(operand)) for operand in operands]
+    laid = [LayoutTensor(*stored(operand)) for operand in operands]
     by = [part.tensor for part in laid[: len(xs)]]
     with tf.GradientTape() as tape:
         for tensor in by:
             tape.watch(tensor)
         (y,) = call.run_again(dict(zip(xs + zs, laid, strict=True)), [call.attribute("y")])
-        if not isinstance(y, Laid):
+        if not isinstance(y, LayoutTensor):
             raise call.error("y does not depend on what is fed to the model")
     made = tape.gradient(y.tensor, by, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-    return [Laid(part, x.moved) for part, x in zip(made, laid, strict=False)]
+    return [LayoutTensor(part, x.channels_last) for part, x in zip(made, laid, strict=False)]

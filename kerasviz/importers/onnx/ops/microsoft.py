@@ -9,14 +9,20 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import Laid, aligned, channels_last, own, rank_of
+from kerasviz.importers.onnx.layout import (
+    LayoutTensor,
+    aligned,
+    channels_last,
+    model_layout,
+    rank_of,
+)
 from kerasviz.importers.onnx.ops.activation import stored
 from kerasviz.importers.onnx.ops.conv import conv
 from kerasviz.importers.onnx.ops.cumulative import trilu
 from kerasviz.importers.onnx.ops.linear import gemm, multiplied
 from kerasviz.importers.onnx.registry import Call, Layout, Result, operator
+from kerasviz.types import Tensor
 
-Tensor = Any
 DOMAIN = "com.microsoft"
 
 # -- activations -----------------------------------------------------------------------------
@@ -30,54 +36,54 @@ def _exact_gelu(x: Tensor) -> Tensor:
     return tf.nn.gelu(x, approximate=False)
 
 
-def _with_bias(call: Call) -> Laid:
+def _with_bias(call: Call) -> LayoutTensor:
     """The sum of all inputs."""
     xs, moved = aligned([call.input(k) for k in range(len(call.inputs)) if call.has(k)])
-    return Laid(sum(xs[1:], xs[0]), moved)
+    return LayoutTensor(sum(xs[1:], xs[0]), moved)
 
 
 @operator("Gelu", layout=Layout.FOLLOWS, domain=DOMAIN)
 @operator("BiasGelu", layout=Layout.FOLLOWS, domain=DOMAIN)
-def gelu(call: Call) -> Laid:
+def gelu(call: Call) -> LayoutTensor:
     """``z (1 + erf(z / sqrt(2))) / 2`` with ``z = x + bias``."""
     z = _with_bias(call)
-    return Laid(_exact_gelu(z.tensor), z.moved)
+    return LayoutTensor(_exact_gelu(z.tensor), z.channels_last)
 
 
 @operator("FastGelu", layout=Layout.FOLLOWS, domain=DOMAIN)
-def fast_gelu(call: Call) -> Laid:
+def fast_gelu(call: Call) -> LayoutTensor:
     """``z (1 + tanh(sqrt(2 / pi) (z + 0.044715 z^3))) / 2`` with ``z = x + bias``."""
     z = _with_bias(call)
-    return Laid(_fast_gelu(z.tensor), z.moved)
+    return LayoutTensor(_fast_gelu(z.tensor), z.channels_last)
 
 
 @operator("QuickGelu", layout=Layout.FOLLOWS, domain=DOMAIN)
-def quick_gelu(call: Call) -> Laid:
+def quick_gelu(call: Call) -> LayoutTensor:
     """``x * sigmoid(alpha * x)``."""
     x, moved = stored(call.input())
-    return Laid(x * tf.sigmoid(float(call.attribute("alpha", 1.702)) * x), moved)
+    return LayoutTensor(x * tf.sigmoid(float(call.attribute("alpha", 1.702)) * x), moved)
 
 
 @operator("BiasSplitGelu", domain=DOMAIN)
-def bias_split_gelu(call: Call) -> Laid:
+def bias_split_gelu(call: Call) -> LayoutTensor:
     """``a * gelu(b)``, a and b the halves of the last axis of ``x + bias``."""
-    a, b = tf.split(own(call.input(0)) + own(call.input(1)), 2, -1)
-    return Laid(a * _exact_gelu(b))
+    a, b = tf.split(model_layout(call.input(0)) + model_layout(call.input(1)), 2, -1)
+    return LayoutTensor(a * _exact_gelu(b))
 
 
 @operator("BiasAdd", layout=Layout.FOLLOWS, domain=DOMAIN)
-def bias_add(call: Call) -> Laid:
+def bias_add(call: Call) -> LayoutTensor:
     """``x + bias + skip``."""
     return _with_bias(call)
 
 
 @operator("BiasSoftmax", domain=DOMAIN)
-def bias_softmax(call: Call) -> Laid:
+def bias_softmax(call: Call) -> LayoutTensor:
     """The softmax of ``x + bias`` over the axes from ``axis`` on."""
-    x = own(call.input(0)) + own(call.input(1))
+    x = model_layout(call.input(0)) + model_layout(call.input(1))
     rank = x.shape.rank
     axes = list(range(int(call.attribute("axis", 1)) % rank, rank))
-    return Laid(tf.exp(x - tf.reduce_logsumexp(x, axes, keepdims=True)))
+    return LayoutTensor(tf.exp(x - tf.reduce_logsumexp(x, axes, keepdims=True)))
 
 
 _ACTIVATIONS: dict[str, Callable[[Tensor, Sequence[float]], Tensor]] = {
@@ -110,50 +116,50 @@ def activated(call: Call, x: Tensor) -> Tensor:
 # -- products and convolutions ---------------------------------------------------------------
 
 
-def _laid(made: Result) -> Laid:
-    assert isinstance(made, Laid)
+def _laid(made: Result) -> LayoutTensor:
+    assert isinstance(made, LayoutTensor)
     return made
 
 
 @operator("FusedConv", layout=Layout.IMAGE, domain=DOMAIN)
-def fused_conv(call: Call) -> Laid:
+def fused_conv(call: Call) -> LayoutTensor:
     """``activation(conv(x) + z)``."""
     y = _laid(conv(call))
     if call.has(3):
         parts, moved = aligned([y, call.input(3)])
-        y = Laid(parts[0] + parts[1], moved)
-    return Laid(activated(call, y.tensor), y.moved)
+        y = LayoutTensor(parts[0] + parts[1], moved)
+    return LayoutTensor(activated(call, y.tensor), y.channels_last)
 
 
 @operator("NhwcConv", domain=DOMAIN)
 @operator("NhwcFusedConv", domain=DOMAIN)
-def nhwc_conv(call: Call) -> Laid:
+def nhwc_conv(call: Call) -> LayoutTensor:
     """``activation(conv(x) + z)`` of a model that has the channels last itself."""
-    x = Laid(own(call.input(0)), moved=True)
+    x = LayoutTensor(model_layout(call.input(0)), channels_last=True)
     y = _laid(conv(replace(call, inputs=(x, *call.inputs[1:])))).tensor
-    return Laid(activated(call, y + own(call.input(3)) if call.has(3) else y))
+    return LayoutTensor(activated(call, y + model_layout(call.input(3)) if call.has(3) else y))
 
 
 @operator("FusedGemm", domain=DOMAIN)
-def fused_gemm(call: Call) -> Laid:
+def fused_gemm(call: Call) -> LayoutTensor:
     """``activation(alpha * A @ B + beta * C)``."""
     inner = {k: v for k, v in call.node.attributes.items() if not k.startswith("activation")}
     y = _laid(gemm(replace(call, node=replace(call.node, attributes=inner))))
-    return Laid(activated(call, y.tensor), y.moved)
+    return LayoutTensor(activated(call, y.tensor), y.channels_last)
 
 
 @operator("FusedMatMul", domain=DOMAIN)
 @operator("TransposeMatMul", domain=DOMAIN)
 @operator("FusedMatMulActivation", domain=DOMAIN)
-def fused_matmul(call: Call) -> Laid:
+def fused_matmul(call: Call) -> LayoutTensor:
     """``activation(alpha * A @ B)`` with A and B transposed as the attributes say."""
     a, b = (_turned(call, k, name) for k, name in enumerate("AB"))
     y = multiplied(a, b) * tf.cast(float(call.attribute("alpha", 1.0)), a.dtype)
-    return Laid(activated(call, y))
+    return LayoutTensor(activated(call, y))
 
 
 def _turned(call: Call, index: int, name: str) -> Tensor:
-    x = own(call.input(index))
+    x = model_layout(call.input(index))
     rank = x.shape.rank
     if call.attribute(f"transBatch{name}", 0) and rank > 2:  # [M, batches, K]
         x = tf.transpose(x, [*range(1, rank - 1), 0, rank - 1])
@@ -162,17 +168,17 @@ def _turned(call: Call, index: int, name: str) -> Tensor:
 
 
 @operator("GemmFastGelu", domain=DOMAIN)
-def gemm_fast_gelu(call: Call) -> Laid:
+def gemm_fast_gelu(call: Call) -> LayoutTensor:
     """``fast_gelu(x @ w + bias)``."""
-    y = multiplied(own(call.input(0)), own(call.input(1)))
-    return Laid(_fast_gelu(y + own(call.input(2)) if call.has(2) else y))
+    y = multiplied(model_layout(call.input(0)), model_layout(call.input(1)))
+    return LayoutTensor(_fast_gelu(y + model_layout(call.input(2)) if call.has(2) else y))
 
 
 @operator("Inverse", domain=DOMAIN)
-def inverse(call: Call) -> Laid:
+def inverse(call: Call) -> LayoutTensor:
     """The inverse of square matrices."""
-    x = own(call.input())
-    return Laid(tf.cast(tf.linalg.inv(tf.cast(x, _wide(x.dtype))), x.dtype))
+    x = model_layout(call.input())
+    return LayoutTensor(tf.cast(tf.linalg.inv(tf.cast(x, _wide(x.dtype))), x.dtype))
 
 
 operator("Trilu", domain=DOMAIN)(trilu)
@@ -186,12 +192,12 @@ def _wide(dtype: Any) -> Any:
 
 
 @operator("CropAndResize", layout=Layout.IMAGE, domain=DOMAIN)
-def crop_and_resize(call: Call) -> Laid:
+def crop_and_resize(call: Call) -> LayoutTensor:
     """Boxes [y1, x1, y2, x2], in units of the image's sides, sampled at a grid of points."""
     x = channels_last(call.input(0))
     if rank_of(call.input(0)) != 4:
         raise call.error("the input must have 4 axes")
-    boxes, images = own(call.input(1)), tf.cast(own(call.input(2)), tf.int32)
+    boxes, images = model_layout(call.input(1)), tf.cast(model_layout(call.input(2)), tf.int32)
     size = [int(n) for n in call.constant(3, "crop_size").reshape(-1)]
     mode = call.attribute("mode", "bilinear")
     if mode not in ("bilinear", "nearest"):
@@ -210,7 +216,7 @@ def crop_and_resize(call: Call) -> Laid:
     inside = (rows >= 0) & (rows <= tf.cast(sides[0], x.dtype))
     inside = inside & (columns >= 0) & (columns <= tf.cast(sides[1], x.dtype))
     outer = tf.cast(float(call.attribute("extrapolation_value", 0.0)), x.dtype)
-    return Laid(tf.where(inside[..., tf.newaxis], y, outer), moved=True)
+    return LayoutTensor(tf.where(inside[..., tf.newaxis], y, outer), channels_last=True)
 
 
 def _sampled(x: Tensor, images: Tensor, at: tuple[Tensor, Tensor], sides: Any, mode: str) -> Tensor:

@@ -7,12 +7,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import Laid, channels_last, own
+from kerasviz.importers.onnx.layout import LayoutTensor, channels_last, model_layout
 from kerasviz.importers.onnx.ops.normalization import normalized_groups
 from kerasviz.importers.onnx.ops.quantization import dequantized
 from kerasviz.importers.onnx.registry import Call, operator
+from kerasviz.types import Tensor
 
-Tensor = Any
 DOMAIN = "com.microsoft"
 
 
@@ -32,65 +32,70 @@ def _normalized(x: Tensor, epsilon: float, *, centred: bool = True) -> tuple[Ten
 
 @operator("SimplifiedLayerNormalization", domain=DOMAIN)
 @operator("SimplifiedLayerNormalization")
-def simplified_layer_normalization(call: Call) -> list[Laid]:
+def simplified_layer_normalization(call: Call) -> list[LayoutTensor]:
     """``scale * x / sqrt(mean(x^2) + epsilon)`` over the axes from ``axis`` on."""
-    x, scale = own(call.input(0)), own(call.input(1))
+    x, scale = model_layout(call.input(0)), model_layout(call.input(1))
     rank = x.shape.rank
     axes = list(range(int(call.attribute("axis", -1)) % rank, rank))
     wide = tf.cast(x, _wide(x.dtype))
     power = tf.reduce_mean(tf.square(wide), axes, keepdims=True)
     factor = tf.math.rsqrt(power + float(call.attribute("epsilon", 1e-5)))
-    return [Laid(tf.cast(wide * factor, scale.dtype) * scale), Laid(factor)]
+    return [LayoutTensor(tf.cast(wide * factor, scale.dtype) * scale), LayoutTensor(factor)]
 
 
-def _skipped(call: Call, bias: int, *, centred: bool) -> list[Laid]:
-    total = own(call.input(0)) + own(call.input(1))
+def _skipped(call: Call, bias: int, *, centred: bool) -> list[LayoutTensor]:
+    total = model_layout(call.input(0)) + model_layout(call.input(1))
     if call.has(bias):
-        total = total + own(call.input(bias))
+        total = total + model_layout(call.input(bias))
     epsilon = float(call.attribute("epsilon", 1e-12))
     normal, mean, inverse_deviation = _normalized(total, epsilon, centred=centred)
-    y = normal * own(call.input(2))
+    y = normal * model_layout(call.input(2))
     if centred and call.has(3):
-        y = y + own(call.input(3))
-    return [Laid(y), Laid(mean), Laid(inverse_deviation), Laid(total)]
+        y = y + model_layout(call.input(3))
+    return [
+        LayoutTensor(y),
+        LayoutTensor(mean),
+        LayoutTensor(inverse_deviation),
+        LayoutTensor(total),
+    ]
 
 
 @operator("SkipLayerNormalization", domain=DOMAIN)
-def skip_layer_normalization(call: Call) -> list[Laid]:
+def skip_layer_normalization(call: Call) -> list[LayoutTensor]:
     """The layer normalization of ``x + skip + bias`` over the last axis, and that sum."""
     return _skipped(call, 4, centred=True)
 
 
 @operator("SkipSimplifiedLayerNormalization", domain=DOMAIN)
-def skip_simplified_layer_normalization(call: Call) -> list[Laid]:
+def skip_simplified_layer_normalization(call: Call) -> list[LayoutTensor]:
     """The RMS normalization of ``x + skip + bias`` over the last axis, and that sum."""
     return _skipped(call, 3, centred=False)
 
 
 @operator("EmbedLayerNormalization", domain=DOMAIN)
-def embed_layer_normalization(call: Call) -> list[Laid]:
+def embed_layer_normalization(call: Call) -> list[LayoutTensor]:
     """The layer normalization of the sum of the embeddings of words, positions and segments."""
     return _embedded(call)
 
 
-def _embedded(call: Call) -> list[Laid]:
-    words = own(call.input(0))
+def _embedded(call: Call) -> list[LayoutTensor]:
+    words = model_layout(call.input(0))
     length = tf.shape(words)[1]
-    total = tf.gather(own(call.input(2)), words)
-    positions = own(call.input(8)) if call.has(8) else tf.range(length)[tf.newaxis]
-    total = total + tf.gather(own(call.input(3)), positions)
+    total = tf.gather(model_layout(call.input(2)), words)
+    positions = model_layout(call.input(8)) if call.has(8) else tf.range(length)[tf.newaxis]
+    total = total + tf.gather(model_layout(call.input(3)), positions)
     if call.has(1) and call.has(4):
-        total = total + tf.gather(own(call.input(4)), own(call.input(1)))
+        total = total + tf.gather(model_layout(call.input(4)), model_layout(call.input(1)))
     normal, _, _ = _normalized(total, float(call.attribute("epsilon", 1e-12)))
-    y = normal * own(call.input(5)) + own(call.input(6))
+    y = normal * model_layout(call.input(5)) + model_layout(call.input(6))
     counts = tf.zeros_like(words[:, 0], tf.int32)
     if call.has(7):
-        counts = tf.reduce_sum(tf.cast(own(call.input(7)) == 1, tf.int32), 1)
-    return [Laid(y), Laid(counts), Laid(total)]
+        counts = tf.reduce_sum(tf.cast(model_layout(call.input(7)) == 1, tf.int32), 1)
+    return [LayoutTensor(y), LayoutTensor(counts), LayoutTensor(total)]
 
 
 @operator("QEmbedLayerNormalization", domain=DOMAIN)
-def quantized_embed_layer_normalization(call: Call) -> list[Laid]:
+def quantized_embed_layer_normalization(call: Call) -> list[LayoutTensor]:
     """EmbedLayerNormalization with tables, scale and bias that are quantized."""
     tables = [
         dequantized(call.input(k), call.input(k + 6), call.input(k + 11)) if call.has(k) else None
@@ -103,23 +108,25 @@ def quantized_embed_layer_normalization(call: Call) -> list[Laid]:
 
 @operator("GroupNorm", domain=DOMAIN)
 @operator("SkipGroupNorm", domain=DOMAIN)
-def group_norm(call: Call) -> list[Laid]:
+def group_norm(call: Call) -> list[LayoutTensor]:
     """Groups of channels of ``x + skip + bias`` normalized for each image, SiLU if wanted."""
     behind = bool(call.attribute("channels_last", 1))
-    x = own(call.input(0)) if behind else channels_last(call.input(0))
+    x = model_layout(call.input(0)) if behind else channels_last(call.input(0))
     if call.has(3):
-        skip = own(call.input(3)) if behind else channels_last(call.input(3))
+        skip = model_layout(call.input(3)) if behind else channels_last(call.input(3))
         if skip.shape.rank == 2:
             skip = skip[:, tf.newaxis, tf.newaxis]
         x = x + skip
     if call.has(4):
-        x = x + own(call.input(4))
+        x = x + model_layout(call.input(4))
     groups, channels = int(call.attribute("groups")), x.shape[-1]
     if channels is None or channels % groups:
         raise call.error(f"{channels} channels in {groups} groups; expected a divisor")
     wide = tf.cast(x, _wide(x.dtype))
     epsilon = float(call.attribute("epsilon", 1e-5))
     y = normalized_groups(wide, groups, channels // groups, epsilon)
-    y = y * tf.cast(own(call.input(1)), y.dtype) + tf.cast(own(call.input(2)), y.dtype)
+    y = y * tf.cast(model_layout(call.input(1)), y.dtype) + tf.cast(
+        model_layout(call.input(2)), y.dtype
+    )
     y = y * tf.sigmoid(y) if call.attribute("activation", 0) else y
-    return [Laid(tf.cast(y, x.dtype), not behind), Laid(x, not behind)]
+    return [LayoutTensor(tf.cast(y, x.dtype), not behind), LayoutTensor(x, not behind)]

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import Laid, own
+from kerasviz.importers.onnx.layout import LayoutTensor, model_layout
 from kerasviz.importers.onnx.registry import Call, operator
+from kerasviz.types import Tensor
 
 __all__ = ["labels_of", "post_transform"]
 
-Tensor = Any
 ML = "ai.onnx.ml"
 
 
@@ -55,18 +55,18 @@ def _looked_up(x: Tensor, keys: Any, values: Any, default: Any, *, nan: bool = F
 
 
 @operator("LabelEncoder", domain=ML)
-def label_encoder_1(call: Call) -> Laid:
+def label_encoder_1(call: Call) -> LayoutTensor:
     """Texts to their places in ``classes_strings``, or places to texts."""
-    x = own(call.input())
+    x = model_layout(call.input())
     classes = np.asarray(call.attribute("classes_strings"), object)
     places = np.arange(len(classes))
     if x.dtype == tf.string:
-        return Laid(_looked_up(x, classes, places, call.attribute("default_int64", -1)))
-    return Laid(_looked_up(x, places, classes, call.attribute("default_string", "_Unused")))
+        return LayoutTensor(_looked_up(x, classes, places, call.attribute("default_int64", -1)))
+    return LayoutTensor(_looked_up(x, places, classes, call.attribute("default_string", "_Unused")))
 
 
 @operator("LabelEncoder", since=2, domain=ML)
-def label_encoder(call: Call) -> Laid:
+def label_encoder(call: Call) -> LayoutTensor:
     """The value of each key; a default for entries that are no key."""
     keys = _listed(call, "keys_tensor", "keys_strings", "keys_int64s", "keys_floats")
     values = _listed(call, "values_tensor", "values_strings", "values_int64s", "values_floats")
@@ -81,23 +81,23 @@ def label_encoder(call: Call) -> Laid:
     else:
         default = call.attribute("default_int64", -1)
     nan = call.node.opset >= 4
-    return Laid(_looked_up(own(call.input()), keys, values, default, nan=nan))
+    return LayoutTensor(_looked_up(model_layout(call.input()), keys, values, default, nan=nan))
 
 
 @operator("CategoryMapper", domain=ML)
-def category_mapper(call: Call) -> Laid:
+def category_mapper(call: Call) -> LayoutTensor:
     """Texts to numbers, or numbers to texts, by two lists."""
-    x = own(call.input())
+    x = model_layout(call.input())
     texts, numbers = _listed(call, "cats_strings"), _listed(call, "cats_int64s")
     if x.dtype == tf.string:
-        return Laid(_looked_up(x, texts, numbers, call.attribute("default_int64", -1)))
-    return Laid(_looked_up(x, numbers, texts, call.attribute("default_string", "_Unused")))
+        return LayoutTensor(_looked_up(x, texts, numbers, call.attribute("default_int64", -1)))
+    return LayoutTensor(_looked_up(x, numbers, texts, call.attribute("default_string", "_Unused")))
 
 
 @operator("OneHotEncoder", domain=ML)
-def one_hot_encoder(call: Call) -> Laid:
+def one_hot_encoder(call: Call) -> LayoutTensor:
     """1 at the place of the category on a new last axis."""
-    x = own(call.input())
+    x = model_layout(call.input())
     categories = _listed(call, "cats_strings", "cats_int64s")
     keys = tf.constant(categories)
     same = x[..., None] == (keys if x.dtype == tf.string else tf.cast(keys, x.dtype))
@@ -107,52 +107,52 @@ def one_hot_encoder(call: Call) -> Laid:
         )
         with tf.control_dependencies([] if check is None else [check]):
             same = tf.identity(same)
-    return Laid(tf.cast(same, tf.float32))
+    return LayoutTensor(tf.cast(same, tf.float32))
 
 
 # -- features ------------------------------------------------------------------------------------
 
 
 @operator("ArrayFeatureExtractor", domain=ML)
-def array_feature_extractor(call: Call) -> Laid:
+def array_feature_extractor(call: Call) -> LayoutTensor:
     """The entries of the last axis at the given places."""
-    x = own(call.input(0))
-    taken = tf.gather(x, tf.reshape(own(call.input(1)), [-1]), axis=-1)
-    return Laid(taken[None] if x.shape.rank == 1 else taken)
+    x = model_layout(call.input(0))
+    taken = tf.gather(x, tf.reshape(model_layout(call.input(1)), [-1]), axis=-1)
+    return LayoutTensor(taken[None] if x.shape.rank == 1 else taken)
 
 
 @operator("Binarizer", domain=ML)
-def binarizer(call: Call) -> Laid:
+def binarizer(call: Call) -> LayoutTensor:
     """1 above the threshold, else 0."""
-    x = own(call.input())
-    return Laid(tf.cast(x > tf.cast(call.attribute("threshold", 0.0), x.dtype), x.dtype))
+    x = model_layout(call.input())
+    return LayoutTensor(tf.cast(x > tf.cast(call.attribute("threshold", 0.0), x.dtype), x.dtype))
 
 
 @operator("FeatureVectorizer", domain=ML)
-def feature_vectorizer(call: Call) -> Laid:
+def feature_vectorizer(call: Call) -> LayoutTensor:
     """All inputs beside each other as floats."""
     columns = []
     for operand in call.operands():
-        x = tf.cast(own(operand), tf.float32)
+        x = tf.cast(model_layout(operand), tf.float32)
         columns.append(x[None] if x.shape.rank == 1 else x)
-    return Laid(tf.concat(columns, -1))
+    return LayoutTensor(tf.concat(columns, -1))
 
 
 @operator("Imputer", domain=ML)
-def imputer(call: Call) -> Laid:
+def imputer(call: Call) -> LayoutTensor:
     """Each entry that equals the replaced value becomes the value of its column."""
-    x = own(call.input())
+    x = model_layout(call.input())
     kind = "float" if x.dtype.is_floating else "int64"
     values = tf.constant(call.attribute(f"imputed_value_{kind}s"), x.dtype)
     replaced = call.attribute(f"replaced_value_{kind}", 0)
     gone = tf.math.is_nan(x) if np.isnan(replaced) else x == tf.cast(replaced, x.dtype)
-    return Laid(tf.where(gone, values, x))
+    return LayoutTensor(tf.where(gone, values, x))
 
 
 @operator("Normalizer", domain=ML)
-def normalizer(call: Call) -> Laid:
+def normalizer(call: Call) -> LayoutTensor:
     """Each row over its largest entry, its sum of magnitudes or its length."""
-    x = _as_float(own(call.input()))
+    x = _as_float(model_layout(call.input()))
     norm = call.attribute("norm", "MAX")
     if norm == "MAX":
         size = tf.reduce_max(x, -1, keepdims=True)
@@ -164,15 +164,15 @@ def normalizer(call: Call) -> Laid:
         size = tf.where(empty, square, tf.sqrt(tf.where(empty, tf.ones_like(square), square)))
     else:
         raise call.error(f"norm {norm!r}; expected MAX, L1 or L2")
-    return Laid(tf.cast(x / tf.where(size == 0, tf.ones_like(size), size), tf.float32))
+    return LayoutTensor(tf.cast(x / tf.where(size == 0, tf.ones_like(size), size), tf.float32))
 
 
 @operator("Scaler", domain=ML)
-def scaler(call: Call) -> Laid:
+def scaler(call: Call) -> LayoutTensor:
     """``(x - offset) * scale``."""
-    x = tf.cast(own(call.input()), tf.float32)
+    x = tf.cast(model_layout(call.input()), tf.float32)
     offset, scale = call.attribute("offset") or (0.0,), call.attribute("scale") or (1.0,)
-    return Laid((x - tf.constant(offset, x.dtype)) * tf.constant(scale, x.dtype))
+    return LayoutTensor((x - tf.constant(offset, x.dtype)) * tf.constant(scale, x.dtype))
 
 
 # -- scores --------------------------------------------------------------------------------------
@@ -205,9 +205,11 @@ _LABELS = ("classlabels_strings", "classlabels_ints")
 
 
 @operator("LinearRegressor", domain=ML)
-def linear_regressor(call: Call) -> Laid:
+def linear_regressor(call: Call) -> LayoutTensor:
     """``x W' + b``."""
-    return Laid(post_transform(_linear(call, int(call.attribute("targets", 1))), _post(call)))
+    return LayoutTensor(
+        post_transform(_linear(call, int(call.attribute("targets", 1))), _post(call))
+    )
 
 
 def _post(call: Call) -> str:
@@ -215,7 +217,7 @@ def _post(call: Call) -> str:
 
 
 def _linear(call: Call, rows: int) -> Tensor:
-    x = tf.cast(own(call.input()), tf.float32)
+    x = tf.cast(model_layout(call.input()), tf.float32)
     x = x[None] if x.shape.rank == 1 else x
     weights = np.asarray(call.attribute("coefficients"), np.float32).reshape(rows, -1)
     scores = x @ tf.constant(np.ascontiguousarray(weights.T))
@@ -224,7 +226,7 @@ def _linear(call: Call, rows: int) -> Tensor:
 
 
 @operator("LinearClassifier", domain=ML)
-def linear_classifier(call: Call) -> list[Laid]:
+def linear_classifier(call: Call) -> list[LayoutTensor]:
     """The label of the largest of the scores ``x W' + b``, and the scores."""
     intercepts = call.attribute("intercepts") or ()
     labels = _listed(call, *_LABELS)
@@ -232,9 +234,15 @@ def linear_classifier(call: Call) -> list[Laid]:
     scores = _linear(call, rows)
     if rows == 1 and labels is not None and len(labels) == 2:
         place = tf.cast(scores[:, 0] > 0, tf.int64)
-        return [Laid(labels_of(call, _LABELS, place)), Laid(_of_two(scores, _post(call)))]
+        return [
+            LayoutTensor(labels_of(call, _LABELS, place)),
+            LayoutTensor(_of_two(scores, _post(call))),
+        ]
     place = tf.argmax(scores, -1)
-    return [Laid(labels_of(call, _LABELS, place)), Laid(post_transform(scores, _post(call)))]
+    return [
+        LayoutTensor(labels_of(call, _LABELS, place)),
+        LayoutTensor(post_transform(scores, _post(call))),
+    ]
 
 
 def _of_two(score: Tensor, post: str) -> Tensor:
@@ -272,9 +280,9 @@ def _vectors(call: Call, x: Tensor) -> Tensor:
 
 
 @operator("SVMRegressor", domain=ML)
-def svm_regressor(call: Call) -> Laid:
+def svm_regressor(call: Call) -> LayoutTensor:
     """The weighted sum of the kernels with all support vectors; its sign for one class."""
-    x = tf.cast(own(call.input()), tf.float32)
+    x = tf.cast(model_layout(call.input()), tf.float32)
     weights = tf.constant(call.attribute("coefficients"), tf.float32)
     rho = tf.constant(call.attribute("rho"), tf.float32)[0]
     if int(call.attribute("n_supports", 0)):
@@ -282,14 +290,14 @@ def svm_regressor(call: Call) -> Laid:
     else:
         scores = _kernel(call, x, weights[None]) + rho
     if call.attribute("one_class", 0):
-        return Laid(tf.where(scores > 0, tf.ones_like(scores), -tf.ones_like(scores)))
-    return Laid(post_transform(scores, _post(call)))
+        return LayoutTensor(tf.where(scores > 0, tf.ones_like(scores), -tf.ones_like(scores)))
+    return LayoutTensor(post_transform(scores, _post(call)))
 
 
 @operator("SVMClassifier", domain=ML)
-def svm_classifier(call: Call) -> list[Laid]:
+def svm_classifier(call: Call) -> list[LayoutTensor]:
     """A vote of one machine for each pair of classes, or their coupled probabilities."""
-    x = tf.cast(own(call.input()), tf.float32)
+    x = tf.cast(model_layout(call.input()), tf.float32)
     x = x[None] if x.shape.rank == 1 else x
     rho = np.asarray(call.attribute("rho"), np.float32)
     weights = np.asarray(call.attribute("coefficients"), np.float32)
@@ -298,7 +306,10 @@ def svm_classifier(call: Call) -> list[Laid]:
         labels = _listed(call, *_LABELS)
         scores = _kernel(call, x, tf.constant(weights.reshape(len(labels), -1))) + rho[0]
         place = tf.argmax(scores, -1)
-        return [Laid(labels_of(call, _LABELS, place)), Laid(post_transform(scores, _post(call)))]
+        return [
+            LayoutTensor(labels_of(call, _LABELS, place)),
+            LayoutTensor(post_transform(scores, _post(call))),
+        ]
     pairs = _decisions(_kernel(call, x, _vectors(call, x)), weights, counts) + tf.constant(rho)
     return _voted(call, pairs, len(counts))
 
@@ -317,7 +328,7 @@ def _decisions(kernel: Tensor, weights: np.ndarray[Any, Any], counts: list[int])
     return kernel @ tf.constant(np.stack(columns, 1))
 
 
-def _voted(call: Call, decisions: Tensor, classes: int) -> list[Laid]:
+def _voted(call: Call, decisions: Tensor, classes: int) -> list[LayoutTensor]:
     """The label with the most votes, and the scores after onnxruntime's rules."""
     pairs = [(i, j) for i in range(classes) for j in range(i + 1, classes)]
     first = decisions > 0
@@ -335,11 +346,14 @@ def _voted(call: Call, decisions: Tensor, classes: int) -> list[Laid]:
         slope = tf.constant(call.attribute("prob_a"), tf.float32)
         shift = tf.constant(call.attribute("prob_b"), tf.float32)
         chances = tf.clip_by_value(tf.sigmoid(-(decisions * slope + shift)), 1e-7, 1 - 1e-7)
-        return [Laid(label), Laid(post_transform(_coupled(chances, pairs, classes), post))]
+        return [
+            LayoutTensor(label),
+            LayoutTensor(post_transform(_coupled(chances, pairs, classes), post)),
+        ]
     if classes > 2:
-        return [Laid(label), Laid(post_transform(decisions, post))]
+        return [LayoutTensor(label), LayoutTensor(post_transform(decisions, post))]
     both = tf.concat([-decisions, decisions], 1)
-    return [Laid(label), Laid(both if post == "NONE" else _of_two(decisions, post))]
+    return [LayoutTensor(label), LayoutTensor(both if post == "NONE" else _of_two(decisions, post))]
 
 
 def _coupled(chances: Tensor, pairs: Sequence[tuple[int, int]], classes: int) -> Tensor:

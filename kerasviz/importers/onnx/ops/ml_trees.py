@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import Laid, own
+from kerasviz.importers.onnx.layout import LayoutTensor, model_layout
 from kerasviz.importers.onnx.ops.ml import ML, labels_of, post_transform
 from kerasviz.importers.onnx.registry import Call, operator
-
-Tensor = Any
-Array = np.ndarray[Any, Any]
+from kerasviz.types import Array, Tensor
 
 _MODES = (
     "BRANCH_LEQ",
@@ -160,7 +158,7 @@ def _aggregated(leaves: Tensor, table: Array, said: Array, how: str) -> Tensor:
 
 
 def _given(call: Call, splits: Array) -> Tensor:
-    x = own(call.input())
+    x = model_layout(call.input())
     x = x[None] if x.shape.rank == 1 else x
     return tf.cast(x, splits.dtype)
 
@@ -171,7 +169,7 @@ def _base(call: Call) -> Array:
 
 
 @operator("TreeEnsembleRegressor", domain=ML)
-def tree_ensemble_regressor(call: Call) -> Laid:
+def tree_ensemble_regressor(call: Call) -> LayoutTensor:
     """The leaves of all trees added up, or their mean, least or largest, and a base value."""
     forest, place = _by_nodes(call)
     table, said = _weights(call, "target", place, int(call.attribute("n_targets", 1)))
@@ -180,14 +178,14 @@ def tree_ensemble_regressor(call: Call) -> Laid:
     base = _base(call)
     scores = scores + tf.constant(base, scores.dtype) if base.size else scores
     scores = post_transform(scores, call.attribute("post_transform", "NONE"))
-    return Laid(tf.cast(scores, tf.float32))
+    return LayoutTensor(tf.cast(scores, tf.float32))
 
 
 _LABELS = ("classlabels_strings", "classlabels_int64s")
 
 
 @operator("TreeEnsembleClassifier", domain=ML)
-def tree_ensemble_classifier(call: Call) -> list[Laid]:
+def tree_ensemble_classifier(call: Call) -> list[LayoutTensor]:
     """The label of the largest sum of the leaves of all trees, and the sums.
 
     Two classes may have the leaves of one only; the other gets what is left.
@@ -213,18 +211,18 @@ def tree_ensemble_classifier(call: Call) -> list[Laid]:
         both = scores + tf.constant(base, scores.dtype) if base.size else scores
         places = tf.argmax(both, -1)
         both = post_transform(both, post)
-    return [Laid(labels_of(call, _LABELS, places)), Laid(tf.cast(both, tf.float32))]
+    return [LayoutTensor(labels_of(call, _LABELS, places)), LayoutTensor(tf.cast(both, tf.float32))]
 
 
 @operator("TreeEnsemble", since=5, domain=ML)
-def tree_ensemble(call: Call) -> Laid:
+def tree_ensemble(call: Call) -> LayoutTensor:
     """The leaves of all trees aggregated; inner nodes and leaves are listed apart."""
     forest, table, said = _by_lists(call)
     leaves = forest.leaves(_given(call, forest.splits))
     how = ("AVERAGE", "SUM", "MIN", "MAX")[int(call.attribute("aggregate_function", 1))]
     names = ("NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT")
     scores = _aggregated(leaves, table, said, how)
-    return Laid(post_transform(scores, names[int(call.attribute("post_transform", 0))]))
+    return LayoutTensor(post_transform(scores, names[int(call.attribute("post_transform", 0))]))
 
 
 def _by_lists(call: Call) -> tuple[_Forest, Array, Array]:

@@ -11,18 +11,17 @@ import tensorflow as tf
 
 from kerasviz.importers.onnx.layout import (
     Constant,
-    Laid,
-    Operand,
+    LayoutTensor,
+    TensorValue,
     aligned,
     channels_last,
-    own,
+    model_layout,
     rank_of,
     stored_axis,
 )
 from kerasviz.importers.onnx.ops.activation import stored
 from kerasviz.importers.onnx.registry import Call, Layout, operator
-
-Tensor = Any
+from kerasviz.types import Tensor
 
 
 @operator("BatchNormalization", since=1, layout=Layout.IMAGE)
@@ -42,7 +41,7 @@ def batch_normalization(call: Call) -> Any:
     else:
         parts = [_channels_behind(p) for p in operands]
         factor, offset = _affine(parts, epsilon)
-    return Laid(_applied(x, factor, offset), moved=x.shape.rank > 2)
+    return LayoutTensor(_applied(x, factor, offset), channels_last=x.shape.rank > 2)
 
 
 def _is_training(call: Call) -> bool:
@@ -71,22 +70,25 @@ def _applied(x: Tensor, factor: Tensor, offset: Tensor) -> Tensor:
     return tf.cast(wide * factor + offset, x.dtype)
 
 
-def _trained(call: Call, x: Tensor, parts: list[Tensor], epsilon: float) -> list[Laid]:
+def _trained(call: Call, x: Tensor, parts: list[Tensor], epsilon: float) -> list[LayoutTensor]:
     scale, bias, mean, variance = parts
     momentum = float(call.attribute("momentum", 0.9))
     wide = _wide(x)
     axes = list(range(x.shape.rank))
     axes = axes[:1] if not call.attribute("spatial", 1) or len(axes) == 1 else axes[:-1]
     now = tf.reduce_mean(wide, axes)
-    spread = tf.reduce_mean(tf.square(wide - now), axes)
-    factor, offset = _affine([scale, bias, now, spread], epsilon)
-    made = [Laid(_applied(x, factor, offset), moved=x.shape.rank > 2)]
-    for old, new in ((mean, now), (variance, spread)):
+    variance = tf.reduce_mean(tf.square(wide - now), axes)
+    factor, offset = _affine([scale, bias, now, variance], epsilon)
+    made = [LayoutTensor(_applied(x, factor, offset), channels_last=x.shape.rank > 2)]
+    for old, new in ((mean, now), (variance, variance)):
         old_part = tf.cast(old, new.dtype) * momentum
         running = tf.cast(old_part + tf.reshape(new, tf.shape(old)) * (1 - momentum), old.dtype)
-        made.append(Laid(_channels_before(running)))
+        made.append(LayoutTensor(_channels_before(running)))
     # Before opset 14 the statistics of the batch were outputs as well.
-    return [*made, *(Laid(_channels_before(tf.cast(part, x.dtype))) for part in (now, spread))]
+    return [
+        *made,
+        *(LayoutTensor(_channels_before(tf.cast(part, x.dtype))) for part in (now, variance)),
+    ]
 
 
 def _channels_before(tensor: Tensor) -> Tensor:
@@ -94,13 +96,13 @@ def _channels_before(tensor: Tensor) -> Tensor:
     return tensor if rank < 2 else tf.transpose(tensor, [rank - 1, *range(rank - 1)])
 
 
-def _channels_behind(operand: Operand) -> Tensor:
-    tensor = own(operand)
+def _channels_behind(operand: TensorValue) -> Tensor:
+    tensor = model_layout(operand)
     rank = tensor.shape.rank
     return tensor if rank < 2 else tf.transpose(tensor, [*range(1, rank), 0])
 
 
-def _folded(parts: tuple[Operand, ...], epsilon: float) -> tuple[Tensor, Tensor]:
+def _folded(parts: tuple[TensorValue, ...], epsilon: float) -> tuple[Tensor, Tensor]:
     """Factor and offset of the four constants, kept with the first of them."""
     arrays = [p.array for p in parts if isinstance(p, Constant)]
     wide = [a.astype(np.float64) for a in arrays]
@@ -121,7 +123,7 @@ def _folded(parts: tuple[Operand, ...], epsilon: float) -> tuple[Tensor, Tensor]
 
 
 @operator("LRN", since=1, layout=Layout.IMAGE)
-def lrn(call: Call) -> Laid:
+def lrn(call: Call) -> LayoutTensor:
     """``x / (bias + alpha / size * sum of x^2 over size near channels) ^ beta``."""
     x = channels_last(call.input())
     size = int(call.attribute("size"))
@@ -130,7 +132,7 @@ def lrn(call: Call) -> Laid:
     bias = float(call.attribute("bias", 1.0))
     if size % 2 and x.shape.rank == 4 and x.dtype in (tf.float32, tf.float16, tf.bfloat16):
         y = call.kernels.normalize(x, size // 2, bias, alpha, beta)
-        return Laid(y, moved=True)
+        return LayoutTensor(y, channels_last=True)
     channels = x.shape[-1]
     if channels is None:
         raise call.error("the number of channels is not known")
@@ -138,7 +140,7 @@ def lrn(call: Call) -> Laid:
     offsets = np.arange(channels)[:, None] - np.arange(channels)[None]
     band = ((offsets >= -before) & (offsets <= after)).astype(x.dtype.as_numpy_dtype)
     sums = tf.tensordot(tf.square(x), band, 1)
-    return Laid(x * tf.pow(bias + alpha * sums, -beta), moved=x.shape.rank > 2)
+    return LayoutTensor(x * tf.pow(bias + alpha * sums, -beta), channels_last=x.shape.rank > 2)
 
 
 def _wide(x: Tensor) -> Tensor:
@@ -152,7 +154,7 @@ def _stashed(call: Call, x: Tensor) -> tuple[Tensor, Any]:
     return tf.cast(x, kept) if x.dtype.size < kept.size else x, kept
 
 
-def _axes_behind(call: Call, operand: Operand) -> tuple[Tensor, bool, list[int]]:
+def _axes_behind(call: Call, operand: TensorValue) -> tuple[Tensor, bool, list[int]]:
     """The value as stored, whether it is moved, and where its axes from ``axis`` on are stored."""
     x, moved = stored(operand)
     rank = rank_of(operand)
@@ -161,7 +163,7 @@ def _axes_behind(call: Call, operand: Operand) -> tuple[Tensor, bool, list[int]]
 
 
 @operator("LayerNormalization", since=1, layout=Layout.FOLLOWS)
-def layer_normalization(call: Call) -> list[Laid]:
+def layer_normalization(call: Call) -> list[LayoutTensor]:
     """``scale * (x - mean) / sqrt(variance + epsilon) + bias`` over the axes from ``axis`` on."""
     operand = call.input(0)
     x, moved, axes = _axes_behind(call, operand)
@@ -170,34 +172,34 @@ def layer_normalization(call: Call) -> list[Laid]:
     apart = wide - mean
     variance = tf.reduce_mean(tf.square(apart), axes, keepdims=True)
     inverse = tf.math.rsqrt(variance + float(call.attribute("epsilon", 1e-5)))
-    y = scaled(Laid(tf.cast(apart * inverse, x.dtype), moved), call, 1)
-    statistics = [Laid(tf.cast(part, kept), moved) for part in (mean, inverse)]
+    y = scaled(LayoutTensor(tf.cast(apart * inverse, x.dtype), moved), call, 1)
+    statistics = [LayoutTensor(tf.cast(part, kept), moved) for part in (mean, inverse)]
     return [y, *statistics]
 
 
 @operator("RMSNormalization", since=23, layout=Layout.FOLLOWS)
-def rms_normalization(call: Call) -> Laid:
+def rms_normalization(call: Call) -> LayoutTensor:
     """``scale * x / sqrt(mean(x^2) + epsilon)`` over the axes from ``axis`` on."""
     x, moved, axes = _axes_behind(call, call.input(0))
     wide, _ = _stashed(call, x)
     power = tf.reduce_mean(tf.square(wide), axes, keepdims=True)
     normal = wide * tf.math.rsqrt(power + float(call.attribute("epsilon", 1e-5)))
-    return scaled(Laid(tf.cast(normal, own(call.input(1)).dtype), moved), call, 1)
+    return scaled(LayoutTensor(tf.cast(normal, model_layout(call.input(1)).dtype), moved), call, 1)
 
 
-def scaled(normal: Laid, call: Call, first: int) -> Laid:
+def scaled(normal: LayoutTensor, call: Call, first: int) -> LayoutTensor:
     """``normal`` times input ``first`` plus the one after it, if they are given."""
     if call.has(first):
         (x, scale), moved = aligned([normal, call.input(first)])
-        normal = Laid(x * scale, moved)
+        normal = LayoutTensor(x * scale, moved)
     if call.has(first + 1):
         (x, bias), moved = aligned([normal, call.input(first + 1)])
-        normal = Laid(x + bias, moved)
+        normal = LayoutTensor(x + bias, moved)
     return normal
 
 
 @operator("InstanceNormalization", since=1, layout=Layout.IMAGE)
-def instance_normalization(call: Call) -> Laid:
+def instance_normalization(call: Call) -> LayoutTensor:
     """``scale * (x - mean) / sqrt(variance + epsilon) + bias`` for each channel of each image."""
     x = channels_last(call.input(0))
     wide = _wide(x)
@@ -205,25 +207,25 @@ def instance_normalization(call: Call) -> Laid:
     apart = wide - tf.reduce_mean(wide, axes, keepdims=True)
     variance = tf.reduce_mean(tf.square(apart), axes, keepdims=True)
     normal = apart * tf.math.rsqrt(variance + float(call.attribute("epsilon", 1e-5)))
-    scale, bias = (tf.cast(own(call.input(k)), wide.dtype) for k in (1, 2))
-    return Laid(tf.cast(normal * scale + bias, x.dtype), moved=x.shape.rank > 2)
+    scale, bias = (tf.cast(model_layout(call.input(k)), wide.dtype) for k in (1, 2))
+    return LayoutTensor(tf.cast(normal * scale + bias, x.dtype), channels_last=x.shape.rank > 2)
 
 
 @operator("GroupNormalization", since=18, layout=Layout.IMAGE)
-def group_normalization(call: Call) -> Laid:
+def group_normalization(call: Call) -> LayoutTensor:
     """Groups of channels normalized for each image, with one scale and bias for each group."""
     x = channels_last(call.input(0))
     groups = int(call.attribute("num_groups"))
     size = _group_size(call, x, groups)
-    scale, bias = (tf.repeat(own(call.input(k)), size) for k in (1, 2))
+    scale, bias = (tf.repeat(model_layout(call.input(k)), size) for k in (1, 2))
     return _grouped(call, x, groups, scale, bias)
 
 
 @operator("GroupNormalization", since=21, layout=Layout.IMAGE)
-def group_normalization_21(call: Call) -> Laid:
+def group_normalization_21(call: Call) -> LayoutTensor:
     """Groups of channels normalized for each image, with one scale and bias for each channel."""
     x = channels_last(call.input(0))
-    scale, bias = (own(call.input(k)) for k in (1, 2))
+    scale, bias = (model_layout(call.input(k)) for k in (1, 2))
     return _grouped(call, x, int(call.attribute("num_groups")), scale, bias)
 
 
@@ -236,12 +238,12 @@ def _group_size(call: Call, x: Tensor, groups: int) -> Any:
     return channels // groups
 
 
-def _grouped(call: Call, x: Tensor, groups: int, scale: Tensor, bias: Tensor) -> Laid:
+def _grouped(call: Call, x: Tensor, groups: int, scale: Tensor, bias: Tensor) -> LayoutTensor:
     size = _group_size(call, x, groups)
     wide, _ = _stashed(call, x)
     normal = normalized_groups(wide, groups, size, float(call.attribute("epsilon", 1e-5)))
     y = tf.cast(normal, x.dtype) * scale + bias
-    return Laid(y, moved=x.shape.rank > 2)
+    return LayoutTensor(y, channels_last=x.shape.rank > 2)
 
 
 def normalized_groups(x: Tensor, groups: int, size: Any, epsilon: float) -> Tensor:
@@ -266,7 +268,7 @@ def normalized_groups(x: Tensor, groups: int, size: Any, epsilon: float) -> Tens
 
 
 @operator("LpNormalization", since=1, layout=Layout.FOLLOWS)
-def lp_normalization(call: Call) -> Laid:
+def lp_normalization(call: Call) -> LayoutTensor:
     """``x`` over its 1- or 2-norm along an axis; 0 where the norm is 0."""
     operand = call.input()
     x, moved = stored(operand)
@@ -276,11 +278,11 @@ def lp_normalization(call: Call) -> Laid:
     axis = stored_axis(int(call.attribute("axis", -1)), rank_of(operand), moved)
     sums = tf.reduce_sum(tf.abs(x) if p == 1 else tf.square(x), axis, keepdims=True)
     safe = tf.where(sums == 0, tf.ones_like(sums), sums)  # its root has a gradient
-    return Laid(x / (safe if p == 1 else tf.sqrt(safe)), moved)
+    return LayoutTensor(x / (safe if p == 1 else tf.sqrt(safe)), moved)
 
 
 @operator("MeanVarianceNormalization", since=1, layout=Layout.FOLLOWS)
-def mean_variance_normalization(call: Call) -> Laid:
+def mean_variance_normalization(call: Call) -> LayoutTensor:
     """``(x - mean) / sqrt(variance)`` over positions, and channels if ``across_channels``."""
     axes = [
         *([1] if call.attribute("across_channels", 0) else []),
@@ -290,21 +292,21 @@ def mean_variance_normalization(call: Call) -> Laid:
 
 
 @operator("MeanVarianceNormalization", since=9, layout=Layout.FOLLOWS)
-def mean_variance_normalization_9(call: Call) -> Laid:
+def mean_variance_normalization_9(call: Call) -> LayoutTensor:
     """``(x - mean) / (sqrt(variance) + 1e-9)`` over ``axes``, also over images by default."""
     return _standardized(call, list(call.attribute("axes", (0, 2, 3))), divided=True)
 
 
-def _standardized(call: Call, own_axes: list[int], *, divided: bool) -> Laid:
+def _standardized(call: Call, own_axes: list[int], *, divided: bool) -> LayoutTensor:
     operand = call.input()
     x, moved = stored(operand)
     axes = [stored_axis(int(axis), rank_of(operand), moved) for axis in own_axes]
     wide = _wide(x)
     apart = wide - tf.reduce_mean(wide, axes, keepdims=True)
     if not divided:
-        return Laid(tf.cast(apart, x.dtype), moved)
+        return LayoutTensor(tf.cast(apart, x.dtype), moved)
     variance = tf.reduce_mean(tf.square(apart), axes, keepdims=True)
     some = variance > 0
     root = tf.sqrt(tf.where(some, variance, tf.ones_like(variance)))
     deviation = tf.where(some, root, tf.zeros_like(root)) + 1e-9
-    return Laid(tf.cast(apart / deviation, x.dtype), moved)
+    return LayoutTensor(tf.cast(apart / deviation, x.dtype), moved)

@@ -7,16 +7,22 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import DataDependent, Laid, own, rank_of, stored_axis
+from kerasviz.importers.onnx.layout import (
+    DataDependent,
+    LayoutTensor,
+    model_layout,
+    rank_of,
+    stored_axis,
+)
 from kerasviz.importers.onnx.ops.activation import stored
 from kerasviz.importers.onnx.registry import Call, Layout, operator
+from kerasviz.types import Tensor
 
-Tensor = Any
 Number = Any  # an int, or a scalar int32 tensor where it is known in a run only
 
 
 @operator("Pad", since=1, layout=Layout.FOLLOWS)
-def pad(call: Call) -> Laid:
+def pad(call: Call) -> LayoutTensor:
     """Entries added at (or, with negative numbers, taken from) both ends of the axes."""
     operand = call.input()
     x, moved = stored(operand)
@@ -32,15 +38,15 @@ def pad(call: Call) -> Laid:
     pairs = [(_positive(a), _positive(b)) for a, b in pairs]
     mode = call.attribute("mode", "constant")
     if mode == "constant":
-        return Laid(_filled(x, pairs, _value(call, x)), moved)
+        return LayoutTensor(_filled(x, pairs, _value(call, x)), moved)
     if mode not in ("reflect", "edge", "wrap"):
         raise call.error(f"mode {mode!r}; expected constant, reflect, edge or wrap")
     if mode == "reflect" and all(_fits(x, k, pair) for k, pair in enumerate(pairs)):
-        return Laid(tf.pad(x, pairs, "REFLECT"), moved)
+        return LayoutTensor(tf.pad(x, pairs, "REFLECT"), moved)
     for axis, pair in enumerate(pairs):
         if not _is_none(pair):
             x = _continued(x, axis, pair, mode)
-    return Laid(x, moved)
+    return LayoutTensor(x, moved)
 
 
 def _pads(call: Call) -> list[Number]:
@@ -49,7 +55,7 @@ def _pads(call: Call) -> list[Number]:
             return [int(n) for n in call.attribute(name)]
     if not call.has(1):
         raise call.error("pads are missing")
-    tensor = own(call.input(1))
+    tensor = model_layout(call.input(1))
     known = tf.get_static_value(tensor)
     if known is not None:
         return [int(n) for n in known.reshape(-1)]
@@ -62,7 +68,7 @@ def _pads(call: Call) -> list[Number]:
 def _value(call: Call, x: Tensor) -> Tensor:
     if not call.has(2):
         return tf.cast(call.attribute("value", 0.0), x.dtype)
-    value = tf.cast(tf.reshape(own(call.input(2)), [-1]), x.dtype)
+    value = tf.cast(tf.reshape(model_layout(call.input(2)), [-1]), x.dtype)
     return value[0] if value.shape[0] != 0 else tf.zeros([], x.dtype)
 
 

@@ -10,14 +10,15 @@ from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["Field", "Tap", "cubic_taps", "linear_taps", "padding_of", "reflected"]
+from kerasviz.types import Tensor
 
-Tensor = Any
+__all__ = ["Field", "SamplePoint", "cubic_taps", "linear_taps", "padding_of", "reflected"]
+
 Length = Any  # a scalar tensor
 
 
 @dataclass(frozen=True)
-class Tap:
+class SamplePoint:
     """One entry along an axis for every point, and its weight; ``None`` is 1."""
 
     index: Tensor
@@ -35,7 +36,9 @@ class Field:
         self._groups = groups
         self._flat = tf.reshape(x, [-1, self.channels])
 
-    def entries(self, image: Tensor, taps: Sequence[Tap], group: Tensor | None = None) -> Tensor:
+    def entries(
+        self, image: Tensor, taps: Sequence[SamplePoint], group: Tensor | None = None
+    ) -> Tensor:
         """The channels at one combination of taps, not weighted."""
         place = image
         for tap, length in zip(taps, self.lengths, strict=True):
@@ -45,7 +48,7 @@ class Field:
         return tf.gather(self._flat, place)
 
     def corners(
-        self, image: Tensor, axes: Sequence[Sequence[Tap]], group: Tensor | None = None
+        self, image: Tensor, axes: Sequence[Sequence[SamplePoint]], group: Tensor | None = None
     ) -> list[Tensor]:
         """The weighted channels at all combinations of the taps of the axes."""
         found = []
@@ -58,13 +61,13 @@ class Field:
         return found
 
     def sampled(
-        self, image: Tensor, axes: Sequence[Sequence[Tap]], group: Tensor | None = None
+        self, image: Tensor, axes: Sequence[Sequence[SamplePoint]], group: Tensor | None = None
     ) -> Tensor:
         """The sum of the weighted channels at all combinations of the taps of the axes."""
         return tf.add_n(self.corners(image, axes, group))
 
 
-Padding = Callable[[Tensor, Tensor | None, Length], Tap]
+Padding = Callable[[Tensor, Tensor | None, Length], SamplePoint]
 
 
 def _within(index: Tensor, length: Length) -> Tensor:
@@ -80,16 +83,16 @@ def padding_of(mode: str, *, centred: bool) -> Padding:
     ``centred``: the mirror lies in the first and the last entry, not half an entry outside.
     """
 
-    def zeros(index: Tensor, weight: Tensor | None, length: Length) -> Tap:
+    def zeros(index: Tensor, weight: Tensor | None, length: Length) -> SamplePoint:
         inside = (index >= 0) & (index <= tf.cast(length - 1, index.dtype))
         given = tf.ones_like(index) if weight is None else weight
-        return Tap(_within(index, length), tf.where(inside, given, tf.zeros_like(given)))
+        return SamplePoint(_within(index, length), tf.where(inside, given, tf.zeros_like(given)))
 
-    def border(index: Tensor, weight: Tensor | None, length: Length) -> Tap:
-        return Tap(_within(index, length), weight)
+    def border(index: Tensor, weight: Tensor | None, length: Length) -> SamplePoint:
+        return SamplePoint(_within(index, length), weight)
 
-    def reflection(index: Tensor, weight: Tensor | None, length: Length) -> Tap:
-        return Tap(_within(reflected(index, length, centred=centred), length), weight)
+    def reflection(index: Tensor, weight: Tensor | None, length: Length) -> SamplePoint:
+        return SamplePoint(_within(reflected(index, length, centred=centred), length), weight)
 
     known = {"zeros": zeros, "border": border, "reflection": reflection}
     if mode not in known:
@@ -108,14 +111,14 @@ def reflected(x: Tensor, length: Length, *, centred: bool) -> Tensor:
     return tf.where(tf.math.floormod(turns, 2) == 0, low + rest, high - rest)
 
 
-def linear_taps(x: Tensor, length: Length, padding: Padding) -> list[Tap]:
+def linear_taps(x: Tensor, length: Length, padding: Padding) -> list[SamplePoint]:
     """The two entries around ``x``."""
     below = tf.floor(x)
     rest = x - below
     return [padding(below, 1 - rest, length), padding(below + 1, rest, length)]
 
 
-def cubic_taps(x: Tensor, length: Length, padding: Padding, a: float = -0.75) -> list[Tap]:
+def cubic_taps(x: Tensor, length: Length, padding: Padding, a: float = -0.75) -> list[SamplePoint]:
     """The four entries around ``x``, weighted by Keys' cubic."""
     below = tf.floor(x)
     taps = []

@@ -11,22 +11,23 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import Laid, channels_last, own
+from kerasviz.importers.onnx.layout import LayoutTensor, channels_last, model_layout
 from kerasviz.importers.onnx.registry import Call, Layout, operator
 from kerasviz.importers.onnx.window import Window, ceil_extra, dilated, padded, window_of
-
-Tensor = Any
+from kerasviz.types import Tensor
 
 
 @operator("MaxPool", since=1, layout=Layout.IMAGE)
-def max_pool(call: Call) -> list[Laid]:
+def max_pool(call: Call) -> list[LayoutTensor]:
     """Largest entry of every window, and where it lies in the flat value; padding never wins."""
     x = channels_last(call.input())
     window = _with_ceil(call, x, window_of(call, x, _kernel(call)))
-    outputs = [Laid(_largest(x, window), moved=True)]
+    outputs = [LayoutTensor(_largest(x, window), channels_last=True)]
     if len(call.node.outputs) > 1 and call.node.outputs[1]:
         by_column = bool(call.attribute("storage_order", 0))
-        outputs.append(Laid(_places_of_largest(x, window, by_column=by_column), moved=True))
+        outputs.append(
+            LayoutTensor(_places_of_largest(x, window, by_column=by_column), channels_last=True)
+        )
     return outputs
 
 
@@ -113,9 +114,9 @@ def _places_of_largest(x: Tensor, window: Window, *, by_column: bool) -> Tensor:
 
 
 @operator("MaxUnpool", since=9)
-def max_unpool(call: Call) -> Laid:
+def max_unpool(call: Call) -> LayoutTensor:
     """Zeros but for the entries of ``x``, which lie at the places that MaxPool has found."""
-    x, places = own(call.input(0)), own(call.input(1))
+    x, places = model_layout(call.input(0)), model_layout(call.input(1))
     kernel = call.attribute("kernel_shape")
     count = len(kernel)
     strides = call.attribute("strides") or (1,) * count
@@ -137,22 +138,22 @@ def max_unpool(call: Call) -> Laid:
     ]
     y = tf.ensure_shape(y, [x.shape[0], x.shape[1], *known])
     if not call.has(2):
-        return Laid(y)
-    wanted = tf.cast(own(call.input(2)), tf.int64)
+        return LayoutTensor(y)
+    wanted = tf.cast(model_layout(call.input(2)), tf.int64)
     cut = y[tuple(slice(0, wanted[k]) for k in range(count + 2))]
     missing = wanted - tf.shape(cut, out_type=tf.int64)
     y = tf.pad(cut, tf.stack([tf.zeros_like(missing), missing], 1))
     fixed = tf.get_static_value(wanted)
-    return Laid(tf.ensure_shape(y, [None] * (count + 2) if fixed is None else fixed))
+    return LayoutTensor(tf.ensure_shape(y, [None] * (count + 2) if fixed is None else fixed))
 
 
 @operator("AveragePool", since=1, layout=Layout.IMAGE)
-def average_pool(call: Call) -> Laid:
+def average_pool(call: Call) -> LayoutTensor:
     """Average of every window, over all of it or (the default) over what lies in the image."""
     x = channels_last(call.input())
     dtype = x.dtype
     x = tf.cast(x, tf.float32) if dtype == tf.float16 else x
-    return Laid(tf.cast(_averaged(call, x), dtype), moved=True)
+    return LayoutTensor(tf.cast(_averaged(call, x), dtype), channels_last=True)
 
 
 def _averaged(call: Call, x: Tensor) -> Tensor:
@@ -177,21 +178,25 @@ def _averaged(call: Call, x: Tensor) -> Tensor:
 
 
 @operator("GlobalAveragePool", since=1, layout=Layout.IMAGE)
-def global_average_pool(call: Call) -> Laid:
+def global_average_pool(call: Call) -> LayoutTensor:
     """Average over all spatial axes, which stay with length 1."""
     x = channels_last(call.input())
-    return Laid(tf.reduce_mean(x, list(range(1, x.shape.rank - 1)), keepdims=True), moved=True)
+    return LayoutTensor(
+        tf.reduce_mean(x, list(range(1, x.shape.rank - 1)), keepdims=True), channels_last=True
+    )
 
 
 @operator("GlobalMaxPool", since=1, layout=Layout.IMAGE)
-def global_max_pool(call: Call) -> Laid:
+def global_max_pool(call: Call) -> LayoutTensor:
     """Largest entry over all spatial axes, which stay with length 1."""
     x = channels_last(call.input())
-    return Laid(tf.reduce_max(x, list(range(1, x.shape.rank - 1)), keepdims=True), moved=True)
+    return LayoutTensor(
+        tf.reduce_max(x, list(range(1, x.shape.rank - 1)), keepdims=True), channels_last=True
+    )
 
 
 @operator("LpPool", since=1, layout=Layout.IMAGE)
-def lp_pool(call: Call) -> Laid:
+def lp_pool(call: Call) -> LayoutTensor:
     """``sum(|x|^p)^(1/p)`` over every window."""
     x = channels_last(call.input())
     wide = tf.cast(x, tf.float32) if x.dtype == tf.float16 else x
@@ -199,17 +204,17 @@ def lp_pool(call: Call) -> Laid:
     p = float(call.attribute("p", 2))
     mean = _average(padded(_power(wide, p), window.pads), window, "VALID")
     y = _root(mean * int(np.prod(window.kernel)), p)
-    return Laid(tf.cast(y, x.dtype), moved=True)
+    return LayoutTensor(tf.cast(y, x.dtype), channels_last=True)
 
 
 @operator("GlobalLpPool", since=1, layout=Layout.IMAGE)
-def global_lp_pool(call: Call) -> Laid:
+def global_lp_pool(call: Call) -> LayoutTensor:
     """``sum(|x|^p)^(1/p)`` over all spatial axes, which stay with length 1."""
     x = channels_last(call.input())
     wide = tf.cast(x, tf.float32) if x.dtype == tf.float16 else x
     p = float(call.attribute("p", 2))
     total = tf.reduce_sum(_power(wide, p), list(range(1, x.shape.rank - 1)), keepdims=True)
-    return Laid(tf.cast(_root(total, p), x.dtype), moved=True)
+    return LayoutTensor(tf.cast(_root(total, p), x.dtype), channels_last=True)
 
 
 def _power(x: Tensor, p: float) -> Tensor:

@@ -8,39 +8,45 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.codes import coded, codes_of
 from kerasviz.importers.onnx.element_types import type_of
-from kerasviz.importers.onnx.layout import Constant, Laid, Operand, own, rank_of
+from kerasviz.importers.onnx.layout import (
+    Constant,
+    LayoutTensor,
+    TensorValue,
+    model_layout,
+    rank_of,
+)
 from kerasviz.importers.onnx.ops.activation import stored
 from kerasviz.importers.onnx.ops.conv import conv
 from kerasviz.importers.onnx.ops.linear import matmul
 from kerasviz.importers.onnx.ops.quantization import quantized, rounded, spread_numbers
+from kerasviz.importers.onnx.quantized_values import coded, codes_of
 from kerasviz.importers.onnx.registry import Call, Layout, Result, operator
+from kerasviz.types import Tensor
 
 __all__ = ["along", "given", "kind_of", "less", "number", "product", "sound", "with_images"]
 
-Tensor = Any
 MICROSOFT = "com.microsoft"
 _INT32 = np.dtype(np.int32)
 
 
-def given(call: Call, index: int) -> Operand | None:
+def given(call: Call, index: int) -> TensorValue | None:
     """Input ``index``, ``None`` if it is not given."""
     return call.input(index) if call.has(index) else None
 
 
-def kind_of(operand: Operand) -> np.dtype[Any]:
+def kind_of(operand: TensorValue) -> np.dtype[Any]:
     """The element type of an operand."""
     return type_of(stored(operand)[0])
 
 
-def number(operand: Operand) -> Tensor:
+def number(operand: TensorValue) -> Tensor:
     """A scale or zero point in float32, as one number where it is one."""
-    value = own(codes_of(operand))
+    value = model_layout(codes_of(operand))
     return tf.reshape(value, []) if value.shape.num_elements() == 1 else value
 
 
-def along(operand: Operand, rank: int, axis: int, moved: bool = False) -> Tensor:
+def along(operand: TensorValue, rank: int, axis: int, moved: bool = False) -> Tensor:
     """One number, or one for each entry of ``axis`` of a value of ``rank`` axes, in float32."""
     value = number(operand)
     if value.shape.rank != 1:
@@ -50,7 +56,7 @@ def along(operand: Operand, rank: int, axis: int, moved: bool = False) -> Tensor
     return tf.reshape(value, shape)
 
 
-def less(operand: Operand, zero: Operand | None, axis: int = 0) -> Operand:
+def less(operand: TensorValue, zero: TensorValue | None, axis: int = 0) -> TensorValue:
     """Codes less their zero point, in float32; still constant where both are."""
     if isinstance(operand, Constant):
         array = operand.array.astype(np.float32)
@@ -63,12 +69,12 @@ def less(operand: Operand, zero: Operand | None, axis: int = 0) -> Operand:
     codes = codes_of(operand)
     if zero is None:
         return codes
-    return Laid(codes.tensor - spread_numbers(zero, operand, axis), codes.moved)
+    return LayoutTensor(codes.tensor - spread_numbers(zero, operand, axis), codes.channels_last)
 
 
-def sound(made: Result) -> Laid:
+def sound(made: Result) -> LayoutTensor:
     """What a converter has made, which is one tensor."""
-    assert isinstance(made, Laid)
+    assert isinstance(made, LayoutTensor)
     return made
 
 
@@ -77,44 +83,47 @@ def with_images(call: Call) -> tuple[Call, bool]:
     if not call.attribute("channels_last", 0):
         return call, False
     x = codes_of(call.input(0))
-    inner = coded(Laid(own(x), moved=True), kind_of(call.input(0)))
+    inner = coded(LayoutTensor(model_layout(x), channels_last=True), kind_of(call.input(0)))
     return replace(call, inputs=(inner, *call.inputs[1:])), True
 
 
 @operator("ConvInteger", since=10, layout=Layout.IMAGE)
-def conv_integer(call: Call) -> Laid:
+def conv_integer(call: Call) -> LayoutTensor:
     """Convolution of codes less their zero points: whole numbers, int32."""
     kernel = _wide(less(call.input(1), given(call, 3)))
     x = _wide(less(call.input(0), given(call, 2)))
     made = sound(conv(replace(call, inputs=(x, kernel))))
-    return coded(Laid(rounded(made.tensor), made.moved), _INT32)
+    return coded(LayoutTensor(rounded(made.tensor), made.channels_last), _INT32)
 
 
 @operator("MatMulInteger", since=10)
-def matmul_integer(call: Call) -> Laid:
+def matmul_integer(call: Call) -> LayoutTensor:
     """The product of matrices of codes less their zero points: whole numbers, int32."""
     sums = product(call.input(0), call.input(1), (given(call, 2), given(call, 3)), call)
-    return coded(Laid(rounded(sums)), _INT32)
+    return coded(LayoutTensor(rounded(sums)), _INT32)
 
 
 def product(
-    left: Operand, right: Operand, zeros: tuple[Operand | None, Operand | None], call: Call
+    left: TensorValue,
+    right: TensorValue,
+    zeros: tuple[TensorValue | None, TensorValue | None],
+    call: Call,
 ) -> Tensor:
     """The product of two matrices of codes less their zero points; sums are exact in float64."""
     rows = _wide(less(left, zeros[0], max(rank_of(left) - 2, 0)))
     columns = _wide(less(right, zeros[1], rank_of(right) - 1))
-    return own(sound(matmul(replace(call, inputs=(rows, columns)))))
+    return model_layout(sound(matmul(replace(call, inputs=(rows, columns)))))
 
 
-def _wide(operand: Operand) -> Operand:
+def _wide(operand: TensorValue) -> TensorValue:
     """In float64, still constant where it is."""
     if isinstance(operand, Constant):
         return Constant(operand.array.astype(np.float64))
-    return Laid(tf.cast(operand.tensor, tf.float64), operand.moved)
+    return LayoutTensor(tf.cast(operand.tensor, tf.float64), operand.channels_last)
 
 
 @operator("QLinearMatMul", since=10)
-def qlinear_matmul(call: Call) -> Laid:
+def qlinear_matmul(call: Call) -> LayoutTensor:
     """The product of two quantized matrices, quantized."""
     zero = call.input(7)
     sums = product(call.input(0), call.input(3), (call.input(2), call.input(5)), call)
@@ -122,23 +131,23 @@ def qlinear_matmul(call: Call) -> Laid:
     place = max(rank - 2, 0)
     factor = along(call.input(1), rank, place) * along(call.input(4), rank, rank - 1)
     scale, point = along(call.input(6), rank, place), along(zero, rank, place)
-    return quantized(Laid(tf.cast(sums, tf.float32) * factor), scale, point, kind_of(zero))
+    return quantized(LayoutTensor(tf.cast(sums, tf.float32) * factor), scale, point, kind_of(zero))
 
 
 @operator("QLinearConv", layout=Layout.IMAGE, domain=MICROSOFT)
 @operator("QLinearConv", since=10, layout=Layout.IMAGE)
-def qlinear_conv(call: Call) -> Laid:
+def qlinear_conv(call: Call) -> LayoutTensor:
     """Convolution of a quantized value with a quantized kernel, quantized."""
     call, behind = with_images(call)
     zero = call.input(7)
     kernel = less(call.input(3), call.input(5))
-    inputs: tuple[Operand, ...] = (less(call.input(0), call.input(2)), kernel)
+    inputs: tuple[TensorValue, ...] = (less(call.input(0), call.input(2)), kernel)
     if call.has(8):
         inputs += (codes_of(call.input(8)),)
     made = sound(conv(replace(call, inputs=inputs)))
     rank = made.tensor.shape.rank
-    factors = [along(call.input(k), rank, 1, made.moved) for k in (1, 4)]
-    real = Laid(made.tensor * factors[0] * factors[1], made.moved)
-    scale = along(call.input(6), rank, 1, made.moved)
+    factors = [along(call.input(k), rank, 1, made.channels_last) for k in (1, 4)]
+    real = LayoutTensor(made.tensor * factors[0] * factors[1], made.channels_last)
+    scale = along(call.input(6), rank, 1, made.channels_last)
     y = quantized(real, scale, number(zero), kind_of(zero))
-    return replace(y, moved=False) if behind else y
+    return replace(y, channels_last=False) if behind else y

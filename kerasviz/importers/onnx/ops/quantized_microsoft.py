@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import tensorflow as tf
 
-from kerasviz.importers.onnx.codes import codes_of
 from kerasviz.importers.onnx.layout import (
     Constant,
-    Laid,
-    Operand,
+    LayoutTensor,
+    TensorValue,
     aligned,
-    own,
+    model_layout,
     rank_of,
     stored_axis,
 )
@@ -32,18 +30,19 @@ from kerasviz.importers.onnx.ops.quantized import (
     sound,
     with_images,
 )
+from kerasviz.importers.onnx.quantized_values import codes_of
 from kerasviz.importers.onnx.registry import Call, Layout, operator
+from kerasviz.types import Tensor
 
-Tensor = Any
 MICROSOFT = "com.microsoft"
 
 
-def _real(call: Call, first: int) -> Laid:
+def _real(call: Call, first: int) -> LayoutTensor:
     """Inputs ``first``, its scale and its zero point, as real numbers."""
     return dequantized(call.input(first), call.input(first + 1), given(call, first + 2))
 
 
-def _requantized(call: Call, real: Laid, first: int) -> Laid:
+def _requantized(call: Call, real: LayoutTensor, first: int) -> LayoutTensor:
     """Quantized with the scale and zero point at inputs ``first`` and the next."""
     zero = given(call, first + 1)
     kind = kind_of(zero) if zero is not None else kind_of(call.input(0))
@@ -66,16 +65,16 @@ _UNARY: dict[str, Callable[[Call, Tensor], Tensor]] = {
 def _register() -> None:
     for name, binary in _BINARY.items():
 
-        def two(call: Call, apply: Callable[[Tensor, Tensor], Tensor] = binary) -> Laid:
+        def two(call: Call, apply: Callable[[Tensor, Tensor], Tensor] = binary) -> LayoutTensor:
             (a, b), moved = aligned([_real(call, 0), _real(call, 3)])
-            return _requantized(call, Laid(apply(a, b), moved), 6)
+            return _requantized(call, LayoutTensor(apply(a, b), moved), 6)
 
         operator(name, layout=Layout.FOLLOWS, domain=MICROSOFT)(two)
     for name, unary in _UNARY.items():
 
-        def one(call: Call, apply: Callable[[Call, Tensor], Tensor] = unary) -> Laid:
+        def one(call: Call, apply: Callable[[Call, Tensor], Tensor] = unary) -> LayoutTensor:
             real = _real(call, 0)
-            return _requantized(call, Laid(apply(call, real.tensor), real.moved), 3)
+            return _requantized(call, LayoutTensor(apply(call, real.tensor), real.channels_last), 3)
 
         operator(name, layout=Layout.FOLLOWS, domain=MICROSOFT)(one)
 
@@ -84,94 +83,97 @@ _register()
 
 
 @operator("QLinearSoftmax", domain=MICROSOFT)
-def qlinear_softmax(call: Call) -> Laid:
+def qlinear_softmax(call: Call) -> LayoutTensor:
     """The softmax of a quantized value, quantized: over ``axis``, before opset 13 from it on."""
-    x = own(_real(call, 0))
+    x = model_layout(_real(call, 0))
     rank = x.shape.rank
     axis = int(call.attribute("axis", -1)) % rank
     axes = [axis] if int(call.attribute("opset", 1)) >= 13 else list(range(axis, rank))
     y = tf.exp(x - tf.reduce_logsumexp(x, axes, keepdims=True))
-    return _requantized(call, Laid(y), 3)
+    return _requantized(call, LayoutTensor(y), 3)
 
 
 # -- parts -----------------------------------------------------------------------------------
 
 
 @operator("QLinearConcat", layout=Layout.FOLLOWS, domain=MICROSOFT)
-def qlinear_concat(call: Call) -> Laid:
+def qlinear_concat(call: Call) -> LayoutTensor:
     """Quantized values, each with its own scale, joined along an axis and quantized."""
     parts = [_real(call, first) for first in range(2, len(call.inputs), 3)]
     xs, moved = aligned(parts)
     axis = stored_axis(int(call.attribute("axis")), xs[0].shape.rank, moved)
-    return _requantized(call, Laid(tf.concat(xs, axis), moved), 0)
+    return _requantized(call, LayoutTensor(tf.concat(xs, axis), moved), 0)
 
 
 @operator("QLinearWhere", layout=Layout.FOLLOWS, domain=MICROSOFT)
-def qlinear_where(call: Call) -> Laid:
+def qlinear_where(call: Call) -> LayoutTensor:
     """Entries of the first quantized value where the condition is true, else of the second."""
     (condition, a, b), moved = aligned([call.input(0), _real(call, 1), _real(call, 4)])
-    return _requantized(call, Laid(tf.where(condition, a, b), moved), 7)
+    return _requantized(call, LayoutTensor(tf.where(condition, a, b), moved), 7)
 
 
 # -- means and windows -----------------------------------------------------------------------
 
 
 @operator("QLinearAveragePool", layout=Layout.IMAGE, domain=MICROSOFT)
-def qlinear_average_pool(call: Call) -> Laid:
+def qlinear_average_pool(call: Call) -> LayoutTensor:
     """The average of every window of a quantized value, quantized."""
     call, behind = with_images(call)
     made = sound(average_pool(replace(call, inputs=(_real(call, 0),))))
-    return replace(_requantized(call, made, 3), moved=made.moved and not behind)
+    return replace(_requantized(call, made, 3), channels_last=made.channels_last and not behind)
 
 
 @operator("QLinearGlobalAveragePool", layout=Layout.IMAGE, domain=MICROSOFT)
-def qlinear_global_average_pool(call: Call) -> Laid:
+def qlinear_global_average_pool(call: Call) -> LayoutTensor:
     """The mean over positions of a quantized value, quantized."""
     call, behind = with_images(call)
     real = _real(call, 0)
     rank = rank_of(real)
-    axes = list(range(1, rank - 1)) if real.moved else list(range(2, rank))
+    axes = list(range(1, rank - 1)) if real.channels_last else list(range(2, rank))
     mean = tf.reduce_mean(real.tensor, axes, keepdims=True)
-    return replace(_requantized(call, Laid(mean, real.moved), 3), moved=real.moved and not behind)
+    return replace(
+        _requantized(call, LayoutTensor(mean, real.channels_last), 3),
+        channels_last=real.channels_last and not behind,
+    )
 
 
 @operator("QLinearReduceMean", layout=Layout.FOLLOWS, domain=MICROSOFT)
-def qlinear_reduce_mean(call: Call) -> Laid:
+def qlinear_reduce_mean(call: Call) -> LayoutTensor:
     """The mean over some axes of a quantized value, quantized."""
     real = _real(call, 0)
     keeps = bool(call.attribute("keepdims", 1))
     if not keeps:
-        real = Laid(own(real))
+        real = LayoutTensor(model_layout(real))
     rank = rank_of(real)
-    axes = [stored_axis(a, rank, real.moved) for a in call.attribute("axes") or range(rank)]
+    axes = [stored_axis(a, rank, real.channels_last) for a in call.attribute("axes") or range(rank)]
     mean = tf.reduce_mean(real.tensor, axes, keepdims=keeps)
-    return _requantized(call, Laid(mean, real.moved), 3)
+    return _requantized(call, LayoutTensor(mean, real.channels_last), 3)
 
 
 @operator("NhwcMaxPool", domain=MICROSOFT)
-def nhwc_max_pool(call: Call) -> Laid:
+def nhwc_max_pool(call: Call) -> LayoutTensor:
     """The largest entry of every window of a value that has the channels last."""
-    images = Laid(own(call.input(0)), moved=True)
+    images = LayoutTensor(model_layout(call.input(0)), channels_last=True)
     made = max_pool(replace(call, inputs=(images,)))
     assert isinstance(made, list)
-    return replace(sound(made[0]), moved=False)
+    return replace(sound(made[0]), channels_last=False)
 
 
 # -- products --------------------------------------------------------------------------------
 
 
-def _turned(call: Call, index: int, name: str) -> Operand:
+def _turned(call: Call, index: int, name: str) -> TensorValue:
     """A matrix, transposed where the attribute of its name says so."""
     matrix = call.input(index)
     if not call.attribute(f"trans{name}", 0):
         return matrix
     if isinstance(matrix, Constant):
         return Constant(matrix.array.T)
-    return Laid(tf.transpose(codes_of(matrix).tensor))
+    return LayoutTensor(tf.transpose(codes_of(matrix).tensor))
 
 
 @operator("QGemm", domain=MICROSOFT)
-def qgemm(call: Call) -> Laid:
+def qgemm(call: Call) -> LayoutTensor:
     """``alpha * A @ B + C`` of quantized matrices, quantized where an output scale is given.
 
     C has whole numbers of ``alpha`` times the product of both scales.
@@ -180,24 +182,24 @@ def qgemm(call: Call) -> Laid:
     zeros = call.input(2), call.input(5)
     sums = tf.cast(product(a, b, zeros, call), tf.float32)
     if call.has(6):
-        sums = sums + tf.cast(own(call.input(6)), tf.float32)
+        sums = sums + tf.cast(model_layout(call.input(6)), tf.float32)
     factor = number(call.input(1)) * along(call.input(4), 2, 1)
     y = sums * factor * float(call.attribute("alpha", 1.0))
-    return _requantized(call, Laid(y), 7) if call.has(7) else Laid(y)
+    return _requantized(call, LayoutTensor(y), 7) if call.has(7) else LayoutTensor(y)
 
 
 @operator("MatMulIntegerToFloat", domain=MICROSOFT)
-def matmul_integer_to_float(call: Call) -> Laid:
+def matmul_integer_to_float(call: Call) -> LayoutTensor:
     """The product of two quantized matrices as real numbers, with an optional bias."""
     sums = product(call.input(0), call.input(1), (given(call, 4), given(call, 5)), call)
     rank = sums.shape.rank
     rows = along(call.input(2), rank, max(rank - 2, 0))
     y = tf.cast(sums, tf.float32) * rows * along(call.input(3), rank, rank - 1)
-    return Laid(y + own(call.input(6)) if call.has(6) else y)
+    return LayoutTensor(y + model_layout(call.input(6)) if call.has(6) else y)
 
 
 @operator("DynamicQuantizeMatMul", domain=MICROSOFT)
-def dynamic_quantize_matmul(call: Call) -> Laid:
+def dynamic_quantize_matmul(call: Call) -> LayoutTensor:
     """A matrix that is quantized by its range, times a quantized matrix, as real numbers."""
     codes, scale, zero = dynamic_codes(call.input(0))
     inputs = (codes, call.inputs[1], scale, call.inputs[2], zero)

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from kerasviz.importers.onnx.layout import Constant, Laid, own
+from kerasviz.importers.onnx.layout import Constant, LayoutTensor, model_layout
 from kerasviz.importers.onnx.ops.quantization import dequantized, dynamic_codes
 from kerasviz.importers.onnx.ops.recurrent import long_short
 from kerasviz.importers.onnx.registry import Call, operator
-
-Tensor = Any
+from kerasviz.types import Tensor
 
 
 @operator("DynamicQuantizeLSTM", domain="com.microsoft")
-def dynamic_quantize_lstm(call: Call) -> list[Laid]:
+def dynamic_quantize_lstm(call: Call) -> list[LayoutTensor]:
     """The LSTM of quantized weights; input and states are quantized by their range."""
-    x = Laid(_rounded(own(call.input(0))))
+    x = LayoutTensor(_rounded(model_layout(call.input(0))))
     kernel, recurrent = _weights(call, 1, 8), _weights(call, 2, 10)
     rest = call.inputs[3:8]
     return long_short(replace(call, inputs=(x, kernel, recurrent, *rest)), _rounded)
@@ -26,7 +24,7 @@ def dynamic_quantize_lstm(call: Call) -> list[Laid]:
 
 def _rounded(x: Tensor) -> Tensor:
     """``x`` quantized by its range, and back."""
-    codes, scale, zero = dynamic_codes(Laid(x))
+    codes, scale, zero = dynamic_codes(LayoutTensor(x))
     return dequantized(codes, scale, zero).tensor
 
 

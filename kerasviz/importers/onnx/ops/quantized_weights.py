@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import Constant, Laid, own
+from kerasviz.importers.onnx.layout import Constant, LayoutTensor, model_layout
 from kerasviz.importers.onnx.ops.linear import multiplied
 from kerasviz.importers.onnx.registry import Call, operator
+from kerasviz.types import Array
 
-Array = np.ndarray[Any, Any]
 MICROSOFT = "com.microsoft"
 
 #: The 16 numbers of two types of 4 bits, as bitsandbytes defines them; its FP4 by sign and size.
@@ -39,7 +39,7 @@ def _bits(call: Call) -> int:
 
 
 @operator("MatMulNBits", domain=MICROSOFT)
-def matmul_nbits(call: Call) -> Laid:
+def matmul_nbits(call: Call) -> LayoutTensor:
     """``x @ (codes - zero) * scale`` with weights of 2, 4 or 8 bits in blocks along their rows.
 
     The input is not quantized, whatever the attribute ``accuracy_level`` allows.
@@ -64,17 +64,17 @@ def matmul_nbits(call: Call) -> Laid:
     return _product(call, weights.T, 5)
 
 
-def _product(call: Call, weights: Array, bias: int) -> Laid:
+def _product(call: Call, weights: Array, bias: int) -> LayoutTensor:
     """Input 0 times weights, which are kept for the next run, plus a bias at an input."""
-    x = own(call.input(0))
+    x = model_layout(call.input(0))
     kept = call.inputs[1]
     assert isinstance(kept, Constant)
     y = multiplied(x, kept.tensor("unpacked", lambda _: weights.astype(x.dtype.as_numpy_dtype)))
-    return Laid(y + own(call.input(bias)) if call.has(bias) else y)
+    return LayoutTensor(y + model_layout(call.input(bias)) if call.has(bias) else y)
 
 
 @operator("MatMulBnb4", domain=MICROSOFT)
-def matmul_bnb4(call: Call) -> Laid:
+def matmul_bnb4(call: Call) -> LayoutTensor:
     """``x @ w`` with weights of 4 bits, FP4 or NF4, each block of which has its largest number."""
     rows, columns = int(call.attribute("K")), int(call.attribute("N"))
     block = int(call.attribute("block_size"))
@@ -89,7 +89,7 @@ def matmul_bnb4(call: Call) -> Laid:
 
 
 @operator("GatherBlockQuantized", domain=MICROSOFT)
-def gather_block_quantized(call: Call) -> Laid:
+def gather_block_quantized(call: Call) -> LayoutTensor:
     """Entries along an axis of ``(codes - zero) * scale``, which lie in blocks along another."""
     data, scales = call.constant(0, "data"), call.constant(2, "scales")
     block = int(call.attribute("block_size", 128))
@@ -110,7 +110,9 @@ def gather_block_quantized(call: Call) -> Laid:
     kept = call.inputs[0]
     assert isinstance(kept, Constant)
     unpacked = kept.tensor("unpacked", lambda _: table)
-    places = own(call.input(1))
+    places = model_layout(call.input(1))
     axis = int(call.attribute("gather_axis", 0)) % codes.ndim
     length = tf.cast(codes.shape[axis], places.dtype)
-    return Laid(tf.gather(unpacked, tf.where(places < 0, places + length, places), axis=axis))
+    return LayoutTensor(
+        tf.gather(unpacked, tf.where(places < 0, places + length, places), axis=axis)
+    )

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import Constant, Laid, Operand, own
+from kerasviz.importers.onnx.layout import Constant, LayoutTensor, TensorValue, model_layout
 from kerasviz.importers.onnx.registry import Call, operator
+from kerasviz.types import Tensor
 
-Tensor = Any
 Function = Callable[[Tensor], Tensor]
 #: From the products with the input and the last states to the new states; the first is the output.
 Cell = Callable[[Tensor, Sequence[Tensor]], tuple[Tensor, ...]]
@@ -83,7 +83,7 @@ class _Direction:
     rounded: Function = tf.identity
 
 
-def _rows(operand: Operand, direction: int, *, turned: bool = False) -> Tensor:
+def _rows(operand: TensorValue, direction: int, *, turned: bool = False) -> Tensor:
     """What belongs to one direction (the first axis); ``turned`` transposes it."""
 
     def make(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -92,7 +92,7 @@ def _rows(operand: Operand, direction: int, *, turned: bool = False) -> Tensor:
 
     if isinstance(operand, Constant):
         return operand.tensor(("direction", direction, turned), make)
-    row = own(operand)[direction]
+    row = model_layout(operand)[direction]
     return tf.transpose(row) if turned else row
 
 
@@ -110,16 +110,16 @@ def _recurrent(
     default: Sequence[str],
     cell_of: Callable[[Call, _Direction, int], tuple[Cell, Tensor]],
     initial: Sequence[int],
-) -> list[Laid]:
+) -> list[LayoutTensor]:
     """All steps of all directions; ``initial`` are the inputs with the states at the start."""
     batch_first = bool(call.attribute("layout", 0))
-    x = own(call.input())
+    x = model_layout(call.input())
     x = tf.transpose(x, [1, 0, 2]) if batch_first else x
     mode = call.attribute("direction", "forward")
     if mode not in ("forward", "reverse", "bidirectional"):
         raise call.error(f"direction {mode!r}; expected forward, reverse or bidirectional")
     backwards = [mode == "reverse", True][: 2 if mode == "bidirectional" else 1]
-    lengths = tf.cast(own(call.input(4)), tf.int32) if call.has(4) else None
+    lengths = tf.cast(model_layout(call.input(4)), tf.int32) if call.has(4) else None
     every, last = [], []
     for index, functions in enumerate(_functions(call, default, len(backwards))):
         weights = _direction(call, index, functions)
@@ -133,7 +133,7 @@ def _recurrent(
     stacked = tf.stack(every, 2 if batch_first else 1)  # [T, B, D, H] or [T, D, B, H]
     y = tf.transpose(stacked, [1, 0, 2, 3]) if batch_first else stacked
     ends = [tf.stack(states, 1 if batch_first else 0) for states in zip(*last, strict=True)]
-    return [Laid(y), *(Laid(end) for end in ends)]
+    return [LayoutTensor(y), *(LayoutTensor(end) for end in ends)]
 
 
 def _start(
@@ -143,7 +143,7 @@ def _start(
     shape = [tf.shape(x)[1] if x.shape[1] is None else x.shape[1], hidden]
     if not call.has(index):
         return tf.zeros(shape, x.dtype)
-    given = own(call.input(index))
+    given = model_layout(call.input(index))
     given = given[:, direction] if batch_first else given[direction]
     return given if given.shape == shape else tf.broadcast_to(given, shape)
 
@@ -201,7 +201,7 @@ def _steps(
 
 
 @operator("RNN")
-def rnn(call: Call) -> list[Laid]:
+def rnn(call: Call) -> list[LayoutTensor]:
     """``h' = f(x W + h R + b)``."""
 
     def cell_of(_: Call, d: _Direction, index: int) -> tuple[Cell, Tensor]:
@@ -212,7 +212,7 @@ def rnn(call: Call) -> list[Laid]:
 
 
 @operator("GRU")
-def gru(call: Call) -> list[Laid]:
+def gru(call: Call) -> list[LayoutTensor]:
     """``h' = (1 - z) g(x W + (r h) R + b) + z h`` with gates z and r.
 
     With ``linear_before_reset`` the gate is applied behind the product: ``r (h R + b)``.
@@ -240,7 +240,7 @@ def _gru_cell(call: Call, d: _Direction, _: int) -> tuple[Cell, Tensor]:
 
 
 @operator("LSTM")
-def lstm(call: Call) -> list[Laid]:
+def lstm(call: Call) -> list[LayoutTensor]:
     """``c' = f c + i g(x W + h R + b)`` and ``h' = o h(c')`` with gates i, o and f.
 
     Peepholes add ``p c`` to the gates; ``input_forget`` sets ``f = 1 - i``.
@@ -248,7 +248,7 @@ def lstm(call: Call) -> list[Laid]:
     return long_short(call, tf.identity)
 
 
-def long_short(call: Call, rounded: Function) -> list[Laid]:
+def long_short(call: Call, rounded: Function) -> list[LayoutTensor]:
     """An LSTM in which every output goes through ``rounded`` before it is multiplied."""
 
     def cell_of(call: Call, d: _Direction, index: int) -> tuple[Cell, Tensor]:

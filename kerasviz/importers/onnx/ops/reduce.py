@@ -7,12 +7,18 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import DataDependent, Laid, own, rank_of, stored_axis
+from kerasviz.importers.onnx.layout import (
+    DataDependent,
+    LayoutTensor,
+    model_layout,
+    rank_of,
+    stored_axis,
+)
 from kerasviz.importers.onnx.ops.activation import stored
 from kerasviz.importers.onnx.ops.indexing import stored_axes
 from kerasviz.importers.onnx.registry import Call, Layout, operator
+from kerasviz.types import Tensor
 
-Tensor = Any
 Reduction = Callable[..., Tensor]
 
 
@@ -60,7 +66,7 @@ _REDUCTIONS: dict[str, Reduction] = {
 }
 
 
-def _reduced(call: Call, apply: Reduction) -> Laid:
+def _reduced(call: Call, apply: Reduction) -> LayoutTensor:
     operand = call.input()
     rank = rank_of(operand)
     x, moved = stored(operand)
@@ -72,33 +78,35 @@ def _reduced(call: Call, apply: Reduction) -> Laid:
     if not given:
         if call.attribute("noop_with_empty_axes", 0):
             # Reduced over no axis: only what is done to every entry is left.
-            return Laid(apply(x[..., None], [rank]), moved)
+            return LayoutTensor(apply(x[..., None], [rank]), moved)
         given = tuple(range(rank))
     axes = sorted({axis + rank if axis < 0 else axis for axis in given})
     if moved and not keep and 0 in axes and 1 not in axes:
-        return Laid(apply(own(operand), axes))  # the channels are first in what is left
+        return LayoutTensor(
+            apply(model_layout(operand), axes)
+        )  # the channels are first in what is left
     y = apply(x, [stored_axis(axis, rank, moved) for axis in axes], keepdims=keep)
     still = moved and (keep or (1 not in axes and rank - len(axes) > 2))
-    return Laid(y, still)
+    return LayoutTensor(y, still)
 
 
-def _over_computed_axes(call: Call, apply: Reduction) -> Laid:
+def _over_computed_axes(call: Call, apply: Reduction) -> LayoutTensor:
     """Over axes that are known in a run only: how many are left must not depend on them."""
     operand = call.input()
     x, moved = stored(operand)
     rank = rank_of(operand)
-    axes = stored_axes(own(call.input(1)), rank, moved)
+    axes = stored_axes(model_layout(call.input(1)), rank, moved)
     if axes.shape.num_elements() is None and not call.attribute("noop_with_empty_axes", 0):
         axes = tf.cond(tf.size(axes) > 0, lambda: axes, lambda: tf.range(rank))
     if not call.attribute("keepdims", 1):
         raise DataDependent("which axes are reduced depends on the data, and they are not kept")
-    return Laid(apply(x, axes, keepdims=True), moved)
+    return LayoutTensor(apply(x, axes, keepdims=True), moved)
 
 
 def _register() -> None:
     for name, reduction in _REDUCTIONS.items():
 
-        def convert(call: Call, apply: Reduction = reduction) -> Laid:
+        def convert(call: Call, apply: Reduction = reduction) -> LayoutTensor:
             return _reduced(call, apply)
 
         operator(name, layout=Layout.FOLLOWS)(convert)
@@ -107,7 +115,7 @@ def _register() -> None:
 _register()
 
 
-def _arg(call: Call, apply: Reduction) -> Laid:
+def _arg(call: Call, apply: Reduction) -> LayoutTensor:
     operand = call.input()
     rank = rank_of(operand)
     x, moved = stored(operand)
@@ -115,7 +123,7 @@ def _arg(call: Call, apply: Reduction) -> Laid:
     axis = axis + rank if axis < 0 else axis
     keep = bool(call.attribute("keepdims", 1))
     if moved and not keep and axis == 0:
-        x, moved = own(operand), False  # the channels are first in what is left
+        x, moved = model_layout(operand), False  # the channels are first in what is left
     place = stored_axis(axis, rank, moved)
     if call.attribute("select_last_index", 0):
         last = tf.shape(x, out_type=tf.int64)[place] - 1
@@ -123,17 +131,17 @@ def _arg(call: Call, apply: Reduction) -> Laid:
     else:
         y = apply(x, place, output_type=tf.int64)
     if keep:
-        return Laid(tf.expand_dims(y, place), moved)
-    return Laid(y, moved and axis != 1 and rank > 3)
+        return LayoutTensor(tf.expand_dims(y, place), moved)
+    return LayoutTensor(y, moved and axis != 1 and rank > 3)
 
 
 @operator("ArgMax", layout=Layout.FOLLOWS)
-def arg_max(call: Call) -> Laid:
+def arg_max(call: Call) -> LayoutTensor:
     """Where the largest entry along an axis is, the first or the last one of equals."""
     return _arg(call, tf.argmax)
 
 
 @operator("ArgMin", layout=Layout.FOLLOWS)
-def arg_min(call: Call) -> Laid:
+def arg_min(call: Call) -> LayoutTensor:
     """Where the smallest entry along an axis is, the first or the last one of equals."""
     return _arg(call, tf.argmin)

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kerasviz.types import Tensor
+
 __all__ = ["Axis", "Rule", "matrix", "multiplied", "outside", "places", "repeats"]
 
-Tensor = Any
 Number = Any  # an int or a float, or a scalar tensor where it is known in a run only
 
 

@@ -12,11 +12,11 @@ import tensorflow as tf
 from kerasviz.importers.onnx.layout import (
     Constant,
     DataDependent,
-    Datum,
     Interleaved,
-    Laid,
+    LayoutTensor,
+    OnnxValue,
     Quantized,
-    own,
+    model_layout,
     own_shape,
     packed,
     rank_of,
@@ -26,12 +26,11 @@ from kerasviz.importers.onnx.layout import (
 )
 from kerasviz.importers.onnx.ops.activation import stored
 from kerasviz.importers.onnx.registry import Call, operator
-
-Tensor = Any
+from kerasviz.types import Tensor
 
 
 @operator("Reshape", interleaved=True)
-def reshape(call: Call) -> Laid | Interleaved:
+def reshape(call: Call) -> LayoutTensor | Interleaved:
     """Another shape; 0 keeps a length, unless ``allowzero`` is set, and -1 takes what is left.
 
     A model that was exported for one image may have 1 as the first length of the target. With
@@ -44,28 +43,36 @@ def reshape(call: Call) -> Laid | Interleaved:
     else:
         given = call.input(1)
         fixed = isinstance(given, Constant)
-        target = given.array if isinstance(given, Constant) else tf.get_static_value(own(given))
+        target = (
+            given.array if isinstance(given, Constant) else tf.get_static_value(model_layout(given))
+        )
         if target is None:
-            return _computed(call, own(given), keeps=keeps)
+            return _computed(call, model_layout(given), keeps=keeps)
     lengths = [int(n) for n in np.reshape(target, -1)]
     source = _lengths_of(call.datum())
     if fixed and _keeps_channels(call, lengths, source):
         rest = [source[k + 2] if n == 0 else n for k, n in enumerate(lengths[2:])]
         x, _ = stored(call.input())
-        return Laid(tf.reshape(x, packed([source[0], *rest, source[1]])), moved=True)
+        return LayoutTensor(
+            tf.reshape(x, packed([source[0], *rest, source[1]])), channels_last=True
+        )
     same = call.keeps_rows or (keeps and lengths[:1] == [0])
     if keeps:
         lengths = [source[k] if n == 0 else n for k, n in enumerate(lengths)]
     if call.row_wise:
         lengths = _with_batch([n if isinstance(n, int) else None for n in source], lengths)
     made = _as_stored(call, source, lengths, same=same)
-    return Laid(tf.reshape(own(call.input()), packed(lengths))) if made is None else made
+    return (
+        LayoutTensor(tf.reshape(model_layout(call.input()), packed(lengths)))
+        if made is None
+        else made
+    )
 
 
-def _lengths_of(datum: Datum) -> list[Any]:
+def _lengths_of(datum: OnnxValue) -> list[Any]:
     if isinstance(datum, Interleaved):
         return datum.lengths()
-    assert isinstance(datum, Laid | Constant)
+    assert isinstance(datum, LayoutTensor | Constant)
     return own_shape(datum)
 
 
@@ -75,7 +82,11 @@ def _keeps_channels(call: Call, target: list[int], source: list[Any]) -> bool:
     It must not depend on lengths that are known in one run and free in another.
     """
     operand = call.datum()
-    moved = isinstance(operand, Laid) and operand.moved and min(len(source), len(target)) > 2
+    moved = (
+        isinstance(operand, LayoutTensor)
+        and operand.channels_last
+        and min(len(source), len(target)) > 2
+    )
     if not moved or call.attribute("allowzero", 0):
         return False
     images = target[0] == 0 or (call.row_wise and target[0] == 1)
@@ -114,7 +125,7 @@ def _number(lengths: Sequence[Any]) -> int | None:
 
 def _as_stored(
     call: Call, source: list[Any], lengths: list[Any], *, same: bool
-) -> Laid | Interleaved | None:
+) -> LayoutTensor | Interleaved | None:
     """The reshape of a value as it is stored, where that is one; ``None`` where it is not.
 
     ``same`` says that the target keeps the first length, whatever the others are. What is seen
@@ -133,7 +144,9 @@ def _as_stored(
     if len(inner) == 1 or not exact:
         return None
     if inner[0] == channels and call.image_like:
-        return Laid(tf.reshape(x, packed([lengths[0], *inner[1:], channels])), moved=True)
+        return LayoutTensor(
+            tf.reshape(x, packed([lengths[0], *inner[1:], channels])), channels_last=True
+        )
     for parts in range(2, len(inner) + 1):
         if call.interleaves and prod(inner[:parts]) == channels:
             shape = packed([lengths[0], *inner[parts:], *inner[:parts]])
@@ -141,16 +154,16 @@ def _as_stored(
     return None
 
 
-def _pixels(datum: Datum, source: list[Any]) -> tuple[Tensor, int]:
+def _pixels(datum: OnnxValue, source: list[Any]) -> tuple[Tensor, int]:
     """A value whose pixels lie together, as stored, and its channels.
 
     Their number is 0 if it is none, or if the order of its entries is that of the model.
     """
     if isinstance(datum, Interleaved):
         return datum.tensor, datum.channels
-    if not isinstance(datum, Laid) or isinstance(datum, Quantized):
+    if not isinstance(datum, LayoutTensor) or isinstance(datum, Quantized):
         return None, 0
-    moved = datum.moved and len(source) > 2 and _number(source[2:]) not in (0, 1)
+    moved = datum.channels_last and len(source) > 2 and _number(source[2:]) not in (0, 1)
     return datum.tensor, source[1] if moved and isinstance(source[1], int) else 0
 
 
@@ -163,7 +176,7 @@ def _filled(inner: list[Any], row: int | None) -> list[Any]:
 
 
 @operator("Flatten", since=1)
-def flatten(call: Call) -> Laid | Interleaved:
+def flatten(call: Call) -> LayoutTensor | Interleaved:
     """A matrix: the axes before ``axis`` are one, those from it on are the other."""
     operand = call.input()
     lengths = own_shape(operand)
@@ -176,11 +189,11 @@ def flatten(call: Call) -> Laid | Interleaved:
     x, channels = _pixels(operand, lengths)
     if axis == 1 and channels and call.interleaves:
         return Interleaved(tf.reshape(x, packed(shape)), channels)
-    return Laid(tf.reshape(own(operand), packed(shape)))
+    return LayoutTensor(tf.reshape(model_layout(operand), packed(shape)))
 
 
 @operator("Transpose", interleaved=True)
-def transpose(call: Call) -> Laid | Interleaved:
+def transpose(call: Call) -> LayoutTensor | Interleaved:
     """Another order of the axes; between the two layouts it is but another tag."""
     given = call.datum()
     if isinstance(given, Interleaved) and given.parts:
@@ -190,14 +203,14 @@ def transpose(call: Call) -> Laid | Interleaved:
     order = [int(a) for a in call.attribute("perm", range(rank - 1, -1, -1))]
     x, moved = stored(operand)
     if rank > 2 and moved and order == to_last(rank):
-        return Laid(tf.identity(x))
+        return LayoutTensor(tf.identity(x))
     if call.image_like and rank > 2 and not moved and order == to_first(rank):
-        return Laid(tf.identity(x), moved=True)
+        return LayoutTensor(tf.identity(x), channels_last=True)
     source = [stored_axis(axis, rank, moved) for axis in order]
-    return Laid(tf.transpose(x, source))
+    return LayoutTensor(tf.transpose(x, source))
 
 
-def _turned(call: Call, given: Interleaved) -> Laid | Interleaved:
+def _turned(call: Call, given: Interleaved) -> LayoutTensor | Interleaved:
     """A transpose of a value whose channels are cut in parts; of the parts: a shuffle of them."""
     rank, parts = given.tensor.shape.rank, given.parts
     order = [int(a) for a in call.attribute("perm", range(rank - 1, -1, -1))]
@@ -209,14 +222,16 @@ def _turned(call: Call, given: Interleaved) -> Laid | Interleaved:
         return Interleaved(tf.transpose(given.tensor, shuffled), given.channels, parts)
     source = [given.stored_axis(axis) for axis in order]
     if call.image_like:
-        return Laid(tf.transpose(given.tensor, [source[a] for a in to_last(rank)]), moved=True)
-    return Laid(tf.transpose(given.tensor, source))
+        return LayoutTensor(
+            tf.transpose(given.tensor, [source[a] for a in to_last(rank)]), channels_last=True
+        )
+    return LayoutTensor(tf.transpose(given.tensor, source))
 
 
 # -- a shape that depends on the data ------------------------------------------------------------
 
 
-def _computed(call: Call, target: Tensor, *, keeps: bool) -> Laid | Interleaved:
+def _computed(call: Call, target: Tensor, *, keeps: bool) -> LayoutTensor | Interleaved:
     """The reshape to a target that depends on the data; ``keeps``: a 0 in it keeps a length."""
     if target.shape.rank != 1 or target.shape[0] is None:
         raise DataDependent("the number of axes depends on the data")
@@ -224,7 +239,7 @@ def _computed(call: Call, target: Tensor, *, keeps: bool) -> Laid | Interleaved:
     x, channels = _pixels(call.datum(), source)
     if call.interleaves and call.keeps_rows and channels and target.shape[0] == 2:
         return Interleaved(_to_computed(x, source, target, keeps=keeps), channels)
-    return Laid(_to_computed(own(call.input()), source, target, keeps=keeps))
+    return LayoutTensor(_to_computed(model_layout(call.input()), source, target, keeps=keeps))
 
 
 def _to_computed(x: Tensor, lengths: list[Any], target: Tensor, *, keeps: bool) -> Tensor:

@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import DataDependent, Laid, own, own_shape, stored_axis
+from kerasviz.importers.onnx.layout import (
+    DataDependent,
+    LayoutTensor,
+    model_layout,
+    own_shape,
+    stored_axis,
+)
 from kerasviz.importers.onnx.ops.activation import stored
 from kerasviz.importers.onnx.ops.resampling import (
     Axis,
@@ -21,8 +27,8 @@ from kerasviz.importers.onnx.ops.resampling import (
     repeats,
 )
 from kerasviz.importers.onnx.registry import Call, Layout, operator
+from kerasviz.types import Tensor
 
-Tensor = Any
 Number = Any  # an int or a float, or a scalar tensor where it is known in a run only
 
 _MODES = ("nearest", "linear", "cubic")
@@ -30,27 +36,27 @@ _REPEATED = (tf.float32, tf.float64, tf.float16, tf.bfloat16, tf.uint8, tf.int8,
 
 
 @operator("Upsample", since=1, layout=Layout.FOLLOWS)
-def upsample_1(call: Call) -> Laid:
+def upsample_1(call: Call) -> LayoutTensor:
     """An image enlarged by ``height_scale`` and ``width_scale``."""
     scales = [1.0, 1.0, call.attribute("height_scale"), call.attribute("width_scale")]
     return _scaled(call, scales, _old_rule(call))
 
 
 @operator("Upsample", since=7, layout=Layout.FOLLOWS)
-def upsample_7(call: Call) -> Laid:
+def upsample_7(call: Call) -> LayoutTensor:
     """``y[i] = x[i / scale]`` with the scales of all axes as an attribute."""
     return _scaled(call, list(call.attribute("scales")), _old_rule(call))
 
 
 @operator("Upsample", since=9, layout=Layout.FOLLOWS)
 @operator("Resize", since=10, layout=Layout.FOLLOWS)
-def resize_10(call: Call) -> Laid:
+def resize_10(call: Call) -> LayoutTensor:
     """``y[i] = x[i / scale]`` with the scales of all axes as an input."""
     return _scaled(call, _numbers(call, 1, len(own_shape(call.input()))), _old_rule(call))
 
 
 @operator("Resize", since=11, layout=Layout.FOLLOWS)
-def resize_11(call: Call) -> Laid:
+def resize_11(call: Call) -> LayoutTensor:
     """``y[i] = sum_k w_k(i) x[k]`` along each axis, given scales or sizes."""
     lengths = own_shape(call.input())
     rank = len(lengths)
@@ -97,7 +103,7 @@ def _old_rule(call: Call) -> Rule:
 
 def _numbers(call: Call, index: int, count: int) -> list[Number]:
     """Input ``index`` as numbers; scalar tensors where they are known in a run only."""
-    tensor = own(call.input(index))
+    tensor = model_layout(call.input(index))
     known = tf.get_static_value(tensor)
     if known is not None:
         return [n.item() for n in np.reshape(known, -1)]
@@ -156,7 +162,7 @@ def _ratio(size: Number, length: Number) -> Number:
     return np.float32(size) / np.float32(length)
 
 
-def _scaled(call: Call, scales: Sequence[Number], rule: Rule) -> Laid:
+def _scaled(call: Call, scales: Sequence[Number], rule: Rule) -> LayoutTensor:
     lengths = own_shape(call.input())
     if len(scales) != len(lengths):
         raise call.error(f"{len(scales)} scales for a value with {len(lengths)} axes")
@@ -172,7 +178,7 @@ class _Step:
     axis: Axis
 
 
-def _resized(call: Call, wanted: dict[int, Axis], rule: Rule) -> Laid:
+def _resized(call: Call, wanted: dict[int, Axis], rule: Rule) -> LayoutTensor:
     operand = call.input()
     x, moved = stored(operand)
     rank = x.shape.rank
@@ -186,7 +192,7 @@ def _resized(call: Call, wanted: dict[int, Axis], rule: Rule) -> Laid:
             continue
         steps.append(_Step(place, axis))
     if not steps:
-        return Laid(tf.identity(x), moved)
+        return LayoutTensor(tf.identity(x), moved)
     # The axes that get shorter come first: the others have less to do then.
     y = x
     if rule.mode == "nearest":
@@ -205,7 +211,7 @@ def _resized(call: Call, wanted: dict[int, Axis], rule: Rule) -> Laid:
     shape = x.shape.as_list()
     for step in steps:
         shape[step.place] = step.axis.size if isinstance(step.axis.size, int) else None
-    return Laid(tf.ensure_shape(y, shape), moved)
+    return LayoutTensor(tf.ensure_shape(y, shape), moved)
 
 
 def _cast_back(y: Tensor, dtype: tf.DType) -> Tensor:

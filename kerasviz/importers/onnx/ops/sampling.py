@@ -8,11 +8,16 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import Laid, channels_last, own
-from kerasviz.importers.onnx.ops.points import Field, Tap, cubic_taps, linear_taps, padding_of
+from kerasviz.importers.onnx.layout import LayoutTensor, channels_last, model_layout
+from kerasviz.importers.onnx.ops.points import (
+    Field,
+    SamplePoint,
+    cubic_taps,
+    linear_taps,
+    padding_of,
+)
 from kerasviz.importers.onnx.registry import Call, Layout, operator
-
-Tensor = Any
+from kerasviz.types import Tensor
 
 
 def _wide(dtype: tf.DType) -> tf.DType:
@@ -21,9 +26,9 @@ def _wide(dtype: tf.DType) -> tf.DType:
 
 
 @operator("GridSample", since=16, layout=Layout.IMAGE)
-def grid_sample(call: Call) -> Laid:
+def grid_sample(call: Call) -> LayoutTensor:
     """The image at the places of ``grid``, of which -1 and 1 are the ends of the axes."""
-    x, grid = channels_last(call.input(0)), own(call.input(1))
+    x, grid = channels_last(call.input(0)), model_layout(call.input(1))
     count = x.shape.rank - 2
     if grid.shape.rank != x.shape.rank or grid.shape[-1] not in (None, count):
         raise call.error(f"a grid of shape {grid.shape} for an image with {count} spatial axes")
@@ -43,21 +48,21 @@ def grid_sample(call: Call) -> Laid:
         if nearest:
             tap = padding(tf.round(place), None, length)
             weight = None if tap.weight is None else tf.cast(tap.weight, x.dtype)
-            axes.append([Tap(tap.index, weight)])
+            axes.append([SamplePoint(tap.index, weight)])
         else:
             taps = linear_taps if mode == "linear" else cubic_taps
             axes.append(taps(place, length, padding))
     images = tf.reshape(tf.range(tf.shape(x)[0]), [-1, *[1] * count])
     y = tf.cast(field.sampled(images, axes), x.dtype)
-    return Laid(tf.ensure_shape(y, [*grid.shape[:-1], x.shape[-1]]), moved=True)
+    return LayoutTensor(tf.ensure_shape(y, [*grid.shape[:-1], x.shape[-1]]), channels_last=True)
 
 
 @operator("AffineGrid", since=20)
-def affine_grid(call: Call) -> Laid:
+def affine_grid(call: Call) -> LayoutTensor:
     """``grid[n, ..., :] = theta[n] (x, y, 1)`` for the places of an image of the given size."""
-    theta = own(call.input(0))
+    theta = model_layout(call.input(0))
     count = theta.shape[1]
-    size = own(call.input(1))
+    size = model_layout(call.input(1))
     known = tf.get_static_value(size)
     static = [None] * (count + 2) if known is None else [int(n) for n in known]
     wide = _wide(theta.dtype)
@@ -74,7 +79,7 @@ def affine_grid(call: Call) -> Laid:
         column = rows[:, :, count - 1 - axis]
         grid = grid + at * tf.reshape(column, [-1, *[1] * count, count])
     shape = [theta.shape[0], *static[2:], count]
-    return Laid(tf.ensure_shape(tf.cast(grid, theta.dtype), shape))
+    return LayoutTensor(tf.ensure_shape(tf.cast(grid, theta.dtype), shape))
 
 
 def _bounds(rois: Tensor, scale: float, offset: float) -> list[Tensor]:
@@ -84,20 +89,20 @@ def _bounds(rois: Tensor, scale: float, offset: float) -> list[Tensor]:
 
 
 @operator("RoiAlign", since=10, layout=Layout.IMAGE)
-def roi_align_10(call: Call) -> Laid:
+def roi_align_10(call: Call) -> LayoutTensor:
     """Average or maximum of interpolated samples in every bin of every region."""
     return _roi_align(call, half=call.attribute("coordinate_transformation_mode") == "half_pixel")
 
 
 @operator("RoiAlign", since=16, layout=Layout.IMAGE)
-def roi_align_16(call: Call) -> Laid:
+def roi_align_16(call: Call) -> LayoutTensor:
     """The same, with the entries' centres at half numbers unless the model says otherwise."""
     mode = call.attribute("coordinate_transformation_mode", "half_pixel")
     return _roi_align(call, half=mode == "half_pixel")
 
 
-def _roi_align(call: Call, *, half: bool) -> Laid:
-    x, rois = channels_last(call.input(0)), own(call.input(1))
+def _roi_align(call: Call, *, half: bool) -> LayoutTensor:
+    x, rois = channels_last(call.input(0)), model_layout(call.input(1))
     if x.shape.rank != 4:
         raise call.error(f"an image with {x.shape.rank - 2} spatial axes; expected 2")
     mode = call.attribute("mode", "avg")
@@ -117,10 +122,10 @@ def _roi_align(call: Call, *, half: bool) -> Laid:
             start, extent, bins[k], int(call.attribute("sampling_ratio", 0)), field.lengths[k]
         )
         spread = _spread(k)
-        axes.append([Tap(t.index[spread], _spread_weight(t, spread)) for t in taps])
+        axes.append([SamplePoint(t.index[spread], _spread_weight(t, spread)) for t in taps])
         masks.append(used[:, None, :, None, None] if k == 0 else used[:, None, None, None, :])
         counts.append(count)
-    images = tf.cast(tf.reshape(own(call.input(2)), [-1, 1, 1, 1, 1]), tf.int32)
+    images = tf.cast(tf.reshape(model_layout(call.input(2)), [-1, 1, 1, 1, 1]), tf.int32)
     corners = field.corners(images, axes)  # [R, bins, samples, bins, samples, C]
     used = (masks[0] & masks[1])[..., None]
     if mode == "avg":
@@ -132,7 +137,7 @@ def _roi_align(call: Call, *, half: bool) -> Laid:
         y = tf.reduce_max(tf.where(used, largest, largest.dtype.min), [2, 4])
         y = tf.where(tf.reduce_any(used, [2, 4]), y, 0)
     shape = [rois.shape[0], *bins, x.shape[-1]]
-    return Laid(tf.ensure_shape(tf.cast(y, x.dtype), shape), moved=True)
+    return LayoutTensor(tf.ensure_shape(tf.cast(y, x.dtype), shape), channels_last=True)
 
 
 def _spread(axis: int) -> tuple[Any, ...]:
@@ -141,13 +146,13 @@ def _spread(axis: int) -> tuple[Any, ...]:
     return (whole, whole, whole, None, None) if axis == 0 else (whole, None, None, whole, whole)
 
 
-def _spread_weight(tap: Tap, spread: tuple[Any, ...]) -> Tensor:
+def _spread_weight(tap: SamplePoint, spread: tuple[Any, ...]) -> Tensor:
     return None if tap.weight is None else tap.weight[spread]
 
 
 def _bin_samples(
     start: Tensor, extent: Tensor, bins: int, ratio: int, length: Tensor
-) -> tuple[list[Tap], Tensor, Tensor]:
+) -> tuple[list[SamplePoint], Tensor, Tensor]:
     """The taps [R, bins, samples] along one axis, which samples count [R, samples], and how many.
 
     With a ``ratio`` of 0 a region has as many samples in a bin as the bin is long.
@@ -173,14 +178,17 @@ def _bin_samples(
     last = length - 1
     low = tf.clip_by_value(tf.cast(below, tf.int32), 0, last)
     rest = at - below
-    taps = [Tap(low, (1 - rest) * valid), Tap(tf.minimum(low + 1, last), rest * valid)]
+    taps = [
+        SamplePoint(low, (1 - rest) * valid),
+        SamplePoint(tf.minimum(low + 1, last), rest * valid),
+    ]
     return taps, sample < count[:, None], count
 
 
 @operator("MaxRoiPool", since=1, layout=Layout.IMAGE)
-def max_roi_pool(call: Call) -> Laid:
+def max_roi_pool(call: Call) -> LayoutTensor:
     """The largest entry in every bin of regions with whole bounds; 0 in an empty bin."""
-    x, rois = channels_last(call.input(0)), own(call.input(1))
+    x, rois = channels_last(call.input(0)), model_layout(call.input(1))
     if x.shape.rank != 4:
         raise call.error(f"an image with {x.shape.rank - 2} spatial axes; expected 2")
     field = Field(x)
@@ -192,14 +200,14 @@ def max_roi_pool(call: Call) -> Laid:
     for k in range(2):
         index, used = _bin_entries(whole[:, 1 - k], whole[:, 3 - k], bins[k], field.lengths[k])
         spread = _spread(k)
-        axes.append([Tap(index[spread])])
+        axes.append([SamplePoint(index[spread])])
         masks.append(used[spread])
     images = tf.cast(tf.reshape(rois[:, 0], [-1, 1, 1, 1, 1]), tf.int32)
     (found,) = field.corners(images, axes)
     used = (masks[0] & masks[1])[..., None]
     y = tf.reduce_max(tf.where(used, found, found.dtype.min), [2, 4])
     y = tf.where(tf.reduce_any(used, [2, 4]), y, tf.zeros_like(y))
-    return Laid(tf.ensure_shape(y, [rois.shape[0], *bins, x.shape[-1]]), moved=True)
+    return LayoutTensor(tf.ensure_shape(y, [rois.shape[0], *bins, x.shape[-1]]), channels_last=True)
 
 
 def _bin_entries(start: Tensor, end: Tensor, bins: int, length: Tensor) -> tuple[Tensor, Tensor]:
@@ -217,9 +225,9 @@ def _bin_entries(start: Tensor, end: Tensor, bins: int, length: Tensor) -> tuple
 
 
 @operator("DeformConv", since=19, layout=Layout.IMAGE)
-def deform_conv(call: Call) -> Laid:
+def deform_conv(call: Call) -> LayoutTensor:
     """A convolution whose window's entries are moved by ``offset`` and weighted by ``mask``."""
-    x, kernel = channels_last(call.input(0)), own(call.input(1))
+    x, kernel = channels_last(call.input(0)), model_layout(call.input(1))
     size = kernel.shape.as_list()[2:]
     count, taps = len(size), int(np.prod(size))
     group, groups = int(call.attribute("group", 1)), int(call.attribute("offset_group", 1))
@@ -246,7 +254,9 @@ def deform_conv(call: Call) -> Laid:
     y = tf.einsum("pkgc,gmck->pgm", rows, weights)
     y = tf.cast(tf.reshape(y, tf.concat([outer, [filters]], 0)), x.dtype)
     y = tf.ensure_shape(y, [x.shape[0], *[None] * count, filters])
-    return Laid(tf.nn.bias_add(y, own(call.input(3))) if call.has(3) else y, moved=True)
+    return LayoutTensor(
+        tf.nn.bias_add(y, model_layout(call.input(3))) if call.has(3) else y, channels_last=True
+    )
 
 
 def _by_tap(x: Tensor, axis: int) -> Tensor:

@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import tensorflow as tf
 
 from kerasviz.importers.onnx.layout import (
     DataDependent,
-    Laid,
-    Operand,
+    LayoutTensor,
+    TensorValue,
     channels_last,
-    own,
+    model_layout,
     rank_of,
     stored_axis,
 )
 from kerasviz.importers.onnx.registry import Call, Layout, operator
+from kerasviz.types import Tensor
 
-Tensor = Any
 
-
-def one_layout(operands: Sequence[Operand]) -> tuple[list[Tensor], bool]:
+def one_layout(operands: Sequence[TensorValue]) -> tuple[list[Tensor], bool]:
     """Operands with equally many axes in one layout, and whether that is the moved one."""
     rank = rank_of(operands[0])
-    moved = rank > 2 and any(isinstance(o, Laid) and o.moved for o in operands)
+    moved = rank > 2 and any(isinstance(o, LayoutTensor) and o.channels_last for o in operands)
     if moved and all(rank_of(o) == rank for o in operands):
         return [channels_last(o) for o in operands], True
-    return [own(o) for o in operands], False
+    return [model_layout(o) for o in operands], False
 
 
 def from_start(places: Tensor, lengths: Tensor) -> Tensor:
@@ -57,23 +55,23 @@ def _flat_places(shape: Tensor, places: Tensor, axis: int) -> Tensor:
 
 
 @operator("GatherElements", since=11, layout=Layout.FOLLOWS)
-def gather_elements(call: Call) -> Laid:
+def gather_elements(call: Call) -> LayoutTensor:
     """``y[i, j] = x[indices[i, j], j]``, here for axis 0 of a matrix."""
     operands = call.operands()
     (x, places), moved = one_layout(operands)
     axis = stored_axis(int(call.attribute("axis", 0)), rank_of(operands[0]), moved)
     flat = _flat_places(tf.shape(x, out_type=tf.int64), places, axis)
-    return Laid(tf.gather(tf.reshape(x, [-1]), flat), moved)
+    return LayoutTensor(tf.gather(tf.reshape(x, [-1]), flat), moved)
 
 
 @operator("GatherND", since=11)
-def gather_nd(call: Call) -> Laid:
+def gather_nd(call: Call) -> LayoutTensor:
     """``y[i] = x[indices[i, 0], ..., indices[i, k]]``, under the ``batch_dims`` first axes."""
-    x, places = own(call.input(0)), own(call.input(1))
+    x, places = model_layout(call.input(0)), model_layout(call.input(1))
     batch = int(call.attribute("batch_dims", 0))
     depth = _depth(places)
     lengths = tf.shape(x, out_type=tf.int64)[batch : batch + depth]
-    return Laid(tf.gather_nd(x, from_start(places, lengths), batch_dims=batch))
+    return LayoutTensor(tf.gather_nd(x, from_start(places, lengths), batch_dims=batch))
 
 
 def _depth(places: Tensor) -> int:
@@ -108,7 +106,7 @@ def _written(call: Call, rows: Tensor, places: Tensor, updates: Tensor) -> Tenso
     return _WRITES[reduction](rows, places[:, None], updates)
 
 
-def _scatter_elements(call: Call) -> Laid:
+def _scatter_elements(call: Call) -> LayoutTensor:
     """``y = x; y[indices[i, j], j] = updates[i, j]``, here for axis 0 of a matrix."""
     operands = call.operands()
     (x, places, updates), moved = one_layout(operands)
@@ -116,7 +114,7 @@ def _scatter_elements(call: Call) -> Laid:
     shape = tf.shape(x, out_type=tf.int64)
     flat = tf.reshape(_flat_places(shape, places, axis), [-1])
     y = _written(call, tf.reshape(x, [-1]), flat, tf.reshape(updates, [-1]))
-    return Laid(_shaped_like(y, x), moved)
+    return LayoutTensor(_shaped_like(y, x), moved)
 
 
 operator("Scatter", since=9, layout=Layout.FOLLOWS)(_scatter_elements)
@@ -124,9 +122,9 @@ operator("ScatterElements", since=11, layout=Layout.FOLLOWS)(_scatter_elements)
 
 
 @operator("ScatterND", since=11)
-def scatter_nd(call: Call) -> Laid:
+def scatter_nd(call: Call) -> LayoutTensor:
     """``y = x; y[indices[i, 0], ..., indices[i, k]] = updates[i]``."""
-    x, places, updates = (own(operand) for operand in call.operands())
+    x, places, updates = (model_layout(operand) for operand in call.operands())
     depth = _depth(places)
     shape = tf.shape(x, out_type=tf.int64)
     whole, inner = shape[:depth], shape[depth:]
@@ -135,7 +133,7 @@ def scatter_nd(call: Call) -> Laid:
     rows = tf.reshape(x, tf.stack([tf.reduce_prod(whole), width]))
     flat = tf.reshape(flat, [-1])
     given = tf.reshape(updates, tf.stack([tf.size(flat, tf.int64), width]))
-    return Laid(_shaped_like(_written(call, rows, flat, given), x))
+    return LayoutTensor(_shaped_like(_written(call, rows, flat, given), x))
 
 
 def _shaped_like(y: Tensor, x: Tensor) -> Tensor:

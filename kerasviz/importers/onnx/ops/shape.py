@@ -11,9 +11,9 @@ import tensorflow as tf
 from kerasviz.importers.onnx.layout import (
     Constant,
     DataDependent,
-    Laid,
+    LayoutTensor,
     channels_last,
-    own,
+    model_layout,
     own_shape,
     packed,
     rank_of,
@@ -22,30 +22,29 @@ from kerasviz.importers.onnx.layout import (
 )
 from kerasviz.importers.onnx.ops.activation import stored
 from kerasviz.importers.onnx.registry import Call, Layout, operator
-
-Tensor = Any
+from kerasviz.types import Tensor
 
 
 @operator("Shape")
-def shape(call: Call) -> Laid:
+def shape(call: Call) -> LayoutTensor:
     """The shape in the model's own layout, from axis ``start`` to ``end``."""
     lengths = own_shape(call.input())[call.attribute("start", 0) : call.attribute("end")]
-    return Laid(tf.convert_to_tensor(packed(lengths), tf.int64))
+    return LayoutTensor(tf.convert_to_tensor(packed(lengths), tf.int64))
 
 
 @operator("Size")
-def size(call: Call) -> Laid:
+def size(call: Call) -> LayoutTensor:
     """The number of entries."""
-    return Laid(tf.convert_to_tensor(prod(own_shape(call.input())), tf.int64))
+    return LayoutTensor(tf.convert_to_tensor(prod(own_shape(call.input())), tf.int64))
 
 
 @operator("Squeeze", layout=Layout.FOLLOWS)
-def squeeze(call: Call) -> Laid:
+def squeeze(call: Call) -> LayoutTensor:
     """The same without some axes of length 1, or without all of them."""
     operand = call.input()
     rank = rank_of(operand)
     if call.has(1) and not isinstance(call.input(1), Constant):
-        return Laid(_without(own(operand), own(call.input(1))))
+        return LayoutTensor(_without(model_layout(operand), model_layout(call.input(1))))
     x, moved = stored(operand)
     given = call.ints("axes", 1)
     if given is None:
@@ -53,11 +52,11 @@ def squeeze(call: Call) -> Laid:
         given = tuple(axis for axis, n in enumerate(lengths) if isinstance(n, int) and n == 1)
     axes = sorted({_positive(axis, rank) for axis in given})
     if not axes:
-        return Laid(tf.identity(x), moved)
+        return LayoutTensor(tf.identity(x), moved)
     if moved and not {0, 1}.intersection(axes):
         gone = [stored_axis(axis, rank, moved) for axis in axes]
-        return Laid(tf.squeeze(x, gone), moved=rank - len(axes) > 2)
-    return Laid(tf.squeeze(own(operand), axes))
+        return LayoutTensor(tf.squeeze(x, gone), channels_last=rank - len(axes) > 2)
+    return LayoutTensor(tf.squeeze(model_layout(operand), axes))
 
 
 def _positive(axis: int, rank: int) -> int:
@@ -87,20 +86,20 @@ def _without(x: Tensor, axes: Tensor) -> Tensor:
 
 
 @operator("Unsqueeze")
-def unsqueeze(call: Call) -> Laid:
+def unsqueeze(call: Call) -> LayoutTensor:
     """The same with new axes of length 1."""
     operand = call.input()
     if call.has(1) and not isinstance(call.input(1), Constant):
-        return Laid(_with_ones(own(operand), own(call.input(1))))
+        return LayoutTensor(_with_ones(model_layout(operand), model_layout(call.input(1))))
     axes = call.ints("axes", 1) or ()
     rank = rank_of(operand) + len(axes)
     axes = tuple(sorted(_positive(axis, rank) for axis in axes))
     x, moved = stored(operand)
     if moved and any(axis < 2 for axis in axes):
-        x, moved = own(operand), False
+        x, moved = model_layout(operand), False
     for axis in axes:
         x = tf.expand_dims(x, axis - 1 if moved else axis)
-    return Laid(x, moved)
+    return LayoutTensor(x, moved)
 
 
 def _with_ones(x: Tensor, axes: Tensor) -> Tensor:
@@ -112,20 +111,20 @@ def _with_ones(x: Tensor, axes: Tensor) -> Tensor:
 
 
 @operator("Concat", since=1, layout=Layout.FOLLOWS)
-def concat(call: Call) -> Laid:
+def concat(call: Call) -> LayoutTensor:
     """Values one after another along ``axis`` (1 by default before opset 4)."""
     operands = call.operands()
     axis = int(call.attribute("axis", 1))
     rank = rank_of(operands[0])
-    moved = rank > 2 and any(isinstance(o, Laid) and o.moved for o in operands)
-    parts = [channels_last(o) if moved else own(o) for o in operands]
+    moved = rank > 2 and any(isinstance(o, LayoutTensor) and o.channels_last for o in operands)
+    parts = [channels_last(o) if moved else model_layout(o) for o in operands]
     if len(parts) == 1:
-        return Laid(tf.identity(parts[0]), moved)
-    return Laid(tf.concat(parts, stored_axis(axis, rank, moved)), moved)
+        return LayoutTensor(tf.identity(parts[0]), moved)
+    return LayoutTensor(tf.concat(parts, stored_axis(axis, rank, moved)), moved)
 
 
 @operator("Split", since=1, layout=Layout.FOLLOWS)
-def split(call: Call) -> list[Laid | None]:
+def split(call: Call) -> list[LayoutTensor | None]:
     """Pieces along ``axis``, of given lengths or as equal as can be."""
     operand = call.input()
     x, moved = stored(operand)
@@ -134,7 +133,7 @@ def split(call: Call) -> list[Laid | None]:
     try:
         lengths: Any = call.ints("split", 1)
     except DataDependent:
-        lengths = own(call.input(1))
+        lengths = model_layout(call.input(1))
     if lengths is None:
         whole = x.shape[axis]
         if whole is None:
@@ -149,13 +148,13 @@ def split(call: Call) -> list[Laid | None]:
         ]
         lengths = tf.stack(lengths) if tf.is_tensor(whole) else lengths
         count = parts
-    return [Laid(part, moved) for part in tf.split(x, lengths, axis, num=count)]
+    return [LayoutTensor(part, moved) for part in tf.split(x, lengths, axis, num=count)]
 
 
 @operator("Expand", since=8, layout=Layout.FOLLOWS)
-def expand(call: Call) -> Laid:
+def expand(call: Call) -> LayoutTensor:
     """Broadcast to a shape, which is itself broadcast with that of the value."""
-    operand, target = call.input(0), own(call.input(1))
+    operand, target = call.input(0), model_layout(call.input(1))
     wide, rank = target.shape[0], rank_of(operand)
     if wide is None:
         raise DataDependent("the number of axes depends on the data")
@@ -167,15 +166,15 @@ def expand(call: Call) -> Laid:
         target = np.pad(known, filled, constant_values=1)
     x, moved = stored(operand)
     if moved and wide > rank:
-        x, moved = own(operand), False
+        x, moved = model_layout(operand), False
     target = _stored_order(target, rank, moved)
     if known is not None:
-        source = [1] * max(wide - rank, 0) + own_shape(Laid(x))
+        source = [1] * max(wide - rank, 0) + own_shape(LayoutTensor(x))
         whole = [n if t == 1 else int(t) for n, t in zip(source, target, strict=True)]
-        return Laid(tf.broadcast_to(x, packed(whole)), moved)
+        return LayoutTensor(tf.broadcast_to(x, packed(whole)), moved)
     y = tf.broadcast_to(x, tf.broadcast_dynamic_shape(tf.shape(x, out_type=tf.int64), target))
     y.set_shape(tf.broadcast_static_shape(x.shape, tf.fill(target, 0).shape))  # what is known
-    return Laid(y, moved)
+    return LayoutTensor(y, moved)
 
 
 def _stored_order(numbers: Tensor, rank: int, moved: bool) -> Tensor:
@@ -187,24 +186,24 @@ def _stored_order(numbers: Tensor, rank: int, moved: bool) -> Tensor:
 
 
 @operator("Tile", since=1, layout=Layout.FOLLOWS)
-def tile_1(call: Call) -> Laid:
+def tile_1(call: Call) -> LayoutTensor:
     """The value repeated ``tiles`` times along one axis."""
     rank = rank_of(call.input(0))
-    times, axis = (tf.reshape(tf.cast(own(call.input(k)), tf.int64), []) for k in (1, 2))
+    times, axis = (tf.reshape(tf.cast(model_layout(call.input(k)), tf.int64), []) for k in (1, 2))
     axis = tf.where(axis < 0, axis + rank, axis)
     return _tiled(call, tf.where(tf.range(rank, dtype=tf.int64) == axis, times, 1))
 
 
 @operator("Tile", since=6, layout=Layout.FOLLOWS)
-def tile_6(call: Call) -> Laid:
+def tile_6(call: Call) -> LayoutTensor:
     """The value repeated along its axes."""
-    return _tiled(call, own(call.input(1)))
+    return _tiled(call, model_layout(call.input(1)))
 
 
-def _tiled(call: Call, repeats: Tensor) -> Laid:
+def _tiled(call: Call, repeats: Tensor) -> LayoutTensor:
     operand = call.input(0)
     x, moved = stored(operand)
     repeats = _stored_order(repeats, rank_of(operand), moved)
     if x.dtype == tf.uint16:  # TensorFlow tiles all but these
-        return Laid(tf.cast(tf.tile(tf.cast(x, tf.int32), repeats), x.dtype), moved)
-    return Laid(tf.tile(x, repeats), moved)
+        return LayoutTensor(tf.cast(tf.tile(tf.cast(x, tf.int32), repeats), x.dtype), moved)
+    return LayoutTensor(tf.tile(x, repeats), moved)

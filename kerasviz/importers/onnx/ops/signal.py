@@ -12,11 +12,10 @@ from typing import Any
 import onnx
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import Constant, Laid, own
+from kerasviz.importers.onnx.layout import Constant, LayoutTensor, model_layout
 from kerasviz.importers.onnx.ops.generate import scalar, tensor_dtype
 from kerasviz.importers.onnx.registry import Call, operator
-
-Tensor = Any
+from kerasviz.types import Tensor
 
 
 def _to_complex(x: Tensor, dtype: Any) -> Tensor:
@@ -53,20 +52,20 @@ def _transformed(x: Tensor, length: Any, *, inverse: bool, onesided: bool) -> Te
 
 
 @operator("DFT", since=17)
-def dft_17(call: Call) -> Laid:
+def dft_17(call: Call) -> LayoutTensor:
     """``y[k] = sum(x[n] * exp(-2 pi i k n / N))`` along the attribute ``axis``."""
     return _dft(call, int(call.attribute("axis", 1)))
 
 
 @operator("DFT", since=20)
-def dft_20(call: Call) -> Laid:
+def dft_20(call: Call) -> LayoutTensor:
     """``y[k] = sum(x[n] * exp(-2 pi i k n / N))`` along the axis in input 2."""
     given = call.constant(2, "axis")
     return _dft(call, -2 if given is None else int(given.reshape(-1)[0]))
 
 
-def _dft(call: Call, axis: int) -> Laid:
-    x = own(call.input())
+def _dft(call: Call, axis: int) -> LayoutTensor:
+    x = model_layout(call.input())
     rank = x.shape.rank
     axis %= rank
     if axis == rank - 1:
@@ -85,8 +84,8 @@ def _dft(call: Call, axis: int) -> Laid:
     y = _transformed(signal, length, inverse=inverse, onesided=onesided)
     y = tf.transpose(y, sorted(range(rank - 1), key=order.__getitem__))
     if inverse and onesided:
-        return Laid(tf.cast(tf.math.real(y)[..., None], x.dtype))
-    return Laid(_from_complex(y, x.dtype))
+        return LayoutTensor(tf.cast(tf.math.real(y)[..., None], x.dtype))
+    return LayoutTensor(_from_complex(y, x.dtype))
 
 
 def _length(x: Tensor) -> Any:
@@ -106,11 +105,11 @@ def _integer(call: Call, index: int) -> Any:
 
 
 @operator("STFT", since=17)
-def stft(call: Call) -> Laid:
+def stft(call: Call) -> LayoutTensor:
     """The DFT of frames of the signal, each times a window, ``frame_step`` entries apart."""
-    x = own(call.input())
+    x = model_layout(call.input())
     step = _integer(call, 1)
-    window = own(call.input(2)) if call.has(2) else None
+    window = model_layout(call.input(2)) if call.has(2) else None
     signal = tf.transpose(x, [0, 2, 1])
     if call.has(3):
         length = _integer(call, 3)
@@ -122,7 +121,7 @@ def stft(call: Call) -> Laid:
     onesided = bool(call.attribute("onesided", 1))
     framed = _to_complex(tf.transpose(frames, [0, 2, 3, 1]), tf.float64)
     y = _transformed(framed, length, inverse=False, onesided=onesided)
-    return Laid(_from_complex(y, x.dtype))
+    return LayoutTensor(_from_complex(y, x.dtype))
 
 
 def _register_windows() -> None:
@@ -136,14 +135,14 @@ def _register_windows() -> None:
         operator(name, since=17)(_window(factors))
 
 
-def _window(factors: tuple[float, float, float]) -> Callable[[Call], Laid]:
-    def convert(call: Call) -> Laid:
+def _window(factors: tuple[float, float, float]) -> Callable[[Call], LayoutTensor]:
+    def convert(call: Call) -> LayoutTensor:
         dtype = tensor_dtype(call.attribute("output_datatype", onnx.TensorProto.FLOAT))
         count = scalar(call, 0)
         steps = tf.cast(count if call.attribute("periodic", 1) else count - 1, tf.float64)
         turn = 2 * math.pi * tf.cast(tf.range(count), tf.float64) / tf.maximum(steps, 1.0)
         window = sum(factor * tf.cos(k * turn) for k, factor in enumerate(factors))
-        return Laid(tf.cast(window, dtype))
+        return LayoutTensor(tf.cast(window, dtype))
 
     return convert
 
@@ -152,7 +151,7 @@ _register_windows()
 
 
 @operator("MelWeightMatrix", since=17)
-def mel_weight_matrix(call: Call) -> Laid:
+def mel_weight_matrix(call: Call) -> LayoutTensor:
     """Triangles, equally far apart on the mel scale, over the frequencies of a onesided DFT."""
     dtype = tensor_dtype(call.attribute("output_datatype", onnx.TensorProto.FLOAT))
     bands, length, rate = (tf.cast(scalar(call, k), tf.int64) for k in range(3))
@@ -167,7 +166,7 @@ def mel_weight_matrix(call: Call) -> Laid:
     falling = tf.math.divide_no_nan(high - bins, high - middle)
     up = tf.where((bins >= low) & (bins < middle), rising, 0)
     down = tf.where((bins > middle) & (bins < high), falling, 0)
-    return Laid(tf.cast(up + down + tf.cast(bins == middle, tf.float64), dtype))
+    return LayoutTensor(tf.cast(up + down + tf.cast(bins == middle, tf.float64), dtype))
 
 
 def _mel(hertz: Tensor) -> Tensor:

@@ -6,28 +6,27 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import Laid, own, rank_of, stored_axis
+from kerasviz.importers.onnx.layout import LayoutTensor, model_layout, rank_of, stored_axis
 from kerasviz.importers.onnx.ops.activation import stored
 from kerasviz.importers.onnx.registry import Call, Layout, operator
-
-Tensor = Any
+from kerasviz.types import Tensor
 
 
 @operator("TopK", since=1, layout=Layout.FOLLOWS)
-def top_k_1(call: Call) -> list[Laid | None]:
+def top_k_1(call: Call) -> list[LayoutTensor | None]:
     """The ``k`` largest entries along ``axis`` and where they are; ``k`` is an attribute."""
     return _top(call, int(call.attribute("k")))
 
 
 @operator("TopK", since=10, layout=Layout.FOLLOWS)
-def top_k_10(call: Call) -> list[Laid | None]:
+def top_k_10(call: Call) -> list[LayoutTensor | None]:
     """The ``k`` largest (or smallest) entries along ``axis`` and where they are, in order."""
-    count = tf.reshape(own(call.input(1)), [])
+    count = tf.reshape(model_layout(call.input(1)), [])
     known = tf.get_static_value(count)
     return _top(call, tf.cast(count, tf.int32) if known is None else int(known))
 
 
-def _top(call: Call, count: Any) -> list[Laid | None]:
+def _top(call: Call, count: Any) -> list[LayoutTensor | None]:
     operand = call.input()
     x, moved = stored(operand)
     rank = rank_of(operand)
@@ -43,7 +42,7 @@ def _top(call: Call, count: Any) -> list[Laid | None]:
     if axis != rank - 1:
         back = sorted(range(rank), key=order.__getitem__)
         found = [tf.transpose(y, back) for y in found]
-    return [Laid(y, moved) for y in found]
+    return [LayoutTensor(y, moved) for y in found]
 
 
 def _mirrored(x: Tensor) -> Tensor:
@@ -52,29 +51,31 @@ def _mirrored(x: Tensor) -> Tensor:
 
 
 @operator("NonZero", since=9)
-def non_zero(call: Call) -> Laid:
+def non_zero(call: Call) -> LayoutTensor:
     """The indices of the entries that are not 0: a row for every axis."""
-    x = own(call.input())
+    x = model_layout(call.input())
     zero = "" if x.dtype == tf.string else tf.zeros([], x.dtype)
-    return Laid(tf.transpose(tf.where(x != zero)))
+    return LayoutTensor(tf.transpose(tf.where(x != zero)))
 
 
 @operator("Compress", since=9, layout=Layout.FOLLOWS)
-def compress(call: Call) -> Laid:
+def compress(call: Call) -> LayoutTensor:
     """The entries along ``axis``, or of the flat value, at which the condition holds."""
     operand = call.input(0)
-    places = tf.where(own(call.input(1)))[:, 0]
+    places = tf.where(model_layout(call.input(1)))[:, 0]
     axis = call.attribute("axis")
     if axis is None:
-        return Laid(tf.gather(tf.reshape(own(operand), [-1]), places))
+        return LayoutTensor(tf.gather(tf.reshape(model_layout(operand), [-1]), places))
     x, moved = stored(operand)
-    return Laid(tf.gather(x, places, axis=stored_axis(int(axis), rank_of(operand), moved)), moved)
+    return LayoutTensor(
+        tf.gather(x, places, axis=stored_axis(int(axis), rank_of(operand), moved)), moved
+    )
 
 
 @operator("Unique", since=11)
-def unique(call: Call) -> list[Laid | None]:
+def unique(call: Call) -> list[LayoutTensor | None]:
     """The distinct entries (or, with ``axis``, slices), first and all places, and counts."""
-    x = own(call.input())
+    x = model_layout(call.input())
     axis = call.attribute("axis")
     if axis is None:
         x, axis = tf.reshape(x, [-1]), 0
@@ -92,7 +93,7 @@ def unique(call: Call) -> list[Laid | None]:
         first, counts = tf.gather(first, order), tf.gather(counts, order)
         groups = tf.gather(tf.math.invert_permutation(order), groups)
     found = [tf.gather(x, first, axis=axis), first, groups, counts]
-    return [Laid(y) for y in found]
+    return [LayoutTensor(y) for y in found]
 
 
 def _lexicographic(x: Tensor, axis: int) -> Tensor:

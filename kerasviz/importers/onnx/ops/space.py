@@ -11,21 +11,20 @@ import tensorflow as tf
 from kerasviz.importers.onnx.layout import (
     Constant,
     DataDependent,
-    Laid,
+    LayoutTensor,
     channels_last,
-    own,
+    model_layout,
     own_shape,
     rank_of,
     stored_axis,
 )
 from kerasviz.importers.onnx.ops.activation import stored
 from kerasviz.importers.onnx.registry import Call, Layout, operator
-
-Tensor = Any
+from kerasviz.types import Tensor
 
 
 @operator("DepthToSpace", since=1, layout=Layout.IMAGE)
-def depth_to_space(call: Call) -> Laid:
+def depth_to_space(call: Call) -> LayoutTensor:
     """Channels become blocks of entries; ``DCR``: those of a block lie apart, ``CRD``: together."""
     x = _image(call)
     size, mode = int(call.attribute("blocksize")), call.attribute("mode", "DCR")
@@ -36,7 +35,9 @@ def depth_to_space(call: Call) -> Laid:
         raise call.error(f"{channels} channels cannot be split into blocks of {size} x {size}")
     if mode == "CRD" and channels != size**2:
         x = _regrouped(x, size**2)
-    return Laid(tf.nn.depth_to_space(x, size) if size > 1 else tf.identity(x), moved=True)
+    return LayoutTensor(
+        tf.nn.depth_to_space(x, size) if size > 1 else tf.identity(x), channels_last=True
+    )
 
 
 def _regrouped(x: Tensor, block: int) -> Tensor:
@@ -48,14 +49,14 @@ def _regrouped(x: Tensor, block: int) -> Tensor:
 
 
 @operator("SpaceToDepth", since=1, layout=Layout.IMAGE)
-def space_to_depth(call: Call) -> Laid:
+def space_to_depth(call: Call) -> LayoutTensor:
     """Blocks of entries become channels, in the orders of DepthToSpace."""
     x, size = _image(call), int(call.attribute("blocksize"))
     mode = call.attribute("mode", "DCR")
     if mode not in ("DCR", "CRD"):
         raise call.error(f"mode {mode!r}; expected DCR or CRD")
     y = tf.nn.space_to_depth(x, size) if size > 1 else tf.identity(x)
-    return Laid(_regrouped(y, x.shape[-1]) if mode == "CRD" else y, moved=True)
+    return LayoutTensor(_regrouped(y, x.shape[-1]) if mode == "CRD" else y, channels_last=True)
 
 
 def _image(call: Call) -> Tensor:
@@ -67,7 +68,7 @@ def _image(call: Call) -> Tensor:
 
 def _lengths(call: Call, index: int) -> list[Any]:
     """Input ``index`` as ints; scalar tensors where they are known in a run only."""
-    tensor = own(call.input(index))
+    tensor = model_layout(call.input(index))
     known = tf.get_static_value(tensor)
     if known is not None:
         return [int(n) for n in known]
@@ -77,9 +78,9 @@ def _lengths(call: Call, index: int) -> list[Any]:
 
 
 @operator("Col2Im", since=18)
-def col2im(call: Call) -> Laid:
+def col2im(call: Call) -> LayoutTensor:
     """Columns [N, C * block, L] added up in an image where their windows lie."""
-    x = own(call.input(0))
+    x = model_layout(call.input(0))
     image, block = _lengths(call, 1), _lengths(call, 2)
     count = len(image)
     strides = call.attribute("strides") or (1,) * count
@@ -110,11 +111,11 @@ def col2im(call: Call) -> Laid:
     known = all(isinstance(n, int) for n in block) and x.shape[1] is not None
     channels = x.shape[1] // int(np.prod(block)) if known else None
     y = tf.ensure_shape(y, [x.shape[0], *static, channels])
-    return Laid(y, moved=True) if count else Laid(y)
+    return LayoutTensor(y, channels_last=True) if count else LayoutTensor(y)
 
 
 @operator("CenterCropPad", since=18, layout=Layout.FOLLOWS)
-def center_crop_pad(call: Call) -> Laid:
+def center_crop_pad(call: Call) -> LayoutTensor:
     """The middle of the value, or the value in the middle of zeros, along every given axis."""
     operand = call.input(0)
     x, moved = stored(operand)
@@ -123,7 +124,7 @@ def center_crop_pad(call: Call) -> Laid:
     lengths = own_shape(operand)
     for axis, wanted in zip(axes, _lengths(call, 1), strict=True):
         x = _centred(x, stored_axis(int(axis), rank, moved), lengths[axis], wanted)
-    return Laid(x, moved)
+    return LayoutTensor(x, moved)
 
 
 def _centred(x: Tensor, place: int, length: Any, wanted: Any) -> Tensor:
@@ -149,12 +150,12 @@ _BYTES = Constant(np.array([bytes([n]) for n in range(256)], object))
 
 
 @operator("ImageDecoder", since=20)
-def image_decoder(call: Call) -> Laid:
+def image_decoder(call: Call) -> LayoutTensor:
     """The picture [H, W, C] of a file's bytes: BMP, GIF, JPEG, PNG, PPM or WebP."""
     kind = call.attribute("pixel_format", "RGB")
     if kind not in ("RGB", "BGR", "Grayscale"):
         raise call.error(f"pixel_format {kind!r}; expected RGB, BGR or Grayscale")
-    data = tf.reshape(own(call.input()), [-1])
+    data = tf.reshape(model_layout(call.input()), [-1])
     text = _text(data)
     picture = tf.case(
         [
@@ -169,7 +170,7 @@ def image_decoder(call: Call) -> Laid:
         parts = tf.cast(picture, tf.int32)
         luma = tf.reduce_sum(parts * [19595, 38470, 7471], -1, keepdims=True)
         picture = tf.cast((luma + 0x8000) // 0x10000, tf.uint8)
-    return Laid(tf.ensure_shape(picture, [None, None, 1 if kind == "Grayscale" else 3]))
+    return LayoutTensor(tf.ensure_shape(picture, [None, None, 1 if kind == "Grayscale" else 3]))
 
 
 def _text(data: Tensor) -> Tensor:

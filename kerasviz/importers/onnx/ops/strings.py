@@ -9,28 +9,29 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import Laid, own
+from kerasviz.importers.onnx.layout import LayoutTensor, model_layout
 from kerasviz.importers.onnx.registry import Call, operator
-
-Tensor = Any
+from kerasviz.types import Tensor
 
 
 @operator("StringConcat", since=20)
-def string_concat(call: Call) -> Laid:
+def string_concat(call: Call) -> LayoutTensor:
     """The texts of two tensors, each pair joined, with broadcasting."""
-    return Laid(tf.add(own(call.input(0)), own(call.input(1))))
+    return LayoutTensor(tf.add(model_layout(call.input(0)), model_layout(call.input(1))))
 
 
 @operator("RegexFullMatch", since=20)
-def regex_full_match(call: Call) -> Laid:
+def regex_full_match(call: Call) -> LayoutTensor:
     """Whether a whole text matches ``pattern`` (RE2)."""
-    return Laid(tf.strings.regex_full_match(own(call.input()), call.attribute("pattern")))
+    return LayoutTensor(
+        tf.strings.regex_full_match(model_layout(call.input()), call.attribute("pattern"))
+    )
 
 
 @operator("StringSplit", since=20)
-def string_split(call: Call) -> list[Laid]:
+def string_split(call: Call) -> list[LayoutTensor]:
     """The parts between delimiters, filled up with empty texts, and how many there are."""
-    texts = own(call.input())
+    texts = model_layout(call.input())
     delimiter, most = call.attribute("delimiter") or None, int(call.attribute("maxsplit", -1))
     flat = tf.reshape(texts, [-1])
     if delimiter is None:
@@ -42,13 +43,16 @@ def string_split(call: Call) -> list[Laid]:
     table = parts.to_tensor("")
     wide = tf.reshape(table, tf.concat([shape, tf.shape(table, out_type=tf.int64)[1:]], 0))
     wide.set_shape([*texts.shape, None])
-    return [Laid(wide), Laid(tf.reshape(tf.cast(parts.row_lengths(), tf.int64), shape))]
+    return [
+        LayoutTensor(wide),
+        LayoutTensor(tf.reshape(tf.cast(parts.row_lengths(), tf.int64), shape)),
+    ]
 
 
 @operator("StringNormalizer", since=10)
-def string_normalizer(call: Call) -> Laid:
+def string_normalizer(call: Call) -> LayoutTensor:
     """The texts without stop words, in upper or lower case; one empty text if none is left."""
-    texts = own(call.input())
+    texts = model_layout(call.input())
     if texts.shape.rank not in (1, 2) or (
         texts.shape.rank == 2 and texts.shape[0] not in (1, None)
     ):
@@ -67,7 +71,7 @@ def string_normalizer(call: Call) -> Laid:
     elif change == "UPPER":
         kept = tf.strings.upper(kept, "utf-8")
     kept = tf.concat([kept, tf.fill([tf.cast(tf.size(kept) == 0, tf.int32)], "")], 0)
-    return Laid(kept[None] if texts.shape.rank == 2 else kept)
+    return LayoutTensor(kept[None] if texts.shape.rank == 2 else kept)
 
 
 def _lower(texts: Tensor) -> Tensor:
@@ -75,12 +79,12 @@ def _lower(texts: Tensor) -> Tensor:
 
 
 @operator("TfIdfVectorizer", since=9)
-def tf_idf_vectorizer(call: Call) -> Laid:
+def tf_idf_vectorizer(call: Call) -> LayoutTensor:
     """How often each n-gram of a pool occurs, with gaps of up to ``max_skip_count`` entries.
 
     ``mode`` TF gives the counts, IDF the weights of those that occur, TFIDF their product.
     """
-    x = own(call.input())
+    x = model_layout(call.input())
     rows = x[None] if x.shape.rank == 1 else x
     counts = tf.concat([_occurrences(call, rows, grams) for grams in _pool(call)], 1)
     counts = tf.cast(counts, tf.float32)
@@ -95,7 +99,7 @@ def tf_idf_vectorizer(call: Call) -> Laid:
     wide = max(places) + 1
     y = tf.transpose(tf.math.unsorted_segment_sum(tf.transpose(counts), places, wide))
     y.set_shape([rows.shape[0], wide])
-    return Laid(y[0] if x.shape.rank == 1 else y)
+    return LayoutTensor(y[0] if x.shape.rank == 1 else y)
 
 
 def _pool(call: Call) -> list[np.ndarray[Any, Any]]:

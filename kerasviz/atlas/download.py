@@ -1,0 +1,51 @@
+"""Fetching: the pictures of a storage that is elsewhere, in a folder here for a while."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from kerasviz.atlas.shards import PICTURES
+from kerasviz.errors import UsageError
+from kerasviz.io.files import write_atomically
+from kerasviz.io.storage import Storage
+from kerasviz.rendering.manifest import JOURNAL, MANIFEST, Manifest
+
+__all__ = ["fetched"]
+
+
+@contextmanager
+def fetched(url: str) -> Iterator[Path]:
+    """A folder with the manifest at an address and all files that it names.
+
+    The address is that of a folder of pictures, or of one that has them under ``pictures/``. Files
+    that are not there are not in the folder either. Raises :class:`UsageError` where there is no
+    manifest.
+    """
+    parent, _, name = url.rstrip("/").rpartition("/")
+    if name == PICTURES and not parent.endswith("/"):  # sprites lie beside the pictures
+        url = parent
+    storage = Storage(url)
+    inside = f"{PICTURES}/" if storage.exists(f"{PICTURES}/{MANIFEST}") else ""
+    with TemporaryDirectory(prefix="kerasviz-") as folder:
+        root = Path(folder)
+        _copy(storage, [inside + MANIFEST, inside + JOURNAL], root)
+        if not (root / inside / MANIFEST).is_file():
+            raise UsageError(f"{url!r} holds no {MANIFEST}: it was not made by kerasviz")
+        manifest = Manifest(root / inside)
+        names = [*manifest.entries, *manifest.computed, *manifest.copied]
+        _copy(storage, [posixpath.normpath(inside + name) for name in names], root)
+        yield root / inside
+
+
+def _copy(storage: Storage, paths: list[str], root: Path) -> None:
+    outside = [path for path in paths if path.startswith(("/", ".."))]
+    if outside:
+        raise UsageError(f"the manifest of {storage.url!r} names a file outside: {outside[0]!r}")
+    for path, data in storage.read_many(paths):
+        if data is not None:
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(root / path, data)

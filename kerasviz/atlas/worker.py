@@ -1,0 +1,149 @@
+"""The work of a worker: render a batch, write its pictures, and then the shard that names them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import tensorflow as tf
+
+from kerasviz.atlas.definition import Atlas
+from kerasviz.atlas.engines import Job
+from kerasviz.atlas.leases import LEASE, Leases, Owner
+from kerasviz.atlas.shards import Shard, picture_path, shard_path
+from kerasviz.atlas.tasks import plan_of, task_name
+from kerasviz.errors import ModelError
+from kerasviz.importers.custom_objects import custom_objects
+from kerasviz.io.files import digest
+from kerasviz.io.storage import PATIENCE, Storage, StorageRefusedError
+from kerasviz.network.input_spec import InputSpec
+from kerasviz.network.network import Network
+from kerasviz.optvis.environment import environment
+from kerasviz.rendering.checkpoints import EVERY, CheckpointWriter
+from kerasviz.rendering.picture_files import Origin, content_name, entries_of
+from kerasviz.rendering.render import Picture, render_batch
+from kerasviz.zoo.load import load
+
+__all__ = ["BUSY", "MADE", "REFUSED", "THERE", "AtlasWorker", "job_of", "make"]
+
+#: What became of a task: it was made; it was there already; another run is at it; the storage is
+#: full or forbidden, which other workers cannot help.
+MADE, THERE, BUSY, REFUSED = "made", "there", "busy", "refused"
+
+
+def job_of(
+    atlas: Atlas,
+    storage: Storage,
+    owner: Owner,
+    source: str,
+    lease: float = LEASE,
+) -> Job:
+    """The job of the workers of a run; ``source`` is where they find the model."""
+    argument = {
+        "atlas": atlas.to_json(),
+        "source": source,
+        "storage": storage.url,
+        "patience": storage.patience,
+        "owner": asdict(owner),
+        "lease": lease,
+    }
+    return Job("kerasviz.atlas.worker:make", argument)
+
+
+def make(argument: Mapping[str, Any]) -> AtlasWorker:
+    """Load the network once, for all tasks of a process.
+
+    Raises :class:`ModelError` where the worker finds another model than the atlas is of.
+    """
+    atlas = Atlas.from_json(argument["atlas"])
+    _set_threads(atlas.threads)
+    reading = atlas.reading
+    net = load(
+        argument["source"],
+        custom_objects=custom_objects(reading.imports) or None,
+        unsafe=reading.unsafe,
+        input_spec=InputSpec.from_json(dict(atlas.network["input"])),
+        importer=reading.importer,
+    )
+    if net.identity.sha256 != atlas.network["sha256"]:
+        raise ModelError(
+            f"{argument['source']!r} is another model on this machine: its SHA-256 is "
+            f"{net.identity.sha256[:12]}…, the atlas is of {atlas.network['sha256'][:12]}…"
+        )
+    storage = Storage(argument["storage"], argument.get("patience", PATIENCE))
+    claims = Leases(storage, Owner(**argument["owner"]), argument["lease"])
+    return AtlasWorker(net, dict(atlas.network), storage, claims)
+
+
+@dataclass(frozen=True)
+class AtlasWorker:
+    """Renders batches into a storage; called with the payload of a task.
+
+    ``network`` is what the pictures say of the network; each ``every`` seconds of a task it
+    saves how far it is. The answer has what became of the task
+    (``state``), the ``share`` of it that was done now, the ``pictures`` made, their ``bytes``, and
+    with :data:`REFUSED` the ``why``.
+    """
+
+    net: Network
+    network: dict[str, Any]
+    storage: Storage
+    claims: Leases
+    here: dict[str, str] = field(default_factory=environment)
+    every: float = EVERY
+
+    def __call__(self, payload: str) -> dict[str, Any]:
+        name = task_name(payload)
+        try:
+            if self.storage.exists(shard_path(name)):
+                return _answer(THERE)
+            if not self.claims.take(name):
+                return _answer(BUSY)
+            try:
+                with self.claims.kept(name):
+                    return self._make(name, payload)
+            finally:
+                self.claims.drop(name)
+        except StorageRefusedError as error:
+            return {**_answer(REFUSED), "why": str(error)}
+
+    def _make(self, name: str, payload: str) -> dict[str, Any]:
+        shard, files, plan = Shard(name), [], plan_of(self.net, payload)
+        storage = Storage(self.storage.url, patience=0.0)  # a state is not waited for
+        state = CheckpointWriter(storage, f"{name}-{digest(self.here)}", self.every)
+        there = state.read()
+        for picture in render_batch(self.net, plan, state, there):
+            files += self._files(picture, shard)
+        self.storage.write_many(files)
+        self.storage.write_new(shard_path(name), shard.to_bytes())
+        state.drop()
+        left = plan.recipe.steps - (there.step if there else 0)
+        size = sum(len(data) for _, data in files)
+        return _answer(MADE, left / plan.recipe.steps, len(files), size)
+
+    def _files(self, picture: Picture, shard: Shard) -> list[tuple[str, bytes]]:
+        """The files of a picture; the shard is told of them."""
+        request = picture.request
+        origin = Origin(self.network, self.here, request.key(self.net))
+        shard.requests[origin.request(request)] = request.to_json()
+        shard.environments[origin.place] = self.here
+        found = list(entries_of(picture, origin, content_name))
+        shard.entries += [entry for entry, _ in found]
+        return [(picture_path(entry), data) for entry, data in found]
+
+
+def _answer(state: str, share: float = 0.0, pictures: int = 0, size: int = 0) -> dict[str, Any]:
+    return {"state": state, "share": share, "pictures": pictures, "bytes": size}
+
+
+def _set_threads(threads: int) -> None:
+    """Let TensorFlow have so many threads, and the pictures say so."""
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    except RuntimeError as error:  # it runs already, in a process that did something else before
+        if tf.config.threading.get_intra_op_parallelism_threads() != threads:
+            raise ModelError(
+                f"TensorFlow runs with other threads than the {threads} that the atlas asks for"
+            ) from error

@@ -1,0 +1,223 @@
+"""Data sets of images: a folder, a TFRecord file or tensorflow_datasets, streamed by tf.data."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import io
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from kerasviz.errors import UsageError
+from kerasviz.examples.tfrecords import Records, records_of
+from kerasviz.io.files import digest
+from kerasviz.io.images import pixels_of
+from kerasviz.types import Array
+
+__all__ = ["ImageBatch", "Source", "open_source", "read_image", "stream", "tie_of"]
+
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+#: What Pillow raises for files that are no pictures, or damaged.
+UNREADABLE = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    IndexError,
+    TypeError,
+    OverflowError,
+    struct.error,
+    Image.DecompressionBombError,
+)
+TFDS = "tfds:"
+
+
+class Source(Protocol):
+    """Images by number: how many, their names, and the bytes of each."""
+
+    @property
+    def label(self) -> str:
+        """Where they are from, as it was given."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """A short name for exactly these images."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def name(self, number: int) -> str:
+        """The name of an image, its own among all of the source."""
+        ...
+
+    def read(self, number: int) -> bytes:
+        """The encoded image; raises one of ``UNREADABLE`` where there is none."""
+        ...
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """The image files below a folder, by name."""
+
+    label: str
+    folder: Path
+    names: tuple[str, ...]
+
+    @property
+    def identity(self) -> str:
+        sizes = [(self.folder / name).stat().st_size for name in self.names]
+        return digest([*zip(self.names, sizes, strict=True)])
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def name(self, number: int) -> str:
+        return self.names[number]
+
+    def read(self, number: int) -> bytes:
+        return (self.folder / self.names[number]).read_bytes()
+
+
+def open_source(text: str) -> Source:
+    """Find the images that ``text`` names: a folder, a TFRecord file, or ``tfds:NAME[@SPLIT]``.
+
+    A folder is searched with its subfolders for image files, or if it has none for files with
+    ``.tfrecord`` in their names. Raises :class:`UsageError` where there are no images.
+    """
+    if text.startswith(TFDS):
+        return _tfds(text)
+    path = Path(text)
+    if path.is_file():
+        return records_of(text, (path,))
+    if not path.is_dir():
+        raise UsageError(f"no images at {text!r}: expected a folder, a TFRecord file or tfds:NAME")
+    found = sorted(p.relative_to(path) for p in path.rglob("*") if p.is_file())
+    visible = [p for p in found if not any(part.startswith(".") for part in p.parts)]
+    names = tuple(p.as_posix() for p in visible if p.suffix.lower() in SUFFIXES)
+    if names:
+        return ImageFiles(text, path, tuple(sorted(names)))
+    records = tuple(path / p for p in visible if ".tfrecord" in p.name)
+    if records:
+        return records_of(text, records)
+    endings = " ".join(SUFFIXES)
+    raise UsageError(f"no images in {text!r}: expected files that end in {endings}, or TFRecords")
+
+
+def _tfds(text: str) -> Records:
+    """A data set that ``tensorflow_datasets`` has prepared on this machine; nothing is loaded."""
+    try:
+        tfds = importlib.import_module("tensorflow_datasets")
+    except ImportError as error:
+        raise UsageError(
+            f'{text}: needs tensorflow_datasets: pip install "kerasviz[datasets]"'
+        ) from error
+    name, _, split = text[len(TFDS) :].partition("@")
+    try:
+        builder = tfds.builder(name)
+    except (ValueError, ImportError, tfds.core.DatasetNotFoundError) as error:
+        line = str(error).strip().splitlines()[0]
+        raise UsageError(f"{text}: tensorflow_datasets has no such data set: {line}") from error
+    splits = builder.info.splits
+    if not splits:
+        raise UsageError(
+            f"{text}: not prepared in {builder.data_dir}, and nothing is downloaded here; run "
+            f"`tfds build {name}`, or name its folder in TFDS_DATA_DIR"
+        )
+    split = split or ("train" if "train" in splits else next(iter(splits)))
+    if split not in splits:
+        raise UsageError(f"{text}: no split {split!r}; there are {', '.join(splits)}")
+    images = [k for k, v in builder.info.features.items() if isinstance(v, tfds.features.Image)]
+    if not images:
+        raise UsageError(f"{text}: its examples have no image")
+    return records_of(text, [Path(p) for p in splits[split].filepaths], images[0])
+
+
+def tie_of(name: str) -> int:
+    """A whole number below 2**53 that depends on a name only and is as good as random.
+
+    >>> tie_of("a.png") == tie_of("a.png") < 2**53
+    True
+    """
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 11
+
+
+# -- images as a network takes them ----------------------------------------------------------
+
+
+def read_image(data: bytes, size: tuple[int, int], channels: int) -> Array:
+    """A picture file as bytes [H, W, channels] from 0 to 255, scaled and cropped at the centre.
+
+    As much of the picture as fits the proportions is kept: the shorter side becomes that of
+    ``size`` (height, width). It is turned upright as its EXIF data say; transparent parts are
+    white. Raises one of ``UNREADABLE``.
+    """
+    with Image.open(io.BytesIO(data)) as image:
+        image.draft(None, (2 * size[1], 2 * size[0]))  # a large JPEG need not be decoded in full
+        upright = _coloured(ImageOps.exif_transpose(image))
+    cropped = ImageOps.fit(upright, (size[1], size[0]), Image.Resampling.LANCZOS)
+    return pixels_of(cropped, channels)
+
+
+def _coloured(image: Image.Image) -> Image.Image:
+    """A picture of any kind in RGB."""
+    if image.mode.startswith("I"):  # 16 bits of grey
+        grey = np.clip(np.asarray(image, np.int64) >> 8, 0, 255).astype(np.uint8)
+        return Image.fromarray(grey).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        layers = image.convert("RGBA")
+        white = Image.new("RGBA", layers.size, "white")
+        return Image.alpha_composite(white, layers).convert("RGB")
+    return image.convert("RGB")
+
+
+@dataclass(frozen=True)
+class ImageBatch:
+    """Images in their order: numbers [B], pictures [B, H, W, C] from 0 to 255, which can be read.
+
+    A last batch is filled up with black images that cannot be read, with the number -1.
+    """
+
+    numbers: Array
+    images: Array
+    readable: Array
+
+
+def stream(
+    source: Source, numbers: Array, batch: int, shape: tuple[int, int, int]
+) -> Iterator[ImageBatch]:
+    """Images by number in batches of one size, read and decoded in parallel and ahead of use.
+
+    ``shape`` is (height, width, channels).
+    """
+    import tensorflow as tf
+
+    def load(number: Any) -> tuple[Array, Any]:
+        try:
+            data = source.read(int(number))
+            return read_image(data, shape[:2], shape[2]), np.bool_(True)
+        except UNREADABLE:
+            return np.zeros(shape, np.uint8), np.bool_(False)
+
+    def loaded(number: Any) -> tuple[Any, Any, Any]:
+        image, readable = tf.numpy_function(load, [number], [tf.uint8, tf.bool])
+        return number, tf.ensure_shape(image, shape), tf.ensure_shape(readable, ())
+
+    if not len(numbers):
+        return
+    data = tf.data.Dataset.from_tensor_slices(numbers.astype(np.int64))
+    data = data.map(loaded, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    for found, images, readable in data.batch(batch).prefetch(2).as_numpy_iterator():
+        missing = batch - len(found)
+        yield ImageBatch(
+            np.pad(found, (0, missing), constant_values=-1),
+            np.pad(images, ((0, missing), (0, 0), (0, 0), (0, 0))),
+            np.pad(readable, (0, missing)),
+        )

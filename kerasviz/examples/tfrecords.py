@@ -1,0 +1,111 @@
+"""TFRecord files: where their records lie, and the encoded images in them."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kerasviz.errors import UsageError
+from kerasviz.io.files import digest
+from kerasviz.types import Array
+
+__all__ = ["ENCODED", "Records", "records_of"]
+
+
+#: The key of the encoded image in a record, as in TensorFlow's own ImageNet files.
+ENCODED = "image/encoded"
+
+
+@dataclass(frozen=True)
+class Records:
+    """The records of TFRecord files: ``tf.train.Example`` with an encoded image under ``key``.
+
+    ``starts`` and ``lengths`` say where the data of each record lies in ``paths[files[number]]``.
+    """
+
+    label: str
+    paths: tuple[Path, ...]
+    key: str
+    files: Array
+    starts: Array
+    lengths: Array
+
+    @property
+    def identity(self) -> str:
+        return digest([[path.name, path.stat().st_size] for path in self.paths])
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def name(self, number: int) -> str:
+        file = self.files[number]
+        return f"{self.paths[file].name}#{number - int(np.searchsorted(self.files, file))}"
+
+    def read(self, number: int) -> bytes:
+        import tensorflow as tf
+        from google.protobuf.message import DecodeError
+
+        with self.paths[self.files[number]].open("rb") as file:
+            file.seek(int(self.starts[number]))
+            data = file.read(int(self.lengths[number]))
+        try:
+            example = tf.train.Example.FromString(data)
+        except DecodeError as error:
+            raise ValueError(f"no tf.train.Example: {error}") from error
+        found = example.features.feature
+        if self.key not in found or not found[self.key].bytes_list.value:
+            names = ", ".join(sorted(found)[:8])
+            raise ValueError(f"no {self.key}; there are {names or 'no features'}")
+        return bytes(found[self.key].bytes_list.value[0])
+
+
+def records_of(label: str, paths: Sequence[Path], key: str = ENCODED) -> Records:
+    """The records of files, with an image under ``key``.
+
+    Raises :class:`UsageError` where there are none, or the first has no image.
+    """
+    places = [place for i, path in enumerate(paths) for place in _places(path, i)]
+    if not places:
+        raise UsageError(
+            f"{label!r} holds no TFRecords: expected a folder of images or a TFRecord file of "
+            f"tf.train.Example with {key}"
+        )
+    files, starts, lengths = np.array(places, np.int64).T
+    source = Records(label, tuple(paths), key, files, starts, lengths)
+    try:
+        source.read(0)
+    except ValueError as error:
+        raise UsageError(f"{label!r}: expected tf.train.Example with {key}: {error}") from error
+    return source
+
+
+def _places(path: Path, number: int) -> Iterator[tuple[int, int, int]]:
+    """The records of a file: file number, start and length of the data; a cut end is left out."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        position = 0
+        while position + 16 <= size:
+            file.seek(position)
+            header = file.read(12)
+            (length,) = struct.unpack("<Q", header[:8])
+            if position == 0 and _masked_crc(header[:8]) != struct.unpack("<I", header[8:])[0]:
+                return  # another kind of file
+            if position + 16 + length > size:
+                return
+            yield number, position + 12, length
+            position += 16 + length
+
+
+def _masked_crc(data: bytes) -> int:
+    """The checksum of TFRecord files: CRC-32C, rotated by 15 bits, plus a constant."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    crc ^= 0xFFFFFFFF
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF

@@ -1,0 +1,208 @@
+"""convert: a network becomes a Keras file or a SavedModel."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerasviz.errors import KerasvizError, ModelError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kerasviz.export.exported_function import Export
+    from kerasviz.network.network import Network
+
+__all__ = ["KINDS", "LAYOUTS", "Converted", "convert", "kind_of_output"]
+
+KINDS = ("keras", "saved_model")
+LAYOUTS = ("own", "channels-last")
+#: Names that are those of files of other kinds.
+_OTHERS = (".onnx", ".h5", ".hdf5", ".pb", ".tflite", ".pt", ".pth", ".zip", ".json")
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What was written.
+
+    ``inputs`` and ``outputs`` have the shapes, ``difference`` the largest relative difference from
+    the network on a random input, ``None`` where the network could not be run on one.
+    """
+
+    path: Path
+    kind: str
+    layout: str
+    inputs: Mapping[str, tuple[int | None, ...] | None]
+    outputs: Mapping[str, tuple[int | None, ...] | None]
+    size: int
+    difference: float | None
+
+
+def kind_of_output(out: Path, to: str | None) -> str:
+    """``keras`` or ``saved_model``: what ``to`` says, else what the name of the output says.
+
+    >>> kind_of_output(Path("a.keras"), None), kind_of_output(Path("folder"), None)
+    ('keras', 'saved_model')
+    """
+    is_keras = out.suffix == ".keras"
+    kind = to or ("keras" if is_keras else "saved_model")
+    if kind == "keras" and not is_keras:
+        raise UsageError(f"{out}: the name of a Keras file ends in .keras; give {out.stem}.keras")
+    if kind == "saved_model" and (is_keras or out.suffix.lower() in _OTHERS):
+        raise UsageError(
+            f"{out}: give NAME.keras for a Keras file, or the name of a folder for a SavedModel"
+        )
+    return kind
+
+
+def convert(
+    net: Network,
+    out: str | os.PathLike[str],
+    *,
+    to: str | None = None,
+    taps: Sequence[str] = (),
+    layout: str | None = None,
+    size: tuple[int | None, int | None] | None = None,
+) -> Converted:
+    """Write a network as a ``.keras`` file or a SavedModel folder that needs no kerasviz.
+
+    ``to`` is ``"keras"`` or ``"saved_model"``, by default what the name of ``out`` says. ``taps``
+    become outputs under the names that are given, beside the network's own. ``layout`` is
+    ``"own"`` (the model's, the default of SavedModels) or ``"channels-last"`` (the default of Keras
+    files). ``size`` is another (height, width) for a network that insists on one, ``None`` for any.
+    What was written is loaded and compared with the network before it gets its name. Raises
+    :class:`UsageError` for names, :class:`ModelError` for nodes that cannot be written so.
+    """
+    path = Path(out)
+    kind = kind_of_output(path, to)
+    _check_target(path, kind, net.identity.source)
+    for name in taps:
+        net.taps[name]  # raises for an unknown one, with the near ones
+    layout = layout or ("own" if kind == "saved_model" else "channels-last")
+    if size is not None:
+        from kerasviz.export.resize import resized
+
+        net = resized(net, size)
+    from kerasviz.export.exported_function import export_of
+
+    export = export_of(net, taps, channels_last=layout == "channels-last")
+    with _temporary(path, kind) as made:
+        if kind == "keras":
+            run = _write_keras(net, export, taps, made, changed=size is not None)
+        else:
+            run = _write_saved_model(export, made)
+        error, shapes = _checked(net, export, run)
+        bytes_ = sum(p.stat().st_size for p in [made, *made.rglob("*")] if p.is_file())
+        _put(made, path)
+    inputs = {name: export.shape(name) for name in export.ports}
+    return Converted(path, kind, layout, inputs, shapes, bytes_, error)
+
+
+Run = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+
+
+def _write_keras(
+    net: Network, export: Export, taps: Sequence[str], path: Path, *, changed: bool
+) -> Run:
+    import keras
+
+    from kerasviz.export.keras.model import keras_model, legal_name
+    from kerasviz.export.keras.native import keras_again
+
+    model = None if changed else keras_again(net, taps)
+    if model is None:
+        model = keras_model(export, net.taps, net.name)
+    model.save(path)
+    loaded = keras.saving.load_model(path)
+
+    def run(feeds: Mapping[str, Any]) -> Mapping[str, Any]:
+        named = {legal_name(name): feed for name, feed in feeds.items()}
+        ordered = list(feeds.values())
+        flat = [named.get(t.name, ordered[k]) for k, t in enumerate(loaded.inputs)]
+        results = loaded(keras.tree.pack_sequence_as(loaded.input, flat), training=False)
+        if isinstance(results, dict):
+            return {n: keras.ops.convert_to_numpy(v) for n, v in results.items()}
+        return dict(zip(export.outputs, keras.tree.flatten(results), strict=True))
+
+    return run
+
+
+def _write_saved_model(export: Export, path: Path) -> Run:
+    import tensorflow as tf
+
+    from kerasviz.export.saved_model import SIGNATURE, argument_names, save_saved_model
+
+    save_saved_model(export, path)
+    loaded = tf.saved_model.load(str(path)).signatures[SIGNATURE]
+    names = argument_names(export.ports)
+
+    def run(feeds: Mapping[str, Any]) -> Mapping[str, Any]:
+        results: Mapping[str, Any] = loaded(**{names[n]: feed for n, feed in feeds.items()})
+        return results
+
+    return run
+
+
+def _checked(
+    net: Network, export: Export, run: Run
+) -> tuple[float | None, dict[str, tuple[int | None, ...] | None]]:
+    from kerasviz.export.check import difference, tolerance
+
+    spec = net.input_spec
+    error = difference(export, run, spec.range if spec else None)
+    traced = export.traced()
+    if error is not None and not error <= tolerance(traced.outputs):
+        raise ModelError(
+            f"{net.name}: what was written differs by {error:.1e} of the largest number; it was "
+            "not kept (this is a defect of kerasviz)"
+        )
+    shapes = {
+        name: None if t.shape.rank is None else tuple(t.shape.as_list())
+        for name, t in zip(export.outputs, traced.outputs, strict=True)
+    }
+    return error, shapes
+
+
+# -- files -----------------------------------------------------------------------------------
+
+
+def _check_target(path: Path, kind: str, source: str) -> None:
+    if path.exists() and Path(source).exists() and path.samefile(source):
+        raise UsageError(f"{path} is the model itself; give another name for the output")
+    if kind == "keras" and path.is_dir():
+        raise UsageError(f"{path} is a folder; give another name for the Keras file")
+    if kind == "saved_model" and path.exists():
+        if not path.is_dir():
+            raise UsageError(f"{path} is a file; give another name for the SavedModel's folder")
+        if any(path.iterdir()) and not (path / "saved_model.pb").exists():
+            raise UsageError(f"the folder {path} holds other files; name a new or an empty one")
+
+
+@contextmanager
+def _temporary(path: Path, kind: str) -> Iterator[Path]:
+    """A place beside ``path`` to write to, gone afterwards."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=".", suffix=".part"))
+    except OSError as error:
+        raise KerasvizError(f"cannot write {str(path)!r}: {error.strerror}") from error
+    try:
+        yield folder / ("model.keras" if kind == "keras" else "model")
+    except OSError as error:
+        reason = error.strerror or str(error).splitlines()[0]
+        raise KerasvizError(f"cannot write {str(path)!r}: {reason}") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _put(made: Path, path: Path) -> None:
+    """Give what was made its name; an older SavedModel steps aside first."""
+    if made.is_dir() and path.exists():
+        os.replace(path, made.parent / "old")
+    os.replace(made, path)

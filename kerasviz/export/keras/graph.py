@@ -1,0 +1,269 @@
+"""A traced graph as a functional Keras model: node by node, weights in layers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasviz.errors import ModelError
+from kerasviz.importers.tensorflow.frozen_graph import FrozenGraph
+from kerasviz.importers.tensorflow.node import GraphNode, emit
+from kerasviz.network.program import PLAIN
+from kerasviz.types import Array, Tensor
+
+__all__ = ["Build", "Converter", "Norm", "Symbolic", "converter", "is_keras"]
+
+
+#: Lengths that stand for the free ones in arithmetic with shapes, in two trials.
+_TRIALS = ((7919, 6007, 4801, 3607, 2203), (7907, 5987, 4787, 3593, 2179))
+_SHAPES = frozenset({"Shape", "ShapeN", "Size", "Rank"})
+
+
+@dataclass(frozen=True)
+class Norm:
+    """The statistics of a batch normalization of inference."""
+
+    scale: Array
+    offset: Array
+    mean: Array
+    variance: Array
+    epsilon: float
+
+
+@dataclass(frozen=True)
+class Symbolic:
+    """What is computed from shapes: its numbers in two trials with other free lengths."""
+
+    trials: tuple[Array, Array]
+
+    @property
+    def known(self) -> bool:
+        """Whether it does not depend on any free length."""
+        return bool((self.trials[0] == self.trials[1]).all())
+
+    def lengths(self) -> list[int | None]:
+        """Whole numbers, ``None`` where they depend on a free length."""
+        pairs = zip(*(t.reshape(-1).tolist() for t in self.trials), strict=True)
+        return [int(a) if a == b else None for a, b in pairs]
+
+
+#: How one TensorFlow op is written with Keras.
+Converter = Callable[["Build", GraphNode, list[Any]], Any]
+_TABLE: dict[str, Converter] = {}
+
+
+def converter(*ops: str) -> Callable[[Converter], Converter]:
+    """Register a converter of TensorFlow ops."""
+
+    def register(convert: Converter) -> Converter:
+        _TABLE.update(dict.fromkeys(ops, convert))
+        return convert
+
+    return register
+
+
+def is_keras(value: Any) -> bool:
+    """Whether a value is computed by the Keras model (and no constant, no shape)."""
+    return isinstance(value, keras.KerasTensor)
+
+
+@dataclass
+class Build:
+    """The Keras model while it is built.
+
+    ``names`` maps the keys of tensors to the names of taps (no slash), ``norms`` to the
+    statistics behind them, ``kept`` are the keys of the outputs.
+    """
+
+    graph: FrozenGraph
+    names: Mapping[str, str]
+    norms: Mapping[str, Norm] = field(default_factory=dict)
+    tensors: dict[str, Any] = field(default_factory=dict)
+    kept: frozenset[str] = frozenset()
+    _users: dict[str, list[GraphNode]] = field(default_factory=dict)
+    _taken: set[str] = field(default_factory=set)
+    _settled: set[int] = field(default_factory=set)
+    _reserved: frozenset[str] = frozenset()
+
+    def run(self, outputs: Sequence[str]) -> list[Any]:
+        """Compute the tensors with the keys ``outputs`` from those that are fed."""
+        keys = [self.graph.source(key) for key in outputs]
+        self.kept = frozenset(keys)
+        self._reserved = frozenset(self.names.values())
+        nodes = self._needed(keys)
+        self._users.clear()
+        for node in nodes:
+            for key in dict.fromkeys(map(self.graph.source, node.inputs)):
+                self._users.setdefault(key, []).append(node)
+        for node in nodes:
+            if f"{node.name}:0" not in self.tensors:
+                self._convert(node)
+        return [self.value(key) for key in keys]
+
+    def _needed(self, keys: Sequence[str]) -> list[GraphNode]:
+        seen: set[str] = set()
+        todo = list(keys)
+        while todo:
+            key = self.graph.source(todo.pop())
+            name = key.rpartition(":")[0]
+            if key in self.graph.broken:
+                reason = self.graph.broken[key]
+                raise ModelError(f"no Keras layers for {reason}; --to saved_model works")
+            if name in seen or key in self.tensors or key not in self.graph.live:
+                continue
+            seen.add(name)
+            todo.extend(self.graph.nodes[name].inputs)
+        return [node for name, node in self.graph.nodes.items() if name in seen]
+
+    def _convert(self, node: GraphNode) -> None:
+        try:
+            if node.op in _SHAPES:
+                made = self._shapes(node)
+            else:
+                values = [self.value(key) for key in node.inputs]
+                if not any(is_keras(v) for v in values):
+                    made = self._symbolic(node, values)
+                elif node.op in _TABLE:
+                    made = _TABLE[node.op](self, node, values)
+                else:
+                    raise self.error(node, "has no counterpart in Keras")
+        except (ValueError, TypeError, NotImplementedError) as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise self.error(node, f"cannot be written with Keras ({reason[:150]})") from error
+        for index, result in enumerate(made if isinstance(made, list | tuple) else [made]):
+            key = f"{node.name}:{index}"
+            if key not in self.tensors:  # or it was made together with a later one
+                self.tensors[key] = result
+                self._settle(result, key)
+
+    def value(self, key: str) -> Any:
+        """A tensor of the model, a shape, or a constant as an array."""
+        key = self.graph.source(key)
+        return self.tensors[key] if key in self.tensors else self.graph.constant(key).numpy()
+
+    def error(self, node: GraphNode, reason: str) -> ModelError:
+        """An error that names the node by the first tap that it leads to."""
+        return ModelError(f"{self._nearest(node)} {reason}; --to saved_model works")
+
+    def _nearest(self, node: GraphNode) -> str:
+        todo, seen = [node], {node.name}
+        while todo:
+            current = todo.pop(0)
+            named = [k for k in range(len(current.outputs)) if f"{current.name}:{k}" in self.names]
+            if named:
+                tap = self.names[f"{current.name}:{named[0]}"]
+                return f"tap {tap!r}: TensorFlow's {node.op}"
+            for k in range(len(current.outputs)):
+                for user in self._users.get(f"{current.name}:{k}", []):
+                    if user.name not in seen:
+                        seen.add(user.name)
+                        todo.append(user)
+        return f"node {node.name!r} ({node.op})"
+
+    # -- names -------------------------------------------------------------------------------
+
+    def name(self, node: GraphNode, suffix: str = "", key: str | None = None) -> str:
+        """A free name for the layer that makes a node's first output."""
+        tap = self.names.get(key or f"{node.name}:0")
+        name = f"{tap}{suffix}" if tap else f"{node.op.lower()}{suffix}"
+        return self._free(name, reserved=name != tap)
+
+    def _free(self, base: str, *, reserved: bool = False) -> str:
+        """The name ``base``, with a number behind it where it is taken; it is taken then.
+
+        ``reserved``: names of taps count as taken.
+        """
+        count, name = 0, base
+        while name in self._taken or (reserved and name in self._reserved):
+            count += 1
+            name = f"{base}_{count}"
+        self._taken.add(name)
+        return name
+
+    def _settle(self, result: Any, key: str) -> None:
+        """Name the operations that made a tensor: the last one after its tap.
+
+        Functions of keras.ops take no name, and the names that Keras gives count over all models
+        of a process and may be those of taps.
+        """
+        tap = self.names.get(key)
+        todo = [result] if is_keras(result) else []
+        while todo:
+            tensor = todo.pop()
+            operation = tensor._keras_history.operation
+            if id(operation) in self._settled:
+                continue
+            self._settled.add(id(operation))
+            if not isinstance(operation, keras.layers.Layer):
+                base = re.sub(r"_\d+$", "", operation.name)
+                name = tap if tap and tensor is result else f"{tap}.{base}" if tap else base
+                operation.name = self._free(name, reserved=name != tap)
+            todo += operation._inbound_nodes[0].input_tensors
+
+    def feed(self, key: str, tensor: Tensor) -> None:
+        """Put an input of the model, which has its name, in the place of a tensor."""
+        self.tensors[key] = tensor
+        self._taken.add(tensor.name)
+        self._settled.add(id(tensor._keras_history.operation))
+
+    def sole_user(self, key: str) -> GraphNode | None:
+        """The only node that takes a tensor, if it is neither wanted nor taken otherwise."""
+        users = self._users.get(key, [])
+        return users[0] if len(users) == 1 and key not in self.kept else None
+
+    # -- what is known -----------------------------------------------------------------------
+
+    def _shapes(self, node: GraphNode) -> list[Symbolic]:
+        found = []
+        for key, (dtype, _) in zip(node.inputs, node.outputs, strict=False):
+            shape = self.value(key).shape
+            trials = []
+            for lengths in _TRIALS:
+                filled = [lengths[k % 5] if n is None else n for k, n in enumerate(shape)]
+                kind = dtype.as_numpy_dtype
+                if node.op == "Rank":
+                    trials.append(np.asarray(len(filled), kind))
+                elif node.op == "Size":
+                    trials.append(np.asarray(np.prod(filled), kind))
+                else:
+                    trials.append(np.asarray(filled, kind))
+            found.append(Symbolic((trials[0], trials[1])))
+        return found
+
+    def _symbolic(self, node: GraphNode, values: list[Any]) -> list[Symbolic]:
+        """Run a node on what is known of shapes, in both trials."""
+        if node.op == "Fill" and isinstance(values[0], Symbolic) and not values[0].known:
+            raise self.error(node, "fills a tensor of a free size")
+        made = []
+        for trial in (0, 1):
+            given = [v.trials[trial] if isinstance(v, Symbolic) else v for v in values]
+            made.append([np.asarray(t) for t in emit(node, given, PLAIN)])
+        return [Symbolic((a, b)) for a, b in zip(*made, strict=True)]
+
+    def numbers(self, node: GraphNode, value: Any) -> Array:
+        """An argument that must be known: a constant, or a shape without free lengths."""
+        if isinstance(value, Symbolic) and value.known:
+            return value.trials[0]
+        if isinstance(value, Symbolic) or is_keras(value):
+            raise self.error(node, "takes an argument that depends on the data or a free size")
+        return np.asarray(value)
+
+    def is_batch(self, value: Any) -> bool:
+        """Whether a shape begins with the number of images, which is free."""
+        if not isinstance(value, Symbolic):
+            return False
+        first = [int(trial.reshape(-1)[0]) for trial in value.trials if trial.size]
+        return first == [lengths[0] for lengths in _TRIALS]
+
+    def lengths(self, node: GraphNode, value: Any) -> list[int | None]:
+        """A shape, ``None`` where it is free."""
+        if is_keras(value):
+            raise self.error(node, "takes a shape that depends on the data")
+        if isinstance(value, Symbolic):
+            return value.lengths()
+        return [int(n) for n in np.reshape(value, -1)]

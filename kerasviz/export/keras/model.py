@@ -1,0 +1,122 @@
+"""A network as a Keras file made of Keras' own layers and operations."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+
+from kerasviz.errors import ModelError
+from kerasviz.export.exported_function import Export
+from kerasviz.export.keras import layers as keras_layers  # noqa: F401 - register
+from kerasviz.export.keras.graph import Build, Norm
+from kerasviz.importers.onnx.layout import Constant
+from kerasviz.importers.tensorflow.frozen_graph import read_graph
+from kerasviz.network.program import Value
+from kerasviz.network.taps import TapTable
+from kerasviz.types import Tensor
+
+__all__ = ["keras_model", "legal_name", "plain_name"]
+
+
+def keras_model(export: Export, taps: TapTable, name: str) -> Any:
+    """The functional Keras model of an export.
+
+    Its layers have the names of the taps that they compute (see :func:`plain_name`). It has one
+    output as it is, several as a dictionary by name. Raises :class:`ModelError` that names the
+    first node which Keras cannot express.
+    """
+    for key, shape in ((n, export.shape(n)) for n in export.ports):
+        if shape is None or not shape:
+            raise ModelError(
+                f"input {key!r} has no known number of axes; Keras needs one, --to saved_model "
+                "does not"
+            )
+    traced, values = _traced(export)
+    count = len(export.ports)
+    graph = read_graph(traced.graph, [tensor.name for tensor in traced.inputs[:count]])
+    names: dict[str, str] = {}
+    norms: dict[str, Norm] = {}
+    found = _norms(export.program)
+    for value, tensor in zip(values, traced.outputs[len(export.outputs) :], strict=True):
+        key = graph.source(tensor.name)
+        names.setdefault(key, plain_name(value, taps))
+        if value.name in found:
+            norms[key] = found[value.name]
+    build = Build(graph, names, norms)
+    inputs = _inputs(export, traced.inputs[:count], build)
+    wanted = [tensor.name for tensor in traced.outputs[: len(export.outputs)]]
+    results = build.run(wanted)
+    for output, result in zip(export.outputs, results, strict=True):
+        if not isinstance(result, keras.KerasTensor):
+            raise ModelError(f"output {output!r} depends on no input; --to saved_model works")
+    outputs = dict(zip(export.outputs, results, strict=True))
+    return keras.Model(
+        inputs if len(inputs) > 1 else next(iter(inputs.values())),
+        outputs if len(outputs) > 1 else results[0],
+        name=legal_name(name),
+    )
+
+
+def _traced(export: Export) -> tuple[Any, list[Value]]:
+    """A trace of the outputs and, behind them, of the values that give the layers their names."""
+    known = [v for v in export.program.values.values() if v.shape is not None]
+    everything = {**export.outputs, **{f"\0{v.name}": (v.name,) for v in known}}
+    wide = Export(export.program, export.ports, everything, export.channels_last)
+    try:
+        return wide.traced(), known
+    except (ModelError, ValueError):  # a part that is not wanted cannot be computed at this size
+        return export.traced(), []
+
+
+def _inputs(export: Export, tensors: Sequence[Tensor], build: Build) -> dict[str, Tensor]:
+    inputs = {}
+    for (name, port), tensor in zip(export.ports.items(), tensors, strict=True):
+        shape = export.shape(name) or ()
+        legal = legal_name(name)
+        given = keras.Input(batch_shape=shape, dtype=port.dtype.name, name=legal)
+        inputs[legal] = given
+        build.feed(tensor.name, given)
+    return inputs
+
+
+def plain_name(value: Value, taps: TapTable) -> str:
+    """The name of a value's layer: its own, or the shortest alias that Keras allows.
+
+    Where no name is allowed, it is the first one with dots for slashes, see :func:`legal_name`.
+    """
+    if value.name == legal_name(value.name):
+        return value.name
+    names = list(value.aliases)
+    if value.name in taps:
+        names += taps[value.name].aliases
+    allowed = sorted((n for n in names if n == legal_name(n)), key=len)
+    return allowed[0] if allowed else legal_name(value.name)
+
+
+def legal_name(name: str) -> str:
+    """A name that Keras allows, and TensorFlow as the name of a scope.
+
+    >>> legal_name("/block1/conv"), legal_name("a/Relu:0"), legal_name("_x,y")
+    ('block1.conv', 'a.Relu', 'x_y')
+    """
+    plain = name.removesuffix(":0").strip("/").replace("/", ".")
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", plain).lstrip("_-") or "tensor"
+
+
+def _norms(program: Any) -> Mapping[str, Norm]:
+    """The statistics of the batch normalizations of an ONNX program, by the names of the values."""
+    scope: Any = getattr(program, "scope", None)
+    found: dict[str, Norm] = {}
+    for step in [] if scope is None else scope.steps:
+        node = step.node
+        if node.op != "BatchNormalization" or node.domain:
+            continue
+        constants = [scope.constants.get(name) for name in node.inputs[1:5]]
+        if all(isinstance(c, Constant) and c.array.ndim == 1 for c in constants):
+            scale, offset, mean, variance = (c.array for c in constants)
+            epsilon = float(node.attributes.get("epsilon", 1e-5))
+            found[node.outputs[0]] = Norm(scale, offset, mean, variance, epsilon)
+    return found

@@ -1,0 +1,54 @@
+"""A model that is a Keras file already, with more outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+
+from kerasviz.network.network import Network
+
+__all__ = ["keras_again"]
+
+
+def keras_again(net: Network, taps: Sequence[str]) -> Any | None:
+    """The Keras model of a file with taps as further outputs.
+
+    ``None`` where that cannot be: another format, layers of the model's own (they would not load
+    without their code), taps that are no output of a layer of the outermost model.
+    """
+    if net.identity.format not in ("keras", "h5"):
+        return None
+    try:
+        model = keras.saving.load_model(net.identity.source, compile=False)
+    except (ValueError, TypeError, OSError):  # layers of its own, or a Lambda
+        return None
+    if not isinstance(model, (keras.Sequential, keras.models.Model)) or not model.built:
+        return None
+    if not hasattr(model, "operations") or not _is_plain(model):
+        return None
+    if not taps:
+        return model
+    layers = {operation.name: operation for operation in model.operations}
+    found: Mapping[str, Any] = {n: layers.get(net.taps[n].name) for n in taps}
+    if any(layer is None for layer in found.values()):
+        return None
+    # Of layers that are called twice, the output is that of no single call.
+    if any(len(layer._inbound_nodes) != 1 for layer in found.values()):
+        return None
+    tensors = {name: layer.output for name, layer in found.items()}
+    if not all(isinstance(t, keras.KerasTensor) for t in tensors.values()):
+        return None
+    outputs = dict(zip(net.program.outputs, model.outputs, strict=True))
+    return keras.Model(model.input, {**outputs, **tensors}, name=model.name)
+
+
+def _is_plain(model: Any) -> bool:
+    """Whether all layers are those of Keras itself."""
+    for layer in model._flatten_layers(include_self=True):
+        if not type(layer).__module__.startswith("keras.") or isinstance(
+            layer, (keras.layers.Lambda, keras.layers.TFSMLayer)
+        ):
+            return False
+    return True

@@ -1,0 +1,162 @@
+"""A network as a SavedModel that TensorFlow and TensorFlow Serving load by themselves."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+from kerasviz.export.exported_function import Export
+from kerasviz.types import Tensor
+
+__all__ = [
+    "SIGNATURE",
+    "Signature",
+    "argument_names",
+    "save_saved_model",
+    "save_signatures",
+    "signature_of",
+]
+
+
+SIGNATURE = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
+#: Weights of at least so many numbers become variables, smaller ones stay constants of the graph.
+WEIGHT = 128
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A concrete function with the names of its inputs, in their order, and of its outputs."""
+
+    traced: Any
+    inputs: Mapping[str, Any]
+    outputs: Sequence[str]
+
+
+def signature_of(export: Export) -> Signature:
+    """The signature of an export, under its own names."""
+    return Signature(export.traced(), export.specs, list(export.outputs))
+
+
+def save_saved_model(export: Export, folder: Path) -> None:
+    """Write a SavedModel with the signature ``serving_default`` into ``folder``.
+
+    Its inputs and outputs have the names of the export; see :func:`save_signatures`.
+    """
+    save_signatures({SIGNATURE: signature_of(export)}, folder)
+
+
+def save_signatures(
+    signatures: Mapping[str, Signature],
+    folder: Path,
+    original: Path | None = None,
+    *,
+    gradients: bool = True,
+) -> tuple[str, ...]:
+    """Write a SavedModel with these signatures into ``folder``.
+
+    Every weight is stored once, as a variable: the graph itself stays small, for it must be below
+    2 GB. The signatures of the SavedModel ``original`` are added, instead of those that have the
+    same name; returns their names. Without ``gradients`` those that operations have of their own
+    are left out, which nobody needs who only runs it.
+    """
+    module: Any = tf.Module()
+    weights: dict[bytes, Any] = {}
+    functions: dict[str, Any] = {}
+    if original is not None:
+        module.original = tf.saved_model.load(str(original))
+        functions = {n: f for n, f in module.original.signatures.items() if _is_own(n)}
+    kept = tuple(functions)
+    own = {name: each for name, each in signatures.items() if name not in functions}
+    functions |= {name: _stored(each, weights, gradients) for name, each in own.items()}
+    module.weights = list(weights.values())
+    module.functions = [functions[name] for name in own]
+    tf.saved_model.save(module, str(folder), signatures=functions)
+    _rename_inputs(folder / "saved_model.pb", {n: list(s.inputs) for n, s in own.items()})
+    return kept
+
+
+def _is_own(name: str) -> bool:
+    """Whether a signature is one; the initializer of a TF1 model is listed as one too."""
+    return not name.startswith("__saved_model")
+
+
+def _stored(signature: Signature, weights: dict[bytes, Any], gradients: bool) -> Any:
+    """The function of a signature with its weights as variables, which are added to ``weights``.
+
+    A weight that another function has too is the same variable.
+    """
+    traced = signature.traced
+    held: dict[str, Any] = {}
+    for outside, inside in traced.graph.captures:
+        if inside.dtype.is_floating and inside.shape.num_elements() >= WEIGHT:
+            key = _digest(outside)
+            if key not in weights:
+                weights[key] = tf.Variable(outside, trainable=False, name=inside.op.name)
+            held[inside.name] = weights[key]
+        else:
+            held[inside.name] = outside
+    allowed = argument_names(signature.inputs)
+    definition = traced.graph.as_graph_def()
+    if not gradients:
+        for nodes in (definition.node, *(f.node_def for f in definition.library.function)):
+            for node in nodes:
+                node.attr.pop("_gradient_op_type", None)
+    taken = {given.partition(":")[0] for node in definition.node for given in node.input}
+    inputs = [tensor.name for tensor in traced.inputs[: len(signature.inputs)]]
+    outputs = [tensor.name for tensor in traced.outputs]
+    specs = [
+        tf.TensorSpec(spec.shape, spec.dtype, name=allowed[name])
+        for name, spec in signature.inputs.items()
+    ]
+
+    def serve(*tensors: Tensor) -> dict[str, Tensor]:
+        fed = dict(zip(inputs, tensors, strict=True))
+        fed.update({name: tf.convert_to_tensor(weight) for name, weight in held.items()})
+        used = {name: t for name, t in fed.items() if name.partition(":")[0] in taken}
+        found = tf.graph_util.import_graph_def(
+            definition, input_map=used, return_elements=outputs, name="network"
+        )
+        for tensor, source in zip(found, traced.outputs, strict=True):
+            tensor.set_shape(source.shape)
+        return dict(zip(signature.outputs, found, strict=True))
+
+    return tf.function(serve, input_signature=specs, autograph=False)
+
+
+def _digest(weight: Tensor) -> bytes:
+    """Equal for equal weights."""
+    array = weight.numpy()
+    return hashlib.sha256(f"{array.dtype} {array.shape} ".encode() + array.tobytes()).digest()
+
+
+def argument_names(names: Iterable[str]) -> dict[str, str]:
+    """Names that TensorFlow takes for the arguments of a signature."""
+    found: dict[str, str] = {}
+    for name in names:
+        legal = re.sub(r"[^A-Za-z0-9_]", "_", name)
+        legal = legal if re.match(r"[A-Za-z]", legal) else f"input_{legal}"
+        while legal in found.values():
+            legal += "_"
+        found[name] = legal
+    return found
+
+
+def _rename_inputs(path: Path, names: Mapping[str, Sequence[str]]) -> None:
+    """Give the inputs of signatures their own names, which TensorFlow Serving goes by."""
+    saved = saved_model_pb2.SavedModel()
+    saved.ParseFromString(path.read_bytes())
+    for signature, wanted in names.items():
+        inputs = saved.meta_graphs[0].signature_def[signature].inputs
+        given = {legal: name for name, legal in argument_names(wanted).items()}
+        for legal, name in given.items():
+            if legal != name and legal in inputs:
+                inputs[name].CopyFrom(inputs[legal])
+                del inputs[legal]
+    path.write_bytes(saved.SerializeToString())

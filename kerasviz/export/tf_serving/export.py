@@ -1,0 +1,143 @@
+"""export: a network becomes a folder that TensorFlow Serving serves, pictures and all."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from kerasviz.errors import ModelError, UsageError
+from kerasviz.export.check import difference, tolerance
+from kerasviz.export.exported_function import export_of
+from kerasviz.export.saved_model import SIGNATURE, Signature, argument_names, save_signatures
+from kerasviz.export.tf_serving.assets import write_assets
+from kerasviz.export.tf_serving.configs import write_configs
+from kerasviz.export.tf_serving.settings import ExportSettings
+from kerasviz.export.tf_serving.signatures import signatures
+from kerasviz.export.tf_serving.versions import new_version, next_version
+from kerasviz.export.tf_serving.warmup import WarmUp, warm_ups, write_warm_ups
+from kerasviz.network.network import Network
+
+__all__ = ["WARM_UP", "Exported", "export", "model_name"]
+
+#: Where TensorFlow Serving looks for warm-up requests.
+WARM_UP = "assets.extra/tf_serving_warmup_requests"
+
+Shape = tuple[int | None, ...] | None
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written: the folder of the version and its signatures.
+
+    ``signatures`` has the shapes of inputs and outputs by signature; ``kept`` names those that are
+    the model's own; ``size`` is in bytes.
+    """
+
+    path: Path
+    name: str
+    version: int
+    signatures: Mapping[str, Mapping[str, Mapping[str, Shape]]]
+    kept: tuple[str, ...]
+    size: int
+
+
+def model_name(net: Network, name: str | None = None) -> str:
+    """The name under which a network is served: letters, digits and ``_ . -``.
+
+    A SavedModel in a folder that is a version number is named after the folder above. Raises
+    :class:`UsageError` for a given name with other characters.
+    """
+    if name is not None:
+        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name):
+            raise UsageError(f"name {name!r}: expected letters, digits, _, . and -")
+        return name
+    found = net.name
+    if found.isdecimal():
+        found = Path(net.identity.source).resolve().parent.name or found
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", found).lstrip(".-") or "model"
+
+
+def export(
+    net: Network,
+    folder: str | os.PathLike[str],
+    setting: ExportSettings,
+    *,
+    name: str | None = None,
+    version: int | None = None,
+    original: Path | None = None,
+) -> Exported:
+    """Write ``folder/NAME/VERSION`` for ``tensorflow_model_server``, and example configurations.
+
+    Its signatures are those of ``signatures``, and those of the
+    SavedModel ``original``. It needs no operator of its own and no Python. What was written is
+    loaded, compared with the network and run on its warm-up requests before it gets its name.
+    Raises :class:`UsageError` for names and settings, :class:`ModelError` for networks that cannot
+    be served so.
+    """
+    served = model_name(net, name)
+    place = Path(folder) / served
+    next_version(place, version)
+    made = signatures(net, setting)
+    with new_version(place, version) as draft:
+        kept = save_signatures(made, draft.folder, original, gradients=False)
+        loaded = tf.saved_model.load(str(draft.folder)).signatures
+        requests = [r for r in warm_ups(net, setting, made) if r.signature not in kept]
+        if SIGNATURE not in kept:
+            _compare(net, loaded[SIGNATURE])
+        for request in requests:
+            _run(net, loaded[request.signature], made[request.signature], request)
+        write_warm_ups(requests, served, draft.folder / WARM_UP)
+        write_assets(net, setting, draft.folder / "assets")
+        size = sum(p.stat().st_size for p in draft.folder.rglob("*") if p.is_file())
+    write_configs(Path(folder))
+    own = {n: s for n, s in made.items() if n not in kept}
+    shapes = {n: _shapes(f, own.get(n)) for n, f in loaded.items()}
+    return Exported(place / str(draft.number), served, draft.number, shapes, kept, size)
+
+
+def _compare(net: Network, loaded: Any) -> None:
+    """Whether the loaded network gives the numbers of the network, on a random input."""
+    export = export_of(net, channels_last=False)
+    names, spec = argument_names(export.ports), net.require_input_spec()
+
+    def run(feeds: Mapping[str, Any]) -> Mapping[str, Any]:
+        results: Mapping[str, Any] = loaded(**{names[n]: feed for n, feed in feeds.items()})
+        return results
+
+    error = difference(export, run, spec.range)
+    if error is not None and not error <= tolerance(loaded.outputs):
+        _refuse(net, f"differs by {error:.1e} of the largest number")
+
+
+def _run(net: Network, loaded: Any, signature: Signature, request: WarmUp) -> None:
+    names = argument_names(signature.inputs)
+    found = loaded(**{names[n]: tf.constant(a) for n, a in request.inputs.items()})
+    if "steps" in found and int(found["steps"][0]) != 1:
+        raise ModelError(
+            f"{net.name}: the numbers of a picture of tap {int(request.inputs['tap'][0])} are not "
+            "finite; name other --taps or look at the model's weights"
+        )
+
+
+def _refuse(net: Network, what: str) -> None:
+    raise ModelError(
+        f"{net.name}: what was written {what}; it was not kept (this is a defect of kerasviz)"
+    )
+
+
+def _shapes(loaded: Any, own: Signature | None) -> dict[str, dict[str, Shape]]:
+    inputs = {tensor.name: tensor.shape for tensor in loaded.structured_input_signature[1].values()}
+    if own is not None:  # under the names that a server has
+        inputs = {name: spec.shape for name, spec in own.inputs.items()}
+    outputs = {name: tensor.shape for name, tensor in loaded.structured_outputs.items()}
+    return {"inputs": _plain(inputs), "outputs": _plain(outputs)}
+
+
+def _plain(shapes: Mapping[str, Any]) -> dict[str, Shape]:
+    return {n: None if s.rank is None else tuple(s.as_list()) for n, s in sorted(shapes.items())}

@@ -1,0 +1,44 @@
+"""The SavedModel whose own signatures an export keeps."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from kerasviz.errors import ModelError, UsageError
+from kerasviz.network.network import Network
+
+__all__ = ["original_of"]
+
+
+@contextmanager
+def original_of(
+    net: Network, custom_objects: Mapping[str, Any] | None = None, unsafe: bool = False
+) -> Iterator[Path]:
+    """The folder of a network's SavedModel.
+
+    Of a Keras file it is the one that Keras' ``export`` makes, gone after the block. Raises
+    :class:`UsageError` for other files, which have no signatures.
+    """
+    path, kind = Path(net.identity.source), net.identity.format
+    if not path.exists() or kind not in ("saved_model", "keras", "h5"):
+        raise UsageError(
+            f"{net.identity.source} has no signatures to keep; --keep-signatures is for "
+            "SavedModels and Keras files"
+        )
+    if kind == "saved_model":
+        yield path
+        return
+    from kerasviz.importers.keras.file import load_model
+
+    model = load_model(path, custom_objects, unsafe)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            model.export(folder, verbose=False)
+        except (TypeError, ValueError, RuntimeError, AttributeError) as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise ModelError(f"{path}: Keras cannot export its signatures: {reason}") from error
+        yield Path(folder)

@@ -1,0 +1,168 @@
+"""What is exported for serving: the taps, how their pictures are made, the sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from kerasviz.errors import UsageError
+from kerasviz.network.network import Network
+from kerasviz.optvis.objectives.objective import channel
+from kerasviz.optvis.objectives.scoring import Structure, structure_of
+from kerasviz.optvis.recipes import Recipe
+from kerasviz.rendering.request import adapt_recipe
+
+__all__ = ["LAYERS", "ExportSettings", "ServedTap", "served_taps", "usual_setting", "usual_taps"]
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """How a network is served.
+
+    ``taps`` are names, whose order gives the tap numbers of requests. ``recipe`` makes the
+    pictures, in at most ``steps_max`` steps (by default its own) and in groups of ``group`` rows
+    (by default 1), the batch size that ``kerasviz render --batch`` has. ``image_size`` (height,
+    width) is what encoded images are scaled to, by default what the network takes.
+    """
+
+    taps: tuple[str, ...]
+    recipe: Recipe
+    steps_max: int | None = None
+    group: int = 1
+    image_size: tuple[int, int] = (224, 224)
+
+    def __post_init__(self) -> None:
+        if not self.taps:
+            raise UsageError("no tap to serve; name some with --taps")
+        if self.most < 1 or self.group < 1:
+            raise UsageError("the most steps and the rows of a group must be 1 or more")
+        if self.recipe.transform.shared and self.group > 1:
+            raise UsageError(
+                f"recipe {self.recipe.name}: one transform for a whole group would let the rows of "
+                "a request depend on each other; give --group 1"
+            )
+
+    @property
+    def most(self) -> int:
+        """The most steps of a picture."""
+        return self.recipe.steps if self.steps_max is None else self.steps_max
+
+    @property
+    def served_recipe(self) -> Recipe:
+        """The recipe without what needs XLA or fast units, which a server may not have.
+
+        With it ``kerasviz render`` makes the same pictures, to the last bit on the same machine.
+        """
+        transform = replace(self.recipe.transform, fused=False)
+        return self.recipe.replace(steps=self.most, transform=transform, precision="float32")
+
+
+@dataclass(frozen=True)
+class ServedTap:
+    """A tap whose units have pictures: its number, the name asked for, the recipe that fits.
+
+    ``units`` is the number of units; ``structure`` that of the objective of any of them.
+    """
+
+    index: int
+    name: str
+    tap: str
+    units: int
+    recipe: Recipe
+    structure: Structure
+
+    def to_json(self, net: Network) -> dict[str, Any]:
+        """What a client has to know of it."""
+        shape = net.taps[self.tap].shape or ()
+        own: dict[str, Any] = {"pre_activation": self.recipe.pre_activation}
+        if self.recipe.redirect_steps:
+            own["redirect_steps"] = self.recipe.redirect_steps
+        found = {
+            "index": self.index,
+            "name": self.name,
+            "tap": self.tap,
+            "units": self.units,
+            "shape": list(shape[1:]),
+            "target": f"{self.name}:UNIT",
+            **own,
+        }
+        if net.labels and self.tap in _heads(net) and len(net.labels) == self.units:
+            found["unit_names"] = "labels.txt"
+        return found
+
+
+def _heads(net: Network) -> set[str]:
+    """The taps whose units are the classes."""
+    outputs = {net.taps[n].name for n in net.program.outputs if n in net.taps}
+    logits = net.classes.logits
+    return outputs | {net.taps[n].name for n in [logits] if n is not None and n in net.taps}
+
+
+def served_taps(net: Network, setting: ExportSettings) -> list[ServedTap]:
+    """The taps of a setting, looked up in a network.
+
+    Raises :class:`UsageError` for unknown taps, those without a fixed number of channels, and an
+    image size that the network does not take.
+    """
+    net.check_size(*setting.recipe.size)
+    net.check_size(*setting.image_size)
+    names: Sequence[str] = list(dict.fromkeys(setting.taps))
+    return [_served(net, setting, index, name) for index, name in enumerate(names)]
+
+
+def _served(net: Network, setting: ExportSettings, index: int, name: str) -> ServedTap:
+    tap = net.taps[name]
+    if tap.channels is None:
+        raise UsageError(f"tap {name!r} has no fixed number of channels; name another tap")
+    objective = channel(tap.name, 0)
+    recipe = adapt_recipe(setting.served_recipe, objective, net)
+    structure = structure_of(objective, net, recipe.pre_activation)
+    return ServedTap(index, name, tap.name, tap.channels, recipe, structure)
+
+
+#: Layers that are served where none are named, beside the classes.
+LAYERS = 8
+
+
+def usual_setting(
+    net: Network,
+    recipe: Recipe,
+    *,
+    taps: Sequence[str] = (),
+    size: tuple[int, int] | None = None,
+    steps_max: int | None = None,
+    group: int = 1,
+    image_size: tuple[int, int] | None = None,
+) -> ExportSettings:
+    """The setting with what is given, and for the rest what fits the network.
+
+    Sizes are (height, width): those that the network insists on, else the recipe's and those of
+    the model card.
+    """
+    from kerasviz.zoo.model_card import card_for_checksum
+
+    def fixed(usual: tuple[int, int]) -> tuple[int, int]:
+        """A size, as far as the network does not insist on another."""
+        height, width = (n or m for n, m in zip(net.fixed_size, usual, strict=True))
+        return height, width
+
+    card = card_for_checksum(net.identity.sha256)
+    return ExportSettings(
+        taps=tuple(taps) or usual_taps(net),
+        recipe=recipe.replace(size=size or fixed(recipe.size)),
+        steps_max=steps_max,
+        group=group,
+        image_size=image_size or fixed(card.input_size if card else (224, 224)),
+    )
+
+
+def usual_taps(net: Network) -> tuple[str, ...]:
+    """Layers over the whole depth of a network, and its classes."""
+    from kerasviz.network.main_layers import main_layers
+
+    layers, _ = main_layers(net)
+    if len(layers) > LAYERS:
+        layers = [layers[round(k * (len(layers) - 1) / (LAYERS - 1))] for k in range(LAYERS)]
+    logits = net.classes.logits
+    return (*layers, *(n for n in [logits] if n is not None and n in net.taps))

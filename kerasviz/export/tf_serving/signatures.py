@@ -1,0 +1,118 @@
+"""The signatures of a served network, as traced functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from typing import Any
+
+import tensorflow as tf
+
+from kerasviz.errors import KerasvizError, ModelError, UsageError
+from kerasviz.export.exported_function import Export, export_of
+from kerasviz.export.saved_model import SIGNATURE, Signature, signature_of
+from kerasviz.export.tf_serving.images import decoded, encoded
+from kerasviz.export.tf_serving.settings import ExportSettings
+from kerasviz.export.tf_serving.visualize import pictures
+from kerasviz.network.network import Network
+from kerasviz.types import Tensor
+
+__all__ = ["ROW", "makers", "signatures"]
+
+
+#: The inputs of a row of ``visualize`` and ``visualize_png``.
+ROW = ("tap", "unit", "seed", "steps")
+
+
+def signatures(net: Network, setting: ExportSettings) -> dict[str, Signature]:
+    """The signatures by name; in each, dimension 0 of every tensor counts the rows.
+
+    ``serving_default`` has the network's own inputs and outputs, ``serving_bytes`` takes encoded
+    images instead; ``activations`` goes from images to the taps; ``visualize`` and
+    ``visualize_png`` make pictures. Raises :class:`UsageError` for a network that takes more than
+    images, or of which it is not known which numbers it takes.
+    """
+    return {name: make() for name, make in makers(net, setting).items()}
+
+
+def makers(net: Network, setting: ExportSettings) -> dict[str, Callable[[], Signature]]:
+    """What makes each of the :func:`signatures`: those of pictures take a while to be traced."""
+    net.require_input_spec()
+    export = export_of(net, channels_last=False)
+    port = net.image_port
+    others = [name for name in export.ports if name != port.name]
+    if others:
+        raise UsageError(
+            f"{net.name} takes more than images ({', '.join(others)}), which the signatures cannot "
+            "give it; write its own signature with: kerasviz convert"
+        )
+    make = tf.function(pictures(net, setting), autograph=False)
+    strings = {"image_bytes": tf.TensorSpec([None], tf.string)}
+    found = {
+        SIGNATURE: partial(signature_of, export),
+        "serving_bytes": partial(_traced, partial(_of_bytes, net, export, setting), strings),
+        "activations": partial(_activations, net, setting),
+        "visualize": partial(_visualizing, make, png=False),
+        "visualize_png": partial(_visualizing, make, png=True),
+    }
+    return {name: cache(maker) for name, maker in found.items()}
+
+
+def _traced(compute: Callable[..., Mapping[str, Tensor]], inputs: Mapping[str, Any]) -> Signature:
+    names: list[str] = []
+
+    def run(*tensors: Tensor) -> list[Tensor]:
+        found = compute(*tensors)
+        names[:] = found
+        return [tf.identity(tensor) for tensor in found.values()]
+
+    traced = tf.function(run, autograph=False).get_concrete_function(*inputs.values())
+    return Signature(traced, inputs, names)
+
+
+def _of_bytes(
+    net: Network, export: Export, setting: ExportSettings, strings: Tensor
+) -> dict[str, Tensor]:
+    """The network's own outputs of encoded images."""
+    images = decoded(strings, setting.image_size, net.channels)
+    port = net.image_port
+    own = tf.cast(net.require_input_spec().apply(images), port.dtype)
+    if port.channels_first:
+        own = tf.transpose(own, [0, 3, 1, 2])
+    try:
+        return export.compute({port.name: own})
+    except (ValueError, tf.errors.InvalidArgumentError) as error:
+        size = "x".join(map(str, setting.image_size))
+        reason = str(error).strip().splitlines()[0].split(" for '{{node")[0]
+        raise ModelError(
+            f"{net.name} cannot be computed from images of {size} (give another --image-size): "
+            f"{reason[:200]}"
+        ) from error
+
+
+def _activations(net: Network, setting: ExportSettings) -> Signature:
+    """Images to taps: of any size where the network allows it."""
+    names = list(dict.fromkeys(setting.taps))
+    free = (*net.fixed_size, net.channels)
+    for size in dict.fromkeys([free, (*setting.image_size, net.channels)]):
+        spec = {"images": tf.TensorSpec([None, *size], tf.float32)}
+        try:
+            return _traced(lambda images: net.activations(images, names), spec)
+        except (KerasvizError, ValueError):
+            if size != free:
+                raise
+    raise AssertionError("two sizes are tried")
+
+
+def _visualizing(made: Callable[..., Any], png: bool) -> Signature:
+    def floats(*row: Tensor) -> dict[str, Tensor]:
+        images, scores, steps = made(*row)
+        return {"images": images, "scores": scores, "steps": steps}
+
+    def strings(*row: Tensor) -> dict[str, Tensor]:
+        images, scores, steps = made(*row)
+        files = tf.where(steps > 0, encoded(images), tf.constant(b""))
+        return {"image_bytes": files, "scores": scores, "steps": steps}
+
+    inputs = {name: tf.TensorSpec([None], tf.int32) for name in ROW}
+    return _traced(strings if png else floats, inputs)

@@ -1,0 +1,95 @@
+"""Warm-up requests: what TensorFlow Serving sends through a model before it takes others.
+
+A record that the server cannot read or run makes it refuse the model, so each is one row, which
+fits into any batch, and all are run before an export gets its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from kerasviz.export.saved_model import SIGNATURE, Signature
+from kerasviz.export.tf_serving.settings import ExportSettings
+from kerasviz.export.tf_serving.signatures import ROW
+from kerasviz.io.images import encode, to_image
+from kerasviz.network.network import Network
+from kerasviz.types import Array
+
+__all__ = ["WarmUp", "warm_ups", "write_warm_ups"]
+
+
+@dataclass(frozen=True)
+class WarmUp:
+    """One request: a signature and its inputs, each with one row."""
+
+    signature: str
+    inputs: Mapping[str, Array]
+
+
+def warm_ups(
+    net: Network, setting: ExportSettings, signatures: Mapping[str, Signature]
+) -> list[WarmUp]:
+    """A request for each signature, and one for every tap of ``visualize``."""
+    grey = np.full((1, *setting.image_size, net.channels), 0.5, np.float32)
+    shown = encode(to_image(grey[0]), "png")
+    found = [
+        WarmUp(SIGNATURE, _own_input(net, signatures[SIGNATURE], setting)),
+        WarmUp("serving_bytes", {"image_bytes": np.array([shown], object)}),
+        WarmUp("activations", {"images": grey}),
+    ]
+    found += [WarmUp("visualize", _row(k)) for k in range(len(dict.fromkeys(setting.taps)))]
+    return [*found, WarmUp("visualize_png", _row(0))]
+
+
+def _row(tap: int) -> dict[str, Array]:
+    numbers = (tap, 0, 0, 1)
+    return {name: np.array([n], np.int32) for name, n in zip(ROW, numbers, strict=True)}
+
+
+def _own_input(net: Network, signature: Signature, setting: ExportSettings) -> dict[str, Array]:
+    """Zeros for the network's own input, of the size of the images where that is free."""
+    ((name, spec),) = signature.inputs.items()
+    shape = (*setting.image_size, net.channels)
+    if net.image_port.channels_first:
+        shape = (shape[2], *shape[:2])
+    lengths = [given or n for given, n in zip(spec.shape[1:], shape, strict=True)]
+    return {name: np.zeros([1, *lengths], spec.dtype.as_numpy_dtype)}
+
+
+def write_warm_ups(requests: list[WarmUp], model: str, path: Path) -> None:
+    """Write a TFRecord file of ``tensorflow.serving.PredictionLog`` messages."""
+    path.parent.mkdir(exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for request in requests:
+            writer.write(_prediction_log(request, model))
+
+
+# The messages are few and simple, so that they are written here field by field, without the package
+# tensorflow-serving-api (its numbers; the tests parse the file with it).
+
+
+def _prediction_log(request: WarmUp, model: str) -> bytes:
+    spec = _field(1, model.encode()) + _field(3, request.signature.encode())
+    predict = _field(1, spec)
+    for name, array in request.inputs.items():
+        tensor = tf.make_tensor_proto(array).SerializeToString()
+        predict += _field(2, _field(1, name.encode()) + _field(2, tensor))
+    return _field(6, _field(1, predict))
+
+
+def _field(number: int, content: bytes) -> bytes:
+    """A protocol buffer's field with a length."""
+    return _varint(number << 3 | 2) + _varint(len(content)) + content
+
+
+def _varint(number: int) -> bytes:
+    parts = []
+    while number > 0x7F:
+        parts.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*parts, number])

@@ -1,5 +1,0 @@
-"""Networks as files for others: Keras files and SavedModels that load without kerasviz."""
-
-from kerasviz.exporting.convert import Converted, convert, kind_of_output
-
-__all__ = ["Converted", "convert", "kind_of_output"]

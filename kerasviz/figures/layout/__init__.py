@@ -1,0 +1,1 @@
+"""From a figure and a network to the pictures and tables of that figure."""

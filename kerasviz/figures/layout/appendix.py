@@ -1,0 +1,153 @@
+"""The figure ``appendix-layer``: every unit of a layer, each in a row of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import accumulate, pairwise
+
+from kerasviz.errors import UsageError
+from kerasviz.figures.catalogue.appendix import APPENDIX_LAYER
+from kerasviz.figures.catalogue.figure import Unit
+from kerasviz.figures.layout.context import FigureContext, FigureOptions, channel_target
+from kerasviz.figures.layout.example_panels import EXAMPLES, MOST, example_notes, example_place
+from kerasviz.figures.layout.layers import map_layers
+from kerasviz.figures.layout.tables import FACETS, Table, facets, shown
+from kerasviz.figures.layout.tiles import EmptyTile, FigureLayout, Tile, TileRow
+from kerasviz.figures.layout.units import ARTICLE_NETWORK, Units, card_of, evenly_spaced
+from kerasviz.network.network import Network
+from kerasviz.optvis.objectives.objective import neuron
+from kerasviz.optvis.objectives.targets import Target
+
+__all__ = ["APPENDIX", "HEADS", "first_rows", "known_taps", "layer_title", "layers_of", "parts"]
+
+#: The layer some of whose units are shown where none is named.
+DEFAULT = "mixed4a"
+#: How many units are shown of it, or of any layer with ``quick``, and in the figure's picture: all
+#: of a layer are a day's work, which nobody should start by chance.
+SOME_UNITS = ROWS = 8
+#: The words over the panels of a row.
+HEADS = (
+    "Neuron objective",
+    "Channel objective",
+    *["Diversity"] * FACETS,
+    "Dataset examples",
+    "Negative optimized",
+    "Negative dataset examples",
+)
+#: The widths of the branches of an article's layer (paper's network): 1x1, 3x3, 5x5, pooling.
+BRANCHES = {
+    "mixed3a": (64, 128, 32, 32),
+    "mixed3b": (128, 192, 96, 64),
+    "mixed4a": (192, 204, 48, 64),
+    "mixed4b": (160, 224, 64, 64),
+    "mixed4c": (128, 256, 64, 64),
+    "mixed4d": (112, 288, 64, 64),
+    "mixed4e": (256, 320, 128, 128),
+    "mixed5a": (256, 320, 128, 128),
+    "mixed5b": (384, 384, 128, 128),
+}
+
+
+def layer_title(tap: str) -> str:
+    """What a layer is called: as the article calls its own, else by the name of the tap.
+
+    >>> layer_title("mixed4a"), layer_title("features/conv")
+    ('Layer 4a', 'Layer features/conv')
+    """
+    return f"Layer {tap.removeprefix('mixed') if tap in BRANCHES else tap}"
+
+
+def parts(net: Network, tap: str, numbers: Sequence[int]) -> list[tuple[str, int]]:
+    """Where a reader may jump to on the page of a layer: words, and the first unit of a part.
+
+    The branches of a layer of the article's own network; else every 64th unit, or more of them
+    where a page has few.
+    """
+    card = card_of(net)
+    if card is not None and card.name == ARTICLE_NETWORK and tap in BRANCHES:
+        ends = [0, *accumulate(BRANCHES[tap])]
+        if list(numbers) == list(range(ends[-1])):
+            names = ("1x1", "3x3", "5x5", "pool")
+            return [
+                (f"{name} {low} to {high - 1}", low)
+                for name, (low, high) in zip(names, pairwise(ends), strict=True)
+            ]
+    step = 64 if len(numbers) > 128 else 8 if len(numbers) > 16 else 1
+    return [(str(number), number) for number in numbers[::step]]
+
+
+def first_rows(choice: FigureLayout) -> tuple[TileRow, ...]:
+    """The rows that the figure's picture shows: the first units of the first layer."""
+    return tuple(b for b in choice.blocks[:ROWS] if b.layers == choice.blocks[0].layers)
+
+
+def layers_of(order: FigureOptions) -> list[str]:
+    """The taps whose units are shown: those that were ordered, or the usual one.
+
+    Raises :class:`UsageError` for a layer that is not there or has no channels with positions.
+    """
+    net = order.net
+    there, _ = map_layers([place.layer for place in APPENDIX_LAYER.places], net)
+    known = known_taps(net)
+    if not order.layers:
+        names = list(there.values())
+        return [there.get(DEFAULT, names[len(names) // 2])]
+    found = []
+    for name in order.layers:
+        # A layer of the article that the network does not have by name is the one in its place.
+        tap = net.taps[there[name] if name in there and name not in net.taps else name]
+        shape = tap.shape or ()
+        if len(shape) != 4 or shape[3] is None:
+            raise UsageError(
+                f"layer {name!r} has no channels with positions; the layers in the place of the "
+                f"article's are {', '.join(there.values())}"
+            )
+        found.append(known[tap.name])
+    return list(dict.fromkeys(found))
+
+
+def known_taps(net: Network) -> dict[str, str]:
+    """The taps of a network, and how the figures call them: some by an alias.
+
+    One name for a tap, so that no picture is rendered twice.
+    """
+    there, _ = map_layers([place.layer for place in APPENDIX_LAYER.places], net)
+    called = {net.taps[name].name: name for name in there.values()}
+    return {tap: called.get(tap, tap) for tap in net.taps}
+
+
+def _row(setting: FigureContext, tap: str, number: int) -> TileRow:
+    target = channel_target(tap, number)
+    order = setting.order
+    places: tuple[Tile | EmptyTile, ...] = (
+        shown(setting, Target(f"{target.text}@center", neuron(tap, number))),
+        shown(setting, target),
+        *facets(setting, target),
+        example_place(order, tap, number, "top"),
+        shown(setting, Target(f"-{target.text}", -target.objective)),
+        example_place(order, tap, number, "bottom"),
+    )
+    return TileRow(f"{layer_title(tap)}, Unit {number}", (tap,), places)
+
+
+def _appendix(setting: FigureContext) -> Table:
+    net, some = setting.order.net, setting.order.quick or not setting.order.layers
+    units = {}
+    for tap in layers_of(setting.order):
+        channels = net.taps[tap].channels or 0
+        numbers = evenly_spaced(SOME_UNITS, channels) if some else range(channels)
+        units[tap] = Units(tuple(map(Unit, numbers)), frozenset({"rule"}))
+    blocks = tuple(_row(setting, tap, u.number) for tap in units for u in units[tap].units)
+    notes = [
+        f"Shown here: {tap}, {len(found.units)} of {net.taps[tap].channels} units"
+        + (", evenly spaced." if len(found.units) < (net.taps[tap].channels or 0) else ".")
+        for tap, found in units.items()
+    ]
+    own = replace(setting, taps={tap: tap for tap in units}, units=units)
+    many = f"at most {MOST} in a panel and {EXAMPLES} on the page of a layer"
+    return blocks, HEADS, (), [*notes, *own.linear_notes, *example_notes(setting.order, many)]
+
+
+#: The builder of the figure, by its slug.
+APPENDIX = {APPENDIX_LAYER.slug: _appendix}

@@ -1,0 +1,64 @@
+"""The choice of layers, units and classes for a figure of a given network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kerasviz.errors import ModelError, UsageError
+from kerasviz.figures.catalogue.figure import Control, Figure
+from kerasviz.figures.layout.appendix import APPENDIX
+from kerasviz.figures.layout.arrangements import columns, groups, sequence
+from kerasviz.figures.layout.context import FigureOptions, resolve
+from kerasviz.figures.layout.gradient_tables import GRADIENT_TABLES
+from kerasviz.figures.layout.tables import TABLES
+from kerasviz.figures.layout.tiles import FigureLayout
+from kerasviz.rendering.batching import make_batches
+
+__all__ = ["choose", "choose_all"]
+
+
+def choose(figure: Figure, order: FigureOptions) -> FigureLayout:
+    """Choose layers and units for a figure and say how they were chosen.
+
+    Layers are found by name or alias, else by depth. Units are the article's for the article's own
+    network, else those that the model card lists, else evenly spaced over the channels. Raises
+    :class:`UsageError` where the network has no layer with positions.
+    """
+    setting = resolve(figure, order)
+    heads: tuple[str, ...] = ()
+    controls: tuple[Control, ...] = ()
+    build = {**TABLES, **GRADIENT_TABLES, **APPENDIX}.get(figure.slug)
+    if build is not None:
+        blocks, heads, controls, more = build(setting)
+    elif figure.columns:
+        blocks, more = columns(setting)
+    elif figure.steps:
+        blocks, more = sequence(setting)
+    else:
+        blocks, more = groups(setting)
+    return FigureLayout(
+        figure,
+        order.net.name,
+        order.recipe.size,
+        blocks,
+        (*setting.notes, *more),
+        heads,
+        controls,
+    )
+
+
+def choose_all(
+    figures: Sequence[Figure], order: FigureOptions
+) -> tuple[list[FigureLayout], dict[str, str]]:
+    """Choose for figure after figure: those that the network can have, and why not the others."""
+    choices: list[FigureLayout] = []
+    failed: dict[str, str] = {}
+    for figure in figures:
+        try:
+            choice = choose(figure, order)
+            make_batches(order.net, choice.requests)
+        except (ModelError, UsageError) as error:
+            failed[figure.slug] = str(error)
+        else:
+            choices.append(choice)
+    return choices, failed

@@ -1,0 +1,178 @@
+"""The setting of a figure: a network, a recipe, and what was found for the figure's layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from kerasviz.examples import Examples
+from kerasviz.figures.catalogue.figure import Figure, PlaceGroup, Unit
+from kerasviz.figures.layout.layers import map_layers
+from kerasviz.figures.layout.units import Units, card_of, pick_units
+from kerasviz.network.network import Network
+from kerasviz.optvis.objectives.objective import channel
+from kerasviz.optvis.objectives.targets import Target
+from kerasviz.optvis.recipes import Recipe
+from kerasviz.rendering.request import Request, adapt_recipe, first_relu
+
+__all__ = ["FigureContext", "FigureOptions", "channel_target", "moments", "resolve"]
+
+#: The size that most classifiers of ImageNet were made for.
+CLASSIFIED = (224, 224)
+
+
+@dataclass(frozen=True)
+class FigureOptions:
+    """What all figures of a set share.
+
+    With ``quick`` figures of many settings show fewer of them. ``photos`` are files for the
+    figures of gradients, ``layers`` the taps that have a page of all their units, ``examples`` the
+    images of a data set to which units respond. Penalties have ``penalty_factor`` times the
+    article's weights, see :func:`kerasviz.figures.layout.penalty_weights.weight_factor`.
+    """
+
+    net: Network
+    recipe: Recipe
+    seed: int = 0
+    quick: bool = False
+    photos: tuple[Path, ...] = ()
+    layers: tuple[str, ...] = ()
+    examples: Examples | None = None
+    penalty_factor: float = 1.0
+
+    @cached_property
+    def class_size(self) -> tuple[int, int]:
+        """The height and width of pictures of classes: the recipe's, if the network can do that.
+
+        Classifiers with a dense layer after a pool of fixed size take the size they were made for.
+        """
+        logits, size = self.net.classes.logits, self.recipe.size
+        if logits is None or logits not in self.net.taps or self.net.computes(logits, *size):
+            return size
+        card = card_of(self.net)
+        return card.input_size if card is not None else CLASSIFIED
+
+
+@dataclass(frozen=True)
+class FigureContext:
+    """A figure that was ordered, and what was found for its layers in the network.
+
+    ``placing`` says in one line how the layers were found, or "".
+    """
+
+    figure: Figure
+    order: FigureOptions
+    taps: Mapping[str, str]
+    units: Mapping[str, Units]
+    placing: str = ""
+
+    def request(
+        self, target: Target, snapshots: Sequence[int] = (), steps: int | None = None
+    ) -> Request:
+        recipe = adapt_recipe(self.order.recipe, target.objective, self.order.net)
+        if any(term.kind in ("logit", "probability") for term in target.objective.terms):
+            recipe = recipe.replace(size=self.order.class_size)
+        recipe = recipe.replace(steps=steps or recipe.steps)
+        return Request(target.text, target.objective, recipe, self.order.seed, tuple(snapshots))
+
+    @property
+    def linear(self) -> tuple[str, ...]:
+        """Its taps whose channels are optimized after the ReLU, see :func:`fitting`."""
+        first = (
+            first_relu(self.order.net) if self.order.recipe.pre_activation and self.units else None
+        )
+        return (first,) if first is not None and first in self.taps.values() else ()
+
+    @property
+    def linear_notes(self) -> list[str]:
+        """Which channels are optimized otherwise."""
+        return [
+            f"Channels of {tap} are optimized after its ReLU, because before it a flat colour is "
+            "best."
+            for tap in self.linear
+        ]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How layers and units were found, and which are optimized otherwise."""
+        first = [self.placing] if self.placing else []
+        units = [_unit_note(self)] if self.units and not self.figure.seeds else []
+        return (*first, *units, *self.linear_notes)
+
+    @property
+    def only(self) -> tuple[str, Unit]:
+        """Tap and unit of a figure that shows a single one."""
+        name = self.figure.places[0].layer
+        return self.taps[name], self.units[name].units[0]
+
+
+def _unit_note(setting: FigureContext) -> str:
+    """How the units were found, in one line."""
+    sources = {source for found in setting.units.values() for source in found.sources}
+    rule = (
+        "evenly spaced over the C channels of a layer, floor((i + f) C / n) for tile i of n, "
+        "where f is 1/2, 1/6 and 5/6 in turn from layer to layer"
+    )
+    words = {
+        "article": setting.figure.source,
+        "card": "chosen by eye for this network, from its model card",
+        "rule": f"{rule}. The article's numbers hold for its own network only",
+    }
+    if (setting.figure.columns or setting.figure.steps) and setting.figure.layout != "table":
+        tap, unit = setting.only
+        words["rule"] = "the middle one of the layer; the article's is one of its own network"
+        return f"Unit: {tap}:{unit.number}, {words[next(iter(sources))]}."
+    if len(sources) == 1:
+        return f"Units: {words[next(iter(sources))]}."
+    return f"Units: {words[min(sources)]}; where these do not suffice, {rule}."
+
+
+def resolve(figure: Figure, order: FigureOptions) -> FigureContext:
+    """Find the layers and units of a figure.
+
+    Raises :class:`UsageError` where the network has no layer with positions.
+    """
+    names = [place.layer for place in figure.places]
+    taps, placing = map_layers(names, order.net) if names else ({}, "")
+    shares = {name: n for group in figure.groups for name, n in _shares(group, taps).items()}
+    units = {
+        name: pick_units(figure, name, taps[name], count, order.net)
+        for name, count in shares.items()
+        if count
+    }
+    return FigureContext(figure, order, taps, units, placing)
+
+
+def _shares(group: PlaceGroup, taps: Mapping[str, str]) -> dict[str, int]:
+    """The number of tiles for each layer of a group that the network has; their sum is kept."""
+    there = [place.layer for place in group.places if place.layer in taps]
+    total = sum(place.tiles for place in group.places)
+    if len(there) == len(group.places):
+        return {place.layer: place.tiles for place in group.places}
+    return {name: total // len(there) for name in there}
+
+
+def channel_target(tap: str, unit: int) -> Target:
+    """A channel with the words that name it."""
+    return Target(f"{tap}:{unit}", channel(tap, unit))
+
+
+def moments(wanted: Sequence[int], steps: int) -> tuple[int, ...]:
+    """The steps that a run of ``steps`` steps can show in place of the ``wanted`` ones.
+
+    The article's steps as they are, as far as the run goes; its last step stands for the last. A
+    run that is too short for that shows steps that are equally far apart on a logarithmic scale.
+
+    >>> moments((0, 4, 48, 2048), 2560), moments((0, 4, 48, 2048), 128)
+    ((0, 4, 48, 2048), (0, 4, 48, 128))
+    >>> moments((0, 4, 48, 2048), 24)
+    (0, 3, 8, 24)
+    """
+    last = min(wanted[-1], steps)
+    if last >= 2 * wanted[-2]:
+        return (*wanted[:-1], last)
+    between = len(wanted) - 1
+    spread = [round(last ** (i / between)) for i in range(1, between)]
+    return tuple(sorted({wanted[0], *spread, last}))

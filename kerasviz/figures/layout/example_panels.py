@@ -1,0 +1,123 @@
+"""Panels of examples from a data set: crops in one picture, or words where there are none."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from kerasviz.errors import UsageError
+from kerasviz.examples import Examples
+from kerasviz.examples.pages import WORDS
+from kerasviz.figures.layout.context import FigureOptions
+from kerasviz.figures.layout.tiles import EmptyTile, ExamplesTile, FigureLayout
+from kerasviz.network.network import Network
+from kerasviz.rendering.store import Store, slug
+
+__all__ = [
+    "EXAMPLES",
+    "NO_DATASET",
+    "example_notes",
+    "example_place",
+    "montage",
+    "open_examples",
+    "write_panels",
+]
+
+NAME = "Dataset examples"
+NO_DATASET = EmptyTile(NAME, "no dataset was given")
+#: The width of a panel in pixels, as the article's: three crops.
+WIDTH = 294
+#: As many crops as a panel has at most.
+MOST = 9
+#: Examples of each kind that the page of a layer has.
+EXAMPLES = 10
+QUALITY = 90
+#: Where a panel has fewer crops: the grey of empty panels.
+BLANK = "#f4f4f6"
+
+
+def open_examples(folder: str | Path, net: Network) -> Examples:
+    """The examples in a folder, if they are of this network.
+
+    Raises :class:`UsageError` for those of another, and for a folder that has none.
+    """
+    examples = Examples(folder)
+    theirs = examples.network
+    if theirs["sha256"] != net.identity.sha256:
+        raise UsageError(
+            f"{str(folder)!r} holds examples of another model, {theirs['name']} "
+            f"({theirs['sha256'][:12]}…), not of {net.name}; run kerasviz examples for it"
+        )
+    return examples
+
+
+def example_place(
+    order: FigureOptions, tap: str, unit: int, bucket: str = "top"
+) -> ExamplesTile | EmptyTile:
+    """The panel of a unit's examples, empty and with the reason where there are none."""
+    examples = order.examples
+    if examples is None:
+        return NO_DATASET
+    if unit >= examples.units(tap):
+        return EmptyTile(NAME, f"no examples for {tap}:{unit} in {examples.folder.name}")
+    found = examples.of(tap, unit, bucket)[:MOST]
+    if not found:
+        return EmptyTile(NAME, f"no image is that for {tap}:{unit}: {WORDS[bucket].lower()}")
+    ends = f"{found[0].value:.3g}" + (f" to {found[-1].value:.3g}" if len(found) > 1 else "")
+    return ExamplesTile(tap, unit, bucket, f"activation {ends}")
+
+
+def example_notes(order: FigureOptions, many: str = f"at most {MOST} in a panel") -> list[str]:
+    """Where the examples are from, and how ``many`` are shown, in one line."""
+    if order.examples is None:
+        return []
+    data = order.examples.data
+    images = f"{data['seen']} image{'' if data['seen'] == 1 else 's'}"
+    return [
+        f"Dataset examples: from {images} of {Path(data['source']).name}, {many}, the strongest "
+        "response first, each cropped to what the unit sees. The article does not say how its own "
+        "were chosen."
+    ]
+
+
+def montage(crops: Sequence[Image.Image], size: tuple[int, int]) -> Image.Image:
+    """Crops in rows of equal length, as many as fill a square, on a pale grey.
+
+    ``size`` is the height and width of the figure's other pictures: the panel has their
+    proportions, so that nothing in the figure is out of line. Two to four crops are two in a row,
+    more are three.
+
+    >>> montage([Image.new("RGB", (98, 98))] * 9, (128, 128)).size
+    (294, 294)
+    """
+    width, height = WIDTH, round(WIDTH * size[0] / size[1])
+    columns = next(n for n in (1, 2, 3) if n * n >= min(len(crops), MOST))
+    side = min(width, height) // columns
+    left, top = (width - columns * side) // 2, (height - columns * side) // 2
+    image = Image.new("RGB", (width, height), BLANK)
+    for k, crop in enumerate(crops[: columns * columns]):
+        shown = crop.resize((side, side), Image.Resampling.LANCZOS)
+        image.paste(shown, (left + k % columns * side, top + k // columns * side))
+    return image
+
+
+def write_panels(
+    order: FigureOptions, choice: FigureLayout, store: Store
+) -> dict[ExamplesTile, str]:
+    """Write the panels of a figure beside the pictures of a store; returns their files there.
+
+    A file that is there with the same content is left alone.
+    """
+    files: dict[ExamplesTile, str] = {}
+    wanted = [tile for tile in choice.tiles if isinstance(tile, ExamplesTile)]
+    for sample in dict.fromkeys(wanted):
+        assert order.examples is not None  # else there are panels of words only
+        crops = order.examples.crops(sample.tap, sample.unit, sample.bucket)
+        buffer = io.BytesIO()
+        montage(crops, order.recipe.size).save(buffer, "JPEG", quality=QUALITY, subsampling=0)
+        files[sample] = f"examples-{slug(f'{sample.tap}:{sample.unit}')}-{sample.bucket}.jpg"
+        store.copy(store.folder / files[sample], buffer.getvalue())
+    return files

@@ -1,0 +1,213 @@
+"""What the figures of gradients show of a network: photos, directions and maps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from kerasviz.errors import UsageError
+from kerasviz.figures.catalogue.article import CATALOGUE
+from kerasviz.figures.catalogue.figure import Control, ControlValue
+from kerasviz.figures.catalogue.gradient_figures import ATTRIBUTED, CATEGORIES
+from kerasviz.figures.layout.arrangements import columns
+from kerasviz.figures.layout.context import FigureContext, resolve
+from kerasviz.figures.layout.layers import map_layers
+from kerasviz.figures.layout.tables import Table
+from kerasviz.figures.layout.tiles import GradientTile, OptimizedTile, TileRow
+from kerasviz.figures.layout.units import pick_class
+from kerasviz.network.network import class_words
+from kerasviz.optvis.objectives.objective import layer, logit
+from kerasviz.optvis.objectives.scoring import IMAGE
+from kerasviz.optvis.objectives.targets import Target
+from kerasviz.rendering.photos import MOST, Photo, photos_of
+from kerasviz.rendering.request import Request
+from kerasviz.rendering.store import slug
+
+__all__ = ["GRADIENT_TABLES"]
+
+DIRECTIONS = {"linf": "L-infinity metric", "l2": "L2 metric", "decorrelated": "Decorrelated space"}
+
+
+def _objectives(setting: FigureContext) -> FigureContext:
+    """The figure ``objectives`` of the same network, whose pictures are shown here again."""
+    return resolve(CATALOGUE["objectives"], setting.order)
+
+
+def _kinds(objectives: FigureContext) -> dict[str, OptimizedTile]:
+    """The pictures of the figure ``objectives`` by the kind of their objective."""
+    blocks, _ = columns(objectives)
+    return {cell.column.kind: cell for cell in blocks[0].cells if cell.column is not None}
+
+
+def _photos(setting: FigureContext) -> tuple[tuple[Photo, ...], Request, list[str]]:
+    """Photos, what is differentiated there, and notes on both."""
+    net = setting.order.net
+    k, _ = pick_class(net)
+    if k is not None:
+        goal = setting.request(Target(f"logit:{k}", logit(k)))
+        name = f"logit:{class_words(net, k)}"
+    else:
+        cell = _kinds(_objectives(setting))["channel"]
+        goal, name = cell.request, cell.name
+    photos = photos_of(setting.order.photos, goal)
+    notes = [f"Objective: {name}, the same as in the figure on objectives."]
+    if not setting.order.photos:
+        notes.append(
+            f"No photos were given (--photos): the picture is the one optimized for {name}."
+        )
+    elif len(setting.order.photos) > MOST:
+        notes.append(
+            f"Photos: the first {MOST} of {len(setting.order.photos)}, as many as the article's."
+        )
+    return photos, goal, notes
+
+
+def _made(
+    setting: FigureContext, kind: str, photo: Photo, goal: Request | None, name: str
+) -> GradientTile:
+    row = setting.order.photos.index(photo.file) if photo.file is not None else 0
+    file = f"{setting.figure.slug}-{kind}-{row}"
+    return GradientTile(file, name, kind, (photo,), setting.order.class_size, goal)
+
+
+def _attribution(setting: FigureContext) -> Table:
+    net = setting.order.net
+    if pick_class(net)[0] is None:
+        raise UsageError(
+            f"attribution explains the answer of a classifier, and {net.name} has no class logits"
+        )
+    shown = _objectives(setting)
+    kinds = _kinds(shown)
+    left: list[OptimizedTile] = []
+    for kind, word in (("neuron", "Neuron"), ("channel", "Channel")):
+        cell = kinds[kind]
+        left.append(OptimizedTile(cell.request, cell.step, cell.name, word))
+    photos, _, notes = _photos(setting)
+    (tap,) = map_layers([ATTRIBUTED], net)[0].values()
+    photo = _made(setting, "photo", photos[0], None, photos[0].name)
+    found = GradientTile(
+        f"{setting.figure.slug}-map-0",
+        f"gradient x activation at {tap}",
+        "attribution",
+        photos[:1],
+        setting.order.class_size,
+        tap=tap,
+    )
+    method = (
+        "Attribution: activation times gradient of the logit of the top class, summed over the "
+        f"channels of {tap}; orange where positive. The article does not name its method."
+    )
+    blocks = (
+        TileRow("Feature visualization", (), tuple(left)),
+        TileRow("Attribution", (), (photo, found)),
+    )
+    return blocks, (), (), [*shown.notes, method, *notes[1:]]
+
+
+def _artifacts(setting: FigureContext) -> Table:
+    net = setting.order.net
+    photos, _, notes = _photos(setting)
+    taps = list(setting.taps.values())
+    k, _ = pick_class(net)
+    if k is not None:
+        target, words = Target(f"logit:{k}", logit(k)), f"logit:{class_words(net, k)}"
+    else:
+        # The derivative of a channel's mean by its own layer would be the same everywhere.
+        target, words = Target(taps[-1], layer(taps[-1])), f"the layer {taps[-1]}, squared"
+    goal = setting.request(target)
+    # Of what comes before the last ReLU its output would have no derivative.
+    goal = replace(goal, recipe=goal.recipe.replace(pre_activation=False))
+    mean = f", a mean over {len(photos)} photos" if len(photos) > 1 else ""
+    places = [IMAGE, *taps]
+    tiles = tuple(
+        GradientTile(
+            f"{setting.figure.slug}-{i:02d}-{slug(tap) if tap != IMAGE else 'input'}",
+            "input" if tap == IMAGE else tap,
+            "magnitude",
+            photos,
+            setting.order.class_size,
+            goal,
+            tap,
+            tuple(taps),
+            pool=i + 1 < len(places) and _pools(setting, tap, places[i + 1]),
+        )
+        for i, tap in enumerate(places)
+    )
+    more = [
+        f"Objective: {words}. Each map is the norm over channels of its derivative"
+        f"{mean}; white is the 99.5th percentile.",
+        "An orange bar stands where a pooling layer makes the maps smaller; convolutions with a "
+        "stride have none, as in the article.",
+    ]
+    return (TileRow("", (), tiles),), (), (), [*more, *notes[1:]]
+
+
+def _pools(setting: FigureContext, first: str, second: str) -> bool:
+    """Whether the network computes a pooling layer between two taps."""
+    taps = setting.order.net.taps
+    names = list(taps)
+    start = 0 if first == IMAGE else names.index(taps[first].name) + 1
+    between = names[start : names.index(taps[second].name)]
+    return any("pool" in taps[name].op.lower() for name in between)
+
+
+def _colours(setting: FigureContext) -> Table:
+    net = setting.order.net
+    if net.channels != 3:
+        count = "1 channel" if net.channels == 1 else f"{net.channels} channels"
+        raise UsageError(f"decorrelated colours are 3, and images of {net.name} have {count}")
+    photos, goal, notes = _photos(setting)
+    tiles = (
+        _made(setting, "l2", photos[0], goal, "Correlated colours"),
+        _made(setting, "colours", photos[0], goal, "Decorrelated colours"),
+    )
+    return (TileRow("", (), tiles),), (), (), [*notes, WHITENING_NOTE, SCALE_NOTE]
+
+
+WHITENING_NOTE = (
+    "Decorrelated colours: C^(-1/2) g at every pixel, where g is the gradient and C the covariance "
+    "of the colours of ImageNet; of all maps that make colours of that covariance white, the one "
+    "that keeps them nearest to what they are. The article does not give its map. The direction "
+    "C g, in which an image moves whose decorrelated colours climb, is nearly grey; it is part of "
+    "the figure on steepest descent."
+)
+SCALE_NOTE = "Grey is no change; the 99.5th percentile of a direction's size is full contrast."
+SIGMOID_NOTE = (
+    "Decorrelated space: the image is a sigmoid of decorrelated colours and scaled frequencies, so "
+    "that little changes where it is black or white already."
+)
+
+
+def _steepest(setting: FigureContext) -> Table:
+    photos, goal, notes = _photos(setting)
+    rows, values = [], []
+    several = len(photos) > 1
+    for k, photo in enumerate(photos):
+        tiles = [_made(setting, "photo", photo, None, photo.name)]
+        for kind, word in DIRECTIONS.items():
+            tiles.append(_made(setting, kind, photo, goal, f"{photo.name}, {word}"))
+        rows.append(TileRow("", (), tuple(tiles), (k,) if several else ()))
+        values.append(ControlValue(photo.name, k))
+    initial = min(9, len(photos) - 1)  # the article begins with the tenth of its photos
+    controls = (Control("unit", "Photo", tuple(values), initial),) if several else ()
+    return (
+        tuple(rows),
+        ("Image", *DIRECTIONS.values()),
+        controls,
+        [*notes, SCALE_NOTE, SIGMOID_NOTE],
+    )
+
+
+def _spectrum(setting: FigureContext) -> Table:
+    note = "The article's table, without its pictures. It is the same for every network."
+    return (), CATEGORIES, (), [note]
+
+
+#: The builder of every figure of this kind.
+GRADIENT_TABLES: dict[str, Callable[[FigureContext], Table]] = {
+    "fv-vs-attribution": _attribution,
+    "gradient-artifacts": _artifacts,
+    "color-decorrelation": _colours,
+    "steepest-descent": _steepest,
+    "regularization-spectrum": _spectrum,
+}

@@ -1,0 +1,87 @@
+"""How heavy penalties on an image weigh in a network, beside what its units reach."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from statistics import median
+
+import numpy as np
+
+from kerasviz.errors import ModelError, UsageError
+from kerasviz.figures.catalogue.figure import Figure
+from kerasviz.figures.layout.context import FigureOptions, channel_target, resolve
+from kerasviz.figures.layout.sweeps import PENALTIES, swept
+from kerasviz.figures.layout.units import evenly_spaced
+from kerasviz.optvis.recipes import recipe
+from kerasviz.rendering.batching import make_batches
+from kerasviz.rendering.render import render_batches
+from kerasviz.rendering.request import Request, adapt_recipe
+
+__all__ = ["weight_factor", "weight_note", "weighted"]
+
+#: What is measured: so many units of each layer of the figure, after so many steps.
+UNITS, STEPS = 4, 32
+#: What that gives for GoogLeNet, whose layers and training data are those of the article's network.
+REFERENCE = 430.0
+
+
+def weight_factor(figure: Figure, order: FigureOptions) -> float:
+    """By what the article's weights of penalties are multiplied for a network.
+
+    They are absolute numbers beside activations, whose size is the network's own. 1 for a network
+    that has the article's layers by name. For others it is the score that units of the figure's
+    layers reach in 32 steps without penalties (64 x 64 pixels, no transforms; the median of 4
+    evenly spaced ones of each layer) over what those of GoogLeNet do, to one significant digit, so
+    that another machine finds the same. 1 where nothing can be measured, too.
+    """
+    if all(place.layer in order.net.taps for place in figure.places):
+        return 1.0
+    try:
+        scores = _scores(figure, order)
+    except (ModelError, UsageError):
+        return 1.0  # the figure itself says what is wrong
+    reached = median(scores) if scores else 0.0
+    if not (np.isfinite(reached) and reached > 0):
+        return 1.0
+    return float(f"{reached / REFERENCE:.1g}")
+
+
+def _scores(figure: Figure, order: FigureOptions) -> list[float]:
+    """What units of the figure's layers reach without penalties."""
+    net, requests = order.net, []
+    for tap in dict.fromkeys(resolve(figure, order).taps.values()):
+        for unit in evenly_spaced(UNITS, net.taps[tap].channels or 0):
+            target = channel_target(tap, unit)
+            own, objective = swept(recipe("article").replace(steps=STEPS), target.objective, {})
+            requests.append(Request(target.text, objective, adapt_recipe(own, objective, net)))
+    return [
+        p.score for pictures in render_batches(net, make_batches(net, requests)) for p in pictures
+    ]
+
+
+def weighted(figure: Figure, factor: float) -> Figure:
+    """A figure whose controls of penalties have ``factor`` times their values."""
+    controls = tuple(
+        replace(
+            control,
+            values=tuple(
+                replace(value, label=f"{number:g}", number=number)
+                for value in control.values
+                for number in [float(f"{value.number * factor:.6g}")]
+            ),
+        )
+        if control.kind in PENALTIES and factor != 1
+        else control
+        for control in figure.controls
+    )
+    return replace(figure, controls=controls)
+
+
+def weight_note(figure: Figure, factor: float) -> list[str]:
+    """How the weights of a figure's penalties were chosen; empty for the article's own."""
+    if factor == 1 or not any(control.kind in PENALTIES for control in figure.controls):
+        return []
+    return [
+        f"Weights of penalties: {factor:g} times the article's, because units of these layers "
+        f"reach {factor:g} times GoogLeNet's median score in {STEPS} steps without penalties."
+    ]

@@ -1,0 +1,87 @@
+"""Sweeps: what each value of a figure's controls changes in a recipe and an objective."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import product
+
+from kerasviz.figures.catalogue.figure import Figure
+from kerasviz.optvis.objectives.objective import Objective, blur, l1, total_variation
+from kerasviz.optvis.parameterizations import Pixel
+from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.transforms.transform import Jitter, Pad, Rotate, Scale, Transform
+
+__all__ = ["PENALTIES", "SIZE", "settings_of", "swept", "transforms_of"]
+
+#: The side of the pictures in sweeps (the authors' notebook ``regularization``).
+SIZE = 64
+#: The kinds of controls that are weights of penalties.
+PENALTIES = {"l1": l1, "total_variation": total_variation, "blur": blur}
+_TRANSFORMS = ("jitter", "rotate", "scale")
+
+
+def settings_of(figure: Figure, *, initial_only: bool = False) -> list[tuple[int, ...]]:
+    """Every combination of the values of a figure's controls but the unit, as their numbers.
+
+    With ``initial_only`` those in which at most one of the controls with more than two values
+    differs from its initial value, and the others have it or are switched.
+    """
+    controls = [c for c in figure.controls if c.kind != "unit"]
+
+    def near(setting: tuple[int, ...]) -> bool:
+        pairs = zip(controls, setting, strict=True)
+        changed = [len(c.values) for c, value in pairs if value != c.initial]
+        return all(n == 2 for n in changed) or len(changed) == 1
+
+    combined = product(*(range(len(c.values)) for c in controls))
+    return [setting for setting in combined if not initial_only or near(setting)]
+
+
+def numbers_of(figure: Figure, setting: tuple[int, ...]) -> dict[str, float]:
+    """The values of a setting by the kind of their control."""
+    controls = [c for c in figure.controls if c.kind != "unit"]
+    return {c.kind: c.values[i].number for c, i in zip(controls, setting, strict=True)}
+
+
+def swept(
+    recipe: Recipe, objective: Objective, numbers: Mapping[str, float]
+) -> tuple[Recipe, Objective]:
+    """The recipe and objective of one setting of a sweep.
+
+    Pictures are 64 x 64. Pixels without decorrelated colours and without transforms are what is
+    optimized, unless the figure is about transforms or switches the space. Penalties have the
+    weights given, those of weight 0 too, so that all settings share a compiled loop. Source: the
+    authors' notebook ``regularization`` (methods, section 7).
+    """
+    pixels = not numbers.get("decorrelated", any(k in numbers for k in _TRANSFORMS))
+    changes: dict[str, object] = {"size": (SIZE, SIZE)}
+    if pixels:
+        changes["parameterization"] = Pixel(decorrelate=False)
+    if any(kind in numbers for kind in _TRANSFORMS):
+        changes["transform"] = transforms_of(
+            int(numbers["jitter"]), int(numbers["rotate"]), numbers["scale"]
+        )
+    elif not numbers.get("transforms", 0):
+        changes["transform"] = Transform(())
+    if "learning_rate" in numbers:
+        changes["learning_rate"] = numbers["learning_rate"]
+    for kind, make in PENALTIES.items():
+        if kind in numbers:
+            objective = objective + make(numbers[kind])
+    return recipe.replace(**changes), objective
+
+
+def transforms_of(jitter: int, rotate: int, scale: float) -> Transform:
+    """Pad by twice the jitter (reflecting), jitter, scale up to ``scale``, rotate, as far as set.
+
+    Scales are ``scale``^(n / 10) for n = -10 to 10, angles whole degrees. A picture cannot reflect
+    more than itself: where twice the jitter is more, the pad is the picture's side less 1.
+    """
+    steps: list[Pad | Jitter | Scale | Rotate] = []
+    if jitter:
+        steps += [Pad(min(2 * jitter, SIZE - 1), mode="reflect"), Jitter(jitter)]
+    if scale != 1:
+        steps.append(Scale(tuple(scale ** (n / 10) for n in range(-10, 11))))
+    if rotate:
+        steps.append(Rotate(tuple(float(angle) for angle in range(-rotate, rotate + 1))))
+    return Transform(tuple(steps))

@@ -1,0 +1,1 @@
+"""Writes figures as pages."""

@@ -1,0 +1,323 @@
+"""The pages of layers: units in rows, cut from sprites that load when they come near."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from markupsafe import Markup
+from PIL import Image
+
+from kerasviz.figures.layout.appendix import first_rows, known_taps, layer_title, parts
+from kerasviz.figures.layout.example_panels import EXAMPLES
+from kerasviz.figures.layout.layers import map_layers
+from kerasviz.figures.layout.tiles import EmptyTile, FigureLayout, OptimizedTile, Page, TileRow
+from kerasviz.figures.site.record import FigureRun
+from kerasviz.figures.site.sprites import PER_SHEET, TILE, Strip, sheet_file
+from kerasviz.io.files import checksum, digest, make_folder
+from kerasviz.network.network import Network
+from kerasviz.rendering.pages import render_page, update
+from kerasviz.rendering.store import Entry, Store, slug
+
+__all__ = [
+    "FOLDER",
+    "UNIT",
+    "Frame",
+    "Row",
+    "UnitPictures",
+    "anchor",
+    "copy_all",
+    "page_names",
+    "write_layer",
+    "write_layers",
+]
+
+#: The folder of the pages and their sprites, in the folder of the figures.
+FOLDER = "layers"
+#: What stands for a unit in a command.
+UNIT = "{unit}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A unit on its page: its anchor and title, and its picture files as seen from the store.
+
+    ``missing`` says why the top and bottom examples are not there; "" where they are.
+    ``commands`` make its pictures again, a command for each kind of them, with :data:`UNIT` in the
+    place of ``unit``: so they are the same for nearly all units, and stand once on the page.
+    """
+
+    anchor: str
+    title: str
+    unit: str
+    files: tuple[str, ...]
+    missing: tuple[str, ...]
+    commands: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SpriteGroup:
+    """The units whose pictures are in one file of sprites."""
+
+    sprites: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What stands around the units of a layer.
+
+    ``ways`` lead to the pages above it and ``pages`` to all layers, ``before`` and ``after`` to its
+    neighbours where a reader is to go on with them. ``notes`` stand below it, with a way to the
+    page of ``single`` pictures if there is one. ``script`` is the file of a search, or "". Files
+    are as seen from the folder of the pages. ``side`` is that of the pictures in the sprites. With
+    ``empty`` there are places for examples where there are none.
+    """
+
+    ways: tuple[Page, ...]
+    pages: tuple[Page, ...]
+    notes: tuple[str, ...]
+    single: str = ""
+    script: str = ""
+    before: Page | None = None
+    after: Page | None = None
+    side: int = TILE
+    empty: bool = True
+
+
+def anchor(tap: str, unit: int | None) -> str:
+    """The name of a unit on its page, by which a link leads to it.
+
+    >>> anchor("mixed4a", 476)
+    'mixed4a-476'
+    """
+    return slug(f"{tap}:{unit}")
+
+
+def write_layers(out: Path, making: FigureRun, choice: FigureLayout) -> FigureLayout:
+    """Write a page with sprites for every layer of a figure.
+
+    Returns what is left to show elsewhere: its first rows, and the pages that it leads to.
+    All pictures are in the store. What did not change is not written; sprites of an earlier choice
+    of units go, and the pages of layers of earlier runs lead to the new ones.
+    """
+    folder, net = make_folder(out / FOLDER), making.store.net
+    names = page_names(net)
+    blocks: dict[str, list[TileRow]] = {}
+    for block in choice.blocks:
+        blocks.setdefault(block.layers[0], []).append(block)
+    present = {tap for tap, name in names.items() if (folder / f"{name}.html").is_file()}
+    there, _ = map_layers([place.layer for place in choice.figure.places], net)
+    shown = [tap for tap in names if tap in {*there.values(), *present, *blocks}]
+    pages = tuple(
+        Page(layer_title(tap), f"{names[tap]}.html" if tap in {*present, *blocks} else "")
+        for tap in shown
+    )
+    ways = (
+        Page("All figures", "../index.html"),
+        Page(choice.figure.title, f"../{choice.figure.slug}.html"),
+    )
+    frame = Frame(ways, pages, choice.notes, "../pictures/index.html")
+    for tap, rows in blocks.items():
+        units = [UnitPictures(making, block) for block in rows]
+        write_layer(folder / f"{names[tap]}.html", making, choice, units, frame)
+    for tap in present - set(blocks):
+        _link_again(folder / f"{names[tap]}.html", pages)
+    seen = (replace(page, file=page.file and f"{FOLDER}/{page.file}") for page in pages)
+    first = first_rows(choice)
+    notes = choice.notes
+    if len(first) < len(choice.blocks):
+        notes += (
+            f"These are the first {len(first)} units; the page of the layer shows all of them.",
+        )
+    return replace(choice, blocks=first, notes=notes, pages=tuple(seen))
+
+
+def write_layer(
+    path: Path, making: FigureRun, choice: FigureLayout, units: Sequence[UnitPictures], frame: Frame
+) -> None:
+    """Write the page of a layer, which has a row for each of the units, with its sprites."""
+    groups = _sprites(path.with_suffix(""), making, units, frame.side)
+    update(path, _page(making, choice, units, groups, frame, path.name).encode())
+    _tidy(making.store, path.parent, path.stem, groups)
+
+
+def page_names(net: Network) -> dict[str, str]:
+    """The file names of the pages of all taps, no two the same on any system."""
+    names = {tap: slug(tap) for tap in known_taps(net).values()}
+    count = Counter(name.casefold() for name in names.values())
+    return {
+        tap: name if count[name.casefold()] == 1 else f"{name}-{digest(tap)[:8]}"
+        for tap, name in names.items()
+    }
+
+
+def _sprites(
+    stem: Path, making: FigureRun, units: Sequence[UnitPictures], side: int
+) -> list[SpriteGroup]:
+    """The files of sprites of a layer, which are made where they are missing or changed."""
+    store, examples = making.store, making.order.examples is not None
+    parts = [units[start : start + PER_SHEET] for start in range(0, len(units), PER_SHEET)]
+    paths = [
+        stem.with_name(f"{stem.name}-{part[0].unit:05d}--{part[-1].unit:05d}.jpg") for part in parts
+    ]
+
+    def made(there: bytes, part: Sequence[UnitPictures]) -> bytes:
+        sources = [source for unit in part for source in unit.sources()]
+        return sheet_file(
+            there, sources, lambda: [unit.strip() for unit in part], examples=examples, side=side
+        )
+
+    copy_all(store, paths, parts, made)
+    return [
+        SpriteGroup(path.name, tuple(unit.row(making.commands) for unit in part))
+        for path, part in zip(paths, parts, strict=True)
+    ]
+
+
+def copy_all(
+    store: Store,
+    paths: Sequence[Path],
+    parts: Sequence[Sequence[UnitPictures]],
+    made: Callable[[bytes, Sequence[UnitPictures]], bytes],
+) -> None:
+    """Write files that show units, several at once: each from what is there and from its part."""
+
+    def data_of(path: Path, part: Sequence[UnitPictures]) -> bytes:
+        return made(store.copied_bytes(path), part)
+
+    # Pillow leaves the interpreter to others meanwhile.
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for path, data in zip(paths, pool.map(data_of, paths, parts), strict=True):
+            store.copy(path, data)
+
+
+def _entries(store: Store, cells: Sequence[OptimizedTile]) -> list[Entry]:
+    """The entries of cells, of which several may be of one request."""
+    found = {request: store.find(request) for request in {cell.request for cell in cells}}
+    return [
+        next(e for e in found[cell.request] if (e.step, e.row) == (cell.step, cell.row))
+        for cell in cells
+    ]
+
+
+class UnitPictures:
+    """The pictures of a unit: optimized ones in a store, and examples where there are some."""
+
+    def __init__(self, making: FigureRun, block: TileRow):
+        self.block, self.tap, self.unit = block, block.layers[0], block.cells[0].unit or 0
+        self.store, self.examples = making.store, making.order.examples
+        self.entries = _entries(self.store, block.cells)
+
+    @property
+    def title(self) -> str:
+        """Its title, which says of a dead unit that it is one: its pictures are grey."""
+        words = " (dead: its score never changed)" if self.dead else ""
+        return self.block.title + words
+
+    @property
+    def dead(self) -> bool:
+        """Whether no step of any of its pictures has changed the score."""
+        return all(
+            len(entry.curve) > 1 and len({score for _, score in entry.curve}) == 1
+            for entry in self.entries
+        )
+
+    def row(self, commands: Mapping[str, str]) -> Row:
+        """Its row on the page; ``commands`` are those that make pictures again, by file."""
+        missing = tuple(
+            place.why if isinstance(place, EmptyTile) else ""
+            for place in self.block.places
+            if not isinstance(place, OptimizedTile)
+        )
+        files = tuple(entry.file for entry in self.entries)
+        unit = f"{self.tap}:{self.unit}"
+        # The facets are made by one command.
+        kinds = dict(zip((cell.request for cell in self.block.cells), files, strict=True))
+        return Row(
+            anchor(self.tap, self.unit),
+            self.title,
+            unit,
+            files,
+            missing,
+            tuple(commands.get(file, "").replace(unit, UNIT) for file in kinds.values()),
+        )
+
+    def sources(self) -> list[str]:
+        """Checksums of all that its sprites are made of."""
+        found = [entry.sha256 for entry in self.entries]
+        if self.examples is not None and self.unit < self.examples.units(self.tap):
+            found.append(checksum(self.examples.file(self.tap, self.unit).read_bytes()))
+        return found
+
+    def strip(self) -> Strip:
+        """Its pictures in the order of the sprites: the negative one before the facets."""
+        images = []
+        for entry in self.entries:
+            with Image.open(self.store.folder / entry.file) as image:
+                images.append(image.convert("RGB"))
+        neuron, channel, *facets, negative = images
+        return Strip(
+            (neuron, channel, negative, *facets), self._crops("top"), self._crops("bottom")
+        )
+
+    def _crops(self, bucket: str) -> tuple[Image.Image, ...]:
+        if self.examples is None:
+            return ()
+        return tuple(self.examples.crops(self.tap, self.unit, bucket)[:EXAMPLES])
+
+
+def _page(
+    making: FigureRun,
+    choice: FigureLayout,
+    units: Sequence[UnitPictures],
+    groups: list[SpriteGroup],
+    frame: Frame,
+    own: str,
+) -> str:
+    height, width = choice.size
+    net, tap, numbers = making.store.net, units[0].tap, [unit.unit for unit in units]
+    return render_page(
+        "layer.html",
+        frame=frame,
+        network=choice.network,
+        title=layer_title(tap),
+        tap=tap,
+        channels=net.taps[tap].channels,
+        groups=groups,
+        commands=groups[0].rows[0].commands,
+        count=len(numbers),
+        parts=[(words, anchor(tap, number)) for words, number in parts(net, tap, numbers)],
+        links=Markup(_links(frame.pages, own)),
+        size=(width, height),
+        examples=making.order.examples is not None,
+        bare=not frame.empty and making.order.examples is None,
+        cut=f"{TILE / frame.side / 2:.4g}" if frame.side < TILE else "0",
+        command=making.command.figure(choice.figure.slug),
+    )
+
+
+def _links(pages: Sequence[Page], own: str) -> str:
+    return render_page("layer_links.html", pages=pages, own=own).strip()
+
+
+def _link_again(path: Path, pages: Sequence[Page]) -> None:
+    """Make the page of a layer of an earlier run lead to all layers that are there now."""
+    text = path.read_text(encoding="utf-8")
+    links = _links(pages, path.name)
+    again = re.sub(r'<ul class="pages">.*?</ul>', lambda _: links, text, count=1, flags=re.DOTALL)
+    update(path, again.encode())
+
+
+def _tidy(store: Store, folder: Path, name: str, groups: list[SpriteGroup]) -> None:
+    """Remove the sprites of units that were shown before and no longer are."""
+    ours = re.compile(re.escape(name) + r"-\d{5}--\d{5}\.jpg")
+    kept = {group.sprites for group in groups}
+    for path in folder.iterdir():
+        if ours.fullmatch(path.name) and path.name not in kept:
+            store.remove_copy(path)

@@ -1,0 +1,127 @@
+"""The HTML pages of figures: one for each, and one of the set with all of them, as an article."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from markupsafe import Markup
+
+from kerasviz.figures.catalogue.figure import Column, Figure
+from kerasviz.figures.catalogue.gradient_figures import WEAK
+from kerasviz.figures.catalogue.sections import SECTIONS, Section
+from kerasviz.figures.drawing.drawing import layers_line, spans
+from kerasviz.figures.drawing.icons import icon, svg
+from kerasviz.figures.layout.tiles import FigureLayout, GradientTile, Tile
+from kerasviz.figures.site.controls import controls_of, rows_of
+from kerasviz.rendering.pages import PIXEL_ART, render_page
+
+__all__ = ["Fact", "PictureFacts", "figure_page", "set_page"]
+
+#: Between these a page holds its figure, which the page of the set holds too.
+BEGIN, END = Markup("<!-- figure -->"), Markup("<!-- end of figure -->")
+
+
+@dataclass(frozen=True)
+class Fact:
+    """What made a picture: score, steps and seed in one line, and a command, or "" for none."""
+
+    line: str
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class PictureFacts:
+    """What made the pictures of a figure, and the command that makes the figure again, or ""."""
+
+    facts: Mapping[Tile, Fact] = field(default_factory=dict)
+    command: str = ""
+
+
+NOTHING_KNOWN = PictureFacts()
+
+
+def figure_page(
+    choice: FigureLayout,
+    links: Mapping[Tile, str],
+    sizes: Mapping[Tile, tuple[int, int]],
+    pools: Set[GradientTile] = frozenset(),
+    origins: PictureFacts = NOTHING_KNOWN,
+) -> str:
+    """The page of a figure.
+
+    ``links`` are its picture files as seen from the page, ``sizes`` their (width, height) in
+    pixels. After ``pools`` the bar to the next picture is orange.
+    """
+    icons = {c.kind: svg(icon(c.kind), f"What is optimized: {c.title}") for c in _columns(choice)}
+    rows, initial = rows_of(choice)
+    controls = controls_of(choice)
+    steps = any(control.role == "step" for control in controls)
+    body = render_page(
+        "figure_body.html",
+        choice=choice,
+        figure=choice.figure,
+        links=links,
+        facts=origins.facts,
+        command=origins.command,
+        pools=pools,
+        icons=icons,
+        brackets=[layers_line(block) for block in choice.blocks],
+        sizes=sizes,
+        # What happens to single pixels is what figures of many steps are about.
+        smallest=2 * PIXEL_ART if steps else PIXEL_ART,
+        blocks=rows,
+        initial=initial,
+        controls=controls,
+        steps=steps,
+        columns=max((len(block.places) for block in choice.blocks), default=0),
+        sided=not controls and any(block.title for block in choice.blocks),
+        zero="Slightly negative" in choice.column_titles,
+        weak=WEAK,
+        spans=spans(choice.column_titles),
+    )
+    return render_page(
+        "figure.html", choice=choice, figure=choice.figure, body=Markup(body), begin=BEGIN, end=END
+    )
+
+
+def _columns(choice: FigureLayout) -> list[Column]:
+    return [cell.column for cell in choice.cells if cell.column is not None]
+
+
+@dataclass(frozen=True)
+class _PageEntry:
+    """A figure on the page of the set: itself, or where its page holds none, a way to that page."""
+
+    figure: Figure
+    body: Markup | None
+
+
+def set_page(network: str, figures: Sequence[Figure], out: Path, pictures: str) -> str:
+    """The page of a set: every figure with its caption, in sections.
+
+    ``out`` is the folder with the pages of the figures, from which they are taken; ``pictures`` is
+    the folder of single pictures in it.
+    """
+    entries = {figure.slug: _PageEntry(figure, _held(out, figure)) for figure in figures}
+    known = [slug for section in SECTIONS for slug in section.slugs]
+    others = Section("others", "More figures", "", tuple(s for s in entries if s not in known))
+    sections = [
+        (section, [entries[slug] for slug in section.slugs if slug in entries])
+        for section in (*SECTIONS, others)
+    ]
+    return render_page(
+        "figures.html",
+        network=network,
+        sections=[(section, found) for section, found in sections if found],
+        pictures=pictures,
+    )
+
+
+def _held(out: Path, figure: Figure) -> Markup | None:
+    """The figure that a page holds, which an earlier run may have written."""
+    page = (out / f"{figure.slug}.html").read_text(encoding="utf-8")
+    _, found, rest = page.partition(BEGIN)
+    body, ended, _ = rest.partition(END)
+    return Markup(body) if found and ended else None

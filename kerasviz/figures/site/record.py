@@ -1,0 +1,100 @@
+"""What made the pictures of a figure, and the record of a set: ``figures.json``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kerasviz.figures.layout.context import FigureOptions
+from kerasviz.figures.layout.tiles import (
+    ExamplesTile,
+    FigureLayout,
+    GradientTile,
+    OptimizedTile,
+    Tile,
+)
+from kerasviz.figures.site.page import Fact, PictureFacts
+from kerasviz.rendering.commands import CommandLine
+from kerasviz.rendering.pages import update
+from kerasviz.rendering.store import Store
+
+__all__ = ["RECORD", "FigureRun", "write_record"]
+
+RECORD = "figures.json"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class FigureRun:
+    """A run that makes figures: its pictures, what was ordered, and its command line.
+
+    ``commands`` are those that make a picture again, by its file, of those that have one.
+    """
+
+    store: Store
+    order: FigureOptions
+    command: CommandLine
+    commands: Mapping[str, str] = field(default_factory=dict)
+
+    def origins(self, choice: FigureLayout) -> PictureFacts:
+        """What made the pictures of a figure."""
+        facts = {tile: fact for tile in choice.tiles if (fact := self._fact(tile)) is not None}
+        return PictureFacts(facts, self.command.figure(choice.figure.slug))
+
+    def _fact(self, tile: Tile) -> Fact | None:
+        if isinstance(tile, OptimizedTile):
+            return self._optimized(tile)
+        if isinstance(tile, GradientTile):
+            names = [photo.name for photo in tile.photos]
+            source = names[0] if len(names) == 1 else f"{len(names)} photos"
+            return Fact(f"computed from {source}, not optimized")
+        if isinstance(tile, ExamplesTile):
+            return Fact(f"from a data set, not optimized · {tile.facts}")
+        return None
+
+    def _optimized(self, cell: OptimizedTile) -> Fact:
+        request, store = cell.request, self.store
+        entry = store.entry(request, cell.step, cell.row)
+        score = "" if entry.score is None else f"score {entry.score:.4g} · "
+        steps = request.recipe.steps
+        step = f"{steps} steps" if entry.step == steps else f"step {entry.step} of {steps}"
+        line = f"{score}{step} · seed {request.seed + entry.row}"
+        return Fact(line, self.commands.get(entry.file, ""))
+
+    def record(self, slug: str) -> dict[str, Any]:
+        """What was ordered for a figure, as plain data."""
+        order = self.order
+        return {
+            "command": self.command.figure(slug) or None,
+            "model": self.command.model,
+            "recipe": order.recipe.to_json(),
+            "seed": order.seed,
+            "quick": order.quick,
+            "photos": [photo.name for photo in order.photos],
+            "layers": list(order.layers),
+            "examples": None if order.examples is None else order.examples.folder.name,
+        }
+
+
+def write_record(out: Path, making: FigureRun, made: Iterable[str], present: Iterable[str]) -> None:
+    """Write what made the figures of a folder, those of earlier runs too.
+
+    ``made`` are the slugs of this run, ``present`` those in the folder.
+    """
+    path = out / RECORD
+    earlier = _read(path)
+    now = {slug: making.record(slug) for slug in made}
+    figures = {slug: now.get(slug, earlier.get(slug)) for slug in present}
+    data = {"format": VERSION, "network": making.store.network, "figures": figures}
+    update(path, (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    """The figures of a record; none where it is not there or damaged."""
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))["figures"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}

@@ -1,0 +1,181 @@
+"""Keras models: the files ``.keras`` and ``.h5``, and models in memory."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasviz.errors import ModelError
+from kerasviz.importers.imported import Imported
+from kerasviz.importers.keras.errors import (
+    LOADING_ERRORS,
+    KerasVersionError,
+    check_h5,
+    explained,
+    has_lambda,
+    lambda_refused,
+    last_line,
+)
+from kerasviz.importers.keras.layers import TapMarks, layer_paths, naming_of
+from kerasviz.importers.keras.preprocessing import leading_input_spec
+from kerasviz.importers.tensorflow.program import GraphProgram, program_over
+
+__all__ = ["input_specs", "load_model", "program_of", "read_h5", "read_keras"]
+
+
+def read_keras(
+    path: Path, *, custom_objects: Mapping[str, Any] | None = None, unsafe: bool = False
+) -> Imported:
+    """Read a ``.keras`` file.
+
+    ``custom_objects`` maps class names to classes that the file needs; ``unsafe`` allows Lambda
+    layers, which run code from the file. What Keras 3 cannot read is read by ``tf_keras``
+    (Keras 2), where that is installed. Raises :class:`ModelError`.
+    """
+    return _imported(load_model(path, custom_objects, unsafe), path, "keras")
+
+
+def read_h5(
+    path: Path, *, custom_objects: Mapping[str, Any] | None = None, unsafe: bool = False
+) -> Imported:
+    """Read an ``.h5`` file of Keras 2 or 3; see :func:`read_keras`."""
+    check_h5(path)
+    return _imported(load_model(path, custom_objects, unsafe), path, "h5")
+
+
+def _imported(model: Any, path: Path, kind: str) -> Imported:
+    try:
+        return Imported(program_of(model), kind, leading_input_spec(model))
+    except ModelError as error:
+        raise ModelError(f"{path.name}: {error}") from error
+
+
+def load_model(path: Path, custom_objects: Mapping[str, Any] | None, unsafe: bool) -> Any:
+    """Read with Keras 3, else with Keras 2, which knows the layers of its time."""
+    check_backend()
+    options = {
+        "custom_objects": dict(custom_objects or {}),
+        "compile": False,
+        "safe_mode": not unsafe,
+    }
+    try:
+        return keras.saving.load_model(path, **options)
+    except LOADING_ERRORS as error:
+        first = explained(path, error)
+        if not isinstance(first, KerasVersionError):
+            raise first from error
+    try:
+        legacy = importlib.import_module("tf_keras")
+    except ImportError:
+        raise ModelError(
+            f"{first}; if Keras 2 saved it: pip install tf_keras, and load it again"
+        ) from None
+    try:
+        if not unsafe and has_lambda(path):  # Keras 2 ignores safe_mode for .h5
+            raise lambda_refused(path) from None
+        return legacy.models.load_model(path, **options)
+    except LOADING_ERRORS as error:
+        second = explained(path, error)
+        if not isinstance(second, KerasVersionError):
+            raise second from error
+        raise ModelError(f"{first}; nor by Keras 2: {last_line(error)}") from error
+
+
+def check_backend() -> None:
+    """Raise :class:`ModelError` where Keras runs on something else than TensorFlow."""
+    if keras.backend.backend() != "tensorflow":
+        raise ModelError(
+            f"Keras runs on {keras.backend.backend()} (KERAS_BACKEND or ~/.keras/keras.json); "
+            "kerasviz needs KERAS_BACKEND=tensorflow"
+        )
+
+
+def program_of(model: Any) -> GraphProgram:
+    """Make the program of a Keras model in memory, with its weights as they are now.
+
+    Values are the outputs of its layers, named by their paths (``block/conv1`` in nested models;
+    a layer that is called again is ``conv1_1``), and what stands before a ReLU (``X_pre_relu``)
+    or a softmax (``X_pre_softmax``) inside them. Ports are the model's inputs in its own layout,
+    channels last. Raises :class:`ModelError` for models that were never built, channels-first
+    layers and operations that cannot be computed.
+    """
+    check_backend()
+    _check_layout(model)
+    _check_weights(model)
+    specs, structure = input_specs(model)
+    names = list(specs)
+    with TapMarks(model) as marks:
+
+        def call(*tensors: Any) -> list[Any]:
+            arguments = structure(dict(zip(names, tensors, strict=True)))
+            results = model(arguments, training=False)
+            return [tf.convert_to_tensor(result) for result in keras.tree.flatten(results)]
+
+        try:
+            traced = tf.function(call, autograph=False).get_concrete_function(*specs.values())
+        except (*LOADING_ERRORS, tf.errors.OpError) as error:
+            shapes = ", ".join(str(list(spec.shape)) for spec in specs.values())
+            raise ModelError(
+                f"model {model.name} cannot be run on {shapes}: {last_line(error)}"
+            ) from error
+    inputs = dict(zip(names, traced.inputs, strict=False))  # after them: the weights
+    outputs = dict(zip(_output_names(model, len(traced.outputs)), traced.outputs, strict=True))
+    return program_over(traced.graph, inputs, outputs, naming_of(marks))
+
+
+def _check_layout(model: Any) -> None:
+    for path, layer in layer_paths(model):
+        if getattr(layer, "data_format", None) == "channels_first":
+            raise ModelError(
+                f"layer {path} is channels first; build the model with "
+                "data_format='channels_last', or export it to ONNX"
+            )
+
+
+def _check_weights(model: Any) -> None:
+    for weight in model.weights:
+        numbers = np.asarray(weight)
+        if np.issubdtype(numbers.dtype, np.floating) and not np.isfinite(numbers).all():
+            name = getattr(weight, "path", weight.name)
+            raise ModelError(f"weight {name} holds NaN or infinite numbers; the file is damaged")
+
+
+def input_specs(model: Any) -> tuple[dict[str, Any], Any]:
+    """Return the inputs by name, and how to make the model's argument of tensors by name."""
+    declared = getattr(model, "inputs", None)
+    if declared:
+        layer_names = getattr(model, "input_names", None) or [t.name for t in declared]
+        specs = {
+            name: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype, name=f"input_{k}")
+            for k, (name, tensor) in enumerate(zip(layer_names, declared, strict=True))
+        }
+        if len(specs) == 1 and not isinstance(getattr(model, "input", None), (list, dict)):
+            return specs, lambda tensors: next(iter(tensors.values()))
+        by_id = {id(tensor): name for name, tensor in zip(layer_names, declared, strict=True)}
+
+        def structure(tensors: dict[str, Any]) -> Any:
+            return keras.tree.map_structure(lambda t: tensors[by_id[id(t)]], model.input)
+
+        return specs, structure
+    shape = (model.get_build_config() or {}).get("input_shape") if model.built else None
+    if not isinstance(shape, (list, tuple)) or not all(n is None or type(n) is int for n in shape):
+        raise ModelError(
+            f"model {model.name} has no input shape; call it once on an image batch before saving"
+        )
+    spec = tf.TensorSpec((None, *shape[1:]), tf.float32, name="input_0")
+    return {"input": spec}, lambda tensors: tensors["input"]
+
+
+def _output_names(model: Any, count: int) -> list[str]:
+    names = list(getattr(model, "output_names", None) or [])
+    if not names and isinstance(model, keras.Sequential):
+        names = [model.layers[-1].name]
+    if len(names) != count or len(set(names)) != count:
+        names = ["output"] if count == 1 else [f"output_{k}" for k in range(count)]
+    return names

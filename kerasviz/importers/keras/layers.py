@@ -1,0 +1,211 @@
+"""Which tensor of a traced Keras model is the output of which layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import keras
+import tensorflow as tf
+
+from kerasviz.importers.tensorflow.frozen_graph import FrozenGraph
+from kerasviz.importers.tensorflow.values import Naming, by_nodes
+
+__all__ = ["LayerResults", "Mark", "TapMarks", "layer_paths", "naming_of"]
+
+_MARK = "kerasviz_tap_"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A marked tensor: the path of its layer, which output of the call it is, the layer's class."""
+
+    path: str
+    output: int
+    kind: str
+
+    @property
+    def spelling(self) -> str:
+        """The name of the tensor."""
+        return self.path if self.output == 0 else f"{self.path}:{self.output}"
+
+
+def layer_paths(model: Any) -> list[tuple[str, Any]]:
+    """Return all layers and operations inside a model with their paths, nested ones included.
+
+    A layer that is used in two places has the path of the first. Where two layers of the same
+    parent have the same name, the later ones get ``_1``, ``_2`` ... .
+    """
+    found: list[tuple[str, Any]] = []
+    seen = {id(model)}
+    taken: set[str] = set()
+
+    def walk(parent: Any, prefix: str) -> None:
+        for child in _children(parent):
+            if id(child) in seen:
+                continue
+            seen.add(id(child))
+            path = _free(prefix + child.name, taken)
+            taken.add(path)
+            found.append((path, child))
+            walk(child, path + "/")
+
+    walk(model, "")
+    return found
+
+
+def _children(parent: Any) -> Iterator[Any]:
+    """The layers of a layer; of a functional model also its operations (``x + y``)."""
+    yield from getattr(parent, "operations", ())
+    if hasattr(parent, "_flatten_layers"):  # also the attributes of subclassed layers
+        yield from parent._flatten_layers(include_self=False, recursive=False)
+
+
+def _free(name: str, taken: set[str]) -> str:
+    if name not in taken:
+        return name
+    count = 1
+    while f"{name}_{count}" in taken:
+        count += 1
+    return f"{name}_{count}"
+
+
+class TapMarks:
+    """While it is entered, every layer of a model marks its outputs in the graph being traced.
+
+    A mark is an identity node with a name of its own; it costs nothing later. The layers' own
+    ``call`` is put back on leaving.
+    """
+
+    def __init__(self, model: Any):
+        self._layers = [("", model), *layer_paths(model)]
+        self._saved: list[tuple[Any, bool, Any]] = []
+        self._taken = {path for path, _ in self._layers}
+        self.by_name: dict[str, Mark] = {}
+        #: The name scope of every call, and the path of its layer.
+        self.scopes: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        for path, layer in self._layers:
+            own = vars(layer)
+            self._saved.append((layer, "call" in own, own.get("call")))
+            own["call"] = self._marking(path, layer.call, type(layer).__name__)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for layer, had, call in self._saved:
+            if had:
+                vars(layer)["call"] = call
+            else:
+                vars(layer).pop("call", None)
+
+    def _marking(self, path: str, call: Callable[..., Any], kind: str) -> Callable[..., Any]:
+        calls = 0
+
+        def marked(*args: Any, **kwargs: Any) -> Any:
+            nonlocal calls
+            own = path if calls == 0 else _free(path, self._taken)
+            calls += 1
+            self._taken.add(own)
+            self.scopes.setdefault(tf.get_current_name_scope(), own)
+            results = call(*args, **kwargs)
+            if not path:  # the model itself: its outputs have names of their own
+                return results
+            flat = [
+                self._mark(tensor, Mark(own, index, kind))
+                for index, tensor in enumerate(keras.tree.flatten(results))
+            ]
+            return keras.tree.pack_sequence_as(results, flat)
+
+        return marked
+
+    def _mark(self, tensor: Any, mark: Mark) -> Any:
+        if not isinstance(tensor, tf.Tensor) or not tensor.dtype.is_floating:
+            return tensor
+        name = f"{_MARK}{len(self.by_name)}"
+        self.by_name[name] = mark
+        return tf.identity(tensor, name=name)
+
+
+class LayerResults(TapMarks):
+    """While it is entered, every layer that runs leaves its results in ``found``, by path."""
+
+    def __init__(self, model: Any):
+        super().__init__(model)
+        self.found: dict[str, Any] = {}
+
+    def _mark(self, tensor: Any, mark: Mark) -> Any:
+        if tf.is_tensor(tensor):
+            self.found.setdefault(mark.spelling, tensor)
+        return tensor
+
+
+def naming_of(marks: TapMarks) -> Callable[[FrozenGraph], Naming]:
+    """Return how the values of a traced, frozen model are named; see ``keras_file.program_of``."""
+
+    def naming(frozen: FrozenGraph) -> Naming:
+        names: dict[str, list[str]] = {}
+        ops: dict[str, str] = {}
+        for node in frozen.nodes.values():
+            mark = marks.by_name.get(node.name.rpartition("/")[2])
+            key = frozen.source(f"{node.name}:0")
+            if mark is not None and key in frozen.live and key not in frozen.broken:
+                names.setdefault(key, []).append(mark.spelling)
+                ops.setdefault(key, mark.kind)
+        return _ordered(frozen, names, ops, marks.scopes)
+
+    return naming
+
+
+def _ordered(
+    frozen: FrozenGraph, names: dict[str, list[str]], ops: dict[str, str], scopes: dict[str, str]
+) -> Naming:
+    """Add what stands before and after rectifiers and softmaxes, all in the graph's order."""
+    raw = by_nodes(frozen).names
+    bare = _unique_last_parts(names)
+    taken = {spelling for spellings in names.values() for spelling in spellings}
+
+    def add(key: str, spelling: str) -> None:
+        if key in raw and key not in names:
+            names[key] = [_free(spelling, taken)]
+            taken.add(names[key][0])
+
+    for node in frozen.nodes.values():
+        if node.op in _SUFFIX and f"{node.name}:0" in raw:
+            after = f"{node.name}:0"
+            add(after, _by_layer(node.name, scopes))
+            add(frozen.source(node.inputs[0]), names[after][0] + _SUFFIX[node.op])
+    found = {}
+    for key in (key for key in raw if key in names):
+        spellings = [*names[key], *(bare[s] for s in names[key] if s in bare)]
+        found[key] = (*spellings, key.rpartition(":")[0])
+    return Naming(found, ops)
+
+
+def _by_layer(node: str, scopes: dict[str, str]) -> str:
+    """A node's name with the path of its layer for the scope of that layer's call."""
+    scope = node.rpartition("/")[0]
+    while scope and scope not in scopes:
+        scope = scope.rpartition("/")[0]
+    return f"{scopes.get(scope, '')}/{node.removeprefix(scope).strip('/')}".strip("/")
+
+
+_SUFFIX = {"Relu": "_pre_relu", "Relu6": "_pre_relu", "Softmax": "_pre_softmax"}
+
+
+def _unique_last_parts(names: dict[str, list[str]]) -> dict[str, str]:
+    """``conv1`` for ``outer/inner/conv1``, where no other path ends so."""
+    paths = [spelling for spellings in names.values() for spelling in spellings]
+    count: dict[str, int] = {}
+    for path in paths:
+        last = path.rsplit("/", 1)[-1]
+        count[last] = count.get(last, 0) + 1
+    lasts = {path: path.rsplit("/", 1)[-1] for path in paths}
+    return {path: last for path, last in lasts.items() if last != path and count[last] == 1}

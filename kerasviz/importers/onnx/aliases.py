@@ -1,0 +1,167 @@
+"""Short names from the module scopes that PyTorch's exporters write into names and metadata."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from kerasviz.importers.onnx.graph import Node
+
+__all__ = ["ModulePath", "module_path", "place_of", "short_names"]
+
+#: Results that are no activations but numbers for shapes, and what computes further with them.
+_SHAPES = frozenset({"Shape", "Size"})
+_ARITHMETIC = frozenset(
+    {"Add", "Cast", "Concat", "Div", "Expand", "Floor", "Gather", "Max", "Min", "Mul", "Reshape"}
+    | {"Slice", "Squeeze", "Sub", "Unsqueeze"}
+)
+
+
+@dataclass(frozen=True)
+class ModulePath:
+    """Where a node stands: the paths of the modules around it, outermost first, and its label."""
+
+    modules: tuple[str, ...]
+    label: str
+
+
+def module_path(scopes: Sequence[str]) -> str:
+    """The path of a module in PyTorch, from the scopes around it.
+
+    A scope repeats the one before it where the module's own name is a number.
+
+    >>> module_path(["features", "features.1", "conv", "conv.0", "conv.0.0"])
+    'features.1.conv.0.0'
+    """
+    parts: list[str] = []
+    for scope in scopes:
+        if parts and scope.startswith(parts[-1] + "."):
+            parts.pop()
+        parts.append(scope)
+    return ".".join(parts)
+
+
+def place_of(node: Node) -> ModulePath | None:
+    """Read where a node stands: from its metadata, its name, or the name of its first output.
+
+    >>> place_of(Node("/layer1/layer1.0/conv1/Conv", "Conv", "", 13, (), ("y",), {})).modules
+    ('layer1', 'layer1.0', 'layer1.0.conv1')
+    """
+    return (
+        _from_metadata(node)
+        or _from_name(node.name)
+        or _from_name(re.sub(r"_output_\d+$", "", node.outputs[0] if node.outputs else ""))
+    )
+
+
+def _from_name(name: str) -> ModulePath | None:
+    """``/layer1/layer1.0/conv1/Conv``: every scope, then the operator."""
+    if not name.startswith("/") or name.endswith("/"):
+        return None
+    *scopes, label = name[1:].split("/")
+    if "" in scopes:
+        return None
+    return ModulePath(tuple(module_path(scopes[: k + 1]) for k in range(len(scopes))), label)
+
+
+def _from_metadata(node: Node) -> ModulePath | None:
+    """The scopes that exports by ``torch.export`` note: full paths, then the name of the call."""
+    scopes = _list(node.metadata.get("pkg.torch.onnx.name_scopes", ""))
+    if not scopes and ": " in node.metadata.get("namespace", ""):
+        # "layer1: torch.nn...Sequential/layer1.0: ...BasicBlock/relu: aten.relu.default"
+        scopes = [part.partition(": ")[0] for part in node.metadata["namespace"].split("/")]
+    if not scopes:
+        return None
+    # A module that is called again is marked by "@1".
+    modules = (re.sub(r"@(\d+)", r"_\1", scope) for scope in scopes[:-1])
+    return ModulePath(tuple(dict.fromkeys(filter(None, modules))), scopes[-1])
+
+
+def _list(text: str) -> list[str]:
+    try:
+        found = ast.literal_eval(text) if text else []
+    except (ValueError, SyntaxError):
+        return []
+    good = isinstance(found, list | tuple) and all(isinstance(entry, str) for entry in found)
+    return list(found) if good else []
+
+
+def short_names(
+    nodes: Sequence[Node], outputs: Collection[str], taken: Iterable[str] = ()
+) -> dict[str, tuple[str, ...]]:
+    """Give the values of a graph the names of the modules that they are the result of.
+
+    The result of a module is the only value that leaves its scope: ``layer3.0`` and also its last
+    call ``layer3.0.relu_1``. Where a module without further ones inside is called several times
+    in one scope, the calls are counted (``relu``, ``relu_1``). What is the result of no module is
+    ``layer3.0.Add``, its operator in the module around it. ``taken`` names are not given.
+    """
+    places = {node.outputs[0]: p for node in nodes if node.outputs and (p := place_of(node))}
+    operators = {node.outputs[0]: node.op for node in nodes if node.outputs}
+    leaving = _leaving(nodes, places, outputs)
+    inner = {place.modules[k] for place in places.values() for k in range(len(place.modules) - 1)}
+    free = _Free(taken)
+    names: dict[str, list[str]] = {value: [] for value in places}
+    # The innermost first, so that a name that is wanted twice belongs to the nearest module.
+    for module, values in sorted(leaving.items(), key=lambda item: -item[0].count(".")):
+        calls = module not in inner and len({operators[value] for value in values}) == 1
+        if len(values) == 1 or calls:
+            for count, value in enumerate(values):
+                name = f"{module}_{count}" if count else module
+                if not count or name not in leaving:
+                    free.give(name, names[value])
+    labels: dict[str, list[str]] = {}
+    for value, place in places.items():
+        if not names[value]:
+            labels.setdefault(".".join((*place.modules[-1:], place.label)), []).append(value)
+    for label, values in labels.items():
+        if len(values) == 1:
+            free.give(label, names[values[0]])
+    return {value: tuple(found) for value, found in names.items() if found}
+
+
+class _Free:
+    """Gives every name once."""
+
+    def __init__(self, taken: Iterable[str]):
+        self._taken = set(taken)
+
+    def give(self, name: str, to: list[str]) -> None:
+        if name not in self._taken:
+            self._taken.add(name)
+            to.append(name)
+
+
+def _leaving(
+    nodes: Sequence[Node], places: dict[str, ModulePath], outputs: Collection[str]
+) -> dict[str, list[str]]:
+    """The values of every module that are used outside of it, in the order of the graph."""
+    shapes = _shape_numbers(nodes)
+    users: dict[str, list[frozenset[str]]] = {}  # value -> the modules around each of its users
+    for node in nodes:
+        place = places.get(node.outputs[0]) if node.outputs else None
+        around = frozenset(place.modules if place else ())
+        for name in node.needs:
+            users.setdefault(name, []).append(around)
+    leaving: dict[str, list[str]] = {}
+    for value, place in places.items():
+        if value not in shapes:
+            for module in place.modules:
+                outside = any(module not in around for around in users.get(value, ()))
+                if outside or value in outputs or value not in users:
+                    leaving.setdefault(module, []).append(value)
+    return leaving
+
+
+def _shape_numbers(nodes: Sequence[Node]) -> set[str]:
+    """The values that are computed from shapes and constants only."""
+    computed = {name for node in nodes for name in node.outputs}
+    found: set[str] = set()
+    for node in nodes:
+        inputs = [name for name in node.inputs if name in computed]
+        known = bool(inputs) and found.issuperset(inputs) and node.op in _ARITHMETIC
+        if node.op in _SHAPES or known:
+            found.update(node.outputs)
+    return found

@@ -1,0 +1,344 @@
+"""ONNX models by way of the onnx-tf package, for those who must match it.
+
+The network has the same inputs, values, names and roles as that of :mod:`kerasviz.importers.onnx`;
+only the computation is onnx-tf's, traced once and frozen. onnx-tf keeps every value in the model's
+own layout, so images are transposed at the taps. Pools whose padding TensorFlow does not have are
+computed by onnx-tf in numpy: they have values, but no gradient.
+"""
+
+from __future__ import annotations
+
+import unittest
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import tensorflow as tf
+
+from kerasviz.errors import ModelError, UsageError, near
+from kerasviz.importers.imported import Imported
+from kerasviz.importers.onnx import ops  # noqa: F401 - registers what is known of layouts
+from kerasviz.importers.onnx.describe import takes_channels_first, value_of, with_aliases
+from kerasviz.importers.onnx.executor import prefer_channels_last
+from kerasviz.importers.onnx.graph import Graph, Node, read_graph
+from kerasviz.importers.onnx.layout import to_first, to_last
+from kerasviz.importers.onnx.load import load_model
+from kerasviz.importers.onnx.metadata import input_spec_of
+from kerasviz.importers.onnx.registry import Layout, layout_of
+from kerasviz.importers.onnx_tf.compat import import_onnx_tf
+from kerasviz.importers.tensorflow.frozen_graph import FrozenGraph
+from kerasviz.importers.tensorflow.program import GraphProgram, program_over
+from kerasviz.importers.tensorflow.values import Naming
+from kerasviz.network.program import PLAIN, Described, Kernels, Port, Value
+from kerasviz.types import Tensor
+
+__all__ = ["OnnxTfProgram", "read_onnx_tf"]
+
+
+#: What onnx-tf raises for models that it cannot translate; some only while the graph is traced.
+_ERRORS = (
+    *(ValueError, TypeError, LookupError, AttributeError, RuntimeError, AssertionError),
+    *(unittest.SkipTest, tf.errors.OpError, onnx.checker.ValidationError),
+)
+
+
+def read_onnx_tf(path: Path) -> Imported:
+    """Read an ONNX file with onnx-tf.
+
+    Raises :class:`UsageError` where onnx-tf is not installed and :class:`ModelError` for what
+    cannot be read or what onnx-tf does not know.
+    """
+    path = Path(path)
+    model = load_model(path)
+    graph = read_graph(model, path)
+    try:
+        program = _program(model, graph)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
+    return Imported(program, format="onnx-tf", input_spec=input_spec_of(graph.metadata, path))
+
+
+def _program(model: Any, graph: Graph) -> OnnxTfProgram:
+    """The program for any number of images; for one, where onnx-tf cannot translate it so."""
+    for_one = [given for given in graph.inputs if given.shape and given.shape[0] == 1]
+    if not for_one:
+        return OnnxTfProgram(graph, _translated(model, graph, free=False))
+    alone = _translated(model, graph, free=False)
+    try:
+        wide = _translated(_without_ones(model, graph, alone), graph, free=True)
+        return OnnxTfProgram(graph, wide, alone=alone)
+    except ModelError:
+        return OnnxTfProgram(graph, alone, one_image=True)
+
+
+@dataclass(frozen=True)
+class _Translated:
+    """A trace of onnx-tf's translation: its function, and its tensors by their ONNX names.
+
+    ``module`` is kept because some of its nodes call back into Python.
+    """
+
+    module: Any
+    function: Any
+    tensors: Mapping[str, Tensor]
+
+
+def _translated(model: Any, graph: Graph, *, free: bool) -> _Translated:
+    """Translate and trace; ``free``: for any number of images where the model names one."""
+    backend = import_onnx_tf()
+    try:
+        module = backend.prepare(model, device="CPU", logging_level="ERROR").tf_module
+        specs = [_spec(given, free) for given in graph.inputs]
+        kept: list[str] = []
+
+        def call(*feeds: Tensor) -> list[Tensor]:
+            names = (given.name for given in graph.inputs)
+            found = module.gen_tensor_dict(dict(zip(names, feeds, strict=True)))
+            computed = [o for node in graph.nodes for o in node.outputs]
+            for name in dict.fromkeys([*computed, *graph.outputs]):
+                if isinstance(found.get(name), tf.Tensor):
+                    kept.append(name)
+            return [found[name] for name in kept]
+
+        function = tf.function(call, autograph=False).get_concrete_function(*specs)
+    except _ERRORS as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        reason = lines[-1] if lines else type(error).__name__
+        raise ModelError(f"onnx-tf cannot translate the model: {reason}") from error
+    return _Translated(module, function, dict(zip(kept, function.outputs, strict=True)))
+
+
+def _spec(given: Any, free: bool) -> Any:
+    if given.dtype is None:
+        raise ModelError(f"input {given.name!r} is no tensor, which onnx-tf cannot take here")
+    shape = given.shape
+    if free and shape and shape[0] == 1:
+        shape = (None, *shape[1:])
+    return tf.TensorSpec(shape, given.dtype)
+
+
+def _without_ones(model: Any, graph: Graph, alone: _Translated) -> Any:
+    """A copy whose reshapes keep the number of images where they name one image.
+
+    They are those that take and give one row of something.
+    """
+    rows: dict[str, np.ndarray[Any, Any] | None] = {}
+    for node in graph.nodes:
+        taken = alone.tensors.get(node.inputs[0]) if node.op == "Reshape" else None
+        if taken is None or not taken.shape.rank or taken.shape.rank < 2 or taken.shape[0] != 1:
+            continue
+        given = graph.constants.get(node.inputs[1]) if len(node.inputs) > 1 else None
+        shape = node.attributes.get("shape") if given is None else given.array
+        if shape is not None and len(shape) > 1 and shape[0] == 1:
+            rows[node.outputs[0]] = None if given is None else given.array
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    made = []
+    for proto in copy.graph.node:
+        if proto.op_type != "Reshape" or proto.output[0] not in rows:
+            continue
+        array = rows[proto.output[0]]
+        if array is None:
+            next(a for a in proto.attribute if a.name == "shape").ints[0] = 0
+        else:
+            name = f"{proto.output[0]}/rows"
+            # -1 is better known to TensorFlow than 0, as many as before.
+            first = 0 if -1 in array else -1
+            shape = np.concatenate([[first], array[1:]]).astype(np.int64)
+            tensor = onnx.numpy_helper.from_array(shape, name)
+            made.append(onnx.helper.make_node("Constant", [], [name], value=tensor))
+            proto.input[1] = name
+    for constant in made:
+        copy.graph.node.insert(0, constant)
+    return copy
+
+
+class OnnxTfProgram(Described):
+    """The :class:`kerasviz.network.program.Program` of a model that onnx-tf has translated.
+
+    ``one_image``: it could only be translated for one image at a time. ``alone`` is the translation
+    for one image of a model that names one, whose shapes are better known.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        translated: _Translated,
+        *,
+        one_image: bool = False,
+        alone: _Translated | None = None,
+    ):
+        self._one_image = one_image
+        self._translated = translated
+        self._alone = {} if alone is None else {n: t.shape for n, t in alone.tensors.items()}
+        function, tensors = translated.function, translated.tensors
+        names = [given.name for given in graph.inputs]
+        fed = dict(zip(names, function.inputs, strict=False))  # after them: the weights
+        outputs = {name: tensors[name] for name in graph.outputs if name in tensors}
+        if not outputs:
+            raise ModelError("onnx-tf gives no tensor as the output of the model")
+        naming = _Naming(tensors)
+        self._program: GraphProgram = program_over(function.graph, fed, outputs, naming)
+        self._same = naming.inputs(fed)
+        self._inner = {**{n: n for n in self._program.outputs}, **naming.main}
+        self._outputs = tuple(n for n in graph.outputs if n in self._inner or n in self._same)
+        image_like = prefer_channels_last(graph.nodes)
+        self._inputs: dict[str, Port] = {}
+        for given in graph.inputs:
+            first = takes_channels_first(given.name, given.shape, graph.nodes, image_like)
+            dtype = self._program.inputs[given.name].dtype
+            self._inputs[given.name] = Port(given.name, dtype, given.shape, first)
+        self._ranks = _ranks(graph, tensors)
+        first_inputs = {name for name, port in self._inputs.items() if port.channels_first}
+        self._moved = _channels_on_axis_1(graph.nodes, first_inputs, image_like, self._ranks)
+        self._values = self._described(graph, tensors)
+
+    def _described(self, graph: Graph, tensors: Mapping[str, Tensor]) -> dict[str, Value]:
+        values: dict[str, Value] = {}
+        known = set(self._inputs)
+        for node in graph.nodes:
+            for name in node.outputs:
+                if name not in self._inner and name not in self._same:
+                    continue
+                shape = self._shape(name, tensors[name])
+                moved = name in self._moved
+                if shape is not None and moved:
+                    shape = tuple(shape[axis] for axis in to_last(len(shape)))
+                value = value_of(name, node, shape, known, moved=moved)
+                if node.op in ("Relu", "Clip") and self._is_rectifier(name):
+                    value = replace(value, relu_input=node.inputs[0])
+                values[name] = value
+                known.add(name)
+        return with_aliases(values, graph.nodes, graph.outputs)
+
+    def _shape(self, name: str, tensor: Tensor) -> tuple[int | None, ...] | None:
+        """The shape in the model's own layout; it is better known where the graph was frozen."""
+        inner = self._program.values.get(self._inner.get(name, ""))
+        if inner is not None:
+            shape = inner.shape
+        else:
+            shape = None if tensor.shape.rank is None else tuple(tensor.shape.as_list())
+        one = self._alone.get(name)
+        if shape is None and self._ranks[name] is not None:
+            shape = (None,) * int(self._ranks[name] or 0)
+        if shape is None or one is None or one.rank != len(shape) or one.rank == 0:
+            return shape
+        known = zip(shape[1:], one.as_list()[1:], strict=True)
+        return (shape[0], *(length if n is None else n for n, length in known))
+
+    def _is_rectifier(self, name: str) -> bool:
+        """Whether a value comes from a ReLU of TensorFlow, whose gradient can be switched."""
+        inner = self._program.values.get(self._inner.get(name, ""))
+        return inner is not None and inner.op in ("Relu", "Relu6")
+
+    def compute(
+        self,
+        feeds: Mapping[str, Tensor],
+        names: Sequence[str],
+        *,
+        channels_last: bool = True,
+        kernels: Kernels = PLAIN,
+    ) -> dict[str, Tensor]:
+        """Compute values by name; see :class:`kerasviz.network.program.Program`."""
+        fed = {name: self._taken(name, feed, channels_last) for name, feed in feeds.items()}
+        for name in names:
+            if name not in self._inner and name not in self._same:
+                raise UsageError(f"unknown value {name!r}; near: {near(name, self._values)}")
+            if name in self._same and self._same[name] not in fed:
+                raise UsageError(f"input {self._same[name]!r} is needed and was not given")
+        inner = {name: self._inner[name] for name in names if name in self._inner}
+        wanted = list(dict.fromkeys(inner.values()))
+        found = self._program.compute(fed, wanted, kernels=kernels)
+        results = {}
+        for name in names:
+            result = found[inner[name]] if name in inner else fed[self._same[name]]
+            if channels_last and name in self._moved:
+                result = tf.transpose(result, to_last(int(self._ranks[name] or 0)))
+            results[name] = result
+        return results
+
+    def _taken(self, name: str, feed: Tensor, last: bool) -> Tensor:
+        if name not in self._inputs:
+            raise UsageError(f"no input {name!r}; inputs: {near(name, self._inputs)}")
+        port = self._inputs[name]
+        tensor = tf.convert_to_tensor(feed, port.dtype)
+        rank = tensor.shape.rank
+        fixed = self._one_image and port.shape and port.shape[0] == 1 and rank
+        if fixed and tensor.shape[0] not in (1, None):
+            raise ModelError(
+                "onnx-tf translates this model for one image at a time, given "
+                f"{tensor.shape[0]}; give --batch 1"
+            )
+        if last and port.channels_first and rank is not None:
+            return tf.transpose(tensor, to_first(rank))
+        return tensor
+
+
+class _Naming:
+    """Names the tensors of the frozen graph after the values of ONNX.
+
+    ``main`` maps each of these to the name that its tensor is computed by: values that are copies
+    (``Identity``, ``Dropout``) are one tensor of TensorFlow.
+    """
+
+    def __init__(self, tensors: Mapping[str, Tensor]):
+        self._tensors = tensors
+        self._sources: dict[str, str] = {}
+        self.main: dict[str, str] = {}
+
+    def __call__(self, frozen: FrozenGraph) -> Naming:
+        names: dict[str, list[str]] = {}
+        for name, tensor in self._tensors.items():
+            key = self._sources[name] = frozen.source(tensor.name)
+            if key in frozen.live and key not in frozen.broken:
+                names.setdefault(key, []).append(name)
+        order = [
+            f"{node.name}:{k}" for node in frozen.nodes.values() for k in range(len(node.outputs))
+        ]
+        listed = {key: tuple(names[key]) for key in order if key in names}
+        self.main = {name: found[0] for found in listed.values() for name in found}
+        return Naming(listed)
+
+    def inputs(self, fed: Mapping[str, Tensor]) -> dict[str, str]:
+        """The values that are mere copies of an input, which they are taken from."""
+        by_key = {tensor.name: name for name, tensor in fed.items()}
+        same = {n: by_key[key] for n, key in self._sources.items() if key in by_key}
+        for name in same:
+            self.main.pop(name, None)
+        return same
+
+
+def _ranks(graph: Graph, tensors: Mapping[str, Tensor]) -> dict[str, int | None]:
+    """The number of axes of every value; that of its input where TensorFlow does not know it."""
+    ranks: dict[str, int | None] = {i.name: len(i.shape or ()) for i in graph.inputs}
+    for node in graph.nodes:
+        for name in node.outputs:
+            rank = tensors[name].shape.rank if name in tensors else None
+            if rank is None and layout_of(node) is not Layout.OWN:
+                rank = ranks.get(node.inputs[0])
+            ranks[name] = rank
+    return ranks
+
+
+def _channels_on_axis_1(
+    nodes: Sequence[Node],
+    inputs: set[str],
+    image_like: set[str],
+    ranks: Mapping[str, int | None],
+) -> set[str]:
+    """The values that are images: what convolutions take and give, and what follows elementwise."""
+    found = set(inputs)
+    for node in nodes:
+        layout = layout_of(node)
+        for name in node.outputs:
+            follows = layout is Layout.FOLLOWS and any(
+                i in found and ranks.get(i) == ranks.get(name) for i in node.inputs
+            )
+            if (layout is Layout.IMAGE or follows or name in image_like) and (
+                (ranks.get(name) or 0) > 2
+            ):
+                found.add(name)
+    return found

@@ -1,0 +1,106 @@
+"""Reference executions of model files: onnxruntime and Keras itself."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kerasviz.errors import ModelError, UsageError
+from kerasviz.network.comparison import Reference
+from kerasviz.network.network import Network
+from kerasviz.types import Array
+
+__all__ = ["keras_reference", "onnxruntime_reference", "reference_for"]
+
+
+def reference_for(
+    net: Network,
+    path: Path,
+    against: str | None = None,
+    *,
+    custom_objects: Mapping[str, Any] | None = None,
+    unsafe: bool = False,
+) -> Reference:
+    """The reference ``against``, or the one for the network's format.
+
+    Raises :class:`UsageError` for formats that have none, or not that one.
+    """
+    kind = net.identity.format
+    own = {"onnx": "onnxruntime", "onnx-tf": "onnxruntime", "keras": "keras", "h5": "keras"}
+    if kind not in own:
+        raise UsageError(f"{path.name} is {kind}; only ONNX and Keras files can be checked")
+    if against not in (None, own[kind]):
+        raise UsageError(f"{path.name} is {kind}; it can be checked against {own[kind]} only")
+    if own[kind] == "onnxruntime":
+        return onnxruntime_reference(path)
+    return keras_reference(path, custom_objects=custom_objects, unsafe=unsafe)
+
+
+def onnxruntime_reference(path: Path) -> Reference:
+    """The ONNX file in onnxruntime, without its optimizations, every value an output.
+
+    Raises :class:`UsageError` where onnxruntime is not installed.
+    """
+    try:
+        runtime = importlib.import_module("onnxruntime")
+    except ImportError as error:
+        raise UsageError(
+            "checking an ONNX file needs onnxruntime; run: pip install 'kerasviz[check]'"
+        ) from error
+    import onnx
+
+    def values(feeds: Mapping[str, Array], names: Sequence[str]) -> dict[str, Array]:
+        model = onnx.load(path, load_external_data=False)
+        graph = model.graph
+        inside = {name for node in graph.node for name in node.output}
+        inside.update(output.name for output in graph.output)
+        known = {output.name for output in graph.output}
+        wanted = [name for name in names if name in inside]
+        graph.output.extend(onnx.ValueInfoProto(name=n) for n in wanted if n not in known)
+        options = runtime.SessionOptions()
+        options.log_severity_level = 4
+        options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.add_session_config_entry(
+            "session.model_external_initializers_file_folder_path", str(path.parent.resolve())
+        )
+        try:
+            session = runtime.InferenceSession(
+                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            )
+            taken = {given.name for given in session.get_inputs()}
+            fed = {name: array for name, array in feeds.items() if name in taken}
+            return dict(zip(wanted, session.run(wanted, fed), strict=True))
+        except _errors_of(runtime) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ModelError(f"{path.name} cannot be run by onnxruntime: {reason}") from error
+
+    return Reference("onnxruntime", values)
+
+
+def _errors_of(runtime: Any) -> tuple[type[Exception], ...]:
+    """The exceptions of onnxruntime, which are no subclasses of one that is public."""
+    state = runtime.capi.onnxruntime_pybind11_state
+    found = (getattr(state, name) for name in dir(state))
+    own = (f for f in found if isinstance(f, type) and issubclass(f, Exception))
+    return (RuntimeError, ValueError, *own)
+
+
+def keras_reference(
+    path: Path, *, custom_objects: Mapping[str, Any] | None = None, unsafe: bool = False
+) -> Reference:
+    """The Keras file as Keras itself runs it, layer by layer, without a graph."""
+    from kerasviz.importers.keras.file import input_specs, load_model
+    from kerasviz.importers.keras.layers import LayerResults
+
+    def values(feeds: Mapping[str, Array], names: Sequence[str]) -> dict[str, Array]:
+        model = load_model(path, custom_objects, unsafe)
+        _, structure = input_specs(model)
+        with LayerResults(model) as results:
+            model(structure(dict(feeds)), training=False)
+        return {n: np.asarray(t) for n, t in results.found.items() if n in set(names)}
+
+    return Reference("keras", values)

@@ -1,0 +1,1 @@
+"""Reads SavedModels and frozen TensorFlow graphs."""

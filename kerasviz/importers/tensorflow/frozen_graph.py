@@ -1,0 +1,209 @@
+"""Reading a frozen TensorFlow graph: what is constant, what is live, what cannot be computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.framework.function_def_to_graph import function_def_to_graph
+
+from kerasviz.errors import ModelError
+from kerasviz.importers.tensorflow.node import (
+    CALLS,
+    PASS_THROUGH,
+    GraphNode,
+    emit,
+    node_of,
+    why_not,
+)
+from kerasviz.network.program import PLAIN
+from kerasviz.types import Tensor
+
+__all__ = ["FrozenGraph", "node_name", "read_graph"]
+
+
+_DEAD = "a branch that is never taken"
+
+
+@dataclass(frozen=True)
+class FrozenGraph:
+    """The nodes of a graph, inputs before users, and its constants.
+
+    Tensors are named by keys ``node:k``. ``follow`` maps a tensor to the one that it merely
+    passes on. ``live`` are the tensors that depend on an input, ``broken`` those that cannot be
+    computed, each with the reason, ``handles`` the captured variables.
+    """
+
+    nodes: dict[str, GraphNode] = field(default_factory=dict)
+    constants: dict[str, Tensor] = field(default_factory=dict)
+    follow: dict[str, str] = field(default_factory=dict)
+    live: set[str] = field(default_factory=set)
+    broken: dict[str, str] = field(default_factory=dict)
+    handles: dict[str, Tensor] = field(default_factory=dict)
+
+    def source(self, key: str) -> str:
+        """The tensor that ``key`` is a copy of: itself if it is not one."""
+        while key in self.follow:
+            key = self.follow[key]
+        return key
+
+    def constant(self, key: str) -> Tensor:
+        """Compute a tensor that depends on no input; it is computed once and kept."""
+        with tf.init_scope():
+            return self._constant(self.source(key))
+
+    def _constant(self, key: str) -> Tensor:
+        pending = [key]
+        while pending:
+            current = pending[-1]
+            if current in self.constants:
+                pending.pop()
+                continue
+            node = self.nodes[node_name(current)]
+            sources = [self.source(tensor) for tensor in node.inputs]
+            missing = [tensor for tensor in sources if tensor not in self.constants]
+            if missing:
+                pending += missing
+                continue
+            results = emit(node, [self.constants[tensor] for tensor in sources], PLAIN)
+            for index, result in enumerate(results):
+                self.constants[f"{node.name}:{index}"] = result
+        return self.constants[key]
+
+
+def node_name(key: str) -> str:
+    """The node of a tensor.
+
+    >>> node_name("a/b:1")
+    'a/b'
+    """
+    return key.rpartition(":")[0]
+
+
+def read_graph(graph: Any, inputs: Iterable[str]) -> FrozenGraph:
+    """Read a ``tf.Graph``; ``inputs`` are the keys of the tensors that will be fed.
+
+    The functions that it calls are read in their places. Of a graph that was traced, the captured
+    variables are read as they are now. Raises :class:`ModelError` that names a constant with NaN
+    or infinite numbers.
+    """
+    found = FrozenGraph(live=set(inputs))
+    for outside, inside in getattr(graph, "captures", ()):
+        kind = found.handles if inside.dtype == tf.resource else found.constants
+        kind[inside.name] = outside
+    _read(graph, "", found, _Library(graph))
+    return found
+
+
+class _Library:
+    """The functions of a graph by name; written out only if there is a call, for it is large."""
+
+    def __init__(self, graph: Any):
+        self._graph = graph
+        self._definitions: dict[str, Any] | None = None
+
+    def body(self, name: str, shapes: list[Any]) -> Any:
+        """The graph of a function for inputs of the given shapes."""
+        if self._definitions is None:
+            functions = self._graph.as_graph_def().library.function
+            self._definitions = {function.signature.name: function for function in functions}
+        with self._graph.as_default():
+            return function_def_to_graph(
+                self._definitions[name], input_shapes=shapes, include_library_functions=True
+            )
+
+
+def _read(graph: Any, prefix: str, found: FrozenGraph, library: _Library) -> None:
+    for operation in graph.get_operations():
+        name = prefix + operation.name
+        keys = [f"{name}:{index}" for index in range(len(operation.outputs))]
+        if any(key in found.live or key in found.follow for key in keys):
+            # It is fed, or the argument of a function.
+            found.nodes[name] = node_of(operation, prefix)
+        elif any(key in found.handles or key in found.constants for key in keys):
+            continue
+        elif operation.type == "Const":
+            array = tf.make_ndarray(operation.get_attr("value"))
+            found.constants[keys[0]] = _checked(array, name)
+        elif operation.type in CALLS:
+            _read_call(operation, prefix, found, library)
+        else:
+            _read_node(node_of(operation, prefix), keys, found)
+
+
+def _read_node(node: GraphNode, keys: list[str], found: FrozenGraph) -> None:
+    found.nodes[node.name] = node
+    if node.op == "ReadVariableOp" and found.source(node.inputs[0]) in found.handles:
+        handle = found.handles[found.source(node.inputs[0])]
+        with tf.init_scope():
+            weight = tf.raw_ops.ReadVariableOp(resource=handle, dtype=node.outputs[0][0])
+        found.constants[keys[0]] = _checked(weight.numpy(), node.name)
+        return
+    reason = next((found.broken[key] for key in node.inputs if key in found.broken), None)
+    if node.op in ("Switch", "Merge"):
+        reason = _settle_branch(node, found)
+    elif reason is None:
+        why = "an input that is not fed" if node.op == "Placeholder" else why_not(node)
+        reason = None if why is None else f"{node.name} ({node.op}): {why}"
+        if node.op in PASS_THROUGH:
+            found.follow.update(zip(keys, node.inputs, strict=False))
+    if reason is not None:
+        found.broken.update(dict.fromkeys(keys, reason))
+    elif node.stateful or any(key in found.live for key in node.inputs):
+        found.live.update(keys)
+
+
+def _read_call(operation: Any, prefix: str, found: FrozenGraph, library: _Library) -> None:
+    """Read the body of a called function, its arguments being copies of the call's inputs."""
+    shapes = [tensor.shape.as_proto() for tensor in operation.inputs]
+    body = library.body(operation.get_attr("f").name, shapes)
+    name = prefix + operation.name
+    for own, given in zip(body.inputs, operation.inputs, strict=True):
+        _link(f"{name}/{own.name}", prefix + given.name, found)
+    _read(body, f"{name}/", found, library)
+    for index, result in enumerate(body.outputs):
+        _link(f"{name}:{index}", f"{name}/{result.name}", found)
+
+
+def _link(copy: str, source: str, found: FrozenGraph) -> None:
+    found.follow[copy] = source
+    if source in found.live:
+        found.live.add(copy)
+    if source in found.broken:
+        found.broken[copy] = found.broken[source]
+
+
+def _settle_branch(node: GraphNode, found: FrozenGraph) -> str | None:
+    """Take a TF1 branch whose predicate is a constant (``is_training``); else say why not."""
+    control_flow = f"{node.name} ({node.op}): control flow"
+    if node.op == "Switch":
+        data, predicate = node.inputs
+        if data in found.broken:
+            return found.broken[data]
+        if predicate in found.live or predicate in found.broken:
+            return control_flow
+        taken = int(bool(found.constant(predicate)))
+        found.broken[f"{node.name}:{1 - taken}"] = _DEAD
+        _link(f"{node.name}:{taken}", data, found)
+    else:
+        alive = [key for key in node.inputs if found.broken.get(key) != _DEAD]
+        if len(alive) != 1:
+            return next((found.broken[key] for key in alive if key in found.broken), control_flow)
+        _link(f"{node.name}:0", alive[0], found)
+    return None
+
+
+def _checked(array: Any, name: str) -> Tensor:
+    """The constant as a tensor outside of any graph, if its numbers are numbers."""
+    dtype = tf.as_dtype(array.dtype)
+    if dtype.is_floating:
+        numbers = array.astype(np.float32)
+        # A single infinity is a bound (a mask, a padding), not a weight.
+        if np.isnan(numbers).any() or (array.size > 1 and np.isinf(numbers).any()):
+            weight = name.removesuffix("/resource").removesuffix("/ReadVariableOp")
+            raise ModelError(f"weight {weight} holds NaN or infinite numbers; the file is damaged")
+    with tf.init_scope():
+        return tf.constant(array)

@@ -1,0 +1,210 @@
+"""One node of a TensorFlow graph as plain data, and how it is emitted again."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import tensorflow as tf
+
+from kerasviz.errors import ModelError
+from kerasviz.network.program import Kernels
+from kerasviz.types import Tensor
+
+__all__ = ["CALLS", "PASS_THROUGH", "GraphNode", "emit", "node_of", "why_not"]
+
+
+#: Ops whose k-th output is their k-th input.
+PASS_THROUGH = frozenset(
+    {"Identity", "IdentityN", "CheckNumerics", "PlaceholderWithDefault", "PreventGradient"}
+    | {"Snapshot"}
+)
+#: Ops that call the function of their attribute ``f``.
+CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
+_VARIABLES = frozenset({"Variable", "VariableV2", "VarHandleOp", "ReadVariableOp"})
+
+
+@dataclass(frozen=True)
+class GraphNode:
+    """A node: ``inputs`` are keys ``name:k``; ``groups`` says which argument takes how many.
+
+    A group of ``None`` is an argument that takes one tensor, a number one that takes a list.
+    ``outputs`` has the type and the static shape (``None`` if even the rank is unknown) of each.
+    """
+
+    name: str
+    op: str
+    inputs: tuple[str, ...]
+    groups: tuple[tuple[str, int | None], ...]
+    attributes: dict[str, Any]
+    outputs: tuple[tuple[Any, tuple[int | None, ...] | None], ...]
+    stateful: bool
+
+
+@cache
+def _arguments(op: str) -> tuple[str, ...]:
+    """The argument names of a raw op, empty if there is none of that name."""
+    function = getattr(tf.raw_ops, op, None)
+    return () if function is None else tuple(inspect.signature(function).parameters)
+
+
+def _renamed(op_def: Any) -> dict[str, str]:
+    """Map an op's own argument names to those of ``tf.raw_ops`` (``reduction_indices``: ``axis``).
+
+    The few names that differ stand in the same order on both sides.
+    """
+    known = [name for name in _arguments(op_def.name) if name != "name"]
+    own = [a.name for a in op_def.input_arg] + [a.name for a in op_def.attr]
+    inferred = _inferred(op_def)
+    lost = [name for name in own if name not in known and name not in inferred]
+    new = [name for name in known if name not in own]
+    return dict(zip(lost, new, strict=False))
+
+
+def _inferred(op_def: Any) -> set[str]:
+    """The attributes that follow from the inputs."""
+    return {
+        attr
+        for argument in op_def.input_arg
+        for attr in (argument.type_attr, argument.number_attr, argument.type_list_attr)
+        if attr
+    }
+
+
+def node_of(operation: Any, prefix: str = "") -> GraphNode:
+    """Read a ``tf.Operation`` into a :class:`Node`, ``prefix`` before all names."""
+    op_def = operation.op_def
+    renamed, inferred = _renamed(op_def), _inferred(op_def)
+    groups: list[tuple[str, int | None]] = []
+    for argument in op_def.input_arg:
+        count = None
+        if argument.number_attr:
+            count = operation.get_attr(argument.number_attr)
+        elif argument.type_list_attr:
+            count = len(operation.get_attr(argument.type_list_attr))
+        groups.append((renamed.get(argument.name, argument.name), count))
+    known = _arguments(operation.type)
+    attributes = {}
+    for attr in op_def.attr:
+        name = renamed.get(attr.name, attr.name)
+        if attr.name not in inferred and name in known:
+            attributes[name] = operation.get_attr(attr.name)
+    outputs = tuple(
+        (out.dtype, None if out.shape.rank is None else tuple(out.shape.as_list()))
+        for out in operation.outputs
+    )
+    return GraphNode(
+        prefix + operation.name,
+        operation.type,
+        tuple(prefix + tensor.name for tensor in operation.inputs),
+        tuple(groups),
+        attributes,
+        outputs,
+        bool(op_def.is_stateful),
+    )
+
+
+def why_not(node: GraphNode) -> str | None:
+    """Say why a node cannot be emitted; ``None`` if it can."""
+    if node.op in _VARIABLES:
+        return "a variable: the graph is not frozen"
+    if node.attributes.get("data_format") in (b"NCHW", b"NCDHW", b"NCHW_VECT_C"):
+        return "channels first: save the model with channels last"
+    if node.op in PASS_THROUGH or node.op == "Const":
+        return None
+    if not _arguments(node.op):
+        return "no such TensorFlow op"
+    if node.op in _CONTROL_FLOW or node.op in CALLS:
+        return "control flow"
+    training = node.op.startswith("FusedBatchNorm") and node.attributes.get("is_training")
+    if training:
+        return "batch normalization in training mode: save the model for inference"
+    return None
+
+
+_CONTROL_FLOW = frozenset(
+    {"If", "StatelessIf", "While", "StatelessWhile", "Case", "StatelessCase"}
+    | {"SymbolicGradient", "RemoteCall"}
+    | {"Switch", "RefSwitch", "Merge", "RefMerge", "Enter", "RefEnter", "Exit", "RefExit"}
+    | {"NextIteration", "RefNextIteration", "LoopCond", "ForeverLoop"}
+)
+
+
+def emit(node: GraphNode, inputs: Sequence[Tensor], kernels: Kernels) -> list[Tensor]:
+    """Run a node again on other inputs, eagerly or in the graph that is being traced.
+
+    Raises ``ValueError`` that begins with the node where the shapes do not fit, and
+    :class:`ModelError` where the op cannot run.
+    """
+    if node.op == "Relu":
+        return [kernels.relu(inputs[0])]
+    if node.op == "Relu6":
+        return [kernels.relu6(inputs[0])]
+    what = f"node {node.name} ({node.op})"
+    try:
+        if node.op.startswith("FusedBatchNorm"):
+            return _batch_normalization(node, inputs)
+        if node.op == "BatchNormWithGlobalNormalization":
+            return _old_batch_normalization(node, inputs)
+        if node.op == "LRN":
+            return [kernels.normalize(inputs[0], *(node.attributes[name] for name in _LRN))]
+        if node.op == "Conv2D" and set(node.attributes["dilations"]) == {1}:
+            return [kernels.convolve(*inputs, node.attributes["strides"], _padding(node))]
+        if node.op == "DepthwiseConv2dNative" and set(node.attributes["dilations"]) == {1}:
+            strides = node.attributes["strides"]
+            return [kernels.convolve_depthwise(*inputs, strides, _padding(node))]
+        return _raw(node, inputs)
+    except (ValueError, tf.errors.InvalidArgumentError) as error:
+        raise ValueError(f"{what}: {_first_line(error)}") from error
+    except (TypeError, tf.errors.UnimplementedError, tf.errors.NotFoundError) as error:
+        raise ModelError(f"{what} cannot be computed: {_first_line(error)}") from error
+
+
+_LRN = ("depth_radius", "bias", "alpha", "beta")
+
+
+def _padding(node: GraphNode) -> Any:
+    padding = node.attributes["padding"].decode()
+    if padding != "EXPLICIT":
+        return padding
+    pads = node.attributes["explicit_paddings"]
+    return [list(pads[k : k + 2]) for k in range(0, len(pads), 2)]
+
+
+def _first_line(error: Exception) -> str:
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    # Eager TensorFlow puts the op's wrapper before the reason and the op behind it.
+    return re.sub(r"^\{\{.*?\}\} | \[Op:\w+\] name:.*$", "", line)
+
+
+def _raw(node: GraphNode, inputs: Sequence[Tensor]) -> list[Tensor]:
+    arguments: dict[str, Any] = dict(node.attributes)
+    rest = list(inputs)
+    for name, count in node.groups:
+        if count is None:
+            arguments[name] = rest.pop(0)
+        else:
+            arguments[name], rest = rest[:count], rest[count:]
+    found = getattr(tf.raw_ops, node.op)(**arguments)
+    return [out for out in tf.nest.flatten(found) if tf.is_tensor(out)]
+
+
+def _batch_normalization(node: GraphNode, inputs: Sequence[Tensor]) -> list[Tensor]:
+    """Inference as one product and one sum: the op's own gradient also computes that of weights."""
+    x, scale, offset, mean, variance = inputs
+    factor = scale * tf.math.rsqrt(variance + node.attributes["epsilon"])
+    result = tf.cast(x, scale.dtype) * factor + (offset - mean * factor)
+    return [tf.cast(result, x.dtype), mean, variance]
+
+
+def _old_batch_normalization(node: GraphNode, inputs: Sequence[Tensor]) -> list[Tensor]:
+    """The op of 2015, which TensorFlow still has in old graphs but no longer runs in new ones."""
+    x, mean, variance, offset, scale = inputs
+    factor = tf.math.rsqrt(variance + node.attributes["variance_epsilon"])
+    if node.attributes["scale_after_normalization"]:
+        factor = factor * scale
+    return [x * factor + (offset - mean * factor)]

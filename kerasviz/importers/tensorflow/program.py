@@ -1,0 +1,222 @@
+"""A program over a frozen TensorFlow graph: its nodes are emitted again, as far as needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import tensorflow as tf
+
+from kerasviz.errors import ModelError, UsageError, near
+from kerasviz.importers.mixed_precision import narrowed
+from kerasviz.importers.tensorflow.frozen_graph import FrozenGraph, node_name, read_graph
+from kerasviz.importers.tensorflow.node import GraphNode, emit
+from kerasviz.importers.tensorflow.values import Naming, values_of
+from kerasviz.network.program import PLAIN, Described, Kernels, Port, Value
+from kerasviz.types import Tensor
+
+__all__ = ["GraphProgram", "program_over"]
+
+
+class GraphProgram(Described):
+    """A :class:`kerasviz.network.program.Program` over a :class:`FrozenGraph`.
+
+    What depends on no input is computed once; the rest is emitted anew by every ``compute``, only
+    the ancestors of the wanted values. Tensors are channels last in the graph itself, so both
+    settings of ``channels_last`` give the same.
+    """
+
+    def __init__(
+        self,
+        graph: FrozenGraph,
+        inputs: Mapping[str, tuple[Port, str]],
+        outputs: Mapping[str, str],
+        values: Mapping[str, Value],
+        keys: Mapping[str, str],
+    ):
+        self._graph = graph
+        self._fed = {name: key for name, (_, key) in inputs.items()}
+        self._keys = dict(keys)
+        self._inputs = {name: port for name, (port, _) in inputs.items()}
+        self._outputs = tuple(outputs)
+        self._values = dict(values)
+        before = {v.softmax_input for v in values.values() if v.softmax_input in keys}
+        self._cast: dict[tuple[str, Any], Tensor] = {}
+        self._heads = {*outputs.values(), *(keys[str(name)] for name in before)}
+
+    def compute(
+        self,
+        feeds: Mapping[str, Tensor],
+        names: Sequence[str],
+        *,
+        channels_last: bool = True,
+        kernels: Kernels = PLAIN,
+    ) -> dict[str, Tensor]:
+        """Compute values by name or alias; see :meth:`kerasviz.network.program.Program.compute`.
+
+        Raises :class:`UsageError` for unknown names and missing feeds, ``ValueError`` with the
+        node where the shapes do not fit, :class:`ModelError` where an op cannot run.
+        """
+        for name in names:
+            if name not in self._keys:
+                raise UsageError(f"no value {name!r}; near: {near(name, self._values)}")
+        wanted = {name: self._graph.source(self._keys[name]) for name in names}
+        tensors: dict[str, Tensor] = {}
+        for name, tensor in feeds.items():
+            if name not in self._fed:
+                raise UsageError(f"no input {name!r}; inputs: {', '.join(self._inputs)}")
+            tensors[self._fed[name]] = tf.convert_to_tensor(tensor, self._inputs[name].dtype)
+        for node in self._needed(wanted.values()):
+            if f"{node.name}:0" in tensors:
+                continue
+            missing = [name for name, key in self._fed.items() if key == f"{node.name}:0"]
+            if missing:
+                raise UsageError(f"no tensor given for input {missing[0]!r}")
+            inputs = self._inputs_of(node, tensors, kernels.compute_dtype)
+            found = emit(node, inputs, kernels)
+            tensors.update({f"{node.name}:{k}": result for k, result in enumerate(found)})
+        results = {name: self._tensor(key, tensors) for name, key in wanted.items()}
+        self._check_rows(results, tensors)
+        return results
+
+    def _inputs_of(
+        self, node: GraphNode, tensors: Mapping[str, Tensor], narrow: Any
+    ) -> list[Tensor]:
+        if narrow is None:
+            return [self._tensor(key, tensors) for key in node.inputs]
+
+        def cast(given: tuple[str, Tensor], dtype: Any) -> tuple[str, Tensor]:
+            key, tensor = given
+            if key in tensors:
+                return key, tf.cast(tensor, dtype)
+            if (key, dtype) not in self._cast:
+                with tf.init_scope():  # a constant: once for all traces
+                    self._cast[key, dtype] = tf.cast(tensor, dtype)
+            return key, self._cast[key, dtype]
+
+        given = [(self._graph.source(key), self._tensor(key, tensors)) for key in node.inputs]
+        found = narrowed(node.op, given, narrow, lambda pair: pair[1].dtype, cast)
+        return [tensor for _, tensor in found]
+
+    def _check_rows(self, results: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
+        """Raise ``ValueError`` where a head mixes up the images of a batch.
+
+        A head that flattens with a fixed width turns a larger image into several rows.
+        """
+        fed = [tensors[key] for key in self._fed.values() if key in tensors]
+        batches = {tensor.shape[0] for tensor in fed if tensor.shape.rank == 4}
+        for name, result in results.items():
+            if self._keys[name] in self._heads and result.shape.rank == 2 and len(batches) == 1:
+                rows, batch = result.shape[0], next(iter(batches))
+                if None not in (rows, batch) and rows != batch:
+                    raise ValueError(
+                        f"{name} has {rows} rows for {batch} images: its size is not the one that "
+                        "the network was made for"
+                    )
+
+    def _tensor(self, key: str, tensors: Mapping[str, Tensor]) -> Tensor:
+        key = self._graph.source(key)
+        return tensors[key] if key in tensors else self._graph.constant(key)
+
+    def _needed(self, keys: Iterable[str]) -> list[GraphNode]:
+        """The nodes that depend on an input and that ``keys`` depend on, inputs first."""
+        fed, graph = set(self._fed.values()), self._graph
+        seen: set[str] = set()
+        pending = list(keys)
+        while pending:
+            key = graph.source(pending.pop())
+            name = node_name(key)
+            if key in graph.broken:
+                raise ModelError(f"cannot be computed: {graph.broken[key]}")
+            if name in seen or key not in graph.live:
+                continue
+            seen.add(name)
+            if key not in fed:
+                pending += graph.nodes[name].inputs
+        return [node for name, node in graph.nodes.items() if name in seen]
+
+
+def program_over(
+    graph: Any,
+    inputs: Mapping[str, Any],
+    outputs: Mapping[str, Any],
+    naming: Callable[[FrozenGraph], Naming] | None = None,
+) -> GraphProgram:
+    """Make the program of a frozen ``tf.Graph``.
+
+    ``inputs`` and ``outputs`` map names to tensors of ``graph``; ``naming`` gives names to the
+    values (default: those of the nodes). An output that cannot be computed is left out, for it
+    may be a summary or a label beside the ones that count; where none is left, :class:`ModelError`
+    says which nodes are the reason.
+    """
+    fed = {name: tensor.name for name, tensor in inputs.items()}
+    frozen = read_graph(graph, fed.values())
+    reasons = [
+        frozen.broken[tensor.name] for tensor in outputs.values() if tensor.name in frozen.broken
+    ]
+    outputs = {n: tensor for n, tensor in outputs.items() if tensor.name not in frozen.broken}
+    if not outputs:
+        raise ModelError(f"not supported: {'; '.join(dict.fromkeys(reasons))}")
+    users: dict[str, set[str]] = {}
+    for node in frozen.nodes.values():
+        for key in node.inputs:
+            users.setdefault(key, set()).add(node.op)
+    ports = {
+        name: (_port(name, tensor, users.get(tensor.name, set())), tensor.name)
+        for name, tensor in inputs.items()
+    }
+    values, keys = values_of(frozen, fed, {n: t.name for n, t in outputs.items()}, naming)
+    names = _output_names(outputs, values, keys, frozen)
+    program = GraphProgram(frozen, ports, names, values, keys)
+    if any(value.shape is None or value.shape[-1:] == (None,) for value in values.values()):
+        known = _with_shapes(program)
+        program = GraphProgram(frozen, ports, names, known, keys)
+    return program
+
+
+def _with_shapes(program: GraphProgram) -> dict[str, Value]:
+    """The values with the shapes of a trace: there, what follows from constants is known."""
+    values = program.values
+    specs = {name: tf.TensorSpec(p.shape, p.dtype) for name, p in program.inputs.items()}
+    traced = tf.function(
+        lambda feeds: program.compute(feeds, list(values)), autograph=False
+    ).get_concrete_function(specs)
+    shapes = {name: tensor.shape for name, tensor in traced.structured_outputs.items()}
+    return {
+        name: value
+        if shapes[name].rank is None
+        else replace(value, shape=tuple(shapes[name].as_list()))
+        for name, value in values.items()
+    }
+
+
+def _output_names(
+    outputs: Mapping[str, Any],
+    values: Mapping[str, Value],
+    keys: dict[str, str],
+    frozen: FrozenGraph,
+) -> dict[str, str]:
+    """The outputs by their own names; by their values' names where those mean another tensor."""
+    by_key = {frozen.source(keys[name]): name for name in reversed(list(values))}
+    names = {}
+    for name, tensor in outputs.items():
+        key = frozen.source(tensor.name)
+        if frozen.source(keys.setdefault(name, key)) != key:
+            name = by_key.get(key, tensor.name)
+            keys.setdefault(name, key)
+        names[name] = key
+    return names
+
+
+def _port(name: str, tensor: Any, users: set[str]) -> Port:
+    """An input; one of bytes that the graph turns into floats is fed as floats.
+
+    So that its gradient exists: a cast from integers has none.
+    """
+    dtype = tensor.dtype
+    if not dtype.is_floating and users and users <= {"Cast"}:
+        dtype = tf.float32
+    rank = tensor.shape.rank
+    shape = () if rank is None else tuple(tensor.shape.as_list())
+    return Port(name, dtype, shape)

@@ -1,0 +1,155 @@
+"""The values of a TensorFlow graph: their names, and what stands before a ReLU or a softmax."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from kerasviz.network.program import Value
+
+if TYPE_CHECKING:
+    from kerasviz.importers.tensorflow.frozen_graph import FrozenGraph
+    from kerasviz.importers.tensorflow.node import GraphNode
+
+__all__ = ["Naming", "by_nodes", "values_of"]
+
+
+@dataclass(frozen=True)
+class Naming:
+    """Names of tensors, in the order in which they are listed.
+
+    ``names`` maps a tensor's key (``node:0``, no mere copy) to its names, the main one first; it
+    may leave tensors out, which are then found by their nodes' names only.
+    ``ops`` says what it is called in listings where that is not the op of its node.
+    """
+
+    names: Mapping[str, tuple[str, ...]]
+    ops: Mapping[str, str] = field(default_factory=dict)
+
+
+def by_nodes(graph: FrozenGraph) -> Naming:
+    """Name every floating point tensor that is computed from an input after its node.
+
+    A node that only passes its input on is one more name of that input. A name scope that a
+    single tensor leaves (``Mixed_3b`` of ``Mixed_3b/concat``) is a name of that tensor.
+    """
+    names: dict[str, list[str]] = {}
+    for node in graph.nodes.values():
+        # What a batch normalization gives besides its result are its statistics.
+        count = 1 if node.op.startswith("FusedBatchNorm") else len(node.outputs)
+        for index in range(count):
+            key = f"{node.name}:{index}"
+            source = graph.source(key)
+            if source in graph.live and source not in graph.broken:
+                shown = _shown(node.name)
+                shown = node.name if shown in graph.nodes else shown
+                spellings = [shown, node.name, key] if index == 0 else [key]
+                names.setdefault(source, []).extend(dict.fromkeys(spellings))
+    for scope, key in _scopes(graph, names).items():
+        if scope not in graph.nodes:
+            names[key].extend(dict.fromkeys((_shown(scope), scope)))
+    return Naming({k: tuple(v) for k, v in names.items() if _is_float(graph, k)})
+
+
+def _shown(name: str) -> str:
+    """A node's name without the call that wraps a whole SavedModel."""
+    return name.removeprefix("StatefulPartitionedCall/").removeprefix("PartitionedCall/")
+
+
+def _scopes(graph: FrozenGraph, names: Mapping[str, object]) -> dict[str, str]:
+    """The name scopes that exactly one tensor leaves, and that tensor."""
+    leaving: dict[str, set[str]] = {}
+
+    def leave(key: str, user: str) -> None:
+        scope = key.rpartition(":")[0].rpartition("/")[0]
+        while scope and not user.startswith(scope + "/"):
+            leaving.setdefault(scope, set()).add(key)
+            scope = scope.rpartition("/")[0]
+
+    used = set()
+    for node in graph.nodes.values():
+        for key in map(graph.source, node.inputs):
+            used.add(key)
+            if key in names and f"{node.name}:0" in names:
+                leave(key, node.name)
+    for key in names:
+        if key not in used:
+            leave(key, "")
+    return {scope: next(iter(keys)) for scope, keys in leaving.items() if len(keys) == 1}
+
+
+def _node(graph: FrozenGraph, key: str) -> tuple[GraphNode, int]:
+    name, _, index = key.rpartition(":")
+    return graph.nodes[name], int(index)
+
+
+def _is_float(graph: FrozenGraph, key: str) -> bool:
+    node, index = _node(graph, key)
+    return node.op == "Placeholder" or bool(node.outputs[index][0].is_floating)
+
+
+def values_of(
+    graph: FrozenGraph,
+    inputs: Mapping[str, str],
+    outputs: Mapping[str, str],
+    naming: Callable[[FrozenGraph], Naming] | None = None,
+) -> tuple[dict[str, Value], dict[str, str]]:
+    """Return the values by name, and the key of every name (also of tensors not listed).
+
+    The names of inputs and outputs become aliases of their values.
+    """
+    nodes = by_nodes(graph)
+    listed = naming(graph) if naming else nodes
+    main = {key: names[0] for key, names in nodes.names.items()}
+    main.update({key: names[0] for key, names in listed.names.items()})
+    extra: dict[str, list[str]] = {}
+    for name, key in (*inputs.items(), *outputs.items()):
+        extra.setdefault(graph.source(key), []).append(name)
+    taken = {names[0] for names in listed.names.values()}
+    values: dict[str, Value] = {}
+    keys: dict[str, str] = {}
+    for key, names in listed.names.items():
+        node, index = _node(graph, key)
+        if key in inputs.values():
+            continue
+        spellings = (*names[1:], *extra.get(key, ()))
+        aliases = [a for a in dict.fromkeys(spellings) if a != names[0] and a not in taken]
+        values[names[0]] = Value(
+            names[0],
+            listed.ops.get(key, node.op),
+            node.outputs[index][1],
+            aliases=tuple(aliases),
+            relu_input=_before(graph, node, main, "Relu", "Relu6"),
+            softmax_input=_before(graph, node, main, "Softmax"),
+            parts=_parts(graph, node, main),
+        )
+        keys[names[0]] = key
+    for value in list(values.values()):
+        for alias in value.aliases:
+            keys.setdefault(alias, keys[value.name])
+    for key, spellings in nodes.names.items():
+        for name in spellings:
+            keys.setdefault(name, key)
+    return values, keys
+
+
+def _before(graph: FrozenGraph, node: GraphNode, main: Mapping[str, str], *ops: str) -> str | None:
+    return main.get(graph.source(node.inputs[0])) if node.op in ops else None
+
+
+def _parts(graph: FrozenGraph, node: GraphNode, main: Mapping[str, str]) -> tuple[str, ...]:
+    """The inputs of a concatenation along the channels, if all of them are values."""
+    if node.op == "ConcatV2":
+        *tensors, axis = node.inputs
+    elif node.op == "Concat":
+        axis, *tensors = node.inputs
+    else:
+        return ()
+    rank = len(node.outputs[0][1] or ())
+    if graph.source(axis) in graph.live or rank == 0:
+        return ()
+    if int(graph.constant(axis)) not in (-1, rank - 1):
+        return ()
+    sources = [graph.source(tensor) for tensor in tensors]
+    return tuple(main[s] for s in sources) if all(s in main for s in sources) else ()

@@ -1,0 +1,1 @@
+"""Bytes in and out: files, images, downloads and remote storage."""

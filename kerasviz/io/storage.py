@@ -1,0 +1,298 @@
+"""Storage: a folder of this machine or a bucket, with whole files and patience for the network."""
+
+from __future__ import annotations
+
+import errno
+import io
+import logging
+import os
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import fsspec
+
+from kerasviz.errors import KerasvizError, UsageError
+from kerasviz.io.files import Content, remove_leftovers, write_atomically, write_content
+
+__all__ = ["Storage", "StorageRefusedError"]
+
+Found = TypeVar("Found")
+
+# What goes wrong is said in one line here, or tried again. Without a handler Python prints what it
+# logs meanwhile, with tracebacks; a program that has set up logging gets all of it as before.
+logging.getLogger("gcsfs").addHandler(logging.NullHandler())
+
+#: Seconds for which a storage that cannot be reached is tried again, those before it was reached
+#: once (the address may be wrong), and the longest pause.
+PATIENCE, FIRST, PAUSE = 300.0, 15.0, 20.0
+#: Files that are read or written at once where that is over a network.
+AT_ONCE = 32
+#: The protocols that need an extra of kerasviz.
+EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
+#: Errors that stay, however often one tries.
+FINAL = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENAMETOOLONG,
+    errno.ENOTDIR,
+    errno.EISDIR,
+}
+#: Exceptions of the libraries of object stores, by name, that are no :class:`OSError` and pass.
+PASSING = {"ConnectionError", "HTTPClientError", "HttpError", "ClientError", "TimeoutError"}
+
+
+class StorageRefusedError(KerasvizError):
+    """A storage that will not take or give what it was asked for, however often one tries."""
+
+
+class Storage:
+    """Files under a folder or an address such as ``s3://bucket/atlas``, by their relative paths.
+
+    A file appears whole or not at all. What fails because the network or a server is away is tried
+    again with growing pauses for ``patience`` seconds, then raised as :class:`KerasvizError`; a
+    full disk, a missing permission and a missing bucket are ``StorageRefusedError`` at once.
+    """
+
+    def __init__(self, url: str, patience: float = PATIENCE):
+        self.patience = patience
+        self.url, self.local = url, local_folder(url)
+        self._made: set[Path] = set()
+        if self.local is not None:
+            self.url = str(self.local)
+            return
+        protocol = url.partition("://")[0]
+        try:
+            self._fs, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
+        except ImportError as error:
+            extra = EXTRAS.get(protocol)
+            how = f"pip install 'kerasviz[{extra}]'" if extra else str(error)
+            raise UsageError(f"{url!r} needs a package that is not here: {how}") from error
+        except ValueError as error:
+            raise UsageError(
+                f"{url!r}: expected a folder, s3://BUCKET/PATH, gs://BUCKET/PATH or another "
+                f"address that fsspec knows ({error})"
+            ) from error
+        self._root = root.rstrip("/")
+        if not self._root and protocol in EXTRAS:
+            raise UsageError(f"{url!r} names no bucket; expected {protocol}://BUCKET/PATH")
+
+    def __repr__(self) -> str:
+        return f"<Storage {self.url}>"
+
+    def address(self, path: str) -> str:
+        """The whole path or address of a file, for people."""
+        return f"{self.url.rstrip('/')}/{path}"
+
+    # -- one file ----------------------------------------------------------------------------
+
+    def read(self, path: str) -> bytes | None:
+        """The bytes of a file; ``None`` where there is none."""
+
+        def run() -> bytes | None:
+            try:
+                if self.local is not None:
+                    return (self.local / path).read_bytes()
+                return bytes(self._fs.cat_file(self._full(path)))
+            except FileNotFoundError:
+                return None
+
+        return self._patiently("read", path, run)
+
+    def write(self, path: str, data: Content) -> None:
+        """Write a file, or replace it."""
+
+        def run() -> None:
+            if self.local is not None:
+                write_atomically(self._place(path), data)
+            else:
+                write_content(held := io.BytesIO(), data)
+                self._fs.pipe_file(self._full(path), held.getvalue())
+
+        self._patiently("write", path, run)
+
+    def write_new(self, path: str, data: bytes) -> bool:
+        """Write a file unless it is there; returns whether it was written.
+
+        Of several processes that do so at once one is told so; it may be more than one on an object
+        store that has no such operation.
+        """
+        if self.local is not None:
+            return self._patiently("write", path, lambda: _link(self._place(path), data))
+        return not self.exists(path) and self._patiently(
+            "write", path, partial(self._create, self._full(path), data)
+        )
+
+    def _create(self, full: str, data: bytes) -> bool:
+        try:
+            self._fs.pipe_file(full, data, mode="create")
+        except FileExistsError:
+            return False
+        except NotImplementedError:
+            self._fs.pipe_file(full, data)
+        except OSError as error:
+            if error.errno != errno.ENOSYS:
+                raise
+            self._fs.pipe_file(full, data)
+        return True
+
+    def exists(self, path: str) -> bool:
+        """Whether a file is there."""
+        if self.local is not None:
+            return (self.local / path).is_file()
+        return self._patiently("read", path, lambda: bool(self._fs.exists(self._full(path))))
+
+    def remove(self, path: str) -> None:
+        """Remove a file if it is there."""
+
+        def run() -> None:
+            with suppress(FileNotFoundError):
+                if self.local is not None:
+                    (self.local / path).unlink()
+                else:
+                    self._fs.rm_file(self._full(path))
+
+        self._patiently("remove", path, run)
+
+    # -- many files --------------------------------------------------------------------------
+
+    def names(self, folder: str) -> set[str]:
+        """The names of the files in a folder; none where there is no folder."""
+
+        def run() -> set[str]:
+            try:
+                if self.local is not None:
+                    found: Iterable[str] = os.listdir(self.local / folder)
+                else:
+                    found = self._fs.ls(self._full(folder), detail=False)
+            except FileNotFoundError:
+                return set()
+            names = {name.rstrip("/").rpartition("/")[2] for name in found}
+            return {name for name in names if not name.startswith(".")}  # no temporary files
+
+        return self._patiently("list", folder, run)
+
+    def read_many(self, paths: Sequence[str]) -> Iterator[tuple[str, bytes | None]]:
+        """The bytes of files, ``None`` for those that are not there; over a network many at once.
+
+        Not more are held in memory than are read at once.
+        """
+        for start in range(0, len(paths), AT_ONCE):
+            some = paths[start : start + AT_ONCE]
+            found: dict[str, Any] = {}
+            if self.local is None:
+                full = [self._full(path) for path in some]
+                # Whatever went wrong is tried again below, file by file.
+                with suppress(OSError):
+                    found = self._fs.cat(full, on_error="omit")
+            for path in some:
+                data = found.get(self._full(path)) if found else None
+                yield path, data if isinstance(data, bytes) else self.read(path)
+
+    def write_many(self, files: Sequence[tuple[str, bytes]]) -> None:
+        """Write files, over a network many at once."""
+        if self.local is not None:
+            for path, data in files:
+                self.write(path, data)
+            return
+        for start in range(0, len(files), AT_ONCE):
+            some = {self._full(path): data for path, data in files[start : start + AT_ONCE]}
+            self._patiently("write", files[start][0], partial(self._fs.pipe, some))
+
+    def tidy(self, folder: str) -> None:
+        """Remove what writers that were killed have left in a folder and those in it."""
+        if self.local is not None and (self.local / folder).is_dir():
+            for place, _, _ in os.walk(self.local / folder):
+                remove_leftovers(Path(place))
+
+    # -- patience ----------------------------------------------------------------------------
+
+    def _full(self, path: str) -> str:
+        return f"{self._root}/{path}" if self.local is None else path
+
+    def _place(self, path: str) -> Path:
+        """The path of a local file, whose folder is made if it is not there."""
+        assert self.local is not None
+        place = self.local / path
+        if place.parent not in self._made:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            self._made.add(place.parent)
+        return place
+
+    def _patiently(self, what: str, path: str, run: Callable[[], Found]) -> Found:
+        latest, pause = time.monotonic() + self.patience, 0.25
+        while True:
+            try:
+                return run()
+            except Exception as error:
+                cause = error.__cause__ if isinstance(error, KerasvizError) else error
+                line = f"cannot {what} {self.address(path)!r}: {_words(cause or error)}"
+                passing = isinstance(cause, OSError) or bool(_names(cause) & PASSING)
+                if not passing and not _is_foreign(cause):
+                    raise
+                if not passing or (isinstance(cause, OSError) and _is_final(cause)):
+                    raise StorageRefusedError(line) from error
+                if time.monotonic() + pause > latest:
+                    waited = f" (tried for {self.patience:.0f} s)" if self.patience else ""
+                    raise KerasvizError(line + waited) from error
+                # A crowd of workers should not come back all at once.
+                time.sleep(pause * random.uniform(0.75, 1.25))
+                pause = min(PAUSE, 2 * pause)
+
+
+def local_folder(url: str) -> Path | None:
+    """The folder that a path or a ``file://`` address names; ``None`` for other addresses.
+
+    >>> local_folder("file:///tmp/atlas"), local_folder("s3://bucket/atlas")
+    (PosixPath('/tmp/atlas'), None)
+    """
+    if url.startswith("file://"):
+        return Path(url.removeprefix("file://")).absolute()
+    return None if "://" in url else Path(url).absolute()
+
+
+def _link(place: Path, data: bytes) -> bool:
+    """Give data a name that nothing has; of several processes one does."""
+    if place.exists():
+        return False
+    whole = place.with_name(f".kerasviz-{os.getpid()}-{random.getrandbits(64):016x}.part")
+    write_atomically(whole, data)
+    try:
+        os.link(whole, place)
+    except FileExistsError:
+        return False
+    except OSError:  # no hard links here
+        if place.exists():
+            return False
+        os.replace(whole, place)
+    finally:
+        whole.unlink(missing_ok=True)
+    return True
+
+
+def _is_final(error: OSError) -> bool:
+    kinds = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+    return isinstance(error, kinds) or error.errno in FINAL
+
+
+def _is_foreign(error: BaseException | None) -> bool:
+    """Whether an exception is of a package such as botocore, not of Python or kerasviz."""
+    return type(error).__module__.partition(".")[0] not in ("builtins", "kerasviz")
+
+
+def _names(error: BaseException | None) -> set[str]:
+    return {kind.__name__ for kind in type(error).__mro__}
+
+
+def _words(error: BaseException) -> str:
+    """An error in one line."""
+    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(str(words).split())[:300]

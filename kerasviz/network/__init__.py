@@ -1,0 +1,1 @@
+"""What a network is: its program, input, taps and classes."""

@@ -1,0 +1,246 @@
+"""Comparing a network with another execution of the same file, tap by tap.
+
+What is compared with is a :class:`Reference`: onnxruntime for ONNX files, Keras' own layers for
+Keras files. Both sides get the same numbers, in the network's own layout.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kerasviz.errors import ModelError, UsageError
+from kerasviz.network.network import Network
+from kerasviz.types import Array
+
+__all__ = [
+    "AGAINST",
+    "Comparison",
+    "Difference",
+    "compare",
+    "feeds_for",
+    "read_feeds",
+    "relative_difference",
+]
+
+
+AGAINST = ("onnxruntime", "keras")
+
+#: Pixels where any size will do.
+SIZE = (128, 128)
+#: Length of other free dimensions, such as tokens.
+LENGTH = 8
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Another execution: its name, and its values by name from feeds by name.
+
+    ``values`` may leave out names that the execution does not have.
+    """
+
+    name: str
+    values: Callable[[Mapping[str, Array], Sequence[str]], Mapping[str, Array]]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far one tap is off: the largest difference over the largest entry.
+
+    It is infinite where the shapes or the places of infinite numbers differ; ``note`` says so.
+    """
+
+    tap: str
+    op: str
+    shape: tuple[int, ...]
+    error: float
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All taps that both sides have, in the order of the graph; ``skipped`` has the others."""
+
+    against: str
+    tolerance: float
+    taps: tuple[Difference, ...]
+    skipped: tuple[str, ...] = ()
+
+    @property
+    def first_off(self) -> Difference | None:
+        """The first tap that is off: where to look for the reason."""
+        return next((d for d in self.taps if not d.error <= self.tolerance), None)
+
+    @property
+    def largest(self) -> Difference:
+        """The tap that is farthest off."""
+        return max(self.taps, key=lambda d: d.error)
+
+
+def compare(
+    net: Network, reference: Reference, feeds: Mapping[str, Array], *, tolerance: float = 1e-4
+) -> Comparison:
+    """Run a network and a reference on the same numbers and compare every tap.
+
+    Raises :class:`ModelError` where the two have no tap in common, or cannot run.
+    """
+    ops = {value.name: value.op for value in net.program.values.values()}
+    ops.update({name: "" for name in net.program.outputs if name not in net.taps})
+    theirs = reference.values(feeds, list(ops))
+    names = [name for name in ops if name in theirs]
+    if not names:
+        raise ModelError(f"{net.name}: {reference.name} has none of its taps")
+    try:
+        ours = net.program.compute(feeds, names, channels_last=False)
+    except ValueError as error:
+        raise ModelError(f"{net.name}: {str(error).strip().splitlines()[0]}") from error
+    taps = [_difference(name, ops[name], ours[name], theirs[name]) for name in names]
+    skipped = tuple(name for name in ops if name not in theirs)
+    return Comparison(reference.name, tolerance, tuple(taps), skipped)
+
+
+def _difference(name: str, op: str, ours: Any, theirs: Any) -> Difference:
+    if isinstance(ours, list | tuple) or isinstance(theirs, list | tuple):
+        return _of_sequence(name, op, ours, theirs)
+    if ours is None or theirs is None:
+        same = ours is None and theirs is None
+        return Difference(name, op, (), 0.0 if same else np.inf, "no value")
+    a, b = np.asarray(ours), np.asarray(theirs)
+    if a.shape != b.shape:
+        return Difference(
+            name, op, a.shape, np.inf, f"shape {list(a.shape)} instead of {list(b.shape)}"
+        )
+    error = relative_difference(a, b)
+    note = "other places of infinite or missing numbers" if np.isinf(error) else ""
+    return Difference(name, op, a.shape, error, note)
+
+
+def _of_sequence(name: str, op: str, ours: Any, theirs: Any) -> Difference:
+    lists = isinstance(ours, list | tuple) and isinstance(theirs, list | tuple)
+    if not lists or len(ours) != len(theirs):
+        return Difference(name, op, (), np.inf, "another number of entries")
+    each = [_difference(name, op, a, b) for a, b in zip(ours, theirs, strict=True)]
+    worst = max(each, key=lambda d: d.error, default=None)
+    error, note = (0.0, "") if worst is None else (worst.error, worst.note)
+    return Difference(name, op, (len(ours),), error, note or "a sequence")
+
+
+def relative_difference(ours: Array, theirs: Array) -> float:
+    """The largest difference over the largest entry of ``theirs``.
+
+    Infinite where one has NaN or an infinity and the other has not, or another one; 1 where texts
+    or flags differ.
+
+    >>> relative_difference(np.array([1.0, 4.0]), np.array([1.0, 2.0]))
+    1.0
+    """
+    if ours.size == 0:
+        return 0.0
+    if ours.dtype.kind in "bOSU" or theirs.dtype.kind in "bOSU":
+        return float(np.any(_plain(ours) != _plain(theirs)))
+    wide = np.complex128 if theirs.dtype.kind == "c" else np.float64
+    a, b = ours.astype(wide), theirs.astype(wide)
+    finite = np.isfinite(b)
+    if not np.array_equal(finite, np.isfinite(a)):
+        return float("inf")
+    if not np.array_equal(a[~finite], b[~finite], equal_nan=True):
+        return float("inf")
+    gap = np.abs(a[finite] - b[finite]).max(initial=0.0)
+    return float(gap / max(np.abs(b[finite]).max(initial=0.0), 1e-12)) if gap else 0.0
+
+
+def _plain(array: Array) -> Array:
+    """Texts as bytes, as one side may give the one and the other the other."""
+    if array.dtype.kind not in "OSU":
+        return array
+    encoded = [t.encode() if isinstance(t, str) else t for t in array.reshape(-1).tolist()]
+    return np.asarray(encoded, object)
+
+
+# -- what both are given ---------------------------------------------------------------------
+
+
+def feeds_for(
+    net: Network, *, size: tuple[int, int] | None = None, batch: int = 1, seed: int = 0
+) -> dict[str, Array]:
+    """Random numbers for all inputs of a network, the same for the same seed.
+
+    Images lie in the range of the input description (-1 to 1 without one), other numbers too in -1
+    to 1, whole ones are 0 or 1. ``size`` and ``batch`` are for free dimensions only. Raises
+    :class:`UsageError` where the network insists on another size.
+    """
+    rng = np.random.default_rng(seed)
+    low, high = net.input_spec.range if net.input_spec is not None else (-1.0, 1.0)
+    images = [p for p in net.program.inputs.values() if p.shape is not None and len(p.shape) == 4]
+    feeds = {}
+    for name, port in net.program.inputs.items():
+        if port.shape is None or port.dtype is None:
+            raise UsageError(f"{net.name}: input {name!r} has no known shape; give --data FILE.npz")
+        is_image = len(images) == 1 and port is images[0]
+        if is_image and size is not None:
+            net.check_size(*size)
+        shape = _shape(port, size or SIZE, batch, is_image)
+        dtype = np.dtype(port.dtype.as_numpy_dtype)
+        if port.dtype.is_floating:
+            ends = (low, high) if is_image else (-1.0, 1.0)
+            feeds[name] = rng.uniform(*ends, shape).astype(dtype)
+        elif dtype.kind in "biu":
+            whole = rng.integers(0, 256, shape) if is_image else rng.integers(0, 2, shape)
+            feeds[name] = whole.astype(dtype)
+        else:
+            raise UsageError(f"{net.name}: input {name!r} takes {dtype}; give --data FILE.npz")
+    return feeds
+
+
+def _shape(port: Any, size: tuple[int, int], batch: int, is_image: bool) -> tuple[int, ...]:
+    shape = list(port.shape)
+    if shape and shape[0] is None:
+        shape[0] = batch
+    if is_image:
+        first = 2 if port.channels_first else 1
+        for axis, pixels in zip((first, first + 1), size, strict=True):
+            shape[axis] = pixels if shape[axis] is None else shape[axis]
+        channels = 1 if port.channels_first else 3
+        shape[channels] = 3 if shape[channels] is None else shape[channels]
+    return tuple(LENGTH if n is None else n for n in shape)
+
+
+def read_feeds(net: Network, path: Path) -> dict[str, Array]:
+    """The arrays of an ``.npz`` file by the network's input names, in its own layout.
+
+    Raises :class:`UsageError` where the file cannot be read or its names are not the inputs'.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            arrays = {name: data[name] for name in data.files}
+    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
+        # TypeError: a .npy holds one array without a name.
+        raise UsageError(f"{path} is not an .npz file of arrays that can be read") from error
+    inputs = ", ".join(net.program.inputs)
+    for name in net.program.inputs:
+        if name not in arrays:
+            raise UsageError(f"{path} has no array for input {name!r}; inputs: {inputs}")
+    for name in arrays:
+        if name not in net.program.inputs:
+            raise UsageError(f"{path}: {net.name} has no input {name!r}; inputs: {inputs}")
+    for name, port in net.program.inputs.items():
+        arrays[name] = _checked(arrays[name], port, path)
+    return arrays
+
+
+def _checked(array: Array, port: Any, path: Path) -> Array:
+    if port.shape is not None:
+        wanted = ["any" if n is None else n for n in port.shape]
+        fits = array.ndim == len(port.shape) and all(
+            want in (None, have) for want, have in zip(port.shape, array.shape, strict=True)
+        )
+        if not fits:
+            raise UsageError(
+                f"{path}: input {port.name!r} takes {wanted}, given {list(array.shape)}"
+            )
+    return array if port.dtype is None else array.astype(port.dtype.as_numpy_dtype)

@@ -1,0 +1,97 @@
+"""InputSpec: how an image in [0, 1] becomes the numbers that a network was trained on."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from kerasviz.errors import UsageError, near
+from kerasviz.types import Tensor
+
+__all__ = ["PRESETS", "InputSpec", "preset"]
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """The input description of a network: ``x = (scale * image - mean) / std``.
+
+    ``mean`` and ``std`` have one entry, or one per channel in the order in which the *network*
+    takes the channels; ``channel_order`` is that order, ``"rgb"`` or ``"bgr"`` (ignored unless the
+    network has three channels). ``source`` says where the description came from.
+
+    >>> InputSpec(scale=255.0, mean=(117.0,)).range
+    (-117.0, 138.0)
+    """
+
+    scale: float = 1.0
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+    channel_order: str = "rgb"
+    source: str = "given"
+
+    def __post_init__(self) -> None:
+        if self.channel_order not in ("rgb", "bgr"):
+            raise UsageError(f"channel order {self.channel_order!r}: expected rgb or bgr")
+        if any(s == 0 for s in self.std) or self.scale == 0:
+            raise UsageError("input description: std and scale must not be 0")
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The lowest and highest number that the network can be given."""
+        wide = max(len(self.mean), len(self.std))
+        mean, std = (self.mean * wide)[:wide], (self.std * wide)[:wide]
+        ends = [(e * self.scale - m) / s for m, s in zip(mean, std, strict=True) for e in (0, 1)]
+        return min(ends), max(ends)
+
+    def apply(self, images: Tensor) -> Tensor:
+        """Map images [B, H, W, C] in [0, 1], RGB, to the network's own numbers, channels last."""
+        import tensorflow as tf  # only here: listing model cards should not wait for it
+
+        channels = images.shape[-1]
+        for what, numbers in (("mean", self.mean), ("std", self.std)):
+            if len(numbers) not in (1, channels):
+                raise UsageError(
+                    f"input description: {what} has {len(numbers)} entries, the images have "
+                    f"{channels} channels; give 1 or {channels}"
+                )
+        if channels == 3 and self.channel_order == "bgr":
+            images = tf.reverse(images, [-1])
+        std = tf.constant(self.std, images.dtype)
+        return images * (self.scale / std) - tf.constant(self.mean, images.dtype) / std
+
+    def to_json(self) -> dict[str, Any]:
+        """The description as plain data; ``InputSpec(**data)`` makes it again."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> InputSpec:
+        """Make a description from plain data, lists allowed for the tuples."""
+        made: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        return cls(**made)
+
+
+PRESETS: dict[str, InputSpec] = {
+    "torchvision": InputSpec(
+        mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), source="preset torchvision"
+    ),
+    "inception": InputSpec(scale=2.0, mean=(1.0,), source="preset inception"),
+    "caffe": InputSpec(
+        scale=255.0,
+        mean=(103.939, 116.779, 123.68),
+        channel_order="bgr",
+        source="preset caffe",
+    ),
+    "unit": InputSpec(source="preset unit"),
+    "byte": InputSpec(scale=255.0, source="preset byte"),
+}
+
+
+def preset(name: str) -> InputSpec:
+    """Return one of the usual descriptions: torchvision, inception, caffe, unit, byte.
+
+    ``inception`` is [-1, 1]; ``caffe`` is BGR, 0..255 minus the ImageNet mean; ``unit`` is [0, 1];
+    ``byte`` is [0, 255].
+    """
+    if name not in PRESETS:
+        raise UsageError(f"unknown preprocessing {name!r}; choose from {near(name, PRESETS)}")
+    return PRESETS[name]

@@ -1,0 +1,282 @@
+"""Network: a program with an input description, taps, classes and an identity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kerasviz.errors import ModelError, UsageError, near
+from kerasviz.network.input_spec import PRESETS, InputSpec
+from kerasviz.network.program import PLAIN, Kernels, Port, Program
+from kerasviz.network.taps import Tap, TapTable
+from kerasviz.optvis.optimization.compile_cache import Compiled
+from kerasviz.types import Tensor
+
+__all__ = ["Identity", "Network", "class_words"]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which network this is: its name, where it came from, its format and its SHA-256."""
+
+    name: str
+    source: str
+    format: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The classes of a network: their labels and the tap that holds the logits."""
+
+    labels: tuple[str, ...] = ()
+    logits: str | None = None
+
+    def index(self, label: str, count: int | None) -> int:
+        """Return the class of a label (any of its comma-separated names) or of a number.
+
+        Raises :class:`UsageError` for an unknown label (near ones are listed) or a number that is
+        not below ``count``.
+        """
+        text = label.strip()
+        if text.isdigit():
+            if count is not None and int(text) >= count:
+                raise UsageError(f"class {text} is out of range: the classes are 0 to {count - 1}")
+            return int(text)
+        if not self.labels:
+            raise UsageError(f"class {text!r}: this network has no labels; give the number")
+        wanted = text.casefold().replace("_", " ")
+        names = {n.strip(): k for k, names in enumerate(self.labels) for n in names.split(",")}
+        for name, k in sorted(names.items(), key=lambda item: item[1]):
+            if name.casefold() == wanted:
+                return k
+        raise UsageError(f"unknown class {text!r}; near: {near(text, names)}")
+
+
+class Network:
+    """A network that is ready to be looked at: what every importer's result becomes.
+
+    >>> net = kerasviz.load("efficientnet-lite0")            # doctest: +SKIP
+    >>> net.activations(images, ["block3b", "prob"])         # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        identity: Identity,
+        *,
+        input_spec: InputSpec | None = None,
+        labels: Sequence[str] = (),
+        aliases: Mapping[str, str] | None = None,
+        logits: str | None = None,
+        main_taps: Sequence[str] = (),
+    ):
+        self.program = program
+        self.identity = identity
+        self.input_spec = input_spec
+        self.taps = TapTable(program.values, aliases)
+        self.main_taps = tuple(name for name in main_taps if name in self.taps)
+        self.classes = Classes(tuple(labels), logits or self._find_logits())
+        #: Compiled loops by their static settings; filled by ``kerasviz.optvis.optimization.loop``.
+        self.compiled = Compiled()
+
+    @property
+    def name(self) -> str:
+        """The network's short name."""
+        return self.identity.name
+
+    def __repr__(self) -> str:
+        return f"<Network {self.name}: {len(self.taps)} taps, input {self.image_port.shape}>"
+
+    # -- the input ---------------------------------------------------------------------------
+
+    @property
+    def image_port(self) -> Port:
+        """The input that takes the images: the only one of rank 4."""
+        ports = list(self.program.inputs.values())
+        images = [port for port in ports if port.shape is not None and len(port.shape) == 4]
+        if len(images) > 1:  # exporters leave constants behind that look like images of fixed size
+            images = [port for port in images if None in (port.shape or ())] or images
+        if len(images) != 1:
+            seen = ", ".join(f"{p.name} {list(p.shape or '?')}" for p in ports)
+            raise ModelError(f"{self.name}: expected one image input of rank 4; inputs: {seen}")
+        return images[0]
+
+    @property
+    def channels(self) -> int:
+        """Channels of an image: 3 for colour, 1 for grey, any number for others."""
+        count = self._image_shape[2]
+        return 3 if count is None else count
+
+    @property
+    def fixed_size(self) -> tuple[int | None, int | None]:
+        """(height, width) that the network insists on; ``None`` where any size will do."""
+        return self._image_shape[:2]
+
+    @property
+    def _image_shape(self) -> tuple[int | None, int | None, int | None]:
+        """(height, width, channels) of the images."""
+        _, a, b, c = self.image_port.shape or ()
+        return (b, c, a) if self.image_port.channels_first else (a, b, c)
+
+    def require_input_spec(self) -> InputSpec:
+        """Return the input description, or explain in one line how to give one."""
+        if self.input_spec is None:
+            raise UsageError(
+                f"{self.name}: the file does not say which numbers the network takes; give "
+                f"--preprocess {'|'.join(PRESETS)}, or --mean, --std and --channel-order"
+            )
+        return self.input_spec
+
+    def check_size(self, height: int, width: int) -> None:
+        """Raise :class:`UsageError` where the network insists on another image size."""
+        for wanted, given in zip(self.fixed_size, (height, width), strict=True):
+            if wanted is not None and wanted != given:
+                want = "x".join("any" if n is None else str(n) for n in self.fixed_size)
+                raise UsageError(
+                    f"{self.name} takes images of {want} only, not {height}x{width}; "
+                    f"give --size {want.replace('any', str(wanted))}"
+                )
+
+    # -- running -----------------------------------------------------------------------------
+
+    def activations(
+        self, images: Tensor, names: Sequence[str], *, kernels: Kernels = PLAIN
+    ) -> dict[str, Tensor]:
+        """Compute taps of images, running only what they need; differentiable.
+
+        ``images`` is [B, H, W, C] float32 in [0, 1], RGB. Returns ``{name: tensor}`` with the
+        names as they were given, tensors [B, h, w, C], [B, C] or [B, tokens, C]. Raises
+        :class:`UsageError` for unknown names, a wrong rank, channel count or size, and
+        :class:`ModelError` where the network cannot be computed at that size.
+        """
+        images = tf.convert_to_tensor(images, tf.float32)
+        if images.shape.rank != 4 or images.shape[-1] != self.channels:
+            raise UsageError(
+                f"{self.name} takes images [batch, height, width, {self.channels}]; "
+                f"given {list(images.shape)}"
+            )
+        spec = self.require_input_spec()
+        height, width = images.shape[1], images.shape[2]
+        if height is not None and width is not None:
+            self.check_size(height, width)
+        taps = {name: self.taps[name] for name in names}
+        wanted = list(dict.fromkeys(part for tap in taps.values() for part in tap.parts))
+        port = self.image_port
+        feeds = {port.name: tf.cast(spec.apply(images), port.dtype)}
+        try:
+            found = self.program.compute(feeds, wanted, channels_last=True, kernels=kernels)
+        except (ValueError, tf.errors.InvalidArgumentError, ModelError) as error:
+            reason = str(error).strip().splitlines()[0].split(" for '{{node")[0]
+            raise ModelError(
+                f"{self.name}: {', '.join(names)} cannot be computed from images of "
+                f"{height}x{width}, which may be too small (give a larger --size): {reason[:200]}"
+            ) from error
+        if kernels.compute_dtype is not None:
+            found = {
+                n: tf.cast(t, tf.float32) if t.dtype == kernels.compute_dtype else t
+                for n, t in found.items()
+            }
+        results = {name: _join([found[p] for p in tap.parts], -1) for name, tap in taps.items()}
+        for name, result in results.items():
+            if 0 in result.shape[1:]:
+                raise ModelError(
+                    f"{self.name}: images of {height}x{width} are too small, {name} would have "
+                    f"the shape {list(result.shape[1:])}; give a larger --size"
+                )
+        return results
+
+    def computes(self, name: str, height: int, width: int) -> bool:
+        """Whether a tap can be computed from images of this size; nothing is computed."""
+        images = tf.TensorSpec([1, height, width, self.channels], tf.float32)
+        traced = tf.function(lambda x: self.activations(x, [name])[name], autograph=False)
+        try:
+            traced.get_concrete_function(images)
+        except (ModelError, UsageError):
+            return False
+        return True
+
+    def run(
+        self, feeds: Mapping[str, Any], outputs: Sequence[str] | None = None
+    ) -> dict[str, np.ndarray[Any, Any]]:
+        """Run the network on its own inputs, in its own layout and numbers, and return numpy.
+
+        ``feeds`` maps the network's own input names to arrays; ``outputs`` are any taps (default:
+        the network's outputs). Meant for comparing with another runtime.
+        """
+        tensors = {}
+        for name, array in feeds.items():
+            if name not in self.program.inputs:
+                raise UsageError(
+                    f"{self.name} has no input {name!r}; inputs: {', '.join(self.program.inputs)}"
+                )
+            port = self.program.inputs[name]
+            tensor = tf.convert_to_tensor(array, port.dtype)
+            if port.shape is None:
+                tensors[name] = tensor
+                continue
+            shape = ["any" if n is None else n for n in port.shape]
+            fits = len(tensor.shape) == len(port.shape) and all(
+                want in (None, have) for want, have in zip(port.shape, tensor.shape, strict=True)
+            )
+            if not fits:
+                raise UsageError(
+                    f"{self.name}: input {name!r} takes {shape}, given {list(tensor.shape)}"
+                )
+            tensors[name] = tensor
+        missing = [name for name in self.program.inputs if name not in tensors]
+        if missing:
+            raise UsageError(f"{self.name}: no array given for input {', '.join(missing)}")
+        if outputs is None:  # an output may be a constant, which is no tap
+            parts: dict[str, tuple[str, ...]] = {n: (n,) for n in self.program.outputs}
+        else:
+            parts = {name: self.taps[name].parts for name in outputs}
+        wanted = list(dict.fromkeys(part for names in parts.values() for part in names))
+        found = self.program.compute(tensors, wanted, channels_last=False)
+        first = any(port.channels_first for port in self.program.inputs.values())
+        axes = {n: 1 if first and len(found[p[0]].shape) > 2 else -1 for n, p in parts.items()}
+        return {n: np.asarray(_join([found[q] for q in p], axes[n])) for n, p in parts.items()}
+
+    # -- the classes -------------------------------------------------------------------------
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the classes, empty if they are not known."""
+        return self.classes.labels
+
+    def _find_logits(self) -> str | None:
+        """The tap before the final softmax, else a final output of shape [batch, classes].
+
+        Of several softmaxes the one that is computed last counts: the others are auxiliary heads.
+        """
+        outputs = [name for name in self.program.outputs if name in self.taps]
+        heads = {self.taps[name].parts[0] for name in outputs}
+        found = [v.softmax_input for name, v in self.program.values.items() if name in heads]
+        before = [name for name in found if name is not None]
+        if before:
+            return before[-1]
+        flat = [name for name in outputs if len(self.taps[name].shape or ()) == 2]
+        return flat[0] if flat else None
+
+    def require_logits(self) -> Tap:
+        """Return the tap of the class logits, or say that the network has none."""
+        if self.classes.logits is None or self.classes.logits not in self.taps:
+            raise UsageError(f"{self.name} has no class logits; name a tap instead")
+        return self.taps[self.classes.logits]
+
+    def class_index(self, label: str) -> int:
+        """Return the number of a class given by its label or its number."""
+        return self.classes.index(label, self.require_logits().channels)
+
+
+def _join(parts: list[Tensor], axis: int) -> Tensor:
+    return parts[0] if len(parts) == 1 else tf.concat(parts, axis)
+
+
+def class_words(net: Network, k: int) -> str:
+    """A class as its number and the first of its names."""
+    return f"{k} {net.labels[k].split(',')[0].strip()}" if k < len(net.labels) else str(k)

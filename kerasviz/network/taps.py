@@ -1,0 +1,119 @@
+"""Taps: the tensors of a network by name, alias and pre-activation name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from kerasviz.errors import UsageError, near
+from kerasviz.network.program import Value
+
+__all__ = ["PRE_RELU", "Tap", "TapTable", "UnknownTapError"]
+
+PRE_RELU = "_pre_relu"
+
+
+class UnknownTapError(UsageError, KeyError):
+    """No tap of that name; the message lists the near ones."""
+
+    def __str__(self) -> str:  # KeyError would print the repr of the message
+        return str(self.args[0])
+
+
+@dataclass(frozen=True)
+class Tap:
+    """A tensor of a network that can be looked at and optimized.
+
+    ``shape`` has the channels last, ``None`` for free dimensions; ``channels`` is its last entry.
+    ``pre_activation`` names the tap before the ReLU, where there is one. ``parts`` are the
+    program's values whose concatenation along the channels is this tap: one for every tensor of
+    the network, several for the inputs of concatenated ReLUs.
+    """
+
+    name: str
+    op: str
+    shape: tuple[int | None, ...] | None
+    aliases: tuple[str, ...] = ()
+    pre_activation: str | None = None
+    parts: tuple[str, ...] = ()
+
+    @property
+    def channels(self) -> int | None:
+        """The number of channels (units), ``None`` if it is not known before a run."""
+        return self.shape[-1] if self.shape else None
+
+
+class TapTable(Mapping[str, Tap]):
+    """An ordered mapping from tap names to taps; aliases are found, but not listed.
+
+    >>> from kerasviz.network.program import Value
+    >>> table = TapTable({"a": Value("a", "Conv", (None, 8)), "b": Value("b", "Relu", (None, 8),
+    ...                   relu_input="a")}, aliases={"first": "b"})
+    >>> table["first"].name, table["first_pre_relu"].name
+    ('b', 'a')
+    """
+
+    def __init__(self, values: Mapping[str, Value], aliases: Mapping[str, str] | None = None):
+        self._taps: dict[str, Tap] = {}
+        for value in values.values():
+            self._taps[value.name] = Tap(value.name, value.op, value.shape, parts=(value.name,))
+        self._names: dict[str, str] = {name: name for name in self._taps}
+        for value in values.values():
+            for alias in value.aliases:
+                self._names.setdefault(alias, value.name)
+        for alias, target in (aliases or {}).items():
+            if target in self._names:
+                self._names.setdefault(alias, self._names[target])
+        self._add_pre_activations(values)
+        for alias, target in self._names.items():
+            if alias != target:
+                tap = self._taps[target]
+                self._taps[target] = replace(tap, aliases=(*tap.aliases, alias))
+
+    def _add_pre_activations(self, values: Mapping[str, Value]) -> None:
+        before: dict[str, tuple[str, ...]] = {}  # value -> parts of its pre-activation
+
+        def parts_before(name: str) -> tuple[str, ...] | None:
+            value = values.get(name)
+            if value is None:
+                return None
+            if name not in before:
+                if value.relu_input in values:
+                    before[name] = (str(value.relu_input),)
+                elif value.parts:
+                    found = [parts_before(part) for part in value.parts]
+                    # A branch that does not end in a ReLU is taken as it is.
+                    joined = [f or (p,) for f, p in zip(found, value.parts, strict=True)]
+                    before[name] = tuple(p for j in joined for p in j) if any(found) else ()
+                else:
+                    before[name] = ()
+            return before[name] or None
+
+        spellings: dict[str, list[str]] = {}
+        for name, target in self._names.items():
+            spellings.setdefault(target, []).append(name)
+        for value in values.values():
+            parts = parts_before(value.name)
+            if parts is None:
+                continue
+            own = value.name + PRE_RELU
+            target = parts[0] if len(parts) == 1 else self._names.get(own, own)
+            if target not in self._taps:
+                self._taps[target] = Tap(target, "Concat", value.shape, parts=parts)
+            for name in spellings[value.name]:
+                self._names.setdefault(name + PRE_RELU, target)
+            self._taps[value.name] = replace(self._taps[value.name], pre_activation=target)
+
+    def __getitem__(self, name: str) -> Tap:
+        if name not in self._names:
+            raise UnknownTapError(f"unknown tap {name!r}; near: {near(name, self._names)}")
+        return self._taps[self._names[name]]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._taps)
+
+    def __len__(self) -> int:
+        return len(self._taps)

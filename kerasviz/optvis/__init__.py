@@ -1,0 +1,1 @@
+"""The optimization of pictures: objectives, parameterizations, transforms, loop, recipes."""

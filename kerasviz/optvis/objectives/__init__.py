@@ -1,0 +1,1 @@
+"""Objectives: what is maximized, as data, as text and as tensors."""

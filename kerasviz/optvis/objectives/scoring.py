@@ -1,0 +1,234 @@
+"""Scoring: rows of objectives as a fixed structure of slots and the tensors that fill it.
+
+The compiled loop is traced once for a structure (which taps, which kinds of terms); units,
+directions, positions and weights are tensors, so that all units of a layer share one loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kerasviz.errors import UsageError
+from kerasviz.network.network import Network
+from kerasviz.optvis.objectives.objective import COUPLINGS, PENALTIES, Objective, Term
+from kerasviz.optvis.objectives.penalties import penalty
+from kerasviz.types import Tensor
+
+__all__ = ["IMAGE", "Slot", "Structure", "pack_objectives", "scores", "structure_of", "taps_of"]
+
+
+#: Every kind of term is one of these reductions of a tap's activations A [B, ..., C].
+_REDUCTIONS = {
+    "channel": "mean",
+    "direction": "mean",
+    "logit": "mean",
+    "neuron": "point",
+    "layer": "square",
+    "probability": "softmax",
+    "diversity": "diversity",
+    "alignment": "alignment",
+    **{kind: kind for kind in PENALTIES},
+}
+#: The reductions that have a weight and nothing else.
+_WEIGHTED = ("square", "diversity", "alignment", *PENALTIES)
+#: The name under which :func:`scores` finds the image itself, before it is transformed.
+IMAGE = ""
+#: How much less a picture is aligned with the next but one than with the next, and how far.
+DECAY, REACH = 5.0, 4
+
+
+@dataclass(frozen=True, order=True)
+class Slot:
+    """One reduction at one tap; ``index`` tells several points at one tap apart."""
+
+    tap: str
+    reduction: str
+    index: int = 0
+
+
+Structure = tuple[Slot, ...]
+
+
+def _slots(objective: Objective, net: Network, pre_activation: bool) -> dict[Slot, list[Term]]:
+    """The slots of an objective with the terms in each; terms of one linear slot are summed."""
+    slots: dict[Slot, list[Term]] = {}
+    for term in objective.terms:
+        reduction = _REDUCTIONS[term.kind]
+        name, index = _tap(term, net, pre_activation), 0
+        if reduction != "mean":
+            while Slot(name, reduction, index) in slots:
+                index += 1
+        slots.setdefault(Slot(name, reduction, index), []).append(term)
+    return slots
+
+
+def _tap(term: Term, net: Network, pre_activation: bool) -> str:
+    """The name of the tap at which a term is computed."""
+    if term.kind in PENALTIES:
+        return IMAGE
+    if term.kind in ("logit", "probability"):
+        return net.require_logits().name
+    tap = net.taps[term.tap]
+    if pre_activation and tap.pre_activation and term.kind not in COUPLINGS:
+        tap = net.taps[tap.pre_activation]
+    return tap.name
+
+
+def structure_of(objective: Objective, net: Network, pre_activation: bool = True) -> Structure:
+    """The structure of an objective: objectives of equal structure share a compiled loop.
+
+    With ``pre_activation`` every tap that is the output of a ReLU (or a concatenation of them) is
+    replaced by the tensor before it, so that inactive units have a gradient.
+    """
+    return tuple(sorted(_slots(objective, net, pre_activation)))
+
+
+def taps_of(
+    objectives: Sequence[Objective], net: Network, pre_activation: bool = True
+) -> tuple[str, ...]:
+    """The taps at which objectives are computed, sorted."""
+    structures = [structure_of(objective, net, pre_activation) for objective in objectives]
+    return tuple(sorted({slot.tap for slots in structures for slot in slots} - {IMAGE}))
+
+
+def pack_objectives(
+    structure: Structure, rows: Sequence[Objective], net: Network, pre_activation: bool = True
+) -> dict[str, np.ndarray[Any, Any]]:
+    """The tensors of a structure for ``rows`` of objectives.
+
+    Returns for slot i: ``vector{i}`` [B, C] for linear reductions, ``weight{i}`` [B] for others,
+    and ``point{i}`` [B, 2] (y, x; -1 for the centre). Raises :class:`UsageError` for units out of
+    range and vectors of a wrong length.
+    """
+    data: dict[str, np.ndarray[Any, Any]] = {}
+    per_row = [_slots(row, net, pre_activation) for row in rows]
+    for i, slot in enumerate(structure):
+        if slot.reduction in _WEIGHTED:
+            data[f"weight{i}"] = np.array([s[slot][0].weight for s in per_row], np.float32)
+            continue
+        channels = net.taps[slot.tap].channels
+        if channels is None:
+            raise UsageError(f"tap {slot.tap!r} has no fixed number of channels")
+        data[f"vector{i}"] = np.stack([_vector(s[slot], channels, slot.tap) for s in per_row])
+        if slot.reduction == "point":
+            points = [s[slot][0].position or (-1, -1) for s in per_row]
+            data[f"point{i}"] = np.array(points, np.int32)
+    return data
+
+
+def _vector(terms: Sequence[Term], channels: int, tap: str) -> np.ndarray[Any, Any]:
+    vector = np.zeros(channels, np.float32)
+    for term in terms:
+        if term.vector:
+            if len(term.vector) != channels:
+                raise UsageError(
+                    f"direction of {len(term.vector)} numbers: {tap} has {channels} channels"
+                )
+            vector += np.float32(term.weight) * np.asarray(term.vector, np.float32)
+        elif term.unit is None or not 0 <= term.unit < channels:
+            raise UsageError(f"unit {term.unit}: {tap} has the units 0 to {channels - 1}")
+        else:
+            vector[term.unit] += np.float32(term.weight)
+    return vector
+
+
+def scores(
+    structure: Structure,
+    activations: Mapping[str, Tensor],
+    data: Mapping[str, Tensor],
+    groups: Tensor,
+    *,
+    own_terms_only: bool = False,
+) -> Tensor:
+    """The score of every row, [B], to be maximized.
+
+    With ``alone`` only what an image reaches by itself: without penalties and without the terms
+    that couple rows, unless there are no others.
+
+    ``activations`` maps tap names to A [B, ..., C], and :data:`IMAGE` to the images before they are
+    transformed, where the structure needs them; ``data`` comes from :func:`fill`; ``groups``
+    [B] are numbers: rows of one number were asked for together (diversity couples them).
+    Sources: lucid, ``optvis/objectives.py``; paper section "Optimization Objectives".
+    """
+    total: Tensor = 0.0
+    couplings: list[tuple[int, Tensor]] = []
+    aside = (*PENALTIES, *COUPLINGS)
+    own_terms_only = own_terms_only and any(slot.reduction not in aside for slot in structure)
+    for i, slot in enumerate(structure):
+        if own_terms_only and slot.reduction in aside:
+            continue
+        a = tf.cast(activations[slot.tap], tf.float32)
+        if slot.reduction == "diversity":
+            couplings.append((i, a))
+        elif slot.reduction == "alignment":
+            total -= data[f"weight{i}"] * _neighbour_distance(a, groups)
+        elif slot.reduction in PENALTIES:
+            total += data[f"weight{i}"] * penalty(slot.reduction, a)
+        elif slot.reduction == "square":
+            total += data[f"weight{i}"] * tf.reduce_mean(a * a, axis=list(range(1, a.shape.rank)))
+        else:
+            if slot.reduction == "point":
+                a = _at(a, data[f"point{i}"])
+            else:
+                a = tf.reduce_mean(a, axis=list(range(1, a.shape.rank - 1)))
+            if slot.reduction == "softmax":
+                a = tf.nn.softmax(a)
+            # A product with a vector, not a slice: one graph serves all units (and the gradient
+            # of a slice is slow).
+            total += tf.reduce_sum(a * data[f"vector{i}"], axis=-1)
+    for i, a in couplings:
+        size = tf.stop_gradient(tf.abs(total)) if len(structure) > len(couplings) else 1.0
+        total -= data[f"weight{i}"] * size * _gram_similarity(a, groups)
+    return total
+
+
+def _at(a: Tensor, points: Tensor) -> Tensor:
+    """A [B, H, W, C] at points [B, 2], where -1 is the centre h // 2, w // 2: [B, C]."""
+    if a.shape.rank != 4:
+        return tf.reduce_mean(a, axis=list(range(1, a.shape.rank - 1)))
+    extent = tf.shape(a)[1:3]
+    points = tf.where(points < 0, extent // 2, points)
+    here = [tf.one_hot(points[:, axis], extent[axis], dtype=a.dtype) for axis in range(2)]
+    return tf.einsum("bhwc,bh,bw->bc", a, *here)
+
+
+def _gram_similarity(a: Tensor, groups: Tensor) -> Tensor:
+    """For every row the sum of the cosines of its Gram matrix with those of its group, [B]."""
+    count = a.shape[0]
+    products = _gram_products(tf.reshape(a, [count, -1, a.shape[-1]]))
+    norms = tf.sqrt(tf.linalg.diag_part(products) + 1e-10)
+    cosine = products / (norms[:, None] * norms[None, :])
+    same = tf.cast(tf.equal(groups[:, None], groups[None, :]), cosine.dtype)
+    others = same - tf.eye(count, dtype=cosine.dtype)
+    return tf.reduce_sum(cosine * others, axis=1)
+
+
+def _gram_products(a: Tensor) -> Tensor:
+    """The products of the Gram matrices of every two rows of A [B, P, C]: [B, B].
+
+    The sum over channels of (A' A)(B' B) is the sum over positions of (A B')^2: deep layers have
+    more channels than positions, and their Gram matrices need not be made.
+    """
+    count, positions, channels = a.shape
+    if positions is None or count * positions**2 >= channels * (positions + count):
+        gram = tf.reshape(tf.matmul(a, a, transpose_a=True), [count, channels**2])
+        return tf.matmul(gram, gram, transpose_b=True)
+    flat = tf.reshape(a, [count * positions, channels])
+    pairs = tf.square(tf.matmul(flat, flat, transpose_b=True))
+    return tf.reduce_sum(tf.reshape(pairs, [count, positions, count, positions]), axis=[1, 3])
+
+
+def _neighbour_distance(a: Tensor, groups: Tensor) -> Tensor:
+    """For every row how far it is from those that follow it in its group, [B]."""
+    count = a.shape[0]
+    total = tf.zeros([count])
+    for d in range(1, min(REACH, count - 1) + 1):
+        apart = tf.reduce_mean(tf.square(a[:-d] - a[d:]), axis=list(range(1, a.shape.rank)))
+        same = tf.cast(tf.equal(groups[:-d], groups[d:]), apart.dtype)
+        total += tf.pad(apart * same / DECAY**d, [[0, d]])
+    return total

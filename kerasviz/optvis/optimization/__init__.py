@@ -1,0 +1,1 @@
+"""The compiled optimization loop and what it is made of."""

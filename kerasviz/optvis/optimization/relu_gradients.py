@@ -1,0 +1,53 @@
+"""ReLU and ReLU6 whose gradient helps an inactive unit to start (methods of the lucid library)."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from kerasviz.network.program import Kernels
+from kerasviz.types import Tensor
+
+__all__ = ["REDIRECTED", "redirected_relu", "redirected_relu6"]
+
+
+def _plain_or_redirected(plain: Tensor, redirected: Tensor) -> Tensor:
+    """Per image, ``plain`` where any of it is not zero, else ``redirected``."""
+    axes = list(range(1, plain.shape.rank))
+    alive = tf.reduce_any(tf.not_equal(plain, 0), axis=axes, keepdims=True)
+    return tf.where(alive, plain, redirected)
+
+
+@tf.custom_gradient  # type: ignore[untyped-decorator]
+def redirected_relu(x: Tensor) -> Tensor:
+    """ReLU of ``x`` [B, ...] whose gradient, where an image's would vanish, still pushes up.
+
+    With ``g`` the gradient of a score that is *maximized* with respect to the output: the plain
+    gradient is 0 where x < 0. The redirected one is 0 only where x < 0 and g pushes lower
+    (g < 0). An image takes the plain gradient if any of it is not zero. Source: lucid,
+    ``redirected_relu_grad``, with the sign turned because scores, not losses, flow here.
+    """
+
+    def gradient(g: Tensor) -> Tensor:
+        plain = tf.where(x < 0, tf.zeros_like(g), g)
+        redirected = tf.where((x < 0) & (g < 0), tf.zeros_like(g), g)
+        return _plain_or_redirected(plain, redirected)
+
+    return tf.nn.relu(x), gradient
+
+
+@tf.custom_gradient  # type: ignore[untyped-decorator]
+def redirected_relu6(x: Tensor) -> Tensor:
+    """ReLU6 of ``x`` [B, ...] with the redirected gradient of :func:`redirected_relu`.
+
+    Above 6 the plain gradient is 0 too, and the redirected one is 0 where g pushes higher.
+    """
+
+    def gradient(g: Tensor) -> Tensor:
+        plain = tf.where((x < 0) | (x > 6), tf.zeros_like(g), g)
+        blocked = ((x < 0) & (g < 0)) | ((x > 6) & (g > 0))
+        return _plain_or_redirected(plain, tf.where(blocked, tf.zeros_like(g), g))
+
+    return tf.nn.relu6(x), gradient
+
+
+REDIRECTED = Kernels(redirected_relu, redirected_relu6)

@@ -1,0 +1,91 @@
+"""Tiles: the score of a very large image and its gradient, one piece after another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from kerasviz.errors import UsageError
+from kerasviz.optvis.objectives.scoring import Structure
+from kerasviz.types import Tensor
+
+__all__ = ["check_tiles", "scores_of_tiles", "tiled"]
+
+Score = Callable[[Tensor], Tensor]
+
+#: Reductions over all positions, which are the mean of those over the tiles.
+_MEANS = ("mean", "square")
+
+
+def check_tiles(structure: Structure, size: tuple[int, int], side: int) -> None:
+    """Raise :class:`UsageError` where an objective or a size cannot be computed in tiles."""
+    if any(length % side for length in size):
+        height, width = size
+        raise UsageError(
+            f"tiles of {side}: the size {height}x{width} is no multiple; "
+            f"give --size {-(-height // side) * side}x{-(-width // side) * side}"
+        )
+    for slot in structure:
+        if slot.reduction not in _MEANS:
+            raise UsageError(
+                f"tiles: a {slot.reduction} of {slot.tap or 'the image'} needs the whole image; "
+                "channels, directions and layers can be computed in tiles"
+            )
+
+
+def tiled(score: Score, images: Tensor, side: int) -> tuple[Tensor, Tensor]:
+    """The gradient [B, H, W, C] and the scores [B] of images, as means over their tiles.
+
+    ``score`` gives the scores [B] of images [B, side, side, C]. Only one tile is in the network at
+    a time. What a unit sees ends at the border of its tile, so the transforms must move the image:
+    then the borders lie elsewhere in every step (as in DeepDream).
+    """
+    pieces, count = _cut(images, side), _count(images, side)
+
+    def with_gradient(piece: Tensor) -> tuple[Tensor, Tensor]:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(piece)
+            reached = score(piece)
+        return tape.gradient(reached, piece), reached
+
+    gradients, reached = _one_by_one(with_gradient, pieces)
+    return _joined(gradients, images, side) / count, tf.reduce_mean(reached, 0)
+
+
+def scores_of_tiles(score: Score, images: Tensor, side: int) -> Tensor:
+    """The scores [B] of images as means over their tiles."""
+    return tf.reduce_mean(_one_by_one(score, _cut(images, side)), 0)
+
+
+def _one_by_one(function: Callable[[Tensor], Any], pieces: Tensor) -> Any:
+    # A function of its own: in a graph with cycles some gradients are left to slow kernels.
+    apart = tf.function(function, autograph=False, experimental_attributes={"_noinline": True})
+    shape = pieces.shape[1:]
+    spec = tf.TensorSpec(shape[:1], tf.float32)
+    outputs = apart.get_concrete_function(tf.TensorSpec(shape, pieces.dtype)).structured_outputs
+    if isinstance(outputs, tuple):
+        spec = (tf.TensorSpec(shape, tf.float32), spec)
+    return tf.map_fn(apart, pieces, fn_output_signature=spec, parallel_iterations=1)
+
+
+def _count(images: Tensor, side: int) -> int:
+    return int(images.shape[1] // side) * int(images.shape[2] // side)
+
+
+def _cut(images: Tensor, side: int) -> Tensor:
+    """Images [B, H, W, C] as tiles [T, B, side, side, C], row by row."""
+    batch, height, width, channels = images.shape
+    rows, columns = height // side, width // side
+    cut = tf.reshape(images, [batch, rows, side, columns, side, channels])
+    cut = tf.transpose(cut, [1, 3, 0, 2, 4, 5])
+    return tf.reshape(cut, [rows * columns, batch, side, side, channels])
+
+
+def _joined(pieces: Tensor, images: Tensor, side: int) -> Tensor:
+    """The inverse of :func:`_cut`, in the shape of ``images``."""
+    batch, height, width, channels = images.shape
+    rows, columns = height // side, width // side
+    apart = tf.reshape(pieces, [rows, columns, batch, side, side, channels])
+    return tf.reshape(tf.transpose(apart, [2, 0, 3, 1, 4, 5]), images.shape)

@@ -1,0 +1,67 @@
+"""Parameterizations: what is optimized, and how an image is made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, Protocol
+
+from kerasviz.errors import UsageError, near
+from kerasviz.optvis.parameterizations.aligned import Aligned
+from kerasviz.optvis.parameterizations.fourier import Fourier
+from kerasviz.optvis.parameterizations.low_resolution import LowResolution, Pyramid
+from kerasviz.optvis.parameterizations.pixel import Pixel
+from kerasviz.types import Tensor
+
+__all__ = [
+    "Aligned",
+    "Fourier",
+    "LowResolution",
+    "Parameterization",
+    "Pixel",
+    "Pyramid",
+    "from_json",
+]
+
+
+_KINDS: dict[str, Any] = {
+    kind.kind: kind for kind in (Fourier, Pixel, Pyramid, LowResolution, Aligned)
+}
+
+
+class Parameterization(Protocol):
+    """Two pure functions: seeds to parameters, parameters to images; frozen and hashable.
+
+    The parameters are a tensor, or a tuple of tensors, whose first axis is the batch.
+    """
+
+    def init(self, seeds: Tensor, height: int, width: int, channels: int) -> Any:
+        """The first parameters for ``seeds`` [B]; row i depends on ``seeds[i]`` only."""
+
+    def to_image(self, params: Any, height: int, width: int, groups: Tensor = None) -> Tensor:
+        """Images [B, H, W, C] in [0, 1]; rows of one number in ``groups`` may share parameters."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings as plain data with their ``kind``."""
+
+
+def from_json(data: Mapping[str, Any]) -> Parameterization:
+    """Make a parameterization of ``{"kind": "fourier", setting: value ...}``.
+
+    Missing settings are the defaults. Raises :class:`UsageError` for an unknown kind or setting.
+
+    >>> from_json({"kind": "pixel", "sd": 0.1})
+    Pixel(sd=0.1, decorrelate=True, root='svd')
+    """
+    kind = data.get("kind")
+    if kind not in _KINDS:
+        raise UsageError(f"unknown parameterization {kind!r}; choose from {', '.join(_KINDS)}")
+    settings = {name: value for name, value in data.items() if name != "kind"}
+    known = [f.name for f in fields(_KINDS[kind])]
+    for name in settings:
+        if name not in known:
+            raise UsageError(
+                f"{kind} parameterization: unknown setting {name!r}; near: {near(name, known)}"
+            )
+    made: Parameterization = _KINDS[kind](**settings)
+    return made

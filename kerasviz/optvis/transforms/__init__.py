@@ -1,0 +1,1 @@
+"""Transforms of the image between its parameters and the network."""

@@ -1,0 +1,251 @@
+"""The steps of a transform: what each does to an image, by itself and folded into one map."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+import tensorflow as tf
+
+from kerasviz.errors import UsageError, near
+from kerasviz.optvis.transforms.resampling import Similarity
+from kerasviz.types import Size, Tensor
+
+__all__ = [
+    "GREY",
+    "Canvas",
+    "Crop",
+    "Jitter",
+    "Pad",
+    "Rotate",
+    "Scale",
+    "Step",
+    "check_names",
+    "check_size",
+    "step_from_json",
+    "step_to_json",
+]
+
+
+#: What lies outside of the image unless a pad says otherwise.
+GREY = 0.5
+
+
+def _look_up(table: Sequence[float], pick: Tensor) -> Tensor:
+    return tf.gather(tf.constant(table, tf.float32), tf.cast(pick, tf.int32))
+
+
+def check_names(what: str, given: Mapping[str, Any], known: Sequence[str]) -> None:
+    """Raise :class:`UsageError` for a setting that is not known."""
+    for name in given:
+        if name not in known:
+            raise UsageError(f"{what}: unknown setting {name!r}; near: {near(name, known)}")
+
+
+def _check_pixels(kind: str, pixels: Any) -> None:
+    if not isinstance(pixels, int) or pixels < 0:
+        raise UsageError(f"{kind} {pixels!r}; expected a whole number of pixels, 0 or more")
+
+
+def check_size(image: Size, canvas: Size) -> None:
+    """Raise :class:`UsageError` if nothing is left of an image."""
+    if min(canvas) < 1:
+        raise UsageError(
+            f"size {image[0]}x{image[1]}: jitter leaves nothing of it; choose a larger size"
+        )
+
+
+def _are_numbers(values: Any) -> bool:
+    return (
+        isinstance(values, tuple)
+        and len(values) > 0
+        and all(isinstance(v, int | float) and math.isfinite(v) for v in values)
+    )
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """Where folded steps have led: the map from its pixels to the image, its size, the image's."""
+
+    along: Similarity
+    size: Size
+    image: Size
+
+    def grown(self, pixels: int) -> Canvas:
+        """The same map and centre on a canvas that is larger by ``pixels`` in both axes."""
+        return Canvas(self.along, (self.size[0] + pixels, self.size[1] + pixels), self.image)
+
+
+@dataclass(frozen=True)
+class Pad:
+    """Pad ``pixels`` on all four sides, by ``mode`` "constant" (with ``fill``) or "reflect"."""
+
+    pixels: int
+    fill: float = GREY
+    mode: str = "constant"
+    kind: ClassVar[str] = "pad"
+    choices: ClassVar[tuple[int, ...]] = ()
+
+    def __post_init__(self) -> None:
+        _check_pixels(self.kind, self.pixels)
+        if self.mode not in ("constant", "reflect"):
+            raise UsageError(f"pad mode {self.mode!r}; choose from constant, reflect")
+
+    def fold(self, canvas: Canvas, picks: Sequence[Tensor]) -> Canvas:
+        """The centre stays."""
+        return canvas.grown(2 * self.pixels)
+
+    def apply(self, images: Tensor, picks: Sequence[Tensor], size: Size) -> Tensor:
+        """Pad images."""
+        around = [[0, 0], [self.pixels] * 2, [self.pixels] * 2, [0, 0]]
+        if self.mode == "reflect":
+            return tf.pad(images, around, mode="REFLECT")
+        return tf.pad(images, around, constant_values=self.fill)
+
+
+@dataclass(frozen=True)
+class Jitter:
+    """Crop ``pixels`` off both axes, at offsets down and right uniform in 0 .. ``pixels``."""
+
+    pixels: int
+    kind: ClassVar[str] = "jitter"
+
+    def __post_init__(self) -> None:
+        _check_pixels(self.kind, self.pixels)
+
+    @property
+    def choices(self) -> tuple[int, ...]:
+        """The number of equally likely values of each draw."""
+        return (self.pixels + 1, self.pixels + 1)
+
+    def fold(self, canvas: Canvas, picks: Sequence[Tensor]) -> Canvas:
+        """The centre moves by the offset less half of the pixels."""
+        down, right = (pick - self.pixels / 2 for pick in picks)
+        moved = Canvas(canvas.along.translated(right, down), canvas.size, canvas.image)
+        return moved.grown(-self.pixels)
+
+    def apply(self, images: Tensor, picks: Sequence[Tensor], size: Size) -> Tensor:
+        """Crop images."""
+        down, right = (tf.cast(pick, tf.int32) for pick in picks)
+        kept = tf.shape(images) - [0, self.pixels, self.pixels, 0]
+        return tf.slice(images, tf.stack([0, down, right, 0]), kept)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Enlarge by one of ``factors``, each equally likely."""
+
+    factors: tuple[float, ...]
+    kind: ClassVar[str] = "scale"
+
+    def __post_init__(self) -> None:
+        if not _are_numbers(self.factors) or min(self.factors) <= 0:
+            raise UsageError(f"scale {self.factors!r}; expected a list of factors above 0")
+
+    @property
+    def choices(self) -> tuple[int, ...]:
+        """The number of equally likely values of each draw."""
+        return (len(self.factors),)
+
+    def fold(self, canvas: Canvas, picks: Sequence[Tensor]) -> Canvas:
+        """The content grows about the centre; the canvas keeps its size."""
+        inverse = _look_up([1 / factor for factor in self.factors], picks[0])
+        return Canvas(canvas.along.scaled(inverse), canvas.size, canvas.image)
+
+    def apply(self, images: Tensor, picks: Sequence[Tensor], size: Size) -> Tensor:
+        """Resize images to the truncated size, bilinear, output i at input i / factor."""
+        extent = tf.cast(tf.shape(images)[1:3], tf.float32)
+        scaled = tf.cast(_look_up(self.factors, picks[0]) * extent, tf.int32)
+        return tf.raw_ops.ResizeBilinear(images=images, size=scaled)
+
+
+@dataclass(frozen=True)
+class Rotate:
+    """Turn counterclockwise by one of ``degrees``, each equally likely."""
+
+    degrees: tuple[float, ...]
+    kind: ClassVar[str] = "rotate"
+
+    def __post_init__(self) -> None:
+        if not _are_numbers(self.degrees):
+            raise UsageError(f"rotate {self.degrees!r}; expected a list of angles in degrees")
+
+    @property
+    def choices(self) -> tuple[int, ...]:
+        """The number of equally likely values of each draw."""
+        return (len(self.degrees),)
+
+    def _turn(self, pick: Tensor, pi: float) -> tuple[Tensor, Tensor]:
+        """The cosine and sine, from tables: to the last bit the same in every row."""
+        angles = [pi * angle / 180 for angle in self.degrees]
+        cosines, sines = [math.cos(a) for a in angles], [math.sin(a) for a in angles]
+        return _look_up(cosines, pick), _look_up(sines, pick)
+
+    def fold(self, canvas: Canvas, picks: Sequence[Tensor]) -> Canvas:
+        """The content turns about the centre; the canvas keeps its size."""
+        turned = canvas.along.rotated(*self._turn(picks[0], math.pi))
+        return Canvas(turned, canvas.size, canvas.image)
+
+    def apply(self, images: Tensor, picks: Sequence[Tensor], size: Size) -> Tensor:
+        """Turn images about their centre: nearest pixel, black outside, and a pi of 3.14."""
+        cosine, sine = self._turn(picks[0], 3.14)
+        height, width = tf.unstack(tf.shape(images)[1:3])
+        middle_x, middle_y = (tf.cast(n - 1, tf.float32) / 2 for n in (width, height))
+        x = (tf.range(tf.cast(width, tf.float32)) - middle_x)[None, :]
+        y = (tf.range(tf.cast(height, tf.float32)) - middle_y)[:, None]
+        column = tf.cast(tf.round(cosine * x - sine * y + middle_x), tf.int32)
+        row = tf.cast(tf.round(sine * x + cosine * y + middle_y), tf.int32)
+        inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+        # One black pixel behind the last is what lies outside.
+        index = tf.where(inside, row * width + column, height * width)
+        flat = tf.reshape(images, [images.shape[0], height * width, images.shape[3]])
+        return tf.gather(tf.pad(flat, [[0, 0], [0, 1], [0, 0]]), index, axis=1)
+
+
+@dataclass(frozen=True)
+class Crop:
+    """Crop the padding off: keep the centre, in the size that the image had at first."""
+
+    kind: ClassVar[str] = "crop"
+    choices: ClassVar[tuple[int, ...]] = ()
+
+    def fold(self, canvas: Canvas, picks: Sequence[Tensor]) -> Canvas:
+        """Whole pixels are cropped: where their number is odd the centre moves by a half."""
+        down, right = (
+            math.trunc((have - want) / 2) - (have - want) / 2
+            for have, want in zip(canvas.size, canvas.image, strict=True)
+        )
+        return Canvas(canvas.along.translated(right, down), canvas.image, canvas.image)
+
+    def apply(self, images: Tensor, picks: Sequence[Tensor], size: Size) -> Tensor:
+        """Crop images, or pad them with black where they have become smaller."""
+        return tf.image.resize_with_crop_or_pad(images, *size)
+
+
+Step = Pad | Jitter | Scale | Rotate | Crop
+_KINDS: dict[str, Any] = {step.kind: step for step in (Pad, Jitter, Scale, Rotate, Crop)}
+
+
+def step_to_json(step: Step) -> dict[str, Any]:
+    """The settings of a step as plain data with its ``kind``."""
+    settings = {f.name: getattr(step, f.name) for f in fields(step)}
+    plain = {name: list(v) if isinstance(v, tuple) else v for name, v in settings.items()}
+    return {"kind": step.kind, **plain}
+
+
+def step_from_json(data: Mapping[str, Any]) -> Step:
+    """Make a step of plain data; raises :class:`UsageError` for what is unknown or missing."""
+    kind = data.get("kind")
+    if kind not in _KINDS:
+        raise UsageError(f"unknown transform {kind!r}; choose from {', '.join(_KINDS)}")
+    known = [f.name for f in fields(_KINDS[kind])]
+    settings = {name: value for name, value in data.items() if name != "kind"}
+    check_names(kind, settings, known)
+    if known and known[0] not in settings:
+        raise UsageError(f"transform {kind}: {known[0]} is missing")
+    made: Step = _KINDS[kind](
+        **{name: tuple(v) if isinstance(v, list) else v for name, v in settings.items()}
+    )
+    return made

@@ -1,0 +1,1 @@
+"""Requests become pictures in a store."""

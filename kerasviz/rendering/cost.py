@@ -1,0 +1,206 @@
+"""What pictures cost: how many there are, and how long they take on this machine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kerasviz.network.network import Network
+from kerasviz.optvis.objectives.scoring import IMAGE
+from kerasviz.rendering.batching import CANONICAL, Batch
+from kerasviz.rendering.render import render_batch
+from kerasviz.rendering.request import Request
+
+__all__ = ["Clock", "StepCost", "pictures_of", "work_of"]
+
+#: Rows of the batches that are timed, and about how many seconds each is.
+ROWS, SECONDS = 4, 1.5
+#: What an operation costs for every pixel of the image beside its multiplications, in these. Fitted
+#: to EfficientNet-Lite0 and GoogLeNet, whose layers it times within a quarter.
+OPERATION = 30.0
+#: How much of the time to compile a deep network is there for the shallowest too.
+SHALLOW = 0.4
+
+
+def pictures_of(plans: Sequence[Batch]) -> int:
+    """How many pictures the batches make."""
+    return sum(plan.rows for plan in plans)
+
+
+@dataclass(frozen=True)
+class StepCost:
+    """What a step takes for one picture: multiplications, operations and pixels of the image."""
+
+    multiplications: float
+    operations: int
+    pixels: int
+
+    @property
+    def density(self) -> float:
+        """All of it in multiplications, for each pixel."""
+        return self.multiplications / self.pixels + OPERATION * self.operations
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The time that batches take on this machine, from one or two that were timed.
+
+    ``step`` is the constant and the slope of a line: the seconds of a step for a pixel of one row
+    of a large batch, by the density of its work. ``start`` are the seconds until the first step of
+    the deepest loop, which has ``deepest`` operations. ``timed`` names the layers, ``seconds`` says
+    how long the timing took.
+    """
+
+    net: Network
+    step: tuple[float, float]
+    start: float
+    deepest: int
+    timed: tuple[str, ...]
+    seconds: float
+
+    @classmethod
+    def of(cls, net: Network, plans: Sequence[Batch]) -> Clock:
+        """Time a few steps of the batch with the least work and of the one with the most."""
+        began = time.perf_counter()
+        works = work_of(net, plans)
+        ordered = sorted(plans, key=lambda p: (works[p].density, works[p].operations))
+        ends = [ordered[0]]
+        if works[ordered[-1]].density > 1.2 * works[ordered[0]].density:
+            ends.append(ordered[-1])  # last: what is started once in a process is not in its start
+        points = []
+        for plan in ends:
+            start, step = _time(net, plan)
+            points.append((works[plan].density, step / works[plan].pixels))
+        deepest = works[ends[-1]].operations
+        timed = tuple(dict.fromkeys(_place(plan) for plan in ends))
+        return cls(net, _line(points), start, deepest, timed, time.perf_counter() - began)
+
+    def estimate(self, plans: Sequence[Batch]) -> float:
+        """The seconds that batches take. A loop is compiled once for all batches of its kind."""
+        return sum(steps + start for steps, start in self.parts(plans))
+
+    def parts(self, plans: Sequence[Batch]) -> list[tuple[float, float]]:
+        """The seconds of the steps of each batch, and of compiling the first of its kind."""
+        works = work_of(self.net, plans)
+        found, compiled = [], set()
+        for plan in plans:
+            work, start = works[plan], 0.0
+            row = work.pixels * (self.step[0] + self.step[1] * work.density)
+            kind = (plan.structure, plan.recipe.replace(name="", steps=1), plan.batch)
+            if kind not in compiled:
+                compiled.add(kind)
+                depth = min(1.0, work.operations / max(1, self.deepest))
+                start = self.start * (SHALLOW + (1 - SHALLOW) * depth)
+            rows = plan.batch * CANONICAL.get(plan.batch, 1.0)
+            found.append((plan.recipe.steps * rows * row, start))
+        return found
+
+
+def _line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """The constant and slope of the line through two points, neither negative.
+
+    >>> _line([(1.0, 3.0), (3.0, 7.0)]), _line([(2.0, 3.0)])
+    ((1.0, 2.0), (0.0, 1.5))
+    """
+    (x, y), (u, v) = points[0], points[-1]
+    slope = max(0.0, (v - y) / (u - x)) if u > x else y / x
+    constant = y - slope * x
+    return (constant, slope) if constant >= 0 else (0.0, v / u)
+
+
+def _place(plan: Batch) -> str:
+    return next((slot.tap for slot in plan.structure if slot.tap != IMAGE), "the image")
+
+
+def _time(net: Network, plan: Batch) -> tuple[float, float]:
+    """The seconds until the first step, and of one step for one row of a large batch."""
+    rows = max(ROWS, max(request.rows for request in plan.requests))
+    batch = min(plan.batch, rows)
+    requests: list[Request] = []
+    for request in plan.requests:
+        if sum(r.rows for r in requests) + request.rows <= batch:
+            requests.append(replace(request, snapshots=()))
+
+    def run(steps: int) -> float:
+        recipe = plan.recipe.replace(steps=steps)
+        short = tuple(replace(request, recipe=recipe) for request in requests)
+        began = time.perf_counter()
+        render_batch(net, replace(plan, requests=short, batch=batch))
+        return time.perf_counter() - began
+
+    first, again = run(1), min(run(1), run(1))
+    steps = int(min(32, max(2, SECONDS / again)))
+    step = max(run(1 + steps) - again, 1e-6) / steps
+    return max(first - again, 0.0), step / (batch * CANONICAL.get(batch, 1.0))
+
+
+# -- work ------------------------------------------------------------------------------------
+
+
+def work_of(net: Network, plans: Sequence[Batch]) -> dict[Batch, StepCost]:
+    """The work of a step of each batch, counted in the network's graph without running it."""
+    found: dict[Batch, StepCost] = {}
+    sizes = dict.fromkeys(plan.recipe.size for plan in plans)
+    for size in sizes:
+        own = [plan for plan in plans if plan.recipe.size == size]
+        taps = sorted({s.tap for plan in own for s in plan.structure if s.tap != IMAGE})
+        graph = _Graph(net, taps, size)
+        for plan in own:
+            found[plan] = graph.work(tuple(s.tap for s in plan.structure if s.tap != IMAGE))
+    return found
+
+
+class _Graph:
+    """The operations from the image to some taps."""
+
+    def __init__(self, net: Network, taps: Sequence[str], size: tuple[int, int]):
+        image = tf.TensorSpec([1, *size, net.channels], tf.float32)
+        traced = tf.function(lambda x: net.activations(x, taps), autograph=False)
+        concrete = traced.get_concrete_function(image)
+        self.ends = dict(zip(taps, _outputs(concrete, taps), strict=True))
+        self.pixels = size[0] * size[1]
+        self.known: dict[tuple[str, ...], StepCost] = {}
+
+    def work(self, taps: tuple[str, ...]) -> StepCost:
+        """The work up to some of the taps."""
+        if taps not in self.known:
+            seen: dict[str, Any] = {}
+            todo = [self.ends[tap].op for tap in taps]
+            while todo:
+                op = todo.pop()
+                if op.name not in seen:
+                    seen[op.name] = op
+                    todo += [tensor.op for tensor in op.inputs]
+            ops = [op for op in seen.values() if op.type not in _FREE]
+            self.known[taps] = StepCost(sum(map(_multiplications, ops)), len(ops), self.pixels)
+        return self.known[taps]
+
+
+def _outputs(concrete: Any, taps: Sequence[str]) -> list[Any]:
+    names = sorted(taps)  # as a dictionary of results is flattened
+    by_name = dict(zip(names, concrete.outputs, strict=True))
+    return [by_name[tap] for tap in taps]
+
+
+#: Operations of a graph that compute nothing.
+_FREE = ("Const", "Placeholder", "ReadVariableOp", "Identity", "NoOp")
+
+
+def _multiplications(op: Any) -> float:
+    """The multiplications of a convolution or a matrix product; 0 for other operations."""
+    if op.type in ("Conv2D", "DepthwiseConv2dNative"):
+        height, width, depth, _ = (float(n or 1) for n in op.inputs[1].shape)
+        return _numbers(op.outputs[0]) * height * width * (depth if op.type == "Conv2D" else 1)
+    if op.type in ("MatMul", "BatchMatMulV2"):
+        return _numbers(op.outputs[0]) * float(op.inputs[0].shape[-1] or 1)
+    return 0.0
+
+
+def _numbers(tensor: Any) -> float:
+    shape = tensor.shape
+    return float(np.prod([n or 1 for n in shape])) if shape.rank is not None else 0.0

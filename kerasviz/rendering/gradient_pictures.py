@@ -1,0 +1,186 @@
+"""Pictures of photos and gradients: directions, maps and attribution, by one backward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from kerasviz.io.files import checksum, digest
+from kerasviz.io.images import encode, to_image
+from kerasviz.network.network import Network, class_words
+from kerasviz.optvis.gradients import (
+    attribution,
+    colour_share,
+    decorrelated_colours,
+    gradients,
+    steepest,
+)
+from kerasviz.optvis.objectives.objective import Objective, logit
+from kerasviz.optvis.objectives.scoring import IMAGE
+from kerasviz.rendering.photos import read_photo
+from kerasviz.rendering.store import GradientEntry, Store
+from kerasviz.types import Array
+
+__all__ = [
+    "GradientCache",
+    "GradientTask",
+    "compute",
+    "direction_image",
+    "heat_image",
+    "map_image",
+    "recompute",
+]
+
+
+#: The largest values are clipped, so that a few do not hide the others.
+PERCENTILE = 99.5
+HEAT = (245, 166, 35)
+
+
+def direction_image(direction: Array) -> Image.Image:
+    """A direction [H, W, C] around middle grey: 0.5 + 0.5 d / (99.5th percentile of |d|).
+
+    >>> direction_image(np.full((1, 1, 1), -3.0)).getpixel((0, 0))
+    0
+    """
+    return to_image(np.clip(0.5 + 0.5 * _scaled(direction), 0, 1))
+
+
+def map_image(magnitude: Array) -> Image.Image:
+    """A map [h, w] of numbers from 0 on, in grey: white is the 99.5th percentile."""
+    return to_image(np.clip(_scaled(magnitude), 0, 1)[..., None])
+
+
+def heat_image(photo: Array, attributed: Array) -> Image.Image:
+    """A photo [H, W, C] in grey, and in orange where a map [h, w] is positive."""
+    size = photo.shape[1], photo.shape[0]
+    small = Image.fromarray(np.clip(_scaled(attributed), 0, 1).astype(np.float32))
+    amount = np.asarray(small.resize(size, Image.Resampling.BILINEAR))[..., None]
+    grey = np.asarray(to_image(photo).convert("L"), np.float64)[..., None] / 255
+    mixed = (1 - 0.8 * amount) * (0.15 + 0.7 * grey) + 0.8 * amount * (np.array(HEAT) / 255)
+    return to_image(mixed)
+
+
+def _scaled(values: Array) -> Array:
+    """Values by their 99.5th percentile; by their largest where that is 0."""
+    sizes = np.abs(values)
+    unit = float(np.percentile(sizes, PERCENTILE)) or float(sizes.max()) or 1.0
+    scaled: Array = values / unit
+    return scaled
+
+
+@dataclass(frozen=True)
+class GradientTask:
+    """All that decides a computed picture but its photos.
+
+    See ``Made``, whose plain data it is made of. ``taps`` are those
+    whose gradients come out of the same backward pass.
+    """
+
+    kind: str
+    size: tuple[int, int]
+    objective: Objective | None
+    pre_activation: bool
+    tap: str
+    taps: tuple[str, ...]
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> GradientTask:
+        """Make a task from plain data."""
+        objective = data["objective"]
+        return cls(
+            kind=data["kind"],
+            size=(data["size"][0], data["size"][1]),
+            objective=None if objective is None else Objective.from_json(objective),
+            pre_activation=data["pre_activation"],
+            tap=data["tap"],
+            taps=tuple(data["taps"]),
+        )
+
+
+class GradientCache:
+    """Gradients of a network, each computed once.
+
+    A pass takes the photos of one picture and nothing else: oneDNN rounds differently at other
+    batch sizes, and a picture must not depend on which others are computed in the same run.
+    """
+
+    def __init__(self, net: Network):
+        self.net = net
+        self._found: dict[Any, dict[str, Array]] = {}
+
+    def __call__(self, task: GradientTask, photos: Array) -> Array:
+        """The gradient of the objective by the photos [B, H, W, C], or by the task's tap."""
+        assert task.objective is not None
+        key = (task.objective, task.pre_activation, task.taps, checksum(photos.tobytes()))
+        if key not in self._found:
+            pre = task.pre_activation
+            _, found, _ = gradients(self.net, task.objective, photos, task.taps, pre_activation=pre)
+            self._found[key] = found
+        return self._found[key][task.tap or IMAGE]
+
+
+def compute(task: GradientTask, photos: Array, slopes: GradientCache) -> tuple[Image.Image, str]:
+    """The picture of a task for photos [B, H, W, C] in [0, 1], and what was found out about it.
+
+    Raises :class:`ModelError` where the network cannot be computed at that size.
+    """
+    if task.kind == "photo":
+        return to_image(photos[0]), ""
+    if task.kind == "attribution":
+        return _attributed(slopes.net, photos[:1], task.tap)
+    slope = slopes(task, photos)
+    if task.kind == "magnitude":
+        return map_image(np.sqrt((slope**2).sum(-1)).mean(0)), ""
+    if task.kind == "colours":
+        whitened = decorrelated_colours(slope)
+        shares = [float(colour_share(each)[0]) for each in (slope, whitened)]
+        words = (
+            f"Energy of colour over that of brightness: {shares[0]:.2g} in the gradient as it is, "
+            f"{shares[1]:.2g} with decorrelated colours."
+        )
+        return direction_image(whitened[0]), words
+    return direction_image(steepest(task.kind, slope, photos)[0]), ""
+
+
+def _attributed(net: Network, photo: Array, tap: str) -> tuple[Image.Image, str]:
+    logits = net.require_logits().name
+    scores = net.activations(tf.constant(photo), [logits])[logits]
+    top = int(np.argmax(scores.numpy()))
+    found = attribution(net, logit(top), photo, tap)[0]
+    return heat_image(photo[0], found), f"The top class of the photo is {class_words(net, top)}."
+
+
+def recompute(store: Store, entry: GradientEntry, slopes: GradientCache) -> bytes | None:
+    """The file of an entry, made again; ``None`` where a photo is not there as it was."""
+    for photo in entry.photos:
+        path = store.folder / photo["file"]
+        if not path.is_file() or checksum(path.read_bytes()) != photo["sha256"]:
+            return None
+    return _made(store, entry, slopes, store.environments[entry.environment])[1]
+
+
+def _made(
+    store: Store, entry: GradientEntry, slopes: GradientCache, here: dict[str, str]
+) -> tuple[GradientEntry, bytes]:
+    """Compute a picture: its entry and its file, with its provenance inside."""
+    task = GradientTask.from_json(entry.made)
+    sources = [store.folder / photo["file"] for photo in entry.photos]
+    photos = np.stack([read_photo(path, task.size, store.net.channels) for path in sources])
+    image, words = compute(task, photos, slopes)
+    about = {
+        "name": entry.name,
+        "words": words,
+        "computed": entry.made,
+        "photos": [{"name": p["name"], "sha256": p["sha256"]} for p in entry.photos],
+        "network": store.network,
+        "environment": here,
+    }
+    data = encode(image, "png", about)
+    names = {"words": words, "sha256": checksum(data), "environment": digest(here)}
+    return GradientEntry(**{**vars(entry), **names}), data

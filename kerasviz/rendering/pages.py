@@ -1,0 +1,244 @@
+"""Pages: the index.html of an output folder, made from its manifest alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import quote
+
+import jinja2
+from markupsafe import Markup, escape
+
+from kerasviz import __version__
+from kerasviz.io.files import write_atomically
+
+__all__ = ["render_page", "sparkline", "update", "write_index"]
+
+#: Pictures that are narrower than this are shown as the pixels they are, not smoothed.
+PIXEL_ART = 64
+#: The least width of a column of pictures, where the window is wide enough.
+COLUMN = 176
+
+
+@dataclass(frozen=True)
+class PageTile:
+    """A picture as the page shows it."""
+
+    target: str
+    file: str
+    size: tuple[int, int]  # width, height
+    zoom: int  # how many times as large it is shown, pixel by pixel; 0 for any size, smoothed
+    score: str
+    seed: int
+    row: str
+    steps: int
+    settings: int  # number of its recipe on the page
+    curve: str
+    first: str
+    last: str
+    snapshots: tuple[tuple[int, str], ...]
+    command: str  # that makes it again, or ""
+
+    @property
+    def facts(self) -> str:
+        """Score, steps and seed in one line."""
+        score = f"score {self.score} · " if self.score else ""
+        steps = f"{self.steps} step{'' if self.steps == 1 else 's'}"
+        row = f" · picture {self.row}" if self.row else ""
+        return f"{score}{steps} · seed {self.seed}{row}"
+
+
+def write_index(
+    folder: Path, manifest: dict[str, Any], commands: Mapping[str, str] = MappingProxyType({})
+) -> Path:
+    """Write ``index.html`` into a folder of pictures and return its path.
+
+    ``manifest`` is that of a ``Store``, ``commands`` are those that make
+    pictures again, by file. The page stands alone (styles, curves and the little script are in it)
+    and needs nothing but the picture files beside it; a page that is there already with the same
+    content is left alone. Raises :class:`KerasvizError` where the folder cannot be written.
+    """
+    recipes: list[dict[str, Any]] = []
+    pictures = _pictures(manifest, recipes, commands)
+    widest = max((p.size[0] for p in pictures), default=128)
+    page = render_page(
+        "index.html",
+        network=manifest["network"],
+        pictures=pictures,
+        computed=[_computed(entry) for entry in manifest.get("computed", ())],
+        recipes=[_rows(recipe) for recipe in recipes],
+        environments=list(manifest["environments"].values()),
+        column=max(COLUMN, min(320, widest * 3 // 2)),
+    )
+    path = folder / "index.html"
+    update(path, page.encode())
+    return path
+
+
+def update(path: Path, data: bytes) -> None:
+    """Write a file unless it is there with the same content."""
+    if not path.is_file() or path.read_bytes() != data:
+        write_atomically(path, data)
+
+
+def render_page(template: str, **values: Any) -> str:
+    """Fill a template of ``templates/``; everything that is put in is escaped."""
+    return _environment().get_template(template).render(version=__version__, **values)
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("kerasviz.rendering", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    # A file name such as "-a+50%.png" as a link that every browser reads as that file.
+    environment.filters["link"] = lambda name: quote(str(name), safe="/@+,=~!()")
+    environment.filters["seams"] = _seams
+    return environment
+
+
+def _seams(words: str) -> Markup:
+    """Words that break, where they have to, after a slash or underscore and before a colon or at.
+
+    >>> _seams("a_b/c:1")
+    Markup('a_<wbr>b/<wbr>c<wbr>:1')
+    """
+    return Markup(re.sub(r"(?<=[/_])(?=\w)|(?=[:@]\w)", "<wbr>", str(escape(words))))
+
+
+def _pictures(
+    manifest: dict[str, Any], recipes: list[dict[str, Any]], commands: Mapping[str, str]
+) -> list[PageTile]:
+    """The finished pictures, those of one target together, in the order of first appearance.
+
+    Adds the recipes to ``recipes``.
+    """
+    entries, requests = manifest["pictures"], manifest["requests"]
+    moments: dict[tuple[str, int], list[tuple[int, str]]] = {}
+    finished: dict[str, list[dict[str, Any]]] = {}
+    for entry in entries:
+        if entry["step"] == requests[entry["request"]]["recipe"]["steps"]:
+            finished.setdefault(entry["target"], []).append(entry)
+        else:
+            snapshots = moments.setdefault((entry["key"], entry["row"]), [])
+            snapshots.append((entry["step"], entry["file"]))
+    shown = []
+    for entry in (e for group in finished.values() for e in group):
+        request = requests[entry["request"]]
+        recipe = request["recipe"]
+        if recipe not in recipes:
+            recipes.append(recipe)
+        curve = [(float(step), float(value)) for step, value in entry["curve"]]
+        height, width = recipe["size"]
+        shown.append(
+            PageTile(
+                target=entry["target"],
+                file=entry["file"],
+                size=(width, height),
+                zoom=COLUMN // width if width < PIXEL_ART else 0,
+                score="" if entry["score"] is None else f"{entry['score']:.4g}",
+                seed=request["seed"] + entry["row"],
+                row=f"{entry['row'] + 1} of {request['rows']}" if request["rows"] > 1 else "",
+                steps=recipe["steps"],
+                settings=recipes.index(recipe) + 1,
+                curve=sparkline(curve),
+                first=f"{curve[0][1]:.3g}" if curve else "",
+                last=f"{curve[-1][1]:.3g}" if curve else "",
+                snapshots=tuple(sorted(moments.get((entry["key"], entry["row"]), []))),
+                command=commands.get(entry["file"], ""),
+            )
+        )
+    return shown
+
+
+#: What is computed from photos, by kind.
+_KINDS = {
+    "photo": "The picture that gradients are taken at",
+    "attribution": "Attribution",
+    "magnitude": "How large the gradient is",
+    "colours": "The gradient with decorrelated colours",
+    "l2": "The gradient",
+    "linf": "The sign of the gradient",
+    "decorrelated": "The direction of steepest ascent in decorrelated space",
+}
+
+
+def _computed(entry: dict[str, Any]) -> dict[str, Any]:
+    """A picture that was computed from others, as the page shows it."""
+    names = [photo["name"] for photo in entry["photos"]]
+    source = names[0] if len(names) == 1 else f"{len(names)} photos"
+    kind = entry["made"]["kind"]
+    height, width = entry["made"]["size"]
+    of = "" if kind == "photo" else f", of {source}"
+    facts = [f"{_KINDS.get(kind, kind)}{of}; not optimized.", entry["words"]]
+    return {
+        "file": entry["file"],
+        "name": entry["name"],
+        "size": (width, height),
+        "sharp": kind == "magnitude",
+        "facts": " ".join(filter(None, facts)),
+    }
+
+
+def sparkline(curve: Sequence[tuple[float, float]], width: int = 100, height: int = 24) -> str:
+    """The points of a polyline for (x, y) pairs in a box of ``width`` x ``height``, y upwards.
+
+    Values that are no numbers are left out; a curve of equal values is a line in the middle.
+
+    >>> sparkline([(0, 1.0), (50, 3.0), (100, 2.0)])
+    '0,24 50,0 100,12'
+    """
+    points = [(x, y) for x, y in curve if abs(y) < float("inf")]
+    if len(points) < 2:
+        return ""
+    left, right = points[0][0], points[-1][0]
+    low, high = min(y for _, y in points), max(y for _, y in points)
+
+    def place(x: float, y: float) -> str:
+        across = (x - left) / (right - left) * width
+        up = (y - low) / (high - low) if high > low else 0.5
+        return f"{across:.4g},{(1 - up) * height:.4g}"
+
+    return " ".join(place(x, y) for x, y in points)
+
+
+def _rows(data: Any, prefix: str = "") -> list[tuple[str, str]]:
+    """Nested settings as rows of a table.
+
+    >>> _rows({"size": [64, 96], "transform": {"shared": False, "steps": [{"name": "pad"}]}})
+    [('size (height x width)', '64 x 96'), ('transform · shared', 'no'),
+     ('transform · steps', 'name: pad')]
+    """
+    rows: list[tuple[str, str]] = []
+    for key, value in data.items():
+        name = f"{prefix}{str(key).replace('_', ' ')}"
+        if isinstance(value, dict):
+            rows += _rows(value, f"{name} · ")
+        elif key == "size" and isinstance(value, list | tuple):
+            rows.append((f"{name} (height x width)", " x ".join(map(str, value))))
+        else:
+            rows.append((name, _words(value)))
+    return rows
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, dict):
+        return ", ".join(f"{k}: {_words(v)}" for k, v in value.items())
+    if isinstance(value, list | tuple):
+        joint = "; " if any(isinstance(v, dict | list | tuple) for v in value) else ", "
+        return joint.join(_words(v) for v in value)
+    return "none" if value is None else str(value)

@@ -1,0 +1,80 @@
+"""The files of a finished picture: their bytes with the provenance inside, and their entries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from kerasviz.io.files import checksum, digest
+from kerasviz.io.images import encode, to_image
+from kerasviz.rendering.manifest import Entry
+from kerasviz.rendering.render import Picture, provenance
+from kerasviz.rendering.request import Request
+
+__all__ = ["Naming", "Origin", "content_name", "entries_of"]
+
+#: Points of the score curve that the manifest keeps.
+CURVE = 33
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What made a picture, as it is recorded: the network, the environment, the request's key."""
+
+    network: dict[str, Any]
+    environment: dict[str, str]
+    key: str
+    file_format: str = "png"
+
+    @cached_property
+    def place(self) -> str:
+        """The name of the environment in a manifest."""
+        return digest(self.environment)
+
+    @staticmethod
+    def request(request: Request) -> str:
+        """The name of the settings of a request in a manifest."""
+        return digest(request.to_json())
+
+
+#: The file name of a picture after a step, by its origin and its bytes.
+Naming = Callable[[Picture, int, Origin, bytes], str]
+
+
+def entries_of(picture: Picture, origin: Origin, naming: Naming) -> Iterator[tuple[Entry, bytes]]:
+    """The files of a picture, its snapshots first: what the manifest has of each, and its bytes."""
+    request = picture.request
+    images = {**picture.snapshots, request.recipe.steps: picture.image}
+    about = provenance(picture, origin.network, origin.environment)
+    for step, image in images.items():
+        final = step == request.recipe.steps
+        data = encode(to_image(image), origin.file_format, {**about, "step": step})
+        entry = Entry(
+            file=naming(picture, step, origin, data),
+            sha256=checksum(data),
+            key=origin.key,
+            target=request.text,
+            step=step,
+            row=picture.row,
+            compiled_batch=picture.batch,
+            score=float(f"{picture.score:.6g}") if final else None,
+            curve=_curve(picture.history) if final else (),
+            request=origin.request(request),
+            environment=origin.place,
+        )
+        yield entry, data
+
+
+def content_name(_: Picture, __: int, origin: Origin, data: bytes) -> str:
+    """A name that only these bytes have: ``objects/``, two digits of the SHA-256, all of it."""
+    name = checksum(data)
+    return f"objects/{name[:2]}/{name}.{origin.file_format}"
+
+
+def _curve(history: np.ndarray[Any, Any]) -> tuple[tuple[int, float], ...]:
+    steps = np.unique(np.linspace(0, len(history) - 1, CURVE).round().astype(int))
+    return tuple((int(s), float(f"{float(history[s]):.4g}")) for s in steps)

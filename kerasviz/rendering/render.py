@@ -1,0 +1,278 @@
+"""Rendering: the batches of many requests, one after the other, become pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kerasviz.network.network import Network
+from kerasviz.optvis.environment import environment
+from kerasviz.optvis.objectives.objective import Objective
+from kerasviz.optvis.objectives.scoring import pack_objectives, taps_of
+from kerasviz.optvis.objectives.targets import Target, parse_targets
+from kerasviz.optvis.optimization.checkpoint import Checkpoint
+from kerasviz.optvis.optimization.early_stopping import optimize_until_converged
+from kerasviz.optvis.optimization.loop import LoopInputs, LoopProgress, optimize
+from kerasviz.optvis.optimization.precision import AUTO, choose
+from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipes import recipe as find_recipe
+from kerasviz.rendering.batching import Batch, make_batches
+from kerasviz.rendering.checkpoints import CheckpointWriter
+from kerasviz.rendering.request import Request, adapt_recipe
+from kerasviz.types import Array
+
+__all__ = [
+    "Picture",
+    "RenderProgress",
+    "Rendering",
+    "network_provenance",
+    "provenance",
+    "render",
+    "render_batch",
+    "render_batches",
+]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A finished picture: row ``row`` of a request.
+
+    ``image`` [H, W, C] float32 in [0, 1]; ``snapshots`` the same by step; ``score`` of the image
+    as it is, without penalties and the terms that couple rows; ``history`` [steps] of the whole
+    scores on the transformed image; ``batch`` the compiled batch size.
+    """
+
+    request: Request
+    row: int
+    image: Array
+    snapshots: dict[int, Array]
+    score: float
+    history: Array
+    batch: int
+
+
+@dataclass(frozen=True)
+class RenderProgress:
+    """How far a rendering is: pictures finished of all, and the step of the present batch."""
+
+    done: int
+    pictures: int
+    running: int
+    step: int
+    steps: int
+    score: float
+    text: str
+
+    @property
+    def fraction(self) -> float:
+        """How much of the work is done, 0 to 1."""
+        return (self.done + self.running * self.step / self.steps) / max(1, self.pictures)
+
+
+def render_batch(
+    net: Network,
+    plan: Batch,
+    progress: Callable[[LoopProgress], None] | None = None,
+    resume: Checkpoint | None = None,
+) -> list[Picture]:
+    """Run one batch and return its pictures, without the padding.
+
+    A recipe with patience lets each picture end when it has converged; it has no checkpoints to
+    ``resume`` from.
+    """
+    rows: list[tuple[Request, int, int]] = []  # request, row in it, group
+    for group, request in enumerate(plan.requests):
+        rows += [(request, row, group) for row in range(request.rows)]
+    # Padding repeats the last row, as groups of their own, so that it couples with nothing.
+    padding = [(rows[-1][0], 0, -1 - i) for i in range(plan.batch - len(rows))]
+    padded = rows + padding
+    batch = LoopInputs(
+        structure=plan.structure,
+        data=pack_objectives(
+            plan.structure,
+            [r.objective.at(row, r.rows) for r, row, _ in padded],
+            net,
+            plan.recipe.pre_activation,
+        ),
+        seeds=np.array([r.seed + row for r, row, _ in padded], np.int32),
+        groups=np.array([group for _, _, group in padded], np.int32),
+    )
+    snapshots = plan.requests[0].snapshots
+    if plan.recipe.patience:
+        run = optimize_until_converged(net, plan.recipe, batch, plan.batch, snapshots, progress)
+    else:
+        run = optimize(net, plan.recipe, batch, snapshots, progress, resume)
+    return [
+        Picture(
+            request=request,
+            row=row,
+            image=run.images[i],
+            snapshots={step: images[i] for step, images in run.snapshots.items()},
+            score=float(run.scores[i]),
+            history=run.history[: run.taken[i], i],
+            batch=plan.batch,
+        )
+        for i, (request, row, _) in enumerate(rows)
+    ]
+
+
+def render_batches(
+    net: Network,
+    plans: Sequence[Batch],
+    progress: Callable[[RenderProgress], None] | None = None,
+    state_of: Callable[[Batch], CheckpointWriter] | None = None,
+) -> Iterator[list[Picture]]:
+    """Run batch after batch; yields the pictures of each as soon as they are finished.
+
+    With ``state_of`` a batch goes on from its state, and saves it now and then; who has saved the
+    pictures drops it.
+    """
+    pictures, done = sum(p.rows for p in plans), 0
+    for each in plans:
+        text = each.requests[0].text
+        if len(each.requests) > 1:
+            text += f" … {each.requests[-1].text}"
+
+        state = None if state_of is None else state_of(each)
+
+        def report(
+            p: LoopProgress,
+            done: int = done,
+            each: Batch = each,
+            text: str = text,
+            state: CheckpointWriter | None = state,
+        ) -> None:
+            if state is not None:  # first: a report may raise
+                state(p)
+            if progress is not None:
+                progress(RenderProgress(done, pictures, each.rows, p.step, p.steps, p.score, text))
+
+        there = None if state is None else state.read()
+        if there is not None:  # so that who estimates the time left knows what took none
+            report(LoopProgress(there.step, each.recipe.steps, float(there.history[-1].mean())))
+        yield render_batch(net, each, report, there)
+        done += each.rows
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """Pictures made by :func:`render`, in the order in which they were asked for."""
+
+    pictures: tuple[Picture, ...]
+    network: dict[str, Any]
+    environment: dict[str, str]
+
+    @property
+    def images(self) -> Array:
+        """All images, [N, H, W, C] in [0, 1]."""
+        return np.stack([p.image for p in self.pictures])
+
+    @property
+    def scores(self) -> Array:
+        """The scores of the finished images, [N]."""
+        return np.array([p.score for p in self.pictures], np.float32)
+
+    @property
+    def losses(self) -> Array:
+        """Minus the score at every step, on the transformed images, [N, steps].
+
+        NaN after the last step of a picture that has ended early.
+        """
+        steps = max(len(p.history) for p in self.pictures)
+        ends = [(0, steps - len(p.history)) for p in self.pictures]
+        padded = [
+            np.pad(p.history, end, constant_values=np.nan)
+            for p, end in zip(self.pictures, ends, strict=True)
+        ]
+        return -np.stack(padded)
+
+    @property
+    def snapshots(self) -> dict[int, Array]:
+        """The images [N, H, W, C] after so many steps; 0 is the initial noise."""
+        steps = self.pictures[0].snapshots
+        return {step: np.stack([p.snapshots[step] for p in self.pictures]) for step in steps}
+
+    @property
+    def provenance(self) -> list[dict[str, Any]]:
+        """For every picture, all that is needed to make it again."""
+        return [provenance(p, self.network, self.environment) for p in self.pictures]
+
+
+def network_provenance(net: Network) -> dict[str, Any]:
+    """The network of a provenance: name, format, SHA-256 and input description."""
+    return {
+        "name": net.name,
+        "format": net.identity.format,
+        "sha256": net.identity.sha256,
+        "input": net.require_input_spec().to_json(),
+    }
+
+
+def provenance(
+    picture: Picture, network: dict[str, Any], environment: dict[str, str]
+) -> dict[str, Any]:
+    """All that is needed to make a picture again, as plain data."""
+    taken = len(picture.history)
+    early = {} if taken == picture.request.recipe.steps else {"steps_taken": taken}
+    return {
+        "target": picture.request.text,
+        **picture.request.to_json(),
+        **early,
+        "row": picture.row,
+        "compiled_batch": picture.batch,
+        "network": network,
+        "environment": environment,
+    }
+
+
+def render(
+    net: Network,
+    targets: str | Objective | Sequence[str | Objective],
+    *,
+    recipe: str | Recipe = "article",
+    seed: int = 0,
+    snapshots: Sequence[int] = (),
+    progress: Callable[[RenderProgress], None] | None = None,
+    **changes: Any,
+) -> Rendering:
+    """Optimize pictures and return them.
+
+    ``targets`` are words (``"mixed4a:476"``, see ``GRAMMAR``) or objectives.
+    ``changes`` replace settings of the recipe: ``steps``, ``size`` (a number or (height, width)),
+    ``learning_rate``, ``precision`` (``"auto"`` for the fastest on this machine)... Raises
+    :class:`UsageError` for wrong names and settings.
+
+    >>> net = kerasviz.load("efficientnet-lite0")                       # doctest: +SKIP
+    >>> r = kerasviz.render(net, "block3b:7", steps=128, size=96)       # doctest: +SKIP
+    >>> r.images.shape, r.losses.shape                                  # doctest: +SKIP
+    ((1, 96, 96, 3), (1, 128))
+    """
+    chosen = find_recipe(recipe)
+    if isinstance(changes.get("size"), int):
+        changes["size"] = (changes["size"], changes["size"])
+    precision = changes.pop("precision", chosen.precision)
+    chosen = chosen.replace(**changes)
+    asked = [targets] if isinstance(targets, str | Objective) else list(targets)
+    found: list[Target] = []
+    for i, each in enumerate(asked):
+        if isinstance(each, Objective):
+            found.append(Target(f"objective {i}", each))
+        else:
+            found += parse_targets([each], net)
+    if precision == AUTO:
+        objectives = [target.objective for target in found]
+        precision = choose(net, taps_of(objectives, net, chosen.pre_activation)).precision
+    chosen = chosen.replace(precision=precision)
+    requests = [
+        Request(t.text, t.objective, adapt_recipe(chosen, t.objective, net), seed, tuple(snapshots))
+        for t in found
+    ]
+    pictures: dict[Request, list[Picture]] = {}
+    for batch in render_batches(net, make_batches(net, list(dict.fromkeys(requests))), progress):
+        for picture in batch:
+            pictures.setdefault(picture.request, []).append(picture)
+    ordered = tuple(p for request in requests for p in pictures[request])
+    return Rendering(ordered, network_provenance(net), environment())

@@ -1,0 +1,117 @@
+"""Requests: what a picture shows and how it is made, as data with a name of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from kerasviz.errors import UsageError
+from kerasviz.io.files import digest
+from kerasviz.network.network import Network
+from kerasviz.optvis.objectives.objective import Objective, diversity
+from kerasviz.optvis.objectives.targets import Target
+from kerasviz.optvis.recipes import Recipe
+
+__all__ = ["Request", "adapt_recipe", "first_relu", "with_diversity"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One picture to make, or ``rows`` pictures that are optimized together.
+
+    ``text`` names it for people; the objective, recipe, seed and snapshots (step numbers) say what
+    it is. Row r starts from the noise of ``seed + r``. ``batch`` fixes the compiled batch size.
+    """
+
+    text: str
+    objective: Objective
+    recipe: Recipe
+    seed: int = 0
+    snapshots: tuple[int, ...] = ()
+    rows: int = 1
+    batch: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**31 - self.rows:
+            raise UsageError(f"seed {self.seed}: expected a whole number from 0 to {2**31 - 2}")
+        wrong = [s for s in self.snapshots if not 0 <= s <= self.recipe.steps]
+        if wrong:
+            raise UsageError(
+                f"snapshot at step {wrong[0]}: this run has the steps 0 to {self.recipe.steps}"
+            )
+        if self.batch is not None and self.batch < self.rows:
+            raise UsageError(
+                f"batch {self.batch}: {self.rows} pictures are optimized together; "
+                f"give --batch {self.rows} or more"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """All that decides the picture, as plain data (the recipe's name does not)."""
+        recipe = self.recipe.to_json()
+        return {
+            "objective": self.objective.to_json(),
+            "recipe": recipe,
+            "seed": self.seed,
+            "snapshots": list(self.snapshots),
+            "rows": self.rows,
+            "batch": self.batch,
+        }
+
+    @classmethod
+    def from_json(cls, text: str, data: dict[str, Any]) -> Request:
+        """Make a request from plain data."""
+        return cls(
+            text=text,
+            objective=Objective.from_json(data["objective"]),
+            recipe=Recipe.from_json(data["recipe"]),
+            seed=data["seed"],
+            snapshots=tuple(data["snapshots"]),
+            rows=data["rows"],
+            batch=data["batch"],
+        )
+
+    def key(self, net: Network) -> str:
+        """A name for the pictures that this request makes with this network: 16 hex digits."""
+        spec = net.require_input_spec().to_json()
+        del spec["source"]
+        data = self.to_json()
+        data["recipe"] = {k: v for k, v in data["recipe"].items() if k != "name"}
+        return digest({"network": net.identity.sha256, "input": spec, **data})
+
+
+#: Updates with redirected ReLU gradients where :func:`fitting` turns them on (as in lucid).
+REDIRECTED_STEPS = 17
+
+
+def first_relu(net: Network) -> str | None:
+    """The output of the network's first ReLU: what is before it is linear in the image."""
+    return next((name for name in net.taps if net.taps[name].pre_activation), None)
+
+
+def adapt_recipe(recipe: Recipe, objective: Objective, net: Network) -> Recipe:
+    """The recipe with which an objective has a picture: nearly always ``recipe`` itself.
+
+    Before the first ReLU of a network the mean of a channel is linear in the image, so that the
+    best image is one flat colour. There units are optimized after the ReLU, and redirected
+    gradients help those that are dead at the start.
+    """
+    first = first_relu(net)
+    taps = {net.taps[t.tap].name for t in objective.terms if t.kind in ("channel", "direction")}
+    if not recipe.pre_activation or first not in taps:
+        return recipe
+    steps = max(recipe.redirect_steps, REDIRECTED_STEPS)
+    return recipe.replace(pre_activation=False, redirect_steps=steps)
+
+
+def with_diversity(target: Target, net: Network, weight: float = 0.1) -> Target:
+    """A target with the diversity term at its own layer (paper: "Achieving Diversity").
+
+    The Gram matrix is taken at the tap of the first term that has one, after the ReLU; for a class
+    at the last main tap of the network that has positions.
+    """
+    taps = [term.tap for term in target.objective.terms if term.tap]
+    spatial = [n for n in (*net.taps, *net.main_taps) if len(net.taps[n].shape or ()) == 4]
+    if not taps and not spatial:
+        raise UsageError(f"target {target.text!r}: diversity needs a layer with positions")
+    tap = taps[0] if taps else spatial[-1]
+    return Target(target.text, target.objective + diversity(tap, weight))

@@ -1,0 +1,100 @@
+"""What a layer says of an image that a user brings."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import threading
+import warnings
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image, ImageOps
+
+from kerasviz.errors import UsageError
+from kerasviz.rendering.photos import fitted
+from kerasviz.service.description import label_of, usual_size
+from kerasviz.service.networks import Networks
+
+__all__ = ["PIXELS", "TOP", "Activating", "read_image"]
+
+#: The most pixels of an image: a small file may hold very many.
+PIXELS = 50_000_000
+#: Units that are listed, the most active first.
+TOP = 20
+#: Functions that are kept, each for one layer.
+KEPT = 32
+FORMATS = ("PNG", "JPEG")
+
+
+class Activating:
+    """Computes activations; ``room`` is to be entered before the image is read."""
+
+    def __init__(self, networks: Networks, at_once: int = 2):
+        self.networks = networks
+        self.predict_slots = asyncio.Semaphore(at_once)
+        self._lock = threading.Lock()
+        self._traced: OrderedDict[tuple[str, str], Any] = OrderedDict()
+
+    def of(self, name: str, tap: str, unit: int | None, data: bytes) -> dict[str, Any]:
+        """The most active units (the mean over all positions), and the map of ``unit``."""
+        net = self.networks.get(name)
+        image = read_image(data, usual_size(net), net.channels)
+        found = np.asarray(self._function(name, tap)(image[None]))[0]
+        maps = found.reshape(-1, found.shape[-1])
+        means = maps.mean(axis=0)
+        order = np.argsort(-means, kind="stable")[:TOP]
+        shape = [1] * (3 - found.ndim) + list(found.shape)
+        return {
+            "shape": shape,
+            "top": [
+                {"unit": int(k), "value": _plain(means[k]), "label": label_of(net, tap, int(k))}
+                for k in order
+            ],
+            "map": None
+            if unit is None
+            else [[_plain(v) for v in row] for row in found.reshape(shape)[..., unit]],
+        }
+
+    def _function(self, name: str, tap: str) -> Any:
+        with self._lock:
+            if (name, tap) not in self._traced:
+                net = self.networks.get(name)
+                self._traced[name, tap] = tf.function(
+                    lambda images: net.activations(images, [tap])[tap], autograph=False
+                )
+            self._traced.move_to_end((name, tap))
+            while len(self._traced) > KEPT:
+                self._traced.popitem(last=False)
+            return self._traced[name, tap]
+
+
+def _plain(value: Any) -> float:
+    return float(f"{float(value):.6g}")
+
+
+def read_image(data: bytes, size: tuple[int, int], channels: int) -> np.ndarray[Any, Any]:
+    """PNG or JPEG bytes as an array [H, W, channels] in [0, 1] of ``size`` (height, width).
+
+    It is scaled and cropped at its centre. Raises :class:`UsageError` for what is no such image
+    and for one of more than :data:`PIXELS` pixels, of which nothing is decoded.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                width, height = image.size
+                if width * height > PIXELS:
+                    raise UsageError(
+                        f"the image has {width}x{height} pixels; at most {PIXELS} are read"
+                    )
+                image.draft("RGB", (size[1], size[0]))  # large JPEG files are decoded smaller
+                upright = ImageOps.exif_transpose(image).convert("RGB")
+    except UsageError:
+        raise
+    except (OSError, ValueError, SyntaxError, Warning, Image.DecompressionBombError) as error:
+        raise UsageError(f"the body is no PNG or JPEG image that can be read: {error}") from error
+    cropped = ImageOps.fit(upright, (size[1], size[0]), Image.Resampling.LANCZOS)
+    return fitted(cropped, channels)

@@ -1,0 +1,214 @@
+"""What requests and answers hold, as the OpenAPI page has it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = [
+    "Activations",
+    "Error",
+    "Finished",
+    "JobStatus",
+    "LayerPage",
+    "LayerSummary",
+    "Listed",
+    "NetworkPage",
+    "Preview",
+    "RenderRequest",
+    "SearchMatch",
+    "UnitPage",
+    "UnitRow",
+]
+
+Side = Annotated[int, Field(ge=1, le=4096)]
+Kind = Literal["channel", "neuron", "negative", "diversity"]
+State = Literal["accepted", "running", "done", "failed", "cancelled"]
+
+
+class Error(BaseModel):
+    """Every refusal: one line."""
+
+    error: str
+
+
+class Listed(BaseModel):
+    """A network that is served; ``error`` says why it could not be loaded."""
+
+    name: str
+    title: str
+    layers: int
+    classes: int
+    loaded: bool
+    error: str | None = None
+
+
+class LayerSummary(BaseModel):
+    """A layer with units: its shape is height, width, channels at the usual image size."""
+
+    name: str
+    tap: str
+    op: str
+    shape: list[int]
+    units: int | None
+    inputs: list[str]
+    main: bool
+
+
+class RecipeRow(BaseModel):
+    """A way to optimize pictures."""
+
+    name: str
+    steps: int
+    size: list[int]
+
+
+class NetworkPage(BaseModel):
+    """What a network is."""
+
+    name: str
+    title: str
+    description: str
+    licence: str
+    format: str
+    sha256: str
+    input: dict[str, Any]
+    classes: int
+    layers: list[LayerSummary]
+    recipes: list[RecipeRow]
+    examples: bool
+
+
+class UnitRow(BaseModel):
+    """A unit of a layer, with the picture that is there of it, if any."""
+
+    unit: int
+    label: str | None
+    picture: str | None
+
+
+class LayerPage(BaseModel):
+    """Some units of a layer."""
+
+    layer: LayerSummary
+    units: list[UnitRow]
+
+
+class UnitPicture(BaseModel):
+    """A picture of a unit that is there."""
+
+    kind: Kind
+    recipe: str
+    seed: int
+    row: int
+    url: str
+    score: float | None
+    provenance: str
+    command: str
+
+
+class ExampleRow(BaseModel):
+    """An image of a data set that the unit responds to."""
+
+    bucket: str
+    value: float
+    image: str
+    url: str
+
+
+class UnitPage(BaseModel):
+    """A unit: its pictures, examples, and neighbours."""
+
+    layer: str
+    unit: int
+    label: str | None
+    pictures: list[UnitPicture]
+    examples: list[ExampleRow]
+    previous: int | None
+    next: int | None
+
+
+class SearchMatch(BaseModel):
+    """Something that a search found."""
+
+    kind: Literal["class", "layer", "unit"]
+    layer: str
+    unit: int | None
+    label: str | None
+
+
+class TopUnit(BaseModel):
+    """A unit and how active it is."""
+
+    unit: int
+    value: float
+    label: str | None
+
+
+class Activations(BaseModel):
+    """What a layer says of an image: its most active units, and the map of the one asked for."""
+
+    shape: list[int]
+    top: list[TopUnit]
+    map: list[list[float]] | None
+
+
+class RenderRequest(BaseModel):
+    """Pictures to make: targets such as ``LAYER:UNIT``, in the words of ``kerasviz render``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    network: str = Field(max_length=200)
+    targets: list[Annotated[str, Field(min_length=1, max_length=500)]] = Field(
+        min_length=1, max_length=64, examples=[["block3b:7"]]
+    )
+    kind: Kind = "channel"
+    recipe: str = Field("fast", max_length=40)
+    size: Side | Annotated[list[Side], Field(min_length=2, max_length=2)] | None = None
+    steps: int | None = Field(None, ge=1, le=2**31 - 2)
+    seed: int = Field(0, ge=0, le=2**31 - 6)
+
+
+class Finished(BaseModel):
+    """A finished picture: row ``row`` of a job."""
+
+    target: str
+    row: int
+    url: str
+    provenance: str
+    score: float | None
+    sha256: str
+
+
+class JobStatus(BaseModel):
+    """A job: ``rows`` pictures, of which those in ``pictures`` are finished."""
+
+    id: str
+    state: State
+    network: str
+    request: dict[str, Any]
+    created: float
+    ended: float | None
+    position: int | None
+    step: int
+    steps: int
+    fraction: float
+    score: float | None
+    rows: int
+    targets: list[str]
+    pictures: list[Finished]
+    previews: list[Preview]
+    error: str | None
+    url: str
+    events: str
+
+
+class Preview(BaseModel):
+    """An intermediate picture of a row."""
+
+    row: int
+    url: str
+
+
+JobStatus.model_rebuild()

@@ -1,0 +1,1 @@
+"""Jobs: stored, queued, and rendered by workers."""

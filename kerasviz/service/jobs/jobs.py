@@ -1,0 +1,384 @@
+"""Jobs: what was asked for and accepted, how far it is, and what became of it.
+
+A job wants pictures; a picture that several jobs want is made once. Both are rows of a
+``Database``, so that they outlive the process. A picture is waiting,
+running, done, failed or cancelled; a job is accepted, running, done, failed or cancelled.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kerasviz.errors import KerasvizError
+from kerasviz.service.jobs.database import Database
+
+__all__ = [
+    "ENDED",
+    "LIVE",
+    "JobPicture",
+    "Jobs",
+    "PictureRequest",
+    "QueueFullError",
+    "RenderJob",
+    "end_finished_jobs",
+    "forget",
+]
+
+LIVE = ("accepted", "running")
+ENDED = ("done", "failed", "cancelled")
+STATES = (*LIVE, *ENDED)
+
+
+class QueueFullError(KerasvizError):
+    """There is no room for more pictures; ``retry_after`` says in how many seconds to try again."""
+
+    def __init__(self, line: str, retry_after: int):
+        super().__init__(line)
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True)
+class PictureRequest:
+    """A picture that a job asks for.
+
+    ``key`` names it in its network; pictures with the same ``batchable`` can be made in one batch
+    of ``batch`` rows, of which it takes ``rows``; ``data`` is the request as plain data; ``cost``
+    is in any unit, the same for all.
+    """
+
+    key: str
+    text: str
+    data: str
+    batchable: str
+    rows: int
+    batch: int
+    steps: int
+    cost: float
+
+
+@dataclass(frozen=True)
+class JobPicture:
+    """A picture of a job: how far it is and, when it is done, its files.
+
+    ``preview`` is the step of its intermediate picture, 0 if there is none;
+    ``made`` has an entry for each row: ``row``, ``file``, ``sha256`` and ``score``.
+    """
+
+    picture_id: int
+    key: str
+    text: str
+    rows: int
+    state: str
+    step: int
+    steps: int
+    preview: int
+    score: float | None
+    made: tuple[dict[str, Any], ...]
+    error: str | None
+
+
+@dataclass(frozen=True)
+class RenderJob:
+    """A job as it is now; ``position`` counts the pictures before its first one that waits."""
+
+    id: str
+    network: str
+    client: str
+    request: dict[str, Any]
+    state: str
+    created: float
+    ended: float | None
+    ends: int
+    error: str | None
+    pictures: tuple[JobPicture, ...]
+    position: int | None
+
+    @property
+    def step(self) -> int:
+        """Steps that were taken, of all pictures."""
+        return sum(p.steps if p.state == "done" else p.step for p in self.pictures)
+
+    @property
+    def steps(self) -> int:
+        """Steps that all pictures take."""
+        return sum(p.steps for p in self.pictures)
+
+
+class Jobs:
+    """The jobs of a service: at most ``queued`` pictures wait, ``kept`` jobs that ended stay."""
+
+    def __init__(
+        self,
+        database: Database,
+        queued: int = 2000,
+        clock: Any = time.time,
+        kept: int = 10_000,
+    ):
+        self.database, self.queued, self.clock, self.kept = database, queued, clock, kept
+
+    # -- asking ------------------------------------------------------------------------------
+
+    def accept(
+        self,
+        job: str,
+        network: str,
+        client: str,
+        request: dict[str, Any],
+        pictures: Sequence[PictureRequest],
+        there: Callable[[dict[str, Any]], bool] = lambda made: True,
+    ) -> bool:
+        """Take a job, whose name stands for all that it asks; returns whether it is new.
+
+        One that is there already stays as it is, unless it failed, was cancelled, or lost a file:
+        ``there`` says of an entry of ``made`` whether its file exists. Raises
+        :class:`QueueFullError` where there is no room.
+        """
+        now = self.clock()
+        with self.database.writing() as connection:
+            found = connection.execute(
+                "SELECT number, state FROM jobs WHERE id = ?", (job,)
+            ).fetchone()
+            if found is not None and found["state"] in LIVE:
+                return False
+            known = {asked.key: _known(connection, network, asked.key) for asked in pictures}
+            kept = {key for key, row in known.items() if _usable(row, there)}
+            if found is not None and found["state"] == "done" and len(kept) == len(known):
+                return False
+            new = {a.key: a for a in pictures if a.key not in kept}
+            self._check_room(connection, client, sum(a.rows for a in new.values()))
+            for asked in new.values():
+                _ask(connection, network, client, asked, now)
+            number = _write_job(connection, (job, network, client, json.dumps(request), now))
+            connection.execute("DELETE FROM members WHERE job = ?", (number,))
+            connection.executemany(
+                "INSERT INTO members SELECT ?, ?, place, ? FROM pictures"
+                " WHERE network = ? AND key = ?",
+                [(number, k, a.text, network, a.key) for k, a in enumerate(pictures)],
+            )
+            end_finished_jobs(connection, [number], now)
+            forget(connection, self.kept)
+        return True
+
+    def _check_room(self, connection: sqlite3.Connection, client: str, rows: int) -> None:
+        """A quarter of the queue is left to others by any one client."""
+        taken = dict(
+            connection.execute(
+                "SELECT client, SUM(rows) FROM pictures WHERE state IN ('waiting', 'running')"
+                " GROUP BY client"
+            ).fetchall()
+        )
+        total, own = sum(taken.values()), taken.get(client, 0)
+        if total + rows > self.queued or own + rows > self.queued - self.queued // 4:
+            raise QueueFullError(
+                f"the queue is full ({total} of {self.queued} pictures wait); try again later",
+                max(1, min(60, total // 10)),
+            )
+
+    def cancel(self, job: str) -> bool:
+        """Cancel a job that has not ended; pictures that others want are made all the same."""
+        with self.database.writing() as connection:
+            changed = connection.execute(
+                "UPDATE jobs SET state = 'cancelled', ended = ?, ends = ends + 1"
+                " WHERE id = ? AND state IN ('accepted', 'running')",
+                (self.clock(), job),
+            ).rowcount
+            if changed:
+                drop_unwanted(connection)
+        return bool(changed)
+
+    # -- reading -----------------------------------------------------------------------------
+
+    def get(self, job: str) -> RenderJob | None:
+        """A job by its name."""
+        with self.database.reading() as connection:
+            row = connection.execute("SELECT * FROM jobs WHERE id = ?", (job,)).fetchone()
+            return None if row is None else _job(connection, row)
+
+    def list(self, state: str | None = None, limit: int = 50) -> list[RenderJob]:
+        """The last jobs, newest first, of one state if it is given."""
+        where, words = ("WHERE state = ?", (state,)) if state else ("", ())
+        with self.database.reading() as connection:
+            rows = connection.execute(
+                f"SELECT * FROM jobs {where} ORDER BY created DESC, number DESC LIMIT ?",
+                (*words, limit),
+            ).fetchall()
+            return [_job(connection, row) for row in rows]
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """How many jobs and pictures there are in each state."""
+        found = {}
+        for table in ("jobs", "pictures"):
+            rows = self.database.connection.execute(
+                f"SELECT state, COUNT(*) FROM {table} GROUP BY state"
+            ).fetchall()
+            found[table] = {str(state): int(count) for state, count in rows}
+        return found
+
+    def version(self) -> int:
+        """A number that changes whenever another connection has written."""
+        return int(self.database.connection.execute("PRAGMA data_version").fetchone()[0])
+
+
+def _known(connection: sqlite3.Connection, network: str, key: str) -> sqlite3.Row | None:
+    row: sqlite3.Row | None = connection.execute(
+        "SELECT place, state, made FROM pictures WHERE network = ? AND key = ?", (network, key)
+    ).fetchone()
+    return row
+
+
+def _usable(row: sqlite3.Row | None, there: Callable[[dict[str, Any]], bool]) -> bool:
+    """Whether a picture needs no new place in the queue."""
+    if row is None or row["state"] in ("failed", "cancelled"):
+        return False
+    return row["state"] != "done" or all(there(made) for made in json.loads(row["made"]))
+
+
+def _ask(
+    connection: sqlite3.Connection, network: str, client: str, asked: PictureRequest, now: float
+) -> None:
+    connection.execute(
+        "INSERT INTO pictures (network, key, client, batchable, rows, batch, cost, text, data,"
+        " asked, state, steps) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'waiting', ?)"
+        " ON CONFLICT (network, key) DO UPDATE SET client = excluded.client,"
+        " asked = excluded.asked, state = 'waiting', claimant = NULL, deaths = 0, step = 0,"
+        " preview = 0, score = NULL, made = NULL, error = NULL",
+        (
+            network,
+            asked.key,
+            client,
+            asked.batchable,
+            asked.rows,
+            asked.batch,
+            asked.cost,
+            asked.text,
+            asked.data,
+            now,
+            asked.steps,
+        ),
+    )
+
+
+def _write_job(connection: sqlite3.Connection, values: tuple[Any, ...]) -> int:
+    row = connection.execute(
+        "INSERT INTO jobs (id, network, client, request, state, created)"
+        " VALUES (?, ?, ?, ?, 'accepted', ?) ON CONFLICT (id) DO UPDATE SET"
+        " client = excluded.client, state = 'accepted', created = excluded.created,"
+        " ended = NULL, error = NULL RETURNING number",
+        values,
+    ).fetchone()
+    return int(row[0])
+
+
+def end_finished_jobs(connection: sqlite3.Connection, jobs: Iterable[int], now: float) -> None:
+    """Give jobs the states that follow from those of their pictures; a job ends only once."""
+    for job in jobs:
+        rows = connection.execute(
+            "SELECT p.state, p.error FROM members m JOIN pictures p ON p.place = m.picture"
+            " WHERE m.job = ?",
+            (job,),
+        ).fetchall()
+        states = [row["state"] for row in rows]
+        if any(state in ("waiting", "running") for state in states):
+            started = any(state != "waiting" for state in states)
+            connection.execute(
+                "UPDATE jobs SET state = ? WHERE number = ? AND state IN ('accepted', 'running')",
+                ("running" if started else "accepted", job),
+            )
+            continue
+        error = next((row["error"] for row in rows if row["state"] != "done"), None)
+        good = all(state == "done" for state in states)
+        connection.execute(
+            "UPDATE jobs SET state = ?, ended = ?, ends = ends + 1, error = ?"
+            " WHERE number = ? AND state IN ('accepted', 'running')",
+            ("done" if good else "failed", now, error, job),
+        )
+
+
+def drop_unwanted(connection: sqlite3.Connection) -> None:
+    """Cancel the pictures that wait and that no job wants any more."""
+    connection.execute(
+        "UPDATE pictures SET state = 'cancelled' WHERE state = 'waiting' AND NOT EXISTS ("
+        "SELECT 1 FROM members m JOIN jobs j ON j.number = m.job"
+        " WHERE m.picture = pictures.place AND j.state IN ('accepted', 'running'))"
+    )
+
+
+def _job(connection: sqlite3.Connection, row: sqlite3.Row) -> RenderJob:
+    pictures = connection.execute(
+        "SELECT p.*, m.text AS words FROM members m JOIN pictures p ON p.place = m.picture"
+        " WHERE m.job = ? ORDER BY m.position",
+        (row["number"],),
+    ).fetchall()
+    position = None
+    if row["state"] == "accepted":
+        first = min(p["asked"] for p in pictures)
+        position = connection.execute(
+            "SELECT COUNT(*) FROM pictures WHERE state = 'waiting' AND asked < ?", (first,)
+        ).fetchone()[0]
+    return RenderJob(
+        id=row["id"],
+        network=row["network"],
+        client=row["client"],
+        request=json.loads(row["request"]),
+        state=row["state"],
+        created=row["created"],
+        ended=row["ended"],
+        ends=row["ends"],
+        error=row["error"],
+        pictures=tuple(_wanted(p) for p in pictures),
+        position=position,
+    )
+
+
+def _wanted(row: sqlite3.Row) -> JobPicture:
+    return JobPicture(
+        picture_id=row["place"],
+        key=row["key"],
+        text=row["words"],
+        rows=row["rows"],
+        state=row["state"],
+        step=row["step"],
+        steps=row["steps"],
+        preview=row["preview"] if row["state"] == "running" else 0,
+        score=row["score"],
+        made=tuple(json.loads(row["made"])) if row["made"] else (),
+        error=row["error"],
+    )
+
+
+#: The share of jobs beyond those that are kept at which they are looked for: not at every request.
+SLACK = 20
+
+
+def forget(connection: sqlite3.Connection, keep: int) -> int:
+    """Remove the jobs that ended first, but for the last ``keep``; returns how many.
+
+    With them go the pictures that no other job has, which are found in the store if they are asked
+    for again, and the clients who are owed nothing. A few more jobs than ``keep`` may stay.
+    """
+    ended = connection.execute(
+        "SELECT COUNT(*) FROM jobs WHERE state IN ('done', 'failed', 'cancelled')"
+    ).fetchone()[0]
+    if ended <= keep + keep // SLACK:
+        return 0
+    old = connection.execute(
+        "SELECT number FROM jobs WHERE state IN ('done', 'failed', 'cancelled')"
+        " ORDER BY ended DESC, number DESC LIMIT -1 OFFSET ?",
+        (keep,),
+    ).fetchall()
+    numbers = [(row[0],) for row in old]
+    connection.executemany("DELETE FROM members WHERE job = ?", numbers)
+    connection.executemany("DELETE FROM jobs WHERE number = ?", numbers)
+    connection.execute(
+        "DELETE FROM pictures WHERE state IN ('done', 'failed', 'cancelled') AND NOT EXISTS"
+        " (SELECT 1 FROM members WHERE picture = pictures.place)"
+    )
+    connection.execute(
+        "DELETE FROM clients WHERE name != '' AND name NOT IN (SELECT client FROM jobs)"
+    )
+    return len(numbers)

@@ -1,0 +1,140 @@
+"""From the words of a request to the pictures that it asks for."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from kerasviz.errors import UsageError
+from kerasviz.io.files import digest
+from kerasviz.network.network import Network
+from kerasviz.optvis.objectives.targets import Target, negated, parse_target
+from kerasviz.optvis.recipes import RECIPES, Recipe
+from kerasviz.rendering.batching import CANONICAL, MAX_PIXELS, make_batches
+from kerasviz.rendering.request import Request, adapt_recipe, with_diversity
+from kerasviz.service.description import fixed_recipe
+from kerasviz.service.jobs.jobs import PictureRequest
+from kerasviz.service.settings import Limits
+
+__all__ = ["DIVERSE", "RenderOptions", "asked_of", "job_name", "requests_of"]
+
+#: Pictures of ``kind`` diversity, which are pushed apart.
+DIVERSE = 4
+
+
+@dataclass(frozen=True)
+class RenderOptions:
+    """What a request says, beside the network; ``None`` is the recipe's own."""
+
+    targets: tuple[str, ...]
+    kind: str = "channel"
+    recipe: str = "fast"
+    size: tuple[int, int] | None = None
+    steps: int | None = None
+    seed: int = 0
+
+
+def requests_of(net: Network, words: RenderOptions, limits: Limits, base: int) -> list[Request]:
+    """The pictures that are asked for, each once; ``base`` is the usual batch size.
+
+    The batch size is fixed by the request alone (see :func:`batch_of`), so that the same request
+    gives the same picture whatever else is asked for meanwhile. Raises :class:`UsageError` for
+    words that mean nothing here, and for more than the limits allow.
+    """
+    recipe = _recipe(net, words, limits)
+    found: dict[str, Request] = {}
+    rows = DIVERSE if words.kind == "diversity" else 1
+    for text in words.targets:
+        for target in parse_target(text, net):
+            request = _request(net, _of_kind(target, words.kind, net), recipe, words.seed, rows)
+            size = batch_of(request, base)
+            request = replace(request, batch=size)
+            found.setdefault(request.key(net), request)
+            if len(found) * rows > limits.pictures:
+                raise UsageError(
+                    f"more than {limits.pictures} pictures in one request; ask for fewer at a time"
+                )
+    made = list(found.values())
+    make_batches(net, made)  # says what cannot be
+    return made
+
+
+def _recipe(net: Network, words: RenderOptions, limits: Limits) -> Recipe:
+    if words.recipe not in RECIPES:
+        raise UsageError(f"unknown recipe {words.recipe!r}; choose from {', '.join(RECIPES)}")
+    recipe = fixed_recipe(RECIPES[words.recipe], net)
+    recipe = recipe.replace(
+        steps=recipe.steps if words.steps is None else words.steps,
+        size=words.size or recipe.size,
+    )
+    if max(recipe.size) > limits.side:
+        raise UsageError(
+            f"size {recipe.size[0]}x{recipe.size[1]}: at most {limits.side} pixels a side"
+        )
+    if recipe.steps > limits.steps:
+        raise UsageError(f"steps {recipe.steps}: at most {limits.steps}")
+    return recipe
+
+
+def _of_kind(target: Target, kind: str, net: Network) -> Target:
+    if kind == "negative":
+        return Target(negated(target.text), -target.objective)
+    if kind == "diversity":
+        return with_diversity(target, net)
+    if kind == "neuron":
+        if [term.kind for term in target.objective.terms] != ["channel"]:
+            raise UsageError(
+                f"target {target.text!r}: a neuron is the centre of one unit; give LAYER:UNIT"
+            )
+        return parse_target(f"{target.text}@center", net)[0]
+    return target
+
+
+def _request(net: Network, target: Target, recipe: Recipe, seed: int, rows: int) -> Request:
+    own = adapt_recipe(recipe, target.objective, net)
+    return Request(target.text, target.objective, own, seed, rows=rows)
+
+
+def batch_of(request: Request, base: int) -> int:
+    """The compiled batch size of a request, which depends on nothing else.
+
+    It is ``base``, less for large pictures, and no less than the pictures that are optimized
+    together. With one transform for a whole batch a request has the batch for itself.
+    """
+    height, width = request.recipe.size
+    room = max(1, MAX_PIXELS // (height * width))
+    wanted = request.rows if request.recipe.transform.shared else max(request.rows, base)
+    sizes = [size for size in CANONICAL if request.rows <= size <= min(wanted, room)]
+    if sizes:
+        return sizes[-1]
+    return next((size for size in CANONICAL if size >= request.rows), request.rows)
+
+
+def asked_of(net: Network, request: Request) -> PictureRequest:
+    """A request as a row of the queue."""
+    from kerasviz.optvis.objectives.scoring import structure_of
+
+    structure = structure_of(request.objective, net, request.recipe.pre_activation)
+    recipe = {k: v for k, v in request.recipe.to_json().items() if k != "name"}
+    key = request.key(net)
+    alone = key if request.recipe.transform.shared else ""
+    height, width = request.recipe.size
+    return PictureRequest(
+        key=key,
+        text=request.text,
+        data=json.dumps(request.to_json()),
+        batchable=digest([repr(structure), recipe, request.batch, alone]),
+        rows=request.rows,
+        batch=request.batch or request.rows,
+        steps=request.recipe.steps,
+        cost=float(request.rows * request.recipe.steps * height * width),
+    )
+
+
+def job_name(network: str, pictures: Sequence[PictureRequest]) -> str:
+    """The name of a job: the same for the same pictures in the same order."""
+    name = digest([network, [asked.key for asked in pictures]])
+    assert re.fullmatch(r"[0-9a-f]{16}", name)
+    return name

@@ -1,0 +1,61 @@
+"""The store of a network, which several processes write."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from kerasviz.io.files import make_folder
+from kerasviz.network.network import Network
+from kerasviz.rendering.render import Picture
+from kerasviz.rendering.request import Request
+from kerasviz.rendering.store import Store
+
+__all__ = ["SharedStore", "made_of"]
+
+LOCK = ".lock"
+
+
+class SharedStore:
+    """A folder with the pictures of a network; a lock is held while its manifest is rewritten."""
+
+    def __init__(self, folder: Path, net: Network):
+        self.folder, self.net = make_folder(folder), net
+        self._store = Store(folder, net)
+
+    def found(self, requests: Sequence[Request]) -> dict[Request, list[dict[str, Any]]]:
+        """The files of the requests whose pictures are there."""
+        with self._locked() as store:
+            return {r: made_of(store, r) for r in requests if store.complete(r)}
+
+    def add(self, pictures: Sequence[Picture]) -> dict[Request, list[dict[str, Any]]]:
+        """Save the pictures of a batch, but those that are there; returns the files of all."""
+        requests = list(dict.fromkeys(p.request for p in pictures))
+        with self._locked() as store:
+            new = [r for r in requests if not store.complete(r)]
+            for picture in pictures:
+                if picture.request in new:
+                    store.add(picture)
+            if new:
+                store.save()
+            return {r: made_of(store, r) for r in requests}
+
+    @contextmanager
+    def _locked(self) -> Iterator[Store]:
+        """The store as it is now, which nobody else changes in the block."""
+        with (self.folder / LOCK).open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # ends with the file, and with the process
+            self._store.refresh()
+            yield self._store
+
+
+def made_of(store: Store, request: Request) -> list[dict[str, Any]]:
+    """The files of the finished pictures of a request, as the queue notes them."""
+    return [
+        {"row": e.row, "file": e.file, "sha256": e.sha256, "score": e.score}
+        for e in store.find(request)
+        if e.step == request.recipe.steps
+    ]

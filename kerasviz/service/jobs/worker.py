@@ -1,0 +1,247 @@
+"""A process that renders: it claims batches from the queue, reports, saves, and says when done."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerasviz._tensorflow import import_tensorflow
+from kerasviz.errors import KerasvizError
+from kerasviz.service.jobs.database import Database
+from kerasviz.service.jobs.picture_queue import Claim, Claimed, Queue
+from kerasviz.service.networks import Networks
+from kerasviz.service.settings import ServiceSettings
+
+if TYPE_CHECKING:
+    from kerasviz.optvis.optimization.loop import LoopProgress
+    from kerasviz.rendering.render import Picture
+    from kerasviz.rendering.request import Request
+    from kerasviz.service.jobs.shared_store import SharedStore
+
+__all__ = ["RenderWorker", "main", "preview_path"]
+
+log = logging.getLogger("kerasviz.service.jobs.worker")
+
+#: Seconds between two looks at an empty queue; a wake-up comes earlier.
+PAUSE = 1.0
+#: Seconds between two intermediate pictures, and of the time in all at most one part in so many.
+PREVIEW, SHARE = 0.4, 10
+#: Workers let the answers to requests go first.
+NICE = 5
+
+
+class _Unwanted(Exception):
+    """No job wants the pictures any more, or they were given to another worker."""
+
+
+class _Stopped(Exception):
+    """The service stops, and the batch takes too long."""
+
+
+def preview_path(folder: Path, place: int, row: int) -> Path:
+    """The file of an intermediate picture."""
+    return folder / f"{place}-{row}.png"
+
+
+class RenderWorker:
+    """Renders what the queue holds until it is told to stop."""
+
+    def __init__(self, setting: ServiceSettings, queue: Queue, networks: Networks):
+        self.setting, self.queue, self.networks = setting, queue, networks
+        self.stopping = threading.Event()
+        self.woken = threading.Event()
+        self._latest = float("inf")
+        self._shelves: dict[str, SharedStore] = {}
+
+    def stop(self) -> None:
+        """Take no other batch, and give the present one up where it takes longer than the grace."""
+        self._latest = time.monotonic() + self.setting.grace
+        self.stopping.set()
+        self.woken.set()
+
+    def run(self) -> None:
+        """Work until :meth:`stop`."""
+        while not self.stopping.is_set():
+            self.woken.clear()
+            if not self.step():
+                self.woken.wait(PAUSE)
+
+    def step(self) -> bool:
+        """Claim a batch and make it; whether there was one."""
+        claim = self.queue.claim()
+        if claim is None:
+            return False
+        try:
+            self._make(claim)
+        except _Unwanted:
+            self.queue.give_back()  # which cancels what nobody wants
+        except _Stopped:
+            self.queue.give_back()
+        finally:
+            self._clear(claim)
+        return True
+
+    def _make(self, claim: Claim) -> None:
+        from kerasviz.rendering.request import Request
+
+        try:
+            net = self.networks.get(claim.network)
+            shelf = self._shelf(claim.network)
+        except KerasvizError as error:
+            self._fail(claim.pictures, str(error))
+            return
+        asked: dict[Request, Claimed] = {}
+        for claimed in claim.pictures:
+            request = Request.from_json(claimed.text, claimed.data)
+            if request.key(net) == claimed.key:
+                asked[request] = claimed
+            else:  # the file was replaced since the picture was asked for
+                self._fail([claimed], f"{claim.network} is another network now; ask again")
+        for request, made in shelf.found(list(asked)).items():
+            self.queue.finish(asked.pop(request).picture_id, made)
+        if asked:
+            began = time.monotonic()
+            self._render(net, shelf, asked, claim.batch)
+            words = {"network": claim.network, "pictures": len(asked), "batch": claim.batch}
+            seconds = round(time.monotonic() - began, 3)
+            log.info("rendered", extra={"fields": {**words, "seconds": seconds}})
+
+    def _shelf(self, name: str) -> SharedStore:
+        from kerasviz.service.jobs.shared_store import SharedStore
+
+        if name not in self._shelves:
+            net = self.networks.get(name)
+            self._shelves[name] = SharedStore(self.setting.pictures / name, net)
+        return self._shelves[name]
+
+    def _render(
+        self, net: Any, shelf: SharedStore, asked: dict[Request, Claimed], batch: int
+    ) -> None:
+        """Render a batch; where it fails, each picture alone, in a batch of the same size."""
+        try:
+            pictures = self._pictures(net, asked, batch)
+        except _failures() as error:
+            if len(asked) > 1:
+                for request, claimed in asked.items():
+                    self._render(net, shelf, {request: claimed}, batch)
+                return
+            line = (str(error).strip().splitlines() or [type(error).__name__])[0][:500]
+            self._fail(list(asked.values()), line)
+            return
+        try:
+            saved = shelf.add(pictures)
+        except KerasvizError as error:  # the disk is full
+            self._fail(list(asked.values()), str(error))
+            return
+        for request, made in saved.items():
+            self.queue.finish(asked[request].picture_id, made)
+
+    def _pictures(self, net: Any, asked: dict[Request, Claimed], batch: int) -> list[Picture]:
+        from kerasviz.optvis.objectives.scoring import structure_of
+        from kerasviz.rendering.batching import Batch
+        from kerasviz.rendering.render import render_batch
+
+        first = next(iter(asked))
+        structure = structure_of(first.objective, net, first.recipe.pre_activation)
+        return render_batch(
+            net, Batch(structure, tuple(asked), batch), _Reporting(self, list(asked.items()))
+        )
+
+    def _fail(self, pictures: Sequence[Claimed], error: str) -> None:
+        for claimed in pictures:
+            self.queue.fail(claimed.picture_id, error)
+        log.warning("failed", extra={"fields": {"pictures": len(pictures), "error": error}})
+
+    def _clear(self, claim: Claim) -> None:
+        """Remove the intermediate pictures of a batch."""
+        for claimed in claim.pictures:
+            for path in self.setting.previews.glob(f"{claimed.picture_id}-*.png"):
+                path.unlink(missing_ok=True)
+
+    def check(self, places: Sequence[int], last: bool) -> None:
+        """Go on, unless nobody wants the pictures or the service stops; the last step is over."""
+        if not self.queue.wanted(places):
+            raise _Unwanted
+        if not last and time.monotonic() > self._latest:
+            raise _Stopped
+
+
+class _Reporting:
+    """What is called after every chunk of steps."""
+
+    def __init__(self, worker: RenderWorker, asked: Sequence[tuple[Request, Claimed]]):
+        self.worker, self.asked = worker, asked
+        self.places = [claimed.picture_id for _, claimed in asked]
+        self._next = 0.0
+
+    def __call__(self, progress: LoopProgress) -> None:
+        last = progress.step >= progress.steps
+        self.worker.check(self.places, last)
+        began = time.monotonic()
+        shown = not last and began >= self._next and progress.images is not None
+        if shown and progress.images is not None:
+            self._show(progress.images())
+            spent = time.monotonic() - began
+            self._next = began + max(PREVIEW, SHARE * spent)
+        self.worker.queue.report(self.places, progress.step, progress.score, shown=shown)
+
+    def _show(self, images: Any) -> None:
+        from kerasviz.io.files import write_atomically
+        from kerasviz.io.images import encode, to_image
+
+        folder, row = self.worker.setting.previews, 0
+        for request, claimed in self.asked:
+            for k in range(request.rows):
+                data = encode(to_image(images[row]), "png")
+                with contextlib.suppress(KerasvizError):  # a full disk shows at the end
+                    write_atomically(preview_path(folder, claimed.picture_id, k), data)
+                row += 1
+
+
+def _failures() -> tuple[type[BaseException], ...]:
+    """What is raised where a batch cannot be computed."""
+    import tensorflow as tf
+
+    return KerasvizError, tf.errors.OpError, ValueError, MemoryError
+
+
+def main(setting: ServiceSettings, worker_id: str, orders: Connection) -> None:
+    """The process: works until the parent says stop or is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the parent says when to stop
+    with contextlib.suppress(OSError):
+        os.nice(NICE)
+    from kerasviz.service.jobs.locks import shared_lock
+    from kerasviz.service.json_logs import log_as_json
+
+    log_as_json(worker=worker_id)
+    with shared_lock(setting.data):
+        queue = Queue(Database(setting.database, durable=False), worker_id)
+        worker = RenderWorker(setting, queue, Networks(setting))
+        threading.Thread(target=_listen, args=(orders, worker), daemon=True).start()
+        import_tensorflow()
+        orders.send("ready")
+        worker.run()
+        logging.shutdown()
+        os._exit(0)  # all is saved; TensorFlow takes seconds to take itself down
+
+
+def _listen(orders: Connection, worker: RenderWorker) -> None:
+    """Heed the parent; without it there is nothing to work for."""
+    while True:
+        try:
+            order = orders.recv()
+        except (EOFError, OSError):
+            os._exit(1)  # what is claimed is queued again at the next start
+        if order == "stop":
+            worker.stop()
+        else:
+            worker.woken.set()

@@ -1,0 +1,221 @@
+// A layer as a wall of its units: pictures of the store, and places for those that it has not.
+
+import * as api from "./api.js";
+import { hashOf, layerHash, unitHash } from "./address.js";
+import { topList } from "./activation.js";
+import { batches } from "./batches.js";
+import { dropPlace } from "./drop.js";
+import { added, counted, element, errorLine, joined } from "./dom.js";
+import { blocksOf, shapeWords } from "./graph.js";
+import { settingsFor } from "./settings.js";
+import { tileOf } from "./tile.js";
+import { walkable } from "./grid_keys.js";
+
+const CHUNK = 64; // units that are asked for at once
+const AT_ONCE = 32; // pictures of a job: a few rows of tiles
+const PART = 2048; // units of a part of a very large layer
+
+/** Show a layer. */
+export async function show(main, { layer: asked, first = "0" }, described, signal) {
+  const found =
+    described.layers.find(({ name }) => name === asked) ??
+    (await api.layer(described.name, { layer: asked, first: 0, count: 1 }, signal)).layer;
+  const layer = found.name;
+  const start = Math.min(Math.max(0, Number(first) || 0), Math.max(0, found.units - 1));
+  const end = Math.min(found.units, start + PART);
+  const { line, say, clear } = errorLine();
+  const settings = settingsFor(described, reload);
+  const render = element("button", { type: "button", class: "main" }, "Render");
+  const stop = element("button", { type: "button", hidden: true }, "Cancel");
+  const auto = element("input", { type: "checkbox" });
+  const grid = element("div", { class: "wall", role: "group", "aria-label": `Units of ${layer}` });
+  const tiles = new Map();
+  for (let unit = start; unit < end; unit += 1) {
+    const tile = tileOf(unitHash(described.name, layer, unit), unit);
+    tiles.set(unit, tile);
+    grid.append(tile.link);
+  }
+  tiles.get(start)?.link.setAttribute("tabindex", "0");
+  let loaded = new Map(); // chunk -> the promise of its pictures
+  const work = batches({ network: described.name, layer, tiles, changed, say, signal });
+
+  added(
+    main,
+    heading(described, found),
+    element(
+      "div",
+      { class: "tools" },
+      settings.form,
+      element(
+        "div",
+        { class: "actions" },
+        render,
+        stop,
+        element("label", { class: "check" }, auto, "as I scroll"),
+      ),
+    ),
+    line,
+    dropPlace({
+      words: `Which units of ${layer} respond to a picture of yours?`,
+      signal,
+      answer: async ({ file, url }) => {
+        const found = await api.activations(described.name, { layer }, file, signal);
+        return [
+          element("img", { class: "yours", src: url, alt: "Your picture" }),
+          topList(described.name, layer, found),
+        ];
+      },
+    }),
+    grid,
+    parts(described.name, layer, found.units, start),
+  );
+
+  function load(unit) {
+    const chunk = Math.floor(unit / CHUNK);
+    if (!loaded.has(chunk)) loaded.set(chunk, loadChunk(chunk));
+    return loaded.get(chunk);
+  }
+
+  async function loadChunk(chunk) {
+    const mine = loaded;
+    try {
+      const { units } = await api.layer(
+        described.name,
+        { layer, first: chunk * CHUNK, count: CHUNK, recipe: settings.value().recipe },
+        signal,
+      );
+      if (mine !== loaded) return; // another recipe was chosen meanwhile
+      for (const { unit, label, picture } of units) tiles.get(unit)?.know(label, picture);
+    } catch (error) {
+      mine.delete(chunk);
+      if (!signal.aborted) say(error);
+    }
+    count();
+  }
+
+  function reload() {
+    loaded = new Map();
+    tiles.forEach((tile) => tile.forget());
+    visible().forEach(load);
+  }
+
+  /** The units that are to be seen. */
+  function visible() {
+    const found = [];
+    for (const [unit, { link }] of tiles) {
+      const box = link.getBoundingClientRect();
+      if (box.top > innerHeight) break;
+      if (box.bottom > 0) found.push(unit);
+    }
+    return found;
+  }
+
+  const missing = () =>
+    visible()
+      .filter((unit) => tiles.get(unit).isEmpty())
+      .slice(0, AT_ONCE);
+
+  let counting = false;
+  function count() {
+    if (counting) return;
+    counting = true;
+    requestAnimationFrame(() => {
+      counting = false;
+      const wanted = missing().length;
+      render.disabled = wanted === 0;
+      render.textContent = wanted
+        ? `Render ${counted(wanted, "unit")}`
+        : work.running()
+          ? "Rendering …"
+          : "All shown are there";
+      stop.hidden = work.running() === 0;
+      if (auto.checked && wanted && !work.running()) begin();
+    });
+  }
+
+  function changed(failed = false) {
+    if (failed) auto.checked = false;
+    count();
+  }
+
+  async function begin() {
+    clear();
+    const units = missing();
+    await Promise.all(units.map(load)); // what the store has need not be made
+    work.render(
+      units.filter((unit) => tiles.get(unit).isEmpty()),
+      settings.value(),
+    );
+  }
+
+  render.addEventListener("click", begin);
+  auto.addEventListener("change", count);
+  stop.addEventListener("click", () => {
+    auto.checked = false;
+    work.cancel();
+  });
+  const watching = new IntersectionObserver(
+    (entries) => {
+      for (const { isIntersecting, target } of entries)
+        if (isIntersecting) load(Number(target.dataset.unit));
+      count();
+    },
+    { rootMargin: "600px" },
+  );
+  tiles.forEach(({ link }) => watching.observe(link));
+  addEventListener("scroll", count, { passive: true, signal });
+  addEventListener("resize", count, { signal });
+  signal.addEventListener("abort", () => watching.disconnect());
+  walkable(grid);
+  work.resume();
+}
+
+function heading(described, layer) {
+  const facts = joined(shapeWords(layer.shape), counted(layer.units, "unit"), layer.op);
+  const mains = blocksOf(described.layers).map((block) => block.layer);
+  const i = mains.findIndex(({ name }) => name === layer.name);
+  const step = (other, words, arrow) =>
+    i >= 0 && other
+      ? element(
+          "a",
+          { href: layerHash(described.name, other.name), "aria-label": `${words}: ${other.name}` },
+          arrow(other.name),
+        )
+      : null;
+  return element(
+    "header",
+    { class: "head" },
+    element(
+      "nav",
+      { class: "crumbs small", "aria-label": "Where this is" },
+      element("a", { href: hashOf({ view: "network", network: described.name }) }, described.name),
+    ),
+    element("h1", { tabindex: "-1" }, layer.name),
+    element("p", { class: "soft" }, facts),
+    element(
+      "p",
+      { class: "steps small" },
+      step(mains[i - 1], "Layer before", (name) => `← ${name}`),
+      step(mains[i + 1], "Next layer", (name) => `${name} →`),
+    ),
+  );
+}
+
+function parts(network, layer, units, start) {
+  if (units <= PART) return null;
+  const links = [];
+  for (let first = 0; first < units; first += PART) {
+    links.push(
+      element(
+        "a",
+        {
+          href: hashOf({ view: "layer", network, layer, first }),
+          "aria-current": first === start ? "page" : null,
+        },
+        `${first}-${Math.min(units, first + PART) - 1}`,
+      ),
+      " ",
+    );
+  }
+  return element("nav", { class: "parts", "aria-label": "Units" }, links);
+}

@@ -1,0 +1,159 @@
+// A network: its main layers from the image to the classes, each with a look into its wall.
+
+import { layerHash } from "./address.js";
+import { added, counted, drawn, element, errorLine, joined } from "./dom.js";
+import { blocksOf, shapeWords, shortName } from "./graph.js";
+import { firstLook, strip } from "./first_look.js";
+import { near } from "./when_visible.js";
+
+const HIGH = 56; // of the drawing from one main layer to the next
+const STEP = 15;
+
+/** Show the layers of a network. */
+export function show(main, { network }, described, signal) {
+  const blocks = blocksOf(described.layers);
+  const all = element("button", { type: "button", "aria-pressed": "false" }, "Show all layers");
+  const strips = blocks.map(({ layer }) => strip(network, layer, signal));
+  const items = blocks.map((block, i) => item(described, block, strips[i], signal));
+  const first = firstLook(network, strips, signal);
+  all.addEventListener("click", () => {
+    const open = all.getAttribute("aria-pressed") !== "true";
+    all.setAttribute("aria-pressed", String(open));
+    all.textContent = open ? "Show main layers only" : "Show all layers";
+    for (const details of main.querySelectorAll(".flow details")) details.open = open;
+  });
+  const facts = joined(
+    counted(described.layers.length, "layer"),
+    described.classes && `${described.classes.toLocaleString("en")} classes`,
+    described.licence,
+  );
+  added(
+    main,
+    element(
+      "header",
+      { class: "head" },
+      element("h1", { tabindex: "-1" }, described.title || network),
+      element("p", { class: "soft" }, facts),
+      described.description
+        ? element("p", { class: "soft small about" }, described.description)
+        : null,
+      element(
+        "div",
+        { class: "actions" },
+        first.doing,
+        first.button,
+        blocks.some((block) => block.count) ? all : null,
+      ),
+      first.line,
+    ),
+    element(
+      "ol",
+      { class: "flow", "aria-label": "Layers, from the image to the answer" },
+      element(
+        "li",
+        { class: "source" },
+        spine([], false),
+        element("p", { class: "soft small" }, "the image"),
+      ),
+      items,
+    ),
+  );
+}
+
+function item(described, { layer, branches, count }, look, signal) {
+  const { line, say } = errorLine();
+  const facts = joined(shapeWords(layer.shape), units(layer));
+  const made = element(
+    "li",
+    {},
+    spine(branches, true),
+    element(
+      "div",
+      { class: "block" },
+      element(
+        "a",
+        { class: "layer", href: layerHash(described.name, layer.name) },
+        element("span", { class: "name" }, layer.name),
+        element("span", { class: "soft small" }, facts),
+        look.place,
+      ),
+      line,
+      count ? inside(described, layer, branches, count) : null,
+    ),
+  );
+  near(
+    made,
+    async () => {
+      try {
+        await look.load();
+      } catch (error) {
+        if (!signal.aborted) say(error);
+      }
+    },
+    signal,
+  );
+  return made;
+}
+
+const units = (layer) => (layer.units ? counted(layer.units, "unit") : "");
+
+function inside(described, main, branches, count) {
+  const link = (layer) =>
+    element(
+      "li",
+      {},
+      element(
+        "a",
+        { href: layerHash(described.name, layer.name), title: `${layer.name} (${layer.op})` },
+        shortName(layer.name, main.name),
+      ),
+      element("span", { class: "soft small" }, ` ${layer.units}`),
+    );
+  const column = ({ layers, from }) =>
+    element(
+      "li",
+      { class: layers.length ? null : "jump" },
+      from ? element("p", { class: "soft small" }, `from ${shortName(from, main.name)}`) : null,
+      layers.length
+        ? element("ol", {}, layers.map(link))
+        : element("p", { class: "soft small" }, "skips"),
+    );
+  const words =
+    counted(count, "layer") + (branches.length > 1 ? ` in ${branches.length} branches` : "");
+  return element(
+    "details",
+    {},
+    element("summary", { class: "small soft" }, `${words} before it`),
+    element("ul", { class: "branches" }, branches.map(column)),
+  );
+}
+
+/** The lines that lead to a main layer: a curve per branch, a dot per layer. */
+function spine(branches, hasEnd) {
+  const wide = Math.min(branches.length || 1, 6);
+  const middle = 48;
+  const marks = [];
+  branches.slice(0, wide).forEach((branch, i) => {
+    const away = middle + (i - (wide - 1) / 2) * STEP;
+    const bend = `${away} ${HIGH - 12} ${middle} ${HIGH - 18} ${middle} ${HIGH - 6}`;
+    marks.push(
+      drawn("path", {
+        d: `M${middle} 0C${middle} 10 ${away} 2 ${away} 14V${HIGH - 22}C${bend}`,
+        class: branch.layers.length || wide === 1 ? null : "skip-line",
+      }),
+    );
+    const count = Math.min(branch.layers.length, 5);
+    for (let k = 0; k < count; k += 1) {
+      const y = 12 + ((k + 0.5) * (HIGH - 32)) / count;
+      marks.push(drawn("circle", { cx: away, cy: y, r: 2.2 }));
+    }
+  });
+  if (!branches.length && hasEnd) marks.push(drawn("path", { d: `M${middle} 0V${HIGH}` }));
+  const end = hasEnd ? HIGH : 10;
+  marks.push(drawn("circle", { cx: middle, cy: end, r: hasEnd ? 6 : 3.5, class: "node" }));
+  return element(
+    "div",
+    { class: "spine", "aria-hidden": "true" },
+    drawn("svg", { viewBox: `0 0 96 ${end + 8}`, width: 96, height: end + 8 }, ...marks),
+  );
+}

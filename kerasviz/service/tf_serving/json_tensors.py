@@ -1,0 +1,325 @@
+"""TensorFlow Serving's JSON: requests to arrays, arrays to answers, in its words of refusal.
+
+What the numbers, names and errors look like follows TensorFlow Serving (``util/json_tensor.cc``).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+
+from kerasviz.errors import UsageError
+from kerasviz.service.tf_serving.numbers import read_numbers, write_rows
+from kerasviz.types import Array
+
+if TYPE_CHECKING:
+    from kerasviz.service.tf_serving.scribes import Scribes
+
+__all__ = ["BadRequestError", "PredictRequest", "answer", "read"]
+
+#: Bodies from this size on are looked at for one array of numbers, which is read much faster.
+LARGE = 16 * 1024
+#: Nested deeper than any tensor is.
+DEEPEST = 32
+#: The most characters of a request that an error repeats.
+SHOWN = 120
+
+
+class BadRequestError(UsageError):
+    """A request that is not formed as it should be, or asks for what is not there."""
+
+
+@dataclass(frozen=True)
+class PredictRequest:
+    """The parts of a request: the signature, whether it came row by row, and the value itself.
+
+    ``value`` is plain data; or where ``array`` is given, it holds the numbers of the only list.
+    """
+
+    signature: str
+    rows: bool
+    value: Any
+    array: Array | None = None
+
+    def inputs(self, specs: Mapping[str, Any]) -> dict[str, Array]:
+        """The arrays of all inputs; ``specs`` have their shapes and dtypes by name.
+
+        Raises :class:`BadRequestError` where they are not what the specs say.
+        """
+        found = self._by_row(specs) if self.rows else self._by_column(specs)
+        for name, spec in specs.items():
+            if not spec.shape.is_compatible_with(found[name].shape):
+                raise BadRequestError(
+                    f"input {name!r}: expected the shape {_shape(spec.shape)}, given "
+                    f"{_shape(found[name].shape)}"
+                )
+        return found
+
+    def _by_column(self, specs: Mapping[str, Any]) -> dict[str, Array]:
+        named = isinstance(self.value, dict) and not _is_base64(self.value)
+        if not named and len(specs) > 1:
+            raise BadRequestError(
+                "inputs is a plain value/list, but expecting an object as multiple input tensors "
+                "required as per tensorinfo_map"
+            )
+        found = {}
+        for name, spec in specs.items():
+            if named and name not in self.value:
+                raise BadRequestError(f"Missing named input: {name} in 'inputs' object.")
+            value = self.value[name] if named else self.value
+            found[name] = self._array(value, spec)
+        return found
+
+    def _array(self, value: Any, spec: Any) -> Array:
+        if self.array is not None and spec.dtype.is_floating:
+            return _float(self.array, spec)
+        return _tensor(self.array.tolist() if self.array is not None else value, spec)
+
+    def _by_row(self, specs: Mapping[str, Any]) -> dict[str, Array]:
+        rows = self.value
+        named = [isinstance(row, dict) and not _is_base64(row) for row in rows[:1]]
+        if self.array is not None or not named[0]:
+            if len(specs) > 1:
+                raise BadRequestError(
+                    "instances is a plain list, but expecting list of objects as multiple input "
+                    "tensors required as per tensorinfo_map"
+                )
+            ((name, spec),) = specs.items()
+            return {name: self._array(rows, spec)}
+        for k, row in enumerate(rows):
+            if not isinstance(row, dict):
+                raise BadRequestError(f"Expecting object but got list at item {k} of input list")
+            if set(row) != set(specs):
+                raise BadRequestError(
+                    f"Failed to process element: {k} of 'instances' list. JSON object: "
+                    f"{_shown(row)} keys must be equal to: {','.join(sorted(specs))}"
+                )
+        return {name: _tensor([row[name] for row in rows], s) for name, s in specs.items()}
+
+
+def read(body: bytes, scribes: Scribes | None = None) -> PredictRequest:
+    """Read a request, ``scribes`` doing a part; which inputs the signature has is not known yet.
+
+    Raises :class:`BadRequestError` for a body that is no request.
+    """
+    if len(body) >= LARGE:
+        found = read_numbers(body, scribes)
+        if found is not None:
+            data, array = found
+            asked = _asked(data)
+            value = asked.value
+            if asked.rows:
+                return PredictRequest(asked.signature, True, value, array)
+            named = isinstance(value, dict) and len(value) == 1
+            if value == [] or (named and next(iter(value.values())) == []):
+                return PredictRequest(asked.signature, False, value, array)
+    if not body:
+        raise BadRequestError("JSON Parse error: The document is empty")
+    try:
+        data = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BadRequestError(f"JSON Parse error: {error}") from error
+    asked = _asked(data)
+    if asked.rows and not asked.value:
+        raise BadRequestError(f"JSON Value: {_shown(data)} No values in 'instances' array")
+    return asked
+
+
+def _asked(data: Any) -> PredictRequest:
+    if not isinstance(data, dict):
+        raise BadRequestError(f"JSON Value: {_shown(data)} Is not object")
+    signature = data.get("signature_name", "")
+    if not isinstance(signature, str):
+        raise BadRequestError(
+            f"JSON Value: {_shown(data)} not formatted correctly. 'signature_name' key must be a "
+            "string value."
+        )
+    rows, columns = "instances" in data, "inputs" in data
+    if rows and columns:
+        raise BadRequestError(
+            f"JSON Value: {_shown(data)} Not formatted correctly expecting only one of 'inputs' or "
+            "'instances' keys to exist "
+        )
+    if not rows and not columns:
+        raise BadRequestError("Missing 'inputs' or 'instances' key")
+    if rows and not isinstance(data["instances"], list):
+        raise BadRequestError(
+            f"JSON Value: {_shown(data)} Excepting 'instances' to be an list/array"
+        )
+    return PredictRequest(signature, rows, data["instances"] if rows else data["inputs"])
+
+
+# -- values to arrays ------------------------------------------------------------------------
+
+
+def _tensor(value: Any, spec: Any) -> Array:
+    """Plain data as an array of a dtype; lists of lists have to be regular."""
+    shape: list[int] = []
+    level = [value]
+    while level and isinstance(level[0], list):
+        size = len(level[0])
+        if any(not isinstance(v, list) or len(v) != size for v in level):
+            raise BadRequestError(
+                f"Encountered list at unexpected size at level: {len(shape)} expected size: {size}"
+            )
+        if len(shape) == DEEPEST:
+            raise BadRequestError(f"Encountered list at unexpected level: {DEEPEST}")
+        shape.append(size)
+        level = list(chain.from_iterable(level))
+    if any(isinstance(v, list) for v in level):
+        raise BadRequestError(f"Encountered list at unexpected level: {len(shape)}")
+    return _leaves(level, spec).reshape(shape)
+
+
+def _leaves(values: list[Any], spec: Any) -> Array:
+    dtype = spec.dtype
+    if dtype.name == "string":
+        made = np.empty(len(values), object)
+        made[:] = [_string(v) for v in values]
+        return made
+    kinds = set(map(type, values))
+    allowed: set[type] = {int}
+    if dtype.name == "bool":
+        allowed = {bool}
+    elif dtype.is_floating:
+        allowed = {int, float}
+    if kinds - allowed:
+        wrong = next(v for v in values if type(v) not in allowed)
+        raise BadRequestError(
+            f"JSON Value: {_shown(wrong)} Type: {_json_type(wrong)} is not of expected type: "
+            f"{dtype.name}"
+        )
+    if dtype.is_floating:
+        try:
+            return _float(np.array(values, np.float64), spec)
+        except OverflowError:
+            raise BadRequestError(
+                f"Cannot convert JSON values to {dtype.name} without loss of precision."
+            ) from None
+    try:
+        return np.array(values, dtype.as_numpy_dtype)
+    except OverflowError:
+        limits = (dtype.min, dtype.max)
+        wrong = next(v for v in values if not limits[0] <= v <= limits[1])
+        raise BadRequestError(
+            f"JSON Value: {_shown(wrong)} Type: Number is not of expected type: {dtype.name}"
+        ) from None
+
+
+def _float(values: Array, spec: Any) -> Array:
+    with np.errstate(over="ignore"):
+        made: Array = values.astype(spec.dtype.as_numpy_dtype)
+    if not np.isfinite(made).all():
+        raise BadRequestError(
+            f"Cannot convert JSON values to {spec.dtype.name} without loss of precision."
+        )
+    return made
+
+
+def _string(value: Any) -> bytes:
+    if isinstance(value, str):
+        return value.encode()
+    if not isinstance(value, dict):
+        raise BadRequestError(
+            f"JSON Value: {_shown(value)} Type: {_json_type(value)} is not of expected type: string"
+        )
+    if not _is_base64(value):
+        raise BadRequestError(
+            f"JSON Value: {_shown(value)} not formatted correctly for base64 data"
+        )
+    text = value["b64"]
+    try:
+        # TensorFlow Serving takes both alphabets, with padding or without.
+        plain = text.translate(str.maketrans("-_", "+/")).rstrip("=")
+        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BadRequestError("Unable to base64 decode") from error
+
+
+def _is_base64(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) == {"b64"} and isinstance(value["b64"], str)
+
+
+# -- arrays to answers -----------------------------------------------------------------------
+
+
+def answer(outputs: Mapping[str, Array], rows: bool, scribes: Scribes | None = None) -> bytes:
+    """The body of an answer; outputs of bytes whose name ends in ``_bytes`` are base64."""
+    finite = all(a.dtype.kind not in "f" or np.isfinite(a).all() for a in outputs.values())
+    values = {name: _plain(name, array) for name, array in outputs.items()}
+    if not rows:
+        whole = values if len(values) > 1 else next(iter(values.values()))
+        return _dump({"outputs": whole}, finite)
+    sizes = {name: len(array) if array.ndim else None for name, array in outputs.items()}
+    count = next(iter(sizes.values()))
+    for name, size in sizes.items():
+        if size is None:
+            raise BadRequestError(f"Tensor name: {name} has no shape information ")
+        if size != count:
+            raise BadRequestError(
+                f"Tensor name: {name} has inconsistent batch size: {size} expecting: {count}"
+            )
+    if finite and all(isinstance(value, np.ndarray) for value in values.values()):
+        return b'{"predictions":' + write_rows(values, scribes) + b"}"
+    if len(values) == 1:
+        return _dump({"predictions": next(iter(values.values()))}, finite)
+    made = [{name: value[k] for name, value in values.items()} for k in range(count or 0)]
+    return _dump({"predictions": made}, finite)
+
+
+def _plain(name: str, array: Array) -> Any:
+    """An array as orjson takes it: strings as lists."""
+    if array.dtype.kind not in "OSU":
+        return np.ascontiguousarray(
+            array.astype(np.float32)
+            if array.dtype.itemsize < 4 and array.dtype.kind == "f"
+            else array
+        )
+    if name.endswith("_bytes"):
+        return _mapped(array, lambda s: {"b64": base64.b64encode(s).decode()})
+    return _mapped(array, lambda s: s.decode("utf-8", "replace"))
+
+
+def _mapped(array: Array, function: Any) -> Any:
+    def of(value: Any) -> Any:
+        return [of(v) for v in value] if isinstance(value, list) else function(value)
+
+    return of(array.tolist())
+
+
+def _dump(data: Any, finite: bool) -> bytes:
+    if finite:
+        return orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY)
+    # As TensorFlow Serving writes them: NaN and Infinity, which are no JSON.
+    return json.dumps(data, default=lambda value: value.tolist()).encode()
+
+
+# -- words -----------------------------------------------------------------------------------
+
+
+def _json_type(value: Any) -> str:
+    names = {type(None): "Null", dict: "Object", list: "Array", str: "String"}
+    if isinstance(value, bool):
+        return str(value)
+    return names.get(type(value), "Number")
+
+
+def _shown(value: Any) -> str:
+    try:
+        text = orjson.dumps(value, default=str).decode("utf-8", "replace")
+    except (TypeError, orjson.JSONEncodeError):
+        text = "..."
+    return text if len(text) <= SHOWN else text[:SHOWN] + "..."
+
+
+def _shape(shape: Any) -> str:
+    sizes: Sequence[Any] = shape.as_list() if hasattr(shape, "as_list") else shape
+    return "[" + ", ".join("any" if n is None else str(n) for n in sizes) + "]"

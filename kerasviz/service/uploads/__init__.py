@@ -1,0 +1,1 @@
+"""Uploaded models: screened, inspected in a sandbox, kept."""

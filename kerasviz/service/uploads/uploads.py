@@ -1,0 +1,296 @@
+"""Uploads: a model file waits in quarantine until a process of its own has looked at it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import queue
+import re
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import AsyncIterable, Callable, Iterable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from kerasviz.errors import KerasvizError, UsageError, near
+from kerasviz.io.files import write_atomically
+from kerasviz.network.input_spec import PRESETS
+from kerasviz.service.networks import ABOUT
+from kerasviz.service.settings import ServiceSettings
+from kerasviz.service.uploads.sandbox import Inspection
+from kerasviz.service.uploads.sandbox_process import Budget
+
+__all__ = ["BusyError", "TakenError", "TooLargeError", "Upload", "Uploads"]
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}(?:\.[A-Za-z0-9_-]+)*")
+_STATE, _FILE, _READY = "upload.json", "model", "admitted"
+_WAITING = 4
+_KEPT = 200
+_ENDED = ("ready", "refused")
+
+
+class TakenError(UsageError):
+    """Another network has that name."""
+
+
+class BusyError(KerasvizError):
+    """Too many uploads wait already."""
+
+
+class TooLargeError(UsageError):
+    """The file is larger than an upload, or all of the data folder, may be."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """An upload: ``state`` is ``queued``, ``checking``, ``ready`` or ``refused`` with an error."""
+
+    id: str
+    name: str
+    preprocess: str | None
+    bytes: int
+    sha256: str
+    state: str = "queued"
+    error: str | None = None
+    created: float = field(default_factory=time.time)
+
+    def to_json(self) -> dict[str, Any]:
+        """What a client is told, with the address of this upload."""
+        return {**asdict(self), "url": f"/api/uploads/{self.id}"}
+
+
+class Uploads:
+    """The uploads of a service, under ``quarantine/`` of its data folder.
+
+    :meth:`receive` takes a file, a thread has one after the other looked at, and what may be
+    served gets its folder under ``models/`` at once or not at all. ``names`` gives the names that
+    are in use. What was queued or being looked at when the service was killed is looked at again.
+    """
+
+    def __init__(
+        self,
+        setting: ServiceSettings,
+        names: Callable[[], Iterable[str]],
+        budget: Budget | None = None,
+    ):
+        self.setting, self._names = setting, names
+        most = setting.limits.upload_bytes
+        budget = budget or Budget(unpacked_bytes=most, memory_bytes=2 * 2**30 + 6 * most)
+        self._inspection = Inspection(budget)
+        self._known: dict[str, Upload] = {}
+        self._lock = threading.Lock()
+        self._receiving = 0
+        self._waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._work, name="uploads", daemon=True)
+
+    @property
+    def folder(self) -> Path:
+        """Where files wait that nobody has looked at."""
+        return self.setting.data / "quarantine"
+
+    # -- while the service runs ------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Find what an earlier process left, and begin to look at files."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for path in sorted(self.folder.iterdir()):
+            if not (path / _STATE).is_file():  # the process was killed while it was received
+                _remove(path)
+                continue
+            upload = Upload(**json.loads((path / _STATE).read_text(encoding="utf-8")))
+            if upload.state not in _ENDED:
+                upload = replace(upload, state="ready" if self._admitted(upload) else "queued")
+            self._note(upload)
+            if upload.state == "queued":
+                self._waiting.put(upload.id)
+            else:
+                _clear(path)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; what is being looked at is looked at again after the next start."""
+        self._stopping = True
+        self._waiting.put(None)
+        self._inspection.stop()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def find(self, identity: str) -> Upload | None:
+        """The upload of that id."""
+        return self._known.get(identity)
+
+    async def receive(
+        self, name: str, preprocess: str | None, chunks: AsyncIterable[bytes]
+    ) -> Upload:
+        """Take a file into quarantine.
+
+        Raises :class:`UsageError` for a name that is none, an unknown preset or an empty file,
+        :class:`TakenError`, :class:`TooLargeError`, and :class:`BusyError` where too many wait.
+        """
+        self._check(name, preprocess)
+        with self._lock:
+            waiting = sum(u.state not in _ENDED for u in self._known.values())
+            if waiting + self._receiving >= _WAITING:
+                raise BusyError(f"{_WAITING} uploads are being looked at; send this one later")
+            self._receiving += 1
+        identity = secrets.token_hex(8)
+        path = self.folder / identity
+        try:
+            path.mkdir(parents=True)
+            count, sha256 = await self._write(path / _FILE, chunks)
+            upload = Upload(identity, name, preprocess, count, sha256)
+            self._note(upload)
+        except BaseException:  # the client may leave at any time
+            _remove(path)
+            raise
+        finally:
+            with self._lock:
+                self._receiving -= 1
+        self._waiting.put(identity)
+        return upload
+
+    def _check(self, name: str, preprocess: str | None) -> None:
+        if len(name) > 64 or not _NAME.fullmatch(name):
+            raise UsageError(
+                f"{name[:100]!r} is no name for a network; give at most 64 letters, digits and "
+                "_ . -, the first a letter or a digit"
+            )
+        if preprocess is not None and preprocess not in PRESETS:
+            raise UsageError(
+                f"unknown preset {preprocess[:100]!r}; near: {near(preprocess[:100], PRESETS)}"
+            )
+        if self._is_there(name):
+            raise TakenError(f"there is a network {name!r} already; give another name")
+        with self._lock:
+            waiting = {u.name.casefold() for u in self._known.values() if u.state not in _ENDED}
+        if name.casefold() in waiting:
+            raise TakenError(f"an upload named {name!r} is being looked at; give another name")
+
+    def _is_there(self, name: str) -> bool:
+        """Whether a network has the name, but for the case of its letters."""
+        folder = self.setting.uploads
+        kept = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+        return name.casefold() in {known.casefold() for known in (*self._names(), *kept)}
+
+    async def _write(self, path: Path, chunks: AsyncIterable[bytes]) -> tuple[int, str]:
+        limits = self.setting.limits
+        room = limits.disk_bytes - await asyncio.to_thread(_size, self.setting.data)
+        most = min(limits.upload_bytes, room)
+        count, hashed = 0, hashlib.sha256()
+        with path.open("xb") as file:
+            async for chunk in chunks:
+                count += len(chunk)
+                if count > most:
+                    what = "an upload" if most < room else "the data folder"
+                    raise TooLargeError(f"{what} may hold no more than {max(most, 0)} bytes more")
+                hashed.update(chunk)
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        if not count:
+            raise UsageError("the body is empty; send the bytes of an ONNX or .keras file")
+        return count, hashed.hexdigest()
+
+    def _note(self, upload: Upload) -> None:
+        """Keep the state of an upload, on disk first; the oldest that ended are forgotten."""
+        text = json.dumps(asdict(upload), indent=1)
+        write_atomically(self.folder / upload.id / _STATE, text.encode())
+        with self._lock:
+            self._known[upload.id] = upload
+            ended = [u for u in self._known.values() if u.state in _ENDED]
+            old = sorted(ended, key=lambda u: u.created)[: max(0, len(ended) - _KEPT)]
+            for other in old:
+                del self._known[other.id]
+        for other in old:
+            _remove(self.folder / other.id)
+
+    # -- looking at files ------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while (identity := self._waiting.get()) is not None and not self._stopping:
+            upload = self._known[identity]
+            if upload.state in _ENDED:  # it was found by start, and received before
+                continue
+            upload = replace(upload, state="checking")
+            self._note(upload)
+            try:
+                found = self._inspect(upload)
+                if self._stopping:  # it was interrupted: nothing is known yet
+                    return
+                self._admit(upload, found)
+                upload = replace(upload, state="ready")
+            except (KerasvizError, OSError) as error:
+                if self._stopping:
+                    return
+                upload = replace(upload, state="refused", error=self._reason(identity, error))
+            self._note(upload)
+            _clear(self.folder / identity)
+
+    def _reason(self, identity: str, error: Exception) -> str:
+        """Why an upload is refused, without the paths of this machine."""
+        if isinstance(error, OSError):
+            return f"the file cannot be kept: {error.strerror}"
+        return str(error).replace(f"{(self.folder / identity).resolve()}/", "")[:1000]
+
+    def _inspect(self, upload: Upload) -> dict[str, Any]:
+        """What the other process finds; raises :class:`KerasvizError` with why it is refused."""
+        return self._inspection.run(self.folder / upload.id / _FILE, upload.preprocess)
+
+    def _admitted(self, upload: Upload) -> bool:
+        """Whether the folder of a network was made from this very upload."""
+        about = self.setting.uploads / upload.name / ABOUT
+        if not about.is_file():
+            return False
+        return bool(json.loads(about.read_text(encoding="utf-8")).get("upload") == upload.id)
+
+    def _admit(self, upload: Upload, found: dict[str, Any]) -> None:
+        """Give a file its folder under ``models/``: it is filled elsewhere, then renamed."""
+        path = self.folder / upload.id
+        file = f"{upload.name}.{found['format']}"
+        _remove(path / _READY)
+        (path / _READY).mkdir()
+        os.link(path / _FILE, path / _READY / file)
+        about = {
+            "file": file,
+            "preprocess": upload.preprocess,
+            "sha256": upload.sha256,
+            "bytes": upload.bytes,
+            "upload": upload.id,
+            **found,
+        }
+        write_atomically(path / _READY / ABOUT, (json.dumps(about, indent=1) + "\n").encode())
+        self.setting.uploads.mkdir(parents=True, exist_ok=True)
+        if self._is_there(upload.name):
+            raise TakenError(f"there is a network {upload.name!r} by now; give another name")
+        os.rename(path / _READY, self.setting.uploads / upload.name)
+
+
+def _size(folder: Path) -> int:
+    """The bytes of all files in a folder; those that vanish meanwhile count nothing."""
+    total = 0
+    for path, _, files in os.walk(folder):
+        for file in files:
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(path, file)).st_size
+    return total
+
+
+def _clear(folder: Path) -> None:
+    """Remove all that an upload has left but its state."""
+    for path in folder.iterdir():
+        if path.name != _STATE:
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,15 @@
+"""Types that many modules share; TensorFlow and numpy leave them open."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Array", "Size", "Tensor"]
+
+#: A tf.Tensor; TensorFlow ships no types.
+Tensor = Any
+Array = np.ndarray[Any, Any]
+#: Height and width in pixels.
+Size = tuple[int, int]

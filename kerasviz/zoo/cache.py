@@ -1,0 +1,267 @@
+"""The user's copies of zoo networks: fetching, adding, finding."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+import shutil
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kerasviz.errors import ModelError, UsageError
+from kerasviz.io.download import DownloadError, Progress, download, sha256_of
+from kerasviz.io.files import write_atomically
+from kerasviz.network.input_spec import InputSpec
+from kerasviz.zoo.applications import save_application
+from kerasviz.zoo.model_card import (
+    Card,
+    ModelFile,
+    card,
+    cards,
+    cards_folder,
+    networks_folder,
+    packaged_cards,
+)
+
+if TYPE_CHECKING:
+    from kerasviz.importers.imported import Imported
+
+__all__ = ["add", "cached", "fetch", "find_archive", "read_embedded"]
+
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_ZIP = b"PK\x03\x04"
+
+
+def cached(card: Card) -> Path | None:
+    """Return the model file of a network in the user cache, or ``None`` if it is not there."""
+    path = networks_folder() / card.name / card.file_name
+    return path if path.exists() else None
+
+
+def find_archive(sha256: str) -> Card | None:
+    """Return the card of the network whose zip archive has this SHA-256, if there is one."""
+    found = (c for c in cards().values() if c.archive is not None and c.archive.sha256 == sha256)
+    return next(found, None)
+
+
+def read_embedded(card: Card) -> Imported:
+    """Build a network that is installed with the package.
+
+    Raises :class:`ModelError` where its weight file is missing or is not the card's.
+    """
+    from kerasviz.importers.imported import Imported
+    from kerasviz.importers.keras.file import program_of
+
+    module = importlib.import_module(card.builder)
+    path: Path = module.checkpoint_path()
+    _check(path, card.files[0])
+    return Imported(program_of(module.build()), "zoo")
+
+
+def fetch(name: str, progress: Progress | None = None) -> Path:
+    """Bring a zoo network into the user cache and return its model file.
+
+    What is there already is left alone. Every file is checked against the SHA-256 of the card
+    before it is read; a download that broke off goes on where it stopped. ``progress`` is called
+    with the bytes so far and in all. Networks of keras.applications are built by Keras, which
+    downloads and checks their weights itself. Raises :class:`UsageError` for an unknown name and
+    :class:`ModelError` where there is no connection; the line says which file to bring.
+    """
+    wanted = card(name)
+    found = cached(wanted)
+    if wanted.embedded:
+        path: Path = importlib.import_module(wanted.builder).checkpoint_path()
+        return path
+    if found is not None:
+        if wanted.sha256:
+            _check(found, wanted.files[0])
+        return found
+    folder = networks_folder() / wanted.name
+    if wanted.builder:
+        return save_application(wanted, folder / wanted.file_name)
+    brought = wanted.archive or wanted.files[0]
+    if not brought.url:
+        raise ModelError(
+            f"{name} has no public download: bring {brought.name} (SHA-256 {brought.sha256}; "
+            f"{wanted.source}) and run: kerasviz models add {brought.name} --name {name}"
+        )
+    try:
+        if wanted.archive is not None:
+            archive = download(brought.url, folder / brought.name, brought.sha256, progress)
+            _extract(wanted, archive)
+            archive.unlink()
+        else:
+            for file in reversed(wanted.files):  # the model last: it says that all is there
+                download(file.url, folder / file.name, file.sha256, progress)
+    except DownloadError as error:
+        raise ModelError(
+            f"{name} cannot be fetched ({error}): bring {brought.name} from {brought.url} and "
+            f"run: kerasviz models add {brought.name} --name {name}"
+        ) from error
+    return folder / wanted.file_name
+
+
+def add(
+    file: str | os.PathLike[str],
+    name: str,
+    *,
+    input_spec: InputSpec | None = None,
+    labels: str | os.PathLike[str] | None = None,
+    licence: str = "unknown",
+) -> Path:
+    """Copy a model file (or SavedModel folder) into the user cache as the network ``name``.
+
+    For the name of a model card the file has to be the card's: the model itself, or the archive
+    that holds it, by SHA-256; for a network of keras.applications a ``.keras`` file, or the weight
+    file that Keras downloads. Any other name makes a new network with a card in the user cache,
+    with ``input_spec`` (the numbers it takes), ``labels`` (a text file, one class a line) and
+    ``licence``. Returns the copy. Raises :class:`UsageError` for a missing file, a bad name or
+    another file than the card's.
+    """
+    source = Path(file)
+    if not source.exists():
+        raise UsageError(f"no such file: {source}")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        raise UsageError(f"{name!r} cannot be the name of a network: use letters, digits and ._-")
+    known = packaged_cards().get(name)
+    if known is None:
+        return _add_new(source, name, input_spec, labels, licence)
+    if input_spec is not None or labels is not None:
+        raise UsageError(f"{name} has a model card with its own input and labels; leave them out")
+    if known.embedded:
+        raise UsageError(f"{name} is installed with kerasviz; choose another --name")
+    target = networks_folder() / name / known.file_name
+    if known.builder:
+        return _add_application(source, known, target)
+    found = sha256_of(source)
+    if known.archive is not None and found == known.archive.sha256:
+        _extract(known, source)
+        return target
+    if found != known.sha256:
+        raise UsageError(
+            f"{source} is not {name}: its SHA-256 is {found}, the card's {known.sha256}; "
+            f"choose another --name to add it as a network of its own"
+        )
+    return _copy(source, target)
+
+
+def _add_application(source: Path, known: Card, target: Path) -> Path:
+    start = _first_bytes(source)
+    # Keras reads a `.weights.h5` of another network with no more than a warning.
+    if start.startswith(_HDF5) and not source.name.endswith(".weights.h5"):
+        return save_application(known, target, source)
+    if not start.startswith(_ZIP):
+        raise UsageError(
+            f"{source} is not {known.name}: expected {known.file_name}, or its weights as Keras "
+            "downloads them (.h5)"
+        )
+    return _copy(source, target)
+
+
+def _add_new(
+    source: Path,
+    name: str,
+    input_spec: InputSpec | None,
+    labels: str | os.PathLike[str] | None,
+    licence: str,
+) -> Path:
+    from kerasviz.importers.detect import kind_of
+
+    kind = kind_of(source)
+    folder = networks_folder() / name
+    listed: list[dict[str, str | int]] = []
+    if labels is not None:
+        copy = _copy(Path(labels), folder / "labels.txt")
+        listed.append({"name": copy.name, "sha256": sha256_of(copy), "size": copy.stat().st_size})
+    target = _copy(source, folder / source.name)
+    size = 0 if target.is_dir() else target.stat().st_size
+    listed.insert(0, {"name": target.name, "sha256": sha256_of(target), "size": size})
+    lines = [
+        f"name = {json.dumps(name)}",
+        f"title = {json.dumps(name)}",
+        f"description = {json.dumps('Added by the user.')}",
+        f"licence = {json.dumps(licence)}",
+        f"sources = [{json.dumps(str(source.resolve()))}]",
+        f"format = {json.dumps(kind)}",
+    ]
+    if labels is not None:
+        lines.append('labels = "file:labels.txt"')
+    for entry in listed:
+        lines += ["", "[[files]]", *(f"{k} = {json.dumps(v)}" for k, v in entry.items())]
+    if input_spec is not None:
+        lines += ["", "[input]"]
+        lines += [f"{k} = {json.dumps(v)}" for k, v in input_spec.to_json().items()]
+    with _writing(cards_folder()):
+        cards_folder().mkdir(parents=True, exist_ok=True)
+    write_atomically(cards_folder() / f"{name}.toml", ("\n".join(lines) + "\n").encode())
+    return target
+
+
+def _extract(card: Card, archive: Path) -> None:
+    """Take the files of a card out of its zip archive, each checked before it gets its name."""
+    folder = networks_folder() / card.name
+    try:
+        with zipfile.ZipFile(archive) as opened, _writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            members = {info.filename.rpartition("/")[2]: info for info in opened.infolist()}
+            for file in reversed(card.files):  # the model last: it says that all is there
+                if file.name not in members:
+                    raise ModelError(f"{archive} holds no {file.name}")
+                temporary = folder / f".{os.getpid()}-{file.name}"
+                try:
+                    with opened.open(members[file.name]) as read, temporary.open("wb") as written:
+                        shutil.copyfileobj(read, written)
+                    _check(temporary, file)
+                    os.replace(temporary, folder / file.name)
+                finally:
+                    temporary.unlink(missing_ok=True)
+    except zipfile.BadZipFile as error:
+        raise ModelError(f"{archive} is no readable zip file: {error}") from error
+
+
+def _copy(source: Path, target: Path) -> Path:
+    """Copy a file or a folder so that it appears as a whole."""
+    temporary = target.with_name(f".{os.getpid()}-{target.name}")
+    with _writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            if source.is_dir():
+                shutil.copytree(source, temporary)
+                if target.is_dir():
+                    shutil.rmtree(target)
+            else:
+                shutil.copyfile(source, temporary)
+            os.replace(temporary, target)
+        finally:
+            if temporary.is_dir():
+                shutil.rmtree(temporary)
+            temporary.unlink(missing_ok=True)
+    return target
+
+
+def _check(path: Path, file: ModelFile) -> None:
+    found = sha256_of(path)
+    if found != file.sha256:
+        raise ModelError(
+            f"{path} is damaged or another file: its SHA-256 is {found}, expected {file.sha256}; "
+            "remove it and bring it again"
+        )
+
+
+def _first_bytes(path: Path) -> bytes:
+    with _writing(path), path.open("rb") as file:
+        return file.read(8)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Turn a failure to read or write into one line."""
+    try:
+        yield
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read or written: {error.strerror or error}") from error

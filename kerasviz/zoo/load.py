@@ -1,0 +1,129 @@
+"""load: a file or a zoo name becomes a Network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kerasviz.errors import ModelError, UsageError, near
+from kerasviz.importers.imported import Imported
+from kerasviz.io.download import sha256_of
+from kerasviz.network.input_spec import InputSpec
+from kerasviz.network.network import Identity, Network
+from kerasviz.zoo.cache import cached, find_archive, read_embedded
+from kerasviz.zoo.labels import labels_of
+from kerasviz.zoo.model_card import Card, card_for_checksum, cards
+
+__all__ = ["load", "model_path"]
+
+
+def load(
+    source: str | os.PathLike[str],
+    *,
+    custom_objects: Mapping[str, Any] | None = None,
+    unsafe: bool = False,
+    input_spec: InputSpec | None = None,
+    importer: str | None = None,
+) -> Network:
+    """Load a network from a model file, a SavedModel folder or the zoo.
+
+    ``source`` is a path (``.keras``, ``.h5``, ``.onnx``, frozen GraphDef, SavedModel; decided by
+    content) or the name of a zoo network; an existing path wins. ``custom_objects`` are Keras
+    classes by name, ``unsafe`` admits files with pickled code. ``input_spec`` says which numbers
+    the network takes and wins over its model card, which wins over the file.
+    ``importer="onnx-tf"`` reads an ONNX file by way of that package instead. Raises
+    :class:`UsageError` where there is neither such a file nor such a name, and
+    :class:`ModelError` where the file cannot be read.
+
+    >>> net = load("efficientnet-lite0")                          # doctest: +SKIP
+    >>> net.taps["block3b"].channels                              # doctest: +SKIP
+    40
+    """
+    given = os.fspath(source)
+    known = cards()
+    path = Path(given)
+    if path.exists() and not (given in known and _is_other_folder(path)):
+        sha256 = sha256_of(path)
+        card = card_for_checksum(sha256)
+        if card is None:
+            archived = find_archive(sha256)
+            if archived is not None:
+                raise UsageError(
+                    f"{given} is the archive of the zoo network {archived.name}; run: "
+                    f"kerasviz models add {given} --name {archived.name}"
+                )
+        imported = _read(path, custom_objects, unsafe, importer)
+    elif given in known:
+        card = known[given]
+        if card.embedded and importer is not None:
+            raise UsageError(f"{given} is no ONNX file, which the importer {importer} reads")
+        if card.embedded:
+            imported, sha256 = read_embedded(card), card.sha256
+        else:
+            found = cached(card)
+            if found is None:
+                raise UsageError(f"{given} is not here yet; run: kerasviz models fetch {given}")
+            path, sha256 = found, sha256_of(found)
+            if card.sha256 and sha256 != card.sha256:
+                raise ModelError(
+                    f"{found} is damaged: its SHA-256 is {sha256}, the card's {card.sha256}; "
+                    f"remove it and run: kerasviz models fetch {given}"
+                )
+            imported = _read(path, custom_objects, unsafe, importer)
+    else:
+        raise UsageError(f"no file and no zoo network {given!r}; near: {near(given, known)}")
+    identity = Identity(
+        name=card.name if card else path.stem, source=given, format=imported.format, sha256=sha256
+    )
+    return _network(imported, identity, card, input_spec, path.parent)
+
+
+def _is_other_folder(path: Path) -> bool:
+    """Whether a path is a folder that holds no model, so that a zoo name may mean the zoo."""
+    return path.is_dir() and not (path / "saved_model.pb").exists()
+
+
+def _read(
+    path: Path, custom_objects: Mapping[str, Any] | None, unsafe: bool, importer: str | None
+) -> Imported:
+    from kerasviz import importers  # only here: listing the zoo needs no importer
+
+    return importers.read(path, custom_objects=custom_objects, unsafe=unsafe, importer=importer)
+
+
+def _network(
+    imported: Imported,
+    identity: Identity,
+    card: Card | None,
+    input_spec: InputSpec | None,
+    beside: Path,
+) -> Network:
+    spec = input_spec or (card.input if card else None) or imported.input_spec
+    if card is None:
+        return Network(imported.program, identity, input_spec=spec, labels=imported.labels)
+    return Network(
+        imported.program,
+        identity,
+        input_spec=spec,
+        labels=labels_of(card, beside) or imported.labels,
+        aliases=card.aliases,
+        logits=card.logits,
+        main_taps=card.main_taps,
+    )
+
+
+# -- what it is compared with ----------------------------------------------------------------
+
+
+def model_path(source: str) -> Path:
+    """The file of a network given by a path or a zoo name; :class:`UsageError` where none is."""
+    path = Path(source)
+    if path.exists():
+        return path
+    card = cards().get(source)
+    found = None if card is None or card.embedded else cached(card)
+    if found is None:
+        raise UsageError(f"{source} is no model file, so nothing else can run it; give a file")
+    return found

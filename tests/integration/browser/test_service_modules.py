@@ -1,0 +1,145 @@
+"""The page's modules that compute: addresses, sums of terms, and the flow of a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kerasviz.network.input_spec import preset
+from kerasviz.optvis.objectives.objective import Objective
+from kerasviz.optvis.objectives.targets import parse_target
+from kerasviz.zoo.load import load
+
+pytest.importorskip("fastapi", reason="the extra serve is not installed")
+
+from support.running_service import running, small_network
+
+from kerasviz.service.settings import ServiceSettings
+
+Call = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def call(tmp_path_factory: pytest.TempPathFactory, browser: Any) -> Iterator[Call]:
+    """Call a function of a module in the browser: ``call("terms.js", "textOf", terms)``."""
+    setting = ServiceSettings(tmp_path_factory.mktemp("data"), workers=0)
+    with running(setting) as address:
+        page = browser.new_page()
+        page.goto(address)
+
+        def call(module: str, name: str, given: Any) -> Any:
+            words = "async ([module, name, given]) => (await import(module))[name](given)"
+            return page.evaluate(words, [f"/page/{module}", name, given])
+
+        yield call
+        page.close()
+
+
+def layer(name: str, *inputs: str, main: bool = False) -> dict[str, Any]:
+    return {"name": name, "inputs": list(inputs), "main": main, "units": 4}
+
+
+def flow(call: Call, layers: list[dict[str, Any]]) -> dict[str, Any]:
+    """The blocks of a graph by main layer: branches as (from, layers)."""
+    return {
+        block["layer"]["name"]: [
+            (branch["from"], [one["name"] for one in branch["layers"]])
+            for branch in block["branches"]
+        ]
+        for block in call("graph.js", "blocksOf", layers)
+    }
+
+
+def test_branches_lead_from_one_main_layer_to_the_next(call: Call) -> None:
+    mixed = [
+        layer("stem", main=True),
+        *(layer("1x1", "stem"), layer("3x3_reduce", "stem"), layer("3x3", "3x3_reduce")),
+        *(layer("pool", "stem"), layer("pool_proj", "pool")),
+        layer("mixed", "1x1", "3x3", "pool_proj", main=True),
+        *(layer("expand", "mixed"), layer("project", "expand")),
+        layer("sum", "mixed", "project", main=True),
+        layer("logits", "sum"),
+    ]
+    assert flow(call, mixed) == {
+        "stem": [(None, [])],
+        "mixed": [(None, ["1x1"]), (None, ["3x3_reduce", "3x3"]), (None, ["pool", "pool_proj"])],
+        "sum": [(None, []), (None, ["expand", "project"])],
+        "logits": [(None, [])],
+    }
+
+
+def test_without_known_main_layers_the_flow_leads_where_all_ways_lead(call: Call) -> None:
+    rectified = [
+        layer("first", main=True),
+        layer("left", "first", main=True),
+        layer("right", "first", main=True),
+        layer("joined", "left", "right"),
+        layer("far", "first", "joined"),
+        layer("last", "far", main=True),
+    ]
+    # "joined" is not on all ways: "far" sees "first" past it.
+    assert flow(call, rectified) == {
+        "first": [(None, [])],
+        "far": [(None, []), (None, ["left", "joined"]), (None, ["right"])],
+        "last": [(None, [])],
+    }
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_every_layer_is_in_the_flow_once(call: Call, seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    layers = [layer("0", main=True)]
+    for k in range(1, 40):
+        count = int(draw.integers(1, 4))
+        inputs = {str(max(0, k - int(back))) for back in draw.integers(1, 6, count)}
+        layers.append(layer(str(k), *sorted(inputs), main=bool(draw.random() < 0.2)))
+    found = []
+    for name, branches in flow(call, layers).items():
+        found += [name, *(one for _, names in branches for one in names)]
+    assert sorted(found, key=int) == [str(k) for k in range(40)]
+
+
+def test_addresses_lead_back_to_their_places(call: Call) -> None:
+    names = ("mixed/4a", "a b", "ä&b=c", "50%", "x?y#z", "a+b")
+    places = [{"view": "networks"}, {"view": "jobs"}, {"view": "job", "id": "3f/ #"}]
+    for name in names:
+        places += [
+            {"view": "network", "network": name},
+            {"view": "layer", "network": name, "layer": name},
+            {"view": "unit", "network": "n", "layer": name, "unit": 476},
+            {"view": "compose", "network": "n", "target": f"{name}:1 + 0.5*{name}:2"},
+        ]
+    for place in places:
+        assert call("address.js", "placeOf", call("address.js", "hashOf", place)) == place
+
+
+def test_sums_mean_what_the_command_line_takes_them_for(call: Call, tmp_path: Path) -> None:
+    net = load(str(small_network(tmp_path / "small.onnx")), input_spec=preset("unit"))
+    draw = np.random.default_rng(7)
+    names = {"unit": "{}:{}", "random": "{}:random-{}", "layer": "{}", "class": "logit:{1}"}
+    for _ in range(25):
+        terms = []
+        for _ in range(int(draw.integers(1, 5))):
+            kind = str(draw.choice(list(names)))
+            terms.append(
+                {
+                    "kind": kind,
+                    "layer": "" if kind == "class" else str(draw.choice(["first", "mixed/output"])),
+                    "value": "" if kind == "layer" else str(draw.integers(5)),
+                    "weight": int(draw.choice([-20, -13, -10, -1, 1, 5, 10, 17])) / 10,
+                }
+            )
+        text = call("terms.js", "textOf", terms)
+        wanted: list[Objective] = []
+        for term in terms:
+            one = parse_target(names[term["kind"]].format(term["layer"], term["value"]), net)[0]
+            wanted.append(one.objective * term["weight"])
+        assert parse_target(text, net)[0].objective == sum(wanted[1:], wanted[0])
+        assert call("terms.js", "termsOf", text) == terms
+    for other in ("penalty:tv", "first:0-3", "first:1@center", "prob:1 - first:2"):
+        assert call("terms.js", "termsOf", other) is None
+    assert call("terms.js", "textOf", [{**terms[0], "weight": 0}]) == ""

@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from kerasviz.errors import UsageError
+from kerasviz.io.images import ROWS, decode, encode, to_image
+
+IMAGE = np.random.default_rng(0).random((5, 7, 3))
+
+
+def test_png_keeps_every_pixel_and_its_provenance():
+    about = {"target": "mixed4a:1", "seed": 3, "nested": {"ä": [1, 2]}}
+    image, found = decode(encode(to_image(IMAGE), "png", about))
+    np.testing.assert_array_equal(np.asarray(image), np.rint(IMAGE * 255).astype(np.uint8))
+    assert found == about
+
+
+def test_tall_pictures_are_the_same_though_made_of_parts():
+    tall = np.random.default_rng(2).uniform(-0.1, 1.1, (3 * ROWS + 5, 3, 3)).astype(np.float32)
+    bytes_of = np.clip(np.rint(tall.astype(np.float64) * 255), 0, 255).astype(np.uint8)
+    np.testing.assert_array_equal(np.asarray(to_image(tall)), bytes_of)
+
+
+def test_equal_pictures_give_equal_bytes():
+    assert encode(to_image(IMAGE), "png", {"a": 1, "b": 2}) == encode(
+        to_image(IMAGE.copy()), "png", {"b": 2, "a": 1}
+    )
+
+
+@pytest.mark.parametrize("file_format", ["jpg", "webp"])
+def test_other_formats_are_near(file_format):
+    smooth = np.linspace(0, 1, 64 * 48).reshape(48, 64, 1).repeat(3, -1)
+    image, about = decode(encode(to_image(smooth), file_format))
+    assert about is None and image.size == (64, 48)
+    assert np.abs(np.asarray(image, float) / 255 - smooth).max() < 0.03
+
+
+def test_grey_stays_grey_and_many_channels_are_shown_by_thirds():
+    assert to_image(IMAGE[..., :1]).mode == "L"
+    many = np.random.default_rng(1).random((4, 3, 6))
+    shown = np.asarray(to_image(many), float) / 255
+    np.testing.assert_allclose(
+        shown[..., 1], np.sqrt((many[..., 2:4] ** 2).mean(-1)), atol=0.5 / 255
+    )
+    assert to_image(many[..., :2]).mode == "RGB"
+
+
+def test_unknown_format():
+    with pytest.raises(UsageError, match="unknown format 'gif'; choose from png, jpg, webp"):
+        encode(to_image(IMAGE), "gif")

@@ -1,0 +1,73 @@
+import json
+
+import numpy as np
+import pytest
+
+from kerasviz.errors import UsageError
+from kerasviz.optvis.objectives.objective import (
+    Objective,
+    Term,
+    channel,
+    direction,
+    diversity,
+    interpolation,
+    layer,
+    logit,
+    neuron,
+    probability,
+    random_direction,
+)
+
+
+def test_algebra_keeps_signs_and_weights():
+    a, b = channel("x", 1), channel("x", 2)
+    assert [t.weight for t in (a - b).terms] == [1, -1]
+    assert [t.weight for t in (2 * (a - 0.5 * b)).terms] == [2, -1]
+    assert [t.weight for t in (-(a + b)).terms] == [-1, -1]
+    assert sum([a, b]) == a + b
+
+
+def test_adding_something_else_is_an_error():
+    with pytest.raises(TypeError):
+        3 + channel("x", 1)
+
+
+def test_json_round_trip_of_every_kind():
+    everything = (
+        channel("a", 1)
+        - 0.5 * neuron("a", 2, (3, 4))
+        + neuron("a", 0)
+        + direction("a", [1.0, -2.0])
+        + layer("b")
+        + logit(3)
+        + probability(4)
+        + diversity("b")
+    )
+    assert Objective.from_json(json.loads(json.dumps(everything.to_json()))) == everything
+
+
+def test_only_diversity_couples_rows():
+    assert not (channel("a", 1) + layer("a")).couples_rows
+    assert (channel("a", 1) + diversity("a")).couples_rows
+
+
+def test_unknown_kind():
+    with pytest.raises(UsageError, match="unknown objective 'chanel'"):
+        Term("chanel")
+
+
+def test_a_random_direction_is_always_the_same():
+    made = random_direction("mixed3a", 5, seed=3)
+    assert made == random_direction("mixed3a", 5, seed=3)
+    assert made != random_direction("mixed3a", 5, seed=4)
+    many = np.array(random_direction("mixed3a", 4000, seed=3).terms[0].vector)
+    assert abs(many.mean()) < 0.05 and abs(many.std() - 1) < 0.05
+
+
+def test_fades_travel_and_unknown_ones_are_refused():
+    faded = interpolation(channel("a", 1), channel("b", 2), ["c"])
+    assert Objective.from_json(faded.to_json()) == faded
+    assert faded.couples_rows
+    assert [t.weight for t in faded.at(0, 1).terms] == [1.0, 0.0, 0.1]
+    with pytest.raises(UsageError, match="unknown fade"):
+        Term("channel", "a", 1, fade="up")

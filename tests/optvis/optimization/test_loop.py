@@ -1,0 +1,249 @@
+import io
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from support.tiny import TinyProgram, network
+
+from kerasviz.errors import ModelError
+from kerasviz.network.input_spec import preset
+from kerasviz.network.network import Identity, Network
+from kerasviz.optvis.objectives.objective import channel, layer, logit
+from kerasviz.optvis.objectives.scoring import pack_objectives, structure_of
+from kerasviz.optvis.optimization.checkpoint import Checkpoint
+from kerasviz.optvis.optimization.loop import CHUNK, LoopInputs, loop_for, optimize
+from kerasviz.optvis.parameterizations import Fourier, Pixel
+from kerasviz.optvis.recipes import recipe
+from kerasviz.optvis.transforms.transform import Transform
+from reference.adam import Adam
+
+SMALL = recipe("article").replace(steps=20, size=(13, 17))
+STILL = SMALL.replace(transform=Transform(()))
+
+
+def batch_of(net, chosen, objectives, seeds):
+    structure = structure_of(objectives[0], net, chosen.pre_activation)
+    data = pack_objectives(structure, objectives, net, chosen.pre_activation)
+    rows = np.arange(len(objectives), dtype=np.int32)
+    return LoopInputs(structure, data, np.array(seeds, np.int32), rows)
+
+
+def run(net, chosen, objectives, seeds, **settings):
+    return optimize(net, chosen, batch_of(net, chosen, objectives, seeds), **settings)
+
+
+def test_the_score_rises_for_every_kind_of_network_input():
+    for channels in (1, 3, 5):
+        net = network(channels)
+        result = run(net, SMALL, [channel("joined", 1), channel("joined", 2)], [0, 1])
+        assert result.images.shape == (2, 13, 17, channels)
+        assert (result.history[-1] > result.history[0]).all()
+        assert result.images.min() >= 0 and result.images.max() <= 1
+
+
+def test_one_step_of_gradient_descent_follows_the_gradient():
+    """z after one step is z + rate * dscore/dz, with the gradient by finite differences."""
+    net, rate = network(), 0.5
+    chosen = STILL.replace(
+        optimizer="gradient-descent", learning_rate=rate, steps=1, parameterization=Pixel(sd=0.3)
+    )
+    objective = channel("relu1", 1) - 0.5 * channel("relu1", 2)
+    batch = batch_of(net, chosen, [objective], [4])
+    loop = loop_for(net, batch.structure, chosen)
+    data = {k: tf.constant(v) for k, v in batch.data.items()}
+    seeds, groups = tf.constant(batch.seeds), tf.constant(batch.groups)
+    state = loop.start(seeds)
+    moved, _ = loop.advance(state, data, seeds, groups, tf.constant(0), tf.constant(1))
+    before, after = state[0].numpy(), moved[0].numpy()
+
+    def score(z):
+        image = chosen.parameterization.to_image(tf.constant(z), *chosen.size)
+        tap = net.activations(image, ["conv1"])["conv1"].numpy().astype(np.float64)
+        return tap[..., 1].mean() - 0.5 * tap[..., 2].mean()
+
+    for place in [(0, 0, 0, 0), (0, 5, 7, 1), (0, 6, 3, 2)]:
+        nudge = np.zeros_like(before)
+        nudge[place] = 0.05
+        slope = (score(before + nudge) - score(before - nudge)) / 0.1
+        assert (after - before)[place] == pytest.approx(rate * slope, rel=0.02, abs=1e-5)
+
+
+def test_adam_agrees_with_its_formula():
+    """Five updates against a numpy twin of TensorFlow 1's Adam, gradients by another tape."""
+    net = network()
+    chosen = STILL.replace(parameterization=Pixel(sd=0.3), steps=5)
+    batch = batch_of(net, chosen, [channel("relu1", 1)], [0])
+    loop = loop_for(net, batch.structure, chosen)
+    data = {k: tf.constant(v) for k, v in batch.data.items()}
+    seeds, groups = tf.constant(batch.seeds), tf.constant(batch.groups)
+    state = loop.start(seeds)
+    z = state[0].numpy().astype(np.float64)
+    adam = Adam(rate=0.05)
+    for _ in range(5):
+        with tf.GradientTape() as tape:
+            variable = tf.constant(z, tf.float32)
+            tape.watch(variable)
+            image = chosen.parameterization.to_image(variable, *chosen.size)
+            score = tf.reduce_mean(net.activations(image, ["conv1"])["conv1"][..., 1])
+        g = tape.gradient(score, variable).numpy().astype(np.float64)
+        z = adam(z, g)
+    moved, _ = loop.advance(state, data, seeds, groups, tf.constant(0), tf.constant(5))
+    np.testing.assert_allclose(moved[0], z, atol=1e-5)
+
+
+def test_minimizing_is_not_maximizing():
+    net = network()
+    objective = channel("joined", 1)
+    result = run(net, STILL, [objective, -objective], [0, 0])
+    tap = net.activations(result.images, ["block_pre_relu"])["block_pre_relu"][..., 1].numpy()
+    assert tap[0].mean() > 0 > tap[1].mean()
+    assert result.scores == pytest.approx([tap[0].mean(), -tap[1].mean()], rel=1e-4)
+
+
+def test_rows_do_not_depend_on_what_else_is_in_the_batch_or_in_which_order():
+    net = network()
+    objectives = [channel("joined", u) for u in (1, 2, 4, 5)]
+    first = run(net, SMALL, objectives, [0, 1, 2, 3])
+    turned = run(net, SMALL, objectives[::-1], [3, 2, 1, 0])
+    others = run(net, SMALL, [objectives[0], *[channel("joined", 7)] * 3], [0, 9, 9, 9])
+    np.testing.assert_array_equal(first.images, turned.images[::-1])
+    np.testing.assert_array_equal(first.images[0], others.images[0])
+    assert np.any(first.images[0] != first.images[1])
+
+
+def test_chunks_and_snapshots_change_nothing():
+    net = network()
+    long = SMALL.replace(steps=CHUNK + 5)
+    plain = run(net, long, [channel("joined", 1)], [0])
+    marked = run(net, long, [channel("joined", 1)], [0], snapshots=(0, 3, CHUNK + 5))
+    np.testing.assert_array_equal(plain.images, marked.images)
+    np.testing.assert_array_equal(plain.history, marked.history)
+    np.testing.assert_array_equal(marked.snapshots[CHUNK + 5], marked.images)
+    short = run(net, long.replace(steps=3), [channel("joined", 1)], [0])
+    np.testing.assert_array_equal(marked.snapshots[3], short.images)
+
+
+def test_step_0_is_the_noise_itself():
+    net = network()
+    result = run(net, SMALL, [channel("joined", 1)], [5], snapshots=(0,))
+    params = Fourier().init(tf.constant([5]), 13, 17, 3)
+    np.testing.assert_allclose(result.snapshots[0], Fourier().to_image(params, 13, 17), atol=1e-6)
+
+
+def test_a_dead_unit_gets_a_picture():
+    """relu1:3 never fires: nothing without help, a picture by either help."""
+    net = network()
+    dead = [channel("relu1", 3)]
+    for help_, moves in (
+        ({"pre_activation": False, "redirect_steps": 0}, False),
+        ({"pre_activation": True}, True),
+        ({"pre_activation": False, "redirect_steps": 17}, True),
+    ):
+        result = run(net, STILL.replace(**help_), dead, [0], snapshots=(0,))
+        assert np.any(result.images != result.snapshots[0]) == moves
+
+
+def test_redirection_ends_after_its_steps_and_begins_again_in_the_next_run():
+    net = network()
+    chosen = STILL.replace(pre_activation=False, redirect_steps=3, steps=6)
+    # With gradient descent a step without gradient moves nothing.
+    chosen = chosen.replace(optimizer="gradient-descent", learning_rate=1.0)
+    for _ in range(2):
+        result = run(net, chosen, [channel("relu1", 3)], [0], snapshots=(0, 2, 3, 6))
+        assert np.any(result.snapshots[2] != result.snapshots[3])
+        np.testing.assert_array_equal(result.snapshots[3], result.snapshots[6])
+
+
+def test_units_seeds_and_step_counts_share_one_trace():
+    net = network()
+    for unit, seed, steps in ((1, 0, 5), (2, 7, 9), (4, 1, 20)):
+        run(net, SMALL.replace(steps=steps), [channel("joined", unit)], [seed])
+    assert len(net.compiled) == 1
+    (loop,) = net.compiled.values()
+    assert loop.advance.experimental_get_tracing_count() == 1
+    run(net, SMALL, [layer("joined")], [0])
+    assert len(net.compiled) == 2
+
+
+def test_a_step_is_a_function_of_its_own_in_the_loop():
+    # Inside the loop's cyclic graph TensorFlow replaces gradients of pooling by chance: a process
+    # ran at 1.2 or at 1.5 times the bare pass.
+    net = network()
+    batch = batch_of(net, SMALL, [channel("joined", 1)], [0])
+    run(net, SMALL, [channel("joined", 1)], [0])
+    loop = loop_for(net, batch.structure, SMALL)
+    graph = loop.advance._list_all_concrete_functions()[0].graph
+    functions = {f.signature.name: f for f in graph.as_graph_def().library.function}
+    (while_node,) = [n for n in graph.as_graph_def().node if n.op in ("While", "StatelessWhile")]
+    body = functions[while_node.attr["body"].func.name]
+    calls = [n for n in body.node_def if n.op in ("PartitionedCall", "StatefulPartitionedCall")]
+    called = [functions[n.attr["f"].func.name] for n in calls]
+    assert [f.attr["_noinline"].b for f in called] == [True]
+    assert not any("Conv2D" in n.op for n in body.node_def)
+    assert any("Conv2D" in n.op for n in called[0].node_def)
+
+
+def test_lucid_runs_with_its_growing_and_shrinking_images():
+    net = network()
+    chosen = recipe("lucid").replace(steps=6, size=(19, 23))
+    result = run(net, chosen, [channel("joined", 1), logit(2)][:1] * 2, [0, 1])
+    assert result.images.shape == (2, 19, 23, 3) and np.isfinite(result.history).all()
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        SMALL.replace(redirect_steps=CHUNK + 3),
+        recipe("fast").replace(size=(16, 24), patience=0),
+        STILL.replace(parameterization=Pixel(), optimizer="gradient-descent"),
+    ],
+    ids=["redirected", "fused", "pixels"],
+)
+def test_a_run_goes_on_from_its_checkpoints_as_if_it_had_not_stopped(chosen):
+    chosen, marks = chosen.replace(steps=3 * CHUNK + 5), (0, 7, 2 * CHUNK)
+    seen = []
+    rows = ([channel("joined", 1), channel("joined", 2)], [0, 4])
+    whole = run(network(), chosen, *rows, snapshots=marks, progress=seen.append)
+    there = {p.step: p.checkpoint() for p in seen}  # after the end: each is of its own step
+    assert len(there) >= 5 and {7, 2 * CHUNK} <= set(there)
+    for step, checkpoint in there.items():
+        assert checkpoint.step == step == len(checkpoint.history)
+        checkpoint.write(file := io.BytesIO())
+        taken = []
+        again = run(
+            network(),  # with nothing compiled
+            chosen,
+            *rows,
+            snapshots=marks,
+            progress=lambda p, taken=taken: taken.append(p.step),
+            resume=Checkpoint.from_bytes(file.getvalue()),
+        )
+        assert taken == [s for s in there if s > step]
+        for name in ("images", "scores", "history", "taken"):
+            np.testing.assert_array_equal(getattr(again, name), getattr(whole, name))
+        assert set(again.snapshots) == set(marks)
+        for mark in marks:
+            np.testing.assert_array_equal(again.snapshots[mark], whole.snapshots[mark])
+
+
+def test_progress_comes_between_chunks():
+    seen = []
+    run(
+        network(),
+        SMALL.replace(steps=CHUNK + 1),
+        [channel("joined", 1)],
+        [0],
+        progress=lambda p: seen.append((p.step, p.steps)),
+    )
+    assert seen == [(CHUNK, CHUNK + 1), (CHUNK + 1, CHUNK + 1)]
+
+
+def test_numbers_that_are_not_finite_are_an_error():
+    class Broken(TinyProgram):
+        def compute(self, feeds, names, **settings):
+            found = super().compute(feeds, names, **settings)
+            return {name: value * float("inf") for name, value in found.items()}
+
+    net = Network(Broken(), Identity("broken", "", "zoo", ""), input_spec=preset("unit"))
+    with pytest.raises(ModelError, match="not finite"):
+        run(net, SMALL, [channel("joined", 1)], [0])

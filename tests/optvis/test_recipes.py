@@ -1,0 +1,79 @@
+import json
+
+import pytest
+
+from kerasviz.errors import UsageError
+from kerasviz.optvis.parameterizations import Fourier, Pixel
+from kerasviz.optvis.recipes import RECIPES, Recipe, recipe
+from kerasviz.optvis.transforms.transform import Crop, Jitter, Pad, Rotate, Scale, Transform
+
+
+def test_article_has_the_values_of_the_article():
+    article = recipe("article")
+    assert (article.steps, article.learning_rate, article.optimizer) == (2560, 0.05, "adam")
+    assert article.parameterization == Fourier(sd=0.01, decay_power=1.0, decorrelate=True)
+    assert article.transform.steps == (
+        Pad(16),
+        Jitter(16),
+        Scale((1, 0.975, 1.025, 0.95, 1.05)),
+        Rotate(tuple(range(-5, 6))),
+        Jitter(8),
+        Crop(),
+    )
+    assert not article.transform.shared and article.pre_activation
+    assert article.redirect_steps == 0
+
+
+def test_lucid_has_the_values_of_the_reference_library():
+    lucid = recipe("lucid")
+    assert (lucid.steps, lucid.redirect_steps, lucid.pre_activation) == (513, 17, False)
+    pad, jitter, scale, rotate, last = lucid.transform.steps
+    assert (pad, jitter, last) == (Pad(12), Jitter(8), Jitter(4))
+    assert scale.factors == pytest.approx([0.9 + 0.02 * i for i in range(11)])
+    assert sorted(rotate.degrees) == sorted([*range(-10, 11), *[0] * 5])
+    assert lucid.transform.shared and lucid.transform.resample == "each"
+
+
+def test_fast_takes_128_steps():
+    assert recipe("fast").steps == 128
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_json_round_trip(name):
+    data = json.loads(json.dumps(RECIPES[name].to_json()))
+    assert Recipe.from_json(data) == RECIPES[name]
+
+
+def test_a_file_may_name_only_what_differs(tmp_path):
+    file = tmp_path / "mine.json"
+    file.write_text('{"steps": 7, "size": [20, 30], "parameterization": {"kind": "pixel"}}')
+    mine = recipe(file)
+    assert (mine.steps, mine.size, mine.parameterization) == (7, (20, 30), Pixel())
+    assert mine.transform == Transform(recipe("article").transform.steps)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"steps": 0}, "steps 0: expected 1 or more"),
+        ({"size": (0, 5)}, "size 0x5"),
+        ({"learning_rate": 0}, "learning rate 0"),
+        ({"optimizer": "sgd"}, "choose from adam, gradient-descent"),
+    ],
+)
+def test_wrong_settings(changes, message):
+    with pytest.raises(UsageError, match=message):
+        recipe("article").replace(**changes)
+
+
+def test_wrong_names_and_files(tmp_path):
+    with pytest.raises(UsageError, match="unknown recipe 'artcle'; choose from article"):
+        recipe("artcle")
+    with pytest.raises(UsageError, match="no recipe file"):
+        recipe(tmp_path / "none.json")
+    (tmp_path / "bad.json").write_text("{")
+    with pytest.raises(UsageError, match="cannot be read"):
+        recipe(tmp_path / "bad.json")
+    (tmp_path / "typo.json").write_text('{"stepz": 3}')
+    with pytest.raises(UsageError, match="unknown setting 'stepz'; near: steps"):
+        recipe(tmp_path / "typo.json")

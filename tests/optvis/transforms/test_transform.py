@@ -1,0 +1,304 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasviz.errors import UsageError
+from kerasviz.optvis.transforms.transform import (
+    ARTICLE_STEPS,
+    LUCID_STEPS,
+    Crop,
+    Jitter,
+    Pad,
+    Rotate,
+    Scale,
+    Transform,
+)
+from reference import transforms as twin
+
+ODD_STEPS = (Pad(3, fill=0.2), Jitter(5), Scale((1.3, 0.7)), Rotate((30.0, -75.0)), Crop())
+ALL = [ARTICLE_STEPS, LUCID_STEPS, ODD_STEPS, (Jitter(5), Crop()), (Rotate((7.0,)),)]
+
+
+def images(*shape, seed=0):
+    return np.random.default_rng(seed).uniform(0, 1, shape).astype(np.float32)
+
+
+def uniforms(transform, rows, seed=1):
+    return np.random.default_rng(seed).uniform(0, 1, (rows, transform.draws)).astype(np.float32)
+
+
+def picked(steps, row):
+    """What the uniform numbers of a row choose, in the twin's words."""
+    row, said = list(row), []
+    for step in steps:
+        if isinstance(step, Jitter):
+            down, right = (int(row.pop(0) * (step.pixels + 1)) for _ in range(2))
+            said.append(("jitter", (step.pixels, down, right)))
+        elif isinstance(step, Scale):
+            said.append(("scale", step.factors[int(row.pop(0) * len(step.factors))]))
+        elif isinstance(step, Rotate):
+            said.append(("rotate", step.degrees[int(row.pop(0) * len(step.degrees))]))
+        else:
+            said.append((step.kind, getattr(step, "pixels", None)))
+    return said
+
+
+@pytest.mark.parametrize(
+    ("steps", "height", "width", "channels"),
+    [
+        *((steps, 19, 24, 3) for steps in ALL),
+        (ARTICLE_STEPS, 22, 15, 1),
+        (ODD_STEPS, 17, 12, 3),
+        (ODD_STEPS, 13, 13, 5),
+    ],
+)
+def test_folded_steps_agree_with_following_every_pixel_back(steps, height, width, channels):
+    transform, x = Transform(steps), images(2, height, width, channels)
+    u = uniforms(transform, 2)
+    found = transform(x, u).numpy()
+    fill = 0.2 if steps is ODD_STEPS else 0.5
+    for row in range(2):
+        expected = twin.folded(x[row].astype(np.float64), picked(steps, u[row]), fill)
+        assert found[row].shape == expected.shape
+        assert np.abs(found[row] - expected).max() < 2e-5
+
+
+def test_the_article_keeps_the_size_and_its_moves_are_whole_pixels():
+    still = (Pad(16), Jitter(16), Scale((1.0,)), Rotate((0.0,)), Jitter(8), Crop())
+    x, transform = images(1, 40, 31, 3), Transform(still)
+    for down, right in ((0.0, 0.0), (0.999, 0.999), (0.5, 0.2)):
+        u = np.array([[down, right, 0.0, 0.0, down, right]], np.float32)
+        found = transform(x, u).numpy()[0]
+        dy, dx = (int(k * 17) - 8 + int(k * 9) - 4 for k in (down, right))
+        expected = np.full((40 + 24, 31 + 24, 3), 0.5, np.float32)
+        expected[12:-12, 12:-12] = x[0]
+        assert found.shape == (40, 31, 3)
+        assert np.array_equal(found, expected[12 + dy : 52 + dy, 12 + dx : 43 + dx])
+
+
+def test_a_pad_by_reflection_is_folded_too():
+    steps = (Pad(4, mode="reflect"), Jitter(4), Rotate((10.0,)))
+    transform, x = Transform(steps), images(1, 9, 12, 3)
+    u = uniforms(transform, 1)
+    padded = twin.pad(x[0].astype(np.float64), 4, mode="reflect")
+    expected = twin.folded(padded, picked(steps[1:], u[0]))
+    assert np.abs(transform(x, u).numpy()[0] - expected).max() < 1e-5
+
+
+def test_rotation_is_counterclockwise_and_scale_enlarges():
+    x = np.zeros((1, 21, 21, 1), np.float32)
+    x[0, 10, 16] = 1  # right of the centre
+    turned = Transform((Rotate((90.0,)),))(x, np.zeros((1, 1), np.float32)).numpy()
+    assert np.unravel_index(turned.argmax(), turned.shape)[1:3] == (4, 10)  # above it
+    grown = Transform((Scale((1.5,)),))(x, np.zeros((1, 1), np.float32)).numpy()
+    assert np.unravel_index(grown.argmax(), grown.shape)[1:3] == (10, 19)
+
+
+@pytest.mark.parametrize(("height", "width"), [(19, 24), (26, 21)])
+@pytest.mark.parametrize("steps", [LUCID_STEPS, ARTICLE_STEPS[:-1], (Scale((0.63,)), Jitter(3))])
+def test_each_step_by_itself_agrees_with_its_twin(steps, height, width):
+    transform, x = Transform(steps, shared=True, resample="each"), images(2, height, width, 3)
+    u = uniforms(transform, 2, seed=4)
+    found = transform(x, u).numpy()
+    for row in range(2):  # both with the draws of the first
+        y = x[row].astype(np.float64)
+        for name, given in picked(steps, u[0]):
+            given = given if isinstance(given, tuple) else (given,)
+            y = getattr(twin, name)(y, *given)
+        assert found[row].shape == y.shape
+        assert (np.abs(found[row] - y).max(axis=-1) > 1e-5).mean() < 0.002  # ties of nearest
+
+
+# At 180 degrees and 600 pixels from the centre a pi of 3.14 is off by nearly a pixel.
+@pytest.mark.parametrize(
+    ("degrees", "height", "width"),
+    [(-10.0, 23, 30), (3.0, 23, 30), (77.0, 23, 30), (180.0, 5, 1201)],
+)
+def test_each_rotation_is_that_of_tensorflows_operation(degrees, height, width):
+    x = images(1, height, width, 3)
+    transform = Transform((Rotate((degrees,)),), shared=True, resample="each")
+    angle, mx, my = 3.14 * degrees / 180, (width - 1) / 2, (height - 1) / 2
+    c, s = np.cos(angle), np.sin(angle)
+    matrix = [[c, -s, mx - c * mx + s * my, s, c, my - s * mx - c * my, 0, 0]]
+    expected = tf.raw_ops.ImageProjectiveTransformV3(
+        images=x,
+        transforms=np.array(matrix, np.float32),
+        output_shape=[height, width],
+        fill_value=0.0,
+        interpolation="NEAREST",
+    ).numpy()
+    found = transform(x, np.zeros((1, 1), np.float32)).numpy()
+    assert (found != expected).mean() < 0.005
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        Transform(ARTICLE_STEPS),
+        Transform(LUCID_STEPS),
+        Transform(LUCID_STEPS, shared=True, resample="each"),
+    ],
+)
+def test_gradients_are_adjoints(transform):
+    x, u = tf.constant(images(3, 26, 31, 3)), uniforms(transform, 3)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = transform(x, u) - transform(tf.zeros_like(x), u)  # without the fill
+    g = images(*y.shape, seed=5) - 0.5
+    back = tape.gradient(y, x, output_gradients=tf.constant(g)).numpy()
+    there = (y.numpy().astype(np.float64) * g).sum(axis=(1, 2, 3))
+    here = (back.astype(np.float64) * x.numpy()).sum(axis=(1, 2, 3))
+    size = np.linalg.norm(y.numpy()) * np.linalg.norm(g)
+    assert np.abs(there - here).max() < 1e-5 * size
+    assert np.abs(back).max() > 0
+
+
+def places(transform, seeds, steps, size=41):
+    """Where the centres of the outputs come from, (x, y) relative to the centre of the image."""
+    grid = np.stack(np.meshgrid(np.arange(size), np.arange(size)), -1).astype(np.float32)
+    x = np.broadcast_to(grid - size // 2, (len(seeds), size, size, 2))
+    found = [transform.apply(tf.constant(x), tf.constant(seeds), step).numpy() for step in steps]
+    middle = found[0].shape[1] // 2
+    return np.concatenate([f[:, middle, middle] for f in found])
+
+
+def test_every_offset_occurs_and_equally_often():
+    found = places(Transform((Pad(4), Jitter(6), Crop())), np.arange(250), range(10))
+    assert np.array_equal(np.unique(found), np.arange(-3, 4))
+    for axis in range(2):
+        _, counts = np.unique(found[:, axis], return_counts=True)
+        expected = len(found) / 7
+        assert len(counts) == 7
+        assert ((counts - expected) ** 2 / expected).sum() < 26  # chi square, 6 degrees
+    assert abs(np.corrcoef(found.T)[0, 1]) < 0.08
+
+
+@pytest.mark.parametrize("step", [Scale((0.9, 1.0, 1.1, 1.25)), Rotate((-9.0, 0.0, 4.0, 30.0))])
+def test_every_scale_and_angle_occurs_and_equally_often(step):
+    transform = Transform((Jitter(0), step))  # a jitter of nothing draws too
+    grid = np.stack(np.meshgrid(np.arange(9.0) - 4, np.arange(9.0) - 4), -1)
+    x = tf.constant(np.broadcast_to(grid, (80, 9, 9, 2)), tf.float32)
+    found = np.concatenate(
+        [transform.apply(x, tf.range(80), i).numpy()[:, 4, 6] for i in range(10)]
+    )
+    if isinstance(step, Scale):
+        values = 2 / found[:, 0]
+        expected = step.factors
+    else:
+        values, expected = np.degrees(np.arctan2(found[:, 1], found[:, 0])), step.degrees
+    values, counts = np.unique(np.round(values, 3), return_counts=True)
+    assert np.allclose(values, expected, atol=1e-2)
+    assert ((counts - 200) ** 2 / 200).sum() < 22  # chi square, 3 degrees of freedom
+
+
+def test_rows_and_steps_differ_unless_shared():
+    x = tf.constant(np.broadcast_to(images(1, 16, 16, 3), (6, 16, 16, 3)))
+    own, shared = Transform(ARTICLE_STEPS), Transform(ARTICLE_STEPS, shared=True)
+    seeds = tf.range(6)
+    rows = own.apply(x, seeds, 0).numpy()
+    assert all(not np.array_equal(rows[i], rows[j]) for i in range(6) for j in range(i))
+    assert not np.array_equal(rows, own.apply(x, seeds, 1))
+    rows = shared.apply(x, seeds, 0).numpy()
+    assert all(np.array_equal(row, rows[0]) for row in rows)
+    assert np.array_equal(rows, shared.apply(x, tf.constant([0, 9, 9, 9, 9, 9]), 0))
+    assert not np.array_equal(rows, shared.apply(x, seeds + 1, 0))
+    given = shared(x, uniforms(shared, 6)).numpy()  # as many draws as rows: the first counts
+    assert all(np.array_equal(row, given[0]) for row in given)
+
+
+def test_a_row_depends_on_its_seed_and_step_only():
+    x, transform = images(5, 17, 22, 3), Transform(ARTICLE_STEPS)
+    seeds, order = np.array([5, 1, 9, 4, 2], np.int32), np.array([4, 2, 0, 3, 1])
+    together = transform.apply(x, tf.constant(seeds), 7).numpy()
+    for chosen in (order, np.array([3])):
+        alone = transform.apply(x[chosen], tf.constant(seeds[chosen]), 7).numpy()
+        assert np.array_equal(alone, together[chosen])
+
+
+@pytest.mark.parametrize(
+    "transform", [Transform(ARTICLE_STEPS), Transform(LUCID_STEPS, shared=True, resample="each")]
+)
+def test_it_runs_in_a_compiled_loop(transform):
+    x, kernel = images(2, 20, 27, 3), images(3, 3, 3, 4, seed=6) - 0.5
+
+    def advance(i, x, sizes):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = transform.apply(x, tf.constant([3, 8]), i)
+            score = tf.reduce_mean(tf.nn.conv2d(y, kernel, 1, "SAME") ** 2)
+        return i + 1, x + 10 * tape.gradient(score, x), sizes.write(i, tf.shape(y)[1:3])
+
+    @tf.function
+    def loop(x, steps):
+        sizes = tf.TensorArray(tf.int32, 6)
+        _, x, sizes = tf.while_loop(lambda i, *_: i < steps, advance, (0, x, sizes))
+        return x, sizes.stack()
+
+    looped, sizes = loop(tf.constant(x), 6)
+    stepped = tf.constant(x)
+    for i in range(6):
+        _, stepped, _ = advance(i, stepped, tf.TensorArray(tf.int32, 6))
+    assert np.allclose(looped, stepped, atol=1e-4)
+    assert not np.allclose(looped, x, atol=1e-3)
+    if transform.resample == "each":
+        assert len(np.unique(sizes.numpy(), axis=0)) > 1
+    else:
+        assert (sizes.numpy() == (20, 27)).all()
+
+
+def test_no_steps_do_nothing():
+    x = images(2, 5, 6, 3)
+    assert np.array_equal(Transform().apply(x, tf.range(2), 3), x)
+    assert np.array_equal(Transform((Pad(2), Crop())).apply(x, tf.range(2), 3), x)
+
+
+def test_presets_are_those_of_their_sources():
+    kinds = [step.kind for step in ARTICLE_STEPS]
+    assert kinds == ["pad", "jitter", "scale", "rotate", "jitter", "crop"]
+    assert Transform(ARTICLE_STEPS).choices == (17, 17, 5, 11, 9, 9)
+    assert [step.kind for step in LUCID_STEPS] == kinds[:-1]
+    assert Transform(LUCID_STEPS).choices == (9, 9, 11, 26, 5, 5)
+    assert LUCID_STEPS[3].degrees.count(0.0) == 6
+
+
+@pytest.mark.parametrize("steps", [*ALL, (Pad(2, 0.5, "reflect"),)])
+@pytest.mark.parametrize("settings", [{}, {"shared": True, "resample": "each"}])
+def test_json_round_trips(steps, settings):
+    transform = Transform(steps, **settings)
+    again = Transform.from_json(json.loads(json.dumps(transform.to_json())))
+    assert again == transform and hash(again) == hash(transform)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Transform(LUCID_STEPS, resample="each"), "shared"),
+        (lambda: Transform(LUCID_STEPS, resample="twice"), "once, each"),
+        (lambda: Transform((Jitter(2), Pad(2, mode="reflect"))), "first"),
+        (lambda: Transform((Pad(2), Pad(2, fill=0.0))), "fills"),
+        (lambda: Pad(-1), "0 or more"),
+        (lambda: Pad(1, mode="wrap"), "constant, reflect"),
+        (lambda: Jitter(1.5), "whole number"),
+        (lambda: Scale(()), "above 0"),
+        (lambda: Scale((1.0, 0.0)), "above 0"),
+        (lambda: Rotate((float("nan"),)), "degrees"),
+        (lambda: Transform.from_json({"steps": [{"kind": "blur"}]}), "unknown transform 'blur'"),
+        (lambda: Transform.from_json({"steps": [{"kind": "pad"}]}), "pixels is missing"),
+        (lambda: Transform.from_json({"steps": [{"kind": "crop", "w": 1}]}), "unknown setting 'w'"),
+        (lambda: Transform.from_json({"shard": True}), "shared"),
+        (lambda: Transform((Jitter(8),)).apply(images(1, 8, 9, 3), [0], 0), "8x9"),
+        (
+            lambda: Transform((Jitter(8),), shared=True, resample="each").apply(
+                images(1, 8, 9, 3), [0], 0
+            ),
+            "8x9",
+        ),
+    ],
+)
+def test_impossible_settings_are_explained(make, message):
+    with pytest.raises(UsageError, match=message):
+        make()

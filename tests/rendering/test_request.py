@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+from support.tiny import network
+
+from kerasviz.errors import UsageError
+from kerasviz.optvis.objectives.objective import channel
+from kerasviz.optvis.objectives.targets import parse_target
+from kerasviz.optvis.recipes import recipe
+from kerasviz.rendering.batching import make_batches
+from kerasviz.rendering.render import render, render_batch
+from kerasviz.rendering.request import Request, adapt_recipe, with_diversity
+
+SMALL = recipe("article").replace(steps=6, size=(13, 17))
+
+
+def requests(units, **settings):
+    return [Request(f"joined:{u}", channel("joined", u), SMALL, **settings) for u in units]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"seed": -1}, "seed -1"),
+        ({"snapshots": (7,)}, "snapshot at step 7: this run has the steps 0 to 6"),
+        ({"rows": 4, "batch": 2}, "batch 2: 4 pictures are optimized together"),
+    ],
+)
+def test_wrong_requests(settings, message):
+    with pytest.raises(UsageError, match=message):
+        requests([1], **settings)
+
+
+def test_the_key_knows_what_matters():
+    net = network()
+    (base,) = requests([1])
+    same = Request("other words", channel("joined", 1), SMALL.replace(name="mine"))
+    assert base.key(net) == same.key(net)
+    for other in (
+        Request("joined:1", channel("joined", 1), SMALL, seed=1),
+        Request("joined:1", channel("joined", 1), SMALL.replace(steps=7)),
+        Request("joined:1", channel("joined", 2), SMALL),
+        Request("joined:1", channel("joined", 1), SMALL, snapshots=(0,)),
+    ):
+        assert other.key(net) != base.key(net)
+    assert base.key(network(seed=1)) != base.key(net)
+
+
+def test_diverse_pictures_stay_together_and_differ_more():
+    net = network()
+    (target,) = parse_target("joined:1", net)
+    chosen = SMALL.replace(steps=60)
+
+    def likeness(objective):
+        (each,) = make_batches(net, [Request("x", objective, chosen, rows=3)])
+        assert each.batch == 4
+        images = np.stack([p.image for p in render_batch(net, each)])
+        a = net.activations(images, ["joined"])["joined"].numpy().reshape(3, -1, 9)
+        gram = np.einsum("bpc,bpd->bcd", a, a).reshape(3, -1)
+        gram /= np.linalg.norm(gram, axis=1, keepdims=True)
+        return ((gram @ gram.T).sum() - 3) / 6
+
+    assert likeness(with_diversity(target, net, 5.0).objective) < likeness(target.objective) - 0.01
+
+
+def test_channels_of_the_first_relu_get_a_picture_and_not_a_colour():
+    """Before it they are linear in the image: the recipe takes them after it, and starts them."""
+    net = network()
+    (picture,) = render(net, "relu1:3", steps=20, size=24).pictures  # a dead one
+    chosen = picture.request.recipe
+    assert not chosen.pre_activation and chosen.redirect_steps == 17
+    assert picture.image.std() > 0.02
+    for other in ("joined:1", "conv1:3", "relu1:1@center"):
+        (target,) = parse_target(other, net)
+        assert adapt_recipe(SMALL, target.objective, net) == SMALL
+    lucid = recipe("lucid")
+    assert adapt_recipe(lucid, channel("relu1", 1), net) == lucid

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from support import tiny
+
+from kerasviz.errors import UsageError
+from kerasviz.optvis.objectives.targets import parse_target
+from kerasviz.optvis.recipes import RECIPES
+from kerasviz.rendering.batching import CANONICAL
+from kerasviz.rendering.request import Request
+from kerasviz.service import Limits
+from kerasviz.service.jobs.requests import (
+    DIVERSE,
+    RenderOptions,
+    asked_of,
+    batch_of,
+    job_name,
+    requests_of,
+)
+
+NET = tiny.network()
+
+
+def requests(*targets: str, **words: Any) -> list[Request]:
+    return requests_of(NET, RenderOptions(targets, **words), Limits(pictures=6), base=2)
+
+
+def test_kinds_are_what_the_command_line_makes() -> None:
+    (channel,) = requests("joined:1")
+    (neuron,) = requests("joined:1", kind="neuron")
+    (negative,) = requests("joined:1", kind="negative")
+    (diverse,) = requests("joined:1", kind="diversity", seed=3)
+    assert channel.objective == parse_target("joined:1", NET)[0].objective
+    assert neuron.objective == parse_target("joined:1@center", NET)[0].objective
+    assert (negative.text, negative.objective) == ("-joined:1", -channel.objective)
+    assert (diverse.rows, diverse.seed, diverse.batch) == (DIVERSE, 3, 4)
+    assert [term.kind for term in diverse.objective.terms] == ["channel", "diversity"]
+
+
+def test_each_picture_is_asked_for_once_and_settings_win_over_the_recipe() -> None:
+    found = requests("joined:0-1", "joined:1", "block:0", steps=7, size=(24, 40))
+    assert [r.text for r in found] == ["joined:0", "joined:1", "block:0"]
+    assert {(r.recipe.steps, r.recipe.size, r.batch) for r in found} == {(7, (24, 40), 2)}
+    (usual,) = requests("joined:0", recipe="article")
+    assert usual.recipe.steps == RECIPES["article"].steps
+
+
+@pytest.mark.parametrize(
+    ("targets", "words", "line"),
+    [
+        (["nothing:1"], {}, "unknown tap"),
+        (["joined:99"], {}, "units 0 to 8"),
+        (["joined:*"], {}, "more than 6 pictures"),
+        (["joined:0", "joined:1"], {"kind": "diversity"}, "more than 6 pictures"),
+        (["joined:1"], {"recipe": "/etc/passwd"}, "unknown recipe"),
+        (["joined:1"], {"recipe": "mine.json"}, "unknown recipe"),
+        (["joined:1"], {"size": (513, 8)}, "at most 512"),
+        (["joined:1"], {"steps": 4097}, "at most 4096"),
+        (["joined:1 + joined:2"], {"kind": "neuron"}, "a neuron is the centre"),
+        (["logit:1"], {"kind": "neuron"}, "a neuron is the centre"),
+    ],
+)
+def test_bad_use_is_one_line(targets: list[str], words: dict[str, Any], line: str) -> None:
+    with pytest.raises(UsageError, match=line) as refused:
+        requests(*targets, **words)
+    assert "\n" not in str(refused.value)
+
+
+def test_the_batch_size_depends_on_the_request_alone() -> None:
+    (request,) = requests("joined:1")
+    for base, size, rows, wanted in [
+        *((2, 128, 1, 2), (8, 128, 1, 8), (8, 512, 1, 4), (16, 1024, 1, 1)),
+        *((2, 128, 4, 4), (8, 128, 4, 8), (2, 1024, 4, 4), (2, 128, 5, 8)),
+    ]:
+        recipe = request.recipe.replace(size=(size, size))
+        found = batch_of(replace(request, recipe=recipe, rows=rows, batch=None), base)
+        assert found == wanted and found in CANONICAL
+    shared = replace(request, recipe=RECIPES["lucid"])
+    assert batch_of(shared, 8) == 1, "one transform for a batch: others would change the picture"
+
+
+def test_what_can_share_a_batch_is_of_one_recipe_size_and_structure() -> None:
+    def kinds(*found: Request) -> int:
+        return len({asked_of(NET, request).batchable for request in found})
+
+    one, two = requests("joined:1", "joined:2")
+    assert kinds(one, two, replace(one, seed=5)) == 1
+    assert kinds(one, *requests("joined:1", steps=7)) == 2
+    assert kinds(one, *requests("joined:1", size=(24, 24))) == 2
+    assert kinds(one, *requests("left:1")) == 2
+    assert kinds(one, *requests("joined:1 + left:1")) == 2
+    lucid = requests("joined:1", "joined:2", recipe="lucid")
+    assert kinds(*lucid) == 2
+
+
+def test_a_job_is_named_after_all_that_decides_its_pictures() -> None:
+    def name(*targets: str, network: str = "tiny", **words: Any) -> str:
+        return job_name(network, [asked_of(NET, r) for r in requests(*targets, **words)])
+
+    usual = name("joined:0-1")
+    assert usual == name("joined:0", "joined:1", size=(128, 128), steps=128)
+    others = [
+        name("joined:1", "joined:0"),
+        name("joined:0"),
+        name("joined:0-1", seed=1),
+        name("joined:0-1", steps=9),
+        name("joined:0-1", recipe="article"),
+        name("joined:0-1", kind="negative"),
+        name("joined:0-1", network="other"),
+    ]
+    assert len({usual, *others}) == 1 + len(others)

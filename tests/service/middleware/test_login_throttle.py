@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fastapi.testclient import TestClient
+
+from kerasviz.service.middleware import login_throttle as guesses
+from kerasviz.service.middleware.login_throttle import FREE, KNOWN, LONGEST, MEMORY, Guesses
+
+TOKEN = "a-long-token-of-letters"
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def waits(found: Guesses, clock: Clock, count: int, address: str = "192.0.2.1") -> list[int]:
+    """What each of so many wrong tokens costs, when every wait is kept to."""
+    waited = []
+    for _ in range(count):
+        found.wrong(address)
+        waited.append(found.wait(address))
+        clock.now += waited[-1]
+    return waited
+
+
+def test_waits_double_after_the_first_until_the_most() -> None:
+    clock = Clock()
+    found = Guesses(clock)
+    assert waits(found, clock, FREE + 4) == [0] * FREE + [1, 2, 4, 8]
+    assert max(waits(found, clock, 40)) == LONGEST
+    assert found.wait("192.0.2.2") == 0, "others do not wait"
+
+
+def test_the_right_token_and_time_make_good() -> None:
+    clock = Clock()
+    found = Guesses(clock)
+    waits(found, clock, FREE + 2)
+    found.right("192.0.2.1")
+    assert waits(found, clock, FREE + 1) == [0] * FREE + [1]
+    clock.now += MEMORY + 1
+    assert waits(found, clock, 1) == [0]
+
+
+def test_addresses_of_one_network_are_one_client() -> None:
+    clock = Clock()
+    found = Guesses(clock)
+    for k in range(FREE + 1):
+        found.wrong(f"2001:db8::{k}")
+    assert found.wait("2001:db8::ffff") == 1 and found.wait("2001:db8:0:1::") == 0
+    for _ in range(FREE + 1):
+        found.wrong("::ffff:192.0.2.7")
+    assert found.wait("192.0.2.7") == 1
+
+
+def test_not_more_clients_are_remembered_than_there_is_room_for() -> None:
+    found = Guesses(Clock())
+    for k in range(KNOWN + 5):
+        found.wrong(f"client {k}")
+    assert len(found._wrong) == KNOWN
+    assert guesses._client("client 3") not in found._wrong
+
+
+def test_a_browser_waits_too(served: Callable[..., TestClient]) -> None:
+    client = served(token=TOKEN)
+    for _ in range(FREE + 1):
+        assert client.post("/api/session", json={"token": "wrong"}).status_code == 401
+    found = client.post("/api/session", json={"token": TOKEN})
+    assert found.status_code == 429 and int(found.headers["retry-after"]) >= 1
+    assert "token" in found.json()["error"]
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    assert client.get("/api/renders", headers=bearer).status_code == 429, "there, too"

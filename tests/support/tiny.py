@@ -1,0 +1,101 @@
+"""A small network without a file, for tests of everything after the importers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kerasviz.network.input_spec import InputSpec, preset
+from kerasviz.network.network import Identity, Network
+from kerasviz.network.program import PLAIN, Kernels, Port, Value
+
+LABELS = ("goldfish, Carassius auratus", "espresso", "castle", "panda", "ostrich")
+
+INPUT = preset("inception")
+
+
+class TinyProgram:
+    """conv1 -> relu1 -> two branches with ReLUs -> joined -> pooled -> logits -> prob.
+
+    ``trained`` weights are seeded; unit 3 of conv1 has a bias so low that its ReLU never fires.
+    """
+
+    def __init__(self, channels: int = 3, seed: int = 0):
+        draw = np.random.default_rng(seed)
+        self.weights = {
+            "conv1": draw.normal(0, 0.5, (3, 3, channels, 6)),
+            "left": draw.normal(0, 0.5, (3, 3, 6, 5)),
+            "right": draw.normal(0, 0.5, (1, 1, 6, 4)),
+            "dense": draw.normal(0, 1.0, (9, len(LABELS))),
+        }
+        self.weights = {k: tf.constant(v, tf.float32) for k, v in self.weights.items()}
+        self.bias = tf.constant([0.1, 0, 0, -1000.0, 0.2, 0], tf.float32)
+        self.channels = channels
+
+    @property
+    def inputs(self) -> Mapping[str, Port]:
+        return {"image": Port("image", tf.float32, (None, None, None, self.channels))}
+
+    @property
+    def outputs(self) -> Sequence[str]:
+        return ["prob"]
+
+    @property
+    def values(self) -> Mapping[str, Value]:
+        maps = (None, None, None)
+        found = [
+            Value("conv1", "Conv2D", (*maps, 6)),
+            Value("relu1", "Relu", (*maps, 6), aliases=("first",), relu_input="conv1"),
+            Value("left", "Conv2D", (*maps, 5)),
+            Value("left/relu", "Relu", (*maps, 5), relu_input="left"),
+            Value("right", "Conv2D", (*maps, 4)),
+            Value("right/relu", "Relu", (*maps, 4), relu_input="right"),
+            Value("joined", "Concat", (*maps, 9), parts=("left/relu", "right/relu")),
+            Value("pooled", "Mean", (None, 9)),
+            Value("logits", "MatMul", (None, len(LABELS))),
+            Value("prob", "Softmax", (None, len(LABELS)), softmax_input="logits"),
+        ]
+        return {value.name: value for value in found}
+
+    def compute(
+        self,
+        feeds: Mapping[str, Any],
+        names: Sequence[str],
+        *,
+        channels_last: bool = True,
+        kernels: Kernels = PLAIN,
+    ) -> dict[str, Any]:
+        made: dict[str, Any] = {}
+        made["conv1"] = tf.nn.conv2d(feeds["image"], self.weights["conv1"], 2, "VALID") + self.bias
+        made["relu1"] = kernels.relu(made["conv1"])
+        made["left"] = tf.nn.conv2d(made["relu1"], self.weights["left"], 1, "SAME")
+        made["right"] = tf.nn.conv2d(made["relu1"], self.weights["right"], 1, "SAME")
+        for side in ("left", "right"):
+            made[f"{side}/relu"] = kernels.relu(made[side])
+        made["joined"] = tf.concat([made["left/relu"], made["right/relu"]], -1)
+        made["pooled"] = tf.reduce_mean(made["joined"], [1, 2])
+        made["logits"] = made["pooled"] @ self.weights["dense"]
+        made["prob"] = tf.nn.softmax(made["logits"])
+        return {name: made[name] for name in names}
+
+
+def network(
+    channels: int = 3,
+    seed: int = 0,
+    *,
+    name: str = "tiny",
+    input_spec: InputSpec | None = INPUT,
+) -> Network:
+    """A network of a :class:`TinyProgram`; its checksum depends on the seed."""
+    identity = Identity(name, name, "zoo", f"{seed:064x}")
+    return Network(
+        TinyProgram(channels, seed),
+        identity,
+        input_spec=input_spec,
+        labels=LABELS,
+        aliases={"block": "joined"},
+        main_taps=("relu1", "joined"),
+    )

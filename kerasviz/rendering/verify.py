@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from kerasviz.figures.computed import GradientCache
+from kerasviz.rendering.gradient_pictures import GradientCache
 from kerasviz.io.files import checksum
 from kerasviz.io.images import decode, encode, to_image
 from kerasviz.network.input_spec import InputSpec

@@ -11,14 +11,13 @@ from kerasviz.atlas.site import write_site
 from kerasviz.figures.layout.context import FigureOptions
 from kerasviz.figures.layout.tiles import FigureLayout
 from kerasviz.figures.site.record import FigureRun
-from kerasviz.io.files import checksum, make_folder, write_atomically
+from kerasviz.io.files import cache_folder, checksum, make_folder, write_atomically
 from kerasviz.io.storage import AT_ONCE, Storage
 from kerasviz.network.network import Network
 from kerasviz.rendering.checkpoints import FOLDER as STATES
 from kerasviz.rendering.commands import CommandLine
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.store import Store
-from kerasviz.zoo.model_card import cache_folder
 
 __all__ = ["SiteBuilder"]
 

@@ -27,10 +27,10 @@ def command(ctx: click.Context, as_json: bool) -> None:
     import_tensorflow()
     from kerasviz.cli.models import state
     from kerasviz.cli.progress import working
+    from kerasviz.io.files import cache_folder
     from kerasviz.optvis.environment import environment
     from kerasviz.optvis.optimization.precision import choices_here
     from kerasviz.zoo import cards
-    from kerasviz.zoo.model_card import cache_folder
 
     with working("checking"):
         found: dict[str, Any] = {

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import platformdirs
+
 from kerasviz.errors import KerasvizError, UsageError
 
 try:
@@ -20,6 +22,7 @@ except ImportError:  # Windows
 
 __all__ = [
     "Content",
+    "cache_folder",
     "checksum",
     "digest",
     "make_folder",
@@ -128,6 +131,12 @@ def stamp(path: Path) -> Any:
     except FileNotFoundError:
         return None
     return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def cache_folder() -> Path:
+    """Return the cache folder; which is made when something is first written."""
+    named = os.environ.get("KERASVIZ_CACHE")
+    return Path(named) if named else platformdirs.user_cache_path("kerasviz")
 
 
 def checksum(data: bytes) -> str:

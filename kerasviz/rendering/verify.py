@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from kerasviz.rendering.gradient_pictures import GradientCache
 from kerasviz.io.files import checksum
 from kerasviz.io.images import decode, encode, to_image
 from kerasviz.network.input_spec import InputSpec
@@ -19,7 +18,7 @@ from kerasviz.network.network import Network
 from kerasviz.optvis.environment import differences, environment
 from kerasviz.optvis.objectives.scoring import structure_of
 from kerasviz.rendering.batching import Batch
-from kerasviz.rendering.gradient_pictures import recompute
+from kerasviz.rendering.gradient_pictures import GradientCache, recompute
 from kerasviz.rendering.manifest import DerivedFile, Entry, GradientEntry, read_manifest
 from kerasviz.rendering.render import Picture, RenderProgress, provenance, render_batch
 from kerasviz.rendering.request import Request

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,15 +9,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import platformdirs
-
 from kerasviz.errors import ModelError, UsageError, near
+from kerasviz.io.files import cache_folder
 from kerasviz.network.input_spec import InputSpec
 
 __all__ = [
     "Card",
     "ModelFile",
-    "cache_folder",
     "card",
     "card_for_checksum",
     "cards",
@@ -178,12 +175,6 @@ def parse_card(text: str, where: str) -> Card:
         )
     except (tomllib.TOMLDecodeError, TypeError, ValueError, UsageError) as error:
         raise ModelError(f"{Path(where).name} is no model card: {error}") from error
-
-
-def cache_folder() -> Path:
-    """Return the cache folder; it is made when something is first written."""
-    named = os.environ.get("KERASVIZ_CACHE")
-    return Path(named) if named else platformdirs.user_cache_path("kerasviz")
 
 
 def networks_folder() -> Path:

@@ -14,12 +14,11 @@ import numpy as np
 import tensorflow as tf
 
 from kerasviz.errors import ModelError
-from kerasviz.io.files import digest, write_atomically
+from kerasviz.io.files import cache_folder, digest, write_atomically
 from kerasviz.network.network import Network
 from kerasviz.optvis.environment import environment
 from kerasviz.optvis.optimization.kernels import fast_kernels
 from kerasviz.optvis.recipes import PRECISIONS
-from kerasviz.zoo.model_card import cache_folder
 
 __all__ = ["AUTO", "CHOICES", "PrecisionChoice", "choices_here", "choose"]
 

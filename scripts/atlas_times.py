@@ -33,7 +33,7 @@ SECONDS = 4.0
 #: What a new worker does before its first task; prints the seconds that it knows of itself.
 WORKER = """
 import sys, time
-from kerasviz.cli.quiet import import_tensorflow
+from kerasviz.cli.progress import import_tensorflow
 import_tensorflow()
 import kerasviz
 if sys.argv[2]:

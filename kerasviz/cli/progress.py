@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from kerasviz import quiet
+from kerasviz import _tensorflow
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -75,7 +75,7 @@ class Lines:
 def _console() -> Iterator[Console | None]:
     """A console on the terminal of the standard error, ``None`` where there is none.
 
-    It has a file descriptor of its own: descriptor 2 may be held back (see ``quiet.silent``).
+    It has a file descriptor of its own: descriptor 2 may be held back (see ``_tensorflow.silent``).
     """
     if not sys.stderr.isatty():
         yield None
@@ -166,4 +166,4 @@ def import_tensorflow() -> None:
         return
 
     with working("starting TensorFlow"):
-        quiet.import_tensorflow()
+        _tensorflow.import_tensorflow()

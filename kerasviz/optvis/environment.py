@@ -13,7 +13,7 @@ import numpy as np
 import PIL
 import tensorflow as tf
 
-from kerasviz import __version__
+from kerasviz._version import __version__
 
 __all__ = ["differences", "environment"]
 

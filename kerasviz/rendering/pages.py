@@ -14,7 +14,7 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup, escape
 
-from kerasviz import __version__
+from kerasviz._version import __version__
 from kerasviz.io.files import write_atomically
 
 __all__ = ["render_page", "sparkline", "update", "write_index"]

@@ -16,7 +16,7 @@ from fastapi.responses import HTMLResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.staticfiles import StaticFiles
 
-from kerasviz import __version__
+from kerasviz._version import __version__
 from kerasviz.errors import KerasvizError
 from kerasviz.service.api.events import Watch
 from kerasviz.service.api.jobs import renders_router

@@ -17,7 +17,6 @@ from kerasviz.cli.options import (
 )
 from kerasviz.cli.progress import import_tensorflow
 from kerasviz.errors import UsageError
-from kerasviz.importers.custom_objects import custom_objects
 
 if TYPE_CHECKING:
     from kerasviz.network.comparison import Comparison, Difference
@@ -91,6 +90,7 @@ def command(
     net = model_options.load(model)
 
     from kerasviz.cli.progress import working
+    from kerasviz.importers.custom_objects import custom_objects
     from kerasviz.importers.reference import reference_for
     from kerasviz.network.comparison import compare, feeds_for, read_feeds
     from kerasviz.zoo.load import model_path

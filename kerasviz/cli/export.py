@@ -22,7 +22,6 @@ from kerasviz.cli.options import (
     size_of,
 )
 from kerasviz.cli.progress import import_tensorflow
-from kerasviz.importers.custom_objects import custom_objects
 
 if TYPE_CHECKING:
     from kerasviz.export.tf_serving import Exported, ExportSettings
@@ -133,6 +132,7 @@ def command(
     from kerasviz.export.tf_serving.export import model_name
     from kerasviz.export.tf_serving.original import original_of
     from kerasviz.export.tf_serving.versions import next_version
+    from kerasviz.importers.custom_objects import custom_objects
     from kerasviz.optvis.recipes import recipe as find_recipe
 
     recipe = find_recipe(asked["recipe"])

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from kerasviz.importers.custom_objects import custom_objects
 from kerasviz.network.input_spec import PRESETS
 
 if TYPE_CHECKING:
@@ -104,6 +103,7 @@ class ModelOptions:
     def load(self, source: str, input_spec: InputSpec | None = None) -> Network:
         """Load a network, with its custom layers."""
         from kerasviz.cli.progress import working
+        from kerasviz.importers.custom_objects import custom_objects
         from kerasviz.zoo.load import load
 
         with working(f"loading {source}"):

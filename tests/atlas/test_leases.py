@@ -84,7 +84,7 @@ def test_the_claim_of_a_process_that_was_killed_holds_no_longer(
     code = (
         "import sys, time; from kerasviz.atlas.leases import *;"
         "from kerasviz.io.storage import Storage;"
-        "c = Claims(Storage(sys.argv[1]), Owner.here('killed'), 1e9); c.take('a');"
+        "c = Leases(Storage(sys.argv[1]), Owner.here('killed'), 1e9); c.take('a');"
         "print(c.owner.dead, flush=True); time.sleep(600)"
     )
     process = subprocess.Popen(

@@ -52,7 +52,7 @@ def wrong_sigmoid(monkeypatch: pytest.MonkeyPatch) -> None:
     def wrong(entry: Any) -> Any:
         def convert(call: registry.Call) -> TensorValue:
             right = entry.convert(call)
-            return LayoutTensor(right.tensor * 1.001, right.moved)
+            return LayoutTensor(right.tensor * 1.001, right.channels_last)
 
         return replace(entry, convert=convert)
 

@@ -12,9 +12,9 @@ from kerasviz.cli.options import (
     PARAMETERIZATIONS,
     InputOptions,
     RecipeOptions,
-    custom_objects,
 )
 from kerasviz.errors import UsageError
+from kerasviz.importers.custom_objects import custom_objects
 from kerasviz.network.input_spec import InputSpec, preset
 from kerasviz.optvis.parameterizations import Pixel
 from kerasviz.optvis.recipes import recipe

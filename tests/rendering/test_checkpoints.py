@@ -144,7 +144,7 @@ def test_a_batch_of_a_store_goes_on_where_it_was(
     done: int, last: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    monkeypatch.setattr(store, "State", partial(CheckpointWriter, every=0.0))
+    monkeypatch.setattr(store, "CheckpointWriter", partial(CheckpointWriter, every=0.0))
     Store(whole, network()).make(requests())
     assert not (whole / FOLDER).exists()
     with pytest.raises(Killed):
@@ -164,7 +164,7 @@ def test_a_batch_of_a_store_goes_on_where_it_was(
 def test_a_state_of_other_settings_is_not_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "State", partial(CheckpointWriter, every=0.0))
+    monkeypatch.setattr(store, "CheckpointWriter", partial(CheckpointWriter, every=0.0))
     with pytest.raises(Killed):
         Store(tmp_path, network()).make(requests(), until(0, CHUNK))
     other = [replace(r, seed=1) for r in requests()]

@@ -253,7 +253,7 @@ def known(own: Card, cache_folder: Path) -> Iterator[None]:
     cards = {**packaged_cards(), own.name: own}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KERASVIZ_CACHE", str(cache_folder))
-        for module in ("model_card", "store"):
+        for module in ("model_card", "cache"):
             patch.setattr(f"kerasviz.zoo.{module}.packaged_cards", lambda: cards)
         yield
 

@@ -94,10 +94,10 @@ def fill(
     for number in range(256):
         (store.folder / "objects" / f"{number:02x}").mkdir(parents=True, exist_ok=True)
     manifest: Any = store._manifest
-    manifest.note_environment(digest(here), here)
+    manifest.add_environment(digest(here), here)
     for request in requests:
         settings, key = request.to_json(), request.key(store.net)
-        manifest.note_request(name := digest(settings), settings)
+        manifest.add_request(name := digest(settings), settings)
         steps = request.recipe.steps
         curve = tuple((k * steps // 32, float(k)) for k in range(33))
         for row in range(request.rows):
@@ -105,7 +105,7 @@ def fill(
             sha256 = checksum(data)
             file = f"objects/{sha256[:2]}/{sha256}.png"
             (store.folder / file).write_bytes(data)
-            manifest.note(
+            manifest.add(
                 Entry(
                     file=file,
                     sha256=sha256,

@@ -50,7 +50,7 @@ class Queue:
     """The queue, as the worker ``claimant`` sees it."""
 
     def __init__(self, database: Database, worker_id: str, clock: Any = time.time):
-        self.database, self.claimant, self.clock = database, worker_id, clock
+        self.database, self.worker_id, self.clock = database, worker_id, clock
 
     def claim(self) -> Claim | None:
         """The next batch, ``None`` if nothing waits."""
@@ -68,7 +68,7 @@ class Queue:
             connection.executemany(
                 "UPDATE pictures SET state = 'running', claimant = ?, step = 0, preview = 0,"
                 " score = NULL WHERE place = ?",
-                [(self.claimant, place) for place in places],
+                [(self.worker_id, place) for place in places],
             )
             _charge(connection, chosen)
             end_finished_jobs(connection, _jobs_of(connection, places), self.clock())
@@ -88,7 +88,7 @@ class Queue:
                 "UPDATE pictures SET step = ?, score = ?,"
                 " preview = CASE WHEN ? THEN ? ELSE preview END"
                 " WHERE place = ? AND claimant = ? AND state = 'running'",
-                [(step, score, shown, step, place, self.claimant) for place in places],
+                [(step, score, shown, step, place, self.worker_id) for place in places],
             )
 
     def wanted(self, places: Sequence[int]) -> bool:
@@ -99,7 +99,7 @@ class Queue:
             f" JOIN jobs j ON j.number = m.job WHERE p.place IN ({marks})"
             " AND p.state = 'running' AND p.claimant = ? AND j.state IN ('accepted', 'running')"
             " LIMIT 1",
-            (*places, self.claimant),
+            (*places, self.worker_id),
         ).fetchone()
         return found is not None
 
@@ -116,7 +116,7 @@ class Queue:
             changed = connection.execute(
                 "UPDATE pictures SET state = ?, made = ?, error = ?, claimant = NULL"
                 " WHERE place = ? AND claimant = ? AND state = 'running'",
-                (state, made, error, place, self.claimant),
+                (state, made, error, place, self.worker_id),
             ).rowcount
             end_finished_jobs(connection, _jobs_of(connection, [place]), self.clock())
         return bool(changed)
@@ -124,7 +124,7 @@ class Queue:
     def give_back(self, *, died: bool = False) -> int:
         """Queue again what this worker held; ``died`` counts against the pictures."""
         with self.database.writing() as connection:
-            return give_back(connection, "claimant = ?", (self.claimant,), died, self.clock())
+            return give_back(connection, "claimant = ?", (self.worker_id,), died, self.clock())
 
     def give_back_all(self) -> int:
         """Queue again what the workers of an earlier service held: none of them lives."""

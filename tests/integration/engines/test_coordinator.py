@@ -23,7 +23,7 @@ CODE = """
 import signal
 import sys
 from contextlib import closing
-from engine_jobs import job, task
+from support.engine_jobs import job, task
 from kerasviz.atlas.engines import local_engine, ray_engine, run
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell may have it ignore

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerasviz.errors import KerasvizError, ModelError, UsageError
+from kerasviz.errors import KerasvizError, ModelError, UsageError, first_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -195,7 +195,7 @@ def _temporary(path: Path, kind: str) -> Iterator[Path]:
     try:
         yield folder / ("model.keras" if kind == "keras" else "model")
     except OSError as error:
-        reason = error.strerror or str(error).splitlines()[0]
+        reason = error.strerror or first_line(error)
         raise KerasvizError(f"cannot write {str(path)!r}: {reason}") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)

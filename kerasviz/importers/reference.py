@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasviz.errors import ModelError, UsageError
+from kerasviz.errors import ModelError, UsageError, first_line
 from kerasviz.network.comparison import Reference
 from kerasviz.network.network import Network
 from kerasviz.types import Array
@@ -75,8 +75,9 @@ def onnxruntime_reference(path: Path) -> Reference:
             fed = {name: array for name, array in feeds.items() if name in taken}
             return dict(zip(wanted, session.run(wanted, fed), strict=True))
         except _errors_of(runtime) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise ModelError(f"{path.name} cannot be run by onnxruntime: {reason}") from error
+            raise ModelError(
+                f"{path.name} cannot be run by onnxruntime: {first_line(error)}"
+            ) from error
 
     return Reference("onnxruntime", values)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasviz.errors import ModelError, UsageError
+from kerasviz.errors import ModelError, UsageError, first_line
 from kerasviz.network.network import Network
 from kerasviz.types import Array
 
@@ -98,7 +98,7 @@ def compare(
     try:
         ours = net.program.compute(feeds, names, channels_last=False)
     except ValueError as error:
-        raise ModelError(f"{net.name}: {str(error).strip().splitlines()[0]}") from error
+        raise ModelError(f"{net.name}: {first_line(error)}") from error
     taps = [_difference(name, ops[name], ours[name], theirs[name]) for name in names]
     skipped = tuple(name for name in ops if name not in theirs)
     return Comparison(reference.name, tolerance, tuple(taps), skipped)

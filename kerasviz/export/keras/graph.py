@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasviz.errors import ModelError
+from kerasviz.errors import ModelError, first_line
 from kerasviz.importers.tensorflow.frozen_graph import FrozenGraph
 from kerasviz.importers.tensorflow.node import GraphNode, emit
 from kerasviz.network.program import PLAIN
@@ -133,8 +133,9 @@ class Build:
                 else:
                     raise self.error(node, "has no counterpart in Keras")
         except (ValueError, TypeError, NotImplementedError) as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise self.error(node, f"cannot be written with Keras ({reason[:150]})") from error
+            raise self.error(
+                node, f"cannot be written with Keras ({first_line(error)[:150]})"
+            ) from error
         for index, result in enumerate(made if isinstance(made, list | tuple) else [made]):
             key = f"{node.name}:{index}"
             if key not in self.tensors:  # or it was made together with a later one

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from kerasviz.errors import ModelError, UsageError
+from kerasviz.errors import ModelError, UsageError, first_line
 from kerasviz.network.network import Network
 
 __all__ = ["original_of"]
@@ -39,6 +39,7 @@ def original_of(
         try:
             model.export(folder, verbose=False)
         except (TypeError, ValueError, RuntimeError, AttributeError) as error:
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise ModelError(f"{path}: Keras cannot export its signatures: {reason}") from error
+            raise ModelError(
+                f"{path}: Keras cannot export its signatures: {first_line(error)}"
+            ) from error
         yield Path(folder)

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasviz.errors import KerasvizError, ModelError, UsageError
+from kerasviz.errors import KerasvizError, ModelError, UsageError, first_line
 from kerasviz.export.exported_function import Export, export_of
 from kerasviz.export.saved_model import SIGNATURE, Signature, signature_of
 from kerasviz.export.tf_serving.images import decoded, encoded
@@ -83,7 +83,7 @@ def _of_bytes(
         return export.compute({port.name: own})
     except (ValueError, tf.errors.InvalidArgumentError) as error:
         size = "x".join(map(str, setting.image_size))
-        reason = str(error).strip().splitlines()[0].split(" for '{{node")[0]
+        reason = first_line(error).split(" for '{{node")[0]
         raise ModelError(
             f"{net.name} cannot be computed from images of {size} (give another --image-size): "
             f"{reason[:200]}"

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from kerasviz.errors import KerasvizError, UsageError
+from kerasviz.errors import KerasvizError, UsageError, first_line
 
 try:
     import fcntl
@@ -81,7 +81,7 @@ def new_version(folder: Path, version: int | None = None) -> Iterator[Draft]:
             yield draft
             draft.number = _put(draft.folder, folder, version)
     except OSError as error:
-        reason = error.strerror or str(error).splitlines()[0]
+        reason = error.strerror or first_line(error)
         raise KerasvizError(f"cannot write {str(folder)!r}: {reason}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kerasviz.errors import ModelError
+from kerasviz.errors import ModelError, first_line
 from kerasviz.importers.imported import Imported
 from kerasviz.importers.onnx import ops  # noqa: F401 - registers the converters
 from kerasviz.importers.onnx.executor import FAILURES
@@ -30,8 +30,7 @@ def read_onnx(path: Path) -> Imported:
         _check_operators(graph, path)
         program = _program(graph, path)
     except FAILURES as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"{path} is not a valid ONNX model ({reason})") from error
+        raise ModelError(f"{path} is not a valid ONNX model ({first_line(error)})") from error
     return Imported(program, format="onnx", input_spec=input_spec_of(graph.metadata, path))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.errors import ModelError, UsageError, near
+from kerasviz.errors import ModelError, UsageError, first_line, near
 from kerasviz.importers.mixed_precision import narrowed
 from kerasviz.importers.onnx.graph import Graph, Node
 from kerasviz.importers.onnx.interleaved import (
@@ -302,8 +302,7 @@ def explained(node: Node) -> Iterator[None]:
     except UsageError:
         raise
     except FAILURES as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"ONNX node {node} cannot be computed: {reason}") from error
+        raise ModelError(f"ONNX node {node} cannot be computed: {first_line(error)}") from error
 
 
 def prefer_channels_last(nodes: Sequence[Node]) -> set[str]:

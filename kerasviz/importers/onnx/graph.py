@@ -12,7 +12,7 @@ import onnx
 import tensorflow as tf
 from onnx import numpy_helper
 
-from kerasviz.errors import ModelError
+from kerasviz.errors import ModelError, first_line
 from kerasviz.importers.onnx.layout import Constant
 
 __all__ = ["Graph", "Input", "Node", "all_nodes", "read_graph"]
@@ -205,8 +205,9 @@ def _array(tensor: Any, path: Path, weight: bool = False) -> np.ndarray[Any, Any
     try:
         array = numpy_helper.to_array(tensor)
     except (ValueError, TypeError) as error:
-        reason = str(error).splitlines()[0]
-        raise ModelError(f"{path}: initializer {tensor.name!r} is damaged ({reason})") from error
+        raise ModelError(
+            f"{path}: initializer {tensor.name!r} is damaged ({first_line(error)})"
+        ) from error
     _check_numbers(array, f"initializer {tensor.name!r}", path, weight)
     return array
 

@@ -12,7 +12,7 @@ from onnx import inliner
 from onnx.checker import ValidationError
 from onnx.version_converter import ConvertError
 
-from kerasviz.errors import ModelError
+from kerasviz.errors import ModelError, first_line
 from kerasviz.importers.onnx.constant_branches import graphs_in, inline_constant_ifs
 from kerasviz.importers.onnx.registry import supported
 
@@ -76,10 +76,9 @@ def _read_external(model: Any, path: Path, limit: int | None) -> None:
         try:
             onnx.external_data_helper.load_external_data_for_tensor(tensor, str(path.parent))
         except (OSError, ValueError, ValidationError) as error:
-            reason = str(error).splitlines()[0]
             raise ModelError(
-                f"{path}: its weights in separate files cannot be read ({reason}); keep them next "
-                "to the model, or save it as one file"
+                f"{path}: its weights in separate files cannot be read ({first_line(error)}); "
+                "keep them next to the model, or save it as one file"
             ) from error
 
 
@@ -130,8 +129,9 @@ def _without_functions(model: Any, path: Path) -> Any:
         try:
             flat = inliner.inline_local_functions(model, convert_version=convert)
         except (RuntimeError, ValueError, ValidationError, ConvertError) as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise ModelError(f"{path}: its functions cannot be written out ({reason})") from error
+            raise ModelError(
+                f"{path}: its functions cannot be written out ({first_line(error)})"
+            ) from error
         left = {(n.domain, n.op_type) for g in graphs_in(flat.graph) for n in g.node} & called
         if not left:
             break

@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasviz.errors import ModelError, UsageError, near
+from kerasviz.errors import ModelError, UsageError, first_line, near
 from kerasviz.importers.onnx.describe import takes_channels_first, value_of, with_aliases
 from kerasviz.importers.onnx.executor import ExecutableNode, Scope, check_size, explained
 from kerasviz.importers.onnx.graph import Graph, Node
@@ -86,7 +86,7 @@ class OnnxProgram(Described):
         try:
             return {n: _given(o, channels_last) for n, o in zip(names, found, strict=True)}
         except tf.errors.OpError as error:  # a transpose that TensorFlow has no kernel of
-            raise ModelError(f"{', '.join(names)}: {str(error).splitlines()[0]}") from error
+            raise ModelError(f"{', '.join(names)}: {first_line(error)}") from error
 
     def _feed(self, feeds: Mapping[str, Tensor], last: bool) -> dict[str, OnnxValue]:
         known: dict[str, OnnxValue] = {}

@@ -9,7 +9,7 @@ from tensorflow.python.framework.convert_to_constants import (
     convert_variables_to_constants_v2,
 )
 
-from kerasviz.errors import ModelError
+from kerasviz.errors import ModelError, first_line
 
 __all__ = ["frozen"]
 
@@ -23,5 +23,4 @@ def frozen(function: Any) -> Any:
     try:
         return convert_variables_to_constants_v2(function, lower_control_flow=False)
     except (ValueError, RuntimeError, KeyError, TypeError, tf.errors.OpError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelError(f"the weights cannot be made constants: {reason}") from error
+        raise ModelError(f"the weights cannot be made constants: {first_line(error)}") from error

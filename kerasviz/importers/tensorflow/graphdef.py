@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from kerasviz.errors import ModelError
+from kerasviz.errors import ModelError, first_line
 from kerasviz.importers.imported import Imported
 from kerasviz.importers.tensorflow.program import program_over
 
@@ -45,8 +45,7 @@ def read_graphdef(path: Path) -> Imported:
         inputs = {n.name: graph.get_tensor_by_name(f"{n.name}:0") for n in placeholders}
         program = program_over(graph, inputs, _outputs(graph))
     except (ValueError, KeyError, tf.errors.OpError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ModelError(f"{path.name}: {reason}") from error
+        raise ModelError(f"{path.name}: {first_line(error)}") from error
     except ModelError as error:
         raise ModelError(f"{path.name}: {error}") from error
     return Imported(program, "graphdef")

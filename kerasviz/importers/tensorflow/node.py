@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasviz.errors import ModelError
+from kerasviz.errors import ModelError, first_line
 from kerasviz.network.program import Kernels
 from kerasviz.types import Tensor
 
@@ -176,7 +176,7 @@ def _padding(node: GraphNode) -> Any:
 
 
 def _first_line(error: Exception) -> str:
-    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    line = first_line(error)
     # Eager TensorFlow puts the op's wrapper before the reason and the op behind it.
     return re.sub(r"^\{\{.*?\}\} | \[Op:\w+\] name:.*$", "", line)
 

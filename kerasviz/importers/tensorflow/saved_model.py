@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasviz.errors import ModelError
+from kerasviz.errors import ModelError, first_line
 from kerasviz.importers.imported import Imported
 from kerasviz.importers.tensorflow.freeze import frozen
 from kerasviz.importers.tensorflow.program import program_over
@@ -27,8 +27,9 @@ def read_saved_model(path: Path) -> Imported:
     try:
         loaded = tf.saved_model.load(str(path))
     except (OSError, KeyError, ValueError, RuntimeError, tf.errors.OpError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ModelError(f"{path} is not a SavedModel that can be read: {reason}") from error
+        raise ModelError(
+            f"{path} is not a SavedModel that can be read: {first_line(error)}"
+        ) from error
     signature = _signature(path, loaded)
     try:
         function = frozen(signature)

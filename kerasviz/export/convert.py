@@ -136,23 +136,17 @@ def _write_keras(
 def _write_saved_model(export: Export, path: Path) -> Run:
     import tensorflow as tf
 
-    from kerasviz.export.saved_model import SIGNATURE, argument_names, save_saved_model
+    from kerasviz.export.saved_model import SIGNATURE, loaded_run, save_saved_model
 
     save_saved_model(export, path)
-    loaded = tf.saved_model.load(str(path)).signatures[SIGNATURE]
-    names = argument_names(export.ports)
-
-    def run(feeds: Mapping[str, Any]) -> Mapping[str, Any]:
-        results: Mapping[str, Any] = loaded(**{names[n]: feed for n, feed in feeds.items()})
-        return results
-
-    return run
+    return loaded_run(tf.saved_model.load(str(path)).signatures[SIGNATURE], export.ports)
 
 
 def _checked(
     net: Network, export: Export, run: Run
 ) -> tuple[float | None, dict[str, tuple[int | None, ...] | None]]:
     from kerasviz.export.check import difference, tolerance
+    from kerasviz.network.program import static_shape
 
     spec = net.input_spec
     error = difference(export, run, spec.range if spec else None)
@@ -162,11 +156,8 @@ def _checked(
             f"{net.name}: what was written differs by {error:.1e} of the largest number; it was "
             "not kept (this is a defect of kerasviz)"
         )
-    shapes = {
-        name: None if t.shape.rank is None else tuple(t.shape.as_list())
-        for name, t in zip(export.outputs, traced.outputs, strict=True)
-    }
-    return error, shapes
+    shapes = map(static_shape, traced.outputs)
+    return error, dict(zip(export.outputs, shapes, strict=True))
 
 
 # -- files -----------------------------------------------------------------------------------

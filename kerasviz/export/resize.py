@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from kerasviz.errors import ModelError
 from kerasviz.network.network import Network
-from kerasviz.network.program import PLAIN, Described, Kernels, Port, Program, Value
+from kerasviz.network.program import PLAIN, Described, Kernels, Port, Program, Value, static_shape
 from kerasviz.types import Tensor
 
 __all__ = ["resized"]
@@ -123,7 +123,7 @@ def _shapes(
     def run(*tensors: Tensor) -> None:
         results = program.compute(dict(zip(specs, tensors, strict=True)), known)
         for name, tensor in results.items():
-            found[name] = None if tensor.shape.rank is None else tuple(tensor.shape.as_list())
+            found[name] = static_shape(tensor)
 
     tf.function(run, autograph=False).get_concrete_function(*specs.values())
     return found

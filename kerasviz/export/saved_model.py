@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ __all__ = [
     "SIGNATURE",
     "Signature",
     "argument_names",
+    "loaded_run",
     "save_saved_model",
     "save_signatures",
     "signature_of",
@@ -134,6 +135,12 @@ def _digest(weight: Tensor) -> bytes:
     """Equal for equal weights."""
     array = weight.numpy()
     return hashlib.sha256(f"{array.dtype} {array.shape} ".encode() + array.tobytes()).digest()
+
+
+def loaded_run(signature: Any, names: Iterable[str]) -> Callable[[Mapping[str, Any]], Any]:
+    """Return a function from feeds by their own names to the outputs of a loaded signature."""
+    legal = argument_names(names)
+    return lambda feeds: signature(**{legal[name]: feed for name, feed in feeds.items()})
 
 
 def argument_names(names: Iterable[str]) -> dict[str, str]:

@@ -95,7 +95,8 @@ class Build:
         keys = [self.graph.source(key) for key in outputs]
         self.kept = frozenset(keys)
         self._reserved = frozenset(self.names.values())
-        nodes = self._needed(keys)
+        refusal = "no Keras layers for {}; --to saved_model works".format
+        nodes = self.graph.needed(keys, self.tensors, refusal)
         self._users.clear()
         for node in nodes:
             for key in dict.fromkeys(map(self.graph.source, node.inputs)):
@@ -104,21 +105,6 @@ class Build:
             if f"{node.name}:0" not in self.tensors:
                 self._convert(node)
         return [self.value(key) for key in keys]
-
-    def _needed(self, keys: Sequence[str]) -> list[GraphNode]:
-        seen: set[str] = set()
-        todo = list(keys)
-        while todo:
-            key = self.graph.source(todo.pop())
-            name = key.rpartition(":")[0]
-            if key in self.graph.broken:
-                reason = self.graph.broken[key]
-                raise ModelError(f"no Keras layers for {reason}; --to saved_model works")
-            if name in seen or key in self.tensors or key not in self.graph.live:
-                continue
-            seen.add(name)
-            todo.extend(self.graph.nodes[name].inputs)
-        return [node for name, node in self.graph.nodes.items() if name in seen]
 
     def _convert(self, node: GraphNode) -> None:
         try:

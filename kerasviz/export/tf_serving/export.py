@@ -14,7 +14,7 @@ import tensorflow as tf
 from kerasviz.errors import ModelError, UsageError
 from kerasviz.export.check import difference, tolerance
 from kerasviz.export.exported_function import export_of
-from kerasviz.export.saved_model import SIGNATURE, Signature, argument_names, save_signatures
+from kerasviz.export.saved_model import SIGNATURE, Signature, loaded_run, save_signatures
 from kerasviz.export.tf_serving.assets import write_assets
 from kerasviz.export.tf_serving.configs import write_configs
 from kerasviz.export.tf_serving.settings import ExportSettings
@@ -102,33 +102,24 @@ def export(
 
 
 def _compare(net: Network, loaded: Any) -> None:
-    """Whether the loaded network gives the numbers of the network, on a random input."""
+    """Raise :class:`ModelError` unless the loaded network gives the network's numbers."""
     export = export_of(net, channels_last=False)
-    names, spec = argument_names(export.ports), net.require_input_spec()
-
-    def run(feeds: Mapping[str, Any]) -> Mapping[str, Any]:
-        results: Mapping[str, Any] = loaded(**{names[n]: feed for n, feed in feeds.items()})
-        return results
-
-    error = difference(export, run, spec.range)
+    error = difference(export, loaded_run(loaded, export.ports), net.require_input_spec().range)
     if error is not None and not error <= tolerance(loaded.outputs):
-        _refuse(net, f"differs by {error:.1e} of the largest number")
+        raise ModelError(
+            f"{net.name}: what was written differs by {error:.1e} of the largest number; it was "
+            "not kept (this is a defect of kerasviz)"
+        )
 
 
 def _run(net: Network, loaded: Any, signature: Signature, request: WarmUp) -> None:
-    names = argument_names(signature.inputs)
-    found = loaded(**{names[n]: tf.constant(a) for n, a in request.inputs.items()})
+    feeds = {name: tf.constant(array) for name, array in request.inputs.items()}
+    found = loaded_run(loaded, signature.inputs)(feeds)
     if "steps" in found and int(found["steps"][0]) != 1:
         raise ModelError(
             f"{net.name}: the numbers of a picture of tap {int(request.inputs['tap'][0])} are not "
             "finite; name other --taps or look at the model's weights"
         )
-
-
-def _refuse(net: Network, what: str) -> None:
-    raise ModelError(
-        f"{net.name}: what was written {what}; it was not kept (this is a defect of kerasviz)"
-    )
 
 
 def _shapes(loaded: Any, own: Signature | None) -> dict[str, dict[str, Shape]]:

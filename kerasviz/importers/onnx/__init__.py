@@ -8,11 +8,11 @@ from kerasviz.errors import ModelError, first_line
 from kerasviz.importers.imported import Imported
 from kerasviz.importers.onnx import ops  # noqa: F401 - registers the converters
 from kerasviz.importers.onnx.executor import FAILURES
-from kerasviz.importers.onnx.graph import Graph, all_nodes, read_graph
+from kerasviz.importers.onnx.graph import Graph, read_graph
 from kerasviz.importers.onnx.load import load_model
 from kerasviz.importers.onnx.metadata import input_spec_of
 from kerasviz.importers.onnx.program import OnnxProgram
-from kerasviz.importers.onnx.registry import supported
+from kerasviz.importers.onnx.registry import unsupported
 
 __all__ = ["read_onnx"]
 
@@ -42,10 +42,5 @@ def _program(graph: Graph, path: Path) -> OnnxProgram:
 
 
 def _check_operators(graph: Graph, path: Path) -> None:
-    missing = [
-        f"{n} ({n.domain or 'ai.onnx'} opset {n.opset})"
-        for n in all_nodes(graph)
-        if not supported(n.op, n.domain, n.opset)
-    ]
-    if missing:
+    if missing := unsupported(graph):
         raise ModelError(f"{path}: operators that are not supported: {', '.join(missing)}")

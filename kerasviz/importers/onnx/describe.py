@@ -64,11 +64,11 @@ def value_of(
             axis = node.attributes.get("axis", 1)
             parts = node.inputs if axis % rank == channel_axis else ()
         if node.op in ("Softmax", "LogSoftmax") and node.inputs[0] in known:
-            own_shape = list(shape)
+            model_shape = list(shape)
             if moved:
-                own_shape.insert(1, own_shape.pop())
+                model_shape.insert(1, model_shape.pop())
             axes = softmax_axes(node, rank)
-            if channel_axis in axes and all(own_shape[a] == 1 for a in axes if a != channel_axis):
+            if channel_axis in axes and all(model_shape[a] == 1 for a in axes if a != channel_axis):
                 softmax_input = node.inputs[0]
     return Value(name, node.op, shape, softmax_input=softmax_input, parts=parts)
 

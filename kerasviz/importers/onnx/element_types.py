@@ -13,7 +13,10 @@ from onnx import numpy_helper
 
 from kerasviz.types import Tensor
 
-__all__ = ["converted", "is_small_float", "nearest", "numpy_type", "type_of"]
+__all__ = [
+    *("converted", "is_small_float", "nearest", "numpy_type", "tensor_type", "type_of"),
+    "wide_float",
+]
 
 
 _FLOAT8 = tuple(
@@ -40,6 +43,16 @@ def numpy_type(code: Any) -> np.dtype[Any]:
     if isinstance(code, str):
         code = onnx.TensorProto.DataType.Value(code)
     return np.dtype(onnx.helper.tensor_dtype_to_np_dtype(code))
+
+
+def tensor_type(code: Any) -> tf.DType:
+    """Return the TensorFlow type of an ONNX type code."""
+    return tf.as_dtype(numpy_type(code))
+
+
+def wide_float(dtype: tf.DType) -> tf.DType:
+    """Return a type for sums over many entries: float32 for types of fewer than 32 bits."""
+    return tf.float32 if dtype.size < 4 else dtype
 
 
 def type_of(tensor: Tensor) -> np.dtype[Any]:

@@ -13,6 +13,7 @@ import tensorflow as tf
 from onnx import numpy_helper
 
 from kerasviz.errors import ModelError, first_line
+from kerasviz.importers.onnx.element_types import tensor_type
 from kerasviz.importers.onnx.layout import Constant
 
 __all__ = ["Graph", "Input", "Node", "all_nodes", "read_graph"]
@@ -264,7 +265,7 @@ def _input(info: Any) -> Input:
     kind = info.type.tensor_type
     if info.type.WhichOneof("value") != "tensor_type" or not kind.elem_type:
         return Input(info.name, None, None)
-    dtype = tf.as_dtype(onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type))
+    dtype = tensor_type(kind.elem_type)
     if not kind.HasField("shape"):
         return Input(info.name, dtype, None)
     shape = tuple(

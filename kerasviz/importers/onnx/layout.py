@@ -35,7 +35,7 @@ __all__ = [
     "channels_last",
     "float_type",
     "model_layout",
-    "own_shape",
+    "model_shape",
     "packed",
     "rank_of",
     "stored_axis",
@@ -126,8 +126,8 @@ class Interleaved:
         return int(rank - self.parts - 1 + axis if axis <= self.parts else axis - self.parts)
 
     def lengths(self) -> list[Any]:
-        """The shape in the model's own layout, as of :func:`own_shape`."""
-        found = own_shape(LayoutTensor(self.tensor))
+        """The shape in the model's own layout, as of :func:`model_shape`."""
+        found = model_shape(LayoutTensor(self.tensor))
         return [found[self.stored_axis(k)] for k in range(len(found))] if self.parts else found
 
     def planar(self) -> LayoutTensor:
@@ -291,7 +291,7 @@ def _moved_to_rank(operand: TensorValue, rank: int) -> Tensor:
     return channels_last(LayoutTensor(tensor))
 
 
-def own_shape(operand: TensorValue) -> list[Any]:
+def model_shape(operand: TensorValue) -> list[Any]:
     """The shape in the model's own layout: an int where it is known, else a scalar int64 tensor."""
     if isinstance(operand, Constant):
         return list(operand.array.shape)

@@ -26,7 +26,7 @@ from kerasviz.importers.onnx.layout import (
 )
 from kerasviz.importers.onnx.quantized_values import relaid
 from kerasviz.importers.onnx.registry import Call
-from kerasviz.network.program import PLAIN, Described, Kernels, Port, Value
+from kerasviz.network.program import PLAIN, Described, Kernels, Port, Value, static_shape
 from kerasviz.types import Tensor
 
 __all__ = ["OnnxProgram"]
@@ -217,8 +217,6 @@ def _given(operand: OnnxValue, last: bool) -> Any:
 def _value(name: str, node: Node, known: Mapping[str, OnnxValue], rectified: bool) -> Value:
     laid = planar(known[name])
     assert isinstance(laid, LayoutTensor)
-    rank = laid.tensor.shape.rank
-    shape = None if rank is None else tuple(laid.tensor.shape.as_list())
-    value = value_of(name, node, shape, known, moved=laid.channels_last)
+    value = value_of(name, node, static_shape(laid.tensor), known, moved=laid.channels_last)
     alone = rectified and node.op in ("Relu", "Clip")  # in fused operators it has no name
     return replace(value, relu_input=node.inputs[0] if alone else None)

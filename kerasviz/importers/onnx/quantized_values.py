@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from kerasviz.importers.onnx.element_types import converted, is_small_float, type_of
 from kerasviz.importers.onnx.layout import Constant, LayoutTensor, OnnxValue, Quantized
-from kerasviz.importers.onnx.registry import Call, Converter
+from kerasviz.importers.onnx.registry import MICROSOFT, Call, Converter
 from kerasviz.types import Tensor
 
 __all__ = ["coded", "codes_of", "relaid", "run_on_codes"]
@@ -24,7 +24,7 @@ __all__ = ["coded", "codes_of", "relaid", "run_on_codes"]
 
 _EVERY = range(2**16)
 _BETWEEN = ("Resize", "Upsample")  # what they interpolate is cut to whole numbers
-_DOMAINS = ("", "com.microsoft")
+_DOMAINS = ("", MICROSOFT)
 
 #: The operators whose outputs are entries of their inputs, each with the inputs that have the
 #: entries. The others say which, and where to.

@@ -17,7 +17,8 @@ from kerasviz.importers.onnx.executor import scope_name
 from kerasviz.importers.onnx.graph import Graph, Node, all_nodes, read_graph
 from kerasviz.importers.onnx.load import load_model
 from kerasviz.importers.onnx.program import OnnxProgram
-from kerasviz.importers.onnx.registry import supported
+from kerasviz.importers.onnx.registry import unsupported
+from kerasviz.network.program import static_shape
 from kerasviz.types import Tensor
 
 __all__ = ["ExecutedTranspose", "ImportReport", "PortReport", "report_of"]
@@ -72,11 +73,7 @@ def report_of(path: Path) -> ImportReport:
     Raises :class:`ModelError` for a file that is no ONNX model and where a node cannot be computed.
     """
     graph = read_graph(load_model(path), path)
-    missing = [
-        f"{n} ({n.domain or 'ai.onnx'} opset {n.opset})"
-        for n in all_nodes(graph)
-        if not supported(n.op, n.domain, n.opset)
-    ]
+    missing = unsupported(graph)
     opsets = {n.domain or "ai.onnx": n.opset for n in all_nodes(graph)}
     if missing:
         inputs = [PortReport(i.name, _type(i.dtype), i.shape) for i in graph.inputs]
@@ -98,7 +95,7 @@ def report_of(path: Path) -> ImportReport:
             for p in program.inputs.values()
         ],
         outputs=[
-            PortReport(name, _type(t.dtype), _shape(t))
+            PortReport(name, _type(t.dtype), static_shape(t))
             for name, t in zip(names, traced.outputs, strict=True)
         ],
         unsupported=(),
@@ -113,10 +110,6 @@ def _counted(nodes: Sequence[Node]) -> dict[str, int]:
 
 def _type(dtype: Any) -> str | None:
     return None if dtype is None else str(tf.as_dtype(dtype).name)
-
-
-def _shape(tensor: Tensor) -> tuple[int | None, ...] | None:
-    return None if tensor.shape.rank is None else tuple(tensor.shape.as_list())
 
 
 def _traced(program: OnnxProgram) -> tuple[Any, list[str]]:

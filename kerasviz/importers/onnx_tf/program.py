@@ -32,7 +32,7 @@ from kerasviz.importers.onnx_tf.compat import import_onnx_tf
 from kerasviz.importers.tensorflow.frozen_graph import FrozenGraph
 from kerasviz.importers.tensorflow.program import GraphProgram, program_over
 from kerasviz.importers.tensorflow.values import Naming
-from kerasviz.network.program import PLAIN, Described, Kernels, Port, Value
+from kerasviz.network.program import PLAIN, Described, Kernels, Port, Value, static_shape
 from kerasviz.types import Tensor
 
 __all__ = ["OnnxTfProgram", "read_onnx_tf"]
@@ -217,10 +217,7 @@ class OnnxTfProgram(Described):
     def _shape(self, name: str, tensor: Tensor) -> tuple[int | None, ...] | None:
         """The shape in the model's own layout; it is better known where the graph was frozen."""
         inner = self._program.values.get(self._inner.get(name, ""))
-        if inner is not None:
-            shape = inner.shape
-        else:
-            shape = None if tensor.shape.rank is None else tuple(tensor.shape.as_list())
+        shape = static_shape(tensor) if inner is None else inner.shape
         one = self._alone.get(name)
         if shape is None and self._ranks[name] is not None:
             shape = (None,) * int(self._ranks[name] or 0)
@@ -317,7 +314,7 @@ def _ranks(graph: Graph, tensors: Mapping[str, Tensor]) -> dict[str, int | None]
     for node in graph.nodes:
         for name in node.outputs:
             rank = tensors[name].shape.rank if name in tensors else None
-            if rank is None and layout_of(node) is not Layout.OWN:
+            if rank is None and layout_of(node) is not Layout.MODEL:
                 rank = ranks.get(node.inputs[0])
             ranks[name] = rank
     return ranks

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,6 +49,25 @@ class FrozenGraph:
         while key in self.follow:
             key = self.follow[key]
         return key
+
+    def needed(
+        self, keys: Iterable[str], known: Container[str], refusal: Callable[[str], str]
+    ) -> list[GraphNode]:
+        """Return the live nodes that ``keys`` depend on, inputs first, up to ``known`` tensors.
+
+        Raises :class:`ModelError` with the ``refusal`` for the reason of a broken tensor.
+        """
+        seen: set[str] = set()
+        pending = list(keys)
+        while pending:
+            key = self.source(pending.pop())
+            name = node_name(key)
+            if key in self.broken:
+                raise ModelError(refusal(self.broken[key]))
+            if name not in seen and key in self.live:
+                seen.add(name)
+                pending += [] if key in known else self.nodes[name].inputs
+        return [node for name, node in self.nodes.items() if name in seen]
 
     def constant(self, key: str) -> Tensor:
         """Compute a tensor that depends on no input; it is computed once and kept."""

@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from kerasviz.errors import ModelError, first_line
-from kerasviz.network.program import Kernels
+from kerasviz.network.program import Kernels, static_shape
 from kerasviz.types import Tensor
 
 __all__ = ["CALLS", "PASS_THROUGH", "GraphNode", "emit", "node_of", "why_not"]
@@ -93,10 +93,7 @@ def node_of(operation: Any, prefix: str = "") -> GraphNode:
         name = renamed.get(attr.name, attr.name)
         if attr.name not in inferred and name in known:
             attributes[name] = operation.get_attr(attr.name)
-    outputs = tuple(
-        (out.dtype, None if out.shape.rank is None else tuple(out.shape.as_list()))
-        for out in operation.outputs
-    )
+    outputs = tuple((out.dtype, static_shape(out)) for out in operation.outputs)
     return GraphNode(
         prefix + operation.name,
         operation.type,

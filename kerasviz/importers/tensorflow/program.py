@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,10 +10,10 @@ import tensorflow as tf
 
 from kerasviz.errors import ModelError, UsageError, near
 from kerasviz.importers.mixed_precision import narrowed
-from kerasviz.importers.tensorflow.frozen_graph import FrozenGraph, node_name, read_graph
+from kerasviz.importers.tensorflow.frozen_graph import FrozenGraph, read_graph
 from kerasviz.importers.tensorflow.node import GraphNode, emit
 from kerasviz.importers.tensorflow.values import Naming, values_of
-from kerasviz.network.program import PLAIN, Described, Kernels, Port, Value
+from kerasviz.network.program import PLAIN, Described, Kernels, Port, Value, static_shape
 from kerasviz.types import Tensor
 
 __all__ = ["GraphProgram", "program_over"]
@@ -67,7 +67,8 @@ class GraphProgram(Described):
             if name not in self._fed:
                 raise UsageError(f"no input {name!r}; inputs: {', '.join(self._inputs)}")
             tensors[self._fed[name]] = tf.convert_to_tensor(tensor, self._inputs[name].dtype)
-        for node in self._needed(wanted.values()):
+        fed = set(self._fed.values())
+        for node in self._graph.needed(wanted.values(), fed, "cannot be computed: {}".format):
             if f"{node.name}:0" in tensors:
                 continue
             missing = [name for name, key in self._fed.items() if key == f"{node.name}:0"]
@@ -119,23 +120,6 @@ class GraphProgram(Described):
         key = self._graph.source(key)
         return tensors[key] if key in tensors else self._graph.constant(key)
 
-    def _needed(self, keys: Iterable[str]) -> list[GraphNode]:
-        """The nodes that depend on an input and that ``keys`` depend on, inputs first."""
-        fed, graph = set(self._fed.values()), self._graph
-        seen: set[str] = set()
-        pending = list(keys)
-        while pending:
-            key = graph.source(pending.pop())
-            name = node_name(key)
-            if key in graph.broken:
-                raise ModelError(f"cannot be computed: {graph.broken[key]}")
-            if name in seen or key not in graph.live:
-                continue
-            seen.add(name)
-            if key not in fed:
-                pending += graph.nodes[name].inputs
-        return [node for name, node in graph.nodes.items() if name in seen]
-
 
 def program_over(
     graph: Any,
@@ -182,11 +166,9 @@ def _with_shapes(program: GraphProgram) -> dict[str, Value]:
     traced = tf.function(
         lambda feeds: program.compute(feeds, list(values)), autograph=False
     ).get_concrete_function(specs)
-    shapes = {name: tensor.shape for name, tensor in traced.structured_outputs.items()}
+    shapes = {name: static_shape(t) for name, t in traced.structured_outputs.items()}
     return {
-        name: value
-        if shapes[name].rank is None
-        else replace(value, shape=tuple(shapes[name].as_list()))
+        name: value if shapes[name] is None else replace(value, shape=shapes[name])
         for name, value in values.items()
     }
 
@@ -217,6 +199,4 @@ def _port(name: str, tensor: Any, users: set[str]) -> Port:
     dtype = tensor.dtype
     if not dtype.is_floating and users and users <= {"Cast"}:
         dtype = tf.float32
-    rank = tensor.shape.rank
-    shape = () if rank is None else tuple(tensor.shape.as_list())
-    return Port(name, dtype, shape)
+    return Port(name, dtype, static_shape(tensor) or ())

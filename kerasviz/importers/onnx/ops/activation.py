@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from kerasviz.importers.onnx.element_types import wide_float
 from kerasviz.importers.onnx.layout import (
     Constant,
     LayoutTensor,
@@ -15,7 +16,7 @@ from kerasviz.importers.onnx.layout import (
     aligned,
     channels_last,
     model_layout,
-    own_shape,
+    model_shape,
     rank_of,
     stored_axis,
 )
@@ -30,12 +31,19 @@ def stored(operand: TensorValue) -> tuple[Tensor, bool]:
     return operand.tensor, operand.channels_last
 
 
-def _unary(name: str, apply: Callable[[Call, Tensor], Tensor], since: int = 1) -> None:
+def elementwise(
+    name: str, apply: Callable[[Call, Tensor], Tensor], since: int = 1, *, half: bool = True
+) -> None:
+    """Register a function of every entry of the first input.
+
+    Without ``half`` 16-bit numbers are computed in float32, since every step would be rounded.
+    """
+
     def convert(call: Call) -> LayoutTensor:
         x, moved = stored(call.input())
-        half = x.dtype in (tf.float16, tf.bfloat16)  # every step would be rounded
-        y = apply(call, tf.cast(x, tf.float32) if half else x)
-        return LayoutTensor(tf.cast(y, x.dtype) if half else y, moved)
+        wide = not half and x.dtype in (tf.float16, tf.bfloat16)
+        y = apply(call, tf.cast(x, tf.float32) if wide else x)
+        return LayoutTensor(tf.cast(y, x.dtype) if wide else y, moved)
 
     operator(name, since, Layout.FOLLOWS)(convert)
 
@@ -49,69 +57,59 @@ def _scaled(call: Call, x: Tensor) -> Tensor:
     return x if alpha == 1 else tf.cast(alpha, x.dtype) * x
 
 
-@operator("Relu", layout=Layout.FOLLOWS)
-def relu(call: Call) -> LayoutTensor:
-    """``max(x, 0)``."""
-    x, moved = stored(call.input())
-    return LayoutTensor(call.kernels.relu(x), moved)
-
-
-_unary("Sigmoid", lambda call, x: tf.sigmoid(x))
-_unary("Tanh", lambda call, x: tf.tanh(x))
-_unary("Softplus", lambda call, x: tf.nn.softplus(x))
-_unary("Softsign", lambda call, x: tf.nn.softsign(x))
-_unary("LeakyRelu", lambda call, x: tf.nn.leaky_relu(x, _number(call, "alpha", 0.01)))
-_unary("Mish", lambda call, x: x * tf.tanh(tf.nn.softplus(x)), since=18)
-_unary("Gelu", lambda call, x: tf.nn.gelu(x, call.attribute("approximate") == "tanh"), since=20)
-_unary("Swish", lambda call, x: x * tf.sigmoid(_scaled(call, x)), since=24)
-
-
-@operator("HardSigmoid", layout=Layout.FOLLOWS)
-def hard_sigmoid(call: Call) -> LayoutTensor:
-    """``clip(alpha * x + beta, 0, 1)``."""
-    x, moved = stored(call.input())
+def _hard_sigmoid(call: Call, x: Tensor) -> Tensor:
     line = _number(call, "alpha", 0.2) * x + _number(call, "beta", 0.5)
-    return LayoutTensor(tf.clip_by_value(line, 0.0, 1.0), moved)
+    return tf.clip_by_value(line, 0.0, 1.0)
 
 
-@operator("HardSwish", since=14, layout=Layout.FOLLOWS)
-def hard_swish(call: Call) -> LayoutTensor:
-    """``x * clip(x / 6 + 1 / 2, 0, 1)``."""
-    x, moved = stored(call.input())
-    return LayoutTensor(x * tf.clip_by_value(x / 6 + 0.5, 0.0, 1.0), moved)
+def _elu(x: Tensor, alpha: float, gamma: float = 1.0) -> Tensor:
+    """Compute ``gamma * x`` above 0, ``gamma * alpha * (exp(x) - 1)`` below."""
+    y = tf.where(x > 0, x, alpha * tf.math.expm1(tf.minimum(x, 0)))
+    return y if gamma == 1 else gamma * y
 
 
-@operator("Elu", layout=Layout.FOLLOWS)
-def elu(call: Call) -> LayoutTensor:
-    """``x`` above 0, ``alpha * (exp(x) - 1)`` below."""
-    x, moved = stored(call.input())
-    low = _number(call, "alpha", 1.0) * tf.math.expm1(tf.minimum(x, 0))
-    return LayoutTensor(tf.where(x > 0, x, low), moved)
-
-
-@operator("Selu", layout=Layout.FOLLOWS)
-def selu(call: Call) -> LayoutTensor:
-    """``gamma * elu(x)``."""
-    x, moved = stored(call.input())
+def _selu(call: Call, x: Tensor) -> Tensor:
     alpha = _number(call, "alpha", 1.67326319217681884765625)
-    gamma = _number(call, "gamma", 1.05070102214813232421875)
-    low = alpha * tf.math.expm1(tf.minimum(x, 0))
-    return LayoutTensor(gamma * tf.where(x > 0, x, low), moved)
+    return _elu(x, alpha, _number(call, "gamma", 1.05070102214813232421875))
 
 
-@operator("Celu", since=12, layout=Layout.FOLLOWS)
-def celu(call: Call) -> LayoutTensor:
-    """``x`` above 0, ``alpha * (exp(x / alpha) - 1)`` below."""
-    x, moved = stored(call.input())
+def _celu(call: Call, x: Tensor) -> Tensor:
+    """Compute ``x`` above 0, ``alpha * (exp(x / alpha) - 1)`` below."""
     alpha = _number(call, "alpha", 1.0)
-    return LayoutTensor(tf.where(x > 0, x, alpha * tf.math.expm1(tf.minimum(x, 0) / alpha)), moved)
+    return tf.where(x > 0, x, alpha * tf.math.expm1(tf.minimum(x, 0) / alpha))
 
 
-@operator("ThresholdedRelu", since=10, layout=Layout.FOLLOWS)
-def thresholded_relu(call: Call) -> LayoutTensor:
-    """``x`` above ``alpha``, else 0."""
-    x, moved = stored(call.input())
-    return LayoutTensor(tf.where(x > _number(call, "alpha", 1.0), x, tf.zeros_like(x)), moved)
+def _thresholded_relu(call: Call, x: Tensor) -> Tensor:
+    return tf.where(x > _number(call, "alpha", 1.0), x, tf.zeros_like(x))
+
+
+def _shrink(call: Call, x: Tensor) -> Tensor:
+    """Compute ``x + bias`` below ``-lambd``, ``x - bias`` above ``lambd``, else 0."""
+    wide = tf.cast(x, tf.float64) if x.dtype.is_integer else x
+    bound, bias = _number(call, "lambd", 0.5), _number(call, "bias", 0.0)
+    inner = tf.where(wide > bound, wide - bias, tf.zeros_like(wide))
+    return tf.cast(tf.where(wide < -bound, wide + bias, inner), x.dtype)
+
+
+elementwise("Relu", lambda call, x: call.kernels.relu(x))
+elementwise("HardSigmoid", _hard_sigmoid)
+elementwise("HardSwish", lambda call, x: x * tf.clip_by_value(x / 6 + 0.5, 0.0, 1.0), since=14)
+elementwise("Elu", lambda call, x: _elu(x, _number(call, "alpha", 1.0)))
+elementwise("Selu", _selu)
+elementwise("Celu", _celu, since=12)
+elementwise("ThresholdedRelu", _thresholded_relu, since=10)
+elementwise("Shrink", _shrink, since=9)
+for _name, _apply, _since in (
+    ("Sigmoid", lambda call, x: tf.sigmoid(x), 1),
+    ("Tanh", lambda call, x: tf.tanh(x), 1),
+    ("Softplus", lambda call, x: tf.nn.softplus(x), 1),
+    ("Softsign", lambda call, x: tf.nn.softsign(x), 1),
+    ("LeakyRelu", lambda call, x: tf.nn.leaky_relu(x, _number(call, "alpha", 0.01)), 1),
+    ("Mish", lambda call, x: x * tf.tanh(tf.nn.softplus(x)), 18),
+    ("Gelu", lambda call, x: tf.nn.gelu(x, call.attribute("approximate") == "tanh"), 20),
+    ("Swish", lambda call, x: x * tf.sigmoid(_scaled(call, x)), 24),
+):
+    elementwise(_name, _apply, _since, half=False)
 
 
 @operator("SwiGLU", since=28, layout=Layout.FOLLOWS)
@@ -119,16 +117,6 @@ def swiglu(call: Call) -> LayoutTensor:
     """``a * sigmoid(alpha * a) * b``."""
     (a, b), moved = aligned([call.input(0), call.input(1)])
     return LayoutTensor(a * tf.sigmoid(_scaled(call, a)) * b, moved)
-
-
-@operator("Shrink", since=9, layout=Layout.FOLLOWS)
-def shrink(call: Call) -> LayoutTensor:
-    """``x + bias`` below ``-lambd``, ``x - bias`` above ``lambd``, else 0."""
-    x, moved = stored(call.input())
-    wide = tf.cast(x, tf.float64) if x.dtype.is_integer else x
-    bound, bias = _number(call, "lambd", 0.5), _number(call, "bias", 0.0)
-    inner = tf.where(wide > bound, wide - bias, tf.zeros_like(wide))
-    return LayoutTensor(tf.cast(tf.where(wide < -bound, wide + bias, inner), x.dtype), moved)
 
 
 @operator("PRelu", layout=Layout.FOLLOWS)
@@ -186,10 +174,8 @@ def clip_11(call: Call) -> LayoutTensor:
             math.inf if high is None else high.item(),
         )
     x, moved = stored(call.input())
-    y = tf.maximum(x, tf.reshape(model_layout(call.input(1)), [])) if call.has(1) else x
-    return LayoutTensor(
-        tf.minimum(y, tf.reshape(model_layout(call.input(2)), [])) if call.has(2) else y, moved
-    )
+    y = tf.maximum(x, call.scalar(1)) if call.has(1) else x
+    return LayoutTensor(tf.minimum(y, call.scalar(2)) if call.has(2) else y, moved)
 
 
 def rounded_softmax(x: Tensor, axis: int = -1) -> Tensor:
@@ -202,7 +188,7 @@ def rounded_softmax(x: Tensor, axis: int = -1) -> Tensor:
 
 
 def _log_softmax(x: Tensor, axis: int) -> Tensor:
-    wide = tf.cast(x, tf.float32) if x.dtype.size < 4 else x
+    wide = tf.cast(x, wide_float(x.dtype))
     return tf.cast(tf.nn.log_softmax(wide, axis), x.dtype)
 
 
@@ -268,9 +254,9 @@ def dropout_12(call: Call) -> list[LayoutTensor | None]:
     The mask is a fixed function of the seed (0 if none is given), so that a run is repeatable.
     """
     x, moved = stored(call.input())
-    training = tf.reshape(model_layout(call.input(2)), []) if call.has(2) else tf.constant(False)
+    training = call.scalar(2) if call.has(2) else tf.constant(False)
     if tf.get_static_value(training) in (None, True):
-        ratio = tf.reshape(model_layout(call.input(1)), []) if call.has(1) else tf.constant(0.5)
+        ratio = call.scalar(1) if call.has(1) else tf.constant(0.5)
         noise = channels_last(_noise(call)) if moved else model_layout(_noise(call))
         mask = (noise >= tf.cast(ratio, noise.dtype)) | ~training
         scale = tf.where(training, 1 / (1 - tf.cast(ratio, x.dtype)), tf.ones([], x.dtype))
@@ -284,7 +270,7 @@ def dropout_12(call: Call) -> list[LayoutTensor | None]:
 def _noise(call: Call) -> TensorValue:
     """Uniform numbers in [0, 1) for every entry; numpy's where the shape is known beforehand."""
     seed = int(call.attribute("seed", 0))
-    shape = own_shape(call.input())
+    shape = model_shape(call.input())
     if all(isinstance(n, int) for n in shape):
         return Constant(np.random.RandomState(seed % 2**32).uniform(0.0, 1.0, shape))
     return LayoutTensor(tf.random.stateless_uniform(tf.stack(shape), (seed, 0), dtype=tf.float64))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from kerasviz.importers.onnx.layout import (
     model_layout,
     rank_of,
 )
-from kerasviz.importers.onnx.ops.activation import stored
+from kerasviz.importers.onnx.ops.activation import elementwise, stored
 from kerasviz.importers.onnx.registry import Call, Layout, operator
 from kerasviz.types import Tensor
 
@@ -89,23 +89,29 @@ _UNARY: dict[str, Callable[[Tensor], Tensor]] = {
     "Tan": tf.math.tan,
 }
 
-_VARIADIC: dict[str, Callable[[list[Tensor]], Tensor]] = {
-    "Sum": lambda xs: reduce(tf.add, xs),
-    "Mean": lambda xs: reduce(tf.add, xs) / len(xs),
-    "Max": lambda xs: reduce(tf.maximum, xs),
-    "Min": lambda xs: reduce(tf.minimum, xs),
+_VARIADIC: dict[str, Callable[..., Tensor]] = {
+    "Sum": lambda *xs: reduce(tf.add, xs),
+    "Mean": lambda *xs: reduce(tf.add, xs) / len(xs),
+    "Max": lambda *xs: reduce(tf.maximum, xs),
+    "Min": lambda *xs: reduce(tf.minimum, xs),
 }
 
 
-def _operands(call: Call) -> list[TensorValue]:
-    operands = call.operands()
-    if call.node.opset < 7 and call.attribute("broadcast", 0) and len(operands) == 2:
-        return [operands[0], _at_axis(call, operands[0], operands[1])]
-    return operands
+def broadcasting(name: str, apply: Callable[..., Tensor], since: int = 1) -> None:
+    """Register a function of the entries of all inputs, which are broadcast."""
+
+    def convert(call: Call) -> LayoutTensor:
+        values = call.all_inputs()
+        if call.node.opset < 7 and call.attribute("broadcast", 0) and len(values) == 2:
+            values[1] = _at_axis(call, *values)
+        xs, moved = aligned(values)
+        return LayoutTensor(apply(*xs), moved)
+
+    operator(name, since, Layout.FOLLOWS)(convert)
 
 
 def _at_axis(call: Call, first: TensorValue, second: TensorValue) -> TensorValue:
-    """Before opset 7 the second operand could be laid along ``axis`` of the first."""
+    """Add axes behind ``second``: before opset 7 ``axis`` said where it begins in ``first``."""
     axis = call.attribute("axis")
     if axis is None:
         return second
@@ -119,38 +125,11 @@ def _at_axis(call: Call, first: TensorValue, second: TensorValue) -> TensorValue
     return LayoutTensor(tensor)
 
 
-def _register() -> None:
-    for name, binary in _BINARY.items():
-
-        def two(call: Call, apply: Callable[[Tensor, Tensor], Tensor] = binary) -> LayoutTensor:
-            (a, b), moved = aligned(_operands(call))
-            return LayoutTensor(apply(a, b), moved)
-
-        operator(name, layout=Layout.FOLLOWS)(two)
-    for name, unary in _UNARY.items():
-
-        def one(call: Call, apply: Callable[[Tensor], Tensor] = unary) -> LayoutTensor:
-            x, moved = stored(call.input())
-            return LayoutTensor(apply(x), moved)
-
-        operator(name, layout=Layout.FOLLOWS)(one)
-    for name, variadic in _VARIADIC.items():
-
-        def many(call: Call, apply: Callable[[list[Tensor]], Tensor] = variadic) -> LayoutTensor:
-            xs, moved = aligned(_operands(call))
-            return LayoutTensor(apply(xs), moved)
-
-        operator(name, layout=Layout.FOLLOWS)(many)
-
-
-_register()
-
-
-@operator("Where", since=9, layout=Layout.FOLLOWS)
-def where(call: Call) -> LayoutTensor:
-    """Entries of the second value where the first is true, else of the third."""
-    (condition, a, b), moved = aligned([call.input(0), call.input(1), call.input(2)])
-    return LayoutTensor(tf.where(condition, a, b), moved)
+for _name, _apply in {**_BINARY, **_VARIADIC}.items():
+    broadcasting(_name, _apply)
+for _name, _unary in _UNARY.items():
+    elementwise(_name, partial(lambda apply, _, x: apply(x), _unary))
+broadcasting("Where", tf.where, since=9)
 
 
 @operator("IsInf", since=10, layout=Layout.FOLLOWS)

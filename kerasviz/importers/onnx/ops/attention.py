@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import onnx
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import LayoutTensor, channels_last, model_layout
+from kerasviz.importers.onnx.element_types import tensor_type, wide_float
+from kerasviz.importers.onnx.layout import LayoutTensor, model_layout
 from kerasviz.importers.onnx.ops.activation import rounded_softmax
 from kerasviz.importers.onnx.registry import Call, Layout, operator
 from kerasviz.types import Tensor
@@ -114,11 +114,7 @@ def masked(allowed: Tensor, dtype: Any) -> Tensor:
 
 def _precision(call: Call) -> Any:
     number = call.attribute("softmax_precision")
-    return None if number is None else _type(number)
-
-
-def _type(number: int) -> Any:
-    return tf.as_dtype(onnx.helper.tensor_dtype_to_np_dtype(int(number)))
+    return None if number is None else tensor_type(number)
 
 
 def _scale(call: Call) -> float | None:
@@ -129,7 +125,7 @@ def _scale(call: Call) -> float | None:
 @operator("Attention", since=23)
 def attention(call: Call) -> list[LayoutTensor]:
     """``softmax(q k^T scale + bias) v`` for every head, with masks, caches and a soft cap."""
-    query, key, value = (model_layout(call.input(k)) for k in range(3))
+    query, key, value = (call.tensor(k) for k in range(3))
     packed = query.shape.rank == 3
     if packed:
         heads, kv_heads = (call.attribute(n) for n in ("q_num_heads", "kv_num_heads"))
@@ -142,10 +138,10 @@ def attention(call: Call) -> list[LayoutTensor]:
         raise call.error("past_key and past_value must be given together")
     if past and call.has(6):
         raise call.error("nonpad_kv_seqlen cannot be given with past_key")
-    past_length = tf.shape(model_layout(call.input(4)))[2] if past else 0
+    past_length = tf.shape(call.tensor(4))[2] if past else 0
     if past:
-        key = tf.concat([model_layout(call.input(4)), key], 2)
-        value = tf.concat([model_layout(call.input(5)), value], 2)
+        key = tf.concat([call.tensor(4), key], 2)
+        value = tf.concat([call.tensor(5), value], 2)
     bias = _bias(call, query, key, past_length)
     heads = lengths(query)[1]
     scores = scored(
@@ -174,7 +170,7 @@ def _bias(call: Call, query: Tensor, key: Tensor, past: Any) -> Tensor | None:
         parts.append(_given_mask(call, query.dtype, keys))
     offset = past
     if call.has(6):
-        counts = tf.cast(tf.reshape(model_layout(call.input(6)), [-1, 1, 1, 1]), tf.int32)
+        counts = tf.cast(tf.reshape(call.tensor(6), [-1, 1, 1, 1]), tf.int32)
         offset = counts - queries
         parts.append(masked(tf.range(keys) < counts, query.dtype))
     ahead = tf.range(keys)[tf.newaxis] - (tf.range(queries)[:, tf.newaxis] + offset)
@@ -195,7 +191,7 @@ def _bias(call: Call, query: Tensor, key: Tensor, past: Any) -> Tensor | None:
 
 def _given_mask(call: Call, dtype: Any, keys: Any) -> Tensor:
     """The mask as a bias; keys behind its end are excluded."""
-    mask = model_layout(call.input(3))
+    mask = call.tensor(3)
     if mask.shape[-1] == 1 and call.node.opset < 24:
         missing: Any = 0  # it is broadcast
     else:
@@ -211,7 +207,7 @@ def _given_mask(call: Call, dtype: Any, keys: Any) -> Tensor:
 @operator("FlexAttention", domain="ai.onnx.preview")
 def flex_attention(call: Call) -> LayoutTensor:
     """``prob_mod(softmax(score_mod(q k^T scale))) v`` with two graphs given as attributes."""
-    query, key, value = (model_layout(call.input(k)) for k in range(3))
+    query, key, value = (call.tensor(k) for k in range(3))
     if {query.shape.rank, key.shape.rank, value.shape.rank} != {4}:
         raise call.error("the inputs must have 4 axes")
     heads = lengths(query)[1]
@@ -258,10 +254,10 @@ def rotated(x: Tensor, cos: Tensor, sin: Tensor, interleaved: bool) -> Tensor:
 @operator("RotaryEmbedding", since=23)
 def rotary_embedding(call: Call) -> LayoutTensor:
     """Pairs of features turned by angles whose cosines and sines are given for every position."""
-    x = model_layout(call.input(0))
-    cos, sin = model_layout(call.input(1)), model_layout(call.input(2))
+    x = call.tensor(0)
+    cos, sin = call.tensor(1), call.tensor(2)
     if call.has(3):
-        places = model_layout(call.input(3))
+        places = call.tensor(3)
         cos, sin = tf.gather(cos, places), tf.gather(sin, places)
     packed = x.shape.rank == 3
     heads = int(call.attribute("num_heads", 0))
@@ -287,11 +283,11 @@ def linear_attention(call: Call) -> list[LayoutTensor]:
     rule = call.attribute("update_rule", "gated_delta")
     if rule not in ("linear", "gated", "delta", "gated_delta"):
         raise call.error(f"update_rule {rule!r}; expected linear, gated, delta or gated_delta")
-    query = model_layout(call.input(0))
+    query = call.tensor(0)
     wide = tf.float64 if query.dtype == tf.float64 else tf.float32
 
     def steps(index: int, count: int) -> Tensor:  # [tokens, N, heads, size]
-        x = split_heads(model_layout(call.input(index)), count)
+        x = split_heads(call.tensor(index), count)
         return tf.transpose(tf.cast(x, wide), [2, 0, 1, 3])
 
     q, k, v = steps(0, heads), steps(1, kv_heads), steps(2, kv_heads)
@@ -299,7 +295,7 @@ def linear_attention(call: Call) -> list[LayoutTensor]:
     if rule.startswith("gated"):
         given.append(steps(4, kv_heads))  # one number for each head, or for each of its features
     if rule.endswith("delta"):
-        betas = model_layout(call.input(5))
+        betas = call.tensor(5)
         given.append(steps(5, 1 if betas.shape[-1] == 1 else kv_heads))
 
     def step(state: Tensor, parts: list[Tensor]) -> Tensor:
@@ -311,9 +307,9 @@ def linear_attention(call: Call) -> list[LayoutTensor]:
         return state + key[..., tf.newaxis] * value[..., tf.newaxis, :]
 
     count, size, value_size = lengths(k)[1], lengths(k)[3], lengths(v)[3]
-    kind = model_layout(call.input(3)).dtype if call.has(3) else query.dtype
+    kind = call.tensor(3).dtype if call.has(3) else query.dtype
     shape = [count, kv_heads, size, value_size]
-    first = tf.cast(model_layout(call.input(3)), wide) if call.has(3) else tf.zeros(shape, wide)
+    first = tf.cast(call.tensor(3), wide) if call.has(3) else tf.zeros(shape, wide)
     states = tf.scan(step, given, first)  # [tokens, N, heads, size, value_size]
     scale = float(call.attribute("scale", 0.0)) or _usual_scale(q)
     read = tf.repeat(states, heads // kv_heads, axis=2)
@@ -327,15 +323,15 @@ def linear_attention(call: Call) -> list[LayoutTensor]:
 @operator("CausalConvWithState", since=1, layout=Layout.IMAGE)
 def causal_conv_with_state(call: Call) -> list[LayoutTensor]:
     """A depthwise convolution of what came before, ``y[t] = sum of w[j] x[t - k + 1 + j]``."""
-    x = channels_last(call.input(0))
-    weight = tf.transpose(model_layout(call.input(1))[:, 0])  # [k, C]
+    x = call.channels_last(0)
+    weight = tf.transpose(call.tensor(1)[:, 0])  # [k, C]
     size = weight.shape[0]
     if size is None:
         raise call.error("the size of the kernel depends on the data")
-    wide = tf.cast(x, tf.float32) if x.dtype.size < 4 else x
+    wide = tf.cast(x, wide_float(x.dtype))
     count, length, channels = lengths(x)
     if call.has(3):
-        before = channels_last(call.input(3))
+        before = call.channels_last(3)
     else:
         before = tf.zeros([count, size - 1, channels], x.dtype)
     wide = tf.concat([tf.cast(before, wide.dtype), wide], 1)
@@ -343,7 +339,7 @@ def causal_conv_with_state(call: Call) -> list[LayoutTensor]:
     for j in range(size):
         y = y + wide[:, j : j + length] * tf.cast(weight[j], wide.dtype)
     if call.has(2):
-        y = y + tf.cast(model_layout(call.input(2)), wide.dtype)
+        y = y + tf.cast(call.tensor(2), wide.dtype)
     activation = call.attribute("activation", "none")
     if activation not in ("none", "", "silu", "swish"):
         raise call.error(f"activation {activation!r}; expected none, silu or swish")
@@ -358,7 +354,7 @@ def causal_conv_with_state(call: Call) -> list[LayoutTensor]:
 @operator("TensorScatter", since=24)
 def tensor_scatter(call: Call) -> LayoutTensor:
     """A cache with new entries written along ``axis`` from a place on that every image has."""
-    cache, update = model_layout(call.input(0)), model_layout(call.input(1))
+    cache, update = call.tensor(0), call.tensor(1)
     axis = int(call.attribute("axis", -2)) % cache.shape.rank
     mode = call.attribute("mode", "linear")
     if axis == 0 or mode not in ("linear", "circular"):
@@ -366,7 +362,7 @@ def tensor_scatter(call: Call) -> LayoutTensor:
     length, new = lengths(cache)[axis], lengths(update)[axis]
     places = tf.range(length)[tf.newaxis]
     if call.has(2):
-        places = places - tf.cast(tf.reshape(model_layout(call.input(2)), [-1, 1]), tf.int32)
+        places = places - tf.cast(tf.reshape(call.tensor(2), [-1, 1]), tf.int32)
     else:
         places = tf.tile(places, [lengths(cache)[0], 1])
     if mode == "circular":

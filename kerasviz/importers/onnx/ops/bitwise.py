@@ -2,40 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import tensorflow as tf
 
 from kerasviz.importers.onnx.layout import LayoutTensor, aligned
-from kerasviz.importers.onnx.ops.activation import stored
+from kerasviz.importers.onnx.ops.activation import elementwise
+from kerasviz.importers.onnx.ops.arithmetic import broadcasting
 from kerasviz.importers.onnx.registry import Call, Layout, operator
-from kerasviz.types import Tensor
 
-_BITWISE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "BitwiseAnd": tf.bitwise.bitwise_and,
-    "BitwiseOr": tf.bitwise.bitwise_or,
-    "BitwiseXor": tf.bitwise.bitwise_xor,
-}
-
-
-def _register() -> None:
-    for name, binary in _BITWISE.items():
-
-        def convert(call: Call, apply: Callable[[Tensor, Tensor], Tensor] = binary) -> LayoutTensor:
-            (a, b), moved = aligned([call.input(0), call.input(1)])
-            return LayoutTensor(apply(a, b), moved)
-
-        operator(name, since=18, layout=Layout.FOLLOWS)(convert)
-
-
-_register()
-
-
-@operator("BitwiseNot", since=18, layout=Layout.FOLLOWS)
-def bitwise_not(call: Call) -> LayoutTensor:
-    """Every bit turned over."""
-    x, moved = stored(call.input())
-    return LayoutTensor(tf.bitwise.invert(x), moved)
+broadcasting("BitwiseAnd", tf.bitwise.bitwise_and, since=18)
+broadcasting("BitwiseOr", tf.bitwise.bitwise_or, since=18)
+broadcasting("BitwiseXor", tf.bitwise.bitwise_xor, since=18)
+elementwise("BitwiseNot", lambda _, x: tf.bitwise.invert(x), since=18)
 
 
 @operator("BitShift", since=11, layout=Layout.FOLLOWS)

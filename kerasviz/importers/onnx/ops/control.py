@@ -21,7 +21,7 @@ from kerasviz.importers.onnx.layout import (
     SequenceValue,
     TensorValue,
     model_layout,
-    own_shape,
+    model_shape,
     rank_of,
 )
 from kerasviz.importers.onnx.registry import Call, operator
@@ -109,7 +109,7 @@ def loop(call: Call) -> list[OnnxValue | None]:
     """The body, at most as often as the trip count says and while its condition holds."""
     trips = _scalar(call.input(0)) if call.has(0) else None
     go_on = _scalar(call.input(1)) if call.has(1) else tf.constant(True)
-    states = [call.datum(k) for k in range(2, len(call.inputs))]
+    states = [call.value(k) for k in range(2, len(call.inputs))]
 
     def step(k: Any, held: Sequence[OnnxValue]) -> tuple[Any, list[OnnxValue], list[OnnxValue]]:
         number = Constant(np.asarray(k, np.int64)) if isinstance(k, int) else LayoutTensor(k)
@@ -253,7 +253,7 @@ def _stack(array: Any, spec: tf.TensorSpec, rounds: Tensor) -> Tensor:
 def scan(call: Call) -> list[OnnxValue | None]:
     """The body for each entry of the scanned inputs along their axes, forwards or backwards."""
     scanned = int(call.attribute("num_scan_inputs"))
-    data = call.operands()
+    data = call.all_inputs()
     states, inputs = data[: len(data) - scanned], data[len(data) - scanned :]
     outputs = len(call.attribute("body").outputs) - len(states)
     axes = call.attribute("scan_input_axes") or (0,) * scanned
@@ -301,7 +301,7 @@ def _scanned(
         made = call.body("body", *held, *(LayoutTensor(row[place]) for row in rows))
         return Constant(np.asarray(True)), made[: len(states)], made[len(states) :]
 
-    count = own_shape(LayoutTensor(rows[0]))[0]
+    count = model_shape(LayoutTensor(rows[0]))[0]
     trips = tf.convert_to_tensor(count, tf.int64)
     return _run(call, step, trips, tf.constant(True), states, outputs)
 
@@ -314,7 +314,7 @@ def scan_8(call: Call) -> list[OnnxValue | None]:
     states, inputs = data[: len(data) - scanned], data[len(data) - scanned :]
     outputs = len(call.attribute("body").outputs) - len(states)
     ways = call.attribute("directions") or (0,) * scanned
-    batch, whole = own_shape(inputs[0])[:2]
+    batch, whole = model_shape(inputs[0])[:2]
     if not isinstance(batch, int):
         raise DataDependent("the number of entries in the batch depends on the data")
     lengths = call.constant(0, "the lengths of the scans")

@@ -13,7 +13,6 @@ from kerasviz.importers.onnx.layout import (
     DataDependent,
     LayoutTensor,
     TensorValue,
-    channels_last,
     model_layout,
 )
 from kerasviz.importers.onnx.registry import Call, Layout, operator
@@ -24,7 +23,7 @@ from kerasviz.types import Tensor
 @operator("Conv", since=1, layout=Layout.IMAGE)
 def conv(call: Call) -> LayoutTensor:
     """Convolution of [N, C, ...] with kernels [M, C / group, ...] and an optional bias [M]."""
-    x = channels_last(call.input(0))
+    x = call.channels_last(0)
     kernel = call.input(1)
     shape = kernel_shape(call, kernel)
     if x.shape.rank != len(shape):
@@ -57,9 +56,9 @@ def conv(call: Call) -> LayoutTensor:
 
 def with_bias(call: Call, y: Tensor) -> Tensor:
     """``y`` with the bias of input 2, if there is one, in the type of the model."""
-    dtype = model_layout(call.input(1)).dtype
+    dtype = call.tensor(1).dtype
     if call.has(2):
-        y = tf.nn.bias_add(y, tf.cast(model_layout(call.input(2)), y.dtype))
+        y = tf.nn.bias_add(y, tf.cast(call.tensor(2), y.dtype))
     return y if y.dtype == dtype else tf.cast(y, dtype)
 
 

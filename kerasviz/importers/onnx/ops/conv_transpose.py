@@ -13,7 +13,6 @@ from kerasviz.importers.onnx.layout import (
     Constant,
     LayoutTensor,
     TensorValue,
-    channels_last,
     model_layout,
 )
 from kerasviz.importers.onnx.ops.conv import kernel_part, kernel_shape, with_bias
@@ -47,7 +46,7 @@ class _Axis:
 @operator("ConvTranspose", since=1, layout=Layout.IMAGE)
 def conv_transpose(call: Call) -> LayoutTensor:
     """The adjoint of the convolution with kernels [C, M / group, ...], plus a bias [M]."""
-    x, kernel = channels_last(call.input(0)), call.input(1)
+    x, kernel = call.channels_last(0), call.input(1)
     shape = kernel_shape(call, kernel)
     count, group = len(shape) - 2, int(call.attribute("group", 1))
     if x.shape.rank != len(shape) or count not in (1, 2, 3):

@@ -18,11 +18,11 @@ def _along(call: Call) -> tuple[Tensor, Any, bool]:
     An axis that is not known before the run is a scalar tensor.
     """
     operand = call.input(0)
-    known = tf.get_static_value(model_layout(call.input(1)))
+    known = tf.get_static_value(call.tensor(1))
     if known is None:
         x, axis = (
             model_layout(operand),
-            tf.cast(tf.reshape(model_layout(call.input(1)), []), tf.int32),
+            tf.cast(call.scalar(1), tf.int32),
         )
         return x, tf.math.floormod(axis, rank_of(operand)), False
     x, moved = stored(operand)
@@ -63,7 +63,7 @@ def cumprod(call: Call) -> LayoutTensor:
 def einsum(call: Call) -> LayoutTensor:
     """The sum of products that the equation describes."""
     equation = str(call.attribute("equation", "")).replace(" ", "")
-    operands = [model_layout(operand) for operand in call.operands()]
+    operands = [model_layout(operand) for operand in call.all_inputs()]
     if equation.count(",") + 1 != len(operands):
         raise call.error(f"equation {equation!r} does not fit to {len(operands)} inputs")
     dtype = operands[0].dtype
@@ -82,8 +82,8 @@ def _summed_in(dtype: Any) -> Any:
 @operator("Trilu", since=14)
 def trilu(call: Call) -> LayoutTensor:
     """The upper or lower triangle of matrices from diagonal ``k`` on, zeros elsewhere."""
-    x = model_layout(call.input(0))
-    k = tf.reshape(model_layout(call.input(1)), []) if call.has(1) else tf.constant(0, tf.int64)
+    x = call.tensor(0)
+    k = call.scalar(1) if call.has(1) else tf.constant(0, tf.int64)
     return LayoutTensor(triangle(x, k, upper=bool(call.attribute("upper", 1))))
 
 

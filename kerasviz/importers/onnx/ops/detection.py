@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import LayoutTensor, model_layout
+from kerasviz.importers.onnx.layout import LayoutTensor
 from kerasviz.importers.onnx.registry import Call, operator
 from kerasviz.types import Tensor
 
@@ -15,7 +15,7 @@ def non_max_suppression(call: Call) -> LayoutTensor:
 
     A box is dropped if its intersection with a better one over their union is above a threshold.
     """
-    boxes, scores = model_layout(call.input(0)), model_layout(call.input(1))
+    boxes, scores = call.tensor(0), call.tensor(1)
     if call.attribute("center_point_box", 0):
         centre, half = boxes[..., :2], boxes[..., 2:] / 2
         boxes = tf.concat([centre - half, centre + half], -1)
@@ -54,4 +54,4 @@ def non_max_suppression(call: Call) -> LayoutTensor:
 def _scalar(call: Call, index: int, default: float) -> Tensor:
     if not call.has(index):
         return tf.constant(default)
-    return tf.reshape(model_layout(call.input(index)), [])
+    return call.scalar(index)

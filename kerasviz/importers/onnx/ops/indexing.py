@@ -51,7 +51,7 @@ def _list(call: Call, index: int) -> list[Any] | None:
 
     ``None`` if even their count does.
     """
-    tensor = model_layout(call.input(index))
+    tensor = call.tensor(index)
     known = tf.get_static_value(tensor)
     if known is not None:
         return [int(n) for n in known.reshape(-1)]
@@ -85,9 +85,9 @@ def _sliced_anywhere(call: Call) -> LayoutTensor:
     operand = call.input()
     x, moved = stored(operand)
     rank = rank_of(operand)
-    starts, ends = (_bound(model_layout(call.input(k))) for k in (1, 2))
-    steps = _bound(model_layout(call.input(4))) if call.has(4) else tf.ones_like(starts)
-    axes = model_layout(call.input(3)) if call.has(3) else tf.range(tf.size(starts))
+    starts, ends = (_bound(call.tensor(k)) for k in (1, 2))
+    steps = _bound(call.tensor(4)) if call.has(4) else tf.ones_like(starts)
+    axes = call.tensor(3) if call.has(3) else tf.range(tf.size(starts))
     places = stored_axes(axes, rank, moved)[:, None]
 
     def of_all_axes(default: int, given: Tensor) -> Tensor:
@@ -117,7 +117,7 @@ def gather(call: Call) -> LayoutTensor:
         x, moved = model_layout(operand), False
     place = stored_axis(axis, rank, moved)
     if width == 0 and rank == 1:
-        return LayoutTensor(_entry(x, tf.cast(model_layout(call.input(1)), tf.int32)))
+        return LayoutTensor(_entry(x, tf.cast(call.tensor(1), tf.int32)))
     places = _places(call.input(1), x, place)
     # Without its axis 1, or with two axes left, a moved value is in the model's own order.
     still = moved and (width == 1 or (axis != 1 and rank > 3))
@@ -151,5 +151,5 @@ def reverse_sequence(call: Call) -> LayoutTensor:
     rank = rank_of(operand)
     batch = stored_axis(int(call.attribute("batch_axis", 1)), rank, moved)
     time = stored_axis(int(call.attribute("time_axis", 0)), rank, moved)
-    lengths = model_layout(call.input(1))
+    lengths = call.tensor(1)
     return LayoutTensor(tf.reverse_sequence(x, lengths, seq_axis=time, batch_axis=batch), moved)

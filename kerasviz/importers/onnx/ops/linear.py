@@ -40,13 +40,13 @@ def _rows(call: Call, turned: bool = False) -> tuple[Tensor, int]:
 
     The number is 0 where they are not: it has the model's own layout then.
     """
-    given, weights = call.datum(0), call.input(1)
+    given, weights = call.value(0), call.input(1)
     if not isinstance(given, Interleaved) or given.parts or call.attribute("transA", 0):
-        return model_layout(call.input(0)), 0
+        return call.tensor(0), 0
     if not isinstance(weights, Constant) or weights.array.ndim != 2:
-        return model_layout(call.input(0)), 0
+        return call.tensor(0), 0
     if weights.array.shape[1 if turned else 0] % given.channels:  # an error, in the usual words
-        return model_layout(call.input(0)), 0
+        return call.tensor(0), 0
     return given.tensor, given.channels
 
 
@@ -74,7 +74,7 @@ def _prepared(
 def matmul(call: Call) -> LayoutTensor:
     """The product of matrices, or of stacks of them, as ``numpy.matmul``."""
     a, channels = _rows(call)
-    b = _prepared(call.input(1), channels=channels) if channels else model_layout(call.input(1))
+    b = _prepared(call.input(1), channels=channels) if channels else call.tensor(1)
     return LayoutTensor(multiplied(a, b))
 
 
@@ -124,7 +124,7 @@ def product(a: Tensor, b: Tensor) -> Tensor:
 @operator("Det", since=11)
 def det(call: Call) -> LayoutTensor:
     """The determinant of the matrices in the last two axes."""
-    x = model_layout(call.input())
+    x = call.tensor()
     narrow = x.dtype in (tf.float16, tf.bfloat16)
     y = tf.linalg.det(tf.cast(x, tf.float32) if narrow else x)
     return LayoutTensor(tf.cast(y, x.dtype))

@@ -43,7 +43,7 @@ def _class_axis(operand: TensorValue, moved: bool) -> int:
 
 def _loss(call: Call, logarithms: Tensor, axis: int) -> Tensor:
     """Select by a mask, not by a gather: a class outside of the range then selects nothing."""
-    target = model_layout(call.input(1))
+    target = call.tensor(1)
     if target.shape.rank != logarithms.shape.rank - 1:
         raise call.error(
             f"the input has {logarithms.shape.rank} axes and the target {target.shape.rank}; "
@@ -57,7 +57,7 @@ def _loss(call: Call, logarithms: Tensor, axis: int) -> Tensor:
     weights = tf.cast(kept, logarithms.dtype)
     if call.has(2):
         safe = tf.where(kept, target, tf.zeros_like(target))
-        weights *= tf.gather(model_layout(call.input(2)), safe)
+        weights *= tf.gather(call.tensor(2), safe)
     losses = -tf.where(kept, picked, tf.zeros_like(picked)) * weights
     return _reduced(call, losses, weights)
 
@@ -82,7 +82,7 @@ def _optimizer(name: str, states: int, step: Step) -> None:
     """Inputs: rate, count, all variables, all gradients, all first states, all second ones."""
 
     def convert(call: Call) -> list[LayoutTensor]:
-        rate, count, *rest = [model_layout(operand) for operand in call.operands()]
+        rate, count, *rest = [model_layout(operand) for operand in call.all_inputs()]
         groups = 2 + states
         size = len(rest) // groups
         if size * groups != len(rest):
@@ -152,7 +152,7 @@ _optimizer("Adam", 2, _adam)
 def gradient(call: Call) -> list[LayoutTensor]:
     """The derivatives of the value ``y`` by the values ``xs``, at the inputs of the node."""
     xs, zs = (tuple(call.attribute(n, ())) for n in ("xs", "zs"))
-    operands = call.operands()
+    operands = call.all_inputs()
     if call.run_again is None or len(operands) != len(xs) + len(zs):
         raise call.error(f"{len(operands)} inputs for {len(xs)} + {len(zs)} names in xs and zs")
     laid = [LayoutTensor(*stored(operand)) for operand in operands]

@@ -9,21 +9,18 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kerasviz.importers.onnx.element_types import wide_float
 from kerasviz.importers.onnx.layout import (
     LayoutTensor,
     aligned,
-    channels_last,
-    model_layout,
     rank_of,
 )
 from kerasviz.importers.onnx.ops.activation import stored
 from kerasviz.importers.onnx.ops.conv import conv
 from kerasviz.importers.onnx.ops.cumulative import trilu
 from kerasviz.importers.onnx.ops.linear import gemm, multiplied
-from kerasviz.importers.onnx.registry import Call, Layout, Result, operator
+from kerasviz.importers.onnx.registry import MICROSOFT, Call, Layout, operator, single
 from kerasviz.types import Tensor
-
-DOMAIN = "com.microsoft"
 
 # -- activations -----------------------------------------------------------------------------
 
@@ -42,45 +39,45 @@ def _with_bias(call: Call) -> LayoutTensor:
     return LayoutTensor(sum(xs[1:], xs[0]), moved)
 
 
-@operator("Gelu", layout=Layout.FOLLOWS, domain=DOMAIN)
-@operator("BiasGelu", layout=Layout.FOLLOWS, domain=DOMAIN)
+@operator("Gelu", layout=Layout.FOLLOWS, domain=MICROSOFT)
+@operator("BiasGelu", layout=Layout.FOLLOWS, domain=MICROSOFT)
 def gelu(call: Call) -> LayoutTensor:
     """``z (1 + erf(z / sqrt(2))) / 2`` with ``z = x + bias``."""
     z = _with_bias(call)
     return LayoutTensor(_exact_gelu(z.tensor), z.channels_last)
 
 
-@operator("FastGelu", layout=Layout.FOLLOWS, domain=DOMAIN)
+@operator("FastGelu", layout=Layout.FOLLOWS, domain=MICROSOFT)
 def fast_gelu(call: Call) -> LayoutTensor:
     """``z (1 + tanh(sqrt(2 / pi) (z + 0.044715 z^3))) / 2`` with ``z = x + bias``."""
     z = _with_bias(call)
     return LayoutTensor(_fast_gelu(z.tensor), z.channels_last)
 
 
-@operator("QuickGelu", layout=Layout.FOLLOWS, domain=DOMAIN)
+@operator("QuickGelu", layout=Layout.FOLLOWS, domain=MICROSOFT)
 def quick_gelu(call: Call) -> LayoutTensor:
     """``x * sigmoid(alpha * x)``."""
     x, moved = stored(call.input())
     return LayoutTensor(x * tf.sigmoid(float(call.attribute("alpha", 1.702)) * x), moved)
 
 
-@operator("BiasSplitGelu", domain=DOMAIN)
+@operator("BiasSplitGelu", domain=MICROSOFT)
 def bias_split_gelu(call: Call) -> LayoutTensor:
     """``a * gelu(b)``, a and b the halves of the last axis of ``x + bias``."""
-    a, b = tf.split(model_layout(call.input(0)) + model_layout(call.input(1)), 2, -1)
+    a, b = tf.split(call.tensor(0) + call.tensor(1), 2, -1)
     return LayoutTensor(a * _exact_gelu(b))
 
 
-@operator("BiasAdd", layout=Layout.FOLLOWS, domain=DOMAIN)
+@operator("BiasAdd", layout=Layout.FOLLOWS, domain=MICROSOFT)
 def bias_add(call: Call) -> LayoutTensor:
     """``x + bias + skip``."""
     return _with_bias(call)
 
 
-@operator("BiasSoftmax", domain=DOMAIN)
+@operator("BiasSoftmax", domain=MICROSOFT)
 def bias_softmax(call: Call) -> LayoutTensor:
     """The softmax of ``x + bias`` over the axes from ``axis`` on."""
-    x = model_layout(call.input(0)) + model_layout(call.input(1))
+    x = call.tensor(0) + call.tensor(1)
     rank = x.shape.rank
     axes = list(range(int(call.attribute("axis", 1)) % rank, rank))
     return LayoutTensor(tf.exp(x - tf.reduce_logsumexp(x, axes, keepdims=True)))
@@ -116,41 +113,36 @@ def activated(call: Call, x: Tensor) -> Tensor:
 # -- products and convolutions ---------------------------------------------------------------
 
 
-def _laid(made: Result) -> LayoutTensor:
-    assert isinstance(made, LayoutTensor)
-    return made
-
-
-@operator("FusedConv", layout=Layout.IMAGE, domain=DOMAIN)
+@operator("FusedConv", layout=Layout.IMAGE, domain=MICROSOFT)
 def fused_conv(call: Call) -> LayoutTensor:
     """``activation(conv(x) + z)``."""
-    y = _laid(conv(call))
+    y = single(conv(call))
     if call.has(3):
         parts, moved = aligned([y, call.input(3)])
         y = LayoutTensor(parts[0] + parts[1], moved)
     return LayoutTensor(activated(call, y.tensor), y.channels_last)
 
 
-@operator("NhwcConv", domain=DOMAIN)
-@operator("NhwcFusedConv", domain=DOMAIN)
+@operator("NhwcConv", domain=MICROSOFT)
+@operator("NhwcFusedConv", domain=MICROSOFT)
 def nhwc_conv(call: Call) -> LayoutTensor:
     """``activation(conv(x) + z)`` of a model that has the channels last itself."""
-    x = LayoutTensor(model_layout(call.input(0)), channels_last=True)
-    y = _laid(conv(replace(call, inputs=(x, *call.inputs[1:])))).tensor
-    return LayoutTensor(activated(call, y + model_layout(call.input(3)) if call.has(3) else y))
+    x = LayoutTensor(call.tensor(0), channels_last=True)
+    y = single(conv(replace(call, inputs=(x, *call.inputs[1:])))).tensor
+    return LayoutTensor(activated(call, y + call.tensor(3) if call.has(3) else y))
 
 
-@operator("FusedGemm", domain=DOMAIN)
+@operator("FusedGemm", domain=MICROSOFT)
 def fused_gemm(call: Call) -> LayoutTensor:
     """``activation(alpha * A @ B + beta * C)``."""
     inner = {k: v for k, v in call.node.attributes.items() if not k.startswith("activation")}
-    y = _laid(gemm(replace(call, node=replace(call.node, attributes=inner))))
+    y = single(gemm(replace(call, node=replace(call.node, attributes=inner))))
     return LayoutTensor(activated(call, y.tensor), y.channels_last)
 
 
-@operator("FusedMatMul", domain=DOMAIN)
-@operator("TransposeMatMul", domain=DOMAIN)
-@operator("FusedMatMulActivation", domain=DOMAIN)
+@operator("FusedMatMul", domain=MICROSOFT)
+@operator("TransposeMatMul", domain=MICROSOFT)
+@operator("FusedMatMulActivation", domain=MICROSOFT)
 def fused_matmul(call: Call) -> LayoutTensor:
     """``activation(alpha * A @ B)`` with A and B transposed as the attributes say."""
     a, b = (_turned(call, k, name) for k, name in enumerate("AB"))
@@ -159,7 +151,7 @@ def fused_matmul(call: Call) -> LayoutTensor:
 
 
 def _turned(call: Call, index: int, name: str) -> Tensor:
-    x = model_layout(call.input(index))
+    x = call.tensor(index)
     rank = x.shape.rank
     if call.attribute(f"transBatch{name}", 0) and rank > 2:  # [M, batches, K]
         x = tf.transpose(x, [*range(1, rank - 1), 0, rank - 1])
@@ -167,37 +159,33 @@ def _turned(call: Call, index: int, name: str) -> Tensor:
     return tf.linalg.matrix_transpose(x) if turned else x
 
 
-@operator("GemmFastGelu", domain=DOMAIN)
+@operator("GemmFastGelu", domain=MICROSOFT)
 def gemm_fast_gelu(call: Call) -> LayoutTensor:
     """``fast_gelu(x @ w + bias)``."""
-    y = multiplied(model_layout(call.input(0)), model_layout(call.input(1)))
-    return LayoutTensor(_fast_gelu(y + model_layout(call.input(2)) if call.has(2) else y))
+    y = multiplied(call.tensor(0), call.tensor(1))
+    return LayoutTensor(_fast_gelu(y + call.tensor(2) if call.has(2) else y))
 
 
-@operator("Inverse", domain=DOMAIN)
+@operator("Inverse", domain=MICROSOFT)
 def inverse(call: Call) -> LayoutTensor:
     """The inverse of square matrices."""
-    x = model_layout(call.input())
-    return LayoutTensor(tf.cast(tf.linalg.inv(tf.cast(x, _wide(x.dtype))), x.dtype))
+    x = call.tensor()
+    return LayoutTensor(tf.cast(tf.linalg.inv(tf.cast(x, wide_float(x.dtype))), x.dtype))
 
 
-operator("Trilu", domain=DOMAIN)(trilu)
-
-
-def _wide(dtype: Any) -> Any:
-    return tf.float32 if dtype.size < 4 else dtype
+operator("Trilu", domain=MICROSOFT)(trilu)
 
 
 # -- regions ---------------------------------------------------------------------------------
 
 
-@operator("CropAndResize", layout=Layout.IMAGE, domain=DOMAIN)
+@operator("CropAndResize", layout=Layout.IMAGE, domain=MICROSOFT)
 def crop_and_resize(call: Call) -> LayoutTensor:
     """Boxes [y1, x1, y2, x2], in units of the image's sides, sampled at a grid of points."""
-    x = channels_last(call.input(0))
+    x = call.channels_last(0)
     if rank_of(call.input(0)) != 4:
         raise call.error("the input must have 4 axes")
-    boxes, images = model_layout(call.input(1)), tf.cast(model_layout(call.input(2)), tf.int32)
+    boxes, images = call.tensor(1), tf.cast(call.tensor(2), tf.int32)
     size = [int(n) for n in call.constant(3, "crop_size").reshape(-1)]
     mode = call.attribute("mode", "bilinear")
     if mode not in ("bilinear", "nearest"):

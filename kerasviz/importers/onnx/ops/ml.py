@@ -57,7 +57,7 @@ def _looked_up(x: Tensor, keys: Any, values: Any, default: Any, *, nan: bool = F
 @operator("LabelEncoder", domain=ML)
 def label_encoder_1(call: Call) -> LayoutTensor:
     """Texts to their places in ``classes_strings``, or places to texts."""
-    x = model_layout(call.input())
+    x = call.tensor()
     classes = np.asarray(call.attribute("classes_strings"), object)
     places = np.arange(len(classes))
     if x.dtype == tf.string:
@@ -81,13 +81,13 @@ def label_encoder(call: Call) -> LayoutTensor:
     else:
         default = call.attribute("default_int64", -1)
     nan = call.node.opset >= 4
-    return LayoutTensor(_looked_up(model_layout(call.input()), keys, values, default, nan=nan))
+    return LayoutTensor(_looked_up(call.tensor(), keys, values, default, nan=nan))
 
 
 @operator("CategoryMapper", domain=ML)
 def category_mapper(call: Call) -> LayoutTensor:
     """Texts to numbers, or numbers to texts, by two lists."""
-    x = model_layout(call.input())
+    x = call.tensor()
     texts, numbers = _listed(call, "cats_strings"), _listed(call, "cats_int64s")
     if x.dtype == tf.string:
         return LayoutTensor(_looked_up(x, texts, numbers, call.attribute("default_int64", -1)))
@@ -97,7 +97,7 @@ def category_mapper(call: Call) -> LayoutTensor:
 @operator("OneHotEncoder", domain=ML)
 def one_hot_encoder(call: Call) -> LayoutTensor:
     """1 at the place of the category on a new last axis."""
-    x = model_layout(call.input())
+    x = call.tensor()
     categories = _listed(call, "cats_strings", "cats_int64s")
     keys = tf.constant(categories)
     same = x[..., None] == (keys if x.dtype == tf.string else tf.cast(keys, x.dtype))
@@ -116,15 +116,15 @@ def one_hot_encoder(call: Call) -> LayoutTensor:
 @operator("ArrayFeatureExtractor", domain=ML)
 def array_feature_extractor(call: Call) -> LayoutTensor:
     """The entries of the last axis at the given places."""
-    x = model_layout(call.input(0))
-    taken = tf.gather(x, tf.reshape(model_layout(call.input(1)), [-1]), axis=-1)
+    x = call.tensor(0)
+    taken = tf.gather(x, tf.reshape(call.tensor(1), [-1]), axis=-1)
     return LayoutTensor(taken[None] if x.shape.rank == 1 else taken)
 
 
 @operator("Binarizer", domain=ML)
 def binarizer(call: Call) -> LayoutTensor:
     """1 above the threshold, else 0."""
-    x = model_layout(call.input())
+    x = call.tensor()
     return LayoutTensor(tf.cast(x > tf.cast(call.attribute("threshold", 0.0), x.dtype), x.dtype))
 
 
@@ -132,7 +132,7 @@ def binarizer(call: Call) -> LayoutTensor:
 def feature_vectorizer(call: Call) -> LayoutTensor:
     """All inputs beside each other as floats."""
     columns = []
-    for operand in call.operands():
+    for operand in call.all_inputs():
         x = tf.cast(model_layout(operand), tf.float32)
         columns.append(x[None] if x.shape.rank == 1 else x)
     return LayoutTensor(tf.concat(columns, -1))
@@ -141,7 +141,7 @@ def feature_vectorizer(call: Call) -> LayoutTensor:
 @operator("Imputer", domain=ML)
 def imputer(call: Call) -> LayoutTensor:
     """Each entry that equals the replaced value becomes the value of its column."""
-    x = model_layout(call.input())
+    x = call.tensor()
     kind = "float" if x.dtype.is_floating else "int64"
     values = tf.constant(call.attribute(f"imputed_value_{kind}s"), x.dtype)
     replaced = call.attribute(f"replaced_value_{kind}", 0)
@@ -152,7 +152,7 @@ def imputer(call: Call) -> LayoutTensor:
 @operator("Normalizer", domain=ML)
 def normalizer(call: Call) -> LayoutTensor:
     """Each row over its largest entry, its sum of magnitudes or its length."""
-    x = _as_float(model_layout(call.input()))
+    x = _as_float(call.tensor())
     norm = call.attribute("norm", "MAX")
     if norm == "MAX":
         size = tf.reduce_max(x, -1, keepdims=True)
@@ -170,7 +170,7 @@ def normalizer(call: Call) -> LayoutTensor:
 @operator("Scaler", domain=ML)
 def scaler(call: Call) -> LayoutTensor:
     """``(x - offset) * scale``."""
-    x = tf.cast(model_layout(call.input()), tf.float32)
+    x = tf.cast(call.tensor(), tf.float32)
     offset, scale = call.attribute("offset") or (0.0,), call.attribute("scale") or (1.0,)
     return LayoutTensor((x - tf.constant(offset, x.dtype)) * tf.constant(scale, x.dtype))
 
@@ -204,6 +204,11 @@ def labels_of(call: Call, names: Sequence[str], places: Tensor) -> Tensor:
 _LABELS = ("classlabels_strings", "classlabels_ints")
 
 
+def _classified(call: Call, places: Tensor, scores: Tensor) -> list[LayoutTensor]:
+    """Return the labels at ``places`` and the scores, the outputs of a classifier."""
+    return [LayoutTensor(labels_of(call, _LABELS, places)), LayoutTensor(scores)]
+
+
 @operator("LinearRegressor", domain=ML)
 def linear_regressor(call: Call) -> LayoutTensor:
     """``x W' + b``."""
@@ -217,7 +222,7 @@ def _post(call: Call) -> str:
 
 
 def _linear(call: Call, rows: int) -> Tensor:
-    x = tf.cast(model_layout(call.input()), tf.float32)
+    x = tf.cast(call.tensor(), tf.float32)
     x = x[None] if x.shape.rank == 1 else x
     weights = np.asarray(call.attribute("coefficients"), np.float32).reshape(rows, -1)
     scores = x @ tf.constant(np.ascontiguousarray(weights.T))
@@ -234,15 +239,8 @@ def linear_classifier(call: Call) -> list[LayoutTensor]:
     scores = _linear(call, rows)
     if rows == 1 and labels is not None and len(labels) == 2:
         place = tf.cast(scores[:, 0] > 0, tf.int64)
-        return [
-            LayoutTensor(labels_of(call, _LABELS, place)),
-            LayoutTensor(_of_two(scores, _post(call))),
-        ]
-    place = tf.argmax(scores, -1)
-    return [
-        LayoutTensor(labels_of(call, _LABELS, place)),
-        LayoutTensor(post_transform(scores, _post(call))),
-    ]
+        return _classified(call, place, _of_two(scores, _post(call)))
+    return _classified(call, tf.argmax(scores, -1), post_transform(scores, _post(call)))
 
 
 def _of_two(score: Tensor, post: str) -> Tensor:
@@ -282,7 +280,7 @@ def _vectors(call: Call, x: Tensor) -> Tensor:
 @operator("SVMRegressor", domain=ML)
 def svm_regressor(call: Call) -> LayoutTensor:
     """The weighted sum of the kernels with all support vectors; its sign for one class."""
-    x = tf.cast(model_layout(call.input()), tf.float32)
+    x = tf.cast(call.tensor(), tf.float32)
     weights = tf.constant(call.attribute("coefficients"), tf.float32)
     rho = tf.constant(call.attribute("rho"), tf.float32)[0]
     if int(call.attribute("n_supports", 0)):
@@ -297,7 +295,7 @@ def svm_regressor(call: Call) -> LayoutTensor:
 @operator("SVMClassifier", domain=ML)
 def svm_classifier(call: Call) -> list[LayoutTensor]:
     """A vote of one machine for each pair of classes, or their coupled probabilities."""
-    x = tf.cast(model_layout(call.input()), tf.float32)
+    x = tf.cast(call.tensor(), tf.float32)
     x = x[None] if x.shape.rank == 1 else x
     rho = np.asarray(call.attribute("rho"), np.float32)
     weights = np.asarray(call.attribute("coefficients"), np.float32)
@@ -305,11 +303,7 @@ def svm_classifier(call: Call) -> list[LayoutTensor]:
     if not counts:  # one linear machine per class
         labels = _listed(call, *_LABELS)
         scores = _kernel(call, x, tf.constant(weights.reshape(len(labels), -1))) + rho[0]
-        place = tf.argmax(scores, -1)
-        return [
-            LayoutTensor(labels_of(call, _LABELS, place)),
-            LayoutTensor(post_transform(scores, _post(call))),
-        ]
+        return _classified(call, tf.argmax(scores, -1), post_transform(scores, _post(call)))
     pairs = _decisions(_kernel(call, x, _vectors(call, x)), weights, counts) + tf.constant(rho)
     return _voted(call, pairs, len(counts))
 
@@ -340,20 +334,16 @@ def _voted(call: Call, decisions: Tensor, classes: int) -> list[LayoutTensor]:
             if one in (i, j)
         ]
         votes.append(tf.add_n([tf.cast(w, tf.int32) for w in won]))
-    label = labels_of(call, _LABELS, tf.argmax(tf.stack(votes, 1), -1))
-    post = _post(call)
+    place, post = tf.argmax(tf.stack(votes, 1), -1), _post(call)
     if call.attribute("prob_a"):
         slope = tf.constant(call.attribute("prob_a"), tf.float32)
         shift = tf.constant(call.attribute("prob_b"), tf.float32)
         chances = tf.clip_by_value(tf.sigmoid(-(decisions * slope + shift)), 1e-7, 1 - 1e-7)
-        return [
-            LayoutTensor(label),
-            LayoutTensor(post_transform(_coupled(chances, pairs, classes), post)),
-        ]
+        return _classified(call, place, post_transform(_coupled(chances, pairs, classes), post))
     if classes > 2:
-        return [LayoutTensor(label), LayoutTensor(post_transform(decisions, post))]
+        return _classified(call, place, post_transform(decisions, post))
     both = tf.concat([-decisions, decisions], 1)
-    return [LayoutTensor(label), LayoutTensor(both if post == "NONE" else _of_two(decisions, post))]
+    return _classified(call, place, both if post == "NONE" else _of_two(decisions, post))
 
 
 def _coupled(chances: Tensor, pairs: Sequence[tuple[int, int]], classes: int) -> Tensor:

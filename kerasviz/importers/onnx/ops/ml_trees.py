@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import LayoutTensor, model_layout
+from kerasviz.importers.onnx.layout import LayoutTensor
 from kerasviz.importers.onnx.ops.ml import ML, labels_of, post_transform
 from kerasviz.importers.onnx.registry import Call, operator
 from kerasviz.types import Array, Tensor
@@ -158,7 +158,7 @@ def _aggregated(leaves: Tensor, table: Array, said: Array, how: str) -> Tensor:
 
 
 def _given(call: Call, splits: Array) -> Tensor:
-    x = model_layout(call.input())
+    x = call.tensor()
     x = x[None] if x.shape.rank == 1 else x
     return tf.cast(x, splits.dtype)
 

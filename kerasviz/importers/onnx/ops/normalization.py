@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import onnx
 import tensorflow as tf
 
+from kerasviz.importers.onnx.element_types import tensor_type, wide_float
 from kerasviz.importers.onnx.layout import (
     Constant,
     LayoutTensor,
     TensorValue,
     aligned,
-    channels_last,
     model_layout,
     rank_of,
     stored_axis,
@@ -31,7 +30,7 @@ def batch_normalization(call: Call) -> Any:
     With those of the batch while training, which then are outputs too. In opsets below 9,
     ``spatial=0`` has statistics for every position, not only for channels.
     """
-    x = channels_last(call.input(0))
+    x = call.channels_last(0)
     epsilon = float(call.attribute("epsilon", 1e-5))
     operands = [call.input(k) for k in range(1, 5)]
     if _is_training(call):
@@ -73,7 +72,7 @@ def _applied(x: Tensor, factor: Tensor, offset: Tensor) -> Tensor:
 def _trained(call: Call, x: Tensor, parts: list[Tensor], epsilon: float) -> list[LayoutTensor]:
     scale, bias, mean, variance = parts
     momentum = float(call.attribute("momentum", 0.9))
-    wide = _wide(x)
+    wide = tf.cast(x, wide_float(x.dtype))
     axes = list(range(x.shape.rank))
     axes = axes[:1] if not call.attribute("spatial", 1) or len(axes) == 1 else axes[:-1]
     now = tf.reduce_mean(wide, axes)
@@ -125,7 +124,7 @@ def _folded(parts: tuple[TensorValue, ...], epsilon: float) -> tuple[Tensor, Ten
 @operator("LRN", since=1, layout=Layout.IMAGE)
 def lrn(call: Call) -> LayoutTensor:
     """``x / (bias + alpha / size * sum of x^2 over size near channels) ^ beta``."""
-    x = channels_last(call.input())
+    x = call.channels_last()
     size = int(call.attribute("size"))
     alpha = float(call.attribute("alpha", 1e-4)) / size
     beta = float(call.attribute("beta", 0.75))
@@ -143,14 +142,9 @@ def lrn(call: Call) -> LayoutTensor:
     return LayoutTensor(x * tf.pow(bias + alpha * sums, -beta), channels_last=x.shape.rank > 2)
 
 
-def _wide(x: Tensor) -> Tensor:
-    """``x`` in a type in which sums over many entries are sound."""
-    return tf.cast(x, tf.float32) if x.dtype.size < 4 else x
-
-
 def _stashed(call: Call, x: Tensor) -> tuple[Tensor, Any]:
     """``x`` in the type in which to compute its statistics, and the type in which to keep them."""
-    kept = tf.as_dtype(onnx.helper.tensor_dtype_to_np_dtype(int(call.attribute("stash_type", 1))))
+    kept = tensor_type(call.attribute("stash_type", 1))
     return tf.cast(x, kept) if x.dtype.size < kept.size else x, kept
 
 
@@ -184,7 +178,7 @@ def rms_normalization(call: Call) -> LayoutTensor:
     wide, _ = _stashed(call, x)
     power = tf.reduce_mean(tf.square(wide), axes, keepdims=True)
     normal = wide * tf.math.rsqrt(power + float(call.attribute("epsilon", 1e-5)))
-    return scaled(LayoutTensor(tf.cast(normal, model_layout(call.input(1)).dtype), moved), call, 1)
+    return scaled(LayoutTensor(tf.cast(normal, call.tensor(1).dtype), moved), call, 1)
 
 
 def scaled(normal: LayoutTensor, call: Call, first: int) -> LayoutTensor:
@@ -201,31 +195,31 @@ def scaled(normal: LayoutTensor, call: Call, first: int) -> LayoutTensor:
 @operator("InstanceNormalization", since=1, layout=Layout.IMAGE)
 def instance_normalization(call: Call) -> LayoutTensor:
     """``scale * (x - mean) / sqrt(variance + epsilon) + bias`` for each channel of each image."""
-    x = channels_last(call.input(0))
-    wide = _wide(x)
+    x = call.channels_last(0)
+    wide = tf.cast(x, wide_float(x.dtype))
     axes = list(range(1, x.shape.rank - 1))
     apart = wide - tf.reduce_mean(wide, axes, keepdims=True)
     variance = tf.reduce_mean(tf.square(apart), axes, keepdims=True)
     normal = apart * tf.math.rsqrt(variance + float(call.attribute("epsilon", 1e-5)))
-    scale, bias = (tf.cast(model_layout(call.input(k)), wide.dtype) for k in (1, 2))
+    scale, bias = (tf.cast(call.tensor(k), wide.dtype) for k in (1, 2))
     return LayoutTensor(tf.cast(normal * scale + bias, x.dtype), channels_last=x.shape.rank > 2)
 
 
 @operator("GroupNormalization", since=18, layout=Layout.IMAGE)
 def group_normalization(call: Call) -> LayoutTensor:
     """Groups of channels normalized for each image, with one scale and bias for each group."""
-    x = channels_last(call.input(0))
+    x = call.channels_last(0)
     groups = int(call.attribute("num_groups"))
     size = _group_size(call, x, groups)
-    scale, bias = (tf.repeat(model_layout(call.input(k)), size) for k in (1, 2))
+    scale, bias = (tf.repeat(call.tensor(k), size) for k in (1, 2))
     return _grouped(call, x, groups, scale, bias)
 
 
 @operator("GroupNormalization", since=21, layout=Layout.IMAGE)
 def group_normalization_21(call: Call) -> LayoutTensor:
     """Groups of channels normalized for each image, with one scale and bias for each channel."""
-    x = channels_last(call.input(0))
-    scale, bias = (model_layout(call.input(k)) for k in (1, 2))
+    x = call.channels_last(0)
+    scale, bias = (call.tensor(k) for k in (1, 2))
     return _grouped(call, x, int(call.attribute("num_groups")), scale, bias)
 
 
@@ -301,7 +295,7 @@ def _standardized(call: Call, own_axes: list[int], *, divided: bool) -> LayoutTe
     operand = call.input()
     x, moved = stored(operand)
     axes = [stored_axis(int(axis), rank_of(operand), moved) for axis in own_axes]
-    wide = _wide(x)
+    wide = tf.cast(x, wide_float(x.dtype))
     apart = wide - tf.reduce_mean(wide, axes, keepdims=True)
     if not divided:
         return LayoutTensor(tf.cast(apart, x.dtype), moved)

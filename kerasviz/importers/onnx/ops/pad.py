@@ -10,7 +10,6 @@ import tensorflow as tf
 from kerasviz.importers.onnx.layout import (
     DataDependent,
     LayoutTensor,
-    model_layout,
     rank_of,
     stored_axis,
 )
@@ -55,7 +54,7 @@ def _pads(call: Call) -> list[Number]:
             return [int(n) for n in call.attribute(name)]
     if not call.has(1):
         raise call.error("pads are missing")
-    tensor = model_layout(call.input(1))
+    tensor = call.tensor(1)
     known = tf.get_static_value(tensor)
     if known is not None:
         return [int(n) for n in known.reshape(-1)]
@@ -68,7 +67,7 @@ def _pads(call: Call) -> list[Number]:
 def _value(call: Call, x: Tensor) -> Tensor:
     if not call.has(2):
         return tf.cast(call.attribute("value", 0.0), x.dtype)
-    value = tf.cast(tf.reshape(model_layout(call.input(2)), [-1]), x.dtype)
+    value = tf.cast(tf.reshape(call.tensor(2), [-1]), x.dtype)
     return value[0] if value.shape[0] != 0 else tf.zeros([], x.dtype)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import LayoutTensor, channels_last, model_layout
+from kerasviz.importers.onnx.layout import LayoutTensor
 from kerasviz.importers.onnx.registry import Call, Layout, operator
 from kerasviz.importers.onnx.window import Window, ceil_extra, dilated, padded, window_of
 from kerasviz.types import Tensor
@@ -20,7 +20,7 @@ from kerasviz.types import Tensor
 @operator("MaxPool", since=1, layout=Layout.IMAGE)
 def max_pool(call: Call) -> list[LayoutTensor]:
     """Largest entry of every window, and where it lies in the flat value; padding never wins."""
-    x = channels_last(call.input())
+    x = call.channels_last()
     window = _with_ceil(call, x, window_of(call, x, _kernel(call)))
     outputs = [LayoutTensor(_largest(x, window), channels_last=True)]
     if len(call.node.outputs) > 1 and call.node.outputs[1]:
@@ -35,7 +35,7 @@ def _kernel(call: Call) -> tuple[int, ...]:
     kernel = call.attribute("kernel_shape")
     if not kernel:
         raise call.error("attribute kernel_shape is missing")
-    rank = channels_last(call.input()).shape.rank
+    rank = call.channels_last().shape.rank
     if rank != len(kernel) + 2 or len(kernel) > 3:
         raise call.error(f"a window with {len(kernel)} axes for a value with {rank} axes")
     return tuple(int(n) for n in kernel)
@@ -116,7 +116,7 @@ def _places_of_largest(x: Tensor, window: Window, *, by_column: bool) -> Tensor:
 @operator("MaxUnpool", since=9)
 def max_unpool(call: Call) -> LayoutTensor:
     """Zeros but for the entries of ``x``, which lie at the places that MaxPool has found."""
-    x, places = model_layout(call.input(0)), model_layout(call.input(1))
+    x, places = call.tensor(0), call.tensor(1)
     kernel = call.attribute("kernel_shape")
     count = len(kernel)
     strides = call.attribute("strides") or (1,) * count
@@ -139,7 +139,7 @@ def max_unpool(call: Call) -> LayoutTensor:
     y = tf.ensure_shape(y, [x.shape[0], x.shape[1], *known])
     if not call.has(2):
         return LayoutTensor(y)
-    wanted = tf.cast(model_layout(call.input(2)), tf.int64)
+    wanted = tf.cast(call.tensor(2), tf.int64)
     cut = y[tuple(slice(0, wanted[k]) for k in range(count + 2))]
     missing = wanted - tf.shape(cut, out_type=tf.int64)
     y = tf.pad(cut, tf.stack([tf.zeros_like(missing), missing], 1))
@@ -150,7 +150,7 @@ def max_unpool(call: Call) -> LayoutTensor:
 @operator("AveragePool", since=1, layout=Layout.IMAGE)
 def average_pool(call: Call) -> LayoutTensor:
     """Average of every window, over all of it or (the default) over what lies in the image."""
-    x = channels_last(call.input())
+    x = call.channels_last()
     dtype = x.dtype
     x = tf.cast(x, tf.float32) if dtype == tf.float16 else x
     return LayoutTensor(tf.cast(_averaged(call, x), dtype), channels_last=True)
@@ -180,7 +180,7 @@ def _averaged(call: Call, x: Tensor) -> Tensor:
 @operator("GlobalAveragePool", since=1, layout=Layout.IMAGE)
 def global_average_pool(call: Call) -> LayoutTensor:
     """Average over all spatial axes, which stay with length 1."""
-    x = channels_last(call.input())
+    x = call.channels_last()
     return LayoutTensor(
         tf.reduce_mean(x, list(range(1, x.shape.rank - 1)), keepdims=True), channels_last=True
     )
@@ -189,7 +189,7 @@ def global_average_pool(call: Call) -> LayoutTensor:
 @operator("GlobalMaxPool", since=1, layout=Layout.IMAGE)
 def global_max_pool(call: Call) -> LayoutTensor:
     """Largest entry over all spatial axes, which stay with length 1."""
-    x = channels_last(call.input())
+    x = call.channels_last()
     return LayoutTensor(
         tf.reduce_max(x, list(range(1, x.shape.rank - 1)), keepdims=True), channels_last=True
     )
@@ -198,7 +198,7 @@ def global_max_pool(call: Call) -> LayoutTensor:
 @operator("LpPool", since=1, layout=Layout.IMAGE)
 def lp_pool(call: Call) -> LayoutTensor:
     """``sum(|x|^p)^(1/p)`` over every window."""
-    x = channels_last(call.input())
+    x = call.channels_last()
     wide = tf.cast(x, tf.float32) if x.dtype == tf.float16 else x
     window = _with_ceil(call, wide, window_of(call, wide, _kernel(call)))
     p = float(call.attribute("p", 2))
@@ -210,7 +210,7 @@ def lp_pool(call: Call) -> LayoutTensor:
 @operator("GlobalLpPool", since=1, layout=Layout.IMAGE)
 def global_lp_pool(call: Call) -> LayoutTensor:
     """``sum(|x|^p)^(1/p)`` over all spatial axes, which stay with length 1."""
-    x = channels_last(call.input())
+    x = call.channels_last()
     wide = tf.cast(x, tf.float32) if x.dtype == tf.float16 else x
     p = float(call.attribute("p", 2))
     total = tf.reduce_sum(_power(wide, p), list(range(1, x.shape.rank - 1)), keepdims=True)

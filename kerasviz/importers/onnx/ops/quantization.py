@@ -8,23 +8,27 @@ import ml_dtypes
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.element_types import converted, nearest, numpy_type, type_of
+from kerasviz.importers.onnx.element_types import (
+    converted,
+    nearest,
+    numpy_type,
+    tensor_type,
+    type_of,
+)
 from kerasviz.importers.onnx.layout import (
     LayoutTensor,
     TensorValue,
     model_layout,
-    own_shape,
+    model_shape,
     rank_of,
     stored_axis,
 )
 from kerasviz.importers.onnx.ops.activation import stored
 from kerasviz.importers.onnx.quantized_values import coded, codes_of
-from kerasviz.importers.onnx.registry import Call, Layout, operator
+from kerasviz.importers.onnx.registry import MICROSOFT, Call, Layout, operator
 from kerasviz.types import Tensor
 
 __all__ = ["dequantized", "dynamic_codes", "quantized", "rounded", "spread_numbers"]
-
-MICROSOFT = "com.microsoft"
 
 #: The smallest and largest code of a type.
 _RANGES = {
@@ -70,7 +74,7 @@ def spread(
     place = axis % rank
     if block:  # all blocks are full, but the last may be cut
         value = tf.repeat(value, block, axis=place)
-        length = own_shape(like)[place]
+        length = model_shape(like)[place]
         if isinstance(length, int):
             value = tf.gather(value, tf.range(length), axis=place)
     return value, False
@@ -144,7 +148,7 @@ def quantize_linear(call: Call) -> LayoutTensor:
     factor, moved = spread(scale, x, axis, block)
     real = stored(x)[0] if moved == stored(x)[1] else model_layout(x)
     if call.attribute("precision", 0):
-        wide = tf.as_dtype(numpy_type(call.attribute("precision")))
+        wide = tensor_type(call.attribute("precision"))
     else:
         wide = tf.float32 if real.dtype.is_integer else real.dtype
     ratio = LayoutTensor(
@@ -163,7 +167,7 @@ def dequantize_linear(call: Call) -> LayoutTensor:
     made = _dequantized(call.input(0), call.input(1), zero, axis, block)
     target = stored(call.input(1))[0].dtype
     if call.attribute("output_dtype", 0):
-        target = tf.as_dtype(numpy_type(call.attribute("output_dtype")))
+        target = tensor_type(call.attribute("output_dtype"))
     return LayoutTensor(tf.cast(made.tensor, target), made.channels_last)
 
 

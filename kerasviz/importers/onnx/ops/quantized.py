@@ -21,12 +21,11 @@ from kerasviz.importers.onnx.ops.conv import conv
 from kerasviz.importers.onnx.ops.linear import matmul
 from kerasviz.importers.onnx.ops.quantization import quantized, rounded, spread_numbers
 from kerasviz.importers.onnx.quantized_values import coded, codes_of
-from kerasviz.importers.onnx.registry import Call, Layout, Result, operator
+from kerasviz.importers.onnx.registry import MICROSOFT, Call, Layout, operator, single
 from kerasviz.types import Tensor
 
-__all__ = ["along", "given", "kind_of", "less", "number", "product", "sound", "with_images"]
+__all__ = ["along", "given", "kind_of", "less", "number", "product", "with_images"]
 
-MICROSOFT = "com.microsoft"
 _INT32 = np.dtype(np.int32)
 
 
@@ -72,12 +71,6 @@ def less(operand: TensorValue, zero: TensorValue | None, axis: int = 0) -> Tenso
     return LayoutTensor(codes.tensor - spread_numbers(zero, operand, axis), codes.channels_last)
 
 
-def sound(made: Result) -> LayoutTensor:
-    """What a converter has made, which is one tensor."""
-    assert isinstance(made, LayoutTensor)
-    return made
-
-
 def with_images(call: Call) -> tuple[Call, bool]:
     """The call with its first input as channels last where the model says that it is."""
     if not call.attribute("channels_last", 0):
@@ -92,7 +85,7 @@ def conv_integer(call: Call) -> LayoutTensor:
     """Convolution of codes less their zero points: whole numbers, int32."""
     kernel = _wide(less(call.input(1), given(call, 3)))
     x = _wide(less(call.input(0), given(call, 2)))
-    made = sound(conv(replace(call, inputs=(x, kernel))))
+    made = single(conv(replace(call, inputs=(x, kernel))))
     return coded(LayoutTensor(rounded(made.tensor), made.channels_last), _INT32)
 
 
@@ -112,7 +105,7 @@ def product(
     """The product of two matrices of codes less their zero points; sums are exact in float64."""
     rows = _wide(less(left, zeros[0], max(rank_of(left) - 2, 0)))
     columns = _wide(less(right, zeros[1], rank_of(right) - 1))
-    return model_layout(sound(matmul(replace(call, inputs=(rows, columns)))))
+    return model_layout(single(matmul(replace(call, inputs=(rows, columns)))))
 
 
 def _wide(operand: TensorValue) -> TensorValue:
@@ -144,7 +137,7 @@ def qlinear_conv(call: Call) -> LayoutTensor:
     inputs: tuple[TensorValue, ...] = (less(call.input(0), call.input(2)), kernel)
     if call.has(8):
         inputs += (codes_of(call.input(8)),)
-    made = sound(conv(replace(call, inputs=inputs)))
+    made = single(conv(replace(call, inputs=inputs)))
     rank = made.tensor.shape.rank
     factors = [along(call.input(k), rank, 1, made.channels_last) for k in (1, 4)]
     real = LayoutTensor(made.tensor * factors[0] * factors[1], made.channels_last)

@@ -27,14 +27,11 @@ from kerasviz.importers.onnx.ops.quantized import (
     kind_of,
     number,
     product,
-    sound,
     with_images,
 )
 from kerasviz.importers.onnx.quantized_values import codes_of
-from kerasviz.importers.onnx.registry import Call, Layout, operator
+from kerasviz.importers.onnx.registry import MICROSOFT, Call, Layout, operator, single
 from kerasviz.types import Tensor
-
-MICROSOFT = "com.microsoft"
 
 
 def _real(call: Call, first: int) -> LayoutTensor:
@@ -119,7 +116,7 @@ def qlinear_where(call: Call) -> LayoutTensor:
 def qlinear_average_pool(call: Call) -> LayoutTensor:
     """The average of every window of a quantized value, quantized."""
     call, behind = with_images(call)
-    made = sound(average_pool(replace(call, inputs=(_real(call, 0),))))
+    made = single(average_pool(replace(call, inputs=(_real(call, 0),))))
     return replace(_requantized(call, made, 3), channels_last=made.channels_last and not behind)
 
 
@@ -153,10 +150,10 @@ def qlinear_reduce_mean(call: Call) -> LayoutTensor:
 @operator("NhwcMaxPool", domain=MICROSOFT)
 def nhwc_max_pool(call: Call) -> LayoutTensor:
     """The largest entry of every window of a value that has the channels last."""
-    images = LayoutTensor(model_layout(call.input(0)), channels_last=True)
+    images = LayoutTensor(call.tensor(0), channels_last=True)
     made = max_pool(replace(call, inputs=(images,)))
     assert isinstance(made, list)
-    return replace(sound(made[0]), channels_last=False)
+    return replace(single(made[0]), channels_last=False)
 
 
 # -- products --------------------------------------------------------------------------------
@@ -182,7 +179,7 @@ def qgemm(call: Call) -> LayoutTensor:
     zeros = call.input(2), call.input(5)
     sums = tf.cast(product(a, b, zeros, call), tf.float32)
     if call.has(6):
-        sums = sums + tf.cast(model_layout(call.input(6)), tf.float32)
+        sums = sums + tf.cast(call.tensor(6), tf.float32)
     factor = number(call.input(1)) * along(call.input(4), 2, 1)
     y = sums * factor * float(call.attribute("alpha", 1.0))
     return _requantized(call, LayoutTensor(y), 7) if call.has(7) else LayoutTensor(y)
@@ -195,7 +192,7 @@ def matmul_integer_to_float(call: Call) -> LayoutTensor:
     rank = sums.shape.rank
     rows = along(call.input(2), rank, max(rank - 2, 0))
     y = tf.cast(sums, tf.float32) * rows * along(call.input(3), rank, rank - 1)
-    return LayoutTensor(y + model_layout(call.input(6)) if call.has(6) else y)
+    return LayoutTensor(y + call.tensor(6) if call.has(6) else y)
 
 
 @operator("DynamicQuantizeMatMul", domain=MICROSOFT)
@@ -204,4 +201,4 @@ def dynamic_quantize_matmul(call: Call) -> LayoutTensor:
     codes, scale, zero = dynamic_codes(call.input(0))
     inputs = (codes, call.inputs[1], scale, call.inputs[2], zero)
     rest = tuple(call.inputs[k] if k < len(call.inputs) else None for k in (3, 4))
-    return sound(matmul_integer_to_float(replace(call, inputs=(*inputs, *rest))))
+    return single(matmul_integer_to_float(replace(call, inputs=(*inputs, *rest))))

@@ -6,17 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from kerasviz.importers.onnx.layout import Constant, LayoutTensor, model_layout
+from kerasviz.importers.onnx.layout import Constant, LayoutTensor
 from kerasviz.importers.onnx.ops.quantization import dequantized, dynamic_codes
 from kerasviz.importers.onnx.ops.recurrent import long_short
-from kerasviz.importers.onnx.registry import Call, operator
+from kerasviz.importers.onnx.registry import MICROSOFT, Call, operator
 from kerasviz.types import Tensor
 
 
-@operator("DynamicQuantizeLSTM", domain="com.microsoft")
+@operator("DynamicQuantizeLSTM", domain=MICROSOFT)
 def dynamic_quantize_lstm(call: Call) -> list[LayoutTensor]:
     """The LSTM of quantized weights; input and states are quantized by their range."""
-    x = LayoutTensor(_rounded(model_layout(call.input(0))))
+    x = LayoutTensor(_rounded(call.tensor(0)))
     kernel, recurrent = _weights(call, 1, 8), _weights(call, 2, 10)
     rest = call.inputs[3:8]
     return long_short(replace(call, inputs=(x, kernel, recurrent, *rest)), _rounded)

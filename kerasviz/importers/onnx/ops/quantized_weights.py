@@ -7,12 +7,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import Constant, LayoutTensor, model_layout
+from kerasviz.importers.onnx.layout import Constant, LayoutTensor
 from kerasviz.importers.onnx.ops.linear import multiplied
-from kerasviz.importers.onnx.registry import Call, operator
+from kerasviz.importers.onnx.registry import MICROSOFT, Call, operator
 from kerasviz.types import Array
-
-MICROSOFT = "com.microsoft"
 
 #: The 16 numbers of two types of 4 bits, as bitsandbytes defines them; its FP4 by sign and size.
 _FP4 = (0.0, 5.208333333e-03, 0.66666667, 1.0, 0.33333333, 0.5, 0.16666667, 0.25)
@@ -66,11 +64,11 @@ def matmul_nbits(call: Call) -> LayoutTensor:
 
 def _product(call: Call, weights: Array, bias: int) -> LayoutTensor:
     """Input 0 times weights, which are kept for the next run, plus a bias at an input."""
-    x = model_layout(call.input(0))
+    x = call.tensor(0)
     kept = call.inputs[1]
     assert isinstance(kept, Constant)
     y = multiplied(x, kept.tensor("unpacked", lambda _: weights.astype(x.dtype.as_numpy_dtype)))
-    return LayoutTensor(y + model_layout(call.input(bias)) if call.has(bias) else y)
+    return LayoutTensor(y + call.tensor(bias) if call.has(bias) else y)
 
 
 @operator("MatMulBnb4", domain=MICROSOFT)
@@ -110,7 +108,7 @@ def gather_block_quantized(call: Call) -> LayoutTensor:
     kept = call.inputs[0]
     assert isinstance(kept, Constant)
     unpacked = kept.tensor("unpacked", lambda _: table)
-    places = model_layout(call.input(1))
+    places = call.tensor(1)
     axis = int(call.attribute("gather_axis", 0)) % codes.ndim
     length = tf.cast(codes.shape[axis], places.dtype)
     return LayoutTensor(

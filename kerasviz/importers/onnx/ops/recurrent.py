@@ -113,13 +113,13 @@ def _recurrent(
 ) -> list[LayoutTensor]:
     """All steps of all directions; ``initial`` are the inputs with the states at the start."""
     batch_first = bool(call.attribute("layout", 0))
-    x = model_layout(call.input())
+    x = call.tensor()
     x = tf.transpose(x, [1, 0, 2]) if batch_first else x
     mode = call.attribute("direction", "forward")
     if mode not in ("forward", "reverse", "bidirectional"):
         raise call.error(f"direction {mode!r}; expected forward, reverse or bidirectional")
     backwards = [mode == "reverse", True][: 2 if mode == "bidirectional" else 1]
-    lengths = tf.cast(model_layout(call.input(4)), tf.int32) if call.has(4) else None
+    lengths = tf.cast(call.tensor(4), tf.int32) if call.has(4) else None
     every, last = [], []
     for index, functions in enumerate(_functions(call, default, len(backwards))):
         weights = _direction(call, index, functions)
@@ -143,7 +143,7 @@ def _start(
     shape = [tf.shape(x)[1] if x.shape[1] is None else x.shape[1], hidden]
     if not call.has(index):
         return tf.zeros(shape, x.dtype)
-    given = model_layout(call.input(index))
+    given = call.tensor(index)
     given = given[:, direction] if batch_first else given[direction]
     return given if given.shape == shape else tf.broadcast_to(given, shape)
 

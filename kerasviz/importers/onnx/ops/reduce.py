@@ -95,7 +95,7 @@ def _over_computed_axes(call: Call, apply: Reduction) -> LayoutTensor:
     operand = call.input()
     x, moved = stored(operand)
     rank = rank_of(operand)
-    axes = stored_axes(model_layout(call.input(1)), rank, moved)
+    axes = stored_axes(call.tensor(1), rank, moved)
     if axes.shape.num_elements() is None and not call.attribute("noop_with_empty_axes", 0):
         axes = tf.cond(tf.size(axes) > 0, lambda: axes, lambda: tf.range(rank))
     if not call.attribute("keepdims", 1):

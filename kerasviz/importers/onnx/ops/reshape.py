@@ -17,7 +17,7 @@ from kerasviz.importers.onnx.layout import (
     OnnxValue,
     Quantized,
     model_layout,
-    own_shape,
+    model_shape,
     packed,
     rank_of,
     stored_axis,
@@ -49,7 +49,7 @@ def reshape(call: Call) -> LayoutTensor | Interleaved:
         if target is None:
             return _computed(call, model_layout(given), keeps=keeps)
     lengths = [int(n) for n in np.reshape(target, -1)]
-    source = _lengths_of(call.datum())
+    source = _lengths_of(call.value())
     if fixed and _keeps_channels(call, lengths, source):
         rest = [source[k + 2] if n == 0 else n for k, n in enumerate(lengths[2:])]
         x, _ = stored(call.input())
@@ -62,18 +62,14 @@ def reshape(call: Call) -> LayoutTensor | Interleaved:
     if call.row_wise:
         lengths = _with_batch([n if isinstance(n, int) else None for n in source], lengths)
     made = _as_stored(call, source, lengths, same=same)
-    return (
-        LayoutTensor(tf.reshape(model_layout(call.input()), packed(lengths)))
-        if made is None
-        else made
-    )
+    return LayoutTensor(tf.reshape(call.tensor(), packed(lengths))) if made is None else made
 
 
 def _lengths_of(datum: OnnxValue) -> list[Any]:
     if isinstance(datum, Interleaved):
         return datum.lengths()
     assert isinstance(datum, LayoutTensor | Constant)
-    return own_shape(datum)
+    return model_shape(datum)
 
 
 def _keeps_channels(call: Call, target: list[int], source: list[Any]) -> bool:
@@ -81,7 +77,7 @@ def _keeps_channels(call: Call, target: list[int], source: list[Any]) -> bool:
 
     It must not depend on lengths that are known in one run and free in another.
     """
-    operand = call.datum()
+    operand = call.value()
     moved = (
         isinstance(operand, LayoutTensor)
         and operand.channels_last
@@ -132,7 +128,7 @@ def _as_stored(
     from outside must not depend on lengths that are known in one run and free in another: a moved
     value is made only where any other would be moved too.
     """
-    x, channels = _pixels(call.datum(), source)
+    x, channels = _pixels(call.value(), source)
     row = _number(source[1:])
     if not channels or row == 0 or len(lengths) < 2:
         return None
@@ -179,7 +175,7 @@ def _filled(inner: list[Any], row: int | None) -> list[Any]:
 def flatten(call: Call) -> LayoutTensor | Interleaved:
     """A matrix: the axes before ``axis`` are one, those from it on are the other."""
     operand = call.input()
-    lengths = own_shape(operand)
+    lengths = model_shape(operand)
     axis = int(call.attribute("axis", 1))
     axis = axis + len(lengths) if axis < 0 else axis
     head, tail = lengths[:axis], lengths[axis:]
@@ -195,7 +191,7 @@ def flatten(call: Call) -> LayoutTensor | Interleaved:
 @operator("Transpose", interleaved=True)
 def transpose(call: Call) -> LayoutTensor | Interleaved:
     """Another order of the axes; between the two layouts it is but another tag."""
-    given = call.datum()
+    given = call.value()
     if isinstance(given, Interleaved) and given.parts:
         return _turned(call, given)
     operand = call.input()
@@ -235,11 +231,11 @@ def _computed(call: Call, target: Tensor, *, keeps: bool) -> LayoutTensor | Inte
     """The reshape to a target that depends on the data; ``keeps``: a 0 in it keeps a length."""
     if target.shape.rank != 1 or target.shape[0] is None:
         raise DataDependent("the number of axes depends on the data")
-    source = _lengths_of(call.datum())
-    x, channels = _pixels(call.datum(), source)
+    source = _lengths_of(call.value())
+    x, channels = _pixels(call.value(), source)
     if call.interleaves and call.keeps_rows and channels and target.shape[0] == 2:
         return Interleaved(_to_computed(x, source, target, keeps=keeps), channels)
-    return LayoutTensor(_to_computed(model_layout(call.input()), source, target, keeps=keeps))
+    return LayoutTensor(_to_computed(call.tensor(), source, target, keeps=keeps))
 
 
 def _to_computed(x: Tensor, lengths: list[Any], target: Tensor, *, keeps: bool) -> Tensor:

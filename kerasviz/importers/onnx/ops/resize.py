@@ -12,8 +12,7 @@ import tensorflow as tf
 from kerasviz.importers.onnx.layout import (
     DataDependent,
     LayoutTensor,
-    model_layout,
-    own_shape,
+    model_shape,
     stored_axis,
 )
 from kerasviz.importers.onnx.ops.activation import stored
@@ -52,13 +51,13 @@ def upsample_7(call: Call) -> LayoutTensor:
 @operator("Resize", since=10, layout=Layout.FOLLOWS)
 def resize_10(call: Call) -> LayoutTensor:
     """``y[i] = x[i / scale]`` with the scales of all axes as an input."""
-    return _scaled(call, _numbers(call, 1, len(own_shape(call.input()))), _old_rule(call))
+    return _scaled(call, _numbers(call, 1, len(model_shape(call.input()))), _old_rule(call))
 
 
 @operator("Resize", since=11, layout=Layout.FOLLOWS)
 def resize_11(call: Call) -> LayoutTensor:
     """``y[i] = sum_k w_k(i) x[k]`` along each axis, given scales or sizes."""
-    lengths = own_shape(call.input())
+    lengths = model_shape(call.input())
     rank = len(lengths)
     axes = [int(a) % rank for a in call.attribute("axes") or range(rank)]
     rule = _rule(call)
@@ -103,7 +102,7 @@ def _old_rule(call: Call) -> Rule:
 
 def _numbers(call: Call, index: int, count: int) -> list[Number]:
     """Input ``index`` as numbers; scalar tensors where they are known in a run only."""
-    tensor = model_layout(call.input(index))
+    tensor = call.tensor(index)
     known = tf.get_static_value(tensor)
     if known is not None:
         return [n.item() for n in np.reshape(known, -1)]
@@ -163,7 +162,7 @@ def _ratio(size: Number, length: Number) -> Number:
 
 
 def _scaled(call: Call, scales: Sequence[Number], rule: Rule) -> LayoutTensor:
-    lengths = own_shape(call.input())
+    lengths = model_shape(call.input())
     if len(scales) != len(lengths):
         raise call.error(f"{len(scales)} scales for a value with {len(lengths)} axes")
     pairs = enumerate(zip(lengths, scales, strict=True))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import LayoutTensor, channels_last, model_layout
+from kerasviz.importers.onnx.layout import LayoutTensor
 from kerasviz.importers.onnx.ops.points import (
     Field,
     SamplePoint,
@@ -28,7 +28,7 @@ def _wide(dtype: tf.DType) -> tf.DType:
 @operator("GridSample", since=16, layout=Layout.IMAGE)
 def grid_sample(call: Call) -> LayoutTensor:
     """The image at the places of ``grid``, of which -1 and 1 are the ends of the axes."""
-    x, grid = channels_last(call.input(0)), model_layout(call.input(1))
+    x, grid = call.channels_last(0), call.tensor(1)
     count = x.shape.rank - 2
     if grid.shape.rank != x.shape.rank or grid.shape[-1] not in (None, count):
         raise call.error(f"a grid of shape {grid.shape} for an image with {count} spatial axes")
@@ -60,9 +60,9 @@ def grid_sample(call: Call) -> LayoutTensor:
 @operator("AffineGrid", since=20)
 def affine_grid(call: Call) -> LayoutTensor:
     """``grid[n, ..., :] = theta[n] (x, y, 1)`` for the places of an image of the given size."""
-    theta = model_layout(call.input(0))
+    theta = call.tensor(0)
     count = theta.shape[1]
-    size = model_layout(call.input(1))
+    size = call.tensor(1)
     known = tf.get_static_value(size)
     static = [None] * (count + 2) if known is None else [int(n) for n in known]
     wide = _wide(theta.dtype)
@@ -102,7 +102,7 @@ def roi_align_16(call: Call) -> LayoutTensor:
 
 
 def _roi_align(call: Call, *, half: bool) -> LayoutTensor:
-    x, rois = channels_last(call.input(0)), model_layout(call.input(1))
+    x, rois = call.channels_last(0), call.tensor(1)
     if x.shape.rank != 4:
         raise call.error(f"an image with {x.shape.rank - 2} spatial axes; expected 2")
     mode = call.attribute("mode", "avg")
@@ -125,7 +125,7 @@ def _roi_align(call: Call, *, half: bool) -> LayoutTensor:
         axes.append([SamplePoint(t.index[spread], _spread_weight(t, spread)) for t in taps])
         masks.append(used[:, None, :, None, None] if k == 0 else used[:, None, None, None, :])
         counts.append(count)
-    images = tf.cast(tf.reshape(model_layout(call.input(2)), [-1, 1, 1, 1, 1]), tf.int32)
+    images = tf.cast(tf.reshape(call.tensor(2), [-1, 1, 1, 1, 1]), tf.int32)
     corners = field.corners(images, axes)  # [R, bins, samples, bins, samples, C]
     used = (masks[0] & masks[1])[..., None]
     if mode == "avg":
@@ -188,7 +188,7 @@ def _bin_samples(
 @operator("MaxRoiPool", since=1, layout=Layout.IMAGE)
 def max_roi_pool(call: Call) -> LayoutTensor:
     """The largest entry in every bin of regions with whole bounds; 0 in an empty bin."""
-    x, rois = channels_last(call.input(0)), model_layout(call.input(1))
+    x, rois = call.channels_last(0), call.tensor(1)
     if x.shape.rank != 4:
         raise call.error(f"an image with {x.shape.rank - 2} spatial axes; expected 2")
     field = Field(x)
@@ -227,12 +227,12 @@ def _bin_entries(start: Tensor, end: Tensor, bins: int, length: Tensor) -> tuple
 @operator("DeformConv", since=19, layout=Layout.IMAGE)
 def deform_conv(call: Call) -> LayoutTensor:
     """A convolution whose window's entries are moved by ``offset`` and weighted by ``mask``."""
-    x, kernel = channels_last(call.input(0)), model_layout(call.input(1))
+    x, kernel = call.channels_last(0), call.tensor(1)
     size = kernel.shape.as_list()[2:]
     count, taps = len(size), int(np.prod(size))
     group, groups = int(call.attribute("group", 1)), int(call.attribute("offset_group", 1))
     wide = _wide(x.dtype)
-    offset = tf.cast(channels_last(call.input(2)), wide)
+    offset = tf.cast(call.channels_last(2), wide)
     outer = tf.shape(offset)[:-1]
     # [N, ..., taps, groups, axis]
     offset = _by_tap(tf.reshape(offset, tf.concat([outer, [groups, taps, count]], 0)), count + 1)
@@ -245,7 +245,7 @@ def deform_conv(call: Call) -> LayoutTensor:
     images = tf.reshape(tf.range(outer[0]), [-1, *[1] * (count + 2)])
     found = field.sampled(images, axes, tf.range(groups))
     if call.has(4):
-        mask = tf.cast(channels_last(call.input(4)), wide)
+        mask = tf.cast(call.channels_last(4), wide)
         mask = _by_tap(tf.reshape(mask, tf.concat([outer, [groups, taps]], 0)), count + 1)
         found = found * mask[..., None]
     rows = tf.reshape(found, tf.concat([[-1, taps, group], [x.shape[-1] // group]], 0))
@@ -254,9 +254,7 @@ def deform_conv(call: Call) -> LayoutTensor:
     y = tf.einsum("pkgc,gmck->pgm", rows, weights)
     y = tf.cast(tf.reshape(y, tf.concat([outer, [filters]], 0)), x.dtype)
     y = tf.ensure_shape(y, [x.shape[0], *[None] * count, filters])
-    return LayoutTensor(
-        tf.nn.bias_add(y, model_layout(call.input(3))) if call.has(3) else y, channels_last=True
-    )
+    return LayoutTensor(tf.nn.bias_add(y, call.tensor(3)) if call.has(3) else y, channels_last=True)
 
 
 def _by_tap(x: Tensor, axis: int) -> Tensor:

@@ -57,7 +57,7 @@ def _flat_places(shape: Tensor, places: Tensor, axis: int) -> Tensor:
 @operator("GatherElements", since=11, layout=Layout.FOLLOWS)
 def gather_elements(call: Call) -> LayoutTensor:
     """``y[i, j] = x[indices[i, j], j]``, here for axis 0 of a matrix."""
-    operands = call.operands()
+    operands = call.all_inputs()
     (x, places), moved = one_layout(operands)
     axis = stored_axis(int(call.attribute("axis", 0)), rank_of(operands[0]), moved)
     flat = _flat_places(tf.shape(x, out_type=tf.int64), places, axis)
@@ -67,7 +67,7 @@ def gather_elements(call: Call) -> LayoutTensor:
 @operator("GatherND", since=11)
 def gather_nd(call: Call) -> LayoutTensor:
     """``y[i] = x[indices[i, 0], ..., indices[i, k]]``, under the ``batch_dims`` first axes."""
-    x, places = model_layout(call.input(0)), model_layout(call.input(1))
+    x, places = call.tensor(0), call.tensor(1)
     batch = int(call.attribute("batch_dims", 0))
     depth = _depth(places)
     lengths = tf.shape(x, out_type=tf.int64)[batch : batch + depth]
@@ -108,7 +108,7 @@ def _written(call: Call, rows: Tensor, places: Tensor, updates: Tensor) -> Tenso
 
 def _scatter_elements(call: Call) -> LayoutTensor:
     """``y = x; y[indices[i, j], j] = updates[i, j]``, here for axis 0 of a matrix."""
-    operands = call.operands()
+    operands = call.all_inputs()
     (x, places, updates), moved = one_layout(operands)
     axis = stored_axis(int(call.attribute("axis", 0)), rank_of(operands[0]), moved)
     shape = tf.shape(x, out_type=tf.int64)
@@ -124,7 +124,7 @@ operator("ScatterElements", since=11, layout=Layout.FOLLOWS)(_scatter_elements)
 @operator("ScatterND", since=11)
 def scatter_nd(call: Call) -> LayoutTensor:
     """``y = x; y[indices[i, 0], ..., indices[i, k]] = updates[i]``."""
-    x, places, updates = (model_layout(operand) for operand in call.operands())
+    x, places, updates = (model_layout(operand) for operand in call.all_inputs())
     depth = _depth(places)
     shape = tf.shape(x, out_type=tf.int64)
     whole, inner = shape[:depth], shape[depth:]

@@ -17,7 +17,7 @@ from kerasviz.importers.onnx.layout import (
     TensorValue,
     channels_last,
     model_layout,
-    own_shape,
+    model_shape,
     rank_of,
     stored_axis,
 )
@@ -28,7 +28,7 @@ from kerasviz.types import Tensor
 
 def items_of(call: Call, index: int = 0) -> tuple[OnnxValue, ...]:
     """Input ``index`` as the values of a sequence."""
-    found = call.datum(index)
+    found = call.value(index)
     if not isinstance(found, SequenceValue):
         raise ValueError(f"input {index} is no sequence")
     return found.items
@@ -51,7 +51,7 @@ def sequence_empty(call: Call) -> SequenceValue:
 @operator("SequenceConstruct", since=11)
 def sequence_construct(call: Call) -> SequenceValue:
     """The sequence of all inputs."""
-    return SequenceValue(tuple(call.operands()))
+    return SequenceValue(tuple(call.all_inputs()))
 
 
 @operator("SequenceLength", since=11)
@@ -74,7 +74,7 @@ def sequence_insert(call: Call) -> SequenceValue:
     """The sequence with one more value before ``position``, by default at the end."""
     items = items_of(call)
     place = _place(call, 2, len(items), len(items) + 1) if call.has(2) else len(items)
-    return SequenceValue((*items[:place], call.datum(1), *items[place:]))
+    return SequenceValue((*items[:place], call.value(1), *items[place:]))
 
 
 @operator("SequenceErase", since=11)
@@ -92,7 +92,7 @@ def sequence_at(call: Call) -> OnnxValue:
     try:
         return items[_place(call, 1, len(items), len(items))]
     except DataDependent:
-        return _picked(_tensors_of(call), model_layout(call.input(1)))
+        return _picked(_tensors_of(call), call.tensor(1))
 
 
 def _picked(items: Sequence[TensorValue], place: Tensor) -> LayoutTensor:
@@ -124,7 +124,7 @@ def _piece_lengths(call: Call, operand: TensorValue, axis: int) -> list[int]:
     split = call.constant(1, "the lengths of the pieces")
     if split is not None and np.ndim(split):
         return [int(n) for n in split]
-    length = own_shape(operand)[axis]
+    length = model_shape(operand)[axis]
     if not isinstance(length, int):
         length = tf.get_static_value(length)
         if length is None:
@@ -153,7 +153,7 @@ def sequence_map(call: Call) -> list[OnnxValue | None]:
     count = len(items_of(call))
     rows: list[list[OnnxValue]] = []
     for k in range(count):
-        given = [call.datum(j) for j in range(len(call.inputs))]
+        given = [call.value(j) for j in range(len(call.inputs))]
         rows.append(
             call.body("body", *(g.items[k] if isinstance(g, SequenceValue) else g for g in given))
         )
@@ -164,19 +164,19 @@ def sequence_map(call: Call) -> list[OnnxValue | None]:
 @operator("Optional", since=15)
 def optional(call: Call) -> OnnxValue:
     """An optional with the input inside, or with nothing."""
-    return call.datum() if call.has(0) else EmptyOptional()
+    return call.value() if call.has(0) else EmptyOptional()
 
 
 @operator("OptionalHasElement", since=15)
 def optional_has_element(call: Call) -> Constant:
     """Whether there is a value."""
-    return Constant(np.asarray(call.has(0) and not isinstance(call.datum(), EmptyOptional)))
+    return Constant(np.asarray(call.has(0) and not isinstance(call.value(), EmptyOptional)))
 
 
 @operator("OptionalGetElement", since=15)
 def optional_get_element(call: Call) -> OnnxValue:
     """The value of an optional."""
-    found = call.datum()
+    found = call.value()
     if isinstance(found, EmptyOptional):
         raise call.error("the optional has no value")
     return found
@@ -185,7 +185,7 @@ def optional_get_element(call: Call) -> OnnxValue:
 @operator("Identity", layout=Layout.FOLLOWS)
 def identity(call: Call) -> OnnxValue:
     """The value itself, of whatever kind."""
-    found = call.datum()
+    found = call.value()
     return (
         LayoutTensor(tf.identity(found.tensor), found.channels_last)
         if isinstance(found, LayoutTensor)

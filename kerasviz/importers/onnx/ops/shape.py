@@ -14,7 +14,7 @@ from kerasviz.importers.onnx.layout import (
     LayoutTensor,
     channels_last,
     model_layout,
-    own_shape,
+    model_shape,
     packed,
     rank_of,
     stored_axis,
@@ -28,14 +28,14 @@ from kerasviz.types import Tensor
 @operator("Shape")
 def shape(call: Call) -> LayoutTensor:
     """The shape in the model's own layout, from axis ``start`` to ``end``."""
-    lengths = own_shape(call.input())[call.attribute("start", 0) : call.attribute("end")]
+    lengths = model_shape(call.input())[call.attribute("start", 0) : call.attribute("end")]
     return LayoutTensor(tf.convert_to_tensor(packed(lengths), tf.int64))
 
 
 @operator("Size")
 def size(call: Call) -> LayoutTensor:
     """The number of entries."""
-    return LayoutTensor(tf.convert_to_tensor(prod(own_shape(call.input())), tf.int64))
+    return LayoutTensor(tf.convert_to_tensor(prod(model_shape(call.input())), tf.int64))
 
 
 @operator("Squeeze", layout=Layout.FOLLOWS)
@@ -44,11 +44,11 @@ def squeeze(call: Call) -> LayoutTensor:
     operand = call.input()
     rank = rank_of(operand)
     if call.has(1) and not isinstance(call.input(1), Constant):
-        return LayoutTensor(_without(model_layout(operand), model_layout(call.input(1))))
+        return LayoutTensor(_without(model_layout(operand), call.tensor(1)))
     x, moved = stored(operand)
     given = call.ints("axes", 1)
     if given is None:
-        lengths = own_shape(operand)
+        lengths = model_shape(operand)
         given = tuple(axis for axis, n in enumerate(lengths) if isinstance(n, int) and n == 1)
     axes = sorted({_positive(axis, rank) for axis in given})
     if not axes:
@@ -90,7 +90,7 @@ def unsqueeze(call: Call) -> LayoutTensor:
     """The same with new axes of length 1."""
     operand = call.input()
     if call.has(1) and not isinstance(call.input(1), Constant):
-        return LayoutTensor(_with_ones(model_layout(operand), model_layout(call.input(1))))
+        return LayoutTensor(_with_ones(model_layout(operand), call.tensor(1)))
     axes = call.ints("axes", 1) or ()
     rank = rank_of(operand) + len(axes)
     axes = tuple(sorted(_positive(axis, rank) for axis in axes))
@@ -113,7 +113,7 @@ def _with_ones(x: Tensor, axes: Tensor) -> Tensor:
 @operator("Concat", since=1, layout=Layout.FOLLOWS)
 def concat(call: Call) -> LayoutTensor:
     """Values one after another along ``axis`` (1 by default before opset 4)."""
-    operands = call.operands()
+    operands = call.all_inputs()
     axis = int(call.attribute("axis", 1))
     rank = rank_of(operands[0])
     moved = rank > 2 and any(isinstance(o, LayoutTensor) and o.channels_last for o in operands)
@@ -133,7 +133,7 @@ def split(call: Call) -> list[LayoutTensor | None]:
     try:
         lengths: Any = call.ints("split", 1)
     except DataDependent:
-        lengths = model_layout(call.input(1))
+        lengths = call.tensor(1)
     if lengths is None:
         whole = x.shape[axis]
         if whole is None:
@@ -154,7 +154,7 @@ def split(call: Call) -> list[LayoutTensor | None]:
 @operator("Expand", since=8, layout=Layout.FOLLOWS)
 def expand(call: Call) -> LayoutTensor:
     """Broadcast to a shape, which is itself broadcast with that of the value."""
-    operand, target = call.input(0), model_layout(call.input(1))
+    operand, target = call.input(0), call.tensor(1)
     wide, rank = target.shape[0], rank_of(operand)
     if wide is None:
         raise DataDependent("the number of axes depends on the data")
@@ -169,7 +169,7 @@ def expand(call: Call) -> LayoutTensor:
         x, moved = model_layout(operand), False
     target = _stored_order(target, rank, moved)
     if known is not None:
-        source = [1] * max(wide - rank, 0) + own_shape(LayoutTensor(x))
+        source = [1] * max(wide - rank, 0) + model_shape(LayoutTensor(x))
         whole = [n if t == 1 else int(t) for n, t in zip(source, target, strict=True)]
         return LayoutTensor(tf.broadcast_to(x, packed(whole)), moved)
     y = tf.broadcast_to(x, tf.broadcast_dynamic_shape(tf.shape(x, out_type=tf.int64), target))
@@ -189,7 +189,7 @@ def _stored_order(numbers: Tensor, rank: int, moved: bool) -> Tensor:
 def tile_1(call: Call) -> LayoutTensor:
     """The value repeated ``tiles`` times along one axis."""
     rank = rank_of(call.input(0))
-    times, axis = (tf.reshape(tf.cast(model_layout(call.input(k)), tf.int64), []) for k in (1, 2))
+    times, axis = (tf.reshape(tf.cast(call.tensor(k), tf.int64), []) for k in (1, 2))
     axis = tf.where(axis < 0, axis + rank, axis)
     return _tiled(call, tf.where(tf.range(rank, dtype=tf.int64) == axis, times, 1))
 
@@ -197,7 +197,7 @@ def tile_1(call: Call) -> LayoutTensor:
 @operator("Tile", since=6, layout=Layout.FOLLOWS)
 def tile_6(call: Call) -> LayoutTensor:
     """The value repeated along its axes."""
-    return _tiled(call, model_layout(call.input(1)))
+    return _tiled(call, call.tensor(1))
 
 
 def _tiled(call: Call, repeats: Tensor) -> LayoutTensor:

@@ -12,8 +12,8 @@ from typing import Any
 import onnx
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import Constant, LayoutTensor, model_layout
-from kerasviz.importers.onnx.ops.generate import scalar, tensor_dtype
+from kerasviz.importers.onnx.element_types import tensor_type
+from kerasviz.importers.onnx.layout import Constant, LayoutTensor
 from kerasviz.importers.onnx.registry import Call, operator
 from kerasviz.types import Tensor
 
@@ -65,7 +65,7 @@ def dft_20(call: Call) -> LayoutTensor:
 
 
 def _dft(call: Call, axis: int) -> LayoutTensor:
-    x = model_layout(call.input())
+    x = call.tensor()
     rank = x.shape.rank
     axis %= rank
     if axis == rank - 1:
@@ -99,7 +99,7 @@ def _integer(call: Call, index: int) -> Any:
     operand = call.input(index)
     if isinstance(operand, Constant):
         return int(operand.array.reshape(-1)[0])
-    number = tf.cast(scalar(call, index), tf.int32)
+    number = tf.cast(call.scalar(index), tf.int32)
     known = tf.get_static_value(number)
     return number if known is None else int(known)
 
@@ -107,9 +107,9 @@ def _integer(call: Call, index: int) -> Any:
 @operator("STFT", since=17)
 def stft(call: Call) -> LayoutTensor:
     """The DFT of frames of the signal, each times a window, ``frame_step`` entries apart."""
-    x = model_layout(call.input())
+    x = call.tensor()
     step = _integer(call, 1)
-    window = model_layout(call.input(2)) if call.has(2) else None
+    window = call.tensor(2) if call.has(2) else None
     signal = tf.transpose(x, [0, 2, 1])
     if call.has(3):
         length = _integer(call, 3)
@@ -137,8 +137,8 @@ def _register_windows() -> None:
 
 def _window(factors: tuple[float, float, float]) -> Callable[[Call], LayoutTensor]:
     def convert(call: Call) -> LayoutTensor:
-        dtype = tensor_dtype(call.attribute("output_datatype", onnx.TensorProto.FLOAT))
-        count = scalar(call, 0)
+        dtype = tensor_type(call.attribute("output_datatype", onnx.TensorProto.FLOAT))
+        count = call.scalar(0)
         steps = tf.cast(count if call.attribute("periodic", 1) else count - 1, tf.float64)
         turn = 2 * math.pi * tf.cast(tf.range(count), tf.float64) / tf.maximum(steps, 1.0)
         window = sum(factor * tf.cos(k * turn) for k, factor in enumerate(factors))
@@ -153,9 +153,9 @@ _register_windows()
 @operator("MelWeightMatrix", since=17)
 def mel_weight_matrix(call: Call) -> LayoutTensor:
     """Triangles, equally far apart on the mel scale, over the frequencies of a onesided DFT."""
-    dtype = tensor_dtype(call.attribute("output_datatype", onnx.TensorProto.FLOAT))
-    bands, length, rate = (tf.cast(scalar(call, k), tf.int64) for k in range(3))
-    edges = [_mel(tf.cast(scalar(call, k), tf.float64)) for k in (3, 4)]
+    dtype = tensor_type(call.attribute("output_datatype", onnx.TensorProto.FLOAT))
+    bands, length, rate = (tf.cast(call.scalar(k), tf.int64) for k in range(3))
+    edges = [_mel(tf.cast(call.scalar(k), tf.float64)) for k in (3, 4)]
     step = (edges[1] - edges[0]) / tf.cast(bands + 2, tf.float64)
     mels = edges[0] + step * tf.cast(tf.range(bands + 2), tf.float64)
     hertz = 700 * tf.math.expm1(mels * (math.log(10) / 2595))

@@ -21,7 +21,7 @@ def top_k_1(call: Call) -> list[LayoutTensor | None]:
 @operator("TopK", since=10, layout=Layout.FOLLOWS)
 def top_k_10(call: Call) -> list[LayoutTensor | None]:
     """The ``k`` largest (or smallest) entries along ``axis`` and where they are, in order."""
-    count = tf.reshape(model_layout(call.input(1)), [])
+    count = call.scalar(1)
     known = tf.get_static_value(count)
     return _top(call, tf.cast(count, tf.int32) if known is None else int(known))
 
@@ -53,7 +53,7 @@ def _mirrored(x: Tensor) -> Tensor:
 @operator("NonZero", since=9)
 def non_zero(call: Call) -> LayoutTensor:
     """The indices of the entries that are not 0: a row for every axis."""
-    x = model_layout(call.input())
+    x = call.tensor()
     zero = "" if x.dtype == tf.string else tf.zeros([], x.dtype)
     return LayoutTensor(tf.transpose(tf.where(x != zero)))
 
@@ -62,7 +62,7 @@ def non_zero(call: Call) -> LayoutTensor:
 def compress(call: Call) -> LayoutTensor:
     """The entries along ``axis``, or of the flat value, at which the condition holds."""
     operand = call.input(0)
-    places = tf.where(model_layout(call.input(1)))[:, 0]
+    places = tf.where(call.tensor(1))[:, 0]
     axis = call.attribute("axis")
     if axis is None:
         return LayoutTensor(tf.gather(tf.reshape(model_layout(operand), [-1]), places))
@@ -75,7 +75,7 @@ def compress(call: Call) -> LayoutTensor:
 @operator("Unique", since=11)
 def unique(call: Call) -> list[LayoutTensor | None]:
     """The distinct entries (or, with ``axis``, slices), first and all places, and counts."""
-    x = model_layout(call.input())
+    x = call.tensor()
     axis = call.attribute("axis")
     if axis is None:
         x, axis = tf.reshape(x, [-1]), 0

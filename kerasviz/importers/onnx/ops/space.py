@@ -12,9 +12,7 @@ from kerasviz.importers.onnx.layout import (
     Constant,
     DataDependent,
     LayoutTensor,
-    channels_last,
-    model_layout,
-    own_shape,
+    model_shape,
     rank_of,
     stored_axis,
 )
@@ -60,7 +58,7 @@ def space_to_depth(call: Call) -> LayoutTensor:
 
 
 def _image(call: Call) -> Tensor:
-    x = channels_last(call.input())
+    x = call.channels_last()
     if x.shape.rank != 4:
         raise call.error(f"a value with {x.shape.rank} axes; expected 4")
     return x
@@ -68,7 +66,7 @@ def _image(call: Call) -> Tensor:
 
 def _lengths(call: Call, index: int) -> list[Any]:
     """Input ``index`` as ints; scalar tensors where they are known in a run only."""
-    tensor = model_layout(call.input(index))
+    tensor = call.tensor(index)
     known = tf.get_static_value(tensor)
     if known is not None:
         return [int(n) for n in known]
@@ -80,7 +78,7 @@ def _lengths(call: Call, index: int) -> list[Any]:
 @operator("Col2Im", since=18)
 def col2im(call: Call) -> LayoutTensor:
     """Columns [N, C * block, L] added up in an image where their windows lie."""
-    x = model_layout(call.input(0))
+    x = call.tensor(0)
     image, block = _lengths(call, 1), _lengths(call, 2)
     count = len(image)
     strides = call.attribute("strides") or (1,) * count
@@ -121,7 +119,7 @@ def center_crop_pad(call: Call) -> LayoutTensor:
     x, moved = stored(operand)
     rank = rank_of(operand)
     axes = call.attribute("axes") or tuple(range(rank))
-    lengths = own_shape(operand)
+    lengths = model_shape(operand)
     for axis, wanted in zip(axes, _lengths(call, 1), strict=True):
         x = _centred(x, stored_axis(int(axis), rank, moved), lengths[axis], wanted)
     return LayoutTensor(x, moved)
@@ -155,7 +153,7 @@ def image_decoder(call: Call) -> LayoutTensor:
     kind = call.attribute("pixel_format", "RGB")
     if kind not in ("RGB", "BGR", "Grayscale"):
         raise call.error(f"pixel_format {kind!r}; expected RGB, BGR or Grayscale")
-    data = tf.reshape(model_layout(call.input()), [-1])
+    data = tf.reshape(call.tensor(), [-1])
     text = _text(data)
     picture = tf.case(
         [

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import LayoutTensor, model_layout
+from kerasviz.importers.onnx.layout import LayoutTensor
 from kerasviz.importers.onnx.registry import Call, operator
 from kerasviz.types import Tensor
 
@@ -17,21 +17,19 @@ from kerasviz.types import Tensor
 @operator("StringConcat", since=20)
 def string_concat(call: Call) -> LayoutTensor:
     """The texts of two tensors, each pair joined, with broadcasting."""
-    return LayoutTensor(tf.add(model_layout(call.input(0)), model_layout(call.input(1))))
+    return LayoutTensor(tf.add(call.tensor(0), call.tensor(1)))
 
 
 @operator("RegexFullMatch", since=20)
 def regex_full_match(call: Call) -> LayoutTensor:
     """Whether a whole text matches ``pattern`` (RE2)."""
-    return LayoutTensor(
-        tf.strings.regex_full_match(model_layout(call.input()), call.attribute("pattern"))
-    )
+    return LayoutTensor(tf.strings.regex_full_match(call.tensor(), call.attribute("pattern")))
 
 
 @operator("StringSplit", since=20)
 def string_split(call: Call) -> list[LayoutTensor]:
     """The parts between delimiters, filled up with empty texts, and how many there are."""
-    texts = model_layout(call.input())
+    texts = call.tensor()
     delimiter, most = call.attribute("delimiter") or None, int(call.attribute("maxsplit", -1))
     flat = tf.reshape(texts, [-1])
     if delimiter is None:
@@ -52,7 +50,7 @@ def string_split(call: Call) -> list[LayoutTensor]:
 @operator("StringNormalizer", since=10)
 def string_normalizer(call: Call) -> LayoutTensor:
     """The texts without stop words, in upper or lower case; one empty text if none is left."""
-    texts = model_layout(call.input())
+    texts = call.tensor()
     if texts.shape.rank not in (1, 2) or (
         texts.shape.rank == 2 and texts.shape[0] not in (1, None)
     ):
@@ -84,7 +82,7 @@ def tf_idf_vectorizer(call: Call) -> LayoutTensor:
 
     ``mode`` TF gives the counts, IDF the weights of those that occur, TFIDF their product.
     """
-    x = model_layout(call.input())
+    x = call.tensor()
     rows = x[None] if x.shape.rank == 1 else x
     counts = tf.concat([_occurrences(call, rows, grams) for grams in _pool(call)], 1)
     counts = tf.cast(counts, tf.float32)

@@ -76,17 +76,17 @@ def _trained(call: Call, x: Tensor, parts: list[Tensor], epsilon: float) -> list
     axes = list(range(x.shape.rank))
     axes = axes[:1] if not call.attribute("spatial", 1) or len(axes) == 1 else axes[:-1]
     now = tf.reduce_mean(wide, axes)
-    variance = tf.reduce_mean(tf.square(wide - now), axes)
-    factor, offset = _affine([scale, bias, now, variance], epsilon)
+    spread = tf.reduce_mean(tf.square(wide - now), axes)
+    factor, offset = _affine([scale, bias, now, spread], epsilon)
     made = [LayoutTensor(_applied(x, factor, offset), channels_last=x.shape.rank > 2)]
-    for old, new in ((mean, now), (variance, variance)):
+    for old, new in ((mean, now), (variance, spread)):
         old_part = tf.cast(old, new.dtype) * momentum
         running = tf.cast(old_part + tf.reshape(new, tf.shape(old)) * (1 - momentum), old.dtype)
         made.append(LayoutTensor(_channels_before(running)))
     # Before opset 14 the statistics of the batch were outputs as well.
     return [
         *made,
-        *(LayoutTensor(_channels_before(tf.cast(part, x.dtype))) for part in (now, variance)),
+        *(LayoutTensor(_channels_before(tf.cast(part, x.dtype))) for part in (now, spread)),
     ]
 
 

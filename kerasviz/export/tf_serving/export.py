@@ -1,4 +1,4 @@
-"""export: a network becomes a folder that TensorFlow Serving serves, pictures and all."""
+"""Export a network, with its pictures, as a folder for TensorFlow Serving."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ Shape = tuple[int | None, ...] | None
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written: the folder of the version and its signatures.
+    """Describe what was written: the folder of the version and its signatures.
 
-    ``signatures`` has the shapes of inputs and outputs by signature; ``kept`` names those that are
-    the model's own; ``size`` is in bytes.
+    ``signatures`` has the shapes of inputs and outputs by signature; ``kept`` names the model's own
+    signatures; ``size`` is in bytes.
     """
 
     path: Path
@@ -48,9 +48,9 @@ class Exported:
 
 
 def model_name(net: Network, name: str | None = None) -> str:
-    """The name under which a network is served: letters, digits and ``_ . -``.
+    """Return the name under which a network is served: letters, digits and ``_ . -``.
 
-    A SavedModel in a folder that is a version number is named after the folder above. Raises
+    A SavedModel in a folder named by a version number is named after the parent folder. Raises
     :class:`UsageError` for a given name with other characters.
     """
     if name is not None:
@@ -74,11 +74,10 @@ def export(
 ) -> Exported:
     """Write ``folder/NAME/VERSION`` for ``tensorflow_model_server``, and example configurations.
 
-    Its signatures are those of ``signatures``, and those of the
-    SavedModel ``original``. It needs no operator of its own and no Python. What was written is
-    loaded, compared with the network and run on its warm-up requests before it gets its name.
-    Raises :class:`UsageError` for names and settings, :class:`ModelError` for networks that cannot
-    be served so.
+    It has the signatures of ``signatures`` and of the SavedModel ``original``, and needs neither
+    custom operators nor Python. Before it gets its name it is loaded, compared with the network and
+    run on its warm-up requests. Raises :class:`UsageError` for names and settings,
+    :class:`ModelError` for networks that cannot be served.
     """
     served = model_name(net, name)
     place = Path(folder) / served
@@ -124,7 +123,7 @@ def _run(net: Network, loaded: Any, signature: Signature, request: WarmUp) -> No
 
 def _shapes(loaded: Any, own: Signature | None) -> dict[str, dict[str, Shape]]:
     inputs = {tensor.name: tensor.shape for tensor in loaded.structured_input_signature[1].values()}
-    if own is not None:  # under the names that a server has
+    if own is not None:  # under the names that a server uses
         inputs = {name: spec.shape for name, spec in own.inputs.items()}
     outputs = {name: tensor.shape for name, tensor in loaded.structured_outputs.items()}
     return {"inputs": _plain(inputs), "outputs": _plain(outputs)}

@@ -1,4 +1,4 @@
-"""The SavedModel whose own signatures an export keeps."""
+"""Provide the SavedModel whose own signatures an export keeps."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ["original_of"]
 def original_of(
     net: Network, custom_objects: Mapping[str, Any] | None = None, unsafe: bool = False
 ) -> Iterator[Path]:
-    """The folder of a network's SavedModel.
+    """Provide the folder of a network's SavedModel within the block.
 
-    Of a Keras file it is the one that Keras' ``export`` makes, gone after the block. Raises
-    :class:`UsageError` for other files, which have no signatures.
+    For a Keras file Keras' ``export`` writes it temporarily. Raises :class:`UsageError` for other
+    files, which have no signatures.
     """
     path, kind = Path(net.identity.source), net.identity.format
     if not path.exists() or kind not in ("saved_model", "keras", "h5"):

@@ -1,4 +1,4 @@
-"""Which tensor of a traced Keras model is the output of which layer."""
+"""Find which tensor of a traced Keras model is the output of which layer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MARK = "kerasviz_tap_"
 
 @dataclass(frozen=True)
 class Mark:
-    """A marked tensor: the path of its layer, which output of the call it is, the layer's class."""
+    """Describe a marked tensor: the path and class of its layer, its index among the outputs."""
 
     path: str
     output: int
@@ -28,15 +28,15 @@ class Mark:
 
     @property
     def spelling(self) -> str:
-        """The name of the tensor."""
+        """Return the name of the tensor."""
         return self.path if self.output == 0 else f"{self.path}:{self.output}"
 
 
 def layer_paths(model: Any) -> list[tuple[str, Any]]:
     """Return all layers and operations inside a model with their paths, nested ones included.
 
-    A layer that is used in two places has the path of the first. Where two layers of the same
-    parent have the same name, the later ones get ``_1``, ``_2`` ... .
+    A layer that is used in two places has the path of the first. Later layers of the same parent
+    with the same name get ``_1``, ``_2`` ... .
     """
     found: list[tuple[str, Any]] = []
     seen = {id(model)}
@@ -57,9 +57,9 @@ def layer_paths(model: Any) -> list[tuple[str, Any]]:
 
 
 def _children(parent: Any) -> Iterator[Any]:
-    """The layers of a layer; of a functional model also its operations (``x + y``)."""
+    """Yield the layers of a layer; of a functional model also its operations (``x + y``)."""
     yield from getattr(parent, "operations", ())
-    if hasattr(parent, "_flatten_layers"):  # also the attributes of subclassed layers
+    if hasattr(parent, "_flatten_layers"):  # attributes of subclassed layers too
         yield from parent._flatten_layers(include_self=False, recursive=False)
 
 
@@ -73,10 +73,10 @@ def _free(name: str, taken: set[str]) -> str:
 
 
 class TapMarks:
-    """While it is entered, every layer of a model marks its outputs in the graph being traced.
+    """Make every layer of a model mark its outputs in the graph being traced, within the block.
 
-    A mark is an identity node with a name of its own; it costs nothing later. The layers' own
-    ``call`` is put back on leaving.
+    A mark is an identity node with a unique name; it costs nothing later. The layers get their own
+    ``call`` back at the end of the block.
     """
 
     def __init__(self, model: Any):
@@ -116,7 +116,7 @@ class TapMarks:
             self._taken.add(own)
             self.scopes.setdefault(tf.get_current_name_scope(), own)
             results = call(*args, **kwargs)
-            if not path:  # the model itself: its outputs have names of their own
+            if not path:  # the model itself, whose outputs are named elsewhere
                 return results
             flat = [
                 self._mark(tensor, Mark(own, index, kind))
@@ -135,7 +135,7 @@ class TapMarks:
 
 
 class LayerResults(TapMarks):
-    """While it is entered, every layer that runs leaves its results in ``found``, by path."""
+    """Collect the results of every layer that runs within the block in ``found``, by path."""
 
     def __init__(self, model: Any):
         super().__init__(model)
@@ -148,7 +148,7 @@ class LayerResults(TapMarks):
 
 
 def naming_of(marks: TapMarks) -> Callable[[FrozenGraph], Naming]:
-    """Return how the values of a traced, frozen model are named; see ``keras_file.program_of``."""
+    """Return a function that names the values of a frozen model; see ``file.program_of``."""
 
     def naming(frozen: FrozenGraph) -> Naming:
         names: dict[str, list[str]] = {}
@@ -167,7 +167,7 @@ def naming_of(marks: TapMarks) -> Callable[[FrozenGraph], Naming]:
 def _ordered(
     frozen: FrozenGraph, names: dict[str, list[str]], ops: dict[str, str], scopes: dict[str, str]
 ) -> Naming:
-    """Add what stands before and after rectifiers and softmaxes, all in the graph's order."""
+    """Add the inputs and outputs of ReLUs and softmaxes, all in the graph's order."""
     raw = by_nodes(frozen).names
     bare = _unique_last_parts(names)
     taken = {spelling for spellings in names.values() for spelling in spellings}
@@ -190,7 +190,7 @@ def _ordered(
 
 
 def _by_layer(node: str, scopes: dict[str, str]) -> str:
-    """A node's name with the path of its layer for the scope of that layer's call."""
+    """Return a node's name with the path of its layer for the scope of that layer's call."""
     scope = node.rpartition("/")[0]
     while scope and scope not in scopes:
         scope = scope.rpartition("/")[0]
@@ -201,7 +201,7 @@ _SUFFIX = {"Relu": "_pre_relu", "Relu6": "_pre_relu", "Softmax": "_pre_softmax"}
 
 
 def _unique_last_parts(names: dict[str, list[str]]) -> dict[str, str]:
-    """``conv1`` for ``outer/inner/conv1``, where no other path ends so."""
+    """Return ``conv1`` for ``outer/inner/conv1``, where no other path ends in it."""
     paths = [spelling for spellings in names.values() for spelling in spellings]
     count: dict[str, int] = {}
     for path in paths:

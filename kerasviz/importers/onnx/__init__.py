@@ -1,4 +1,4 @@
-"""ONNX models as programs in TensorFlow."""
+"""Import ONNX models as programs in TensorFlow."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ def read_onnx(path: Path) -> Imported:
     """Read an ONNX file as a program that runs in TensorFlow, channels last.
 
     Raises :class:`ModelError`, in one line, for a file that is no ONNX model, weights that are not
-    finite, operators that are not supported (all of them are listed) and nodes that cannot be
-    computed.
+    finite, unsupported operators (all of them) and nodes that cannot be computed.
     """
     path = Path(path)
     try:

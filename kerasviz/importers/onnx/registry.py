@@ -42,7 +42,7 @@ __all__ = [
     "unsupported",
 ]
 
-#: The domain of the operators into which onnxruntime fuses those of the standard.
+#: Domain of the operators into which onnxruntime fuses standard ones.
 MICROSOFT = "com.microsoft"
 Result = OnnxValue | Sequence[OnnxValue | None]
 
@@ -103,7 +103,7 @@ class Call:
             raise ValueError(f"input {index} is a sequence where a tensor is wanted")
         if isinstance(value, EmptyOptional):
             raise ValueError(f"input {index} is an optional without a value")
-        return value.planar() if isinstance(value, Interleaved) else value
+        return value.in_model_layout() if isinstance(value, Interleaved) else value
 
     def all_inputs(self) -> list[TensorValue]:
         """Return all inputs as tensors."""

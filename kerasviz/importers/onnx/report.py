@@ -1,4 +1,4 @@
-"""What an ONNX file holds and how it will run: operators, ports, transposes."""
+"""Report what an ONNX file holds and how it will run: operators, ports, transposes."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ __all__ = ["ExecutedTranspose", "ImportReport", "PortReport", "report_of"]
 
 @dataclass(frozen=True)
 class ExecutedTranspose:
-    """A transpose that is executed: after which node (or input) it stands, and for which node.
+    """Name an executed transpose by the node (or input) before it and the node behind it.
 
-    ``own`` says that the model asks for it itself, by a Transpose node.
+    ``own`` says that the model itself has a Transpose node there.
     """
 
     after: str
@@ -38,7 +38,7 @@ class ExecutedTranspose:
 
 @dataclass(frozen=True)
 class PortReport:
-    """An input or output in the model's own layout, ``None`` where a length is free."""
+    """Describe an input or output in the model's layout, ``None`` where a length is free."""
 
     name: str
     dtype: str | None
@@ -48,9 +48,9 @@ class PortReport:
 
 @dataclass(frozen=True)
 class ImportReport:
-    """The report on a file.
+    """Report on a file.
 
-    ``operators`` counts the nodes that are run by operator, ``folded`` is how many more depend on
+    ``operators`` counts the nodes that are run, by operator; ``folded`` counts those that depend on
     constants only. ``transposes`` is ``None`` where the model cannot be run.
     """
 
@@ -63,14 +63,14 @@ class ImportReport:
     transposes: Sequence[ExecutedTranspose] | None
 
     def to_json(self) -> dict[str, Any]:
-        """The report as plain data."""
+        """Return the report as plain data."""
         return asdict(self)
 
 
 def report_of(path: Path) -> ImportReport:
-    """Report on an ONNX file, also on one with operators that are not supported.
+    """Report on an ONNX file, even one with unsupported operators.
 
-    Raises :class:`ModelError` for a file that is no ONNX model and where a node cannot be computed.
+    Raises :class:`ModelError` for a file that is no ONNX model, or where a node cannot be computed.
     """
     graph = read_graph(load_model(path), path)
     missing = unsupported(graph)
@@ -113,7 +113,7 @@ def _type(dtype: Any) -> str | None:
 
 
 def _traced(program: OnnxProgram) -> tuple[Any, list[str]]:
-    """The graph from the inputs to the outputs, both in the model's own layout."""
+    """Trace the graph from the inputs to the outputs, both in the model's layout."""
     names: list[str] = []
 
     def run(*tensors: Tensor) -> list[Tensor]:
@@ -143,7 +143,7 @@ def _traced(program: OnnxProgram) -> tuple[Any, list[str]]:
 
 
 def _transposes(graph: Any, nodes: Sequence[Node], whole: Graph) -> Iterator[ExecutedTranspose]:
-    """The transposes of a traced graph, each with the nodes around it."""
+    """Yield the transposes of a traced graph, each with the nodes around it."""
     by_scope = {scope_name(node): node for node in [*all_nodes(whole), *nodes]}
     inputs = {t.op.name: given.name for t, given in zip(graph.inputs, whole.inputs, strict=False)}
 
@@ -155,7 +155,7 @@ def _transposes(graph: Any, nodes: Sequence[Node], whole: Graph) -> Iterator[Exe
         return None
 
     def maker(operation: Any) -> str:
-        """The node or the input that made what an operation takes."""
+        """Return the node or the input that computed the input of an operation."""
         while operation.inputs:
             source = operation.inputs[0].op
             if source.name in inputs:

@@ -1,4 +1,4 @@
-"""A program over a frozen TensorFlow graph: its nodes are emitted again, as far as needed."""
+"""Run a frozen TensorFlow graph by running its nodes again, as far as needed."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ __all__ = ["GraphProgram", "program_over"]
 
 
 class GraphProgram(Described):
-    """A :class:`kerasviz.network.program.Program` over a :class:`FrozenGraph`.
+    """Implement :class:`kerasviz.network.program.Program` for a :class:`FrozenGraph`.
 
-    What depends on no input is computed once; the rest is emitted anew by every ``compute``, only
-    the ancestors of the wanted values. Tensors are channels last in the graph itself, so both
-    settings of ``channels_last`` give the same.
+    Tensors that depend on no input are computed once; ``compute`` runs the other ancestors of the
+    wanted values. The graph itself is channels last, so ``channels_last`` makes no difference.
     """
 
     def __init__(
@@ -92,7 +91,7 @@ class GraphProgram(Described):
             if key in tensors:
                 return key, tf.cast(tensor, dtype)
             if (key, dtype) not in self._cast:
-                with tf.init_scope():  # a constant: once for all traces
+                with tf.init_scope():  # constants are cast once for all traces
                     self._cast[key, dtype] = tf.cast(tensor, dtype)
             return key, self._cast[key, dtype]
 
@@ -103,7 +102,7 @@ class GraphProgram(Described):
     def _check_rows(self, results: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
         """Raise ``ValueError`` where a head mixes up the images of a batch.
 
-        A head that flattens with a fixed width turns a larger image into several rows.
+        A head that flattens to a fixed width turns a larger image into several rows.
         """
         fed = [tensors[key] for key in self._fed.values() if key in tensors]
         batches = {tensor.shape[0] for tensor in fed if tensor.shape.rank == 4}
@@ -129,10 +128,9 @@ def program_over(
 ) -> GraphProgram:
     """Make the program of a frozen ``tf.Graph``.
 
-    ``inputs`` and ``outputs`` map names to tensors of ``graph``; ``naming`` gives names to the
-    values (default: those of the nodes). An output that cannot be computed is left out, for it
-    may be a summary or a label beside the ones that count; where none is left, :class:`ModelError`
-    says which nodes are the reason.
+    ``inputs`` and ``outputs`` map names to tensors of ``graph``; ``naming`` names the values, by
+    default after their nodes. An output that cannot be computed is dropped, since it may be a
+    summary or a label. If none is left, :class:`ModelError` names the nodes that are the reason.
     """
     fed = {name: tensor.name for name, tensor in inputs.items()}
     frozen = read_graph(graph, fed.values())
@@ -160,7 +158,7 @@ def program_over(
 
 
 def _with_shapes(program: GraphProgram) -> dict[str, Value]:
-    """The values with the shapes of a trace: there, what follows from constants is known."""
+    """Return the values with the shapes of a trace, which knows what follows from constants."""
     values = program.values
     specs = {name: tf.TensorSpec(p.shape, p.dtype) for name, p in program.inputs.items()}
     traced = tf.function(
@@ -179,7 +177,7 @@ def _output_names(
     keys: dict[str, str],
     frozen: FrozenGraph,
 ) -> dict[str, str]:
-    """The outputs by their own names; by their values' names where those mean another tensor."""
+    """Return the outputs by their names, or by their values' names where those are taken."""
     by_key = {frozen.source(keys[name]): name for name in reversed(list(values))}
     names = {}
     for name, tensor in outputs.items():
@@ -192,10 +190,7 @@ def _output_names(
 
 
 def _port(name: str, tensor: Any, users: set[str]) -> Port:
-    """An input; one of bytes that the graph turns into floats is fed as floats.
-
-    So that its gradient exists: a cast from integers has none.
-    """
+    """Return an input; bytes that the graph casts are fed as floats to have a gradient."""
     dtype = tensor.dtype
     if not dtype.is_floating and users and users <= {"Cast"}:
         dtype = tf.float32

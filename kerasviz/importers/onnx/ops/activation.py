@@ -1,4 +1,4 @@
-"""Activations: elementwise functions of one value, and the softmax."""
+"""Convert activations: elementwise functions of one value, and the softmax."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from kerasviz.importers.onnx.registry import Call, Layout, operator, softmax_axe
 from kerasviz.types import Tensor
 
 
-def stored(operand: TensorValue) -> tuple[Tensor, bool]:
-    """The tensor as it is stored, and whether it is moved."""
-    if isinstance(operand, Constant):
-        return operand.tensor(), False
-    return operand.tensor, operand.channels_last
+def stored(value: TensorValue) -> tuple[Tensor, bool]:
+    """Return the tensor as it is stored, and whether its channels are last."""
+    if isinstance(value, Constant):
+        return value.tensor(), False
+    return value.tensor, value.channels_last
 
 
 def elementwise(
@@ -40,10 +40,10 @@ def elementwise(
     """
 
     def convert(call: Call) -> LayoutTensor:
-        x, moved = stored(call.input())
+        x, is_last = stored(call.input())
         wide = not half and x.dtype in (tf.float16, tf.bfloat16)
         y = apply(call, tf.cast(x, tf.float32) if wide else x)
-        return LayoutTensor(tf.cast(y, x.dtype) if wide else y, moved)
+        return LayoutTensor(tf.cast(y, x.dtype) if wide else y, is_last)
 
     operator(name, since, Layout.FOLLOWS)(convert)
 
@@ -114,57 +114,57 @@ for _name, _apply, _since in (
 
 @operator("SwiGLU", since=28, layout=Layout.FOLLOWS)
 def swiglu(call: Call) -> LayoutTensor:
-    """``a * sigmoid(alpha * a) * b``."""
-    (a, b), moved = aligned([call.input(0), call.input(1)])
-    return LayoutTensor(a * tf.sigmoid(_scaled(call, a)) * b, moved)
+    """Compute ``a * sigmoid(alpha * a) * b``."""
+    (a, b), is_last = aligned([call.input(0), call.input(1)])
+    return LayoutTensor(a * tf.sigmoid(_scaled(call, a)) * b, is_last)
 
 
 @operator("PRelu", layout=Layout.FOLLOWS)
 def prelu(call: Call) -> LayoutTensor:
-    """``x`` above 0, ``slope * x`` below, with one slope for each channel or for all."""
-    operand, slope = call.input(0), call.input(1)
-    count = rank_of(operand)
+    """Compute ``x`` above 0, ``slope * x`` below, with one slope for each channel or for all."""
+    value, slope = call.input(0), call.input(1)
+    count = rank_of(value)
     if rank_of(slope) == 1 and count > 2:
         own_slope = model_layout(slope)
         slope = LayoutTensor(tf.reshape(own_slope, [-1] + [1] * (count - 2)))
         if own_slope.shape[0] == 1:
             slope = LayoutTensor(own_slope)
-    return _with_slope(operand, slope)
+    return _with_slope(value, slope)
 
 
 @operator("PRelu", since=7, layout=Layout.FOLLOWS)
 def prelu_7(call: Call) -> LayoutTensor:
-    """``x`` above 0, ``slope * x`` below; the slope is broadcast."""
+    """Compute ``x`` above 0, ``slope * x`` below; the slope is broadcast."""
     return _with_slope(call.input(0), call.input(1))
 
 
-def _with_slope(operand: TensorValue, slope: TensorValue) -> LayoutTensor:
-    (x, factor), moved = aligned([operand, slope])
-    return LayoutTensor(tf.where(x > 0, x, factor * x), moved)
+def _with_slope(value: TensorValue, slope: TensorValue) -> LayoutTensor:
+    (x, factor), is_last = aligned([value, slope])
+    return LayoutTensor(tf.where(x > 0, x, factor * x), is_last)
 
 
 def _clipped(call: Call, low: float, high: float) -> LayoutTensor:
-    """A clip to [0, 6] is a ReLU6, one to [0, inf) is a ReLU, whatever it was exported from."""
-    x, moved = stored(call.input())
+    """Clip by known bounds; [0, 6] and [0, inf) use the ReLUs, whose gradients can be switched."""
+    x, is_last = stored(call.input())
     if low == 0 and high == 6:
-        return LayoutTensor(call.kernels.relu6(x), moved)
+        return LayoutTensor(call.kernels.relu6(x), is_last)
     if low == 0 and high >= x.dtype.max:
-        return LayoutTensor(call.kernels.relu(x), moved)
+        return LayoutTensor(call.kernels.relu(x), is_last)
     y = tf.maximum(x, tf.constant(low, x.dtype)) if low > x.dtype.min else x
     return LayoutTensor(
-        tf.minimum(y, tf.constant(high, x.dtype)) if high < x.dtype.max else y, moved
+        tf.minimum(y, tf.constant(high, x.dtype)) if high < x.dtype.max else y, is_last
     )
 
 
 @operator("Clip", since=1, layout=Layout.FOLLOWS)
 def clip(call: Call) -> LayoutTensor:
-    """``min(max(x, min), max)`` with the bounds as attributes."""
+    """Compute ``min(max(x, min), max)`` with the bounds as attributes."""
     return _clipped(call, _number(call, "min", -math.inf), _number(call, "max", math.inf))
 
 
 @operator("Clip", since=11, layout=Layout.FOLLOWS)
 def clip_11(call: Call) -> LayoutTensor:
-    """``min(max(x, min), max)`` with the bounds as inputs."""
+    """Compute ``min(max(x, min), max)`` with the bounds as inputs."""
     known = [not call.has(k) or isinstance(call.inputs[k], Constant) for k in (1, 2)]
     if all(known):
         low, high = call.constant(1, "min"), call.constant(2, "max")
@@ -173,13 +173,13 @@ def clip_11(call: Call) -> LayoutTensor:
             -math.inf if low is None else low.item(),
             math.inf if high is None else high.item(),
         )
-    x, moved = stored(call.input())
+    x, is_last = stored(call.input())
     y = tf.maximum(x, call.scalar(1)) if call.has(1) else x
-    return LayoutTensor(tf.minimum(y, call.scalar(2)) if call.has(2) else y, moved)
+    return LayoutTensor(tf.minimum(y, call.scalar(2)) if call.has(2) else y, is_last)
 
 
 def rounded_softmax(x: Tensor, axis: int = -1) -> Tensor:
-    """The softmax; every step is rounded to the type of ``x``, but sums are not kept in half."""
+    """Compute the softmax with every step in the type of ``x``, but sums in float32 at least."""
     if x.dtype.size >= 4:
         return tf.nn.softmax(x, axis)
     powers = tf.exp(x - tf.stop_gradient(tf.reduce_max(x, axis, keepdims=True)))
@@ -193,45 +193,45 @@ def _log_softmax(x: Tensor, axis: int) -> Tensor:
 
 
 def _softmax(call: Call, log: bool) -> LayoutTensor:
-    operand = call.input()
-    x, moved = stored(operand)
-    rank = rank_of(operand)
-    axes = [stored_axis(axis, rank, moved) for axis in softmax_axes(call.node, rank)]
+    value = call.input()
+    x, is_last = stored(value)
+    rank = rank_of(value)
+    axes = [stored_axis(axis, rank, is_last) for axis in softmax_axes(call.node, rank)]
     long = [axis for axis in axes if x.shape[axis] != 1] or axes[:1]
-    if not axes:  # cut behind the last axis: every entry is alone
-        return LayoutTensor(tf.zeros_like(x) if log else tf.ones_like(x), moved)
+    if not axes:  # softmax over no axis: every entry is 1
+        return LayoutTensor(tf.zeros_like(x) if log else tf.ones_like(x), is_last)
     if len(long) == 1:
         apply = _log_softmax if log else rounded_softmax
-        return LayoutTensor(apply(x, long[0]), moved)
+        return LayoutTensor(apply(x, long[0]), is_last)
     shifted = x - tf.reduce_logsumexp(x, long, keepdims=True)
-    return LayoutTensor(shifted if log else tf.exp(shifted), moved)
+    return LayoutTensor(shifted if log else tf.exp(shifted), is_last)
 
 
 @operator("Softmax", layout=Layout.FOLLOWS)
 def softmax(call: Call) -> LayoutTensor:
-    """``exp(x) / sum(exp(x))`` over the axes of :func:`softmax_axes`."""
+    """Compute ``exp(x) / sum(exp(x))`` over the axes of :func:`softmax_axes`."""
     return _softmax(call, log=False)
 
 
 @operator("LogSoftmax", layout=Layout.FOLLOWS)
 def log_softmax(call: Call) -> LayoutTensor:
-    """The logarithm of the softmax."""
+    """Compute the logarithm of the softmax."""
     return _softmax(call, log=True)
 
 
 @operator("Hardmax", layout=Layout.FOLLOWS)
 def hardmax(call: Call) -> LayoutTensor:
-    """1 at the first largest entry along the axes of the softmax, 0 elsewhere."""
-    operand = call.input()
-    x, moved = stored(operand)
-    rank = rank_of(operand)
-    axes = [stored_axis(axis, rank, moved) for axis in softmax_axes(call.node, rank)]
+    """Compute 1 at the first largest entry along the axes of the softmax, 0 elsewhere."""
+    value = call.input()
+    x, is_last = stored(value)
+    rank = rank_of(value)
+    axes = [stored_axis(axis, rank, is_last) for axis in softmax_axes(call.node, rank)]
     if len(axes) == 1:
         place = tf.argmax(x, axes[0])
         return LayoutTensor(
-            tf.one_hot(place, tf.shape(x)[axes[0]], axis=axes[0], dtype=x.dtype), moved
+            tf.one_hot(place, tf.shape(x)[axes[0]], axis=axes[0], dtype=x.dtype), is_last
         )
-    x = model_layout(operand)  # the first one in the order of the model
+    x = model_layout(value)  # the first in the order of the model
     if not axes:
         return LayoutTensor(tf.ones_like(x))
     flat = tf.reshape(x, tf.concat([tf.shape(x)[: rank - len(axes)], [-1]], 0))
@@ -241,34 +241,34 @@ def hardmax(call: Call) -> LayoutTensor:
 
 @operator("Dropout", layout=Layout.FOLLOWS)
 def dropout(call: Call) -> list[LayoutTensor | None]:
-    """The identity, as after the training; the mask keeps all."""
-    x, moved = stored(call.input())
+    """Compute the identity, as in inference; the mask keeps all entries."""
+    x, is_last = stored(call.input())
     mask = tf.ones_like(x, tf.bool if call.node.opset >= 10 else x.dtype)
-    return [LayoutTensor(tf.identity(x), moved), LayoutTensor(mask, moved)]
+    return [LayoutTensor(tf.identity(x), is_last), LayoutTensor(mask, is_last)]
 
 
 @operator("Dropout", since=12, layout=Layout.FOLLOWS)
 def dropout_12(call: Call) -> list[LayoutTensor | None]:
-    """The identity, or ``mask * x / (1 - ratio)`` while training, with a mask of the seed's.
+    """Compute the identity, or ``mask * x / (1 - ratio)`` in training.
 
-    The mask is a fixed function of the seed (0 if none is given), so that a run is repeatable.
+    The mask is a fixed function of the seed (by default 0), so that a run is repeatable.
     """
-    x, moved = stored(call.input())
+    x, is_last = stored(call.input())
     training = call.scalar(2) if call.has(2) else tf.constant(False)
     if tf.get_static_value(training) in (None, True):
         ratio = call.scalar(1) if call.has(1) else tf.constant(0.5)
-        noise = channels_last(_noise(call)) if moved else model_layout(_noise(call))
+        noise = channels_last(_noise(call)) if is_last else model_layout(_noise(call))
         mask = (noise >= tf.cast(ratio, noise.dtype)) | ~training
         scale = tf.where(training, 1 / (1 - tf.cast(ratio, x.dtype)), tf.ones([], x.dtype))
         return [
-            LayoutTensor(tf.where(mask, x * scale, tf.zeros_like(x)), moved),
-            LayoutTensor(mask, moved),
+            LayoutTensor(tf.where(mask, x * scale, tf.zeros_like(x)), is_last),
+            LayoutTensor(mask, is_last),
         ]
-    return [LayoutTensor(tf.identity(x), moved), LayoutTensor(tf.ones_like(x, tf.bool), moved)]
+    return [LayoutTensor(tf.identity(x), is_last), LayoutTensor(tf.ones_like(x, tf.bool), is_last)]
 
 
 def _noise(call: Call) -> TensorValue:
-    """Uniform numbers in [0, 1) for every entry; numpy's where the shape is known beforehand."""
+    """Return uniform numbers in [0, 1) for every entry, from numpy where the shape is known."""
     seed = int(call.attribute("seed", 0))
     shape = model_shape(call.input())
     if all(isinstance(n, int) for n in shape):

@@ -1,4 +1,4 @@
-"""Elementwise operations of one or several values, which are broadcast."""
+"""Convert elementwise operations of one or several values, which are broadcast."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from kerasviz.types import Tensor
 
 
 def _divide(a: Tensor, b: Tensor) -> Tensor:
-    # Whole numbers are divided towards zero, as in C.
+    # Integers are divided towards zero, as in C.
     return tf.truncatediv(a, b) if a.dtype.is_integer else tf.divide(a, b)
 
 
 def _power(a: Tensor, b: Tensor) -> Tensor:
-    if a.dtype.is_integer and b.dtype.is_floating:  # as numpy: in floating point, then cut
+    if a.dtype.is_integer and b.dtype.is_floating:  # like numpy: in floating point, then truncated
         return tf.cast(tf.pow(tf.cast(a, tf.float64), tf.cast(b, tf.float64)), a.dtype)
     b = tf.cast(b, a.dtype)
     known = tf.get_static_value(b)
-    if known is not None and known.size == 1:  # these have gradients that are finite at 0
+    if known is not None and known.size == 1:  # these gradients are finite at 0
         if known.item() == 2:
             return tf.square(a)
         if known.item() == 0.5:
             return tf.sqrt(a)
-    if a.dtype.is_unsigned:  # TensorFlow has it of signed numbers; the bits are the same
+    if a.dtype.is_unsigned:  # TensorFlow has signed kernels only; the bits are the same
         return tf.cast(tf.pow(tf.cast(a, tf.int64), tf.cast(b, tf.int64)), a.dtype)
     return tf.pow(a, b)
 
@@ -104,8 +104,8 @@ def broadcasting(name: str, apply: Callable[..., Tensor], since: int = 1) -> Non
         values = call.all_inputs()
         if call.node.opset < 7 and call.attribute("broadcast", 0) and len(values) == 2:
             values[1] = _at_axis(call, *values)
-        xs, moved = aligned(values)
-        return LayoutTensor(apply(*xs), moved)
+        xs, is_last = aligned(values)
+        return LayoutTensor(apply(*xs), is_last)
 
     operator(name, since, Layout.FOLLOWS)(convert)
 
@@ -134,18 +134,18 @@ broadcasting("Where", tf.where, since=9)
 
 @operator("IsInf", since=10, layout=Layout.FOLLOWS)
 def is_inf(call: Call) -> LayoutTensor:
-    """Whether a number is infinite; of which sign is up to two attributes."""
-    x, moved = stored(call.input())
+    """Compute whether a number is infinite; two attributes select the signs."""
+    x, is_last = stored(call.input())
     signs = [
         tf.equal(x, tf.cast(sign * np.inf, x.dtype))
         for sign, name in ((1, "detect_positive"), (-1, "detect_negative"))
         if call.attribute(name, 1)
     ]
-    return LayoutTensor(reduce(tf.logical_or, signs, tf.zeros_like(x, tf.bool)), moved)
+    return LayoutTensor(reduce(tf.logical_or, signs, tf.zeros_like(x, tf.bool)), is_last)
 
 
 def _rest(a: Tensor, b: Tensor) -> Tensor:
-    """``a`` minus the whole multiples of ``b`` towards 0; TensorFlow's has no gradient."""
+    """Return ``a`` minus the multiple of ``b`` towards 0, with the gradient TensorFlow lacks."""
 
     def rest(a: Tensor, b: Tensor) -> Any:
         y = tf.truncatemod(a, b)
@@ -163,11 +163,11 @@ def _rest(a: Tensor, b: Tensor) -> Tensor:
 
 @operator("Mod", since=10, layout=Layout.FOLLOWS)
 def mod(call: Call) -> LayoutTensor:
-    """The rest of a division: with the sign of the divisor, or of the dividend with ``fmod``."""
-    (a, b), moved = aligned([call.input(0), call.input(1)])
+    """Compute the remainder with the sign of the divisor, or with ``fmod`` of the dividend."""
+    (a, b), is_last = aligned([call.input(0), call.input(1)])
     dtype = a.dtype
-    if dtype.size < 4:  # too few kernels: the wide results are exact
+    if dtype.size < 4:  # TensorFlow lacks kernels; wide results are exact
         wide = tf.float32 if dtype.is_floating else tf.int32
         a, b = tf.cast(a, wide), tf.cast(b, wide)
     y = _rest(a, b) if call.attribute("fmod", 0) else tf.math.floormod(a, b)
-    return LayoutTensor(tf.cast(y, dtype), moved)
+    return LayoutTensor(tf.cast(y, dtype), is_last)

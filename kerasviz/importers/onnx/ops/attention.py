@@ -1,4 +1,4 @@
-"""Attention: products of queries, keys and values, in full or as a recurrence, and its caches."""
+"""Convert attention, in full or as a recurrence, and its caches."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Scores", "attended", "joined_heads", "repeated_heads", "rotated", "s
 
 
 def lengths(x: Tensor) -> list[Any]:
-    """The lengths of the axes: ints where they are known, else scalar tensors."""
+    """Return the lengths of the axes: ints where they are known, else scalar tensors."""
     static = x.shape.as_list()
     if None not in static:
         return list(static)
@@ -27,25 +27,25 @@ def lengths(x: Tensor) -> list[Any]:
 
 
 def split_heads(x: Tensor, heads: int) -> Tensor:
-    """[N, tokens, heads * size] as [N, heads, tokens, size]."""
+    """Reshape [N, tokens, heads * size] to [N, heads, tokens, size]."""
     count, tokens, width = lengths(x)
     return tf.transpose(tf.reshape(x, [count, tokens, heads, width // heads]), [0, 2, 1, 3])
 
 
 def joined_heads(x: Tensor) -> Tensor:
-    """[N, heads, tokens, size] as [N, tokens, heads * size]."""
+    """Reshape [N, heads, tokens, size] to [N, tokens, heads * size]."""
     count, heads, tokens, size = lengths(x)
     return tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [count, tokens, heads * size])
 
 
 def repeated_heads(x: Tensor, heads: int) -> Tensor:
-    """[N, fewer, tokens, size] with every head repeated, so that there are ``heads``."""
+    """Repeat every head of [N, fewer, tokens, size], so that there are ``heads``."""
     fewer = lengths(x)[1]
     return x if isinstance(fewer, int) and fewer == heads else tf.repeat(x, heads // fewer, axis=1)
 
 
 def product(a: Tensor, b: Tensor, *, transpose_b: bool = False) -> Tensor:
-    """A matrix product in the type of ``a``; TensorFlow would keep sums of float16 in float16."""
+    """Multiply matrices in the type of ``a``; float16 is summed in float32."""
     wide = tf.float32 if a.dtype == tf.float16 else a.dtype
     y = tf.matmul(tf.cast(a, wide), tf.cast(b, wide), transpose_b=transpose_b)
     return tf.cast(y, a.dtype)
@@ -53,7 +53,7 @@ def product(a: Tensor, b: Tensor, *, transpose_b: bool = False) -> Tensor:
 
 @dataclass(frozen=True)
 class Scores:
-    """The products of queries and keys on their way to the weights of the values."""
+    """Hold the products of queries and keys after every step on the way to the weights."""
 
     raw: Tensor
     capped: Tensor
@@ -61,17 +61,17 @@ class Scores:
     weights: Tensor
 
     def at(self, mode: int) -> Tensor:
-        """What ``qk_matmul_output_mode`` asks for."""
+        """Return the step that ``qk_matmul_output_mode`` selects."""
         return (self.raw, self.capped, self.biased, self.weights)[mode]
 
 
 def _usual_scale(x: Tensor) -> Tensor:
-    """One over the root of the number of features."""
+    """Return one over the square root of the number of features."""
     return 1 / tf.sqrt(tf.cast(lengths(x)[-1], tf.float64))
 
 
 def _products(query: Tensor, key: Tensor, scale: float | None) -> Tensor:
-    """``q k^T scale``, the root of the scale taken into both factors lest they overflow."""
+    """Compute ``q k^T scale`` with the root of the scale in both factors, to avoid an overflow."""
     if scale is not None and scale < 0:
         return -_products(query, key, -scale)
     wide = tf.cast(_usual_scale(query) if scale is None else scale, tf.float64)
@@ -87,7 +87,7 @@ def scored(
     softcap: float = 0.0,
     precision: Any = None,
 ) -> Scores:
-    """``softmax(cap(q k^T scale) + bias)``; a row that the bias excludes as a whole is zero."""
+    """Compute ``softmax(cap(q k^T scale) + bias)``; rows whose keys are all excluded are 0."""
     raw = _products(query, key, scale)
     capped = raw if softcap == 0 else tf.tanh(raw / softcap) * softcap
     if bias is None:
@@ -95,7 +95,7 @@ def scored(
         return Scores(raw, capped, capped, tf.cast(weights, raw.dtype))
     biased = capped + bias
     excluded = tf.reduce_max(bias, -1, keepdims=True) == tf.constant(-np.inf, bias.dtype)
-    # Such a row is left out before the softmax: afterwards its gradient would not be a number.
+    # Excluded before the softmax; excluded after it, the gradient would be NaN.
     safe = tf.where(excluded, tf.zeros_like(biased), biased)
     weights = rounded_softmax(safe if precision is None else tf.cast(safe, precision))
     weights = tf.where(excluded, tf.zeros_like(weights), weights)
@@ -103,12 +103,12 @@ def scored(
 
 
 def attended(weights: Tensor, value: Tensor) -> Tensor:
-    """``weights @ value`` in the type of the weights."""
+    """Compute ``weights @ value`` in the type of the weights."""
     return product(weights, value)
 
 
 def masked(allowed: Tensor, dtype: Any) -> Tensor:
-    """The bias that excludes what is not allowed: 0 or minus infinity."""
+    """Return the bias that excludes keys: 0 where ``allowed``, else minus infinity."""
     return tf.where(allowed, tf.zeros([], dtype), tf.constant(-np.inf, dtype))
 
 
@@ -124,7 +124,7 @@ def _scale(call: Call) -> float | None:
 
 @operator("Attention", since=23)
 def attention(call: Call) -> list[LayoutTensor]:
-    """``softmax(q k^T scale + bias) v`` for every head, with masks, caches and a soft cap."""
+    """Compute ``softmax(q k^T scale + bias) v`` per head, with masks, caches and a soft cap."""
     query, key, value = (call.tensor(k) for k in range(3))
     packed = query.shape.rank == 3
     if packed:
@@ -163,7 +163,7 @@ def attention(call: Call) -> list[LayoutTensor]:
 
 
 def _bias(call: Call, query: Tensor, key: Tensor, past: Any) -> Tensor | None:
-    """The sum of all masks, to be broadcast to [N, heads, queries, keys]; ``None`` if none."""
+    """Return the sum of all masks, broadcast to [N, heads, queries, keys]; ``None`` if none."""
     queries, keys = lengths(query)[2], lengths(key)[2]
     parts = []
     if call.has(3):
@@ -190,10 +190,10 @@ def _bias(call: Call, query: Tensor, key: Tensor, past: Any) -> Tensor | None:
 
 
 def _given_mask(call: Call, dtype: Any, keys: Any) -> Tensor:
-    """The mask as a bias; keys behind its end are excluded."""
+    """Return the mask as a bias; keys beyond its end are excluded."""
     mask = call.tensor(3)
     if mask.shape[-1] == 1 and call.node.opset < 24:
-        missing: Any = 0  # it is broadcast
+        missing: Any = 0  # the mask is broadcast
     else:
         missing = tf.maximum(keys - tf.shape(mask)[-1], 0)
     bias = masked(mask, dtype) if mask.dtype == tf.bool else tf.cast(mask, dtype)
@@ -206,7 +206,7 @@ def _given_mask(call: Call, dtype: Any, keys: Any) -> Tensor:
 
 @operator("FlexAttention", domain="ai.onnx.preview")
 def flex_attention(call: Call) -> LayoutTensor:
-    """``prob_mod(softmax(score_mod(q k^T scale))) v`` with two graphs given as attributes."""
+    """Compute ``prob_mod(softmax(score_mod(q k^T scale))) v`` with graphs in both attributes."""
     query, key, value = (call.tensor(k) for k in range(3))
     if {query.shape.rank, key.shape.rank, value.shape.rank} != {4}:
         raise call.error("the inputs must have 4 axes")
@@ -231,9 +231,9 @@ def _modified(call: Call, name: str, tensor: Tensor) -> Tensor:
 
 
 def rotated(x: Tensor, cos: Tensor, sin: Tensor, interleaved: bool) -> Tensor:
-    """Pairs of the first features of ``x`` [N, heads, tokens, size] turned by given angles.
+    """Rotate pairs of the first features of ``x`` [N, heads, tokens, size] by given angles.
 
-    ``cos`` and ``sin`` [N or 1, tokens, pairs] say how many features are turned.
+    ``cos`` and ``sin`` [N or 1, tokens, pairs] determine how many features are rotated.
     """
     cos, sin = (tf.cast(tf.expand_dims(part, 1), x.dtype) for part in (cos, sin))
     width = 2 * lengths(cos)[-1]
@@ -253,7 +253,7 @@ def rotated(x: Tensor, cos: Tensor, sin: Tensor, interleaved: bool) -> Tensor:
 
 @operator("RotaryEmbedding", since=23)
 def rotary_embedding(call: Call) -> LayoutTensor:
-    """Pairs of features turned by angles whose cosines and sines are given for every position."""
+    """Compute pairs of features rotated by the angles of their positions, given as cos and sin."""
     x = call.tensor(0)
     cos, sin = call.tensor(1), call.tensor(2)
     if call.has(3):
@@ -273,9 +273,9 @@ def rotary_embedding(call: Call) -> LayoutTensor:
 
 @operator("LinearAttention", since=1)
 def linear_attention(call: Call) -> list[LayoutTensor]:
-    """``s = exp(g) s + k (beta (v - s^T k))^T``, ``y = scale q^T s`` for one token after another.
+    """Compute ``s = exp(g) s + k (beta (v - s^T k))^T``, ``y = scale q^T s`` token by token.
 
-    The update rule says whether the decay ``g`` and the correction with ``beta`` are there.
+    The update rule selects whether there is a decay ``g`` and a correction with ``beta``.
     """
     heads, kv_heads = (int(call.attribute(n, 0)) for n in ("q_num_heads", "kv_num_heads"))
     if heads < 1 or kv_heads < 1 or heads % kv_heads:
@@ -293,7 +293,7 @@ def linear_attention(call: Call) -> list[LayoutTensor]:
     q, k, v = steps(0, heads), steps(1, kv_heads), steps(2, kv_heads)
     given = [k, v]
     if rule.startswith("gated"):
-        given.append(steps(4, kv_heads))  # one number for each head, or for each of its features
+        given.append(steps(4, kv_heads))  # one number per head or per feature
     if rule.endswith("delta"):
         betas = call.tensor(5)
         given.append(steps(5, 1 if betas.shape[-1] == 1 else kv_heads))
@@ -322,7 +322,7 @@ def linear_attention(call: Call) -> list[LayoutTensor]:
 
 @operator("CausalConvWithState", since=1, layout=Layout.IMAGE)
 def causal_conv_with_state(call: Call) -> list[LayoutTensor]:
-    """A depthwise convolution of what came before, ``y[t] = sum of w[j] x[t - k + 1 + j]``."""
+    """Compute a causal depthwise convolution, ``y[t] = sum of w[j] x[t - k + 1 + j]``."""
     x = call.channels_last(0)
     weight = tf.transpose(call.tensor(1)[:, 0])  # [k, C]
     size = weight.shape[0]
@@ -353,7 +353,7 @@ def causal_conv_with_state(call: Call) -> list[LayoutTensor]:
 
 @operator("TensorScatter", since=24)
 def tensor_scatter(call: Call) -> LayoutTensor:
-    """A cache with new entries written along ``axis`` from a place on that every image has."""
+    """Compute a cache with new entries along ``axis``, written from one position per image on."""
     cache, update = call.tensor(0), call.tensor(1)
     axis = int(call.attribute("axis", -2)) % cache.shape.rank
     mode = call.attribute("mode", "linear")

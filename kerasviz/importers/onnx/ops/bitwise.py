@@ -1,4 +1,4 @@
-"""Operations on the bits of whole numbers."""
+"""Convert operations on the bits of integers."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ elementwise("BitwiseNot", lambda _, x: tf.bitwise.invert(x), since=18)
 
 @operator("BitShift", since=11, layout=Layout.FOLLOWS)
 def bit_shift(call: Call) -> LayoutTensor:
-    """The bits moved left or right by the second value.
+    """Compute the bits shifted left or right by the second value.
 
-    Beyond their number only the sign is left of a number that is moved right, and 0 else.
+    A shift by the width or more leaves 0, or the sign of a signed number that is shifted right.
     """
-    (a, b), moved = aligned([call.input(0), call.input(1)])
+    (a, b), is_last = aligned([call.input(0), call.input(1)])
     way = call.attribute("direction")
     if way not in ("LEFT", "RIGHT"):
         raise call.error(f"direction {way!r}; expected LEFT or RIGHT")
     bits = tf.cast(8 * a.dtype.size, b.dtype)
     beyond = tf.logical_or(b >= bits, b < 0)
-    last = tf.where(beyond, bits - 1, b)  # TensorFlow's own is undefined beyond the width
+    last = tf.where(beyond, bits - 1, b)  # TensorFlow's result is undefined beyond the width
     if way == "LEFT":
         return LayoutTensor(
-            tf.where(beyond, tf.zeros_like(a), tf.bitwise.left_shift(a, last)), moved
+            tf.where(beyond, tf.zeros_like(a), tf.bitwise.left_shift(a, last)), is_last
         )
     shifted = tf.bitwise.right_shift(a, last)
     if a.dtype.is_unsigned:
         shifted = tf.where(beyond, tf.zeros_like(a), shifted)
-    return LayoutTensor(shifted, moved)
+    return LayoutTensor(shifted, is_last)

@@ -1,4 +1,4 @@
-"""Detection: which of many overlapping boxes are kept."""
+"""Convert non-maximum suppression."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from kerasviz.types import Tensor
 
 @operator("NonMaxSuppression", since=10)
 def non_max_suppression(call: Call) -> LayoutTensor:
-    """Rows (image, class, box): the best boxes that overlap no better one of their class.
+    """Compute rows (image, class, box): the boxes that overlap no better box of their class.
 
-    A box is dropped if its intersection with a better one over their union is above a threshold.
+    A box is dropped if its intersection over union with a better box is above a threshold.
     """
     boxes, scores = call.tensor(0), call.tensor(1)
     if call.attribute("center_point_box", 0):
@@ -42,10 +42,7 @@ def non_max_suppression(call: Call) -> LayoutTensor:
     rows, kept = tf.map_fn(
         of_class,
         tf.range(tf.shape(scores)[0] * classes),
-        fn_output_signature=(
-            tf.TensorSpec([None, 3], tf.int32),
-            tf.TensorSpec([None], tf.bool),
-        ),
+        fn_output_signature=(tf.TensorSpec([None, 3], tf.int32), tf.TensorSpec([None], tf.bool)),
     )
     found = tf.boolean_mask(tf.reshape(rows, [-1, 3]), tf.reshape(kept, [-1]))
     return LayoutTensor(tf.cast(found, tf.int64))

@@ -1,4 +1,4 @@
-"""Values made from a shape, a range or chance. Chance is the same in every run."""
+"""Convert operators that generate values from a shape, a range or a seed, repeatably."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from kerasviz.types import Tensor
 
 @operator("ConstantOfShape", since=9)
 def constant_of_shape(call: Call) -> LayoutTensor:
-    """A value of one number, 0 by default."""
+    """Compute a tensor filled with one number, by default 0."""
     value = call.attribute("value", np.zeros(1, np.float32))
     return LayoutTensor(tf.fill(call.tensor(), tf.constant(np.reshape(value, -1)[0])))
 
 
 @operator("Range", since=11)
 def sequence(call: Call) -> LayoutTensor:
-    """Numbers from ``start`` to ``limit``, ``delta`` apart."""
+    """Compute the numbers from ``start`` to ``limit`` in steps of ``delta``."""
     start, limit, delta = (call.scalar(k) for k in range(3))
     kept = start.dtype
     if kept in (tf.int32, tf.int64, tf.float32, tf.float64):
         known = [tf.get_static_value(x) for x in (start, limit, delta)]
         if all(n is not None for n in known) and (known[1] - known[0]) * known[2] >= 0:
             return LayoutTensor(tf.range(start, limit, delta))
-        # TensorFlow refuses a range that leads away from its end; this one is empty.
+        # ONNX's range away from its limit is empty; TensorFlow refuses it.
         away = (limit > start) != (delta > 0)
         return LayoutTensor(tf.range(start, tf.where(away, start, limit), delta))
     wide = tf.int64 if kept.is_integer else tf.float32
@@ -47,7 +47,7 @@ def sequence(call: Call) -> LayoutTensor:
 
 @operator("EyeLike", since=9)
 def eye_like(call: Call) -> LayoutTensor:
-    """A matrix of the input's shape: 1 on its diagonal ``k``, else 0."""
+    """Compute a matrix of the input's shape: 1 on its diagonal ``k``, else 0."""
     x = call.tensor()
     dtype = tensor_type(call.attribute("dtype")) if "dtype" in call.node.attributes else x.dtype
     shape = tf.shape(x)
@@ -59,13 +59,13 @@ def eye_like(call: Call) -> LayoutTensor:
 
 @operator("OneHot", since=9)
 def one_hot_9(call: Call) -> LayoutTensor:
-    """``values[1]`` where a new axis has the index, else ``values[0]``."""
+    """Compute ``values[1]`` where a new axis has the index, else ``values[0]``."""
     return _one_hot(call, tf.cast(call.tensor(0), tf.int64))
 
 
 @operator("OneHot", since=11)
 def one_hot_11(call: Call) -> LayoutTensor:
-    """The same; negative indices count from the end."""
+    """Compute the one-hot encoding; negative indices count from the end."""
     places = tf.cast(call.tensor(0), tf.int64)
     depth = tf.cast(call.scalar(1), tf.int64)
     return _one_hot(call, tf.where(places < 0, places + depth, places))
@@ -81,7 +81,7 @@ def _one_hot(call: Call, places: Tensor) -> LayoutTensor:
 
 
 def _seed(call: Call) -> list[int]:
-    """Two numbers: from attribute ``seed``, and one that differs between the nodes of a model."""
+    """Return two seeds: from attribute ``seed``, and one that differs between nodes."""
     given = float(call.attribute("seed", 0.0))
     (bits,) = struct.unpack("<i", struct.pack("<f", given))
     if "seed" in call.node.attributes:
@@ -124,33 +124,33 @@ def _shaped(y: Tensor, x: Tensor) -> Tensor:
 
 @operator("RandomUniform")
 def random_uniform(call: Call) -> LayoutTensor:
-    """Numbers between ``low`` and ``high``, equally likely."""
+    """Compute uniform numbers between ``low`` and ``high``."""
     return LayoutTensor(_uniform(call, *_given_shape(call)))
 
 
 @operator("RandomNormal")
 def random_normal(call: Call) -> LayoutTensor:
-    """Numbers of the normal distribution of a ``mean`` and a ``scale``."""
+    """Compute normally distributed numbers with ``mean`` and ``scale``."""
     return LayoutTensor(_normal(call, *_given_shape(call)))
 
 
 @operator("RandomUniformLike")
 def random_uniform_like(call: Call) -> LayoutTensor:
-    """Numbers between ``low`` and ``high`` in the shape of the input."""
+    """Compute uniform numbers between ``low`` and ``high`` in the shape of the input."""
     x = call.tensor()
     return LayoutTensor(_shaped(_uniform(call, tf.shape(x), _like_dtype(call, x)), x))
 
 
 @operator("RandomNormalLike")
 def random_normal_like(call: Call) -> LayoutTensor:
-    """Numbers of the normal distribution in the shape of the input."""
+    """Compute normally distributed numbers in the shape of the input."""
     x = call.tensor()
     return LayoutTensor(_shaped(_normal(call, tf.shape(x), _like_dtype(call, x)), x))
 
 
 @operator("Bernoulli", since=15)
 def bernoulli(call: Call) -> LayoutTensor:
-    """1 with the probability in the input, else 0."""
+    """Compute 1 with the probability in the input, else 0."""
     x = call.tensor()
     drawn = _uniform(call, tf.shape(x), tf.float64)
     y = tf.cast(drawn < tf.cast(x, tf.float64), _like_dtype(call, x))
@@ -159,7 +159,7 @@ def bernoulli(call: Call) -> LayoutTensor:
 
 @operator("Multinomial", since=7)
 def multinomial(call: Call) -> LayoutTensor:
-    """``sample_size`` classes for every row of logarithms of probabilities (but for a factor)."""
+    """Compute ``sample_size`` classes for every row of unnormalized log probabilities."""
     x = call.tensor()
     dtype = tensor_type(call.attribute("dtype", onnx.TensorProto.INT32))
     count = int(call.attribute("sample_size", 1))

@@ -1,4 +1,4 @@
-"""GroupQueryAttention of the domain com.microsoft: the attention of language models."""
+"""Convert GroupQueryAttention of the domain com.microsoft, which language models use."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _UNSUPPORTED = {12: "k_scale", 13: "v_scale", 14: "q_norm_weight", 15: "k_norm_w
 
 @operator("GroupQueryAttention", domain=MICROSOFT)
 def group_query_attention(call: Call) -> list[LayoutTensor]:
-    """``softmax(cap(q k^T scale) + mask) v`` where several heads of queries share keys.
+    """Compute ``softmax(cap(q k^T scale) + mask) v`` where several query heads share keys.
 
     ``past_key`` and ``past_value``, if given, end where the new tokens begin.
     """
@@ -34,7 +34,7 @@ def group_query_attention(call: Call) -> list[LayoutTensor]:
         if call.has(index):
             raise call.error(f"input {name} is not supported; export the model without it")
     query, key, value = _heads(call)
-    counts = tf.cast(call.tensor(5), tf.int32) + 1  # keys of each row, the new ones too
+    counts = tf.cast(call.tensor(5), tf.int32) + 1  # keys of each row, new ones included
     counts = tf.reshape(counts, [-1, 1])
     past = call.tensor(3) if call.has(3) else None
     first = 0 if past is None else tf.shape(past)[2]
@@ -55,7 +55,7 @@ def group_query_attention(call: Call) -> list[LayoutTensor]:
 
 
 def _heads(call: Call) -> tuple[Tensor, Tensor, Tensor]:
-    """Queries, keys and values [N, heads, tokens, size]: three inputs, or all in the first."""
+    """Return queries, keys and values [N, heads, tokens, size]; one input may pack all three."""
     heads, shared = int(call.attribute("num_heads")), int(call.attribute("kv_num_heads"))
     packed = call.tensor(0)
     if call.has(1):
@@ -67,7 +67,7 @@ def _heads(call: Call) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _places(call: Call, query: Tensor, first: Any) -> Tensor:
-    """The positions of the new tokens, [N or 1, tokens]."""
+    """Return the positions of the new tokens, [N or 1, tokens]."""
     if call.has(9):
         return call.tensor(9)
     return (tf.range(lengths(query)[2]) + first)[tf.newaxis]
@@ -79,7 +79,7 @@ def _rotated(call: Call, x: Tensor, places: Tensor) -> Tensor:
 
 
 def _bias(call: Call, query: Tensor, keys: Any, first: Any, counts: Tensor) -> Tensor:
-    """What is added to the scores, to be broadcast to [N, heads, queries, keys]."""
+    """Return the bias of the scores, broadcast to [N, heads, queries, keys]."""
     places = tf.range(keys)
     bias = masked(places < counts[:, tf.newaxis, tf.newaxis], query.dtype)
     ahead = places[tf.newaxis] - (tf.range(lengths(query)[2])[:, tf.newaxis] + first)
@@ -92,12 +92,12 @@ def _bias(call: Call, query: Tensor, keys: Any, first: Any, counts: Tensor) -> T
 
 
 def _with_sink(call: Call, scores: Tensor, weights: Tensor) -> Tensor:
-    """The softmax with one more entry for each head, which takes part and has no value."""
+    """Compute the softmax with one more entry per head, which has no value."""
     if not call.has(11) and int(call.attribute("smooth_softmax", 0)) != 1:
         return weights
     sink = tf.zeros([1], scores.dtype)
     if call.has(11):
         sink = tf.cast(call.tensor(11), scores.dtype)
     column = tf.broadcast_to(sink[:, tf.newaxis, tf.newaxis], tf.shape(scores[..., :1]))
-    safe = tf.maximum(scores, scores.dtype.min / 2)  # a row may be excluded as a whole
+    safe = tf.maximum(scores, scores.dtype.min / 2)  # all keys of a row may be excluded
     return rounded_softmax(tf.concat([safe, column], -1))[..., :-1]

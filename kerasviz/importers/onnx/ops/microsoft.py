@@ -1,4 +1,4 @@
-"""Operators of the domain com.microsoft, into which onnxruntime fuses those of the standard."""
+"""Convert operators of the domain com.microsoft, into which onnxruntime fuses standard ones."""
 
 from __future__ import annotations
 
@@ -10,11 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasviz.importers.onnx.element_types import wide_float
-from kerasviz.importers.onnx.layout import (
-    LayoutTensor,
-    aligned,
-    rank_of,
-)
+from kerasviz.importers.onnx.layout import LayoutTensor, aligned, rank_of
 from kerasviz.importers.onnx.ops.activation import stored
 from kerasviz.importers.onnx.ops.conv import conv
 from kerasviz.importers.onnx.ops.cumulative import trilu
@@ -34,49 +30,49 @@ def _exact_gelu(x: Tensor) -> Tensor:
 
 
 def _with_bias(call: Call) -> LayoutTensor:
-    """The sum of all inputs."""
-    xs, moved = aligned([call.input(k) for k in range(len(call.inputs)) if call.has(k)])
-    return LayoutTensor(sum(xs[1:], xs[0]), moved)
+    """Return the sum of all inputs."""
+    xs, is_last = aligned([call.input(k) for k in range(len(call.inputs)) if call.has(k)])
+    return LayoutTensor(sum(xs[1:], xs[0]), is_last)
 
 
 @operator("Gelu", layout=Layout.FOLLOWS, domain=MICROSOFT)
 @operator("BiasGelu", layout=Layout.FOLLOWS, domain=MICROSOFT)
 def gelu(call: Call) -> LayoutTensor:
-    """``z (1 + erf(z / sqrt(2))) / 2`` with ``z = x + bias``."""
+    """Compute ``z (1 + erf(z / sqrt(2))) / 2`` with ``z = x + bias``."""
     z = _with_bias(call)
     return LayoutTensor(_exact_gelu(z.tensor), z.channels_last)
 
 
 @operator("FastGelu", layout=Layout.FOLLOWS, domain=MICROSOFT)
 def fast_gelu(call: Call) -> LayoutTensor:
-    """``z (1 + tanh(sqrt(2 / pi) (z + 0.044715 z^3))) / 2`` with ``z = x + bias``."""
+    """Compute ``z (1 + tanh(sqrt(2 / pi) (z + 0.044715 z^3))) / 2`` with ``z = x + bias``."""
     z = _with_bias(call)
     return LayoutTensor(_fast_gelu(z.tensor), z.channels_last)
 
 
 @operator("QuickGelu", layout=Layout.FOLLOWS, domain=MICROSOFT)
 def quick_gelu(call: Call) -> LayoutTensor:
-    """``x * sigmoid(alpha * x)``."""
-    x, moved = stored(call.input())
-    return LayoutTensor(x * tf.sigmoid(float(call.attribute("alpha", 1.702)) * x), moved)
+    """Compute ``x * sigmoid(alpha * x)``."""
+    x, is_last = stored(call.input())
+    return LayoutTensor(x * tf.sigmoid(float(call.attribute("alpha", 1.702)) * x), is_last)
 
 
 @operator("BiasSplitGelu", domain=MICROSOFT)
 def bias_split_gelu(call: Call) -> LayoutTensor:
-    """``a * gelu(b)``, a and b the halves of the last axis of ``x + bias``."""
+    """Compute ``a * gelu(b)`` with the halves a and b of the last axis of ``x + bias``."""
     a, b = tf.split(call.tensor(0) + call.tensor(1), 2, -1)
     return LayoutTensor(a * _exact_gelu(b))
 
 
 @operator("BiasAdd", layout=Layout.FOLLOWS, domain=MICROSOFT)
 def bias_add(call: Call) -> LayoutTensor:
-    """``x + bias + skip``."""
+    """Compute ``x + bias + skip``."""
     return _with_bias(call)
 
 
 @operator("BiasSoftmax", domain=MICROSOFT)
 def bias_softmax(call: Call) -> LayoutTensor:
-    """The softmax of ``x + bias`` over the axes from ``axis`` on."""
+    """Compute the softmax of ``x + bias`` over the axes from ``axis`` on."""
     x = call.tensor(0) + call.tensor(1)
     rank = x.shape.rank
     axes = list(range(int(call.attribute("axis", 1)) % rank, rank))
@@ -94,7 +90,7 @@ _DEFAULTS = {"LeakyRelu": (0.01,), "HardSigmoid": (0.2, 0.5)}
 
 
 def activated(call: Call, x: Tensor) -> Tensor:
-    """``x`` after the activation that is fused into the node."""
+    """Apply the activation that is fused into the node."""
     name = call.attribute("activation", "")
     given = call.attribute("activation_params")
     if given is None:
@@ -115,18 +111,18 @@ def activated(call: Call, x: Tensor) -> Tensor:
 
 @operator("FusedConv", layout=Layout.IMAGE, domain=MICROSOFT)
 def fused_conv(call: Call) -> LayoutTensor:
-    """``activation(conv(x) + z)``."""
+    """Compute ``activation(conv(x) + z)``."""
     y = single(conv(call))
     if call.has(3):
-        parts, moved = aligned([y, call.input(3)])
-        y = LayoutTensor(parts[0] + parts[1], moved)
+        parts, is_last = aligned([y, call.input(3)])
+        y = LayoutTensor(parts[0] + parts[1], is_last)
     return LayoutTensor(activated(call, y.tensor), y.channels_last)
 
 
 @operator("NhwcConv", domain=MICROSOFT)
 @operator("NhwcFusedConv", domain=MICROSOFT)
 def nhwc_conv(call: Call) -> LayoutTensor:
-    """``activation(conv(x) + z)`` of a model that has the channels last itself."""
+    """Compute ``activation(conv(x) + z)`` for a model whose channels are last."""
     x = LayoutTensor(call.tensor(0), channels_last=True)
     y = single(conv(replace(call, inputs=(x, *call.inputs[1:])))).tensor
     return LayoutTensor(activated(call, y + call.tensor(3) if call.has(3) else y))
@@ -134,7 +130,7 @@ def nhwc_conv(call: Call) -> LayoutTensor:
 
 @operator("FusedGemm", domain=MICROSOFT)
 def fused_gemm(call: Call) -> LayoutTensor:
-    """``activation(alpha * A @ B + beta * C)``."""
+    """Compute ``activation(alpha * A @ B + beta * C)``."""
     inner = {k: v for k, v in call.node.attributes.items() if not k.startswith("activation")}
     y = single(gemm(replace(call, node=replace(call.node, attributes=inner))))
     return LayoutTensor(activated(call, y.tensor), y.channels_last)
@@ -144,7 +140,7 @@ def fused_gemm(call: Call) -> LayoutTensor:
 @operator("TransposeMatMul", domain=MICROSOFT)
 @operator("FusedMatMulActivation", domain=MICROSOFT)
 def fused_matmul(call: Call) -> LayoutTensor:
-    """``activation(alpha * A @ B)`` with A and B transposed as the attributes say."""
+    """Compute ``activation(alpha * A @ B)``, with A and B transposed by the attributes."""
     a, b = (_turned(call, k, name) for k, name in enumerate("AB"))
     y = multiplied(a, b) * tf.cast(float(call.attribute("alpha", 1.0)), a.dtype)
     return LayoutTensor(activated(call, y))
@@ -161,14 +157,14 @@ def _turned(call: Call, index: int, name: str) -> Tensor:
 
 @operator("GemmFastGelu", domain=MICROSOFT)
 def gemm_fast_gelu(call: Call) -> LayoutTensor:
-    """``fast_gelu(x @ w + bias)``."""
+    """Compute ``fast_gelu(x @ w + bias)``."""
     y = multiplied(call.tensor(0), call.tensor(1))
     return LayoutTensor(_fast_gelu(y + call.tensor(2) if call.has(2) else y))
 
 
 @operator("Inverse", domain=MICROSOFT)
 def inverse(call: Call) -> LayoutTensor:
-    """The inverse of square matrices."""
+    """Compute the inverse of square matrices."""
     x = call.tensor()
     return LayoutTensor(tf.cast(tf.linalg.inv(tf.cast(x, wide_float(x.dtype))), x.dtype))
 
@@ -181,7 +177,7 @@ operator("Trilu", domain=MICROSOFT)(trilu)
 
 @operator("CropAndResize", layout=Layout.IMAGE, domain=MICROSOFT)
 def crop_and_resize(call: Call) -> LayoutTensor:
-    """Boxes [y1, x1, y2, x2], in units of the image's sides, sampled at a grid of points."""
+    """Compute boxes [y1, x1, y2, x2], in units of the image's sides, sampled at a grid."""
     x = call.channels_last(0)
     if rank_of(call.input(0)) != 4:
         raise call.error("the input must have 4 axes")

@@ -1,4 +1,4 @@
-"""Attention of the domain com.microsoft, into which onnxruntime fuses whole transformer layers."""
+"""Convert attention of the domain com.microsoft, which onnxruntime fuses from whole layers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from kerasviz.types import Tensor
 
 @operator("Attention", domain=MICROSOFT)
 def attention(call: Call) -> list[LayoutTensor]:
-    """``softmax(q k^T scale + mask) v`` for every head, with q, k and v out of one product."""
+    """Compute ``softmax(q k^T scale + mask) v`` per head, with q, k and v from one product."""
     joint = multiplied(call.tensor(0), call.tensor(1))
     if call.has(2):
         joint = joint + call.tensor(2)
@@ -33,7 +33,7 @@ def attention(call: Call) -> list[LayoutTensor]:
 
 @operator("QAttention", domain=MICROSOFT)
 def quantized_attention(call: Call) -> list[LayoutTensor]:
-    """Attention whose input and weights are quantized; what follows the product is not."""
+    """Compute attention with a quantized input and quantized weights; the rest is in float32."""
     zeros = given(call, 6), given(call, 7)
     sums = product(call.input(0), call.input(1), zeros, call)
     factor = number(call.input(3)) * along(call.input(4), sums.shape.rank, sums.shape.rank - 1)
@@ -44,7 +44,7 @@ def quantized_attention(call: Call) -> list[LayoutTensor]:
 def _of_joint(
     call: Call, joint: Tensor, *, mask: int, past_at: int, added: int
 ) -> list[LayoutTensor]:
-    """The attention of queries, keys and values that lie side by side."""
+    """Compute attention from concatenated queries, keys and values."""
     for name in ("do_rotary", "past_present_share_buffer"):
         if call.attribute(name, 0):
             raise call.error(f"{name} is not supported; export the model without it")
@@ -69,7 +69,7 @@ def _scale(call: Call) -> float | None:
 def _bias(
     call: Call, query: Tensor, key: Tensor, inputs: tuple[int, int], past: Any
 ) -> Tensor | None:
-    """The sum of the mask and of what is added to the scores, which lie at ``inputs``."""
+    """Return the sum of the mask and the added scores, which are at ``inputs``."""
     parts = []
     queries, keys = lengths(query)[2], lengths(key)[2]
     mask, added = inputs
@@ -86,9 +86,9 @@ def _bias(
 
 
 def _allowed(call: Call, mask: Tensor, query: Tensor, keys: Any) -> Tensor:
-    """Which keys take part, to be broadcast to [N, heads, queries, keys].
+    """Return which keys take part, broadcast to [N, heads, queries, keys].
 
-    A mask with one axis has the length of every row, or all ends and then all starts.
+    A mask with one axis has the length of every row, or all ends followed by all starts.
     """
     rank = mask.shape.rank
     if rank == 2:
@@ -105,7 +105,7 @@ def _allowed(call: Call, mask: Tensor, query: Tensor, keys: Any) -> Tensor:
 
 @operator("MultiHeadAttention", domain=MICROSOFT)
 def multi_head_attention(call: Call) -> list[LayoutTensor]:
-    """``softmax(q k^T scale + mask) v`` for every head, with caches."""
+    """Compute ``softmax(q k^T scale + mask) v`` for every head, with caches."""
     for index, name in ((8, "past_sequence_length"), (9, "cache_indirection")):
         if call.has(index):
             raise call.error(f"input {name} is not supported; export the model without it")
@@ -127,7 +127,7 @@ def multi_head_attention(call: Call) -> list[LayoutTensor]:
 
 
 def _projections(call: Call, heads: int) -> list[Tensor]:
-    """Queries, keys and values [N, heads, tokens, size] with their biases added.
+    """Return queries, keys and values [N, heads, tokens, size] with their biases added.
 
     They are three inputs, or keys and values are packed together, or all three.
     """
@@ -157,7 +157,7 @@ def _projections(call: Call, heads: int) -> list[Tensor]:
 
 @operator("RotaryEmbedding", domain=MICROSOFT)
 def rotary_embedding(call: Call) -> LayoutTensor:
-    """Pairs of features turned by the angles of their positions."""
+    """Compute pairs of features rotated by the angles of their positions."""
     if call.attribute("is_packed_batching", 0):
         raise call.error("is_packed_batching is not supported; export the model without it")
     x, places = call.tensor(0), call.tensor(1)

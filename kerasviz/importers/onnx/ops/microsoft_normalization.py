@@ -1,4 +1,4 @@
-"""Normalizations of the domain com.microsoft, of sums and of embeddings."""
+"""Convert normalizations of the domain com.microsoft, of sums and of embeddings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kerasviz.types import Tensor
 
 
 def _normalized(x: Tensor, epsilon: float, *, centred: bool = True) -> tuple[Tensor, ...]:
-    """``x`` normalized over its last axis, its mean, and one over its deviation."""
+    """Return ``x`` normalized over its last axis, its mean, and one over its deviation."""
     wide = tf.cast(x, wide_float(x.dtype))
     mean = tf.reduce_mean(wide, -1, keepdims=True)
     apart = wide - mean if centred else wide
@@ -27,7 +27,7 @@ def _normalized(x: Tensor, epsilon: float, *, centred: bool = True) -> tuple[Ten
 @operator("SimplifiedLayerNormalization", domain=MICROSOFT)
 @operator("SimplifiedLayerNormalization")
 def simplified_layer_normalization(call: Call) -> list[LayoutTensor]:
-    """``scale * x / sqrt(mean(x^2) + epsilon)`` over the axes from ``axis`` on."""
+    """Compute ``scale * x / sqrt(mean(x^2) + epsilon)`` over the axes from ``axis`` on."""
     x, scale = call.tensor(0), call.tensor(1)
     rank = x.shape.rank
     axes = list(range(int(call.attribute("axis", -1)) % rank, rank))
@@ -56,19 +56,19 @@ def _skipped(call: Call, bias: int, *, centred: bool) -> list[LayoutTensor]:
 
 @operator("SkipLayerNormalization", domain=MICROSOFT)
 def skip_layer_normalization(call: Call) -> list[LayoutTensor]:
-    """The layer normalization of ``x + skip + bias`` over the last axis, and that sum."""
+    """Compute the layer normalization of ``x + skip + bias`` over the last axis, and that sum."""
     return _skipped(call, 4, centred=True)
 
 
 @operator("SkipSimplifiedLayerNormalization", domain=MICROSOFT)
 def skip_simplified_layer_normalization(call: Call) -> list[LayoutTensor]:
-    """The RMS normalization of ``x + skip + bias`` over the last axis, and that sum."""
+    """Compute the RMS normalization of ``x + skip + bias`` over the last axis, and that sum."""
     return _skipped(call, 3, centred=False)
 
 
 @operator("EmbedLayerNormalization", domain=MICROSOFT)
 def embed_layer_normalization(call: Call) -> list[LayoutTensor]:
-    """The layer normalization of the sum of the embeddings of words, positions and segments."""
+    """Compute the layer normalization of the sum of token, position and segment embeddings."""
     return _embedded(call)
 
 
@@ -90,7 +90,7 @@ def _embedded(call: Call) -> list[LayoutTensor]:
 
 @operator("QEmbedLayerNormalization", domain=MICROSOFT)
 def quantized_embed_layer_normalization(call: Call) -> list[LayoutTensor]:
-    """EmbedLayerNormalization with tables, scale and bias that are quantized."""
+    """Compute EmbedLayerNormalization with quantized tables, scale and bias."""
     tables = [
         dequantized(call.input(k), call.input(k + 6), call.input(k + 11)) if call.has(k) else None
         for k in range(2, 7)
@@ -103,7 +103,7 @@ def quantized_embed_layer_normalization(call: Call) -> list[LayoutTensor]:
 @operator("GroupNorm", domain=MICROSOFT)
 @operator("SkipGroupNorm", domain=MICROSOFT)
 def group_norm(call: Call) -> list[LayoutTensor]:
-    """Groups of channels of ``x + skip + bias`` normalized for each image, SiLU if wanted."""
+    """Compute ``x + skip + bias`` normalized per image and group, then an optional SiLU."""
     behind = bool(call.attribute("channels_last", 1))
     x = call.tensor(0) if behind else call.channels_last(0)
     if call.has(3):

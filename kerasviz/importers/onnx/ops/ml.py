@@ -1,4 +1,4 @@
-"""The models of ``ai.onnx.ml`` but for its trees: tables, scalers, linear models, SVMs."""
+"""Convert the models of ``ai.onnx.ml`` except trees: tables, scalers, linear models, SVMs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _as_float(x: Tensor) -> Tensor:
 
 
 def _listed(call: Call, *names: str) -> Any:
-    """The first of some attributes that is given, as numpy."""
+    """Return the first attribute that is given, as numpy."""
     for name in names:
         found = call.attribute(name)
         if found is None or (isinstance(found, tuple) and not found):
@@ -38,9 +38,9 @@ def _listed(call: Call, *names: str) -> Any:
 
 
 def _looked_up(x: Tensor, keys: Any, values: Any, default: Any, *, nan: bool = False) -> Tensor:
-    """``values`` at the first key that equals an entry, ``default`` where none does.
+    """Return ``values`` at the first key that equals an entry, else ``default``.
 
-    ``nan``: a NaN is found under the key NaN.
+    With ``nan`` a NaN matches the key NaN.
     """
     keys = tf.constant(keys)
     keys = keys if keys.dtype == x.dtype else tf.cast(keys, x.dtype)
@@ -56,7 +56,7 @@ def _looked_up(x: Tensor, keys: Any, values: Any, default: Any, *, nan: bool = F
 
 @operator("LabelEncoder", domain=ML)
 def label_encoder_1(call: Call) -> LayoutTensor:
-    """Texts to their places in ``classes_strings``, or places to texts."""
+    """Compute indices in ``classes_strings`` from texts, or texts from indices."""
     x = call.tensor()
     classes = np.asarray(call.attribute("classes_strings"), object)
     places = np.arange(len(classes))
@@ -67,7 +67,7 @@ def label_encoder_1(call: Call) -> LayoutTensor:
 
 @operator("LabelEncoder", since=2, domain=ML)
 def label_encoder(call: Call) -> LayoutTensor:
-    """The value of each key; a default for entries that are no key."""
+    """Compute the value of each key, and a default for other entries."""
     keys = _listed(call, "keys_tensor", "keys_strings", "keys_int64s", "keys_floats")
     values = _listed(call, "values_tensor", "values_strings", "values_int64s", "values_floats")
     if keys is None or values is None or len(keys) != len(values):
@@ -86,7 +86,7 @@ def label_encoder(call: Call) -> LayoutTensor:
 
 @operator("CategoryMapper", domain=ML)
 def category_mapper(call: Call) -> LayoutTensor:
-    """Texts to numbers, or numbers to texts, by two lists."""
+    """Compute numbers from texts, or texts from numbers, by two lists."""
     x = call.tensor()
     texts, numbers = _listed(call, "cats_strings"), _listed(call, "cats_int64s")
     if x.dtype == tf.string:
@@ -96,7 +96,7 @@ def category_mapper(call: Call) -> LayoutTensor:
 
 @operator("OneHotEncoder", domain=ML)
 def one_hot_encoder(call: Call) -> LayoutTensor:
-    """1 at the place of the category on a new last axis."""
+    """Compute 1 at the index of the category on a new last axis."""
     x = call.tensor()
     categories = _listed(call, "cats_strings", "cats_int64s")
     keys = tf.constant(categories)
@@ -115,7 +115,7 @@ def one_hot_encoder(call: Call) -> LayoutTensor:
 
 @operator("ArrayFeatureExtractor", domain=ML)
 def array_feature_extractor(call: Call) -> LayoutTensor:
-    """The entries of the last axis at the given places."""
+    """Compute the entries of the last axis at the given indices."""
     x = call.tensor(0)
     taken = tf.gather(x, tf.reshape(call.tensor(1), [-1]), axis=-1)
     return LayoutTensor(taken[None] if x.shape.rank == 1 else taken)
@@ -123,24 +123,24 @@ def array_feature_extractor(call: Call) -> LayoutTensor:
 
 @operator("Binarizer", domain=ML)
 def binarizer(call: Call) -> LayoutTensor:
-    """1 above the threshold, else 0."""
+    """Compute 1 above the threshold, else 0."""
     x = call.tensor()
     return LayoutTensor(tf.cast(x > tf.cast(call.attribute("threshold", 0.0), x.dtype), x.dtype))
 
 
 @operator("FeatureVectorizer", domain=ML)
 def feature_vectorizer(call: Call) -> LayoutTensor:
-    """All inputs beside each other as floats."""
+    """Compute the concatenation of all inputs as floats."""
     columns = []
-    for operand in call.all_inputs():
-        x = tf.cast(model_layout(operand), tf.float32)
+    for value in call.all_inputs():
+        x = tf.cast(model_layout(value), tf.float32)
         columns.append(x[None] if x.shape.rank == 1 else x)
     return LayoutTensor(tf.concat(columns, -1))
 
 
 @operator("Imputer", domain=ML)
 def imputer(call: Call) -> LayoutTensor:
-    """Each entry that equals the replaced value becomes the value of its column."""
+    """Compute the input with each replaced value set to the value of its column."""
     x = call.tensor()
     kind = "float" if x.dtype.is_floating else "int64"
     values = tf.constant(call.attribute(f"imputed_value_{kind}s"), x.dtype)
@@ -151,7 +151,7 @@ def imputer(call: Call) -> LayoutTensor:
 
 @operator("Normalizer", domain=ML)
 def normalizer(call: Call) -> LayoutTensor:
-    """Each row over its largest entry, its sum of magnitudes or its length."""
+    """Compute each row divided by its largest entry, its sum of magnitudes or its length."""
     x = _as_float(call.tensor())
     norm = call.attribute("norm", "MAX")
     if norm == "MAX":
@@ -160,7 +160,7 @@ def normalizer(call: Call) -> LayoutTensor:
         size = tf.reduce_sum(tf.abs(x), -1, keepdims=True)
     elif norm == "L2":
         square = tf.reduce_sum(x * x, -1, keepdims=True)
-        empty = square == 0  # the root has no slope there
+        empty = square == 0  # the root has no gradient at 0
         size = tf.where(empty, square, tf.sqrt(tf.where(empty, tf.ones_like(square), square)))
     else:
         raise call.error(f"norm {norm!r}; expected MAX, L1 or L2")
@@ -169,7 +169,7 @@ def normalizer(call: Call) -> LayoutTensor:
 
 @operator("Scaler", domain=ML)
 def scaler(call: Call) -> LayoutTensor:
-    """``(x - offset) * scale``."""
+    """Compute ``(x - offset) * scale``."""
     x = tf.cast(call.tensor(), tf.float32)
     offset, scale = call.attribute("offset") or (0.0,), call.attribute("scale") or (1.0,)
     return LayoutTensor((x - tf.constant(offset, x.dtype)) * tf.constant(scale, x.dtype))
@@ -179,12 +179,12 @@ def scaler(call: Call) -> LayoutTensor:
 
 
 def post_transform(scores: Tensor, name: str) -> Tensor:
-    """The scores [N, classes] as the attribute of this name wants them."""
+    """Transform scores [N, classes] as the attribute of this name says."""
     if name == "LOGISTIC":
         return tf.sigmoid(scores)
     if name == "SOFTMAX":
         return tf.nn.softmax(scores)
-    if name == "SOFTMAX_ZERO":  # scores of 0 stay 0 and take no part
+    if name == "SOFTMAX_ZERO":  # scores of 0 stay 0 and do not count
         zero = tf.abs(scores) <= 1e-7
         largest = tf.reduce_max(scores, -1, keepdims=True)
         powers = tf.where(zero, tf.zeros_like(scores), tf.exp(scores - largest))
@@ -196,7 +196,7 @@ def post_transform(scores: Tensor, name: str) -> Tensor:
 
 
 def labels_of(call: Call, names: Sequence[str], places: Tensor) -> Tensor:
-    """The labels of classes, given by one of some attributes; their numbers if none is."""
+    """Return the labels of classes from an attribute, else the indices of the classes."""
     labels = _listed(call, *names)
     return places if labels is None else tf.gather(tf.constant(labels), places)
 
@@ -211,7 +211,7 @@ def _classified(call: Call, places: Tensor, scores: Tensor) -> list[LayoutTensor
 
 @operator("LinearRegressor", domain=ML)
 def linear_regressor(call: Call) -> LayoutTensor:
-    """``x W' + b``."""
+    """Compute ``x W' + b``."""
     return LayoutTensor(
         post_transform(_linear(call, int(call.attribute("targets", 1))), _post(call))
     )
@@ -232,7 +232,7 @@ def _linear(call: Call, rows: int) -> Tensor:
 
 @operator("LinearClassifier", domain=ML)
 def linear_classifier(call: Call) -> list[LayoutTensor]:
-    """The label of the largest of the scores ``x W' + b``, and the scores."""
+    """Compute the label of the largest score of ``x W' + b``, and the scores."""
     intercepts = call.attribute("intercepts") or ()
     labels = _listed(call, *_LABELS)
     rows = len(intercepts) or (len(labels) if labels is not None else 1)
@@ -244,7 +244,7 @@ def linear_classifier(call: Call) -> list[LayoutTensor]:
 
 
 def _of_two(score: Tensor, post: str) -> Tensor:
-    """The scores of two classes from that of the second, as onnxruntime completes them."""
+    """Return the scores of two classes from that of the second, as onnxruntime does."""
     if post == "LOGISTIC":
         return tf.sigmoid(tf.concat([-score, score], 1))
     return tf.concat([1 - score, score], 1)
@@ -254,7 +254,7 @@ def _of_two(score: Tensor, post: str) -> Tensor:
 
 
 def _kernel(call: Call, x: Tensor, vectors: Tensor) -> Tensor:
-    """The kernel of each row of ``x`` with each vector: [N, vectors]."""
+    """Compute the kernel of each row of ``x`` with each vector: [N, vectors]."""
     kind = call.attribute("kernel_type", "LINEAR")
     gamma, shift, degree = (*(call.attribute("kernel_params") or ()), 0.0, 0.0, 0.0)[:3]
     if kind == "RBF":
@@ -279,7 +279,7 @@ def _vectors(call: Call, x: Tensor) -> Tensor:
 
 @operator("SVMRegressor", domain=ML)
 def svm_regressor(call: Call) -> LayoutTensor:
-    """The weighted sum of the kernels with all support vectors; its sign for one class."""
+    """Compute the weighted sum of the kernels with all support vectors; its sign for one class."""
     x = tf.cast(call.tensor(), tf.float32)
     weights = tf.constant(call.attribute("coefficients"), tf.float32)
     rho = tf.constant(call.attribute("rho"), tf.float32)[0]
@@ -294,7 +294,7 @@ def svm_regressor(call: Call) -> LayoutTensor:
 
 @operator("SVMClassifier", domain=ML)
 def svm_classifier(call: Call) -> list[LayoutTensor]:
-    """A vote of one machine for each pair of classes, or their coupled probabilities."""
+    """Compute a vote of one machine for each pair of classes, or their coupled probabilities."""
     x = tf.cast(call.tensor(), tf.float32)
     x = x[None] if x.shape.rank == 1 else x
     rho = np.asarray(call.attribute("rho"), np.float32)
@@ -309,7 +309,7 @@ def svm_classifier(call: Call) -> list[LayoutTensor]:
 
 
 def _decisions(kernel: Tensor, weights: np.ndarray[Any, Any], counts: list[int]) -> Tensor:
-    """What the machine of each pair of classes says: [N, pairs]."""
+    """Compute the decision of the machine of each pair of classes: [N, pairs]."""
     ends = np.cumsum(counts)
     parts = [slice(end - n, end) for end, n in zip(ends, counts, strict=True)]
     table = weights.reshape(len(counts) - 1, -1)
@@ -323,7 +323,7 @@ def _decisions(kernel: Tensor, weights: np.ndarray[Any, Any], counts: list[int])
 
 
 def _voted(call: Call, decisions: Tensor, classes: int) -> list[LayoutTensor]:
-    """The label with the most votes, and the scores after onnxruntime's rules."""
+    """Return the label with the most votes, and the scores by onnxruntime's rules."""
     pairs = [(i, j) for i in range(classes) for j in range(i + 1, classes)]
     first = decisions > 0
     votes = []
@@ -347,10 +347,10 @@ def _voted(call: Call, decisions: Tensor, classes: int) -> list[LayoutTensor]:
 
 
 def _coupled(chances: Tensor, pairs: Sequence[tuple[int, int]], classes: int) -> Tensor:
-    """The probabilities of all classes from those of all pairs.
+    """Compute the probabilities of all classes from those of all pairs.
 
-    They minimize the sum of ``(r_ji p_i - r_ij p_j) ** 2`` (Wu, Lin and Weng, 2004, method 2),
-    found as libsvm does, one class at a time until the error is small.
+    They minimize the sum of ``(r_ji p_i - r_ij p_j) ** 2`` (Wu, Lin and Weng, 2004, method 2). As
+    in libsvm, one class is updated at a time until the error is small.
     """
     rows = tf.shape(chances)[0]
     zero = tf.zeros([rows], chances.dtype)

@@ -1,4 +1,4 @@
-"""Pools: largest, average or p-norm of a window, or of the whole image; and their inverse."""
+"""Convert pools: maximum, average or p-norm of windows or whole images, and unpooling."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kerasviz.types import Tensor
 
 @operator("MaxPool", since=1, layout=Layout.IMAGE)
 def max_pool(call: Call) -> list[LayoutTensor]:
-    """Largest entry of every window, and where it lies in the flat value; padding never wins."""
+    """Compute the largest entry of every window, and its flat index; padding never wins."""
     x = call.channels_last()
     window = _with_ceil(call, x, window_of(call, x, _kernel(call)))
     outputs = [LayoutTensor(_largest(x, window), channels_last=True)]
@@ -64,12 +64,12 @@ def _largest(x: Tensor, window: Window) -> Tensor:
 
 
 def _has_pools(x: Tensor) -> bool:
-    """Whether TensorFlow has pools for a value on a CPU: over three axes it has few."""
+    """Return whether TensorFlow can pool a value on a CPU: over three axes only some types."""
     return x.shape.rank < 5 or x.dtype in (tf.float32, tf.bfloat16)
 
 
 def _taps(x: Tensor, window: Window) -> Iterator[tuple[tuple[int, ...], Tensor]]:
-    """The entries of the already padded ``x`` that lie at each place of the windows."""
+    """Yield every position in the window with the entries of the padded ``x`` there."""
     counts = []
     for k, (span, stride) in enumerate(zip(window.spans, window.strides, strict=True), 1):
         length = x.shape[k] if x.shape[k] is not None else tf.shape(x)[k]
@@ -84,9 +84,9 @@ def _taps(x: Tensor, window: Window) -> Iterator[tuple[tuple[int, ...], Tensor]]
 
 
 def _places_of_largest(x: Tensor, window: Window, *, by_column: bool) -> Tensor:
-    """The index of the first largest entry of every window in the flat value [N, C, ...].
+    """Return the index of the first largest entry of every window in the flat [N, C, ...].
 
-    ``by_column`` counts the first spatial axis fastest.
+    With ``by_column`` the first spatial axis varies fastest.
     """
     shape = tf.shape(x, out_type=tf.int64)
     lengths = [shape[k] for k in range(1, x.shape.rank - 1)]
@@ -115,7 +115,7 @@ def _places_of_largest(x: Tensor, window: Window, *, by_column: bool) -> Tensor:
 
 @operator("MaxUnpool", since=9)
 def max_unpool(call: Call) -> LayoutTensor:
-    """Zeros but for the entries of ``x``, which lie at the places that MaxPool has found."""
+    """Compute zeros with the entries of ``x`` at the indices from MaxPool."""
     x, places = call.tensor(0), call.tensor(1)
     kernel = call.attribute("kernel_shape")
     count = len(kernel)
@@ -149,7 +149,7 @@ def max_unpool(call: Call) -> LayoutTensor:
 
 @operator("AveragePool", since=1, layout=Layout.IMAGE)
 def average_pool(call: Call) -> LayoutTensor:
-    """Average of every window, over all of it or (the default) over what lies in the image."""
+    """Compute the average of every window, by default over its part inside the image."""
     x = call.channels_last()
     dtype = x.dtype
     x = tf.cast(x, tf.float32) if dtype == tf.float16 else x
@@ -163,9 +163,9 @@ def _averaged(call: Call, x: Tensor) -> Tensor:
     padding = window.padding
     same = padding == "SAME" and not whole and not window.is_dilated and _has_pools(x)
     if padding == "VALID" or same:
-        return _average(x, window, padding)  # TensorFlow counts the image only
+        return _average(x, window, padding)  # TensorFlow counts entries of the image only
     counted = tf.ones_like(x[:1, ..., :1])
-    if whole:  # what ceil_mode adds at the end is never counted
+    if whole:  # padding added by ceil_mode never counts
         counted = padded(counted, plain.pads, 1.0)
         rest = [
             (0, after - before)
@@ -179,7 +179,7 @@ def _averaged(call: Call, x: Tensor) -> Tensor:
 
 @operator("GlobalAveragePool", since=1, layout=Layout.IMAGE)
 def global_average_pool(call: Call) -> LayoutTensor:
-    """Average over all spatial axes, which stay with length 1."""
+    """Compute the average over all spatial axes, which keep length 1."""
     x = call.channels_last()
     return LayoutTensor(
         tf.reduce_mean(x, list(range(1, x.shape.rank - 1)), keepdims=True), channels_last=True
@@ -188,7 +188,7 @@ def global_average_pool(call: Call) -> LayoutTensor:
 
 @operator("GlobalMaxPool", since=1, layout=Layout.IMAGE)
 def global_max_pool(call: Call) -> LayoutTensor:
-    """Largest entry over all spatial axes, which stay with length 1."""
+    """Compute the largest entry over all spatial axes, which keep length 1."""
     x = call.channels_last()
     return LayoutTensor(
         tf.reduce_max(x, list(range(1, x.shape.rank - 1)), keepdims=True), channels_last=True
@@ -197,7 +197,7 @@ def global_max_pool(call: Call) -> LayoutTensor:
 
 @operator("LpPool", since=1, layout=Layout.IMAGE)
 def lp_pool(call: Call) -> LayoutTensor:
-    """``sum(|x|^p)^(1/p)`` over every window."""
+    """Compute ``sum(|x|^p)^(1/p)`` over every window."""
     x = call.channels_last()
     wide = tf.cast(x, tf.float32) if x.dtype == tf.float16 else x
     window = _with_ceil(call, wide, window_of(call, wide, _kernel(call)))
@@ -209,7 +209,7 @@ def lp_pool(call: Call) -> LayoutTensor:
 
 @operator("GlobalLpPool", since=1, layout=Layout.IMAGE)
 def global_lp_pool(call: Call) -> LayoutTensor:
-    """``sum(|x|^p)^(1/p)`` over all spatial axes, which stay with length 1."""
+    """Compute ``sum(|x|^p)^(1/p)`` over all spatial axes, which keep length 1."""
     x = call.channels_last()
     wide = tf.cast(x, tf.float32) if x.dtype == tf.float16 else x
     p = float(call.attribute("p", 2))
@@ -224,7 +224,7 @@ def _power(x: Tensor, p: float) -> Tensor:
 
 
 def _root(total: Tensor, p: float) -> Tensor:
-    """``total^(1/p)``, with slope 0 where it is 0 rather than an infinite one."""
+    """Compute ``total^(1/p)``, with gradient 0 instead of infinity at 0."""
     if p == 1:
         return total
     some = total > 0

@@ -1,4 +1,4 @@
-"""Sampling at computed places: grids, regions of interest and deformable convolutions."""
+"""Convert sampling at computed positions: grids, regions and deformable convolutions."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from kerasviz.types import Tensor
 
 
 def _wide(dtype: tf.DType) -> tf.DType:
-    """The type in which weights of entries are computed."""
+    """Return the type for weights of entries."""
     return dtype if dtype == tf.float64 else tf.float32
 
 
 @operator("GridSample", since=16, layout=Layout.IMAGE)
 def grid_sample(call: Call) -> LayoutTensor:
-    """The image at the places of ``grid``, of which -1 and 1 are the ends of the axes."""
+    """Compute the image at the positions in ``grid``, where -1 and 1 are the ends of the axes."""
     x, grid = call.channels_last(0), call.tensor(1)
     count = x.shape.rank - 2
     if grid.shape.rank != x.shape.rank or grid.shape[-1] not in (None, count):
@@ -42,7 +42,7 @@ def grid_sample(call: Call) -> LayoutTensor:
     field = Field(x if nearest else tf.cast(x, wide))
     axes = []
     for axis, length in enumerate(field.lengths):
-        given = tf.cast(grid[..., count - 1 - axis], wide)  # the last axis comes first in a grid
+        given = tf.cast(grid[..., count - 1 - axis], wide)  # grids list the last axis first
         n = tf.cast(length, wide)
         place = (given + 1) / 2 * (n - 1) if corners else ((given + 1) * n - 1) / 2
         if nearest:
@@ -59,7 +59,7 @@ def grid_sample(call: Call) -> LayoutTensor:
 
 @operator("AffineGrid", since=20)
 def affine_grid(call: Call) -> LayoutTensor:
-    """``grid[n, ..., :] = theta[n] (x, y, 1)`` for the places of an image of the given size."""
+    """Compute ``grid[n, ..., :] = theta[n] (x, y, 1)`` for the positions in an image."""
     theta = call.tensor(0)
     count = theta.shape[1]
     size = call.tensor(1)
@@ -83,20 +83,20 @@ def affine_grid(call: Call) -> LayoutTensor:
 
 
 def _bounds(rois: Tensor, scale: float, offset: float) -> list[Tensor]:
-    """Regions (x1, y1, x2, y2) as pairs of y and x: [(start, end)]."""
+    """Return regions (x1, y1, x2, y2) as pairs of y and x: [(start, end)]."""
     scaled = rois * tf.cast(scale, rois.dtype) - tf.cast(offset, rois.dtype)
     return [(scaled[:, 1], scaled[:, 3]), (scaled[:, 0], scaled[:, 2])]
 
 
 @operator("RoiAlign", since=10, layout=Layout.IMAGE)
 def roi_align_10(call: Call) -> LayoutTensor:
-    """Average or maximum of interpolated samples in every bin of every region."""
+    """Compute the average or maximum of interpolated samples in every bin of every region."""
     return _roi_align(call, half=call.attribute("coordinate_transformation_mode") == "half_pixel")
 
 
 @operator("RoiAlign", since=16, layout=Layout.IMAGE)
 def roi_align_16(call: Call) -> LayoutTensor:
-    """The same, with the entries' centres at half numbers unless the model says otherwise."""
+    """Compute RoiAlign, by default with the centres of entries at half numbers."""
     mode = call.attribute("coordinate_transformation_mode", "half_pixel")
     return _roi_align(call, half=mode == "half_pixel")
 
@@ -132,7 +132,7 @@ def _roi_align(call: Call, *, half: bool) -> LayoutTensor:
         total = tf.reduce_sum(tf.where(used, tf.add_n(corners), 0), [2, 4])
         number = tf.maximum(counts[0] * counts[1], 1)
         y = total / number[:, None, None, None]
-    else:  # the largest weighted corner, as the other implementations have it
+    else:  # the largest weighted corner, like other implementations
         largest = tf.reduce_max(tf.stack(corners), 0)
         y = tf.reduce_max(tf.where(used, largest, largest.dtype.min), [2, 4])
         y = tf.where(tf.reduce_any(used, [2, 4]), y, 0)
@@ -141,7 +141,7 @@ def _roi_align(call: Call, *, half: bool) -> LayoutTensor:
 
 
 def _spread(axis: int) -> tuple[Any, ...]:
-    """How [R, bins, samples] of y (0) or x (1) becomes [R, bins, samples, bins, samples]."""
+    """Return the index that spreads [R, bins, samples] of y (0) or x (1) over both axes."""
     whole = slice(None)
     return (whole, whole, whole, None, None) if axis == 0 else (whole, None, None, whole, whole)
 
@@ -153,9 +153,9 @@ def _spread_weight(tap: SamplePoint, spread: tuple[Any, ...]) -> Tensor:
 def _bin_samples(
     start: Tensor, extent: Tensor, bins: int, ratio: int, length: Tensor
 ) -> tuple[list[SamplePoint], Tensor, Tensor]:
-    """The taps [R, bins, samples] along one axis, which samples count [R, samples], and how many.
+    """Return the taps [R, bins, samples] of an axis, the samples that count, and their number.
 
-    With a ``ratio`` of 0 a region has as many samples in a bin as the bin is long.
+    With a ``ratio`` of 0 the number of samples is the length of a bin, rounded up.
     """
     width = extent / bins
     count = (
@@ -187,7 +187,7 @@ def _bin_samples(
 
 @operator("MaxRoiPool", since=1, layout=Layout.IMAGE)
 def max_roi_pool(call: Call) -> LayoutTensor:
-    """The largest entry in every bin of regions with whole bounds; 0 in an empty bin."""
+    """Compute the largest entry in every bin of regions with integer bounds; 0 in an empty bin."""
     x, rois = call.channels_last(0), call.tensor(1)
     if x.shape.rank != 4:
         raise call.error(f"an image with {x.shape.rank - 2} spatial axes; expected 2")
@@ -195,7 +195,7 @@ def max_roi_pool(call: Call) -> LayoutTensor:
     bins = [int(n) for n in call.attribute("pooled_shape")]
     wide = _wide(rois.dtype)
     scaled = tf.cast(rois[:, 1:], wide) * tf.cast(call.attribute("spatial_scale", 1.0), wide)
-    whole = tf.floor(tf.abs(scaled) + 0.5) * tf.sign(scaled)  # half numbers away from 0
+    whole = tf.floor(tf.abs(scaled) + 0.5) * tf.sign(scaled)  # halves are rounded away from 0
     axes, masks = [], []
     for k in range(2):
         index, used = _bin_entries(whole[:, 1 - k], whole[:, 3 - k], bins[k], field.lengths[k])
@@ -211,7 +211,7 @@ def max_roi_pool(call: Call) -> LayoutTensor:
 
 
 def _bin_entries(start: Tensor, end: Tensor, bins: int, length: Tensor) -> tuple[Tensor, Tensor]:
-    """The entries [R, bins, n] of every bin along one axis, and which of them count."""
+    """Return the entries [R, bins, n] of every bin along one axis, and which of them count."""
     width = tf.maximum(end - start + 1, 1) / bins
     steps = tf.range(bins, dtype=width.dtype)
     n = tf.cast(length, width.dtype)
@@ -226,7 +226,7 @@ def _bin_entries(start: Tensor, end: Tensor, bins: int, length: Tensor) -> tuple
 
 @operator("DeformConv", since=19, layout=Layout.IMAGE)
 def deform_conv(call: Call) -> LayoutTensor:
-    """A convolution whose window's entries are moved by ``offset`` and weighted by ``mask``."""
+    """Compute a convolution whose entries are shifted by ``offset`` and weighted by ``mask``."""
     x, kernel = call.channels_last(0), call.tensor(1)
     size = kernel.shape.as_list()[2:]
     count, taps = len(size), int(np.prod(size))
@@ -258,7 +258,7 @@ def deform_conv(call: Call) -> LayoutTensor:
 
 
 def _by_tap(x: Tensor, axis: int) -> Tensor:
-    """``x`` with the axes ``axis`` (groups) and the one behind it (taps) exchanged."""
+    """Swap the axes ``axis`` (groups) and ``axis + 1`` (taps) of ``x``."""
     order = list(range(x.shape.rank))
     order[axis], order[axis + 1] = axis + 1, axis
     return (
@@ -271,7 +271,7 @@ def _by_tap(x: Tensor, axis: int) -> Tensor:
 def _window_places(
     call: Call, size: Sequence[int], axis: int, length: Tensor, dtype: tf.DType
 ) -> Tensor:
-    """Where the window's entries lie along ``axis``: [1, ..., taps, 1]."""
+    """Return the positions of the window's entries along ``axis``: [1, ..., taps, 1]."""
     count = len(size)
     stride = (call.attribute("strides") or (1,) * count)[axis]
     dilation = (call.attribute("dilations") or (1,) * count)[axis]

@@ -16,13 +16,8 @@ from kerasviz.export.exported_function import Export
 from kerasviz.types import Tensor
 
 __all__ = [
-    "SIGNATURE",
-    "Signature",
-    "argument_names",
-    "loaded_run",
-    "save_saved_model",
-    "save_signatures",
-    "signature_of",
+    *("SIGNATURE", "Signature", "argument_names", "loaded_run", "save_saved_model"),
+    *("save_signatures", "signature_of"),
 ]
 
 

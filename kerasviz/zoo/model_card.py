@@ -14,16 +14,8 @@ from kerasviz.io.files import cache_folder
 from kerasviz.network.input_spec import InputSpec
 
 __all__ = [
-    "Card",
-    "ModelFile",
-    "card",
-    "card_for_checksum",
-    "cards",
-    "cards_folder",
-    "networks_folder",
-    "packaged_cards",
-    "packaged_folder",
-    "parse_card",
+    *("Card", "ModelFile", "card", "card_for_checksum", "cards", "cards_folder"),
+    *("networks_folder", "packaged_cards", "packaged_folder", "parse_card"),
 ]
 
 

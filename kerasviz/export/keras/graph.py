@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from kerasviz.errors import ModelError, first_line
+from kerasviz.importers.keras.layers import free_name
 from kerasviz.importers.tensorflow.frozen_graph import FrozenGraph
 from kerasviz.importers.tensorflow.node import GraphNode, emit
 from kerasviz.network.program import PLAIN
@@ -165,10 +166,7 @@ class Build:
 
         With ``reserved`` the names of taps count as taken.
         """
-        count, name = 0, base
-        while name in self._taken or (reserved and name in self._reserved):
-            count += 1
-            name = f"{base}_{count}"
+        name = free_name(base, self._taken | self._reserved if reserved else self._taken)
         self._taken.add(name)
         return name
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -13,7 +14,7 @@ import tensorflow as tf
 from kerasviz.importers.tensorflow.frozen_graph import FrozenGraph
 from kerasviz.importers.tensorflow.values import Naming, by_nodes
 
-__all__ = ["LayerResults", "Mark", "TapMarks", "layer_paths", "naming_of"]
+__all__ = ["LayerResults", "Mark", "TapMarks", "free_name", "layer_paths", "naming_of"]
 
 _MARK = "kerasviz_tap_"
 
@@ -47,7 +48,7 @@ def layer_paths(model: Any) -> list[tuple[str, Any]]:
             if id(child) in seen:
                 continue
             seen.add(id(child))
-            path = _free(prefix + child.name, taken)
+            path = free_name(prefix + child.name, taken)
             taken.add(path)
             found.append((path, child))
             walk(child, path + "/")
@@ -63,13 +64,10 @@ def _children(parent: Any) -> Iterator[Any]:
         yield from parent._flatten_layers(include_self=False, recursive=False)
 
 
-def _free(name: str, taken: set[str]) -> str:
-    if name not in taken:
-        return name
-    count = 1
-    while f"{name}_{count}" in taken:
-        count += 1
-    return f"{name}_{count}"
+def free_name(name: str, taken: Container[str]) -> str:
+    """Return ``name``, or with the first number behind it that makes it free."""
+    numbered = (f"{name}_{count}" for count in itertools.count(1))
+    return name if name not in taken else next(n for n in numbered if n not in taken)
 
 
 class TapMarks:
@@ -111,7 +109,7 @@ class TapMarks:
 
         def marked(*args: Any, **kwargs: Any) -> Any:
             nonlocal calls
-            own = path if calls == 0 else _free(path, self._taken)
+            own = path if calls == 0 else free_name(path, self._taken)
             calls += 1
             self._taken.add(own)
             self.scopes.setdefault(tf.get_current_name_scope(), own)
@@ -174,7 +172,7 @@ def _ordered(
 
     def add(key: str, spelling: str) -> None:
         if key in raw and key not in names:
-            names[key] = [_free(spelling, taken)]
+            names[key] = [free_name(spelling, taken)]
             taken.add(names[key][0])
 
     for node in frozen.nodes.values():

@@ -50,12 +50,7 @@ from kerasviz.importers.onnx.registry import (
 from kerasviz.network.program import PLAIN, Kernels
 
 __all__ = [
-    "FAILURES",
-    "ExecutableNode",
-    "Scope",
-    "check_size",
-    "explained",
-    "prefer_channels_last",
+    *("FAILURES", "ExecutableNode", "Scope", "check_size", "explained", "prefer_channels_last"),
     "scope_name",
 ]
 

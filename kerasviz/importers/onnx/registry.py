@@ -27,19 +27,8 @@ from kerasviz.network.program import PLAIN, Kernels
 from kerasviz.types import Tensor
 
 __all__ = [
-    "MICROSOFT",
-    "Call",
-    "Converter",
-    "Layout",
-    "Result",
-    "find",
-    "layout_of",
-    "operator",
-    "single",
-    "softmax_axes",
-    "supported",
-    "takes_interleaved",
-    "unsupported",
+    *("MICROSOFT", "Call", "Converter", "Layout", "Result", "find", "layout_of", "operator"),
+    *("single", "softmax_axes", "supported", "takes_interleaved", "unsupported"),
 ]
 
 #: Domain of the operators into which onnxruntime fuses standard ones.
@@ -120,6 +109,18 @@ class Call:
     def scalar(self, index: int = 0) -> Tensor:
         """Return the required input ``index``, which has one entry, without axes."""
         return tf.reshape(self.tensor(index), [])
+
+    def numbers(self, index: int) -> list[Any] | None:
+        """Return the integers of input ``index``, as scalar tensors where only a run knows them.
+
+        Return ``None`` if even their count depends on the data.
+        """
+        tensor = self.tensor(index)
+        known = tf.get_static_value(tensor)
+        if known is not None:
+            return [int(n) for n in known.reshape(-1)]
+        length = tensor.shape[0]
+        return None if length is None else [tensor[k] for k in range(length)]
 
     def attribute(self, name: str, default: Any = None) -> Any:
         """Return an attribute of the node."""

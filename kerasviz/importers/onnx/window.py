@@ -11,7 +11,7 @@ import tensorflow as tf
 from kerasviz.importers.onnx.registry import Call
 from kerasviz.types import Tensor
 
-__all__ = ["Window", "dilated", "padded", "subsampled", "window_of"]
+__all__ = ["Window", "dilated", "padded", "spatial", "subsampled", "window_of"]
 
 #: An int, or a scalar int32 tensor where only a run knows the length.
 Length = Any
@@ -69,16 +69,20 @@ def _is_same(pads: tuple[Length, Length], span: int, stride: int, size: int | No
     return pads == (total // 2, total - total // 2)
 
 
+def spatial(call: Call, count: int) -> tuple[tuple[int, ...], ...]:
+    """Return the strides, dilations and pads (all begins, all ends) of ``count`` axes."""
+    lengths = {"strides": (1,) * count, "dilations": (1,) * count, "pads": (0,) * (2 * count)}
+    return tuple(tuple(call.attribute(name) or usual) for name, usual in lengths.items())
+
+
 def window_of(call: Call, x: Tensor, kernel: Sequence[int]) -> Window:
     """Return the window of a node over ``x`` [N, ..., C], with ``auto_pad`` resolved."""
     count = len(kernel)
-    strides = tuple(call.attribute("strides") or (1,) * count)
-    dilations = tuple(call.attribute("dilations") or (1,) * count)
+    strides, dilations, flat = spatial(call, count)
     sizes = tuple(x.shape.as_list()[1:-1])
     spans = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
     mode = call.attribute("auto_pad", "NOTSET")
     if mode in ("NOTSET", ""):
-        flat = tuple(call.attribute("pads") or (0,) * (2 * count))
         if len(flat) != 2 * count:
             raise call.error(f"{len(flat)} pads for {count} spatial axes; expected {2 * count}")
         pads = list(zip(flat[:count], flat[count:], strict=True))

@@ -12,6 +12,7 @@ import tensorflow as tf
 from kerasviz.importers.onnx.layout import Constant, LayoutTensor, TensorValue, model_layout
 from kerasviz.importers.onnx.ops.conv import kernel_part, kernel_shape, with_bias
 from kerasviz.importers.onnx.registry import Call, Layout, operator
+from kerasviz.importers.onnx.window import spatial
 from kerasviz.types import Tensor
 
 #: An int, or a scalar int32 tensor where only a run knows the length.
@@ -51,8 +52,7 @@ def conv_transpose(call: Call) -> LayoutTensor:
             "expected 1 to 3 of them in both"
         )
     axes = _axes(call, x, shape[2:])
-    dilations = tuple(call.attribute("dilations") or (1,) * count)
-    kernel = _dilated(kernel, dilations)
+    kernel = _dilated(kernel, spatial(call, count)[1])
     if x.dtype == tf.float16:  # sums in single precision
         x, kernel = tf.cast(x, tf.float32), LayoutTensor(tf.cast(model_layout(kernel), tf.float32))
     flat = count == 1
@@ -76,10 +76,8 @@ def conv_transpose(call: Call) -> LayoutTensor:
 def _axes(call: Call, x: Tensor, kernel: Sequence[int]) -> list[_Axis]:
     """Return the spatial axes with ``auto_pad`` and ``output_shape`` resolved."""
     count = len(kernel)
-    strides = tuple(call.attribute("strides") or (1,) * count)
-    dilations = tuple(call.attribute("dilations") or (1,) * count)
+    strides, dilations, pads = spatial(call, count)
     added = tuple(call.attribute("output_padding") or (0,) * count)
-    pads = tuple(call.attribute("pads") or (0,) * (2 * count))
     wanted = call.attribute("output_shape")
     mode = call.attribute("auto_pad", "NOTSET") or "NOTSET"
     if mode not in ("NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"):

@@ -89,19 +89,15 @@ def _seed(call: Call) -> list[int]:
     return [bits, zlib.crc32("/".join(call.node.outputs).encode()) & 0x7FFFFFFF]
 
 
-def _number(call: Call, name: str, default: float) -> float:
-    return float(call.attribute(name, default))
-
-
 def _uniform(call: Call, shape: Any, dtype: Any) -> Tensor:
-    low, high = _number(call, "low", 0.0), _number(call, "high", 1.0)
+    low, high = (float(call.attribute(*name)) for name in (("low", 0.0), ("high", 1.0)))
     wide = tf.float64 if dtype == tf.float64 else tf.float32
     x = tf.random.stateless_uniform(shape, _seed(call), dtype=wide)
     return tf.cast(low + (high - low) * x, dtype)
 
 
 def _normal(call: Call, shape: Any, dtype: Any) -> Tensor:
-    mean, scale = _number(call, "mean", 0.0), _number(call, "scale", 1.0)
+    mean, scale = (float(call.attribute(*name)) for name in (("mean", 0.0), ("scale", 1.0)))
     wide = tf.float64 if dtype == tf.float64 else tf.float32
     x = tf.random.stateless_normal(shape, _seed(call), dtype=wide)
     return tf.cast(mean + scale * x, dtype)

@@ -35,8 +35,8 @@ def slice_1(call: Call) -> LayoutTensor:
 @operator("Slice", since=10, layout=Layout.FOLLOWS)
 def slice_10(call: Call) -> LayoutTensor:
     """Compute the entries from ``starts`` to ``ends`` of axes in ``steps``, given as inputs."""
-    starts, ends = _list(call, 1), _list(call, 2)
-    steps = _list(call, 4) if call.has(4) else None
+    starts, ends = call.numbers(1), call.numbers(2)
+    steps = call.numbers(4) if call.has(4) else None
     try:
         axes = call.ints("axes", 3)
     except DataDependent:
@@ -45,19 +45,6 @@ def slice_10(call: Call) -> LayoutTensor:
         return _sliced_anywhere(call)
     axes = tuple(range(len(starts))) if axes is None else axes
     return _sliced(call, starts, ends, axes, steps or (1,) * len(starts))
-
-
-def _list(call: Call, index: int) -> list[Any] | None:
-    """Return the numbers of an input, as scalar tensors where they depend on the data.
-
-    Return ``None`` if even their count depends on the data.
-    """
-    tensor = call.tensor(index)
-    known = tf.get_static_value(tensor)
-    if known is not None:
-        return [int(n) for n in known.reshape(-1)]
-    length = tensor.shape[0]
-    return None if length is None else [tensor[k] for k in range(length)]
 
 
 def _sliced(call: Call, starts: Any, ends: Any, axes: Any, steps: Any) -> LayoutTensor:

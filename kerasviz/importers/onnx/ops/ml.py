@@ -12,13 +12,19 @@ from kerasviz.importers.onnx.layout import LayoutTensor, model_layout
 from kerasviz.importers.onnx.registry import Call, operator
 from kerasviz.types import Tensor
 
-__all__ = ["labels_of", "post_transform"]
+__all__ = ["labels_of", "post_transform", "rows_of"]
 
 ML = "ai.onnx.ml"
 
 
 def _as_float(x: Tensor) -> Tensor:
     return x if x.dtype in (tf.float32, tf.float64) else tf.cast(x, tf.float32)
+
+
+def rows_of(call: Call, dtype: Any = tf.float32) -> Tensor:
+    """Return input 0 as a matrix of rows; a vector is one row."""
+    x = tf.cast(call.tensor(), dtype)
+    return x[None] if x.shape.rank == 1 else x
 
 
 # -- tables --------------------------------------------------------------------------------------
@@ -222,8 +228,7 @@ def _post(call: Call) -> str:
 
 
 def _linear(call: Call, rows: int) -> Tensor:
-    x = tf.cast(call.tensor(), tf.float32)
-    x = x[None] if x.shape.rank == 1 else x
+    x = rows_of(call)
     weights = np.asarray(call.attribute("coefficients"), np.float32).reshape(rows, -1)
     scores = x @ tf.constant(np.ascontiguousarray(weights.T))
     intercepts = call.attribute("intercepts")
@@ -295,8 +300,7 @@ def svm_regressor(call: Call) -> LayoutTensor:
 @operator("SVMClassifier", domain=ML)
 def svm_classifier(call: Call) -> list[LayoutTensor]:
     """Compute a vote of one machine for each pair of classes, or their coupled probabilities."""
-    x = tf.cast(call.tensor(), tf.float32)
-    x = x[None] if x.shape.rank == 1 else x
+    x = rows_of(call)
     rho = np.asarray(call.attribute("rho"), np.float32)
     weights = np.asarray(call.attribute("coefficients"), np.float32)
     counts = [int(n) for n in call.attribute("vectors_per_class") or ()]

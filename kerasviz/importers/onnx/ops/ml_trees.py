@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasviz.importers.onnx.layout import LayoutTensor
-from kerasviz.importers.onnx.ops.ml import ML, labels_of, post_transform
+from kerasviz.importers.onnx.ops.ml import ML, labels_of, post_transform, rows_of
 from kerasviz.importers.onnx.registry import Call, operator
 from kerasviz.types import Array, Tensor
 
@@ -156,12 +156,6 @@ def _aggregated(leaves: Tensor, table: Array, said: Array, how: str) -> Tensor:
     return tf.where(tf.reduce_any(speaks, 1), found, tf.zeros_like(found))
 
 
-def _given(call: Call, splits: Array) -> Tensor:
-    x = call.tensor()
-    x = x[None] if x.shape.rank == 1 else x
-    return tf.cast(x, splits.dtype)
-
-
 def _base(call: Call) -> Array:
     tensor = call.attribute("base_values_as_tensor")
     return np.asarray(call.attribute("base_values") or (), np.float32) if tensor is None else tensor
@@ -172,7 +166,7 @@ def tree_ensemble_regressor(call: Call) -> LayoutTensor:
     """Compute the sum, mean, minimum or maximum of the leaves of all trees, plus a base value."""
     forest, place = _by_nodes(call)
     table, said = _weights(call, "target", place, int(call.attribute("n_targets", 1)))
-    leaves = forest.leaves(_given(call, forest.splits))
+    leaves = forest.leaves(rows_of(call, forest.splits.dtype))
     scores = _aggregated(leaves, table, said, call.attribute("aggregate_function", "SUM"))
     base = _base(call)
     scores = scores + tf.constant(base, scores.dtype) if base.size else scores
@@ -192,7 +186,7 @@ def tree_ensemble_classifier(call: Call) -> list[LayoutTensor]:
     forest, place = _by_nodes(call)
     labels = next(filter(None, (call.attribute(name) for name in _LABELS)))
     table, said = _weights(call, "class", place, len(labels))
-    scores = _aggregated(forest.leaves(_given(call, forest.splits)), table, said, "SUM")
+    scores = _aggregated(forest.leaves(rows_of(call, forest.splits.dtype)), table, said, "SUM")
     base = _base(call)
     post = call.attribute("post_transform", "NONE")
     kinds = sorted(set(call.attribute("class_ids")))
@@ -217,7 +211,7 @@ def tree_ensemble_classifier(call: Call) -> list[LayoutTensor]:
 def tree_ensemble(call: Call) -> LayoutTensor:
     """Compute the aggregated leaves of all trees; inner nodes and leaves are listed separately."""
     forest, table, said = _by_lists(call)
-    leaves = forest.leaves(_given(call, forest.splits))
+    leaves = forest.leaves(rows_of(call, forest.splits.dtype))
     how = ("AVERAGE", "SUM", "MIN", "MAX")[int(call.attribute("aggregate_function", 1))]
     names = ("NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT")
     scores = _aggregated(leaves, table, said, how)

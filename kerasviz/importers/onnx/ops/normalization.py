@@ -142,6 +142,13 @@ def lrn(call: Call) -> LayoutTensor:
     return LayoutTensor(x * tf.pow(bias + alpha * sums, -beta), channels_last=x.shape.rank > 2)
 
 
+def moments(x: Tensor, axes: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """Return ``x`` minus its mean over ``axes``, the mean and the variance."""
+    mean = tf.reduce_mean(x, axes, keepdims=True)
+    apart = x - mean
+    return apart, mean, tf.reduce_mean(tf.square(apart), axes, keepdims=True)
+
+
 def _stashed(call: Call, x: Tensor) -> tuple[Tensor, Any]:
     """Return ``x`` in the type for its statistics, and the type in which to output these."""
     kept = tensor_type(call.attribute("stash_type", 1))
@@ -162,9 +169,7 @@ def layer_normalization(call: Call) -> list[LayoutTensor]:
     value = call.input(0)
     x, is_last, axes = _axes_behind(call, value)
     wide, kept = _stashed(call, x)
-    mean = tf.reduce_mean(wide, axes, keepdims=True)
-    apart = wide - mean
-    variance = tf.reduce_mean(tf.square(apart), axes, keepdims=True)
+    apart, mean, variance = moments(wide, axes)
     inverse = tf.math.rsqrt(variance + float(call.attribute("epsilon", 1e-5)))
     y = scaled(LayoutTensor(tf.cast(apart * inverse, x.dtype), is_last), call, 1)
     statistics = [LayoutTensor(tf.cast(part, kept), is_last) for part in (mean, inverse)]
@@ -197,9 +202,7 @@ def instance_normalization(call: Call) -> LayoutTensor:
     """Compute ``scale * (x - mean) / sqrt(variance + epsilon) + bias`` per image and channel."""
     x = call.channels_last(0)
     wide = tf.cast(x, wide_float(x.dtype))
-    axes = list(range(1, x.shape.rank - 1))
-    apart = wide - tf.reduce_mean(wide, axes, keepdims=True)
-    variance = tf.reduce_mean(tf.square(apart), axes, keepdims=True)
+    apart, _, variance = moments(wide, list(range(1, x.shape.rank - 1)))
     normal = apart * tf.math.rsqrt(variance + float(call.attribute("epsilon", 1e-5)))
     scale, bias = (tf.cast(call.tensor(k), wide.dtype) for k in (1, 2))
     return LayoutTensor(tf.cast(normal * scale + bias, x.dtype), channels_last=x.shape.rank > 2)
@@ -296,10 +299,9 @@ def _standardized(call: Call, own_axes: list[int], *, divided: bool) -> LayoutTe
     x, is_last = stored(value)
     axes = [stored_axis(int(axis), rank_of(value), is_last) for axis in own_axes]
     wide = tf.cast(x, wide_float(x.dtype))
-    apart = wide - tf.reduce_mean(wide, axes, keepdims=True)
+    apart, _, variance = moments(wide, axes)
     if not divided:
         return LayoutTensor(tf.cast(apart, x.dtype), is_last)
-    variance = tf.reduce_mean(tf.square(apart), axes, keepdims=True)
     some = variance > 0
     root = tf.sqrt(tf.where(some, variance, tf.ones_like(variance)))
     deviation = tf.where(some, root, tf.zeros_like(root)) + 1e-9

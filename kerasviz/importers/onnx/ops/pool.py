@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from kerasviz.importers.onnx.layout import LayoutTensor
 from kerasviz.importers.onnx.registry import Call, Layout, operator
-from kerasviz.importers.onnx.window import Window, ceil_extra, dilated, padded, window_of
+from kerasviz.importers.onnx.window import Window, ceil_extra, dilated, padded, spatial, window_of
 from kerasviz.types import Tensor
 
 
@@ -119,23 +119,15 @@ def max_unpool(call: Call) -> LayoutTensor:
     x, places = call.tensor(0), call.tensor(1)
     kernel = call.attribute("kernel_shape")
     count = len(kernel)
-    strides = call.attribute("strides") or (1,) * count
-    pads = call.attribute("pads") or (0,) * (2 * count)
+    strides, _, pads = spatial(call, count)
     shape = tf.shape(x, out_type=tf.int64)
-    lengths = [
-        (shape[2 + k] - 1) * strides[k] + kernel[k] - pads[k] - pads[count + k]
-        for k in range(count)
-    ]
+    trims = [kernel[k] - strides[k] - pads[k] - pads[count + k] for k in range(count)]
+    lengths = [shape[2 + k] * strides[k] + trims[k] for k in range(count)]
     whole = tf.stack([shape[0], shape[1], *lengths])
     zeros = tf.zeros(tf.reduce_prod(whole)[None], x.dtype)
     index = tf.reshape(places, [-1, 1])
     y = tf.reshape(tf.tensor_scatter_nd_update(zeros, index, tf.reshape(x, [-1])), whole)
-    known = [
-        None
-        if x.shape[2 + k] is None
-        else (x.shape[2 + k] - 1) * strides[k] + kernel[k] - pads[k] - pads[count + k]
-        for k in range(count)
-    ]
+    known = [None if n is None else n * strides[k] + trims[k] for k, n in enumerate(x.shape[2:])]
     y = tf.ensure_shape(y, [x.shape[0], x.shape[1], *known])
     if not call.has(2):
         return LayoutTensor(y)
@@ -177,22 +169,22 @@ def _averaged(call: Call, x: Tensor) -> Tensor:
     return _average(padded(x, window.pads), window, "VALID") / share
 
 
+def _spatial(x: Tensor) -> list[int]:
+    return list(range(1, x.shape.rank - 1))
+
+
 @operator("GlobalAveragePool", since=1, layout=Layout.IMAGE)
 def global_average_pool(call: Call) -> LayoutTensor:
     """Compute the average over all spatial axes, which keep length 1."""
     x = call.channels_last()
-    return LayoutTensor(
-        tf.reduce_mean(x, list(range(1, x.shape.rank - 1)), keepdims=True), channels_last=True
-    )
+    return LayoutTensor(tf.reduce_mean(x, _spatial(x), keepdims=True), channels_last=True)
 
 
 @operator("GlobalMaxPool", since=1, layout=Layout.IMAGE)
 def global_max_pool(call: Call) -> LayoutTensor:
     """Compute the largest entry over all spatial axes, which keep length 1."""
     x = call.channels_last()
-    return LayoutTensor(
-        tf.reduce_max(x, list(range(1, x.shape.rank - 1)), keepdims=True), channels_last=True
-    )
+    return LayoutTensor(tf.reduce_max(x, _spatial(x), keepdims=True), channels_last=True)
 
 
 @operator("LpPool", since=1, layout=Layout.IMAGE)
@@ -213,7 +205,7 @@ def global_lp_pool(call: Call) -> LayoutTensor:
     x = call.channels_last()
     wide = tf.cast(x, tf.float32) if x.dtype == tf.float16 else x
     p = float(call.attribute("p", 2))
-    total = tf.reduce_sum(_power(wide, p), list(range(1, x.shape.rank - 1)), keepdims=True)
+    total = tf.reduce_sum(_power(wide, p), _spatial(x), keepdims=True)
     return LayoutTensor(tf.cast(_root(total, p), x.dtype), channels_last=True)
 
 

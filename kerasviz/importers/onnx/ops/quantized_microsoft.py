@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import tensorflow as tf
 
@@ -59,24 +60,20 @@ _UNARY: dict[str, Callable[[Call, Tensor], Tensor]] = {
 }
 
 
-def _register() -> None:
-    for name, binary in _BINARY.items():
-
-        def two(call: Call, apply: Callable[[Tensor, Tensor], Tensor] = binary) -> LayoutTensor:
-            (a, b), is_last = aligned([_real(call, 0), _real(call, 3)])
-            return _requantized(call, LayoutTensor(apply(a, b), is_last), 6)
-
-        operator(name, layout=Layout.FOLLOWS, domain=MICROSOFT)(two)
-    for name, unary in _UNARY.items():
-
-        def one(call: Call, apply: Callable[[Call, Tensor], Tensor] = unary) -> LayoutTensor:
-            real = _real(call, 0)
-            return _requantized(call, LayoutTensor(apply(call, real.tensor), real.channels_last), 3)
-
-        operator(name, layout=Layout.FOLLOWS, domain=MICROSOFT)(one)
+def _binary(call: Call, apply: Callable[[Tensor, Tensor], Tensor]) -> LayoutTensor:
+    (a, b), is_last = aligned([_real(call, 0), _real(call, 3)])
+    return _requantized(call, LayoutTensor(apply(a, b), is_last), 6)
 
 
-_register()
+def _unary(call: Call, apply: Callable[[Call, Tensor], Tensor]) -> LayoutTensor:
+    real = _real(call, 0)
+    return _requantized(call, LayoutTensor(apply(call, real.tensor), real.channels_last), 3)
+
+
+for _name, _two in _BINARY.items():
+    operator(_name, layout=Layout.FOLLOWS, domain=MICROSOFT)(partial(_binary, apply=_two))
+for _name, _one in _UNARY.items():
+    operator(_name, layout=Layout.FOLLOWS, domain=MICROSOFT)(partial(_unary, apply=_one))
 
 
 @operator("QLinearSoftmax", domain=MICROSOFT)

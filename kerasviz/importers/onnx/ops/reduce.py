@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import tensorflow as tf
@@ -82,9 +83,8 @@ def _reduced(call: Call, apply: Reduction) -> LayoutTensor:
         given = tuple(range(rank))
     axes = sorted({axis + rank if axis < 0 else axis for axis in given})
     if is_last and not keep and 0 in axes and 1 not in axes:
-        return LayoutTensor(
-            apply(model_layout(value), axes)
-        )  # channels are first among the other axes
+        # Channels are first among the other axes.
+        return LayoutTensor(apply(model_layout(value), axes))
     y = apply(x, [stored_axis(axis, rank, is_last) for axis in axes], keepdims=keep)
     still = is_last and (keep or (1 not in axes and rank - len(axes) > 2))
     return LayoutTensor(y, still)
@@ -103,16 +103,8 @@ def _over_computed_axes(call: Call, apply: Reduction) -> LayoutTensor:
     return LayoutTensor(apply(x, axes, keepdims=True), is_last)
 
 
-def _register() -> None:
-    for name, reduction in _REDUCTIONS.items():
-
-        def convert(call: Call, apply: Reduction = reduction) -> LayoutTensor:
-            return _reduced(call, apply)
-
-        operator(name, layout=Layout.FOLLOWS)(convert)
-
-
-_register()
+for _name, _reduction in _REDUCTIONS.items():
+    operator(_name, layout=Layout.FOLLOWS)(partial(_reduced, apply=_reduction))
 
 
 def _arg(call: Call, apply: Reduction) -> LayoutTensor:

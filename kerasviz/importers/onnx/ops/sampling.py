@@ -17,6 +17,7 @@ from kerasviz.importers.onnx.ops.points import (
     padding_of,
 )
 from kerasviz.importers.onnx.registry import Call, Layout, operator
+from kerasviz.importers.onnx.window import spatial
 from kerasviz.types import Tensor
 
 
@@ -273,9 +274,7 @@ def _window_places(
 ) -> Tensor:
     """Return the positions of the window's entries along ``axis``: [1, ..., taps, 1]."""
     count = len(size)
-    stride = (call.attribute("strides") or (1,) * count)[axis]
-    dilation = (call.attribute("dilations") or (1,) * count)[axis]
-    begin = (call.attribute("pads") or (0,) * (2 * count))[axis]
+    stride, dilation, begin = (numbers[axis] for numbers in spatial(call, count))
     first = tf.cast(tf.range(length) * stride - begin, dtype)
     first = tf.reshape(first, [1, *[-1 if k == axis else 1 for k in range(count)], 1, 1])
     steps = np.indices(size).reshape(count, -1)[axis] * dilation

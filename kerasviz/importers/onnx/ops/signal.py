@@ -6,7 +6,7 @@ A complex value has the axis [real, imaginary] at its end; a real one has an axi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import onnx
@@ -124,30 +124,25 @@ def stft(call: Call) -> LayoutTensor:
     return LayoutTensor(_from_complex(y, x.dtype))
 
 
-def _register_windows() -> None:
-    """Register windows, sums of cosines ``cos(2 pi k n / N)`` with factors for k = 0, 1, 2."""
-    windows = {
-        "HannWindow": (0.5, -0.5, 0.0),
-        "HammingWindow": (25 / 46, -21 / 46, 0.0),
-        "BlackmanWindow": (0.42, -0.5, 0.08),
-    }
-    for name, factors in windows.items():
-        operator(name, since=17)(_window(factors))
+#: Factors for k = 0, 1, 2 of windows that are sums of cosines ``cos(2 pi k n / N)``.
+_WINDOWS = {
+    "HannWindow": (0.5, -0.5, 0.0),
+    "HammingWindow": (25 / 46, -21 / 46, 0.0),
+    "BlackmanWindow": (0.42, -0.5, 0.08),
+}
 
 
-def _window(factors: tuple[float, float, float]) -> Callable[[Call], LayoutTensor]:
-    def convert(call: Call) -> LayoutTensor:
-        dtype = tensor_type(call.attribute("output_datatype", onnx.TensorProto.FLOAT))
-        count = call.scalar(0)
-        steps = tf.cast(count if call.attribute("periodic", 1) else count - 1, tf.float64)
-        turn = 2 * math.pi * tf.cast(tf.range(count), tf.float64) / tf.maximum(steps, 1.0)
-        window = sum(factor * tf.cos(k * turn) for k, factor in enumerate(factors))
-        return LayoutTensor(tf.cast(window, dtype))
-
-    return convert
+def _window(call: Call, factors: tuple[float, float, float]) -> LayoutTensor:
+    dtype = tensor_type(call.attribute("output_datatype", onnx.TensorProto.FLOAT))
+    count = call.scalar(0)
+    steps = tf.cast(count if call.attribute("periodic", 1) else count - 1, tf.float64)
+    turn = 2 * math.pi * tf.cast(tf.range(count), tf.float64) / tf.maximum(steps, 1.0)
+    window = sum(factor * tf.cos(k * turn) for k, factor in enumerate(factors))
+    return LayoutTensor(tf.cast(window, dtype))
 
 
-_register_windows()
+for _name, _factors in _WINDOWS.items():
+    operator(_name, since=17)(partial(_window, factors=_factors))
 
 
 @operator("MelWeightMatrix", since=17)

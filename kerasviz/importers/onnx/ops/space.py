@@ -18,6 +18,7 @@ from kerasviz.importers.onnx.layout import (
 )
 from kerasviz.importers.onnx.ops.activation import stored
 from kerasviz.importers.onnx.registry import Call, Layout, operator
+from kerasviz.importers.onnx.window import spatial
 from kerasviz.types import Tensor
 
 
@@ -66,13 +67,10 @@ def _image(call: Call) -> Tensor:
 
 def _lengths(call: Call, index: int) -> list[Any]:
     """Return input ``index`` as ints, as scalar tensors where only a run knows them."""
-    tensor = call.tensor(index)
-    known = tf.get_static_value(tensor)
-    if known is not None:
-        return [int(n) for n in known]
-    if tensor.shape.num_elements() is None:
+    lengths = call.numbers(index)
+    if lengths is None:
         raise DataDependent("the number of axes depends on the data")
-    return [tensor[k] for k in range(tensor.shape.num_elements())]
+    return lengths
 
 
 @operator("Col2Im", since=18)
@@ -81,16 +79,13 @@ def col2im(call: Call) -> LayoutTensor:
     x = call.tensor(0)
     image, block = _lengths(call, 1), _lengths(call, 2)
     count = len(image)
-    strides = call.attribute("strides") or (1,) * count
-    dilations = call.attribute("dilations") or (1,) * count
-    pads = call.attribute("pads") or (0,) * (2 * count)
+    strides, dilations, pads = spatial(call, count)
     place = tf.zeros([], tf.int64)
     inside = tf.constant(True)
     for k in range(count):
         length, width = (tf.cast(n, tf.int64) for n in (image[k], block[k]))
-        windows = (length + pads[k] + pads[count + k] - dilations[k] * (width - 1) - 1) // strides[
-            k
-        ] + 1
+        covered = length + pads[k] + pads[count + k] - dilations[k] * (width - 1) - 1
+        windows = covered // strides[k] + 1
         taps, at = tf.range(width) * dilations[k], tf.range(windows) * strides[k]
         spread = [-1 if j == k else 1 for j in range(count)]
         along = tf.reshape(taps, [*spread, *[1] * count]) + tf.reshape(at, [*[1] * count, *spread])

@@ -1,4 +1,4 @@
-"""TensorFlow without the lines that its C++ parts write while they start."""
+"""Import TensorFlow without the log lines of its C++ parts."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["import_tensorflow", "silent"]
 
 
 def import_tensorflow() -> None:
-    """Import TensorFlow and let it look for devices, without a word if all goes well.
+    """Import TensorFlow and let it look for devices, silently if all goes well.
 
-    Does nothing where it is imported already. Since TensorFlow logs by Abseil,
-    TF_CPP_MIN_LOG_LEVEL no longer keeps back its notes on CPU instructions and missing GPUs.
+    Do nothing if it is already imported. Since TensorFlow logs through Abseil, TF_CPP_MIN_LOG_LEVEL
+    no longer suppresses notes on CPU instructions and missing GPUs.
     """
     if "tensorflow" in sys.modules:
         return
@@ -24,16 +24,16 @@ def import_tensorflow() -> None:
         import tensorflow as tf
 
         tf.config.list_logical_devices()
-    # A network with many layers has many compiled loops, which TensorFlow takes for a mistake.
+    # TensorFlow warns of the many compiled loops of a deep network as if they were a mistake.
     tf.get_logger().setLevel("ERROR")
 
 
 @contextmanager
 def silent() -> Iterator[None]:
-    """Hold back what is written to file descriptor 2; after an exception it is shown."""
+    """Hold back what is written to file descriptor 2, and show it after an exception."""
     try:
         saved = os.dup(2)
-    except OSError:  # the standard error is closed
+    except OSError:  # standard error is closed
         yield
         return
     with tempfile.TemporaryFile() as held, os.fdopen(saved, "wb") as terminal:

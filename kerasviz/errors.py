@@ -5,30 +5,35 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["KerasvizError", "ModelError", "UsageError", "near"]
+__all__ = ["KerasvizError", "ModelError", "UsageError", "first_line", "near"]
 
 
 class KerasvizError(Exception):
-    """A failure that is explained in one line; the command line prints it and exits with 1."""
+    """Explain a failure in one line; the command line prints it and exits with 1."""
 
     exit_code = 1
 
 
 class UsageError(KerasvizError):
-    """Bad use: a wrong name, value or option; the command line exits with 2."""
+    """Report a wrong name, value or option; the command line exits with 2."""
 
     exit_code = 2
 
 
 class ModelError(KerasvizError):
-    """A model file that cannot be read, or a network that cannot do what was asked."""
+    """Report a model file that cannot be read, or a network that cannot do what was asked."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, or its type's name where it has none."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def near(name: str, choices: Iterable[str], limit: int = 5) -> str:
     """Return ``"a, b, c"``, the choices nearest to ``name``, for the end of an error line.
 
-    Names that contain ``name`` (or its last path part) come first, then those spelled alike. Where
-    nothing is near, the first ``limit`` choices are given, so that the line always helps.
+    Names that contain ``name`` (or its last path part) come first, then those spelled alike.
+    Return the first ``limit`` choices where none is near, so that the line always helps.
 
     >>> near("mixed4z", ["mixed4a", "mixed4b", "prob"], limit=2)
     'mixed4a, mixed4b'

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import pytest
 
-from kerasviz.errors import KerasvizError, ModelError, UsageError, near
+from kerasviz.errors import KerasvizError, ModelError, UsageError, first_line, near
 
 
 def test_exit_codes() -> None:
     assert (KerasvizError.exit_code, ModelError.exit_code, UsageError.exit_code) == (1, 1, 2)
     assert issubclass(ModelError, KerasvizError)
     assert issubclass(UsageError, KerasvizError)
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ValueError("\ntoo much\nof it"), "too much"),
+        (ValueError(" \n"), "ValueError"),
+        (KeyError("a"), "'a'"),
+    ],
+)
+def test_first_line_of_an_error(error: Exception, line: str) -> None:
+    assert first_line(error) == line
 
 
 def test_near_finds_a_misspelled_name_first() -> None:

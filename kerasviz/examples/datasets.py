@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image, ImageOps
 
-from kerasviz.errors import UsageError
+from kerasviz.errors import UsageError, first_line
 from kerasviz.examples.tfrecords import Records, records_of
 from kerasviz.io.files import digest
 from kerasviz.io.images import pixels_of
@@ -123,8 +123,9 @@ def _tfds(text: str) -> Records:
     try:
         builder = tfds.builder(name)
     except (ValueError, ImportError, tfds.core.DatasetNotFoundError) as error:
-        line = str(error).strip().splitlines()[0]
-        raise UsageError(f"{text}: tensorflow_datasets has no such data set: {line}") from error
+        raise UsageError(
+            f"{text}: tensorflow_datasets has no such data set: {first_line(error)}"
+        ) from error
     splits = builder.info.splits
     if not splits:
         raise UsageError(

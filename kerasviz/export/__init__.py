@@ -1,4 +1,4 @@
-"""Networks as files for others: Keras files and SavedModels that load without kerasviz."""
+"""Export networks as Keras files and SavedModels that load without kerasviz."""
 
 from kerasviz.export.convert import Converted, convert, kind_of_output
 

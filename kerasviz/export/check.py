@@ -1,8 +1,9 @@
-"""Whether what was written gives the numbers of the network."""
+"""Compare what was written with the network."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,16 @@ import tensorflow as tf
 
 from kerasviz.errors import ModelError
 from kerasviz.export.exported_function import Export
-from kerasviz.types import Array
+from kerasviz.network.comparison import random_inputs, relative_difference
 
 __all__ = ["difference", "tolerance"]
 
-#: The largest difference, relative to the largest entry, that is rounding.
-_TOLERANCE, _HALF_TOLERANCE = 1e-4, 0.05
+#: Largest relative difference that is rounding, where all outputs have at least 32 bits.
+_TOLERANCE = 1e-4
+#: The same where an output has 16 bits.
+_HALF_TOLERANCE = 0.05
+#: Height and width of random images where the export leaves them free, in pixels.
+_SIZE = (224, 224)
 
 
 def difference(
@@ -23,53 +28,38 @@ def difference(
     run: Callable[[Mapping[str, Any]], Mapping[str, Any]],
     between: tuple[float, float] | None = None,
 ) -> float | None:
-    """The largest difference of ``run`` from the export on a random input.
+    """Return the largest relative difference of ``run`` from the export on a random input.
 
-    It is relative to the largest entry of each output. ``between`` are the numbers that images
-    have. ``None`` where the network cannot be computed on a random input.
+    It is relative to the largest entry of each output. ``between`` is the range of images.
+    ``None`` where the network cannot be computed on a random input.
     """
-    feeds = {name: _random(export, name, between) for name in export.ports}
+    ports = {
+        name: replace(port, shape=port.last_shape, channels_first=False)
+        if export.channels_last
+        else port
+        for name, port in export.ports.items()
+    }
+    images = [name for name, port in ports.items() if len(port.shape or ()) == 4]
     try:
+        arrays = random_inputs(ports, images, between or (-1.0, 1.0), size=_SIZE, batch=2)
+        feeds = {name: tf.constant(array) for name, array in arrays.items()}
         wanted = export.compute(feeds)
     except (ModelError, ValueError, tf.errors.OpError):
         return None
     found = run(feeds)
-    return max(_gap(np.asarray(wanted[n]), np.asarray(found[n]), n) for n in wanted)
+    gaps = []
+    for name in wanted:
+        before, after = np.asarray(wanted[name]), np.asarray(found[name])
+        if before.shape != after.shape:
+            raise ModelError(
+                f"output {name!r} has the shape {list(after.shape)} after the conversion, "
+                f"{list(before.shape)} before; this is a defect of kerasviz"
+            )
+        gaps.append(relative_difference(after, before))
+    return max(gaps)
 
 
 def tolerance(tensors: Iterable[Any]) -> float:
-    """The largest :func:`difference` that is rounding, for outputs like these."""
+    """Return the largest :func:`difference` that is rounding, for outputs of these types."""
     sizes = [tensor.dtype.size for tensor in tensors if tensor.dtype.is_floating]
     return _TOLERANCE if not sizes or min(sizes) >= 4 else _HALF_TOLERANCE
-
-
-def _random(export: Export, name: str, between: tuple[float, float] | None) -> Any:
-    port = export.ports[name]
-    shape = export.shape(name) or ()
-    free = {0: 2} | ({1: 224, 2: 224, 3: 224} if len(shape) == 4 else {})
-    lengths = [free.get(k, 8) if n is None else n for k, n in enumerate(shape)]
-    rng = np.random.default_rng(0)
-    dtype = tf.as_dtype(port.dtype)
-    if not dtype.is_floating:
-        return tf.cast(rng.integers(0, 2, lengths), dtype)
-    if between is not None and len(shape) == 4:
-        return tf.constant(rng.uniform(*between, lengths), dtype)
-    return tf.constant(rng.normal(size=lengths), dtype)
-
-
-def _gap(wanted: Array, found: Array, name: str) -> float:
-    if wanted.shape != found.shape:
-        raise ModelError(
-            f"output {name!r} has the shape {list(found.shape)} after the conversion, "
-            f"{list(wanted.shape)} before; this is a defect of kerasviz"
-        )
-    if wanted.size == 0 or not np.issubdtype(wanted.dtype, np.number):
-        return float(not np.array_equal(wanted, found))
-    a, b = wanted.astype(np.float64), found.astype(np.float64)
-    finite = np.isfinite(a)
-    if (finite != np.isfinite(b)).any():
-        return float("inf")
-    if not finite.any():
-        return 0.0
-    gap = float(np.abs(a[finite] - b[finite]).max())
-    return gap / max(float(np.abs(a[finite]).max()), 1e-30) if gap else 0.0

@@ -1,4 +1,4 @@
-"""convert: a network becomes a Keras file or a SavedModel."""
+"""Convert a network to a Keras file or a SavedModel."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerasviz.errors import KerasvizError, ModelError, UsageError
+from kerasviz.errors import KerasvizError, ModelError, UsageError, first_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,16 +23,16 @@ __all__ = ["KINDS", "LAYOUTS", "Converted", "convert", "kind_of_output"]
 
 KINDS = ("keras", "saved_model")
 LAYOUTS = ("own", "channels-last")
-#: Names that are those of files of other kinds.
+#: Suffixes of other kinds of files.
 _OTHERS = (".onnx", ".h5", ".hdf5", ".pb", ".tflite", ".pt", ".pth", ".zip", ".json")
 
 
 @dataclass(frozen=True)
 class Converted:
-    """What was written.
+    """Describe what was written.
 
-    ``inputs`` and ``outputs`` have the shapes, ``difference`` the largest relative difference from
-    the network on a random input, ``None`` where the network could not be run on one.
+    ``inputs`` and ``outputs`` have the shapes. ``difference`` is the largest relative difference
+    from the network on a random input, ``None`` where the network could not be run on one.
     """
 
     path: Path
@@ -45,7 +45,7 @@ class Converted:
 
 
 def kind_of_output(out: Path, to: str | None) -> str:
-    """``keras`` or ``saved_model``: what ``to`` says, else what the name of the output says.
+    """Return ``keras`` or ``saved_model``, from ``to`` or else from the name of the output.
 
     >>> kind_of_output(Path("a.keras"), None), kind_of_output(Path("folder"), None)
     ('keras', 'saved_model')
@@ -73,17 +73,17 @@ def convert(
     """Write a network as a ``.keras`` file or a SavedModel folder that needs no kerasviz.
 
     ``to`` is ``"keras"`` or ``"saved_model"``, by default what the name of ``out`` says. ``taps``
-    become outputs under the names that are given, beside the network's own. ``layout`` is
-    ``"own"`` (the model's, the default of SavedModels) or ``"channels-last"`` (the default of Keras
-    files). ``size`` is another (height, width) for a network that insists on one, ``None`` for any.
-    What was written is loaded and compared with the network before it gets its name. Raises
-    :class:`UsageError` for names, :class:`ModelError` for nodes that cannot be written so.
+    become outputs under the given names, beside the network's own. ``layout`` is ``"own"`` (the
+    model's, the default of SavedModels) or ``"channels-last"`` (the default of Keras files).
+    ``size`` is another (height, width) for a network that requires one, ``None`` for any. The
+    result is loaded and compared with the network before it gets its name. Raises
+    :class:`UsageError` for names, :class:`ModelError` for nodes that cannot be converted.
     """
     path = Path(out)
     kind = kind_of_output(path, to)
     _check_target(path, kind, net.identity.source)
     for name in taps:
-        net.taps[name]  # raises for an unknown one, with the near ones
+        net.taps[name]  # raises for an unknown tap, with near names
     layout = layout or ("own" if kind == "saved_model" else "channels-last")
     if size is not None:
         from kerasviz.export.resize import resized
@@ -136,23 +136,17 @@ def _write_keras(
 def _write_saved_model(export: Export, path: Path) -> Run:
     import tensorflow as tf
 
-    from kerasviz.export.saved_model import SIGNATURE, argument_names, save_saved_model
+    from kerasviz.export.saved_model import SIGNATURE, loaded_run, save_saved_model
 
     save_saved_model(export, path)
-    loaded = tf.saved_model.load(str(path)).signatures[SIGNATURE]
-    names = argument_names(export.ports)
-
-    def run(feeds: Mapping[str, Any]) -> Mapping[str, Any]:
-        results: Mapping[str, Any] = loaded(**{names[n]: feed for n, feed in feeds.items()})
-        return results
-
-    return run
+    return loaded_run(tf.saved_model.load(str(path)).signatures[SIGNATURE], export.ports)
 
 
 def _checked(
     net: Network, export: Export, run: Run
 ) -> tuple[float | None, dict[str, tuple[int | None, ...] | None]]:
     from kerasviz.export.check import difference, tolerance
+    from kerasviz.network.program import static_shape
 
     spec = net.input_spec
     error = difference(export, run, spec.range if spec else None)
@@ -162,11 +156,8 @@ def _checked(
             f"{net.name}: what was written differs by {error:.1e} of the largest number; it was "
             "not kept (this is a defect of kerasviz)"
         )
-    shapes = {
-        name: None if t.shape.rank is None else tuple(t.shape.as_list())
-        for name, t in zip(export.outputs, traced.outputs, strict=True)
-    }
-    return error, shapes
+    shapes = map(static_shape, traced.outputs)
+    return error, dict(zip(export.outputs, shapes, strict=True))
 
 
 # -- files -----------------------------------------------------------------------------------
@@ -186,7 +177,7 @@ def _check_target(path: Path, kind: str, source: str) -> None:
 
 @contextmanager
 def _temporary(path: Path, kind: str) -> Iterator[Path]:
-    """A place beside ``path`` to write to, gone afterwards."""
+    """Give a temporary path beside ``path`` to write to."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=".", suffix=".part"))
@@ -195,14 +186,14 @@ def _temporary(path: Path, kind: str) -> Iterator[Path]:
     try:
         yield folder / ("model.keras" if kind == "keras" else "model")
     except OSError as error:
-        reason = error.strerror or str(error).splitlines()[0]
+        reason = error.strerror or first_line(error)
         raise KerasvizError(f"cannot write {str(path)!r}: {reason}") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _put(made: Path, path: Path) -> None:
-    """Give what was made its name; an older SavedModel steps aside first."""
+    """Move the result to its name; an older SavedModel steps aside first."""
     if made.is_dir() and path.exists():
         os.replace(path, made.parent / "old")
     os.replace(made, path)

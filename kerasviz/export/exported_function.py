@@ -1,4 +1,4 @@
-"""What is exported: a program's inputs and wanted outputs as one traced function."""
+"""Trace a program's inputs and wanted outputs as one function."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ __all__ = ["Export", "export_of", "shown_shape"]
 
 @dataclass(frozen=True)
 class Export:
-    """A program as a function from ``ports`` to ``outputs``.
+    """Describe a program as a function from ``ports`` to ``outputs``.
 
-    ``outputs`` maps names to the program's values whose concatenation along the channels they
-    are. With ``channels_last`` inputs and outputs are [N, ..., C], else in the model's own layout.
+    ``outputs`` maps names to values of the program, which are concatenated along the channels. With
+    ``channels_last`` inputs and outputs are [N, ..., C], else in the model's layout.
     """
 
     program: Program
@@ -31,17 +31,17 @@ class Export:
     channels_last: bool
 
     def shape(self, name: str) -> tuple[int | None, ...] | None:
-        """The shape of an input in the layout of the export."""
+        """Return the shape of an input in the layout of the export."""
         port = self.ports[name]
         return port.last_shape if self.channels_last else port.shape
 
     @property
     def specs(self) -> dict[str, Any]:
-        """The inputs as TensorFlow describes them, without names."""
+        """Return the inputs as TensorFlow describes them, without names."""
         return {n: tf.TensorSpec(self.shape(n), p.dtype) for n, p in self.ports.items()}
 
     def compute(self, feeds: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The outputs by name."""
+        """Compute the outputs by name."""
         wanted = dict.fromkeys(part for parts in self.outputs.values() for part in parts)
         found = self.program.compute(feeds, list(wanted), channels_last=self.channels_last)
         for name, value in found.items():
@@ -57,7 +57,7 @@ class Export:
         return {name: joined(parts) for name, parts in self.outputs.items()}
 
     def traced(self) -> Any:
-        """The export as a concrete function; its first inputs are the ports, in their order."""
+        """Trace the export as a concrete function, whose first inputs are the ports in order."""
 
         def run(*tensors: Tensor) -> list[Tensor]:
             found = self.compute(dict(zip(self.ports, tensors, strict=True)))
@@ -67,9 +67,9 @@ class Export:
 
 
 def export_of(net: Network, taps: Iterable[str] = (), *, channels_last: bool) -> Export:
-    """The export of a network: its outputs and, under the names that are given, the taps.
+    """Return the export of a network: its outputs, and the taps under the given names.
 
-    The number of images is left free where the network allows it, even if its file says 1.
+    The number of images is free where the network allows it, even if its file says 1.
     """
     table: TapTable = net.taps
     outputs: dict[str, tuple[str, ...]] = {}
@@ -85,7 +85,7 @@ def export_of(net: Network, taps: Iterable[str] = (), *, channels_last: bool) ->
 
 
 def _without_idle_inputs(export: Export) -> Export:
-    """The export without inputs that no output depends on, which exporters leave behind."""
+    """Return the export without inputs that no output depends on, which exporters leave behind."""
     traced = export.traced()
     seen: set[str] = set()
     todo = [tensor.op for tensor in traced.outputs]
@@ -103,7 +103,7 @@ def _without_idle_inputs(export: Export) -> Export:
 
 
 def _with_free_batch(export: Export) -> Export | None:
-    """The export for any number of images, ``None`` where it is so already or cannot be."""
+    """Return the export for any number of images; ``None`` if it is free already or cannot be."""
     single = len(export.ports) == 1
     for_one = [
         name
@@ -123,13 +123,13 @@ def _with_free_batch(export: Export) -> Export | None:
         outputs = free.traced().outputs
     except (ModelError, ValueError):
         return None
-    # An output whose first length stays 1 would mix the images or leave all but one out.
+    # An output whose first length stays 1 would mix images or drop all but one.
     fixed = any(t.shape.rank and t.shape[0] is not None for t in outputs)
     return None if fixed else free
 
 
 def shown_shape(shape: Iterable[int | None] | None) -> str:
-    """A shape in words.
+    """Return a shape as text.
 
     >>> shown_shape((None, 3, 224, 224))
     '[any, 3, 224, 224]'

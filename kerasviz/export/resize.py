@@ -1,4 +1,4 @@
-"""Another image size for a network that was exported for one size only."""
+"""Give a network that was exported for one image size another size."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import tensorflow as tf
 
 from kerasviz.errors import ModelError
 from kerasviz.network.network import Network
-from kerasviz.network.program import PLAIN, Described, Kernels, Port, Program, Value
+from kerasviz.network.program import PLAIN, Described, Kernels, Port, Program, Value, static_shape
 from kerasviz.types import Tensor
 
 __all__ = ["resized"]
 
 Size = tuple[int | None, int | None]
 
-#: So many images are traced: no other length of a network is likely to be the same.
+#: Images in a trace: an uncommon number, so that other lengths are not mistaken for it.
 _IMAGES = 7
 
 
 class _Resized(Described):
-    """A program whose image input has another size."""
+    """Wrap a program whose image input has another size."""
 
     def __init__(self, program: Program, port: Port, values: Mapping[str, Value]):
         self._program = program
@@ -42,13 +42,13 @@ class _Resized(Described):
 
 
 def resized(net: Network, size: Size) -> Network:
-    """The network for images of ``size`` (height, width), ``None`` for any.
+    """Return the network for images of ``size`` (height, width), ``None`` for any.
 
-    Raises :class:`ModelError` that names the node which insists on the size of the file.
+    Raises :class:`ModelError` that names the node which requires the size of the file.
     """
     port = net.image_port
     before = net.fixed_size
-    # A free length is tried with one that differs from the file's.
+    # A free length is probed with another length than the file's.
     probe = tuple(
         n if n is not None else (had or 224) + 32 * (k + 1)
         for k, (n, had) in enumerate(zip(size, before, strict=True))
@@ -79,11 +79,11 @@ def resized(net: Network, size: Size) -> Network:
 
 
 def _check_rows(net: Network, probing: Port, before: Size, words: str) -> None:
-    """Look for a value that has a row for every image and no longer has one at the new size."""
+    """Refuse a size at which a value no longer has one row per image."""
     try:
         old = _shapes(net.program, net.image_port, _IMAGES)
     except (ModelError, ValueError):
-        return  # it is for one image only
+        return  # a network for one image only
     try:
         new = _shapes(net.program, probing, _IMAGES)
     except (ModelError, ValueError) as error:
@@ -109,7 +109,7 @@ def _with_size(port: Port, size: Size) -> Port:
 def _shapes(
     program: Program, port: Port, images: int | None
 ) -> dict[str, tuple[int | None, ...] | None]:
-    """The shapes of the values, channels last, for a number of images."""
+    """Return the shapes of the values, channels last, for a number of images."""
     ports = {**program.inputs, port.name: port}
     specs = {}
     for name, given in ports.items():
@@ -123,7 +123,7 @@ def _shapes(
     def run(*tensors: Tensor) -> None:
         results = program.compute(dict(zip(specs, tensors, strict=True)), known)
         for name, tensor in results.items():
-            found[name] = None if tensor.shape.rank is None else tuple(tensor.shape.as_list())
+            found[name] = static_shape(tensor)
 
     tf.function(run, autograph=False).get_concrete_function(*specs.values())
     return found

@@ -1,10 +1,10 @@
-"""A network as a SavedModel that TensorFlow and TensorFlow Serving load by themselves."""
+"""Write a network as a SavedModel for TensorFlow and TensorFlow Serving."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,23 +16,19 @@ from kerasviz.export.exported_function import Export
 from kerasviz.types import Tensor
 
 __all__ = [
-    "SIGNATURE",
-    "Signature",
-    "argument_names",
-    "save_saved_model",
-    "save_signatures",
-    "signature_of",
+    *("SIGNATURE", "Signature", "argument_names", "loaded_run", "save_saved_model"),
+    *("save_signatures", "signature_of"),
 ]
 
 
 SIGNATURE = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
-#: Weights of at least so many numbers become variables, smaller ones stay constants of the graph.
+#: Numbers of the smallest weight that becomes a variable; smaller ones stay constants of the graph.
 WEIGHT = 128
 
 
 @dataclass(frozen=True)
 class Signature:
-    """A concrete function with the names of its inputs, in their order, and of its outputs."""
+    """Hold a concrete function with the names of its inputs, in order, and of its outputs."""
 
     traced: Any
     inputs: Mapping[str, Any]
@@ -40,7 +36,7 @@ class Signature:
 
 
 def signature_of(export: Export) -> Signature:
-    """The signature of an export, under its own names."""
+    """Return the signature of an export, under its own names."""
     return Signature(export.traced(), export.specs, list(export.outputs))
 
 
@@ -61,10 +57,9 @@ def save_signatures(
 ) -> tuple[str, ...]:
     """Write a SavedModel with these signatures into ``folder``.
 
-    Every weight is stored once, as a variable: the graph itself stays small, for it must be below
-    2 GB. The signatures of the SavedModel ``original`` are added, instead of those that have the
-    same name; returns their names. Without ``gradients`` those that operations have of their own
-    are left out, which nobody needs who only runs it.
+    Every weight is stored once, as a variable, since the graph itself must stay below 2 GB. The
+    signatures of the SavedModel ``original`` are added and replace those of the same name; their
+    names are returned. Without ``gradients`` the custom gradients of operations are dropped.
     """
     module: Any = tf.Module()
     weights: dict[bytes, Any] = {}
@@ -83,14 +78,14 @@ def save_signatures(
 
 
 def _is_own(name: str) -> bool:
-    """Whether a signature is one; the initializer of a TF1 model is listed as one too."""
+    """Return whether a signature is real; TF1 also lists the model's initializer."""
     return not name.startswith("__saved_model")
 
 
 def _stored(signature: Signature, weights: dict[bytes, Any], gradients: bool) -> Any:
-    """The function of a signature with its weights as variables, which are added to ``weights``.
+    """Return the function of a signature with its weights as variables from ``weights``.
 
-    A weight that another function has too is the same variable.
+    A weight that another function has too is the same variable; new ones are added.
     """
     traced = signature.traced
     held: dict[str, Any] = {}
@@ -131,13 +126,19 @@ def _stored(signature: Signature, weights: dict[bytes, Any], gradients: bool) ->
 
 
 def _digest(weight: Tensor) -> bytes:
-    """Equal for equal weights."""
+    """Return a key that is equal for equal weights."""
     array = weight.numpy()
     return hashlib.sha256(f"{array.dtype} {array.shape} ".encode() + array.tobytes()).digest()
 
 
+def loaded_run(signature: Any, names: Iterable[str]) -> Callable[[Mapping[str, Any]], Any]:
+    """Return a function from feeds by name to the outputs of a loaded signature."""
+    legal = argument_names(names)
+    return lambda feeds: signature(**{legal[name]: feed for name, feed in feeds.items()})
+
+
 def argument_names(names: Iterable[str]) -> dict[str, str]:
-    """Names that TensorFlow takes for the arguments of a signature."""
+    """Return names that TensorFlow accepts as arguments of a signature."""
     found: dict[str, str] = {}
     for name in names:
         legal = re.sub(r"[^A-Za-z0-9_]", "_", name)
@@ -149,7 +150,7 @@ def argument_names(names: Iterable[str]) -> dict[str, str]:
 
 
 def _rename_inputs(path: Path, names: Mapping[str, Sequence[str]]) -> None:
-    """Give the inputs of signatures their own names, which TensorFlow Serving goes by."""
+    """Give the inputs of signatures their own names, which TensorFlow Serving uses."""
     saved = saved_model_pb2.SavedModel()
     saved.ParseFromString(path.read_bytes())
     for signature, wanted in names.items():

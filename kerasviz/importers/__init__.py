@@ -1,4 +1,4 @@
-"""Importers: model files of every format become a :class:`kerasviz.network.program.Program`."""
+"""Read model files of every format as a :class:`kerasviz.network.program.Program`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kerasviz.importers.imported import Imported
 
 __all__ = ["IMPORTERS", "Imported", "read"]
 
-#: Other importers than kerasviz's own, by name.
+#: Names of importers beside kerasviz's own.
 IMPORTERS = ("onnx-tf",)
 
 
@@ -23,11 +23,11 @@ def read(
     unsafe: bool = False,
     importer: str | None = None,
 ) -> Imported:
-    """Read a model file or SavedModel folder; its content says which format it has.
+    """Read a model file or SavedModel folder; its content decides which format it has.
 
     ``custom_objects`` (class name to class) and ``unsafe`` (allow Lambda layers, which run code
     from the file) are for Keras files, ``importer="onnx-tf"`` is for ONNX files. Raises
-    :class:`kerasviz.errors.ModelError`, one line, for whatever cannot be read.
+    :class:`kerasviz.errors.ModelError`, one line, for a file that cannot be read.
     """
     path = Path(path)
     if importer not in (None, *IMPORTERS):
@@ -39,7 +39,7 @@ def read(
         from kerasviz.importers.onnx_tf.program import read_onnx_tf
 
         return read_onnx_tf(path)
-    # Each importer pulls in its own framework, so only the one that is needed is imported.
+    # Each importer imports its own framework, so only the needed one is imported.
     if kind == "onnx":
         from kerasviz.importers.onnx import read_onnx
 

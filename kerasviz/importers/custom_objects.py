@@ -1,4 +1,4 @@
-"""Custom objects: the Keras layers and functions of modules that a model file needs."""
+"""Collect the Keras layers and functions of modules that a model file needs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["custom_objects"]
 
 
 def custom_objects(modules: Sequence[str]) -> dict[str, Any]:
-    """Import modules and return the Keras layers and the functions that they define, by name.
+    """Import modules and return the Keras layers and functions that they define, by name.
 
-    The present folder is searched too. Raises :class:`UsageError` for a module that cannot be
+    The working directory is searched too. Raises :class:`UsageError` for a module that cannot be
     imported.
     """
     found: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""Which format a model file has, told by its content and never by its suffix."""
+"""Detect the format of a model file from its content, never from its suffix."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _TO_ONNX = "export it to ONNX with torch.onnx.export and load that"
 def kind_of(path: Path) -> str:
     """Return ``keras``, ``h5``, ``saved_model``, ``onnx`` or ``graphdef``.
 
-    Raises :class:`ModelError` for a missing, empty, truncated or unknown file, naming the format
-    and the way out where the format is known.
+    Raises :class:`ModelError` for a missing, empty, truncated or unknown file. For a known other
+    format the error names it and the way out.
     """
     if path.is_dir():
         return _kind_of_folder(path)
@@ -97,7 +97,7 @@ def _refuse_text(path: Path, head: bytes) -> None:
 def _kind_of_protobuf(path: Path, data: mmap.mmap) -> str:
     """Tell ONNX, GraphDef and SavedModel apart by the fields of their outermost messages.
 
-    Field 1 is a number in ONNX and SavedModel, and a node in a GraphDef; field 7 of ONNX is the
+    Field 1 is a number in ONNX and SavedModel, and a node in a GraphDef. Field 7 of ONNX is the
     graph, field 2 of a SavedModel the graphs.
     """
     seen: dict[int, int] = {}
@@ -127,10 +127,10 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
 def _fields(data: mmap.mmap) -> Iterator[tuple[int, int]]:
-    """The (number, wire type) of each outermost field of a protobuf message.
+    """Yield the (number, wire type) of each outermost field of a protobuf message.
 
-    A field is yielded before its end is checked. Raises ``EOFError`` where the message is cut,
-    ``ValueError`` where it is none.
+    A field is yielded before its end is checked. Raises ``EOFError`` for a truncated message,
+    ``ValueError`` for bytes that are no message.
     """
     position, size = 0, len(data)
 

@@ -1,4 +1,4 @@
-"""What every importer returns."""
+"""Define what every importer returns."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Imported"]
 
 @dataclass(frozen=True)
 class Imported:
-    """A program with what its file says about its input and its classes.
+    """Hold a program and what its file says about its input and its classes.
 
     ``format`` is one of ``onnx``, ``onnx-tf`` (ONNX, read by that package), ``keras``, ``h5``,
     ``saved_model``, ``graphdef``, ``zoo``.

@@ -1,8 +1,8 @@
-"""Narrow types: which operations of a float32 model are computed in fewer bits, and which not.
+"""Decide which operations of a float32 model are computed in a type of fewer bits.
 
-Convolutions and matrix products are, because processors have units for them, which add up in
-float32. What follows them without adding up many numbers keeps their type, so that half as much is
-moved. Everything else is in float32.
+Convolutions and matrix products are, since processors have units for them that sum in float32.
+Operations behind them that do not sum many numbers keep the type, which halves the memory traffic.
+All others are computed in float32.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ __all__ = ["COMPUTED", "FIRST_ONLY", "FOLLOWING", "narrowed"]
 
 T = TypeVar("T")
 
-#: Operators of ONNX and ops of TensorFlow that are computed in the narrow type.
+#: Operators of ONNX and ops of TensorFlow that are computed in the type of fewer bits.
 COMPUTED = frozenset(
     {"Conv", "ConvTranspose", "Gemm"}
     | {"Conv2D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "BatchMatMul", "BatchMatMulV2"}
     | {"MatMul"}
 )
-#: Those that keep it, if one of their inputs has it.
+#: Those that keep that type if one of their inputs has it.
 FOLLOWING = frozenset(
     {"Relu", "Relu6", "LeakyRelu", "PRelu", "Elu", "Selu", "Clip", "Sigmoid", "Tanh", "HardSwish"}
     | {"Add", "AddN", "AddV2", "BiasAdd", "Mul", "Sub", "Sum", "Max", "Min", "Maximum", "Minimum"}
@@ -33,7 +33,7 @@ FOLLOWING = frozenset(
     | {"DepthToSpace", "SpaceToDepth", "BatchToSpaceND", "SpaceToBatchND"}
     | {"Dropout", "Identity", "IdentityN", "Snapshot", "CheckNumerics", "PreventGradient"}
 )
-#: Of these only the first input: the others are statistics, which stay as they are.
+#: Those whose first input alone is cast: the others are statistics in float32.
 FIRST_ONLY = frozenset(
     {"BatchNormalization", "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"}
 )
@@ -46,9 +46,9 @@ def narrowed(
     type_of: Callable[[T], Any],
     cast: Callable[[T, Any], T],
 ) -> list[T]:
-    """The inputs of an operation in the types in which it is to be computed.
+    """Cast the inputs of an operation to the types in which it is computed.
 
-    ``type_of`` gives the type of an input, ``None`` for one that is to be left alone.
+    ``type_of`` gives the type of an input, ``None`` for one that keeps its type.
     """
     types = [type_of(given) for given in inputs]
     follows = op in FOLLOWING and narrow in types

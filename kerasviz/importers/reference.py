@@ -1,4 +1,4 @@
-"""Reference executions of model files: onnxruntime and Keras itself."""
+"""Run model files by other means, onnxruntime or Keras itself, for a comparison."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasviz.errors import ModelError, UsageError
+from kerasviz.errors import ModelError, UsageError, first_line
 from kerasviz.network.comparison import Reference
 from kerasviz.network.network import Network
 from kerasviz.types import Array
@@ -25,9 +25,9 @@ def reference_for(
     custom_objects: Mapping[str, Any] | None = None,
     unsafe: bool = False,
 ) -> Reference:
-    """The reference ``against``, or the one for the network's format.
+    """Return the reference ``against``, by default the one for the network's format.
 
-    Raises :class:`UsageError` for formats that have none, or not that one.
+    Raises :class:`UsageError` for formats without a reference, or without this one.
     """
     kind = net.identity.format
     own = {"onnx": "onnxruntime", "onnx-tf": "onnxruntime", "keras": "keras", "h5": "keras"}
@@ -41,9 +41,9 @@ def reference_for(
 
 
 def onnxruntime_reference(path: Path) -> Reference:
-    """The ONNX file in onnxruntime, without its optimizations, every value an output.
+    """Return onnxruntime as the reference of an ONNX file, without optimizations.
 
-    Raises :class:`UsageError` where onnxruntime is not installed.
+    Every value becomes an output. Raises :class:`UsageError` if onnxruntime is not installed.
     """
     try:
         runtime = importlib.import_module("onnxruntime")
@@ -75,14 +75,15 @@ def onnxruntime_reference(path: Path) -> Reference:
             fed = {name: array for name, array in feeds.items() if name in taken}
             return dict(zip(wanted, session.run(wanted, fed), strict=True))
         except _errors_of(runtime) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise ModelError(f"{path.name} cannot be run by onnxruntime: {reason}") from error
+            raise ModelError(
+                f"{path.name} cannot be run by onnxruntime: {first_line(error)}"
+            ) from error
 
     return Reference("onnxruntime", values)
 
 
 def _errors_of(runtime: Any) -> tuple[type[Exception], ...]:
-    """The exceptions of onnxruntime, which are no subclasses of one that is public."""
+    """Return the exceptions of onnxruntime, which have no public base class."""
     state = runtime.capi.onnxruntime_pybind11_state
     found = (getattr(state, name) for name in dir(state))
     own = (f for f in found if isinstance(f, type) and issubclass(f, Exception))
@@ -92,7 +93,7 @@ def _errors_of(runtime: Any) -> tuple[type[Exception], ...]:
 def keras_reference(
     path: Path, *, custom_objects: Mapping[str, Any] | None = None, unsafe: bool = False
 ) -> Reference:
-    """The Keras file as Keras itself runs it, layer by layer, without a graph."""
+    """Return Keras, running layer by layer without a graph, as the reference of its file."""
     from kerasviz.importers.keras.file import input_specs, load_model
     from kerasviz.importers.keras.layers import LayerResults
 

@@ -7,15 +7,16 @@ Keras files. Both sides get the same numbers, in the network's own layout.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kerasviz.errors import ModelError, UsageError
+from kerasviz.errors import ModelError, UsageError, first_line
 from kerasviz.network.network import Network
+from kerasviz.network.program import Port
 from kerasviz.types import Array
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Difference",
     "compare",
     "feeds_for",
+    "random_inputs",
     "read_feeds",
     "relative_difference",
 ]
@@ -98,7 +100,7 @@ def compare(
     try:
         ours = net.program.compute(feeds, names, channels_last=False)
     except ValueError as error:
-        raise ModelError(f"{net.name}: {str(error).strip().splitlines()[0]}") from error
+        raise ModelError(f"{net.name}: {first_line(error)}") from error
     taps = [_difference(name, ops[name], ours[name], theirs[name]) for name in names]
     skipped = tuple(name for name in ops if name not in theirs)
     return Comparison(reference.name, tolerance, tuple(taps), skipped)
@@ -168,45 +170,64 @@ def _plain(array: Array) -> Array:
 def feeds_for(
     net: Network, *, size: tuple[int, int] | None = None, batch: int = 1, seed: int = 0
 ) -> dict[str, Array]:
-    """Random numbers for all inputs of a network, the same for the same seed.
+    """Return random numbers for all inputs of a network, the same for the same seed.
 
-    Images lie in the range of the input description (-1 to 1 without one), other numbers too in -1
-    to 1, whole ones are 0 or 1. ``size`` and ``batch`` are for free dimensions only. Raises
-    :class:`UsageError` where the network insists on another size.
+    The only input with four axes is the image, in the range of the input description.
+    ``size`` and ``batch`` are for free dimensions only. Raises :class:`UsageError` where the
+    network insists on another size.
+    """
+    ports = net.program.inputs
+    images = [n for n, port in ports.items() if port.shape is not None and len(port.shape) == 4]
+    images = images if len(images) == 1 else []
+    if images and size is not None:
+        net.check_size(*size)
+    between = net.input_spec.range if net.input_spec is not None else (-1.0, 1.0)
+    try:
+        return random_inputs(ports, images, between, size=size or SIZE, batch=batch, seed=seed)
+    except ValueError as error:
+        raise UsageError(f"{net.name}: {error}; give --data FILE.npz") from error
+
+
+def random_inputs(
+    ports: Mapping[str, Port],
+    images: Collection[str],
+    between: tuple[float, float] = (-1.0, 1.0),
+    *,
+    size: tuple[int, int] = SIZE,
+    batch: int = 1,
+    seed: int = 0,
+) -> dict[str, Array]:
+    """Return random numbers for ports: images ``between`` two ends, others in [-1, 1].
+
+    Whole numbers are 0 or 1, those of images 0 to 255. ``size`` (height, width) and ``batch``
+    fill free dimensions. Raises ``ValueError`` for ports without a shape and for texts.
     """
     rng = np.random.default_rng(seed)
-    low, high = net.input_spec.range if net.input_spec is not None else (-1.0, 1.0)
-    images = [p for p in net.program.inputs.values() if p.shape is not None and len(p.shape) == 4]
     feeds = {}
-    for name, port in net.program.inputs.items():
+    for name, port in ports.items():
         if port.shape is None or port.dtype is None:
-            raise UsageError(f"{net.name}: input {name!r} has no known shape; give --data FILE.npz")
-        is_image = len(images) == 1 and port is images[0]
-        if is_image and size is not None:
-            net.check_size(*size)
-        shape = _shape(port, size or SIZE, batch, is_image)
+            raise ValueError(f"input {name!r} has no known shape")
+        is_image = name in images
+        shape = _shape(port, size, batch, is_image)
         dtype = np.dtype(port.dtype.as_numpy_dtype)
         if port.dtype.is_floating:
-            ends = (low, high) if is_image else (-1.0, 1.0)
-            feeds[name] = rng.uniform(*ends, shape).astype(dtype)
+            feeds[name] = rng.uniform(*between if is_image else (-1.0, 1.0), shape).astype(dtype)
         elif dtype.kind in "biu":
-            whole = rng.integers(0, 256, shape) if is_image else rng.integers(0, 2, shape)
-            feeds[name] = whole.astype(dtype)
+            feeds[name] = rng.integers(0, 256 if is_image else 2, shape).astype(dtype)
         else:
-            raise UsageError(f"{net.name}: input {name!r} takes {dtype}; give --data FILE.npz")
+            raise ValueError(f"input {name!r} takes {dtype}")
     return feeds
 
 
-def _shape(port: Any, size: tuple[int, int], batch: int, is_image: bool) -> tuple[int, ...]:
-    shape = list(port.shape)
+def _shape(port: Port, size: tuple[int, int], batch: int, is_image: bool) -> tuple[int, ...]:
+    shape = list(port.shape or ())
     if shape and shape[0] is None:
         shape[0] = batch
     if is_image:
-        first = 2 if port.channels_first else 1
-        for axis, pixels in zip((first, first + 1), size, strict=True):
-            shape[axis] = pixels if shape[axis] is None else shape[axis]
-        channels = 1 if port.channels_first else 3
-        shape[channels] = 3 if shape[channels] is None else shape[channels]
+        pixels = (3, *size) if port.channels_first else (*size, 3)
+        shape[1:] = [
+            n if given is None else given for given, n in zip(shape[1:], pixels, strict=True)
+        ]
     return tuple(LENGTH if n is None else n for n in shape)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.errors import ModelError, UsageError, near
+from kerasviz.errors import ModelError, UsageError, first_line, near
 from kerasviz.network.input_spec import PRESETS, InputSpec
 from kerasviz.network.program import PLAIN, Kernels, Port, Program
 from kerasviz.network.taps import Tap, TapTable
@@ -171,7 +171,7 @@ class Network:
         try:
             found = self.program.compute(feeds, wanted, channels_last=True, kernels=kernels)
         except (ValueError, tf.errors.InvalidArgumentError, ModelError) as error:
-            reason = str(error).strip().splitlines()[0].split(" for '{{node")[0]
+            reason = first_line(error).split(" for '{{node")[0]
             raise ModelError(
                 f"{self.name}: {', '.join(names)} cannot be computed from images of "
                 f"{height}x{width}, which may be too small (give a larger --size): {reason[:200]}"

@@ -15,7 +15,9 @@ import tensorflow as tf
 
 from kerasviz.types import Tensor
 
-__all__ = ["PLAIN", "Described", "Kernels", "Port", "Program", "Value"]
+__all__ = ["PLAIN", "Described", "Kernels", "Port", "Program", "Value", "static_shape"]
+
+Shape = tuple[int | None, ...] | None
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,11 @@ class Port:
         if self.shape is None or not self.channels_first:
             return self.shape
         return (self.shape[0], *self.shape[2:], self.shape[1])
+
+
+def static_shape(tensor: Tensor) -> Shape:
+    """Return what is known of a tensor's shape before a run; ``None`` for an unknown rank."""
+    return None if tensor.shape.rank is None else tuple(tensor.shape.as_list())
 
 
 @dataclass(frozen=True)

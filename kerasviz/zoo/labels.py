@@ -1,4 +1,4 @@
-"""The names of a network's classes."""
+"""Read the names of a network's classes."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def imagenet_labels() -> tuple[str, ...]:
 
 
 def labels_of(card: Card, beside: Path | None = None) -> tuple[str, ...]:
-    """Return the labels of a card's classes, () where it has none or their file is missing.
+    """Return the labels of a card's classes, () if it has none or their file is missing.
 
-    A card whose labels are a file finds it in the cache, or in the folder ``beside``.
+    A file of labels is looked for in the cache and in the folder ``beside``.
     """
     if not card.labels:
         return ()

@@ -1,4 +1,4 @@
-"""load: a file or a zoo name becomes a Network."""
+"""Load a file or a zoo name as a Network."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def load(
 
 
 def _is_other_folder(path: Path) -> bool:
-    """Whether a path is a folder that holds no model, so that a zoo name may mean the zoo."""
+    """Return whether a path is a folder without a model, so that the zoo name wins."""
     return path.is_dir() and not (path / "saved_model.pb").exists()
 
 
@@ -118,7 +118,7 @@ def _network(
 
 
 def model_path(source: str) -> Path:
-    """The file of a network given by a path or a zoo name; :class:`UsageError` where none is."""
+    """Return the file of a network, a path or a zoo name; :class:`UsageError` if there is none."""
     path = Path(source)
     if path.exists():
         return path

@@ -1,4 +1,4 @@
-"""Model cards: what is known about a network beside its file, read from TOML."""
+"""Read model cards, which hold what is known about a network beside its file, from TOML."""
 
 from __future__ import annotations
 
@@ -14,16 +14,8 @@ from kerasviz.io.files import cache_folder
 from kerasviz.network.input_spec import InputSpec
 
 __all__ = [
-    "Card",
-    "ModelFile",
-    "card",
-    "card_for_checksum",
-    "cards",
-    "cards_folder",
-    "networks_folder",
-    "packaged_cards",
-    "packaged_folder",
-    "parse_card",
+    *("Card", "ModelFile", "card", "card_for_checksum", "cards", "cards_folder"),
+    *("networks_folder", "packaged_cards", "packaged_folder", "parse_card"),
 ]
 
 
@@ -33,7 +25,7 @@ def _nothing() -> Mapping[str, Any]:
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A file of a network: its name, SHA-256, size in bytes and address (0 and "" if unknown)."""
+    """Describe a file of a network; size 0 and an empty url mean unknown."""
 
     name: str
     sha256: str
@@ -43,11 +35,11 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class Card:
-    """A model card.
+    """Hold a model card.
 
     ``files`` are the network's files, the model itself first; ``archive`` is a zip file that holds
     them. ``builder`` is ``keras.applications.NAME``, or the module that makes an embedded network.
-    ``input`` describes the numbers that the network takes, ``input_size`` the (height, width) it
+    ``input`` describes the numbers that the network takes. ``input_size`` is the (height, width) it
     was trained for, and ``free_size`` says whether it takes others. ``labels`` is ``imagenet1k``,
     or ``file:NAME`` for one of ``files`` with one label a line. ``aliases`` maps the names of the
     article's layers to the network's own taps, ``main_taps`` lists the layers to show first,
@@ -74,27 +66,27 @@ class Card:
 
     @property
     def source(self) -> str:
-        """Where the network comes from, in short."""
+        """Return where the network comes from, in short."""
         return self.sources[0] if self.sources else ""
 
     @property
     def sha256(self) -> str:
-        """The SHA-256 of the model file, "" if a builder makes it."""
+        """Return the SHA-256 of the model file, "" if a builder makes it."""
         return self.files[0].sha256 if self.files else ""
 
     @property
     def size(self) -> int:
-        """The size of the model file in bytes, 0 if unknown."""
+        """Return the size of the model file in bytes, 0 if unknown."""
         return self.files[0].size if self.files else 0
 
     @property
     def embedded(self) -> bool:
-        """Whether the network is installed with the package and needs no fetching."""
+        """Return whether the network is installed with the package and needs no fetching."""
         return self.builder.startswith("kerasviz.")
 
     @property
     def file_name(self) -> str:
-        """The name of the model file in the cache."""
+        """Return the name of the model file in the cache."""
         return self.files[0].name if self.files else f"{self.name}.keras"
 
 
@@ -133,7 +125,7 @@ def card_for_checksum(sha256: str) -> Card | None:
 
 
 def packaged_folder() -> Path:
-    """Return the folder of the cards: in a wheel part of the package, in a checkout ``models/``."""
+    """Return the folder of the cards: in the package of a wheel, in ``models/`` of a checkout."""
     package = Path(__file__).parents[1]
     installed = package / "model_cards"
     return installed if installed.is_dir() else package.parent / "models"
@@ -143,7 +135,9 @@ def packaged_cards() -> dict[str, Card]:
     """Return the cards that come with the package."""
     texts = {f.name: f.read_text(encoding="utf-8") for f in packaged_folder().glob("*.toml")}
     parsed = [parse_card(text, name) for name, text in texts.items()]
-    parsed.sort(key=lambda c: (c.builder.startswith("keras."), c.name))  # the many come last
+    parsed.sort(
+        key=lambda c: (c.builder.startswith("keras."), c.name)
+    )  # the many of keras.applications last
     return {c.name: c for c in parsed}
 
 

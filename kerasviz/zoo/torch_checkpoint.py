@@ -1,9 +1,9 @@
-"""Reading the tensors of a legacy PyTorch checkpoint without PyTorch and without running code.
+"""Read the tensors of a legacy PyTorch checkpoint without PyTorch and without running code.
 
-The format (``torch.save`` before version 1.6) is a sequence of pickles (magic number, protocol
-version, machine description, the object, the list of storage keys) and then, for every key in that
-order, an element count and the raw elements. A pickle may name any function; the unpickler here
-admits the few names that a dictionary of tensors needs and refuses everything else.
+The format (``torch.save`` before version 1.6) begins with pickles: magic number, protocol version,
+machine description, the object, the list of storage keys. For every key in that order an element
+count and the raw elements follow. A pickle may name any function; the unpickler here admits the few
+names that a dictionary of tensors needs and refuses all others.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ _STORAGES = {
 
 @dataclass(frozen=True)
 class _StorageType:
-    """Stands for a class such as ``torch.FloatStorage``."""
+    """Stand for a class such as ``torch.FloatStorage``."""
 
     dtype: str
 
 
 @dataclass(frozen=True)
 class _Storage:
-    """A block of elements, whose contents come after all pickles."""
+    """Describe a block of elements, whose contents come after all pickles."""
 
     key: str
     dtype: str
@@ -59,7 +59,7 @@ class _Storage:
 
 @dataclass(frozen=True)
 class _View:
-    """A tensor: a strided view of a storage."""
+    """Describe a tensor as a strided view of a storage."""
 
     storage: _Storage
     offset: int
@@ -68,7 +68,7 @@ class _View:
 
 
 def is_legacy_checkpoint(path: Path) -> bool:
-    """Say whether a file begins as a legacy PyTorch checkpoint does."""
+    """Return whether a file begins like a legacy PyTorch checkpoint."""
     with path.open("rb") as file:
         return file.read(len(_MAGIC_PICKLE)) == _MAGIC_PICKLE
 
@@ -114,7 +114,7 @@ def read_checkpoint(path: Path) -> dict[str, Array]:
 
 
 class _RestrictedUnpickler(pickle.Unpickler):
-    """Unpickles tensors and plain containers, and nothing that could run code."""
+    """Unpickle tensors and plain containers only, so that no code can run."""
 
     def __init__(self, file: IO[bytes]):
         super().__init__(file, encoding="utf-8")
@@ -160,7 +160,7 @@ def _read_storages(file: IO[bytes], keys: Any, known: dict[str, _Storage]) -> di
         (count,) = struct.unpack("<q", file.read(8))
         if count != storage.count:
             raise ValueError(f"storage {key} has {count} elements, {storage.count} announced")
-        data = file.read(count * np.dtype(storage.dtype).itemsize)  # fewer where it is cut off
+        data = file.read(count * np.dtype(storage.dtype).itemsize)  # fewer bytes if truncated
         blocks[key] = np.frombuffer(data, storage.dtype, count)
     return blocks
 

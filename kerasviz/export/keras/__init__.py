@@ -1,1 +1,1 @@
-"""Writes networks as Keras files."""
+"""Write networks as Keras files."""

@@ -1,4 +1,4 @@
-"""A traced graph as a functional Keras model: node by node, weights in layers."""
+"""Turn a traced graph into a functional Keras model, node by node, with weights in layers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasviz.errors import ModelError
+from kerasviz.errors import ModelError, first_line
+from kerasviz.importers.keras.layers import free_name
 from kerasviz.importers.tensorflow.frozen_graph import FrozenGraph
 from kerasviz.importers.tensorflow.node import GraphNode, emit
 from kerasviz.network.program import PLAIN
@@ -19,14 +20,14 @@ from kerasviz.types import Array, Tensor
 __all__ = ["Build", "Converter", "Norm", "Symbolic", "converter", "is_keras"]
 
 
-#: Lengths that stand for the free ones in arithmetic with shapes, in two trials.
+#: Primes that stand for free lengths in arithmetic with shapes, in two trials.
 _TRIALS = ((7919, 6007, 4801, 3607, 2203), (7907, 5987, 4787, 3593, 2179))
 _SHAPES = frozenset({"Shape", "ShapeN", "Size", "Rank"})
 
 
 @dataclass(frozen=True)
 class Norm:
-    """The statistics of a batch normalization of inference."""
+    """Hold the statistics of a batch normalization in inference."""
 
     scale: Array
     offset: Array
@@ -37,22 +38,22 @@ class Norm:
 
 @dataclass(frozen=True)
 class Symbolic:
-    """What is computed from shapes: its numbers in two trials with other free lengths."""
+    """Hold numbers computed from shapes, in two trials with different free lengths."""
 
     trials: tuple[Array, Array]
 
     @property
     def known(self) -> bool:
-        """Whether it does not depend on any free length."""
+        """Return whether the numbers are independent of all free lengths."""
         return bool((self.trials[0] == self.trials[1]).all())
 
     def lengths(self) -> list[int | None]:
-        """Whole numbers, ``None`` where they depend on a free length."""
+        """Return whole numbers, ``None`` where they depend on a free length."""
         pairs = zip(*(t.reshape(-1).tolist() for t in self.trials), strict=True)
         return [int(a) if a == b else None for a, b in pairs]
 
 
-#: How one TensorFlow op is written with Keras.
+#: Converts one TensorFlow op to Keras.
 Converter = Callable[["Build", GraphNode, list[Any]], Any]
 _TABLE: dict[str, Converter] = {}
 
@@ -68,16 +69,16 @@ def converter(*ops: str) -> Callable[[Converter], Converter]:
 
 
 def is_keras(value: Any) -> bool:
-    """Whether a value is computed by the Keras model (and no constant, no shape)."""
+    """Return whether the Keras model computes a value, which is no constant and no shape."""
     return isinstance(value, keras.KerasTensor)
 
 
 @dataclass
 class Build:
-    """The Keras model while it is built.
+    """Hold the Keras model while it is built.
 
-    ``names`` maps the keys of tensors to the names of taps (no slash), ``norms`` to the
-    statistics behind them, ``kept`` are the keys of the outputs.
+    ``names`` maps the keys of tensors to the names of taps (without slashes), ``norms`` to the
+    statistics behind them; ``kept`` are the keys of the outputs.
     """
 
     graph: FrozenGraph
@@ -91,11 +92,12 @@ class Build:
     _reserved: frozenset[str] = frozenset()
 
     def run(self, outputs: Sequence[str]) -> list[Any]:
-        """Compute the tensors with the keys ``outputs`` from those that are fed."""
+        """Compute the tensors with the keys ``outputs`` from the fed ones."""
         keys = [self.graph.source(key) for key in outputs]
         self.kept = frozenset(keys)
         self._reserved = frozenset(self.names.values())
-        nodes = self._needed(keys)
+        refusal = "no Keras layers for {}; --to saved_model works".format
+        nodes = self.graph.needed(keys, self.tensors, refusal)
         self._users.clear()
         for node in nodes:
             for key in dict.fromkeys(map(self.graph.source, node.inputs)):
@@ -104,21 +106,6 @@ class Build:
             if f"{node.name}:0" not in self.tensors:
                 self._convert(node)
         return [self.value(key) for key in keys]
-
-    def _needed(self, keys: Sequence[str]) -> list[GraphNode]:
-        seen: set[str] = set()
-        todo = list(keys)
-        while todo:
-            key = self.graph.source(todo.pop())
-            name = key.rpartition(":")[0]
-            if key in self.graph.broken:
-                reason = self.graph.broken[key]
-                raise ModelError(f"no Keras layers for {reason}; --to saved_model works")
-            if name in seen or key in self.tensors or key not in self.graph.live:
-                continue
-            seen.add(name)
-            todo.extend(self.graph.nodes[name].inputs)
-        return [node for name, node in self.graph.nodes.items() if name in seen]
 
     def _convert(self, node: GraphNode) -> None:
         try:
@@ -133,21 +120,22 @@ class Build:
                 else:
                     raise self.error(node, "has no counterpart in Keras")
         except (ValueError, TypeError, NotImplementedError) as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise self.error(node, f"cannot be written with Keras ({reason[:150]})") from error
+            raise self.error(
+                node, f"cannot be written with Keras ({first_line(error)[:150]})"
+            ) from error
         for index, result in enumerate(made if isinstance(made, list | tuple) else [made]):
             key = f"{node.name}:{index}"
-            if key not in self.tensors:  # or it was made together with a later one
+            if key not in self.tensors:  # else an earlier node has computed it too
                 self.tensors[key] = result
                 self._settle(result, key)
 
     def value(self, key: str) -> Any:
-        """A tensor of the model, a shape, or a constant as an array."""
+        """Return a tensor of the model, a shape, or a constant as an array."""
         key = self.graph.source(key)
         return self.tensors[key] if key in self.tensors else self.graph.constant(key).numpy()
 
     def error(self, node: GraphNode, reason: str) -> ModelError:
-        """An error that names the node by the first tap that it leads to."""
+        """Return an error that names the node by the first tap behind it."""
         return ModelError(f"{self._nearest(node)} {reason}; --to saved_model works")
 
     def _nearest(self, node: GraphNode) -> str:
@@ -168,28 +156,25 @@ class Build:
     # -- names -------------------------------------------------------------------------------
 
     def name(self, node: GraphNode, suffix: str = "", key: str | None = None) -> str:
-        """A free name for the layer that makes a node's first output."""
+        """Return an unused name for the layer that computes a node's first output."""
         tap = self.names.get(key or f"{node.name}:0")
         name = f"{tap}{suffix}" if tap else f"{node.op.lower()}{suffix}"
         return self._free(name, reserved=name != tap)
 
     def _free(self, base: str, *, reserved: bool = False) -> str:
-        """The name ``base``, with a number behind it where it is taken; it is taken then.
+        """Take the name ``base``, or with a number behind it if it is taken.
 
-        ``reserved``: names of taps count as taken.
+        With ``reserved`` the names of taps count as taken.
         """
-        count, name = 0, base
-        while name in self._taken or (reserved and name in self._reserved):
-            count += 1
-            name = f"{base}_{count}"
+        name = free_name(base, self._taken | self._reserved if reserved else self._taken)
         self._taken.add(name)
         return name
 
     def _settle(self, result: Any, key: str) -> None:
-        """Name the operations that made a tensor: the last one after its tap.
+        """Name the operations that computed a tensor; the last one is named after its tap.
 
-        Functions of keras.ops take no name, and the names that Keras gives count over all models
-        of a process and may be those of taps.
+        Functions of keras.ops take no name. Keras' own names count over all models of a process and
+        may be those of taps.
         """
         tap = self.names.get(key)
         todo = [result] if is_keras(result) else []
@@ -206,17 +191,17 @@ class Build:
             todo += operation._inbound_nodes[0].input_tensors
 
     def feed(self, key: str, tensor: Tensor) -> None:
-        """Put an input of the model, which has its name, in the place of a tensor."""
+        """Replace a tensor by an input of the model, which has its name."""
         self.tensors[key] = tensor
         self._taken.add(tensor.name)
         self._settled.add(id(tensor._keras_history.operation))
 
     def sole_user(self, key: str) -> GraphNode | None:
-        """The only node that takes a tensor, if it is neither wanted nor taken otherwise."""
+        """Return the only node that takes a tensor, unless the tensor is an output."""
         users = self._users.get(key, [])
         return users[0] if len(users) == 1 and key not in self.kept else None
 
-    # -- what is known -----------------------------------------------------------------------
+    # -- known shapes ------------------------------------------------------------------------
 
     def _shapes(self, node: GraphNode) -> list[Symbolic]:
         found = []
@@ -236,7 +221,7 @@ class Build:
         return found
 
     def _symbolic(self, node: GraphNode, values: list[Any]) -> list[Symbolic]:
-        """Run a node on what is known of shapes, in both trials."""
+        """Run a node on the known numbers of shapes, in both trials."""
         if node.op == "Fill" and isinstance(values[0], Symbolic) and not values[0].known:
             raise self.error(node, "fills a tensor of a free size")
         made = []
@@ -246,7 +231,7 @@ class Build:
         return [Symbolic((a, b)) for a, b in zip(*made, strict=True)]
 
     def numbers(self, node: GraphNode, value: Any) -> Array:
-        """An argument that must be known: a constant, or a shape without free lengths."""
+        """Return an argument that must be known: a constant, or a shape without free lengths."""
         if isinstance(value, Symbolic) and value.known:
             return value.trials[0]
         if isinstance(value, Symbolic) or is_keras(value):
@@ -254,14 +239,14 @@ class Build:
         return np.asarray(value)
 
     def is_batch(self, value: Any) -> bool:
-        """Whether a shape begins with the number of images, which is free."""
+        """Return whether a shape begins with the number of images, which is free."""
         if not isinstance(value, Symbolic):
             return False
         first = [int(trial.reshape(-1)[0]) for trial in value.trials if trial.size]
         return first == [lengths[0] for lengths in _TRIALS]
 
     def lengths(self, node: GraphNode, value: Any) -> list[int | None]:
-        """A shape, ``None`` where it is free."""
+        """Return a shape, ``None`` where it is free."""
         if is_keras(value):
             raise self.error(node, "takes a shape that depends on the data")
         if isinstance(value, Symbolic):

@@ -1,4 +1,4 @@
-"""TensorFlow ops with weights and windows as layers of Keras."""
+"""Convert TensorFlow ops with weights or windows to layers of Keras."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__: list[str] = []
 
 
 def _bias(build: Build, node: GraphNode, count: int) -> tuple[Array | None, str]:
-    """The bias that is added to a node's output and to nothing else, and the key of the sum."""
+    """Return the bias if it is all that uses a node's output, and the key of the sum."""
     key = f"{node.name}:0"
     user = build.sole_user(key)
     if user is not None and user.op in ("BiasAdd", "BiasAddV1", "AddV2", "Add"):
@@ -38,7 +38,7 @@ def _weighted(
     key: str,
     layer: Any,
 ) -> Tensor:
-    """The layer's output with its weights set; it stands for the sum with the bias as well."""
+    """Apply a layer and set its weights; the result stands for the sum with the bias too."""
     y = layer(x)
     layer.set_weights([kernel] if bias is None else [kernel, bias])
     build.tensors[key] = y
@@ -47,7 +47,7 @@ def _weighted(
 
 @converter("Conv2D", "DepthwiseConv2dNative")
 def convolution(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """A convolution with a constant kernel, with the bias that is added to it."""
+    """Compute a convolution with a constant kernel and the bias added to it."""
     x, kernel = values[0], values[1]
     if is_keras(kernel):
         raise build.error(node, "has a kernel that depends on the data")
@@ -75,7 +75,7 @@ def convolution(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
 def _padding(
     build: Build, node: GraphNode, x: Tensor, key: str = "", fill: float = 0.0
 ) -> tuple[Tensor, str]:
-    """``x`` padded by what a window asks for, and the padding that is left for the layer."""
+    """Return ``x`` with explicit padding applied, and the padding left for the layer."""
     padding = text(node.attributes["padding"]).lower()
     if padding != "explicit":
         return x, padding
@@ -89,7 +89,7 @@ def _padding(
 
 @converter("Conv2DBackpropInput")
 def transposed_convolution(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """A transposed convolution whose size is the one that Keras gives it too."""
+    """Compute a transposed convolution whose size is the one that Keras gives."""
     size, kernel, x = values
     padding = text(node.attributes["padding"]).lower()
     strides = tuple(node.attributes["strides"][1:3])
@@ -115,7 +115,7 @@ def transposed_convolution(build: Build, node: GraphNode, values: list[Any]) -> 
 
 @converter("MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3")
 def product(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """A matrix product; a Dense layer where the second matrix is constant."""
+    """Compute a matrix product, as a Dense layer if the second matrix is constant."""
     a, b = values
     flags = node.attributes
     left = bool(flags.get("transpose_a") or flags.get("adj_x"))
@@ -140,13 +140,13 @@ def product(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
 
 @converter("BiasAdd", "BiasAddV1")
 def bias_add(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """A number added to every channel."""
+    """Compute the sum with a number per channel."""
     return ops.add(values[0], operand(build, node, values[1]))
 
 
 @converter("Mul")
 def scale(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """A product; together with a sum it may be the batch normalization of inference."""
+    """Compute a product; together with a sum it may be a batch normalization in inference."""
     user = build.sole_user(f"{node.name}:0")
     norm = build.norms.get(f"{user.name}:0") if user is not None else None
     images = [v for v in values if is_keras(v)]
@@ -166,7 +166,7 @@ def _normalization(norm: Norm, name: str, dtype: str) -> Any:
 
 @converter("MaxPool", "AvgPool")
 def pool(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """The largest entry or the average of every window."""
+    """Compute the largest entry or the average of every window."""
     largest = node.op == "MaxPool"
     x, padding = _padding(build, node, values[0], fill=-np.inf if largest else 0.0)
     kind = keras.layers.MaxPooling2D if largest else keras.layers.AveragePooling2D
@@ -179,10 +179,10 @@ def pool(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
 
 @converter("LRN")
 def lrn(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """``x / (bias + alpha * sum of x^2 over near channels) ^ beta``."""
+    """Compute ``x / (bias + alpha * sum of x^2 over near channels) ^ beta``."""
     x, flags = values[0], node.attributes
     radius = int(flags["depth_radius"])
-    # The channels as the last of three spatial axes, and their average without the padding.
+    # Channels become the last of three spatial axes, which an unpadded pool averages.
     squares = ops.expand_dims(ops.square(x), -1)
     squares = ops.pad(squares, [[0, 0]] * 3 + [[radius, radius], [0, 0]])
     size = 2 * radius + 1
@@ -195,7 +195,7 @@ def lrn(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
 
 @converter("ResizeNearestNeighbor", "ResizeBilinear")
 def resize(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """Another height and width, with the centres of the pixels in place."""
+    """Compute another height and width, keeping the centres of pixels."""
     height, width = (int(n) for n in build.numbers(node, values[1]))
     if node.attributes.get("align_corners") or not node.attributes.get("half_pixel_centers"):
         raise build.error(node, "resizes with corners in place, which Keras does not")

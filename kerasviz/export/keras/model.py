@@ -1,4 +1,4 @@
-"""A network as a Keras file made of Keras' own layers and operations."""
+"""Rebuild a network from Keras' own layers and operations."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ __all__ = ["keras_model", "legal_name", "plain_name"]
 
 
 def keras_model(export: Export, taps: TapTable, name: str) -> Any:
-    """The functional Keras model of an export.
+    """Return the functional Keras model of an export.
 
-    Its layers have the names of the taps that they compute (see :func:`plain_name`). It has one
-    output as it is, several as a dictionary by name. Raises :class:`ModelError` that names the
-    first node which Keras cannot express.
+    Its layers have the names of the taps that they compute (see :func:`plain_name`). Several
+    outputs are a dictionary by name. Raises :class:`ModelError` that names the first node which
+    Keras cannot express.
     """
     for key, shape in ((n, export.shape(n)) for n in export.ports):
         if shape is None or not shape:
@@ -61,13 +61,13 @@ def keras_model(export: Export, taps: TapTable, name: str) -> Any:
 
 
 def _traced(export: Export) -> tuple[Any, list[Value]]:
-    """A trace of the outputs and, behind them, of the values that give the layers their names."""
+    """Trace the outputs, followed by the values that give the layers their names."""
     known = [v for v in export.program.values.values() if v.shape is not None]
     everything = {**export.outputs, **{f"\0{v.name}": (v.name,) for v in known}}
     wide = Export(export.program, export.ports, everything, export.channels_last)
     try:
         return wide.traced(), known
-    except (ModelError, ValueError):  # a part that is not wanted cannot be computed at this size
+    except (ModelError, ValueError):  # an unwanted part cannot be computed at this size
         return export.traced(), []
 
 
@@ -83,9 +83,9 @@ def _inputs(export: Export, tensors: Sequence[Tensor], build: Build) -> dict[str
 
 
 def plain_name(value: Value, taps: TapTable) -> str:
-    """The name of a value's layer: its own, or the shortest alias that Keras allows.
+    """Return the name of a value's layer: its own, or the shortest alias that Keras allows.
 
-    Where no name is allowed, it is the first one with dots for slashes, see :func:`legal_name`.
+    If no name is allowed, it is the first one, made legal by :func:`legal_name`.
     """
     if value.name == legal_name(value.name):
         return value.name
@@ -97,7 +97,7 @@ def plain_name(value: Value, taps: TapTable) -> str:
 
 
 def legal_name(name: str) -> str:
-    """A name that Keras allows, and TensorFlow as the name of a scope.
+    """Return a name that Keras allows, and TensorFlow as the name of a scope.
 
     >>> legal_name("/block1/conv"), legal_name("a/Relu:0"), legal_name("_x,y")
     ('block1.conv', 'a.Relu', 'x_y')
@@ -107,7 +107,7 @@ def legal_name(name: str) -> str:
 
 
 def _norms(program: Any) -> Mapping[str, Norm]:
-    """The statistics of the batch normalizations of an ONNX program, by the names of the values."""
+    """Return the statistics of an ONNX program's batch normalizations by value name."""
     scope: Any = getattr(program, "scope", None)
     found: dict[str, Norm] = {}
     for step in [] if scope is None else scope.steps:

@@ -1,4 +1,4 @@
-"""A model that is a Keras file already, with more outputs."""
+"""Add outputs to a model that is already a Keras file."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ __all__ = ["keras_again"]
 
 
 def keras_again(net: Network, taps: Sequence[str]) -> Any | None:
-    """The Keras model of a file with taps as further outputs.
+    """Return the Keras model of a file with taps as further outputs.
 
-    ``None`` where that cannot be: another format, layers of the model's own (they would not load
-    without their code), taps that are no output of a layer of the outermost model.
+    Return ``None`` for other formats, custom layers, which need their code, and taps that are no
+    output of a layer of the outermost model.
     """
     if net.identity.format not in ("keras", "h5"):
         return None
     try:
         model = keras.saving.load_model(net.identity.source, compile=False)
-    except (ValueError, TypeError, OSError):  # layers of its own, or a Lambda
+    except (ValueError, TypeError, OSError):  # custom layers, or a Lambda
         return None
     if not isinstance(model, (keras.Sequential, keras.models.Model)) or not model.built:
         return None
@@ -34,7 +34,7 @@ def keras_again(net: Network, taps: Sequence[str]) -> Any | None:
     found: Mapping[str, Any] = {n: layers.get(net.taps[n].name) for n in taps}
     if any(layer is None for layer in found.values()):
         return None
-    # Of layers that are called twice, the output is that of no single call.
+    # A layer that is called twice has no single output.
     if any(len(layer._inbound_nodes) != 1 for layer in found.values()):
         return None
     tensors = {name: layer.output for name, layer in found.items()}
@@ -45,7 +45,7 @@ def keras_again(net: Network, taps: Sequence[str]) -> Any | None:
 
 
 def _is_plain(model: Any) -> bool:
-    """Whether all layers are those of Keras itself."""
+    """Return whether all layers are Keras' own."""
     for layer in model._flatten_layers(include_self=True):
         if not type(layer).__module__.startswith("keras.") or isinstance(
             layer, (keras.layers.Lambda, keras.layers.TFSMLayer)

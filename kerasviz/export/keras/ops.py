@@ -1,4 +1,4 @@
-"""TensorFlow ops without weights as operations of Keras."""
+"""Convert TensorFlow ops without weights to operations of Keras."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kerasviz.types import Tensor
 __all__: list[str] = []
 
 
-#: Constants of more numbers are not written into the description of the model, which is text.
+#: Numbers of the largest constant in the description of the model, which is text.
 LARGEST = 300_000
 
 _UNARY = {
@@ -81,13 +81,13 @@ _REDUCE = {
 
 @converter(*_UNARY)
 def unary(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """A function of every entry."""
+    """Compute a function of every entry."""
     return _UNARY[node.op](values[0])
 
 
 @converter(*_BINARY)
 def binary(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """A function of two entries, broadcast."""
+    """Compute a function of two entries, broadcast."""
     a, b = (operand(build, node, v) for v in values)
     if node.op in ("AddV2", "Mul") and is_keras(a) and is_keras(b) and a.shape == b.shape:
         kind = keras.layers.Multiply if node.op == "Mul" else keras.layers.Add
@@ -96,7 +96,7 @@ def binary(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
 
 
 def operand(build: Build, node: GraphNode, value: Any) -> Any:
-    """An operand of an elementwise operation: a tensor, or a constant that is not too large."""
+    """Return the input of an elementwise operation: a tensor, or a constant of limited size."""
     if is_keras(value):
         return value
     array = build.numbers(node, value)
@@ -107,7 +107,7 @@ def operand(build: Build, node: GraphNode, value: Any) -> Any:
 
 @converter("AddN")
 def add_n(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """The sum of several tensors of one shape."""
+    """Compute the sum of several tensors of one shape."""
     total, *others = (operand(build, node, v) for v in values)
     for other in others:
         total = ops.add(total, other)
@@ -116,20 +116,20 @@ def add_n(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
 
 @converter("ClipByValue")
 def clip(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """Entries below and above bounds become the bounds."""
+    """Compute the entries clipped to bounds."""
     x, low, high = (operand(build, node, v) for v in values)
     return ops.minimum(ops.maximum(x, low), high)
 
 
 @converter("SquaredDifference")
 def squared_difference(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """``(a - b)^2``."""
+    """Compute ``(a - b)^2``."""
     return ops.square(ops.subtract(*(operand(build, node, v) for v in values)))
 
 
 @converter("LeakyRelu")
 def leaky_relu(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """``x`` above 0, ``alpha * x`` below."""
+    """Compute ``x`` above 0, ``alpha * x`` below."""
     slope = float(node.attributes["alpha"])
     made = keras.layers.LeakyReLU(slope, name=build.name(node), dtype=values[0].dtype)
     return made(values[0])
@@ -137,26 +137,26 @@ def leaky_relu(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
 
 @converter("Relu", "Relu6")
 def relu(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """``x`` above 0, in Relu6 up to 6."""
+    """Compute ``max(x, 0)``, in Relu6 up to 6."""
     most = 6.0 if node.op == "Relu6" else None
     return keras.layers.ReLU(most, name=build.name(node), dtype=values[0].dtype)(values[0])
 
 
 @converter("Softmax")
 def softmax(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """Softmax over the last axis."""
+    """Compute the softmax over the last axis."""
     return keras.layers.Softmax(name=build.name(node), dtype=values[0].dtype)(values[0])
 
 
 @converter("LogSoftmax")
 def log_softmax(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """Logarithm of the softmax over the last axis."""
+    """Compute the logarithm of the softmax over the last axis."""
     return ops.log_softmax(values[0], axis=-1)
 
 
 @converter(*_REDUCE)
 def reduce(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """Mean, sum, largest ... over some axes."""
+    """Compute a mean, sum, maximum ... over some axes."""
     axes = tuple(int(n) for n in np.reshape(build.numbers(node, values[1]), -1))
     x = values[0]
     if not axes:
@@ -172,7 +172,7 @@ def reduce(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
 
 @converter("ArgMax", "ArgMin")
 def extreme_place(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """The place of the largest or smallest entry of an axis."""
+    """Compute the index of the largest or smallest entry of an axis."""
     find = ops.argmax if node.op == "ArgMax" else ops.argmin
     found = find(values[0], axis=int(build.numbers(node, values[1]).reshape(())))
     return ops.cast(found, node.outputs[0][0].name)
@@ -180,17 +180,17 @@ def extreme_place(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
 
 @converter("EnsureShape", "StopGradient")
 def unchanged(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """The same."""
+    """Return the value unchanged."""
     return values[0]
 
 
 @converter("Cast")
 def cast(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """Another type."""
+    """Compute the value in another type."""
     return ops.cast(values[0], node.outputs[0][0].name)
 
 
 @converter("SelectV2", "Select")
 def select(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """One of two entries, by a condition."""
+    """Compute one of two entries by a condition."""
     return ops.where(*(operand(build, node, v) for v in values))

@@ -1,4 +1,4 @@
-"""TensorFlow ops that move, join and cut tensors as operations of Keras."""
+"""Convert TensorFlow ops that move, join and cut tensors to operations of Keras."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["padded", "text"]
 
 @converter("Reshape")
 def reshape(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """Another shape, in which one length may be free."""
+    """Compute another shape, in which one length may be free."""
     x, given = values[0], build.lengths(node, values[1])
     target = [-1 if n is None else n for n in given]
     static: list[Any] = list(x.shape)
@@ -39,7 +39,7 @@ def reshape(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
 
 @converter("Squeeze")
 def squeeze(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """Without some axes of length 1."""
+    """Compute the value without some axes of length 1."""
     axes = node.attributes.get("axis") or node.attributes.get("squeeze_dims") or ()
     x = values[0]
     rank = len(x.shape)
@@ -49,13 +49,13 @@ def squeeze(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
 
 @converter("ExpandDims")
 def expand_dims(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """One more axis of length 1."""
+    """Compute the value with one more axis of length 1."""
     return ops.expand_dims(values[0], int(build.numbers(node, values[1]).reshape(())))
 
 
 @converter("Transpose")
 def transpose(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """Another order of the axes."""
+    """Compute another order of the axes."""
     order = [int(n) for n in build.numbers(node, values[1])]
     if order[0] == 0 and len(order) > 1:
         return keras.layers.Permute(order[1:], name=build.name(node), dtype=values[0].dtype)(
@@ -66,7 +66,7 @@ def transpose(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
 
 @converter("Concat", "ConcatV2")
 def concat(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """Joined along an axis, which TensorFlow 1 named first."""
+    """Compute the values joined along an axis, which TensorFlow 1 lists first."""
     axis, *parts = values if node.op == "Concat" else (values[-1], *values[:-1])
     at = int(build.numbers(node, axis).reshape(()))
     if all(is_keras(p) for p in parts) and len(parts) > 1:
@@ -77,7 +77,7 @@ def concat(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
 
 @converter("Pad", "PadV2")
 def pad(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """Padded by a number."""
+    """Compute the value padded by a number."""
     pairs = [[int(n) for n in pair] for pair in build.numbers(node, values[1])]
     fill = float(build.numbers(node, values[2]).reshape(())) if len(values) > 2 else 0.0
     return padded(build, node, values[0], pairs, fill)
@@ -91,7 +91,7 @@ def padded(
     fill: float = 0.0,
     suffix: str = "",
 ) -> Tensor:
-    """``x`` with its axes padded; a layer where only height and width are, by 0."""
+    """Pad the axes of ``x``, with a layer if only height and width are padded by 0."""
     if all(n == 0 for pair in pairs for n in pair):
         return x
     if fill == 0 and len(pairs) == 4 and not any(pairs[0]) and not any(pairs[3]):
@@ -104,19 +104,19 @@ def padded(
 
 @converter("MirrorPad")
 def mirror_pad(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """Padded by its own reflection."""
+    """Compute the value padded by its reflection."""
     pairs = [[int(n) for n in pair] for pair in build.numbers(node, values[1])]
     return ops.pad(values[0], pairs, mode=text(node.attributes["mode"]).lower())
 
 
 def text(value: Any) -> str:
-    """An attribute of bytes as text."""
+    """Return an attribute of bytes as text."""
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
 @converter("StridedSlice")
 def strided_slice(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """Some entries of every axis."""
+    """Compute some entries of every axis."""
     begin, end, step = (build.numbers(node, v).tolist() for v in values[1:])
     attributes = node.attributes
 
@@ -140,7 +140,7 @@ def strided_slice(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
 
 @converter("Slice")
 def slice_(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """A block of entries."""
+    """Compute a block of entries."""
     begin, size = (build.numbers(node, v).tolist() for v in values[1:])
     pairs = zip(begin, size, strict=True)
     return values[0][tuple(slice(b, None if n < 0 else b + n) for b, n in pairs)]
@@ -148,14 +148,14 @@ def slice_(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
 
 @converter("Split")
 def split(build: Build, node: GraphNode, values: list[Any]) -> list[Tensor]:
-    """Equal parts along an axis."""
+    """Compute equal parts along an axis."""
     axis = int(build.numbers(node, values[0]).reshape(()))
     return list(ops.split(values[1], len(node.outputs), axis=axis))
 
 
 @converter("SplitV")
 def split_v(build: Build, node: GraphNode, values: list[Any]) -> list[Tensor]:
-    """Parts of given lengths along an axis."""
+    """Compute parts of given lengths along an axis."""
     axis = int(build.numbers(node, values[2]).reshape(()))
     sizes = build.numbers(node, values[1])
     places = [int(n) for n in np.cumsum(sizes)[:-1]]
@@ -164,20 +164,20 @@ def split_v(build: Build, node: GraphNode, values: list[Any]) -> list[Tensor]:
 
 @converter("Unpack")
 def unpack(build: Build, node: GraphNode, values: list[Any]) -> list[Tensor]:
-    """The entries of an axis."""
+    """Compute the entries of an axis."""
     return list(ops.unstack(values[0], len(node.outputs), axis=int(node.attributes["axis"])))
 
 
 @converter("Pack")
 def pack(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """Tensors along a new axis."""
+    """Compute tensors along a new axis."""
     parts = [operand(build, node, v) for v in values]
     return ops.stack(parts, axis=int(node.attributes["axis"]))
 
 
 @converter("BroadcastTo")
 def broadcast_to(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """Repeated along axes of length 1; where only the number of images is free, it stays."""
+    """Compute the value repeated along axes of length 1; only the number of images may be free."""
     x, target = values[0], build.lengths(node, values[1])
     if list(x.shape) == target:
         return x
@@ -188,13 +188,13 @@ def broadcast_to(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
 
 @converter("Tile")
 def tile(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """Repeated along its axes."""
+    """Compute the value repeated along its axes."""
     return ops.tile(values[0], [int(n) for n in build.numbers(node, values[1])])
 
 
 @converter("Gather", "GatherV2")
 def gather(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """Entries of an axis at given places, in TensorFlow 1 of the first."""
+    """Compute the entries of an axis at given indices, in TensorFlow 1 of the first axis."""
     if node.attributes.get("batch_dims"):
         raise build.error(node, "gathers by batch, which has no counterpart in Keras")
     axis = int(build.numbers(node, values[2]).reshape(())) if len(values) > 2 else 0
@@ -203,6 +203,6 @@ def gather(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
 
 @converter("ReverseV2")
 def reverse(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """Axes in the opposite order, such as RGB for BGR."""
+    """Compute axes in the opposite order, such as RGB for BGR."""
     axes = tuple(int(n) for n in np.reshape(build.numbers(node, values[1]), -1))
     return ops.flip(values[0], axis=axes) if axes else values[0]

@@ -1,4 +1,4 @@
-"""Serving: a network as a folder of TensorFlow Serving, with its taps and its pictures."""
+"""Export a network for TensorFlow Serving, with its taps and its pictures."""
 
 from kerasviz.export.tf_serving.export import Exported, export
 from kerasviz.export.tf_serving.settings import ExportSettings

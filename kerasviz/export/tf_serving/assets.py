@@ -1,4 +1,4 @@
-"""What lies beside a served graph for people and clients: taps, labels, the model's card."""
+"""Write the files beside a served graph for people and clients: taps, labels, the model card."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ __all__ = ["write_assets"]
 
 
 def write_assets(net: Network, setting: ExportSettings, folder: Path) -> None:
-    """Write ``taps.json``, ``recipe.json``, ``model.json`` and, of a classifier, ``labels.txt``.
+    """Write ``taps.json``, ``recipe.json``, ``model.json`` and, for a classifier, ``labels.txt``.
 
-    A model's own asset of one of these names is kept; ours then starts with ``kerasviz-``.
+    If the model has an asset of that name, it is kept, and ours starts with ``kerasviz-``.
     """
     folder.mkdir(exist_ok=True)
     files = {
@@ -36,7 +36,7 @@ def write_assets(net: Network, setting: ExportSettings, folder: Path) -> None:
 
 
 def _taps(net: Network, setting: ExportSettings) -> dict[str, Any]:
-    """All that a client needs to ask for pictures."""
+    """Return what a client needs to ask for pictures."""
     return {
         "network": net.name,
         "taps": [tap.to_json(net) for tap in served_taps(net, setting)],

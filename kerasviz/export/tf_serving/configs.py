@@ -1,4 +1,4 @@
-"""Example configurations of TensorFlow Serving, beside the folders of the models."""
+"""Write example configurations of TensorFlow Serving beside the folders of the models."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kerasviz.io.files import write_atomically
 
 __all__ = ["write_configs"]
 
-#: A file that begins so is ours, and is written anew; one without it is a user's and stays.
+#: First line of the files that are overwritten; files without it belong to the user and stay.
 _MARK = "# Written by kerasviz export, and again by the next one unless this line is taken away.\n"
 _BATCHING = """\
 # tensorflow_model_server --enable_batching --batching_parameters_file=batching.config

@@ -1,4 +1,4 @@
-"""export: a network becomes a folder that TensorFlow Serving serves, pictures and all."""
+"""Export a network, with its pictures, as a folder for TensorFlow Serving."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import tensorflow as tf
 from kerasviz.errors import ModelError, UsageError
 from kerasviz.export.check import difference, tolerance
 from kerasviz.export.exported_function import export_of
-from kerasviz.export.saved_model import SIGNATURE, Signature, argument_names, save_signatures
+from kerasviz.export.saved_model import SIGNATURE, Signature, loaded_run, save_signatures
 from kerasviz.export.tf_serving.assets import write_assets
 from kerasviz.export.tf_serving.configs import write_configs
 from kerasviz.export.tf_serving.settings import ExportSettings
@@ -33,10 +33,10 @@ Shape = tuple[int | None, ...] | None
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written: the folder of the version and its signatures.
+    """Describe what was written: the folder of the version and its signatures.
 
-    ``signatures`` has the shapes of inputs and outputs by signature; ``kept`` names those that are
-    the model's own; ``size`` is in bytes.
+    ``signatures`` has the shapes of inputs and outputs by signature; ``kept`` names the model's own
+    signatures; ``size`` is in bytes.
     """
 
     path: Path
@@ -48,9 +48,9 @@ class Exported:
 
 
 def model_name(net: Network, name: str | None = None) -> str:
-    """The name under which a network is served: letters, digits and ``_ . -``.
+    """Return the name under which a network is served: letters, digits and ``_ . -``.
 
-    A SavedModel in a folder that is a version number is named after the folder above. Raises
+    A SavedModel in a folder named by a version number is named after the parent folder. Raises
     :class:`UsageError` for a given name with other characters.
     """
     if name is not None:
@@ -74,11 +74,10 @@ def export(
 ) -> Exported:
     """Write ``folder/NAME/VERSION`` for ``tensorflow_model_server``, and example configurations.
 
-    Its signatures are those of ``signatures``, and those of the
-    SavedModel ``original``. It needs no operator of its own and no Python. What was written is
-    loaded, compared with the network and run on its warm-up requests before it gets its name.
-    Raises :class:`UsageError` for names and settings, :class:`ModelError` for networks that cannot
-    be served so.
+    It has the signatures of ``signatures`` and of the SavedModel ``original``, and needs neither
+    custom operators nor Python. Before it gets its name it is loaded, compared with the network and
+    run on its warm-up requests. Raises :class:`UsageError` for names and settings,
+    :class:`ModelError` for networks that cannot be served.
     """
     served = model_name(net, name)
     place = Path(folder) / served
@@ -102,22 +101,19 @@ def export(
 
 
 def _compare(net: Network, loaded: Any) -> None:
-    """Whether the loaded network gives the numbers of the network, on a random input."""
+    """Raise :class:`ModelError` unless the loaded network gives the network's numbers."""
     export = export_of(net, channels_last=False)
-    names, spec = argument_names(export.ports), net.require_input_spec()
-
-    def run(feeds: Mapping[str, Any]) -> Mapping[str, Any]:
-        results: Mapping[str, Any] = loaded(**{names[n]: feed for n, feed in feeds.items()})
-        return results
-
-    error = difference(export, run, spec.range)
+    error = difference(export, loaded_run(loaded, export.ports), net.require_input_spec().range)
     if error is not None and not error <= tolerance(loaded.outputs):
-        _refuse(net, f"differs by {error:.1e} of the largest number")
+        raise ModelError(
+            f"{net.name}: what was written differs by {error:.1e} of the largest number; it was "
+            "not kept (this is a defect of kerasviz)"
+        )
 
 
 def _run(net: Network, loaded: Any, signature: Signature, request: WarmUp) -> None:
-    names = argument_names(signature.inputs)
-    found = loaded(**{names[n]: tf.constant(a) for n, a in request.inputs.items()})
+    feeds = {name: tf.constant(array) for name, array in request.inputs.items()}
+    found = loaded_run(loaded, signature.inputs)(feeds)
     if "steps" in found and int(found["steps"][0]) != 1:
         raise ModelError(
             f"{net.name}: the numbers of a picture of tap {int(request.inputs['tap'][0])} are not "
@@ -125,15 +121,9 @@ def _run(net: Network, loaded: Any, signature: Signature, request: WarmUp) -> No
         )
 
 
-def _refuse(net: Network, what: str) -> None:
-    raise ModelError(
-        f"{net.name}: what was written {what}; it was not kept (this is a defect of kerasviz)"
-    )
-
-
 def _shapes(loaded: Any, own: Signature | None) -> dict[str, dict[str, Shape]]:
     inputs = {tensor.name: tensor.shape for tensor in loaded.structured_input_signature[1].values()}
-    if own is not None:  # under the names that a server has
+    if own is not None:  # under the names that a server uses
         inputs = {name: spec.shape for name, spec in own.inputs.items()}
     outputs = {name: tensor.shape for name, tensor in loaded.structured_outputs.items()}
     return {"inputs": _plain(inputs), "outputs": _plain(outputs)}

@@ -1,4 +1,4 @@
-"""Encoded images inside a graph: PNG and JPEG strings to numbers in [0, 1] and back."""
+"""Decode and encode images inside a graph, as numbers in [0, 1]."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["decoded", "encoded"]
 
 
 def decoded(strings: Tensor, size: tuple[int, int], channels: int) -> Tensor:
-    """PNG, JPEG, GIF or BMP strings [B] as images [B, H, W, C] in [0, 1].
+    """Decode PNG, JPEG, GIF or BMP strings [B] to images [B, H, W, C] in [0, 1].
 
-    Each is scaled (Lanczos, with anti-aliasing) so that it covers ``size`` (height, width), and cut
-    at its centre, as ``kerasviz figures`` takes photos. One channel is the brightness; for other
-    counts than 3 the colours are repeated in turn. An orientation in EXIF data is not heeded.
+    Each is scaled (Lanczos, with anti-aliasing) to cover ``size`` (height, width) and cropped at
+    its centre, like the photos of ``kerasviz figures``. One channel is the brightness; for counts
+    other than 3 the colours repeat. The orientation in EXIF data is ignored.
     """
 
     def one(string: Tensor) -> Tensor:
@@ -48,12 +48,12 @@ def _repeated(image: Tensor, channels: int) -> Tensor:
 
 
 def encoded(images: Tensor) -> Tensor:
-    """Images [B, H, W, C] in [0, 1] as PNG strings [B] with 8 bits.
+    """Encode images [B, H, W, C] in [0, 1] as PNG strings [B] with 8 bits.
 
-    The pixels are those of the files that ``kerasviz render`` writes: one channel is grey, and of
-    other counts than 3 each colour is the root mean square of a third of the channels.
+    The pixels are those of ``kerasviz render``. One channel is grey; for counts other than 3 each
+    colour is the root mean square of a third of the channels.
     """
-    # In float64, where 255 x is exact: a float32 product could round to the other neighbour.
+    # 255 x is exact in float64; a float32 product could round to the other integer.
     pixels = tf.round(tf.cast(_shown(images), tf.float64) * 255)
     pixels = tf.cast(tf.clip_by_value(pixels, 0.0, 255.0), tf.uint8)
     return _each(tf.io.encode_png, pixels, tf.TensorSpec([], tf.string))
@@ -65,7 +65,7 @@ def _shown(images: Tensor) -> Tensor:
         return images
     if channels == 2:
         thirds = [images] * 3
-    else:  # the first parts are the larger ones, as numpy's array_split has it
+    else:  # the first parts are larger, like numpy's array_split
         sizes = [channels // 3 + (k < channels % 3) for k in range(3)]
         thirds = tf.split(images, sizes, axis=-1)
     return tf.stack([tf.sqrt(tf.reduce_mean(tf.square(t), axis=-1)) for t in thirds], axis=-1)

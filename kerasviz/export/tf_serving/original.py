@@ -1,4 +1,4 @@
-"""The SavedModel whose own signatures an export keeps."""
+"""Provide the SavedModel whose own signatures an export keeps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from kerasviz.errors import ModelError, UsageError
+from kerasviz.errors import ModelError, UsageError, first_line
 from kerasviz.network.network import Network
 
 __all__ = ["original_of"]
@@ -18,10 +18,10 @@ __all__ = ["original_of"]
 def original_of(
     net: Network, custom_objects: Mapping[str, Any] | None = None, unsafe: bool = False
 ) -> Iterator[Path]:
-    """The folder of a network's SavedModel.
+    """Provide the folder of a network's SavedModel within the block.
 
-    Of a Keras file it is the one that Keras' ``export`` makes, gone after the block. Raises
-    :class:`UsageError` for other files, which have no signatures.
+    For a Keras file Keras' ``export`` writes it temporarily. Raises :class:`UsageError` for other
+    files, which have no signatures.
     """
     path, kind = Path(net.identity.source), net.identity.format
     if not path.exists() or kind not in ("saved_model", "keras", "h5"):
@@ -39,6 +39,7 @@ def original_of(
         try:
             model.export(folder, verbose=False)
         except (TypeError, ValueError, RuntimeError, AttributeError) as error:
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise ModelError(f"{path}: Keras cannot export its signatures: {reason}") from error
+            raise ModelError(
+                f"{path}: Keras cannot export its signatures: {first_line(error)}"
+            ) from error
         yield Path(folder)

@@ -1,4 +1,4 @@
-"""What is exported for serving: the taps, how their pictures are made, the sizes."""
+"""Choose what is served: the taps, the recipe of their pictures, the sizes."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = ["LAYERS", "ExportSettings", "ServedTap", "served_taps", "usual_settin
 
 @dataclass(frozen=True)
 class ExportSettings:
-    """How a network is served.
+    """Say how a network is served.
 
-    ``taps`` are names, whose order gives the tap numbers of requests. ``recipe`` makes the
-    pictures, in at most ``steps_max`` steps (by default its own) and in groups of ``group`` rows
-    (by default 1), the batch size that ``kerasviz render --batch`` has. ``image_size`` (height,
-    width) is what encoded images are scaled to, by default what the network takes.
+    ``taps`` are names, whose order gives the tap numbers of requests. ``recipe`` makes the pictures
+    in at most ``steps_max`` steps (by default its own) and in groups of ``group`` rows (by default
+    1), like ``kerasviz render --batch``. Encoded images are scaled to ``image_size`` (height,
+    width), by default what the network takes.
     """
 
     taps: tuple[str, ...]
@@ -45,14 +45,14 @@ class ExportSettings:
 
     @property
     def most(self) -> int:
-        """The most steps of a picture."""
+        """Return the largest number of steps of a picture."""
         return self.recipe.steps if self.steps_max is None else self.steps_max
 
     @property
     def served_recipe(self) -> Recipe:
-        """The recipe without what needs XLA or fast units, which a server may not have.
+        """Return the recipe without XLA and fast units, which a server may lack.
 
-        With it ``kerasviz render`` makes the same pictures, to the last bit on the same machine.
+        ``kerasviz render`` makes the same pictures with it, to the last bit on the same machine.
         """
         transform = replace(self.recipe.transform, fused=False)
         return self.recipe.replace(steps=self.most, transform=transform, precision="float32")
@@ -60,9 +60,9 @@ class ExportSettings:
 
 @dataclass(frozen=True)
 class ServedTap:
-    """A tap whose units have pictures: its number, the name asked for, the recipe that fits.
+    """Hold a tap with pictures: its number, the requested name, the recipe adapted to it.
 
-    ``units`` is the number of units; ``structure`` that of the objective of any of them.
+    ``units`` is the number of units; ``structure`` is that of the objective of any unit.
     """
 
     index: int
@@ -73,7 +73,7 @@ class ServedTap:
     structure: Structure
 
     def to_json(self, net: Network) -> dict[str, Any]:
-        """What a client has to know of it."""
+        """Return what a client has to know about the tap."""
         shape = net.taps[self.tap].shape or ()
         own: dict[str, Any] = {"pre_activation": self.recipe.pre_activation}
         if self.recipe.redirect_steps:
@@ -93,16 +93,16 @@ class ServedTap:
 
 
 def _heads(net: Network) -> set[str]:
-    """The taps whose units are the classes."""
+    """Return the taps whose units are the classes."""
     outputs = {net.taps[n].name for n in net.program.outputs if n in net.taps}
     logits = net.classes.logits
     return outputs | {net.taps[n].name for n in [logits] if n is not None and n in net.taps}
 
 
 def served_taps(net: Network, setting: ExportSettings) -> list[ServedTap]:
-    """The taps of a setting, looked up in a network.
+    """Look the taps of the settings up in a network.
 
-    Raises :class:`UsageError` for unknown taps, those without a fixed number of channels, and an
+    Raises :class:`UsageError` for unknown taps, taps without a fixed number of channels, and an
     image size that the network does not take.
     """
     net.check_size(*setting.recipe.size)
@@ -121,7 +121,7 @@ def _served(net: Network, setting: ExportSettings, index: int, name: str) -> Ser
     return ServedTap(index, name, tap.name, tap.channels, recipe, structure)
 
 
-#: Layers that are served where none are named, beside the classes.
+#: Number of layers served by default, beside the classes.
 LAYERS = 8
 
 
@@ -135,15 +135,15 @@ def usual_setting(
     group: int = 1,
     image_size: tuple[int, int] | None = None,
 ) -> ExportSettings:
-    """The setting with what is given, and for the rest what fits the network.
+    """Return settings with the given values, and suitable ones for the rest.
 
-    Sizes are (height, width): those that the network insists on, else the recipe's and those of
-    the model card.
+    Sizes are (height, width): those that the network requires, else the recipe's and those of the
+    model card.
     """
     from kerasviz.zoo.model_card import card_for_checksum
 
     def fixed(usual: tuple[int, int]) -> tuple[int, int]:
-        """A size, as far as the network does not insist on another."""
+        """Return the size that the network requires, else the usual one."""
         height, width = (n or m for n, m in zip(net.fixed_size, usual, strict=True))
         return height, width
 
@@ -158,7 +158,7 @@ def usual_setting(
 
 
 def usual_taps(net: Network) -> tuple[str, ...]:
-    """Layers over the whole depth of a network, and its classes."""
+    """Return layers over the whole depth of a network, and its classes."""
     from kerasviz.network.main_layers import main_layers
 
     layers, _ = main_layers(net)

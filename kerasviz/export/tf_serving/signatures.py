@@ -1,4 +1,4 @@
-"""The signatures of a served network, as traced functions."""
+"""Trace the signatures of a served network."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasviz.errors import KerasvizError, ModelError, UsageError
+from kerasviz.errors import KerasvizError, ModelError, UsageError, first_line
 from kerasviz.export.exported_function import Export, export_of
 from kerasviz.export.saved_model import SIGNATURE, Signature, signature_of
 from kerasviz.export.tf_serving.images import decoded, encoded
@@ -25,18 +25,18 @@ ROW = ("tap", "unit", "seed", "steps")
 
 
 def signatures(net: Network, setting: ExportSettings) -> dict[str, Signature]:
-    """The signatures by name; in each, dimension 0 of every tensor counts the rows.
+    """Return the signatures by name; dimension 0 of every tensor counts the rows.
 
     ``serving_default`` has the network's own inputs and outputs, ``serving_bytes`` takes encoded
-    images instead; ``activations`` goes from images to the taps; ``visualize`` and
-    ``visualize_png`` make pictures. Raises :class:`UsageError` for a network that takes more than
-    images, or of which it is not known which numbers it takes.
+    images instead; ``activations`` computes taps from images; ``visualize`` and ``visualize_png``
+    make pictures. Raises :class:`UsageError` for a network with more inputs than images, or with an
+    unknown range of numbers.
     """
     return {name: make() for name, make in makers(net, setting).items()}
 
 
 def makers(net: Network, setting: ExportSettings) -> dict[str, Callable[[], Signature]]:
-    """What makes each of the :func:`signatures`: those of pictures take a while to be traced."""
+    """Return functions that make each of the :func:`signatures`; those of pictures are slow."""
     net.require_input_spec()
     export = export_of(net, channels_last=False)
     port = net.image_port
@@ -73,7 +73,7 @@ def _traced(compute: Callable[..., Mapping[str, Tensor]], inputs: Mapping[str, A
 def _of_bytes(
     net: Network, export: Export, setting: ExportSettings, strings: Tensor
 ) -> dict[str, Tensor]:
-    """The network's own outputs of encoded images."""
+    """Compute the network's own outputs from encoded images."""
     images = decoded(strings, setting.image_size, net.channels)
     port = net.image_port
     own = tf.cast(net.require_input_spec().apply(images), port.dtype)
@@ -83,7 +83,7 @@ def _of_bytes(
         return export.compute({port.name: own})
     except (ValueError, tf.errors.InvalidArgumentError) as error:
         size = "x".join(map(str, setting.image_size))
-        reason = str(error).strip().splitlines()[0].split(" for '{{node")[0]
+        reason = first_line(error).split(" for '{{node")[0]
         raise ModelError(
             f"{net.name} cannot be computed from images of {size} (give another --image-size): "
             f"{reason[:200]}"
@@ -91,7 +91,7 @@ def _of_bytes(
 
 
 def _activations(net: Network, setting: ExportSettings) -> Signature:
-    """Images to taps: of any size where the network allows it."""
+    """Trace the taps of images, of any size where the network allows it."""
     names = list(dict.fromkeys(setting.taps))
     free = (*net.fixed_size, net.channels)
     for size in dict.fromkeys([free, (*setting.image_size, net.channels)]):

@@ -1,4 +1,4 @@
-"""Numbered versions of a model in a folder, as TensorFlow Serving looks for them."""
+"""Write numbered versions of a model into a folder, as TensorFlow Serving expects them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from kerasviz.errors import KerasvizError, UsageError
+from kerasviz.errors import KerasvizError, UsageError, first_line
 
 try:
     import fcntl
@@ -25,14 +25,14 @@ _PREFIX, _SUFFIX = ".kerasviz-", ".part"
 
 @dataclass
 class Draft:
-    """A version that is being written to ``folder``, and its ``number`` when it has become one."""
+    """Hold the ``folder`` of a version being written, and its ``number`` once it has one."""
 
     folder: Path
     number: int = 0
 
 
 def versions(folder: Path) -> list[int]:
-    """The versions in the folder of a model, in order.
+    """Return the versions in the folder of a model, in order.
 
     >>> versions(Path("no such folder"))
     []
@@ -43,9 +43,9 @@ def versions(folder: Path) -> list[int]:
 
 
 def next_version(folder: Path, version: int | None = None) -> int:
-    """The number of a new version: ``version``, by default one more than the highest.
+    """Return the number of a new version: ``version``, by default one more than the highest.
 
-    Raises :class:`UsageError` for one that is there already.
+    Raises :class:`UsageError` for an existing version.
     """
     there = versions(folder)
     if version is None:
@@ -60,12 +60,12 @@ def next_version(folder: Path, version: int | None = None) -> int:
 
 @contextmanager
 def new_version(folder: Path, version: int | None = None) -> Iterator[Draft]:
-    """A folder to write to, which becomes a version at the end of the block.
+    """Give a folder to write to, which becomes a version at the end of the block.
 
-    It appears whole, under a number that no other version has; nothing is left of a block that
-    fails. A process that is killed may leave a hidden folder, which a server does not look at and
-    the next export removes. Raises :class:`UsageError` for a version that is there already,
-    :class:`KerasvizError` where nothing can be written.
+    The version appears as a whole, under a number that no other has. A block that fails leaves
+    nothing. A killed process may leave a hidden folder, which servers ignore and the next export
+    removes. Raises :class:`UsageError` for an existing version, :class:`KerasvizError` where
+    nothing can be written.
     """
     next_version(folder, version)
     made = [path for path in (folder, *folder.parents) if not path.exists()]
@@ -81,12 +81,12 @@ def new_version(folder: Path, version: int | None = None) -> Iterator[Draft]:
             yield draft
             draft.number = _put(draft.folder, folder, version)
     except OSError as error:
-        reason = error.strerror or str(error).splitlines()[0]
+        reason = error.strerror or first_line(error)
         raise KerasvizError(f"cannot write {str(folder)!r}: {reason}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         for path in made:
-            with contextlib.suppress(OSError):  # it is not empty
+            with contextlib.suppress(OSError):  # not empty
                 path.rmdir()
 
 
@@ -96,14 +96,14 @@ def _put(made: Path, folder: Path, version: int | None) -> int:
         try:
             made.rename(folder / str(number))
             return number
-        except OSError:  # another export took the number meanwhile
+        except OSError:  # another export has taken the number
             if not (folder / str(number)).exists():
                 raise
 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Hold a lock on a folder, which ends with the process, where there are such locks."""
+    """Hold a lock on a folder until the process ends, where the system has such locks."""
     handle = os.open(folder, os.O_RDONLY) if fcntl is not None else -1
     try:
         if fcntl is not None:
@@ -116,7 +116,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove the temporary folders whose writers were killed: nobody holds their lock."""
+    """Remove temporary folders that no process locks: their writers were killed."""
     for path in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
         if fcntl is None or not path.is_dir():
             continue

@@ -1,4 +1,4 @@
-"""Visualization inside a graph: rows of (tap, unit, seed, steps) become pictures."""
+"""Optimize pictures inside a graph, one for each row of (tap, unit, seed, steps)."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ Pictures = Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tens
 
 
 def pictures(net: Network, setting: ExportSettings) -> Pictures:
-    """The function that makes pictures, to be traced: it holds the whole optimization.
+    """Return the function that makes pictures, to be traced with the whole optimization.
 
-    The inputs are int32: a tap's number, a unit of it, the seed of the noise to start from, and the
-    number of steps, which is held between 1 and the most. Rows are sorted by tap and computed in
-    groups of a fixed size, the last of which repeats its last row, so that a row's picture depends
-    on nothing else. A row that names no unit, or whose numbers do not stay finite, has a black
-    picture, the score 0 and no steps taken; it costs the other rows nothing.
+    Its int32 inputs are a tap's number, a unit of it, the seed of the initial noise, and the number
+    of steps, which is clipped to the allowed range. Rows are sorted by tap and computed in groups
+    of a fixed size. The last group repeats its last row, so that a row's picture depends on nothing
+    else. A row without a valid unit, or without finite numbers, has a black picture, the score 0
+    and no steps; it does not affect other rows.
     """
     taps = served_taps(net, setting)
     runs = [_in_groups(net, tap, setting) for tap in taps]
@@ -55,7 +55,7 @@ def pictures(net: Network, setting: ExportSettings) -> Pictures:
 
 
 def _in_groups(net: Network, tap: ServedTap, setting: ExportSettings) -> Callable[..., Any]:
-    """(units [n], seeds [n], steps [n]) of one tap to (images, scores), for any n."""
+    """Return a function from (units [n], seeds [n], steps [n]) of a tap to (images, scores)."""
     run, group = _group(net, tap, setting), setting.group
     spec = (
         tf.TensorSpec([group, *setting.recipe.size, net.channels], tf.float32),
@@ -65,7 +65,7 @@ def _in_groups(net: Network, tap: ServedTap, setting: ExportSettings) -> Callabl
     def compute(*columns: Tensor) -> Any:
         count = tf.shape(columns[0])[0]
         groups = -(-count // group)
-        place = tf.minimum(tf.range(groups * group), count - 1)  # the last row again and again
+        place = tf.minimum(tf.range(groups * group), count - 1)  # repeats the last row
         padded = tuple(tf.reshape(tf.gather(c, place), [groups, group]) for c in columns)
         found = tf.map_fn(
             lambda rows: run(*rows), padded, fn_output_signature=spec, parallel_iterations=1
@@ -77,7 +77,7 @@ def _in_groups(net: Network, tap: ServedTap, setting: ExportSettings) -> Callabl
 
 
 def _group(net: Network, tap: ServedTap, setting: ExportSettings) -> Callable[..., Any]:
-    """A whole run for a group of a fixed number of rows, each of which stops at its own steps."""
+    """Return a run for a group of fixed size, in which each row stops at its own steps."""
     loop = Loop(net, tap.structure, tap.recipe)
     numbers, first = tf.range(setting.group), tap.recipe.redirect_steps
     phases = [(loop.one_step(redirected=True), 0, first)] if first else []
@@ -95,7 +95,7 @@ def _group(net: Network, tap: ServedTap, setting: ExportSettings) -> Callable[..
         return images, tf.map_fn(score, (images, data["vector0"]), fn_output_signature=tf.float32)
 
     def score(row: tuple[Tensor, Tensor]) -> Tensor:
-        # One by one: a mean's last bit depends on where in a group its row stands.
+        # One by one, since the last bit of a mean depends on the row's position in its group.
         image, vector = row
         return loop.score(image[None], {"vector0": vector[None]}, numbers[:1])[0]
 
@@ -109,7 +109,7 @@ def _next(step: Callable[..., Any], state: Any, number: Tensor) -> Any:
 def _until(
     step: Callable[[Any, Tensor], Any], state: Any, steps: Tensor, begin: int, end: Tensor
 ) -> Any:
-    """Take the steps from ``begin`` to ``end``; a row that has had its own stays as it is."""
+    """Run the steps from ``begin`` to ``end``; rows that have finished keep their state."""
 
     def body(i: Tensor, state: Any) -> Any:
         active = i < steps

@@ -1,7 +1,7 @@
-"""Warm-up requests: what TensorFlow Serving sends through a model before it takes others.
+"""Write warm-up requests, which TensorFlow Serving runs before it accepts others.
 
-A record that the server cannot read or run makes it refuse the model, so each is one row, which
-fits into any batch, and all are run before an export gets its name.
+TensorFlow Serving refuses a model whose records it cannot read or run. Each record is therefore one
+row, which fits into any batch, and all are run before an export gets its name.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["WarmUp", "warm_ups", "write_warm_ups"]
 
 @dataclass(frozen=True)
 class WarmUp:
-    """One request: a signature and its inputs, each with one row."""
+    """Hold a request: a signature and its inputs, each with one row."""
 
     signature: str
     inputs: Mapping[str, Array]
@@ -34,7 +34,7 @@ class WarmUp:
 def warm_ups(
     net: Network, setting: ExportSettings, signatures: Mapping[str, Signature]
 ) -> list[WarmUp]:
-    """A request for each signature, and one for every tap of ``visualize``."""
+    """Return a request for each signature, and one for every tap of ``visualize``."""
     grey = np.full((1, *setting.image_size, net.channels), 0.5, np.float32)
     shown = encode(to_image(grey[0]), "png")
     found = [
@@ -52,7 +52,7 @@ def _row(tap: int) -> dict[str, Array]:
 
 
 def _own_input(net: Network, signature: Signature, setting: ExportSettings) -> dict[str, Array]:
-    """Zeros for the network's own input, of the size of the images where that is free."""
+    """Return zeros for the network's own input, of the size of the images where that is free."""
     ((name, spec),) = signature.inputs.items()
     shape = (*setting.image_size, net.channels)
     if net.image_port.channels_first:
@@ -69,8 +69,8 @@ def write_warm_ups(requests: list[WarmUp], model: str, path: Path) -> None:
             writer.write(_prediction_log(request, model))
 
 
-# The messages are few and simple, so that they are written here field by field, without the package
-# tensorflow-serving-api (its numbers; the tests parse the file with it).
+# These few messages are encoded by hand, without the package tensorflow-serving-api and its pinned
+# TensorFlow; the field numbers are that package's, and the tests parse the file with it.
 
 
 def _prediction_log(request: WarmUp, model: str) -> bytes:
@@ -83,7 +83,7 @@ def _prediction_log(request: WarmUp, model: str) -> bytes:
 
 
 def _field(number: int, content: bytes) -> bytes:
-    """A protocol buffer's field with a length."""
+    """Encode a length-delimited field of a protocol buffer."""
     return _varint(number << 3 | 2) + _varint(len(content)) + content
 
 

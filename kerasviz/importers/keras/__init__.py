@@ -1,1 +1,1 @@
-"""Reads Keras files."""
+"""Import Keras files."""

@@ -1,4 +1,4 @@
-"""What went wrong while Keras read a file, in one line with the way out."""
+"""Explain in one line why Keras could not read a file, with the nearest fix."""
 
 from __future__ import annotations
 
@@ -12,16 +12,11 @@ import h5py
 from kerasviz.errors import ModelError
 
 __all__ = [
-    "LOADING_ERRORS",
-    "KerasVersionError",
-    "check_h5",
-    "explained",
-    "has_lambda",
-    "lambda_refused",
-    "last_line",
+    *("LOADING_ERRORS", "KerasVersionError", "check_h5", "explained", "has_lambda"),
+    *("lambda_refused", "last_line"),
 ]
 
-#: What Keras raises for files that are damaged, foreign or need code that is not there.
+#: Errors of Keras for files that are damaged, foreign or need missing code.
 LOADING_ERRORS = (
     AttributeError,
     ImportError,
@@ -38,20 +33,21 @@ _UNKNOWN = re.compile(
     r"(?:Could not locate (?:class|function)|Unknown (?:layer|object|activation function):?)"
     r"\s*'([^']+)'"
 )
-#: Classes of Keras 2 that Keras 3 does not know, or not in the module where they were.
+#: Classes of Keras 2 that Keras 3 lacks or has moved.
 _OF_KERAS_2 = frozenset(
     {"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer", "ClassMethod", "InstanceMethod"}
     | {"InstanceProperty", "Functional", "Sequential", "Model"}
 )
+#: Characters of the longest reason.
 _LONGEST = 300
 
 
 class KerasVersionError(ModelError):
-    """Keras 3 cannot read the file, and Keras 2 perhaps can."""
+    """Report that Keras 3 cannot read the file, which Keras 2 perhaps can."""
 
 
 def explained(path: Path, error: Exception) -> ModelError:
-    """Turn what Keras says into one line."""
+    """Turn an error of Keras into one line."""
     text = str(error)
     if "safe_mode" in text or "unsafe deserialization" in text:
         return lambda_refused(path)
@@ -68,7 +64,7 @@ def explained(path: Path, error: Exception) -> ModelError:
 
 
 def lambda_refused(path: Path) -> ModelError:
-    """The error for a file whose Lambda layers are not trusted."""
+    """Return the error for a file whose Lambda layers are not trusted."""
     return ModelError(
         f"{path.name} has a Lambda layer, which runs code from the file; if you trust the "
         "file, load it with --unsafe (in Python: unsafe=True)"
@@ -76,7 +72,7 @@ def lambda_refused(path: Path) -> ModelError:
 
 
 def has_lambda(path: Path) -> bool:
-    """Whether the configuration in a ``.keras`` or ``.h5`` file names a Lambda layer anywhere."""
+    """Return whether the configuration in a ``.keras`` or ``.h5`` file names a Lambda layer."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             config = json.loads(archive.read("config.json"))
@@ -96,14 +92,14 @@ def has_lambda(path: Path) -> bool:
 
 
 def last_line(error: Exception) -> str:
-    """The innermost reason that Keras gives, without the configuration that it prints."""
+    """Return the innermost reason that Keras gives, without the configuration that it prints."""
     reason = str(error).rpartition("Exception encountered:")[2].strip() or type(error).__name__
     line = reason.splitlines()[0].strip()
     return line if len(line) <= _LONGEST else line[: _LONGEST - 3] + "..."
 
 
 def check_h5(path: Path) -> None:
-    """Raise :class:`ModelError` for an HDF5 file that is cut or holds weights only."""
+    """Raise :class:`ModelError` for an HDF5 file that is truncated or holds weights only."""
     try:
         with h5py.File(path, "r") as file:
             if "model_config" in file.attrs:

@@ -1,4 +1,4 @@
-"""Keras models: the files ``.keras`` and ``.h5``, and models in memory."""
+"""Import Keras models from ``.keras`` and ``.h5`` files and from memory."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def read_keras(
     """Read a ``.keras`` file.
 
     ``custom_objects`` maps class names to classes that the file needs; ``unsafe`` allows Lambda
-    layers, which run code from the file. What Keras 3 cannot read is read by ``tf_keras``
-    (Keras 2), where that is installed. Raises :class:`ModelError`.
+    layers, which run code from the file. If Keras 3 cannot read the file, ``tf_keras`` (Keras 2)
+    does where it is installed. Raises :class:`ModelError`.
     """
     return _imported(load_model(path, custom_objects, unsafe), path, "keras")
 
@@ -57,7 +57,7 @@ def _imported(model: Any, path: Path, kind: str) -> Imported:
 
 
 def load_model(path: Path, custom_objects: Mapping[str, Any] | None, unsafe: bool) -> Any:
-    """Read with Keras 3, else with Keras 2, which knows the layers of its time."""
+    """Load a model with Keras 3, else with Keras 2, which knows older layers."""
     check_backend()
     options = {
         "custom_objects": dict(custom_objects or {}),
@@ -88,7 +88,7 @@ def load_model(path: Path, custom_objects: Mapping[str, Any] | None, unsafe: boo
 
 
 def check_backend() -> None:
-    """Raise :class:`ModelError` where Keras runs on something else than TensorFlow."""
+    """Raise :class:`ModelError` unless Keras runs on TensorFlow."""
     if keras.backend.backend() != "tensorflow":
         raise ModelError(
             f"Keras runs on {keras.backend.backend()} (KERAS_BACKEND or ~/.keras/keras.json); "
@@ -97,13 +97,13 @@ def check_backend() -> None:
 
 
 def program_of(model: Any) -> GraphProgram:
-    """Make the program of a Keras model in memory, with its weights as they are now.
+    """Make the program of a Keras model in memory, with its current weights.
 
-    Values are the outputs of its layers, named by their paths (``block/conv1`` in nested models;
-    a layer that is called again is ``conv1_1``), and what stands before a ReLU (``X_pre_relu``)
-    or a softmax (``X_pre_softmax``) inside them. Ports are the model's inputs in its own layout,
-    channels last. Raises :class:`ModelError` for models that were never built, channels-first
-    layers and operations that cannot be computed.
+    Values are the outputs of its layers, named by their paths: ``block/conv1`` in nested models,
+    ``conv1_1`` for a second call. The inputs of ReLUs (``X_pre_relu``) and softmaxes
+    (``X_pre_softmax``) inside layers are values too. Ports are the model's inputs, channels last.
+    Raises :class:`ModelError` for models that were never built, channels-first layers and
+    operations that cannot be computed.
     """
     check_backend()
     _check_layout(model)
@@ -124,7 +124,7 @@ def program_of(model: Any) -> GraphProgram:
             raise ModelError(
                 f"model {model.name} cannot be run on {shapes}: {last_line(error)}"
             ) from error
-    inputs = dict(zip(names, traced.inputs, strict=False))  # after them: the weights
+    inputs = dict(zip(names, traced.inputs, strict=False))  # followed by the weights
     outputs = dict(zip(_output_names(model, len(traced.outputs)), traced.outputs, strict=True))
     return program_over(traced.graph, inputs, outputs, naming_of(marks))
 
@@ -147,7 +147,7 @@ def _check_weights(model: Any) -> None:
 
 
 def input_specs(model: Any) -> tuple[dict[str, Any], Any]:
-    """Return the inputs by name, and how to make the model's argument of tensors by name."""
+    """Return the inputs by name, and a function from tensors by name to the model's argument."""
     declared = getattr(model, "inputs", None)
     if declared:
         layer_names = getattr(model, "input_names", None) or [t.name for t in declared]

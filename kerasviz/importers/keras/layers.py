@@ -1,8 +1,9 @@
-"""Which tensor of a traced Keras model is the output of which layer."""
+"""Find which tensor of a traced Keras model is the output of which layer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -13,14 +14,14 @@ import tensorflow as tf
 from kerasviz.importers.tensorflow.frozen_graph import FrozenGraph
 from kerasviz.importers.tensorflow.values import Naming, by_nodes
 
-__all__ = ["LayerResults", "Mark", "TapMarks", "layer_paths", "naming_of"]
+__all__ = ["LayerResults", "Mark", "TapMarks", "free_name", "layer_paths", "naming_of"]
 
 _MARK = "kerasviz_tap_"
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A marked tensor: the path of its layer, which output of the call it is, the layer's class."""
+    """Describe a marked tensor: the path and class of its layer, its index among the outputs."""
 
     path: str
     output: int
@@ -28,15 +29,15 @@ class Mark:
 
     @property
     def spelling(self) -> str:
-        """The name of the tensor."""
+        """Return the name of the tensor."""
         return self.path if self.output == 0 else f"{self.path}:{self.output}"
 
 
 def layer_paths(model: Any) -> list[tuple[str, Any]]:
     """Return all layers and operations inside a model with their paths, nested ones included.
 
-    A layer that is used in two places has the path of the first. Where two layers of the same
-    parent have the same name, the later ones get ``_1``, ``_2`` ... .
+    A layer that is used in two places has the path of the first. Later layers of the same parent
+    with the same name get ``_1``, ``_2`` ... .
     """
     found: list[tuple[str, Any]] = []
     seen = {id(model)}
@@ -47,7 +48,7 @@ def layer_paths(model: Any) -> list[tuple[str, Any]]:
             if id(child) in seen:
                 continue
             seen.add(id(child))
-            path = _free(prefix + child.name, taken)
+            path = free_name(prefix + child.name, taken)
             taken.add(path)
             found.append((path, child))
             walk(child, path + "/")
@@ -57,26 +58,23 @@ def layer_paths(model: Any) -> list[tuple[str, Any]]:
 
 
 def _children(parent: Any) -> Iterator[Any]:
-    """The layers of a layer; of a functional model also its operations (``x + y``)."""
+    """Yield the layers of a layer; of a functional model also its operations (``x + y``)."""
     yield from getattr(parent, "operations", ())
-    if hasattr(parent, "_flatten_layers"):  # also the attributes of subclassed layers
+    if hasattr(parent, "_flatten_layers"):  # attributes of subclassed layers too
         yield from parent._flatten_layers(include_self=False, recursive=False)
 
 
-def _free(name: str, taken: set[str]) -> str:
-    if name not in taken:
-        return name
-    count = 1
-    while f"{name}_{count}" in taken:
-        count += 1
-    return f"{name}_{count}"
+def free_name(name: str, taken: Container[str]) -> str:
+    """Return ``name``, or with the first number behind it that makes it free."""
+    numbered = (f"{name}_{count}" for count in itertools.count(1))
+    return name if name not in taken else next(n for n in numbered if n not in taken)
 
 
 class TapMarks:
-    """While it is entered, every layer of a model marks its outputs in the graph being traced.
+    """Make every layer of a model mark its outputs in the graph being traced, within the block.
 
-    A mark is an identity node with a name of its own; it costs nothing later. The layers' own
-    ``call`` is put back on leaving.
+    A mark is an identity node with a unique name; it costs nothing later. The layers get their own
+    ``call`` back at the end of the block.
     """
 
     def __init__(self, model: Any):
@@ -111,12 +109,12 @@ class TapMarks:
 
         def marked(*args: Any, **kwargs: Any) -> Any:
             nonlocal calls
-            own = path if calls == 0 else _free(path, self._taken)
+            own = path if calls == 0 else free_name(path, self._taken)
             calls += 1
             self._taken.add(own)
             self.scopes.setdefault(tf.get_current_name_scope(), own)
             results = call(*args, **kwargs)
-            if not path:  # the model itself: its outputs have names of their own
+            if not path:  # the model itself, whose outputs are named elsewhere
                 return results
             flat = [
                 self._mark(tensor, Mark(own, index, kind))
@@ -135,7 +133,7 @@ class TapMarks:
 
 
 class LayerResults(TapMarks):
-    """While it is entered, every layer that runs leaves its results in ``found``, by path."""
+    """Collect the results of every layer that runs within the block in ``found``, by path."""
 
     def __init__(self, model: Any):
         super().__init__(model)
@@ -148,7 +146,7 @@ class LayerResults(TapMarks):
 
 
 def naming_of(marks: TapMarks) -> Callable[[FrozenGraph], Naming]:
-    """Return how the values of a traced, frozen model are named; see ``keras_file.program_of``."""
+    """Return a function that names the values of a frozen model; see ``file.program_of``."""
 
     def naming(frozen: FrozenGraph) -> Naming:
         names: dict[str, list[str]] = {}
@@ -167,14 +165,14 @@ def naming_of(marks: TapMarks) -> Callable[[FrozenGraph], Naming]:
 def _ordered(
     frozen: FrozenGraph, names: dict[str, list[str]], ops: dict[str, str], scopes: dict[str, str]
 ) -> Naming:
-    """Add what stands before and after rectifiers and softmaxes, all in the graph's order."""
+    """Add the inputs and outputs of ReLUs and softmaxes, all in the graph's order."""
     raw = by_nodes(frozen).names
     bare = _unique_last_parts(names)
     taken = {spelling for spellings in names.values() for spelling in spellings}
 
     def add(key: str, spelling: str) -> None:
         if key in raw and key not in names:
-            names[key] = [_free(spelling, taken)]
+            names[key] = [free_name(spelling, taken)]
             taken.add(names[key][0])
 
     for node in frozen.nodes.values():
@@ -190,7 +188,7 @@ def _ordered(
 
 
 def _by_layer(node: str, scopes: dict[str, str]) -> str:
-    """A node's name with the path of its layer for the scope of that layer's call."""
+    """Return a node's name with the path of its layer for the scope of that layer's call."""
     scope = node.rpartition("/")[0]
     while scope and scope not in scopes:
         scope = scope.rpartition("/")[0]
@@ -201,7 +199,7 @@ _SUFFIX = {"Relu": "_pre_relu", "Relu6": "_pre_relu", "Softmax": "_pre_softmax"}
 
 
 def _unique_last_parts(names: dict[str, list[str]]) -> dict[str, str]:
-    """``conv1`` for ``outer/inner/conv1``, where no other path ends so."""
+    """Return ``conv1`` for ``outer/inner/conv1``, where no other path ends in it."""
     paths = [spelling for spellings in names.values() for spelling in spellings]
     count: dict[str, int] = {}
     for path in paths:

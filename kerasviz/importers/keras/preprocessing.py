@@ -1,4 +1,4 @@
-"""The input description that a Keras model's own first layers give away."""
+"""Derive the input description from the preprocessing layers of a Keras model."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from kerasviz.network.input_spec import InputSpec
 
 __all__ = ["leading_input_spec"]
 
-#: Layers that leave the numbers of an image alone when the model is only used.
+#: Layers that do not change the numbers of an image in inference.
 _SPATIAL = ("Random", "Resizing", "CenterCrop", "ZeroPadding2D", "Dropout")
 
 
 def leading_input_spec(model: Any) -> InputSpec | None:
-    """Return the input description if the model begins with Rescaling or Normalization layers.
+    """Return the input description of a model that begins with Rescaling or Normalization layers.
 
-    Such a model takes the numbers of an image file, 0..255, or those divided by 255: whichever
-    the layers bring to a range of the order of 1. ``None`` if the model does not begin so.
+    Such a model takes the numbers of an image file, 0 to 255 or 0 to 1, whichever its layers bring
+    to the order of 1. Return ``None`` if the model begins otherwise.
     """
     if len(getattr(model, "inputs", None) or ()) != 1:
         return None
@@ -33,10 +33,10 @@ def leading_input_spec(model: Any) -> InputSpec | None:
 
 
 def _leading(model: Any) -> tuple[list[Any], bool]:
-    """The preprocessing layers in a row after the input, and whether there is nothing else."""
+    """Return the leading preprocessing layers, and whether the model has no other layers."""
     found: list[Any] = []
     for layer in _in_a_row(model):
-        kind = type(layer).__name__  # of Keras 3 or 2
+        kind = type(layer).__name__  # in Keras 3 and 2
         if kind in ("Rescaling", "Normalization"):
             found.append(layer)
         elif getattr(layer, "layers", None):
@@ -50,7 +50,7 @@ def _leading(model: Any) -> tuple[list[Any], bool]:
 
 
 def _in_a_row(model: Any) -> list[Any]:
-    """The layers after the input, up to where the model first branches."""
+    """Return the layers behind the input, up to the first branch."""
     layers = [layer for layer in model.layers if type(layer).__name__ != "InputLayer"]
     if type(model).__name__ == "Sequential":
         return layers
@@ -67,7 +67,7 @@ def _in_a_row(model: Any) -> list[Any]:
 
 
 def _calls(layer: Any) -> list[tuple[list[Any], list[Any]]]:
-    """The (inputs, outputs) of every call of a layer; there is no public name for them."""
+    """Return the (inputs, outputs) of every call of a layer, which have no public name."""
     found = []
     for node in layer._inbound_nodes:
         if hasattr(node, "keras_inputs"):  # Keras 2
@@ -78,7 +78,7 @@ def _calls(layer: Any) -> list[tuple[list[Any], list[Any]]]:
 
 
 def _factor(layer: Any) -> Any:
-    """By how much a layer stretches the numbers, per channel."""
+    """Return the factor by which a layer scales the numbers, per channel."""
     if type(layer).__name__ == "Rescaling":
         return np.asarray(layer.scale, np.float64)
     deviation = np.maximum(np.sqrt(np.asarray(layer.variance, np.float64)), 1e-7)

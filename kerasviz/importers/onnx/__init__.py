@@ -1,18 +1,18 @@
-"""ONNX models as programs in TensorFlow."""
+"""Import ONNX models as programs in TensorFlow."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from kerasviz.errors import ModelError
+from kerasviz.errors import ModelError, first_line
 from kerasviz.importers.imported import Imported
 from kerasviz.importers.onnx import ops  # noqa: F401 - registers the converters
 from kerasviz.importers.onnx.executor import FAILURES
-from kerasviz.importers.onnx.graph import Graph, all_nodes, read_graph
+from kerasviz.importers.onnx.graph import Graph, read_graph
 from kerasviz.importers.onnx.load import load_model
 from kerasviz.importers.onnx.metadata import input_spec_of
 from kerasviz.importers.onnx.program import OnnxProgram
-from kerasviz.importers.onnx.registry import supported
+from kerasviz.importers.onnx.registry import unsupported
 
 __all__ = ["read_onnx"]
 
@@ -21,8 +21,7 @@ def read_onnx(path: Path) -> Imported:
     """Read an ONNX file as a program that runs in TensorFlow, channels last.
 
     Raises :class:`ModelError`, in one line, for a file that is no ONNX model, weights that are not
-    finite, operators that are not supported (all of them are listed) and nodes that cannot be
-    computed.
+    finite, unsupported operators (all of them) and nodes that cannot be computed.
     """
     path = Path(path)
     try:
@@ -30,8 +29,7 @@ def read_onnx(path: Path) -> Imported:
         _check_operators(graph, path)
         program = _program(graph, path)
     except FAILURES as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"{path} is not a valid ONNX model ({reason})") from error
+        raise ModelError(f"{path} is not a valid ONNX model ({first_line(error)})") from error
     return Imported(program, format="onnx", input_spec=input_spec_of(graph.metadata, path))
 
 
@@ -43,10 +41,5 @@ def _program(graph: Graph, path: Path) -> OnnxProgram:
 
 
 def _check_operators(graph: Graph, path: Path) -> None:
-    missing = [
-        f"{n} ({n.domain or 'ai.onnx'} opset {n.opset})"
-        for n in all_nodes(graph)
-        if not supported(n.op, n.domain, n.opset)
-    ]
-    if missing:
+    if missing := unsupported(graph):
         raise ModelError(f"{path}: operators that are not supported: {', '.join(missing)}")

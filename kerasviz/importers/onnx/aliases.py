@@ -1,4 +1,4 @@
-"""Short names from the module scopes that PyTorch's exporters write into names and metadata."""
+"""Derive short names from the module scopes that PyTorch's exporters write into ONNX files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kerasviz.importers.onnx.graph import Node
 
 __all__ = ["ModulePath", "module_path", "place_of", "short_names"]
 
-#: Results that are no activations but numbers for shapes, and what computes further with them.
+#: Operators whose results are lengths, not activations.
 _SHAPES = frozenset({"Shape", "Size"})
 _ARITHMETIC = frozenset(
     {"Add", "Cast", "Concat", "Div", "Expand", "Floor", "Gather", "Max", "Min", "Mul", "Reshape"}
@@ -21,16 +21,16 @@ _ARITHMETIC = frozenset(
 
 @dataclass(frozen=True)
 class ModulePath:
-    """Where a node stands: the paths of the modules around it, outermost first, and its label."""
+    """Locate a node: the paths of the modules around it, outermost first, and its label."""
 
     modules: tuple[str, ...]
     label: str
 
 
 def module_path(scopes: Sequence[str]) -> str:
-    """The path of a module in PyTorch, from the scopes around it.
+    """Return the path of a PyTorch module from the scopes around it.
 
-    A scope repeats the one before it where the module's own name is a number.
+    A scope repeats the scope before it where the module's name is a number.
 
     >>> module_path(["features", "features.1", "conv", "conv.0", "conv.0.0"])
     'features.1.conv.0.0'
@@ -44,7 +44,7 @@ def module_path(scopes: Sequence[str]) -> str:
 
 
 def place_of(node: Node) -> ModulePath | None:
-    """Read where a node stands: from its metadata, its name, or the name of its first output.
+    """Locate a node from its metadata, its name, or the name of its first output.
 
     >>> place_of(Node("/layer1/layer1.0/conv1/Conv", "Conv", "", 13, (), ("y",), {})).modules
     ('layer1', 'layer1.0', 'layer1.0.conv1')
@@ -57,7 +57,7 @@ def place_of(node: Node) -> ModulePath | None:
 
 
 def _from_name(name: str) -> ModulePath | None:
-    """``/layer1/layer1.0/conv1/Conv``: every scope, then the operator."""
+    """Parse names such as ``/layer1/layer1.0/conv1/Conv``: every scope, then the operator."""
     if not name.startswith("/") or name.endswith("/"):
         return None
     *scopes, label = name[1:].split("/")
@@ -67,7 +67,7 @@ def _from_name(name: str) -> ModulePath | None:
 
 
 def _from_metadata(node: Node) -> ModulePath | None:
-    """The scopes that exports by ``torch.export`` note: full paths, then the name of the call."""
+    """Parse the scopes that ``torch.export`` records: full paths, then the name of the call."""
     scopes = _list(node.metadata.get("pkg.torch.onnx.name_scopes", ""))
     if not scopes and ": " in node.metadata.get("namespace", ""):
         # "layer1: torch.nn...Sequential/layer1.0: ...BasicBlock/relu: aten.relu.default"
@@ -91,12 +91,12 @@ def _list(text: str) -> list[str]:
 def short_names(
     nodes: Sequence[Node], outputs: Collection[str], taken: Iterable[str] = ()
 ) -> dict[str, tuple[str, ...]]:
-    """Give the values of a graph the names of the modules that they are the result of.
+    """Name the values of a graph after the modules that return them.
 
-    The result of a module is the only value that leaves its scope: ``layer3.0`` and also its last
-    call ``layer3.0.relu_1``. Where a module without further ones inside is called several times
-    in one scope, the calls are counted (``relu``, ``relu_1``). What is the result of no module is
-    ``layer3.0.Add``, its operator in the module around it. ``taken`` names are not given.
+    A module returns the only value that leaves its scope: ``layer3.0``, also its last call
+    ``layer3.0.relu_1``. Calls of a module without submodules are counted within their scope
+    (``relu``, ``relu_1``). A value that no module returns is named by its operator and the module
+    around it: ``layer3.0.Add``. Names in ``taken`` are skipped.
     """
     places = {node.outputs[0]: p for node in nodes if node.outputs and (p := place_of(node))}
     operators = {node.outputs[0]: node.op for node in nodes if node.outputs}
@@ -104,7 +104,7 @@ def short_names(
     inner = {place.modules[k] for place in places.values() for k in range(len(place.modules) - 1)}
     free = _Free(taken)
     names: dict[str, list[str]] = {value: [] for value in places}
-    # The innermost first, so that a name that is wanted twice belongs to the nearest module.
+    # Innermost modules first: a name that two modules want belongs to the nearest one.
     for module, values in sorted(leaving.items(), key=lambda item: -item[0].count(".")):
         calls = module not in inner and len({operators[value] for value in values}) == 1
         if len(values) == 1 or calls:
@@ -123,7 +123,7 @@ def short_names(
 
 
 class _Free:
-    """Gives every name once."""
+    """Give every name once."""
 
     def __init__(self, taken: Iterable[str]):
         self._taken = set(taken)
@@ -137,9 +137,9 @@ class _Free:
 def _leaving(
     nodes: Sequence[Node], places: dict[str, ModulePath], outputs: Collection[str]
 ) -> dict[str, list[str]]:
-    """The values of every module that are used outside of it, in the order of the graph."""
+    """Return the values of every module that are used outside of it, in the order of the graph."""
     shapes = _shape_numbers(nodes)
-    users: dict[str, list[frozenset[str]]] = {}  # value -> the modules around each of its users
+    users: dict[str, list[frozenset[str]]] = {}  # value -> the modules around each user
     for node in nodes:
         place = places.get(node.outputs[0]) if node.outputs else None
         around = frozenset(place.modules if place else ())
@@ -156,7 +156,7 @@ def _leaving(
 
 
 def _shape_numbers(nodes: Sequence[Node]) -> set[str]:
-    """The values that are computed from shapes and constants only."""
+    """Return the values that are computed from shapes and constants only."""
     computed = {name for node in nodes for name in node.outputs}
     found: set[str] = set()
     for node in nodes:

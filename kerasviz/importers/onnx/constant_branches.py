@@ -1,7 +1,7 @@
-"""Splicing: the branch of an If whose condition is known becomes part of the graph around it.
+"""Inline the taken branch of every If whose condition is known.
 
-Exports of PyTorch decide by an If whether an axis has length 1 and can be squeezed. The shapes of
-the model decide it before the run; once spliced in, the nodes of the branch are values like others.
+Exports of PyTorch use an If to decide whether an axis has length 1 and can be squeezed. The shapes
+of the model answer it before the run; the nodes of the branch then become nodes of the graph.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ __all__ = ["graphs_in", "inline_constant_ifs"]
 #: An array of objects; an entry is ``None`` where it is not known before the run.
 Known = Any
 
-_LARGEST = 64  # entries of a constant that a condition may come from
+#: Entries of the largest constant that a condition may come from.
+_LARGEST = 64
 
 
 def graphs_in(graph: Any) -> Iterator[Any]:
-    """A ``GraphProto`` and the bodies inside it."""
+    """Yield a ``GraphProto`` and the bodies inside it."""
     yield graph
     for node in graph.node:
         for attribute in node.attribute:
@@ -32,9 +33,9 @@ def graphs_in(graph: Any) -> Iterator[Any]:
 
 
 def inline_constant_ifs(model: Any) -> Any:
-    """The model without those Ifs of its main graph whose condition its shapes decide.
+    """Return the model without the Ifs of its main graph whose condition follows from its shapes.
 
-    The number of images (the first axis of the inputs) is free and decides nothing.
+    The number of images (the first axis of the inputs) stays free.
     """
     while any(_is_if(node) for node in model.graph.node):
         facts = _facts(model)
@@ -50,17 +51,17 @@ def inline_constant_ifs(model: Any) -> Any:
 
 
 def _is_if(node: Any) -> bool:
-    """Whether a node is an If with both of its branches; a damaged one is left to be refused."""
+    """Return whether a node is an If with both branches; damaged ones are refused elsewhere."""
     branches = {a.name for a in node.attribute if a.type == onnx.AttributeProto.GRAPH}
     named = node.op_type == "If" and node.domain in ("", "ai.onnx")
     return named and branches >= {"then_branch", "else_branch"}
 
 
-# -- what is known of small values ---------------------------------------------------------------
+# -- known small values --------------------------------------------------------------------------
 
 
 def _facts(model: Any) -> dict[str, Known]:
-    """The small values that follow from constants and shapes."""
+    """Return the small values that follow from constants and shapes."""
     free = onnx.ModelProto()
     free.CopyFrom(model)
     initialized = {tensor.name for tensor in free.graph.initializer}
@@ -68,7 +69,7 @@ def _facts(model: Any) -> dict[str, Known]:
         dims = info.type.tensor_type.shape.dim
         if dims and info.name not in initialized:
             dims[0].dim_param = dims[0].dim_param or f"images_{k}"
-    del free.graph.value_info[:]  # they may have been written down for one image
+    del free.graph.value_info[:]  # the exporter may have inferred them for one image
     for info in free.graph.output:
         info.type.Clear()
     try:
@@ -113,7 +114,7 @@ _COMPARISONS = {
 
 
 def _value(node: Any, facts: Mapping[str, Known], shapes: Mapping[str, list[Any]]) -> Known:
-    """The value of a node, an array of objects, or ``None``."""
+    """Return the value of a node as an array of objects, or ``None``."""
     attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
     if node.domain not in ("", "ai.onnx"):
         return None
@@ -180,7 +181,7 @@ def _without(model: Any, chosen: Mapping[int, bool]) -> Any:
 
 
 def _append(graph: Any, body: Any, outputs: Any, taken: set[str]) -> None:
-    """Put the nodes of a branch into the graph; its outputs get the names of those of the If."""
+    """Add the nodes of a branch to the graph, and give its outputs the names of the If's."""
     inner = [o for node in body.node for o in node.output if o]
     named: dict[str, str] = {}
     for source, target in zip(body.output, outputs, strict=False):
@@ -225,7 +226,7 @@ def _rename(copy: Any, node: Any, named: Mapping[str, str]) -> None:
 
 
 def _rename_free(graph: Any, named: Mapping[str, str]) -> None:
-    """Rename what a body takes from around it."""
+    """Rename the outer values that a body uses."""
     own = {i.name for i in [*graph.input, *graph.initializer]}
     own.update(o for node in graph.node for o in node.output)
     free = {name: new for name, new in named.items() if name not in own}

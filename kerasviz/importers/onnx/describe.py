@@ -1,4 +1,4 @@
-"""What is known of the values of an ONNX graph before a run: names, roles, places of channels."""
+"""Describe the values of an ONNX graph before a run: names, roles, the axis of the channels."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Shape = tuple[int | None, ...]
 def takes_channels_first(
     name: str, shape: Shape | None, nodes: Sequence[Node], image_like: Collection[str]
 ) -> bool:
-    """Whether an input of rank 3 or more has its channels on axis 1.
+    """Return whether an input of rank 3 or more has its channels on axis 1.
 
-    It has if convolutions and their like are what it feeds. Otherwise it is taken so for rank 4,
-    unless it is transposed first or its shape has 1 to 4 channels at its end only.
+    It has if it feeds convolutions or similar nodes. Otherwise an input of rank 4 is assumed to,
+    unless it is transposed first, or only its last axis has a length of 1 to 4.
     """
     if shape is None or len(shape) < 3:
         return False
@@ -36,7 +36,7 @@ def takes_channels_first(
 
 
 def _first_takers(name: str, nodes: Sequence[Node]) -> list[Node]:
-    """The first nodes after ``name`` that do something with its axes."""
+    """Return the first nodes after ``name`` that use its axes."""
     reached, takers = {name}, []
     for node in nodes:
         if reached.intersection(node.inputs):
@@ -48,27 +48,27 @@ def _first_takers(name: str, nodes: Sequence[Node]) -> list[Node]:
 
 
 def value_of(
-    name: str, node: Node, shape: Shape | None, known: Collection[str], *, moved: bool
+    name: str, node: Node, shape: Shape | None, known: Collection[str], *, is_last: bool
 ) -> Value:
-    """The value of a computed tensor: ``shape`` is as stored, ``moved`` with the channels last.
+    """Describe a computed tensor; ``shape`` is as stored, with channels last if ``is_last``.
 
-    ``known`` are the values that are computed before it. Whether it is the output of a ReLU that
-    can be switched is for the program to say.
+    ``known`` are the values computed before it. The program adds whether it is the output of a ReLU
+    that can be switched.
     """
     rank = 0 if shape is None else len(shape)
     parts: tuple[str, ...] = ()
     softmax_input = None
     if shape is not None and rank > 1:
-        channel_axis = 1 if moved else rank - 1
+        channel_axis = 1 if is_last else rank - 1
         if node.op == "Concat" and all(n in known for n in node.inputs):
             axis = node.attributes.get("axis", 1)
             parts = node.inputs if axis % rank == channel_axis else ()
         if node.op in ("Softmax", "LogSoftmax") and node.inputs[0] in known:
-            own_shape = list(shape)
-            if moved:
-                own_shape.insert(1, own_shape.pop())
+            model_shape = list(shape)
+            if is_last:
+                model_shape.insert(1, model_shape.pop())
             axes = softmax_axes(node, rank)
-            if channel_axis in axes and all(own_shape[a] == 1 for a in axes if a != channel_axis):
+            if channel_axis in axes and all(model_shape[a] == 1 for a in axes if a != channel_axis):
                 softmax_input = node.inputs[0]
     return Value(name, node.op, shape, softmax_input=softmax_input, parts=parts)
 
@@ -76,9 +76,9 @@ def value_of(
 def with_aliases(
     values: Mapping[str, Value], nodes: Sequence[Node], outputs: Collection[str] = ()
 ) -> dict[str, Value]:
-    """Give the first output of every node further names, where they are unambiguous.
+    """Add unambiguous aliases to the first output of every node.
 
-    The node's name, and the short ones of the modules that it belongs to.
+    They are the node's name and the short names of the modules around it.
     """
     named: dict[str, list[str]] = {}
     for node in nodes:

@@ -1,4 +1,4 @@
-"""The element types of ONNX, and numbers of one type in another."""
+"""Map the element types of ONNX, and convert numbers between them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from onnx import numpy_helper
 
 from kerasviz.types import Tensor
 
-__all__ = ["converted", "is_small_float", "nearest", "numpy_type", "type_of"]
+__all__ = [
+    *("converted", "is_small_float", "nearest", "numpy_type", "tensor_type", "type_of"),
+    "wide_float",
+]
 
 
 _FLOAT8 = tuple(
@@ -29,34 +32,44 @@ _FLOAT4 = np.dtype(ml_dtypes.float4_e2m1fn)
 _INT4 = (np.dtype(ml_dtypes.int4), np.dtype(ml_dtypes.uint4))
 _INT2 = (np.dtype(ml_dtypes.int2), np.dtype(ml_dtypes.uint2))
 _TEXT = np.dtype(object)
-#: Types that TensorFlow stores but, on a CPU, mostly does not convert.
+#: Types that TensorFlow stores but mostly cannot convert on a CPU.
 _SMALL = {*_FLOAT8, _FLOAT4, *_INT4, *_INT2}
-#: The largest numbers of the small types that TensorFlow converts.
+#: The largest number of each small type that TensorFlow converts.
 _LARGEST = {tf.as_dtype(_FLOAT8[0]): 448.0, tf.as_dtype(_FLOAT8[2]): 57344.0}
 
 
 def numpy_type(code: Any) -> np.dtype[Any]:
-    """The type of an ONNX code, a number or (below opset 6) its name."""
+    """Return the numpy type of an ONNX type code, a number or (below opset 6) a name."""
     if isinstance(code, str):
         code = onnx.TensorProto.DataType.Value(code)
     return np.dtype(onnx.helper.tensor_dtype_to_np_dtype(code))
 
 
+def tensor_type(code: Any) -> tf.DType:
+    """Return the TensorFlow type of an ONNX type code."""
+    return tf.as_dtype(numpy_type(code))
+
+
+def wide_float(dtype: tf.DType) -> tf.DType:
+    """Return a type for sums over many entries: float32 for types of fewer than 32 bits."""
+    return tf.float32 if dtype.size < 4 else dtype
+
+
 def type_of(tensor: Tensor) -> np.dtype[Any]:
-    """The numpy type of a tensor's entries."""
+    """Return the numpy type of a tensor's entries."""
     kind: np.dtype[Any] = np.dtype(tensor.dtype.as_numpy_dtype)
     return kind
 
 
 def is_small_float(kind: np.dtype[Any]) -> bool:
-    """Whether numbers of a type are floats of 8 or 4 bits."""
+    """Return whether a type is a float of 8 or 4 bits."""
     return kind == _FLOAT4 or kind in _FLOAT8
 
 
 def converted(x: Tensor, target: np.dtype[Any], saturate: bool = True) -> Tensor:
-    """The same numbers in another type, differentiable between the usual float types.
+    """Return the same numbers in another type, differentiable between the usual float types.
 
-    With ``saturate`` what is too large for an 8-bit float becomes the largest.
+    With ``saturate`` a number beyond the range of an 8-bit float becomes the largest one.
     """
     source = type_of(x)
     if source == target:
@@ -82,7 +95,7 @@ def _by_numpy(array: Any, target: np.dtype[Any], saturate: bool) -> Any:
 
 
 def _in_graph(x: Tensor, target: np.dtype[Any], saturate: bool) -> Tensor:
-    """By operations of TensorFlow where it has them, else by numpy in the run."""
+    """Convert by operations of TensorFlow where it has them, else by numpy during the run."""
     if target == _TEXT:
         return tf.strings.as_string(x, shortest=x.dtype.is_floating)
     if x.dtype == tf.string:
@@ -106,10 +119,10 @@ def _in_graph(x: Tensor, target: np.dtype[Any], saturate: bool) -> Tensor:
 
 
 def nearest(x: Tensor, kind: np.dtype[Any], saturate: bool = True) -> Tensor:
-    """The nearest numbers of a small float type, in float32; of two the one with an even code.
+    """Round to the nearest numbers of a small float type, in float32; ties go to the even code.
 
-    The gradient passes the rounding unchanged; it is 0 where a number is too large, and becomes
-    the largest (with ``saturate``), infinite or NaN.
+    The gradient passes the rounding unchanged. It is 0 where a number is too large and becomes the
+    largest (with ``saturate``), infinite or NaN.
     """
     table = _table(kind)
     largest = float(table.numbers[-1])
@@ -129,10 +142,10 @@ def nearest(x: Tensor, kind: np.dtype[Any], saturate: bool = True) -> Tensor:
 
 
 class _Table:
-    """The finite numbers of a small float type in order, and the bounds between their roundings.
+    """List the finite numbers of a small float type in order, and the bounds of their rounding.
 
-    A number x is rounded to the entry whose place is the number of ``bounds`` below x. Beyond
-    ``limit`` it is ``beyond`` all numbers.
+    A number x is rounded to the entry whose index is the number of ``bounds`` below x. Beyond
+    ``limit`` it becomes ``beyond``.
     """
 
     def __init__(self, kind: np.dtype[Any]):
@@ -144,7 +157,7 @@ class _Table:
         self.numbers, odd = values[kept][order], codes[kept][order] % 2 == 1
         middle = (self.numbers[1:] + self.numbers[:-1]) / 2
         down = np.nextafter(middle, np.float32(-np.inf))
-        self.bounds = np.where(odd[:-1], down, middle)  # from a half to the even one
+        self.bounds = np.where(odd[:-1], down, middle)  # ties to even
         last = self.numbers[-1]
         limit = last + (last - self.numbers[-2]) / 2
         self.limit = np.nextafter(limit, np.float32(0)) if odd[-1] else limit

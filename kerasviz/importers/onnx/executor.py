@@ -1,4 +1,4 @@
-"""Scope: the nodes of one graph, a whole model or the body of a control-flow node, ready to run."""
+"""Run the nodes of one graph: a whole model, or the body of a control-flow node."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.errors import ModelError, UsageError, near
+from kerasviz.errors import ModelError, UsageError, first_line, near
 from kerasviz.importers.mixed_precision import narrowed
 from kerasviz.importers.onnx.graph import Graph, Node
 from kerasviz.importers.onnx.interleaved import (
-    closed,
     interleavable,
     is_pointwise,
     kept_rows,
-    opened,
-    planar,
+    rewrapped,
+    unwrapped,
+    without_interleaving,
 )
 from kerasviz.importers.onnx.layout import (
     Constant,
@@ -38,7 +38,7 @@ from kerasviz.importers.onnx.layout import (
     float_type,
     model_layout,
 )
-from kerasviz.importers.onnx.quantized_values import relaid, run_on_codes
+from kerasviz.importers.onnx.quantized_values import run_on_codes, with_layout
 from kerasviz.importers.onnx.registry import (
     Call,
     Converter,
@@ -50,17 +50,12 @@ from kerasviz.importers.onnx.registry import (
 from kerasviz.network.program import PLAIN, Kernels
 
 __all__ = [
-    "FAILURES",
-    "ExecutableNode",
-    "Scope",
-    "check_size",
-    "explained",
-    "prefer_channels_last",
+    *("FAILURES", "ExecutableNode", "Scope", "check_size", "explained", "prefer_channels_last"),
     "scope_name",
 ]
 
 
-#: What is raised where a file says what makes no sense: a wrong type, an attribute that is missing.
+#: Errors that damaged or contradictory files cause, such as a missing attribute.
 FAILURES = (
     ValueError,
     TypeError,
@@ -73,30 +68,31 @@ FAILURES = (
     tf.errors.OpError,
 )
 
-#: Entries that one value may have. A file can ask for any number of them in a few bytes.
+#: Entries that one value may have: a few bytes of a file can ask for any number.
 LARGEST = 2**30
+#: Entries above which a node is traced first, to learn the size of its outputs.
 _SUSPICIOUS = 2**26
 
 
 @dataclass(frozen=True)
 class ExecutableNode:
-    """A node with its converter."""
+    """Pair a node with its converter."""
 
     node: Node
     convert: Converter
 
     def run(self, call: Call) -> list[OnnxValue | None]:
-        """The node's outputs."""
-        call, given = opened(call)
-        made = run_on_codes(self.convert, call)
-        results = made if isinstance(made, Sequence) else [made]
-        return [closed(result, given) for result in results]
+        """Compute the node's outputs."""
+        call, interleaved = unwrapped(call)
+        result = run_on_codes(self.convert, call)
+        results = result if isinstance(result, Sequence) else [result]
+        return [rewrapped(output, interleaved) for output in results]
 
 
 class Scope:
-    """Runs nodes, and computes those that depend on constants only once, when it is made.
+    """Run the nodes of a graph; those that depend on constants only are run once, here.
 
-    ``outer`` are the constants that the nodes around this graph see.
+    ``outer`` are the constants of the surrounding graph.
     """
 
     def __init__(self, graph: Graph, outer: MutableMapping[str, OnnxValue] | None = None):
@@ -118,7 +114,7 @@ class Scope:
         nodes = [step.node for step in self.steps]
         self.interleavable = interleavable(nodes, self.constants)
         self.kept_rows = kept_rows(nodes, self.constants)
-        self._makers = {o: k for k, s in enumerate(self.steps) for o in s.node.outputs if o}
+        self._producers = {o: k for k, s in enumerate(self.steps) for o in s.node.outputs if o}
 
     def run(
         self,
@@ -127,35 +123,38 @@ class Scope:
         kernels: Kernels = PLAIN,
         around: MutableMapping[str, OnnxValue] | None = None,
     ) -> list[OnnxValue]:
-        """The values ``names``, computed from ``known`` and what the graph ``around`` knows."""
-        seen = ChainMap(known, around or {})
-        for step in self._needed(names, seen):
+        """Compute the values ``names`` from ``known`` and from the values ``around`` the graph."""
+        visible = ChainMap(known, around or {})
+        for step in self._needed(names, visible):
             with explained(step.node), tf.name_scope(scope_name(step.node)):
-                self.keep(step, step.run(self.call(step.node, seen, kernels)), known)
-        return [planar(seen[name] if name in seen else self.constants[name]) for name in names]
+                self.store(step, step.run(self.call(step.node, visible, kernels)), known)
+        return [
+            without_interleaving(visible[name] if name in visible else self.constants[name])
+            for name in names
+        ]
 
     def call(self, node: Node, known: MutableMapping[str, OnnxValue], kernels: Kernels) -> Call:
-        """A node's call with its inputs out of ``known`` or the constants."""
+        """Return the call of a node, with inputs from ``known`` or the constants."""
 
         def value(name: str) -> OnnxValue:
-            found = known[name] if name in known else self.constants[name]
-            if not isinstance(found, Interleaved) or takes_interleaved(node):
-                return found
-            return found if is_pointwise(node, self.constants) else found.planar()
+            entry = known[name] if name in known else self.constants[name]
+            if not isinstance(entry, Interleaved) or takes_interleaved(node):
+                return entry
+            return entry if is_pointwise(node, self.constants) else entry.in_model_layout()
 
-        def body(graph: Graph, operands: Sequence[OnnxValue]) -> list[OnnxValue]:
+        def body(graph: Graph, values: Sequence[OnnxValue]) -> list[OnnxValue]:
             scope = self._body(graph)
-            feeds = dict(zip((i.name for i in graph.inputs), operands, strict=False))
+            feeds = dict(zip((i.name for i in graph.inputs), values, strict=False))
             if kernels.compute_dtype is None:
                 return scope.run(feeds, graph.outputs, kernels, around=known)
-            # What goes round in a loop must keep its type: bodies are in the model's own.
+            # A loop's states must keep their types, so bodies run in the model's types.
             wide = {n: cast(v, tf.float32) if is_narrow(v) else v for n, v in known.items()}
             return scope.run(
                 feeds, graph.outputs, replace(kernels, compute_dtype=None), around=wide
             )
 
-        def is_narrow(found: OnnxValue) -> bool:
-            return bool(float_type(found) == kernels.compute_dtype)
+        def is_narrow(value: OnnxValue) -> bool:
+            return bool(float_type(value) == kernels.compute_dtype)
 
         inputs: Sequence[OnnxValue | None] = [value(n) if n else None for n in node.inputs]
         if kernels.compute_dtype is not None:
@@ -169,7 +168,7 @@ class Scope:
             keeps_rows=not self.kept_rows.isdisjoint(node.outputs),
             row_wise=not self.rows.isdisjoint(node.outputs),
             run_body=body,
-            run_again=lambda given, names: self.run(given, names, kernels),
+            run_again=lambda feeds, names: self.run(feeds, names, kernels),
         )
 
     def _body(self, graph: Graph) -> Scope:
@@ -181,44 +180,40 @@ class Scope:
         with explained(step.node), tf.init_scope():  # eagerly, even inside a function's trace
             if _may_be_large(step.node, self.constants):
                 self._check_sizes(step)
-            made = step.run(self.call(step.node, {}, PLAIN))
-            for name, result in zip(step.node.outputs, made, strict=False):
+            outputs = step.run(self.call(step.node, {}, PLAIN))
+            for name, result in zip(step.node.outputs, outputs, strict=False):
                 if name and result is not None:
                     self.constants[name] = _constant(result)
 
     def _check_sizes(self, step: ExecutableNode) -> None:
-        """Trace a step before it is run, to see how large its outputs would be."""
+        """Trace a node before it is run, to see how large its outputs would be."""
 
         def trace() -> None:
             try:
-                for made in step.run(self.call(step.node, {}, PLAIN)):
-                    check_size(step.node, made)
-            except DataDependent:  # how large they are is known in the run only
+                for output in step.run(self.call(step.node, {}, PLAIN)):
+                    check_size(step.node, output)
+            except DataDependent:  # only a run knows the sizes
                 return
 
         tf.function(trace, autograph=False).get_concrete_function()
 
-    def in_place(self, name: str, operand: OnnxValue) -> OnnxValue:
-        """Move an image-like value that is not, once for all that take it."""
-        if (
-            name in self.image_like
-            and isinstance(operand, LayoutTensor)
-            and not operand.channels_last
-        ):
-            rank = operand.tensor.shape.rank
+    def preferred_layout(self, name: str, value: OnnxValue) -> OnnxValue:
+        """Store an image-like value with its channels last, once for all nodes that take it."""
+        if name in self.image_like and isinstance(value, LayoutTensor) and not value.channels_last:
+            rank = value.tensor.shape.rank
             if rank is not None and rank > 2:
-                if isinstance(operand, Quantized):
-                    return relaid(operand, channels_last, moved=True)
-                return LayoutTensor(channels_last(operand), channels_last=True)
-        return operand
+                if isinstance(value, Quantized):
+                    return with_layout(value, channels_last, is_last=True)
+                return LayoutTensor(channels_last(value), channels_last=True)
+        return value
 
-    def keep(
-        self, step: ExecutableNode, made: Sequence[OnnxValue | None], known: dict[str, OnnxValue]
+    def store(
+        self, step: ExecutableNode, outputs: Sequence[OnnxValue | None], known: dict[str, OnnxValue]
     ) -> None:
-        """Note what a step has made."""
-        for name, result in zip(step.node.outputs, made, strict=False):
+        """Add the outputs of a node to the known values."""
+        for name, result in zip(step.node.outputs, outputs, strict=False):
             if name and result is not None:
-                known[name] = self.in_place(name, result)
+                known[name] = self.preferred_layout(name, result)
 
     def _needed(
         self, names: Sequence[str], known: MutableMapping[str, OnnxValue]
@@ -229,32 +224,32 @@ class Scope:
             name = todo.pop()
             if not name or name in known or name in self.constants:
                 continue
-            if any(name == given.name for given in self.graph.inputs):
+            if any(name == entry.name for entry in self.graph.inputs):
                 raise UsageError(f"input {name!r} is needed and was not given")
-            if name not in self._makers:
-                choices = [*self._makers, *(given.name for given in self.graph.inputs)]
+            if name not in self._producers:
+                choices = [*self._producers, *(entry.name for entry in self.graph.inputs)]
                 raise UsageError(f"unknown value {name!r}; near: {near(name, choices)}")
-            index = self._makers[name]
+            index = self._producers[name]
             if index not in steps:
                 steps.add(index)
                 todo.extend(self.steps[index].node.needs)
         return [self.steps[index] for index in sorted(steps)]
 
 
-def _constant(operand: OnnxValue) -> OnnxValue:
-    if isinstance(operand, SequenceValue):
-        return SequenceValue(tuple(_constant(item) for item in operand.items))
-    if isinstance(operand, Constant | EmptyOptional):
-        return operand
-    array = model_layout(operand).numpy()  # a single text comes as bytes
+def _constant(value: OnnxValue) -> OnnxValue:
+    if isinstance(value, SequenceValue):
+        return SequenceValue(tuple(_constant(item) for item in value.items))
+    if isinstance(value, Constant | EmptyOptional):
+        return value
+    array = model_layout(value).numpy()  # a scalar text is bytes
     return Constant(np.asarray(array, object if isinstance(array, bytes) else None))
 
 
-def check_size(node: Node, made: OnnxValue | None) -> None:
-    """Raise :class:`ModelError` if a value is too large for the memory, as far as is known."""
-    if not isinstance(made, LayoutTensor) or made.tensor.shape.rank is None:
+def check_size(node: Node, value: OnnxValue | None) -> None:
+    """Raise :class:`ModelError` if the known lengths of a value are too large for the memory."""
+    if not isinstance(value, LayoutTensor) or value.tensor.shape.rank is None:
         return
-    lengths = [1 if n is None else int(n) for n in made.tensor.shape]
+    lengths = [1 if n is None else int(n) for n in value.tensor.shape]
     if math.prod(lengths) > LARGEST:
         raise ModelError(
             f"ONNX node {node}: its output would be {' x '.join(map(str, lengths))}; values of "
@@ -263,18 +258,18 @@ def check_size(node: Node, made: OnnxValue | None) -> None:
 
 
 def _may_be_large(node: Node, constants: MutableMapping[str, OnnxValue]) -> bool:
-    """Whether the numbers that a node is given could make its outputs much larger than its inputs.
+    """Return whether the inputs of a node may ask for outputs that are much larger.
 
-    True sometimes where they do not; never False where they do.
+    It errs on the safe side: no large output is missed.
     """
     size, lengths = 1, 1.0
     for name in node.inputs:
-        given = constants.get(name)
-        if not isinstance(given, Constant) or given.array.dtype.kind not in "iuf":
+        constant = constants.get(name)
+        if not isinstance(constant, Constant) or constant.array.dtype.kind not in "iuf":
             continue
-        size *= max(given.array.size, 1)
-        if given.array.size <= 64:
-            lengths *= _growth(given.array)
+        size *= max(constant.array.size, 1)
+        if constant.array.size <= 64:
+            lengths *= _growth(constant.array)
     for value in node.attributes.values():
         if isinstance(value, int | float | tuple) and not isinstance(value, bool):
             numbers = [v for v in np.ravel(np.asarray(value, object)) if isinstance(v, int | float)]
@@ -283,13 +278,13 @@ def _may_be_large(node: Node, constants: MutableMapping[str, OnnxValue]) -> bool
 
 
 def _growth(numbers: Any) -> float:
-    found = np.abs(np.nan_to_num(np.asarray(numbers, np.float64)))
+    sizes = np.abs(np.nan_to_num(np.asarray(numbers, np.float64)))
     with np.errstate(over="ignore"):
-        return float(np.prod(np.maximum(found, 1)))
+        return float(np.prod(np.maximum(sizes, 1)))
 
 
 def scope_name(node: Node) -> str:
-    """The name scope of a node's operations, so that graphs and profiles say whose they are."""
+    """Return the name scope of a node's operations, which graphs and profiles show."""
     name = node.name or next((o for o in node.outputs if o), "")
     return re.sub(r"[^A-Za-z0-9_.-]", "_", f"{node.op}.{name}")
 
@@ -302,14 +297,14 @@ def explained(node: Node) -> Iterator[None]:
     except UsageError:
         raise
     except FAILURES as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"ONNX node {node} cannot be computed: {reason}") from error
+        raise ModelError(f"ONNX node {node} cannot be computed: {first_line(error)}") from error
 
 
 def prefer_channels_last(nodes: Sequence[Node]) -> set[str]:
-    """The values that are best kept channels last: those that convolutions and their like take.
+    """Return the values to store channels last: convolutions or similar nodes take them.
 
-    Found from the end to the start: an elementwise operation passes the wish on to its inputs.
+    Nodes are visited from last to first: an elementwise operation passes the preference on to its
+    inputs.
     """
     wanted: set[str] = set()
     for node in reversed(nodes):

@@ -1,4 +1,4 @@
-"""An ONNX graph as plain data: nodes, constants, inputs and outputs, and nothing of protobuf."""
+"""Represent an ONNX graph as plain data, without protobuf."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import onnx
 import tensorflow as tf
 from onnx import numpy_helper
 
-from kerasviz.errors import ModelError
+from kerasviz.errors import ModelError, first_line
+from kerasviz.importers.onnx.element_types import tensor_type
 from kerasviz.importers.onnx.layout import Constant
 
 __all__ = ["Graph", "Input", "Node", "all_nodes", "read_graph"]
@@ -20,7 +21,7 @@ __all__ = ["Graph", "Input", "Node", "all_nodes", "read_graph"]
 
 @dataclass(frozen=True)
 class Node:
-    """One operation. An empty name among ``inputs`` or ``outputs`` is one left out.
+    """Hold one operation; an empty name in ``inputs`` or ``outputs`` stands for an omitted one.
 
     ``captured`` are values from around the node that its bodies (:class:`Graph` attributes) use.
     """
@@ -37,19 +38,19 @@ class Node:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The values it takes: its inputs, and what the graphs in its attributes take from here."""
+        """Return the names of the inputs and of the captured values."""
         return self.inputs + self.captured
 
     def __str__(self) -> str:
-        shown = self.name or next((o for o in self.outputs if o), "")
-        return f"{self.op} {shown!r}"
+        label = self.name or next((o for o in self.outputs if o), "")
+        return f"{self.op} {label!r}"
 
 
 @dataclass(frozen=True)
 class Input:
-    """An input of the graph in the model's own layout, ``None`` where a length is free.
+    """Describe an input in the model's layout, ``None`` where a length is free.
 
-    ``shape`` is ``None`` where even the number of axes is free; ``dtype`` is ``None`` as well for
+    ``shape`` is ``None`` where even the number of axes is free. ``dtype`` is ``None`` too for
     sequences, optionals and inputs of bodies without a type.
     """
 
@@ -60,7 +61,7 @@ class Input:
 
 @dataclass(frozen=True)
 class Graph:
-    """A whole model or a body: only nodes that an output needs, each after those that feed it."""
+    """Hold a model or a body: the nodes that its outputs need, in the order of execution."""
 
     inputs: tuple[Input, ...]
     outputs: tuple[str, ...]
@@ -70,7 +71,7 @@ class Graph:
 
 
 def all_nodes(graph: Graph) -> Iterator[Node]:
-    """The nodes of a graph and of the bodies inside it."""
+    """Yield the nodes of a graph and of the bodies inside it."""
     for node in graph.nodes:
         yield node
         for value in node.attributes.values():
@@ -81,8 +82,8 @@ def all_nodes(graph: Graph) -> Iterator[Node]:
 def read_graph(model: Any, path: Path) -> Graph:
     """Turn a loaded ``ModelProto`` into a :class:`Graph`.
 
-    Initializers that are listed as inputs too (IR 3) are constants. Raises :class:`ModelError` for
-    weights that are not numbers, unordered nodes and inputs without a type.
+    Initializers that are also listed as inputs (IR 3) become constants. Raises :class:`ModelError`
+    for weights that are not numbers, unordered nodes and inputs without a type.
     """
     opsets = {_domain(entry.domain): int(entry.version) for entry in model.opset_import}
     metadata = {entry.key: entry.value for entry in model.metadata_props}
@@ -98,9 +99,9 @@ class _Reader:
     opsets: Mapping[str, int]
 
     def graph(
-        self, proto: Any, around: frozenset[str], metadata: Mapping[str, str] | None = None
+        self, proto: Any, outer: frozenset[str], metadata: Mapping[str, str] | None = None
     ) -> Graph:
-        """The graph of a ``GraphProto``, whose nodes see the values ``around`` it."""
+        """Read a ``GraphProto`` whose nodes see the values of the ``outer`` graph."""
         outputs = tuple(o.name for o in proto.output)
         protos = _needed(proto.node, outputs)
         used = {name for node in protos for name in _uses(node)} | set(outputs)
@@ -115,18 +116,18 @@ class _Reader:
                 constants[sparse.values.name] = Constant(_dense(sparse, self.path))
         initialized = {tensor.name for tensor in _initializers(proto)}
         inputs = tuple(_input(info) for info in proto.input if info.name not in initialized)
-        known = around | initialized | {given.name for given in inputs}
-        seen = known | {o for node in protos for o in node.output}
+        known = outer | initialized | {entry.name for entry in inputs}
+        visible = known | {o for node in protos for o in node.output}
         nodes = []
         for node in protos:
             if node.op_type == "Constant" and not _domain(node.domain):
                 constants[node.output[0]] = Constant(_constant(node, self.path))
             else:
-                nodes.append(self._node(node, seen))
+                nodes.append(self._node(node, visible))
         _check_order(nodes, set(known | set(constants)), outputs, self.path)
         return Graph(inputs, outputs, tuple(nodes), constants, metadata or {})
 
-    def _node(self, proto: Any, around: frozenset[str]) -> Node:
+    def _node(self, proto: Any, outer: frozenset[str]) -> Node:
         domain = _domain(proto.domain)
         inputs = tuple(proto.input)
         return Node(
@@ -136,12 +137,12 @@ class _Reader:
             opset=self.opsets.get(domain, 1),
             inputs=inputs,
             outputs=tuple(proto.output),
-            attributes={a.name: self._attribute(a, around) for a in proto.attribute},
+            attributes={a.name: self._attribute(a, outer) for a in proto.attribute},
             captured=tuple(n for n in dict.fromkeys(_uses(proto)) if n and n not in inputs),
             metadata={entry.key: entry.value for entry in proto.metadata_props},
         )
 
-    def _attribute(self, proto: Any, around: frozenset[str]) -> Any:
+    def _attribute(self, proto: Any, outer: frozenset[str]) -> Any:
         value = onnx.helper.get_attribute_value(proto)
         if proto.type == onnx.AttributeProto.STRING:
             return value.decode("utf-8", "replace")
@@ -150,7 +151,7 @@ class _Reader:
         if proto.type == onnx.AttributeProto.TENSOR:
             return numpy_helper.to_array(value)
         if proto.type == onnx.AttributeProto.GRAPH:
-            return self.graph(value, around)
+            return self.graph(value, outer)
         if proto.type in (onnx.AttributeProto.INTS, onnx.AttributeProto.FLOATS):
             return tuple(value)
         return value
@@ -161,7 +162,7 @@ def _domain(name: str) -> str:
 
 
 def _uses(proto: Any) -> list[str]:
-    """The values that a node takes: its inputs, and what its bodies take from around them."""
+    """Return the names of a node's inputs, and of the outer values that its bodies use."""
     names = list(proto.input)
     for attribute in proto.attribute:
         if attribute.type == onnx.AttributeProto.GRAPH:
@@ -172,15 +173,15 @@ def _uses(proto: Any) -> list[str]:
 
 
 def _free(graph: Any) -> list[str]:
-    """The values that a ``GraphProto`` uses and does not make."""
-    made = {i.name for i in [*graph.input, *_initializers(graph)]}
-    made.update(o for node in graph.node for o in node.output)
+    """Return the values that a ``GraphProto`` uses and does not define."""
+    defined = {i.name for i in [*graph.input, *_initializers(graph)]}
+    defined.update(o for node in graph.node for o in node.output)
     names = [name for node in graph.node for name in _uses(node)]
-    return [n for n in [*names, *(o.name for o in graph.output)] if n and n not in made]
+    return [n for n in [*names, *(o.name for o in graph.output)] if n and n not in defined]
 
 
 def _initializers(graph: Any) -> list[Any]:
-    """The named tensors of a ``GraphProto``, those of sparse ones too."""
+    """Return the named tensors of a ``GraphProto``, sparse ones included."""
     return [*graph.initializer, *(sparse.values for sparse in graph.sparse_initializer)]
 
 
@@ -193,8 +194,8 @@ def _needed(protos: Iterable[Any], outputs: Iterable[str]) -> list[Any]:
     return kept[::-1]
 
 
-#: Operators whose parameters are learned: an infinite one is damage. Elsewhere, as in the masks of
-#: transformers, it has a meaning.
+#: Operators whose parameters are learned, so that infinite ones are damage. Other constants, such
+#: as the masks of transformers, may be infinite.
 _WEIGHTED = (
     *("BatchNormalization", "Conv", "ConvTranspose", "Gemm", "GRU", "InstanceNormalization"),
     *("LayerNormalization", "LSTM", "MatMul", "PRelu", "RNN"),
@@ -205,14 +206,15 @@ def _array(tensor: Any, path: Path, weight: bool = False) -> np.ndarray[Any, Any
     try:
         array = numpy_helper.to_array(tensor)
     except (ValueError, TypeError) as error:
-        reason = str(error).splitlines()[0]
-        raise ModelError(f"{path}: initializer {tensor.name!r} is damaged ({reason})") from error
+        raise ModelError(
+            f"{path}: initializer {tensor.name!r} is damaged ({first_line(error)})"
+        ) from error
     _check_numbers(array, f"initializer {tensor.name!r}", path, weight)
     return array
 
 
 def _dense(sparse: Any, path: Path) -> np.ndarray[Any, Any]:
-    """A sparse tensor written out; its indices are flat, or one number per axis."""
+    """Return a sparse tensor as an array; its indices are flat, or one number per axis."""
     values, places = _array(sparse.values, path), _array(sparse.indices, path)
     dense = np.zeros(tuple(sparse.dims), values.dtype)
     try:
@@ -226,7 +228,7 @@ def _dense(sparse: Any, path: Path) -> np.ndarray[Any, Any]:
 
 
 def _check_numbers(
-    array: np.ndarray[Any, Any], what: str, path: Path, weight: bool = False
+    array: np.ndarray[Any, Any], label: str, path: Path, weight: bool = False
 ) -> None:
     if array.dtype == object or not tf.as_dtype(array.dtype).is_floating or array.size < 2:
         return
@@ -234,7 +236,7 @@ def _check_numbers(
     if bad:
         kinds = "NaN or infinite" if weight else "NaN"
         raise ModelError(
-            f"{path}: {what} has {bad} of {array.size} entries that are {kinds}; "
+            f"{path}: {label} has {bad} of {array.size} entries that are {kinds}; "
             "the network cannot be used, export it again from sound weights"
         )
 
@@ -263,7 +265,7 @@ def _input(info: Any) -> Input:
     kind = info.type.tensor_type
     if info.type.WhichOneof("value") != "tensor_type" or not kind.elem_type:
         return Input(info.name, None, None)
-    dtype = tf.as_dtype(onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type))
+    dtype = tensor_type(kind.elem_type)
     if not kind.HasField("shape"):
         return Input(info.name, dtype, None)
     shape = tuple(

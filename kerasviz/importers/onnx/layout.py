@@ -1,12 +1,12 @@
-"""Layouts: where the channels of a value lie, and how values of both kinds meet.
+"""Tag every value with its layout, so that few tensors have to be transposed.
 
-An ONNX model has the channels first ([N, C, H, W]); TensorFlow on a CPU wants them last. Every
-value is therefore *tagged*: a ``LayoutTensor`` is in the model's own layout, or *moved*, with
-axis 1 behind all others. Converters work on the stored tensor and map their axes; only those that
-mix axes (reshape, matrix products) ask for ``model_layout``. Nothing is guessed from shapes.
+An ONNX model has its channels first ([N, C, H, W]); TensorFlow on a CPU wants them last. A
+:class:`LayoutTensor` therefore says whether it is stored in the model's layout or with axis 1
+behind all others. Converters work on the stored tensor and map their axes; only those that mix axes
+(reshape, matrix products) ask for :func:`model_layout`. Nothing is guessed from shapes.
 
-What is reshaped on the way to a product with weights, or to shuffle its channels, need not be
-transposed for it: it is tagged :class:`Interleaved`, and the weights are permuted instead.
+A value that is reshaped for a product with weights or for a channel shuffle is not transposed: it
+becomes :class:`Interleaved`, and the weights are permuted instead.
 """
 
 from __future__ import annotations
@@ -21,32 +21,16 @@ import tensorflow as tf
 from kerasviz.types import Array, Tensor
 
 __all__ = [
-    "Constant",
-    "DataDependent",
-    "EmptyOptional",
-    "Interleaved",
-    "LayoutTensor",
-    "OnnxValue",
-    "Quantized",
-    "SequenceValue",
-    "TensorValue",
-    "aligned",
-    "cast",
-    "channels_last",
-    "float_type",
-    "model_layout",
-    "own_shape",
-    "packed",
-    "rank_of",
-    "stored_axis",
-    "to_first",
-    "to_last",
+    *("Constant", "DataDependent", "EmptyOptional", "Interleaved", "LayoutTensor", "OnnxValue"),
+    *("Quantized", "SequenceValue", "TensorValue", "aligned", "cast", "channels_last"),
+    *("float_type", "model_layout", "model_shape", "packed", "rank_of", "stored_axis"),
+    *("to_first", "to_last"),
 ]
 
 
 @dataclass(frozen=True)
 class LayoutTensor:
-    """A computed tensor; ``moved`` says that its axis 1 is stored behind all others."""
+    """Hold a computed tensor; ``channels_last`` says that axis 1 is stored behind all others."""
 
     tensor: Tensor
     channels_last: bool = False
@@ -54,11 +38,11 @@ class LayoutTensor:
 
 @dataclass(frozen=True)
 class Quantized(LayoutTensor):
-    """A tensor of quantized numbers, with the same numbers in floating point as ``codes``.
+    """Hold quantized numbers, and the same numbers in floating point as ``float_codes``.
 
-    Whole numbers have no gradient; through ``codes`` it passes the rounding unchanged, and is 0
-    where the range ends. ``scale`` and ``zero`` say what the codes stand for, where that is known
-    and the same for all of them.
+    Integers have no gradient. Through ``float_codes`` the gradient passes the rounding unchanged,
+    and is 0 where a number was clipped. ``scale`` and ``zero`` turn codes into real numbers; they
+    are ``None`` where they are unknown or differ between the entries.
     """
 
     float_codes: Tensor = None
@@ -66,7 +50,7 @@ class Quantized(LayoutTensor):
     zero: Tensor = None
 
     def real(self) -> Tensor:
-        """The numbers that the codes stand for in float32, the codes where that is not known."""
+        """Return the real numbers of the codes in float32, or the codes if the scale is unknown."""
         if self.scale is None:
             return tf.cast(self.float_codes, tf.float32)
         codes = self.float_codes if self.zero is None else self.float_codes - self.zero
@@ -74,44 +58,44 @@ class Quantized(LayoutTensor):
 
 
 class Constant:
-    """An array known before the run, in the model's own layout.
+    """Hold an array that is known before the run, in the model's layout.
 
-    Every form in which it is needed (transposed kernel, channels last ...) is made once in numpy
-    and kept as one eager tensor, which all traced functions then share.
+    Every form of it (a transposed kernel, channels last ...) is computed once in numpy and kept as
+    an eager tensor, which all traced functions share.
     """
 
     def __init__(self, array: Array):
         self.array = array
         self._forms: dict[Any, Tensor] = {}
 
-    def tensor(self, form: Any = "own", make: Callable[[Array], Array] | None = None) -> Tensor:
-        """Return the eager tensor of ``make(array)``, made at the first call for ``form``."""
+    def tensor(self, form: Any = "model", make: Callable[[Array], Array] | None = None) -> Tensor:
+        """Return the eager tensor of ``make(array)``, computed at the first call for ``form``."""
         if form not in self._forms:
             array = self.array if make is None else make(self.array)
             with tf.init_scope():  # outside of any function that is being traced
-                made = tf.constant(np.ascontiguousarray(array).reshape(array.shape))
-                if not tf.executing_eagerly():  # a plain graph of TensorFlow 1: not to be kept
-                    return made
-            self._forms[form] = made
+                tensor = tf.constant(np.ascontiguousarray(array).reshape(array.shape))
+                if not tf.executing_eagerly():  # a graph of TensorFlow 1 owns its tensors
+                    return tensor
+            self._forms[form] = tensor
         return self._forms[form]
 
     def cast(self, dtype: Any) -> Constant:
-        """The array in another type, with forms of its own; made once."""
+        """Return the constant in another type, converted once."""
         key = ("cast", dtype)
         if key not in self._forms:
             self._forms[key] = Constant(self.array.astype(dtype.as_numpy_dtype))
-        found: Constant = self._forms[key]
-        return found
+        constant: Constant = self._forms[key]
+        return constant
 
 
 @dataclass(frozen=True)
 class Interleaved:
-    """A reshaped value whose entries still lie as when it was moved: those of a pixel together.
+    """Hold a reshaped value that is still stored with the channels of a pixel together.
 
-    The model cuts [N, C, S] into other axes than the channels and the S pixels. Either ``parts``
-    is 0 and it is a matrix [N, C * S], stored as [N, S * C]. Or its channels are cut into
-    ``parts`` axes, which are stored behind all others: [N, g, C / g, H, W] as [N, H, W, g, C / g].
-    Only converters that are registered for it are given one.
+    The model reshapes [N, C, S] into axes that are no longer the C channels and the S pixels. With
+    ``parts`` 0 the value is a matrix [N, C * S], stored as [N, S * C]. Otherwise its channels are
+    cut into ``parts`` axes, stored behind all others: [N, g, C / g, H, W] as [N, H, W, g, C / g].
+    Only converters registered with ``interleaved`` receive one.
     """
 
     tensor: Tensor
@@ -119,19 +103,19 @@ class Interleaved:
     parts: int = 0
 
     def stored_axis(self, axis: int) -> int:
-        """Where the model's axis ``axis`` is stored, if there are ``parts``."""
+        """Return where the model's axis ``axis`` is stored, if there are ``parts``."""
         if axis == 0:
             return 0
         rank = self.tensor.shape.rank
         return int(rank - self.parts - 1 + axis if axis <= self.parts else axis - self.parts)
 
     def lengths(self) -> list[Any]:
-        """The shape in the model's own layout, as of :func:`own_shape`."""
-        found = own_shape(LayoutTensor(self.tensor))
-        return [found[self.stored_axis(k)] for k in range(len(found))] if self.parts else found
+        """Return the shape in the model's layout, like :func:`model_shape`."""
+        shape = model_shape(LayoutTensor(self.tensor))
+        return [shape[self.stored_axis(k)] for k in range(len(shape))] if self.parts else shape
 
-    def planar(self) -> LayoutTensor:
-        """The value in the model's own layout."""
+    def in_model_layout(self) -> LayoutTensor:
+        """Return the value in the model's layout."""
         if self.parts:
             rank = self.tensor.shape.rank
             return LayoutTensor(
@@ -145,46 +129,47 @@ class Interleaved:
 
 @dataclass(frozen=True)
 class SequenceValue:
-    """A sequence: its values in order. How many there are is known when a function is traced."""
+    """Hold the values of a sequence, whose number is known when a function is traced."""
 
     items: tuple[OnnxValue, ...]
 
 
 @dataclass(frozen=True)
 class EmptyOptional:
-    """An optional value that is not there; one that is there is the value itself."""
+    """Stand for an optional without a value; an optional with one is that value itself."""
 
 
-#: A tensor; and whatever a value of ONNX can be.
+#: A tensor, constant or computed.
 TensorValue = LayoutTensor | Constant
+#: Any value of ONNX.
 OnnxValue = LayoutTensor | Constant | Interleaved | SequenceValue | EmptyOptional
 
 
-def float_type(datum: OnnxValue | None) -> Any:
-    """The type of a value that can be cast to another one for floating-point numbers, or none."""
-    if isinstance(datum, Constant):
-        return tf.float32 if datum.array.dtype == np.float32 else None
-    if isinstance(datum, Quantized) or not isinstance(datum, LayoutTensor | Interleaved):
+def float_type(value: OnnxValue | None) -> Any:
+    """Return the type of a floating-point value that may be cast, ``None`` for other values."""
+    if isinstance(value, Constant):
+        return tf.float32 if value.array.dtype == np.float32 else None
+    if isinstance(value, Quantized) or not isinstance(value, LayoutTensor | Interleaved):
         return None
-    return datum.tensor.dtype
+    return value.tensor.dtype
 
 
-def cast(datum: Any, dtype: Any) -> Any:
-    """A value that has a :func:`float_type` in another one."""
-    if isinstance(datum, Constant):
-        return datum.cast(dtype)
-    return replace(datum, tensor=tf.cast(datum.tensor, dtype))
+def cast(value: Any, dtype: Any) -> Any:
+    """Return a value that has a :func:`float_type`, in another type."""
+    if isinstance(value, Constant):
+        return value.cast(dtype)
+    return replace(value, tensor=tf.cast(value.tensor, dtype))
 
 
 class DataDependent(ValueError):
-    """What a trace must know (an axis, a number of axes) depends on the data.
+    """Report that the data decides what a trace must know, such as an axis.
 
-    It is known when the model is run eagerly; the description of the model leaves it open.
+    An eager run knows it; the description of the model leaves it open.
     """
 
 
 def to_last(rank: int) -> list[int]:
-    """The permutation from channels first to channels last.
+    """Return the permutation from channels first to channels last.
 
     >>> to_last(4), to_first(4)
     ([0, 2, 3, 1], [0, 3, 1, 2])
@@ -193,22 +178,22 @@ def to_last(rank: int) -> list[int]:
 
 
 def to_first(rank: int) -> list[int]:
-    """The permutation from channels last to channels first."""
+    """Return the permutation from channels last to channels first."""
     return [0, rank - 1, *range(1, rank - 1)]
 
 
-def rank_of(operand: TensorValue) -> int:
-    """The number of axes, which every value must have fixed."""
-    if isinstance(operand, Constant):
-        return operand.array.ndim
-    rank = operand.tensor.shape.rank
+def rank_of(value: TensorValue) -> int:
+    """Return the number of axes; :class:`DataDependent` where it is unknown."""
+    if isinstance(value, Constant):
+        return value.array.ndim
+    rank = value.tensor.shape.rank
     if rank is None:
         raise DataDependent("the number of axes of a value depends on the data")
     return int(rank)
 
 
-def stored_axis(axis: int, rank: int, moved: bool) -> int:
-    """Where the model's axis ``axis`` (negative counts from the end) is stored.
+def stored_axis(axis: int, rank: int, is_last: bool) -> int:
+    """Return where the model's axis ``axis`` (negative counts from the end) is stored.
 
     >>> [stored_axis(a, 4, True) for a in (0, 1, 2, 3, -1)]
     [0, 3, 1, 2, 2]
@@ -216,11 +201,11 @@ def stored_axis(axis: int, rank: int, moved: bool) -> int:
     axis = axis + rank if axis < 0 else axis
     if not 0 <= axis < rank:
         raise ValueError(f"axis {axis} is outside of a value with {rank} axes")
-    return to_last(rank).index(axis) if moved and rank > 2 else axis
+    return to_last(rank).index(axis) if is_last and rank > 2 else axis
 
 
 def _transposed(tensor: Tensor, order: list[int]) -> Tensor:
-    """A transpose, or a cheaper reshape where only axes of length 1 change their place."""
+    """Return the transpose, by a cheaper reshape where only axes of length 1 move."""
     if order == sorted(order):
         return tensor
     shape = tensor.shape.as_list()
@@ -234,45 +219,45 @@ def _transposed(tensor: Tensor, order: list[int]) -> Tensor:
     return squeezed
 
 
-def model_layout(operand: TensorValue | Interleaved) -> Tensor:
-    """The tensor in the model's own layout."""
-    if isinstance(operand, Constant):
-        return operand.tensor()
-    if isinstance(operand, Interleaved):
-        return operand.planar().tensor
-    rank = rank_of(operand) if operand.channels_last else 0
-    return _transposed(operand.tensor, to_first(rank)) if rank > 2 else operand.tensor
+def model_layout(value: TensorValue | Interleaved) -> Tensor:
+    """Return the tensor in the model's layout."""
+    if isinstance(value, Constant):
+        return value.tensor()
+    if isinstance(value, Interleaved):
+        return value.in_model_layout().tensor
+    rank = rank_of(value) if value.channels_last else 0
+    return _transposed(value.tensor, to_first(rank)) if rank > 2 else value.tensor
 
 
-def channels_last(operand: TensorValue) -> Tensor:
-    """The tensor with axis 1 behind all others; unchanged if it has fewer than three axes."""
-    rank = rank_of(operand)
-    if isinstance(operand, Constant):
-        return operand.tensor("last", lambda a: a.transpose(to_last(rank)) if rank > 2 else a)
-    if operand.channels_last or rank < 3:
-        return operand.tensor
-    return _transposed(operand.tensor, to_last(rank))
+def channels_last(value: TensorValue) -> Tensor:
+    """Return the tensor with axis 1 behind all others; with fewer than three axes as it is."""
+    rank = rank_of(value)
+    if isinstance(value, Constant):
+        return value.tensor("last", lambda a: a.transpose(to_last(rank)) if rank > 2 else a)
+    if value.channels_last or rank < 3:
+        return value.tensor
+    return _transposed(value.tensor, to_last(rank))
 
 
-def aligned(operands: Sequence[TensorValue]) -> tuple[list[Tensor], bool]:
-    """The operands of an elementwise operation in one layout, and whether that is the moved one.
+def aligned(values: Sequence[TensorValue]) -> tuple[list[Tensor], bool]:
+    """Return the inputs of an elementwise operation in one layout, and whether it is channels last.
 
-    Shapes are broadcast from the right in the model's layout, so an operand with fewer axes gets
-    its leading ones before it is moved: [C, 1, 1] becomes [1, 1, 1, C].
+    Shapes are broadcast from the right in the model's layout. A value with fewer axes therefore
+    gets leading axes before its channels are moved: [C, 1, 1] becomes [1, 1, 1, C].
     """
-    ranks = [rank_of(o) for o in operands]
+    ranks = [rank_of(o) for o in values]
     rank = max(ranks)
-    moved = any(
+    is_last = any(
         isinstance(o, LayoutTensor) and o.channels_last and r == rank
-        for o, r in zip(operands, ranks, strict=True)
+        for o, r in zip(values, ranks, strict=True)
     )
-    if not moved or rank < 3:
-        return [model_layout(o) for o in operands], False
-    return [_moved_to_rank(o, rank) for o in operands], True
+    if not is_last or rank < 3:
+        return [model_layout(o) for o in values], False
+    return [_last_with_rank(o, rank) for o in values], True
 
 
-def _moved_to_rank(operand: TensorValue, rank: int) -> Tensor:
-    if isinstance(operand, Constant):
+def _last_with_rank(value: TensorValue, rank: int) -> Tensor:
+    if isinstance(value, Constant):
 
         def spread(array: Array) -> Array:
             if array.size == 1:
@@ -280,10 +265,10 @@ def _moved_to_rank(operand: TensorValue, rank: int) -> Tensor:
             wide = array.reshape((1,) * (rank - array.ndim) + array.shape)
             return wide.transpose(to_last(rank))
 
-        return operand.tensor(("last", rank), spread)
-    if operand.channels_last and rank_of(operand) == rank:
-        return operand.tensor
-    tensor = model_layout(operand)
+        return value.tensor(("last", rank), spread)
+    if value.channels_last and rank_of(value) == rank:
+        return value.tensor
+    tensor = model_layout(value)
     if tensor.shape.rank == 0:
         return tensor
     for _ in range(rank - tensor.shape.rank):
@@ -291,20 +276,20 @@ def _moved_to_rank(operand: TensorValue, rank: int) -> Tensor:
     return channels_last(LayoutTensor(tensor))
 
 
-def own_shape(operand: TensorValue) -> list[Any]:
-    """The shape in the model's own layout: an int where it is known, else a scalar int64 tensor."""
-    if isinstance(operand, Constant):
-        return list(operand.array.shape)
-    rank = rank_of(operand)
-    static = operand.tensor.shape.as_list()
+def model_shape(value: TensorValue) -> list[Any]:
+    """Return the shape in the model's layout, with scalar int64 tensors for unknown lengths."""
+    if isinstance(value, Constant):
+        return list(value.array.shape)
+    rank = rank_of(value)
+    static = value.tensor.shape.as_list()
     if None in static:
-        dynamic = tf.shape(operand.tensor, out_type=tf.int64)
+        dynamic = tf.shape(value.tensor, out_type=tf.int64)
         static = [dynamic[k] if n is None else n for k, n in enumerate(static)]
-    return [static[k] for k in to_first(rank)] if operand.channels_last and rank > 2 else static
+    return [static[k] for k in to_first(rank)] if value.channels_last and rank > 2 else static
 
 
 def packed(lengths: Sequence[Any]) -> Tensor:
-    """A shape of ints and scalar tensors as one thing that TensorFlow takes as a shape."""
+    """Return ints and scalar tensors as one shape for TensorFlow."""
     if all(isinstance(n, int) for n in lengths):
         return np.asarray(lengths, np.int64)
     return tf.stack([tf.cast(n, tf.int64) for n in lengths])

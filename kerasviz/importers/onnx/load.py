@@ -1,4 +1,4 @@
-"""Loading an ONNX file: sound bytes, external weights, functions written out as nodes."""
+"""Load an ONNX file: check its bytes, read external weights, inline functions."""
 
 from __future__ import annotations
 
@@ -12,27 +12,30 @@ from onnx import inliner
 from onnx.checker import ValidationError
 from onnx.version_converter import ConvertError
 
-from kerasviz.errors import ModelError
+from kerasviz.errors import ModelError, first_line
 from kerasviz.importers.onnx.constant_branches import graphs_in, inline_constant_ifs
 from kerasviz.importers.onnx.registry import supported
 
 __all__ = ["load_model"]
 
-#: Tensors of at most so many bytes are read before the shapes are inferred, which may need them.
+#: Bytes of the largest external tensor that is read before shapes are inferred from it.
 _SMALL = 4096
+#: Passes over a model that inline operators, each of which may introduce others.
 _ROUNDS = 16
 
 
 def load_model(path: Path) -> Any:
     """Read ``path`` and return a ``ModelProto`` without functions and external tensors.
 
-    Model-local functions are inlined; so are operators of ONNX itself that have no converter here
-    but are defined by ONNX in terms of others; so are the branches of an If whose condition is
-    known. Raises :class:`ModelError` for a missing, truncated or foreign file and for external
-    data that is missing or outside of the model's folder.
+    Three kinds of nodes are inlined: model-local functions, operators without a converter that ONNX
+    defines by others, and the branches of an If whose condition is known. Raises
+    :class:`ModelError` for a missing, truncated or foreign file, and for external data that is
+    missing or outside of the model's folder.
     """
     model = _parsed(path)
-    _read_external(model, path, limit=_SMALL)  # with all of it the model may be too big to inline
+    _read_external(
+        model, path, limit=_SMALL
+    )  # with all its data a model may be too large to inline
     if model.functions:
         model = _without_functions(model, path)
     model = inline_constant_ifs(_with_definitions(model))
@@ -55,7 +58,7 @@ def _parsed(path: Path) -> Any:
         ) from error
     if not model.ir_version or not model.HasField("graph") or not model.graph.output:
         raise ModelError(f"{path} is not an ONNX model (no graph with outputs inside)")
-    if not model.opset_import:  # it stands behind the graph: a cut file may have lost only it
+    if not model.opset_import:  # it follows the graph, so a truncated file may lack only this
         raise ModelError(f"{path} is not an ONNX model (it names no opset; truncated?)")
     return model
 
@@ -64,7 +67,7 @@ def _parsed(path: Path) -> Any:
 
 
 def _read_external(model: Any, path: Path, limit: int | None) -> None:
-    """Read tensors that lie in separate files; ``limit``: only those of so many bytes."""
+    """Read tensors from separate files; with a ``limit`` only those of at most ``limit`` bytes."""
     for tensor in list(_tensors(model)):
         if tensor.data_location != onnx.TensorProto.EXTERNAL:
             continue
@@ -76,15 +79,14 @@ def _read_external(model: Any, path: Path, limit: int | None) -> None:
         try:
             onnx.external_data_helper.load_external_data_for_tensor(tensor, str(path.parent))
         except (OSError, ValueError, ValidationError) as error:
-            reason = str(error).splitlines()[0]
             raise ModelError(
-                f"{path}: its weights in separate files cannot be read ({reason}); keep them next "
-                "to the model, or save it as one file"
+                f"{path}: its weights in separate files cannot be read ({first_line(error)}); "
+                "keep them next to the model, or save it as one file"
             ) from error
 
 
 def _check_inside(location: str, name: str, path: Path) -> None:
-    """A file may only name weights in its own folder: it could come from anyone."""
+    """Refuse weights outside of the model's folder, since a file may come from anyone."""
     folder = path.parent.resolve()
     target = folder / location
     inside = bool(location) and target.resolve().is_relative_to(folder)
@@ -124,19 +126,20 @@ def _bodies(node: Any) -> Iterator[Any]:
 
 
 def _without_functions(model: Any, path: Path) -> Any:
-    """The model with its own functions written out, in bodies too."""
+    """Return the model with its local functions inlined, in bodies too."""
     called = {(f.domain, f.name) for f in model.functions}
     for convert in (False, True):  # a function may be written for another opset than the model
         try:
             flat = inliner.inline_local_functions(model, convert_version=convert)
         except (RuntimeError, ValueError, ValidationError, ConvertError) as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise ModelError(f"{path}: its functions cannot be written out ({reason})") from error
+            raise ModelError(
+                f"{path}: its functions cannot be written out ({first_line(error)})"
+            ) from error
         left = {(n.domain, n.op_type) for g in graphs_in(flat.graph) for n in g.node} & called
         if not left:
             break
     known = {entry.domain for entry in flat.opset_import}
-    for function in model.functions:  # what only a function uses is now used by the model
+    for function in model.functions:  # inlined nodes need the opsets of their functions
         for entry in function.opset_import:
             if entry.domain not in known:
                 flat.opset_import.append(entry)
@@ -145,9 +148,9 @@ def _without_functions(model: Any, path: Path) -> Any:
 
 
 def _with_definitions(model: Any) -> Any:
-    """Write out operators that ONNX itself defines by others and that have no converter.
+    """Inline operators without a converter that ONNX defines by other operators.
 
-    What they are written out as may be such operators too.
+    Those may be such operators again.
     """
     version = next((e.version for e in model.opset_import if e.domain in ("", "ai.onnx")), 1)
     stuck: set[str] = set()
@@ -156,9 +159,9 @@ def _with_definitions(model: Any) -> Any:
         if not unknown:
             break
         found = _inlined(model, unknown, version)
-        if found is None and len(unknown) > 1:  # perhaps only one of them cannot be written out
+        if found is None and len(unknown) > 1:  # perhaps only one of them cannot be inlined
             found = next((m for op in unknown if (m := _inlined(model, [op], version))), None)
-        if found is None:  # its types are not known: they will be listed as not supported
+        if found is None:  # types are unknown: the operators are listed as unsupported
             break
         stuck.update(_unknown(found, version).intersection(unknown))
         model = found
@@ -187,10 +190,10 @@ def _inlined(model: Any, ops: list[str], version: int) -> Any:
 
 
 def _written_out(model: Any, ops: list[str], version: int) -> Any:
-    """The model with all that the inliner does not know by itself.
+    """Return the model with the facts that the inliner does not find by itself.
 
-    It looks up the types of initializers among the values, and takes an attribute that a node
-    leaves out for absent, where the standard gives it a default.
+    The inliner looks for the types of initializers among the values, and ignores the default that
+    the standard gives to an omitted attribute.
     """
     typed = onnx.ModelProto()
     typed.CopyFrom(model)

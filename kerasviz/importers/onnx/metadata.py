@@ -1,4 +1,4 @@
-"""The input description that an ONNX file carries in its metadata."""
+"""Read the input description from the metadata of an ONNX file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kerasviz.network.input_spec import InputSpec
 __all__ = ["input_spec_of"]
 
 SOURCE = "metadata of the file"
-# The values that ONNX's MetadataProps.md gives for images: (low, high) of the numbers.
+#: Nominal pixel ranges of ONNX's MetadataProps.md: (low, high).
 _NOMINAL_RANGES = {
     "Normalized_0_1": (0.0, 1.0),
     "Normalized_1_1": (-1.0, 1.0),
@@ -22,9 +22,10 @@ _NOMINAL_RANGES = {
 def input_spec_of(metadata: Mapping[str, str], path: Path) -> InputSpec | None:
     """Return the input description of a file's metadata, ``None`` if it has none.
 
-    Two spellings are read: ``input_range`` "low,high" with ``mean``, ``std``, ``scale`` and
-    ``channel_order`` (the network takes ``(x - mean) * scale / std`` for x in that range, as Caffe
-    does), and ``Image.NominalPixelRange`` with ``Image.BitmapPixelFormat`` of the ONNX standard.
+    Two spellings are read. One is ``input_range`` "low,high" with ``mean``, ``std``, ``scale`` and
+    ``channel_order``: the network takes ``(x - mean) * scale / std`` for x in that range, like
+    Caffe. The other is ``Image.NominalPixelRange`` with ``Image.BitmapPixelFormat`` of the ONNX
+    standard.
 
     >>> input_spec_of({"input_range": "0,255", "mean": "104,117,123", "channel_order": "BGR"},
     ...               Path("a.onnx"))

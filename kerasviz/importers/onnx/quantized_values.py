@@ -1,8 +1,8 @@
-"""Codes: the numbers that stand for quantized values, and the operators that move them.
+"""Run operators that only rearrange entries on the floating-point codes of quantized values.
 
-Whole numbers have no gradient. A :class:`Quantized` value therefore has its codes in floating
-point too, and an operator that only moves entries is run on those. What it makes is quantized
-again, so that the gradient passes everything between two quantized operators.
+Integers have no gradient. A :class:`Quantized` value therefore has its codes in floating point too,
+and an operator that only rearranges entries is run on those. Its result is quantized again, so that
+the gradient passes every node between two quantized operators.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ import tensorflow as tf
 
 from kerasviz.importers.onnx.element_types import converted, is_small_float, type_of
 from kerasviz.importers.onnx.layout import Constant, LayoutTensor, OnnxValue, Quantized
-from kerasviz.importers.onnx.registry import Call, Converter
+from kerasviz.importers.onnx.registry import MICROSOFT, Call, Converter
 from kerasviz.types import Tensor
 
-__all__ = ["coded", "codes_of", "relaid", "run_on_codes"]
+__all__ = ["codes_of", "from_codes", "run_on_codes", "with_layout"]
 
 
-_EVERY = range(2**16)
-_BETWEEN = ("Resize", "Upsample")  # what they interpolate is cut to whole numbers
-_DOMAINS = ("", "com.microsoft")
+_ALL_INPUTS = range(2**16)
+_INTERPOLATING = ("Resize", "Upsample")  # results are truncated to integers
+#: Domains whose operators are listed below.
+_DOMAINS = ("", MICROSOFT)
 
-#: The operators whose outputs are entries of their inputs, each with the inputs that have the
-#: entries. The others say which, and where to.
-_MOVING: Mapping[str, Collection[int]] = {
+#: Operators whose outputs consist of entries of their inputs, with the indices of these inputs.
+#: The other inputs say which entries, and where to.
+_REARRANGING: Mapping[str, Collection[int]] = {
     **dict.fromkeys(
         (
             *("CenterCropPad", "Compress", "DepthToSpace", "Dropout", "Expand", "Flatten"),
@@ -36,23 +37,23 @@ _MOVING: Mapping[str, Collection[int]] = {
             "NhwcMaxPool",
             *("ReduceMax", "ReduceMin", "Relu", "Reshape", "ReverseSequence", "Slice"),
             *("SpaceToDepth", "Split", "Squeeze", "Tile", "TopK", "Transpose", "Unsqueeze"),
-            *_BETWEEN,
+            *_INTERPOLATING,
         ),
         (0,),
     ),
-    **dict.fromkeys(("Clip", "Concat", "Max", "Min"), _EVERY),
+    **dict.fromkeys(("Clip", "Concat", "Max", "Min"), _ALL_INPUTS),
     **dict.fromkeys(("Pad", "ScatterElements", "ScatterND"), (0, 2)),
     "Where": (1, 2),
 }
 
 
-def coded(
+def from_codes(
     codes: LayoutTensor,
     kind: np.dtype[Any],
     scale: Tensor | None = None,
     zero: Tensor | None = None,
 ) -> Quantized:
-    """The quantized value with the given codes, which are numbers of type ``kind``.
+    """Return the quantized value of codes, which are numbers of type ``kind``.
 
     ``scale`` and ``zero`` are kept where they are single numbers.
     """
@@ -68,54 +69,56 @@ def coded(
     )
 
 
-def codes_of(operand: LayoutTensor | Constant, dtype: Any = tf.float32) -> LayoutTensor:
-    """The codes of an operand in floating point, as it is laid, with their gradient."""
-    if isinstance(operand, Quantized):
-        return LayoutTensor(tf.cast(operand.float_codes, dtype), operand.channels_last)
+def codes_of(value: LayoutTensor | Constant, dtype: Any = tf.float32) -> LayoutTensor:
+    """Return the codes of a value in floating point, in its stored layout, with their gradient."""
+    if isinstance(value, Quantized):
+        return LayoutTensor(tf.cast(value.float_codes, dtype), value.channels_last)
     kind = type_of(tf.zeros([], dtype))
-    if isinstance(operand, Constant):
-        return LayoutTensor(operand.tensor(("codes", kind), lambda array: array.astype(kind)))
-    return LayoutTensor(converted(operand.tensor, kind), operand.channels_last)
+    if isinstance(value, Constant):
+        return LayoutTensor(value.tensor(("codes", kind), lambda array: array.astype(kind)))
+    return LayoutTensor(converted(value.tensor, kind), value.channels_last)
 
 
-def relaid(value: Quantized, change: Callable[[LayoutTensor], Tensor], *, moved: bool) -> Quantized:
-    """A quantized value in another layout; integers of a few bits cannot be transposed."""
-    codes = LayoutTensor(change(LayoutTensor(value.float_codes, value.channels_last)), moved)
-    return coded(codes, type_of(value.tensor), value.scale, value.zero)
+def with_layout(
+    value: Quantized, change: Callable[[LayoutTensor], Tensor], *, is_last: bool
+) -> Quantized:
+    """Return a quantized value in another layout; integers of a few bits cannot be transposed."""
+    codes = LayoutTensor(change(LayoutTensor(value.float_codes, value.channels_last)), is_last)
+    return from_codes(codes, type_of(value.tensor), value.scale, value.zero)
 
 
 def run_on_codes(convert: Converter, call: Call) -> Any:
-    """What a converter makes of a call; one that moves quantized numbers is given their codes."""
-    places = _MOVING.get(call.node.op, ()) if call.node.domain in _DOMAINS else ()
-    values = [v for k, v in enumerate(call.inputs) if k in places and isinstance(v, Quantized)]
+    """Run a converter; one that rearranges quantized numbers receives their codes."""
+    indices = _REARRANGING.get(call.node.op, ()) if call.node.domain in _DOMAINS else ()
+    values = [v for k, v in enumerate(call.inputs) if k in indices and isinstance(v, Quantized)]
     if not values:
         return convert(call)
     dtype = values[0].float_codes.dtype
 
-    def opened(given: OnnxValue | None) -> OnnxValue | None:
-        if isinstance(given, Constant):
-            return Constant(given.array.astype(dtype.as_numpy_dtype))
-        return codes_of(given, dtype) if isinstance(given, LayoutTensor) else given
+    def unwrapped(value: OnnxValue | None) -> OnnxValue | None:
+        if isinstance(value, Constant):
+            return Constant(value.array.astype(dtype.as_numpy_dtype))
+        return codes_of(value, dtype) if isinstance(value, LayoutTensor) else value
 
-    inputs = tuple(opened(v) if k in places else v for k, v in enumerate(call.inputs))
-    made = convert(replace(call, inputs=inputs, interleaves=False))
-    alike = all(v.scale is values[0].scale and v.zero is values[0].zero for v in values)
-    scale, zero = (values[0].scale, values[0].zero) if alike else (None, None)
+    inputs = tuple(unwrapped(v) if k in indices else v for k, v in enumerate(call.inputs))
+    result = convert(replace(call, inputs=inputs, interleaves=False))
+    same_scale = all(v.scale is values[0].scale and v.zero is values[0].zero for v in values)
+    scale, zero = (values[0].scale, values[0].zero) if same_scale else (None, None)
 
-    def closed(result: OnnxValue | None) -> OnnxValue | None:
+    def rewrapped(result: OnnxValue | None) -> OnnxValue | None:
         if not isinstance(result, LayoutTensor) or result.tensor.dtype != dtype:
             return result
         kind, numbers = values[0].tensor.dtype, result.tensor
-        if call.node.op in _BETWEEN and kind.is_integer:
-            numbers = _cut(tf.clip_by_value(numbers, float(kind.min), float(kind.max)))
-        return coded(
+        if call.node.op in _INTERPOLATING and kind.is_integer:
+            numbers = _truncate(tf.clip_by_value(numbers, float(kind.min), float(kind.max)))
+        return from_codes(
             LayoutTensor(numbers, result.channels_last), type_of(values[0].tensor), scale, zero
         )
 
-    return [closed(r) for r in made] if isinstance(made, Sequence) else closed(made)
+    return [rewrapped(r) for r in result] if isinstance(result, Sequence) else rewrapped(result)
 
 
 @tf.custom_gradient  # type: ignore[untyped-decorator]
-def _cut(x: Tensor) -> Any:
-    """Towards zero to a whole number, as a cast does it; the gradient passes unchanged."""
+def _truncate(x: Tensor) -> Any:
+    """Truncate towards zero, as a cast does; the gradient passes unchanged."""
     return tf.cast(tf.cast(x, tf.int32), x.dtype), lambda upstream: upstream

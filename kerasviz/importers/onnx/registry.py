@@ -1,4 +1,4 @@
-"""The table of converters: which function computes an operator from which opset on."""
+"""Look up which function computes an operator, from which opset on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from kerasviz.errors import ModelError
-from kerasviz.importers.onnx.graph import Graph, Node
+from kerasviz.importers.onnx.graph import Graph, Node, all_nodes
 from kerasviz.importers.onnx.layout import (
     Constant,
     DataDependent,
@@ -20,41 +20,41 @@ from kerasviz.importers.onnx.layout import (
     OnnxValue,
     SequenceValue,
     TensorValue,
+    channels_last,
+    model_layout,
 )
 from kerasviz.network.program import PLAIN, Kernels
+from kerasviz.types import Tensor
 
 __all__ = [
-    "Call",
-    "Converter",
-    "Layout",
-    "Result",
-    "find",
-    "layout_of",
-    "operator",
-    "softmax_axes",
-    "supported",
-    "takes_interleaved",
+    *("MICROSOFT", "Call", "Converter", "Layout", "Result", "find", "layout_of", "operator"),
+    *("single", "softmax_axes", "supported", "takes_interleaved", "unsupported"),
 ]
 
+#: Domain of the operators into which onnxruntime fuses standard ones.
+MICROSOFT = "com.microsoft"
 Result = OnnxValue | Sequence[OnnxValue | None]
 
 
 class Layout(Enum):
-    """What an operator says about the layout of its inputs."""
+    """Say in which layout an operator takes its inputs."""
 
-    OWN = "own"  # nothing: it mixes the axes
-    IMAGE = "image"  # its first input is image-like: axis 1 holds the channels
-    FOLLOWS = "follows"  # its inputs are image-like where its output is
+    #: The model's layout, since it mixes the axes.
+    MODEL = "model"
+    #: Its first input is image-like: axis 1 of the model holds the channels.
+    IMAGE = "image"
+    #: Its inputs are image-like where its output is.
+    FOLLOWS = "follows"
 
 
 @dataclass(frozen=True)
 class Call:
-    """One node with its inputs at hand; what a converter gets.
+    """Hold a node and its inputs for a converter.
 
-    ``image_like`` says that its output is taken by convolutions and their like; ``interleaves``
-    that its output may be :class:`Interleaved`; ``keeps_rows`` that the first length of its target
-    is computed as that of its first input; ``row_wise`` that the model was exported for one image
-    and the first axis of its first input is the batch.
+    ``image_like``: convolutions or similar nodes take the output. ``interleaves``: the output may
+    be :class:`Interleaved`. ``keeps_rows``: the first length of a reshape's target is computed from
+    the first length of its input. ``row_wise``: the model was exported for one image, and the first
+    axis of the first input is the batch.
     """
 
     node: Node
@@ -67,71 +67,98 @@ class Call:
     run_body: Callable[[Graph, Sequence[OnnxValue]], list[OnnxValue]] | None = None
     run_again: Callable[[dict[str, OnnxValue], Sequence[str]], list[OnnxValue]] | None = None
 
-    def body(self, name: str, *operands: OnnxValue) -> list[OnnxValue]:
-        """The outputs of the graph in attribute ``name``, run with ``operands`` as its inputs.
-
-        The nodes of the graph see the values around it.
-        """
+    def body(self, name: str, *inputs: OnnxValue) -> list[OnnxValue]:
+        """Run the graph in attribute ``name``, which sees the values around it, on ``inputs``."""
         graph = self.attribute(name)
         if not isinstance(graph, Graph) or self.run_body is None:
             raise self.error(f"attribute {name} is no graph")
-        return self.run_body(graph, operands)
+        return self.run_body(graph, inputs)
 
     def has(self, index: int) -> bool:
-        """Whether input ``index`` is given."""
+        """Return whether input ``index`` is given."""
         return index < len(self.inputs) and self.inputs[index] is not None
 
-    def datum(self, index: int = 0) -> OnnxValue:
-        """Input ``index``, which the operator requires: a tensor, a sequence or an optional."""
-        found = self.inputs[index] if index < len(self.inputs) else None
-        if found is None:
+    def value(self, index: int = 0) -> OnnxValue:
+        """Return the required input ``index``: a tensor, a sequence or an optional."""
+        value = self.inputs[index] if index < len(self.inputs) else None
+        if value is None:
             raise ValueError(f"input {index} is missing")
-        return found
+        return value
 
     def input(self, index: int = 0) -> TensorValue:
-        """Input ``index``, which the operator requires, as a tensor."""
-        found = self.datum(index)
-        if isinstance(found, SequenceValue):
+        """Return the required input ``index``, which must be a tensor."""
+        value = self.value(index)
+        if isinstance(value, SequenceValue):
             raise ValueError(f"input {index} is a sequence where a tensor is wanted")
-        if isinstance(found, EmptyOptional):
+        if isinstance(value, EmptyOptional):
             raise ValueError(f"input {index} is an optional without a value")
-        return found.planar() if isinstance(found, Interleaved) else found
+        return value.in_model_layout() if isinstance(value, Interleaved) else value
 
-    def operands(self) -> list[TensorValue]:
-        """All inputs as tensors."""
+    def all_inputs(self) -> list[TensorValue]:
+        """Return all inputs as tensors."""
         return [self.input(k) for k in range(len(self.inputs))]
 
+    def tensor(self, index: int = 0) -> Tensor:
+        """Return the required input ``index`` in the model's layout."""
+        return model_layout(self.input(index))
+
+    def channels_last(self, index: int = 0) -> Tensor:
+        """Return the required input ``index`` with axis 1 behind all others."""
+        return channels_last(self.input(index))
+
+    def scalar(self, index: int = 0) -> Tensor:
+        """Return the required input ``index``, which has one entry, without axes."""
+        return tf.reshape(self.tensor(index), [])
+
+    def numbers(self, index: int) -> list[Any] | None:
+        """Return the integers of input ``index``, as scalar tensors where only a run knows them.
+
+        Return ``None`` if even their count depends on the data.
+        """
+        tensor = self.tensor(index)
+        known = tf.get_static_value(tensor)
+        if known is not None:
+            return [int(n) for n in known.reshape(-1)]
+        length = tensor.shape[0]
+        return None if length is None else [tensor[k] for k in range(length)]
+
     def attribute(self, name: str, default: Any = None) -> Any:
-        """An attribute of the node."""
+        """Return an attribute of the node."""
         return self.node.attributes.get(name, default)
 
-    def constant(self, index: int, what: str) -> Any:
-        """Input ``index`` as a numpy array, ``None`` if it is not given; it must be constant."""
+    def constant(self, index: int, label: str) -> Any:
+        """Return input ``index``, which must be constant, as numpy; ``None`` if not given."""
         if not self.has(index):
             return None
-        operand = self.inputs[index]
-        if isinstance(operand, Constant):
-            return operand.array
-        known = tf.get_static_value(operand.tensor) if isinstance(operand, LayoutTensor) else None
+        value = self.inputs[index]
+        if isinstance(value, Constant):
+            return value.array
+        known = tf.get_static_value(value.tensor) if isinstance(value, LayoutTensor) else None
         if known is not None:
             return known
         raise DataDependent(
-            f"{what} depends on the data; export the model with a constant one, or run it eagerly"
+            f"{label} depends on the data; export the model with a constant one, or run it eagerly"
         )
 
     def ints(self, name: str, index: int) -> tuple[int, ...] | None:
-        """Whole numbers: attribute ``name`` in old opsets, input ``index`` in new ones."""
+        """Return integers from attribute ``name`` (old opsets) or input ``index`` (new ones)."""
         if name in self.node.attributes:
             return tuple(int(v) for v in self.node.attributes[name])
         array = self.constant(index, name)
         return None if array is None else tuple(int(v) for v in array.reshape(-1))
 
     def error(self, reason: str) -> ModelError:
-        """An error that names the node."""
+        """Return an error that names the node."""
         return ModelError(f"ONNX node {self.node}: {reason}")
 
 
 Converter = Callable[[Call], Result]
+
+
+def single(result: Result) -> LayoutTensor:
+    """Return what a converter computed, which must be one tensor."""
+    assert isinstance(result, LayoutTensor)
+    return result
 
 
 @dataclass(frozen=True)
@@ -142,22 +169,21 @@ class _Registration:
     interleaved: bool
 
 
-_TABLE: dict[
-    tuple[str, str], list[_Registration]
-] = {}  # (domain, operator) -> entries, newest first
+#: (domain, operator) -> registrations, the newest first.
+_TABLE: dict[tuple[str, str], list[_Registration]] = {}
 
 
 def operator(
     name: str,
     since: int = 1,
-    layout: Layout = Layout.OWN,
+    layout: Layout = Layout.MODEL,
     domain: str = "",
     *,
     interleaved: bool = False,
 ) -> Callable[[Converter], Converter]:
-    """Register a converter of operator ``name`` from the lowest opset at which it is right.
+    """Register a converter of operator ``name`` from the lowest opset at which it is correct.
 
-    ``interleaved`` says that it knows what to do with a first input that is :class:`Interleaved`.
+    ``interleaved`` says that the converter handles an :class:`Interleaved` first input.
     """
 
     def register(convert: Converter) -> Converter:
@@ -176,12 +202,21 @@ def _entry(op: str, domain: str, opset: int) -> _Registration | None:
 
 
 def supported(op: str, domain: str, opset: int) -> bool:
-    """Whether there is a converter for an operator at an opset."""
+    """Return whether there is a converter for an operator at an opset."""
     return _entry(op, domain, opset) is not None
 
 
+def unsupported(graph: Graph) -> list[str]:
+    """Describe the nodes of a graph that have no converter, those in bodies too."""
+    return [
+        f"{n} ({n.domain or 'ai.onnx'} opset {n.opset})"
+        for n in all_nodes(graph)
+        if not supported(n.op, n.domain, n.opset)
+    ]
+
+
 def find(node: Node) -> Converter:
-    """The newest converter that is not above the node's opset; :class:`ModelError` if none."""
+    """Return the newest converter up to the node's opset; :class:`ModelError` if none."""
     entry = _entry(node.op, node.domain, node.opset)
     if entry is None:
         raise ModelError(f"ONNX node {node}: the operator is not supported")
@@ -189,22 +224,22 @@ def find(node: Node) -> Converter:
 
 
 def layout_of(node: Node) -> Layout:
-    """What the node's operator says about layouts."""
+    """Return what the node's operator says about layouts."""
     entry = _entry(node.op, node.domain, node.opset)
-    return Layout.OWN if entry is None else entry.layout
+    return Layout.MODEL if entry is None else entry.layout
 
 
 def takes_interleaved(node: Node) -> bool:
-    """Whether the node's converter knows what to do with an interleaved input."""
+    """Return whether the node's converter handles an interleaved input."""
     entry = _entry(node.op, node.domain, node.opset)
     return entry is not None and entry.interleaved
 
 
 def softmax_axes(node: Node, rank: int) -> list[int]:
-    """The model's axes over which a Softmax or LogSoftmax sums to 1.
+    """Return the model's axes over which a Softmax or LogSoftmax sums to 1.
 
-    From opset 13 on it is one axis, the last by default. Before, the value was seen as a matrix
-    cut at ``axis``, 1 by default, so it is all axes from there on.
+    From opset 13 on this is one axis, by default the last. Before, it is all axes from ``axis``
+    on, by default 1.
     """
     if node.opset >= 13:
         return [node.attributes.get("axis", -1) % rank]

@@ -1,4 +1,4 @@
-"""What an ONNX file holds and how it will run: operators, ports, transposes."""
+"""Report what an ONNX file holds and how it will run: operators, ports, transposes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from kerasviz.importers.onnx.executor import scope_name
 from kerasviz.importers.onnx.graph import Graph, Node, all_nodes, read_graph
 from kerasviz.importers.onnx.load import load_model
 from kerasviz.importers.onnx.program import OnnxProgram
-from kerasviz.importers.onnx.registry import supported
+from kerasviz.importers.onnx.registry import unsupported
+from kerasviz.network.program import static_shape
 from kerasviz.types import Tensor
 
 __all__ = ["ExecutedTranspose", "ImportReport", "PortReport", "report_of"]
@@ -25,9 +26,9 @@ __all__ = ["ExecutedTranspose", "ImportReport", "PortReport", "report_of"]
 
 @dataclass(frozen=True)
 class ExecutedTranspose:
-    """A transpose that is executed: after which node (or input) it stands, and for which node.
+    """Name an executed transpose by the node (or input) before it and the node behind it.
 
-    ``own`` says that the model asks for it itself, by a Transpose node.
+    ``own`` says that the model itself has a Transpose node there.
     """
 
     after: str
@@ -37,7 +38,7 @@ class ExecutedTranspose:
 
 @dataclass(frozen=True)
 class PortReport:
-    """An input or output in the model's own layout, ``None`` where a length is free."""
+    """Describe an input or output in the model's layout, ``None`` where a length is free."""
 
     name: str
     dtype: str | None
@@ -47,9 +48,9 @@ class PortReport:
 
 @dataclass(frozen=True)
 class ImportReport:
-    """The report on a file.
+    """Report on a file.
 
-    ``operators`` counts the nodes that are run by operator, ``folded`` is how many more depend on
+    ``operators`` counts the nodes that are run, by operator; ``folded`` counts those that depend on
     constants only. ``transposes`` is ``None`` where the model cannot be run.
     """
 
@@ -62,21 +63,17 @@ class ImportReport:
     transposes: Sequence[ExecutedTranspose] | None
 
     def to_json(self) -> dict[str, Any]:
-        """The report as plain data."""
+        """Return the report as plain data."""
         return asdict(self)
 
 
 def report_of(path: Path) -> ImportReport:
-    """Report on an ONNX file, also on one with operators that are not supported.
+    """Report on an ONNX file, even one with unsupported operators.
 
-    Raises :class:`ModelError` for a file that is no ONNX model and where a node cannot be computed.
+    Raises :class:`ModelError` for a file that is no ONNX model, or where a node cannot be computed.
     """
     graph = read_graph(load_model(path), path)
-    missing = [
-        f"{n} ({n.domain or 'ai.onnx'} opset {n.opset})"
-        for n in all_nodes(graph)
-        if not supported(n.op, n.domain, n.opset)
-    ]
+    missing = unsupported(graph)
     opsets = {n.domain or "ai.onnx": n.opset for n in all_nodes(graph)}
     if missing:
         inputs = [PortReport(i.name, _type(i.dtype), i.shape) for i in graph.inputs]
@@ -98,7 +95,7 @@ def report_of(path: Path) -> ImportReport:
             for p in program.inputs.values()
         ],
         outputs=[
-            PortReport(name, _type(t.dtype), _shape(t))
+            PortReport(name, _type(t.dtype), static_shape(t))
             for name, t in zip(names, traced.outputs, strict=True)
         ],
         unsupported=(),
@@ -115,12 +112,8 @@ def _type(dtype: Any) -> str | None:
     return None if dtype is None else str(tf.as_dtype(dtype).name)
 
 
-def _shape(tensor: Tensor) -> tuple[int | None, ...] | None:
-    return None if tensor.shape.rank is None else tuple(tensor.shape.as_list())
-
-
 def _traced(program: OnnxProgram) -> tuple[Any, list[str]]:
-    """The graph from the inputs to the outputs, both in the model's own layout."""
+    """Trace the graph from the inputs to the outputs, both in the model's layout."""
     names: list[str] = []
 
     def run(*tensors: Tensor) -> list[Tensor]:
@@ -150,7 +143,7 @@ def _traced(program: OnnxProgram) -> tuple[Any, list[str]]:
 
 
 def _transposes(graph: Any, nodes: Sequence[Node], whole: Graph) -> Iterator[ExecutedTranspose]:
-    """The transposes of a traced graph, each with the nodes around it."""
+    """Yield the transposes of a traced graph, each with the nodes around it."""
     by_scope = {scope_name(node): node for node in [*all_nodes(whole), *nodes]}
     inputs = {t.op.name: given.name for t, given in zip(graph.inputs, whole.inputs, strict=False)}
 
@@ -162,7 +155,7 @@ def _transposes(graph: Any, nodes: Sequence[Node], whole: Graph) -> Iterator[Exe
         return None
 
     def maker(operation: Any) -> str:
-        """The node or the input that made what an operation takes."""
+        """Return the node or the input that computed the input of an operation."""
         while operation.inputs:
             source = operation.inputs[0].op
             if source.name in inputs:

@@ -1,4 +1,4 @@
-"""Sliding windows of convolutions and pools: sizes, strides, dilations and padding."""
+"""Describe sliding windows of convolutions and pools: sizes, strides, dilations and padding."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ import tensorflow as tf
 from kerasviz.importers.onnx.registry import Call
 from kerasviz.types import Tensor
 
-__all__ = ["Window", "dilated", "padded", "subsampled", "window_of"]
+__all__ = ["Window", "dilated", "padded", "spatial", "subsampled", "window_of"]
 
-Length = Any  # int, or a scalar int32 tensor where the length is not known before the run
+#: An int, or a scalar int32 tensor where only a run knows the length.
+Length = Any
 
 
 @dataclass(frozen=True)
 class Window:
-    """A window over the spatial axes; ``pads`` has (begin, end) per axis.
+    """Describe a window over the spatial axes; ``pads`` has (begin, end) per axis.
 
-    ``sizes`` are the lengths of the input, ``None`` where free; ``kernel`` is not yet dilated.
+    ``sizes`` are the lengths of the input, ``None`` where free; ``kernel`` is the undilated size.
     """
 
     kernel: tuple[int, ...]
@@ -31,19 +32,20 @@ class Window:
 
     @property
     def spans(self) -> tuple[int, ...]:
-        """The lengths that the dilated kernel covers."""
+        """Return the lengths that the dilated kernel covers."""
         return tuple((k - 1) * d + 1 for k, d in zip(self.kernel, self.dilations, strict=True))
 
     @property
     def is_dilated(self) -> bool:
-        """Whether the kernel has gaps."""
+        """Return whether the kernel has gaps."""
         return any(k > 1 and d > 1 for k, d in zip(self.kernel, self.dilations, strict=True))
 
     @property
     def padding(self) -> Any:
-        """``"VALID"``, ``"SAME"``, an explicit list, or ``None`` where only ``tf.pad`` will do.
+        """Return ``"VALID"``, ``"SAME"``, a list, or ``None`` where only ``tf.pad`` works.
 
-        The names are preferred where they mean the same: their kernels are the fast ones.
+        A name is preferred where it means the same, since TensorFlow's kernels for names are
+        faster.
         """
         if all(isinstance(p, int) and p == 0 for pair in self.pads for p in pair):
             return "VALID"
@@ -67,16 +69,20 @@ def _is_same(pads: tuple[Length, Length], span: int, stride: int, size: int | No
     return pads == (total // 2, total - total // 2)
 
 
+def spatial(call: Call, count: int) -> tuple[tuple[int, ...], ...]:
+    """Return the strides, dilations and pads (all begins, all ends) of ``count`` axes."""
+    lengths = {"strides": (1,) * count, "dilations": (1,) * count, "pads": (0,) * (2 * count)}
+    return tuple(tuple(call.attribute(name) or usual) for name, usual in lengths.items())
+
+
 def window_of(call: Call, x: Tensor, kernel: Sequence[int]) -> Window:
-    """The window of a node over ``x`` [N, ..., C], with ``auto_pad`` and ``ceil_mode`` resolved."""
+    """Return the window of a node over ``x`` [N, ..., C], with ``auto_pad`` resolved."""
     count = len(kernel)
-    strides = tuple(call.attribute("strides") or (1,) * count)
-    dilations = tuple(call.attribute("dilations") or (1,) * count)
+    strides, dilations, flat = spatial(call, count)
     sizes = tuple(x.shape.as_list()[1:-1])
     spans = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
     mode = call.attribute("auto_pad", "NOTSET")
     if mode in ("NOTSET", ""):
-        flat = tuple(call.attribute("pads") or (0,) * (2 * count))
         if len(flat) != 2 * count:
             raise call.error(f"{len(flat)} pads for {count} spatial axes; expected {2 * count}")
         pads = list(zip(flat[:count], flat[count:], strict=True))
@@ -108,10 +114,10 @@ def _same_pads(size: Length, span: int, stride: int, *, lower: bool) -> tuple[Le
 
 
 def ceil_extra(x: Tensor, window: Window, axis: int) -> Length:
-    """The padding at the end that turns the rounding down of an output length into rounding up.
+    """Return the end padding that makes TensorFlow round an output length up instead of down.
 
-    A last window that would start in the padding at the end is dropped, as PyTorch, Caffe and
-    onnxruntime do.
+    A last window that would start in the end padding is dropped, as in PyTorch, Caffe and
+    onnxruntime.
     """
     size, stride, span = _length(x, axis), window.strides[axis], window.spans[axis]
     begin, end = window.pads[axis]
@@ -124,33 +130,32 @@ def ceil_extra(x: Tensor, window: Window, axis: int) -> Length:
 
 
 def padded(x: Tensor, pads: Sequence[tuple[Length, Length]], value: float = 0.0) -> Tensor:
-    """``x`` [N, ..., C] with its spatial axes padded by ``value``; negative numbers take away."""
+    """Pad the spatial axes of ``x`` [N, ..., C] by ``value``; negative pads remove entries."""
     pairs = [[0, 0], *[list(pair) for pair in pads], [0, 0]]
     if any(isinstance(p, int) and p < 0 for pair in pairs for p in pair):
-        x = x[tuple(slice(_taken(a), -_taken(b) or None) for a, b in pairs)]
-        pairs = [[0 if _taken(p) else p for p in pair] for pair in pairs]
+        x = x[tuple(slice(_removed(a), -_removed(b) or None) for a, b in pairs)]
+        pairs = [[0 if _removed(p) else p for p in pair] for pair in pairs]
     if all(isinstance(p, int) and p == 0 for pair in pairs for p in pair):
         return x
     return tf.pad(x, pairs, constant_values=tf.cast(value, x.dtype))
 
 
-def _taken(pad: Length) -> int:
-    """How many entries a negative padding takes away."""
+def _removed(pad: Length) -> int:
     return max(-pad, 0) if isinstance(pad, int) else 0
 
 
 def subsampled(x: Tensor, strides: Sequence[int]) -> Tensor:
-    """Every ``stride``-th entry of the spatial axes."""
+    """Return every ``stride``-th entry of the spatial axes."""
     if all(s == 1 for s in strides):
         return x
     return x[(slice(None), *[slice(None, None, s) for s in strides], slice(None))]
 
 
 def dilated(x: Tensor, window: Window, apply: Callable[[Tensor], Tensor]) -> Tensor:
-    """Slide a dilated window over the already padded ``x``; ``apply`` slides it without gaps.
+    """Slide a dilated window over the padded ``x``; ``apply`` slides the undilated window.
 
-    The entries of every phase of the dilation become images of their own. TensorFlow's own dilated
-    convolutions have no gradient on a CPU but for one padding, and only with oneDNN.
+    Every phase of the dilation becomes an image of its own. On a CPU TensorFlow's dilated
+    convolutions have a gradient for one padding only, and only with oneDNN.
     """
     blocks = list(window.dilations)
     lengths = [_length(x, k) for k in range(len(blocks))]

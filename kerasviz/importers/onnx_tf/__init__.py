@@ -1,1 +1,1 @@
-"""Reads ONNX files by way of the package onnx-tf."""
+"""Import ONNX files by way of the package onnx-tf."""

@@ -1,4 +1,4 @@
-"""Importing onnx-tf: the few names that it takes from packages that no longer load.
+"""Import onnx-tf with substitutes for the names that it takes from packages that no longer load.
 
 onnx-tf 1.10 is the last release. It takes tables of types from ``onnx.mapping``, which onnx has
 removed, one function from tensorflow-addons and one class from tensorflow-probability, which do not
@@ -41,10 +41,10 @@ def import_onnx_tf() -> Any:
 
 @contextmanager
 def names_supplied() -> Iterator[None]:
-    """Supply the names while the block runs; only those that are missing, and none afterwards.
+    """Supply the missing names within the block, and remove them afterwards.
 
-    The two TensorFlow packages count as missing unless they are imported already: to import them
-    here could fail, or warn.
+    The two TensorFlow packages count as missing unless they are already imported, since importing
+    them could fail or warn.
     """
     made = {
         "tensorflow_addons": _addons(),
@@ -71,7 +71,7 @@ def names_supplied() -> Iterator[None]:
 
 
 def _mapping() -> ModuleType:
-    """``onnx.mapping``: between the element types of ONNX and numpy, and how they are stored."""
+    """Return ``onnx.mapping``, which maps element types between ONNX, numpy and their storage."""
     types = [
         code
         for name, code in onnx.TensorProto.DataType.items()
@@ -100,7 +100,7 @@ def _addons() -> ModuleType:
 
 
 def hardmax(logits: Tensor, name: str | None = None) -> Tensor:
-    """1 at the first largest entry of the last axis, 0 elsewhere."""
+    """Compute 1 at the first largest entry of the last axis, 0 elsewhere."""
     depth = logits.shape[-1] or tf.shape(logits)[-1]
     return tf.one_hot(tf.argmax(logits, -1), depth, dtype=logits.dtype, name=name)
 
@@ -113,13 +113,13 @@ def _probability() -> ModuleType:
 
 
 class Bernoulli:
-    """1 with the probabilities ``probs``, else 0."""
+    """Draw 1 with the probabilities ``probs``, else 0."""
 
     def __init__(self, *, probs: Tensor, dtype: Any = tf.int32):
         self._probs, self._dtype = probs, dtype
 
     def sample(self, seed: int | None = None) -> Tensor:
-        """One draw of the shape of ``probs``."""
+        """Return one draw of the shape of ``probs``."""
         shape = tf.shape(self._probs)
         draw = tf.random.uniform(shape, dtype=self._probs.dtype, seed=seed)
         return tf.cast(draw < self._probs, self._dtype)

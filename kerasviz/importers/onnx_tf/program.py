@@ -1,9 +1,9 @@
-"""ONNX models by way of the onnx-tf package, for those who must match it.
+"""Import ONNX models by way of the onnx-tf package, for comparison with it.
 
 The network has the same inputs, values, names and roles as that of :mod:`kerasviz.importers.onnx`;
 only the computation is onnx-tf's, traced once and frozen. onnx-tf keeps every value in the model's
-own layout, so images are transposed at the taps. Pools whose padding TensorFlow does not have are
-computed by onnx-tf in numpy: they have values, but no gradient.
+layout, so images are transposed at the taps. onnx-tf computes pools whose padding TensorFlow lacks
+in numpy: they have values, but no gradient.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from kerasviz.importers.onnx_tf.compat import import_onnx_tf
 from kerasviz.importers.tensorflow.frozen_graph import FrozenGraph
 from kerasviz.importers.tensorflow.program import GraphProgram, program_over
 from kerasviz.importers.tensorflow.values import Naming
-from kerasviz.network.program import PLAIN, Described, Kernels, Port, Value
+from kerasviz.network.program import PLAIN, Described, Kernels, Port, Value, static_shape
 from kerasviz.types import Tensor
 
 __all__ = ["OnnxTfProgram", "read_onnx_tf"]
 
 
-#: What onnx-tf raises for models that it cannot translate; some only while the graph is traced.
+#: Errors of onnx-tf for models that it cannot translate, some only during the trace.
 _ERRORS = (
     *(ValueError, TypeError, LookupError, AttributeError, RuntimeError, AssertionError),
     *(unittest.SkipTest, tf.errors.OpError, onnx.checker.ValidationError),
@@ -48,8 +48,8 @@ _ERRORS = (
 def read_onnx_tf(path: Path) -> Imported:
     """Read an ONNX file with onnx-tf.
 
-    Raises :class:`UsageError` where onnx-tf is not installed and :class:`ModelError` for what
-    cannot be read or what onnx-tf does not know.
+    Raises :class:`UsageError` if onnx-tf is not installed, and :class:`ModelError` for a model that
+    cannot be read or that onnx-tf does not know.
     """
     path = Path(path)
     model = load_model(path)
@@ -62,7 +62,7 @@ def read_onnx_tf(path: Path) -> Imported:
 
 
 def _program(model: Any, graph: Graph) -> OnnxTfProgram:
-    """The program for any number of images; for one, where onnx-tf cannot translate it so."""
+    """Make the program for any number of images, or for one if onnx-tf cannot do more."""
     for_one = [given for given in graph.inputs if given.shape and given.shape[0] == 1]
     if not for_one:
         return OnnxTfProgram(graph, _translated(model, graph, free=False))
@@ -76,7 +76,7 @@ def _program(model: Any, graph: Graph) -> OnnxTfProgram:
 
 @dataclass(frozen=True)
 class _Translated:
-    """A trace of onnx-tf's translation: its function, and its tensors by their ONNX names.
+    """Hold a trace of onnx-tf's translation: its function, and its tensors by ONNX name.
 
     ``module`` is kept because some of its nodes call back into Python.
     """
@@ -87,7 +87,7 @@ class _Translated:
 
 
 def _translated(model: Any, graph: Graph, *, free: bool) -> _Translated:
-    """Translate and trace; ``free``: for any number of images where the model names one."""
+    """Translate and trace the model; with ``free`` for any number of images instead of one."""
     backend = import_onnx_tf()
     try:
         module = backend.prepare(model, device="CPU", logging_level="ERROR").tf_module
@@ -121,9 +121,9 @@ def _spec(given: Any, free: bool) -> Any:
 
 
 def _without_ones(model: Any, graph: Graph, alone: _Translated) -> Any:
-    """A copy whose reshapes keep the number of images where they name one image.
+    """Return a copy whose reshapes to one image keep the number of images instead.
 
-    They are those that take and give one row of something.
+    They are the reshapes whose input and output have one row.
     """
     rows: dict[str, np.ndarray[Any, Any] | None] = {}
     for node in graph.nodes:
@@ -145,7 +145,7 @@ def _without_ones(model: Any, graph: Graph, alone: _Translated) -> Any:
             next(a for a in proto.attribute if a.name == "shape").ints[0] = 0
         else:
             name = f"{proto.output[0]}/rows"
-            # -1 is better known to TensorFlow than 0, as many as before.
+            # TensorFlow infers more of a shape with -1 than with 0.
             first = 0 if -1 in array else -1
             shape = np.concatenate([[first], array[1:]]).astype(np.int64)
             tensor = onnx.numpy_helper.from_array(shape, name)
@@ -157,10 +157,10 @@ def _without_ones(model: Any, graph: Graph, alone: _Translated) -> Any:
 
 
 class OnnxTfProgram(Described):
-    """The :class:`kerasviz.network.program.Program` of a model that onnx-tf has translated.
+    """Implement :class:`kerasviz.network.program.Program` for a model that onnx-tf translated.
 
-    ``one_image``: it could only be translated for one image at a time. ``alone`` is the translation
-    for one image of a model that names one, whose shapes are better known.
+    With ``one_image`` it runs for one image at a time. ``alone`` is the translation for one image,
+    in which more shapes are known.
     """
 
     def __init__(
@@ -176,7 +176,7 @@ class OnnxTfProgram(Described):
         self._alone = {} if alone is None else {n: t.shape for n, t in alone.tensors.items()}
         function, tensors = translated.function, translated.tensors
         names = [given.name for given in graph.inputs]
-        fed = dict(zip(names, function.inputs, strict=False))  # after them: the weights
+        fed = dict(zip(names, function.inputs, strict=False))  # followed by the weights
         outputs = {name: tensors[name] for name in graph.outputs if name in tensors}
         if not outputs:
             raise ModelError("onnx-tf gives no tensor as the output of the model")
@@ -193,7 +193,9 @@ class OnnxTfProgram(Described):
             self._inputs[given.name] = Port(given.name, dtype, given.shape, first)
         self._ranks = _ranks(graph, tensors)
         first_inputs = {name for name, port in self._inputs.items() if port.channels_first}
-        self._moved = _channels_on_axis_1(graph.nodes, first_inputs, image_like, self._ranks)
+        self._channels_last = _channels_on_axis_1(
+            graph.nodes, first_inputs, image_like, self._ranks
+        )
         self._values = self._described(graph, tensors)
 
     def _described(self, graph: Graph, tensors: Mapping[str, Tensor]) -> dict[str, Value]:
@@ -204,10 +206,10 @@ class OnnxTfProgram(Described):
                 if name not in self._inner and name not in self._same:
                     continue
                 shape = self._shape(name, tensors[name])
-                moved = name in self._moved
-                if shape is not None and moved:
+                is_last = name in self._channels_last
+                if shape is not None and is_last:
                     shape = tuple(shape[axis] for axis in to_last(len(shape)))
-                value = value_of(name, node, shape, known, moved=moved)
+                value = value_of(name, node, shape, known, is_last=is_last)
                 if node.op in ("Relu", "Clip") and self._is_rectifier(name):
                     value = replace(value, relu_input=node.inputs[0])
                 values[name] = value
@@ -215,12 +217,9 @@ class OnnxTfProgram(Described):
         return with_aliases(values, graph.nodes, graph.outputs)
 
     def _shape(self, name: str, tensor: Tensor) -> tuple[int | None, ...] | None:
-        """The shape in the model's own layout; it is better known where the graph was frozen."""
+        """Return the shape in the model's layout, completed from the frozen graph."""
         inner = self._program.values.get(self._inner.get(name, ""))
-        if inner is not None:
-            shape = inner.shape
-        else:
-            shape = None if tensor.shape.rank is None else tuple(tensor.shape.as_list())
+        shape = static_shape(tensor) if inner is None else inner.shape
         one = self._alone.get(name)
         if shape is None and self._ranks[name] is not None:
             shape = (None,) * int(self._ranks[name] or 0)
@@ -230,7 +229,7 @@ class OnnxTfProgram(Described):
         return (shape[0], *(length if n is None else n for n, length in known))
 
     def _is_rectifier(self, name: str) -> bool:
-        """Whether a value comes from a ReLU of TensorFlow, whose gradient can be switched."""
+        """Return whether a value comes from TensorFlow's ReLU, whose gradient can be switched."""
         inner = self._program.values.get(self._inner.get(name, ""))
         return inner is not None and inner.op in ("Relu", "Relu6")
 
@@ -255,7 +254,7 @@ class OnnxTfProgram(Described):
         results = {}
         for name in names:
             result = found[inner[name]] if name in inner else fed[self._same[name]]
-            if channels_last and name in self._moved:
+            if channels_last and name in self._channels_last:
                 result = tf.transpose(result, to_last(int(self._ranks[name] or 0)))
             results[name] = result
         return results
@@ -278,10 +277,10 @@ class OnnxTfProgram(Described):
 
 
 class _Naming:
-    """Names the tensors of the frozen graph after the values of ONNX.
+    """Name the tensors of the frozen graph after the values of ONNX.
 
-    ``main`` maps each of these to the name that its tensor is computed by: values that are copies
-    (``Identity``, ``Dropout``) are one tensor of TensorFlow.
+    ``main`` maps a value to the name that its tensor is computed by: copies (``Identity``,
+    ``Dropout``) share one tensor in TensorFlow.
     """
 
     def __init__(self, tensors: Mapping[str, Tensor]):
@@ -303,7 +302,7 @@ class _Naming:
         return Naming(listed)
 
     def inputs(self, fed: Mapping[str, Tensor]) -> dict[str, str]:
-        """The values that are mere copies of an input, which they are taken from."""
+        """Return the values that are copies of an input, with that input."""
         by_key = {tensor.name: name for name, tensor in fed.items()}
         same = {n: by_key[key] for n, key in self._sources.items() if key in by_key}
         for name in same:
@@ -312,24 +311,21 @@ class _Naming:
 
 
 def _ranks(graph: Graph, tensors: Mapping[str, Tensor]) -> dict[str, int | None]:
-    """The number of axes of every value; that of its input where TensorFlow does not know it."""
+    """Return the rank of every value, from its input where TensorFlow does not know it."""
     ranks: dict[str, int | None] = {i.name: len(i.shape or ()) for i in graph.inputs}
     for node in graph.nodes:
         for name in node.outputs:
             rank = tensors[name].shape.rank if name in tensors else None
-            if rank is None and layout_of(node) is not Layout.OWN:
+            if rank is None and layout_of(node) is not Layout.MODEL:
                 rank = ranks.get(node.inputs[0])
             ranks[name] = rank
     return ranks
 
 
 def _channels_on_axis_1(
-    nodes: Sequence[Node],
-    inputs: set[str],
-    image_like: set[str],
-    ranks: Mapping[str, int | None],
+    nodes: Sequence[Node], inputs: set[str], image_like: set[str], ranks: Mapping[str, int | None]
 ) -> set[str]:
-    """The values that are images: what convolutions take and give, and what follows elementwise."""
+    """Return the values with channels on axis 1: those of convolutions, and what follows them."""
     found = set(inputs)
     for node in nodes:
         layout = layout_of(node)

@@ -1,1 +1,1 @@
-"""Reads SavedModels and frozen TensorFlow graphs."""
+"""Import SavedModels and frozen TensorFlow graphs."""

@@ -1,15 +1,13 @@
-"""Freezing: a traced function becomes a graph whose weights are constants."""
+"""Freeze traced functions, so that their weights are constants."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import (
-    convert_variables_to_constants_v2,
-)
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from kerasviz.errors import ModelError
+from kerasviz.errors import ModelError, first_line
 
 __all__ = ["frozen"]
 
@@ -17,11 +15,10 @@ __all__ = ["frozen"]
 def frozen(function: Any) -> Any:
     """Return a ``ConcreteFunction`` with its variables as constants and its calls inlined.
 
-    Control flow stays as it is (``If``, ``While``), which no convolutional network needs. Raises
+    Control flow (``If``, ``While``) stays, since convolutional networks have none. Raises
     :class:`ModelError` for states that are no weights, such as lookup tables.
     """
     try:
         return convert_variables_to_constants_v2(function, lower_control_flow=False)
     except (ValueError, RuntimeError, KeyError, TypeError, tf.errors.OpError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelError(f"the weights cannot be made constants: {reason}") from error
+        raise ModelError(f"the weights cannot be made constants: {first_line(error)}") from error

@@ -1,8 +1,8 @@
-"""Reading a frozen TensorFlow graph: what is constant, what is live, what cannot be computed."""
+"""Read a frozen TensorFlow graph: which tensors are constant, live or impossible to compute."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,11 +30,11 @@ _DEAD = "a branch that is never taken"
 
 @dataclass(frozen=True)
 class FrozenGraph:
-    """The nodes of a graph, inputs before users, and its constants.
+    """Hold the nodes of a graph, inputs before users, and its constants.
 
-    Tensors are named by keys ``node:k``. ``follow`` maps a tensor to the one that it merely
-    passes on. ``live`` are the tensors that depend on an input, ``broken`` those that cannot be
-    computed, each with the reason, ``handles`` the captured variables.
+    Tensors are named by keys ``node:k``. ``follow`` maps a copy to its source. ``live`` are the
+    tensors that depend on an input, ``broken`` those that cannot be computed, with the reason, and
+    ``handles`` the captured variables.
     """
 
     nodes: dict[str, GraphNode] = field(default_factory=dict)
@@ -45,13 +45,32 @@ class FrozenGraph:
     handles: dict[str, Tensor] = field(default_factory=dict)
 
     def source(self, key: str) -> str:
-        """The tensor that ``key`` is a copy of: itself if it is not one."""
+        """Return the tensor that ``key`` is a copy of, or ``key`` itself."""
         while key in self.follow:
             key = self.follow[key]
         return key
 
+    def needed(
+        self, keys: Iterable[str], known: Container[str], refusal: Callable[[str], str]
+    ) -> list[GraphNode]:
+        """Return the live nodes that ``keys`` depend on, inputs first, up to ``known`` tensors.
+
+        Raises :class:`ModelError` with the ``refusal`` for the reason of a broken tensor.
+        """
+        seen: set[str] = set()
+        pending = list(keys)
+        while pending:
+            key = self.source(pending.pop())
+            name = node_name(key)
+            if key in self.broken:
+                raise ModelError(refusal(self.broken[key]))
+            if name not in seen and key in self.live:
+                seen.add(name)
+                pending += [] if key in known else self.nodes[name].inputs
+        return [node for name, node in self.nodes.items() if name in seen]
+
     def constant(self, key: str) -> Tensor:
-        """Compute a tensor that depends on no input; it is computed once and kept."""
+        """Compute a tensor that depends on no input, once."""
         with tf.init_scope():
             return self._constant(self.source(key))
 
@@ -75,7 +94,7 @@ class FrozenGraph:
 
 
 def node_name(key: str) -> str:
-    """The node of a tensor.
+    """Return the node of a tensor.
 
     >>> node_name("a/b:1")
     'a/b'
@@ -86,9 +105,8 @@ def node_name(key: str) -> str:
 def read_graph(graph: Any, inputs: Iterable[str]) -> FrozenGraph:
     """Read a ``tf.Graph``; ``inputs`` are the keys of the tensors that will be fed.
 
-    The functions that it calls are read in their places. Of a graph that was traced, the captured
-    variables are read as they are now. Raises :class:`ModelError` that names a constant with NaN
-    or infinite numbers.
+    Called functions are read in place, and captured variables with their current values. Raises
+    :class:`ModelError` that names a constant with NaN or infinite numbers.
     """
     found = FrozenGraph(live=set(inputs))
     for outside, inside in getattr(graph, "captures", ()):
@@ -99,14 +117,14 @@ def read_graph(graph: Any, inputs: Iterable[str]) -> FrozenGraph:
 
 
 class _Library:
-    """The functions of a graph by name; written out only if there is a call, for it is large."""
+    """Hold the functions of a graph by name, read at the first call only, since they are large."""
 
     def __init__(self, graph: Any):
         self._graph = graph
         self._definitions: dict[str, Any] | None = None
 
     def body(self, name: str, shapes: list[Any]) -> Any:
-        """The graph of a function for inputs of the given shapes."""
+        """Return the graph of a function for inputs of the given shapes."""
         if self._definitions is None:
             functions = self._graph.as_graph_def().library.function
             self._definitions = {function.signature.name: function for function in functions}
@@ -121,7 +139,7 @@ def _read(graph: Any, prefix: str, found: FrozenGraph, library: _Library) -> Non
         name = prefix + operation.name
         keys = [f"{name}:{index}" for index in range(len(operation.outputs))]
         if any(key in found.live or key in found.follow for key in keys):
-            # It is fed, or the argument of a function.
+            # An input, or the argument of a function.
             found.nodes[name] = node_of(operation, prefix)
         elif any(key in found.handles or key in found.constants for key in keys):
             continue
@@ -157,7 +175,7 @@ def _read_node(node: GraphNode, keys: list[str], found: FrozenGraph) -> None:
 
 
 def _read_call(operation: Any, prefix: str, found: FrozenGraph, library: _Library) -> None:
-    """Read the body of a called function, its arguments being copies of the call's inputs."""
+    """Read the body of a called function; its arguments are copies of the call's inputs."""
     shapes = [tensor.shape.as_proto() for tensor in operation.inputs]
     body = library.body(operation.get_attr("f").name, shapes)
     name = prefix + operation.name
@@ -177,7 +195,7 @@ def _link(copy: str, source: str, found: FrozenGraph) -> None:
 
 
 def _settle_branch(node: GraphNode, found: FrozenGraph) -> str | None:
-    """Take a TF1 branch whose predicate is a constant (``is_training``); else say why not."""
+    """Take a TF1 branch whose predicate is constant (``is_training``); else return the reason."""
     control_flow = f"{node.name} ({node.op}): control flow"
     if node.op == "Switch":
         data, predicate = node.inputs
@@ -197,11 +215,11 @@ def _settle_branch(node: GraphNode, found: FrozenGraph) -> str | None:
 
 
 def _checked(array: Any, name: str) -> Tensor:
-    """The constant as a tensor outside of any graph, if its numbers are numbers."""
+    """Return a constant as an eager tensor; :class:`ModelError` if it has NaN or infinities."""
     dtype = tf.as_dtype(array.dtype)
     if dtype.is_floating:
         numbers = array.astype(np.float32)
-        # A single infinity is a bound (a mask, a padding), not a weight.
+        # A scalar infinity is a bound (of a mask, of padding), not a weight.
         if np.isnan(numbers).any() or (array.size > 1 and np.isinf(numbers).any()):
             weight = name.removesuffix("/resource").removesuffix("/ReadVariableOp")
             raise ModelError(f"weight {weight} holds NaN or infinite numbers; the file is damaged")

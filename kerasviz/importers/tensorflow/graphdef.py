@@ -1,4 +1,4 @@
-"""Frozen TensorFlow 1 graphs (``.pb``), such as the network of the article."""
+"""Import frozen TensorFlow 1 graphs (``.pb``), such as the network of the article."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from kerasviz.errors import ModelError
+from kerasviz.errors import ModelError, first_line
 from kerasviz.importers.imported import Imported
 from kerasviz.importers.tensorflow.program import program_over
 
 __all__ = ["read_graphdef"]
 
 _IMAGE_OPS = ("Conv2D", "DepthwiseConv2dNative")
-#: Nodes that pass an image on to the convolution without a change of its rank or channels.
+#: Nodes before the first convolution that keep the rank and channels of an image.
 _ELEMENTWISE = frozenset(
     {"Identity", "Cast", "Sub", "Mul", "Add", "AddV2", "RealDiv", "Div", "Pad", "PadV2"}
     | {"MirrorPad", "CheckNumerics", "Relu", "MaxPool", "AvgPool", "ResizeBilinear"}
@@ -23,10 +23,10 @@ _ELEMENTWISE = frozenset(
 
 
 def read_graphdef(path: Path) -> Imported:
-    """Read a frozen graph: its placeholders are the inputs, what nobody uses is an output.
+    """Read a frozen graph: placeholders are the inputs, unused tensors the outputs.
 
-    An input of unknown shape is an image of any size with as many channels as the first
-    convolution takes. Raises :class:`ModelError`.
+    An input of unknown shape is an image of any size with as many channels as the first convolution
+    takes. Raises :class:`ModelError`.
     """
     definition = tf.compat.v1.GraphDef()
     try:
@@ -45,15 +45,14 @@ def read_graphdef(path: Path) -> Imported:
         inputs = {n.name: graph.get_tensor_by_name(f"{n.name}:0") for n in placeholders}
         program = program_over(graph, inputs, _outputs(graph))
     except (ValueError, KeyError, tf.errors.OpError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ModelError(f"{path.name}: {reason}") from error
+        raise ModelError(f"{path.name}: {first_line(error)}") from error
     except ModelError as error:
         raise ModelError(f"{path.name}: {error}") from error
     return Imported(program, "graphdef")
 
 
 def _image_shape(placeholder: Any, definition: Any) -> list[int | None] | None:
-    """The shape of an input: its own with a free batch, else that of an image, else ``None``."""
+    """Return the shape of an input with a free batch, that of an image if unknown, or ``None``."""
     own = placeholder.attr["shape"].shape
     known = "shape" in placeholder.attr and not own.unknown_rank
     sizes = [None if d.size < 0 else d.size for d in own.dim] if known else []
@@ -61,13 +60,13 @@ def _image_shape(placeholder: Any, definition: Any) -> list[int | None] | None:
         channels = sizes[3] or _channels(placeholder.name, definition)
         return [None, sizes[1], sizes[2], channels]
     if sizes or placeholder.attr["dtype"].type == tf.bool.as_datatype_enum:
-        return sizes  # [] is what TF1 wrote for unknown shapes, too; a flag is a scalar
+        return sizes  # TF1 wrote [] for unknown shapes too; a flag is a scalar
     channels = _channels(placeholder.name, definition)
     return None if channels is None else [None, None, None, channels]
 
 
 def _channels(name: str, definition: Any) -> int | None:
-    """The channels that the first convolution after node ``name`` takes."""
+    """Return the number of channels that the first convolution behind node ``name`` takes."""
     nodes = {node.name: node for node in definition.node}
     users: dict[str, list[Any]] = {}
     for node in definition.node:

@@ -1,4 +1,4 @@
-"""One node of a TensorFlow graph as plain data, and how it is emitted again."""
+"""Represent a node of a TensorFlow graph as plain data, and run it again."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasviz.errors import ModelError
-from kerasviz.network.program import Kernels
+from kerasviz.errors import ModelError, first_line
+from kerasviz.network.program import Kernels, static_shape
 from kerasviz.types import Tensor
 
 __all__ = ["CALLS", "PASS_THROUGH", "GraphNode", "emit", "node_of", "why_not"]
@@ -30,7 +30,7 @@ _VARIABLES = frozenset({"Variable", "VariableV2", "VarHandleOp", "ReadVariableOp
 
 @dataclass(frozen=True)
 class GraphNode:
-    """A node: ``inputs`` are keys ``name:k``; ``groups`` says which argument takes how many.
+    """Hold a node; ``inputs`` are keys ``name:k``, which ``groups`` assigns to arguments.
 
     A group of ``None`` is an argument that takes one tensor, a number one that takes a list.
     ``outputs`` has the type and the static shape (``None`` if even the rank is unknown) of each.
@@ -47,15 +47,15 @@ class GraphNode:
 
 @cache
 def _arguments(op: str) -> tuple[str, ...]:
-    """The argument names of a raw op, empty if there is none of that name."""
+    """Return the argument names of a raw op, empty if there is no such op."""
     function = getattr(tf.raw_ops, op, None)
     return () if function is None else tuple(inspect.signature(function).parameters)
 
 
 def _renamed(op_def: Any) -> dict[str, str]:
-    """Map an op's own argument names to those of ``tf.raw_ops`` (``reduction_indices``: ``axis``).
+    """Map an op's argument names to those of ``tf.raw_ops`` (``reduction_indices``: ``axis``).
 
-    The few names that differ stand in the same order on both sides.
+    The few names that differ have the same order on both sides.
     """
     known = [name for name in _arguments(op_def.name) if name != "name"]
     own = [a.name for a in op_def.input_arg] + [a.name for a in op_def.attr]
@@ -66,7 +66,7 @@ def _renamed(op_def: Any) -> dict[str, str]:
 
 
 def _inferred(op_def: Any) -> set[str]:
-    """The attributes that follow from the inputs."""
+    """Return the attributes that follow from the inputs."""
     return {
         attr
         for argument in op_def.input_arg
@@ -76,7 +76,7 @@ def _inferred(op_def: Any) -> set[str]:
 
 
 def node_of(operation: Any, prefix: str = "") -> GraphNode:
-    """Read a ``tf.Operation`` into a :class:`Node`, ``prefix`` before all names."""
+    """Read a ``tf.Operation`` as a :class:`GraphNode`, with ``prefix`` before all names."""
     op_def = operation.op_def
     renamed, inferred = _renamed(op_def), _inferred(op_def)
     groups: list[tuple[str, int | None]] = []
@@ -93,10 +93,7 @@ def node_of(operation: Any, prefix: str = "") -> GraphNode:
         name = renamed.get(attr.name, attr.name)
         if attr.name not in inferred and name in known:
             attributes[name] = operation.get_attr(attr.name)
-    outputs = tuple(
-        (out.dtype, None if out.shape.rank is None else tuple(out.shape.as_list()))
-        for out in operation.outputs
-    )
+    outputs = tuple((out.dtype, static_shape(out)) for out in operation.outputs)
     return GraphNode(
         prefix + operation.name,
         operation.type,
@@ -109,7 +106,7 @@ def node_of(operation: Any, prefix: str = "") -> GraphNode:
 
 
 def why_not(node: GraphNode) -> str | None:
-    """Say why a node cannot be emitted; ``None`` if it can."""
+    """Return why a node cannot be run again; ``None`` if it can."""
     if node.op in _VARIABLES:
         return "a variable: the graph is not frozen"
     if node.attributes.get("data_format") in (b"NCHW", b"NCDHW", b"NCHW_VECT_C"):
@@ -135,7 +132,7 @@ _CONTROL_FLOW = frozenset(
 
 
 def emit(node: GraphNode, inputs: Sequence[Tensor], kernels: Kernels) -> list[Tensor]:
-    """Run a node again on other inputs, eagerly or in the graph that is being traced.
+    """Run a node on other inputs, eagerly or in the graph that is being traced.
 
     Raises ``ValueError`` that begins with the node where the shapes do not fit, and
     :class:`ModelError` where the op cannot run.
@@ -176,8 +173,8 @@ def _padding(node: GraphNode) -> Any:
 
 
 def _first_line(error: Exception) -> str:
-    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    # Eager TensorFlow puts the op's wrapper before the reason and the op behind it.
+    line = first_line(error)
+    # Eager TensorFlow adds the op's wrapper before the reason and the op after it.
     return re.sub(r"^\{\{.*?\}\} | \[Op:\w+\] name:.*$", "", line)
 
 
@@ -194,7 +191,7 @@ def _raw(node: GraphNode, inputs: Sequence[Tensor]) -> list[Tensor]:
 
 
 def _batch_normalization(node: GraphNode, inputs: Sequence[Tensor]) -> list[Tensor]:
-    """Inference as one product and one sum: the op's own gradient also computes that of weights."""
+    """Compute inference as a product and a sum; the op's gradient would include the weights'."""
     x, scale, offset, mean, variance = inputs
     factor = scale * tf.math.rsqrt(variance + node.attributes["epsilon"])
     result = tf.cast(x, scale.dtype) * factor + (offset - mean * factor)
@@ -202,7 +199,7 @@ def _batch_normalization(node: GraphNode, inputs: Sequence[Tensor]) -> list[Tens
 
 
 def _old_batch_normalization(node: GraphNode, inputs: Sequence[Tensor]) -> list[Tensor]:
-    """The op of 2015, which TensorFlow still has in old graphs but no longer runs in new ones."""
+    """Compute the op of 2015, which TensorFlow no longer runs in new graphs."""
     x, mean, variance, offset, scale = inputs
     factor = tf.math.rsqrt(variance + node.attributes["variance_epsilon"])
     if node.attributes["scale_after_normalization"]:

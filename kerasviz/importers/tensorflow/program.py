@@ -1,8 +1,8 @@
-"""A program over a frozen TensorFlow graph: its nodes are emitted again, as far as needed."""
+"""Run a frozen TensorFlow graph by running its nodes again, as far as needed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,21 +10,20 @@ import tensorflow as tf
 
 from kerasviz.errors import ModelError, UsageError, near
 from kerasviz.importers.mixed_precision import narrowed
-from kerasviz.importers.tensorflow.frozen_graph import FrozenGraph, node_name, read_graph
+from kerasviz.importers.tensorflow.frozen_graph import FrozenGraph, read_graph
 from kerasviz.importers.tensorflow.node import GraphNode, emit
 from kerasviz.importers.tensorflow.values import Naming, values_of
-from kerasviz.network.program import PLAIN, Described, Kernels, Port, Value
+from kerasviz.network.program import PLAIN, Described, Kernels, Port, Value, static_shape
 from kerasviz.types import Tensor
 
 __all__ = ["GraphProgram", "program_over"]
 
 
 class GraphProgram(Described):
-    """A :class:`kerasviz.network.program.Program` over a :class:`FrozenGraph`.
+    """Implement :class:`kerasviz.network.program.Program` for a :class:`FrozenGraph`.
 
-    What depends on no input is computed once; the rest is emitted anew by every ``compute``, only
-    the ancestors of the wanted values. Tensors are channels last in the graph itself, so both
-    settings of ``channels_last`` give the same.
+    Tensors that depend on no input are computed once; ``compute`` runs the other ancestors of the
+    wanted values. The graph itself is channels last, so ``channels_last`` makes no difference.
     """
 
     def __init__(
@@ -67,7 +66,8 @@ class GraphProgram(Described):
             if name not in self._fed:
                 raise UsageError(f"no input {name!r}; inputs: {', '.join(self._inputs)}")
             tensors[self._fed[name]] = tf.convert_to_tensor(tensor, self._inputs[name].dtype)
-        for node in self._needed(wanted.values()):
+        fed = set(self._fed.values())
+        for node in self._graph.needed(wanted.values(), fed, "cannot be computed: {}".format):
             if f"{node.name}:0" in tensors:
                 continue
             missing = [name for name, key in self._fed.items() if key == f"{node.name}:0"]
@@ -91,7 +91,7 @@ class GraphProgram(Described):
             if key in tensors:
                 return key, tf.cast(tensor, dtype)
             if (key, dtype) not in self._cast:
-                with tf.init_scope():  # a constant: once for all traces
+                with tf.init_scope():  # constants are cast once for all traces
                     self._cast[key, dtype] = tf.cast(tensor, dtype)
             return key, self._cast[key, dtype]
 
@@ -102,7 +102,7 @@ class GraphProgram(Described):
     def _check_rows(self, results: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
         """Raise ``ValueError`` where a head mixes up the images of a batch.
 
-        A head that flattens with a fixed width turns a larger image into several rows.
+        A head that flattens to a fixed width turns a larger image into several rows.
         """
         fed = [tensors[key] for key in self._fed.values() if key in tensors]
         batches = {tensor.shape[0] for tensor in fed if tensor.shape.rank == 4}
@@ -119,23 +119,6 @@ class GraphProgram(Described):
         key = self._graph.source(key)
         return tensors[key] if key in tensors else self._graph.constant(key)
 
-    def _needed(self, keys: Iterable[str]) -> list[GraphNode]:
-        """The nodes that depend on an input and that ``keys`` depend on, inputs first."""
-        fed, graph = set(self._fed.values()), self._graph
-        seen: set[str] = set()
-        pending = list(keys)
-        while pending:
-            key = graph.source(pending.pop())
-            name = node_name(key)
-            if key in graph.broken:
-                raise ModelError(f"cannot be computed: {graph.broken[key]}")
-            if name in seen or key not in graph.live:
-                continue
-            seen.add(name)
-            if key not in fed:
-                pending += graph.nodes[name].inputs
-        return [node for name, node in graph.nodes.items() if name in seen]
-
 
 def program_over(
     graph: Any,
@@ -145,10 +128,9 @@ def program_over(
 ) -> GraphProgram:
     """Make the program of a frozen ``tf.Graph``.
 
-    ``inputs`` and ``outputs`` map names to tensors of ``graph``; ``naming`` gives names to the
-    values (default: those of the nodes). An output that cannot be computed is left out, for it
-    may be a summary or a label beside the ones that count; where none is left, :class:`ModelError`
-    says which nodes are the reason.
+    ``inputs`` and ``outputs`` map names to tensors of ``graph``; ``naming`` names the values, by
+    default after their nodes. An output that cannot be computed is dropped, since it may be a
+    summary or a label. If none is left, :class:`ModelError` names the nodes that are the reason.
     """
     fed = {name: tensor.name for name, tensor in inputs.items()}
     frozen = read_graph(graph, fed.values())
@@ -176,17 +158,15 @@ def program_over(
 
 
 def _with_shapes(program: GraphProgram) -> dict[str, Value]:
-    """The values with the shapes of a trace: there, what follows from constants is known."""
+    """Return the values with the shapes of a trace, which knows what follows from constants."""
     values = program.values
     specs = {name: tf.TensorSpec(p.shape, p.dtype) for name, p in program.inputs.items()}
     traced = tf.function(
         lambda feeds: program.compute(feeds, list(values)), autograph=False
     ).get_concrete_function(specs)
-    shapes = {name: tensor.shape for name, tensor in traced.structured_outputs.items()}
+    shapes = {name: static_shape(t) for name, t in traced.structured_outputs.items()}
     return {
-        name: value
-        if shapes[name].rank is None
-        else replace(value, shape=tuple(shapes[name].as_list()))
+        name: value if shapes[name] is None else replace(value, shape=shapes[name])
         for name, value in values.items()
     }
 
@@ -197,7 +177,7 @@ def _output_names(
     keys: dict[str, str],
     frozen: FrozenGraph,
 ) -> dict[str, str]:
-    """The outputs by their own names; by their values' names where those mean another tensor."""
+    """Return the outputs by their names, or by their values' names where those are taken."""
     by_key = {frozen.source(keys[name]): name for name in reversed(list(values))}
     names = {}
     for name, tensor in outputs.items():
@@ -210,13 +190,8 @@ def _output_names(
 
 
 def _port(name: str, tensor: Any, users: set[str]) -> Port:
-    """An input; one of bytes that the graph turns into floats is fed as floats.
-
-    So that its gradient exists: a cast from integers has none.
-    """
+    """Return an input; bytes that the graph casts are fed as floats to have a gradient."""
     dtype = tensor.dtype
     if not dtype.is_floating and users and users <= {"Cast"}:
         dtype = tf.float32
-    rank = tensor.shape.rank
-    shape = () if rank is None else tuple(tensor.shape.as_list())
-    return Port(name, dtype, shape)
+    return Port(name, dtype, static_shape(tensor) or ())

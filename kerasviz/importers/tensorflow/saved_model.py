@@ -1,4 +1,4 @@
-"""SavedModel folders of TensorFlow 1 and 2, those exported by Keras included."""
+"""Import SavedModel folders of TensorFlow 1 and 2, including Keras exports."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasviz.errors import ModelError
+from kerasviz.errors import ModelError, first_line
 from kerasviz.importers.imported import Imported
 from kerasviz.importers.tensorflow.freeze import frozen
 from kerasviz.importers.tensorflow.program import program_over
@@ -21,14 +21,15 @@ def read_saved_model(path: Path) -> Imported:
     """Read the serving signature of a SavedModel: ``serving_default``, or the only one.
 
     Inputs and outputs have the names of the signature, values those of the graph's nodes. Raises
-    :class:`ModelError` where there are several signatures and none is the default, where files
-    are missing or cut, and for operations that cannot be computed.
+    :class:`ModelError` for several signatures without a default, for missing or truncated files,
+    and for operations that cannot be computed.
     """
     try:
         loaded = tf.saved_model.load(str(path))
     except (OSError, KeyError, ValueError, RuntimeError, tf.errors.OpError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ModelError(f"{path} is not a SavedModel that can be read: {reason}") from error
+        raise ModelError(
+            f"{path} is not a SavedModel that can be read: {first_line(error)}"
+        ) from error
     signature = _signature(path, loaded)
     try:
         function = frozen(signature)
@@ -44,7 +45,7 @@ def _signature(path: Path, loaded: Any) -> Any:
     signatures = dict(loaded.signatures)
     if _DEFAULT in signatures:
         return signatures[_DEFAULT]
-    # The initializer of a TF1 model is listed as a signature too.
+    # TF1 lists the model's initializer as a signature.
     usable = [name for name in signatures if not name.startswith("__saved_model")]
     if len(usable) == 1:
         return signatures[usable[0]]
@@ -53,7 +54,7 @@ def _signature(path: Path, loaded: Any) -> Any:
 
 
 def _named(structure: Any, tensors: list[Any], otherwise: str) -> dict[str, Any]:
-    """The tensors by the names of the signature, which TensorFlow flattens in sorted order."""
+    """Return the tensors by their names in the signature, which TensorFlow sorts."""
     if isinstance(structure, dict) and len(structure) == len(tensors):
         return dict(zip(sorted(structure), tensors, strict=True))
     return {f"{otherwise}_{k}": tensor for k, tensor in enumerate(tensors)}

@@ -1,4 +1,4 @@
-"""The values of a TensorFlow graph: their names, and what stands before a ReLU or a softmax."""
+"""Name the values of a TensorFlow graph, and find the inputs of ReLUs and softmaxes."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ __all__ = ["Naming", "by_nodes", "values_of"]
 
 @dataclass(frozen=True)
 class Naming:
-    """Names of tensors, in the order in which they are listed.
+    """List names of tensors in order.
 
-    ``names`` maps a tensor's key (``node:0``, no mere copy) to its names, the main one first; it
-    may leave tensors out, which are then found by their nodes' names only.
-    ``ops`` says what it is called in listings where that is not the op of its node.
+    ``names`` maps a tensor's key (``node:0``, no copy) to its names, the main one first; tensors
+    without an entry are found by their nodes' names only. ``ops`` has the kinds shown in listings
+    that differ from the op of the node.
     """
 
     names: Mapping[str, tuple[str, ...]]
@@ -29,14 +29,14 @@ class Naming:
 
 
 def by_nodes(graph: FrozenGraph) -> Naming:
-    """Name every floating point tensor that is computed from an input after its node.
+    """Name every floating-point tensor that depends on an input after its node.
 
-    A node that only passes its input on is one more name of that input. A name scope that a
-    single tensor leaves (``Mixed_3b`` of ``Mixed_3b/concat``) is a name of that tensor.
+    A node that only passes its input on is another name of that input. A name scope that a single
+    tensor leaves (``Mixed_3b`` of ``Mixed_3b/concat``) is another name of that tensor.
     """
     names: dict[str, list[str]] = {}
     for node in graph.nodes.values():
-        # What a batch normalization gives besides its result are its statistics.
+        # The other outputs of a batch normalization are statistics.
         count = 1 if node.op.startswith("FusedBatchNorm") else len(node.outputs)
         for index in range(count):
             key = f"{node.name}:{index}"
@@ -53,12 +53,12 @@ def by_nodes(graph: FrozenGraph) -> Naming:
 
 
 def _shown(name: str) -> str:
-    """A node's name without the call that wraps a whole SavedModel."""
+    """Return a node's name without the call that wraps a whole SavedModel."""
     return name.removeprefix("StatefulPartitionedCall/").removeprefix("PartitionedCall/")
 
 
 def _scopes(graph: FrozenGraph, names: Mapping[str, object]) -> dict[str, str]:
-    """The name scopes that exactly one tensor leaves, and that tensor."""
+    """Return the name scopes that exactly one tensor leaves, with that tensor."""
     leaving: dict[str, set[str]] = {}
 
     def leave(key: str, user: str) -> None:
@@ -95,7 +95,7 @@ def values_of(
     outputs: Mapping[str, str],
     naming: Callable[[FrozenGraph], Naming] | None = None,
 ) -> tuple[dict[str, Value], dict[str, str]]:
-    """Return the values by name, and the key of every name (also of tensors not listed).
+    """Return the values by name, and the key of every name, even of unlisted tensors.
 
     The names of inputs and outputs become aliases of their values.
     """
@@ -139,7 +139,7 @@ def _before(graph: FrozenGraph, node: GraphNode, main: Mapping[str, str], *ops: 
 
 
 def _parts(graph: FrozenGraph, node: GraphNode, main: Mapping[str, str]) -> tuple[str, ...]:
-    """The inputs of a concatenation along the channels, if all of them are values."""
+    """Return the inputs of a concatenation along the channels, if all of them are values."""
     if node.op == "ConcatV2":
         *tensors, axis = node.inputs
     elif node.op == "Concat":

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerasviz._tensorflow import import_tensorflow
-from kerasviz.errors import KerasvizError
+from kerasviz.errors import KerasvizError, first_line
 from kerasviz.service.jobs.database import Database
 from kerasviz.service.jobs.picture_queue import Claim, Claimed, Queue
 from kerasviz.service.networks import Networks
@@ -133,7 +133,7 @@ class RenderWorker:
                 for request, claimed in asked.items():
                     self._render(net, shelf, {request: claimed}, batch)
                 return
-            line = (str(error).strip().splitlines() or [type(error).__name__])[0][:500]
+            line = first_line(error)[:500]
             self._fail(list(asked.values()), line)
             return
         try:

@@ -16,7 +16,7 @@ from typing import Any
 
 import h5py
 
-from kerasviz.errors import ModelError
+from kerasviz.errors import ModelError, first_line
 from kerasviz.importers.detect import kind_of
 
 __all__ = ["screen"]
@@ -170,7 +170,7 @@ def _screen_weights(data: bytes) -> None:
                 if len(seen) > _OBJECTS or declared > len(data):
                     raise ModelError(f"{_WEIGHTS} says that it holds more than it does")
     except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
-        raise ModelError(f"{_WEIGHTS} is damaged: {str(error).splitlines()[0][:200]}") from error
+        raise ModelError(f"{_WEIGHTS} is damaged: {first_line(error)[:200]}") from error
 
 
 def _inside(group: Any, name: str) -> Any:

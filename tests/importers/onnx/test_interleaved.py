@@ -53,15 +53,15 @@ def test_planar_of_a_matrix_is_numpys(shape: tuple[int, ...], free: tuple[int, .
     count, channels = shape[:2]
 
     @tf.function(autograph=False)
-    def planar(moved: Any) -> Any:
+    def in_model_layout(moved: Any) -> Any:
         pixels = tf.shape(moved)
         width = int(np.prod(shape[1:]))
         rows = [-1, width] if not {1, 2} & set(free) else [pixels[0], -1]
-        return Interleaved(tf.reshape(moved, rows), channels).planar().tensor
+        return Interleaved(tf.reshape(moved, rows), channels).in_model_layout().tensor
 
     moved = np.moveaxis(x, 1, -1)
     spec = tf.TensorSpec([None if k in free else n for k, n in enumerate(moved.shape)], tf.float32)
-    found = planar.get_concrete_function(spec)(tf.constant(moved))
+    found = in_model_layout.get_concrete_function(spec)(tf.constant(moved))
     np.testing.assert_array_equal(found, x.reshape(count, -1))
 
 
@@ -69,7 +69,7 @@ def test_planar_of_parts_is_numpys() -> None:
     x = weights(2, 3, 4, 5, 7)  # channels 3 * 4, pixels 5 * 7
     held = Interleaved(tf.constant(x.transpose(0, 3, 4, 1, 2)), 12, 2)
     assert held.lengths() == [2, 3, 4, 5, 7]
-    np.testing.assert_array_equal(held.planar().tensor, x)
+    np.testing.assert_array_equal(held.in_model_layout().tensor, x)
 
 
 # -- flattened for weights -----------------------------------------------------------------------

@@ -1,9 +1,9 @@
-"""Elementwise operations of one or several values, which are broadcast."""
+"""Convert elementwise operations of one or several values, which are broadcast."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -17,27 +17,27 @@ from kerasviz.importers.onnx.layout import (
     model_layout,
     rank_of,
 )
-from kerasviz.importers.onnx.ops.activation import stored
+from kerasviz.importers.onnx.ops.activation import elementwise, stored
 from kerasviz.importers.onnx.registry import Call, Layout, operator
 from kerasviz.types import Tensor
 
 
 def _divide(a: Tensor, b: Tensor) -> Tensor:
-    # Whole numbers are divided towards zero, as in C.
+    # Integers are divided towards zero, as in C.
     return tf.truncatediv(a, b) if a.dtype.is_integer else tf.divide(a, b)
 
 
 def _power(a: Tensor, b: Tensor) -> Tensor:
-    if a.dtype.is_integer and b.dtype.is_floating:  # as numpy: in floating point, then cut
+    if a.dtype.is_integer and b.dtype.is_floating:  # like numpy: in floating point, then truncated
         return tf.cast(tf.pow(tf.cast(a, tf.float64), tf.cast(b, tf.float64)), a.dtype)
     b = tf.cast(b, a.dtype)
     known = tf.get_static_value(b)
-    if known is not None and known.size == 1:  # these have gradients that are finite at 0
+    if known is not None and known.size == 1:  # these gradients are finite at 0
         if known.item() == 2:
             return tf.square(a)
         if known.item() == 0.5:
             return tf.sqrt(a)
-    if a.dtype.is_unsigned:  # TensorFlow has it of signed numbers; the bits are the same
+    if a.dtype.is_unsigned:  # TensorFlow has signed kernels only; the bits are the same
         return tf.cast(tf.pow(tf.cast(a, tf.int64), tf.cast(b, tf.int64)), a.dtype)
     return tf.pow(a, b)
 
@@ -89,23 +89,29 @@ _UNARY: dict[str, Callable[[Tensor], Tensor]] = {
     "Tan": tf.math.tan,
 }
 
-_VARIADIC: dict[str, Callable[[list[Tensor]], Tensor]] = {
-    "Sum": lambda xs: reduce(tf.add, xs),
-    "Mean": lambda xs: reduce(tf.add, xs) / len(xs),
-    "Max": lambda xs: reduce(tf.maximum, xs),
-    "Min": lambda xs: reduce(tf.minimum, xs),
+_VARIADIC: dict[str, Callable[..., Tensor]] = {
+    "Sum": lambda *xs: reduce(tf.add, xs),
+    "Mean": lambda *xs: reduce(tf.add, xs) / len(xs),
+    "Max": lambda *xs: reduce(tf.maximum, xs),
+    "Min": lambda *xs: reduce(tf.minimum, xs),
 }
 
 
-def _operands(call: Call) -> list[TensorValue]:
-    operands = call.operands()
-    if call.node.opset < 7 and call.attribute("broadcast", 0) and len(operands) == 2:
-        return [operands[0], _at_axis(call, operands[0], operands[1])]
-    return operands
+def broadcasting(name: str, apply: Callable[..., Tensor], since: int = 1) -> None:
+    """Register a function of the entries of all inputs, which are broadcast."""
+
+    def convert(call: Call) -> LayoutTensor:
+        values = call.all_inputs()
+        if call.node.opset < 7 and call.attribute("broadcast", 0) and len(values) == 2:
+            values[1] = _at_axis(call, *values)
+        xs, is_last = aligned(values)
+        return LayoutTensor(apply(*xs), is_last)
+
+    operator(name, since, Layout.FOLLOWS)(convert)
 
 
 def _at_axis(call: Call, first: TensorValue, second: TensorValue) -> TensorValue:
-    """Before opset 7 the second operand could be laid along ``axis`` of the first."""
+    """Add axes behind ``second``: before opset 7 ``axis`` said where it begins in ``first``."""
     axis = call.attribute("axis")
     if axis is None:
         return second
@@ -119,54 +125,27 @@ def _at_axis(call: Call, first: TensorValue, second: TensorValue) -> TensorValue
     return LayoutTensor(tensor)
 
 
-def _register() -> None:
-    for name, binary in _BINARY.items():
-
-        def two(call: Call, apply: Callable[[Tensor, Tensor], Tensor] = binary) -> LayoutTensor:
-            (a, b), moved = aligned(_operands(call))
-            return LayoutTensor(apply(a, b), moved)
-
-        operator(name, layout=Layout.FOLLOWS)(two)
-    for name, unary in _UNARY.items():
-
-        def one(call: Call, apply: Callable[[Tensor], Tensor] = unary) -> LayoutTensor:
-            x, moved = stored(call.input())
-            return LayoutTensor(apply(x), moved)
-
-        operator(name, layout=Layout.FOLLOWS)(one)
-    for name, variadic in _VARIADIC.items():
-
-        def many(call: Call, apply: Callable[[list[Tensor]], Tensor] = variadic) -> LayoutTensor:
-            xs, moved = aligned(_operands(call))
-            return LayoutTensor(apply(xs), moved)
-
-        operator(name, layout=Layout.FOLLOWS)(many)
-
-
-_register()
-
-
-@operator("Where", since=9, layout=Layout.FOLLOWS)
-def where(call: Call) -> LayoutTensor:
-    """Entries of the second value where the first is true, else of the third."""
-    (condition, a, b), moved = aligned([call.input(0), call.input(1), call.input(2)])
-    return LayoutTensor(tf.where(condition, a, b), moved)
+for _name, _apply in {**_BINARY, **_VARIADIC}.items():
+    broadcasting(_name, _apply)
+for _name, _unary in _UNARY.items():
+    elementwise(_name, partial(lambda apply, _, x: apply(x), _unary))
+broadcasting("Where", tf.where, since=9)
 
 
 @operator("IsInf", since=10, layout=Layout.FOLLOWS)
 def is_inf(call: Call) -> LayoutTensor:
-    """Whether a number is infinite; of which sign is up to two attributes."""
-    x, moved = stored(call.input())
+    """Compute whether a number is infinite; two attributes select the signs."""
+    x, is_last = stored(call.input())
     signs = [
         tf.equal(x, tf.cast(sign * np.inf, x.dtype))
         for sign, name in ((1, "detect_positive"), (-1, "detect_negative"))
         if call.attribute(name, 1)
     ]
-    return LayoutTensor(reduce(tf.logical_or, signs, tf.zeros_like(x, tf.bool)), moved)
+    return LayoutTensor(reduce(tf.logical_or, signs, tf.zeros_like(x, tf.bool)), is_last)
 
 
 def _rest(a: Tensor, b: Tensor) -> Tensor:
-    """``a`` minus the whole multiples of ``b`` towards 0; TensorFlow's has no gradient."""
+    """Return ``a`` minus the multiple of ``b`` towards 0, with the gradient TensorFlow lacks."""
 
     def rest(a: Tensor, b: Tensor) -> Any:
         y = tf.truncatemod(a, b)
@@ -184,11 +163,11 @@ def _rest(a: Tensor, b: Tensor) -> Tensor:
 
 @operator("Mod", since=10, layout=Layout.FOLLOWS)
 def mod(call: Call) -> LayoutTensor:
-    """The rest of a division: with the sign of the divisor, or of the dividend with ``fmod``."""
-    (a, b), moved = aligned([call.input(0), call.input(1)])
+    """Compute the remainder with the sign of the divisor, or with ``fmod`` of the dividend."""
+    (a, b), is_last = aligned([call.input(0), call.input(1)])
     dtype = a.dtype
-    if dtype.size < 4:  # too few kernels: the wide results are exact
+    if dtype.size < 4:  # TensorFlow lacks kernels; wide results are exact
         wide = tf.float32 if dtype.is_floating else tf.int32
         a, b = tf.cast(a, wide), tf.cast(b, wide)
     y = _rest(a, b) if call.attribute("fmod", 0) else tf.math.floormod(a, b)
-    return LayoutTensor(tf.cast(y, dtype), moved)
+    return LayoutTensor(tf.cast(y, dtype), is_last)

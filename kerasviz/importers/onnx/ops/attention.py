@@ -1,4 +1,4 @@
-"""Attention: products of queries, keys and values, in full or as a recurrence, and its caches."""
+"""Convert attention, in full or as a recurrence, and its caches."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import onnx
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import LayoutTensor, channels_last, model_layout
+from kerasviz.importers.onnx.element_types import tensor_type, wide_float
+from kerasviz.importers.onnx.layout import LayoutTensor, model_layout
 from kerasviz.importers.onnx.ops.activation import rounded_softmax
 from kerasviz.importers.onnx.registry import Call, Layout, operator
 from kerasviz.types import Tensor
@@ -18,7 +18,7 @@ __all__ = ["Scores", "attended", "joined_heads", "repeated_heads", "rotated", "s
 
 
 def lengths(x: Tensor) -> list[Any]:
-    """The lengths of the axes: ints where they are known, else scalar tensors."""
+    """Return the lengths of the axes: ints where they are known, else scalar tensors."""
     static = x.shape.as_list()
     if None not in static:
         return list(static)
@@ -27,25 +27,25 @@ def lengths(x: Tensor) -> list[Any]:
 
 
 def split_heads(x: Tensor, heads: int) -> Tensor:
-    """[N, tokens, heads * size] as [N, heads, tokens, size]."""
+    """Reshape [N, tokens, heads * size] to [N, heads, tokens, size]."""
     count, tokens, width = lengths(x)
     return tf.transpose(tf.reshape(x, [count, tokens, heads, width // heads]), [0, 2, 1, 3])
 
 
 def joined_heads(x: Tensor) -> Tensor:
-    """[N, heads, tokens, size] as [N, tokens, heads * size]."""
+    """Reshape [N, heads, tokens, size] to [N, tokens, heads * size]."""
     count, heads, tokens, size = lengths(x)
     return tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [count, tokens, heads * size])
 
 
 def repeated_heads(x: Tensor, heads: int) -> Tensor:
-    """[N, fewer, tokens, size] with every head repeated, so that there are ``heads``."""
+    """Repeat every head of [N, fewer, tokens, size], so that there are ``heads``."""
     fewer = lengths(x)[1]
     return x if isinstance(fewer, int) and fewer == heads else tf.repeat(x, heads // fewer, axis=1)
 
 
 def product(a: Tensor, b: Tensor, *, transpose_b: bool = False) -> Tensor:
-    """A matrix product in the type of ``a``; TensorFlow would keep sums of float16 in float16."""
+    """Multiply matrices in the type of ``a``; float16 is summed in float32."""
     wide = tf.float32 if a.dtype == tf.float16 else a.dtype
     y = tf.matmul(tf.cast(a, wide), tf.cast(b, wide), transpose_b=transpose_b)
     return tf.cast(y, a.dtype)
@@ -53,7 +53,7 @@ def product(a: Tensor, b: Tensor, *, transpose_b: bool = False) -> Tensor:
 
 @dataclass(frozen=True)
 class Scores:
-    """The products of queries and keys on their way to the weights of the values."""
+    """Hold the products of queries and keys after every step on the way to the weights."""
 
     raw: Tensor
     capped: Tensor
@@ -61,17 +61,17 @@ class Scores:
     weights: Tensor
 
     def at(self, mode: int) -> Tensor:
-        """What ``qk_matmul_output_mode`` asks for."""
+        """Return the step that ``qk_matmul_output_mode`` selects."""
         return (self.raw, self.capped, self.biased, self.weights)[mode]
 
 
 def _usual_scale(x: Tensor) -> Tensor:
-    """One over the root of the number of features."""
+    """Return one over the square root of the number of features."""
     return 1 / tf.sqrt(tf.cast(lengths(x)[-1], tf.float64))
 
 
 def _products(query: Tensor, key: Tensor, scale: float | None) -> Tensor:
-    """``q k^T scale``, the root of the scale taken into both factors lest they overflow."""
+    """Compute ``q k^T scale`` with the root of the scale in both factors, to avoid an overflow."""
     if scale is not None and scale < 0:
         return -_products(query, key, -scale)
     wide = tf.cast(_usual_scale(query) if scale is None else scale, tf.float64)
@@ -87,7 +87,7 @@ def scored(
     softcap: float = 0.0,
     precision: Any = None,
 ) -> Scores:
-    """``softmax(cap(q k^T scale) + bias)``; a row that the bias excludes as a whole is zero."""
+    """Compute ``softmax(cap(q k^T scale) + bias)``; rows whose keys are all excluded are 0."""
     raw = _products(query, key, scale)
     capped = raw if softcap == 0 else tf.tanh(raw / softcap) * softcap
     if bias is None:
@@ -95,7 +95,7 @@ def scored(
         return Scores(raw, capped, capped, tf.cast(weights, raw.dtype))
     biased = capped + bias
     excluded = tf.reduce_max(bias, -1, keepdims=True) == tf.constant(-np.inf, bias.dtype)
-    # Such a row is left out before the softmax: afterwards its gradient would not be a number.
+    # Excluded before the softmax; excluded after it, the gradient would be NaN.
     safe = tf.where(excluded, tf.zeros_like(biased), biased)
     weights = rounded_softmax(safe if precision is None else tf.cast(safe, precision))
     weights = tf.where(excluded, tf.zeros_like(weights), weights)
@@ -103,22 +103,18 @@ def scored(
 
 
 def attended(weights: Tensor, value: Tensor) -> Tensor:
-    """``weights @ value`` in the type of the weights."""
+    """Compute ``weights @ value`` in the type of the weights."""
     return product(weights, value)
 
 
 def masked(allowed: Tensor, dtype: Any) -> Tensor:
-    """The bias that excludes what is not allowed: 0 or minus infinity."""
+    """Return the bias that excludes keys: 0 where ``allowed``, else minus infinity."""
     return tf.where(allowed, tf.zeros([], dtype), tf.constant(-np.inf, dtype))
 
 
 def _precision(call: Call) -> Any:
     number = call.attribute("softmax_precision")
-    return None if number is None else _type(number)
-
-
-def _type(number: int) -> Any:
-    return tf.as_dtype(onnx.helper.tensor_dtype_to_np_dtype(int(number)))
+    return None if number is None else tensor_type(number)
 
 
 def _scale(call: Call) -> float | None:
@@ -128,8 +124,8 @@ def _scale(call: Call) -> float | None:
 
 @operator("Attention", since=23)
 def attention(call: Call) -> list[LayoutTensor]:
-    """``softmax(q k^T scale + bias) v`` for every head, with masks, caches and a soft cap."""
-    query, key, value = (model_layout(call.input(k)) for k in range(3))
+    """Compute ``softmax(q k^T scale + bias) v`` per head, with masks, caches and a soft cap."""
+    query, key, value = (call.tensor(k) for k in range(3))
     packed = query.shape.rank == 3
     if packed:
         heads, kv_heads = (call.attribute(n) for n in ("q_num_heads", "kv_num_heads"))
@@ -142,10 +138,10 @@ def attention(call: Call) -> list[LayoutTensor]:
         raise call.error("past_key and past_value must be given together")
     if past and call.has(6):
         raise call.error("nonpad_kv_seqlen cannot be given with past_key")
-    past_length = tf.shape(model_layout(call.input(4)))[2] if past else 0
+    past_length = tf.shape(call.tensor(4))[2] if past else 0
     if past:
-        key = tf.concat([model_layout(call.input(4)), key], 2)
-        value = tf.concat([model_layout(call.input(5)), value], 2)
+        key = tf.concat([call.tensor(4), key], 2)
+        value = tf.concat([call.tensor(5), value], 2)
     bias = _bias(call, query, key, past_length)
     heads = lengths(query)[1]
     scores = scored(
@@ -167,14 +163,14 @@ def attention(call: Call) -> list[LayoutTensor]:
 
 
 def _bias(call: Call, query: Tensor, key: Tensor, past: Any) -> Tensor | None:
-    """The sum of all masks, to be broadcast to [N, heads, queries, keys]; ``None`` if none."""
+    """Return the sum of all masks, broadcast to [N, heads, queries, keys]; ``None`` if none."""
     queries, keys = lengths(query)[2], lengths(key)[2]
     parts = []
     if call.has(3):
         parts.append(_given_mask(call, query.dtype, keys))
     offset = past
     if call.has(6):
-        counts = tf.cast(tf.reshape(model_layout(call.input(6)), [-1, 1, 1, 1]), tf.int32)
+        counts = tf.cast(tf.reshape(call.tensor(6), [-1, 1, 1, 1]), tf.int32)
         offset = counts - queries
         parts.append(masked(tf.range(keys) < counts, query.dtype))
     ahead = tf.range(keys)[tf.newaxis] - (tf.range(queries)[:, tf.newaxis] + offset)
@@ -194,10 +190,10 @@ def _bias(call: Call, query: Tensor, key: Tensor, past: Any) -> Tensor | None:
 
 
 def _given_mask(call: Call, dtype: Any, keys: Any) -> Tensor:
-    """The mask as a bias; keys behind its end are excluded."""
-    mask = model_layout(call.input(3))
+    """Return the mask as a bias; keys beyond its end are excluded."""
+    mask = call.tensor(3)
     if mask.shape[-1] == 1 and call.node.opset < 24:
-        missing: Any = 0  # it is broadcast
+        missing: Any = 0  # the mask is broadcast
     else:
         missing = tf.maximum(keys - tf.shape(mask)[-1], 0)
     bias = masked(mask, dtype) if mask.dtype == tf.bool else tf.cast(mask, dtype)
@@ -210,8 +206,8 @@ def _given_mask(call: Call, dtype: Any, keys: Any) -> Tensor:
 
 @operator("FlexAttention", domain="ai.onnx.preview")
 def flex_attention(call: Call) -> LayoutTensor:
-    """``prob_mod(softmax(score_mod(q k^T scale))) v`` with two graphs given as attributes."""
-    query, key, value = (model_layout(call.input(k)) for k in range(3))
+    """Compute ``prob_mod(softmax(score_mod(q k^T scale))) v`` with graphs in both attributes."""
+    query, key, value = (call.tensor(k) for k in range(3))
     if {query.shape.rank, key.shape.rank, value.shape.rank} != {4}:
         raise call.error("the inputs must have 4 axes")
     heads = lengths(query)[1]
@@ -235,9 +231,9 @@ def _modified(call: Call, name: str, tensor: Tensor) -> Tensor:
 
 
 def rotated(x: Tensor, cos: Tensor, sin: Tensor, interleaved: bool) -> Tensor:
-    """Pairs of the first features of ``x`` [N, heads, tokens, size] turned by given angles.
+    """Rotate pairs of the first features of ``x`` [N, heads, tokens, size] by given angles.
 
-    ``cos`` and ``sin`` [N or 1, tokens, pairs] say how many features are turned.
+    ``cos`` and ``sin`` [N or 1, tokens, pairs] determine how many features are rotated.
     """
     cos, sin = (tf.cast(tf.expand_dims(part, 1), x.dtype) for part in (cos, sin))
     width = 2 * lengths(cos)[-1]
@@ -257,11 +253,11 @@ def rotated(x: Tensor, cos: Tensor, sin: Tensor, interleaved: bool) -> Tensor:
 
 @operator("RotaryEmbedding", since=23)
 def rotary_embedding(call: Call) -> LayoutTensor:
-    """Pairs of features turned by angles whose cosines and sines are given for every position."""
-    x = model_layout(call.input(0))
-    cos, sin = model_layout(call.input(1)), model_layout(call.input(2))
+    """Compute pairs of features rotated by the angles of their positions, given as cos and sin."""
+    x = call.tensor(0)
+    cos, sin = call.tensor(1), call.tensor(2)
     if call.has(3):
-        places = model_layout(call.input(3))
+        places = call.tensor(3)
         cos, sin = tf.gather(cos, places), tf.gather(sin, places)
     packed = x.shape.rank == 3
     heads = int(call.attribute("num_heads", 0))
@@ -277,9 +273,9 @@ def rotary_embedding(call: Call) -> LayoutTensor:
 
 @operator("LinearAttention", since=1)
 def linear_attention(call: Call) -> list[LayoutTensor]:
-    """``s = exp(g) s + k (beta (v - s^T k))^T``, ``y = scale q^T s`` for one token after another.
+    """Compute ``s = exp(g) s + k (beta (v - s^T k))^T``, ``y = scale q^T s`` token by token.
 
-    The update rule says whether the decay ``g`` and the correction with ``beta`` are there.
+    The update rule selects whether there is a decay ``g`` and a correction with ``beta``.
     """
     heads, kv_heads = (int(call.attribute(n, 0)) for n in ("q_num_heads", "kv_num_heads"))
     if heads < 1 or kv_heads < 1 or heads % kv_heads:
@@ -287,19 +283,19 @@ def linear_attention(call: Call) -> list[LayoutTensor]:
     rule = call.attribute("update_rule", "gated_delta")
     if rule not in ("linear", "gated", "delta", "gated_delta"):
         raise call.error(f"update_rule {rule!r}; expected linear, gated, delta or gated_delta")
-    query = model_layout(call.input(0))
+    query = call.tensor(0)
     wide = tf.float64 if query.dtype == tf.float64 else tf.float32
 
     def steps(index: int, count: int) -> Tensor:  # [tokens, N, heads, size]
-        x = split_heads(model_layout(call.input(index)), count)
+        x = split_heads(call.tensor(index), count)
         return tf.transpose(tf.cast(x, wide), [2, 0, 1, 3])
 
     q, k, v = steps(0, heads), steps(1, kv_heads), steps(2, kv_heads)
     given = [k, v]
     if rule.startswith("gated"):
-        given.append(steps(4, kv_heads))  # one number for each head, or for each of its features
+        given.append(steps(4, kv_heads))  # one number per head or per feature
     if rule.endswith("delta"):
-        betas = model_layout(call.input(5))
+        betas = call.tensor(5)
         given.append(steps(5, 1 if betas.shape[-1] == 1 else kv_heads))
 
     def step(state: Tensor, parts: list[Tensor]) -> Tensor:
@@ -311,9 +307,9 @@ def linear_attention(call: Call) -> list[LayoutTensor]:
         return state + key[..., tf.newaxis] * value[..., tf.newaxis, :]
 
     count, size, value_size = lengths(k)[1], lengths(k)[3], lengths(v)[3]
-    kind = model_layout(call.input(3)).dtype if call.has(3) else query.dtype
+    kind = call.tensor(3).dtype if call.has(3) else query.dtype
     shape = [count, kv_heads, size, value_size]
-    first = tf.cast(model_layout(call.input(3)), wide) if call.has(3) else tf.zeros(shape, wide)
+    first = tf.cast(call.tensor(3), wide) if call.has(3) else tf.zeros(shape, wide)
     states = tf.scan(step, given, first)  # [tokens, N, heads, size, value_size]
     scale = float(call.attribute("scale", 0.0)) or _usual_scale(q)
     read = tf.repeat(states, heads // kv_heads, axis=2)
@@ -326,16 +322,16 @@ def linear_attention(call: Call) -> list[LayoutTensor]:
 
 @operator("CausalConvWithState", since=1, layout=Layout.IMAGE)
 def causal_conv_with_state(call: Call) -> list[LayoutTensor]:
-    """A depthwise convolution of what came before, ``y[t] = sum of w[j] x[t - k + 1 + j]``."""
-    x = channels_last(call.input(0))
-    weight = tf.transpose(model_layout(call.input(1))[:, 0])  # [k, C]
+    """Compute a causal depthwise convolution, ``y[t] = sum of w[j] x[t - k + 1 + j]``."""
+    x = call.channels_last(0)
+    weight = tf.transpose(call.tensor(1)[:, 0])  # [k, C]
     size = weight.shape[0]
     if size is None:
         raise call.error("the size of the kernel depends on the data")
-    wide = tf.cast(x, tf.float32) if x.dtype.size < 4 else x
+    wide = tf.cast(x, wide_float(x.dtype))
     count, length, channels = lengths(x)
     if call.has(3):
-        before = channels_last(call.input(3))
+        before = call.channels_last(3)
     else:
         before = tf.zeros([count, size - 1, channels], x.dtype)
     wide = tf.concat([tf.cast(before, wide.dtype), wide], 1)
@@ -343,7 +339,7 @@ def causal_conv_with_state(call: Call) -> list[LayoutTensor]:
     for j in range(size):
         y = y + wide[:, j : j + length] * tf.cast(weight[j], wide.dtype)
     if call.has(2):
-        y = y + tf.cast(model_layout(call.input(2)), wide.dtype)
+        y = y + tf.cast(call.tensor(2), wide.dtype)
     activation = call.attribute("activation", "none")
     if activation not in ("none", "", "silu", "swish"):
         raise call.error(f"activation {activation!r}; expected none, silu or swish")
@@ -357,8 +353,8 @@ def causal_conv_with_state(call: Call) -> list[LayoutTensor]:
 
 @operator("TensorScatter", since=24)
 def tensor_scatter(call: Call) -> LayoutTensor:
-    """A cache with new entries written along ``axis`` from a place on that every image has."""
-    cache, update = model_layout(call.input(0)), model_layout(call.input(1))
+    """Compute a cache with new entries along ``axis``, written from one position per image on."""
+    cache, update = call.tensor(0), call.tensor(1)
     axis = int(call.attribute("axis", -2)) % cache.shape.rank
     mode = call.attribute("mode", "linear")
     if axis == 0 or mode not in ("linear", "circular"):
@@ -366,7 +362,7 @@ def tensor_scatter(call: Call) -> LayoutTensor:
     length, new = lengths(cache)[axis], lengths(update)[axis]
     places = tf.range(length)[tf.newaxis]
     if call.has(2):
-        places = places - tf.cast(tf.reshape(model_layout(call.input(2)), [-1, 1]), tf.int32)
+        places = places - tf.cast(tf.reshape(call.tensor(2), [-1, 1]), tf.int32)
     else:
         places = tf.tile(places, [lengths(cache)[0], 1])
     if mode == "circular":

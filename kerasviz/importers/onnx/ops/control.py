@@ -1,8 +1,8 @@
-"""Control flow: If, Loop and Scan.
+"""Convert control flow: If, Loop and Scan.
 
-Eagerly every condition is known: a branch is chosen, a loop runs in Python. In a trace a condition
-that depends on the data becomes ``tf.cond`` or ``tf.while_loop``, with all values in the model's
-own layout; short loops whose length is known are written out, which keeps shapes and sequences.
+In an eager run every condition is known: a branch is chosen, a loop runs in Python. In a trace a
+condition that depends on the data becomes ``tf.cond`` or ``tf.while_loop``, with all values in the
+model's layout. Short loops of known length are unrolled, which keeps shapes and sequences.
 """
 
 from __future__ import annotations
@@ -21,17 +21,18 @@ from kerasviz.importers.onnx.layout import (
     SequenceValue,
     TensorValue,
     model_layout,
-    own_shape,
+    model_shape,
     rank_of,
 )
 from kerasviz.importers.onnx.registry import Call, operator
 from kerasviz.types import Tensor
 
-#: One round: from its number and the states to (whether to go on, the new states, what to stack).
+#: One round: from its number and the states to (condition, new states, rows to stack).
 Round = Callable[[Any, Sequence[OnnxValue]], tuple[Any, list[OnnxValue], list[OnnxValue]]]
 
-_LONGEST = 256  # nodes that a loop may have when it is written out in a trace
-#: A damaged file may ask for 2^40 rounds; run one by one so many take about a minute.
+#: Nodes of the longest loop that is unrolled in a trace.
+_LONGEST = 256
+#: Rounds of the longest loop in Python, about a minute: a damaged file may ask for 2^40.
 _ENDLESS = 10_000
 
 
@@ -40,7 +41,7 @@ _ENDLESS = 10_000
 
 @operator("If")
 def if_(call: Call) -> list[OnnxValue | None]:
-    """The outputs of one of two branches."""
+    """Compute the outputs of one of two branches."""
     condition = call.input()
     known = _known(condition)
     if known is not None:
@@ -59,24 +60,22 @@ def if_(call: Call) -> list[OnnxValue | None]:
     return [_rebuilt(form, tensors) for form in shapes[0]]
 
 
-def _known(operand: OnnxValue | None) -> Any:
-    """The value of a tensor if it is known now, as numpy."""
-    if isinstance(operand, Constant):
-        return operand.array
-    found = tf.get_static_value(operand.tensor) if isinstance(operand, LayoutTensor) else None
+def _known(value: OnnxValue | None) -> Any:
+    """Return the value of a tensor as numpy if it is already known."""
+    if isinstance(value, Constant):
+        return value.array
+    found = tf.get_static_value(value.tensor) if isinstance(value, LayoutTensor) else None
     return None if found is None else np.asarray(found)
 
 
-def _scalar(operand: TensorValue) -> Tensor:
-    """A tensor of one entry without axes, constant where it is known."""
-    known = _known(operand)
-    return (
-        tf.reshape(model_layout(operand), ()) if known is None else tf.constant(known.reshape(()))
-    )
+def _scalar(value: TensorValue) -> Tensor:
+    """Return a tensor of one entry without axes, constant where it is known."""
+    known = _known(value)
+    return tf.reshape(model_layout(value), ()) if known is None else tf.constant(known.reshape(()))
 
 
 def _form(value: OnnxValue) -> Any:
-    """``None`` for a tensor, a list of forms for a sequence."""
+    """Return ``None`` for a tensor, a list of forms for a sequence."""
     if isinstance(value, SequenceValue):
         return [_form(item) for item in value.items]
     return None if isinstance(value, LayoutTensor | Constant) else "absent"
@@ -95,7 +94,7 @@ def _rebuilt(form: Any, tensors: Any) -> OnnxValue:
 
 
 def _tensor(value: OnnxValue) -> Tensor:
-    """A tensor in the model's own layout; what else a value may be cannot go through a loop."""
+    """Return a tensor in the model's layout; other values cannot pass through a loop in a graph."""
     if isinstance(value, LayoutTensor | Constant):
         return model_layout(value)
     raise DataDependent("a sequence or an optional goes through control flow that depends on data")
@@ -106,10 +105,10 @@ def _tensor(value: OnnxValue) -> Tensor:
 
 @operator("Loop")
 def loop(call: Call) -> list[OnnxValue | None]:
-    """The body, at most as often as the trip count says and while its condition holds."""
+    """Compute the body while its condition holds, at most as often as the trip count."""
     trips = _scalar(call.input(0)) if call.has(0) else None
     go_on = _scalar(call.input(1)) if call.has(1) else tf.constant(True)
-    states = [call.datum(k) for k in range(2, len(call.inputs))]
+    states = [call.value(k) for k in range(2, len(call.inputs))]
 
     def step(k: Any, held: Sequence[OnnxValue]) -> tuple[Any, list[OnnxValue], list[OnnxValue]]:
         number = Constant(np.asarray(k, np.int64)) if isinstance(k, int) else LayoutTensor(k)
@@ -131,7 +130,7 @@ def _run(
     states: list[OnnxValue],
     stacked: int,
 ) -> tuple[list[OnnxValue], list[LayoutTensor]]:
-    """The last states and the stacked outputs of all rounds."""
+    """Run all rounds; return the last states and the stacked outputs."""
     count = None if trips is None else tf.get_static_value(trips)
     started = tf.get_static_value(go_on)
     is_open = started is None or (trips is not None and count is None)
@@ -147,7 +146,7 @@ def _run(
 
 
 class _Undecided(Exception):
-    """Whether to go on depends on the data."""
+    """Signal that only the data decides whether the loop continues."""
 
 
 def _in_python(
@@ -181,7 +180,7 @@ def _spec(tensor: Tensor) -> tf.TensorSpec:
 def _traced(
     step: Round, specs: list[tf.TensorSpec]
 ) -> tuple[tf.TensorSpec, list[tf.TensorSpec], list[tf.TensorSpec]]:
-    """What one round makes of states with these shapes and types."""
+    """Return the specs of what one round computes from states with the given specs."""
 
     def once(k: Tensor, *states: Tensor) -> Any:
         condition, held, outputs = step(k, [LayoutTensor(s) for s in states])
@@ -200,9 +199,9 @@ def _wider(a: Any, b: Any) -> tf.TensorShape:
 def _in_graph(
     step: Round, trips: Tensor | None, go_on: Tensor, states: list[Tensor], stacked: int
 ) -> tuple[list[OnnxValue], list[LayoutTensor]]:
-    """``tf.while_loop``; lengths that a round changes are left free."""
+    """Run ``tf.while_loop``; lengths that a round changes are left free."""
     specs = [_spec(t) for t in states]
-    while True:  # ends: shapes only get wider
+    while True:  # ends, since shapes only get wider
         _, made, outputs = _traced(step, specs)
         wide = [_wider(s.shape, m.shape) for s, m in zip(specs, made, strict=True)]
         if all(w == s.shape for w, s in zip(wide, specs, strict=True)):
@@ -239,7 +238,7 @@ def _in_graph(
 
 
 def _stack(array: Any, spec: tf.TensorSpec, rounds: Tensor) -> Tensor:
-    """All rows; without a round there is none, and its free lengths are 0."""
+    """Stack all rows; without a round the stack is empty, with 0 for free lengths."""
     if spec.shape.is_fully_defined() or spec.shape.rank is None:
         return array.stack()
     empty = tf.zeros([0, *(n or 0 for n in spec.shape)], spec.dtype)
@@ -251,9 +250,9 @@ def _stack(array: Any, spec: tf.TensorSpec, rounds: Tensor) -> Tensor:
 
 @operator("Scan", since=9)
 def scan(call: Call) -> list[OnnxValue | None]:
-    """The body for each entry of the scanned inputs along their axes, forwards or backwards."""
+    """Compute the body for each entry along the axes of the scanned inputs, in either direction."""
     scanned = int(call.attribute("num_scan_inputs"))
-    data = call.operands()
+    data = call.all_inputs()
     states, inputs = data[: len(data) - scanned], data[len(data) - scanned :]
     outputs = len(call.attribute("body").outputs) - len(states)
     axes = call.attribute("scan_input_axes") or (0,) * scanned
@@ -277,14 +276,14 @@ def _turned(x: Tensor, backwards: int) -> Tensor:
 
 
 def _first(x: Tensor, axis: int) -> Tensor:
-    """The axis moved to the front."""
+    """Move an axis to the front."""
     if axis == 0:
         return x
     return tf.transpose(x, [axis, *(k for k in range(x.shape.rank) if k != axis)])
 
 
 def _behind(x: Tensor, axis: int) -> Tensor:
-    """The front axis moved to ``axis``."""
+    """Move the front axis to ``axis``."""
     rank = x.shape.rank
     if axis == 0 or rank is None:
         return x
@@ -301,20 +300,20 @@ def _scanned(
         made = call.body("body", *held, *(LayoutTensor(row[place]) for row in rows))
         return Constant(np.asarray(True)), made[: len(states)], made[len(states) :]
 
-    count = own_shape(LayoutTensor(rows[0]))[0]
+    count = model_shape(LayoutTensor(rows[0]))[0]
     trips = tf.convert_to_tensor(count, tf.int64)
     return _run(call, step, trips, tf.constant(True), states, outputs)
 
 
 @operator("Scan", since=8)
 def scan_8(call: Call) -> list[OnnxValue | None]:
-    """The scan of every entry of a batch on axis 0; axis 1 is scanned."""
+    """Compute the scan along axis 1 for every entry of a batch on axis 0."""
     scanned = int(call.attribute("num_scan_inputs"))
     data = [call.input(k) for k in range(1, len(call.inputs))]
     states, inputs = data[: len(data) - scanned], data[len(data) - scanned :]
     outputs = len(call.attribute("body").outputs) - len(states)
     ways = call.attribute("directions") or (0,) * scanned
-    batch, whole = own_shape(inputs[0])[:2]
+    batch, whole = model_shape(inputs[0])[:2]
     if not isinstance(batch, int):
         raise DataDependent("the number of entries in the batch depends on the data")
     lengths = call.constant(0, "the lengths of the scans")
@@ -336,6 +335,6 @@ def scan_8(call: Call) -> list[OnnxValue | None]:
 
 
 def _filled(x: Tensor, length: Any) -> Tensor:
-    """``x`` with zeros behind it up to ``length`` entries."""
+    """Fill ``x`` with zeros at the end up to ``length`` entries."""
     missing = length - tf.shape(x, out_type=tf.int64)[0]
     return tf.pad(x, [[0, missing], *([[0, 0]] * (x.shape.rank - 1))])

@@ -1,4 +1,4 @@
-"""Convolutions, of one to three spatial axes, in groups and depthwise."""
+"""Convert convolutions of one to three spatial axes, grouped and depthwise."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from kerasviz.importers.onnx.layout import (
     DataDependent,
     LayoutTensor,
     TensorValue,
-    channels_last,
     model_layout,
 )
 from kerasviz.importers.onnx.registry import Call, Layout, operator
@@ -23,15 +22,15 @@ from kerasviz.types import Tensor
 
 @operator("Conv", since=1, layout=Layout.IMAGE)
 def conv(call: Call) -> LayoutTensor:
-    """Convolution of [N, C, ...] with kernels [M, C / group, ...] and an optional bias [M]."""
-    x = channels_last(call.input(0))
+    """Compute the convolution of [N, C, ...] by kernels [M, C / group, ...], plus a bias [M]."""
+    x = call.channels_last(0)
     kernel = call.input(1)
     shape = kernel_shape(call, kernel)
     if x.shape.rank != len(shape):
         raise call.error(f"a kernel with {len(shape)} axes for a value with {x.shape.rank}")
     group = int(call.attribute("group", 1))
     window = window_of(call, x, shape[2:])
-    if x.dtype == tf.float16 != call.kernels.compute_dtype:  # its sums are kept in single precision
+    if x.dtype == tf.float16 != call.kernels.compute_dtype:  # sums in single precision
         x, kernel = tf.cast(x, tf.float32), LayoutTensor(tf.cast(model_layout(kernel), tf.float32))
     flat = len(shape) == 3
     if flat:  # one spatial axis: an image of height 1
@@ -43,7 +42,7 @@ def conv(call: Call) -> LayoutTensor:
     elif group == 1:
         y = _dense(call, x, kernel_part(kernel, 0, 1, flat), window)
     else:
-        # TensorFlow has no gradient of grouped convolutions on a CPU.
+        # TensorFlow has no CPU gradient of grouped convolutions.
         xs = tf.split(x, group, -1)
         ys = [
             _dense(call, part, kernel_part(kernel, k, group, flat), window)
@@ -56,15 +55,15 @@ def conv(call: Call) -> LayoutTensor:
 
 
 def with_bias(call: Call, y: Tensor) -> Tensor:
-    """``y`` with the bias of input 2, if there is one, in the type of the model."""
-    dtype = model_layout(call.input(1)).dtype
+    """Add the bias in input 2, if there is one; return the sum in the type of the model."""
+    dtype = call.tensor(1).dtype
     if call.has(2):
-        y = tf.nn.bias_add(y, tf.cast(model_layout(call.input(2)), y.dtype))
+        y = tf.nn.bias_add(y, tf.cast(call.tensor(2), y.dtype))
     return y if y.dtype == dtype else tf.cast(y, dtype)
 
 
 def kernel_shape(call: Call, kernel: TensorValue) -> list[int]:
-    """The shape of a kernel, which must be known before the run."""
+    """Return the shape of a kernel; :class:`DataDependent` where it is unknown."""
     shape = (
         list(kernel.array.shape)
         if isinstance(kernel, Constant)
@@ -76,7 +75,7 @@ def kernel_shape(call: Call, kernel: TensorValue) -> list[int]:
 
 
 def with_height(window: Window) -> Window:
-    """The window over one spatial axis as one over an image of height 1."""
+    """Turn a window over one spatial axis into one over an image of height 1."""
     return replace(
         window,
         kernel=(1, *window.kernel),
@@ -88,7 +87,7 @@ def with_height(window: Window) -> Window:
 
 
 def kernel_part(kernel: TensorValue, index: int, group: int, flat: bool) -> Tensor:
-    """Part ``index`` of ``group`` parts of a kernel, as TensorFlow wants it: [..., in, out]."""
+    """Return part ``index`` of ``group`` parts of a kernel in TensorFlow's order [..., in, out]."""
 
     def make(array: Any) -> Any:
         size = array.shape[0] // group
@@ -104,7 +103,7 @@ def kernel_part(kernel: TensorValue, index: int, group: int, flat: bool) -> Tens
 
 
 def _depthwise_kernel(kernel: TensorValue, group: int, flat: bool) -> Tensor:
-    """A kernel [C * m, 1, kh, kw] as [kh, kw, C, m]."""
+    """Reshape a kernel [C * m, 1, kh, kw] to [kh, kw, C, m]."""
 
     def make(array: Any) -> Any:
         size = (1, *array.shape[2:]) if flat else array.shape[2:]
@@ -118,7 +117,7 @@ def _depthwise_kernel(kernel: TensorValue, group: int, flat: bool) -> Tensor:
 
 
 def _sound(x: Tensor, kernel: Tensor, window: Window) -> tuple[Tensor, Tensor]:
-    """A second channel of zeros where TensorFlow would read beyond the image.
+    """Add a channel of zeros where TensorFlow would read beyond the image.
 
     oneDNN's convolution of one channel with strides (1, n) gives wrong numbers or crashes.
     """
@@ -152,6 +151,6 @@ def _depthwise(call: Call, x: Tensor, kernel: Tensor, window: Window) -> Tensor:
     if len(set(window.strides)) > 1:  # TensorFlow wants equal strides
         x = padded(x, window.pads)
         return subsampled(convolve(x, kernel, ones, "VALID"), window.strides)
-    if not isinstance(padding, str):  # graphs with a list crash TensorFlow's own optimizer
+    if not isinstance(padding, str):  # an explicit list crashes TensorFlow's graph optimizer
         x, padding = padded(x, window.pads), "VALID"
     return convolve(x, kernel, [1, *window.strides, 1], padding)

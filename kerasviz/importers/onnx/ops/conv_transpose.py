@@ -1,4 +1,4 @@
-"""Transposed convolutions, of one to three spatial axes, in groups and depthwise."""
+"""Convert transposed convolutions of one to three spatial axes, grouped and depthwise."""
 
 from __future__ import annotations
 
@@ -9,26 +9,22 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import (
-    Constant,
-    LayoutTensor,
-    TensorValue,
-    channels_last,
-    model_layout,
-)
+from kerasviz.importers.onnx.layout import Constant, LayoutTensor, TensorValue, model_layout
 from kerasviz.importers.onnx.ops.conv import kernel_part, kernel_shape, with_bias
 from kerasviz.importers.onnx.registry import Call, Layout, operator
+from kerasviz.importers.onnx.window import spatial
 from kerasviz.types import Tensor
 
-Length = Any  # int, or a scalar int32 tensor where the length is not known before the run
+#: An int, or a scalar int32 tensor where only a run knows the length.
+Length = Any
 
 
 @dataclass(frozen=True)
 class _Axis:
-    """A spatial axis of the result.
+    """Describe a spatial axis of the result.
 
-    ``reached`` is the length that windows cover, ``size`` the wanted one, which starts at ``begin``
-    and of which ``added`` entries lie behind the last window.
+    Windows cover ``reached`` entries. The result has ``size`` entries, which start at ``begin``;
+    ``added`` of them lie behind the last window.
     """
 
     stride: int
@@ -40,14 +36,14 @@ class _Axis:
 
     @property
     def end(self) -> Length:
-        """What is taken away at the end; a negative number adds zeros."""
+        """Return the number of entries removed at the end; a negative number adds zeros."""
         return self.reached + self.added - self.begin - self.size
 
 
 @operator("ConvTranspose", since=1, layout=Layout.IMAGE)
 def conv_transpose(call: Call) -> LayoutTensor:
-    """The adjoint of the convolution with kernels [C, M / group, ...], plus a bias [M]."""
-    x, kernel = channels_last(call.input(0)), call.input(1)
+    """Compute the adjoint of the convolution by kernels [C, M / group, ...], plus a bias [M]."""
+    x, kernel = call.channels_last(0), call.input(1)
     shape = kernel_shape(call, kernel)
     count, group = len(shape) - 2, int(call.attribute("group", 1))
     if x.shape.rank != len(shape) or count not in (1, 2, 3):
@@ -56,9 +52,8 @@ def conv_transpose(call: Call) -> LayoutTensor:
             "expected 1 to 3 of them in both"
         )
     axes = _axes(call, x, shape[2:])
-    dilations = tuple(call.attribute("dilations") or (1,) * count)
-    kernel = _dilated(kernel, dilations)
-    if x.dtype == tf.float16:  # its sums are kept in single precision
+    kernel = _dilated(kernel, spatial(call, count)[1])
+    if x.dtype == tf.float16:  # sums in single precision
         x, kernel = tf.cast(x, tf.float32), LayoutTensor(tf.cast(model_layout(kernel), tf.float32))
     flat = count == 1
     if flat:  # one spatial axis: an image of height 1
@@ -79,12 +74,10 @@ def conv_transpose(call: Call) -> LayoutTensor:
 
 
 def _axes(call: Call, x: Tensor, kernel: Sequence[int]) -> list[_Axis]:
-    """The spatial axes with ``auto_pad`` and ``output_shape`` resolved."""
+    """Return the spatial axes with ``auto_pad`` and ``output_shape`` resolved."""
     count = len(kernel)
-    strides = tuple(call.attribute("strides") or (1,) * count)
-    dilations = tuple(call.attribute("dilations") or (1,) * count)
+    strides, dilations, pads = spatial(call, count)
     added = tuple(call.attribute("output_padding") or (0,) * count)
-    pads = tuple(call.attribute("pads") or (0,) * (2 * count))
     wanted = call.attribute("output_shape")
     mode = call.attribute("auto_pad", "NOTSET") or "NOTSET"
     if mode not in ("NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"):
@@ -99,7 +92,7 @@ def _axes(call: Call, x: Tensor, kernel: Sequence[int]) -> list[_Axis]:
         whole = reached + added[k]
         begin, end = (pads[k], pads[count + k]) if mode == "NOTSET" else (0, 0)
         size = whole - begin - end
-        if wanted:  # some exporters count the images and the channels too
+        if wanted:  # some exporters list images and channels too
             size = int(wanted[k - count])
         elif mode.startswith("SAME"):
             size = length * strides[k]
@@ -112,7 +105,7 @@ def _axes(call: Call, x: Tensor, kernel: Sequence[int]) -> list[_Axis]:
 
 
 def _dilated(kernel: TensorValue, dilations: Sequence[int]) -> TensorValue:
-    """The kernel with zeros in its gaps: TensorFlow has no such thing on a CPU."""
+    """Insert the zeros of dilation into the kernel: TensorFlow cannot dilate here on a CPU."""
     if all(d == 1 for d in dilations):
         return kernel
     if isinstance(kernel, Constant):
@@ -134,9 +127,9 @@ def _dilated(kernel: TensorValue, dilations: Sequence[int]) -> TensorValue:
 
 
 def _dense(x: Tensor, kernel: Tensor, axes: Sequence[_Axis]) -> Tensor:
-    """The transposed convolution with a kernel [..., out, in]."""
+    """Compute the transposed convolution by a kernel [..., out, in]."""
     strides, filters = [axis.stride for axis in axes], kernel.shape[-2]
-    # A convolution of one channel with strides (1, n) crashes in oneDNN; so may its adjoint.
+    # oneDNN crashes on a convolution of one channel with strides (1, n), perhaps on its adjoint.
     alone = len(axes) == 2 and filters == 1 and strides[0] == 1 < strides[1]
     if alone:
         kernel = tf.pad(kernel, [[0, 0], [0, 0], [0, 1], [0, 0]])
@@ -154,7 +147,7 @@ def _dense(x: Tensor, kernel: Tensor, axes: Sequence[_Axis]) -> Tensor:
 
 
 def _depthwise(x: Tensor, kernel: Tensor, axes: Sequence[_Axis]) -> Tensor:
-    """The transposed convolution of every channel by itself, with a kernel [C, kh, kw]."""
+    """Compute the transposed convolution of every channel by its own kernel in [C, kh, kw]."""
     filters = tf.transpose(kernel, [1, 2, 0])[..., None]
     shape = tf.stack([tf.shape(x)[0], *[axis.reached for axis in axes], x.shape[-1]])
     strides = [1, *[axis.stride for axis in axes], 1]
@@ -163,7 +156,7 @@ def _depthwise(x: Tensor, kernel: Tensor, axes: Sequence[_Axis]) -> Tensor:
 
 
 def _interleaved(parts: Sequence[Tensor]) -> Tensor:
-    """Channels [c * m + k] of parts k."""
+    """Join parts k to channels [c * m + k]."""
     joined = tf.stack(parts, -1)
     shape = tf.concat([tf.shape(joined)[:-2], [joined.shape[-2] * len(parts)]], 0)
     y = tf.reshape(joined, shape)
@@ -171,7 +164,7 @@ def _interleaved(parts: Sequence[Tensor]) -> Tensor:
 
 
 def _is_simple(axis: _Axis) -> bool:
-    """Whether TensorFlow's own padding gives the length of the axis."""
+    """Return whether TensorFlow's own padding gives the length of the axis."""
     ends = (axis.begin, axis.end)
     if not all(isinstance(n, int) for n in ends):
         return False
@@ -179,7 +172,7 @@ def _is_simple(axis: _Axis) -> bool:
 
 
 def _fitted(y: Tensor, x: Tensor, axes: Sequence[_Axis], channels: int) -> Tensor:
-    """Take away or add zeros at both ends, so that every axis has its size."""
+    """Remove or add entries at both ends, so that every axis has its size."""
     shape = [x.shape[0], *[a.size if isinstance(a.size, int) else None for a in axes], channels]
     for k, axis in enumerate(axes, 1):
         if isinstance(axis.begin, int) and axis.begin < 0:

@@ -1,4 +1,4 @@
-"""Running sums and products along an axis, sums of products, and triangles of matrices."""
+"""Convert running sums and products, sums of products, and triangles of matrices."""
 
 from __future__ import annotations
 
@@ -13,20 +13,17 @@ from kerasviz.types import Tensor
 
 
 def _along(call: Call) -> tuple[Tensor, Any, bool]:
-    """The value, the stored axis along which to go, and whether the value is moved.
+    """Return the tensor, its stored axis to run along, and whether its channels are last.
 
-    An axis that is not known before the run is a scalar tensor.
+    An axis that only a run knows is a scalar tensor.
     """
-    operand = call.input(0)
-    known = tf.get_static_value(model_layout(call.input(1)))
+    value = call.input(0)
+    known = tf.get_static_value(call.tensor(1))
     if known is None:
-        x, axis = (
-            model_layout(operand),
-            tf.cast(tf.reshape(model_layout(call.input(1)), []), tf.int32),
-        )
-        return x, tf.math.floormod(axis, rank_of(operand)), False
-    x, moved = stored(operand)
-    return x, stored_axis(int(known.item()), rank_of(operand), moved), moved
+        x, axis = (model_layout(value), tf.cast(call.scalar(1), tf.int32))
+        return x, tf.math.floormod(axis, rank_of(value)), False
+    x, is_last = stored(value)
+    return x, stored_axis(int(known.item()), rank_of(value), is_last), is_last
 
 
 def _ways(call: Call) -> tuple[bool, bool]:
@@ -35,19 +32,19 @@ def _ways(call: Call) -> tuple[bool, bool]:
 
 @operator("CumSum", since=11, layout=Layout.FOLLOWS)
 def cumsum(call: Call) -> LayoutTensor:
-    """``y[i] = x[0] + ... + x[i]`` along an axis; exclusive: without x[i]; or from the end."""
-    x, axis, moved = _along(call)
-    return LayoutTensor(tf.cumsum(x, axis, *_ways(call)), moved)
+    """Compute ``y[i] = x[0] + ... + x[i]``; exclusive without ``x[i]``, reverse from the end."""
+    x, axis, is_last = _along(call)
+    return LayoutTensor(tf.cumsum(x, axis, *_ways(call)), is_last)
 
 
 @operator("CumProd", since=26, layout=Layout.FOLLOWS)
 def cumprod(call: Call) -> LayoutTensor:
-    """``y[i] = x[0] * ... * x[i]`` along an axis; exclusive: without x[i]; or from the end."""
-    x, axis, moved = _along(call)
+    """Compute ``y[i] = x[0] * ... * x[i]``; exclusive without ``x[i]``, reverse from the end."""
+    x, axis, is_last = _along(call)
     exclusive, reverse = _ways(call)
     if not x.dtype.is_floating or 0 in x.shape:
-        return LayoutTensor(tf.math.cumprod(x, axis, exclusive, reverse), moved)
-    # The gradient of tf.math.cumprod divides by x: it is not a number where an entry is 0.
+        return LayoutTensor(tf.math.cumprod(x, axis, exclusive, reverse), is_last)
+    # The gradient of tf.math.cumprod divides by x, so it is NaN where an entry is 0.
     axes = tf.range(x.shape.rank)
     order = tf.concat([[axis], tf.boolean_mask(axes, axes != axis)], 0)
     rows = tf.transpose(x, order)
@@ -56,24 +53,24 @@ def cumprod(call: Call) -> LayoutTensor:
         rows = tf.concat([rows[1:], ones] if reverse else [ones, rows[:-1]], 0)
     running = tf.scan(tf.multiply, rows, reverse=reverse)
     running = tf.transpose(running, tf.math.invert_permutation(order))
-    return LayoutTensor(tf.ensure_shape(running, x.shape), moved)
+    return LayoutTensor(tf.ensure_shape(running, x.shape), is_last)
 
 
 @operator("Einsum", since=12)
 def einsum(call: Call) -> LayoutTensor:
-    """The sum of products that the equation describes."""
+    """Compute the sum of products that the equation describes."""
     equation = str(call.attribute("equation", "")).replace(" ", "")
-    operands = [model_layout(operand) for operand in call.operands()]
-    if equation.count(",") + 1 != len(operands):
-        raise call.error(f"equation {equation!r} does not fit to {len(operands)} inputs")
-    dtype = operands[0].dtype
+    values = [model_layout(value) for value in call.all_inputs()]
+    if equation.count(",") + 1 != len(values):
+        raise call.error(f"equation {equation!r} does not fit to {len(values)} inputs")
+    dtype = values[0].dtype
     wide = _summed_in(dtype)
-    y = tf.einsum(equation, *[tf.cast(operand, wide) for operand in operands])
+    y = tf.einsum(equation, *[tf.cast(value, wide) for value in values])
     return LayoutTensor(tf.cast(y, dtype))
 
 
 def _summed_in(dtype: Any) -> Any:
-    """A type in which TensorFlow computes sums of products, no narrower than ``dtype``."""
+    """Return a type, no narrower than ``dtype``, in which TensorFlow sums products."""
     if dtype in (tf.float16, tf.bfloat16):
         return tf.float32
     return tf.int64 if dtype.is_integer else dtype
@@ -81,14 +78,14 @@ def _summed_in(dtype: Any) -> Any:
 
 @operator("Trilu", since=14)
 def trilu(call: Call) -> LayoutTensor:
-    """The upper or lower triangle of matrices from diagonal ``k`` on, zeros elsewhere."""
-    x = model_layout(call.input(0))
-    k = tf.reshape(model_layout(call.input(1)), []) if call.has(1) else tf.constant(0, tf.int64)
+    """Compute the upper or lower triangle of matrices from diagonal ``k`` on, zeros elsewhere."""
+    x = call.tensor(0)
+    k = call.scalar(1) if call.has(1) else tf.constant(0, tf.int64)
     return LayoutTensor(triangle(x, k, upper=bool(call.attribute("upper", 1))))
 
 
 def triangle(x: Tensor, k: Tensor, *, upper: bool) -> Tensor:
-    """Entries of ``x`` [..., M, N] on one side of its diagonal ``k``, zeros elsewhere."""
+    """Keep the entries of ``x`` [..., M, N] on one side of its diagonal ``k``; others become 0."""
     shape = tf.shape(x, tf.int64)
     offset = tf.range(shape[-1])[tf.newaxis] - tf.range(shape[-2])[:, tf.newaxis]
     return tf.where(offset >= k if upper else offset <= k, x, tf.zeros_like(x))

@@ -1,21 +1,21 @@
-"""Detection: which of many overlapping boxes are kept."""
+"""Convert non-maximum suppression."""
 
 from __future__ import annotations
 
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import LayoutTensor, model_layout
+from kerasviz.importers.onnx.layout import LayoutTensor
 from kerasviz.importers.onnx.registry import Call, operator
 from kerasviz.types import Tensor
 
 
 @operator("NonMaxSuppression", since=10)
 def non_max_suppression(call: Call) -> LayoutTensor:
-    """Rows (image, class, box): the best boxes that overlap no better one of their class.
+    """Compute rows (image, class, box): the boxes that overlap no better box of their class.
 
-    A box is dropped if its intersection with a better one over their union is above a threshold.
+    A box is dropped if its intersection over union with a better box is above a threshold.
     """
-    boxes, scores = model_layout(call.input(0)), model_layout(call.input(1))
+    boxes, scores = call.tensor(0), call.tensor(1)
     if call.attribute("center_point_box", 0):
         centre, half = boxes[..., :2], boxes[..., 2:] / 2
         boxes = tf.concat([centre - half, centre + half], -1)
@@ -42,10 +42,7 @@ def non_max_suppression(call: Call) -> LayoutTensor:
     rows, kept = tf.map_fn(
         of_class,
         tf.range(tf.shape(scores)[0] * classes),
-        fn_output_signature=(
-            tf.TensorSpec([None, 3], tf.int32),
-            tf.TensorSpec([None], tf.bool),
-        ),
+        fn_output_signature=(tf.TensorSpec([None, 3], tf.int32), tf.TensorSpec([None], tf.bool)),
     )
     found = tf.boolean_mask(tf.reshape(rows, [-1, 3]), tf.reshape(kept, [-1]))
     return LayoutTensor(tf.cast(found, tf.int64))
@@ -54,4 +51,4 @@ def non_max_suppression(call: Call) -> LayoutTensor:
 def _scalar(call: Call, index: int, default: float) -> Tensor:
     if not call.has(index):
         return tf.constant(default)
-    return tf.reshape(model_layout(call.input(index)), [])
+    return call.scalar(index)

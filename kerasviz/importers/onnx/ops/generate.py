@@ -1,4 +1,4 @@
-"""Values made from a shape, a range or chance. Chance is the same in every run."""
+"""Convert operators that generate values from a shape, a range or a seed, repeatably."""
 
 from __future__ import annotations
 
@@ -11,38 +11,29 @@ import numpy as np
 import onnx
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import LayoutTensor, model_layout
+from kerasviz.importers.onnx.element_types import tensor_type, wide_float
+from kerasviz.importers.onnx.layout import LayoutTensor
 from kerasviz.importers.onnx.registry import Call, operator
 from kerasviz.types import Tensor
 
 
-def tensor_dtype(number: int) -> Any:
-    """The TensorFlow type of a type number of ONNX."""
-    return tf.as_dtype(onnx.helper.tensor_dtype_to_np_dtype(int(number)))
-
-
-def scalar(call: Call, index: int) -> Tensor:
-    """Input ``index``, a scalar or a list of one number, as a scalar."""
-    return tf.reshape(model_layout(call.input(index)), [])
-
-
 @operator("ConstantOfShape", since=9)
 def constant_of_shape(call: Call) -> LayoutTensor:
-    """A value of one number, 0 by default."""
+    """Compute a tensor filled with one number, by default 0."""
     value = call.attribute("value", np.zeros(1, np.float32))
-    return LayoutTensor(tf.fill(model_layout(call.input()), tf.constant(np.reshape(value, -1)[0])))
+    return LayoutTensor(tf.fill(call.tensor(), tf.constant(np.reshape(value, -1)[0])))
 
 
 @operator("Range", since=11)
 def sequence(call: Call) -> LayoutTensor:
-    """Numbers from ``start`` to ``limit``, ``delta`` apart."""
-    start, limit, delta = (scalar(call, k) for k in range(3))
+    """Compute the numbers from ``start`` to ``limit`` in steps of ``delta``."""
+    start, limit, delta = (call.scalar(k) for k in range(3))
     kept = start.dtype
     if kept in (tf.int32, tf.int64, tf.float32, tf.float64):
         known = [tf.get_static_value(x) for x in (start, limit, delta)]
         if all(n is not None for n in known) and (known[1] - known[0]) * known[2] >= 0:
             return LayoutTensor(tf.range(start, limit, delta))
-        # TensorFlow refuses a range that leads away from its end; this one is empty.
+        # ONNX's range away from its limit is empty; TensorFlow refuses it.
         away = (limit > start) != (delta > 0)
         return LayoutTensor(tf.range(start, tf.where(away, start, limit), delta))
     wide = tf.int64 if kept.is_integer else tf.float32
@@ -56,9 +47,9 @@ def sequence(call: Call) -> LayoutTensor:
 
 @operator("EyeLike", since=9)
 def eye_like(call: Call) -> LayoutTensor:
-    """A matrix of the input's shape: 1 on its diagonal ``k``, else 0."""
-    x = model_layout(call.input())
-    dtype = tensor_dtype(call.attribute("dtype")) if "dtype" in call.node.attributes else x.dtype
+    """Compute a matrix of the input's shape: 1 on its diagonal ``k``, else 0."""
+    x = call.tensor()
+    dtype = tensor_type(call.attribute("dtype")) if "dtype" in call.node.attributes else x.dtype
     shape = tf.shape(x)
     off = tf.range(shape[1])[None, :] - tf.range(shape[0])[:, None]
     y = tf.cast(off == int(call.attribute("k", 0)), dtype)
@@ -68,21 +59,21 @@ def eye_like(call: Call) -> LayoutTensor:
 
 @operator("OneHot", since=9)
 def one_hot_9(call: Call) -> LayoutTensor:
-    """``values[1]`` where a new axis has the index, else ``values[0]``."""
-    return _one_hot(call, tf.cast(model_layout(call.input(0)), tf.int64))
+    """Compute ``values[1]`` where a new axis has the index, else ``values[0]``."""
+    return _one_hot(call, tf.cast(call.tensor(0), tf.int64))
 
 
 @operator("OneHot", since=11)
 def one_hot_11(call: Call) -> LayoutTensor:
-    """The same; negative indices count from the end."""
-    places = tf.cast(model_layout(call.input(0)), tf.int64)
-    depth = tf.cast(scalar(call, 1), tf.int64)
+    """Compute the one-hot encoding; negative indices count from the end."""
+    places = tf.cast(call.tensor(0), tf.int64)
+    depth = tf.cast(call.scalar(1), tf.int64)
     return _one_hot(call, tf.where(places < 0, places + depth, places))
 
 
 def _one_hot(call: Call, places: Tensor) -> LayoutTensor:
-    depth = tf.cast(scalar(call, 1), tf.int32)
-    values = model_layout(call.input(2))
+    depth = tf.cast(call.scalar(1), tf.int32)
+    values = call.tensor(2)
     rank = places.shape.rank
     axis = int(call.attribute("axis", -1)) % (rank + 1)
     hot = tf.one_hot(places, depth, True, False, axis=axis, dtype=tf.bool)
@@ -90,7 +81,7 @@ def _one_hot(call: Call, places: Tensor) -> LayoutTensor:
 
 
 def _seed(call: Call) -> list[int]:
-    """Two numbers: from attribute ``seed``, and one that differs between the nodes of a model."""
+    """Return two seeds: from attribute ``seed``, and one that differs between nodes."""
     given = float(call.attribute("seed", 0.0))
     (bits,) = struct.unpack("<i", struct.pack("<f", given))
     if "seed" in call.node.attributes:
@@ -98,19 +89,15 @@ def _seed(call: Call) -> list[int]:
     return [bits, zlib.crc32("/".join(call.node.outputs).encode()) & 0x7FFFFFFF]
 
 
-def _number(call: Call, name: str, default: float) -> float:
-    return float(call.attribute(name, default))
-
-
 def _uniform(call: Call, shape: Any, dtype: Any) -> Tensor:
-    low, high = _number(call, "low", 0.0), _number(call, "high", 1.0)
+    low, high = (float(call.attribute(*name)) for name in (("low", 0.0), ("high", 1.0)))
     wide = tf.float64 if dtype == tf.float64 else tf.float32
     x = tf.random.stateless_uniform(shape, _seed(call), dtype=wide)
     return tf.cast(low + (high - low) * x, dtype)
 
 
 def _normal(call: Call, shape: Any, dtype: Any) -> Tensor:
-    mean, scale = _number(call, "mean", 0.0), _number(call, "scale", 1.0)
+    mean, scale = (float(call.attribute(*name)) for name in (("mean", 0.0), ("scale", 1.0)))
     wide = tf.float64 if dtype == tf.float64 else tf.float32
     x = tf.random.stateless_normal(shape, _seed(call), dtype=wide)
     return tf.cast(mean + scale * x, dtype)
@@ -118,12 +105,12 @@ def _normal(call: Call, shape: Any, dtype: Any) -> Tensor:
 
 def _given_shape(call: Call) -> tuple[Sequence[int], Any]:
     shape = [int(n) for n in call.attribute("shape", ())]
-    return shape, tensor_dtype(call.attribute("dtype", onnx.TensorProto.FLOAT))
+    return shape, tensor_type(call.attribute("dtype", onnx.TensorProto.FLOAT))
 
 
 def _like_dtype(call: Call, x: Tensor) -> Any:
     number = call.attribute("dtype")
-    return x.dtype if number is None else tensor_dtype(number)
+    return x.dtype if number is None else tensor_type(number)
 
 
 def _shaped(y: Tensor, x: Tensor) -> Tensor:
@@ -133,34 +120,34 @@ def _shaped(y: Tensor, x: Tensor) -> Tensor:
 
 @operator("RandomUniform")
 def random_uniform(call: Call) -> LayoutTensor:
-    """Numbers between ``low`` and ``high``, equally likely."""
+    """Compute uniform numbers between ``low`` and ``high``."""
     return LayoutTensor(_uniform(call, *_given_shape(call)))
 
 
 @operator("RandomNormal")
 def random_normal(call: Call) -> LayoutTensor:
-    """Numbers of the normal distribution of a ``mean`` and a ``scale``."""
+    """Compute normally distributed numbers with ``mean`` and ``scale``."""
     return LayoutTensor(_normal(call, *_given_shape(call)))
 
 
 @operator("RandomUniformLike")
 def random_uniform_like(call: Call) -> LayoutTensor:
-    """Numbers between ``low`` and ``high`` in the shape of the input."""
-    x = model_layout(call.input())
+    """Compute uniform numbers between ``low`` and ``high`` in the shape of the input."""
+    x = call.tensor()
     return LayoutTensor(_shaped(_uniform(call, tf.shape(x), _like_dtype(call, x)), x))
 
 
 @operator("RandomNormalLike")
 def random_normal_like(call: Call) -> LayoutTensor:
-    """Numbers of the normal distribution in the shape of the input."""
-    x = model_layout(call.input())
+    """Compute normally distributed numbers in the shape of the input."""
+    x = call.tensor()
     return LayoutTensor(_shaped(_normal(call, tf.shape(x), _like_dtype(call, x)), x))
 
 
 @operator("Bernoulli", since=15)
 def bernoulli(call: Call) -> LayoutTensor:
-    """1 with the probability in the input, else 0."""
-    x = model_layout(call.input())
+    """Compute 1 with the probability in the input, else 0."""
+    x = call.tensor()
     drawn = _uniform(call, tf.shape(x), tf.float64)
     y = tf.cast(drawn < tf.cast(x, tf.float64), _like_dtype(call, x))
     return LayoutTensor(_shaped(y, x))
@@ -168,10 +155,10 @@ def bernoulli(call: Call) -> LayoutTensor:
 
 @operator("Multinomial", since=7)
 def multinomial(call: Call) -> LayoutTensor:
-    """``sample_size`` classes for every row of logarithms of probabilities (but for a factor)."""
-    x = model_layout(call.input())
-    dtype = tensor_dtype(call.attribute("dtype", onnx.TensorProto.INT32))
+    """Compute ``sample_size`` classes for every row of unnormalized log probabilities."""
+    x = call.tensor()
+    dtype = tensor_type(call.attribute("dtype", onnx.TensorProto.INT32))
     count = int(call.attribute("sample_size", 1))
-    logits = tf.cast(x, tf.float32) if x.dtype.size < 4 else x
+    logits = tf.cast(x, wide_float(x.dtype))
     drawn = tf.random.stateless_categorical(logits, count, _seed(call), dtype=tf.int64)
     return LayoutTensor(tf.cast(drawn, dtype))

@@ -1,4 +1,4 @@
-"""Picking entries: slices, gathers and sequences turned around."""
+"""Convert slices, gathers and reversed sequences."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ from kerasviz.importers.onnx.ops.activation import stored
 from kerasviz.importers.onnx.registry import Call, Layout, operator
 from kerasviz.types import Tensor
 
-_FAR = 2**31 - 1  # TensorFlow takes the bounds as int32
+#: The farthest bound: TensorFlow takes bounds as int32.
+_FAR = 2**31 - 1
 
 
 @operator("Slice", since=1, layout=Layout.FOLLOWS)
 def slice_1(call: Call) -> LayoutTensor:
-    """Entries from ``starts`` to ``ends`` of some axes, given as attributes."""
+    """Compute the entries from ``starts`` to ``ends`` of some axes, given as attributes."""
     starts, ends = call.attribute("starts"), call.attribute("ends")
     axes = call.attribute("axes", tuple(range(len(starts))))
     return _sliced(call, starts, ends, axes, (1,) * len(starts))
@@ -33,9 +34,9 @@ def slice_1(call: Call) -> LayoutTensor:
 
 @operator("Slice", since=10, layout=Layout.FOLLOWS)
 def slice_10(call: Call) -> LayoutTensor:
-    """Entries from ``starts`` to ``ends`` of some axes, in ``steps``, given as inputs."""
-    starts, ends = _list(call, 1), _list(call, 2)
-    steps = _list(call, 4) if call.has(4) else None
+    """Compute the entries from ``starts`` to ``ends`` of axes in ``steps``, given as inputs."""
+    starts, ends = call.numbers(1), call.numbers(2)
+    steps = call.numbers(4) if call.has(4) else None
     try:
         axes = call.ints("axes", 3)
     except DataDependent:
@@ -46,34 +47,21 @@ def slice_10(call: Call) -> LayoutTensor:
     return _sliced(call, starts, ends, axes, steps or (1,) * len(starts))
 
 
-def _list(call: Call, index: int) -> list[Any] | None:
-    """A list of numbers; a scalar tensor each where they depend on the data.
-
-    ``None`` if even their count does.
-    """
-    tensor = model_layout(call.input(index))
-    known = tf.get_static_value(tensor)
-    if known is not None:
-        return [int(n) for n in known.reshape(-1)]
-    length = tensor.shape[0]
-    return None if length is None else [tensor[k] for k in range(length)]
-
-
 def _sliced(call: Call, starts: Any, ends: Any, axes: Any, steps: Any) -> LayoutTensor:
-    operand = call.input()
-    x, moved = stored(operand)
-    rank = rank_of(operand)
+    value = call.input()
+    x, is_last = stored(value)
+    rank = rank_of(value)
     cut = [slice(None)] * rank
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
-        place = stored_axis(int(axis), rank, moved)
+        place = stored_axis(int(axis), rank, is_last)
         cut[place] = slice(_bound(start), _bound(end), _bound(step))
-    return LayoutTensor(x[tuple(cut)], moved)
+    return LayoutTensor(x[tuple(cut)], is_last)
 
 
 def _bound(number: Any) -> Any:
-    """A bound as TensorFlow takes it; one far outside of the value means its first or last entry.
+    """Return a bound within TensorFlow's range; one beyond the value means its first or last entry.
 
-    TensorFlow reads all bounds as ONNX does, also those of negative steps.
+    TensorFlow reads all bounds as ONNX does, even those of negative steps.
     """
     if isinstance(number, int):
         return max(min(number, _FAR), -_FAR)
@@ -81,14 +69,14 @@ def _bound(number: Any) -> Any:
 
 
 def _sliced_anywhere(call: Call) -> LayoutTensor:
-    """A slice of which even the axes depend on the data."""
-    operand = call.input()
-    x, moved = stored(operand)
-    rank = rank_of(operand)
-    starts, ends = (_bound(model_layout(call.input(k))) for k in (1, 2))
-    steps = _bound(model_layout(call.input(4))) if call.has(4) else tf.ones_like(starts)
-    axes = model_layout(call.input(3)) if call.has(3) else tf.range(tf.size(starts))
-    places = stored_axes(axes, rank, moved)[:, None]
+    """Slice along axes that depend on the data."""
+    value = call.input()
+    x, is_last = stored(value)
+    rank = rank_of(value)
+    starts, ends = (_bound(call.tensor(k)) for k in (1, 2))
+    steps = _bound(call.tensor(4)) if call.has(4) else tf.ones_like(starts)
+    axes = call.tensor(3) if call.has(3) else tf.range(tf.size(starts))
+    places = stored_axes(axes, rank, is_last)[:, None]
 
     def of_all_axes(default: int, given: Tensor) -> Tensor:
         return tf.tensor_scatter_nd_update(tf.fill([rank], default), places, given)
@@ -96,60 +84,58 @@ def _sliced_anywhere(call: Call) -> LayoutTensor:
     begin, end, step = of_all_axes(0, starts), of_all_axes(_FAR, ends), of_all_axes(1, steps)
     y = tf.strided_slice(x, begin, end, step)
     y.set_shape([None] * rank)
-    return LayoutTensor(y, moved)
+    return LayoutTensor(y, is_last)
 
 
-def stored_axes(axes: Tensor, rank: int, moved: bool) -> Tensor:
-    """Where axes that are known in a run only are stored."""
-    order = [stored_axis(axis, rank, moved) for axis in range(rank)]
+def stored_axes(axes: Tensor, rank: int, is_last: bool) -> Tensor:
+    """Return where axes are stored that only a run knows."""
+    order = [stored_axis(axis, rank, is_last) for axis in range(rank)]
     return tf.gather(order, tf.where(axes < 0, axes + rank, axes))
 
 
 @operator("Gather", since=1, layout=Layout.FOLLOWS)
 def gather(call: Call) -> LayoutTensor:
-    """Entries of ``axis`` at the given places; negative ones count from the end."""
-    operand = call.input(0)
-    rank, width = rank_of(operand), rank_of(call.input(1))
+    """Compute the entries of ``axis`` at the given indices; negative ones count from the end."""
+    value = call.input(0)
+    rank, width = rank_of(value), rank_of(call.input(1))
     axis = int(call.attribute("axis", 0))
     axis = axis + rank if axis < 0 else axis
-    x, moved = stored(operand)
-    if moved and (width > 1 or (width == 0 and axis == 0)):
-        x, moved = model_layout(operand), False
-    place = stored_axis(axis, rank, moved)
+    x, is_last = stored(value)
+    if is_last and (width > 1 or (width == 0 and axis == 0)):
+        x, is_last = model_layout(value), False
+    place = stored_axis(axis, rank, is_last)
     if width == 0 and rank == 1:
-        return LayoutTensor(_entry(x, tf.cast(model_layout(call.input(1)), tf.int32)))
+        return LayoutTensor(_entry(x, tf.cast(call.tensor(1), tf.int32)))
     places = _places(call.input(1), x, place)
-    # Without its axis 1, or with two axes left, a moved value is in the model's own order.
-    still = moved and (width == 1 or (axis != 1 and rank > 3))
+    # Without axis 1, or with two axes left, the result is in the model's layout.
+    still = is_last and (width == 1 or (axis != 1 and rank > 3))
     return LayoutTensor(tf.gather(x, places, axis=place), still)
 
 
 def _entry(x: Tensor, index: Tensor) -> Tensor:
-    """One entry of a vector; known if it is a known length in a shape that is not all known."""
+    """Return an entry of a vector, constant if it is a known length of a partly known shape."""
     place = tf.get_static_value(index)
     lengths = None if place is None else tf.get_static_value(x, partial=True)
     known = None if lengths is None else lengths[int(place)]
     return x[index] if known is None else tf.constant(known, x.dtype)
 
 
-def _places(operand: TensorValue, x: Tensor, axis: int) -> Tensor:
-    """Indices along ``axis`` of ``x`` that count from the start."""
+def _places(value: TensorValue, x: Tensor, axis: int) -> Tensor:
+    """Return indices along ``axis`` of ``x`` that count from the start."""
     length = x.shape[axis]
-    if isinstance(operand, Constant) and (length is not None or (operand.array >= 0).all()):
-        return operand.tensor(
-            ("from start", length), lambda a: np.where(a < 0, a + (length or 0), a)
-        )
-    places = model_layout(operand)
+    if isinstance(value, Constant) and (length is not None or (value.array >= 0).all()):
+        return value.tensor(("from start", length), lambda a: np.where(a < 0, a + (length or 0), a))
+    places = model_layout(value)
     return tf.where(places < 0, places + tf.cast(tf.shape(x)[axis], places.dtype), places)
 
 
 @operator("ReverseSequence", since=10, layout=Layout.FOLLOWS)
 def reverse_sequence(call: Call) -> LayoutTensor:
-    """The first ``sequence_lens[b]`` steps of every sequence in the opposite order."""
-    operand = call.input(0)
-    x, moved = stored(operand)
-    rank = rank_of(operand)
-    batch = stored_axis(int(call.attribute("batch_axis", 1)), rank, moved)
-    time = stored_axis(int(call.attribute("time_axis", 0)), rank, moved)
-    lengths = model_layout(call.input(1))
-    return LayoutTensor(tf.reverse_sequence(x, lengths, seq_axis=time, batch_axis=batch), moved)
+    """Compute sequences whose first ``sequence_lens[b]`` steps are reversed."""
+    value = call.input(0)
+    x, is_last = stored(value)
+    rank = rank_of(value)
+    batch = stored_axis(int(call.attribute("batch_axis", 1)), rank, is_last)
+    time = stored_axis(int(call.attribute("time_axis", 0)), rank, is_last)
+    lengths = call.tensor(1)
+    return LayoutTensor(tf.reverse_sequence(x, lengths, seq_axis=time, batch_axis=batch), is_last)

@@ -1,4 +1,4 @@
-"""Matrix products."""
+"""Convert matrix products and determinants."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from kerasviz.types import Tensor
 
 @operator("Gemm", interleaved=True)
 def gemm(call: Call) -> LayoutTensor:
-    """``alpha * A @ B + beta * C``, A and B transposed where ``transA`` and ``transB`` say so."""
+    """Compute ``alpha * A @ B + beta * C``; ``transA`` and ``transB`` transpose A and B."""
     turned = bool(call.attribute("transB", 0))
     a, channels = _rows(call, turned)
     if a.shape.rank != 2:  # before opset 7 some exporters gave [N, C, 1, 1]
@@ -36,24 +36,24 @@ def gemm(call: Call) -> LayoutTensor:
 
 
 def _rows(call: Call, turned: bool = False) -> tuple[Tensor, int]:
-    """Input 0, and the number of channels by which its columns and the weights are permuted.
+    """Return input 0, and the number of channels by which its columns are permuted.
 
-    The number is 0 where they are not: it has the model's own layout then.
+    The number is 0 for an input in the model's layout.
     """
-    given, weights = call.datum(0), call.input(1)
+    given, weights = call.value(0), call.input(1)
     if not isinstance(given, Interleaved) or given.parts or call.attribute("transA", 0):
-        return model_layout(call.input(0)), 0
+        return call.tensor(0), 0
     if not isinstance(weights, Constant) or weights.array.ndim != 2:
-        return model_layout(call.input(0)), 0
-    if weights.array.shape[1 if turned else 0] % given.channels:  # an error, in the usual words
-        return model_layout(call.input(0)), 0
+        return call.tensor(0), 0
+    if weights.array.shape[1 if turned else 0] % given.channels:  # an error, which matmul reports
+        return call.tensor(0), 0
     return given.tensor, given.channels
 
 
 def _prepared(
-    operand: TensorValue, factor: float = 1, turned: bool = False, channels: int = 0
+    value: TensorValue, factor: float = 1, turned: bool = False, channels: int = 0
 ) -> Any:
-    """An operand, scaled, transposed and with its rows [C, S] as [S, C], which is done once."""
+    """Scale and transpose a value and turn its rows [C, S] into [S, C], once for a constant."""
 
     def make(array: Any) -> Any:
         array = array if factor == 1 else (array * factor).astype(array.dtype)
@@ -63,23 +63,23 @@ def _prepared(
         apart = array.reshape(channels, array.shape[0] // channels, array.shape[1])
         return apart.swapaxes(0, 1).reshape(array.shape)
 
-    if isinstance(operand, Constant):
-        return operand.tensor(("prepared", factor, turned, channels), make)
-    tensor = model_layout(operand)
+    if isinstance(value, Constant):
+        return value.tensor(("prepared", factor, turned, channels), make)
+    tensor = model_layout(value)
     tensor = tensor if factor == 1 else tensor * tf.cast(factor, tensor.dtype)
     return tf.transpose(tensor) if turned else tensor
 
 
 @operator("MatMul", interleaved=True)
 def matmul(call: Call) -> LayoutTensor:
-    """The product of matrices, or of stacks of them, as ``numpy.matmul``."""
+    """Compute the product of matrices or of stacks of them, like ``numpy.matmul``."""
     a, channels = _rows(call)
-    b = _prepared(call.input(1), channels=channels) if channels else model_layout(call.input(1))
+    b = _prepared(call.input(1), channels=channels) if channels else call.tensor(1)
     return LayoutTensor(multiplied(a, b))
 
 
 def multiplied(a: Tensor, b: Tensor) -> Tensor:
-    """The product of vectors, matrices or stacks of matrices, as ``numpy.matmul``."""
+    """Multiply vectors, matrices or stacks of matrices, like ``numpy.matmul``."""
     row, column = a.shape.rank == 1, b.shape.rank == 1
     a = tf.expand_dims(a, 0) if row else a
     b = tf.expand_dims(b, 1) if column else b
@@ -90,9 +90,9 @@ def multiplied(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _wide(dtype: Any) -> Any:
-    """The type in which sums are kept: TensorFlow would keep those of halves in halves.
+    """Return the type for sums; TensorFlow would sum float16 in float16.
 
-    It has no products of some whole numbers; the last bits of those of wider ones are the same.
+    TensorFlow cannot multiply some integers. The last bits of wider products are the same.
     """
     if dtype == tf.float16:
         return tf.float32
@@ -102,10 +102,9 @@ def _wide(dtype: Any) -> Any:
 
 
 def product(a: Tensor, b: Tensor) -> Tensor:
-    """The product of stacks of matrices, which are broadcast.
+    """Multiply stacks of matrices, which are broadcast here.
 
-    Broadcast by hand: on a CPU ``tf.matmul`` of [n, 1, i, j] with [j, k] reads and writes beyond
-    its operands.
+    On a CPU ``tf.matmul`` of [n, 1, i, j] with [j, k] reads and writes beyond its inputs.
     """
     outer = [a.shape[:-2], b.shape[:-2]]
     if all(o.is_fully_defined() for o in outer) and outer[0] == outer[1]:
@@ -123,8 +122,8 @@ def product(a: Tensor, b: Tensor) -> Tensor:
 
 @operator("Det", since=11)
 def det(call: Call) -> LayoutTensor:
-    """The determinant of the matrices in the last two axes."""
-    x = model_layout(call.input())
+    """Compute the determinant of the matrices in the last two axes."""
+    x = call.tensor()
     narrow = x.dtype in (tf.float16, tf.bfloat16)
     y = tf.linalg.det(tf.cast(x, tf.float32) if narrow else x)
     return LayoutTensor(tf.cast(y, x.dtype))

@@ -1,4 +1,4 @@
-"""Losses, and the gradients and steps of optimizers of the training preview."""
+"""Convert losses, and the gradients and optimizer steps of the training preview."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ _TRAINING = "ai.onnx.preview.training"
 
 @operator("NegativeLogLikelihoodLoss", since=12)
 def negative_log_likelihood(call: Call) -> LayoutTensor:
-    """``-weight[target] * x[n, target, ...]``, zero where the target is the ignored one."""
-    x, moved = stored(call.input(0))
-    return LayoutTensor(_loss(call, x, _class_axis(call.input(0), moved)))
+    """Compute ``-weight[target] * x[n, target, ...]``, 0 for the ignored target."""
+    x, is_last = stored(call.input(0))
+    return LayoutTensor(_loss(call, x, _class_axis(call.input(0), is_last)))
 
 
 @operator("SoftmaxCrossEntropyLoss", since=12)
 def softmax_cross_entropy(call: Call) -> list[LayoutTensor]:
-    """The negative log likelihood of ``log(softmax(x))``, which is the second output."""
-    x, moved = stored(call.input(0))
-    axis = _class_axis(call.input(0), moved)
+    """Compute the negative log likelihood of ``log(softmax(x))``, and these logarithms."""
+    x, is_last = stored(call.input(0))
+    axis = _class_axis(call.input(0), is_last)
     logarithms = tf.nn.log_softmax(x, axis)
-    return [LayoutTensor(_loss(call, logarithms, axis)), LayoutTensor(logarithms, moved)]
+    return [LayoutTensor(_loss(call, logarithms, axis)), LayoutTensor(logarithms, is_last)]
 
 
-def _class_axis(operand: TensorValue, moved: bool) -> int:
-    return stored_axis(1, rank_of(operand), moved)
+def _class_axis(value: TensorValue, is_last: bool) -> int:
+    return stored_axis(1, rank_of(value), is_last)
 
 
 def _loss(call: Call, logarithms: Tensor, axis: int) -> Tensor:
-    """Select by a mask, not by a gather: a class outside of the range then selects nothing."""
-    target = model_layout(call.input(1))
+    """Select by a mask, not by a gather, so that a class out of range selects nothing."""
+    target = call.tensor(1)
     if target.shape.rank != logarithms.shape.rank - 1:
         raise call.error(
             f"the input has {logarithms.shape.rank} axes and the target {target.shape.rank}; "
@@ -57,7 +57,7 @@ def _loss(call: Call, logarithms: Tensor, axis: int) -> Tensor:
     weights = tf.cast(kept, logarithms.dtype)
     if call.has(2):
         safe = tf.where(kept, target, tf.zeros_like(target))
-        weights *= tf.gather(model_layout(call.input(2)), safe)
+        weights *= tf.gather(call.tensor(2), safe)
     losses = -tf.where(kept, picked, tf.zeros_like(picked)) * weights
     return _reduced(call, losses, weights)
 
@@ -79,10 +79,10 @@ Step = Callable[[Call, Tensor, Tensor, Sequence[Tensor]], tuple[Tensor, ...]]
 
 
 def _optimizer(name: str, states: int, step: Step) -> None:
-    """Inputs: rate, count, all variables, all gradients, all first states, all second ones."""
+    """Register an optimizer of rate, count, variables, gradients and groups of states."""
 
     def convert(call: Call) -> list[LayoutTensor]:
-        rate, count, *rest = [model_layout(operand) for operand in call.operands()]
+        rate, count, *rest = [model_layout(value) for value in call.all_inputs()]
         groups = 2 + states
         size = len(rest) // groups
         if size * groups != len(rest):
@@ -106,7 +106,7 @@ def _regularized(call: Call, x: Tensor, gradient: Tensor) -> Tensor:
 
 
 def _momentum(call: Call, rate: Tensor, count: Tensor, parts: Sequence[Tensor]) -> Any:
-    """``v = alpha v + beta g``, ``x = x - rate v``; Nesterov: ``x = x - rate (g + alpha v)``."""
+    """Compute ``v = alpha v + beta g``, ``x = x - rate v``; Nesterov ``x - rate (g + alpha v)``."""
     x, gradient, velocity = parts
     mode = call.attribute("mode", "standard")
     if mode not in ("standard", "nesterov"):
@@ -120,7 +120,7 @@ def _momentum(call: Call, rate: Tensor, count: Tensor, parts: Sequence[Tensor]) 
 
 
 def _adagrad(call: Call, rate: Tensor, count: Tensor, parts: Sequence[Tensor]) -> Any:
-    """``h = h + g^2``, ``x = x - rate / (1 + count decay) g / (sqrt(h) + epsilon)``."""
+    """Compute ``h = h + g^2``, ``x = x - rate / (1 + count decay) g / (sqrt(h) + epsilon)``."""
     x, gradient, squares = parts
     gradient = _regularized(call, x, gradient)
     decay = _number(call, "decay_factor", 0.0, x)
@@ -130,7 +130,7 @@ def _adagrad(call: Call, rate: Tensor, count: Tensor, parts: Sequence[Tensor]) -
 
 
 def _adam(call: Call, rate: Tensor, count: Tensor, parts: Sequence[Tensor]) -> Any:
-    """``x = x - rate' v / (sqrt(h) + epsilon)`` with running means v of g and h of g^2."""
+    """Compute ``x = x - rate' v / (sqrt(h) + epsilon)`` with running means v of g and h of g^2."""
     x, gradient, mean, squares = parts
     gradient = _regularized(call, x, gradient)
     alpha, beta = _number(call, "alpha", 0.9, x), _number(call, "beta", 0.999, x)
@@ -150,12 +150,12 @@ _optimizer("Adam", 2, _adam)
 
 @operator("Gradient", domain=_TRAINING)
 def gradient(call: Call) -> list[LayoutTensor]:
-    """The derivatives of the value ``y`` by the values ``xs``, at the inputs of the node."""
+    """Compute the derivatives of the value ``y`` by the values ``xs`` at the node's inputs."""
     xs, zs = (tuple(call.attribute(n, ())) for n in ("xs", "zs"))
-    operands = call.operands()
-    if call.run_again is None or len(operands) != len(xs) + len(zs):
-        raise call.error(f"{len(operands)} inputs for {len(xs)} + {len(zs)} names in xs and zs")
-    laid = [LayoutTensor(*stored(operand)) for operand in operands]
+    values = call.all_inputs()
+    if call.run_again is None or len(values) != len(xs) + len(zs):
+        raise call.error(f"{len(values)} inputs for {len(xs)} + {len(zs)} names in xs and zs")
+    laid = [LayoutTensor(*stored(value)) for value in values]
     by = [part.tensor for part in laid[: len(xs)]]
     with tf.GradientTape() as tape:
         for tensor in by:

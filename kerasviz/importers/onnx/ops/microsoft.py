@@ -1,4 +1,4 @@
-"""Operators of the domain com.microsoft, into which onnxruntime fuses those of the standard."""
+"""Convert operators of the domain com.microsoft, into which onnxruntime fuses standard ones."""
 
 from __future__ import annotations
 
@@ -9,21 +9,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import (
-    LayoutTensor,
-    aligned,
-    channels_last,
-    model_layout,
-    rank_of,
-)
+from kerasviz.importers.onnx.element_types import wide_float
+from kerasviz.importers.onnx.layout import LayoutTensor, aligned, rank_of
 from kerasviz.importers.onnx.ops.activation import stored
 from kerasviz.importers.onnx.ops.conv import conv
 from kerasviz.importers.onnx.ops.cumulative import trilu
 from kerasviz.importers.onnx.ops.linear import gemm, multiplied
-from kerasviz.importers.onnx.registry import Call, Layout, Result, operator
+from kerasviz.importers.onnx.registry import MICROSOFT, Call, Layout, operator, single
 from kerasviz.types import Tensor
-
-DOMAIN = "com.microsoft"
 
 # -- activations -----------------------------------------------------------------------------
 
@@ -37,50 +30,50 @@ def _exact_gelu(x: Tensor) -> Tensor:
 
 
 def _with_bias(call: Call) -> LayoutTensor:
-    """The sum of all inputs."""
-    xs, moved = aligned([call.input(k) for k in range(len(call.inputs)) if call.has(k)])
-    return LayoutTensor(sum(xs[1:], xs[0]), moved)
+    """Return the sum of all inputs."""
+    xs, is_last = aligned([call.input(k) for k in range(len(call.inputs)) if call.has(k)])
+    return LayoutTensor(sum(xs[1:], xs[0]), is_last)
 
 
-@operator("Gelu", layout=Layout.FOLLOWS, domain=DOMAIN)
-@operator("BiasGelu", layout=Layout.FOLLOWS, domain=DOMAIN)
+@operator("Gelu", layout=Layout.FOLLOWS, domain=MICROSOFT)
+@operator("BiasGelu", layout=Layout.FOLLOWS, domain=MICROSOFT)
 def gelu(call: Call) -> LayoutTensor:
-    """``z (1 + erf(z / sqrt(2))) / 2`` with ``z = x + bias``."""
+    """Compute ``z (1 + erf(z / sqrt(2))) / 2`` with ``z = x + bias``."""
     z = _with_bias(call)
     return LayoutTensor(_exact_gelu(z.tensor), z.channels_last)
 
 
-@operator("FastGelu", layout=Layout.FOLLOWS, domain=DOMAIN)
+@operator("FastGelu", layout=Layout.FOLLOWS, domain=MICROSOFT)
 def fast_gelu(call: Call) -> LayoutTensor:
-    """``z (1 + tanh(sqrt(2 / pi) (z + 0.044715 z^3))) / 2`` with ``z = x + bias``."""
+    """Compute ``z (1 + tanh(sqrt(2 / pi) (z + 0.044715 z^3))) / 2`` with ``z = x + bias``."""
     z = _with_bias(call)
     return LayoutTensor(_fast_gelu(z.tensor), z.channels_last)
 
 
-@operator("QuickGelu", layout=Layout.FOLLOWS, domain=DOMAIN)
+@operator("QuickGelu", layout=Layout.FOLLOWS, domain=MICROSOFT)
 def quick_gelu(call: Call) -> LayoutTensor:
-    """``x * sigmoid(alpha * x)``."""
-    x, moved = stored(call.input())
-    return LayoutTensor(x * tf.sigmoid(float(call.attribute("alpha", 1.702)) * x), moved)
+    """Compute ``x * sigmoid(alpha * x)``."""
+    x, is_last = stored(call.input())
+    return LayoutTensor(x * tf.sigmoid(float(call.attribute("alpha", 1.702)) * x), is_last)
 
 
-@operator("BiasSplitGelu", domain=DOMAIN)
+@operator("BiasSplitGelu", domain=MICROSOFT)
 def bias_split_gelu(call: Call) -> LayoutTensor:
-    """``a * gelu(b)``, a and b the halves of the last axis of ``x + bias``."""
-    a, b = tf.split(model_layout(call.input(0)) + model_layout(call.input(1)), 2, -1)
+    """Compute ``a * gelu(b)`` with the halves a and b of the last axis of ``x + bias``."""
+    a, b = tf.split(call.tensor(0) + call.tensor(1), 2, -1)
     return LayoutTensor(a * _exact_gelu(b))
 
 
-@operator("BiasAdd", layout=Layout.FOLLOWS, domain=DOMAIN)
+@operator("BiasAdd", layout=Layout.FOLLOWS, domain=MICROSOFT)
 def bias_add(call: Call) -> LayoutTensor:
-    """``x + bias + skip``."""
+    """Compute ``x + bias + skip``."""
     return _with_bias(call)
 
 
-@operator("BiasSoftmax", domain=DOMAIN)
+@operator("BiasSoftmax", domain=MICROSOFT)
 def bias_softmax(call: Call) -> LayoutTensor:
-    """The softmax of ``x + bias`` over the axes from ``axis`` on."""
-    x = model_layout(call.input(0)) + model_layout(call.input(1))
+    """Compute the softmax of ``x + bias`` over the axes from ``axis`` on."""
+    x = call.tensor(0) + call.tensor(1)
     rank = x.shape.rank
     axes = list(range(int(call.attribute("axis", 1)) % rank, rank))
     return LayoutTensor(tf.exp(x - tf.reduce_logsumexp(x, axes, keepdims=True)))
@@ -97,7 +90,7 @@ _DEFAULTS = {"LeakyRelu": (0.01,), "HardSigmoid": (0.2, 0.5)}
 
 
 def activated(call: Call, x: Tensor) -> Tensor:
-    """``x`` after the activation that is fused into the node."""
+    """Apply the activation that is fused into the node."""
     name = call.attribute("activation", "")
     given = call.attribute("activation_params")
     if given is None:
@@ -116,50 +109,45 @@ def activated(call: Call, x: Tensor) -> Tensor:
 # -- products and convolutions ---------------------------------------------------------------
 
 
-def _laid(made: Result) -> LayoutTensor:
-    assert isinstance(made, LayoutTensor)
-    return made
-
-
-@operator("FusedConv", layout=Layout.IMAGE, domain=DOMAIN)
+@operator("FusedConv", layout=Layout.IMAGE, domain=MICROSOFT)
 def fused_conv(call: Call) -> LayoutTensor:
-    """``activation(conv(x) + z)``."""
-    y = _laid(conv(call))
+    """Compute ``activation(conv(x) + z)``."""
+    y = single(conv(call))
     if call.has(3):
-        parts, moved = aligned([y, call.input(3)])
-        y = LayoutTensor(parts[0] + parts[1], moved)
+        parts, is_last = aligned([y, call.input(3)])
+        y = LayoutTensor(parts[0] + parts[1], is_last)
     return LayoutTensor(activated(call, y.tensor), y.channels_last)
 
 
-@operator("NhwcConv", domain=DOMAIN)
-@operator("NhwcFusedConv", domain=DOMAIN)
+@operator("NhwcConv", domain=MICROSOFT)
+@operator("NhwcFusedConv", domain=MICROSOFT)
 def nhwc_conv(call: Call) -> LayoutTensor:
-    """``activation(conv(x) + z)`` of a model that has the channels last itself."""
-    x = LayoutTensor(model_layout(call.input(0)), channels_last=True)
-    y = _laid(conv(replace(call, inputs=(x, *call.inputs[1:])))).tensor
-    return LayoutTensor(activated(call, y + model_layout(call.input(3)) if call.has(3) else y))
+    """Compute ``activation(conv(x) + z)`` for a model whose channels are last."""
+    x = LayoutTensor(call.tensor(0), channels_last=True)
+    y = single(conv(replace(call, inputs=(x, *call.inputs[1:])))).tensor
+    return LayoutTensor(activated(call, y + call.tensor(3) if call.has(3) else y))
 
 
-@operator("FusedGemm", domain=DOMAIN)
+@operator("FusedGemm", domain=MICROSOFT)
 def fused_gemm(call: Call) -> LayoutTensor:
-    """``activation(alpha * A @ B + beta * C)``."""
+    """Compute ``activation(alpha * A @ B + beta * C)``."""
     inner = {k: v for k, v in call.node.attributes.items() if not k.startswith("activation")}
-    y = _laid(gemm(replace(call, node=replace(call.node, attributes=inner))))
+    y = single(gemm(replace(call, node=replace(call.node, attributes=inner))))
     return LayoutTensor(activated(call, y.tensor), y.channels_last)
 
 
-@operator("FusedMatMul", domain=DOMAIN)
-@operator("TransposeMatMul", domain=DOMAIN)
-@operator("FusedMatMulActivation", domain=DOMAIN)
+@operator("FusedMatMul", domain=MICROSOFT)
+@operator("TransposeMatMul", domain=MICROSOFT)
+@operator("FusedMatMulActivation", domain=MICROSOFT)
 def fused_matmul(call: Call) -> LayoutTensor:
-    """``activation(alpha * A @ B)`` with A and B transposed as the attributes say."""
+    """Compute ``activation(alpha * A @ B)``, with A and B transposed by the attributes."""
     a, b = (_turned(call, k, name) for k, name in enumerate("AB"))
     y = multiplied(a, b) * tf.cast(float(call.attribute("alpha", 1.0)), a.dtype)
     return LayoutTensor(activated(call, y))
 
 
 def _turned(call: Call, index: int, name: str) -> Tensor:
-    x = model_layout(call.input(index))
+    x = call.tensor(index)
     rank = x.shape.rank
     if call.attribute(f"transBatch{name}", 0) and rank > 2:  # [M, batches, K]
         x = tf.transpose(x, [*range(1, rank - 1), 0, rank - 1])
@@ -167,37 +155,33 @@ def _turned(call: Call, index: int, name: str) -> Tensor:
     return tf.linalg.matrix_transpose(x) if turned else x
 
 
-@operator("GemmFastGelu", domain=DOMAIN)
+@operator("GemmFastGelu", domain=MICROSOFT)
 def gemm_fast_gelu(call: Call) -> LayoutTensor:
-    """``fast_gelu(x @ w + bias)``."""
-    y = multiplied(model_layout(call.input(0)), model_layout(call.input(1)))
-    return LayoutTensor(_fast_gelu(y + model_layout(call.input(2)) if call.has(2) else y))
+    """Compute ``fast_gelu(x @ w + bias)``."""
+    y = multiplied(call.tensor(0), call.tensor(1))
+    return LayoutTensor(_fast_gelu(y + call.tensor(2) if call.has(2) else y))
 
 
-@operator("Inverse", domain=DOMAIN)
+@operator("Inverse", domain=MICROSOFT)
 def inverse(call: Call) -> LayoutTensor:
-    """The inverse of square matrices."""
-    x = model_layout(call.input())
-    return LayoutTensor(tf.cast(tf.linalg.inv(tf.cast(x, _wide(x.dtype))), x.dtype))
+    """Compute the inverse of square matrices."""
+    x = call.tensor()
+    return LayoutTensor(tf.cast(tf.linalg.inv(tf.cast(x, wide_float(x.dtype))), x.dtype))
 
 
-operator("Trilu", domain=DOMAIN)(trilu)
-
-
-def _wide(dtype: Any) -> Any:
-    return tf.float32 if dtype.size < 4 else dtype
+operator("Trilu", domain=MICROSOFT)(trilu)
 
 
 # -- regions ---------------------------------------------------------------------------------
 
 
-@operator("CropAndResize", layout=Layout.IMAGE, domain=DOMAIN)
+@operator("CropAndResize", layout=Layout.IMAGE, domain=MICROSOFT)
 def crop_and_resize(call: Call) -> LayoutTensor:
-    """Boxes [y1, x1, y2, x2], in units of the image's sides, sampled at a grid of points."""
-    x = channels_last(call.input(0))
+    """Compute boxes [y1, x1, y2, x2], in units of the image's sides, sampled at a grid."""
+    x = call.channels_last(0)
     if rank_of(call.input(0)) != 4:
         raise call.error("the input must have 4 axes")
-    boxes, images = model_layout(call.input(1)), tf.cast(model_layout(call.input(2)), tf.int32)
+    boxes, images = call.tensor(1), tf.cast(call.tensor(2), tf.int32)
     size = [int(n) for n in call.constant(3, "crop_size").reshape(-1)]
     mode = call.attribute("mode", "bilinear")
     if mode not in ("bilinear", "nearest"):

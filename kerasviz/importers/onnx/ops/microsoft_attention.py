@@ -1,4 +1,4 @@
-"""Attention of the domain com.microsoft, into which onnxruntime fuses whole transformer layers."""
+"""Convert attention of the domain com.microsoft, which onnxruntime fuses from whole layers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import LayoutTensor, model_layout
+from kerasviz.importers.onnx.layout import LayoutTensor
 from kerasviz.importers.onnx.ops.attention import (
     attended,
     joined_heads,
@@ -18,35 +18,33 @@ from kerasviz.importers.onnx.ops.attention import (
 )
 from kerasviz.importers.onnx.ops.linear import multiplied
 from kerasviz.importers.onnx.ops.quantized import along, given, number, product
-from kerasviz.importers.onnx.registry import Call, operator
+from kerasviz.importers.onnx.registry import MICROSOFT, Call, operator
 from kerasviz.types import Tensor
 
-DOMAIN = "com.microsoft"
 
-
-@operator("Attention", domain=DOMAIN)
+@operator("Attention", domain=MICROSOFT)
 def attention(call: Call) -> list[LayoutTensor]:
-    """``softmax(q k^T scale + mask) v`` for every head, with q, k and v out of one product."""
-    joint = multiplied(model_layout(call.input(0)), model_layout(call.input(1)))
+    """Compute ``softmax(q k^T scale + mask) v`` per head, with q, k and v from one product."""
+    joint = multiplied(call.tensor(0), call.tensor(1))
     if call.has(2):
-        joint = joint + model_layout(call.input(2))
+        joint = joint + call.tensor(2)
     return _of_joint(call, joint, mask=3, past_at=4, added=5)
 
 
-@operator("QAttention", domain=DOMAIN)
+@operator("QAttention", domain=MICROSOFT)
 def quantized_attention(call: Call) -> list[LayoutTensor]:
-    """Attention whose input and weights are quantized; what follows the product is not."""
+    """Compute attention with a quantized input and quantized weights; the rest is in float32."""
     zeros = given(call, 6), given(call, 7)
     sums = product(call.input(0), call.input(1), zeros, call)
     factor = number(call.input(3)) * along(call.input(4), sums.shape.rank, sums.shape.rank - 1)
-    joint = tf.cast(sums, tf.float32) * factor + model_layout(call.input(2))
+    joint = tf.cast(sums, tf.float32) * factor + call.tensor(2)
     return _of_joint(call, joint, mask=5, past_at=8, added=9)
 
 
 def _of_joint(
     call: Call, joint: Tensor, *, mask: int, past_at: int, added: int
 ) -> list[LayoutTensor]:
-    """The attention of queries, keys and values that lie side by side."""
+    """Compute attention from concatenated queries, keys and values."""
     for name in ("do_rotary", "past_present_share_buffer"):
         if call.attribute(name, 0):
             raise call.error(f"{name} is not supported; export the model without it")
@@ -55,7 +53,7 @@ def _of_joint(
     query, key, value = (split_heads(part, heads) for part in tf.split(joint, sizes, -1))
     past = 0
     if call.has(past_at):
-        before = model_layout(call.input(past_at))  # [2, N, heads, tokens, size]
+        before = call.tensor(past_at)  # [2, N, heads, tokens, size]
         past = tf.shape(before)[3]
         key, value = tf.concat([before[0], key], 2), tf.concat([before[1], value], 2)
     bias = _bias(call, query, key, (mask, added), past)
@@ -71,16 +69,16 @@ def _scale(call: Call) -> float | None:
 def _bias(
     call: Call, query: Tensor, key: Tensor, inputs: tuple[int, int], past: Any
 ) -> Tensor | None:
-    """The sum of the mask and of what is added to the scores, which lie at ``inputs``."""
+    """Return the sum of the mask and the added scores, which are at ``inputs``."""
     parts = []
     queries, keys = lengths(query)[2], lengths(key)[2]
     mask, added = inputs
     if call.has(mask):
-        allowed = _allowed(call, model_layout(call.input(mask)), query, keys)
+        allowed = _allowed(call, call.tensor(mask), query, keys)
         filtered = tf.constant(float(call.attribute("mask_filter_value", -1e4)), query.dtype)
         parts.append(tf.where(allowed, tf.zeros_like(filtered), filtered))
     if call.has(added):
-        parts.append(model_layout(call.input(added)))
+        parts.append(call.tensor(added))
     if call.attribute("unidirectional", 0):
         last = tf.range(queries)[:, tf.newaxis] + past
         parts.append(masked(tf.range(keys)[tf.newaxis] <= last, query.dtype))
@@ -88,9 +86,9 @@ def _bias(
 
 
 def _allowed(call: Call, mask: Tensor, query: Tensor, keys: Any) -> Tensor:
-    """Which keys take part, to be broadcast to [N, heads, queries, keys].
+    """Return which keys take part, broadcast to [N, heads, queries, keys].
 
-    A mask with one axis has the length of every row, or all ends and then all starts.
+    A mask with one axis has the length of every row, or all ends followed by all starts.
     """
     rank = mask.shape.rank
     if rank == 2:
@@ -105,18 +103,18 @@ def _allowed(call: Call, mask: Tensor, query: Tensor, keys: Any) -> Tensor:
     return (places < tf.cast(ends, tf.int32)) & (places >= tf.cast(starts, tf.int32))
 
 
-@operator("MultiHeadAttention", domain=DOMAIN)
+@operator("MultiHeadAttention", domain=MICROSOFT)
 def multi_head_attention(call: Call) -> list[LayoutTensor]:
-    """``softmax(q k^T scale + mask) v`` for every head, with caches."""
+    """Compute ``softmax(q k^T scale + mask) v`` for every head, with caches."""
     for index, name in ((8, "past_sequence_length"), (9, "cache_indirection")):
         if call.has(index):
             raise call.error(f"input {name} is not supported; export the model without it")
     query, key, value = _projections(call, int(call.attribute("num_heads")))
     past = 0
     if call.has(6):
-        before = model_layout(call.input(6))
+        before = call.tensor(6)
         past = tf.shape(before)[2]
-        key, value = tf.concat([before, key], 2), tf.concat([model_layout(call.input(7)), value], 2)
+        key, value = tf.concat([before, key], 2), tf.concat([call.tensor(7), value], 2)
     bias = _bias(call, query, key, (4, 5), past)
     scores = scored(query, key, bias, _scale(call))
     y = attended(scores.weights, value)
@@ -129,27 +127,27 @@ def multi_head_attention(call: Call) -> list[LayoutTensor]:
 
 
 def _projections(call: Call, heads: int) -> list[Tensor]:
-    """Queries, keys and values [N, heads, tokens, size] with their biases added.
+    """Return queries, keys and values [N, heads, tokens, size] with their biases added.
 
     They are three inputs, or keys and values are packed together, or all three.
     """
-    first = model_layout(call.input(0))
+    first = call.tensor(0)
     if first.shape.rank == 5:  # [N, tokens, heads, 3, size]
         parts = [tf.transpose(part, [0, 2, 1, 3]) for part in tf.unstack(first, 3, 3)]
     else:
-        second = model_layout(call.input(1))
+        second = call.tensor(1)
         if second.shape.rank == 5:
             pair = [tf.transpose(part, [0, 2, 1, 3]) for part in tf.unstack(second, 2, 3)]
         else:
-            given = (second, model_layout(call.input(2)))
+            given = (second, call.tensor(2))
             pair = [part if part.shape.rank == 4 else split_heads(part, heads) for part in given]
         parts = [split_heads(first, heads), *pair]
     if not call.has(3):
         return parts
-    bias = model_layout(call.input(3))
+    bias = call.tensor(3)
     sizes = [heads * lengths(part)[3] for part in parts]
     biases = tf.split(bias, sizes)
-    if first.shape.rank != 5 and model_layout(call.input(1)).shape.rank == 4:
+    if first.shape.rank != 5 and call.tensor(1).shape.rank == 4:
         biases[1:] = [tf.zeros_like(part) for part in biases[1:]]  # keys from another layer
     return [
         part + tf.reshape(b, [heads, 1, lengths(part)[3]])
@@ -157,14 +155,14 @@ def _projections(call: Call, heads: int) -> list[Tensor]:
     ]
 
 
-@operator("RotaryEmbedding", domain=DOMAIN)
+@operator("RotaryEmbedding", domain=MICROSOFT)
 def rotary_embedding(call: Call) -> LayoutTensor:
-    """Pairs of features turned by the angles of their positions."""
+    """Compute pairs of features rotated by the angles of their positions."""
     if call.attribute("is_packed_batching", 0):
         raise call.error("is_packed_batching is not supported; export the model without it")
-    x, places = model_layout(call.input(0)), model_layout(call.input(1))
+    x, places = call.tensor(0), call.tensor(1)
     packed = x.shape.rank == 3
-    cos, sin = model_layout(call.input(2)), model_layout(call.input(3))
+    cos, sin = call.tensor(2), call.tensor(3)
     size = 2 * lengths(cos)[1]
     heads = int(call.attribute("num_heads", 0)) or lengths(x)[-1] // size
     y = split_heads(x, heads) if packed else x

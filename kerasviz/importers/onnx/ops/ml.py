@@ -1,4 +1,4 @@
-"""The models of ``ai.onnx.ml`` but for its trees: tables, scalers, linear models, SVMs."""
+"""Convert the models of ``ai.onnx.ml`` except trees: tables, scalers, linear models, SVMs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kerasviz.importers.onnx.layout import LayoutTensor, model_layout
 from kerasviz.importers.onnx.registry import Call, operator
 from kerasviz.types import Tensor
 
-__all__ = ["labels_of", "post_transform"]
+__all__ = ["labels_of", "post_transform", "rows_of"]
 
 ML = "ai.onnx.ml"
 
@@ -21,11 +21,17 @@ def _as_float(x: Tensor) -> Tensor:
     return x if x.dtype in (tf.float32, tf.float64) else tf.cast(x, tf.float32)
 
 
+def rows_of(call: Call, dtype: Any = tf.float32) -> Tensor:
+    """Return input 0 as a matrix of rows; a vector is one row."""
+    x = tf.cast(call.tensor(), dtype)
+    return x[None] if x.shape.rank == 1 else x
+
+
 # -- tables --------------------------------------------------------------------------------------
 
 
 def _listed(call: Call, *names: str) -> Any:
-    """The first of some attributes that is given, as numpy."""
+    """Return the first attribute that is given, as numpy."""
     for name in names:
         found = call.attribute(name)
         if found is None or (isinstance(found, tuple) and not found):
@@ -38,9 +44,9 @@ def _listed(call: Call, *names: str) -> Any:
 
 
 def _looked_up(x: Tensor, keys: Any, values: Any, default: Any, *, nan: bool = False) -> Tensor:
-    """``values`` at the first key that equals an entry, ``default`` where none does.
+    """Return ``values`` at the first key that equals an entry, else ``default``.
 
-    ``nan``: a NaN is found under the key NaN.
+    With ``nan`` a NaN matches the key NaN.
     """
     keys = tf.constant(keys)
     keys = keys if keys.dtype == x.dtype else tf.cast(keys, x.dtype)
@@ -56,8 +62,8 @@ def _looked_up(x: Tensor, keys: Any, values: Any, default: Any, *, nan: bool = F
 
 @operator("LabelEncoder", domain=ML)
 def label_encoder_1(call: Call) -> LayoutTensor:
-    """Texts to their places in ``classes_strings``, or places to texts."""
-    x = model_layout(call.input())
+    """Compute indices in ``classes_strings`` from texts, or texts from indices."""
+    x = call.tensor()
     classes = np.asarray(call.attribute("classes_strings"), object)
     places = np.arange(len(classes))
     if x.dtype == tf.string:
@@ -67,7 +73,7 @@ def label_encoder_1(call: Call) -> LayoutTensor:
 
 @operator("LabelEncoder", since=2, domain=ML)
 def label_encoder(call: Call) -> LayoutTensor:
-    """The value of each key; a default for entries that are no key."""
+    """Compute the value of each key, and a default for other entries."""
     keys = _listed(call, "keys_tensor", "keys_strings", "keys_int64s", "keys_floats")
     values = _listed(call, "values_tensor", "values_strings", "values_int64s", "values_floats")
     if keys is None or values is None or len(keys) != len(values):
@@ -81,13 +87,13 @@ def label_encoder(call: Call) -> LayoutTensor:
     else:
         default = call.attribute("default_int64", -1)
     nan = call.node.opset >= 4
-    return LayoutTensor(_looked_up(model_layout(call.input()), keys, values, default, nan=nan))
+    return LayoutTensor(_looked_up(call.tensor(), keys, values, default, nan=nan))
 
 
 @operator("CategoryMapper", domain=ML)
 def category_mapper(call: Call) -> LayoutTensor:
-    """Texts to numbers, or numbers to texts, by two lists."""
-    x = model_layout(call.input())
+    """Compute numbers from texts, or texts from numbers, by two lists."""
+    x = call.tensor()
     texts, numbers = _listed(call, "cats_strings"), _listed(call, "cats_int64s")
     if x.dtype == tf.string:
         return LayoutTensor(_looked_up(x, texts, numbers, call.attribute("default_int64", -1)))
@@ -96,8 +102,8 @@ def category_mapper(call: Call) -> LayoutTensor:
 
 @operator("OneHotEncoder", domain=ML)
 def one_hot_encoder(call: Call) -> LayoutTensor:
-    """1 at the place of the category on a new last axis."""
-    x = model_layout(call.input())
+    """Compute 1 at the index of the category on a new last axis."""
+    x = call.tensor()
     categories = _listed(call, "cats_strings", "cats_int64s")
     keys = tf.constant(categories)
     same = x[..., None] == (keys if x.dtype == tf.string else tf.cast(keys, x.dtype))
@@ -115,33 +121,33 @@ def one_hot_encoder(call: Call) -> LayoutTensor:
 
 @operator("ArrayFeatureExtractor", domain=ML)
 def array_feature_extractor(call: Call) -> LayoutTensor:
-    """The entries of the last axis at the given places."""
-    x = model_layout(call.input(0))
-    taken = tf.gather(x, tf.reshape(model_layout(call.input(1)), [-1]), axis=-1)
+    """Compute the entries of the last axis at the given indices."""
+    x = call.tensor(0)
+    taken = tf.gather(x, tf.reshape(call.tensor(1), [-1]), axis=-1)
     return LayoutTensor(taken[None] if x.shape.rank == 1 else taken)
 
 
 @operator("Binarizer", domain=ML)
 def binarizer(call: Call) -> LayoutTensor:
-    """1 above the threshold, else 0."""
-    x = model_layout(call.input())
+    """Compute 1 above the threshold, else 0."""
+    x = call.tensor()
     return LayoutTensor(tf.cast(x > tf.cast(call.attribute("threshold", 0.0), x.dtype), x.dtype))
 
 
 @operator("FeatureVectorizer", domain=ML)
 def feature_vectorizer(call: Call) -> LayoutTensor:
-    """All inputs beside each other as floats."""
+    """Compute the concatenation of all inputs as floats."""
     columns = []
-    for operand in call.operands():
-        x = tf.cast(model_layout(operand), tf.float32)
+    for value in call.all_inputs():
+        x = tf.cast(model_layout(value), tf.float32)
         columns.append(x[None] if x.shape.rank == 1 else x)
     return LayoutTensor(tf.concat(columns, -1))
 
 
 @operator("Imputer", domain=ML)
 def imputer(call: Call) -> LayoutTensor:
-    """Each entry that equals the replaced value becomes the value of its column."""
-    x = model_layout(call.input())
+    """Compute the input with each replaced value set to the value of its column."""
+    x = call.tensor()
     kind = "float" if x.dtype.is_floating else "int64"
     values = tf.constant(call.attribute(f"imputed_value_{kind}s"), x.dtype)
     replaced = call.attribute(f"replaced_value_{kind}", 0)
@@ -151,8 +157,8 @@ def imputer(call: Call) -> LayoutTensor:
 
 @operator("Normalizer", domain=ML)
 def normalizer(call: Call) -> LayoutTensor:
-    """Each row over its largest entry, its sum of magnitudes or its length."""
-    x = _as_float(model_layout(call.input()))
+    """Compute each row divided by its largest entry, its sum of magnitudes or its length."""
+    x = _as_float(call.tensor())
     norm = call.attribute("norm", "MAX")
     if norm == "MAX":
         size = tf.reduce_max(x, -1, keepdims=True)
@@ -160,7 +166,7 @@ def normalizer(call: Call) -> LayoutTensor:
         size = tf.reduce_sum(tf.abs(x), -1, keepdims=True)
     elif norm == "L2":
         square = tf.reduce_sum(x * x, -1, keepdims=True)
-        empty = square == 0  # the root has no slope there
+        empty = square == 0  # the root has no gradient at 0
         size = tf.where(empty, square, tf.sqrt(tf.where(empty, tf.ones_like(square), square)))
     else:
         raise call.error(f"norm {norm!r}; expected MAX, L1 or L2")
@@ -169,8 +175,8 @@ def normalizer(call: Call) -> LayoutTensor:
 
 @operator("Scaler", domain=ML)
 def scaler(call: Call) -> LayoutTensor:
-    """``(x - offset) * scale``."""
-    x = tf.cast(model_layout(call.input()), tf.float32)
+    """Compute ``(x - offset) * scale``."""
+    x = tf.cast(call.tensor(), tf.float32)
     offset, scale = call.attribute("offset") or (0.0,), call.attribute("scale") or (1.0,)
     return LayoutTensor((x - tf.constant(offset, x.dtype)) * tf.constant(scale, x.dtype))
 
@@ -179,12 +185,12 @@ def scaler(call: Call) -> LayoutTensor:
 
 
 def post_transform(scores: Tensor, name: str) -> Tensor:
-    """The scores [N, classes] as the attribute of this name wants them."""
+    """Transform scores [N, classes] as the attribute of this name says."""
     if name == "LOGISTIC":
         return tf.sigmoid(scores)
     if name == "SOFTMAX":
         return tf.nn.softmax(scores)
-    if name == "SOFTMAX_ZERO":  # scores of 0 stay 0 and take no part
+    if name == "SOFTMAX_ZERO":  # scores of 0 stay 0 and do not count
         zero = tf.abs(scores) <= 1e-7
         largest = tf.reduce_max(scores, -1, keepdims=True)
         powers = tf.where(zero, tf.zeros_like(scores), tf.exp(scores - largest))
@@ -196,7 +202,7 @@ def post_transform(scores: Tensor, name: str) -> Tensor:
 
 
 def labels_of(call: Call, names: Sequence[str], places: Tensor) -> Tensor:
-    """The labels of classes, given by one of some attributes; their numbers if none is."""
+    """Return the labels of classes from an attribute, else the indices of the classes."""
     labels = _listed(call, *names)
     return places if labels is None else tf.gather(tf.constant(labels), places)
 
@@ -204,9 +210,14 @@ def labels_of(call: Call, names: Sequence[str], places: Tensor) -> Tensor:
 _LABELS = ("classlabels_strings", "classlabels_ints")
 
 
+def _classified(call: Call, places: Tensor, scores: Tensor) -> list[LayoutTensor]:
+    """Return the labels at ``places`` and the scores, the outputs of a classifier."""
+    return [LayoutTensor(labels_of(call, _LABELS, places)), LayoutTensor(scores)]
+
+
 @operator("LinearRegressor", domain=ML)
 def linear_regressor(call: Call) -> LayoutTensor:
-    """``x W' + b``."""
+    """Compute ``x W' + b``."""
     return LayoutTensor(
         post_transform(_linear(call, int(call.attribute("targets", 1))), _post(call))
     )
@@ -217,8 +228,7 @@ def _post(call: Call) -> str:
 
 
 def _linear(call: Call, rows: int) -> Tensor:
-    x = tf.cast(model_layout(call.input()), tf.float32)
-    x = x[None] if x.shape.rank == 1 else x
+    x = rows_of(call)
     weights = np.asarray(call.attribute("coefficients"), np.float32).reshape(rows, -1)
     scores = x @ tf.constant(np.ascontiguousarray(weights.T))
     intercepts = call.attribute("intercepts")
@@ -227,26 +237,19 @@ def _linear(call: Call, rows: int) -> Tensor:
 
 @operator("LinearClassifier", domain=ML)
 def linear_classifier(call: Call) -> list[LayoutTensor]:
-    """The label of the largest of the scores ``x W' + b``, and the scores."""
+    """Compute the label of the largest score of ``x W' + b``, and the scores."""
     intercepts = call.attribute("intercepts") or ()
     labels = _listed(call, *_LABELS)
     rows = len(intercepts) or (len(labels) if labels is not None else 1)
     scores = _linear(call, rows)
     if rows == 1 and labels is not None and len(labels) == 2:
         place = tf.cast(scores[:, 0] > 0, tf.int64)
-        return [
-            LayoutTensor(labels_of(call, _LABELS, place)),
-            LayoutTensor(_of_two(scores, _post(call))),
-        ]
-    place = tf.argmax(scores, -1)
-    return [
-        LayoutTensor(labels_of(call, _LABELS, place)),
-        LayoutTensor(post_transform(scores, _post(call))),
-    ]
+        return _classified(call, place, _of_two(scores, _post(call)))
+    return _classified(call, tf.argmax(scores, -1), post_transform(scores, _post(call)))
 
 
 def _of_two(score: Tensor, post: str) -> Tensor:
-    """The scores of two classes from that of the second, as onnxruntime completes them."""
+    """Return the scores of two classes from that of the second, as onnxruntime does."""
     if post == "LOGISTIC":
         return tf.sigmoid(tf.concat([-score, score], 1))
     return tf.concat([1 - score, score], 1)
@@ -256,7 +259,7 @@ def _of_two(score: Tensor, post: str) -> Tensor:
 
 
 def _kernel(call: Call, x: Tensor, vectors: Tensor) -> Tensor:
-    """The kernel of each row of ``x`` with each vector: [N, vectors]."""
+    """Compute the kernel of each row of ``x`` with each vector: [N, vectors]."""
     kind = call.attribute("kernel_type", "LINEAR")
     gamma, shift, degree = (*(call.attribute("kernel_params") or ()), 0.0, 0.0, 0.0)[:3]
     if kind == "RBF":
@@ -281,8 +284,8 @@ def _vectors(call: Call, x: Tensor) -> Tensor:
 
 @operator("SVMRegressor", domain=ML)
 def svm_regressor(call: Call) -> LayoutTensor:
-    """The weighted sum of the kernels with all support vectors; its sign for one class."""
-    x = tf.cast(model_layout(call.input()), tf.float32)
+    """Compute the weighted sum of the kernels with all support vectors; its sign for one class."""
+    x = tf.cast(call.tensor(), tf.float32)
     weights = tf.constant(call.attribute("coefficients"), tf.float32)
     rho = tf.constant(call.attribute("rho"), tf.float32)[0]
     if int(call.attribute("n_supports", 0)):
@@ -296,26 +299,21 @@ def svm_regressor(call: Call) -> LayoutTensor:
 
 @operator("SVMClassifier", domain=ML)
 def svm_classifier(call: Call) -> list[LayoutTensor]:
-    """A vote of one machine for each pair of classes, or their coupled probabilities."""
-    x = tf.cast(model_layout(call.input()), tf.float32)
-    x = x[None] if x.shape.rank == 1 else x
+    """Compute a vote of one machine for each pair of classes, or their coupled probabilities."""
+    x = rows_of(call)
     rho = np.asarray(call.attribute("rho"), np.float32)
     weights = np.asarray(call.attribute("coefficients"), np.float32)
     counts = [int(n) for n in call.attribute("vectors_per_class") or ()]
     if not counts:  # one linear machine per class
         labels = _listed(call, *_LABELS)
         scores = _kernel(call, x, tf.constant(weights.reshape(len(labels), -1))) + rho[0]
-        place = tf.argmax(scores, -1)
-        return [
-            LayoutTensor(labels_of(call, _LABELS, place)),
-            LayoutTensor(post_transform(scores, _post(call))),
-        ]
+        return _classified(call, tf.argmax(scores, -1), post_transform(scores, _post(call)))
     pairs = _decisions(_kernel(call, x, _vectors(call, x)), weights, counts) + tf.constant(rho)
     return _voted(call, pairs, len(counts))
 
 
 def _decisions(kernel: Tensor, weights: np.ndarray[Any, Any], counts: list[int]) -> Tensor:
-    """What the machine of each pair of classes says: [N, pairs]."""
+    """Compute the decision of the machine of each pair of classes: [N, pairs]."""
     ends = np.cumsum(counts)
     parts = [slice(end - n, end) for end, n in zip(ends, counts, strict=True)]
     table = weights.reshape(len(counts) - 1, -1)
@@ -329,7 +327,7 @@ def _decisions(kernel: Tensor, weights: np.ndarray[Any, Any], counts: list[int])
 
 
 def _voted(call: Call, decisions: Tensor, classes: int) -> list[LayoutTensor]:
-    """The label with the most votes, and the scores after onnxruntime's rules."""
+    """Return the label with the most votes, and the scores by onnxruntime's rules."""
     pairs = [(i, j) for i in range(classes) for j in range(i + 1, classes)]
     first = decisions > 0
     votes = []
@@ -340,27 +338,23 @@ def _voted(call: Call, decisions: Tensor, classes: int) -> list[LayoutTensor]:
             if one in (i, j)
         ]
         votes.append(tf.add_n([tf.cast(w, tf.int32) for w in won]))
-    label = labels_of(call, _LABELS, tf.argmax(tf.stack(votes, 1), -1))
-    post = _post(call)
+    place, post = tf.argmax(tf.stack(votes, 1), -1), _post(call)
     if call.attribute("prob_a"):
         slope = tf.constant(call.attribute("prob_a"), tf.float32)
         shift = tf.constant(call.attribute("prob_b"), tf.float32)
         chances = tf.clip_by_value(tf.sigmoid(-(decisions * slope + shift)), 1e-7, 1 - 1e-7)
-        return [
-            LayoutTensor(label),
-            LayoutTensor(post_transform(_coupled(chances, pairs, classes), post)),
-        ]
+        return _classified(call, place, post_transform(_coupled(chances, pairs, classes), post))
     if classes > 2:
-        return [LayoutTensor(label), LayoutTensor(post_transform(decisions, post))]
+        return _classified(call, place, post_transform(decisions, post))
     both = tf.concat([-decisions, decisions], 1)
-    return [LayoutTensor(label), LayoutTensor(both if post == "NONE" else _of_two(decisions, post))]
+    return _classified(call, place, both if post == "NONE" else _of_two(decisions, post))
 
 
 def _coupled(chances: Tensor, pairs: Sequence[tuple[int, int]], classes: int) -> Tensor:
-    """The probabilities of all classes from those of all pairs.
+    """Compute the probabilities of all classes from those of all pairs.
 
-    They minimize the sum of ``(r_ji p_i - r_ij p_j) ** 2`` (Wu, Lin and Weng, 2004, method 2),
-    found as libsvm does, one class at a time until the error is small.
+    They minimize the sum of ``(r_ji p_i - r_ij p_j) ** 2`` (Wu, Lin and Weng, 2004, method 2). As
+    in libsvm, one class is updated at a time until the error is small.
     """
     rows = tf.shape(chances)[0]
     zero = tf.zeros([rows], chances.dtype)

@@ -1,4 +1,4 @@
-"""Ensembles of decision trees of ``ai.onnx.ml``: all trees walk one level at a time."""
+"""Convert ensembles of decision trees of ``ai.onnx.ml``; all trees advance one level at a time."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import LayoutTensor, model_layout
-from kerasviz.importers.onnx.ops.ml import ML, labels_of, post_transform
+from kerasviz.importers.onnx.layout import LayoutTensor
+from kerasviz.importers.onnx.ops.ml import ML, labels_of, post_transform, rows_of
 from kerasviz.importers.onnx.registry import Call, operator
 from kerasviz.types import Array, Tensor
 
@@ -26,20 +26,20 @@ _MODES = (
 
 @dataclass(frozen=True)
 class _Forest:
-    """All nodes of all trees in one row; a leaf leads to itself."""
+    """List the nodes of all trees; the children of a leaf are the leaf itself."""
 
     roots: Array
-    modes: Array  # places in _MODES
+    modes: Array  # indices in _MODES
     features: Array
     splits: Array
     true: Array
     false: Array
     nan_true: Array
-    members: dict[int, Array]  # of nodes that ask for membership
+    members: dict[int, Array]  # sets of the membership nodes
     depth: int
 
     def leaves(self, x: Tensor) -> Tensor:
-        """Where each row of ``x`` ends in each tree: [N, trees]."""
+        """Return the leaf that each row of ``x`` reaches in each tree: [N, trees]."""
         at = tf.zeros([tf.shape(x)[0], 1], tf.int32) + tf.constant(self.roots, tf.int32)[None]
         member = [self._member(x, node) for node in self.members]
         order = {node: k for k, node in enumerate(self.members)}
@@ -78,7 +78,7 @@ class _Forest:
 
 
 def _depth(roots: Array, true: Array, false: Array) -> int:
-    """The number of steps to the deepest leaf; a leaf leads to itself."""
+    """Return the number of steps to the deepest leaf."""
     at = np.unique(roots)
     for depth in range(len(true) + 1):
         if (true[at] == at).all():
@@ -88,7 +88,7 @@ def _depth(roots: Array, true: Array, false: Array) -> int:
 
 
 def _by_nodes(call: Call) -> tuple[_Forest, dict[tuple[int, int], int]]:
-    """The forest of the operators with one attribute per node, and the places of its nodes."""
+    """Build the forest from one attribute per property of a node; return the node indices too."""
     trees, nodes = call.attribute("nodes_treeids"), call.attribute("nodes_nodeids")
     place = {key: k for k, key in enumerate(zip(trees, nodes, strict=True))}
     modes = list(call.attribute("nodes_modes"))
@@ -98,8 +98,7 @@ def _by_nodes(call: Call) -> tuple[_Forest, dict[tuple[int, int], int]]:
     def targets(name: str) -> Array:
         goals = call.attribute(name)
         return np.asarray(
-            [k if modes[k] == "LEAF" else place[trees[k], goals[k]] for k in range(count)],
-            np.int32,
+            [k if modes[k] == "LEAF" else place[trees[k], goals[k]] for k in range(count)], np.int32
         )
 
     true, false = targets("nodes_truenodeids"), targets("nodes_falsenodeids")
@@ -126,7 +125,7 @@ def _by_nodes(call: Call) -> tuple[_Forest, dict[tuple[int, int], int]]:
 def _weights(
     call: Call, kind: str, place: dict[tuple[int, int], int], targets: int
 ) -> tuple[Array, Array]:
-    """What a leaf adds to each target [nodes, targets], and which targets it speaks of."""
+    """Return what a leaf adds to each target [nodes, targets], and which targets it has."""
     tensor = call.attribute(f"{kind}_weights_as_tensor")
     values = call.attribute(f"{kind}_weights") if tensor is None else np.reshape(tensor, -1)
     table = np.zeros((len(place), targets), np.float32 if tensor is None else tensor.dtype)
@@ -145,7 +144,7 @@ def _weights(
 
 
 def _aggregated(leaves: Tensor, table: Array, said: Array, how: str) -> Tensor:
-    """The leaves of all trees together: [N, targets]."""
+    """Aggregate the leaves of all trees: [N, targets]."""
     values = tf.gather(tf.constant(table), leaves)
     if how in ("SUM", "AVERAGE"):
         total = tf.reduce_sum(values, 1)
@@ -157,12 +156,6 @@ def _aggregated(leaves: Tensor, table: Array, said: Array, how: str) -> Tensor:
     return tf.where(tf.reduce_any(speaks, 1), found, tf.zeros_like(found))
 
 
-def _given(call: Call, splits: Array) -> Tensor:
-    x = model_layout(call.input())
-    x = x[None] if x.shape.rank == 1 else x
-    return tf.cast(x, splits.dtype)
-
-
 def _base(call: Call) -> Array:
     tensor = call.attribute("base_values_as_tensor")
     return np.asarray(call.attribute("base_values") or (), np.float32) if tensor is None else tensor
@@ -170,10 +163,10 @@ def _base(call: Call) -> Array:
 
 @operator("TreeEnsembleRegressor", domain=ML)
 def tree_ensemble_regressor(call: Call) -> LayoutTensor:
-    """The leaves of all trees added up, or their mean, least or largest, and a base value."""
+    """Compute the sum, mean, minimum or maximum of the leaves of all trees, plus a base value."""
     forest, place = _by_nodes(call)
     table, said = _weights(call, "target", place, int(call.attribute("n_targets", 1)))
-    leaves = forest.leaves(_given(call, forest.splits))
+    leaves = forest.leaves(rows_of(call, forest.splits.dtype))
     scores = _aggregated(leaves, table, said, call.attribute("aggregate_function", "SUM"))
     base = _base(call)
     scores = scores + tf.constant(base, scores.dtype) if base.size else scores
@@ -186,14 +179,14 @@ _LABELS = ("classlabels_strings", "classlabels_int64s")
 
 @operator("TreeEnsembleClassifier", domain=ML)
 def tree_ensemble_classifier(call: Call) -> list[LayoutTensor]:
-    """The label of the largest sum of the leaves of all trees, and the sums.
+    """Compute the label of the largest sum of the leaves of all trees, and the sums.
 
-    Two classes may have the leaves of one only; the other gets what is left.
+    Of two classes the leaves may list only one; the other class gets the rest.
     """
     forest, place = _by_nodes(call)
     labels = next(filter(None, (call.attribute(name) for name in _LABELS)))
     table, said = _weights(call, "class", place, len(labels))
-    scores = _aggregated(forest.leaves(_given(call, forest.splits)), table, said, "SUM")
+    scores = _aggregated(forest.leaves(rows_of(call, forest.splits.dtype)), table, said, "SUM")
     base = _base(call)
     post = call.attribute("post_transform", "NONE")
     kinds = sorted(set(call.attribute("class_ids")))
@@ -216,9 +209,9 @@ def tree_ensemble_classifier(call: Call) -> list[LayoutTensor]:
 
 @operator("TreeEnsemble", since=5, domain=ML)
 def tree_ensemble(call: Call) -> LayoutTensor:
-    """The leaves of all trees aggregated; inner nodes and leaves are listed apart."""
+    """Compute the aggregated leaves of all trees; inner nodes and leaves are listed separately."""
     forest, table, said = _by_lists(call)
-    leaves = forest.leaves(_given(call, forest.splits))
+    leaves = forest.leaves(rows_of(call, forest.splits.dtype))
     how = ("AVERAGE", "SUM", "MIN", "MAX")[int(call.attribute("aggregate_function", 1))]
     names = ("NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT")
     scores = _aggregated(leaves, table, said, how)
@@ -226,7 +219,7 @@ def tree_ensemble(call: Call) -> LayoutTensor:
 
 
 def _by_lists(call: Call) -> tuple[_Forest, Array, Array]:
-    """The forest of ``TreeEnsemble``; its leaves are put behind its inner nodes."""
+    """Build the forest of ``TreeEnsemble`` with its leaves behind its inner nodes."""
     modes = np.reshape(call.attribute("nodes_modes"), -1).astype(np.int32)
     inner, leaves = len(modes), len(call.attribute("leaf_targetids"))
 
@@ -263,7 +256,7 @@ def _filled(array: Array, count: int, value: Any) -> Array:
 
 
 def _members(modes: Array, values: Any) -> dict[int, Array]:
-    """The sets of the nodes that ask for membership, which a NaN separates."""
+    """Return the sets of the membership nodes, which are separated by NaN."""
     asking = [k for k, mode in enumerate(modes) if _MODES[mode] == "BRANCH_MEMBER"]
     flat = np.reshape(values, -1) if values is not None else np.zeros(0)
     sets = np.split(flat, np.flatnonzero(np.isnan(flat)))

@@ -1,4 +1,4 @@
-"""Normalizations, as they are after the training unless the model says otherwise."""
+"""Convert normalizations, in inference mode unless the model says otherwise."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import onnx
 import tensorflow as tf
 
+from kerasviz.importers.onnx.element_types import tensor_type, wide_float
 from kerasviz.importers.onnx.layout import (
     Constant,
     LayoutTensor,
     TensorValue,
     aligned,
-    channels_last,
     model_layout,
     rank_of,
     stored_axis,
@@ -26,33 +25,33 @@ from kerasviz.types import Tensor
 
 @operator("BatchNormalization", since=1, layout=Layout.IMAGE)
 def batch_normalization(call: Call) -> Any:
-    """``scale * (x - mean) / sqrt(variance + epsilon) + bias`` with the stored mean and variance.
+    """Compute ``scale * (x - mean) / sqrt(variance + epsilon) + bias``.
 
-    With those of the batch while training, which then are outputs too. In opsets below 9,
-    ``spatial=0`` has statistics for every position, not only for channels.
+    Mean and variance are stored, or in training those of the batch, which then are outputs too. In
+    opsets below 9, ``spatial=0`` has statistics for every position instead of every channel.
     """
-    x = channels_last(call.input(0))
+    x = call.channels_last(0)
     epsilon = float(call.attribute("epsilon", 1e-5))
-    operands = [call.input(k) for k in range(1, 5)]
+    values = [call.input(k) for k in range(1, 5)]
     if _is_training(call):
-        return _trained(call, x, [_channels_behind(p) for p in operands], epsilon)
-    if all(isinstance(p, Constant) for p in operands):
-        factor, offset = _folded(tuple(operands), epsilon)
+        return _trained(call, x, [_channels_behind(p) for p in values], epsilon)
+    if all(isinstance(p, Constant) for p in values):
+        factor, offset = _folded(tuple(values), epsilon)
     else:
-        parts = [_channels_behind(p) for p in operands]
+        parts = [_channels_behind(p) for p in values]
         factor, offset = _affine(parts, epsilon)
     return LayoutTensor(_applied(x, factor, offset), channels_last=x.shape.rank > 2)
 
 
 def _is_training(call: Call) -> bool:
-    """Before opset 14 a node that has the running statistics as outputs is training."""
+    """Return whether a node trains: before opset 14 its outputs include running statistics."""
     if call.node.opset >= 14:
         return bool(call.attribute("training_mode", 0))
     return sum(map(bool, call.node.outputs)) > 1 and not call.attribute("is_test", 0)
 
 
 def _alike(parts: Sequence[Tensor]) -> list[Tensor]:
-    """The tensors in the widest of their types."""
+    """Return the tensors in the widest of their types."""
     wide = max((part.dtype for part in parts), key=lambda dtype: dtype.size)
     return [tf.cast(part, wide) for part in parts]
 
@@ -73,21 +72,21 @@ def _applied(x: Tensor, factor: Tensor, offset: Tensor) -> Tensor:
 def _trained(call: Call, x: Tensor, parts: list[Tensor], epsilon: float) -> list[LayoutTensor]:
     scale, bias, mean, variance = parts
     momentum = float(call.attribute("momentum", 0.9))
-    wide = _wide(x)
+    wide = tf.cast(x, wide_float(x.dtype))
     axes = list(range(x.shape.rank))
     axes = axes[:1] if not call.attribute("spatial", 1) or len(axes) == 1 else axes[:-1]
     now = tf.reduce_mean(wide, axes)
-    variance = tf.reduce_mean(tf.square(wide - now), axes)
-    factor, offset = _affine([scale, bias, now, variance], epsilon)
+    spread = tf.reduce_mean(tf.square(wide - now), axes)
+    factor, offset = _affine([scale, bias, now, spread], epsilon)
     made = [LayoutTensor(_applied(x, factor, offset), channels_last=x.shape.rank > 2)]
-    for old, new in ((mean, now), (variance, variance)):
+    for old, new in ((mean, now), (variance, spread)):
         old_part = tf.cast(old, new.dtype) * momentum
         running = tf.cast(old_part + tf.reshape(new, tf.shape(old)) * (1 - momentum), old.dtype)
         made.append(LayoutTensor(_channels_before(running)))
-    # Before opset 14 the statistics of the batch were outputs as well.
+    # Before opset 14 the statistics of the batch were outputs too.
     return [
         *made,
-        *(LayoutTensor(_channels_before(tf.cast(part, x.dtype))) for part in (now, variance)),
+        *(LayoutTensor(_channels_before(tf.cast(part, x.dtype))) for part in (now, spread)),
     ]
 
 
@@ -96,14 +95,14 @@ def _channels_before(tensor: Tensor) -> Tensor:
     return tensor if rank < 2 else tf.transpose(tensor, [rank - 1, *range(rank - 1)])
 
 
-def _channels_behind(operand: TensorValue) -> Tensor:
-    tensor = model_layout(operand)
+def _channels_behind(value: TensorValue) -> Tensor:
+    tensor = model_layout(value)
     rank = tensor.shape.rank
     return tensor if rank < 2 else tf.transpose(tensor, [*range(1, rank), 0])
 
 
 def _folded(parts: tuple[TensorValue, ...], epsilon: float) -> tuple[Tensor, Tensor]:
-    """Factor and offset of the four constants, kept with the first of them."""
+    """Return the factor and offset of four constants, cached with the first of them."""
     arrays = [p.array for p in parts if isinstance(p, Constant)]
     wide = [a.astype(np.float64) for a in arrays]
     factor = wide[0] / np.sqrt(wide[3] + epsilon)
@@ -115,7 +114,7 @@ def _folded(parts: tuple[TensorValue, ...], epsilon: float) -> tuple[Tensor, Ten
 
     owner = parts[0]
     assert isinstance(owner, Constant)
-    key = (epsilon, *(id(p) for p in parts[1:]))  # they live as long as the graph does
+    key = (epsilon, *(id(p) for p in parts[1:]))  # they live as long as the graph
     return (
         owner.tensor(("factor", *key), lambda _: behind(factor)),
         owner.tensor(("offset", *key), lambda _: behind(offset)),
@@ -124,8 +123,8 @@ def _folded(parts: tuple[TensorValue, ...], epsilon: float) -> tuple[Tensor, Ten
 
 @operator("LRN", since=1, layout=Layout.IMAGE)
 def lrn(call: Call) -> LayoutTensor:
-    """``x / (bias + alpha / size * sum of x^2 over size near channels) ^ beta``."""
-    x = channels_last(call.input())
+    """Compute ``x / (bias + alpha / size * sum of x^2 over size near channels) ^ beta``."""
+    x = call.channels_last()
     size = int(call.attribute("size"))
     alpha = float(call.attribute("alpha", 1e-4)) / size
     beta = float(call.attribute("beta", 0.75))
@@ -143,89 +142,87 @@ def lrn(call: Call) -> LayoutTensor:
     return LayoutTensor(x * tf.pow(bias + alpha * sums, -beta), channels_last=x.shape.rank > 2)
 
 
-def _wide(x: Tensor) -> Tensor:
-    """``x`` in a type in which sums over many entries are sound."""
-    return tf.cast(x, tf.float32) if x.dtype.size < 4 else x
+def moments(x: Tensor, axes: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """Return ``x`` minus its mean over ``axes``, the mean and the variance."""
+    mean = tf.reduce_mean(x, axes, keepdims=True)
+    apart = x - mean
+    return apart, mean, tf.reduce_mean(tf.square(apart), axes, keepdims=True)
 
 
 def _stashed(call: Call, x: Tensor) -> tuple[Tensor, Any]:
-    """``x`` in the type in which to compute its statistics, and the type in which to keep them."""
-    kept = tf.as_dtype(onnx.helper.tensor_dtype_to_np_dtype(int(call.attribute("stash_type", 1))))
+    """Return ``x`` in the type for its statistics, and the type in which to output these."""
+    kept = tensor_type(call.attribute("stash_type", 1))
     return tf.cast(x, kept) if x.dtype.size < kept.size else x, kept
 
 
-def _axes_behind(call: Call, operand: TensorValue) -> tuple[Tensor, bool, list[int]]:
-    """The value as stored, whether it is moved, and where its axes from ``axis`` on are stored."""
-    x, moved = stored(operand)
-    rank = rank_of(operand)
+def _axes_behind(call: Call, value: TensorValue) -> tuple[Tensor, bool, list[int]]:
+    """Return the stored value, whether channels are last, and the stored axes from ``axis`` on."""
+    x, is_last = stored(value)
+    rank = rank_of(value)
     first = int(call.attribute("axis", -1)) % rank
-    return x, moved, [stored_axis(axis, rank, moved) for axis in range(first, rank)]
+    return x, is_last, [stored_axis(axis, rank, is_last) for axis in range(first, rank)]
 
 
 @operator("LayerNormalization", since=1, layout=Layout.FOLLOWS)
 def layer_normalization(call: Call) -> list[LayoutTensor]:
-    """``scale * (x - mean) / sqrt(variance + epsilon) + bias`` over the axes from ``axis`` on."""
-    operand = call.input(0)
-    x, moved, axes = _axes_behind(call, operand)
+    """Compute ``scale * (x - mean) / sqrt(variance + epsilon) + bias`` from ``axis`` on."""
+    value = call.input(0)
+    x, is_last, axes = _axes_behind(call, value)
     wide, kept = _stashed(call, x)
-    mean = tf.reduce_mean(wide, axes, keepdims=True)
-    apart = wide - mean
-    variance = tf.reduce_mean(tf.square(apart), axes, keepdims=True)
+    apart, mean, variance = moments(wide, axes)
     inverse = tf.math.rsqrt(variance + float(call.attribute("epsilon", 1e-5)))
-    y = scaled(LayoutTensor(tf.cast(apart * inverse, x.dtype), moved), call, 1)
-    statistics = [LayoutTensor(tf.cast(part, kept), moved) for part in (mean, inverse)]
+    y = scaled(LayoutTensor(tf.cast(apart * inverse, x.dtype), is_last), call, 1)
+    statistics = [LayoutTensor(tf.cast(part, kept), is_last) for part in (mean, inverse)]
     return [y, *statistics]
 
 
 @operator("RMSNormalization", since=23, layout=Layout.FOLLOWS)
 def rms_normalization(call: Call) -> LayoutTensor:
-    """``scale * x / sqrt(mean(x^2) + epsilon)`` over the axes from ``axis`` on."""
-    x, moved, axes = _axes_behind(call, call.input(0))
+    """Compute ``scale * x / sqrt(mean(x^2) + epsilon)`` over the axes from ``axis`` on."""
+    x, is_last, axes = _axes_behind(call, call.input(0))
     wide, _ = _stashed(call, x)
     power = tf.reduce_mean(tf.square(wide), axes, keepdims=True)
     normal = wide * tf.math.rsqrt(power + float(call.attribute("epsilon", 1e-5)))
-    return scaled(LayoutTensor(tf.cast(normal, model_layout(call.input(1)).dtype), moved), call, 1)
+    return scaled(LayoutTensor(tf.cast(normal, call.tensor(1).dtype), is_last), call, 1)
 
 
 def scaled(normal: LayoutTensor, call: Call, first: int) -> LayoutTensor:
-    """``normal`` times input ``first`` plus the one after it, if they are given."""
+    """Multiply ``normal`` by input ``first`` and add the input after it, where given."""
     if call.has(first):
-        (x, scale), moved = aligned([normal, call.input(first)])
-        normal = LayoutTensor(x * scale, moved)
+        (x, scale), is_last = aligned([normal, call.input(first)])
+        normal = LayoutTensor(x * scale, is_last)
     if call.has(first + 1):
-        (x, bias), moved = aligned([normal, call.input(first + 1)])
-        normal = LayoutTensor(x + bias, moved)
+        (x, bias), is_last = aligned([normal, call.input(first + 1)])
+        normal = LayoutTensor(x + bias, is_last)
     return normal
 
 
 @operator("InstanceNormalization", since=1, layout=Layout.IMAGE)
 def instance_normalization(call: Call) -> LayoutTensor:
-    """``scale * (x - mean) / sqrt(variance + epsilon) + bias`` for each channel of each image."""
-    x = channels_last(call.input(0))
-    wide = _wide(x)
-    axes = list(range(1, x.shape.rank - 1))
-    apart = wide - tf.reduce_mean(wide, axes, keepdims=True)
-    variance = tf.reduce_mean(tf.square(apart), axes, keepdims=True)
+    """Compute ``scale * (x - mean) / sqrt(variance + epsilon) + bias`` per image and channel."""
+    x = call.channels_last(0)
+    wide = tf.cast(x, wide_float(x.dtype))
+    apart, _, variance = moments(wide, list(range(1, x.shape.rank - 1)))
     normal = apart * tf.math.rsqrt(variance + float(call.attribute("epsilon", 1e-5)))
-    scale, bias = (tf.cast(model_layout(call.input(k)), wide.dtype) for k in (1, 2))
+    scale, bias = (tf.cast(call.tensor(k), wide.dtype) for k in (1, 2))
     return LayoutTensor(tf.cast(normal * scale + bias, x.dtype), channels_last=x.shape.rank > 2)
 
 
 @operator("GroupNormalization", since=18, layout=Layout.IMAGE)
 def group_normalization(call: Call) -> LayoutTensor:
-    """Groups of channels normalized for each image, with one scale and bias for each group."""
-    x = channels_last(call.input(0))
+    """Compute channels normalized per image and group, with one scale and bias per group."""
+    x = call.channels_last(0)
     groups = int(call.attribute("num_groups"))
     size = _group_size(call, x, groups)
-    scale, bias = (tf.repeat(model_layout(call.input(k)), size) for k in (1, 2))
+    scale, bias = (tf.repeat(call.tensor(k), size) for k in (1, 2))
     return _grouped(call, x, groups, scale, bias)
 
 
 @operator("GroupNormalization", since=21, layout=Layout.IMAGE)
 def group_normalization_21(call: Call) -> LayoutTensor:
-    """Groups of channels normalized for each image, with one scale and bias for each channel."""
-    x = channels_last(call.input(0))
-    scale, bias = (model_layout(call.input(k)) for k in (1, 2))
+    """Compute channels normalized per image and group, with one scale and bias per channel."""
+    x = call.channels_last(0)
+    scale, bias = (call.tensor(k) for k in (1, 2))
     return _grouped(call, x, int(call.attribute("num_groups")), scale, bias)
 
 
@@ -247,10 +244,10 @@ def _grouped(call: Call, x: Tensor, groups: int, scale: Tensor, bias: Tensor) ->
 
 
 def normalized_groups(x: Tensor, groups: int, size: Any, epsilon: float) -> Tensor:
-    """``(x - mean) / sqrt(variance + epsilon)`` of ``x`` [N, ..., C] for every image and group.
+    """Compute ``(x - mean) / sqrt(variance + epsilon)`` of ``x`` [N, ..., C] per image and group.
 
-    Means are taken over positions, then over the few channels of a group: the large tensor is
-    never given another shape.
+    Means are taken over positions, then over the few channels of a group, so that the large tensor
+    is never reshaped.
     """
     inner = list(range(1, x.shape.rank - 1))
     count = -1 if x.shape[0] is None else x.shape[0]
@@ -269,21 +266,21 @@ def normalized_groups(x: Tensor, groups: int, size: Any, epsilon: float) -> Tens
 
 @operator("LpNormalization", since=1, layout=Layout.FOLLOWS)
 def lp_normalization(call: Call) -> LayoutTensor:
-    """``x`` over its 1- or 2-norm along an axis; 0 where the norm is 0."""
-    operand = call.input()
-    x, moved = stored(operand)
+    """Compute ``x`` divided by its 1- or 2-norm along an axis; 0 where the norm is 0."""
+    value = call.input()
+    x, is_last = stored(value)
     p = int(call.attribute("p", 2))
     if p not in (1, 2):
         raise call.error(f"p is {p}; expected 1 or 2")
-    axis = stored_axis(int(call.attribute("axis", -1)), rank_of(operand), moved)
+    axis = stored_axis(int(call.attribute("axis", -1)), rank_of(value), is_last)
     sums = tf.reduce_sum(tf.abs(x) if p == 1 else tf.square(x), axis, keepdims=True)
-    safe = tf.where(sums == 0, tf.ones_like(sums), sums)  # its root has a gradient
-    return LayoutTensor(x / (safe if p == 1 else tf.sqrt(safe)), moved)
+    safe = tf.where(sums == 0, tf.ones_like(sums), sums)  # with a finite gradient of the root
+    return LayoutTensor(x / (safe if p == 1 else tf.sqrt(safe)), is_last)
 
 
 @operator("MeanVarianceNormalization", since=1, layout=Layout.FOLLOWS)
 def mean_variance_normalization(call: Call) -> LayoutTensor:
-    """``(x - mean) / sqrt(variance)`` over positions, and channels if ``across_channels``."""
+    """Compute ``(x - mean) / sqrt(variance)`` over positions, and over ``across_channels``."""
     axes = [
         *([1] if call.attribute("across_channels", 0) else []),
         *range(2, rank_of(call.input())),
@@ -293,20 +290,19 @@ def mean_variance_normalization(call: Call) -> LayoutTensor:
 
 @operator("MeanVarianceNormalization", since=9, layout=Layout.FOLLOWS)
 def mean_variance_normalization_9(call: Call) -> LayoutTensor:
-    """``(x - mean) / (sqrt(variance) + 1e-9)`` over ``axes``, also over images by default."""
+    """Compute ``(x - mean) / (sqrt(variance) + 1e-9)`` over ``axes``, by default with images."""
     return _standardized(call, list(call.attribute("axes", (0, 2, 3))), divided=True)
 
 
 def _standardized(call: Call, own_axes: list[int], *, divided: bool) -> LayoutTensor:
-    operand = call.input()
-    x, moved = stored(operand)
-    axes = [stored_axis(int(axis), rank_of(operand), moved) for axis in own_axes]
-    wide = _wide(x)
-    apart = wide - tf.reduce_mean(wide, axes, keepdims=True)
+    value = call.input()
+    x, is_last = stored(value)
+    axes = [stored_axis(int(axis), rank_of(value), is_last) for axis in own_axes]
+    wide = tf.cast(x, wide_float(x.dtype))
+    apart, _, variance = moments(wide, axes)
     if not divided:
-        return LayoutTensor(tf.cast(apart, x.dtype), moved)
-    variance = tf.reduce_mean(tf.square(apart), axes, keepdims=True)
+        return LayoutTensor(tf.cast(apart, x.dtype), is_last)
     some = variance > 0
     root = tf.sqrt(tf.where(some, variance, tf.ones_like(variance)))
     deviation = tf.where(some, root, tf.zeros_like(root)) + 1e-9
-    return LayoutTensor(tf.cast(apart / deviation, x.dtype), moved)
+    return LayoutTensor(tf.cast(apart / deviation, x.dtype), is_last)

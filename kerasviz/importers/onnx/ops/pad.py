@@ -1,4 +1,4 @@
-"""Pad: entries added at both ends of the axes, or taken away."""
+"""Convert Pad, which adds or removes entries at both ends of axes."""
 
 from __future__ import annotations
 
@@ -7,46 +7,41 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import (
-    DataDependent,
-    LayoutTensor,
-    model_layout,
-    rank_of,
-    stored_axis,
-)
+from kerasviz.importers.onnx.layout import DataDependent, LayoutTensor, rank_of, stored_axis
 from kerasviz.importers.onnx.ops.activation import stored
 from kerasviz.importers.onnx.registry import Call, Layout, operator
 from kerasviz.types import Tensor
 
-Number = Any  # an int, or a scalar int32 tensor where it is known in a run only
+#: An int, or a scalar int32 tensor where only a run knows it.
+Number = Any
 
 
 @operator("Pad", since=1, layout=Layout.FOLLOWS)
 def pad(call: Call) -> LayoutTensor:
-    """Entries added at (or, with negative numbers, taken from) both ends of the axes."""
-    operand = call.input()
-    x, moved = stored(operand)
-    rank = rank_of(operand)
+    """Compute the value with entries added at both ends of axes; negative pads remove some."""
+    value = call.input()
+    x, is_last = stored(value)
+    rank = rank_of(value)
     axes = call.ints("axes", 3) or tuple(range(rank))
     flat = _pads(call)
     if len(flat) != 2 * len(axes):
         raise call.error(f"{len(flat)} pads for {len(axes)} axes; expected {2 * len(axes)}")
     pairs: list[tuple[Number, Number]] = [(0, 0)] * rank
     for k, axis in enumerate(axes):
-        pairs[stored_axis(axis, rank, moved)] = (flat[k], flat[k + len(axes)])
+        pairs[stored_axis(axis, rank, is_last)] = (flat[k], flat[k + len(axes)])
     x = _cut(x, pairs)
     pairs = [(_positive(a), _positive(b)) for a, b in pairs]
     mode = call.attribute("mode", "constant")
     if mode == "constant":
-        return LayoutTensor(_filled(x, pairs, _value(call, x)), moved)
+        return LayoutTensor(_filled(x, pairs, _value(call, x)), is_last)
     if mode not in ("reflect", "edge", "wrap"):
         raise call.error(f"mode {mode!r}; expected constant, reflect, edge or wrap")
     if mode == "reflect" and all(_fits(x, k, pair) for k, pair in enumerate(pairs)):
-        return LayoutTensor(tf.pad(x, pairs, "REFLECT"), moved)
+        return LayoutTensor(tf.pad(x, pairs, "REFLECT"), is_last)
     for axis, pair in enumerate(pairs):
         if not _is_none(pair):
             x = _continued(x, axis, pair, mode)
-    return LayoutTensor(x, moved)
+    return LayoutTensor(x, is_last)
 
 
 def _pads(call: Call) -> list[Number]:
@@ -55,7 +50,7 @@ def _pads(call: Call) -> list[Number]:
             return [int(n) for n in call.attribute(name)]
     if not call.has(1):
         raise call.error("pads are missing")
-    tensor = model_layout(call.input(1))
+    tensor = call.tensor(1)
     known = tf.get_static_value(tensor)
     if known is not None:
         return [int(n) for n in known.reshape(-1)]
@@ -68,7 +63,7 @@ def _pads(call: Call) -> list[Number]:
 def _value(call: Call, x: Tensor) -> Tensor:
     if not call.has(2):
         return tf.cast(call.attribute("value", 0.0), x.dtype)
-    value = tf.cast(tf.reshape(model_layout(call.input(2)), [-1]), x.dtype)
+    value = tf.cast(tf.reshape(call.tensor(2), [-1]), x.dtype)
     return value[0] if value.shape[0] != 0 else tf.zeros([], x.dtype)
 
 
@@ -81,7 +76,7 @@ def _positive(number: Number) -> Number:
 
 
 def _cut(x: Tensor, pairs: Sequence[tuple[Number, Number]]) -> Tensor:
-    """``x`` without what negative numbers take away."""
+    """Remove the entries that negative pads remove."""
     if all(isinstance(n, int) and n >= 0 for pair in pairs for n in pair):
         return x
     cut = []
@@ -101,7 +96,7 @@ def _filled(x: Tensor, pairs: Sequence[tuple[Number, Number]], value: Tensor) ->
 
 
 def _fits(x: Tensor, axis: int, pair: tuple[Number, Number]) -> bool:
-    """Whether one reflection reaches as far as is asked for; TensorFlow checks free lengths."""
+    """Return whether one reflection is enough; TensorFlow checks free lengths itself."""
     if _is_none(pair):
         return True
     if x.shape.rank > 5 or not all(isinstance(n, int) for n in pair):
@@ -111,7 +106,7 @@ def _fits(x: Tensor, axis: int, pair: tuple[Number, Number]) -> bool:
 
 
 def _continued(x: Tensor, axis: int, pair: tuple[Number, Number], mode: str) -> Tensor:
-    """``x`` continued along one axis: by its last entry, from its start or mirrored."""
+    """Continue ``x`` along an axis by its last entry, from its start, or mirrored."""
     before, after = pair
     length, head = x.shape[axis], [slice(None)] * axis
     small = isinstance(before, int) and isinstance(after, int)

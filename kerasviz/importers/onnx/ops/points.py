@@ -1,4 +1,4 @@
-"""Entries of images at places that are computed: what grid sampling and regions are made of."""
+"""Read entries of images at computed positions, for grid sampling and regions."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from kerasviz.types import Tensor
 
 __all__ = ["Field", "SamplePoint", "cubic_taps", "linear_taps", "padding_of", "reflected"]
 
-Length = Any  # a scalar tensor
+#: A scalar tensor.
+Length = Any
 
 
 @dataclass(frozen=True)
 class SamplePoint:
-    """One entry along an axis for every point, and its weight; ``None`` is 1."""
+    """Hold one entry along an axis for every point, and its weight; ``None`` means 1."""
 
     index: Tensor
     weight: Tensor | None = None
 
 
 class Field:
-    """Images [N, ..., C] whose entries are taken at points; ``groups`` of channels lie apart."""
+    """Read images [N, ..., C] at points; ``groups`` of channels have points of their own."""
 
     def __init__(self, x: Tensor, groups: int = 1):
         shape = tf.shape(x)
@@ -39,7 +40,7 @@ class Field:
     def entries(
         self, image: Tensor, taps: Sequence[SamplePoint], group: Tensor | None = None
     ) -> Tensor:
-        """The channels at one combination of taps, not weighted."""
+        """Return the channels at one combination of taps, without weights."""
         place = image
         for tap, length in zip(taps, self.lengths, strict=True):
             place = place * length + tap.index
@@ -50,7 +51,7 @@ class Field:
     def corners(
         self, image: Tensor, axes: Sequence[Sequence[SamplePoint]], group: Tensor | None = None
     ) -> list[Tensor]:
-        """The weighted channels at all combinations of the taps of the axes."""
+        """Return the weighted channels at all combinations of the taps of the axes."""
         found = []
         for taps in product(*axes):
             entry = self.entries(image, taps, group)
@@ -63,7 +64,7 @@ class Field:
     def sampled(
         self, image: Tensor, axes: Sequence[Sequence[SamplePoint]], group: Tensor | None = None
     ) -> Tensor:
-        """The sum of the weighted channels at all combinations of the taps of the axes."""
+        """Return the sum of the weighted channels at all combinations of the taps of the axes."""
         return tf.add_n(self.corners(image, axes, group))
 
 
@@ -71,16 +72,16 @@ Padding = Callable[[Tensor, Tensor | None, Length], SamplePoint]
 
 
 def _within(index: Tensor, length: Length) -> Tensor:
-    """Whole numbers as an index; those that are no number or far outside are caught too."""
+    """Return whole numbers as indices within the axis, even for NaN and numbers far outside."""
     last = tf.cast(length - 1, index.dtype)
     whole = tf.cast(tf.clip_by_value(index, tf.zeros_like(last), last), tf.int32)
     return tf.clip_by_value(whole, 0, length - 1)
 
 
 def padding_of(mode: str, *, centred: bool) -> Padding:
-    """How entries outside are taken: ``zeros``, ``border`` or ``reflection``.
+    """Return the rule for entries outside: ``zeros``, ``border`` or ``reflection``.
 
-    ``centred``: the mirror lies in the first and the last entry, not half an entry outside.
+    With ``centred`` the mirror is the centre of the first and last entry, else their outer edge.
     """
 
     def zeros(index: Tensor, weight: Tensor | None, length: Length) -> SamplePoint:
@@ -101,7 +102,7 @@ def padding_of(mode: str, *, centred: bool) -> Padding:
 
 
 def reflected(x: Tensor, length: Length, *, centred: bool) -> Tensor:
-    """``x`` mirrored at the ends of the axis until it lies within."""
+    """Mirror ``x`` at the ends of the axis until it lies within."""
     low = tf.constant(0.0 if centred else -0.5, x.dtype)
     high = tf.cast(length - 1, x.dtype) - low
     span = tf.maximum(high - low, tf.constant(1e-6, x.dtype))
@@ -112,14 +113,14 @@ def reflected(x: Tensor, length: Length, *, centred: bool) -> Tensor:
 
 
 def linear_taps(x: Tensor, length: Length, padding: Padding) -> list[SamplePoint]:
-    """The two entries around ``x``."""
+    """Return the two entries around ``x``."""
     below = tf.floor(x)
     rest = x - below
     return [padding(below, 1 - rest, length), padding(below + 1, rest, length)]
 
 
 def cubic_taps(x: Tensor, length: Length, padding: Padding, a: float = -0.75) -> list[SamplePoint]:
-    """The four entries around ``x``, weighted by Keys' cubic."""
+    """Return the four entries around ``x``, weighted by Keys' cubic."""
     below = tf.floor(x)
     taps = []
     for step in range(-1, 3):

@@ -1,4 +1,4 @@
-"""Pools: largest, average or p-norm of a window, or of the whole image; and their inverse."""
+"""Convert pools: maximum, average or p-norm of windows or whole images, and unpooling."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import LayoutTensor, channels_last, model_layout
+from kerasviz.importers.onnx.layout import LayoutTensor
 from kerasviz.importers.onnx.registry import Call, Layout, operator
-from kerasviz.importers.onnx.window import Window, ceil_extra, dilated, padded, window_of
+from kerasviz.importers.onnx.window import Window, ceil_extra, dilated, padded, spatial, window_of
 from kerasviz.types import Tensor
 
 
 @operator("MaxPool", since=1, layout=Layout.IMAGE)
 def max_pool(call: Call) -> list[LayoutTensor]:
-    """Largest entry of every window, and where it lies in the flat value; padding never wins."""
-    x = channels_last(call.input())
+    """Compute the largest entry of every window, and its flat index; padding never wins."""
+    x = call.channels_last()
     window = _with_ceil(call, x, window_of(call, x, _kernel(call)))
     outputs = [LayoutTensor(_largest(x, window), channels_last=True)]
     if len(call.node.outputs) > 1 and call.node.outputs[1]:
@@ -35,7 +35,7 @@ def _kernel(call: Call) -> tuple[int, ...]:
     kernel = call.attribute("kernel_shape")
     if not kernel:
         raise call.error("attribute kernel_shape is missing")
-    rank = channels_last(call.input()).shape.rank
+    rank = call.channels_last().shape.rank
     if rank != len(kernel) + 2 or len(kernel) > 3:
         raise call.error(f"a window with {len(kernel)} axes for a value with {rank} axes")
     return tuple(int(n) for n in kernel)
@@ -64,12 +64,12 @@ def _largest(x: Tensor, window: Window) -> Tensor:
 
 
 def _has_pools(x: Tensor) -> bool:
-    """Whether TensorFlow has pools for a value on a CPU: over three axes it has few."""
+    """Return whether TensorFlow can pool a value on a CPU: over three axes only some types."""
     return x.shape.rank < 5 or x.dtype in (tf.float32, tf.bfloat16)
 
 
 def _taps(x: Tensor, window: Window) -> Iterator[tuple[tuple[int, ...], Tensor]]:
-    """The entries of the already padded ``x`` that lie at each place of the windows."""
+    """Yield every position in the window with the entries of the padded ``x`` there."""
     counts = []
     for k, (span, stride) in enumerate(zip(window.spans, window.strides, strict=True), 1):
         length = x.shape[k] if x.shape[k] is not None else tf.shape(x)[k]
@@ -84,9 +84,9 @@ def _taps(x: Tensor, window: Window) -> Iterator[tuple[tuple[int, ...], Tensor]]
 
 
 def _places_of_largest(x: Tensor, window: Window, *, by_column: bool) -> Tensor:
-    """The index of the first largest entry of every window in the flat value [N, C, ...].
+    """Return the index of the first largest entry of every window in the flat [N, C, ...].
 
-    ``by_column`` counts the first spatial axis fastest.
+    With ``by_column`` the first spatial axis varies fastest.
     """
     shape = tf.shape(x, out_type=tf.int64)
     lengths = [shape[k] for k in range(1, x.shape.rank - 1)]
@@ -115,31 +115,23 @@ def _places_of_largest(x: Tensor, window: Window, *, by_column: bool) -> Tensor:
 
 @operator("MaxUnpool", since=9)
 def max_unpool(call: Call) -> LayoutTensor:
-    """Zeros but for the entries of ``x``, which lie at the places that MaxPool has found."""
-    x, places = model_layout(call.input(0)), model_layout(call.input(1))
+    """Compute zeros with the entries of ``x`` at the indices from MaxPool."""
+    x, places = call.tensor(0), call.tensor(1)
     kernel = call.attribute("kernel_shape")
     count = len(kernel)
-    strides = call.attribute("strides") or (1,) * count
-    pads = call.attribute("pads") or (0,) * (2 * count)
+    strides, _, pads = spatial(call, count)
     shape = tf.shape(x, out_type=tf.int64)
-    lengths = [
-        (shape[2 + k] - 1) * strides[k] + kernel[k] - pads[k] - pads[count + k]
-        for k in range(count)
-    ]
+    trims = [kernel[k] - strides[k] - pads[k] - pads[count + k] for k in range(count)]
+    lengths = [shape[2 + k] * strides[k] + trims[k] for k in range(count)]
     whole = tf.stack([shape[0], shape[1], *lengths])
     zeros = tf.zeros(tf.reduce_prod(whole)[None], x.dtype)
     index = tf.reshape(places, [-1, 1])
     y = tf.reshape(tf.tensor_scatter_nd_update(zeros, index, tf.reshape(x, [-1])), whole)
-    known = [
-        None
-        if x.shape[2 + k] is None
-        else (x.shape[2 + k] - 1) * strides[k] + kernel[k] - pads[k] - pads[count + k]
-        for k in range(count)
-    ]
+    known = [None if n is None else n * strides[k] + trims[k] for k, n in enumerate(x.shape[2:])]
     y = tf.ensure_shape(y, [x.shape[0], x.shape[1], *known])
     if not call.has(2):
         return LayoutTensor(y)
-    wanted = tf.cast(model_layout(call.input(2)), tf.int64)
+    wanted = tf.cast(call.tensor(2), tf.int64)
     cut = y[tuple(slice(0, wanted[k]) for k in range(count + 2))]
     missing = wanted - tf.shape(cut, out_type=tf.int64)
     y = tf.pad(cut, tf.stack([tf.zeros_like(missing), missing], 1))
@@ -149,8 +141,8 @@ def max_unpool(call: Call) -> LayoutTensor:
 
 @operator("AveragePool", since=1, layout=Layout.IMAGE)
 def average_pool(call: Call) -> LayoutTensor:
-    """Average of every window, over all of it or (the default) over what lies in the image."""
-    x = channels_last(call.input())
+    """Compute the average of every window, by default over its part inside the image."""
+    x = call.channels_last()
     dtype = x.dtype
     x = tf.cast(x, tf.float32) if dtype == tf.float16 else x
     return LayoutTensor(tf.cast(_averaged(call, x), dtype), channels_last=True)
@@ -163,9 +155,9 @@ def _averaged(call: Call, x: Tensor) -> Tensor:
     padding = window.padding
     same = padding == "SAME" and not whole and not window.is_dilated and _has_pools(x)
     if padding == "VALID" or same:
-        return _average(x, window, padding)  # TensorFlow counts the image only
+        return _average(x, window, padding)  # TensorFlow counts entries of the image only
     counted = tf.ones_like(x[:1, ..., :1])
-    if whole:  # what ceil_mode adds at the end is never counted
+    if whole:  # padding added by ceil_mode never counts
         counted = padded(counted, plain.pads, 1.0)
         rest = [
             (0, after - before)
@@ -177,28 +169,28 @@ def _averaged(call: Call, x: Tensor) -> Tensor:
     return _average(padded(x, window.pads), window, "VALID") / share
 
 
+def _spatial(x: Tensor) -> list[int]:
+    return list(range(1, x.shape.rank - 1))
+
+
 @operator("GlobalAveragePool", since=1, layout=Layout.IMAGE)
 def global_average_pool(call: Call) -> LayoutTensor:
-    """Average over all spatial axes, which stay with length 1."""
-    x = channels_last(call.input())
-    return LayoutTensor(
-        tf.reduce_mean(x, list(range(1, x.shape.rank - 1)), keepdims=True), channels_last=True
-    )
+    """Compute the average over all spatial axes, which keep length 1."""
+    x = call.channels_last()
+    return LayoutTensor(tf.reduce_mean(x, _spatial(x), keepdims=True), channels_last=True)
 
 
 @operator("GlobalMaxPool", since=1, layout=Layout.IMAGE)
 def global_max_pool(call: Call) -> LayoutTensor:
-    """Largest entry over all spatial axes, which stay with length 1."""
-    x = channels_last(call.input())
-    return LayoutTensor(
-        tf.reduce_max(x, list(range(1, x.shape.rank - 1)), keepdims=True), channels_last=True
-    )
+    """Compute the largest entry over all spatial axes, which keep length 1."""
+    x = call.channels_last()
+    return LayoutTensor(tf.reduce_max(x, _spatial(x), keepdims=True), channels_last=True)
 
 
 @operator("LpPool", since=1, layout=Layout.IMAGE)
 def lp_pool(call: Call) -> LayoutTensor:
-    """``sum(|x|^p)^(1/p)`` over every window."""
-    x = channels_last(call.input())
+    """Compute ``sum(|x|^p)^(1/p)`` over every window."""
+    x = call.channels_last()
     wide = tf.cast(x, tf.float32) if x.dtype == tf.float16 else x
     window = _with_ceil(call, wide, window_of(call, wide, _kernel(call)))
     p = float(call.attribute("p", 2))
@@ -209,11 +201,11 @@ def lp_pool(call: Call) -> LayoutTensor:
 
 @operator("GlobalLpPool", since=1, layout=Layout.IMAGE)
 def global_lp_pool(call: Call) -> LayoutTensor:
-    """``sum(|x|^p)^(1/p)`` over all spatial axes, which stay with length 1."""
-    x = channels_last(call.input())
+    """Compute ``sum(|x|^p)^(1/p)`` over all spatial axes, which keep length 1."""
+    x = call.channels_last()
     wide = tf.cast(x, tf.float32) if x.dtype == tf.float16 else x
     p = float(call.attribute("p", 2))
-    total = tf.reduce_sum(_power(wide, p), list(range(1, x.shape.rank - 1)), keepdims=True)
+    total = tf.reduce_sum(_power(wide, p), _spatial(x), keepdims=True)
     return LayoutTensor(tf.cast(_root(total, p), x.dtype), channels_last=True)
 
 
@@ -224,7 +216,7 @@ def _power(x: Tensor, p: float) -> Tensor:
 
 
 def _root(total: Tensor, p: float) -> Tensor:
-    """``total^(1/p)``, with slope 0 where it is 0 rather than an infinite one."""
+    """Compute ``total^(1/p)``, with gradient 0 instead of infinity at 0."""
     if p == 1:
         return total
     some = total > 0

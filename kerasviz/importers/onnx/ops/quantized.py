@@ -1,4 +1,4 @@
-"""Products and convolutions of quantized values."""
+"""Convert products and convolutions of quantized values."""
 
 from __future__ import annotations
 
@@ -20,87 +20,80 @@ from kerasviz.importers.onnx.ops.activation import stored
 from kerasviz.importers.onnx.ops.conv import conv
 from kerasviz.importers.onnx.ops.linear import matmul
 from kerasviz.importers.onnx.ops.quantization import quantized, rounded, spread_numbers
-from kerasviz.importers.onnx.quantized_values import coded, codes_of
-from kerasviz.importers.onnx.registry import Call, Layout, Result, operator
+from kerasviz.importers.onnx.quantized_values import codes_of, from_codes
+from kerasviz.importers.onnx.registry import MICROSOFT, Call, Layout, operator, single
 from kerasviz.types import Tensor
 
-__all__ = ["along", "given", "kind_of", "less", "number", "product", "sound", "with_images"]
+__all__ = ["along", "given", "kind_of", "less", "number", "product", "with_images"]
 
-MICROSOFT = "com.microsoft"
 _INT32 = np.dtype(np.int32)
 
 
 def given(call: Call, index: int) -> TensorValue | None:
-    """Input ``index``, ``None`` if it is not given."""
+    """Return input ``index``, ``None`` if it is not given."""
     return call.input(index) if call.has(index) else None
 
 
-def kind_of(operand: TensorValue) -> np.dtype[Any]:
-    """The element type of an operand."""
-    return type_of(stored(operand)[0])
+def kind_of(value: TensorValue) -> np.dtype[Any]:
+    """Return the element type of a value."""
+    return type_of(stored(value)[0])
 
 
 def number(operand: TensorValue) -> Tensor:
-    """A scale or zero point in float32, as one number where it is one."""
+    """Return a scale or zero point in float32, without axes if it is a single number."""
     value = model_layout(codes_of(operand))
     return tf.reshape(value, []) if value.shape.num_elements() == 1 else value
 
 
-def along(operand: TensorValue, rank: int, axis: int, moved: bool = False) -> Tensor:
-    """One number, or one for each entry of ``axis`` of a value of ``rank`` axes, in float32."""
+def along(operand: TensorValue, rank: int, axis: int, is_last: bool = False) -> Tensor:
+    """Return a number, or one for each entry of ``axis`` of ``rank`` axes, in float32."""
     value = number(operand)
     if value.shape.rank != 1:
         return value
     shape = [1] * rank
-    shape[rank - 1 if moved and axis == 1 else axis] = -1
+    shape[rank - 1 if is_last and axis == 1 else axis] = -1
     return tf.reshape(value, shape)
 
 
-def less(operand: TensorValue, zero: TensorValue | None, axis: int = 0) -> TensorValue:
-    """Codes less their zero point, in float32; still constant where both are."""
-    if isinstance(operand, Constant):
-        array = operand.array.astype(np.float32)
+def less(value: TensorValue, zero: TensorValue | None, axis: int = 0) -> TensorValue:
+    """Subtract the zero point from codes, in float32; constants stay constant."""
+    if isinstance(value, Constant):
+        array = value.array.astype(np.float32)
         if isinstance(zero, Constant):
             point = zero.array.astype(np.float32)
             shape = [-1 if k == axis % array.ndim else 1 for k in range(array.ndim)]
             return Constant(array - point.reshape(shape if point.size > 1 else ()))
         if zero is None:
             return Constant(array)
-    codes = codes_of(operand)
+    codes = codes_of(value)
     if zero is None:
         return codes
-    return LayoutTensor(codes.tensor - spread_numbers(zero, operand, axis), codes.channels_last)
-
-
-def sound(made: Result) -> LayoutTensor:
-    """What a converter has made, which is one tensor."""
-    assert isinstance(made, LayoutTensor)
-    return made
+    return LayoutTensor(codes.tensor - spread_numbers(zero, value, axis), codes.channels_last)
 
 
 def with_images(call: Call) -> tuple[Call, bool]:
-    """The call with its first input as channels last where the model says that it is."""
+    """Return the call with its first input marked channels last if the model says so."""
     if not call.attribute("channels_last", 0):
         return call, False
     x = codes_of(call.input(0))
-    inner = coded(LayoutTensor(model_layout(x), channels_last=True), kind_of(call.input(0)))
+    inner = from_codes(LayoutTensor(model_layout(x), channels_last=True), kind_of(call.input(0)))
     return replace(call, inputs=(inner, *call.inputs[1:])), True
 
 
 @operator("ConvInteger", since=10, layout=Layout.IMAGE)
 def conv_integer(call: Call) -> LayoutTensor:
-    """Convolution of codes less their zero points: whole numbers, int32."""
+    """Compute the convolution of codes minus their zero points, in int32."""
     kernel = _wide(less(call.input(1), given(call, 3)))
     x = _wide(less(call.input(0), given(call, 2)))
-    made = sound(conv(replace(call, inputs=(x, kernel))))
-    return coded(LayoutTensor(rounded(made.tensor), made.channels_last), _INT32)
+    made = single(conv(replace(call, inputs=(x, kernel))))
+    return from_codes(LayoutTensor(rounded(made.tensor), made.channels_last), _INT32)
 
 
 @operator("MatMulInteger", since=10)
 def matmul_integer(call: Call) -> LayoutTensor:
-    """The product of matrices of codes less their zero points: whole numbers, int32."""
+    """Compute the matrix product of codes minus their zero points, in int32."""
     sums = product(call.input(0), call.input(1), (given(call, 2), given(call, 3)), call)
-    return coded(LayoutTensor(rounded(sums)), _INT32)
+    return from_codes(LayoutTensor(rounded(sums)), _INT32)
 
 
 def product(
@@ -109,22 +102,22 @@ def product(
     zeros: tuple[TensorValue | None, TensorValue | None],
     call: Call,
 ) -> Tensor:
-    """The product of two matrices of codes less their zero points; sums are exact in float64."""
+    """Multiply matrices of codes minus their zero points; sums are exact in float64."""
     rows = _wide(less(left, zeros[0], max(rank_of(left) - 2, 0)))
     columns = _wide(less(right, zeros[1], rank_of(right) - 1))
-    return model_layout(sound(matmul(replace(call, inputs=(rows, columns)))))
+    return model_layout(single(matmul(replace(call, inputs=(rows, columns)))))
 
 
-def _wide(operand: TensorValue) -> TensorValue:
-    """In float64, still constant where it is."""
-    if isinstance(operand, Constant):
-        return Constant(operand.array.astype(np.float64))
-    return LayoutTensor(tf.cast(operand.tensor, tf.float64), operand.channels_last)
+def _wide(value: TensorValue) -> TensorValue:
+    """Convert to float64; constants stay constant."""
+    if isinstance(value, Constant):
+        return Constant(value.array.astype(np.float64))
+    return LayoutTensor(tf.cast(value.tensor, tf.float64), value.channels_last)
 
 
 @operator("QLinearMatMul", since=10)
 def qlinear_matmul(call: Call) -> LayoutTensor:
-    """The product of two quantized matrices, quantized."""
+    """Compute the quantized product of two quantized matrices."""
     zero = call.input(7)
     sums = product(call.input(0), call.input(3), (call.input(2), call.input(5)), call)
     rank = sums.shape.rank
@@ -137,14 +130,14 @@ def qlinear_matmul(call: Call) -> LayoutTensor:
 @operator("QLinearConv", layout=Layout.IMAGE, domain=MICROSOFT)
 @operator("QLinearConv", since=10, layout=Layout.IMAGE)
 def qlinear_conv(call: Call) -> LayoutTensor:
-    """Convolution of a quantized value with a quantized kernel, quantized."""
+    """Compute the quantized convolution of a quantized value by a quantized kernel."""
     call, behind = with_images(call)
     zero = call.input(7)
     kernel = less(call.input(3), call.input(5))
     inputs: tuple[TensorValue, ...] = (less(call.input(0), call.input(2)), kernel)
     if call.has(8):
         inputs += (codes_of(call.input(8)),)
-    made = sound(conv(replace(call, inputs=inputs)))
+    made = single(conv(replace(call, inputs=inputs)))
     rank = made.tensor.shape.rank
     factors = [along(call.input(k), rank, 1, made.channels_last) for k in (1, 4)]
     real = LayoutTensor(made.tensor * factors[0] * factors[1], made.channels_last)

@@ -1,12 +1,13 @@
-"""Quantized operators of the domain com.microsoft, as the quantizer of onnxruntime writes them.
+"""Convert quantized operators of the domain com.microsoft, which onnxruntime's quantizer writes.
 
-Each computes with the real numbers that its inputs stand for, and quantizes what comes out.
+Each computes with the real numbers of its inputs, and quantizes the result.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import tensorflow as tf
 
@@ -27,23 +28,20 @@ from kerasviz.importers.onnx.ops.quantized import (
     kind_of,
     number,
     product,
-    sound,
     with_images,
 )
 from kerasviz.importers.onnx.quantized_values import codes_of
-from kerasviz.importers.onnx.registry import Call, Layout, operator
+from kerasviz.importers.onnx.registry import MICROSOFT, Call, Layout, operator, single
 from kerasviz.types import Tensor
-
-MICROSOFT = "com.microsoft"
 
 
 def _real(call: Call, first: int) -> LayoutTensor:
-    """Inputs ``first``, its scale and its zero point, as real numbers."""
+    """Return input ``first`` as real numbers; its scale and zero point follow it."""
     return dequantized(call.input(first), call.input(first + 1), given(call, first + 2))
 
 
 def _requantized(call: Call, real: LayoutTensor, first: int) -> LayoutTensor:
-    """Quantized with the scale and zero point at inputs ``first`` and the next."""
+    """Quantize with the scale and zero point at input ``first`` and the next one."""
     zero = given(call, first + 1)
     kind = kind_of(zero) if zero is not None else kind_of(call.input(0))
     point = None if zero is None else number(zero)
@@ -62,29 +60,25 @@ _UNARY: dict[str, Callable[[Call, Tensor], Tensor]] = {
 }
 
 
-def _register() -> None:
-    for name, binary in _BINARY.items():
-
-        def two(call: Call, apply: Callable[[Tensor, Tensor], Tensor] = binary) -> LayoutTensor:
-            (a, b), moved = aligned([_real(call, 0), _real(call, 3)])
-            return _requantized(call, LayoutTensor(apply(a, b), moved), 6)
-
-        operator(name, layout=Layout.FOLLOWS, domain=MICROSOFT)(two)
-    for name, unary in _UNARY.items():
-
-        def one(call: Call, apply: Callable[[Call, Tensor], Tensor] = unary) -> LayoutTensor:
-            real = _real(call, 0)
-            return _requantized(call, LayoutTensor(apply(call, real.tensor), real.channels_last), 3)
-
-        operator(name, layout=Layout.FOLLOWS, domain=MICROSOFT)(one)
+def _binary(call: Call, apply: Callable[[Tensor, Tensor], Tensor]) -> LayoutTensor:
+    (a, b), is_last = aligned([_real(call, 0), _real(call, 3)])
+    return _requantized(call, LayoutTensor(apply(a, b), is_last), 6)
 
 
-_register()
+def _unary(call: Call, apply: Callable[[Call, Tensor], Tensor]) -> LayoutTensor:
+    real = _real(call, 0)
+    return _requantized(call, LayoutTensor(apply(call, real.tensor), real.channels_last), 3)
+
+
+for _name, _two in _BINARY.items():
+    operator(_name, layout=Layout.FOLLOWS, domain=MICROSOFT)(partial(_binary, apply=_two))
+for _name, _one in _UNARY.items():
+    operator(_name, layout=Layout.FOLLOWS, domain=MICROSOFT)(partial(_unary, apply=_one))
 
 
 @operator("QLinearSoftmax", domain=MICROSOFT)
 def qlinear_softmax(call: Call) -> LayoutTensor:
-    """The softmax of a quantized value, quantized: over ``axis``, before opset 13 from it on."""
+    """Compute the quantized softmax over ``axis``, before opset 13 over all axes from it on."""
     x = model_layout(_real(call, 0))
     rank = x.shape.rank
     axis = int(call.attribute("axis", -1)) % rank
@@ -98,18 +92,18 @@ def qlinear_softmax(call: Call) -> LayoutTensor:
 
 @operator("QLinearConcat", layout=Layout.FOLLOWS, domain=MICROSOFT)
 def qlinear_concat(call: Call) -> LayoutTensor:
-    """Quantized values, each with its own scale, joined along an axis and quantized."""
+    """Compute the quantized concatenation of quantized values with different scales."""
     parts = [_real(call, first) for first in range(2, len(call.inputs), 3)]
-    xs, moved = aligned(parts)
-    axis = stored_axis(int(call.attribute("axis")), xs[0].shape.rank, moved)
-    return _requantized(call, LayoutTensor(tf.concat(xs, axis), moved), 0)
+    xs, is_last = aligned(parts)
+    axis = stored_axis(int(call.attribute("axis")), xs[0].shape.rank, is_last)
+    return _requantized(call, LayoutTensor(tf.concat(xs, axis), is_last), 0)
 
 
 @operator("QLinearWhere", layout=Layout.FOLLOWS, domain=MICROSOFT)
 def qlinear_where(call: Call) -> LayoutTensor:
-    """Entries of the first quantized value where the condition is true, else of the second."""
-    (condition, a, b), moved = aligned([call.input(0), _real(call, 1), _real(call, 4)])
-    return _requantized(call, LayoutTensor(tf.where(condition, a, b), moved), 7)
+    """Compute the first quantized value where the condition is true, else the second."""
+    (condition, a, b), is_last = aligned([call.input(0), _real(call, 1), _real(call, 4)])
+    return _requantized(call, LayoutTensor(tf.where(condition, a, b), is_last), 7)
 
 
 # -- means and windows -----------------------------------------------------------------------
@@ -117,15 +111,15 @@ def qlinear_where(call: Call) -> LayoutTensor:
 
 @operator("QLinearAveragePool", layout=Layout.IMAGE, domain=MICROSOFT)
 def qlinear_average_pool(call: Call) -> LayoutTensor:
-    """The average of every window of a quantized value, quantized."""
+    """Compute the quantized average of every window of a quantized value."""
     call, behind = with_images(call)
-    made = sound(average_pool(replace(call, inputs=(_real(call, 0),))))
+    made = single(average_pool(replace(call, inputs=(_real(call, 0),))))
     return replace(_requantized(call, made, 3), channels_last=made.channels_last and not behind)
 
 
 @operator("QLinearGlobalAveragePool", layout=Layout.IMAGE, domain=MICROSOFT)
 def qlinear_global_average_pool(call: Call) -> LayoutTensor:
-    """The mean over positions of a quantized value, quantized."""
+    """Compute the quantized mean over the positions of a quantized value."""
     call, behind = with_images(call)
     real = _real(call, 0)
     rank = rank_of(real)
@@ -139,7 +133,7 @@ def qlinear_global_average_pool(call: Call) -> LayoutTensor:
 
 @operator("QLinearReduceMean", layout=Layout.FOLLOWS, domain=MICROSOFT)
 def qlinear_reduce_mean(call: Call) -> LayoutTensor:
-    """The mean over some axes of a quantized value, quantized."""
+    """Compute the quantized mean over some axes of a quantized value."""
     real = _real(call, 0)
     keeps = bool(call.attribute("keepdims", 1))
     if not keeps:
@@ -152,18 +146,18 @@ def qlinear_reduce_mean(call: Call) -> LayoutTensor:
 
 @operator("NhwcMaxPool", domain=MICROSOFT)
 def nhwc_max_pool(call: Call) -> LayoutTensor:
-    """The largest entry of every window of a value that has the channels last."""
-    images = LayoutTensor(model_layout(call.input(0)), channels_last=True)
+    """Compute the largest entry of every window for a model whose channels are last."""
+    images = LayoutTensor(call.tensor(0), channels_last=True)
     made = max_pool(replace(call, inputs=(images,)))
     assert isinstance(made, list)
-    return replace(sound(made[0]), channels_last=False)
+    return replace(single(made[0]), channels_last=False)
 
 
 # -- products --------------------------------------------------------------------------------
 
 
 def _turned(call: Call, index: int, name: str) -> TensorValue:
-    """A matrix, transposed where the attribute of its name says so."""
+    """Return a matrix, transposed if the attribute for its name says so."""
     matrix = call.input(index)
     if not call.attribute(f"trans{name}", 0):
         return matrix
@@ -174,15 +168,15 @@ def _turned(call: Call, index: int, name: str) -> TensorValue:
 
 @operator("QGemm", domain=MICROSOFT)
 def qgemm(call: Call) -> LayoutTensor:
-    """``alpha * A @ B + C`` of quantized matrices, quantized where an output scale is given.
+    """Compute ``alpha * A @ B + C`` of quantized matrices, quantized if an output scale is given.
 
-    C has whole numbers of ``alpha`` times the product of both scales.
+    C is in integers of ``alpha`` times the product of both scales.
     """
     a, b = (_turned(call, 3 * k, name) for k, name in enumerate("AB"))
     zeros = call.input(2), call.input(5)
     sums = tf.cast(product(a, b, zeros, call), tf.float32)
     if call.has(6):
-        sums = sums + tf.cast(model_layout(call.input(6)), tf.float32)
+        sums = sums + tf.cast(call.tensor(6), tf.float32)
     factor = number(call.input(1)) * along(call.input(4), 2, 1)
     y = sums * factor * float(call.attribute("alpha", 1.0))
     return _requantized(call, LayoutTensor(y), 7) if call.has(7) else LayoutTensor(y)
@@ -190,18 +184,18 @@ def qgemm(call: Call) -> LayoutTensor:
 
 @operator("MatMulIntegerToFloat", domain=MICROSOFT)
 def matmul_integer_to_float(call: Call) -> LayoutTensor:
-    """The product of two quantized matrices as real numbers, with an optional bias."""
+    """Compute the product of two quantized matrices in float32, with an optional bias."""
     sums = product(call.input(0), call.input(1), (given(call, 4), given(call, 5)), call)
     rank = sums.shape.rank
     rows = along(call.input(2), rank, max(rank - 2, 0))
     y = tf.cast(sums, tf.float32) * rows * along(call.input(3), rank, rank - 1)
-    return LayoutTensor(y + model_layout(call.input(6)) if call.has(6) else y)
+    return LayoutTensor(y + call.tensor(6) if call.has(6) else y)
 
 
 @operator("DynamicQuantizeMatMul", domain=MICROSOFT)
 def dynamic_quantize_matmul(call: Call) -> LayoutTensor:
-    """A matrix that is quantized by its range, times a quantized matrix, as real numbers."""
+    """Compute a matrix, quantized by its range, times a quantized matrix, in float32."""
     codes, scale, zero = dynamic_codes(call.input(0))
     inputs = (codes, call.inputs[1], scale, call.inputs[2], zero)
     rest = tuple(call.inputs[k] if k < len(call.inputs) else None for k in (3, 4))
-    return sound(matmul_integer_to_float(replace(call, inputs=(*inputs, *rest))))
+    return single(matmul_integer_to_float(replace(call, inputs=(*inputs, *rest))))

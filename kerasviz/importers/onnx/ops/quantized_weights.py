@@ -1,4 +1,4 @@
-"""Weights of a few bits in blocks of the domain com.microsoft; they are unpacked once."""
+"""Convert products with block-quantized weights of the domain com.microsoft, unpacked once."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import Constant, LayoutTensor, model_layout
+from kerasviz.importers.onnx.layout import Constant, LayoutTensor
 from kerasviz.importers.onnx.ops.linear import multiplied
-from kerasviz.importers.onnx.registry import Call, operator
+from kerasviz.importers.onnx.registry import MICROSOFT, Call, operator
 from kerasviz.types import Array
 
-MICROSOFT = "com.microsoft"
-
-#: The 16 numbers of two types of 4 bits, as bitsandbytes defines them; its FP4 by sign and size.
+#: The numbers of the 4-bit types of bitsandbytes; of FP4 those with a positive sign.
 _FP4 = (0.0, 5.208333333e-03, 0.66666667, 1.0, 0.33333333, 0.5, 0.16666667, 0.25)
 _NF4 = (
     *(-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453),
@@ -25,7 +23,7 @@ _NF4 = (
 
 
 def _unpacked(packed: Array, bits: int) -> Array:
-    """The numbers of a few bits in the bytes of the last axis, the lowest bits first."""
+    """Unpack the bytes of the last axis into numbers of a few bits, the lowest bits first."""
     shifts = np.arange(0, 8, bits, dtype=np.uint8)
     parts = packed.view(np.uint8)[..., np.newaxis] >> shifts & np.uint8(2**bits - 1)
     return parts.reshape(*packed.shape[:-1], -1)
@@ -40,7 +38,7 @@ def _bits(call: Call) -> int:
 
 @operator("MatMulNBits", domain=MICROSOFT)
 def matmul_nbits(call: Call) -> LayoutTensor:
-    """``x @ (codes - zero) * scale`` with weights of 2, 4 or 8 bits in blocks along their rows.
+    """Compute ``x @ (codes - zero) * scale`` with weights of 2, 4 or 8 bits in blocks.
 
     The input is not quantized, whatever the attribute ``accuracy_level`` allows.
     """
@@ -57,7 +55,7 @@ def matmul_nbits(call: Call) -> LayoutTensor:
         zeros = zeros.reshape(columns, blocks, 1).astype(np.float32)
     factor = scales.reshape(columns, blocks, 1).astype(np.float32)
     weights = ((codes - zeros) * factor).reshape(columns, -1)[:, :rows]
-    if call.has(4):  # the block of each row is given
+    if call.has(4):  # the input lists the block of each row
         groups = call.constant(4, "g_idx")[:rows]
         flat = np.broadcast_to(zeros, factor.shape)[:, groups, 0]
         weights = (codes.reshape(columns, -1)[:, :rows] - flat) * factor[:, groups, 0]
@@ -65,17 +63,17 @@ def matmul_nbits(call: Call) -> LayoutTensor:
 
 
 def _product(call: Call, weights: Array, bias: int) -> LayoutTensor:
-    """Input 0 times weights, which are kept for the next run, plus a bias at an input."""
-    x = model_layout(call.input(0))
+    """Multiply input 0 by weights, which are cached for the next run, and add a bias."""
+    x = call.tensor(0)
     kept = call.inputs[1]
     assert isinstance(kept, Constant)
     y = multiplied(x, kept.tensor("unpacked", lambda _: weights.astype(x.dtype.as_numpy_dtype)))
-    return LayoutTensor(y + model_layout(call.input(bias)) if call.has(bias) else y)
+    return LayoutTensor(y + call.tensor(bias) if call.has(bias) else y)
 
 
 @operator("MatMulBnb4", domain=MICROSOFT)
 def matmul_bnb4(call: Call) -> LayoutTensor:
-    """``x @ w`` with weights of 4 bits, FP4 or NF4, each block of which has its largest number."""
+    """Compute ``x @ w`` with 4-bit weights, FP4 or NF4, scaled by the maximum of each block."""
     rows, columns = int(call.attribute("K")), int(call.attribute("N"))
     block = int(call.attribute("block_size"))
     kinds = {0: np.array([*_FP4, *(-v for v in _FP4)]), 1: np.array(_NF4)}
@@ -90,7 +88,7 @@ def matmul_bnb4(call: Call) -> LayoutTensor:
 
 @operator("GatherBlockQuantized", domain=MICROSOFT)
 def gather_block_quantized(call: Call) -> LayoutTensor:
-    """Entries along an axis of ``(codes - zero) * scale``, which lie in blocks along another."""
+    """Compute entries of ``(codes - zero) * scale``, whose blocks lie along another axis."""
     data, scales = call.constant(0, "data"), call.constant(2, "scales")
     block = int(call.attribute("block_size", 128))
     packed = data.dtype == np.uint8
@@ -110,7 +108,7 @@ def gather_block_quantized(call: Call) -> LayoutTensor:
     kept = call.inputs[0]
     assert isinstance(kept, Constant)
     unpacked = kept.tensor("unpacked", lambda _: table)
-    places = model_layout(call.input(1))
+    places = call.tensor(1)
     axis = int(call.attribute("gather_axis", 0)) % codes.ndim
     length = tf.cast(codes.shape[axis], places.dtype)
     return LayoutTensor(

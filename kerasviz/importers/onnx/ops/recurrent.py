@@ -1,7 +1,7 @@
-"""Recurrent layers: RNN, GRU and LSTM.
+"""Convert recurrent layers: RNN, GRU and LSTM.
 
-All inner values are [batch, ...]; the products with the inputs are made for all steps at once. A
-short sequence of known length is written out, any other one runs in ``tf.while_loop``.
+All inner values are [batch, ...]; the products with the inputs are computed for all steps at once.
+A short sequence of known length is unrolled, any other one runs in ``tf.while_loop``.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from kerasviz.importers.onnx.registry import Call, operator
 from kerasviz.types import Tensor
 
 Function = Callable[[Tensor], Tensor]
-#: From the products with the input and the last states to the new states; the first is the output.
+#: From products with the input and old states to new states, the first of which is the output.
 Cell = Callable[[Tensor, Sequence[Tensor]], tuple[Tensor, ...]]
 
-_LONGEST = 48  # steps that are written out in a trace
+#: Steps of the longest sequence that is unrolled in a trace.
+_LONGEST = 48
 
-#: The activations: the function of (x, alpha, beta), and the defaults of those that it takes.
+#: Activations: a function of (x, alpha, beta), and defaults of the parameters that it has.
 _ACTIVATIONS: dict[str, tuple[Callable[..., Tensor], tuple[float, ...]]] = {
     "affine": (lambda x, a, b: a * x + b, (1.0, 0.0)),
     "elu": (lambda x, a: tf.where(x > 0, x, a * tf.math.expm1(tf.minimum(x, 0))), (1.0,)),
@@ -40,7 +41,7 @@ _ACTIVATIONS: dict[str, tuple[Callable[..., Tensor], tuple[float, ...]]] = {
 
 
 def _functions(call: Call, default: Sequence[str], directions: int) -> list[list[Function]]:
-    """The activations of each direction; alpha and beta are used up by those that take them."""
+    """Return the activations of each direction; those with parameters take them in order."""
     names = call.attribute("activations") or tuple(default) * directions
     if len(names) != len(default) * directions:
         raise call.error(f"{len(names)} activations; expected {len(default) * directions}")
@@ -55,7 +56,7 @@ def _functions(call: Call, default: Sequence[str], directions: int) -> list[list
             float(pool.pop(0)) if pool else number
             for pool, number in zip((alphas, betas), defaults, strict=False)
         ]
-        # onnxruntime clips what enters the gates, not the cell state that enters the third one
+        # onnxruntime clips the inputs of gates, not the cell state before the third function
         clip = call.attribute("clip") if len(made) % len(default) < 2 else None
         made.append(_clipped(apply, given, clip))
     return [made[k : k + len(default)] for k in range(0, len(made), len(default))]
@@ -69,9 +70,9 @@ def _clipped(apply: Callable[..., Tensor], numbers: list[float], clip: float | N
 
 @dataclass(frozen=True)
 class _Direction:
-    """The weights of one direction, ready for products from the right.
+    """Hold the weights of one direction, ready to multiply from the right.
 
-    ``rounded`` is what the last output goes through before it is multiplied with ``recurrent``.
+    ``rounded`` is applied to the last output before it is multiplied by ``recurrent``.
     """
 
     kernel: Tensor  # [inputs, gates * hidden]
@@ -83,16 +84,16 @@ class _Direction:
     rounded: Function = tf.identity
 
 
-def _rows(operand: TensorValue, direction: int, *, turned: bool = False) -> Tensor:
-    """What belongs to one direction (the first axis); ``turned`` transposes it."""
+def _rows(value: TensorValue, direction: int, *, turned: bool = False) -> Tensor:
+    """Return the entry of one direction on the first axis; ``turned`` transposes it."""
 
     def make(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         row: np.ndarray[Any, Any] = array[direction]
         return row.T if turned else row
 
-    if isinstance(operand, Constant):
-        return operand.tensor(("direction", direction, turned), make)
-    row = model_layout(operand)[direction]
+    if isinstance(value, Constant):
+        return value.tensor(("direction", direction, turned), make)
+    row = model_layout(value)[direction]
     return tf.transpose(row) if turned else row
 
 
@@ -111,15 +112,15 @@ def _recurrent(
     cell_of: Callable[[Call, _Direction, int], tuple[Cell, Tensor]],
     initial: Sequence[int],
 ) -> list[LayoutTensor]:
-    """All steps of all directions; ``initial`` are the inputs with the states at the start."""
+    """Run all steps of all directions; ``initial`` are the inputs with initial states."""
     batch_first = bool(call.attribute("layout", 0))
-    x = model_layout(call.input())
+    x = call.tensor()
     x = tf.transpose(x, [1, 0, 2]) if batch_first else x
     mode = call.attribute("direction", "forward")
     if mode not in ("forward", "reverse", "bidirectional"):
         raise call.error(f"direction {mode!r}; expected forward, reverse or bidirectional")
     backwards = [mode == "reverse", True][: 2 if mode == "bidirectional" else 1]
-    lengths = tf.cast(model_layout(call.input(4)), tf.int32) if call.has(4) else None
+    lengths = tf.cast(call.tensor(4), tf.int32) if call.has(4) else None
     every, last = [], []
     for index, functions in enumerate(_functions(call, default, len(backwards))):
         weights = _direction(call, index, functions)
@@ -139,17 +140,17 @@ def _recurrent(
 def _start(
     call: Call, index: int, direction: int, x: Tensor, hidden: int, batch_first: bool
 ) -> Tensor:
-    """A state before the first step: [batch, hidden]."""
+    """Return a state before the first step: [batch, hidden]."""
     shape = [tf.shape(x)[1] if x.shape[1] is None else x.shape[1], hidden]
     if not call.has(index):
         return tf.zeros(shape, x.dtype)
-    given = model_layout(call.input(index))
+    given = call.tensor(index)
     given = given[:, direction] if batch_first else given[direction]
     return given if given.shape == shape else tf.broadcast_to(given, shape)
 
 
 def _turned(x: Tensor, lengths: Tensor | None) -> Tensor:
-    """The steps from the last to the first, each sequence within its own length."""
+    """Reverse the steps, each sequence within its own length."""
     if lengths is None:
         return tf.reverse(x, [0])
     return tf.reverse_sequence(x, lengths, seq_axis=0, batch_axis=1)
@@ -158,7 +159,7 @@ def _turned(x: Tensor, lengths: Tensor | None) -> Tensor:
 def _steps(
     cell: Cell, steps: Tensor, states: list[Tensor], lengths: Tensor | None
 ) -> tuple[Tensor, list[Tensor]]:
-    """The outputs of all steps, 0 behind the end of a sequence, and the states at its end."""
+    """Run all steps; return the outputs, 0 beyond the end of a sequence, and the last states."""
 
     def advance(k: Any, row: Tensor, held: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
         made = cell(row, held)
@@ -186,11 +187,7 @@ def _steps(
         lambda k, *_: k < total,
         body,
         (tf.constant(0), states, rows),
-        shape_invariants=(
-            tf.TensorShape(()),
-            [s.shape for s in states],
-            tf.TensorShape(None),
-        ),
+        shape_invariants=(tf.TensorShape(()), [s.shape for s in states], tf.TensorShape(None)),
     )
     outputs = tf.reshape(filled.stack(), tf.concat([[total], tf.shape(states[0])], 0))
     outputs.set_shape([count, *states[0].shape])
@@ -202,7 +199,7 @@ def _steps(
 
 @operator("RNN")
 def rnn(call: Call) -> list[LayoutTensor]:
-    """``h' = f(x W + h R + b)``."""
+    """Compute ``h' = f(x W + h R + b)``."""
 
     def cell_of(_: Call, d: _Direction, index: int) -> tuple[Cell, Tensor]:
         (f,) = d.functions
@@ -213,9 +210,9 @@ def rnn(call: Call) -> list[LayoutTensor]:
 
 @operator("GRU")
 def gru(call: Call) -> list[LayoutTensor]:
-    """``h' = (1 - z) g(x W + (r h) R + b) + z h`` with gates z and r.
+    """Compute ``h' = (1 - z) g(x W + (r h) R + b) + z h`` with gates z and r.
 
-    With ``linear_before_reset`` the gate is applied behind the product: ``r (h R + b)``.
+    With ``linear_before_reset`` the gate is applied after the product: ``r (h R + b)``.
     """
     return _recurrent(call, ("Sigmoid", "Tanh"), _gru_cell, (5,))
 
@@ -241,7 +238,7 @@ def _gru_cell(call: Call, d: _Direction, _: int) -> tuple[Cell, Tensor]:
 
 @operator("LSTM")
 def lstm(call: Call) -> list[LayoutTensor]:
-    """``c' = f c + i g(x W + h R + b)`` and ``h' = o h(c')`` with gates i, o and f.
+    """Compute ``c' = f c + i g(x W + h R + b)`` and ``h' = o h(c')`` with gates i, o and f.
 
     Peepholes add ``p c`` to the gates; ``input_forget`` sets ``f = 1 - i``.
     """
@@ -249,7 +246,7 @@ def lstm(call: Call) -> list[LayoutTensor]:
 
 
 def long_short(call: Call, rounded: Function) -> list[LayoutTensor]:
-    """An LSTM in which every output goes through ``rounded`` before it is multiplied."""
+    """Run an LSTM in which every output passes through ``rounded`` before it is multiplied."""
 
     def cell_of(call: Call, d: _Direction, index: int) -> tuple[Cell, Tensor]:
         return _lstm_cell(call, replace(d, rounded=rounded), index)

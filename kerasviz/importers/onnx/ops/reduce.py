@@ -1,8 +1,9 @@
-"""Reductions over axes."""
+"""Convert reductions over axes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import tensorflow as tf
@@ -27,13 +28,13 @@ def _absolute(x: Tensor) -> Tensor:
 
 
 def _root(x: Tensor) -> Tensor:
-    """The square root; its slope at 0 is taken as 0, where it is infinite."""
+    """Compute the square root, with gradient 0 instead of infinity at 0."""
     positive = x > 0
     return tf.where(positive, tf.sqrt(tf.where(positive, x, tf.ones_like(x))), x)
 
 
 def _real(apply: Reduction) -> Reduction:
-    """A reduction that is computed in real numbers, whatever the type of the value."""
+    """Return a reduction that computes integers in float64."""
 
     def reduced(x: Tensor, *axes: Any, **options: Any) -> Tensor:
         if x.dtype.is_floating:
@@ -44,7 +45,7 @@ def _real(apply: Reduction) -> Reduction:
 
 
 def _or_bool(apply: Reduction, logical: Reduction) -> Reduction:
-    """``apply``, which has no meaning for truth values, or ``logical`` for these."""
+    """Return a reduction that uses ``logical`` for truth values, else ``apply``."""
 
     def reduced(x: Tensor, *axes: Any, **options: Any) -> Tensor:
         return (logical if x.dtype == tf.bool else apply)(x, *axes, **options)
@@ -67,9 +68,9 @@ _REDUCTIONS: dict[str, Reduction] = {
 
 
 def _reduced(call: Call, apply: Reduction) -> LayoutTensor:
-    operand = call.input()
-    rank = rank_of(operand)
-    x, moved = stored(operand)
+    value = call.input()
+    rank = rank_of(value)
+    x, is_last = stored(value)
     keep = bool(call.attribute("keepdims", 1))
     try:
         given = call.ints("axes", 1)
@@ -77,71 +78,62 @@ def _reduced(call: Call, apply: Reduction) -> LayoutTensor:
         return _over_computed_axes(call, apply)
     if not given:
         if call.attribute("noop_with_empty_axes", 0):
-            # Reduced over no axis: only what is done to every entry is left.
-            return LayoutTensor(apply(x[..., None], [rank]), moved)
+            # Reduced over no axis, only the elementwise part of the reduction is left.
+            return LayoutTensor(apply(x[..., None], [rank]), is_last)
         given = tuple(range(rank))
     axes = sorted({axis + rank if axis < 0 else axis for axis in given})
-    if moved and not keep and 0 in axes and 1 not in axes:
-        return LayoutTensor(
-            apply(model_layout(operand), axes)
-        )  # the channels are first in what is left
-    y = apply(x, [stored_axis(axis, rank, moved) for axis in axes], keepdims=keep)
-    still = moved and (keep or (1 not in axes and rank - len(axes) > 2))
+    if is_last and not keep and 0 in axes and 1 not in axes:
+        # Channels are first among the other axes.
+        return LayoutTensor(apply(model_layout(value), axes))
+    y = apply(x, [stored_axis(axis, rank, is_last) for axis in axes], keepdims=keep)
+    still = is_last and (keep or (1 not in axes and rank - len(axes) > 2))
     return LayoutTensor(y, still)
 
 
 def _over_computed_axes(call: Call, apply: Reduction) -> LayoutTensor:
-    """Over axes that are known in a run only: how many are left must not depend on them."""
-    operand = call.input()
-    x, moved = stored(operand)
-    rank = rank_of(operand)
-    axes = stored_axes(model_layout(call.input(1)), rank, moved)
+    """Reduce over axes that only a run knows; their number may not decide the rank."""
+    value = call.input()
+    x, is_last = stored(value)
+    rank = rank_of(value)
+    axes = stored_axes(call.tensor(1), rank, is_last)
     if axes.shape.num_elements() is None and not call.attribute("noop_with_empty_axes", 0):
         axes = tf.cond(tf.size(axes) > 0, lambda: axes, lambda: tf.range(rank))
     if not call.attribute("keepdims", 1):
         raise DataDependent("which axes are reduced depends on the data, and they are not kept")
-    return LayoutTensor(apply(x, axes, keepdims=True), moved)
+    return LayoutTensor(apply(x, axes, keepdims=True), is_last)
 
 
-def _register() -> None:
-    for name, reduction in _REDUCTIONS.items():
-
-        def convert(call: Call, apply: Reduction = reduction) -> LayoutTensor:
-            return _reduced(call, apply)
-
-        operator(name, layout=Layout.FOLLOWS)(convert)
-
-
-_register()
+for _name, _reduction in _REDUCTIONS.items():
+    operator(_name, layout=Layout.FOLLOWS)(partial(_reduced, apply=_reduction))
 
 
 def _arg(call: Call, apply: Reduction) -> LayoutTensor:
-    operand = call.input()
-    rank = rank_of(operand)
-    x, moved = stored(operand)
+    value = call.input()
+    rank = rank_of(value)
+    x, is_last = stored(value)
     axis = int(call.attribute("axis", 0))
     axis = axis + rank if axis < 0 else axis
     keep = bool(call.attribute("keepdims", 1))
-    if moved and not keep and axis == 0:
-        x, moved = model_layout(operand), False  # the channels are first in what is left
-    place = stored_axis(axis, rank, moved)
+    if is_last and not keep and axis == 0:
+        x, is_last = model_layout(value), False  # channels are first among the other axes
+    place = stored_axis(axis, rank, is_last)
     if call.attribute("select_last_index", 0):
         last = tf.shape(x, out_type=tf.int64)[place] - 1
         y = last - apply(tf.reverse(x, [place]), place, output_type=tf.int64)
     else:
         y = apply(x, place, output_type=tf.int64)
     if keep:
-        return LayoutTensor(tf.expand_dims(y, place), moved)
-    return LayoutTensor(y, moved and axis != 1 and rank > 3)
+        return LayoutTensor(tf.expand_dims(y, place), is_last)
+    return LayoutTensor(y, is_last and axis != 1 and rank > 3)
 
 
 @operator("ArgMax", layout=Layout.FOLLOWS)
 def arg_max(call: Call) -> LayoutTensor:
-    """Where the largest entry along an axis is, the first or the last one of equals."""
+    """Compute the index of the largest entry along an axis, the first or last of equals."""
     return _arg(call, tf.argmax)
 
 
 @operator("ArgMin", layout=Layout.FOLLOWS)
 def arg_min(call: Call) -> LayoutTensor:
-    """Where the smallest entry along an axis is, the first or the last one of equals."""
+    """Compute the index of the smallest entry along an axis, the first or last of equals."""
     return _arg(call, tf.argmin)

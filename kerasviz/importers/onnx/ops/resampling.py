@@ -1,6 +1,6 @@
-"""Interpolation along one axis: which entries an entry of the result takes, and how much of each.
+"""Interpolate along one axis: find the entries for every entry of the result, and their weights.
 
-Positions are computed in single precision, as onnxruntime does: it decides which of two entries is
+Positions are computed in single precision, as in onnxruntime: they decide which of two entries is
 the nearest.
 """
 
@@ -17,12 +17,13 @@ from kerasviz.types import Tensor
 
 __all__ = ["Axis", "Rule", "matrix", "multiplied", "outside", "places", "repeats"]
 
-Number = Any  # an int or a float, or a scalar tensor where it is known in a run only
+#: A number, or a scalar tensor where only a run knows it.
+Number = Any
 
 
 @dataclass(frozen=True)
 class Rule:
-    """How all axes are interpolated; the names are those of the attributes of Resize."""
+    """Describe how all axes are interpolated, in the terms of Resize's attributes."""
 
     mode: str
     nearest: str = "round_prefer_floor"
@@ -35,7 +36,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis of ``length`` entries that gets ``size``; ``start`` and ``end`` bound the crop."""
+    """Describe an axis of ``length`` entries that gets ``size``; ``start`` and ``end`` crop it."""
 
     length: Number
     size: Number
@@ -45,22 +46,22 @@ class Axis:
 
     @property
     def is_known(self) -> bool:
-        """Whether nothing of it depends on the data."""
+        """Return whether no number depends on the data."""
         numbers = (self.length, self.size, self.scale, self.start, self.end)
         return not any(tf.is_tensor(n) for n in numbers)
 
     @property
     def may_be_kept(self) -> bool:
-        """Whether its size is known in a run only."""
+        """Return whether only a run knows its size."""
         return bool(tf.is_tensor(self.size) and (tf.is_tensor(self.scale) or self.scale == 1))
 
     @property
     def growth(self) -> float:
-        """By how much it gets longer, as far as known."""
+        """Return the known factor by which the axis grows."""
         return 1.0 if tf.is_tensor(self.scale) else float(self.scale)
 
     def is_kept(self, rule: Rule) -> bool:
-        """Whether the axis stays as it is."""
+        """Return whether the axis stays as it is."""
         if rule.transform == "tf_crop_and_resize":
             crop = (self.start, self.end)
             if any(tf.is_tensor(n) for n in crop) or crop != (0.0, 1.0):
@@ -71,7 +72,7 @@ class Axis:
 
 
 def _known(axis: Axis, make: Callable[[], Tensor]) -> Tensor:
-    """What ``make`` gives, as a constant where nothing depends on the data."""
+    """Return the result of ``make``, as a constant where nothing depends on the data."""
     if not axis.is_known:
         return make()
     with tf.init_scope():
@@ -84,7 +85,7 @@ def _single(number: Number) -> Tensor:
 
 
 def _positions(rule: Rule, axis: Axis) -> Tensor:
-    """Where every entry of the result lies in the value."""
+    """Return the position of every entry of the result in the value."""
     length, size, scale = _single(axis.length), _single(axis.size), _single(axis.scale)
     at = tf.range(size)
     centred = (at + 0.5) / scale - 0.5
@@ -109,7 +110,7 @@ def _positions(rule: Rule, axis: Axis) -> Tensor:
 
 
 def outside(rule: Rule, axis: Axis) -> Tensor:
-    """Which entries of the result lie outside of the value."""
+    """Return which entries of the result lie outside of the value."""
 
     def make() -> Tensor:
         x = _positions(rule, axis)
@@ -119,13 +120,13 @@ def outside(rule: Rule, axis: Axis) -> Tensor:
 
 
 def places(rule: Rule, axis: Axis) -> Tensor:
-    """The index of the nearest entry."""
+    """Return the index of the nearest entry."""
 
     def make() -> Tensor:
         x = _positions(rule, axis)
         below = tf.floor(x)
         rest = x - below
-        half = tf.abs(rest - 0.5) < 1e-6  # halves that rounding has moved are halves still
+        half = tf.abs(rest - 0.5) < 1e-6  # a half, up to rounding
         if rule.nearest == "round_prefer_floor":
             up = (rest > 0.5) & ~half
         elif rule.nearest == "round_prefer_ceil":
@@ -134,7 +135,7 @@ def places(rule: Rule, axis: Axis) -> Tensor:
             up = rest < 0
         elif rule.nearest == "ceil":
             up = rest > 0
-        elif rule.nearest == "simple":  # of opsets before 11
+        elif rule.nearest == "simple":  # before opset 11
             up = (rest > 0) & (_single(axis.scale) < 1)
         else:
             raise ValueError(f"nearest_mode {rule.nearest!r} is unknown")
@@ -145,7 +146,7 @@ def places(rule: Rule, axis: Axis) -> Tensor:
 
 
 def repeats(rule: Rule, axis: Axis) -> int:
-    """How often every entry is repeated, 0 if the result is no such repetition."""
+    """Return how often every entry is repeated, 0 if the result is no plain repetition."""
     if tf.is_tensor(axis.scale) or axis.scale != int(axis.scale):
         return 0
     count = int(axis.scale)
@@ -172,7 +173,7 @@ def _kernel(rule: Rule, distance: Tensor) -> Tensor:
 
 
 def matrix(rule: Rule, axis: Axis) -> Tensor:
-    """The matrix [size, length] whose rows are the weights of the entries; its rows sum to 1."""
+    """Return the matrix [size, length] of interpolation weights; its rows sum to 1."""
 
     def make() -> Tensor:
         x = _positions(rule, axis)[:, None]
@@ -194,7 +195,7 @@ def matrix(rule: Rule, axis: Axis) -> Tensor:
 
 
 def multiplied(x: Tensor, weights: Tensor, place: int) -> Tensor:
-    """``x`` with axis ``place`` multiplied by a matrix from the left."""
+    """Multiply axis ``place`` of ``x`` by a matrix from the left."""
     weights = tf.cast(weights, x.dtype)
     shape, size = tf.shape(x), tf.shape(weights)[0]
     known = x.shape.as_list()

@@ -1,4 +1,4 @@
-"""Other axes for the same entries: Reshape, Flatten and Transpose."""
+"""Convert Reshape, Flatten and Transpose."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kerasviz.importers.onnx.layout import (
     OnnxValue,
     Quantized,
     model_layout,
-    own_shape,
+    model_shape,
     packed,
     rank_of,
     stored_axis,
@@ -31,10 +31,10 @@ from kerasviz.types import Tensor
 
 @operator("Reshape", interleaved=True)
 def reshape(call: Call) -> LayoutTensor | Interleaved:
-    """Another shape; 0 keeps a length, unless ``allowzero`` is set, and -1 takes what is left.
+    """Compute another shape; 0 keeps a length unless ``allowzero`` is set, and -1 takes the rest.
 
-    A model that was exported for one image may have 1 as the first length of the target. With
-    several images that is the batch; strictly it would be an error.
+    A model that was exported for one image may have 1 as the first length of the target. For
+    several images it stands for the batch, although it is an error by the standard.
     """
     keeps = not call.attribute("allowzero", 0)
     fixed = True
@@ -49,7 +49,7 @@ def reshape(call: Call) -> LayoutTensor | Interleaved:
         if target is None:
             return _computed(call, model_layout(given), keeps=keeps)
     lengths = [int(n) for n in np.reshape(target, -1)]
-    source = _lengths_of(call.datum())
+    source = _lengths_of(call.value())
     if fixed and _keeps_channels(call, lengths, source):
         rest = [source[k + 2] if n == 0 else n for k, n in enumerate(lengths[2:])]
         x, _ = stored(call.input())
@@ -62,39 +62,35 @@ def reshape(call: Call) -> LayoutTensor | Interleaved:
     if call.row_wise:
         lengths = _with_batch([n if isinstance(n, int) else None for n in source], lengths)
     made = _as_stored(call, source, lengths, same=same)
-    return (
-        LayoutTensor(tf.reshape(model_layout(call.input()), packed(lengths)))
-        if made is None
-        else made
-    )
+    return LayoutTensor(tf.reshape(call.tensor(), packed(lengths))) if made is None else made
 
 
-def _lengths_of(datum: OnnxValue) -> list[Any]:
-    if isinstance(datum, Interleaved):
-        return datum.lengths()
-    assert isinstance(datum, LayoutTensor | Constant)
-    return own_shape(datum)
+def _lengths_of(value: OnnxValue) -> list[Any]:
+    if isinstance(value, Interleaved):
+        return value.lengths()
+    assert isinstance(value, LayoutTensor | Constant)
+    return model_shape(value)
 
 
 def _keeps_channels(call: Call, target: list[int], source: list[Any]) -> bool:
-    """Whether a moved value is reshaped behind its first two axes only, and can stay moved.
+    """Return whether only axes behind the first two are reshaped, so that channels stay last.
 
-    It must not depend on lengths that are known in one run and free in another.
+    The answer must not depend on lengths that are free in some traces and known in others.
     """
-    operand = call.datum()
-    moved = (
-        isinstance(operand, LayoutTensor)
-        and operand.channels_last
+    value = call.value()
+    is_last = (
+        isinstance(value, LayoutTensor)
+        and value.channels_last
         and min(len(source), len(target)) > 2
     )
-    if not moved or call.attribute("allowzero", 0):
+    if not is_last or call.attribute("allowzero", 0):
         return False
     images = target[0] == 0 or (call.row_wise and target[0] == 1)
     return images and (target[1] == 0 or (isinstance(source[1], int) and target[1] == source[1]))
 
 
 def _with_batch(static: list[int | None], lengths: list[Any]) -> list[Any]:
-    """The target [1, ...] for as many images as there are; unchanged if rows would be mixed."""
+    """Return the target [1, ...] for the actual batch; unchanged if rows would be mixed."""
     if len(lengths) < 2 or not isinstance(lengths[0], int) or lengths[0] != 1:
         return lengths
     if not static or static[0] == 1:
@@ -116,7 +112,7 @@ def _with_batch(static: list[int | None], lengths: list[Any]) -> list[Any]:
 
 
 def _number(lengths: Sequence[Any]) -> int | None:
-    """How many entries there are, if all lengths are known."""
+    """Return the number of entries if all lengths are known."""
     return prod(lengths) if all(isinstance(n, int) for n in lengths) else None
 
 
@@ -126,13 +122,13 @@ def _number(lengths: Sequence[Any]) -> int | None:
 def _as_stored(
     call: Call, source: list[Any], lengths: list[Any], *, same: bool
 ) -> LayoutTensor | Interleaved | None:
-    """The reshape of a value as it is stored, where that is one; ``None`` where it is not.
+    """Reshape a value without a transpose where its stored order allows it, else return ``None``.
 
-    ``same`` says that the target keeps the first length, whatever the others are. What is seen
-    from outside must not depend on lengths that are known in one run and free in another: a moved
-    value is made only where any other would be moved too.
+    ``same`` says that the target keeps the first length. Layouts must not depend on lengths that
+    are free in some traces and known in others: the result is channels last only where every such
+    trace would agree.
     """
-    x, channels = _pixels(call.datum(), source)
+    x, channels = _pixels(call.value(), source)
     row = _number(source[1:])
     if not channels or row == 0 or len(lengths) < 2:
         return None
@@ -154,21 +150,21 @@ def _as_stored(
     return None
 
 
-def _pixels(datum: OnnxValue, source: list[Any]) -> tuple[Tensor, int]:
-    """A value whose pixels lie together, as stored, and its channels.
+def _pixels(value: OnnxValue, source: list[Any]) -> tuple[Tensor, int]:
+    """Return the stored tensor of a value with the channels of a pixel together, and their number.
 
-    Their number is 0 if it is none, or if the order of its entries is that of the model.
+    The number is 0 for a value whose entries are in the order of the model.
     """
-    if isinstance(datum, Interleaved):
-        return datum.tensor, datum.channels
-    if not isinstance(datum, LayoutTensor) or isinstance(datum, Quantized):
+    if isinstance(value, Interleaved):
+        return value.tensor, value.channels
+    if not isinstance(value, LayoutTensor) or isinstance(value, Quantized):
         return None, 0
-    moved = datum.channels_last and len(source) > 2 and _number(source[2:]) not in (0, 1)
-    return datum.tensor, source[1] if moved and isinstance(source[1], int) else 0
+    is_last = value.channels_last and len(source) > 2 and _number(source[2:]) not in (0, 1)
+    return value.tensor, source[1] if is_last and isinstance(source[1], int) else 0
 
 
 def _filled(inner: list[Any], row: int | None) -> list[Any]:
-    """The lengths of a row with the one that is -1 as what is left of it."""
+    """Return the lengths of a row with -1 replaced by the rest."""
     if row is None or _number(inner) is None or inner.count(-1) != 1:
         return inner
     others = -prod(inner)
@@ -177,41 +173,41 @@ def _filled(inner: list[Any], row: int | None) -> list[Any]:
 
 @operator("Flatten", since=1)
 def flatten(call: Call) -> LayoutTensor | Interleaved:
-    """A matrix: the axes before ``axis`` are one, those from it on are the other."""
-    operand = call.input()
-    lengths = own_shape(operand)
+    """Compute a matrix of the axes before ``axis`` and of those from it on."""
+    value = call.input()
+    lengths = model_shape(value)
     axis = int(call.attribute("axis", 1))
     axis = axis + len(lengths) if axis < 0 else axis
     head, tail = lengths[:axis], lengths[axis:]
     shape: list[Any] = [prod(head), prod(tail)]
     if all(isinstance(n, int) for n in tail) and 0 not in tail:
         shape[0] = -1
-    x, channels = _pixels(operand, lengths)
+    x, channels = _pixels(value, lengths)
     if axis == 1 and channels and call.interleaves:
         return Interleaved(tf.reshape(x, packed(shape)), channels)
-    return LayoutTensor(tf.reshape(model_layout(operand), packed(shape)))
+    return LayoutTensor(tf.reshape(model_layout(value), packed(shape)))
 
 
 @operator("Transpose", interleaved=True)
 def transpose(call: Call) -> LayoutTensor | Interleaved:
-    """Another order of the axes; between the two layouts it is but another tag."""
-    given = call.datum()
+    """Compute another order of the axes; a change between the layouts only changes the tag."""
+    given = call.value()
     if isinstance(given, Interleaved) and given.parts:
         return _turned(call, given)
-    operand = call.input()
-    rank = rank_of(operand)
+    value = call.input()
+    rank = rank_of(value)
     order = [int(a) for a in call.attribute("perm", range(rank - 1, -1, -1))]
-    x, moved = stored(operand)
-    if rank > 2 and moved and order == to_last(rank):
+    x, is_last = stored(value)
+    if rank > 2 and is_last and order == to_last(rank):
         return LayoutTensor(tf.identity(x))
-    if call.image_like and rank > 2 and not moved and order == to_first(rank):
+    if call.image_like and rank > 2 and not is_last and order == to_first(rank):
         return LayoutTensor(tf.identity(x), channels_last=True)
-    source = [stored_axis(axis, rank, moved) for axis in order]
+    source = [stored_axis(axis, rank, is_last) for axis in order]
     return LayoutTensor(tf.transpose(x, source))
 
 
 def _turned(call: Call, given: Interleaved) -> LayoutTensor | Interleaved:
-    """A transpose of a value whose channels are cut in parts; of the parts: a shuffle of them."""
+    """Transpose a value whose channels are cut into parts; a shuffle keeps it interleaved."""
     rank, parts = given.tensor.shape.rank, given.parts
     order = [int(a) for a in call.attribute("perm", range(rank - 1, -1, -1))]
     if sorted(order) != list(range(rank)):
@@ -232,18 +228,18 @@ def _turned(call: Call, given: Interleaved) -> LayoutTensor | Interleaved:
 
 
 def _computed(call: Call, target: Tensor, *, keeps: bool) -> LayoutTensor | Interleaved:
-    """The reshape to a target that depends on the data; ``keeps``: a 0 in it keeps a length."""
+    """Reshape to a target that depends on the data; with ``keeps`` a 0 keeps a length."""
     if target.shape.rank != 1 or target.shape[0] is None:
         raise DataDependent("the number of axes depends on the data")
-    source = _lengths_of(call.datum())
-    x, channels = _pixels(call.datum(), source)
+    source = _lengths_of(call.value())
+    x, channels = _pixels(call.value(), source)
     if call.interleaves and call.keeps_rows and channels and target.shape[0] == 2:
         return Interleaved(_to_computed(x, source, target, keeps=keeps), channels)
-    return LayoutTensor(_to_computed(model_layout(call.input()), source, target, keeps=keeps))
+    return LayoutTensor(_to_computed(call.tensor(), source, target, keeps=keeps))
 
 
 def _to_computed(x: Tensor, lengths: list[Any], target: Tensor, *, keeps: bool) -> Tensor:
-    """``x``, which has ``lengths`` in the model, in the shape ``target``."""
+    """Reshape ``x``, which has ``lengths`` in the model, to ``target``."""
     if not keeps:
         return tf.reshape(x, target)
     target = tf.cast(target, tf.int64)
@@ -251,7 +247,7 @@ def _to_computed(x: Tensor, lengths: list[Any], target: Tensor, *, keeps: bool) 
     wide, rank = target.shape[0], x.shape.rank
     source = source[:wide] if rank >= wide else tf.pad(source, [[0, wide - rank]])
     y = tf.reshape(x, tf.where(target == 0, source, target))
-    # Which entries were 0 is known only in the run, but what is static in `target` is not lost.
+    # Only a run knows which entries are 0, but known lengths of `target` are kept.
     known = tf.reshape(x, target).shape.as_list() if rank >= wide else [None] * wide
     y.set_shape([n if n != 0 else None for n in known])
     return y

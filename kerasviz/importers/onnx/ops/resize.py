@@ -1,4 +1,4 @@
-"""Resize and Upsample: other lengths of some axes, each interpolated by itself."""
+"""Convert Resize and Upsample, which interpolate each axis separately."""
 
 from __future__ import annotations
 
@@ -9,13 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import (
-    DataDependent,
-    LayoutTensor,
-    model_layout,
-    own_shape,
-    stored_axis,
-)
+from kerasviz.importers.onnx.layout import DataDependent, LayoutTensor, model_shape, stored_axis
 from kerasviz.importers.onnx.ops.activation import stored
 from kerasviz.importers.onnx.ops.resampling import (
     Axis,
@@ -29,7 +23,8 @@ from kerasviz.importers.onnx.ops.resampling import (
 from kerasviz.importers.onnx.registry import Call, Layout, operator
 from kerasviz.types import Tensor
 
-Number = Any  # an int or a float, or a scalar tensor where it is known in a run only
+#: A number, or a scalar tensor where only a run knows it.
+Number = Any
 
 _MODES = ("nearest", "linear", "cubic")
 _REPEATED = (tf.float32, tf.float64, tf.float16, tf.bfloat16, tf.uint8, tf.int8, tf.int32)
@@ -37,28 +32,28 @@ _REPEATED = (tf.float32, tf.float64, tf.float16, tf.bfloat16, tf.uint8, tf.int8,
 
 @operator("Upsample", since=1, layout=Layout.FOLLOWS)
 def upsample_1(call: Call) -> LayoutTensor:
-    """An image enlarged by ``height_scale`` and ``width_scale``."""
+    """Compute an image enlarged by ``height_scale`` and ``width_scale``."""
     scales = [1.0, 1.0, call.attribute("height_scale"), call.attribute("width_scale")]
     return _scaled(call, scales, _old_rule(call))
 
 
 @operator("Upsample", since=7, layout=Layout.FOLLOWS)
 def upsample_7(call: Call) -> LayoutTensor:
-    """``y[i] = x[i / scale]`` with the scales of all axes as an attribute."""
+    """Compute ``y[i] = x[i / scale]`` with the scales of all axes as an attribute."""
     return _scaled(call, list(call.attribute("scales")), _old_rule(call))
 
 
 @operator("Upsample", since=9, layout=Layout.FOLLOWS)
 @operator("Resize", since=10, layout=Layout.FOLLOWS)
 def resize_10(call: Call) -> LayoutTensor:
-    """``y[i] = x[i / scale]`` with the scales of all axes as an input."""
-    return _scaled(call, _numbers(call, 1, len(own_shape(call.input()))), _old_rule(call))
+    """Compute ``y[i] = x[i / scale]`` with the scales of all axes as an input."""
+    return _scaled(call, _numbers(call, 1, len(model_shape(call.input()))), _old_rule(call))
 
 
 @operator("Resize", since=11, layout=Layout.FOLLOWS)
 def resize_11(call: Call) -> LayoutTensor:
-    """``y[i] = sum_k w_k(i) x[k]`` along each axis, given scales or sizes."""
-    lengths = own_shape(call.input())
+    """Compute ``y[i] = sum_k w_k(i) x[k]`` along each axis, given scales or sizes."""
+    lengths = model_shape(call.input())
     rank = len(lengths)
     axes = [int(a) % rank for a in call.attribute("axes") or range(rank)]
     rule = _rule(call)
@@ -102,8 +97,8 @@ def _old_rule(call: Call) -> Rule:
 
 
 def _numbers(call: Call, index: int, count: int) -> list[Number]:
-    """Input ``index`` as numbers; scalar tensors where they are known in a run only."""
-    tensor = model_layout(call.input(index))
+    """Return input ``index`` as numbers, as scalar tensors where only a run knows them."""
+    tensor = call.tensor(index)
     known = tf.get_static_value(tensor)
     if known is not None:
         return [n.item() for n in np.reshape(known, -1)]
@@ -114,7 +109,7 @@ def _numbers(call: Call, index: int, count: int) -> list[Number]:
     tensor = tf.ensure_shape(tensor, [count])
     static: list[int | None] = [None] * count
     if tensor.dtype.is_integer:
-        static = tf.fill(tensor, 0).shape.as_list()  # what is known of it nevertheless
+        static = tf.fill(tensor, 0).shape.as_list()  # the known entries
     return [tensor[k] if n is None else n for k, n in enumerate(static)]
 
 
@@ -128,7 +123,7 @@ def _roi(call: Call, rule: Rule, count: int) -> tuple[list[Number], list[Number]
 
 
 def _floored(length: Number, scale: Number) -> Number:
-    """``floor(length * scale)`` in single precision, as shapes are inferred."""
+    """Compute ``floor(length * scale)`` in single precision, like ONNX's shape inference."""
     if tf.is_tensor(length) or tf.is_tensor(scale):
         product = tf.cast(length, tf.float32) * tf.cast(scale, tf.float32)
         return tf.cast(tf.floor(product), tf.int64)
@@ -138,7 +133,7 @@ def _floored(length: Number, scale: Number) -> Number:
 def _sized(
     call: Call, lengths: Sequence[Number], sizes: Sequence[Number]
 ) -> tuple[list[Number], list[Number]]:
-    """The sizes with the aspect ratio kept as is asked for, and the scales that they mean."""
+    """Return the sizes that keep the requested aspect ratio, and their scales."""
     scales = [_ratio(size, length) for size, length in zip(sizes, lengths, strict=True)]
     policy = call.attribute("keep_aspect_ratio_policy", "stretch")
     if policy == "stretch":
@@ -163,7 +158,7 @@ def _ratio(size: Number, length: Number) -> Number:
 
 
 def _scaled(call: Call, scales: Sequence[Number], rule: Rule) -> LayoutTensor:
-    lengths = own_shape(call.input())
+    lengths = model_shape(call.input())
     if len(scales) != len(lengths):
         raise call.error(f"{len(scales)} scales for a value with {len(lengths)} axes")
     pairs = enumerate(zip(lengths, scales, strict=True))
@@ -172,28 +167,28 @@ def _scaled(call: Call, scales: Sequence[Number], rule: Rule) -> LayoutTensor:
 
 @dataclass(frozen=True)
 class _Step:
-    """An axis to resize, where it is stored."""
+    """Pair an axis to resize with its stored position."""
 
     place: int
     axis: Axis
 
 
 def _resized(call: Call, wanted: dict[int, Axis], rule: Rule) -> LayoutTensor:
-    operand = call.input()
-    x, moved = stored(operand)
+    value = call.input()
+    x, is_last = stored(value)
     rank = x.shape.rank
     steps = []
     for number, axis in sorted(wanted.items()):
         if axis.is_kept(rule):
             continue
-        place = stored_axis(number, rank, moved)
+        place = stored_axis(number, rank, is_last)
         if number < 2 and axis.may_be_kept and (number == 0 or isinstance(axis.length, int)):
             x = _same_length(x, axis, number)
             continue
         steps.append(_Step(place, axis))
     if not steps:
-        return LayoutTensor(tf.identity(x), moved)
-    # The axes that get shorter come first: the others have less to do then.
+        return LayoutTensor(tf.identity(x), is_last)
+    # Axes that get shorter come first, so that the others have less to compute.
     y = x
     if rule.mode == "nearest":
         y = _picked(y, steps, rule)
@@ -211,18 +206,18 @@ def _resized(call: Call, wanted: dict[int, Axis], rule: Rule) -> LayoutTensor:
     shape = x.shape.as_list()
     for step in steps:
         shape[step.place] = step.axis.size if isinstance(step.axis.size, int) else None
-    return LayoutTensor(tf.ensure_shape(y, shape), moved)
+    return LayoutTensor(tf.ensure_shape(y, shape), is_last)
 
 
 def _cast_back(y: Tensor, dtype: tf.DType) -> Tensor:
-    """The interpolated numbers in the type of the value; whole ones keep within its range."""
+    """Cast interpolated numbers to the type of the value; integers are clipped to its range."""
     if not dtype.is_integer:
         return tf.cast(y, dtype)
     return tf.cast(tf.clip_by_value(y, float(dtype.min), float(dtype.max)), dtype)
 
 
 def _same_length(x: Tensor, axis: Axis, number: int) -> Tensor:
-    """``x``, once it is sure in the run that images or channels are not resized."""
+    """Return ``x`` after a check during the run that images or channels keep their number."""
     checked = tf.debugging.assert_equal(
         tf.cast(axis.length, tf.int64),
         tf.cast(axis.size, tf.int64),
@@ -233,7 +228,7 @@ def _same_length(x: Tensor, axis: Axis, number: int) -> Tensor:
 
 
 def _picked(x: Tensor, steps: Sequence[_Step], rule: Rule) -> Tensor:
-    """The nearest entries, by the cheapest operation that gives them."""
+    """Return the nearest entries by the cheapest operation."""
     times = {s.place: repeats(rule, s.axis) for s in steps}
     if x.shape.rank == 4 and x.dtype in _REPEATED and set(times) == {1, 2} and all(times.values()):
         size = tf.shape(x)[1:3] * [times[1], times[2]]
@@ -246,7 +241,7 @@ def _picked(x: Tensor, steps: Sequence[_Step], rule: Rule) -> Tensor:
         where = places(rule, step.axis)
         cut = _regular(where)
         if cut is None:
-            # Behind a new axis: the slope of a gather along the first one would be sparse.
+            # With a new axis in front: the gradient of a gather along the first axis is sparse.
             x = tf.gather(x[tf.newaxis], where, axis=step.place + 1)[0]
         else:
             x = x[(*[slice(None)] * step.place, cut)]
@@ -254,7 +249,7 @@ def _picked(x: Tensor, steps: Sequence[_Step], rule: Rule) -> Tensor:
 
 
 def _regular(where: Tensor) -> slice | None:
-    """Places with equal steps between them as a slice, whose gradient is the faster one."""
+    """Return evenly spaced indices as a slice, whose gradient is faster."""
     known = tf.get_static_value(where)
     if known is None or len(known) < 2:
         return None

@@ -1,4 +1,4 @@
-"""Sampling at computed places: grids, regions of interest and deformable convolutions."""
+"""Convert sampling at computed positions: grids, regions and deformable convolutions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import LayoutTensor, channels_last, model_layout
+from kerasviz.importers.onnx.layout import LayoutTensor
 from kerasviz.importers.onnx.ops.points import (
     Field,
     SamplePoint,
@@ -17,18 +17,19 @@ from kerasviz.importers.onnx.ops.points import (
     padding_of,
 )
 from kerasviz.importers.onnx.registry import Call, Layout, operator
+from kerasviz.importers.onnx.window import spatial
 from kerasviz.types import Tensor
 
 
 def _wide(dtype: tf.DType) -> tf.DType:
-    """The type in which weights of entries are computed."""
+    """Return the type for weights of entries."""
     return dtype if dtype == tf.float64 else tf.float32
 
 
 @operator("GridSample", since=16, layout=Layout.IMAGE)
 def grid_sample(call: Call) -> LayoutTensor:
-    """The image at the places of ``grid``, of which -1 and 1 are the ends of the axes."""
-    x, grid = channels_last(call.input(0)), model_layout(call.input(1))
+    """Compute the image at the positions in ``grid``, where -1 and 1 are the ends of the axes."""
+    x, grid = call.channels_last(0), call.tensor(1)
     count = x.shape.rank - 2
     if grid.shape.rank != x.shape.rank or grid.shape[-1] not in (None, count):
         raise call.error(f"a grid of shape {grid.shape} for an image with {count} spatial axes")
@@ -42,7 +43,7 @@ def grid_sample(call: Call) -> LayoutTensor:
     field = Field(x if nearest else tf.cast(x, wide))
     axes = []
     for axis, length in enumerate(field.lengths):
-        given = tf.cast(grid[..., count - 1 - axis], wide)  # the last axis comes first in a grid
+        given = tf.cast(grid[..., count - 1 - axis], wide)  # grids list the last axis first
         n = tf.cast(length, wide)
         place = (given + 1) / 2 * (n - 1) if corners else ((given + 1) * n - 1) / 2
         if nearest:
@@ -59,10 +60,10 @@ def grid_sample(call: Call) -> LayoutTensor:
 
 @operator("AffineGrid", since=20)
 def affine_grid(call: Call) -> LayoutTensor:
-    """``grid[n, ..., :] = theta[n] (x, y, 1)`` for the places of an image of the given size."""
-    theta = model_layout(call.input(0))
+    """Compute ``grid[n, ..., :] = theta[n] (x, y, 1)`` for the positions in an image."""
+    theta = call.tensor(0)
     count = theta.shape[1]
-    size = model_layout(call.input(1))
+    size = call.tensor(1)
     known = tf.get_static_value(size)
     static = [None] * (count + 2) if known is None else [int(n) for n in known]
     wide = _wide(theta.dtype)
@@ -83,26 +84,26 @@ def affine_grid(call: Call) -> LayoutTensor:
 
 
 def _bounds(rois: Tensor, scale: float, offset: float) -> list[Tensor]:
-    """Regions (x1, y1, x2, y2) as pairs of y and x: [(start, end)]."""
+    """Return regions (x1, y1, x2, y2) as pairs of y and x: [(start, end)]."""
     scaled = rois * tf.cast(scale, rois.dtype) - tf.cast(offset, rois.dtype)
     return [(scaled[:, 1], scaled[:, 3]), (scaled[:, 0], scaled[:, 2])]
 
 
 @operator("RoiAlign", since=10, layout=Layout.IMAGE)
 def roi_align_10(call: Call) -> LayoutTensor:
-    """Average or maximum of interpolated samples in every bin of every region."""
+    """Compute the average or maximum of interpolated samples in every bin of every region."""
     return _roi_align(call, half=call.attribute("coordinate_transformation_mode") == "half_pixel")
 
 
 @operator("RoiAlign", since=16, layout=Layout.IMAGE)
 def roi_align_16(call: Call) -> LayoutTensor:
-    """The same, with the entries' centres at half numbers unless the model says otherwise."""
+    """Compute RoiAlign, by default with the centres of entries at half numbers."""
     mode = call.attribute("coordinate_transformation_mode", "half_pixel")
     return _roi_align(call, half=mode == "half_pixel")
 
 
 def _roi_align(call: Call, *, half: bool) -> LayoutTensor:
-    x, rois = channels_last(call.input(0)), model_layout(call.input(1))
+    x, rois = call.channels_last(0), call.tensor(1)
     if x.shape.rank != 4:
         raise call.error(f"an image with {x.shape.rank - 2} spatial axes; expected 2")
     mode = call.attribute("mode", "avg")
@@ -125,14 +126,14 @@ def _roi_align(call: Call, *, half: bool) -> LayoutTensor:
         axes.append([SamplePoint(t.index[spread], _spread_weight(t, spread)) for t in taps])
         masks.append(used[:, None, :, None, None] if k == 0 else used[:, None, None, None, :])
         counts.append(count)
-    images = tf.cast(tf.reshape(model_layout(call.input(2)), [-1, 1, 1, 1, 1]), tf.int32)
+    images = tf.cast(tf.reshape(call.tensor(2), [-1, 1, 1, 1, 1]), tf.int32)
     corners = field.corners(images, axes)  # [R, bins, samples, bins, samples, C]
     used = (masks[0] & masks[1])[..., None]
     if mode == "avg":
         total = tf.reduce_sum(tf.where(used, tf.add_n(corners), 0), [2, 4])
         number = tf.maximum(counts[0] * counts[1], 1)
         y = total / number[:, None, None, None]
-    else:  # the largest weighted corner, as the other implementations have it
+    else:  # the largest weighted corner, like other implementations
         largest = tf.reduce_max(tf.stack(corners), 0)
         y = tf.reduce_max(tf.where(used, largest, largest.dtype.min), [2, 4])
         y = tf.where(tf.reduce_any(used, [2, 4]), y, 0)
@@ -141,7 +142,7 @@ def _roi_align(call: Call, *, half: bool) -> LayoutTensor:
 
 
 def _spread(axis: int) -> tuple[Any, ...]:
-    """How [R, bins, samples] of y (0) or x (1) becomes [R, bins, samples, bins, samples]."""
+    """Return the index that spreads [R, bins, samples] of y (0) or x (1) over both axes."""
     whole = slice(None)
     return (whole, whole, whole, None, None) if axis == 0 else (whole, None, None, whole, whole)
 
@@ -153,9 +154,9 @@ def _spread_weight(tap: SamplePoint, spread: tuple[Any, ...]) -> Tensor:
 def _bin_samples(
     start: Tensor, extent: Tensor, bins: int, ratio: int, length: Tensor
 ) -> tuple[list[SamplePoint], Tensor, Tensor]:
-    """The taps [R, bins, samples] along one axis, which samples count [R, samples], and how many.
+    """Return the taps [R, bins, samples] of an axis, the samples that count, and their number.
 
-    With a ``ratio`` of 0 a region has as many samples in a bin as the bin is long.
+    With a ``ratio`` of 0 the number of samples is the length of a bin, rounded up.
     """
     width = extent / bins
     count = (
@@ -187,15 +188,15 @@ def _bin_samples(
 
 @operator("MaxRoiPool", since=1, layout=Layout.IMAGE)
 def max_roi_pool(call: Call) -> LayoutTensor:
-    """The largest entry in every bin of regions with whole bounds; 0 in an empty bin."""
-    x, rois = channels_last(call.input(0)), model_layout(call.input(1))
+    """Compute the largest entry in every bin of regions with integer bounds; 0 in an empty bin."""
+    x, rois = call.channels_last(0), call.tensor(1)
     if x.shape.rank != 4:
         raise call.error(f"an image with {x.shape.rank - 2} spatial axes; expected 2")
     field = Field(x)
     bins = [int(n) for n in call.attribute("pooled_shape")]
     wide = _wide(rois.dtype)
     scaled = tf.cast(rois[:, 1:], wide) * tf.cast(call.attribute("spatial_scale", 1.0), wide)
-    whole = tf.floor(tf.abs(scaled) + 0.5) * tf.sign(scaled)  # half numbers away from 0
+    whole = tf.floor(tf.abs(scaled) + 0.5) * tf.sign(scaled)  # halves are rounded away from 0
     axes, masks = [], []
     for k in range(2):
         index, used = _bin_entries(whole[:, 1 - k], whole[:, 3 - k], bins[k], field.lengths[k])
@@ -211,7 +212,7 @@ def max_roi_pool(call: Call) -> LayoutTensor:
 
 
 def _bin_entries(start: Tensor, end: Tensor, bins: int, length: Tensor) -> tuple[Tensor, Tensor]:
-    """The entries [R, bins, n] of every bin along one axis, and which of them count."""
+    """Return the entries [R, bins, n] of every bin along one axis, and which of them count."""
     width = tf.maximum(end - start + 1, 1) / bins
     steps = tf.range(bins, dtype=width.dtype)
     n = tf.cast(length, width.dtype)
@@ -226,13 +227,13 @@ def _bin_entries(start: Tensor, end: Tensor, bins: int, length: Tensor) -> tuple
 
 @operator("DeformConv", since=19, layout=Layout.IMAGE)
 def deform_conv(call: Call) -> LayoutTensor:
-    """A convolution whose window's entries are moved by ``offset`` and weighted by ``mask``."""
-    x, kernel = channels_last(call.input(0)), model_layout(call.input(1))
+    """Compute a convolution whose entries are shifted by ``offset`` and weighted by ``mask``."""
+    x, kernel = call.channels_last(0), call.tensor(1)
     size = kernel.shape.as_list()[2:]
     count, taps = len(size), int(np.prod(size))
     group, groups = int(call.attribute("group", 1)), int(call.attribute("offset_group", 1))
     wide = _wide(x.dtype)
-    offset = tf.cast(channels_last(call.input(2)), wide)
+    offset = tf.cast(call.channels_last(2), wide)
     outer = tf.shape(offset)[:-1]
     # [N, ..., taps, groups, axis]
     offset = _by_tap(tf.reshape(offset, tf.concat([outer, [groups, taps, count]], 0)), count + 1)
@@ -245,7 +246,7 @@ def deform_conv(call: Call) -> LayoutTensor:
     images = tf.reshape(tf.range(outer[0]), [-1, *[1] * (count + 2)])
     found = field.sampled(images, axes, tf.range(groups))
     if call.has(4):
-        mask = tf.cast(channels_last(call.input(4)), wide)
+        mask = tf.cast(call.channels_last(4), wide)
         mask = _by_tap(tf.reshape(mask, tf.concat([outer, [groups, taps]], 0)), count + 1)
         found = found * mask[..., None]
     rows = tf.reshape(found, tf.concat([[-1, taps, group], [x.shape[-1] // group]], 0))
@@ -254,13 +255,11 @@ def deform_conv(call: Call) -> LayoutTensor:
     y = tf.einsum("pkgc,gmck->pgm", rows, weights)
     y = tf.cast(tf.reshape(y, tf.concat([outer, [filters]], 0)), x.dtype)
     y = tf.ensure_shape(y, [x.shape[0], *[None] * count, filters])
-    return LayoutTensor(
-        tf.nn.bias_add(y, model_layout(call.input(3))) if call.has(3) else y, channels_last=True
-    )
+    return LayoutTensor(tf.nn.bias_add(y, call.tensor(3)) if call.has(3) else y, channels_last=True)
 
 
 def _by_tap(x: Tensor, axis: int) -> Tensor:
-    """``x`` with the axes ``axis`` (groups) and the one behind it (taps) exchanged."""
+    """Swap the axes ``axis`` (groups) and ``axis + 1`` (taps) of ``x``."""
     order = list(range(x.shape.rank))
     order[axis], order[axis + 1] = axis + 1, axis
     return (
@@ -273,11 +272,9 @@ def _by_tap(x: Tensor, axis: int) -> Tensor:
 def _window_places(
     call: Call, size: Sequence[int], axis: int, length: Tensor, dtype: tf.DType
 ) -> Tensor:
-    """Where the window's entries lie along ``axis``: [1, ..., taps, 1]."""
+    """Return the positions of the window's entries along ``axis``: [1, ..., taps, 1]."""
     count = len(size)
-    stride = (call.attribute("strides") or (1,) * count)[axis]
-    dilation = (call.attribute("dilations") or (1,) * count)[axis]
-    begin = (call.attribute("pads") or (0,) * (2 * count))[axis]
+    stride, dilation, begin = (numbers[axis] for numbers in spatial(call, count))
     first = tf.cast(tf.range(length) * stride - begin, dtype)
     first = tf.reshape(first, [1, *[-1 if k == axis else 1 for k in range(count)], 1, 1])
     steps = np.indices(size).reshape(count, -1)[axis] * dilation

@@ -1,4 +1,4 @@
-"""Entries read or written one by one: gathers and scatters with an index for every entry."""
+"""Convert gathers and scatters with an index for every entry."""
 
 from __future__ import annotations
 
@@ -19,31 +19,28 @@ from kerasviz.importers.onnx.registry import Call, Layout, operator
 from kerasviz.types import Tensor
 
 
-def one_layout(operands: Sequence[TensorValue]) -> tuple[list[Tensor], bool]:
-    """Operands with equally many axes in one layout, and whether that is the moved one."""
-    rank = rank_of(operands[0])
-    moved = rank > 2 and any(isinstance(o, LayoutTensor) and o.channels_last for o in operands)
-    if moved and all(rank_of(o) == rank for o in operands):
-        return [channels_last(o) for o in operands], True
-    return [model_layout(o) for o in operands], False
+def one_layout(values: Sequence[TensorValue]) -> tuple[list[Tensor], bool]:
+    """Return values of the same rank in one layout, and whether it is channels last."""
+    rank = rank_of(values[0])
+    is_last = rank > 2 and any(isinstance(o, LayoutTensor) and o.channels_last for o in values)
+    if is_last and all(rank_of(o) == rank for o in values):
+        return [channels_last(o) for o in values], True
+    return [model_layout(o) for o in values], False
 
 
 def from_start(places: Tensor, lengths: Tensor) -> Tensor:
-    """Indices as int64 that count from the start: negative ones count from the end."""
+    """Return indices as int64 from the start; negative ones count from the end."""
     places = tf.cast(places, tf.int64)
     return tf.where(places < 0, places + tf.cast(lengths, tf.int64), places)
 
 
 def _strides(shape: Tensor) -> Tensor:
-    """How far apart the entries along every axis are in the flat value."""
+    """Return the distance between neighbours along every axis of the flat value."""
     return tf.math.cumprod(shape, exclusive=True, reverse=True)
 
 
 def _flat_places(shape: Tensor, places: Tensor, axis: int) -> Tensor:
-    """For every entry of ``places``, the flat index of its own position but for ``axis``.
-
-    Along ``axis`` the index is that entry of ``places``.
-    """
+    """Return the flat index of every entry of ``places``, which is the index along ``axis``."""
     strides = _strides(shape)
     flat = from_start(places, shape[axis]) * strides[axis]
     rank = places.shape.rank
@@ -56,18 +53,18 @@ def _flat_places(shape: Tensor, places: Tensor, axis: int) -> Tensor:
 
 @operator("GatherElements", since=11, layout=Layout.FOLLOWS)
 def gather_elements(call: Call) -> LayoutTensor:
-    """``y[i, j] = x[indices[i, j], j]``, here for axis 0 of a matrix."""
-    operands = call.operands()
-    (x, places), moved = one_layout(operands)
-    axis = stored_axis(int(call.attribute("axis", 0)), rank_of(operands[0]), moved)
+    """Compute ``y[i, j] = x[indices[i, j], j]``, here for axis 0 of a matrix."""
+    values = call.all_inputs()
+    (x, places), is_last = one_layout(values)
+    axis = stored_axis(int(call.attribute("axis", 0)), rank_of(values[0]), is_last)
     flat = _flat_places(tf.shape(x, out_type=tf.int64), places, axis)
-    return LayoutTensor(tf.gather(tf.reshape(x, [-1]), flat), moved)
+    return LayoutTensor(tf.gather(tf.reshape(x, [-1]), flat), is_last)
 
 
 @operator("GatherND", since=11)
 def gather_nd(call: Call) -> LayoutTensor:
-    """``y[i] = x[indices[i, 0], ..., indices[i, k]]``, under the ``batch_dims`` first axes."""
-    x, places = model_layout(call.input(0)), model_layout(call.input(1))
+    """Compute ``y[i] = x[indices[i, 0], ..., indices[i, k]]`` behind ``batch_dims`` axes."""
+    x, places = call.tensor(0), call.tensor(1)
     batch = int(call.attribute("batch_dims", 0))
     depth = _depth(places)
     lengths = tf.shape(x, out_type=tf.int64)[batch : batch + depth]
@@ -75,7 +72,7 @@ def gather_nd(call: Call) -> LayoutTensor:
 
 
 def _depth(places: Tensor) -> int:
-    """How many axes an index of ``places`` covers."""
+    """Return how many axes an index in ``places`` covers."""
     depth = places.shape[-1]
     if depth is None:
         raise DataDependent("the number of axes that are indexed depends on the data")
@@ -91,7 +88,7 @@ _WRITES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
 
 
 def _written(call: Call, rows: Tensor, places: Tensor, updates: Tensor) -> Tensor:
-    """``rows`` [R, ...] after ``updates`` [U, ...] were written to the rows ``places`` [U]."""
+    """Write ``updates`` [U, ...] to the rows ``places`` [U] of ``rows`` [R, ...]."""
     reduction = call.attribute("reduction", "none")
     if reduction == "mul":  # TensorFlow has no such scatter; rows without an update get 1
         count = tf.shape(rows, out_type=tf.int64)[0]
@@ -107,14 +104,14 @@ def _written(call: Call, rows: Tensor, places: Tensor, updates: Tensor) -> Tenso
 
 
 def _scatter_elements(call: Call) -> LayoutTensor:
-    """``y = x; y[indices[i, j], j] = updates[i, j]``, here for axis 0 of a matrix."""
-    operands = call.operands()
-    (x, places, updates), moved = one_layout(operands)
-    axis = stored_axis(int(call.attribute("axis", 0)), rank_of(operands[0]), moved)
+    """Compute ``y = x; y[indices[i, j], j] = updates[i, j]``, here for axis 0 of a matrix."""
+    values = call.all_inputs()
+    (x, places, updates), is_last = one_layout(values)
+    axis = stored_axis(int(call.attribute("axis", 0)), rank_of(values[0]), is_last)
     shape = tf.shape(x, out_type=tf.int64)
     flat = tf.reshape(_flat_places(shape, places, axis), [-1])
     y = _written(call, tf.reshape(x, [-1]), flat, tf.reshape(updates, [-1]))
-    return LayoutTensor(_shaped_like(y, x), moved)
+    return LayoutTensor(_shaped_like(y, x), is_last)
 
 
 operator("Scatter", since=9, layout=Layout.FOLLOWS)(_scatter_elements)
@@ -123,8 +120,8 @@ operator("ScatterElements", since=11, layout=Layout.FOLLOWS)(_scatter_elements)
 
 @operator("ScatterND", since=11)
 def scatter_nd(call: Call) -> LayoutTensor:
-    """``y = x; y[indices[i, 0], ..., indices[i, k]] = updates[i]``."""
-    x, places, updates = (model_layout(operand) for operand in call.operands())
+    """Compute ``y = x; y[indices[i, 0], ..., indices[i, k]] = updates[i]``."""
+    x, places, updates = (model_layout(value) for value in call.all_inputs())
     depth = _depth(places)
     shape = tf.shape(x, out_type=tf.int64)
     whole, inner = shape[:depth], shape[depth:]

@@ -1,4 +1,4 @@
-"""Sequences and optionals: lists of values whose number is known when a function is traced."""
+"""Convert sequences and optionals; the length of a sequence is known in a trace."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kerasviz.importers.onnx.layout import (
     TensorValue,
     channels_last,
     model_layout,
-    own_shape,
+    model_shape,
     rank_of,
     stored_axis,
 )
@@ -27,8 +27,8 @@ from kerasviz.types import Tensor
 
 
 def items_of(call: Call, index: int = 0) -> tuple[OnnxValue, ...]:
-    """Input ``index`` as the values of a sequence."""
-    found = call.datum(index)
+    """Return input ``index`` as the values of a sequence."""
+    found = call.value(index)
     if not isinstance(found, SequenceValue):
         raise ValueError(f"input {index} is no sequence")
     return found.items
@@ -44,24 +44,24 @@ def _tensors_of(call: Call, index: int = 0) -> list[TensorValue]:
 
 @operator("SequenceEmpty", since=11)
 def sequence_empty(call: Call) -> SequenceValue:
-    """A sequence without values."""
+    """Return a sequence without values."""
     return SequenceValue(())
 
 
 @operator("SequenceConstruct", since=11)
 def sequence_construct(call: Call) -> SequenceValue:
-    """The sequence of all inputs."""
-    return SequenceValue(tuple(call.operands()))
+    """Return the sequence of all inputs."""
+    return SequenceValue(tuple(call.all_inputs()))
 
 
 @operator("SequenceLength", since=11)
 def sequence_length(call: Call) -> Constant:
-    """The number of values."""
+    """Return the number of values."""
     return Constant(np.asarray(len(items_of(call)), np.int64))
 
 
 def _place(call: Call, index: int, length: int, end: int) -> int:
-    """A position among ``length`` values, from input ``index``; negative ones count from behind."""
+    """Return the position in input ``index`` among ``length`` values; negative ones count back."""
     given = int(np.reshape(call.constant(index, "the position in a sequence"), ()))
     place = given + length if given < 0 else given
     if not 0 <= place < end:
@@ -71,15 +71,15 @@ def _place(call: Call, index: int, length: int, end: int) -> int:
 
 @operator("SequenceInsert", since=11)
 def sequence_insert(call: Call) -> SequenceValue:
-    """The sequence with one more value before ``position``, by default at the end."""
+    """Return the sequence with one more value before ``position``, by default at the end."""
     items = items_of(call)
     place = _place(call, 2, len(items), len(items) + 1) if call.has(2) else len(items)
-    return SequenceValue((*items[:place], call.datum(1), *items[place:]))
+    return SequenceValue((*items[:place], call.value(1), *items[place:]))
 
 
 @operator("SequenceErase", since=11)
 def sequence_erase(call: Call) -> SequenceValue:
-    """The sequence without the value at ``position``, by default the last."""
+    """Return the sequence without the value at ``position``, by default the last."""
     items = items_of(call)
     place = _place(call, 1, len(items), len(items)) if call.has(1) else len(items) - 1
     return SequenceValue((*items[:place], *items[place + 1 :]))
@@ -87,16 +87,16 @@ def sequence_erase(call: Call) -> SequenceValue:
 
 @operator("SequenceAt", since=11)
 def sequence_at(call: Call) -> OnnxValue:
-    """The value at ``position``."""
+    """Return the value at ``position``."""
     items = items_of(call)
     try:
         return items[_place(call, 1, len(items), len(items))]
     except DataDependent:
-        return _picked(_tensors_of(call), model_layout(call.input(1)))
+        return _picked(_tensors_of(call), call.tensor(1))
 
 
 def _picked(items: Sequence[TensorValue], place: Tensor) -> LayoutTensor:
-    """One of several tensors of one shape; which one is known only in the run."""
+    """Return one of several tensors of one shape, which only a run selects."""
     tensors = [model_layout(item) for item in items]
     shapes = {tuple(t.shape) if t.shape.rank is not None else None for t in tensors}
     if len(shapes) != 1 or None in shapes:
@@ -107,24 +107,24 @@ def _picked(items: Sequence[TensorValue], place: Tensor) -> LayoutTensor:
 
 @operator("SplitToSequence", since=11)
 def split_to_sequence(call: Call) -> SequenceValue:
-    """The pieces of a tensor along ``axis``: of given lengths, of one length, or single entries."""
-    operand = call.input()
-    rank = rank_of(operand)
+    """Compute pieces of a tensor along ``axis``: of given lengths, one length, or one entry."""
+    value = call.input()
+    rank = rank_of(value)
     axis = int(call.attribute("axis", 0))
     keep = bool(call.attribute("keepdims", 1)) or call.has(1)
-    x, moved = stored(operand) if keep else (model_layout(operand), False)
-    place = stored_axis(axis, rank, moved)
-    pieces = tf.split(x, _piece_lengths(call, operand, axis % rank), place)
+    x, is_last = stored(value) if keep else (model_layout(value), False)
+    place = stored_axis(axis, rank, is_last)
+    pieces = tf.split(x, _piece_lengths(call, value, axis % rank), place)
     if not keep:
         pieces = [tf.squeeze(piece, place) for piece in pieces]
-    return SequenceValue(tuple(LayoutTensor(piece, moved) for piece in pieces))
+    return SequenceValue(tuple(LayoutTensor(piece, is_last) for piece in pieces))
 
 
-def _piece_lengths(call: Call, operand: TensorValue, axis: int) -> list[int]:
+def _piece_lengths(call: Call, value: TensorValue, axis: int) -> list[int]:
     split = call.constant(1, "the lengths of the pieces")
     if split is not None and np.ndim(split):
         return [int(n) for n in split]
-    length = own_shape(operand)[axis]
+    length = model_shape(value)[axis]
     if not isinstance(length, int):
         length = tf.get_static_value(length)
         if length is None:
@@ -135,25 +135,25 @@ def _piece_lengths(call: Call, operand: TensorValue, axis: int) -> list[int]:
 
 @operator("ConcatFromSequence", since=11)
 def concat_from_sequence(call: Call) -> LayoutTensor:
-    """All values behind each other along ``axis``; ``new_axis`` stacks them along a new one."""
+    """Compute the values joined along ``axis``, or stacked along a new one with ``new_axis``."""
     items = _tensors_of(call)
     if not items:
         raise call.error("the sequence is empty")
     axis = int(call.attribute("axis", 0))
     if call.attribute("new_axis", 0):
         return LayoutTensor(tf.stack([model_layout(item) for item in items], axis))
-    moved = any(isinstance(item, LayoutTensor) and item.channels_last for item in items)
-    tensors = [channels_last(item) if moved else model_layout(item) for item in items]
-    return LayoutTensor(tf.concat(tensors, stored_axis(axis, rank_of(items[0]), moved)), moved)
+    is_last = any(isinstance(item, LayoutTensor) and item.channels_last for item in items)
+    tensors = [channels_last(item) if is_last else model_layout(item) for item in items]
+    return LayoutTensor(tf.concat(tensors, stored_axis(axis, rank_of(items[0]), is_last)), is_last)
 
 
 @operator("SequenceMap", since=17)
 def sequence_map(call: Call) -> list[OnnxValue | None]:
-    """The body for each value of the first sequence, with those of others beside it."""
+    """Compute the body for each value of the first sequence and the values beside it."""
     count = len(items_of(call))
     rows: list[list[OnnxValue]] = []
     for k in range(count):
-        given = [call.datum(j) for j in range(len(call.inputs))]
+        given = [call.value(j) for j in range(len(call.inputs))]
         rows.append(
             call.body("body", *(g.items[k] if isinstance(g, SequenceValue) else g for g in given))
         )
@@ -163,20 +163,20 @@ def sequence_map(call: Call) -> list[OnnxValue | None]:
 
 @operator("Optional", since=15)
 def optional(call: Call) -> OnnxValue:
-    """An optional with the input inside, or with nothing."""
-    return call.datum() if call.has(0) else EmptyOptional()
+    """Return an optional that holds the input, or nothing."""
+    return call.value() if call.has(0) else EmptyOptional()
 
 
 @operator("OptionalHasElement", since=15)
 def optional_has_element(call: Call) -> Constant:
-    """Whether there is a value."""
-    return Constant(np.asarray(call.has(0) and not isinstance(call.datum(), EmptyOptional)))
+    """Return whether there is a value."""
+    return Constant(np.asarray(call.has(0) and not isinstance(call.value(), EmptyOptional)))
 
 
 @operator("OptionalGetElement", since=15)
 def optional_get_element(call: Call) -> OnnxValue:
-    """The value of an optional."""
-    found = call.datum()
+    """Return the value of an optional."""
+    found = call.value()
     if isinstance(found, EmptyOptional):
         raise call.error("the optional has no value")
     return found
@@ -184,8 +184,8 @@ def optional_get_element(call: Call) -> OnnxValue:
 
 @operator("Identity", layout=Layout.FOLLOWS)
 def identity(call: Call) -> OnnxValue:
-    """The value itself, of whatever kind."""
-    found = call.datum()
+    """Return any value unchanged."""
+    found = call.value()
     return (
         LayoutTensor(tf.identity(found.tensor), found.channels_last)
         if isinstance(found, LayoutTensor)

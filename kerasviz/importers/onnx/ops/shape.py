@@ -1,4 +1,4 @@
-"""Shapes and axes: lengths, new and dropped axes, pieces, concatenation and repetition."""
+"""Convert operators on shapes and axes: lengths, new and removed axes, pieces, repetition."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kerasviz.importers.onnx.layout import (
     LayoutTensor,
     channels_last,
     model_layout,
-    own_shape,
+    model_shape,
     packed,
     rank_of,
     stored_axis,
@@ -27,36 +27,36 @@ from kerasviz.types import Tensor
 
 @operator("Shape")
 def shape(call: Call) -> LayoutTensor:
-    """The shape in the model's own layout, from axis ``start`` to ``end``."""
-    lengths = own_shape(call.input())[call.attribute("start", 0) : call.attribute("end")]
+    """Compute the shape in the model's layout, from axis ``start`` to ``end``."""
+    lengths = model_shape(call.input())[call.attribute("start", 0) : call.attribute("end")]
     return LayoutTensor(tf.convert_to_tensor(packed(lengths), tf.int64))
 
 
 @operator("Size")
 def size(call: Call) -> LayoutTensor:
-    """The number of entries."""
-    return LayoutTensor(tf.convert_to_tensor(prod(own_shape(call.input())), tf.int64))
+    """Compute the number of entries."""
+    return LayoutTensor(tf.convert_to_tensor(prod(model_shape(call.input())), tf.int64))
 
 
 @operator("Squeeze", layout=Layout.FOLLOWS)
 def squeeze(call: Call) -> LayoutTensor:
-    """The same without some axes of length 1, or without all of them."""
-    operand = call.input()
-    rank = rank_of(operand)
+    """Compute the value without some axes of length 1, by default without all."""
+    value = call.input()
+    rank = rank_of(value)
     if call.has(1) and not isinstance(call.input(1), Constant):
-        return LayoutTensor(_without(model_layout(operand), model_layout(call.input(1))))
-    x, moved = stored(operand)
+        return LayoutTensor(_without(model_layout(value), call.tensor(1)))
+    x, is_last = stored(value)
     given = call.ints("axes", 1)
     if given is None:
-        lengths = own_shape(operand)
+        lengths = model_shape(value)
         given = tuple(axis for axis, n in enumerate(lengths) if isinstance(n, int) and n == 1)
     axes = sorted({_positive(axis, rank) for axis in given})
     if not axes:
-        return LayoutTensor(tf.identity(x), moved)
-    if moved and not {0, 1}.intersection(axes):
-        gone = [stored_axis(axis, rank, moved) for axis in axes]
+        return LayoutTensor(tf.identity(x), is_last)
+    if is_last and not {0, 1}.intersection(axes):
+        gone = [stored_axis(axis, rank, is_last) for axis in axes]
         return LayoutTensor(tf.squeeze(x, gone), channels_last=rank - len(axes) > 2)
-    return LayoutTensor(tf.squeeze(model_layout(operand), axes))
+    return LayoutTensor(tf.squeeze(model_layout(value), axes))
 
 
 def _positive(axis: int, rank: int) -> int:
@@ -64,7 +64,7 @@ def _positive(axis: int, rank: int) -> int:
 
 
 def _marked(axes: Tensor, rank: int) -> Tensor:
-    """Which of ``rank`` axes are among ``axes``, of which negative ones count from the end."""
+    """Return which of ``rank`` axes are in ``axes``; negative ones count from the end."""
     axes = tf.cast(tf.reshape(axes, [-1]), tf.int32)
     return tf.reduce_any(tf.range(rank) == tf.where(axes < 0, axes + rank, axes)[:, None], 0)
 
@@ -77,7 +77,7 @@ def _counted(axes: Tensor) -> int:
 
 
 def _without(x: Tensor, axes: Tensor) -> Tensor:
-    """``x`` without axes that are known in a run only."""
+    """Remove axes that only a run knows from ``x``."""
     rank = x.shape.rank
     count = _counted(axes)
     y = tf.reshape(x, tf.boolean_mask(tf.shape(x), ~_marked(axes, rank)))
@@ -87,23 +87,23 @@ def _without(x: Tensor, axes: Tensor) -> Tensor:
 
 @operator("Unsqueeze")
 def unsqueeze(call: Call) -> LayoutTensor:
-    """The same with new axes of length 1."""
-    operand = call.input()
+    """Compute the value with new axes of length 1."""
+    value = call.input()
     if call.has(1) and not isinstance(call.input(1), Constant):
-        return LayoutTensor(_with_ones(model_layout(operand), model_layout(call.input(1))))
+        return LayoutTensor(_with_ones(model_layout(value), call.tensor(1)))
     axes = call.ints("axes", 1) or ()
-    rank = rank_of(operand) + len(axes)
+    rank = rank_of(value) + len(axes)
     axes = tuple(sorted(_positive(axis, rank) for axis in axes))
-    x, moved = stored(operand)
-    if moved and any(axis < 2 for axis in axes):
-        x, moved = model_layout(operand), False
+    x, is_last = stored(value)
+    if is_last and any(axis < 2 for axis in axes):
+        x, is_last = model_layout(value), False
     for axis in axes:
-        x = tf.expand_dims(x, axis - 1 if moved else axis)
-    return LayoutTensor(x, moved)
+        x = tf.expand_dims(x, axis - 1 if is_last else axis)
+    return LayoutTensor(x, is_last)
 
 
 def _with_ones(x: Tensor, axes: Tensor) -> Tensor:
-    """``x`` with new axes that are known in a run only."""
+    """Add axes that only a run knows to ``x``."""
     rank = x.shape.rank + _counted(axes)
     places = tf.cast(tf.where(~_marked(axes, rank)), tf.int32)
     shape = tf.tensor_scatter_nd_update(tf.ones([rank], tf.int32), places, tf.shape(x))
@@ -112,28 +112,28 @@ def _with_ones(x: Tensor, axes: Tensor) -> Tensor:
 
 @operator("Concat", since=1, layout=Layout.FOLLOWS)
 def concat(call: Call) -> LayoutTensor:
-    """Values one after another along ``axis`` (1 by default before opset 4)."""
-    operands = call.operands()
+    """Compute values joined along ``axis`` (1 by default before opset 4)."""
+    values = call.all_inputs()
     axis = int(call.attribute("axis", 1))
-    rank = rank_of(operands[0])
-    moved = rank > 2 and any(isinstance(o, LayoutTensor) and o.channels_last for o in operands)
-    parts = [channels_last(o) if moved else model_layout(o) for o in operands]
+    rank = rank_of(values[0])
+    is_last = rank > 2 and any(isinstance(o, LayoutTensor) and o.channels_last for o in values)
+    parts = [channels_last(o) if is_last else model_layout(o) for o in values]
     if len(parts) == 1:
-        return LayoutTensor(tf.identity(parts[0]), moved)
-    return LayoutTensor(tf.concat(parts, stored_axis(axis, rank, moved)), moved)
+        return LayoutTensor(tf.identity(parts[0]), is_last)
+    return LayoutTensor(tf.concat(parts, stored_axis(axis, rank, is_last)), is_last)
 
 
 @operator("Split", since=1, layout=Layout.FOLLOWS)
 def split(call: Call) -> list[LayoutTensor | None]:
-    """Pieces along ``axis``, of given lengths or as equal as can be."""
-    operand = call.input()
-    x, moved = stored(operand)
-    axis = stored_axis(int(call.attribute("axis", 0)), rank_of(operand), moved)
+    """Compute pieces along ``axis``, of given or nearly equal lengths."""
+    value = call.input()
+    x, is_last = stored(value)
+    axis = stored_axis(int(call.attribute("axis", 0)), rank_of(value), is_last)
     count = len(call.node.outputs)
     try:
         lengths: Any = call.ints("split", 1)
     except DataDependent:
-        lengths = model_layout(call.input(1))
+        lengths = call.tensor(1)
     if lengths is None:
         whole = x.shape[axis]
         if whole is None:
@@ -148,14 +148,14 @@ def split(call: Call) -> list[LayoutTensor | None]:
         ]
         lengths = tf.stack(lengths) if tf.is_tensor(whole) else lengths
         count = parts
-    return [LayoutTensor(part, moved) for part in tf.split(x, lengths, axis, num=count)]
+    return [LayoutTensor(part, is_last) for part in tf.split(x, lengths, axis, num=count)]
 
 
 @operator("Expand", since=8, layout=Layout.FOLLOWS)
 def expand(call: Call) -> LayoutTensor:
-    """Broadcast to a shape, which is itself broadcast with that of the value."""
-    operand, target = call.input(0), model_layout(call.input(1))
-    wide, rank = target.shape[0], rank_of(operand)
+    """Compute the value broadcast to a shape, which is itself broadcast with the value's."""
+    value, target = call.input(0), call.tensor(1)
+    wide, rank = target.shape[0], rank_of(value)
     if wide is None:
         raise DataDependent("the number of axes depends on the data")
     known = tf.get_static_value(target)
@@ -164,46 +164,46 @@ def expand(call: Call) -> LayoutTensor:
         target = tf.pad(tf.cast(target, tf.int64), filled, constant_values=1)
     else:
         target = np.pad(known, filled, constant_values=1)
-    x, moved = stored(operand)
-    if moved and wide > rank:
-        x, moved = model_layout(operand), False
-    target = _stored_order(target, rank, moved)
+    x, is_last = stored(value)
+    if is_last and wide > rank:
+        x, is_last = model_layout(value), False
+    target = _stored_order(target, rank, is_last)
     if known is not None:
-        source = [1] * max(wide - rank, 0) + own_shape(LayoutTensor(x))
+        source = [1] * max(wide - rank, 0) + model_shape(LayoutTensor(x))
         whole = [n if t == 1 else int(t) for n, t in zip(source, target, strict=True)]
-        return LayoutTensor(tf.broadcast_to(x, packed(whole)), moved)
+        return LayoutTensor(tf.broadcast_to(x, packed(whole)), is_last)
     y = tf.broadcast_to(x, tf.broadcast_dynamic_shape(tf.shape(x, out_type=tf.int64), target))
-    y.set_shape(tf.broadcast_static_shape(x.shape, tf.fill(target, 0).shape))  # what is known
-    return LayoutTensor(y, moved)
+    y.set_shape(tf.broadcast_static_shape(x.shape, tf.fill(target, 0).shape))
+    return LayoutTensor(y, is_last)
 
 
-def _stored_order(numbers: Tensor, rank: int, moved: bool) -> Tensor:
-    """One number per axis of the model, in the order in which the axes are stored."""
-    if not moved or rank < 3:
+def _stored_order(numbers: Tensor, rank: int, is_last: bool) -> Tensor:
+    """Return one number per axis of the model, in the stored order of the axes."""
+    if not is_last or rank < 3:
         return numbers
-    known = tf.get_static_value(numbers)  # a gather would hide it
+    known = tf.get_static_value(numbers)  # a gather would hide a known value
     return tf.gather(numbers, to_last(rank)) if known is None else known[to_last(rank)]
 
 
 @operator("Tile", since=1, layout=Layout.FOLLOWS)
 def tile_1(call: Call) -> LayoutTensor:
-    """The value repeated ``tiles`` times along one axis."""
+    """Compute the value repeated ``tiles`` times along one axis."""
     rank = rank_of(call.input(0))
-    times, axis = (tf.reshape(tf.cast(model_layout(call.input(k)), tf.int64), []) for k in (1, 2))
+    times, axis = (tf.reshape(tf.cast(call.tensor(k), tf.int64), []) for k in (1, 2))
     axis = tf.where(axis < 0, axis + rank, axis)
     return _tiled(call, tf.where(tf.range(rank, dtype=tf.int64) == axis, times, 1))
 
 
 @operator("Tile", since=6, layout=Layout.FOLLOWS)
 def tile_6(call: Call) -> LayoutTensor:
-    """The value repeated along its axes."""
-    return _tiled(call, model_layout(call.input(1)))
+    """Compute the value repeated along its axes."""
+    return _tiled(call, call.tensor(1))
 
 
 def _tiled(call: Call, repeats: Tensor) -> LayoutTensor:
-    operand = call.input(0)
-    x, moved = stored(operand)
-    repeats = _stored_order(repeats, rank_of(operand), moved)
-    if x.dtype == tf.uint16:  # TensorFlow tiles all but these
-        return LayoutTensor(tf.cast(tf.tile(tf.cast(x, tf.int32), repeats), x.dtype), moved)
-    return LayoutTensor(tf.tile(x, repeats), moved)
+    value = call.input(0)
+    x, is_last = stored(value)
+    repeats = _stored_order(repeats, rank_of(value), is_last)
+    if x.dtype == tf.uint16:  # TensorFlow cannot tile this type
+        return LayoutTensor(tf.cast(tf.tile(tf.cast(x, tf.int32), repeats), x.dtype), is_last)
+    return LayoutTensor(tf.tile(x, repeats), is_last)

@@ -1,4 +1,4 @@
-"""Order and choice: the largest entries, the distinct ones, those that are not 0."""
+"""Convert operators that sort and select: largest, distinct and nonzero entries."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from kerasviz.types import Tensor
 
 @operator("TopK", since=1, layout=Layout.FOLLOWS)
 def top_k_1(call: Call) -> list[LayoutTensor | None]:
-    """The ``k`` largest entries along ``axis`` and where they are; ``k`` is an attribute."""
+    """Compute the ``k`` largest entries along ``axis`` and their indices; ``k`` is an attribute."""
     return _top(call, int(call.attribute("k")))
 
 
 @operator("TopK", since=10, layout=Layout.FOLLOWS)
 def top_k_10(call: Call) -> list[LayoutTensor | None]:
-    """The ``k`` largest (or smallest) entries along ``axis`` and where they are, in order."""
-    count = tf.reshape(model_layout(call.input(1)), [])
+    """Compute the ``k`` largest or smallest entries along ``axis`` and their indices, in order."""
+    count = call.scalar(1)
     known = tf.get_static_value(count)
     return _top(call, tf.cast(count, tf.int32) if known is None else int(known))
 
 
 def _top(call: Call, count: Any) -> list[LayoutTensor | None]:
-    operand = call.input()
-    x, moved = stored(operand)
-    rank = rank_of(operand)
-    axis = stored_axis(int(call.attribute("axis", -1)), rank, moved)
+    value = call.input()
+    x, is_last = stored(value)
+    rank = rank_of(value)
+    axis = stored_axis(int(call.attribute("axis", -1)), rank, is_last)
     order = [k for k in range(rank) if k != axis] + [axis]
     x = x if axis == rank - 1 else tf.transpose(x, order)
     if call.attribute("largest", 1):
@@ -42,40 +42,40 @@ def _top(call: Call, count: Any) -> list[LayoutTensor | None]:
     if axis != rank - 1:
         back = sorted(range(rank), key=order.__getitem__)
         found = [tf.transpose(y, back) for y in found]
-    return [LayoutTensor(y, moved) for y in found]
+    return [LayoutTensor(y, is_last) for y in found]
 
 
 def _mirrored(x: Tensor) -> Tensor:
-    """Numbers in the opposite order. The bits are used where a negative may not exist."""
+    """Return numbers in reverse order; integers by their bits, since a negative may not exist."""
     return tf.bitwise.invert(x) if x.dtype.is_integer else -x
 
 
 @operator("NonZero", since=9)
 def non_zero(call: Call) -> LayoutTensor:
-    """The indices of the entries that are not 0: a row for every axis."""
-    x = model_layout(call.input())
+    """Compute the indices of the entries that are not 0, a row for every axis."""
+    x = call.tensor()
     zero = "" if x.dtype == tf.string else tf.zeros([], x.dtype)
     return LayoutTensor(tf.transpose(tf.where(x != zero)))
 
 
 @operator("Compress", since=9, layout=Layout.FOLLOWS)
 def compress(call: Call) -> LayoutTensor:
-    """The entries along ``axis``, or of the flat value, at which the condition holds."""
-    operand = call.input(0)
-    places = tf.where(model_layout(call.input(1)))[:, 0]
+    """Compute the entries along ``axis``, or of the flat value, where the condition holds."""
+    value = call.input(0)
+    places = tf.where(call.tensor(1))[:, 0]
     axis = call.attribute("axis")
     if axis is None:
-        return LayoutTensor(tf.gather(tf.reshape(model_layout(operand), [-1]), places))
-    x, moved = stored(operand)
+        return LayoutTensor(tf.gather(tf.reshape(model_layout(value), [-1]), places))
+    x, is_last = stored(value)
     return LayoutTensor(
-        tf.gather(x, places, axis=stored_axis(int(axis), rank_of(operand), moved)), moved
+        tf.gather(x, places, axis=stored_axis(int(axis), rank_of(value), is_last)), is_last
     )
 
 
 @operator("Unique", since=11)
 def unique(call: Call) -> list[LayoutTensor | None]:
-    """The distinct entries (or, with ``axis``, slices), first and all places, and counts."""
-    x = model_layout(call.input())
+    """Compute the distinct entries (with ``axis`` slices), first and all indices, and counts."""
+    x = call.tensor()
     axis = call.attribute("axis")
     if axis is None:
         x, axis = tf.reshape(x, [-1]), 0
@@ -97,9 +97,9 @@ def unique(call: Call) -> list[LayoutTensor | None]:
 
 
 def _lexicographic(x: Tensor, axis: int) -> Tensor:
-    """The order of the slices along ``axis`` by their first entry, then by their second ...
+    """Return the order of the slices along ``axis`` by their first entry, then their second ...
 
-    A stable sort by the last entry, then by the one before it, ... ends in that order.
+    Stable sorts from the last entry to the first give this order.
     """
     rank = x.shape.rank
     front = tf.transpose(x, [axis, *(k for k in range(rank) if k != axis)])

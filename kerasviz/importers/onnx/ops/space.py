@@ -1,4 +1,4 @@
-"""Space and channels: blocks of entries that become channels and back, columns, crops, pictures."""
+"""Convert operators between space and channels: blocks, columns, crops, image files."""
 
 from __future__ import annotations
 
@@ -12,20 +12,19 @@ from kerasviz.importers.onnx.layout import (
     Constant,
     DataDependent,
     LayoutTensor,
-    channels_last,
-    model_layout,
-    own_shape,
+    model_shape,
     rank_of,
     stored_axis,
 )
 from kerasviz.importers.onnx.ops.activation import stored
 from kerasviz.importers.onnx.registry import Call, Layout, operator
+from kerasviz.importers.onnx.window import spatial
 from kerasviz.types import Tensor
 
 
 @operator("DepthToSpace", since=1, layout=Layout.IMAGE)
 def depth_to_space(call: Call) -> LayoutTensor:
-    """Channels become blocks of entries; ``DCR``: those of a block lie apart, ``CRD``: together."""
+    """Compute blocks of entries from channels [block, C] (``DCR``) or [C, block] (``CRD``)."""
     x = _image(call)
     size, mode = int(call.attribute("blocksize")), call.attribute("mode", "DCR")
     if mode not in ("DCR", "CRD"):
@@ -41,7 +40,7 @@ def depth_to_space(call: Call) -> LayoutTensor:
 
 
 def _regrouped(x: Tensor, block: int) -> Tensor:
-    """Channels [C, block] as [block, C]."""
+    """Reorder channels [C, block] to [block, C]."""
     shape = tf.shape(x)
     pairs = tf.reshape(x, tf.concat([shape[:-1], [-1, block]], 0))
     turned = tf.transpose(pairs, [*range(x.shape.rank - 1), x.shape.rank, x.shape.rank - 1])
@@ -50,7 +49,7 @@ def _regrouped(x: Tensor, block: int) -> Tensor:
 
 @operator("SpaceToDepth", since=1, layout=Layout.IMAGE)
 def space_to_depth(call: Call) -> LayoutTensor:
-    """Blocks of entries become channels, in the orders of DepthToSpace."""
+    """Compute channels from blocks of entries, in the orders of DepthToSpace."""
     x, size = _image(call), int(call.attribute("blocksize"))
     mode = call.attribute("mode", "DCR")
     if mode not in ("DCR", "CRD"):
@@ -60,39 +59,33 @@ def space_to_depth(call: Call) -> LayoutTensor:
 
 
 def _image(call: Call) -> Tensor:
-    x = channels_last(call.input())
+    x = call.channels_last()
     if x.shape.rank != 4:
         raise call.error(f"a value with {x.shape.rank} axes; expected 4")
     return x
 
 
 def _lengths(call: Call, index: int) -> list[Any]:
-    """Input ``index`` as ints; scalar tensors where they are known in a run only."""
-    tensor = model_layout(call.input(index))
-    known = tf.get_static_value(tensor)
-    if known is not None:
-        return [int(n) for n in known]
-    if tensor.shape.num_elements() is None:
+    """Return input ``index`` as ints, as scalar tensors where only a run knows them."""
+    lengths = call.numbers(index)
+    if lengths is None:
         raise DataDependent("the number of axes depends on the data")
-    return [tensor[k] for k in range(tensor.shape.num_elements())]
+    return lengths
 
 
 @operator("Col2Im", since=18)
 def col2im(call: Call) -> LayoutTensor:
-    """Columns [N, C * block, L] added up in an image where their windows lie."""
-    x = model_layout(call.input(0))
+    """Compute the sum of columns [N, C * block, L] at the windows of an image."""
+    x = call.tensor(0)
     image, block = _lengths(call, 1), _lengths(call, 2)
     count = len(image)
-    strides = call.attribute("strides") or (1,) * count
-    dilations = call.attribute("dilations") or (1,) * count
-    pads = call.attribute("pads") or (0,) * (2 * count)
+    strides, dilations, pads = spatial(call, count)
     place = tf.zeros([], tf.int64)
     inside = tf.constant(True)
     for k in range(count):
         length, width = (tf.cast(n, tf.int64) for n in (image[k], block[k]))
-        windows = (length + pads[k] + pads[count + k] - dilations[k] * (width - 1) - 1) // strides[
-            k
-        ] + 1
+        covered = length + pads[k] + pads[count + k] - dilations[k] * (width - 1) - 1
+        windows = covered // strides[k] + 1
         taps, at = tf.range(width) * dilations[k], tf.range(windows) * strides[k]
         spread = [-1 if j == k else 1 for j in range(count)]
         along = tf.reshape(taps, [*spread, *[1] * count]) + tf.reshape(at, [*[1] * count, *spread])
@@ -100,7 +93,7 @@ def col2im(call: Call) -> LayoutTensor:
         place = place * length + along
         inside = inside & (along >= 0) & (along < length)
     total = tf.reduce_prod(tf.stack([tf.cast(n, tf.int64) for n in image]))
-    place = tf.reshape(tf.where(inside, place, -1), [-1])  # negative places are left out
+    place = tf.reshape(tf.where(inside, place, -1), [-1])  # negative indices are dropped
     taps = tf.reduce_prod(tf.stack([tf.cast(n, tf.int32) for n in block]))
     shape = tf.shape(x)
     rows = tf.reshape(x, tf.stack([shape[0], shape[1] // taps, taps * shape[2]]))
@@ -116,15 +109,15 @@ def col2im(call: Call) -> LayoutTensor:
 
 @operator("CenterCropPad", since=18, layout=Layout.FOLLOWS)
 def center_crop_pad(call: Call) -> LayoutTensor:
-    """The middle of the value, or the value in the middle of zeros, along every given axis."""
-    operand = call.input(0)
-    x, moved = stored(operand)
-    rank = rank_of(operand)
+    """Compute the centre of the value, or the value centred in zeros, along the given axes."""
+    value = call.input(0)
+    x, is_last = stored(value)
+    rank = rank_of(value)
     axes = call.attribute("axes") or tuple(range(rank))
-    lengths = own_shape(operand)
+    lengths = model_shape(value)
     for axis, wanted in zip(axes, _lengths(call, 1), strict=True):
-        x = _centred(x, stored_axis(int(axis), rank, moved), lengths[axis], wanted)
-    return LayoutTensor(x, moved)
+        x = _centred(x, stored_axis(int(axis), rank, is_last), lengths[axis], wanted)
+    return LayoutTensor(x, is_last)
 
 
 def _centred(x: Tensor, place: int, length: Any, wanted: Any) -> Tensor:
@@ -151,11 +144,11 @@ _BYTES = Constant(np.array([bytes([n]) for n in range(256)], object))
 
 @operator("ImageDecoder", since=20)
 def image_decoder(call: Call) -> LayoutTensor:
-    """The picture [H, W, C] of a file's bytes: BMP, GIF, JPEG, PNG, PPM or WebP."""
+    """Compute the picture [H, W, C] of a file's bytes: BMP, GIF, JPEG, PNG, PPM or WebP."""
     kind = call.attribute("pixel_format", "RGB")
     if kind not in ("RGB", "BGR", "Grayscale"):
         raise call.error(f"pixel_format {kind!r}; expected RGB, BGR or Grayscale")
-    data = tf.reshape(model_layout(call.input()), [-1])
+    data = tf.reshape(call.tensor(), [-1])
     text = _text(data)
     picture = tf.case(
         [
@@ -166,7 +159,7 @@ def image_decoder(call: Call) -> LayoutTensor:
     )
     if kind == "BGR":
         picture = picture[..., ::-1]
-    if kind == "Grayscale":  # luma in whole numbers, as Pillow computes it
+    if kind == "Grayscale":  # integer luma, as in Pillow
         parts = tf.cast(picture, tf.int32)
         luma = tf.reduce_sum(parts * [19595, 38470, 7471], -1, keepdims=True)
         picture = tf.cast((luma + 0x8000) // 0x10000, tf.uint8)
@@ -178,7 +171,7 @@ def _text(data: Tensor) -> Tensor:
 
 
 def _pixmap(data: Tensor) -> Tensor:
-    """A binary pixmap: ``P6``, the width, the height and 255, each before white space; pixels."""
+    """Decode a binary pixmap: ``P6``, width, height and 255, each before white space; pixels."""
     blank = (data == 32) | ((data >= 9) & (data <= 13))
     first = ~blank & tf.concat([[True], blank[:-1]], 0)
     word = tf.cumsum(tf.cast(first, tf.int32))

@@ -1,4 +1,4 @@
-"""Text: normalization, splitting, joining, matching, and counts of n-grams."""
+"""Convert text operators: normalization, splitting, joining, matching, n-gram counts."""
 
 from __future__ import annotations
 
@@ -9,35 +9,33 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import LayoutTensor, model_layout
+from kerasviz.importers.onnx.layout import LayoutTensor
 from kerasviz.importers.onnx.registry import Call, operator
 from kerasviz.types import Tensor
 
 
 @operator("StringConcat", since=20)
 def string_concat(call: Call) -> LayoutTensor:
-    """The texts of two tensors, each pair joined, with broadcasting."""
-    return LayoutTensor(tf.add(model_layout(call.input(0)), model_layout(call.input(1))))
+    """Compute the texts of two tensors joined pair by pair, with broadcasting."""
+    return LayoutTensor(tf.add(call.tensor(0), call.tensor(1)))
 
 
 @operator("RegexFullMatch", since=20)
 def regex_full_match(call: Call) -> LayoutTensor:
-    """Whether a whole text matches ``pattern`` (RE2)."""
-    return LayoutTensor(
-        tf.strings.regex_full_match(model_layout(call.input()), call.attribute("pattern"))
-    )
+    """Compute whether a whole text matches ``pattern`` (RE2)."""
+    return LayoutTensor(tf.strings.regex_full_match(call.tensor(), call.attribute("pattern")))
 
 
 @operator("StringSplit", since=20)
 def string_split(call: Call) -> list[LayoutTensor]:
-    """The parts between delimiters, filled up with empty texts, and how many there are."""
-    texts = model_layout(call.input())
+    """Compute the parts between delimiters, filled up with empty texts, and their numbers."""
+    texts = call.tensor()
     delimiter, most = call.attribute("delimiter") or None, int(call.attribute("maxsplit", -1))
     flat = tf.reshape(texts, [-1])
     if delimiter is None:
         flat = tf.strings.regex_replace(flat, r"^\s+", "")
     parts = tf.strings.split(flat, delimiter, most)
-    if delimiter is None:  # TensorFlow has an empty rest when ``most`` is not reached
+    if delimiter is None:  # TensorFlow adds an empty rest below ``most`` splits
         parts = tf.ragged.boolean_mask(parts, parts != "")
     shape = tf.shape(texts, out_type=tf.int64)
     table = parts.to_tensor("")
@@ -51,8 +49,8 @@ def string_split(call: Call) -> list[LayoutTensor]:
 
 @operator("StringNormalizer", since=10)
 def string_normalizer(call: Call) -> LayoutTensor:
-    """The texts without stop words, in upper or lower case; one empty text if none is left."""
-    texts = model_layout(call.input())
+    """Compute the texts without stop words, in one case; one empty text if none is left."""
+    texts = call.tensor()
     if texts.shape.rank not in (1, 2) or (
         texts.shape.rank == 2 and texts.shape[0] not in (1, None)
     ):
@@ -80,11 +78,11 @@ def _lower(texts: Tensor) -> Tensor:
 
 @operator("TfIdfVectorizer", since=9)
 def tf_idf_vectorizer(call: Call) -> LayoutTensor:
-    """How often each n-gram of a pool occurs, with gaps of up to ``max_skip_count`` entries.
+    """Compute how often each n-gram of a pool occurs, with gaps of up to ``max_skip_count``.
 
     ``mode`` TF gives the counts, IDF the weights of those that occur, TFIDF their product.
     """
-    x = model_layout(call.input())
+    x = call.tensor()
     rows = x[None] if x.shape.rank == 1 else x
     counts = tf.concat([_occurrences(call, rows, grams) for grams in _pool(call)], 1)
     counts = tf.cast(counts, tf.float32)
@@ -103,7 +101,7 @@ def tf_idf_vectorizer(call: Call) -> LayoutTensor:
 
 
 def _pool(call: Call) -> list[np.ndarray[Any, Any]]:
-    """The n-grams of the pool: one array [how many, n] for each n."""
+    """Return the n-grams of the pool: an array [count, n] for each n."""
     words: Sequence[Any] = call.attribute("pool_strings") or call.attribute("pool_int64s") or ()
     starts = [*(int(n) for n in call.attribute("ngram_counts")), len(words)]
     kind: Any = object if call.attribute("pool_strings") else np.int64
@@ -114,7 +112,7 @@ def _pool(call: Call) -> list[np.ndarray[Any, Any]]:
 
 
 def _occurrences(call: Call, rows: Tensor, grams: np.ndarray[Any, Any]) -> Tensor:
-    """How often each n-gram occurs in each row."""
+    """Return how often each n-gram occurs in each row."""
     count, n = grams.shape
     total = tf.zeros([tf.shape(rows)[0], count], tf.int64)
     shortest, longest = call.attribute("min_gram_length", 1), call.attribute("max_gram_length", n)

@@ -149,22 +149,22 @@ class Loop:
             found = {**self.net.activations(seen, self.taps, kernels=kernels), IMAGE: images}
             return scores(self.structure, found, data, groups)
 
-        loss_scale = LOSS_SCALE if kernels.narrow == tf.float16 else 1.0
+        loss_scale = LOSS_SCALE if kernels.compute_dtype == tf.float16 else 1.0
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(params)
             images = self._image(params, groups)
             seen = self.recipe.transform.apply(images, seeds, step)
             if not self.recipe.tile:
-                scores = score(seen, images)
-                target, upstream = scores, tf.fill(tf.shape(scores), loss_scale)
+                totals = score(seen, images)
+                target, upstream = totals, tf.fill(tf.shape(totals), loss_scale)
         if self.recipe.tile:
             target = seen
             upstream, lifted = tiled(lambda s: loss_scale * score(s, s), seen, self.recipe.tile)
-            scores = lifted / loss_scale
+            totals = lifted / loss_scale
         gradient = tape.gradient(target, params, upstream)
         if loss_scale == 1.0:
-            return gradient, scores
-        return tf.nest.map_structure(lambda g: g / loss_scale, gradient), scores
+            return gradient, totals
+        return tf.nest.map_structure(lambda g: g / loss_scale, gradient), totals
 
     def _step(
         self, state: Any, data: Any, seeds: Tensor, groups: Tensor, step: Tensor, kernels: Any

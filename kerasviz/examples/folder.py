@@ -56,7 +56,7 @@ class Example:
 class ExampleSheet:
     """How the crops of a unit lie in its file: buckets below each other, ``count`` in each.
 
-    >>> Sheet(12).size, Sheet(12).corner("positive", 11)
+    >>> ExampleSheet(12).size, ExampleSheet(12).corner("positive", 11)
     ((980, 784), (98, 294))
     """
 

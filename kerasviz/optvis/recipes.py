@@ -10,7 +10,14 @@ from typing import Any
 from kerasviz.errors import UsageError, near
 from kerasviz.optvis import parameterizations
 from kerasviz.optvis.parameterizations import Fourier, Parameterization
-from kerasviz.optvis.transforms.transform import ARTICLE_STEPS, LUCID_STEPS, Transform
+from kerasviz.optvis.transforms.transform import (
+    ARTICLE_STEPS,
+    LUCID_STEPS,
+    FoldedTransform,
+    SequentialTransform,
+    Transform,
+    transform_from_json,
+)
 
 __all__ = ["PATIENCE", "PRECISIONS", "RECIPES", "Recipe", "recipe"]
 
@@ -43,7 +50,7 @@ class Recipe:
     learning_rate: float = 0.05
     optimizer: str = "adam"
     parameterization: Parameterization = field(default_factory=Fourier)
-    transform: Transform = field(default_factory=lambda: Transform(ARTICLE_STEPS))
+    transform: Transform = field(default_factory=lambda: FoldedTransform(ARTICLE_STEPS))
     pre_activation: bool = True
     redirect_steps: int = 0
     precision: str = "float32"
@@ -100,7 +107,7 @@ class Recipe:
         if "parameterization" in made:
             made["parameterization"] = parameterizations.from_json(made["parameterization"])
         if "transform" in made:
-            made["transform"] = Transform.from_json(made["transform"])
+            made["transform"] = transform_from_json(made["transform"])
         return cls(**{"name": "custom", **made})
 
 
@@ -112,7 +119,7 @@ RECIPES: dict[str, Recipe] = {
     "lucid": Recipe(
         "lucid",
         steps=513,
-        transform=Transform(LUCID_STEPS, shared=True, resample="each"),
+        transform=SequentialTransform(LUCID_STEPS),
         pre_activation=False,
         redirect_steps=17,
     ),

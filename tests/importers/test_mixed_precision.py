@@ -118,8 +118,8 @@ def activations(net: Network, kernels: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("precision", PRECISIONS[1:])
 def test_every_tap_is_near_that_of_float32(net: Network, precision: str) -> None:
     """Within the rounding of the narrow type; and comes in float32."""
-    wide = activations(net, fast_kernels("float32", fused=True))
-    narrow = activations(net, fast_kernels(precision, fused=True))
+    wide = activations(net, fast_kernels("float32"))
+    narrow = activations(net, fast_kernels(precision))
     digits = 2.0**-8 if precision == "bfloat16" else 2.0**-11
     assert len(wide) > 8
     for name, want in wide.items():
@@ -128,13 +128,13 @@ def test_every_tap_is_near_that_of_float32(net: Network, precision: str) -> None
 
 
 def test_the_kernels_of_float32_change_the_last_bits_only(net: Network) -> None:
-    plain, fast = activations(net, PLAIN), activations(net, fast_kernels("float32", fused=True))
+    plain, fast = activations(net, PLAIN), activations(net, fast_kernels("float32"))
     for name, want in plain.items():
         np.testing.assert_allclose(fast[name], want, atol=1e-5 * np.abs(want).max())
 
 
 def traced(net: Network, precision: str) -> Any:
-    kernels = fast_kernels(precision, fused=True)
+    kernels = fast_kernels(precision)
     last = list(net.taps)[-1]
 
     @tf.function(autograph=False)

@@ -5,7 +5,7 @@ import pytest
 from kerasviz.errors import UsageError
 from kerasviz.optvis.parameterizations import Fourier, Pixel
 from kerasviz.optvis.recipes import RECIPES, Recipe, recipe
-from kerasviz.optvis.transforms.transform import Crop, Jitter, Pad, Rotate, Scale, Transform
+from kerasviz.optvis.transforms.transform import Crop, FoldedTransform, Jitter, Pad, Rotate, Scale
 
 
 def test_article_has_the_values_of_the_article():
@@ -49,7 +49,7 @@ def test_a_file_may_name_only_what_differs(tmp_path):
     file.write_text('{"steps": 7, "size": [20, 30], "parameterization": {"kind": "pixel"}}')
     mine = recipe(file)
     assert (mine.steps, mine.size, mine.parameterization) == (7, (20, 30), Pixel())
-    assert mine.transform == Transform(recipe("article").transform.steps)
+    assert mine.transform == FoldedTransform(recipe("article").transform.steps)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from kerasviz.optvis.objectives.objective import (
 from kerasviz.optvis.objectives.targets import Target, parse_target
 from kerasviz.optvis.parameterizations import Pixel
 from kerasviz.optvis.recipes import RECIPES, recipe
-from kerasviz.optvis.transforms.transform import Transform
+from kerasviz.optvis.transforms.transform import FoldedTransform
 from kerasviz.rendering.commands import CommandLine, recipe_words, target_words
 from kerasviz.rendering.request import Request, with_diversity
 from kerasviz.rendering.store import MANIFEST
@@ -98,7 +98,7 @@ def test_what_no_command_says_has_none() -> None:
     faded = interpolation(channel("joined", 1), channel("joined", 2), ["relu1"])
     assert shown(faded, net, rows=6) == ""
     assert shown(channel("joined", 1), recipe=FAST.replace(learning_rate=0.1)) == ""
-    assert shown(channel("joined", 1), recipe=FAST.replace(transform=Transform(()))) == ""
+    assert shown(channel("joined", 1), recipe=FAST.replace(transform=FoldedTransform(()))) == ""
     assert shown(channel("joined", 1), recipe=FAST.replace(parameterization=Pixel(0.5))) == ""
     assert shown(channel("joined", 99)) == ""  # there is no such unit
 

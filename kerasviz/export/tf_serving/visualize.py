@@ -80,8 +80,8 @@ def _group(net: Network, tap: ServedTap, setting: ExportSettings) -> Callable[..
     """Return a run for a group of fixed size, in which each row stops at its own steps."""
     loop = Loop(net, tap.structure, tap.recipe)
     numbers, first = tf.range(setting.group), tap.recipe.redirect_steps
-    phases = [(loop.one_step(redirected=True), 0, first)] if first else []
-    phases.append((loop.one_step(), first, setting.most))
+    phases = [(loop.one_step(loop.redirected_kernels), 0, first)] if first else []
+    phases.append((loop.one_step(loop.kernels), first, setting.most))
 
     def run(units: Tensor, seeds: Tensor, steps: Tensor) -> Any:
         units, seeds, steps = (tf.ensure_shape(t, [setting.group]) for t in (units, seeds, steps))

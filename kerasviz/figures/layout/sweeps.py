@@ -9,7 +9,7 @@ from kerasviz.figures.catalogue.figure import Figure
 from kerasviz.optvis.objectives.objective import Objective, blur, l1, total_variation
 from kerasviz.optvis.parameterizations import Pixel
 from kerasviz.optvis.recipes import Recipe
-from kerasviz.optvis.transforms.transform import Jitter, Pad, Rotate, Scale, Transform
+from kerasviz.optvis.transforms.transform import FoldedTransform, Jitter, Pad, Rotate, Scale
 
 __all__ = ["PENALTIES", "SIZE", "settings_of", "swept", "transforms_of"]
 
@@ -62,7 +62,7 @@ def swept(
             int(numbers["jitter"]), int(numbers["rotate"]), numbers["scale"]
         )
     elif not numbers.get("transforms", 0):
-        changes["transform"] = Transform(())
+        changes["transform"] = FoldedTransform(())
     if "learning_rate" in numbers:
         changes["learning_rate"] = numbers["learning_rate"]
     for kind, make in PENALTIES.items():
@@ -71,7 +71,7 @@ def swept(
     return recipe.replace(**changes), objective
 
 
-def transforms_of(jitter: int, rotate: int, scale: float) -> Transform:
+def transforms_of(jitter: int, rotate: int, scale: float) -> FoldedTransform:
     """Pad by twice the jitter (reflecting), jitter, scale up to ``scale``, rotate, as far as set.
 
     Scales are ``scale``^(n / 10) for n = -10 to 10, angles whole degrees. A picture cannot reflect
@@ -84,4 +84,4 @@ def transforms_of(jitter: int, rotate: int, scale: float) -> Transform:
         steps.append(Scale(tuple(scale ** (n / 10) for n in range(-10, 11))))
     if rotate:
         steps.append(Rotate(tuple(float(angle) for angle in range(-rotate, rotate + 1))))
-    return Transform(tuple(steps))
+    return FoldedTransform(tuple(steps))

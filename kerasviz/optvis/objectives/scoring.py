@@ -1,6 +1,6 @@
-"""Scoring: rows of objectives as a fixed structure of slots and the tensors that fill it.
+"""Score rows of objectives, as a fixed structure of slots and the tensors that fill it.
 
-The compiled loop is traced once for a structure (which taps, which kinds of terms); units,
+The compiled loop is traced once for a structure (which taps, which kinds of terms). Units,
 directions, positions and weights are tensors, so that all units of a layer share one loop.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -17,10 +16,18 @@ from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.objective import COUPLINGS, PENALTIES, Objective, Term
 from kerasviz.optvis.objectives.penalties import penalty
-from kerasviz.types import Tensor
+from kerasviz.types import Array, Tensor
 
-__all__ = ["IMAGE", "Slot", "Structure", "pack_objectives", "scores", "structure_of", "taps_of"]
-
+__all__ = [
+    "IMAGE",
+    "Slot",
+    "Structure",
+    "own_scores",
+    "pack_objectives",
+    "scores",
+    "structure_of",
+    "taps_of",
+]
 
 #: Every kind of term is one of these reductions of a tap's activations A [B, ..., C].
 _REDUCTIONS = {
@@ -34,17 +41,19 @@ _REDUCTIONS = {
     "alignment": "alignment",
     **{kind: kind for kind in PENALTIES},
 }
-#: The reductions that have a weight and nothing else.
+#: The reductions whose only tensor is a weight.
 _WEIGHTED = ("square", "diversity", "alignment", *PENALTIES)
-#: The name under which :func:`scores` finds the image itself, before it is transformed.
+#: The name of the untransformed image among the activations for :func:`scores`.
 IMAGE = ""
-#: How much less a picture is aligned with the next but one than with the next, and how far.
-DECAY, REACH = 5.0, 4
+#: The factor by which alignment weakens with each picture in between (authors' notebook).
+DECAY = 5.0
+#: The distance of the farthest aligned pictures in a row of pictures (authors' notebook).
+REACH = 4
 
 
 @dataclass(frozen=True, order=True)
 class Slot:
-    """One reduction at one tap; ``index`` tells several points at one tap apart."""
+    """One reduction at one tap; ``index`` distinguishes several at one tap."""
 
     tap: str
     reduction: str
@@ -55,7 +64,7 @@ Structure = tuple[Slot, ...]
 
 
 def _slots(objective: Objective, net: Network, pre_activation: bool) -> dict[Slot, list[Term]]:
-    """The slots of an objective with the terms in each; terms of one linear slot are summed."""
+    """Return the slots of an objective with their terms; terms of a linear slot are summed."""
     slots: dict[Slot, list[Term]] = {}
     for term in objective.terms:
         reduction = _REDUCTIONS[term.kind]
@@ -68,7 +77,7 @@ def _slots(objective: Objective, net: Network, pre_activation: bool) -> dict[Slo
 
 
 def _tap(term: Term, net: Network, pre_activation: bool) -> str:
-    """The name of the tap at which a term is computed."""
+    """Return the name of the tap at which a term is computed."""
     if term.kind in PENALTIES:
         return IMAGE
     if term.kind in ("logit", "probability"):
@@ -80,7 +89,7 @@ def _tap(term: Term, net: Network, pre_activation: bool) -> str:
 
 
 def structure_of(objective: Objective, net: Network, pre_activation: bool = True) -> Structure:
-    """The structure of an objective: objectives of equal structure share a compiled loop.
+    """Return the structure of an objective: objectives of equal structure share a compiled loop.
 
     With ``pre_activation`` every tap that is the output of a ReLU (or a concatenation of them) is
     replaced by the tensor before it, so that inactive units have a gradient.
@@ -91,21 +100,21 @@ def structure_of(objective: Objective, net: Network, pre_activation: bool = True
 def taps_of(
     objectives: Sequence[Objective], net: Network, pre_activation: bool = True
 ) -> tuple[str, ...]:
-    """The taps at which objectives are computed, sorted."""
+    """Return the taps at which objectives are computed, sorted."""
     structures = [structure_of(objective, net, pre_activation) for objective in objectives]
     return tuple(sorted({slot.tap for slots in structures for slot in slots} - {IMAGE}))
 
 
 def pack_objectives(
     structure: Structure, rows: Sequence[Objective], net: Network, pre_activation: bool = True
-) -> dict[str, np.ndarray[Any, Any]]:
-    """The tensors of a structure for ``rows`` of objectives.
+) -> dict[str, Array]:
+    """Fill the tensors of a structure for ``rows`` of objectives.
 
     Returns for slot i: ``vector{i}`` [B, C] for linear reductions, ``weight{i}`` [B] for others,
     and ``point{i}`` [B, 2] (y, x; -1 for the centre). Raises :class:`UsageError` for units out of
     range and vectors of a wrong length.
     """
-    data: dict[str, np.ndarray[Any, Any]] = {}
+    data: dict[str, Array] = {}
     per_row = [_slots(row, net, pre_activation) for row in rows]
     for i, slot in enumerate(structure):
         if slot.reduction in _WEIGHTED:
@@ -121,7 +130,7 @@ def pack_objectives(
     return data
 
 
-def _vector(terms: Sequence[Term], channels: int, tap: str) -> np.ndarray[Any, Any]:
+def _vector(terms: Sequence[Term], channels: int, tap: str) -> Array:
     vector = np.zeros(channels, np.float32)
     for term in terms:
         if term.vector:
@@ -142,29 +151,43 @@ def scores(
     activations: Mapping[str, Tensor],
     data: Mapping[str, Tensor],
     groups: Tensor,
-    *,
-    own_terms_only: bool = False,
 ) -> Tensor:
-    """The score of every row, [B], to be maximized.
-
-    With ``alone`` only what an image reaches by itself: without penalties and without the terms
-    that couple rows, unless there are no others.
+    """Compute the score of every row, [B], to be maximized.
 
     ``activations`` maps tap names to A [B, ..., C], and :data:`IMAGE` to the images before they are
-    transformed, where the structure needs them; ``data`` comes from :func:`fill`; ``groups``
-    [B] are numbers: rows of one number were asked for together (diversity couples them).
+    transformed, where the structure needs them; ``data`` comes from :func:`pack_objectives`;
+    ``groups`` [B] are numbers: rows of one number were requested together (diversity couples them).
     Sources: lucid, ``optvis/objectives.py``; paper section "Optimization Objectives".
     """
-    total: Tensor = 0.0
-    couplings: list[tuple[int, Tensor]] = []
+    return _total(dict(enumerate(structure)), activations, data, groups)
+
+
+def own_scores(
+    structure: Structure,
+    activations: Mapping[str, Tensor],
+    data: Mapping[str, Tensor],
+    groups: Tensor,
+) -> Tensor:
+    """Compute the scores [B] without penalties and couplings, unless there are no other terms."""
+    slots = dict(enumerate(structure))
     aside = (*PENALTIES, *COUPLINGS)
-    own_terms_only = own_terms_only and any(slot.reduction not in aside for slot in structure)
-    for i, slot in enumerate(structure):
-        if own_terms_only and slot.reduction in aside:
-            continue
+    own = {i: slot for i, slot in slots.items() if slot.reduction not in aside}
+    return _total(own or slots, activations, data, groups)
+
+
+def _total(
+    slots: Mapping[int, Slot],
+    activations: Mapping[str, Tensor],
+    data: Mapping[str, Tensor],
+    groups: Tensor,
+) -> Tensor:
+    """Add up the terms of slots by their numbers; diversity is relative to all others."""
+    total: Tensor = 0.0
+    couplings: dict[int, Tensor] = {}
+    for i, slot in slots.items():
         a = tf.cast(activations[slot.tap], tf.float32)
         if slot.reduction == "diversity":
-            couplings.append((i, a))
+            couplings[i] = a
         elif slot.reduction == "alignment":
             total -= data[f"weight{i}"] * _neighbour_distance(a, groups)
         elif slot.reduction in PENALTIES:
@@ -181,24 +204,24 @@ def scores(
             # A product with a vector, not a slice: one graph serves all units (and the gradient
             # of a slice is slow).
             total += tf.reduce_sum(a * data[f"vector{i}"], axis=-1)
-    for i, a in couplings:
-        size = tf.stop_gradient(tf.abs(total)) if len(structure) > len(couplings) else 1.0
+    for i, a in couplings.items():
+        size = tf.stop_gradient(tf.abs(total)) if len(slots) > len(couplings) else 1.0
         total -= data[f"weight{i}"] * size * _gram_similarity(a, groups)
     return total
 
 
 def _at(a: Tensor, points: Tensor) -> Tensor:
-    """A [B, H, W, C] at points [B, 2], where -1 is the centre h // 2, w // 2: [B, C]."""
+    """Return A [B, H, W, C] at points [B, 2], -1 for the centre h // 2, w // 2, as [B, C]."""
     if a.shape.rank != 4:
         return tf.reduce_mean(a, axis=list(range(1, a.shape.rank - 1)))
     extent = tf.shape(a)[1:3]
     points = tf.where(points < 0, extent // 2, points)
-    here = [tf.one_hot(points[:, axis], extent[axis], dtype=a.dtype) for axis in range(2)]
-    return tf.einsum("bhwc,bh,bw->bc", a, *here)
+    masks = [tf.one_hot(points[:, axis], extent[axis], dtype=a.dtype) for axis in range(2)]
+    return tf.einsum("bhwc,bh,bw->bc", a, *masks)
 
 
 def _gram_similarity(a: Tensor, groups: Tensor) -> Tensor:
-    """For every row the sum of the cosines of its Gram matrix with those of its group, [B]."""
+    """Sum, for every row, the cosines of its Gram matrix with those of its group, [B]."""
     count = a.shape[0]
     products = _gram_products(tf.reshape(a, [count, -1, a.shape[-1]]))
     norms = tf.sqrt(tf.linalg.diag_part(products) + 1e-10)
@@ -209,10 +232,10 @@ def _gram_similarity(a: Tensor, groups: Tensor) -> Tensor:
 
 
 def _gram_products(a: Tensor) -> Tensor:
-    """The products of the Gram matrices of every two rows of A [B, P, C]: [B, B].
+    """Multiply the Gram matrices of every two rows of A [B, P, C]: [B, B].
 
-    The sum over channels of (A' A)(B' B) is the sum over positions of (A B')^2: deep layers have
-    more channels than positions, and their Gram matrices need not be made.
+    The sum over channels of (A' A)(B' B) is the sum over positions of (A B')^2, which is faster
+    for deep layers: they have more channels than positions.
     """
     count, positions, channels = a.shape
     if positions is None or count * positions**2 >= channels * (positions + count):
@@ -224,7 +247,7 @@ def _gram_products(a: Tensor) -> Tensor:
 
 
 def _neighbour_distance(a: Tensor, groups: Tensor) -> Tensor:
-    """For every row how far it is from those that follow it in its group, [B]."""
+    """Sum, for every row, the distances to those that follow it in its group, [B]."""
     count = a.shape[0]
     total = tf.zeros([count])
     for d in range(1, min(REACH, count - 1) + 1):

@@ -1,7 +1,7 @@
-"""Kernels: ways to compute a network's operations that are fast with their gradients.
+"""Kernels: ways to compute a network's operations whose gradients are fast, too.
 
-Each gives the numbers of the plain operation up to the rounding of float32. They matter in the
-optimization loop, which takes the gradient of the image in every step, and nowhere else.
+Each gives the numbers of the plain operation up to the rounding of float32. They matter only in the
+optimization loop, which takes the gradient of the image in every step.
 """
 
 from __future__ import annotations
@@ -14,39 +14,37 @@ from typing import Any
 import tensorflow as tf
 
 from kerasviz.network.program import PLAIN, Kernels
-from kerasviz.optvis.optimization.relu_gradients import REDIRECTED
 from kerasviz.types import Tensor
 
-__all__ = ["convolve", "convolve_depthwise", "fast_kernels", "normalize"]
+__all__ = ["convolve", "convolve_depthwise", "fast_kernels", "normalize", "portable_kernels"]
 
-
-#: A strided convolution of at most so many channels is one of the image: a network's first.
+#: The most channels of an image: a strided convolution of no more is a network's first.
 IMAGE_CHANNELS = 4
 
 
-@lru_cache
-def fast_kernels(precision: str, *, fused: bool, redirected: bool = False) -> Kernels:
-    """The kernels of the loop.
-
-    ``precision`` is one of :data:`PRECISIONS`; ``fused`` allows XLA; ``redirected`` takes the
-    ReLU gradients of :mod:`kerasviz.optvis.optimization.relu_gradients`.
-    """
+def fast_kernels(precision: str, relus: Kernels = PLAIN) -> Kernels:
+    """Return the kernels of the loop for one of :data:`PRECISIONS`, with the ReLUs of ``relus``."""
     return replace(
-        REDIRECTED if redirected else PLAIN,
+        relus,
         convolve=convolve,
         convolve_depthwise=convolve_depthwise,
-        normalize=normalize if fused else _wide_normalize,
+        normalize=normalize,
         compute_dtype=None if precision == "float32" else tf.as_dtype(precision),
     )
 
 
+def portable_kernels(precision: str, relus: Kernels = PLAIN) -> Kernels:
+    """Return the kernels of a loop that runs where XLA may be missing."""
+    return replace(fast_kernels(precision, relus), normalize=_wide_normalize)
+
+
 def convolve(x: Tensor, kernel: Tensor, strides: Sequence[int], padding: Any) -> Tensor:
-    """``tf.nn.conv2d``; a strided one of an image as one without strides.
+    """Compute ``tf.nn.conv2d``, a strided one of an image as one without strides.
 
     oneDNN has no fast gradient for the input of a strided convolution with few channels (in
     bfloat16 it takes longer than all others of GoogLeNet together). The pixels under a stride
-    become channels, and the kernel, filled up with zeros, is cut in the same way: the same products
-    are summed.
+    become channels, and the kernel, padded with zeros, is reshaped likewise: the same products are
+    summed.
     """
     stride, size = strides[1], x.shape[1:3]
     if (
@@ -67,9 +65,9 @@ def convolve(x: Tensor, kernel: Tensor, strides: Sequence[int], padding: Any) ->
 
 
 def convolve_depthwise(x: Tensor, kernel: Tensor, strides: Sequence[int], padding: Any) -> Tensor:
-    """``tf.nn.depthwise_conv2d``, with the gradient of a narrow type computed in float32.
+    """Compute ``tf.nn.depthwise_conv2d``, with its gradient in float32.
 
-    oneDNN's own takes ten times as long in bfloat16.
+    In bfloat16 oneDNN takes ten times as long.
     """
     if x.dtype == tf.float32 or not isinstance(padding, str):
         return tf.nn.depthwise_conv2d(x, kernel, strides, padding)
@@ -95,7 +93,7 @@ Pads = list[tuple[int, int]]
 
 
 def _pads(size: Sequence[int], kernel: Sequence[int], stride: int, padding: Any) -> Pads | None:
-    """What is added before and after each axis, so that whole strides remain, or is taken away."""
+    """Return the pixels to add before and after each axis (or crop, < 0) for whole strides."""
     around = [(0, 0), (0, 0)]
     if padding == "SAME":
         pairs = zip(size, kernel, strict=True)
@@ -107,7 +105,7 @@ def _pads(size: Sequence[int], kernel: Sequence[int], stride: int, padding: Any)
     for n, k, (first, last) in zip(size, kernel, around, strict=True):
         count = (n + first + last - k) // stride + 1
         if count < 1:
-            return None  # TensorFlow has the words for it
+            return None  # TensorFlow explains the error
         used = stride * (count - 1 + -(-k // stride))
         pads.append((first, used - n - first))
     return pads
@@ -131,22 +129,22 @@ def _without_strides(x: Tensor, kernel: Tensor, stride: int, pads: Pads) -> tupl
 
 
 def _is_known(tensor: Tensor) -> bool:
-    """Whether a tensor has numbers while a function is traced."""
+    """Return whether a tensor has values while a function is traced."""
     return hasattr(tensor, "numpy")
 
 
 def _embedded(kernel: Tensor) -> Tensor:
-    """A kernel as a constant of the graph: only of those oneDNN keeps what it makes of them."""
+    """Embed a kernel in the graph: oneDNN caches its own layout only of constants."""
     if not _is_known(kernel) or tf.executing_eagerly():
         return kernel
     return tf.constant(kernel.numpy(), kernel.dtype)
 
 
 def normalize(x: Tensor, radius: int, bias: float, alpha: float, beta: float) -> Tensor:
-    """``x / (bias + alpha * sum of x^2 over the near channels) ^ beta``, compiled by XLA.
+    """Compute ``x / (bias + alpha * sum of x^2 over near channels) ^ beta``, compiled by XLA.
 
-    Near are those at most ``radius`` away. In float32 whatever the type of ``x`` [N, ..., C]; for
-    that and its gradient every number is read once and written once.
+    Near channels are at most ``radius`` away. It is computed in float32 for any type of ``x``
+    [N, ..., C]. Forwards and backwards every number is read once and written once.
     """
     settings = (radius, bias, alpha, beta)
     forward, backward = _normalizers(tuple(x.shape), x.dtype, settings)
@@ -159,7 +157,7 @@ def normalize(x: Tensor, radius: int, bias: float, alpha: float, beta: float) ->
 
 
 def _wide_normalize(x: Tensor, *settings: Any) -> Tensor:
-    """The plain operation, which on a CPU is only there for float32."""
+    """Fall back to float32: TensorFlow has no other CPU kernel."""
     wide = tf.nn.local_response_normalization(tf.cast(x, tf.float32), *settings)
     return tf.cast(wide, x.dtype)
 
@@ -168,7 +166,7 @@ def _wide_normalize(x: Tensor, *settings: Any) -> Tensor:
 def _normalizers(
     shape: tuple[int | None, ...], dtype: Any, settings: tuple[int, float, float, float]
 ) -> tuple[Callable[..., Tensor], Callable[..., Tensor]]:
-    """Both directions for values of one shape and type."""
+    """Compile the function and its gradient for values of one shape and type."""
     radius, bias, alpha, beta = settings
 
     def band(x: Tensor) -> Tensor:
@@ -178,7 +176,7 @@ def _normalizers(
         return tf.add_n([framed[..., k : k + channels] for k in range(2 * radius + 1)])
 
     def power(base: Tensor) -> Tensor:
-        """``base ^ -beta``; the usual exponents are square roots."""
+        """Compute ``base ^ -beta``; the usual exponents are square roots."""
         if beta == 0.5:
             return tf.math.rsqrt(base)
         if beta == 0.75:

@@ -1,8 +1,8 @@
-"""The compiled loop: gradient ascent on images through a network, in chunks of steps.
+"""Compile the loop: gradient ascent on images through a network, in chunks of steps.
 
 One loop is traced per (network, structure of objectives, static settings, size, batch). Units,
-seeds, step numbers and the learning rate are tensors, so nothing is traced again for the next
-unit, and a chunk of steps is one graph call.
+seeds and step numbers are tensors, so that the next unit needs no tracing, and a chunk of steps is
+one graph call.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ import tensorflow as tf
 
 from kerasviz.errors import ModelError
 from kerasviz.network.network import Network
-from kerasviz.optvis.objectives.scoring import IMAGE, Structure, scores
+from kerasviz.network.program import Kernels
+from kerasviz.optvis.objectives.scoring import IMAGE, Structure, own_scores, scores
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
-from kerasviz.optvis.optimization.kernels import fast_kernels
+from kerasviz.optvis.optimization.kernels import fast_kernels, portable_kernels
+from kerasviz.optvis.optimization.relu_gradients import REDIRECTED
 from kerasviz.optvis.optimization.tiling import check_tiles, scores_of_tiles, tiled
 from kerasviz.optvis.recipes import Recipe
-from kerasviz.types import Tensor
+from kerasviz.types import Array, Tensor
 
 __all__ = [
     "CHUNK",
@@ -35,47 +37,57 @@ __all__ = [
     "optimize",
 ]
 
-
+#: Tensors of objectives by name, as :func:`pack_objectives` gives them.
+Data = Mapping[str, Tensor]
 #: Steps in one graph call. Between calls there is time for progress, snapshots and Ctrl-C.
 CHUNK = 16
-#: Adam's settings (Kingma & Ba 2015, and the defaults of the reference library's optimizer).
-BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
-#: float16 has no numbers below 6e-8, where a gradient often is: there it is computed times this.
+#: Adam's decay of the mean of gradients, per step (Kingma & Ba 2015; TensorFlow's default).
+BETA1 = 0.9
+#: Adam's decay of the mean of squared gradients, per step (as ``BETA1``).
+BETA2 = 0.999
+#: What Adam adds to the root of the mean square, in units of the gradient (as ``BETA1``).
+EPSILON = 1e-8
+#: The factor of scores whose gradient is computed in float16, which has no numbers below 6e-8.
 LOSS_SCALE = 2.0**10
 
 
 @dataclass(frozen=True)
 class LoopInputs:
-    """The rows of one run: what each is for, its seed, and which rows were asked for together.
+    """The rows of one run: their objectives, seeds and groups.
 
-    ``data`` comes from ``fill``; ``seeds`` and ``groups`` are [B] integers.
+    ``data`` comes from :func:`pack_objectives`; ``seeds`` and ``groups`` are integers [B]. Rows of
+    one group were requested together, and objectives may couple them.
     """
 
     structure: Structure
-    data: Mapping[str, np.ndarray[Any, Any]]
-    seeds: np.ndarray[Any, Any]
-    groups: np.ndarray[Any, Any]
+    data: Mapping[str, Array]
+    seeds: Array
+    groups: Array
 
     @property
     def size(self) -> int:
         """The number of rows."""
         return len(self.seeds)
 
+    def tensors(self, rows: Array | slice = slice(None)) -> tuple[Data, Tensor, Tensor]:
+        """Return the data, seeds and groups of some rows."""
+        data = {name: tf.constant(array[rows]) for name, array in self.data.items()}
+        seeds, groups = (tf.constant(n[rows], tf.int32) for n in (self.seeds, self.groups))
+        return data, seeds, groups
+
 
 @dataclass(frozen=True)
 class LoopProgress:
-    """How far a run is: ``step`` of ``steps``, and the mean score of the last step.
+    """The progress of a run: ``step`` of ``steps``, and the mean score of the last step.
 
-    ``images()`` are those of this moment, [B, H, W, C] in [0, 1], and ``checkpoint()`` is all that
-    is needed to go on from here; only who calls them waits for them.
+    ``images()`` computes the current images, [B, H, W, C] in [0, 1]; ``checkpoint()`` copies what a
+    run needs to resume from this step.
     """
 
     step: int
     steps: int
     score: float
-    images: Callable[[], np.ndarray[Any, Any]] | None = field(
-        default=None, compare=False, repr=False
-    )
+    images: Callable[[], Array] | None = field(default=None, compare=False, repr=False)
     checkpoint: Callable[[], Checkpoint] | None = field(default=None, compare=False, repr=False)
 
 
@@ -85,15 +97,15 @@ class Run:
 
     ``images`` [B, H, W, C] in [0, 1]; ``snapshots`` the same by step number (0 is the initial
     noise); ``scores`` [B] of the finished images, untransformed, without penalties and the terms
-    that couple rows; ``history`` [steps, B] whole scores on the transformed images at each step,
+    that couple rows; ``history`` [steps, B] complete scores of the transformed images at each step,
     NaN after the number of steps that a row has ``taken`` [B].
     """
 
-    images: np.ndarray[Any, Any]
-    snapshots: dict[int, np.ndarray[Any, Any]]
-    scores: np.ndarray[Any, Any]
-    history: np.ndarray[Any, Any]
-    taken: np.ndarray[Any, Any]
+    images: Array
+    snapshots: dict[int, Array]
+    scores: Array
+    history: Array
+    taken: Array
 
 
 class Loop:
@@ -104,50 +116,51 @@ class Loop:
         self.taps = list(dict.fromkeys(s.tap for s in structure if s.tap != IMAGE))
         if recipe.tile:
             check_tiles(structure, recipe.size, recipe.tile)
-        self.update = partial(_update, recipe.optimizer, recipe.learning_rate)
+        kernels_of = fast_kernels if recipe.transform.fused else portable_kernels
+        self.kernels = kernels_of(recipe.precision)
+        self.redirected_kernels = kernels_of(recipe.precision, REDIRECTED)
+        self.update = partial(UPDATES[recipe.optimizer], recipe.learning_rate)
         if recipe.transform.fused:
             self.update = _fused_update(recipe.optimizer, recipe.learning_rate, recipe.size)
         self.start = _compiled(self._start)
         self.enter = _compiled(self._enter)
         self.image = _compiled(self._image)
         self.score = _compiled(self._score)
-        self.advance = _compiled(self._advance)
-        self.advance_redirected = _compiled(partial(self._advance, redirected=True))
+        self.advance = _compiled(partial(self._advance, self.kernels))
+        self.advance_redirected = _compiled(partial(self._advance, self.redirected_kernels))
 
     def _start(self, seeds: Tensor) -> Any:
-        """The state before the first step: parameters and the optimizer's two moments."""
+        """Return the state before the first step: parameters and the optimizer's two moments."""
         height, width = self.recipe.size
         params = self.recipe.parameterization.init(seeds, height, width, self.net.channels)
         zeros = tf.nest.map_structure(tf.zeros_like, params)
         return params, zeros, zeros
 
-    def _enter(self, state: Any, seeds: Tensor, places: Tensor) -> Any:
-        """The state with that before the first step in some ``places`` [B]."""
-
-        def entered(new: Tensor, old: Tensor) -> Tensor:
-            return tf.where(_beside(places, new), new, old)
-
-        return tf.nest.map_structure(entered, self._start(seeds), state)
+    def _enter(self, state: Any, seeds: Tensor, mask: Tensor) -> Any:
+        """Restart the rows of a state where ``mask`` [B] is true."""
+        return tf.nest.map_structure(
+            lambda new, old: tf.where(_per_row(mask, new), new, old), self._start(seeds), state
+        )
 
     def _image(self, params: Any, groups: Tensor) -> Tensor:
         return self.recipe.parameterization.to_image(params, *self.recipe.size, groups)
 
-    def _score(self, images: Tensor, data: Mapping[str, Tensor], groups: Tensor) -> Tensor:
-        """What images reach as they are, [B]: the scores without penalties and couplings."""
+    def _score(self, images: Tensor, data: Data, groups: Tensor) -> Tensor:
+        """Score untransformed images without penalties and couplings, [B]."""
 
         def score(images: Tensor) -> Tensor:
-            found = {**self.net.activations(images, self.taps), IMAGE: images}
-            return scores(self.structure, found, data, groups, own_terms_only=True)
+            activations = {**self.net.activations(images, self.taps), IMAGE: images}
+            return own_scores(self.structure, activations, data, groups)
 
         tile = self.recipe.tile
         return scores_of_tiles(score, images, tile) if tile else score(images)
 
     def _gradient(
-        self, params: Any, data: Any, seeds: Tensor, groups: Tensor, step: Tensor, kernels: Any
+        self, params: Any, data: Data, seeds: Tensor, groups: Tensor, step: Tensor, kernels: Kernels
     ) -> tuple[Any, Tensor]:
         def score(seen: Tensor, images: Tensor) -> Tensor:
-            found = {**self.net.activations(seen, self.taps, kernels=kernels), IMAGE: images}
-            return scores(self.structure, found, data, groups)
+            activations = self.net.activations(seen, self.taps, kernels=kernels)
+            return scores(self.structure, {**activations, IMAGE: images}, data, groups)
 
         loss_scale = LOSS_SCALE if kernels.compute_dtype == tf.float16 else 1.0
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -155,35 +168,32 @@ class Loop:
             images = self._image(params, groups)
             seen = self.recipe.transform.apply(images, seeds, step)
             if not self.recipe.tile:
-                row_scores = score(seen, images)
-                target, upstream = row_scores, tf.fill(tf.shape(row_scores), loss_scale)
+                totals = score(seen, images)
+                target, upstream = totals, tf.fill(tf.shape(totals), loss_scale)
         if self.recipe.tile:
             target = seen
             upstream, lifted = tiled(lambda s: loss_scale * score(s, s), seen, self.recipe.tile)
-            row_scores = lifted / loss_scale
+            totals = lifted / loss_scale
         gradient = tape.gradient(target, params, upstream)
         if loss_scale == 1.0:
-            return gradient, row_scores
-        return tf.nest.map_structure(lambda g: g / loss_scale, gradient), row_scores
+            return gradient, totals
+        return tf.nest.map_structure(lambda g: g / loss_scale, gradient), totals
 
     def _step(
-        self, state: Any, data: Any, seeds: Tensor, groups: Tensor, step: Tensor, kernels: Any
+        self, state: Any, data: Data, seeds: Tensor, groups: Tensor, step: Tensor, kernels: Kernels
     ) -> tuple[Any, Tensor]:
-        """One step: the next state, and the scores [B] before it."""
+        """Take one step; return the next state and the scores [B] before the step."""
         params, *moments = state
         step = tf.broadcast_to(step, tf.shape(seeds))
-        gradient, reached = self._gradient(params, data, seeds, groups, step, kernels)
-        return self.update(params, moments, gradient, step), reached
+        gradient, totals = self._gradient(params, data, seeds, groups, step, kernels)
+        return self.update(params, moments, gradient, step), totals
 
-    def one_step(self, *, redirected: bool = False) -> Callable[..., tuple[Any, Tensor]]:
-        """The function (state, data, seeds, groups, step) -> (next state, scores [B] before it).
+    def one_step(self, kernels: Kernels) -> Callable[..., tuple[Any, Tensor]]:
+        """Return the function (state, data, seeds, groups, step) -> (next state, scores [B]).
 
-        It stays a function of its own in a graph that calls it: in one with cycles TensorFlow's
-        oneDNN pass visits nodes in an order of chance, and leaves some gradients of pooling to slow
-        kernels.
+        It is never inlined: in a graph with cycles TensorFlow's oneDNN pass visits nodes in random
+        order, and leaves some gradients of pooling to slow kernels.
         """
-        fused = self.recipe.transform.fused
-        kernels = fast_kernels(self.recipe.precision, fused=fused, redirected=redirected)
         return tf.function(  # type: ignore[no-any-return]
             partial(self._step, kernels=kernels),
             autograph=False,
@@ -192,24 +202,24 @@ class Loop:
 
     def _advance(
         self,
+        kernels: Kernels,
         state: Any,
-        data: Mapping[str, Tensor],
+        data: Data,
         seeds: Tensor,
         groups: Tensor,
         first: Tensor,
         count: Tensor,
-        redirected: bool = False,
     ) -> tuple[Any, Tensor]:
-        """Take ``count`` steps; ``first`` is the number of the first one, or that of each row [B].
+        """Take ``count`` steps from number ``first``, one for all rows or one for each [B].
 
         Returns the state and scores [count, B].
         """
-        one_step = self.one_step(redirected=redirected)
+        one_step = self.one_step(kernels)
         history = tf.TensorArray(tf.float32, size=count, element_shape=[seeds.shape[0]])
 
         def step(i: Tensor, state: Any, history: Any) -> tuple[Any, ...]:
-            state, reached = one_step(state, data, seeds, groups, first + i)
-            return i + 1, state, history.write(i, reached)
+            state, totals = one_step(state, data, seeds, groups, first + i)
+            return i + 1, state, history.write(i, totals)
 
         _, state, history = tf.while_loop(
             lambda i, *_: i < count, step, (0, state, history), parallel_iterations=1
@@ -218,47 +228,50 @@ class Loop:
 
 
 def _compiled(function: Callable[..., Any]) -> Any:
-    # Without autograph: control flow is written out, and an importer's Python is not rewritten.
+    # Without autograph, which would rewrite the Python code of importers.
     return tf.function(function, autograph=False)
 
 
-def _beside(numbers: Tensor, rows: Tensor) -> Tensor:
-    """A number for each row [B], in a shape that meets rows [B, ...]."""
+def _per_row(numbers: Tensor, rows: Tensor) -> Tensor:
+    """Reshape numbers [B] so that they broadcast to rows [B, ...]."""
     return tf.reshape(numbers, [-1] + [1] * (rows.shape.rank - 1))
 
 
 @lru_cache(maxsize=64)
 def _fused_update(optimizer: str, rate: float, size: tuple[int, int]) -> Any:
-    """The update compiled by XLA, for all networks: it reads and writes the state only once."""
-    update = partial(_update, optimizer, rate)
+    """Compile the update by XLA, for all networks: it reads and writes the state only once."""
+    update = partial(UPDATES[optimizer], rate)
     return tf.function(update, autograph=False, jit_compile=True)
 
 
-def _update(
-    optimizer: str, rate: float, params: Any, moments: Any, gradient: Any, step: Tensor
-) -> Any:
-    """One step of gradient ascent; the state of gradient descent's moments stays zero."""
-    if optimizer == "gradient-descent":
-        return (tf.nest.map_structure(lambda p, g: p + rate * g, params, gradient), *moments)
+def _ascend(rate: float, params: Any, moments: Any, gradient: Any, step: Tensor) -> Any:
+    """Take one step of plain gradient ascent; the moments stay zero."""
+    return (tf.nest.map_structure(lambda p, g: p + rate * g, params, gradient), *moments)
+
+
+def _adam(rate: float, params: Any, moments: Any, gradient: Any, step: Tensor) -> Any:
+    """Take one step of Adam (Kingma & Ba 2015, with the step sizes of their section 2)."""
     count = tf.cast(step + 1, tf.float32)
     step_sizes = rate * tf.sqrt(1 - BETA2**count) / (1 - BETA1**count)
     mean = tf.nest.map_structure(lambda m, g: BETA1 * m + (1 - BETA1) * g, moments[0], gradient)
-    spread = tf.nest.map_structure(
+    variance = tf.nest.map_structure(
         lambda v, g: BETA2 * v + (1 - BETA2) * g * g, moments[1], gradient
     )
-    params = tf.nest.map_structure(
-        lambda p, m, v: p + _beside(step_sizes, p) * m / (tf.sqrt(v) + EPSILON),
-        params,
-        mean,
-        spread,
-    )
-    return params, mean, spread
+
+    def moved(p: Tensor, m: Tensor, v: Tensor) -> Tensor:
+        return p + _per_row(step_sizes, p) * m / (tf.sqrt(v) + EPSILON)
+
+    return tf.nest.map_structure(moved, params, mean, variance), mean, variance
+
+
+#: One step of each optimizer: (rate, parameters, moments, gradient, step) -> (parameters, moments).
+UPDATES = {"adam": _adam, "gradient-descent": _ascend}
 
 
 def loop_for(net: Network, structure: Structure, recipe: Recipe) -> Loop:
-    """Return the loop for these settings, compiled once for a network as long as it is in use.
+    """Return the loop for these settings, compiled once and kept with the network.
 
-    The number of steps and the name of the recipe are not part of it.
+    Recipes that differ in name and number of steps share a loop.
     """
     key = (structure, recipe.replace(name="", steps=1))
     return net.compiled.of(key, lambda: Loop(net, structure, recipe))
@@ -275,8 +288,8 @@ def _stops(steps: int, redirected: int, snapshots: Sequence[int]) -> Iterator[tu
             first = last
 
 
-def check_finite(net: Network, numbers: np.ndarray[Any, Any], step: int) -> None:
-    """Raise :class:`ModelError` where scores have stopped being numbers."""
+def check_finite(net: Network, numbers: Array, step: int) -> None:
+    """Raise :class:`ModelError` for scores that are not finite."""
     if not np.isfinite(numbers).all():
         raise ModelError(
             f"{net.name}: the score is not finite at step {step}; "
@@ -284,12 +297,62 @@ def check_finite(net: Network, numbers: np.ndarray[Any, Any], step: int) -> None
         )
 
 
-def _shown(loop: Loop, params: Any, groups: Tensor) -> np.ndarray[Any, Any]:
-    return np.asarray(loop.image(params, groups))
+class _Ascent:
+    """A run between two steps: its state, its scores so far and its snapshots."""
+
+    def __init__(self, loop: Loop, batch: LoopInputs, resume: Checkpoint | None):
+        self.loop = loop
+        self.data, self.seeds, self.groups = batch.tensors()
+        self.state = loop.start(self.seeds)
+        self.step = 0
+        self.history: tuple[Array, ...] = ()
+        self.snapshots: dict[int, Any] = {}
+        if resume is not None:
+            parts = [tf.constant(part) for part in resume.state]
+            self.state = tf.nest.pack_sequence_as(self.state, parts)
+            self.step, self.history = resume.step, (resume.history,)
+            self.snapshots = dict(resume.snapshots)
+
+    def advance(self, last: int) -> None:
+        """Take the steps up to ``last``."""
+        loop, first = self.loop, self.step
+        advance = loop.advance_redirected if first < loop.recipe.redirect_steps else loop.advance
+        counts = tf.constant(first), tf.constant(last - first)
+        self.state, totals = advance(self.state, self.data, self.seeds, self.groups, *counts)
+        self.history = (*self.history, np.asarray(totals))
+        check_finite(loop.net, self.history[-1], first)
+        self.step = last
+
+    def images(self) -> Tensor:
+        """Return the current images, [B, H, W, C] in [0, 1]."""
+        return self.loop.image(self.state[0], self.groups)
+
+    def progress(self) -> LoopProgress:
+        """Return the progress, with functions that compute from the tensors of this step."""
+        params, snapshots = self.state[0], dict(self.snapshots)
+        return LoopProgress(
+            self.step,
+            self.loop.recipe.steps,
+            float(self.history[-1][-1].mean()),
+            lambda: np.asarray(self.loop.image(params, self.groups)),
+            partial(_checkpoint, self.step, self.state, self.history, snapshots),
+        )
+
+    def result(self) -> Run:
+        """Finish the run, and free the moments: they are 400 MB for a picture of 4096 pixels."""
+        self.state = self.state[:1]
+        images = self.images()
+        return Run(
+            images=np.asarray(images),
+            snapshots={step: np.asarray(image) for step, image in self.snapshots.items()},
+            scores=np.asarray(self.loop.score(images, self.data, self.groups)),
+            history=np.concatenate(self.history),
+            taken=np.full(len(self.seeds), self.step),
+        )
 
 
 def _checkpoint(
-    step: int, state: Any, history: Sequence[Any], snapshots: Mapping[int, Any]
+    step: int, state: Any, history: Sequence[Array], snapshots: Mapping[int, Any]
 ) -> Checkpoint:
     return Checkpoint(
         step,
@@ -309,52 +372,19 @@ def optimize(
 ) -> Run:
     """Optimize a batch of images and return them with snapshots and scores.
 
-    Row i depends on (network, its objective, recipe, its seed, the batch's size) only, not on
-    what the other rows are, unless its objective couples rows. With ``resume``, a checkpoint of the
-    same batch, the result is that of a run that was never stopped. Raises :class:`ModelError` where
-    the numbers stop being finite.
+    A row depends on the network, its objective, the recipe, its seed and the batch's size only,
+    unless its objective couples rows. With ``resume``, a checkpoint of the same batch, the result
+    is that of an uninterrupted run. Raises :class:`ModelError` for scores that are not finite.
     """
-    loop = loop_for(net, batch.structure, recipe)
-    data = {name: tf.constant(array) for name, array in batch.data.items()}
-    seeds, groups = tf.constant(batch.seeds, tf.int32), tf.constant(batch.groups, tf.int32)
-    state = loop.start(seeds)
-    kept: dict[int, Any] = {}
-    history: list[Any] = []
-    if resume is not None:
-        state = tf.nest.pack_sequence_as(state, [tf.constant(part) for part in resume.state])
-        kept, history = dict(resume.snapshots), [resume.history]
-    elif 0 in snapshots:
-        kept[0] = loop.image(state[0], groups)
-
+    run = _Ascent(loop_for(net, batch.structure, recipe), batch, resume)
+    if resume is None and 0 in snapshots:
+        run.snapshots[0] = run.images()
     for first, last in _stops(recipe.steps, recipe.redirect_steps, snapshots):
-        if resume is not None and first < resume.step:
+        if first < run.step:
             continue
-        advance = loop.advance_redirected if first < recipe.redirect_steps else loop.advance
-        state, reached = advance(
-            state, data, seeds, groups, tf.constant(first), tf.constant(last - first)
-        )
-        numbers = np.asarray(reached)
-        check_finite(net, numbers, first)
-        history.append(numbers)
+        run.advance(last)
         if last in snapshots:
-            kept[last] = loop.image(state[0], groups)
+            run.snapshots[last] = run.images()
         if progress is not None:
-            progress(
-                LoopProgress(
-                    last,
-                    recipe.steps,
-                    float(numbers[-1].mean()),
-                    partial(_shown, loop, state[0], groups),
-                    partial(_checkpoint, last, state, tuple(history), dict(kept)),
-                )
-            )
-    params = state[0]
-    del state  # the moments of a picture of 4096 pixels are 400 MB
-    images = loop.image(params, groups)
-    return Run(
-        images=np.asarray(images),
-        snapshots={step: np.asarray(image) for step, image in kept.items()},
-        scores=np.asarray(loop.score(images, data, groups)),
-        history=np.concatenate(history),
-        taken=np.full(batch.size, recipe.steps),
-    )
+            progress(run.progress())
+    return run.result()

@@ -105,7 +105,7 @@ def _measured(net: Network, taps: Sequence[str], narrow: str, units: str) -> Pre
 def _pass(net: Network, taps: Sequence[str], precision: str) -> Callable[[], Any]:
     """A forward pass to ``taps`` and the gradient of the images, compiled when first called."""
     sides = [side or PIXELS for side in net.fixed_size]
-    kernels = fast_kernels(precision, fused=True)
+    kernels = fast_kernels(precision)
     noise = np.random.default_rng(0).uniform(size=(BATCH, *sides, net.channels))
     images = tf.constant(noise, tf.float32)
 

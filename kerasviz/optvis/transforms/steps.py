@@ -1,10 +1,10 @@
-"""The steps of a transform: what each does to an image, by itself and folded into one map."""
+"""Steps of a transform: each can be applied to an image, or folded into one map with others."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 import tensorflow as tf
@@ -29,17 +29,19 @@ __all__ = [
 ]
 
 
-#: What lies outside of the image unless a pad says otherwise.
+#: The value outside the image, in [0, 1], unless a pad has another.
 GREY = 0.5
+#: The pi with which the reference library turns degrees into radians (lucid, ``_angle2rads``).
+LUCID_PI = 3.14
 
 
 def _look_up(table: Sequence[float], pick: Tensor) -> Tensor:
     return tf.gather(tf.constant(table, tf.float32), tf.cast(pick, tf.int32))
 
 
-def check_names(what: str, given: Mapping[str, Any], known: Sequence[str]) -> None:
-    """Raise :class:`UsageError` for a setting that is not known."""
-    for name in given:
+def check_names(what: str, settings: Mapping[str, Any], known: Sequence[str]) -> None:
+    """Raise :class:`UsageError` for an unknown setting."""
+    for name in settings:
         if name not in known:
             raise UsageError(f"{what}: unknown setting {name!r}; near: {near(name, known)}")
 
@@ -50,7 +52,7 @@ def _check_pixels(kind: str, pixels: Any) -> None:
 
 
 def check_size(image: Size, canvas: Size) -> None:
-    """Raise :class:`UsageError` if nothing is left of an image."""
+    """Raise :class:`UsageError` if no pixel of an image is left."""
     if min(canvas) < 1:
         raise UsageError(
             f"size {image[0]}x{image[1]}: jitter leaves nothing of it; choose a larger size"
@@ -67,14 +69,14 @@ def _are_numbers(values: Any) -> bool:
 
 @dataclass(frozen=True)
 class Canvas:
-    """Where folded steps have led: the map from its pixels to the image, its size, the image's."""
+    """The result of folded steps: a map from its pixels to the image, its size and the image's."""
 
     along: Similarity
     size: Size
     image: Size
 
     def grown(self, pixels: int) -> Canvas:
-        """The same map and centre on a canvas that is larger by ``pixels`` in both axes."""
+        """Return a canvas that is larger by ``pixels`` in both axes, about the same centre."""
         return Canvas(self.along, (self.size[0] + pixels, self.size[1] + pixels), self.image)
 
 
@@ -94,7 +96,7 @@ class Pad:
             raise UsageError(f"pad mode {self.mode!r}; choose from constant, reflect")
 
     def fold(self, canvas: Canvas, picks: Sequence[Tensor]) -> Canvas:
-        """The centre stays."""
+        """Grow the canvas about its centre."""
         return canvas.grown(2 * self.pixels)
 
     def apply(self, images: Tensor, picks: Sequence[Tensor], size: Size) -> Tensor:
@@ -121,16 +123,15 @@ class Jitter:
         return (self.pixels + 1, self.pixels + 1)
 
     def fold(self, canvas: Canvas, picks: Sequence[Tensor]) -> Canvas:
-        """The centre moves by the offset less half of the pixels."""
+        """Translate by the offset less half of the pixels, and shrink the canvas."""
         down, right = (pick - self.pixels / 2 for pick in picks)
-        moved = Canvas(canvas.along.translated(right, down), canvas.size, canvas.image)
-        return moved.grown(-self.pixels)
+        return replace(canvas, along=canvas.along.translated(right, down)).grown(-self.pixels)
 
     def apply(self, images: Tensor, picks: Sequence[Tensor], size: Size) -> Tensor:
         """Crop images."""
         down, right = (tf.cast(pick, tf.int32) for pick in picks)
-        kept = tf.shape(images) - [0, self.pixels, self.pixels, 0]
-        return tf.slice(images, tf.stack([0, down, right, 0]), kept)
+        size = tf.shape(images) - [0, self.pixels, self.pixels, 0]
+        return tf.slice(images, tf.stack([0, down, right, 0]), size)
 
 
 @dataclass(frozen=True)
@@ -150,12 +151,12 @@ class Scale:
         return (len(self.factors),)
 
     def fold(self, canvas: Canvas, picks: Sequence[Tensor]) -> Canvas:
-        """The content grows about the centre; the canvas keeps its size."""
+        """Enlarge the content about the centre; the canvas keeps its size."""
         inverse = _look_up([1 / factor for factor in self.factors], picks[0])
-        return Canvas(canvas.along.scaled(inverse), canvas.size, canvas.image)
+        return replace(canvas, along=canvas.along.scaled(inverse))
 
     def apply(self, images: Tensor, picks: Sequence[Tensor], size: Size) -> Tensor:
-        """Resize images to the truncated size, bilinear, output i at input i / factor."""
+        """Resize images bilinearly to the truncated size, output i at input i / factor."""
         extent = tf.cast(tf.shape(images)[1:3], tf.float32)
         scaled = tf.cast(_look_up(self.factors, picks[0]) * extent, tf.int32)
         return tf.raw_ops.ResizeBilinear(images=images, size=scaled)
@@ -163,7 +164,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Rotate:
-    """Turn counterclockwise by one of ``degrees``, each equally likely."""
+    """Rotate counterclockwise by one of ``degrees``, each equally likely."""
 
     degrees: tuple[float, ...]
     kind: ClassVar[str] = "rotate"
@@ -177,20 +178,20 @@ class Rotate:
         """The number of equally likely values of each draw."""
         return (len(self.degrees),)
 
-    def _turn(self, pick: Tensor, pi: float) -> tuple[Tensor, Tensor]:
-        """The cosine and sine, from tables: to the last bit the same in every row."""
+    def _cosine_and_sine(self, pick: Tensor, pi: float) -> tuple[Tensor, Tensor]:
+        """Look both up in tables, so that they are equal to the last bit in every row."""
         angles = [pi * angle / 180 for angle in self.degrees]
         cosines, sines = [math.cos(a) for a in angles], [math.sin(a) for a in angles]
         return _look_up(cosines, pick), _look_up(sines, pick)
 
     def fold(self, canvas: Canvas, picks: Sequence[Tensor]) -> Canvas:
-        """The content turns about the centre; the canvas keeps its size."""
-        turned = canvas.along.rotated(*self._turn(picks[0], math.pi))
-        return Canvas(turned, canvas.size, canvas.image)
+        """Rotate the content about the centre; the canvas keeps its size."""
+        cosine, sine = self._cosine_and_sine(picks[0], math.pi)
+        return replace(canvas, along=canvas.along.rotated(cosine, sine))
 
     def apply(self, images: Tensor, picks: Sequence[Tensor], size: Size) -> Tensor:
-        """Turn images about their centre: nearest pixel, black outside, and a pi of 3.14."""
-        cosine, sine = self._turn(picks[0], 3.14)
+        """Rotate images about their centre: nearest pixel, black outside, lucid's pi of 3.14."""
+        cosine, sine = self._cosine_and_sine(picks[0], LUCID_PI)
         height, width = tf.unstack(tf.shape(images)[1:3])
         middle_x, middle_y = (tf.cast(n - 1, tf.float32) / 2 for n in (width, height))
         x = (tf.range(tf.cast(width, tf.float32)) - middle_x)[None, :]
@@ -198,7 +199,7 @@ class Rotate:
         column = tf.cast(tf.round(cosine * x - sine * y + middle_x), tf.int32)
         row = tf.cast(tf.round(sine * x + cosine * y + middle_y), tf.int32)
         inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
-        # One black pixel behind the last is what lies outside.
+        # Positions outside take one black pixel that is added behind the last.
         index = tf.where(inside, row * width + column, height * width)
         flat = tf.reshape(images, [images.shape[0], height * width, images.shape[3]])
         return tf.gather(tf.pad(flat, [[0, 0], [0, 1], [0, 0]]), index, axis=1)
@@ -206,21 +207,19 @@ class Rotate:
 
 @dataclass(frozen=True)
 class Crop:
-    """Crop the padding off: keep the centre, in the size that the image had at first."""
+    """Crop the padding off: keep the centre, in the original size of the image."""
 
     kind: ClassVar[str] = "crop"
     choices: ClassVar[tuple[int, ...]] = ()
 
     def fold(self, canvas: Canvas, picks: Sequence[Tensor]) -> Canvas:
-        """Whole pixels are cropped: where their number is odd the centre moves by a half."""
-        down, right = (
-            math.trunc((have - want) / 2) - (have - want) / 2
-            for have, want in zip(canvas.size, canvas.image, strict=True)
-        )
+        """Crop whole pixels: where their number is odd the centre moves by a half."""
+        excess = [(have - want) / 2 for have, want in zip(canvas.size, canvas.image, strict=True)]
+        down, right = (math.trunc(pixels) - pixels for pixels in excess)
         return Canvas(canvas.along.translated(right, down), canvas.image, canvas.image)
 
     def apply(self, images: Tensor, picks: Sequence[Tensor], size: Size) -> Tensor:
-        """Crop images, or pad them with black where they have become smaller."""
+        """Crop images, or pad them with black where they are smaller."""
         return tf.image.resize_with_crop_or_pad(images, *size)
 
 
@@ -229,14 +228,14 @@ _KINDS: dict[str, Any] = {step.kind: step for step in (Pad, Jitter, Scale, Rotat
 
 
 def step_to_json(step: Step) -> dict[str, Any]:
-    """The settings of a step as plain data with its ``kind``."""
+    """Return the settings of a step as plain data with its ``kind``."""
     settings = {f.name: getattr(step, f.name) for f in fields(step)}
     plain = {name: list(v) if isinstance(v, tuple) else v for name, v in settings.items()}
     return {"kind": step.kind, **plain}
 
 
 def step_from_json(data: Mapping[str, Any]) -> Step:
-    """Make a step of plain data; raises :class:`UsageError` for what is unknown or missing."""
+    """Make a step from plain data; raise :class:`UsageError` for unknown or missing settings."""
     kind = data.get("kind")
     if kind not in _KINDS:
         raise UsageError(f"unknown transform {kind!r}; choose from {', '.join(_KINDS)}")
@@ -245,7 +244,7 @@ def step_from_json(data: Mapping[str, Any]) -> Step:
     check_names(kind, settings, known)
     if known and known[0] not in settings:
         raise UsageError(f"transform {kind}: {known[0]} is missing")
-    made: Step = _KINDS[kind](
+    step: Step = _KINDS[kind](
         **{name: tuple(v) if isinstance(v, list) else v for name, v in settings.items()}
     )
-    return made
+    return step

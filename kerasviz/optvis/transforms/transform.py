@@ -1,17 +1,18 @@
-"""Transforms: the image is padded, moved, scaled and turned at random before every step."""
+"""Transforms: pad, translate, scale and rotate the image at random before every step."""
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
 from kerasviz.errors import UsageError
 from kerasviz.optvis import randomness
-from kerasviz.optvis.transforms.resampling import Similarity, sample
+from kerasviz.optvis.transforms.resampling import Similarity, portable_sample, sample
 from kerasviz.optvis.transforms.steps import (
     GREY,
     Canvas,
@@ -32,16 +33,18 @@ __all__ = [
     "ARTICLE_STEPS",
     "LUCID_STEPS",
     "Crop",
+    "FoldedTransform",
     "Jitter",
     "Pad",
     "Rotate",
     "Scale",
+    "SequentialTransform",
     "Transform",
+    "transform_from_json",
 ]
 
-
-#: Which random numbers of a seed are drawn here; the first image takes stream 0.
-_STREAM = 1
+#: The stream of a seed's random numbers; the first image takes stream 0.
+STREAM = 1
 
 #: The article's transforms (its footnote on the default settings).
 ARTICLE_STEPS: tuple[Step, ...] = (
@@ -63,61 +66,19 @@ LUCID_STEPS: tuple[Step, ...] = (
 
 
 @dataclass(frozen=True)
-class Transform:
-    """Steps in order, with random numbers that depend on a row's seed and the step number only.
+class Transform(ABC):
+    """Random steps in order, whose draws depend on a row's seed and the step number only.
 
-    With ``shared`` all rows take the draws of the first row, as the reference library does; a
-    picture then depends on the seed of the first picture of its batch.
-
-    ``resample`` "once" folds the steps into one map per row and samples the image once (bilinear,
-    exact gradient). Positions are relative to the centre of the canvas; the map from canvas to
-    image starts as v -> v, and each step changes it and the canvas's size:
-
-    - ``Pad(p)``: grows the canvas by 2 p, the map stays.
-    - ``Jitter(d)``: v -> map(v + offset - d / 2) with whole offsets in 0 .. d; shrinks it by d.
-    - ``Scale``: v -> map(v / factor). ``Rotate``: v -> map(R v) with R of the angle. Both keep the
-      size of the canvas.
-    - ``Crop``: sets the size to the image's; if the number of pixels that go is odd, one more goes
-      at the end, which is v -> map(v - 1/2) along that axis.
-
-    Everything outside of the image is the pad's ``fill`` (0.5 without a pad). With
-    ``ARTICLE_STEPS`` the size stays, and without turn and scale the image moves by whole pixels,
-    up to 8 by the first and 4 by the second jitter.
-
-    ``resample`` "each" does every step by itself as the reference library does: sizes change from
-    step to step, ``Scale`` resizes to a truncated size, ``Rotate`` takes the nearest pixel and
-    leaves black corners. It needs ``shared``, as rows would differ in size.
-
-    Without ``fused`` sampling once takes TensorFlow's ordinary operations instead of one that XLA
-    compiles, as graphs need that are run elsewhere: the same formulas, but the last bits are
+    Where ``shared`` is true all rows take the draws of the first row, as in the reference library:
+    a picture then depends on the seed of the first picture of its batch. Without ``fused`` nothing
+    is compiled by XLA, as in graphs that run elsewhere: the same formulas, but the last bits are
     rounded otherwise, and the difference grows from step to step.
-
-    Raises :class:`UsageError` for unknown or impossible settings.
-
-    >>> transform = Transform(ARTICLE_STEPS)
-    >>> transform.draws
-    6
-    >>> transform.apply(tf.zeros([2, 9, 7, 3]), tf.constant([0, 1]), step=0).shape
-    TensorShape([2, 9, 7, 3])
     """
 
     steps: tuple[Step, ...] = ()
     shared: bool = False
-    resample: str = "once"
     fused: bool = True
-
-    def __post_init__(self) -> None:
-        if self.resample not in ("once", "each"):
-            raise UsageError(f"resample {self.resample!r}; choose from once, each")
-        if self.resample == "each":
-            if not self.shared:
-                raise UsageError('resample "each": rows would differ in size; set shared to true')
-            return
-        pads = [step for step in self.steps if isinstance(step, Pad)]
-        if any(pad.mode == "reflect" for pad in (s for s in self.steps[1:] if isinstance(s, Pad))):
-            raise UsageError('pad by reflection: with resample "once" it must be the first step')
-        if len({pad.fill for pad in pads if pad.mode == "constant"}) > 1:
-            raise UsageError('pads with several fills: expected one with resample "once"')
+    resample: ClassVar[str]
 
     @property
     def choices(self) -> tuple[int, ...]:
@@ -126,77 +87,139 @@ class Transform:
 
     @property
     def draws(self) -> int:
-        """How many uniform numbers a row needs."""
+        """The number of uniform random numbers of a row."""
         return len(self.choices)
 
     def apply(self, images: Tensor, seeds: Tensor, step: Tensor) -> Tensor:
-        """Transform images [B, H, W, C] with the numbers of ``seeds`` [B] at ``step``.
+        """Transform images [B, H, W, C] to [B, h, w, C] with the draws of ``seeds`` [B].
 
-        ``step`` is a number, or one for each row [B]. Returns [B, h, w, C]; with ``resample``
-        "each" h and w differ from step to step.
+        ``step`` is a number, or one for each row [B].
         """
         step = tf.convert_to_tensor(step)
         if self.shared:
             seeds, step = seeds[:1], step[:1] if step.shape.rank else step
-        return self(images, randomness.uniform(seeds, step, self.draws, _STREAM))
+        return self(images, randomness.uniform(seeds, step, self.draws, STREAM))
 
     def __call__(self, images: Tensor, uniforms: Tensor) -> Tensor:
-        """Transform images [B, H, W, C] as ``uniforms`` [B, draws] in [0, 1) say.
+        """Transform images [B, H, W, C] by the draws ``uniforms`` [B, draws] in [0, 1).
 
-        Draw k of a row chooses value ``floor(u choices[k])``. With ``shared`` only the first row of
-        ``uniforms`` counts. The size of the images must be known when a function is traced.
+        Draw k of a row chooses value ``floor(u choices[k])``. Where ``shared`` is true only the
+        first row of ``uniforms`` counts. The size of the images must be known at tracing.
         """
         counts = tf.constant(self.choices, tf.float32)
         if self.shared:
             uniforms = uniforms[:1]
         chosen = tf.minimum(tf.floor(uniforms * counts), counts - 1)
         picks = iter(tf.unstack(chosen, self.draws, axis=1))
-        steps = [(step, [next(picks) for _ in step.choices]) for step in self.steps]
-        return self._once(images, steps) if self.resample == "once" else self._each(images, steps)
+        return self._resample(images, [[next(picks) for _ in step.choices] for step in self.steps])
 
-    def _once(self, images: Tensor, steps: Sequence[tuple[Step, Sequence[Tensor]]]) -> Tensor:
-        if not steps:
-            return images
-        size = (images.shape[1], images.shape[2])
-        canvas, fill = Canvas(Similarity(), size, size), GREY
-        for step, picks in steps:
-            canvas = step.fold(canvas, picks)
-            check_size(size, canvas.size)
-            if isinstance(step, Pad) and step.mode == "constant":
-                fill = step.fill
-        first = self.steps[0]
-        if isinstance(first, Pad) and first.mode == "reflect":
-            images = first.apply(images, (), size)  # the centre stays, so the map does too
-        return sample(images, canvas.along, canvas.size, fill, self._reach(), self.fused)
-
-    def _each(self, images: Tensor, steps: Sequence[tuple[Step, Sequence[Tensor]]]) -> Tensor:
-        batch, height, width, channels = images.shape
-        grown = sum(2 * s.pixels if isinstance(s, Pad) else 0 for s in self.steps)
-        lost = sum(s.pixels if isinstance(s, Jitter) else 0 for s in self.steps)
-        check_size((height, width), (height + grown - lost, width + grown - lost))
-        for step, picks in steps:
-            images = step.apply(images, [pick[0] for pick in picks], (height, width))
-        return tf.ensure_shape(images, [batch, None, None, channels])
-
-    def _reach(self) -> float:
-        """How far an input pixel can be seen in the output, see :func:`sampling.sample`."""
-        largest = math.prod(max(s.factors) for s in self.steps if isinstance(s, Scale))
-        turn = sum(max(map(abs, s.degrees)) for s in self.steps if isinstance(s, Rotate))
-        return largest * math.sqrt(2) * math.sin(math.radians(45 + min(turn, 45)))
+    @abstractmethod
+    def _resample(self, images: Tensor, picks: Sequence[Sequence[Tensor]]) -> Tensor:
+        """Transform images by the chosen values of every step."""
 
     def to_json(self) -> dict[str, Any]:
-        """The steps and settings as plain data."""
+        """Return the steps and settings as plain data."""
         steps = [step_to_json(step) for step in self.steps]
         settings = {"steps": steps, "shared": self.shared, "resample": self.resample}
         return settings if self.fused else {**settings, "fused": False}
 
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Transform:
-        """Make a transform of plain data; missing settings are the defaults.
 
-        >>> Transform.from_json({"steps": [{"kind": "jitter", "pixels": 8}]})
-        Transform(steps=(Jitter(pixels=8),), shared=False, resample='once', fused=True)
-        """
-        check_names("transform", data, [f.name for f in fields(cls)])
-        settings = {name: value for name, value in data.items() if name != "steps"}
-        return cls(tuple(step_from_json(step) for step in data.get("steps", ())), **settings)
+@dataclass(frozen=True)
+class FoldedTransform(Transform):
+    """A transform that folds its steps into one map per row and samples the image once.
+
+    Sampling is bilinear with an exact gradient. Positions are relative to the centre of the canvas.
+    The map from canvas to image starts as v -> v, and each step changes it and the canvas's size:
+
+    - ``Pad(p)``: grows the canvas by 2 p, the map stays.
+    - ``Jitter(d)``: v -> map(v + offset - d / 2) with whole offsets in 0 .. d; shrinks it by d.
+    - ``Scale``: v -> map(v / factor). ``Rotate``: v -> map(R v) with R of the angle. Both keep the
+      size of the canvas.
+    - ``Crop``: sets the size to the image's. If an odd number of pixels is cropped, one more goes
+      at the end, which is v -> map(v - 1/2) along that axis.
+
+    Everything outside the image is the pad's ``fill`` (0.5 without a pad). With ``ARTICLE_STEPS``
+    the size stays, and without rotation and scale the image moves by whole pixels, up to 8 by the
+    first and 4 by the second jitter. Raises :class:`UsageError` for steps that cannot be folded.
+
+    >>> transform = FoldedTransform(ARTICLE_STEPS)
+    >>> transform.draws
+    6
+    >>> transform.apply(tf.zeros([2, 9, 7, 3]), tf.constant([0, 1]), step=0).shape
+    TensorShape([2, 9, 7, 3])
+    """
+
+    resample: ClassVar[str] = "once"
+
+    def __post_init__(self) -> None:
+        if any(isinstance(step, Pad) and step.mode == "reflect" for step in self.steps[1:]):
+            raise UsageError('pad by reflection: with resample "once" it must be the first step')
+        if len(self._fills) > 1:
+            raise UsageError('pads with several fills: expected one with resample "once"')
+
+    @property
+    def _fills(self) -> set[float]:
+        pads = [step for step in self.steps if isinstance(step, Pad)]
+        return {pad.fill for pad in pads if pad.mode == "constant"}
+
+    def _resample(self, images: Tensor, picks: Sequence[Sequence[Tensor]]) -> Tensor:
+        if not self.steps:
+            return images
+        size = (images.shape[1], images.shape[2])
+        canvas = Canvas(Similarity(), size, size)
+        for step, values in zip(self.steps, picks, strict=True):
+            canvas = step.fold(canvas, values)
+            check_size(size, canvas.size)
+        first = self.steps[0]
+        if isinstance(first, Pad) and first.mode == "reflect":
+            images = first.apply(images, (), size)  # the centre stays, and so does the map
+        resampled, fill = sample if self.fused else portable_sample, min(self._fills, default=GREY)
+        return resampled(images, canvas.along, canvas.size, fill, self._reach())
+
+    def _reach(self) -> float:
+        """Return how far an input pixel can be seen in the output, see :func:`sample`."""
+        largest = math.prod(max(s.factors) for s in self.steps if isinstance(s, Scale))
+        turn = sum(max(map(abs, s.degrees)) for s in self.steps if isinstance(s, Rotate))
+        return largest * math.sqrt(2) * math.sin(math.radians(45 + min(turn, 45)))
+
+
+@dataclass(frozen=True)
+class SequentialTransform(Transform):
+    """A transform that resamples the image in every step, as the reference library does.
+
+    ``Scale`` resizes to a truncated size, so that the size of the output varies. ``Rotate`` takes
+    the nearest pixel and leaves black corners. All rows share their draws: they have one size.
+    """
+
+    shared: bool = field(default=True, init=False)
+    resample: ClassVar[str] = "each"
+
+    def _resample(self, images: Tensor, picks: Sequence[Sequence[Tensor]]) -> Tensor:
+        batch, height, width, channels = images.shape
+        grown = sum(2 * s.pixels if isinstance(s, Pad) else 0 for s in self.steps)
+        lost = sum(s.pixels if isinstance(s, Jitter) else 0 for s in self.steps)
+        check_size((height, width), (height + grown - lost, width + grown - lost))
+        for step, values in zip(self.steps, picks, strict=True):
+            images = step.apply(images, [value[0] for value in values], (height, width))
+        return tf.ensure_shape(images, [batch, None, None, channels])
+
+
+def transform_from_json(data: Mapping[str, Any]) -> Transform:
+    """Make a transform from plain data; missing settings are the defaults.
+
+    Raises :class:`UsageError` for unknown or impossible settings.
+
+    >>> transform_from_json({"steps": [{"kind": "jitter", "pixels": 8}]})
+    FoldedTransform(steps=(Jitter(pixels=8),), shared=False, fused=True)
+    """
+    check_names("transform", data, ("steps", "shared", "resample", "fused"))
+    steps = tuple(step_from_json(step) for step in data.get("steps", ()))
+    resample, shared = data.get("resample", "once"), data.get("shared", False)
+    fused = data.get("fused", True)
+    if resample not in ("once", "each"):
+        raise UsageError(f"resample {resample!r}; choose from once, each")
+    if resample == "once":
+        return FoldedTransform(steps, shared, fused)
+    if not shared:
+        raise UsageError('resample "each": rows would differ in size; set shared to true')
+    return SequentialTransform(steps, fused=fused)

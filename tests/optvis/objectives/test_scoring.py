@@ -8,7 +8,7 @@ from support import tiny
 from kerasviz.errors import UsageError
 from kerasviz.optvis.objectives import objective as ask
 from kerasviz.optvis.objectives import scoring
-from kerasviz.optvis.objectives.scoring import pack_objectives, scores, structure_of
+from kerasviz.optvis.objectives.scoring import own_scores, pack_objectives, scores, structure_of
 from reference import objectives as twin
 
 NET = tiny.network()
@@ -29,7 +29,8 @@ def score(rows, activations, groups=None, pre_activation=False, alone=False):
     assert all(structure_of(row, NET, pre_activation) == structure for row in rows)
     data = pack_objectives(structure, rows, NET, pre_activation)
     groups = np.zeros(len(rows), np.int32) if groups is None else np.asarray(groups, np.int32)
-    return scores(structure, activations, data, tf.constant(groups), own_terms_only=alone)
+    compute = own_scores if alone else scores
+    return compute(structure, activations, data, tf.constant(groups))
 
 
 def float64(activations, tap):

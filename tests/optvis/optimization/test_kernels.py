@@ -13,6 +13,7 @@ from kerasviz.optvis.optimization.kernels import (
     convolve_depthwise,
     fast_kernels,
     normalize,
+    portable_kernels,
 )
 
 Array = Any
@@ -107,10 +108,10 @@ def test_normalize_against_the_formula_and_finite_differences(
         assert gradient[place] == pytest.approx((more - less) / (2 * step), rel=1e-3, abs=1e-4)
 
 
-@pytest.mark.parametrize("fused", [True, False])
-def test_normalize_of_a_narrow_type_keeps_it(fused: bool) -> None:
+@pytest.mark.parametrize("kernels_of", [fast_kernels, portable_kernels])
+def test_normalize_of_a_narrow_type_keeps_it(kernels_of: Any) -> None:
     x = tf.cast(tf.random.stateless_normal([1, 4, 4, 6], [0, 1]), tf.bfloat16)
-    y = fast_kernels("bfloat16", fused=fused).normalize(x, 2, 1.0, 0.1, 0.75)
+    y = kernels_of("bfloat16").normalize(x, 2, 1.0, 0.1, 0.75)
     assert y.dtype == tf.bfloat16
     want = normalized(np.asarray(tf.cast(x, tf.float32)), 2, 1.0, 0.1, 0.75)
     np.testing.assert_allclose(tf.cast(y, tf.float32), want, atol=0.02)

@@ -14,11 +14,11 @@ from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.optimization.loop import CHUNK, LoopInputs, loop_for, optimize
 from kerasviz.optvis.parameterizations import Fourier, Pixel
 from kerasviz.optvis.recipes import recipe
-from kerasviz.optvis.transforms.transform import Transform
+from kerasviz.optvis.transforms.transform import FoldedTransform
 from reference.adam import Adam
 
 SMALL = recipe("article").replace(steps=20, size=(13, 17))
-STILL = SMALL.replace(transform=Transform(()))
+STILL = SMALL.replace(transform=FoldedTransform(()))
 
 
 def batch_of(net, chosen, objectives, seeds):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasviz.optvis.transforms.resampling import Similarity, sample
+from kerasviz.optvis.transforms.resampling import Similarity, portable_sample, sample
 from reference.transforms import bilinear
 
 
@@ -123,11 +123,11 @@ def test_without_xla_only_the_rounding_differs():
     x, along = images(3, 14, 9, 3), random_similarity(3, 1.2, 15)
     weights = images(3, 11, 12, 3, seed=4)
     found = []
-    for fused in (True, False):
+    for sampled in (sample, portable_sample):
         watched = tf.constant(x)
         with tf.GradientTape() as tape:
             tape.watch(watched)
-            y = sample(watched, along, (11, 12), 0.5, reach(1.2, 15), fused)
+            y = sampled(watched, along, (11, 12), 0.5, reach(1.2, 15))
             score = weights * y**2
         found.append((y.numpy(), tape.gradient(score, watched).numpy()))
     for one, other in zip(*found, strict=True):
@@ -136,8 +136,8 @@ def test_without_xla_only_the_rounding_differs():
 
 def test_without_xla_no_function_is_one_of_xla():
     spec, along = tf.TensorSpec([1, 8, 8, 1]), random_similarity(1, 1.1, 5)
-    for fused in (True, False):
-        traced = tf.function(lambda x, f=fused: sample(x, along, (8, 8), 0.5, 1.5, f))
+    for sampled, fused in ((sample, True), (portable_sample, False)):
+        traced = tf.function(lambda x, f=sampled: f(x, along, (8, 8), 0.5, 1.5))
         graph = traced.get_concrete_function(spec).graph.as_graph_def()
         compiled = [f for f in graph.library.function if "_XlaMustCompile" in f.attr]
         assert bool(compiled) == fused

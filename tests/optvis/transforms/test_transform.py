@@ -11,11 +11,13 @@ from kerasviz.optvis.transforms.transform import (
     ARTICLE_STEPS,
     LUCID_STEPS,
     Crop,
+    FoldedTransform,
     Jitter,
     Pad,
     Rotate,
     Scale,
-    Transform,
+    SequentialTransform,
+    transform_from_json,
 )
 from reference import transforms as twin
 
@@ -57,7 +59,7 @@ def picked(steps, row):
     ],
 )
 def test_folded_steps_agree_with_following_every_pixel_back(steps, height, width, channels):
-    transform, x = Transform(steps), images(2, height, width, channels)
+    transform, x = FoldedTransform(steps), images(2, height, width, channels)
     u = uniforms(transform, 2)
     found = transform(x, u).numpy()
     fill = 0.2 if steps is ODD_STEPS else 0.5
@@ -69,7 +71,7 @@ def test_folded_steps_agree_with_following_every_pixel_back(steps, height, width
 
 def test_the_article_keeps_the_size_and_its_moves_are_whole_pixels():
     still = (Pad(16), Jitter(16), Scale((1.0,)), Rotate((0.0,)), Jitter(8), Crop())
-    x, transform = images(1, 40, 31, 3), Transform(still)
+    x, transform = images(1, 40, 31, 3), FoldedTransform(still)
     for down, right in ((0.0, 0.0), (0.999, 0.999), (0.5, 0.2)):
         u = np.array([[down, right, 0.0, 0.0, down, right]], np.float32)
         found = transform(x, u).numpy()[0]
@@ -82,7 +84,7 @@ def test_the_article_keeps_the_size_and_its_moves_are_whole_pixels():
 
 def test_a_pad_by_reflection_is_folded_too():
     steps = (Pad(4, mode="reflect"), Jitter(4), Rotate((10.0,)))
-    transform, x = Transform(steps), images(1, 9, 12, 3)
+    transform, x = FoldedTransform(steps), images(1, 9, 12, 3)
     u = uniforms(transform, 1)
     padded = twin.pad(x[0].astype(np.float64), 4, mode="reflect")
     expected = twin.folded(padded, picked(steps[1:], u[0]))
@@ -92,16 +94,16 @@ def test_a_pad_by_reflection_is_folded_too():
 def test_rotation_is_counterclockwise_and_scale_enlarges():
     x = np.zeros((1, 21, 21, 1), np.float32)
     x[0, 10, 16] = 1  # right of the centre
-    turned = Transform((Rotate((90.0,)),))(x, np.zeros((1, 1), np.float32)).numpy()
+    turned = FoldedTransform((Rotate((90.0,)),))(x, np.zeros((1, 1), np.float32)).numpy()
     assert np.unravel_index(turned.argmax(), turned.shape)[1:3] == (4, 10)  # above it
-    grown = Transform((Scale((1.5,)),))(x, np.zeros((1, 1), np.float32)).numpy()
+    grown = FoldedTransform((Scale((1.5,)),))(x, np.zeros((1, 1), np.float32)).numpy()
     assert np.unravel_index(grown.argmax(), grown.shape)[1:3] == (10, 19)
 
 
 @pytest.mark.parametrize(("height", "width"), [(19, 24), (26, 21)])
 @pytest.mark.parametrize("steps", [LUCID_STEPS, ARTICLE_STEPS[:-1], (Scale((0.63,)), Jitter(3))])
 def test_each_step_by_itself_agrees_with_its_twin(steps, height, width):
-    transform, x = Transform(steps, shared=True, resample="each"), images(2, height, width, 3)
+    transform, x = SequentialTransform(steps), images(2, height, width, 3)
     u = uniforms(transform, 2, seed=4)
     found = transform(x, u).numpy()
     for row in range(2):  # both with the draws of the first
@@ -120,7 +122,7 @@ def test_each_step_by_itself_agrees_with_its_twin(steps, height, width):
 )
 def test_each_rotation_is_that_of_tensorflows_operation(degrees, height, width):
     x = images(1, height, width, 3)
-    transform = Transform((Rotate((degrees,)),), shared=True, resample="each")
+    transform = SequentialTransform((Rotate((degrees,)),))
     angle, mx, my = 3.14 * degrees / 180, (width - 1) / 2, (height - 1) / 2
     c, s = np.cos(angle), np.sin(angle)
     matrix = [[c, -s, mx - c * mx + s * my, s, c, my - s * mx - c * my, 0, 0]]
@@ -138,9 +140,9 @@ def test_each_rotation_is_that_of_tensorflows_operation(degrees, height, width):
 @pytest.mark.parametrize(
     "transform",
     [
-        Transform(ARTICLE_STEPS),
-        Transform(LUCID_STEPS),
-        Transform(LUCID_STEPS, shared=True, resample="each"),
+        FoldedTransform(ARTICLE_STEPS),
+        FoldedTransform(LUCID_STEPS),
+        SequentialTransform(LUCID_STEPS),
     ],
 )
 def test_gradients_are_adjoints(transform):
@@ -167,7 +169,7 @@ def places(transform, seeds, steps, size=41):
 
 
 def test_every_offset_occurs_and_equally_often():
-    found = places(Transform((Pad(4), Jitter(6), Crop())), np.arange(250), range(10))
+    found = places(FoldedTransform((Pad(4), Jitter(6), Crop())), np.arange(250), range(10))
     assert np.array_equal(np.unique(found), np.arange(-3, 4))
     for axis in range(2):
         _, counts = np.unique(found[:, axis], return_counts=True)
@@ -179,7 +181,7 @@ def test_every_offset_occurs_and_equally_often():
 
 @pytest.mark.parametrize("step", [Scale((0.9, 1.0, 1.1, 1.25)), Rotate((-9.0, 0.0, 4.0, 30.0))])
 def test_every_scale_and_angle_occurs_and_equally_often(step):
-    transform = Transform((Jitter(0), step))  # a jitter of nothing draws too
+    transform = FoldedTransform((Jitter(0), step))  # a jitter of nothing draws too
     grid = np.stack(np.meshgrid(np.arange(9.0) - 4, np.arange(9.0) - 4), -1)
     x = tf.constant(np.broadcast_to(grid, (80, 9, 9, 2)), tf.float32)
     found = np.concatenate(
@@ -197,7 +199,7 @@ def test_every_scale_and_angle_occurs_and_equally_often(step):
 
 def test_rows_and_steps_differ_unless_shared():
     x = tf.constant(np.broadcast_to(images(1, 16, 16, 3), (6, 16, 16, 3)))
-    own, shared = Transform(ARTICLE_STEPS), Transform(ARTICLE_STEPS, shared=True)
+    own, shared = FoldedTransform(ARTICLE_STEPS), FoldedTransform(ARTICLE_STEPS, shared=True)
     seeds = tf.range(6)
     rows = own.apply(x, seeds, 0).numpy()
     assert all(not np.array_equal(rows[i], rows[j]) for i in range(6) for j in range(i))
@@ -211,7 +213,7 @@ def test_rows_and_steps_differ_unless_shared():
 
 
 def test_a_row_depends_on_its_seed_and_step_only():
-    x, transform = images(5, 17, 22, 3), Transform(ARTICLE_STEPS)
+    x, transform = images(5, 17, 22, 3), FoldedTransform(ARTICLE_STEPS)
     seeds, order = np.array([5, 1, 9, 4, 2], np.int32), np.array([4, 2, 0, 3, 1])
     together = transform.apply(x, tf.constant(seeds), 7).numpy()
     for chosen in (order, np.array([3])):
@@ -220,7 +222,7 @@ def test_a_row_depends_on_its_seed_and_step_only():
 
 
 @pytest.mark.parametrize(
-    "transform", [Transform(ARTICLE_STEPS), Transform(LUCID_STEPS, shared=True, resample="each")]
+    "transform", [FoldedTransform(ARTICLE_STEPS), SequentialTransform(LUCID_STEPS)]
 )
 def test_it_runs_in_a_compiled_loop(transform):
     x, kernel = images(2, 20, 27, 3), images(3, 3, 3, 4, seed=6) - 0.5
@@ -252,49 +254,47 @@ def test_it_runs_in_a_compiled_loop(transform):
 
 def test_no_steps_do_nothing():
     x = images(2, 5, 6, 3)
-    assert np.array_equal(Transform().apply(x, tf.range(2), 3), x)
-    assert np.array_equal(Transform((Pad(2), Crop())).apply(x, tf.range(2), 3), x)
+    assert np.array_equal(FoldedTransform().apply(x, tf.range(2), 3), x)
+    assert np.array_equal(FoldedTransform((Pad(2), Crop())).apply(x, tf.range(2), 3), x)
 
 
 def test_presets_are_those_of_their_sources():
     kinds = [step.kind for step in ARTICLE_STEPS]
     assert kinds == ["pad", "jitter", "scale", "rotate", "jitter", "crop"]
-    assert Transform(ARTICLE_STEPS).choices == (17, 17, 5, 11, 9, 9)
+    assert FoldedTransform(ARTICLE_STEPS).choices == (17, 17, 5, 11, 9, 9)
     assert [step.kind for step in LUCID_STEPS] == kinds[:-1]
-    assert Transform(LUCID_STEPS).choices == (9, 9, 11, 26, 5, 5)
+    assert FoldedTransform(LUCID_STEPS).choices == (9, 9, 11, 26, 5, 5)
     assert LUCID_STEPS[3].degrees.count(0.0) == 6
 
 
 @pytest.mark.parametrize("steps", [*ALL, (Pad(2, 0.5, "reflect"),)])
-@pytest.mark.parametrize("settings", [{}, {"shared": True, "resample": "each"}])
-def test_json_round_trips(steps, settings):
-    transform = Transform(steps, **settings)
-    again = Transform.from_json(json.loads(json.dumps(transform.to_json())))
+@pytest.mark.parametrize("kind", [FoldedTransform, SequentialTransform])
+def test_json_round_trips(steps, kind):
+    transform = kind(steps)
+    again = transform_from_json(json.loads(json.dumps(transform.to_json())))
     assert again == transform and hash(again) == hash(transform)
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Transform(LUCID_STEPS, resample="each"), "shared"),
-        (lambda: Transform(LUCID_STEPS, resample="twice"), "once, each"),
-        (lambda: Transform((Jitter(2), Pad(2, mode="reflect"))), "first"),
-        (lambda: Transform((Pad(2), Pad(2, fill=0.0))), "fills"),
+        (lambda: transform_from_json({"resample": "each"}), "shared"),
+        (lambda: transform_from_json({"resample": "twice"}), "once, each"),
+        (lambda: FoldedTransform((Jitter(2), Pad(2, mode="reflect"))), "first"),
+        (lambda: FoldedTransform((Pad(2), Pad(2, fill=0.0))), "fills"),
         (lambda: Pad(-1), "0 or more"),
         (lambda: Pad(1, mode="wrap"), "constant, reflect"),
         (lambda: Jitter(1.5), "whole number"),
         (lambda: Scale(()), "above 0"),
         (lambda: Scale((1.0, 0.0)), "above 0"),
         (lambda: Rotate((float("nan"),)), "degrees"),
-        (lambda: Transform.from_json({"steps": [{"kind": "blur"}]}), "unknown transform 'blur'"),
-        (lambda: Transform.from_json({"steps": [{"kind": "pad"}]}), "pixels is missing"),
-        (lambda: Transform.from_json({"steps": [{"kind": "crop", "w": 1}]}), "unknown setting 'w'"),
-        (lambda: Transform.from_json({"shard": True}), "shared"),
-        (lambda: Transform((Jitter(8),)).apply(images(1, 8, 9, 3), [0], 0), "8x9"),
+        (lambda: transform_from_json({"steps": [{"kind": "blur"}]}), "unknown transform 'blur'"),
+        (lambda: transform_from_json({"steps": [{"kind": "pad"}]}), "pixels is missing"),
+        (lambda: transform_from_json({"steps": [{"kind": "crop", "w": 1}]}), "unknown setting 'w'"),
+        (lambda: transform_from_json({"shard": True}), "shared"),
+        (lambda: FoldedTransform((Jitter(8),)).apply(images(1, 8, 9, 3), [0], 0), "8x9"),
         (
-            lambda: Transform((Jitter(8),), shared=True, resample="each").apply(
-                images(1, 8, 9, 3), [0], 0
-            ),
+            lambda: SequentialTransform((Jitter(8),)).apply(images(1, 8, 9, 3), [0], 0),
             "8x9",
         ),
     ],

@@ -10,8 +10,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from atlas_simulation import Conditions, simulate
 
-from kerasviz.atlas.engines.simulation import Conditions, simulate
+from kerasviz.atlas.plan import START, makespan
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "simulate_atlas.py"
 
@@ -72,6 +73,17 @@ def test_a_thousand_workers_keep_ninety_percent_also_where_some_are_slow_and_die
     assert sum(out.efficiency for out in outs) / len(outs) > 0.9
     whole = script.workload(times, script.WHOLE, MIXED, 0.05)
     assert simulate(whole, replace(calm, workers=1000)).efficiency < 0.9, "whole batches do not"
+
+
+def test_the_plan_of_an_atlas_knows_what_its_workers_take_where_none_fails(
+    script: ModuleType, times: dict
+) -> None:
+    for cut in (script.WHOLE, script.TAPERED):
+        load = script.workload(times, cut, MIXED, 0.05)
+        for workers in (1, 10, 100, 1000):
+            out = simulate(load, Conditions(workers, start=START))
+            found = makespan(load.tasks, load.compiling, workers)
+            assert found == pytest.approx(out.makespan, rel=0.01)
 
 
 def log_of(workers: int) -> list[dict]:

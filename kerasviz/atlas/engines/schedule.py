@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from kerasviz.atlas.engines.duration_estimates import Durations
 from kerasviz.atlas.engines.protocol import Task
+from kerasviz.atlas.engines.running_tasks import Attempt, RunningTasks
 from kerasviz.atlas.engines.task_queue import TaskGroup, TaskQueue
 
 __all__ = ["Policy", "Schedule", "TaskExhausted"]
@@ -68,10 +69,6 @@ class TaskExhausted:
 @dataclass
 class _WorkerState:
     compiled: dict[str, None] = field(default_factory=dict)
-    task: int | None = None
-    began: float = 0.0
-    first: bool = False
-    end: float = 0.0
     consecutive_failures: int = 0
     rests: float = -math.inf
     trusted: float = -math.inf
@@ -80,14 +77,12 @@ class _WorkerState:
 
 @dataclass
 class _State:
-    """What has become of a task: its runners, who failed it, how often, and whether it ended."""
+    """What has become of a task: who failed it, how often, and whether it ended."""
 
-    runners: list[str] = field(default_factory=list)
     failed: dict[str, None] = field(default_factory=dict)
     died: list[str] = field(default_factory=list)
     failures: int = 0
     rests: float = -math.inf
-    version: int = 0
     ended: bool = False
 
 
@@ -118,16 +113,14 @@ class Schedule:
         self._workers: dict[str, _WorkerState] = {}
         self._durations = Durations(compiling or {}, self.policy.compiling)
         self._waiting = TaskQueue(self._tasks, self._durations.ratio)
-        self._measured = self._busy = 0
-        self._latest: list[tuple[float, int, int]] = []
-        self._due: list[tuple[float, int, int]] = []
-        self._ends: dict[str, list[tuple[float, str, int]]] = {}
+        self._running = RunningTasks(
+            [task.kind for task in self._tasks], self.policy.overdue, self.policy.slack
+        )
+        self._measured = 0
         self._rests: list[float] = []
         self._healthy = 0  # workers whose last task did not fail
         self.finished_tasks: dict[str, str] = {}
         self.exhausted: list[TaskExhausted] = []
-        self.failures: Counter[str] = Counter()
-        self.copies = 0
 
     # -- what is known -----------------------------------------------------------------------
 
@@ -148,12 +141,13 @@ class Schedule:
 
     def task_of(self, worker: str) -> Task | None:
         """The task that a worker is at."""
-        number = self._known(worker).task
-        return None if number is None else self._tasks[number]
+        self._known(worker)
+        attempt = self._running.of(worker)
+        return None if attempt is None else self._tasks[attempt.number]
 
     def runners(self, task: Task) -> tuple[str, ...]:
         """The workers that are at a task, of which there may be two; after it is finished, too."""
-        return tuple(self._states[self._numbers[task.name]].runners)
+        return self._running.runners(self._numbers[task.name])
 
     def expected(self, task: Task, worker: str) -> float:
         """The seconds that a task should take on a worker, with compiling its kind if need be."""
@@ -161,13 +155,13 @@ class Schedule:
 
     def wake(self, now: float) -> float | None:
         """When a worker that was refused should ask again, if nothing else happens before."""
-        if self._busy == len(self._workers):
+        if len(self._running) == len(self._workers):
             return None
-        self._clean(self._due)
-        times = [self._due[0][0]] if self._due else []
+        due = self._running.next_overdue()
+        times = [] if due is None else [due]
         if self._waiting.count:
             kinds = self._waiting.open
-            times += [e for k in kinds if (e := self._soonest(k)) is not None]
+            times += [e for k in kinds if (e := self._running.soonest(k)) is not None]
             while self._rests and self._rests[0] <= now:
                 heapq.heappop(self._rests)
             times += self._rests[:1]
@@ -186,8 +180,8 @@ class Schedule:
     def next(self, worker: str, now: float) -> Task | None:
         """The task that an idle worker does next; None if there is nothing for it now."""
         own = self._known(worker)
-        if own.task is not None:
-            raise ValueError(f"worker {worker!r} is at {self._tasks[own.task].name!r}")
+        if (task := self.task_of(worker)) is not None:
+            raise ValueError(f"worker {worker!r} is at {task.name!r}")
         if now < own.rests:
             return None
         number = self._pick(worker, now)
@@ -195,7 +189,6 @@ class Schedule:
             number = self._copy(worker, now)
             if number is None:
                 return None
-            self.copies += 1
         self._start(worker, number, now)
         return self._tasks[number]
 
@@ -205,59 +198,48 @@ class Schedule:
         ``share`` is how much there was left to do: how long a part took says little of the whole,
         and where nothing was left, nothing was compiled.
         """
-        own, number = self._leave(worker, task)
+        own, attempt = self._leave(worker, task)
         if share == 1.0:
-            self._durations.measure(task, worker, now - own.began, own.first)
+            self._durations.measure(task, worker, now - attempt.began, attempt.compiles)
         if share > 0.0:
             own.compiled[task.kind] = None
         self._healthy += own.consecutive_failures > 0
         own.consecutive_failures = 0
         self._rank()
-        state = self._states[number]
+        state = self._states[attempt.number]
         if state.ended:
             return False
         state.ended = True
+        self._running.settle(attempt.number)
         self.finished_tasks[task.name] = worker
         return True
 
     def failed(self, worker: str, task: Task, reason: str, now: float) -> None:
         """A worker has failed a task, and lives."""
-        own, number = self._leave(worker, task)
-        self.failures[reason] += 1
+        own, attempt = self._leave(worker, task)
         self._healthy -= own.consecutive_failures == 0
-        own.rests, own.trusted = (
-            now + self._rest(own.consecutive_failures),
-            now + self.policy.longest_rest,
-        )
+        own.rests = now + self._rest(own.consecutive_failures)
+        own.trusted = now + self.policy.longest_rest
         own.consecutive_failures += 1
-        state = self._states[number]
+        state = self._states[attempt.number]
         state.rests = now + self._rest(state.failures)
         state.failures += 1
         state.failed[worker] = None
         for time in (own.rests, own.trusted, state.rests):
             heapq.heappush(self._rests, time)
-        self._again(number, reason)
+        self._again(attempt.number, reason)
 
     def lost(self, worker: str, now: float, reason: str = "the worker died") -> None:
         """A worker is dead; its task goes to another."""
         own = self._known(worker)
-        number = own.task
-        if number is not None:
-            self._leave(worker, self._tasks[number])
+        task = self.task_of(worker)
+        attempt = None if task is None else self._leave(worker, task)[1]
         self._healthy -= own.consecutive_failures == 0
         del self._workers[worker]
         self._durations.forget(worker)
-        self.failures[reason] += 1
-        if number is not None:
-            self._states[number].died.append(worker)
-            self._again(number, reason)
-
-    def cancelled(self, worker: str, task: Task, now: float) -> None:
-        """A worker has been told to leave a task, or has given it back; that is no failure."""
-        _, number = self._leave(worker, task)
-        state = self._states[number]
-        if not state.ended and not state.runners:
-            self._waiting.add(number)
+        if attempt is not None:
+            self._states[attempt.number].died.append(worker)
+            self._again(attempt.number, reason)
 
     # -- how -------------------------------------------------------------------------------
 
@@ -365,7 +347,7 @@ class Schedule:
         """Whether a kind ends sooner if one more worker compiles it, or waits for those it has."""
         if kind.name in self._workers[worker].compiled or not kind.running:
             return True
-        soonest = self._soonest(kind.name)
+        soonest = self._running.soonest(kind.name)
         if soonest is None or soonest <= now:
             return True
         task, all_tasks = self._seconds(kind), kind.cost * self._durations.ratio(kind.name)
@@ -373,88 +355,38 @@ class Schedule:
         slow = self._durations.slowness(worker)
         return (self._durations.compiling(kind.name) + task) * slow < alone
 
-    def _soonest(self, kind: str) -> float | None:
-        """When the first of the workers that are at a kind should end."""
-        ends = self._ends.get(kind, [])
-        while ends:
-            end, worker, number = ends[0]
-            own = self._workers.get(worker)
-            if own is not None and own.task == number and own.end == end:
-                return end
-            heapq.heappop(ends)
-        return None
-
     def _copy(self, worker: str, now: float) -> int | None:
         """What is overdue for the longest time, or ends latest if this worker ends before."""
-        passed, found = [], None
-        while found is None and self._clean(self._due) and self._due[0][0] <= now:
-            entry = heapq.heappop(self._due)
-            if self._may(worker, entry[1], now):
-                found = entry[1]
-            else:
-                passed.append(entry)
-        for entry in passed:
-            heapq.heappush(self._due, entry)
-        if found is None and self._clean(self._latest):
-            end, number, _ = self._latest[0]
+        found = self._running.overdue(now, lambda number: self._may(worker, number, now))
+        if found is None and (latest := self._running.latest()) is not None:
+            end, number = latest
             seconds = self._expected(number, worker)
             seconds += max(self.policy.gain * seconds, self.policy.slack)
-            if self._may(worker, number, now) and now + seconds < -end:
+            if self._may(worker, number, now) and now + seconds < end:
                 found = number
         return found
 
-    def _clean(self, heap: list[tuple[float, int, int]]) -> bool:
-        """Drop what has ended or has a copy from the front of a heap; whether anything is left."""
-        while heap:
-            _, number, version = heap[0]
-            state = self._states[number]
-            if not state.ended and state.version == version and len(state.runners) == 1:
-                return True
-            heapq.heappop(heap)
-        return False
-
     def _start(self, worker: str, number: int, now: float) -> None:
-        own, task, state = self._workers[worker], self._tasks[number], self._states[number]
-        seconds = self._expected(number, worker)
-        own.task, own.began, own.end = number, now, now + seconds
-        own.first = task.kind not in own.compiled
+        own, group = self._workers[worker], self._tasks[number].kind
+        end = now + self._expected(number, worker)
+        self._running.start(worker, Attempt(number, now, end, group not in own.compiled))
+        self._waiting.runs(group, 1)
         own.waits = None
-        self._busy += 1
-        state.runners.append(worker)
-        self._waiting.runs(task.kind, 1)
-        heapq.heappush(self._ends.setdefault(task.kind, []), (own.end, worker, number))
-        self._track(number)
 
-    def _track(self, number: int) -> None:
-        """A task has one runner: note when it should end, and when it is overdue."""
-        state = self._states[number]
-        state.version += 1
-        if len(state.runners) == 1 and not state.ended:
-            own = self._workers[state.runners[0]]
-            heapq.heappush(self._latest, (-own.end, number, state.version))
-            seconds = own.end - own.began
-            due = own.end + max((self.policy.overdue - 1) * seconds, self.policy.slack)
-            heapq.heappush(self._due, (due, number, state.version))
-
-    def _leave(self, worker: str, task: Task) -> tuple[_WorkerState, int]:
+    def _leave(self, worker: str, task: Task) -> tuple[_WorkerState, Attempt]:
         own = self._known(worker)
-        number = self._numbers.get(task.name)
-        if number is None or own.task != number:
+        attempt = self._running.of(worker)
+        if attempt is None or attempt.number != self._numbers.get(task.name):
             raise ValueError(f"worker {worker!r} is not at the task {task.name!r}")
-        own.task = None
-        self._busy -= 1
-        self._states[number].runners.remove(worker)
         self._waiting.runs(task.kind, -1)
-        return own, number
+        return own, self._running.leave(worker)
 
     def _again(self, number: int, reason: str) -> None:
         """A runner of a task is gone without a result."""
         state, policy = self._states[number], self.policy
-        if state.ended:
+        if state.ended or self._running.runners(number):
             return
-        if state.runners:
-            self._track(number)
-        elif state.failures > policy.retries or len(state.died) > policy.losses:
+        if state.failures > policy.retries or len(state.died) > policy.losses:
             state.ended = True
             workers = (*state.failed, *state.died)
             self.exhausted.append(TaskExhausted(self._tasks[number], reason, workers))

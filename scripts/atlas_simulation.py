@@ -1,7 +1,6 @@
-"""Simulation: how long tasks would take on many workers that die and are slow, by the schedule.
+"""Simulate how long tasks take on many workers that die and are slow.
 
-The very ``Schedule`` of a run hands out the tasks; only the clock
-and the workers are not real.
+The ``Schedule`` of a real run hands out the tasks; only the clock and the workers are not real.
 """
 
 from __future__ import annotations
@@ -158,7 +157,7 @@ class _SimulatedRun:
         self.link = 0.0
         self.wakes = math.inf
         self.sums = dict.fromkeys(("busy", "compiling", "copied", "lost", "starting"), 0.0)
-        self.deaths = self.handed = 0
+        self.deaths = self.handed = self.copies = 0
 
     def _factors(self, sigma: float, count: int) -> list[float]:
         """Factors around 1, whose mean is 1."""
@@ -206,8 +205,8 @@ class _SimulatedRun:
             workers=self.on.workers,
             makespan=now,
             useful=self.load.work,
-            copies=schedule.copies,
-            retries=self.handed - schedule.copies - len(self.load.tasks),
+            copies=self.copies,
+            retries=self.handed - self.copies - len(self.load.tasks),
             deaths=self.deaths,
             exhausted=len(schedule.exhausted),
             **self.sums,
@@ -306,6 +305,7 @@ class _SimulatedRun:
         own.task, own.began = task, now
         own.had = max([self.saved.get(task.name, 0.0), *saved])
         self.handed += 1
+        self.copies += bool(others)
         seconds = (true.cost - own.had) * own.pace
         end = now + own.first + seconds + self.on.saving * (seconds // self.on.saves)
         if end < own.dies:

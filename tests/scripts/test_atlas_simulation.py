@@ -5,14 +5,16 @@ from __future__ import annotations
 import cProfile
 import math
 import pstats
+import random
 from dataclasses import replace
 
 import pytest
+from atlas_simulation import Conditions, Outcome, Workload, simulate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerasviz.atlas.engines.protocol import Task
-from kerasviz.atlas.engines.simulation import Conditions, Outcome, Workload, simulate
+from kerasviz.atlas.plan import START, makespan
 
 
 def workload(costs: list[float], kinds: int = 1, compiling: float = 0.0) -> Workload:
@@ -135,6 +137,24 @@ def test_no_run_is_faster_than_its_work_and_all_seconds_are_accounted_for(
     assert out.busy + out.starting <= workers * out.makespan + 1e-6
     assert out.busy + 1e-6 >= max(out.compiling, out.lost + out.copied)
     assert out == simulate(load, wild), "the same seed has the same outcome"
+
+
+@pytest.mark.parametrize("compiling", [0.5, 3.0, 15.0])
+@pytest.mark.parametrize("workers", [1, 2, 4, 16, 64, 256])
+def test_the_plan_of_an_atlas_knows_what_healthy_workers_take(
+    compiling: float, workers: int
+) -> None:
+    draw = random.Random(workers)
+    for kinds in (3, 20, 60):
+        costs = {f"k{kind}": draw.uniform(0.5, 10.0) for kind in range(kinds)}
+        tasks = [
+            Task(f"{kind} {number}", "", cost, kind)
+            for kind, cost in costs.items()
+            for number in range(draw.randint(1, 40))
+        ]
+        seconds = {kind: compiling * draw.uniform(0.4, 1.0) for kind in costs}
+        out = simulate(Workload(tuple(tasks), seconds), Conditions(workers, start=START))
+        assert makespan(tasks, seconds, workers) == pytest.approx(out.makespan, rel=0.05)
 
 
 def calls(workers: int, tasks: int) -> tuple[int, Outcome]:

@@ -1,4 +1,4 @@
-"""What happens while tasks are done, as the workers report it and as a run passes it on."""
+"""What a run and an engine agree on: tasks, the job of the workers, events, and the engine."""
 
 from __future__ import annotations
 
@@ -20,6 +20,53 @@ __all__ = [
     "Task",
     "TaskAbandoned",
 ]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker does in one go; it knows nothing of what is made.
+
+    ``name`` is unique among the tasks of a run, ``payload`` is the text that the job is called
+    with, ``cost`` the seconds that it is expected to take on one worker, ``kind`` names what a
+    worker compiles for it: a worker that did a task does others of its kind without compiling.
+    """
+
+    name: str
+    payload: str
+    cost: float = 1.0
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Job:
+    """The name of a function that makes the function that does tasks, and what it is given.
+
+    ``make`` is ``"module:function"``. Each worker imports the module, calls the function with
+    ``argument`` (plain data, as JSON has it) once, and what it returns with the payload of every
+    task; that returns plain data again, which is small: pictures go to the storage. A dictionary
+    may say as ``"share"`` how much of the task was left to do, 0 to 1: only whole tasks tell how
+    long others will take. A worker may be ended at any moment, so what is written is written whole
+    or not at all, and a task may be done twice, also at the same time by two workers.
+    """
+
+    make: str
+    argument: Mapping[str, Any] = field(default_factory=dict)
+
+    def prepare(self) -> Callable[[str], Any]:
+        """Import and call; whatever that raises goes to the caller.
+
+        >>> Job("kerasviz.atlas.engines.protocol:_echo", {"greeting": "hello"}).prepare()("you")
+        'hello you'
+        """
+        module, _, function = self.make.partition(":")
+        made: Callable[[str], Any] = getattr(importlib.import_module(module), function)(
+            dict(self.argument)
+        )
+        return made
+
+
+def _echo(argument: Mapping[str, Any]) -> Callable[[str], Any]:
+    return lambda payload: f"{argument['greeting']} {payload}"
 
 
 @dataclass(frozen=True)
@@ -87,59 +134,10 @@ class TaskAbandoned:
     reason: str
 
 
-#: What an engine reports are Joined, Done, Failed and Lost; Began and GivenUp are of the run.
-Event = Joined | Began | Done | Failed | Lost | TaskAbandoned
-
-
-@dataclass(frozen=True)
-class Task:
-    """What a worker does in one go; it knows nothing of what is made.
-
-    ``name`` is unique among the tasks of a run, ``payload`` is the text that the job is called
-    with, ``cost`` the seconds that it is expected to take on one worker, ``kind`` names what a
-    worker compiles for it: a worker that did a task does others of its kind without compiling.
-    """
-
-    name: str
-    payload: str
-    cost: float = 1.0
-    kind: str = ""
-
-
-@dataclass(frozen=True)
-class Job:
-    """The name of a function that makes the function that does tasks, and what it is given.
-
-    ``make`` is ``"module:function"``. Each worker imports the module, calls the function with
-    ``argument`` (plain data, as JSON has it) once, and what it returns with the payload of every
-    task; that returns plain data again, which is small: pictures go to the storage. A dictionary
-    may say as ``"share"`` how much of the task was left to do, 0 to 1: only whole tasks tell how
-    long others will take. A worker may be ended at any moment, so what is written is written whole
-    or not at all, and a task may be done twice, also at the same time by two workers.
-    """
-
-    make: str
-    argument: Mapping[str, Any] = field(default_factory=dict)
-
-    def prepare(self) -> Callable[[str], Any]:
-        """Import and call; whatever that raises goes to the caller.
-
-        >>> Job("kerasviz.atlas.engines.protocol:_echo", {"greeting": "hello"}).prepare()("you")
-        'hello you'
-        """
-        module, _, function = self.make.partition(":")
-        made: Callable[[str], Any] = getattr(importlib.import_module(module), function)(
-            dict(self.argument)
-        )
-        return made
-
-
-def _echo(argument: Mapping[str, Any]) -> Callable[[str], Any]:
-    return lambda payload: f"{argument['greeting']} {payload}"
-
-
-#: What a worker can report.
+#: What an engine reports.
 Report = Joined | Done | Failed | Lost
+#: What a run passes on: the reports of its engine, and what the run itself decides.
+Event = Report | Began | TaskAbandoned
 
 
 class Engine(Protocol):

@@ -81,7 +81,7 @@ def outline(
     ]
     compiling: dict[str, float] = {}
     for task, (_, start) in zip(tasks, parts, strict=True):
-        compiling[task.kind] = max(start, compiling.get(task.kind, 0.0))
+        compiling[task.group] = max(start, compiling.get(task.group, 0.0))
     pictures = pictures_of(plans)
     numbers = math.prod(plans[0].recipe.size) * (net.channels if net.channels == 1 else 3)
     each = max(1, cores // threads)
@@ -134,7 +134,7 @@ def makespan(tasks: Sequence[Task], compiling: Mapping[str, float], workers: int
     """
     groups: dict[str, _GroupEstimate] = {}
     for task in sorted(tasks, key=lambda task: task.cost):
-        group = groups.setdefault(task.kind, _GroupEstimate(compiling.get(task.kind, 0.0)))
+        group = groups.setdefault(task.group, _GroupEstimate(compiling.get(task.group, 0.0)))
         group.waiting.append(task.cost)
         group.work += task.cost
     free = [(START, False, worker) for worker in range(workers)]  # True: was idle, asks last

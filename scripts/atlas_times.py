@@ -38,7 +38,7 @@ import_tensorflow()
 import kerasviz
 if sys.argv[2]:
     sys.path.insert(0, sys.argv[2])
-    import inception5h
+    from support import inception5h
     with inception5h.known(inception5h.known_card(), __import__("pathlib").Path(sys.argv[3])):
         began = time.process_time()
         kerasviz.load(sys.argv[1])

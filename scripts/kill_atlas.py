@@ -35,7 +35,7 @@ def workers_of(run: psutil.Process) -> list[psutil.Process]:
         with contextlib.suppress(psutil.Error):
             words = process.cmdline()
             own = "kerasviz.atlas.engines.worker_process" in words
-            if own or (words and words[0].startswith("ray::Worker")):  # not Ray's own agents
+            if own or (words and words[0].startswith("ray::JobWorker")):  # not Ray's own agents
                 found.append(process)
     return found
 

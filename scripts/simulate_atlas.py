@@ -32,9 +32,10 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from atlas_simulation import Conditions, Outcome, Workload, simulate
+
 from kerasviz.atlas.batch_sizes import SHARES
 from kerasviz.atlas.engines.protocol import Task
-from kerasviz.atlas.engines.simulation import Conditions, Outcome, Workload, simulate
 
 TIMES = Path(__file__).with_name("inceptionv1_times.json")
 #: (batch size, share of the work) from the longest batches to the shortest.

@@ -18,10 +18,9 @@ import sys
 import time
 from pathlib import Path
 
+from atlas_simulation import Conditions, simulate
 from kill_atlas import atlas, entries, files
 from simulate_atlas import measured, read_log, workload_of
-
-from kerasviz.atlas.engines.simulation import Conditions, simulate
 
 
 def log_of(out: Path) -> Path:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from heapq import heappop, heappush
 
 from kerasviz.atlas.engines import Task
-from kerasviz.atlas.engines.simulation import Conditions, Workload, simulate
+from kerasviz.atlas.engines.schedule import Policy
 from kerasviz.atlas.tasks import tasks_of
 from kerasviz.network.network import Network
 from kerasviz.rendering.batching import Batch
 from kerasviz.rendering.cost import Clock, pictures_of
 
-__all__ = ["AtlasPlan", "LayerCost", "WorkerEstimate", "outline", "sooner"]
+__all__ = ["AtlasPlan", "LayerCost", "WorkerEstimate", "makespan", "outline", "sooner"]
 
 #: The numbers of workers that are worth to compare, if there are tasks for them.
 WORKERS = (4, 16, 64, 256, 1024)
@@ -70,8 +71,8 @@ def outline(
 ) -> AtlasPlan:
     """Plan the batches of an atlas by a clock that was set with so many threads.
 
-    ``cores`` are those of a machine. Hours are those of a simulated run by the schedule of the
-    engines, with workers like those that the clock has timed.
+    ``cores`` are those of a machine. Times are those of :func:`makespan`, for workers as fast as
+    the one that the clock has timed.
     """
     parts = clock.parts(plans)
     tasks = [
@@ -80,7 +81,7 @@ def outline(
     ]
     compiling: dict[str, float] = {}
     for task, (_, start) in zip(tasks, parts, strict=True):
-        compiling[task.kind] = max(start, compiling.get(task.kind, 0.0))
+        compiling[task.group] = max(start, compiling.get(task.group, 0.0))
     pictures = pictures_of(plans)
     numbers = math.prod(plans[0].recipe.size) * (net.channels if net.channels == 1 else 3)
     each = max(1, cores // threads)
@@ -121,8 +122,80 @@ def _layers(plans: Sequence[Batch], parts: Sequence[tuple[float, float]]) -> lis
 def _fleet(
     tasks: Sequence[Task], compiling: Mapping[str, float], engine: str, workers: int, each: int
 ) -> WorkerEstimate:
-    load = Workload(tuple(tasks), compiling)
-    outcome = simulate(load, Conditions(workers=workers, start=START))
-    return WorkerEstimate(
-        engine, workers, math.ceil(workers / each), outcome.makespan, outcome.efficiency
-    )
+    seconds = makespan(tasks, compiling, workers)
+    efficiency = sum(task.cost for task in tasks) / (workers * seconds)
+    return WorkerEstimate(engine, workers, math.ceil(workers / each), seconds, efficiency)
+
+
+def makespan(tasks: Sequence[Task], compiling: Mapping[str, float], workers: int) -> float:
+    """Estimate the seconds from asking for workers until they have done all tasks.
+
+    Greedy list scheduling by the rules of ``Schedule``, for workers that are alike and never fail.
+    """
+    groups: dict[str, _GroupEstimate] = {}
+    for task in sorted(tasks, key=lambda task: task.cost):
+        group = groups.setdefault(task.group, _GroupEstimate(compiling.get(task.group, 0.0)))
+        group.waiting.append(task.cost)
+        group.work += task.cost
+    free = [(START, False, worker) for worker in range(workers)]  # True: was idle, asks last
+    last = START
+    while waiting := [group for group in groups.values() if group.waiting]:
+        now, _, worker = heappop(free)
+        chosen = _next_group(waiting, worker, workers, now)
+        if chosen is None:
+            heappush(free, (min(group.ends[0] for group in waiting), True, worker))
+        else:
+            end = chosen.begin(worker, now)
+            last = max(last, end)
+            heappush(free, (end, False, worker))
+    return last
+
+
+@dataclass
+class _GroupEstimate:
+    """The tasks of a group: seconds of those that wait, shortest first, and ends of the others."""
+
+    compiling: float
+    waiting: list[float] = field(default_factory=list)
+    work: float = 0.0  # the sum of ``waiting``
+    ends: list[float] = field(default_factory=list)
+    compiled: set[int] = field(default_factory=set)  # workers
+
+    @property
+    def longest(self) -> float:
+        return self.waiting[-1]
+
+    def gains(self, worker: int, now: float) -> bool:
+        """Return whether the group ends sooner if a worker joins, and compiles where it must."""
+        while self.ends and self.ends[0] <= now:
+            heappop(self.ends)
+        if not self.ends or worker in self.compiled:
+            return True
+        without = self.ends[0] - now + max(self.longest, self.work / len(self.ends))
+        return self.compiling + self.longest < without
+
+    def begin(self, worker: int, now: float) -> float:
+        """Give the longest task to a worker, and return when the task ends."""
+        seconds = self.waiting.pop()
+        self.work -= seconds
+        end = now + seconds + (0.0 if worker in self.compiled else self.compiling)
+        self.compiled.add(worker)
+        heappush(self.ends, end)
+        return end
+
+
+def _next_group(
+    waiting: Sequence[_GroupEstimate], worker: int, workers: int, now: float
+) -> _GroupEstimate | None:
+    """Choose the group of which a free worker takes the longest task, if any gains by it."""
+    first = max(waiting, key=lambda group: group.longest)
+    ample = sum(group.work for group in waiting) >= Policy.ample * first.longest * workers
+    compiled = [group for group in waiting if worker in group.compiled]
+    if compiled:
+        own = max(compiled, key=lambda group: group.longest)
+        if ample or own.longest + first.compiling >= first.longest:
+            return own
+    useful = [group for group in waiting if group.gains(worker, now)]
+    if ample:
+        return max(useful, key=lambda group: group.work / (len(group.ends) + 1), default=None)
+    return max(useful, key=lambda group: group.longest, default=None)

@@ -16,6 +16,8 @@ __all__ = ["FOLDER", "RunLog"]
 FOLDER = "runs"
 #: Seconds between two writes: an object store has no files that grow.
 INTERVAL = 10.0
+#: Fields of events that are not in the log.
+UNLOGGED = ("trace", "workers")
 NAMES: dict[type[Any], str] = {
     Joined: "joined",
     Began: "began",
@@ -46,10 +48,10 @@ class RunLog:
 
     def note(self, event: Event) -> None:
         """Note an event."""
-        fields = {name: value for name, value in vars(event).items() if name not in ("trace",)}
+        fields = {name: value for name, value in vars(event).items() if name not in UNLOGGED}
         task, result = fields.pop("task", None), fields.pop("result", None)
         if isinstance(task, Task):
-            fields |= {"task": task.name, "kind": task.kind, "cost": round(task.cost, 4)}
+            fields |= {"task": task.name, "kind": task.group, "cost": round(task.cost, 4)}
         if isinstance(result, dict):
             fields |= {key: value for key, value in result.items() if key != "why"}
         self._add({"event": NAMES[type(event)], **fields})

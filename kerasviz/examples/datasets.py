@@ -4,38 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import io
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from kerasviz.errors import UsageError, first_line
 from kerasviz.examples.tfrecords import Records, records_of
 from kerasviz.io.files import digest
-from kerasviz.io.images import pixels_of
-from kerasviz.types import Array
+from kerasviz.io.images import UNREADABLE, read_image
+from kerasviz.types import Array, Size
 
-__all__ = ["ImageBatch", "Source", "open_source", "read_image", "stream", "tie_of"]
+__all__ = ["ImageBatch", "Source", "open_source", "read_example", "stream", "tie_of"]
 
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-#: What Pillow raises for files that are no pictures, or damaged.
-UNREADABLE = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    EOFError,
-    IndexError,
-    TypeError,
-    OverflowError,
-    struct.error,
-    Image.DecompressionBombError,
-)
 TFDS = "tfds:"
 
 
@@ -153,18 +139,12 @@ def tie_of(name: str) -> int:
 # -- images as a network takes them ----------------------------------------------------------
 
 
-def read_image(data: bytes, size: tuple[int, int], channels: int) -> Array:
-    """A picture file as bytes [H, W, channels] from 0 to 255, scaled and cropped at the centre.
+def read_example(data: bytes, size: Size, channels: int) -> Array:
+    """Read a picture file as :func:`read_image` does, with transparent parts in white.
 
-    As much of the picture as fits the proportions is kept: the shorter side becomes that of
-    ``size`` (height, width). It is turned upright as its EXIF data say; transparent parts are
-    white. Raises one of ``UNREADABLE``.
+    Raises :class:`ImageFileError`.
     """
-    with Image.open(io.BytesIO(data)) as image:
-        image.draft(None, (2 * size[1], 2 * size[0]))  # a large JPEG need not be decoded in full
-        upright = _coloured(ImageOps.exif_transpose(image))
-    cropped = ImageOps.fit(upright, (size[1], size[0]), Image.Resampling.LANCZOS)
-    return pixels_of(cropped, channels)
+    return read_image(data, size, channels, draft=2, convert=_coloured)
 
 
 def _coloured(image: Image.Image) -> Image.Image:
@@ -203,7 +183,7 @@ def stream(
     def load(number: Any) -> tuple[Array, Any]:
         try:
             data = source.read(int(number))
-            return read_image(data, shape[:2], shape[2]), np.bool_(True)
+            return read_example(data, shape[:2], shape[2]), np.bool_(True)
         except UNREADABLE:
             return np.zeros(shape, np.uint8), np.bool_(False)
 

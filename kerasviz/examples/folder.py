@@ -14,6 +14,7 @@ from kerasviz.errors import KerasvizError
 from kerasviz.examples.ranking import BUCKETS
 from kerasviz.examples.receptive_field import ReceptiveField
 from kerasviz.io.files import checksum, read_manifest_file
+from kerasviz.io.images import ImageFileError, open_image
 from kerasviz.rendering.store import FileCheck, slug
 
 __all__ = [
@@ -163,9 +164,9 @@ class Examples:
             return []
         path = self.file(tap, unit)
         try:
-            with Image.open(path) as image:
+            with open_image(path) as image:
                 sheet = image.convert("RGB")
-        except (OSError, SyntaxError, ValueError) as error:
+        except ImageFileError as error:
             raise KerasvizError(
                 f"{str(path)!r} cannot be read: {error}; remove it and run the same kerasviz "
                 "examples again"

@@ -12,19 +12,18 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import platformdirs
+import portalocker
+from portalocker import LockFlags
 
 from kerasviz.errors import KerasvizError, UsageError
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
 __all__ = [
+    "HAS_LOCKS",
     "Content",
     "cache_folder",
     "checksum",
     "digest",
+    "lock",
     "make_folder",
     "read_manifest_file",
     "remove_leftovers",
@@ -32,6 +31,8 @@ __all__ = [
     "write_content",
 ]
 
+#: Windows does not rename or remove a file that is open: nothing is locked there.
+HAS_LOCKS = os.name != "nt"
 #: The names of temporary files: nobody else's files are taken for leftovers.
 _PREFIX, _SUFFIX = ".kerasviz-", ".part"
 
@@ -61,9 +62,9 @@ def write_atomically(path: Path, data: Content) -> None:
             write_content(file, data)
             file.flush()
             os.chmod(temporary, 0o666 & ~_umask())
-            if fcntl is not None:  # the lock ends with the file: it is renamed while it is held
+            if HAS_LOCKS:  # the lock ends with the file: it is renamed while it is held
                 os.replace(temporary, path)
-        if fcntl is None:  # Windows does not rename a file that is open
+        if not HAS_LOCKS:
             os.replace(temporary, path)
     except OSError as error:
         raise KerasvizError(f"cannot write {str(path)!r}: {error.strerror}") from error
@@ -76,18 +77,23 @@ def _locked(folder: Path) -> tuple[int, str]:
     """A new temporary file that is locked as long as it is open: its handle and its path."""
     while True:
         handle, temporary = tempfile.mkstemp(dir=folder, prefix=_PREFIX, suffix=_SUFFIX)
-        if not _lock(handle, wait=True) or os.path.exists(temporary):
+        if not lock(handle, wait=True) or os.path.exists(temporary):
             return handle, temporary
         os.close(handle)  # taken for a leftover before it was locked
 
 
-def _lock(handle: int, wait: bool = False) -> bool:
-    """Lock an open file, unless another process did or the file system has no locks."""
-    if fcntl is None:
+def lock(handle: int, *, wait: bool) -> bool:
+    """Lock an open file or folder until it is closed, and return whether that was possible.
+
+    It is not where another process holds the lock, unless that is waited for, and on file systems
+    without locks.
+    """
+    if not HAS_LOCKS:
         return False
+    flags = LockFlags.EXCLUSIVE if wait else LockFlags.EXCLUSIVE | LockFlags.NON_BLOCKING
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except OSError:
+        portalocker.lock(handle, flags)
+    except portalocker.LockException:
         return False
     return True
 
@@ -100,7 +106,7 @@ def remove_leftovers(folder: Path) -> None:
     """
     for path in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
         with contextlib.suppress(OSError), path.open("rb") as file:
-            if _lock(file.fileno()):
+            if lock(file.fileno(), wait=False):
                 path.unlink(missing_ok=True)
 
 

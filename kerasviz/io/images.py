@@ -4,20 +4,97 @@ from __future__ import annotations
 
 import io
 import json
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageOps, PngImagePlugin
 
 from kerasviz.errors import UsageError
+from kerasviz.types import Array, Size
 
-__all__ = ["FORMATS", "decode", "encode", "pixels_of", "to_image"]
+__all__ = [
+    "FORMATS",
+    "UNREADABLE",
+    "ImageFileError",
+    "decode",
+    "encode",
+    "open_image",
+    "pixels_of",
+    "read_image",
+    "to_image",
+]
+
+
+class ImageFileError(UsageError):
+    """A file that is no picture, or a damaged one; the message is Pillow's reason only."""
+
 
 FORMATS = ("png", "jpg", "webp")
+#: What is raised for files that are no pictures or damaged, by Pillow and here.
+UNREADABLE = (
+    ImageFileError,
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    IndexError,
+    TypeError,
+    OverflowError,
+    struct.error,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,  # where a filter makes it an error
+)
 #: So many rows become bytes at once: the numbers on the way take several times the array's memory.
 ROWS = 256
 #: The keyword of the PNG text chunk that holds the provenance.
 KEYWORD = "kerasviz"
+
+
+@contextmanager
+def open_image(file: Path | bytes, formats: tuple[str, ...] | None = None) -> Iterator[Image.Image]:
+    """Open a picture file in some of Pillow's formats, by default in all.
+
+    Raises :class:`ImageFileError` also for what Pillow finds wrong in the block.
+    """
+    try:
+        source = io.BytesIO(file) if isinstance(file, bytes) else file
+        with Image.open(source, formats=formats) as image:
+            yield image
+    except UNREADABLE as error:
+        raise ImageFileError(str(error)) from error
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Convert a picture to RGB; transparency is dropped."""
+    return image.convert("RGB")
+
+
+def read_image(
+    file: Path | bytes,
+    size: Size,
+    channels: int,
+    *,
+    formats: tuple[str, ...] | None = None,
+    draft: int | None = None,
+    convert: Callable[[Image.Image], Image.Image] = to_rgb,
+) -> Array:
+    """Read a picture file as bytes [H, W, channels] from 0 to 255, upright as its EXIF data say.
+
+    The shorter side is scaled to that of ``size``, the longer one cropped at the centre. A JPEG
+    may be decoded smaller, with sides of at least ``draft`` times ``size``. ``convert`` makes it
+    RGB. Raises :class:`ImageFileError`.
+    """
+    height, width = size
+    with open_image(file, formats) as image:
+        if draft is not None:
+            image.draft(None, (draft * width, draft * height))
+        upright = convert(ImageOps.exif_transpose(image))
+        cropped = ImageOps.fit(upright, (width, height), Image.Resampling.LANCZOS)
+        return pixels_of(cropped, channels)
 
 
 def to_image(array: np.ndarray[Any, Any]) -> Image.Image:

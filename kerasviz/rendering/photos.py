@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
 
 from kerasviz.errors import UsageError
-from kerasviz.io.images import pixels_of
+from kerasviz.io.images import ImageFileError, read_image
 from kerasviz.rendering.request import Request
 from kerasviz.types import Array
 
-__all__ = ["MOST", "Photo", "find_photos", "fitted", "photos_of", "read_photo"]
+__all__ = ["MOST", "Photo", "find_photos", "photos_of", "read_photo"]
 
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -55,23 +54,9 @@ def read_photo(path: Path, size: tuple[int, int], channels: int) -> Array:
     Raises :class:`UsageError` for a file that is no picture.
     """
     try:
-        with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        return read_image(path, size, channels).astype(np.float32) / 255
+    except ImageFileError as error:
         raise UsageError(f"{str(path)!r} cannot be read as a picture: {error}") from error
-    cropped = ImageOps.fit(upright, (size[1], size[0]), Image.Resampling.LANCZOS)
-    return fitted(cropped, channels)
-
-
-def fitted(image: Image.Image, channels: int) -> Array:
-    """A picture as an array [H, W, channels] in [0, 1].
-
-    One channel is the brightness. For other counts than 3 the colours are repeated in turn.
-
-    >>> fitted(Image.new("RGB", (3, 2), (255, 0, 51)), 5)[0, 0].tolist()
-    [1.0, 0.0, 0.20000000298023224, 1.0, 0.0]
-    """
-    return pixels_of(image, channels).astype(np.float32) / 255
 
 
 def photos_of(paths: Sequence[Path], otherwise: Request) -> tuple[Photo, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import threading
 import warnings
 from collections import OrderedDict
@@ -11,14 +10,15 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image, ImageOps
+from PIL import Image
 
 from kerasviz.errors import UsageError
-from kerasviz.rendering.photos import fitted
+from kerasviz.io.images import ImageFileError, open_image, read_image
 from kerasviz.service.description import label_of, usual_size
 from kerasviz.service.networks import Networks
+from kerasviz.types import Array, Size
 
-__all__ = ["PIXELS", "TOP", "Activating", "read_image"]
+__all__ = ["PIXELS", "TOP", "Activating", "read_body"]
 
 #: The most pixels of an image: a small file may hold very many.
 PIXELS = 50_000_000
@@ -41,7 +41,7 @@ class Activating:
     def of(self, name: str, tap: str, unit: int | None, data: bytes) -> dict[str, Any]:
         """The most active units (the mean over all positions), and the map of ``unit``."""
         net = self.networks.get(name)
-        image = read_image(data, usual_size(net), net.channels)
+        image = read_body(data, usual_size(net), net.channels)
         found = np.asarray(self._function(name, tap)(image[None]))[0]
         maps = found.reshape(-1, found.shape[-1])
         means = maps.mean(axis=0)
@@ -75,26 +75,19 @@ def _plain(value: Any) -> float:
     return float(f"{float(value):.6g}")
 
 
-def read_image(data: bytes, size: tuple[int, int], channels: int) -> np.ndarray[Any, Any]:
-    """PNG or JPEG bytes as an array [H, W, channels] in [0, 1] of ``size`` (height, width).
+def read_body(data: bytes, size: Size, channels: int) -> Array:
+    """Read PNG or JPEG bytes as an array [H, W, channels] in [0, 1] of ``size``.
 
-    It is scaled and cropped at its centre. Raises :class:`UsageError` for what is no such image
-    and for one of more than :data:`PIXELS` pixels, of which nothing is decoded.
+    Raises :class:`UsageError` for what is no such image and for one of more than :data:`PIXELS`
+    pixels, of which nothing is decoded.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            with open_image(data, FORMATS) as image:
                 width, height = image.size
-                if width * height > PIXELS:
-                    raise UsageError(
-                        f"the image has {width}x{height} pixels; at most {PIXELS} are read"
-                    )
-                image.draft("RGB", (size[1], size[0]))  # large JPEG files are decoded smaller
-                upright = ImageOps.exif_transpose(image).convert("RGB")
-    except UsageError:
-        raise
-    except (OSError, ValueError, SyntaxError, Warning, Image.DecompressionBombError) as error:
+        if width * height > PIXELS:
+            raise UsageError(f"the image has {width}x{height} pixels; at most {PIXELS} are read")
+        return read_image(data, size, channels, formats=FORMATS, draft=1).astype(np.float32) / 255
+    except ImageFileError as error:
         raise UsageError(f"the body is no PNG or JPEG image that can be read: {error}") from error
-    cropped = ImageOps.fit(upright, (size[1], size[0]), Image.Resampling.LANCZOS)
-    return fitted(cropped, channels)

@@ -41,7 +41,7 @@ def test_tasks_are_the_batches_as_text(atlas: Atlas, net: Network) -> None:
         next(t for t, p in zip(tasks, plans, strict=True) if p.requests[0].rows == rows)
         for rows in (1, 4)
     )
-    assert channel.kind != facets.kind
+    assert channel.group != facets.group
     again = tasks_of(net, atlas.plans(net))
     assert again == tasks
 

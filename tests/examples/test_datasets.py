@@ -13,7 +13,7 @@ import tensorflow as tf
 from PIL import Image
 
 from kerasviz.errors import UsageError
-from kerasviz.examples.datasets import open_source, read_image, stream, tie_of
+from kerasviz.examples.datasets import open_source, read_example, stream, tie_of
 
 
 def png(array: np.ndarray, **options: object) -> bytes:
@@ -132,32 +132,32 @@ def test_the_package_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_middle_is_kept_and_the_shorter_side_fits() -> None:
     array = np.zeros((20, 50, 3), np.uint8)
     array[:, 15:35] = 200
-    assert read_image(png(array), (10, 10), 3).min() > 180  # the black sides are cut off
+    assert read_example(png(array), (10, 10), 3).min() > 180  # the black sides are cut off
     array = noise(0, 8, 8)
-    np.testing.assert_array_equal(read_image(png(array), (8, 8), 3), array)
-    assert read_image(png(noise(0)), (5, 9), 3).shape == (5, 9, 3)
+    np.testing.assert_array_equal(read_example(png(array), (8, 8), 3), array)
+    assert read_example(png(noise(0)), (5, 9), 3).shape == (5, 9, 3)
 
 
 def test_kinds_of_pictures() -> None:
     grey = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
     expected = np.repeat(grey[..., None], 3, -1)
-    np.testing.assert_array_equal(read_image(png(grey), (8, 8), 3), expected)
-    np.testing.assert_array_equal(read_image(png(grey), (8, 8), 1), grey[..., None])
+    np.testing.assert_array_equal(read_example(png(grey), (8, 8), 3), expected)
+    np.testing.assert_array_equal(read_example(png(grey), (8, 8), 1), grey[..., None])
     deep = grey.astype(np.uint16) * 257
-    np.testing.assert_array_equal(read_image(png(deep), (8, 8), 3), expected)
+    np.testing.assert_array_equal(read_example(png(deep), (8, 8), 3), expected)
     alpha = np.zeros((8, 8, 4), np.uint8)
     alpha[:4, :, 3] = 255
-    seen = read_image(png(alpha), (8, 8), 3)
+    seen = read_example(png(alpha), (8, 8), 3)
     assert (seen[:4] == 0).all()
     assert (seen[4:] == 255).all()
-    assert read_image(png(noise(1, 8, 8)), (8, 8), 5).shape == (8, 8, 5)
+    assert read_example(png(noise(1, 8, 8)), (8, 8), 5).shape == (8, 8, 5)
 
 
 def test_pictures_are_turned_upright() -> None:
     array = noise(2, 8, 8)
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned clockwise
-    turned = read_image(png(array, exif=exif), (8, 8), 3)
+    turned = read_example(png(array, exif=exif), (8, 8), 3)
     np.testing.assert_array_equal(turned, np.rot90(array, -1))
 
 

@@ -15,7 +15,7 @@ from support import tiny
 from kerasviz.errors import KerasvizError, UsageError
 from kerasviz.examples import BUCKETS, Examples, Question, make_examples, verify_examples
 from kerasviz.examples.crops import crop
-from kerasviz.examples.datasets import open_source, read_image
+from kerasviz.examples.datasets import open_source, read_example
 from kerasviz.examples.folder import TILE, ExampleSheet
 from kerasviz.examples.receptive_field import ReceptiveField
 
@@ -59,7 +59,7 @@ def test_crops_are_what_the_unit_sees_of_the_image_it_names(folder: Path, photos
         crops = examples.crops(tap, unit, bucket)
         assert len(found) == len(crops) == 12
         for each, shown in zip(found, crops, strict=True):
-            pixels = read_image((photos / each.image).read_bytes(), SIZE, 3)
+            pixels = read_example((photos / each.image).read_bytes(), SIZE, 3)
             top, left, bottom, right = each.window
             part = Image.fromarray(pixels[top:bottom, left:right])
             if tap == "joined":

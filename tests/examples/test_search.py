@@ -12,7 +12,7 @@ from support import tiny
 
 from kerasviz.errors import UsageError
 from kerasviz.examples import search as module
-from kerasviz.examples.datasets import UNREADABLE, open_source, read_image
+from kerasviz.examples.datasets import UNREADABLE, open_source, read_example
 from kerasviz.examples.ranking import BUCKETS
 from kerasviz.examples.search import STATE, Question, search, seen_so_far
 
@@ -30,7 +30,7 @@ def every_activation(asked: Question) -> tuple[list[int], dict[str, np.ndarray]]
     numbers, maps = [], []
     for i in range(len(asked.source)):
         try:
-            pixels = read_image(asked.source.read(i), asked.size, 3)
+            pixels = read_example(asked.source.read(i), asked.size, 3)
         except UNREADABLE:
             continue
         image = pixels[None].astype(np.float32) / 255

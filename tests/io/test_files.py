@@ -73,7 +73,7 @@ def test_writing_beside_a_process_that_cleans_up(tmp_path):
 
 
 def test_without_locks_nothing_is_taken_for_a_leftover(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "fcntl", None)
+    monkeypatch.setattr(files, "HAS_LOCKS", False)
     write_atomically(tmp_path / "a", b"one")
     (tmp_path / ".kerasviz-1.part").write_bytes(b"perhaps of a living process")
     make_folder(tmp_path)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from kerasviz.errors import UsageError
-from kerasviz.io.images import ROWS, decode, encode, to_image
+from kerasviz.io.images import ROWS, ImageFileError, decode, encode, read_image, to_image
 
 IMAGE = np.random.default_rng(0).random((5, 7, 3))
 
@@ -47,3 +47,17 @@ def test_grey_stays_grey_and_many_channels_are_shown_by_thirds():
 def test_unknown_format():
     with pytest.raises(UsageError, match="unknown format 'gif'; choose from png, jpg, webp"):
         encode(to_image(IMAGE), "gif")
+
+
+def test_a_file_is_read_in_the_size_that_is_asked_for(tmp_path):
+    data = encode(to_image(IMAGE), "png")
+    (tmp_path / "a.png").write_bytes(data)
+    pixels = np.rint(IMAGE * 255).astype(np.uint8)
+    np.testing.assert_array_equal(read_image(data, (5, 7), 3), pixels)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png", (5, 5), 3), pixels[:, 1:-1])
+    assert read_image(data, (3, 4), 1).shape == (3, 4, 1)
+    for wrong in (data[:60], b"no picture"):
+        with pytest.raises(ImageFileError):
+            read_image(wrong, (5, 7), 3)
+    with pytest.raises(ImageFileError, match="cannot identify"):
+        read_image(data, (5, 7), 3, formats=("JPEG",))

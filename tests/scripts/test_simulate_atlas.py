@@ -10,8 +10,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from atlas_simulation import Conditions, simulate
 
-from kerasviz.atlas.engines.simulation import Conditions, simulate
+from kerasviz.atlas.plan import START, makespan
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "simulate_atlas.py"
 
@@ -48,14 +49,14 @@ def test_a_cut_makes_every_picture_once_in_the_shares_that_it_says(
     made = dict.fromkeys(pictures, 0)
     cost = dict.fromkeys((16, 8, 4), 0.0)
     for task in cut.tasks:
-        kind, _, batch = task.kind.rpartition(" x ")
+        kind, _, batch = task.group.rpartition(" x ")
         made[kind] += int(batch)
         cost[int(batch)] += task.cost
     assert all(0 <= made[kind] - n < 16 for kind, n in pictures.items())
     shares = [cost[batch] / sum(cost.values()) for batch in (16, 8, 4)]
     assert shares == pytest.approx([0.7, 0.2, 0.1], abs=0.02)
-    longest = [task.cost for task in cut.tasks if task.kind.endswith("x 4")]
-    assert max(longest) < min(t.cost for t in cut.tasks if t.kind.endswith("x 16"))
+    longest = [task.cost for task in cut.tasks if task.group.endswith("x 4")]
+    assert max(longest) < min(t.cost for t in cut.tasks if t.group.endswith("x 16"))
 
 
 def test_a_thousand_workers_keep_ninety_percent_also_where_some_are_slow_and_die(
@@ -68,10 +69,21 @@ def test_a_thousand_workers_keep_ninety_percent_also_where_some_are_slow_and_die
         for seed in range(3):
             assert simulate(load, replace(conditions, workers=1000, seed=seed)).efficiency > 0.9
     outs = [simulate(load, replace(dying, workers=1000, seed=seed)) for seed in range(8)]
-    assert all(out.deaths > 0 and out.exhausted == 0 for out in outs)
+    assert all(out.deaths > 0 and out.abandoned == 0 for out in outs)
     assert sum(out.efficiency for out in outs) / len(outs) > 0.9
     whole = script.workload(times, script.WHOLE, MIXED, 0.05)
     assert simulate(whole, replace(calm, workers=1000)).efficiency < 0.9, "whole batches do not"
+
+
+def test_the_plan_of_an_atlas_knows_what_its_workers_take_where_none_fails(
+    script: ModuleType, times: dict
+) -> None:
+    for cut in (script.WHOLE, script.TAPERED):
+        load = script.workload(times, cut, MIXED, 0.05)
+        for workers in (1, 10, 100, 1000):
+            out = simulate(load, Conditions(workers, start=START))
+            found = makespan(load.tasks, load.compiling, workers)
+            assert found == pytest.approx(out.makespan, rel=0.01)
 
 
 def log_of(workers: int) -> list[dict]:

@@ -1,4 +1,4 @@
-"""Where work runs: processes of this machine (local) or the actors of a Ray cluster."""
+"""Engines: workers that are processes of this machine, or actors of a Ray cluster."""
 
 from kerasviz.atlas.engines.local import local_engine
 from kerasviz.atlas.engines.protocol import (

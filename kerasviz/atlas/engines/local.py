@@ -25,20 +25,20 @@ from kerasviz.errors import UsageError
 
 __all__ = ["Processes", "cores_here", "gpus_here", "local_engine"]
 
-#: Bytes of what a worker wrote that are kept when it dies.
+#: Bytes at the end of a dead worker's output that are kept.
 TAIL = 4000
-#: Seconds for what a killed worker wrote to be read: it may have given its output to a child.
+#: Seconds to read the output of a killed worker, which may have given it to a child.
 PATIENCE = 5.0
 
 
 def local_engine(
     workers: int | None = None, threads: int = 1, gpus: Sequence[str] | None = None
 ) -> WorkerPool:
-    """An engine with processes of this machine.
+    """Make an engine of processes of this machine.
 
-    ``workers`` are as many as there are cores for (``threads`` cores each), or one for every GPU.
-    ``gpus`` are names as in CUDA_VISIBLE_DEVICES: the workers take turns with them; by default all
-    that are found, and () works on the CPU. Raises :class:`UsageError` for numbers below 1.
+    By default there is a worker for each GPU, or for each ``threads`` cores. ``gpus`` are names as
+    in CUDA_VISIBLE_DEVICES, which the workers share: by default all GPUs, none for (). Raises
+    :class:`UsageError` for numbers below 1.
     """
     if threads < 1 or (workers is not None and workers < 1):
         wrong = threads if threads < 1 else workers
@@ -49,39 +49,39 @@ def local_engine(
 
 
 def cores_here() -> list[int]:
-    """The cores that this process may use, by number."""
+    """Return the numbers of the cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return sorted(os.sched_getaffinity(0))
     return list(range(os.cpu_count() or 1))
 
 
 def gpus_here(environment: Mapping[str, str] = os.environ, devices: str = "/dev") -> list[str]:
-    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them.
+    """Return the GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them.
 
     >>> gpus_here({"CUDA_VISIBLE_DEVICES": "2,3"}), gpus_here({"CUDA_VISIBLE_DEVICES": "-1"})
     (['2', '3'], [])
     """
-    named = environment.get("CUDA_VISIBLE_DEVICES")
-    if named is None:
+    visible = environment.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
         files = Path(devices).glob("nvidia[0-9]*")
         return [str(n) for n in range(sum(bool(re.fullmatch(r"nvidia\d+", f.name)) for f in files))]
-    found = [name.strip() for name in named.split(",")]
-    return [name for name in found if name and not name.startswith("-")]
+    names = [name.strip() for name in visible.split(",")]
+    return [name for name in names if name and not name.startswith("-")]
 
 
 @dataclass
 class _Process:
     popen: subprocess.Popen[bytes]
-    said: IO[bytes]
+    output: IO[bytes]
     reader: threading.Thread
 
 
 class Processes:
     """Starts and ends the processes of :mod:`kerasviz.atlas.engines.worker_process`.
 
-    They are new Pythons and nothing of this one is imported in them but the path: the environment
-    is set before they start, a script needs no guard, and Ctrl-C does not reach them. They end when
-    this process does, however it ends, since their input ends.
+    Each is a new Python that gets the import path only: its environment is set before it starts, a
+    script needs no ``__main__`` guard, and Ctrl-C does not reach it. When this process ends, its
+    workers' input ends, and so do they.
     """
 
     def __init__(self, workers: int, threads: int, gpus: Sequence[str]):
@@ -96,22 +96,22 @@ class Processes:
         self._signals = queue.SimpleQueue()
 
     def wanted(self) -> int:
-        """As many as were asked for."""
+        """Return the number of workers that was asked for."""
         return self.workers
 
-    def cores(self, place: int) -> list[int]:
-        """The cores of a place: its own where all have enough, else all; none said on a GPU."""
+    def cores(self, slot: int) -> list[int]:
+        """Return the cores of a slot: its own if there are enough, else all; none on a GPU."""
         cores = cores_here()
         if self.gpus or not hasattr(os, "sched_setaffinity"):
             return []
         if self.workers * self.threads > len(cores):
             return cores
-        return cores[place * self.threads : (place + 1) * self.threads]
+        return cores[slot * self.threads : (slot + 1) * self.threads]
 
-    def environment(self, place: int) -> dict[str, str]:
-        """The environment of the worker of a place."""
-        gpu = self.gpus[place % len(self.gpus)] if self.gpus else "-1"
-        path = os.pathsep.join(each or os.getcwd() for each in sys.path)
+    def environment(self, slot: int) -> dict[str, str]:
+        """Return the environment of the worker of a slot."""
+        gpu = self.gpus[slot % len(self.gpus)] if self.gpus else "-1"
+        path = os.pathsep.join(folder or os.getcwd() for folder in sys.path)
         shared = {SHARED: "true"} if self.workers > len(self.gpus) > 0 else {}
         return {
             **shared,
@@ -121,67 +121,67 @@ class Processes:
             "PYTHONPATH": path,
         }
 
-    def launch(self, worker: str, place: int) -> None:
+    def launch(self, worker: str, slot: int) -> None:
         """Start a process and tell it the job."""
         assert self._job is not None
-        said = tempfile.TemporaryFile()  # noqa: SIM115  closed when the process is gone
-        cores = ",".join(map(str, self.cores(place)))
+        output = tempfile.TemporaryFile()  # noqa: SIM115  closed when the process is gone
+        cores = ",".join(map(str, self.cores(slot)))
         try:
             popen = subprocess.Popen(
                 [sys.executable, "-P", "-m", "kerasviz.atlas.engines.worker_process", cores],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=said,
-                env=self.environment(place),
-                start_new_session=True,  # Ctrl-C goes to all of a session
+                stderr=output,
+                env=self.environment(slot),
+                start_new_session=True,  # Ctrl-C goes to all processes of a session
             )
         except OSError as error:  # no memory or no processes left, for now
-            said.close()
+            output.close()
             self._signals.put(Ended(worker, one_line(error)))
             return
-        arguments = (worker, popen, said, self._signals)
+        arguments = (worker, popen, output, self._signals)
         reader = threading.Thread(target=_read, args=arguments, name=f"worker {worker}")
         reader.daemon = True
-        self._running[worker] = _Process(popen, said, reader)
+        self._running[worker] = _Process(popen, output, reader)
         reader.start()
-        self._tell(worker, [self._job.make, json.dumps(dict(self._job.argument))])
+        self._send(worker, [self._job.make, json.dumps(dict(self._job.argument))])
 
     def send(self, worker: str, payload: str) -> None:
         """Give a worker a task."""
-        self._tell(worker, [payload])
+        self._send(worker, [payload])
 
     def wait(self, timeout: float) -> list[Signal]:
-        """The next signals; a process that ends is known as soon as its output is closed."""
-        found: list[Signal] = []
+        """Return the next signals; closing its output tells that a process ends."""
+        signals: list[Signal] = []
         with contextlib.suppress(queue.Empty):
-            found.append(self._signals.get(timeout=timeout))
+            signals.append(self._signals.get(timeout=timeout))
             while True:
-                found.append(self._signals.get_nowait())
-        for each in found:
-            if isinstance(each, Ended):
-                self.end(each.worker)
-        return found
+                signals.append(self._signals.get_nowait())
+        for item in signals:
+            if isinstance(item, Ended):
+                self.end(item.worker)
+        return signals
 
     def end(self, worker: str) -> None:
-        """Kill a process, and wait until it is gone."""
+        """Kill a process and wait for its end."""
         process = self._running.pop(worker, None)
         if process is not None:
             process.popen.kill()
             _clean(process)
 
     def close(self) -> None:
-        """Kill all."""
+        """Kill all processes."""
         running, self._running = list(self._running.values()), {}
         for process in running:
             process.popen.kill()
         for process in running:
             _clean(process)
 
-    def _tell(self, worker: str, order: list[str]) -> None:
+    def _send(self, worker: str, line: list[str]) -> None:
         stdin = self._running[worker].popen.stdin
         assert stdin is not None
-        with contextlib.suppress(OSError):  # it is dead, which its reader says
-            stdin.write(json.dumps(order).encode() + b"\n")
+        with contextlib.suppress(OSError):  # the worker is dead, which its reader says
+            stdin.write(json.dumps(line).encode() + b"\n")
             stdin.flush()
 
 
@@ -190,26 +190,26 @@ def _clean(process: _Process) -> None:
     process.reader.join(PATIENCE)
     stdin, stdout = process.popen.stdin, process.popen.stdout
     assert stdin is not None and stdout is not None
-    with contextlib.suppress(OSError):  # what it did not hear
+    with contextlib.suppress(OSError):  # lines that it has not read
         stdin.close()
     stdout.close()
-    process.said.close()
+    process.output.close()
 
 
-def _read(worker: str, popen: Any, said: IO[bytes], into: queue.SimpleQueue[Signal]) -> None:
-    """Pass the answers of a process on, and that it ended."""
+def _read(worker: str, popen: Any, output: IO[bytes], into: queue.SimpleQueue[Signal]) -> None:
+    """Pass on the answers of a process, and its end."""
     for line in popen.stdout:
-        if line.endswith(b"\n"):  # else it was killed while it spoke
+        if line.endswith(b"\n"):  # else it was killed while it wrote
             into.put(Answered(worker, Answer.from_text(line.decode())))
     status = popen.wait()
-    said.seek(0, os.SEEK_END)
-    said.seek(max(0, said.tell() - TAIL))
-    trace = said.read().decode(errors="replace")
+    output.seek(0, os.SEEK_END)
+    output.seek(max(0, output.tell() - TAIL))
+    trace = output.read().decode(errors="replace")
     into.put(Ended(worker, _reason(status, trace), trace))
 
 
 def _reason(status: int, trace: str) -> str:
-    """How a process ended, in a line.
+    """Say in one line how a process ended.
 
     >>> _reason(-9, ""), _reason(1, "Traceback\\n ...\\nImportError: no such module\\n")
     ('killed by signal 9 (SIGKILL)', 'ended with status 1: ImportError: no such module')

@@ -1,4 +1,4 @@
-"""What happens while tasks are done, as the workers report it and as a run passes it on."""
+"""What a run and an engine agree on: tasks, the job of the workers, events, and the engine."""
 
 from __future__ import annotations
 
@@ -23,8 +23,54 @@ __all__ = [
 
 
 @dataclass(frozen=True)
+class Task:
+    """What a worker does in one go.
+
+    ``name`` is unique among the tasks of a run. The job is called with the text ``payload``.
+    ``cost`` are the seconds that one worker should take. ``group`` names what a worker compiles for
+    the task: the worker does not compile for further tasks of the group.
+    """
+
+    name: str
+    payload: str
+    cost: float = 1.0
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Job:
+    """The function that makes the function that does tasks, by name, and its argument.
+
+    Each worker imports ``make`` (``"module:function"``) and calls it once with ``argument``, which
+    is plain data of JSON. The function that it returns is called with the payload of every task.
+    Results are plain data of JSON, and small: pictures go to the storage. A dictionary may have as
+    ``"share"`` the part of the task that was left to do, 0 to 1: only whole tasks tell how long
+    others take. As a worker may be ended at any moment, files must appear whole or not at all. A
+    task may be done twice, also at the same time by two workers.
+    """
+
+    make: str
+    argument: Mapping[str, Any] = field(default_factory=dict)
+
+    def prepare(self) -> Callable[[str], Any]:
+        """Import and call ``make``; what it raises goes to the caller.
+
+        >>> Job("kerasviz.atlas.engines.protocol:_echo", {"greeting": "hello"}).prepare()("you")
+        'hello you'
+        """
+        module, _, function = self.make.partition(":")
+        make = getattr(importlib.import_module(module), function)
+        run: Callable[[str], Any] = make(dict(self.argument))
+        return run
+
+
+def _echo(argument: Mapping[str, Any]) -> Callable[[str], Any]:
+    return lambda payload: f"{argument['greeting']} {payload}"
+
+
+@dataclass(frozen=True)
 class Joined:
-    """A worker has its job at hand, ``seconds`` after it was started."""
+    """A worker is ready for tasks, ``seconds`` after it was started."""
 
     worker: str
     seconds: float
@@ -32,7 +78,7 @@ class Joined:
 
 @dataclass(frozen=True)
 class Began:
-    """A worker was given a task; ``copy`` says that another one has it, too."""
+    """A worker was given a task; ``copy`` says that another worker has the task, too."""
 
     worker: str
     task: Task
@@ -41,7 +87,7 @@ class Began:
 
 @dataclass(frozen=True)
 class Done:
-    """A task is done: what its job returned, and the seconds that it took in the worker."""
+    """A task is done, with what its job returned and the seconds in the worker."""
 
     worker: str
     task: Task
@@ -50,13 +96,13 @@ class Done:
 
     @property
     def share(self) -> float:
-        """How much of the task was left to do, if its job says so; see :class:`Job`."""
+        """The part of the task that was left to do, if its job says so; see :class:`Job`."""
         return float(self.result.get("share", 1.0)) if isinstance(self.result, dict) else 1.0
 
 
 @dataclass(frozen=True)
 class Failed:
-    """A task raised an exception: ``reason`` is one line, ``trace`` all that Python says."""
+    """A task raised an exception: ``reason`` is one line, ``trace`` the traceback."""
 
     worker: str
     task: Task
@@ -67,9 +113,9 @@ class Failed:
 
 @dataclass(frozen=True)
 class Lost:
-    """A worker is gone with the task that it had, if any; ``trace`` is what it wrote last.
+    """A worker is dead, with the task that it had, if any; ``trace`` is the end of its output.
 
-    ``replaced`` says whether its engine starts another one in its place.
+    ``replaced`` says whether its engine starts another worker in its slot.
     """
 
     worker: str
@@ -81,71 +127,23 @@ class Lost:
 
 @dataclass(frozen=True)
 class TaskAbandoned:
-    """A task failed too often; ``reason`` is its last error."""
+    """A task failed too often: its last error, and the workers that failed it or died at it."""
 
     task: Task
     reason: str
+    workers: tuple[str, ...] = ()
 
 
-#: What an engine reports are Joined, Done, Failed and Lost; Began and GivenUp are of the run.
-Event = Joined | Began | Done | Failed | Lost | TaskAbandoned
-
-
-@dataclass(frozen=True)
-class Task:
-    """What a worker does in one go; it knows nothing of what is made.
-
-    ``name`` is unique among the tasks of a run, ``payload`` is the text that the job is called
-    with, ``cost`` the seconds that it is expected to take on one worker, ``kind`` names what a
-    worker compiles for it: a worker that did a task does others of its kind without compiling.
-    """
-
-    name: str
-    payload: str
-    cost: float = 1.0
-    kind: str = ""
-
-
-@dataclass(frozen=True)
-class Job:
-    """The name of a function that makes the function that does tasks, and what it is given.
-
-    ``make`` is ``"module:function"``. Each worker imports the module, calls the function with
-    ``argument`` (plain data, as JSON has it) once, and what it returns with the payload of every
-    task; that returns plain data again, which is small: pictures go to the storage. A dictionary
-    may say as ``"share"`` how much of the task was left to do, 0 to 1: only whole tasks tell how
-    long others will take. A worker may be ended at any moment, so what is written is written whole
-    or not at all, and a task may be done twice, also at the same time by two workers.
-    """
-
-    make: str
-    argument: Mapping[str, Any] = field(default_factory=dict)
-
-    def prepare(self) -> Callable[[str], Any]:
-        """Import and call; whatever that raises goes to the caller.
-
-        >>> Job("kerasviz.atlas.engines.protocol:_echo", {"greeting": "hello"}).prepare()("you")
-        'hello you'
-        """
-        module, _, function = self.make.partition(":")
-        made: Callable[[str], Any] = getattr(importlib.import_module(module), function)(
-            dict(self.argument)
-        )
-        return made
-
-
-def _echo(argument: Mapping[str, Any]) -> Callable[[str], Any]:
-    return lambda payload: f"{argument['greeting']} {payload}"
-
-
-#: What a worker can report.
+#: What an engine reports.
 Report = Joined | Done | Failed | Lost
+#: What a run passes on: the reports of its engine, and what the run itself decides.
+Event = Report | Began | TaskAbandoned
 
 
 class Engine(Protocol):
     """Workers that each have one job and at most one task at a time.
 
-    A worker's name is never used again: what replaces a lost one has another.
+    The name of a lost worker is not used again: its replacement has another.
     """
 
     def start(self, job: Job) -> None:
@@ -162,25 +160,24 @@ class Engine(Protocol):
 
     @property
     def alive(self) -> int:
-        """How many workers are ready, with a task or without."""
+        """The number of workers that are ready, with a task or without."""
         ...
 
     def submit(self, worker: str, task: Task) -> None:
-        """Give an idle worker a task; it answers by :class:`Done`, :class:`Failed` or it is lost.
+        """Give an idle worker a task, which :class:`Done`, :class:`Failed` or :class:`Lost` ends.
 
-        A worker that died in the meantime is no error here: :meth:`poll` reports it lost.
+        A worker that has died meanwhile is no error here: :meth:`poll` reports it lost.
         """
         ...
 
     def poll(self, timeout: float) -> Sequence[Report]:
-        """Wait for news, at most ``timeout`` seconds, and return them in their order.
+        """Wait for events, at most ``timeout`` seconds, and return them in their order.
 
-        A worker whose process ends is :class:`Lost` at once and replaced by a fresh one. Raises
-        :class:`kerasviz.errors.KerasvizError` with the last reason in one line where no worker can
-        be started any more.
+        A worker whose process ends is :class:`Lost` at once, and replaced. Raises
+        :class:`kerasviz.errors.KerasvizError` with the last reason where none can be started.
         """
         ...
 
     def stop(self) -> None:
-        """End all workers now, whatever they do; also after an error, and more than once."""
+        """End all workers now; it may be called after an error, and more than once."""
         ...

@@ -1,7 +1,7 @@
 """The engine of a Ray cluster: actors on its machines, or on a Ray of this machine alone.
 
-kerasviz must be installed on the machines of a cluster, in the same versions as here; files that
-the job reads must be where it says on all of them.
+kerasviz must be installed on the machines of a cluster in the same version as here. Files that the
+job reads must have the same path on all machines.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from kerasviz.errors import KerasvizError, UsageError
 
 __all__ = ["Actors", "ray_engine"]
 
-#: Seconds between two looks for machines that joined the cluster.
-LOOK = 10.0
-#: Bytes of shared memory of an own Ray, the least that it takes: results are small.
-STORE = 80 * 2**20
+#: Seconds after which the machines of the cluster are counted again.
+COUNT_INTERVAL = 10.0
+#: Bytes of shared memory of a Ray that is started here. It is the least that Ray takes: results
+#: are small.
+OBJECT_STORE = 80 * 2**20
 
 
 def ray_engine(
@@ -36,14 +37,13 @@ def ray_engine(
     threads: int = 1,
     gpus: float | None = None,
 ) -> WorkerPool:
-    """An engine with actors of Ray, each of ``threads`` CPUs and ``gpus`` GPUs.
+    """Make an engine of Ray actors, each with ``threads`` CPUs and ``gpus`` GPUs.
 
     ``address`` is that of a cluster, or ``"auto"`` for the one of this machine; by default that of
-    RAY_ADDRESS, else a Ray of its own is started here and shut down at the end. Where this process
-    has a Ray already, that is used. ``workers`` are as many as the cluster has room for, also for
-    those of machines that join later; where there is room for fewer than were named, the others
-    wait for it. ``gpus`` are 1 for each worker where the cluster has any. Raises
-    :class:`UsageError` for numbers below 1 and where Ray is not installed.
+    RAY_ADDRESS, else a Ray is started here and shut down at the end. A Ray that this process has
+    initialized is used. By default there are as many workers as the cluster has room for, also when
+    machines join later; named ``workers`` wait for room. ``gpus`` is 1 by default where the cluster
+    has GPUs. Raises :class:`UsageError` for numbers below 1 and where Ray is not installed.
     """
     if threads < 1 or (workers is not None and workers < 1):
         wrong = threads if threads < 1 else workers
@@ -52,10 +52,10 @@ def ray_engine(
 
 
 class Actors:
-    """Starts and ends actors, and hears of their answers and their deaths.
+    """Starts and ends actors, and collects their answers and deaths.
 
-    Ray restarts none and repeats nothing: that is for the crew and the schedule to decide. Each
-    actor has a call that never returns, by which its death is known while it has nothing to do.
+    Ray restarts no actor and repeats no task: the worker pool and the schedule decide. Each actor
+    has a call that never returns and so tells its death while the actor is idle.
     """
 
     def __init__(
@@ -67,12 +67,12 @@ class Actors:
         gpus: float | None,
     ):
         self.address, self.workers, self.threads, self.gpus = address, workers, threads, gpus
-        self._ray, self._own, self._started = ray, False, False
+        self._ray, self._connected, self._started = ray, False, False
         self._make: Callable[[], Any] | None = None
         self._job: Job | None = None
         self._actors: dict[str, Any] = {}
         self._calls: dict[Any, tuple[str, bool]] = {}
-        self._room, self._looked = 0, float("-inf")
+        self._room, self._counted = 0, float("-inf")
         self._printing: Any = None
 
     def open(self, job: Job) -> None:
@@ -87,8 +87,8 @@ class Actors:
             variables = {SHARED: "true", **variables}
         if not self.gpus:
             variables["CUDA_VISIBLE_DEVICES"] = "-1"
-        if self._started:  # on other machines these paths may be something else
-            variables["PYTHONPATH"] = os.pathsep.join(each or os.getcwd() for each in sys.path)
+        if self._started:  # other machines may have other files at these paths
+            variables["PYTHONPATH"] = os.pathsep.join(folder or os.getcwd() for folder in sys.path)
         self._make = self._ray.remote(
             num_cpus=self.threads,
             num_gpus=self.gpus,
@@ -97,7 +97,7 @@ class Actors:
             max_concurrency=2,  # a task, and the call that never returns
             runtime_env={"env_vars": variables},
         )(JobWorker).remote
-        self._looked = float("-inf")
+        self._counted = float("-inf")
         if not self.wanted():
             raise UsageError(
                 f"no machine of the cluster has room for a worker with {self.threads} CPUs"
@@ -106,16 +106,16 @@ class Actors:
             )
 
     def wanted(self) -> int:
-        """As many as were asked for, or as there is room for now."""
+        """Return the number that was asked for, or for which there is room now."""
         if self.workers is not None:
             return self.workers
-        if time.monotonic() - self._looked >= LOOK:
+        if time.monotonic() - self._counted >= COUNT_INTERVAL:
             self._room = sum(self._fit(node) for node in self._ray.nodes())
-            self._looked = time.monotonic()
+            self._counted = time.monotonic()
         return self._room
 
-    def launch(self, worker: str, place: int) -> None:
-        """Ask for an actor; it is there when the cluster has room for it."""
+    def launch(self, worker: str, slot: int) -> None:
+        """Ask for an actor, which starts when the cluster has room for it."""
         assert self._make is not None and self._job is not None
         actor = self._actors[worker] = self._make()
         argument = json.dumps(dict(self._job.argument))
@@ -127,7 +127,7 @@ class Actors:
         self._calls[self._actors[worker].do.remote(payload)] = worker, False
 
     def wait(self, timeout: float) -> Sequence[Signal]:
-        """The next signals; answers come before the news that their worker died later."""
+        """Return the next signals; answers come before the death of their worker."""
         calls = list(self._calls)
         if not calls:
             time.sleep(timeout)
@@ -135,52 +135,56 @@ class Actors:
         ready, _ = self._ray.wait(calls, num_returns=1, timeout=timeout)
         if ready:
             ready, _ = self._ray.wait(calls, num_returns=len(calls), timeout=0)
-        found: list[Signal] = []
-        for call in sorted(ready, key=lambda each: self._calls[each][1]):
-            if call not in self._calls:  # of an actor whose death was just told
+        signals: list[Signal] = []
+        for call in sorted(ready, key=lambda call: self._calls[call][1]):
+            if call not in self._calls:  # of an actor that is among the signals as dead
                 continue
             worker, _ = self._calls.pop(call)
             try:
-                found.append(Answered(worker, Answer.from_text(self._ray.get(call))))
+                signals.append(Answered(worker, Answer.from_text(self._ray.get(call))))
             except self._ray.exceptions.RayError as error:
-                found.append(Ended(worker, _reason(str(error)), str(error)))
+                signals.append(Ended(worker, _reason(str(error)), str(error)))
                 self.end(worker)
-        return found
+        return signals
 
     def end(self, worker: str) -> None:
-        """Kill an actor, and forget it."""
+        """Kill an actor and forget it."""
         actor = self._actors.pop(worker, None)
         self._calls = {call: of for call, of in self._calls.items() if of[0] != worker}
         if actor is not None:
             self._ray.kill(actor, no_restart=True)
 
     def close(self) -> None:
-        """Kill all actors, and leave the cluster if it was entered here, or end it with its Ray."""
+        """Kill all actors, and disconnect from a Ray that was connected or started here."""
         for worker in list(self._actors):
             self.end(worker)
-        if self._own:
+        if self._connected:
             self._ray.shutdown()
-            self._own = self._started = False
-            self._print(self._printing)
+            self._connected = self._started = False
+            self._replace_printing(self._printing)
 
     def _connect(self) -> None:
         address = self.address or os.environ.get("RAY_ADDRESS") or "local"
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         if address == "local":
             cpus = max(len(cores_here()), (self.workers or 1) * self.threads)
-            options |= {"num_cpus": cpus, "object_store_memory": STORE, "include_dashboard": False}
+            options |= {
+                "num_cpus": cpus,
+                "object_store_memory": OBJECT_STORE,
+                "include_dashboard": False,
+            }
         try:
-            _knock(address)  # Ray itself tries for minutes
+            _check_listening(address)  # Ray itself tries for minutes
             self._ray.init(address=address, **options)
-        except Exception as error:  # Ray has no class for one that does not come up
+        except Exception as error:  # Ray has no class for a failed start
             raise KerasvizError(f"no Ray at {address!r}: {one_line(error)}") from error
-        self._own, self._started = True, address == "local"
-        self._printing = self._print(lambda *_, **__: None)
+        self._connected, self._started = True, address == "local"
+        self._printing = self._replace_printing(lambda *_, **__: None)
 
-    def _print(self, function: Any) -> Any:
-        """Exchange what prints a paragraph for every worker that dies, whatever log_to_driver is.
+    def _replace_printing(self, function: Any) -> Any:
+        """Replace and return Ray's function that prints a paragraph for every dead worker.
 
-        It is private to Ray; a version that has it elsewhere prints.
+        It prints whatever ``log_to_driver`` is. It is private: a Ray that has it elsewhere prints.
         """
         module = getattr(getattr(self._ray, "_private", None), "worker", None)
         before = getattr(module, "print_to_stdstream", None)
@@ -191,33 +195,32 @@ class Actors:
     def _fit(self, node: dict[str, Any]) -> int:
         if not node["Alive"]:
             return 0
-        found = int(node["Resources"].get("CPU", 0) // self.threads)
+        count = int(node["Resources"].get("CPU", 0) // self.threads)
         if self.gpus:
-            found = min(found, int(node["Resources"].get("GPU", 0) // self.gpus))
-        return found
+            count = min(count, int(node["Resources"].get("GPU", 0) // self.gpus))
+        return count
 
 
 def _imported() -> Any:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it tells nobody that it is used
-    # What a worker without GPUs sees is said by us; this keeps Ray from warning of it.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no usage statistics are sent
+    # CUDA_VISIBLE_DEVICES is set here for workers without GPUs; Ray need not warn of it.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
         import ray
     except ImportError as error:
-        words = "the engine ray needs the extra: pip install 'kerasviz[ray]'"
-        raise UsageError(words) from error
+        raise UsageError("the engine ray needs the extra: pip install 'kerasviz[ray]'") from error
     return ray
 
 
-def _knock(address: str) -> None:
-    """Raise OSError where nobody listens at ``host:port`` or ``ray://host:port``."""
-    found = re.fullmatch(r"(?:ray://)?(.+):(\d+)", address)
-    if found:
-        socket.create_connection((found.group(1).strip("[]"), int(found.group(2))), 10.0).close()
+def _check_listening(address: str) -> None:
+    """Raise OSError where no server listens at ``host:port`` or ``ray://host:port``."""
+    parts = re.fullmatch(r"(?:ray://)?(.+):(\d+)", address)
+    if parts:
+        socket.create_connection((parts.group(1).strip("[]"), int(parts.group(2))), 10.0).close()
 
 
 def _reason(text: str) -> str:
-    """What Ray says of a death, in a line, without the numbers that differ from case to case.
+    """Say in one line why a worker died, without numbers that differ from case to case.
 
     >>> _reason("It died. pid: 7\\nWorker exit type: X Worker exit detail: Out of memory. (1)")
     'the worker died: Out of memory'
@@ -226,8 +229,8 @@ def _reason(text: str) -> str:
     """
     detail = re.search(r"exit detail: (.*?)(?:\. (?:Some|There|\()|$)", text)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    words = detail.group(1) if detail else lines[-1] if lines else "Ray does not say why"
-    if "End of file" in words or "Connection reset" in words:  # all that Ray knows of a signal
+    reason = detail.group(1) if detail else lines[-1] if lines else "Ray does not say why"
+    if "End of file" in reason or "Connection reset" in reason:  # all that Ray knows of a signal
         return "the worker was killed or crashed"
-    words = re.sub(r"\b[0-9a-f]{12,}\b", "...", words).strip().rstrip(".")
-    return f"the worker died: {words}"[:300]
+    reason = re.sub(r"\b[0-9a-f]{12,}\b", "...", reason).strip().rstrip(".")
+    return f"the worker died: {reason}"[:300]

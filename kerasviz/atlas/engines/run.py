@@ -1,4 +1,4 @@
-"""A run: tasks by a schedule on the workers of an engine, told as it happens."""
+"""Runs: the tasks of a schedule on the workers of an engine, as a stream of events."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from kerasviz.atlas.engines.protocol import (
     Lost,
     Report,
     Task,
-    TaskAbandoned,
 )
 from kerasviz.atlas.engines.schedule import Policy, Schedule
 from kerasviz.errors import KerasvizError
 
 __all__ = ["run"]
 
-#: Seconds between two looks at the schedule where nothing happens.
+#: Seconds after which the schedule is asked again where nothing happens.
 PAUSE = 1.0
-#: Workers that may die one after the other while no task is done: so many, and so many for each
-#: worker. A task alone kills fewer before it is given up.
-DEATHS, EACH = 40, 10
+#: Workers that may die at their tasks, one after the other, while no task is done. It is more than
+#: a single task kills before it is abandoned.
+DEATHS = 40
+#: The same for each worker, where there are many.
+DEATHS_EACH = 10
 
 
 def run(
@@ -39,15 +40,15 @@ def run(
     compiling: Mapping[str, float] | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Generator[Event, None, None]:
-    """Do all tasks, and yield what happens.
+    """Do all tasks, and yield the events.
 
-    Every task ends by one ``Done``, or by ``TaskAbandoned`` with its last error. Close the
-    iterator (``contextlib.closing``) to stop the workers early; they are stopped at its end, and
-    after any exception. ``compiling`` are the seconds to compile each kind, where they are known.
-    Raises :class:`KerasvizError` where no worker can be started, or workers only die.
+    Every task ends by one ``Done`` or ``TaskAbandoned``. Close the iterator
+    (``contextlib.closing``) to stop the workers early; its end and exceptions stop them, too.
+    ``compiling`` has the known seconds to compile groups. Raises :class:`KerasvizError` where no
+    worker can be started, or workers only die.
     """
     schedule = Schedule(tasks, compiling, policy)
-    deaths, most, told = 0, 0, 0
+    deaths, most, abandoned = 0, 0, 0
     if schedule.done:
         return
     try:
@@ -63,12 +64,13 @@ def run(
                     deaths = 0
                 elif isinstance(report, Lost) and report.task is not None:
                     deaths += 1
-                    if deaths > max(DEATHS, EACH * most):
-                        words = f"{deaths} workers died one after the other at their tasks"
-                        raise KerasvizError(f"{words}; the last: {report.reason}")
-            for given in schedule.exhausted[told:]:
-                yield TaskAbandoned(given.task, given.reason)
-            told = len(schedule.exhausted)
+                    if deaths > max(DEATHS, DEATHS_EACH * most):
+                        raise KerasvizError(
+                            f"{deaths} workers died one after the other at their tasks; the last: "
+                            f"{report.reason}"
+                        )
+            yield from schedule.abandoned[abandoned:]
+            abandoned = len(schedule.abandoned)
             if schedule.done:
                 return
     finally:
@@ -89,7 +91,7 @@ def _pause(schedule: Schedule, now: float) -> float:
 
 
 def _note(schedule: Schedule, report: Report, now: float) -> bool:
-    """Tell the schedule; False for the answer of a copy whose other was faster."""
+    """Tell the schedule of a report; return False if another worker had done the task before."""
     if isinstance(report, Joined):
         schedule.joined(report.worker)
     elif isinstance(report, Done):

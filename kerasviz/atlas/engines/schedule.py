@@ -9,39 +9,39 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from kerasviz.atlas.engines.duration_estimates import Durations
-from kerasviz.atlas.engines.protocol import Task
+from kerasviz.atlas.engines.protocol import Task, TaskAbandoned
+from kerasviz.atlas.engines.running_tasks import Attempt, RunningTasks
 from kerasviz.atlas.engines.task_queue import TaskGroup, TaskQueue
 
-__all__ = ["Policy", "Schedule", "TaskExhausted"]
+__all__ = ["Policy", "Schedule"]
 
 
 @dataclass(frozen=True)
 class Policy:
-    """How tasks are handed out.
+    """Settings of a schedule.
 
     retries
-        How many times a task that failed is tried again.
+        How often a task that failed is tried again.
     losses
-        How many workers may die at a task before it is given up: machines that die are no fault of
-        the task, but one that kills its workers must end.
+        How many workers may die at a task before it is abandoned. Machines die without a fault of
+        the task, but a task that kills its workers must end.
     compiling
-        The seconds to compile a kind, where nothing is known of any.
+        Seconds to compile a group, while no group was measured.
     ample
-        As long as there is this many times the longest task to do for each worker, workers stay
-        with the kinds that they have compiled; then the longest task comes first, but for what
-        compiling it would cost.
+        Workers stay with the groups that they have compiled while each has work for this many
+        times the longest task. Later the longest task comes first, unless compiling costs more.
     lag
-        A worker that takes this many times as long as others is given shorter tasks, which it ends
-        before others have begun all that waits; or none, if others would end them before.
+        A worker that takes this many times as long as others is slow. It gets tasks that it ends
+        before the others have begun all waiting ones, or none.
     overdue
-        A task that has taken this many times its expected seconds gets a second copy.
+        A task that takes this many times its expected seconds gets a second copy.
     gain
-        A copy must be expected to end this many times its own seconds before the original.
+        A copy must be expected to end before the original, by this share of its own seconds.
     slack
-        And no less than so many seconds; nor is anything overdue by less.
+        Seconds that a copy must gain at least, and that a task must be late to be overdue.
     rest
-        After a failure a worker gets nothing for so many seconds, twice as many after the next in
-        a row, and so on to ``longest_rest``: one that fails everything must not fail all tasks.
+        Seconds for which a worker gets nothing after a failure. They double with each further one
+        in a row, up to ``longest_rest``: a worker that fails everything must not fail all tasks.
     """
 
     retries: int = 3
@@ -56,22 +56,11 @@ class Policy:
     longest_rest: float = 300.0
 
 
-@dataclass(frozen=True)
-class TaskExhausted:
-    """A task that was given up: the last error, and the workers that failed it or died at it."""
-
-    task: Task
-    reason: str
-    workers: tuple[str, ...]
-
-
 @dataclass
 class _WorkerState:
+    """The groups that a worker has compiled, its failures, and until when it gets nothing."""
+
     compiled: dict[str, None] = field(default_factory=dict)
-    task: int | None = None
-    began: float = 0.0
-    first: bool = False
-    end: float = 0.0
     consecutive_failures: int = 0
     rests: float = -math.inf
     trusted: float = -math.inf
@@ -79,27 +68,25 @@ class _WorkerState:
 
 
 @dataclass
-class _State:
-    """What has become of a task: its runners, who failed it, how often, and whether it ended."""
+class _TaskState:
+    """The workers that failed a task or died at it, when it rests, and whether it has ended."""
 
-    runners: list[str] = field(default_factory=list)
     failed: dict[str, None] = field(default_factory=dict)
     died: list[str] = field(default_factory=list)
     failures: int = 0
     rests: float = -math.inf
-    version: int = 0
     ended: bool = False
 
 
 class Schedule:
-    """Hands tasks to workers until each is finished once, or given up.
+    """Hands out tasks until each is finished once or abandoned.
 
-    Longest first, by costs that measured durations correct; workers stay with the kinds that they
-    have compiled while that costs nothing. A task that failed goes to a worker that has not failed
-    it, as long as one is alive. When nothing is left to hand out, what ends latest or is overdue
-    gets one second copy: the first to finish counts. Deterministic: the same calls have the same
-    answers. All times are seconds of any clock that does not run backwards; each call takes
-    logarithmic time. ``compiling`` are the seconds to compile each kind where they are known.
+    The longest task comes first, by costs that measured durations correct. Workers stay with the
+    groups that they have compiled while that costs nothing. A failed task goes to a worker that has
+    not failed it, if one is alive. When no task waits, the one that ends last or is overdue gets
+    one copy; the first to finish counts. The same calls have the same answers. Times are seconds of
+    any clock that does not run backwards. Each call takes logarithmic time. ``compiling`` has the
+    known seconds to compile groups.
     """
 
     def __init__(
@@ -114,32 +101,30 @@ class Schedule:
         if len(self._numbers) < len(self._tasks):
             double = Counter(task.name for task in self._tasks).most_common(1)[0][0]
             raise ValueError(f"task {double!r} is there more than once; names must differ")
-        self._states = [_State() for _ in self._tasks]
+        self._states = [_TaskState() for _ in self._tasks]
         self._workers: dict[str, _WorkerState] = {}
         self._durations = Durations(compiling or {}, self.policy.compiling)
-        self._waiting = TaskQueue(self._tasks, self._durations.ratio)
-        self._measured = self._busy = 0
-        self._latest: list[tuple[float, int, int]] = []
-        self._due: list[tuple[float, int, int]] = []
-        self._ends: dict[str, list[tuple[float, str, int]]] = {}
+        self._queue = TaskQueue(self._tasks, self._durations.ratio)
+        self._running = RunningTasks(
+            [task.group for task in self._tasks], self.policy.overdue, self.policy.slack
+        )
+        self._measured = 0
         self._rests: list[float] = []
         self._healthy = 0  # workers whose last task did not fail
         self.finished_tasks: dict[str, str] = {}
-        self.exhausted: list[TaskExhausted] = []
-        self.failures: Counter[str] = Counter()
-        self.copies = 0
+        self.abandoned: list[TaskAbandoned] = []
 
-    # -- what is known -----------------------------------------------------------------------
+    # -- questions ---------------------------------------------------------------------------
 
     @property
     def done(self) -> bool:
-        """Whether every task is finished or given up."""
-        return len(self.finished_tasks) + len(self.exhausted) == len(self._tasks)
+        """Whether every task is finished or abandoned."""
+        return len(self.finished_tasks) + len(self.abandoned) == len(self._tasks)
 
     @property
     def waiting(self) -> int:
-        """How many tasks no worker is at."""
-        return self._waiting.count
+        """The number of tasks that no worker is at."""
+        return self._queue.count
 
     @property
     def workers(self) -> tuple[str, ...]:
@@ -147,322 +132,265 @@ class Schedule:
         return tuple(self._workers)
 
     def task_of(self, worker: str) -> Task | None:
-        """The task that a worker is at."""
-        number = self._known(worker).task
-        return None if number is None else self._tasks[number]
+        """Return the task that a worker is at."""
+        self._state_of(worker)
+        attempt = self._running.of(worker)
+        return None if attempt is None else self._tasks[attempt.number]
 
     def runners(self, task: Task) -> tuple[str, ...]:
-        """The workers that are at a task, of which there may be two; after it is finished, too."""
-        return tuple(self._states[self._numbers[task.name]].runners)
+        """Return the workers that are at a task, at most two, also after it is finished."""
+        return self._running.runners(self._numbers[task.name])
 
     def expected(self, task: Task, worker: str) -> float:
-        """The seconds that a task should take on a worker, with compiling its kind if need be."""
+        """Estimate the seconds of a task on a worker, with those to compile its group if needed."""
         return self._expected(self._numbers[task.name], worker)
 
     def wake(self, now: float) -> float | None:
-        """When a worker that was refused should ask again, if nothing else happens before."""
-        if self._busy == len(self._workers):
+        """Return when a refused worker should ask again, if no event comes before."""
+        if len(self._running) == len(self._workers):
             return None
-        self._clean(self._due)
-        times = [self._due[0][0]] if self._due else []
-        if self._waiting.count:
-            kinds = self._waiting.open
-            times += [e for k in kinds if (e := self._soonest(k)) is not None]
+        due = self._running.next_overdue()
+        times = [] if due is None else [due]
+        if self._queue.count:
+            ends = map(self._running.soonest, self._queue.open)
+            times += [end for end in ends if end is not None]
             while self._rests and self._rests[0] <= now:
                 heapq.heappop(self._rests)
             times += self._rests[:1]
-        later = [time for time in times if time > now]
-        return min(later) if later else None
+        return min((time for time in times if time > now), default=None)
 
-    # -- what happens ------------------------------------------------------------------------
+    # -- events ------------------------------------------------------------------------------
 
     def joined(self, worker: str) -> None:
-        """A worker is there; one that was lost and comes back has compiled nothing."""
+        """Add a worker, which has compiled nothing."""
         if worker in self._workers:
             raise ValueError(f"worker {worker!r} is there already")
         self._workers[worker] = _WorkerState()
         self._healthy += 1
 
     def next(self, worker: str, now: float) -> Task | None:
-        """The task that an idle worker does next; None if there is nothing for it now."""
-        own = self._known(worker)
-        if own.task is not None:
-            raise ValueError(f"worker {worker!r} is at {self._tasks[own.task].name!r}")
-        if now < own.rests:
+        """Give an idle worker a task; ``None`` if no task is suitable now."""
+        if (task := self.task_of(worker)) is not None:
+            raise ValueError(f"worker {worker!r} is at {task.name!r}")
+        if now < self._workers[worker].rests:
             return None
         number = self._pick(worker, now)
         if number is None:
             number = self._copy(worker, now)
             if number is None:
                 return None
-            self.copies += 1
         self._start(worker, number, now)
         return self._tasks[number]
 
     def finished(self, worker: str, task: Task, now: float, share: float = 1.0) -> bool:
-        """A worker has done a task; False if another had done it before.
+        """Note that a worker has finished a task; return False if another had before.
 
-        ``share`` is how much there was left to do: how long a part took says little of the whole,
-        and where nothing was left, nothing was compiled.
+        ``share`` is the part of the task that was left to do. The time of a part says little about
+        whole tasks, and a worker that had nothing to do has compiled nothing.
         """
-        own, number = self._leave(worker, task)
+        state, attempt = self._leave(worker, task)
         if share == 1.0:
-            self._durations.measure(task, worker, now - own.began, own.first)
+            self._durations.measure(task, worker, now - attempt.began, attempt.compiles)
         if share > 0.0:
-            own.compiled[task.kind] = None
-        self._healthy += own.consecutive_failures > 0
-        own.consecutive_failures = 0
+            state.compiled[task.group] = None
+        self._healthy += state.consecutive_failures > 0
+        state.consecutive_failures = 0
         self._rank()
-        state = self._states[number]
-        if state.ended:
+        if self._states[attempt.number].ended:
             return False
-        state.ended = True
+        self._states[attempt.number].ended = True
+        self._running.settle(attempt.number)
         self.finished_tasks[task.name] = worker
         return True
 
     def failed(self, worker: str, task: Task, reason: str, now: float) -> None:
-        """A worker has failed a task, and lives."""
-        own, number = self._leave(worker, task)
-        self.failures[reason] += 1
-        self._healthy -= own.consecutive_failures == 0
-        own.rests, own.trusted = (
-            now + self._rest(own.consecutive_failures),
-            now + self.policy.longest_rest,
-        )
-        own.consecutive_failures += 1
-        state = self._states[number]
-        state.rests = now + self._rest(state.failures)
-        state.failures += 1
-        state.failed[worker] = None
-        for time in (own.rests, own.trusted, state.rests):
+        """Note that a worker has failed a task, and lives."""
+        state, attempt = self._leave(worker, task)
+        self._healthy -= state.consecutive_failures == 0
+        state.rests = now + self._rest(state.consecutive_failures)
+        state.trusted = now + self.policy.longest_rest
+        state.consecutive_failures += 1
+        task_state = self._states[attempt.number]
+        task_state.rests = now + self._rest(task_state.failures)
+        task_state.failures += 1
+        task_state.failed[worker] = None
+        for time in (state.rests, state.trusted, task_state.rests):
             heapq.heappush(self._rests, time)
-        self._again(number, reason)
+        self._retry(attempt.number, reason)
 
     def lost(self, worker: str, now: float, reason: str = "the worker died") -> None:
-        """A worker is dead; its task goes to another."""
-        own = self._known(worker)
-        number = own.task
-        if number is not None:
-            self._leave(worker, self._tasks[number])
-        self._healthy -= own.consecutive_failures == 0
+        """Note that a worker is dead; its task goes to another."""
+        state, task = self._state_of(worker), self.task_of(worker)
+        attempt = None if task is None else self._leave(worker, task)[1]
+        self._healthy -= state.consecutive_failures == 0
         del self._workers[worker]
         self._durations.forget(worker)
-        self.failures[reason] += 1
-        if number is not None:
-            self._states[number].died.append(worker)
-            self._again(number, reason)
+        if attempt is not None:
+            self._states[attempt.number].died.append(worker)
+            self._retry(attempt.number, reason)
 
-    def cancelled(self, worker: str, task: Task, now: float) -> None:
-        """A worker has been told to leave a task, or has given it back; that is no failure."""
-        _, number = self._leave(worker, task)
-        state = self._states[number]
-        if not state.ended and not state.runners:
-            self._waiting.add(number)
+    # -- choice of a task --------------------------------------------------------------------
 
-    # -- how -------------------------------------------------------------------------------
-
-    def _known(self, worker: str) -> _WorkerState:
+    def _state_of(self, worker: str) -> _WorkerState:
         if worker not in self._workers:
             raise ValueError(f"worker {worker!r} has not joined, or is lost")
         return self._workers[worker]
 
     def _expected(self, number: int, worker: str) -> float:
         task = self._tasks[number]
-        seconds = task.cost * self._durations.ratio(task.kind)
-        if task.kind not in self._workers[worker].compiled:
-            seconds += self._durations.compiling(task.kind)
+        seconds = task.cost * self._durations.ratio(task.group)
+        if task.group not in self._workers[worker].compiled:
+            seconds += self._durations.compiling(task.group)
         return seconds * self._durations.slowness(worker)
 
-    def _rest(self, before: int) -> float:
-        """The seconds of rest after a failure that had so many before it."""
-        return min(self.policy.rest * 2.0 ** min(before, 60), self.policy.longest_rest)
+    def _rest(self, failures: int) -> float:
+        """Return the seconds of rest after one more failure."""
+        return min(self.policy.rest * 2.0 ** min(failures, 60), self.policy.longest_rest)
 
     def _may(self, worker: str, number: int, now: float) -> bool:
-        """Not a worker that has failed it, nor one that fails all, unless there is no other."""
-        state, own = self._states[number], self._workers[worker]
-        if now < state.rests:
+        """Return whether a worker may run a task.
+
+        Workers that failed it, or fail everything, may only if no other is left.
+        """
+        task_state, state = self._states[number], self._workers[worker]
+        failed = task_state.failed
+        if now < task_state.rests:
             return False
-        if not state.failed or (worker not in state.failed and not own.consecutive_failures):
+        if not failed or (worker not in failed and not state.consecutive_failures):
             return True
-        alive = [self._workers[w] for w in state.failed if w in self._workers]
-        if worker in state.failed:
+        alive = [self._workers[name] for name in failed if name in self._workers]
+        if worker in failed:
             return len(alive) == len(self._workers)
-        if now >= own.trusted:
+        if now >= state.trusted:
             return True
         return self._healthy == sum(not other.consecutive_failures for other in alive)
 
     def _pick(self, worker: str, now: float) -> int | None:
-        """The longest task that waits, or one of a kind that the worker has compiled."""
-        if not self._waiting.count:
+        """Take the longest waiting task, or one of a group that the worker has compiled."""
+        queue, state = self._queue, self._workers[worker]
+        if not queue.count:
             return None
-        own, waiting = self._workers[worker], self._waiting
-        names = own.compiled if len(own.compiled) < len(waiting.open) else waiting.open
-        mine = [waiting.open[n] for n in names if n in waiting.open and n in own.compiled]
-        mine.sort(key=lambda kind: -self._seconds(kind))
-        first = self._first()
-        longest, compiling = self._seconds(first), self._durations.compiling(first.name)
+        names = state.compiled if len(state.compiled) < len(queue.open) else queue.open
+        compiled = [
+            queue.open[name] for name in names if name in queue.open and name in state.compiled
+        ]
+        compiled.sort(key=lambda group: -self._longest(group))
+        with queue.by_longest() as groups:
+            first = next(groups)
+        longest, compiling = self._longest(first), self._durations.compiling(first.name)
         ample = compiling > 0
-        ample = ample and waiting.cost >= self.policy.ample * longest * len(self._workers)
+        ample = ample and queue.cost >= self.policy.ample * longest * len(self._workers)
         slow = 1.0 if ample or len(self._workers) == 1 else self._slowness(worker)
-        for kind in mine:
-            near = self._seconds(kind) + compiling >= longest and slow == 1.0
-            if (ample or near) and (number := self._take(kind, worker, now)) is not None:
+        for group in compiled:
+            near = self._longest(group) + compiling >= longest and slow == 1.0
+            if (ample or near) and (number := self._take(group, worker, now)) is not None:
                 return number
+        drain = queue.cost / len(self._workers)  # seconds until no task waits
+        best = self._find(worker, now, ample, drain / slow if slow > 1 else longest)
         number = None
-        drain = waiting.cost / len(self._workers)
-        found = self._find(worker, now, ample, drain / slow if slow > 1 else longest)
-        if found is not None:
-            if slow > 1 and self._waits(own, (slow - 1) * self._seconds(found), drain, now):
+        if best is not None:
+            if slow > 1 and self._waits(state, (slow - 1) * self._longest(best), drain, now):
                 return None
-            number = self._take(found, worker, now)
-        while number is None and mine:
-            number = self._take(mine.pop(0), worker, now)
+            number = self._take(best, worker, now)
+        while number is None and compiled:
+            number = self._take(compiled.pop(0), worker, now)
         return number
 
     def _find(self, worker: str, now: float, ample: bool, most: float) -> TaskGroup | None:
-        """The kind to go on with; if no task takes at most so many seconds, that with the least."""
-        found = None
-        with self._waiting.by_share() if ample else self._waiting.by_longest() as kinds:
-            for kind in kinds:
-                if not self._worth(kind, worker, now):
+        """Find the group to go on with: the first whose longest task takes ``most`` seconds.
+
+        If all take longer, it is the group with the shortest of these tasks.
+        """
+        best = None
+        with self._queue.by_share() if ample else self._queue.by_longest() as groups:
+            for group in groups:
+                if not self._gains(group, worker, now):
                     continue
-                if any(self._may(worker, number, now) for _, number in kind.heap):
-                    found = kind
-                    if ample or self._seconds(kind) <= most:
+                if any(self._may(worker, number, now) for _, number in group.heap):
+                    best = group
+                    if ample or self._longest(group) <= most:
                         break
-        return found
+        return best
 
-    def _waits(self, own: _WorkerState, more: float, drain: float, now: float) -> bool:
-        """Whether a slow worker leaves a task, which takes it so many seconds more, to others.
+    def _waits(self, state: _WorkerState, more: float, drain: float, now: float) -> bool:
+        """Return whether a slow worker leaves a task, which takes it ``more`` seconds, to others.
 
-        They have done all that waits in ``drain`` seconds; but they may be gone or hang.
+        The others have begun all waiting tasks in ``drain`` seconds. As they may die or hang, the
+        worker waits only once.
         """
         if more <= drain:
             return False
-        if own.waits is None:
-            own.waits = now + more
-            heapq.heappush(self._rests, own.waits)
-        return now < own.waits
+        if state.waits is None:
+            state.waits = now + more
+            heapq.heappush(self._rests, state.waits)
+        return now < state.waits
 
-    def _take(self, kind: TaskGroup, worker: str, now: float) -> int | None:
-        return self._waiting.take(kind, lambda number: self._may(worker, number, now))
+    def _take(self, group: TaskGroup, worker: str, now: float) -> int | None:
+        return self._queue.take(group, lambda number: self._may(worker, number, now))
 
-    def _first(self) -> TaskGroup:
-        """The kind of the longest task that waits."""
-        with self._waiting.by_longest() as kinds:
-            return next(kinds)
-
-    def _seconds(self, kind: TaskGroup) -> float:
-        """The seconds of the longest task of a kind that waits."""
-        return kind.longest * self._durations.ratio(kind.name)
+    def _longest(self, group: TaskGroup) -> float:
+        """Return the seconds of the longest waiting task of a group."""
+        return group.longest * self._durations.ratio(group.name)
 
     def _slowness(self, worker: str) -> float:
-        """How many times slower a worker is than others, or 1 if that may be chance."""
+        """Return how many times slower a worker is than others, or 1 for a small difference."""
         slow = self._durations.slowness(worker)
         return slow if slow > self.policy.lag else 1.0
 
-    def _worth(self, kind: TaskGroup, worker: str, now: float) -> bool:
-        """Whether a kind ends sooner if one more worker compiles it, or waits for those it has."""
-        if kind.name in self._workers[worker].compiled or not kind.running:
+    def _gains(self, group: TaskGroup, worker: str, now: float) -> bool:
+        """Return whether a group ends sooner if a worker joins, and compiles where it must."""
+        if group.name in self._workers[worker].compiled or not group.running:
             return True
-        soonest = self._soonest(kind.name)
+        soonest = self._running.soonest(group.name)
         if soonest is None or soonest <= now:
             return True
-        task, all_tasks = self._seconds(kind), kind.cost * self._durations.ratio(kind.name)
-        alone = soonest - now + max(task, all_tasks / kind.running)
+        longest, work = self._longest(group), group.cost * self._durations.ratio(group.name)
+        without = soonest - now + max(longest, work / group.running)
         slow = self._durations.slowness(worker)
-        return (self._durations.compiling(kind.name) + task) * slow < alone
-
-    def _soonest(self, kind: str) -> float | None:
-        """When the first of the workers that are at a kind should end."""
-        ends = self._ends.get(kind, [])
-        while ends:
-            end, worker, number = ends[0]
-            own = self._workers.get(worker)
-            if own is not None and own.task == number and own.end == end:
-                return end
-            heapq.heappop(ends)
-        return None
+        return (self._durations.compiling(group.name) + longest) * slow < without
 
     def _copy(self, worker: str, now: float) -> int | None:
-        """What is overdue for the longest time, or ends latest if this worker ends before."""
-        passed, found = [], None
-        while found is None and self._clean(self._due) and self._due[0][0] <= now:
-            entry = heapq.heappop(self._due)
-            if self._may(worker, entry[1], now):
-                found = entry[1]
-            else:
-                passed.append(entry)
-        for entry in passed:
-            heapq.heappush(self._due, entry)
-        if found is None and self._clean(self._latest):
-            end, number, _ = self._latest[0]
-            seconds = self._expected(number, worker)
+        """Choose the task that is overdue for the longest time, or ends last and after its copy."""
+        number = self._running.overdue(now, lambda number: self._may(worker, number, now))
+        if number is None and (latest := self._running.latest()) is not None:
+            end, last = latest
+            seconds = self._expected(last, worker)
             seconds += max(self.policy.gain * seconds, self.policy.slack)
-            if self._may(worker, number, now) and now + seconds < -end:
-                found = number
-        return found
+            if self._may(worker, last, now) and now + seconds < end:
+                return last
+        return number
 
-    def _clean(self, heap: list[tuple[float, int, int]]) -> bool:
-        """Drop what has ended or has a copy from the front of a heap; whether anything is left."""
-        while heap:
-            _, number, version = heap[0]
-            state = self._states[number]
-            if not state.ended and state.version == version and len(state.runners) == 1:
-                return True
-            heapq.heappop(heap)
-        return False
+    # -- state -------------------------------------------------------------------------------
 
     def _start(self, worker: str, number: int, now: float) -> None:
-        own, task, state = self._workers[worker], self._tasks[number], self._states[number]
-        seconds = self._expected(number, worker)
-        own.task, own.began, own.end = number, now, now + seconds
-        own.first = task.kind not in own.compiled
-        own.waits = None
-        self._busy += 1
-        state.runners.append(worker)
-        self._waiting.runs(task.kind, 1)
-        heapq.heappush(self._ends.setdefault(task.kind, []), (own.end, worker, number))
-        self._track(number)
+        state, group = self._workers[worker], self._tasks[number].group
+        end = now + self._expected(number, worker)
+        self._running.start(worker, Attempt(number, now, end, group not in state.compiled))
+        self._queue.runs(group, 1)
+        state.waits = None
 
-    def _track(self, number: int) -> None:
-        """A task has one runner: note when it should end, and when it is overdue."""
-        state = self._states[number]
-        state.version += 1
-        if len(state.runners) == 1 and not state.ended:
-            own = self._workers[state.runners[0]]
-            heapq.heappush(self._latest, (-own.end, number, state.version))
-            seconds = own.end - own.began
-            due = own.end + max((self.policy.overdue - 1) * seconds, self.policy.slack)
-            heapq.heappush(self._due, (due, number, state.version))
-
-    def _leave(self, worker: str, task: Task) -> tuple[_WorkerState, int]:
-        own = self._known(worker)
-        number = self._numbers.get(task.name)
-        if number is None or own.task != number:
+    def _leave(self, worker: str, task: Task) -> tuple[_WorkerState, Attempt]:
+        state = self._state_of(worker)
+        attempt = self._running.of(worker)
+        if attempt is None or attempt.number != self._numbers.get(task.name):
             raise ValueError(f"worker {worker!r} is not at the task {task.name!r}")
-        own.task = None
-        self._busy -= 1
-        self._states[number].runners.remove(worker)
-        self._waiting.runs(task.kind, -1)
-        return own, number
+        self._queue.runs(task.group, -1)
+        return state, self._running.leave(worker)
 
-    def _again(self, number: int, reason: str) -> None:
-        """A runner of a task is gone without a result."""
+    def _retry(self, number: int, reason: str) -> None:
+        """Let a task wait again, or abandon it, after a worker has left it without a result."""
         state, policy = self._states[number], self.policy
-        if state.ended:
+        if state.ended or self._running.runners(number):
             return
-        if state.runners:
-            self._track(number)
-        elif state.failures > policy.retries or len(state.died) > policy.losses:
+        if state.failures > policy.retries or len(state.died) > policy.losses:
             state.ended = True
             workers = (*state.failed, *state.died)
-            self.exhausted.append(TaskExhausted(self._tasks[number], reason, workers))
+            self.abandoned.append(TaskAbandoned(self._tasks[number], reason, workers))
         else:
-            self._waiting.add(number)
+            self._queue.add(number)
 
     def _rank(self) -> None:
-        """Sort what waits by the measured durations, when they differ from what was sorted by."""
+        """Sort the waiting tasks by the measured durations, after a number of finished ones."""
         self._measured += 1
-        if self._measured % max(1, len(self._waiting.kinds) // 4) == 0:
-            self._waiting.rank()
+        if self._measured % max(1, len(self._queue.groups) // 4) == 0:
+            self._queue.rank()

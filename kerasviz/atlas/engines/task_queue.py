@@ -1,4 +1,4 @@
-"""Waiting tasks, by kind: the longest of each, and the kinds in the order of several urgencies."""
+"""Waiting tasks by group: the longest of each, and the groups in two orders."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from kerasviz.atlas.engines.protocol import Task
 
 __all__ = ["TaskGroup", "TaskQueue"]
 
+#: An order key, the place of the group among all, its version, and its name.
+_Entry = tuple[float, int, int, str]
+
 
 @dataclass
 class TaskGroup:
-    """The waiting tasks of a kind, and the workers that are at tasks of it.
+    """The waiting tasks of a group, and the number of workers that are at its tasks.
 
-    ``cost`` is the sum of the costs that wait; ``version`` changes with every change.
+    ``cost`` is the sum of the waiting costs; ``version`` changes with every change.
     """
 
     name: str
@@ -27,113 +30,116 @@ class TaskGroup:
 
     @property
     def longest(self) -> float:
-        """The cost of its longest waiting task, 0 if none waits."""
+        """The cost of its longest waiting task; 0 if none waits."""
         return -self.heap[0][0] if self.heap else 0.0
 
 
 class TaskQueue:
-    """Tasks that wait. Every call takes logarithmic time, but for tasks that are passed over."""
+    """Tasks that wait; each call takes logarithmic time, except for tasks that are not allowed.
+
+    ``scale`` returns the seconds of a unit of cost in a group.
+    """
 
     def __init__(self, tasks: list[Task], scale: Callable[[str], float]):
         self._tasks = tasks
         self._scale = scale
-        self.kinds: dict[str, TaskGroup] = {}
+        self.groups: dict[str, TaskGroup] = {}
         self.open: dict[str, TaskGroup] = {}  # those that have waiting tasks
         self.count = 0
         self.cost = 0.0
         self._order: dict[str, int] = {}
-        self._by_longest: list[tuple[float, int, int, str]] = []
-        self._by_share: list[tuple[float, int, int, str]] = []
+        self._by_longest: list[_Entry] = []
+        self._by_share: list[_Entry] = []
         for number, task in enumerate(tasks):
-            self._order.setdefault(task.kind, len(self._order))
-            kind = self.kinds.setdefault(task.kind, TaskGroup(task.kind))
-            kind.heap.append((-task.cost, number))
-            kind.cost += task.cost
-        for kind in self.kinds.values():
-            heapq.heapify(kind.heap)
+            self._order.setdefault(task.group, len(self._order))
+            group = self.groups.setdefault(task.group, TaskGroup(task.group))
+            group.heap.append((-task.cost, number))
+            group.cost += task.cost
+        for group in self.groups.values():
+            heapq.heapify(group.heap)
         self.rank()
         self.count = len(tasks)
 
     def rank(self) -> None:
-        """Sort the kinds anew: the scale of their costs has changed."""
+        """Sort the groups again, after the scale of their costs has changed."""
         self._by_longest, self._by_share = [], []
         self.cost = 0.0
-        for kind in self.kinds.values():
-            self.cost += kind.cost * self._scale(kind.name)
-            self._push(kind)
+        for group in self.groups.values():
+            self.cost += group.cost * self._scale(group.name)
+            self._push(group)
 
-    def _push(self, kind: TaskGroup) -> None:
-        kind.version += 1
-        if not kind.heap:
-            self.open.pop(kind.name, None)
+    def _push(self, group: TaskGroup) -> None:
+        group.version += 1
+        if not group.heap:
+            self.open.pop(group.name, None)
         else:
-            self.open[kind.name] = kind
-            scale, order = self._scale(kind.name), self._order[kind.name]
-            entry = (order, kind.version, kind.name)
-            heapq.heappush(self._by_longest, (-kind.longest * scale, *entry))
-            share = kind.cost * scale / (kind.running + 1)
+            self.open[group.name] = group
+            scale, order = self._scale(group.name), self._order[group.name]
+            entry = (order, group.version, group.name)
+            heapq.heappush(self._by_longest, (-group.longest * scale, *entry))
+            share = group.cost * scale / (group.running + 1)
             heapq.heappush(self._by_share, (-share, *entry))
 
     def add(self, number: int) -> None:
-        """A task waits again."""
+        """Let a task wait again."""
         task = self._tasks[number]
-        kind = self.kinds[task.kind]
-        heapq.heappush(kind.heap, (-task.cost, number))
-        kind.cost += task.cost
-        self.cost += task.cost * self._scale(kind.name)
+        group = self.groups[task.group]
+        heapq.heappush(group.heap, (-task.cost, number))
+        group.cost += task.cost
+        self.cost += task.cost * self._scale(group.name)
         self.count += 1
-        self._push(kind)
+        self._push(group)
 
-    def take(self, kind: TaskGroup, allowed: Callable[[int], bool]) -> int | None:
-        """The longest task of a kind that is allowed; it waits no longer."""
-        passed = []
-        found = None
-        while kind.heap and found is None:
-            entry = heapq.heappop(kind.heap)
+    def take(self, group: TaskGroup, allowed: Callable[[int], bool]) -> int | None:
+        """Remove the longest allowed task of a group and return its number."""
+        skipped = []
+        number = None
+        while group.heap and number is None:
+            entry = heapq.heappop(group.heap)
             if allowed(entry[1]):
-                found = entry[1]
+                number = entry[1]
             else:
-                passed.append(entry)
-        for entry in passed:
-            heapq.heappush(kind.heap, entry)
-        if found is not None:
-            cost = self._tasks[found].cost
-            kind.cost = kind.cost - cost if kind.heap else 0.0
-            self.cost -= cost * self._scale(kind.name)
+                skipped.append(entry)
+        for entry in skipped:
+            heapq.heappush(group.heap, entry)
+        if number is not None:
+            cost = self._tasks[number].cost
+            group.cost = group.cost - cost if group.heap else 0.0
+            self.cost -= cost * self._scale(group.name)
             self.count -= 1
-            self._push(kind)
-        return found
+            self._push(group)
+        return number
 
     def runs(self, name: str, change: int) -> None:
-        """One worker more (1) or less (-1) is at tasks of a kind."""
-        kind = self.kinds[name]
-        kind.running += change
-        self._push(kind)
+        """Count one worker more (1) or less (-1) at the tasks of a group."""
+        group = self.groups[name]
+        group.running += change
+        self._push(group)
 
     @contextmanager
     def by_longest(self) -> Iterator[Iterator[TaskGroup]]:
-        """The kinds that have waiting tasks, that with the longest of all first."""
-        with self._sorted(self._by_longest) as kinds:
-            yield kinds
+        """Give the groups with waiting tasks, the one with the longest task first."""
+        with self._sorted(self._by_longest) as groups:
+            yield groups
 
     @contextmanager
     def by_share(self) -> Iterator[Iterator[TaskGroup]]:
-        """The same, first that with the most to do for each worker, were there one more."""
-        with self._sorted(self._by_share) as kinds:
-            yield kinds
+        """Give the groups with waiting tasks, the most work for each worker and one more first."""
+        with self._sorted(self._by_share) as groups:
+            yield groups
 
     @contextmanager
-    def _sorted(self, heap: list[tuple[float, int, int, str]]) -> Iterator[Iterator[TaskGroup]]:
-        seen: list[tuple[float, int, int, str]] = []
+    def _sorted(self, heap: list[_Entry]) -> Iterator[Iterator[TaskGroup]]:
+        seen: list[_Entry] = []
 
-        def each() -> Iterator[TaskGroup]:
+        def groups() -> Iterator[TaskGroup]:
             while heap:
                 entry = heapq.heappop(heap)
-                kind = self.kinds[entry[3]]
-                if entry[2] == kind.version and kind.heap:
+                group = self.groups[entry[3]]
+                if entry[2] == group.version and group.heap:
                     seen.append(entry)
-                    yield kind
+                    yield group
 
-        yield each()
+        yield groups()
         for entry in seen:
             heapq.heappush(heap, entry)

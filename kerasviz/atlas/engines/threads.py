@@ -1,4 +1,4 @@
-"""The environment of workers: threads, and what else changes the last bits of a picture."""
+"""The environment of workers: threads and other variables that change the last bits of pictures."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Mapping
 
 __all__ = ["PREFIXES", "SHARED", "arithmetic", "threads_environment"]
 
-#: Beginnings of the variables that say how TensorFlow and its libraries compute.
+#: Prefixes of variables that change how TensorFlow and its libraries compute.
 PREFIXES = ("TF_", "XLA_", "ONEDNN_", "DNNL_", "NVIDIA_TF32")
 #: Keeps TensorFlow from taking all memory of a GPU that workers share.
 SHARED = "TF_FORCE_GPU_ALLOW_GROWTH"
 
 
 def threads_environment(threads: int) -> dict[str, str]:
-    """What keeps TensorFlow and numpy to a number of threads; to be set before they are imported.
+    """Return variables that limit the threads of TensorFlow and numpy, if set before the import.
 
     >>> threads_environment(1)["TF_NUM_INTRAOP_THREADS"]
     '1'
@@ -24,7 +24,7 @@ def threads_environment(threads: int) -> dict[str, str]:
 
 
 def arithmetic(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The variables of this process that workers elsewhere need for the same bytes.
+    """Return the variables of this process that workers on other machines need for equal bytes.
 
     >>> arithmetic({"TF_ENABLE_ONEDNN_OPTS": "0", "HOME": "/root"})
     {'TF_ENABLE_ONEDNN_OPTS': '0'}

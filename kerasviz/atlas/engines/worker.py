@@ -1,4 +1,4 @@
-"""What every engine's workers do: make the job, do tasks, and answer in text."""
+"""Workers of every engine: they make the job, do tasks and answer in text."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from kerasviz.errors import KerasvizError
 
 __all__ = ["Answer", "JobWorker", "one_line"]
 
-#: Characters of a reason, at most.
-LONGEST = 500
+#: The most characters of a reason.
+REASON_LENGTH = 500
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a worker says of its job or of a task: its result, or why there is none.
+    """The answer of a worker to its job or to a task: the result, or why there is none.
 
-    ``reason`` is empty where it went well, else one line; ``trace`` is all that Python says.
+    ``reason`` is one line, empty after success; ``trace`` is the traceback.
     """
 
     seconds: float
@@ -33,12 +33,12 @@ class Answer:
 
     @staticmethod
     def from_text(text: str) -> Answer:
-        """The answer that :meth:`Worker.prepare` or :meth:`Worker.do` gave."""
+        """Read what :meth:`JobWorker.prepare` or :meth:`JobWorker.do` returned."""
         return Answer(**json.loads(text))
 
 
 class JobWorker:
-    """One job in one process; all that it says is JSON, so that no engine allows more."""
+    """One job in one process; its answers are JSON text, whatever the engine."""
 
     def __init__(self) -> None:
         self._run: Callable[[str], Any] | None = None
@@ -59,21 +59,21 @@ class JobWorker:
         return _answer(lambda: run(payload))
 
     def watch(self) -> None:
-        """Return never: whoever waits for it learns when the process is gone."""
+        """Block forever, so that a waiting caller notices when the process dies."""
         threading.Event().wait()
 
 
 def one_line(error: BaseException) -> str:
-    """An exception in a line: what kerasviz explains is said as it is, others with their type.
+    """Say an exception in one line, with its type unless it is a :class:`KerasvizError`.
 
     >>> one_line(ValueError("too much\\nof it")), one_line(KerasvizError("no such tap"))
     ('ValueError: too much', 'no such tap')
     """
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
     if isinstance(error, KerasvizError) and first:
-        return first[:LONGEST]
+        return first[:REASON_LENGTH]
     name = type(error).__name__
-    return (f"{name}: {first}" if first else name)[:LONGEST]
+    return (f"{name}: {first}" if first else name)[:REASON_LENGTH]
 
 
 def _answer(work: Callable[[], Any]) -> str:
@@ -82,7 +82,7 @@ def _answer(work: Callable[[], Any]) -> str:
         result = work()
         seconds = time.perf_counter() - began
         return json.dumps(asdict(Answer(seconds, result)))
-    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever it raises is the answer
+    except (Exception, SystemExit) as error:  # noqa: BLE001  the exception is the answer
         seconds = time.perf_counter() - began
         trace = traceback.format_exc()
         return json.dumps(asdict(Answer(seconds, reason=one_line(error), trace=trace)))

@@ -1,4 +1,4 @@
-"""A crew: the workers of any engine, from their start to their end, with replacements."""
+"""The worker pool of any engine: starts, tasks, ends and replacements of its workers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Answered:
 
 @dataclass(frozen=True)
 class Ended:
-    """A worker's process is gone; ``trace`` is what it wrote last, where that is known."""
+    """A worker's process is gone; ``trace`` is the end of its output, where that is known."""
 
     worker: str
     reason: str
@@ -36,57 +36,57 @@ Signal = Answered | Ended
 
 
 class Starter(Protocol):
-    """What differs between engines: how a process starts, hears, speaks and ends."""
+    """What differs between engines: how a process starts, receives tasks, answers and ends."""
 
     def open(self, job: Job) -> None:
-        """Get ready to start workers with this job."""
+        """Prepare to start workers with a job."""
         ...
 
     def wanted(self) -> int:
-        """How many workers there should be now."""
+        """Return how many workers there should be now."""
         ...
 
-    def launch(self, worker: str, place: int) -> None:
-        """Start a process, which answers to the job; a failure may come as :class:`Ended`."""
+    def launch(self, worker: str, slot: int) -> None:
+        """Start a process, which answers when it is ready; :class:`Ended` may tell a failure."""
         ...
 
     def send(self, worker: str, payload: str) -> None:
-        """Give a worker a task; it may be dead."""
+        """Give a task to a worker, which may be dead."""
         ...
 
     def wait(self, timeout: float) -> Sequence[Signal]:
-        """The next signals, in their order for each worker; none after ``timeout`` seconds."""
+        """Return the next signals, in their order for each worker; none after ``timeout``."""
         ...
 
     def end(self, worker: str) -> None:
-        """Kill a worker and forget it, if it is not dead already."""
+        """Kill a worker, unless it is dead, and forget it."""
         ...
 
     def close(self) -> None:
-        """Kill all workers and clean up; also more than once."""
+        """Kill all workers and clean up; it may be called more than once."""
         ...
 
 
 @dataclass
 class _Member:
-    place: int
+    slot: int
     began: float
     ready: bool = False
     task: Task | None = None
 
 
 class WorkerPool:
-    """An engine from what starts its processes; see ``Engine``."""
+    """An engine made of a starter of processes; see ``Engine``."""
 
     def __init__(self, starter: Starter, clock: Callable[[], float] = time.monotonic):
         self.starter, self._clock = starter, clock
-        self._places = WorkerSlots()
+        self._slots = WorkerSlots()
         self._members: dict[str, _Member] = {}
         self._last = "no worker was asked for"
 
     def start(self, job: Job) -> None:
         """Start the workers, without waiting for them."""
-        self._places, self._members = WorkerSlots(), {}
+        self._slots, self._members = WorkerSlots(), {}
         self.starter.open(job)
         self._fill()
 
@@ -97,7 +97,7 @@ class WorkerPool:
 
     @property
     def alive(self) -> int:
-        """How many workers are ready, with a task or without."""
+        """The number of workers that are ready, with a task or without."""
         return sum(member.ready for member in self._members.values())
 
     def submit(self, worker: str, task: Task) -> None:
@@ -109,18 +109,18 @@ class WorkerPool:
         self.starter.send(worker, task.payload)
 
     def poll(self, timeout: float) -> Sequence[Report]:
-        """Wait for news, and replace who is lost."""
+        """Wait for events, and replace lost workers."""
         latest = self._clock() + timeout
         reports: list[Report] = []
         while True:
             self._fill()
-            if not self._members and self._places.next is None:
+            if not self._members and self._slots.next is None:
                 raise KerasvizError(f"no worker can be started; the last one said: {self._last}")
             now = self._clock()
-            due = self._places.next
+            due = self._slots.next
             until = latest if due is None else min(latest, due)
             for signal in self.starter.wait(max(0.0, until - now)):
-                reports += self._heard(signal)
+                reports += self._reports(signal)
             if reports or self._clock() >= latest:
                 self._fill()
                 return reports
@@ -131,37 +131,36 @@ class WorkerPool:
         self.starter.close()
 
     def _fill(self) -> None:
-        self._places.want(self.starter.wanted())
-        for place in self._places.take(self._clock()):
-            name = self._places.name(place)
-            self._members[name] = _Member(place, self._clock())
-            self.starter.launch(name, place)
+        self._slots.want(self.starter.wanted())
+        for slot in self._slots.take(self._clock()):
+            name = self._slots.name(slot)
+            self._members[name] = _Member(slot, self._clock())
+            self.starter.launch(name, slot)
 
-    def _heard(self, signal: Signal) -> list[Report]:
+    def _reports(self, signal: Signal) -> list[Report]:
         member = self._members.get(signal.worker)
         if member is None:  # it was ended here
             return []
         if isinstance(signal, Ended):
-            return [self._lost(signal.worker, signal.reason, signal.trace, said=False)]
+            return [self._lost(signal.worker, signal.reason, signal.trace, explained=False)]
         answer = signal.answer
         if not member.ready:
             if answer.reason:
                 self.starter.end(signal.worker)
-                return [self._lost(signal.worker, answer.reason, answer.trace, said=True)]
+                return [self._lost(signal.worker, answer.reason, answer.trace, explained=True)]
             member.ready = True
-            self._places.joined(member.place)
+            self._slots.joined(member.slot)
             return [Joined(signal.worker, self._clock() - member.began)]
         task, member.task = member.task, None
         if task is None:
             raise ValueError(f"worker {signal.worker!r} answered without a task")
         if answer.reason:
-            words = (answer.reason, answer.trace, answer.seconds)
-            return [Failed(signal.worker, task, *words)]
+            return [Failed(signal.worker, task, answer.reason, answer.trace, answer.seconds)]
         return [Done(signal.worker, task, answer.result, answer.seconds)]
 
-    def _lost(self, worker: str, reason: str, trace: str, *, said: bool) -> Lost:
+    def _lost(self, worker: str, reason: str, trace: str, *, explained: bool) -> Lost:
         member = self._members.pop(worker)
         self._last = reason
         now = self._clock()
-        again = self._places.left(member.place, joined=member.ready, said=said, now=now)
-        return Lost(worker, member.task, reason, trace, again)
+        replaced = self._slots.left(member.slot, joined=member.ready, explained=explained, now=now)
+        return Lost(worker, member.task, reason, trace, replaced)

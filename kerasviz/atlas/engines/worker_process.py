@@ -1,7 +1,7 @@
-"""The process of a local worker: it hears orders on its input and answers on its output.
+"""The process of a local worker: it reads tasks from its input and answers on its output.
 
-``python -m kerasviz.atlas.engines.worker_process [CORE,CORE...]``, started by ``local``. A
-line in and a line out, each JSON: first the job and its argument, then the payload of every task.
+``python -m kerasviz.atlas.engines.worker_process [CORE,CORE...]``, started by ``local``. Each line
+of input has a line of output, both JSON: the job and its argument first, then payloads of tasks.
 """
 
 from __future__ import annotations
@@ -20,34 +20,34 @@ __all__ = ["main"]
 
 
 def main(cores: str) -> None:
-    """Work until the parent is gone, or kills."""
+    """Work until the parent is gone or kills this process."""
     if cores:
-        with contextlib.suppress(OSError):  # they were taken from the whole container meanwhile
+        with contextlib.suppress(OSError):  # the container has lost these cores meanwhile
             os.sched_setaffinity(0, map(int, cores.split(",")))
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what a library prints is no answer
-    orders: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(sys.stdin.buffer, orders), daemon=True).start()
+    lines: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(sys.stdin.buffer, lines), daemon=True).start()
     worker = JobWorker()
-    job, argument = orders.get()
+    job, argument = lines.get()
     text = worker.prepare(job, argument)
-    _say(answers, text)
+    _write(answers, text)
     if Answer.from_text(text).reason:
         os._exit(1)
     while True:
-        (payload,) = orders.get()
-        _say(answers, worker.do(payload))
+        (payload,) = lines.get()
+        _write(answers, worker.do(payload))
 
 
-def _say(answers: BinaryIO, text: str) -> None:
+def _write(answers: BinaryIO, text: str) -> None:
     data = text.encode() + b"\n"
     while data:  # unbuffered: a pipe may take a part
         data = data[answers.write(data) :]
 
 
-def _listen(orders: BinaryIO, into: queue.SimpleQueue[list[str]]) -> None:
-    """Without the parent there is nothing to work for, in the middle of a task either."""
-    for line in orders:
+def _read(stream: BinaryIO, into: queue.SimpleQueue[list[str]]) -> None:
+    """Read the input, and exit when it ends, even in a task: the parent is gone."""
+    for line in stream:
         into.put(json.loads(line))
     os._exit(1)
 

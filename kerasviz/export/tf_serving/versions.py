@@ -12,11 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kerasviz.errors import KerasvizError, UsageError, first_line
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+from kerasviz.io.files import HAS_LOCKS, lock
 
 __all__ = ["Draft", "new_version", "next_version", "versions"]
 
@@ -103,27 +99,27 @@ def _put(made: Path, folder: Path, version: int | None) -> int:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Hold a lock on a folder until the process ends, where the system has such locks."""
-    handle = os.open(folder, os.O_RDONLY) if fcntl is not None else -1
+    """Hold a lock on a folder, which ends with the process, where there are such locks."""
+    if not HAS_LOCKS:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        if fcntl is not None:
-            with contextlib.suppress(OSError):
-                fcntl.flock(handle, fcntl.LOCK_EX)
+        lock(handle, wait=True)
         yield
     finally:
-        if handle >= 0:
-            os.close(handle)
+        os.close(handle)
 
 
 def _remove_leftovers(folder: Path) -> None:
     """Remove temporary folders that no process locks: their writers were killed."""
     for path in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
-        if fcntl is None or not path.is_dir():
+        if not HAS_LOCKS or not path.is_dir():
             continue
         with contextlib.suppress(OSError):
             handle = os.open(path, os.O_RDONLY)
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(path, ignore_errors=True)
+                if lock(handle, wait=False):
+                    shutil.rmtree(path, ignore_errors=True)
             finally:
                 os.close(handle)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+from portalocker import AlreadyLocked, Lock, LockFlags
 
 from kerasviz.errors import UsageError
 
@@ -16,6 +16,8 @@ __all__ = ["exclusive_lock", "shared_lock"]
 SERVER, WORKERS = "server.lock", "workers.lock"
 #: Seconds for the workers of a service that was killed to notice it.
 PATIENCE = 30.0
+#: Seconds between two attempts to lock a file.
+INTERVAL = 0.05
 
 
 @contextmanager
@@ -24,31 +26,28 @@ def exclusive_lock(data: Path) -> Iterator[None]:
 
     Raises :class:`UsageError` where another service works.
     """
-    with (data / SERVER).open("a") as server:
-        _take(server, fcntl.LOCK_EX, 0.0, data)
-        with (data / WORKERS).open("a") as workers:
-            _take(workers, fcntl.LOCK_EX, PATIENCE, data)
+    server = _locked(data / SERVER, 0.0)
+    try:
+        _locked(data / WORKERS, PATIENCE).release()
         yield
+    finally:
+        server.release()
 
 
 @contextmanager
 def shared_lock(data: Path) -> Iterator[None]:
     """Be one of the workers in a data folder."""
-    with (data / WORKERS).open("a") as workers:
-        fcntl.flock(workers, fcntl.LOCK_SH)
+    with Lock(data / WORKERS, flags=LockFlags.SHARED):
         yield
 
 
-def _take(file: IO[str], kind: int, patience: float, data: Path) -> None:
-    latest = time.monotonic() + patience
-    while True:
-        try:
-            fcntl.flock(file, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= latest:
-                raise UsageError(
-                    f"another kerasviz serve works in {str(data)!r}; stop it or name another --data"
-                ) from None
-            time.sleep(0.05)
-        else:
-            return
+def _locked(path: Path, patience: float) -> Lock[IO[str]]:
+    """Lock a file for this process alone, within some seconds."""
+    lock = Lock(path, timeout=patience, check_interval=INTERVAL)
+    try:
+        lock.acquire()
+    except AlreadyLocked:
+        raise UsageError(
+            f"another kerasviz serve works in {str(path.parent)!r}; stop it or name another --data"
+        ) from None
+    return lock

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from portalocker import Lock, LockFlags
 
 from kerasviz.io.files import make_folder
 from kerasviz.network.network import Network
@@ -46,8 +47,7 @@ class SharedStore:
     @contextmanager
     def _locked(self) -> Iterator[Store]:
         """The store as it is now, which nobody else changes in the block."""
-        with (self.folder / LOCK).open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # ends with the file, and with the process
+        with Lock(self.folder / LOCK, flags=LockFlags.EXCLUSIVE):  # ends with the process, too
             self._store.refresh()
             yield self._store
 

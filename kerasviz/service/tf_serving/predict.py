@@ -7,7 +7,6 @@ bodies, errors and statuses are those of TensorFlow Serving, version 1 being the
 from __future__ import annotations
 
 import asyncio
-import io
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -17,13 +16,13 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
 from kerasviz.errors import KerasvizError
 from kerasviz.export.saved_model import SIGNATURE, Signature
 from kerasviz.export.tf_serving import ExportSettings
 from kerasviz.export.tf_serving.settings import usual_setting
 from kerasviz.export.tf_serving.signatures import ROW, makers
+from kerasviz.io.images import ImageFileError, open_image
 from kerasviz.network.network import Network
 from kerasviz.optvis.recipes import RECIPES
 from kerasviz.service.networks import Networks
@@ -208,9 +207,9 @@ def _check_images(strings: Iterable[bytes]) -> None:
     pixels = 0
     for k, data in enumerate(strings):
         try:
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            with open_image(data, FORMATS) as image:
                 width, height = image.size
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        except ImageFileError as error:
             raise BadRequestError(f"image {k} is no PNG, JPEG, GIF or BMP file") from error
         pixels += width * height
         if pixels > PIXELS:

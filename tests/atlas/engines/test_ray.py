@@ -45,7 +45,7 @@ def cluster(ray_there: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 def test_machines_that_join_are_used_and_those_that_leave_lost(
     cluster: Any, ray_there: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys.modules["kerasviz.atlas.engines.ray"], "LOOK", 0.2)
+    monkeypatch.setattr(sys.modules["kerasviz.atlas.engines.ray"], "COUNT_INTERVAL", 0.2)
     engine = ray_engine(address=cluster.address)
     try:
         engine.start(job())

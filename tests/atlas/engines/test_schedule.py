@@ -39,7 +39,7 @@ def test_the_longest_is_first() -> None:
     schedule = begin(tasks_of([3, 1, 4, 1.5, 9], kinds=3), 1)
     assert names(schedule, "w0") == ["t4", "t2", "t0", "t3", "t1"]
     assert schedule.done
-    assert schedule.exhausted == []
+    assert schedule.abandoned == []
 
 
 def test_a_worker_stays_with_its_kind_while_there_is_ample_work() -> None:
@@ -57,7 +57,7 @@ def test_a_worker_stays_with_its_kind_while_there_is_ample_work() -> None:
             continue
         now[worker] += schedule.expected(task, worker)
         schedule.finished(worker, task, now[worker])
-        kinds[worker].append(task.kind)
+        kinds[worker].append(task.group)
     assert {worker: set(own) for worker, own in kinds.items()} == {"w0": {"k0"}, "w1": {"k1"}}
 
 
@@ -67,7 +67,7 @@ def test_measured_durations_correct_the_costs_of_their_kind() -> None:
     other = tasks[-1]
     assert schedule.expected(other, "w0") == pytest.approx(3.0)
     first = schedule.next("w0", 0.0)
-    assert first is not None and first.kind == "k0"
+    assert first is not None and first.group == "k0"
     schedule.finished("w0", first, 2.0)
     second = schedule.next("w0", 2.0)
     assert second is not None
@@ -103,9 +103,8 @@ def test_a_failed_task_goes_to_another_worker_and_is_given_up_with_its_last_erro
             assert schedule.next(worker, 0.5) is None, "the other has not failed it"
         assert schedule.workers == ("w0", "w1") and other in schedule.workers
     assert schedule.done
-    (given_up,) = schedule.exhausted
+    (given_up,) = schedule.abandoned
     assert (given_up.task.name, given_up.reason) == ("t0", "error 2")
-    assert schedule.failures == {"error 0": 1, "error 1": 1, "error 2": 1}
 
 
 def test_the_task_of_a_dead_worker_goes_back_and_one_that_kills_all_is_given_up() -> None:
@@ -116,8 +115,7 @@ def test_the_task_of_a_dead_worker_goes_back_and_one_that_kills_all_is_given_up(
         schedule.lost(f"w{number}", 1.0, "killed by signal 9")
         schedule.joined(f"w{number + 1}")
     assert schedule.done
-    assert schedule.exhausted[0].workers == ("w0", "w1", "w2")
-    assert schedule.failures == {"killed by signal 9": 3}
+    assert schedule.abandoned[0].workers == ("w0", "w1", "w2")
 
 
 def test_a_worker_that_fails_everything_rests_so_that_others_do_the_work() -> None:
@@ -132,7 +130,7 @@ def test_a_worker_that_fails_everything_rests_so_that_others_do_the_work() -> No
                 schedule.finished(worker, task, now + 1.0)
                 ended.append(task.name)
         now += 1.0
-    assert schedule.exhausted == []
+    assert schedule.abandoned == []
     assert sorted(ended) == sorted(t.name for t in tasks_of([1.0] * 50))
 
 
@@ -150,7 +148,6 @@ def test_what_is_overdue_gets_one_copy_and_the_first_to_finish_counts() -> None:
     assert schedule.runners(task) == ("w0",)
     assert not schedule.finished("w0", task, 26.0)
     assert schedule.finished_tasks == {"t0": "w1"}
-    assert schedule.copies == 1
 
 
 def test_a_slow_worker_s_task_is_copied_as_soon_as_a_fast_one_would_end_before() -> None:
@@ -179,15 +176,6 @@ def test_a_copy_goes_on_alone_when_the_original_is_lost() -> None:
     schedule.failed("w1", task, "no", 23.0)
     assert schedule.next("w1", 26.0) is None, "the other has not failed it"
     assert schedule.next("w2", 26.0) is task
-
-
-def test_a_cancelled_task_waits_again_without_a_failure() -> None:
-    schedule = begin(tasks_of([1.0]), 1)
-    task = schedule.next("w0", 0.0)
-    assert task is not None
-    schedule.cancelled("w0", task, 1.0)
-    assert schedule.failures == {}
-    assert schedule.next("w0", 1.0) is task
 
 
 @pytest.mark.parametrize(
@@ -258,7 +246,7 @@ def drive(seed: int, costs: list[float], kinds: int, workers: int, trouble: floa
             else:
                 won[task.name] += schedule.finished(worker, task, now)
     assert schedule.done, "it never ends"
-    given_up = {e.task.name: e for e in schedule.exhausted}
+    given_up = {e.task.name: e for e in schedule.abandoned}
     for task in tasks:
         assert won[task.name] == (task.name not in given_up)
         if task.name in given_up:

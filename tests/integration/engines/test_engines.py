@@ -176,16 +176,16 @@ def test_workers_that_cannot_start_end_the_run_in_a_line(
     words: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from kerasviz.atlas.engines import slots as places
+    from kerasviz.atlas.engines import slots
 
-    monkeypatch.setattr(places, "WAIT", 0.01)
-    monkeypatch.setattr(places, "DIED", 2)
+    monkeypatch.setattr(slots, "WAIT", 0.01)
+    monkeypatch.setattr(slots, "DIED_STARTS", 2)
     lost: list[Lost] = []
     with pytest.raises(KerasvizError, match="no worker can be started") as raised:
         for event in run([task("any", "echo")], make_engine(1), job(**argument)):
             lost.append(event)  # type: ignore[arg-type]
     assert "\n" not in str(raised.value) and lost[-1].reason in str(raised.value)
-    assert len(lost) == (places.SAID if words else places.DIED)
+    assert len(lost) == (slots.FAILED_STARTS if words else slots.DIED_STARTS)
     assert [e.replaced for e in lost] == [True] * (len(lost) - 1) + [False]
     if words:
         assert all(e.reason == words and "ModelError" in e.trace for e in lost)

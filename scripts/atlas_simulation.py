@@ -1,7 +1,6 @@
-"""Simulation: how long tasks would take on many workers that die and are slow, by the schedule.
+"""Simulate how long tasks take on many workers that die and are slow.
 
-The very ``Schedule`` of a run hands out the tasks; only the clock
-and the workers are not real.
+The ``Schedule`` of a real run hands out the tasks; only the clock and the workers are not real.
 """
 
 from __future__ import annotations
@@ -105,7 +104,7 @@ class Outcome:
     copies: int
     retries: int
     deaths: int
-    exhausted: int
+    abandoned: int
 
     @property
     def efficiency(self) -> float:
@@ -145,10 +144,10 @@ class _SimulatedRun:
     def __init__(self, workload: Workload, conditions: Conditions, policy: Policy | None):
         self.load, self.on = workload, conditions
         self.rng = np.random.default_rng(conditions.seed)
-        kinds = sorted({task.kind for task in workload.tasks})
+        kinds = sorted({task.group for task in workload.tasks})
         told = dict(zip(kinds, self._factors(conditions.error, len(kinds)), strict=True))
         self.true = {task.name: task for task in workload.tasks}
-        tasks = [Task(t.name, t.payload, t.cost * told[t.kind], t.kind) for t in workload.tasks]
+        tasks = [Task(t.name, t.payload, t.cost * told[t.group], t.group) for t in workload.tasks]
         self.schedule = Schedule(tasks, workload.compiling, policy)
         self.workers: dict[str, _SimulatedWorker] = {}
         self.idle: dict[str, None] = {}
@@ -158,7 +157,7 @@ class _SimulatedRun:
         self.link = 0.0
         self.wakes = math.inf
         self.sums = dict.fromkeys(("busy", "compiling", "copied", "lost", "starting"), 0.0)
-        self.deaths = self.handed = 0
+        self.deaths = self.handed = self.copies = 0
 
     def _factors(self, sigma: float, count: int) -> list[float]:
         """Factors around 1, whose mean is 1."""
@@ -206,10 +205,10 @@ class _SimulatedRun:
             workers=self.on.workers,
             makespan=now,
             useful=self.load.work,
-            copies=schedule.copies,
-            retries=self.handed - schedule.copies - len(self.load.tasks),
+            copies=self.copies,
+            retries=self.handed - self.copies - len(self.load.tasks),
             deaths=self.deaths,
-            exhausted=len(schedule.exhausted),
+            abandoned=len(schedule.abandoned),
             **self.sums,
         )
 
@@ -231,7 +230,7 @@ class _SimulatedRun:
         task = own.task
         share = 1 - own.had / self.true[task.name].cost if own.had else 1.0
         won = self.schedule.finished(worker, task, now, share)
-        own.compiled.add(task.kind)
+        own.compiled.add(task.group)
         self._leave(own, now, "" if won else "copied")
         self.idle[worker] = None
 
@@ -297,8 +296,8 @@ class _SimulatedRun:
             return False
         del self.idle[worker]
         own, true = self.workers[worker], self.true[task.name]
-        compiling = self.load.compiling.get(task.kind, 0.0)
-        cold = 0.0 if task.kind in own.compiled else compiling
+        compiling = self.load.compiling.get(task.group, 0.0)
+        cold = 0.0 if task.group in own.compiled else compiling
         factors = self._factors(self.on.spread, 2)
         others = [self.workers[name] for name in self.schedule.runners(task) if name != worker]
         saved = [other.saved(now, self.on) for other in others if other.dies > now]
@@ -306,6 +305,7 @@ class _SimulatedRun:
         own.task, own.began = task, now
         own.had = max([self.saved.get(task.name, 0.0), *saved])
         self.handed += 1
+        self.copies += bool(others)
         seconds = (true.cost - own.had) * own.pace
         end = now + own.first + seconds + self.on.saving * (seconds // self.on.saves)
         if end < own.dies:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import cProfile
 import math
 import pstats
+import random
 from dataclasses import replace
 
 import pytest
+from atlas_simulation import Conditions, Outcome, Workload, simulate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerasviz.atlas.engines.protocol import Task
-from kerasviz.atlas.engines.simulation import Conditions, Outcome, Workload, simulate
+from kerasviz.atlas.plan import START, makespan
 
 
 def workload(costs: list[float], kinds: int = 1, compiling: float = 0.0) -> Workload:
@@ -25,7 +27,7 @@ def test_one_worker_takes_the_sum_of_all() -> None:
     assert out.makespan == pytest.approx(7 + 1 + 12 + 2 * 2)
     assert out.efficiency == pytest.approx(12 / 24)
     assert (out.busy, out.compiling, out.starting) == pytest.approx((16.0, 4.0, 8.0))
-    assert (out.copies, out.retries, out.deaths, out.exhausted) == (0, 0, 0, 0)
+    assert (out.copies, out.retries, out.deaths, out.abandoned) == (0, 0, 0, 0)
 
 
 def test_longest_first_is_what_two_workers_do() -> None:
@@ -65,7 +67,7 @@ def test_the_work_of_dead_workers_is_done_by_others() -> None:
     out = simulate(workload([10.0] * 200, 3, 1.0), deadly)
     assert out.deaths > 10
     assert out.retries > 5
-    assert out.exhausted == 0
+    assert out.abandoned == 0
     assert out.lost > 0.0
     assert out.efficiency < 0.95
     assert math.isclose(out.efficiency, 2000 / (10 * out.makespan))
@@ -131,10 +133,28 @@ def test_no_run_is_faster_than_its_work_and_all_seconds_are_accounted_for(
         seed=seed,
     )
     out = simulate(load, wild)
-    assert out.exhausted == 0
+    assert out.abandoned == 0
     assert out.busy + out.starting <= workers * out.makespan + 1e-6
     assert out.busy + 1e-6 >= max(out.compiling, out.lost + out.copied)
     assert out == simulate(load, wild), "the same seed has the same outcome"
+
+
+@pytest.mark.parametrize("compiling", [0.5, 3.0, 15.0])
+@pytest.mark.parametrize("workers", [1, 2, 4, 16, 64, 256])
+def test_the_plan_of_an_atlas_knows_what_healthy_workers_take(
+    compiling: float, workers: int
+) -> None:
+    draw = random.Random(workers)
+    for kinds in (3, 20, 60):
+        costs = {f"k{kind}": draw.uniform(0.5, 10.0) for kind in range(kinds)}
+        tasks = [
+            Task(f"{kind} {number}", "", cost, kind)
+            for kind, cost in costs.items()
+            for number in range(draw.randint(1, 40))
+        ]
+        seconds = {kind: compiling * draw.uniform(0.4, 1.0) for kind in costs}
+        out = simulate(Workload(tuple(tasks), seconds), Conditions(workers, start=START))
+        assert makespan(tasks, seconds, workers) == pytest.approx(out.makespan, rel=0.05)
 
 
 def calls(workers: int, tasks: int) -> tuple[int, Outcome]:
@@ -150,5 +170,5 @@ def calls(workers: int, tasks: int) -> tuple[int, Outcome]:
 def test_ten_times_the_workers_and_tasks_cost_little_more_for_each() -> None:
     few, _ = calls(100, 300)
     many, out = calls(1000, 3000)
-    assert out.exhausted == 0
+    assert out.abandoned == 0
     assert many < 10 * few * 1.6, "a scan of all workers or tasks would be ten times as much"

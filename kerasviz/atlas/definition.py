@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from kerasviz.atlas.batch_sizes import balanced
@@ -23,21 +23,13 @@ from kerasviz.rendering.batching import Batch, make_batches
 from kerasviz.rendering.render import network_provenance
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.store import unique_requests
+from kerasviz.zoo.model_source import ModelSource
 
-__all__ = ["FILE", "Atlas", "Reading", "agree", "recorded"]
+__all__ = ["FILE", "Atlas", "agree", "recorded"]
 
 #: The file in the storage that holds it.
 FILE = "atlas.json"
 VERSION = 1
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How the model file is read, as ``kerasviz.cli.options.ModelOptions`` has it."""
-
-    imports: tuple[str, ...] = ()
-    unsafe: bool = False
-    importer: str | None = None
 
 
 @dataclass(frozen=True)
@@ -50,13 +42,12 @@ class Atlas:
     """
 
     network: Mapping[str, Any]
-    source: str
+    source: ModelSource
     taps: tuple[str, ...]
     recipe: Recipe
     seed: int = 0
     threads: int = 1
     balanced: bool = False
-    reading: Reading = field(default_factory=Reading)
 
     @classmethod
     def of(
@@ -69,7 +60,7 @@ class Atlas:
         """
         net.check_size(*recipe.size)
         order = FigureOptions(net, recipe, layers=tuple(taps) or tuple(main_layers(net)[0]))
-        source = net.identity.source
+        source = ModelSource(net.identity.source)
         return cls(network_provenance(net), source, tuple(layers_of(order)), recipe, seed, threads)
 
     def order(self, net: Network, examples: Examples | None = None) -> FigureOptions:
@@ -93,8 +84,12 @@ class Atlas:
         """The definition as plain data."""
         return {
             "format": VERSION,
-            "network": {**self.network, "source": self.source},
-            "reading": {**asdict(self.reading), "imports": list(self.reading.imports)},
+            "network": {**self.network, "source": self.source.path},
+            "reading": {
+                "imports": list(self.source.imports),
+                "unsafe": self.source.unsafe,
+                "importer": self.source.importer,
+            },
             "taps": list(self.taps),
             "recipe": self.recipe.to_json(),
             "seed": self.seed,
@@ -107,14 +102,15 @@ class Atlas:
         """Make a definition from plain data."""
         network, reading = dict(data["network"]), dict(data["reading"])
         return cls(
-            source=network.pop("source"),
+            source=ModelSource(
+                network.pop("source"), **{**reading, "imports": tuple(reading["imports"])}
+            ),
             network=network,
             taps=tuple(data["taps"]),
             recipe=Recipe.from_json(data["recipe"]),
             seed=data["seed"],
             threads=data["threads"],
             balanced=data["fine"],
-            reading=Reading(**{**reading, "imports": tuple(reading["imports"])}),
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import tensorflow as tf
@@ -14,7 +14,6 @@ from kerasviz.atlas.leases import LEASE, Leases, Owner
 from kerasviz.atlas.shards import Shard, picture_path, shard_path
 from kerasviz.atlas.tasks import plan_of, task_name
 from kerasviz.errors import ModelError
-from kerasviz.importers.custom_objects import custom_objects
 from kerasviz.io.files import digest
 from kerasviz.io.storage import PATIENCE, Storage, StorageRefusedError
 from kerasviz.network.input_spec import InputSpec
@@ -23,7 +22,6 @@ from kerasviz.optvis.environment import environment
 from kerasviz.rendering.checkpoints import EVERY, CheckpointWriter
 from kerasviz.rendering.picture_files import Origin, content_name, entries_of
 from kerasviz.rendering.render import Picture, render_batch
-from kerasviz.zoo.load import load
 
 __all__ = ["BUSY", "MADE", "REFUSED", "THERE", "AtlasWorker", "job_of", "make"]
 
@@ -58,14 +56,8 @@ def make(argument: Mapping[str, Any]) -> AtlasWorker:
     """
     atlas = Atlas.from_json(argument["atlas"])
     _set_threads(atlas.threads)
-    reading = atlas.reading
-    net = load(
-        argument["source"],
-        custom_objects=custom_objects(reading.imports) or None,
-        unsafe=reading.unsafe,
-        input_spec=InputSpec.from_json(dict(atlas.network["input"])),
-        importer=reading.importer,
-    )
+    spec = InputSpec.from_json(dict(atlas.network["input"]))
+    net = replace(atlas.source, path=argument["source"], input_spec=spec).load()
     if net.identity.sha256 != atlas.network["sha256"]:
         raise ModelError(
             f"{argument['source']!r} is another model on this machine: its SHA-256 is "

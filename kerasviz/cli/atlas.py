@@ -150,14 +150,13 @@ def command(
     net = model_options.load(model, input_options.spec())
     input_options.complete(net)
 
-    from kerasviz.atlas.definition import Reading, recorded
+    from kerasviz.atlas.definition import recorded
     from kerasviz.io.storage import FIRST, Storage
 
     out = what.out or str(Path("out") / f"{net.name}-atlas")
     there, storage = recorded(Storage(out, FIRST)), Storage(out)
     atlas = _atlas(net, what, recipe_options, there)
-    reading = Reading(model_options.imports, model_options.unsafe, model_options.importer)
-    atlas = replace(atlas, reading=reading)
+    atlas = replace(atlas, source=model_options.source(net.identity.source))
     if only_plan:
         _plan(net, atlas, what.price)
     else:

@@ -14,6 +14,7 @@ import click
 from click.core import ParameterSource
 
 from kerasviz.network.input_spec import PRESETS
+from kerasviz.zoo.model_source import ModelSource
 
 if TYPE_CHECKING:
     from kerasviz.network.input_spec import InputSpec
@@ -100,20 +101,16 @@ class ModelOptions:
     unsafe: bool = False
     importer: str | None = None
 
-    def load(self, source: str, input_spec: InputSpec | None = None) -> Network:
+    def source(self, model: str, input_spec: InputSpec | None = None) -> ModelSource:
+        """Describe how to load a file or zoo name."""
+        return ModelSource(model, self.imports, self.unsafe, self.importer, input_spec)
+
+    def load(self, model: str, input_spec: InputSpec | None = None) -> Network:
         """Load a network, with its custom layers."""
         from kerasviz.cli.progress import working
-        from kerasviz.importers.custom_objects import custom_objects
-        from kerasviz.zoo.load import load
 
-        with working(f"loading {source}"):
-            return load(
-                source,
-                custom_objects=custom_objects(self.imports) or None,
-                unsafe=self.unsafe,
-                input_spec=input_spec,
-                importer=self.importer,
-            )
+        with working(f"loading {model}"):
+            return self.source(model, input_spec).load()
 
 
 @dataclass(frozen=True)

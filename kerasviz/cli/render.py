@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from kerasviz.cli.options import (
     InputOptions,
@@ -24,12 +26,15 @@ from kerasviz.cli.options import (
     steps_of,
 )
 from kerasviz.cli.progress import import_tensorflow
+from kerasviz.cli.verify import load_recorded, model_of, take_threads
+from kerasviz.errors import UsageError
+from kerasviz.io.images import decode
 from kerasviz.optvis.objectives.targets import GRAMMAR, negated
 
 if TYPE_CHECKING:
     from kerasviz.network.network import Network
     from kerasviz.optvis.objectives.targets import Target
-    from kerasviz.rendering.commands import CommandLine
+    from kerasviz.rendering.batching import Batch
     from kerasviz.rendering.request import Request
     from kerasviz.rendering.store import Store
 
@@ -37,6 +42,8 @@ __all__ = ["command"]
 
 #: A picture whose numbers (0 to 1) have a smaller standard deviation is one grey.
 FLAT = 0.01
+#: What may be given beside ``--again``.
+WITH_AGAIN = ("again", "model", "out", "as_json", "imports", "unsafe", "importer")
 
 
 @dataclass(frozen=True)
@@ -63,12 +70,19 @@ Examples:
   kerasviz render efficientnet-lite0 block5a:4 --recipe fast --diversity 4
   kerasviz render efficientnet-lite0 block5a:4 --recipe fast --snapshots 0,4,48
   kerasviz render model.onnx conv5:3 --preprocess torchvision --out pictures
+  kerasviz render --again pictures/conv5-3.png --out again
 
 The same command again renders only what is missing; so it also goes on after Ctrl-C.
 """,
 )
-@click.argument("model")
-@click.argument("targets", metavar="TARGET...", nargs=-1, required=True)
+@click.argument("model", required=False)
+@click.argument("targets", metavar="TARGET...", nargs=-1)
+@click.option(
+    "--again",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="PICTURE.png",
+    help="Render the picture of this file again, as it records. [default of --out: its folder]",
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -108,8 +122,9 @@ The same command again renders only what is missing; so it also goes on after Ct
 @input_options
 @model_options
 def command(
-    model: str,
+    model: str | None,
     targets: tuple[str, ...],
+    again: Path | None,
     out: Path | None,
     file_format: str,
     as_json: bool,
@@ -123,6 +138,13 @@ def command(
     MODEL is a file or a name of `kerasviz models list`; TARGETs are units, layers and classes
     (`kerasviz taps MODEL` lists the names).
     """
+    if again is not None:
+        _check_alone()
+        _render_again(again, model, out, model_options, as_json)
+        return
+    if model is None or not targets:
+        hint = "'MODEL'" if model is None else "'TARGET...'"
+        raise click.MissingParameter(param_hint=hint, param_type="argument")
     import_tensorflow()
     recipe = recipe_options.chosen()
     net = model_options.load(model, input_options.spec())
@@ -138,9 +160,77 @@ def command(
     recipe = recipe_options.settled(recipe, net, taps, folder)
     requests = requests_of(wanted, net, recipe, what)
     store = Store(folder, net, file_format)
-    made = render_into(store, requests, command_line(model, recipe_options.recipe))
+    made = render_into(store, requests, command_line(model, recipe_options.recipe).of_store)
     _warn_of_flat(store, requests)
     _report(store, requests, made, as_json)
+
+
+def _check_alone() -> None:
+    """Refuse arguments that would say otherwise than the file of ``--again``."""
+    ctx = click.get_current_context()
+    for param in ctx.command.params:
+        source = ctx.get_parameter_source(param.name or "")
+        if source is ParameterSource.COMMANDLINE and param.name not in WITH_AGAIN:
+            name = "the TARGETs" if isinstance(param, click.Argument) else param.opts[0]
+            raise UsageError(f"--again renders what the file records; leave out {name}")
+
+
+def _render_again(
+    file: Path, model: str | None, out: Path | None, model_options: ModelOptions, as_json: bool
+) -> None:
+    """Render the picture of a file again, unless it is complete in the folder."""
+    recorded = _provenance(file)
+    take_threads([recorded["environment"]])
+    import_tensorflow()
+    from kerasviz.optvis.environment import differences, environment
+    from kerasviz.rendering.again import RecordedStore
+    from kerasviz.rendering.commands import again_command
+    from kerasviz.rendering.manifest import MANIFEST
+
+    # An atlas keeps its files two folders deeper than its manifest.
+    folders = [file.parent, Path(os.path.normpath(file.parent / ".." / ".."))]
+    folder = next((path for path in folders if (path / MANIFEST).is_file()), file.parent)
+    model = model or _recorded_model(file, folder, recorded["network"])
+    net = load_recorded(model, recorded["network"], model_options)
+    store = RecordedStore(out or folder, net, file, recorded)
+    batch, made = store.batch, 0
+    if not store.complete(batch.requests[0]):
+        for note in differences(environment(), recorded["environment"]):
+            click.echo(f"kerasviz: environment: {note}", err=True)
+        made = render_into(
+            store, batch.requests, lambda s: {f: again_command(f) for f in s.entries}, [batch]
+        )
+    _report(store, batch.requests, made, as_json)
+
+
+def _provenance(file: Path) -> dict[str, Any]:
+    """Read what a file records. Raises :class:`UsageError` where that is no optimized picture."""
+    try:
+        _, recorded = decode(file.read_bytes())
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UsageError(f"{str(file)!r} cannot be read as a picture") from error
+    if recorded is None or "recipe" not in recorded:
+        raise UsageError(
+            f"{str(file)!r} does not record an optimization; give a PNG file that kerasviz "
+            "render made, or one of the single pictures of figures or an atlas"
+        )
+    return recorded
+
+
+def _recorded_model(file: Path, folder: Path, network: dict[str, Any]) -> str:
+    """Return the model that a picture was made with, by the manifest near it or by its name."""
+    from kerasviz.rendering.manifest import MANIFEST, read_manifest
+    from kerasviz.zoo.model_card import cards
+
+    manifest = read_manifest(folder) if (folder / MANIFEST).is_file() else None
+    if manifest is not None and (model := model_of(folder, manifest)) is not None:
+        return model
+    if (name := str(network["name"])) in cards():
+        return name
+    raise UsageError(
+        f"the model {name!r} that {str(file)!r} was made with is not there; name it: "
+        f"kerasviz render MODEL --again {file}"
+    )
 
 
 def requests_of(
@@ -170,10 +260,16 @@ def requests_of(
     return requests
 
 
-def render_into(store: Store, requests: Sequence[Request], command: CommandLine) -> int:
+def render_into(
+    store: Store,
+    requests: Sequence[Request],
+    commands: Callable[[Store], Mapping[str, str]],
+    missing: Sequence[Batch] | None = None,
+) -> int:
     """Render what is missing, with progress; returns how many pictures were made.
 
-    The folder's page is written even if Ctrl-C ends it before all are finished.
+    The folder's page is written even if Ctrl-C ends it before all are finished. ``commands`` make
+    the pictures of a store again, by file.
     """
     from kerasviz.cli.progress import rendering
     from kerasviz.cli.stopping import stoppable
@@ -189,10 +285,10 @@ def render_into(store: Store, requests: Sequence[Request], command: CommandLine)
     with stoppable(kept):
         try:
             with rendering() as progress:
-                return store.make(requests, progress).made
+                return store.make(requests, progress, missing=missing).made
         finally:
             if store.entries:
-                write_index(store.folder, store.manifest(), command.of_store(store))
+                write_index(store.folder, store.manifest(), commands(store))
 
 
 def _pictures(count: int) -> str:

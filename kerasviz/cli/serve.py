@@ -20,7 +20,6 @@ from kerasviz.errors import KerasvizError, UsageError
 
 if TYPE_CHECKING:
     from kerasviz.service import ServiceSettings
-    from kerasviz.service.settings import Reading
 
 __all__ = ["command"]
 
@@ -142,26 +141,14 @@ def command(
         allow_upload=allow_upload,
         taps=tuple(name.strip() for part in taps for name in part.split(",") if name.strip()),
         batch=batch,
-        reading=_reading(input_options, model_options),
+        reading=model_options.source("", input_options.spec()),
+        cli_args=command_line("", "fast").reading,
         limits=Limits(kept=keep_jobs),
     )
     _check(setting)
     with listening(setting) as at:
         import_tensorflow()
         serve(setting, at, lambda address: click.echo(f"serving at {address} (Ctrl-C stops)"))
-
-
-def _reading(input_options: InputOptions, model_options: ModelOptions) -> Reading:
-    """How files are read."""
-    from kerasviz.service.settings import Reading
-
-    return Reading(
-        input_spec=input_options.spec(),
-        imports=model_options.imports,
-        unsafe=model_options.unsafe,
-        importer=model_options.importer,
-        words=command_line("", "fast").reading,
-    )
 
 
 def _require() -> None:

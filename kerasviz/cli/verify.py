@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -19,9 +19,10 @@ from kerasviz.cli.progress import import_tensorflow
 from kerasviz.errors import UsageError
 
 if TYPE_CHECKING:
+    from kerasviz.network.network import Network
     from kerasviz.rendering.store import FileCheck
 
-__all__ = ["command"]
+__all__ = ["command", "load_recorded", "model_of", "take_threads"]
 
 
 @click.command(
@@ -94,7 +95,7 @@ def _verified(
 
     manifest = read_manifest(folder) if (folder / MANIFEST).is_file() else None
     if manifest is not None:
-        _take_threads(manifest)
+        take_threads(manifest["environments"].values())
     import_tensorflow()
     from kerasviz.examples.folder import MANIFEST as EXAMPLES
     from kerasviz.examples.folder import verify_examples
@@ -105,10 +106,13 @@ def _verified(
 
     if manifest is None:
         manifest = read_manifest(folder)  # says what is wrong
-    made_with = manifest["network"]["format"]
-    if made_with in IMPORTERS and model_options.importer is None:
-        model_options = replace(model_options, importer=made_with)
-    net = model_options.load(model or _model_of(folder, manifest))
+    model = model or model_of(folder, manifest)
+    if model is None:
+        raise UsageError(
+            f"the model {manifest['network']['source']!r} that {str(folder)!r} was made with is "
+            "not there; give --model FILE"
+        )
+    net = load_recorded(model, manifest["network"], model_options)
 
     from kerasviz.cli.progress import rendering
 
@@ -116,16 +120,25 @@ def _verified(
         return verify(folder, net, progress, VerifySample(sample, seed) if sample else None)
 
 
-def _take_threads(manifest: dict[str, Any]) -> None:
+def take_threads(environments: Iterable[Mapping[str, str]]) -> None:
     """Let TensorFlow start with the threads that all pictures were made with.
 
-    Their number decides the last bits. Where they differ, or TensorFlow runs already, it is not
-    changed, and the differences are said.
+    Their number decides the last bits. It is not changed where environments differ, or where
+    TensorFlow runs already.
     """
-    recorded = {there.get("threads", "") for there in manifest["environments"].values()}
+    recorded = {environment.get("threads", "") for environment in environments}
     known = len(recorded) == 1 and (threads := recorded.pop()).isdecimal()
     if known and "tensorflow" not in sys.modules:
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", threads)
+
+
+def load_recorded(model: str, network: Mapping[str, Any], options: ModelOptions) -> Network:
+    """Load the model of recorded pictures, with the recorded importer and input description."""
+    from kerasviz.network.input_spec import InputSpec
+
+    if network["format"] in IMPORTERS and options.importer is None:
+        options = replace(options, importer=network["format"])
+    return options.load(model, InputSpec.from_json(network["input"]))
 
 
 def _report(folder: str, results: Sequence[FileCheck], notes: Sequence[str], as_json: bool) -> int:
@@ -144,18 +157,15 @@ def _report(folder: str, results: Sequence[FileCheck], notes: Sequence[str], as_
     return 0 if good else 1
 
 
-def _model_of(folder: Path, manifest: dict[str, Any]) -> str:
-    """The zoo name or the file that the manifest names."""
+def model_of(folder: Path, manifest: dict[str, Any]) -> str | None:
+    """Return the zoo name or the file that a manifest names, ``None`` where it is gone."""
     source = str(manifest["network"]["source"])
     if manifest["network"]["format"] == "zoo":
         return source
     if (folder / source).exists():
         return str(folder / source)
-    if "/" not in source and "." not in source:
-        return source  # fetched into the user cache by that name
-    raise UsageError(
-        f"the model {source!r} that {str(folder)!r} was made with is not there; give --model FILE"
-    )
+    # Without a folder or an ending it is a network that was fetched into the user's cache.
+    return source if "/" not in source and "." not in source else None
 
 
 def _print(results: Sequence[FileCheck], notes: Sequence[str]) -> None:

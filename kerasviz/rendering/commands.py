@@ -5,31 +5,29 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
-from kerasviz.optvis.objectives.objective import Objective, Term
-from kerasviz.optvis.objectives.targets import Target, parse_target
-from kerasviz.optvis.parameterizations import from_json
+from kerasviz.optvis.objectives.targets import parse_target
+from kerasviz.optvis.parameterizations import Aligned, from_json
 from kerasviz.optvis.recipes import PATIENCE, RECIPES, Recipe
 from kerasviz.optvis.recipes import recipe as find_recipe
 from kerasviz.rendering.batching import make_batches
 from kerasviz.rendering.request import Request, adapt_recipe, with_diversity
 from kerasviz.rendering.store import Entry, Store
 
-__all__ = ["QUICK_STEPS", "CommandLine", "recipe_words", "target_words"]
+__all__ = ["QUICK_STEPS", "CommandLine", "again_command", "recipe_args"]
 
-#: The folder that commands write into: pictures that are there are not overwritten by chance.
+#: The folder that commands write into, so that they overwrite no picture.
 OUT = "again"
 #: Steps of every picture of ``kerasviz figures --quick``, at most.
 QUICK_STEPS = 128
-PENALTIES = {"l1": "l1", "total_variation": "tv", "blur": "blur"}
-PARAMETERIZATIONS = ("pixel", "fourier", "pyramid", "low-resolution")
 
 
 @dataclass(frozen=True)
 class CommandLine:
-    """The words that name a network and a recipe at a command line.
+    """Name a network and a recipe as a command line does.
 
     ``model`` is a file or a zoo name, ``reading`` are options on how the file is read, ``recipe``
     is the name or file of the recipe, ``figures`` the other options of ``kerasviz figures``;
@@ -43,28 +41,25 @@ class CommandLine:
 
     @classmethod
     def of_figures(cls, net: Network, recipe: Recipe, options: Iterable[str]) -> CommandLine:
-        """What would make figures that were made from Python; ``options`` are those of figures."""
-        words = recipe_words(recipe, (recipe.name, *RECIPES))
+        """Describe figures that were made from Python; ``options`` are those of figures."""
+        args = recipe_args(recipe, recipe.name)
         options = tuple(options)
-        if words is None or ("--quick" in options and recipe.steps > QUICK_STEPS):
+        if args is None or ("--quick" in options and recipe.steps > QUICK_STEPS):
             return cls(net.identity.source, figures=None)
-        return cls(net.identity.source, recipe=words[1], figures=(*words, *options))
+        return cls(net.identity.source, recipe=recipe.name, figures=(*args, *options))
 
     def render(
         self, net: Network, request: Request, compiled_batch: int, file_format: str = "png"
     ) -> str:
-        """The command ``kerasviz render`` for a request, or "" where it cannot express it.
+        """Write the short command of a request, or "" where the options cannot express it.
 
         oneDNN rounds differently at other batch sizes: where the command would choose another one
         than ``compiled_batch``, it says which.
         """
-        words = _target(net, request)
-        recipe = recipe_words(
-            request.recipe,
-            (self.recipe, *RECIPES),
-            lambda recipe: adapt_recipe(recipe, request.objective, net),
+        recipe = recipe_args(
+            request.recipe, self.recipe, lambda named: adapt_recipe(named, request.objective, net)
         )
-        if words is None or recipe is None:
+        if recipe is None or not _is_parsed(request, net):
             return ""
         options = [*self.reading, *recipe]
         if request.seed:
@@ -78,141 +73,93 @@ class CommandLine:
         if file_format != "png":
             options += ["--format", file_format]
         options += ["--out", OUT]
+        text = request.text
         # A target that begins with a minus sign would be taken for an option.
-        rest = [*options, "--", words] if words.startswith("-") else [words, *options]
+        rest = [*options, "--", text] if text.startswith("-") else [text, *options]
         return shlex.join(["kerasviz", "render", self.model, *rest])
 
-    def rendered(self, net: Network, store: Store, entry: Entry) -> str:
-        """The command ``kerasviz render`` for a picture of a store, or ""."""
-        request = Request.from_json(entry.target, store.requests[entry.request])
-        return self.render(net, request, entry.compiled_batch, entry.file.rpartition(".")[2])
+    def picture(self, net: Network, entry: Entry, settings: dict[str, Any]) -> str:
+        """Write the command of a picture: a short one, else one that reads its file.
+
+        ``settings`` are those of its request. The file is as seen from the folder of the pictures.
+        """
+        return self._short(net, entry, settings) or again_command(entry.file)
 
     def of_store(self, store: Store) -> dict[str, str]:
-        """The commands of the pictures of a store by file, of those that have one."""
-        known: dict[tuple[str, int], str] = {}
-        for entry in store.entries.values():
-            key = entry.request, entry.compiled_batch
-            if key not in known:
-                known[key] = self.rendered(store.net, store, entry)
-        commands = {f: known[e.request, e.compiled_batch] for f, e in store.entries.items()}
+        """Write the commands of the pictures of a store by file, of those that have one."""
+        short: dict[tuple[str, str, int], str] = {}  # one for all rows and snapshots of a request
+        commands = {}
+        for file, entry in store.entries.items():
+            key = entry.target, entry.request, entry.compiled_batch
+            if key not in short:
+                short[key] = self._short(store.net, entry, store.requests[entry.request])
+            commands[file] = short[key] or again_command(file)
         return {file: command for file, command in commands.items() if command}
 
+    def _short(self, net: Network, entry: Entry, settings: dict[str, Any]) -> str:
+        request = Request.from_json(entry.target, settings)
+        return self.render(net, request, entry.compiled_batch, entry.file.rpartition(".")[2])
+
     def figure(self, slug: str) -> str:
-        """The command ``kerasviz figures`` for a figure, or "" where there is none."""
+        """Write the command ``kerasviz figures`` for a figure, or "" where there is none."""
         if self.figures is None:
             return ""
-        words = ["kerasviz", "figures", slug, "--model", self.model, *self.figures, "--out", OUT]
-        return shlex.join(words)
+        args = ["kerasviz", "figures", slug, "--model", self.model, *self.figures, "--out", OUT]
+        return shlex.join(args)
 
 
-def target_words(objective: Objective) -> str | None:
-    """An objective as a target, ``None`` where there are no words for it.
-
-    >>> from kerasviz.objectives import channel, neuron
-    >>> target_words(channel("a", 1) - 0.5 * neuron("b", 2, (3, 4)))
-    'a:1 - 0.5*b:2@3,4'
-    """
-    words = ""
-    for i, term in enumerate(objective.terms):
-        atom = _atom(term)
-        if atom is None or term.fade:
-            return None
-        sign = "-" if term.weight < 0 else "+"
-        factor = "" if abs(term.weight) == 1 else f"{abs(term.weight)!r}*"
-        lead = ("-" if sign == "-" else "") if i == 0 else f" {sign} "
-        words += f"{lead}{factor}{atom}"
-    return words
+def again_command(file: str) -> str:
+    """Write the command that reads a picture file; "" for formats without provenance."""
+    args = ["kerasviz", "render", "--again", file, "--out", OUT]
+    return shlex.join(args) if file.endswith(".png") else ""
 
 
-def _atom(term: Term) -> str | None:
-    if term.kind in PENALTIES:
-        return f"penalty:{PENALTIES[term.kind]}"
-    if term.kind == "neuron":
-        at = "center" if term.position is None else ",".join(map(str, term.position))
-        return f"{term.tap}:{term.unit}@{at}"
-    words = {
-        "channel": f"{term.tap}:{term.unit}",
-        "layer": term.tap,
-        "logit": f"logit:{term.unit}",
-        "probability": f"prob:{term.unit}",
-    }
-    return words.get(term.kind)
-
-
-def _target(net: Network, request: Request) -> str | None:
-    """The words that a request's target is parsed from, ``None`` where there are none."""
-    terms = request.objective.terms
-    own = Objective(tuple(term for term in terms if term.kind != "diversity"))
-    words = target_words(own)
-    if words is None and [term.kind for term in own.terms] == ["direction"]:
-        words = request.text  # a random direction is named by the number of its seed
-    if words is None:
-        return None
+def _is_parsed(request: Request, net: Network) -> bool:
+    """Return whether the text of a request, as a target, stands for its objective."""
     try:
-        found = parse_target(words, net)
+        targets = parse_target(request.text, net)
+        if request.rows > 1:
+            targets = [with_diversity(target, net) for target in targets]
     except UsageError:
-        return None
-    if len(found) != 1:
-        return None
-    target = Target(words, found[0].objective)
-    if request.rows > 1:
-        target = with_diversity(target, net)
-    return words if target.objective == request.objective else None
+        return False
+    return [target.objective for target in targets] == [request.objective]
 
 
-def recipe_words(
-    recipe: Recipe, known: Iterable[str], fit: Callable[[Recipe], Recipe] = lambda recipe: recipe
+def recipe_args(
+    recipe: Recipe, file: str, adapt: Callable[[Recipe], Recipe] = lambda recipe: recipe
 ) -> list[str] | None:
-    """The fewest options that stand for a recipe: one of ``known`` names and files, with changes.
+    """Return the options that stand for a recipe: its name, or ``file``, with changes.
 
-    ``None`` where there are no such options. ``fit`` is applied to what they say before it is
-    compared, as :func:`kerasviz.rendering.request.fitting` is.
+    ``None`` where there are no such options. ``adapt`` is applied to what the options say before
+    it is compared, as :func:`kerasviz.rendering.request.adapt_recipe` is.
 
-    >>> recipe_words(RECIPES["fast"].replace(size=(96, 128)), ["article", "fast"])
+    >>> recipe_args(RECIPES["fast"].replace(size=(96, 128)), "")
     ['--recipe', 'fast', '--size', '96x128', '--precision', 'float32']
     """
-    wanted = recipe.replace(name="")
-    found: list[list[str]] = []
-    for name, base in _bases(known):
-        same = base.replace(
-            name="",
-            steps=wanted.steps,
-            size=wanted.size,
-            precision=wanted.precision,
-            tile=wanted.tile,
-            patience=base.patience or (PATIENCE if wanted.patience else 0),
-        )
-        for kind in (None, *PARAMETERIZATIONS):
-            chosen = same
-            if kind is not None:
-                chosen = same.replace(parameterization=from_json({"kind": kind}))
-            if fit(chosen) == wanted:
-                found.append(["--recipe", name, *_changes(base, chosen, kind)])
-    return min(found, key=len, default=None)
-
-
-def _bases(known: Iterable[str]) -> list[tuple[str, Recipe]]:
-    found = []
-    for name in dict.fromkeys(known):
-        try:
-            found.append((name, find_recipe(name)))
-        except UsageError:  # a file that is not there any more
-            continue
-    return found
-
-
-def _changes(base: Recipe, chosen: Recipe, kind: str | None) -> list[str]:
-    words = []
-    if chosen.steps != base.steps:
-        words += ["--steps", str(chosen.steps)]
-    if chosen.size != base.size:
-        height, width = chosen.size
-        words += ["--size", str(height) if height == width else f"{height}x{width}"]
-    if chosen.patience != base.patience:
-        words.append("--until-converged")
-    if chosen.tile != base.tile:
-        words += ["--tile", str(chosen.tile)]
-    if kind is not None:
-        words += ["--param", kind]
+    name = recipe.name if recipe.name in RECIPES else file
+    try:
+        base = find_recipe(name)
+    except UsageError:  # a file that has gone
+        return None
+    changes: dict[str, Any] = {"name": recipe.name, "precision": recipe.precision}
+    args = ["--recipe", name]
+    if recipe.steps != base.steps:
+        changes["steps"] = recipe.steps
+        args += ["--steps", str(recipe.steps)]
+    if recipe.size != base.size:
+        changes["size"] = recipe.size
+        height, width = recipe.size
+        args += ["--size", str(height) if height == width else f"{height}x{width}"]
+    if recipe.patience and not base.patience:
+        changes["patience"] = PATIENCE
+        args.append("--until-converged")
+    if recipe.tile != base.tile:
+        changes["tile"] = recipe.tile
+        args += ["--tile", str(recipe.tile)]
+    kinds = [each.parameterization.to_json()["kind"] for each in (base, recipe)]
+    if kinds[0] != kinds[1] != Aligned.kind:
+        changes["parameterization"] = from_json({"kind": kinds[1]})
+        args += ["--param", kinds[1]]
     # Always: without it the fastest of the machine is taken.
-    return [*words, "--precision", chosen.precision]
+    args += ["--precision", recipe.precision]
+    return args if adapt(base.replace(**changes)) == recipe else None

@@ -13,7 +13,6 @@ from kerasviz.io.files import stamp
 from kerasviz.network.network import Network
 from kerasviz.rendering.commands import CommandLine
 from kerasviz.rendering.manifest import JOURNAL, MANIFEST, Entry, Manifest
-from kerasviz.rendering.request import Request
 
 __all__ = ["Gallery", "Unit", "UnitPicture"]
 
@@ -63,13 +62,9 @@ class Gallery:
         self._refresh()
         return self._files.get(file)
 
-    def request(self, entry: Entry) -> Request:
-        """What a picture was made for."""
-        return Request.from_json(entry.target, self._manifest.requests[entry.request])
-
     def command_of(self, entry: Entry) -> str:
         """The command that makes a picture again, "" if there is none."""
-        return self.command.render(self.net, self.request(entry), entry.compiled_batch)
+        return self.command.picture(self.net, entry, self._manifest.requests[entry.request])
 
     def _refresh(self) -> None:
         with self._lock:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerasviz.errors import KerasvizError, UsageError, near
-from kerasviz.importers.custom_objects import custom_objects
-from kerasviz.service.settings import Reading, ServiceSettings
+from kerasviz.service.settings import ServiceSettings
+from kerasviz.zoo.model_source import ModelSource
 
 if TYPE_CHECKING:
     from kerasviz.network.network import Network
@@ -78,7 +78,7 @@ class Networks:
                 if place.error is not None:
                     raise KerasvizError(place.error)
                 try:
-                    place.net = self._load(name, place.source)
+                    place.net = self._load(name)
                 except KerasvizError as error:
                     place.error = str(error)
                     raise
@@ -94,27 +94,30 @@ class Networks:
             if loaded is not None:
                 loaded(name)
 
-    def source(self, name: str) -> str:
-        """The file or zoo name of a network."""
+    def source(self, name: str) -> ModelSource:
+        """The file or zoo name of a network, and how it is read: an upload says so itself."""
         place = self._place(name)
         if place is None:
             raise UnknownNetworkError(f"no network {name!r}; near: {near(name, self.names())}")
-        return place.source
-
-    def reading(self, name: str) -> Reading:
-        """How the file of a network is read: an upload says so itself."""
         about = self._about(name)
         if about is None:
-            return self.setting.reading
+            return replace(self.setting.reading, path=place.source)
         from kerasviz.network.input_spec import preset
 
         wanted = about.get("preprocess")
-        if wanted is None:
-            return Reading()
-        return Reading(preset(str(wanted)), words=("--preprocess", str(wanted)))
+        spec = None if wanted is None else preset(str(wanted))
+        return ModelSource(place.source, input_spec=spec)
 
-    def _load(self, name: str, source: str) -> Network:
-        net = load(source, self.reading(name))
+    def cli_args(self, name: str) -> tuple[str, ...]:
+        """The options of a command that reads the network in the same way."""
+        about = self._about(name)
+        if about is None:
+            return self.setting.cli_args
+        wanted = about.get("preprocess")
+        return () if wanted is None else ("--preprocess", str(wanted))
+
+    def _load(self, name: str) -> Network:
+        net = load(self.source(name))
         _check_pictures(self.setting.pictures / name, net)
         return net
 
@@ -141,17 +144,9 @@ class Networks:
                     self._places[name] = _ServedNetwork(str(about.parent / Path(file).name))
 
 
-def load(source: str, reading: Reading) -> Network:
+def load(source: ModelSource) -> Network:
     """Load a network as a service does: it has to be known which numbers it takes."""
-    from kerasviz.zoo.load import load as load_network
-
-    net = load_network(
-        source,
-        custom_objects=custom_objects(reading.imports) or None,
-        unsafe=reading.unsafe,
-        input_spec=reading.input_spec,
-        importer=reading.importer,
-    )
+    net = source.load()
     net.require_input_spec()
     return net
 

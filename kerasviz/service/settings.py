@@ -6,14 +6,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kerasviz.errors import UsageError
+from kerasviz.zoo.model_source import ModelSource
 
-if TYPE_CHECKING:
-    from kerasviz.network.input_spec import InputSpec
-
-__all__ = ["Limits", "Reading", "ServiceSettings", "served_name"]
+__all__ = ["Limits", "ServiceSettings", "served_name"]
 
 
 @dataclass(frozen=True)
@@ -37,17 +34,6 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """How model files are read: the input description if given, and as ``ModelOptions`` has it."""
-
-    input_spec: InputSpec | None = None
-    imports: tuple[str, ...] = ()
-    unsafe: bool = False
-    importer: str | None = None
-    words: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class ServiceSettings:
     """The settings of a service; workers get them too.
 
@@ -55,7 +41,8 @@ class ServiceSettings:
     ``workers`` the number of processes that render (0: jobs wait). ``batch`` is the number of rows
     that are optimized at once; with ``None`` it is 8 on a GPU and 2 elsewhere. It is a part of
     every request, because it decides the last bits of a picture. ``taps`` are those of the
-    signatures ``activations`` and ``visualize``, of the networks that have them.
+    signatures ``activations`` and ``visualize``, of the networks that have them. ``reading``, which
+    has no path, says how all models are read, and ``cli_args`` are the options that say the same.
     """
 
     data: Path
@@ -67,7 +54,8 @@ class ServiceSettings:
     allow_upload: bool = False
     taps: tuple[str, ...] = ()
     batch: int | None = None
-    reading: Reading = field(default_factory=Reading)
+    reading: ModelSource = field(default_factory=ModelSource)
+    cli_args: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     #: Seconds for what runs when the service is told to stop; what takes longer is queued again.
     grace: float = 5.0

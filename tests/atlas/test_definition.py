@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from support.tiny import network
 
-from kerasviz.atlas.definition import FILE, Atlas, Reading, agree, recorded
+from kerasviz.atlas.definition import FILE, Atlas, agree, recorded
 from kerasviz.errors import KerasvizError, UsageError
 from kerasviz.io.storage import Storage
 from kerasviz.optvis.recipes import recipe
+from kerasviz.zoo.model_source import ModelSource
 
 SHORT = recipe("article").replace(steps=3, size=(16, 16))
 
@@ -23,7 +24,11 @@ def atlas() -> Atlas:
 
 def test_it_survives_json(atlas: Atlas) -> None:
     whole = replace(
-        atlas, seed=3, threads=2, balanced=True, reading=Reading(("own",), True, "onnx-tf")
+        atlas,
+        seed=3,
+        threads=2,
+        balanced=True,
+        source=ModelSource("tiny", ("own",), True, "onnx-tf"),
     )
     assert Atlas.from_json(json.loads(json.dumps(whole.to_json()))) == whole
 

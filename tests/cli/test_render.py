@@ -154,6 +154,56 @@ def test_mean_and_order_reach_the_input_description(run_cli: Run, model_file: Pa
     assert (spec["std"], spec["channel_order"]) == ([1.0], "bgr")
 
 
+def test_a_picture_is_rendered_again_from_its_file(
+    run_cli: Run, model_file: Path, tmp_path: Path
+) -> None:
+    options = (*SHORT, "--diversity", 2, "--snapshots", "0,1", "--batch", 4, "--seed", 5)
+    assert run_cli("render", model_file, "conv2:1", *options, "--out", "first").code == 0
+    file = Path("first/conv2-1-seed5-1.png")
+    kept = run_cli("render", "--again", file)
+    assert kept.out.startswith("nothing to do: 2 pictures are there already\n"), kept.err
+    made = run_cli("render", "--again", file, "--out", "second")
+    assert made.code == 0, made.err
+    first, second = (pictures(tmp_path / name) for name in ("first", "second"))
+    assert {k: v for k, v in first.items() if k.endswith(".png")} == {
+        k: v for k, v in second.items() if k.endswith(".png")
+    }
+    assert run_cli("verify", "second").code == 0
+    # A file alone is enough where the model is named, and its name is kept.
+    (tmp_path / "found").mkdir()
+    alone = Path("found/own name.png")
+    alone.write_bytes(file.read_bytes())
+    ended = run_cli("render", "--again", alone)
+    assert "the model 'small' that 'found/own name.png' was made with is not there" in ended.err
+    ended = run_cli("render", model_file, "--again", alone, "--out", "third", "--json")
+    assert ended.code == 0, ended.err
+    assert "own name.png" in [p["file"] for p in json.loads(ended.out)["pictures"]]
+    assert Path("third/own name.png").read_bytes() == file.read_bytes()
+
+
+def test_what_cannot_be_rendered_again_is_said_in_one_line(
+    run_cli: Run, model_file: Path, other_model_file: Path
+) -> None:
+    run_cli("render", model_file, "conv2:1", *SHORT, "--out", "pictures")
+    file = "pictures/conv2-1.png"
+    Image.new("RGB", (3, 3)).save("plain.png")
+    Path("text.png").write_text("no picture")
+    wrong: dict[str, tuple[object, ...]] = {
+        "does not record an optimization": ("--again", "plain.png"),
+        "'text.png' cannot be read as a picture": ("--again", "text.png"),
+        "'missing.png' does not exist": ("--again", "missing.png"),
+        "was made with another model": (other_model_file, "--again", file),
+        "leave out --steps": ("--again", file, "--steps", 3),
+        "leave out the TARGETs": (model_file, "conv2:1", "--again", file),
+        "Missing argument 'MODEL'": (),
+        "Missing argument 'TARGET...'": (model_file,),
+    }
+    for message, arguments in wrong.items():
+        ended = run_cli("render", *arguments)
+        assert ended.code == 2, ended.err
+        assert message in ended.err.splitlines()[-1]
+
+
 def test_help_has_the_grammar_of_targets(run_cli: Run) -> None:
     shown = run_cli("render", "--help").out
     for line in GRAMMAR.splitlines():

@@ -18,18 +18,12 @@ from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.objective import (
     channel,
     interpolation,
-    l1,
-    layer,
-    logit,
-    neuron,
-    probability,
-    random_direction,
 )
 from kerasviz.optvis.objectives.targets import Target, parse_target
 from kerasviz.optvis.parameterizations import Pixel
-from kerasviz.optvis.recipes import RECIPES, recipe
+from kerasviz.optvis.recipes import recipe
 from kerasviz.optvis.transforms.transform import FoldedTransform
-from kerasviz.rendering.commands import CommandLine, recipe_words, target_words
+from kerasviz.rendering.commands import CommandLine, again_command, recipe_args
 from kerasviz.rendering.request import Request, with_diversity
 from kerasviz.rendering.store import MANIFEST
 
@@ -37,13 +31,16 @@ FAST = recipe("fast")
 LINE = CommandLine("my net.onnx", ("--preprocess", "unit"), "fast", ("--quick",))
 
 
-def shown(objective: Any, net: Network | None = None, batch: int = 1, **more: Any) -> str:
-    request = Request(more.pop("text", "words"), objective, more.pop("recipe", FAST), **more)
-    return LINE.render(net or tiny.network(), request, batch)
+def shown(text: str, net: Network | None = None, batch: int = 1, **more: Any) -> str:
+    """The short command of a target, or of another objective with that text."""
+    net = net or tiny.network()
+    objective = more.pop("objective", None) or parse_target(text, net)[0].objective
+    request = Request(text, objective, more.pop("recipe", FAST), **more)
+    return LINE.render(net, request, batch)
 
 
 def test_a_command_is_quoted_for_a_shell() -> None:
-    words = shown(channel("joined", 1) + channel("joined", 2), seed=3)
+    words = shown("joined:1 + joined:2", seed=3)
     assert words == (
         "kerasviz render 'my net.onnx' 'joined:1 + joined:2' --preprocess unit --recipe fast "
         "--precision float32 --seed 3 --out again"
@@ -53,63 +50,57 @@ def test_a_command_is_quoted_for_a_shell() -> None:
 
 
 def test_a_target_with_a_minus_sign_is_no_option() -> None:
-    assert shlex.split(shown(-channel("joined", 1)))[-2:] == ["--", "-joined:1"]
+    assert shlex.split(shown("-joined:1"))[-2:] == ["--", "-joined:1"]
 
 
 @pytest.mark.parametrize(
-    "objective",
+    "text",
     [
-        channel("joined", 1),
-        neuron("joined", 2),
-        neuron("joined", 2, (-1, 4)),
-        layer("joined"),
-        logit(3),
-        probability(4),
-        -channel("joined", 1),
-        0.1 * channel("joined", 1) - (1 / 3) * channel("left/relu", 2) + l1(-0.05),
+        "joined:1",
+        "joined:2@center",
+        "joined:2@-1,4",
+        "joined",
+        "logit:3",
+        "prob:4",
+        "0.1*joined:1 - 0.5*left/relu:2 - 0.05*penalty:l1",
+        "joined:random-7",
     ],
 )
-def test_words_are_parsed_into_the_same_objective(objective: Any) -> None:
-    words = target_words(objective)
-    assert words is not None
-    assert parse_target(words, tiny.network())[0].objective == objective
-    assert shlex.quote(words) in shown(objective)
-
-
-def test_a_random_direction_is_named_by_its_text() -> None:
-    direction = random_direction("joined", 9, 7)
-    assert "joined:random-7" in shown(direction, text="joined:random-7")
-    assert shown(direction, text="joined:random-8") == ""  # that is another direction
+def test_a_target_is_named_by_its_text(text: str) -> None:
+    assert shlex.quote(text) in shown(text)
+    assert shown(text, objective=channel("joined", 5)) == ""  # the text of something else
 
 
 def test_facets_snapshots_batches_and_formats() -> None:
     net = tiny.network()
     facets = with_diversity(Target("joined:1", channel("joined", 1)), net)
-    command = shown(facets.objective, net, 8, rows=4, snapshots=(0, 4))
+    command = shown("joined:1", net, 8, objective=facets.objective, rows=4, snapshots=(0, 4))
     assert "--recipe fast --precision float32 --snapshots 0,4 --diversity 4" in command
     assert "--batch 8" in command
-    assert "--batch" not in shown(facets.objective, net, 4, rows=4)  # what it would choose
+    usual = shown("joined:1", net, 4, objective=facets.objective, rows=4)
+    assert "--batch" not in usual  # what it would choose
     request = Request("joined:1", channel("joined", 1), FAST)
     assert "--format webp" in LINE.render(net, request, 1, "webp")
 
 
-def test_what_no_command_says_has_none() -> None:
+def test_what_no_option_says_is_read_from_the_file() -> None:
     net = tiny.network()
     faded = interpolation(channel("joined", 1), channel("joined", 2), ["relu1"])
-    assert shown(faded, net, rows=6) == ""
-    assert shown(channel("joined", 1), recipe=FAST.replace(learning_rate=0.1)) == ""
-    assert shown(channel("joined", 1), recipe=FAST.replace(transform=FoldedTransform(()))) == ""
-    assert shown(channel("joined", 1), recipe=FAST.replace(parameterization=Pixel(0.5))) == ""
-    assert shown(channel("joined", 99)) == ""  # there is no such unit
+    assert shown("joined:1 to joined:2", net, objective=faded, rows=6) == ""
+    assert shown("joined:1", recipe=FAST.replace(learning_rate=0.1)) == ""
+    assert shown("joined:1", recipe=FAST.replace(transform=FoldedTransform(()))) == ""
+    assert shown("joined:1", recipe=FAST.replace(parameterization=Pixel(0.5))) == ""
+    assert shown("joined:99", objective=channel("joined", 99)) == ""  # there is no such unit
+    assert again_command("a b.png") == "kerasviz render --again 'a b.png' --out again"
+    assert again_command("a.jpg") == ""  # carries no provenance
 
 
-def test_the_words_of_a_recipe_make_it() -> None:
-    known = tuple(RECIPES)
-    assert recipe_words(recipe("lucid"), known) == [
+def test_the_options_of_a_recipe_make_it() -> None:
+    assert recipe_args(recipe("lucid"), "article") == [
         *("--recipe", "lucid", "--precision", "float32")
     ]
     pixels = FAST.replace(size=(9, 7), steps=5, parameterization=Pixel())
-    found = recipe_words(pixels.replace(precision="bfloat16"), ("fast",))
+    found = recipe_args(pixels.replace(precision="bfloat16"), "article")
     assert found == [
         *("--recipe", "fast", "--steps", "5", "--size", "9x7", "--param", "pixel"),
         *("--precision", "bfloat16"),
@@ -117,7 +108,7 @@ def test_the_words_of_a_recipe_make_it() -> None:
 
 
 def test_a_recipe_file_is_named(tmp_path: Path) -> None:
-    own = FAST.replace(learning_rate=0.1)
+    own = FAST.replace(name="mine", learning_rate=0.1)
     path = tmp_path / "mine.json"
     path.write_text(json.dumps(own.to_json()))
     line = CommandLine("net", recipe=str(path))
@@ -193,14 +184,18 @@ def test_commands_of_a_set_make_its_pictures_again(
     for text in texts:
         words = shlex.split(text)
         kind = "".join(c for c in text if c in "+@-:").replace("--", "") + str("rand" in text)
+        kind += str("--again" in words)
         chosen.setdefault(f"{kind} {'--diversity' in words} {'--snapshots' in words}", text)
-    assert len(chosen) >= 6
+    assert len(chosen) >= 7 and any("--again" in text for text in chosen.values())
     noise = html.unescape(Path("set/naive-noise.html").read_text().split('data-command="')[1])
+    assert noise.startswith("kerasviz figures naive-noise ")
     compared = 0
     for i, text in enumerate([*chosen.values(), noise.split('"')[0]]):
         words = shlex.split(text)
         out = words.index("--out") + 1
         words[out] = f"again{i}"
+        if "--again" in words:  # files are as seen from the folder of the pictures
+            words[3] = f"set/pictures/{words[3]}"
         ended = run_cli(*words[1:])
         assert ended.code == 0, (text, ended.err)
         folder = f"again{i}/pictures" if words[1] == "figures" else f"again{i}"

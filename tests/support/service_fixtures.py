@@ -9,9 +9,10 @@ import pytest
 
 from kerasviz.network.input_spec import preset
 from kerasviz.service import Limits, ServiceSettings
-from kerasviz.service.settings import Reading
+from kerasviz.zoo.model_source import ModelSource
 
-READING = Reading(preset("unit"), words=("--preprocess", "unit"))
+READING = ModelSource(input_spec=preset("unit"))
+CLI_ARGS = ("--preprocess", "unit")
 
 
 @pytest.fixture(scope="session")
@@ -46,6 +47,7 @@ def setting(small_model: Path, tmp_path: Path) -> Callable[..., ServiceSettings]
             "models": (str(small_model),),
             "workers": 0,
             "reading": READING,
+            "cli_args": CLI_ARGS,
             "limits": Limits(),
         }
         return ServiceSettings(**{**usual, **changes})  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The layer whose units the appendix shows."""
+"""The figure of all units of a layer, as data."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ __all__ = ["APPENDIX_LAYER"]
 
 APPENDIX_LAYER = Figure(
     slug="appendix-layer",
-    title="Every unit of a layer",
+    title="Units of a layer",
     caption=(
-        "One row for each unit: what makes a single neuron active, what makes the channel active "
-        "at all positions, four facets of it that are optimized together, and what makes the "
-        "channel as negative as possible."
+        "Each row shows one unit: its neuron objective, its channel objective, four diverse "
+        "visualizations of the channel that were optimized together, and the negative channel "
+        "objective."
     ),
     layout="layer",
     groups=(PlaceGroup("", tuple(LayerUnits(layer, 0) for layer in ARTICLE_LAYERS[3:])),),

@@ -1,7 +1,8 @@
-"""The article's figures as data: what they show, in which order, and from which layers.
+"""The article's figures as data, in the article's order.
 
 Layer names and unit numbers are those of the article's own network (Olah, Mordvintsev, Schubert,
-"Feature Visualization", Distill 2017); ``build`` finds the like in others.
+"Feature Visualization", Distill 2017); ``kerasviz.figures.layout`` finds their counterparts in
+other networks.
 """
 
 from __future__ import annotations
@@ -52,9 +53,9 @@ HERO = Figure(
     slug="hero",
     title="From edges to objects",
     caption=(
-        "What single channels respond to, from the first layers to the late ones: edges, then "
-        "textures, patterns, parts of things and whole things. Every picture was optimized from "
-        "noise until one channel was as active as possible."
+        "What single channels respond to, from early layers to late ones: edges, textures, "
+        "patterns, parts and objects. Each picture was optimized from random noise to activate "
+        "one channel."
     ),
     layout="blocks",
     groups=(
@@ -78,10 +79,10 @@ HERO = Figure(
 
 OPTIMIZATION_PROGRESS = Figure(
     slug="optimization-progress",
-    title="From noise to a picture",
+    title="Progress of an optimization",
     caption=(
-        "One optimization at four moments. It starts from random noise and takes small steps "
-        "towards whatever makes the channel more active."
+        "One optimization at four of its steps. It starts from random noise and follows the "
+        "gradient of the channel objective."
     ),
     layout="sequence",
     groups=(PlaceGroup("", (LayerUnits("mixed4a", 1),)),),
@@ -92,11 +93,10 @@ OPTIMIZATION_PROGRESS = Figure(
 
 OBJECTIVES = Figure(
     slug="objectives",
-    title="What is made large",
+    title="Neuron, channel, layer and class",
     caption=(
-        "The same procedure answers different questions, depending on which numbers inside the "
-        "network it makes large: one neuron, a channel at all positions, all of a layer, or a "
-        "class before or after the softmax."
+        "Different objectives show what different parts of the network look for: one neuron, a "
+        "channel at all positions, a whole layer, or a class before or after the softmax."
     ),
     layout="columns",
     # Our choice: a layer that sees less than the picture, so that neuron and channel differ.
@@ -120,10 +120,10 @@ OBJECTIVES = Figure(
 
 APPENDIX_OVERVIEW = Figure(
     slug="appendix-overview",
-    title="Four channels of every layer",
+    title="Channels of every layer",
     caption=(
-        "A walk through the network, one row for each layer, early layers first. Pictures of late "
-        "layers mix more and more things: a channel is seldom about one of them."
+        "Four channels of each layer, early layers first. Channels of late layers often respond "
+        "to more than one kind of object."
     ),
     layout="rows",
     groups=tuple(PlaceGroup(layer[5:], (LayerUnits(layer, 4),)) for layer in ARTICLE_LAYERS[3:]),

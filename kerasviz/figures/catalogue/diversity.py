@@ -1,4 +1,4 @@
-"""Figures of the article's sections on examples and on diversity, as data."""
+"""Figures of the article's sections on dataset examples and on diversity, as data."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ __all__ = [
 
 DATASET_VS_OPTIMIZATION = Figure(
     slug="dataset-vs-optimization",
-    title="Examples and causes",
+    title="Dataset examples and optimized pictures",
     caption=(
-        "Examples from a dataset show what units respond to in practice. Optimization keeps what "
-        "causes the response apart from what only comes with it."
+        "Dataset examples above show what each unit responds to in practice. Optimized pictures "
+        "below isolate what causes the response."
     ),
     layout="table",
     groups=(PlaceGroup("", (LayerUnits("mixed4a", 4),)),),
@@ -41,10 +41,10 @@ DATASET_VS_OPTIMIZATION = Figure(
 
 ACTIVATION_SPECTRUM = Figure(
     slug="activation-spectrum",
-    title="From the lowest to the highest activation",
+    title="From negative to positive activations",
     caption=(
-        "What makes a unit as negative as possible, and what makes it as positive as possible, "
-        "with examples from a dataset between them."
+        "The optimized pictures with the most negative and the most positive activation of a unit, "
+        "with dataset examples between them in the order of their activations."
     ),
     layout="table",
     groups=(
@@ -66,10 +66,10 @@ ACTIVATION_SPECTRUM = Figure(
 )
 
 
-def _diversity(slug: str, number: str, layer: str, unit: int, caption: str) -> Figure:
+def _diversity(slug: str, title: str, layer: str, unit: int, caption: str) -> Figure:
     return Figure(
         slug=slug,
-        title=f"Facets of a unit, {number} example",
+        title=title,
         caption=caption,
         layout="table",
         groups=(PlaceGroup("", (LayerUnits(layer, 1),)),),
@@ -80,33 +80,33 @@ def _diversity(slug: str, number: str, layer: str, unit: int, caption: str) -> F
 
 DIVERSITY_4A97 = _diversity(
     "diversity-4a97",
-    "first",
+    "Diverse pictures of one unit",
     "mixed4a",
     97,
-    "One optimization shows one facet of a unit. Four that are optimized together and pushed apart "
-    "show several.",
+    "Simple optimization shows one facet of a unit. With a diversity term, four pictures that are "
+    "optimized together show several.",
 )
 DIVERSITY_4A143 = _diversity(
     "diversity-4a143",
-    "second",
+    "What diverse pictures have in common",
     "mixed4a",
     143,
-    "What a single picture suggests may be only one case: pictures that are pushed apart keep what "
-    "the unit needs, and let go of what it does not need.",
+    "A single picture may mislead. What all diverse pictures share is needed to activate the unit; "
+    "what only one of them shows is not.",
 )
 DIVERSITY_5A9 = _diversity(
     "diversity-5a9",
-    "third",
+    "Diverse pictures in a late layer",
     "mixed5a",
     9,
-    "In late layers the facets are kinds of a thing. The push to differ can also add what has "
-    "nothing to do with the unit.",
+    "In late layers, diverse pictures can show several kinds of an object. The diversity term can "
+    "also add details that the unit does not respond to.",
 )
 DIVERSITY_4E55 = _diversity(
     "diversity-4e55",
-    "fourth",
+    "A unit with several meanings",
     "mixed4e",
     55,
-    "A unit may respond to several things that have nothing in common: it need not be the right "
-    "part to look at by itself.",
+    "A unit may respond to several unrelated things. Single neurons are then not the right units "
+    "for understanding the network.",
 )

@@ -33,11 +33,10 @@ WEAK = 3
 
 FV_VS_ATTRIBUTION = Figure(
     slug="fv-vs-attribution",
-    title="What a unit looks for, and what a network looked at",
+    title="Feature visualization and attribution",
     caption=(
-        "Feature visualization makes examples of what a part of a network responds to. Attribution "
-        "asks which part of one picture made the network answer as it did; such maps are also "
-        "called saliency maps."
+        "Feature visualization generates examples of what a part of a network looks for. "
+        "Attribution, also called saliency, shows which part of an image the output depends on."
     ),
     layout="halves",
     groups=(),
@@ -49,11 +48,11 @@ ATTRIBUTED = "mixed4d"
 
 GRADIENT_ARTIFACTS = Figure(
     slug="gradient-artifacts",
-    title="Where the grids come from",
+    title="Gradient artifacts",
     caption=(
-        "How large the gradient is at every position, from the input through the layers. On its "
-        "way back, to the left, every pooling layer and every convolution with a stride adds a "
-        "grid to it, and the convolutions before them smear it."
+        "The magnitude of the gradient at every position, from the input on the left to late "
+        "layers on the right. Backpropagation runs to the left: strided convolutions and pooling "
+        "layers can add grids of high frequency to the gradient."
     ),
     layout="halves",
     groups=(PlaceGroup("", tuple(LayerUnits(layer, 0) for layer in ARTICLE_LAYERS[:-1])),),
@@ -62,11 +61,11 @@ GRADIENT_ARTIFACTS = Figure(
 
 COLOR_DECORRELATION = Figure(
     slug="color-decorrelation",
-    title="Colours that are decorrelated",
+    title="Colour decorrelation",
     caption=(
-        "The same gradient twice: as it is, and with decorrelated colours. In photos the three "
-        "channels rise and fall together, so that most of any change is light and dark. Where that "
-        "is undone, differences between the channels count as much: colours come out."
+        "One gradient with correlated and with decorrelated colours. The colour channels of "
+        "natural images are correlated, so that most differences are in brightness. Decorrelation "
+        "gives differences in colour the same weight."
     ),
     layout="halves",
     groups=(),
@@ -74,11 +73,11 @@ COLOR_DECORRELATION = Figure(
 
 STEEPEST_DESCENT = Figure(
     slug="steepest-descent",
-    title="Three directions of steepest ascent",
+    title="Directions of steepest ascent",
     caption=(
-        "The direction in which a score rises fastest depends on how distance is measured. All "
-        "three raise the same score. The L-infinity metric has more high frequencies than the "
-        "gradient itself, the decorrelated space has fewer."
+        "The direction of steepest ascent depends on the metric. All three directions increase the "
+        "same objective. The one in the L-infinity metric has more high frequencies than the "
+        "gradient (L2), the one in the decorrelated space has fewer."
     ),
     layout="table",
     groups=(),
@@ -86,11 +85,11 @@ STEEPEST_DESCENT = Figure(
 
 REGULARIZATION_SPECTRUM = Figure(
     slug="regularization-spectrum",
-    title="How much is held fixed",
+    title="Regularization in earlier work",
     caption=(
-        "Work on feature visualization, by its regularization. Weak regularization lets "
-        "misleading correlations in less easily, but has less to do with real pictures; strong "
-        "regularization gives more realistic pictures, and its prior may mislead."
+        "Work on feature visualization by its regularization. Weak regularization avoids "
+        "misleading correlations, but is less connected to real use. Strong regularization gives "
+        "more realistic examples at the risk of misleading correlations."
     ),
     layout="marks",
     groups=(),

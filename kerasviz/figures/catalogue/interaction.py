@@ -16,8 +16,8 @@ RANDOM_DIRECTIONS = Figure(
     slug="random-directions",
     title="Random directions",
     caption=(
-        "Pictures for random directions in the space of activations, instead of the direction of a "
-        "single unit. Many look as if they meant something too."
+        "Optimized pictures for random directions in the space of activations. Random directions "
+        "often seem interpretable too, though less often than single neurons."
     ),
     layout="table",
     groups=(
@@ -54,10 +54,10 @@ _SECOND = (
 
 NEURON_ARITHMETIC = Figure(
     slug="neuron-arithmetic",
-    title="Sums of units",
+    title="Neuron arithmetic",
     caption=(
-        "Two units optimized together, with equal weights. Six units are paired with six others: "
-        "each picture is to show both of its pair."
+        "Sums of two units as the objective, with equal weights. Each of six units is combined "
+        "with each of six others."
     ),
     layout="sums",
     groups=(
@@ -90,10 +90,10 @@ NEURON_ARITHMETIC = Figure(
 
 INTERPOLATION = Figure(
     slug="interpolation",
-    title="From one unit to another",
+    title="Interpolation between units",
     caption=(
-        "Pictures that are optimized together, from one unit to another in even steps. They share "
-        "part of what they are made of, so that things keep their place while they change."
+        "Objectives between two units, in equal steps. The pictures are optimized together and "
+        "share a part of their parameterization, so that features keep their place."
     ),
     layout="table",
     groups=(

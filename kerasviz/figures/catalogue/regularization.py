@@ -35,10 +35,10 @@ _SWITCH = (ControlValue("off", 0), ControlValue("on", 1))
 
 NAIVE_NOISE = Figure(
     slug="naive-noise",
-    title="Optimizing pixels gives noise",
+    title="Optimization without regularization",
     caption=(
-        "Without any regularization, and with one variable for each pixel, optimization finds "
-        "high-frequency patterns that make the unit active, at any learning rate."
+        "Pixels optimized directly, without regularization. At every learning rate the result is "
+        "a high-frequency pattern that activates the unit."
     ),
     layout="table",
     groups=_GROUPS,
@@ -50,10 +50,10 @@ NAIVE_NOISE = Figure(
 
 FREQUENCY_PENALIZATION = Figure(
     slug="frequency-penalization",
-    title="Penalizing high frequencies",
+    title="Frequency penalization",
     caption=(
-        "Penalties on the distance from grey (L1), on differences of neighbours (total variation) "
-        "and on what a blur removes. They suppress noise, and edges with it."
+        "Penalties on the distance from grey (L1), on differences between neighbouring pixels "
+        "(total variation) and on what a blur removes. They suppress noise, but also edges."
     ),
     layout="table",
     groups=_GROUPS,
@@ -70,10 +70,10 @@ FREQUENCY_PENALIZATION = Figure(
 
 TRANSFORMATION_ROBUSTNESS = Figure(
     slug="transformation-robustness",
-    title="Robust to being moved",
+    title="Transformation robustness",
     caption=(
-        "Moving, turning and scaling the image at random before every step: only what still makes "
-        "the unit active then is kept."
+        "The image is jittered, rotated and scaled at random before every step. Only features that "
+        "activate the unit under these transformations remain."
     ),
     layout="table",
     groups=_GROUPS,
@@ -90,10 +90,11 @@ TRANSFORMATION_ROBUSTNESS = Figure(
 
 PRECONDITIONING = Figure(
     slug="preconditioning",
-    title="The space in which one optimizes",
+    title="Pixels and decorrelated space",
     caption=(
-        "Pixels, or frequencies scaled to equal energy with decorrelated colours; with and without "
-        "random transformations; at several learning rates."
+        "Optimization of pixels, or in a decorrelated space: Fourier coefficients of equal energy "
+        "with decorrelated colours. Both with and without transformation robustness, at several "
+        "learning rates."
     ),
     layout="table",
     groups=_GROUPS,

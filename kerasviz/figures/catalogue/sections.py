@@ -1,4 +1,4 @@
-"""The sections of the page of a set: which figures stand together, and the words between them."""
+"""The sections of the page of a set: which figures stand together, and the text between them."""
 
 from __future__ import annotations
 
@@ -9,49 +9,49 @@ __all__ = ["SECTIONS", "Section"]
 
 @dataclass(frozen=True)
 class Section:
-    """Some figures of the page under one title; ``anchor`` is its name in the page's address."""
+    """Group figures of the page under a title; ``anchor`` is its name in the page's address."""
 
     anchor: str
     title: str
-    words: str
+    text: str
     slugs: tuple[str, ...]
 
 
-#: All sections in the article's order. Titles and words are ours.
+#: All sections in the article's order, with its terms. The texts are ours.
 SECTIONS = (
     Section(
         "layers",
-        "What layers look for",
-        "A network of many layers takes pictures apart step by step. Ask its units one by one what "
-        "they respond to, and the first answer with edges, the last with things.",
+        "Features in every layer",
+        "A network builds its understanding of an image over many layers. Feature visualization "
+        "shows what single units respond to: edges in the first layers, objects in the last.",
         ("hero", "fv-vs-attribution"),
     ),
     Section(
         "from-noise",
-        "Starting from noise",
-        "A network can be differentiated by its input. So a picture can be changed, step by step, "
-        "until one number inside the network is large.",
+        "Feature visualization by optimization",
+        "A network is differentiable with respect to its input. Starting from random noise, "
+        "gradient steps change an image until it activates a chosen part of the network.",
         ("optimization-progress",),
     ),
     Section(
         "objectives-section",
-        "Which number is made large",
-        "The question is put by choosing that number: a single unit, a whole layer, or the answer "
-        "of the network.",
+        "Optimization objectives",
+        "The objective is the number that optimization maximizes. It decides what an image shows: "
+        "a neuron, a channel, a layer or a class.",
         ("objectives",),
     ),
     Section(
         "examples",
-        "Examples are not causes",
-        "One could as well look through photos for those that a unit responds to. What is seen in "
-        "them may cause the response, or may only come along with the cause.",
+        "Why visualize by optimization?",
+        "Dataset examples show what a unit responds to in practice. They do not show which part "
+        "of them causes the response, and which only correlates with the cause.",
         ("dataset-vs-optimization",),
     ),
     Section(
         "diversity",
-        "More than one answer",
-        "One picture shows one way to make a unit active. There are others: less active ones, "
-        "opposite ones, and several that are all as active.",
+        "Diversity",
+        "A single image shows one way to activate a unit. Weaker and negative activations, and "
+        "several different images with high activation, show more of what the unit responds to.",
         (
             "activation-spectrum",
             "diversity-4a97",
@@ -62,43 +62,43 @@ SECTIONS = (
     ),
     Section(
         "together",
-        "Units together",
-        "Units do not work alone: a layer stands for things by many of them at once. Directions "
-        "between units can be looked at in the same way.",
+        "Interaction between neurons",
+        "Combinations of neurons represent what an image shows. Any direction in the space of "
+        "activations can be an objective, not only that of a single neuron.",
         ("random-directions", "neuron-arithmetic", "interpolation"),
     ),
     Section(
         "noise",
-        "Why pictures turn into noise",
-        "Taken literally, the question has an answer that nobody can read: a pattern of high "
-        "frequencies. Part of it comes from how gradients pass through strides and pooling.",
+        "The enemy of feature visualization",
+        "Optimization without regularization ends in high-frequency patterns that activate the "
+        "unit but resemble no natural image. Strided convolutions and pooling contribute to them.",
         ("naive-noise", "gradient-artifacts"),
     ),
     Section(
         "regularization",
-        "How much to ask of a picture",
-        "Pictures become readable when something more is asked of them than a large number. How "
-        "much more, is a choice.",
+        "The spectrum of regularization",
+        "Regularization makes visualizations resemble natural images. The stronger it is, the more "
+        "they show of the regularizer and the less of the network.",
         ("regularization-spectrum",),
     ),
     Section(
         "families",
-        "Penalties, and being moved",
-        "High frequencies can be made expensive. Or the picture can be moved about while it is "
-        "made, so that only what survives that is kept.",
+        "Families of regularization",
+        "One family of methods penalizes high frequencies. Another transforms the image at random "
+        "in every step, so that only features that survive the transformations remain.",
         ("frequency-penalization", "transformation-robustness"),
     ),
     Section(
         "spaces",
-        "Another space to move in",
-        "The best picture stays the same if it is written down otherwise, but the way to it does "
-        "not. Steps in a space without correlations go another way, and end elsewhere.",
+        "Preconditioning and parameterization",
+        "Another parameterization of the image has the same optima, but gradient steps take "
+        "another path. In a decorrelated space the path leads to fewer high frequencies.",
         ("color-decorrelation", "steepest-descent", "preconditioning"),
     ),
     Section(
         "appendix",
-        "Layer by layer",
-        "Some units of every layer, and all units of some.",
+        "Appendix",
+        "Selected units of every layer, and all units of some layers.",
         ("appendix-overview", "appendix-layer"),
     ),
 )

@@ -95,8 +95,8 @@ class ServiceState:
         net = self.networks.get(name)
         with self._lock:
             if name not in self._galleries:
-                words = self.networks.reading(name).words
-                command = CommandLine(self.networks.source(name), words, "fast")
+                source, cli_args = self.networks.source(name), self.networks.cli_args(name)
+                command = CommandLine(source.path, cli_args, "fast")
                 self._galleries[name] = Gallery(self.setting.pictures / name, net, command)
             return self._galleries[name]
 

@@ -71,16 +71,16 @@ def inspect(order: InspectionRequest) -> dict[str, Any]:
 
     from kerasviz.network.input_spec import preset
     from kerasviz.service.networks import load
-    from kerasviz.service.settings import Reading
     from kerasviz.service.uploads.screening import screen
+    from kerasviz.zoo.model_source import ModelSource
 
     given = Path(order.path)
     kind = screen(given, order.budget.unpacked_bytes)
     path = given.with_suffix(f".{kind}")  # Keras reads its files by that name only
     path.unlink(missing_ok=True)
     os.link(given, path)
-    wanted = order.preprocess
-    net = load(str(path), Reading() if wanted is None else Reading(preset(wanted)))
+    spec = None if order.preprocess is None else preset(order.preprocess)
+    net = load(ModelSource(str(path), input_spec=spec))
     if not len(net.taps):
         raise KerasvizError("the network has no layer that could be shown")
     size = [_SIDE if side is None else side for side in net.fixed_size]

@@ -17,7 +17,8 @@ pytest.importorskip("fastapi", reason="the extra serve is not installed")
 
 from support.running_service import WIDE, running, small_network
 
-from kerasviz.service.settings import Reading, ServiceSettings
+from kerasviz.service.settings import ServiceSettings
+from kerasviz.zoo.model_source import ModelSource
 
 Visit = Callable[..., Any]
 TOKEN = "a token with spaces"
@@ -59,9 +60,11 @@ def address(model: Path, tmp_path_factory: pytest.TempPathFactory, browser: Any)
     """
     data = tmp_path_factory.mktemp("data")
     copies = [shutil.copy(model, model.with_name(f"{name}.onnx")) for name in ("other", "bare")]
-    reading = Reading(input_spec=preset("unit"), words=("--preprocess", "unit"))
+    reading = ModelSource(input_spec=preset("unit"))
+    cli_args = ("--preprocess", "unit")
     models = (str(model), *map(str, copies), "efficientnet-lite0")
-    with running(ServiceSettings(data, models, reading=reading, workers=1)) as address:
+    setting = ServiceSettings(data, models, reading=reading, cli_args=cli_args, workers=1)
+    with running(setting) as address:
         yield address
 
 
@@ -423,7 +426,7 @@ def test_an_unknown_place_says_so(visit: Visit) -> None:
 def test_a_token_is_asked_for_once(
     model: Path, tmp_path: Path, browser: Any, open_page: Visit
 ) -> None:
-    reading = Reading(input_spec=preset("unit"))
+    reading = ModelSource(input_spec=preset("unit"))
     setting = ServiceSettings(tmp_path, (str(model),), reading=reading, workers=0, token=TOKEN)
     with running(setting) as address:
         watched = open_page(f"{address}/{layer_place('first')}")

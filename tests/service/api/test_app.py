@@ -282,12 +282,12 @@ def test_pictures_of_other_numbers_are_not_mixed(
     served: Served, setting: Callable[..., ServiceSettings]
 ) -> None:
     from kerasviz.network.input_spec import preset
-    from kerasviz.service.settings import Reading
+    from kerasviz.zoo.model_source import ModelSource
 
     client = served()
     client.post("/api/renders", json=ASK)
     work(client)
-    networks = Networks(setting(reading=Reading(preset("caffe"))))
+    networks = Networks(setting(reading=ModelSource(input_spec=preset("caffe"))))
     with pytest.raises(UsageError, match="another --preprocess"):
         networks.get("small")
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -70,7 +71,7 @@ def test_a_worker_renders_and_one_that_is_killed_is_replaced(
     client.__exit__(None, None, None)
     assert workers.pids == []
     folder = setting().pictures / "small"
-    net = load(setting().models[0], setting().reading)
+    net = load(replace(setting().reading, path=setting().models[0]))
     results, _ = verify(folder, net)
     assert sorted(r.file for r in results) == ["relu-1.png", "relu-3.png"]
     assert {r.result for r in results} == {"same"}
@@ -121,5 +122,5 @@ def test_a_stopped_service_ends_well_and_keeps_what_it_could_not_finish(
     for name in accepted[:5]:
         job = jobs.get(name)
         assert job is not None and (job.state, job.ends) == ("done", 1)
-    results, _ = verify(own.pictures / "small", load(own.models[0], own.reading))
+    results, _ = verify(own.pictures / "small", load(replace(own.reading, path=own.models[0])))
     assert {r.result for r in results} == {"same"} and len(results) >= 5

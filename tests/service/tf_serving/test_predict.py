@@ -6,6 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,10 @@ from kerasviz.service import Limits, ServiceSettings
 from kerasviz.service.api.app import create_app
 from kerasviz.service.api.tf_serving import _watch
 from kerasviz.service.networks import load
-from kerasviz.service.settings import Reading
 from kerasviz.service.tf_serving.predict import ClientGoneError, _run, _Served
+from kerasviz.zoo.model_source import ModelSource
 
-READING = Reading(preset("unit"))
+READING = ModelSource(input_spec=preset("unit"))
 PREDICT = "/v1/models/small:predict"
 X = np.random.default_rng(1).random((3, 19, 26, 3)).astype(np.float32)
 PNG = encode(to_image(X[0]), "png")
@@ -55,7 +56,7 @@ def client(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.fixture(scope="module")
 def process(small_model: Path) -> Callable[..., dict[str, Any]]:
     """Call a signature in this process."""
-    net = load(str(small_model), READING)
+    net = load(replace(READING, path=str(small_model)))
     made = makers(net, usual_setting(net, recipe("fast")))
 
     def call(name: str, *inputs: Any) -> dict[str, Any]:

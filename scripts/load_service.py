@@ -5,9 +5,8 @@
 Each client sends one request after another on its own connection, drawn at random: metadata, pages
 of the network, pictures, ``:predict`` (one image, 8 images to ``activations``, pictures in a few
 steps), render jobs, and the events of a job until it ends. Prints the requests by kind and status
-with their times, the memory of the processes, the jobs that were lost, and the time of ``:predict``
-beside that of calling the signature in this process. Ends with 1 if an answer was 5xx, a connection
-broke, or a job was lost.
+with their times, the memory of the processes, and the jobs that were lost. Ends with 1 if an answer
+was 5xx, a connection broke, or a job was lost.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ import socket
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,8 +47,6 @@ SIDE, STEPS = 48, 16
 BATCH = 8
 #: Seconds after the load until all jobs have ended, and of one answer.
 PATIENCE, ANSWER = 600.0, 120.0
-#: Turns of one client that are measured, and those before that are not.
-ALONE, FIRST = 60, 10
 
 
 @dataclass
@@ -187,63 +184,6 @@ class Mix:
 # -- measuring -----------------------------------------------------------------------------------
 
 
-def in_process(net: Network, source: str, taps: Sequence[str]) -> Callable[[], None]:
-    """A call of the signature ``activations`` in this process, on 8 images."""
-    import tensorflow as tf
-
-    from kerasviz import load
-    from kerasviz.export.tf_serving.settings import usual_setting
-    from kerasviz.export.tf_serving.signatures import signatures
-    from kerasviz.optvis.recipes import RECIPES
-
-    loaded = load(source)
-    recipe = RECIPES["fast"]
-    setting = usual_setting(loaded, recipe, taps=taps, steps_max=recipe.steps)
-    signature = signatures(loaded, setting)["activations"]
-    images = net.images(BATCH, 0)
-
-    def call() -> None:
-        for tensor in signature.traced(tf.constant(images)):
-            tensor.numpy()
-
-    call()
-    return call
-
-
-@dataclass(frozen=True)
-class Calls:
-    """Seconds of calls, and the seconds of computing that one of them takes."""
-
-    times: Sequence[float]
-    computing: float = 0.0
-
-
-async def alone(
-    service: ServiceProcess, net: Network, body: bytes, call: Callable[[], None]
-) -> tuple[Calls, Calls]:
-    """Calls in this process and requests of one client in turns, with nothing else going on.
-
-    In turns, because the machine is not the same a few seconds later; the first turns, in which
-    memory and processes are got ready, do not count.
-    """
-    found: tuple[list[float], list[float]] = [], []
-    own = 0.0
-    async with Client(service.port) as client:
-        for number in range(ALONE + FIRST):
-            if number == FIRST:
-                before, own = service.computing(), 0.0
-            computed, began = time.process_time(), time.perf_counter()
-            call()
-            ended = time.perf_counter()
-            own += time.process_time() - computed
-            status, _ = await client.ask("POST", f"/v1/models/{net.name}:predict", body)
-            assert status == 200, status
-            found[0].append(ended - began)
-            found[1].append(time.perf_counter() - ended)
-    theirs = service.computing() - before
-    return Calls(found[0][FIRST:], own / ALONE), Calls(found[1][FIRST:], theirs / ALONE)
-
-
 async def load(service: ServiceProcess, mixes: Sequence[Mix], seconds: float, think: float) -> None:
     """All clients at once, for so many seconds."""
     end = time.monotonic() + seconds
@@ -311,16 +251,6 @@ def report(measured: Measured, seconds: float) -> None:
         print(f"{name:14}" + "".join(f"{row[place] / 2**20:10.0f}" for row in chosen))
 
 
-def compare(name: str, calls: Calls, base: Calls) -> None:
-    """One line: how long calls took, and how often as long as those in process."""
-    p50, p95, _ = percentiles(calls.times)
-    b50, b95, _ = percentiles(base.times)
-    spent = f"{1000 * calls.computing:9.0f}" if calls.computing else " " * 9
-    more = f"{calls.computing / base.computing:9.2f}" if calls.computing else " " * 9
-    ratios = f"{p50 / b50:9.2f}{p95 / b95:9.2f}{more}"
-    print(f"{name:26}{p50:9.0f}{p95:9.0f}{spent}{ratios}  ({len(calls.times)} calls)")
-
-
 def network_of(service: ServiceProcess, name: str) -> Network:
     """What the service says of its network."""
     found = service.insist(f"/api/networks/{name}")
@@ -352,20 +282,12 @@ def run(options: argparse.Namespace, folder: Path) -> bool:
                 }
             ).encode(),
         }
-        taps = options.taps.split(",") if options.taps else []
-        call = in_process(net, options.model, taps)
-        base, single = asyncio.run(alone(service, net, bodies["predict 8"], call))
         measured = Measured()
         mixes = [Mix(net, seed, bodies, measured) for seed in range(options.clients)]
         asyncio.run(load(service, mixes, options.seconds, options.think))
         left = lost(service, measured)
         report(measured, options.seconds)
         print(f"jobs           {len(measured.accepted)} accepted, {len(left)} lost")
-        columns = ("p50 ms", "p95 ms", "CPU ms", "x p50", "x p95", "x CPU")
-        print(f"{'activations of 8 images':26}" + "".join(f"{name:>9}" for name in columns))
-        compare("in process", base, base)
-        compare(":predict, one client", single, base)
-        compare(f":predict, {options.clients} clients", Calls(measured.times["predict 8"]), base)
         ended = service.stop()
     finally:
         service.kill(workers=True)

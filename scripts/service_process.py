@@ -20,7 +20,6 @@ import psutil
 #: Looks for an answer after a start, while TensorFlow is imported and a network is loaded. They are
 #: counted, not timed: a machine may hold all of it up.
 LOOKS, PAUSE = 3600, 0.05
-SCRIBE = "kerasviz.service.tf_serving.scribes"
 COMMAND = (sys.executable, "-c", "from kerasviz.cli import main; main()")
 
 
@@ -88,31 +87,19 @@ class ServiceProcess:
 
     def workers(self) -> list[int]:
         """The numbers of the processes that render."""
-        return [pid for pid, words in self._children() if not _helps(words)]
-
-    def scribes(self) -> list[int]:
-        """The numbers of the processes that read and write numbers for the server."""
-        return [pid for pid, words in self._children() if SCRIBE in words]
-
-    def _children(self) -> list[tuple[int, str]]:
         with contextlib.suppress(psutil.Error):
-            return [(c.pid, " ".join(c.cmdline())) for c in psutil.Process(self.pid).children()]
+            children = psutil.Process(self.pid).children()
+            return [c.pid for c in children if "resource_tracker" not in " ".join(c.cmdline())]
         return []
 
     def memory(self) -> dict[str, int]:
-        """The resident bytes of the server with its scribes, and of its workers together."""
+        """The resident bytes of the server, and of its workers together."""
         found = {"server": 0, "workers": 0}
-        server = [self.pid, *self.scribes()]
-        for name, numbers in (("server", server), ("workers", self.workers())):
+        for name, numbers in (("server", [self.pid]), ("workers", self.workers())):
             for number in numbers:
                 with contextlib.suppress(psutil.Error):
                     found[name] += psutil.Process(number).memory_info().rss
         return found
-
-    def computing(self) -> float:
-        """Seconds of computing that the server and its scribes used, without its workers."""
-        found = [psutil.Process(pid).cpu_times() for pid in (self.pid, *self.scribes())]
-        return float(sum(used.user + used.system for used in found))
 
     def kill(self, *, workers: bool = False) -> None:
         """kill -9 the server, and its workers at the same moment if asked."""
@@ -128,7 +115,3 @@ class ServiceProcess:
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(patience)
-
-
-def _helps(words: str) -> bool:
-    return SCRIBE in words or "resource_tracker" in words

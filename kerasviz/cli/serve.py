@@ -24,10 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 #: The packages of the extra ``serve``, as they are imported.
-NEEDED = (
-    *("fastapi", "fastapi_offline", "httptools", "orjson", "prometheus_client", "simdjson"),
-    "uvicorn",
-)
+NEEDED = ("fastapi", "fastapi_offline", "orjson", "prometheus_client", "uvicorn")
 #: Characters of a token, at least, and the command that makes one.
 SHORTEST = 16
 MAKE_TOKEN = 'python -c "import secrets; print(secrets.token_urlsafe())"'

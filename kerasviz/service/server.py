@@ -15,7 +15,6 @@ import uvicorn
 from kerasviz.errors import KerasvizError
 from kerasviz.service.api.app import create_app
 from kerasviz.service.json_logs import log_as_json
-from kerasviz.service.middleware.connections import PatientProtocol
 from kerasviz.service.settings import ServiceSettings
 
 if TYPE_CHECKING:
@@ -94,7 +93,6 @@ def serve(setting: ServiceSettings, at: socket.socket, on_ready: Callable[[str],
         proxy_headers=False,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=LAST,
-        http=PatientProtocol,
         ws="none",
         limit_concurrency=2000,
     )

@@ -85,7 +85,6 @@ def create_app(setting: ServiceSettings) -> FastAPI:
                 with contextlib.suppress(asyncio.CancelledError):
                     await watching
                 await asyncio.to_thread(uploads.stop)
-                await asyncio.to_thread(predictor.scribes.stop)
                 await asyncio.to_thread(state.workers.stop)
                 watch.close()
                 state.database.close()

@@ -11,22 +11,16 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import orjson
 
 from kerasviz.errors import UsageError
-from kerasviz.service.tf_serving.numbers import read_numbers, write_rows
 from kerasviz.types import Array
-
-if TYPE_CHECKING:
-    from kerasviz.service.tf_serving.scribes import Scribes
 
 __all__ = ["BadRequestError", "PredictRequest", "answer", "read"]
 
-#: Bodies from this size on are looked at for one array of numbers, which is read much faster.
-LARGE = 16 * 1024
 #: Nested deeper than any tensor is.
 DEEPEST = 32
 #: The most characters of a request that an error repeats.
@@ -39,15 +33,11 @@ class BadRequestError(UsageError):
 
 @dataclass(frozen=True)
 class PredictRequest:
-    """The parts of a request: the signature, whether it came row by row, and the value itself.
-
-    ``value`` is plain data; or where ``array`` is given, it holds the numbers of the only list.
-    """
+    """The parts of a request: the signature, whether it came row by row, and the plain value."""
 
     signature: str
     rows: bool
     value: Any
-    array: Array | None = None
 
     def inputs(self, specs: Mapping[str, Any]) -> dict[str, Array]:
         """The arrays of all inputs; ``specs`` have their shapes and dtypes by name.
@@ -75,25 +65,19 @@ class PredictRequest:
             if named and name not in self.value:
                 raise BadRequestError(f"Missing named input: {name} in 'inputs' object.")
             value = self.value[name] if named else self.value
-            found[name] = self._array(value, spec)
+            found[name] = _tensor(value, spec)
         return found
-
-    def _array(self, value: Any, spec: Any) -> Array:
-        if self.array is not None and spec.dtype.is_floating:
-            return _float(self.array, spec)
-        return _tensor(self.array.tolist() if self.array is not None else value, spec)
 
     def _by_row(self, specs: Mapping[str, Any]) -> dict[str, Array]:
         rows = self.value
-        named = [isinstance(row, dict) and not _is_base64(row) for row in rows[:1]]
-        if self.array is not None or not named[0]:
+        if not isinstance(rows[0], dict) or _is_base64(rows[0]):
             if len(specs) > 1:
                 raise BadRequestError(
                     "instances is a plain list, but expecting list of objects as multiple input "
                     "tensors required as per tensorinfo_map"
                 )
             ((name, spec),) = specs.items()
-            return {name: self._array(rows, spec)}
+            return {name: _tensor(rows, spec)}
         for k, row in enumerate(rows):
             if not isinstance(row, dict):
                 raise BadRequestError(f"Expecting object but got list at item {k} of input list")
@@ -105,22 +89,11 @@ class PredictRequest:
         return {name: _tensor([row[name] for row in rows], s) for name, s in specs.items()}
 
 
-def read(body: bytes, scribes: Scribes | None = None) -> PredictRequest:
-    """Read a request, ``scribes`` doing a part; which inputs the signature has is not known yet.
+def read(body: bytes) -> PredictRequest:
+    """Read a request; which inputs the signature has is not known yet.
 
     Raises :class:`BadRequestError` for a body that is no request.
     """
-    if len(body) >= LARGE:
-        found = read_numbers(body, scribes)
-        if found is not None:
-            data, array = found
-            asked = _asked(data)
-            value = asked.value
-            if asked.rows:
-                return PredictRequest(asked.signature, True, value, array)
-            named = isinstance(value, dict) and len(value) == 1
-            if value == [] or (named and next(iter(value.values())) == []):
-                return PredictRequest(asked.signature, False, value, array)
     if not body:
         raise BadRequestError("JSON Parse error: The document is empty")
     try:
@@ -251,7 +224,7 @@ def _is_base64(value: Any) -> bool:
 # -- arrays to answers -----------------------------------------------------------------------
 
 
-def answer(outputs: Mapping[str, Array], rows: bool, scribes: Scribes | None = None) -> bytes:
+def answer(outputs: Mapping[str, Array], rows: bool) -> bytes:
     """The body of an answer; outputs of bytes whose name ends in ``_bytes`` are base64."""
     finite = all(a.dtype.kind not in "f" or np.isfinite(a).all() for a in outputs.values())
     values = {name: _plain(name, array) for name, array in outputs.items()}
@@ -267,8 +240,6 @@ def answer(outputs: Mapping[str, Array], rows: bool, scribes: Scribes | None = N
             raise BadRequestError(
                 f"Tensor name: {name} has inconsistent batch size: {size} expecting: {count}"
             )
-    if finite and all(isinstance(value, np.ndarray) for value in values.values()):
-        return b'{"predictions":' + write_rows(values, scribes) + b"}"
     if len(values) == 1:
         return _dump({"predictions": next(iter(values.values()))}, finite)
     made = [{name: value[k] for name, value in values.items()} for k in range(count or 0)]

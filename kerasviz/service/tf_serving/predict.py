@@ -28,7 +28,6 @@ from kerasviz.optvis.recipes import RECIPES
 from kerasviz.service.networks import Networks
 from kerasviz.service.settings import ServiceSettings
 from kerasviz.service.tf_serving.json_tensors import BadRequestError, answer, read
-from kerasviz.service.tf_serving.scribes import Scribes
 
 __all__ = ["VERSION", "ClientGoneError", "NoServableError", "Predictor"]
 
@@ -82,7 +81,6 @@ class Predictor:
         self.taps = setting.taps
         self.predict_slots = asyncio.Semaphore(max(2, os.cpu_count() or 1))
         self.render_slots = asyncio.Semaphore(1)
-        self.scribes = Scribes()
         self._served: dict[str, _Served] = {}
         self._lock = threading.Lock()
 
@@ -104,7 +102,7 @@ class Predictor:
         Raises :class:`NoServableError`, :class:`BadRequestError` and :class:`ClientGoneError`.
         """
         served = self._find(name, version)
-        asked = read(body, self.scribes)
+        asked = read(body)
         signature = served.signature(asked.signature)
         inputs = asked.inputs(signature.inputs)
         self._check(asked.signature, inputs)
@@ -113,7 +111,7 @@ class Predictor:
             outputs = _run(signature, inputs, step, gone)
         except tf.errors.OpError as error:
             raise BadRequestError(_line(error)) from error
-        return answer({name: outputs[name] for name in sorted(outputs)}, asked.rows, self.scribes)
+        return answer({name: outputs[name] for name in sorted(outputs)}, asked.rows)
 
     def _check(self, signature: str, inputs: Mapping[str, Any]) -> None:
         if signature in VISUALIZING:

@@ -19,6 +19,7 @@ from kerasviz.errors import ModelError
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.scoring import IMAGE, Structure, scores
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
+from kerasviz.optvis.optimization.compile_cache import compiled
 from kerasviz.optvis.optimization.kernels import fast_kernels
 from kerasviz.optvis.optimization.tiling import check_tiles, scores_of_tiles, tiled
 from kerasviz.optvis.recipes import Recipe
@@ -256,12 +257,12 @@ def _update(
 
 
 def loop_for(net: Network, structure: Structure, recipe: Recipe) -> Loop:
-    """Return the loop for these settings, compiled once for a network as long as it is in use.
+    """Return the loop of a network for these settings, compiled once.
 
-    The number of steps and the name of the recipe are not part of it.
+    The number of steps and the name of the recipe are not part of the settings.
     """
     key = (structure, recipe.replace(name="", steps=1))
-    return net.compiled.of(key, lambda: Loop(net, structure, recipe))
+    return compiled(net, key, lambda net: Loop(net, structure, recipe))
 
 
 def _stops(steps: int, redirected: int, snapshots: Sequence[int]) -> Iterator[tuple[int, int]]:

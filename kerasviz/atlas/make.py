@@ -6,8 +6,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -179,10 +178,8 @@ def _unwatched(_: RunProgress) -> None:
 
 def _recorded(net: Network, atlas: Atlas) -> Network:
     """The network under the name and with the description of its input that are recorded."""
-    named = copy(net)
-    named.identity = replace(net.identity, name=atlas.network["name"])
-    named.input_spec = InputSpec.from_json(dict(atlas.network["input"]))
-    return named
+    spec = InputSpec.from_json(dict(atlas.network["input"]))
+    return net.renamed(atlas.network["name"]).with_input_spec(spec)
 
 
 def _source(net: Network) -> str:

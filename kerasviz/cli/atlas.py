@@ -148,7 +148,7 @@ def command(
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(what.threads or 1))
     import_tensorflow()
     net = model_options.load(model, input_options.spec())
-    input_options.complete(net)
+    net = input_options.complete(net)
 
     from kerasviz.atlas.definition import recorded
     from kerasviz.io.storage import FIRST, Storage

@@ -106,7 +106,7 @@ def command(
 
     source = open_source(images)
     net = model_options.load(model, input_options.spec())
-    input_options.complete(net)
+    net = input_options.complete(net)
 
     from kerasviz.cli.progress import stepping
     from kerasviz.cli.stopping import stoppable

@@ -137,7 +137,7 @@ def command(
 
     recipe = find_recipe(asked["recipe"])
     net = model_options.load(model, input_options.spec())
-    input_options.complete(net)
+    net = input_options.complete(net)
     name = model_name(net, asked["name"])
     next_version(folder / name, asked["version"])
     setting = _setting(net, recipe, asked)

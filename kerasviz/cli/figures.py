@@ -121,7 +121,7 @@ def command(
             return
         raise UsageError("figures of which network? add --model NAME or --model FILE")
     net = model_options.load(model, input_options.spec())
-    input_options.complete(net)
+    net = input_options.complete(net)
     folder = out or Path("out") / f"{net.name}-figures"
     taps = net.main_taps or tuple(net.taps)[-1:]
     recipe = recipe_options.settled(recipe, net, taps, folder / "pictures")

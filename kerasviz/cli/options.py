@@ -137,11 +137,13 @@ class InputOptions:
         given = {k: v for k in ("mean", "std", "channel_order") if (v := getattr(self, k))}
         return replace(spec, **given, source="command line") if given else spec
 
-    def complete(self, net: Network) -> None:
-        """Apply a channel order that was given alone to the description that the file has."""
-        if self.channel_order and self.spec() is None:
-            spec = net.require_input_spec()
-            net.input_spec = replace(spec, channel_order=self.channel_order)
+    def complete(self, net: Network) -> Network:
+        """Return the network with the channel order, if that alone was given."""
+        if not self.channel_order or self.spec() is not None:
+            return net
+        return net.with_input_spec(
+            replace(net.require_input_spec(), channel_order=self.channel_order)
+        )
 
 
 # -- decorators ------------------------------------------------------------------------------

@@ -148,7 +148,7 @@ def command(
     import_tensorflow()
     recipe = recipe_options.chosen()
     net = model_options.load(model, input_options.spec())
-    input_options.complete(net)
+    net = input_options.complete(net)
 
     from kerasviz.optvis.objectives.scoring import taps_of
     from kerasviz.optvis.objectives.targets import parse_targets

@@ -67,15 +67,7 @@ def resized(net: Network, size: Size) -> Network:
     described = _shapes(net.program, port, None)
     for name, value in net.program.values.items():
         values[name] = replace(value, shape=described.get(name, None))
-    return Network(
-        _Resized(net.program, port, values),
-        net.identity,
-        input_spec=net.input_spec,
-        labels=net.labels,
-        aliases={alias: tap.name for tap in net.taps.values() for alias in tap.aliases},
-        logits=net.classes.logits,
-        main_taps=net.main_taps,
-    )
+    return replace(net, program=_Resized(net.program, port, values), logits=net.classes.logits)
 
 
 def _check_rows(net: Network, probing: Port, before: Size, words: str) -> None:

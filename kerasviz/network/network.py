@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,9 @@ from kerasviz.errors import ModelError, UsageError, first_line, near
 from kerasviz.network.input_spec import PRESETS, InputSpec
 from kerasviz.network.program import PLAIN, Kernels, Port, Program
 from kerasviz.network.taps import Tap, TapTable
-from kerasviz.optvis.optimization.compile_cache import Compiled
 from kerasviz.types import Tensor
 
-__all__ = ["Identity", "Network", "class_words"]
+__all__ = ["Classes", "Identity", "Network"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,13 @@ class Classes:
                 return k
         raise UsageError(f"unknown class {text!r}; near: {near(text, names)}")
 
+    def describe(self, number: int) -> str:
+        """Return a class as its number and the first of its names."""
+        known = number < len(self.labels)
+        return f"{number} {self.labels[number].split(',')[0].strip()}" if known else str(number)
 
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Network:
     """A network that is ready to be looked at: what every importer's result becomes.
 
@@ -64,25 +70,28 @@ class Network:
     >>> net.activations(images, ["block3b", "prob"])         # doctest: +SKIP
     """
 
-    def __init__(
-        self,
-        program: Program,
-        identity: Identity,
-        *,
-        input_spec: InputSpec | None = None,
-        labels: Sequence[str] = (),
-        aliases: Mapping[str, str] | None = None,
-        logits: str | None = None,
-        main_taps: Sequence[str] = (),
-    ):
-        self.program = program
-        self.identity = identity
-        self.input_spec = input_spec
-        self.taps = TapTable(program.values, aliases)
-        self.main_taps = tuple(name for name in main_taps if name in self.taps)
-        self.classes = Classes(tuple(labels), logits or self._find_logits())
-        #: Compiled loops by their static settings; filled by ``kerasviz.optvis.optimization.loop``.
-        self.compiled = Compiled()
+    program: Program
+    identity: Identity
+    _: KW_ONLY
+    input_spec: InputSpec | None = None
+    labels: tuple[str, ...] = ()
+    aliases: Mapping[str, str] | None = None
+    logits: str | None = None
+    main_taps: tuple[str, ...] = ()
+    taps: TapTable = field(init=False)
+
+    def __post_init__(self) -> None:
+        taps = TapTable(self.program.values, self.aliases)
+        object.__setattr__(self, "taps", taps)  # as a frozen dataclass sets its own fields
+        object.__setattr__(self, "main_taps", tuple(n for n in self.main_taps if n in taps))
+
+    def with_input_spec(self, spec: InputSpec) -> Network:
+        """Return this network with another input description."""
+        return self if spec == self.input_spec else replace(self, input_spec=spec)
+
+    def renamed(self, name: str) -> Network:
+        """Return this network under another name."""
+        return replace(self, identity=replace(self.identity, name=name))
 
     @property
     def name(self) -> str:
@@ -243,10 +252,10 @@ class Network:
 
     # -- the classes -------------------------------------------------------------------------
 
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The names of the classes, empty if they are not known."""
-        return self.classes.labels
+    @cached_property
+    def classes(self) -> Classes:
+        """The labels of the classes and the tap of their logits."""
+        return Classes(self.labels, self.logits or self._find_logits())
 
     def _find_logits(self) -> str | None:
         """The tap before the final softmax, else a final output of shape [batch, classes].
@@ -275,8 +284,3 @@ class Network:
 
 def _join(parts: list[Tensor], axis: int) -> Tensor:
     return parts[0] if len(parts) == 1 else tf.concat(parts, axis)
-
-
-def class_words(net: Network, k: int) -> str:
-    """A class as its number and the first of its names."""
-    return f"{k} {net.labels[k].split(',')[0].strip()}" if k < len(net.labels) else str(k)

@@ -21,6 +21,7 @@ from kerasviz.optvis.objectives.scoring import (
     scores,
     structure_of,
 )
+from kerasviz.optvis.optimization.compile_cache import compiled
 from kerasviz.optvis.parameterizations import Fourier
 from kerasviz.optvis.parameterizations.colour import ROOTS
 from kerasviz.types import Array, Tensor
@@ -63,8 +64,8 @@ def gradients(
     """
     structure = structure_of(objective, net, pre_activation)
     data = pack_objectives(structure, [objective] * len(images), net, pre_activation)
-    compiled = _compiled(net, structure, tuple(dict.fromkeys(taps)))
-    reached, slopes, found = compiled(tf.convert_to_tensor(images, tf.float32), data)
+    function = _compiled(net, structure, tuple(dict.fromkeys(taps)))
+    reached, slopes, found = function(tf.convert_to_tensor(images, tf.float32), data)
     return reached.numpy(), _arrays(slopes), _arrays(found)
 
 
@@ -73,16 +74,19 @@ def _compiled(net: Network, structure: Structure, taps: tuple[str, ...]) -> Any:
     key = ("gradients", structure, taps)
     wanted = dict.fromkeys([*taps, *(slot.tap for slot in structure if slot.tap != IMAGE)])
 
-    def compute(x: Tensor, data: Mapping[str, Tensor]) -> Any:
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(x)
-            found = {**net.activations(x, list(wanted)), IMAGE: x}
-            reached = scores(structure, found, data, tf.range(x.shape[0]))
-        sources = {name: found[name] for name in (IMAGE, *taps)}
-        zero = tf.UnconnectedGradients.ZERO
-        return reached, tape.gradient(reached, sources, unconnected_gradients=zero), sources
+    def make(net: Network) -> Any:
+        def compute(x: Tensor, data: Mapping[str, Tensor]) -> Any:
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(x)
+                found = {**net.activations(x, list(wanted)), IMAGE: x}
+                reached = scores(structure, found, data, tf.range(x.shape[0]))
+            sources = {name: found[name] for name in (IMAGE, *taps)}
+            zero = tf.UnconnectedGradients.ZERO
+            return reached, tape.gradient(reached, sources, unconnected_gradients=zero), sources
 
-    return net.compiled.of(key, lambda: tf.function(compute, autograph=False))
+        return tf.function(compute, autograph=False)
+
+    return compiled(net, key, make)
 
 
 def _arrays(tensors: Mapping[str, Tensor]) -> dict[str, Array]:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from kerasviz.io.files import checksum, digest
 from kerasviz.io.images import encode, to_image
-from kerasviz.network.network import Network, class_words
+from kerasviz.network.network import Network
 from kerasviz.optvis.gradients import (
     attribution,
     colour_share,
@@ -152,8 +152,9 @@ def _attributed(net: Network, photo: Array, tap: str) -> tuple[Image.Image, str]
     logits = net.require_logits().name
     scores = net.activations(tf.constant(photo), [logits])[logits]
     top = int(np.argmax(scores.numpy()))
-    found = attribution(net, logit(top), photo, tap)[0]
-    return heat_image(photo[0], found), f"The top class of the photo is {class_words(net, top)}."
+    contributions = attribution(net, logit(top), photo, tap)[0]
+    words = f"The top class of the photo is {net.classes.describe(top)}."
+    return heat_image(photo[0], contributions), words
 
 
 def recompute(store: Store, entry: GradientEntry, slopes: GradientCache) -> bytes | None:

@@ -64,7 +64,7 @@ def verify(
     """
     manifest = read_manifest(folder)
     spec = InputSpec.from_json(manifest["network"]["input"])
-    net.input_spec = spec
+    net = net.with_input_spec(spec)
     store = Store(folder, net)
     # The same file may have another name today; the pictures say what it was called then.
     store.network = {key: manifest["network"][key] for key in store.network}

@@ -70,7 +70,7 @@ def test_order_alone_changes_the_description_of_the_file() -> None:
     from support import tiny
 
     net = tiny.network(input_spec=preset("torchvision"))
-    InputOptions(channel_order="bgr").complete(net)
+    net = InputOptions(channel_order="bgr").complete(net)
     assert net.require_input_spec().channel_order == "bgr"
     assert net.require_input_spec().mean == preset("torchvision").mean
     without = tiny.network(input_spec=None)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -301,8 +302,9 @@ def test_other_inputs_get_numbers_of_their_types() -> None:
 
     class Other:
         inputs = ports
+        values: ClassVar = {}
 
-    net.program = Other()  # type: ignore[assignment]
+    net = replace(net, program=Other())  # type: ignore[arg-type]
     feeds = comparison.feeds_for(net, batch=3)
     assert feeds["image"].shape == (3, 8, 8, 3)
     assert feeds["image"].max() > 1

@@ -7,6 +7,7 @@ import tensorflow as tf
 from support.tiny import TinyProgram, network
 
 from kerasviz.errors import ModelError, UsageError
+from kerasviz.network.input_spec import preset
 from kerasviz.network.network import Identity, Network
 from kerasviz.network.program import Port
 from kerasviz.optvis.optimization.relu_gradients import REDIRECTED
@@ -129,3 +130,18 @@ def test_whether_a_tap_can_be_computed_at_a_size_is_found_without_computing():
     net = network()
     assert net.computes("logits", 11, 14) and net.computes("block", 3, 3)
     assert not net.computes("block", 1, 1)
+
+
+def test_a_network_does_not_change():
+    net = network()
+    with pytest.raises(AttributeError):
+        net.input_spec = preset("caffe")  # type: ignore[misc]
+    other = net.renamed("other").with_input_spec(preset("caffe"))
+    assert (other.name, other.require_input_spec()) == ("other", preset("caffe"))
+    assert net.name == "tiny" and net.require_input_spec() != preset("caffe")
+    assert (other.labels, list(other.taps), other.main_taps, other.classes) == (
+        net.labels,
+        list(net.taps),
+        net.main_taps,
+        net.classes,
+    )

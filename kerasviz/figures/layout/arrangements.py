@@ -5,7 +5,6 @@ from __future__ import annotations
 from kerasviz.figures.layout.context import FigureContext, channel_target, moments
 from kerasviz.figures.layout.tiles import OptimizedTile, TileRow
 from kerasviz.figures.layout.units import pick_class
-from kerasviz.network.network import class_words
 from kerasviz.optvis.objectives.objective import layer, logit, neuron, probability
 from kerasviz.optvis.objectives.targets import Target
 
@@ -68,7 +67,7 @@ def columns(setting: FigureContext) -> tuple[tuple[TileRow, ...], list[str]]:
             target = targets[column.kind]
             name = target.text
             if k is not None and column.kind in ("logit", "probability"):
-                name = f"{name.partition(':')[0]}:{class_words(setting.order.net, k)}"
+                name = f"{name.partition(':')[0]}:{setting.order.net.classes.describe(k)}"
             request = setting.request(target)
             cells.append(OptimizedTile(request, request.recipe.steps, name, "", column))
     return (TileRow("", (tap,), tuple(cells)),), [note]

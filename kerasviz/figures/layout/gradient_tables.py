@@ -15,7 +15,6 @@ from kerasviz.figures.layout.layers import map_layers
 from kerasviz.figures.layout.tables import Table
 from kerasviz.figures.layout.tiles import GradientTile, OptimizedTile, TileRow
 from kerasviz.figures.layout.units import pick_class
-from kerasviz.network.network import class_words
 from kerasviz.optvis.objectives.objective import layer, logit
 from kerasviz.optvis.objectives.scoring import IMAGE
 from kerasviz.optvis.objectives.targets import Target
@@ -45,7 +44,7 @@ def _photos(setting: FigureContext) -> tuple[tuple[Photo, ...], Request, list[st
     k, _ = pick_class(net)
     if k is not None:
         goal = setting.request(Target(f"logit:{k}", logit(k)))
-        name = f"logit:{class_words(net, k)}"
+        name = f"logit:{net.classes.describe(k)}"
     else:
         cell = _kinds(_objectives(setting))["channel"]
         goal, name = cell.request, cell.name
@@ -110,7 +109,7 @@ def _artifacts(setting: FigureContext) -> Table:
     taps = list(setting.taps.values())
     k, _ = pick_class(net)
     if k is not None:
-        target, words = Target(f"logit:{k}", logit(k)), f"logit:{class_words(net, k)}"
+        target, words = Target(f"logit:{k}", logit(k)), f"logit:{net.classes.describe(k)}"
     else:
         # The derivative of a channel's mean by its own layer would be the same everywhere.
         target, words = Target(taps[-1], layer(taps[-1])), f"the layer {taps[-1]}, squared"

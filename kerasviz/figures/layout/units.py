@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kerasviz.errors import UsageError
 from kerasviz.figures.catalogue.figure import Figure, Unit
-from kerasviz.network.network import Network, class_words
+from kerasviz.network.network import Network
 from kerasviz.zoo import Card, cards
 
 __all__ = ["Units", "card_of", "evenly_spaced", "pick_class", "pick_units"]
@@ -104,4 +104,4 @@ def pick_class(net: Network) -> tuple[int | None, str]:
             k = net.class_index(CLASS_LABEL)
         except UsageError:  # no labels, or other classes
             k = CLASS_OF_1000 if count == 1000 else 0
-    return k, f"Class: {class_words(net, k)}, {why}."
+    return k, f"Class: {net.classes.describe(k)}, {why}."

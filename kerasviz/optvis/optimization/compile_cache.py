@@ -1,24 +1,27 @@
-"""What is compiled for a network: kept by its settings, as long as it is in use."""
+"""The compiled functions of each network, kept while they are in use."""
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Hashable
 from typing import TypeVar
+from weakref import WeakKeyDictionary, proxy
 
-__all__ = ["MOST", "Compiled"]
+from kerasviz.network.network import Network
+
+__all__ = ["MOST", "Compiled", "cache_of", "compiled"]
 
 Kind = TypeVar("Kind")
 
-#: Compiled functions that are kept of a network: a loop takes some 30 MB, and an atlas or a service
-#: has as many as its requests differ in kind.
+#: Compiled functions that are kept for each network. A loop takes some 30 MB, and the requests of
+#: an atlas or a service may need hundreds of different loops.
 MOST = 32
 
 
 class Compiled(dict[Hashable, object]):
-    """Compiled functions by their settings, the one that was used last at the end.
+    """Hold compiled functions by their settings, the last used one at the end.
 
-    If there are more than ``most``, the half that was not used for the longest time is dropped.
+    With more than ``most`` functions, the least recently used half is dropped.
 
     >>> kept = Compiled(most=2)
     >>> [kept.of(name, name.upper) for name in "abac"], list(kept)
@@ -30,11 +33,27 @@ class Compiled(dict[Hashable, object]):
         self.most = most
 
     def of(self, key: Hashable, make: Callable[[], Kind]) -> Kind:
-        """What is kept under ``key``, or made for it now."""
-        found: Kind = self.pop(key) if key in self else make()  # type: ignore[assignment]
-        self[key] = found
+        """Return the function under ``key``, compiled with ``make`` where it is new."""
+        function: Kind = self.pop(key) if key in self else make()  # type: ignore[assignment]
+        self[key] = function
         if len(self) > self.most:
             for old in list(self)[: -(self.most // 2)]:
                 del self[old]
             gc.collect()  # graphs refer to themselves
-        return found
+        return function
+
+
+_caches: WeakKeyDictionary[Network, Compiled] = WeakKeyDictionary()
+
+
+def cache_of(net: Network) -> Compiled:
+    """Return the compiled functions of a network."""
+    return _caches.setdefault(net, Compiled())
+
+
+def compiled(net: Network, key: Hashable, make: Callable[[Network], Kind]) -> Kind:
+    """Return the function that ``make`` compiles for a network, compiled once for each ``key``.
+
+    ``make`` gets a weak proxy of the network: a function in the cache would keep it alive forever.
+    """
+    return cache_of(net).of(key, lambda: make(proxy(net)))

@@ -20,6 +20,7 @@ from kerasviz.network.network import Network
 from kerasviz.network.program import Kernels
 from kerasviz.optvis.objectives.scoring import IMAGE, Structure, own_scores, scores
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
+from kerasviz.optvis.optimization.compile_cache import compiled
 from kerasviz.optvis.optimization.kernels import fast_kernels, portable_kernels
 from kerasviz.optvis.optimization.relu_gradients import REDIRECTED
 from kerasviz.optvis.optimization.tiling import check_tiles, scores_of_tiles, tiled
@@ -274,7 +275,7 @@ def loop_for(net: Network, structure: Structure, recipe: Recipe) -> Loop:
     Recipes that differ in name and number of steps share a loop.
     """
     key = (structure, recipe.replace(name="", steps=1))
-    return net.compiled.of(key, lambda: Loop(net, structure, recipe))
+    return compiled(net, key, lambda net: Loop(net, structure, recipe))
 
 
 def _stops(steps: int, redirected: int, snapshots: Sequence[int]) -> Iterator[tuple[int, int]]:

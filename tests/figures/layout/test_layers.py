@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -65,8 +66,7 @@ def test_main_layers_are_preferred_to_relus_to_convolutions(
 def test_relu_outputs_are_found() -> None:
     from support.tiny import network
 
-    net = network()
-    net.main_taps = ()
+    net = replace(network(), main_taps=())
     assert main_layers(net) == (["relu1", "left/relu", "right/relu", "joined"], "ReLU outputs")
 
 

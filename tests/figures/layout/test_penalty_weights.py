@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,8 +28,7 @@ def times(factor: float) -> Network:
     net = tiny.network()
     for side in ("left", "right"):
         net.program.weights[side] *= factor  # type: ignore[attr-defined]
-    net.main_taps = ("joined",)
-    return net
+    return replace(net, main_taps=("joined",))
 
 
 def test_weights_follow_the_size_of_activations() -> None:

@@ -11,6 +11,7 @@ from kerasviz.network.network import Identity, Network
 from kerasviz.optvis.objectives.objective import channel, layer, logit
 from kerasviz.optvis.objectives.scoring import pack_objectives, structure_of
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
+from kerasviz.optvis.optimization.compile_cache import cache_of
 from kerasviz.optvis.optimization.loop import CHUNK, LoopInputs, loop_for, optimize
 from kerasviz.optvis.parameterizations import Fourier, Pixel
 from kerasviz.optvis.recipes import recipe
@@ -158,11 +159,11 @@ def test_units_seeds_and_step_counts_share_one_trace():
     net = network()
     for unit, seed, steps in ((1, 0, 5), (2, 7, 9), (4, 1, 20)):
         run(net, SMALL.replace(steps=steps), [channel("joined", unit)], [seed])
-    assert len(net.compiled) == 1
-    (loop,) = net.compiled.values()
+    assert len(cache_of(net)) == 1
+    (loop,) = cache_of(net).values()
     assert loop.advance.experimental_get_tracing_count() == 1
     run(net, SMALL, [layer("joined")], [0])
-    assert len(net.compiled) == 2
+    assert len(cache_of(net)) == 2
 
 
 def test_a_step_is_a_function_of_its_own_in_the_loop():

@@ -10,6 +10,7 @@ import tensorflow as tf
 from support import tiny
 
 from kerasviz.errors import UsageError
+from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.objective import channel, diversity, layer, neuron
 from kerasviz.optvis.objectives.scoring import structure_of
 from kerasviz.optvis.optimization.tiling import check_tiles, scores_of_tiles, tiled
@@ -86,6 +87,6 @@ def test_what_needs_the_whole_image_is_refused() -> None:
 def test_a_network_sees_tiles_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that one with a fixed size can have pictures of any multiple of it."""
     net, sizes = tiny.network(), []
-    monkeypatch.setattr(net, "check_size", lambda *size: sizes.append(size))
+    monkeypatch.setattr(Network, "check_size", lambda _, *size: sizes.append(size))
     make_batches(net, [Request("relu1:2", channel("relu1", 2), SHORT)])
     assert sizes == [(16, 16)]

@@ -29,11 +29,9 @@ from kerasviz.cli.progress import import_tensorflow
 from kerasviz.cli.verify import load_recorded, model_of, take_threads
 from kerasviz.errors import UsageError
 from kerasviz.io.images import decode
-from kerasviz.optvis.objectives.targets import GRAMMAR, negated
+from kerasviz.optvis.objectives.targets import GRAMMAR
 
 if TYPE_CHECKING:
-    from kerasviz.network.network import Network
-    from kerasviz.optvis.objectives.targets import Target
     from kerasviz.rendering.batching import Batch
     from kerasviz.rendering.request import Request
     from kerasviz.rendering.store import Store
@@ -152,13 +150,23 @@ def command(
 
     from kerasviz.optvis.objectives.scoring import taps_of
     from kerasviz.optvis.objectives.targets import parse_targets
+    from kerasviz.rendering.request import make_requests
     from kerasviz.rendering.store import Store
 
     what, folder = RenderArguments(**asked), out or Path("out") / net.name
     wanted = parse_targets(targets, net)
     taps = taps_of([target.objective for target in wanted], net, recipe.pre_activation)
     recipe = recipe_options.settled(recipe, net, taps, folder)
-    requests = requests_of(wanted, net, recipe, what)
+    requests = make_requests(
+        net,
+        wanted,
+        recipe,
+        seed=what.seed,
+        kind="negative" if what.negative else "",
+        rows=what.diversity or 1,
+        snapshots=what.snapshots or (),
+    )
+    requests = [replace(request, batch=what.batch) for request in requests]
     store = Store(folder, net, file_format)
     made = render_into(store, requests, command_line(model, recipe_options.recipe).of_store)
     _warn_of_flat(store, requests)
@@ -231,33 +239,6 @@ def _recorded_model(file: Path, folder: Path, network: dict[str, Any]) -> str:
         f"the model {name!r} that {str(file)!r} was made with is not there; name it: "
         f"kerasviz render MODEL --again {file}"
     )
-
-
-def requests_of(
-    targets: Sequence[Target], net: Network, recipe: Any, asked: RenderArguments
-) -> list[Request]:
-    """What has to be rendered for some targets."""
-    from kerasviz.rendering.request import Request, adapt_recipe, with_diversity
-
-    requests = []
-    for target in targets:
-        chosen = target
-        if asked.negative:
-            chosen = replace(target, text=negated(target.text), objective=-target.objective)
-        if asked.diversity:
-            chosen = with_diversity(chosen, net)
-        requests.append(
-            Request(
-                text=chosen.text,
-                objective=chosen.objective,
-                recipe=adapt_recipe(recipe, chosen.objective, net),
-                seed=asked.seed,
-                snapshots=asked.snapshots or (),
-                rows=asked.diversity or 1,
-                batch=asked.batch,
-            )
-        )
-    return requests
 
 
 def render_into(

@@ -21,7 +21,7 @@ from kerasviz.optvis.recipes import Recipe
 from kerasviz.optvis.recipes import recipe as find_recipe
 from kerasviz.rendering.batching import Batch, make_batches
 from kerasviz.rendering.checkpoints import CheckpointWriter
-from kerasviz.rendering.request import Request, adapt_recipe
+from kerasviz.rendering.request import Request, make_requests
 from kerasviz.types import Array
 
 __all__ = [
@@ -266,10 +266,7 @@ def render(
         objectives = [target.objective for target in found]
         precision = choose(net, taps_of(objectives, net, chosen.pre_activation)).precision
     chosen = chosen.replace(precision=precision)
-    requests = [
-        Request(t.text, t.objective, adapt_recipe(chosen, t.objective, net), seed, tuple(snapshots))
-        for t in found
-    ]
+    requests = make_requests(net, found, chosen, seed=seed, snapshots=snapshots)
     pictures: dict[Request, list[Picture]] = {}
     for batch in render_batches(net, make_batches(net, list(dict.fromkeys(requests))), progress):
         for picture in batch:

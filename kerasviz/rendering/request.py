@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +10,10 @@ from kerasviz.errors import UsageError
 from kerasviz.io.files import digest
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.objective import Objective, diversity
-from kerasviz.optvis.objectives.targets import Target
+from kerasviz.optvis.objectives.targets import Target, negated, parse_target
 from kerasviz.optvis.recipes import Recipe
 
-__all__ = ["Request", "adapt_recipe", "first_relu", "with_diversity"]
+__all__ = ["Request", "adapt_recipe", "first_relu", "make_requests", "with_diversity"]
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,54 @@ class Request:
         return digest({"network": net.identity.sha256, "input": spec, **data})
 
 
-#: Updates with redirected ReLU gradients where :func:`fitting` turns them on (as in lucid).
+def make_requests(
+    net: Network,
+    targets: Sequence[Target],
+    recipe: Recipe,
+    *,
+    seed: int = 0,
+    kind: str = "",
+    rows: int = 1,
+    snapshots: Sequence[int] = (),
+) -> list[Request]:
+    """Turn targets into requests whose batch size is chosen later.
+
+    Args:
+        net: The network.
+        targets: The units, layers, classes or objectives to show, one request each.
+        recipe: How to optimize, before :func:`adapt_recipe`.
+        seed: The seed of the first row.
+        kind: ``"negative"`` for what the targets respond to least, ``"neuron"`` for the centre of
+            a unit; else the targets as they are.
+        rows: Pictures of each target; several are pushed apart.
+        snapshots: Step numbers whose pictures are kept too; 0 is the noise.
+
+    Raises:
+        UsageError: For a target that has no such picture, and settings out of range.
+    """
+    requests = []
+    for target in targets:
+        shown = _of_kind(target, kind, net)
+        if rows > 1:
+            shown = with_diversity(shown, net)
+        adapted = adapt_recipe(recipe, shown.objective, net)
+        requests.append(Request(shown.text, shown.objective, adapted, seed, tuple(snapshots), rows))
+    return requests
+
+
+def _of_kind(target: Target, kind: str, net: Network) -> Target:
+    if kind == "negative":
+        return Target(negated(target.text), -target.objective)
+    if kind == "neuron":
+        if [term.kind for term in target.objective.terms] != ["channel"]:
+            raise UsageError(
+                f"target {target.text!r}: a neuron is the centre of one unit; give LAYER:UNIT"
+            )
+        return parse_target(f"{target.text}@center", net)[0]
+    return target
+
+
+#: Updates with redirected ReLU gradients where :func:`adapt_recipe` turns them on (as in lucid).
 REDIRECTED_STEPS = 17
 
 

@@ -4,11 +4,11 @@ from support.tiny import network
 
 from kerasviz.errors import UsageError
 from kerasviz.optvis.objectives.objective import channel
-from kerasviz.optvis.objectives.targets import parse_target
+from kerasviz.optvis.objectives.targets import Target, parse_target
 from kerasviz.optvis.recipes import recipe
 from kerasviz.rendering.batching import make_batches
 from kerasviz.rendering.render import render, render_batch
-from kerasviz.rendering.request import Request, adapt_recipe, with_diversity
+from kerasviz.rendering.request import Request, adapt_recipe, make_requests, with_diversity
 
 SMALL = recipe("article").replace(steps=6, size=(13, 17))
 
@@ -74,3 +74,20 @@ def test_channels_of_the_first_relu_get_a_picture_and_not_a_colour():
         assert adapt_recipe(SMALL, target.objective, net) == SMALL
     lucid = recipe("lucid")
     assert adapt_recipe(lucid, channel("relu1", 1), net) == lucid
+
+
+def test_targets_become_requests_of_their_kind():
+    net = network()
+    targets = [*parse_target("joined:1-2", net), *parse_target("relu1:3", net)]
+    plain = make_requests(net, targets, SMALL, seed=3, snapshots=[0, 2])
+    assert plain[0] == Request("joined:1", channel("joined", 1), SMALL, 3, (0, 2))
+    assert [request.text for request in plain] == ["joined:1", "joined:2", "relu1:3"]
+    assert not plain[2].recipe.pre_activation
+    (against, _, _) = make_requests(net, targets, SMALL, kind="negative", rows=3)
+    assert (against.text, against.rows) == ("-joined:1", 3)
+    opposite = Target("-joined:1", -channel("joined", 1))
+    assert against.objective == with_diversity(opposite, net).objective
+    (centre, *_) = make_requests(net, targets, SMALL, kind="neuron")
+    assert centre.text == "joined:1@center"
+    with pytest.raises(UsageError, match="a neuron is the centre of one unit"):
+        make_requests(net, parse_target("joined", net), SMALL, kind="neuron")

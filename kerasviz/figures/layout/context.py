@@ -15,7 +15,7 @@ from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.objective import channel
 from kerasviz.optvis.objectives.targets import Target
 from kerasviz.optvis.recipes import Recipe
-from kerasviz.rendering.request import Request, adapt_recipe, first_relu
+from kerasviz.rendering.request import Request, first_relu, make_requests
 
 __all__ = ["FigureContext", "FigureOptions", "channel_target", "moments", "resolve"]
 
@@ -69,13 +69,21 @@ class FigureContext:
     placing: str = ""
 
     def request(
-        self, target: Target, snapshots: Sequence[int] = (), steps: int | None = None
+        self,
+        target: Target,
+        snapshots: Sequence[int] = (),
+        steps: int | None = None,
+        rows: int = 1,
     ) -> Request:
-        recipe = adapt_recipe(self.order.recipe, target.objective, self.order.net)
+        """Return the request of a target, with the recipe and the seed of the set of figures."""
+        order, recipe = self.order, self.order.recipe
         if any(term.kind in ("logit", "probability") for term in target.objective.terms):
-            recipe = recipe.replace(size=self.order.class_size)
+            recipe = recipe.replace(size=order.class_size)
         recipe = recipe.replace(steps=steps or recipe.steps)
-        return Request(target.text, target.objective, recipe, self.order.seed, tuple(snapshots))
+        (request,) = make_requests(
+            order.net, [target], recipe, seed=order.seed, rows=rows, snapshots=snapshots
+        )
+        return request
 
     @property
     def linear(self) -> tuple[str, ...]:

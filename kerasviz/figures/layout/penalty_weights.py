@@ -12,10 +12,11 @@ from kerasviz.figures.catalogue.figure import Figure
 from kerasviz.figures.layout.context import FigureOptions, channel_target, resolve
 from kerasviz.figures.layout.sweeps import PENALTIES, swept
 from kerasviz.figures.layout.units import evenly_spaced
+from kerasviz.optvis.objectives.targets import Target
 from kerasviz.optvis.recipes import recipe
 from kerasviz.rendering.batching import make_batches
 from kerasviz.rendering.render import render_batches
-from kerasviz.rendering.request import Request, adapt_recipe
+from kerasviz.rendering.request import make_requests
 
 __all__ = ["weight_factor", "weight_note", "weighted"]
 
@@ -53,7 +54,7 @@ def _scores(figure: Figure, order: FigureOptions) -> list[float]:
         for unit in evenly_spaced(UNITS, net.taps[tap].channels or 0):
             target = channel_target(tap, unit)
             own, objective = swept(recipe("article").replace(steps=STEPS), target.objective, {})
-            requests.append(Request(target.text, objective, adapt_recipe(own, objective, net)))
+            requests += make_requests(net, [Target(target.text, objective)], own)
     return [
         p.score for pictures in render_batches(net, make_batches(net, requests)) for p in pictures
     ]

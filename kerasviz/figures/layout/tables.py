@@ -16,7 +16,6 @@ from kerasviz.figures.layout.tiles import EmptyTile, OptimizedTile, Tile, TileRo
 from kerasviz.optvis.objectives.objective import interpolation
 from kerasviz.optvis.objectives.targets import Target, parse_target
 from kerasviz.optvis.parameterizations import Aligned, Fourier
-from kerasviz.rendering.request import with_diversity
 
 __all__ = ["FACETS", "NO_DATASET", "TABLES", "Table", "facets", "shown"]
 
@@ -67,7 +66,7 @@ def _translated(setting: FigureContext) -> dict[tuple[str, int], tuple[str, Unit
 
 def facets(setting: FigureContext, target: Target) -> list[OptimizedTile]:
     """Pictures of a target that share one optimization and are pushed apart."""
-    request = replace(setting.request(with_diversity(target, setting.order.net)), rows=FACETS)
+    request = setting.request(target, rows=FACETS)
     return [
         OptimizedTile(request, request.recipe.steps, f"{target.text} facet {row + 1}", row=row)
         for row in range(FACETS)

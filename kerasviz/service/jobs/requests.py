@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from kerasviz.errors import UsageError
 from kerasviz.io.files import digest
 from kerasviz.network.network import Network
-from kerasviz.optvis.objectives.targets import Target, negated, parse_target
+from kerasviz.optvis.objectives.targets import parse_target
 from kerasviz.optvis.recipes import RECIPES, Recipe
 from kerasviz.rendering.batching import CANONICAL, MAX_PIXELS, make_batches
-from kerasviz.rendering.request import Request, adapt_recipe, with_diversity
+from kerasviz.rendering.request import Request, make_requests
 from kerasviz.service.description import fixed_recipe
 from kerasviz.service.jobs.jobs import PictureRequest
 from kerasviz.service.settings import Limits
@@ -47,10 +47,11 @@ def requests_of(net: Network, words: RenderOptions, limits: Limits, base: int) -
     found: dict[str, Request] = {}
     rows = DIVERSE if words.kind == "diversity" else 1
     for text in words.targets:
-        for target in parse_target(text, net):
-            request = _request(net, _of_kind(target, words.kind, net), recipe, words.seed, rows)
-            size = batch_of(request, base)
-            request = replace(request, batch=size)
+        targets = parse_target(text, net)
+        for request in make_requests(
+            net, targets, recipe, seed=words.seed, kind=words.kind, rows=rows
+        ):
+            request = replace(request, batch=batch_of(request, base))
             found.setdefault(request.key(net), request)
             if len(found) * rows > limits.pictures:
                 raise UsageError(
@@ -76,25 +77,6 @@ def _recipe(net: Network, words: RenderOptions, limits: Limits) -> Recipe:
     if recipe.steps > limits.steps:
         raise UsageError(f"steps {recipe.steps}: at most {limits.steps}")
     return recipe
-
-
-def _of_kind(target: Target, kind: str, net: Network) -> Target:
-    if kind == "negative":
-        return Target(negated(target.text), -target.objective)
-    if kind == "diversity":
-        return with_diversity(target, net)
-    if kind == "neuron":
-        if [term.kind for term in target.objective.terms] != ["channel"]:
-            raise UsageError(
-                f"target {target.text!r}: a neuron is the centre of one unit; give LAYER:UNIT"
-            )
-        return parse_target(f"{target.text}@center", net)[0]
-    return target
-
-
-def _request(net: Network, target: Target, recipe: Recipe, seed: int, rows: int) -> Request:
-    own = adapt_recipe(recipe, target.objective, net)
-    return Request(target.text, target.objective, own, seed, rows=rows)
 
 
 def batch_of(request: Request, base: int) -> int:

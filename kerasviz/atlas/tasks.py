@@ -9,9 +9,6 @@ from typing import Any
 from kerasviz.atlas.engines import Task
 from kerasviz.io.files import digest
 from kerasviz.network.network import Network
-from kerasviz.optvis.objectives.objective import Objective
-from kerasviz.optvis.objectives.scoring import structure_of
-from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.batching import CANONICAL, Batch
 from kerasviz.rendering.cost import StepCost, work_of
 from kerasviz.rendering.request import Request
@@ -39,13 +36,12 @@ def payload_of(plan: Batch) -> str:
 def plan_of(net: Network, payload: str) -> Batch:
     """The batch that a text stands for."""
     data: dict[str, Any] = json.loads(payload)
-    recipe, snapshots = Recipe.from_json(data["recipe"]), tuple(data["snapshots"])
-    requests = tuple(
-        Request(text, Objective.from_json(objective), recipe, seed, snapshots, rows, data["fixed"])
+    shared = {"recipe": data["recipe"], "snapshots": data["snapshots"], "batch": data["fixed"]}
+    requests = [
+        Request.from_json(text, {**shared, "objective": objective, "seed": seed, "rows": rows})
         for text, objective, seed, rows in data["requests"]
-    )
-    structure = structure_of(requests[0].objective, net, recipe.pre_activation)
-    return Batch(structure, requests, data["batch"])
+    ]
+    return Batch.of(net, requests, data["batch"])
 
 
 def task_name(payload: str) -> str:

@@ -1,9 +1,9 @@
-"""Batches: requests that go through one compiled loop together, in a few canonical sizes."""
+"""Batches: requests that one compiled loop optimizes together, in a few canonical sizes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,13 +12,13 @@ from kerasviz.optvis.objectives.scoring import Structure, pack_objectives, struc
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.request import Request
 
-__all__ = ["CANONICAL", "MAX_PIXELS", "Batch", "make_batches"]
+__all__ = ["CANONICAL", "MAX_PIXELS", "Batch", "make_batches", "split_into_batches"]
 
 #: The batch sizes that are compiled, with the cost of a row in each relative to a large batch: the
 #: mean of GoogLeNet's and EfficientNet-Lite0's at 128 x 128, in float32 and bfloat16, on two cores.
 #: oneDNN rounds differently at different batch sizes, so there are few, and they are recorded.
 CANONICAL = {1: 2.5, 2: 1.9, 4: 1.4, 8: 1.1, 16: 1.0}
-#: How many times the rows of a batch a plan has at most, where rows leave it and others enter.
+#: Rows that enter and leave a batch, at most, for each of its rows.
 ENTERING = 4
 #: No batch holds more pixels than this, unless a single request needs it.
 MAX_PIXELS = 16 * 256 * 256
@@ -26,18 +26,25 @@ MAX_PIXELS = 16 * 256 * 256
 
 @dataclass(frozen=True)
 class Batch:
-    """Requests that go through one compiled loop as one batch of ``batch`` rows, padded.
+    """Hold the requests that one compiled loop optimizes in ``batch`` rows, padded.
 
-    Where the recipe lets pictures end early there may be more: they enter as others leave.
+    If the recipe has patience there may be more rows of requests: they enter as others converge.
     """
 
     structure: Structure
     requests: tuple[Request, ...]
     batch: int
 
+    @classmethod
+    def of(cls, net: Network, requests: Sequence[Request], size: int) -> Batch:
+        """Return the batch of requests that have one recipe and one structure of objectives."""
+        first = requests[0]
+        structure = structure_of(first.objective, net, first.recipe.pre_activation)
+        return cls(structure, tuple(requests), size)
+
     @property
     def recipe(self) -> Recipe:
-        """The recipe of all its requests."""
+        """The recipe of all requests."""
         return self.requests[0].recipe
 
     @property
@@ -46,13 +53,13 @@ class Batch:
         return sum(request.rows for request in self.requests)
 
     def only(self, wanted: Callable[[Request], bool]) -> Batch | None:
-        """The plan without the requests that are not wanted, of the same batch size."""
+        """Return the batch of the wanted requests alone, of the same size."""
         left = tuple(request for request in self.requests if wanted(request))
         return replace(self, requests=left) if left else None
 
 
 def _canonical(rows: int, largest: int, pixels: int) -> int:
-    """The batch size that costs least for this many rows, none of whose requests is split."""
+    """Return the batch size that costs least for ``rows`` rows, without splitting a request."""
     room = max(1, MAX_PIXELS // pixels)
     sizes = {size: cost for size, cost in CANONICAL.items() if largest <= size <= room}
     if not sizes:
@@ -66,9 +73,9 @@ def _canonical(rows: int, largest: int, pixels: int) -> int:
 
 
 def make_batches(net: Network, requests: Sequence[Request]) -> list[Batch]:
-    """Sort requests into batches: one recipe, one structure of objectives, one batch size each.
+    """Group requests into batches of one recipe, one structure of objectives and one size.
 
-    Depends on the list of requests only, so that a resumed run works in the batch sizes of the
+    The result depends on the requests only, so that a resumed run has the batch sizes of the
     first. Raises :class:`UsageError` for units out of range and an image size that the network
     does not take.
     """
@@ -80,17 +87,23 @@ def make_batches(net: Network, requests: Sequence[Request]) -> list[Batch]:
         net.check_size(*request.recipe.seen_size)
         group = (structure, request.recipe, request.snapshots, request.batch)
         groups.setdefault(group, []).append(request)
-    plans: list[Batch] = []
-    for (structure, recipe, _, fixed), members in groups.items():
+    batches: list[Batch] = []
+    for (_, recipe, _, fixed), members in groups.items():
         rows, largest = sum(r.rows for r in members), max(r.rows for r in members)
         size = fixed or _canonical(rows, largest, recipe.size[0] * recipe.size[1])
-        batch: list[Request] = []
         can_enter = recipe.patience and not recipe.redirect_steps and largest == 1
-        most = size * ENTERING if can_enter else size
-        for request in members:
-            if sum(r.rows for r in batch) + request.rows > most:
-                plans.append(Batch(structure, tuple(batch), size))
-                batch = []
-            batch.append(request)
-        plans.append(Batch(structure, tuple(batch), size))
-    return plans
+        batches += split_into_batches(net, members, size, size * ENTERING if can_enter else size)
+    return batches
+
+
+def split_into_batches(
+    net: Network, requests: Sequence[Request], size: int, most: int
+) -> Iterator[Batch]:
+    """Split requests of one kind, in order, into batches of at most ``most`` rows of requests."""
+    members: list[Request] = []
+    for request in requests:
+        if sum(r.rows for r in members) + request.rows > most:
+            yield Batch.of(net, members, size)
+            members = []
+        members.append(request)
+    yield Batch.of(net, members, size)

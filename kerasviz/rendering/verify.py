@@ -17,7 +17,7 @@ from kerasviz.network.input_spec import InputSpec
 from kerasviz.network.network import Network
 from kerasviz.optvis.environment import differences, environment
 from kerasviz.optvis.objectives.scoring import structure_of
-from kerasviz.rendering.batching import Batch
+from kerasviz.rendering.batching import Batch, split_into_batches
 from kerasviz.rendering.gradient_pictures import GradientCache, recompute
 from kerasviz.rendering.manifest import DerivedFile, Entry, GradientEntry, read_manifest
 from kerasviz.rendering.render import Picture, RenderProgress, provenance, render_batch
@@ -104,21 +104,15 @@ def verify(
 
 def _recorded_plans(store: Store, asked: dict[Request, str]) -> Iterator[Batch]:
     """The batches that make all recorded pictures again, each of the recorded size."""
-    groups: dict[Any, dict[Request, int]] = {}
+    groups: dict[Any, dict[Request, None]] = {}
     for entry in store.entries.values():
         request = Request.from_json(entry.target, store.requests[entry.request])
         asked[request] = entry.request
         structure = structure_of(request.objective, store.net, request.recipe.pre_activation)
         group = (structure, request.recipe, request.snapshots, entry.compiled_batch)
-        groups.setdefault(group, {})[request] = request.rows
-    for (structure, _, _, size), requests in groups.items():
-        batch: list[Request] = []
-        for request in requests:
-            if sum(r.rows for r in batch) + request.rows > size:
-                yield Batch(structure, tuple(batch), size)
-                batch = []
-            batch.append(request)
-        yield Batch(structure, tuple(batch), size)
+        groups.setdefault(group, {})[request] = None
+    for (_, _, _, size), requests in groups.items():
+        yield from split_into_batches(store.net, list(requests), size, size)
 
 
 def _read(store: Store, entry: Entry | GradientEntry | DerivedFile) -> bytes | FileCheck:

@@ -145,15 +145,11 @@ class RenderWorker:
             self.queue.finish(asked[request].picture_id, made)
 
     def _pictures(self, net: Any, asked: dict[Request, Claimed], batch: int) -> list[Picture]:
-        from kerasviz.optvis.objectives.scoring import structure_of
         from kerasviz.rendering.batching import Batch
         from kerasviz.rendering.render import render_batch
 
-        first = next(iter(asked))
-        structure = structure_of(first.objective, net, first.recipe.pre_activation)
-        return render_batch(
-            net, Batch(structure, tuple(asked), batch), _Reporting(self, list(asked.items()))
-        )
+        progress = _Reporting(self, list(asked.items()))
+        return render_batch(net, Batch.of(net, list(asked), batch), progress)
 
     def _fail(self, pictures: Sequence[Claimed], error: str) -> None:
         for claimed in pictures:

@@ -11,7 +11,6 @@ import pytest
 from support import tiny
 
 from kerasviz.optvis.objectives.objective import channel, diversity
-from kerasviz.optvis.objectives.scoring import structure_of
 from kerasviz.optvis.optimization.early_stopping import GAIN, has_converged
 from kerasviz.optvis.optimization.loop import CHUNK
 from kerasviz.optvis.recipes import PATIENCE, recipe
@@ -31,8 +30,7 @@ def requests(units: list[int], chosen: Any = SHORT, **others: Any) -> list[Reque
 def rendered(units: list[int], batch: int, **others: Any) -> list[Picture]:
     net = tiny.network()
     asked = requests(units, **others)
-    structure = structure_of(asked[0].objective, net)
-    return render_batch(net, Batch(structure, tuple(asked), batch))
+    return render_batch(net, Batch.of(net, asked, batch))
 
 
 def test_convergence_is_a_small_gain_of_the_means() -> None:

@@ -45,6 +45,7 @@ from kerasviz.optvis.optimization.loop import LoopInputs, loop_for, optimize
 from kerasviz.optvis.optimization.precision import choose
 from kerasviz.optvis.recipes import Recipe, recipe
 from kerasviz.rendering.request import Request
+from kerasviz.rendering.run import render_into
 from kerasviz.rendering.store import Store
 
 STEPS = 8  # steps in one measurement
@@ -247,7 +248,7 @@ def pictures(case: Case, *, quick: bool) -> Iterator[Row]:
             own = chosen.replace(steps=steps)
             wanted = [Request(f"{tap}:{u}", channel(tap, u % count), own, seed=u) for u in units]
             with tempfile.TemporaryDirectory(dir=folder) as place:
-                return seconds(lambda: Store(Path(place), case.net).make(wanted) and None)
+                return seconds(lambda: render_into(Store(Path(place), case.net), wanted) and None)
 
         made(range(16), STEPS)
         loop = full_loop(case.net, tap, chosen, 16)

@@ -39,6 +39,7 @@ from kerasviz.optvis.optimization.precision import AUTO, CHOICES, choose
 from kerasviz.optvis.recipes import Recipe, recipe
 from kerasviz.rendering.render import RenderProgress
 from kerasviz.rendering.request import Request
+from kerasviz.rendering.run import render_into
 from kerasviz.rendering.store import Store
 
 CLASSES = (9, 33, 71, 100, 130, 281, 340, 388, 402, 417)
@@ -90,7 +91,7 @@ def made_of(folder: Path, net: Network, requests: list[Request]) -> Store:
             print(f"{done} of {report.pictures} pictures", file=sys.stderr)
 
     store = Store(folder, net)
-    store.make(requests, progress)
+    render_into(store, requests, progress)
     return store
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -19,9 +19,11 @@ from kerasviz.io.storage import PATIENCE, Storage, StorageRefusedError
 from kerasviz.network.input_spec import InputSpec
 from kerasviz.network.network import Network
 from kerasviz.optvis.environment import environment
+from kerasviz.rendering.batching import Batch
 from kerasviz.rendering.checkpoints import EVERY, CheckpointWriter
 from kerasviz.rendering.picture_files import Origin, content_name, entries_of
-from kerasviz.rendering.render import Picture, render_batch
+from kerasviz.rendering.render import Picture
+from kerasviz.rendering.run import run_batches
 
 __all__ = ["BUSY", "MADE", "REFUSED", "THERE", "AtlasWorker", "job_of", "make"]
 
@@ -101,28 +103,43 @@ class AtlasWorker:
             return {**_answer(REFUSED), "why": str(error)}
 
     def _make(self, name: str, payload: str) -> dict[str, Any]:
-        shard, files, plan = Shard(name), [], plan_of(self.net, payload)
-        storage = Storage(self.storage.url, patience=0.0)  # a state is not waited for
-        state = CheckpointWriter(storage, f"{name}-{digest(self.here)}", self.every)
-        there = state.read()
-        for picture in render_batch(self.net, plan, state, there):
-            files += self._files(picture, shard)
-        self.storage.write_many(files)
-        self.storage.write_new(shard_path(name), shard.to_bytes())
-        state.drop()
-        left = plan.recipe.steps - (there.step if there else 0)
-        size = sum(len(data) for _, data in files)
-        return _answer(MADE, left / plan.recipe.steps, len(files), size)
+        batch, sink = plan_of(self.net, payload), _TaskSink(self, name)
+        run_batches(self.net, [batch], sink)
+        left = batch.recipe.steps - sink.state.resumed
+        return _answer(MADE, left / batch.recipe.steps, sink.pictures, sink.bytes)
+
+
+class _TaskSink:
+    """Save the pictures of a task in the storage, and then the shard that names them."""
+
+    def __init__(self, worker: AtlasWorker, name: str):
+        self.worker, self.name = worker, name
+        files = Storage(worker.storage.url, patience=0.0)  # a checkpoint is not waited for
+        self.state = CheckpointWriter(files, f"{name}-{digest(worker.here)}", worker.every)
+        self.pictures = self.bytes = 0
+
+    def checkpoint(self, _: Batch) -> CheckpointWriter:
+        """Return the checkpoints of the task's only batch."""
+        return self.state
+
+    def add(self, _: Batch, pictures: Sequence[Picture]) -> None:
+        """Save the pictures, the shard, and drop the checkpoint."""
+        shard, storage = Shard(self.name), self.worker.storage
+        files = [file for picture in pictures for file in self._files(picture, shard)]
+        storage.write_many(files)
+        storage.write_new(shard_path(self.name), shard.to_bytes())
+        self.state.drop()
+        self.pictures, self.bytes = len(files), sum(len(data) for _, data in files)
 
     def _files(self, picture: Picture, shard: Shard) -> list[tuple[str, bytes]]:
-        """The files of a picture; the shard is told of them."""
-        request = picture.request
-        origin = Origin(self.network, self.here, request.key(self.net))
+        """Return the files of a picture, and enter them in the shard."""
+        worker, request = self.worker, picture.request
+        origin = Origin(worker.network, worker.here, request.key(worker.net))
         shard.requests[origin.request(request)] = request.to_json()
-        shard.environments[origin.place] = self.here
-        found = list(entries_of(picture, origin, content_name))
-        shard.entries += [entry for entry, _ in found]
-        return [(picture_path(entry), data) for entry, data in found]
+        shard.environments[origin.place] = worker.here
+        entries = list(entries_of(picture, origin, content_name))
+        shard.entries += [entry for entry, _ in entries]
+        return [(picture_path(entry), data) for entry, data in entries]
 
 
 def _answer(state: str, share: float = 0.0, pictures: int = 0, size: int = 0) -> dict[str, Any]:

@@ -168,7 +168,7 @@ def command(
     )
     requests = [replace(request, batch=what.batch) for request in requests]
     store = Store(folder, net, file_format)
-    made = render_into(store, requests, command_line(model, recipe_options.recipe).of_store)
+    made = _render(store, requests, command_line(model, recipe_options.recipe).of_store)
     _warn_of_flat(store, requests)
     _report(store, requests, made, as_json)
 
@@ -205,7 +205,7 @@ def _render_again(
     if not store.complete(batch.requests[0]):
         for note in differences(environment(), recorded["environment"]):
             click.echo(f"kerasviz: environment: {note}", err=True)
-        made = render_into(
+        made = _render(
             store, batch.requests, lambda s: {f: again_command(f) for f in s.entries}, [batch]
         )
     _report(store, batch.requests, made, as_json)
@@ -241,7 +241,7 @@ def _recorded_model(file: Path, folder: Path, network: dict[str, Any]) -> str:
     )
 
 
-def render_into(
+def _render(
     store: Store,
     requests: Sequence[Request],
     commands: Callable[[Store], Mapping[str, str]],
@@ -255,6 +255,7 @@ def render_into(
     from kerasviz.cli.progress import rendering
     from kerasviz.cli.stopping import stoppable
     from kerasviz.rendering.pages import write_index
+    from kerasviz.rendering.run import render_into
 
     def kept() -> str:
         count = len(store.finished(requests))
@@ -266,7 +267,7 @@ def render_into(
     with stoppable(kept):
         try:
             with rendering() as progress:
-                return store.make(requests, progress, missing=missing).made
+                return render_into(store, requests, progress, missing=missing).made
         finally:
             if store.entries:
                 write_index(store.folder, store.manifest(), commands(store))

@@ -44,6 +44,7 @@ from kerasviz.rendering.pages import update, write_index
 from kerasviz.rendering.photos import MOST, find_photos, read_photo
 from kerasviz.rendering.render import RenderProgress
 from kerasviz.rendering.request import Request
+from kerasviz.rendering.run import missing_batches, render_into
 from kerasviz.rendering.store import Store
 
 __all__ = ["PICTURES", "FigureSet", "activation_notes", "make_figures"]
@@ -130,7 +131,7 @@ def make_figures(
     requests = list(dict.fromkeys(r for choice in choices for r in choice.requests))
     store = Store(out / PICTURES, net)
     making = FigureRun(store, order, options.get("command") or _command(order, options))
-    missing = store.missing(requests)
+    missing = missing_batches(store, requests)
     if (begin := options.get("begin")) is not None:
         begin(missing, failed)
     index = out / "index.html"
@@ -139,7 +140,7 @@ def make_figures(
     make_folder(out)
     lost: dict[Request, str] = {}
     try:
-        made = store.make(requests, options.get("progress"), lost, missing)
+        made = render_into(store, requests, options.get("progress"), lost, missing)
         _leave_out(choices, failed, lost)
         count = _compute(store, choices, failed)
     except KeyboardInterrupt:  # the page shows the pictures that are finished

@@ -7,7 +7,6 @@ from typing import Any
 
 from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
-from kerasviz.optvis.objectives.scoring import structure_of
 from kerasviz.rendering.batching import Batch
 from kerasviz.rendering.picture_files import Origin
 from kerasviz.rendering.render import Picture
@@ -38,8 +37,7 @@ class RecordedStore(Store):
     def batch(self) -> Batch:
         """All rows of the recorded request, in the recorded batch size."""
         request = Request.from_json(self.recorded["target"], self.recorded)
-        structure = structure_of(request.objective, self.net, request.recipe.pre_activation)
-        return Batch(structure, (request,), self.recorded["compiled_batch"])
+        return Batch.of(self.net, [request], self.recorded["compiled_batch"])
 
     def _file(self, picture: Picture, step: int, origin: Origin, data: bytes) -> str:
         taken = self.entries.get(self.name)

@@ -51,12 +51,15 @@ class CheckpointWriter:
         self.files, self.path = files, f"{FOLDER}/{name}.npz"
         self.every, self._clock = every, clock
         self._saved, self._pause = clock(), every
+        self.resumed = 0  # the step of the checkpoint that was read
 
     def read(self) -> Checkpoint | None:
         """The checkpoint that another process has left, if there is one."""
         with suppress(KerasvizError):
             data = self.files.read(self.path)
-            return None if data is None else Checkpoint.from_bytes(data)
+            checkpoint = None if data is None else Checkpoint.from_bytes(data)
+            self.resumed = 0 if checkpoint is None else checkpoint.step
+            return checkpoint
         return None
 
     def __call__(self, progress: LoopProgress) -> None:

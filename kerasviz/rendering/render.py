@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,7 @@ class RenderProgress:
     steps: int
     score: float
     text: str
+    images: Callable[[], Array] | None = field(default=None, compare=False, repr=False)
 
     @property
     def fraction(self) -> float:
@@ -121,40 +123,40 @@ def render_batch(
 
 def render_batches(
     net: Network,
-    plans: Sequence[Batch],
+    batches: Sequence[Batch],
     progress: Callable[[RenderProgress], None] | None = None,
-    state_of: Callable[[Batch], CheckpointWriter] | None = None,
+    checkpoint_of: Callable[[Batch], CheckpointWriter | None] | None = None,
 ) -> Iterator[list[Picture]]:
-    """Run batch after batch; yields the pictures of each as soon as they are finished.
+    """Render batch after batch; yield the pictures of each as soon as they are finished.
 
-    With ``state_of`` a batch goes on from its state, and saves it now and then; who has saved the
-    pictures drops it.
+    With ``checkpoint_of`` a batch continues from its checkpoint and saves the next ones. The caller
+    drops the checkpoint once the pictures are saved.
     """
-    pictures, done = sum(p.rows for p in plans), 0
-    for each in plans:
-        text = each.requests[0].text
-        if len(each.requests) > 1:
-            text += f" … {each.requests[-1].text}"
-
-        state = None if state_of is None else state_of(each)
+    pictures, done = sum(batch.rows for batch in batches), 0
+    for batch in batches:
+        text = batch.requests[0].text
+        if len(batch.requests) > 1:
+            text += f" … {batch.requests[-1].text}"
+        writer = None if checkpoint_of is None else checkpoint_of(batch)
+        make = partial(RenderProgress, done, pictures, batch.rows)
 
         def report(
             p: LoopProgress,
-            done: int = done,
-            each: Batch = each,
+            make: Callable[..., RenderProgress] = make,
             text: str = text,
-            state: CheckpointWriter | None = state,
+            writer: CheckpointWriter | None = writer,
         ) -> None:
-            if state is not None:  # first: a report may raise
-                state(p)
+            if writer is not None:  # first: ``progress`` may raise
+                writer(p)
             if progress is not None:
-                progress(RenderProgress(done, pictures, each.rows, p.step, p.steps, p.score, text))
+                progress(make(p.step, p.steps, p.score, text, p.images))
 
-        there = None if state is None else state.read()
-        if there is not None:  # so that who estimates the time left knows what took none
-            report(LoopProgress(there.step, each.recipe.steps, float(there.history[-1].mean())))
-        yield render_batch(net, each, report, there)
-        done += each.rows
+        checkpoint = None if writer is None else writer.read()
+        if checkpoint is not None:  # an estimate of the time left must know which steps took none
+            score = float(checkpoint.history[-1].mean())
+            report(LoopProgress(checkpoint.step, batch.recipe.steps, score))
+        yield render_batch(net, batch, report, checkpoint)
+        done += batch.rows
 
 
 @dataclass(frozen=True)

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kerasviz.errors import ModelError, UsageError
-from kerasviz.io.files import checksum, digest, make_folder, write_atomically
+from kerasviz.errors import UsageError
+from kerasviz.io.files import checksum, digest, write_atomically
 from kerasviz.io.images import FORMATS
 from kerasviz.network.network import Network
 from kerasviz.optvis.environment import environment
-from kerasviz.rendering.batching import Batch, make_batches
-from kerasviz.rendering.checkpoints import CheckpointWriter, LatestCheckpoint
 from kerasviz.rendering.manifest import (
     JOURNAL,
     MANIFEST,
@@ -27,7 +24,7 @@ from kerasviz.rendering.manifest import (
     read_manifest,
 )
 from kerasviz.rendering.picture_files import Origin, entries_of
-from kerasviz.rendering.render import Picture, RenderProgress, network_provenance, render_batches
+from kerasviz.rendering.render import Picture, network_provenance
 from kerasviz.rendering.request import Request
 
 __all__ = [
@@ -36,20 +33,11 @@ __all__ = [
     "Entry",
     "FileCheck",
     "GradientEntry",
-    "RunSummary",
     "Store",
     "count_finished",
     "read_manifest",
     "unique_requests",
 ]
-
-
-@dataclass(frozen=True)
-class RunSummary:
-    """What a run of :meth:`Store.make` did: pictures made now, and found already there."""
-
-    made: int
-    kept: int
 
 
 @dataclass(frozen=True)
@@ -154,91 +142,9 @@ class Store:
         steps = {*request.snapshots, request.recipe.steps}
         return len(self.find(request)) == len(steps) * request.rows
 
-    # -- making ------------------------------------------------------------------------------
+    # -- changing ----------------------------------------------------------------------------
 
-    def missing(self, requests: Iterable[Request]) -> list[Batch]:
-        """The batches that make the requests that are not complete."""
-        plans = make_batches(self.net, unique_requests(self.net, requests))
-        left = [p.only(lambda r: not self.complete(r)) for p in plans]
-        return [p for p in left if p is not None]
-
-    def make(
-        self,
-        requests: Sequence[Request],
-        progress: Callable[[RenderProgress], None] | None = None,
-        failed: dict[Request, str] | None = None,
-        missing: Sequence[Batch] | None = None,
-    ) -> RunSummary:
-        """Render the requests that are not complete; every finished batch is saved at once.
-
-        One that takes minutes saves how far it is, and goes on from there after a crash or Ctrl-C.
-
-        ``missing`` are their batches, if :meth:`missing` was asked for them just before.
-        Where the network cannot compute a batch, :class:`ModelError` is raised, or if ``failed`` is
-        given the reason goes there and the others are rendered. Raises :class:`KerasvizError` for a
-        folder that cannot be written, before anything runs.
-        """
-        every, requests = requests, unique_requests(self.net, requests)
-        if missing is None:
-            missing = self.missing(requests)
-        make_folder(self.folder)
-        self._forget(r for p in missing for r in p.requests)
-        made = 0
-        saved: Future[None] | None = None
-        with ThreadPoolExecutor(1) as writer:  # while the next batch runs
-            try:
-                for batch, pictures in self._rendered(missing, progress, failed):
-                    if saved is not None:
-                        saved.result()
-                    saved = writer.submit(self._keep, batch, pictures)
-                    made += len(pictures)
-            finally:  # after Ctrl-C too
-                if saved is not None:
-                    saved.result()
-                self.merge()
-        lost = 0 if failed is None else sum(r.rows for r in requests if r in failed)
-        if failed:  # under all of their names
-            reasons = {request.key(self.net): why for request, why in failed.items()}
-            keys = {request: request.key(self.net) for request in every}
-            failed.update({r: reasons[key] for r, key in keys.items() if key in reasons})
-        return RunSummary(made, sum(r.rows for r in requests) - made - lost)
-
-    def _keep(self, batch: Batch, pictures: Sequence[Picture]) -> None:
-        for picture in pictures:
-            self.add(picture)
-        self.save()
-        self._state(batch).drop()
-
-    def _state(self, batch: Batch) -> CheckpointWriter:
-        """How far a batch is, on machines like this one."""
-        keys = [request.key(self.net) for request in batch.requests]
-        return CheckpointWriter(
-            LatestCheckpoint(self.folder), digest([keys, batch.batch, environment()])
-        )
-
-    def _rendered(
-        self,
-        plans: Sequence[Batch],
-        progress: Callable[[RenderProgress], None] | None,
-        failed: dict[Request, str] | None,
-    ) -> Iterator[tuple[Batch, list[Picture]]]:
-        """Batch after batch with its pictures; those that fail are left out, if ``failed`` is."""
-        total, todo = sum(p.rows for p in plans), list(plans)
-
-        def report(r: RenderProgress) -> None:
-            if progress is not None:  # after a failure the count goes on
-                progress(replace(r, done=r.done + total - r.pictures, pictures=total))
-
-        while todo:
-            try:
-                for pictures in render_batches(self.net, list(todo), report, self._state):
-                    yield todo.pop(0), pictures
-            except ModelError as error:
-                if failed is None:
-                    raise
-                failed.update(dict.fromkeys(todo.pop(0).requests, str(error)))
-
-    def _forget(self, requests: Iterable[Request]) -> None:
+    def remove_requests(self, requests: Iterable[Request]) -> None:
         """Take the pictures of incomplete requests out of the manifest before they are rewritten.
 
         On another machine they may come out otherwise, and a manifest with the checksums of the

@@ -17,6 +17,7 @@ from kerasviz.errors import ModelError
 from kerasviz.io.images import decode
 from kerasviz.io.storage import Storage
 from kerasviz.network.network import Network
+from kerasviz.rendering.run import render_into
 from kerasviz.rendering.store import Store
 
 Start = Callable[..., AtlasWorker]
@@ -56,7 +57,7 @@ def test_a_task_leaves_the_pictures_of_the_store(
     assert sum(answer["pictures"] for answer in answers) == 35
     assert finished(storage) == {task.name for task in tasks}
     store = Store(tmp_path / "store", net)
-    store.make(atlas.requests(net))
+    render_into(store, atlas.requests(net))
     theirs = {
         (entry.key, entry.row): (store.folder / entry.file).read_bytes()
         for entry in store.entries.values()

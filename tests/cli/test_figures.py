@@ -158,9 +158,9 @@ def test_all_figures_and_the_default_folder(
 def test_interrupt_keeps_finished_pictures(
     run_cli: Run, model_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from kerasviz.rendering import store
+    from kerasviz.rendering import run
 
-    original = store.render_batches
+    original = run.render_batches
 
     def interrupted(*arguments: Any) -> Any:
         batches = original(*arguments)
@@ -169,7 +169,7 @@ def test_interrupt_keeps_finished_pictures(
 
     arguments = ("figures", "objectives", "--model", model_file, *SHORT, "--out", "drawn")
     with monkeypatch.context() as patch:
-        patch.setattr(store, "render_batches", interrupted)
+        patch.setattr(run, "render_batches", interrupted)
         ended = run_cli(*arguments)
     assert ended.code == 130
     recorded = json.loads(Path("drawn/pictures/manifest.json").read_text())["pictures"]

@@ -217,12 +217,12 @@ def test_interrupted_run_keeps_finished_batches_and_goes_on(
     run_cli: Run, model_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ctrl-C in the second batch; the rerun ends with the bytes of a run that was let alone."""
-    from kerasviz.rendering import store
+    from kerasviz.rendering import run
 
     arguments = ("render", model_file, "conv2:*", *SHORT, "--batch", 2, "--snapshots", "0,2")
     run_cli(*arguments, "--out", "whole")
 
-    original = store.render_batches
+    original = run.render_batches
 
     def interrupted(net: Any, plans: Any, progress: Any, state_of: Any) -> Any:
         def report(r: Any) -> None:
@@ -233,7 +233,7 @@ def test_interrupted_run_keeps_finished_batches_and_goes_on(
         return original(net, plans, report, state_of)
 
     with monkeypatch.context() as patch:
-        patch.setattr(store, "render_batches", interrupted)
+        patch.setattr(run, "render_batches", interrupted)
         ended = run_cli(*arguments, "--out", "parts")
     assert ended.code == 130
     assert ended.out == ""

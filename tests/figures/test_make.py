@@ -16,8 +16,9 @@ from kerasviz.errors import UsageError
 from kerasviz.figures import CATALOGUE, make_figures
 from kerasviz.network.network import Network
 from kerasviz.optvis.recipes import recipe
-from kerasviz.rendering import store
+from kerasviz.rendering import run
 from kerasviz.rendering.render import RenderProgress
+from kerasviz.rendering.store import Store
 
 FAST = recipe("fast").replace(steps=16, size=(24, 40))
 
@@ -36,14 +37,14 @@ def links(page: Path) -> list[str]:
 def test_all_figures_are_made_with_pages_whose_links_lead_somewhere_and_only_once(
     tmp_path: Path, drawn: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looked = []
-    missing = store.Store.missing
+    looked, missing = [], run.missing_batches
 
-    def counted(self: store.Store, requests: Any) -> Any:
-        looked.append(self)
-        return missing(self, requests)
+    def counted(store: Store, requests: Any) -> Any:
+        looked.append(store)
+        return missing(store, requests)
 
-    monkeypatch.setattr(store.Store, "missing", counted)
+    monkeypatch.setattr("kerasviz.figures.make.missing_batches", counted)
+    monkeypatch.setattr(run, "missing_batches", counted)
     made = make_figures(tiny.network(), (), FAST, tmp_path, quick=True)
     assert len(looked) == 1  # the store was asked once
     names = [path.name for path in made.paths]
@@ -115,19 +116,19 @@ def test_images_of_any_number_of_channels(
 def test_an_interrupted_run_leaves_a_page_of_what_is_finished(
     tmp_path: Path, drawn: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = store.render_batches
+    whole = run.render_batches
 
     def interrupted(*arguments: object, **named: object) -> object:
         pictures = whole(*arguments, **named)  # type: ignore[arg-type]
         yield next(pictures)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(store, "render_batches", interrupted)
+    monkeypatch.setattr(run, "render_batches", interrupted)
     with pytest.raises(KeyboardInterrupt):
         make_figures(tiny.network(), SOME, FAST, tmp_path, quick=True)
     shown = links(tmp_path / "pictures" / "index.html")
     assert any(link.endswith(".png") for link in shown)
-    monkeypatch.setattr(store, "render_batches", whole)
+    monkeypatch.setattr(run, "render_batches", whole)
     assert make_figures(tiny.network(), SOME, FAST, tmp_path, quick=True).kept > 0
 
 

@@ -17,7 +17,7 @@ from kerasviz.optvis.objectives.objective import channel
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.optimization.loop import CHUNK, LoopProgress
 from kerasviz.optvis.recipes import recipe
-from kerasviz.rendering import store
+from kerasviz.rendering import run
 from kerasviz.rendering.checkpoints import (
     EVERY,
     FOLDER,
@@ -27,6 +27,7 @@ from kerasviz.rendering.checkpoints import (
 )
 from kerasviz.rendering.render import RenderProgress
 from kerasviz.rendering.request import Request
+from kerasviz.rendering.run import render_into
 from kerasviz.rendering.store import Store
 
 THERE = Checkpoint(16, (np.arange(3.0),), np.zeros((16, 1)), {})
@@ -144,16 +145,16 @@ def test_a_batch_of_a_store_goes_on_where_it_was(
     done: int, last: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    monkeypatch.setattr(store, "CheckpointWriter", partial(CheckpointWriter, every=0.0))
-    Store(whole, network()).make(requests())
+    monkeypatch.setattr(run, "CheckpointWriter", partial(CheckpointWriter, every=0.0))
+    render_into(Store(whole, network()), requests())
     assert not (whole / FOLDER).exists()
     with pytest.raises(Killed):
-        Store(parts, network()).make(requests(), until(done, last))
+        render_into(Store(parts, network()), requests(), until(done, last))
     assert len(list((parts / FOLDER).iterdir())) == 1
     assert len(contents(parts)) == 3 * done
 
     told: list[tuple[int, int]] = []
-    made = Store(parts, network()).make(requests(), lambda r: told.append((r.done, r.step)))
+    made = render_into(Store(parts, network()), requests(), lambda r: told.append((r.done, r.step)))
     assert (made.made, made.kept) == (4 - done, done)
     # what was done is told at once, and not done again
     assert told[:2] == [(0, last), (0, last + CHUNK)]
@@ -164,10 +165,10 @@ def test_a_batch_of_a_store_goes_on_where_it_was(
 def test_a_state_of_other_settings_is_not_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "CheckpointWriter", partial(CheckpointWriter, every=0.0))
+    monkeypatch.setattr(run, "CheckpointWriter", partial(CheckpointWriter, every=0.0))
     with pytest.raises(Killed):
-        Store(tmp_path, network()).make(requests(), until(0, CHUNK))
+        render_into(Store(tmp_path, network()), requests(), until(0, CHUNK))
     other = [replace(r, seed=1) for r in requests()]
     told: list[int] = []
-    Store(tmp_path, network()).make(other, lambda r: told.append(r.step))
+    render_into(Store(tmp_path, network()), other, lambda r: told.append(r.step))
     assert told[0] == CHUNK and told.count(CHUNK) == 2

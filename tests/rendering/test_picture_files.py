@@ -13,6 +13,7 @@ from kerasviz.rendering.batching import make_batches
 from kerasviz.rendering.picture_files import Origin, content_name, entries_of
 from kerasviz.rendering.render import network_provenance, render_batch
 from kerasviz.rendering.request import Request, with_diversity
+from kerasviz.rendering.run import render_into
 from kerasviz.rendering.store import Store
 
 
@@ -24,7 +25,7 @@ def test_content_names_hold_the_bytes_of_the_store(tmp_path: Path) -> None:
         Request("joined:2", facets, short, rows=2),
     ]
     store = Store(tmp_path, net)
-    store.make(requests)
+    render_into(store, requests)
     theirs = {(e.key, e.row, e.step): e for e in store.entries.values()}
     count = 0
     for batch in make_batches(net, requests):

@@ -14,7 +14,7 @@ from kerasviz.io.images import to_image
 from kerasviz.network.input_spec import preset
 from kerasviz.network.network import Identity, Network
 from kerasviz.network.program import Port, Value
-from kerasviz.rendering import gradient_pictures, store
+from kerasviz.rendering import gradient_pictures, run
 from kerasviz.rendering.batching import Batch
 from kerasviz.rendering.gradient_pictures import GradientCache, GradientTask
 from kerasviz.rendering.render import Picture
@@ -109,7 +109,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     really = gradient_pictures.compute
     monkeypatch.setattr(gradient_pictures, "compute", compute)
-    monkeypatch.setattr(store, "render_batches", render_batches)
+    monkeypatch.setattr(run, "render_batches", render_batches)
     measured = lambda net, plans: [list(pictures_of(net, plan)) for plan in plans]  # noqa: E731
     monkeypatch.setattr(penalty_weights, "render_batches", measured)
     return made

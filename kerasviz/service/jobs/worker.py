@@ -21,8 +21,8 @@ from kerasviz.service.networks import Networks
 from kerasviz.service.settings import ServiceSettings
 
 if TYPE_CHECKING:
-    from kerasviz.optvis.optimization.loop import LoopProgress
-    from kerasviz.rendering.render import Picture
+    from kerasviz.rendering.batching import Batch
+    from kerasviz.rendering.render import Picture, RenderProgress
     from kerasviz.rendering.request import Request
     from kerasviz.service.jobs.shared_store import SharedStore
 
@@ -126,8 +126,13 @@ class RenderWorker:
         self, net: Any, shelf: SharedStore, asked: dict[Request, Claimed], batch: int
     ) -> None:
         """Render a batch; where it fails, each picture alone, in a batch of the same size."""
+        from kerasviz.rendering.batching import Batch
+        from kerasviz.rendering.run import run_batches
+
+        sink = _SharedSink(shelf)
+        progress = _Reporting(self, list(asked.items()))
         try:
-            pictures = self._pictures(net, asked, batch)
+            run_batches(net, [Batch.of(net, list(asked), batch)], sink, progress)
         except _failures() as error:
             if len(asked) > 1:
                 for request, claimed in asked.items():
@@ -136,20 +141,10 @@ class RenderWorker:
             line = first_line(error)[:500]
             self._fail(list(asked.values()), line)
             return
-        try:
-            saved = shelf.add(pictures)
-        except KerasvizError as error:  # the disk is full
-            self._fail(list(asked.values()), str(error))
-            return
-        for request, made in saved.items():
+        if sink.error:
+            self._fail(list(asked.values()), sink.error)
+        for request, made in sink.saved.items():
             self.queue.finish(asked[request].picture_id, made)
-
-    def _pictures(self, net: Any, asked: dict[Request, Claimed], batch: int) -> list[Picture]:
-        from kerasviz.rendering.batching import Batch
-        from kerasviz.rendering.render import render_batch
-
-        progress = _Reporting(self, list(asked.items()))
-        return render_batch(net, Batch.of(net, list(asked), batch), progress)
 
     def _fail(self, pictures: Sequence[Claimed], error: str) -> None:
         for claimed in pictures:
@@ -170,6 +165,24 @@ class RenderWorker:
             raise _Stopped
 
 
+class _SharedSink:
+    """Save the pictures of a batch in a shared store, without checkpoints."""
+
+    def __init__(self, shelf: SharedStore):
+        self.shelf, self.error = shelf, ""
+        self.saved: dict[Request, list[dict[str, Any]]] = {}
+
+    def checkpoint(self, _: Batch) -> None:
+        """Return no checkpoints."""
+
+    def add(self, _: Batch, pictures: Sequence[Picture]) -> None:
+        """Save the pictures; another batch would not help where the disk is full."""
+        try:
+            self.saved = self.shelf.add(pictures)
+        except KerasvizError as error:
+            self.error = str(error)
+
+
 class _Reporting:
     """What is called after every chunk of steps."""
 
@@ -178,7 +191,7 @@ class _Reporting:
         self.places = [claimed.picture_id for _, claimed in asked]
         self._next = 0.0
 
-    def __call__(self, progress: LoopProgress) -> None:
+    def __call__(self, progress: RenderProgress) -> None:
         last = progress.step >= progress.steps
         self.worker.check(self.places, last)
         began = time.monotonic()

@@ -16,7 +16,6 @@ import pytest
 from support.atlas_fixtures import SHORT, threads
 from support.atlas_shell import contents
 
-from kerasviz.atlas import worker as work
 from kerasviz.atlas.definition import Atlas
 from kerasviz.atlas.engines import Job, Task
 from kerasviz.atlas.leases import Owner
@@ -78,7 +77,7 @@ def test_a_task_goes_on_where_a_dead_worker_left_it(
 
     out = tmp_path / "out"
     with monkeypatch.context() as patch:
-        patch.setattr(work, "render_batch", fatal)
+        patch.setattr("kerasviz.rendering.render.render_batch", fatal)
         for task in tasks:
             with pytest.raises(Killed):
                 start(out)(task.payload)

@@ -15,7 +15,7 @@ from support import tiny
 
 from kerasviz.figures import CATALOGUE, make_figures
 from kerasviz.optvis.recipes import recipe
-from kerasviz.rendering import store
+from kerasviz.rendering import run
 from kerasviz.rendering.batching import Batch
 from kerasviz.rendering.render import Picture
 
@@ -64,7 +64,7 @@ def figures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     fast = recipe("fast").replace(steps=4, size=(16, 24))
     net = tiny.network(input_spec=tiny.preset("unit"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store, "render_batches", flat_pictures)
+        patch.setattr(run, "render_batches", flat_pictures)
         made = make_figures(net, (), fast, folder / "set", quick=True, photos=photos)
         assert not made.failed and made.index == folder / "set" / "index.html"
         make_figures(net, [WHOLE], fast, folder / "set")

@@ -15,7 +15,7 @@ from kerasviz.figures.layout.context import FigureOptions
 from kerasviz.figures.layout.tiles import EmptyTile
 from kerasviz.network.network import Network
 from kerasviz.optvis.recipes import recipe
-from kerasviz.rendering import store
+from kerasviz.rendering import run
 
 FAST = recipe("fast").replace(steps=16, size=(24, 40))
 NetworkOf = Callable[..., Network]
@@ -96,20 +96,20 @@ def test_random_directions_are_the_first_seeds_for_every_network(network_of: Net
 def test_a_batch_that_the_network_cannot_compute_costs_its_figures_only(
     tmp_path: Path, drawn: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = store.render_batches
+    whole = run.render_batches
 
-    def failing(net: Network, plans: list[store.Batch], *others: object) -> object:
+    def failing(net: Network, plans: list[run.Batch], *others: object) -> object:
         for each in plans:
             if any("neuron" in t.kind for r in each.requests for t in r.objective.terms):
                 raise ModelError("too small, give a larger --size")
             yield from whole(net, [each])
 
-    monkeypatch.setattr(store, "render_batches", failing)
+    monkeypatch.setattr(run, "render_batches", failing)
     slugs = ["objectives", "hero", "color-decorrelation"]
     made = make_figures(tiny.network(), slugs, FAST, tmp_path)
     assert made.failed == {"objectives": "too small, give a larger --size"}
     assert {path.stem for path in made.paths} == {"hero", "color-decorrelation"}
-    monkeypatch.setattr(store, "render_batches", whole)
+    monkeypatch.setattr(run, "render_batches", whole)
     again = make_figures(tiny.network(), slugs, FAST, tmp_path)
     assert (again.made, dict(again.failed)) == (1, {})
 

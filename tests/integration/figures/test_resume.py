@@ -14,7 +14,7 @@ from support import tiny
 
 from kerasviz.figures import CATALOGUE, make_figures
 from kerasviz.optvis.recipes import recipe
-from kerasviz.rendering import gradient_pictures, store
+from kerasviz.rendering import gradient_pictures, run
 
 SHORT = recipe("fast").replace(steps=2, size=(24, 40))
 
@@ -54,7 +54,7 @@ def test_every_figure_comes_out_the_same_when_it_is_interrupted(
 
     make("whole")
     whole = contents(tmp_path / "whole")
-    render_batches, compute = store.render_batches, gradient_pictures.compute
+    render_batches, compute = run.render_batches, gradient_pictures.compute
 
     def rendered(net: Any, plans: Any, *others: Any) -> Iterator[Any]:
         yield from render_batches(net, plans[:18], *others)
@@ -68,7 +68,7 @@ def test_every_figure_comes_out_the_same_when_it_is_interrupted(
         return compute(*arguments)
 
     one.count = 0  # type: ignore[attr-defined]
-    monkeypatch.setattr(store, "render_batches", rendered)
+    monkeypatch.setattr(run, "render_batches", rendered)
     monkeypatch.setattr(gradient_pictures, "compute", one)
     interruptions = 0
     while True:

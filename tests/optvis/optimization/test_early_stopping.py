@@ -17,6 +17,7 @@ from kerasviz.optvis.recipes import PATIENCE, recipe
 from kerasviz.rendering.batching import ENTERING, Batch, make_batches
 from kerasviz.rendering.render import Picture, render_batch
 from kerasviz.rendering.request import Request
+from kerasviz.rendering.run import render_into
 from kerasviz.rendering.store import Store
 from kerasviz.rendering.verify import verify
 
@@ -121,8 +122,8 @@ def test_plans_have_some_to_enter() -> None:
 def test_a_store_keeps_and_verifies_them(tmp_path: Path) -> None:
     net = tiny.network()
     asked = requests([0, 1, 2, 4, 5], batch=2)
-    assert Store(tmp_path, net).make(asked).made == 5
-    assert Store(tmp_path, net).make(asked).made == 0
+    assert render_into(Store(tmp_path, net), asked).made == 5
+    assert render_into(Store(tmp_path, net), asked).made == 0
     assert {each.result for each in verify(tmp_path, net)[0]} == {"same"}
 
 

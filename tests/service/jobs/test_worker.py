@@ -14,6 +14,7 @@ from kerasviz.network.network import Network
 from kerasviz.optvis.optimization.loop import CHUNK
 from kerasviz.rendering import render as rendering
 from kerasviz.rendering.request import Request
+from kerasviz.rendering.run import render_into
 from kerasviz.rendering.store import Store
 from kerasviz.rendering.verify import verify
 from kerasviz.service import Limits, ServiceSettings
@@ -101,7 +102,7 @@ def test_a_job_is_rendered_to_the_bytes_of_the_store(room: Room, tmp_path: Path)
     job = room.job(name)
     assert (job.state, job.step, job.ends) == ("done", 3 * STEPS, 1)
     other = Store(tmp_path / "other", room.net)
-    other.make(room.requests(["joined:1", "joined:1 + 0.5*left:2", "joined:2"]))
+    render_into(other, room.requests(["joined:1", "joined:1 + 0.5*left:2", "joined:2"]))
     found = room.bytes_of(name)
     assert len(found) == 3
     for file, data in found.items():
@@ -197,7 +198,7 @@ def test_pictures_that_a_store_has_already_need_no_rendering(
     room: Room, seen: list[list[str]]
 ) -> None:
     store = Store(room.setting.pictures / "tiny", room.net)
-    store.make(room.requests(["joined:1"]))
+    render_into(store, room.requests(["joined:1"]))
     seen.clear()
     name = room.ask("joined:1")
     room.work()

@@ -16,6 +16,7 @@ from kerasviz.figures.layout.build import choose
 from kerasviz.figures.layout.context import FigureOptions
 from kerasviz.figures.layout.tiles import FigureLayout
 from kerasviz.io.storage import Storage
+from kerasviz.network.input_spec import InputSpec
 from kerasviz.network.main_layers import main_layers
 from kerasviz.network.network import Network
 from kerasviz.optvis.recipes import Recipe
@@ -163,12 +164,11 @@ def _differences(there: Atlas, here: Atlas) -> Iterator[str]:
         names = [f"{network['name']} ({network['sha256'][:12]}…)" for network in networks]
         yield f"model: there {names[0]}, here {names[1]}"
         return
-    inputs = [{k: v for k, v in n["input"].items() if k != "source"} for n in networks]
+    inputs = [InputSpec.from_json(dict(n["input"])).identity() for n in networks]
     yield from _apart(inputs[0], inputs[1], "input ")
     if there.taps != here.taps:
         yield f"layers: there {_few(there.taps)}, here {_few(here.taps)}"
-    recipes = [{k: v for k, v in a.recipe.to_json().items() if k != "name"} for a in (there, here)]
-    yield from _apart(recipes[0], recipes[1])
+    yield from _apart(there.recipe.identity(), here.recipe.identity())
     rest = [
         {"seed": a.seed, "threads": a.threads, "batches": "fine" if a.balanced else "usual"}
         for a in (there, here)

@@ -52,9 +52,8 @@ def task_name(payload: str) -> str:
 
 def kind_of(plan: Batch) -> str:
     """A name for the loop that is compiled for a batch: plans of one kind share it."""
-    recipe = {k: v for k, v in plan.recipe.to_json().items() if k != "name"}
     snapshots = list(plan.requests[0].snapshots)
-    return digest([repr(plan.structure), recipe, snapshots, plan.batch])
+    return digest([repr(plan.structure), plan.recipe.identity(), snapshots, plan.batch])
 
 
 def tasks_of(net: Network, plans: Sequence[Batch]) -> list[Task]:

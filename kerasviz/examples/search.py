@@ -19,7 +19,6 @@ from kerasviz.examples.datasets import ImageBatch, Source, stream, tie_of
 from kerasviz.examples.ranking import Extremes, Ranking
 from kerasviz.io.files import digest, write_atomically
 from kerasviz.network.network import Network
-from kerasviz.rendering.render import network_provenance
 from kerasviz.types import Array
 
 __all__ = ["STATE", "Question", "Scan", "SearchResult", "search", "seen_so_far"]
@@ -83,10 +82,9 @@ class Question:
 
     def to_json(self) -> dict[str, Any]:
         """All that decides the result, as plain data."""
-        network = network_provenance(self.net)
-        del network["input"]["source"]
+        spec = self.net.require_input_spec().identity()
         return {
-            "network": {key: network[key] for key in ("sha256", "input")},
+            "network": {"sha256": self.net.identity.sha256, "input": spec},
             "taps": self.values,
             "images": self.source.identity,
             "size": list(self.size),

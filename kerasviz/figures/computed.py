@@ -73,7 +73,5 @@ def _source(store: Store, photo: Photo) -> dict[str, str]:
 
 def _key(net: Network, made: dict[str, Any], photos: Sequence[str]) -> str:
     """A name for all that decides a computed picture."""
-    spec = net.require_input_spec().to_json()
-    del spec["source"]
-    network = {"network": net.identity.sha256, "input": spec}
+    network = {"network": net.identity.sha256, "input": net.require_input_spec().identity()}
     return digest({"version": VERSION, **network, "photos": list(photos), **made})

@@ -63,6 +63,10 @@ class InputSpec:
         """The description as plain data; ``InputSpec(**data)`` makes it again."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
+    def identity(self) -> dict[str, Any]:
+        """Return what decides a picture, as plain data: everything but the source."""
+        return {key: value for key, value in self.to_json().items() if key != "source"}
+
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> InputSpec:
         """Make a description from plain data, lists allowed for the tuples."""

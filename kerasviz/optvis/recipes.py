@@ -94,6 +94,10 @@ class Recipe:
         data["transform"] = self.transform.to_json()
         return data
 
+    def identity(self) -> dict[str, Any]:
+        """Return what decides a picture, as plain data: everything but the name."""
+        return {key: value for key, value in self.to_json().items() if key != "name"}
+
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Recipe:
         """Make a recipe from plain data; missing settings are the defaults."""

@@ -48,10 +48,9 @@ class Request:
 
     def to_json(self) -> dict[str, Any]:
         """All that decides the picture, as plain data (the recipe's name does not)."""
-        recipe = self.recipe.to_json()
         return {
             "objective": self.objective.to_json(),
-            "recipe": recipe,
+            "recipe": self.recipe.to_json(),
             "seed": self.seed,
             "snapshots": list(self.snapshots),
             "rows": self.rows,
@@ -73,10 +72,8 @@ class Request:
 
     def key(self, net: Network) -> str:
         """A name for the pictures that this request makes with this network: 16 hex digits."""
-        spec = net.require_input_spec().to_json()
-        del spec["source"]
-        data = self.to_json()
-        data["recipe"] = {k: v for k, v in data["recipe"].items() if k != "name"}
+        spec = net.require_input_spec().identity()
+        data = {**self.to_json(), "recipe": self.recipe.identity()}
         return digest({"network": net.identity.sha256, "input": spec, **data})
 
 

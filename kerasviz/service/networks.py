@@ -153,16 +153,15 @@ def load(source: ModelSource) -> Network:
 
 def _check_pictures(folder: Path, net: Network) -> None:
     """Raise :class:`UsageError` for a folder with pictures of another network or other numbers."""
+    from kerasviz.network.input_spec import InputSpec
     from kerasviz.rendering.manifest import MANIFEST, read_manifest
     from kerasviz.rendering.store import Store
 
     if not (folder / MANIFEST).is_file():
         return
     Store(folder, net)
-    theirs, ours = read_manifest(folder)["network"]["input"], net.require_input_spec().to_json()
-    for spec in (theirs, ours):
-        spec.pop("source", None)
-    if json.loads(json.dumps(ours)) != theirs:
+    recorded = InputSpec.from_json(read_manifest(folder)["network"]["input"])
+    if recorded.identity() != net.require_input_spec().identity():
         raise UsageError(
             f"{str(folder)!r} holds pictures made with another --preprocess; name another --data"
         )

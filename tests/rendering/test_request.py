@@ -91,3 +91,9 @@ def test_targets_become_requests_of_their_kind():
     assert centre.text == "joined:1@center"
     with pytest.raises(UsageError, match="a neuron is the centre of one unit"):
         make_requests(net, parse_target("joined", net), SMALL, kind="neuron")
+
+
+def test_keys_stay_as_they_were():
+    """Stores, atlases and the service's queue find pictures of earlier versions by these."""
+    (base,) = requests([1], batch=4, snapshots=(0, 2))
+    assert base.key(network()) == "202b6c030cadbee3"

@@ -99,7 +99,6 @@ def asked_of(net: Network, request: Request) -> PictureRequest:
     from kerasviz.optvis.objectives.scoring import structure_of
 
     structure = structure_of(request.objective, net, request.recipe.pre_activation)
-    recipe = {k: v for k, v in request.recipe.to_json().items() if k != "name"}
     key = request.key(net)
     alone = key if request.recipe.transform.shared else ""
     height, width = request.recipe.size
@@ -107,7 +106,7 @@ def asked_of(net: Network, request: Request) -> PictureRequest:
         key=key,
         text=request.text,
         data=json.dumps(request.to_json()),
-        batchable=digest([repr(structure), recipe, request.batch, alone]),
+        batchable=digest([repr(structure), request.recipe.identity(), request.batch, alone]),
         rows=request.rows,
         batch=request.batch or request.rows,
         steps=request.recipe.steps,

@@ -1,7 +1,7 @@
-"""Comparing a network with another execution of the same file, tap by tap.
+"""Compare a network with another execution of the same file, tap by tap.
 
-What is compared with is a :class:`Reference`: onnxruntime for ONNX files, Keras' own layers for
-Keras files. Both sides get the same numbers, in the network's own layout.
+The other execution is a :class:`Reference`: onnxruntime for ONNX files, Keras' own layers for Keras
+files. Both get the same numbers, in the network's own layout.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = [
 
 AGAINST = ("onnxruntime", "keras")
 
-#: Pixels where any size will do.
+#: Height and width of images, in pixels, for networks that take any size.
 SIZE = (128, 128)
 #: Length of other free dimensions, such as tokens.
 LENGTH = 8
@@ -41,7 +41,7 @@ LENGTH = 8
 
 @dataclass(frozen=True)
 class Reference:
-    """Another execution: its name, and its values by name from feeds by name.
+    """Execute the same file otherwise: ``values`` computes values by name from feeds by name.
 
     ``values`` may leave out names that the execution does not have.
     """
@@ -52,9 +52,9 @@ class Reference:
 
 @dataclass(frozen=True)
 class Difference:
-    """How far one tap is off: the largest difference over the largest entry.
+    """Hold the error of one tap: the largest difference over the largest entry.
 
-    It is infinite where the shapes or the places of infinite numbers differ; ``note`` says so.
+    The error is infinite if shapes or places of infinite numbers differ; ``note`` says so.
     """
 
     tap: str
@@ -66,7 +66,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All taps that both sides have, in the order of the graph; ``skipped`` has the others."""
+    """Hold the errors of all common taps in the order of the graph; ``skipped`` are the others."""
 
     against: str
     tolerance: float
@@ -75,12 +75,12 @@ class Comparison:
 
     @property
     def first_off(self) -> Difference | None:
-        """The first tap that is off: where to look for the reason."""
+        """The first tap above the tolerance: the place to look for the reason."""
         return next((d for d in self.taps if not d.error <= self.tolerance), None)
 
     @property
     def largest(self) -> Difference:
-        """The tap that is farthest off."""
+        """The tap with the largest error."""
         return max(self.taps, key=lambda d: d.error)
 
 
@@ -89,7 +89,7 @@ def compare(
 ) -> Comparison:
     """Run a network and a reference on the same numbers and compare every tap.
 
-    Raises :class:`ModelError` where the two have no tap in common, or cannot run.
+    Raises :class:`ModelError` if the two have no common tap or cannot run.
     """
     ops = {value.name: value.op for value in net.program.values.values()}
     ops.update({name: "" for name in net.program.outputs if name not in net.taps})
@@ -133,10 +133,9 @@ def _of_sequence(name: str, op: str, ours: Any, theirs: Any) -> Difference:
 
 
 def relative_difference(ours: Array, theirs: Array) -> float:
-    """The largest difference over the largest entry of ``theirs``.
+    """Return the largest difference over the largest entry of ``theirs``.
 
-    Infinite where one has NaN or an infinity and the other has not, or another one; 1 where texts
-    or flags differ.
+    Infinite if NaNs or infinities differ; 1 if texts or flags differ.
 
     >>> relative_difference(np.array([1.0, 4.0]), np.array([1.0, 2.0]))
     1.0
@@ -157,14 +156,14 @@ def relative_difference(ours: Array, theirs: Array) -> float:
 
 
 def _plain(array: Array) -> Array:
-    """Texts as bytes, as one side may give the one and the other the other."""
+    """Return texts as bytes: the two executions differ in the type of texts."""
     if array.dtype.kind not in "OSU":
         return array
     encoded = [t.encode() if isinstance(t, str) else t for t in array.reshape(-1).tolist()]
     return np.asarray(encoded, object)
 
 
-# -- what both are given ---------------------------------------------------------------------
+# -- inputs ----------------------------------------------------------------------------------
 
 
 def feeds_for(
@@ -173,8 +172,8 @@ def feeds_for(
     """Return random numbers for all inputs of a network, the same for the same seed.
 
     The only input with four axes is the image, in the range of the input description.
-    ``size`` and ``batch`` are for free dimensions only. Raises :class:`UsageError` where the
-    network insists on another size.
+    ``size`` and ``batch`` are for free dimensions only. Raises :class:`UsageError` if the network
+    takes another size only.
     """
     ports = net.program.inputs
     images = [n for n, port in ports.items() if port.shape is not None and len(port.shape) == 4]
@@ -232,9 +231,9 @@ def _shape(port: Port, size: tuple[int, int], batch: int, is_image: bool) -> tup
 
 
 def read_feeds(net: Network, path: Path) -> dict[str, Array]:
-    """The arrays of an ``.npz`` file by the network's input names, in its own layout.
+    """Read the arrays of an ``.npz`` file by the network's input names, in its own layout.
 
-    Raises :class:`UsageError` where the file cannot be read or its names are not the inputs'.
+    Raises :class:`UsageError` if the file cannot be read or its names are not the inputs'.
     """
     try:
         with np.load(path, allow_pickle=False) as data:

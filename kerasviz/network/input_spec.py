@@ -1,4 +1,4 @@
-"""InputSpec: how an image in [0, 1] becomes the numbers that a network was trained on."""
+"""Describe how an image in [0, 1] becomes the numbers that a network was trained on."""
 
 from __future__ import annotations
 
@@ -13,14 +13,21 @@ __all__ = ["PRESETS", "InputSpec", "preset"]
 
 @dataclass(frozen=True)
 class InputSpec:
-    """The input description of a network: ``x = (scale * image - mean) / std``.
+    """Describe the input of a network: ``x = (scale * image - mean) / std``.
 
-    ``mean`` and ``std`` have one entry, or one per channel in the order in which the *network*
-    takes the channels; ``channel_order`` is that order, ``"rgb"`` or ``"bgr"`` (ignored unless the
-    network has three channels). ``source`` says where the description came from.
+    Args:
+        scale: The factor of images in [0, 1].
+        mean: One number, or one per channel in the order of the network.
+        std: One number, or one per channel in the order of the network; not 0.
+        channel_order: ``"rgb"`` or ``"bgr"``; ignored unless the network has three channels.
+        source: Where the description came from.
 
-    >>> InputSpec(scale=255.0, mean=(117.0,)).range
-    (-117.0, 138.0)
+    Raises:
+        UsageError: For another channel order, and a scale or std of 0.
+
+    Example:
+        >>> InputSpec(scale=255.0, mean=(117.0,)).range
+        (-117.0, 138.0)
     """
 
     scale: float = 1.0
@@ -37,14 +44,14 @@ class InputSpec:
 
     @property
     def range(self) -> tuple[float, float]:
-        """The lowest and highest number that the network can be given."""
+        """The lowest and the highest number of an image as the network takes it."""
         wide = max(len(self.mean), len(self.std))
         mean, std = (self.mean * wide)[:wide], (self.std * wide)[:wide]
         ends = [(e * self.scale - m) / s for m, s in zip(mean, std, strict=True) for e in (0, 1)]
         return min(ends), max(ends)
 
     def apply(self, images: Tensor) -> Tensor:
-        """Map images [B, H, W, C] in [0, 1], RGB, to the network's own numbers, channels last."""
+        """Map images [B, H, W, C] in [0, 1], RGB, to the network's numbers, channels last."""
         import tensorflow as tf  # only here: listing model cards should not wait for it
 
         channels = images.shape[-1]
@@ -60,7 +67,7 @@ class InputSpec:
         return images * (self.scale / std) - tf.constant(self.mean, images.dtype) / std
 
     def to_json(self) -> dict[str, Any]:
-        """The description as plain data; ``InputSpec(**data)`` makes it again."""
+        """Return the description as plain data, for :meth:`from_json`."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
     def identity(self) -> dict[str, Any]:
@@ -69,9 +76,11 @@ class InputSpec:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> InputSpec:
-        """Make a description from plain data, lists allowed for the tuples."""
-        made: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
-        return cls(**made)
+        """Return the description of plain data, with lists for tuples."""
+        settings: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in data.items()
+        }
+        return cls(**settings)
 
 
 PRESETS: dict[str, InputSpec] = {
@@ -91,7 +100,7 @@ PRESETS: dict[str, InputSpec] = {
 
 
 def preset(name: str) -> InputSpec:
-    """Return one of the usual descriptions: torchvision, inception, caffe, unit, byte.
+    """Return a common input description: torchvision, inception, caffe, unit or byte.
 
     ``inception`` is [-1, 1]; ``caffe`` is BGR, 0..255 minus the ImageNet mean; ``unit`` is [0, 1];
     ``byte`` is [0, 255].

@@ -1,4 +1,4 @@
-"""The layers of a network that a person would look at first."""
+"""Choose the layers of a network that a person would look at first."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ __all__ = ["main_layers"]
 
 
 def main_layers(net: Network) -> tuple[list[str], str]:
-    """The layers of a network that a figure may take, first layer first, and what they are.
+    """Return the layers that a figure may show, in the order of the graph, and their kind.
 
-    These are its main layers where they are known; else the outputs of ReLUs; else convolutions;
-    else all layers with channels and positions. Raises :class:`UsageError` where there is none.
+    The main layers if they are known, else the outputs of ReLUs, else convolutions, else all layers
+    with channels and positions. Raises :class:`UsageError` for a network without any of them.
     """
     spatial = [n for n in net.taps if n not in net.program.inputs and _spatial(net, n)]
     rules = (
@@ -30,6 +30,6 @@ def main_layers(net: Network) -> tuple[list[str], str]:
 
 
 def _spatial(net: Network, name: str) -> bool:
-    """Whether a tap has several positions and a known number of channels."""
+    """Return whether a tap has several positions and a known number of channels."""
     shape = net.taps[name].shape or ()
     return len(shape) == 4 and 1 not in shape[1:3] and shape[3] is not None

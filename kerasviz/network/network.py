@@ -1,4 +1,4 @@
-"""Network: a program with an input description, taps, classes and an identity."""
+"""Describe a network: a program with an input description, taps, classes and an identity."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Classes", "Identity", "Network"]
 
 @dataclass(frozen=True)
 class Identity:
-    """Which network this is: its name, where it came from, its format and its SHA-256."""
+    """Identify a network by its name, source, file format and SHA-256."""
 
     name: str
     source: str
@@ -31,16 +31,16 @@ class Identity:
 
 @dataclass(frozen=True)
 class Classes:
-    """The classes of a network: their labels and the tap that holds the logits."""
+    """Hold the labels of a network's classes and the tap of their logits."""
 
     labels: tuple[str, ...] = ()
     logits: str | None = None
 
     def index(self, label: str, count: int | None) -> int:
-        """Return the class of a label (any of its comma-separated names) or of a number.
+        """Return the number of a class given by that number or by any name in its label.
 
-        Raises :class:`UsageError` for an unknown label (near ones are listed) or a number that is
-        not below ``count``.
+        Raises :class:`UsageError` for an unknown label (similar ones are listed) and for a number
+        that is not below ``count``.
         """
         text = label.strip()
         if text.isdigit():
@@ -64,10 +64,20 @@ class Classes:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Network:
-    """A network that is ready to be looked at: what every importer's result becomes.
+    """Hold a network whose units can be shown. It never changes; see :meth:`with_input_spec`.
 
-    >>> net = kerasviz.load("efficientnet-lite0")            # doctest: +SKIP
-    >>> net.activations(images, ["block3b", "prob"])         # doctest: +SKIP
+    Args:
+        program: The computation with named values.
+        identity: The name, source, format and SHA-256.
+        input_spec: How images in [0, 1] become the numbers that the network takes.
+        labels: The names of the classes, empty if they are not known.
+        aliases: Further names of taps.
+        logits: The tap of the class logits, ``None`` to find it before the last softmax.
+        main_taps: The layers to show first; unknown ones are left out.
+
+    Example:
+        >>> net = kerasviz.load("efficientnet-lite0")        # doctest: +SKIP
+        >>> net.activations(images, ["block3b", "prob"])     # doctest: +SKIP
     """
 
     program: Program
@@ -105,10 +115,10 @@ class Network:
 
     @property
     def image_port(self) -> Port:
-        """The input that takes the images: the only one of rank 4."""
+        """The image input: the only one of rank 4."""
         ports = list(self.program.inputs.values())
         images = [port for port in ports if port.shape is not None and len(port.shape) == 4]
-        if len(images) > 1:  # exporters leave constants behind that look like images of fixed size
+        if len(images) > 1:  # exporters keep constants of fixed size as inputs
             images = [port for port in images if None in (port.shape or ())] or images
         if len(images) != 1:
             seen = ", ".join(f"{p.name} {list(p.shape or '?')}" for p in ports)
@@ -117,18 +127,18 @@ class Network:
 
     @property
     def channels(self) -> int:
-        """Channels of an image: 3 for colour, 1 for grey, any number for others."""
+        """The number of channels of an image: 3 for colour, 1 for grey."""
         count = self._image_shape[2]
         return 3 if count is None else count
 
     @property
     def fixed_size(self) -> tuple[int | None, int | None]:
-        """(height, width) that the network insists on; ``None`` where any size will do."""
+        """The only (height, width) that the network takes, ``None`` for any size."""
         return self._image_shape[:2]
 
     @property
     def _image_shape(self) -> tuple[int | None, int | None, int | None]:
-        """(height, width, channels) of the images."""
+        """The (height, width, channels) of the images."""
         _, a, b, c = self.image_port.shape or ()
         return (b, c, a) if self.image_port.channels_first else (a, b, c)
 
@@ -142,13 +152,13 @@ class Network:
         return self.input_spec
 
     def check_size(self, height: int, width: int) -> None:
-        """Raise :class:`UsageError` where the network insists on another image size."""
-        for wanted, given in zip(self.fixed_size, (height, width), strict=True):
-            if wanted is not None and wanted != given:
+        """Raise :class:`UsageError` if the network takes another image size only."""
+        for only, side in zip(self.fixed_size, (height, width), strict=True):
+            if only is not None and only != side:
                 want = "x".join("any" if n is None else str(n) for n in self.fixed_size)
                 raise UsageError(
                     f"{self.name} takes images of {want} only, not {height}x{width}; "
-                    f"give --size {want.replace('any', str(wanted))}"
+                    f"give --size {want.replace('any', str(only))}"
                 )
 
     # -- running -----------------------------------------------------------------------------
@@ -158,10 +168,17 @@ class Network:
     ) -> dict[str, Tensor]:
         """Compute taps of images, running only what they need; differentiable.
 
-        ``images`` is [B, H, W, C] float32 in [0, 1], RGB. Returns ``{name: tensor}`` with the
-        names as they were given, tensors [B, h, w, C], [B, C] or [B, tokens, C]. Raises
-        :class:`UsageError` for unknown names, a wrong rank, channel count or size, and
-        :class:`ModelError` where the network cannot be computed at that size.
+        Args:
+            images: [B, H, W, C] float32 in [0, 1], RGB.
+            names: Names or aliases of taps.
+            kernels: How to compute what can be computed in several ways.
+
+        Returns:
+            A tensor [B, h, w, C], [B, C] or [B, tokens, C] for each of ``names``.
+
+        Raises:
+            UsageError: For unknown names, a wrong rank, channel count or size.
+            ModelError: If the network cannot be computed at that size.
         """
         images = tf.convert_to_tensor(images, tf.float32)
         if images.shape.rank != 4 or images.shape[-1] != self.channels:
@@ -178,7 +195,7 @@ class Network:
         port = self.image_port
         feeds = {port.name: tf.cast(spec.apply(images), port.dtype)}
         try:
-            found = self.program.compute(feeds, wanted, channels_last=True, kernels=kernels)
+            values = self.program.compute(feeds, wanted, channels_last=True, kernels=kernels)
         except (ValueError, tf.errors.InvalidArgumentError, ModelError) as error:
             reason = first_line(error).split(" for '{{node")[0]
             raise ModelError(
@@ -186,11 +203,11 @@ class Network:
                 f"{height}x{width}, which may be too small (give a larger --size): {reason[:200]}"
             ) from error
         if kernels.compute_dtype is not None:
-            found = {
+            values = {
                 n: tf.cast(t, tf.float32) if t.dtype == kernels.compute_dtype else t
-                for n, t in found.items()
+                for n, t in values.items()
             }
-        results = {name: _join([found[p] for p in tap.parts], -1) for name, tap in taps.items()}
+        results = {name: _join([values[p] for p in tap.parts], -1) for name, tap in taps.items()}
         for name, result in results.items():
             if 0 in result.shape[1:]:
                 raise ModelError(
@@ -200,7 +217,7 @@ class Network:
         return results
 
     def computes(self, name: str, height: int, width: int) -> bool:
-        """Whether a tap can be computed from images of this size; nothing is computed."""
+        """Return whether a tap can be computed from images of this size, by tracing only."""
         images = tf.TensorSpec([1, height, width, self.channels], tf.float32)
         traced = tf.function(lambda x: self.activations(x, [name])[name], autograph=False)
         try:
@@ -212,10 +229,9 @@ class Network:
     def run(
         self, feeds: Mapping[str, Any], outputs: Sequence[str] | None = None
     ) -> dict[str, np.ndarray[Any, Any]]:
-        """Run the network on its own inputs, in its own layout and numbers, and return numpy.
+        """Run the network on its own inputs, in its own layout and numbers, and return arrays.
 
-        ``feeds`` maps the network's own input names to arrays; ``outputs`` are any taps (default:
-        the network's outputs). Meant for comparing with another runtime.
+        ``feeds`` maps input names to arrays; ``outputs`` are any taps (default: the outputs).
         """
         tensors = {}
         for name, array in feeds.items():
@@ -245,10 +261,10 @@ class Network:
         else:
             parts = {name: self.taps[name].parts for name in outputs}
         wanted = list(dict.fromkeys(part for names in parts.values() for part in names))
-        found = self.program.compute(tensors, wanted, channels_last=False)
+        values = self.program.compute(tensors, wanted, channels_last=False)
         first = any(port.channels_first for port in self.program.inputs.values())
-        axes = {n: 1 if first and len(found[p[0]].shape) > 2 else -1 for n, p in parts.items()}
-        return {n: np.asarray(_join([found[q] for q in p], axes[n])) for n, p in parts.items()}
+        axes = {n: 1 if first and len(values[p[0]].shape) > 2 else -1 for n, p in parts.items()}
+        return {n: np.asarray(_join([values[q] for q in p], axes[n])) for n, p in parts.items()}
 
     # -- the classes -------------------------------------------------------------------------
 
@@ -258,21 +274,21 @@ class Network:
         return Classes(self.labels, self.logits or self._find_logits())
 
     def _find_logits(self) -> str | None:
-        """The tap before the final softmax, else a final output of shape [batch, classes].
+        """Return the tap before the final softmax, else an output of shape [batch, classes].
 
-        Of several softmaxes the one that is computed last counts: the others are auxiliary heads.
+        Of several softmaxes the last computed one counts: the others are auxiliary heads.
         """
         outputs = [name for name in self.program.outputs if name in self.taps]
         heads = {self.taps[name].parts[0] for name in outputs}
-        found = [v.softmax_input for name, v in self.program.values.items() if name in heads]
-        before = [name for name in found if name is not None]
+        inputs = [v.softmax_input for name, v in self.program.values.items() if name in heads]
+        before = [name for name in inputs if name is not None]
         if before:
             return before[-1]
         flat = [name for name in outputs if len(self.taps[name].shape or ()) == 2]
         return flat[0] if flat else None
 
     def require_logits(self) -> Tap:
-        """Return the tap of the class logits, or say that the network has none."""
+        """Return the tap of the class logits; raise :class:`UsageError` if there is none."""
         if self.classes.logits is None or self.classes.logits not in self.taps:
             raise UsageError(f"{self.name} has no class logits; name a tap instead")
         return self.taps[self.classes.logits]

@@ -1,8 +1,7 @@
-"""Program: what every importer returns, a pruned TensorFlow computation with named values.
+"""Define programs, the result of every importer: pruned TensorFlow computations of named values.
 
-A :class:`Program` knows its own tensors by their own names and computes any of them from any of
-its inputs. It does not know about images, colour, labels or aliases of a zoo: that is the
-:class:`kerasviz.network.network.Network` around it.
+A :class:`Program` computes any of its tensors, by name, from any of its inputs. Images, colour,
+labels and aliases of the zoo belong to the :class:`kerasviz.network.network.Network` around it.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ Shape = tuple[int | None, ...] | None
 
 @dataclass(frozen=True)
 class Kernels:
-    """The functions for what a program can compute in several ways.
+    """Hold the functions for operations that a program can compute in several ways.
 
-    ``relu`` and ``relu6`` are used for these, so that their gradients can be switched; ``convolve``
-    for convolutions of images, as ``tf.nn.conv2d`` (x, kernel, strides, padding);
-    ``convolve_depthwise`` as ``tf.nn.depthwise_conv2d``; ``normalize`` as
-    ``tf.nn.local_response_normalization``. ``narrow`` is a type of fewer bits in which
-    convolutions and matrix products of a float32 model are computed, ``None`` for its own; what
-    only passes their results on keeps it, and everything else is in float32.
+    ``relu`` and ``relu6`` can have other gradients; ``convolve`` takes the arguments of
+    ``tf.nn.conv2d`` (x, kernel, strides, padding), ``convolve_depthwise`` those of
+    ``tf.nn.depthwise_conv2d``, ``normalize`` those of ``tf.nn.local_response_normalization``.
+    ``compute_dtype`` is a type of fewer bits for convolutions and matrix products of a float32
+    model, ``None`` for float32. Operations that only pass results on keep that type; all others
+    compute in float32.
     """
 
     relu: Callable[[Tensor], Tensor] = tf.nn.relu
@@ -45,10 +44,10 @@ PLAIN = Kernels()
 
 @dataclass(frozen=True)
 class Port:
-    """An input of a program in its own layout; ``None`` in ``shape`` is a free dimension.
+    """Describe an input of a program in its own layout; ``None`` in ``shape`` is a free dimension.
 
-    ``shape`` is ``None`` as a whole where even the rank is free and for inputs that are no tensor
-    (sequences of ONNX, whose ``dtype`` is ``None`` too).
+    ``shape`` as a whole is ``None`` if the rank is free, and for inputs that are no tensor (ONNX
+    sequences, whose ``dtype`` is ``None`` too).
 
     ``channels_first`` says that the model itself takes [N, C, H, W] (ONNX from PyTorch or Caffe).
     """
@@ -73,14 +72,13 @@ def static_shape(tensor: Tensor) -> Shape:
 
 @dataclass(frozen=True)
 class Value:
-    """One tensor of a program.
+    """Describe one tensor of a program.
 
     ``shape`` has the channels last ([N, H, W, C], [N, C], [N, tokens, C]), ``None`` where a
-    dimension is free or unknown; it is ``None`` as a whole where even the rank is unknown.
-    ``aliases`` are further names (node name, layer path) that are as good as ``name``.
-    ``relu_input`` names the value before the rectifier where this value is the output of a ReLU or
-    ReLU6, ``softmax_input`` the value before the softmax (over the channels) where it is that of
-    one. ``parts`` names the inputs where this value is their concatenation along the channels.
+    dimension is free or unknown; ``shape`` as a whole is ``None`` if the rank is unknown.
+    ``aliases`` are further names (node name, layer path). For the output of a ReLU or ReLU6
+    ``relu_input`` names its input, for the output of a softmax over the channels ``softmax_input``.
+    For a concatenation along the channels ``parts`` names its inputs.
     """
 
     name: str
@@ -93,7 +91,7 @@ class Value:
 
 
 class Described:
-    """The part of a :class:`Program` that is known before a run, for those that keep it.
+    """Implement the part of a :class:`Program` that is known before a run.
 
     A subclass sets ``_inputs``, ``_outputs`` and ``_values``.
     """
@@ -119,7 +117,7 @@ class Described:
 
 
 class Program(Protocol):
-    """A computation with named inputs and values, executed in TensorFlow."""
+    """Compute named values from named inputs in TensorFlow."""
 
     @property
     def inputs(self) -> Mapping[str, Port]: ...
@@ -138,12 +136,11 @@ class Program(Protocol):
         channels_last: bool = True,
         kernels: Kernels = PLAIN,
     ) -> dict[str, Tensor]:
-        """Compute the values ``names`` from ``feeds``, running only the nodes they need.
+        """Compute the values ``names`` from ``feeds`` with only the nodes that they need.
 
-        With ``channels_last`` both feeds and results of rank 3 or more that carry channels are
-        [N, ..., C]; without it both are in the model's own layout. Every ReLU and ReLU6 goes
-        through ``kernels``; where these are narrow, results may be so too. May be called eagerly or
-        while a ``tf.function`` is traced, is recorded by an outer ``tf.GradientTape``, and creates
-        no variables.
+        With ``channels_last`` feeds and results of rank 3 or more with channels are [N, ..., C],
+        else in the model's own layout. Every ReLU and ReLU6 is one of ``kernels``; results may have
+        their ``compute_dtype``. Works eagerly, in a traced ``tf.function`` and under a
+        ``tf.GradientTape``; creates no variables.
         """
         ...

@@ -1,4 +1,4 @@
-"""Taps: the tensors of a network by name, alias and pre-activation name."""
+"""Name the tensors of a network: by name, alias and pre-activation name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PRE_RELU = "_pre_relu"
 
 
 class UnknownTapError(UsageError, KeyError):
-    """No tap of that name; the message lists the near ones."""
+    """Report that no tap has a name; the message lists similar names."""
 
     def __str__(self) -> str:  # KeyError would print the repr of the message
         return str(self.args[0])
@@ -22,12 +22,20 @@ class UnknownTapError(UsageError, KeyError):
 
 @dataclass(frozen=True)
 class Tap:
-    """A tensor of a network that can be looked at and optimized.
+    """Describe a tensor of a network whose channels can be shown.
 
-    ``shape`` has the channels last, ``None`` for free dimensions; ``channels`` is its last entry.
-    ``pre_activation`` names the tap before the ReLU, where there is one. ``parts`` are the
-    program's values whose concatenation along the channels is this tap: one for every tensor of
-    the network, several for the inputs of concatenated ReLUs.
+    Args:
+        name: The name in the network.
+        op: The operation that computes it.
+        shape: [B, h, w, C], [B, tokens, C] or [B, C], with ``None`` for free dimensions.
+        aliases: Further names.
+        pre_activation: The tap before the ReLU, if this is the output of one.
+        parts: The program's values whose concatenation along the channels is this tap; several
+            only before a concatenation of ReLUs.
+
+    Example:
+        >>> Tap("conv", "Conv2D", (None, None, None, 64)).channels
+        64
     """
 
     name: str
@@ -39,12 +47,12 @@ class Tap:
 
     @property
     def channels(self) -> int | None:
-        """The number of channels (units), ``None`` if it is not known before a run."""
+        """The number of channels (units), ``None`` if only a run can tell."""
         return self.shape[-1] if self.shape else None
 
 
 class TapTable(Mapping[str, Tap]):
-    """An ordered mapping from tap names to taps; aliases are found, but not listed.
+    """Map tap names to taps in the order of the graph; aliases are found, but not listed.
 
     >>> from kerasviz.network.program import Value
     >>> table = TapTable({"a": Value("a", "Conv", (None, 8)), "b": Value("b", "Relu", (None, 8),
@@ -81,10 +89,10 @@ class TapTable(Mapping[str, Tap]):
                 if value.relu_input in values:
                     before[name] = (str(value.relu_input),)
                 elif value.parts:
-                    found = [parts_before(part) for part in value.parts]
-                    # A branch that does not end in a ReLU is taken as it is.
-                    joined = [f or (p,) for f, p in zip(found, value.parts, strict=True)]
-                    before[name] = tuple(p for j in joined for p in j) if any(found) else ()
+                    inputs = [parts_before(part) for part in value.parts]
+                    # A branch that does not end in a ReLU is its own pre-activation.
+                    joined = [f or (p,) for f, p in zip(inputs, value.parts, strict=True)]
+                    before[name] = tuple(p for j in joined for p in j) if any(inputs) else ()
                 else:
                     before[name] = ()
             return before[name] or None

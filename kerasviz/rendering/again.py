@@ -1,4 +1,4 @@
-"""Rendering a picture again from the provenance in its file."""
+"""Render a picture again from the provenance in its file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["RecordedStore"]
 
 
 class RecordedStore(Store):
-    """A store for a picture that is rendered again: file and network keep their names.
+    """Store a picture that is rendered again; file and network keep their names.
 
     ``recorded`` is the provenance in ``file``. Raises :class:`UsageError` for another network.
     """

@@ -1,4 +1,4 @@
-"""States: how far batches are, in files, so that the death of a process costs a minute."""
+"""Save checkpoints of batches in files, so that the death of a process costs a minute."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from kerasviz.optvis.optimization.loop import LoopProgress
 __all__ = ["EVERY", "FOLDER", "CheckpointFiles", "CheckpointWriter", "LatestCheckpoint"]
 
 FOLDER = "states"
-#: Seconds of work between two checkpoints of a batch, some 10 MB each, for every second that one
-#: took to save, and for one at least: those of very large pictures have hundreds of MB.
+#: Seconds of work between two checkpoints of a batch for every second that the last one took to
+#: save, and at least this. Checkpoints have about 10 MB, those of very large pictures hundreds.
 EVERY = 60.0
 
 
 class CheckpointFiles(Protocol):
-    """Where states are kept: files by relative paths. What fails is a :class:`KerasvizError`."""
+    """Keep checkpoints in files by relative paths; failures are a :class:`KerasvizError`."""
 
     def read(self, path: str) -> bytes | None:
-        """The bytes of a file; ``None`` where there is none."""
+        """Return the bytes of a file, ``None`` if there is none."""
 
     def write(self, path: str, data: Content) -> None:
-        """Write a file, or replace it."""
+        """Write or replace a file."""
 
     def remove(self, path: str) -> None:
-        """Remove a file if it is there."""
+        """Remove a file if it exists."""
 
 
 class CheckpointWriter:
-    """The latest checkpoint of a batch; as what is called with its progress it saves the next ones.
+    """Save the latest checkpoint of a batch when called with the progress of its loop.
 
-    ``name`` names all that decides the last bits, the machine too: another one begins anew. A
-    checkpoint saves time and nothing else. So one that cannot be read or written is left out.
+    ``name`` stands for everything that decides the last bits, including the machine. A checkpoint
+    only saves time: failures to read or write one are ignored.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class CheckpointWriter:
         self.resumed = 0  # the step of the checkpoint that was read
 
     def read(self) -> Checkpoint | None:
-        """The checkpoint that another process has left, if there is one."""
+        """Return the checkpoint that another process left, if there is one."""
         with suppress(KerasvizError):
             data = self.files.read(self.path)
             checkpoint = None if data is None else Checkpoint.from_bytes(data)
@@ -63,7 +63,7 @@ class CheckpointWriter:
         return None
 
     def __call__(self, progress: LoopProgress) -> None:
-        """Save a checkpoint if it is time to and something is left to do."""
+        """Save a checkpoint if it is due and steps are left."""
         now = self._clock()
         due = now - self._saved >= self._pause and progress.step < progress.steps
         if not due or progress.checkpoint is None:
@@ -74,39 +74,39 @@ class CheckpointWriter:
         self._pause = self.every * max(1.0, self._saved - now)
 
     def drop(self) -> None:
-        """Remove it: the batch is done."""
+        """Remove the checkpoint of a finished batch."""
         with suppress(KerasvizError):
             self.files.remove(self.path)
 
 
 class LatestCheckpoint:
-    """A folder that keeps one state, the latest: those of batches nobody goes on with are large."""
+    """Keep only the latest checkpoint in a folder: they are large."""
 
     def __init__(self, folder: Path):
         self.folder = folder
 
     def read(self, path: str) -> bytes | None:
-        """The bytes of a file; ``None`` where there is none that can be read."""
+        """Return the bytes of a file, ``None`` if it cannot be read."""
         with suppress(OSError):
             return (self.folder / path).read_bytes()
         return None
 
     def write(self, path: str, data: Content) -> None:
-        """Write a file and remove the others beside it."""
-        place = self.folder / path
+        """Write a file and remove the others of its folder."""
+        target = self.folder / path
         try:
-            place.parent.mkdir(exist_ok=True)
+            target.parent.mkdir(exist_ok=True)
         except OSError as error:
-            raise KerasvizError(f"cannot write {str(place)!r}: {error.strerror}") from error
-        write_atomically(place, data)
-        for other in set(place.parent.iterdir()) - {place}:
+            raise KerasvizError(f"cannot write {str(target)!r}: {error.strerror}") from error
+        write_atomically(target, data)
+        for other in set(target.parent.iterdir()) - {target}:
             with suppress(OSError):
                 other.unlink()
 
     def remove(self, path: str) -> None:
-        """Remove a file, and the folder that was made for it."""
-        place = self.folder / path
+        """Remove a file, and its folder if that is empty."""
+        target = self.folder / path
         with suppress(OSError):
-            place.unlink()
-            remove_leftovers(place.parent)
-            place.parent.rmdir()
+            target.unlink()
+            remove_leftovers(target.parent)
+            target.parent.rmdir()

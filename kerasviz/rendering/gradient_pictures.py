@@ -1,4 +1,4 @@
-"""Pictures of photos and gradients: directions, maps and attribution, by one backward pass."""
+"""Draw gradients at photos: directions, maps and attribution, by one backward pass."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ __all__ = [
 ]
 
 
-#: The largest values are clipped, so that a few do not hide the others.
+#: Percentile that becomes white or full colour, so that a few large values do not hide the others.
 PERCENTILE = 99.5
 HEAT = (245, 166, 35)
 
 
 def direction_image(direction: Array) -> Image.Image:
-    """A direction [H, W, C] around middle grey: 0.5 + 0.5 d / (99.5th percentile of |d|).
+    """Draw a direction [H, W, C] around middle grey: 0.5 + 0.5 d / (99.5th percentile of |d|).
 
     >>> direction_image(np.full((1, 1, 1), -3.0)).getpixel((0, 0))
     0
@@ -52,12 +52,12 @@ def direction_image(direction: Array) -> Image.Image:
 
 
 def map_image(magnitude: Array) -> Image.Image:
-    """A map [h, w] of numbers from 0 on, in grey: white is the 99.5th percentile."""
+    """Draw a map [h, w] of numbers >= 0 in grey; white is the 99.5th percentile."""
     return to_image(np.clip(_scaled(magnitude), 0, 1)[..., None])
 
 
 def heat_image(photo: Array, attributed: Array) -> Image.Image:
-    """A photo [H, W, C] in grey, and in orange where a map [h, w] is positive."""
+    """Draw a photo [H, W, C] in grey, and orange where a map [h, w] is positive."""
     size = photo.shape[1], photo.shape[0]
     small = Image.fromarray(np.clip(_scaled(attributed), 0, 1).astype(np.float32))
     amount = np.asarray(small.resize(size, Image.Resampling.BILINEAR))[..., None]
@@ -67,7 +67,7 @@ def heat_image(photo: Array, attributed: Array) -> Image.Image:
 
 
 def _scaled(values: Array) -> Array:
-    """Values by their 99.5th percentile; by their largest where that is 0."""
+    """Divide values by their 99.5th percentile, or by the largest if that is 0."""
     sizes = np.abs(values)
     unit = float(np.percentile(sizes, PERCENTILE)) or float(sizes.max()) or 1.0
     scaled: Array = values / unit
@@ -76,10 +76,9 @@ def _scaled(values: Array) -> Array:
 
 @dataclass(frozen=True)
 class GradientTask:
-    """All that decides a computed picture but its photos.
+    """Describe a computed picture without its photos.
 
-    See ``Made``, whose plain data it is made of. ``taps`` are those
-    whose gradients come out of the same backward pass.
+    ``taps`` are those whose gradients come out of the same backward pass.
     """
 
     kind: str
@@ -91,7 +90,7 @@ class GradientTask:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> GradientTask:
-        """Make a task from plain data."""
+        """Return the task of plain data."""
         objective = data["objective"]
         return cls(
             kind=data["kind"],
@@ -104,31 +103,33 @@ class GradientTask:
 
 
 class GradientCache:
-    """Gradients of a network, each computed once.
+    """Compute each gradient of a network once.
 
-    A pass takes the photos of one picture and nothing else: oneDNN rounds differently at other
-    batch sizes, and a picture must not depend on which others are computed in the same run.
+    A pass takes the photos of one picture only: oneDNN rounds differently at other batch sizes, and
+    a picture must not depend on the others of a run.
     """
 
     def __init__(self, net: Network):
         self.net = net
-        self._found: dict[Any, dict[str, Array]] = {}
+        self._gradients: dict[Any, dict[str, Array]] = {}
 
     def __call__(self, task: GradientTask, photos: Array) -> Array:
-        """The gradient of the objective by the photos [B, H, W, C], or by the task's tap."""
+        """Return the gradient of the objective by the photos [B, H, W, C], or by the task's tap."""
         assert task.objective is not None
         key = (task.objective, task.pre_activation, task.taps, checksum(photos.tobytes()))
-        if key not in self._found:
+        if key not in self._gradients:
             pre = task.pre_activation
-            _, found, _ = gradients(self.net, task.objective, photos, task.taps, pre_activation=pre)
-            self._found[key] = found
-        return self._found[key][task.tap or IMAGE]
+            _, slopes, _ = gradients(
+                self.net, task.objective, photos, task.taps, pre_activation=pre
+            )
+            self._gradients[key] = slopes
+        return self._gradients[key][task.tap or IMAGE]
 
 
 def compute(task: GradientTask, photos: Array, slopes: GradientCache) -> tuple[Image.Image, str]:
-    """The picture of a task for photos [B, H, W, C] in [0, 1], and what was found out about it.
+    """Return the picture of a task for photos [B, H, W, C] in [0, 1], and a result as text.
 
-    Raises :class:`ModelError` where the network cannot be computed at that size.
+    Raises :class:`ModelError` if the network cannot be computed at that size.
     """
     if task.kind == "photo":
         return to_image(photos[0]), ""
@@ -158,7 +159,7 @@ def _attributed(net: Network, photo: Array, tap: str) -> tuple[Image.Image, str]
 
 
 def recompute(store: Store, entry: GradientEntry, slopes: GradientCache) -> bytes | None:
-    """The file of an entry, made again; ``None`` where a photo is not there as it was."""
+    """Compute the file of an entry again; ``None`` if a photo is missing or was changed."""
     for photo in entry.photos:
         path = store.folder / photo["file"]
         if not path.is_file() or checksum(path.read_bytes()) != photo["sha256"]:
@@ -169,7 +170,7 @@ def recompute(store: Store, entry: GradientEntry, slopes: GradientCache) -> byte
 def _made(
     store: Store, entry: GradientEntry, slopes: GradientCache, here: dict[str, str]
 ) -> tuple[GradientEntry, bytes]:
-    """Compute a picture: its entry and its file, with its provenance inside."""
+    """Compute a picture: its entry, and its file with the provenance inside."""
     task = GradientTask.from_json(entry.made)
     sources = [store.folder / photo["file"] for photo in entry.photos]
     photos = np.stack([read_photo(path, task.size, store.net.channels) for path in sources])

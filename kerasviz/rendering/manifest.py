@@ -1,4 +1,4 @@
-"""The manifest of a folder of pictures: what every file is, with a journal of what came last."""
+"""Record every file of a folder of pictures in a manifest, with a journal of recent changes."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ __all__ = [
 ]
 
 MANIFEST = "manifest.json"
-#: What was saved since the manifest was written: a line of JSON for each change. Rewriting the
-#: manifest after every batch takes a second where there are thousands of pictures.
+#: The changes since the manifest was written, a line of JSON each. Rewriting the manifest after
+#: every batch would take a second for thousands of pictures.
 JOURNAL = "manifest.jsonl"
 VERSION = 1
-#: A journal that is longer than this, in bytes, and than the manifest is merged into it.
+#: A journal longer than this, in bytes, and longer than the manifest is merged into the manifest.
 LONG = 1 << 20
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One picture file: what it is, and the names of its settings in the manifest.
+    """Describe one optimized picture file.
 
-    ``step`` is the number of updates after which it was taken (the recipe's ``steps`` for the
-    finished picture); ``request`` and ``environment`` name entries of the manifest's tables.
-    ``curve`` holds the score at some steps, as [step, score] pairs, for finished pictures.
+    ``step`` is its number of updates (the recipe's ``steps`` for the finished picture);
+    ``request`` and ``environment`` name entries of the manifest's tables. ``curve`` has
+    [step, score] pairs of finished pictures.
     """
 
     file: str
@@ -54,11 +54,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class GradientEntry:
-    """One picture file that was computed from others, without optimizing.
+    """Describe one picture file that was computed from others, without optimizing.
 
-    ``name`` says what it is and ``words`` what was found out about it. ``made`` is all that decides
-    it but the ``photos`` it was computed from, as plain data; these have a name, a SHA-256 and a
-    path as seen from the folder. ``key`` names all of that together with the network.
+    ``name`` is its title and ``words`` a result as text. ``made`` is the task as plain data;
+    ``photos`` have a name, a SHA-256 and a path relative to the folder. ``key`` names all of that
+    together with the network.
     """
 
     file: str
@@ -73,9 +73,9 @@ class GradientEntry:
 
 @dataclass(frozen=True)
 class DerivedFile:
-    """A file in which pictures are shown otherwise: sprites, or examples of a unit in one picture.
+    """Describe a file derived from pictures: a sprite, or a panel of a unit's examples.
 
-    ``file`` is its path as seen from the folder, which it may lie beside.
+    ``file`` is its path relative to the folder; it may lie outside.
     """
 
     file: str
@@ -83,13 +83,13 @@ class DerivedFile:
 
 
 class Manifest:
-    """The manifest of a folder, which need not be there yet.
+    """Read and write the manifest of a folder, which need not exist yet.
 
-    :meth:`save` is cheap: it appends what is new to the journal, in one write. :meth:`merge` writes
-    the manifest whole and removes the journal. A journal names the manifest that it goes on from,
-    so that one that was merged already, by a process that was killed then, is known; and a line
-    that was cut off counts for nothing. Several processes may write if each holds a lock of theirs
-    around :meth:`refresh` and what follows. Raises :class:`KerasvizError` for a damaged manifest.
+    :meth:`save` is cheap: it appends changes to the journal in one write. :meth:`merge` writes the
+    whole manifest and removes the journal. A journal names its manifest, so that a journal which a
+    killed process had already merged is ignored; so is an incomplete last line. Several processes
+    may write if each holds a common lock from :meth:`refresh` to the end of its changes. Raises
+    :class:`KerasvizError` for a damaged manifest.
     """
 
     def __init__(self, folder: Path):
@@ -111,22 +111,22 @@ class Manifest:
     # -- changes -----------------------------------------------------------------------------
 
     def add_request(self, name: str, data: dict[str, Any]) -> None:
-        """Note the settings of a request, which entries name."""
+        """Record the settings of a request, which entries name."""
         if name not in self.requests:
             self._change({"request": name, "is": data})
 
     def add_environment(self, name: str, data: dict[str, str]) -> None:
-        """Note an environment, which entries name."""
+        """Record an environment, which entries name."""
         if name not in self.environments:
             self._change({"environment": name, "is": data})
 
     def add(self, entry: Entry | GradientEntry | DerivedFile) -> None:
-        """Note a file that was written."""
+        """Record a file that was written."""
         kind = {Entry: "picture", GradientEntry: "computed", DerivedFile: "copied"}[type(entry)]
         self._change({kind: vars(entry)})
 
     def remove(self, files: Iterable[str]) -> None:
-        """Take files out, before they are rewritten."""
+        """Remove files before they are rewritten."""
         for file in files:
             self._change({"forget": file})
 
@@ -158,7 +158,7 @@ class Manifest:
     # -- writing -----------------------------------------------------------------------------
 
     def save(self) -> None:
-        """Save the changes: nobody who reads the folder misses them any more."""
+        """Save the changes in the journal, or in the manifest once the journal is long."""
         self.refresh()
         if self._stamp is None or self._length > max(LONG, self._stamp[-1]):
             self.merge()
@@ -166,7 +166,7 @@ class Manifest:
             lines = b"".join(_line(change) for change in self._pending)
             if self._length:
                 self._append(lines)
-            else:  # the journal, if there is one, belongs to an earlier manifest
+            else:  # an existing journal belongs to an earlier manifest
                 lines = _line({"after": self._base}) + lines
                 write_atomically(self.folder / JOURNAL, lines)
             self._length += len(lines)
@@ -176,14 +176,14 @@ class Manifest:
         path = self.folder / JOURNAL
         try:
             with path.open("r+b", buffering=0) as file:
-                file.truncate(self._length)  # a line that was cut off
+                file.truncate(self._length)  # drops an incomplete line
                 file.seek(self._length)
                 file.write(lines)
         except OSError as error:
             raise KerasvizError(f"cannot write {str(path)!r}: {error.strerror}") from error
 
     def merge(self) -> None:
-        """Write the manifest with all changes; nothing is written where there are none."""
+        """Write the manifest with all changes, if there are any."""
         self.refresh()
         if self._pending or self._length or self._stamp is None:
             data = _text(self.data())
@@ -194,8 +194,8 @@ class Manifest:
         (self.folder / JOURNAL).unlink(missing_ok=True)
 
     def data(self) -> dict[str, Any]:
-        """The manifest as plain data."""
-        found = {
+        """Return the manifest as plain data."""
+        tables = {
             "format": VERSION,
             "network": self.network,
             "requests": self.requests,
@@ -205,13 +205,13 @@ class Manifest:
         }
         if self.copied:
             copied = sorted(self.copied.values(), key=lambda entry: entry.file)
-            found["copied"] = [dict(vars(entry)) for entry in copied]
-        return found
+            tables["copied"] = [dict(vars(entry)) for entry in copied]
+        return tables
 
     # -- reading -----------------------------------------------------------------------------
 
     def refresh(self) -> None:
-        """Read what other processes saved meanwhile; nothing is read where nothing changed."""
+        """Read what other processes saved; files without changes are not read."""
         journal = stamp(self.folder / JOURNAL)
         size = 0 if journal is None else journal[-1]
         if stamp(self.folder / MANIFEST) != self._stamp or size < self._length:
@@ -221,12 +221,12 @@ class Manifest:
             self._again()
 
     def _load(self) -> None:
-        """Read manifest and journal; changes that are not saved stay."""
+        """Read manifest and journal; unsaved changes stay."""
         pictures = (self.entries, self.computed, self.copied)
         for table in (self.requests, self.environments, *pictures, self.files):
             table.clear()
         path = self.folder / MANIFEST
-        # The journal first: a manifest that is written in between has all of it.
+        # The journal first: a manifest written in between contains the whole journal.
         raw, self._stamp, self._base, self._length = _bytes(self.folder / JOURNAL), None, "", 0
         if path.is_file():
             self._stamp = stamp(path)
@@ -247,56 +247,56 @@ class Manifest:
         self._again()
 
     def _read(self, raw: bytes) -> None:
-        """Apply the lines of the journal from where it was read to its end."""
+        """Apply new lines of the journal."""
         for line in raw[: raw.rfind(b"\n") + 1].splitlines(keepends=True):
             try:
                 change = json.loads(line)
-            except ValueError:  # what follows cannot be trusted, and is made again
+            except ValueError:  # the rest cannot be trusted, and is rendered again
                 return
             if not self._length and change.get("after") != self._base:
-                return  # of an earlier manifest
+                return  # the journal of an earlier manifest
             self._apply(change)
             self._length += len(line)
 
     def _again(self) -> None:
-        """What this process has changed comes after what others have."""
+        """Apply the changes of this process after those of others."""
         for change in self._pending:
             self._apply(change)
 
 
 def entry_of(data: dict[str, Any]) -> Entry:
-    """An entry from the manifest's plain data."""
+    """Return an entry of the manifest's plain data."""
     return Entry(**{**data, "curve": tuple((s, v) for s, v in data["curve"])})
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read a folder's manifest with its journal, or say in one line what is wrong with it."""
+    """Read a folder's manifest with its journal; raise an error of one line if it is damaged."""
     if not (folder / MANIFEST).is_file():
         read_manifest_file(folder / MANIFEST, VERSION, "kerasviz render")
     return Manifest(folder).data()
 
 
 def _text(data: dict[str, Any]) -> bytes:
-    """A manifest as a file: JSON with a line for each entry of its tables.
+    """Return the bytes of a manifest: JSON with a line for each entry of its tables.
 
-    All of it indented would be nearly twice as long, and take more than four times as long.
+    Fully indented JSON would be twice as long and take four times as long.
     """
 
-    def words(value: Any) -> str:
+    def text(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False)
 
     parts = []
     for name, table in data.items():
         if isinstance(table, list):
-            ends, lines = ("[", "]"), [words(entry) for entry in table]
+            ends, lines = ("[", "]"), [text(entry) for entry in table]
         elif isinstance(table, dict):
             ends, lines = (
                 ("{", "}"),
-                [f"{words(key)}: {words(value)}" for key, value in table.items()],
+                [f"{text(key)}: {text(value)}" for key, value in table.items()],
             )
         else:
-            ends, lines = ("", ""), [words(table)]
-        parts.append(f"{words(name)}: {ends[0]}" + ",\n".join(lines) + ends[1])
+            ends, lines = ("", ""), [text(table)]
+        parts.append(f"{text(name)}: {ends[0]}" + ",\n".join(lines) + ends[1])
     return ("{\n" + ",\n".join(parts) + "\n}\n").encode()
 
 
@@ -305,7 +305,7 @@ def _line(change: dict[str, Any]) -> bytes:
 
 
 def _bytes(path: Path, start: int = 0) -> bytes:
-    """The bytes of a file from ``start`` on; none where there is no file."""
+    """Return the bytes of a file from ``start`` on, ``b""`` if there is no file."""
     try:
         with path.open("rb") as file:
             file.seek(start)

@@ -1,4 +1,4 @@
-"""Pages: the index.html of an output folder, made from its manifest alone."""
+"""Write the index.html of an output folder from its manifest alone."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from kerasviz.io.files import write_atomically
 
 __all__ = ["render_page", "sparkline", "update", "write_index"]
 
-#: Pictures that are narrower than this are shown as the pixels they are, not smoothed.
+#: Pictures narrower than this, in pixels, are enlarged without smoothing.
 PIXEL_ART = 64
-#: The least width of a column of pictures, where the window is wide enough.
+#: The least width of a column of pictures, in pixels, if the window is wide enough.
 COLUMN = 176
 
 
 @dataclass(frozen=True)
 class PageTile:
-    """A picture as the page shows it."""
+    """Hold a picture and its facts for the page."""
 
     target: str
     file: str
     size: tuple[int, int]  # width, height
-    zoom: int  # how many times as large it is shown, pixel by pixel; 0 for any size, smoothed
+    zoom: int  # factor of the enlargement without smoothing; 0 for any size, smoothed
     score: str
     seed: int
     row: str
@@ -42,7 +42,7 @@ class PageTile:
     first: str
     last: str
     snapshots: tuple[tuple[int, str], ...]
-    command: str  # that makes it again, or ""
+    command: str  # that renders it again, or ""
 
     @property
     def facts(self) -> str:
@@ -58,10 +58,10 @@ def write_index(
 ) -> Path:
     """Write ``index.html`` into a folder of pictures and return its path.
 
-    ``manifest`` is that of a ``Store``, ``commands`` are those that make
-    pictures again, by file. The page stands alone (styles, curves and the little script are in it)
-    and needs nothing but the picture files beside it; a page that is there already with the same
-    content is left alone. Raises :class:`KerasvizError` where the folder cannot be written.
+    ``manifest`` is that of a ``Store``; ``commands`` render pictures again, by file. The page
+    contains its styles, curves and script, and needs only the picture files beside it. A page with
+    the same content is not rewritten. Raises :class:`KerasvizError` if the folder cannot be
+    written.
     """
     recipes: list[dict[str, Any]] = []
     pictures = _pictures(manifest, recipes, commands)
@@ -81,13 +81,13 @@ def write_index(
 
 
 def update(path: Path, data: bytes) -> None:
-    """Write a file unless it is there with the same content."""
+    """Write a file unless it has the same content."""
     if not path.is_file() or path.read_bytes() != data:
         write_atomically(path, data)
 
 
 def render_page(template: str, **values: Any) -> str:
-    """Fill a template of ``templates/``; everything that is put in is escaped."""
+    """Fill a template of ``templates/``; all values are escaped."""
     return _environment().get_template(template).render(version=__version__, **values)
 
 
@@ -108,7 +108,7 @@ def _environment() -> jinja2.Environment:
 
 
 def _seams(words: str) -> Markup:
-    """Words that break, where they have to, after a slash or underscore and before a colon or at.
+    """Allow line breaks after a slash or underscore, and before a colon or at sign.
 
     >>> _seams("a_b/c:1")
     Markup('a_<wbr>b/<wbr>c<wbr>:1')
@@ -119,9 +119,9 @@ def _seams(words: str) -> Markup:
 def _pictures(
     manifest: dict[str, Any], recipes: list[dict[str, Any]], commands: Mapping[str, str]
 ) -> list[PageTile]:
-    """The finished pictures, those of one target together, in the order of first appearance.
+    """Return the finished pictures, grouped by target in the order of first appearance.
 
-    Adds the recipes to ``recipes``.
+    Adds their recipes to ``recipes``.
     """
     entries, requests = manifest["pictures"], manifest["requests"]
     moments: dict[tuple[str, int], list[tuple[int, str]]] = {}
@@ -132,7 +132,7 @@ def _pictures(
         else:
             snapshots = moments.setdefault((entry["key"], entry["row"]), [])
             snapshots.append((entry["step"], entry["file"]))
-    shown = []
+    tiles = []
     for entry in (e for group in finished.values() for e in group):
         request = requests[entry["request"]]
         recipe = request["recipe"]
@@ -140,7 +140,7 @@ def _pictures(
             recipes.append(recipe)
         curve = [(float(step), float(value)) for step, value in entry["curve"]]
         height, width = recipe["size"]
-        shown.append(
+        tiles.append(
             PageTile(
                 target=entry["target"],
                 file=entry["file"],
@@ -158,10 +158,10 @@ def _pictures(
                 command=commands.get(entry["file"], ""),
             )
         )
-    return shown
+    return tiles
 
 
-#: What is computed from photos, by kind.
+#: Titles of computed pictures by kind.
 _KINDS = {
     "photo": "The picture that gradients are taken at",
     "attribution": "Attribution",
@@ -174,7 +174,7 @@ _KINDS = {
 
 
 def _computed(entry: dict[str, Any]) -> dict[str, Any]:
-    """A picture that was computed from others, as the page shows it."""
+    """Return a computed picture and its facts for the page."""
     names = [photo["name"] for photo in entry["photos"]]
     source = names[0] if len(names) == 1 else f"{len(names)} photos"
     kind = entry["made"]["kind"]
@@ -191,9 +191,9 @@ def _computed(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def sparkline(curve: Sequence[tuple[float, float]], width: int = 100, height: int = 24) -> str:
-    """The points of a polyline for (x, y) pairs in a box of ``width`` x ``height``, y upwards.
+    """Return the points of a polyline for (x, y) pairs in a box ``width`` x ``height``, y upwards.
 
-    Values that are no numbers are left out; a curve of equal values is a line in the middle.
+    Values that are not finite are left out; a curve of equal values is a line in the middle.
 
     >>> sparkline([(0, 1.0), (50, 3.0), (100, 2.0)])
     '0,24 50,0 100,12'
@@ -213,7 +213,7 @@ def sparkline(curve: Sequence[tuple[float, float]], width: int = 100, height: in
 
 
 def _rows(data: Any, prefix: str = "") -> list[tuple[str, str]]:
-    """Nested settings as rows of a table.
+    """Return nested settings as rows of a table.
 
     >>> _rows({"size": [64, 96], "transform": {"shared": False, "steps": [{"name": "pad"}]}})
     [('size (height x width)', '64 x 96'), ('transform · shared', 'no'),

@@ -1,4 +1,4 @@
-"""The files of a finished picture: their bytes with the provenance inside, and their entries."""
+"""Make the files of a finished picture, with the provenance inside, and their entries."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from kerasviz.rendering.request import Request
 
 __all__ = ["Naming", "Origin", "content_name", "entries_of"]
 
-#: Points of the score curve that the manifest keeps.
+#: Points of a score curve in the manifest.
 CURVE = 33
 
 
 @dataclass(frozen=True)
 class Origin:
-    """What made a picture, as it is recorded: the network, the environment, the request's key."""
+    """Hold the recorded origin of a picture: network, environment and the request's key."""
 
     network: dict[str, Any]
     environment: dict[str, str]
@@ -37,16 +37,16 @@ class Origin:
 
     @staticmethod
     def request(request: Request) -> str:
-        """The name of the settings of a request in a manifest."""
+        """Return the name of a request's settings in a manifest."""
         return digest(request.to_json())
 
 
-#: The file name of a picture after a step, by its origin and its bytes.
+#: Gives the file name of a picture after a step, from its origin and its bytes.
 Naming = Callable[[Picture, int, Origin, bytes], str]
 
 
 def entries_of(picture: Picture, origin: Origin, naming: Naming) -> Iterator[tuple[Entry, bytes]]:
-    """The files of a picture, its snapshots first: what the manifest has of each, and its bytes."""
+    """Yield the entry and the bytes of each file of a picture, its snapshots first."""
     request = picture.request
     images = {**picture.snapshots, request.recipe.steps: picture.image}
     about = provenance(picture, origin.network, origin.environment)
@@ -70,7 +70,7 @@ def entries_of(picture: Picture, origin: Origin, naming: Naming) -> Iterator[tup
 
 
 def content_name(_: Picture, __: int, origin: Origin, data: bytes) -> str:
-    """A name that only these bytes have: ``objects/``, two digits of the SHA-256, all of it."""
+    """Return ``objects/``, two digits of the SHA-256 of the bytes, and all of its digits."""
     name = checksum(data)
     return f"objects/{name[:2]}/{name}.{origin.file_format}"
 

@@ -1,4 +1,4 @@
-"""Rendering: the batches of many requests, one after the other, become pictures."""
+"""Render requests to pictures, one batch after the other."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Picture:
-    """A finished picture: row ``row`` of a request.
+    """Hold a finished picture: row ``row`` of a request.
 
-    ``image`` [H, W, C] float32 in [0, 1]; ``snapshots`` the same by step; ``score`` of the image
-    as it is, without penalties and the terms that couple rows; ``history`` [steps] of the whole
-    scores on the transformed image; ``batch`` the compiled batch size.
+    ``image`` [H, W, C] float32 in [0, 1]; ``snapshots`` the same by step; ``score`` of the
+    untransformed image, without penalties and terms that couple rows; ``history`` [steps] of the
+    whole scores on the transformed image; ``batch`` is the compiled batch size.
     """
 
     request: Request
@@ -57,7 +57,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class RenderProgress:
-    """How far a rendering is: pictures finished of all, and the step of the present batch."""
+    """Report how many pictures are finished, and the step of the present batch.
+
+    ``images()`` are those of the present batch, [B, H, W, C] in [0, 1].
+    """
 
     done: int
     pictures: int
@@ -70,7 +73,7 @@ class RenderProgress:
 
     @property
     def fraction(self) -> float:
-        """How much of the work is done, 0 to 1."""
+        """The finished share of the work, 0 to 1."""
         return (self.done + self.running * self.step / self.steps) / max(1, self.pictures)
 
 
@@ -80,10 +83,10 @@ def render_batch(
     progress: Callable[[LoopProgress], None] | None = None,
     resume: Checkpoint | None = None,
 ) -> list[Picture]:
-    """Run one batch and return its pictures, without the padding.
+    """Render one batch and return its pictures, without the padding.
 
-    A recipe with patience lets each picture end when it has converged; it has no checkpoints to
-    ``resume`` from.
+    With a recipe that has patience each picture ends when it has converged, and there are no
+    checkpoints to ``resume`` from.
     """
     rows: list[tuple[Request, int, int]] = []  # request, row in it, group
     for group, request in enumerate(plan.requests):
@@ -161,7 +164,7 @@ def render_batches(
 
 @dataclass(frozen=True)
 class Rendering:
-    """Pictures made by :func:`render`, in the order in which they were asked for."""
+    """Hold the pictures of :func:`render`, in the order of the targets."""
 
     pictures: tuple[Picture, ...]
     network: dict[str, Any]
@@ -193,18 +196,18 @@ class Rendering:
 
     @property
     def snapshots(self) -> dict[int, Array]:
-        """The images [N, H, W, C] after so many steps; 0 is the initial noise."""
+        """The images [N, H, W, C] by step number; 0 is the initial noise."""
         steps = self.pictures[0].snapshots
         return {step: np.stack([p.snapshots[step] for p in self.pictures]) for step in steps}
 
     @property
     def provenance(self) -> list[dict[str, Any]]:
-        """For every picture, all that is needed to make it again."""
+        """Everything that is needed to render each picture again."""
         return [provenance(p, self.network, self.environment) for p in self.pictures]
 
 
 def network_provenance(net: Network) -> dict[str, Any]:
-    """The network of a provenance: name, format, SHA-256 and input description."""
+    """Return the network of a provenance: name, format, SHA-256 and input description."""
     return {
         "name": net.name,
         "format": net.identity.format,
@@ -216,7 +219,7 @@ def network_provenance(net: Network) -> dict[str, Any]:
 def provenance(
     picture: Picture, network: dict[str, Any], environment: dict[str, str]
 ) -> dict[str, Any]:
-    """All that is needed to make a picture again, as plain data."""
+    """Return everything that is needed to render a picture again, as plain data."""
     taken = len(picture.history)
     early = {} if taken == picture.request.recipe.steps else {"steps_taken": taken}
     return {
@@ -242,36 +245,55 @@ def render(
 ) -> Rendering:
     """Optimize pictures and return them.
 
-    ``targets`` are words (``"mixed4a:476"``, see ``GRAMMAR``) or objectives.
-    ``changes`` replace settings of the recipe: ``steps``, ``size`` (a number or (height, width)),
-    ``learning_rate``, ``precision`` (``"auto"`` for the fastest on this machine)... Raises
-    :class:`UsageError` for wrong names and settings.
+    Args:
+        net: The network.
+        targets: Texts such as ``"mixed4a:476"`` (see ``GRAMMAR``), or objectives.
+        recipe: How to optimize, or the name of a recipe.
+        seed: The seed of the noise that the pictures start from.
+        snapshots: Step numbers whose images are kept too; 0 is the noise.
+        progress: Called after every chunk of steps.
+        changes: Other settings of the recipe: ``steps``, ``size`` (a number or (height, width)),
+            ``learning_rate``, ``precision`` (``"auto"`` for the fastest on this machine)...
 
-    >>> net = kerasviz.load("efficientnet-lite0")                       # doctest: +SKIP
-    >>> r = kerasviz.render(net, "block3b:7", steps=128, size=96)       # doctest: +SKIP
-    >>> r.images.shape, r.losses.shape                                  # doctest: +SKIP
-    ((1, 96, 96, 3), (1, 128))
+    Returns:
+        The images [N, H, W, C] in [0, 1], in the order of the targets, with their scores.
+
+    Raises:
+        UsageError: For unknown names and settings out of range.
+
+    Example:
+        >>> net = kerasviz.load("efficientnet-lite0")                   # doctest: +SKIP
+        >>> r = kerasviz.render(net, "block3b:7", steps=128, size=96)   # doctest: +SKIP
+        >>> r.images.shape, r.losses.shape                              # doctest: +SKIP
+        ((1, 96, 96, 3), (1, 128))
+
+    Reference:
+        Olah, Mordvintsev, Schubert: Feature Visualization, Distill 2017.
     """
     chosen = find_recipe(recipe)
     if isinstance(changes.get("size"), int):
         changes["size"] = (changes["size"], changes["size"])
     precision = changes.pop("precision", chosen.precision)
     chosen = chosen.replace(**changes)
-    asked = [targets] if isinstance(targets, str | Objective) else list(targets)
-    found: list[Target] = []
-    for i, each in enumerate(asked):
-        if isinstance(each, Objective):
-            found.append(Target(f"objective {i}", each))
-        else:
-            found += parse_targets([each], net)
+    parsed = _parsed(net, [targets] if isinstance(targets, str | Objective) else targets)
     if precision == AUTO:
-        objectives = [target.objective for target in found]
+        objectives = [target.objective for target in parsed]
         precision = choose(net, taps_of(objectives, net, chosen.pre_activation)).precision
     chosen = chosen.replace(precision=precision)
-    requests = make_requests(net, found, chosen, seed=seed, snapshots=snapshots)
+    requests = make_requests(net, parsed, chosen, seed=seed, snapshots=snapshots)
     pictures: dict[Request, list[Picture]] = {}
     for batch in render_batches(net, make_batches(net, list(dict.fromkeys(requests))), progress):
         for picture in batch:
             pictures.setdefault(picture.request, []).append(picture)
     ordered = tuple(p for request in requests for p in pictures[request])
     return Rendering(ordered, network_provenance(net), environment())
+
+
+def _parsed(net: Network, targets: Sequence[str | Objective]) -> list[Target]:
+    parsed: list[Target] = []
+    for number, target in enumerate(targets):
+        if isinstance(target, Objective):
+            parsed.append(Target(f"objective {number}", target))
+        else:
+            parsed += parse_targets([target], net)
+    return parsed

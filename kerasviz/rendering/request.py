@@ -1,4 +1,4 @@
-"""Requests: what a picture shows and how it is made, as data with a name of its own."""
+"""Describe pictures as data: what each shows, and how it is optimized."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ["Request", "adapt_recipe", "first_relu", "make_requests", "with_diver
 
 @dataclass(frozen=True)
 class Request:
-    """One picture to make, or ``rows`` pictures that are optimized together.
+    """Ask for one picture, or for ``rows`` pictures that are optimized together.
 
-    ``text`` names it for people; the objective, recipe, seed and snapshots (step numbers) say what
-    it is. Row r starts from the noise of ``seed + r``. ``batch`` fixes the compiled batch size.
+    ``text`` names the target for people. ``snapshots`` are step numbers whose pictures are kept
+    too. Row r starts from the noise of ``seed + r``. ``batch`` fixes the compiled batch size.
     """
 
     text: str
@@ -47,7 +47,7 @@ class Request:
             )
 
     def to_json(self) -> dict[str, Any]:
-        """All that decides the picture, as plain data (the recipe's name does not)."""
+        """Return the request without its text as plain data, for :meth:`from_json`."""
         return {
             "objective": self.objective.to_json(),
             "recipe": self.recipe.to_json(),
@@ -59,7 +59,7 @@ class Request:
 
     @classmethod
     def from_json(cls, text: str, data: dict[str, Any]) -> Request:
-        """Make a request from plain data."""
+        """Return the request of plain data."""
         return cls(
             text=text,
             objective=Objective.from_json(data["objective"]),
@@ -71,7 +71,7 @@ class Request:
         )
 
     def key(self, net: Network) -> str:
-        """A name for the pictures that this request makes with this network: 16 hex digits."""
+        """Return 16 hex digits that name the pictures of this request and a network."""
         spec = net.require_input_spec().identity()
         data = {**self.to_json(), "recipe": self.recipe.identity()}
         return digest({"network": net.identity.sha256, "input": spec, **data})
@@ -129,15 +129,15 @@ REDIRECTED_STEPS = 17
 
 
 def first_relu(net: Network) -> str | None:
-    """The output of the network's first ReLU: what is before it is linear in the image."""
+    """Return the output of the network's first ReLU. Its input is linear in the image."""
     return next((name for name in net.taps if net.taps[name].pre_activation), None)
 
 
 def adapt_recipe(recipe: Recipe, objective: Objective, net: Network) -> Recipe:
-    """The recipe with which an objective has a picture: nearly always ``recipe`` itself.
+    """Return the recipe for an objective: nearly always ``recipe`` itself.
 
     Before the first ReLU of a network the mean of a channel is linear in the image, so that the
-    best image is one flat colour. There units are optimized after the ReLU, and redirected
+    best image is one flat colour. Units of that layer are optimized after the ReLU, and redirected
     gradients help those that are dead at the start.
     """
     first = first_relu(net)
@@ -149,10 +149,10 @@ def adapt_recipe(recipe: Recipe, objective: Objective, net: Network) -> Recipe:
 
 
 def with_diversity(target: Target, net: Network, weight: float = 0.1) -> Target:
-    """A target with the diversity term at its own layer (paper: "Achieving Diversity").
+    """Return a target with the diversity term at its own layer (paper: "Achieving Diversity").
 
-    The Gram matrix is taken at the tap of the first term that has one, after the ReLU; for a class
-    at the last main tap of the network that has positions.
+    The Gram matrix is that of the first tap of the target, after the ReLU; for a class that of the
+    last main tap with positions.
     """
     taps = [term.tap for term in target.objective.terms if term.tap]
     spatial = [n for n in (*net.taps, *net.main_taps) if len(net.taps[n].shape or ()) == 4]

@@ -1,4 +1,4 @@
-"""The store: a folder of pictures with a manifest that is enough to make each of them again."""
+"""Keep pictures in a folder with a manifest from which each can be rendered again."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ __all__ = [
 
 @dataclass(frozen=True)
 class FileCheck:
-    """What was found out about a file: ``same``, ``differs`` (it was made again), ``changed``...
+    """Hold the result of a check: ``same``, ``differs`` (rendered again), ``changed``...
 
-    ``kept`` is a file as it was written that cannot be made again.
+    ``kept`` is an unchanged file that cannot be rendered again.
     """
 
     file: str
@@ -53,10 +53,20 @@ class FileCheck:
 
 
 class Store:
-    """A folder of pictures of one network.
+    """Keep the pictures of one network in a folder; opening it reads the manifest.
 
-    Opening reads the manifest; :meth:`make` renders what is missing and saves every finished
-    batch. Raises :class:`UsageError` for a folder with another network's pictures.
+    Args:
+        folder: The folder, which is created by the first picture.
+        net: The network of the pictures.
+        file_format: ``"png"`` (with the provenance inside), ``"jpg"`` or ``"webp"``.
+
+    Raises:
+        UsageError: For an unknown format, and a folder with another network's pictures.
+
+    Example:
+        >>> store = Store(Path("out"), net)                             # doctest: +SKIP
+        >>> render_into(store, requests).made                           # doctest: +SKIP
+        16
     """
 
     def __init__(self, folder: Path, net: Network, file_format: str = "png"):
@@ -64,7 +74,9 @@ class Store:
             raise UsageError(f"unknown format {file_format!r}; choose from {', '.join(FORMATS)}")
         self.folder, self.net, self.file_format = folder, net, file_format
         self.network = network_provenance(net)
-        self._hashed: dict[str, tuple[tuple[int, int], str]] = {}  # so that no file is read twice
+        self._hashed: dict[
+            str, tuple[tuple[int, int], str]
+        ] = {}  # checksums of files by their stamp
         self._manifest = Manifest(folder)
         if (theirs := self._manifest.network) and theirs["sha256"] != self.network["sha256"]:
             raise UsageError(
@@ -74,16 +86,16 @@ class Store:
             )
         self._manifest.network = {**self.network, "source": _source(net, folder)}
 
-    # -- what is there -----------------------------------------------------------------------
+    # -- reading -----------------------------------------------------------------------------
 
     @property
     def requests(self) -> dict[str, dict[str, Any]]:
-        """The settings of requests by the names that entries have for them."""
+        """The settings of requests by the names that entries use."""
         return self._manifest.requests
 
     @property
     def environments(self) -> dict[str, dict[str, str]]:
-        """Where pictures were made, by the names that entries have for it."""
+        """The environments of pictures by the names that entries use."""
         return self._manifest.environments
 
     @property
@@ -93,31 +105,31 @@ class Store:
 
     @property
     def computed(self) -> dict[str, GradientEntry]:
-        """The pictures computed from others, by file name."""
+        """The pictures computed by one backward pass, by file name."""
         return self._manifest.computed
 
     @property
     def copied(self) -> dict[str, DerivedFile]:
-        """The files that show pictures otherwise, by their path as seen from the folder."""
+        """The sprites and panels of pictures, by their path relative to the folder."""
         return self._manifest.copied
 
     def refresh(self) -> None:
-        """See what other processes saved; cheap. They and this one lock the folder meanwhile."""
+        """Read what other processes saved. The caller holds the lock of the folder, as they do."""
         self._manifest.refresh()
 
     def find(self, request: Request) -> list[Entry]:
-        """The entries of a request whose files exist, finished pictures before snapshots."""
+        """Return the entries of a request with intact files, finished pictures before snapshots."""
         files = self._manifest.files.get(request.key(self.net), ())
         suffix = "." + self.file_format
-        found = [self.entries[file] for file in files if file.endswith(suffix)]
-        return sorted(filter(self.intact, found), key=lambda e: (-e.step, e.row))
+        entries = [self.entries[file] for file in files if file.endswith(suffix)]
+        return sorted(filter(self.intact, entries), key=lambda e: (-e.step, e.row))
 
     def entry(self, request: Request, step: int, row: int) -> Entry:
-        """The entry of a picture that is there, after so many steps."""
+        """Return the entry of an existing picture: its row after ``step`` steps."""
         return next(e for e in self.find(request) if (e.step, e.row) == (step, row))
 
     def finished(self, requests: Iterable[Request]) -> list[Entry]:
-        """The finished pictures of the requests that are there, in order, without snapshots."""
+        """Return the existing finished pictures of requests, in order, without snapshots."""
         return [
             entry
             for request in dict.fromkeys(requests)
@@ -126,7 +138,7 @@ class Store:
         ]
 
     def intact(self, entry: Entry | GradientEntry) -> bool:
-        """Whether the file of an entry is there, unchanged."""
+        """Return whether the file of an entry exists unchanged."""
         path = self.folder / entry.file
         if not path.is_file():
             return False
@@ -138,25 +150,24 @@ class Store:
         return known[1] == entry.sha256
 
     def complete(self, request: Request) -> bool:
-        """Whether all pictures and snapshots of a request are there, unchanged."""
+        """Return whether all pictures and snapshots of a request exist unchanged."""
         steps = {*request.snapshots, request.recipe.steps}
         return len(self.find(request)) == len(steps) * request.rows
 
     # -- changing ----------------------------------------------------------------------------
 
     def remove_requests(self, requests: Iterable[Request]) -> None:
-        """Take the pictures of incomplete requests out of the manifest before they are rewritten.
+        """Remove the pictures of incomplete requests from the manifest before they are rewritten.
 
-        On another machine they may come out otherwise, and a manifest with the checksums of the
-        old files would be wrong if the run is killed before it is saved.
+        On another machine the bytes may differ, and if the run is killed the manifest would keep
+        the checksums of the old files.
         """
         suffix = "." + self.file_format
         known = [self._manifest.files.get(request.key(self.net), set()) for request in requests]
-        forgotten = [file for files in known for file in files if file.endswith(suffix)]
-        self.remove(forgotten)
+        self.remove([file for files in known for file in files if file.endswith(suffix)])
 
     def add(self, picture: Picture) -> None:
-        """Write the files of a picture; :meth:`save` makes the manifest know them."""
+        """Write the files of a picture; :meth:`save` records them in the manifest."""
         here, request = environment(), picture.request
         origin = Origin(self.network, here, request.key(self.net), self.file_format)
         self._manifest.add_request(origin.request(request), request.to_json())
@@ -171,11 +182,11 @@ class Store:
         environments: Mapping[str, dict[str, str]],
         entries: Sequence[Entry],
     ) -> None:
-        """Know these pictures, which others have written, and no others; :meth:`merge` saves it."""
+        """Record exactly these pictures, written by other processes; :meth:`merge` saves that."""
         for name, request in requests.items():
             self._manifest.add_request(name, request)
-        for name, there in environments.items():
-            self._manifest.add_environment(name, there)
+        for name, environment_data in environments.items():
+            self._manifest.add_environment(name, environment_data)
         files = {entry.file for entry in entries}
         self._manifest.remove([file for file in self.entries if file not in files])
         for entry in entries:
@@ -197,61 +208,59 @@ class Store:
         return f"{name}.{self.file_format}"
 
     def compute(self, entries: Iterable[tuple[GradientEntry, bytes]]) -> None:
-        """Write the files of pictures that are computed one by one, and save what is finished."""
+        """Write the files of computed pictures one by one, and record the finished ones."""
         here = environment()
         try:
             for entry, data in entries:
                 write_atomically(self.folder / entry.file, data)
                 self._manifest.add_environment(entry.environment, here)
                 self._manifest.add(entry)
-        finally:  # after Ctrl-C too: what is finished is kept
+        finally:  # after Ctrl-C too
             self.merge()
 
     def copy(self, path: Path, data: bytes) -> None:
-        """Write a file that shows pictures otherwise, unless it is there with the same content.
+        """Write a sprite or panel unless the file has the same content.
 
-        It may lie outside the folder. :meth:`merge` makes the manifest know it.
+        It may lie outside the folder. :meth:`merge` records it in the manifest.
         """
-        file = self._seen(path)
-        entry, there = (
-            DerivedFile(file, checksum(data)),
-            path.is_file() and path.read_bytes() == data,
-        )
-        if self.copied.get(file) == entry and there:
+        file = self._relative(path)
+        entry = DerivedFile(file, checksum(data))
+        same = path.is_file() and path.read_bytes() == data
+        if self.copied.get(file) == entry and same:
             return
         if file in self.copied:
             self.remove([file])
-        if not there:
+        if not same:
             write_atomically(path, data)
         self._manifest.add(entry)
 
     def copied_bytes(self, path: Path) -> bytes:
-        """What is in such a file, if it is as it was written; else nothing."""
-        known = self.copied.get(self._seen(path))
+        """Return the content of a sprite or panel, ``b""`` if it was changed or does not exist."""
+        known = self.copied.get(self._relative(path))
         data = path.read_bytes() if path.is_file() else b""
         return data if known is None or checksum(data) == known.sha256 else b""
 
     def remove_copy(self, path: Path) -> None:
-        """Remove such a file."""
-        self.remove([self._seen(path)])
+        """Remove a sprite or panel."""
+        self.remove([self._relative(path)])
         path.unlink(missing_ok=True)
 
-    def _seen(self, path: Path) -> str:
-        """A path as seen from the folder."""
+    def _relative(self, path: Path) -> str:
+        """Return a path relative to the folder."""
         return Path(os.path.relpath(path, self.folder)).as_posix()
 
     def remove(self, files: Sequence[str]) -> None:
-        """Take files out of the manifest, before they are rewritten."""
+        """Remove files from the manifest before they are rewritten."""
         self._manifest.remove(files)
         if files:
             self.save()
 
     def manifest(self) -> dict[str, Any]:
-        """The manifest as plain data."""
+        """Return the manifest as plain data."""
         return self._manifest.data()
 
     def save(self) -> None:
-        """Make the manifest, or the journal beside it, know what was added."""
+        """Record changes in the manifest or the journal beside it."""
         self._manifest.save()
 
     def merge(self) -> None:
@@ -260,15 +269,15 @@ class Store:
 
 
 def unique_requests(net: Network, requests: Iterable[Request]) -> list[Request]:
-    """The requests that make different pictures: of those that differ in their words the first."""
-    found: dict[str, Request] = {}
+    """Return the requests that make different pictures: the first of those with one key."""
+    unique: dict[str, Request] = {}
     for request in requests:
-        found.setdefault(request.key(net), request)
-    return list(found.values())
+        unique.setdefault(request.key(net), request)
+    return list(unique.values())
 
 
 def _source(net: Network, folder: Path) -> str:
-    """Where the network came from: a zoo name, or its path as seen from the folder."""
+    """Return the source of the network: a zoo name, or its path relative to the folder."""
     path = Path(net.identity.source)
     if net.identity.format == "zoo" or not path.exists():
         return net.identity.source
@@ -276,7 +285,7 @@ def _source(net: Network, folder: Path) -> str:
 
 
 def slug(text: str) -> str:
-    """A target as a file name that every system takes.
+    """Return a target as a file name that every system takes.
 
     >>> slug("inception_4c/output:100@center"), slug("mixed4a:476 + mixed4b:111")
     ('inception_4c.output-100@center', 'mixed4a-476+mixed4b-111')
@@ -289,7 +298,7 @@ def slug(text: str) -> str:
 
 
 def count_finished(folder: Path) -> int:
-    """How many finished pictures a folder holds, snapshots not counted; 0 without a manifest."""
+    """Count the finished pictures of a folder without snapshots; 0 without a manifest."""
     if not (folder / MANIFEST).is_file():
         return 0
     return sum(entry["score"] is not None for entry in read_manifest(folder)["pictures"])

@@ -1,9 +1,9 @@
-"""Verifying: every picture of a folder is made again and compared with its file."""
+"""Render the pictures of a folder again and compare them with their files."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from kerasviz.network.input_spec import InputSpec
 from kerasviz.network.network import Network
 from kerasviz.optvis.environment import differences, environment
 from kerasviz.optvis.objectives.scoring import structure_of
+from kerasviz.optvis.optimization.loop import LoopProgress
 from kerasviz.rendering.batching import Batch, split_into_batches
 from kerasviz.rendering.gradient_pictures import GradientCache, recompute
 from kerasviz.rendering.manifest import DerivedFile, Entry, GradientEntry, read_manifest
@@ -29,23 +30,23 @@ __all__ = ["VerifySample", "verify"]
 
 @dataclass(frozen=True)
 class VerifySample:
-    """Which pictures are made again: at least so many, in whole batches drawn by chance."""
+    """Draw random batches that have at least ``pictures`` pictures together."""
 
     pictures: int
     seed: int = 0
 
-    def of(self, plans: Sequence[Batch]) -> list[Batch]:
-        """Some of the batches.
+    def of(self, batches: Sequence[Batch]) -> list[Batch]:
+        """Return a part of the batches.
 
-        >>> Sample(3).of([]) == []
+        >>> VerifySample(3).of([]) == []
         True
         """
-        drawn, chosen = list(plans), 0
+        drawn, chosen = list(batches), 0
         random.Random(self.seed).shuffle(drawn)
-        for number, each in enumerate(drawn):
+        for number, batch in enumerate(drawn):
             if chosen >= self.pictures:
                 return drawn[:number]
-            chosen += each.rows
+            chosen += batch.rows
         return drawn
 
 
@@ -55,59 +56,56 @@ def verify(
     progress: Callable[[RenderProgress], None] | None = None,
     sample: VerifySample | None = None,
 ) -> tuple[list[FileCheck], list[str]]:
-    """Make every picture of a folder again, in the recorded batch sizes, and compare the bytes.
+    """Render every picture of a folder again, in the recorded batch sizes, and compare the bytes.
 
-    Pictures that were computed from photos that are not there are compared with their checksums,
-    and so are sprites and panels of examples, and optimized pictures that are not of the sample.
-    Returns the results in the manifest's order, and the differences between the environments that
-    are recorded and this one. Nothing is written. Raises :class:`UsageError` for another network.
+    Nothing is written. Sprites, panels of examples, pictures whose photos are missing and pictures
+    outside the sample are compared with their recorded checksums only.
+
+    Args:
+        folder: A folder of pictures with its manifest.
+        net: The network; its input description is replaced by the recorded one.
+        progress: Called after every chunk of steps.
+        sample: The optimized pictures to render again, ``None`` for all.
+
+    Returns:
+        A result for each file in the manifest's order, and the differences between the recorded
+        environments and this one.
+
+    Raises:
+        UsageError: If the pictures are of another network.
+
+    Example:
+        >>> results, notes = kerasviz.verify(folder, net)               # doctest: +SKIP
+        >>> {result.result for result in results}                       # doctest: +SKIP
+        {'same'}
     """
     manifest = read_manifest(folder)
-    spec = InputSpec.from_json(manifest["network"]["input"])
-    net = net.with_input_spec(spec)
+    net = net.with_input_spec(InputSpec.from_json(manifest["network"]["input"]))
     store = Store(folder, net)
-    # The same file may have another name today; the pictures say what it was called then.
+    # The pictures contain the name that the model's file had at that time.
     store.network = {key: manifest["network"][key] for key in store.network}
     here = environment()
-    results: dict[str, FileCheck] = {}
     notes: list[str] = []
     for recorded in store.environments.values():
         notes += [n for n in differences(here, recorded) if n not in notes]
-    asked: dict[Request, str] = {}  # requests and their names in the manifest
-    plans = list(_recorded_plans(store, asked))
+    names: dict[Request, str] = {}  # of requests in the manifest
+    batches = list(_recorded_batches(store, names))
     if sample is not None:
-        plans = sample.of(plans)
-    pictures, done = sum(p.rows for p in plans), 0
-    entries: dict[tuple[str, int], list[Entry]] = {}
-    for entry in store.entries.values():
-        entries.setdefault((entry.request, entry.row), []).append(entry)
-    for each in plans:
-
-        def report(p: Any, done: int = done, each: Batch = each) -> None:
-            if progress is not None:
-                text = each.requests[0].text
-                progress(RenderProgress(done, pictures, each.rows, p.step, p.steps, p.score, text))
-
-        for picture in render_batch(net, each, report):
-            for entry in entries[asked[picture.request], picture.row]:
-                results[entry.file] = _compare(store, entry, picture)
-        done += each.rows
-    for entry in store.entries.values():
-        if entry.file not in results:
-            results[entry.file] = _unmade(store, entry)
-    optimized = [results[file] for file in store.entries]
+        batches = sample.of(batches)
+    results = _rendered_again(store, batches, names, progress)
+    optimized = [results.get(e.file) or _unmade(store, e) for e in store.entries.values()]
     slopes = GradientCache(net)
     computed = [_computed(store, entry, slopes) for entry in store.computed.values()]
     copied = [_copied(store, entry) for entry in store.copied.values()]
     return [*optimized, *computed, *copied], notes
 
 
-def _recorded_plans(store: Store, asked: dict[Request, str]) -> Iterator[Batch]:
-    """The batches that make all recorded pictures again, each of the recorded size."""
+def _recorded_batches(store: Store, names: dict[Request, str]) -> Iterator[Batch]:
+    """Yield the batches that render all recorded pictures again, and fill ``names``."""
     groups: dict[Any, dict[Request, None]] = {}
     for entry in store.entries.values():
         request = Request.from_json(entry.target, store.requests[entry.request])
-        asked[request] = entry.request
+        names[request] = entry.request
         structure = structure_of(request.objective, store.net, request.recipe.pre_activation)
         group = (structure, request.recipe, request.snapshots, entry.compiled_batch)
         groups.setdefault(group, {})[request] = None
@@ -115,8 +113,34 @@ def _recorded_plans(store: Store, asked: dict[Request, str]) -> Iterator[Batch]:
         yield from split_into_batches(store.net, list(requests), size, size)
 
 
+def _rendered_again(
+    store: Store,
+    batches: Sequence[Batch],
+    names: Mapping[Request, str],
+    progress: Callable[[RenderProgress], None] | None,
+) -> dict[str, FileCheck]:
+    """Render batches and compare their pictures; return the results by file name."""
+    results: dict[str, FileCheck] = {}
+    entries: dict[tuple[str, int], list[Entry]] = {}
+    for entry in store.entries.values():
+        entries.setdefault((entry.request, entry.row), []).append(entry)
+    pictures, done = sum(batch.rows for batch in batches), 0
+    for batch in batches:
+
+        def report(p: LoopProgress, done: int = done, batch: Batch = batch) -> None:
+            if progress is not None:
+                text = batch.requests[0].text
+                progress(RenderProgress(done, pictures, batch.rows, p.step, p.steps, p.score, text))
+
+        for picture in render_batch(store.net, batch, report):
+            for entry in entries[names[picture.request], picture.row]:
+                results[entry.file] = _compare(store, entry, picture)
+        done += batch.rows
+    return results
+
+
 def _read(store: Store, entry: Entry | GradientEntry | DerivedFile) -> bytes | FileCheck:
-    """The file of an entry, or what is wrong with it."""
+    """Return the bytes of an entry's file, or the reason why they cannot be compared."""
     path = store.folder / entry.file
     if not path.is_file():
         return FileCheck(entry.file, "missing", "the file is not there")
@@ -140,7 +164,7 @@ def _compare(store: Store, entry: Entry, picture: Picture) -> FileCheck:
 
 
 def _unmade(store: Store, entry: Entry) -> FileCheck:
-    """An optimized picture that is not of the sample."""
+    """Check an optimized picture outside the sample by its checksum."""
     data = _read(store, entry)
     return data if isinstance(data, FileCheck) else FileCheck(entry.file, "unchanged")
 
@@ -165,13 +189,13 @@ def _copied(store: Store, entry: DerivedFile) -> FileCheck:
 
 
 def _difference(data: bytes, image: Image.Image) -> str:
-    """How far the picture in a file is from one that was made again."""
+    """Say how far the picture in a file is from the one that was rendered again."""
     before, _ = decode(data)
     now = np.asarray(image, np.int16)
-    there = np.asarray(before, np.int16)
-    if there.shape != now.shape:
+    recorded = np.asarray(before, np.int16)
+    if recorded.shape != now.shape:
         return "the picture has another size"
-    apart = np.abs(there - now)
+    apart = np.abs(recorded - now)
     if not apart.any():
         return "the pixels are the same, the file is not (another encoder?)"
     return (

@@ -29,17 +29,26 @@ def load(
 ) -> Network:
     """Load a network from a model file, a SavedModel folder or the zoo.
 
-    ``source`` is a path (``.keras``, ``.h5``, ``.onnx``, frozen GraphDef, SavedModel; decided by
-    content) or the name of a zoo network; an existing path wins. ``custom_objects`` are Keras
-    classes by name, ``unsafe`` admits files with pickled code. ``input_spec`` says which numbers
-    the network takes and wins over its model card, which wins over the file.
-    ``importer="onnx-tf"`` reads an ONNX file by way of that package instead. Raises
-    :class:`UsageError` where there is neither such a file nor such a name, and
-    :class:`ModelError` where the file cannot be read.
+    Args:
+        source: A path (``.keras``, ``.h5``, ``.onnx``, frozen GraphDef or SavedModel, recognized by
+            content) or the name of a zoo network; an existing path wins.
+        custom_objects: Keras classes by name.
+        unsafe: Whether to read files with pickled code.
+        input_spec: The numbers that the network takes. It wins over the model card, which wins
+            over the file.
+        importer: ``"onnx-tf"`` to read an ONNX file with that package.
 
-    >>> net = load("efficientnet-lite0")                          # doctest: +SKIP
-    >>> net.taps["block3b"].channels                              # doctest: +SKIP
-    40
+    Returns:
+        The network, with its taps, labels and input description.
+
+    Raises:
+        UsageError: If there is neither such a file nor such a name.
+        ModelError: If the file cannot be read.
+
+    Example:
+        >>> net = load("efficientnet-lite0")                      # doctest: +SKIP
+        >>> net.taps["block3b"].channels                          # doctest: +SKIP
+        40
     """
     given = os.fspath(source)
     known = cards()
@@ -48,12 +57,7 @@ def load(
         sha256 = sha256_of(path)
         card = card_for_checksum(sha256)
         if card is None:
-            archived = find_archive(sha256)
-            if archived is not None:
-                raise UsageError(
-                    f"{given} is the archive of the zoo network {archived.name}; run: "
-                    f"kerasviz models add {given} --name {archived.name}"
-                )
+            _refuse_archive(given, sha256)
         imported = _read(path, custom_objects, unsafe, importer)
     elif given in known:
         card = known[given]
@@ -62,15 +66,7 @@ def load(
         if card.embedded:
             imported, sha256 = read_embedded(card), card.sha256
         else:
-            found = cached(card)
-            if found is None:
-                raise UsageError(f"{given} is not here yet; run: kerasviz models fetch {given}")
-            path, sha256 = found, sha256_of(found)
-            if card.sha256 and sha256 != card.sha256:
-                raise ModelError(
-                    f"{found} is damaged: its SHA-256 is {sha256}, the card's {card.sha256}; "
-                    f"remove it and run: kerasviz models fetch {given}"
-                )
+            path, sha256 = _fetched(card)
             imported = _read(path, custom_objects, unsafe, importer)
     else:
         raise UsageError(f"no file and no zoo network {given!r}; near: {near(given, known)}")
@@ -78,6 +74,30 @@ def load(
         name=card.name if card else path.stem, source=given, format=imported.format, sha256=sha256
     )
     return _network(imported, identity, card, input_spec, path.parent)
+
+
+def _refuse_archive(source: str, sha256: str) -> None:
+    """Raise :class:`UsageError` for the archive of a zoo network, which has to be unpacked."""
+    archived = find_archive(sha256)
+    if archived is not None:
+        raise UsageError(
+            f"{source} is the archive of the zoo network {archived.name}; run: "
+            f"kerasviz models add {source} --name {archived.name}"
+        )
+
+
+def _fetched(card: Card) -> tuple[Path, str]:
+    """Return the file of a zoo network and its SHA-256, which must be the card's."""
+    path = cached(card)
+    if path is None:
+        raise UsageError(f"{card.name} is not here yet; run: kerasviz models fetch {card.name}")
+    sha256 = sha256_of(path)
+    if card.sha256 and sha256 != card.sha256:
+        raise ModelError(
+            f"{path} is damaged: its SHA-256 is {sha256}, the card's {card.sha256}; "
+            f"remove it and run: kerasviz models fetch {card.name}"
+        )
+    return path, sha256
 
 
 def _is_other_folder(path: Path) -> bool:
@@ -112,9 +132,6 @@ def _network(
         logits=card.logits,
         main_taps=card.main_taps,
     )
-
-
-# -- what it is compared with ----------------------------------------------------------------
 
 
 def model_path(source: str) -> Path:

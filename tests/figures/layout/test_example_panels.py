@@ -133,7 +133,7 @@ def test_figures_show_the_crops_and_stand_alone(
 def test_verify_compares_panels_and_sprites_with_their_checksums(
     folder: Path, tmp_path: Path, drawn: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verification, "_recorded_plans", lambda *_: [])  # nothing is made again
+    monkeypatch.setattr(verification, "_recorded_batches", lambda *_: [])  # nothing is made again
     slugs = ["dataset-vs-optimization", "appendix-layer"]
 
     def make() -> None:

@@ -126,8 +126,8 @@ def _of_sequence(name: str, op: str, ours: Any, theirs: Any) -> Difference:
     lists = isinstance(ours, list | tuple) and isinstance(theirs, list | tuple)
     if not lists or len(ours) != len(theirs):
         return Difference(name, op, (), np.inf, "another number of entries")
-    each = [_difference(name, op, a, b) for a, b in zip(ours, theirs, strict=True)]
-    worst = max(each, key=lambda d: d.error, default=None)
+    differences = [_difference(name, op, a, b) for a, b in zip(ours, theirs, strict=True)]
+    worst = max(differences, key=lambda d: d.error, default=None)
     error, note = (0.0, "") if worst is None else (worst.error, worst.note)
     return Difference(name, op, (len(ours),), error, note or "a sequence")
 
@@ -225,7 +225,7 @@ def _shape(port: Port, size: tuple[int, int], batch: int, is_image: bool) -> tup
     if is_image:
         pixels = (3, *size) if port.channels_first else (*size, 3)
         shape[1:] = [
-            n if given is None else given for given, n in zip(shape[1:], pixels, strict=True)
+            n if fixed is None else fixed for fixed, n in zip(shape[1:], pixels, strict=True)
         ]
     return tuple(LENGTH if n is None else n for n in shape)
 

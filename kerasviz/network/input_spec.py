@@ -55,10 +55,10 @@ class InputSpec:
         import tensorflow as tf  # only here: listing model cards should not wait for it
 
         channels = images.shape[-1]
-        for what, numbers in (("mean", self.mean), ("std", self.std)):
+        for name, numbers in (("mean", self.mean), ("std", self.std)):
             if len(numbers) not in (1, channels):
                 raise UsageError(
-                    f"input description: {what} has {len(numbers)} entries, the images have "
+                    f"input description: {name} has {len(numbers)} entries, the images have "
                     f"{channels} channels; give 1 or {channels}"
                 )
         if channels == 3 and self.channel_order == "bgr":

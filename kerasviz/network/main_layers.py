@@ -21,9 +21,9 @@ def main_layers(net: Network) -> tuple[list[str], str]:
         ("convolutions", [n for n in spatial if "conv" in net.taps[n].op.lower()]),
         ("layers with positions", spatial),
     )
-    for what, names in rules:
+    for kind, names in rules:
         if names:
-            return names, what
+            return names, kind
     raise UsageError(
         f"{net.name} has no layer with channels and positions; the figures need at least one"
     )

@@ -104,8 +104,8 @@ class TapTable(Mapping[str, Tap]):
             parts = parts_before(value.name)
             if parts is None:
                 continue
-            own = value.name + PRE_RELU
-            target = parts[0] if len(parts) == 1 else self._names.get(own, own)
+            plain = value.name + PRE_RELU
+            target = parts[0] if len(parts) == 1 else self._names.get(plain, plain)
             if target not in self._taps:
                 self._taps[target] = Tap(target, "Concat", value.shape, parts=parts)
             for name in spellings[value.name]:

@@ -140,12 +140,12 @@ def compute(task: GradientTask, photos: Array, slopes: GradientCache) -> tuple[I
         return map_image(np.sqrt((slope**2).sum(-1)).mean(0)), ""
     if task.kind == "colours":
         whitened = decorrelated_colours(slope)
-        shares = [float(colour_share(each)[0]) for each in (slope, whitened)]
-        words = (
+        shares = [float(colour_share(gradient)[0]) for gradient in (slope, whitened)]
+        shares_text = (
             f"Energy of colour over that of brightness: {shares[0]:.2g} in the gradient as it is, "
             f"{shares[1]:.2g} with decorrelated colours."
         )
-        return direction_image(whitened[0]), words
+        return direction_image(whitened[0]), shares_text
     return direction_image(steepest(task.kind, slope, photos)[0]), ""
 
 
@@ -154,8 +154,8 @@ def _attributed(net: Network, photo: Array, tap: str) -> tuple[Image.Image, str]
     scores = net.activations(tf.constant(photo), [logits])[logits]
     top = int(np.argmax(scores.numpy()))
     contributions = attribution(net, logit(top), photo, tap)[0]
-    words = f"The top class of the photo is {net.classes.describe(top)}."
-    return heat_image(photo[0], contributions), words
+    top_class = f"The top class of the photo is {net.classes.describe(top)}."
+    return heat_image(photo[0], contributions), top_class
 
 
 def recompute(store: Store, entry: GradientEntry, slopes: GradientCache) -> bytes | None:
@@ -168,21 +168,21 @@ def recompute(store: Store, entry: GradientEntry, slopes: GradientCache) -> byte
 
 
 def _made(
-    store: Store, entry: GradientEntry, slopes: GradientCache, here: dict[str, str]
+    store: Store, entry: GradientEntry, slopes: GradientCache, recorded: dict[str, str]
 ) -> tuple[GradientEntry, bytes]:
     """Compute a picture: its entry, and its file with the provenance inside."""
     task = GradientTask.from_json(entry.made)
     sources = [store.folder / photo["file"] for photo in entry.photos]
     photos = np.stack([read_photo(path, task.size, store.net.channels) for path in sources])
-    image, words = compute(task, photos, slopes)
+    image, text = compute(task, photos, slopes)
     about = {
         "name": entry.name,
-        "words": words,
+        "words": text,
         "computed": entry.made,
         "photos": [{"name": p["name"], "sha256": p["sha256"]} for p in entry.photos],
         "network": store.network,
-        "environment": here,
+        "environment": recorded,
     }
     data = encode(image, "png", about)
-    names = {"words": words, "sha256": checksum(data), "environment": digest(here)}
+    names = {"words": text, "sha256": checksum(data), "environment": digest(recorded)}
     return GradientEntry(**{**vars(entry), **names}), data

@@ -149,9 +149,9 @@ class Manifest:
         elif "environment" in change:
             self.environments[change["environment"]] = change["is"]
         elif "forget" in change:
-            there = self.entries.pop(change["forget"], None)
-            if there is not None:
-                self.files[there.key].discard(there.file)
+            removed = self.entries.pop(change["forget"], None)
+            if removed is not None:
+                self.files[removed.key].discard(removed.file)
             self.computed.pop(change["forget"], None)
             self.copied.pop(change["forget"], None)
 

@@ -107,13 +107,13 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def _seams(words: str) -> Markup:
+def _seams(text: str) -> Markup:
     """Allow line breaks after a slash or underscore, and before a colon or at sign.
 
     >>> _seams("a_b/c:1")
     Markup('a_<wbr>b/<wbr>c<wbr>:1')
     """
-    return Markup(re.sub(r"(?<=[/_])(?=\w)|(?=[:@]\w)", "<wbr>", str(escape(words))))
+    return Markup(re.sub(r"(?<=[/_])(?=\w)|(?=[:@]\w)", "<wbr>", str(escape(text))))
 
 
 def _pictures(

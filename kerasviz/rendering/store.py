@@ -168,10 +168,10 @@ class Store:
 
     def add(self, picture: Picture) -> None:
         """Write the files of a picture; :meth:`save` records them in the manifest."""
-        here, request = environment(), picture.request
-        origin = Origin(self.network, here, request.key(self.net), self.file_format)
+        current, request = environment(), picture.request
+        origin = Origin(self.network, current, request.key(self.net), self.file_format)
         self._manifest.add_request(origin.request(request), request.to_json())
-        self._manifest.add_environment(origin.place, here)
+        self._manifest.add_environment(origin.place, current)
         for entry, data in entries_of(picture, origin, self._file):
             write_atomically(self.folder / entry.file, data)
             self._manifest.add(entry)
@@ -209,11 +209,11 @@ class Store:
 
     def compute(self, entries: Iterable[tuple[GradientEntry, bytes]]) -> None:
         """Write the files of computed pictures one by one, and record the finished ones."""
-        here = environment()
+        current = environment()
         try:
             for entry, data in entries:
                 write_atomically(self.folder / entry.file, data)
-                self._manifest.add_environment(entry.environment, here)
+                self._manifest.add_environment(entry.environment, current)
                 self._manifest.add(entry)
         finally:  # after Ctrl-C too
             self.merge()

@@ -84,10 +84,10 @@ def verify(
     store = Store(folder, net)
     # The pictures contain the name that the model's file had at that time.
     store.network = {key: manifest["network"][key] for key in store.network}
-    here = environment()
+    current = environment()
     notes: list[str] = []
     for recorded in store.environments.values():
-        notes += [n for n in differences(here, recorded) if n not in notes]
+        notes += [n for n in differences(current, recorded) if n not in notes]
     names: dict[Request, str] = {}  # of requests in the manifest
     batches = list(_recorded_batches(store, names))
     if sample is not None:

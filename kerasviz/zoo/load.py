@@ -50,28 +50,28 @@ def load(
         >>> net.taps["block3b"].channels                          # doctest: +SKIP
         40
     """
-    given = os.fspath(source)
+    name = os.fspath(source)
     known = cards()
-    path = Path(given)
-    if path.exists() and not (given in known and _is_other_folder(path)):
+    path = Path(name)
+    if path.exists() and not (name in known and _is_other_folder(path)):
         sha256 = sha256_of(path)
         card = card_for_checksum(sha256)
         if card is None:
-            _refuse_archive(given, sha256)
+            _refuse_archive(name, sha256)
         imported = _read(path, custom_objects, unsafe, importer)
-    elif given in known:
-        card = known[given]
+    elif name in known:
+        card = known[name]
         if card.embedded and importer is not None:
-            raise UsageError(f"{given} is no ONNX file, which the importer {importer} reads")
+            raise UsageError(f"{name} is no ONNX file, which the importer {importer} reads")
         if card.embedded:
             imported, sha256 = read_embedded(card), card.sha256
         else:
             path, sha256 = _fetched(card)
             imported = _read(path, custom_objects, unsafe, importer)
     else:
-        raise UsageError(f"no file and no zoo network {given!r}; near: {near(given, known)}")
+        raise UsageError(f"no file and no zoo network {name!r}; near: {near(name, known)}")
     identity = Identity(
-        name=card.name if card else path.stem, source=given, format=imported.format, sha256=sha256
+        name=card.name if card else path.stem, source=name, format=imported.format, sha256=sha256
     )
     return _network(imported, identity, card, input_spec, path.parent)
 
@@ -140,7 +140,7 @@ def model_path(source: str) -> Path:
     if path.exists():
         return path
     card = cards().get(source)
-    found = None if card is None or card.embedded else cached(card)
-    if found is None:
+    path_in_cache = None if card is None or card.embedded else cached(card)
+    if path_in_cache is None:
         raise UsageError(f"{source} is no model file, so nothing else can run it; give a file")
-    return found
+    return path_in_cache

@@ -1,13 +1,14 @@
-"""Recipes: frozen, serializable settings of an optimization, and the presets."""
+"""Recipes: frozen, serializable settings of an optimization, and presets."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from kerasviz.errors import UsageError, near
+from kerasviz.errors import UsageError, check_names
 from kerasviz.optvis import parameterizations
 from kerasviz.optvis.parameterizations import Fourier, Parameterization
 from kerasviz.optvis.transforms.transform import (
@@ -21,10 +22,10 @@ from kerasviz.optvis.transforms.transform import (
 
 __all__ = ["PATIENCE", "PRECISIONS", "RECIPES", "Recipe", "recipe"]
 
-#: The types in which convolutions and matrix products can be computed.
+#: The data types of convolutions and matrix products.
 PRECISIONS = ("float32", "bfloat16", "float16")
 OPTIMIZERS = ("adam", "gradient-descent")
-#: The patience of ``--until-converged``.
+#: The patience of ``--until-converged``, in steps.
 PATIENCE = 128
 
 
@@ -97,18 +98,14 @@ class Recipe:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Recipe:
         """Make a recipe from plain data; missing settings are the defaults."""
-        known = {f.name for f in fields(cls)}
-        for key in data:
-            if key not in known:
-                raise UsageError(f"recipe: unknown setting {key!r}; near: {near(key, known)}")
-        made = dict(data)
-        if "size" in made:
-            made["size"] = tuple(made["size"])
-        if "parameterization" in made:
-            made["parameterization"] = parameterizations.from_json(made["parameterization"])
-        if "transform" in made:
-            made["transform"] = transform_from_json(made["transform"])
-        return cls(**{"name": "custom", **made})
+        check_names("recipe", data, [f.name for f in fields(cls)])
+        readers: dict[str, Callable[[Any], Any]] = {
+            "size": tuple,
+            "parameterization": parameterizations.from_json,
+            "transform": transform_from_json,
+        }
+        settings = {key: readers.get(key, lambda v: v)(value) for key, value in data.items()}
+        return cls(**{"name": "custom", **settings})
 
 
 RECIPES: dict[str, Recipe] = {

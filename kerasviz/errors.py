@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-__all__ = ["KerasvizError", "ModelError", "UsageError", "first_line", "near"]
+__all__ = ["KerasvizError", "ModelError", "UsageError", "check_names", "first_line", "near"]
 
 
 class KerasvizError(Exception):
@@ -46,3 +47,11 @@ def near(name: str, choices: Iterable[str], limit: int = 5) -> str:
     alike = sorted((n for n in names if likeness[n] >= 0.5), key=lambda n: -likeness[n])
     found = list(dict.fromkeys(sorted(inside, key=len) + alike))
     return ", ".join((found or names)[:limit])
+
+
+def check_names(what: str, settings: Mapping[str, Any], known: Iterable[str]) -> None:
+    """Raise :class:`UsageError` for a setting whose name is not among ``known``."""
+    names = list(known)
+    for name in settings:
+        if name not in names:
+            raise UsageError(f"{what}: unknown setting {name!r}; near: {near(name, names)}")

@@ -1,10 +1,11 @@
-"""The environment of a run: what can change the last bits of a picture."""
+"""Describe the environment of a run: everything that can change the last bits of a picture."""
 
 from __future__ import annotations
 
 import functools
 import os
 import platform
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +20,16 @@ __all__ = ["differences", "environment"]
 
 
 def environment() -> dict[str, str]:
-    """Versions, device and threads, as plain text; recorded with every picture.
+    """Return versions, device and threads as text, which is recorded with every picture.
 
     >>> sorted(environment())[:3]
     ['device', 'fast units', 'keras']
     """
-    gpus = tf.config.list_physical_devices("GPU")
-    if gpus:
-        details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
-        device = ", ".join(str(d.get("device_name", "GPU")) for d in details)
-    else:
-        device = f"CPU {_processor()}"
+    gpus = [
+        tf.config.experimental.get_device_details(gpu)
+        for gpu in tf.config.list_physical_devices("GPU")
+    ]
+    names = ", ".join(str(gpu.get("device_name", "GPU")) for gpu in gpus)
     return {
         "kerasviz": __version__,
         "python": platform.python_version(),
@@ -38,7 +38,7 @@ def environment() -> dict[str, str]:
         "numpy": np.__version__,
         "pillow": PIL.__version__,
         "system": f"{platform.system()} {platform.machine()}",
-        "device": device,
+        "device": names if gpus else f"CPU {_processor()}",
         "threads": str(_threads()),
         "fast units": _gpu_units(gpus) if gpus else _cpu_units(),
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
@@ -47,7 +47,7 @@ def environment() -> dict[str, str]:
 
 
 def differences(here: dict[str, str], there: dict[str, str]) -> list[str]:
-    """What differs between two environments, one line each.
+    """Return the differences between two environments, one line each.
 
     >>> differences({"device": "A", "keras": "3"}, {"device": "B", "keras": "3"})
     ['device: recorded B, here A']
@@ -60,7 +60,7 @@ def differences(here: dict[str, str], there: dict[str, str]) -> list[str]:
 
 
 def _threads() -> int:
-    """The threads of an operation: those that were set, by TensorFlow's variable, or all cores."""
+    """Return the threads of an operation: as set, by TensorFlow's variable, or all cores."""
     named = os.environ.get("TF_NUM_INTRAOP_THREADS", "")
     return (
         tf.config.threading.get_intra_op_parallelism_threads()
@@ -70,33 +70,30 @@ def _threads() -> int:
     )
 
 
-def _gpu_units(gpus: list[Any]) -> str:
-    """The narrow type that every GPU has tensor cores for, by its compute capability."""
-    found = [tf.config.experimental.get_device_details(g).get("compute_capability") for g in gpus]
-    if None in found:
+def _gpu_units(gpus: list[dict[str, Any]]) -> str:
+    """Return the low precision for which every GPU has tensor cores, by compute capability."""
+    least: tuple[int, int] = min(gpu.get("compute_capability") or (0, 0) for gpu in gpus)
+    if least == (0, 0):
         return "none"
-    least = min(found)
     kind = "bfloat16" if least >= (8, 0) else "float16" if least >= (7, 0) else "none"
     return f"{kind} (compute capability {least[0]}.{least[1]})"
 
 
-@functools.cache
 def _cpu_units() -> str:
-    """The best of the processor's units for products of few bits that oneDNN uses."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return "none"
-    flags = next((set(line.split()) for line in lines if line.startswith("flags")), set())
+    """Return the best low-precision unit of the processor that oneDNN uses."""
+    flags = _cpu_info("flags").split()
     return next((unit for unit in ("amx_bf16", "avx512_bf16") if unit in flags), "none")
 
 
-@functools.cache
 def _processor() -> str:
-    try:
+    return _cpu_info("model name") or platform.processor() or platform.machine()
+
+
+@functools.cache
+def _cpu_info(name: str) -> str:
+    """Return an entry of Linux for the first core; empty on other systems."""
+    with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
+            if line.startswith(name):
                 return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
+    return ""

@@ -1,6 +1,6 @@
-"""Gradients of an objective by a given image: steepest directions, magnitudes, attribution.
+"""Compute gradients of an objective by an image: steepest directions, magnitudes, attribution.
 
-What the article shows without optimizing anything: one backward pass on a photo.
+The article shows them without any optimization, by one backward pass on a photo.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ __all__ = [
 
 #: The metrics of the article's figure on steepest descent.
 METRICS = ("linf", "l2", "decorrelated")
-#: Cycles per pixel from which on a frequency counts as high: half of the highest along an axis.
+#: The lower limit of high frequencies in cycles per pixel: half of the highest along an axis.
 HIGH = 0.25
 
 
@@ -52,37 +52,37 @@ def gradients(
     *,
     pre_activation: bool = True,
 ) -> tuple[Array, dict[str, Array], dict[str, Array]]:
-    """The scores [B] of images, their gradients and the activations, by tap.
+    """Compute the scores [B] of images, their gradients and the activations, by tap.
 
-    ``images`` [B, H, W, C] in [0, 1]. Both mappings have an entry for the image itself under
-    ``IMAGE`` and one for each of ``taps``: what the network computes there,
-    and the derivative of the score by it (0 where the score does not depend on it).
+    ``images`` [B, H, W, C] in [0, 1]. Both mappings have an entry for the image under ``IMAGE`` and
+    one for each of ``taps``: its activations, and the derivative of the score by them (0 where the
+    score does not depend on them).
 
-    >>> score, slopes, found = gradients(net, channel("mixed4a", 1), photo)  # doctest: +SKIP
-    >>> slopes[IMAGE].shape == photo.shape                                   # doctest: +SKIP
+    >>> _, slopes, activations = gradients(net, channel("mixed4a", 1), photo)  # doctest: +SKIP
+    >>> slopes[IMAGE].shape == photo.shape                                     # doctest: +SKIP
     True
     """
     structure = structure_of(objective, net, pre_activation)
     data = pack_objectives(structure, [objective] * len(images), net, pre_activation)
     function = _compiled(net, structure, tuple(dict.fromkeys(taps)))
-    reached, slopes, found = function(tf.convert_to_tensor(images, tf.float32), data)
-    return reached.numpy(), _arrays(slopes), _arrays(found)
+    totals, slopes, activations = function(tf.convert_to_tensor(images, tf.float32), data)
+    return totals.numpy(), _arrays(slopes), _arrays(activations)
 
 
 def _compiled(net: Network, structure: Structure, taps: tuple[str, ...]) -> Any:
-    """Scores, gradients and activations as a graph, traced once for a network and an image size."""
+    """Return scores, gradients and activations as a graph that is traced once per image size."""
     key = ("gradients", structure, taps)
-    wanted = dict.fromkeys([*taps, *(slot.tap for slot in structure if slot.tap != IMAGE)])
+    names = dict.fromkeys([*taps, *(slot.tap for slot in structure if slot.tap != IMAGE)])
 
     def make(net: Network) -> Any:
         def compute(x: Tensor, data: Mapping[str, Tensor]) -> Any:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(x)
-                found = {**net.activations(x, list(wanted)), IMAGE: x}
-                reached = scores(structure, found, data, tf.range(x.shape[0]))
-            sources = {name: found[name] for name in (IMAGE, *taps)}
+                activations = {**net.activations(x, list(names)), IMAGE: x}
+                totals = scores(structure, activations, data, tf.range(x.shape[0]))
+            sources = {name: activations[name] for name in (IMAGE, *taps)}
             zero = tf.UnconnectedGradients.ZERO
-            return reached, tape.gradient(reached, sources, unconnected_gradients=zero), sources
+            return totals, tape.gradient(totals, sources, unconnected_gradients=zero), sources
 
         return tf.function(compute, autograph=False)
 
@@ -96,9 +96,9 @@ def _arrays(tensors: Mapping[str, Tensor]) -> dict[str, Array]:
 def magnitudes(
     net: Network, objective: Objective, images: Array, taps: Sequence[str]
 ) -> dict[str, Array]:
-    """How large the gradient is at each position of the image and of ``taps``: maps [h, w].
+    """Return the size of the gradient at each position of the image and of ``taps``: maps [h, w].
 
-    The norm over channels, averaged over the images. Strided layers and pools show as grids
+    It is the norm over channels, averaged over the images. Strided layers and pools show as grids
     (paper, "The Enemy of Feature Visualization").
     """
     _, slopes, _ = gradients(net, objective, images, taps)
@@ -110,12 +110,12 @@ def magnitudes(
 
 
 def steepest(metric: str, slope: Array, images: Array, space: Fourier | None = None) -> Array:
-    """The direction of steepest ascent for a gradient [B, H, W, 3] by images, under a metric.
+    """Return the direction of steepest ascent for a gradient [B, H, W, 3] under a metric.
 
     ``l2`` is the gradient, ``linf`` its sign. For ``decorrelated`` the parameters z of ``space``
-    are what moves by their gradient: with image = sigmoid(A z) that is
-    s A A^T s g, s = image (1 - image). Source: paper, "Preconditioning and Parameterization".
-    Raises :class:`UsageError` for another metric.
+    move by their gradient: with image = sigmoid(A z) the image moves by s A A^T s g, where
+    s = image (1 - image). Source: paper, "Preconditioning and Parameterization". Raises
+    :class:`UsageError` for another metric.
     """
     if metric == "l2":
         return slope
@@ -129,8 +129,10 @@ def steepest(metric: str, slope: Array, images: Array, space: Fourier | None = N
     mixing = tf.constant(ROOTS[space.root].T, tf.float32)
 
     def values(z: Any) -> Tensor:
-        made = space.values(z, height, width)
-        return tf.matmul(made, mixing) if space.decorrelate and images.shape[-1] == 3 else made
+        colours = space.values(z, height, width)
+        if space.decorrelate and images.shape[-1] == 3:
+            return tf.matmul(colours, mixing)
+        return colours
 
     seeds = tf.zeros([len(images)], tf.int32)
     start = space.init(seeds, height, width, images.shape[-1])
@@ -138,18 +140,17 @@ def steepest(metric: str, slope: Array, images: Array, space: Fourier | None = N
     with tf.GradientTape() as tape:
         tape.watch(zeros)
         product = tf.reduce_sum(values(zeros) * (squash * slope))
-    moved: Array = squash * values(tape.gradient(product, zeros)).numpy()
-    return moved
+    ascent: Array = squash * values(tape.gradient(product, zeros)).numpy()
+    return ascent
 
 
 def decorrelated_colours(slope: Array, root: str = "svd") -> Array:
-    """A gradient [..., 3] with decorrelated colours: C^(-1/2) g at every pixel, C = M M^T.
+    """Decorrelate the colours of a gradient [..., 3]: C^(-1/2) g at every pixel, C = M M^T.
 
-    C is the covariance of the colours of photos, up to its scale. A gradient whose colours rise and
-    fall together as those of photos do becomes white, as by Fourier coefficients of equal energy
-    its frequencies do. Of all maps W with W C W^T = 1 it is the symmetric one: colours stay as they
-    were but for their strength, and the direction still ascends. Source: paper, footnote on equal
-    energy.
+    C is the covariance of the colours of photos, up to its scale. A gradient whose colours vary
+    together as those of photos becomes white. Of all maps W with W C W^T = 1 this is the symmetric
+    one: it changes only the strength of colours, and the direction still ascends. Source: paper,
+    footnote on equal energy.
 
     >>> grey, blue = decorrelated_colours(np.array([[1.0, 1.0, 1.0], [-0.5, -0.5, 1.0]]))
     >>> bool(np.abs(blue).max() > 3 * np.abs(grey).max())
@@ -163,36 +164,36 @@ def decorrelated_colours(slope: Array, root: str = "svd") -> Array:
 
 
 def colour_share(images: Array) -> Array:
-    """The energy of the colours of images [B, H, W, 3] over that of their brightness: [B].
+    """Return the energy of the colours of images [B, H, W, 3] over that of their brightness: [B].
 
-    Brightness is the mean of the three channels, colour is what differs from it. Directions are
+    Brightness is the mean of the three channels, colour the difference from it. Directions are
     around 0, photos around 0.5.
 
     >>> colour_share(np.array([1.0, 1.0, 1.0, 1.0, -0.5, -0.5]).reshape(2, 1, 1, 3)).tolist()
     [0.0, inf]
     """
     brightness = images.mean(-1, keepdims=True, dtype=np.float64)
-    apart = ((images - brightness) ** 2).sum((1, 2, 3))
+    colour = ((images - brightness) ** 2).sum((1, 2, 3))
     with np.errstate(divide="ignore"):
-        share: Array = apart / (images.shape[-1] * (brightness**2).sum((1, 2, 3)))
+        share: Array = colour / (images.shape[-1] * (brightness**2).sum((1, 2, 3)))
     return share
 
 
 def attribution(net: Network, objective: Objective, images: Array, tap: str) -> Array:
-    """Which positions of a layer raise the score, to first order: maps [B, h, w].
+    """Attribute the score to the positions of a layer, to first order: maps [B, h, w].
 
     The sum over channels of activation times gradient (the linear approximation of lucid's
     building blocks; also known as gradient x activation). Negative where a position lowers it.
     """
-    _, slopes, found = gradients(net, objective, images, [tap])
+    _, slopes, activations = gradients(net, objective, images, [tap])
     if slopes[tap].ndim != 4:
         raise UsageError(f"attribution at {tap!r}: the layer has no positions")
-    summed: Array = (slopes[tap] * found[tap]).sum(-1)
+    summed: Array = (slopes[tap] * activations[tap]).sum(-1)
     return summed
 
 
 def high_frequency_share(images: Array) -> Array:
-    """Which part of the energy of images [B, H, W, C] is in frequencies above 1/4: [B].
+    """Return the share of the energy of images [B, H, W, C] in frequencies above 1/4: [B].
 
     The mean of each image does not count.
 

@@ -1,4 +1,4 @@
-"""Stateless random numbers that a row draws from its own seed, whatever else is in the batch."""
+"""Stateless random numbers: each row of a batch draws from its own seed."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ _PHILOX = tf.random.Algorithm.PHILOX
 def _per_row(
     draw: Callable[..., Tensor], raw: Callable[..., Tensor], pairs: Tensor, shape: Sequence[int]
 ) -> Tensor:
-    """Draw for the rows of ``pairs`` [B, 2]: one operation per row, so that no row sees another.
+    """Draw for the rows of ``pairs`` [B, 2], each by its own operation: rows are independent.
 
-    ``draw`` is TensorFlow's function, ``raw`` the operation that it ends in. Most of what the
-    function does is to scramble a pair into a key and a counter; for all rows of a batch together
-    that is a fraction of the operations, and graphs of the loop are built in less time.
+    ``draw`` is TensorFlow's function, ``raw`` the operation that it calls at last. Most of the
+    function scrambles a pair into a key and a counter. Doing that for all rows together takes a
+    fraction of the operations, so that graphs are built in less time.
     """
     if pairs.shape[0] is None:
         return tf.map_fn(
             lambda pair: draw(shape, pair, alg=_PHILOX), pairs, fn_output_signature=tf.float32
         )
-    of = partial(raw, shape=shape, dtype=tf.float32, alg=_PHILOX.value)
-    return tf.stack([of(key=key, counter=counter) for key, counter in _scrambled(pairs)])
+    row = partial(raw, shape=shape, dtype=tf.float32, alg=_PHILOX.value)
+    return tf.stack([row(key=key, counter=counter) for key, counter in _scrambled(pairs)])
 
 
 def _scrambled(pairs: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """A key [1] and a counter [2] for each row of ``pairs`` [B, 2], as TensorFlow makes them.
+    """Return a key [1] and a counter [2] for each row of ``pairs`` [B, 2], as TensorFlow does.
 
     Source: ``_philox_scramble_seed`` of tensorflow/python/ops/random_ops_util.py.
     """
@@ -46,23 +46,23 @@ def _scrambled(pairs: Tensor) -> list[tuple[Tensor, Tensor]]:
         alg=_PHILOX.value,
     )
     mixed = [scramble(counter=tf.cast(pair, tf.uint64)) for pair in tf.unstack(pairs)]
-    halves = tf.stack([tf.cast(each, tf.int64) for each in mixed])  # [B, 4], of 32 bits each
+    halves = tf.stack([tf.cast(row, tf.int64) for row in mixed])  # [B, 4], of 32 bits each
     high = tf.bitwise.left_shift(halves[:, 1::2], tf.constant(32, tf.int64))
-    words = tf.bitwise.bitwise_or(halves[:, 0::2], high)
-    keys, counters = words[:, :1], tf.stack([tf.zeros_like(words[:, 1]), words[:, 1]], 1)
+    pieces = tf.bitwise.bitwise_or(halves[:, 0::2], high)
+    keys, counters = pieces[:, :1], tf.stack([tf.zeros_like(pieces[:, 1]), pieces[:, 1]], 1)
     rows = zip(tf.unstack(keys), tf.unstack(counters), strict=True)
     return [(tf.cast(key, tf.uint64), tf.cast(counter, tf.uint64)) for key, counter in rows]
 
 
 def _pairs(seeds: Tensor, stream: int, step: Tensor) -> Tensor:
-    """The two 64-bit words that choose the sequence of each row: (stream, seed) and the step."""
+    """Return the two 64-bit numbers that seed each row [B, 2]: (stream, seed) and the step."""
     seeds = tf.cast(tf.convert_to_tensor(seeds), tf.int64)
     steps = tf.broadcast_to(tf.cast(step, tf.int64), tf.shape(seeds))
     return tf.stack([seeds + (stream << 32), steps], 1)
 
 
 def normal(seeds: Tensor, shape: Sequence[int], stream: int = 0) -> Tensor:
-    """Standard normal numbers for every row, float32 [B, \\*shape].
+    """Draw standard normal numbers for every row, float32 [B, \\*shape].
 
     ``seeds`` [B] integers below 2**31; row i depends on ``seeds[i]``, ``shape`` and ``stream``
     only. Different streams (0 to 2**31 - 1) of one seed are independent.
@@ -76,10 +76,10 @@ def normal(seeds: Tensor, shape: Sequence[int], stream: int = 0) -> Tensor:
 
 
 def uniform(seeds: Tensor, step: Tensor, count: int, stream: int = 0) -> Tensor:
-    """``count`` uniform numbers in [0, 1) for every row at a step, float32 [B, count].
+    """Draw ``count`` uniform numbers in [0, 1) for every row at a step, float32 [B, count].
 
-    Row i depends on ``seeds[i]``, ``step``, ``count`` and ``stream`` only; ``step`` may be a
-    tensor, also one of a step for each row [B].
+    Row i depends on ``seeds[i]``, ``step``, ``count`` and ``stream`` only; ``step`` is one
+    number, or one for each row [B].
 
     >>> uniform([3, 7], step=5, count=6, stream=1).shape
     TensorShape([2, 6])

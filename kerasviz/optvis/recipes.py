@@ -1,13 +1,14 @@
-"""Recipes: frozen, serializable settings of an optimization, and the presets."""
+"""Recipes: frozen, serializable settings of an optimization, and presets."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from kerasviz.errors import UsageError, near
+from kerasviz.errors import UsageError, check_names
 from kerasviz.optvis import parameterizations
 from kerasviz.optvis.parameterizations import Fourier, Parameterization
 from kerasviz.optvis.transforms.transform import (
@@ -21,27 +22,41 @@ from kerasviz.optvis.transforms.transform import (
 
 __all__ = ["PATIENCE", "PRECISIONS", "RECIPES", "Recipe", "recipe"]
 
-#: The types in which convolutions and matrix products can be computed.
+#: The data types of convolutions and matrix products.
 PRECISIONS = ("float32", "bfloat16", "float16")
 OPTIMIZERS = ("adam", "gradient-descent")
-#: The patience of ``--until-converged``.
+#: The patience of ``--until-converged``, in steps.
 PATIENCE = 128
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a picture is optimized; together with a network, an objective and a seed it is made.
+    """The settings of an optimization: with a network, an objective and a seed they fix a picture.
 
-    ``size`` is (height, width) in pixels; ``learning_rate`` that of the optimizer (``adam`` or
-    ``gradient-descent``); ``pre_activation`` takes the tensor before the ReLU where there is one;
-    ``redirect_steps`` is the number of first updates with redirected ReLU gradients; ``precision``
-    the type in which the network's convolutions and matrix products are computed. With ``tile``
-    pixels the network sees the image in square tiles, one after another, for images that would not
-    fit into the memory; 0 is the whole image. With ``patience`` a picture is finished, before its
-    ``steps`` are over, when the mean score of so many steps is hardly above that of those before.
+    Args:
+        name: The name of a preset, or any other.
+        steps: The number of updates, at least 1.
+        size: (height, width) in pixels.
+        learning_rate: That of the optimizer, above 0.
+        optimizer: ``adam`` or ``gradient-descent``.
+        parameterization: The parameters of the image.
+        transform: The random transform of the image before every step.
+        pre_activation: Whether to take the tensor before the ReLU, where one exists.
+        redirect_steps: The number of first updates with redirected ReLU gradients.
+        precision: The data type of the network's convolutions and matrix products.
+        tile: The side in pixels of square tiles, for images too large for the memory; 0 for none.
+        patience: The number of steps after which a picture whose mean score hardly rose is
+            finished; 0 to take all steps.
 
-    >>> Recipe.from_json(recipe("article").to_json()) == recipe("article")
-    True
+    Raises:
+        UsageError: For impossible settings.
+
+    Example:
+        >>> Recipe.from_json(recipe("article").to_json()) == recipe("article")
+        True
+
+    Reference:
+        Olah et al., "Feature Visualization" (Distill 2017), footnote on the default settings.
     """
 
     name: str
@@ -79,15 +94,15 @@ class Recipe:
 
     @property
     def seen_size(self) -> tuple[int, int]:
-        """The height and width of what the network is given at a time."""
+        """The height and width, in pixels, of the images that the network takes."""
         return (self.tile, self.tile) if self.tile else self.size
 
     def replace(self, **changes: Any) -> Recipe:
-        """A copy with some settings changed."""
+        """Return a copy with some settings changed."""
         return replace(self, **changes)
 
     def to_json(self) -> dict[str, Any]:
-        """The recipe as plain data."""
+        """Return the recipe as plain data."""
         data = asdict(self)
         data["size"] = list(self.size)
         data["parameterization"] = self.parameterization.to_json()
@@ -101,20 +116,17 @@ class Recipe:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Recipe:
         """Make a recipe from plain data; missing settings are the defaults."""
-        known = {f.name for f in fields(cls)}
-        for key in data:
-            if key not in known:
-                raise UsageError(f"recipe: unknown setting {key!r}; near: {near(key, known)}")
-        made = dict(data)
-        if "size" in made:
-            made["size"] = tuple(made["size"])
-        if "parameterization" in made:
-            made["parameterization"] = parameterizations.from_json(made["parameterization"])
-        if "transform" in made:
-            made["transform"] = transform_from_json(made["transform"])
-        return cls(**{"name": "custom", **made})
+        check_names("recipe", data, [f.name for f in fields(cls)])
+        readers: dict[str, Callable[[Any], Any]] = {
+            "size": tuple,
+            "parameterization": parameterizations.from_json,
+            "transform": transform_from_json,
+        }
+        settings = {key: readers.get(key, lambda v: v)(value) for key, value in data.items()}
+        return cls(**{"name": "custom", **settings})
 
 
+#: The presets by name, for ``render(..., recipe="fast")`` and ``--recipe fast``.
 RECIPES: dict[str, Recipe] = {
     # The article's "unless otherwise noted" (footnote on the default settings): 2560 steps.
     "article": Recipe("article", steps=2560),
@@ -128,13 +140,17 @@ RECIPES: dict[str, Recipe] = {
         redirect_steps=17,
     ),
     # The best pictures in 128 steps. Of five variants (smaller transforms, twice the learning rate,
-    # both) none had a better transfer score (scripts/quality.py) than the article's own settings.
+    # both) none had a better transfer score (scripts/quality.py) than the article's settings.
     "fast": Recipe("fast", steps=128),
 }
 
 
 def recipe(name_or_file: str | Path | Recipe) -> Recipe:
-    """Return a preset by name, or the recipe in a JSON file."""
+    """Return a preset by name, or the recipe in a JSON file.
+
+    >>> recipe("fast").steps
+    128
+    """
     if isinstance(name_or_file, Recipe):
         return name_or_file
     if str(name_or_file) in RECIPES:

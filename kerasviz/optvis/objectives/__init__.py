@@ -1,1 +1,1 @@
-"""Objectives: what is maximized, as data, as text and as tensors."""
+"""Objectives to be maximized, as data, as text and as tensors."""

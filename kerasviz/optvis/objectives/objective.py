@@ -1,7 +1,7 @@
-"""Objectives: what a picture is optimized for, as plain data with algebra.
+"""Objectives of pictures, as plain data with algebra.
 
-An objective is a weighted sum of terms. It knows taps and units by name, computes nothing, and
-round-trips through JSON; ``scoring`` turns rows of objectives into tensors.
+An objective is a weighted sum of terms. It names taps and units, computes nothing, and round-trips
+through JSON; ``scoring`` turns rows of objectives into tensors.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ __all__ = [
     "total_variation",
 ]
 
-#: Terms of the image itself, which is not transformed.
+#: Terms of the untransformed image.
 PENALTIES = ("l1", "total_variation", "blur")
-#: Terms that couple the pictures which are optimized together.
+#: Terms that couple pictures that are optimized together.
 COUPLINGS = ("diversity", "alignment")
 KINDS = (
     *("channel", "neuron", "direction", "layer", "logit", "probability"),
@@ -48,10 +48,10 @@ FADES = ("", "in", "out")
 class Term:
     """One weighted term: ``kind`` at ``tap``, for a ``unit``, a ``vector`` and a ``position``.
 
-    ``tap`` is empty for ``logit`` and ``probability``: the network knows where its logits are; and
-    for penalties, which are about the image. ``position`` is (y, x); ``None`` for a neuron means
-    the centre (h // 2, w // 2). Among pictures that are optimized together a term with a ``fade``
-    grows (``"in"``) from 0 to its weight along the row of pictures, or shrinks (``"out"``) to 0.
+    ``tap`` is empty for ``logit`` and ``probability``, whose tap the network knows, and for
+    penalties of the image. ``position`` is (y, x); ``None`` for a neuron means the centre
+    (h // 2, w // 2). Among pictures that are optimized together a term with a ``fade`` grows
+    (``"in"``) from 0 to its weight along the row of pictures, or shrinks (``"out"``) to 0.
     """
 
     kind: str
@@ -73,9 +73,13 @@ class Term:
 class Objective:
     """A weighted sum of terms, to be maximized; ``+``, ``-``, unary ``-`` and ``*`` compose.
 
-    >>> a, b = channel("mixed4a", 10), channel("mixed4a", 11)
-    >>> [term.weight for term in (a - 0.5 * b).terms]
-    [1.0, -0.5]
+    Args:
+        terms: The terms of the sum.
+
+    Example:
+        >>> a, b = channel("mixed4a", 10), channel("mixed4a", 11)
+        >>> [term.weight for term in (a - 0.5 * b).terms]
+        [1.0, -0.5]
     """
 
     terms: tuple[Term, ...]
@@ -105,11 +109,11 @@ class Objective:
         return any(term.kind in COUPLINGS for term in self.terms)
 
     def fading(self, fade: str) -> Objective:
-        """The same objective, growing (``"in"``) or shrinking (``"out"``) along the pictures."""
+        """Return the objective that grows (``"in"``) or shrinks (``"out"``) along the pictures."""
         return Objective(tuple(replace(term, fade=fade) for term in self.terms))
 
     def at(self, row: int, rows: int) -> Objective:
-        """What it is for picture ``row`` of ``rows``: the fades become weights.
+        """Return the objective of picture ``row`` of ``rows``, with fades turned into weights.
 
         >>> faded = channel("a", 1).fading("out") + channel("b", 2).fading("in")
         >>> [[t.weight for t in faded.at(k, 3).terms] for k in range(3)]
@@ -122,7 +126,7 @@ class Objective:
         )
 
     def to_json(self) -> list[dict[str, Any]]:
-        """The terms as plain data, defaults left out."""
+        """Return the terms as plain data without defaults."""
         empty = asdict(Term("channel"))
         return [
             {k: v for k, v in asdict(t).items() if k in ("kind", "weight") or v != empty[k]}
@@ -139,96 +143,271 @@ class Objective:
 
 
 def channel(tap: str, unit: int) -> Objective:
-    """The mean of a channel over all positions (paper: ``layer_n[:,:,z]``)."""
+    """Maximize the mean of a channel over all positions.
+
+    Args:
+        tap: The name of a layer.
+        unit: The number of the channel, from 0.
+
+    Returns:
+        The objective of one term.
+
+    Example:
+        >>> channel("mixed4a", 10).terms[0].unit
+        10
+
+    Reference:
+        Olah et al., "Feature Visualization" (Distill 2017): ``layer_n[:,:,z]``.
+    """
     return Objective((Term("channel", tap, unit),))
 
 
 def neuron(tap: str, unit: int, position: tuple[int, int] | None = None) -> Objective:
-    """One unit at one (y, x), by default the centre (h // 2, w // 2) (``layer_n[x,y,z]``)."""
+    """Maximize a channel at one position.
+
+    Args:
+        tap: The name of a layer.
+        unit: The number of the channel, from 0.
+        position: (y, x); without it the centre (h // 2, w // 2).
+
+    Returns:
+        The objective of one term.
+
+    Example:
+        >>> neuron("mixed4a", 10, (2, 3)).terms[0].position
+        (2, 3)
+
+    Reference:
+        Olah et al., "Feature Visualization" (Distill 2017): ``layer_n[x,y,z]``.
+    """
     return Objective((Term("neuron", tap, unit, position=position),))
 
 
 def direction(tap: str, vector: Sequence[float]) -> Objective:
-    """The mean over positions of the dot product of activations and ``vector`` [C]."""
+    """Maximize the mean over positions of the dot product of activations and a vector.
+
+    Args:
+        tap: The name of a layer of C channels.
+        vector: C numbers.
+
+    Returns:
+        The objective of one term.
+
+    Example:
+        >>> direction("mixed4a", [1, -1]).terms[0].vector
+        (1.0, -1.0)
+
+    Reference:
+        lucid, ``optvis/objectives.py``: ``direction``.
+    """
     return Objective((Term("direction", tap, vector=tuple(float(v) for v in vector)),))
 
 
 def layer(tap: str) -> Objective:
-    """DeepDream: the mean of the squared activations of a layer (``layer_n[:,:,:]^2``)."""
+    """Maximize the mean of the squared activations of a layer (DeepDream).
+
+    Args:
+        tap: The name of a layer.
+
+    Returns:
+        The objective of one term.
+
+    Example:
+        >>> layer("mixed4a").to_json()
+        [{'kind': 'layer', 'tap': 'mixed4a', 'weight': 1.0}]
+
+    Reference:
+        Olah et al., "Feature Visualization" (Distill 2017): ``layer_n[:,:,:]^2``.
+    """
     return Objective((Term("layer", tap),))
 
 
 def logit(unit: int) -> Objective:
-    """The logit of a class (``pre_softmax[k]``)."""
+    """Maximize the logit of a class.
+
+    Args:
+        unit: The number of the class, from 0.
+
+    Returns:
+        The objective of one term.
+
+    Example:
+        >>> logit(1).to_json()
+        [{'kind': 'logit', 'unit': 1, 'weight': 1.0}]
+
+    Reference:
+        Olah et al., "Feature Visualization" (Distill 2017): ``pre_softmax[k]``.
+    """
     return Objective((Term("logit", unit=unit),))
 
 
 def probability(unit: int) -> Objective:
-    """The probability of a class, the softmax of the logits (``softmax[k]``)."""
+    """Maximize the probability of a class, the softmax of the logits.
+
+    Args:
+        unit: The number of the class, from 0.
+
+    Returns:
+        The objective of one term.
+
+    Example:
+        >>> probability(1).to_json()
+        [{'kind': 'probability', 'unit': 1, 'weight': 1.0}]
+
+    Reference:
+        Olah et al., "Feature Visualization" (Distill 2017): ``softmax[k]``.
+    """
     return Objective((Term("probability", unit=unit),))
 
 
 def diversity(tap: str, weight: float = 0.1) -> Objective:
-    """Push the pictures that are optimized together apart (paper: C_diversity).
+    """Push pictures that are optimized together apart.
 
-    For picture a: minus the sum over the others b of the cosine of their Gram matrices at
-    ``tap``, times ``weight`` times the size of a's own other terms (a number without gradient):
-    100 beside an activation of 1000, as the authors' notebook has it, is a weight of 0.1 here, and
-    means the same on networks whose activations have other sizes.
+    For picture a: minus the sum over the others b of the cosine of their Gram matrices at ``tap``,
+    times ``weight`` times the size of a's other terms (a number without gradient). So a weight
+    means the same on networks with activations of other sizes.
+
+    Args:
+        tap: The name of the layer at which pictures are compared.
+        weight: The strength. The authors' 100 beside an activation of 1000 is 0.1 here.
+
+    Returns:
+        The objective of one term, to be added to others.
+
+    Example:
+        >>> (channel("mixed4a", 97) + diversity("mixed4a")).couples_rows
+        True
+
+    Reference:
+        Olah et al., "Feature Visualization" (Distill 2017), section "Diversity": C_diversity.
     """
     return Objective((Term("diversity", tap, weight=weight),))
 
 
 def alignment(tap: str, weight: float = 0.1) -> Objective:
-    """Keep neighbours among the pictures that are optimized together alike at ``tap``.
+    """Keep neighbours among pictures that are optimized together alike.
 
-    For picture i: minus the sum over d = 1 to 4 of mean((A_i - A_{i+d})^2) / 5^d, times ``weight``
-    (paper, footnote on interpolation; decay of the authors' notebook ``aligned_interpolation``).
+    For picture i: minus the sum over d = 1 to 4 of mean((A_i - A_{i+d})^2) / 5^d, times ``weight``.
+
+    Args:
+        tap: The name of the layer whose activations A are compared.
+        weight: The strength.
+
+    Returns:
+        The objective of one term, to be added to others.
+
+    Example:
+        >>> alignment("mixed4a").couples_rows
+        True
+
+    Reference:
+        Olah et al., "Feature Visualization" (Distill 2017), footnote on interpolation; decay of the
+        authors' notebook ``aligned_interpolation``.
     """
     return Objective((Term("alignment", tap, weight=weight),))
 
 
 def interpolation(first: Objective, last: Objective, taps: Sequence[str] = ()) -> Objective:
-    """A row of pictures from one objective to another, aligned at ``taps``.
+    """Interpolate between two objectives along a row of pictures.
 
-    Picture k of n is for (1 - w) ``first`` + w ``last`` with w = k / (n - 1) (lucid,
-    ``channel_interpolate``).
+    Picture k of n is for (1 - w) ``first`` + w ``last`` with w = k / (n - 1).
 
-    >>> interpolation(channel("a", 1), channel("b", 2)).at(1, 6).terms[1].weight
-    0.2
+    Args:
+        first: The objective of the first picture.
+        last: The objective of the last picture.
+        taps: The layers at which neighbours are aligned.
+
+    Returns:
+        The sum of both with their fades, and an alignment for each of ``taps``.
+
+    Example:
+        >>> interpolation(channel("a", 1), channel("b", 2)).at(1, 6).terms[1].weight
+        0.2
+
+    Reference:
+        lucid, ``optvis/objectives.py``: ``channel_interpolate``.
     """
     faded = first.fading("out") + last.fading("in")
     return sum((alignment(tap) for tap in taps), faded)
 
 
 def l1(weight: float = -0.05) -> Objective:
-    """The sum over the image of |x - 0.5|; a negative ``weight`` keeps it grey (lucid, ``L1``)."""
+    """Penalize the distance of the image from grey: the sum of |x - 0.5|.
+
+    Args:
+        weight: The factor; a negative one keeps the image grey.
+
+    Returns:
+        The objective of one term, to be added to others.
+
+    Example:
+        >>> (channel("mixed4a", 10) + l1()).terms[1].weight
+        -0.05
+
+    Reference:
+        lucid, ``optvis/objectives.py``: ``L1``.
+    """
     return Objective((Term("l1", weight=weight),))
 
 
 def total_variation(weight: float = -0.25) -> Objective:
-    """The sum of absolute differences of neighbours; a negative ``weight`` smooths the image.
+    """Penalize the sum of absolute differences of vertical and horizontal neighbours.
 
-    Vertical and horizontal neighbours in all channels (lucid, ``total_variation``).
+    Args:
+        weight: The factor; a negative one smooths the image.
+
+    Returns:
+        The objective of one term, to be added to others.
+
+    Example:
+        >>> (channel("mixed4a", 10) + total_variation()).terms[1].weight
+        -0.25
+
+    Reference:
+        lucid, ``optvis/objectives.py``: ``total_variation``.
     """
     return Objective((Term("total_variation", weight=weight),))
 
 
 def blur(weight: float = -1.0) -> Objective:
-    """0.5 times the sum of (x - blurred x)^2, where the blurred image is held fixed.
+    """Penalize the distance of the image from its blurred copy, which is held fixed.
 
-    The blur is a mean of 3 x 3 pixels with weights 1 in the middle and 0.5 around it, of those
-    inside the image (lucid, ``blur_input_each_step``). A negative ``weight`` pulls every pixel
-    towards its neighbours.
+    It is 0.5 times the sum of (x - blurred x)^2. The blur is a mean of 3 x 3 pixels with weight 1
+    in the middle and 0.5 around it, of those inside the image.
+
+    Args:
+        weight: The factor; a negative one pulls every pixel towards its neighbours.
+
+    Returns:
+        The objective of one term, to be added to others.
+
+    Example:
+        >>> (channel("mixed4a", 10) + blur()).terms[1].weight
+        -1.0
+
+    Reference:
+        lucid, ``optvis/objectives.py``: ``blur_input_each_step``.
     """
     return Objective((Term("blur", weight=weight),))
 
 
 def random_direction(tap: str, channels: int, seed: int) -> Objective:
-    """The direction of ``channels`` standard normal numbers that ``seed`` stands for.
+    """Maximize a direction of standard normal numbers, which are equal on every machine.
 
-    The same numbers everywhere: NumPy's PCG64. Source: the authors' notebook
-    ``neuron_interaction``.
+    Args:
+        tap: The name of a layer.
+        channels: The number of its channels.
+        seed: The seed of NumPy's generator PCG64.
+
+    Returns:
+        The objective of one term.
+
+    Example:
+        >>> random_direction("mixed4a", 3, seed=0).terms[0].vector
+        (0.12573, -0.132105, 0.640423)
+
+    Reference:
+        The authors' notebook ``neuron_interaction``.
     """
     vector = np.random.Generator(np.random.PCG64(seed)).standard_normal(channels)
     return direction(tap, [float(f"{number:.6g}") for number in vector])

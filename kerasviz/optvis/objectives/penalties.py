@@ -1,4 +1,4 @@
-"""Penalties on an image itself: its distance from grey, its variation, its distance from a blur."""
+"""Penalties of an image: its distance from grey, its variation, its distance from a blur."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from kerasviz.types import Tensor
 __all__ = ["blurred", "penalty"]
 
 
-#: What L1 measures the distance from (lucid's notebook of 2019): mid-grey.
+#: The value from which L1 measures the distance, in [0, 1] (lucid's notebook of 2019).
 GREY = 0.5
 
 
 def penalty(kind: str, images: Tensor) -> Tensor:
-    """The penalty ``kind`` of every image [B, H, W, C] in [0, 1]: [B], sums over pixels.
+    """Compute the penalty ``kind`` of every image [B, H, W, C] in [0, 1]: [B], sums over pixels.
 
     ``l1``, ``total_variation`` or ``blur``, as ``objective`` defines them.
 
@@ -34,7 +34,7 @@ def penalty(kind: str, images: Tensor) -> Tensor:
 
 
 def blurred(images: Tensor) -> Tensor:
-    """Images [B, H, W, C] under a mean of 3 x 3 pixels: weight 1 in the middle, 0.5 around it.
+    """Blur images [B, H, W, C] by a mean of 3 x 3 pixels: weight 1 in the middle, 0.5 around it.
 
     At the border only pixels inside the image count (lucid, ``_tf_blur``).
     """
@@ -42,9 +42,9 @@ def blurred(images: Tensor) -> Tensor:
 
 
 def _window_sum(images: Tensor) -> Tensor:
-    """Each pixel and half of its eight neighbours, 0 outside: sums of shifted images.
+    """Add to each pixel half of its eight neighbours, 0 outside.
 
-    The sum over a row of three, then over a column, is that of all nine; rows do not mix.
+    The sum over a row of three and then over a column is that of all nine.
     """
     wide = tf.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]])
     rows = wide[:, :, :-2] + wide[:, :, 1:-1] + wide[:, :, 2:]

@@ -1,4 +1,4 @@
-"""Targets: the words by which users name what to visualize, parsed into objectives."""
+"""Targets: parse the texts by which users name units, sums and classes into objectives."""
 
 from __future__ import annotations
 
@@ -47,19 +47,19 @@ _FACTOR = re.compile(r"(?P<factor>\d+(?:\.\d*)?|\.\d+)\s*\*\s*(?P<rest>.+)")
 
 @dataclass(frozen=True)
 class Target:
-    """An objective with the words that name it."""
+    """An objective with the text that names it."""
 
     text: str
     objective: Objective
 
 
 def parse_targets(texts: list[str] | tuple[str, ...], net: Network) -> list[Target]:
-    """Parse several targets and expand ranges, each target once, in the order given."""
-    found: dict[str, Target] = {}
+    """Parse several targets and expand ranges, in their order and without duplicates."""
+    targets: dict[str, Target] = {}
     for text in texts:
         for target in parse_target(text, net):
-            found.setdefault(target.text, target)
-    return list(found.values())
+            targets.setdefault(target.text, target)
+    return list(targets.values())
 
 
 def parse_target(text: str, net: Network) -> list[Target]:
@@ -81,8 +81,9 @@ def parse_target(text: str, net: Network) -> list[Target]:
         return parsed[0]
     if any(len(p) != 1 for p in parsed):
         raise UsageError(f"target {text!r}: a sum takes single units, not ranges")
-    words = " ".join(p[0].text if i == 0 else _joined(p[0].text) for i, p in enumerate(parsed))
-    return [Target(words, sum((p[0].objective for p in parsed[1:]), parsed[0][0].objective))]
+    first_target, *others = (targets[0] for targets in parsed)
+    name = " ".join([first_target.text, *(_joined(target.text) for target in others)])
+    return [Target(name, sum((target.objective for target in others), first_target.objective))]
 
 
 def _joined(text: str) -> str:
@@ -117,20 +118,25 @@ def _atom(text: str, net: Network) -> list[Target]:
         channels = _channels(net, drawn["tap"])
         return [Target(text, random_direction(drawn["tap"], channels, int(drawn["seed"])))]
     match = _UNITS.fullmatch(text)
-    # A TensorFlow tensor name such as "conv:1" is a tap of its own, if the network has it.
+    # A TensorFlow tensor name such as "conv:1" may itself be a tap of the network.
     if match is None or (text in net.taps and match["tap"] not in net.taps):
         tap_name = text if text in net.taps else head  # "mixed4c:x" is about mixed4c, if it exists
         if net.taps[tap_name] and tap_name != text:
             raise UsageError(f"target {text!r}: expected NAME:UNIT, NAME:FIRST-LAST or NAME:*")
         return [Target(text, layer(text))]
-    channels = _channels(net, match["tap"])
+    return _units(text, match, net)
+
+
+def _units(text: str, match: re.Match[str], net: Network) -> list[Target]:
+    """Expand a range of channels or neurons."""
+    name = match["tap"]
+    channels = _channels(net, name)
     first = 0 if match["first"] == "*" else int(match["first"])
     last = channels - 1 if match["first"] == "*" else int(match["last"] or first)
     if first > last:
         raise UsageError(f"target {text!r}: the first unit is above the last; give {last}-{first}")
     if last >= channels:
-        raise UsageError(f"target {text!r}: {match['tap']} has the units 0 to {channels - 1}")
-    name = match["tap"]
+        raise UsageError(f"target {text!r}: {name} has the units 0 to {channels - 1}")
     if not match["at"]:
         return [Target(f"{name}:{u}", channel(name, u)) for u in range(first, last + 1)]
     position = None
@@ -152,13 +158,13 @@ def _channels(net: Network, tap: str) -> int:
 
 
 def negated(text: str) -> str:
-    """The words for the opposite of a target, which mean just that as a target.
+    """Return the text of the opposite of a target, itself a target.
 
     >>> negated("mixed4c:1"), negated("-a:1"), negated("a:10 - 0.5*a:11")
     ('-mixed4c:1', 'a:1', '-a:10 + 0.5*a:11')
     """
     first, *rest = re.split(r" ([+-]) ", text)
-    words = first[1:] if first.startswith("-") else f"-{first}"
+    opposite = first[1:] if first.startswith("-") else f"-{first}"
     for sign, piece in zip(rest[::2], rest[1::2], strict=True):
-        words += f" {'-' if sign == '+' else '+'} {piece}"
-    return words
+        opposite += f" {'-' if sign == '+' else '+'} {piece}"
+    return opposite

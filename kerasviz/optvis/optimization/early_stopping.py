@@ -1,4 +1,4 @@
-"""Rolling batches: rows that have stopped improving leave, and others enter in their places."""
+"""Replace converged rows of a batch by the next rows of a queue."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import tensorflow as tf
 from kerasviz.network.network import Network
 from kerasviz.optvis.optimization.loop import (
     CHUNK,
-    Loop,
     LoopInputs,
     LoopProgress,
     Run,
@@ -23,15 +22,14 @@ from kerasviz.types import Array
 
 __all__ = ["GAIN", "has_converged", "optimize_until_converged"]
 
-
-#: A picture has stopped improving when its mean score grows by less than this share.
+#: The relative gain of the mean score below which a picture has converged.
 GAIN = 0.01
 
 
 def has_converged(history: Array, patience: int) -> bool:
-    """Whether the mean of the last ``patience`` scores is hardly above that of those before.
+    """Return whether the mean of the last ``patience`` scores is hardly above the mean before.
 
-    ``history`` [steps] are the scores so far, on transformed images: single ones go up and down.
+    ``history`` [steps] are the scores so far; single ones go up and down with the transforms.
 
     >>> has_converged(np.ones(8), 4), has_converged(np.arange(8.0), 4), has_converged(np.ones(7), 4)
     (True, False, False)
@@ -44,12 +42,19 @@ def has_converged(history: Array, patience: int) -> bool:
 
 
 @dataclass
-class _QueueRow:
-    """Where a row of the queue runs in the batch; ``row`` is -1 where there is none left."""
+class _Row:
+    """A row of the batch: its number in the queue, its steps and its scores so far."""
 
-    row: int
+    number: int
     steps: int = 0
     history: list[Array] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _FinishedRow:
+    image: Array
+    score: float
+    history: Array
 
 
 def optimize_until_converged(
@@ -62,129 +67,131 @@ def optimize_until_converged(
 ) -> Run:
     """Optimize the rows of ``queue``, ``size`` of them at a time, each until it has converged.
 
-    As ``optimize``, but ``queue`` may have more rows than are optimized at
-    once, and a row takes the picture that it has after as many steps as it needs: a multiple of
-    ``CHUNK``, at most the recipe's. Rows of one group leave together. A row
-    depends on itself, its group and ``size`` only, not on when it enters (but for the last bit of
-    its scores, by which it could end a chunk later once in millions of rows).
+    As :func:`optimize`, but ``queue`` may have more rows than are optimized at once, and a row
+    stops after as many steps as it needs: a multiple of ``CHUNK``, at most the recipe's. Rows of
+    one group leave together. A row depends on itself, its group and ``size`` only, not on when it
+    enters (but for the last bit of its scores, by which it could end a chunk later once in millions
+    of rows).
     """
-    return _Rolling(net, recipe, queue, size, snapshots).run(progress)
+    rolling = _RollingBatch(net, recipe, queue, size, snapshots)
+    while active := rolling.active():
+        score = rolling.advance(active)
+        if progress is not None:
+            progress(rolling.progress(score))
+    return rolling.result()
 
 
-class _Rolling:
+class _RollingBatch:
     def __init__(
         self, net: Network, recipe: Recipe, queue: LoopInputs, size: int, snapshots: Sequence[int]
     ):
-        self.net, self.recipe, self.queue, self.snapshots = net, recipe, queue, snapshots
-        self.loop: Loop = loop_for(net, queue.structure, recipe)
+        self.recipe, self.queue = recipe, queue
+        self.loop = loop_for(net, queue.structure, recipe)
         self.waiting = list(range(size, queue.size))
-        self.places = [_QueueRow(row) for row in range(size)]
-        self.images: dict[int, Array] = {}
-        self.kept: dict[int, dict[int, Array]] = {step: {} for step in snapshots}
-        self.scores: dict[int, float] = {}
-        self.histories: dict[int, Array] = {}
+        self.rows = [_Row(number) for number in range(size)]
+        self.finished: dict[int, _FinishedRow] = {}
+        self.snapshots: dict[int, dict[int, Array]] = {step: {} for step in snapshots}
         self._fill()
         self.state = self.loop.start(self.seeds)
+        self._take_snapshot(0, self.rows)
 
     def _fill(self) -> None:
-        """The tensors of the rows that are in the batch; what is left over repeats its row."""
-        rows = [place.row for place in self.places]
-        self.data = {name: tf.constant(a[rows]) for name, a in self.queue.data.items()}
-        self.seeds = tf.constant(self.queue.seeds[rows], tf.int32)
-        self.groups = tf.constant(self.queue.groups[rows], tf.int32)
+        """Fill the tensors of the batch; a row that has finished without a successor stays."""
+        numbers = np.array([row.number for row in self.rows])
+        self.data, self.seeds, self.groups = self.queue.tensors(numbers)
 
-    def run(self, progress: Callable[[LoopProgress], None] | None) -> Run:
-        """Advance until no row is left."""
-        if 0 in self.snapshots:
-            self._keep(0, self.places)
-        while active := [p for p in self.places if p.row not in self.images]:
-            count = min(self._next_stop(p.steps) - p.steps for p in active)
-            numbers = self._advance(count)
-            for place, column in zip(self.places, numbers.T, strict=True):
-                place.history.append(column)
-                place.steps += count
-            for step in {p.steps for p in active} & set(self.snapshots):
-                self._keep(step, [p for p in active if p.steps == step])
-            self._finish(active)
-            if progress is not None:
-                progress(self._progress(float(numbers[-1].mean())))
-        return self._result()
+    def active(self) -> list[_Row]:
+        """Return the rows that have not finished."""
+        return [row for row in self.rows if row.number not in self.finished]
+
+    def advance(self, active: Sequence[_Row]) -> float:
+        """Advance to the next stop, exchange rows, and return the mean score of the last step."""
+        count = min(self._next_stop(row.steps) - row.steps for row in active)
+        totals = self._advance(count)
+        for row, column in zip(self.rows, totals.T, strict=True):
+            row.history.append(column)
+            row.steps += count
+        for step in {row.steps for row in active}:
+            self._take_snapshot(step, [row for row in active if row.steps == step])
+        self._exchange(active)
+        return float(totals[-1].mean())
 
     def _next_stop(self, step: int) -> int:
-        """The next of a row's own steps at which something is to be done."""
+        """Return the next step of a row at which a chunk, a phase or its run ends."""
         stops = (*self.snapshots, self.recipe.redirect_steps, self.recipe.steps)
         return min([(step // CHUNK + 1) * CHUNK, *(s for s in stops if s > step)])
 
     def _advance(self, count: int) -> Array:
-        # Rows do not enter in the place of others while ReLU gradients are redirected.
-        redirected = self.places[0].steps < self.recipe.redirect_steps
+        # No row enters the batch while ReLU gradients are redirected.
+        redirected = self.rows[0].steps < self.recipe.redirect_steps
         advance = self.loop.advance_redirected if redirected else self.loop.advance
-        steps = tf.constant([place.steps for place in self.places], tf.int32)
-        self.state, reached = advance(
+        steps = tf.constant([row.steps for row in self.rows], tf.int32)
+        self.state, totals = advance(
             self.state, self.data, self.seeds, self.groups, steps, tf.constant(count)
         )
-        numbers = np.asarray(reached)
-        running = [p.row not in self.images for p in self.places]
-        check_finite(self.net, numbers[:, running], self.places[0].steps)
-        return numbers
+        scores = np.asarray(totals)
+        running = [row.number not in self.finished for row in self.rows]
+        check_finite(self.loop.net, scores[:, running], self.rows[0].steps)
+        return scores
 
-    def _keep(self, step: int, places: Sequence[_QueueRow]) -> None:
+    def _take_snapshot(self, step: int, rows: Sequence[_Row]) -> None:
+        if step not in self.snapshots:
+            return
         images = np.asarray(self.loop.image(self.state[0], self.groups))
-        for index, place in enumerate(self.places):
-            if place in places:
-                self.kept[step][place.row] = images[index]
+        for row, image in zip(self.rows, images, strict=True):
+            if row in rows:
+                self.snapshots[step][row.number] = image
 
-    def _finish(self, active: Sequence[_QueueRow]) -> None:
-        """Take the pictures of groups all of whose rows are ready, and let others enter."""
-        going = {self._group(p) for p in active if not self._is_ready(p)}
-        leaving = [p for p in active if self._group(p) not in going]
+    def _exchange(self, active: Sequence[_Row]) -> None:
+        """Finish the groups all of whose rows are ready, and let waiting rows enter."""
+        staying = {self._group(row) for row in active if not self._is_ready(row)}
+        leaving = {row.number for row in active if self._group(row) not in staying}
         if not leaving:
             return
         images = self.loop.image(self.state[0], self.groups)
         scores = np.asarray(self.loop.score(images, self.data, self.groups))
-        pictures, enters = np.asarray(images), []
-        for index, place in enumerate(self.places):
-            if any(place is each for each in leaving):
-                self.images[place.row] = pictures[index]
-                self.scores[place.row] = float(scores[index])
-                self.histories[place.row] = np.concatenate(place.history)
+        entering = np.zeros(len(self.rows), bool)
+        for i, (row, image) in enumerate(zip(self.rows, np.asarray(images), strict=True)):
+            if row.number in leaving:
+                history = np.concatenate(row.history)
+                self.finished[row.number] = _FinishedRow(image, float(scores[i]), history)
                 if self.waiting:
-                    self.places[index] = _QueueRow(self.waiting.pop(0))
-                    enters.append(index)
-        if enters:
+                    self.rows[i], entering[i] = _Row(self.waiting.pop(0)), True
+        if entering.any():
             self._fill()
-            mask = np.isin(np.arange(len(self.places)), enters)
-            self.state = self.loop.enter(self.state, self.seeds, tf.constant(mask))
-            if 0 in self.snapshots:
-                self._keep(0, [self.places[i] for i in enters])
+            self.state = self.loop.enter(self.state, self.seeds, tf.constant(entering))
+            self._take_snapshot(0, [self.rows[i] for i in np.flatnonzero(entering)])
 
-    def _group(self, place: _QueueRow) -> int:
-        return int(self.queue.groups[place.row])
+    def _group(self, row: _Row) -> int:
+        return int(self.queue.groups[row.number])
 
-    def _is_ready(self, place: _QueueRow) -> bool:
-        if place.steps >= self.recipe.steps:
+    def _is_ready(self, row: _Row) -> bool:
+        if row.steps >= self.recipe.steps:
             return True
-        if place.steps % CHUNK or place.steps <= max(self.snapshots, default=0):
+        if row.steps % CHUNK or row.steps <= max(self.snapshots, default=0):
             return False
-        return has_converged(np.concatenate(place.history), self.recipe.patience)
+        return has_converged(np.concatenate(row.history), self.recipe.patience)
 
-    def _progress(self, score: float) -> LoopProgress:
-        """In the steps of a batch: those of the rows in it, and all of those that have left."""
-        total = self.queue.size
-        running = sum(p.steps for p in self.places if p.row not in self.images)
-        done = (len(self.images) * self.recipe.steps + running) / total
+    def progress(self, score: float) -> LoopProgress:
+        """Return the progress in steps of a batch: the mean over all rows of the queue."""
+        running = sum(row.steps for row in self.active())
+        done = (len(self.finished) * self.recipe.steps + running) / self.queue.size
         return LoopProgress(min(int(done), self.recipe.steps), self.recipe.steps, score)
 
-    def _result(self) -> Run:
-        order = range(self.queue.size)
-        taken = np.array([len(self.histories[row]) for row in order])
+    def result(self) -> Run:
+        """Return the finished rows in the order of the queue."""
+        rows = [self.finished[number] for number in range(self.queue.size)]
+        taken = np.array([len(row.history) for row in rows])
         history = np.full((taken.max(), len(taken)), np.nan, np.float32)
-        for row in order:
-            history[: taken[row], row] = self.histories[row]
+        for number, row in enumerate(rows):
+            history[: taken[number], number] = row.history
         return Run(
-            images=np.stack([self.images[row] for row in order]),
-            snapshots={s: np.stack([kept[row] for row in order]) for s, kept in self.kept.items()},
-            scores=np.array([self.scores[row] for row in order], np.float32),
+            images=np.stack([row.image for row in rows]),
+            snapshots={
+                step: np.stack([images[number] for number in range(len(rows))])
+                for step, images in self.snapshots.items()
+            },
+            scores=np.array([row.score for row in rows], np.float32),
             history=history,
             taken=taken,
         )

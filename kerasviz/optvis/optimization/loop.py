@@ -110,7 +110,7 @@ class Run:
 
 
 class Loop:
-    """The compiled functions for one (network, structure, recipe, size, batch)."""
+    """The compiled functions for a network, a structure and a recipe but for its steps."""
 
     def __init__(self, net: Network, structure: Structure, recipe: Recipe):
         self.net, self.structure, self.recipe = net, structure, recipe
@@ -301,8 +301,8 @@ def check_finite(net: Network, numbers: Array, step: int) -> None:
 class _Ascent:
     """A run between two steps: its state, its scores so far and its snapshots."""
 
-    def __init__(self, loop: Loop, batch: LoopInputs, resume: Checkpoint | None):
-        self.loop = loop
+    def __init__(self, loop: Loop, steps: int, batch: LoopInputs, resume: Checkpoint | None):
+        self.loop, self.steps = loop, steps
         self.data, self.seeds, self.groups = batch.tensors()
         self.state = loop.start(self.seeds)
         self.step = 0
@@ -333,7 +333,7 @@ class _Ascent:
         params, snapshots = self.state[0], dict(self.snapshots)
         return LoopProgress(
             self.step,
-            self.loop.recipe.steps,
+            self.steps,
             float(self.history[-1][-1].mean()),
             lambda: np.asarray(self.loop.image(params, self.groups)),
             partial(_checkpoint, self.step, self.state, self.history, snapshots),
@@ -377,7 +377,7 @@ def optimize(
     unless its objective couples rows. With ``resume``, a checkpoint of the same batch, the result
     is that of an uninterrupted run. Raises :class:`ModelError` for scores that are not finite.
     """
-    run = _Ascent(loop_for(net, batch.structure, recipe), batch, resume)
+    run = _Ascent(loop_for(net, batch.structure, recipe), recipe.steps, batch, resume)
     if resume is None and 0 in snapshots:
         run.snapshots[0] = run.images()
     for first, last in _stops(recipe.steps, recipe.redirect_steps, snapshots):

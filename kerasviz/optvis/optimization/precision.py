@@ -1,4 +1,4 @@
-"""The precision of a network on this machine: what ``auto`` chooses, and why."""
+"""Choose the precision of a network on this machine, for ``auto``."""
 
 from __future__ import annotations
 
@@ -25,45 +25,57 @@ __all__ = ["AUTO", "CHOICES", "PrecisionChoice", "choices_here", "choose"]
 AUTO = "auto"
 CHOICES = (AUTO, *PRECISIONS)
 
-#: A narrow type is chosen where it takes at most this share of the time of float32: what is gained
-#: must be worth the rounding, and a second measurement must come out the same.
+#: The largest share of float32's time for which a low precision is chosen. The gain must be worth
+#: the rounding, and large enough for a second measurement to agree.
 WORTH = 0.85
-#: Images in one measured pass, and their pixels.
-BATCH, PIXELS = 4, 128
-#: The passes of which the fastest counts: so many, and up to so many while they have not taken so
-#: many seconds in all. A few short ones tell little on a machine with other work.
-PASSES, MOST, ENOUGH = 5, 25, 0.6
-#: Seconds of a pass in which not much can be gained and little be measured.
+#: Images in one measured pass.
+BATCH = 4
+#: The sides of a measured image in pixels, where a network takes any.
+PIXELS = 128
+#: The smallest number of measured passes, of which the fastest counts.
+PASSES = 5
+#: The largest number of measured passes.
+MOST = 25
+#: Seconds after which ``PASSES`` are enough: a few short ones vary on a machine with other work.
+ENOUGH = 0.6
+#: Seconds of a pass too short to gain much or to measure well.
 QUICK = 0.002
-#: The longest list of choices that is kept.
+#: The number of choices that the cache keeps.
 KEPT = 500
+#: The low precision for which a processor or GPU has units, by the first word of their name.
+_CANDIDATES = {
+    "amx_bf16": "bfloat16",
+    "avx512_bf16": "bfloat16",
+    "bfloat16": "bfloat16",
+    "float16": "float16",
+}
 
 
 @dataclass(frozen=True)
 class PrecisionChoice:
-    """The precision for a network's taps on a machine, and the reason in a few words."""
+    """The precision for a network's taps on a machine, and a short reason."""
 
     precision: str
     why: str
 
 
 def choose(net: Network, taps: Sequence[str], among: Iterable[str] = ()) -> PrecisionChoice:
-    """The fastest precision for the optimization of units at ``taps``, if it is worth it.
+    """Choose the fastest precision for the optimization of units at ``taps``, if it is worth it.
 
-    A forward and backward pass is measured once on each device and kept in the cache folder, so
-    that the same command chooses the same again. ``among`` are the precisions of pictures that are
-    there already: theirs is taken as it is, if they have one in common.
+    A forward and backward pass is measured once on each device and recorded in the cache folder, so
+    that the same command chooses the same again. ``among`` are the precisions of existing pictures:
+    if they have one in common, it is taken.
     """
-    there = set(among)
-    if len(there) == 1:
-        return PrecisionChoice(there.pop(), "as the pictures that are there")
-    here = environment()
-    units = here["fast units"]
+    existing = set(among)
+    if len(existing) == 1:
+        return PrecisionChoice(existing.pop(), "as the pictures that are there")
+    machine = environment()
+    units = machine["fast units"]
     candidate = _CANDIDATES.get(units.split(" ")[0])
     if candidate is None:
-        return PrecisionChoice("float32", f"no units for fewer bits on {here['device']}")
+        return PrecisionChoice("float32", f"no units for fewer bits on {machine['device']}")
     parts = sorted({part for name in taps for part in net.taps[name].parts})
-    key = digest([net.identity.sha256, parts, here])
+    key = digest([net.identity.sha256, parts, machine])
     known = _read()
     if key not in known:
         known[key] = {
@@ -75,35 +87,26 @@ def choose(net: Network, taps: Sequence[str], among: Iterable[str] = ()) -> Prec
     return PrecisionChoice(known[key]["precision"], known[key]["why"])
 
 
-#: The narrow type for which a processor or GPU has units, by the first word for them.
-_CANDIDATES = {
-    "amx_bf16": "bfloat16",
-    "avx512_bf16": "bfloat16",
-    "bfloat16": "bfloat16",
-    "float16": "float16",
-}
-
-
 def choices_here() -> list[dict[str, Any]]:
-    """What was chosen on this machine so far: network, taps, precision and why."""
+    """Return the choices recorded on this machine: network, taps, precision and why."""
     return list(_read().values())
 
 
-def _measured(net: Network, taps: Sequence[str], narrow: str, units: str) -> PrecisionChoice:
+def _measured(net: Network, taps: Sequence[str], low: str, units: str) -> PrecisionChoice:
     try:
-        wide = _pass(net, taps, "float32")
-        if _seconds({"float32": wide}, enough=0.0)["float32"] < QUICK:
+        full = _pass(net, taps, "float32")
+        if _seconds({"float32": full}, enough=0.0)["float32"] < QUICK:
             return PrecisionChoice("float32", f"a pass takes less than {QUICK * 1000:g} ms")
-        found = _seconds({"float32": wide, narrow: _pass(net, taps, narrow)})
+        seconds = _seconds({"float32": full, low: _pass(net, taps, low)})
     except ModelError as error:
         return PrecisionChoice("float32", f"no measurement: {error}")
-    share = found[narrow] / found["float32"]
-    words = f"{share:.2f} of float32's time, measured with {units}"
-    return PrecisionChoice(narrow if share <= WORTH else "float32", f"{narrow} takes {words}")
+    share = seconds[low] / seconds["float32"]
+    why = f"{low} takes {share:.2f} of float32's time, measured with {units}"
+    return PrecisionChoice(low if share <= WORTH else "float32", why)
 
 
 def _pass(net: Network, taps: Sequence[str], precision: str) -> Callable[[], Any]:
-    """A forward pass to ``taps`` and the gradient of the images, compiled when first called."""
+    """Return a forward pass to ``taps`` with the gradient of the images, compiled when called."""
     sides = [side or PIXELS for side in net.fixed_size]
     kernels = fast_kernels(precision)
     noise = np.random.default_rng(0).uniform(size=(BATCH, *sides, net.channels))
@@ -112,8 +115,8 @@ def _pass(net: Network, taps: Sequence[str], precision: str) -> Callable[[], Any
     def gradient(images: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(images)
-            found = net.activations(images, taps, kernels=kernels)
-            score = tf.add_n([tf.reduce_sum(found[name]) for name in taps])
+            activations = net.activations(images, taps, kernels=kernels)
+            score = tf.add_n([tf.reduce_sum(activations[name]) for name in taps])
         return tape.gradient(score, images)
 
     compiled = tf.function(gradient, autograph=False)
@@ -121,11 +124,11 @@ def _pass(net: Network, taps: Sequence[str], precision: str) -> Callable[[], Any
 
 
 def _seconds(runs: Mapping[str, Callable[[], Any]], enough: float = ENOUGH) -> dict[str, float]:
-    """The least time of each of some functions that are measured in turns.
+    """Measure functions in turns and return the least time of each.
 
     The least, because other work on the machine can only make it longer.
     """
-    for run in (*runs.values(), *runs.values()):  # traces, and asks for memory
+    for run in (*runs.values(), *runs.values()):  # the first calls trace and allocate memory
         run()
     times: dict[str, list[float]] = {name: [] for name in runs}
     start = time.perf_counter()
@@ -136,7 +139,7 @@ def _seconds(runs: Mapping[str, Callable[[], Any]], enough: float = ENOUGH) -> d
             began = time.perf_counter()
             run()
             times[name].append(time.perf_counter() - began)
-    return {name: min(found) for name, found in times.items()}
+    return {name: min(taken) for name, taken in times.items()}
 
 
 def _file() -> Path:
@@ -145,14 +148,14 @@ def _file() -> Path:
 
 def _read() -> dict[str, dict[str, Any]]:
     with suppress(OSError, ValueError):
-        found = json.loads(_file().read_text(encoding="utf-8"))
-        if isinstance(found, dict):
-            return found
+        recorded = json.loads(_file().read_text(encoding="utf-8"))
+        if isinstance(recorded, dict):
+            return recorded
     return {}
 
 
 def _write(known: dict[str, dict[str, Any]]) -> None:
-    kept = dict(list(known.items())[-KEPT:])
+    latest = dict(list(known.items())[-KEPT:])
     with suppress(OSError):  # without a cache it is measured again
         _file().parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(_file(), json.dumps(kept, indent=1).encode())
+        write_atomically(_file(), json.dumps(latest, indent=1).encode())

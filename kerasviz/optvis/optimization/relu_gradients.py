@@ -1,4 +1,4 @@
-"""ReLU and ReLU6 whose gradient helps an inactive unit to start (methods of the lucid library)."""
+"""ReLU and ReLU6 whose gradients activate inactive units (methods of the lucid library)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["REDIRECTED", "redirected_relu", "redirected_relu6"]
 
 
 def _plain_or_redirected(plain: Tensor, redirected: Tensor) -> Tensor:
-    """Per image, ``plain`` where any of it is not zero, else ``redirected``."""
+    """Return, per image, ``plain`` where any of it is not zero, else ``redirected``."""
     axes = list(range(1, plain.shape.rank))
     alive = tf.reduce_any(tf.not_equal(plain, 0), axis=axes, keepdims=True)
     return tf.where(alive, plain, redirected)
@@ -19,12 +19,13 @@ def _plain_or_redirected(plain: Tensor, redirected: Tensor) -> Tensor:
 
 @tf.custom_gradient  # type: ignore[untyped-decorator]
 def redirected_relu(x: Tensor) -> Tensor:
-    """ReLU of ``x`` [B, ...] whose gradient, where an image's would vanish, still pushes up.
+    """Compute the ReLU of ``x`` [B, ...], with a gradient for inactive units.
 
-    With ``g`` the gradient of a score that is *maximized* with respect to the output: the plain
+    Let ``g`` be the gradient of a score that is *maximized* with respect to the output: the plain
     gradient is 0 where x < 0. The redirected one is 0 only where x < 0 and g pushes lower
     (g < 0). An image takes the plain gradient if any of it is not zero. Source: lucid,
-    ``redirected_relu_grad``, with the sign turned because scores, not losses, flow here.
+    ``redirected_relu_grad``, with the opposite sign because scores are maximized, not losses
+    minimized.
     """
 
     def gradient(g: Tensor) -> Tensor:
@@ -37,7 +38,7 @@ def redirected_relu(x: Tensor) -> Tensor:
 
 @tf.custom_gradient  # type: ignore[untyped-decorator]
 def redirected_relu6(x: Tensor) -> Tensor:
-    """ReLU6 of ``x`` [B, ...] with the redirected gradient of :func:`redirected_relu`.
+    """Compute the ReLU6 of ``x`` [B, ...] with a gradient as that of :func:`redirected_relu`.
 
     Above 6 the plain gradient is 0 too, and the redirected one is 0 where g pushes higher.
     """

@@ -1,4 +1,4 @@
-"""Tiles: the score of a very large image and its gradient, one piece after another."""
+"""Tiles: the score of a very large image and its gradient, one tile after another."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["check_tiles", "scores_of_tiles", "tiled"]
 
 Score = Callable[[Tensor], Tensor]
 
-#: Reductions over all positions, which are the mean of those over the tiles.
+#: Reductions over all positions that equal the mean over the tiles.
 _MEANS = ("mean", "square")
 
 
@@ -36,46 +36,42 @@ def check_tiles(structure: Structure, size: tuple[int, int], side: int) -> None:
 
 
 def tiled(score: Score, images: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """The gradient [B, H, W, C] and the scores [B] of images, as means over their tiles.
+    """Compute the gradient [B, H, W, C] and the scores [B] of images as means over their tiles.
 
-    ``score`` gives the scores [B] of images [B, side, side, C]. Only one tile is in the network at
-    a time. What a unit sees ends at the border of its tile, so the transforms must move the image:
-    then the borders lie elsewhere in every step (as in DeepDream).
+    ``score`` computes the scores [B] of images [B, side, side, C]. Only one tile is in the network
+    at a time. Receptive fields end at the border of a tile, so the transforms must translate the
+    image: then the borders lie elsewhere in every step (as in DeepDream).
     """
-    pieces, count = _cut(images, side), _count(images, side)
+    tiles = _cut(images, side)
 
-    def with_gradient(piece: Tensor) -> tuple[Tensor, Tensor]:
+    def with_gradient(tile: Tensor) -> tuple[Tensor, Tensor]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(piece)
-            reached = score(piece)
-        return tape.gradient(reached, piece), reached
+            tape.watch(tile)
+            totals = score(tile)
+        return tape.gradient(totals, tile), totals
 
-    gradients, reached = _one_by_one(with_gradient, pieces)
-    return _joined(gradients, images, side) / count, tf.reduce_mean(reached, 0)
+    gradients, totals = _one_by_one(with_gradient, tiles)
+    return _joined(gradients, images, side) / tiles.shape[0], tf.reduce_mean(totals, 0)
 
 
 def scores_of_tiles(score: Score, images: Tensor, side: int) -> Tensor:
-    """The scores [B] of images as means over their tiles."""
+    """Compute the scores [B] of images as means over their tiles."""
     return tf.reduce_mean(_one_by_one(score, _cut(images, side)), 0)
 
 
-def _one_by_one(function: Callable[[Tensor], Any], pieces: Tensor) -> Any:
-    # A function of its own: in a graph with cycles some gradients are left to slow kernels.
-    apart = tf.function(function, autograph=False, experimental_attributes={"_noinline": True})
-    shape = pieces.shape[1:]
+def _one_by_one(function: Callable[[Tensor], Any], tiles: Tensor) -> Any:
+    # Never inlined: in a graph with cycles TensorFlow leaves some gradients to slow kernels.
+    single = tf.function(function, autograph=False, experimental_attributes={"_noinline": True})
+    shape = tiles.shape[1:]
     spec = tf.TensorSpec(shape[:1], tf.float32)
-    outputs = apart.get_concrete_function(tf.TensorSpec(shape, pieces.dtype)).structured_outputs
+    outputs = single.get_concrete_function(tf.TensorSpec(shape, tiles.dtype)).structured_outputs
     if isinstance(outputs, tuple):
         spec = (tf.TensorSpec(shape, tf.float32), spec)
-    return tf.map_fn(apart, pieces, fn_output_signature=spec, parallel_iterations=1)
-
-
-def _count(images: Tensor, side: int) -> int:
-    return int(images.shape[1] // side) * int(images.shape[2] // side)
+    return tf.map_fn(single, tiles, fn_output_signature=spec, parallel_iterations=1)
 
 
 def _cut(images: Tensor, side: int) -> Tensor:
-    """Images [B, H, W, C] as tiles [T, B, side, side, C], row by row."""
+    """Cut images [B, H, W, C] into tiles [T, B, side, side, C], row by row."""
     batch, height, width, channels = images.shape
     rows, columns = height // side, width // side
     cut = tf.reshape(images, [batch, rows, side, columns, side, channels])
@@ -83,9 +79,9 @@ def _cut(images: Tensor, side: int) -> Tensor:
     return tf.reshape(cut, [rows * columns, batch, side, side, channels])
 
 
-def _joined(pieces: Tensor, images: Tensor, side: int) -> Tensor:
-    """The inverse of :func:`_cut`, in the shape of ``images``."""
+def _joined(tiles: Tensor, images: Tensor, side: int) -> Tensor:
+    """Join the tiles of :func:`_cut` to the shape of ``images``."""
     batch, height, width, channels = images.shape
     rows, columns = height // side, width // side
-    apart = tf.reshape(pieces, [rows, columns, batch, side, side, channels])
-    return tf.reshape(tf.transpose(apart, [2, 0, 3, 1, 4, 5]), images.shape)
+    grid = tf.reshape(tiles, [rows, columns, batch, side, side, channels])
+    return tf.reshape(tf.transpose(grid, [2, 0, 3, 1, 4, 5]), images.shape)

@@ -1,4 +1,4 @@
-"""Parameterizations: what is optimized, and how an image is made of it."""
+"""Parameterizations: the parameters of an image, and the function from them to the image."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Protocol
 
-from kerasviz.errors import UsageError, near
+from kerasviz.errors import UsageError, check_names
 from kerasviz.optvis.parameterizations.aligned import Aligned
 from kerasviz.optvis.parameterizations.fourier import Fourier
 from kerasviz.optvis.parameterizations.low_resolution import LowResolution, Pyramid
@@ -36,17 +36,17 @@ class Parameterization(Protocol):
     """
 
     def init(self, seeds: Tensor, height: int, width: int, channels: int) -> Any:
-        """The first parameters for ``seeds`` [B]; row i depends on ``seeds[i]`` only."""
+        """Return the initial parameters for ``seeds`` [B]; row i depends on its seed only."""
 
     def to_image(self, params: Any, height: int, width: int, groups: Tensor = None) -> Tensor:
-        """Images [B, H, W, C] in [0, 1]; rows of one number in ``groups`` may share parameters."""
+        """Compute images [B, H, W, C] in [0, 1]; rows of a group may share parameters."""
 
     def to_json(self) -> dict[str, Any]:
-        """The settings as plain data with their ``kind``."""
+        """Return the settings as plain data with their ``kind``."""
 
 
 def from_json(data: Mapping[str, Any]) -> Parameterization:
-    """Make a parameterization of ``{"kind": "fourier", setting: value ...}``.
+    """Make a parameterization from ``{"kind": "fourier", setting: value ...}``.
 
     Missing settings are the defaults. Raises :class:`UsageError` for an unknown kind or setting.
 
@@ -58,10 +58,6 @@ def from_json(data: Mapping[str, Any]) -> Parameterization:
         raise UsageError(f"unknown parameterization {kind!r}; choose from {', '.join(_KINDS)}")
     settings = {name: value for name, value in data.items() if name != "kind"}
     known = [f.name for f in fields(_KINDS[kind])]
-    for name in settings:
-        if name not in known:
-            raise UsageError(
-                f"{kind} parameterization: unknown setting {name!r}; near: {near(name, known)}"
-            )
-    made: Parameterization = _KINDS[kind](**settings)
-    return made
+    check_names(f"{kind} parameterization", settings, known)
+    parameterization: Parameterization = _KINDS[kind](**settings)
+    return parameterization

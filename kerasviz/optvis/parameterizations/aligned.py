@@ -1,4 +1,4 @@
-"""The parameterization of interpolations: every picture's own part, and parts that they share."""
+"""The parameterization of interpolations: a part for every picture, and parts that all share."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ __all__ = ["Aligned"]
 class Aligned:
     """A Fourier image of each picture, plus coarse images that pictures of a group share.
 
-    For each size s of ``shared`` there is one image [s, s, C] for the whole group; for each of
+    For each size s of ``shared`` there is one image [s, s, C] for the whole group. For each of
     ``ramps`` there are two, of which picture k of n takes (1 - w) of the first and w of the second,
-    w = k / (n - 1). All are added before colours and sigmoid, so that every image can be reached
-    and things that are common stay in their place. Source: paper, footnote on interpolation; sizes
-    of the authors' notebook ``neuron_interaction`` (whose ramp TensorFlow 1 bent: 0, 1/3, 2/3, 1,
-    1, 1; here it is even).
+    w = k / (n - 1). All are added before colours and sigmoid, so that any image is possible and
+    common structure stays in place. Source: paper, footnote on interpolation; sizes of the authors'
+    notebook ``neuron_interaction`` (whose ramp TensorFlow 1 bent: 0, 1/3, 2/3, 1, 1, 1; here it is
+    even).
 
-    Each picture holds a copy of what is shared, and the mean of the copies is used: their gradients
-    are equal, so that Adam moves the mean as it would move a single one, and a batch of several
-    groups needs no other state.
+    Each picture holds a copy of the shared parts, and the mean of the copies is used. Their
+    gradients are equal, so that Adam updates the mean as it would a single image, and a batch of
+    several groups needs no other state.
     """
 
     own: Fourier = field(default_factory=Fourier)
@@ -38,7 +38,7 @@ class Aligned:
     kind: ClassVar[str] = "aligned"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.own, Fourier):  # out of plain data
+        if not isinstance(self.own, Fourier):  # from plain data
             own = {k: v for k, v in dict(self.own).items() if k != "kind"}
             object.__setattr__(self, "own", Fourier(**own))
         object.__setattr__(self, "shared", tuple(self.shared))
@@ -49,7 +49,7 @@ class Aligned:
         return [*self.shared, *(size for size in self.ramps for _ in range(2))]
 
     def init(self, seeds: Tensor, height: int, width: int, channels: int) -> Any:
-        """The first parameters for ``seeds`` [B]; row i depends on its seed only."""
+        """Return the initial parameters for ``seeds`` [B]; row i depends on its seed only."""
         coarse = [
             self.own.sd * randomness.normal(seeds, (size, size, channels), stream=1 + n)
             for n, size in enumerate(self._sizes)
@@ -57,15 +57,15 @@ class Aligned:
         return (*self.own.init(seeds, height, width, channels), *coarse)
 
     def to_image(self, params: Any, height: int, width: int, groups: Tensor = None) -> Tensor:
-        """Images [B, H, W, C] in [0, 1]; rows of one number in ``groups`` [B] share their parts."""
-        own, coarse = params[:2], list(params[2:])
-        rows = own[0].shape[0]
+        """Compute images [B, H, W, C] in [0, 1]; rows of one of ``groups`` [B] share parts."""
+        spectra, coarse = params[:2], params[2:]
+        rows = spectra[0].shape[0]
         groups = tf.range(rows) if groups is None else groups
         same = tf.cast(tf.equal(groups[:, None], groups[None, :]), tf.float32)
         count = tf.reduce_sum(same, 1)
         place = tf.reduce_sum(tf.linalg.band_part(same, -1, 0), 1) - 1
         share = (place / tf.maximum(count - 1, 1))[:, None, None, None]
-        values = self.own.values(own, height, width)
+        values = self.own.values(spectra, height, width)
         for n, part in enumerate(coarse):
             part = tf.einsum("ij,jhwc->ihwc", same / count[:, None], part)
             ramp = n - len(self.shared)
@@ -75,7 +75,7 @@ class Aligned:
         return to_rgb(values, self.own.decorrelate, self.own.root)
 
     def to_json(self) -> dict[str, Any]:
-        """The settings as plain data."""
+        """Return the settings as plain data."""
         return {
             "kind": self.kind,
             "own": self.own.to_json(),

@@ -1,8 +1,9 @@
-"""Colour decorrelation: from coefficients of independent colours to RGB in [0, 1]."""
+"""Decorrelate colours: turn coefficients of independent colours into RGB in [0, 1]."""
 
 from __future__ import annotations
 
 import math
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -10,10 +11,9 @@ import tensorflow as tf
 from kerasviz.errors import UsageError
 from kerasviz.types import Tensor
 
-__all__ = ["DECORRELATION", "ROOTS", "check_root", "to_rgb"]
+__all__ = ["DECORRELATION", "ROOTS", "Coloured", "to_rgb"]
 
-
-#: A multiple of the floats in a vector of any processor (AVX-512 has 16).
+#: The floats to whose multiple a row is padded: a vector of AVX-512 has 16, others have fewer.
 _VECTOR = 64
 
 #: Square roots of the covariance of ImageNet's colours: by SVD, and Cholesky's, which the article
@@ -30,14 +30,38 @@ ROOTS = {
 DECORRELATION = ROOTS["svd"]
 
 
-def check_root(root: str) -> None:
-    """Raise :class:`UsageError` unless ``root`` is one of :data:`ROOTS`."""
-    if root not in ROOTS:
-        raise UsageError(f"unknown colour matrix {root!r}; choose from {', '.join(ROOTS)}")
+class Coloured:
+    """A parameterization of values that :func:`to_rgb` turns into images.
+
+    Parameters are first normal with ``sd``. Raises :class:`UsageError` for impossible settings.
+    """
+
+    sd: float
+    decorrelate: bool
+    root: str
+    kind: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        if not self.sd >= 0:
+            raise UsageError(f"{self.kind} parameterization: sd {self.sd}; expected 0 or more")
+        if self.root not in ROOTS:
+            raise UsageError(f"unknown colour matrix {self.root!r}; choose from {', '.join(ROOTS)}")
+
+    def values(self, params: Any, height: int, width: int) -> Tensor:
+        """Compute unbounded values [B, H, W, C], before colours and sigmoid."""
+        raise NotImplementedError
+
+    def to_image(self, params: Any, height: int, width: int, groups: Tensor = None) -> Tensor:
+        """Compute images [B, H, W, C] in [0, 1]."""
+        return to_rgb(self.values(params, height, width), self.decorrelate, self.root)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as plain data."""
+        return {"kind": self.kind, **vars(self)}
 
 
 def to_rgb(values: Tensor, decorrelate: bool = True, root: str = "svd") -> Tensor:
-    """Images [B, H, W, C] in [0, 1] of unbounded values [B, H, W, C].
+    """Turn unbounded values [B, H, W, C] into images [B, H, W, C] in [0, 1].
 
     Each pixel's vector v becomes sigmoid(M v) where C is 3 and ``decorrelate`` is on, else
     sigmoid(v); M is ``ROOTS[root]``. Source: paper section "Preconditioning and
@@ -52,10 +76,10 @@ def to_rgb(values: Tensor, decorrelate: bool = True, root: str = "svd") -> Tenso
 
 
 def _sigmoid(values: Tensor) -> Tensor:
-    """The logistic function, to the same last bit wherever a row stands in its batch.
+    """Compute the logistic function, to the same last bit at every place in a batch.
 
-    TensorFlow's kernel computes whole vectors of numbers, and those left over at the end by another
-    formula; so every row is made a whole number of vectors.
+    TensorFlow's kernel computes whole vectors of numbers, and the rest at the end by another
+    formula. So every row is padded to a whole number of vectors.
     """
     shape = tf.shape(values)
     size = math.prod(values.shape[1:])

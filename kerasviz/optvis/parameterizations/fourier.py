@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.errors import UsageError
 from kerasviz.optvis import randomness
-from kerasviz.optvis.parameterizations.colour import check_root, to_rgb
-from kerasviz.types import Tensor
+from kerasviz.optvis.parameterizations.colour import Coloured
+from kerasviz.types import Array, Tensor
 
 __all__ = ["Fourier", "frequency_scale"]
 
 
 @lru_cache(maxsize=64)
-def frequency_scale(height: int, width: int, decay_power: float) -> np.ndarray[Any, Any]:
-    """The factor of every frequency, float64 [H, n_fx].
+def frequency_scale(height: int, width: int, decay_power: float) -> Array:
+    """Return the factor of every frequency, float64 [H, n_fx].
 
     sqrt(W H) / max(f, 1 / max(W, H))^decay_power with f = |(fx, fy)| in cycles per pixel and
     n_fx = W // 2 + 1 (W // 2 + 2 for odd W, as in the reference library). Source: lucid,
@@ -31,20 +30,20 @@ def frequency_scale(height: int, width: int, decay_power: float) -> np.ndarray[A
     fx = np.fft.fftfreq(width)[: width // 2 + 1 + width % 2]
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], fx[None, :])
     clamped = np.maximum(frequency, 1.0 / max(width, height))
-    scale: np.ndarray[Any, Any] = np.sqrt(width * height) / clamped**decay_power
+    scale: Array = np.sqrt(width * height) / clamped**decay_power
     scale.flags.writeable = False
     return scale
 
 
 @dataclass(frozen=True)
-class Fourier:
+class Fourier(Coloured):
     """Images as sigmoid(M irfft2(scale * z) / 4) of spectra z, first normal with ``sd``.
 
     z are two real tensors, the real and imaginary parts [B, C, H, n_fx]; ``scale`` is
     :func:`frequency_scale`, which gives every frequency the energy it has in natural images; M is
     the colour decorrelation by ``root`` (``svd`` or ``cholesky``), for 3 channels and
-    ``decorrelate`` only. Source: paper section
-    "Preconditioning and Parameterization"; constants of lucid's ``fft_image``.
+    ``decorrelate`` only. Source: paper section "Preconditioning and Parameterization"; constants of
+    lucid's ``fft_image``.
 
     >>> Fourier().to_image(Fourier().init(tf.constant([0, 1]), 5, 7, 3), 5, 7).shape
     TensorShape([2, 5, 7, 3])
@@ -56,29 +55,16 @@ class Fourier:
     root: str = "svd"
     kind: ClassVar[str] = "fourier"
 
-    def __post_init__(self) -> None:
-        if not self.sd >= 0:
-            raise UsageError(f"fourier parameterization: sd {self.sd}; expected 0 or more")
-        check_root(self.root)
-
     def init(self, seeds: Tensor, height: int, width: int, channels: int) -> Any:
-        """The first parameters for ``seeds`` [B]; row i depends on its seed only."""
+        """Return the initial parameters for ``seeds`` [B]; row i depends on its seed only."""
         columns = frequency_scale(height, width, self.decay_power).shape[1]
         noise = self.sd * randomness.normal(seeds, (2, channels, height, columns))
         return noise[:, 0], noise[:, 1]
 
     def values(self, params: Any, height: int, width: int) -> Tensor:
-        """Unbounded values [B, H, W, C], before colours and sigmoid."""
+        """Compute unbounded values [B, H, W, C], before colours and sigmoid."""
         scale = tf.constant(frequency_scale(height, width, self.decay_power) / 4, tf.float32)
         real, imaginary = params
         planes = tf.signal.irfft2d(tf.complex(real * scale, imaginary * scale))
         values = tf.transpose(planes, [0, 2, 3, 1])
         return values[:, :, :width] if width % 2 else values
-
-    def to_image(self, params: Any, height: int, width: int, groups: Tensor = None) -> Tensor:
-        """Images [B, H, W, C] in [0, 1]."""
-        return to_rgb(self.values(params, height, width), self.decorrelate, self.root)
-
-    def to_json(self) -> dict[str, Any]:
-        """The settings as plain data."""
-        return {"kind": self.kind, **asdict(self)}

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import tensorflow as tf
 
-from kerasviz.errors import UsageError, near
+from kerasviz.errors import UsageError, check_names
 from kerasviz.optvis.transforms.resampling import Similarity
 from kerasviz.types import Size, Tensor
 
@@ -22,7 +22,6 @@ __all__ = [
     "Rotate",
     "Scale",
     "Step",
-    "check_names",
     "check_size",
     "step_from_json",
     "step_to_json",
@@ -37,13 +36,6 @@ LUCID_PI = 3.14
 
 def _look_up(table: Sequence[float], pick: Tensor) -> Tensor:
     return tf.gather(tf.constant(table, tf.float32), tf.cast(pick, tf.int32))
-
-
-def check_names(what: str, settings: Mapping[str, Any], known: Sequence[str]) -> None:
-    """Raise :class:`UsageError` for an unknown setting."""
-    for name in settings:
-        if name not in known:
-            raise UsageError(f"{what}: unknown setting {name!r}; near: {near(name, known)}")
 
 
 def _check_pixels(kind: str, pixels: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import tensorflow as tf
 
-from kerasviz.errors import UsageError
+from kerasviz.errors import UsageError, check_names
 from kerasviz.optvis import randomness
 from kerasviz.optvis.transforms.resampling import Similarity, portable_sample, sample
 from kerasviz.optvis.transforms.steps import (
@@ -22,7 +22,6 @@ from kerasviz.optvis.transforms.steps import (
     Rotate,
     Scale,
     Step,
-    check_names,
     check_size,
     step_from_json,
     step_to_json,

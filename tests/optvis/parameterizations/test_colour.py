@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 from kerasviz.errors import UsageError
-from kerasviz.optvis.parameterizations.colour import DECORRELATION, check_root, to_rgb
+from kerasviz.optvis.parameterizations.colour import DECORRELATION, to_rgb
+from kerasviz.optvis.parameterizations.pixel import Pixel
 from reference import colour as twin
 
 
@@ -66,4 +67,4 @@ def test_choleskys_matrix_is_that_of_the_source():
     covariances = [root @ root.T for root in (twin.S, twin.CHOLESKY)]
     assert np.abs(covariances[0] - covariances[1]).max() < 0.011
     with pytest.raises(UsageError, match="unknown colour matrix 'qr'"):
-        check_root("qr")
+        Pixel(root="qr")

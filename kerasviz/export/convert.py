@@ -92,14 +92,14 @@ def convert(
     from kerasviz.export.exported_function import export_of
 
     export = export_of(net, taps, channels_last=layout == "channels-last")
-    with _temporary(path, kind) as made:
+    with _temporary(path, kind) as result:
         if kind == "keras":
-            run = _write_keras(net, export, taps, made, changed=size is not None)
+            run = _write_keras(net, export, taps, result, changed=size is not None)
         else:
-            run = _write_saved_model(export, made)
+            run = _write_saved_model(export, result)
         error, shapes = _checked(net, export, run)
-        bytes_ = sum(p.stat().st_size for p in [made, *made.rglob("*")] if p.is_file())
-        _put(made, path)
+        bytes_ = sum(p.stat().st_size for p in [result, *result.rglob("*")] if p.is_file())
+        _put(result, path)
     inputs = {name: export.shape(name) for name in export.ports}
     return Converted(path, kind, layout, inputs, shapes, bytes_, error)
 
@@ -192,8 +192,8 @@ def _temporary(path: Path, kind: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _put(made: Path, path: Path) -> None:
+def _put(result: Path, path: Path) -> None:
     """Move the result to its name; an older SavedModel steps aside first."""
-    if made.is_dir() and path.exists():
-        os.replace(path, made.parent / "old")
-    os.replace(made, path)
+    if result.is_dir() and path.exists():
+        os.replace(path, result.parent / "old")
+    os.replace(result, path)

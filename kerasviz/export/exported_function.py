@@ -43,16 +43,16 @@ class Export:
     def compute(self, feeds: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Compute the outputs by name."""
         wanted = dict.fromkeys(part for parts in self.outputs.values() for part in parts)
-        found = self.program.compute(feeds, list(wanted), channels_last=self.channels_last)
-        for name, value in found.items():
+        values = self.program.compute(feeds, list(wanted), channels_last=self.channels_last)
+        for name, value in values.items():
             if value is None or isinstance(value, list):
                 raise ModelError(f"output {name!r} is no tensor; it cannot be exported")
         first = any(port.channels_first for port in self.ports.values())
 
         def joined(parts: tuple[str, ...]) -> Tensor:
-            tensors = [found[part] for part in parts]
-            own = first and not self.channels_last and len(tensors[0].shape) > 2
-            return tensors[0] if len(tensors) == 1 else tf.concat(tensors, 1 if own else -1)
+            tensors = [values[part] for part in parts]
+            is_first = first and not self.channels_last and len(tensors[0].shape) > 2
+            return tensors[0] if len(tensors) == 1 else tf.concat(tensors, 1 if is_first else -1)
 
         return {name: joined(parts) for name, parts in self.outputs.items()}
 
@@ -60,8 +60,8 @@ class Export:
         """Trace the export as a concrete function, whose first inputs are the ports in order."""
 
         def run(*tensors: Tensor) -> list[Tensor]:
-            found = self.compute(dict(zip(self.ports, tensors, strict=True)))
-            return [tf.identity(tensor) for tensor in found.values()]
+            outputs = self.compute(dict(zip(self.ports, tensors, strict=True)))
+            return [tf.identity(tensor) for tensor in outputs.values()]
 
         return tf.function(run, autograph=False).get_concrete_function(*self.specs.values())
 

@@ -104,18 +104,18 @@ def _shapes(
     """Return the shapes of the values, channels last, for a number of images."""
     ports = {**program.inputs, port.name: port}
     specs = {}
-    for name, given in ports.items():
-        shape = given.last_shape
+    for name, entry in ports.items():
+        shape = entry.last_shape
         if name == port.name and shape is not None:
             shape = (images, *shape[1:])
-        specs[name] = tf.TensorSpec(shape, given.dtype)
+        specs[name] = tf.TensorSpec(shape, entry.dtype)
     known = [name for name, value in program.values.items() if value.shape is not None]
-    found: dict[str, tuple[int | None, ...] | None] = {}
+    shapes: dict[str, tuple[int | None, ...] | None] = {}
 
     def run(*tensors: Tensor) -> None:
         results = program.compute(dict(zip(specs, tensors, strict=True)), known)
         for name, tensor in results.items():
-            found[name] = static_shape(tensor)
+            shapes[name] = static_shape(tensor)
 
     tf.function(run, autograph=False).get_concrete_function(*specs.values())
-    return found
+    return shapes

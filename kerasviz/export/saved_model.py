@@ -68,12 +68,12 @@ def save_signatures(
         module.original = tf.saved_model.load(str(original))
         functions = {n: f for n, f in module.original.signatures.items() if _is_own(n)}
     kept = tuple(functions)
-    own = {name: each for name, each in signatures.items() if name not in functions}
-    functions |= {name: _stored(each, weights, gradients) for name, each in own.items()}
+    ours = {name: signature for name, signature in signatures.items() if name not in functions}
+    functions |= {name: _stored(signature, weights, gradients) for name, signature in ours.items()}
     module.weights = list(weights.values())
-    module.functions = [functions[name] for name in own]
+    module.functions = [functions[name] for name in ours]
     tf.saved_model.save(module, str(folder), signatures=functions)
-    _rename_inputs(folder / "saved_model.pb", {n: list(s.inputs) for n, s in own.items()})
+    _rename_inputs(folder / "saved_model.pb", {n: list(s.inputs) for n, s in ours.items()})
     return kept
 
 
@@ -115,12 +115,12 @@ def _stored(signature: Signature, weights: dict[bytes, Any], gradients: bool) ->
         fed = dict(zip(inputs, tensors, strict=True))
         fed.update({name: tf.convert_to_tensor(weight) for name, weight in held.items()})
         used = {name: t for name, t in fed.items() if name.partition(":")[0] in taken}
-        found = tf.graph_util.import_graph_def(
+        results = tf.graph_util.import_graph_def(
             definition, input_map=used, return_elements=outputs, name="network"
         )
-        for tensor, source in zip(found, traced.outputs, strict=True):
+        for tensor, source in zip(results, traced.outputs, strict=True):
             tensor.set_shape(source.shape)
-        return dict(zip(signature.outputs, found, strict=True))
+        return dict(zip(signature.outputs, results, strict=True))
 
     return tf.function(serve, input_signature=specs, autograph=False)
 
@@ -139,14 +139,14 @@ def loaded_run(signature: Any, names: Iterable[str]) -> Callable[[Mapping[str, A
 
 def argument_names(names: Iterable[str]) -> dict[str, str]:
     """Return names that TensorFlow accepts as arguments of a signature."""
-    found: dict[str, str] = {}
+    arguments: dict[str, str] = {}
     for name in names:
         legal = re.sub(r"[^A-Za-z0-9_]", "_", name)
         legal = legal if re.match(r"[A-Za-z]", legal) else f"input_{legal}"
-        while legal in found.values():
+        while legal in arguments.values():
             legal += "_"
-        found[name] = legal
-    return found
+        arguments[name] = legal
+    return arguments
 
 
 def _rename_inputs(path: Path, names: Mapping[str, Sequence[str]]) -> None:
@@ -155,8 +155,8 @@ def _rename_inputs(path: Path, names: Mapping[str, Sequence[str]]) -> None:
     saved.ParseFromString(path.read_bytes())
     for signature, wanted in names.items():
         inputs = saved.meta_graphs[0].signature_def[signature].inputs
-        given = {legal: name for name, legal in argument_names(wanted).items()}
-        for legal, name in given.items():
+        names_by_argument = {legal: name for name, legal in argument_names(wanted).items()}
+        for legal, name in names_by_argument.items():
             if legal != name and legal in inputs:
                 inputs[name].CopyFrom(inputs[legal])
                 del inputs[legal]

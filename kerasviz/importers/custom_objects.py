@@ -20,26 +20,26 @@ def custom_objects(modules: Sequence[str]) -> dict[str, Any]:
     The working directory is searched too. Raises :class:`UsageError` for a module that cannot be
     imported.
     """
-    found: dict[str, Any] = {}
+    objects: dict[str, Any] = {}
     if not modules:
-        return found
+        return objects
     import keras
 
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
+    folder = str(Path.cwd())
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
     for name in modules:
         if name.endswith(".py"):
             raise UsageError(f"--import {name}: give the module's name, {Path(name).stem!r}")
         try:
             module = importlib.import_module(name)
         except (ImportError, SyntaxError) as error:
-            raise UsageError(f"--import {name}: {error} (searched from {here})") from error
+            raise UsageError(f"--import {name}: {error} (searched from {folder})") from error
         for key, value in vars(module).items():
             if inspect.isclass(value) and issubclass(value, keras.layers.Layer):
-                own = not value.__module__.startswith("keras.")
+                is_defined = not value.__module__.startswith("keras.")
             else:
-                own = inspect.isfunction(value) and value.__module__ == name
-            if own:
-                found[key] = value
-    return found
+                is_defined = inspect.isfunction(value) and value.__module__ == name
+            if is_defined:
+                objects[key] = value
+    return objects

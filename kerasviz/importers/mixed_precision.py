@@ -50,11 +50,11 @@ def narrowed(
 
     ``type_of`` gives the type of an input, ``None`` for one that keeps its type.
     """
-    types = [type_of(given) for given in inputs]
+    types = [type_of(value) for value in inputs]
     follows = op in FOLLOWING and narrow in types
     if op in FIRST_ONLY:
         follows = types[0] == narrow
         types[1:] = [None] * len(types[1:])
     before, after = (tf.float32, narrow) if op in COMPUTED or follows else (narrow, tf.float32)
     pairs = zip(inputs, types, strict=True)
-    return [cast(given, after) if dtype == before else given for given, dtype in pairs]
+    return [cast(value, after) if dtype == before else value for value, dtype in pairs]

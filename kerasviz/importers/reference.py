@@ -30,12 +30,14 @@ def reference_for(
     Raises :class:`UsageError` for formats without a reference, or without this one.
     """
     kind = net.identity.format
-    own = {"onnx": "onnxruntime", "onnx-tf": "onnxruntime", "keras": "keras", "h5": "keras"}
-    if kind not in own:
+    references = {"onnx": "onnxruntime", "onnx-tf": "onnxruntime", "keras": "keras", "h5": "keras"}
+    if kind not in references:
         raise UsageError(f"{path.name} is {kind}; only ONNX and Keras files can be checked")
-    if against not in (None, own[kind]):
-        raise UsageError(f"{path.name} is {kind}; it can be checked against {own[kind]} only")
-    if own[kind] == "onnxruntime":
+    if against not in (None, references[kind]):
+        raise UsageError(
+            f"{path.name} is {kind}; it can be checked against {references[kind]} only"
+        )
+    if references[kind] == "onnxruntime":
         return onnxruntime_reference(path)
     return keras_reference(path, custom_objects=custom_objects, unsafe=unsafe)
 
@@ -85,9 +87,9 @@ def onnxruntime_reference(path: Path) -> Reference:
 def _errors_of(runtime: Any) -> tuple[type[Exception], ...]:
     """Return the exceptions of onnxruntime, which have no public base class."""
     state = runtime.capi.onnxruntime_pybind11_state
-    found = (getattr(state, name) for name in dir(state))
-    own = (f for f in found if isinstance(f, type) and issubclass(f, Exception))
-    return (RuntimeError, ValueError, *own)
+    members = (getattr(state, name) for name in dir(state))
+    errors = (f for f in members if isinstance(f, type) and issubclass(f, Exception))
+    return (RuntimeError, ValueError, *errors)
 
 
 def keras_reference(

@@ -96,15 +96,15 @@ def cards() -> dict[str, Card]:
     >>> "efficientnet-lite0" in cards()
     True
     """
-    found = dict(packaged_cards())
+    by_name = dict(packaged_cards())
     folder = cards_folder()
     for path in sorted(folder.glob("*.toml")) if folder.is_dir() else []:
         try:
-            own = parse_card(path.read_text(encoding="utf-8"), str(path))
+            added = parse_card(path.read_text(encoding="utf-8"), str(path))
         except OSError as error:
             raise ModelError(f"{path} cannot be read: {error.strerror}") from error
-        found.setdefault(own.name, own)
-    return found
+        by_name.setdefault(added.name, added)
+    return by_name
 
 
 def card(name: str) -> Card:

@@ -110,20 +110,20 @@ class Build:
     def _convert(self, node: GraphNode) -> None:
         try:
             if node.op in _SHAPES:
-                made = self._shapes(node)
+                results = self._shapes(node)
             else:
                 values = [self.value(key) for key in node.inputs]
                 if not any(is_keras(v) for v in values):
-                    made = self._symbolic(node, values)
+                    results = self._symbolic(node, values)
                 elif node.op in _TABLE:
-                    made = _TABLE[node.op](self, node, values)
+                    results = _TABLE[node.op](self, node, values)
                 else:
                     raise self.error(node, "has no counterpart in Keras")
         except (ValueError, TypeError, NotImplementedError) as error:
             raise self.error(
                 node, f"cannot be written with Keras ({first_line(error)[:150]})"
             ) from error
-        for index, result in enumerate(made if isinstance(made, list | tuple) else [made]):
+        for index, result in enumerate(results if isinstance(results, list | tuple) else [results]):
             key = f"{node.name}:{index}"
             if key not in self.tensors:  # else an earlier node has computed it too
                 self.tensors[key] = result
@@ -204,7 +204,7 @@ class Build:
     # -- known shapes ------------------------------------------------------------------------
 
     def _shapes(self, node: GraphNode) -> list[Symbolic]:
-        found = []
+        shapes = []
         for key, (dtype, _) in zip(node.inputs, node.outputs, strict=False):
             shape = self.value(key).shape
             trials = []
@@ -217,18 +217,18 @@ class Build:
                     trials.append(np.asarray(np.prod(filled), kind))
                 else:
                     trials.append(np.asarray(filled, kind))
-            found.append(Symbolic((trials[0], trials[1])))
-        return found
+            shapes.append(Symbolic((trials[0], trials[1])))
+        return shapes
 
     def _symbolic(self, node: GraphNode, values: list[Any]) -> list[Symbolic]:
         """Run a node on the known numbers of shapes, in both trials."""
         if node.op == "Fill" and isinstance(values[0], Symbolic) and not values[0].known:
             raise self.error(node, "fills a tensor of a free size")
-        made = []
+        results = []
         for trial in (0, 1):
-            given = [v.trials[trial] if isinstance(v, Symbolic) else v for v in values]
-            made.append([np.asarray(t) for t in emit(node, given, PLAIN)])
-        return [Symbolic((a, b)) for a, b in zip(*made, strict=True)]
+            inputs = [v.trials[trial] if isinstance(v, Symbolic) else v for v in values]
+            results.append([np.asarray(t) for t in emit(node, inputs, PLAIN)])
+        return [Symbolic((a, b)) for a, b in zip(*results, strict=True)]
 
     def numbers(self, node: GraphNode, value: Any) -> Array:
         """Return an argument that must be known: a constant, or a shape without free lengths."""

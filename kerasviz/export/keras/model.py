@@ -39,12 +39,12 @@ def keras_model(export: Export, taps: TapTable, name: str) -> Any:
     graph = read_graph(traced.graph, [tensor.name for tensor in traced.inputs[:count]])
     names: dict[str, str] = {}
     norms: dict[str, Norm] = {}
-    found = _norms(export.program)
+    norms_by_value = _norms(export.program)
     for value, tensor in zip(values, traced.outputs[len(export.outputs) :], strict=True):
         key = graph.source(tensor.name)
         names.setdefault(key, plain_name(value, taps))
-        if value.name in found:
-            norms[key] = found[value.name]
+        if value.name in norms_by_value:
+            norms[key] = norms_by_value[value.name]
     build = Build(graph, names, norms)
     inputs = _inputs(export, traced.inputs[:count], build)
     wanted = [tensor.name for tensor in traced.outputs[: len(export.outputs)]]
@@ -76,9 +76,9 @@ def _inputs(export: Export, tensors: Sequence[Tensor], build: Build) -> dict[str
     for (name, port), tensor in zip(export.ports.items(), tensors, strict=True):
         shape = export.shape(name) or ()
         legal = legal_name(name)
-        given = keras.Input(batch_shape=shape, dtype=port.dtype.name, name=legal)
-        inputs[legal] = given
-        build.feed(tensor.name, given)
+        image = keras.Input(batch_shape=shape, dtype=port.dtype.name, name=legal)
+        inputs[legal] = image
+        build.feed(tensor.name, image)
     return inputs
 
 
@@ -109,7 +109,7 @@ def legal_name(name: str) -> str:
 def _norms(program: Any) -> Mapping[str, Norm]:
     """Return the statistics of an ONNX program's batch normalizations by value name."""
     scope: Any = getattr(program, "scope", None)
-    found: dict[str, Norm] = {}
+    norms: dict[str, Norm] = {}
     for step in [] if scope is None else scope.steps:
         node = step.node
         if node.op != "BatchNormalization" or node.domain:
@@ -118,5 +118,5 @@ def _norms(program: Any) -> Mapping[str, Norm]:
         if all(isinstance(c, Constant) and c.array.ndim == 1 for c in constants):
             scale, offset, mean, variance = (c.array for c in constants)
             epsilon = float(node.attributes.get("epsilon", 1e-5))
-            found[node.outputs[0]] = Norm(scale, offset, mean, variance, epsilon)
-    return found
+            norms[node.outputs[0]] = Norm(scale, offset, mean, variance, epsilon)
+    return norms

@@ -31,13 +31,13 @@ def keras_again(net: Network, taps: Sequence[str]) -> Any | None:
     if not taps:
         return model
     layers = {operation.name: operation for operation in model.operations}
-    found: Mapping[str, Any] = {n: layers.get(net.taps[n].name) for n in taps}
-    if any(layer is None for layer in found.values()):
+    tapped: Mapping[str, Any] = {n: layers.get(net.taps[n].name) for n in taps}
+    if any(layer is None for layer in tapped.values()):
         return None
     # A layer that is called twice has no single output.
-    if any(len(layer._inbound_nodes) != 1 for layer in found.values()):
+    if any(len(layer._inbound_nodes) != 1 for layer in tapped.values()):
         return None
-    tensors = {name: layer.output for name, layer in found.items()}
+    tensors = {name: layer.output for name, layer in tapped.items()}
     if not all(isinstance(t, keras.KerasTensor) for t in tensors.values()):
         return None
     outputs = dict(zip(net.program.outputs, model.outputs, strict=True))

@@ -57,10 +57,10 @@ def model_name(net: Network, name: str | None = None) -> str:
         if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name):
             raise UsageError(f"name {name!r}: expected letters, digits, _, . and -")
         return name
-    found = net.name
-    if found.isdecimal():
-        found = Path(net.identity.source).resolve().parent.name or found
-    return re.sub(r"[^A-Za-z0-9_.-]", "_", found).lstrip(".-") or "model"
+    network_name = net.name
+    if network_name.isdecimal():
+        network_name = Path(net.identity.source).resolve().parent.name or network_name
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", network_name).lstrip(".-") or "model"
 
 
 def export(
@@ -82,20 +82,20 @@ def export(
     served = model_name(net, name)
     place = Path(folder) / served
     next_version(place, version)
-    made = signatures(net, setting)
+    traced = signatures(net, setting)
     with new_version(place, version) as draft:
-        kept = save_signatures(made, draft.folder, original, gradients=False)
+        kept = save_signatures(traced, draft.folder, original, gradients=False)
         loaded = tf.saved_model.load(str(draft.folder)).signatures
-        requests = [r for r in warm_ups(net, setting, made) if r.signature not in kept]
+        requests = [r for r in warm_ups(net, setting, traced) if r.signature not in kept]
         if SIGNATURE not in kept:
             _compare(net, loaded[SIGNATURE])
         for request in requests:
-            _run(net, loaded[request.signature], made[request.signature], request)
+            _run(net, loaded[request.signature], traced[request.signature], request)
         write_warm_ups(requests, served, draft.folder / WARM_UP)
         write_assets(net, setting, draft.folder / "assets")
         size = sum(p.stat().st_size for p in draft.folder.rglob("*") if p.is_file())
     write_configs(Path(folder))
-    own = {n: s for n, s in made.items() if n not in kept}
+    own = {n: s for n, s in traced.items() if n not in kept}
     shapes = {n: _shapes(f, own.get(n)) for n, f in loaded.items()}
     return Exported(place / str(draft.number), served, draft.number, shapes, kept, size)
 
@@ -113,18 +113,18 @@ def _compare(net: Network, loaded: Any) -> None:
 
 def _run(net: Network, loaded: Any, signature: Signature, request: WarmUp) -> None:
     feeds = {name: tf.constant(array) for name, array in request.inputs.items()}
-    found = loaded_run(loaded, signature.inputs)(feeds)
-    if "steps" in found and int(found["steps"][0]) != 1:
+    outputs = loaded_run(loaded, signature.inputs)(feeds)
+    if "steps" in outputs and int(outputs["steps"][0]) != 1:
         raise ModelError(
             f"{net.name}: the numbers of a picture of tap {int(request.inputs['tap'][0])} are not "
             "finite; name other --taps or look at the model's weights"
         )
 
 
-def _shapes(loaded: Any, own: Signature | None) -> dict[str, dict[str, Shape]]:
+def _shapes(loaded: Any, signature: Signature | None) -> dict[str, dict[str, Shape]]:
     inputs = {tensor.name: tensor.shape for tensor in loaded.structured_input_signature[1].values()}
-    if own is not None:  # under the names that a server uses
-        inputs = {name: spec.shape for name, spec in own.inputs.items()}
+    if signature is not None:  # under the names that a server uses
+        inputs = {name: spec.shape for name, spec in signature.inputs.items()}
     outputs = {name: tensor.shape for name, tensor in loaded.structured_outputs.items()}
     return {"inputs": _plain(inputs), "outputs": _plain(outputs)}
 

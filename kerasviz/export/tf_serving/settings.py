@@ -75,21 +75,21 @@ class ServedTap:
     def to_json(self, net: Network) -> dict[str, Any]:
         """Return what a client has to know about the tap."""
         shape = net.taps[self.tap].shape or ()
-        own: dict[str, Any] = {"pre_activation": self.recipe.pre_activation}
+        options: dict[str, Any] = {"pre_activation": self.recipe.pre_activation}
         if self.recipe.redirect_steps:
-            own["redirect_steps"] = self.recipe.redirect_steps
-        found = {
+            options["redirect_steps"] = self.recipe.redirect_steps
+        data = {
             "index": self.index,
             "name": self.name,
             "tap": self.tap,
             "units": self.units,
             "shape": list(shape[1:]),
             "target": f"{self.name}:UNIT",
-            **own,
+            **options,
         }
         if net.labels and self.tap in _heads(net) and len(net.labels) == self.units:
-            found["unit_names"] = "labels.txt"
-        return found
+            data["unit_names"] = "labels.txt"
+        return data
 
 
 def _heads(net: Network) -> set[str]:

@@ -48,23 +48,23 @@ def makers(net: Network, setting: ExportSettings) -> dict[str, Callable[[], Sign
         )
     make = tf.function(pictures(net, setting), autograph=False)
     strings = {"image_bytes": tf.TensorSpec([None], tf.string)}
-    found = {
+    makers_by_name = {
         SIGNATURE: partial(signature_of, export),
         "serving_bytes": partial(_traced, partial(_of_bytes, net, export, setting), strings),
         "activations": partial(_activations, net, setting),
         "visualize": partial(_visualizing, make, png=False),
         "visualize_png": partial(_visualizing, make, png=True),
     }
-    return {name: cache(maker) for name, maker in found.items()}
+    return {name: cache(maker) for name, maker in makers_by_name.items()}
 
 
 def _traced(compute: Callable[..., Mapping[str, Tensor]], inputs: Mapping[str, Any]) -> Signature:
     names: list[str] = []
 
     def run(*tensors: Tensor) -> list[Tensor]:
-        found = compute(*tensors)
-        names[:] = found
-        return [tf.identity(tensor) for tensor in found.values()]
+        outputs = compute(*tensors)
+        names[:] = outputs
+        return [tf.identity(tensor) for tensor in outputs.values()]
 
     traced = tf.function(run, autograph=False).get_concrete_function(*inputs.values())
     return Signature(traced, inputs, names)
@@ -76,11 +76,11 @@ def _of_bytes(
     """Compute the network's own outputs from encoded images."""
     images = decoded(strings, setting.image_size, net.channels)
     port = net.image_port
-    own = tf.cast(net.require_input_spec().apply(images), port.dtype)
+    inputs = tf.cast(net.require_input_spec().apply(images), port.dtype)
     if port.channels_first:
-        own = tf.transpose(own, [0, 3, 1, 2])
+        inputs = tf.transpose(inputs, [0, 3, 1, 2])
     try:
-        return export.compute({port.name: own})
+        return export.compute({port.name: inputs})
     except (ValueError, tf.errors.InvalidArgumentError) as error:
         size = "x".join(map(str, setting.image_size))
         reason = first_line(error).split(" for '{{node")[0]
@@ -104,13 +104,13 @@ def _activations(net: Network, setting: ExportSettings) -> Signature:
     raise AssertionError("two sizes are tried")
 
 
-def _visualizing(made: Callable[..., Any], png: bool) -> Signature:
+def _visualizing(make: Callable[..., Any], png: bool) -> Signature:
     def floats(*row: Tensor) -> dict[str, Tensor]:
-        images, scores, steps = made(*row)
+        images, scores, steps = make(*row)
         return {"images": images, "scores": scores, "steps": steps}
 
     def strings(*row: Tensor) -> dict[str, Tensor]:
-        images, scores, steps = made(*row)
+        images, scores, steps = make(*row)
         files = tf.where(steps > 0, encoded(images), tf.constant(b""))
         return {"image_bytes": files, "scores": scores, "steps": steps}
 

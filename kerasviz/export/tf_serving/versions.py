@@ -43,13 +43,13 @@ def next_version(folder: Path, version: int | None = None) -> int:
 
     Raises :class:`UsageError` for an existing version.
     """
-    there = versions(folder)
+    existing = versions(folder)
     if version is None:
-        return max(there, default=0) + 1
-    if version in there or (folder / str(version)).exists():
+        return max(existing, default=0) + 1
+    if version in existing or (folder / str(version)).exists():
         raise UsageError(
             f"{folder / str(version)} is there already and is not overwritten; the next is "
-            f"--version {max(there, default=0) + 1}"
+            f"--version {max(existing, default=0) + 1}"
         )
     return version
 
@@ -64,7 +64,7 @@ def new_version(folder: Path, version: int | None = None) -> Iterator[Draft]:
     nothing can be written.
     """
     next_version(folder, version)
-    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    new_folders = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(folder)
@@ -81,16 +81,16 @@ def new_version(folder: Path, version: int | None = None) -> Iterator[Draft]:
         raise KerasvizError(f"cannot write {str(folder)!r}: {reason}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-        for path in made:
+        for path in new_folders:
             with contextlib.suppress(OSError):  # not empty
                 path.rmdir()
 
 
-def _put(made: Path, folder: Path, version: int | None) -> int:
+def _put(draft: Path, folder: Path, version: int | None) -> int:
     while True:
         number = next_version(folder, version)
         try:
-            made.rename(folder / str(number))
+            draft.rename(folder / str(number))
             return number
         except OSError:  # another export has taken the number
             if not (folder / str(number)).exists():

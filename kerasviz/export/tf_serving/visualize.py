@@ -34,20 +34,20 @@ def pictures(net: Network, setting: ExportSettings) -> Pictures:
     size = (*setting.recipe.size, net.channels)
 
     def compute(tap: Tensor, unit: Tensor, seed: Tensor, steps: Tensor) -> Any:
-        here = (tap >= 0) & (tap < len(taps)) & (unit >= 0) & (seed >= 0) & (seed < 2**31 - 1)
-        here &= unit < tf.gather(counts, tf.clip_by_value(tap, 0, len(taps) - 1))
+        valid = (tap >= 0) & (tap < len(taps)) & (unit >= 0) & (seed >= 0) & (seed < 2**31 - 1)
+        valid &= unit < tf.gather(counts, tf.clip_by_value(tap, 0, len(taps) - 1))
         steps = tf.clip_by_value(steps, 1, setting.most)
         places, parts = [], []
         for index, run in enumerate(runs):
-            rows = tf.where(here & tf.equal(tap, index))
-            asked = [tf.gather_nd(column, rows) for column in (unit, seed, steps)]
+            rows = tf.where(valid & tf.equal(tap, index))
+            columns = [tf.gather_nd(column, rows) for column in (unit, seed, steps)]
             places.append(rows)
-            parts.append(run(*asked))
+            parts.append(run(*columns))
         rows, count = tf.concat(places, 0), tf.shape(tap, out_type=tf.int64)[0]
         images, scores = (tf.concat(part, 0) for part in zip(*parts, strict=True))
         images = tf.scatter_nd(rows, images, tf.stack([count, *size]))
         scores = tf.scatter_nd(rows, scores, [count])
-        good = here & tf.math.is_finite(scores)
+        good = valid & tf.math.is_finite(scores)
         images = tf.where(good[:, None, None, None], images, tf.zeros_like(images))
         return images, tf.where(good, scores, 0.0), tf.where(good, steps, 0)
 

@@ -37,13 +37,13 @@ def warm_ups(
     """Return a request for each signature, and one for every tap of ``visualize``."""
     grey = np.full((1, *setting.image_size, net.channels), 0.5, np.float32)
     shown = encode(to_image(grey[0]), "png")
-    found = [
+    requests = [
         WarmUp(SIGNATURE, _own_input(net, signatures[SIGNATURE], setting)),
         WarmUp("serving_bytes", {"image_bytes": np.array([shown], object)}),
         WarmUp("activations", {"images": grey}),
     ]
-    found += [WarmUp("visualize", _row(k)) for k in range(len(dict.fromkeys(setting.taps)))]
-    return [*found, WarmUp("visualize_png", _row(0))]
+    requests += [WarmUp("visualize", _row(k)) for k in range(len(dict.fromkeys(setting.taps)))]
+    return [*requests, WarmUp("visualize_png", _row(0))]
 
 
 def _row(tap: int) -> dict[str, Array]:

@@ -39,7 +39,7 @@ def layer_paths(model: Any) -> list[tuple[str, Any]]:
     A layer that is used in two places has the path of the first. Later layers of the same parent
     with the same name get ``_1``, ``_2`` ... .
     """
-    found: list[tuple[str, Any]] = []
+    paths: list[tuple[str, Any]] = []
     seen = {id(model)}
     taken: set[str] = set()
 
@@ -50,11 +50,11 @@ def layer_paths(model: Any) -> list[tuple[str, Any]]:
             seen.add(id(child))
             path = free_name(prefix + child.name, taken)
             taken.add(path)
-            found.append((path, child))
+            paths.append((path, child))
             walk(child, path + "/")
 
     walk(model, "")
-    return found
+    return paths
 
 
 def _children(parent: Any) -> Iterator[Any]:
@@ -87,9 +87,9 @@ class TapMarks:
 
     def __enter__(self) -> Self:
         for path, layer in self._layers:
-            own = vars(layer)
-            self._saved.append((layer, "call" in own, own.get("call")))
-            own["call"] = self._marking(path, layer.call, type(layer).__name__)
+            attributes = vars(layer)
+            self._saved.append((layer, "call" in attributes, attributes.get("call")))
+            attributes["call"] = self._marking(path, layer.call, type(layer).__name__)
         return self
 
     def __exit__(
@@ -109,15 +109,15 @@ class TapMarks:
 
         def marked(*args: Any, **kwargs: Any) -> Any:
             nonlocal calls
-            own = path if calls == 0 else free_name(path, self._taken)
+            name = path if calls == 0 else free_name(path, self._taken)
             calls += 1
-            self._taken.add(own)
-            self.scopes.setdefault(tf.get_current_name_scope(), own)
+            self._taken.add(name)
+            self.scopes.setdefault(tf.get_current_name_scope(), name)
             results = call(*args, **kwargs)
             if not path:  # the model itself, whose outputs are named elsewhere
                 return results
             flat = [
-                self._mark(tensor, Mark(own, index, kind))
+                self._mark(tensor, Mark(name, index, kind))
                 for index, tensor in enumerate(keras.tree.flatten(results))
             ]
             return keras.tree.pack_sequence_as(results, flat)
@@ -180,11 +180,11 @@ def _ordered(
             after = f"{node.name}:0"
             add(after, _by_layer(node.name, scopes))
             add(frozen.source(node.inputs[0]), names[after][0] + _SUFFIX[node.op])
-    found = {}
+    ordered = {}
     for key in (key for key in raw if key in names):
         spellings = [*names[key], *(bare[s] for s in names[key] if s in bare)]
-        found[key] = (*spellings, key.rpartition(":")[0])
-    return Naming(found, ops)
+        ordered[key] = (*spellings, key.rpartition(":")[0])
+    return Naming(ordered, ops)
 
 
 def _by_layer(node: str, scopes: dict[str, str]) -> str:

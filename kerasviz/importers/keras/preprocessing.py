@@ -34,19 +34,19 @@ def leading_input_spec(model: Any) -> InputSpec | None:
 
 def _leading(model: Any) -> tuple[list[Any], bool]:
     """Return the leading preprocessing layers, and whether the model has no other layers."""
-    found: list[Any] = []
+    leading: list[Any] = []
     for layer in _in_a_row(model):
         kind = type(layer).__name__  # in Keras 3 and 2
         if kind in ("Rescaling", "Normalization"):
-            found.append(layer)
+            leading.append(layer)
         elif getattr(layer, "layers", None):
             inner, complete = _leading(layer)
-            found += inner
+            leading += inner
             if not complete:
-                return found, False
+                return leading, False
         elif not kind.startswith(_SPATIAL):
-            return found, False
-    return found, True
+            return leading, False
+    return leading, True
 
 
 def _in_a_row(model: Any) -> list[Any]:
@@ -68,13 +68,13 @@ def _in_a_row(model: Any) -> list[Any]:
 
 def _calls(layer: Any) -> list[tuple[list[Any], list[Any]]]:
     """Return the (inputs, outputs) of every call of a layer, which have no public name."""
-    found = []
+    calls = []
     for node in layer._inbound_nodes:
         if hasattr(node, "keras_inputs"):  # Keras 2
-            found.append((tf.nest.flatten(node.keras_inputs), tf.nest.flatten(node.outputs)))
+            calls.append((tf.nest.flatten(node.keras_inputs), tf.nest.flatten(node.outputs)))
         else:
-            found.append((list(node.input_tensors), list(node.output_tensors)))
-    return found
+            calls.append((list(node.input_tensors), list(node.output_tensors)))
+    return calls
 
 
 def _factor(layer: Any) -> Any:

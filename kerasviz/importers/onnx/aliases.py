@@ -81,11 +81,11 @@ def _from_metadata(node: Node) -> ModulePath | None:
 
 def _list(text: str) -> list[str]:
     try:
-        found = ast.literal_eval(text) if text else []
+        entries = ast.literal_eval(text) if text else []
     except (ValueError, SyntaxError):
         return []
-    good = isinstance(found, list | tuple) and all(isinstance(entry, str) for entry in found)
-    return list(found) if good else []
+    good = isinstance(entries, list | tuple) and all(isinstance(entry, str) for entry in entries)
+    return list(entries) if good else []
 
 
 def short_names(
@@ -158,10 +158,10 @@ def _leaving(
 def _shape_numbers(nodes: Sequence[Node]) -> set[str]:
     """Return the values that are computed from shapes and constants only."""
     computed = {name for node in nodes for name in node.outputs}
-    found: set[str] = set()
+    lengths: set[str] = set()
     for node in nodes:
         inputs = [name for name in node.inputs if name in computed]
-        known = bool(inputs) and found.issuperset(inputs) and node.op in _ARITHMETIC
+        known = bool(inputs) and lengths.issuperset(inputs) and node.op in _ARITHMETIC
         if node.op in _SHAPES or known:
-            found.update(node.outputs)
-    return found
+            lengths.update(node.outputs)
+    return lengths

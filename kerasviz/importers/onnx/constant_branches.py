@@ -119,37 +119,37 @@ def _value(node: Any, facts: Mapping[str, Known], shapes: Mapping[str, list[Any]
     if node.domain not in ("", "ai.onnx"):
         return None
     if node.op_type == "Constant":
-        found: dict[str, Known] = {}
+        constants: dict[str, Known] = {}
         if "value" in attributes:
-            _note(found, "", attributes["value"])
+            _note(constants, "", attributes["value"])
         elif "value_int" in attributes or "value_ints" in attributes:
-            found[""] = np.asarray(next(iter(attributes.values())), object)
-        return found.get("")
+            constants[""] = np.asarray(next(iter(attributes.values())), object)
+        return constants.get("")
     if node.op_type == "Shape" and node.input[0] in shapes:
         lengths = shapes[node.input[0]][attributes.get("start", 0) : attributes.get("end")]
         return np.asarray(lengths, object)
     if any(name not in facts for name in node.input if name) or not node.input:
         return None
-    given = [facts[name] if name else None for name in node.input]
-    return _computed(node.op_type, given, attributes)
+    inputs = [facts[name] if name else None for name in node.input]
+    return _computed(node.op_type, inputs, attributes)
 
 
-def _computed(op: str, given: list[Known], attributes: Mapping[str, Any]) -> Known:
-    x = given[0]
+def _computed(op: str, inputs: list[Known], attributes: Mapping[str, Any]) -> Known:
+    x = inputs[0]
     if op in ("Identity", "Cast"):
         return x
     if op in ("Squeeze", "Unsqueeze"):
         return np.reshape(x, () if op == "Squeeze" else (1,)) if x.size == 1 else None
     if op == "Not":
         return _each(lambda a: not a, x)
-    if op == "Gather" and x.ndim == 1 and None not in np.reshape(given[1], -1).tolist():
-        places = given[1].astype(np.int64)
+    if op == "Gather" and x.ndim == 1 and None not in np.reshape(inputs[1], -1).tolist():
+        places = inputs[1].astype(np.int64)
         inside = (places < x.size).all() and (places >= -x.size).all()
         return np.asarray(x[places], object) if inside else None
-    if op == "Concat" and all(g.ndim == 1 for g in given):
-        return np.concatenate(given)
-    if op in _COMPARISONS and len(given) == 2:
-        return _each(_COMPARISONS[op], *given)
+    if op == "Concat" and all(g.ndim == 1 for g in inputs):
+        return np.concatenate(inputs)
+    if op in _COMPARISONS and len(inputs) == 2:
+        return _each(_COMPARISONS[op], *inputs)
     return None
 
 
@@ -164,20 +164,20 @@ def _each(apply: Any, *arrays: Known) -> Known:
 
 
 def _without(model: Any, chosen: Mapping[int, bool]) -> Any:
-    made = onnx.ModelProto()
-    made.CopyFrom(model)
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
     nodes = list(model.graph.node)
-    del made.graph.node[:]
+    del copy.graph.node[:]
     taken = {i.name for i in [*model.graph.input, *model.graph.initializer]}
     taken.update(name for node in nodes for name in node.output)
     for k, node in enumerate(nodes):
         if k not in chosen:
-            made.graph.node.append(node)
+            copy.graph.node.append(node)
             continue
         name = "then_branch" if chosen[k] else "else_branch"
         body = next(a.g for a in node.attribute if a.name == name)
-        _append(made.graph, body, node.output, taken)
-    return made
+        _append(copy.graph, body, node.output, taken)
+    return copy
 
 
 def _append(graph: Any, body: Any, outputs: Any, taken: set[str]) -> None:
@@ -227,9 +227,9 @@ def _rename(copy: Any, node: Any, named: Mapping[str, str]) -> None:
 
 def _rename_free(graph: Any, named: Mapping[str, str]) -> None:
     """Rename the outer values that a body uses."""
-    own = {i.name for i in [*graph.input, *graph.initializer]}
-    own.update(o for node in graph.node for o in node.output)
-    free = {name: new for name, new in named.items() if name not in own}
+    defined = {i.name for i in [*graph.input, *graph.initializer]}
+    defined.update(o for node in graph.node for o in node.output)
+    free = {name: new for name, new in named.items() if name not in defined}
     for node in graph.node:
         old = onnx.NodeProto()
         old.CopyFrom(node)

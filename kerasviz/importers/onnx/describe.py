@@ -82,10 +82,10 @@ def with_aliases(
     """
     named: dict[str, list[str]] = {}
     for node in nodes:
-        found = [o for o in node.outputs if o in values]
-        if node.name and node.name not in values and found:
-            named.setdefault(node.name, []).append(found[0])
-    by_node = {found[0]: name for name, found in named.items() if len(found) == 1}
+        outs = [o for o in node.outputs if o in values]
+        if node.name and node.name not in values and outs:
+            named.setdefault(node.name, []).append(outs[0])
+    by_node = {outs[0]: name for name, outs in named.items() if len(outs) == 1}
     short = short_names(nodes, outputs, taken={*values, *named})
     return {
         name: replace(

@@ -100,20 +100,20 @@ def _in_graph(x: Tensor, target: np.dtype[Any], saturate: bool) -> Tensor:
         return tf.strings.as_string(x, shortest=x.dtype.is_floating)
     if x.dtype == tf.string:
         return tf.cast(tf.strings.to_number(x, tf.float64), tf.as_dtype(target))
-    there = tf.as_dtype(target)
-    if there in _LARGEST and x.dtype.is_floating:
+    dtype = tf.as_dtype(target)
+    if dtype in _LARGEST and x.dtype.is_floating:
         wide = tf.cast(x, tf.float32)
         if saturate:
-            wide = tf.clip_by_value(wide, -_LARGEST[there], _LARGEST[there])
-        return tf.cast(wide, there)
+            wide = tf.clip_by_value(wide, -_LARGEST[dtype], _LARGEST[dtype])
+        return tf.cast(wide, dtype)
     if x.dtype in _LARGEST and target not in _SMALL:
-        return tf.cast(tf.cast(x, tf.float32), there)
+        return tf.cast(tf.cast(x, tf.float32), dtype)
     if target in _INT4 and x.dtype in (tf.int32, tf.int8, tf.uint8):
-        return tf.cast(x, there)
+        return tf.cast(x, dtype)
     if type_of(x) in _INT4 and target not in _SMALL:
-        return tf.cast(tf.cast(x, tf.int32), there)
+        return tf.cast(tf.cast(x, tf.int32), dtype)
     y = tf.numpy_function(
-        lambda array: _by_numpy(array, target, saturate), [x], there, stateful=False
+        lambda array: _by_numpy(array, target, saturate), [x], dtype, stateful=False
     )
     return tf.ensure_shape(y, x.shape)
 

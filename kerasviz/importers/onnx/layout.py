@@ -21,10 +21,10 @@ import tensorflow as tf
 from kerasviz.types import Array, Tensor
 
 __all__ = [
-    *("Constant", "DataDependent", "EmptyOptional", "Interleaved", "LayoutTensor", "OnnxValue"),
-    *("Quantized", "SequenceValue", "TensorValue", "aligned", "cast", "channels_last"),
-    *("float_type", "model_layout", "model_shape", "packed", "rank_of", "stored_axis"),
-    *("to_first", "to_last"),
+    *("Constant", "DataDependent", "EmptyOptional", "Interleaved", "LayoutTensor"),
+    *("OnnxValue", "Quantized", "SequenceValue", "TensorValue", "aligned", "cast"),
+    *("channels_last", "float_type", "model_layout", "model_shape", "one_layout", "packed"),
+    *("rank_of", "stored_axis", "to_first", "to_last"),
 ]
 
 
@@ -274,6 +274,15 @@ def _last_with_rank(value: TensorValue, rank: int) -> Tensor:
     for _ in range(rank - tensor.shape.rank):
         tensor = tf.expand_dims(tensor, 0)
     return channels_last(LayoutTensor(tensor))
+
+
+def one_layout(values: Sequence[TensorValue]) -> tuple[list[Tensor], bool]:
+    """Return values of the same rank in one layout, and whether it is channels last."""
+    rank = rank_of(values[0])
+    is_last = rank > 2 and any(isinstance(o, LayoutTensor) and o.channels_last for o in values)
+    if is_last and all(rank_of(o) == rank for o in values):
+        return [channels_last(o) for o in values], True
+    return [model_layout(o) for o in values], False
 
 
 def model_shape(value: TensorValue) -> list[Any]:

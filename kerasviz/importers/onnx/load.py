@@ -158,13 +158,13 @@ def _with_definitions(model: Any) -> Any:
         unknown = sorted(_unknown(model, version) - stuck)
         if not unknown:
             break
-        found = _inlined(model, unknown, version)
-        if found is None and len(unknown) > 1:  # perhaps only one of them cannot be inlined
-            found = next((m for op in unknown if (m := _inlined(model, [op], version))), None)
-        if found is None:  # types are unknown: the operators are listed as unsupported
+        inlined = _inlined(model, unknown, version)
+        if inlined is None and len(unknown) > 1:  # perhaps only one of them cannot be inlined
+            inlined = next((m for op in unknown if (m := _inlined(model, [op], version))), None)
+        if inlined is None:  # types are unknown: the operators are listed as unsupported
             break
-        stuck.update(_unknown(found, version).intersection(unknown))
-        model = found
+        stuck.update(_unknown(inlined, version).intersection(unknown))
+        model = inlined
     return model
 
 
@@ -200,12 +200,12 @@ def _written_out(model: Any, ops: list[str], version: int) -> Any:
     for graph in graphs_in(typed.graph):
         for node in graph.node:
             if node.op_type in ops and node.domain in ("", "ai.onnx"):
-                given = {attribute.name for attribute in node.attribute}
+                present = {attribute.name for attribute in node.attribute}
                 schema: Any = onnx.defs.get_schema(node.op_type, version)
                 node.attribute.extend(
                     described.default_value
                     for name, described in schema.attributes.items()
-                    if name not in given and described.default_value.name
+                    if name not in present and described.default_value.name
                 )
         known = {i.name for i in [*graph.input, *graph.value_info]}
         graph.value_info.extend(

@@ -145,7 +145,7 @@ def _traced(program: OnnxProgram) -> tuple[Any, list[str]]:
 def _transposes(graph: Any, nodes: Sequence[Node], whole: Graph) -> Iterator[ExecutedTranspose]:
     """Yield the transposes of a traced graph, each with the nodes around it."""
     by_scope = {scope_name(node): node for node in [*all_nodes(whole), *nodes]}
-    inputs = {t.op.name: given.name for t, given in zip(graph.inputs, whole.inputs, strict=False)}
+    inputs = {t.op.name: entry.name for t, entry in zip(graph.inputs, whole.inputs, strict=False)}
 
     def owner(name: str) -> Node | None:
         for part in name.split("/"):
@@ -168,18 +168,15 @@ def _transposes(graph: Any, nodes: Sequence[Node], whole: Graph) -> Iterator[Exe
 
     for operation in graph.get_operations():
         if operation.type == "Transpose":
-            node = owner(operation.name)
+            node, after = owner(operation.name), maker(operation)
             if node is None:  # at a border of the graph
-                after = maker(operation)
                 yield ExecutedTranspose(after, "" if after.startswith("input") else "output", False)
             else:
-                after = maker(operation)
-                yield ExecutedTranspose(
-                    after, "" if after == str(node) else str(node), node.op == "Transpose"
-                )
+                before = "" if after == str(node) else str(node)
+                yield ExecutedTranspose(after, before, node.op == "Transpose")
     for function in graph.as_graph_def().library.function:
         for inner in function.node_def:
             if inner.op == "Transpose":
                 node = owner(inner.name)
-                shown = "a body" if node is None else str(node)
-                yield ExecutedTranspose(f"{shown} inside a loop or branch", "", False)
+                label = "a body" if node is None else str(node)
+                yield ExecutedTranspose(f"{label} inside a loop or branch", "", False)

@@ -63,7 +63,7 @@ def read_onnx_tf(path: Path) -> Imported:
 
 def _program(model: Any, graph: Graph) -> OnnxTfProgram:
     """Make the program for any number of images, or for one if onnx-tf cannot do more."""
-    for_one = [given for given in graph.inputs if given.shape and given.shape[0] == 1]
+    for_one = [entry for entry in graph.inputs if entry.shape and entry.shape[0] == 1]
     if not for_one:
         return OnnxTfProgram(graph, _translated(model, graph, free=False))
     alone = _translated(model, graph, free=False)
@@ -91,17 +91,17 @@ def _translated(model: Any, graph: Graph, *, free: bool) -> _Translated:
     backend = import_onnx_tf()
     try:
         module = backend.prepare(model, device="CPU", logging_level="ERROR").tf_module
-        specs = [_spec(given, free) for given in graph.inputs]
+        specs = [_spec(entry, free) for entry in graph.inputs]
         kept: list[str] = []
 
         def call(*feeds: Tensor) -> list[Tensor]:
-            names = (given.name for given in graph.inputs)
-            found = module.gen_tensor_dict(dict(zip(names, feeds, strict=True)))
+            names = (entry.name for entry in graph.inputs)
+            values = module.gen_tensor_dict(dict(zip(names, feeds, strict=True)))
             computed = [o for node in graph.nodes for o in node.outputs]
             for name in dict.fromkeys([*computed, *graph.outputs]):
-                if isinstance(found.get(name), tf.Tensor):
+                if isinstance(values.get(name), tf.Tensor):
                     kept.append(name)
-            return [found[name] for name in kept]
+            return [values[name] for name in kept]
 
         function = tf.function(call, autograph=False).get_concrete_function(*specs)
     except _ERRORS as error:
@@ -111,13 +111,13 @@ def _translated(model: Any, graph: Graph, *, free: bool) -> _Translated:
     return _Translated(module, function, dict(zip(kept, function.outputs, strict=True)))
 
 
-def _spec(given: Any, free: bool) -> Any:
-    if given.dtype is None:
-        raise ModelError(f"input {given.name!r} is no tensor, which onnx-tf cannot take here")
-    shape = given.shape
+def _spec(entry: Any, free: bool) -> Any:
+    if entry.dtype is None:
+        raise ModelError(f"input {entry.name!r} is no tensor, which onnx-tf cannot take here")
+    shape = entry.shape
     if free and shape and shape[0] == 1:
         shape = (None, *shape[1:])
-    return tf.TensorSpec(shape, given.dtype)
+    return tf.TensorSpec(shape, entry.dtype)
 
 
 def _without_ones(model: Any, graph: Graph, alone: _Translated) -> Any:
@@ -127,16 +127,16 @@ def _without_ones(model: Any, graph: Graph, alone: _Translated) -> Any:
     """
     rows: dict[str, np.ndarray[Any, Any] | None] = {}
     for node in graph.nodes:
-        taken = alone.tensors.get(node.inputs[0]) if node.op == "Reshape" else None
-        if taken is None or not taken.shape.rank or taken.shape.rank < 2 or taken.shape[0] != 1:
+        source = alone.tensors.get(node.inputs[0]) if node.op == "Reshape" else None
+        if source is None or not source.shape.rank or source.shape.rank < 2 or source.shape[0] != 1:
             continue
-        given = graph.constants.get(node.inputs[1]) if len(node.inputs) > 1 else None
-        shape = node.attributes.get("shape") if given is None else given.array
+        constant = graph.constants.get(node.inputs[1]) if len(node.inputs) > 1 else None
+        shape = node.attributes.get("shape") if constant is None else constant.array
         if shape is not None and len(shape) > 1 and shape[0] == 1:
-            rows[node.outputs[0]] = None if given is None else given.array
+            rows[node.outputs[0]] = None if constant is None else constant.array
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
-    made = []
+    constants = []
     for proto in copy.graph.node:
         if proto.op_type != "Reshape" or proto.output[0] not in rows:
             continue
@@ -149,9 +149,9 @@ def _without_ones(model: Any, graph: Graph, alone: _Translated) -> Any:
             first = 0 if -1 in array else -1
             shape = np.concatenate([[first], array[1:]]).astype(np.int64)
             tensor = onnx.numpy_helper.from_array(shape, name)
-            made.append(onnx.helper.make_node("Constant", [], [name], value=tensor))
+            constants.append(onnx.helper.make_node("Constant", [], [name], value=tensor))
             proto.input[1] = name
-    for constant in made:
+    for constant in constants:
         copy.graph.node.insert(0, constant)
     return copy
 
@@ -175,7 +175,7 @@ class OnnxTfProgram(Described):
         self._translated = translated
         self._alone = {} if alone is None else {n: t.shape for n, t in alone.tensors.items()}
         function, tensors = translated.function, translated.tensors
-        names = [given.name for given in graph.inputs]
+        names = [entry.name for entry in graph.inputs]
         fed = dict(zip(names, function.inputs, strict=False))  # followed by the weights
         outputs = {name: tensors[name] for name in graph.outputs if name in tensors}
         if not outputs:
@@ -187,10 +187,10 @@ class OnnxTfProgram(Described):
         self._outputs = tuple(n for n in graph.outputs if n in self._inner or n in self._same)
         image_like = prefer_channels_last(graph.nodes)
         self._inputs: dict[str, Port] = {}
-        for given in graph.inputs:
-            first = takes_channels_first(given.name, given.shape, graph.nodes, image_like)
-            dtype = self._program.inputs[given.name].dtype
-            self._inputs[given.name] = Port(given.name, dtype, given.shape, first)
+        for entry in graph.inputs:
+            first = takes_channels_first(entry.name, entry.shape, graph.nodes, image_like)
+            dtype = self._program.inputs[entry.name].dtype
+            self._inputs[entry.name] = Port(entry.name, dtype, entry.shape, first)
         self._ranks = _ranks(graph, tensors)
         first_inputs = {name for name, port in self._inputs.items() if port.channels_first}
         self._channels_last = _channels_on_axis_1(
@@ -250,10 +250,10 @@ class OnnxTfProgram(Described):
                 raise UsageError(f"input {self._same[name]!r} is needed and was not given")
         inner = {name: self._inner[name] for name in names if name in self._inner}
         wanted = list(dict.fromkeys(inner.values()))
-        found = self._program.compute(fed, wanted, kernels=kernels)
+        computed = self._program.compute(fed, wanted, kernels=kernels)
         results = {}
         for name in names:
-            result = found[inner[name]] if name in inner else fed[self._same[name]]
+            result = computed[inner[name]] if name in inner else fed[self._same[name]]
             if channels_last and name in self._channels_last:
                 result = tf.transpose(result, to_last(int(self._ranks[name] or 0)))
             results[name] = result
@@ -298,7 +298,7 @@ class _Naming:
             f"{node.name}:{k}" for node in frozen.nodes.values() for k in range(len(node.outputs))
         ]
         listed = {key: tuple(names[key]) for key in order if key in names}
-        self.main = {name: found[0] for found in listed.values() for name in found}
+        self.main = {name: spellings[0] for spellings in listed.values() for name in spellings}
         return Naming(listed)
 
     def inputs(self, fed: Mapping[str, Tensor]) -> dict[str, str]:
@@ -326,15 +326,15 @@ def _channels_on_axis_1(
     nodes: Sequence[Node], inputs: set[str], image_like: set[str], ranks: Mapping[str, int | None]
 ) -> set[str]:
     """Return the values with channels on axis 1: those of convolutions, and what follows them."""
-    found = set(inputs)
+    images = set(inputs)
     for node in nodes:
         layout = layout_of(node)
         for name in node.outputs:
             follows = layout is Layout.FOLLOWS and any(
-                i in found and ranks.get(i) == ranks.get(name) for i in node.inputs
+                i in images and ranks.get(i) == ranks.get(name) for i in node.inputs
             )
             if (layout is Layout.IMAGE or follows or name in image_like) and (
                 (ranks.get(name) or 0) > 2
             ):
-                found.add(name)
-    return found
+                images.add(name)
+    return images

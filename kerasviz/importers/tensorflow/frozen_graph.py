@@ -108,12 +108,12 @@ def read_graph(graph: Any, inputs: Iterable[str]) -> FrozenGraph:
     Called functions are read in place, and captured variables with their current values. Raises
     :class:`ModelError` that names a constant with NaN or infinite numbers.
     """
-    found = FrozenGraph(live=set(inputs))
+    frozen = FrozenGraph(live=set(inputs))
     for outside, inside in getattr(graph, "captures", ()):
-        kind = found.handles if inside.dtype == tf.resource else found.constants
+        kind = frozen.handles if inside.dtype == tf.resource else frozen.constants
         kind[inside.name] = outside
-    _read(graph, "", found, _Library(graph))
-    return found
+    _read(graph, "", frozen, _Library(graph))
+    return frozen
 
 
 class _Library:
@@ -134,83 +134,83 @@ class _Library:
             )
 
 
-def _read(graph: Any, prefix: str, found: FrozenGraph, library: _Library) -> None:
+def _read(graph: Any, prefix: str, frozen: FrozenGraph, library: _Library) -> None:
     for operation in graph.get_operations():
         name = prefix + operation.name
         keys = [f"{name}:{index}" for index in range(len(operation.outputs))]
-        if any(key in found.live or key in found.follow for key in keys):
+        if any(key in frozen.live or key in frozen.follow for key in keys):
             # An input, or the argument of a function.
-            found.nodes[name] = node_of(operation, prefix)
-        elif any(key in found.handles or key in found.constants for key in keys):
+            frozen.nodes[name] = node_of(operation, prefix)
+        elif any(key in frozen.handles or key in frozen.constants for key in keys):
             continue
         elif operation.type == "Const":
             array = tf.make_ndarray(operation.get_attr("value"))
-            found.constants[keys[0]] = _checked(array, name)
+            frozen.constants[keys[0]] = _checked(array, name)
         elif operation.type in CALLS:
-            _read_call(operation, prefix, found, library)
+            _read_call(operation, prefix, frozen, library)
         else:
-            _read_node(node_of(operation, prefix), keys, found)
+            _read_node(node_of(operation, prefix), keys, frozen)
 
 
-def _read_node(node: GraphNode, keys: list[str], found: FrozenGraph) -> None:
-    found.nodes[node.name] = node
-    if node.op == "ReadVariableOp" and found.source(node.inputs[0]) in found.handles:
-        handle = found.handles[found.source(node.inputs[0])]
+def _read_node(node: GraphNode, keys: list[str], frozen: FrozenGraph) -> None:
+    frozen.nodes[node.name] = node
+    if node.op == "ReadVariableOp" and frozen.source(node.inputs[0]) in frozen.handles:
+        handle = frozen.handles[frozen.source(node.inputs[0])]
         with tf.init_scope():
             weight = tf.raw_ops.ReadVariableOp(resource=handle, dtype=node.outputs[0][0])
-        found.constants[keys[0]] = _checked(weight.numpy(), node.name)
+        frozen.constants[keys[0]] = _checked(weight.numpy(), node.name)
         return
-    reason = next((found.broken[key] for key in node.inputs if key in found.broken), None)
+    reason = next((frozen.broken[key] for key in node.inputs if key in frozen.broken), None)
     if node.op in ("Switch", "Merge"):
-        reason = _settle_branch(node, found)
+        reason = _settle_branch(node, frozen)
     elif reason is None:
         why = "an input that is not fed" if node.op == "Placeholder" else why_not(node)
         reason = None if why is None else f"{node.name} ({node.op}): {why}"
         if node.op in PASS_THROUGH:
-            found.follow.update(zip(keys, node.inputs, strict=False))
+            frozen.follow.update(zip(keys, node.inputs, strict=False))
     if reason is not None:
-        found.broken.update(dict.fromkeys(keys, reason))
-    elif node.stateful or any(key in found.live for key in node.inputs):
-        found.live.update(keys)
+        frozen.broken.update(dict.fromkeys(keys, reason))
+    elif node.stateful or any(key in frozen.live for key in node.inputs):
+        frozen.live.update(keys)
 
 
-def _read_call(operation: Any, prefix: str, found: FrozenGraph, library: _Library) -> None:
+def _read_call(operation: Any, prefix: str, frozen: FrozenGraph, library: _Library) -> None:
     """Read the body of a called function; its arguments are copies of the call's inputs."""
     shapes = [tensor.shape.as_proto() for tensor in operation.inputs]
     body = library.body(operation.get_attr("f").name, shapes)
     name = prefix + operation.name
-    for own, given in zip(body.inputs, operation.inputs, strict=True):
-        _link(f"{name}/{own.name}", prefix + given.name, found)
-    _read(body, f"{name}/", found, library)
+    for argument, given in zip(body.inputs, operation.inputs, strict=True):
+        _link(f"{name}/{argument.name}", prefix + given.name, frozen)
+    _read(body, f"{name}/", frozen, library)
     for index, result in enumerate(body.outputs):
-        _link(f"{name}:{index}", f"{name}/{result.name}", found)
+        _link(f"{name}:{index}", f"{name}/{result.name}", frozen)
 
 
-def _link(copy: str, source: str, found: FrozenGraph) -> None:
-    found.follow[copy] = source
-    if source in found.live:
-        found.live.add(copy)
-    if source in found.broken:
-        found.broken[copy] = found.broken[source]
+def _link(copy: str, source: str, frozen: FrozenGraph) -> None:
+    frozen.follow[copy] = source
+    if source in frozen.live:
+        frozen.live.add(copy)
+    if source in frozen.broken:
+        frozen.broken[copy] = frozen.broken[source]
 
 
-def _settle_branch(node: GraphNode, found: FrozenGraph) -> str | None:
+def _settle_branch(node: GraphNode, frozen: FrozenGraph) -> str | None:
     """Take a TF1 branch whose predicate is constant (``is_training``); else return the reason."""
     control_flow = f"{node.name} ({node.op}): control flow"
     if node.op == "Switch":
         data, predicate = node.inputs
-        if data in found.broken:
-            return found.broken[data]
-        if predicate in found.live or predicate in found.broken:
+        if data in frozen.broken:
+            return frozen.broken[data]
+        if predicate in frozen.live or predicate in frozen.broken:
             return control_flow
-        taken = int(bool(found.constant(predicate)))
-        found.broken[f"{node.name}:{1 - taken}"] = _DEAD
-        _link(f"{node.name}:{taken}", data, found)
+        taken = int(bool(frozen.constant(predicate)))
+        frozen.broken[f"{node.name}:{1 - taken}"] = _DEAD
+        _link(f"{node.name}:{taken}", data, frozen)
     else:
-        alive = [key for key in node.inputs if found.broken.get(key) != _DEAD]
+        alive = [key for key in node.inputs if frozen.broken.get(key) != _DEAD]
         if len(alive) != 1:
-            return next((found.broken[key] for key in alive if key in found.broken), control_flow)
-        _link(f"{node.name}:0", alive[0], found)
+            return next((frozen.broken[key] for key in alive if key in frozen.broken), control_flow)
+        _link(f"{node.name}:0", alive[0], frozen)
     return None
 
 

@@ -53,9 +53,9 @@ def read_graphdef(path: Path) -> Imported:
 
 def _image_shape(placeholder: Any, definition: Any) -> list[int | None] | None:
     """Return the shape of an input with a free batch, that of an image if unknown, or ``None``."""
-    own = placeholder.attr["shape"].shape
-    known = "shape" in placeholder.attr and not own.unknown_rank
-    sizes = [None if d.size < 0 else d.size for d in own.dim] if known else []
+    declared = placeholder.attr["shape"].shape
+    known = "shape" in placeholder.attr and not declared.unknown_rank
+    sizes = [None if d.size < 0 else d.size for d in declared.dim] if known else []
     if len(sizes) == 4:
         channels = sizes[3] or _channels(placeholder.name, definition)
         return [None, sizes[1], sizes[2], channels]

@@ -58,10 +58,10 @@ def _renamed(op_def: Any) -> dict[str, str]:
     The few names that differ have the same order on both sides.
     """
     known = [name for name in _arguments(op_def.name) if name != "name"]
-    own = [a.name for a in op_def.input_arg] + [a.name for a in op_def.attr]
+    names = [a.name for a in op_def.input_arg] + [a.name for a in op_def.attr]
     inferred = _inferred(op_def)
-    lost = [name for name in own if name not in known and name not in inferred]
-    new = [name for name in known if name not in own]
+    lost = [name for name in names if name not in known and name not in inferred]
+    new = [name for name in known if name not in names]
     return dict(zip(lost, new, strict=False))
 
 
@@ -141,7 +141,7 @@ def emit(node: GraphNode, inputs: Sequence[Tensor], kernels: Kernels) -> list[Te
         return [kernels.relu(inputs[0])]
     if node.op == "Relu6":
         return [kernels.relu6(inputs[0])]
-    what = f"node {node.name} ({node.op})"
+    label = f"node {node.name} ({node.op})"
     try:
         if node.op.startswith("FusedBatchNorm"):
             return _batch_normalization(node, inputs)
@@ -156,9 +156,9 @@ def emit(node: GraphNode, inputs: Sequence[Tensor], kernels: Kernels) -> list[Te
             return [kernels.convolve_depthwise(*inputs, strides, _padding(node))]
         return _raw(node, inputs)
     except (ValueError, tf.errors.InvalidArgumentError) as error:
-        raise ValueError(f"{what}: {_first_line(error)}") from error
+        raise ValueError(f"{label}: {_first_line(error)}") from error
     except (TypeError, tf.errors.UnimplementedError, tf.errors.NotFoundError) as error:
-        raise ModelError(f"{what} cannot be computed: {_first_line(error)}") from error
+        raise ModelError(f"{label} cannot be computed: {_first_line(error)}") from error
 
 
 _LRN = ("depth_radius", "bias", "alpha", "beta")
@@ -186,8 +186,8 @@ def _raw(node: GraphNode, inputs: Sequence[Tensor]) -> list[Tensor]:
             arguments[name] = rest.pop(0)
         else:
             arguments[name], rest = rest[:count], rest[count:]
-    found = getattr(tf.raw_ops, node.op)(**arguments)
-    return [out for out in tf.nest.flatten(found) if tf.is_tensor(out)]
+    results = getattr(tf.raw_ops, node.op)(**arguments)
+    return [out for out in tf.nest.flatten(results) if tf.is_tensor(out)]
 
 
 def _batch_normalization(node: GraphNode, inputs: Sequence[Tensor]) -> list[Tensor]:

@@ -74,8 +74,8 @@ class GraphProgram(Described):
             if missing:
                 raise UsageError(f"no tensor given for input {missing[0]!r}")
             inputs = self._inputs_of(node, tensors, kernels.compute_dtype)
-            found = emit(node, inputs, kernels)
-            tensors.update({f"{node.name}:{k}": result for k, result in enumerate(found)})
+            outputs = emit(node, inputs, kernels)
+            tensors.update({f"{node.name}:{k}": result for k, result in enumerate(outputs)})
         results = {name: self._tensor(key, tensors) for name, key in wanted.items()}
         self._check_rows(results, tensors)
         return results
@@ -86,8 +86,8 @@ class GraphProgram(Described):
         if narrow is None:
             return [self._tensor(key, tensors) for key in node.inputs]
 
-        def cast(given: tuple[str, Tensor], dtype: Any) -> tuple[str, Tensor]:
-            key, tensor = given
+        def cast(pair: tuple[str, Tensor], dtype: Any) -> tuple[str, Tensor]:
+            key, tensor = pair
             if key in tensors:
                 return key, tf.cast(tensor, dtype)
             if (key, dtype) not in self._cast:
@@ -95,9 +95,9 @@ class GraphProgram(Described):
                     self._cast[key, dtype] = tf.cast(tensor, dtype)
             return key, self._cast[key, dtype]
 
-        given = [(self._graph.source(key), self._tensor(key, tensors)) for key in node.inputs]
-        found = narrowed(node.op, given, narrow, lambda pair: pair[1].dtype, cast)
-        return [tensor for _, tensor in found]
+        pairs = [(self._graph.source(key), self._tensor(key, tensors)) for key in node.inputs]
+        results = narrowed(node.op, pairs, narrow, lambda pair: pair[1].dtype, cast)
+        return [tensor for _, tensor in results]
 
     def _check_rows(self, results: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
         """Raise ``ValueError`` where a head mixes up the images of a batch.

@@ -125,12 +125,9 @@ def values_of(
             parts=_parts(graph, node, main),
         )
         keys[names[0]] = key
-    for value in list(values.values()):
-        for alias in value.aliases:
-            keys.setdefault(alias, keys[value.name])
-    for key, spellings in nodes.names.items():
-        for name in spellings:
-            keys.setdefault(name, key)
+    aliased = [(alias, keys[value.name]) for value in values.values() for alias in value.aliases]
+    for name, key in [*aliased, *((n, key) for key, names in nodes.names.items() for n in names)]:
+        keys.setdefault(name, key)
     return values, keys
 
 

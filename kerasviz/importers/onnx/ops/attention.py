@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -291,26 +292,20 @@ def linear_attention(call: Call) -> list[LayoutTensor]:
         return tf.transpose(tf.cast(x, wide), [2, 0, 1, 3])
 
     q, k, v = steps(0, heads), steps(1, kv_heads), steps(2, kv_heads)
-    given = [k, v]
+    inputs = [k, v]
     if rule.startswith("gated"):
-        given.append(steps(4, kv_heads))  # one number per head or per feature
+        inputs.append(steps(4, kv_heads))  # one number per head or per feature
     if rule.endswith("delta"):
         betas = call.tensor(5)
-        given.append(steps(5, 1 if betas.shape[-1] == 1 else kv_heads))
-
-    def step(state: Tensor, parts: list[Tensor]) -> Tensor:
-        key, value, *more = parts
-        if rule.startswith("gated"):
-            state = state * tf.exp(more[0])[..., tf.newaxis]
-        if rule.endswith("delta"):
-            value = more[-1] * (value - tf.einsum("nhdm,nhd->nhm", state, key))
-        return state + key[..., tf.newaxis] * value[..., tf.newaxis, :]
+        inputs.append(steps(5, 1 if betas.shape[-1] == 1 else kv_heads))
 
     count, size, value_size = lengths(k)[1], lengths(k)[3], lengths(v)[3]
     kind = call.tensor(3).dtype if call.has(3) else query.dtype
     shape = [count, kv_heads, size, value_size]
     first = tf.cast(call.tensor(3), wide) if call.has(3) else tf.zeros(shape, wide)
-    states = tf.scan(step, given, first)  # [tokens, N, heads, size, value_size]
+    states = tf.scan(
+        partial(_next_state, rule), inputs, first
+    )  # [tokens, N, heads, size, value_size]
     scale = float(call.attribute("scale", 0.0)) or _usual_scale(q)
     read = tf.repeat(states, heads // kv_heads, axis=2)
     y = tf.einsum("tnhd,tnhdm->nhtm", q, read) * tf.cast(scale, wide)
@@ -318,6 +313,15 @@ def linear_attention(call: Call) -> list[LayoutTensor]:
         LayoutTensor(tf.cast(joined_heads(y), query.dtype)),
         LayoutTensor(tf.cast(states[-1], kind)),
     ]
+
+
+def _next_state(rule: str, state: Tensor, parts: list[Tensor]) -> Tensor:
+    key, value, *more = parts
+    if rule.startswith("gated"):
+        state = state * tf.exp(more[0])[..., tf.newaxis]
+    if rule.endswith("delta"):
+        value = more[-1] * (value - tf.einsum("nhdm,nhd->nhm", state, key))
+    return state + key[..., tf.newaxis] * value[..., tf.newaxis, :]
 
 
 @operator("CausalConvWithState", since=1, layout=Layout.IMAGE)

@@ -49,11 +49,11 @@ def if_(call: Call) -> list[OnnxValue | None]:
     shapes: list[list[Any]] = []
 
     def branch(name: str) -> list[Tensor]:
-        made = call.body(name)
-        shapes.append([_form(value) for value in made])
+        outputs = call.body(name)
+        shapes.append([_form(value) for value in outputs])
         if shapes[0] != shapes[-1]:
             raise DataDependent("the two branches give sequences of unequal length")
-        return [tensor for value in made for tensor in _flat(value)]
+        return [tensor for value in outputs for tensor in _flat(value)]
 
     test = _scalar(condition)
     tensors = iter(tf.cond(test, lambda: branch("then_branch"), lambda: branch("else_branch")))
@@ -64,8 +64,8 @@ def _known(value: OnnxValue | None) -> Any:
     """Return the value of a tensor as numpy if it is already known."""
     if isinstance(value, Constant):
         return value.array
-    found = tf.get_static_value(value.tensor) if isinstance(value, LayoutTensor) else None
-    return None if found is None else np.asarray(found)
+    static = tf.get_static_value(value.tensor) if isinstance(value, LayoutTensor) else None
+    return None if static is None else np.asarray(static)
 
 
 def _scalar(value: TensorValue) -> Tensor:

@@ -73,16 +73,16 @@ def embed_layer_normalization(call: Call) -> list[LayoutTensor]:
 
 
 def _embedded(call: Call) -> list[LayoutTensor]:
-    words = call.tensor(0)
-    length = tf.shape(words)[1]
-    total = tf.gather(call.tensor(2), words)
+    tokens = call.tensor(0)
+    length = tf.shape(tokens)[1]
+    total = tf.gather(call.tensor(2), tokens)
     positions = call.tensor(8) if call.has(8) else tf.range(length)[tf.newaxis]
     total = total + tf.gather(call.tensor(3), positions)
     if call.has(1) and call.has(4):
         total = total + tf.gather(call.tensor(4), call.tensor(1))
     normal, _, _ = _normalized(total, float(call.attribute("epsilon", 1e-12)))
     y = normal * call.tensor(5) + call.tensor(6)
-    counts = tf.zeros_like(words[:, 0], tf.int32)
+    counts = tf.zeros_like(tokens[:, 0], tf.int32)
     if call.has(7):
         counts = tf.reduce_sum(tf.cast(call.tensor(7) == 1, tf.int32), 1)
     return [LayoutTensor(y), LayoutTensor(counts), LayoutTensor(total)]

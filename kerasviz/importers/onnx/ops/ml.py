@@ -33,13 +33,13 @@ def rows_of(call: Call, dtype: Any = tf.float32) -> Tensor:
 def _listed(call: Call, *names: str) -> Any:
     """Return the first attribute that is given, as numpy."""
     for name in names:
-        found = call.attribute(name)
-        if found is None or (isinstance(found, tuple) and not found):
+        numbers = call.attribute(name)
+        if numbers is None or (isinstance(numbers, tuple) and not numbers):
             continue
         if name.endswith("tensor"):
-            return np.asarray(found).reshape(-1)
+            return np.asarray(numbers).reshape(-1)
         kind: Any = object if "string" in name else np.float32 if "float" in name else np.int64
-        return np.asarray(found, kind)
+        return np.asarray(numbers, kind)
     return None
 
 

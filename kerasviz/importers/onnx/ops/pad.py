@@ -50,14 +50,10 @@ def _pads(call: Call) -> list[Number]:
             return [int(n) for n in call.attribute(name)]
     if not call.has(1):
         raise call.error("pads are missing")
-    tensor = call.tensor(1)
-    known = tf.get_static_value(tensor)
-    if known is not None:
-        return [int(n) for n in known.reshape(-1)]
-    count = tensor.shape.num_elements()
-    if count is None:
+    pads = call.numbers(1)
+    if pads is None:
         raise DataDependent("the number of pads depends on the data")
-    return list(tf.unstack(tf.cast(tf.reshape(tensor, [count]), tf.int32)))
+    return [n if isinstance(n, int) else tf.cast(n, tf.int32) for n in pads]
 
 
 def _value(call: Call, x: Tensor) -> Tensor:

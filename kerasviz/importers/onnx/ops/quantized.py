@@ -85,8 +85,8 @@ def conv_integer(call: Call) -> LayoutTensor:
     """Compute the convolution of codes minus their zero points, in int32."""
     kernel = _wide(less(call.input(1), given(call, 3)))
     x = _wide(less(call.input(0), given(call, 2)))
-    made = single(conv(replace(call, inputs=(x, kernel))))
-    return from_codes(LayoutTensor(rounded(made.tensor), made.channels_last), _INT32)
+    sums = single(conv(replace(call, inputs=(x, kernel))))
+    return from_codes(LayoutTensor(rounded(sums.tensor), sums.channels_last), _INT32)
 
 
 @operator("MatMulInteger", since=10)
@@ -137,10 +137,10 @@ def qlinear_conv(call: Call) -> LayoutTensor:
     inputs: tuple[TensorValue, ...] = (less(call.input(0), call.input(2)), kernel)
     if call.has(8):
         inputs += (codes_of(call.input(8)),)
-    made = single(conv(replace(call, inputs=inputs)))
-    rank = made.tensor.shape.rank
-    factors = [along(call.input(k), rank, 1, made.channels_last) for k in (1, 4)]
-    real = LayoutTensor(made.tensor * factors[0] * factors[1], made.channels_last)
-    scale = along(call.input(6), rank, 1, made.channels_last)
+    sums = single(conv(replace(call, inputs=inputs)))
+    rank = sums.tensor.shape.rank
+    factors = [along(call.input(k), rank, 1, sums.channels_last) for k in (1, 4)]
+    real = LayoutTensor(sums.tensor * factors[0] * factors[1], sums.channels_last)
+    scale = along(call.input(6), rank, 1, sums.channels_last)
     y = quantized(real, scale, number(zero), kind_of(zero))
     return replace(y, channels_last=False) if behind else y

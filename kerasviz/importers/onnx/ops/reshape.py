@@ -41,13 +41,15 @@ def reshape(call: Call) -> LayoutTensor | Interleaved:
     if "shape" in call.node.attributes:
         target: Any = np.asarray(call.attribute("shape"), np.int64)
     else:
-        given = call.input(1)
-        fixed = isinstance(given, Constant)
+        target_input = call.input(1)
+        fixed = isinstance(target_input, Constant)
         target = (
-            given.array if isinstance(given, Constant) else tf.get_static_value(model_layout(given))
+            target_input.array
+            if isinstance(target_input, Constant)
+            else tf.get_static_value(model_layout(target_input))
         )
         if target is None:
-            return _computed(call, model_layout(given), keeps=keeps)
+            return _computed(call, model_layout(target_input), keeps=keeps)
     lengths = [int(n) for n in np.reshape(target, -1)]
     source = _lengths_of(call.value())
     if fixed and _keeps_channels(call, lengths, source):
@@ -61,8 +63,8 @@ def reshape(call: Call) -> LayoutTensor | Interleaved:
         lengths = [source[k] if n == 0 else n for k, n in enumerate(lengths)]
     if call.row_wise:
         lengths = _with_batch([n if isinstance(n, int) else None for n in source], lengths)
-    made = _as_stored(call, source, lengths, same=same)
-    return LayoutTensor(tf.reshape(call.tensor(), packed(lengths))) if made is None else made
+    result = _as_stored(call, source, lengths, same=same)
+    return LayoutTensor(tf.reshape(call.tensor(), packed(lengths))) if result is None else result
 
 
 def _lengths_of(value: OnnxValue) -> list[Any]:
@@ -191,9 +193,9 @@ def flatten(call: Call) -> LayoutTensor | Interleaved:
 @operator("Transpose", interleaved=True)
 def transpose(call: Call) -> LayoutTensor | Interleaved:
     """Compute another order of the axes; a change between the layouts only changes the tag."""
-    given = call.value()
-    if isinstance(given, Interleaved) and given.parts:
-        return _turned(call, given)
+    interleaved = call.value()
+    if isinstance(interleaved, Interleaved) and interleaved.parts:
+        return _turned(call, interleaved)
     value = call.input()
     rank = rank_of(value)
     order = [int(a) for a in call.attribute("perm", range(rank - 1, -1, -1))]
@@ -206,22 +208,22 @@ def transpose(call: Call) -> LayoutTensor | Interleaved:
     return LayoutTensor(tf.transpose(x, source))
 
 
-def _turned(call: Call, given: Interleaved) -> LayoutTensor | Interleaved:
+def _turned(call: Call, interleaved: Interleaved) -> LayoutTensor | Interleaved:
     """Transpose a value whose channels are cut into parts; a shuffle keeps it interleaved."""
-    rank, parts = given.tensor.shape.rank, given.parts
+    rank, parts = interleaved.tensor.shape.rank, interleaved.parts
     order = [int(a) for a in call.attribute("perm", range(rank - 1, -1, -1))]
     if sorted(order) != list(range(rank)):
         raise ValueError(f"perm {order} is no order of {rank} axes")
     behind = [*range(parts + 1, rank)]
     if call.interleaves and order[0] == 0 and order[parts + 1 :] == behind:
-        shuffled = [given.stored_axis(axis) for axis in (0, *behind, *order[1 : parts + 1])]
-        return Interleaved(tf.transpose(given.tensor, shuffled), given.channels, parts)
-    source = [given.stored_axis(axis) for axis in order]
+        shuffled = [interleaved.stored_axis(axis) for axis in (0, *behind, *order[1 : parts + 1])]
+        return Interleaved(tf.transpose(interleaved.tensor, shuffled), interleaved.channels, parts)
+    source = [interleaved.stored_axis(axis) for axis in order]
     if call.image_like:
         return LayoutTensor(
-            tf.transpose(given.tensor, [source[a] for a in to_last(rank)]), channels_last=True
+            tf.transpose(interleaved.tensor, [source[a] for a in to_last(rank)]), channels_last=True
         )
-    return LayoutTensor(tf.transpose(given.tensor, source))
+    return LayoutTensor(tf.transpose(interleaved.tensor, source))
 
 
 # -- a shape that depends on the data ------------------------------------------------------------

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import tensorflow as tf
 
 from kerasviz.importers.onnx.layout import (
     DataDependent,
     LayoutTensor,
-    TensorValue,
-    channels_last,
     model_layout,
+    one_layout,
     rank_of,
     stored_axis,
 )
 from kerasviz.importers.onnx.registry import Call, Layout, operator
 from kerasviz.types import Tensor
-
-
-def one_layout(values: Sequence[TensorValue]) -> tuple[list[Tensor], bool]:
-    """Return values of the same rank in one layout, and whether it is channels last."""
-    rank = rank_of(values[0])
-    is_last = rank > 2 and any(isinstance(o, LayoutTensor) and o.channels_last for o in values)
-    if is_last and all(rank_of(o) == rank for o in values):
-        return [channels_last(o) for o in values], True
-    return [model_layout(o) for o in values], False
 
 
 def from_start(places: Tensor, lengths: Tensor) -> Tensor:

@@ -15,9 +15,9 @@ from kerasviz.importers.onnx.layout import (
     OnnxValue,
     SequenceValue,
     TensorValue,
-    channels_last,
     model_layout,
     model_shape,
+    one_layout,
     rank_of,
     stored_axis,
 )
@@ -28,10 +28,10 @@ from kerasviz.types import Tensor
 
 def items_of(call: Call, index: int = 0) -> tuple[OnnxValue, ...]:
     """Return input ``index`` as the values of a sequence."""
-    found = call.value(index)
-    if not isinstance(found, SequenceValue):
+    value = call.value(index)
+    if not isinstance(value, SequenceValue):
         raise ValueError(f"input {index} is no sequence")
-    return found.items
+    return value.items
 
 
 def _tensors_of(call: Call, index: int = 0) -> list[TensorValue]:
@@ -142,8 +142,7 @@ def concat_from_sequence(call: Call) -> LayoutTensor:
     axis = int(call.attribute("axis", 0))
     if call.attribute("new_axis", 0):
         return LayoutTensor(tf.stack([model_layout(item) for item in items], axis))
-    is_last = any(isinstance(item, LayoutTensor) and item.channels_last for item in items)
-    tensors = [channels_last(item) if is_last else model_layout(item) for item in items]
+    tensors, is_last = one_layout(items)
     return LayoutTensor(tf.concat(tensors, stored_axis(axis, rank_of(items[0]), is_last)), is_last)
 
 
@@ -153,9 +152,9 @@ def sequence_map(call: Call) -> list[OnnxValue | None]:
     count = len(items_of(call))
     rows: list[list[OnnxValue]] = []
     for k in range(count):
-        given = [call.value(j) for j in range(len(call.inputs))]
+        inputs = [call.value(j) for j in range(len(call.inputs))]
         rows.append(
-            call.body("body", *(g.items[k] if isinstance(g, SequenceValue) else g for g in given))
+            call.body("body", *(g.items[k] if isinstance(g, SequenceValue) else g for g in inputs))
         )
     outputs = len(call.attribute("body").outputs)
     return [SequenceValue(tuple(row[j] for row in rows)) for j in range(outputs)]
@@ -176,18 +175,18 @@ def optional_has_element(call: Call) -> Constant:
 @operator("OptionalGetElement", since=15)
 def optional_get_element(call: Call) -> OnnxValue:
     """Return the value of an optional."""
-    found = call.value()
-    if isinstance(found, EmptyOptional):
+    value = call.value()
+    if isinstance(value, EmptyOptional):
         raise call.error("the optional has no value")
-    return found
+    return value
 
 
 @operator("Identity", layout=Layout.FOLLOWS)
 def identity(call: Call) -> OnnxValue:
     """Return any value unchanged."""
-    found = call.value()
+    value = call.value()
     return (
-        LayoutTensor(tf.identity(found.tensor), found.channels_last)
-        if isinstance(found, LayoutTensor)
-        else found
+        LayoutTensor(tf.identity(value.tensor), value.channels_last)
+        if isinstance(value, LayoutTensor)
+        else value
     )

@@ -12,9 +12,9 @@ from kerasviz.importers.onnx.layout import (
     Constant,
     DataDependent,
     LayoutTensor,
-    channels_last,
     model_layout,
     model_shape,
+    one_layout,
     packed,
     rank_of,
     stored_axis,
@@ -116,8 +116,7 @@ def concat(call: Call) -> LayoutTensor:
     values = call.all_inputs()
     axis = int(call.attribute("axis", 1))
     rank = rank_of(values[0])
-    is_last = rank > 2 and any(isinstance(o, LayoutTensor) and o.channels_last for o in values)
-    parts = [channels_last(o) if is_last else model_layout(o) for o in values]
+    parts, is_last = one_layout(values)
     if len(parts) == 1:
         return LayoutTensor(tf.identity(parts[0]), is_last)
     return LayoutTensor(tf.concat(parts, stored_axis(axis, rank, is_last)), is_last)

@@ -102,12 +102,12 @@ def tf_idf_vectorizer(call: Call) -> LayoutTensor:
 
 def _pool(call: Call) -> list[np.ndarray[Any, Any]]:
     """Return the n-grams of the pool: an array [count, n] for each n."""
-    words: Sequence[Any] = call.attribute("pool_strings") or call.attribute("pool_int64s") or ()
-    starts = [*(int(n) for n in call.attribute("ngram_counts")), len(words)]
+    entries: Sequence[Any] = call.attribute("pool_strings") or call.attribute("pool_int64s") or ()
+    starts = [*(int(n) for n in call.attribute("ngram_counts")), len(entries)]
     kind: Any = object if call.attribute("pool_strings") else np.int64
     pool = []
     for n, (begin, end) in enumerate(pairwise(starts), start=1):
-        pool.append(np.asarray(words[begin:end], kind).reshape(-1, n))
+        pool.append(np.asarray(entries[begin:end], kind).reshape(-1, n))
     return pool
 
 

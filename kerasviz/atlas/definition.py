@@ -55,8 +55,8 @@ class Atlas:
     ) -> Atlas:
         """Define the atlas of some layers, or of all main layers with positions.
 
-        Raises :class:`UsageError` for a layer that is unknown or has no channels with positions,
-        and for an image size that the network does not take.
+        Raises :class:`UsageError` for an unknown layer, one without channels and positions, and an
+        image size that the network does not take.
         """
         net.check_size(*recipe.size)
         options = FigureOptions(net, recipe, layers=tuple(taps) or tuple(main_layers(net)[0]))
@@ -157,29 +157,33 @@ def agree(storage: Storage, atlas: Atlas) -> Atlas:
     return agreed
 
 
-def _differences(there: Atlas, here: Atlas) -> Iterator[str]:
+def _differences(agreed: Atlas, asked: Atlas) -> Iterator[str]:
     """Describe the settings that differ, of those that decide pictures."""
-    networks = [atlas.network for atlas in (there, here)]
+    networks = [atlas.network for atlas in (agreed, asked)]
     if networks[0]["sha256"] != networks[1]["sha256"]:
         names = [f"{network['name']} ({network['sha256'][:12]}…)" for network in networks]
         yield f"model: there {names[0]}, here {names[1]}"
         return
     inputs = [{k: v for k, v in n["input"].items() if k != "source"} for n in networks]
     yield from _compare(inputs[0], inputs[1], "input ")
-    if there.taps != here.taps:
-        yield f"layers: there {_few(there.taps)}, here {_few(here.taps)}"
-    recipes = [{k: v for k, v in a.recipe.to_json().items() if k != "name"} for a in (there, here)]
+    if agreed.taps != asked.taps:
+        yield f"layers: there {_few(agreed.taps)}, here {_few(asked.taps)}"
+    recipes = [
+        {k: v for k, v in a.recipe.to_json().items() if k != "name"} for a in (agreed, asked)
+    ]
     yield from _compare(recipes[0], recipes[1])
     rest = [
         {"seed": a.seed, "threads": a.threads, "batches": "fine" if a.balanced else "usual"}
-        for a in (there, here)
+        for a in (agreed, asked)
     ]
     yield from _compare(rest[0], rest[1])
 
 
-def _compare(there: Mapping[str, Any], here: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    for name in sorted({*there, *here}):
-        values = there.get(name), here.get(name)
+def _compare(
+    agreed: Mapping[str, Any], asked: Mapping[str, Any], prefix: str = ""
+) -> Iterator[str]:
+    for name in sorted({*agreed, *asked}):
+        values = agreed.get(name), asked.get(name)
         if values[0] != values[1]:
             name = prefix + name.replace("_", " ")
             texts = [_short(value) for value in values]

@@ -19,16 +19,16 @@ __all__ = ["Conditions", "Outcome", "Workload", "simulate"]
 
 #: A run that takes this many events for each task and worker does not end.
 EVENTS = 400
-#: So many idle workers that get nothing stand for all others.
+#: After this many idle workers got no task, the others are not asked.
 REFUSED = 20
 
 
 @dataclass(frozen=True)
 class Workload:
-    """What is to be done. The tasks' costs are the seconds they take on a worker of usual speed.
+    """Tasks, whose costs are their seconds on a worker of usual speed.
 
-    ``compiling`` are the seconds to compile a kind. ``useful`` is the work that counts, in seconds:
-    that of every task once, or less where tasks are cut so that they cost more.
+    ``compiling`` has the seconds to compile each group. ``useful`` are the seconds of useful work:
+    by default those of every task once, less where smaller batches cost more.
     """
 
     tasks: tuple[Task, ...]
@@ -43,28 +43,28 @@ class Workload:
 
 @dataclass(frozen=True)
 class Conditions:
-    """The workers, and what befalls them; all times are seconds.
+    """The workers and their troubles; all times are seconds.
 
     start
-        From asking for a worker until it is ready, but for what it fetches.
+        The time from asking for a worker until it is ready, without its downloads.
     fetch, shared
-        To fetch the network for one worker alone, and what each takes of a link that all share:
-        workers that start together wait for one another there.
+        The time to download the network for one worker alone, and the time of each worker on a link
+        that all share: workers that start together wait for one another.
     lifetime
         The mean time until a worker dies (exponentially distributed), also while it starts.
     notice, restart
-        From a death until it is noticed, and from there until a new worker is asked for.
+        The time from a death until it is noticed, and then until a new worker is asked for.
     slow_share, slow
         The share of workers that take ``slow`` times as long.
     spread
         The standard deviation of the logarithm of a task's seconds.
     error
-        The same of the costs that the schedule is told, for each kind: it has to learn the rest.
+        The same for the error of the costs that the schedule is told, for each group.
     saves
-        After so many seconds of a task, again and again, its worker saves how far it is: the next
-        worker goes on from there. Infinite where nothing is saved.
+        The time between two checkpoints of a task, from which another worker can go on; infinite
+        without checkpoints.
     saving
-        The seconds that this takes.
+        The time to save a checkpoint.
     """
 
     workers: int
@@ -85,12 +85,12 @@ class Conditions:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a simulated run took: seconds, and counts of what went wrong.
+    """The seconds of a simulated run, and counts of its failures.
 
-    ``makespan`` is from asking for the first worker to the last finished task; the others are sums
-    over the workers: ``useful`` work, ``busy`` at tasks, of that ``compiling``, ``copied`` in
-    copies or originals that were too late, ``lost`` in attempts that died (but for what was saved
-    of them), ``starting``.
+    ``makespan`` is the time from asking for the first worker to the last finished task. The others
+    are sums over the workers: ``useful`` work, ``busy`` at tasks, ``compiling`` as a part of it,
+    ``copied`` in attempts that came too late, ``lost`` in attempts that died (without what they had
+    saved), and ``starting``.
     """
 
     workers: int
@@ -126,7 +126,7 @@ class _SimulatedWorker:
     had: float = 0.0  # seconds of the task, on a usual worker, that were saved before
 
     def saved(self, now: float, on: Conditions) -> float:
-        """The seconds of its task, on a usual worker, that have been saved."""
+        """Return the seconds of its task, on a usual worker, that have been saved."""
         if math.isinf(on.saves):
             return self.had
         turns = (now - self.began - self.first) // (on.saves + on.saving)
@@ -139,13 +139,13 @@ def simulate(workload: Workload, conditions: Conditions, policy: Policy | None =
 
 
 class _SimulatedRun:
-    """Events in the order of their times: a worker is ready, ends a task, dies, is found dead."""
+    """Events in the order of time: a worker is ready, ends a task, dies, is noticed to be dead."""
 
     def __init__(self, workload: Workload, conditions: Conditions, policy: Policy | None):
         self.load, self.on = workload, conditions
         self.rng = np.random.default_rng(conditions.seed)
-        kinds = sorted({task.group for task in workload.tasks})
-        told = dict(zip(kinds, self._factors(conditions.error, len(kinds)), strict=True))
+        groups = sorted({task.group for task in workload.tasks})
+        told = dict(zip(groups, self._factors(conditions.error, len(groups)), strict=True))
         self.true = {task.name: task for task in workload.tasks}
         tasks = [Task(t.name, t.payload, t.cost * told[t.group], t.group) for t in workload.tasks]
         self.schedule = Schedule(tasks, workload.compiling, policy)
@@ -169,7 +169,7 @@ class _SimulatedRun:
         heapq.heappush(self.events, (time, self.numbered, what, worker))
 
     def _ask(self, now: float) -> None:
-        """A worker is asked for: it starts, and dies some time."""
+        """Ask for a worker, which starts, and dies at some time."""
         on, name = self.on, f"worker {self.made}"
         self.made += 1
         slow = on.slow if self.rng.random() < on.slow_share else 1.0
@@ -275,7 +275,7 @@ class _SimulatedRun:
         own.task = None
 
     def _hand_out(self, free: list[str], now: float, woken: bool) -> None:
-        """Ask for those that are free since now, then for others, until many get nothing."""
+        """Give tasks to newly free workers, then to idle ones, until many get none."""
         given = [worker for worker in free if worker in self.idle and self._give(worker, now)]
         refused = len(free) - len(given)
         for worker in list(self.idle) if self.schedule.waiting or woken else ():

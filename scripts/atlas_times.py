@@ -28,9 +28,9 @@ from pathlib import Path
 from typing import Any
 
 TESTS = Path(__file__).parents[1] / "tests"
-#: Seconds that are timed for each loop, in two parts of which the faster counts.
+#: Seconds that each loop is timed, in two parts, of which the faster counts.
 SECONDS = 4.0
-#: What a new worker does before its first task; prints the seconds that it knows of itself.
+#: The start of a worker; it prints the seconds to load the network.
 WORKER = """
 import sys, time
 from kerasviz.cli.progress import import_tensorflow
@@ -50,7 +50,7 @@ print(time.process_time() - began)
 
 
 def parse() -> argparse.Namespace:
-    """What was asked for."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("network", nargs="?", default="inceptionv1")
     parser.add_argument("taps", nargs="*")
@@ -65,7 +65,7 @@ def parse() -> argparse.Namespace:
 
 @contextlib.contextmanager
 def network(name: str) -> Any:
-    """The network, and the folder of tests and the cache by which a worker finds it, or ""."""
+    """Yield the network, and the folders of tests and cache by which a worker finds it, or ""."""
     import kerasviz
     from kerasviz.errors import UsageError
 
@@ -85,7 +85,7 @@ def network(name: str) -> Any:
 
 
 def started(name: str, tests: str, cache: str) -> dict[str, float]:
-    """The seconds of a worker's start, and those of them that read the network."""
+    """Measure the seconds of a worker's start, and the part that reads the network."""
     command = [sys.executable, "-c", WORKER, name, tests, cache]
     found = []
     for _ in range(3):
@@ -98,7 +98,7 @@ def started(name: str, tests: str, cache: str) -> dict[str, float]:
 
 
 def timed(net: Any, plan: Any, clock: Callable[[], float]) -> dict[str, float]:
-    """The seconds to compile a loop, of a run without steps, and of a step."""
+    """Measure the seconds to compile a loop, of a run without steps, and of a step."""
     from kerasviz.rendering.render import render_batch
 
     def run(steps: int) -> float:
@@ -116,7 +116,7 @@ def timed(net: Any, plan: Any, clock: Callable[[], float]) -> dict[str, float]:
 
 
 def encoded(size: int) -> float:
-    """The seconds to encode a picture and find its name."""
+    """Measure the seconds to encode a picture and compute its name."""
     import hashlib
 
     import numpy as np
@@ -131,14 +131,14 @@ def encoded(size: int) -> float:
 
 
 def as_text(data: dict[str, Any]) -> str:
-    """The data as JSON, a line for each loop."""
+    """Write the data as JSON, a line for each loop."""
     about = json.dumps({k: v for k, v in data.items() if k != "loops"}, indent=1)[:-2]
     loops = ",\n  ".join(json.dumps(loop) for loop in data["loops"])
     return f'{about},\n "loops": [\n  {loops}\n ]\n}}\n'
 
 
 def main() -> None:
-    """Time what is missing in the file."""
+    """Time the loops that are missing in the file."""
     wanted = parse()
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
         os.environ[name] = str(wanted.threads)

@@ -1,4 +1,4 @@
-"""What pictures show of the article's claims, in numbers."""
+"""Measures of pictures for the claims of the article."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Array = np.ndarray[Any, Any]
 
 
 def energy_map(images: Array) -> Array:
-    """How far each position of images [B, H, W, C] is from the image's median colour: [B, H, W].
+    """Measure how far each position of images [B, H, W, C] is from the median colour: [B, H, W].
 
-    The squared distance; of an image with an empty surround it is 0 there.
+    The distance is squared; it is 0 in an empty surround.
     """
     apart = np.asarray(images, np.float64)
     apart = apart - np.median(apart, axis=(1, 2), keepdims=True)
@@ -23,7 +23,7 @@ def energy_map(images: Array) -> Array:
 
 
 def surround_share(images: Array, part: float = 0.5) -> Array:
-    """The energy by area outside a central box, as a share of that inside and outside: [B].
+    """Measure the energy by area outside a central box, as a share of that inside and outside: [B].
 
     The box has ``part`` of the height and width. 0.5 for a texture that fills an image [B, H, W,
     C], near 0 for something in the centre with an empty surround.
@@ -44,14 +44,14 @@ def surround_share(images: Array, part: float = 0.5) -> Array:
 
 
 def distances(images: Array) -> Array:
-    """The root mean square difference of every two images [B, ...]: [B, B]."""
+    """Compute the root mean square difference of every two images [B, ...]: [B, B]."""
     flat = np.asarray(images, np.float64).reshape(len(images), -1)
     found: Array = np.sqrt(((flat[:, None] - flat[None]) ** 2).mean(-1))
     return found
 
 
 def gram_cosines(activations: Array) -> Array:
-    """The cosines of the Gram matrices of activations [B, H, W, C], of every two: [B, B].
+    """Compute the cosines of the Gram matrices of activations [B, H, W, C], of every two: [B, B].
 
     Source: paper, section "Achieving Diversity with Optimization".
     """

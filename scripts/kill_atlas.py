@@ -2,11 +2,10 @@
 
     python scripts/kill_atlas.py [MODEL] [TAP...] [--engine ray|local] [--every S] [--steps N] ...
 
-One worker, chosen at random, gets kill -9 every ``--every`` seconds until the run ends. Then the
-same atlas is made by ``--engine local`` into another folder and no worker is killed. The pictures,
-whose names are their checksums, and the manifests' entries must be the same, and ``kerasviz
-verify`` must make the first atlas again (``--no-verify`` leaves that out). What is there already is
-not made again. Ends with 1 unless all of that holds.
+A random worker gets kill -9 every ``--every`` seconds until the run ends. Then the same atlas is
+made by ``--engine local`` in another folder, and no worker is killed. Pictures and entries of the
+manifests must be the same, and ``kerasviz verify`` must make the first atlas again (unless
+``--no-verify``). Finished pictures are not made again. Ends with 1 unless all of that holds.
 """
 
 from __future__ import annotations
@@ -24,24 +23,24 @@ from pathlib import Path
 import psutil
 
 COMMAND = (sys.executable, "-c", "from kerasviz.cli import main; main()")
-#: Seconds between two looks whether the run has ended.
+#: Seconds after which is asked again whether the run has ended.
 LOOK = 0.5
 
 
 def workers_of(run: psutil.Process) -> list[psutil.Process]:
-    """The processes of a run that do its tasks, of either engine."""
+    """Return the worker processes of a run, of either engine."""
     found = []
     for process in run.children(recursive=True):
         with contextlib.suppress(psutil.Error):
-            words = process.cmdline()
-            own = "kerasviz.atlas.engines.worker_process" in words
-            if own or (words and words[0].startswith("ray::JobWorker")):  # not Ray's own agents
+            line = process.cmdline()
+            local = "kerasviz.atlas.engines.worker_process" in line
+            if local or (line and line[0].startswith("ray::JobWorker")):  # not Ray's agents
                 found.append(process)
     return found
 
 
 def kill_until_ended(run: subprocess.Popen[bytes], every: float, draw: random.Random) -> int:
-    """Kill a worker every so many seconds until the run ends; returns how many were."""
+    """Kill a worker after each ``every`` seconds until the run ends; return the number of kills."""
     whole, killed, latest = psutil.Process(run.pid), 0, time.monotonic()
     while run.poll() is None:
         time.sleep(LOOK)
@@ -56,21 +55,21 @@ def kill_until_ended(run: subprocess.Popen[bytes], every: float, draw: random.Ra
 
 
 def entries(out: Path) -> dict[str, object]:
-    """What the manifest of an atlas says of every picture, by the picture's file."""
+    """Read the entries of an atlas' manifest, by file."""
     manifest = json.loads((out / "pictures" / "manifest.json").read_text())
     return {entry["file"]: entry for entry in manifest["pictures"]}
 
 
 def files(out: Path) -> dict[str, bytes]:
-    """The bytes of every picture."""
+    """Read the bytes of every picture."""
     folder = out / "pictures" / "objects"
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*.png")}
 
 
 def atlas(arguments: Sequence[str], out: Path, engine: str) -> subprocess.Popen[bytes]:
     """Start ``kerasviz atlas``."""
-    words = ["atlas", *arguments, "--engine", engine, "--out", str(out)]
-    return subprocess.Popen([*COMMAND, *words])
+    options = ["atlas", *arguments, "--engine", engine, "--out", str(out)]
+    return subprocess.Popen([*COMMAND, *options])
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""How fast the site of an atlas of 5,484 units opens from a disk and scrolls, in Chromium.
+"""Measure how fast the site of an atlas of 5,484 units opens from a disk and scrolls in Chromium.
 
     python scripts/measure_site.py [--out out/measured-site] [--runs 3] [--page units.html ...]
 
@@ -6,11 +6,10 @@ Makes a store with pictures that were not optimized (1/f noise of 64 x 64 pixels
 unit of InceptionV1's nine mixed layers) and the site of it; a folder that is there is kept. Then
 each page is opened, and scrolled in several ways, and a line is printed for each way:
 
-  blank   the longest time that a place of a picture, once it was in the window, showed none.
+  blank   the longest time that the area of a picture in the window showed no picture.
 
-It is taken from the frames that the browser showed: what is not drawn yet, by the page or by the
-browser, is made to have a colour that no picture has. Encoding the frames takes part of the
-machine, so that a reader who is not watched sees less of it.
+It is measured in the frames of the browser: areas that are not drawn yet get a colour that no
+picture has. Encoding the frames takes a part of the machine, so that real readers see less of it.
 """
 
 from __future__ import annotations
@@ -45,14 +44,14 @@ LAYERS = dict(
 )
 LAYERS = {f"mixed{name}": width for name, width in LAYERS.items()}
 PAGES = ("index.html", "units.html", "layers/mixed4a.html", "layers/mixed5b.html")
-#: What is to be drawn, and is not yet, is magenta; all else is white.
+#: Areas that are not drawn yet are magenta, all others white.
 MARKED = """
 html { background: #f0f !important; }
 body, main section, .layer section, h2, .heads { background: #fff !important; }
 .sheet, .group, .sheet > a, .tile, .p { background-color: #f0f !important; }
 .bare .sheet { grid-template-columns: 1fr 1fr !important; column-gap: 0 !important; }
 """
-#: Groups whose last row is not full have places in which nothing is to be drawn.
+#: Groups whose last row is not full have empty areas.
 UNMARKED = """() => {
   for (const group of document.querySelectorAll(".group")) {
     const columns = getComputedStyle(group).getPropertyValue("--columns");
@@ -60,13 +59,13 @@ UNMARKED = """() => {
     if (!full) group.style.setProperty("background-color", "#fff", "important");
   }
 }"""
-#: The side of the squares that are looked at, in pixels.
+#: The side of the compared squares in pixels.
 CELL = 16
 
 
 @dataclass
 class Film:
-    """What the browser showed: how long each square of the page was blank while in the window."""
+    """The frames of the browser, and how long each square was blank while in the window."""
 
     began: dict[tuple[int, int], float] = field(default_factory=dict)
     longest: float = 0.0
@@ -74,7 +73,7 @@ class Film:
     wrong: int = 0  # frames with something blank in them
 
     def add(self, data: bytes, at: float, scrolled: float) -> None:
-        """Look at a frame that was shown at a time (seconds), of a page scrolled so far."""
+        """Add a frame that was shown at ``at`` seconds, scrolled by ``scrolled`` pixels."""
         self.frames.append(at)
         with Image.open(io.BytesIO(data)) as image:
             pixels = np.asarray(image.convert("RGB"), np.int16)
@@ -95,7 +94,7 @@ class Film:
             self.began.setdefault(cell, at)
 
     def end(self, at: float) -> None:
-        """Squares that are blank to the end were so until now."""
+        """Count squares that are still blank until now."""
         for began in self.began.values():
             self.longest = max(self.longest, at - began)
 
@@ -106,7 +105,7 @@ Way = Callable[[Page], Coroutine[Any, Any, None]]
 
 
 def wheel(pixels: int, seconds: float = 3.0) -> Way:
-    """Turn the wheel: so many pixels 60 times a second."""
+    """Turn the wheel by a number of pixels, 60 times a second."""
 
     async def act(page: Page) -> None:
         end = time.monotonic() + seconds
@@ -141,7 +140,7 @@ async def drag(page: Page) -> None:
 
 
 async def jumps(page: Page) -> None:
-    """To the end, the beginning, the middle and elsewhere, half a second each."""
+    """Jump to the end, the beginning, the middle and elsewhere, half a second each."""
     for part in (1.0, 0.0, 0.5, 0.8, 0.2, 0.65):
         await page.evaluate(
             "part => scrollTo({ top: part * document.documentElement.scrollHeight,"
@@ -151,7 +150,7 @@ async def jumps(page: Page) -> None:
         await asyncio.sleep(0.5)
 
 
-#: Each with the seconds that the reader waits before.
+#: Ways to scroll, each with the seconds that the reader waits before.
 WAYS: dict[str, tuple[Way, float]] = {
     "wheel 6,000 px/s": (wheel(100), 1.0),
     "wheel 15,000 px/s": (wheel(250), 1.0),
@@ -168,13 +167,13 @@ WAYS: dict[str, tuple[Way, float]] = {
 
 @dataclass
 class Browser:
-    """Chromium, started anew for each page, so that nothing is in its memory."""
+    """Chromium, started for each page, so that nothing is cached."""
 
     chromium: Any
     size: tuple[int, int]
 
     async def opened(self, address: str) -> tuple[float, float, int]:
-        """Open a page: seconds to the first paint and to the end of loading, and requests."""
+        """Open a page; return the seconds to first paint and end of loading, and the requests."""
         browser = await self._start()
         page = await browser.new_page(viewport=self._viewport())
         count: list[str] = []
@@ -237,7 +236,7 @@ class Browser:
 
 
 async def measure(site: Path, pages: list[str], runs: int, size: tuple[int, int]) -> None:
-    """Open and scroll pages, and print what was measured."""
+    """Open and scroll pages, and print the measured times."""
     async with async_playwright() as playwright:
         browser = Browser(playwright.chromium, size)
         for name in pages:
@@ -251,12 +250,12 @@ async def measure(site: Path, pages: list[str], runs: int, size: tuple[int, int]
                 f"{found[0][2]} files, HTML of {kilobytes:,.0f} KB",
                 flush=True,
             )
-            for words, (way, wait) in WAYS.items():
+            for title, (way, wait) in WAYS.items():
                 films = [await browser.scrolled(address, way, wait) for _ in range(runs)]
                 worst = max(films, key=lambda film: film.longest)
                 length = worst.frames[-1] - worst.frames[0]
                 print(
-                    f"  {words:24} blank {worst.longest * 1000:4.0f} ms at most, in "
+                    f"  {title:24} blank {worst.longest * 1000:4.0f} ms at most, in "
                     f"{worst.wrong} of {len(worst.frames)} frames in {length:.1f} s",
                     flush=True,
                 )

@@ -12,10 +12,11 @@ to the shortest. Smaller batches take more for each picture, and other bits: a c
 definition of an atlas. The tables are for workers that all live and are alike, for 2 % of workers
 that take 1.5 times as long, and for those that also die once in a day each (see --help).
 
-Efficiency is useful work over workers times makespan. Useful is the work of each picture once, in
-whole batches of the largest size at its measured time: not the start of workers, compiling, what
-smaller batches take more, copies, lost attempts, or waiting for the last task. Makespan is from
-asking for the workers until the last task is finished. Means over --seeds, with the least.
+Efficiency is useful work over workers times makespan. The useful work is that of each picture once,
+in whole batches of the largest size at its measured time. It excludes starts, compiling, the extra
+time of smaller batches, copies, lost attempts, and waiting for the last task. The makespan is the
+time from asking for the workers until the last task is finished. The tables have means over
+--seeds, and the least efficiency.
 
 The second form reads the log of a real run (`runs/NAME.jsonl` of an atlas) and predicts how long
 other numbers of workers take for the same tasks; OTHER is a log with as many as it has, to compare.
@@ -46,7 +47,7 @@ TAPERED: Cut = tuple((16 // divisor, share) for divisor, share in SHARES)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """What was asked for."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     add = parser.add_argument
     add("--workers", type=int, nargs="+", default=[1, 10, 100, 1000, 10_000])
@@ -76,7 +77,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def cut_of(words: Sequence[str]) -> Cut:
-    """Batch sizes and shares from words.
+    """Read batch sizes and shares.
 
     >>> cut_of(["16:0.75", "4:0.25"])
     ((16, 0.75), (4, 0.25))
@@ -88,7 +89,7 @@ def cut_of(words: Sequence[str]) -> Cut:
 
 
 def workload(data: dict[str, Any], cut: Cut, layers: Sequence[str], store: float) -> Workload:
-    """The tasks of an atlas, from measured loops: whole batches, the longest first."""
+    """Return the tasks of an atlas from measured loops: whole batches, the longest first."""
     loops = {(loop["kind"], loop["batch"]): loop for loop in data["loops"]}
     largest = max(batch for _, batch in loops)
     missing = [batch for batch, _ in cut if not any(b == batch for _, b in loops)]
@@ -124,7 +125,7 @@ def workload(data: dict[str, Any], cut: Cut, layers: Sequence[str], store: float
 
 
 def scenarios(wanted: argparse.Namespace, start: float) -> dict[str, Conditions]:
-    """Conditions by what they are called."""
+    """Return conditions by their titles."""
     calm = Conditions(
         1,
         start=start,
@@ -147,7 +148,7 @@ def scenarios(wanted: argparse.Namespace, start: float) -> dict[str, Conditions]
 
 
 def table(load: Workload, conditions: Conditions, workers: Sequence[int], seeds: int) -> str:
-    """Rows of workers, hours, efficiency, and what is lost, each in percent of all time."""
+    """Return rows of workers, hours, efficiency, and losses in percent of all time."""
     heads = ("workers", "hours", "efficiency", "least", "compiling", "starting", "copies", "lost")
     lines = ["".join(f"{head:>11}" for head in (*heads, "retries", "deaths"))]
     for count in workers:
@@ -175,16 +176,17 @@ def _row(outs: Sequence[Outcome]) -> str:
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """The events of a run: `at` seconds, `event`, and `worker`, `task`, `kind`, `cost`, `seconds`.
+    """Read the events of a run.
 
-    A line without an event describes the run.
+    They have `at` seconds, `event`, and `worker`, `task`, `kind`, `cost`, `seconds`. A line without
+    an event describes the run.
     """
     lines = [json.loads(line) for line in path.read_text().splitlines() if line]
     return [line for line in lines if "event" in line]
 
 
 def measured(events: Sequence[dict[str, Any]]) -> tuple[float, int]:
-    """The seconds from asking for the first worker to the last finished task; workers at once."""
+    """Return the seconds from the first start to the last finished task, and the most workers."""
     joined = [e for e in events if e["event"] == "joined"]
     ended = [e["at"] for e in events if e["event"] == "done"]
     alive = most = 0
@@ -195,10 +197,10 @@ def measured(events: Sequence[dict[str, Any]]) -> tuple[float, int]:
 
 
 def workload_of(events: Sequence[dict[str, Any]]) -> tuple[Workload, float]:
-    """The tasks of a run at their measured seconds, and those of a worker's start.
+    """Return the tasks of a run at their measured seconds, and the seconds of a worker's start.
 
-    The first task of a kind on a worker holds its compilation: what it took more than the others
-    of the kind; where there is no other, more than its cost at the ratio of all others.
+    The first task of a group on a worker contains its compilation: the seconds beyond those of the
+    other tasks of the group, or beyond its cost at the ratio of all tasks.
     """
     starts = fmean(e["seconds"] for e in events if e["event"] == "joined")
     first: dict[str, list[dict[str, Any]]] = {}
@@ -231,7 +233,7 @@ def workload_of(events: Sequence[dict[str, Any]]) -> tuple[Workload, float]:
 
 
 def predict(wanted: argparse.Namespace) -> None:
-    """Print what the tasks of a log would take, beside what they took."""
+    """Print predicted and measured times of the tasks of a log."""
     events = read_log(wanted.log)
     load, start = workload_of(events)
     took = dict([reversed(measured(events))])

@@ -1,13 +1,12 @@
-"""How much faster two workers make an atlas than one, and whether the simulator knows it.
+"""Measure how much faster two workers make an atlas than one, and compare with the simulator.
 
     python scripts/speed_atlas.py [MODEL] [TAP...] [--workers 1 2] [--engine ray] [--steps N] ...
 
-Makes the same atlas with each number of workers, one after the other and each with a core of its
-own, into folders that are removed before. Prints for each the seconds from asking for the workers
-to the last finished task, those of the whole command (with its own start, the check of all pictures
-and the site), how many times as fast both are as the first, and what `scripts/simulate_atlas.py`
-predicts from the log of the first. The pictures must have the same bytes, else it ends with 1.
-Nothing else should run on the machine.
+Makes the same atlas with each number of workers, each with a core of its own, in folders that are
+removed before. Prints the seconds from asking for the workers to the last finished task, and those
+of the whole command, with its start, the check of all pictures and the site. Beside them stand the
+speed-ups over the first number, and the prediction of `scripts/simulate_atlas.py` from its log.
+Ends with 1 unless the pictures have the same bytes. Nothing else should run on the machine.
 """
 
 from __future__ import annotations
@@ -24,13 +23,13 @@ from simulate_atlas import measured, read_log, workload_of
 
 
 def log_of(out: Path) -> Path:
-    """The log of the only run in an atlas."""
+    """Return the log of the only run in an atlas."""
     (found,) = (out / "runs").glob("*.jsonl")
     return found
 
 
 def main() -> int:
-    """Make them, and print a line for each."""
+    """Make the atlases, and print a line for each."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("model", nargs="?", default="efficientnet-lite0")
     parser.add_argument("taps", nargs="*", help="default: block1a block2a block3b block4a")

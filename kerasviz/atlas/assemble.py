@@ -1,11 +1,11 @@
-"""Gathering: the shards of an atlas become one manifest, and its pictures a site."""
+"""Assembly: the shards of an atlas become one manifest, and its pictures a site."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from kerasviz.atlas.leases import FOLDER as CLAIMS
+from kerasviz.atlas.leases import FOLDER as LEASES
 from kerasviz.atlas.shards import PICTURES, Shard
 from kerasviz.atlas.site import write_site
 from kerasviz.figures.layout.context import FigureOptions
@@ -14,7 +14,7 @@ from kerasviz.figures.site.record import FigureRun
 from kerasviz.io.files import cache_folder, checksum, make_folder, write_atomically
 from kerasviz.io.storage import AT_ONCE, Storage
 from kerasviz.network.network import Network
-from kerasviz.rendering.checkpoints import FOLDER as STATES
+from kerasviz.rendering.checkpoints import FOLDER as CHECKPOINTS
 from kerasviz.rendering.commands import CommandLine
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.store import Store
@@ -23,10 +23,10 @@ __all__ = ["SiteBuilder"]
 
 
 class SiteBuilder:
-    """The folder in which manifest and site are made.
+    """Writes manifest and site in a folder.
 
-    It is the storage itself where that is a folder; else one in the user's cache, into which the
-    pictures are fetched and from which all else is put back.
+    It is the storage itself if that is a local folder. For a remote storage it is a folder in the
+    user's cache: pictures are downloaded into it, and all other files uploaded from it.
     """
 
     def __init__(self, storage: Storage):
@@ -36,19 +36,19 @@ class SiteBuilder:
         )
 
     def keep(self, path: str, data: bytes) -> None:
-        """Keep a picture of a storage that is elsewhere."""
-        own = self.folder / path
-        if self.storage.local is None and not (own.is_file() and own.stat().st_size == len(data)):
-            own.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(own, data)
+        """Keep a picture of a remote storage."""
+        copy = self.folder / path
+        if self.storage.local is None and not (copy.is_file() and copy.stat().st_size == len(data)):
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(copy, data)
 
     def merge(self, net: Network, shards: Sequence[Shard], requests: Sequence[Request]) -> Store:
-        """A store of the pictures of the shards, in the order of the requests; not saved yet."""
+        """Make a store of the shards' pictures in the order of the requests, without saving it."""
         make_folder(self.folder)
         store = Store(make_folder(self.folder / PICTURES), net)
-        places = {request.key(net): number for number, request in enumerate(requests)}
+        order = {request.key(net): number for number, request in enumerate(requests)}
         entries = [entry for shard in shards for entry in shard.entries]
-        entries.sort(key=lambda entry: (places[entry.key], entry.row, entry.step))
+        entries.sort(key=lambda entry: (order[entry.key], entry.row, entry.step))
         store.replace_entries(
             {name: data for shard in shards for name, data in shard.requests.items()},
             {name: data for shard in shards for name, data in shard.environments.items()},
@@ -57,22 +57,22 @@ class SiteBuilder:
         return store
 
     def site(
-        self, store: Store, order: FigureOptions, choice: FigureLayout, command: CommandLine
+        self, store: Store, options: FigureOptions, layout: FigureLayout, command: CommandLine
     ) -> str:
-        """Write the site and the manifest; returns the address of the first page."""
-        index = write_site(self.folder, FigureRun(store, order, command), choice)
+        """Write the site and the manifest, and return the address of the first page."""
+        index = write_site(self.folder, FigureRun(store, options, command), layout)
         if self.storage.local is None:
-            self._put_back()
+            self._upload()
         return self.storage.address(index.relative_to(self.folder).as_posix())
 
     def tidy(self) -> None:
-        """Remove claims and states that nobody needs, and what killed writers have left."""
-        for folder in (CLAIMS, STATES):
+        """Remove leases and checkpoints, which are not needed any more, and leftover files."""
+        for folder in (LEASES, CHECKPOINTS):
             for name in self.storage.names(folder):
                 self.storage.remove(f"{folder}/{name}")
         self.storage.tidy(PICTURES)
 
-    def _put_back(self) -> None:
+    def _upload(self) -> None:
         objects = self.folder / PICTURES / "objects"
         files = [
             path
@@ -80,10 +80,11 @@ class SiteBuilder:
             if path.is_file() and objects not in path.parents and not _hidden(path)
         ]
         for start in range(0, len(files), AT_ONCE):
-            some = files[start : start + AT_ONCE]
-            names = [path.relative_to(self.folder).as_posix() for path in some]
             self.storage.write_many(
-                [(name, path.read_bytes()) for name, path in zip(names, some, strict=True)]
+                [
+                    (path.relative_to(self.folder).as_posix(), path.read_bytes())
+                    for path in files[start : start + AT_ONCE]
+                ]
             )
 
 

@@ -1,4 +1,4 @@
-"""The cut of an atlas into batches: for hundreds of workers the last ones are small."""
+"""Batch sizes of an atlas: small ones at the end let hundreds of workers end together."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ from kerasviz.rendering.store import unique_requests
 
 __all__ = ["SHARES", "balanced"]
 
-#: By how much the usual batch size is divided, and for which share of the work: that of the longest
-#: batches first. A thousand workers of InceptionV1's atlas then end nearly together, see
-#: scripts/simulate_atlas.py; it costs hardly more work there.
+#: Divisors of the usual batch size, and their shares of the work, the longest batches first. With
+#: them a thousand workers of InceptionV1's atlas end nearly together, for hardly more work; see
+#: scripts/simulate_atlas.py.
 SHARES = ((1, 0.7), (2, 0.2), (4, 0.1))
 
 
-def balanced(net: Network, choice: FigureLayout) -> FigureLayout:
-    """A choice with smaller batches for the pictures that take the least time.
+def balanced(net: Network, layout: FigureLayout) -> FigureLayout:
+    """Return a layout with smaller batches for the pictures that take the least time.
 
-    Pictures of other batch sizes have other last bits: the sizes are in their requests.
+    Another batch size changes the last bits of a picture, so the requests name the size.
     """
-    sizes = dict(_sizes(net, make_batches(net, unique_requests(net, choice.requests))))
+    sizes = dict(_sizes(net, make_batches(net, unique_requests(net, layout.requests))))
 
-    def own(block: TileRow) -> TileRow:
+    def resized(block: TileRow) -> TileRow:
         places = tuple(
-            replace(place, request=replace(place.request, batch=sizes.get(place.request)))
-            if isinstance(place, OptimizedTile)
-            else place
-            for place in block.places
+            replace(tile, request=replace(tile.request, batch=sizes.get(tile.request)))
+            if isinstance(tile, OptimizedTile)
+            else tile
+            for tile in block.places
         )
         return replace(block, places=places)
 
-    return replace(choice, blocks=tuple(map(own, choice.blocks)))
+    return replace(layout, blocks=tuple(map(resized, layout.blocks)))
 
 
-def _sizes(net: Network, plans: Sequence[Batch]) -> Iterator[tuple[Request, int]]:
-    """The requests whose batch is not of the usual size, with the size."""
-    works = work_of(net, plans)
-    costs = [p.recipe.steps * works[p].pixels * works[p].density for p in plans]
-    order = sorted(range(len(plans)), key=lambda i: -costs[i])
-    total = sum(costs[i] * plans[i].rows for i in order)
+def _sizes(net: Network, batches: Sequence[Batch]) -> Iterator[tuple[Request, int]]:
+    """Yield the requests whose batch is smaller than usual, with its size."""
+    works = work_of(net, batches)
+    costs = [b.recipe.steps * works[b].pixels * works[b].density for b in batches]
+    order = sorted(range(len(batches)), key=lambda i: -costs[i])
+    total = sum(costs[i] * batches[i].rows for i in order)
     done, part, end = 0.0, 0, SHARES[0][1] * total
     for i in order:
-        done += costs[i] * plans[i].rows
+        done += costs[i] * batches[i].rows
         while part + 1 < len(SHARES) and done > end:
             part += 1
             end += SHARES[part][1] * total
-        for request in plans[i].requests if part else ():
-            yield request, max(request.rows, plans[i].batch // SHARES[part][0])
+        for request in batches[i].requests if part else ():
+            yield request, max(request.rows, batches[i].batch // SHARES[part][0])

@@ -12,19 +12,17 @@ from kerasviz.types import Array
 
 __all__ = ["class_layers"]
 
-
-#: How far the mean of a map may be from its logit, for numbers of about 1.
-NEAR = 1e-3
+#: The largest difference between the mean of a map and its logit, by the largest logit.
+TOLERANCE = 1e-3
 
 
 def class_layers(
     net: Network, taps: Sequence[str], size: tuple[int, int]
 ) -> dict[str, tuple[str, ...]]:
-    """The taps whose channels are classes, with the label of each channel.
+    """Return the taps whose channels are classes, with the label of each channel.
 
-    These are taps of as many channels as there are labels, the mean of each of which over all
-    positions is the logit of its class, as in SqueezeNet; ``size`` (height, width) is that of an
-    image to try it with. None where the network has no labels.
+    Such a tap has a channel for each label, whose mean over all positions is the logit of the
+    class, as in SqueezeNet. It is tried with an image of ``size`` (height, width).
     """
     logits = net.classes.logits
     likely = [tap for tap in taps if net.labels and net.taps[tap].channels == len(net.labels)]
@@ -32,14 +30,14 @@ def class_layers(
         return {}
     image = np.random.default_rng(0).random((1, *size, net.channels), np.float32)
     try:
-        found = net.activations(image, [*likely, logits])
+        activations = net.activations(image, [*likely, logits])
     except (ModelError, UsageError):  # the head does not take images of this size
         return {}
-    wanted = np.asarray(found[logits]).reshape(1, -1)
-    return {tap: net.labels for tap in likely if _same(np.asarray(found[tap]), wanted)}
+    expected = np.asarray(activations[logits]).reshape(1, -1)
+    return {tap: net.labels for tap in likely if _same(np.asarray(activations[tap]), expected)}
 
 
 def _same(maps: Array, logits: Array) -> bool:
     means = maps.mean((1, 2))
     scale = float(np.abs(logits).max()) or 1.0
-    return means.shape == logits.shape and bool(np.abs(means - logits).max() < NEAR * scale)
+    return means.shape == logits.shape and bool(np.abs(means - logits).max() < TOLERANCE * scale)

@@ -1,4 +1,4 @@
-"""The definition of an atlas: all that decides its pictures, as data that every run agrees on."""
+"""The definition of an atlas: everything that decides its pictures, recorded for all runs."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from kerasviz.zoo.model_source import ModelSource
 
 __all__ = ["FILE", "Atlas", "agree", "recorded"]
 
-#: The file in the storage that holds it.
+#: The file of the definition in the storage.
 FILE = "atlas.json"
 VERSION = 1
 
 
 @dataclass(frozen=True)
 class Atlas:
-    """What is made: a network, its layers, and the settings of every picture.
+    """A network, its layers, and the settings of every picture.
 
-    ``network`` is what ``describe`` says of it; ``threads`` is the number of
-    TensorFlow's threads in a worker, which decides the last bits of a picture. ``fine`` says that
-    the last batches are small, for hundreds of workers; so do these.
+    ``network`` is its provenance. ``threads`` are those of TensorFlow in a worker, ``balanced``
+    says that the last batches are small, for hundreds of workers; both decide the last bits of
+    pictures.
     """
 
     network: Mapping[str, Any]
@@ -54,35 +54,37 @@ class Atlas:
     def of(
         cls, net: Network, taps: Sequence[str], recipe: Recipe, seed: int = 0, threads: int = 1
     ) -> Atlas:
-        """The atlas of some layers of a network, or of all its main layers with positions.
+        """Define the atlas of some layers, or of all main layers with positions.
 
-        Raises :class:`UsageError` for a layer that is not there or has no channels with positions,
-        and for an image size that the network does not take.
+        Raises :class:`UsageError` for an unknown layer, one without channels and positions, and an
+        image size that the network does not take.
         """
         net.check_size(*recipe.size)
-        order = FigureOptions(net, recipe, layers=tuple(taps) or tuple(main_layers(net)[0]))
+        options = FigureOptions(net, recipe, layers=tuple(taps) or tuple(main_layers(net)[0]))
         source = ModelSource(net.identity.source)
-        return cls(network_provenance(net), source, tuple(layers_of(order)), recipe, seed, threads)
+        return cls(
+            network_provenance(net), source, tuple(layers_of(options)), recipe, seed, threads
+        )
 
-    def order(self, net: Network, examples: Examples | None = None) -> FigureOptions:
-        """The order of its figure: all units of its layers."""
+    def options(self, net: Network, examples: Examples | None = None) -> FigureOptions:
+        """Return the options of its figure: all units of its layers."""
         return FigureOptions(net, self.recipe, self.seed, layers=self.taps, examples=examples)
 
-    def choice(self, net: Network, examples: Examples | None = None) -> FigureLayout:
-        """Its units in rows, each with its pictures."""
-        choice = choose(APPENDIX_LAYER, self.order(net, examples))
-        return balanced(net, choice) if self.balanced else choice
+    def layout(self, net: Network, examples: Examples | None = None) -> FigureLayout:
+        """Lay its units out in rows, each with its pictures."""
+        layout = choose(APPENDIX_LAYER, self.options(net, examples))
+        return balanced(net, layout) if self.balanced else layout
 
     def requests(self, net: Network) -> list[Request]:
-        """Its pictures, unit by unit."""
-        return unique_requests(net, self.choice(net).requests)
+        """Return the requests of its pictures, unit by unit."""
+        return unique_requests(net, self.layout(net).requests)
 
-    def plans(self, net: Network) -> list[Batch]:
-        """The batches that make its pictures: the same for every run."""
+    def batches(self, net: Network) -> list[Batch]:
+        """Return the batches that make its pictures, which are the same for every run."""
         return make_batches(net, self.requests(net))
 
     def to_json(self) -> dict[str, Any]:
-        """The definition as plain data."""
+        """Return the definition as plain data."""
         return {
             "format": VERSION,
             "network": {**self.network, "source": self.source.path},
@@ -116,7 +118,7 @@ class Atlas:
 
 
 def recorded(storage: Storage) -> Atlas | None:
-    """The definition in a storage, ``None`` where there is none.
+    """Read the definition in a storage; ``None`` if it has none.
 
     Raises :class:`KerasvizError` for a damaged one.
     """
@@ -125,71 +127,72 @@ def recorded(storage: Storage) -> Atlas | None:
         return None
     address = storage.address(FILE)
     try:
-        found = json.loads(data)
-        if found["format"] != VERSION:
+        definition = json.loads(data)
+        if definition["format"] != VERSION:
             raise UsageError(
-                f"{address!r} has the format {found['format']}; this version reads {VERSION}"
+                f"{address!r} has the format {definition['format']}; this version reads {VERSION}"
             )
-        return Atlas.from_json(found)
+        return Atlas.from_json(definition)
     except (ValueError, KeyError, TypeError) as error:
         raise KerasvizError(f"{address!r} is damaged: {error!r}") from error
 
 
 def agree(storage: Storage, atlas: Atlas) -> Atlas:
-    """Record a definition in a storage, or take the one that is there if it makes the same.
+    """Record a definition in a storage, or return the recorded one if it makes equal pixels.
 
-    What is recorded counts where names differ that change no pixel, such as that of the model file:
-    they are in the files of the pictures. Raises :class:`UsageError` that says which settings
-    differ.
+    Names that change no pixel, such as that of the model file, may differ: the recorded ones go
+    into the pictures' files. Raises :class:`UsageError` that says which settings differ.
     """
     data = (json.dumps(atlas.to_json(), indent=1, ensure_ascii=False) + "\n").encode()
     if storage.read(FILE) is None:
         storage.write_new(FILE, data)
-    there = recorded(storage)  # also what another run has just written
-    if there is None:
+    agreed = recorded(storage)  # perhaps another run has just written it
+    if agreed is None:
         raise KerasvizError(f"{storage.address(FILE)!r} was written and is not there")
-    apart = list(_differences(there, atlas))
-    if apart:
+    differences = list(_differences(agreed, atlas))
+    if differences:
         raise UsageError(
-            f"{storage.url!r} holds an atlas with other settings: {'; '.join(apart)}; give those "
-            "settings or another --out"
+            f"{storage.url!r} holds an atlas with other settings: {'; '.join(differences)}; give "
+            "those settings or another --out"
         )
-    return there
+    return agreed
 
 
-def _differences(there: Atlas, here: Atlas) -> Iterator[str]:
-    """What differs of that which decides pictures, in words."""
-    networks = [atlas.network for atlas in (there, here)]
+def _differences(agreed: Atlas, asked: Atlas) -> Iterator[str]:
+    """Describe the settings that differ, of those that decide pictures."""
+    networks = [atlas.network for atlas in (agreed, asked)]
     if networks[0]["sha256"] != networks[1]["sha256"]:
         names = [f"{network['name']} ({network['sha256'][:12]}…)" for network in networks]
         yield f"model: there {names[0]}, here {names[1]}"
         return
     inputs = [InputSpec.from_json(dict(n["input"])).identity() for n in networks]
-    yield from _apart(inputs[0], inputs[1], "input ")
-    if there.taps != here.taps:
-        yield f"layers: there {_few(there.taps)}, here {_few(here.taps)}"
-    yield from _apart(there.recipe.identity(), here.recipe.identity())
+    yield from _compare(inputs[0], inputs[1], "input ")
+    if agreed.taps != asked.taps:
+        yield f"layers: there {_few(agreed.taps)}, here {_few(asked.taps)}"
+    yield from _compare(agreed.recipe.identity(), asked.recipe.identity())
     rest = [
         {"seed": a.seed, "threads": a.threads, "batches": "fine" if a.balanced else "usual"}
-        for a in (there, here)
+        for a in (agreed, asked)
     ]
-    yield from _apart(rest[0], rest[1])
+    yield from _compare(rest[0], rest[1])
 
 
-def _apart(there: Mapping[str, Any], here: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    for name in sorted({*there, *here}):
-        values = there.get(name), here.get(name)
+def _compare(
+    agreed: Mapping[str, Any], asked: Mapping[str, Any], prefix: str = ""
+) -> Iterator[str]:
+    for name in sorted({*agreed, *asked}):
+        values = agreed.get(name), asked.get(name)
         if values[0] != values[1]:
             name = prefix + name.replace("_", " ")
-            words = [_word(value) for value in values]
-            same = words[0] == words[1]
-            yield f"another {name}" if same else f"{name}: there {words[0]}, here {words[1]}"
+            texts = [_short(value) for value in values]
+            same = texts[0] == texts[1]
+            yield f"another {name}" if same else f"{name}: there {texts[0]}, here {texts[1]}"
 
 
-def _word(value: Any) -> str:
-    """A value in few words.
+def _short(value: Any) -> str:
+    """Return a short text for a value.
 
-    >>> _word([96, 128]), _word({"kind": "fourier", "decay": 1})
+    >>> _short([96, 128]), _short({"kind": "fourier", "decay": 1})
     ('96x128', 'fourier')
     """
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""Fetching: the pictures of a storage that is elsewhere, in a folder here for a while."""
+"""Downloads: a temporary folder with the pictures of a remote storage."""
 
 from __future__ import annotations
 
@@ -19,11 +19,10 @@ __all__ = ["fetched"]
 
 @contextmanager
 def fetched(url: str) -> Iterator[Path]:
-    """A folder with the manifest at an address and all files that it names.
+    """Download the manifest at an address and all files that it names into a temporary folder.
 
-    The address is that of a folder of pictures, or of one that has them under ``pictures/``. Files
-    that are not there are not in the folder either. Raises :class:`UsageError` where there is no
-    manifest.
+    The address is that of a folder of pictures, or of one that has them under ``pictures/``.
+    Missing files are left out. Raises :class:`UsageError` where there is no manifest.
     """
     parent, _, name = url.rstrip("/").rpartition("/")
     if name == PICTURES and not parent.endswith("/"):  # sprites lie beside the pictures

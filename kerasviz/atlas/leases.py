@@ -1,4 +1,4 @@
-"""Claims: who works on what in a shared storage, and until when."""
+"""Leases: which run works on which task in a shared storage, and until when."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ from kerasviz.io.storage import Storage
 
 __all__ = ["FOLDER", "LEASE", "Leases", "Owner"]
 
+#: The folder of the leases in the storage.
 FOLDER = "claims"
-#: Seconds for which a claim holds; it is renewed three times as often.
+#: Seconds for which a lease holds; it is renewed three times as often.
 LEASE = 60.0
 
 
 @dataclass(frozen=True)
 class Owner:
-    """A run that claims: its name, and the process that coordinates it.
+    """A run that takes leases: its name, and the process that coordinates it.
 
-    ``place`` names the machine (and the container) in which ``process`` and its start, in ticks of
-    the system's clock, mean something; 0 where this cannot be known.
+    ``place`` names the machine (and container) of ``process``, a process number. ``start`` is when
+    the process began, in ticks of the machine's clock; 0 where that is unknown.
     """
 
     run: str
@@ -38,20 +39,20 @@ class Owner:
 
     @classmethod
     def here(cls, run: str) -> Owner:
-        """This process."""
+        """Return this process as the owner of a run."""
         return cls(run, _place(), os.getpid(), _start_of(os.getpid()))
 
     @property
     def dead(self) -> bool:
-        """Whether the process is known to have ended; of other machines nothing is known."""
+        """Whether the process is known to have ended, which it is not on other machines."""
         return bool(self.start and self.place == _place() and _start_of(self.process) != self.start)
 
 
 class Leases:
     """Leases on tasks in a storage, for one owner.
 
-    They save work that would be done twice and nothing else: what two do at once comes out the
-    same. So nothing depends on the clocks of machines but how soon the work of a dead one goes on.
+    They only save work that would be done twice: two runs that do a task at once make the same
+    pictures. So the machines' clocks decide only how soon the task of a dead run is taken over.
     """
 
     def __init__(
@@ -64,22 +65,22 @@ class Leases:
         self.storage, self.owner, self.lease, self.clock = storage, owner, lease, clock
 
     def take(self, name: str) -> bool:
-        """Claim a task; false where another owner has a claim that holds."""
+        """Take the lease of a task; return False while another owner holds it."""
         if self.storage.write_new(self._path(name), self._line()):
             return True
         if self.holder(name) is not None:
             return False
-        self.storage.remove(self._path(name))  # it has run out
+        self.storage.remove(self._path(name))  # the lease has run out
         return self.storage.write_new(self._path(name), self._line()) or self.holder(name) is None
 
     def holder(self, name: str) -> Owner | None:
-        """The other owner whose claim of a task holds."""
+        """Return the other owner that holds the lease of a task."""
         data = self.storage.read(self._path(name))
         if data is None:
             return None
         try:
-            found: dict[str, Any] = json.loads(data)
-            until, owner = float(found.pop("until")), Owner(**found)
+            lease: dict[str, Any] = json.loads(data)
+            until, owner = float(lease.pop("until")), Owner(**lease)
         except (ValueError, TypeError, KeyError, AttributeError):
             return None
         if owner.run == self.owner.run or until < self.clock() or owner.dead:
@@ -87,17 +88,17 @@ class Leases:
         return owner
 
     def drop(self, name: str) -> None:
-        """Give up a claim."""
+        """Give up the lease of a task."""
         self.storage.remove(self._path(name))
 
     @contextmanager
     def kept(self, name: str) -> Iterator[None]:
-        """Renew a claim while the block runs."""
+        """Renew the lease of a task while the block runs."""
         ended = threading.Event()
 
         def renew() -> None:
             while not ended.wait(self.lease / 3):
-                with suppress(KerasvizError, OSError):  # then it runs out, which is no harm
+                with suppress(KerasvizError, OSError):  # then the lease runs out: no harm
                     self.storage.write(self._path(name), self._line())
 
         thread = threading.Thread(target=renew, daemon=True)
@@ -116,7 +117,7 @@ class Leases:
 
 
 def _place() -> str:
-    """A name of this machine, and of the container whose process numbers are known here."""
+    """Name this machine, and the container whose process numbers are known here."""
     parts = [socket.gethostname()]
     with suppress(OSError):
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
@@ -125,9 +126,9 @@ def _place() -> str:
 
 
 def _start_of(process: int) -> int:
-    """When a process of this machine began, in ticks since the machine did; 0 if it is not there.
+    """Return when a process of this machine began, in ticks since the boot; 0 if it has ended.
 
-    A process that has ended and was not yet waited for counts as not there.
+    A process that nobody has waited for yet counts as ended.
     """
     try:
         line = Path(f"/proc/{process}/stat").read_text()

@@ -1,4 +1,4 @@
-"""Making an atlas: its tasks on many workers, the check of all pictures, one manifest, the site."""
+"""Make an atlas: its tasks on many workers, the check of all pictures, one manifest, the site."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from kerasviz.atlas.assemble import SiteBuilder
-from kerasviz.atlas.check import Checked, check, discard
+from kerasviz.atlas.check import CheckResult, check, discard
 from kerasviz.atlas.definition import Atlas, agree
 from kerasviz.atlas.engines import Engine
 from kerasviz.atlas.leases import LEASE, Owner
@@ -28,20 +28,20 @@ from kerasviz.rendering.batching import make_batches
 from kerasviz.rendering.commands import CommandLine
 from kerasviz.rendering.store import unique_requests
 
-__all__ = ["AtlasMade", "make_atlas"]
+__all__ = ["AtlasSummary", "make_atlas"]
 
-#: How many times pictures that the check finds damaged are made again.
+#: How often pictures that the check finds damaged are made again.
 REPAIRS = 3
-#: The claim of the run that checks and gathers.
-GATHERING = "gathering"
+#: The lease of the run that checks and assembles.
+ASSEMBLY = "gathering"
 
 
 @dataclass(frozen=True)
-class AtlasMade:
-    """What :func:`make_atlas` did.
+class AtlasSummary:
+    """The result of :func:`make_atlas`.
 
-    ``index`` is the address of the first page. Of all ``pictures`` this run made ``made``;
-    ``repaired`` files were missing or damaged when they were checked.
+    ``index`` is the address of the first page. Of all ``pictures`` this run made ``made``. The
+    check found ``repaired`` files missing or damaged.
     """
 
     index: str
@@ -51,7 +51,7 @@ class AtlasMade:
 
 
 class AtlasOptions(TypedDict, total=False):
-    """The named arguments of :func:`make_atlas`, all of which may be left out."""
+    """The optional arguments of :func:`make_atlas`."""
 
     watch: Callable[[RunProgress], None]
     examples: Examples | None
@@ -66,22 +66,22 @@ def make_atlas(
     storage: Storage,
     engine: Callable[[], Engine],
     **options: Unpack[AtlasOptions],
-) -> AtlasMade:
-    """Render all pictures of an atlas that are not in a storage, and write its manifest and site.
+) -> AtlasSummary:
+    """Render the missing pictures of an atlas, and write its manifest and site.
 
-    ``engine`` makes the workers, each time that some are needed. ``watch`` is told of the progress;
-    ``examples`` are shown on the site; ``command`` is what makes pictures again; ``about`` is noted
-    in the log of the run. Several runs may share a storage, and a run that was killed is gone on
-    with: a claim of its workers holds for ``lease`` seconds. Raises :class:`UsageError` where the
-    storage holds an atlas with other settings, and :class:`KerasvizError` in one line for tasks
-    that were given up and a storage that is full; what is done is kept.
+    ``engine`` makes an engine whenever workers are needed. ``watch`` gets the progress, the site
+    shows ``examples``, ``command`` makes pictures again, and the log of the run has ``about``.
+    Several runs may share a storage. After a run was killed, others take over its tasks in
+    ``lease`` seconds. Raises :class:`UsageError` where the storage holds an atlas with other
+    settings, and :class:`KerasvizError` for abandoned tasks and a full storage; finished pictures
+    are kept.
     """
     atlas = agree(storage, atlas)
     return _AtlasRun(_recorded(net, atlas), atlas, storage, engine, options).finish()
 
 
 class _AtlasRun:
-    """One run: all that it needs, and what it does in turn."""
+    """One run of :func:`make_atlas`."""
 
     def __init__(
         self,
@@ -93,15 +93,17 @@ class _AtlasRun:
     ):
         self.net, self.atlas, self.storage, self.options = net, atlas, storage, options
         self.watch = options.get("watch", _unwatched)
-        self.choice = atlas.choice(net, options.get("examples"))
-        self.requests = unique_requests(net, self.choice.requests)
-        plans = make_batches(net, self.requests)
-        self.tasks = tasks_of(net, plans)
-        self.tally = RunProgress({t.name: p.rows for t, p in zip(self.tasks, plans, strict=True)})
-        self.workshop = SiteBuilder(storage)
+        self.layout = atlas.layout(net, options.get("examples"))
+        self.requests = unique_requests(net, self.layout.requests)
+        batches = make_batches(net, self.requests)
+        self.tasks = tasks_of(net, batches)
+        self.progress = RunProgress(
+            {task.name: batch.rows for task, batch in zip(self.tasks, batches, strict=True)}
+        )
+        self.builder = SiteBuilder(storage)
         began = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         owner = Owner.here(f"{began}-{secrets.token_hex(3)}")
-        about = {"tasks": len(self.tasks), "pictures": self.tally.pictures}
+        about = {"tasks": len(self.tasks), "pictures": self.progress.pictures}
         self.rounds = TaskRounds(
             atlas,
             storage,
@@ -113,67 +115,66 @@ class _AtlasRun:
             options.get("lease", LEASE),
         )
 
-    def finish(self) -> AtlasMade:
+    def finish(self) -> AtlasSummary:
         for _ in range(1 + REPAIRS):
             self._render()
             with self._alone():
-                self._say(f"checking {self.tally.pictures} pictures")
-                found = check(self.storage, [t.name for t in self.tasks], self.workshop.keep)
-                if not found.faults:
-                    index = self._gather(found)
-                    tally = self.tally
-                    return AtlasMade(index, tally.pictures, tally.made, tally.repaired)
-                self.tally.repaired += found.files
-                discard(self.storage, found)
+                self._say(f"checking {self.progress.pictures} pictures")
+                result = check(self.storage, [t.name for t in self.tasks], self.builder.keep)
+                if not result.faults:
+                    index, progress = self._assemble(result), self.progress
+                    return AtlasSummary(index, progress.pictures, progress.made, progress.repaired)
+                self.progress.repaired += result.files
+                discard(self.storage, result)
         raise KerasvizError(
-            f"{found.files} files in {self.storage.url!r} are missing or damaged each time that "
-            f"they were made, such as {found.first!r}; is that disk sound?"
+            f"{result.files} files in {self.storage.url!r} are missing or damaged each time that "
+            f"they were made, such as {result.first!r}; is that disk sound?"
         )
 
     def _render(self) -> None:
-        self.tally.stage = ""
+        self.progress.stage = ""
         try:
-            self.rounds.finish(self.tasks, self.tally)
+            self.rounds.finish(self.tasks, self.progress)
         except StorageRefusedError as error:
-            raise KerasvizError(f"{error}; {self.tally.kept}") from error
+            raise KerasvizError(f"{error}; {self.progress.kept}") from error
         finally:  # after Ctrl-C too
             self.rounds.log.end()
-        if self.tally.given:
-            given, reason = self.tally.given, list(self.tally.given.values())[-1]
+        if abandoned := self.progress.abandoned:
+            reason = list(abandoned.values())[-1]
             raise KerasvizError(
-                f"{len(given)} of {len(self.tasks)} tasks failed wherever they were tried, the "
-                f"last by {reason!r} (see {self.storage.address(FAILURES)!r}); {self.tally.kept}"
+                f"{len(abandoned)} of {len(self.tasks)} tasks failed wherever they were tried, the "
+                f"last by {reason!r} (see {self.storage.address(FAILURES)!r}); {self.progress.kept}"
             )
 
-    def _gather(self, found: Checked) -> str:
+    def _assemble(self, result: CheckResult) -> str:
         self._say("writing the site")
-        order = self.atlas.order(self.net, self.options.get("examples"))
+        options = self.atlas.options(self.net, self.options.get("examples"))
         usual = CommandLine(self.net.identity.source, figures=None)
-        store = self.workshop.merge(self.net, found.shards, self.requests)
-        index = self.workshop.site(store, order, self.choice, self.options.get("command", usual))
-        self.workshop.tidy()
+        store = self.builder.merge(self.net, result.shards, self.requests)
+        index = self.builder.site(store, options, self.layout, self.options.get("command", usual))
+        self.builder.tidy()
         return index
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Be the only run that checks and gathers: others that are ready wait."""
-        claims = self.rounds.claims
-        while not claims.take(GATHERING):
+        """Be the only run that checks and assembles; others wait."""
+        leases = self.rounds.leases
+        while not leases.take(ASSEMBLY):
             self._say("another run checks the pictures and writes the site")
             time.sleep(LOOK)
         try:
-            with claims.kept(GATHERING):
+            with leases.kept(ASSEMBLY):
                 yield
         finally:
-            claims.drop(GATHERING)
+            leases.drop(ASSEMBLY)
 
     def _say(self, stage: str) -> None:
-        self.tally.stage = stage
-        self.watch(self.tally)
+        self.progress.stage = stage
+        self.watch(self.progress)
 
 
 def _unwatched(_: RunProgress) -> None:
-    """Tell nobody."""
+    """Do nothing with the progress."""
 
 
 def _recorded(net: Network, atlas: Atlas) -> Network:
@@ -183,7 +184,7 @@ def _recorded(net: Network, atlas: Atlas) -> Network:
 
 
 def _source(net: Network) -> str:
-    """Where workers find the model, in whatever folder they are."""
+    """Return where workers find the model, whatever their working folder is."""
     path = Path(net.identity.source)
     known = net.identity.format == "zoo" or not path.exists()
     return net.identity.source if known else str(path.absolute())

@@ -1,4 +1,4 @@
-"""The plan of an atlas: what it holds, and how long it takes by the number of workers."""
+"""The plan of an atlas: its contents, and the time by the number of workers."""
 
 from __future__ import annotations
 
@@ -14,17 +14,21 @@ from kerasviz.network.network import Network
 from kerasviz.rendering.batching import Batch
 from kerasviz.rendering.cost import Clock, pictures_of
 
-__all__ = ["AtlasPlan", "LayerCost", "WorkerEstimate", "makespan", "outline", "sooner"]
+__all__ = ["AtlasPlan", "LayerCost", "WorkerEstimate", "largest_gain", "makespan", "plan_atlas"]
 
-#: The numbers of workers that are worth to compare, if there are tasks for them.
+#: The numbers of workers that are compared, if there are tasks for them.
 WORKERS = (4, 16, 64, 256, 1024)
-#: The part of the time that another cut into batches must save to be worth a word.
-WORTH = 0.05
+#: The part of the time that other batch sizes must save to be mentioned.
+MENTIONED_GAIN = 0.05
 #: Seconds until a worker has started Python and TensorFlow.
 START = 8.0
-#: Bytes of a PNG for each number in it and beside them, and of its entry in shard and manifest:
-#: means over the article's figures of GoogLeNet and EfficientNet-Lite0.
-NUMBER, HEAD, ENTRY = 0.8, 700, 4000
+# The bytes of pictures are means over the article's figures of GoogLeNet and EfficientNet-Lite0.
+#: Bytes of a PNG for each number of its picture.
+NUMBER_BYTES = 0.8
+#: Bytes of a PNG beside its picture.
+HEAD_BYTES = 700
+#: Bytes of the entries of a picture in shard and manifest.
+ENTRY_BYTES = 4000
 
 
 @dataclass(frozen=True)
@@ -40,9 +44,9 @@ class LayerCost:
 
 @dataclass(frozen=True)
 class WorkerEstimate:
-    """Workers of an engine on so many machines, with the seconds that they take.
+    """A number of workers of an engine, their machines, and the seconds that they take.
 
-    ``efficiency`` is the share of the time in which they render what is kept.
+    ``efficiency`` is the share of the time in which they render pictures.
     """
 
     engine: str
@@ -52,79 +56,82 @@ class WorkerEstimate:
     efficiency: float
 
     def price(self, hourly: float) -> float:
-        """What the machines cost at a price per hour."""
+        """Return what the machines cost at a price per hour."""
         return self.machines * self.seconds / 3600 * hourly
 
 
 @dataclass(frozen=True)
 class AtlasPlan:
-    """What an atlas takes: layer by layer, in bytes, and by fleet."""
+    """The costs of an atlas: by layer, in bytes, and by the number of workers."""
 
     layers: tuple[LayerCost, ...]
     picture_bytes: int
     entry_bytes: int
-    fleets: tuple[WorkerEstimate, ...]
+    estimates: tuple[WorkerEstimate, ...]
 
 
-def outline(
-    net: Network, plans: Sequence[Batch], clock: Clock, cores: int, threads: int
+def plan_atlas(
+    net: Network, batches: Sequence[Batch], clock: Clock, cores: int, threads: int
 ) -> AtlasPlan:
-    """Plan the batches of an atlas by a clock that was set with so many threads.
+    """Plan the batches of an atlas by a clock that has timed some with ``threads``.
 
     ``cores`` are those of a machine. Times are those of :func:`makespan`, for workers as fast as
     the one that the clock has timed.
     """
-    parts = clock.parts(plans)
+    parts = clock.parts(batches)
     tasks = [
         replace(task, cost=steps)
-        for task, (steps, _) in zip(tasks_of(net, plans), parts, strict=True)
+        for task, (steps, _) in zip(tasks_of(net, batches), parts, strict=True)
     ]
     compiling: dict[str, float] = {}
     for task, (_, start) in zip(tasks, parts, strict=True):
         compiling[task.group] = max(start, compiling.get(task.group, 0.0))
-    pictures = pictures_of(plans)
-    numbers = math.prod(plans[0].recipe.size) * (net.channels if net.channels == 1 else 3)
-    each = max(1, cores // threads)
-    counts = [("local", 1), *[("local", each)] * (each > 1)]
-    counts += [("ray", n) for n in WORKERS if each < n <= max(4, len(tasks))]
+    pictures = pictures_of(batches)
+    numbers = math.prod(batches[0].recipe.size) * (net.channels if net.channels == 1 else 3)
+    local = max(1, cores // threads)  # workers of a machine
+    counts = [("local", 1), *[("local", local)] * (local > 1)]
+    counts += [("ray", n) for n in WORKERS if local < n <= max(4, len(tasks))]
     return AtlasPlan(
-        tuple(_layers(plans, parts)),
-        round(pictures * (HEAD + NUMBER * numbers)),
-        pictures * ENTRY,
-        tuple(_fleet(tasks, compiling, engine, count, each) for engine, count in counts),
+        tuple(_layers(batches, parts)),
+        round(pictures * (HEAD_BYTES + NUMBER_BYTES * numbers)),
+        pictures * ENTRY_BYTES,
+        tuple(_estimate(tasks, compiling, engine, count, local) for engine, count in counts),
     )
 
 
-def sooner(usual: AtlasPlan, other: AtlasPlan) -> tuple[WorkerEstimate, WorkerEstimate] | None:
-    """The fleet that gains most by another outline, in both; ``None`` where none gains much."""
-    pairs = zip(usual.fleets, other.fleets, strict=False)  # more batches are worth more workers
+def largest_gain(
+    usual: AtlasPlan, other: AtlasPlan
+) -> tuple[WorkerEstimate, WorkerEstimate] | None:
+    """Return both estimates of the workers that gain most by another plan, if they gain much."""
+    # The plan with more batches has estimates for more workers.
+    pairs = zip(usual.estimates, other.estimates, strict=False)
     best = min(pairs, key=lambda pair: pair[1].seconds / pair[0].seconds)
-    return best if best[1].seconds <= (1 - WORTH) * best[0].seconds else None
+    return best if best[1].seconds <= (1 - MENTIONED_GAIN) * best[0].seconds else None
 
 
-def _layers(plans: Sequence[Batch], parts: Sequence[tuple[float, float]]) -> list[LayerCost]:
-    found: dict[str, list[tuple[Batch, float]]] = {}
-    for plan, seconds in zip(plans, parts, strict=True):
-        tap = plan.requests[0].objective.terms[0].tap or ""
-        found.setdefault(tap, []).append((plan, sum(seconds)))
+def _layers(batches: Sequence[Batch], parts: Sequence[tuple[float, float]]) -> list[LayerCost]:
+    layers: dict[str, list[tuple[Batch, float]]] = {}
+    for batch, seconds in zip(batches, parts, strict=True):
+        tap = batch.requests[0].objective.terms[0].tap or ""
+        layers.setdefault(tap, []).append((batch, sum(seconds)))
     return [
         LayerCost(
             tap,
-            len({request.objective.terms[0].unit for plan, _ in own for request in plan.requests}),
-            pictures_of([plan for plan, _ in own]),
-            len(own),
-            sum(seconds for _, seconds in own),
+            len({r.objective.terms[0].unit for batch, _ in layer for r in batch.requests}),
+            pictures_of([batch for batch, _ in layer]),
+            len(layer),
+            sum(seconds for _, seconds in layer),
         )
-        for tap, own in found.items()
+        for tap, layer in layers.items()
     ]
 
 
-def _fleet(
-    tasks: Sequence[Task], compiling: Mapping[str, float], engine: str, workers: int, each: int
+def _estimate(
+    tasks: Sequence[Task], compiling: Mapping[str, float], engine: str, workers: int, local: int
 ) -> WorkerEstimate:
     seconds = makespan(tasks, compiling, workers)
     efficiency = sum(task.cost for task in tasks) / (workers * seconds)
-    return WorkerEstimate(engine, workers, math.ceil(workers / each), seconds, efficiency)
+    return WorkerEstimate(engine, workers, math.ceil(workers / local), seconds, efficiency)
 
 
 def makespan(tasks: Sequence[Task], compiling: Mapping[str, float], workers: int) -> float:

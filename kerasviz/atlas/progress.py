@@ -1,4 +1,4 @@
-"""The tally of a run: how far it is, who works, and what went wrong."""
+"""The progress of a run: finished pictures, workers and failures."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ __all__ = ["RunProgress"]
 
 @dataclass
 class RunProgress:
-    """Counts of a run, of which the progress is told.
+    """Counts of a run.
 
-    ``sizes`` are the numbers of pictures of all tasks by name, ``done`` the tasks that are finished
-    by whatever run. ``made`` pictures and ``size`` bytes are of this run; ``alive`` are its
-    workers; ``failures`` count by reason; ``given`` are tasks that were given up, with the last
-    error; ``elsewhere`` says that only other runs have something to do; ``repaired`` files were
-    found missing or damaged; ``stage`` says what is done where nothing is rendered.
+    ``sizes`` has the number of pictures of each task by name. ``done`` are the tasks that any run
+    has finished. This run has made ``made`` pictures of ``size`` bytes and has ``alive`` workers.
+    ``failures`` are counted by reason. ``abandoned`` has tasks with their last errors.
+    ``elsewhere`` says that only other runs have tasks. The check found ``repaired`` files missing
+    or damaged. ``stage`` says what the run does while nothing is rendered.
     """
 
     sizes: Mapping[str, int]
@@ -29,42 +29,41 @@ class RunProgress:
     size: int = 0
     alive: int = 0
     failures: Counter[str] = field(default_factory=Counter)
-    given: dict[str, str] = field(default_factory=dict)
+    abandoned: dict[str, str] = field(default_factory=dict)
     elsewhere: bool = False
     repaired: int = 0
     stage: str = ""
 
     @property
     def pictures(self) -> int:
-        """All pictures of the atlas."""
+        """The number of pictures of the atlas."""
         return sum(self.sizes.values())
 
     @property
     def finished(self) -> int:
-        """The pictures that are there."""
+        """The number of pictures that are finished."""
         return sum(self.sizes[name] for name in self.done)
 
     @property
     def kept(self) -> str:
-        """What is not lost when a run ends early, in words."""
+        """Say what is kept when a run ends early."""
         count = self.finished
-        words = "finished picture is" if count == 1 else "finished pictures are"
-        return f"{count} {words} kept, the same command goes on from there"
+        pictures = "finished picture is" if count == 1 else "finished pictures are"
+        return f"{count} {pictures} kept, the same command goes on from there"
 
-    def found(self, tasks: Iterable[str]) -> None:
-        """Tasks whose shards are there."""
+    def update_done(self, tasks: Iterable[str]) -> None:
+        """Set the tasks that have shards in the storage."""
         self.done = {name for name in tasks if name in self.sizes}
 
-    def note(self, event: Event, alive: int) -> None:
-        """Count an event."""
+    def add(self, event: Event, alive: int) -> None:
+        """Count an event, and set the number of workers."""
         self.alive = alive
         if isinstance(event, Done):
-            state = event.result["state"]
-            if state == MADE:
+            if event.result["state"] == MADE:
                 self.made += event.result["pictures"]
                 self.size += event.result["bytes"]
                 self.done.add(event.task.name)
         elif isinstance(event, Failed | Lost):
             self.failures[event.reason] += 1
         elif isinstance(event, TaskAbandoned):
-            self.given[event.task.name] = event.reason
+            self.abandoned[event.task.name] = event.reason

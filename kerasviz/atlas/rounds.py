@@ -1,4 +1,4 @@
-"""Rounds: tasks that are not done are done, by this run or by others at the same storage."""
+"""Rounds: all unfinished tasks are done by this run or by others at the same storage."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from kerasviz.atlas.definition import Atlas
 from kerasviz.atlas.engines import Done, Engine, Event, Job, Task, TaskAbandoned, run
-from kerasviz.atlas.leases import FOLDER as CLAIMS
+from kerasviz.atlas.leases import FOLDER as LEASES
 from kerasviz.atlas.leases import LEASE, Leases, Owner
 from kerasviz.atlas.progress import RunProgress
 from kerasviz.atlas.run_log import RunLog
@@ -21,18 +21,19 @@ from kerasviz.io.storage import Storage, StorageRefusedError
 
 __all__ = ["FAILURES", "TaskRounds"]
 
+#: The folder of the last errors of abandoned tasks, in the storage.
 FAILURES = "failures"
-#: Seconds between two looks at what other runs have done.
+#: Seconds after which the storage is asked again what other runs have done.
 LOOK = 1.0
 
 
 @dataclass
 class TaskRounds:
-    """A run at a storage: ``engine`` makes its workers, ``watch`` is told of its tally.
+    """A run at a storage: ``engine`` makes its workers, ``watch`` gets its progress.
 
-    ``source`` is where workers find the model. A round hands out all tasks that are not done and
-    that no other run is at. When it ends, what others were at is waited for; if one of them died,
-    its claims run out and another round does its tasks.
+    Workers find the model at ``source``. A round does all unfinished tasks that no other run is
+    at. Then the tasks of other runs are waited for. If one of these runs died, its leases run out
+    and another round does its tasks.
     """
 
     atlas: Atlas
@@ -43,54 +44,56 @@ class TaskRounds:
     log: RunLog
     watch: Callable[[RunProgress], None]
     lease: float = LEASE
-    claims: Leases = field(init=False)
+    leases: Leases = field(init=False)
     seen: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
-        self.claims = Leases(self.storage, self.owner, self.lease)
+        self.leases = Leases(self.storage, self.owner, self.lease)
 
-    def finish(self, tasks: Sequence[Task], tally: RunProgress) -> None:
-        """Return when all tasks are done, or given up.
+    def finish(self, tasks: Sequence[Task], progress: RunProgress) -> None:
+        """Return when all tasks are done or abandoned.
 
         Raises :class:`StorageRefusedError` in one line where the storage is full or forbidden, and
         :class:`KerasvizError` where no worker can start.
         """
         while True:
-            tally.found(finished(self.storage))
-            left = [t for t in tasks if t.name not in tally.done and t.name not in tally.given]
+            progress.update_done(finished(self.storage))
+            left = [
+                t for t in tasks if t.name not in progress.done and t.name not in progress.abandoned
+            ]
             free = self._free(left)
-            tally.elsewhere = bool(left and not free)
-            self.watch(tally)
+            progress.elsewhere = bool(left and not free)
+            self.watch(progress)
             if not left:
                 return
             if free:
-                self._round(free, tally)
+                self._round(free, progress)
             else:
                 time.sleep(LOOK)
 
     def _free(self, tasks: Sequence[Task]) -> list[Task]:
-        """The tasks that no other run is at."""
-        claimed = self.storage.names(CLAIMS) if tasks else set()
-        return [t for t in tasks if t.name not in claimed or self.claims.holder(t.name) is None]
+        """Return the tasks that no other run is at."""
+        leased = self.storage.names(LEASES) if tasks else set()
+        return [t for t in tasks if t.name not in leased or self.leases.holder(t.name) is None]
 
-    def _round(self, tasks: Iterable[Task], tally: RunProgress) -> None:
+    def _round(self, tasks: Iterable[Task], progress: RunProgress) -> None:
         engine = self.engine()
         with contextlib.closing(run(tasks, engine, self._job())) as events:
             for event in events:
-                self.log.note(event)
-                tally.note(event, engine.alive)
+                self.log.add(event)
+                progress.add(event, engine.alive)
                 self._judge(event)
-                self.watch(tally)
-        tally.alive = 0
+                self.watch(progress)
+        progress.alive = 0
 
     def _job(self) -> Job:
         return job_of(self.atlas, self.storage, self.owner, self.source, self.lease)
 
     def _judge(self, event: Event) -> None:
-        """End a run in which nothing can come of what is left; keep the error of a task."""
+        """Save the error of an abandoned task, or end a run whose storage does not work."""
         if isinstance(event, TaskAbandoned):
-            words = {"task": event.task.name, "reason": event.reason}
-            data = json.dumps(words, ensure_ascii=False).encode()
+            failure = {"task": event.task.name, "reason": event.reason}
+            data = json.dumps(failure, ensure_ascii=False).encode()
             self.storage.write(f"{FAILURES}/{event.task.name}.json", data)
         if not isinstance(event, Done):
             return

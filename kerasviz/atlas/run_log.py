@@ -1,4 +1,4 @@
-"""The log of a run: what its workers did and when, as lines of JSON in the storage."""
+"""The log of a run: the events of its workers, as lines of JSON in the storage."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from kerasviz.io.storage import Storage
 
 __all__ = ["FOLDER", "RunLog"]
 
+#: The folder of the logs in the storage.
 FOLDER = "runs"
-#: Seconds between two writes: an object store has no files that grow.
+#: Seconds after which the log is written again. Files of object stores cannot be appended to.
 INTERVAL = 10.0
 #: Fields of events that are not in the log.
 UNLOGGED = ("trace", "workers")
@@ -31,7 +32,7 @@ NAMES: dict[type[Any], str] = {
 class RunLog:
     """Writes ``runs/NAME.jsonl``: a line for the run, and one for each event with its second.
 
-    A log that cannot be written is no reason to end a run.
+    A run goes on if its log cannot be written.
     """
 
     def __init__(
@@ -46,8 +47,8 @@ class RunLog:
         began = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self._lines = [json.dumps({"run": name, "began": began, **about})]
 
-    def note(self, event: Event) -> None:
-        """Note an event."""
+    def add(self, event: Event) -> None:
+        """Add an event, and write the log if that was long ago."""
         fields = {name: value for name, value in vars(event).items() if name not in UNLOGGED}
         task, result = fields.pop("task", None), fields.pop("result", None)
         if isinstance(task, Task):
@@ -59,22 +60,22 @@ class RunLog:
             self.save()
 
     def end(self) -> None:
-        """Note the end of the run."""
+        """Add the end of the run, and write the log."""
         self._add({"event": "ended"})
         self.save()
 
     def save(self) -> None:
-        """Write what is noted."""
+        """Write all lines."""
         self._written = self._clock()
         data = "".join(f"{line}\n" for line in self._lines).encode()
         try:
             self.storage.write(f"{FOLDER}/{self.name}.jsonl", data)
-        except KerasvizError:  # what the pictures say is said by others
+        except KerasvizError:  # writing the pictures tells of a storage that fails
             return
 
     def _add(self, line: dict[str, Any]) -> None:
-        known = {
+        rounded = {
             key: round(value, 4) if isinstance(value, float) else value
             for key, value in line.items()
         }
-        self._lines.append(json.dumps({"at": round(self._clock() - self._began, 3), **known}))
+        self._lines.append(json.dumps({"at": round(self._clock() - self._began, 3), **rounded}))

@@ -1,4 +1,4 @@
-"""Shards: what a finished task adds to the manifest, a file for each."""
+"""Shards: one file for each finished task, with its part of the manifest."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ from kerasviz.rendering.manifest import Entry, entry_of
 
 __all__ = ["FOLDER", "PICTURES", "Shard", "finished", "picture_path", "read_shards", "shard_path"]
 
-#: The folders of the shards and of the pictures in the storage.
-FOLDER, PICTURES = "shards", "pictures"
+#: The folder of the shards in the storage.
+FOLDER = "shards"
+#: The folder of the pictures in the storage.
+PICTURES = "pictures"
 SUFFIX = ".jsonl"
 
 
 @dataclass
 class Shard:
-    """The pictures of a task: their entries, with the settings and environments that these name.
+    """The entries of a task's pictures, with the settings and environments that they name.
 
-    Its lines are those of a manifest's journal. The first says how many entries there are: a shard
-    that was cut off is none.
+    Its lines are those of a manifest's journal. The first has the number of entries, by which a
+    truncated shard is known.
     """
 
     task: str
@@ -31,7 +33,7 @@ class Shard:
     entries: list[Entry] = field(default_factory=list)
 
     def to_bytes(self) -> bytes:
-        """The lines of its file."""
+        """Return the lines of its file."""
         lines: list[dict[str, Any]] = [{"task": self.task, "pictures": len(self.entries)}]
         lines += [{"request": name, "is": data} for name, data in self.requests.items()]
         lines += [{"environment": name, "is": data} for name, data in self.environments.items()]
@@ -41,7 +43,7 @@ class Shard:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Shard | None:
-        """Read the lines of a file; ``None`` where they are damaged."""
+        """Read the lines of a file; ``None`` if they are damaged."""
         try:
             first, *lines = (json.loads(line) for line in data.splitlines())
             shard = cls(first["task"])
@@ -60,23 +62,23 @@ class Shard:
 
 
 def shard_path(task: str) -> str:
-    """The file of the shard of a task."""
+    """Return the path of a task's shard."""
     return f"{FOLDER}/{task}{SUFFIX}"
 
 
 def picture_path(entry: Entry) -> str:
-    """The file of a picture."""
+    """Return the path of a picture."""
     return f"{PICTURES}/{entry.file}"
 
 
 def finished(storage: Storage) -> set[str]:
-    """The names of the tasks whose shards are there."""
+    """Return the names of the tasks that have shards."""
     names = storage.names(FOLDER)
     return {name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)}
 
 
 def read_shards(storage: Storage, tasks: Iterable[str]) -> Iterator[tuple[str, Shard | None]]:
-    """The shards of tasks, ``None`` for those that are not there or damaged."""
+    """Yield the shards of tasks, ``None`` for missing and damaged ones."""
     names = list(tasks)
     files = storage.read_many([shard_path(name) for name in names])
     for name, (_, data) in zip(names, files, strict=True):

@@ -1,4 +1,4 @@
-"""The site of an atlas: all layers, all units on one wall, a page for each layer, and a search."""
+"""The site of an atlas: all layers, all units on one page, a page for each layer, a search."""
 
 from __future__ import annotations
 
@@ -34,12 +34,13 @@ __all__ = ["write_site"]
 
 #: The script of the search, beside the index.
 SCRIPT = "search.js"
-INDEX, WALL = "index.html", "units.html"
+INDEX = "index.html"
+WALL = "units.html"
 
 
 @dataclass(frozen=True)
 class SiteLayer:
-    """A layer on the site: its page and its tiles. ``labels`` are classes that its units are."""
+    """A layer on the site: its page, tiles, and the class labels of its units, if it has any."""
 
     tap: str
     title: str
@@ -55,11 +56,11 @@ class SiteLayer:
         return Path(self.page).stem
 
     def link(self, unit: int) -> str:
-        """Where a unit is."""
+        """Return the address of a unit."""
         return f"{self.page}#{anchor(self.tap, unit)}"
 
     def to_json(self, net: Network) -> dict[str, Any]:
-        """What the search has to know of it."""
+        """Return the data of the layer for the search."""
         stem = f"{slug(self.tap)}-"
         regular = all(anchor(self.tap, unit) == f"{stem}{unit}" for unit in self.units)
         whole = self.units == tuple(range(len(self.units)))
@@ -76,7 +77,7 @@ class SiteLayer:
 
 
 def write_site(out: Path, making: FigureRun, choice: FigureLayout | None = None) -> Path:
-    """Write the site of the units whose pictures are all in a store, and return its index.
+    """Write the site of units whose pictures are all in a store, and return its index.
 
     The store is in ``out/pictures``; ``making.order`` names the layers, and examples where there
     are some. ``choice`` is that of the figure ``appendix-layer`` for it, if it is at hand. Writes
@@ -141,9 +142,9 @@ def _by_layer(
 
 
 def _commands(making: FigureRun, rows: Mapping[str, Sequence[UnitPictures]]) -> dict[str, str]:
-    """The commands that make pictures again, by file.
+    """Return the commands that make pictures again, by file.
 
-    Those of the units of a layer differ by the unit only, so that one of each kind is found.
+    Commands for the units of a layer differ by the unit only, so that one of each kind is composed.
     """
     known: dict[tuple[str, int, int], str] = {}
     commands = {}
@@ -163,7 +164,7 @@ def _commands(making: FigureRun, rows: Mapping[str, Sequence[UnitPictures]]) -> 
 
 
 def _frame(layers: Sequence[SiteLayer], i: int, making: FigureRun, choice: FigureLayout) -> Frame:
-    """What stands around the units of layer ``i``."""
+    """Return what is shown around the units of layer ``i``."""
     pages = [Page(layer.title, Path(layer.page).name) for layer in layers]
     longest = max(choice.size)
     exact = making.order.examples is None and PIXEL_ART <= longest < TILE
@@ -180,7 +181,7 @@ def _frame(layers: Sequence[SiteLayer], i: int, making: FigureRun, choice: Figur
 
 
 def _notes(choice: FigureLayout, taps: Sequence[str], i: int) -> tuple[str, ...]:
-    """The notes of the figure that say something of layer ``i``: not how layers were found."""
+    """Return the notes of the figure about layer ``i``, not those about the choice of layers."""
     others = [f"Channels of {tap} " for k, tap in enumerate(taps) if k != i]
     known = ("Layer: ", "Layers: ", "Shown here: ", *others)
     return tuple(note for note in choice.notes if not note.startswith(known))

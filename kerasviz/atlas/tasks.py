@@ -1,4 +1,4 @@
-"""The tasks of an atlas: its batches as text that a worker reads."""
+"""The tasks of an atlas: its batches as text for workers."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from kerasviz.rendering.cost import StepCost, work_of
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.store import slug
 
-__all__ = ["kind_of", "payload_of", "plan_of", "task_name", "tasks_of"]
+__all__ = ["group_of", "payload_of", "plan_of", "task_name", "tasks_of"]
 
-#: Multiplications of a second, by which work is turned into seconds until some were measured.
+#: Multiplications of a second, which turn work into seconds until tasks were measured.
 SPEED = 2e10
 
 
-def payload_of(plan: Batch) -> str:
-    """A batch as text. All requests of a batch have one recipe and the same snapshots."""
-    first = plan.requests[0]
+def payload_of(batch: Batch) -> str:
+    """Write a batch as text. Its requests have one recipe and the same snapshots."""
+    first = batch.requests[0]
     data = {
-        "batch": plan.batch,
+        "batch": batch.batch,
         "fixed": first.batch,
         "recipe": first.recipe.to_json(),
         "snapshots": list(first.snapshots),
-        "requests": [[r.text, r.objective.to_json(), r.seed, r.rows] for r in plan.requests],
+        "requests": [[r.text, r.objective.to_json(), r.seed, r.rows] for r in batch.requests],
     }
     return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
@@ -45,27 +45,28 @@ def plan_of(net: Network, payload: str) -> Batch:
 
 
 def task_name(payload: str) -> str:
-    """The name of the task with a payload: its first target, and 16 digits that no other has."""
+    """Name the task with a payload by its first target and 16 digits, which no other task has."""
     data = json.loads(payload)
     return f"{slug(data['requests'][0][0])}-{digest(data)}"
 
 
-def kind_of(plan: Batch) -> str:
-    """A name for the loop that is compiled for a batch: plans of one kind share it."""
-    snapshots = list(plan.requests[0].snapshots)
-    return digest([repr(plan.structure), plan.recipe.identity(), snapshots, plan.batch])
+def group_of(batch: Batch) -> str:
+    """Name the loop that is compiled for a batch and shared by all batches of its group."""
+    snapshots = list(batch.requests[0].snapshots)
+    return digest([repr(batch.structure), batch.recipe.identity(), snapshots, batch.batch])
 
 
-def tasks_of(net: Network, plans: Sequence[Batch]) -> list[Task]:
-    """The tasks that make batches, with the seconds that each may take."""
-    works, kinds = work_of(net, plans), [kind_of(plan) for plan in plans]
+def tasks_of(net: Network, batches: Sequence[Batch]) -> list[Task]:
+    """Make the tasks of batches, with the seconds that each may take."""
+    works = work_of(net, batches)
     tasks = []
-    for plan, kind in zip(plans, kinds, strict=True):
-        payload = payload_of(plan)
-        tasks.append(Task(task_name(payload), payload, _seconds(plan, works[plan]), kind))
+    for batch in batches:
+        payload = payload_of(batch)
+        seconds = _seconds(batch, works[batch])
+        tasks.append(Task(task_name(payload), payload, seconds, group_of(batch)))
     return tasks
 
 
-def _seconds(plan: Batch, work: StepCost) -> float:
-    rows = plan.batch * CANONICAL.get(plan.batch, 1.0)
-    return plan.recipe.steps * rows * work.pixels * work.density / SPEED
+def _seconds(batch: Batch, work: StepCost) -> float:
+    rows = batch.batch * CANONICAL.get(batch.batch, 1.0)
+    return batch.recipe.steps * rows * work.pixels * work.density / SPEED

@@ -1,4 +1,4 @@
-"""Tiles: small pictures of all units of a layer, one for each, in files from which pages cut."""
+"""Tiles: a small picture of each unit of a layer, many in a file from which pages cut."""
 
 from __future__ import annotations
 
@@ -16,47 +16,48 @@ from kerasviz.rendering.store import Entry, Store
 
 __all__ = ["FOLDER", "PER_FILE", "SAMPLES", "Tiles", "write_samples", "write_tiles"]
 
-#: The folder of the files, in that of the site.
+#: The folder of the files, in the folder of the site.
 FOLDER = "units"
-#: Units in a file. Chromium decodes pictures of more than 512 KB while a page is scrolled, and
-#: shows nothing in their place until it has: these have 384 KB.
+#: Units in a file, which has 384 KB when decoded. Chromium decodes pictures of more than 512 KB
+#: while a page is scrolled, and shows nothing in their place meanwhile.
 PER_FILE = 24
-#: The side of a tile in pixels, and of one that stands for its layer.
-SIDE, SAMPLE_SIDE = 64, 128
-#: Which of the pictures of a unit: what its channel looks for at all positions.
+#: The side of a tile in pixels.
+SIDE = 64
+#: The side of a sample in pixels.
+SAMPLE_SIDE = 128
+#: Which picture of a unit a tile shows: that of its channel.
 CHANNEL = 1
-#: How many units stand for their layer.
+#: The number of units that represent their layer.
 SAMPLES = 12
 
 
 @dataclass(frozen=True)
 class Tiles:
-    """A file of tiles beside each other, as seen from the site, and the units that they show."""
+    """A file of tiles side by side, as seen from the site, and the units that they show."""
 
     file: str
     units: tuple[int, ...]
 
     @property
     def count(self) -> int:
-        """How many tiles are in it."""
+        """The number of tiles in the file."""
         return len(self.units)
 
 
 def write_tiles(
     out: Path, store: Store, name: str, units: Sequence[UnitPictures]
 ) -> tuple[Tiles, ...]:
-    """Write the tiles of all units of a layer: what its channels look for.
+    """Write the tiles of all units of a layer, with the pictures of their channels.
 
-    ``name`` is that of the layer's files. Files that are there and were made from the same pictures
-    are left alone.
+    ``name`` is that of the layer's files. Files that were made from the same pictures stay.
     """
     parts = [units[start : start + PER_FILE] for start in range(0, len(units), PER_FILE)]
-    found = tuple(
+    tiles = tuple(
         Tiles(f"{FOLDER}/{name}-{part[0].unit:05d}--{part[-1].unit:05d}.jpg", _numbers(part))
         for part in parts
     )
-    _write(out, store, found, parts, SIDE)
-    return found
+    _write(out, store, tiles, parts, SIDE)
+    return tiles
 
 
 def write_samples(out: Path, store: Store, name: str, units: Sequence[UnitPictures]) -> Tiles:
@@ -76,16 +77,16 @@ def _write(
 ) -> None:
     folder = make_folder(out / FOLDER).parent
 
-    def made(there: bytes, units: Sequence[UnitPictures]) -> bytes:
+    def tile_file(previous: bytes, units: Sequence[UnitPictures]) -> bytes:
         channels = [unit.entries[CHANNEL] for unit in units]
         made_of = {"tiles": [entry.sha256 for entry in channels], "side": side}
-        return sprite_file(there, made_of, lambda: _beside(store, channels, side))
+        return sprite_file(previous, made_of, lambda: _side_by_side(store, channels, side))
 
-    copy_all(store, [folder / tiles.file for tiles in files], parts, made)
+    copy_all(store, [folder / tiles.file for tiles in files], parts, tile_file)
 
 
-def _beside(store: Store, entries: Sequence[Entry], side: int) -> Image.Image:
-    """Pictures beside each other, the longer side of each being ``side`` pixels."""
+def _side_by_side(store: Store, entries: Sequence[Entry], side: int) -> Image.Image:
+    """Draw pictures side by side, each with a longer side of ``side`` pixels."""
     images = []
     for entry in entries:
         with Image.open(store.folder / entry.file) as image:

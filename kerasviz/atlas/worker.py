@@ -1,4 +1,4 @@
-"""The work of a worker: render a batch, write its pictures, and then the shard that names them."""
+"""The job of a worker: render a batch, write its pictures, and then the shard that names them."""
 
 from __future__ import annotations
 
@@ -27,9 +27,14 @@ from kerasviz.rendering.run import run_batches
 
 __all__ = ["BUSY", "MADE", "REFUSED", "THERE", "AtlasWorker", "job_of", "make"]
 
-#: What became of a task: it was made; it was there already; another run is at it; the storage is
-#: full or forbidden, which other workers cannot help.
-MADE, THERE, BUSY, REFUSED = "made", "there", "busy", "refused"
+#: The answer to a task whose pictures were made.
+MADE = "made"
+#: The answer to a task that was finished before.
+THERE = "there"
+#: The answer to a task that another run is at.
+BUSY = "busy"
+#: The answer where the storage is full or forbidden, for any worker.
+REFUSED = "refused"
 
 
 def job_of(
@@ -39,7 +44,7 @@ def job_of(
     source: str,
     lease: float = LEASE,
 ) -> Job:
-    """The job of the workers of a run; ``source`` is where they find the model."""
+    """Return the job of the workers of a run, which find the model at ``source``."""
     argument = {
         "atlas": atlas.to_json(),
         "source": source,
@@ -54,7 +59,7 @@ def job_of(
 def make(argument: Mapping[str, Any]) -> AtlasWorker:
     """Load the network once, for all tasks of a process.
 
-    Raises :class:`ModelError` where the worker finds another model than the atlas is of.
+    Raises :class:`ModelError` where the worker finds another model than that of the atlas.
     """
     atlas = Atlas.from_json(argument["atlas"])
     _set_threads(atlas.threads)
@@ -66,24 +71,23 @@ def make(argument: Mapping[str, Any]) -> AtlasWorker:
             f"{net.identity.sha256[:12]}…, the atlas is of {atlas.network['sha256'][:12]}…"
         )
     storage = Storage(argument["storage"], argument.get("patience", PATIENCE))
-    claims = Leases(storage, Owner(**argument["owner"]), argument["lease"])
-    return AtlasWorker(net, dict(atlas.network), storage, claims)
+    leases = Leases(storage, Owner(**argument["owner"]), argument["lease"])
+    return AtlasWorker(net, dict(atlas.network), storage, leases)
 
 
 @dataclass(frozen=True)
 class AtlasWorker:
     """Renders batches into a storage; called with the payload of a task.
 
-    ``network`` is what the pictures say of the network; each ``every`` seconds of a task it
-    saves how far it is. The answer has what became of the task
-    (``state``), the ``share`` of it that was done now, the ``pictures`` made, their ``bytes``, and
-    with :data:`REFUSED` the ``why``.
+    ``network`` is its provenance for the pictures. A checkpoint is saved after each ``every``
+    seconds of a task. The answer has the ``state`` of the task, the ``share`` of it that was done
+    now, the ``pictures`` made, their ``bytes``, and with :data:`REFUSED` the ``why``.
     """
 
     net: Network
     network: dict[str, Any]
     storage: Storage
-    claims: Leases
+    leases: Leases
     here: dict[str, str] = field(default_factory=environment)
     every: float = EVERY
 
@@ -92,13 +96,13 @@ class AtlasWorker:
         try:
             if self.storage.exists(shard_path(name)):
                 return _answer(THERE)
-            if not self.claims.take(name):
+            if not self.leases.take(name):
                 return _answer(BUSY)
             try:
-                with self.claims.kept(name):
+                with self.leases.kept(name):
                     return self._make(name, payload)
             finally:
-                self.claims.drop(name)
+                self.leases.drop(name)
         except StorageRefusedError as error:
             return {**_answer(REFUSED), "why": str(error)}
 
@@ -147,11 +151,11 @@ def _answer(state: str, share: float = 0.0, pictures: int = 0, size: int = 0) ->
 
 
 def _set_threads(threads: int) -> None:
-    """Let TensorFlow have so many threads, and the pictures say so."""
+    """Set the threads of TensorFlow, which the pictures record."""
     try:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
-    except RuntimeError as error:  # it runs already, in a process that did something else before
+    except RuntimeError as error:  # TensorFlow runs already, for something else in this process
         if tf.config.threading.get_intra_op_parallelism_threads() != threads:
             raise ModelError(
                 f"TensorFlow runs with other threads than the {threads} that the atlas asks for"

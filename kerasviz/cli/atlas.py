@@ -28,7 +28,7 @@ from kerasviz.errors import UsageError
 if TYPE_CHECKING:
     from kerasviz.atlas.definition import Atlas
     from kerasviz.atlas.engines import Engine
-    from kerasviz.atlas.make import AtlasMade
+    from kerasviz.atlas.make import AtlasSummary
     from kerasviz.atlas.progress import RunProgress
     from kerasviz.io.storage import Storage
     from kerasviz.network.network import Network
@@ -213,13 +213,13 @@ def _make(
     about = {"engine": what.engine, "workers": what.workers, "threads": atlas.threads}
     with stoppable(kept), ExitStack() as stack:
 
-        def told(tally: RunProgress) -> None:
+        def told(progress: RunProgress) -> None:
             if not shown:  # a line would break the bar
-                before.append(tally.finished)
-                _announce(tally)
+                before.append(progress.finished)
+                _announce(progress)
                 shown.append(stack.enter_context(atlas_progress()))
-            seen[:] = [tally]
-            shown[0](tally)
+            seen[:] = [progress]
+            shown[0](progress)
 
         made = make_atlas(
             net,
@@ -234,12 +234,12 @@ def _make(
     _report(made, seen[-1], before[0])
 
 
-def _report(made: AtlasMade, tally: RunProgress, before: int) -> None:
+def _report(made: AtlasSummary, progress: RunProgress, before: int) -> None:
     """Say what was done, and on the standard error what went wrong on the way."""
     from kerasviz.cli.atlas_progress import failures_words
 
-    if tally.failures:
-        click.echo(f"on the way: {failures_words(tally.failures, 5)}", err=True)
+    if progress.failures:
+        click.echo(f"on the way: {failures_words(progress.failures, 5)}", err=True)
     if made.repaired:
         files = "file was" if made.repaired == 1 else "files were"
         click.echo(f"made again: {made.repaired} {files} missing or damaged", err=True)
@@ -256,27 +256,27 @@ def _report(made: AtlasMade, tally: RunProgress, before: int) -> None:
     click.echo(f"open {made.index}")
 
 
-def _announce(tally: RunProgress) -> None:
+def _announce(progress: RunProgress) -> None:
     """Say what there is to do, before it is done."""
-    if tally.finished < tally.pictures:
-        there = f", {tally.finished:,} are there already" if tally.finished else ""
-        tasks = f"{len(tally.sizes):,} batch{'' if len(tally.sizes) == 1 else 'es'}"
-        click.echo(f"{tally.pictures:,} pictures in {tasks}{there}", err=True)
+    if progress.finished < progress.pictures:
+        there = f", {progress.finished:,} are there already" if progress.finished else ""
+        tasks = f"{len(progress.sizes):,} batch{'' if len(progress.sizes) == 1 else 'es'}"
+        click.echo(f"{progress.pictures:,} pictures in {tasks}{there}", err=True)
 
 
 def _plan(net: Network, atlas: Atlas, price: float | None) -> None:
     """Print what the atlas takes."""
     from kerasviz.atlas.engines.local import cores_here
-    from kerasviz.atlas.plan import outline, sooner
-    from kerasviz.cli.atlas_plan import outline_lines
+    from kerasviz.atlas.plan import largest_gain, plan_atlas
+    from kerasviz.cli.atlas_plan import plan_lines
     from kerasviz.cli.progress import working
     from kerasviz.rendering.cost import Clock
 
-    plans, fine = atlas.plans(net), None
+    batches, fine, cores = atlas.batches(net), None, len(cores_here())
     with working(f"timing a few steps of {net.name}"):
-        clock = Clock.of(net, plans)
-        found = outline(net, plans, clock, len(cores_here()), atlas.threads)
+        clock = Clock.of(net, batches)
+        plan = plan_atlas(net, batches, clock, cores, atlas.threads)
         if not atlas.balanced:
-            others = replace(atlas, balanced=True).plans(net)
-            fine = sooner(found, outline(net, others, clock, len(cores_here()), atlas.threads))
-    click.echo("\n".join(outline_lines(atlas, found, clock, price, fine)))
+            smaller = replace(atlas, balanced=True).batches(net)
+            fine = largest_gain(plan, plan_atlas(net, smaller, clock, cores, atlas.threads))
+    click.echo("\n".join(plan_lines(atlas, plan, clock, price, fine)))

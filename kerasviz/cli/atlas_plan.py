@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from kerasviz.atlas.plan import AtlasPlan, WorkerEstimate
     from kerasviz.rendering.cost import Clock
 
-__all__ = ["outline_lines", "size_words", "table"]
+__all__ = ["plan_lines", "size_words", "table"]
 
 
-def outline_lines(
+def plan_lines(
     atlas: Atlas,
     plan: AtlasPlan,
     clock: Clock,
@@ -44,7 +44,7 @@ def outline_lines(
         "efficiency",
         *["price"] * (price is not None),
     )
-    fleets = [heads, *(_fleet(fleet, price) for fleet in plan.fleets)]
+    fleets = [heads, *(_fleet(fleet, price) for fleet in plan.estimates)]
     threads = "1 thread" if atlas.threads == 1 else f"{atlas.threads} threads"
     return [
         f"{atlas.network['name']}: {pictures:,} pictures of {width} x {height} pixels, "

@@ -1,4 +1,4 @@
-"""Downloading one file: checksum first, resumable, atomic."""
+"""Download one file: resumable, atomic, and checked by its checksum."""
 
 from __future__ import annotations
 
@@ -18,13 +18,16 @@ __all__ = ["DownloadError", "Progress", "download", "sha256_of"]
 
 Progress = Callable[[int, int], None]  # bytes so far, bytes in all (0 where unknown)
 
+#: Bytes that are read at once.
 CHUNK = 1 << 18
-ATTEMPTS = 4  # how often a connection that breaks off is taken up again
-TIMEOUT = 30.0  # seconds without a byte
+#: Attempts to resume after the connection broke off.
+ATTEMPTS = 4
+#: Seconds without a byte until a connection counts as broken.
+TIMEOUT = 30.0
 
 
 class DownloadError(ModelError):
-    """A file that could not be fetched; the message gives the reason only."""
+    """A file that could not be downloaded; the message gives the reason only."""
 
 
 def sha256_of(path: Path) -> str:
@@ -57,20 +60,20 @@ def _feed(digest: Any, path: Path) -> None:
 
 
 def download(url: str, target: Path, sha256: str, progress: Progress | None = None) -> Path:
-    """Fetch ``url`` into the file ``target`` and return it.
+    """Download ``url`` into the file ``target`` and return it.
 
-    What has arrived is kept beside it as ``<name>.part``, and the next call goes on from there if
-    the server can (HTTP Range), else from the start. ``target`` appears by an atomic rename and
-    only with the right SHA-256. ``progress`` is called with the bytes so far and in all (0 where
-    the server does not say). Raises :class:`DownloadError` where there is no connection, it breaks
-    off again and again, or the checksum is wrong (then nothing is kept).
+    An unfinished download is kept as ``<name>.part``. The next call resumes it if the server can
+    (HTTP Range), else starts again. ``target`` appears by an atomic rename, only with the right
+    SHA-256. ``progress`` gets the bytes so far and in all (0 if unknown). Raises
+    :class:`DownloadError` where there is no connection, it keeps breaking off, or the checksum is
+    wrong; then nothing is kept.
     """
     part = target.with_name(target.name + ".part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         resumed = part.exists() and part.stat().st_size > 0
         _fetch_all(url, part, progress)
-        if resumed and sha256_of(part) != sha256:  # perhaps the part was of another file
+        if resumed and sha256_of(part) != sha256:  # the part may be of another file
             part.unlink()
             _fetch_all(url, part, progress)
         found = sha256_of(part)
@@ -103,7 +106,7 @@ def _fetch_all(url: str, part: Path, progress: Progress | None) -> None:
 
 
 def _fetch_rest(url: str, part: Path, progress: Progress | None) -> bool:
-    """Append what is missing; say whether the file is complete as far as the server tells."""
+    """Append the missing bytes; return whether the file is complete, as far as the server tells."""
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"User-Agent": "kerasviz"})
     if have:
@@ -113,7 +116,7 @@ def _fetch_rest(url: str, part: Path, progress: Progress | None) -> bool:
     except urllib.error.HTTPError as error:
         if error.code != 416 or not have:
             raise
-        # Nothing follows these bytes: the part is whole already, or longer than the file.
+        # No byte follows: the part is complete, or longer than the file.
         length = re.fullmatch(r"bytes \*/(\d+)", error.headers.get("Content-Range", ""))
         if length and int(length[1]) == have:
             return True

@@ -33,11 +33,13 @@ __all__ = [
 
 #: Windows does not rename or remove a file that is open: nothing is locked there.
 HAS_LOCKS = os.name != "nt"
-#: The names of temporary files: nobody else's files are taken for leftovers.
-_PREFIX, _SUFFIX = ".kerasviz-", ".part"
+#: The start of temporary names. Only files with such names are taken for leftovers.
+_PREFIX = ".kerasviz-"
+#: The end of temporary names.
+_SUFFIX = ".part"
 
 
-#: What is in a file: its bytes, or what writes them, so that they are never all in memory.
+#: The content of a file: its bytes, or a function that writes them without holding all of them.
 Content = bytes | Callable[[BinaryIO], object]
 
 
@@ -50,9 +52,9 @@ def write_content(file: BinaryIO, data: Content) -> None:
 
 
 def write_atomically(path: Path, data: Content) -> None:
-    """Write ``data`` to ``path`` by way of a temporary file beside it.
+    """Write ``data`` to a temporary file beside ``path``, and rename it to ``path``.
 
-    A process that is killed meanwhile leaves the temporary file, see :func:`remove_leftovers`.
+    A process that is killed leaves the temporary file, see :func:`remove_leftovers`.
     Raises :class:`KerasvizError` where the folder cannot be written.
     """
     temporary = ""
@@ -62,7 +64,7 @@ def write_atomically(path: Path, data: Content) -> None:
             write_content(file, data)
             file.flush()
             os.chmod(temporary, 0o666 & ~_umask())
-            if HAS_LOCKS:  # the lock ends with the file: it is renamed while it is held
+            if HAS_LOCKS:  # the file is renamed while locked; closing it unlocks
                 os.replace(temporary, path)
         if not HAS_LOCKS:
             os.replace(temporary, path)
@@ -74,19 +76,18 @@ def write_atomically(path: Path, data: Content) -> None:
 
 
 def _locked(folder: Path) -> tuple[int, str]:
-    """A new temporary file that is locked as long as it is open: its handle and its path."""
+    """Return handle and path of a new temporary file, which is locked while it is open."""
     while True:
         handle, temporary = tempfile.mkstemp(dir=folder, prefix=_PREFIX, suffix=_SUFFIX)
         if not lock(handle, wait=True) or os.path.exists(temporary):
             return handle, temporary
-        os.close(handle)  # taken for a leftover before it was locked
+        os.close(handle)  # it was removed as a leftover before it was locked
 
 
 def lock(handle: int, *, wait: bool) -> bool:
     """Lock an open file or folder until it is closed, and return whether that was possible.
 
-    It is not where another process holds the lock, unless that is waited for, and on file systems
-    without locks.
+    It is impossible on file systems without locks, and without ``wait`` if another process has it.
     """
     if not HAS_LOCKS:
         return False
@@ -101,8 +102,7 @@ def lock(handle: int, *, wait: bool) -> bool:
 def remove_leftovers(folder: Path) -> None:
     """Remove the temporary files in a folder whose writers were killed.
 
-    A writer holds a lock on its file, which ends with the process; files that are locked are left
-    alone, so that several processes may write into one folder.
+    Files of living writers are locked and stay, so that several processes may write into a folder.
     """
     for path in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
         with contextlib.suppress(OSError), path.open("rb") as file:
@@ -131,7 +131,7 @@ def make_folder(path: Path) -> Path:
 
 
 def stamp(path: Path) -> Any:
-    """What changes with a file, its size last; ``None`` where there is none."""
+    """Return a value that changes with a file, its size last; ``None`` if there is no file."""
     try:
         status = path.stat()
     except FileNotFoundError:
@@ -146,12 +146,12 @@ def cache_folder() -> Path:
 
 
 def checksum(data: bytes) -> str:
-    """The SHA-256 of ``data`` in hexadecimal."""
+    """Return the SHA-256 of ``data`` in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
 
 
 def digest(data: Any) -> str:
-    """A short name for plain data: 16 hexadecimal digits of the SHA-256 of its canonical JSON.
+    """Return 16 hexadecimal digits of the SHA-256 of the canonical JSON of plain data.
 
     >>> digest({"a": 1, "b": [2]}) == digest({"b": [2], "a": 1})
     True
@@ -161,10 +161,10 @@ def digest(data: Any) -> str:
 
 
 def read_manifest_file(path: Path, version: int, maker: str) -> tuple[bytes, dict[str, Any]]:
-    """Read a file of JSON that says what a folder holds: its bytes and its data.
+    """Read the bytes and the data of a folder's JSON manifest.
 
-    ``maker`` is the command that makes such folders. Raises :class:`UsageError` where there is none
-    and for a format other than ``version``, :class:`KerasvizError` for a damaged one.
+    ``maker`` is the command that makes such folders. Raises :class:`UsageError` for a missing file
+    and a format other than ``version``, and :class:`KerasvizError` for a damaged file.
     """
     if not path.is_file():
         raise UsageError(

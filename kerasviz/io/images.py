@@ -48,7 +48,7 @@ UNREADABLE = (
     Image.DecompressionBombError,
     Image.DecompressionBombWarning,  # where a filter makes it an error
 )
-#: So many rows become bytes at once: the numbers on the way take several times the array's memory.
+#: Rows that become bytes at once: the intermediate numbers take several times the array's memory.
 ROWS = 256
 #: The keyword of the PNG text chunk that holds the provenance.
 KEYWORD = "kerasviz"
@@ -98,7 +98,7 @@ def read_image(
 
 
 def to_image(array: np.ndarray[Any, Any]) -> Image.Image:
-    """An array [H, W, C] in [0, 1] as an 8-bit picture.
+    """Convert an array [H, W, C] in [0, 1] to an 8-bit picture.
 
     One channel is grey and three are RGB. Other counts are shown as RGB, each the root mean square
     of a third of the channels (after the reference library's notebook on any number of channels).
@@ -118,7 +118,7 @@ def to_image(array: np.ndarray[Any, Any]) -> Image.Image:
 
 
 def pixels_of(image: Image.Image, channels: int) -> np.ndarray[Any, Any]:
-    """A picture as bytes [H, W, channels] from 0 to 255.
+    """Convert a picture to bytes [H, W, channels] from 0 to 255.
 
     One channel is the brightness. For other counts than 3 the colours are repeated in turn.
 
@@ -132,7 +132,7 @@ def pixels_of(image: Image.Image, channels: int) -> np.ndarray[Any, Any]:
 
 
 def encode(image: Image.Image, file_format: str, provenance: dict[str, Any] | None = None) -> bytes:
-    """A picture as file bytes; the same picture and provenance give the same bytes."""
+    """Encode a picture as file bytes; equal pictures and provenance give equal bytes."""
     buffer = io.BytesIO()
     if file_format == "png":
         text = PngImagePlugin.PngInfo()
@@ -150,7 +150,7 @@ def encode(image: Image.Image, file_format: str, provenance: dict[str, Any] | No
 
 
 def decode(data: bytes) -> tuple[Image.Image, dict[str, Any] | None]:
-    """A picture from file bytes, with the provenance if it carries one."""
+    """Decode a picture from file bytes, with its provenance if it has one."""
     image = Image.open(io.BytesIO(data))
     image.load()
     text = getattr(image, "text", {}).get(KEYWORD)

@@ -1,4 +1,4 @@
-"""Storage: a folder of this machine or a bucket, with whole files and patience for the network."""
+"""Storage: a local folder or a bucket, with whole files and retries over the network."""
 
 from __future__ import annotations
 
@@ -21,20 +21,23 @@ from kerasviz.io.files import Content, remove_leftovers, write_atomically, write
 
 __all__ = ["Storage", "StorageRefusedError"]
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
-# What goes wrong is said in one line here, or tried again. Without a handler Python prints what it
-# logs meanwhile, with tracebacks; a program that has set up logging gets all of it as before.
+# Errors are retried or raised in one line here. The handler keeps Python from printing what gcsfs
+# logs, with tracebacks; a program that has set up logging gets all of it.
 logging.getLogger("gcsfs").addHandler(logging.NullHandler())
 
-#: Seconds for which a storage that cannot be reached is tried again, those before it was reached
-#: once (the address may be wrong), and the longest pause.
-PATIENCE, FIRST, PAUSE = 300.0, 15.0, 20.0
-#: Files that are read or written at once where that is over a network.
+#: Seconds for which an unreachable storage is tried again.
+PATIENCE = 300.0
+#: The same before it was reached once: the address may be wrong.
+FIRST = 15.0
+#: The longest pause between two attempts, in seconds.
+PAUSE = 20.0
+#: Files that are read or written at once over a network.
 AT_ONCE = 32
 #: The protocols that need an extra of kerasviz.
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
-#: Errors that stay, however often one tries.
+#: Errors that no retry changes.
 FINAL = {
     errno.ENOSPC,
     errno.EDQUOT,
@@ -46,26 +49,26 @@ FINAL = {
     errno.ENOTDIR,
     errno.EISDIR,
 }
-#: Exceptions of the libraries of object stores, by name, that are no :class:`OSError` and pass.
+#: Names of exceptions of object store libraries, other than :class:`OSError`, that may pass.
 PASSING = {"ConnectionError", "HTTPClientError", "HttpError", "ClientError", "TimeoutError"}
 
 
 class StorageRefusedError(KerasvizError):
-    """A storage that will not take or give what it was asked for, however often one tries."""
+    """A storage that refuses to read or write, however often it is tried."""
 
 
 class Storage:
     """Files under a folder or an address such as ``s3://bucket/atlas``, by their relative paths.
 
-    A file appears whole or not at all. What fails because the network or a server is away is tried
-    again with growing pauses for ``patience`` seconds, then raised as :class:`KerasvizError`; a
-    full disk, a missing permission and a missing bucket are ``StorageRefusedError`` at once.
+    A file appears whole or not at all. Failures of the network or a server are tried again, with
+    growing pauses, for ``patience`` seconds, then raised as :class:`KerasvizError`. A full disk, a
+    missing permission and a missing bucket raise :class:`StorageRefusedError` at once.
     """
 
     def __init__(self, url: str, patience: float = PATIENCE):
         self.patience = patience
         self.url, self.local = url, local_folder(url)
-        self._made: set[Path] = set()
+        self._folders: set[Path] = set()  # that exist
         if self.local is not None:
             self.url = str(self.local)
             return
@@ -89,13 +92,13 @@ class Storage:
         return f"<Storage {self.url}>"
 
     def address(self, path: str) -> str:
-        """The whole path or address of a file, for people."""
+        """Return the full path or address of a file, for messages."""
         return f"{self.url.rstrip('/')}/{path}"
 
     # -- one file ----------------------------------------------------------------------------
 
     def read(self, path: str) -> bytes | None:
-        """The bytes of a file; ``None`` where there is none."""
+        """Read the bytes of a file; ``None`` if there is no file."""
 
         def run() -> bytes | None:
             try:
@@ -108,25 +111,25 @@ class Storage:
         return self._patiently("read", path, run)
 
     def write(self, path: str, data: Content) -> None:
-        """Write a file, or replace it."""
+        """Write or replace a file."""
 
         def run() -> None:
             if self.local is not None:
-                write_atomically(self._place(path), data)
+                write_atomically(self._local_path(path), data)
             else:
-                write_content(held := io.BytesIO(), data)
-                self._fs.pipe_file(self._full(path), held.getvalue())
+                write_content(buffer := io.BytesIO(), data)
+                self._fs.pipe_file(self._full(path), buffer.getvalue())
 
         self._patiently("write", path, run)
 
     def write_new(self, path: str, data: bytes) -> bool:
-        """Write a file unless it is there; returns whether it was written.
+        """Write a file unless it exists, and return whether it was written.
 
-        Of several processes that do so at once one is told so; it may be more than one on an object
-        store that has no such operation.
+        Of several processes that do so at once, one gets True. It may be more than one on an object
+        store without such an operation.
         """
         if self.local is not None:
-            return self._patiently("write", path, lambda: _link(self._place(path), data))
+            return self._patiently("write", path, lambda: _link(self._local_path(path), data))
         return not self.exists(path) and self._patiently(
             "write", path, partial(self._create, self._full(path), data)
         )
@@ -145,13 +148,13 @@ class Storage:
         return True
 
     def exists(self, path: str) -> bool:
-        """Whether a file is there."""
+        """Return whether a file exists."""
         if self.local is not None:
             return (self.local / path).is_file()
         return self._patiently("read", path, lambda: bool(self._fs.exists(self._full(path))))
 
     def remove(self, path: str) -> None:
-        """Remove a file if it is there."""
+        """Remove a file if it exists."""
 
         def run() -> None:
             with suppress(FileNotFoundError):
@@ -165,76 +168,76 @@ class Storage:
     # -- many files --------------------------------------------------------------------------
 
     def names(self, folder: str) -> set[str]:
-        """The names of the files in a folder; none where there is no folder."""
+        """Return the names of the files in a folder; none if there is no folder."""
 
         def run() -> set[str]:
             try:
                 if self.local is not None:
-                    found: Iterable[str] = os.listdir(self.local / folder)
+                    paths: Iterable[str] = os.listdir(self.local / folder)
                 else:
-                    found = self._fs.ls(self._full(folder), detail=False)
+                    paths = self._fs.ls(self._full(folder), detail=False)
             except FileNotFoundError:
                 return set()
-            names = {name.rstrip("/").rpartition("/")[2] for name in found}
+            names = {path.rstrip("/").rpartition("/")[2] for path in paths}
             return {name for name in names if not name.startswith(".")}  # no temporary files
 
         return self._patiently("list", folder, run)
 
     def read_many(self, paths: Sequence[str]) -> Iterator[tuple[str, bytes | None]]:
-        """The bytes of files, ``None`` for those that are not there; over a network many at once.
+        """Yield the bytes of files, ``None`` for missing ones; over a network many at once.
 
-        Not more are held in memory than are read at once.
+        Only the files that are read at once are in memory.
         """
         for start in range(0, len(paths), AT_ONCE):
-            some = paths[start : start + AT_ONCE]
-            found: dict[str, Any] = {}
+            chunk = paths[start : start + AT_ONCE]
+            contents: dict[str, Any] = {}
             if self.local is None:
-                full = [self._full(path) for path in some]
-                # Whatever went wrong is tried again below, file by file.
+                full = [self._full(path) for path in chunk]
+                # Files that fail are tried again below, one by one.
                 with suppress(OSError):
-                    found = self._fs.cat(full, on_error="omit")
-            for path in some:
-                data = found.get(self._full(path)) if found else None
+                    contents = self._fs.cat(full, on_error="omit")
+            for path in chunk:
+                data = contents.get(self._full(path)) if contents else None
                 yield path, data if isinstance(data, bytes) else self.read(path)
 
     def write_many(self, files: Sequence[tuple[str, bytes]]) -> None:
-        """Write files, over a network many at once."""
+        """Write files; over a network many at once."""
         if self.local is not None:
             for path, data in files:
                 self.write(path, data)
             return
         for start in range(0, len(files), AT_ONCE):
-            some = {self._full(path): data for path, data in files[start : start + AT_ONCE]}
-            self._patiently("write", files[start][0], partial(self._fs.pipe, some))
+            chunk = {self._full(path): data for path, data in files[start : start + AT_ONCE]}
+            self._patiently("write", files[start][0], partial(self._fs.pipe, chunk))
 
     def tidy(self, folder: str) -> None:
-        """Remove what writers that were killed have left in a folder and those in it."""
+        """Remove the leftovers of killed writers in a folder and the folders in it."""
         if self.local is not None and (self.local / folder).is_dir():
-            for place, _, _ in os.walk(self.local / folder):
-                remove_leftovers(Path(place))
+            for parent, _, _ in os.walk(self.local / folder):
+                remove_leftovers(Path(parent))
 
     # -- patience ----------------------------------------------------------------------------
 
     def _full(self, path: str) -> str:
         return f"{self._root}/{path}" if self.local is None else path
 
-    def _place(self, path: str) -> Path:
-        """The path of a local file, whose folder is made if it is not there."""
+    def _local_path(self, path: str) -> Path:
+        """Return the path of a local file, after making its folder."""
         assert self.local is not None
-        place = self.local / path
-        if place.parent not in self._made:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            self._made.add(place.parent)
-        return place
+        local = self.local / path
+        if local.parent not in self._folders:
+            local.parent.mkdir(parents=True, exist_ok=True)
+            self._folders.add(local.parent)
+        return local
 
-    def _patiently(self, what: str, path: str, run: Callable[[], Found]) -> Found:
+    def _patiently(self, verb: str, path: str, run: Callable[[], Result]) -> Result:
         latest, pause = time.monotonic() + self.patience, 0.25
         while True:
             try:
                 return run()
             except Exception as error:
                 cause = error.__cause__ if isinstance(error, KerasvizError) else error
-                line = f"cannot {what} {self.address(path)!r}: {_words(cause or error)}"
+                line = f"cannot {verb} {self.address(path)!r}: {_reason(cause or error)}"
                 passing = isinstance(cause, OSError) or bool(_names(cause) & PASSING)
                 if not passing and not _is_foreign(cause):
                     raise
@@ -243,13 +246,13 @@ class Storage:
                 if time.monotonic() + pause > latest:
                     waited = f" (tried for {self.patience:.0f} s)" if self.patience else ""
                     raise KerasvizError(line + waited) from error
-                # A crowd of workers should not come back all at once.
+                # Many workers should not try again at the same time.
                 time.sleep(pause * random.uniform(0.75, 1.25))
                 pause = min(PAUSE, 2 * pause)
 
 
 def local_folder(url: str) -> Path | None:
-    """The folder that a path or a ``file://`` address names; ``None`` for other addresses.
+    """Return the folder that a path or ``file://`` address names; ``None`` for other addresses.
 
     >>> local_folder("file:///tmp/atlas"), local_folder("s3://bucket/atlas")
     (PosixPath('/tmp/atlas'), None)
@@ -259,20 +262,20 @@ def local_folder(url: str) -> Path | None:
     return None if "://" in url else Path(url).absolute()
 
 
-def _link(place: Path, data: bytes) -> bool:
-    """Give data a name that nothing has; of several processes one does."""
-    if place.exists():
+def _link(path: Path, data: bytes) -> bool:
+    """Write a new file unless it exists; of several processes one succeeds."""
+    if path.exists():
         return False
-    whole = place.with_name(f".kerasviz-{os.getpid()}-{random.getrandbits(64):016x}.part")
+    whole = path.with_name(f".kerasviz-{os.getpid()}-{random.getrandbits(64):016x}.part")
     write_atomically(whole, data)
     try:
-        os.link(whole, place)
+        os.link(whole, path)
     except FileExistsError:
         return False
     except OSError:  # no hard links here
-        if place.exists():
+        if path.exists():
             return False
-        os.replace(whole, place)
+        os.replace(whole, path)
     finally:
         whole.unlink(missing_ok=True)
     return True
@@ -284,7 +287,7 @@ def _is_final(error: OSError) -> bool:
 
 
 def _is_foreign(error: BaseException | None) -> bool:
-    """Whether an exception is of a package such as botocore, not of Python or kerasviz."""
+    """Return whether an exception is of a package such as botocore, not Python or kerasviz."""
     return type(error).__module__.partition(".")[0] not in ("builtins", "kerasviz")
 
 
@@ -292,7 +295,7 @@ def _names(error: BaseException | None) -> set[str]:
     return {kind.__name__ for kind in type(error).__mro__}
 
 
-def _words(error: BaseException) -> str:
-    """An error in one line."""
-    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return " ".join(str(words).split())[:300]
+def _reason(error: BaseException) -> str:
+    """Say an error in one line."""
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(str(reason).split())[:300]

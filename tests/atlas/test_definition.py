@@ -46,16 +46,17 @@ def test_all_main_layers_or_those_named() -> None:
 def test_seven_pictures_of_every_unit(atlas: Atlas) -> None:
     net = network()
     assert sum(request.rows for request in atlas.requests(net)) == 7 * 9
-    batches = atlas.plans(net)
+    batches = atlas.batches(net)
     assert sum(batch.rows for batch in batches) == 7 * 9
     again = Atlas.from_json(json.loads(json.dumps(atlas.to_json())))
-    assert again.plans(network()) == batches
+    assert again.batches(network()) == batches
 
 
 def test_a_fine_atlas_ends_with_small_batches_of_the_same_pictures(atlas: Atlas) -> None:
     net = network()
     usual, fine = (
-        replace(atlas, taps=("relu1", "joined"), balanced=fine).plans(net) for fine in (False, True)
+        replace(atlas, taps=("relu1", "joined"), balanced=fine).batches(net)
+        for fine in (False, True)
     )
     pictures = [
         [(r.text, r.objective, r.seed, r.rows) for p in plans for r in p.requests]
@@ -79,7 +80,7 @@ def test_the_first_run_records_and_others_agree(atlas: Atlas, tmp_path: Path) ->
     # Another name of the file and of the recipe change no pixel.
     renamed = replace(
         atlas,
-        source="elsewhere/tiny",
+        source=ModelSource("elsewhere/tiny"),
         network={**atlas.network, "name": "other"},
         recipe=atlas.recipe.replace(name="mine"),
     )

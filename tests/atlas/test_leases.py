@@ -60,15 +60,15 @@ def test_a_claim_runs_out_unless_it_is_renewed(tmp_path: Path, clock: Clock) -> 
 
 
 def test_a_claim_is_renewed_while_it_is_kept(tmp_path: Path) -> None:
-    claims = Leases(Storage(str(tmp_path)), elsewhere("one"), lease=0.3)
+    leases = Leases(Storage(str(tmp_path)), elsewhere("one"), lease=0.3)
     path = tmp_path / "claims" / "a"
 
     def until() -> float:
         return float(json.loads(path.read_bytes())["until"])
 
-    assert claims.take("a")
+    assert leases.take("a")
     first = until()
-    with claims.kept("a"):
+    with leases.kept("a"):
         deadline = time.monotonic() + 60
         while until() < first + 0.3:  # several times
             assert time.monotonic() < deadline

@@ -7,7 +7,7 @@ import pytest
 from support.tiny import network
 
 from kerasviz.atlas.definition import Atlas
-from kerasviz.atlas.plan import START, AtlasPlan, WorkerEstimate, outline, sooner
+from kerasviz.atlas.plan import START, AtlasPlan, WorkerEstimate, largest_gain, plan_atlas
 from kerasviz.optvis.recipes import recipe
 from kerasviz.rendering.cost import Clock
 
@@ -15,12 +15,12 @@ LONG = recipe("article").replace(size=(32, 32))
 
 
 def planned(cores: int = 2, threads: int = 1, fine: bool = False) -> tuple[AtlasPlan, float]:
-    """The outline of 15 units with a clock that is not real, and the seconds on one worker."""
+    """The plan of 15 units with a clock that is not real, and the seconds on one worker."""
     net = network()
     atlas = replace(Atlas.of(net, [], LONG), balanced=fine)
-    plans = atlas.plans(net)
+    batches = atlas.batches(net)
     clock = Clock(net, (1e-5, 1e-7), 3.0, 10, ("relu1",), 1.0)
-    return outline(net, plans, clock, cores, threads), clock.estimate(plans)
+    return plan_atlas(net, batches, clock, cores, threads), clock.estimate(batches)
 
 
 def test_layers_add_up() -> None:
@@ -35,7 +35,7 @@ def test_layers_add_up() -> None:
 
 def test_workers_share_the_time_and_machines_the_workers() -> None:
     found, seconds = planned()
-    one, two, four, *_ = found.fleets
+    one, two, four, *_ = found.estimates
     assert [(f.engine, f.workers, f.machines) for f in (one, two, four)] == [
         ("local", 1, 1),
         ("local", 2, 1),
@@ -50,29 +50,33 @@ def test_workers_share_the_time_and_machines_the_workers() -> None:
 
 def test_workers_of_many_threads_need_more_machines() -> None:
     found, _ = planned(cores=8, threads=4)
-    assert [(f.engine, f.workers) for f in found.fleets[:3]] == [
+    assert [(f.engine, f.workers) for f in found.estimates[:3]] == [
         ("local", 1),
         ("local", 2),
         ("ray", 4),
     ]
-    assert [math.ceil(f.workers / 2) for f in found.fleets] == [f.machines for f in found.fleets]
+    assert [math.ceil(f.workers / 2) for f in found.estimates] == [
+        f.machines for f in found.estimates
+    ]
 
 
 def test_small_batches_at_the_end_are_compared_with_the_same_fleets() -> None:
     usual, _ = planned()
     fine, _ = planned(fine=True)
     assert sum(e.batches for e in fine.layers) > sum(e.batches for e in usual.layers)
-    shared = zip(usual.fleets, fine.fleets, strict=False)
+    shared = zip(usual.estimates, fine.estimates, strict=False)
     assert all((a.engine, a.workers) == (b.engine, b.workers) for a, b in shared)
-    few = [replace(each, fleets=each.fleets[:1]) for each in (usual, fine)]
-    assert sooner(*few) is None  # one worker only loses by it
+    few = [replace(each, estimates=each.estimates[:1]) for each in (usual, fine)]
+    assert largest_gain(*few) is None  # one worker only loses by it
 
 
 def test_hardly_sooner_is_not_worth_a_word() -> None:
     usual = AtlasPlan(
         (), 0, 0, (WorkerEstimate("ray", 4, 2, 100.0, 0.5), WorkerEstimate("ray", 16, 8, 40.0, 0.4))
     )
-    other = replace(usual, fleets=tuple(replace(f, seconds=0.96 * f.seconds) for f in usual.fleets))
-    assert sooner(usual, other) is None
-    far = replace(other, fleets=(other.fleets[0], replace(other.fleets[1], seconds=30.0)))
-    assert sooner(usual, far) == (usual.fleets[1], far.fleets[1])
+    other = replace(
+        usual, estimates=tuple(replace(f, seconds=0.96 * f.seconds) for f in usual.estimates)
+    )
+    assert largest_gain(usual, other) is None
+    far = replace(other, estimates=(other.estimates[0], replace(other.estimates[1], seconds=30.0)))
+    assert largest_gain(usual, far) == (usual.estimates[1], far.estimates[1])

@@ -33,17 +33,17 @@ def start(atlas: Atlas, model_file: Path, tmp_path: Path) -> Start:
 
 
 def test_tasks_are_the_batches_as_text(atlas: Atlas, net: Network) -> None:
-    plans = atlas.plans(net)
-    tasks = tasks_of(net, plans)
-    assert [plan_of(net, task.payload) for task in tasks] == plans
+    batches = atlas.batches(net)
+    tasks = tasks_of(net, batches)
+    assert [plan_of(net, task.payload) for task in tasks] == batches
     assert len({task.name for task in tasks}) == len(tasks)
     assert all(task.cost > 0 for task in tasks)
     channel, facets = (
-        next(t for t, p in zip(tasks, plans, strict=True) if p.requests[0].rows == rows)
+        next(t for t, b in zip(tasks, batches, strict=True) if b.requests[0].rows == rows)
         for rows in (1, 4)
     )
     assert channel.group != facets.group
-    again = tasks_of(net, atlas.plans(net))
+    again = tasks_of(net, atlas.batches(net))
     assert again == tasks
 
 
@@ -51,7 +51,7 @@ def test_a_task_leaves_the_pictures_of_the_store(
     start: Start, atlas: Atlas, net: Network, tmp_path: Path
 ) -> None:
     storage, worker = Storage(str(tmp_path)), start()
-    tasks = tasks_of(net, atlas.plans(net))
+    tasks = tasks_of(net, atlas.batches(net))
     answers = [worker(task.payload) for task in tasks]
     assert {answer["state"] for answer in answers} == {"made"}
     assert sum(answer["pictures"] for answer in answers) == 35
@@ -79,9 +79,9 @@ def test_a_task_leaves_the_pictures_of_the_store(
 
 def test_what_another_run_is_at_is_left_to_it(start: Start, atlas: Atlas, net: Network) -> None:
     one, two = start(run="one"), start(run="two")
-    payload = tasks_of(net, atlas.plans(net))[0].payload
-    name = tasks_of(net, atlas.plans(net))[0].name
-    assert one.claims.take(name)
+    payload = tasks_of(net, atlas.batches(net))[0].payload
+    name = tasks_of(net, atlas.batches(net))[0].name
+    assert one.leases.take(name)
     assert two(payload) == {"state": "busy", "share": 0.0, "pictures": 0, "bytes": 0}
     assert one(payload)["state"] == "made"
     assert two(payload)["state"] == "there"
@@ -97,7 +97,7 @@ def test_a_storage_that_is_full_is_an_answer(
 ) -> None:
     worker = start()
     (tmp_path / "pictures").write_text("a file in the place of the folder")
-    task = tasks_of(net, atlas.plans(net))[0]
+    task = tasks_of(net, atlas.batches(net))[0]
     answer = worker(task.payload)
     assert answer["state"] == "refused" and "cannot write" in answer["why"]
     assert finished(Storage(str(tmp_path))) == set()
@@ -108,7 +108,7 @@ def test_a_storage_that_is_full_is_an_answer(
 def test_shards_are_lines_of_a_journal_and_damaged_ones_are_none(
     start: Start, atlas: Atlas, net: Network, tmp_path: Path
 ) -> None:
-    task = tasks_of(net, atlas.plans(net))[0]
+    task = tasks_of(net, atlas.batches(net))[0]
     start()(task.payload)
     path = tmp_path / "shards" / f"{task.name}.jsonl"
     data = path.read_bytes()
@@ -128,7 +128,7 @@ def test_claims_are_dropped_after_the_task(
     start: Start, atlas: Atlas, net: Network, tmp_path: Path
 ) -> None:
     worker = start(run="one")
-    task = tasks_of(net, atlas.plans(net))[0]
+    task = tasks_of(net, atlas.batches(net))[0]
     worker(task.payload)
     other = Leases(Storage(str(tmp_path)), Owner("two", "elsewhere", 1, 1))
     assert other.holder(task.name) is None

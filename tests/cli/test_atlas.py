@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from kerasviz.atlas import make as making
-from kerasviz.atlas.make import AtlasMade
+from kerasviz.atlas.make import AtlasSummary
 from kerasviz.errors import UsageError
 from kerasviz.io.storage import Storage
 
@@ -29,7 +29,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         options["watch"](tally)
         tally.failures["killed"] += 2
         options["watch"](tally)
-        return AtlasMade(storage.address("index.html"), 42, 30, 1)
+        return AtlasSummary(storage.address("index.html"), 42, 30, 1)
 
     monkeypatch.setattr(making, "make_atlas", make_atlas)
     return seen

@@ -4,12 +4,12 @@ import pytest
 
 from kerasviz.atlas.engines import Done, Failed, Lost, Task, TaskAbandoned
 from kerasviz.atlas.progress import RunProgress
-from kerasviz.cli.atlas_progress import WINDOW, Pace, atlas_progress, tally_words
+from kerasviz.cli.atlas_progress import WINDOW, Pace, atlas_progress, progress_words
 
 TASKS = [Task("a", ""), Task("b", "")]
 
 
-def tally() -> RunProgress:
+def progress() -> RunProgress:
     return RunProgress({"a": 1000, "b": 500})
 
 
@@ -18,35 +18,35 @@ def done(task: Task, state: str, pictures: int) -> Done:
 
 
 def test_a_tally_counts_what_happens() -> None:
-    counted = tally()
-    counted.note(done(TASKS[0], "made", 1000), 2)
-    counted.note(done(TASKS[1], "busy", 0), 2)
-    counted.note(Failed("1", TASKS[1], "OSError: no", "", 1.0), 2)
-    counted.note(Lost("2", TASKS[1], "killed"), 1)
-    counted.note(TaskAbandoned(TASKS[1], "killed"), 1)
+    counted = progress()
+    counted.add(done(TASKS[0], "made", 1000), 2)
+    counted.add(done(TASKS[1], "busy", 0), 2)
+    counted.add(Failed("1", TASKS[1], "OSError: no", "", 1.0), 2)
+    counted.add(Lost("2", TASKS[1], "killed"), 1)
+    counted.add(TaskAbandoned(TASKS[1], "killed"), 1)
     assert (counted.finished, counted.pictures, counted.made, counted.size) == (
         1000,
         1500,
         1000,
         10_000,
     )
-    assert counted.given == {"b": "killed"}
-    assert tally_words(counted, 62.7) == (
+    assert counted.abandoned == {"b": "killed"}
+    assert progress_words(counted, 62.7) == (
         "1,000 of 1,500 pictures, 63 a minute, 1 worker, 2 failures (1 OSError: no, 1 killed)"
     )
-    counted.found(["a", "b", "of another atlas"])
+    counted.update_done(["a", "b", "of another atlas"])
     assert counted.finished == 1500
 
 
 def test_words_before_during_and_after() -> None:
-    counted = tally()
-    assert tally_words(counted, None) == "0 of 1,500 pictures, workers start"
+    counted = progress()
+    assert progress_words(counted, None) == "0 of 1,500 pictures, workers start"
     counted.alive = 2
-    assert tally_words(counted, 3.14) == "0 of 1,500 pictures, 3.1 a minute, 2 workers"
+    assert progress_words(counted, 3.14) == "0 of 1,500 pictures, 3.1 a minute, 2 workers"
     counted.elsewhere = True
-    assert tally_words(counted, 3.14) == "0 of 1,500 pictures, other runs are at the rest"
+    assert progress_words(counted, 3.14) == "0 of 1,500 pictures, other runs are at the rest"
     counted.stage = "writing the site"
-    assert tally_words(counted, 3.14) == "writing the site"
+    assert progress_words(counted, 3.14) == "writing the site"
 
 
 def test_the_pace_is_that_of_the_last_minutes() -> None:
@@ -68,10 +68,10 @@ def test_progress_is_lines_where_there_is_no_terminal(
 ) -> None:
     monkeypatch.setattr("kerasviz.cli.progress.INTERVAL", -1)
     with atlas_progress() as watch:
-        counted = tally()
-        counted.found(["b"])
+        counted = progress()
+        counted.update_done(["b"])
         watch(counted)
-        counted.note(done(TASKS[0], "made", 1000), 1)
+        counted.add(done(TASKS[0], "made", 1000), 1)
         watch(counted)
         counted.stage = "writing the site"
         watch(counted)

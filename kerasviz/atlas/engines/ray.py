@@ -1,7 +1,7 @@
 """The engine of a Ray cluster: actors on its machines, or on a Ray of this machine alone.
 
-kerasviz must be installed on the machines of a cluster in the same version as here. Files that the
-job reads must have the same path on all machines.
+All machines of a cluster must have the same version of kerasviz installed, and the files that the
+job reads at the same paths.
 """
 
 from __future__ import annotations

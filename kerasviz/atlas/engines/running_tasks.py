@@ -66,7 +66,7 @@ class RunningTasks:
         return attempt
 
     def settle(self, number: int) -> None:
-        """Need no copy of a task any more, whoever is still at it."""
+        """Note that a task has ended: a worker that is still at it needs no copy."""
         self._versions[number] += 1
 
     def soonest(self, group: str) -> float | None:
@@ -86,16 +86,16 @@ class RunningTasks:
 
     def overdue(self, now: float, allowed: Callable[[int], bool]) -> int | None:
         """Return the task without a copy that is overdue for the longest time, of those allowed."""
-        passed, found = [], None
-        while found is None and self._clean(self._due) and self._due[0][0] <= now:
+        skipped, number = [], None
+        while number is None and self._clean(self._due) and self._due[0][0] <= now:
             entry = heapq.heappop(self._due)
             if allowed(entry[1]):
-                found = entry[1]
+                number = entry[1]
             else:
-                passed.append(entry)
-        for entry in passed:
+                skipped.append(entry)
+        for entry in skipped:
             heapq.heappush(self._due, entry)
-        return found
+        return number
 
     def latest(self) -> tuple[float, int] | None:
         """Return the end and the number of the task without a copy that should end last."""

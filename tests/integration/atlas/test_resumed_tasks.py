@@ -60,7 +60,7 @@ def test_a_task_goes_on_where_a_dead_worker_left_it(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    tasks = tasks_of(net, atlas.plans(net))
+    tasks = tasks_of(net, atlas.batches(net))
     whole = start(tmp_path / "whole")
     assert {whole(task.payload)["share"] for task in tasks} == {1.0}
     assert not list((tmp_path / "whole" / FOLDER).iterdir())
@@ -103,7 +103,7 @@ def test_a_task_goes_on_in_another_process_after_a_kill(
 ) -> None:
     recipe = SHORT.replace(steps=2000)
     atlas = Atlas.of(net, ["relu2"], recipe, threads=threads())
-    task = tasks_of(net, atlas.plans(net))[0]
+    task = tasks_of(net, atlas.batches(net))[0]
 
     def job(folder: Path) -> Job:
         owner = Owner("run", "another machine", 1, 1)
@@ -129,7 +129,7 @@ def test_a_task_goes_on_in_another_process_after_a_kill(
 def test_another_environment_begins_anew(
     start: Callable[[Path], AtlasWorker], atlas: Atlas, net: Network, tmp_path: Path
 ) -> None:
-    task: Task = tasks_of(net, atlas.plans(net))[0]
+    task: Task = tasks_of(net, atlas.batches(net))[0]
     worker = start(tmp_path)
     elsewhere = replace(worker, here={**worker.here, "device": "an abacus"})
     place = f"{task.name}-{digest(elsewhere.here)}"

@@ -1,4 +1,4 @@
-"""Replies of the middlewares, which stand outside of the framework: one line as JSON."""
+"""What the middlewares share: types of ASGI, headers, and errors of one line."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 def header(scope: Scope, name: bytes) -> list[bytes]:
-    """All values of a header of a request, whose names the server has made lower case."""
+    """Return all values of a request's header; the server lowers the names."""
     return [value for key, value in scope["headers"] if key == name]
 
 
 def path_of(scope: Scope) -> str:
-    """The decoded path of a request, without its query."""
+    """Return the decoded path of a request, without its query."""
     return str(scope.get("path", ""))
 
 
 async def refuse(
     send: Send, status: int, line: str, headers: Iterable[tuple[bytes, bytes]] = ()
 ) -> None:
-    """Answer ``{"error": line}`` with a status; the connection is closed after it."""
+    """Answer ``{"error": line}`` with a status, and close the connection."""
     body = json.dumps({"error": line}).encode()
     fixed = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
-        (b"connection", b"close"),  # what is left of the request is not read
+        (b"connection", b"close"),  # the rest of the request is not read
     ]
     await send({"type": "http.response.start", "status": status, "headers": [*fixed, *headers]})
     await send({"type": "http.response.body", "body": body})

@@ -8,17 +8,18 @@ import time
 
 from kerasviz.service.middleware.asgi import App, Message, Receive, Scope, Send, path_of, refuse
 
-__all__ = ["LOGGER", "RequestLog"]
+__all__ = ["LOGGER", "RequestLogMiddleware"]
 
 LOGGER = logging.getLogger("kerasviz.service.requests")
-_LONGEST = 300
+#: Characters of a path that are logged.
+_PATH_LENGTH = 300
 
 
-class RequestLog:
-    """A middleware that logs each request and answers 500 in one line where one failed.
+class RequestLogMiddleware:
+    """Logs each request, and answers failed ones with 500 and one line.
 
-    The query is left out, and so are headers and bodies: a secret may stand there. The number of
-    the request is in its answer too, as ``X-Request-Id``.
+    Queries, headers and bodies are left out, because they may hold secrets. The answer has the
+    number of the request as ``X-Request-Id``.
     """
 
     def __init__(self, app: App):
@@ -31,7 +32,7 @@ class RequestLog:
         number, began = secrets.token_hex(8), time.monotonic()
         status, sent, failed = 0, 0, False
 
-        async def noting(message: Message) -> None:
+        async def send_logged(message: Message) -> None:
             nonlocal status, sent
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -44,23 +45,23 @@ class RequestLog:
             await send(message)
 
         try:
-            await self.app(scope, receive, noting)
-        except Exception as error:  # the boundary of the service: logged and answered
+            await self.app(scope, receive, send_logged)
+        except Exception as error:  # nothing may pass the boundary of the service
             failed = True
-            LOGGER.error("failed", exc_info=error, extra={"fields": {"request": number}})
+            LOGGER.error("failed", exc_info=error, extra={"request": number})
             if not status:
                 line = f"the service failed; its log says more at request {number}"
-                await refuse(noting, 500, line)
+                await refuse(send_logged, 500, line)
         finally:
             client = scope.get("client") or ("",)
             fields = {
                 "request": number,
                 "client": client[0],
                 "method": str(scope.get("method", ""))[:16],
-                "path": path_of(scope)[:_LONGEST],
+                "path": path_of(scope)[:_PATH_LENGTH],
                 "status": status,
                 "bytes": sent,
                 "seconds": round(time.monotonic() - began, 4),
             }
             level = logging.ERROR if failed or status >= 500 else logging.INFO
-            LOGGER.log(level, "request", extra={"fields": fields})
+            LOGGER.log(level, "request", extra=fields)

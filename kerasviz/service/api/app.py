@@ -57,19 +57,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             preview.unlink(missing_ok=True)
         state.workers.start()
         threading.Thread(target=_load, args=(state,), name="loading", daemon=True).start()
-        watching = asyncio.create_task(state.watch.run())
         if state.setting.allow_upload:
             state.uploads.start()
         try:
             yield
         finally:
             state.stopping.set()
-            watching.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await watching
             await asyncio.to_thread(state.uploads.stop)
             await asyncio.to_thread(state.workers.stop)
-            state.watch.close()
             state.database.close()
 
 

@@ -12,6 +12,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.exceptions import HTTPException
 
 from kerasviz.io.images import decode
+from kerasviz.service.api.events import job_events
 from kerasviz.service.api.responses import ERRORS, PNG, Json, job_json
 from kerasviz.service.api.schemas import JobStatus, RenderRequest
 from kerasviz.service.api.state import ServiceState, State
@@ -114,7 +115,7 @@ def cancel(job: Job, state: State) -> Response:
 @router.get("/{job}/events", response_class=EventSourceResponse, responses=EVENT_ERRORS)
 async def events(job: Job, state: State) -> AsyncIterator[ServerSentEvent]:
     """Send events: progress, preview, and at the end done, failed or cancelled."""
-    async for event in state.watch.events(job.id):
+    async for event in job_events(job, state.jobs, state.stopping):
         yield event
 
 

@@ -7,9 +7,9 @@ from pydantic import BaseModel, Field
 
 from kerasviz.service.api.responses import ERRORS
 from kerasviz.service.api.state import State
+from kerasviz.service.middleware.asgi import client_address
 from kerasviz.service.middleware.security import (
     COOKIE,
-    client_address,
     same_secret,
     session_cookie,
     too_many_tokens,

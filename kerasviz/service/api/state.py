@@ -14,7 +14,6 @@ from fastapi import Depends, Request
 from kerasviz.errors import KerasvizError
 from kerasviz.rendering.commands import CommandLine
 from kerasviz.service.activations import ImageActivations
-from kerasviz.service.api.events import Watch
 from kerasviz.service.description import describe_network
 from kerasviz.service.gallery import Gallery
 from kerasviz.service.jobs.database import Database
@@ -50,11 +49,10 @@ class ServiceState:
     database: Database
     jobs: Jobs
     workers: Workers
-    watch: Watch
     predictor: Predictor
     uploads: Uploads
     activations: ImageActivations
-    stopping: threading.Event
+    stopping: threading.Event = field(default_factory=threading.Event)
     throttle: LoginThrottle = field(default_factory=LoginThrottle)
     loading: threading.Event = field(default_factory=threading.Event)
     failure: KerasvizError | None = None
@@ -77,18 +75,16 @@ class ServiceState:
                 ) from error
         database = Database(setting.database)
         jobs = Jobs(database, setting.limits.queued, kept=setting.limits.kept)
-        networks, stopping = Networks(setting), threading.Event()
+        networks = Networks(setting)
         return cls(
             setting=setting,
             networks=networks,
             database=database,
             jobs=jobs,
             workers=Workers(setting, database),
-            watch=Watch(jobs, stopping),
             predictor=Predictor(setting, networks),
             uploads=Uploads(setting, networks.names),
             activations=ImageActivations(networks),
-            stopping=stopping,
         )
 
     @property

@@ -11,7 +11,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from kerasviz.errors import KerasvizError
@@ -222,10 +222,6 @@ class Jobs:
             counts[table] = {str(state): int(count) for state, count in rows}
         return counts
 
-    def version(self) -> int:
-        """Return a number that changes whenever another connection has written."""
-        return int(self.database.connection.execute("PRAGMA data_version").fetchone()[0])
-
 
 def _known(connection: sqlite3.Connection, network: str, key: str) -> sqlite3.Row | None:
     row: sqlite3.Row | None = connection.execute(
@@ -246,23 +242,12 @@ def _ask(
 ) -> None:
     connection.execute(
         "INSERT INTO pictures (network, key, client, batchable, rows, batch, cost, text, data,"
-        " asked, state, steps) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'waiting', ?)"
+        " asked, state, steps) VALUES (:network, :key, :client, :batchable, :rows, :batch, :cost,"
+        " :text, :data, :asked, 'waiting', :steps)"
         " ON CONFLICT (network, key) DO UPDATE SET client = excluded.client,"
         " asked = excluded.asked, state = 'waiting', claimant = NULL, deaths = 0, step = 0,"
         " preview = 0, score = NULL, made = NULL, error = NULL",
-        (
-            network,
-            asked.key,
-            client,
-            asked.batchable,
-            asked.rows,
-            asked.batch,
-            asked.cost,
-            asked.text,
-            asked.data,
-            now,
-            asked.steps,
-        ),
+        {**asdict(asked), "network": network, "client": client, "asked": now},
     )
 
 
@@ -323,34 +308,23 @@ def _job(connection: sqlite3.Connection, row: sqlite3.Row) -> RenderJob:
         position = connection.execute(
             "SELECT COUNT(*) FROM pictures WHERE state = 'waiting' AND asked < ?", (first,)
         ).fetchone()[0]
+    columns = ("id", "network", "client", "state", "created", "ended", "ends", "error")
     return RenderJob(
-        id=row["id"],
-        network=row["network"],
-        client=row["client"],
+        **{column: row[column] for column in columns},
         request=json.loads(row["request"]),
-        state=row["state"],
-        created=row["created"],
-        ended=row["ended"],
-        ends=row["ends"],
-        error=row["error"],
         pictures=tuple(_job_picture(p) for p in pictures),
         position=position,
     )
 
 
 def _job_picture(row: sqlite3.Row) -> JobPicture:
+    columns = ("key", "rows", "state", "step", "steps", "score", "error")
     return JobPicture(
+        **{column: row[column] for column in columns},
         picture_id=row["place"],
-        key=row["key"],
         text=row["words"],
-        rows=row["rows"],
-        state=row["state"],
-        step=row["step"],
-        steps=row["steps"],
         preview=row["preview"] if row["state"] == "running" else 0,
-        score=row["score"],
         made=tuple(json.loads(row["made"])) if row["made"] else (),
-        error=row["error"],
     )
 
 

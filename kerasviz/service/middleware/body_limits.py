@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable
 
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kerasviz.service.middleware.asgi import App, Message, Receive, Scope, Send, header, refuse
+from kerasviz.service.middleware.asgi import header, refusal
 
 __all__ = ["PATIENCE", "RATE", "BodyLimitMiddleware"]
 
@@ -31,7 +32,7 @@ class BodyLimitMiddleware:
 
     def __init__(
         self,
-        app: App,
+        app: ASGIApp,
         limit: Callable[[Scope], int],
         together: int,
         is_kept: Callable[[Scope], bool] = lambda scope: False,
@@ -49,7 +50,7 @@ class BodyLimitMiddleware:
         limit = self.limit(scope)
         wrong = _declared_wrong(scope, limit)
         if wrong is not None:
-            await refuse(send, wrong.status_code, wrong.detail)
+            await refusal(wrong.status_code, wrong.detail)(scope, receive, send)
             return
         body = _Body(receive, limit, self, self.is_kept(scope))
         answer = _Answer(send, body)
@@ -61,9 +62,9 @@ class BodyLimitMiddleware:
         finally:
             self.held -= body.held
         if body.failure is not None and not answer.started:
-            given = (body.failure.headers or {}).items()
-            headers = [(name.encode(), value.encode()) for name, value in given]
-            await refuse(send, body.failure.status_code, body.failure.detail, headers)
+            failure = body.failure
+            answer_failure = refusal(failure.status_code, failure.detail, failure.headers)
+            await answer_failure(scope, receive, send)
 
 
 def _declared_wrong(scope: Scope, limit: int) -> HTTPException | None:

@@ -6,7 +6,10 @@ import logging
 import secrets
 import time
 
-from kerasviz.service.middleware.asgi import App, Message, Receive, Scope, Send, path_of, refuse
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from kerasviz.service.middleware.asgi import client_address, refusal
 
 __all__ = ["LOGGER", "RequestLogMiddleware"]
 
@@ -22,7 +25,7 @@ class RequestLogMiddleware:
     number of the request as ``X-Request-Id``.
     """
 
-    def __init__(self, app: App):
+    def __init__(self, app: ASGIApp):
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -36,10 +39,7 @@ class RequestLogMiddleware:
             nonlocal status, sent
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [
-                    *message.get("headers", ()),
-                    (b"x-request-id", number.encode()),
-                ]
+                MutableHeaders(scope=message).append("x-request-id", number)
             elif message["type"] == "http.response.body":
                 sent += len(message.get("body", b""))
             await send(message)
@@ -51,14 +51,13 @@ class RequestLogMiddleware:
             LOGGER.error("failed", exc_info=error, extra={"request": number})
             if not status:
                 line = f"the service failed; its log says more at request {number}"
-                await refuse(send_logged, 500, line)
+                await refusal(500, line)(scope, receive, send_logged)
         finally:
-            client = scope.get("client") or ("",)
             fields = {
                 "request": number,
-                "client": client[0],
+                "client": client_address(scope),
                 "method": str(scope.get("method", ""))[:16],
-                "path": path_of(scope)[:_PATH_LENGTH],
+                "path": scope["path"][:_PATH_LENGTH],
                 "status": status,
                 "bytes": sent,
                 "seconds": round(time.monotonic() - began, 4),

@@ -7,20 +7,14 @@ import hmac
 import ipaddress
 import secrets
 from collections.abc import Iterable
-from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from kerasviz.service.middleware.asgi import (
-    App,
-    Message,
-    Receive,
-    Scope,
-    Send,
-    header,
-    path_of,
-    refuse,
-)
+from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from kerasviz.service.middleware.asgi import client_address, header, refusal
 from kerasviz.service.middleware.body_limits import AT_ONCE, BodyLimitMiddleware
 from kerasviz.service.middleware.login_throttle import LoginThrottle
 from kerasviz.service.middleware.request_log import RequestLogMiddleware
@@ -35,7 +29,6 @@ __all__ = [
     "OriginMiddleware",
     "SecurityHeadersMiddleware",
     "TokenMiddleware",
-    "client_address",
     "guarded",
     "is_loopback",
     "same_secret",
@@ -78,7 +71,7 @@ def guarded(
     limits = setting.limits
 
     def is_upload(scope: Scope) -> bool:
-        posted = scope["method"] == "POST" and path_of(scope) == UPLOADS
+        posted = scope["method"] == "POST" and scope["path"] == UPLOADS
         return posted and setting.allow_upload
 
     def most(scope: Scope) -> int:
@@ -129,11 +122,6 @@ def session_cookie(token: str) -> str:
     return hmac.new(_KEY, token.encode(), hashlib.sha256).hexdigest()
 
 
-def client_address(scope: Scope) -> str:
-    """Return the address that a request came from, empty if unknown."""
-    return str((scope.get("client") or ("",))[0])
-
-
 def too_many_tokens(seconds: int) -> str:
     """Return the error for a client that sent too many wrong tokens."""
     return f"too many wrong tokens; give the right one in {seconds} s"
@@ -146,20 +134,19 @@ class TokenMiddleware:
     The page's files, which hold no data, ``/healthz`` and ``/api/session`` need none.
     """
 
-    def __init__(self, app: App, token: str, throttle: LoginThrottle):
+    def __init__(self, app: ASGIApp, token: str, throttle: LoginThrottle):
         self.app, self.token, self.session = app, token, session_cookie(token)
         self.throttle = throttle
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or _is_public(path_of(scope)):
+        if scope["type"] != "http" or _is_public(scope["path"]):
             await self.app(scope, receive, send)
             return
         client, given = client_address(scope), header(scope, b"authorization")
         seconds = self.throttle.seconds_left(client) if given else 0
         if seconds:
-            await refuse(
-                send, 429, too_many_tokens(seconds), [(b"retry-after", str(seconds).encode())]
-            )
+            refused = refusal(429, too_many_tokens(seconds), {"retry-after": str(seconds)})
+            await refused(scope, receive, send)
             return
         if self._allowed(scope, given):
             if given:
@@ -169,28 +156,20 @@ class TokenMiddleware:
         if given:
             self.throttle.add_wrong(client)
         line = "this needs the token that the service was started with: Authorization: Bearer TOKEN"
-        await refuse(send, 401, line, [(b"www-authenticate", b'Bearer realm="kerasviz"')])
+        refused = refusal(401, line, {"www-authenticate": 'Bearer realm="kerasviz"'})
+        await refused(scope, receive, send)
 
     def _allowed(self, scope: Scope, given: list[bytes]) -> bool:
         if given:
             scheme, _, secret = given[0].partition(b" ")
             right = same_secret(secret.strip(), self.token)
             return len(given) == 1 and scheme.lower() == b"bearer" and right
-        return any(same_secret(value, self.session) for value in _sessions(scope))
+        cookie = HTTPConnection(scope).cookies.get(COOKIE, "")
+        return same_secret(cookie.encode(), self.session)
 
 
 def _is_public(path: str) -> bool:
     return path in PUBLIC or (path.startswith(PUBLIC_FOLDERS) and ".." not in path)
-
-
-def _sessions(scope: Scope) -> Iterable[bytes]:
-    for line in header(scope, b"cookie"):
-        try:
-            cookies = SimpleCookie(line.decode("latin-1"))
-        except CookieError:
-            continue
-        if COOKIE in cookies:
-            yield cookies[COOKIE].value.encode()
 
 
 # -- host and origin -----------------------------------------------------------------------------
@@ -203,14 +182,15 @@ class HostMiddleware:
     (DNS rebinding); the Host header still has its name.
     """
 
-    def __init__(self, app: App, hosts: Iterable[str]):
+    def __init__(self, app: ASGIApp, hosts: Iterable[str]):
         self.app, self.hosts = app, frozenset(host.strip("[]").lower() for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or self._known(header(scope, b"host")):
             await self.app(scope, receive, send)
             return
-        await refuse(send, 421, "this service is for its own machine; ask http://localhost:PORT")
+        line = "this service is for its own machine; ask http://localhost:PORT"
+        await refusal(421, line)(scope, receive, send)
 
     def _known(self, given: list[bytes]) -> bool:
         return len(given) == 1 and _host_of(given[0]) in self.hosts
@@ -234,7 +214,7 @@ class OriginMiddleware:
     Reading needs no such check: without CORS headers, other sites cannot see an answer.
     """
 
-    def __init__(self, app: App):
+    def __init__(self, app: ASGIApp):
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -243,7 +223,8 @@ class OriginMiddleware:
             and scope["method"] not in _READ_METHODS
             and _from_other_site(scope)
         ):
-            await refuse(send, 403, "pages of other sites may not use this service")
+            line = "pages of other sites may not use this service"
+            await refusal(403, line)(scope, receive, send)
             return
         await self.app(scope, receive, send)
 
@@ -265,16 +246,15 @@ def _from_other_site(scope: Scope) -> bool:
 class SecurityHeadersMiddleware:
     """Adds those of the :data:`HEADERS` that an answer does not have."""
 
-    def __init__(self, app: App):
+    def __init__(self, app: ASGIApp):
         self.app = app
-        self.headers = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                given = list(message.get("headers", ()))
-                known = {name.lower() for name, _ in given}
-                message["headers"] = [*given, *(h for h in self.headers if h[0] not in known)]
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         await self.app(scope, receive, with_headers if scope["type"] == "http" else send)

@@ -24,9 +24,13 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 #: The packages of the extra ``serve``, as they are imported.
-NEEDED = ("fastapi", "fastapi_offline", "orjson", "prometheus_client", "uvicorn")
-#: Characters of a token, at least, and the command that makes one.
+NEEDED = (
+    *("fastapi", "fastapi_offline", "orjson", "prometheus_client"),
+    *("prometheus_fastapi_instrumentator", "pythonjsonlogger", "uvicorn"),
+)
+#: Characters of a token, at least.
 SHORTEST = 16
+#: The command that makes a token.
 MAKE_TOKEN = 'python -c "import secrets; print(secrets.token_urlsafe())"'
 
 
@@ -40,20 +44,20 @@ Examples:
   kerasviz serve model.keras --host 0.0.0.0
 
 \b
-Then open http://localhost:8501, or ask as TensorFlow Serving is asked:
+Then open http://localhost:8501, or use TensorFlow Serving's protocol:
   curl http://localhost:8501/v1/models/efficientnet-lite0/metadata
 
-Ctrl-C stops it; jobs that are not finished go on with the next start.
+Ctrl-C stops it; the next start continues unfinished jobs.
 """,
 )
 @click.argument("models", metavar="[MODEL...]", nargs=-1)
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=8501,
     show_default=True,
-    help="Port to listen at; 0 takes a free one.",
+    help="Port to listen on; 0 takes a free one.",
 )
 @click.option(
     "--data",
@@ -61,7 +65,7 @@ Ctrl-C stops it; jobs that are not finished go on with the next start.
     default=Path("service"),
     show_default=True,
     metavar="DIR",
-    help="Folder for the jobs, the pictures and the uploads: all that is written.",
+    help="Folder for everything that is written: jobs, pictures and uploads.",
 )
 @click.option(
     "--workers",
@@ -75,23 +79,23 @@ Ctrl-C stops it; jobs that are not finished go on with the next start.
     "--batch",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Pictures that are optimized at once, those of several users together. It decides the "
-    "last bits of a picture. [default: 8 on a GPU, else 2]",
+    help="Pictures that are optimized at once, for all users. It decides the last bits of a "
+    "picture. [default: 8 on a GPU, else 2]",
 )
 @click.option(
     "--token",
     envvar="KERASVIZ_TOKEN",
     show_envvar=True,
-    help="Secret that requests have to bring (Authorization: Bearer), of 16 characters or more. "
-    "Needed for another --host than this machine; other users of it see the command line, so "
-    "prefer the variable.",
+    help="Secret of at least 16 characters that requests must send (Authorization: Bearer). Needed "
+    "if --host is not this machine; prefer the variable, because other users can see the command "
+    "line.",
 )
 @click.option(
     "--taps",
     multiple=True,
     metavar="A,B",
-    help="Taps of the signatures activations and visualize, of the networks that have them (again "
-    "for more). [default: main layers and the classes]",
+    help="Taps of the signatures activations and visualize, for networks that have them "
+    "(repeatable). [default: main layers and the classes]",
 )
 @click.option(
     "--keep-jobs",
@@ -99,9 +103,9 @@ Ctrl-C stops it; jobs that are not finished go on with the next start.
     default=10_000,
     show_default=True,
     metavar="N",
-    help="Ended jobs that are remembered; the pictures of older ones stay.",
+    help="Ended jobs that are kept; pictures of older jobs stay.",
 )
-@click.option("--allow-upload", is_flag=True, help="Let clients bring ONNX and .keras files.")
+@click.option("--allow-upload", is_flag=True, help="Let clients upload ONNX and .keras files.")
 @input_options
 @model_options
 def command(
@@ -122,7 +126,7 @@ def command(
     """Serve MODELs: a page to explore them, pictures on demand, TensorFlow Serving's protocol.
 
     MODEL is a file or a name of `kerasviz models list`; efficientnet-lite0 if none is given.
-    Options on how a file is read count for all of them.
+    Options for reading files apply to all of them.
     """
     _require()
     from kerasviz.service.server import listening, serve
@@ -149,7 +153,7 @@ def command(
 
 
 def _require() -> None:
-    """Raise :class:`KerasvizError` where the extra is not installed."""
+    """Raise :class:`KerasvizError` if the extra is not installed."""
     if importlib.util.find_spec("fcntl") is None:
         raise KerasvizError("kerasviz serve needs file locks as Linux and macOS have them")
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
@@ -160,7 +164,7 @@ def _require() -> None:
 
 
 def _check(setting: ServiceSettings) -> None:
-    """Refuse what cannot be served before anything is loaded."""
+    """Refuse invalid settings before anything is loaded."""
     from kerasviz.errors import near
     from kerasviz.service.middleware.security import is_loopback
     from kerasviz.zoo.model_card import cards

@@ -1,4 +1,4 @@
-"""What a layer says of an image that a user brings."""
+"""The activations of a layer for an image that a user uploads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kerasviz.service.description import label_of, usual_size
 from kerasviz.service.networks import Networks
 from kerasviz.types import Array, Size
 
-__all__ = ["PIXELS", "TOP", "Activating", "read_body"]
+__all__ = ["PIXELS", "TOP", "ImageActivations", "read_body"]
 
 #: The most pixels of an image: a small file may hold very many.
 PIXELS = 50_000_000
@@ -29,17 +29,17 @@ KEPT = 32
 FORMATS = ("PNG", "JPEG")
 
 
-class Activating:
-    """Computes activations; ``room`` is to be entered before the image is read."""
+class ImageActivations:
+    """Computes activations of images; callers enter ``slots`` before."""
 
     def __init__(self, networks: Networks, at_once: int = 2):
         self.networks = networks
-        self.predict_slots = asyncio.Semaphore(at_once)
+        self.slots = asyncio.Semaphore(at_once)
         self._lock = threading.Lock()
         self._traced: OrderedDict[tuple[str, str], Any] = OrderedDict()
 
     def of(self, name: str, tap: str, unit: int | None, data: bytes) -> dict[str, Any]:
-        """The most active units (the mean over all positions), and the map of ``unit``."""
+        """Return the most active units (mean over all positions) and the map of ``unit``."""
         net = self.networks.get(name)
         image = read_body(data, usual_size(net), net.channels)
         found = np.asarray(self._function(name, tap)(image[None]))[0]

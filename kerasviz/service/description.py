@@ -1,4 +1,4 @@
-"""What a network is, as plain data for the page: its layers, how they hang together, its units."""
+"""Descriptions of networks as plain data: layers with their inputs, units, recipes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from kerasviz.zoo.model_card import card_for_checksum
 
 __all__ = ["describe_layers", "describe_network", "fixed_recipe", "label_of", "usual_size"]
 
-#: Layers beside the main ones that are listed, at most.
-OTHERS = 400
+#: Layers that are listed besides the main ones, at most.
+MOST_OTHERS = 400
 
 
 def usual_size(net: Network) -> tuple[int, int]:
-    """(height, width) of the images that a network was made for; 224 where nothing says it."""
+    """Return the (height, width) that a network was trained for; 224 if unknown."""
     card = card_for_checksum(net.identity.sha256)
     known = card.input_size if card is not None else (224, 224)
     height, width = (n or m for n, m in zip(net.fixed_size, known, strict=True))
@@ -28,13 +28,13 @@ def usual_size(net: Network) -> tuple[int, int]:
 
 
 def fixed_recipe(recipe: Recipe, net: Network) -> Recipe:
-    """A recipe of the size that a network insists on, as far as it does."""
+    """Return a recipe with the sides that the network fixes."""
     height, width = (n or m for n, m in zip(net.fixed_size, recipe.size, strict=True))
     return recipe.replace(size=(height, width))
 
 
 def label_of(net: Network, tap: str, unit: int) -> str | None:
-    """The name of a unit of the classes, ``None`` for others."""
+    """Return the label of a class unit, ``None`` for other units."""
     heads = [net.classes.logits, *net.program.outputs]
     names = {net.taps[n].name for n in heads if n is not None and n in net.taps}
     if net.taps[tap].name not in names or net.taps[tap].channels != len(net.labels):
@@ -43,7 +43,7 @@ def label_of(net: Network, tap: str, unit: int) -> str | None:
 
 
 def describe_network(net: Network, name: str, examples: bool) -> dict[str, Any]:
-    """All that the page has to know of a network."""
+    """Describe a network for the page."""
     card = card_for_checksum(net.identity.sha256)
     recipes = [fixed_recipe(recipe, net) for recipe in RECIPES.values()]
     return {
@@ -71,25 +71,25 @@ def _classes(net: Network) -> int:
 
 
 def describe_layers(net: Network) -> list[dict[str, Any]]:
-    """The layers with units, first layer first, each with the layers that it is computed from.
+    """List the layers with units in order, each with the layers that it is computed from.
 
-    ``main`` are those worth showing and the classes.
+    ``main`` are the main layers and the classes.
     """
     main = _main(net)
     names = {net.taps[name].name: name for name in reversed(main)}
     before = {tap.pre_activation for tap in net.taps.values()}  # shown as the layer itself
     order = [n for n in net.taps if n in names or (n not in before and _is_layer(net, n))]
     kept = {tap: names.get(tap, tap) for tap in [t for t in order if t in names]}
-    for tap in order[:OTHERS]:
+    for tap in order[:MOST_OTHERS]:
         kept.setdefault(tap, names.get(tap, tap))
     taps = [tap for tap in order if tap in kept]
     shapes, edges = _computed(net, taps)
-    found = []
+    layers = []
     for tap in taps:
         if tap not in shapes:
             continue
         about = net.taps[tap]
-        found.append(
+        layers.append(
             {
                 "name": kept[tap],
                 "tap": tap,
@@ -100,7 +100,7 @@ def describe_layers(net: Network) -> list[dict[str, Any]]:
                 "main": tap in names,
             }
         )
-    return found
+    return layers
 
 
 def _main(net: Network) -> list[str]:
@@ -117,42 +117,42 @@ def _units(net: Network, name: str) -> bool:
 
 
 def _is_layer(net: Network, name: str) -> bool:
-    """Whether a tap has units worth listing: convolutions, what a ReLU or a concatenation gives."""
+    """Tell whether the units of a tap are listed, as those of convolutions and ReLUs are."""
     tap = net.taps[name]
     if name in net.program.inputs or not _units(net, name):
         return False
-    what = tap.op.lower()
+    op = tap.op.lower()
     listed = ("conv", "relu", "concat", "pool", "add", "matmul", "gemm", "dense")
-    return tap.pre_activation is not None or any(word in what for word in listed)
+    return tap.pre_activation is not None or any(word in op for word in listed)
 
 
 def _computed(
     net: Network, taps: Sequence[str]
 ) -> tuple[dict[str, list[int]], dict[str, list[str]]]:
-    """Shapes [h, w, c] at the usual size, and for every tap the nearest ones before it."""
+    """Return shapes [h, w, c] at the usual size, and the nearest taps before each tap."""
     images = tf.TensorSpec([1, *usual_size(net), net.channels], tf.float32)
-    found: dict[str, Any] = {}
-    places: dict[int, str] = {}
+    tensors: dict[str, Any] = {}
+    names: dict[int, str] = {}
 
     def trace(x: Any) -> Any:
-        found.update(net.activations(x, list(taps)))
-        return list(found.values())
+        tensors.update(net.activations(x, list(taps)))
+        return list(tensors.values())
 
     try:
         traced = tf.function(trace, autograph=False).get_concrete_function(images)
     except (KerasvizError, ValueError):
         return _one_by_one(net, taps)
-    for name, tensor in found.items():
-        places[id(tensor.op)] = name
-    shapes = {name: _shape(tensor) for name, tensor in found.items()}
-    assert traced.graph is not None  # the tensors live as long as it does
-    return shapes, {name: _before(name, found[name], places) for name in found}
+    for name, tensor in tensors.items():
+        names[id(tensor.op)] = name
+    shapes = {name: _shape(tensor) for name, tensor in tensors.items()}
+    assert traced.graph is not None  # it keeps the tensors alive
+    return shapes, {name: _before(name, tensors[name], names) for name in tensors}
 
 
 def _one_by_one(
     net: Network, taps: Sequence[str]
 ) -> tuple[dict[str, list[int]], dict[str, list[str]]]:
-    """The taps that can be computed, in a row: their graph is not known."""
+    """Describe the taps that can be computed as a chain, because their graph is unknown."""
     size = usual_size(net)
     good = [name for name in taps if net.computes(name, *size)]
     if not good:
@@ -168,20 +168,20 @@ def _shape(tensor: Any) -> list[int]:
     return [1] * (3 - len(sizes)) + sizes
 
 
-def _before(name: str, tensor: Any, places: Mapping[int, str]) -> list[str]:
-    """The taps that are met first on the ways back from a tensor, in the order of the graph."""
+def _before(name: str, tensor: Any, names: Mapping[int, str]) -> list[str]:
+    """Return the nearest taps before a tensor, in the order of the graph."""
     seen: set[int] = set()
-    ways = [tensor.op]
+    pending = [tensor.op]
     met: dict[str, None] = {}
-    while ways:
-        op = ways.pop()
-        for given in op.inputs:
-            source = given.op
-            other = places.get(id(source))
+    while pending:
+        op = pending.pop()
+        for tensor_input in op.inputs:
+            source = tensor_input.op
+            other = names.get(id(source))
             if other is not None and other != name:
                 met[other] = None
             elif id(source) not in seen:
                 seen.add(id(source))
-                ways.append(source)
-    order = {other: k for k, other in enumerate(places.values())}
+                pending.append(source)
+    order = {other: k for k, other in enumerate(names.values())}
     return sorted(met, key=order.__getitem__)

@@ -1,4 +1,4 @@
-"""The pictures that are there of each unit, as the manifest of a store lists them."""
+"""The finished pictures of each unit, read from the manifest of a store."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from kerasviz.rendering.manifest import JOURNAL, MANIFEST, Entry, Manifest
 
 __all__ = ["Gallery", "Unit", "UnitPicture"]
 
-#: Seconds in which a manifest is not looked at again.
-FRESH = 0.5
+#: Seconds for which a manifest is not checked again.
+FRESH_SECONDS = 0.5
 
 #: A layer's tap and the number of a unit.
 Unit = tuple[str, int]
@@ -34,7 +34,7 @@ class UnitPicture:
 
 
 class Gallery:
-    """The pictures of a network by unit, read again when the manifest changed."""
+    """The pictures of a network by unit, reread when the manifest changes."""
 
     def __init__(self, folder: Path, net: Network, command: CommandLine):
         self.folder, self.net, self.command = folder, net, command
@@ -47,28 +47,28 @@ class Gallery:
         self._files: dict[str, Entry] = {}
 
     def of(self, tap: str, unit: int) -> Sequence[UnitPicture]:
-        """The pictures of a unit."""
+        """Return the pictures of a unit."""
         self._refresh()
         return self._units.get((tap, unit), ())
 
     def best(self, tap: str, unit: int, recipe: str | None) -> Entry | None:
-        """The picture of a unit on a wall: of its channel, with that recipe if there is one."""
-        found = [s for s in self.of(tap, unit) if s.kind == "channel"]
-        found.sort(key=lambda s: (s.recipe != recipe, s.seed))
-        return found[0].entry if found else None
+        """Return a channel picture of a unit, preferably of a recipe."""
+        pictures = [s for s in self.of(tap, unit) if s.kind == "channel"]
+        pictures.sort(key=lambda s: (s.recipe != recipe, s.seed))
+        return pictures[0].entry if pictures else None
 
     def entry(self, file: str) -> Entry | None:
-        """The entry of a file."""
+        """Return the entry of a file."""
         self._refresh()
         return self._files.get(file)
 
     def command_of(self, entry: Entry) -> str:
-        """The command that makes a picture again, "" if there is none."""
+        """Return the command that reproduces a picture, "" if none does."""
         return self.command.picture(self.net, entry, self._manifest.requests[entry.request])
 
     def _refresh(self) -> None:
         with self._lock:
-            if time.monotonic() - self._looked < FRESH:
+            if time.monotonic() - self._looked < FRESH_SECONDS:
                 return
             now = [stamp(self.folder / name) for name in (MANIFEST, JOURNAL)]
             if now != self._stamp:
@@ -92,7 +92,7 @@ class Gallery:
 
 
 def _subject(data: dict[str, Any], net: Network) -> tuple[Unit, str] | None:
-    """The unit that a picture shows and its kind, ``None`` where it is of no single unit."""
+    """Return the unit and kind of a picture, ``None`` if it shows no single unit."""
     terms = data["objective"]
     diverse = [term for term in terms if term["kind"] == "diversity"]
     others = [term for term in terms if term["kind"] != "diversity"]

@@ -2,54 +2,40 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
-from datetime import UTC, datetime
 from typing import Any
+
+from pythonjsonlogger.core import RESERVED_ATTRS
+from pythonjsonlogger.json import JsonFormatter
 
 __all__ = ["JsonLines", "log_as_json"]
 
 
-class _Always(logging.Filter):
-    """Adds the same fields to every record."""
+class JsonLines(JsonFormatter):
+    """Write a record as one line of JSON with its ``extra`` and the fields ``always``."""
 
-    def __init__(self, fields: dict[str, str]):
-        super().__init__()
-        self.fields = fields
+    def __init__(self, **always: str):
+        super().__init__(
+            ("levelname", "name", "message"),
+            rename_fields={"levelname": "level", "name": "logger", "exc_info": "exception"},
+            reserved_attrs=[*RESERVED_ATTRS, "color_message"],  # uvicorn's, for terminals
+            static_fields=always,
+            timestamp="time",
+        )
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.fields = {**self.fields, **getattr(record, "fields", {})}
-        return True
+    def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
+        """Write levels in lower case."""
+        return {**log_data, "level": log_data["level"].lower()}
 
 
 def log_as_json(**always: str) -> None:
     """Send the logs of this package and of the server through :class:`JsonLines`."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines())
-    handler.addFilter(_Always(always))
+    handler.setFormatter(JsonLines(**always))
     for name in ("kerasviz", "uvicorn"):
         logger = logging.getLogger(name)
         logger.handlers[:] = [handler]
         logger.setLevel(logging.INFO)
         logger.propagate = False
     logging.getLogger("uvicorn.access").disabled = True  # requests have a log of their own
-
-
-class JsonLines(logging.Formatter):
-    """Writes each record as one line of JSON; ``extra={"fields": {...}}`` goes into it.
-
-    Whatever a field holds, it cannot begin a new line: JSON escapes control characters.
-    """
-
-    def format(self, record: logging.LogRecord) -> str:
-        data: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-            **getattr(record, "fields", {}),
-        }
-        if record.exc_info:
-            data["exception"] = self.formatException(record.exc_info)
-        return json.dumps(data, default=str)

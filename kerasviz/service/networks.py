@@ -1,4 +1,4 @@
-"""The networks of a service: each is loaded once, by whoever asks first."""
+"""The networks of a service, each loaded once at its first use."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ ABOUT = "about.json"
 
 
 class UnknownNetworkError(UsageError):
-    """No network of that name is served."""
+    """No network of this name is served."""
 
 
 @dataclass
 class _ServedNetwork:
-    """A network that is served, whether or not it is loaded."""
+    """A network that is served, loaded or not."""
 
     source: str
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -37,55 +37,55 @@ class _ServedNetwork:
 
 
 class Networks:
-    """The networks by the names under which they are served: those named, and those uploaded.
+    """The named and uploaded networks, by the names under which they are served.
 
-    May be used by many threads. A network that cannot be loaded raises the same error again.
+    May be used by many threads. A network that cannot be loaded raises the same error each time.
     """
 
     def __init__(self, setting: ServiceSettings):
         self.setting = setting
-        self._places = {name: _ServedNetwork(source) for name, source in setting.sources().items()}
+        self._served = {name: _ServedNetwork(source) for name, source in setting.sources().items()}
         self._lock = threading.Lock()
 
     def names(self) -> list[str]:
-        """The names of all networks, those that were named first."""
+        """List the names of all networks, uploads last."""
         self._find_uploads()
-        return list(self._places)
+        return list(self._served)
 
     def __contains__(self, name: str) -> bool:
-        return self._place(name) is not None
+        return self._find(name) is not None
 
     def loaded(self, name: str) -> bool:
-        """Whether a network is loaded."""
-        place = self._place(name)
-        return place is not None and place.net is not None
+        """Tell whether a network is loaded."""
+        served = self._find(name)
+        return served is not None and served.net is not None
 
     def error(self, name: str) -> str | None:
-        """Why a network could not be loaded, if it could not."""
-        place = self._place(name)
-        return None if place is None else place.error
+        """Return why a network could not be loaded, if so."""
+        served = self._find(name)
+        return None if served is None else served.error
 
     def get(self, name: str) -> Network:
-        """The network of that name, loaded now if it is not yet.
+        """Return the network of a name, loading it at the first use.
 
         Raises :class:`UnknownNetworkError`, and what :func:`kerasviz.zoo.load.load` raises.
         """
-        place = self._place(name)
-        if place is None:
+        served = self._find(name)
+        if served is None:
             raise UnknownNetworkError(f"no network {name!r}; near: {near(name, self.names())}")
-        with place.lock:
-            if place.net is None:
-                if place.error is not None:
-                    raise KerasvizError(place.error)
+        with served.lock:
+            if served.net is None:
+                if served.error is not None:
+                    raise KerasvizError(served.error)
                 try:
-                    place.net = self._load(name)
+                    served.net = self._load(name)
                 except KerasvizError as error:
-                    place.error = str(error)
+                    served.error = str(error)
                     raise
-            return place.net
+            return served.net
 
     def load_all(self, loaded: Callable[[str], None] | None = None) -> None:
-        """Load all networks; those that cannot be loaded have an :meth:`error` then."""
+        """Load all networks; those that fail have an :meth:`error`."""
         for name in self.names():
             try:
                 self.get(name)
@@ -95,36 +95,36 @@ class Networks:
                 loaded(name)
 
     def source(self, name: str) -> ModelSource:
-        """The file or zoo name of a network, and how it is read: an upload says so itself."""
-        place = self._place(name)
-        if place is None:
+        """Return the source of a network; an upload has its own preprocessing."""
+        served = self._find(name)
+        if served is None:
             raise UnknownNetworkError(f"no network {name!r}; near: {near(name, self.names())}")
         about = self._about(name)
         if about is None:
-            return replace(self.setting.reading, path=place.source)
+            return replace(self.setting.reading, path=served.source)
         from kerasviz.network.input_spec import preset
 
-        wanted = about.get("preprocess")
-        spec = None if wanted is None else preset(str(wanted))
-        return ModelSource(place.source, input_spec=spec)
+        name_of_preset = about.get("preprocess")
+        spec = None if name_of_preset is None else preset(str(name_of_preset))
+        return ModelSource(served.source, input_spec=spec)
 
     def cli_args(self, name: str) -> tuple[str, ...]:
-        """The options of a command that reads the network in the same way."""
+        """Return the options of a command that reads the network in the same way."""
         about = self._about(name)
         if about is None:
             return self.setting.cli_args
-        wanted = about.get("preprocess")
-        return () if wanted is None else ("--preprocess", str(wanted))
+        name_of_preset = about.get("preprocess")
+        return () if name_of_preset is None else ("--preprocess", str(name_of_preset))
 
     def _load(self, name: str) -> Network:
         net = load(self.source(name))
         _check_pictures(self.setting.pictures / name, net)
         return net
 
-    def _place(self, name: str) -> _ServedNetwork | None:
-        if name not in self._places:
+    def _find(self, name: str) -> _ServedNetwork | None:
+        if name not in self._served:
             self._find_uploads()
-        return self._places.get(name)
+        return self._served.get(name)
 
     def _about(self, name: str) -> dict[str, Any] | None:
         if name in self.setting.sources():
@@ -139,13 +139,13 @@ class Networks:
         with self._lock:
             for about in sorted(folder.glob(f"*/{ABOUT}")):
                 name = about.parent.name
-                if name not in self._places:
+                if name not in self._served:
                     file = json.loads(about.read_text(encoding="utf-8"))["file"]
-                    self._places[name] = _ServedNetwork(str(about.parent / Path(file).name))
+                    self._served[name] = _ServedNetwork(str(about.parent / Path(file).name))
 
 
 def load(source: ModelSource) -> Network:
-    """Load a network as a service does: it has to be known which numbers it takes."""
+    """Load a network, and require a description of its input."""
     net = source.load()
     net.require_input_spec()
     return net

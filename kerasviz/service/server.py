@@ -25,13 +25,13 @@ __all__ = ["listening", "serve"]
 log = logging.getLogger("kerasviz.service")
 
 #: Seconds that open connections get when the server stops.
-LAST = 5
-#: Connections that wait to be accepted.
+SHUTDOWN_SECONDS = 5
+#: Connections that may wait to be accepted.
 BACKLOG = 2048
 
 
 class _Server(uvicorn.Server):
-    """Tells the streams that it stops, which would hold it up otherwise."""
+    """Ends the event streams when it stops; it would wait for them otherwise."""
 
     def __init__(self, config: uvicorn.Config, state: ServiceState, begun: Callable[[], None]):
         super().__init__(config)
@@ -39,7 +39,7 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop at SIGTERM and Ctrl-C, and end as one that was told to: uvicorn would raise both."""
+        """Stop at SIGTERM and Ctrl-C without raising them again as uvicorn does."""
         before = {s: signal.signal(s, self.handle_exit) for s in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
@@ -48,12 +48,12 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
-        """Begin to stop; a second Ctrl-C does not wait for connections."""
+        """Stop the streams first; a second Ctrl-C does not wait for connections."""
         self.service.stopping.set()
         super().handle_exit(sig, frame)
 
     async def startup(self, sockets: Any = None) -> None:
-        """Begin to answer."""
+        """Start, and call ``begun`` once requests are answered."""
         await super().startup(sockets)
         if self.started:
             self.begun()
@@ -61,26 +61,26 @@ class _Server(uvicorn.Server):
 
 @contextlib.contextmanager
 def listening(setting: ServiceSettings) -> Iterator[socket.socket]:
-    """The socket at which a service will listen: a port that is taken is known before all else.
+    """Open the socket of a service, so that a taken port is noticed before anything is loaded.
 
     Raises :class:`KerasvizError` for a port that is taken and an address that is not here.
     """
     family = socket.AF_INET6 if ":" in setting.host else socket.AF_INET
-    place = (setting.host.strip("[]"), setting.port)
+    address = (setting.host.strip("[]"), setting.port)
     try:
-        made = socket.create_server(place, family=family, backlog=BACKLOG)
+        at = socket.create_server(address, family=family, backlog=BACKLOG)
     except OSError as error:
         raise KerasvizError(
             f"cannot listen at {setting.host}:{setting.port}: {error.strerror}; give another --port"
         ) from error
-    with made:
-        yield made
+    with at:
+        yield at
 
 
 def serve(setting: ServiceSettings, at: socket.socket, on_ready: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or Ctrl-C; what is running then is finished or queued again.
+    """Serve until SIGTERM or Ctrl-C; running pictures are finished or queued again.
 
-    ``at`` is the socket of :func:`listening`. ``say`` is given the address when requests are
+    ``at`` is the socket of :func:`listening`. ``on_ready`` gets the address once requests are
     answered. Raises :class:`KerasvizError` where the service cannot start.
     """
     log_as_json()
@@ -92,7 +92,7 @@ def serve(setting: ServiceSettings, at: socket.socket, on_ready: Callable[[str],
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=15,
-        timeout_graceful_shutdown=LAST,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         ws="none",
         limit_concurrency=2000,
     )
@@ -100,8 +100,8 @@ def serve(setting: ServiceSettings, at: socket.socket, on_ready: Callable[[str],
     host = f"[{setting.host}]" if ":" in setting.host else setting.host
 
     def begun() -> None:
-        words = {"host": setting.host, "port": port, "pid": os.getpid()}
-        log.info("listening", extra={"fields": words})
+        fields = {"host": setting.host, "port": port, "pid": os.getpid()}
+        log.info("listening", extra=fields)
         on_ready(f"http://{host}:{port}")
 
     server = _Server(config, app.state.service, begun)

@@ -1,4 +1,4 @@
-"""How the service runs: where it listens, what it serves, where it keeps things, its limits."""
+"""The settings of the service: address, networks, data folder, limits."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ __all__ = ["Limits", "ServiceSettings", "served_name"]
 
 @dataclass(frozen=True)
 class Limits:
-    """What a request may ask for, and what all may take together.
+    """The limits of one request and of all together.
 
-    ``side`` in pixels, ``steps`` of a picture, ``pictures`` of a request, ``queued`` pictures that
-    wait or run, ``body_bytes`` and ``upload_bytes`` of a request, ``disk_bytes`` under the data
-    folder, ``rows`` of a request of ``visualize``, ``kept`` jobs that have ended.
+    ``side`` in pixels and ``steps`` of a picture, ``pictures`` of a request, ``queued`` pictures
+    that wait or run, ``body_bytes`` and ``upload_bytes`` of a request, ``disk_bytes`` of the data
+    folder, ``rows`` of a request of ``visualize``, ``kept`` ended jobs.
     """
 
     side: int = 512
@@ -35,14 +35,13 @@ class Limits:
 
 @dataclass(frozen=True)
 class ServiceSettings:
-    """The settings of a service; workers get them too.
+    """The settings of a service and its workers.
 
-    ``models`` are files and zoo names, ``data`` is the folder of everything that is kept,
-    ``workers`` the number of processes that render (0: jobs wait). ``batch`` is the number of rows
-    that are optimized at once; with ``None`` it is 8 on a GPU and 2 elsewhere. It is a part of
-    every request, because it decides the last bits of a picture. ``taps`` are those of the
-    signatures ``activations`` and ``visualize``, of the networks that have them. ``reading``, which
-    has no path, says how all models are read, and ``cli_args`` are the options that say the same.
+    ``models`` are files and zoo names, ``data`` is the folder of all that is written, ``workers``
+    the number of rendering processes (0: jobs wait). ``batch`` is the number of rows optimized at
+    once, by default 8 on a GPU and 2 elsewhere; as it decides the last bits of a picture, it is
+    part of every request. ``taps`` are those of the signatures ``activations`` and ``visualize``.
+    ``reading``, without a path, tells how models are read, and ``cli_args`` are the same options.
     """
 
     data: Path
@@ -57,7 +56,7 @@ class ServiceSettings:
     reading: ModelSource = field(default_factory=ModelSource)
     cli_args: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
-    #: Seconds for what runs when the service is told to stop; what takes longer is queued again.
+    #: Seconds for running pictures at a stop; longer ones are queued again.
     grace: float = 5.0
 
     @property
@@ -67,41 +66,41 @@ class ServiceSettings:
 
     @property
     def previews(self) -> Path:
-        """The folder of pictures that are being made."""
+        """The folder of previews."""
         return self.data / "previews"
 
     @property
     def uploads(self) -> Path:
-        """The folder of models that were admitted."""
+        """The folder of admitted uploads."""
         return self.data / "models"
 
     @property
     def database(self) -> Path:
-        """The file of the jobs."""
+        """The database of jobs."""
         return self.data / "jobs.sqlite"
 
     def sources(self) -> dict[str, str]:
-        """The files and zoo names by the names under which they are served.
+        """Return the files and zoo names by the names under which they are served.
 
-        Raises :class:`UsageError` for two of one name.
+        Raises :class:`UsageError` for two models of one name.
         """
         return named(self.models)
 
 
 def named(models: Iterable[str]) -> dict[str, str]:
-    """Models by the names under which they are served."""
-    found: dict[str, str] = {}
+    """Return models by the names under which they are served."""
+    sources: dict[str, str] = {}
     for model in models:
         name = served_name(model)
-        if found.setdefault(name, model) != model:
+        if sources.setdefault(name, model) != model:
             raise UsageError(
-                f"{found[name]} and {model} would both be served as {name!r}; rename one of them"
+                f"{sources[name]} and {model} would both be served as {name!r}; rename one of them"
             )
-    return found
+    return sources
 
 
 def served_name(model: str) -> str:
-    """The name under which a file or a zoo network is served: letters, digits and ``_ . -``.
+    """Return the name under which a model is served: letters, digits and ``_ . -``.
 
     >>> served_name("models/squeezenet1_1.onnx"), served_name("efficientnet-lite0")
     ('squeezenet1_1', 'efficientnet-lite0')

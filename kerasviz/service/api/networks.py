@@ -1,4 +1,4 @@
-"""The routes by which a network is explored: its layers, their units, a search, an image."""
+"""The routes that explore a network: its layers, their units, a search, an image."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from starlette.exceptions import HTTPException
 
 from kerasviz.errors import near
 from kerasviz.io.images import decode
-from kerasviz.service.activations import Activating
-from kerasviz.service.api.responses import ERRORS, PNG, Json
+from kerasviz.service.api.responses import ERRORS, PNG, Json, picture_url
 from kerasviz.service.api.schemas import (
     Activations,
     LayerPage,
@@ -25,140 +24,154 @@ from kerasviz.service.api.schemas import (
     SearchMatch,
     UnitPage,
 )
-from kerasviz.service.api.state import ServiceState, picture_url
+from kerasviz.service.api.state import ServiceState, State
 from kerasviz.service.description import label_of
 from kerasviz.service.gallery import Gallery, UnitPicture
 
-__all__ = ["explore_router"]
+__all__ = ["router"]
+
+router = APIRouter(tags=["networks"], responses=ERRORS)
 
 #: Results of a search, at most.
-FOUND = 50
+MOST_RESULTS = 50
 BUCKETS = ("top", "positive", "negative", "bottom")
-#: What is named by its checksum never changes.
+#: For pictures whose address has their checksum: they never change.
 FOREVER = "private, max-age=31536000, immutable"
 Name = Annotated[str, Query(max_length=300)]
 Bucket = Literal["top", "positive", "negative", "bottom"]
 
 
-def explore_router(state: ServiceState) -> APIRouter:
-    """The routes below ``/api/networks``, and the pictures."""
-    router = APIRouter(tags=["networks"], responses=ERRORS)
-    activating = Activating(state.networks)
+@router.get("/api/networks", response_model=list[Listed])
+def listed(state: State) -> Response:
+    """List the networks."""
+    return Json([_listed(state, name) for name in state.networks.names()])
 
-    @router.get("/api/networks", response_model=list[Listed])
-    def listed() -> Response:
-        """The networks that are served."""
-        return Json([_listed(state, name) for name in state.networks.names()])
 
-    @router.get("/api/networks/{name}", response_model=NetworkPage)
-    def network(name: str) -> Response:
-        """What a network is: its layers and how they hang together, its classes, the recipes."""
-        return Json(state.described(name))
+@router.get("/api/networks/{name}", response_model=NetworkPage)
+def network(name: str, state: State) -> Response:
+    """Describe a network: its layers with their inputs, its classes, the recipes."""
+    return Json(state.described(name))
 
-    @router.get("/api/networks/{name}/layer", response_model=LayerPage)
-    def layer(
-        name: str,
-        layer: Name,
-        first: Annotated[int, Query(ge=0)] = 0,
-        count: Annotated[int, Query(ge=0, le=1024)] = 64,
-        recipe: Annotated[str, Query(max_length=40)] = "fast",
-    ) -> Response:
-        """Units of a layer with the pictures that are there of them."""
-        about = _layer(state, name, layer)
-        net, gallery = state.networks.get(name), state.gallery(name)
-        units = []
-        for unit in range(first, min(about["units"] or 0, first + count)):
-            entry = gallery.best(about["tap"], unit, recipe)
-            url = picture_url(name, entry.file, entry.sha256) if entry else None
-            label = label_of(net, about["tap"], unit)
-            units.append({"unit": unit, "label": label, "picture": url})
-        return Json({"layer": about, "units": units})
 
-    @router.get("/api/networks/{name}/unit", response_model=UnitPage)
-    def unit(name: str, layer: Name, unit: Annotated[int, Query(ge=0)]) -> Response:
-        """A unit: its pictures with what made them, its examples, its neighbours."""
-        about = _layer(state, name, layer)
-        _check_unit(about, unit)
-        gallery = state.gallery(name)
-        shown = gallery.of(about["tap"], unit)
-        return Json(
-            {
-                "layer": about["name"],
-                "unit": unit,
-                "label": label_of(state.networks.get(name), about["tap"], unit),
-                "pictures": [_picture(name, gallery, each) for each in shown],
-                "examples": _examples(state, name, about["tap"], unit),
-                "previous": unit - 1 if unit else None,
-                "next": unit + 1 if unit + 1 < about["units"] else None,
-            }
-        )
+@router.get("/api/networks/{name}/layer", response_model=LayerPage)
+def layer(
+    name: str,
+    layer: Name,
+    state: State,
+    first: Annotated[int, Query(ge=0)] = 0,
+    count: Annotated[int, Query(ge=0, le=1024)] = 64,
+    recipe: Annotated[str, Query(max_length=40)] = "fast",
+) -> Response:
+    """Return units of a layer with their finished pictures."""
+    about = _layer(state, name, layer)
+    net, gallery = state.networks.get(name), state.gallery(name)
+    units = []
+    for unit in range(first, min(about["units"] or 0, first + count)):
+        entry = gallery.best(about["tap"], unit, recipe)
+        url = picture_url(name, entry.file, entry.sha256) if entry else None
+        label = label_of(net, about["tap"], unit)
+        units.append({"unit": unit, "label": label, "picture": url})
+    return Json({"layer": about, "units": units})
 
-    @router.get("/api/networks/{name}/search", response_model=list[SearchMatch])
-    def search(name: str, q: Annotated[str, Query(max_length=200)]) -> Response:
-        """Classes by label, layers by name, and a unit named as ``LAYER:UNIT``."""
-        return Json(_search(state, name, q.strip()))
 
-    @router.get("/api/networks/{name}/provenance")
-    def provenance(name: str, file: Name) -> dict[str, Any]:
-        """All that is needed to make a picture again, and the command that does."""
-        gallery = state.gallery(name)
-        entry = gallery.entry(file)
-        if entry is None:
-            raise HTTPException(404, f"no picture {file!r}")
-        _, about = decode((gallery.folder / entry.file).read_bytes())
-        return {**(about or {}), "command": gallery.command_of(entry)}
-
-    @router.get("/api/networks/{name}/example", response_class=Response, responses=PNG)
-    def example(
-        name: str, layer: Name, unit: int, bucket: Bucket, k: Annotated[int, Query(ge=0)]
-    ) -> Response:
-        """A crop of an image of a data set that a unit responds to."""
-        found, about = state.examples(name), _layer(state, name, layer)
-        crops = found.crops(about["tap"], unit, bucket) if found and unit >= 0 else []
-        if k >= len(crops):
-            raise HTTPException(404, "no such example")
-        buffer = io.BytesIO()
-        crops[k].save(buffer, "PNG")
-        headers = {"Cache-Control": "private, max-age=3600"}
-        return Response(buffer.getvalue(), media_type="image/png", headers=headers)
-
-    @router.post(
-        "/api/networks/{name}/activations",
-        response_model=Activations,
-        openapi_extra={
-            "requestBody": {
-                "required": True,
-                "content": {
-                    kind: {"schema": {"type": "string", "format": "binary"}}
-                    for kind in ("image/png", "image/jpeg", "application/octet-stream")
-                },
-            }
-        },
+@router.get("/api/networks/{name}/unit", response_model=UnitPage)
+def unit(name: str, layer: Name, unit: Annotated[int, Query(ge=0)], state: State) -> Response:
+    """Return the pictures of a unit with their settings, its examples and its neighbours."""
+    about = _layer(state, name, layer)
+    _check_unit(about, unit)
+    gallery = state.gallery(name)
+    pictures = gallery.of(about["tap"], unit)
+    return Json(
+        {
+            "layer": about["name"],
+            "unit": unit,
+            "label": label_of(state.networks.get(name), about["tap"], unit),
+            "pictures": [_picture(name, gallery, shown) for shown in pictures],
+            "examples": _examples(state, name, about["tap"], unit),
+            "previous": unit - 1 if unit else None,
+            "next": unit + 1 if unit + 1 < about["units"] else None,
+        }
     )
-    async def activations(
-        request: Request, name: str, layer: Name, unit: Annotated[int | None, Query(ge=0)] = None
-    ) -> Response:
-        """What a layer says of an image (PNG or JPEG), scaled and cropped at its centre."""
-        about = await run_in_threadpool(_layer, state, name, layer)
-        if unit is not None:
-            _check_unit(about, unit)
-        data = await request.body()  # however slowly it comes, nobody waits for it
-        async with activating.predict_slots:
-            found = await run_in_threadpool(activating.of, name, about["tap"], unit, data)
-        return Json(found)
 
-    @router.get("/pictures/{name}/{file}", response_class=FileResponse, responses=PNG)
-    def picture(name: str, file: str, v: Annotated[str, Query(max_length=64)] = "") -> Response:
-        """A picture of a store, to be kept for ever where its checksum is in the address."""
-        folder = state.setting.pictures / name
-        path = folder / file
-        known = name in state.networks and Path(file).name == file and len(file) < 200
-        if not known or not file.endswith(".png") or file.startswith(".") or not path.is_file():
-            raise HTTPException(404, f"no picture {file[:100]!r}")
-        headers = {"Cache-Control": FOREVER if v else "no-cache"}
-        return FileResponse(path, media_type="image/png", headers=headers)
 
-    return router
+@router.get("/api/networks/{name}/search", response_model=list[SearchMatch])
+def search(name: str, q: Annotated[str, Query(max_length=200)], state: State) -> Response:
+    """Find classes by label, layers by name, and a unit by ``LAYER:UNIT``."""
+    return Json(_search(state, name, q.strip()))
+
+
+@router.get("/api/networks/{name}/provenance")
+def provenance(name: str, file: Name, state: State) -> dict[str, Any]:
+    """Return all that is needed to reproduce a picture, with the command."""
+    gallery = state.gallery(name)
+    entry = gallery.entry(file)
+    if entry is None:
+        raise HTTPException(404, f"no picture {file!r}")
+    _, about = decode((gallery.folder / entry.file).read_bytes())
+    return {**(about or {}), "command": gallery.command_of(entry)}
+
+
+@router.get("/api/networks/{name}/example", response_class=Response, responses=PNG)
+def example(
+    name: str,
+    layer: Name,
+    unit: int,
+    bucket: Bucket,
+    k: Annotated[int, Query(ge=0)],
+    state: State,
+) -> Response:
+    """Return a crop of a dataset image to which a unit responds."""
+    examples, about = state.examples(name), _layer(state, name, layer)
+    crops = examples.crops(about["tap"], unit, bucket) if examples and unit >= 0 else []
+    if k >= len(crops):
+        raise HTTPException(404, "no such example")
+    buffer = io.BytesIO()
+    crops[k].save(buffer, "PNG")
+    headers = {"Cache-Control": "private, max-age=3600"}
+    return Response(buffer.getvalue(), media_type="image/png", headers=headers)
+
+
+@router.post(
+    "/api/networks/{name}/activations",
+    response_model=Activations,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                kind: {"schema": {"type": "string", "format": "binary"}}
+                for kind in ("image/png", "image/jpeg", "application/octet-stream")
+            },
+        }
+    },
+)
+async def activations(
+    request: Request,
+    name: str,
+    layer: Name,
+    state: State,
+    unit: Annotated[int | None, Query(ge=0)] = None,
+) -> Response:
+    """Return the activations of a layer for an image (PNG or JPEG), scaled and cropped."""
+    about = await run_in_threadpool(_layer, state, name, layer)
+    if unit is not None:
+        _check_unit(about, unit)
+    data = await request.body()  # before a slot is taken: it may come slowly
+    async with state.activations.slots:
+        return Json(await run_in_threadpool(state.activations.of, name, about["tap"], unit, data))
+
+
+@router.get("/pictures/{name}/{file}", response_class=FileResponse, responses=PNG)
+def picture(
+    name: str, file: str, state: State, v: Annotated[str, Query(max_length=64)] = ""
+) -> Response:
+    """Return a picture; browsers keep it if its checksum is in the address."""
+    folder = state.setting.pictures / name
+    path = folder / file
+    known = name in state.networks and Path(file).name == file and len(file) < 200
+    if not known or not file.endswith(".png") or file.startswith(".") or not path.is_file():
+        raise HTTPException(404, f"no picture {file[:100]!r}")
+    headers = {"Cache-Control": FOREVER if v else "no-cache"}
+    return FileResponse(path, media_type="image/png", headers=headers)
 
 
 def _listed(state: ServiceState, name: str) -> dict[str, Any]:
@@ -166,20 +179,20 @@ def _listed(state: ServiceState, name: str) -> dict[str, Any]:
     if not networks.loaded(name):
         about = {"title": name, "layers": 0, "classes": 0, "loaded": False}
         return {"name": name, **about, "error": networks.error(name)}
-    found = state.described(name)
-    layers = sum(layer["main"] for layer in found["layers"])
-    about = {"title": found["title"], "layers": layers, "classes": found["classes"]}
+    net = state.described(name)
+    layers = sum(layer["main"] for layer in net["layers"])
+    about = {"title": net["title"], "layers": layers, "classes": net["classes"]}
     return {"name": name, **about, "loaded": True, "error": None}
 
 
 def _layer(state: ServiceState, name: str, layer: str) -> dict[str, Any]:
-    """A layer by the name under which it is listed, by its tap, or by an alias of it."""
+    """Find a layer by its listed name, its tap, or an alias of the tap."""
     layers: Sequence[dict[str, Any]] = state.described(name)["layers"]
     taps = state.networks.get(name).taps
     tap = taps[layer].name if layer in taps else None
-    for each in layers:
-        if each["name"] == layer or each["tap"] == tap:
-            return each
+    for listed_layer in layers:
+        if listed_layer["name"] == layer or listed_layer["tap"] == tap:
+            return listed_layer
     raise HTTPException(
         404, f"no layer {layer!r} in {name}; near: {near(layer, [e['name'] for e in layers])}"
     )
@@ -209,14 +222,14 @@ def _examples(state: ServiceState, name: str, tap: str, unit: int) -> list[dict[
     examples = state.examples(name)
     if examples is None:
         return []
-    found = []
+    rows = []
     for bucket in BUCKETS:
         for k, example in enumerate(examples.of(tap, unit, bucket)):
-            words = urlencode({"layer": tap, "unit": unit, "bucket": bucket, "k": k})
-            url = f"/api/networks/{quote(name)}/example?{words}"
+            query = urlencode({"layer": tap, "unit": unit, "bucket": bucket, "k": k})
+            url = f"/api/networks/{quote(name)}/example?{query}"
             about = {"value": example.value, "image": example.image}
-            found.append({"bucket": bucket, **about, "url": url})
-    return found
+            rows.append({"bucket": bucket, **about, "url": url})
+    return rows
 
 
 def _search(state: ServiceState, name: str, text: str) -> list[dict[str, Any]]:
@@ -224,24 +237,26 @@ def _search(state: ServiceState, name: str, text: str) -> list[dict[str, Any]]:
     wanted = text.casefold().replace("_", " ")
     if not wanted:
         return []
-    found: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] = []
     head, colon, number = text.rpartition(":")
     if colon and number.strip().isdecimal() and len(number) < 10:
         for layer in layers:
             fits = head in (layer["name"], layer["tap"]) or head in net.taps[layer["tap"]].aliases
             if fits and int(number) < (layer["units"] or 0):
                 label = label_of(net, layer["tap"], int(number))
-                found.append(_hit("unit", layer["name"], int(number), label))
+                results.append(_hit("unit", layer["name"], int(number), label))
     logits = net.classes.logits
     known = logits is not None and logits in net.taps
     classes = [e for e in layers if known and e["tap"] == net.taps[str(logits)].name]
     for layer in classes:
         hits = [k for k, label in enumerate(net.labels) if wanted in label.casefold()]
         hits.sort(key=lambda k: (not net.labels[k].casefold().startswith(wanted), k))
-        found += [_hit("class", layer["name"], k, net.labels[k]) for k in hits]
+        results += [_hit("class", layer["name"], k, net.labels[k]) for k in hits]
     names = [e for e in layers if wanted in e["name"].casefold().replace("_", " ")]
     names.sort(key=lambda e: not e["main"])
-    return [*found[:FOUND], *(_hit("layer", e["name"], None, None) for e in names)][:FOUND]
+    return [*results[:MOST_RESULTS], *(_hit("layer", e["name"], None, None) for e in names)][
+        :MOST_RESULTS
+    ]
 
 
 def _hit(kind: str, layer: str, unit: int | None, label: str | None) -> dict[str, Any]:

@@ -1,70 +1,70 @@
-"""Answers as they go out: jobs as the messages of the API, files, errors of one line."""
+"""Responses that routes share: JSON, jobs, addresses of pictures, errors of one line."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import orjson
-from fastapi import FastAPI, Request, Response
+from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from kerasviz.errors import KerasvizError, ModelError, UsageError
 from kerasviz.network.taps import UnknownTapError
 from kerasviz.service.api.schemas import Error
-from kerasviz.service.api.state import DiskFullError, picture_url
-from kerasviz.service.jobs.jobs import JobPicture, QueueFullError, RenderJob
+from kerasviz.service.jobs.jobs import DiskFullError, JobPicture, QueueFullError, RenderJob
 from kerasviz.service.networks import UnknownNetworkError
 
-__all__ = ["ERRORS", "PNG", "Json", "handle_errors", "job_json"]
+__all__ = ["ERRORS", "ERROR_HANDLERS", "PNG", "Json", "job_json", "picture_url"]
 
 
 class Json(Response):
-    """An answer in JSON, by orjson; arrays of numpy are taken as they are."""
+    """A response in JSON, written by orjson; NumPy arrays are taken as they are."""
 
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
-        """The bytes of the answer."""
+        """Write the body."""
         return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-#: The refusals that any route may answer with, for the OpenAPI page.
+#: The errors that any route may answer with, for the OpenAPI page.
 ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Error, "description": words}
-    for status, words in {
+    status: {"model": Error, "description": description}
+    for status, description in {
         400: "a request that cannot be read",
-        401: "the token is wanted",
-        403: "from a page elsewhere",
-        404: "not there",
+        401: "the token is missing or wrong",
+        403: "sent by a page of another site",
+        404: "not found",
         408: "too slow",
-        413: "too much",
+        413: "too large",
         421: "for another host",
-        422: "what it asks for is not possible",
-        429: "no room now, see Retry-After",
-        503: "not now",
-        507: "no room on the disk",
+        422: "the request cannot be carried out",
+        429: "too many requests; see Retry-After",
+        503: "not available now",
+        507: "the disk or the data folder is full",
     }.items()
 }
 
 
-#: An answer that is a picture.
+#: A response that is a picture.
 PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
 
 
 def job_json(job: RenderJob) -> dict[str, Any]:
-    """A job as :class:`kerasviz.service.api.schemas.Job`."""
+    """Write a job as :class:`kerasviz.service.api.schemas.JobStatus`."""
     pictures, previews, row = [], [], 0
     address = f"/api/renders/{job.id}"
-    for wanted in job.pictures:
-        for made in wanted.made:
-            pictures.append(_finished(job, wanted, row + made["row"], made))
-        if wanted.preview:
-            for k in range(row, row + wanted.rows):
-                url = f"{address}/previews/{k}.png?step={wanted.preview}"
+    for picture in job.pictures:
+        for made in picture.made:
+            pictures.append(_finished(job, picture, row + made["row"], made))
+        if picture.preview:
+            for k in range(row, row + picture.rows):
+                url = f"{address}/previews/{k}.png?step={picture.preview}"
                 previews.append({"row": k, "url": url})
-        row += wanted.rows
+        row += picture.rows
     scores = [p.score for p in job.pictures if p.score is not None]
     return {
         "id": job.id,
@@ -88,11 +88,16 @@ def job_json(job: RenderJob) -> dict[str, Any]:
     }
 
 
+def picture_url(network: str, file: str, sha256: str) -> str:
+    """Return the address of a picture; the checksum ties it to these bytes."""
+    return f"/pictures/{quote(network)}/{quote(file)}?v={sha256[:12]}"
+
+
 def _finished(
-    job: RenderJob, wanted: JobPicture, row: int, made: Mapping[str, Any]
+    job: RenderJob, picture: JobPicture, row: int, made: Mapping[str, Any]
 ) -> dict[str, Any]:
     return {
-        "target": wanted.text,
+        "target": picture.text,
         "row": row,
         "url": picture_url(job.network, made["file"], made["sha256"]),
         "provenance": f"/api/renders/{job.id}/pictures/{row}/provenance",
@@ -101,27 +106,31 @@ def _finished(
     }
 
 
-def handle_errors(app: FastAPI) -> None:
-    """Answer every expected error with its line and a fitting status."""
+async def _answer_kerasviz_error(request: Request, error: KerasvizError) -> Response:
+    headers = {}
+    if isinstance(error, QueueFullError):
+        headers["Retry-After"] = str(error.retry_after)
+    line = " ".join(str(error).split())
+    return Json({"error": line}, _status_of(error, request), headers)
 
-    @app.exception_handler(KerasvizError)
-    async def refused(request: Request, error: KerasvizError) -> Response:
-        headers = {}
-        if isinstance(error, QueueFullError):
-            headers["Retry-After"] = str(error.retry_after)
-        line = " ".join(str(error).split())
-        return Json({"error": line}, _status_of(error, request), headers)
 
-    @app.exception_handler(HTTPException)
-    async def raised(request: Request, error: HTTPException) -> Response:
-        return Json({"error": str(error.detail)}, error.status_code, error.headers)
+async def _answer_http_error(request: Request, error: HTTPException) -> Response:
+    return Json({"error": str(error.detail)}, error.status_code, error.headers)
 
-    @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, error: RequestValidationError) -> Response:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"] if part != "body")
-        line = f"{place}: {first['msg']}" if place else str(first["msg"])
-        return Json({"error": " ".join(line.split())}, 422)
+
+async def _answer_invalid_request(request: Request, error: RequestValidationError) -> Response:
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"] if part != "body")
+    line = f"{field}: {first['msg']}" if field else str(first["msg"])
+    return Json({"error": " ".join(line.split())}, 422)
+
+
+#: What answers the expected errors, each with its line and status.
+ERROR_HANDLERS: dict[int | type[Exception], Any] = {
+    KerasvizError: _answer_kerasviz_error,
+    HTTPException: _answer_http_error,
+    RequestValidationError: _answer_invalid_request,
+}
 
 
 def _status_of(error: KerasvizError, request: Request) -> int:

@@ -1,4 +1,4 @@
-"""What requests and answers hold, as the OpenAPI page has it."""
+"""The messages of requests and answers, for validation and the OpenAPI page."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ State = Literal["accepted", "running", "done", "failed", "cancelled"]
 
 
 class Error(BaseModel):
-    """Every refusal: one line."""
+    """An error of one line."""
 
     error: str
 
 
 class Listed(BaseModel):
-    """A network that is served; ``error`` says why it could not be loaded."""
+    """A network that is served; ``error`` tells why it could not be loaded."""
 
     name: str
     title: str
@@ -45,7 +45,7 @@ class Listed(BaseModel):
 
 
 class LayerSummary(BaseModel):
-    """A layer with units: its shape is height, width, channels at the usual image size."""
+    """A layer with units; its shape is height, width, channels at the usual image size."""
 
     name: str
     tap: str
@@ -57,7 +57,7 @@ class LayerSummary(BaseModel):
 
 
 class RecipeRow(BaseModel):
-    """A way to optimize pictures."""
+    """A recipe: the settings of an optimization."""
 
     name: str
     steps: int
@@ -65,7 +65,7 @@ class RecipeRow(BaseModel):
 
 
 class NetworkPage(BaseModel):
-    """What a network is."""
+    """The description of a network."""
 
     name: str
     title: str
@@ -81,7 +81,7 @@ class NetworkPage(BaseModel):
 
 
 class UnitRow(BaseModel):
-    """A unit of a layer, with the picture that is there of it, if any."""
+    """A unit of a layer with its picture, if finished."""
 
     unit: int
     label: str | None
@@ -96,7 +96,7 @@ class LayerPage(BaseModel):
 
 
 class UnitPicture(BaseModel):
-    """A picture of a unit that is there."""
+    """A finished picture of a unit."""
 
     kind: Kind
     recipe: str
@@ -109,7 +109,7 @@ class UnitPicture(BaseModel):
 
 
 class ExampleRow(BaseModel):
-    """An image of a data set that the unit responds to."""
+    """A dataset image to which the unit responds."""
 
     bucket: str
     value: float
@@ -130,7 +130,7 @@ class UnitPage(BaseModel):
 
 
 class SearchMatch(BaseModel):
-    """Something that a search found."""
+    """A result of a search."""
 
     kind: Literal["class", "layer", "unit"]
     layer: str
@@ -139,7 +139,7 @@ class SearchMatch(BaseModel):
 
 
 class TopUnit(BaseModel):
-    """A unit and how active it is."""
+    """A unit and its mean activation."""
 
     unit: int
     value: float
@@ -147,7 +147,7 @@ class TopUnit(BaseModel):
 
 
 class Activations(BaseModel):
-    """What a layer says of an image: its most active units, and the map of the one asked for."""
+    """The most active units of a layer for an image, and the map of the requested unit."""
 
     shape: list[int]
     top: list[TopUnit]
@@ -155,7 +155,7 @@ class Activations(BaseModel):
 
 
 class RenderRequest(BaseModel):
-    """Pictures to make: targets such as ``LAYER:UNIT``, in the words of ``kerasviz render``."""
+    """Pictures to render; targets such as ``LAYER:UNIT`` are those of ``kerasviz render``."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -182,7 +182,7 @@ class Finished(BaseModel):
 
 
 class JobStatus(BaseModel):
-    """A job: ``rows`` pictures, of which those in ``pictures`` are finished."""
+    """A job of ``rows`` pictures; those in ``pictures`` are finished."""
 
     id: str
     state: State
@@ -205,7 +205,7 @@ class JobStatus(BaseModel):
 
 
 class Preview(BaseModel):
-    """An intermediate picture of a row."""
+    """A preview of a row."""
 
     row: int
     url: str

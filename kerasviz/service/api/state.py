@@ -7,55 +7,64 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import Depends, Request
 
 from kerasviz.errors import KerasvizError
 from kerasviz.rendering.commands import CommandLine
+from kerasviz.service.activations import ImageActivations
 from kerasviz.service.description import describe_network
 from kerasviz.service.gallery import Gallery
 from kerasviz.service.jobs.database import Database
-from kerasviz.service.jobs.jobs import Jobs
+from kerasviz.service.jobs.jobs import DiskFullError, Jobs
 from kerasviz.service.jobs.workers import Workers
+from kerasviz.service.middleware.login_throttle import LoginThrottle
 from kerasviz.service.networks import Networks
 from kerasviz.service.settings import ServiceSettings
+from kerasviz.service.tf_serving.predict import Predictor
+from kerasviz.service.uploads.uploads import Uploads
 
 if TYPE_CHECKING:
     from kerasviz.examples.folder import Examples
 
-__all__ = ["DiskFullError", "ServiceState", "picture_url"]
+__all__ = ["ServiceState", "State"]
 
-#: Batch sizes where none is given, see ``ServiceSettings.batch``.
-ON_GPU, ON_CPU = 8, 2
-#: Seconds in which the size of the data folder is not measured again.
-FRESH = 5.0
-
-
-class DiskFullError(KerasvizError):
-    """The data folder has reached its limit, or the disk is full."""
+#: Rows of a batch on a GPU where ``ServiceSettings.batch`` is not given.
+BATCH_ON_GPU = 8
+#: Rows of a batch elsewhere.
+BATCH_ON_CPU = 2
+#: Seconds for which the size of the data folder is remembered.
+FRESH_SECONDS = 5.0
+#: Bytes that must be free on the disk.
+FREE_BYTES = 64 * 2**20
 
 
 @dataclass
 class ServiceState:
-    """A running service: its setting, networks, jobs and workers."""
+    """The parts of a running service; routes get it as :data:`State`."""
 
     setting: ServiceSettings
     networks: Networks
     database: Database
     jobs: Jobs
     workers: Workers
-    loading: threading.Event = field(default_factory=threading.Event)
+    predictor: Predictor
+    uploads: Uploads
+    activations: ImageActivations
     stopping: threading.Event = field(default_factory=threading.Event)
+    throttle: LoginThrottle = field(default_factory=LoginThrottle)
+    loading: threading.Event = field(default_factory=threading.Event)
     failure: KerasvizError | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _galleries: dict[str, Gallery] = field(default_factory=dict)
     _described: dict[str, dict[str, Any]] = field(default_factory=dict)
-    _size: tuple[float, int] = (-FRESH, 0)
+    _size: tuple[float, int] = (-FRESH_SECONDS, 0)
     _batch: int | None = None
 
     @classmethod
     def of(cls, setting: ServiceSettings) -> ServiceState:
-        """The state of a service that starts: nothing is loaded yet."""
+        """Prepare the data folder and the parts of a service; nothing is loaded yet."""
         for folder in (setting.data, setting.pictures, setting.previews):
             try:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -66,22 +75,32 @@ class ServiceState:
                 ) from error
         database = Database(setting.database)
         jobs = Jobs(database, setting.limits.queued, kept=setting.limits.kept)
-        return cls(setting, Networks(setting), database, jobs, Workers(setting, database))
+        networks = Networks(setting)
+        return cls(
+            setting=setting,
+            networks=networks,
+            database=database,
+            jobs=jobs,
+            workers=Workers(setting, database),
+            predictor=Predictor(setting, networks),
+            uploads=Uploads(setting, networks.names),
+            activations=ImageActivations(networks),
+        )
 
     @property
     def batch(self) -> int:
-        """The usual batch size: the setting's, else by what the machine has."""
+        """The batch size of new requests: the setting's, or one that suits the machine."""
         if self.setting.batch is not None:
             return self.setting.batch
         if self._batch is None:
             import tensorflow as tf
 
-            self._batch = ON_GPU if tf.config.list_physical_devices("GPU") else ON_CPU
+            self._batch = BATCH_ON_GPU if tf.config.list_physical_devices("GPU") else BATCH_ON_CPU
         return self._batch
 
     @property
     def ready(self) -> str | None:
-        """Why the service cannot do all of its work now, ``None`` if it can."""
+        """Why the service cannot do all of its work now; ``None`` if it can."""
         if self.stopping.is_set():
             return "stopping"
         if not self.loading.is_set():
@@ -91,7 +110,7 @@ class ServiceState:
         return None
 
     def gallery(self, name: str) -> Gallery:
-        """The pictures that are there of a network."""
+        """Return the finished pictures of a network."""
         net = self.networks.get(name)
         with self._lock:
             if name not in self._galleries:
@@ -101,36 +120,36 @@ class ServiceState:
             return self._galleries[name]
 
     def described(self, name: str) -> dict[str, Any]:
-        """What a network is, as plain data."""
+        """Describe a network as plain data."""
         net = self.networks.get(name)
-        if name not in self._described:  # two threads may do it, with the same result
+        if name not in self._described:  # two threads get the same result
             self._described[name] = describe_network(net, name, self.examples(name) is not None)
         return self._described[name]
 
     def examples(self, name: str) -> Examples | None:
-        """The examples of a network in ``DATA/examples/NAME``, if there are any of it."""
+        """Return the dataset examples in ``DATA/examples/NAME`` if they belong to this network."""
         from kerasviz.examples.folder import MANIFEST, Examples
 
-        sha256 = self.networks.get(name).identity.sha256  # first: the name may be anything
+        sha256 = self.networks.get(name).identity.sha256  # first, because it checks the name
         folder = self.setting.data / "examples" / name
         if not (folder / MANIFEST).is_file():
             return None
-        found = Examples(folder)
-        return found if found.network["sha256"] == sha256 else None
+        examples = Examples(folder)
+        return examples if examples.network["sha256"] == sha256 else None
 
     def check_disk(self) -> None:
-        """Raise :class:`DiskFullError` where there is no room for more."""
+        """Raise :class:`DiskFullError` if no more may be written."""
         limit = self.setting.limits.disk_bytes
         if self.used_bytes() >= limit:
             raise DiskFullError(f"the data folder has reached its limit of {limit} bytes")
-        if shutil.disk_usage(self.setting.data).free < 64 * 2**20:
+        if shutil.disk_usage(self.setting.data).free < FREE_BYTES:
             raise DiskFullError("less than 64 MiB are free on the disk of the data folder")
 
     def used_bytes(self) -> int:
-        """The size of the data folder, measured now and then."""
+        """Return the size of the data folder, measured every few seconds."""
         now = time.monotonic()
         measured, size = self._size
-        if now - measured >= FRESH:
+        if now - measured >= FRESH_SECONDS:
             size = sum(_size_of(path) for path in self.setting.data.rglob("*"))
             self._size = now, size
         return size
@@ -139,10 +158,14 @@ class ServiceState:
 def _size_of(path: Path) -> int:
     try:
         return path.stat().st_size if path.is_file() else 0
-    except OSError:  # it is gone meanwhile
+    except OSError:  # removed meanwhile
         return 0
 
 
-def picture_url(network: str, file: str, sha256: str) -> str:
-    """Where a picture is; its checksum makes the address one of these bytes only."""
-    return f"/pictures/{quote(network)}/{quote(file)}?v={sha256[:12]}"
+async def _service_state(request: Request) -> ServiceState:
+    state: ServiceState = request.app.state.service
+    return state
+
+
+#: The parameter of a route that needs the service.
+State = Annotated[ServiceState, Depends(_service_state)]

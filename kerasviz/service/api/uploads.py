@@ -1,4 +1,4 @@
-"""The routes of uploads: send a model file, and see what became of it."""
+"""The routes of uploads: send a model file and follow its check."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from starlette.exceptions import HTTPException
 
 from kerasviz.network.input_spec import PRESETS
 from kerasviz.service.api.responses import ERRORS, Json
-from kerasviz.service.uploads.uploads import BusyError, TakenError, TooLargeError, Uploads
+from kerasviz.service.api.state import State
+from kerasviz.service.uploads.uploads import BusyError, TakenError, TooLargeError
 
-__all__ = ["upload_router"]
+__all__ = ["router"]
 
+router = APIRouter(tags=["uploads"], responses=ERRORS)
 _RETRY = {"Retry-After": "15"}
-_KINDS = ("application/octet-stream",)
 
 
 class UploadState(BaseModel):
@@ -33,62 +34,61 @@ class UploadState(BaseModel):
 
 
 class UploadRules(BaseModel):
-    """What may be uploaded: files of so many bytes at most; ``presets`` are for ``preprocess``."""
+    """Whether and up to how many bytes may be uploaded; ``presets`` are for ``preprocess``."""
 
     allowed: bool
     bytes: int
     presets: list[str]
 
 
-def upload_router(uploads: Uploads, allowed: bool) -> APIRouter:
-    """The routes ``POST /api/networks``, ``GET /api/uploads`` and ``GET /api/uploads/ID``."""
-    router = APIRouter(tags=["uploads"], responses=ERRORS)
-
-    @router.get("/api/uploads")
-    def rules() -> UploadRules:
-        """Whether networks may be uploaded, and of which size."""
-        most = uploads.setting.limits.upload_bytes
-        return UploadRules(allowed=allowed, bytes=most, presets=list(PRESETS))
-
-    @router.post(
-        "/api/networks",
-        status_code=202,
-        response_model=UploadState,
-        responses={409: {"description": "another network has that name"}},
-        openapi_extra={
-            "requestBody": {
-                "required": True,
-                "content": {
-                    kind: {"schema": {"type": "string", "format": "binary"}} for kind in _KINDS
-                },
-            }
-        },
+@router.get("/api/uploads")
+def rules(state: State) -> UploadRules:
+    """Tell whether networks may be uploaded, and up to which size."""
+    setting = state.setting
+    return UploadRules(
+        allowed=setting.allow_upload, bytes=setting.limits.upload_bytes, presets=list(PRESETS)
     )
-    async def send(
-        request: Request,
-        name: Annotated[str, Query(max_length=300)],
-        preprocess: Annotated[str | None, Query(max_length=100)] = None,
-    ) -> Response:
-        """Send the bytes of an ONNX or .keras file; it is served once a check let it in."""
-        if not allowed:
-            raise HTTPException(403, "uploads are off; start the service with --allow-upload")
-        try:
-            upload = await uploads.receive(name, preprocess, request.stream())
-        except TakenError as error:
-            raise HTTPException(409, str(error)) from error
-        except TooLargeError as error:
-            raise HTTPException(413, str(error)) from error
-        except BusyError as error:
-            raise HTTPException(429, str(error), headers=_RETRY) from error
-        found = upload.to_json()
-        return Json(found, 202, {"Location": found["url"]})
 
-    @router.get("/api/uploads/{upload}", response_model=UploadState)
-    def state(upload: str) -> Response:
-        """What became of an upload; the latest 200 are known."""
-        found = uploads.find(upload)
-        if found is None:
-            raise HTTPException(404, f"no upload {upload[:40]!r}")
-        return Json(found.to_json(), headers={"Cache-Control": "no-store"})
 
-    return router
+@router.post(
+    "/api/networks",
+    status_code=202,
+    response_model=UploadState,
+    responses={409: {"description": "another network has this name"}},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
+            },
+        }
+    },
+)
+async def send(
+    request: Request,
+    state: State,
+    name: Annotated[str, Query(max_length=300)],
+    preprocess: Annotated[str | None, Query(max_length=100)] = None,
+) -> Response:
+    """Send the bytes of an ONNX or .keras file; it is served after a check admits it."""
+    if not state.setting.allow_upload:
+        raise HTTPException(403, "uploads are off; start the service with --allow-upload")
+    try:
+        upload = await state.uploads.receive(name, preprocess, request.stream())
+    except TakenError as error:
+        raise HTTPException(409, str(error)) from error
+    except TooLargeError as error:
+        raise HTTPException(413, str(error)) from error
+    except BusyError as error:
+        raise HTTPException(429, str(error), headers=_RETRY) from error
+    message = upload.to_json()
+    return Json(message, 202, {"Location": message["url"]})
+
+
+@router.get("/api/uploads/{upload}", response_model=UploadState)
+def upload_state(upload: str, state: State) -> Response:
+    """Return the state of an upload; the latest 200 are kept."""
+    known = state.uploads.find(upload)
+    if known is None:
+        raise HTTPException(404, f"no upload {upload[:40]!r}")
+    return Json(known.to_json(), headers={"Cache-Control": "no-store"})

@@ -1,4 +1,4 @@
-"""The file of the jobs: SQLite in WAL mode, a connection for each thread, short transactions."""
+"""The database of jobs: SQLite in WAL mode, a connection for each thread."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kerasviz.errors import KerasvizError
 __all__ = ["Database"]
 
 VERSION = 1
-#: Seconds to wait for the transaction of another process.
+#: Seconds to wait for a transaction of another process.
 PATIENCE = 30.0
 
 SCHEMA = """
@@ -70,21 +70,21 @@ CREATE TABLE IF NOT EXISTS clients (name TEXT PRIMARY KEY, served REAL NOT NULL)
 class Database:
     """An SQLite file that threads and processes share.
 
-    With ``durable`` a transaction is on the disk when it ends; without, a loss of power (not of the
-    process) may take back the last ones. Raises :class:`KerasvizError` for a file that is none.
+    With ``durable`` a transaction is on the disk when it ends; without, a power failure may undo
+    the last ones. Raises :class:`KerasvizError` for a file that is no such database.
     """
 
     def __init__(self, path: Path, *, durable: bool = True):
         self.path, self.durable = path, durable
-        self._own = threading.local()
+        self._local = threading.local()
         self._all: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
         try:
             with self.writing() as connection:
-                found = connection.execute("PRAGMA user_version").fetchone()[0]
-                if found not in (0, VERSION):
+                version = connection.execute("PRAGMA user_version").fetchone()[0]
+                if version not in (0, VERSION):
                     raise KerasvizError(
-                        f"{str(path)!r} has the format {found}; this version reads {VERSION}"
+                        f"{str(path)!r} has the format {version}; this version reads {VERSION}"
                     )
                 for statement in SCHEMA.split(";"):
                     connection.execute(statement)
@@ -94,24 +94,24 @@ class Database:
 
     @property
     def connection(self) -> sqlite3.Connection:
-        """The connection of this thread, to read with."""
-        found: sqlite3.Connection | None = getattr(self._own, "connection", None)
-        if found is None:
-            found = sqlite3.connect(
+        """The connection of this thread, for reading."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(
                 self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
             )
-            found.row_factory = sqlite3.Row
-            found.execute("PRAGMA journal_mode = WAL")
-            found.execute(f"PRAGMA synchronous = {'FULL' if self.durable else 'NORMAL'}")
-            found.execute("PRAGMA foreign_keys = ON")
-            self._own.connection = found
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA synchronous = {'FULL' if self.durable else 'NORMAL'}")
+            connection.execute("PRAGMA foreign_keys = ON")
+            self._local.connection = connection
             with self._lock:
-                self._all.append(found)
-        return found
+                self._all.append(connection)
+        return connection
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that writes: all of it happens, or nothing."""
+        """Open a transaction that writes all or nothing."""
         connection = self.connection
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -123,7 +123,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that sees one moment."""
+        """Open a transaction that reads one consistent state."""
         connection = self.connection
         connection.execute("BEGIN")
         try:
@@ -132,9 +132,9 @@ class Database:
             connection.execute("COMMIT")
 
     def close(self) -> None:
-        """Close the connections of all threads, none of which may use it any more."""
+        """Close the connections of all threads."""
         with self._lock:
             for connection in self._all:
                 connection.close()
             self._all.clear()
-        self._own = threading.local()
+        self._local = threading.local()

@@ -1,8 +1,8 @@
-"""Jobs: what was asked for and accepted, how far it is, and what became of it.
+"""Jobs: accepted requests, their progress and their results.
 
-A job wants pictures; a picture that several jobs want is made once. Both are rows of a
-``Database``, so that they outlive the process. A picture is waiting,
-running, done, failed or cancelled; a job is accepted, running, done, failed or cancelled.
+A job wants pictures; a picture that several jobs want is rendered once. Both are rows of a
+``Database``, so that they outlive the process. A picture is waiting, running, done, failed or
+cancelled; a job is accepted, running, done, failed or cancelled.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from kerasviz.errors import KerasvizError
@@ -34,8 +34,12 @@ ENDED = ("done", "failed", "cancelled")
 STATES = (*LIVE, *ENDED)
 
 
+class DiskFullError(KerasvizError):
+    """The data folder has reached its limit, or the disk is full."""
+
+
 class QueueFullError(KerasvizError):
-    """There is no room for more pictures; ``retry_after`` says in how many seconds to try again."""
+    """The queue is full; ``retry_after`` are the seconds to wait before the next attempt."""
 
     def __init__(self, line: str, retry_after: int):
         super().__init__(line)
@@ -44,11 +48,11 @@ class QueueFullError(KerasvizError):
 
 @dataclass(frozen=True)
 class PictureRequest:
-    """A picture that a job asks for.
+    """A picture that a job requests.
 
-    ``key`` names it in its network; pictures with the same ``batchable`` can be made in one batch
-    of ``batch`` rows, of which it takes ``rows``; ``data`` is the request as plain data; ``cost``
-    is in any unit, the same for all.
+    ``key`` identifies it within its network. Pictures with the same ``batchable`` fit into one
+    batch of ``batch`` rows, of which it takes ``rows``. ``data`` is the request as JSON; ``cost``
+    has no unit and only serves comparison.
     """
 
     key: str
@@ -63,10 +67,10 @@ class PictureRequest:
 
 @dataclass(frozen=True)
 class JobPicture:
-    """A picture of a job: how far it is and, when it is done, its files.
+    """A picture of a job with its progress and, when it is done, its files.
 
-    ``preview`` is the step of its intermediate picture, 0 if there is none;
-    ``made`` has an entry for each row: ``row``, ``file``, ``sha256`` and ``score``.
+    ``preview`` is the step of the latest preview, 0 if there is none; ``made`` has ``row``,
+    ``file``, ``sha256`` and ``score`` of each row.
     """
 
     picture_id: int
@@ -84,7 +88,7 @@ class JobPicture:
 
 @dataclass(frozen=True)
 class RenderJob:
-    """A job as it is now; ``position`` counts the pictures before its first one that waits."""
+    """A job at one moment; ``position`` counts the pictures ahead of it in the queue."""
 
     id: str
     network: str
@@ -100,17 +104,17 @@ class RenderJob:
 
     @property
     def step(self) -> int:
-        """Steps that were taken, of all pictures."""
+        """Steps taken so far, over all pictures."""
         return sum(p.steps if p.state == "done" else p.step for p in self.pictures)
 
     @property
     def steps(self) -> int:
-        """Steps that all pictures take."""
+        """Steps of all pictures."""
         return sum(p.steps for p in self.pictures)
 
 
 class Jobs:
-    """The jobs of a service: at most ``queued`` pictures wait, ``kept`` jobs that ended stay."""
+    """The jobs of a service; at most ``queued`` pictures wait, and ``kept`` ended jobs stay."""
 
     def __init__(
         self,
@@ -121,7 +125,7 @@ class Jobs:
     ):
         self.database, self.queued, self.clock, self.kept = database, queued, clock, kept
 
-    # -- asking ------------------------------------------------------------------------------
+    # -- writing -----------------------------------------------------------------------------
 
     def accept(
         self,
@@ -130,24 +134,23 @@ class Jobs:
         client: str,
         request: dict[str, Any],
         pictures: Sequence[PictureRequest],
-        there: Callable[[dict[str, Any]], bool] = lambda made: True,
+        exists: Callable[[dict[str, Any]], bool] = lambda made: True,
     ) -> bool:
-        """Take a job, whose name stands for all that it asks; returns whether it is new.
+        """Accept a job, whose name depends on its pictures, and return whether it is new.
 
-        One that is there already stays as it is, unless it failed, was cancelled, or lost a file:
-        ``there`` says of an entry of ``made`` whether its file exists. Raises
-        :class:`QueueFullError` where there is no room.
+        A known job stays as it is unless it failed, was cancelled, or lost a file: ``exists`` tells
+        of an entry of ``made`` whether its file exists. Raises :class:`QueueFullError`.
         """
         now = self.clock()
         with self.database.writing() as connection:
-            found = connection.execute(
+            existing = connection.execute(
                 "SELECT number, state FROM jobs WHERE id = ?", (job,)
             ).fetchone()
-            if found is not None and found["state"] in LIVE:
+            if existing is not None and existing["state"] in LIVE:
                 return False
             known = {asked.key: _known(connection, network, asked.key) for asked in pictures}
-            kept = {key for key, row in known.items() if _usable(row, there)}
-            if found is not None and found["state"] == "done" and len(kept) == len(known):
+            kept = {key for key, row in known.items() if _usable(row, exists)}
+            if existing is not None and existing["state"] == "done" and len(kept) == len(known):
                 return False
             new = {a.key: a for a in pictures if a.key not in kept}
             self._check_room(connection, client, sum(a.rows for a in new.values()))
@@ -165,22 +168,22 @@ class Jobs:
         return True
 
     def _check_room(self, connection: sqlite3.Connection, client: str, rows: int) -> None:
-        """A quarter of the queue is left to others by any one client."""
+        """Check that a client leaves a quarter of the queue to the others."""
         taken = dict(
             connection.execute(
                 "SELECT client, SUM(rows) FROM pictures WHERE state IN ('waiting', 'running')"
                 " GROUP BY client"
             ).fetchall()
         )
-        total, own = sum(taken.values()), taken.get(client, 0)
-        if total + rows > self.queued or own + rows > self.queued - self.queued // 4:
+        total, of_client = sum(taken.values()), taken.get(client, 0)
+        if total + rows > self.queued or of_client + rows > self.queued - self.queued // 4:
             raise QueueFullError(
                 f"the queue is full ({total} of {self.queued} pictures wait); try again later",
                 max(1, min(60, total // 10)),
             )
 
     def cancel(self, job: str) -> bool:
-        """Cancel a job that has not ended; pictures that others want are made all the same."""
+        """Cancel a job that has not ended; pictures of other jobs are still rendered."""
         with self.database.writing() as connection:
             changed = connection.execute(
                 "UPDATE jobs SET state = 'cancelled', ended = ?, ends = ends + 1"
@@ -194,34 +197,30 @@ class Jobs:
     # -- reading -----------------------------------------------------------------------------
 
     def get(self, job: str) -> RenderJob | None:
-        """A job by its name."""
+        """Return the job with a name."""
         with self.database.reading() as connection:
             row = connection.execute("SELECT * FROM jobs WHERE id = ?", (job,)).fetchone()
             return None if row is None else _job(connection, row)
 
     def list(self, state: str | None = None, limit: int = 50) -> list[RenderJob]:
-        """The last jobs, newest first, of one state if it is given."""
-        where, words = ("WHERE state = ?", (state,)) if state else ("", ())
+        """List the last jobs, newest first, optionally of one state."""
+        where, values = ("WHERE state = ?", (state,)) if state else ("", ())
         with self.database.reading() as connection:
             rows = connection.execute(
                 f"SELECT * FROM jobs {where} ORDER BY created DESC, number DESC LIMIT ?",
-                (*words, limit),
+                (*values, limit),
             ).fetchall()
             return [_job(connection, row) for row in rows]
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """How many jobs and pictures there are in each state."""
-        found = {}
+        """Count jobs and pictures by state."""
+        counts = {}
         for table in ("jobs", "pictures"):
             rows = self.database.connection.execute(
                 f"SELECT state, COUNT(*) FROM {table} GROUP BY state"
             ).fetchall()
-            found[table] = {str(state): int(count) for state, count in rows}
-        return found
-
-    def version(self) -> int:
-        """A number that changes whenever another connection has written."""
-        return int(self.database.connection.execute("PRAGMA data_version").fetchone()[0])
+            counts[table] = {str(state): int(count) for state, count in rows}
+        return counts
 
 
 def _known(connection: sqlite3.Connection, network: str, key: str) -> sqlite3.Row | None:
@@ -231,11 +230,11 @@ def _known(connection: sqlite3.Connection, network: str, key: str) -> sqlite3.Ro
     return row
 
 
-def _usable(row: sqlite3.Row | None, there: Callable[[dict[str, Any]], bool]) -> bool:
-    """Whether a picture needs no new place in the queue."""
+def _usable(row: sqlite3.Row | None, exists: Callable[[dict[str, Any]], bool]) -> bool:
+    """Tell whether a picture need not be queued again."""
     if row is None or row["state"] in ("failed", "cancelled"):
         return False
-    return row["state"] != "done" or all(there(made) for made in json.loads(row["made"]))
+    return row["state"] != "done" or all(exists(made) for made in json.loads(row["made"]))
 
 
 def _ask(
@@ -243,23 +242,12 @@ def _ask(
 ) -> None:
     connection.execute(
         "INSERT INTO pictures (network, key, client, batchable, rows, batch, cost, text, data,"
-        " asked, state, steps) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'waiting', ?)"
+        " asked, state, steps) VALUES (:network, :key, :client, :batchable, :rows, :batch, :cost,"
+        " :text, :data, :asked, 'waiting', :steps)"
         " ON CONFLICT (network, key) DO UPDATE SET client = excluded.client,"
         " asked = excluded.asked, state = 'waiting', claimant = NULL, deaths = 0, step = 0,"
         " preview = 0, score = NULL, made = NULL, error = NULL",
-        (
-            network,
-            asked.key,
-            client,
-            asked.batchable,
-            asked.rows,
-            asked.batch,
-            asked.cost,
-            asked.text,
-            asked.data,
-            now,
-            asked.steps,
-        ),
+        {**asdict(asked), "network": network, "client": client, "asked": now},
     )
 
 
@@ -275,7 +263,7 @@ def _write_job(connection: sqlite3.Connection, values: tuple[Any, ...]) -> int:
 
 
 def end_finished_jobs(connection: sqlite3.Connection, jobs: Iterable[int], now: float) -> None:
-    """Give jobs the states that follow from those of their pictures; a job ends only once."""
+    """Update the states of jobs from those of their pictures; a job ends only once."""
     for job in jobs:
         rows = connection.execute(
             "SELECT p.state, p.error FROM members m JOIN pictures p ON p.place = m.picture"
@@ -300,7 +288,7 @@ def end_finished_jobs(connection: sqlite3.Connection, jobs: Iterable[int], now: 
 
 
 def drop_unwanted(connection: sqlite3.Connection) -> None:
-    """Cancel the pictures that wait and that no job wants any more."""
+    """Cancel the waiting pictures that no live job wants."""
     connection.execute(
         "UPDATE pictures SET state = 'cancelled' WHERE state = 'waiting' AND NOT EXISTS ("
         "SELECT 1 FROM members m JOIN jobs j ON j.number = m.job"
@@ -320,46 +308,35 @@ def _job(connection: sqlite3.Connection, row: sqlite3.Row) -> RenderJob:
         position = connection.execute(
             "SELECT COUNT(*) FROM pictures WHERE state = 'waiting' AND asked < ?", (first,)
         ).fetchone()[0]
+    columns = ("id", "network", "client", "state", "created", "ended", "ends", "error")
     return RenderJob(
-        id=row["id"],
-        network=row["network"],
-        client=row["client"],
+        **{column: row[column] for column in columns},
         request=json.loads(row["request"]),
-        state=row["state"],
-        created=row["created"],
-        ended=row["ended"],
-        ends=row["ends"],
-        error=row["error"],
-        pictures=tuple(_wanted(p) for p in pictures),
+        pictures=tuple(_job_picture(p) for p in pictures),
         position=position,
     )
 
 
-def _wanted(row: sqlite3.Row) -> JobPicture:
+def _job_picture(row: sqlite3.Row) -> JobPicture:
+    columns = ("key", "rows", "state", "step", "steps", "score", "error")
     return JobPicture(
+        **{column: row[column] for column in columns},
         picture_id=row["place"],
-        key=row["key"],
         text=row["words"],
-        rows=row["rows"],
-        state=row["state"],
-        step=row["step"],
-        steps=row["steps"],
         preview=row["preview"] if row["state"] == "running" else 0,
-        score=row["score"],
         made=tuple(json.loads(row["made"])) if row["made"] else (),
-        error=row["error"],
     )
 
 
-#: The share of jobs beyond those that are kept at which they are looked for: not at every request.
+#: Old jobs are removed once 1/20 more than allowed have ended, not at every request.
 SLACK = 20
 
 
 def forget(connection: sqlite3.Connection, keep: int) -> int:
-    """Remove the jobs that ended first, but for the last ``keep``; returns how many.
+    """Remove all but the last ``keep`` ended jobs, and return how many.
 
-    With them go the pictures that no other job has, which are found in the store if they are asked
-    for again, and the clients who are owed nothing. A few more jobs than ``keep`` may stay.
+    Pictures that no other job has and clients without jobs go too; the store keeps the files. A few
+    more jobs than ``keep`` may stay.
     """
     ended = connection.execute(
         "SELECT COUNT(*) FROM jobs WHERE state IN ('done', 'failed', 'cancelled')"

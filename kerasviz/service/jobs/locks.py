@@ -1,4 +1,4 @@
-"""Who works in a data folder: locks that end with the processes that hold them."""
+"""Locks of a data folder, released when the processes that hold them end."""
 
 from __future__ import annotations
 

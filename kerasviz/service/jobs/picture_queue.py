@@ -1,9 +1,8 @@
-"""The queue of pictures, as workers see it: claim a batch, report, finish, give back.
+"""The queue of pictures for workers: claim a batch, report, finish, give back.
 
-The order is fair between clients: the one that was served least comes next, its oldest picture
-first. A batch is filled up with pictures of the same kind, client by client in turn. Everything
-that a worker writes names it as the claimant, so that one whose work was given to another changes
-nothing any more.
+The order is fair between clients: the least served one comes next, with its oldest picture. A batch
+is filled with pictures of the same kind, client by client in turn. All updates are conditional on
+the worker's claim, so that a worker whose pictures were given to another changes nothing.
 """
 
 from __future__ import annotations
@@ -21,15 +20,15 @@ from kerasviz.service.jobs.jobs import drop_unwanted, end_finished_jobs
 
 __all__ = ["DEATHS", "Claim", "Claimed", "Queue"]
 
-#: So many workers may die of a picture before it is given up.
+#: Workers that may end during a picture before it fails.
 DEATHS = 3
-#: The row of ``clients`` that holds the time that a client who was away starts with.
+#: The row of ``clients`` with the service that a returning client starts from.
 CLOCK = ""
 
 
 @dataclass(frozen=True)
 class Claimed:
-    """A picture that a worker makes now."""
+    """A picture that a worker renders now."""
 
     picture_id: int
     key: str
@@ -39,7 +38,7 @@ class Claimed:
 
 @dataclass(frozen=True)
 class Claim:
-    """A batch of a network: pictures of one recipe and structure, ``batch`` rows with padding."""
+    """A batch of a network: pictures of one recipe and structure; ``batch`` rows with padding."""
 
     network: str
     batch: int
@@ -47,13 +46,13 @@ class Claim:
 
 
 class Queue:
-    """The queue, as the worker ``claimant`` sees it."""
+    """The queue as the worker ``worker_id`` uses it."""
 
     def __init__(self, database: Database, worker_id: str, clock: Any = time.time):
         self.database, self.worker_id, self.clock = database, worker_id, clock
 
     def claim(self) -> Claim | None:
-        """The next batch, ``None`` if nothing waits."""
+        """Claim the next batch; ``None`` if nothing waits."""
         with self.database.writing() as connection:
             order = _clients(connection)
             if not order:
@@ -82,7 +81,7 @@ class Queue:
         )
 
     def report(self, places: Sequence[int], step: int, score: float, *, shown: bool) -> None:
-        """Say how far a batch is; ``shown`` if its intermediate pictures were written."""
+        """Report the progress of a batch; ``shown`` if its previews were written."""
         with self.database.writing() as connection:
             connection.executemany(
                 "UPDATE pictures SET step = ?, score = ?,"
@@ -92,23 +91,23 @@ class Queue:
             )
 
     def wanted(self, places: Sequence[int]) -> bool:
-        """Whether a job wants any of these pictures, and they are still this worker's."""
+        """Tell whether a job still wants any of these pictures from this worker."""
         marks = ",".join("?" * len(places))
-        found = self.database.connection.execute(
+        row = self.database.connection.execute(
             f"SELECT 1 FROM pictures p JOIN members m ON m.picture = p.place"
             f" JOIN jobs j ON j.number = m.job WHERE p.place IN ({marks})"
             " AND p.state = 'running' AND p.claimant = ? AND j.state IN ('accepted', 'running')"
             " LIMIT 1",
             (*places, self.worker_id),
         ).fetchone()
-        return found is not None
+        return row is not None
 
     def finish(self, place: int, made: Sequence[dict[str, Any]]) -> bool:
-        """Note the files of a finished picture; whether it was still this worker's."""
+        """Record the files of a picture, and return whether it was still this worker's."""
         return self._end(place, "done", json.dumps(list(made)), None)
 
     def fail(self, place: int, error: str) -> bool:
-        """Note why a picture cannot be made."""
+        """Record why a picture cannot be rendered."""
         return self._end(place, "failed", None, error)
 
     def _end(self, place: int, state: str, made: str | None, error: str | None) -> bool:
@@ -122,12 +121,12 @@ class Queue:
         return bool(changed)
 
     def give_back(self, *, died: bool = False) -> int:
-        """Queue again what this worker held; ``died`` counts against the pictures."""
+        """Queue this worker's pictures again; ``died`` counts against them."""
         with self.database.writing() as connection:
             return give_back(connection, "claimant = ?", (self.worker_id,), died, self.clock())
 
     def give_back_all(self) -> int:
-        """Queue again what the workers of an earlier service held: none of them lives."""
+        """Queue the pictures of an earlier service's workers again."""
         with self.database.writing() as connection:
             return give_back(connection, "TRUE", (), False, self.clock())
 
@@ -135,13 +134,13 @@ class Queue:
 def give_back(
     connection: sqlite3.Connection,
     which: str,
-    words: tuple[Any, ...],
+    values: tuple[Any, ...],
     died: bool,
     now: float,
 ) -> int:
-    """Queue running pictures again; those of which too many workers died have failed."""
+    """Queue running pictures again, or fail those during which too many workers ended."""
     held = connection.execute(
-        f"SELECT place, deaths FROM pictures WHERE state = 'running' AND {which}", words
+        f"SELECT place, deaths FROM pictures WHERE state = 'running' AND {which}", values
     ).fetchall()
     for row in held:
         deaths = row["deaths"] + died
@@ -162,7 +161,7 @@ def give_back(
 
 
 def _clients(connection: sqlite3.Connection) -> list[str]:
-    """The clients with pictures that wait, the one that was served least first."""
+    """List the clients with waiting pictures, the least served one first."""
     rows = connection.execute(
         "SELECT p.client AS name, MIN(p.asked) AS asked,"
         " MAX(COALESCE(c.served, 0), COALESCE((SELECT served FROM clients WHERE name = ?), 0))"
@@ -176,14 +175,14 @@ def _clients(connection: sqlite3.Connection) -> list[str]:
 def _filled(
     connection: sqlite3.Connection, first: sqlite3.Row, order: Sequence[str]
 ) -> list[sqlite3.Row]:
-    """A batch around a picture: others of its kind, client by client in turn."""
+    """Fill a batch with pictures of the same kind, client by client in turn."""
     rows = connection.execute(
         "SELECT * FROM pictures WHERE state = 'waiting' AND batchable = ? AND network = ?"
         " AND deaths = 0 ORDER BY asked, place LIMIT ?",
         (first["batchable"], first["network"], 64 * first["batch"]),
     ).fetchall()
-    own = {name: [r for r in rows if r["client"] == name] for name in order}
-    turns = [row for row in chain(*zip_longest(*own.values())) if row is not None]
+    by_client = {name: [r for r in rows if r["client"] == name] for name in order}
+    turns = [row for row in chain(*zip_longest(*by_client.values())) if row is not None]
     turns.sort(key=lambda row: row["place"] != first["place"])  # stable: it comes first
     chosen: list[sqlite3.Row] = []
     for row in turns:
@@ -193,17 +192,17 @@ def _filled(
 
 
 def _charge(connection: sqlite3.Connection, chosen: Sequence[sqlite3.Row]) -> None:
-    """Add what pictures cost to what their clients were served.
+    """Add the cost of pictures to the service that their clients have received.
 
-    A client that was away starts with what the present one had: nobody saves up for later.
+    A returning client starts from the present client's value: absence earns no credit.
     """
     clock = connection.execute("SELECT served FROM clients WHERE name = ?", (CLOCK,)).fetchone()
     start = 0.0 if clock is None else float(clock[0])
     for k, row in enumerate(chosen):
-        found = connection.execute(
+        known = connection.execute(
             "SELECT served FROM clients WHERE name = ?", (row["client"],)
         ).fetchone()
-        served = max(start, 0.0 if found is None else float(found[0]))
+        served = max(start, 0.0 if known is None else float(known[0]))
         pairs = [(row["client"], served + row["cost"])]
         if k == 0:
             pairs.append((CLOCK, served))

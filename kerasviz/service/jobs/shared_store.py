@@ -1,4 +1,4 @@
-"""The store of a network, which several processes write."""
+"""The store of a network, shared by the processes that write it."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ LOCK = ".lock"
 
 
 class SharedStore:
-    """A folder with the pictures of a network; a lock is held while its manifest is rewritten."""
+    """A store of a network's pictures that is locked while its manifest is rewritten."""
 
     def __init__(self, folder: Path, net: Network):
         self.folder, self.net = make_folder(folder), net
         self._store = Store(folder, net)
 
     def found(self, requests: Sequence[Request]) -> dict[Request, list[dict[str, Any]]]:
-        """The files of the requests whose pictures are there."""
+        """Return the files of the requests that are complete."""
         with self._locked() as store:
             return {r: made_of(store, r) for r in requests if store.complete(r)}
 
     def add(self, pictures: Sequence[Picture]) -> dict[Request, list[dict[str, Any]]]:
-        """Save the pictures of a batch, but those that are there; returns the files of all."""
+        """Save the new pictures of a batch, and return the files of all."""
         requests = list(dict.fromkeys(p.request for p in pictures))
         with self._locked() as store:
             new = [r for r in requests if not store.complete(r)]
@@ -46,14 +46,14 @@ class SharedStore:
 
     @contextmanager
     def _locked(self) -> Iterator[Store]:
-        """The store as it is now, which nobody else changes in the block."""
-        with Lock(self.folder / LOCK, flags=LockFlags.EXCLUSIVE):  # ends with the process, too
+        """Lock the store and read its present state."""
+        with Lock(self.folder / LOCK, flags=LockFlags.EXCLUSIVE):  # released with the process, too
             self._store.refresh()
             yield self._store
 
 
 def made_of(store: Store, request: Request) -> list[dict[str, Any]]:
-    """The files of the finished pictures of a request, as the queue notes them."""
+    """Return the files of a request's finished pictures as the queue records them."""
     return [
         {"row": e.row, "file": e.file, "sha256": e.sha256, "score": e.score}
         for e in store.find(request)

@@ -32,27 +32,29 @@ log = logging.getLogger("kerasviz.service.jobs.worker")
 
 #: Seconds between two looks at an empty queue; a wake-up comes earlier.
 PAUSE = 1.0
-#: Seconds between two intermediate pictures, and of the time in all at most one part in so many.
-PREVIEW, SHARE = 0.4, 10
-#: Workers let the answers to requests go first.
+#: Seconds between two previews.
+PREVIEW_SECONDS = 0.4
+#: Previews take at most 1/10 of the time.
+PREVIEW_SHARE = 10
+#: The niceness of workers: answers to requests go first.
 NICE = 5
 
 
 class _Unwanted(Exception):
-    """No job wants the pictures any more, or they were given to another worker."""
+    """No job wants the pictures, or another worker has them."""
 
 
 class _Stopped(Exception):
-    """The service stops, and the batch takes too long."""
+    """The service stops before the batch is done."""
 
 
 def preview_path(folder: Path, place: int, row: int) -> Path:
-    """The file of an intermediate picture."""
+    """Return the file of a preview."""
     return folder / f"{place}-{row}.png"
 
 
 class RenderWorker:
-    """Renders what the queue holds until it is told to stop."""
+    """Renders the pictures of the queue until it is stopped."""
 
     def __init__(self, setting: ServiceSettings, queue: Queue, networks: Networks):
         self.setting, self.queue, self.networks = setting, queue, networks
@@ -62,7 +64,7 @@ class RenderWorker:
         self._shelves: dict[str, SharedStore] = {}
 
     def stop(self) -> None:
-        """Take no other batch, and give the present one up where it takes longer than the grace."""
+        """Claim no other batch, and give up the present one after the grace."""
         self._latest = time.monotonic() + self.setting.grace
         self.stopping.set()
         self.woken.set()
@@ -75,14 +77,14 @@ class RenderWorker:
                 self.woken.wait(PAUSE)
 
     def step(self) -> bool:
-        """Claim a batch and make it; whether there was one."""
+        """Claim and render a batch, and return whether there was one."""
         claim = self.queue.claim()
         if claim is None:
             return False
         try:
             self._make(claim)
         except _Unwanted:
-            self.queue.give_back()  # which cancels what nobody wants
+            self.queue.give_back()  # which cancels unwanted pictures
         except _Stopped:
             self.queue.give_back()
         finally:
@@ -103,7 +105,7 @@ class RenderWorker:
             request = Request.from_json(claimed.text, claimed.data)
             if request.key(net) == claimed.key:
                 asked[request] = claimed
-            else:  # the file was replaced since the picture was asked for
+            else:  # the file was replaced after the request
                 self._fail([claimed], f"{claim.network} is another network now; ask again")
         for request, made in shelf.found(list(asked)).items():
             self.queue.finish(asked.pop(request).picture_id, made)
@@ -112,7 +114,7 @@ class RenderWorker:
             self._render(net, shelf, asked, claim.batch)
             words = {"network": claim.network, "pictures": len(asked), "batch": claim.batch}
             seconds = round(time.monotonic() - began, 3)
-            log.info("rendered", extra={"fields": {**words, "seconds": seconds}})
+            log.info("rendered", extra={**words, "seconds": seconds})
 
     def _shelf(self, name: str) -> SharedStore:
         from kerasviz.service.jobs.shared_store import SharedStore
@@ -125,7 +127,7 @@ class RenderWorker:
     def _render(
         self, net: Any, shelf: SharedStore, asked: dict[Request, Claimed], batch: int
     ) -> None:
-        """Render a batch; where it fails, each picture alone, in a batch of the same size."""
+        """Render a batch; if it fails, render each picture alone in a batch of the same size."""
         from kerasviz.rendering.batching import Batch
         from kerasviz.rendering.run import run_batches
 
@@ -149,16 +151,16 @@ class RenderWorker:
     def _fail(self, pictures: Sequence[Claimed], error: str) -> None:
         for claimed in pictures:
             self.queue.fail(claimed.picture_id, error)
-        log.warning("failed", extra={"fields": {"pictures": len(pictures), "error": error}})
+        log.warning("failed", extra={"pictures": len(pictures), "error": error})
 
     def _clear(self, claim: Claim) -> None:
-        """Remove the intermediate pictures of a batch."""
+        """Remove the previews of a batch."""
         for claimed in claim.pictures:
             for path in self.setting.previews.glob(f"{claimed.picture_id}-*.png"):
                 path.unlink(missing_ok=True)
 
     def check(self, places: Sequence[int], last: bool) -> None:
-        """Go on, unless nobody wants the pictures or the service stops; the last step is over."""
+        """Raise if no job wants the pictures, or if the service stops before the last step."""
         if not self.queue.wanted(places):
             raise _Unwanted
         if not last and time.monotonic() > self._latest:
@@ -184,7 +186,7 @@ class _SharedSink:
 
 
 class _Reporting:
-    """What is called after every chunk of steps."""
+    """Reports the progress of a batch after every chunk of steps."""
 
     def __init__(self, worker: RenderWorker, asked: Sequence[tuple[Request, Claimed]]):
         self.worker, self.asked = worker, asked
@@ -199,7 +201,7 @@ class _Reporting:
         if shown and progress.images is not None:
             self._show(progress.images())
             spent = time.monotonic() - began
-            self._next = began + max(PREVIEW, SHARE * spent)
+            self._next = began + max(PREVIEW_SECONDS, PREVIEW_SHARE * spent)
         self.worker.queue.report(self.places, progress.step, progress.score, shown=shown)
 
     def _show(self, images: Any) -> None:
@@ -210,22 +212,22 @@ class _Reporting:
         for request, claimed in self.asked:
             for k in range(request.rows):
                 data = encode(to_image(images[row]), "png")
-                with contextlib.suppress(KerasvizError):  # a full disk shows at the end
+                with contextlib.suppress(KerasvizError):  # a full disk is reported at the end
                     write_atomically(preview_path(folder, claimed.picture_id, k), data)
                 row += 1
 
 
 def _failures() -> tuple[type[BaseException], ...]:
-    """What is raised where a batch cannot be computed."""
+    """Return the exceptions of a batch that cannot be computed."""
     import tensorflow as tf
 
     return KerasvizError, tf.errors.OpError, ValueError, MemoryError
 
 
 def main(setting: ServiceSettings, worker_id: str, orders: Connection) -> None:
-    """The process: works until the parent says stop or is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the parent says when to stop
+    """Run the worker process until the parent stops it or ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the parent decides when to stop
     with contextlib.suppress(OSError):
         os.nice(NICE)
     from kerasviz.service.jobs.locks import shared_lock
@@ -240,16 +242,16 @@ def main(setting: ServiceSettings, worker_id: str, orders: Connection) -> None:
         orders.send("ready")
         worker.run()
         logging.shutdown()
-        os._exit(0)  # all is saved; TensorFlow takes seconds to take itself down
+        os._exit(0)  # everything is saved, and TensorFlow takes seconds to end
 
 
 def _listen(orders: Connection, worker: RenderWorker) -> None:
-    """Heed the parent; without it there is nothing to work for."""
+    """Follow the parent's orders, and end with the parent."""
     while True:
         try:
             order = orders.recv()
         except (EOFError, OSError):
-            os._exit(1)  # what is claimed is queued again at the next start
+            os._exit(1)  # the next start queues the claimed pictures again
         if order == "stop":
             worker.stop()
         else:

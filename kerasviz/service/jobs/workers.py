@@ -1,4 +1,4 @@
-"""The workers of a service: started, watched, started again, stopped."""
+"""The worker processes of a service: started, watched, restarted, stopped."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ __all__ = ["Workers"]
 
 log = logging.getLogger("kerasviz.service.jobs.workers")
 
-#: Seconds before a worker that ended early is started again, doubled each time up to the most.
-WAIT, LONGEST = 0.5, 30.0
-#: A worker that lived so many seconds counts as one that can work.
-GOOD = 60.0
+#: Seconds before a worker that ended early is restarted; doubled each time.
+FIRST_WAIT = 0.5
+#: Seconds before a restart at most.
+LONGEST_WAIT = 30.0
+#: Seconds after which a worker counts as healthy.
+HEALTHY_SECONDS = 60.0
 #: Seconds beyond the grace until a worker that does not stop is killed.
-EXTRA = 10.0
+KILL_SECONDS = 10.0
 
 
 @dataclass
@@ -39,10 +41,9 @@ class _Running:
 
 
 class Workers:
-    """``setting.workers`` processes that render, each of them replaced when it ends.
+    """Keeps ``setting.workers`` rendering processes alive.
 
-    What an earlier service left running is queued again at the start, and what a worker held when
-    it ended at once.
+    Pictures that an earlier service or an ended worker left running are queued again.
     """
 
     def __init__(self, setting: ServiceSettings, database: Database):
@@ -57,7 +58,7 @@ class Workers:
         self._watcher: threading.Thread | None = None
 
     def start(self) -> None:
-        """Queue again what was left, and start the processes."""
+        """Queue unfinished pictures again, and start the processes."""
         Queue(self.database, self.boot).give_back_all()
         for _ in range(self.setting.workers):
             self._start_one()
@@ -67,27 +68,27 @@ class Workers:
 
     @property
     def alive(self) -> int:
-        """How many workers live and have TensorFlow at hand."""
+        """The number of workers that are alive and have imported TensorFlow."""
         with self._lock:
             return sum(r.ready and r.process.is_alive() for r in self._running)
 
     @property
     def pids(self) -> list[int]:
-        """The numbers of the processes."""
+        """The process ids."""
         with self._lock:
             return [int(r.process.pid) for r in self._running]
 
     def wake(self) -> None:
-        """Say that there is work."""
+        """Tell the workers that pictures wait."""
         self._tell("wake")
 
     def stop(self) -> None:
-        """Let the workers end, those that cannot within the grace by force; their work waits."""
+        """Stop the workers, by force after the grace, and queue their pictures again."""
         self._stopping.set()
         self._tell("stop")
         if self._watcher is not None:
             self._watcher.join()
-        latest = time.monotonic() + self.setting.grace + EXTRA
+        latest = time.monotonic() + self.setting.grace + KILL_SECONDS
         for running in self._running:
             running.process.join(max(0.0, latest - time.monotonic()))
             if running.process.is_alive():
@@ -115,33 +116,33 @@ class Workers:
             daemon=True,
         )
         process.start()
-        theirs.close()  # so that either side notices when the other is gone
+        theirs.close()  # so that each side notices the end of the other
         with self._lock:
             self._running.append(_Running(process, ours, worker_id, time.monotonic()))
 
     def _watch(self) -> None:
-        wait = WAIT
+        wait = FIRST_WAIT
         while not self._stopping.is_set():
             with self._lock:
                 running = list(self._running)
             waited = [r.process.sentinel for r in running]
             waited += [r.orders for r in running if not r.ready]
             pipes.wait(waited, timeout=0.25)
-            for each in running:
-                if not each.ready and each.process.is_alive() and each.orders.poll():
+            for one in running:
+                if not one.ready and one.process.is_alive() and one.orders.poll():
                     with contextlib.suppress(EOFError, OSError):
-                        each.ready = each.orders.recv() == "ready"
-                if not each.process.is_alive() and not self._stopping.is_set():
-                    lived = time.monotonic() - each.began
-                    wait = WAIT if lived > GOOD else min(2 * wait, LONGEST)
-                    self._replace(each, wait)
+                        one.ready = one.orders.recv() == "ready"
+                if not one.process.is_alive() and not self._stopping.is_set():
+                    lived = time.monotonic() - one.began
+                    wait = FIRST_WAIT if lived > HEALTHY_SECONDS else min(2 * wait, LONGEST_WAIT)
+                    self._replace(one, wait)
 
     def _replace(self, dead: _Running, wait: float) -> None:
         dead.process.join()
         held = Queue(self.database, dead.worker_id).give_back(died=True)
         self.deaths += 1
         fields = {"exit": dead.process.exitcode, "held": held, "again_in": wait}
-        log.warning("a worker ended", extra={"fields": {"worker": dead.worker_id, **fields}})
+        log.warning("a worker ended", extra={"worker": dead.worker_id, **fields})
         with self._lock:
             self._running.remove(dead)
         dead.orders.close()

@@ -1,39 +1,25 @@
-"""Replies of the middlewares, which stand outside of the framework: one line as JSON."""
+"""What the middlewares share: headers, and errors of one line."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any
+from collections.abc import Mapping
 
-__all__ = ["App", "Message", "Receive", "Scope", "Send", "header", "path_of", "refuse"]
+from starlette.responses import JSONResponse
+from starlette.types import Scope
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+__all__ = ["client_address", "header", "refusal"]
 
 
 def header(scope: Scope, name: bytes) -> list[bytes]:
-    """All values of a header of a request, whose names the server has made lower case."""
+    """Return all values of a request's header; the server lowers the names."""
     return [value for key, value in scope["headers"] if key == name]
 
 
-def path_of(scope: Scope) -> str:
-    """The decoded path of a request, without its query."""
-    return str(scope.get("path", ""))
+def client_address(scope: Scope) -> str:
+    """Return the address that a request came from, empty if unknown."""
+    return str((scope.get("client") or ("",))[0])
 
 
-async def refuse(
-    send: Send, status: int, line: str, headers: Iterable[tuple[bytes, bytes]] = ()
-) -> None:
-    """Answer ``{"error": line}`` with a status; the connection is closed after it."""
-    body = json.dumps({"error": line}).encode()
-    fixed = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"connection", b"close"),  # what is left of the request is not read
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": [*fixed, *headers]})
-    await send({"type": "http.response.body", "body": body})
+def refusal(status: int, line: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """Return the answer ``{"error": line}``, which closes the connection: bodies stay unread."""
+    return JSONResponse({"error": line}, status, {"connection": "close", **(headers or {})})

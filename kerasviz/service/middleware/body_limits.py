@@ -1,4 +1,4 @@
-"""Limits on the bodies of requests: how many bytes, and how slowly they may come."""
+"""Limits on the bodies of requests: their size and how slowly they may arrive."""
 
 from __future__ import annotations
 
@@ -7,31 +7,32 @@ import time
 from collections.abc import Callable
 
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kerasviz.service.middleware.asgi import App, Message, Receive, Scope, Send, header, refuse
+from kerasviz.service.middleware.asgi import header, refusal
 
 __all__ = ["PATIENCE", "RATE", "BodyLimitMiddleware"]
 
-#: Seconds that a body may take, and the bytes a second that buy more of them.
+#: Seconds that a body may take.
 PATIENCE = 20.0
+#: Bytes for which a body may take one second more.
 RATE = 32 * 1024
-#: How often the limit of a body all bodies together may reach that are held at once.
+#: Bodies of the largest size that may be held at once.
 AT_ONCE = 16
 
 
 class BodyLimitMiddleware:
-    """A middleware that ends requests whose body is too long (413) or too slow (408).
+    """Ends requests whose body is too long (413) or too slow (408).
 
-    ``limit`` gives the most bytes for a request. The declared length is believed only where it is
-    too much already: the bytes are counted as they come, chunked or not. A body must come within
-    ``patience`` seconds, and one second more for every ``rate`` bytes of it. All bodies of requests
-    that are being answered may have ``together`` bytes (429 beyond), but those that ``is_kept``
-    says are written to the disk as they come.
+    ``limit`` gives the most bytes for a request. Bytes are counted as they arrive; the declared
+    length only refuses. A body must arrive within ``patience`` seconds, and one second more for
+    every ``rate`` bytes. All bodies held at once may have ``together`` bytes (429 beyond); those
+    that ``is_kept`` names go straight to the disk and do not count.
     """
 
     def __init__(
         self,
-        app: App,
+        app: ASGIApp,
         limit: Callable[[Scope], int],
         together: int,
         is_kept: Callable[[Scope], bool] = lambda scope: False,
@@ -49,7 +50,7 @@ class BodyLimitMiddleware:
         limit = self.limit(scope)
         wrong = _declared_wrong(scope, limit)
         if wrong is not None:
-            await refuse(send, wrong.status_code, wrong.detail)
+            await refusal(wrong.status_code, wrong.detail)(scope, receive, send)
             return
         body = _Body(receive, limit, self, self.is_kept(scope))
         answer = _Answer(send, body)
@@ -61,9 +62,9 @@ class BodyLimitMiddleware:
         finally:
             self.held -= body.held
         if body.failure is not None and not answer.started:
-            given = (body.failure.headers or {}).items()
-            headers = [(name.encode(), value.encode()) for name, value in given]
-            await refuse(send, body.failure.status_code, body.failure.detail, headers)
+            failure = body.failure
+            answer_failure = refusal(failure.status_code, failure.detail, failure.headers)
+            await answer_failure(scope, receive, send)
 
 
 def _declared_wrong(scope: Scope, limit: int) -> HTTPException | None:
@@ -72,7 +73,7 @@ def _declared_wrong(scope: Scope, limit: int) -> HTTPException | None:
         return None
     if len(set(lengths)) > 1 or not lengths[0].isdigit():
         return HTTPException(400, "Content-Length is not one number of bytes; send the true length")
-    absurd = len(lengths[0]) > 18  # Python would take thousands of digits, slowly
+    absurd = len(lengths[0]) > 18  # Python is slow with thousands of digits
     return _too_long(limit) if absurd or int(lengths[0]) > limit else None
 
 
@@ -81,7 +82,7 @@ def _too_long(limit: int) -> HTTPException:
 
 
 class _Body:
-    """Receives the messages of one request; ``failure`` says why it was ended, if it was."""
+    """Receives the messages of one request; ``failure`` says why it was ended."""
 
     def __init__(self, receive: Receive, limit: int, bodies: BodyLimitMiddleware, kept: bool):
         self._receive, self._limit, self._bodies, self._kept = receive, limit, bodies, kept
@@ -94,12 +95,12 @@ class _Body:
     async def receive(self) -> Message:
         if self.failure is not None:
             raise self.failure
-        if self._complete:  # what still comes is only that the client left, which takes its time
+        if self._complete:  # only the disconnection may follow, at any time
             return await self._receive()
         patience = self._bodies.patience + self._taken / self._bodies.rate
         left = self._began + patience - time.monotonic()
         try:
-            async with asyncio.timeout(max(left, 0.001)):  # cheaper than wait_for, which has tasks
+            async with asyncio.timeout(max(left, 0.001)):
                 message = await self._receive()
         except TimeoutError:
             seconds = round(time.monotonic() - self._began)
@@ -127,7 +128,7 @@ class _Body:
 
 
 class _Answer:
-    """Sends what the application answers, unless its request was ended: that has its own answer."""
+    """Sends the application's answer, unless the request was ended before."""
 
     def __init__(self, send: Send, body: _Body):
         self._send, self._body = send, body

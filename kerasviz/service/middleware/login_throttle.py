@@ -1,4 +1,4 @@
-"""Wrong tokens by client: after some of them, each makes it wait longer for the next try."""
+"""Wait times after wrong tokens, by client."""
 
 from __future__ import annotations
 
@@ -8,34 +8,38 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-__all__ = ["Guesses"]
+__all__ = ["LoginThrottle"]
 
-#: Wrong tokens that cost nothing, seconds after the next one, doubled with each up to the most.
-FREE, FIRST, LONGEST = 5, 1.0, 300.0
+#: Wrong tokens without a wait.
+FREE = 5
+#: Seconds to wait after the next one; each further one doubles them.
+FIRST = 1.0
+#: Seconds to wait at most.
+LONGEST = 300.0
 #: Seconds after which wrong tokens are forgotten.
 MEMORY = 3600.0
-#: Clients that are remembered; the one that was wrong first is forgotten first.
+#: Clients that are remembered; the oldest is forgotten first.
 KNOWN = 10_000
 
 
-class Guesses:
-    """How long clients have to wait before they may give a token again.
+class LoginThrottle:
+    """Tells how long clients have to wait before they may send a token again.
 
-    A client is an IPv4 address or an IPv6 network of 64 bits, which is what one gets. While it has
-    to wait even the right token is not looked at: an answer would tell that it is right.
+    A client is an IPv4 address or an IPv6 network of 64 bits, which one customer gets. During the
+    wait not even the right token is compared: the answer would tell that it is right.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic):
         self.clock = clock
         self._wrong: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
-    def wait(self, address: str) -> int:
-        """Seconds until a client may give a token, rounded up; 0 if it may now."""
+    def seconds_left(self, address: str) -> int:
+        """Return the seconds until a client may send a token, rounded up."""
         _, until = self._wrong.get(_client(address), (0, 0.0))
         return max(0, math.ceil(until - self.clock()))
 
-    def wrong(self, address: str) -> None:
-        """Note a wrong token."""
+    def add_wrong(self, address: str) -> None:
+        """Count a wrong token."""
         client = _client(address)
         count, until = self._wrong.pop(client, (0, 0.0))
         count = 1 if self.clock() - until > MEMORY else count + 1
@@ -45,23 +49,23 @@ class Guesses:
         if len(self._wrong) > KNOWN:
             self._wrong.popitem(last=False)
 
-    def right(self, address: str) -> None:
-        """Note the right token: earlier ones were mistakes."""
+    def clear(self, address: str) -> None:
+        """Forget the wrong tokens of a client that sent the right one."""
         self._wrong.pop(_client(address), None)
 
 
 def _client(address: str) -> str:
-    """What counts as one client.
+    """Return what counts as one client.
 
     >>> _client("192.0.2.7"), _client("2001:db8::1") == _client("2001:db8::ffff:1")
     ('192.0.2.7', True)
     """
     try:
-        found = ipaddress.ip_address(address)
+        ip = ipaddress.ip_address(address)
     except ValueError:
         return address
-    if isinstance(found, ipaddress.IPv4Address):
-        return str(found)
-    if found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)
-    return str(ipaddress.ip_network((found, 64), strict=False))
+    if isinstance(ip, ipaddress.IPv4Address):
+        return str(ip)
+    if ip.ipv4_mapped is not None:
+        return str(ip.ipv4_mapped)
+    return str(ipaddress.ip_network((ip, 64), strict=False))

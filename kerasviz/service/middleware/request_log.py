@@ -6,22 +6,26 @@ import logging
 import secrets
 import time
 
-from kerasviz.service.middleware.asgi import App, Message, Receive, Scope, Send, path_of, refuse
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["LOGGER", "RequestLog"]
+from kerasviz.service.middleware.asgi import client_address, refusal
+
+__all__ = ["LOGGER", "RequestLogMiddleware"]
 
 LOGGER = logging.getLogger("kerasviz.service.requests")
-_LONGEST = 300
+#: Characters of a path that are logged.
+_PATH_LENGTH = 300
 
 
-class RequestLog:
-    """A middleware that logs each request and answers 500 in one line where one failed.
+class RequestLogMiddleware:
+    """Logs each request, and answers failed ones with 500 and one line.
 
-    The query is left out, and so are headers and bodies: a secret may stand there. The number of
-    the request is in its answer too, as ``X-Request-Id``.
+    Queries, headers and bodies are left out, because they may hold secrets. The answer has the
+    number of the request as ``X-Request-Id``.
     """
 
-    def __init__(self, app: App):
+    def __init__(self, app: ASGIApp):
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -31,36 +35,32 @@ class RequestLog:
         number, began = secrets.token_hex(8), time.monotonic()
         status, sent, failed = 0, 0, False
 
-        async def noting(message: Message) -> None:
+        async def send_logged(message: Message) -> None:
             nonlocal status, sent
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [
-                    *message.get("headers", ()),
-                    (b"x-request-id", number.encode()),
-                ]
+                MutableHeaders(scope=message).append("x-request-id", number)
             elif message["type"] == "http.response.body":
                 sent += len(message.get("body", b""))
             await send(message)
 
         try:
-            await self.app(scope, receive, noting)
-        except Exception as error:  # the boundary of the service: logged and answered
+            await self.app(scope, receive, send_logged)
+        except Exception as error:  # nothing may pass the boundary of the service
             failed = True
-            LOGGER.error("failed", exc_info=error, extra={"fields": {"request": number}})
+            LOGGER.error("failed", exc_info=error, extra={"request": number})
             if not status:
                 line = f"the service failed; its log says more at request {number}"
-                await refuse(noting, 500, line)
+                await refusal(500, line)(scope, receive, send_logged)
         finally:
-            client = scope.get("client") or ("",)
             fields = {
                 "request": number,
-                "client": client[0],
+                "client": client_address(scope),
                 "method": str(scope.get("method", ""))[:16],
-                "path": path_of(scope)[:_LONGEST],
+                "path": scope["path"][:_PATH_LENGTH],
                 "status": status,
                 "bytes": sent,
                 "seconds": round(time.monotonic() - began, 4),
             }
             level = logging.ERROR if failed or status >= 500 else logging.INFO
-            LOGGER.log(level, "request", extra={"fields": fields})
+            LOGGER.log(level, "request", extra=fields)

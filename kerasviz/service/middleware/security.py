@@ -1,4 +1,4 @@
-"""What stands before the service: who may ask, from where, how much; and what browsers are told."""
+"""Middlewares before the service: token, host, origin, and security headers."""
 
 from __future__ import annotations
 
@@ -7,23 +7,17 @@ import hmac
 import ipaddress
 import secrets
 from collections.abc import Iterable
-from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from kerasviz.service.middleware.asgi import (
-    App,
-    Message,
-    Receive,
-    Scope,
-    Send,
-    header,
-    path_of,
-    refuse,
-)
+from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from kerasviz.service.middleware.asgi import client_address, header, refusal
 from kerasviz.service.middleware.body_limits import AT_ONCE, BodyLimitMiddleware
-from kerasviz.service.middleware.login_throttle import Guesses
-from kerasviz.service.middleware.request_log import RequestLog
+from kerasviz.service.middleware.login_throttle import LoginThrottle
+from kerasviz.service.middleware.request_log import RequestLogMiddleware
 
 if TYPE_CHECKING:
     from kerasviz.service.settings import ServiceSettings
@@ -33,23 +27,22 @@ __all__ = [
     "HEADERS",
     "HostMiddleware",
     "OriginMiddleware",
-    "SecurityHeaders",
+    "SecurityHeadersMiddleware",
     "TokenMiddleware",
-    "client_address",
     "guarded",
     "is_loopback",
-    "later",
     "same_secret",
     "session_cookie",
+    "too_many_tokens",
 ]
 
-#: The cookie that stands for the token in a browser.
+#: The cookie that replaces the token in a browser.
 COOKIE = "kerasviz_session"
-#: What needs no token: the page, which holds no data, and how to give one.
+#: Paths that need no token: the page, which holds no data, and the login.
 PUBLIC = ("/", "/healthz", "/favicon.ico", "/api/session")
 PUBLIC_FOLDERS = ("/page/",)
 UPLOADS = "/api/networks"
-#: The headers of all answers; an answer that has one already keeps its own.
+#: The headers of all answers; an answer that sets one of them keeps its value.
 HEADERS = {
     "content-security-policy": "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
@@ -60,46 +53,48 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
-_READING = ("GET", "HEAD", "OPTIONS")
-#: Sessions end with the process.
+_READ_METHODS = ("GET", "HEAD", "OPTIONS")
+#: Signs the cookies: sessions end with the process.
 _KEY = secrets.token_bytes(32)
 
 Application = TypeVar("Application", bound=Any)
 
 
 def guarded(
-    app: Application, setting: ServiceSettings, guesses: Guesses | None = None
+    app: Application, setting: ServiceSettings, throttle: LoginThrottle | None = None
 ) -> Application:
-    """Put all middlewares before a Starlette or FastAPI application, and return it.
+    """Add all middlewares to a Starlette or FastAPI application, and return it.
 
-    From outside to inside: security headers, the log of requests, the Host header (on loopback),
-    the origin, the token (where there is one), and the limits on bodies.
+    From outside to inside: security headers, request log, Host header (on loopback), origin, token
+    (if one is set), and the limits on bodies.
     """
     limits = setting.limits
 
     def is_upload(scope: Scope) -> bool:
-        posted = scope["method"] == "POST" and path_of(scope) == UPLOADS
+        posted = scope["method"] == "POST" and scope["path"] == UPLOADS
         return posted and setting.allow_upload
 
     def most(scope: Scope) -> int:
         return limits.upload_bytes if is_upload(scope) else limits.body_bytes
 
-    # The one that is added last is the outermost.
+    # The last one added is the outermost.
     app.add_middleware(
         BodyLimitMiddleware, limit=most, together=AT_ONCE * limits.body_bytes, is_kept=is_upload
     )
     if setting.token is not None:
-        app.add_middleware(TokenMiddleware, token=setting.token, guesses=guesses or Guesses())
+        app.add_middleware(
+            TokenMiddleware, token=setting.token, throttle=throttle or LoginThrottle()
+        )
     app.add_middleware(OriginMiddleware)
     if is_loopback(setting.host):
         app.add_middleware(HostMiddleware, hosts=("localhost", "127.0.0.1", "::1", setting.host))
-    app.add_middleware(RequestLog)
-    app.add_middleware(SecurityHeaders)
+    app.add_middleware(RequestLogMiddleware)
+    app.add_middleware(SecurityHeadersMiddleware)
     return app
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address is reached from this machine only.
+    """Tell whether an address is reached from this machine only.
 
     >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0")
     (True, True, False)
@@ -110,110 +105,99 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-# -- who may ask ---------------------------------------------------------------------------------
+# -- the token -----------------------------------------------------------------------------------
 
 
 def same_secret(given: bytes, wanted: str) -> bool:
-    """Compare with a secret in a time that tells neither how much is right nor its length."""
+    """Compare with a secret in a time that tells nothing about it, not even its length."""
     digests = (hashlib.sha256(secret).digest() for secret in (given, wanted.encode()))
     return hmac.compare_digest(*digests)
 
 
 def session_cookie(token: str) -> str:
-    """The value of the cookie for a token, which only this process can compute.
+    """Return the cookie for a token, which only this process can compute.
 
-    Whoever could would guess tokens by their cookies, for which nobody has to wait.
+    Otherwise cookies could be used to guess tokens without any wait.
     """
     return hmac.new(_KEY, token.encode(), hashlib.sha256).hexdigest()
 
 
-def client_address(scope: Scope) -> str:
-    """The address that a request came from, empty where there is none."""
-    return str((scope.get("client") or ("",))[0])
-
-
-def later(seconds: int) -> str:
-    """What is said to who gave too many wrong tokens."""
+def too_many_tokens(seconds: int) -> str:
+    """Return the error for a client that sent too many wrong tokens."""
     return f"too many wrong tokens; give the right one in {seconds} s"
 
 
 class TokenMiddleware:
-    """A middleware that answers 401 to requests without the token, and 429 to too many guesses.
+    """Answers 401 to requests without the token, and 429 after too many wrong ones.
 
-    It is given as ``Authorization: Bearer TOKEN`` or by the cookie, which cannot be guessed. The
-    page's files, which hold no data, ``/healthz`` and ``/api/session`` need none.
+    The token comes as ``Authorization: Bearer TOKEN`` or by the cookie, which cannot be guessed.
+    The page's files, which hold no data, ``/healthz`` and ``/api/session`` need none.
     """
 
-    def __init__(self, app: App, token: str, guesses: Guesses):
+    def __init__(self, app: ASGIApp, token: str, throttle: LoginThrottle):
         self.app, self.token, self.session = app, token, session_cookie(token)
-        self.guesses = guesses
+        self.throttle = throttle
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or _is_public(path_of(scope)):
+        if scope["type"] != "http" or _is_public(scope["path"]):
             await self.app(scope, receive, send)
             return
         client, given = client_address(scope), header(scope, b"authorization")
-        seconds = self.guesses.wait(client) if given else 0
+        seconds = self.throttle.seconds_left(client) if given else 0
         if seconds:
-            await refuse(send, 429, later(seconds), [(b"retry-after", str(seconds).encode())])
+            refused = refusal(429, too_many_tokens(seconds), {"retry-after": str(seconds)})
+            await refused(scope, receive, send)
             return
         if self._allowed(scope, given):
             if given:
-                self.guesses.right(client)
+                self.throttle.clear(client)
             await self.app(scope, receive, send)
             return
         if given:
-            self.guesses.wrong(client)
+            self.throttle.add_wrong(client)
         line = "this needs the token that the service was started with: Authorization: Bearer TOKEN"
-        await refuse(send, 401, line, [(b"www-authenticate", b'Bearer realm="kerasviz"')])
+        refused = refusal(401, line, {"www-authenticate": 'Bearer realm="kerasviz"'})
+        await refused(scope, receive, send)
 
     def _allowed(self, scope: Scope, given: list[bytes]) -> bool:
         if given:
             scheme, _, secret = given[0].partition(b" ")
             right = same_secret(secret.strip(), self.token)
             return len(given) == 1 and scheme.lower() == b"bearer" and right
-        return any(same_secret(value, self.session) for value in _sessions(scope))
+        cookie = HTTPConnection(scope).cookies.get(COOKIE, "")
+        return same_secret(cookie.encode(), self.session)
 
 
 def _is_public(path: str) -> bool:
     return path in PUBLIC or (path.startswith(PUBLIC_FOLDERS) and ".." not in path)
 
 
-def _sessions(scope: Scope) -> Iterable[bytes]:
-    for line in header(scope, b"cookie"):
-        try:
-            cookies = SimpleCookie(line.decode("latin-1"))
-        except CookieError:
-            continue
-        if COOKIE in cookies:
-            yield cookies[COOKIE].value.encode()
-
-
-# -- from where ----------------------------------------------------------------------------------
+# -- host and origin -----------------------------------------------------------------------------
 
 
 class HostMiddleware:
-    """A middleware that answers 421 to requests for another host than this.
+    """Answers 421 to requests whose Host header names another host.
 
-    A page elsewhere can make its own name point to 127.0.0.1 and then ask as if it were from here
-    (DNS rebinding): its name still stands in the Host header.
+    A foreign page can point its own name at 127.0.0.1 and then send requests as if it were local
+    (DNS rebinding); the Host header still has its name.
     """
 
-    def __init__(self, app: App, hosts: Iterable[str]):
+    def __init__(self, app: ASGIApp, hosts: Iterable[str]):
         self.app, self.hosts = app, frozenset(host.strip("[]").lower() for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or self._known(header(scope, b"host")):
             await self.app(scope, receive, send)
             return
-        await refuse(send, 421, "this service is for its own machine; ask http://localhost:PORT")
+        line = "this service is for its own machine; ask http://localhost:PORT"
+        await refusal(421, line)(scope, receive, send)
 
     def _known(self, given: list[bytes]) -> bool:
         return len(given) == 1 and _host_of(given[0]) in self.hosts
 
 
 def _host_of(line: bytes) -> str | None:
-    """The name in a Host header, without its port; None where it is none."""
+    """Return the name in a Host header, without its port; None if it is malformed."""
     try:
         parts = urlsplit("//" + line.decode("ascii"))
         _ = parts.port  # a port that is no number raises
@@ -225,22 +209,27 @@ def _host_of(line: bytes) -> str | None:
 
 
 class OriginMiddleware:
-    """A middleware that answers 403 where a page elsewhere wants something to be done.
+    """Answers 403 where a page of another site wants to change something.
 
-    Reading needs no such check: without CORS headers, no page elsewhere sees an answer.
+    Reading needs no such check: without CORS headers, other sites cannot see an answer.
     """
 
-    def __init__(self, app: App):
+    def __init__(self, app: ASGIApp):
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] not in _READING and _from_elsewhere(scope):
-            await refuse(send, 403, "pages of other sites may not use this service")
+        if (
+            scope["type"] == "http"
+            and scope["method"] not in _READ_METHODS
+            and _from_other_site(scope)
+        ):
+            line = "pages of other sites may not use this service"
+            await refusal(403, line)(scope, receive, send)
             return
         await self.app(scope, receive, send)
 
 
-def _from_elsewhere(scope: Scope) -> bool:
+def _from_other_site(scope: Scope) -> bool:
     if any(value in (b"cross-site", b"same-site") for value in header(scope, b"sec-fetch-site")):
         return True
     hosts = [value.decode("latin-1").lower() for value in header(scope, b"host")]
@@ -251,22 +240,21 @@ def _from_elsewhere(scope: Scope) -> bool:
     return False
 
 
-# -- what browsers are told ----------------------------------------------------------------------
+# -- security headers ----------------------------------------------------------------------------
 
 
-class SecurityHeaders:
-    """A middleware that gives each answer the :data:`HEADERS` that it does not have itself."""
+class SecurityHeadersMiddleware:
+    """Adds those of the :data:`HEADERS` that an answer does not have."""
 
-    def __init__(self, app: App):
+    def __init__(self, app: ASGIApp):
         self.app = app
-        self.headers = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                given = list(message.get("headers", ()))
-                known = {name.lower() for name, _ in given}
-                message["headers"] = [*given, *(h for h in self.headers if h[0] not in known)]
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         await self.app(scope, receive, with_headers if scope["type"] == "http" else send)

@@ -1,15 +1,15 @@
-// Where a unit responds in a picture, and which units respond most.
+// Shows where a unit responds in a picture, and which units respond most.
 
 import { unitHash } from "./address.js";
 import { element } from "./dom.js";
 import { shapeWords } from "./graph.js";
 
 const LISTED = 12; // units that respond most
-const DARK = 0.75; // how dark a place becomes where the unit does not respond
+const DARK = 0.75; // opacity where the unit does not respond
 
 /**
- * The picture, dark where the unit does not respond; a line says how much it does. What the network
- * saw of it has the ratio of `size` (height, width), cut at the centre.
+ * The picture, darkened where the unit does not respond, with a caption. The network saw a centre
+ * crop with the ratio of `size` (height, width).
  */
 export function mapFigure(url, map, name, size) {
   const values = map.flat();
@@ -20,10 +20,10 @@ export function mapFigure(url, map, name, size) {
     "aria-hidden": "true",
   });
   paint(canvas, map, highest);
-  const words =
+  const caption =
     highest > 0
-      ? `${name} responds up to ${rounded(highest)}: where the picture is bright.`
-      : `${name} does not respond to this picture: at most ${rounded(highest)}.`;
+      ? `${name} responds where the picture is bright, at most with ${rounded(highest)}.`
+      : `${name} does not respond to this picture (at most ${rounded(highest)}).`;
   const overlay = element(
     "div",
     { class: "overlay", style: { "--ratio": size[1] / size[0] } },
@@ -34,7 +34,7 @@ export function mapFigure(url, map, name, size) {
     "figure",
     { class: "map" },
     overlay,
-    element("figcaption", { class: "small" }, words),
+    element("figcaption", { class: "small" }, caption),
   );
 }
 
@@ -48,13 +48,13 @@ function paint(canvas, map, highest) {
   context.putImageData(pixels, 0, 0);
 }
 
-/** The units of a layer that respond most, each with its value: the mean over all positions. */
+/** The units of a layer that respond most, with their means over all positions. */
 export function topList(network, layer, { shape, top }, current = null) {
   const highest = Math.max(...top.map(({ value }) => value), 1e-9);
   return element(
     "div",
     { class: "top" },
-    element("h3", {}, `What responds most in ${layer}${shapeWords(shape) ? ", on average" : ""}`),
+    element("h3", {}, `Most active units of ${layer}${shapeWords(shape) ? ", on average" : ""}`),
     element(
       "ol",
       {},

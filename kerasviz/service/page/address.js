@@ -1,7 +1,7 @@
-// The place that the address names: #/NAME, #/NAME/layer?layer=L, #/NAME/unit?layer=L&unit=U,
+// The view that the address names: #/NAME, #/NAME/layer?layer=L, #/NAME/unit?layer=L&unit=U,
 // #/NAME/compose?target=T, #/jobs, #/jobs/ID.
 
-/** The place of a hash: `view`, and what it needs. */
+/** The view of a hash and its parameters. */
 export function placeOf(hash) {
   const [path, query = ""] = hash.replace(/^#\/?/, "").split(/\?(.*)/s);
   const words = new URLSearchParams(query);
@@ -20,11 +20,11 @@ function decoded(part) {
   try {
     return decodeURIComponent(part);
   } catch {
-    return part; // somebody's own percent sign
+    return part; // a percent sign that encodes nothing
   }
 }
 
-/** The hash of a place. */
+/** The hash of a view. */
 export function hashOf({ view, network, id, ...words }) {
   if (view === "networks") return "#/";
   if (view === "jobs") return "#/jobs";

@@ -1,8 +1,8 @@
-// What the server is asked. Its refusals are one line each.
+// The requests to the server, whose errors are one line each.
 
 import { signIn } from "./session.js";
 
-/** A refusal: the server's line, and its status (0 where it did not answer). */
+/** An error: the server's line and its status, 0 if it did not answer. */
 export class Refusal extends Error {
   constructor(status, words) {
     super(words);
@@ -10,7 +10,7 @@ export class Refusal extends Error {
   }
 }
 
-/** Ask for JSON; where a token is wanted, ask for it and try again. */
+/** Request JSON; sign in first if the server requires a token. */
 async function ask(path, options = {}) {
   for (;;) {
     let response;
@@ -35,7 +35,7 @@ async function lineOf(response) {
     const { error } = await response.json();
     if (typeof error === "string") words = error;
   } catch {
-    // Its words are no JSON; the status must do.
+    // The body is no JSON; the status must do.
   }
   const wait = response.headers.get("Retry-After");
   return response.status === 429 && wait ? `${words}; try again in ${wait} s` : words;
@@ -63,7 +63,7 @@ export const upload = (name, preprocess, file, signal) =>
     signal,
   });
 
-/** The activations of a picture (a file or blob) in a layer, and the map of a unit if one is named. */
+/** The activations of a layer for a picture (a file or blob), with the map of a unit if named. */
 export const activations = (name, words, picture, signal) =>
   ask(of(name, `/activations${query(words)}`), {
     method: "POST",
@@ -72,7 +72,7 @@ export const activations = (name, words, picture, signal) =>
     signal,
   });
 
-/** Ask for pictures: a new job, or the one that was asked for before. */
+/** Request pictures: returns a new job, or the one of the same earlier request. */
 export const render = (request) =>
   ask("/api/renders", {
     method: "POST",

@@ -1,4 +1,4 @@
-// The jobs of a wall: each renders a batch of its units, and shows on their tiles how far it is.
+// The jobs of a layer view: each renders some units and shows its progress on their tiles.
 
 import * as api from "./api.js";
 import { PendingJob } from "./pending_job.js";
@@ -6,11 +6,11 @@ import { announce, counted } from "./dom.js";
 import { isOver, watch } from "./watch.js";
 
 /**
- * The jobs that render units of a layer on their `tiles` (by unit). `changed(failed)` is called
- * when one begins or ends, `say(error)` when something goes wrong.
+ * The jobs that render units of a layer, with their `tiles` by unit. `changed(failed)` is called
+ * when a job begins or ends, `say(error)` with errors.
  */
 export function batches({ network, layer, tiles, changed, say, signal }) {
-  const running = new Set(); // what was asked for and is not over
+  const running = new Set(); // the jobs that have not ended
 
   function tileOf(target) {
     const colon = target.lastIndexOf(":");
@@ -19,23 +19,23 @@ export function batches({ network, layer, tiles, changed, say, signal }) {
       : undefined;
   }
 
-  function follow(job, asked = new PendingJob(job)) {
-    const own = job.targets.map(tileOf);
+  function follow(job, pending = new PendingJob(job)) {
+    const jobTiles = job.targets.map(tileOf);
     const ended = (failed) => {
-      running.delete(asked);
-      own.forEach((tile) => tile?.rest());
+      running.delete(pending);
+      jobTiles.forEach((tile) => tile?.rest());
       changed(failed);
     };
-    running.add(asked);
-    own.forEach((tile) => tile?.wait());
+    running.add(pending);
+    jobTiles.forEach((tile) => tile?.wait());
     watch(
       job,
       {
-        progress: (told) => own.forEach((tile) => tile?.grow(told)),
+        progress: (told) => jobTiles.forEach((tile) => tile?.grow(told)),
         made: ({ target, url }) => tileOf(target)?.know(null, url),
-        preview: ({ row, url }) => own[row]?.preview(url),
+        preview: ({ row, url }) => jobTiles[row]?.preview(url),
         end({ state, error }) {
-          announce(`${counted(own.length, "unit")}: ${state}`);
+          announce(`${counted(jobTiles.length, "unit")}: ${state}`);
           if (state === "failed") say(error ?? "It failed.");
           ended(state !== "done");
         },
@@ -52,23 +52,23 @@ export function batches({ network, layer, tiles, changed, say, signal }) {
   return {
     running: () => running.size,
 
-    /** Ask for units as one job. */
+    /** Render units as one job. */
     async render(units, settings) {
       if (!units.length) return;
       units.forEach((unit) => tiles.get(unit).wait());
-      const asked = new PendingJob();
-      running.add(asked);
+      const pending = new PendingJob();
+      running.add(pending);
       changed();
       try {
         const targets = units.map((unit) => `${layer}:${unit}`);
         const request = { network, targets, kind: "channel", ...settings };
-        await asked.send(
+        await pending.send(
           () => api.render(request),
-          (job) => follow(job, asked),
+          (job) => follow(job, pending),
         );
       } catch (error) {
-        if (!asked.job) {
-          running.delete(asked);
+        if (!pending.job) {
+          running.delete(pending);
           units.forEach((unit) => tiles.get(unit).rest());
         }
         say(error);
@@ -78,22 +78,22 @@ export function batches({ network, layer, tiles, changed, say, signal }) {
 
     async cancel() {
       try {
-        await Promise.all([...running].map((asked) => asked.cancel()));
+        await Promise.all([...running].map((pending) => pending.cancel()));
       } catch (error) {
         say(error);
       }
     },
 
-    /** What was asked for before this wall was opened goes on here. */
+    /** Follow the jobs that were started before this view was opened. */
     async resume() {
       try {
-        const found = await api.jobs({ limit: 50 }, signal);
-        found
+        const jobs = await api.jobs({ limit: 50 }, signal);
+        jobs
           .filter((job) => !isOver(job) && job.network === network)
           .filter((job) => job.request.kind === "channel" && job.targets.some(tileOf))
           .forEach((job) => follow(job));
       } catch {
-        // The wall works without; the view of jobs says what is wrong.
+        // The view works without them; the view of jobs shows the error.
       }
     },
   };

@@ -1,4 +1,4 @@
-// Sums of units, classes, layers and directions, rendered while one looks on.
+// Composes sums of units, classes, layers and directions, and renders them.
 
 import { composeHash } from "./address.js";
 import { added, element, errorLine } from "./dom.js";
@@ -9,7 +9,7 @@ import { pictureSlot } from "./picture_slot.js";
 import { termRow } from "./term_row.js";
 import { termsOf, textOf } from "./terms.js";
 
-/** Show the composer, with the target that the address names. */
+/** Show the composer with the target of the address. */
 export async function show(main, { target = "" }, described, signal) {
   const name = described.name;
   const settings = settingsFor(described);
@@ -32,7 +32,7 @@ export async function show(main, { target = "" }, described, signal) {
   const free = element(
     "p",
     { class: "small soft", hidden: true },
-    "This target has terms that the sliders do not know; it can be rendered as it stands.",
+    "The sliders cannot show all terms of this target, but it can be rendered.",
   );
   const made = element("section", { class: "made" });
   const mains = blocksOf(described.layers)
@@ -73,7 +73,7 @@ export async function show(main, { target = "" }, described, signal) {
     element(
       "p",
       { class: "small soft", id: "target-hint" },
-      "As the command line writes it; it can be edited.",
+      "The target as on the command line; you can edit it.",
     ),
     line,
     render,
@@ -129,7 +129,7 @@ export async function show(main, { target = "" }, described, signal) {
       element(
         "p",
         { class: "soft" },
-        `A picture that excites several things in ${name} at once, each with its weight.`,
+        `A picture that excites several units, classes or directions of ${name} at once.`,
       ),
     ),
     layers,

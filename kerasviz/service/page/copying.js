@@ -1,8 +1,8 @@
-// A command or text that can be copied.
+// Shows text that can be copied.
 
 import { announce, element } from "./dom.js";
 
-/** The words in a box, with a button that copies them. */
+/** A text in a box, with a button that copies it. */
 export function copyable(words, label = "Copy the command") {
   const code = element("code", { tabindex: "0" }, words);
   const button = element("button", { type: "button", "aria-label": label }, "Copy");
@@ -14,7 +14,7 @@ export function copyable(words, label = "Copy the command") {
     try {
       await navigator.clipboard.writeText(words);
     } catch {
-      if (!document.execCommand("copy")) return; // it stays selected
+      if (!document.execCommand("copy")) return; // the text stays selected
     }
     button.textContent = "Copied";
     announce("Copied");

@@ -1,51 +1,51 @@
-// Elements made in code: no markup is ever parsed from the server's words.
+// Creates elements in code, so that no text of the server is parsed as markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
- * An element with attributes and children. `on` holds listeners, `data` a dataset, `style` custom
- * properties; what is true, false or null is a boolean attribute.
+ * An element with attributes and children. `on` has listeners, `data` a dataset, `style` custom
+ * properties; true, false and null are boolean attributes.
  */
 export function element(tag, attributes = {}, ...children) {
   return filled(document.createElement(tag), attributes, children);
 }
 
-/** An element of a drawing. */
+/** An SVG element. */
 export function drawn(tag, attributes = {}, ...children) {
   return filled(document.createElementNS(SVG, tag), attributes, children);
 }
 
-function filled(made, attributes, children) {
+function filled(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (name === "on") {
-      for (const [event, act] of Object.entries(value)) made.addEventListener(event, act);
+      for (const [event, act] of Object.entries(value)) node.addEventListener(event, act);
     } else if (name === "data") {
-      Object.assign(made.dataset, value);
+      Object.assign(node.dataset, value);
     } else if (name === "style") {
-      for (const [property, set] of Object.entries(value)) made.style.setProperty(property, set);
+      for (const [property, set] of Object.entries(value)) node.style.setProperty(property, set);
     } else if (value === true) {
-      made.setAttribute(name, "");
+      node.setAttribute(name, "");
     } else if (value !== false && value !== null && value !== undefined) {
-      made.setAttribute(name, value);
+      node.setAttribute(name, value);
     }
   }
-  return added(made, ...children);
+  return added(node, ...children);
 }
 
 /** Add children to an element; lists are added one by one, null and false left out. */
-export function added(made, ...children) {
-  made.append(
+export function added(node, ...children) {
+  node.append(
     ...children.flat(2).filter((child) => child !== null && child !== undefined && child !== false),
   );
-  return made;
+  return node;
 }
 
-/** Say something to those who do not see the page change. */
+/** Announce a text to screen readers. */
 export function announce(words) {
   document.getElementById("status").textContent = words;
 }
 
-/** A line that says what went wrong, empty and unseen until `say` fills it. */
+/** A line for errors, hidden until `say` fills it. */
 export function errorLine() {
   const line = element("p", { class: "error", role: "alert", hidden: true });
   return {
@@ -61,7 +61,7 @@ export function errorLine() {
   };
 }
 
-/** Facts in a row, the empty ones left out. */
+/** Facts in a row, without empty ones. */
 export function joined(...facts) {
   return facts.filter(Boolean).join(" · ");
 }

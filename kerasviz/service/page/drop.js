@@ -1,4 +1,4 @@
-// A picture of the user: dropped on the page, pasted or picked. It is kept from unit to unit.
+// A picture of the user: dropped, pasted or chosen. It is kept from unit to unit.
 
 import { element, errorLine } from "./dom.js";
 
@@ -11,10 +11,10 @@ function hold(file) {
 }
 
 /**
- * A place for a picture, with `words` that say what for. `answer(held, signal)` gives the elements
- * that are shown for it; `held` has the `file` and a `url`.
+ * A drop zone with the text `prompt`. `answer(held, signal)` returns the elements to show for a
+ * picture; `held` has its `file` and `url`.
  */
-export function dropPlace({ words, answer, signal }) {
+export function dropZone({ prompt, answer, signal }) {
   const { line, say, clear } = errorLine();
   const input = element("input", {
     type: "file",
@@ -29,7 +29,7 @@ export function dropPlace({ words, answer, signal }) {
     element(
       "p",
       {},
-      words,
+      prompt,
       " ",
       element(
         "span",
@@ -49,8 +49,8 @@ export function dropPlace({ words, answer, signal }) {
     clear();
     place.setAttribute("aria-busy", "true");
     try {
-      const made = await answer(picture, signal);
-      if (mine === turn && !signal.aborted) answers.replaceChildren(...made);
+      const shown = await answer(picture, signal);
+      if (mine === turn && !signal.aborted) answers.replaceChildren(...shown);
     } catch (error) {
       if (mine === turn && !signal.aborted) {
         answers.replaceChildren();

@@ -1,24 +1,24 @@
-// A look into layers: a few pictures of each beside its name, made on demand where there are none.
+// A first look at a network: strips with a few pictures of each layer, rendered on demand.
 
 import * as api from "./api.js";
 import { PendingJob } from "./pending_job.js";
 import { element, errorLine } from "./dom.js";
 import { kept } from "./settings.js";
-import { fractionOf, watch, wordsOf } from "./watch.js";
+import { fractionOf, watch, progressText } from "./watch.js";
 
-const SHOWN = 24; // units of a layer that are looked for
-const FIRST = 3; // units of each layer in a first look
-const MOST = 60; // pictures of a first look
+const SHOWN = 24; // units of a layer whose pictures are requested
+const FIRST = 3; // units of each layer that a first look renders
+const MOST = 60; // pictures of a first look, at most
 
-/** The strip of a layer: `load()` asks for its pictures, `add(url)` shows one more. */
+/** The strip of a layer: `load()` requests its pictures, `add(url)` appends one. */
 export function strip(network, layer, signal) {
-  const place = element("div", { class: "look", "aria-hidden": "true" });
-  let asked = null;
+  const place = element("div", { class: "strip", "aria-hidden": "true" });
+  let count = null; // the promise of the number of pictures
   const add = (url) => {
     place.classList.remove("none");
     place.append(element("img", { src: url, alt: "", width: 56, height: 56 }));
   };
-  async function ask() {
+  async function request() {
     const { units } = await api.layer(
       network,
       { layer: layer.name, first: 0, count: SHOWN },
@@ -33,11 +33,11 @@ export function strip(network, layer, signal) {
     place,
     layer,
     add,
-    load: () => (asked ??= ask()),
+    load: () => (count ??= request()),
   };
 }
 
-/** A button that asks for a few units of every layer that has no picture, as one job. */
+/** A button that renders a few units of every layer without pictures, as one job. */
 export function firstLook(network, strips, signal) {
   const button = element(
     "button",
@@ -48,16 +48,16 @@ export function firstLook(network, strips, signal) {
   const how = element("span", { class: "small soft" });
   const doing = element("span", { class: "doing", hidden: true }, bar, how);
   const { line, say, clear } = errorLine();
-  let asked = null; // as long as it is not over
+  let pending = null; // the job until it ends
 
-  const busy = (words) => {
+  const busy = (progress) => {
     button.textContent = "Cancel";
     doing.hidden = false;
-    how.textContent = words;
+    how.textContent = progress;
   };
 
   const rest = () => {
-    asked = null;
+    pending = null;
     doing.hidden = true;
     button.textContent = "Render a first look";
   };
@@ -65,26 +65,26 @@ export function firstLook(network, strips, signal) {
   async function begin() {
     clear();
     bar.value = 0;
-    busy("asking");
-    const own = (asked = new PendingJob());
+    busy("sending");
+    const started = (pending = new PendingJob());
     try {
-      await own.send(() => ask(own), follow);
+      await started.send(() => request(started), follow);
     } catch (error) {
       if (!signal.aborted) say(error);
     }
-    if (!own.job) rest();
+    if (!started.job) rest();
   }
 
   async function cancel() {
     how.textContent = "cancelling";
     try {
-      await asked.cancel();
+      await pending.cancel();
     } catch (error) {
       if (!signal.aborted) say(error);
     }
   }
 
-  async function ask(own) {
+  async function request(started) {
     const counts = await Promise.all(strips.map((one) => one.load()));
     const empty = strips.filter((_, i) => counts[i] === 0);
     const each = Math.max(1, Math.min(FIRST, Math.floor(MOST / Math.max(1, empty.length))));
@@ -96,8 +96,8 @@ export function firstLook(network, strips, signal) {
         ),
       )
       .slice(0, MOST);
-    if (!targets.length) button.hidden = true; // there is nothing without pictures
-    if (!targets.length || own.unwanted) return null;
+    if (!targets.length) button.hidden = true; // every layer has pictures
+    if (!targets.length || started.unwanted) return null;
     return api.render({ network, targets, kind: "channel", ...kept() });
   }
 
@@ -108,7 +108,7 @@ export function firstLook(network, strips, signal) {
       {
         progress(told) {
           bar.value = fractionOf(told);
-          how.textContent = wordsOf(told);
+          how.textContent = progressText(told);
         },
         made({ target, url }) {
           strips
@@ -130,7 +130,7 @@ export function firstLook(network, strips, signal) {
   }
 
   button.addEventListener("click", () => {
-    if (asked) cancel();
+    if (pending) cancel();
     else begin();
   });
   return { button, doing, line };

@@ -1,10 +1,9 @@
-// The layers of a network as a flow: main layers one below the other, and the branches that lead
-// from one to the next.
+// Arranges the layers of a network: main layers in order, and the branches between them.
 
 /**
- * The blocks of a network: each a main layer, with the `branches` between the main layer before it
- * and itself. A branch is `layers` from top to bottom, empty where it skips; `from` names the layer
- * where it starts if that is not the main layer before.
+ * The blocks of a network: each a main layer with the `branches` from the previous main layer. A
+ * branch has `layers` from top to bottom, none for a skip connection; `from` names the layer where
+ * it starts if that is not the previous main layer.
  */
 export function blocksOf(layers) {
   const ends = mainOf(layers);
@@ -26,13 +25,12 @@ export function blocksOf(layers) {
 }
 
 /**
- * The layers that the flow leads through. The main layers are not asked for where some of them lie in
- * branches (of a file that says nothing of its main layers): then those that all ways lead through,
- * if they are main or join branches. The last layer always ends the flow.
+ * The layers that divide the network into blocks: the main layers if all paths lead through them,
+ * else the main or joining layers that all paths lead through. The last layer ends the last block.
  */
 function mainOf(layers) {
   const place = new Map(layers.map(({ name }, i) => [name, i]));
-  const reach = new Array(layers.length).fill(-1); // how far the ways from each layer go at once
+  const reach = new Array(layers.length).fill(-1); // the farthest layer fed by each one
   layers.forEach(({ inputs }, i) =>
     inputs.forEach((name) => {
       if (place.has(name)) reach[place.get(name)] = Math.max(reach[place.get(name)], i);
@@ -57,7 +55,7 @@ function branchesOf(layer, inside, previous) {
   const branches = [];
   const ends = [...layer.inputs];
   while (ends.length || left.size) {
-    // Layers that lead nowhere in the block are branches of their own.
+    // Layers that feed nothing in the block are separate branches.
     const end = ends.length ? ends.shift() : [...left.keys()].at(-1);
     const chain = [];
     let at = end;
@@ -66,7 +64,7 @@ function branchesOf(layer, inside, previous) {
       left.delete(at);
       chain.unshift(one);
       const [next, ...others] = one.inputs;
-      // Where several lead to a layer inside of a branch, the others are branches too.
+      // Further inputs of a layer inside a branch are branches too.
       ends.push(...others.filter((other) => left.has(other)));
       at = next;
     }
@@ -80,14 +78,14 @@ function branchesOf(layer, inside, previous) {
   return branches.length ? branches : [{ layers: inside, from: null }];
 }
 
-/** A layer's name without what it shares with the main layer of its block. */
+/** A layer's name without the prefix of its main layer. */
 export function shortName(name, main) {
   const shared = main.slice(0, main.lastIndexOf("/") + 1);
   if (shared && name.startsWith(shared)) return name.slice(shared.length);
   return name.startsWith(`${main}_`) ? name.slice(main.length + 1) : name;
 }
 
-/** How many positions a layer has: "14 × 14"; nothing where it has one. */
+/** The positions of a layer, as "14 × 14"; empty for a single one. */
 export function shapeWords(shape) {
   const sides = (shape ?? []).slice(0, -1);
   return sides.some((side) => side > 1) ? sides.join(" × ") : "";

@@ -1,6 +1,6 @@
-// Walking over a grid by the arrow keys.
+// Moves the focus over a grid by arrow keys.
 
-/** Arrow keys go from tile to tile of a grid; one of them is a stop of the tab key. */
+/** Let arrow keys move between the tiles of a grid; the tab key stops at one of them. */
 export function walkable(grid) {
   const columns = () => getComputedStyle(grid).gridTemplateColumns.split(" ").length;
   grid.addEventListener("keydown", (event) => {

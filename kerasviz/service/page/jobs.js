@@ -1,15 +1,15 @@
-// The jobs of the server: all of them, or one while it goes on.
+// The list of jobs, and the page of one job.
 
 import * as api from "./api.js";
 import { hashOf, unitHash } from "./address.js";
 import { added, counted, element, errorLine, joined } from "./dom.js";
 import { madeDetails } from "./provenance_list.js";
-import { fractionOf, isOver, watch, wordsOf } from "./watch.js";
+import { fractionOf, isOver, watch, progressText } from "./watch.js";
 
-const PAUSE = 2000; // milliseconds between two looks while something goes on
+const PAUSE = 2000; // milliseconds between two requests
 const SHOWN = 100;
 
-/** Show all jobs, the newest first, for as long as the view is open. */
+/** Show all jobs, newest first, and keep the list up to date. */
 export async function showAll(main, place, _, signal) {
   const { line, say, clear } = errorLine();
   const state = element(
@@ -31,27 +31,27 @@ export async function showAll(main, place, _, signal) {
   state.addEventListener("change", () => {
     rows.clear();
     list.replaceChildren();
-    look();
+    refresh();
   });
 
-  async function look() {
+  async function refresh() {
     try {
-      const asked = state.value;
-      const words = { limit: SHOWN, ...(asked ? { state: asked } : {}) };
-      const jobs = await api.jobs(words, signal);
-      if (asked !== state.value) return false;
+      const chosen = state.value;
+      const query = { limit: SHOWN, ...(chosen ? { state: chosen } : {}) };
+      const jobs = await api.jobs(query, signal);
+      if (chosen !== state.value) return false;
       clear();
       const known = new Set(jobs.map(({ id }) => id));
       for (const [id, row] of rows)
         if (!known.has(id)) {
-          row.made.remove();
+          row.item.remove();
           rows.delete(id);
         }
       jobs.forEach((job, i) => {
         if (!rows.has(job.id)) rows.set(job.id, jobRow(job));
         const row = rows.get(job.id);
         row.update(job);
-        if (list.children[i] !== row.made) list.insertBefore(row.made, list.children[i] ?? null);
+        if (list.children[i] !== row.item) list.insertBefore(row.item, list.children[i] ?? null);
       });
       list.dataset.empty = String(jobs.length === 0);
       return true;
@@ -61,9 +61,9 @@ export async function showAll(main, place, _, signal) {
     }
   }
 
-  await look();
+  await refresh();
   const timer = setInterval(() => {
-    if (!document.hidden) look();
+    if (!document.hidden) refresh();
   }, PAUSE);
   signal.addEventListener("abort", () => clearInterval(timer));
 }
@@ -72,10 +72,10 @@ function jobRow(first) {
   const bar = element("progress", { max: 1, value: 0, "aria-label": "Progress" });
   const how = element("span", { class: "small soft" });
   const badge = element("span", { class: "badge" });
-  const looks = element("span", { class: "look", "aria-hidden": "true" });
+  const strip = element("span", { class: "strip", "aria-hidden": "true" });
   const { line, say, clear } = errorLine();
   const button = cancelButton(() => first.id, say);
-  const made = element(
+  const item = element(
     "li",
     {},
     element(
@@ -83,26 +83,26 @@ function jobRow(first) {
       { href: hashOf({ view: "job", id: first.id }) },
       element("span", { class: "name" }, titleOf(first)),
       element("span", { class: "small soft" }, factsOf(first)),
-      looks,
+      strip,
     ),
     element("div", { class: "doing" }, badge, bar, how, button),
     line,
   );
   let shown = -1;
   return {
-    made,
+    item,
     update(job) {
       badge.textContent = badge.dataset.state = job.state;
-      made.dataset.state = job.state;
+      item.dataset.state = job.state;
       bar.hidden = button.hidden = isOver(job);
       bar.value = fractionOf(job);
-      how.textContent = isOver(job) ? "" : wordsOf(job);
+      how.textContent = isOver(job) ? "" : progressText(job);
       if (job.state === "failed" && job.error) say(job.error);
       else clear();
       const pictures = job.pictures ?? [];
       if (pictures.length !== shown) {
         shown = pictures.length;
-        looks.replaceChildren(
+        strip.replaceChildren(
           ...pictures
             .slice(0, 6)
             .map(({ url }) =>
@@ -141,7 +141,7 @@ function factsOf({ network, request, created }) {
   return joined(network, request.kind, request.recipe, time);
 }
 
-/** Show a job; it goes on while one looks. */
+/** Show a job and its progress. */
 export async function showOne(main, { id }, _, signal) {
   const job = await api.job(id, signal);
   const { line, say } = errorLine();
@@ -159,7 +159,7 @@ export async function showOne(main, { id }, _, signal) {
       { class: "head" },
       element(
         "nav",
-        { class: "crumbs small", "aria-label": "Where this is" },
+        { class: "crumbs small", "aria-label": "Breadcrumbs" },
         element("a", { href: "#/jobs" }, "Jobs"),
       ),
       element("h1", { tabindex: "-1" }, titleOf(job)),
@@ -194,11 +194,11 @@ export async function showOne(main, { id }, _, signal) {
     {
       progress(told) {
         bar.value = fractionOf(told);
-        how.textContent = wordsOf(told);
+        how.textContent = progressText(told);
         if (told.step > 0) update({ state: "running" });
       },
       made: ({ row, url, target }) => place(row, url, target),
-      preview: ({ row, url }) => place(row, url, "Not ready yet"),
+      preview: ({ row, url }) => place(row, url, "Preview"),
       end(ended) {
         update(ended);
         how.textContent = ended.pictures?.length ? counted(ended.pictures.length, "picture") : "";
@@ -218,8 +218,8 @@ export async function showOne(main, { id }, _, signal) {
 }
 
 function caption(network, target) {
-  const found = /^([^*@+\s]+):(\d+)$/.exec(target ?? "");
-  return found
-    ? element("a", { class: "small", href: unitHash(network, found[1], found[2]) }, target)
+  const match = /^([^*@+\s]+):(\d+)$/.exec(target ?? "");
+  return match
+    ? element("a", { class: "small", href: unitHash(network, match[1], match[2]) }, target)
     : element("span", { class: "small soft" }, target ?? "");
 }

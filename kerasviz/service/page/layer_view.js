@@ -1,28 +1,28 @@
-// A layer as a wall of its units: pictures of the store, and places for those that it has not.
+// A layer as a grid of its units, with and without pictures.
 
 import * as api from "./api.js";
 import { hashOf, layerHash, unitHash } from "./address.js";
 import { topList } from "./activation.js";
 import { batches } from "./batches.js";
-import { dropPlace } from "./drop.js";
+import { dropZone } from "./drop.js";
 import { added, counted, element, errorLine, joined } from "./dom.js";
 import { blocksOf, shapeWords } from "./graph.js";
 import { settingsFor } from "./settings.js";
 import { tileOf } from "./tile.js";
 import { walkable } from "./grid_keys.js";
 
-const CHUNK = 64; // units that are asked for at once
+const CHUNK = 64; // units of a request
 const AT_ONCE = 32; // pictures of a job: a few rows of tiles
-const PART = 2048; // units of a part of a very large layer
+const PART = 2048; // units shown at once of a very large layer
 
 /** Show a layer. */
-export async function show(main, { layer: asked, first = "0" }, described, signal) {
-  const found =
-    described.layers.find(({ name }) => name === asked) ??
-    (await api.layer(described.name, { layer: asked, first: 0, count: 1 }, signal)).layer;
-  const layer = found.name;
-  const start = Math.min(Math.max(0, Number(first) || 0), Math.max(0, found.units - 1));
-  const end = Math.min(found.units, start + PART);
+export async function show(main, { layer: layerName, first = "0" }, described, signal) {
+  const summary =
+    described.layers.find(({ name }) => name === layerName) ??
+    (await api.layer(described.name, { layer: layerName, first: 0, count: 1 }, signal)).layer;
+  const layer = summary.name;
+  const start = Math.min(Math.max(0, Number(first) || 0), Math.max(0, summary.units - 1));
+  const end = Math.min(summary.units, start + PART);
   const { line, say, clear } = errorLine();
   const settings = settingsFor(described, reload);
   const render = element("button", { type: "button", class: "main" }, "Render");
@@ -41,7 +41,7 @@ export async function show(main, { layer: asked, first = "0" }, described, signa
 
   added(
     main,
-    heading(described, found),
+    heading(described, summary),
     element(
       "div",
       { class: "tools" },
@@ -51,23 +51,23 @@ export async function show(main, { layer: asked, first = "0" }, described, signa
         { class: "actions" },
         render,
         stop,
-        element("label", { class: "check" }, auto, "as I scroll"),
+        element("label", { class: "check" }, auto, "while I scroll"),
       ),
     ),
     line,
-    dropPlace({
-      words: `Which units of ${layer} respond to a picture of yours?`,
+    dropZone({
+      prompt: `Which units of ${layer} respond to your picture?`,
       signal,
       answer: async ({ file, url }) => {
-        const found = await api.activations(described.name, { layer }, file, signal);
+        const activations = await api.activations(described.name, { layer }, file, signal);
         return [
           element("img", { class: "yours", src: url, alt: "Your picture" }),
-          topList(described.name, layer, found),
+          topList(described.name, layer, activations),
         ];
       },
     }),
     grid,
-    parts(described.name, layer, found.units, start),
+    parts(described.name, layer, summary.units, start),
   );
 
   function load(unit) {
@@ -99,15 +99,15 @@ export async function show(main, { layer: asked, first = "0" }, described, signa
     visible().forEach(load);
   }
 
-  /** The units that are to be seen. */
+  /** The units in the window. */
   function visible() {
-    const found = [];
+    const units = [];
     for (const [unit, { link }] of tiles) {
       const box = link.getBoundingClientRect();
       if (box.top > innerHeight) break;
-      if (box.bottom > 0) found.push(unit);
+      if (box.bottom > 0) units.push(unit);
     }
-    return found;
+    return units;
   }
 
   const missing = () =>
@@ -121,15 +121,15 @@ export async function show(main, { layer: asked, first = "0" }, described, signa
     counting = true;
     requestAnimationFrame(() => {
       counting = false;
-      const wanted = missing().length;
-      render.disabled = wanted === 0;
-      render.textContent = wanted
-        ? `Render ${counted(wanted, "unit")}`
+      const left = missing().length;
+      render.disabled = left === 0;
+      render.textContent = left
+        ? `Render ${counted(left, "unit")}`
         : work.running()
           ? "Rendering …"
-          : "All shown are there";
+          : "All units in view are rendered";
       stop.hidden = work.running() === 0;
-      if (auto.checked && wanted && !work.running()) begin();
+      if (auto.checked && left && !work.running()) begin();
     });
   }
 
@@ -141,7 +141,7 @@ export async function show(main, { layer: asked, first = "0" }, described, signa
   async function begin() {
     clear();
     const units = missing();
-    await Promise.all(units.map(load)); // what the store has need not be made
+    await Promise.all(units.map(load)); // pictures of the store are not rendered again
     work.render(
       units.filter((unit) => tiles.get(unit).isEmpty()),
       settings.value(),
@@ -187,7 +187,7 @@ function heading(described, layer) {
     { class: "head" },
     element(
       "nav",
-      { class: "crumbs small", "aria-label": "Where this is" },
+      { class: "crumbs small", "aria-label": "Breadcrumbs" },
       element("a", { href: hashOf({ view: "network", network: described.name }) }, described.name),
     ),
     element("h1", { tabindex: "-1" }, layer.name),
@@ -195,7 +195,7 @@ function heading(described, layer) {
     element(
       "p",
       { class: "steps small" },
-      step(mains[i - 1], "Layer before", (name) => `← ${name}`),
+      step(mains[i - 1], "Previous layer", (name) => `← ${name}`),
       step(mains[i + 1], "Next layer", (name) => `${name} →`),
     ),
   );

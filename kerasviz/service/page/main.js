@@ -1,4 +1,4 @@
-// Which view is shown: the address says it.
+// Shows the view that the address names.
 
 import * as api from "./api.js";
 import { composeHash, hashOf, placeOf } from "./address.js";
@@ -27,7 +27,7 @@ const picker = document.getElementById("network");
 const views = document.getElementById("views");
 const search = searchBox(document.getElementById("search"));
 let leaving = new AbortController();
-let picked = null; // the network that was last seen: jobs and the list have none
+let picked = null; // the network last shown; jobs and the list have none
 
 async function go() {
   leaving.abort();
@@ -40,7 +40,7 @@ async function go() {
   if (!main.querySelector(".view"))
     main.replaceChildren(element("p", { class: "soft" }, "Loading …"));
   main.setAttribute("aria-busy", "true");
-  // What was shown stays until the next view is there.
+  // The old view stays until the next one is ready.
   let view = element("div", { class: "view" });
   try {
     if (!show) throw new Error(`There is no view ${place.view}.`);
@@ -62,12 +62,12 @@ async function go() {
   arrive();
 }
 
-/** Readers of the page hear where they are; the keyboard goes on from there. */
+/** Announce the view to screen readers, and move the focus to its title. */
 function arrive() {
   const title = main.querySelector("h1");
-  const words = title?.textContent ?? "";
-  document.title = words && words !== "kerasviz" ? `${words} - kerasviz` : "kerasviz";
-  announce(words);
+  const text = title?.textContent ?? "";
+  document.title = text && text !== "kerasviz" ? `${text} - kerasviz` : "kerasviz";
+  announce(text);
   const free = [document.body, main].includes(document.activeElement);
   if (title && free && hasMoved) title.focus({ preventScroll: true });
 }
@@ -75,8 +75,8 @@ function arrive() {
 let hasMoved = false;
 
 function frame(place) {
-  const link = (words, hash, current) =>
-    element("a", { href: hash, "aria-current": current ? "page" : null }, words);
+  const link = (text, hash, current) =>
+    element("a", { href: hash, "aria-current": current ? "page" : null }, text);
   views.replaceChildren(
     ...(picked
       ? [
@@ -96,15 +96,15 @@ function frame(place) {
 
 async function fillPicker() {
   try {
-    const found = await api.networks();
+    const served = await api.networks();
     picker.replaceChildren(
-      element("option", { value: "" }, "Pick a network"),
-      ...found.map(({ name }) => element("option", { value: name }, name)),
+      element("option", { value: "" }, "Choose a network"),
+      ...served.map(({ name }) => element("option", { value: name }, name)),
     );
-    if (found.length === 1) picked ??= found[0].name;
+    if (served.length === 1) picked ??= served[0].name;
     frame(placeOf(location.hash));
   } catch {
-    picker.disabled = true; // the view says what is wrong
+    picker.disabled = true; // the view shows the error
   }
 }
 
@@ -112,10 +112,10 @@ picker.addEventListener("change", () => {
   location.hash = picker.value ? hashOf({ view: "network", network: picker.value }) : "#/";
 });
 document.querySelector(".skip").addEventListener("click", (event) => {
-  event.preventDefault(); // the address is a place
+  event.preventDefault(); // the hash of the address names the view
   main.focus();
 });
-// Places that one goes back to are found as they were left: each remembers how far it was scrolled.
+// Each history entry remembers its scroll position.
 history.scrollRestoration = "manual";
 let remembering = 0;
 addEventListener(

@@ -1,12 +1,12 @@
-// A network: its main layers from the image to the classes, each with a look into its wall.
+// A network: its main layers from the image to the classes, each with a strip of pictures.
 
 import { layerHash } from "./address.js";
 import { added, counted, drawn, element, errorLine, joined } from "./dom.js";
 import { blocksOf, shapeWords, shortName } from "./graph.js";
 import { firstLook, strip } from "./first_look.js";
-import { near } from "./when_visible.js";
+import { whenVisible } from "./when_visible.js";
 
-const HIGH = 56; // of the drawing from one main layer to the next
+const HIGH = 56; // pixels from one main layer to the next
 const STEP = 15;
 
 /** Show the layers of a network. */
@@ -48,7 +48,7 @@ export function show(main, { network }, described, signal) {
     ),
     element(
       "ol",
-      { class: "flow", "aria-label": "Layers, from the image to the answer" },
+      { class: "flow", "aria-label": "Layers, from the image to the classes" },
       element(
         "li",
         { class: "source" },
@@ -60,10 +60,10 @@ export function show(main, { network }, described, signal) {
   );
 }
 
-function item(described, { layer, branches, count }, look, signal) {
+function item(described, { layer, branches, count }, pictures, signal) {
   const { line, say } = errorLine();
   const facts = joined(shapeWords(layer.shape), units(layer));
-  const made = element(
+  const listItem = element(
     "li",
     {},
     spine(branches, true),
@@ -75,24 +75,24 @@ function item(described, { layer, branches, count }, look, signal) {
         { class: "layer", href: layerHash(described.name, layer.name) },
         element("span", { class: "name" }, layer.name),
         element("span", { class: "soft small" }, facts),
-        look.place,
+        pictures.place,
       ),
       line,
       count ? inside(described, layer, branches, count) : null,
     ),
   );
-  near(
-    made,
+  whenVisible(
+    listItem,
     async () => {
       try {
-        await look.load();
+        await pictures.load();
       } catch (error) {
         if (!signal.aborted) say(error);
       }
     },
     signal,
   );
-  return made;
+  return listItem;
 }
 
 const units = (layer) => (layer.units ? counted(layer.units, "unit") : "");
@@ -118,17 +118,17 @@ function inside(described, main, branches, count) {
         ? element("ol", {}, layers.map(link))
         : element("p", { class: "soft small" }, "skips"),
     );
-  const words =
+  const summary =
     counted(count, "layer") + (branches.length > 1 ? ` in ${branches.length} branches` : "");
   return element(
     "details",
     {},
-    element("summary", { class: "small soft" }, `${words} before it`),
+    element("summary", { class: "small soft" }, `${summary} before this one`),
     element("ul", { class: "branches" }, branches.map(column)),
   );
 }
 
-/** The lines that lead to a main layer: a curve per branch, a dot per layer. */
+/** The lines to a main layer: a curve per branch, a dot per layer. */
 function spine(branches, hasEnd) {
   const wide = Math.min(branches.length || 1, 6);
   const middle = 48;

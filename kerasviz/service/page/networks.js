@@ -1,4 +1,4 @@
-// The networks of the server: the list to pick from, and the description of each, asked for once.
+// The list of networks, and the description of each, requested once.
 
 import * as api from "./api.js";
 import { hashOf } from "./address.js";
@@ -7,12 +7,12 @@ import { uploadForm } from "./upload.js";
 
 const described = new Map();
 
-/** The description of a network; the server is asked once. */
+/** The description of a network, which is requested once. */
 export function describe(name) {
   if (!described.has(name)) {
-    const asked = api.network(name);
-    described.set(name, asked);
-    asked.catch(() => described.delete(name));
+    const description = api.network(name);
+    described.set(name, description);
+    description.catch(() => described.delete(name));
   }
   return described.get(name);
 }
@@ -27,21 +27,21 @@ export async function show(main, place, _, signal) {
       "header",
       { class: "head" },
       element("h1", { tabindex: "-1" }, "Networks"),
-      element("p", { class: "soft" }, "Pick one to see what its units look for."),
+      element("p", { class: "soft" }, "Choose one to see what its units respond to."),
     ),
     line,
     list,
   );
   try {
-    const found = await api.networks(signal);
-    list.append(...found.map(card));
-    if (!found.length)
+    const served = await api.networks(signal);
+    list.append(...served.map(card));
+    if (!served.length)
       list.replaceWith(
         element(
           "p",
           {},
-          "The server has no networks: name some after ",
-          element("code", {}, "kerasviz serve"),
+          "The server has no networks: name some in ",
+          element("code", {}, "kerasviz serve MODEL …"),
           ".",
         ),
       );

@@ -1,15 +1,15 @@
-// A job from the click on: until the server answers there is nothing yet that could be cancelled.
+// A job from the click on: it can be cancelled even before the server has answered.
 
 import * as api from "./api.js";
 
 export class PendingJob {
-  /** What was asked for; `job` where the answer is there already. */
+  /** `job` is given where the server has answered before. */
   constructor(job = null) {
     this.job = job;
     this.unwanted = false;
   }
 
-  /** Ask by `send()`, which promises a job, or null; `follow(job)` is called with it. */
+  /** Send a request by `send()`, which promises a job or null, and `follow(job)`. */
   async send(send, follow) {
     this.job = await send();
     if (!this.job) return;
@@ -17,7 +17,7 @@ export class PendingJob {
     if (this.unwanted) await this.cancel();
   }
 
-  /** Cancel the job, now or as soon as there is one. */
+  /** Cancel the job, now or as soon as the server has answered. */
   async cancel() {
     this.unwanted = true;
     if (this.job) await api.cancel(this.job.id);

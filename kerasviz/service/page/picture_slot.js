@@ -1,14 +1,14 @@
-// The place of a picture, or of a few: empty, waited for, growing or there.
+// The slot of one or a few pictures: empty, busy or filled.
 
 import * as api from "./api.js";
 import { rounded } from "./activation.js";
 import { PendingJob } from "./pending_job.js";
 import { announce, element, errorLine, joined } from "./dom.js";
-import { fractionOf, watch, wordsOf } from "./watch.js";
+import { fractionOf, watch, progressText } from "./watch.js";
 
 /**
- * A slot named `words` of so many pictures in `rows`. `request()` is what is asked for; `done(job)`
- * is called when a job of it has ended well. Where `bare` is set, something else asks for renderings.
+ * A slot with the title `words` for `rows` pictures. `request()` returns the body of the request;
+ * `done(job)` is called when a job is done. With `bare` its only button is Cancel.
  */
 export function pictureSlot({
   words,
@@ -41,7 +41,7 @@ export function pictureSlot({
       line,
     ),
   );
-  let asked = null; // as long as it is not over
+  let pending = null; // the job until it ends
   action.setAttribute("aria-label", `Render: ${words}`);
 
   const state = (now) => {
@@ -58,11 +58,11 @@ export function pictureSlot({
     if (!frame) return;
     const turn = (turns[row] += 1);
     const image = element("img", { src: url, alt: rows > 1 ? `${words} ${row + 1}` : words });
-    const made = link ? element("a", { href: url, target: "_blank" }, image) : image;
-    // The picture before stays until the next one can be drawn.
+    const shown = link ? element("a", { href: url, target: "_blank" }, image) : image;
+    // The old picture stays until the next one is decoded.
     image.decode().then(
       () => {
-        if (turn === turns[row]) frame.replaceChildren(made);
+        if (turn === turns[row]) frame.replaceChildren(shown);
       },
       () => {},
     );
@@ -74,27 +74,27 @@ export function pictureSlot({
     });
   };
 
-  /** Show pictures that are there: `url`s by row, and a line of facts. */
+  /** Show finished pictures, by row, and a line of facts. */
   function fill(pictures, told = "") {
     clearFrom(pictures.length);
     pictures.slice(0, rows).forEach(({ url }, row) => place(row, url, true));
     facts.textContent = told;
-    if (!asked) state(pictures.length ? "there" : "empty");
+    if (!pending) state(pictures.length ? "there" : "empty");
   }
 
   function follow(job) {
-    asked ??= new PendingJob(job);
+    pending ??= new PendingJob(job);
     state("busy");
     watch(
       job,
       {
         progress(told) {
           bar.value = fractionOf(told);
-          how.textContent = wordsOf(told);
+          how.textContent = progressText(told);
         },
         preview: ({ row, url }) => place(row, url, false),
         end(ended) {
-          asked = null;
+          pending = null;
           announce(`${words}: ${ended.state}`);
           if (ended.state === "done") {
             fill(ended.pictures, factsOf(ended));
@@ -106,7 +106,7 @@ export function pictureSlot({
           if (ended.state === "failed") say(ended.error ?? "It failed.");
         },
         error(error) {
-          asked = null;
+          pending = null;
           state("empty");
           say(error);
         },
@@ -116,18 +116,18 @@ export function pictureSlot({
   }
 
   async function render() {
-    if (asked) return;
+    if (pending) return;
     clear();
-    how.textContent = "asking";
+    how.textContent = "sending";
     bar.value = 0;
     facts.textContent = "";
     state("busy");
-    const own = (asked = new PendingJob());
+    const started = (pending = new PendingJob());
     try {
-      await own.send(() => api.render(request()), follow);
+      await started.send(() => api.render(request()), follow);
     } catch (error) {
-      if (!own.job) {
-        asked = null;
+      if (!started.job) {
+        pending = null;
         state("empty");
       }
       say(error);
@@ -137,14 +137,14 @@ export function pictureSlot({
   async function cancel() {
     how.textContent = "cancelling";
     try {
-      await asked.cancel();
+      await pending.cancel();
     } catch (error) {
       say(error);
     }
   }
 
   action.addEventListener("click", () => {
-    if (asked) cancel();
+    if (pending) cancel();
     else render();
   });
   state("empty");

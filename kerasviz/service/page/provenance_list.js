@@ -1,23 +1,23 @@
-// How pictures were made: the command that makes each again, and its provenance.
+// Shows how pictures were made: the command that reproduces each, and its provenance.
 
 import * as api from "./api.js";
 import { copyable } from "./copying.js";
 import { element, errorLine, joined } from "./dom.js";
 
-/** A list of pictures, each with its command and what is recorded of it. */
+/** A list of pictures with their commands and provenance. */
 export function madeList(pictures) {
   if (!pictures.length) return [];
   return [
     element("h2", {}, "How the pictures were made"),
-    ...pictures.map((picture) => madeDetails(picture, wordsOf(picture))),
+    ...pictures.map((picture) => madeDetails(picture, titleOf(picture))),
   ];
 }
 
-function wordsOf({ kind, recipe, seed, row }) {
+function titleOf({ kind, recipe, seed, row }) {
   return joined(kind === "diversity" ? `diversity ${row + 1}` : kind, recipe, `seed ${seed}`);
 }
 
-/** One picture: closed; its provenance is asked for when it is opened. */
+/** One picture, closed; its provenance is requested when it is opened. */
 export function madeDetails({ command, provenance, url }, words) {
   const { line, say } = errorLine();
   const facts = element("div", { class: "facts" });
@@ -27,7 +27,7 @@ export function madeDetails({ command, provenance, url }, words) {
     element("summary", {}, words),
     command
       ? [
-          element("p", { class: "small soft" }, "The command that makes this picture again:"),
+          element("p", { class: "small soft" }, "The command that reproduces this picture:"),
           copyable(command),
         ]
       : null,
@@ -39,14 +39,14 @@ export function madeDetails({ command, provenance, url }, words) {
     line,
     facts,
   );
-  let asked = false;
+  let requested = false;
   details.addEventListener("toggle", async () => {
-    if (!details.open || asked || !provenance) return;
-    asked = true;
+    if (!details.open || requested || !provenance) return;
+    requested = true;
     try {
       facts.replaceChildren(table(await api.provenance(provenance)));
     } catch (error) {
-      asked = false;
+      requested = false;
       say(error);
     }
   });
@@ -62,7 +62,7 @@ function table({ command: _, ...record }) {
   );
 }
 
-/** The rows of a record; those of records in it have their names joined. */
+/** The rows of a record; the names of nested records are joined. */
 function rows(lead, record) {
   return Object.entries(record).flatMap(([key, value]) => {
     const name = (lead ? `${lead} · ` : "") + key.replaceAll("_", " ");

@@ -1,4 +1,4 @@
-// Search by class label, layer or unit, as a combobox.
+// Searches classes, layers and units, as a combobox.
 
 import * as api from "./api.js";
 import { layerHash, unitHash } from "./address.js";
@@ -6,7 +6,7 @@ import { element } from "./dom.js";
 
 const PAUSE = 180; // milliseconds after the last key
 
-/** Put the search box into `place`; `use(network)` says where it searches, null for nowhere. */
+/** Put the search box into `place`; `use(network)` sets where it searches, null hides it. */
 export function searchBox(place) {
   const input = element("input", {
     type: "search",
@@ -31,7 +31,7 @@ export function searchBox(place) {
   let chosen = -1;
   let timer = 0;
   let asking = new AbortController();
-  let asked = ""; // the words that the list answers
+  let answered = ""; // the text that the list answers
 
   const close = () => {
     clearTimeout(timer);
@@ -57,20 +57,20 @@ export function searchBox(place) {
 
   async function look() {
     const words = input.value.trim();
-    asked = input.value;
+    answered = input.value;
     asking.abort();
     if (!words || !network) return close();
     asking = new AbortController();
     const { signal } = asking;
     try {
-      const found = await api.search(network, words, signal);
+      const results = await api.search(network, words, signal);
       if (signal.aborted) return;
       chosen = -1;
-      list.replaceChildren(...found.map((one, i) => option(one, i)));
-      list.hidden = found.length === 0;
+      list.replaceChildren(...results.map((one, i) => option(one, i)));
+      list.hidden = results.length === 0;
       none.hidden = true;
-      input.setAttribute("aria-expanded", String(found.length > 0));
-      if (found.length) choose(0);
+      input.setAttribute("aria-expanded", String(results.length > 0));
+      if (results.length) choose(0);
       else tell(`${network} has no class, layer or unit like “${words}”.`);
     } catch (error) {
       if (!signal.aborted) tell(error.message);
@@ -81,7 +81,7 @@ export function searchBox(place) {
     const hasUnit = unit !== null && unit !== undefined;
     const href = hasUnit ? unitHash(network, layer, unit) : layerHash(network, layer);
     const place = hasUnit ? `${layer}:${unit}` : layer;
-    // A link that is an option: it opens in another window too.
+    // A link, so that it can be opened in another window.
     return element(
       "li",
       { role: "option", id: `found-${i}`, "aria-selected": "false" },
@@ -108,7 +108,7 @@ export function searchBox(place) {
     } else if (event.key === "Enter") {
       event.preventDefault();
       clearTimeout(timer);
-      if (list.hidden || asked !== input.value) await look();
+      if (list.hidden || answered !== input.value) await look();
       open(list.hidden ? null : list.children[Math.max(chosen, 0)]);
     }
   });

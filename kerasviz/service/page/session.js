@@ -1,10 +1,10 @@
-// The token of a server that wants one: asked for once, kept by the browser as a cookie.
+// The token of a server that requires one: entered once, kept by the browser as a cookie.
 
 import { element, errorLine } from "./dom.js";
 
 let asking = null;
 
-/** Ask for the token until the server takes it; all who wait share one dialog. */
+/** Ask for the token until the server accepts it; all callers share one dialog. */
 export function signIn() {
   asking ??= dialog().finally(() => (asking = null));
   return asking;
@@ -23,20 +23,20 @@ function dialog() {
     const form = element(
       "form",
       { method: "dialog" },
-      element("h2", { id: "token-title" }, "This server asks for a token"),
+      element("h2", { id: "token-title" }, "This server requires a token"),
       element(
         "p",
         { class: "soft small" },
-        "It is what ",
+        "It was set by ",
         element("code", {}, "kerasviz serve --token"),
-        " was given.",
+        ".",
       ),
       element("label", { class: "field" }, "Token", field),
       line,
-      element("button", { class: "main" }, "Go on"),
+      element("button", { class: "main" }, "Continue"),
     );
     const box = element("dialog", { class: "token", "aria-labelledby": "token-title" }, form);
-    // There is nothing behind it to go back to.
+    // The page is of no use without the token.
     box.addEventListener("cancel", (event) => event.preventDefault());
     form.addEventListener("submit", async (event) => {
       event.preventDefault();

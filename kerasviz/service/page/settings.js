@@ -1,10 +1,10 @@
-// With which recipe, size, steps and seed pictures are asked for; kept while the window is open.
+// The recipe, size, steps and seed of requests; kept while the window is open.
 
 import { element } from "./dom.js";
 
 const KEY = "kerasviz settings";
 
-/** What was last chosen, as requests want it. */
+/** The last settings, as fields of a request. */
 export function kept() {
   try {
     return { recipe: "fast", ...JSON.parse(sessionStorage.getItem(KEY)) };
@@ -14,8 +14,8 @@ export function kept() {
 }
 
 /**
- * The fields for a network. `value()` gives what differs from the recipe, with its name, as requests
- * want it; `changed` is called after a change that they accept.
+ * The form for a network. `value()` returns the recipe and what differs from it, as fields of a
+ * request; `changed` is called after a valid change.
  */
 export function settingsFor(described, changed = () => {}) {
   const { recipes } = described;
@@ -46,11 +46,11 @@ export function settingsFor(described, changed = () => {}) {
     size.placeholder = recipe.size[0];
   };
   const value = () => {
-    const found = { recipe: select.value };
+    const fields = { recipe: select.value };
     for (const input of [size, steps, seed]) {
-      if (input.value !== "" && input.checkValidity()) found[input.name] = Number(input.value);
+      if (input.value !== "" && input.checkValidity()) fields[input.name] = Number(input.value);
     }
-    return found;
+    return fields;
   };
   form.addEventListener("change", () => {
     if (!form.reportValidity()) return;

@@ -1,4 +1,4 @@
-// The fields of a term of a sum.
+// The fields of one term of a sum.
 
 import { element } from "./dom.js";
 
@@ -8,11 +8,11 @@ const KINDS = {
   random: "a random direction",
   layer: "a whole layer",
 };
-const MOST = 2; // of a weight by its slider
+const MOST = 2; // largest weight of the slider
 
 /**
- * The row of a term, which it changes. `middle` is a layer to begin with, `changed()` is called after
- * every change, `removed()` when it is taken away: it gives what has the focus if no term is left.
+ * The row that edits a term. `middle` is the first layer to offer, `changed()` is called after each
+ * change; `removed()` after the removal returns what gets the focus if no term is left.
  */
 export function termRow(term, middle, changed, removed) {
   const kind = element(
@@ -51,7 +51,7 @@ export function termRow(term, middle, changed, removed) {
     { type: "button", class: "small", "aria-label": "Remove this term" },
     "×",
   );
-  const made = element(
+  const item = element(
     "li",
     {},
     kind,
@@ -69,7 +69,7 @@ export function termRow(term, middle, changed, removed) {
     value.setAttribute("aria-label", words);
     value.placeholder = { unit: "unit", class: "goldfish", random: "7" }[term.kind] ?? "";
     value.inputMode = term.kind === "class" ? "text" : "numeric";
-    made.dataset.kind = term.kind;
+    item.dataset.kind = term.kind;
     weight.textContent = `${term.weight < 0 ? "−" : "+"}${Math.abs(term.weight).toFixed(1)}`;
   };
   kind.addEventListener("change", () => {
@@ -96,11 +96,11 @@ export function termRow(term, middle, changed, removed) {
     changed();
   });
   remove.addEventListener("click", () => {
-    const next = made.nextElementSibling ?? made.previousElementSibling;
-    made.remove();
+    const next = item.nextElementSibling ?? item.previousElementSibling;
+    item.remove();
     const other = removed();
     (next?.querySelector("button") ?? other).focus();
   });
   update();
-  return made;
+  return item;
 }

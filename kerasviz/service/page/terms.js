@@ -1,8 +1,8 @@
-// Sums of units, classes, layers and random directions, as the command line writes them.
+// Parses and writes sums of units, classes, layers and directions as on the command line.
 
 /**
  * The terms of a target: {kind: "unit" | "class" | "random" | "layer", layer, value, weight}, where
- * `value` is the unit, the class or the number of the direction; null where it has others.
+ * `value` is the unit, the class or the number of the direction; null if it has other terms.
  */
 export function termsOf(text) {
   const words = text.trim();
@@ -36,7 +36,7 @@ function term(piece, sign) {
   return /[:@*]/.test(words) || !words ? null : { kind: "layer", layer: words, value: "", weight };
 }
 
-/** The target of terms; those of no weight or without a name are left out. */
+/** The target of terms, without terms that have no weight or name. */
 export function textOf(terms) {
   let text = "";
   for (const one of terms) {

@@ -1,9 +1,9 @@
-// A unit on the wall of its layer.
+// The tile of a unit in the view of its layer.
 
 import { element } from "./dom.js";
 import { fractionOf } from "./watch.js";
 
-/** The tile of a unit: a link to its page, with its picture or how far that is. */
+/** The tile of a unit: a link to its page with its picture or progress. */
 export function tileOf(href, unit) {
   const words = element("span", { class: "words" }, String(unit));
   const frame = element("span", { class: "frame" });
@@ -25,7 +25,7 @@ export function tileOf(href, unit) {
   };
   return {
     link,
-    /** What the server says: the unit's label and picture, if it has them. */
+    /** Set the label and picture of the unit, if it has them. */
     know(label, url) {
       if (label) {
         words.textContent = `${unit} ${label.split(",")[0]}`;
@@ -56,7 +56,7 @@ export function tileOf(href, unit) {
     preview(url) {
       if (!picture) show(url, "busy");
     },
-    /** No job is at work on it any more. */
+    /** Stop waiting: no job renders the unit. */
     rest() {
       if (picture || link.dataset.state !== "busy") return;
       frame.replaceChildren();

@@ -1,9 +1,9 @@
-// A unit: what it looks for in four ways, examples of a dataset, where it responds in a picture.
+// The page of a unit: four kinds of pictures, dataset examples, its response to a picture.
 
 import * as api from "./api.js";
 import { composeHash, hashOf, layerHash, placeOf, unitHash } from "./address.js";
 import { mapFigure, topList, rounded } from "./activation.js";
-import { dropPlace } from "./drop.js";
+import { dropZone } from "./drop.js";
 import { added, element, errorLine, joined } from "./dom.js";
 import { shapeWords } from "./graph.js";
 import { madeList } from "./provenance_list.js";
@@ -12,16 +12,16 @@ import { pictureSlot } from "./picture_slot.js";
 import { isOver } from "./watch.js";
 
 const KINDS = [
-  { kind: "channel", words: "Channel", note: "excites it at all positions", rows: 1 },
-  { kind: "neuron", words: "Neuron", note: "excites it at the centre", rows: 1 },
-  { kind: "negative", words: "Negative", note: "what it is least like", rows: 1 },
-  { kind: "diversity", words: "Diversity", note: "four ways to excite it", rows: 4 },
+  { kind: "channel", words: "Channel", note: "excites the unit at all positions", rows: 1 },
+  { kind: "neuron", words: "Neuron", note: "excites the unit at the centre", rows: 1 },
+  { kind: "negative", words: "Negative", note: "what the unit responds to least", rows: 1 },
+  { kind: "diversity", words: "Diversity", note: "four different ways to excite it", rows: 4 },
 ];
 
 /** Show a unit. */
-export async function show(main, { layer: asked, unit: number }, described, signal) {
+export async function show(main, { layer: layerName, unit: number }, described, signal) {
   const name = described.name;
-  let told = await api.unit(name, { layer: asked, unit: number }, signal);
+  let told = await api.unit(name, { layer: layerName, unit: number }, signal);
   const { layer, unit } = told;
   const target = `${layer}:${unit}`;
   const settings = settingsFor(described, () => {
@@ -32,7 +32,7 @@ export async function show(main, { layer: asked, unit: number }, described, sign
   units = about.units;
   const kinds = !shapeWords(about.shape) ? KINDS.filter(({ kind }) => kind !== "neuron") : KINDS;
   const { line, say, clear } = errorLine();
-  const fresh = new Map(); // kind -> pictures that were made just now, as they were asked for
+  const fresh = new Map(); // kind -> pictures just rendered here
   const made = element("section", { class: "made" });
   const slots = new Map(
     kinds.map(({ kind, words, note, rows }) => [
@@ -70,12 +70,12 @@ export async function show(main, { layer: asked, unit: number }, described, sign
     line,
     element(
       "section",
-      { class: "slots", "aria-label": "What it looks for" },
+      { class: "slots", "aria-label": "Pictures of this unit" },
       [...slots.values()].map(({ figure }) => figure),
     ),
     examples(told.examples ?? []),
-    dropPlace({
-      words: `Where does ${target} respond in a picture of yours?`,
+    dropZone({
+      prompt: `Where does ${target} respond in your picture?`,
       signal,
       answer: async ({ file, url }) => {
         const found = await api.activations(name, { layer, unit }, file, signal);
@@ -104,11 +104,11 @@ export async function show(main, { layer: asked, unit: number }, described, sign
   fill();
   resume();
 
-  /** The pictures of the chosen recipe, or of another one where the store has none of it. */
+  /** Show the pictures of the chosen recipe, or else of another one. */
   function fill() {
     const { recipe, seed = 0 } = settings.value();
     for (const { kind, rows } of kinds) {
-      if (fresh.has(kind)) continue; // it is shown
+      if (fresh.has(kind)) continue; // shown already
       const own = told.pictures.filter((picture) => picture.kind === kind);
       const chosen = own.filter(
         (picture) => picture.recipe === recipe && (picture.seed ?? 0) === seed,
@@ -121,14 +121,14 @@ export async function show(main, { layer: asked, unit: number }, described, sign
     made.replaceChildren(...madeList(told.pictures));
   }
 
-  /** Ask for the unit again: the server needs a moment to list pictures that are new. */
+  /** Request the unit again, until the server lists the new pictures. */
   async function refresh() {
     clear();
-    const wanted = [...fresh.values()].flat().map(({ url }) => url);
+    const urls = [...fresh.values()].flat().map(({ url }) => url);
     try {
       for (let turn = 0; turn < 5 && !signal.aborted; turn += 1) {
         told = await api.unit(name, { layer, unit }, signal);
-        if (wanted.every((url) => told.pictures.some((picture) => picture.url === url))) break;
+        if (urls.every((url) => told.pictures.some((picture) => picture.url === url))) break;
         await new Promise((wake) => setTimeout(wake, 300));
       }
       fill();
@@ -137,16 +137,16 @@ export async function show(main, { layer: asked, unit: number }, described, sign
     }
   }
 
-  /** What was asked for before this view was opened goes on here. */
+  /** Follow the jobs that were started before this view was opened. */
   async function resume() {
     try {
       for (const job of await api.jobs({ limit: 50 }, signal)) {
         const { targets, kind } = job.request;
-        const own = job.network === name && targets.length === 1 && targets[0] === target;
-        if (own && !isOver(job)) slots.get(kind)?.follow(job);
+        const isOurs = job.network === name && targets.length === 1 && targets[0] === target;
+        if (isOurs && !isOver(job)) slots.get(kind)?.follow(job);
       }
     } catch {
-      // The view works without; the view of jobs says what is wrong.
+      // The view works without them; the view of jobs shows the error.
     }
   }
 }
@@ -170,7 +170,7 @@ function heading(described, { layer, unit, label, previous, next }) {
     { class: "head" },
     element(
       "nav",
-      { class: "crumbs small", "aria-label": "Where this is" },
+      { class: "crumbs small", "aria-label": "Breadcrumbs" },
       element("a", { href: hashOf({ view: "network", network: name }) }, name),
       " › ",
       element("a", { href: layerHash(name, layer) }, layer),
@@ -186,14 +186,14 @@ function heading(described, { layer, unit, label, previous, next }) {
   );
 }
 
-let units = 0; // of the layer that was shown last
+let units = 0; // of the layer shown last
 
-/** The arrow keys go to the unit before and after, unless they are meant for something else. */
+/** Arrow keys lead to the previous and next unit, unless a field has the focus. */
 document.addEventListener("keydown", (event) => {
   const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
   if (!step || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
   if (event.target.closest("input, select, textarea, dialog, code")) return;
-  const place = placeOf(location.hash); // it may not be shown yet: keys can be faster
+  const place = placeOf(location.hash); // the view may lag behind the address
   const to = place.unit + step;
   if (place.view !== "unit" || to < 0 || to >= units) return;
   event.preventDefault();
@@ -206,7 +206,7 @@ function examples(found) {
   return element(
     "section",
     { class: "examples" },
-    element("h2", {}, "Examples of a dataset"),
+    element("h2", {}, "Dataset examples"),
     buckets.map((bucket) => [
       element("h3", { class: "small soft" }, bucket),
       element(

@@ -1,19 +1,19 @@
-// A network of the user: sent to the server, which looks at it before anybody sees it.
+// Uploads a network, which the server checks before it serves it.
 
 import * as api from "./api.js";
 import { hashOf } from "./address.js";
 import { announce, element, errorLine } from "./dom.js";
 
-const PAUSE = 700; // milliseconds between two questions what became of it
+const PAUSE = 700; // milliseconds between two requests for its state
 const ENDING = /\.(onnx|keras)$/i;
 
-/** The form, or null where the server takes no networks. */
+/** The form, or null if the server accepts no networks. */
 export async function uploadForm(signal) {
   const rules = await api.uploads(signal);
   return rules.allowed ? form(rules, signal) : null;
 }
 
-/** A name that the server takes, from that of a file. */
+/** A valid network name made from a file name. */
 export const nameOf = (file) =>
   file
     .replace(ENDING, "")
@@ -34,10 +34,10 @@ function form({ bytes, presets }, signal) {
   const preprocess = element(
     "select",
     { name: "preprocess" },
-    element("option", { value: "" }, "not said"),
+    element("option", { value: "" }, "unknown"),
     presets.map((preset) => element("option", { value: preset }, preset)),
   );
-  const send = element("button", { class: "main", disabled: true }, "Send");
+  const send = element("button", { class: "main", disabled: true }, "Upload");
   const how = element("p", { class: "soft small", role: "status", hidden: true });
   const made = element(
     "form",
@@ -51,13 +51,13 @@ function form({ bytes, presets }, signal) {
       chosen,
     ),
     element("label", { class: "field" }, "Name", name),
-    element("label", { class: "field" }, "What it takes", preprocess),
+    element("label", { class: "field" }, "Preprocessing", preprocess),
     send,
   );
 
-  const tell = (words) => {
-    how.textContent = words;
-    how.hidden = !words;
+  const tell = (text) => {
+    how.textContent = text;
+    how.hidden = !text;
   };
 
   file.addEventListener("change", () => {
@@ -68,7 +68,7 @@ function form({ bytes, presets }, signal) {
     if (first) name.value = nameOf(first.name);
     if (first?.size > bytes) {
       send.disabled = true;
-      say(`${first.name} is larger than the ${Math.floor(bytes / 2 ** 20)} MiB that are taken.`);
+      say(`${first.name} is larger than the limit of ${Math.floor(bytes / 2 ** 20)} MiB.`);
     }
   });
 
@@ -76,17 +76,17 @@ function form({ bytes, presets }, signal) {
     event.preventDefault();
     clear();
     send.disabled = true;
-    tell("Sending …");
+    tell("Uploading …");
     try {
       let upload = await api.upload(name.value, preprocess.value, file.files[0], signal);
       while (["queued", "checking"].includes(upload.state)) {
-        tell(upload.state === "queued" ? "It waits to be looked at …" : "It is looked at …");
+        tell(upload.state === "queued" ? "Waiting for the check …" : "Checking …");
         await new Promise((resolve) => setTimeout(resolve, PAUSE));
         upload = await api.uploaded(upload.id, signal);
       }
       if (upload.state !== "ready") throw new Error(upload.error ?? "It was refused.");
       announce(`${upload.name} is served`);
-      dispatchEvent(new Event("networks")); // there is one more to pick
+      dispatchEvent(new Event("networks")); // the list has a new one
       location.hash = hashOf({ view: "network", network: upload.name });
     } catch (error) {
       if (!signal.aborted) say(error);
@@ -98,12 +98,12 @@ function form({ bytes, presets }, signal) {
   return element(
     "section",
     { class: "bring", "aria-labelledby": "bring-title" },
-    element("h2", { id: "bring-title" }, "Bring a network"),
+    element("h2", { id: "bring-title" }, "Upload a network"),
     element(
       "p",
       { class: "soft small" },
-      "A file is looked at in a process with limits before it is served. “What it takes” says ",
-      "which numbers it expects for an image; without it no pictures can be made.",
+      "A file is checked in a sandbox before it is served. “Preprocessing” names the numbers ",
+      "that the network expects for an image; without it no pictures can be rendered.",
     ),
     made,
     how,

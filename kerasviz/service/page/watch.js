@@ -1,20 +1,19 @@
-// A job as it goes on: by server-sent events, or by asking again and again where too many are open.
+// Follows jobs by server-sent events, or by polling where too many streams are open.
 
 import * as api from "./api.js";
 import { counted } from "./dom.js";
 
-/** A browser opens six connections to a server: pictures need some of them. */
+/** Browsers open six connections to a server, and pictures need some of them. */
 const STREAMS = 2;
-const PAUSE = 1000; // milliseconds between two questions
+const PAUSE = 1000; // milliseconds between two requests
 const OVER = ["done", "failed", "cancelled"];
 let open = 0;
 
 export const isOver = (job) => OVER.includes(job.state);
 
 /**
- * Follow a job until it ends or `signal` aborts. `on.progress` is given {step, steps, fraction,
- * position}, `on.preview` {row, url}, `on.made` a finished picture, each once, `on.end` the job in
- * its last state, `on.error` a refusal.
+ * Follow a job until it ends or `signal` aborts. `progress` gets {step, steps, fraction, position},
+ * `preview` {row, url}, `made` each finished picture once, `end` the ended job, `error` an error.
  */
 export function watch(job, heard, signal) {
   const told = new Set();
@@ -55,7 +54,7 @@ function stream(job, on, signal) {
     document.removeEventListener("visibilitychange", hide);
     signal?.removeEventListener("abort", close);
   };
-  // A window that nobody sees holds no connection.
+  // A hidden window holds no connection.
   const hide = () => {
     if (!document.hidden) return;
     close();
@@ -68,7 +67,7 @@ function stream(job, on, signal) {
   let looked = Date.now();
   listen("progress", (told) => {
     on.progress?.(told);
-    // Pictures of a large job that are finished are shown before all are.
+    // Finished pictures of a large job are shown before the others are ready.
     if (!(job.rows > 1) || Date.now() - looked < 2 * PAUSE) return;
     looked = Date.now();
     api.job(job.id, signal).then(
@@ -92,7 +91,7 @@ function stream(job, on, signal) {
   signal?.addEventListener("abort", close);
 }
 
-/** What the job became, in full: events of other versions may say less. */
+/** Report the ended job in full; events may say less. */
 async function finish(job, on, signal) {
   try {
     on.end(await api.job(job.id, signal));
@@ -121,14 +120,14 @@ async function poll(job, on, signal) {
   }
 }
 
-/** The fraction that is done, 0 to 1. */
+/** The finished fraction, 0 to 1. */
 export function fractionOf(told) {
   return told.fraction ?? 0;
 }
 
-/** How far it is, in words. */
-export function wordsOf(told) {
+/** The progress as text. */
+export function progressText(told) {
   if (told.step > 0) return `step ${told.step} of ${told.steps}`;
   if (told.state === "running") return "starting";
-  return told.position > 0 ? `${counted(told.position, "picture")} before it` : "waiting";
+  return told.position > 0 ? `${counted(told.position, "picture")} ahead` : "waiting";
 }

@@ -1,7 +1,7 @@
-// What is done only once something is near the window.
+// Delays work until an element is near the window.
 
-/** Call `act` once, as soon as an element is near what is to be seen. */
-export function near(target, act, signal, margin = "400px") {
+/** Call `act` once, as soon as an element is near the visible part of the page. */
+export function whenVisible(target, act, signal, margin = "400px") {
   const watching = new IntersectionObserver(
     (entries) => {
       if (!entries.some((entry) => entry.isIntersecting)) return;

@@ -1,6 +1,6 @@
-"""TensorFlow Serving's JSON: requests to arrays, arrays to answers, in its words of refusal.
+"""TensorFlow Serving's JSON: requests to arrays, and arrays to answers.
 
-What the numbers, names and errors look like follows TensorFlow Serving (``util/json_tensor.cc``).
+Numbers, names and errors are those of TensorFlow Serving (``util/json_tensor.cc``).
 """
 
 from __future__ import annotations
@@ -21,37 +21,37 @@ from kerasviz.types import Array
 
 __all__ = ["BadRequestError", "PredictRequest", "answer", "read"]
 
-#: Nested deeper than any tensor is.
+#: Levels of nested lists at most.
 DEEPEST = 32
-#: The most characters of a request that an error repeats.
+#: Characters of a request that an error repeats at most.
 SHOWN = 120
 
 
 class BadRequestError(UsageError):
-    """A request that is not formed as it should be, or asks for what is not there."""
+    """A request that is malformed or asks for something unknown."""
 
 
 @dataclass(frozen=True)
 class PredictRequest:
-    """The parts of a request: the signature, whether it came row by row, and the plain value."""
+    """The parts of a request: signature, whether it came row by row, and the plain value."""
 
     signature: str
     rows: bool
     value: Any
 
     def inputs(self, specs: Mapping[str, Any]) -> dict[str, Array]:
-        """The arrays of all inputs; ``specs`` have their shapes and dtypes by name.
+        """Return the arrays of all inputs; ``specs`` have their shapes and dtypes by name.
 
-        Raises :class:`BadRequestError` where they are not what the specs say.
+        Raises :class:`BadRequestError` where values do not match the specs.
         """
-        found = self._by_row(specs) if self.rows else self._by_column(specs)
+        arrays = self._by_row(specs) if self.rows else self._by_column(specs)
         for name, spec in specs.items():
-            if not spec.shape.is_compatible_with(found[name].shape):
+            if not spec.shape.is_compatible_with(arrays[name].shape):
                 raise BadRequestError(
                     f"input {name!r}: expected the shape {_shape(spec.shape)}, given "
-                    f"{_shape(found[name].shape)}"
+                    f"{_shape(arrays[name].shape)}"
                 )
-        return found
+        return arrays
 
     def _by_column(self, specs: Mapping[str, Any]) -> dict[str, Array]:
         named = isinstance(self.value, dict) and not _is_base64(self.value)
@@ -60,13 +60,13 @@ class PredictRequest:
                 "inputs is a plain value/list, but expecting an object as multiple input tensors "
                 "required as per tensorinfo_map"
             )
-        found = {}
+        arrays = {}
         for name, spec in specs.items():
             if named and name not in self.value:
                 raise BadRequestError(f"Missing named input: {name} in 'inputs' object.")
             value = self.value[name] if named else self.value
-            found[name] = _tensor(value, spec)
-        return found
+            arrays[name] = _tensor(value, spec)
+        return arrays
 
     def _by_row(self, specs: Mapping[str, Any]) -> dict[str, Array]:
         rows = self.value
@@ -90,7 +90,7 @@ class PredictRequest:
 
 
 def read(body: bytes) -> PredictRequest:
-    """Read a request; which inputs the signature has is not known yet.
+    """Read a request without knowing the inputs of its signature.
 
     Raises :class:`BadRequestError` for a body that is no request.
     """
@@ -100,13 +100,13 @@ def read(body: bytes) -> PredictRequest:
         data = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise BadRequestError(f"JSON Parse error: {error}") from error
-    asked = _asked(data)
-    if asked.rows and not asked.value:
+    request = _request(data)
+    if request.rows and not request.value:
         raise BadRequestError(f"JSON Value: {_shown(data)} No values in 'instances' array")
-    return asked
+    return request
 
 
-def _asked(data: Any) -> PredictRequest:
+def _request(data: Any) -> PredictRequest:
     if not isinstance(data, dict):
         raise BadRequestError(f"JSON Value: {_shown(data)} Is not object")
     signature = data.get("signature_name", "")
@@ -134,7 +134,7 @@ def _asked(data: Any) -> PredictRequest:
 
 
 def _tensor(value: Any, spec: Any) -> Array:
-    """Plain data as an array of a dtype; lists of lists have to be regular."""
+    """Convert plain data to an array of a dtype; lists of lists have to be regular."""
     shape: list[int] = []
     level = [value]
     while level and isinstance(level[0], list):
@@ -155,9 +155,9 @@ def _tensor(value: Any, spec: Any) -> Array:
 def _leaves(values: list[Any], spec: Any) -> Array:
     dtype = spec.dtype
     if dtype.name == "string":
-        made = np.empty(len(values), object)
-        made[:] = [_string(v) for v in values]
-        return made
+        strings = np.empty(len(values), object)
+        strings[:] = [_string(v) for v in values]
+        return strings
     kinds = set(map(type, values))
     allowed: set[type] = {int}
     if dtype.name == "bool":
@@ -189,12 +189,12 @@ def _leaves(values: list[Any], spec: Any) -> Array:
 
 def _float(values: Array, spec: Any) -> Array:
     with np.errstate(over="ignore"):
-        made: Array = values.astype(spec.dtype.as_numpy_dtype)
-    if not np.isfinite(made).all():
+        floats: Array = values.astype(spec.dtype.as_numpy_dtype)
+    if not np.isfinite(floats).all():
         raise BadRequestError(
             f"Cannot convert JSON values to {spec.dtype.name} without loss of precision."
         )
-    return made
+    return floats
 
 
 def _string(value: Any) -> bytes:
@@ -225,12 +225,12 @@ def _is_base64(value: Any) -> bool:
 
 
 def answer(outputs: Mapping[str, Array], rows: bool) -> bytes:
-    """The body of an answer; outputs of bytes whose name ends in ``_bytes`` are base64."""
+    """Write the body of an answer; byte outputs whose name ends in ``_bytes`` are base64."""
     finite = all(a.dtype.kind not in "f" or np.isfinite(a).all() for a in outputs.values())
     values = {name: _plain(name, array) for name, array in outputs.items()}
     if not rows:
-        whole = values if len(values) > 1 else next(iter(values.values()))
-        return _dump({"outputs": whole}, finite)
+        columns = values if len(values) > 1 else next(iter(values.values()))
+        return _dump({"outputs": columns}, finite)
     sizes = {name: len(array) if array.ndim else None for name, array in outputs.items()}
     count = next(iter(sizes.values()))
     for name, size in sizes.items():
@@ -242,12 +242,12 @@ def answer(outputs: Mapping[str, Array], rows: bool) -> bytes:
             )
     if len(values) == 1:
         return _dump({"predictions": next(iter(values.values()))}, finite)
-    made = [{name: value[k] for name, value in values.items()} for k in range(count or 0)]
-    return _dump({"predictions": made}, finite)
+    predictions = [{name: value[k] for name, value in values.items()} for k in range(count or 0)]
+    return _dump({"predictions": predictions}, finite)
 
 
 def _plain(name: str, array: Array) -> Any:
-    """An array as orjson takes it: strings as lists."""
+    """Return an array as orjson takes it: strings as lists."""
     if array.dtype.kind not in "OSU":
         return np.ascontiguousarray(
             array.astype(np.float32)
@@ -269,11 +269,11 @@ def _mapped(array: Array, function: Any) -> Any:
 def _dump(data: Any, finite: bool) -> bytes:
     if finite:
         return orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY)
-    # As TensorFlow Serving writes them: NaN and Infinity, which are no JSON.
+    # TensorFlow Serving writes NaN and Infinity, which are no JSON.
     return json.dumps(data, default=lambda value: value.tolist()).encode()
 
 
-# -- words -----------------------------------------------------------------------------------
+# -- errors ----------------------------------------------------------------------------------
 
 
 def _json_type(value: Any) -> str:

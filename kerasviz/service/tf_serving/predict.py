@@ -1,15 +1,16 @@
 """TensorFlow Serving's REST protocol over the signatures that ``kerasviz export`` writes.
 
-Here they are traced functions of this process, each traced when it is first asked for. Paths,
-bodies, errors and statuses are those of TensorFlow Serving, version 1 being the only one.
+Signatures are functions of this process, traced at their first use. Paths, bodies, errors and
+statuses are those of TensorFlow Serving; the only version is 1.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -29,28 +30,34 @@ from kerasviz.service.networks import Networks
 from kerasviz.service.settings import ServiceSettings
 from kerasviz.service.tf_serving.json_tensors import BadRequestError, answer, read
 
-__all__ = ["VERSION", "ClientGoneError", "NoServableError", "Predictor"]
+__all__ = ["VERSION", "BusyError", "ClientGoneError", "NoServableError", "Predictor"]
 
 #: The only version of every network.
 VERSION = "1"
-#: Pixels of all encoded images of a request, at most: a small file may hold very many, and they
-#: are decoded side by side, 15 bytes each.
+#: Pixels of all encoded images of a request, at most: small files may hold very large images, which
+#: take 15 bytes a pixel while they are decoded.
 PIXELS = 50_000_000
+#: Requests that wait or are answered, at most.
+MOST_WAITING = 1000
 VISUALIZING = ("visualize", "visualize_png")
 FORMATS = ("PNG", "JPEG", "GIF", "BMP")
 
 
 class NoServableError(KerasvizError):
-    """No network of that name and version."""
+    """No network has this name and version."""
+
+
+class BusyError(KerasvizError):
+    """Too many requests wait for an answer."""
 
 
 class ClientGoneError(KerasvizError):
-    """Nobody waits for the answer any more."""
+    """The client has disconnected."""
 
 
 @dataclass
 class _Served:
-    """A network with the signatures that were traced so far."""
+    """A network with the signatures traced so far."""
 
     net: Network
     setting: ExportSettings
@@ -61,19 +68,19 @@ class _Served:
         return makers(self.net, self.setting)
 
     def signature(self, name: str) -> Signature:
-        wanted = name or SIGNATURE
-        if wanted not in self.makers:
-            raise BadRequestError(f'Serving signature name: "{wanted}" not found in signature def')
-        # Two threads would trace it twice; who wants another need not wait, maybe for a minute.
-        with self.locks.setdefault(wanted, threading.Lock()):
-            return self.makers[wanted]()
+        name = name or SIGNATURE
+        if name not in self.makers:
+            raise BadRequestError(f'Serving signature name: "{name}" not found in signature def')
+        # Each has a lock of its own, because tracing may take a minute.
+        with self.locks.setdefault(name, threading.Lock()):
+            return self.makers[name]()
 
 
 class Predictor:
     """Answers the requests of TensorFlow Serving's REST protocol.
 
-    ``room`` and ``studio`` are to be entered before a request is answered: the first for all that
-    is quick, the second for those that optimize pictures.
+    Callers enter ``predict_slots`` before quick requests, and ``render_slots`` before requests
+    that optimize pictures.
     """
 
     def __init__(self, setting: ServiceSettings, networks: Networks):
@@ -81,37 +88,49 @@ class Predictor:
         self.taps = setting.taps
         self.predict_slots = asyncio.Semaphore(max(2, os.cpu_count() or 1))
         self.render_slots = asyncio.Semaphore(1)
+        self._waiting = 0
         self._served: dict[str, _Served] = {}
         self._lock = threading.Lock()
 
+    @contextlib.contextmanager
+    def queued(self) -> Iterator[None]:
+        """Count a request while it waits and is answered; raises :class:`BusyError`."""
+        if self._waiting >= MOST_WAITING:
+            raise BusyError("too many requests wait")
+        self._waiting += 1
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+
     def prepare(self, name: str) -> None:
-        """Trace what is asked for most, so that the first request need not wait for it."""
+        """Trace the most used signatures, so that the first request need not wait."""
         served = self._find(name, None)
         served.signature(SIGNATURE)
         served.signature("activations")
 
     def is_visualizing(self, body: bytes) -> bool:
-        """Whether a request may ask for pictures; decided by a look at its bytes."""
+        """Guess from its bytes whether a request may ask for pictures."""
         return len(body) < 2**20 and b"visualize" in body
 
     def predict(
         self, name: str, version: str | None, body: bytes, gone: Callable[[], bool] = lambda: False
     ) -> bytes:
-        """The answer to a ``:predict``; of pictures no more are made once the client is ``gone``.
+        """Answer ``:predict``; rendering stops once the client is ``gone``.
 
         Raises :class:`NoServableError`, :class:`BadRequestError` and :class:`ClientGoneError`.
         """
         served = self._find(name, version)
-        asked = read(body)
-        signature = served.signature(asked.signature)
-        inputs = asked.inputs(signature.inputs)
-        self._check(asked.signature, inputs)
-        step = served.setting.group if asked.signature in VISUALIZING else None
+        request = read(body)
+        signature = served.signature(request.signature)
+        inputs = request.inputs(signature.inputs)
+        self._check(request.signature, inputs)
+        step = served.setting.group if request.signature in VISUALIZING else None
         try:
             outputs = _run(signature, inputs, step, gone)
         except tf.errors.OpError as error:
             raise BadRequestError(_line(error)) from error
-        return answer({name: outputs[name] for name in sorted(outputs)}, asked.rows)
+        return answer({name: outputs[name] for name in sorted(outputs)}, request.rows)
 
     def _check(self, signature: str, inputs: Mapping[str, Any]) -> None:
         if signature in VISUALIZING:
@@ -126,7 +145,7 @@ class Predictor:
             _check_images(inputs["image_bytes"])
 
     def status(self, name: str, version: str | None) -> dict[str, Any]:
-        """The answer to ``GET /v1/models/NAME``."""
+        """Answer ``GET /v1/models/NAME``."""
         self._check_known(name, version, "Could not find any versions of model {}")
         state, code, line = "AVAILABLE", "OK", ""
         error = self.networks.error(name)
@@ -135,11 +154,11 @@ class Predictor:
         elif not self.networks.loaded(name):
             state = "LOADING"
         status = {"error_code": code, "error_message": line}
-        found = {"version": VERSION, "state": state, "status": status}
-        return {"model_version_status": [found]}
+        version_status = {"version": VERSION, "state": state, "status": status}
+        return {"model_version_status": [version_status]}
 
     def metadata(self, name: str, version: str | None) -> dict[str, Any]:
-        """The answer to ``GET /v1/models/NAME/metadata``: all signatures."""
+        """Answer ``GET /v1/models/NAME/metadata`` with all signatures."""
         served = self._find(name, version)
         definitions = {n: _definition(n, *_shapes(served, n)) for n in sorted(served.makers)}
         return {
@@ -174,10 +193,10 @@ def _run(
     step: int | None,
     gone: Callable[[], bool],
 ) -> dict[str, Any]:
-    """The outputs of a signature, ``step`` rows at a time, or all at once.
+    """Run a signature, ``step`` rows at a time or all at once, and return its outputs.
 
-    Rows of pictures do not depend on each other, and a run cannot be ended from outside: this is
-    where it can be seen that nobody waits for the rest.
+    Rows of pictures are independent, and a run cannot be interrupted: between two runs a client
+    that is gone is noticed.
     """
     rows = len(next(iter(inputs.values()))) if step else 0
     parts: list[list[Any]] = []
@@ -188,12 +207,12 @@ def _run(
         tensors = [tf.constant(inputs[n][part], s.dtype) for n, s in signature.inputs.items()]
         parts.append([np.asarray(tensor.numpy()) for tensor in signature.traced(*tensors)])
     columns = zip(*parts, strict=True)
-    found = [column[0] if len(column) == 1 else np.concatenate(column) for column in columns]
-    return dict(zip(signature.outputs, found, strict=True))
+    outputs = [column[0] if len(column) == 1 else np.concatenate(column) for column in columns]
+    return dict(zip(signature.outputs, outputs, strict=True))
 
 
 def _line(error: BaseException) -> str:
-    """What is wrong: TensorFlow writes it between the places in the code and the node."""
+    """Return the message of an error, which TensorFlow writes just before the node."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     nodes = [k for k, line in enumerate(lines) if line.startswith("[[")]
     found = lines[nodes[0] - 1] if nodes and nodes[0] else (lines or [type(error).__name__])[0]
@@ -201,7 +220,7 @@ def _line(error: BaseException) -> str:
 
 
 def _check_images(strings: Iterable[bytes]) -> None:
-    """Refuse what TensorFlow would decode into more pixels than there is room for."""
+    """Refuse images that decode into too many pixels."""
     pixels = 0
     for k, data in enumerate(strings):
         try:
@@ -222,8 +241,8 @@ Shapes = Mapping[str, tuple[Any, list[int | None] | None]]
 
 
 def _shapes(served: _Served, name: str) -> tuple[Shapes, Shapes]:
-    """Dtypes and shapes of the inputs and outputs of a signature."""
-    if name in VISUALIZING:  # they take long to be traced, and are always the same
+    """Return dtypes and shapes of the inputs and outputs of a signature."""
+    if name in VISUALIZING:  # tracing takes long, and the shapes are always the same
         size = (*served.setting.recipe.size, served.net.channels)
         outputs: dict[str, Any] = {"scores": (tf.float32, [None]), "steps": (tf.int32, [None])}
         if name == "visualize":

@@ -1,4 +1,4 @@
-"""The process that looks at an upload: started, limited, killed."""
+"""The sandbox: the limited process that checks an upload."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ __all__ = ["Inspection", "environment_in"]
 
 
 class Inspection:
-    """Looks at one file after the other, each in a process of ``sandbox_process``.
+    """Checks one file after the other, each in a process of ``sandbox_process``.
 
-    :meth:`stop` may be called from another thread; from then on nothing is looked at any more.
+    :meth:`stop` may be called from another thread and ends all checks.
     """
 
     def __init__(self, budget: Budget):
@@ -32,19 +32,19 @@ class Inspection:
         self._stopped = False
 
     def stop(self) -> None:
-        """Kill the process, if there is one."""
+        """Kill the process, if any."""
         self._stopped = True
         self._kill()
 
     def run(self, path: Path, preprocess: str | None) -> dict[str, Any]:
-        """What the process finds out about a file; raises :class:`KerasvizError` for a refusal."""
-        order = InspectionRequest(str(path.resolve()), preprocess, self.budget)
+        """Check a file in a process; raises :class:`KerasvizError` for a refusal."""
+        request = InspectionRequest(str(path.resolve()), preprocess, self.budget)
         command = [
             sys.executable,
             "-P",
             "-m",
             "kerasviz.service.uploads.sandbox_process",
-            order.to_json(),
+            request.to_json(),
         ]
         began = time.monotonic()
         with contextlib.ExitStack() as stack:
@@ -52,7 +52,7 @@ class Inspection:
                 command,
                 cwd=path.parent,
                 env=environment_in(path.parent),
-                stdin=subprocess.PIPE,  # it ends when this does
+                stdin=subprocess.PIPE,  # the process ends with its standard input
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
@@ -67,7 +67,7 @@ class Inspection:
             assert process.stdout is not None
             output = process.stdout.read(2**20)
             code = process.wait()
-        return _found(output, code, time.monotonic() - began >= self.budget.seconds)
+        return _result(output, code, time.monotonic() - began >= self.budget.seconds)
 
     def _kill(self) -> None:
         process = self.process
@@ -76,16 +76,16 @@ class Inspection:
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def _found(output: bytes, code: int, late: bool) -> dict[str, Any]:
+def _result(output: bytes, code: int, late: bool) -> dict[str, Any]:
     lines = output.decode("utf-8", "replace").strip().splitlines()
     try:
-        found = json.loads(lines[-1]) if lines and code == 0 else None
+        result = json.loads(lines[-1]) if lines and code == 0 else None
     except ValueError:
-        found = None
-    if isinstance(found, dict) and "error" not in found:
-        return found
-    if isinstance(found, dict):
-        raise KerasvizError(str(found["error"]))
+        result = None
+    if isinstance(result, dict) and "error" not in result:
+        return result
+    if isinstance(result, dict):
+        raise KerasvizError(str(result["error"]))
     if late:
         raise KerasvizError(
             "the file took too long to read; uploads are for networks of usual size"
@@ -96,7 +96,7 @@ def _found(output: bytes, code: int, late: bool) -> dict[str, Any]:
 
 
 def environment_in(folder: Path) -> dict[str, str]:
-    """The environment of the process: no secrets of this one, no GPU, its files in one folder."""
+    """Return the environment of the process: no secrets, no GPU, its files in one folder."""
     kept = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "KERASVIZ_CACHE", "HOME")
     return {
         **{name: os.environ[name] for name in kept if name in os.environ},

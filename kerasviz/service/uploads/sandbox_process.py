@@ -1,7 +1,7 @@
-"""Looks at an uploaded model in a process of its own, which :mod:`sandbox` starts.
+"""Checks an uploaded model in a separate process, which :mod:`sandbox` starts.
 
-The arguments are the file, how it is read and what the process may take; the last line of its
-output says in JSON what was found. The file is read only after the limits are set.
+The argument is an :class:`InspectionRequest`; the last line of the output is the result as JSON.
+The file is read only after the limits are set.
 """
 
 from __future__ import annotations
@@ -23,17 +23,16 @@ except ImportError:  # Windows
 
 __all__ = ["Budget", "InspectionRequest", "inspect"]
 
-#: Pixels on a side of the image that is tried where the network takes any size.
+#: Pixels on a side of the test image where the network takes any size.
 _SIDE = 224
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What the check of an upload may take.
+    """The limits of the check of an upload.
 
-    ``memory_bytes`` and ``cpu_seconds`` count from the end of the imports on; ``seconds`` is by the
-    clock, for all of it. ``unpacked_bytes`` limits what a zip file unpacks to, and every file that
-    is written.
+    ``memory_bytes`` and ``cpu_seconds`` count from the end of the imports; ``seconds`` of wall time
+    count from the start. ``unpacked_bytes`` limits unpacked zip files and every written file.
     """
 
     memory_bytes: int = 4 * 2**30
@@ -44,28 +43,28 @@ class Budget:
 
 @dataclass(frozen=True)
 class InspectionRequest:
-    """A file that is to be looked at, and how its numbers are prepared."""
+    """A file to check, with its preprocessing and the limits."""
 
     path: str
     preprocess: str | None
     budget: Budget
 
     def to_json(self) -> str:
-        """The order as one argument of a command."""
+        """Write the request as one argument of a command."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> InspectionRequest:
-        """Read an order again."""
+        """Read a request."""
         data = json.loads(text)
         return cls(**{**data, "budget": Budget(**data["budget"])})
 
 
-def inspect(order: InspectionRequest) -> dict[str, Any]:
-    """Screen, load and run the network once; returns its format and counts.
+def inspect(request: InspectionRequest) -> dict[str, Any]:
+    """Screen, load and run the network once, and return its format and counts.
 
-    The file gets a second name, beside it and with the suffix of its format.
-    Raises :class:`KerasvizError` for whatever cannot be served.
+    The file gets a second name with the suffix of its format. Raises :class:`KerasvizError` for a
+    file that cannot be served.
     """
     import numpy as np
 
@@ -74,12 +73,12 @@ def inspect(order: InspectionRequest) -> dict[str, Any]:
     from kerasviz.service.uploads.screening import screen
     from kerasviz.zoo.model_source import ModelSource
 
-    given = Path(order.path)
-    kind = screen(given, order.budget.unpacked_bytes)
-    path = given.with_suffix(f".{kind}")  # Keras reads its files by that name only
+    upload = Path(request.path)
+    kind = screen(upload, request.budget.unpacked_bytes)
+    path = upload.with_suffix(f".{kind}")  # Keras insists on its suffix
     path.unlink(missing_ok=True)
-    os.link(given, path)
-    spec = None if order.preprocess is None else preset(order.preprocess)
+    os.link(upload, path)
+    spec = None if request.preprocess is None else preset(request.preprocess)
     net = load(ModelSource(str(path), input_spec=spec))
     if not len(net.taps):
         raise KerasvizError("the network has no layer that could be shown")
@@ -101,7 +100,7 @@ def _limit(budget: Budget) -> None:
 
 
 def _address_space() -> int:
-    """The bytes of address space that this process has; 0 where the system does not tell."""
+    """Return the bytes of this process's address space; 0 if the system does not tell."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     except OSError:
@@ -110,35 +109,35 @@ def _address_space() -> int:
 
 
 def _end_with_parent() -> None:
-    """End when the standard input does: whoever wanted to know is gone."""
+    """End with the standard input, which the parent holds."""
     while os.read(0, 4096):
         pass
     os._exit(3)
 
 
 def main() -> None:
-    """Carry out one order and print what was found."""
+    """Carry out one request and print the result."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    order = InspectionRequest.from_json(sys.argv[1])
+    request = InspectionRequest.from_json(sys.argv[1])
     try:
         _prepare()
-        _limit(order.budget)
-        found = inspect(order)
+        _limit(request.budget)
+        result = inspect(request)
     except KerasvizError as error:
-        found = {"error": str(error)}
+        result = {"error": str(error)}
     except MemoryError:
-        found = {"error": "the network needs more memory than uploads may take"}
+        result = {"error": "the network needs more memory than uploads may take"}
     except RecursionError:
-        found = {"error": "the network is nested too deeply"}
-    except Exception as error:  # noqa: BLE001  whatever a hostile file provokes is a refusal
-        found = {"error": f"the file cannot be read: {type(error).__name__}"}
+        result = {"error": "the network is nested too deeply"}
+    except Exception as error:  # noqa: BLE001  a hostile file may provoke any exception
+        result = {"error": f"the file cannot be read: {type(error).__name__}"}
         print(repr(error), file=sys.stderr)  # noqa: T201
-    print("\n" + json.dumps(found), flush=True)  # noqa: T201
-    os._exit(0)  # nothing of the file runs any more, not even at the end
+    print("\n" + json.dumps(result), flush=True)  # noqa: T201
+    os._exit(0)  # no code of the file may run at the exit
 
 
 def _prepare() -> None:
-    """Import and start everything that takes memory whatever the file is."""
+    """Import and start everything that takes memory independently of the file."""
     import tensorflow as tf
 
     import kerasviz.importers.keras.file

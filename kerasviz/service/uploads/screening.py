@@ -1,7 +1,7 @@
-"""What is refused in an uploaded model file before anything else reads it.
+"""Screening of uploaded model files before anything else reads them.
 
-Whoever made the file may be anyone: it may only hold a network, and nothing that grows, runs code
-or leads to other files. Everything here looks at names and sizes alone.
+The file may come from anyone. It may hold only a network: nothing that unpacks to much more, runs
+code or refers to other files. Screening reads only names and sizes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _KERAS = frozenset(
     {"activations", "constraints", "dtype_policies", "initializers", "layers", "losses", "metrics"}
     | {"models", "ops", "optimizers", "quantizers", "random", "regularizers"}
 )
-#: Layers that run code of the file, or read other files than it.
+#: Layers that run code of the file or read other files.
 _REFUSED = frozenset(
     {"Lambda", "__lambda__", "__typespec__", "TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"}
     | {"TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}
@@ -40,7 +40,7 @@ _REFUSED = frozenset(
 def screen(path: Path, most_bytes: int) -> str:
     """Check an uploaded file, and return its format, ``onnx`` or ``keras``.
 
-    ``most_bytes`` limits what a zip file says that it unpacks to. Raises :class:`ModelError`.
+    ``most_bytes`` limits the declared unpacked size of a zip file. Raises :class:`ModelError`.
     """
     kind = kind_of(path)
     if kind == "onnx":
@@ -75,7 +75,7 @@ def _screen_onnx(path: Path) -> None:
 
 
 def _messages(message: Any) -> Iterator[Any]:
-    """A protobuf message and all messages inside it."""
+    """Yield a protobuf message and all messages inside it."""
     pending = [message]
     while pending:
         current = pending.pop()
@@ -104,10 +104,10 @@ def _screen_keras(path: Path, most_bytes: int) -> None:
 
 def _screen_members(members: list[zipfile.ZipInfo], most_bytes: int) -> None:
     names = [member.filename for member in members]
-    strange = [name for name in names if name not in _MEMBERS]
-    if strange:
+    unknown = [name for name in names if name not in _MEMBERS]
+    if unknown:
         raise ModelError(
-            f"the .keras file holds {strange[0][:100]!r}; a network has {', '.join(_MEMBERS)} only"
+            f"the .keras file holds {unknown[0][:100]!r}; a network has {', '.join(_MEMBERS)} only"
         )
     if len(set(names)) < len(names) or not {_CONFIG, _WEIGHTS} <= set(names):
         raise ModelError(f"the .keras file must hold {_CONFIG} and {_WEIGHTS}, once each")
@@ -152,7 +152,7 @@ def _screen_object(item: dict[str, Any]) -> None:
 
 
 def _screen_weights(data: bytes) -> None:
-    """The weights must lie in the file itself, as many as it says, and uncompressed."""
+    """Check that all declared weights lie in the file itself, uncompressed."""
     declared, seen = 0, set()
     try:
         with h5py.File(io.BytesIO(data), "r") as file:
@@ -160,7 +160,7 @@ def _screen_weights(data: bytes) -> None:
             while pending:
                 item = pending.pop()
                 address = h5py.h5o.get_info(item.id).addr
-                if address in seen:  # groups may hold one another
+                if address in seen:  # groups may contain each other
                     continue
                 seen.add(address)
                 if isinstance(item, h5py.Dataset):

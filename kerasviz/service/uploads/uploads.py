@@ -1,4 +1,4 @@
-"""Uploads: a model file waits in quarantine until a process of its own has looked at it."""
+"""Uploads: model files stay in quarantine until a sandboxed process has checked them."""
 
 from __future__ import annotations
 
@@ -30,21 +30,23 @@ __all__ = ["BusyError", "TakenError", "TooLargeError", "Upload", "Uploads"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}(?:\.[A-Za-z0-9_-]+)*")
 _STATE, _FILE, _READY = "upload.json", "model", "admitted"
-_WAITING = 4
+#: Uploads that may wait for their check.
+_MOST_WAITING = 4
+#: Ended uploads whose state is kept.
 _KEPT = 200
 _ENDED = ("ready", "refused")
 
 
 class TakenError(UsageError):
-    """Another network has that name."""
+    """Another network has this name."""
 
 
 class BusyError(KerasvizError):
-    """Too many uploads wait already."""
+    """Too many uploads wait."""
 
 
 class TooLargeError(UsageError):
-    """The file is larger than an upload, or all of the data folder, may be."""
+    """The file exceeds the limit of an upload or of the data folder."""
 
 
 @dataclass(frozen=True)
@@ -61,16 +63,16 @@ class Upload:
     created: float = field(default_factory=time.time)
 
     def to_json(self) -> dict[str, Any]:
-        """What a client is told, with the address of this upload."""
+        """Return the message for a client, with the address of this upload."""
         return {**asdict(self), "url": f"/api/uploads/{self.id}"}
 
 
 class Uploads:
     """The uploads of a service, under ``quarantine/`` of its data folder.
 
-    :meth:`receive` takes a file, a thread has one after the other looked at, and what may be
-    served gets its folder under ``models/`` at once or not at all. ``names`` gives the names that
-    are in use. What was queued or being looked at when the service was killed is looked at again.
+    :meth:`receive` takes a file, a thread has them checked one by one, and an admitted file gets
+    its folder under ``models/`` in one step. ``names`` returns the names in use. Checks that a
+    kill interrupted are repeated.
     """
 
     def __init__(
@@ -92,22 +94,22 @@ class Uploads:
 
     @property
     def folder(self) -> Path:
-        """Where files wait that nobody has looked at."""
+        """The folder of unchecked files."""
         return self.setting.data / "quarantine"
 
     # -- while the service runs ------------------------------------------------------------------
 
     def start(self) -> None:
-        """Find what an earlier process left, and begin to look at files."""
+        """Read the uploads of an earlier process, and start to check files."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for path in sorted(self.folder.iterdir()):
-            if not (path / _STATE).is_file():  # the process was killed while it was received
+            if not (path / _STATE).is_file():  # the process was killed while it received the file
                 _remove(path)
                 continue
             upload = Upload(**json.loads((path / _STATE).read_text(encoding="utf-8")))
             if upload.state not in _ENDED:
                 upload = replace(upload, state="ready" if self._admitted(upload) else "queued")
-            self._note(upload)
+            self._record(upload)
             if upload.state == "queued":
                 self._waiting.put(upload.id)
             else:
@@ -115,7 +117,7 @@ class Uploads:
         self._thread.start()
 
     def stop(self) -> None:
-        """End; what is being looked at is looked at again after the next start."""
+        """Stop; the next start repeats an interrupted check."""
         self._stopping = True
         self._waiting.put(None)
         self._inspection.stop()
@@ -123,22 +125,22 @@ class Uploads:
             self._thread.join()
 
     def find(self, identity: str) -> Upload | None:
-        """The upload of that id."""
+        """Return the upload of an id."""
         return self._known.get(identity)
 
     async def receive(
         self, name: str, preprocess: str | None, chunks: AsyncIterable[bytes]
     ) -> Upload:
-        """Take a file into quarantine.
+        """Receive a file into quarantine.
 
-        Raises :class:`UsageError` for a name that is none, an unknown preset or an empty file,
+        Raises :class:`UsageError` for an invalid name, an unknown preset or an empty file,
         :class:`TakenError`, :class:`TooLargeError`, and :class:`BusyError` where too many wait.
         """
         self._check(name, preprocess)
         with self._lock:
             waiting = sum(u.state not in _ENDED for u in self._known.values())
-            if waiting + self._receiving >= _WAITING:
-                raise BusyError(f"{_WAITING} uploads are being looked at; send this one later")
+            if waiting + self._receiving >= _MOST_WAITING:
+                raise BusyError(f"{_MOST_WAITING} uploads are being looked at; send this one later")
             self._receiving += 1
         identity = secrets.token_hex(8)
         path = self.folder / identity
@@ -146,8 +148,8 @@ class Uploads:
             path.mkdir(parents=True)
             count, sha256 = await self._write(path / _FILE, chunks)
             upload = Upload(identity, name, preprocess, count, sha256)
-            self._note(upload)
-        except BaseException:  # the client may leave at any time
+            self._record(upload)
+        except BaseException:  # the client may disconnect at any time
             _remove(path)
             raise
         finally:
@@ -166,15 +168,15 @@ class Uploads:
             raise UsageError(
                 f"unknown preset {preprocess[:100]!r}; near: {near(preprocess[:100], PRESETS)}"
             )
-        if self._is_there(name):
+        if self._is_taken(name):
             raise TakenError(f"there is a network {name!r} already; give another name")
         with self._lock:
             waiting = {u.name.casefold() for u in self._known.values() if u.state not in _ENDED}
         if name.casefold() in waiting:
             raise TakenError(f"an upload named {name!r} is being looked at; give another name")
 
-    def _is_there(self, name: str) -> bool:
-        """Whether a network has the name, but for the case of its letters."""
+    def _is_taken(self, name: str) -> bool:
+        """Tell whether a network has this name, ignoring case."""
         folder = self.setting.uploads
         kept = [path.name for path in folder.iterdir()] if folder.is_dir() else []
         return name.casefold() in {known.casefold() for known in (*self._names(), *kept)}
@@ -188,8 +190,10 @@ class Uploads:
             async for chunk in chunks:
                 count += len(chunk)
                 if count > most:
-                    what = "an upload" if most < room else "the data folder"
-                    raise TooLargeError(f"{what} may hold no more than {max(most, 0)} bytes more")
+                    limited = "an upload" if most < room else "the data folder"
+                    raise TooLargeError(
+                        f"{limited} may hold no more than {max(most, 0)} bytes more"
+                    )
                 hashed.update(chunk)
                 file.write(chunk)
             file.flush()
@@ -198,8 +202,8 @@ class Uploads:
             raise UsageError("the body is empty; send the bytes of an ONNX or .keras file")
         return count, hashed.hexdigest()
 
-    def _note(self, upload: Upload) -> None:
-        """Keep the state of an upload, on disk first; the oldest that ended are forgotten."""
+    def _record(self, upload: Upload) -> None:
+        """Store the state of an upload, on disk first, and remove the oldest ended ones."""
         text = json.dumps(asdict(upload), indent=1)
         write_atomically(self.folder / upload.id / _STATE, text.encode())
         with self._lock:
@@ -211,49 +215,49 @@ class Uploads:
         for other in old:
             _remove(self.folder / other.id)
 
-    # -- looking at files ------------------------------------------------------------------------
+    # -- checking files --------------------------------------------------------------------------
 
     def _work(self) -> None:
         while (identity := self._waiting.get()) is not None and not self._stopping:
             upload = self._known[identity]
-            if upload.state in _ENDED:  # it was found by start, and received before
+            if upload.state in _ENDED:  # queued twice: by receive and by start
                 continue
             upload = replace(upload, state="checking")
-            self._note(upload)
+            self._record(upload)
             try:
-                found = self._inspect(upload)
-                if self._stopping:  # it was interrupted: nothing is known yet
+                facts = self._inspect(upload)
+                if self._stopping:  # the check was interrupted
                     return
-                self._admit(upload, found)
+                self._admit(upload, facts)
                 upload = replace(upload, state="ready")
             except (KerasvizError, OSError) as error:
                 if self._stopping:
                     return
                 upload = replace(upload, state="refused", error=self._reason(identity, error))
-            self._note(upload)
+            self._record(upload)
             _clear(self.folder / identity)
 
     def _reason(self, identity: str, error: Exception) -> str:
-        """Why an upload is refused, without the paths of this machine."""
+        """Return why an upload is refused, without paths of this machine."""
         if isinstance(error, OSError):
             return f"the file cannot be kept: {error.strerror}"
         return str(error).replace(f"{(self.folder / identity).resolve()}/", "")[:1000]
 
     def _inspect(self, upload: Upload) -> dict[str, Any]:
-        """What the other process finds; raises :class:`KerasvizError` with why it is refused."""
+        """Check a file in the sandbox; raises :class:`KerasvizError` with the refusal."""
         return self._inspection.run(self.folder / upload.id / _FILE, upload.preprocess)
 
     def _admitted(self, upload: Upload) -> bool:
-        """Whether the folder of a network was made from this very upload."""
+        """Tell whether the folder of a network was made from this upload."""
         about = self.setting.uploads / upload.name / ABOUT
         if not about.is_file():
             return False
         return bool(json.loads(about.read_text(encoding="utf-8")).get("upload") == upload.id)
 
-    def _admit(self, upload: Upload, found: dict[str, Any]) -> None:
-        """Give a file its folder under ``models/``: it is filled elsewhere, then renamed."""
+    def _admit(self, upload: Upload, facts: dict[str, Any]) -> None:
+        """Create the folder under ``models/``: filled elsewhere, then renamed."""
         path = self.folder / upload.id
-        file = f"{upload.name}.{found['format']}"
+        file = f"{upload.name}.{facts['format']}"
         _remove(path / _READY)
         (path / _READY).mkdir()
         os.link(path / _FILE, path / _READY / file)
@@ -263,17 +267,17 @@ class Uploads:
             "sha256": upload.sha256,
             "bytes": upload.bytes,
             "upload": upload.id,
-            **found,
+            **facts,
         }
         write_atomically(path / _READY / ABOUT, (json.dumps(about, indent=1) + "\n").encode())
         self.setting.uploads.mkdir(parents=True, exist_ok=True)
-        if self._is_there(upload.name):
+        if self._is_taken(upload.name):
             raise TakenError(f"there is a network {upload.name!r} by now; give another name")
         os.rename(path / _READY, self.setting.uploads / upload.name)
 
 
 def _size(folder: Path) -> int:
-    """The bytes of all files in a folder; those that vanish meanwhile count nothing."""
+    """Return the bytes of all files in a folder, ignoring files that vanish."""
     total = 0
     for path, _, files in os.walk(folder):
         for file in files:
@@ -283,7 +287,7 @@ def _size(folder: Path) -> int:
 
 
 def _clear(folder: Path) -> None:
-    """Remove all that an upload has left but its state."""
+    """Remove everything of an upload except its state."""
     for path in folder.iterdir():
         if path.name != _STATE:
             _remove(path)

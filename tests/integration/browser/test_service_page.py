@@ -142,7 +142,7 @@ def test_a_first_look_shows_units_of_layers_without_pictures(visit: Visit) -> No
     page.get_by_role("link", name="Layers", exact=True).click()
     page.get_by_role("button", name="Render a first look").click()
     # It is one job for all layers, whose pictures are shown as they are made.
-    page.locator(".flow .look img").nth(1).wait_for()
+    page.locator(".flow .strip img").nth(1).wait_for()
     page.get_by_role("button", name="Cancel").click()
     page.get_by_role("button", name="Render a first look").wait_for()
     assert page.locator(".head .error:visible").count() == 0
@@ -458,7 +458,7 @@ def test_a_network_is_brought_and_its_layers_are_shown(
         page = open_page(address).page
         page.set_default_timeout(PATIENCE)
         page.get_by_text("The server has no networks").wait_for()
-        send = page.get_by_role("button", name="Send")
+        send = page.get_by_role("button", name="Upload")
         assert send.is_disabled()
         page.locator("#model-file").set_input_files(wrong)
         send.click()
@@ -468,7 +468,7 @@ def test_a_network_is_brought_and_its_layers_are_shown(
         page.locator("#model-file").set_input_files(model)
         assert not error.is_visible() and page.get_by_label("Name").input_value() == "small"
         page.get_by_label("Name").fill("mine")
-        page.get_by_label("What it takes").select_option("unit")
+        page.get_by_label("Preprocessing").select_option("unit")
         send.click()
         page.get_by_role("heading", level=1, name="mine").wait_for()
         page.locator(".flow .name", has_text="mixed/output").wait_for()

@@ -232,8 +232,8 @@ def test_health_metrics_and_documents(served: Served) -> None:
     client.get("/api/networks/no")
     client.get("/api/networks/other")
     text = client.get("/metrics").text
-    route = 'method="GET",route="/api/networks/{name}",status="404"'
-    assert f"kerasviz_requests_total{{{route}}} 2.0" in text
+    route = 'handler="/api/networks/{name}",method="GET",status="404"'
+    assert f"kerasviz_http_requests_total{{{route}}} 2.0" in text
     assert "kerasviz_workers_wanted 0.0" in text and "kerasviz_networks_loaded 1.0" in text
     page = client.get("/docs").text
     for address in ("/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css", "/docs/start.js"):

@@ -244,13 +244,3 @@ def test_all_is_there_after_the_file_is_opened_again(jobs: Jobs, database: Datab
     assert Queue(again, "x").give_back_all() == 1
     assert work(Queue(again, "x")) == [["1"]]
     assert state(Jobs(again), "j") == "done"
-
-
-def test_changes_of_another_connection_change_the_version(
-    jobs: Jobs, database: Database, tmp_path: Path
-) -> None:
-    other = Jobs(Database(tmp_path / "jobs.sqlite"))
-    before = other.version()
-    assert other.version() == before
-    put(jobs, "j", ["1"])
-    assert other.version() != before

@@ -39,7 +39,7 @@ class Room:
         self.database = Database(self.setting.database)
         self.jobs = Jobs(self.database)
         self.networks = Networks(self.setting)
-        self.networks._places["tiny"].net = net
+        self.networks._served["tiny"].net = net
         self.worker = self.another("w")
 
     def another(self, claimant: str) -> RenderWorker:
@@ -246,7 +246,7 @@ def test_one_that_fails_does_not_take_the_others_of_its_batch_along(
 
 def test_a_file_that_was_replaced_fails_what_was_asked_of_the_old_one(room: Room) -> None:
     name = room.ask("joined:1")
-    room.networks._places["tiny"].net = tiny.network(seed=1)
+    room.networks._served["tiny"].net = tiny.network(seed=1)
     room.work()
     job = room.job(name)
     assert job.state == "failed" and "another network" in str(job.error)

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from fastapi.testclient import TestClient
 
-from kerasviz.service.middleware import login_throttle as guesses
-from kerasviz.service.middleware.login_throttle import FREE, KNOWN, LONGEST, MEMORY, Guesses
+from kerasviz.service.middleware import login_throttle
+from kerasviz.service.middleware.login_throttle import FREE, KNOWN, LONGEST, MEMORY, LoginThrottle
 
 TOKEN = "a-long-token-of-letters"
 
@@ -17,59 +17,64 @@ class Clock:
         return self.now
 
 
-def waits(found: Guesses, clock: Clock, count: int, address: str = "192.0.2.1") -> list[int]:
+def waits(
+    throttle: LoginThrottle, clock: Clock, count: int, address: str = "192.0.2.1"
+) -> list[int]:
     """What each of so many wrong tokens costs, when every wait is kept to."""
     waited = []
     for _ in range(count):
-        found.wrong(address)
-        waited.append(found.wait(address))
+        throttle.add_wrong(address)
+        waited.append(throttle.seconds_left(address))
         clock.now += waited[-1]
     return waited
 
 
 def test_waits_double_after_the_first_until_the_most() -> None:
     clock = Clock()
-    found = Guesses(clock)
-    assert waits(found, clock, FREE + 4) == [0] * FREE + [1, 2, 4, 8]
-    assert max(waits(found, clock, 40)) == LONGEST
-    assert found.wait("192.0.2.2") == 0, "others do not wait"
+    throttle = LoginThrottle(clock)
+    assert waits(throttle, clock, FREE + 4) == [0] * FREE + [1, 2, 4, 8]
+    assert max(waits(throttle, clock, 40)) == LONGEST
+    assert throttle.seconds_left("192.0.2.2") == 0, "others do not wait"
 
 
 def test_the_right_token_and_time_make_good() -> None:
     clock = Clock()
-    found = Guesses(clock)
-    waits(found, clock, FREE + 2)
-    found.right("192.0.2.1")
-    assert waits(found, clock, FREE + 1) == [0] * FREE + [1]
+    throttle = LoginThrottle(clock)
+    waits(throttle, clock, FREE + 2)
+    throttle.clear("192.0.2.1")
+    assert waits(throttle, clock, FREE + 1) == [0] * FREE + [1]
     clock.now += MEMORY + 1
-    assert waits(found, clock, 1) == [0]
+    assert waits(throttle, clock, 1) == [0]
 
 
 def test_addresses_of_one_network_are_one_client() -> None:
     clock = Clock()
-    found = Guesses(clock)
+    throttle = LoginThrottle(clock)
     for k in range(FREE + 1):
-        found.wrong(f"2001:db8::{k}")
-    assert found.wait("2001:db8::ffff") == 1 and found.wait("2001:db8:0:1::") == 0
+        throttle.add_wrong(f"2001:db8::{k}")
+    assert (
+        throttle.seconds_left("2001:db8::ffff") == 1
+        and throttle.seconds_left("2001:db8:0:1::") == 0
+    )
     for _ in range(FREE + 1):
-        found.wrong("::ffff:192.0.2.7")
-    assert found.wait("192.0.2.7") == 1
+        throttle.add_wrong("::ffff:192.0.2.7")
+    assert throttle.seconds_left("192.0.2.7") == 1
 
 
 def test_not_more_clients_are_remembered_than_there_is_room_for() -> None:
-    found = Guesses(Clock())
+    throttle = LoginThrottle(Clock())
     for k in range(KNOWN + 5):
-        found.wrong(f"client {k}")
-    assert len(found._wrong) == KNOWN
-    assert guesses._client("client 3") not in found._wrong
+        throttle.add_wrong(f"client {k}")
+    assert len(throttle._wrong) == KNOWN
+    assert login_throttle._client("client 3") not in throttle._wrong
 
 
 def test_a_browser_waits_too(served: Callable[..., TestClient]) -> None:
     client = served(token=TOKEN)
     for _ in range(FREE + 1):
         assert client.post("/api/session", json={"token": "wrong"}).status_code == 401
-    found = client.post("/api/session", json={"token": TOKEN})
-    assert found.status_code == 429 and int(found.headers["retry-after"]) >= 1
-    assert "token" in found.json()["error"]
+    throttle = client.post("/api/session", json={"token": TOKEN})
+    assert throttle.status_code == 429 and int(throttle.headers["retry-after"]) >= 1
+    assert "token" in throttle.json()["error"]
     bearer = {"Authorization": f"Bearer {TOKEN}"}
     assert client.get("/api/renders", headers=bearer).status_code == 429, "there, too"

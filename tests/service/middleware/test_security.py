@@ -19,7 +19,7 @@ from support.asked import LOCAL, Headers, ask
 from kerasviz.service.json_logs import JsonLines
 from kerasviz.service.middleware import security as guard
 from kerasviz.service.middleware.body_limits import BodyLimitMiddleware
-from kerasviz.service.middleware.login_throttle import FREE, Guesses
+from kerasviz.service.middleware.login_throttle import FREE, LoginThrottle
 from kerasviz.service.middleware.request_log import LOGGER
 from kerasviz.service.middleware.security import (
     COOKIE,
@@ -50,7 +50,7 @@ def application(
     host: str = "127.0.0.1",
     token: str | None = None,
     allow_upload: bool = False,
-    guesses: Guesses | None = None,
+    throttle: LoginThrottle | None = None,
 ) -> Starlette:
     """An application behind all middlewares, which counts the bytes it gets."""
     paths = ("/", "/healthz", "/api/session", "/api/networks", "/api/renders", "/page/{name:path}")
@@ -59,7 +59,7 @@ def application(
     setting = ServiceSettings(
         Path(), host=host, token=token, allow_upload=allow_upload, limits=LIMITS
     )
-    return guarded(inner, setting, guesses)
+    return guarded(inner, setting, throttle)
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def test_the_cookie_stands_for_the_token_but_is_not_it() -> None:
 
 def test_after_some_wrong_tokens_even_the_right_one_has_to_wait() -> None:
     clock = [0.0]
-    app = application(token=TOKEN, guesses=Guesses(lambda: clock[0]))
+    app = application(token=TOKEN, throttle=LoginThrottle(lambda: clock[0]))
     cookie = [*LOCAL, (b"cookie", f"{COOKIE}={session_cookie(TOKEN)}".encode())]
     for _ in range(FREE + 1):
         assert ask(app, "GET", "/api/renders", bearer(b"wrong")).status == 401

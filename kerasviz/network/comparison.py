@@ -249,18 +249,7 @@ def read_feeds(net: Network, path: Path) -> dict[str, Array]:
         if name not in net.program.inputs:
             raise UsageError(f"{path}: {net.name} has no input {name!r}; inputs: {inputs}")
     for name, port in net.program.inputs.items():
-        arrays[name] = _checked(arrays[name], port, path)
+        port.check_shape(arrays[name].shape, path)
+        if port.dtype is not None:
+            arrays[name] = arrays[name].astype(port.dtype.as_numpy_dtype)
     return arrays
-
-
-def _checked(array: Array, port: Any, path: Path) -> Array:
-    if port.shape is not None:
-        wanted = ["any" if n is None else n for n in port.shape]
-        fits = array.ndim == len(port.shape) and all(
-            want in (None, have) for want, have in zip(port.shape, array.shape, strict=True)
-        )
-        if not fits:
-            raise UsageError(
-                f"{path}: input {port.name!r} takes {wanted}, given {list(array.shape)}"
-            )
-    return array if port.dtype is None else array.astype(port.dtype.as_numpy_dtype)

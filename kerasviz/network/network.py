@@ -240,19 +240,8 @@ class Network:
                     f"{self.name} has no input {name!r}; inputs: {', '.join(self.program.inputs)}"
                 )
             port = self.program.inputs[name]
-            tensor = tf.convert_to_tensor(array, port.dtype)
-            if port.shape is None:
-                tensors[name] = tensor
-                continue
-            shape = ["any" if n is None else n for n in port.shape]
-            fits = len(tensor.shape) == len(port.shape) and all(
-                want in (None, have) for want, have in zip(port.shape, tensor.shape, strict=True)
-            )
-            if not fits:
-                raise UsageError(
-                    f"{self.name}: input {name!r} takes {shape}, given {list(tensor.shape)}"
-                )
-            tensors[name] = tensor
+            tensors[name] = tf.convert_to_tensor(array, port.dtype)
+            port.check_shape(tensors[name].shape, self.name)
         missing = [name for name in self.program.inputs if name not in tensors]
         if missing:
             raise UsageError(f"{self.name}: no array given for input {', '.join(missing)}")

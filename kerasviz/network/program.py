@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import tensorflow as tf
 
+from kerasviz.errors import UsageError
 from kerasviz.types import Tensor
 
 __all__ = ["PLAIN", "Described", "Kernels", "Port", "Program", "Value", "static_shape"]
@@ -63,6 +64,16 @@ class Port:
         if self.shape is None or not self.channels_first:
             return self.shape
         return (self.shape[0], *self.shape[2:], self.shape[1])
+
+    def check_shape(self, shape: Sequence[int | None], owner: object) -> None:
+        """Raise :class:`UsageError` for a shape that the input does not take."""
+        if self.shape is None or (
+            len(shape) == len(self.shape)
+            and all(s in (None, n) for s, n in zip(self.shape, shape, strict=True))
+        ):
+            return
+        takes = ["any" if n is None else n for n in self.shape]
+        raise UsageError(f"{owner}: input {self.name!r} takes {takes}, given {list(shape)}")
 
 
 def static_shape(tensor: Tensor) -> Shape:

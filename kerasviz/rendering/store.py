@@ -74,9 +74,8 @@ class Store:
             raise UsageError(f"unknown format {file_format!r}; choose from {', '.join(FORMATS)}")
         self.folder, self.net, self.file_format = folder, net, file_format
         self.network = network_provenance(net)
-        self._hashed: dict[
-            str, tuple[tuple[int, int], str]
-        ] = {}  # checksums of files by their stamp
+        #: The stamp and checksum of each file that was read.
+        self._hashed: dict[str, tuple[tuple[int, int], str]] = {}
         self._manifest = Manifest(folder)
         if (theirs := self._manifest.network) and theirs["sha256"] != self.network["sha256"]:
             raise UsageError(
@@ -85,33 +84,13 @@ class Store:
                 "name another folder with --out"
             )
         self._manifest.network = {**self.network, "source": _source(net, folder)}
+        #: Settings of requests, and environments, by the names that entries use.
+        self.requests, self.environments = self._manifest.requests, self._manifest.environments
+        #: Optimized pictures, computed ones, and sprites and panels, by file.
+        self.entries, self.computed = self._manifest.entries, self._manifest.computed
+        self.copied = self._manifest.copied
 
     # -- reading -----------------------------------------------------------------------------
-
-    @property
-    def requests(self) -> dict[str, dict[str, Any]]:
-        """The settings of requests by the names that entries use."""
-        return self._manifest.requests
-
-    @property
-    def environments(self) -> dict[str, dict[str, str]]:
-        """The environments of pictures by the names that entries use."""
-        return self._manifest.environments
-
-    @property
-    def entries(self) -> dict[str, Entry]:
-        """The optimized pictures by file name."""
-        return self._manifest.entries
-
-    @property
-    def computed(self) -> dict[str, GradientEntry]:
-        """The pictures computed by one backward pass, by file name."""
-        return self._manifest.computed
-
-    @property
-    def copied(self) -> dict[str, DerivedFile]:
-        """The sprites and panels of pictures, by their path relative to the folder."""
-        return self._manifest.copied
 
     def refresh(self) -> None:
         """Read what other processes saved. The caller holds the lock of the folder, as they do."""

@@ -70,9 +70,7 @@ class Networks:
 
         Raises :class:`UnknownNetworkError`, and what :func:`kerasviz.zoo.load.load` raises.
         """
-        served = self._find(name)
-        if served is None:
-            raise UnknownNetworkError(f"no network {name!r}; near: {near(name, self.names())}")
+        served = self._require(name)
         with served.lock:
             if served.net is None:
                 if served.error is not None:
@@ -96,9 +94,7 @@ class Networks:
 
     def source(self, name: str) -> ModelSource:
         """Return the source of a network; an upload has its own preprocessing."""
-        served = self._find(name)
-        if served is None:
-            raise UnknownNetworkError(f"no network {name!r}; near: {near(name, self.names())}")
+        served = self._require(name)
         about = self._about(name)
         if about is None:
             return replace(self.setting.reading, path=served.source)
@@ -120,6 +116,12 @@ class Networks:
         net = load(self.source(name))
         _check_pictures(self.setting.pictures / name, net)
         return net
+
+    def _require(self, name: str) -> _ServedNetwork:
+        served = self._find(name)
+        if served is None:
+            raise UnknownNetworkError(f"no network {name!r}; near: {near(name, self.names())}")
+        return served
 
     def _find(self, name: str) -> _ServedNetwork | None:
         if name not in self._served:

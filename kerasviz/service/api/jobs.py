@@ -61,24 +61,25 @@ Job = Annotated[RenderJob, Depends(_existing_job)]
     response_model=JobStatus,
     responses={200: {"model": JobStatus, "description": "the same request was sent before"}},
 )
-def ask(message: RenderRequest, request: Request, state: State) -> Response:
+def ask(message: RenderRequest, http_request: Request, state: State) -> Response:
     """Request pictures: a new job, or the existing one of the same request."""
     state.check_disk()
     net = state.networks.get(message.network)
     size = message.size
     pair = (size, size) if isinstance(size, int) else (size[0], size[1]) if size else None
-    words = RenderOptions(
+    options = RenderOptions(
         tuple(message.targets), message.kind, message.recipe, pair, message.steps, message.seed
     )
-    asked = [asked_of(net, r) for r in requests_of(net, words, state.setting.limits, state.batch)]
-    name = job_name(message.network, asked)
+    requests = requests_of(net, options, state.setting.limits, state.batch)
+    pictures = [asked_of(net, request) for request in requests]
+    name = job_name(message.network, pictures)
     folder = state.setting.pictures / message.network
     new = state.jobs.accept(
         name,
         message.network,
-        client_of(request),
+        client_of(http_request),
         message.model_dump(exclude_none=True),
-        asked,
+        pictures,
         exists=lambda made: (folder / made["file"]).is_file(),
     )
     if new:

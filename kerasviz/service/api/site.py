@@ -20,7 +20,7 @@ router = APIRouter()
 PAGE = Path(str(resources.files("kerasviz.service") / "page"))
 #: The folder of Swagger UI, whose files are served below ``/docs``.
 SWAGGER = Path(str(resources.files("fastapi_offline") / "static"))
-#: The page of the OpenAPI document. Scripts stand in files: the security headers allow no others.
+#: The OpenAPI page. Its scripts are files, because the security headers forbid inline scripts.
 DOCS = """<!DOCTYPE html>
 <html lang="en">
 <meta charset="utf-8">

@@ -6,7 +6,6 @@ import shutil
 import threading
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
@@ -23,7 +22,7 @@ from kerasviz.service.middleware.login_throttle import LoginThrottle
 from kerasviz.service.networks import Networks
 from kerasviz.service.settings import ServiceSettings
 from kerasviz.service.tf_serving.predict import Predictor
-from kerasviz.service.uploads.uploads import Uploads
+from kerasviz.service.uploads.uploads import Uploads, folder_bytes
 
 if TYPE_CHECKING:
     from kerasviz.examples.folder import Examples
@@ -76,16 +75,9 @@ class ServiceState:
         database = Database(setting.database)
         jobs = Jobs(database, setting.limits.queued, kept=setting.limits.kept)
         networks = Networks(setting)
-        return cls(
-            setting=setting,
-            networks=networks,
-            database=database,
-            jobs=jobs,
-            workers=Workers(setting, database),
-            predictor=Predictor(setting, networks),
-            uploads=Uploads(setting, networks.names),
-            activations=ImageActivations(networks),
-        )
+        workers, predictor = Workers(setting, database), Predictor(setting, networks)
+        uploads, activations = Uploads(setting, networks.names), ImageActivations(networks)
+        return cls(setting, networks, database, jobs, workers, predictor, uploads, activations)
 
     @property
     def batch(self) -> int:
@@ -150,16 +142,9 @@ class ServiceState:
         now = time.monotonic()
         measured, size = self._size
         if now - measured >= FRESH_SECONDS:
-            size = sum(_size_of(path) for path in self.setting.data.rglob("*"))
+            size = folder_bytes(self.setting.data)
             self._size = now, size
         return size
-
-
-def _size_of(path: Path) -> int:
-    try:
-        return path.stat().st_size if path.is_file() else 0
-    except OSError:  # removed meanwhile
-        return 0
 
 
 async def _service_state(request: Request) -> ServiceState:

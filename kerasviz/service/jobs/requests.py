@@ -1,4 +1,4 @@
-"""From the words of a request to the pictures that it asks for."""
+"""Turns the options of a request into its pictures."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from kerasviz.service.settings import Limits
 
 __all__ = ["DIVERSE", "RenderOptions", "asked_of", "job_name", "requests_of"]
 
-#: Pictures of ``kind`` diversity, which are pushed apart.
+#: Pictures of a target of ``kind`` diversity.
 DIVERSE = 4
 
 
 @dataclass(frozen=True)
 class RenderOptions:
-    """What a request says, beside the network; ``None`` is the recipe's own."""
+    """The options of a request besides the network; ``None`` is the recipe's value."""
 
     targets: tuple[str, ...]
     kind: str = "channel"
@@ -37,11 +37,11 @@ class RenderOptions:
 
 
 def requests_of(net: Network, words: RenderOptions, limits: Limits, base: int) -> list[Request]:
-    """The pictures that are asked for, each once; ``base`` is the usual batch size.
+    """Return the requested pictures, each once; ``base`` is the usual batch size.
 
-    The batch size is fixed by the request alone (see :func:`batch_of`), so that the same request
-    gives the same picture whatever else is asked for meanwhile. Raises :class:`UsageError` for
-    words that mean nothing here, and for more than the limits allow.
+    The batch size depends on the request alone (see :func:`batch_of`), so that the same request
+    gives the same picture whatever else is rendered. Raises :class:`UsageError` for unknown
+    options and for more than the limits allow.
     """
     recipe = _recipe(net, words, limits)
     found: dict[str, Request] = {}
@@ -58,7 +58,7 @@ def requests_of(net: Network, words: RenderOptions, limits: Limits, base: int) -
                     f"more than {limits.pictures} pictures in one request; ask for fewer at a time"
                 )
     made = list(found.values())
-    make_batches(net, made)  # says what cannot be
+    make_batches(net, made)  # raises for what cannot be rendered
     return made
 
 
@@ -80,10 +80,10 @@ def _recipe(net: Network, words: RenderOptions, limits: Limits) -> Recipe:
 
 
 def batch_of(request: Request, base: int) -> int:
-    """The compiled batch size of a request, which depends on nothing else.
+    """Return the compiled batch size of a request, which depends on nothing else.
 
-    It is ``base``, less for large pictures, and no less than the pictures that are optimized
-    together. With one transform for a whole batch a request has the batch for itself.
+    It is ``base``, less for large pictures, and at least the rows that are optimized together. A
+    request whose transform is shared by the batch gets a batch of its own.
     """
     height, width = request.recipe.size
     room = max(1, MAX_PIXELS // (height * width))
@@ -95,7 +95,7 @@ def batch_of(request: Request, base: int) -> int:
 
 
 def asked_of(net: Network, request: Request) -> PictureRequest:
-    """A request as a row of the queue."""
+    """Write a request as a row of the queue."""
     from kerasviz.optvis.objectives.scoring import structure_of
 
     structure = structure_of(request.objective, net, request.recipe.pre_activation)
@@ -115,7 +115,7 @@ def asked_of(net: Network, request: Request) -> PictureRequest:
 
 
 def job_name(network: str, pictures: Sequence[PictureRequest]) -> str:
-    """The name of a job: the same for the same pictures in the same order."""
+    """Return the name of a job: the same for the same pictures in the same order."""
     name = digest([network, [asked.key for asked in pictures]])
     assert re.fullmatch(r"[0-9a-f]{16}", name)
     return name

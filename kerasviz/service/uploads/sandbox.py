@@ -15,6 +15,7 @@ from typing import Any
 
 import kerasviz
 from kerasviz.errors import KerasvizError
+from kerasviz.service.uploads import sandbox_process
 from kerasviz.service.uploads.sandbox_process import Budget, InspectionRequest
 
 __all__ = ["Inspection", "environment_in"]
@@ -39,13 +40,7 @@ class Inspection:
     def run(self, path: Path, preprocess: str | None) -> dict[str, Any]:
         """Check a file in a process; raises :class:`KerasvizError` for a refusal."""
         request = InspectionRequest(str(path.resolve()), preprocess, self.budget)
-        command = [
-            sys.executable,
-            "-P",
-            "-m",
-            "kerasviz.service.uploads.sandbox_process",
-            request.to_json(),
-        ]
+        command = [sys.executable, "-P", "-m", sandbox_process.__name__, request.to_json()]
         began = time.monotonic()
         with contextlib.ExitStack() as stack:
             process = subprocess.Popen(

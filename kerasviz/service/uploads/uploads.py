@@ -26,7 +26,7 @@ from kerasviz.service.settings import ServiceSettings
 from kerasviz.service.uploads.sandbox import Inspection
 from kerasviz.service.uploads.sandbox_process import Budget
 
-__all__ = ["BusyError", "TakenError", "TooLargeError", "Upload", "Uploads"]
+__all__ = ["BusyError", "TakenError", "TooLargeError", "Upload", "Uploads", "folder_bytes"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}(?:\.[A-Za-z0-9_-]+)*")
 _STATE, _FILE, _READY = "upload.json", "model", "admitted"
@@ -183,7 +183,7 @@ class Uploads:
 
     async def _write(self, path: Path, chunks: AsyncIterable[bytes]) -> tuple[int, str]:
         limits = self.setting.limits
-        room = limits.disk_bytes - await asyncio.to_thread(_size, self.setting.data)
+        room = limits.disk_bytes - await asyncio.to_thread(folder_bytes, self.setting.data)
         most = min(limits.upload_bytes, room)
         count, hashed = 0, hashlib.sha256()
         with path.open("xb") as file:
@@ -276,7 +276,7 @@ class Uploads:
         os.rename(path / _READY, self.setting.uploads / upload.name)
 
 
-def _size(folder: Path) -> int:
+def folder_bytes(folder: Path) -> int:
     """Return the bytes of all files in a folder, ignoring files that vanish."""
     total = 0
     for path, _, files in os.walk(folder):

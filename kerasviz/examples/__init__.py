@@ -1,4 +1,4 @@
-"""Examples from a data set: the images to which the units of a network respond."""
+"""Find the images of a data set to which the units of a network respond."""
 
 from kerasviz.examples.folder import Example, Examples, verify_examples
 from kerasviz.examples.make import Summary, make_examples

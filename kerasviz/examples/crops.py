@@ -1,4 +1,4 @@
-"""Cutting the crops of all units out of the images, a file for each unit."""
+"""Cut the crops of all units from the images, into one file per unit."""
 
 from __future__ import annotations
 
@@ -21,63 +21,61 @@ from kerasviz.types import Array
 
 __all__ = ["crop", "write_crops"]
 
-#: What every unit of every tap keeps, by bucket.
-AllKept = Mapping[str, Mapping[str, TopExamples]]
+#: The examples of the units of every tap, by tap and bucket.
+AllExamples = Mapping[str, Mapping[str, TopExamples]]
 
-#: Units whose crops are in memory at once; each takes about 1 MB.
+#: Units whose crops are in memory at the same time, 1 MB each.
 UNITS = 256
-#: Of the JPEG files.
+#: The JPEG quality of the files, 0 to 100.
 QUALITY = 88
-#: What lies behind the crops, and in the place of an image that could not be read again.
+#: The RGB colour behind the crops, and in place of an image that cannot be read again.
 BLANK = (236, 236, 239)
 
 
 @dataclass(frozen=True)
-class _Wanted:
-    """A crop that is needed: the unit of a tap, its corner in the unit's file, its position."""
+class _Crop:
+    """A crop for a unit of a tap: its corner (x, y) in the unit's file, its position in the tap."""
 
     tap: str
     unit: int
     corner: tuple[int, int]
-    place: int
+    position: int
 
 
-def crop(picture: Array, field: ReceptiveField, place: int) -> Image.Image:
-    """The crop of a position from a picture [H, W, C] of bytes: 98 x 98 pixels, in colour.
+def crop(picture: Array, field: ReceptiveField, position: int) -> Image.Image:
+    """Cut a position's crop from a picture [H, W, C] of bytes: 98 x 98 pixels of RGB.
 
-    Where a picture is narrower than the field, grey stands beside it.
+    A picture that is narrower than the field is padded with grey.
     """
-    top, left, bottom, right = field.window(*field.place(place))
+    top, left, bottom, right = field.window(*field.place(position))
     colours = picture[top:bottom, left:right, np.arange(3) % picture.shape[-1]]
-    part = Image.fromarray(np.ascontiguousarray(colours))
-    if part.width != part.height:
-        side = max(part.size)
-        square = Image.new("RGB", (side, side), BLANK)
-        square.paste(part, ((side - part.width) // 2, (side - part.height) // 2))
-        part = square
-    return part.resize((TILE, TILE), Image.Resampling.LANCZOS)
+    window = Image.fromarray(np.ascontiguousarray(colours))
+    side = max(window.size)
+    square = Image.new("RGB", (side, side), BLANK)
+    square.paste(window, ((side - window.width) // 2, (side - window.height) // 2))
+    return square.resize((TILE, TILE), Image.Resampling.LANCZOS)
 
 
 def write_crops(
     question: Question,
     folder: Path,
-    kept: AllKept,
+    examples: AllExamples,
     fields: Mapping[str, ReceptiveField],
     progress: Callable[[float], None],
 ) -> None:
-    """Write the files of all units that are not there yet.
+    """Write the missing files of units.
 
-    The images that are needed are read again, at most once for 256 units: their pixels would not
-    fit into memory beside the search.
+    It reads their images again, at most once for 256 units, because the pixels do not fit into the
+    memory beside the search.
     """
-    units = [(tap, unit) for tap, found in kept.items() for unit in range(len(found["top"].image))]
-    for tap in kept:
+    units = [(tap, u) for tap, by in examples.items() for u in range(len(by["top"].image))]
+    for tap in examples:
         make_folder((folder / unit_file(tap, 0)).parent)
     missing = [(tap, unit) for tap, unit in units if not (folder / unit_file(tap, unit)).is_file()]
     done = len(units) - len(missing)
     for start in range(0, len(missing), UNITS):
         chunk = missing[start : start + UNITS]
-        _write(question, folder, chunk, kept, fields)
+        _write(question, folder, chunk, examples, fields)
         done += len(chunk)
         progress(done / len(units))
 
@@ -86,39 +84,39 @@ def _write(
     question: Question,
     folder: Path,
     units: Sequence[tuple[str, int]],
-    kept: AllKept,
+    examples: AllExamples,
     fields: Mapping[str, ReceptiveField],
 ) -> None:
     sheet = ExampleSheet(question.count)
     files = {unit: Image.new("RGB", sheet.size, BLANK) for unit in units}
-    wanted: dict[int, list[_Wanted]] = {}
+    crops: dict[int, list[_Crop]] = {}
     for tap, unit in units:
-        for image, each in _needed(tap, unit, kept[tap], sheet):
-            wanted.setdefault(image, []).append(each)
-    numbers = np.array(sorted(wanted), np.int64)
+        for image, part in _crops(tap, unit, examples[tap], sheet):
+            crops.setdefault(image, []).append(part)
+    numbers = np.array(sorted(crops), np.int64)
     for batch in stream(question.source, numbers, question.batch, question.shape):
         for i in np.flatnonzero(batch.readable):
             parts: dict[tuple[str, int], Image.Image] = {}  # units often share a position
-            for each in wanted[int(batch.numbers[i])]:
-                at = (each.tap, each.place)
-                if at not in parts:
-                    parts[at] = crop(batch.images[i], fields[each.tap], each.place)
-                files[each.tap, each.unit].paste(parts[at], each.corner)
+            for part in crops[int(batch.numbers[i])]:
+                key = (part.tap, part.position)
+                if key not in parts:
+                    parts[key] = crop(batch.images[i], fields[part.tap], part.position)
+                files[part.tap, part.unit].paste(parts[key], part.corner)
 
     def save(unit: tuple[str, int]) -> None:
         buffer = io.BytesIO()
         files[unit].save(buffer, "JPEG", quality=QUALITY)
         write_atomically(folder / unit_file(*unit), buffer.getvalue())
 
-    with ThreadPoolExecutor() as pool:  # Pillow leaves the interpreter to others meanwhile
+    with ThreadPoolExecutor() as pool:  # Pillow releases the interpreter lock
         list(pool.map(save, files))
 
 
-def _needed(
-    tap: str, unit: int, kept: Mapping[str, TopExamples], sheet: ExampleSheet
-) -> Iterator[tuple[int, _Wanted]]:
-    """The images that a unit needs, each with the crop."""
-    for bucket, found in kept.items():
-        for k, (image, place) in enumerate(zip(found.image[unit], found.place[unit], strict=True)):
+def _crops(
+    tap: str, unit: int, examples: Mapping[str, TopExamples], sheet: ExampleSheet
+) -> Iterator[tuple[int, _Crop]]:
+    """Yield the images of a unit, each with its crop."""
+    for bucket, top in examples.items():
+        for k, (image, place) in enumerate(zip(top.image[unit], top.place[unit], strict=True)):
             if image >= 0:
-                yield int(image), _Wanted(tap, unit, sheet.corner(bucket, k), int(place))
+                yield int(image), _Crop(tap, unit, sheet.corner(bucket, k), int(place))

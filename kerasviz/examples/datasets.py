@@ -1,4 +1,4 @@
-"""Data sets of images: a folder, a TFRecord file or tensorflow_datasets, streamed by tf.data."""
+"""Stream data sets of images by tf.data: folders, TFRecord files and tensorflow_datasets."""
 
 from __future__ import annotations
 
@@ -20,32 +20,33 @@ from kerasviz.types import Array, Size
 
 __all__ = ["ImageBatch", "Source", "open_source", "read_example", "stream", "tie_of"]
 
-
+#: The endings of image files in lower case.
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+#: The prefix of a data set of tensorflow_datasets.
 TFDS = "tfds:"
 
 
 class Source(Protocol):
-    """Images by number: how many, their names, and the bytes of each."""
+    """Images by number: their count, names and bytes."""
 
     @property
     def label(self) -> str:
-        """Where they are from, as it was given."""
+        """The text that names the source."""
         ...
 
     @property
     def identity(self) -> str:
-        """A short name for exactly these images."""
+        """A digest of the images."""
         ...
 
     def __len__(self) -> int: ...
 
     def name(self, number: int) -> str:
-        """The name of an image, its own among all of the source."""
+        """Return the unique name of an image."""
         ...
 
     def read(self, number: int) -> bytes:
-        """The encoded image; raises one of ``UNREADABLE`` where there is none."""
+        """Return the encoded image; raise one of ``UNREADABLE`` without one."""
         ...
 
 
@@ -76,7 +77,7 @@ def open_source(text: str) -> Source:
     """Find the images that ``text`` names: a folder, a TFRecord file, or ``tfds:NAME[@SPLIT]``.
 
     A folder is searched with its subfolders for image files, or if it has none for files with
-    ``.tfrecord`` in their names. Raises :class:`UsageError` where there are no images.
+    ``.tfrecord`` in their names. Raises :class:`UsageError` for a source without images.
     """
     if text.startswith(TFDS):
         return _tfds(text)
@@ -85,8 +86,8 @@ def open_source(text: str) -> Source:
         return records_of(text, (path,))
     if not path.is_dir():
         raise UsageError(f"no images at {text!r}: expected a folder, a TFRecord file or tfds:NAME")
-    found = sorted(p.relative_to(path) for p in path.rglob("*") if p.is_file())
-    visible = [p for p in found if not any(part.startswith(".") for part in p.parts)]
+    files = sorted(p.relative_to(path) for p in path.rglob("*") if p.is_file())
+    visible = [p for p in files if not any(part.startswith(".") for part in p.parts)]
     names = tuple(p.as_posix() for p in visible if p.suffix.lower() in SUFFIXES)
     if names:
         return ImageFiles(text, path, tuple(sorted(names)))
@@ -98,7 +99,7 @@ def open_source(text: str) -> Source:
 
 
 def _tfds(text: str) -> Records:
-    """A data set that ``tensorflow_datasets`` has prepared on this machine; nothing is loaded."""
+    """Open a data set that ``tensorflow_datasets`` has prepared on this machine."""
     try:
         tfds = importlib.import_module("tensorflow_datasets")
     except ImportError as error:
@@ -128,7 +129,7 @@ def _tfds(text: str) -> Records:
 
 
 def tie_of(name: str) -> int:
-    """A whole number below 2**53 that depends on a name only and is as good as random.
+    """Hash a name to a pseudorandom whole number below 2**53.
 
     >>> tie_of("a.png") == tie_of("a.png") < 2**53
     True
@@ -148,7 +149,7 @@ def read_example(data: bytes, size: Size, channels: int) -> Array:
 
 
 def _coloured(image: Image.Image) -> Image.Image:
-    """A picture of any kind in RGB."""
+    """Convert a picture of any mode to RGB."""
     if image.mode.startswith("I"):  # 16 bits of grey
         grey = np.clip(np.asarray(image, np.int64) >> 8, 0, 255).astype(np.uint8)
         return Image.fromarray(grey).convert("RGB")
@@ -161,9 +162,9 @@ def _coloured(image: Image.Image) -> Image.Image:
 
 @dataclass(frozen=True)
 class ImageBatch:
-    """Images in their order: numbers [B], pictures [B, H, W, C] from 0 to 255, which can be read.
+    """Images in order: numbers [B], pictures [B, H, W, C] in 0 .. 255, whether each was read [B].
 
-    A last batch is filled up with black images that cannot be read, with the number -1.
+    A last batch is padded with black, unreadable images of number -1.
     """
 
     numbers: Array
@@ -174,7 +175,7 @@ class ImageBatch:
 def stream(
     source: Source, numbers: Array, batch: int, shape: tuple[int, int, int]
 ) -> Iterator[ImageBatch]:
-    """Images by number in batches of one size, read and decoded in parallel and ahead of use.
+    """Yield images by number in batches of one size, read and decoded in parallel and ahead.
 
     ``shape`` is (height, width, channels).
     """
@@ -195,10 +196,10 @@ def stream(
         return
     data = tf.data.Dataset.from_tensor_slices(numbers.astype(np.int64))
     data = data.map(loaded, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    for found, images, readable in data.batch(batch).prefetch(2).as_numpy_iterator():
-        missing = batch - len(found)
+    for taken, images, readable in data.batch(batch).prefetch(2).as_numpy_iterator():
+        missing = batch - len(taken)
         yield ImageBatch(
-            np.pad(found, (0, missing), constant_values=-1),
+            np.pad(taken, (0, missing), constant_values=-1),
             np.pad(images, ((0, missing), (0, 0), (0, 0), (0, 0))),
             np.pad(readable, (0, missing)),
         )

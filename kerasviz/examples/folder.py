@@ -1,4 +1,4 @@
-"""A folder of examples: the manifest, and the crops of every unit in one picture file."""
+"""Read a folder of examples: the manifest, and a picture file of crops for every unit."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MANIFEST = "examples.json"
 VERSION = 1
 #: The side of a crop in pixels: three are the article's panel of 294.
 TILE = 98
-#: Crops beside each other in the file of a unit.
+#: The number of crops in a row of a unit's file.
 COLUMNS = 10
 
 
@@ -40,10 +40,9 @@ COLUMNS = 10
 class Example:
     """An image to which a unit responds.
 
-    ``value`` is the activation, before the ReLU where there is one; ``image`` the name of the
-    image, ``position`` (y, x) where in the tap it is, or ``None`` for a tap without positions.
-    ``box`` (top, left, bottom, right) is what that position sees of the scaled image, ``window``
-    the crop that is shown: the same size for all, and in the image.
+    ``value`` is the activation, before a ReLU; ``image`` the name of the image; ``position`` (y, x)
+    in the tap, ``None`` for a tap without positions. ``box`` (top, left, bottom, right) is the
+    receptive field in the scaled image, ``window`` the crop, of the same size for all positions.
     """
 
     value: float
@@ -55,7 +54,7 @@ class Example:
 
 @dataclass(frozen=True)
 class ExampleSheet:
-    """How the crops of a unit lie in its file: buckets below each other, ``count`` in each.
+    """The layout of a unit's file: buckets below each other, ``count`` crops in each.
 
     >>> ExampleSheet(12).size, ExampleSheet(12).corner("positive", 11)
     ((980, 784), (98, 294))
@@ -79,13 +78,13 @@ class ExampleSheet:
         return self.columns * TILE, len(BUCKETS) * self.rows * TILE
 
     def corner(self, bucket: str, k: int) -> tuple[int, int]:
-        """Left and top of crop ``k`` of a bucket."""
+        """Return left and top of crop ``k`` of a bucket."""
         row = BUCKETS.index(bucket) * self.rows + k // self.columns
         return k % self.columns * TILE, row * TILE
 
 
 def unit_file(tap: str, unit: int) -> str:
-    """The file of a unit's crops, relative to the folder.
+    """Return the file of a unit's crops, relative to the folder.
 
     >>> unit_file("inception_4c/output", 97)
     'inception_4c.output/00097.jpg'
@@ -94,10 +93,10 @@ def unit_file(tap: str, unit: int) -> str:
 
 
 class Examples:
-    """The examples in a folder that ``kerasviz examples`` made, to be read.
+    """The examples in a folder that ``kerasviz examples`` made.
 
-    Raises :class:`UsageError` for a folder without them, :class:`KerasvizError` for a manifest
-    that is damaged.
+    Raises :class:`UsageError` for a folder without examples, :class:`KerasvizError` for a damaged
+    manifest.
     """
 
     def __init__(self, folder: str | Path):
@@ -108,18 +107,15 @@ class Examples:
     @property
     def network(self) -> Mapping[str, Any]:
         """The network: name, format, SHA-256 and input description."""
-        found: Mapping[str, Any] = self.data["network"]
-        return found
+        network: Mapping[str, Any] = self.data["network"]
+        return network
 
     @cached_property
     def _taps(self) -> dict[str, tuple[Mapping[str, Any], ReceptiveField]]:
-        known: dict[str, tuple[Mapping[str, Any], ReceptiveField]] = {}
-        for tap in self.data["taps"]:
-            both = (tap, ReceptiveField.from_json(tap["field"]))
-            known |= {tap["values_of"]: both}
-        # A tap's own name comes before its use as what stands before the ReLU of another.
-        known |= {tap["tap"]: known[tap["values_of"]] for tap in self.data["taps"]}
-        return known
+        taps = self.data["taps"]
+        known = {tap["values_of"]: (tap, ReceptiveField.from_json(tap["field"])) for tap in taps}
+        # A tap may also be the tensor before the ReLU of another: its name takes precedence.
+        return known | {tap["tap"]: known[tap["values_of"]] for tap in taps}
 
     @property
     def taps(self) -> tuple[str, ...]:
@@ -127,37 +123,37 @@ class Examples:
         return tuple(tap["tap"] for tap in self.data["taps"])
 
     def units(self, tap: str) -> int:
-        """How many units of a tap have examples: 0 for a tap without."""
+        """Return the number of units of a tap that have examples."""
         return len(self._taps[tap][0]["units"]) if tap in self._taps else 0
 
     def file(self, tap: str, unit: int) -> Path:
-        """The picture file with all crops of a unit."""
+        """Return the path of the picture file with all crops of a unit."""
         return self.folder / str(self._taps[tap][0]["units"][unit]["file"])
 
     def of(self, tap: str, unit: int, bucket: str) -> list[Example]:
-        """The examples of a unit in a bucket (``top``, ``positive``, ``negative``, ``bottom``).
+        """Return the examples of a unit in a bucket, one of ``BUCKETS``, strongest response first.
 
-        From the strongest to the weakest response; none for a unit or tap that is not there.
+        Unknown units and taps have none.
         """
         if unit >= self.units(tap):
             return []
-        about, field = self._taps[tap]
+        entry, field = self._taps[tap]
         names = self.data["names"]
         return [
             Example(
                 value,
                 names[image],
-                (y, x) if about["positions"] else None,
+                (y, x) if entry["positions"] else None,
                 field.box(y, x),
                 field.window(y, x),
             )
-            for value, image, y, x in about["units"][unit][bucket]
+            for value, image, y, x in entry["units"][unit][bucket]
         ]
 
     def crops(self, tap: str, unit: int, bucket: str) -> list[Image.Image]:
-        """The crops of :meth:`of` as pictures of 98 x 98 pixels, in the same order.
+        """Return the crops of :meth:`of` as pictures of 98 x 98 pixels, in the same order.
 
-        Raises :class:`KerasvizError` where the file is missing or damaged.
+        Raises :class:`KerasvizError` for a missing or damaged file.
         """
         count = len(self.of(tap, unit, bucket))
         if not count:
@@ -176,7 +172,7 @@ class Examples:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read the manifest of a folder of examples, or say in one line what is wrong with it."""
+    """Read the manifest of a folder of examples, or raise an error of one line."""
     return read_manifest_file(folder / MANIFEST, VERSION, "kerasviz examples")[1]
 
 

@@ -1,4 +1,4 @@
-"""Making a folder of examples: the search, then the crops, the pages and the manifest."""
+"""Make a folder of examples: the search, then the crops, the pages and the manifest."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from kerasviz.errors import UsageError
-from kerasviz.examples.crops import AllKept, write_crops
+from kerasviz.examples.crops import AllExamples, write_crops
 from kerasviz.examples.folder import MANIFEST, VERSION, read_manifest, unit_file
 from kerasviz.examples.pages import write_pages
 from kerasviz.examples.ranking import BUCKETS, TopExamples
@@ -26,10 +26,10 @@ __all__ = ["Summary", "make_examples"]
 
 @dataclass(frozen=True)
 class Summary:
-    """What is in a folder of examples: images that were seen, units, and the page.
+    """The contents of a folder of examples: numbers of images and units, and the page.
 
-    ``unreadable`` images were skipped, ``names`` are the first of them; ``odd`` ones gave numbers
-    that are not finite. ``made`` is whether anything was done now.
+    ``unreadable`` images were skipped, ``names`` are the first of them; the activations of ``odd``
+    ones are not finite. ``made`` is whether this call wrote anything.
     """
 
     images: int
@@ -46,33 +46,32 @@ def make_examples(
 ) -> Summary:
     """Find the examples of all units and write them into a folder, with a page to look at.
 
-    Ctrl-C loses some seconds of work at most: the same call goes on. ``progress`` takes the
-    finished fraction, of the search and then of the writing, and words. Raises
+    After Ctrl-C, which loses some seconds of work at most, the same call resumes. ``progress``
+    takes the finished fraction, of the search and then of the writing, and a text. Raises
     :class:`UsageError` for a folder with other examples and taps that cannot be computed.
     """
     settings = question.to_json()
     if (folder / MANIFEST).is_file():
-        there = read_manifest(folder)
-        _check_same(folder, there, settings, question.net.name)
-        if all((folder / u["file"]).is_file() for tap in there["taps"] for u in tap["units"]):
-            return _summary(folder, there, made=False)
+        manifest = read_manifest(folder)
+        _check_same(folder, manifest, settings, question.net.name)
+        if all((folder / u["file"]).is_file() for tap in manifest["taps"] for u in tap["units"]):
+            return _summary(folder, manifest, made=False)
     make_folder(folder)
-    say = progress or (lambda fraction, words: None)
+    report = progress or (lambda fraction, text: None)
 
     def searched(scan: Scan) -> None:
-        lost = f", {scan.unreadable} unreadable" if scan.unreadable else ""
-        say(scan.seen / scan.images, f"{scan.seen} of {scan.images} images{lost}")
+        unreadable = f", {scan.unreadable} unreadable" if scan.unreadable else ""
+        report(scan.seen / scan.images, f"{scan.seen} of {scan.images} images{unreadable}")
 
     net, values = question.net, question.values
     fields = {tap: receptive_field(net, name, question.size) for tap, name in values.items()}
-    found = search(question, folder, searched)
-    kept = {
-        tap: {bucket: ranking.kept(bucket) for bucket in BUCKETS}
-        for tap, ranking in found.rankings.items()
+    result = search(question, folder, searched)
+    examples = {
+        tap: {bucket: ranking.examples(bucket) for bucket in BUCKETS}
+        for tap, ranking in result.rankings.items()
     }
-    write_crops(question, folder, kept, fields, lambda done: say(done, "writing the crops"))
-    manifest = _manifest(question, folder, found, settings)
-    manifest |= _taps(question, folder, kept, fields)
+    write_crops(question, folder, examples, fields, lambda done: report(done, "writing the crops"))
+    manifest = _manifest(question, result, settings) | _taps(question, folder, examples, fields)
     write_pages(folder, manifest)
     text = json.dumps(manifest, ensure_ascii=False, separators=(",", ":")) + "\n"
     write_atomically(folder / MANIFEST, text.encode())
@@ -83,14 +82,14 @@ def make_examples(
 def _check_same(
     folder: Path, manifest: Mapping[str, Any], settings: Mapping[str, Any], name: str
 ) -> None:
-    """Raise :class:`UsageError` where a folder holds the answer to another question."""
-    there = manifest["settings"]
-    if there["network"]["sha256"] != settings["network"]["sha256"]:
+    """Raise :class:`UsageError` for a folder with the examples of another question."""
+    recorded = manifest["settings"]
+    if recorded["network"]["sha256"] != settings["network"]["sha256"]:
         raise UsageError(
             f"{str(folder)!r} holds examples of another model, {manifest['network']['name']}, not "
             f"of {name}; name another folder with --out"
         )
-    other = [key.replace("_", " ") for key in settings if settings[key] != there[key]]
+    other = [key.replace("_", " ") for key in settings if settings[key] != recorded[key]]
     if other:
         raise UsageError(
             f"{str(folder)!r} holds examples with other {', '.join(other)}; name another folder "
@@ -99,7 +98,7 @@ def _check_same(
 
 
 def _manifest(
-    question: Question, folder: Path, found: SearchResult, settings: Mapping[str, Any]
+    question: Question, result: SearchResult, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
     return {
         "format": VERSION,
@@ -107,29 +106,29 @@ def _manifest(
         "settings": settings,
         "source": question.source.label,
         "environment": environment(),
-        "seen": found.seen,
-        "unreadable": found.unreadable,
-        "unreadable_names": found.names,
-        "not_finite": found.odd,
+        "seen": result.seen,
+        "unreadable": result.unreadable,
+        "unreadable_names": result.names,
+        "not_finite": result.odd,
     }
 
 
 def _taps(
     question: Question,
     folder: Path,
-    kept: AllKept,
+    examples: AllExamples,
     fields: Mapping[str, ReceptiveField],
 ) -> dict[str, Any]:
-    """The part of the manifest with the examples: names of images, and the taps with their units.
+    """Return the examples for the manifest: names of images, and the taps with their units.
 
     An example is [activation, number of the image's name, y, x].
     """
-    every = [each.image[each.image >= 0] for taps in kept.values() for each in taps.values()]
+    every = [top.image[top.image >= 0] for by in examples.values() for top in by.values()]
     images = np.unique(np.concatenate(every)) if every else np.zeros(0, np.int64)
     number = {int(image): i for i, image in enumerate(images)}
 
-    def entries(found: TopExamples, unit: int, field: ReceptiveField) -> list[list[float | int]]:
-        rows = zip(found.value[unit], found.image[unit], found.place[unit], strict=True)
+    def entries(top: TopExamples, unit: int, field: ReceptiveField) -> list[list[float | int]]:
+        rows = zip(top.value[unit], top.image[unit], top.place[unit], strict=True)
         return [
             [float(f"{value:.6g}"), number[int(image)], *field.place(int(place))]
             for value, image, place in rows
@@ -139,11 +138,11 @@ def _taps(
     taps = []
     for tap, values_of in question.values.items():
         units = []
-        for unit in range(len(kept[tap]["top"].image)):
+        for unit in range(len(examples[tap]["top"].image)):
             file = unit_file(tap, unit)
-            found = {b: entries(kept[tap][b], unit, fields[tap]) for b in BUCKETS}
+            buckets = {b: entries(examples[tap][b], unit, fields[tap]) for b in BUCKETS}
             sha256 = checksum((folder / file).read_bytes())
-            units.append({"file": file, "sha256": sha256, **found})
+            units.append({"file": file, "sha256": sha256, **buckets})
         taps.append(
             {
                 "tap": tap,

@@ -1,4 +1,4 @@
-"""The pages of a folder of examples: one for every tap, the first of them ``index.html``."""
+"""Write the pages of a folder of examples: one per tap, the first as ``index.html``."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from kerasviz.examples.ranking import BUCKETS
 from kerasviz.rendering.pages import render_page, update
 from kerasviz.rendering.store import slug
 
-__all__ = ["WORDS", "page_file", "write_pages"]
+__all__ = ["TITLES", "page_file", "write_pages"]
 
-#: What the buckets are called.
-WORDS = {
+#: The titles of the buckets.
+TITLES = {
     "top": "Maximum",
     "positive": "Slightly positive",
     "negative": "Slightly negative",
@@ -25,7 +25,7 @@ WORDS = {
 
 @dataclass(frozen=True)
 class _Unit:
-    """A unit as the page shows it: its file, and (activation, words) for each place of it."""
+    """A unit on a page: its file, and (activation, caption) for each place in the file."""
 
     number: int
     file: str
@@ -33,12 +33,12 @@ class _Unit:
 
 
 def page_file(taps: list[str], tap: str) -> str:
-    """The page of a tap."""
+    """Return the file name of the page of a tap."""
     return "index.html" if tap == taps[0] else f"{slug(tap)}.html"
 
 
 def write_pages(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Write the pages from the manifest alone; they need nothing but the files beside them."""
+    """Write the pages from the manifest; they need only the files of the folder."""
     sheet = ExampleSheet(int(manifest["settings"]["per_bucket"]))
     taps = [tap["tap"] for tap in manifest["taps"]]
     links = [(tap, page_file(taps, tap)) for tap in taps]
@@ -51,14 +51,14 @@ def write_pages(folder: Path, manifest: Mapping[str, Any]) -> None:
             tap=tap,
             links=links,
             sheet=sheet,
-            heads=[WORDS[bucket] for bucket in BUCKETS],
-            units=[_shown(i, unit, names, sheet) for i, unit in enumerate(tap["units"])],
+            heads=[TITLES[bucket] for bucket in BUCKETS],
+            units=[_unit(i, unit, names, sheet) for i, unit in enumerate(tap["units"])],
         )
         update(folder / page_file(taps, tap["tap"]), page.encode())
 
 
-def _shown(number: int, unit: Mapping[str, Any], names: list[str], sheet: ExampleSheet) -> _Unit:
-    """The unit's places in the order in which they lie in its file; ("", "") where one is empty."""
+def _unit(number: int, unit: Mapping[str, Any], names: list[str], sheet: ExampleSheet) -> _Unit:
+    """List the unit's places in the order of its file; an empty one is ("", "")."""
     places: list[tuple[str, str]] = []
     for bucket in BUCKETS:
         for value, image, y, x in unit[bucket]:

@@ -1,7 +1,8 @@
-"""Receptive fields: which pixels of the image a position of a tap can see."""
+"""Find receptive fields: the pixels of the image on which a position of a tap depends."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,15 +15,20 @@ from kerasviz.types import Array
 
 __all__ = ["ReceptiveField", "receptive_field"]
 
+#: A half-open interval of pixels.
 Span = tuple[int, int]
+#: Height, width and channels.
+Shape = tuple[int, int, int]
 
 #: Rows or columns of positions whose gradients are taken in one pass.
 BATCH = 8
-#: Random images are taken until this many in turn add nothing, and at most so many.
-QUIET, MOST_DRAWS = 2, 24
-#: The gradients are this much larger, so that products of many small weights do not vanish.
+#: The number of successive random images that add no pixel, after which the search ends.
+QUIET = 2
+#: The largest number of random images.
+MOST_DRAWS = 24
+#: The factor of gradients, so that products of many small weights do not vanish.
 GAIN = 2.0**40
-#: Of the rectifiers below 0.
+#: The slope of rectifiers below 0.
 SLOPE = 1e-2
 
 
@@ -36,17 +42,17 @@ def _open_relu6(x: Any) -> Any:
     return tf.nn.leaky_relu(tf.minimum(x, 6.0), SLOPE) + SLOPE * x, lambda g: g
 
 
-#: Rectifiers through which every gradient passes: a unit that is off sees its pixels all the same.
-#: They do not set different numbers equal, of which a maximum would always take the first.
+#: Rectifiers through which every gradient passes, so that inactive units count, too. They are
+#: strictly increasing: of equal numbers a maximum would always take the first.
 OPEN = Kernels(_open_relu, _open_relu6)
 
 
 @dataclass(frozen=True)
 class ReceptiveField:
-    """What the positions of a tap see of an image of ``size`` (height, width).
+    """The pixels of an image of ``size`` (height, width) on which positions of a tap depend.
 
     ``rows[y]`` and ``columns[x]`` are half-open intervals of pixels, cut off at the image's border.
-    A tap without positions has one that sees all.
+    A tap without positions has one field, the image.
     """
 
     size: tuple[int, int]
@@ -55,23 +61,23 @@ class ReceptiveField:
 
     @property
     def side(self) -> int:
-        """The side of the square that :meth:`window` gives: the largest field's longer one."""
+        """The side of the square :meth:`window` in pixels: the longest of all fields."""
         return max(high - low for low, high in (*self.rows, *self.columns))
 
     def place(self, number: int) -> tuple[int, int]:
-        """(y, x) of a position that is counted row by row."""
+        """Return (y, x) of a position that is counted row by row."""
         return divmod(number, len(self.columns))
 
     def box(self, y: int, x: int) -> tuple[int, int, int, int]:
-        """What a position sees: (top, left, bottom, right), the last two not included."""
+        """Return the field of a position: (top, left, bottom, right), the last two excluded."""
         (top, bottom), (left, right) = self.rows[y], self.columns[x]
         return top, left, bottom, right
 
     def window(self, y: int, x: int) -> tuple[int, int, int, int]:
-        """A box of the same size for all positions, within the image, that holds :meth:`box`.
+        """Return a box of the same size for all positions, within the image, around :meth:`box`.
 
-        At the border, where a field is cut off, it reaches farther inwards. It is a square of
-        :attr:`side` pixels, less where the image is smaller.
+        It is a square of :attr:`side` pixels, or less in a smaller image. At the border it extends
+        farther inwards.
         """
         height, width = self.size
         top, bottom = _window(self.rows[y], self.side, height)
@@ -79,7 +85,7 @@ class ReceptiveField:
         return top, left, bottom, right
 
     def to_json(self) -> dict[str, Any]:
-        """The field as plain data."""
+        """Return the field as plain data."""
         return {
             "size": list(self.size),
             "rows": [list(span) for span in self.rows],
@@ -94,26 +100,26 @@ class ReceptiveField:
 
 
 def _window(span: Span, side: int, length: int) -> Span:
-    """An interval of ``side`` pixels (or all ``length``) that holds a span.
+    """Return an interval of ``side`` pixels (or all ``length``) that contains a span.
 
     >>> _window((0, 5), 8, 32), _window((10, 18), 8, 32), _window((28, 32), 8, 32)
     ((0, 8), (10, 18), (24, 32))
     """
     low, high = span
     side = min(side, length)
-    # A span that begins at the border is cut off there: it keeps its end.
+    # A span that begins at the border is cut off at its start: its end stays.
     start = low if low > 0 else high - side
     start = min(max(start, 0), length - side)
     return start, start + side
 
 
 def receptive_field(net: Network, tap: str, size: tuple[int, int]) -> ReceptiveField:
-    """Find what every position of a tap sees in images of ``size`` (height, width).
+    """Find the fields of all positions of a tap in images of ``size`` (height, width).
 
-    A pixel is seen where the gradient of a position, all channels weighted at random, is not zero
-    at a random image. Rectifiers let all gradients pass, and images are drawn until two in turn
-    add nothing: a maximum hands its gradient to one of its inputs only. Rows and columns are found
-    apart, from all positions of a row and of a column together, so a field is a box. Raises what
+    A pixel belongs to a field if the gradient of the position, its channels weighted at random, is
+    not zero at a random image. Rectifiers pass all gradients. Images are drawn until two in turn
+    add nothing, because a maximum passes its gradient to one of its inputs only. Rows and columns
+    are separate, each for all positions of a line together, so that a field is a box. Raises what
     :meth:`Network.activations` raises.
 
     >>> receptive_field(kerasviz.load("efficientnet-lite0"), "stem", (9, 9)).rows  # doctest: +SKIP
@@ -127,19 +133,10 @@ def receptive_field(net: Network, tap: str, size: tuple[int, int]) -> ReceptiveF
     seen = np.zeros((height + width, max(size)), bool)  # rows of positions, then columns
     quiet = 0
     for draw in range(MOST_DRAWS):
-        random = np.random.default_rng(draw)
         before = int(seen.sum())
-        for start in range(0, height + width, BATCH):
-            lines = np.arange(start, start + BATCH) % (height + width)
-            images = random.uniform(0, 1, (BATCH, *size, net.channels)).astype(np.float32)
-            weights = random.normal(0, GAIN, (BATCH, height, width, channels)).astype(np.float32)
-            for weight, line in zip(weights, lines, strict=True):
-                _keep_line(weight, int(line))
-            with tf.device("CPU:0"):  # a convolution by Winograd's or Fourier's way leaves a trace
-                found = gradient(images, weights).numpy()
-            for line, mask in zip(lines, (found != 0).any(-1), strict=True):
-                across = mask.any(1 if line < height else 0)
-                seen[line, : len(across)] |= across
+        for line, mask in _draw(gradient, (*size, net.channels), (height, width, channels), draw):
+            axis = 1 if line < height else 0
+            seen[line, : size[1 - axis]] |= mask.any(axis)
         quiet = quiet + 1 if int(seen.sum()) == before else 0
         if quiet == QUIET:
             break
@@ -147,8 +144,23 @@ def receptive_field(net: Network, tap: str, size: tuple[int, int]) -> ReceptiveF
     return ReceptiveField(size, _spans(rows), _spans(columns))
 
 
+def _draw(gradient: Any, image: Shape, maps: Shape, seed: int) -> Iterator[tuple[int, Array]]:
+    """Yield every line of positions with a mask [H, W] of the pixels whose gradient is not zero."""
+    random = np.random.default_rng(seed)
+    count = maps[0] + maps[1]
+    for start in range(0, count, BATCH):
+        lines = np.arange(start, start + BATCH) % count
+        images = random.uniform(0, 1, (BATCH, *image)).astype(np.float32)
+        weights = random.normal(0, GAIN, (BATCH, *maps)).astype(np.float32)
+        for weight, line in zip(weights, lines, strict=True):
+            _keep_line(weight, int(line))
+        with tf.device("CPU:0"):  # convolutions by Winograd or Fourier round zeros
+            slopes = gradient(images, weights).numpy()
+        yield from zip(lines, (slopes != 0).any(-1), strict=True)
+
+
 def _keep_line(weight: Array, line: int) -> None:
-    """Set weights [h, w, C] to 0 outside a row, or a column: these are counted after the rows."""
+    """Set weights [h, w, C] to 0 outside a line: a row, or a column, counted after the rows."""
     height = weight.shape[0]
     if line < height:
         weight[:line] = weight[line + 1 :] = 0
@@ -157,7 +169,7 @@ def _keep_line(weight: Array, line: int) -> None:
 
 
 def _gradient(net: Network, tap: str, size: tuple[int, int]) -> Any:
-    """A compiled gradient, by images [B, H, W, C], of a tap's weighted sum over positions."""
+    """Compile the gradient, by images [B, H, W, C], of a tap's weighted sum over positions."""
     signature = [
         tf.TensorSpec((BATCH, *size, net.channels), tf.float32),
         tf.TensorSpec((BATCH, None, None, None), tf.float32),
@@ -175,9 +187,9 @@ def _gradient(net: Network, tap: str, size: tuple[int, int]) -> Any:
 
 
 def _spans(seen: Array) -> tuple[Span, ...]:
-    """The interval of each row of a mask; all of it where nothing is seen."""
+    """Return the interval of each row of a mask; all of it for an empty row."""
     spans = []
     for mask in seen:
-        (there,) = np.nonzero(mask)
-        spans.append((int(there[0]), int(there[-1]) + 1) if there.size else (0, len(mask)))
+        (pixels,) = np.nonzero(mask)
+        spans.append((int(pixels[0]), int(pixels[-1]) + 1) if pixels.size else (0, len(mask)))
     return tuple(spans)

@@ -1,4 +1,4 @@
-"""One pass over the images: every unit keeps its examples; it can be stopped and goes on."""
+"""Search all images once for the examples of every unit; a search can be resumed."""
 
 from __future__ import annotations
 
@@ -23,21 +23,23 @@ from kerasviz.types import Array
 
 __all__ = ["STATE", "Question", "Scan", "SearchResult", "search", "seen_so_far"]
 
-
-#: The name of the file with what is found so far, in the folder of the examples.
+#: The file of an unfinished search, in the folder of the examples.
 STATE = "search.npz"
-#: Seconds between two writings of it.
+#: Seconds between two writes of ``STATE``.
 INTERVAL = 5.0
-#: So many names of images that cannot be read are kept.
+#: The number of unreadable images whose names are recorded.
 NAMED = 20
+#: What reading a damaged ``STATE`` raises.
+DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True)
 class Question:
-    """Which examples are looked for: those of taps, in images of ``size`` (height, width).
+    """The settings of a search for the images of a source to which the units of taps respond.
 
-    Every unit keeps ``count`` of each kind. ``batch`` images are computed at once: it decides the
-    last bits of an activation. ``limit`` counts the images that are taken, in their order.
+    Images have ``size`` (height, width); every unit has ``count`` examples in each bucket. The
+    images computed at once, ``batch``, decide the last bits of activations. ``limit`` is the number
+    of images to search, the first ones.
     """
 
     net: Network
@@ -58,16 +60,13 @@ class Question:
 
     @property
     def values(self) -> dict[str, str]:
-        """The taps by their own names, and what stands before the ReLU, where there is one.
-
-        After it there is no negative side.
-        """
+        """The tensors by tap: those before a ReLU, which has no negative side."""
         taps = [self.net.taps[name] for name in self.taps]
         return {tap.name: tap.pre_activation or tap.name for tap in taps}
 
     @property
     def images(self) -> int:
-        """How many images there are to look at."""
+        """The number of images to search."""
         return len(self.source) if self.limit is None else min(self.limit, len(self.source))
 
     @property
@@ -77,11 +76,11 @@ class Question:
 
     @property
     def key(self) -> str:
-        """A short name for all that decides the result; the files are looked at for it."""
+        """A digest of everything that decides the result; it reads the sizes of files."""
         return digest(self.to_json())
 
     def to_json(self) -> dict[str, Any]:
-        """All that decides the result, as plain data."""
+        """Return everything that decides the result, as plain data."""
         spec = self.net.require_input_spec().identity()
         return {
             "network": {"sha256": self.net.identity.sha256, "input": spec},
@@ -96,10 +95,10 @@ class Question:
 
 @dataclass
 class SearchResult:
-    """What is found so far: ``seen`` images, of which ``unreadable`` could not be read.
+    """The result after ``seen`` images, of which ``unreadable`` could not be read.
 
-    ``names`` are those of the first that could not. ``odd`` images gave numbers that are not
-    finite, and are no examples.
+    ``names`` are the first unreadable ones. The activations of ``odd`` images are not finite: they
+    are no examples.
     """
 
     rankings: dict[str, Ranking]
@@ -111,7 +110,7 @@ class SearchResult:
 
 @dataclass(frozen=True)
 class Scan:
-    """How far a search is: images seen of all, and how many of them could not be read."""
+    """The progress of a search: images seen, all images, and the unreadable ones."""
 
     seen: int
     images: int
@@ -121,37 +120,37 @@ class Scan:
 def search(
     question: Question, folder: Path, progress: Callable[[Scan], None] | None = None
 ) -> SearchResult:
-    """Look at all images once, or go on where an earlier search in ``folder`` stopped.
+    """Search all images once, or resume an earlier search in ``folder``.
 
-    What is found is kept in a file of the folder every few seconds; memory does not grow with the
-    number of images. The result is the same whether it was interrupted or not.
+    The search writes its state every few seconds. Its memory does not grow with the number of
+    images, and interruptions do not change the result.
     """
     path = folder / STATE
     key = question.key
-    found = read_state(path, question, key) or _nothing(question)
+    result = read_state(path, question, key) or _empty_result(question)
     extremes = _extremes(question)
     saved, images = time.monotonic(), question.images
-    numbers = np.arange(found.seen, images)
+    numbers = np.arange(result.seen, images)
     for batch in stream(question.source, numbers, question.batch, question.shape):
-        _take(question, found, batch, extremes(batch.images))
+        _add(question, result, batch, extremes(batch.images))
         if time.monotonic() - saved >= INTERVAL:
-            write_state(path, key, found)
+            write_state(path, key, result)
             saved = time.monotonic()
         if progress is not None:
-            progress(Scan(found.seen, images, found.unreadable))
-    write_state(path, key, found)
-    return found
+            progress(Scan(result.seen, images, result.unreadable))
+    write_state(path, key, result)
+    return result
 
 
-def _nothing(question: Question) -> SearchResult:
+def _empty_result(question: Question) -> SearchResult:
     channels = {tap: question.net.taps[tap].channels or 0 for tap in question.values}
     return SearchResult({tap: Ranking(units, question.count) for tap, units in channels.items()})
 
 
 def _extremes(question: Question) -> Callable[[Array], dict[str, tuple[Any, ...]]]:
-    """A compiled function from pictures [B, H, W, C] of bytes to the extremes of all taps.
+    """Compile a function from pictures [B, H, W, C] of bytes to the extremes of all taps.
 
-    They are, each [B, units]: the largest value, its position, the smallest value, its position.
+    These are the largest value, its position, the smallest value, its position, each [B, units].
     """
     net, values = question.net, question.values
     signature = [tf.TensorSpec((question.batch, *question.shape), tf.uint8)]
@@ -159,10 +158,10 @@ def _extremes(question: Question) -> Callable[[Array], dict[str, tuple[Any, ...]
     @tf.function(input_signature=signature, autograph=False)  # type: ignore[untyped-decorator]
     def extremes(pictures: Any) -> dict[str, tuple[Any, ...]]:
         images = tf.cast(pictures, tf.float32) / 255
-        found = net.activations(images, list(values.values()))
+        activations = net.activations(images, list(values.values()))
         results = {}
         for tap, name in values.items():
-            maps = tf.cast(found[name], tf.float32)
+            maps = tf.cast(activations[name], tf.float32)
             flat = tf.reshape(maps, [question.batch, -1, maps.shape[-1]])
             results[tap] = (
                 tf.reduce_max(flat, 1),
@@ -175,20 +174,20 @@ def _extremes(question: Question) -> Callable[[Array], dict[str, tuple[Any, ...]
     return extremes  # type: ignore[no-any-return]
 
 
-def _take(
+def _add(
     question: Question,
-    found: SearchResult,
+    result: SearchResult,
     batch: ImageBatch,
     extremes: Mapping[str, tuple[Any, ...]],
 ) -> None:
-    """Add the responses to a batch to what is found."""
-    arrays = {tap: [a.numpy().T for a in each] for tap, each in extremes.items()}
+    """Add the responses to a batch to a result."""
+    arrays = {tap: [a.numpy().T for a in tensors] for tap, tensors in extremes.items()}
     finite = np.all([np.isfinite(a[k]).all(0) for a in arrays.values() for k in (0, 2)], axis=0)
     good = batch.readable & finite
     names = {int(n): question.source.name(int(n)) for n in batch.numbers if n >= 0}
     ties = np.array([tie_of(names[n]) if n >= 0 else 0 for n in batch.numbers], np.int64)
     for tap, (high, high_place, low, low_place) in arrays.items():
-        found.rankings[tap].offer(
+        result.rankings[tap].offer(
             Extremes(
                 batch.numbers[good],
                 ties[good],
@@ -198,29 +197,29 @@ def _take(
                 low_place[:, good],
             )
         )
-    there = batch.numbers >= 0
-    lost = batch.numbers[there & ~batch.readable]
-    found.seen += int(there.sum())
-    found.unreadable += len(lost)
-    found.odd += int((batch.readable & ~finite).sum())
-    found.names += [names[int(n)] for n in lost][: NAMED - len(found.names)]
+    real = batch.numbers >= 0
+    unreadable = batch.numbers[real & ~batch.readable]
+    result.seen += int(real.sum())
+    result.unreadable += len(unreadable)
+    result.odd += int((batch.readable & ~finite).sum())
+    result.names += [names[int(n)] for n in unreadable][: NAMED - len(result.names)]
 
 
-# -- what is found so far, as a file -----------------------------------------------------------
+# -- the state of a search, as a file ----------------------------------------------------------
 
 
-def write_state(path: Path, key: str, found: SearchResult) -> None:
-    """Write what is found so far."""
+def write_state(path: Path, key: str, result: SearchResult) -> None:
+    """Write the result so far."""
     about = {
         "question": key,
-        "seen": found.seen,
-        "unreadable": found.unreadable,
-        "odd": found.odd,
-        "names": found.names,
+        "seen": result.seen,
+        "unreadable": result.unreadable,
+        "odd": result.odd,
+        "names": result.names,
     }
     arrays = {
         f"{i}/{name}": array
-        for i, ranking in enumerate(found.rankings.values())
+        for i, ranking in enumerate(result.rankings.values())
         for name, array in ranking.to_arrays().items()
     }
     buffer = io.BytesIO()
@@ -229,7 +228,7 @@ def write_state(path: Path, key: str, found: SearchResult) -> None:
 
 
 def read_state(path: Path, question: Question, key: str) -> SearchResult | None:
-    """Read what was found; ``None`` where there is no file of this very question."""
+    """Read the result so far; return ``None`` without a file of this question."""
     if not path.is_file():
         return None
     try:
@@ -238,19 +237,18 @@ def read_state(path: Path, question: Question, key: str) -> SearchResult | None:
         about = json.loads(str(arrays["about"]))
         if about.pop("question") != key:
             return None
-        found = SearchResult(_nothing(question).rankings, **about)
-        for i, ranking in enumerate(found.rankings.values()):
-            own = {n.partition("/")[2]: a for n, a in arrays.items() if n.startswith(f"{i}/")}
-            ranking.take(own)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
-        return None  # damaged: the search starts again
-    return found
+        result = SearchResult(_empty_result(question).rankings, **about)
+        for i, ranking in enumerate(result.rankings.values()):
+            ranking.restore({n.removeprefix(f"{i}/"): a for n, a in arrays.items()})
+    except DAMAGED:
+        return None  # the search starts again
+    return result
 
 
 def seen_so_far(folder: Path) -> int:
-    """How many images an unfinished search in a folder has seen; 0 where there is none."""
+    """Return the number of images that an unfinished search in a folder has seen."""
     try:
         with np.load(folder / STATE, allow_pickle=False) as file:
             return int(json.loads(str(file["about"]))["seen"])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except DAMAGED:
         return 0

@@ -1,4 +1,4 @@
-"""TFRecord files: where their records lie, and the encoded images in them."""
+"""Read TFRecord files: the offsets of their records, and the encoded images in them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kerasviz.types import Array
 __all__ = ["ENCODED", "Records", "records_of"]
 
 
-#: The key of the encoded image in a record, as in TensorFlow's own ImageNet files.
+#: The key of the encoded image in a record, as in TensorFlow's ImageNet files.
 ENCODED = "image/encoded"
 
 
@@ -24,7 +24,8 @@ ENCODED = "image/encoded"
 class Records:
     """The records of TFRecord files: ``tf.train.Example`` with an encoded image under ``key``.
 
-    ``starts`` and ``lengths`` say where the data of each record lies in ``paths[files[number]]``.
+    ``starts`` and ``lengths`` are the offset and length, in bytes, of the data of each record in
+    ``paths[files[number]]``.
     """
 
     label: str
@@ -56,25 +57,25 @@ class Records:
             example = tf.train.Example.FromString(data)
         except DecodeError as error:
             raise ValueError(f"no tf.train.Example: {error}") from error
-        found = example.features.feature
-        if self.key not in found or not found[self.key].bytes_list.value:
-            names = ", ".join(sorted(found)[:8])
+        features = example.features.feature
+        if self.key not in features or not features[self.key].bytes_list.value:
+            names = ", ".join(sorted(features)[:8])
             raise ValueError(f"no {self.key}; there are {names or 'no features'}")
-        return bytes(found[self.key].bytes_list.value[0])
+        return bytes(features[self.key].bytes_list.value[0])
 
 
 def records_of(label: str, paths: Sequence[Path], key: str = ENCODED) -> Records:
-    """The records of files, with an image under ``key``.
+    """Index the records of files, with an image under ``key``.
 
-    Raises :class:`UsageError` where there are none, or the first has no image.
+    Raises :class:`UsageError` for files without records, or whose first record has no image.
     """
-    places = [place for i, path in enumerate(paths) for place in _places(path, i)]
-    if not places:
+    entries = [entry for i, path in enumerate(paths) for entry in _entries(path, i)]
+    if not entries:
         raise UsageError(
             f"{label!r} holds no TFRecords: expected a folder of images or a TFRecord file of "
             f"tf.train.Example with {key}"
         )
-    files, starts, lengths = np.array(places, np.int64).T
+    files, starts, lengths = np.array(entries, np.int64).T
     source = Records(label, tuple(paths), key, files, starts, lengths)
     try:
         source.read(0)
@@ -83,8 +84,8 @@ def records_of(label: str, paths: Sequence[Path], key: str = ENCODED) -> Records
     return source
 
 
-def _places(path: Path, number: int) -> Iterator[tuple[int, int, int]]:
-    """The records of a file: file number, start and length of the data; a cut end is left out."""
+def _entries(path: Path, number: int) -> Iterator[tuple[int, int, int]]:
+    """Yield file number, start and length of every complete record of a file."""
     size = path.stat().st_size
     with path.open("rb") as file:
         position = 0
@@ -93,7 +94,7 @@ def _places(path: Path, number: int) -> Iterator[tuple[int, int, int]]:
             header = file.read(12)
             (length,) = struct.unpack("<Q", header[:8])
             if position == 0 and _masked_crc(header[:8]) != struct.unpack("<I", header[8:])[0]:
-                return  # another kind of file
+                return  # no TFRecord file
             if position + 16 + length > size:
                 return
             yield number, position + 12, length
@@ -101,7 +102,7 @@ def _places(path: Path, number: int) -> Iterator[tuple[int, int, int]]:
 
 
 def _masked_crc(data: bytes) -> int:
-    """The checksum of TFRecord files: CRC-32C, rotated by 15 bits, plus a constant."""
+    """Compute the checksum of TFRecord files: CRC-32C, rotated by 15 bits, plus a constant."""
     crc = 0xFFFFFFFF
     for byte in data:
         crc ^= byte

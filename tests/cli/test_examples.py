@@ -60,16 +60,16 @@ def test_ctrl_c_keeps_what_was_found(
 ) -> None:
     from kerasviz.examples import search
 
-    real, calls = search._take, []
+    real, calls = search._add, []
 
-    def take(*arguments: Any) -> None:
+    def add(*arguments: Any) -> None:
         calls.append(1)
         if len(calls) == 2:
             raise KeyboardInterrupt
         real(*arguments)
 
     monkeypatch.setattr(search, "INTERVAL", 0.0)
-    monkeypatch.setattr(search, "_take", take)
+    monkeypatch.setattr(search, "_add", add)
     asked = ("examples", model_file, "conv2", "--images", photos, "--out", "f", *SMALL)
     ended = run_cli(*asked)
     assert ended.code == 130

@@ -83,7 +83,7 @@ def test_buckets_are_those_of_a_choice_from_all(images: int, count: int, batch: 
     found = responses(images)
     ranking = ranked(found, count, split(np.arange(images), batch))
     for bucket in BUCKETS:
-        kept = ranking.kept(bucket)
+        kept = ranking.examples(bucket)
         values = found.high if bucket in ("top", "positive") else found.low
         places = found.high_place if bucket in ("top", "positive") else found.low_place
         for unit in range(UNITS):
@@ -97,15 +97,15 @@ def test_buckets_are_those_of_a_choice_from_all(images: int, count: int, batch: 
 
 def test_buckets_of_one_sign_are_empty_where_a_unit_has_the_other() -> None:
     ranking = ranked(responses(50), 5, [np.arange(50)])
-    assert (ranking.kept("positive").image[1] == -1).all()
-    assert (ranking.kept("negative").image[2] == -1).all()
-    assert (ranking.kept("positive").image[2] >= 0).any()
-    assert (ranking.kept("top").image >= 0).all()
+    assert (ranking.examples("positive").image[1] == -1).all()
+    assert (ranking.examples("negative").image[2] == -1).all()
+    assert (ranking.examples("positive").image[2] >= 0).any()
+    assert (ranking.examples("top").image >= 0).all()
 
 
 def test_slight_examples_are_slight() -> None:
     found = responses(300)
-    kept = ranked(found, 3, [np.arange(300)]).kept("positive")
+    kept = ranked(found, 3, [np.arange(300)]).examples("positive")
     ratio = kept.value / found.high.max(1, keepdims=True)
     there = kept.image >= 0
     assert there.sum() >= 15
@@ -120,7 +120,7 @@ def test_neither_order_nor_batches_matter() -> None:
         order = np.random.default_rng(seed).permutation(120)
         other = ranked(found, 4, split(order, 5 + 8 * seed))
         for bucket in BUCKETS:
-            a, b = usual.kept(bucket), other.kept(bucket)
+            a, b = usual.examples(bucket), other.examples(bucket)
             np.testing.assert_array_equal(a.image, b.image)
             np.testing.assert_array_equal(a.value, b.value)
 
@@ -137,7 +137,7 @@ def test_a_largest_response_that_comes_late_leaves_nothing_behind() -> None:
         one = Extremes(*(getattr(found, f)[..., at] for f in Extremes.__dataclass_fields__))
         ranking.offer(one)
     # The images that are nearest to 2000 / 8 = 250, among those below 1000.
-    assert ranking.kept("positive").image.tolist() == [[10, 8, 7]]
+    assert ranking.examples("positive").image.tolist() == [[10, 8, 7]]
 
 
 def test_memory_does_not_grow() -> None:
@@ -152,7 +152,7 @@ def test_arrays_hold_all() -> None:
     found = responses(100)
     first = ranked(found, 4, split(np.arange(60), 10))
     second = Ranking(UNITS, 4)
-    second.take({name: array.copy() for name, array in first.to_arrays().items()})
+    second.restore({name: array.copy() for name, array in first.to_arrays().items()})
     rest = np.arange(60, 100)
     for ranking in (first, second):
         for b in split(rest, 10):
@@ -162,4 +162,4 @@ def test_arrays_hold_all() -> None:
     for name, array in first.to_arrays().items():
         np.testing.assert_array_equal(array, second.to_arrays()[name])
     with pytest.raises(KeyError):
-        second.take({})
+        second.restore({})

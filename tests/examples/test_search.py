@@ -52,7 +52,7 @@ def test_top_and_bottom_are_the_extremes_of_all_activations(photos: Path, tmp_pa
     for tap, values in maps.items():
         flat = values.reshape(len(numbers), -1, values.shape[-1])
         for bucket, sign in (("top", 1), ("bottom", -1)):
-            kept = found.rankings[tap].kept(bucket)
+            kept = found.rankings[tap].examples(bucket)
             best = (sign * flat).max(1)  # images x units
             for unit in range(flat.shape[-1]):
                 order = np.argsort(-best[:, unit], kind="stable")[:4]
@@ -136,7 +136,7 @@ def test_the_order_of_the_images_does_not_matter(photos: Path, tmp_path: Path) -
     first, second = search(asked, tmp_path), search(other, tmp_path / "b")
     for tap in TAPS:
         for bucket in BUCKETS:
-            a, b = (each.rankings[tap].kept(bucket) for each in (first, second))
+            a, b = (each.rankings[tap].examples(bucket) for each in (first, second))
             mirrored = np.where(b.image >= 0, len(asked.source) - 1 - b.image, -1)
             np.testing.assert_array_equal(a.image, mirrored)
             np.testing.assert_array_equal(a.place, b.place)
@@ -163,7 +163,7 @@ def test_images_whose_activations_are_not_finite_are_left_out(
     bad = {1, 6, 11, 16, 21}  # the second of every batch
     assert found.odd == len(bad)
     for ranking in found.rankings.values():
-        assert not bad & set(ranking.kept("top").image.ravel().tolist())
+        assert not bad & set(ranking.examples("top").image.ravel().tolist())
 
 
 class _Tensor:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from kerasviz.errors import UsageError
 from kerasviz.examples import Examples
-from kerasviz.examples.pages import WORDS
+from kerasviz.examples.pages import TITLES
 from kerasviz.figures.layout.context import FigureOptions
 from kerasviz.figures.layout.tiles import EmptyTile, ExamplesTile, FigureLayout
 from kerasviz.network.network import Network
@@ -65,7 +65,7 @@ def example_place(
         return EmptyTile(NAME, f"no examples for {tap}:{unit} in {examples.folder.name}")
     found = examples.of(tap, unit, bucket)[:MOST]
     if not found:
-        return EmptyTile(NAME, f"no image is that for {tap}:{unit}: {WORDS[bucket].lower()}")
+        return EmptyTile(NAME, f"no image is that for {tap}:{unit}: {TITLES[bucket].lower()}")
     ends = f"{found[0].value:.3g}" + (f" to {found[-1].value:.3g}" if len(found) > 1 else "")
     return ExamplesTile(tap, unit, bucket, f"activation {ends}")
 

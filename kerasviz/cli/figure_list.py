@@ -65,7 +65,7 @@ def lines_of_failures(failed: Mapping[str, str]) -> list[str]:
     return [f"kerasviz: {slug}: {' '.join(why.split())}" for slug, why in failed.items()]
 
 
-def figure_lines(order: FigureOptions, slugs: Sequence[str], timed: bool) -> list[str]:
+def figure_lines(options: FigureOptions, slugs: Sequence[str], timed: bool) -> list[str]:
     """A table of what figures need for a network, with the minutes if it can be ``timed``."""
     from kerasviz.figures import CATALOGUE
     from kerasviz.figures.layout.build import choose_all
@@ -73,12 +73,12 @@ def figure_lines(order: FigureOptions, slugs: Sequence[str], timed: bool) -> lis
     from kerasviz.rendering.cost import Clock, pictures_of
     from kerasviz.rendering.store import unique_requests
 
-    choices, failed = choose_all([CATALOGUE[slug] for slug in slugs], order)
-    needed = {choice.figure.slug: choice for choice in choices}
-    plans = {slug: make_batches(order.net, choice.requests) for slug, choice in needed.items()}
-    requests = unique_requests(order.net, [r for choice in choices for r in choice.requests])
-    together = make_batches(order.net, requests)
-    clock = Clock.of(order.net, together) if timed and together else None
+    layouts, failed = choose_all([CATALOGUE[slug] for slug in slugs], options)
+    needed = {layout.figure.slug: layout for layout in layouts}
+    plans = {slug: make_batches(options.net, layout.requests) for slug, layout in needed.items()}
+    requests = unique_requests(options.net, [r for layout in layouts for r in layout.requests])
+    together = make_batches(options.net, requests)
+    clock = Clock.of(options.net, together) if timed and together else None
     rows = [_header(clock)]
     for slug in slugs:
         cells = ("-", *["-"] * (clock is not None), "")
@@ -88,7 +88,7 @@ def figure_lines(order: FigureOptions, slugs: Sequence[str], timed: bool) -> lis
         rows.append((slug, *cells, CATALOGUE[slug].title))
     if len(slugs) > 1:
         rows.append(("together", str(pictures_of(together)), *_minutes(clock, together), "", ""))
-    return [*_cut(_right(rows)), "", *_notes(order, clock), *lines_of_failures(failed)]
+    return [*_cut(_right(rows)), "", *_notes(options, clock), *lines_of_failures(failed)]
 
 
 def _header(clock: Clock | None) -> tuple[str, ...]:
@@ -104,16 +104,16 @@ def _minutes(clock: Clock | None, plans: Sequence[Batch]) -> tuple[str, ...]:
     return (f"{whole:.0f}" if whole >= 1 else "< 1",)
 
 
-def _wants(choice: FigureLayout) -> str:
+def _wants(layout: FigureLayout) -> str:
     """The options that give a figure more to show."""
     from kerasviz.figures.layout.example_panels import NO_DATASET
     from kerasviz.figures.layout.tiles import ExamplesTile
 
-    places = [place for block in choice.blocks for place in block.places]
+    places = [place for block in layout.blocks for place in block.places]
     examples = any(isinstance(place, ExamplesTile) or place == NO_DATASET for place in places)
-    if choice.computed:
+    if layout.computed:
         return "--photos"
-    return "--examples" if examples and not choice.figure.seeds else ""
+    return "--examples" if examples and not layout.figure.seeds else ""
 
 
 def _right(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
@@ -134,10 +134,10 @@ def _cut(rows: Sequence[tuple[str, ...]]) -> list[str]:
     return [line if len(line) <= WIDTH else line[: WIDTH - 1] + "…" for line in aligned(rows)]
 
 
-def _notes(order: FigureOptions, clock: Clock | None) -> list[str]:
+def _notes(options: FigureOptions, clock: Clock | None) -> list[str]:
     """How the table came about."""
-    height, width = order.recipe.size
-    steps = f"{order.recipe.steps} steps of {width} x {height} pixels for most pictures"
+    height, width = options.recipe.size
+    steps = f"{options.recipe.steps} steps of {width} x {height} pixels for most pictures"
     shared = "Pictures that figures share are counted once in the last line."
     if clock is None:
         return [
@@ -147,7 +147,7 @@ def _notes(order: FigureOptions, clock: Clock | None) -> list[str]:
         ]
     places = " and ".join(clock.timed)
     return [
-        f"For {order.net.name}, {steps}.",
+        f"For {options.net.name}, {steps}.",
         shared,
         f"Minutes: estimated from a few steps at {places}, timed now in {clock.seconds:.0f} s.",
     ]

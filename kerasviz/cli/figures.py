@@ -194,7 +194,7 @@ def _list(
     from kerasviz.cli.stopping import stoppable
     from kerasviz.figures.layout.context import FigureOptions
 
-    order = FigureOptions(net, recipe, quick=quick, layers=tuple(layers))
+    options = FigureOptions(net, recipe, quick=quick, layers=tuple(layers))
     with stoppable(), working(f"timing a few steps of {net.name}" if timed else "counting"):
-        lines = figure_lines(order, slugs, timed)
+        lines = figure_lines(options, slugs, timed)
     click.echo("\n".join(lines))

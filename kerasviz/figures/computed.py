@@ -22,7 +22,7 @@ __all__ = ["GradientCache", "make_computed"]
 VERSION = 2
 
 
-def make_computed(store: Store, wanted: Sequence[GradientTile], slopes: GradientCache) -> int:
+def make_computed(store: Store, wanted: Sequence[GradientTile], gradients: GradientCache) -> int:
     """Compute the pictures whose inputs changed or whose file is not there; returns how many.
 
     The optimized pictures that they need are in the store, and what is made is in its manifest.
@@ -36,7 +36,7 @@ def make_computed(store: Store, wanted: Sequence[GradientTile], slopes: Gradient
     store.remove([draft.file for draft in missing if draft.file in store.computed])
     here = environment()
     if missing:
-        store.compute(_made(store, draft, slopes, here) for draft in missing)
+        store.compute(_made(store, draft, gradients, here) for draft in missing)
     return len(missing)
 
 

@@ -32,7 +32,7 @@ def test_the_activations_are_those_of_the_pictures_in_the_files(tmp_path: Path) 
         float(word.strip(",.")) for word in note.split() if word[0].isdigit() or word[0] == "-"
     ]
     found = []
-    for cell in choice.cells:
+    for cell in choice.optimized:
         entries = store.find(cell.request)
         file = next(e.file for e in entries if e.row == cell.row)
         image = np.asarray(Image.open(store.folder / file), np.float32)[None] / 255

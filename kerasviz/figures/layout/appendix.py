@@ -77,24 +77,24 @@ def parts(net: Network, tap: str, numbers: Sequence[int]) -> list[tuple[str, int
     return [(str(number), number) for number in numbers[::step]]
 
 
-def first_rows(choice: FigureLayout) -> tuple[TileRow, ...]:
+def first_rows(layout: FigureLayout) -> tuple[TileRow, ...]:
     """The rows that the figure's picture shows: the first units of the first layer."""
-    return tuple(b for b in choice.blocks[:ROWS] if b.layers == choice.blocks[0].layers)
+    return tuple(b for b in layout.blocks[:ROWS] if b.layers == layout.blocks[0].layers)
 
 
-def layers_of(order: FigureOptions) -> list[str]:
+def layers_of(options: FigureOptions) -> list[str]:
     """The taps whose units are shown: those that were ordered, or the usual one.
 
     Raises :class:`UsageError` for a layer that is not there or has no channels with positions.
     """
-    net = order.net
+    net = options.net
     there, _ = map_layers([place.layer for place in APPENDIX_LAYER.places], net)
     known = known_taps(net)
-    if not order.layers:
+    if not options.layers:
         names = list(there.values())
         return [there.get(DEFAULT, names[len(names) // 2])]
     found = []
-    for name in order.layers:
+    for name in options.layers:
         # A layer of the article that the network does not have by name is the one in its place.
         tap = net.taps[there[name] if name in there and name not in net.taps else name]
         shape = tap.shape or ()
@@ -117,36 +117,36 @@ def known_taps(net: Network) -> dict[str, str]:
     return {tap: called.get(tap, tap) for tap in net.taps}
 
 
-def _row(setting: FigureContext, tap: str, number: int) -> TileRow:
+def _row(context: FigureContext, tap: str, number: int) -> TileRow:
     target = channel_target(tap, number)
-    order = setting.order
+    options = context.options
     places: tuple[Tile | EmptyTile, ...] = (
-        shown(setting, Target(f"{target.text}@center", neuron(tap, number))),
-        shown(setting, target),
-        *facets(setting, target),
-        example_place(order, tap, number, "top"),
-        shown(setting, Target(f"-{target.text}", -target.objective)),
-        example_place(order, tap, number, "bottom"),
+        shown(context, Target(f"{target.text}@center", neuron(tap, number))),
+        shown(context, target),
+        *facets(context, target),
+        example_place(options, tap, number, "top"),
+        shown(context, Target(f"-{target.text}", -target.objective)),
+        example_place(options, tap, number, "bottom"),
     )
     return TileRow(f"{layer_title(tap)}, Unit {number}", (tap,), places)
 
 
-def _appendix(setting: FigureContext) -> Table:
-    net, some = setting.order.net, setting.order.quick or not setting.order.layers
+def _appendix(context: FigureContext) -> Table:
+    net, some = context.options.net, context.options.quick or not context.options.layers
     units = {}
-    for tap in layers_of(setting.order):
+    for tap in layers_of(context.options):
         channels = net.taps[tap].channels or 0
         numbers = evenly_spaced(SOME_UNITS, channels) if some else range(channels)
         units[tap] = Units(tuple(map(Unit, numbers)), frozenset({"rule"}))
-    blocks = tuple(_row(setting, tap, u.number) for tap in units for u in units[tap].units)
+    blocks = tuple(_row(context, tap, u.number) for tap in units for u in units[tap].units)
     notes = [
         f"Shown here: {tap}, {len(found.units)} of {net.taps[tap].channels} units"
         + (", evenly spaced." if len(found.units) < (net.taps[tap].channels or 0) else ".")
         for tap, found in units.items()
     ]
-    own = replace(setting, taps={tap: tap for tap in units}, units=units)
+    own = replace(context, taps={tap: tap for tap in units}, units=units)
     many = f"at most {MOST} in a panel and {EXAMPLES} on the page of a layer"
-    return blocks, HEADS, (), [*notes, *own.linear_notes, *example_notes(setting.order, many)]
+    return blocks, HEADS, (), [*notes, *own.linear_notes, *example_notes(context.options, many)]
 
 
 #: The builder of the figure, by its slug.

@@ -63,7 +63,7 @@ class FigureContext:
     """
 
     figure: Figure
-    order: FigureOptions
+    options: FigureOptions
     taps: Mapping[str, str]
     units: Mapping[str, Units]
     placing: str = ""
@@ -76,12 +76,12 @@ class FigureContext:
         rows: int = 1,
     ) -> Request:
         """Return the request of a target, with the recipe and the seed of the set of figures."""
-        order, recipe = self.order, self.order.recipe
+        options, recipe = self.options, self.options.recipe
         if any(term.kind in ("logit", "probability") for term in target.objective.terms):
-            recipe = recipe.replace(size=order.class_size)
+            recipe = recipe.replace(size=options.class_size)
         recipe = recipe.replace(steps=steps or recipe.steps)
         (request,) = make_requests(
-            order.net, [target], recipe, seed=order.seed, rows=rows, snapshots=snapshots
+            options.net, [target], recipe, seed=options.seed, rows=rows, snapshots=snapshots
         )
         return request
 
@@ -89,7 +89,9 @@ class FigureContext:
     def linear(self) -> tuple[str, ...]:
         """Its taps whose channels are optimized after the ReLU, see :func:`fitting`."""
         first = (
-            first_relu(self.order.net) if self.order.recipe.pre_activation and self.units else None
+            first_relu(self.options.net)
+            if self.options.recipe.pre_activation and self.units
+            else None
         )
         return (first,) if first is not None and first in self.taps.values() else ()
 
@@ -116,20 +118,20 @@ class FigureContext:
         return self.taps[name], self.units[name].units[0]
 
 
-def _unit_note(setting: FigureContext) -> str:
+def _unit_note(context: FigureContext) -> str:
     """How the units were found, in one line."""
-    sources = {source for found in setting.units.values() for source in found.sources}
+    sources = {source for found in context.units.values() for source in found.sources}
     rule = (
         "evenly spaced over the C channels of a layer, floor((i + f) C / n) for tile i of n, "
         "where f is 1/2, 1/6 and 5/6 in turn from layer to layer"
     )
     words = {
-        "article": setting.figure.source,
+        "article": context.figure.source,
         "card": "chosen by eye for this network, from its model card",
         "rule": f"{rule}. The article's numbers hold for its own network only",
     }
-    if (setting.figure.columns or setting.figure.steps) and setting.figure.layout != "table":
-        tap, unit = setting.only
+    if (context.figure.columns or context.figure.steps) and context.figure.layout != "table":
+        tap, unit = context.only
         words["rule"] = "the middle one of the layer; the article's is one of its own network"
         return f"Unit: {tap}:{unit.number}, {words[next(iter(sources))]}."
     if len(sources) == 1:
@@ -137,20 +139,20 @@ def _unit_note(setting: FigureContext) -> str:
     return f"Units: {words[min(sources)]}; where these do not suffice, {rule}."
 
 
-def resolve(figure: Figure, order: FigureOptions) -> FigureContext:
+def resolve(figure: Figure, options: FigureOptions) -> FigureContext:
     """Find the layers and units of a figure.
 
     Raises :class:`UsageError` where the network has no layer with positions.
     """
     names = [place.layer for place in figure.places]
-    taps, placing = map_layers(names, order.net) if names else ({}, "")
+    taps, placing = map_layers(names, options.net) if names else ({}, "")
     shares = {name: n for group in figure.groups for name, n in _shares(group, taps).items()}
     units = {
-        name: pick_units(figure, name, taps[name], count, order.net)
+        name: pick_units(figure, name, taps[name], count, options.net)
         for name, count in shares.items()
         if count
     }
-    return FigureContext(figure, order, taps, units, placing)
+    return FigureContext(figure, options, taps, units, placing)
 
 
 def _shares(group: PlaceGroup, taps: Mapping[str, str]) -> dict[str, int]:

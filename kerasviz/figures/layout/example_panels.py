@@ -55,10 +55,10 @@ def open_examples(folder: str | Path, net: Network) -> Examples:
 
 
 def example_place(
-    order: FigureOptions, tap: str, unit: int, bucket: str = "top"
+    options: FigureOptions, tap: str, unit: int, bucket: str = "top"
 ) -> ExamplesTile | EmptyTile:
     """The panel of a unit's examples, empty and with the reason where there are none."""
-    examples = order.examples
+    examples = options.examples
     if examples is None:
         return NO_DATASET
     if unit >= examples.units(tap):
@@ -70,11 +70,11 @@ def example_place(
     return ExamplesTile(tap, unit, bucket, f"activation {ends}")
 
 
-def example_notes(order: FigureOptions, many: str = f"at most {MOST} in a panel") -> list[str]:
+def example_notes(options: FigureOptions, many: str = f"at most {MOST} in a panel") -> list[str]:
     """Where the examples are from, and how ``many`` are shown, in one line."""
-    if order.examples is None:
+    if options.examples is None:
         return []
-    data = order.examples.data
+    data = options.examples.data
     images = f"{data['seen']} image{'' if data['seen'] == 1 else 's'}"
     return [
         f"Dataset examples: from {images} of {Path(data['source']).name}, {many}, the strongest "
@@ -105,19 +105,19 @@ def montage(crops: Sequence[Image.Image], size: tuple[int, int]) -> Image.Image:
 
 
 def write_panels(
-    order: FigureOptions, choice: FigureLayout, store: Store
+    options: FigureOptions, layout: FigureLayout, store: Store
 ) -> dict[ExamplesTile, str]:
     """Write the panels of a figure beside the pictures of a store; returns their files there.
 
     A file that is there with the same content is left alone.
     """
     files: dict[ExamplesTile, str] = {}
-    wanted = [tile for tile in choice.tiles if isinstance(tile, ExamplesTile)]
+    wanted = [tile for tile in layout.tiles if isinstance(tile, ExamplesTile)]
     for sample in dict.fromkeys(wanted):
-        assert order.examples is not None  # else there are panels of words only
-        crops = order.examples.crops(sample.tap, sample.unit, sample.bucket)
+        assert options.examples is not None  # else there are panels of words only
+        crops = options.examples.crops(sample.tap, sample.unit, sample.bucket)
         buffer = io.BytesIO()
-        montage(crops, order.recipe.size).save(buffer, "JPEG", quality=QUALITY, subsampling=0)
+        montage(crops, options.recipe.size).save(buffer, "JPEG", quality=QUALITY, subsampling=0)
         files[sample] = f"examples-{slug(f'{sample.tap}:{sample.unit}')}-{sample.bucket}.jpg"
         store.copy(store.folder / files[sample], buffer.getvalue())
     return files

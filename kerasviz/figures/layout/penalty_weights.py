@@ -26,7 +26,7 @@ UNITS, STEPS = 4, 32
 REFERENCE = 430.0
 
 
-def weight_factor(figure: Figure, order: FigureOptions) -> float:
+def weight_factor(figure: Figure, options: FigureOptions) -> float:
     """By what the article's weights of penalties are multiplied for a network.
 
     They are absolute numbers beside activations, whose size is the network's own. 1 for a network
@@ -35,10 +35,10 @@ def weight_factor(figure: Figure, order: FigureOptions) -> float:
     evenly spaced ones of each layer) over what those of GoogLeNet do, to one significant digit, so
     that another machine finds the same. 1 where nothing can be measured, too.
     """
-    if all(place.layer in order.net.taps for place in figure.places):
+    if all(place.layer in options.net.taps for place in figure.places):
         return 1.0
     try:
-        scores = _scores(figure, order)
+        scores = _scores(figure, options)
     except (ModelError, UsageError):
         return 1.0  # the figure itself says what is wrong
     reached = median(scores) if scores else 0.0
@@ -47,10 +47,10 @@ def weight_factor(figure: Figure, order: FigureOptions) -> float:
     return float(f"{reached / REFERENCE:.1g}")
 
 
-def _scores(figure: Figure, order: FigureOptions) -> list[float]:
+def _scores(figure: Figure, options: FigureOptions) -> list[float]:
     """What units of the figure's layers reach without penalties."""
-    net, requests = order.net, []
-    for tap in dict.fromkeys(resolve(figure, order).taps.values()):
+    net, requests = options.net, []
+    for tap in dict.fromkeys(resolve(figure, options).taps.values()):
         for unit in evenly_spaced(UNITS, net.taps[tap].channels or 0):
             target = channel_target(tap, unit)
             own, objective = swept(recipe("article").replace(steps=STEPS), target.objective, {})

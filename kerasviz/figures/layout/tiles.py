@@ -165,7 +165,7 @@ class TileRow:
     setting: tuple[int, ...] = ()
 
     @property
-    def cells(self) -> tuple[OptimizedTile, ...]:
+    def optimized(self) -> tuple[OptimizedTile, ...]:
         """The optimized pictures that are there."""
         return tuple(place for place in self.places if isinstance(place, OptimizedTile))
 
@@ -206,9 +206,9 @@ class FigureLayout:
         return tuple(control.initial for control in self.controls)
 
     @property
-    def cells(self) -> tuple[OptimizedTile, ...]:
+    def optimized(self) -> tuple[OptimizedTile, ...]:
         """All optimized pictures, in order."""
-        return tuple(cell for block in self.blocks for cell in block.cells)
+        return tuple(tile for block in self.blocks for tile in block.optimized)
 
     @property
     def tiles(self) -> tuple[Tile, ...]:
@@ -225,12 +225,12 @@ class FigureLayout:
         """What has to be rendered, each once."""
         sources = [photo.request for made in self.computed for photo in made.photos]
         needed = [request for request in sources if request is not None]
-        return tuple(dict.fromkeys([*(cell.request for cell in self.cells), *needed]))
+        return tuple(dict.fromkeys([*(tile.request for tile in self.optimized), *needed]))
 
     @property
     def legend(self) -> tuple[tuple[str, str], ...]:
         """The letters of the formulas that are shown, with their meanings."""
-        formulas = [cell.column.formula for cell in self.cells if cell.column is not None]
+        formulas = [tile.column.formula for tile in self.optimized if tile.column is not None]
         # "n" and "x,y" and "z" stand in the layers' formulas, "k" in those of the classes.
         return tuple(
             (letter, meaning)

@@ -99,20 +99,20 @@ def anchor(tap: str, unit: int | None) -> str:
     return slug(f"{tap}:{unit}")
 
 
-def write_layers(out: Path, making: FigureRun, choice: FigureLayout) -> FigureLayout:
+def write_layers(out: Path, run: FigureRun, layout: FigureLayout) -> FigureLayout:
     """Write a page with sprites for every layer of a figure.
 
     Returns what is left to show elsewhere: its first rows, and the pages that it leads to.
     All pictures are in the store. What did not change is not written; sprites of an earlier choice
     of units go, and the pages of layers of earlier runs lead to the new ones.
     """
-    folder, net = make_folder(out / FOLDER), making.store.net
+    folder, net = make_folder(out / FOLDER), run.store.net
     names = page_names(net)
     blocks: dict[str, list[TileRow]] = {}
-    for block in choice.blocks:
+    for block in layout.blocks:
         blocks.setdefault(block.layers[0], []).append(block)
     present = {tap for tap, name in names.items() if (folder / f"{name}.html").is_file()}
-    there, _ = map_layers([place.layer for place in choice.figure.places], net)
+    there, _ = map_layers([place.layer for place in layout.figure.places], net)
     shown = [tap for tap in names if tap in {*there.values(), *present, *blocks}]
     pages = tuple(
         Page(layer_title(tap), f"{names[tap]}.html" if tap in {*present, *blocks} else "")
@@ -120,31 +120,31 @@ def write_layers(out: Path, making: FigureRun, choice: FigureLayout) -> FigureLa
     )
     ways = (
         Page("All figures", "../index.html"),
-        Page(choice.figure.title, f"../{choice.figure.slug}.html"),
+        Page(layout.figure.title, f"../{layout.figure.slug}.html"),
     )
-    frame = Frame(ways, pages, choice.notes, "../pictures/index.html")
+    frame = Frame(ways, pages, layout.notes, "../pictures/index.html")
     for tap, rows in blocks.items():
-        units = [UnitPictures(making, block) for block in rows]
-        write_layer(folder / f"{names[tap]}.html", making, choice, units, frame)
+        units = [UnitPictures(run, block) for block in rows]
+        write_layer(folder / f"{names[tap]}.html", run, layout, units, frame)
     for tap in present - set(blocks):
         _link_again(folder / f"{names[tap]}.html", pages)
     seen = (replace(page, file=page.file and f"{FOLDER}/{page.file}") for page in pages)
-    first = first_rows(choice)
-    notes = choice.notes
-    if len(first) < len(choice.blocks):
+    first = first_rows(layout)
+    notes = layout.notes
+    if len(first) < len(layout.blocks):
         notes += (
             f"These are the first {len(first)} units; the page of the layer shows all of them.",
         )
-    return replace(choice, blocks=first, notes=notes, pages=tuple(seen))
+    return replace(layout, blocks=first, notes=notes, pages=tuple(seen))
 
 
 def write_layer(
-    path: Path, making: FigureRun, choice: FigureLayout, units: Sequence[UnitPictures], frame: Frame
+    path: Path, run: FigureRun, layout: FigureLayout, units: Sequence[UnitPictures], frame: Frame
 ) -> None:
     """Write the page of a layer, which has a row for each of the units, with its sprites."""
-    groups = _sprites(path.with_suffix(""), making, units, frame.side)
-    update(path, _page(making, choice, units, groups, frame, path.name).encode())
-    _tidy(making.store, path.parent, path.stem, groups)
+    groups = _sprites(path.with_suffix(""), run, units, frame.side)
+    update(path, _page(run, layout, units, groups, frame, path.name).encode())
+    _tidy(run.store, path.parent, path.stem, groups)
 
 
 def page_names(net: Network) -> dict[str, str]:
@@ -158,10 +158,10 @@ def page_names(net: Network) -> dict[str, str]:
 
 
 def _sprites(
-    stem: Path, making: FigureRun, units: Sequence[UnitPictures], side: int
+    stem: Path, run: FigureRun, units: Sequence[UnitPictures], side: int
 ) -> list[SpriteGroup]:
     """The files of sprites of a layer, which are made where they are missing or changed."""
-    store, examples = making.store, making.order.examples is not None
+    store, examples = run.store, run.options.examples is not None
     parts = [units[start : start + PER_SHEET] for start in range(0, len(units), PER_SHEET)]
     paths = [
         stem.with_name(f"{stem.name}-{part[0].unit:05d}--{part[-1].unit:05d}.jpg") for part in parts
@@ -175,7 +175,7 @@ def _sprites(
 
     copy_all(store, paths, parts, made)
     return [
-        SpriteGroup(path.name, tuple(unit.row(making.commands) for unit in part))
+        SpriteGroup(path.name, tuple(unit.row(run.commands) for unit in part))
         for path, part in zip(paths, parts, strict=True)
     ]
 
@@ -197,22 +197,22 @@ def copy_all(
             store.copy(path, data)
 
 
-def _entries(store: Store, cells: Sequence[OptimizedTile]) -> list[Entry]:
+def _entries(store: Store, tiles: Sequence[OptimizedTile]) -> list[Entry]:
     """The entries of cells, of which several may be of one request."""
-    found = {request: store.find(request) for request in {cell.request for cell in cells}}
+    found = {request: store.find(request) for request in {tile.request for tile in tiles}}
     return [
-        next(e for e in found[cell.request] if (e.step, e.row) == (cell.step, cell.row))
-        for cell in cells
+        next(e for e in found[tile.request] if (e.step, e.row) == (tile.step, tile.row))
+        for tile in tiles
     ]
 
 
 class UnitPictures:
     """The pictures of a unit: optimized ones in a store, and examples where there are some."""
 
-    def __init__(self, making: FigureRun, block: TileRow):
-        self.block, self.tap, self.unit = block, block.layers[0], block.cells[0].unit or 0
-        self.store, self.examples = making.store, making.order.examples
-        self.entries = _entries(self.store, block.cells)
+    def __init__(self, run: FigureRun, block: TileRow):
+        self.block, self.tap, self.unit = block, block.layers[0], block.optimized[0].unit or 0
+        self.store, self.examples = run.store, run.options.examples
+        self.entries = _entries(self.store, block.optimized)
 
     @property
     def title(self) -> str:
@@ -238,7 +238,7 @@ class UnitPictures:
         files = tuple(entry.file for entry in self.entries)
         unit = f"{self.tap}:{self.unit}"
         # The facets are made by one command.
-        kinds = dict(zip((cell.request for cell in self.block.cells), files, strict=True))
+        kinds = dict(zip((tile.request for tile in self.block.optimized), files, strict=True))
         return Row(
             anchor(self.tap, self.unit),
             self.title,
@@ -273,19 +273,19 @@ class UnitPictures:
 
 
 def _page(
-    making: FigureRun,
-    choice: FigureLayout,
+    run: FigureRun,
+    layout: FigureLayout,
     units: Sequence[UnitPictures],
     groups: list[SpriteGroup],
     frame: Frame,
     own: str,
 ) -> str:
-    height, width = choice.size
-    net, tap, numbers = making.store.net, units[0].tap, [unit.unit for unit in units]
+    height, width = layout.size
+    net, tap, numbers = run.store.net, units[0].tap, [unit.unit for unit in units]
     return render_page(
         "layer.html",
         frame=frame,
-        network=choice.network,
+        network=layout.network,
         title=layer_title(tap),
         tap=tap,
         channels=net.taps[tap].channels,
@@ -295,10 +295,10 @@ def _page(
         parts=[(words, anchor(tap, number)) for words, number in parts(net, tap, numbers)],
         links=Markup(_links(frame.pages, own)),
         size=(width, height),
-        examples=making.order.examples is not None,
-        bare=not frame.empty and making.order.examples is None,
+        examples=run.options.examples is not None,
+        bare=not frame.empty and run.options.examples is None,
         cut=f"{TILE / frame.side / 2:.4g}" if frame.side < TILE else "0",
-        command=making.command.figure(choice.figure.slug),
+        command=run.command.figure(layout.figure.slug),
     )
 
 

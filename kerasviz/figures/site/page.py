@@ -43,7 +43,7 @@ NOTHING_KNOWN = PictureFacts()
 
 
 def figure_page(
-    choice: FigureLayout,
+    layout: FigureLayout,
     links: Mapping[Tile, str],
     sizes: Mapping[Tile, tuple[int, int]],
     pools: Set[GradientTile] = frozenset(),
@@ -54,20 +54,20 @@ def figure_page(
     ``links`` are its picture files as seen from the page, ``sizes`` their (width, height) in
     pixels. After ``pools`` the bar to the next picture is orange.
     """
-    icons = {c.kind: svg(icon(c.kind), f"What is optimized: {c.title}") for c in _columns(choice)}
-    rows, initial = rows_of(choice)
-    controls = controls_of(choice)
+    icons = {c.kind: svg(icon(c.kind), f"What is optimized: {c.title}") for c in _columns(layout)}
+    rows, initial = rows_of(layout)
+    controls = controls_of(layout)
     steps = any(control.role == "step" for control in controls)
     body = render_page(
         "figure_body.html",
-        choice=choice,
-        figure=choice.figure,
+        layout=layout,
+        figure=layout.figure,
         links=links,
         facts=origins.facts,
         command=origins.command,
         pools=pools,
         icons=icons,
-        brackets=[layers_line(block) for block in choice.blocks],
+        brackets=[layers_line(block) for block in layout.blocks],
         sizes=sizes,
         # What happens to single pixels is what figures of many steps are about.
         smallest=2 * PIXEL_ART if steps else PIXEL_ART,
@@ -75,19 +75,19 @@ def figure_page(
         initial=initial,
         controls=controls,
         steps=steps,
-        columns=max((len(block.places) for block in choice.blocks), default=0),
-        sided=not controls and any(block.title for block in choice.blocks),
-        zero="Slightly negative" in choice.column_titles,
+        columns=max((len(block.places) for block in layout.blocks), default=0),
+        sided=not controls and any(block.title for block in layout.blocks),
+        zero="Slightly negative" in layout.column_titles,
         weak=WEAK,
-        spans=spans(choice.column_titles),
+        spans=spans(layout.column_titles),
     )
     return render_page(
-        "figure.html", choice=choice, figure=choice.figure, body=Markup(body), begin=BEGIN, end=END
+        "figure.html", layout=layout, figure=layout.figure, body=Markup(body), begin=BEGIN, end=END
     )
 
 
-def _columns(choice: FigureLayout) -> list[Column]:
-    return [cell.column for cell in choice.cells if cell.column is not None]
+def _columns(layout: FigureLayout) -> list[Column]:
+    return [tile.column for tile in layout.optimized if tile.column is not None]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Making figures: one rendering for all of them, then a picture file and a page of each."""
+"""Making figures: render all their pictures, then write a PNG file and a page of each."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ PICTURES = "pictures"
 
 @dataclass(frozen=True)
 class FigureSet:
-    """What :func:`make_figures` did.
+    """Report what :func:`make_figures` did.
 
-    ``paths`` are the PNG and the page of every figure, ``index`` is the page that leads to them.
-    ``made`` pictures were rendered now, ``kept`` were there already; ``computed`` more were made
-    now from others, without optimizing. ``failed`` are the figures that the network cannot have,
+    ``paths`` are the PNG and the page of every figure, ``index`` is the page that links to them.
+    ``made`` pictures were rendered now, ``kept`` were complete before; ``computed`` were made
+    from others, without optimizing. ``failed`` are the figures that the network cannot have,
     each with the reason.
     """
 
@@ -93,12 +93,12 @@ def make_figures(
 ) -> FigureSet:
     """Make figures of the article (default: all) for a network, as PNG files and HTML pages.
 
-    ``seed`` is that of the noise. With ``quick`` figures of hundreds of settings show some of them.
+    ``seed`` is that of the noise. With ``quick``, figures show some of their hundreds of settings.
     ``photos`` is a folder of PNG and JPEG files, or one of them, for the figures of gradients.
     ``layers`` are the taps all of whose units ``appendix-layer`` shows (default: some of one).
     ``examples`` is a folder that ``kerasviz examples`` made, for the panels of dataset examples.
-    Single pictures go to ``out/pictures`` with their manifest and page; what is there already is
-    not made again. Figures that the network cannot have are left out and in the result with the
+    Single pictures go to ``out/pictures`` with their manifest and page; complete pictures are
+    not rendered again. Figures that the network cannot have are left out; the result has the
     reason. ``begin`` is called before the first picture, with the batches to render and these
     figures. Raises :class:`UsageError` for an unknown figure, photos that cannot be read, a size
     that the network does not take and a folder with another network's pictures.
@@ -192,7 +192,7 @@ def _compute(store: Store, layouts: list[FigureLayout], failed: dict[str, str]) 
 
 
 def _command(options: FigureOptions, arguments: MakeOptions) -> CommandLine:
-    """What one would type for figures that are made from Python."""
+    """Describe figures made from Python as a command line."""
     words = ["--seed", str(options.seed)] if options.seed else []
     if options.quick:
         words.append("--quick")
@@ -206,7 +206,7 @@ def _command(options: FigureOptions, arguments: MakeOptions) -> CommandLine:
 
 
 def _file(store: Store, tile: OptimizedTile | GradientTile) -> str:
-    """The picture file of a tile, relative to the store."""
+    """Return the picture file of a tile, relative to the store."""
     if isinstance(tile, GradientTile):
         return f"{tile.file}.png"
     return store.entry(tile.request, tile.step, tile.row).file
@@ -229,16 +229,16 @@ def _write(
 
 
 def _present(out: Path) -> list[Figure]:
-    """The figures that are in a folder, those of earlier runs too."""
+    """Return the figures in a folder, including those of earlier runs."""
     return [f for f in CATALOGUE.values() if (out / f"{f.slug}.html").is_file()]
 
 
 def activation_notes(store: Store, layout: FigureLayout) -> list[str]:
-    """A line on the activations of pictures that were pushed apart, beside the simple one's.
+    """State the activations of diverse pictures and of the simple one, in one line.
 
-    Empty for a figure without such pictures, or of several units. They are the scores in the store:
-    of the pictures as they are, without the term that pushes them apart (paper, section "Achieving
-    Diversity with Optimization": all of them are to activate the unit).
+    Empty for figures without diverse pictures, or of several units. Activations are the scores in
+    the store, without the diversity term (paper, section "Achieving
+    Diversity with Optimization": all pictures should activate the unit).
     """
     facets = [c for c in layout.optimized if any(t.kind == "diversity" for t in _terms(c))]
     simple = [c for c in layout.optimized if c not in facets]

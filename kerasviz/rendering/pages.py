@@ -46,7 +46,7 @@ class PageTile:
 
     @property
     def facts(self) -> str:
-        """Score, steps and seed in one line."""
+        """Return score, steps and seed in one line."""
         score = f"score {self.score} · " if self.score else ""
         steps = f"{self.steps} step{'' if self.steps == 1 else 's'}"
         row = f" · picture {self.row}" if self.row else ""

@@ -35,7 +35,7 @@ NARROWEST = 560
 
 
 def draw(layout: FigureLayout, pictures: Pictures) -> Image.Image:
-    """Draw a figure from the pictures of its cells: tiles, words, caption and notes below.
+    """Draw a figure from the pictures of its tiles, with title, caption and notes below.
 
     Pictures are scaled smoothly to the tile width of the layout and keep their proportions.
     """
@@ -51,7 +51,7 @@ def draw(layout: FigureLayout, pictures: Pictures) -> Image.Image:
 
 
 def layers_line(block: TileRow) -> str:
-    """The layers of a block in brackets, as they stand under it.
+    """Write the layers of a block in brackets.
 
     >>> layers_line(Block("Parts", ("mixed4b", "mixed4c"), ()))
     '(layers mixed4b & mixed4c)'
@@ -64,13 +64,13 @@ def _sheet(width: float) -> Sheet:
 
 
 def _tile_size(width: float, tiles: tuple[Tile, ...], pictures: Pictures) -> tuple[float, float]:
-    """The size of a tile of this width: all pictures of a figure have the same proportions."""
+    """Return the size of a tile of this width: all pictures have the same proportions."""
     picture = pictures[tiles[0]]
     return width, width * picture.height / picture.width
 
 
 def _blocks(layout: FigureLayout, pictures: Pictures) -> Sheet:
-    """Blocks in a row, each two tiles wide, with its title and layers under it."""
+    """Draw blocks in a row, each two tiles wide, with its title and layers under it."""
     gap, between = 5, 20
     size = _tile_size(100, layout.optimized, pictures)
     wide = 2 * size[0] + gap
@@ -88,7 +88,7 @@ def _blocks(layout: FigureLayout, pictures: Pictures) -> Sheet:
 
 
 def _sequence(layout: FigureLayout, pictures: Pictures) -> Sheet:
-    """Tiles in a row with arrows between them and a caption under each."""
+    """Draw tiles in a row with arrows between them and a caption under each."""
     tiles, gap = layout.optimized, 40
     size = _tile_size(140, tiles, pictures)
     sheet = _sheet(len(tiles) * (size[0] + gap) - gap)
@@ -103,7 +103,7 @@ def _sequence(layout: FigureLayout, pictures: Pictures) -> Sheet:
 
 
 def _columns(layout: FigureLayout, pictures: Pictures) -> Sheet:
-    """One column for each objective: icon, picture, title, formula, target; a legend beside."""
+    """Draw a column for each objective: icon, picture, title, formula, target; a legend beside."""
     tiles, gap, aside = layout.optimized, 16, 130
     size = _tile_size(150, tiles, pictures)
     sheet = _sheet(len(tiles) * (size[0] + gap) + aside)
@@ -129,7 +129,7 @@ _LETTER = Style(12, 16, bold=True)
 
 
 def _rows(layout: FigureLayout, pictures: Pictures) -> Sheet:
-    """One row for each layer, its name at the side and a caption under every tile."""
+    """Draw a row for each layer, its name at the side and a caption under every tile."""
     gap, side = 10, 150.0
     size = _tile_size(130, layout.optimized, pictures)
     names = [line for b in layout.blocks for n in b.layers for line in wrap(n, BOLD, side)]
@@ -149,9 +149,9 @@ def _rows(layout: FigureLayout, pictures: Pictures) -> Sheet:
 
 
 def shown_rows(layout: FigureLayout) -> list[TileRow]:
-    """The rows of a table that its picture shows: where a reader changes one control at most.
+    """Return the rows of a table for its PNG: at most one control differs from its initial value.
 
-    Of several controls the first, which unit it is, stays as it is.
+    Where there are several controls, the first (the unit) keeps its initial value.
     """
     if not layout.controls:
         return list(layout.blocks)
@@ -165,7 +165,7 @@ def shown_rows(layout: FigureLayout) -> list[TileRow]:
 
 
 def _table(layout: FigureLayout, pictures: Pictures) -> Sheet:
-    """Rows and columns of pictures, a word at each; empty panels say what is missing."""
+    """Draw rows and columns of pictures with titles; empty panels say what is missing."""
     rows = shown_rows(layout)
     columns = max(len(row.places) for row in rows)
     gap, width = 10, min(136.0, max(84.0, 900 / columns - 10))
@@ -202,12 +202,12 @@ def _table(layout: FigureLayout, pictures: Pictures) -> Sheet:
 
 
 def _sharp(tile: Tile, optimized: bool) -> bool:
-    """Whether single pixels are to be seen: of optimized pictures if ``optimized`` says so."""
+    """Return whether pixels stay sharp; of optimized pictures ``optimized`` says so."""
     return tile.sharp or (optimized and not isinstance(tile, ExamplesTile))
 
 
 def spans(heads: tuple[str, ...]) -> list[tuple[int, int]]:
-    """Where runs of equal heads start, and how long they are."""
+    """Return the start and length of each run of equal titles."""
     if not heads:
         return []
     starts = [i for i, head in enumerate(heads) if not i or head != heads[i - 1]]

@@ -23,7 +23,7 @@ POOL, PLAIN_BAR = "#ff6600", "#d9d6ee"
 def pooled(
     blocks: Sequence[TileRow], pictures: Pictures
 ) -> Iterator[tuple[GradientTile, GradientTile]]:
-    """Neighbouring maps between which a pooling layer makes them smaller."""
+    """Return neighbouring maps between which a pooling layer reduces the size."""
     for block in blocks:
         tiles = [tile for tile in block.tiles if isinstance(tile, GradientTile)]
         for tile, after in pairwise(tiles):
@@ -32,7 +32,7 @@ def pooled(
 
 
 def paired_rows(layout: FigureLayout, pictures: Pictures, sheet: Sheet, left: float) -> None:
-    """Blocks side by side: a title, pictures in a row, words under each, bars between."""
+    """Draw blocks side by side: title, pictures in a row, names under them, bars between."""
     bars = layout.figure.bars
     gap, between = (16, 16) if bars else (10, 36)
     width = _width(layout)
@@ -65,14 +65,14 @@ def _width(layout: FigureLayout) -> float:
 
 
 def halves_width(layout: FigureLayout) -> float:
-    """The width of all blocks side by side."""
+    """Return the width of all blocks side by side."""
     gap, between = (16, 16) if layout.figure.bars else (10, 36)
     tiles = [len(block.places) for block in layout.blocks]
     return sum(n * (_width(layout) + gap) - gap for n in tiles) + between * (len(tiles) - 1)
 
 
 def _bar(sheet: Sheet, x: float, y: float, height: float, pool: bool) -> None:
-    """A bar; that of a pooling layer has an arrow to the left, the way the gradient goes."""
+    """Draw a bar; a pooling layer's has an arrow to the left, the direction of the gradient."""
     colour = POOL if pool else PLAIN_BAR
     corners = ((-1.5, 0.0), (1.5, 0.0), (1.5, height), (-1.5, height))
     shapes = [Shape("polygon", corners, colour, stroke=colour)]
@@ -84,7 +84,7 @@ def _bar(sheet: Sheet, x: float, y: float, height: float, pool: bool) -> None:
 
 
 def panel(sheet: Sheet, x: float, y: float, tile: tuple[float, float], empty: EmptyTile) -> None:
-    """A grey place with the words of what is missing."""
+    """Draw a grey panel that says what is missing."""
     if not empty.name:
         return
     corners = ((0.0, 0.0), (tile[0], 0.0), tile, (0.0, tile[1]))
@@ -99,12 +99,12 @@ NAME, MARK, GIST = 190, 112, 330
 
 
 def marks_width(layout: FigureLayout) -> float:
-    """The width of a table of marks."""
+    """Return the width of a table of marks."""
     return NAME + len(layout.column_titles) * MARK + GIST
 
 
 def marks(layout: FigureLayout, sheet: Sheet, left: float) -> None:
-    """A table without pictures: works in rows, a dot in the columns that hold for each."""
+    """Draw a table without pictures: works in rows, a dot in each column that applies."""
     columns = [left + NAME + i * MARK for i in range(len(layout.column_titles))]
     for title, low, high in (
         ("Weak regularization", 0, WEAK),

@@ -1,4 +1,4 @@
-"""The layout of ``appendix-layer``: a unit in each row, its pictures under the words of columns."""
+"""The layout of ``appendix-layer``: a unit in each row, under the titles of columns."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TILE, GAP, APART = 147.0, 10.0, 26.0
 
 
 def _columns(layout: FigureLayout) -> list[tuple[float, tuple[int, ...]]]:
-    """Where the columns begin, and which places of a row are in each; facets share one."""
+    """Return the left edge of each column and the places in it; diverse pictures share one."""
     heads = layout.column_titles
     x = 0.0
     found: list[tuple[float, tuple[int, ...]]] = []
@@ -35,12 +35,12 @@ def _columns(layout: FigureLayout) -> list[tuple[float, tuple[int, ...]]]:
 
 
 def unit_rows_width(layout: FigureLayout) -> float:
-    """The width of a row."""
+    """Return the width of a row."""
     return _columns(layout)[-1][0] + TILE
 
 
 def unit_rows(layout: FigureLayout, pictures: Pictures, sheet: Sheet, left: float) -> None:
-    """The first units of the first layer, each with its title."""
+    """Draw the first units of the first layer, each with its title."""
     rows = first_rows(layout)
     first = pictures[rows[0].tiles[0]]
     tile = TILE, TILE * first.height / first.width

@@ -50,7 +50,7 @@ BRANCHES = {
 
 
 def layer_title(tap: str) -> str:
-    """What a layer is called: as the article calls its own, else by the name of the tap.
+    """Return the title of a layer: the article's for its own layers, else the tap's name.
 
     >>> layer_title("mixed4a"), layer_title("features/conv")
     ('Layer 4a', 'Layer features/conv')
@@ -59,10 +59,10 @@ def layer_title(tap: str) -> str:
 
 
 def parts(net: Network, tap: str, numbers: Sequence[int]) -> list[tuple[str, int]]:
-    """Where a reader may jump to on the page of a layer: words, and the first unit of a part.
+    """Return the parts of a layer's page that a reader may jump to: title and first unit.
 
-    The branches of a layer of the article's own network; else every 64th unit, or more of them
-    where a page has few.
+    Parts are the branches of a layer of the article's own network, else every 64th unit, or more
+    units where a page has few.
     """
     card = card_of(net)
     if card is not None and card.name == ARTICLE_NETWORK and tap in BRANCHES:
@@ -78,14 +78,14 @@ def parts(net: Network, tap: str, numbers: Sequence[int]) -> list[tuple[str, int
 
 
 def first_rows(layout: FigureLayout) -> tuple[TileRow, ...]:
-    """The rows that the figure's picture shows: the first units of the first layer."""
+    """Return the rows of the figure's PNG: the first units of the first layer."""
     return tuple(b for b in layout.blocks[:ROWS] if b.layers == layout.blocks[0].layers)
 
 
 def layers_of(options: FigureOptions) -> list[str]:
-    """The taps whose units are shown: those that were ordered, or the usual one.
+    """Return the taps whose units are shown: the named ones, else the default one.
 
-    Raises :class:`UsageError` for a layer that is not there or has no channels with positions.
+    Raises :class:`UsageError` for an unknown layer and one without channels with positions.
     """
     net = options.net
     there, _ = map_layers([place.layer for place in APPENDIX_LAYER.places], net)
@@ -108,9 +108,9 @@ def layers_of(options: FigureOptions) -> list[str]:
 
 
 def known_taps(net: Network) -> dict[str, str]:
-    """The taps of a network, and how the figures call them: some by an alias.
+    """Return the name that figures use for each tap of a network; some are aliases.
 
-    One name for a tap, so that no picture is rendered twice.
+    A tap has one name, so that no picture is rendered twice.
     """
     there, _ = map_layers([place.layer for place in APPENDIX_LAYER.places], net)
     called = {net.taps[name].name: name for name in there.values()}

@@ -1,4 +1,4 @@
-"""Figures that are sets of channels, moments of one run, or objectives side by side."""
+"""Layouts of channels in groups, of the steps of one run, and of objectives side by side."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["columns", "groups", "sequence"]
 
 
 def groups(context: FigureContext) -> tuple[tuple[TileRow, ...], list[str]]:
-    """Sets of channels, each under its title."""
+    """Lay out channels in groups, each under its title."""
     blocks, listed = [], []
     for group in context.figure.groups:
         names = [place.layer for place in group.places if place.layer in context.taps]
@@ -32,7 +32,7 @@ def groups(context: FigureContext) -> tuple[tuple[TileRow, ...], list[str]]:
 
 
 def sequence(context: FigureContext) -> tuple[tuple[TileRow, ...], list[str]]:
-    """One channel at several steps of one run."""
+    """Lay out one channel at several steps of one run."""
     tap, unit = context.only
     steps = moments(context.figure.steps, context.options.recipe.steps)
     target = channel_target(tap, unit.number)
@@ -49,7 +49,7 @@ def sequence(context: FigureContext) -> tuple[tuple[TileRow, ...], list[str]]:
 
 
 def columns(context: FigureContext) -> tuple[tuple[TileRow, ...], list[str]]:
-    """One picture for each objective, at one layer and unit and one class."""
+    """Lay out one picture for each objective, of one layer, unit and class."""
     tap, unit = context.only
     u = unit.number
     targets = {

@@ -1,4 +1,4 @@
-"""The choice of layers, units and classes for a figure of a given network."""
+"""Layouts: choose layers, units and classes for figures of a network."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def choose(figure: Figure, options: FigureOptions) -> FigureLayout:
 def choose_all(
     figures: Sequence[Figure], options: FigureOptions
 ) -> tuple[list[FigureLayout], dict[str, str]]:
-    """Choose for figure after figure: those that the network can have, and why not the others."""
+    """Lay out the figures that the network can have; return why it cannot have the others."""
     layouts: list[FigureLayout] = []
     failed: dict[str, str] = {}
     for figure in figures:

@@ -1,4 +1,4 @@
-"""The setting of a figure: a network, a recipe, and what was found for the figure's layers."""
+"""The context of a figure: options, and the taps and units for its layers."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ CLASSIFIED = (224, 224)
 
 @dataclass(frozen=True)
 class FigureOptions:
-    """What all figures of a set share.
+    """Hold the options that all figures of a set share.
 
-    With ``quick`` figures of many settings show fewer of them. ``photos`` are files for the
+    With ``quick``, figures of many settings show fewer of them. ``photos`` are files for the
     figures of gradients, ``layers`` the taps that have a page of all their units, ``examples`` the
     images of a data set to which units respond. Penalties have ``penalty_factor`` times the
     article's weights, see :func:`kerasviz.figures.layout.penalty_weights.weight_factor`.
@@ -44,9 +44,9 @@ class FigureOptions:
 
     @cached_property
     def class_size(self) -> tuple[int, int]:
-        """The height and width of pictures of classes: the recipe's, if the network can do that.
+        """Return the height and width of pictures of classes: the recipe's, if the network can.
 
-        Classifiers with a dense layer after a pool of fixed size take the size they were made for.
+        Classifiers with a dense layer after a pool of fixed size take only their own size.
         """
         logits, size = self.net.classes.logits, self.recipe.size
         if logits is None or logits not in self.net.taps or self.net.computes(logits, *size):
@@ -57,7 +57,7 @@ class FigureOptions:
 
 @dataclass(frozen=True)
 class FigureContext:
-    """A figure that was ordered, and what was found for its layers in the network.
+    """Hold a figure with the taps and units that stand for its layers in a network.
 
     ``placing`` says in one line how the layers were found, or "".
     """
@@ -87,7 +87,7 @@ class FigureContext:
 
     @property
     def linear(self) -> tuple[str, ...]:
-        """Its taps whose channels are optimized after the ReLU, see :func:`fitting`."""
+        """Return the taps whose channels are optimized after the ReLU, see ``adapt_recipe``."""
         first = (
             first_relu(self.options.net)
             if self.options.recipe.pre_activation and self.units
@@ -97,7 +97,7 @@ class FigureContext:
 
     @property
     def linear_notes(self) -> list[str]:
-        """Which channels are optimized otherwise."""
+        """Say which channels are optimized after the ReLU."""
         return [
             f"Channels of {tap} are optimized after its ReLU, because before it a flat colour is "
             "best."
@@ -106,20 +106,20 @@ class FigureContext:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """How layers and units were found, and which are optimized otherwise."""
+        """Say how layers and units were found, and which are optimized after the ReLU."""
         first = [self.placing] if self.placing else []
         units = [_unit_note(self)] if self.units and not self.figure.seeds else []
         return (*first, *units, *self.linear_notes)
 
     @property
     def only(self) -> tuple[str, Unit]:
-        """Tap and unit of a figure that shows a single one."""
+        """Return tap and unit of a figure that shows a single unit."""
         name = self.figure.places[0].layer
         return self.taps[name], self.units[name].units[0]
 
 
 def _unit_note(context: FigureContext) -> str:
-    """How the units were found, in one line."""
+    """Say in one line how the units were found."""
     sources = {source for found in context.units.values() for source in found.sources}
     rule = (
         "evenly spaced over the C channels of a layer, floor((i + f) C / n) for tile i of n, "
@@ -156,7 +156,7 @@ def resolve(figure: Figure, options: FigureOptions) -> FigureContext:
 
 
 def _shares(group: PlaceGroup, taps: Mapping[str, str]) -> dict[str, int]:
-    """The number of tiles for each layer of a group that the network has; their sum is kept."""
+    """Share the tiles of a group between those of its layers that the network has."""
     there = [place.layer for place in group.places if place.layer in taps]
     total = sum(place.tiles for place in group.places)
     if len(there) == len(group.places):
@@ -165,15 +165,15 @@ def _shares(group: PlaceGroup, taps: Mapping[str, str]) -> dict[str, int]:
 
 
 def channel_target(tap: str, unit: int) -> Target:
-    """A channel with the words that name it."""
+    """Make the target of a channel."""
     return Target(f"{tap}:{unit}", channel(tap, unit))
 
 
 def moments(wanted: Sequence[int], steps: int) -> tuple[int, ...]:
-    """The steps that a run of ``steps`` steps can show in place of the ``wanted`` ones.
+    """Return the steps that a run of ``steps`` steps shows in place of the ``wanted`` ones.
 
-    The article's steps as they are, as far as the run goes; its last step stands for the last. A
-    run that is too short for that shows steps that are equally far apart on a logarithmic scale.
+    The run's last step replaces the last one if the run reaches the others. A shorter run shows
+    steps at equal distances on a logarithmic scale.
 
     >>> moments((0, 4, 48, 2048), 2560), moments((0, 4, 48, 2048), 128)
     ((0, 4, 48, 2048), (0, 4, 48, 128))

@@ -1,4 +1,4 @@
-"""What the figures of gradients show of a network: photos, directions and maps."""
+"""Layouts of the figures of gradients: photos, directions and maps."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ DIRECTIONS = {"linf": "L-infinity metric", "l2": "L2 metric", "decorrelated": "D
 
 
 def _objectives(context: FigureContext) -> FigureContext:
-    """The figure ``objectives`` of the same network, whose pictures are shown here again."""
+    """Return the context of the figure ``objectives``, whose pictures are shown again."""
     return resolve(CATALOGUE["objectives"], context.options)
 
 
 def _kinds(objectives: FigureContext) -> dict[str, OptimizedTile]:
-    """The pictures of the figure ``objectives`` by the kind of their objective."""
+    """Return the pictures of the figure ``objectives`` by the kind of their objective."""
     blocks, _ = columns(objectives)
     return {tile.column.kind: tile for tile in blocks[0].optimized if tile.column is not None}
 
 
 def _photos(context: FigureContext) -> tuple[tuple[Photo, ...], Request, list[str]]:
-    """Photos, what is differentiated there, and notes on both."""
+    """Return the photos, the request that is differentiated there, and notes on both."""
     net = context.options.net
     k, _ = pick_class(net)
     if k is not None:
@@ -142,7 +142,7 @@ def _artifacts(context: FigureContext) -> Table:
 
 
 def _pools(context: FigureContext, first: str, second: str) -> bool:
-    """Whether the network computes a pooling layer between two taps."""
+    """Return whether the network computes a pooling layer between two taps."""
     taps = context.options.net.taps
     names = list(taps)
     start = 0 if first == IMAGE else names.index(taps[first].name) + 1

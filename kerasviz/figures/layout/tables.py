@@ -1,4 +1,4 @@
-"""Figures that are tables: rows of pictures with a word at each row and column."""
+"""Layouts of tables: rows of pictures with titles of rows and columns."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ NO_DIRECTIONS = EmptyTile("Dataset examples", "kept for units, not for direction
 
 
 def shown(context: FigureContext, target: Target, name: str = "") -> OptimizedTile:
-    """The finished picture of a target."""
+    """Make the tile of the finished picture of a target."""
     request = context.request(target)
     return OptimizedTile(request, request.recipe.steps, name or target.text)
 
 
 def _chosen(context: FigureContext) -> list[tuple[str, Unit]]:
-    """Taps and units of a figure, layer by layer."""
+    """Return taps and units of a figure, layer by layer."""
     places = [place.layer for place in context.figure.places]
     return [
         (context.taps[name], unit)
@@ -47,9 +47,9 @@ def _chosen(context: FigureContext) -> list[tuple[str, Unit]]:
 
 
 def _translated(context: FigureContext) -> dict[tuple[str, int], tuple[str, Unit]]:
-    """The units of another network that stand for the article's, by (layer, number).
+    """Return the units that stand for the article's in this network, by (layer, number).
 
-    Where a layer has no counterpart, or fewer units, what is there stands for several.
+    Where a layer has no counterpart, or fewer units, a unit stands for several.
     """
     found = {}
     some = _chosen(context)
@@ -65,7 +65,7 @@ def _translated(context: FigureContext) -> dict[tuple[str, int], tuple[str, Unit
 
 
 def facets(context: FigureContext, target: Target) -> list[OptimizedTile]:
-    """Pictures of a target that share one optimization and are pushed apart."""
+    """Make the tiles of diverse pictures of a target, optimized together."""
     request = context.request(target, rows=FACETS)
     return [
         OptimizedTile(request, request.recipe.steps, f"{target.text} facet {row + 1}", row=row)
@@ -149,7 +149,7 @@ def _random(context: FigureContext) -> Table:
 
 
 def _only(context: FigureContext) -> str:
-    """Which unit a figure of pairs found alone."""
+    """Say which unit a figure of pairs found alone."""
     tap, unit = _chosen(context)[0]
     return f"layers of {context.options.net.name} have only {tap}:{unit.number} for them"
 
@@ -226,7 +226,7 @@ def _interpolation(context: FigureContext) -> Table:
 
 
 def _sweep(context: FigureContext) -> Table:
-    """Snapshots of one run in every row; units and settings are the reader's choice."""
+    """Lay out the snapshots of one run in every row; readers choose unit and settings."""
     factor, recipe = context.options.penalty_factor, context.options.recipe
     figure = weighted(context.figure, factor)
     steps = moments(figure.steps, min(recipe.steps, figure.steps[-1]))

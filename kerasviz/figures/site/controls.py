@@ -1,4 +1,4 @@
-"""What a reader of a figure's page sets: pickers, sliders and switches, with their pictures."""
+"""The controls of a figure's page: pickers, sliders and switches, with their pictures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Option", "PageControl", "controls_of", "rows_of"]
 
 @dataclass(frozen=True)
 class Option:
-    """A value of a control: its words, and the pictures that it is picked by."""
+    """Hold a value of a control: its label and its thumbnails."""
 
     label: str
     thumbs: tuple[Tile, ...] = ()
@@ -20,11 +20,11 @@ class Option:
 
 @dataclass(frozen=True)
 class PageControl:
-    """A control as the page shows it.
+    """Describe a control as the page shows it.
 
     ``kind`` is ``picker`` (of units or photos, by their pictures), ``slider`` (of ordered values)
-    or ``switch`` (off and on). ``role`` is its place in a setting, counted from 0, or ``step``:
-    that one only says which picture of a row is large.
+    or ``switch`` (off and on). ``role`` is its place in a setting, counted from 0, or ``step``
+    for the control that says which picture of a row is large.
     """
 
     kind: str
@@ -35,10 +35,9 @@ class PageControl:
 
 
 def rows_of(layout: FigureLayout) -> tuple[tuple[TileRow, ...], tuple[int, ...]]:
-    """The rows of a figure, each with the setting that shows it, and the first setting.
+    """Return the rows of a figure, each with the setting that shows it, and the initial setting.
 
-    Sums of units, a sheet of all pairs in the catalogue, have a row for each pair: the two units
-    and their sum.
+    Sums of units have a row for each pair: the two units and their sum.
     """
     if layout.figure.layout != "sums":
         return layout.blocks, layout.initial
@@ -53,7 +52,7 @@ def rows_of(layout: FigureLayout) -> tuple[tuple[TileRow, ...], tuple[int, ...]]
 
 
 def controls_of(layout: FigureLayout) -> tuple[PageControl, ...]:
-    """The controls of a figure's page, in the order of the numbers of a setting."""
+    """Return the controls of a figure's page, in the order of the numbers of a setting."""
     if layout.figure.layout == "sums":
         _, initial = rows_of(layout)
         return tuple(
@@ -72,7 +71,7 @@ def controls_of(layout: FigureLayout) -> tuple[PageControl, ...]:
 
 
 def _sides(layout: FigureLayout) -> tuple[list[Tile], list[Tile]]:
-    """The single units over the columns and at the rows of a sheet of sums."""
+    """Return the single units over the columns and beside the rows of a sheet of sums."""
     top, *rest = layout.blocks
     return list(top.tiles), [row.tiles[0] for row in rest]
 
@@ -94,7 +93,7 @@ def _shown(layout: FigureLayout, k: int, control: Control) -> PageControl:
 
 
 def _thumbs(layout: FigureLayout, k: int, value: int) -> tuple[Tile, ...]:
-    """The pictures by which a value is picked: of its row where all else is as at first."""
+    """Return the thumbnails of a value, from its row with the other controls as at first."""
     setting = (*layout.initial[:k], value, *layout.initial[k + 1 :])
     row = next((b for b in layout.blocks if b.setting == setting), None)
     if row is None or not row.tiles:

@@ -1,4 +1,4 @@
-"""What made the pictures of a figure, and the record of a set: ``figures.json``."""
+"""The record of a set of figures, ``figures.json``, and the facts of their pictures."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class FigureRun:
-    """A run that makes figures: its pictures, what was ordered, and its command line.
+    """Describe a run that makes figures: its pictures, options and command line.
 
-    ``commands`` are those that make a picture again, by its file, of those that have one.
+    ``commands`` make pictures again, by file.
     """
 
     store: Store
@@ -40,7 +40,7 @@ class FigureRun:
     commands: Mapping[str, str] = field(default_factory=dict)
 
     def origins(self, layout: FigureLayout) -> PictureFacts:
-        """What made the pictures of a figure."""
+        """Return the facts of a figure's pictures."""
         facts = {tile: fact for tile in layout.tiles if (fact := self._fact(tile)) is not None}
         return PictureFacts(facts, self.command.figure(layout.figure.slug))
 
@@ -65,7 +65,7 @@ class FigureRun:
         return Fact(line, self.commands.get(entry.file, ""))
 
     def record(self, slug: str) -> dict[str, Any]:
-        """What was ordered for a figure, as plain data."""
+        """Return the options of a figure as plain data."""
         options = self.options
         return {
             "command": self.command.figure(slug) or None,
@@ -80,7 +80,7 @@ class FigureRun:
 
 
 def write_record(out: Path, run: FigureRun, made: Iterable[str], present: Iterable[str]) -> None:
-    """Write what made the figures of a folder, those of earlier runs too.
+    """Record how the figures of a folder were made, including those of earlier runs.
 
     ``made`` are the slugs of this run, ``present`` those in the folder.
     """
@@ -93,7 +93,7 @@ def write_record(out: Path, run: FigureRun, made: Iterable[str], present: Iterab
 
 
 def _read(path: Path) -> Mapping[str, Any]:
-    """The figures of a record; none where it is not there or damaged."""
+    """Read the figures of a record; none where it is missing or damaged."""
     try:
         return dict(json.loads(path.read_text(encoding="utf-8"))["figures"])
     except (OSError, ValueError, KeyError, TypeError):

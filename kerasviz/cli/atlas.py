@@ -39,7 +39,7 @@ __all__ = ["command"]
 
 @dataclass(frozen=True)
 class AtlasArguments:
-    """What the command line asks for, beside the recipe and how the model is read."""
+    """Hold the arguments of ``kerasviz atlas``, without recipe and model options."""
 
     taps: tuple[str, ...]
     out: str | None
@@ -61,7 +61,7 @@ Examples:
   kerasviz atlas efficientnet-lite0 stem block1a --steps 128 --size 64
   kerasviz atlas inceptionv1 --out s3://bucket/inceptionv1 --engine ray --address auto
 
-The same command again goes on where a run ended, and may be given on several machines at once.
+The same command continues a run that ended early, and may run on several machines at once.
 `kerasviz verify DIR` makes the pictures again and compares them.
 """,
 )
@@ -178,7 +178,7 @@ def _atlas(
     named = Path(recipe_options.recipe).suffix == ".json" and recipe_options.precision is None
     if there is not None and not named and recipe_options.precision in (None, "auto"):
         return replace(atlas, recipe=recipe.replace(precision=there.recipe.precision))
-    return replace(atlas, recipe=recipe_options.settled(recipe, net, atlas.taps))
+    return replace(atlas, recipe=recipe_options.resolved(recipe, net, atlas.taps))
 
 
 def _engine(what: AtlasArguments, threads: int) -> Callable[[], Engine]:
@@ -235,7 +235,7 @@ def _make(
 
 
 def _report(made: AtlasMade, tally: RunProgress, before: int) -> None:
-    """Say what was done, and on the standard error what went wrong on the way."""
+    """Report what was done, and failures on the standard error."""
     from kerasviz.cli.atlas_progress import failures_words
 
     if tally.failures:
@@ -246,26 +246,26 @@ def _report(made: AtlasMade, tally: RunProgress, before: int) -> None:
     if made.made:
         words = f"rendered {made.made:,} picture{'' if made.made == 1 else 's'}"
         if before:
-            words += f", {before:,} {'was' if before == 1 else 'were'} there already"
+            words += f", {before:,} {'was' if before == 1 else 'were'} complete"
         others = made.pictures - made.made - before
         click.echo(words + (f", {others:,} are of other runs" if others > 0 else ""))
     elif before < made.pictures:
         click.echo(f"other runs rendered the {made.pictures - before:,} pictures that were missing")
     else:
-        click.echo(f"nothing to do: {made.pictures:,} pictures are there already")
+        click.echo(f"nothing to do: {made.pictures:,} pictures are complete")
     click.echo(f"open {made.index}")
 
 
 def _announce(tally: RunProgress) -> None:
-    """Say what there is to do, before it is done."""
+    """Announce the work before it begins."""
     if tally.finished < tally.pictures:
-        there = f", {tally.finished:,} are there already" if tally.finished else ""
+        there = f", {tally.finished:,} are complete" if tally.finished else ""
         tasks = f"{len(tally.sizes):,} batch{'' if len(tally.sizes) == 1 else 'es'}"
         click.echo(f"{tally.pictures:,} pictures in {tasks}{there}", err=True)
 
 
 def _plan(net: Network, atlas: Atlas, price: float | None) -> None:
-    """Print what the atlas takes."""
+    """Print the time and space that the atlas takes."""
     from kerasviz.atlas.engines.local import cores_here
     from kerasviz.atlas.plan import outline, sooner
     from kerasviz.cli.atlas_plan import outline_lines

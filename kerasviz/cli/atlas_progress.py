@@ -1,4 +1,4 @@
-"""The progress of an atlas: pictures of all workers, how fast they come, and what went wrong."""
+"""The progress of an atlas: pictures of all workers, their rate, and failures."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ WINDOW = 300.0
 
 
 class Pace:
-    """How many pictures a minute a run makes, by those of the last minutes."""
+    """Measure the pictures per minute of a run over the last minutes."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic):
         self._clock = clock
         self._points: deque[tuple[float, int]] = deque([(clock(), 0)])
 
     def __call__(self, made: int) -> float | None:
-        """Note that so many were made; returns the pictures a minute, if that can be said yet."""
+        """Note the number of pictures; return the pictures per minute once it is known."""
         now = self._clock()
         self._points.append((now, made))
         while len(self._points) > 2 and self._points[1][0] < now - WINDOW:
@@ -37,7 +37,7 @@ class Pace:
 
 
 def tally_words(tally: RunProgress, pace: float | None) -> str:
-    """How far a run is, in one line."""
+    """Write the progress of a run in one line."""
     if tally.stage:
         return tally.stage
     parts = [f"{tally.finished:,} of {tally.pictures:,} pictures"]
@@ -54,7 +54,7 @@ def tally_words(tally: RunProgress, pace: float | None) -> str:
 
 
 def failures_words(failures: Counter[str], most: int = 2) -> str:
-    """What went wrong so far, the most frequent reasons first.
+    """Write the reasons of failures, the most frequent first.
 
     >>> from collections import Counter
     >>> failures_words(Counter({"killed by signal 9 (SIGKILL)": 3, "OSError: no": 1}))
@@ -69,7 +69,7 @@ def failures_words(failures: Counter[str], most: int = 2) -> str:
 
 @contextmanager
 def atlas_progress() -> Iterator[Callable[[RunProgress], None]]:
-    """A function that is told of the tally of a run, and shows it."""
+    """Yield a function that shows the progress of a run."""
     from kerasviz.cli.progress import stepping
 
     with stepping("workers start") as update:

@@ -1,4 +1,4 @@
-"""What ``kerasviz figures`` says of figures: what each needs, and which cannot be made."""
+"""The list of ``kerasviz figures``: what each figure needs, and which cannot be made."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 __all__ = ["announcement", "figure_lines", "lines_of_failures", "minutes"]
 
-#: Columns of a line, as many as a terminal usually has for a wide table.
+#: Columns of a line of the table.
 WIDTH = 100
-#: Steps of all rows of all batches from which on it is worth to time some of them first.
+#: Steps of all rows of all batches above which a few are timed first.
 LONG = 20_000
 
 
 def minutes(seconds: float) -> str:
-    """A time as one says it.
+    """Write a time in seconds for people.
 
     >>> minutes(20), minutes(70), minutes(1500), minutes(9000)
     ('less than a minute', 'about a minute', 'about 25 minutes', 'about 2.5 hours')
@@ -42,7 +42,7 @@ def minutes(seconds: float) -> str:
 def announcement(
     net: Network,
 ) -> Callable[[Sequence[Batch], Mapping[str, str]], None]:
-    """A function that says before the first picture how many there are and how long they take."""
+    """Make a function that announces the number of pictures and their time."""
 
     def begin(plans: Sequence[Batch], failed: Mapping[str, str]) -> None:
         from kerasviz.rendering.cost import Clock, pictures_of
@@ -61,12 +61,12 @@ def announcement(
 
 
 def lines_of_failures(failed: Mapping[str, str]) -> list[str]:
-    """Why figures cannot be made, a line for each."""
+    """Write a line for each figure that cannot be made."""
     return [f"kerasviz: {slug}: {' '.join(why.split())}" for slug, why in failed.items()]
 
 
 def figure_lines(options: FigureOptions, slugs: Sequence[str], timed: bool) -> list[str]:
-    """A table of what figures need for a network, with the minutes if it can be ``timed``."""
+    """Write a table of what figures need for a network, with minutes if ``timed``."""
     from kerasviz.figures import CATALOGUE
     from kerasviz.figures.layout.build import choose_all
     from kerasviz.rendering.batching import make_batches
@@ -105,7 +105,7 @@ def _minutes(clock: Clock | None, plans: Sequence[Batch]) -> tuple[str, ...]:
 
 
 def _wants(layout: FigureLayout) -> str:
-    """The options that give a figure more to show."""
+    """Return the options that give a figure more to show."""
     from kerasviz.figures.layout.example_panels import NO_DATASET
     from kerasviz.figures.layout.tiles import ExamplesTile
 
@@ -117,7 +117,7 @@ def _wants(layout: FigureLayout) -> str:
 
 
 def _right(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """Rows whose numbers stand under each other, at the right of their columns."""
+    """Align the numbers of rows at the right of their columns."""
     numbers = len(rows[0]) - 3
     widths = [max(len(row[i]) for row in rows) for i in range(1, 1 + numbers)]
     return [
@@ -135,7 +135,7 @@ def _cut(rows: Sequence[tuple[str, ...]]) -> list[str]:
 
 
 def _notes(options: FigureOptions, clock: Clock | None) -> list[str]:
-    """How the table came about."""
+    """Return notes on how the table was made."""
     height, width = options.recipe.size
     steps = f"{options.recipe.steps} steps of {width} x {height} pixels for most pictures"
     shared = "Pictures that figures share are counted once in the last line."

@@ -124,7 +124,7 @@ def command(
     net = input_options.complete(net)
     folder = out or Path("out") / f"{net.name}-figures"
     taps = net.main_taps or tuple(net.taps)[-1:]
-    recipe = recipe_options.settled(recipe, net, taps, folder / "pictures")
+    recipe = recipe_options.resolved(recipe, net, taps, folder / "pictures")
     if only_list:
         _list(net, wanted, recipe, quick, layers, timed=True)
         return
@@ -137,7 +137,7 @@ def command(
     def kept() -> str:
         count = count_finished(folder / "pictures")
         words = "finished picture is" if count == 1 else "finished pictures are"
-        return f"{count} {words} kept in {folder}, the same command goes on from there"
+        return f"{count} {words} kept in {folder}, the same command continues from there"
 
     said: dict[str, str] = {}
 
@@ -166,10 +166,10 @@ def command(
         )
     if made.made:
         words = "picture" if made.made == 1 else "pictures"
-        already = f", {made.kept} were there already" if made.kept else ""
+        already = f", {made.kept} were complete" if made.kept else ""
         click.echo(f"rendered {made.made} {words}{already}")
     elif made.kept and not made.computed:
-        click.echo(f"nothing to do: {made.kept} pictures are there already")
+        click.echo(f"nothing to do: {made.kept} pictures are complete")
     if made.paths:
         click.echo(f"open {made.index}")
     if made.failed:

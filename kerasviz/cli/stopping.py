@@ -1,4 +1,4 @@
-"""How a command ends early: Ctrl-C and every expected error become one line and an exit code."""
+"""Ending a command early: Ctrl-C and expected errors become one line and an exit code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Stopped", "line_of", "stoppable"]
 
 
 class Stopped(KerasvizError):
-    """The user pressed Ctrl-C; 130 is what a shell reports for it (128 + SIGINT)."""
+    """Report Ctrl-C; a shell's exit code for it is 130 (128 + SIGINT)."""
 
     exit_code = 130
 
@@ -35,7 +35,7 @@ def stoppable(kept: Callable[[], str] | None = None) -> Iterator[None]:
 
 
 def line_of(error: KerasvizError | click.ClickException | OSError) -> str:
-    """The one line that the terminal shows for an error.
+    """Write the one line that the terminal shows for an error.
 
     >>> line_of(KerasvizError("no such file"))
     'kerasviz: error: no such file'

@@ -18,7 +18,7 @@ from kerasviz.rendering.store import GradientEntry, Store
 __all__ = ["GradientCache", "make_computed"]
 
 
-#: Changes when the same inputs give other pictures.
+#: Increased when the same inputs give other pictures.
 VERSION = 2
 
 

@@ -18,12 +18,12 @@ from kerasviz.rendering.request import Request
 
 __all__ = ["Clock", "StepCost", "pictures_of", "work_of"]
 
-#: Rows of the batches that are timed, and about how many seconds each is.
+#: Rows of the timed batches, and the approximate time of each in seconds.
 ROWS, SECONDS = 4, 1.5
-#: What an operation costs for every pixel of the image beside its multiplications, in these. Fitted
-#: to EfficientNet-Lite0 and GoogLeNet, whose layers it times within a quarter.
+#: The cost of an operation per pixel of the image, in multiplications, beside its own. Fitted to
+#: EfficientNet-Lite0 and GoogLeNet, whose layers it times within 25 %.
 OPERATION = 30.0
-#: How much of the time to compile a deep network is there for the shallowest too.
+#: The share of a deep network's compile time that the shallowest network takes too.
 SHALLOW = 0.4
 
 

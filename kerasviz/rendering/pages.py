@@ -163,9 +163,9 @@ def _pictures(
 
 #: Titles of computed pictures by kind.
 _KINDS = {
-    "photo": "The picture that gradients are taken at",
+    "photo": "The picture at which gradients are taken",
     "attribution": "Attribution",
-    "magnitude": "How large the gradient is",
+    "magnitude": "The magnitude of the gradient",
     "colours": "The gradient with decorrelated colours",
     "l2": "The gradient",
     "linf": "The sign of the gradient",

@@ -36,8 +36,8 @@ SECTIONS = (
     Section(
         "objectives-section",
         "Optimization objectives",
-        "The objective is the number that optimization maximizes. It decides what an image shows: "
-        "a neuron, a channel, a layer or a class.",
+        "The objective is the number that optimization maximizes. The question to the network lies "
+        "in its choice.",
         ("objectives",),
     ),
     Section(

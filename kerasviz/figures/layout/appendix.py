@@ -21,10 +21,10 @@ from kerasviz.optvis.objectives.targets import Target
 
 __all__ = ["APPENDIX", "HEADS", "first_rows", "known_taps", "layer_title", "layers_of", "parts"]
 
-#: The layer some of whose units are shown where none is named.
+#: The layer that is shown where none is named.
 DEFAULT = "mixed4a"
-#: How many units are shown of it, or of any layer with ``quick``, and in the figure's picture: all
-#: of a layer are a day's work, which nobody should start by chance.
+#: Units shown of it, or of any layer with ``quick``, and in the figure's PNG: rendering all units
+#: of a layer takes a day, and should be asked for.
 SOME_UNITS = ROWS = 8
 #: The words over the panels of a row.
 HEADS = (

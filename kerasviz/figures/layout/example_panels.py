@@ -30,7 +30,7 @@ NAME = "Dataset examples"
 NO_DATASET = EmptyTile(NAME, "no dataset was given")
 #: The width of a panel in pixels, as the article's: three crops.
 WIDTH = 294
-#: As many crops as a panel has at most.
+#: The largest number of crops in a panel.
 MOST = 9
 #: Examples of each kind that the page of a layer has.
 EXAMPLES = 10

@@ -75,8 +75,8 @@ def map_layers(wanted: Sequence[str], net: Network) -> Placing:
         )
     if len(wanted) == 1:
         return found, (
-            f"Layer: {found[wanted[0]]}, of the network's {_count(len(taps), what)} the one that "
-            f"lies nearest to the relative depth of the article's {wanted[0]}."
+            f"Layer: {found[wanted[0]]}, of the network's {_count(len(taps), what)} the nearest to "
+            f"the relative depth of the article's {wanted[0]}."
         )
     deeper = ", the one for conv2d0 a little deeper" if "conv2d0" in wanted else ""
     return found, (

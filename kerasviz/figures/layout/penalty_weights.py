@@ -20,7 +20,7 @@ from kerasviz.rendering.request import make_requests
 
 __all__ = ["weight_factor", "weight_note", "weighted"]
 
-#: What is measured: so many units of each layer of the figure, after so many steps.
+#: What is measured: this number of units of each layer of the figure, after these steps.
 UNITS, STEPS = 4, 32
 #: What that gives for GoogLeNet, whose layers and training data are those of the article's network.
 REFERENCE = 430.0

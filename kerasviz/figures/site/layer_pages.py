@@ -39,7 +39,7 @@ __all__ = [
 
 #: The folder of the pages and their sprites, in the folder of the figures.
 FOLDER = "layers"
-#: What stands for a unit in a command.
+#: The placeholder of a unit in a command.
 UNIT = "{unit}"
 
 

@@ -19,7 +19,7 @@ from kerasviz.rendering.pages import PIXEL_ART, render_page
 
 __all__ = ["Fact", "PictureFacts", "figure_page", "set_page"]
 
-#: Between these a page holds its figure, which the page of the set holds too.
+#: The comments around a figure on its page; the page of the set copies what is between.
 BEGIN, END = Markup("<!-- figure -->"), Markup("<!-- end of figure -->")
 
 

@@ -32,12 +32,12 @@ PER_SHEET, TILE, EXAMPLE = 10, 147, 73
 PITCH = 74
 #: Optimized pictures of a unit: neuron, channel, negative, four facets.
 TILES = 7
-#: Behind the pictures, and between the examples.
+#: The colour behind the pictures and between the examples.
 BEHIND = (128, 128, 128)
 #: That of the JPEG files, with colours at half the resolution: about 40 KB for a unit. The pictures
 #: themselves are one click away.
 QUALITY = 80
-#: Changes when the same pictures give another file.
+#: Increased when the same pictures give another file.
 VERSION = 1
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from kerasviz.atlas.progress import RunProgress
 
-__all__ = ["Pace", "atlas_progress", "failures_words", "tally_words"]
+__all__ = ["Pace", "atlas_progress", "failures_text", "progress_text"]
 
 #: Seconds over which the pictures of a minute are counted.
 WINDOW = 300.0
@@ -36,28 +36,28 @@ class Pace:
         return (made - before) / (now - began) * 60 if made > before and now > began else None
 
 
-def tally_words(tally: RunProgress, pace: float | None) -> str:
+def progress_text(progress: RunProgress, pace: float | None) -> str:
     """Write the progress of a run in one line."""
-    if tally.stage:
-        return tally.stage
-    parts = [f"{tally.finished:,} of {tally.pictures:,} pictures"]
-    if tally.elsewhere:
+    if progress.stage:
+        return progress.stage
+    parts = [f"{progress.finished:,} of {progress.pictures:,} pictures"]
+    if progress.elsewhere:
         parts.append("other runs are at the rest")
     else:
         if pace is not None:
             parts.append(f"{pace:,.0f} a minute" if pace >= 10 else f"{pace:.1f} a minute")
-        workers = "worker" if tally.alive == 1 else "workers"
-        parts.append(f"{tally.alive} {workers}" if tally.alive else "workers start")
-    if tally.failures:
-        parts.append(failures_words(tally.failures))
+        workers = "worker" if progress.alive == 1 else "workers"
+        parts.append(f"{progress.alive} {workers}" if progress.alive else "workers start")
+    if progress.failures:
+        parts.append(failures_text(progress.failures))
     return ", ".join(parts)
 
 
-def failures_words(failures: Counter[str], most: int = 2) -> str:
+def failures_text(failures: Counter[str], most: int = 2) -> str:
     """Write the reasons of failures, the most frequent first.
 
     >>> from collections import Counter
-    >>> failures_words(Counter({"killed by signal 9 (SIGKILL)": 3, "OSError: no": 1}))
+    >>> failures_text(Counter({"killed by signal 9 (SIGKILL)": 3, "OSError: no": 1}))
     '4 failures (3 killed by signal 9 (SIGKILL), 1 OSError: no)'
     """
     count = sum(failures.values())
@@ -75,14 +75,14 @@ def atlas_progress() -> Iterator[Callable[[RunProgress], None]]:
     with stepping("workers start") as update:
         pace, before = Pace(), -1
 
-        def watch(tally: RunProgress) -> None:
+        def watch(progress: RunProgress) -> None:
             nonlocal before
             if before < 0:  # what was there does not count for how long the rest takes
-                before = tally.finished
-            left = tally.pictures - before
-            fraction = (tally.finished - before) / left if left else 1.0
-            if tally.stage:  # not the end: lines of progress go on
+                before = progress.finished
+            left = progress.pictures - before
+            fraction = (progress.finished - before) / left if left else 1.0
+            if progress.stage:  # not the end: lines of progress go on
                 fraction = min(fraction, 0.999)
-            update(fraction, tally_words(tally, pace(tally.made)))
+            update(fraction, progress_text(progress, pace(progress.made)))
 
         yield watch

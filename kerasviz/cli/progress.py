@@ -87,8 +87,8 @@ def _console() -> Iterator[Console | None]:
 
 
 @contextmanager
-def _bar(first: str) -> Iterator[Update]:
-    """Yield a function for progress; the bar disappears at the end of the block."""
+def stepping(first: str) -> Iterator[Update]:
+    """Yield a function for progress, shown as a bar that disappears after the block."""
     with _console() as console:
         if console is None:
             yield Lines(sys.stderr, INTERVAL)
@@ -128,7 +128,7 @@ def working(text: str) -> Iterator[None]:
 @contextmanager
 def rendering() -> Iterator[Callable[[RenderProgress], None]]:
     """Yield a progress function for ``render_batches``."""
-    with _bar("compiling") as update:
+    with stepping("compiling") as update:
 
         def report(r: RenderProgress) -> None:
             now = f"step {r.step} of {r.steps}, {_short(r.text)}"
@@ -138,16 +138,9 @@ def rendering() -> Iterator[Callable[[RenderProgress], None]]:
 
 
 @contextmanager
-def stepping(first: str) -> Iterator[Update]:
-    """Yield a progress function for work that describes its present step."""
-    with _bar(first) as update:
-        yield update
-
-
-@contextmanager
 def downloading(name: str) -> Iterator[Callable[[int, int | None], None]]:
     """Yield a progress function for :func:`kerasviz.zoo.fetch`: bytes so far, and in all."""
-    with _bar(name) as update:
+    with stepping(name) as update:
 
         def report(done: int, total: int | None) -> None:
             size = f" of {total / 1e6:.1f}" if total else ""

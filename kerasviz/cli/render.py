@@ -77,7 +77,7 @@ The same command again renders only what is missing, also after Ctrl-C.
 @click.argument("targets", metavar="TARGET...", nargs=-1)
 @click.option(
     "--again",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=click.Path(path_type=Path),
     metavar="PICTURE.png",
     help="Render the picture of this file again, as it records. [default of --out: its folder]",
 )
@@ -213,6 +213,8 @@ def _render_again(
 
 def _provenance(file: Path) -> dict[str, Any]:
     """Read what a file records. Raises :class:`UsageError` where that is no optimized picture."""
+    if not file.is_file():
+        raise UsageError(f"no file {str(file)!r}")
     try:
         _, recorded = decode(file.read_bytes())
     except (OSError, SyntaxError, ValueError) as error:
@@ -318,8 +320,8 @@ def _report(store: Store, requests: Sequence[Request], made: int, as_json: bool)
         click.echo(json.dumps(data, indent=1, ensure_ascii=False))
         return
     if made:
-        already = f", {kept} {_pictures(kept).split()[1]} complete" if kept else ""
-        click.echo(f"made {made} {_pictures(made).split()[0]}{already}")
+        complete = f", {kept} {_pictures(kept).split()[1]} complete" if kept else ""
+        click.echo(f"made {made} {_pictures(made).split()[0]}{complete}")
     else:
         click.echo(f"nothing to do: {kept} {_pictures(kept)} complete")
     click.echo(f"open {page}")

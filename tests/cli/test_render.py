@@ -191,7 +191,7 @@ def test_what_cannot_be_rendered_again_is_said_in_one_line(
     wrong: dict[str, tuple[object, ...]] = {
         "does not record an optimization": ("--again", "plain.png"),
         "'text.png' cannot be read as a picture": ("--again", "text.png"),
-        "'missing.png' does not exist": ("--again", "missing.png"),
+        "no file 'missing.png'": ("--again", "missing.png"),
         "was made with another model": (other_model_file, "--again", file),
         "leave out --steps": ("--again", file, "--steps", 3),
         "leave out the TARGETs": (model_file, "conv2:1", "--again", file),

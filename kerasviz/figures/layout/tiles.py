@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from kerasviz.figures.catalogue.figure import Column, Control, Figure
 from kerasviz.rendering.photos import Photo
@@ -35,11 +35,8 @@ class OptimizedTile:
     label: str = ""
     column: Column | None = None
     row: int = 0
-
-    @property
-    def sharp(self) -> bool:
-        """Return whether its pixels stay sharp, however large it is shown."""
-        return False
+    #: Whether its pixels stay sharp, however large it is shown.
+    sharp: ClassVar[bool] = False
 
     @property
     def unit(self) -> int | None:
@@ -71,16 +68,12 @@ class GradientTile:
     tap: str = ""
     taps: tuple[str, ...] = ()
     pool: bool = False
+    label: ClassVar[str] = ""
 
     @property
     def sharp(self) -> bool:
         """Return whether its pixels stay sharp, however large it is shown."""
         return self.kind not in ("photo", "attribution")
-
-    @property
-    def label(self) -> str:
-        """Return "": computed pictures have no label."""
-        return ""
 
     @property
     def words(self) -> str:
@@ -111,26 +104,15 @@ class ExamplesTile:
     unit: int
     bucket: str
     facts: str
-
-    @property
-    def sharp(self) -> bool:
-        """Return False: photos are smoothed, however large they are shown."""
-        return False
-
-    @property
-    def smooth(self) -> bool:
-        """Return True: smooth even where the optimized pictures beside it are not."""
-        return True
+    label: ClassVar[str] = ""
+    #: Photos are smoothed, even where the optimized pictures beside them are not.
+    sharp: ClassVar[bool] = False
+    smooth: ClassVar[bool] = True
 
     @property
     def name(self) -> str:
         """Return the layer and unit."""
         return f"{self.tap}:{self.unit}"
-
-    @property
-    def label(self) -> str:
-        """Return "": examples have no label."""
-        return ""
 
     @property
     def words(self) -> str:

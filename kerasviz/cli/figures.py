@@ -131,19 +131,17 @@ def command(
 
     from kerasviz.cli.figure_list import announcement, lines_of_failures
     from kerasviz.cli.progress import rendering
-    from kerasviz.cli.stopping import stoppable
+    from kerasviz.cli.stopping import kept_pictures, stoppable
     from kerasviz.rendering.store import count_finished
-
-    def kept() -> str:
-        count = count_finished(folder / "pictures")
-        words = "finished picture is" if count == 1 else "finished pictures are"
-        return f"{count} {words} kept in {folder}, the same command continues from there"
 
     said: dict[str, str] = {}
 
     def begin(plans: Sequence[Batch], failed: Mapping[str, str]) -> None:
         said.update(failed)
         announcement(net)(plans, failed)
+
+    def kept() -> str:
+        return kept_pictures(count_finished(folder / "pictures"), folder)
 
     with stoppable(kept), rendering() as progress:
         made = make_figures(

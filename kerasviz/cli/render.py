@@ -255,18 +255,11 @@ def _render(
     the pictures of a store again, by file.
     """
     from kerasviz.cli.progress import rendering
-    from kerasviz.cli.stopping import stoppable
+    from kerasviz.cli.stopping import kept_pictures, stoppable
     from kerasviz.rendering.pages import write_index
     from kerasviz.rendering.run import render_into
 
-    def kept() -> str:
-        count = len(store.finished(requests))
-        return (
-            f"{count} finished {_pictures(count)} kept in {store.folder}, the same command "
-            "continues from there"
-        )
-
-    with stoppable(kept):
+    with stoppable(lambda: kept_pictures(len(store.finished(requests)), store.folder)):
         try:
             with rendering() as progress:
                 return render_into(store, requests, progress, missing=missing).made

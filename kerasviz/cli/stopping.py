@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
 from kerasviz.errors import KerasvizError
 
-__all__ = ["Stopped", "line_of", "stoppable"]
+__all__ = ["Stopped", "kept_pictures", "line_of", "stoppable"]
 
 
 class Stopped(KerasvizError):
@@ -32,6 +33,16 @@ def stoppable(kept: Callable[[], str] | None = None) -> Iterator[None]:
     except KeyboardInterrupt as interrupt:
         words = f"stopped; {kept()}" if kept is not None else "stopped"
         raise Stopped(words) from interrupt
+
+
+def kept_pictures(count: int, folder: Path) -> str:
+    """Say which pictures a stopped command leaves.
+
+    >>> kept_pictures(1, Path("out"))
+    '1 finished picture is kept in out, the same command continues from there'
+    """
+    pictures = "picture is" if count == 1 else "pictures are"
+    return f"{count} finished {pictures} kept in {folder}, the same command continues from there"
 
 
 def line_of(error: KerasvizError | click.ClickException | OSError) -> str:

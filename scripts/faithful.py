@@ -118,7 +118,7 @@ def _words(values: np.ndarray | list[float], digits: int = 2) -> str:
 
 
 def _hero(pictures: Pictures, judge: Network) -> Iterator[Check]:
-    groups = [pictures.stack(block.cells) for block in pictures.choices["hero"].blocks]
+    groups = [pictures.stack(block.optimized) for block in pictures.choices["hero"].blocks]
     edges, textures, *rest = (float(np.mean(variety(judge, images))) for images in groups)
     yield Check(
         "hero",
@@ -130,7 +130,7 @@ def _hero(pictures: Pictures, judge: Network) -> Iterator[Check]:
 
 
 def _objectives(pictures: Pictures) -> Iterator[Check]:
-    cells = pictures.choices["objectives"].cells
+    cells = pictures.choices["objectives"].optimized
     kinds = {c.column.kind: pictures.read(c) for c in cells if c.column is not None}
     neuron, channel = surround_share(np.stack([kinds["neuron"], kinds["channel"]]))
     yield Check(
@@ -142,7 +142,7 @@ def _objectives(pictures: Pictures) -> Iterator[Check]:
 
 
 def _diversity(pictures: Pictures) -> Iterator[Check]:
-    simple, *facets = pictures.choices["diversity-4a97"].cells
+    simple, *facets = pictures.choices["diversity-4a97"].optimized
     term = simple.request.objective.terms[0]
     images = pictures.stack([simple, *facets])
     found = pictures.activations(images, term.tap)
@@ -168,13 +168,13 @@ def _interpolation(pictures: Pictures) -> Iterator[Check]:
     near, far, steps = [], [], []
     climbs, ends = [], []
     for block in pictures.choices["interpolation"].blocks:
-        images = pictures.stack(block.cells)
+        images = pictures.stack(block.optimized)
         apart = distances(images)
         near.append(float(np.mean(np.diagonal(apart, 1))))
         steps.append(float(np.max(np.diagonal(apart, 1))))
         ends += [images[0], images[-1]]
         far.append(float(apart[0, -1]))
-        first, last = (t for t in block.cells[0].request.objective.terms if t.kind == "channel")
+        first, last = (t for t in block.optimized[0].request.objective.terms if t.kind == "channel")
         for term, sign in ((first, -1), (last, 1)):
             reached = pictures.activations(images, term.tap)[..., term.unit].mean((1, 2))
             climbs.append(float(np.corrcoef(np.arange(len(images)), reached)[0, 1]) * sign)
@@ -196,7 +196,7 @@ def _interpolation(pictures: Pictures) -> Iterator[Check]:
 
 def by_setting(choice: FigureLayout) -> dict[tuple[int, ...], OptimizedTile]:
     """The finished picture of the first unit for every setting of the other controls."""
-    return {b.setting[1:]: b.cells[-1] for b in choice.blocks if b.setting[0] == 0}
+    return {b.setting[1:]: b.optimized[-1] for b in choice.blocks if b.setting[0] == 0}
 
 
 def _noise(pictures: Pictures) -> Iterator[Check]:

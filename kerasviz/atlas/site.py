@@ -85,7 +85,7 @@ def write_site(out: Path, making: FigureRun, choice: FigureLayout | None = None)
     links are relative, so that the folder may be moved, packed or served as it is. Files that are
     there with the same content are left alone.
     """
-    choice = choose(APPENDIX_LAYER, making.order) if choice is None else choice
+    choice = choose(APPENDIX_LAYER, making.options) if choice is None else choice
     store, net = making.store, making.store.net
     with ThreadPoolExecutor() as pool:  # all are read, to compare their checksums
         list(pool.map(store.intact, list(store.entries.values())))
@@ -115,11 +115,11 @@ def write_site(out: Path, making: FigureRun, choice: FigureLayout | None = None)
         "network": choice.network,
         "layers": layers,
         "count": sum(len(layer.units) for layer in layers),
-        "pictures": len(choice.cells),
+        "pictures": len(choice.optimized),
         "size": (width, height),
-        "recipe": making.order.recipe,
-        "seed": making.order.seed,
-        "examples": making.order.examples is not None,
+        "recipe": making.options.recipe,
+        "seed": making.options.seed,
+        "examples": making.options.examples is not None,
     }
     listed = [layer.to_json(net) for layer in layers]
     data = {"layers": listed, "per": PER_FILE, "size": (width, height)}
@@ -134,7 +134,7 @@ def _by_layer(
 ) -> dict[str, list[UnitPictures]]:
     rows: dict[str, list[UnitPictures]] = {}
     for block in choice.blocks:
-        tap, unit = block.layers[0], block.cells[0].unit or 0
+        tap, unit = block.layers[0], block.optimized[0].unit or 0
         if tap in labels:
             block = replace(block, title=f"{block.title}: {labels[tap][unit]}")
         rows.setdefault(tap, []).append(UnitPictures(making, block))
@@ -151,7 +151,7 @@ def _commands(making: FigureRun, rows: Mapping[str, Sequence[UnitPictures]]) -> 
     for tap, units in rows.items():
         for unit in units:
             own = f"{tap}:{unit.unit}"
-            pairs = zip(unit.block.cells, unit.entries, strict=True)
+            pairs = zip(unit.block.optimized, unit.entries, strict=True)
             for place, (cell, entry) in enumerate(pairs):
                 kind = tap, place, entry.compiled_batch
                 if kind not in known:
@@ -167,7 +167,7 @@ def _frame(layers: Sequence[SiteLayer], i: int, making: FigureRun, choice: Figur
     """Return what is shown around the units of layer ``i``."""
     pages = [Page(layer.title, Path(layer.page).name) for layer in layers]
     longest = max(choice.size)
-    exact = making.order.examples is None and PIXEL_ART <= longest < TILE
+    exact = making.options.examples is None and PIXEL_ART <= longest < TILE
     return Frame(
         ways=(Page("All layers", f"../{INDEX}"), Page("All units", f"../{WALL}")),
         pages=tuple(pages),

@@ -1,4 +1,4 @@
-"""The command line: ``kerasviz COMMAND``; the work itself is in the library."""
+"""The command line, ``kerasviz COMMAND``: options in, library calls, texts out."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def main() -> None:
 
 
 def _memory_errors() -> tuple[type[BaseException], ...]:
-    """What Python and TensorFlow (if it is here) raise where there is no memory left."""
+    """Return the errors of Python and TensorFlow (if imported) for exhausted memory."""
     tensorflow = sys.modules.get("tensorflow")
     if tensorflow is None:
         return (MemoryError,)

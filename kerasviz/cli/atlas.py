@@ -39,7 +39,7 @@ __all__ = ["command"]
 
 @dataclass(frozen=True)
 class AtlasArguments:
-    """What the command line asks for, beside the recipe and how the model is read."""
+    """Hold the arguments of ``kerasviz atlas``, without recipe and model options."""
 
     taps: tuple[str, ...]
     out: str | None
@@ -61,7 +61,7 @@ Examples:
   kerasviz atlas efficientnet-lite0 stem block1a --steps 128 --size 64
   kerasviz atlas inceptionv1 --out s3://bucket/inceptionv1 --engine ray --address auto
 
-The same command again goes on where a run ended, and may be given on several machines at once.
+The same command continues a run that ended early, and may run on several machines at once.
 `kerasviz verify DIR` makes the pictures again and compares them.
 """,
 )
@@ -139,13 +139,13 @@ def command(
     MODEL is a file or a name of `kerasviz models list`; TAPs are layers (default: its main ones
     with positions). Of each unit there are seven pictures: neuron, channel, four facets, negative.
     """
-    what = AtlasArguments(**asked)
-    if what.price is not None and not only_plan:
+    arguments = AtlasArguments(**asked)
+    if arguments.price is not None and not only_plan:
         raise UsageError("--price is for --plan; give both or none")
-    if what.address is not None and what.engine != "ray":
+    if arguments.address is not None and arguments.engine != "ray":
         raise UsageError("--address is for Ray; add --engine ray")
     if "tensorflow" not in sys.modules:  # what is timed here is timed as in the workers
-        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(what.threads or 1))
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(arguments.threads or 1))
     import_tensorflow()
     net = model_options.load(model, input_options.spec())
     net = input_options.complete(net)
@@ -153,19 +153,19 @@ def command(
     from kerasviz.atlas.definition import recorded
     from kerasviz.io.storage import FIRST, Storage
 
-    out = what.out or str(Path("out") / f"{net.name}-atlas")
+    out = arguments.out or str(Path("out") / f"{net.name}-atlas")
     there, storage = recorded(Storage(out, FIRST)), Storage(out)
-    atlas = _atlas(net, what, recipe_options, there)
+    atlas = _atlas(net, arguments, recipe_options, there)
     atlas = replace(atlas, source=model_options.source(net.identity.source))
     if only_plan:
-        _plan(net, atlas, what.price)
+        _plan(net, atlas, arguments.price)
     else:
-        words = replace(command_line(model, recipe_options.recipe), figures=None)
-        _make(net, atlas, storage, what, words)
+        line = replace(command_line(model, recipe_options.recipe), figures=None)
+        _make(net, atlas, storage, arguments, line)
 
 
 def _atlas(
-    net: Network, what: AtlasArguments, recipe_options: RecipeOptions, there: Atlas | None
+    net: Network, arguments: AtlasArguments, recipe_options: RecipeOptions, there: Atlas | None
 ) -> Atlas:
     """The atlas that is asked for, in the precision and with the threads of the one that is there.
 
@@ -173,28 +173,30 @@ def _atlas(
     """
     from kerasviz.atlas.definition import Atlas
 
-    recipe, threads = recipe_options.chosen(), what.threads or (there.threads if there else 1)
-    atlas = replace(Atlas.of(net, what.taps, recipe, what.seed, threads), balanced=what.fine)
+    recipe, threads = recipe_options.chosen(), arguments.threads or (there.threads if there else 1)
+    atlas = replace(
+        Atlas.of(net, arguments.taps, recipe, arguments.seed, threads), balanced=arguments.fine
+    )
     named = Path(recipe_options.recipe).suffix == ".json" and recipe_options.precision is None
     if there is not None and not named and recipe_options.precision in (None, "auto"):
         return replace(atlas, recipe=recipe.replace(precision=there.recipe.precision))
-    return replace(atlas, recipe=recipe_options.settled(recipe, net, atlas.taps))
+    return replace(atlas, recipe=recipe_options.resolved(recipe, net, atlas.taps))
 
 
-def _engine(what: AtlasArguments, threads: int) -> Callable[[], Engine]:
+def _engine(arguments: AtlasArguments, threads: int) -> Callable[[], Engine]:
     from kerasviz.atlas.engines import local_engine, ray_engine
 
     def make() -> Engine:
-        if what.engine == "ray":
-            return ray_engine(what.address, what.workers, threads)
-        return local_engine(what.workers, threads)
+        if arguments.engine == "ray":
+            return ray_engine(arguments.address, arguments.workers, threads)
+        return local_engine(arguments.workers, threads)
 
     make()  # a package that is not here is said before anything is done
     return make
 
 
 def _make(
-    net: Network, atlas: Atlas, storage: Storage, what: AtlasArguments, words: CommandLine
+    net: Network, atlas: Atlas, storage: Storage, arguments: AtlasArguments, line: CommandLine
 ) -> None:
     from kerasviz.atlas.make import make_atlas
     from kerasviz.cli.atlas_progress import atlas_progress
@@ -208,9 +210,9 @@ def _make(
     def kept() -> str:
         return seen[-1].kept if seen else "nothing was rendered yet"
 
-    engine = _engine(what, atlas.threads)
-    examples = None if what.examples is None else open_examples(what.examples, net)
-    about = {"engine": what.engine, "workers": what.workers, "threads": atlas.threads}
+    engine = _engine(arguments, atlas.threads)
+    examples = None if arguments.examples is None else open_examples(arguments.examples, net)
+    about = {"engine": arguments.engine, "workers": arguments.workers, "threads": atlas.threads}
     with stoppable(kept), ExitStack() as stack:
 
         def told(progress: RunProgress) -> None:
@@ -228,44 +230,44 @@ def _make(
             engine,
             watch=told,
             examples=examples,
-            command=words,
+            command=line,
             about=about,
         )
     _report(made, seen[-1], before[0])
 
 
 def _report(made: AtlasSummary, progress: RunProgress, before: int) -> None:
-    """Say what was done, and on the standard error what went wrong on the way."""
-    from kerasviz.cli.atlas_progress import failures_words
+    """Report what was done, and failures on the standard error."""
+    from kerasviz.cli.atlas_progress import failures_text
 
     if progress.failures:
-        click.echo(f"on the way: {failures_words(progress.failures, 5)}", err=True)
+        click.echo(f"on the way: {failures_text(progress.failures, 5)}", err=True)
     if made.repaired:
         files = "file was" if made.repaired == 1 else "files were"
         click.echo(f"made again: {made.repaired} {files} missing or damaged", err=True)
     if made.made:
-        words = f"rendered {made.made:,} picture{'' if made.made == 1 else 's'}"
+        text = f"rendered {made.made:,} picture{'' if made.made == 1 else 's'}"
         if before:
-            words += f", {before:,} {'was' if before == 1 else 'were'} there already"
+            text += f", {before:,} {'was' if before == 1 else 'were'} complete"
         others = made.pictures - made.made - before
-        click.echo(words + (f", {others:,} are of other runs" if others > 0 else ""))
+        click.echo(text + (f", {others:,} are of other runs" if others > 0 else ""))
     elif before < made.pictures:
         click.echo(f"other runs rendered the {made.pictures - before:,} pictures that were missing")
     else:
-        click.echo(f"nothing to do: {made.pictures:,} pictures are there already")
+        click.echo(f"nothing to do: {made.pictures:,} pictures are complete")
     click.echo(f"open {made.index}")
 
 
 def _announce(progress: RunProgress) -> None:
-    """Say what there is to do, before it is done."""
+    """Announce the work before it begins."""
     if progress.finished < progress.pictures:
-        there = f", {progress.finished:,} are there already" if progress.finished else ""
+        there = f", {progress.finished:,} are complete" if progress.finished else ""
         tasks = f"{len(progress.sizes):,} batch{'' if len(progress.sizes) == 1 else 'es'}"
         click.echo(f"{progress.pictures:,} pictures in {tasks}{there}", err=True)
 
 
 def _plan(net: Network, atlas: Atlas, price: float | None) -> None:
-    """Print what the atlas takes."""
+    """Print the time and space that the atlas takes."""
     from kerasviz.atlas.engines.local import cores_here
     from kerasviz.atlas.plan import largest_gain, plan_atlas
     from kerasviz.cli.atlas_plan import plan_lines

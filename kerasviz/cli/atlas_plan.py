@@ -20,7 +20,7 @@ def plan_lines(
     price: float | None,
     fine: tuple[WorkerEstimate, WorkerEstimate] | None = None,
 ) -> list[str]:
-    """What an atlas takes: its layers, its bytes, and the time by the number of workers.
+    """Write a table of layers, bytes, and the time by the number of workers.
 
     ``fine`` are workers that would end sooner with ``--fine``, without it and with it.
     """
@@ -84,7 +84,7 @@ def _fleet(fleet: WorkerEstimate, price: float | None) -> tuple[str, ...]:
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows as lines, the first column at the left and numbers at the right of theirs.
+    """Write rows as lines: the first column aligned left, the numbers right.
 
     >>> table([("layer", "units"), ("stem", "32")])
     ['layer  units', 'stem      32']
@@ -100,7 +100,7 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def size_words(count: float) -> str:
-    """A number of bytes as one says it.
+    """Write a number of bytes for people.
 
     >>> size_words(999), size_words(1_234_567), size_words(2.5e10)
     ('999 B', '1.2 MB', '25 GB')
@@ -113,7 +113,7 @@ def size_words(count: float) -> str:
 
 
 def _time(seconds: float) -> str:
-    """A time in its unit, as exact as an estimate is.
+    """Write a time in seconds in a fitting unit, rounded as an estimate.
 
     >>> _time(0.2), _time(38), _time(840), _time(6300), _time(1e6)
     ('< 1 s', '38 s', '14 min', '1.8 h', '278 h')

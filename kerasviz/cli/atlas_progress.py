@@ -1,4 +1,4 @@
-"""The progress of an atlas: pictures of all workers, how fast they come, and what went wrong."""
+"""The progress of an atlas: pictures of all workers, their rate, and failures."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
 
     from kerasviz.atlas.progress import RunProgress
 
-__all__ = ["Pace", "atlas_progress", "failures_words", "progress_words"]
+__all__ = ["Pace", "atlas_progress", "failures_text", "progress_text"]
 
 #: Seconds over which the pictures of a minute are counted.
 WINDOW = 300.0
 
 
 class Pace:
-    """How many pictures a minute a run makes, by those of the last minutes."""
+    """Measure the pictures per minute of a run over the last minutes."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic):
         self._clock = clock
         self._points: deque[tuple[float, int]] = deque([(clock(), 0)])
 
     def __call__(self, made: int) -> float | None:
-        """Note that so many were made; returns the pictures a minute, if that can be said yet."""
+        """Note the number of pictures; return the pictures per minute once it is known."""
         now = self._clock()
         self._points.append((now, made))
         while len(self._points) > 2 and self._points[1][0] < now - WINDOW:
@@ -36,8 +36,8 @@ class Pace:
         return (made - before) / (now - began) * 60 if made > before and now > began else None
 
 
-def progress_words(progress: RunProgress, pace: float | None) -> str:
-    """How far a run is, in one line."""
+def progress_text(progress: RunProgress, pace: float | None) -> str:
+    """Write the progress of a run in one line."""
     if progress.stage:
         return progress.stage
     parts = [f"{progress.finished:,} of {progress.pictures:,} pictures"]
@@ -49,15 +49,15 @@ def progress_words(progress: RunProgress, pace: float | None) -> str:
         workers = "worker" if progress.alive == 1 else "workers"
         parts.append(f"{progress.alive} {workers}" if progress.alive else "workers start")
     if progress.failures:
-        parts.append(failures_words(progress.failures))
+        parts.append(failures_text(progress.failures))
     return ", ".join(parts)
 
 
-def failures_words(failures: Counter[str], most: int = 2) -> str:
-    """What went wrong so far, the most frequent reasons first.
+def failures_text(failures: Counter[str], most: int = 2) -> str:
+    """Write the reasons of failures, the most frequent first.
 
     >>> from collections import Counter
-    >>> failures_words(Counter({"killed by signal 9 (SIGKILL)": 3, "OSError: no": 1}))
+    >>> failures_text(Counter({"killed by signal 9 (SIGKILL)": 3, "OSError: no": 1}))
     '4 failures (3 killed by signal 9 (SIGKILL), 1 OSError: no)'
     """
     count = sum(failures.values())
@@ -69,7 +69,7 @@ def failures_words(failures: Counter[str], most: int = 2) -> str:
 
 @contextmanager
 def atlas_progress() -> Iterator[Callable[[RunProgress], None]]:
-    """A function that is told of the progress of a run, and shows it."""
+    """Yield a function that shows the progress of a run."""
     from kerasviz.cli.progress import stepping
 
     with stepping("workers start") as update:
@@ -83,6 +83,6 @@ def atlas_progress() -> Iterator[Callable[[RunProgress], None]]:
             fraction = (progress.finished - before) / left if left else 1.0
             if progress.stage:  # not the end: lines of progress go on
                 fraction = min(fraction, 0.999)
-            update(fraction, progress_words(progress, pace(progress.made)))
+            update(fraction, progress_text(progress, pace(progress.made)))
 
         yield watch

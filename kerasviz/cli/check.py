@@ -139,7 +139,7 @@ def _plain(found: Comparison, inputs: dict[str, list[int]]) -> dict[str, Any]:
 
 
 def _number(error: float) -> float | None:
-    """JSON has no infinity: null, which the note explains."""
+    """Return ``None`` for infinity, which JSON lacks; the note explains it."""
     return error if math.isfinite(error) else None
 
 

@@ -104,7 +104,7 @@ def command(
 
 
 def tap_names(given: tuple[str, ...], known: Any) -> list[str]:
-    """The names of taps; a comma may also be part of a name."""
+    """Split the names of taps; a comma may also be part of a name."""
     names: list[str] = []
     for text in given:
         parts = [text] if text in known else [part.strip() for part in text.split(",")]
@@ -134,7 +134,7 @@ def _print_made(made: Converted) -> None:
 
 
 def bytes_in_words(count: int) -> str:
-    """A file's size as people write it."""
+    """Write a file's size for people."""
     return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.0f} kB"
 
 
@@ -157,7 +157,7 @@ def _print_report(model: str, as_json: bool) -> None:
 
 
 def _onnx_file(model: str) -> Path:
-    """The file of a model, which has to be an ONNX model."""
+    """Return the file of a model. Raises :class:`UsageError` unless it is ONNX."""
     from kerasviz.importers.detect import kind_of
     from kerasviz.zoo import cached, cards
 

@@ -71,7 +71,7 @@ def _print(found: dict[str, Any]) -> None:
 
 
 def _devices() -> list[str]:
-    """The devices that TensorFlow uses, with their memory."""
+    """List the devices that TensorFlow uses, with their memory."""
     import tensorflow as tf
 
     found = []
@@ -87,7 +87,7 @@ def _devices() -> list[str]:
 
 
 def _gpu_memory(name: str) -> str:
-    """What TensorFlow may take of a GPU's memory; it takes hold of the device."""
+    """Return how much of a GPU's memory TensorFlow may use; initializes the device."""
     from tensorflow.python.client import device_lib
 
     number = name.rpartition(":")[2]
@@ -106,7 +106,7 @@ def _memory() -> str:
 
 
 def extras() -> dict[str, list[str]]:
-    """The extras of this package, each with what is missing of it.
+    """Return the extras of this package, each with its missing packages.
 
     >>> "dev" in extras()
     True
@@ -116,7 +116,7 @@ def extras() -> dict[str, list[str]]:
 
 
 def _missing(package: str, extra: str) -> list[str]:
-    """The requirements of an extra that are not installed, those of their extras included."""
+    """Return the requirements of an extra that are not installed, nested extras included."""
     lines = importlib.metadata.requires(package) or []
     missing = []
     for line in lines:
@@ -135,7 +135,7 @@ def _missing(package: str, extra: str) -> list[str]:
 
 
 def _check() -> str:
-    """``ok``, or what is wrong: a tiny Keras network, compiled, and two steps."""
+    """Optimize two steps of a tiny Keras network; return ``ok`` or what is wrong."""
     import keras
     import numpy as np
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-#: The usual size of images of networks that take any and have no card.
+#: Default size of images in pixels, for networks without fixed size and card.
 USUAL = (224, 224)
 
 
@@ -45,7 +45,7 @@ Examples:
   kerasviz figures dataset-vs-optimization --model model.onnx --examples out/model-examples
 
 Images are scaled so that their shorter side fits, and cropped at the centre. Those that cannot be
-read are counted and left out. The same command again goes on after Ctrl-C.
+read are counted and left out. The same command continues after Ctrl-C.
 """,
 )
 @click.argument("model")
@@ -120,7 +120,7 @@ def command(
         seen = seen_so_far(folder)
         return (
             f"what was found in {seen} of {question.images} images is kept in {folder}, the same "
-            "command goes on from there"
+            "command continues from there"
         )
 
     with stoppable(kept), stepping("compiling") as progress:
@@ -129,7 +129,7 @@ def command(
 
 
 def _size(net: Network) -> tuple[int, int]:
-    """The size that the network insists on, or was trained for."""
+    """Return the size that the network requires, or was trained for."""
     from kerasviz.zoo import cards
 
     card = cards().get(net.name)
@@ -146,7 +146,7 @@ def _report(found: Summary, as_json: bool) -> None:
     images = f"{found.images} image{'' if found.images == 1 else 's'}"
     units = f"{found.units} unit{'' if found.units == 1 else 's'}"
     if not found.made:
-        click.echo(f"nothing to do: examples of {units} from {images} are there already")
+        click.echo(f"nothing to do: examples of {units} from {images} are complete")
     else:
         click.echo(f"found examples of {units} in {images}")
     if found.unreadable:

@@ -156,7 +156,7 @@ def command(
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """End at SIGTERM as at Ctrl-C, so that nothing half-written stays."""
+    """End at SIGTERM as at Ctrl-C, so that no half-written files remain."""
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""What ``kerasviz figures`` says of figures: what each needs, and which cannot be made."""
+"""The list of ``kerasviz figures``: what each figure needs, and which cannot be made."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 __all__ = ["announcement", "figure_lines", "lines_of_failures", "minutes"]
 
-#: Columns of a line, as many as a terminal usually has for a wide table.
+#: Columns of a line of the table.
 WIDTH = 100
-#: Steps of all rows of all batches from which on it is worth to time some of them first.
+#: Steps of all rows of all batches above which a few are timed first.
 LONG = 20_000
 
 
 def minutes(seconds: float) -> str:
-    """A time as one says it.
+    """Write a time in seconds for people.
 
     >>> minutes(20), minutes(70), minutes(1500), minutes(9000)
     ('less than a minute', 'about a minute', 'about 25 minutes', 'about 2.5 hours')
@@ -42,7 +42,7 @@ def minutes(seconds: float) -> str:
 def announcement(
     net: Network,
 ) -> Callable[[Sequence[Batch], Mapping[str, str]], None]:
-    """A function that says before the first picture how many there are and how long they take."""
+    """Make a function that announces the number of pictures and their time."""
 
     def begin(plans: Sequence[Batch], failed: Mapping[str, str]) -> None:
         from kerasviz.rendering.cost import Clock, pictures_of
@@ -61,24 +61,24 @@ def announcement(
 
 
 def lines_of_failures(failed: Mapping[str, str]) -> list[str]:
-    """Why figures cannot be made, a line for each."""
+    """Write a line for each figure that cannot be made."""
     return [f"kerasviz: {slug}: {' '.join(why.split())}" for slug, why in failed.items()]
 
 
-def figure_lines(order: FigureOptions, slugs: Sequence[str], timed: bool) -> list[str]:
-    """A table of what figures need for a network, with the minutes if it can be ``timed``."""
+def figure_lines(options: FigureOptions, slugs: Sequence[str], timed: bool) -> list[str]:
+    """Write a table of what figures need for a network, with minutes if ``timed``."""
     from kerasviz.figures import CATALOGUE
     from kerasviz.figures.layout.build import choose_all
     from kerasviz.rendering.batching import make_batches
     from kerasviz.rendering.cost import Clock, pictures_of
     from kerasviz.rendering.store import unique_requests
 
-    choices, failed = choose_all([CATALOGUE[slug] for slug in slugs], order)
-    needed = {choice.figure.slug: choice for choice in choices}
-    plans = {slug: make_batches(order.net, choice.requests) for slug, choice in needed.items()}
-    requests = unique_requests(order.net, [r for choice in choices for r in choice.requests])
-    together = make_batches(order.net, requests)
-    clock = Clock.of(order.net, together) if timed and together else None
+    layouts, failed = choose_all([CATALOGUE[slug] for slug in slugs], options)
+    needed = {layout.figure.slug: layout for layout in layouts}
+    plans = {slug: make_batches(options.net, layout.requests) for slug, layout in needed.items()}
+    requests = unique_requests(options.net, [r for layout in layouts for r in layout.requests])
+    together = make_batches(options.net, requests)
+    clock = Clock.of(options.net, together) if timed and together else None
     rows = [_header(clock)]
     for slug in slugs:
         cells = ("-", *["-"] * (clock is not None), "")
@@ -88,7 +88,7 @@ def figure_lines(order: FigureOptions, slugs: Sequence[str], timed: bool) -> lis
         rows.append((slug, *cells, CATALOGUE[slug].title))
     if len(slugs) > 1:
         rows.append(("together", str(pictures_of(together)), *_minutes(clock, together), "", ""))
-    return [*_cut(_right(rows)), "", *_notes(order, clock), *lines_of_failures(failed)]
+    return [*_cut(_right(rows)), "", *_notes(options, clock), *lines_of_failures(failed)]
 
 
 def _header(clock: Clock | None) -> tuple[str, ...]:
@@ -104,20 +104,20 @@ def _minutes(clock: Clock | None, plans: Sequence[Batch]) -> tuple[str, ...]:
     return (f"{whole:.0f}" if whole >= 1 else "< 1",)
 
 
-def _wants(choice: FigureLayout) -> str:
-    """The options that give a figure more to show."""
+def _wants(layout: FigureLayout) -> str:
+    """Return the options that give a figure more to show."""
     from kerasviz.figures.layout.example_panels import NO_DATASET
     from kerasviz.figures.layout.tiles import ExamplesTile
 
-    places = [place for block in choice.blocks for place in block.places]
+    places = [place for block in layout.blocks for place in block.places]
     examples = any(isinstance(place, ExamplesTile) or place == NO_DATASET for place in places)
-    if choice.computed:
+    if layout.computed:
         return "--photos"
-    return "--examples" if examples and not choice.figure.seeds else ""
+    return "--examples" if examples and not layout.figure.seeds else ""
 
 
 def _right(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """Rows whose numbers stand under each other, at the right of their columns."""
+    """Align the numbers of rows at the right of their columns."""
     numbers = len(rows[0]) - 3
     widths = [max(len(row[i]) for row in rows) for i in range(1, 1 + numbers)]
     return [
@@ -134,10 +134,10 @@ def _cut(rows: Sequence[tuple[str, ...]]) -> list[str]:
     return [line if len(line) <= WIDTH else line[: WIDTH - 1] + "…" for line in aligned(rows)]
 
 
-def _notes(order: FigureOptions, clock: Clock | None) -> list[str]:
-    """How the table came about."""
-    height, width = order.recipe.size
-    steps = f"{order.recipe.steps} steps of {width} x {height} pixels for most pictures"
+def _notes(options: FigureOptions, clock: Clock | None) -> list[str]:
+    """Return notes on how the table was made."""
+    height, width = options.recipe.size
+    steps = f"{options.recipe.steps} steps of {width} x {height} pixels for most pictures"
     shared = "Pictures that figures share are counted once in the last line."
     if clock is None:
         return [
@@ -147,7 +147,7 @@ def _notes(order: FigureOptions, clock: Clock | None) -> list[str]:
         ]
     places = " and ".join(clock.timed)
     return [
-        f"For {order.net.name}, {steps}.",
+        f"For {options.net.name}, {steps}.",
         shared,
         f"Minutes: estimated from a few steps at {places}, timed now in {clock.seconds:.0f} s.",
     ]

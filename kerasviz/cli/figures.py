@@ -124,26 +124,24 @@ def command(
     net = input_options.complete(net)
     folder = out or Path("out") / f"{net.name}-figures"
     taps = net.main_taps or tuple(net.taps)[-1:]
-    recipe = recipe_options.settled(recipe, net, taps, folder / "pictures")
+    recipe = recipe_options.resolved(recipe, net, taps, folder / "pictures")
     if only_list:
         _list(net, wanted, recipe, quick, layers, timed=True)
         return
 
     from kerasviz.cli.figure_list import announcement, lines_of_failures
     from kerasviz.cli.progress import rendering
-    from kerasviz.cli.stopping import stoppable
+    from kerasviz.cli.stopping import kept_pictures, stoppable
     from kerasviz.rendering.store import count_finished
-
-    def kept() -> str:
-        count = count_finished(folder / "pictures")
-        words = "finished picture is" if count == 1 else "finished pictures are"
-        return f"{count} {words} kept in {folder}, the same command goes on from there"
 
     said: dict[str, str] = {}
 
     def begin(plans: Sequence[Batch], failed: Mapping[str, str]) -> None:
         said.update(failed)
         announcement(net)(plans, failed)
+
+    def kept() -> str:
+        return kept_pictures(count_finished(folder / "pictures"), folder)
 
     with stoppable(kept), rendering() as progress:
         made = make_figures(
@@ -166,10 +164,10 @@ def command(
         )
     if made.made:
         words = "picture" if made.made == 1 else "pictures"
-        already = f", {made.kept} were there already" if made.kept else ""
+        already = f", {made.kept} were complete" if made.kept else ""
         click.echo(f"rendered {made.made} {words}{already}")
     elif made.kept and not made.computed:
-        click.echo(f"nothing to do: {made.kept} pictures are there already")
+        click.echo(f"nothing to do: {made.kept} pictures are complete")
     if made.paths:
         click.echo(f"open {made.index}")
     if made.failed:
@@ -194,7 +192,7 @@ def _list(
     from kerasviz.cli.stopping import stoppable
     from kerasviz.figures.layout.context import FigureOptions
 
-    order = FigureOptions(net, recipe, quick=quick, layers=tuple(layers))
+    options = FigureOptions(net, recipe, quick=quick, layers=tuple(layers))
     with stoppable(), working(f"timing a few steps of {net.name}" if timed else "counting"):
-        lines = figure_lines(order, slugs, timed)
+        lines = figure_lines(options, slugs, timed)
     click.echo("\n".join(lines))

@@ -1,4 +1,4 @@
-"""A group of commands that helps where no command or a wrong one is given."""
+"""A group of commands that helps with a missing or wrong command."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Commands", "help_if_alone"]
 
 
 class Commands(click.Group):
-    """Names the nearest command for a wrong one, and may be given none."""
+    """Suggest the nearest command for a wrong one, and allow none."""
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **{"invoke_without_command": True, **kwargs})

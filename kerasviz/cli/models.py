@@ -35,7 +35,7 @@ def command(ctx: click.Context) -> None:
 
 
 def state(card: Card) -> str:
-    """``ready``, or how the network can be had."""
+    """Return ``ready``, or how to get the network."""
     from kerasviz.zoo import cached
 
     if card.embedded or cached(card) is not None:
@@ -126,13 +126,13 @@ def _words(value: Any) -> str:
 def fetch(name: str) -> None:
     """Bring a network into the user cache; its SHA-256 is checked before it is used.
 
-    A download that broke off goes on where it stopped.
+    An interrupted download continues where it stopped.
     """
     from kerasviz.cli.progress import downloading
     from kerasviz.cli.stopping import stoppable
     from kerasviz.zoo import fetch as fetch_network
 
-    with stoppable(lambda: "the same command goes on from there"), downloading(name) as progress:
+    with stoppable(lambda: "the same command continues from there"), downloading(name) as progress:
         path = fetch_network(name, progress)
     click.echo(f"{name} is ready: {path}")
 

@@ -41,14 +41,14 @@ __all__ = [
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 PREPROCESS = tuple(PRESETS)
-#: Those that make one picture; "aligned" is for the frames of an interpolation.
+#: Parameterizations of one picture; "aligned" is for the frames of an interpolation.
 PARAMETERIZATIONS = ("pixel", "fourier", "pyramid", "low-resolution")
 IMPORTERS = ("onnx-tf",)
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
 def size_of(text: str) -> tuple[int, int]:
-    """(height, width) from ``128`` or ``96x128``.
+    """Parse (height, width) from ``128`` or ``96x128``.
 
     >>> size_of("128"), size_of("96x128")
     ((128, 128), (96, 128))
@@ -62,7 +62,7 @@ def size_of(text: str) -> tuple[int, int]:
 
 
 def numbers_of(text: str) -> tuple[float, ...]:
-    """Finite numbers from ``104,117,123``.
+    """Parse finite numbers from ``104,117,123``.
 
     >>> numbers_of("104,117,123")
     (104.0, 117.0, 123.0)
@@ -79,7 +79,7 @@ def numbers_of(text: str) -> tuple[float, ...]:
 
 
 def steps_of(text: str) -> tuple[int, ...]:
-    """Step numbers in order, each once, from ``0,4,48``.
+    """Parse step numbers from ``0,4,48``; return them in order, each once.
 
     >>> steps_of("48, 0,4,4")
     (0, 4, 48)
@@ -95,7 +95,7 @@ def steps_of(text: str) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """How a model file is read: modules with its own layers, whether to run its code, by what."""
+    """Hold the options on how a model file is read."""
 
     imports: tuple[str, ...] = ()
     unsafe: bool = False
@@ -115,7 +115,7 @@ class ModelOptions:
 
 @dataclass(frozen=True)
 class InputOptions:
-    """The input description that the command line gives, if any."""
+    """Hold the options that describe a network's input."""
 
     preprocess: str | None = None
     mean: tuple[float, ...] | None = None
@@ -123,7 +123,7 @@ class InputOptions:
     channel_order: str | None = None
 
     def spec(self) -> InputSpec | None:
-        """The description, ``None`` where the options do not give one."""
+        """Return the description, ``None`` where the options give none."""
         if self.preprocess is None and self.mean is None and self.std is None:
             return None
         from kerasviz.network.input_spec import InputSpec, preset
@@ -150,7 +150,7 @@ class InputOptions:
 
 
 def _packed(name: str, kind: type[Any], options: Sequence[Any]) -> Callable[[Command], Command]:
-    """A decorator that adds options and passes them on as one dataclass argument ``name``."""
+    """Make a decorator that adds options and passes them as one dataclass argument ``name``."""
 
     def decorate(command: Command) -> Command:
         @wraps(command)
@@ -226,7 +226,7 @@ input_options = _packed(
 
 @dataclass(frozen=True)
 class RecipeOptions:
-    """How pictures are optimized: a recipe and what is changed in it."""
+    """Hold the options on a recipe and on changes in it."""
 
     recipe: str = "article"
     steps: int | None = None
@@ -237,7 +237,7 @@ class RecipeOptions:
     until_converged: bool = False
 
     def chosen(self) -> Recipe:
-        """The recipe with the changes; see :meth:`settled` for a precision of ``auto``."""
+        """Return the recipe with the changes; :meth:`resolved` replaces the precision ``auto``."""
         from kerasviz.optvis.parameterizations import from_json
         from kerasviz.optvis.recipes import PATIENCE
         from kerasviz.optvis.recipes import recipe as find_recipe
@@ -258,13 +258,12 @@ class RecipeOptions:
             changes["precision"] = self.precision
         return recipe.replace(**changes)
 
-    def settled(
+    def resolved(
         self, recipe: Recipe, net: Network, taps: Sequence[str], folder: Path | None = None
     ) -> Recipe:
-        """The recipe in the precision that is best for ``taps``, unless one was named.
+        """Return the recipe in the fastest precision for ``taps``, unless one was named.
 
-        By a preset or a file, or on the command line. Pictures that are in ``folder`` already keep
-        theirs.
+        A recipe file and ``--precision`` name one. The precision of pictures in ``folder`` is kept.
         """
         named = Path(self.recipe).suffix == ".json" and self.precision is None
         if named or self.precision not in (None, "auto"):
@@ -337,12 +336,12 @@ json_option = click.option(
 
 # -- the command line itself -------------------------------------------------------------------
 
-#: Options that do not change what figures show.
+#: Options that do not change what figures show, and are written by ``CommandLine`` itself.
 ASIDE = ("model", "out", "only_list")
 
 
 def command_line(model: str, recipe: str) -> CommandLine:
-    """The words of the command that runs, from which those of other commands are made."""
+    """Describe the running command, to write commands that make its pictures again."""
     from kerasviz.rendering.commands import CommandLine
 
     reading = [f.name for kind in (ModelOptions, InputOptions) for f in fields(kind)]
@@ -363,7 +362,7 @@ def command_line(model: str, recipe: str) -> CommandLine:
 
 
 def _words_of(option: click.Option, value: Any) -> list[str]:
-    """An option with its value, as they are typed."""
+    """Write an option with its value as typed."""
     flag = option.opts[-1]
     if option.is_flag:
         return [flag]

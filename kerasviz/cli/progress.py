@@ -1,4 +1,4 @@
-"""Progress on the standard error: a bar at a terminal, now and then a line elsewhere."""
+"""Progress on the standard error: a bar at a terminal, occasional lines elsewhere."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ __all__ = [
 
 #: Seconds between two lines of progress where there is no terminal.
 INTERVAL = 5.0
-#: Takes the finished fraction and words about what is going on.
+#: Takes the finished fraction and a description of the present work.
 Update = Callable[[float, str], None]
 
 
 def duration(seconds: float) -> str:
-    """A time as people write it.
+    """Write a time in seconds as minutes and seconds.
 
     >>> duration(75), duration(4000)
     ('1:15', '1:06:40')
@@ -46,7 +46,7 @@ def duration(seconds: float) -> str:
 
 
 class Lines:
-    """Progress as plain lines, one in ``interval`` seconds at most, none for short work."""
+    """Print progress as plain lines, at most one in ``interval`` seconds."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Lines:
 
 @contextmanager
 def _console() -> Iterator[Console | None]:
-    """A console on the terminal of the standard error, ``None`` where there is none.
+    """Yield a console on the standard error's terminal, ``None`` where there is none.
 
     It has a file descriptor of its own: descriptor 2 may be held back (see ``_tensorflow.silent``).
     """
@@ -87,8 +87,8 @@ def _console() -> Iterator[Console | None]:
 
 
 @contextmanager
-def _bar(first: str) -> Iterator[Update]:
-    """A function for progress; the bar goes away at the end of the block."""
+def stepping(first: str) -> Iterator[Update]:
+    """Yield a function for progress, shown as a bar that disappears after the block."""
     with _console() as console:
         if console is None:
             yield Lines(sys.stderr, INTERVAL)
@@ -114,7 +114,7 @@ def _bar(first: str) -> Iterator[Update]:
 
 @contextmanager
 def working(text: str) -> Iterator[None]:
-    """A turning sign at a terminal while something without steps goes on."""
+    """Show a spinner at a terminal during work without steps."""
     with _console() as console:
         if console is None:
             yield
@@ -127,8 +127,8 @@ def working(text: str) -> Iterator[None]:
 
 @contextmanager
 def rendering() -> Iterator[Callable[[RenderProgress], None]]:
-    """A progress function for ``render_batches`` and all that call it."""
-    with _bar("compiling") as update:
+    """Yield a progress function for ``render_batches``."""
+    with stepping("compiling") as update:
 
         def report(r: RenderProgress) -> None:
             now = f"step {r.step} of {r.steps}, {_short(r.text)}"
@@ -138,16 +138,9 @@ def rendering() -> Iterator[Callable[[RenderProgress], None]]:
 
 
 @contextmanager
-def stepping(first: str) -> Iterator[Update]:
-    """A progress function for work that says in words what it is at."""
-    with _bar(first) as update:
-        yield update
-
-
-@contextmanager
 def downloading(name: str) -> Iterator[Callable[[int, int | None], None]]:
-    """A progress function for :func:`kerasviz.zoo.fetch`: bytes so far, and of how many."""
-    with _bar(name) as update:
+    """Yield a progress function for :func:`kerasviz.zoo.fetch`: bytes so far, and in all."""
+    with stepping(name) as update:
 
         def report(done: int, total: int | None) -> None:
             size = f" of {total / 1e6:.1f}" if total else ""

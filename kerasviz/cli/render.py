@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-#: A picture whose numbers (0 to 1) have a smaller standard deviation is one grey.
+#: Standard deviation of a picture's numbers (0 to 1) below which it is one grey.
 FLAT = 0.01
 #: What may be given beside ``--again``.
 WITH_AGAIN = ("again", "model", "out", "as_json", "imports", "unsafe", "importer")
@@ -46,7 +46,7 @@ WITH_AGAIN = ("again", "model", "out", "as_json", "imports", "unsafe", "importer
 
 @dataclass(frozen=True)
 class RenderArguments:
-    """What the command line asks for, beside the recipe."""
+    """Hold the arguments of ``kerasviz render``, without recipe and model options."""
 
     seed: int
     snapshots: tuple[int, ...] | None
@@ -70,14 +70,14 @@ Examples:
   kerasviz render model.onnx conv5:3 --preprocess torchvision --out pictures
   kerasviz render --again pictures/conv5-3.png --out again
 
-The same command again renders only what is missing; so it also goes on after Ctrl-C.
+The same command again renders only what is missing, also after Ctrl-C.
 """,
 )
 @click.argument("model", required=False)
 @click.argument("targets", metavar="TARGET...", nargs=-1)
 @click.option(
     "--again",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=click.Path(path_type=Path),
     metavar="PICTURE.png",
     help="Render the picture of this file again, as it records. [default of --out: its folder]",
 )
@@ -156,7 +156,7 @@ def command(
     what, folder = RenderArguments(**asked), out or Path("out") / net.name
     wanted = parse_targets(targets, net)
     taps = taps_of([target.objective for target in wanted], net, recipe.pre_activation)
-    recipe = recipe_options.settled(recipe, net, taps, folder)
+    recipe = recipe_options.resolved(recipe, net, taps, folder)
     requests = make_requests(
         net,
         wanted,
@@ -213,6 +213,8 @@ def _render_again(
 
 def _provenance(file: Path) -> dict[str, Any]:
     """Read what a file records. Raises :class:`UsageError` where that is no optimized picture."""
+    if not file.is_file():
+        raise UsageError(f"no file {str(file)!r}")
     try:
         _, recorded = decode(file.read_bytes())
     except (OSError, SyntaxError, ValueError) as error:
@@ -253,18 +255,11 @@ def _render(
     the pictures of a store again, by file.
     """
     from kerasviz.cli.progress import rendering
-    from kerasviz.cli.stopping import stoppable
+    from kerasviz.cli.stopping import kept_pictures, stoppable
     from kerasviz.rendering.pages import write_index
     from kerasviz.rendering.run import render_into
 
-    def kept() -> str:
-        count = len(store.finished(requests))
-        return (
-            f"{count} finished {_pictures(count)} kept in {store.folder}, the same command goes on "
-            "from there"
-        )
-
-    with stoppable(kept):
+    with stoppable(lambda: kept_pictures(len(store.finished(requests)), store.folder)):
         try:
             with rendering() as progress:
                 return render_into(store, requests, progress, missing=missing).made
@@ -278,7 +273,7 @@ def _pictures(count: int) -> str:
 
 
 def _warn_of_flat(store: Store, requests: Sequence[Request]) -> None:
-    """Say which pictures are one grey: their units gave no gradient to start from."""
+    """Warn of pictures that are one grey: their units gave no gradient at the start."""
     import numpy as np
 
     from kerasviz.io.images import decode
@@ -286,7 +281,7 @@ def _warn_of_flat(store: Store, requests: Sequence[Request]) -> None:
     flat = []
     for entry in store.finished(requests):
         image, _ = decode((store.folder / entry.file).read_bytes())
-        # Of a picture of 4096 pixels the numbers themselves would take hundreds of MB.
+        # The numbers of a picture of 4096 pixels would take hundreds of MB, its histogram does not.
         counts, values = np.reshape(image.histogram(), (-1, 256)).sum(0), np.arange(256) / 255
         mean = np.average(values, weights=counts)
         if np.average((values - mean) ** 2, weights=counts) < FLAT**2:
@@ -318,8 +313,8 @@ def _report(store: Store, requests: Sequence[Request], made: int, as_json: bool)
         click.echo(json.dumps(data, indent=1, ensure_ascii=False))
         return
     if made:
-        already = f", {kept} {_pictures(kept).split()[1]} there already" if kept else ""
-        click.echo(f"made {made} {_pictures(made).split()[0]}{already}")
+        complete = f", {kept} {_pictures(kept).split()[1]} complete" if kept else ""
+        click.echo(f"made {made} {_pictures(made).split()[0]}{complete}")
     else:
-        click.echo(f"nothing to do: {kept} {_pictures(kept)} there already")
+        click.echo(f"nothing to do: {kept} {_pictures(kept)} complete")
     click.echo(f"open {page}")

@@ -1,19 +1,20 @@
-"""How a command ends early: Ctrl-C and every expected error become one line and an exit code."""
+"""Ending a command early: Ctrl-C and expected errors become one line and an exit code."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
 from kerasviz.errors import KerasvizError
 
-__all__ = ["Stopped", "line_of", "stoppable"]
+__all__ = ["Stopped", "kept_pictures", "line_of", "stoppable"]
 
 
 class Stopped(KerasvizError):
-    """The user pressed Ctrl-C; 130 is what a shell reports for it (128 + SIGINT)."""
+    """Report Ctrl-C; a shell's exit code for it is 130 (128 + SIGINT)."""
 
     exit_code = 130
 
@@ -34,8 +35,18 @@ def stoppable(kept: Callable[[], str] | None = None) -> Iterator[None]:
         raise Stopped(words) from interrupt
 
 
+def kept_pictures(count: int, folder: Path) -> str:
+    """Say which pictures a stopped command leaves.
+
+    >>> kept_pictures(1, Path("out"))
+    '1 finished picture is kept in out, the same command continues from there'
+    """
+    pictures = "picture is" if count == 1 else "pictures are"
+    return f"{count} finished {pictures} kept in {folder}, the same command continues from there"
+
+
 def line_of(error: KerasvizError | click.ClickException | OSError) -> str:
-    """The one line that the terminal shows for an error.
+    """Write the one line that the terminal shows for an error.
 
     >>> line_of(KerasvizError("no such file"))
     'kerasviz: error: no such file'

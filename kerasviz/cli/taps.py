@@ -1,4 +1,4 @@
-"""``kerasviz taps``: what can be looked at in a network."""
+"""``kerasviz taps``: the tensors of a network that can be visualized."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 HEADERS = ("name", "channels", "shape", "op", "pre-activation", "aliases")
-#: Aliases in the table, the shortest ones; --json has all.
+#: Number of aliases in the table, the shortest ones; --json has all.
 ALIASES = 3
 
 
@@ -46,7 +46,7 @@ def command(
     as_json: bool,
     model_options: ModelOptions,
 ) -> None:
-    """List the taps of MODEL: every tensor that can be looked at.
+    """List the taps of MODEL: every tensor that can be visualized.
 
     FILTER is a part of a name or alias, or a pattern with * and ?. Without it, only the main
     layers are listed where the network's card names them. The shape is height x width x channels,
@@ -66,7 +66,7 @@ def command(
 
 
 def _chosen(net: Network, pattern: str | None, everything: bool) -> list[tuple[str, Tap]]:
-    """Taps with the name under which each is shown."""
+    """Return taps with the name under which each is shown."""
     if pattern:
         names = [name for tap in net.taps.values() for name in (tap.name, *tap.aliases)]
         found = [(tap.name, tap) for tap in net.taps.values() if _matches(tap, pattern)]
@@ -128,7 +128,7 @@ def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
 
 
 def aligned(rows: Iterable[Sequence[str]]) -> list[str]:
-    """Rows as lines with columns of equal width.
+    """Write rows as lines with columns of equal width.
 
     >>> aligned([("name", "op"), ("conv1", "Conv")])
     ['name   op', 'conv1  Conv']

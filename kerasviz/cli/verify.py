@@ -41,7 +41,7 @@ Examples:
     "--sample",
     metavar="N",
     type=click.IntRange(min=1),
-    help="Make only N pictures again, by batches drawn by chance; of the others only the checksums "
+    help="Make only N pictures again, in batches drawn at random; of the others only the checksums "
     "are compared.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the draw of --sample.")
@@ -71,7 +71,7 @@ def command(
 
 @contextmanager
 def _here(folder: str) -> Iterator[Path]:
-    """The folder with the manifest; one that is elsewhere is fetched."""
+    """Yield the folder with the manifest, fetched where it is remote."""
     from kerasviz.io.storage import local_folder
     from kerasviz.rendering.manifest import MANIFEST
 
@@ -90,7 +90,7 @@ def _here(folder: str) -> Iterator[Path]:
 def _verified(
     folder: Path, model: str | None, model_options: ModelOptions, sample: int | None, seed: int
 ) -> tuple[list[FileCheck], list[str]]:
-    """What was found out about each file, and how environments differ."""
+    """Check each file; return the results and how environments differ."""
     from kerasviz.rendering.manifest import MANIFEST, read_manifest
 
     manifest = read_manifest(folder) if (folder / MANIFEST).is_file() else None

@@ -1,4 +1,4 @@
-"""The article's figures, for any network: catalogue, choice of units, drawing and pages."""
+"""The article's figures for any network: catalogue, layout, drawing and site."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures that are computed from others by one backward pass, not optimized: their files."""
+"""The files of gradient pictures: computed by one backward pass, not optimized."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from kerasviz.rendering.store import GradientEntry, Store
 __all__ = ["GradientCache", "make_computed"]
 
 
-#: Changes when the same inputs give other pictures.
+#: Increased when the same inputs give other pictures.
 VERSION = 2
 
 
-def make_computed(store: Store, wanted: Sequence[GradientTile], slopes: GradientCache) -> int:
-    """Compute the pictures whose inputs changed or whose file is not there; returns how many.
+def make_computed(store: Store, wanted: Sequence[GradientTile], gradients: GradientCache) -> int:
+    """Compute the pictures whose inputs changed or whose file is missing; return how many.
 
-    The optimized pictures that they need are in the store, and what is made is in its manifest.
+    The optimized pictures that they need are in the store; the manifest gets the new ones.
     Raises :class:`UsageError` for a photo that cannot be read and :class:`ModelError` where the
     network cannot be computed.
     """
@@ -36,7 +36,7 @@ def make_computed(store: Store, wanted: Sequence[GradientTile], slopes: Gradient
     store.remove([draft.file for draft in missing if draft.file in store.computed])
     here = environment()
     if missing:
-        store.compute(_made(store, draft, slopes, here) for draft in missing)
+        store.compute(_made(store, draft, gradients, here) for draft in missing)
     return len(missing)
 
 
@@ -46,7 +46,7 @@ def _kept(store: Store, draft: GradientEntry) -> bool:
 
 
 def _draft(store: Store, made: GradientTile) -> GradientEntry:
-    """The entry of a picture before it is computed."""
+    """Make the entry of a picture before the picture is computed."""
     photos = tuple(_source(store, photo) for photo in made.photos)
     data = made.to_json()
     return GradientEntry(
@@ -62,7 +62,7 @@ def _draft(store: Store, made: GradientTile) -> GradientEntry:
 
 
 def _source(store: Store, photo: Photo) -> dict[str, str]:
-    """A photo's name, checksum, and path as seen from the folder of the store."""
+    """Return a photo's name, checksum, and path relative to the folder of the store."""
     if photo.request is not None:
         (entry, *_) = store.finished([photo.request])
         return {"name": photo.name, "sha256": entry.sha256, "file": entry.file}
@@ -72,6 +72,6 @@ def _source(store: Store, photo: Photo) -> dict[str, str]:
 
 
 def _key(net: Network, made: dict[str, Any], photos: Sequence[str]) -> str:
-    """A name for all that decides a computed picture."""
+    """Return a digest of everything that decides a computed picture."""
     network = {"network": net.identity.sha256, "input": net.require_input_spec().identity()}
     return digest({"version": VERSION, **network, "photos": list(photos), **made})

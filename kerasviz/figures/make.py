@@ -1,4 +1,4 @@
-"""Making figures: one rendering for all of them, then a picture file and a page of each."""
+"""Making figures: render all their pictures, then write a PNG file and a page of each."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ PICTURES = "pictures"
 
 @dataclass(frozen=True)
 class FigureSet:
-    """What :func:`make_figures` did.
+    """Report what :func:`make_figures` did.
 
-    ``paths`` are the PNG and the page of every figure, ``index`` is the page that leads to them.
-    ``made`` pictures were rendered now, ``kept`` were there already; ``computed`` more were made
-    now from others, without optimizing. ``failed`` are the figures that the network cannot have,
+    ``paths`` are the PNG and the page of every figure, ``index`` is the page that links to them.
+    ``made`` pictures were rendered now, ``kept`` were complete before; ``computed`` were made
+    from others, without optimizing. ``failed`` are the figures that the network cannot have,
     each with the reason.
     """
 
@@ -89,16 +89,16 @@ def make_figures(
     slugs: Sequence[str] = (),
     recipe: str | Recipe = "article",
     out: str | Path = "figures",
-    **options: Unpack[MakeOptions],
+    **arguments: Unpack[MakeOptions],
 ) -> FigureSet:
     """Make figures of the article (default: all) for a network, as PNG files and HTML pages.
 
-    ``seed`` is that of the noise. With ``quick`` figures of hundreds of settings show some of them.
+    ``seed`` is that of the noise. With ``quick``, figures show some of their hundreds of settings.
     ``photos`` is a folder of PNG and JPEG files, or one of them, for the figures of gradients.
     ``layers`` are the taps all of whose units ``appendix-layer`` shows (default: some of one).
     ``examples`` is a folder that ``kerasviz examples`` made, for the panels of dataset examples.
-    Single pictures go to ``out/pictures`` with their manifest and page; what is there already is
-    not made again. Figures that the network cannot have are left out and in the result with the
+    Single pictures go to ``out/pictures`` with their manifest and page; complete pictures are
+    not rendered again. Figures that the network cannot have are left out; the result has the
     reason. ``begin`` is called before the first picture, with the batches to render and these
     figures. Raises :class:`UsageError` for an unknown figure, photos that cannot be read, a size
     that the network does not take and a folder with another network's pictures.
@@ -108,153 +108,153 @@ def make_figures(
         if slug not in CATALOGUE:
             raise UsageError(f"unknown figure {slug!r}; near: {near(slug, CATALOGUE)}")
     out = Path(out)
-    photos, examples = options.get("photos"), options.get("examples")
-    order = FigureOptions(
+    photos, examples = arguments.get("photos"), arguments.get("examples")
+    options = FigureOptions(
         net,
         find_recipe(recipe),
-        options.get("seed", 0),
-        options.get("quick", False),
+        arguments.get("seed", 0),
+        arguments.get("quick", False),
         () if photos is None else find_photos(photos),
-        tuple(options.get("layers", ())),
+        tuple(arguments.get("layers", ())),
         None if examples is None else open_examples(examples, net),
     )
-    net.check_size(*order.recipe.size)
-    if order.layers and APPENDIX_LAYER.slug not in wanted:
+    net.check_size(*options.recipe.size)
+    if options.layers and APPENDIX_LAYER.slug not in wanted:
         raise UsageError(f"layers are for the figure {APPENDIX_LAYER.slug}; name that figure too")
-    if order.layers:
-        layers_of(order)  # a name that is not there is an error now, not a figure that fails
-    for photo in order.photos[:MOST]:  # now, not after hours of rendering
-        read_photo(photo, order.recipe.size, net.channels)
+    if options.layers:
+        layers_of(options)  # a name that is not there is an error now, not a figure that fails
+    for photo in options.photos[:MOST]:  # now, not after hours of rendering
+        read_photo(photo, options.recipe.size, net.channels)
     if (penalized := FREQUENCY_PENALIZATION).slug in wanted:
-        order = replace(order, penalty_factor=weight_factor(penalized, order))
-    choices, failed = choose_all([CATALOGUE[slug] for slug in wanted], order)
-    requests = list(dict.fromkeys(r for choice in choices for r in choice.requests))
+        options = replace(options, penalty_factor=weight_factor(penalized, options))
+    layouts, failed = choose_all([CATALOGUE[slug] for slug in wanted], options)
+    requests = list(dict.fromkeys(r for layout in layouts for r in layout.requests))
     store = Store(out / PICTURES, net)
-    making = FigureRun(store, order, options.get("command") or _command(order, options))
+    run = FigureRun(store, options, arguments.get("command") or _command(options, arguments))
     missing = missing_batches(store, requests)
-    if (begin := options.get("begin")) is not None:
+    if (begin := arguments.get("begin")) is not None:
         begin(missing, failed)
     index = out / "index.html"
-    if not choices:
+    if not layouts:
         return FigureSet((), index, 0, 0, failed=failed)
     make_folder(out)
     lost: dict[Request, str] = {}
     try:
-        made = render_into(store, requests, options.get("progress"), lost, missing)
-        _leave_out(choices, failed, lost)
-        count = _compute(store, choices, failed)
+        made = render_into(store, requests, arguments.get("progress"), lost, missing)
+        _leave_out(layouts, failed, lost)
+        count = _compute(store, layouts, failed)
     except KeyboardInterrupt:  # the page shows the pictures that are finished
-        write_index(store.folder, store.manifest(), making.command.of_store(store))
+        write_index(store.folder, store.manifest(), run.command.of_store(store))
         raise
-    making = replace(making, commands=making.command.of_store(store))
-    write_index(store.folder, store.manifest(), making.commands)
+    run = replace(run, commands=run.command.of_store(store))
+    write_index(store.folder, store.manifest(), run.commands)
     paths: list[Path] = []
-    for choice in choices:
-        if choice.figure.layout == "layer":
-            choice = write_layers(out, making, choice)
-        panels = write_panels(order, choice, store)
+    for layout in layouts:
+        if layout.figure.layout == "layer":
+            layout = write_layers(out, run, layout)
+        panels = write_panels(options, layout, store)
         tiles: dict[Tile, str] = {
-            t: panels[t] if isinstance(t, ExamplesTile) else _file(store, t) for t in choice.tiles
+            t: panels[t] if isinstance(t, ExamplesTile) else _file(store, t) for t in layout.tiles
         }
-        found = [store.computed[_file(store, made)].words for made in choice.computed]
+        found = [store.computed[_file(store, made)].words for made in layout.computed]
         words = dict.fromkeys(line for line in found if line)
-        notes = (*choice.notes, *words, *activation_notes(store, choice))
-        paths += _write(out, replace(choice, notes=notes), tiles, making.origins(choice))
+        notes = (*layout.notes, *words, *activation_notes(store, layout))
+        paths += _write(out, replace(layout, notes=notes), tiles, run.origins(layout))
     store.merge()
     present = _present(out)
-    slugs = [choice.figure.slug for choice in choices]
-    write_record(out, making, slugs, [figure.slug for figure in present])
+    slugs = [layout.figure.slug for layout in layouts]
+    write_record(out, run, slugs, [figure.slug for figure in present])
     update(index, set_page(net.name, present, out, PICTURES).encode())
     return FigureSet(tuple(paths), index, made.made, made.kept, count, failed)
 
 
 def _leave_out(
-    choices: list[FigureLayout], failed: dict[str, str], lost: Mapping[Request, str]
+    layouts: list[FigureLayout], failed: dict[str, str], lost: Mapping[Request, str]
 ) -> None:
     """Leave out the figures whose pictures the network could not compute."""
-    for choice in list(choices):
-        reasons = [lost[request] for request in choice.requests if request in lost]
+    for layout in list(layouts):
+        reasons = [lost[request] for request in layout.requests if request in lost]
         if reasons:
-            failed[choice.figure.slug] = reasons[0]
-            choices.remove(choice)
+            failed[layout.figure.slug] = reasons[0]
+            layouts.remove(layout)
 
 
-def _compute(store: Store, choices: list[FigureLayout], failed: dict[str, str]) -> int:
+def _compute(store: Store, layouts: list[FigureLayout], failed: dict[str, str]) -> int:
     """Make the computed pictures of the figures, leaving out those that cannot be computed."""
-    slopes, count = GradientCache(store.net), 0
-    for choice in list(choices):
+    gradients, count = GradientCache(store.net), 0
+    for layout in list(layouts):
         try:
-            count += make_computed(store, choice.computed, slopes)
+            count += make_computed(store, layout.computed, gradients)
         except KerasvizError as error:
-            failed[choice.figure.slug] = str(error)
-            choices.remove(choice)
+            failed[layout.figure.slug] = str(error)
+            layouts.remove(layout)
     return count
 
 
-def _command(order: FigureOptions, options: MakeOptions) -> CommandLine:
-    """What one would type for figures that are made from Python."""
-    words = ["--seed", str(order.seed)] if order.seed else []
-    if order.quick:
+def _command(options: FigureOptions, arguments: MakeOptions) -> CommandLine:
+    """Describe figures made from Python as a command line."""
+    words = ["--seed", str(options.seed)] if options.seed else []
+    if options.quick:
         words.append("--quick")
-    if (photos := options.get("photos")) is not None:
+    if (photos := arguments.get("photos")) is not None:
         words += ["--photos", str(photos)]
-    if (examples := options.get("examples")) is not None:
+    if (examples := arguments.get("examples")) is not None:
         words += ["--examples", str(examples)]
-    for layer in order.layers:
+    for layer in options.layers:
         words += ["--layer", layer]
-    return CommandLine.of_figures(order.net, order.recipe, words)
+    return CommandLine.of_figures(options.net, options.recipe, words)
 
 
 def _file(store: Store, tile: OptimizedTile | GradientTile) -> str:
-    """The picture file of a tile, relative to the store."""
+    """Return the picture file of a tile, relative to the store."""
     if isinstance(tile, GradientTile):
         return f"{tile.file}.png"
     return store.entry(tile.request, tile.step, tile.row).file
 
 
 def _write(
-    out: Path, choice: FigureLayout, files: dict[Tile, str], origins: PictureFacts
+    out: Path, layout: FigureLayout, files: dict[Tile, str], origins: PictureFacts
 ) -> list[Path]:
     pictures: dict[Tile, Image.Image] = {}
-    for cell, file in files.items():
-        pictures[cell] = decode((out / PICTURES / file).read_bytes())[0]
-    slug = choice.figure.slug
+    for tile, file in files.items():
+        pictures[tile] = decode((out / PICTURES / file).read_bytes())[0]
+    slug = layout.figure.slug
     image, page = out / f"{slug}.png", out / f"{slug}.html"
-    update(image, encode(draw(choice, pictures), "png"))
-    links = {cell: f"{PICTURES}/{file}" for cell, file in files.items()}
-    pools = {made for made, _ in pooled(choice.blocks, pictures)}
-    sizes = {cell: picture.size for cell, picture in pictures.items()}
-    update(page, figure_page(choice, links, sizes, pools, origins).encode())
+    update(image, encode(draw(layout, pictures), "png"))
+    links = {tile: f"{PICTURES}/{file}" for tile, file in files.items()}
+    pools = {made for made, _ in pooled(layout.blocks, pictures)}
+    sizes = {tile: picture.size for tile, picture in pictures.items()}
+    update(page, figure_page(layout, links, sizes, pools, origins).encode())
     return [image, page]
 
 
 def _present(out: Path) -> list[Figure]:
-    """The figures that are in a folder, those of earlier runs too."""
+    """Return the figures in a folder, including those of earlier runs."""
     return [f for f in CATALOGUE.values() if (out / f"{f.slug}.html").is_file()]
 
 
-def activation_notes(store: Store, choice: FigureLayout) -> list[str]:
-    """A line on the activations of pictures that were pushed apart, beside the simple one's.
+def activation_notes(store: Store, layout: FigureLayout) -> list[str]:
+    """State the activations of diverse pictures and of the simple one, in one line.
 
-    Empty for a figure without such pictures, or of several units. They are the scores in the store:
-    of the pictures as they are, without the term that pushes them apart (paper, section "Achieving
-    Diversity with Optimization": all of them are to activate the unit).
+    Empty for figures without diverse pictures, or of several units. Activations are the scores in
+    the store, without the diversity term (paper, section "Achieving
+    Diversity with Optimization": all pictures should activate the unit).
     """
-    facets = [c for c in choice.cells if any(t.kind == "diversity" for t in _terms(c))]
-    simple = [c for c in choice.cells if c not in facets]
+    facets = [c for c in layout.optimized if any(t.kind == "diversity" for t in _terms(c))]
+    simple = [c for c in layout.optimized if c not in facets]
     if not facets or len(simple) != 1:
         return []
     alone, together = (
-        [score for cell in cells if (score := _score(store, cell)) is not None]
-        for cells in (simple, facets)
+        [score for tile in tiles if (score := _score(store, tile)) is not None]
+        for tiles in (simple, facets)
     )
     words = ", ".join(f"{score:.3g}" for score in together)
     return [f"Activation of the unit: {alone[0]:.3g} in the simple picture, {words} in the others."]
 
 
-def _terms(cell: OptimizedTile) -> tuple[Term, ...]:
-    return cell.request.objective.terms
+def _terms(tile: OptimizedTile) -> tuple[Term, ...]:
+    return tile.request.objective.terms
 
 
-def _score(store: Store, cell: OptimizedTile) -> float | None:
-    return store.entry(cell.request, cell.step, cell.row).score
+def _score(store: Store, tile: OptimizedTile) -> float | None:
+    return store.entry(tile.request, tile.step, tile.row).score

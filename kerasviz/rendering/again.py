@@ -29,9 +29,8 @@ class RecordedStore(Store):
                 f"{str(file)!r} was made with another model, {network['name']} "
                 f"({network['sha256'][:12]}…), not with {net.name} ({net.identity.sha256[:12]}…)"
             )
-        super().__init__(folder, net)
-        self.name, self.recorded, self.network = file.name, recorded, network
-        self._manifest.network |= network
+        super().__init__(folder, net.renamed(network["name"]))
+        self.name, self.recorded = file.name, recorded
 
     @property
     def batch(self) -> Batch:

@@ -1,4 +1,4 @@
-"""What pictures cost: how many there are, and how long they take on this machine."""
+"""The cost of pictures: how many there are, and how long they take on this machine."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from kerasviz.rendering.request import Request
 
 __all__ = ["Clock", "StepCost", "pictures_of", "work_of"]
 
-#: Rows of the batches that are timed, and about how many seconds each is.
+#: Rows of the timed batches, and the approximate time of each in seconds.
 ROWS, SECONDS = 4, 1.5
-#: What an operation costs for every pixel of the image beside its multiplications, in these. Fitted
-#: to EfficientNet-Lite0 and GoogLeNet, whose layers it times within a quarter.
+#: The cost of an operation per pixel of the image, in multiplications, beside its own. Fitted to
+#: EfficientNet-Lite0 and GoogLeNet, whose layers it times within 25 %.
 OPERATION = 30.0
-#: How much of the time to compile a deep network is there for the shallowest too.
+#: The share of a deep network's compile time that the shallowest network takes too.
 SHALLOW = 0.4
 
 
 def pictures_of(plans: Sequence[Batch]) -> int:
-    """How many pictures the batches make."""
+    """Count the pictures of batches."""
     return sum(plan.rows for plan in plans)
 
 
 @dataclass(frozen=True)
 class StepCost:
-    """What a step takes for one picture: multiplications, operations and pixels of the image."""
+    """Count the work of a step for one picture: multiplications, operations and pixels."""
 
     multiplications: float
     operations: int
@@ -42,18 +42,18 @@ class StepCost:
 
     @property
     def density(self) -> float:
-        """All of it in multiplications, for each pixel."""
+        """Return all work as multiplications per pixel."""
         return self.multiplications / self.pixels + OPERATION * self.operations
 
 
 @dataclass(frozen=True)
 class Clock:
-    """The time that batches take on this machine, from one or two that were timed.
+    """Estimate the time of batches on this machine, from one or two timed ones.
 
-    ``step`` is the constant and the slope of a line: the seconds of a step for a pixel of one row
-    of a large batch, by the density of its work. ``start`` are the seconds until the first step of
-    the deepest loop, which has ``deepest`` operations. ``timed`` names the layers, ``seconds`` says
-    how long the timing took.
+    ``step`` is the constant and slope of a line: the seconds of a step per pixel of one row of a
+    large batch, by the density of its work. ``start`` is the time in seconds until the first step
+    of the deepest loop, which has ``deepest`` operations. ``timed`` names the timed layers,
+    ``seconds`` is the time that this took.
     """
 
     net: Network
@@ -81,11 +81,11 @@ class Clock:
         return cls(net, _line(points), start, deepest, timed, time.perf_counter() - began)
 
     def estimate(self, plans: Sequence[Batch]) -> float:
-        """The seconds that batches take. A loop is compiled once for all batches of its kind."""
+        """Estimate the seconds of batches; a loop is compiled once for all batches of its kind."""
         return sum(steps + start for steps, start in self.parts(plans))
 
     def parts(self, plans: Sequence[Batch]) -> list[tuple[float, float]]:
-        """The seconds of the steps of each batch, and of compiling the first of its kind."""
+        """Estimate the seconds of each batch's steps, and of compiling the first of its kind."""
         works = work_of(self.net, plans)
         found, compiled = [], set()
         for plan in plans:
@@ -102,7 +102,7 @@ class Clock:
 
 
 def _line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """The constant and slope of the line through two points, neither negative.
+    """Return the constant and slope of the line through two points, neither negative.
 
     >>> _line([(1.0, 3.0), (3.0, 7.0)]), _line([(2.0, 3.0)])
     ((1.0, 2.0), (0.0, 1.5))
@@ -118,7 +118,7 @@ def _place(plan: Batch) -> str:
 
 
 def _time(net: Network, plan: Batch) -> tuple[float, float]:
-    """The seconds until the first step, and of one step for one row of a large batch."""
+    """Time the start of a batch, and a step for one row of a large batch, in seconds."""
     rows = max(ROWS, max(request.rows for request in plan.requests))
     batch = min(plan.batch, rows)
     requests: list[Request] = []
@@ -143,7 +143,7 @@ def _time(net: Network, plan: Batch) -> tuple[float, float]:
 
 
 def work_of(net: Network, plans: Sequence[Batch]) -> dict[Batch, StepCost]:
-    """The work of a step of each batch, counted in the network's graph without running it."""
+    """Count the work of a step of each batch in the network's graph, without running it."""
     found: dict[Batch, StepCost] = {}
     sizes = dict.fromkeys(plan.recipe.size for plan in plans)
     for size in sizes:
@@ -156,7 +156,7 @@ def work_of(net: Network, plans: Sequence[Batch]) -> dict[Batch, StepCost]:
 
 
 class _Graph:
-    """The operations from the image to some taps."""
+    """Hold the operations from the image to some taps."""
 
     def __init__(self, net: Network, taps: Sequence[str], size: tuple[int, int]):
         image = tf.TensorSpec([1, *size, net.channels], tf.float32)
@@ -167,7 +167,7 @@ class _Graph:
         self.known: dict[tuple[str, ...], StepCost] = {}
 
     def work(self, taps: tuple[str, ...]) -> StepCost:
-        """The work up to some of the taps."""
+        """Count the work up to some of the taps."""
         if taps not in self.known:
             seen: dict[str, Any] = {}
             todo = [self.ends[tap].op for tap in taps]
@@ -192,7 +192,7 @@ _FREE = ("Const", "Placeholder", "ReadVariableOp", "Identity", "NoOp")
 
 
 def _multiplications(op: Any) -> float:
-    """The multiplications of a convolution or a matrix product; 0 for other operations."""
+    """Count the multiplications of a convolution or matrix product; 0 for other operations."""
     if op.type in ("Conv2D", "DepthwiseConv2dNative"):
         height, width, depth, _ = (float(n or 1) for n in op.inputs[1].shape)
         return _numbers(op.outputs[0]) * height * width * (depth if op.type == "Conv2D" else 1)

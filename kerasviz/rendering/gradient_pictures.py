@@ -119,14 +119,12 @@ class GradientCache:
         key = (task.objective, task.pre_activation, task.taps, checksum(photos.tobytes()))
         if key not in self._gradients:
             pre = task.pre_activation
-            _, slopes, _ = gradients(
-                self.net, task.objective, photos, task.taps, pre_activation=pre
-            )
-            self._gradients[key] = slopes
+            _, cache, _ = gradients(self.net, task.objective, photos, task.taps, pre_activation=pre)
+            self._gradients[key] = cache
         return self._gradients[key][task.tap or IMAGE]
 
 
-def compute(task: GradientTask, photos: Array, slopes: GradientCache) -> tuple[Image.Image, str]:
+def compute(task: GradientTask, photos: Array, cache: GradientCache) -> tuple[Image.Image, str]:
     """Return the picture of a task for photos [B, H, W, C] in [0, 1], and a result as text.
 
     Raises :class:`ModelError` if the network cannot be computed at that size.
@@ -134,19 +132,19 @@ def compute(task: GradientTask, photos: Array, slopes: GradientCache) -> tuple[I
     if task.kind == "photo":
         return to_image(photos[0]), ""
     if task.kind == "attribution":
-        return _attributed(slopes.net, photos[:1], task.tap)
-    slope = slopes(task, photos)
+        return _attributed(cache.net, photos[:1], task.tap)
+    gradient = cache(task, photos)
     if task.kind == "magnitude":
-        return map_image(np.sqrt((slope**2).sum(-1)).mean(0)), ""
+        return map_image(np.sqrt((gradient**2).sum(-1)).mean(0)), ""
     if task.kind == "colours":
-        whitened = decorrelated_colours(slope)
-        shares = [float(colour_share(gradient)[0]) for gradient in (slope, whitened)]
+        whitened = decorrelated_colours(gradient)
+        shares = [float(colour_share(gradient)[0]) for gradient in (gradient, whitened)]
         shares_text = (
             f"Energy of colour over that of brightness: {shares[0]:.2g} in the gradient as it is, "
             f"{shares[1]:.2g} with decorrelated colours."
         )
         return direction_image(whitened[0]), shares_text
-    return direction_image(steepest(task.kind, slope, photos)[0]), ""
+    return direction_image(steepest(task.kind, gradient, photos)[0]), ""
 
 
 def _attributed(net: Network, photo: Array, tap: str) -> tuple[Image.Image, str]:
@@ -158,23 +156,23 @@ def _attributed(net: Network, photo: Array, tap: str) -> tuple[Image.Image, str]
     return heat_image(photo[0], contributions), top_class
 
 
-def recompute(store: Store, entry: GradientEntry, slopes: GradientCache) -> bytes | None:
+def recompute(store: Store, entry: GradientEntry, cache: GradientCache) -> bytes | None:
     """Compute the file of an entry again; ``None`` if a photo is missing or was changed."""
     for photo in entry.photos:
         path = store.folder / photo["file"]
         if not path.is_file() or checksum(path.read_bytes()) != photo["sha256"]:
             return None
-    return _made(store, entry, slopes, store.environments[entry.environment])[1]
+    return _made(store, entry, cache, store.environments[entry.environment])[1]
 
 
 def _made(
-    store: Store, entry: GradientEntry, slopes: GradientCache, recorded: dict[str, str]
+    store: Store, entry: GradientEntry, cache: GradientCache, recorded: dict[str, str]
 ) -> tuple[GradientEntry, bytes]:
     """Compute a picture: its entry, and its file with the provenance inside."""
     task = GradientTask.from_json(entry.made)
     sources = [store.folder / photo["file"] for photo in entry.photos]
     photos = np.stack([read_photo(path, task.size, store.net.channels) for path in sources])
-    image, text = compute(task, photos, slopes)
+    image, text = compute(task, photos, cache)
     about = {
         "name": entry.name,
         "words": text,

@@ -46,7 +46,7 @@ class PageTile:
 
     @property
     def facts(self) -> str:
-        """Score, steps and seed in one line."""
+        """Return score, steps and seed in one line."""
         score = f"score {self.score} · " if self.score else ""
         steps = f"{self.steps} step{'' if self.steps == 1 else 's'}"
         row = f" · picture {self.row}" if self.row else ""
@@ -163,9 +163,9 @@ def _pictures(
 
 #: Titles of computed pictures by kind.
 _KINDS = {
-    "photo": "The picture that gradients are taken at",
+    "photo": "The picture at which gradients are taken",
     "attribution": "Attribution",
-    "magnitude": "How large the gradient is",
+    "magnitude": "The magnitude of the gradient",
     "colours": "The gradient with decorrelated colours",
     "l2": "The gradient",
     "linf": "The sign of the gradient",

@@ -263,7 +263,7 @@ def test_examples_are_shown_where_there_are_some(tmp_path: Path) -> None:
     make_examples(question, tmp_path / "found")
     examples = Examples(tmp_path / "found")
     found = unrendered.unrendered(out, net, ["relu1", "joined"], unrendered.dreams(3, (64, 64)))
-    write_site(out, replace(found, order=replace(found.order, examples=examples)))
+    write_site(out, replace(found, options=replace(found.options, examples=examples)))
     page, other = (out / "layers" / f"{name}.html" for name in ("relu1", "joined"))
     assert 'class="layer examples"' in page.read_text()
     assert "no examples for joined:3 in found" in other.read_text()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,9 @@ def test_what_was_made_and_what_went_wrong_is_said(
     ended = run_cli("atlas", model_file, "conv2", *SHORT, "--seed", 4, "--workers", 3)
     assert ended.code == 0, ended.err
     folder = Path("out/small-atlas").absolute()
-    assert ended.out == (f"rendered 30 pictures, 12 were there already\nopen {folder}/index.html\n")
+    assert ended.out == (f"rendered 30 pictures, 12 were complete\nopen {folder}/index.html\n")
     assert ended.err == (
-        "42 pictures in 2 batches, 12 are there already\n"
+        "42 pictures in 2 batches, 12 are complete\n"
         "on the way: 2 failures (2 killed)\n"
         "made again: 1 file was missing or damaged\n"
     )
@@ -114,7 +115,7 @@ def test_other_settings_than_those_that_are_there_are_refused(
     with pytest.raises(UsageError, match="steps: there 3, here 4; seed: there 0, here 1"):
         making.agree(
             Storage("there"),
-            making.replace(asked["atlas"], recipe=asked["atlas"].recipe.replace(steps=4), seed=1),
+            replace(asked["atlas"], recipe=asked["atlas"].recipe.replace(steps=4), seed=1),
         )
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from kerasviz.atlas.engines import Done, Failed, Lost, Task, TaskAbandoned
 from kerasviz.atlas.progress import RunProgress
-from kerasviz.cli.atlas_progress import WINDOW, Pace, atlas_progress, progress_words
+from kerasviz.cli.atlas_progress import WINDOW, Pace, atlas_progress, progress_text
 
 TASKS = [Task("a", ""), Task("b", "")]
 
@@ -31,7 +31,7 @@ def test_a_tally_counts_what_happens() -> None:
         10_000,
     )
     assert counted.abandoned == {"b": "killed"}
-    assert progress_words(counted, 62.7) == (
+    assert progress_text(counted, 62.7) == (
         "1,000 of 1,500 pictures, 63 a minute, 1 worker, 2 failures (1 OSError: no, 1 killed)"
     )
     counted.update_done(["a", "b", "of another atlas"])
@@ -40,13 +40,13 @@ def test_a_tally_counts_what_happens() -> None:
 
 def test_words_before_during_and_after() -> None:
     counted = progress()
-    assert progress_words(counted, None) == "0 of 1,500 pictures, workers start"
+    assert progress_text(counted, None) == "0 of 1,500 pictures, workers start"
     counted.alive = 2
-    assert progress_words(counted, 3.14) == "0 of 1,500 pictures, 3.1 a minute, 2 workers"
+    assert progress_text(counted, 3.14) == "0 of 1,500 pictures, 3.1 a minute, 2 workers"
     counted.elsewhere = True
-    assert progress_words(counted, 3.14) == "0 of 1,500 pictures, other runs are at the rest"
+    assert progress_text(counted, 3.14) == "0 of 1,500 pictures, other runs are at the rest"
     counted.stage = "writing the site"
-    assert progress_words(counted, 3.14) == "writing the site"
+    assert progress_text(counted, 3.14) == "writing the site"
 
 
 def test_the_pace_is_that_of_the_last_minutes() -> None:

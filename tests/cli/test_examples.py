@@ -48,7 +48,7 @@ def test_examples_verify_and_once_more(
     ended = run_cli("verify", "e")
     assert (ended.code, ended.out, ended.err) == (0, "5 files: 5 same\n", "")
     again = run_cli("examples", model_file, "conv2", "--images", photos, "--out", "e", *SMALL)
-    assert again.out.startswith("nothing to do: examples of 5 units from 10 images are there")
+    assert again.out.startswith("nothing to do: examples of 5 units from 10 images are complete")
     Path("e/conv2/00003.jpg").write_bytes(b"")
     ended = run_cli("verify", "e", "--json")
     assert ended.code == 1
@@ -74,8 +74,8 @@ def test_ctrl_c_keeps_what_was_found(
     ended = run_cli(*asked)
     assert ended.code == 130
     assert ended.err == (
-        "kerasviz: stopped; what was found in 4 of 10 images is kept in f, the same command goes "
-        "on from there\n"
+        "kerasviz: stopped; what was found in 4 of 10 images is kept in f, the same command "
+        "continues from there\n"
     )
     assert run_cli(*asked).code == 0
     assert len(calls) == 2 + 2

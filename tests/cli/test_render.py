@@ -53,7 +53,7 @@ def test_second_run_renders_nothing_and_says_so(run_cli: Run, model_file: Path) 
     run_cli(*arguments)
     before = pictures(Path("pictures"))
     again = run_cli(*arguments)
-    assert again.out.startswith("nothing to do: 2 pictures are there already\nopen ")
+    assert again.out.startswith("nothing to do: 2 pictures are complete\nopen ")
     assert pictures(Path("pictures")) == before
     more = run_cli(*arguments, "--seed", 1)
     assert more.out.startswith("made 2 pictures\n")
@@ -161,7 +161,7 @@ def test_a_picture_is_rendered_again_from_its_file(
     assert run_cli("render", model_file, "conv2:1", *options, "--out", "first").code == 0
     file = Path("first/conv2-1-seed5-1.png")
     kept = run_cli("render", "--again", file)
-    assert kept.out.startswith("nothing to do: 2 pictures are there already\n"), kept.err
+    assert kept.out.startswith("nothing to do: 2 pictures are complete\n"), kept.err
     made = run_cli("render", "--again", file, "--out", "second")
     assert made.code == 0, made.err
     first, second = (pictures(tmp_path / name) for name in ("first", "second"))
@@ -191,7 +191,7 @@ def test_what_cannot_be_rendered_again_is_said_in_one_line(
     wrong: dict[str, tuple[object, ...]] = {
         "does not record an optimization": ("--again", "plain.png"),
         "'text.png' cannot be read as a picture": ("--again", "text.png"),
-        "'missing.png' does not exist": ("--again", "missing.png"),
+        "no file 'missing.png'": ("--again", "missing.png"),
         "was made with another model": (other_model_file, "--again", file),
         "leave out --steps": ("--again", file, "--steps", 3),
         "leave out the TARGETs": (model_file, "conv2:1", "--again", file),
@@ -237,7 +237,7 @@ def test_interrupted_run_keeps_finished_batches_and_goes_on(
         ended = run_cli(*arguments, "--out", "parts")
     assert ended.code == 130
     assert ended.out == ""
-    line = "2 finished pictures are kept in parts, the same command goes on from there"
+    line = "2 finished pictures are kept in parts, the same command continues from there"
     assert ended.err.splitlines() == [f"kerasviz: stopped; {line}"]
     kept = pictures(Path("parts"))
     recorded = [p["file"] for p in manifest(Path("parts"))["pictures"]]
@@ -246,7 +246,7 @@ def test_interrupted_run_keeps_finished_batches_and_goes_on(
     assert "conv2:1" in Path("parts/index.html").read_text()
 
     again = run_cli(*arguments, "--out", "parts")
-    assert again.out.startswith("made 3 pictures, 2 are there already")
+    assert again.out.startswith("made 3 pictures, 2 are complete")
     whole, parts = pictures(Path("whole")), pictures(Path("parts"))
     assert whole.keys() == parts.keys()
     for name in whole:

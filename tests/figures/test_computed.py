@@ -185,7 +185,7 @@ def test_the_left_half_has_the_pictures_of_objectives(network_of: Callable[..., 
     net = network_of({f"stage{i}": 64 for i in range(13)}, classes=1000)
     half = choose(CATALOGUE["fv-vs-attribution"], FigureOptions(net, FAST))
     objectives = choose(CATALOGUE["objectives"], FigureOptions(net, FAST))
-    assert [c.request for c in half.cells] == [c.request for c in objectives.cells[:2]]
+    assert [c.request for c in half.optimized] == [c.request for c in objectives.optimized[:2]]
     assert set(half.requests) <= set(objectives.requests)
 
 

@@ -124,7 +124,7 @@ def test_pictures_of_classes_have_the_size_that_the_classifier_needs(inceptionv1
     order = FigureOptions(net, recipe("article"))
     for slug in ("objectives", "fv-vs-attribution", "steepest-descent", "gradient-artifacts"):
         choice = choose(CATALOGUE[slug], order)
-        for cell in choice.cells:
+        for cell in choice.optimized:
             term = cell.request.objective.terms[0]
             classes = term.kind in ("logit", "probability")
             assert cell.request.recipe.size == ((224, 224) if classes else (128, 128))

@@ -71,7 +71,7 @@ def write_page(out: Path, net: Network, monkeypatch: pytest.MonkeyPatch) -> Path
     store: Any = _Store(out / "pictures", net)
     choice = choose(CATALOGUE["appendix-layer"], order)
     commands: dict[str, str] = {}
-    for request in dict.fromkeys(cell.request for cell in choice.cells):
+    for request in dict.fromkeys(cell.request for cell in choice.optimized):
         command = CommandLine("a").render(net, request, 4)
         commands |= {entry.file: command for entry in store.find(request)}
     making = FigureRun(store, order, CommandLine("a"), commands)

@@ -140,7 +140,7 @@ def unrendered(
     """Put the pictures of an atlas into ``out``: what its site is made of."""
     width, height = images[0].size
     made = making(out, net, layers, (height, width))
-    requests = choose(APPENDIX_LAYER, made.order).requests
+    requests = choose(APPENDIX_LAYER, made.options).requests
     fill(made.store, requests, images, pick or _spread(len(images)))
     return made
 

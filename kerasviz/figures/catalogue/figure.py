@@ -1,4 +1,4 @@
-"""What a figure of the article is: layers, units, layout and words, as plain data."""
+"""The data types of figures: layers, units, layout and texts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ARTICLE_LAYERS = (
 
 @dataclass(frozen=True)
 class LayerUnits:
-    """A layer of the article's network, and how many of its units a figure shows."""
+    """Name a layer of the article's network and the number of its units in a figure."""
 
     layer: str
     tiles: int
@@ -46,7 +46,7 @@ class LayerUnits:
 
 @dataclass(frozen=True)
 class PlaceGroup:
-    """Pictures that stand together under one title."""
+    """Group pictures under one title."""
 
     title: str
     places: tuple[LayerUnits, ...]
@@ -54,7 +54,7 @@ class PlaceGroup:
 
 @dataclass(frozen=True)
 class Column:
-    """An objective of the figure ``objectives``: its kind, title and formula."""
+    """Describe an objective of the figure ``objectives``: its kind, title and formula."""
 
     kind: str
     title: str
@@ -63,7 +63,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Unit:
-    """A channel of the article's network, with the article's word for what it shows."""
+    """Name a channel of the article's network, with the article's label."""
 
     number: int
     label: str = ""
@@ -71,7 +71,7 @@ class Unit:
 
 @dataclass(frozen=True)
 class ControlValue:
-    """A value of a control: how it is shown, and the number that stands for it."""
+    """Hold a value of a control: its label and its number."""
 
     label: str
     number: float
@@ -79,7 +79,7 @@ class ControlValue:
 
 @dataclass(frozen=True)
 class Control:
-    """Something that a reader sets; ``initial`` counts the values from 0.
+    """Describe a control that a reader sets; ``initial`` counts its values from 0.
 
     Its ``kind`` says what a value changes: ``unit`` or a setting of
     :mod:`kerasviz.figures.layout.sweeps`.
@@ -93,7 +93,7 @@ class Control:
 
 @dataclass(frozen=True)
 class PriorWork:
-    """A row of the table of works: its name, the columns that are marked, a word on it."""
+    """Hold a row of the table of earlier work: name, marked columns, remark."""
 
     name: str
     marks: tuple[int, ...]
@@ -102,14 +102,14 @@ class PriorWork:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure.
+    """Describe a figure of the article.
 
     Its ``layout`` is ``blocks``, ``sequence``, ``columns``, ``rows``, ``table``, ``sums``,
     ``halves``, ``marks`` or ``layer``.
 
-    ``steps`` are the moments that a sequence shows, ``columns`` the objectives side by side,
-    ``legend`` explains their letters. ``controls`` are what the reader sets, ``pairs`` are two
-    units each, (layer, number), that are shown together. With ``bars`` there is one between
+    ``steps`` are the steps that a sequence shows, ``columns`` the objectives side by side,
+    ``legend`` explains their letters. ``controls`` are set by the reader, ``pairs`` are two
+    units each, (layer, number), that are shown together. With ``bars`` there is a bar between
     neighbours, ``works`` are the rows of a table without pictures. With ``seeds`` it shows random
     directions, whose numbers are seeds and not units. ``units`` are the units for the
     article's own network; ``source`` says where they come from.
@@ -133,12 +133,12 @@ class Figure:
 
     @property
     def places(self) -> tuple[LayerUnits, ...]:
-        """The layers of all groups, in order."""
+        """Return the layers of all groups, in order."""
         return tuple(place for group in self.groups for place in group.places)
 
 
 def units_of_layers(**layers: tuple[int, ...] | dict[int, str]) -> Mapping[str, tuple[Unit, ...]]:
-    """The units of layers, with their labels where they have some."""
+    """Make the units of layers, with labels where the layer has a dictionary."""
     return MappingProxyType(
         {
             layer: tuple(

@@ -23,7 +23,7 @@ SECTIONS = (
         "layers",
         "Features in every layer",
         "A network builds its understanding of an image over many layers. Feature visualization "
-        "shows what single units respond to: edges in the first layers, objects in the last.",
+        "shows, unit by unit, what each layer responds to.",
         ("hero", "fv-vs-attribution"),
     ),
     Section(
@@ -36,8 +36,8 @@ SECTIONS = (
     Section(
         "objectives-section",
         "Optimization objectives",
-        "The objective is the number that optimization maximizes. It decides what an image shows: "
-        "a neuron, a channel, a layer or a class.",
+        "The objective is the number that optimization maximizes. Another objective asks the "
+        "network another question.",
         ("objectives",),
     ),
     Section(

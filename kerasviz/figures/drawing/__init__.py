@@ -1,1 +1,1 @@
-"""Draws figures as images."""
+"""Drawing figures as PNG images."""

@@ -34,24 +34,24 @@ MARGIN = 24
 NARROWEST = 560
 
 
-def draw(choice: FigureLayout, pictures: Pictures) -> Image.Image:
-    """Draw a figure from the pictures of its cells: tiles, words, caption and notes below.
+def draw(layout: FigureLayout, pictures: Pictures) -> Image.Image:
+    """Draw a figure from the pictures of its tiles, with title, caption and notes below.
 
     Pictures are scaled smoothly to the tile width of the layout and keep their proportions.
     """
-    sheet = _LAYOUTS[choice.figure.layout](choice, pictures)
+    sheet = _LAYOUTS[layout.figure.layout](layout, pictures)
     width = sheet.width - 2 * MARGIN
     y = sheet.bottom + 18
-    y = sheet.text(MARGIN, y, wrap(choice.figure.title, BOLD, width), BOLD)
-    y = sheet.text(MARGIN, y + 2, wrap(choice.figure.caption, PLAIN, width), PLAIN)
+    y = sheet.text(MARGIN, y, wrap(layout.figure.title, BOLD, width), BOLD)
+    y = sheet.text(MARGIN, y + 2, wrap(layout.figure.caption, PLAIN, width), PLAIN)
     y += 6
-    for note in (f"Network: {choice.network}.", *choice.notes):
+    for note in (f"Network: {layout.network}.", *layout.notes):
         y = sheet.text(MARGIN, y, wrap(note, SMALL, width), SMALL)
     return sheet.finish(MARGIN)
 
 
 def layers_line(block: TileRow) -> str:
-    """The layers of a block in brackets, as they stand under it.
+    """Write the layers of a block in brackets.
 
     >>> layers_line(Block("Parts", ("mixed4b", "mixed4c"), ()))
     '(layers mixed4b & mixed4c)'
@@ -63,63 +63,63 @@ def _sheet(width: float) -> Sheet:
     return Sheet(max(NARROWEST, width + 2 * MARGIN))
 
 
-def _tile(width: float, cells: tuple[Tile, ...], pictures: Pictures) -> tuple[float, float]:
-    """The size of a tile of this width: all pictures of a figure have the same proportions."""
-    picture = pictures[cells[0]]
+def _tile_size(width: float, tiles: tuple[Tile, ...], pictures: Pictures) -> tuple[float, float]:
+    """Return the size of a tile of this width: all pictures have the same proportions."""
+    picture = pictures[tiles[0]]
     return width, width * picture.height / picture.width
 
 
-def _blocks(choice: FigureLayout, pictures: Pictures) -> Sheet:
-    """Blocks in a row, each two tiles wide, with its title and layers under it."""
+def _blocks(layout: FigureLayout, pictures: Pictures) -> Sheet:
+    """Draw blocks in a row, each two tiles wide, with its title and layers under it."""
     gap, between = 5, 20
-    tile = _tile(100, choice.cells, pictures)
-    wide = 2 * tile[0] + gap
-    sheet = _sheet(len(choice.blocks) * (wide + between) - between)
-    rows = max(-(-len(block.cells) // 2) for block in choice.blocks)
-    for i, block in enumerate(choice.blocks):
+    size = _tile_size(100, layout.optimized, pictures)
+    wide = 2 * size[0] + gap
+    sheet = _sheet(len(layout.blocks) * (wide + between) - between)
+    rows = max(-(-len(block.optimized) // 2) for block in layout.blocks)
+    for i, block in enumerate(layout.blocks):
         x = MARGIN + i * (wide + between)
-        for j, cell in enumerate(block.cells):
-            place = x + j % 2 * (tile[0] + gap), MARGIN + j // 2 * (tile[1] + gap)
-            sheet.picture(*place, tile, pictures[cell])
-        y = MARGIN + rows * (tile[1] + gap) + 3
+        for j, tile in enumerate(block.optimized):
+            place = x + j % 2 * (size[0] + gap), MARGIN + j // 2 * (size[1] + gap)
+            sheet.picture(*place, size, pictures[tile])
+        y = MARGIN + rows * (size[1] + gap) + 3
         y = sheet.text(x, y, wrap(block.title, BOLD, wide), BOLD)
         sheet.text(x, y, wrap(layers_line(block), SMALL, wide), SMALL)
     return sheet
 
 
-def _sequence(choice: FigureLayout, pictures: Pictures) -> Sheet:
-    """Tiles in a row with arrows between them and a caption under each."""
-    cells, gap = choice.cells, 40
-    tile = _tile(140, cells, pictures)
-    sheet = _sheet(len(cells) * (tile[0] + gap) - gap)
+def _sequence(layout: FigureLayout, pictures: Pictures) -> Sheet:
+    """Draw tiles in a row with arrows between them and a caption under each."""
+    tiles, gap = layout.optimized, 40
+    size = _tile_size(140, tiles, pictures)
+    sheet = _sheet(len(tiles) * (size[0] + gap) - gap)
     y = MARGIN
-    for i, cell in enumerate(cells):
-        x = MARGIN + i * (tile[0] + gap)
-        sheet.picture(x, y, tile, pictures[cell])
-        sheet.text(x, y + tile[1] + 5, [cell.label], PLAIN, centred=tile[0])
+    for i, tile in enumerate(tiles):
+        x = MARGIN + i * (size[0] + gap)
+        sheet.picture(x, y, size, pictures[tile])
+        sheet.text(x, y + size[1] + 5, [tile.label], PLAIN, centred=size[0])
         if i:
-            sheet.shapes(x - gap + 8, y + tile[1] / 2, arrow(gap - 16))
+            sheet.shapes(x - gap + 8, y + size[1] / 2, arrow(gap - 16))
     return sheet
 
 
-def _columns(choice: FigureLayout, pictures: Pictures) -> Sheet:
-    """One column for each objective: icon, picture, title, formula, target; a legend beside."""
-    cells, gap, aside = choice.cells, 16, 130
-    tile = _tile(150, cells, pictures)
-    sheet = _sheet(len(cells) * (tile[0] + gap) + aside)
+def _columns(layout: FigureLayout, pictures: Pictures) -> Sheet:
+    """Draw a column for each objective: icon, picture, title, formula, target; a legend beside."""
+    tiles, gap, aside = layout.optimized, 16, 130
+    size = _tile_size(150, tiles, pictures)
+    sheet = _sheet(len(tiles) * (size[0] + gap) + aside)
     top = MARGIN + ICON_SIZE[1] + 10
-    for i, cell in enumerate(cells):
-        column = cell.column
+    for i, tile in enumerate(tiles):
+        column = tile.column
         if column is None:
             continue
-        x = MARGIN + i * (tile[0] + gap)
-        sheet.shapes(x + (tile[0] - ICON_SIZE[0]) / 2, MARGIN, icon(column.kind))
-        y = sheet.picture(x, top, tile, pictures[cell]) + 6
-        y = sheet.text(x, y, wrap(column.title, BOLD, tile[0]), BOLD)
-        y = sheet.text(x, y, wrap(column.formula, PLAIN, tile[0]), PLAIN)
-        sheet.text(x, y, wrap(cell.name, SMALL, tile[0]), SMALL)
-    x, y = MARGIN + len(cells) * (tile[0] + gap) + 8, top
-    for letter, meaning in choice.legend:
+        x = MARGIN + i * (size[0] + gap)
+        sheet.shapes(x + (size[0] - ICON_SIZE[0]) / 2, MARGIN, icon(column.kind))
+        y = sheet.picture(x, top, size, pictures[tile]) + 6
+        y = sheet.text(x, y, wrap(column.title, BOLD, size[0]), BOLD)
+        y = sheet.text(x, y, wrap(column.formula, PLAIN, size[0]), PLAIN)
+        sheet.text(x, y, wrap(tile.name, SMALL, size[0]), SMALL)
+    x, y = MARGIN + len(tiles) * (size[0] + gap) + 8, top
+    for letter, meaning in layout.legend:
         sheet.text(x, y, [letter], _LETTER)
         y = sheet.text(x + 30, y, wrap(meaning, SMALL, aside - 38), SMALL) + 4
     return sheet
@@ -128,86 +128,86 @@ def _columns(choice: FigureLayout, pictures: Pictures) -> Sheet:
 _LETTER = Style(12, 16, bold=True)
 
 
-def _rows(choice: FigureLayout, pictures: Pictures) -> Sheet:
-    """One row for each layer, its name at the side and a caption under every tile."""
+def _rows(layout: FigureLayout, pictures: Pictures) -> Sheet:
+    """Draw a row for each layer, its name at the side and a caption under every tile."""
     gap, side = 10, 150.0
-    tile = _tile(130, choice.cells, pictures)
-    names = [line for b in choice.blocks for n in b.layers for line in wrap(n, BOLD, side)]
+    size = _tile_size(130, layout.optimized, pictures)
+    names = [line for b in layout.blocks for n in b.layers for line in wrap(n, BOLD, side)]
     side = max(measure(line, BOLD) for line in names) + 16
-    widest = max(len(block.cells) for block in choice.blocks)
-    sheet = _sheet(side + widest * (tile[0] + gap) - gap)
+    widest = max(len(block.optimized) for block in layout.blocks)
+    sheet = _sheet(side + widest * (size[0] + gap) - gap)
     y: float = MARGIN
-    for block in choice.blocks:
+    for block in layout.blocks:
         sheet.text(MARGIN, y, [w for n in block.layers for w in wrap(n, BOLD, side)], BOLD)
         ends = [sheet.bottom]
-        for i, cell in enumerate(block.cells):
-            x = MARGIN + side + i * (tile[0] + gap)
-            below = sheet.picture(x, y, tile, pictures[cell]) + 2
-            ends.append(sheet.text(x, below, wrap(_unit_line(cell), SMALL, tile[0]), SMALL))
+        for i, tile in enumerate(block.optimized):
+            x = MARGIN + side + i * (size[0] + gap)
+            below = sheet.picture(x, y, size, pictures[tile]) + 2
+            ends.append(sheet.text(x, below, wrap(_unit_line(tile), SMALL, size[0]), SMALL))
         y = max(ends) + gap
     return sheet
 
 
-def shown_rows(choice: FigureLayout) -> list[TileRow]:
-    """The rows of a table that its picture shows: where a reader changes one control at most.
+def shown_rows(layout: FigureLayout) -> list[TileRow]:
+    """Return the rows of a table for its PNG: at most one control differs from its initial value.
 
-    Of several controls the first, which unit it is, stays as it is.
+    Where there are several controls, the first (the unit) keeps its initial value.
     """
-    if not choice.controls:
-        return list(choice.blocks)
-    fixed = 1 if len(choice.controls) > 1 else 0
+    if not layout.controls:
+        return list(layout.blocks)
+    fixed = 1 if len(layout.controls) > 1 else 0
     return [
         block
-        for block in choice.blocks
-        if block.setting[:fixed] == choice.initial[:fixed]
-        and sum(a != b for a, b in zip(block.setting, choice.initial, strict=True)) <= 1
+        for block in layout.blocks
+        if block.setting[:fixed] == layout.initial[:fixed]
+        and sum(a != b for a, b in zip(block.setting, layout.initial, strict=True)) <= 1
     ]
 
 
-def _table(choice: FigureLayout, pictures: Pictures) -> Sheet:
-    """Rows and columns of pictures, a word at each; empty panels say what is missing."""
-    rows = shown_rows(choice)
+def _table(layout: FigureLayout, pictures: Pictures) -> Sheet:
+    """Draw rows and columns of pictures with titles; empty panels say what is missing."""
+    rows = shown_rows(layout)
     columns = max(len(row.places) for row in rows)
     gap, width = 10, min(136.0, max(84.0, 900 / columns - 10))
-    made = tuple(t for t in choice.tiles if not isinstance(t, ExamplesTile)) or choice.tiles
-    tile = _tile(width, made, pictures)
-    sharp = pictures[made[0]].width < tile[0]
+    made = tuple(t for t in layout.tiles if not isinstance(t, ExamplesTile)) or layout.tiles
+    size = _tile_size(width, made, pictures)
+    sharp = pictures[made[0]].width < size[0]
     side = 0.0
     if any(row.title for row in rows):
         lines = [line for row in rows for line in wrap(row.title, SMALL, 150)]
         side = max(measure(line, SMALL) for line in lines) + 12
-    sheet = _sheet(side + columns * (tile[0] + gap) - gap)
+    sheet = _sheet(side + columns * (size[0] + gap) - gap)
     y: float = MARGIN
-    if choice.column_titles:
+    if layout.column_titles:
         ends = []
-        for first, count in spans(choice.column_titles):
-            wide = count * (tile[0] + gap) - gap
-            lines = wrap(choice.column_titles[first], SMALL, wide)
+        for first, count in spans(layout.column_titles):
+            wide = count * (size[0] + gap) - gap
+            lines = wrap(layout.column_titles[first], SMALL, wide)
             ends.append(
-                sheet.text(MARGIN + side + first * (tile[0] + gap), y, lines, SMALL, centred=wide)
+                sheet.text(MARGIN + side + first * (size[0] + gap), y, lines, SMALL, centred=wide)
             )
         y = max(ends) + 4
     for row in rows:
-        below = y + tile[1]
+        below = y + size[1]
         if row.title:
             below = max(below, sheet.text(MARGIN, y, wrap(row.title, SMALL, 150), SMALL))
         for i, place in enumerate(row.places):
-            x = MARGIN + side + i * (tile[0] + gap)
+            x = MARGIN + side + i * (size[0] + gap)
             if isinstance(place, EmptyTile):
-                panel(sheet, x, y, tile, place)
+                panel(sheet, x, y, size, place)
             else:
-                sheet.picture(x, y, tile, pictures[place], sharp=_sharp(place, sharp))
+                sheet.picture(x, y, size, pictures[place], sharp=_sharp(place, sharp))
         y = below + gap
     return sheet
 
 
 def _sharp(tile: Tile, optimized: bool) -> bool:
-    """Whether single pixels are to be seen: of optimized pictures if ``optimized`` says so."""
+    """Return whether pixels stay sharp; of optimized pictures ``optimized`` says so."""
     return tile.sharp or (optimized and not isinstance(tile, ExamplesTile))
 
 
 def spans(heads: tuple[str, ...]) -> list[tuple[int, int]]:
-    """Where runs of equal heads start, and how long they are."""
+    """Return the start and length of each run of equal titles."""
     if not heads:
         return []
     starts = [i for i, head in enumerate(heads) if not i or head != heads[i - 1]]
@@ -215,27 +215,27 @@ def spans(heads: tuple[str, ...]) -> list[tuple[int, int]]:
     return [(start, end - start) for start, end in zip(starts, ends, strict=True)]
 
 
-def _halves(choice: FigureLayout, pictures: Pictures) -> Sheet:
-    sheet = _sheet(halves_width(choice))
-    paired_rows(choice, pictures, sheet, MARGIN)
+def _halves(layout: FigureLayout, pictures: Pictures) -> Sheet:
+    sheet = _sheet(halves_width(layout))
+    paired_rows(layout, pictures, sheet, MARGIN)
     return sheet
 
 
-def _marks(choice: FigureLayout, _: Pictures) -> Sheet:
-    sheet = _sheet(marks_width(choice))
-    marks(choice, sheet, MARGIN)
+def _marks(layout: FigureLayout, _: Pictures) -> Sheet:
+    sheet = _sheet(marks_width(layout))
+    marks(layout, sheet, MARGIN)
     return sheet
 
 
-def _layer(choice: FigureLayout, pictures: Pictures) -> Sheet:
-    sheet = _sheet(unit_rows_width(choice))
-    unit_rows(choice, pictures, sheet, MARGIN)
+def _layer(layout: FigureLayout, pictures: Pictures) -> Sheet:
+    sheet = _sheet(unit_rows_width(layout))
+    unit_rows(layout, pictures, sheet, MARGIN)
     return sheet
 
 
-def _unit_line(cell: OptimizedTile) -> str:
-    unit = f"Unit {cell.unit}"
-    return f"{unit}: {cell.label}" if cell.label else unit
+def _unit_line(tile: OptimizedTile) -> str:
+    unit = f"Unit {tile.unit}"
+    return f"{unit}: {tile.label}" if tile.label else unit
 
 
 _LAYOUTS = {

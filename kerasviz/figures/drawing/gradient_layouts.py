@@ -23,7 +23,7 @@ POOL, PLAIN_BAR = "#ff6600", "#d9d6ee"
 def pooled(
     blocks: Sequence[TileRow], pictures: Pictures
 ) -> Iterator[tuple[GradientTile, GradientTile]]:
-    """Neighbouring maps between which a pooling layer makes them smaller."""
+    """Return neighbouring maps between which a pooling layer reduces the size."""
     for block in blocks:
         tiles = [tile for tile in block.tiles if isinstance(tile, GradientTile)]
         for tile, after in pairwise(tiles):
@@ -31,16 +31,16 @@ def pooled(
                 yield tile, after
 
 
-def paired_rows(choice: FigureLayout, pictures: Pictures, sheet: Sheet, left: float) -> None:
-    """Blocks side by side: a title, pictures in a row, words under each, bars between."""
-    bars = choice.figure.bars
+def paired_rows(layout: FigureLayout, pictures: Pictures, sheet: Sheet, left: float) -> None:
+    """Draw blocks side by side: title, pictures in a row, names under them, bars between."""
+    bars = layout.figure.bars
     gap, between = (16, 16) if bars else (10, 36)
-    width = _width(choice)
-    first = pictures[choice.tiles[0]]
+    width = _width(layout)
+    first = pictures[layout.tiles[0]]
     tile = width, width * first.height / first.width
-    pools = {made for made, _ in pooled(choice.blocks, pictures)}
+    pools = {made for made, _ in pooled(layout.blocks, pictures)}
     x = left
-    for block in choice.blocks:
+    for block in layout.blocks:
         y = left
         if block.title:
             wide = len(block.places) * (width + gap) - gap
@@ -60,19 +60,19 @@ def paired_rows(choice: FigureLayout, pictures: Pictures, sheet: Sheet, left: fl
         x += between - gap
 
 
-def _width(choice: FigureLayout) -> float:
-    return 70.0 if choice.figure.bars else 150.0
+def _width(layout: FigureLayout) -> float:
+    return 70.0 if layout.figure.bars else 150.0
 
 
-def halves_width(choice: FigureLayout) -> float:
-    """The width of all blocks side by side."""
-    gap, between = (16, 16) if choice.figure.bars else (10, 36)
-    tiles = [len(block.places) for block in choice.blocks]
-    return sum(n * (_width(choice) + gap) - gap for n in tiles) + between * (len(tiles) - 1)
+def halves_width(layout: FigureLayout) -> float:
+    """Return the width of all blocks side by side."""
+    gap, between = (16, 16) if layout.figure.bars else (10, 36)
+    tiles = [len(block.places) for block in layout.blocks]
+    return sum(n * (_width(layout) + gap) - gap for n in tiles) + between * (len(tiles) - 1)
 
 
 def _bar(sheet: Sheet, x: float, y: float, height: float, pool: bool) -> None:
-    """A bar; that of a pooling layer has an arrow to the left, the way the gradient goes."""
+    """Draw a bar; a pooling layer's has an arrow to the left, the direction of the gradient."""
     colour = POOL if pool else PLAIN_BAR
     corners = ((-1.5, 0.0), (1.5, 0.0), (1.5, height), (-1.5, height))
     shapes = [Shape("polygon", corners, colour, stroke=colour)]
@@ -84,7 +84,7 @@ def _bar(sheet: Sheet, x: float, y: float, height: float, pool: bool) -> None:
 
 
 def panel(sheet: Sheet, x: float, y: float, tile: tuple[float, float], empty: EmptyTile) -> None:
-    """A grey place with the words of what is missing."""
+    """Draw a grey panel that says what is missing."""
     if not empty.name:
         return
     corners = ((0.0, 0.0), (tile[0], 0.0), tile, (0.0, tile[1]))
@@ -98,14 +98,14 @@ def panel(sheet: Sheet, x: float, y: float, tile: tuple[float, float], empty: Em
 NAME, MARK, GIST = 190, 112, 330
 
 
-def marks_width(choice: FigureLayout) -> float:
-    """The width of a table of marks."""
-    return NAME + len(choice.column_titles) * MARK + GIST
+def marks_width(layout: FigureLayout) -> float:
+    """Return the width of a table of marks."""
+    return NAME + len(layout.column_titles) * MARK + GIST
 
 
-def marks(choice: FigureLayout, sheet: Sheet, left: float) -> None:
-    """A table without pictures: works in rows, a dot in the columns that hold for each."""
-    columns = [left + NAME + i * MARK for i in range(len(choice.column_titles))]
+def marks(layout: FigureLayout, sheet: Sheet, left: float) -> None:
+    """Draw a table without pictures: works in rows, a dot in each column that applies."""
+    columns = [left + NAME + i * MARK for i in range(len(layout.column_titles))]
     for title, low, high in (
         ("Weak regularization", 0, WEAK),
         ("Strong regularization", WEAK, len(columns)),
@@ -117,11 +117,11 @@ def marks(choice: FigureLayout, sheet: Sheet, left: float) -> None:
     y = left + BOLD.line + 8
     ends = [
         sheet.text(x, y, wrap(head, SMALL, MARK - 8), SMALL, centred=MARK)
-        for x, head in zip(columns, choice.column_titles, strict=True)
+        for x, head in zip(columns, layout.column_titles, strict=True)
     ]
     y = max(ends) + 6
-    for work in choice.figure.works:
-        rule = Shape("line", ((0.0, 0.0), (marks_width(choice), 0.0)), stroke="#dddde2")
+    for work in layout.figure.works:
+        rule = Shape("line", ((0.0, 0.0), (marks_width(layout), 0.0)), stroke="#dddde2")
         sheet.shapes(left, y, [rule])
         name = work.name.replace("Ø", "O")  # which the typeface that comes with Pillow lacks
         end = sheet.text(left, y + 5, wrap(name, PLAIN, NAME - 8), PLAIN)

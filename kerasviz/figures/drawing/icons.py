@@ -16,7 +16,7 @@ ORANGE, GREY = "#f5a623", "#8a8a90"
 
 @dataclass(frozen=True)
 class Shape:
-    """A ``polygon``, ``line``, ``circle`` or ``text``; ``opacity`` is that of its ``fill``.
+    """Describe a ``polygon``, ``line``, ``circle`` or ``text``; ``opacity`` is that of ``fill``.
 
     A circle has its centre as its only point; ``radius`` is the height of the letters of a text.
     """
@@ -31,7 +31,7 @@ class Shape:
     text: str = ""
 
     def rgba(self) -> tuple[int, int, int, int] | None:
-        """The colour of the fill, if it has one."""
+        """Return the colour of the fill, if there is one."""
         if not self.fill:
             return None
         red, green, blue = (int(self.fill[i : i + 2], 16) for i in (1, 3, 5))
@@ -39,14 +39,14 @@ class Shape:
 
 
 def icon(kind: str) -> tuple[Shape, ...]:
-    """The icon of an objective: neuron, channel, layer, logit or probability."""
+    """Make the icon of an objective: neuron, channel, layer, logit or probability."""
     if kind in ("logit", "probability"):
         return _classifier(kind)
     return _layer(kind)
 
 
 def _layer(kind: str) -> tuple[Shape, ...]:
-    """Three planes, one for each channel; what is optimized is orange."""
+    """Make three planes, one for each channel; what is optimized is orange."""
     shapes = []
     for depth in (2, 1, 0):  # the plane in front is drawn last
         x, y = 14 + 24 * depth, 25 - 9 * depth
@@ -59,13 +59,13 @@ def _layer(kind: str) -> tuple[Shape, ...]:
 
 
 def _patch(x: float, y: float, low: float, high: float) -> tuple[tuple[float, float], ...]:
-    """The part from ``low`` to ``high`` (0 to 1, both ways) of a plane that is seen at a slant."""
+    """Return the corners of a part, ``low`` to ``high`` (0 to 1), of a slanted plane."""
     corners = ((low, low), (high, low), (high, high), (low, high))
     return tuple((x + 44 * u, y + 9 * (1 - u) + 44 * v) for u, v in corners)
 
 
 def _classifier(kind: str) -> tuple[Shape, ...]:
-    """Inputs, class scores, a softmax and class probabilities; the optimized node is orange."""
+    """Make inputs, class scores, a softmax and probabilities; the optimized node is orange."""
     inputs = [(8.0, 12.0 + 20 * i) for i in range(4)]
     scores = [(40.0, 22.0 + 20 * i) for i in range(3)]
     outputs = [(112.0, y) for _, y in scores]
@@ -83,14 +83,14 @@ def _classifier(kind: str) -> tuple[Shape, ...]:
 
 
 def arrow(length: float) -> tuple[Shape, ...]:
-    """An arrow to the right along y = 0."""
+    """Make an arrow to the right along y = 0."""
     head = ((length - 6, -5), (length, 0), (length - 6, 5))
     shaft = Shape("line", ((0, 0), (length, 0)), width=1.5)
     return (shaft, Shape("line", head[:2], width=1.5), Shape("line", head[1:], width=1.5))
 
 
 def svg(shapes: tuple[Shape, ...], title: str) -> Markup:
-    """Shapes as an SVG element for a page.
+    """Write shapes as an SVG element for a page.
 
     >>> "polygon" in svg(icon("neuron"), "Neuron")
     True

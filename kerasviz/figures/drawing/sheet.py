@@ -1,4 +1,4 @@
-"""A white sheet on which text, pictures and shapes are placed, drawn at twice the size."""
+"""A white sheet for text, pictures and shapes, drawn at twice the size."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SCALE = 2
 
 @dataclass(frozen=True)
 class Style:
-    """How text looks: ``size`` and ``line`` height in pixels, colour, weight."""
+    """Describe how text looks: ``size`` and ``line`` height in pixels, colour, weight."""
 
     size: int
     line: int
@@ -38,15 +38,15 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def measure(text: str, style: Style) -> float:
-    """The width of a line of text in pixels."""
+    """Return the width of a line of text in pixels."""
     return _font(style.size * SCALE).getbbox(text)[2] / SCALE + (0.5 if style.bold else 0)
 
 
 def wrap(text: str, style: Style, width: float) -> list[str]:
     """Break text into lines of at most ``width`` pixels.
 
-    A word that is too long is broken too: after a slash or an underscore or before a colon or an
-    at sign if it has one, so that numbers stay whole.
+    A word that is too long is broken after a slash or underscore, or before a colon or at sign,
+    so that numbers stay whole; without these, anywhere.
 
     >>> wrap("mixed4b & mixed4c", SMALL, 60)
     ['mixed4b &', 'mixed4c']
@@ -69,7 +69,7 @@ def wrap(text: str, style: Style, width: float) -> list[str]:
 
 
 def _seam(word: str, most: int) -> int:
-    """Where a name is best broken after at most ``most`` letters; 0 where it has no such place."""
+    """Return where a name breaks best after at most ``most`` letters; 0 for nowhere."""
     after = max(word.rfind(mark, 0, most) for mark in "/_") + 1
     before = max(word.rfind(mark, 0, most + 1) for mark in ":@")
     return max(after, before, 0)
@@ -80,7 +80,7 @@ def _fits(word: str, n: int, style: Style, width: float) -> bool:
 
 
 class Sheet:
-    """Collects what is drawn, and makes the image when all is placed and the height is known."""
+    """Collect drawings, and make the image once all are placed and the height is known."""
 
     def __init__(self, width: float):
         self.width = width
@@ -160,7 +160,7 @@ class Sheet:
 
 
 def _points(shape: Shape, origin: tuple[float, float], zoom: float) -> list[tuple[float, float]]:
-    """The points of a shape in pixels of the image."""
+    """Return the points of a shape in pixels of the image."""
     return [
         ((origin[0] + across * zoom) * SCALE, (origin[1] + down * zoom) * SCALE)
         for across, down in shape.points
@@ -168,7 +168,7 @@ def _points(shape: Shape, origin: tuple[float, float], zoom: float) -> list[tupl
 
 
 def _box(shape: Shape, origin: tuple[float, float], zoom: float) -> tuple[int, int, int, int]:
-    """Whole pixels around a shape: left, top, right, bottom. Only these are composed."""
+    """Return the box around a shape in whole pixels; only these are composed."""
     points = _points(shape, origin, zoom)
     size = shape.radius * max(1, len(shape.text)) + shape.width
     room = math.ceil(size * zoom * SCALE) + 2
@@ -188,7 +188,7 @@ def _paint(
     zoom: float,
     corner: tuple[int, int],
 ) -> None:
-    """Draw a shape on a layer whose left upper corner lies at ``corner`` of the image."""
+    """Draw a shape on a layer whose upper left corner is at ``corner`` of the image."""
     pen = ImageDraw.Draw(layer)
     pairs = [(x - corner[0], y - corner[1]) for x, y in _points(shape, origin, zoom)]
     width = max(1, round(shape.width * zoom * SCALE))

@@ -1,4 +1,4 @@
-"""The layout of ``appendix-layer``: a unit in each row, its pictures under the words of columns."""
+"""The layout of ``appendix-layer``: a unit in each row, under the titles of columns."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Pictures = Mapping[Tile, Image.Image]
 TILE, GAP, APART = 147.0, 10.0, 26.0
 
 
-def _columns(choice: FigureLayout) -> list[tuple[float, tuple[int, ...]]]:
-    """Where the columns begin, and which places of a row are in each; facets share one."""
-    heads = choice.column_titles
+def _columns(layout: FigureLayout) -> list[tuple[float, tuple[int, ...]]]:
+    """Return the left edge of each column and the places in it; diverse pictures share one."""
+    heads = layout.column_titles
     x = 0.0
     found: list[tuple[float, tuple[int, ...]]] = []
     for first, head in enumerate(heads):
@@ -34,28 +34,28 @@ def _columns(choice: FigureLayout) -> list[tuple[float, tuple[int, ...]]]:
     return found
 
 
-def unit_rows_width(choice: FigureLayout) -> float:
-    """The width of a row."""
-    return _columns(choice)[-1][0] + TILE
+def unit_rows_width(layout: FigureLayout) -> float:
+    """Return the width of a row."""
+    return _columns(layout)[-1][0] + TILE
 
 
-def unit_rows(choice: FigureLayout, pictures: Pictures, sheet: Sheet, left: float) -> None:
-    """The first units of the first layer, each with its title."""
-    rows = first_rows(choice)
+def unit_rows(layout: FigureLayout, pictures: Pictures, sheet: Sheet, left: float) -> None:
+    """Draw the first units of the first layer, each with its title."""
+    rows = first_rows(layout)
     first = pictures[rows[0].tiles[0]]
     tile = TILE, TILE * first.height / first.width
-    columns = _columns(choice)
+    columns = _columns(layout)
     # The neuron stands alone, then come the positive side and the negative.
     for (x, _), words in zip(columns[1::3], ("Positive", "Negative"), strict=True):
         sheet.text(left + x, left, [words], BOLD)
     top = left + BOLD.line
     ends = [
-        sheet.text(left + x, top, wrap(choice.column_titles[some[0]], SMALL, TILE), SMALL)
+        sheet.text(left + x, top, wrap(layout.column_titles[some[0]], SMALL, TILE), SMALL)
         for x, some in columns
     ]
     y = max(ends) + 4
     for row in rows:
-        y = sheet.text(left, y, wrap(row.title, BOLD, unit_rows_width(choice)), BOLD) + 3
+        y = sheet.text(left, y, wrap(row.title, BOLD, unit_rows_width(layout)), BOLD) + 3
         for x, some in columns:
             places = [row.places[i] for i in some]
             width = tile[0] if len(places) == 1 else (tile[0] - 1) / 2

@@ -1,1 +1,1 @@
-"""From a figure and a network to the pictures and tables of that figure."""
+"""The layout of figures for a network: which pictures, in which rows."""

@@ -21,10 +21,10 @@ from kerasviz.optvis.objectives.targets import Target
 
 __all__ = ["APPENDIX", "HEADS", "first_rows", "known_taps", "layer_title", "layers_of", "parts"]
 
-#: The layer some of whose units are shown where none is named.
+#: The layer that is shown where none is named.
 DEFAULT = "mixed4a"
-#: How many units are shown of it, or of any layer with ``quick``, and in the figure's picture: all
-#: of a layer are a day's work, which nobody should start by chance.
+#: Units shown of it, or of any layer with ``quick``, and in the figure's PNG: rendering all units
+#: of a layer takes a day, and should be asked for.
 SOME_UNITS = ROWS = 8
 #: The words over the panels of a row.
 HEADS = (
@@ -50,7 +50,7 @@ BRANCHES = {
 
 
 def layer_title(tap: str) -> str:
-    """What a layer is called: as the article calls its own, else by the name of the tap.
+    """Return the title of a layer: the article's for its own layers, else the tap's name.
 
     >>> layer_title("mixed4a"), layer_title("features/conv")
     ('Layer 4a', 'Layer features/conv')
@@ -59,10 +59,10 @@ def layer_title(tap: str) -> str:
 
 
 def parts(net: Network, tap: str, numbers: Sequence[int]) -> list[tuple[str, int]]:
-    """Where a reader may jump to on the page of a layer: words, and the first unit of a part.
+    """Return the parts of a layer's page that a reader may jump to: title and first unit.
 
-    The branches of a layer of the article's own network; else every 64th unit, or more of them
-    where a page has few.
+    Parts are the branches of a layer of the article's own network, else every 64th unit, or more
+    units where a page has few.
     """
     card = card_of(net)
     if card is not None and card.name == ARTICLE_NETWORK and tap in BRANCHES:
@@ -77,24 +77,24 @@ def parts(net: Network, tap: str, numbers: Sequence[int]) -> list[tuple[str, int
     return [(str(number), number) for number in numbers[::step]]
 
 
-def first_rows(choice: FigureLayout) -> tuple[TileRow, ...]:
-    """The rows that the figure's picture shows: the first units of the first layer."""
-    return tuple(b for b in choice.blocks[:ROWS] if b.layers == choice.blocks[0].layers)
+def first_rows(layout: FigureLayout) -> tuple[TileRow, ...]:
+    """Return the rows of the figure's PNG: the first units of the first layer."""
+    return tuple(b for b in layout.blocks[:ROWS] if b.layers == layout.blocks[0].layers)
 
 
-def layers_of(order: FigureOptions) -> list[str]:
-    """The taps whose units are shown: those that were ordered, or the usual one.
+def layers_of(options: FigureOptions) -> list[str]:
+    """Return the taps whose units are shown: the named ones, else the default one.
 
-    Raises :class:`UsageError` for a layer that is not there or has no channels with positions.
+    Raises :class:`UsageError` for an unknown layer and one without channels with positions.
     """
-    net = order.net
+    net = options.net
     there, _ = map_layers([place.layer for place in APPENDIX_LAYER.places], net)
     known = known_taps(net)
-    if not order.layers:
+    if not options.layers:
         names = list(there.values())
         return [there.get(DEFAULT, names[len(names) // 2])]
     found = []
-    for name in order.layers:
+    for name in options.layers:
         # A layer of the article that the network does not have by name is the one in its place.
         tap = net.taps[there[name] if name in there and name not in net.taps else name]
         shape = tap.shape or ()
@@ -108,45 +108,45 @@ def layers_of(order: FigureOptions) -> list[str]:
 
 
 def known_taps(net: Network) -> dict[str, str]:
-    """The taps of a network, and how the figures call them: some by an alias.
+    """Return the name that figures use for each tap of a network; some are aliases.
 
-    One name for a tap, so that no picture is rendered twice.
+    A tap has one name, so that no picture is rendered twice.
     """
     there, _ = map_layers([place.layer for place in APPENDIX_LAYER.places], net)
     called = {net.taps[name].name: name for name in there.values()}
     return {tap: called.get(tap, tap) for tap in net.taps}
 
 
-def _row(setting: FigureContext, tap: str, number: int) -> TileRow:
+def _row(context: FigureContext, tap: str, number: int) -> TileRow:
     target = channel_target(tap, number)
-    order = setting.order
+    options = context.options
     places: tuple[Tile | EmptyTile, ...] = (
-        shown(setting, Target(f"{target.text}@center", neuron(tap, number))),
-        shown(setting, target),
-        *facets(setting, target),
-        example_place(order, tap, number, "top"),
-        shown(setting, Target(f"-{target.text}", -target.objective)),
-        example_place(order, tap, number, "bottom"),
+        shown(context, Target(f"{target.text}@center", neuron(tap, number))),
+        shown(context, target),
+        *facets(context, target),
+        example_place(options, tap, number, "top"),
+        shown(context, Target(f"-{target.text}", -target.objective)),
+        example_place(options, tap, number, "bottom"),
     )
     return TileRow(f"{layer_title(tap)}, Unit {number}", (tap,), places)
 
 
-def _appendix(setting: FigureContext) -> Table:
-    net, some = setting.order.net, setting.order.quick or not setting.order.layers
+def _appendix(context: FigureContext) -> Table:
+    net, some = context.options.net, context.options.quick or not context.options.layers
     units = {}
-    for tap in layers_of(setting.order):
+    for tap in layers_of(context.options):
         channels = net.taps[tap].channels or 0
         numbers = evenly_spaced(SOME_UNITS, channels) if some else range(channels)
         units[tap] = Units(tuple(map(Unit, numbers)), frozenset({"rule"}))
-    blocks = tuple(_row(setting, tap, u.number) for tap in units for u in units[tap].units)
+    blocks = tuple(_row(context, tap, u.number) for tap in units for u in units[tap].units)
     notes = [
         f"Shown here: {tap}, {len(found.units)} of {net.taps[tap].channels} units"
         + (", evenly spaced." if len(found.units) < (net.taps[tap].channels or 0) else ".")
         for tap, found in units.items()
     ]
-    own = replace(setting, taps={tap: tap for tap in units}, units=units)
+    own = replace(context, taps={tap: tap for tap in units}, units=units)
     many = f"at most {MOST} in a panel and {EXAMPLES} on the page of a layer"
-    return blocks, HEADS, (), [*notes, *own.linear_notes, *example_notes(setting.order, many)]
+    return blocks, HEADS, (), [*notes, *own.linear_notes, *example_notes(context.options, many)]
 
 
 #: The builder of the figure, by its slug.

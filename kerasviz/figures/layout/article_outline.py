@@ -1,4 +1,4 @@
-"""The article's network as names and shapes, so that its figures can be counted without a file."""
+"""The article's network as names and shapes, to count its figures without a file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CLASSES = 1008
 
 
 class _Outline:
-    """A program that knows its values and computes zeros of their shapes."""
+    """Compute zeros of the right shapes instead of values."""
 
     def __init__(self) -> None:
         maps = (None, None, None)
@@ -46,7 +46,7 @@ class _Outline:
 
 
 def article_outline() -> Network:
-    """The article's network without weights: its figures can be counted, not rendered.
+    """Make the article's network without weights: its figures can be counted, not rendered.
 
     >>> article_outline().taps["mixed4a"].channels
     508

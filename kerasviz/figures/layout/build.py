@@ -1,4 +1,4 @@
-"""The choice of layers, units and classes for a figure of a given network."""
+"""Layouts: choose layers, units and classes for figures of a network."""
 
 from __future__ import annotations
 
@@ -17,48 +17,48 @@ from kerasviz.rendering.batching import make_batches
 __all__ = ["choose", "choose_all"]
 
 
-def choose(figure: Figure, order: FigureOptions) -> FigureLayout:
+def choose(figure: Figure, options: FigureOptions) -> FigureLayout:
     """Choose layers and units for a figure and say how they were chosen.
 
     Layers are found by name or alias, else by depth. Units are the article's for the article's own
     network, else those that the model card lists, else evenly spaced over the channels. Raises
     :class:`UsageError` where the network has no layer with positions.
     """
-    setting = resolve(figure, order)
-    heads: tuple[str, ...] = ()
+    context = resolve(figure, options)
+    column_titles: tuple[str, ...] = ()
     controls: tuple[Control, ...] = ()
     build = {**TABLES, **GRADIENT_TABLES, **APPENDIX}.get(figure.slug)
     if build is not None:
-        blocks, heads, controls, more = build(setting)
+        blocks, column_titles, controls, more = build(context)
     elif figure.columns:
-        blocks, more = columns(setting)
+        blocks, more = columns(context)
     elif figure.steps:
-        blocks, more = sequence(setting)
+        blocks, more = sequence(context)
     else:
-        blocks, more = groups(setting)
+        blocks, more = groups(context)
     return FigureLayout(
         figure,
-        order.net.name,
-        order.recipe.size,
+        options.net.name,
+        options.recipe.size,
         blocks,
-        (*setting.notes, *more),
-        heads,
+        (*context.notes, *more),
+        column_titles,
         controls,
     )
 
 
 def choose_all(
-    figures: Sequence[Figure], order: FigureOptions
+    figures: Sequence[Figure], options: FigureOptions
 ) -> tuple[list[FigureLayout], dict[str, str]]:
-    """Choose for figure after figure: those that the network can have, and why not the others."""
-    choices: list[FigureLayout] = []
+    """Lay out the figures that the network can have; return why it cannot have the others."""
+    layouts: list[FigureLayout] = []
     failed: dict[str, str] = {}
     for figure in figures:
         try:
-            choice = choose(figure, order)
-            make_batches(order.net, choice.requests)
+            layout = choose(figure, options)
+            make_batches(options.net, layout.requests)
         except (ModelError, UsageError) as error:
             failed[figure.slug] = str(error)
         else:
-            choices.append(choice)
-    return choices, failed
+            layouts.append(layout)
+    return layouts, failed

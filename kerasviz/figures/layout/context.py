@@ -1,4 +1,4 @@
-"""The setting of a figure: a network, a recipe, and what was found for the figure's layers."""
+"""The context of a figure: options, and the taps and units for its layers."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ CLASSIFIED = (224, 224)
 
 @dataclass(frozen=True)
 class FigureOptions:
-    """What all figures of a set share.
+    """Hold the options that all figures of a set share.
 
-    With ``quick`` figures of many settings show fewer of them. ``photos`` are files for the
+    With ``quick``, figures of many settings show fewer of them. ``photos`` are files for the
     figures of gradients, ``layers`` the taps that have a page of all their units, ``examples`` the
     images of a data set to which units respond. Penalties have ``penalty_factor`` times the
     article's weights, see :func:`kerasviz.figures.layout.penalty_weights.weight_factor`.
@@ -44,9 +44,9 @@ class FigureOptions:
 
     @cached_property
     def class_size(self) -> tuple[int, int]:
-        """The height and width of pictures of classes: the recipe's, if the network can do that.
+        """Return the height and width of pictures of classes: the recipe's, if the network can.
 
-        Classifiers with a dense layer after a pool of fixed size take the size they were made for.
+        Classifiers with a dense layer after a pool of fixed size take only their own size.
         """
         logits, size = self.net.classes.logits, self.recipe.size
         if logits is None or logits not in self.net.taps or self.net.computes(logits, *size):
@@ -57,13 +57,13 @@ class FigureOptions:
 
 @dataclass(frozen=True)
 class FigureContext:
-    """A figure that was ordered, and what was found for its layers in the network.
+    """Hold a figure with the taps and units that stand for its layers in a network.
 
     ``placing`` says in one line how the layers were found, or "".
     """
 
     figure: Figure
-    order: FigureOptions
+    options: FigureOptions
     taps: Mapping[str, str]
     units: Mapping[str, Units]
     placing: str = ""
@@ -76,26 +76,28 @@ class FigureContext:
         rows: int = 1,
     ) -> Request:
         """Return the request of a target, with the recipe and the seed of the set of figures."""
-        order, recipe = self.order, self.order.recipe
+        options, recipe = self.options, self.options.recipe
         if any(term.kind in ("logit", "probability") for term in target.objective.terms):
-            recipe = recipe.replace(size=order.class_size)
+            recipe = recipe.replace(size=options.class_size)
         recipe = recipe.replace(steps=steps or recipe.steps)
         (request,) = make_requests(
-            order.net, [target], recipe, seed=order.seed, rows=rows, snapshots=snapshots
+            options.net, [target], recipe, seed=options.seed, rows=rows, snapshots=snapshots
         )
         return request
 
     @property
     def linear(self) -> tuple[str, ...]:
-        """Its taps whose channels are optimized after the ReLU, see :func:`fitting`."""
+        """Return the taps whose channels are optimized after the ReLU, see ``adapt_recipe``."""
         first = (
-            first_relu(self.order.net) if self.order.recipe.pre_activation and self.units else None
+            first_relu(self.options.net)
+            if self.options.recipe.pre_activation and self.units
+            else None
         )
         return (first,) if first is not None and first in self.taps.values() else ()
 
     @property
     def linear_notes(self) -> list[str]:
-        """Which channels are optimized otherwise."""
+        """Say which channels are optimized after the ReLU."""
         return [
             f"Channels of {tap} are optimized after its ReLU, because before it a flat colour is "
             "best."
@@ -104,32 +106,32 @@ class FigureContext:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """How layers and units were found, and which are optimized otherwise."""
+        """Say how layers and units were found, and which are optimized after the ReLU."""
         first = [self.placing] if self.placing else []
         units = [_unit_note(self)] if self.units and not self.figure.seeds else []
         return (*first, *units, *self.linear_notes)
 
     @property
     def only(self) -> tuple[str, Unit]:
-        """Tap and unit of a figure that shows a single one."""
+        """Return tap and unit of a figure that shows a single unit."""
         name = self.figure.places[0].layer
         return self.taps[name], self.units[name].units[0]
 
 
-def _unit_note(setting: FigureContext) -> str:
-    """How the units were found, in one line."""
-    sources = {source for found in setting.units.values() for source in found.sources}
+def _unit_note(context: FigureContext) -> str:
+    """Say in one line how the units were found."""
+    sources = {source for found in context.units.values() for source in found.sources}
     rule = (
         "evenly spaced over the C channels of a layer, floor((i + f) C / n) for tile i of n, "
         "where f is 1/2, 1/6 and 5/6 in turn from layer to layer"
     )
     words = {
-        "article": setting.figure.source,
+        "article": context.figure.source,
         "card": "chosen by eye for this network, from its model card",
         "rule": f"{rule}. The article's numbers hold for its own network only",
     }
-    if (setting.figure.columns or setting.figure.steps) and setting.figure.layout != "table":
-        tap, unit = setting.only
+    if (context.figure.columns or context.figure.steps) and context.figure.layout != "table":
+        tap, unit = context.only
         words["rule"] = "the middle one of the layer; the article's is one of its own network"
         return f"Unit: {tap}:{unit.number}, {words[next(iter(sources))]}."
     if len(sources) == 1:
@@ -137,24 +139,24 @@ def _unit_note(setting: FigureContext) -> str:
     return f"Units: {words[min(sources)]}; where these do not suffice, {rule}."
 
 
-def resolve(figure: Figure, order: FigureOptions) -> FigureContext:
+def resolve(figure: Figure, options: FigureOptions) -> FigureContext:
     """Find the layers and units of a figure.
 
     Raises :class:`UsageError` where the network has no layer with positions.
     """
     names = [place.layer for place in figure.places]
-    taps, placing = map_layers(names, order.net) if names else ({}, "")
+    taps, placing = map_layers(names, options.net) if names else ({}, "")
     shares = {name: n for group in figure.groups for name, n in _shares(group, taps).items()}
     units = {
-        name: pick_units(figure, name, taps[name], count, order.net)
+        name: pick_units(figure, name, taps[name], count, options.net)
         for name, count in shares.items()
         if count
     }
-    return FigureContext(figure, order, taps, units, placing)
+    return FigureContext(figure, options, taps, units, placing)
 
 
 def _shares(group: PlaceGroup, taps: Mapping[str, str]) -> dict[str, int]:
-    """The number of tiles for each layer of a group that the network has; their sum is kept."""
+    """Share the tiles of a group between those of its layers that the network has."""
     there = [place.layer for place in group.places if place.layer in taps]
     total = sum(place.tiles for place in group.places)
     if len(there) == len(group.places):
@@ -163,15 +165,15 @@ def _shares(group: PlaceGroup, taps: Mapping[str, str]) -> dict[str, int]:
 
 
 def channel_target(tap: str, unit: int) -> Target:
-    """A channel with the words that name it."""
+    """Make the target of a channel."""
     return Target(f"{tap}:{unit}", channel(tap, unit))
 
 
 def moments(wanted: Sequence[int], steps: int) -> tuple[int, ...]:
-    """The steps that a run of ``steps`` steps can show in place of the ``wanted`` ones.
+    """Return the steps that a run of ``steps`` steps shows in place of the ``wanted`` ones.
 
-    The article's steps as they are, as far as the run goes; its last step stands for the last. A
-    run that is too short for that shows steps that are equally far apart on a logarithmic scale.
+    The run's last step replaces the last one if the run reaches the others. A shorter run shows
+    steps at equal distances on a logarithmic scale.
 
     >>> moments((0, 4, 48, 2048), 2560), moments((0, 4, 48, 2048), 128)
     ((0, 4, 48, 2048), (0, 4, 48, 128))

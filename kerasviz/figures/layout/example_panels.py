@@ -1,4 +1,4 @@
-"""Panels of examples from a data set: crops in one picture, or words where there are none."""
+"""Panels of dataset examples: crops in one picture, or the reason why there are none."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NAME = "Dataset examples"
 NO_DATASET = EmptyTile(NAME, "no dataset was given")
 #: The width of a panel in pixels, as the article's: three crops.
 WIDTH = 294
-#: As many crops as a panel has at most.
+#: The largest number of crops in a panel.
 MOST = 9
 #: Examples of each kind that the page of a layer has.
 EXAMPLES = 10
@@ -40,9 +40,9 @@ BLANK = "#f4f4f6"
 
 
 def open_examples(folder: str | Path, net: Network) -> Examples:
-    """The examples in a folder, if they are of this network.
+    """Open the examples in a folder.
 
-    Raises :class:`UsageError` for those of another, and for a folder that has none.
+    Raises :class:`UsageError` for those of another network, and for a folder without examples.
     """
     examples = Examples(folder)
     theirs = examples.network
@@ -55,10 +55,10 @@ def open_examples(folder: str | Path, net: Network) -> Examples:
 
 
 def example_place(
-    order: FigureOptions, tap: str, unit: int, bucket: str = "top"
+    options: FigureOptions, tap: str, unit: int, bucket: str = "top"
 ) -> ExamplesTile | EmptyTile:
-    """The panel of a unit's examples, empty and with the reason where there are none."""
-    examples = order.examples
+    """Return the panel of a unit's examples, or an empty one with the reason."""
+    examples = options.examples
     if examples is None:
         return NO_DATASET
     if unit >= examples.units(tap):
@@ -70,11 +70,11 @@ def example_place(
     return ExamplesTile(tap, unit, bucket, f"activation {ends}")
 
 
-def example_notes(order: FigureOptions, many: str = f"at most {MOST} in a panel") -> list[str]:
-    """Where the examples are from, and how ``many`` are shown, in one line."""
-    if order.examples is None:
+def example_notes(options: FigureOptions, many: str = f"at most {MOST} in a panel") -> list[str]:
+    """Say in one line where the examples are from, and how ``many`` are shown."""
+    if options.examples is None:
         return []
-    data = order.examples.data
+    data = options.examples.data
     images = f"{data['seen']} image{'' if data['seen'] == 1 else 's'}"
     return [
         f"Dataset examples: from {images} of {Path(data['source']).name}, {many}, the strongest "
@@ -84,11 +84,10 @@ def example_notes(order: FigureOptions, many: str = f"at most {MOST} in a panel"
 
 
 def montage(crops: Sequence[Image.Image], size: tuple[int, int]) -> Image.Image:
-    """Crops in rows of equal length, as many as fill a square, on a pale grey.
+    """Arrange crops in a square of up to 3 x 3 on pale grey.
 
-    ``size`` is the height and width of the figure's other pictures: the panel has their
-    proportions, so that nothing in the figure is out of line. Two to four crops are two in a row,
-    more are three.
+    ``size`` is the height and width of the figure's other pictures, whose proportions the panel
+    has. Up to four crops are two in a row, more are three.
 
     >>> montage([Image.new("RGB", (98, 98))] * 9, (128, 128)).size
     (294, 294)
@@ -105,19 +104,19 @@ def montage(crops: Sequence[Image.Image], size: tuple[int, int]) -> Image.Image:
 
 
 def write_panels(
-    order: FigureOptions, choice: FigureLayout, store: Store
+    options: FigureOptions, layout: FigureLayout, store: Store
 ) -> dict[ExamplesTile, str]:
-    """Write the panels of a figure beside the pictures of a store; returns their files there.
+    """Write the panels of a figure into the folder of a store; return their files.
 
-    A file that is there with the same content is left alone.
+    A file with the same content is not rewritten.
     """
     files: dict[ExamplesTile, str] = {}
-    wanted = [tile for tile in choice.tiles if isinstance(tile, ExamplesTile)]
+    wanted = [tile for tile in layout.tiles if isinstance(tile, ExamplesTile)]
     for sample in dict.fromkeys(wanted):
-        assert order.examples is not None  # else there are panels of words only
-        crops = order.examples.crops(sample.tap, sample.unit, sample.bucket)
+        assert options.examples is not None  # else there are panels of words only
+        crops = options.examples.crops(sample.tap, sample.unit, sample.bucket)
         buffer = io.BytesIO()
-        montage(crops, order.recipe.size).save(buffer, "JPEG", quality=QUALITY, subsampling=0)
+        montage(crops, options.recipe.size).save(buffer, "JPEG", quality=QUALITY, subsampling=0)
         files[sample] = f"examples-{slug(f'{sample.tap}:{sample.unit}')}-{sample.bucket}.jpg"
         store.copy(store.folder / files[sample], buffer.getvalue())
     return files

@@ -1,4 +1,4 @@
-"""What the figures of gradients show of a network: photos, directions and maps."""
+"""Layouts of the figures of gradients: photos, directions and maps."""
 
 from __future__ import annotations
 
@@ -27,69 +27,69 @@ __all__ = ["GRADIENT_TABLES"]
 DIRECTIONS = {"linf": "L-infinity metric", "l2": "L2 metric", "decorrelated": "Decorrelated space"}
 
 
-def _objectives(setting: FigureContext) -> FigureContext:
-    """The figure ``objectives`` of the same network, whose pictures are shown here again."""
-    return resolve(CATALOGUE["objectives"], setting.order)
+def _objectives(context: FigureContext) -> FigureContext:
+    """Return the context of the figure ``objectives``, whose pictures are shown again."""
+    return resolve(CATALOGUE["objectives"], context.options)
 
 
 def _kinds(objectives: FigureContext) -> dict[str, OptimizedTile]:
-    """The pictures of the figure ``objectives`` by the kind of their objective."""
+    """Return the pictures of the figure ``objectives`` by the kind of their objective."""
     blocks, _ = columns(objectives)
-    return {cell.column.kind: cell for cell in blocks[0].cells if cell.column is not None}
+    return {tile.column.kind: tile for tile in blocks[0].optimized if tile.column is not None}
 
 
-def _photos(setting: FigureContext) -> tuple[tuple[Photo, ...], Request, list[str]]:
-    """Photos, what is differentiated there, and notes on both."""
-    net = setting.order.net
+def _photos(context: FigureContext) -> tuple[tuple[Photo, ...], Request, list[str]]:
+    """Return the photos, the request that is differentiated there, and notes on both."""
+    net = context.options.net
     k, _ = pick_class(net)
     if k is not None:
-        goal = setting.request(Target(f"logit:{k}", logit(k)))
+        goal = context.request(Target(f"logit:{k}", logit(k)))
         name = f"logit:{net.classes.describe(k)}"
     else:
-        cell = _kinds(_objectives(setting))["channel"]
-        goal, name = cell.request, cell.name
-    photos = photos_of(setting.order.photos, goal)
+        tile = _kinds(_objectives(context))["channel"]
+        goal, name = tile.request, tile.name
+    photos = photos_of(context.options.photos, goal)
     notes = [f"Objective: {name}, the same as in the figure on objectives."]
-    if not setting.order.photos:
+    if not context.options.photos:
         notes.append(
             f"No photos were given (--photos): the picture is the one optimized for {name}."
         )
-    elif len(setting.order.photos) > MOST:
+    elif len(context.options.photos) > MOST:
         notes.append(
-            f"Photos: the first {MOST} of {len(setting.order.photos)}, as many as the article's."
+            f"Photos: the first {MOST} of {len(context.options.photos)}, as many as the article's."
         )
     return photos, goal, notes
 
 
 def _made(
-    setting: FigureContext, kind: str, photo: Photo, goal: Request | None, name: str
+    context: FigureContext, kind: str, photo: Photo, goal: Request | None, name: str
 ) -> GradientTile:
-    row = setting.order.photos.index(photo.file) if photo.file is not None else 0
-    file = f"{setting.figure.slug}-{kind}-{row}"
-    return GradientTile(file, name, kind, (photo,), setting.order.class_size, goal)
+    row = context.options.photos.index(photo.file) if photo.file is not None else 0
+    file = f"{context.figure.slug}-{kind}-{row}"
+    return GradientTile(file, name, kind, (photo,), context.options.class_size, goal)
 
 
-def _attribution(setting: FigureContext) -> Table:
-    net = setting.order.net
+def _attribution(context: FigureContext) -> Table:
+    net = context.options.net
     if pick_class(net)[0] is None:
         raise UsageError(
             f"attribution explains the answer of a classifier, and {net.name} has no class logits"
         )
-    shown = _objectives(setting)
+    shown = _objectives(context)
     kinds = _kinds(shown)
     left: list[OptimizedTile] = []
     for kind, word in (("neuron", "Neuron"), ("channel", "Channel")):
-        cell = kinds[kind]
-        left.append(OptimizedTile(cell.request, cell.step, cell.name, word))
-    photos, _, notes = _photos(setting)
+        tile = kinds[kind]
+        left.append(OptimizedTile(tile.request, tile.step, tile.name, word))
+    photos, _, notes = _photos(context)
     (tap,) = map_layers([ATTRIBUTED], net)[0].values()
-    photo = _made(setting, "photo", photos[0], None, photos[0].name)
+    photo = _made(context, "photo", photos[0], None, photos[0].name)
     found = GradientTile(
-        f"{setting.figure.slug}-map-0",
+        f"{context.figure.slug}-map-0",
         f"gradient x activation at {tap}",
         "attribution",
         photos[:1],
-        setting.order.class_size,
+        context.options.class_size,
         tap=tap,
     )
     method = (
@@ -103,32 +103,32 @@ def _attribution(setting: FigureContext) -> Table:
     return blocks, (), (), [*shown.notes, method, *notes[1:]]
 
 
-def _artifacts(setting: FigureContext) -> Table:
-    net = setting.order.net
-    photos, _, notes = _photos(setting)
-    taps = list(setting.taps.values())
+def _artifacts(context: FigureContext) -> Table:
+    net = context.options.net
+    photos, _, notes = _photos(context)
+    taps = list(context.taps.values())
     k, _ = pick_class(net)
     if k is not None:
         target, words = Target(f"logit:{k}", logit(k)), f"logit:{net.classes.describe(k)}"
     else:
         # The derivative of a channel's mean by its own layer would be the same everywhere.
         target, words = Target(taps[-1], layer(taps[-1])), f"the layer {taps[-1]}, squared"
-    goal = setting.request(target)
+    goal = context.request(target)
     # Of what comes before the last ReLU its output would have no derivative.
     goal = replace(goal, recipe=goal.recipe.replace(pre_activation=False))
     mean = f", a mean over {len(photos)} photos" if len(photos) > 1 else ""
     places = [IMAGE, *taps]
     tiles = tuple(
         GradientTile(
-            f"{setting.figure.slug}-{i:02d}-{slug(tap) if tap != IMAGE else 'input'}",
+            f"{context.figure.slug}-{i:02d}-{slug(tap) if tap != IMAGE else 'input'}",
             "input" if tap == IMAGE else tap,
             "magnitude",
             photos,
-            setting.order.class_size,
+            context.options.class_size,
             goal,
             tap,
             tuple(taps),
-            pool=i + 1 < len(places) and _pools(setting, tap, places[i + 1]),
+            pool=i + 1 < len(places) and _pools(context, tap, places[i + 1]),
         )
         for i, tap in enumerate(places)
     )
@@ -141,24 +141,24 @@ def _artifacts(setting: FigureContext) -> Table:
     return (TileRow("", (), tiles),), (), (), [*more, *notes[1:]]
 
 
-def _pools(setting: FigureContext, first: str, second: str) -> bool:
-    """Whether the network computes a pooling layer between two taps."""
-    taps = setting.order.net.taps
+def _pools(context: FigureContext, first: str, second: str) -> bool:
+    """Return whether the network computes a pooling layer between two taps."""
+    taps = context.options.net.taps
     names = list(taps)
     start = 0 if first == IMAGE else names.index(taps[first].name) + 1
     between = names[start : names.index(taps[second].name)]
     return any("pool" in taps[name].op.lower() for name in between)
 
 
-def _colours(setting: FigureContext) -> Table:
-    net = setting.order.net
+def _colours(context: FigureContext) -> Table:
+    net = context.options.net
     if net.channels != 3:
         count = "1 channel" if net.channels == 1 else f"{net.channels} channels"
         raise UsageError(f"decorrelated colours are 3, and images of {net.name} have {count}")
-    photos, goal, notes = _photos(setting)
+    photos, goal, notes = _photos(context)
     tiles = (
-        _made(setting, "l2", photos[0], goal, "Correlated colours"),
-        _made(setting, "colours", photos[0], goal, "Decorrelated colours"),
+        _made(context, "l2", photos[0], goal, "Correlated colours"),
+        _made(context, "colours", photos[0], goal, "Decorrelated colours"),
     )
     return (TileRow("", (), tiles),), (), (), [*notes, WHITENING_NOTE, SCALE_NOTE]
 
@@ -177,14 +177,14 @@ SIGMOID_NOTE = (
 )
 
 
-def _steepest(setting: FigureContext) -> Table:
-    photos, goal, notes = _photos(setting)
+def _steepest(context: FigureContext) -> Table:
+    photos, goal, notes = _photos(context)
     rows, values = [], []
     several = len(photos) > 1
     for k, photo in enumerate(photos):
-        tiles = [_made(setting, "photo", photo, None, photo.name)]
+        tiles = [_made(context, "photo", photo, None, photo.name)]
         for kind, word in DIRECTIONS.items():
-            tiles.append(_made(setting, kind, photo, goal, f"{photo.name}, {word}"))
+            tiles.append(_made(context, kind, photo, goal, f"{photo.name}, {word}"))
         rows.append(TileRow("", (), tuple(tiles), (k,) if several else ()))
         values.append(ControlValue(photo.name, k))
     initial = min(9, len(photos) - 1)  # the article begins with the tenth of its photos
@@ -197,7 +197,7 @@ def _steepest(setting: FigureContext) -> Table:
     )
 
 
-def _spectrum(setting: FigureContext) -> Table:
+def _spectrum(context: FigureContext) -> Table:
     note = "The article's table, without its pictures. It is the same for every network."
     return (), CATEGORIES, (), [note]
 

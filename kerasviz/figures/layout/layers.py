@@ -1,4 +1,4 @@
-"""Where the article's layers lie in another network."""
+"""The layers of another network that stand for the article's."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def place_layers(wanted: Sequence[str], taps: Sequence[str]) -> dict[str, str]:
 
 
 def _depths() -> dict[str, float]:
-    """The relative depth, 0 to 1, at which another network has the like of an article's layer.
+    """Return the relative depth, 0 to 1, at which another network matches an article's layer.
 
-    conv2d0 sees 7 x 7 pixels. Most later networks begin with 3 x 3, which is too little for edges,
-    so that they show them a little deeper.
+    conv2d0 sees 7 x 7 pixels. Most later networks begin with 3 x 3, which is too little for edges:
+    they show edges a little deeper.
     """
     last = len(ARTICLE_LAYERS) - 1
     return {name: i / last for i, name in enumerate(ARTICLE_LAYERS)} | {"conv2d0": 1.3 / last}
@@ -75,8 +75,8 @@ def map_layers(wanted: Sequence[str], net: Network) -> Placing:
         )
     if len(wanted) == 1:
         return found, (
-            f"Layer: {found[wanted[0]]}, of the network's {_count(len(taps), what)} the one that "
-            f"lies nearest to the relative depth of the article's {wanted[0]}."
+            f"Layer: {found[wanted[0]]}, of the network's {_count(len(taps), what)} the nearest to "
+            f"the relative depth of the article's {wanted[0]}."
         )
     deeper = ", the one for conv2d0 a little deeper" if "conv2d0" in wanted else ""
     return found, (

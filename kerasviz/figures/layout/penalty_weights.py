@@ -1,4 +1,4 @@
-"""How heavy penalties on an image weigh in a network, beside what its units reach."""
+"""The weights of penalties, scaled to the scores that units of a network reach."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from kerasviz.rendering.request import make_requests
 
 __all__ = ["weight_factor", "weight_note", "weighted"]
 
-#: What is measured: so many units of each layer of the figure, after so many steps.
+#: What is measured: this number of units of each layer of the figure, after these steps.
 UNITS, STEPS = 4, 32
 #: What that gives for GoogLeNet, whose layers and training data are those of the article's network.
 REFERENCE = 430.0
 
 
-def weight_factor(figure: Figure, order: FigureOptions) -> float:
-    """By what the article's weights of penalties are multiplied for a network.
+def weight_factor(figure: Figure, options: FigureOptions) -> float:
+    """Return the factor on the article's weights of penalties for a network.
 
-    They are absolute numbers beside activations, whose size is the network's own. 1 for a network
-    that has the article's layers by name. For others it is the score that units of the figure's
-    layers reach in 32 steps without penalties (64 x 64 pixels, no transforms; the median of 4
-    evenly spaced ones of each layer) over what those of GoogLeNet do, to one significant digit, so
-    that another machine finds the same. 1 where nothing can be measured, too.
+    The weights are absolute, but the scale of activations differs between networks. The factor is
+    the median score of units of the figure's layers (4 of each, evenly spaced; 32 steps, 64 x 64
+    pixels, no penalties, no transforms), divided by GoogLeNet's. It is rounded to one significant
+    digit, so that another machine finds the same. It is 1 for a network that has the article's
+    layers by name, and where nothing can be measured.
     """
-    if all(place.layer in order.net.taps for place in figure.places):
+    if all(place.layer in options.net.taps for place in figure.places):
         return 1.0
     try:
-        scores = _scores(figure, order)
+        scores = _scores(figure, options)
     except (ModelError, UsageError):
         return 1.0  # the figure itself says what is wrong
     reached = median(scores) if scores else 0.0
@@ -47,10 +47,10 @@ def weight_factor(figure: Figure, order: FigureOptions) -> float:
     return float(f"{reached / REFERENCE:.1g}")
 
 
-def _scores(figure: Figure, order: FigureOptions) -> list[float]:
-    """What units of the figure's layers reach without penalties."""
-    net, requests = order.net, []
-    for tap in dict.fromkeys(resolve(figure, order).taps.values()):
+def _scores(figure: Figure, options: FigureOptions) -> list[float]:
+    """Return the scores that units of the figure's layers reach without penalties."""
+    net, requests = options.net, []
+    for tap in dict.fromkeys(resolve(figure, options).taps.values()):
         for unit in evenly_spaced(UNITS, net.taps[tap].channels or 0):
             target = channel_target(tap, unit)
             own, objective = swept(recipe("article").replace(steps=STEPS), target.objective, {})
@@ -61,7 +61,7 @@ def _scores(figure: Figure, order: FigureOptions) -> list[float]:
 
 
 def weighted(figure: Figure, factor: float) -> Figure:
-    """A figure whose controls of penalties have ``factor`` times their values."""
+    """Multiply the values of a figure's penalty controls by ``factor``."""
     controls = tuple(
         replace(
             control,
@@ -79,7 +79,7 @@ def weighted(figure: Figure, factor: float) -> Figure:
 
 
 def weight_note(figure: Figure, factor: float) -> list[str]:
-    """How the weights of a figure's penalties were chosen; empty for the article's own."""
+    """Say how the weights of penalties were chosen; empty for the article's own."""
     if factor == 1 or not any(control.kind in PENALTIES for control in figure.controls):
         return []
     return [

@@ -1,4 +1,4 @@
-"""Sweeps: what each value of a figure's controls changes in a recipe and an objective."""
+"""Sweeps: the recipe and objective for each setting of a figure's controls."""
 
 from __future__ import annotations
 
@@ -21,10 +21,9 @@ _TRANSFORMS = ("jitter", "rotate", "scale")
 
 
 def settings_of(figure: Figure, *, initial_only: bool = False) -> list[tuple[int, ...]]:
-    """Every combination of the values of a figure's controls but the unit, as their numbers.
+    """Return every combination of the values of a figure's controls, the unit left out.
 
-    With ``initial_only`` those in which at most one of the controls with more than two values
-    differs from its initial value, and the others have it or are switched.
+    With ``initial_only``, either one control differs from its initial value, or only switches do.
     """
     controls = [c for c in figure.controls if c.kind != "unit"]
 
@@ -38,7 +37,7 @@ def settings_of(figure: Figure, *, initial_only: bool = False) -> list[tuple[int
 
 
 def numbers_of(figure: Figure, setting: tuple[int, ...]) -> dict[str, float]:
-    """The values of a setting by the kind of their control."""
+    """Return the values of a setting by the kind of their control."""
     controls = [c for c in figure.controls if c.kind != "unit"]
     return {c.kind: c.values[i].number for c, i in zip(controls, setting, strict=True)}
 
@@ -46,12 +45,11 @@ def numbers_of(figure: Figure, setting: tuple[int, ...]) -> dict[str, float]:
 def swept(
     recipe: Recipe, objective: Objective, numbers: Mapping[str, float]
 ) -> tuple[Recipe, Objective]:
-    """The recipe and objective of one setting of a sweep.
+    """Return the recipe and objective of one setting of a sweep.
 
-    Pictures are 64 x 64. Pixels without decorrelated colours and without transforms are what is
-    optimized, unless the figure is about transforms or switches the space. Penalties have the
-    weights given, those of weight 0 too, so that all settings share a compiled loop. Source: the
-    authors' notebook ``regularization`` (methods, section 7).
+    Pictures are 64 x 64. Pixels are optimized, without decorrelated colours and transforms, unless
+    the setting says otherwise. Penalties of weight 0 stay in the objective, so that all settings
+    share a compiled loop. Source: the authors' notebook ``regularization`` (methods, section 7).
     """
     pixels = not numbers.get("decorrelated", any(k in numbers for k in _TRANSFORMS))
     changes: dict[str, object] = {"size": (SIZE, SIZE)}
@@ -72,10 +70,10 @@ def swept(
 
 
 def transforms_of(jitter: int, rotate: int, scale: float) -> FoldedTransform:
-    """Pad by twice the jitter (reflecting), jitter, scale up to ``scale``, rotate, as far as set.
+    """Make the transforms of a setting: pad by twice the jitter, jitter, scale, rotate.
 
-    Scales are ``scale``^(n / 10) for n = -10 to 10, angles whole degrees. A picture cannot reflect
-    more than itself: where twice the jitter is more, the pad is the picture's side less 1.
+    Scales are ``scale``^(n / 10) for n = -10 to 10, angles whole degrees. The pad reflects the
+    picture, so it is at most the picture's side less 1.
     """
     steps: list[Pad | Jitter | Scale | Rotate] = []
     if jitter:

@@ -1,9 +1,9 @@
-"""What a figure shows for a network: pictures, places and words, as plain data."""
+"""The layout of a figure for a network: tiles, rows and notes, as plain data."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from kerasviz.figures.catalogue.figure import Column, Control, Figure
 from kerasviz.rendering.photos import Photo
@@ -23,9 +23,9 @@ __all__ = [
 
 @dataclass(frozen=True)
 class OptimizedTile:
-    """One picture of a figure: what was optimized, after which step it is shown, its words.
+    """Describe an optimized picture of a figure: its request, step and texts.
 
-    ``name`` is the layer and unit; ``label`` a word for what it shows, or "". ``column`` says
+    ``name`` is the layer and unit; ``label`` says what it shows, or is "". ``column`` says
     which objective it is in the figure ``objectives``; ``row`` counts the pictures of a request.
     """
 
@@ -35,28 +35,25 @@ class OptimizedTile:
     label: str = ""
     column: Column | None = None
     row: int = 0
-
-    @property
-    def sharp(self) -> bool:
-        """Whether its single pixels are to be seen, however large it is shown."""
-        return False
+    #: Whether its pixels stay sharp, however large it is shown.
+    sharp: ClassVar[bool] = False
 
     @property
     def unit(self) -> int | None:
-        """The channel or class that was optimized."""
+        """Return the channel or class that was optimized."""
         return self.request.objective.terms[0].unit
 
     @property
     def words(self) -> str:
-        """Name and label in one line."""
+        """Return name and label in one line."""
         return f"{self.name}: {self.label}" if self.label else self.name
 
 
 @dataclass(frozen=True)
 class GradientTile:
-    """One picture of a figure that is computed from photos, see :mod:`kerasviz.figures.computed`.
+    """Describe a picture that is computed from photos, see :mod:`kerasviz.figures.computed`.
 
-    ``file`` is the name of its file without an ending, ``name`` its words. ``kind`` is ``photo``,
+    ``file`` is the name of its file without an ending, ``name`` its text. ``kind`` is ``photo``,
     ``attribution``, ``magnitude``, ``colours`` or a metric of ``gradients``; ``goal``
     has the objective that is differentiated, ``taps`` are all whose gradients are taken at once.
     ``pool`` says that a pooling layer follows.
@@ -71,24 +68,20 @@ class GradientTile:
     tap: str = ""
     taps: tuple[str, ...] = ()
     pool: bool = False
+    label: ClassVar[str] = ""
 
     @property
     def sharp(self) -> bool:
-        """Whether its single pixels are to be seen."""
+        """Return whether its pixels stay sharp, however large it is shown."""
         return self.kind not in ("photo", "attribution")
 
     @property
-    def label(self) -> str:
-        """Computed pictures have no second word."""
-        return ""
-
-    @property
     def words(self) -> str:
-        """What it is, in one line."""
+        """Return its description in one line."""
         return self.name
 
     def to_json(self) -> dict[str, Any]:
-        """All that decides the picture but the photos, as plain data."""
+        """Return everything that decides the picture, except its photos."""
         goal = self.goal
         return {
             "kind": self.kind,
@@ -102,40 +95,28 @@ class GradientTile:
 
 @dataclass(frozen=True)
 class ExamplesTile:
-    """Examples of a unit from a data set, several in one picture.
+    """Describe a panel of dataset examples of a unit, see ``example_panels``.
 
-    See ``example_panels``. ``bucket`` is the kind of examples, ``facts`` their
-    activations in words.
+    ``bucket`` is the kind of examples, ``facts`` their range of activations as text.
     """
 
     tap: str
     unit: int
     bucket: str
     facts: str
-
-    @property
-    def sharp(self) -> bool:
-        """Photos are smooth, however large they are shown."""
-        return False
-
-    @property
-    def smooth(self) -> bool:
-        """Also where the optimized pictures beside them are not."""
-        return True
+    label: ClassVar[str] = ""
+    #: Photos are smoothed, even where the optimized pictures beside them are not.
+    sharp: ClassVar[bool] = False
+    smooth: ClassVar[bool] = True
 
     @property
     def name(self) -> str:
-        """The layer and unit."""
+        """Return the layer and unit."""
         return f"{self.tap}:{self.unit}"
 
     @property
-    def label(self) -> str:
-        """Examples have no second word."""
-        return ""
-
-    @property
     def words(self) -> str:
-        """What it is, in one line."""
+        """Return its description in one line."""
         return f"Dataset examples of {self.name}, {self.facts}"
 
 
@@ -145,7 +126,7 @@ Tile = OptimizedTile | GradientTile | ExamplesTile
 
 @dataclass(frozen=True)
 class EmptyTile:
-    """A place for a picture that is not there, with what it would be and why it is empty."""
+    """Describe an empty place: what it would show, and why it does not."""
 
     name: str
     why: str
@@ -153,10 +134,10 @@ class EmptyTile:
 
 @dataclass(frozen=True)
 class TileRow:
-    """Pictures that stand together, with the names of their layers.
+    """Hold a row or group of tiles, with the names of their layers.
 
-    In a table it is a row; ``setting`` are the values of the figure's controls that show it,
-    counted from 0, and empty where it is always shown.
+    ``setting`` are the values of the figure's controls that show it, counted from 0; it is empty
+    for a row that is always shown.
     """
 
     title: str
@@ -165,19 +146,19 @@ class TileRow:
     setting: tuple[int, ...] = ()
 
     @property
-    def cells(self) -> tuple[OptimizedTile, ...]:
-        """The optimized pictures that are there."""
+    def optimized(self) -> tuple[OptimizedTile, ...]:
+        """Return the optimized pictures of the row."""
         return tuple(place for place in self.places if isinstance(place, OptimizedTile))
 
     @property
     def tiles(self) -> tuple[Tile, ...]:
-        """The pictures that are there."""
+        """Return the pictures of the row."""
         return tuple(place for place in self.places if not isinstance(place, EmptyTile))
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page that a figure leads to: its words and its file, which is "" where it is not there."""
+    """Describe a page that a figure links to; ``file`` is "" where there is none."""
 
     words: str
     file: str
@@ -185,10 +166,9 @@ class Page:
 
 @dataclass(frozen=True)
 class FigureLayout:
-    """A figure for one network: its pictures, and the notes on how they were chosen.
+    """Hold the layout of a figure for one network, with notes on how it was chosen.
 
-    ``size`` is the height and width of its pictures in pixels. ``heads`` are the words over the
-    columns of a table, ``controls`` what its reader sets, ``pages`` what it leads to.
+    ``size`` is the height and width of its pictures in pixels; ``pages`` are those it links to.
     """
 
     figure: Figure
@@ -202,35 +182,35 @@ class FigureLayout:
 
     @property
     def initial(self) -> tuple[int, ...]:
-        """The setting of the controls that is shown first."""
+        """Return the initial setting of the controls."""
         return tuple(control.initial for control in self.controls)
 
     @property
-    def cells(self) -> tuple[OptimizedTile, ...]:
-        """All optimized pictures, in order."""
-        return tuple(cell for block in self.blocks for cell in block.cells)
+    def optimized(self) -> tuple[OptimizedTile, ...]:
+        """Return all optimized pictures, in order."""
+        return tuple(tile for block in self.blocks for tile in block.optimized)
 
     @property
     def tiles(self) -> tuple[Tile, ...]:
-        """All pictures, in order."""
+        """Return all pictures, in order."""
         return tuple(tile for block in self.blocks for tile in block.tiles)
 
     @property
     def computed(self) -> tuple[GradientTile, ...]:
-        """The pictures that are computed after the optimized ones."""
+        """Return the pictures that are computed after the optimized ones."""
         return tuple(tile for tile in self.tiles if isinstance(tile, GradientTile))
 
     @property
     def requests(self) -> tuple[Request, ...]:
-        """What has to be rendered, each once."""
+        """Return what has to be rendered, each request once."""
         sources = [photo.request for made in self.computed for photo in made.photos]
         needed = [request for request in sources if request is not None]
-        return tuple(dict.fromkeys([*(cell.request for cell in self.cells), *needed]))
+        return tuple(dict.fromkeys([*(tile.request for tile in self.optimized), *needed]))
 
     @property
     def legend(self) -> tuple[tuple[str, str], ...]:
-        """The letters of the formulas that are shown, with their meanings."""
-        formulas = [cell.column.formula for cell in self.cells if cell.column is not None]
+        """Return the letters in the shown formulas, with their meanings."""
+        formulas = [tile.column.formula for tile in self.optimized if tile.column is not None]
         # "n" and "x,y" and "z" stand in the layers' formulas, "k" in those of the classes.
         return tuple(
             (letter, meaning)

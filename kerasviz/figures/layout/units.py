@@ -1,4 +1,4 @@
-"""Which units of a layer, and which class, a figure shows."""
+"""The units of a layer, and the class, that a figure shows."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ CLASS_LABEL, CLASS_OF_1000 = "flamingo", 130
 
 @dataclass(frozen=True)
 class Units:
-    """Units of a layer. ``sources`` says where they are from: ``article``, ``card``, ``rule``.
+    """Hold units of a layer; ``sources`` are ``article``, ``card``, ``rule`` or ``seeds``.
 
-    For random directions they are ``seeds``.
+    Seeds are those of random directions.
     """
 
     units: tuple[Unit, ...]
@@ -30,10 +30,10 @@ class Units:
 
 
 def evenly_spaced(count: int, channels: int, turn: int = 0) -> list[int]:
-    """``count`` different units spread over the channels, or all of them if there are not more.
+    """Spread ``count`` units over the channels, or return all channels if there are fewer.
 
-    Unit i is floor((i + f) channels / count), where f is 1/2, 1/6 or 5/6 in turn: along a residual
-    stream a unit shows nearly the same in every layer, so that neighbours should not be alike.
+    Unit i is floor((i + f) channels / count), where f is 1/2, 1/6 or 5/6 in turn: a unit of a
+    residual stream shows nearly the same in every layer, so neighbouring layers show other units.
 
     >>> evenly_spaced(4, 64), evenly_spaced(4, 64, turn=1), evenly_spaced(6, 3)
     ([8, 24, 40, 56], [2, 18, 34, 50], [0, 1, 2])
@@ -44,7 +44,7 @@ def evenly_spaced(count: int, channels: int, turn: int = 0) -> list[int]:
 
 
 def card_of(net: Network) -> Card | None:
-    """The card of a network of the zoo: the one of its name, if it is that very file."""
+    """Return the card of a zoo network, if the network is the very file of the card."""
     card = cards().get(net.name)
     return card if card is not None and card.sha256 in ("", net.identity.sha256) else None
 
@@ -77,7 +77,7 @@ def pick_units(figure: Figure, layer: str, tap: str, count: int, net: Network) -
 
 
 def _listed(card: Card | None, slug: str, names: Sequence[str]) -> list[Unit]:
-    """The units that a card lists for a layer, in a table of the figure's name or outside one."""
+    """Return the units that a card lists for a layer, for this figure or for all."""
     if card is None:
         return []
     own = card.figures.get(slug)
@@ -89,7 +89,7 @@ def _listed(card: Card | None, slug: str, names: Sequence[str]) -> list[Unit]:
 
 
 def pick_class(net: Network) -> tuple[int | None, str]:
-    """The class to show and the note that says why; ``None`` for a network without classes."""
+    """Return the class to show and a note that says why; ``None`` without classes."""
     try:
         count = net.require_logits().channels
     except UsageError:

@@ -1,1 +1,1 @@
-"""Writes figures as pages."""
+"""Writing figures as HTML pages."""

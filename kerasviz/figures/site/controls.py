@@ -1,4 +1,4 @@
-"""What a reader of a figure's page sets: pickers, sliders and switches, with their pictures."""
+"""The controls of a figure's page: pickers, sliders and switches, with their pictures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Option", "PageControl", "controls_of", "rows_of"]
 
 @dataclass(frozen=True)
 class Option:
-    """A value of a control: its words, and the pictures that it is picked by."""
+    """Hold a value of a control: its label and its thumbnails."""
 
     label: str
     thumbs: tuple[Tile, ...] = ()
@@ -20,11 +20,11 @@ class Option:
 
 @dataclass(frozen=True)
 class PageControl:
-    """A control as the page shows it.
+    """Describe a control as the page shows it.
 
     ``kind`` is ``picker`` (of units or photos, by their pictures), ``slider`` (of ordered values)
-    or ``switch`` (off and on). ``role`` is its place in a setting, counted from 0, or ``step``:
-    that one only says which picture of a row is large.
+    or ``switch`` (off and on). ``role`` is its place in a setting, counted from 0, or ``step``
+    for the control that says which picture of a row is large.
     """
 
     kind: str
@@ -34,46 +34,45 @@ class PageControl:
     initial: int
 
 
-def rows_of(choice: FigureLayout) -> tuple[tuple[TileRow, ...], tuple[int, ...]]:
-    """The rows of a figure, each with the setting that shows it, and the first setting.
+def rows_of(layout: FigureLayout) -> tuple[tuple[TileRow, ...], tuple[int, ...]]:
+    """Return the rows of a figure, each with the setting that shows it, and the initial setting.
 
-    Sums of units, a sheet of all pairs in the catalogue, have a row for each pair: the two units
-    and their sum.
+    Sums of units have a row for each pair: the two units and their sum.
     """
-    if choice.figure.layout != "sums":
-        return choice.blocks, choice.initial
-    firsts, seconds = _sides(choice)
+    if layout.figure.layout != "sums":
+        return layout.blocks, layout.initial
+    firsts, seconds = _sides(layout)
     rows = [
-        TileRow("", (), (first, second, choice.blocks[j + 1].places[i + 1]), (i, j))
+        TileRow("", (), (first, second, layout.blocks[j + 1].places[i + 1]), (i, j))
         for i, first in enumerate(firsts)
         for j, second in enumerate(seconds)
     ]
-    wanted = zip(choice.figure.controls, (firsts, seconds), strict=True)
+    wanted = zip(layout.figure.controls, (firsts, seconds), strict=True)
     return tuple(rows), tuple(min(c.initial, len(side) - 1) for c, side in wanted)
 
 
-def controls_of(choice: FigureLayout) -> tuple[PageControl, ...]:
-    """The controls of a figure's page, in the order of the numbers of a setting."""
-    if choice.figure.layout == "sums":
-        _, initial = rows_of(choice)
+def controls_of(layout: FigureLayout) -> tuple[PageControl, ...]:
+    """Return the controls of a figure's page, in the order of the numbers of a setting."""
+    if layout.figure.layout == "sums":
+        _, initial = rows_of(layout)
         return tuple(
             PageControl(
                 "picker", str(k), control.title, tuple(_option(t) for t in side), initial[k]
             )
             for k, (control, side) in enumerate(
-                zip(choice.figure.controls, _sides(choice), strict=True)
+                zip(layout.figure.controls, _sides(layout), strict=True)
             )
         )
-    found = [_shown(choice, k, control) for k, control in enumerate(choice.controls)]
-    if choice.figure.steps and found:
-        steps = tuple(Option(head.removeprefix("Step ")) for head in choice.column_titles)
+    found = [_shown(layout, k, control) for k, control in enumerate(layout.controls)]
+    if layout.figure.steps and found:
+        steps = tuple(Option(head.removeprefix("Step ")) for head in layout.column_titles)
         found.append(PageControl("slider", "step", "Step", steps, len(steps) - 1))
     return tuple(found)
 
 
-def _sides(choice: FigureLayout) -> tuple[list[Tile], list[Tile]]:
-    """The single units over the columns and at the rows of a sheet of sums."""
-    top, *rest = choice.blocks
+def _sides(layout: FigureLayout) -> tuple[list[Tile], list[Tile]]:
+    """Return the single units over the columns and beside the rows of a sheet of sums."""
+    top, *rest = layout.blocks
     return list(top.tiles), [row.tiles[0] for row in rest]
 
 
@@ -81,22 +80,22 @@ def _option(tile: Tile) -> Option:
     return Option(tile.words, (tile,))
 
 
-def _shown(choice: FigureLayout, k: int, control: Control) -> PageControl:
+def _shown(layout: FigureLayout, k: int, control: Control) -> PageControl:
     labels = [value.label for value in control.values]
     options = tuple(Option(label) for label in labels)
     if control.kind != "unit":
         kind = "switch" if labels == ["off", "on"] else "slider"
         return PageControl(kind, str(k), control.title, options, control.initial)
     with_pictures = tuple(
-        replace(option, thumbs=_thumbs(choice, k, i)) for i, option in enumerate(options)
+        replace(option, thumbs=_thumbs(layout, k, i)) for i, option in enumerate(options)
     )
     return PageControl("picker", str(k), control.title, with_pictures, control.initial)
 
 
-def _thumbs(choice: FigureLayout, k: int, value: int) -> tuple[Tile, ...]:
-    """The pictures by which a value is picked: of its row where all else is as at first."""
-    setting = (*choice.initial[:k], value, *choice.initial[k + 1 :])
-    row = next((b for b in choice.blocks if b.setting == setting), None)
+def _thumbs(layout: FigureLayout, k: int, value: int) -> tuple[Tile, ...]:
+    """Return the thumbnails of a value, from its row with the other controls as at first."""
+    setting = (*layout.initial[:k], value, *layout.initial[k + 1 :])
+    row = next((b for b in layout.blocks if b.setting == setting), None)
     if row is None or not row.tiles:
         return ()
     tiles = [place for place in row.places if not isinstance(place, EmptyTile)]

@@ -1,4 +1,4 @@
-"""The pages of layers: units in rows, cut from sprites that load when they come near."""
+"""The pages of layers: units in rows, cut from sprites that load on demand."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ __all__ = [
 
 #: The folder of the pages and their sprites, in the folder of the figures.
 FOLDER = "layers"
-#: What stands for a unit in a command.
+#: The placeholder of a unit in a command.
 UNIT = "{unit}"
 
 
 @dataclass(frozen=True)
 class Row:
-    """A unit on its page: its anchor and title, and its picture files as seen from the store.
+    """Describe a unit on its page; picture files are relative to the store.
 
-    ``missing`` says why the top and bottom examples are not there; "" where they are.
-    ``commands`` make its pictures again, a command for each kind of them, with :data:`UNIT` in the
-    place of ``unit``: so they are the same for nearly all units, and stand once on the page.
+    ``missing`` says why there are no top and bottom examples; "" where there are. ``commands``
+    make its pictures again, one for each kind, with :data:`UNIT` for ``unit``: the page states
+    them once where they are the same for all units.
     """
 
     anchor: str
@@ -62,7 +62,7 @@ class Row:
 
 @dataclass(frozen=True)
 class SpriteGroup:
-    """The units whose pictures are in one file of sprites."""
+    """Group the units whose pictures are in one file of sprites."""
 
     sprites: str
     rows: tuple[Row, ...]
@@ -70,13 +70,12 @@ class SpriteGroup:
 
 @dataclass(frozen=True)
 class Frame:
-    """What stands around the units of a layer.
+    """Describe what a page shows around the units of a layer.
 
-    ``ways`` lead to the pages above it and ``pages`` to all layers, ``before`` and ``after`` to its
-    neighbours where a reader is to go on with them. ``notes`` stand below it, with a way to the
-    page of ``single`` pictures if there is one. ``script`` is the file of a search, or "". Files
-    are as seen from the folder of the pages. ``side`` is that of the pictures in the sprites. With
-    ``empty`` there are places for examples where there are none.
+    ``ways`` link to the pages above and ``pages`` to all layers, ``before`` and ``after`` to the
+    neighbouring layers, ``single`` to the page of single pictures, if there are any. ``script`` is
+    the file of a search, or "". Files are relative to the folder of the pages. ``side`` is that of
+    the pictures in the sprites, in pixels. With ``empty``, missing examples leave a place.
     """
 
     ways: tuple[Page, ...]
@@ -91,7 +90,7 @@ class Frame:
 
 
 def anchor(tap: str, unit: int | None) -> str:
-    """The name of a unit on its page, by which a link leads to it.
+    """Return the anchor of a unit on its page.
 
     >>> anchor("mixed4a", 476)
     'mixed4a-476'
@@ -99,20 +98,20 @@ def anchor(tap: str, unit: int | None) -> str:
     return slug(f"{tap}:{unit}")
 
 
-def write_layers(out: Path, making: FigureRun, choice: FigureLayout) -> FigureLayout:
+def write_layers(out: Path, run: FigureRun, layout: FigureLayout) -> FigureLayout:
     """Write a page with sprites for every layer of a figure.
 
-    Returns what is left to show elsewhere: its first rows, and the pages that it leads to.
-    All pictures are in the store. What did not change is not written; sprites of an earlier choice
-    of units go, and the pages of layers of earlier runs lead to the new ones.
+    Returns the layout that the figure itself shows: its first rows, with links to the pages. All
+    pictures must be in the store. Unchanged files are not written; sprites of an earlier choice of
+    units are removed, and the pages of layers of earlier runs get links to the new ones.
     """
-    folder, net = make_folder(out / FOLDER), making.store.net
+    folder, net = make_folder(out / FOLDER), run.store.net
     names = page_names(net)
     blocks: dict[str, list[TileRow]] = {}
-    for block in choice.blocks:
+    for block in layout.blocks:
         blocks.setdefault(block.layers[0], []).append(block)
     present = {tap for tap, name in names.items() if (folder / f"{name}.html").is_file()}
-    there, _ = map_layers([place.layer for place in choice.figure.places], net)
+    there, _ = map_layers([place.layer for place in layout.figure.places], net)
     shown = [tap for tap in names if tap in {*there.values(), *present, *blocks}]
     pages = tuple(
         Page(layer_title(tap), f"{names[tap]}.html" if tap in {*present, *blocks} else "")
@@ -120,35 +119,35 @@ def write_layers(out: Path, making: FigureRun, choice: FigureLayout) -> FigureLa
     )
     ways = (
         Page("All figures", "../index.html"),
-        Page(choice.figure.title, f"../{choice.figure.slug}.html"),
+        Page(layout.figure.title, f"../{layout.figure.slug}.html"),
     )
-    frame = Frame(ways, pages, choice.notes, "../pictures/index.html")
+    frame = Frame(ways, pages, layout.notes, "../pictures/index.html")
     for tap, rows in blocks.items():
-        units = [UnitPictures(making, block) for block in rows]
-        write_layer(folder / f"{names[tap]}.html", making, choice, units, frame)
+        units = [UnitPictures(run, block) for block in rows]
+        write_layer(folder / f"{names[tap]}.html", run, layout, units, frame)
     for tap in present - set(blocks):
         _link_again(folder / f"{names[tap]}.html", pages)
     seen = (replace(page, file=page.file and f"{FOLDER}/{page.file}") for page in pages)
-    first = first_rows(choice)
-    notes = choice.notes
-    if len(first) < len(choice.blocks):
+    first = first_rows(layout)
+    notes = layout.notes
+    if len(first) < len(layout.blocks):
         notes += (
             f"These are the first {len(first)} units; the page of the layer shows all of them.",
         )
-    return replace(choice, blocks=first, notes=notes, pages=tuple(seen))
+    return replace(layout, blocks=first, notes=notes, pages=tuple(seen))
 
 
 def write_layer(
-    path: Path, making: FigureRun, choice: FigureLayout, units: Sequence[UnitPictures], frame: Frame
+    path: Path, run: FigureRun, layout: FigureLayout, units: Sequence[UnitPictures], frame: Frame
 ) -> None:
     """Write the page of a layer, which has a row for each of the units, with its sprites."""
-    groups = _sprites(path.with_suffix(""), making, units, frame.side)
-    update(path, _page(making, choice, units, groups, frame, path.name).encode())
-    _tidy(making.store, path.parent, path.stem, groups)
+    groups = _sprites(path.with_suffix(""), run, units, frame.side)
+    update(path, _page(run, layout, units, groups, frame, path.name).encode())
+    _tidy(run.store, path.parent, path.stem, groups)
 
 
 def page_names(net: Network) -> dict[str, str]:
-    """The file names of the pages of all taps, no two the same on any system."""
+    """Return the file names of the pages of all taps, distinct on every system."""
     names = {tap: slug(tap) for tap in known_taps(net).values()}
     count = Counter(name.casefold() for name in names.values())
     return {
@@ -158,10 +157,10 @@ def page_names(net: Network) -> dict[str, str]:
 
 
 def _sprites(
-    stem: Path, making: FigureRun, units: Sequence[UnitPictures], side: int
+    stem: Path, run: FigureRun, units: Sequence[UnitPictures], side: int
 ) -> list[SpriteGroup]:
-    """The files of sprites of a layer, which are made where they are missing or changed."""
-    store, examples = making.store, making.order.examples is not None
+    """Write the sprites of a layer where they are missing or changed."""
+    store, examples = run.store, run.options.examples is not None
     parts = [units[start : start + PER_SHEET] for start in range(0, len(units), PER_SHEET)]
     paths = [
         stem.with_name(f"{stem.name}-{part[0].unit:05d}--{part[-1].unit:05d}.jpg") for part in parts
@@ -175,7 +174,7 @@ def _sprites(
 
     copy_all(store, paths, parts, made)
     return [
-        SpriteGroup(path.name, tuple(unit.row(making.commands) for unit in part))
+        SpriteGroup(path.name, tuple(unit.row(run.commands) for unit in part))
         for path, part in zip(paths, parts, strict=True)
     ]
 
@@ -186,7 +185,7 @@ def copy_all(
     parts: Sequence[Sequence[UnitPictures]],
     made: Callable[[bytes, Sequence[UnitPictures]], bytes],
 ) -> None:
-    """Write files that show units, several at once: each from what is there and from its part."""
+    """Write files that show units, in parallel: each from its present content and its part."""
 
     def data_of(path: Path, part: Sequence[UnitPictures]) -> bytes:
         return made(store.copied_bytes(path), part)
@@ -197,39 +196,39 @@ def copy_all(
             store.copy(path, data)
 
 
-def _entries(store: Store, cells: Sequence[OptimizedTile]) -> list[Entry]:
-    """The entries of cells, of which several may be of one request."""
-    found = {request: store.find(request) for request in {cell.request for cell in cells}}
+def _entries(store: Store, tiles: Sequence[OptimizedTile]) -> list[Entry]:
+    """Return the entries of tiles; several tiles may be of one request."""
+    found = {request: store.find(request) for request in {tile.request for tile in tiles}}
     return [
-        next(e for e in found[cell.request] if (e.step, e.row) == (cell.step, cell.row))
-        for cell in cells
+        next(e for e in found[tile.request] if (e.step, e.row) == (tile.step, tile.row))
+        for tile in tiles
     ]
 
 
 class UnitPictures:
-    """The pictures of a unit: optimized ones in a store, and examples where there are some."""
+    """Collect the pictures of a unit: optimized ones in a store, and examples if there are any."""
 
-    def __init__(self, making: FigureRun, block: TileRow):
-        self.block, self.tap, self.unit = block, block.layers[0], block.cells[0].unit or 0
-        self.store, self.examples = making.store, making.order.examples
-        self.entries = _entries(self.store, block.cells)
+    def __init__(self, run: FigureRun, block: TileRow):
+        self.block, self.tap, self.unit = block, block.layers[0], block.optimized[0].unit or 0
+        self.store, self.examples = run.store, run.options.examples
+        self.entries = _entries(self.store, block.optimized)
 
     @property
     def title(self) -> str:
-        """Its title, which says of a dead unit that it is one: its pictures are grey."""
+        """Return its title, which says so of a dead unit: its pictures are grey."""
         words = " (dead: its score never changed)" if self.dead else ""
         return self.block.title + words
 
     @property
     def dead(self) -> bool:
-        """Whether no step of any of its pictures has changed the score."""
+        """Return whether no step of any of its pictures has changed the score."""
         return all(
             len(entry.curve) > 1 and len({score for _, score in entry.curve}) == 1
             for entry in self.entries
         )
 
     def row(self, commands: Mapping[str, str]) -> Row:
-        """Its row on the page; ``commands`` are those that make pictures again, by file."""
+        """Return its row on the page; ``commands`` make pictures again, by file."""
         missing = tuple(
             place.why if isinstance(place, EmptyTile) else ""
             for place in self.block.places
@@ -238,7 +237,7 @@ class UnitPictures:
         files = tuple(entry.file for entry in self.entries)
         unit = f"{self.tap}:{self.unit}"
         # The facets are made by one command.
-        kinds = dict(zip((cell.request for cell in self.block.cells), files, strict=True))
+        kinds = dict(zip((tile.request for tile in self.block.optimized), files, strict=True))
         return Row(
             anchor(self.tap, self.unit),
             self.title,
@@ -249,14 +248,14 @@ class UnitPictures:
         )
 
     def sources(self) -> list[str]:
-        """Checksums of all that its sprites are made of."""
+        """Return the checksums of everything that its sprites are made of."""
         found = [entry.sha256 for entry in self.entries]
         if self.examples is not None and self.unit < self.examples.units(self.tap):
             found.append(checksum(self.examples.file(self.tap, self.unit).read_bytes()))
         return found
 
     def strip(self) -> Strip:
-        """Its pictures in the order of the sprites: the negative one before the facets."""
+        """Return its pictures in the order of the sprites: negative before diverse ones."""
         images = []
         for entry in self.entries:
             with Image.open(self.store.folder / entry.file) as image:
@@ -273,19 +272,19 @@ class UnitPictures:
 
 
 def _page(
-    making: FigureRun,
-    choice: FigureLayout,
+    run: FigureRun,
+    layout: FigureLayout,
     units: Sequence[UnitPictures],
     groups: list[SpriteGroup],
     frame: Frame,
     own: str,
 ) -> str:
-    height, width = choice.size
-    net, tap, numbers = making.store.net, units[0].tap, [unit.unit for unit in units]
+    height, width = layout.size
+    net, tap, numbers = run.store.net, units[0].tap, [unit.unit for unit in units]
     return render_page(
         "layer.html",
         frame=frame,
-        network=choice.network,
+        network=layout.network,
         title=layer_title(tap),
         tap=tap,
         channels=net.taps[tap].channels,
@@ -295,10 +294,10 @@ def _page(
         parts=[(words, anchor(tap, number)) for words, number in parts(net, tap, numbers)],
         links=Markup(_links(frame.pages, own)),
         size=(width, height),
-        examples=making.order.examples is not None,
-        bare=not frame.empty and making.order.examples is None,
+        examples=run.options.examples is not None,
+        bare=not frame.empty and run.options.examples is None,
         cut=f"{TILE / frame.side / 2:.4g}" if frame.side < TILE else "0",
-        command=making.command.figure(choice.figure.slug),
+        command=run.command.figure(layout.figure.slug),
     )
 
 
@@ -307,7 +306,7 @@ def _links(pages: Sequence[Page], own: str) -> str:
 
 
 def _link_again(path: Path, pages: Sequence[Page]) -> None:
-    """Make the page of a layer of an earlier run lead to all layers that are there now."""
+    """Update the links to layers on the page of an earlier run."""
     text = path.read_text(encoding="utf-8")
     links = _links(pages, path.name)
     again = re.sub(r'<ul class="pages">.*?</ul>', lambda _: links, text, count=1, flags=re.DOTALL)
@@ -315,7 +314,7 @@ def _link_again(path: Path, pages: Sequence[Page]) -> None:
 
 
 def _tidy(store: Store, folder: Path, name: str, groups: list[SpriteGroup]) -> None:
-    """Remove the sprites of units that were shown before and no longer are."""
+    """Remove the sprites of units that are no longer shown."""
     ours = re.compile(re.escape(name) + r"-\d{5}--\d{5}\.jpg")
     kept = {group.sprites for group in groups}
     for path in folder.iterdir():

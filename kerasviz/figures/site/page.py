@@ -1,4 +1,4 @@
-"""The HTML pages of figures: one for each, and one of the set with all of them, as an article."""
+"""The HTML pages of figures: one for each, and one with all of them, as an article."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from kerasviz.rendering.pages import PIXEL_ART, render_page
 
 __all__ = ["Fact", "PictureFacts", "figure_page", "set_page"]
 
-#: Between these a page holds its figure, which the page of the set holds too.
+#: The comments around a figure on its page; the page of the set copies what is between.
 BEGIN, END = Markup("<!-- figure -->"), Markup("<!-- end of figure -->")
 
 
 @dataclass(frozen=True)
 class Fact:
-    """What made a picture: score, steps and seed in one line, and a command, or "" for none."""
+    """State score, steps and seed of a picture in one line, and its command, or ""."""
 
     line: str
     command: str = ""
@@ -33,7 +33,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class PictureFacts:
-    """What made the pictures of a figure, and the command that makes the figure again, or ""."""
+    """Hold the facts of a figure's pictures, and the command that makes the figure again, or ""."""
 
     facts: Mapping[Tile, Fact] = field(default_factory=dict)
     command: str = ""
@@ -43,31 +43,31 @@ NOTHING_KNOWN = PictureFacts()
 
 
 def figure_page(
-    choice: FigureLayout,
+    layout: FigureLayout,
     links: Mapping[Tile, str],
     sizes: Mapping[Tile, tuple[int, int]],
     pools: Set[GradientTile] = frozenset(),
     origins: PictureFacts = NOTHING_KNOWN,
 ) -> str:
-    """The page of a figure.
+    """Write the page of a figure.
 
-    ``links`` are its picture files as seen from the page, ``sizes`` their (width, height) in
+    ``links`` are its picture files relative to the page, ``sizes`` their (width, height) in
     pixels. After ``pools`` the bar to the next picture is orange.
     """
-    icons = {c.kind: svg(icon(c.kind), f"What is optimized: {c.title}") for c in _columns(choice)}
-    rows, initial = rows_of(choice)
-    controls = controls_of(choice)
+    icons = {c.kind: svg(icon(c.kind), f"What is optimized: {c.title}") for c in _columns(layout)}
+    rows, initial = rows_of(layout)
+    controls = controls_of(layout)
     steps = any(control.role == "step" for control in controls)
     body = render_page(
         "figure_body.html",
-        choice=choice,
-        figure=choice.figure,
+        layout=layout,
+        figure=layout.figure,
         links=links,
         facts=origins.facts,
         command=origins.command,
         pools=pools,
         icons=icons,
-        brackets=[layers_line(block) for block in choice.blocks],
+        brackets=[layers_line(block) for block in layout.blocks],
         sizes=sizes,
         # What happens to single pixels is what figures of many steps are about.
         smallest=2 * PIXEL_ART if steps else PIXEL_ART,
@@ -75,34 +75,34 @@ def figure_page(
         initial=initial,
         controls=controls,
         steps=steps,
-        columns=max((len(block.places) for block in choice.blocks), default=0),
-        sided=not controls and any(block.title for block in choice.blocks),
-        zero="Slightly negative" in choice.column_titles,
+        columns=max((len(block.places) for block in layout.blocks), default=0),
+        sided=not controls and any(block.title for block in layout.blocks),
+        zero="Slightly negative" in layout.column_titles,
         weak=WEAK,
-        spans=spans(choice.column_titles),
+        spans=spans(layout.column_titles),
     )
     return render_page(
-        "figure.html", choice=choice, figure=choice.figure, body=Markup(body), begin=BEGIN, end=END
+        "figure.html", layout=layout, figure=layout.figure, body=Markup(body), begin=BEGIN, end=END
     )
 
 
-def _columns(choice: FigureLayout) -> list[Column]:
-    return [cell.column for cell in choice.cells if cell.column is not None]
+def _columns(layout: FigureLayout) -> list[Column]:
+    return [tile.column for tile in layout.optimized if tile.column is not None]
 
 
 @dataclass(frozen=True)
 class _PageEntry:
-    """A figure on the page of the set: itself, or where its page holds none, a way to that page."""
+    """Hold a figure on the page of the set: its body, or ``None`` for a link to its page."""
 
     figure: Figure
     body: Markup | None
 
 
 def set_page(network: str, figures: Sequence[Figure], out: Path, pictures: str) -> str:
-    """The page of a set: every figure with its caption, in sections.
+    """Write the page of a set: every figure with its caption, in sections.
 
-    ``out`` is the folder with the pages of the figures, from which they are taken; ``pictures`` is
-    the folder of single pictures in it.
+    ``out`` is the folder with the pages of the figures; ``pictures`` is the folder of single
+    pictures in it.
     """
     entries = {figure.slug: _PageEntry(figure, _held(out, figure)) for figure in figures}
     known = [slug for section in SECTIONS for slug in section.slugs]
@@ -120,7 +120,7 @@ def set_page(network: str, figures: Sequence[Figure], out: Path, pictures: str) 
 
 
 def _held(out: Path, figure: Figure) -> Markup | None:
-    """The figure that a page holds, which an earlier run may have written."""
+    """Return the body of a figure's page, which an earlier run may have written."""
     page = (out / f"{figure.slug}.html").read_text(encoding="utf-8")
     _, found, rest = page.partition(BEGIN)
     body, ended, _ = rest.partition(END)

@@ -1,4 +1,4 @@
-"""What made the pictures of a figure, and the record of a set: ``figures.json``."""
+"""The record of a set of figures, ``figures.json``, and the facts of their pictures."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class FigureRun:
-    """A run that makes figures: its pictures, what was ordered, and its command line.
+    """Describe a run that makes figures: its pictures, options and command line.
 
-    ``commands`` are those that make a picture again, by its file, of those that have one.
+    ``commands`` make pictures again, by file.
     """
 
     store: Store
-    order: FigureOptions
+    options: FigureOptions
     command: CommandLine
     commands: Mapping[str, str] = field(default_factory=dict)
 
-    def origins(self, choice: FigureLayout) -> PictureFacts:
-        """What made the pictures of a figure."""
-        facts = {tile: fact for tile in choice.tiles if (fact := self._fact(tile)) is not None}
-        return PictureFacts(facts, self.command.figure(choice.figure.slug))
+    def origins(self, layout: FigureLayout) -> PictureFacts:
+        """Return the facts of a figure's pictures."""
+        facts = {tile: fact for tile in layout.tiles if (fact := self._fact(tile)) is not None}
+        return PictureFacts(facts, self.command.figure(layout.figure.slug))
 
     def _fact(self, tile: Tile) -> Fact | None:
         if isinstance(tile, OptimizedTile):
@@ -55,9 +55,9 @@ class FigureRun:
             return Fact(f"from a data set, not optimized · {tile.facts}")
         return None
 
-    def _optimized(self, cell: OptimizedTile) -> Fact:
-        request, store = cell.request, self.store
-        entry = store.entry(request, cell.step, cell.row)
+    def _optimized(self, tile: OptimizedTile) -> Fact:
+        request, store = tile.request, self.store
+        entry = store.entry(request, tile.step, tile.row)
         score = "" if entry.score is None else f"score {entry.score:.4g} · "
         steps = request.recipe.steps
         step = f"{steps} steps" if entry.step == steps else f"step {entry.step} of {steps}"
@@ -65,35 +65,35 @@ class FigureRun:
         return Fact(line, self.commands.get(entry.file, ""))
 
     def record(self, slug: str) -> dict[str, Any]:
-        """What was ordered for a figure, as plain data."""
-        order = self.order
+        """Return the options of a figure as plain data."""
+        options = self.options
         return {
             "command": self.command.figure(slug) or None,
             "model": self.command.model,
-            "recipe": order.recipe.to_json(),
-            "seed": order.seed,
-            "quick": order.quick,
-            "photos": [photo.name for photo in order.photos],
-            "layers": list(order.layers),
-            "examples": None if order.examples is None else order.examples.folder.name,
+            "recipe": options.recipe.to_json(),
+            "seed": options.seed,
+            "quick": options.quick,
+            "photos": [photo.name for photo in options.photos],
+            "layers": list(options.layers),
+            "examples": None if options.examples is None else options.examples.folder.name,
         }
 
 
-def write_record(out: Path, making: FigureRun, made: Iterable[str], present: Iterable[str]) -> None:
-    """Write what made the figures of a folder, those of earlier runs too.
+def write_record(out: Path, run: FigureRun, made: Iterable[str], present: Iterable[str]) -> None:
+    """Record how the figures of a folder were made, including those of earlier runs.
 
     ``made`` are the slugs of this run, ``present`` those in the folder.
     """
     path = out / RECORD
     earlier = _read(path)
-    now = {slug: making.record(slug) for slug in made}
+    now = {slug: run.record(slug) for slug in made}
     figures = {slug: now.get(slug, earlier.get(slug)) for slug in present}
-    data = {"format": VERSION, "network": making.store.network, "figures": figures}
+    data = {"format": VERSION, "network": run.store.network, "figures": figures}
     update(path, (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def _read(path: Path) -> Mapping[str, Any]:
-    """The figures of a record; none where it is not there or damaged."""
+    """Read the figures of a record; none where it is missing or damaged."""
     try:
         return dict(json.loads(path.read_text(encoding="utf-8"))["figures"])
     except (OSError, ValueError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""Sprites: the pictures of ten units in one file, from which a page cuts what it shows."""
+"""Sprites: the pictures of ten units in one JPEG file, of which a page shows parts."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ PER_SHEET, TILE, EXAMPLE = 10, 147, 73
 PITCH = 74
 #: Optimized pictures of a unit: neuron, channel, negative, four facets.
 TILES = 7
-#: Behind the pictures, and between the examples.
+#: The colour behind the pictures and between the examples.
 BEHIND = (128, 128, 128)
 #: That of the JPEG files, with colours at half the resolution: about 40 KB for a unit. The pictures
 #: themselves are one click away.
 QUALITY = 80
-#: Changes when the same pictures give another file.
+#: Increased when the same pictures give another file.
 VERSION = 1
 
 
 @dataclass(frozen=True)
 class Strip:
-    """The pictures of a unit: ``tiles`` are neuron, channel, negative and four facets.
+    """Hold the pictures of a unit: ``tiles`` are neuron, channel, negative and four diverse ones.
 
     ``positive`` and ``negative`` are examples from a dataset, at most ten each.
     """
@@ -54,7 +54,7 @@ class Strip:
 
 
 def corner(row: int, column: int, examples: str = "") -> tuple[int, int]:
-    """Left and top of a picture in its file, in pixels.
+    """Return left and top of a picture in its file, in pixels.
 
     ``row`` counts the units, ``column`` the pictures or, with ``examples`` ``positive`` or
     ``negative``, the examples of a unit.
@@ -69,7 +69,7 @@ def corner(row: int, column: int, examples: str = "") -> tuple[int, int]:
 
 
 def sheet_size(rows: int, *, examples: bool) -> tuple[int, int]:
-    """Width and height of a file in pixels.
+    """Return width and height of a file in pixels.
 
     >>> sheet_size(10, examples=False), sheet_size(3, examples=True)
     ((1029, 1470), (1769, 441))
@@ -97,7 +97,7 @@ def sheet(strips: Sequence[Strip], *, examples: bool = False, side: int = TILE) 
 
 
 def scaled(image: Image.Image, side: int) -> Image.Image:
-    """A picture whose longer side has ``side`` pixels, single pixels being kept below 64."""
+    """Scale a picture to a longer side of ``side`` pixels; below 64 pixels it stays sharp."""
     longest = max(image.size)
     size = (
         max(1, round(image.width * side / longest)),
@@ -116,10 +116,10 @@ def sheet_file(
     examples: bool = False,
     side: int = TILE,
 ) -> bytes:
-    """A file of sprites: the one that is ``there``, if it was made from the same pictures.
+    """Make a file of sprites, or return ``there`` if it was made from the same pictures.
 
-    ``sources`` are the checksums of the pictures: the file carries their digest, so that a file
-    that is there need not be made again to compare it.
+    ``sources`` are the checksums of the pictures. The file carries their digest, so that it can
+    be compared without making it again.
     """
     made_of: dict[str, Any] = {"pictures": list(sources), "examples": examples}
     if side != TILE:
@@ -128,7 +128,7 @@ def sheet_file(
 
 
 def sprite_file(there: bytes, made_of: Mapping[str, Any], draw: Callable[[], Image.Image]) -> bytes:
-    """A JPEG file that is drawn from what ``made_of`` says: the one that is ``there``, if it was.
+    """Draw a JPEG file, or return ``there`` if it was drawn from the same ``made_of``.
 
     The file carries the digest of ``made_of``.
     """
@@ -141,7 +141,7 @@ def sprite_file(there: bytes, made_of: Mapping[str, Any], draw: Callable[[], Ima
 
 
 def _key(data: bytes) -> str:
-    """What a file says it was made from; "" where it is not whole."""
+    """Return the digest that a file carries; "" for a truncated file."""
     try:
         comment = Image.open(io.BytesIO(data)).info.get("comment", b"")
     except (UnidentifiedImageError, OSError, SyntaxError):

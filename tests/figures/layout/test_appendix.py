@@ -48,7 +48,7 @@ def article_like(network_of: Networks, channels: int = 10) -> Network:
 
 
 def units(choice: FigureLayout) -> list[int | None]:
-    return [block.cells[0].unit for block in choice.blocks]
+    return [block.optimized[0].unit for block in choice.blocks]
 
 
 def files(folder: Path) -> dict[str, tuple[int, bytes]]:
@@ -77,7 +77,7 @@ def test_a_row_has_the_article_s_panels(network_of: Networks) -> None:
         "-mixed4a:5",
     ]
     assert [i for i, place in enumerate(block.places) if isinstance(place, EmptyTile)] == [6, 8]
-    rows = [cell.row for cell in block.cells]
+    rows = [cell.row for cell in block.optimized]
     assert rows == [0, 0, 0, 1, 2, 3, 0]
 
 

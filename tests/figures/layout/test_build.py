@@ -38,7 +38,7 @@ def article(network_of: NetworkOf) -> Network:
 
 
 def units_of(choice: FigureLayout) -> dict[str, list[int | None]]:
-    return {b.layers[0]: [c.unit for c in b.cells] for b in choice.blocks}
+    return {b.layers[0]: [c.unit for c in b.optimized] for b in choice.blocks}
 
 
 def notes_of(choice: FigureLayout) -> str:
@@ -66,7 +66,7 @@ def test_neighbouring_layers_do_not_show_the_same_units(network_of: NetworkOf) -
     for slug in ("hero", "appendix-overview"):
         terms = [
             c.request.objective.terms[0]
-            for c in choose(CATALOGUE[slug], FigureOptions(net, FAST)).cells
+            for c in choose(CATALOGUE[slug], FigureOptions(net, FAST)).optimized
         ]
         shown: dict[str, set[int | None]] = {}
         for term in terms:
@@ -88,10 +88,10 @@ def test_the_article_s_network_shows_the_article_s_units(article: Network) -> No
         "mixed5a": [4, 9, 132, 557],
         "mixed5b": [17, 23, 357, 806],
     }
-    assert "dog snouts" in [cell.label for cell in rows.cells]
+    assert "dog snouts" in [cell.label for cell in rows.optimized]
     assert "article's appendix" in notes_of(rows)
     progress = choose(CATALOGUE["optimization-progress"], FigureOptions(article, FAST))
-    assert {c.request.text for c in progress.cells} == {"mixed4a:11"}
+    assert {c.request.text for c in progress.optimized} == {"mixed4a:11"}
 
 
 def test_hero_has_five_groups_of_six_in_the_article_s_layers(article: Network) -> None:
@@ -104,7 +104,7 @@ def test_hero_has_five_groups_of_six_in_the_article_s_layers(article: Network) -
         ("mixed4b", "mixed4c"),
         ("mixed4d", "mixed4e"),
     ]
-    assert [len(b.cells) for b in hero.blocks] == [6] * 5
+    assert [len(b.optimized) for b in hero.blocks] == [6] * 5
     assert len(set(hero.requests)) == 30
     assert "conv2d0 5, 16, 26, 37, 48, 58;" in notes_of(hero)  # by rule: the article names none
 
@@ -117,7 +117,7 @@ def test_another_network_of_that_name_does_not_get_the_article_s_units(
         CATALOGUE["optimization-progress"],
         FigureOptions(network_of(layers, name="inceptionv1"), FAST),
     )
-    assert choice.cells[0].request.text == "mixed4a:254"
+    assert choice.optimized[0].request.text == "mixed4a:254"
     assert "the middle one" in notes_of(choice)
 
 
@@ -132,7 +132,7 @@ def test_a_network_of_two_layers(network_of: NetworkOf) -> None:
 
 def test_networks_without_logits_lose_two_columns(network_of: NetworkOf) -> None:
     choice = choose(CATALOGUE["objectives"], FigureOptions(network_of({"conv": 4}), FAST))
-    assert [c.column.kind for c in choice.cells if c.column] == ["neuron", "channel", "layer"]
+    assert [c.column.kind for c in choice.optimized if c.column] == ["neuron", "channel", "layer"]
     assert "no class logits" in notes_of(choice)
     assert [letter for letter, _ in choice.legend] == ["n", "x,y", "z"]
 
@@ -150,7 +150,7 @@ def test_the_class_is_one_that_the_network_has(
     network_of: NetworkOf, classes: int, labels: tuple[str, ...], wanted: str
 ) -> None:
     net = network_of({"conv": 4}, classes=classes, labels=labels)
-    cells = choose(CATALOGUE["objectives"], FigureOptions(net, FAST)).cells
+    cells = choose(CATALOGUE["objectives"], FigureOptions(net, FAST)).optimized
     assert [c.request.text for c in cells][3:] == [wanted, wanted.replace("logit", "prob")]
     kinds = [c.request.objective.terms[0].kind for c in cells]
     assert kinds == ["neuron", "channel", "layer", "logit", "probability"]
@@ -170,10 +170,10 @@ def test_the_units_of_a_model_card_win(
     assert found["mixed3a"] == [3, 1, 2, 9, 8, 7]
     assert found["mixed4a"] == [10, 11, 12, 13, 14, 15]
     progress = choose(CATALOGUE["optimization-progress"], FigureOptions(article, FAST))
-    assert progress.cells[0].unit == 11  # the list of hero is not for other figures
+    assert progress.optimized[0].unit == 11  # the list of hero is not for other figures
     with_figures(mixed3b=[77], **{"class": 5})
     objectives = choose(CATALOGUE["objectives"], FigureOptions(article, FAST))
-    assert [c.unit for c in objectives.cells] == [77, 77, None, 5, 5]
+    assert [c.unit for c in objectives.optimized] == [77, 77, None, 5, 5]
     assert "by eye" in notes_of(objectives) and "Class: 5, named in" in notes_of(objectives)
     # Too few and impossible units are filled up by the rule, and none comes twice.
     with_figures(mixed3a=[999, 21])
@@ -197,7 +197,7 @@ def test_the_progress_is_one_run_and_says_which_steps(network_of: NetworkOf) -> 
     assert long.requests[0].snapshots == (0, 4, 48)
     assert "Steps" not in notes_of(long)
     short = choose(figure, FigureOptions(net, FAST.replace(steps=24)))
-    assert [c.step for c in short.cells] == [0, 3, 8, 24]
+    assert [c.step for c in short.optimized] == [0, 3, 8, 24]
     assert "this run has 24 steps" in notes_of(short)
 
 
@@ -206,11 +206,11 @@ def test_channels_of_the_first_relu_are_optimized_after_it() -> None:
     net = tiny.network()
     for slug in ("hero", "appendix-overview", "objectives"):
         choice = choose(CATALOGUE[slug], FigureOptions(net, FAST))
-        for cell in choice.cells:
+        for cell in choice.optimized:
             term = cell.request.objective.terms[0]
             first = (term.kind, term.tap) == ("channel", "relu1")
             assert cell.request.recipe.pre_activation == (not first)
             assert (cell.request.recipe.redirect_steps > 0) == first
         assert "relu1 are optimized after its ReLU" in notes_of(choice)
     lucid = choose(CATALOGUE["hero"], FigureOptions(net, recipe("lucid")))
-    assert {cell.request.recipe for cell in lucid.cells} == {recipe("lucid")}
+    assert {cell.request.recipe for cell in lucid.optimized} == {recipe("lucid")}

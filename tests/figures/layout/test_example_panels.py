@@ -81,7 +81,7 @@ def test_directions_have_none(folder: Path) -> None:
     assert {p.why for p in examples.places if isinstance(p, EmptyTile)} == {
         "kept for units, not for directions"
     }
-    assert len(optimized.cells) == len(examples.places)
+    assert len(optimized.optimized) == len(examples.places)
 
 
 def test_a_montage_has_the_crops_in_rows_and_the_proportions_of_the_figure() -> None:

@@ -73,11 +73,11 @@ def test_the_figure_names_the_weights_that_it_has() -> None:
         note.startswith("Weights of penalties: 0.02 times the article's") for note in choice.notes
     )
     assert not any("Weights of penalties" in note for note in plain.notes)
-    for ours, theirs in zip(choice.cells, plain.cells, strict=True):
+    for ours, theirs in zip(choice.optimized, plain.optimized, strict=True):
         for a, b in zip(ours.request.objective.terms, theirs.request.objective.terms, strict=True):
             factor = 0.02 if a.kind in ("l1", "total_variation", "blur") else 1
             assert a.weight == pytest.approx(b.weight * factor)
-    last = choice.blocks[-1].cells[-1]
+    last = choice.blocks[-1].optimized[-1]
     assert "L1 -0.05, Total variation -0.06, Blur -0.2" in last.request.text
     assert [v.label for v in choice.controls[1].values] == ["0", "-0.001", "-0.01", "-0.05"]
     other = CATALOGUE["naive-noise"]  # rates and transforms have no such weights

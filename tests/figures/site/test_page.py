@@ -55,7 +55,7 @@ def test_units_are_picked_by_pictures_of_their_own_rows() -> None:
     (units, *_) = controls_of(choice)
     for k, option in enumerate(units.values):
         (row,) = [b for b in choice.blocks if b.setting == (k, *choice.initial[1:])]
-        assert option.thumbs == (row.cells[-1],)
+        assert option.thumbs == (row.optimized[-1],)
     (pairs,) = controls_of(choice_of("interpolation"))
     first, last = pairs.values[0].thumbs
     assert (first.row, last.row) == (0, 5)  # both ends of the row
@@ -81,8 +81,8 @@ def test_sums_have_a_row_for_each_pair_with_both_units() -> None:
     for row in rows:
         i, j = row.setting
         assert row.places[:2] == (*first.values[i].thumbs, *second.values[j].thumbs)
-        if len(row.cells) == 3:
-            a, b, both = (cell.request.objective for cell in row.cells)
+        if len(row.optimized) == 3:
+            a, b, both = (cell.request.objective for cell in row.optimized)
             assert both == a + b
 
 

@@ -65,7 +65,7 @@ def test_the_pictures_can_be_made_again(finished: Path) -> None:
 
 def test_nothing_is_rendered_twice(finished: Path, again: Path, model_file: Path) -> None:
     said, _ = run("atlas", model_file, *SETTINGS, "--out", again, "--workers", 1)
-    assert said.startswith(f"nothing to do: {PICTURES} pictures are there already\n")
+    assert said.startswith(f"nothing to do: {PICTURES} pictures are complete\n")
     assert contents(again) == contents(finished)
     assert sum(rendered(logs(again)).values()) == TASKS
 

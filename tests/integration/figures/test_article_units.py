@@ -63,7 +63,7 @@ def test_every_unit_exists_and_is_the_one_that_is_chosen(slug: str, order: Figur
 def test_pictures_are_of_the_units_of_the_article(slug: str, order: FigureOptions) -> None:
     figure = CATALOGUE[slug]
     named = {(layer, u.number) for layer, units in figure.units.items() for u in units}
-    cells = choose(figure, order).cells
+    cells = choose(figure, order).optimized
     terms = {term for cell in cells for term in cell.request.objective.terms}
     drawn = {(t.tap, t.unit) for t in terms if t.kind == "channel"}
     assert named <= drawn
@@ -74,5 +74,5 @@ def test_pictures_are_of_the_units_of_the_article(slug: str, order: FigureOption
 
 
 def test_the_class_is_found_by_its_label(order: FigureOptions) -> None:
-    cells = choose(CATALOGUE["objectives"], order).cells
+    cells = choose(CATALOGUE["objectives"], order).optimized
     assert [cell.request.text for cell in cells][3:] == ["logit:97", "prob:97"]

@@ -46,14 +46,18 @@ def test_without_classes(network_of: NetworkOf) -> None:
         "class logits"
     }
     objectives = choose(CATALOGUE["objectives"], FigureOptions(net, FAST))
-    assert [c.column.kind for c in objectives.cells if c.column] == ["neuron", "channel", "layer"]
+    assert [c.column.kind for c in objectives.optimized if c.column] == [
+        "neuron",
+        "channel",
+        "layer",
+    ]
     assert any("their columns are left out" in note for note in objectives.notes)
 
 
 def test_classes_without_labels_are_numbers(network_of: NetworkOf) -> None:
     net = network_of({"stage0": 8, "stage1": 8}, classes=5)
     assert failures(net) == {}
-    cells = choose(CATALOGUE["objectives"], FigureOptions(net, FAST)).cells
+    cells = choose(CATALOGUE["objectives"], FigureOptions(net, FAST)).optimized
     assert [cell.name for cell in cells][3:] == ["logit:0", "prob:0"]
 
 
@@ -87,7 +91,7 @@ def test_grey_images_have_no_colours(network_of: NetworkOf) -> None:
 def test_random_directions_are_the_first_seeds_for_every_network(network_of: NetworkOf) -> None:
     for layers in ({f"stage{i}": 8 for i in range(9)}, {"a": 3, "b": 1}, {"conv": 2}):
         choice = choose(CATALOGUE["random-directions"], FigureOptions(network_of(layers), FAST))
-        names = [cell.name for cell in choice.cells]
+        names = [cell.name for cell in choice.optimized]
         assert [name.partition(":random-")[2] for name in names] == ["0", "1", "2", "3"]
         assert any("0 to 3 for every network" in note for note in choice.notes)
         assert not any(note.startswith("Units:") for note in choice.notes)

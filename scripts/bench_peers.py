@@ -166,7 +166,7 @@ class Worker:
         return json.loads(line) if line else None
 
     def seconds(self, steps: int) -> float | None:
-        """The time of a step, measured over at least so many; None if the process has ended."""
+        """The time of a step, measured over at least this many; None if the process has ended."""
         assert self.process.stdin is not None
         try:
             print(steps, file=self.process.stdin, flush=True)

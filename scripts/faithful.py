@@ -4,7 +4,7 @@
 
 Makes seven figures (the `article` recipe; of those with hundreds of settings the ones that
 `--quick` shows), measures their pictures and prints a line for each claim. The exit status is 1
-where one does not hold. Pictures that are there already are not made again.
+where one does not hold. Complete pictures are not made again.
 
 FOLDER holds googlenet.onnx and squeezenet1_1.onnx (default: KERASVIZ_TEST_MODELS).
 """

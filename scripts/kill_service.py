@@ -152,7 +152,7 @@ def until_finished(service: ServiceProcess, seen: Seen, patience: float = 120.0)
 
 
 def play_round(service: ServiceProcess, seen: Seen, draw: random.Random, kind: str) -> None:
-    """Send work, kill, and look at what is there."""
+    """Send work, kill, and look at what remains."""
     seen.kills[kind] += 1
     if kind == "start":  # anywhere between the import of TensorFlow and the first job
         service.kill(workers=True)

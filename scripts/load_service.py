@@ -185,7 +185,7 @@ class Mix:
 
 
 async def load(service: ServiceProcess, mixes: Sequence[Mix], seconds: float, think: float) -> None:
-    """All clients at once, for so many seconds."""
+    """Run all clients at once, for a number of seconds."""
     end = time.monotonic() + seconds
     measured = mixes[0].measured
 

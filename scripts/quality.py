@@ -6,7 +6,7 @@ Renders the class-logit pictures of GoogLeNet (160 x 160, the `article` recipe, 
 prints in how many SqueezeNet and EfficientNet-Lite0 see the class, as their first guess (top-1) or
 among five (top-5). The judges see the pictures as they are, at 160 x 160. GoogLeNet's own guesses
 are given beside, as an upper bound. The sheet of all pictures is OUT/sheet-PRECISION.png. Pictures
-that are there already are not made again.
+that are complete are not made again.
 
 With several precisions (`--precision float32 bfloat16`) all of this is done in each, and then 64
 units of four layers are rendered too: a second table has what they reach, evaluated in float32, as

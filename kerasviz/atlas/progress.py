@@ -49,7 +49,7 @@ class RunProgress:
         """Say what is kept when a run ends early."""
         count = self.finished
         pictures = "finished picture is" if count == 1 else "finished pictures are"
-        return f"{count} {pictures} kept, the same command goes on from there"
+        return f"{count} {pictures} kept, the same command continues from there"
 
     def update_done(self, tasks: Iterable[str]) -> None:
         """Set the tasks that have shards in the storage."""

@@ -32,7 +32,7 @@ NAMES: dict[type[Any], str] = {
 class RunLog:
     """Writes ``runs/NAME.jsonl``: a line for the run, and one for each event with its second.
 
-    A run goes on if its log cannot be written.
+    A run continues if its log cannot be written.
     """
 
     def __init__(

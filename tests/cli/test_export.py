@@ -99,7 +99,7 @@ def test_two_exports_of_an_onnx_file(run_cli: Run, onnx_file: Path) -> None:
         (["--preprocess", "unit", "--recipe", "lucid", "--group", "2"], "give --group 1"),
         (["--preprocess", "unit", "--keep-signatures"], "no signatures to keep"),
         (["--preprocess", "unit", "--name", "a/b"], "expected letters, digits, _, . and -"),
-        (["--preprocess", "unit", "--version", "4"], "served/model/4 is there already"),
+        (["--preprocess", "unit", "--version", "4"], "served/model/4 exists already"),
         (["--preprocess", "unit", "--version", "0"], "--version"),
         (["--preprocess", "unit", "--recipe", "quick"], "unknown recipe 'quick'"),
     ],

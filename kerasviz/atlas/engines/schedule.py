@@ -164,7 +164,7 @@ class Schedule:
     def joined(self, worker: str) -> None:
         """Add a worker, which has compiled nothing."""
         if worker in self._workers:
-            raise ValueError(f"worker {worker!r} is there already")
+            raise ValueError(f"worker {worker!r} exists already")
         self._workers[worker] = _WorkerState()
         self._healthy += 1
 

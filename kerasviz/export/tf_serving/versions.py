@@ -48,7 +48,7 @@ def next_version(folder: Path, version: int | None = None) -> int:
         return max(existing, default=0) + 1
     if version in existing or (folder / str(version)).exists():
         raise UsageError(
-            f"{folder / str(version)} is there already and is not overwritten; the next is "
+            f"{folder / str(version)} exists already and is not overwritten; the next is "
             f"--version {max(existing, default=0) + 1}"
         )
     return version

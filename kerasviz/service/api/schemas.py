@@ -95,7 +95,7 @@ class LayerPage(BaseModel):
     units: list[UnitRow]
 
 
-class UnitPicture(BaseModel):
+class UnitPictureData(BaseModel):
     """A finished picture of a unit."""
 
     kind: Kind
@@ -123,7 +123,7 @@ class UnitPage(BaseModel):
     layer: str
     unit: int
     label: str | None
-    pictures: list[UnitPicture]
+    pictures: list[UnitPictureData]
     examples: list[ExampleRow]
     previous: int | None
     next: int | None

@@ -30,7 +30,7 @@ Model = Annotated[str, Path(max_length=200, pattern=r"^[^/:]+$")]
 Number = Annotated[str, Path(pattern=r"^\d+$", max_length=18)]
 
 
-class PredictRequest(BaseModel):
+class PredictBody(BaseModel):
     """Rows in ``instances``, or columns in ``inputs``; bytes are ``{"b64": "..."}``."""
 
     signature_name: str = Field("", examples=["activations", "visualize_png"])
@@ -41,7 +41,7 @@ class PredictRequest(BaseModel):
 BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "content": {"application/json": {"schema": PredictRequest.model_json_schema()}},
+        "content": {"application/json": {"schema": PredictBody.model_json_schema()}},
     }
 }
 

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from kerasviz.network.input_spec import PRESETS
 from kerasviz.service.api.responses import ERRORS, Json
 from kerasviz.service.api.state import State
-from kerasviz.service.uploads.uploads import BusyError, TakenError, TooLargeError
+from kerasviz.service.uploads.uploads import TakenError, TooLargeError, UploadBusyError
 
 __all__ = ["router"]
 
@@ -79,7 +79,7 @@ async def send(
         raise HTTPException(409, str(error)) from error
     except TooLargeError as error:
         raise HTTPException(413, str(error)) from error
-    except BusyError as error:
+    except UploadBusyError as error:
         raise HTTPException(429, str(error), headers=_RETRY) from error
     message = upload.to_json()
     return Json(message, 202, {"Location": message["url"]})

@@ -26,7 +26,7 @@ from kerasviz.service.settings import ServiceSettings
 from kerasviz.service.uploads.sandbox import Inspection
 from kerasviz.service.uploads.sandbox_process import Budget
 
-__all__ = ["BusyError", "TakenError", "TooLargeError", "Upload", "Uploads", "folder_bytes"]
+__all__ = ["TakenError", "TooLargeError", "Upload", "UploadBusyError", "Uploads", "folder_bytes"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}(?:\.[A-Za-z0-9_-]+)*")
 _STATE, _FILE, _READY = "upload.json", "model", "admitted"
@@ -41,7 +41,7 @@ class TakenError(UsageError):
     """Another network has this name."""
 
 
-class BusyError(KerasvizError):
+class UploadBusyError(KerasvizError):
     """Too many uploads wait."""
 
 
@@ -134,13 +134,15 @@ class Uploads:
         """Receive a file into quarantine.
 
         Raises :class:`UsageError` for an invalid name, an unknown preset or an empty file,
-        :class:`TakenError`, :class:`TooLargeError`, and :class:`BusyError` where too many wait.
+        ``TakenError``, ``TooLargeError``, and ``UploadBusyError`` where too many wait.
         """
         self._check(name, preprocess)
         with self._lock:
             waiting = sum(u.state not in _ENDED for u in self._known.values())
             if waiting + self._receiving >= _MOST_WAITING:
-                raise BusyError(f"{_MOST_WAITING} uploads are being looked at; send this one later")
+                raise UploadBusyError(
+                    f"{_MOST_WAITING} uploads are being looked at; send this one later"
+                )
             self._receiving += 1
         identity = secrets.token_hex(8)
         path = self.folder / identity

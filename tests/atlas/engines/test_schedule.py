@@ -181,7 +181,7 @@ def test_a_copy_goes_on_alone_when_the_original_is_lost() -> None:
 @pytest.mark.parametrize(
     ("act", "line"),
     [
-        (lambda s: s.joined("w0"), "worker 'w0' is there already"),
+        (lambda s: s.joined("w0"), "worker 'w0' exists already"),
         (lambda s: s.next("w9", 0.0), "worker 'w9' has not joined, or is lost"),
         (lambda s: s.next("w0", 0.0), "worker 'w0' is at 't0'"),
         (lambda s: s.finished("w1", Task("t0", "", 1.0), 0.0), "'w1' is not at the task 't0'"),

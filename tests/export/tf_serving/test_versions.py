@@ -35,7 +35,7 @@ def test_another_export_takes_the_number_meanwhile(tmp_path: Path) -> None:
         draft.folder.mkdir()
         assert write(tmp_path) == 1
     assert draft.number == 2
-    with pytest.raises(UsageError, match="is there already"), new_version(tmp_path, 3) as draft:
+    with pytest.raises(UsageError, match="exists already"), new_version(tmp_path, 3) as draft:
         draft.folder.mkdir()
         write(tmp_path, 3)
 

@@ -106,7 +106,7 @@ def test_ctrl_c_is_one_line(model_file: Path, tmp_path: Path) -> None:
     said, err = ended(process, code=130)
     *_, line = err.splitlines()
     assert re.fullmatch(
-        r"kerasviz: stopped; \d+ finished pictures are kept, the same command goes on from there",
+        r"kerasviz: stopped; \d+ finished pictures are kept, the same command continues from there",
         line,
     )
     assert not said and "Traceback" not in err
@@ -173,7 +173,7 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_later(
     *_, line = err.splitlines()
     assert line.startswith("kerasviz: error: cannot write ")
     assert "No space left on device" in line
-    assert line.endswith("kept, the same command goes on from there")
+    assert line.endswith("kept, the same command continues from there")
     assert "Traceback" not in err
     done = {path.name for path in (out / "shards").glob("*.jsonl")}
     assert done

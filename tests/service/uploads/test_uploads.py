@@ -23,7 +23,13 @@ from kerasviz.service.networks import Networks
 from kerasviz.service.settings import Limits, ServiceSettings
 from kerasviz.service.uploads.sandbox import environment_in
 from kerasviz.service.uploads.sandbox_process import Budget
-from kerasviz.service.uploads.uploads import BusyError, TakenError, TooLargeError, Upload, Uploads
+from kerasviz.service.uploads.uploads import (
+    TakenError,
+    TooLargeError,
+    Upload,
+    UploadBusyError,
+    Uploads,
+)
 
 GOOD = onnx_bytes()
 
@@ -116,7 +122,7 @@ def test_only_so_many_wait(tmp_path: Path) -> None:
     uploads = Judged(ServiceSettings(tmp_path), accepted)  # not started
     for number in range(4):
         received(uploads, f"net{number}")
-    with pytest.raises(BusyError):
+    with pytest.raises(UploadBusyError):
         received(uploads, "net9")
     assert not [f for f in files(tmp_path) if "net9" in f]
     with pytest.raises(TakenError, match="being looked at"):

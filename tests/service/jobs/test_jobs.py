@@ -8,7 +8,7 @@ import pytest
 
 from kerasviz.service.jobs.database import Database
 from kerasviz.service.jobs.jobs import Jobs, PictureRequest, QueueFullError
-from kerasviz.service.jobs.picture_queue import DEATHS, Queue
+from kerasviz.service.jobs.picture_queue import CLOCK, DEATHS, Queue
 
 
 class Clock:
@@ -244,3 +244,86 @@ def test_all_is_there_after_the_file_is_opened_again(jobs: Jobs, database: Datab
     assert Queue(again, "x").give_back_all() == 1
     assert work(Queue(again, "x")) == [["1"]]
     assert state(Jobs(again), "j") == "done"
+
+
+@pytest.fixture
+def few_jobs(database: Database) -> Jobs:
+    """Jobs of which two are kept after they ended."""
+    return Jobs(database, clock=Clock(), kept=2)
+
+
+def names(database: Database, table: str, column: str) -> set[Any]:
+    return {row[0] for row in database.connection.execute(f"SELECT {column} FROM {table}")}
+
+
+def test_the_jobs_that_ended_last_are_kept(few_jobs: Jobs, database: Database) -> None:
+    queue = Queue(database, "w", few_jobs.clock)
+    for name in ("a", "b", "c"):
+        put(few_jobs, name, [name], client=name)
+        work(queue)
+    assert {job.id for job in few_jobs.list()} == {"a", "b", "c"}, "seen to at the next request"
+    put(few_jobs, "d", ["d"])
+    assert [job.id for job in few_jobs.list()] == ["d", "c", "b"]
+    assert names(database, "pictures", "key") == {"b", "c", "d"}
+    assert few_jobs.get("a") is None
+
+
+def test_what_has_not_ended_is_kept_with_all_that_it_wants(
+    few_jobs: Jobs, database: Database
+) -> None:
+    queue = Queue(database, "w", few_jobs.clock)
+    put(few_jobs, "first", ["1"])
+    work(queue)
+    put(few_jobs, "waits", ["1", "2"])
+    for name in ("b", "c", "d"):
+        put(few_jobs, name, [name])
+        assert few_jobs.cancel(name)
+    put(few_jobs, "last", ["3"])
+    assert {job.id for job in few_jobs.list()} == {"c", "d", "last", "waits"}
+    assert names(database, "pictures", "key") == {"1", "2", "3", "c", "d"}
+    work(queue)
+    found = few_jobs.get("waits")
+    assert found is not None and (found.state, len(found.pictures)) == ("done", 2)
+
+
+def test_a_picture_that_is_being_made_for_nobody_ends_well(
+    few_jobs: Jobs, database: Database
+) -> None:
+    queue = Queue(database, "w", few_jobs.clock)
+    put(few_jobs, "a", ["1"])
+    claim = queue.claim()
+    assert claim is not None and few_jobs.cancel("a")
+    for name in ("b", "c", "d", "e"):
+        put(few_jobs, name, [name])
+        few_jobs.cancel(name)
+    assert few_jobs.get("a") is None
+    assert queue.finish(claim.pictures[0].picture_id, made())
+    put(few_jobs, "again", ["1"])
+    found = few_jobs.get("again")
+    assert found is not None and found.state == "done"
+
+
+def test_a_forgotten_job_is_new_when_it_is_asked_for_again(
+    few_jobs: Jobs, database: Database
+) -> None:
+    queue = Queue(database, "w", few_jobs.clock)
+    assert put(few_jobs, "a", ["a"])
+    work(queue)
+    assert not put(few_jobs, "a", ["a"])
+    for name in ("b", "c", "d"):
+        put(few_jobs, name, [name])
+        work(queue)
+    assert put(few_jobs, "a", ["a"])
+    assert work(queue) == [["a"]]
+    found = few_jobs.get("a")
+    assert found is not None and (found.state, found.ends) == ("done", 1)
+
+
+def test_clients_without_jobs_are_forgotten(few_jobs: Jobs, database: Database) -> None:
+    queue = Queue(database, "w", few_jobs.clock)
+    for k in range(5):
+        put(few_jobs, f"a{k}", [f"a{k}"], client="often")
+        put(few_jobs, f"b{k}", [f"b{k}"], client=f"once {k}")
+        work(queue)
+    put(few_jobs, "z", ["z"], client="often")
+    assert names(database, "clients", "name") == {CLOCK, "often", "once 4"}

@@ -76,23 +76,23 @@ class SiteLayer:
         }
 
 
-def write_site(out: Path, making: FigureRun, choice: FigureLayout | None = None) -> Path:
+def write_site(out: Path, run: FigureRun, layout: FigureLayout | None = None) -> Path:
     """Write the site of units whose pictures are all in a store, and return its index.
 
-    The store is in ``out/pictures``; ``making.order`` names the layers, and examples where there
-    are some. ``choice`` is that of the figure ``appendix-layer`` for it, if it is at hand. Writes
+    The store is in ``out/pictures``; ``run.order`` names the layers, and examples where there
+    are some. ``layout`` is that of the figure ``appendix-layer`` for it, if it is at hand. Writes
     ``index.html``, ``units.html``, ``search.js`` and the folders ``layers`` and ``units``; all
     links are relative, so that the folder may be moved, packed or served as it is. Files that are
     there with the same content are left alone.
     """
-    choice = choose(APPENDIX_LAYER, making.options) if choice is None else choice
-    store, net = making.store, making.store.net
+    layout = choose(APPENDIX_LAYER, run.options) if layout is None else layout
+    store, net = run.store, run.store.net
     with ThreadPoolExecutor() as pool:  # all are read, to compare their checksums
         list(pool.map(store.intact, list(store.entries.values())))
-    taps = list(dict.fromkeys(block.layers[0] for block in choice.blocks))
-    names, labels = page_names(net), class_layers(net, taps, choice.size)
-    rows = _by_layer(making, choice, labels)
-    making = replace(making, commands=_commands(making, rows))
+    taps = list(dict.fromkeys(block.layers[0] for block in layout.blocks))
+    names, labels = page_names(net), class_layers(net, taps, layout.size)
+    rows = _by_layer(run, layout, labels)
+    run = replace(run, commands=_commands(run, rows))
     make_folder(out / FOLDER)
     layers = [
         SiteLayer(
@@ -107,19 +107,19 @@ def write_site(out: Path, making: FigureRun, choice: FigureLayout | None = None)
         for tap, units in rows.items()
     ]
     for i, units in enumerate(rows.values()):
-        frame = _frame(layers, i, making, choice)
-        write_layer(out / layers[i].page, making, choice, units, frame)
+        frame = _frame(layers, i, run, layout)
+        write_layer(out / layers[i].page, run, layout, units, frame)
     store.merge()
-    height, width = choice.size
+    height, width = layout.size
     about = {
-        "network": choice.network,
+        "network": layout.network,
         "layers": layers,
         "count": sum(len(layer.units) for layer in layers),
-        "pictures": len(choice.optimized),
+        "pictures": len(layout.optimized),
         "size": (width, height),
-        "recipe": making.options.recipe,
-        "seed": making.options.seed,
-        "examples": making.options.examples is not None,
+        "recipe": run.options.recipe,
+        "seed": run.options.seed,
+        "examples": run.options.examples is not None,
     }
     listed = [layer.to_json(net) for layer in layers]
     data = {"layers": listed, "per": PER_FILE, "size": (width, height)}
@@ -130,18 +130,18 @@ def write_site(out: Path, making: FigureRun, choice: FigureLayout | None = None)
 
 
 def _by_layer(
-    making: FigureRun, choice: FigureLayout, labels: Mapping[str, Sequence[str]]
+    run: FigureRun, layout: FigureLayout, labels: Mapping[str, Sequence[str]]
 ) -> dict[str, list[UnitPictures]]:
     rows: dict[str, list[UnitPictures]] = {}
-    for block in choice.blocks:
+    for block in layout.blocks:
         tap, unit = block.layers[0], block.optimized[0].unit or 0
         if tap in labels:
             block = replace(block, title=f"{block.title}: {labels[tap][unit]}")
-        rows.setdefault(tap, []).append(UnitPictures(making, block))
+        rows.setdefault(tap, []).append(UnitPictures(run, block))
     return rows
 
 
-def _commands(making: FigureRun, rows: Mapping[str, Sequence[UnitPictures]]) -> dict[str, str]:
+def _commands(run: FigureRun, rows: Mapping[str, Sequence[UnitPictures]]) -> dict[str, str]:
     """Return the commands that make pictures again, by file.
 
     Commands for the units of a layer differ by the unit only, so that one of each kind is composed.
@@ -150,28 +150,26 @@ def _commands(making: FigureRun, rows: Mapping[str, Sequence[UnitPictures]]) -> 
     commands = {}
     for tap, units in rows.items():
         for unit in units:
-            own = f"{tap}:{unit.unit}"
+            target = f"{tap}:{unit.unit}"
             pairs = zip(unit.block.optimized, unit.entries, strict=True)
             for place, (cell, entry) in enumerate(pairs):
                 kind = tap, place, entry.compiled_batch
                 if kind not in known:
-                    line = making.command.render(
-                        making.store.net, cell.request, entry.compiled_batch
-                    )
-                    known[kind] = line.replace(own, UNIT)
-                commands[entry.file] = known[kind].replace(UNIT, own)
+                    line = run.command.render(run.store.net, cell.request, entry.compiled_batch)
+                    known[kind] = line.replace(target, UNIT)
+                commands[entry.file] = known[kind].replace(UNIT, target)
     return commands
 
 
-def _frame(layers: Sequence[SiteLayer], i: int, making: FigureRun, choice: FigureLayout) -> Frame:
+def _frame(layers: Sequence[SiteLayer], i: int, run: FigureRun, layout: FigureLayout) -> Frame:
     """Return what is shown around the units of layer ``i``."""
     pages = [Page(layer.title, Path(layer.page).name) for layer in layers]
-    longest = max(choice.size)
-    exact = making.options.examples is None and PIXEL_ART <= longest < TILE
+    longest = max(layout.size)
+    exact = run.options.examples is None and PIXEL_ART <= longest < TILE
     return Frame(
         ways=(Page("All layers", f"../{INDEX}"), Page("All units", f"../{WALL}")),
         pages=tuple(pages),
-        notes=_notes(choice, [layer.tap for layer in layers], i),
+        notes=_notes(layout, [layer.tap for layer in layers], i),
         script=f"../{SCRIPT}",
         before=pages[i - 1] if i else None,
         after=pages[i + 1] if i + 1 < len(pages) else None,
@@ -180,8 +178,8 @@ def _frame(layers: Sequence[SiteLayer], i: int, making: FigureRun, choice: Figur
     )
 
 
-def _notes(choice: FigureLayout, taps: Sequence[str], i: int) -> tuple[str, ...]:
-    """Return the notes of the figure about layer ``i``, not those about the choice of layers."""
+def _notes(layout: FigureLayout, taps: Sequence[str], i: int) -> tuple[str, ...]:
+    """Return the notes of the figure about layer ``i``, not those about the layout of layers."""
     others = [f"Channels of {tap} " for k, tap in enumerate(taps) if k != i]
     known = ("Layer: ", "Layers: ", "Shown here: ", *others)
-    return tuple(note for note in choice.notes if not note.startswith(known))
+    return tuple(note for note in layout.notes if not note.startswith(known))

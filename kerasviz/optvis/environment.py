@@ -46,16 +46,16 @@ def environment() -> dict[str, str]:
     }
 
 
-def differences(here: dict[str, str], there: dict[str, str]) -> list[str]:
+def differences(current: dict[str, str], recorded: dict[str, str]) -> list[str]:
     """Return the differences between two environments, one line each.
 
     >>> differences({"device": "A", "keras": "3"}, {"device": "B", "keras": "3"})
     ['device: recorded B, here A']
     """
     return [
-        f"{key}: recorded {there.get(key, 'nothing')}, here {here.get(key, 'nothing')}"
-        for key in sorted({*here, *there})
-        if here.get(key) != there.get(key)
+        f"{key}: recorded {recorded.get(key, 'nothing')}, here {current.get(key, 'nothing')}"
+        for key in sorted({*current, *recorded})
+        if current.get(key) != recorded.get(key)
     ]
 
 

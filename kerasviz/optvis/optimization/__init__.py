@@ -1,1 +1,1 @@
-"""The compiled optimization loop and what it is made of."""
+"""The compiled optimization loop and its parts."""

@@ -228,9 +228,10 @@ def verified(model: Path, data: Path, seen: Seen) -> str:
     from kerasviz.network.input_spec import preset
     from kerasviz.rendering.verify import verify
     from kerasviz.service.networks import load
-    from kerasviz.service.settings import Reading
+    from kerasviz.zoo.model_source import ModelSource
 
-    results, _ = verify(data / "pictures" / NETWORK, load(str(model), Reading(preset("unit"))))
+    net = load(ModelSource(str(model), input_spec=preset("unit")))
+    results, _ = verify(data / "pictures" / NETWORK, net)
     found = Counter(each.result for each in results)
     seen.check(set(found) == {"same"}, f"verify found {dict(found)}")
     return ", ".join(f"{n} {result}" for result, n in found.items())

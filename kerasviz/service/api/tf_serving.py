@@ -14,11 +14,7 @@ from starlette.exceptions import HTTPException
 from kerasviz.errors import KerasvizError
 from kerasviz.service.api.responses import ERRORS, Json
 from kerasviz.service.api.state import State
-from kerasviz.service.tf_serving.predict import (
-    BusyError,
-    ClientGoneError,
-    NoServableError,
-)
+from kerasviz.service.tf_serving.predict import BusyError, ClientGoneError, NoServableError
 
 __all__ = ["router"]
 

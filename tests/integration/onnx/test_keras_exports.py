@@ -34,8 +34,8 @@ APPLICATIONS: list[tuple[str, Sequence[int | None], list[tuple[int, int]]]] = [
     ("VGG16", FREE, [(48, 48), (51, 70)]),
 ]
 TAPS = 10
-#: Each layer has its number of channels divided by this; NASNet's are multiples of 22.
-WIDTH = {"NASNetMobile": 11}
+#: Each layer has its number of channels divided by this. A cell of NASNet adds what it has split.
+WIDTH = {"NASNetMobile": 1}
 
 
 def settled(model: Any) -> None:

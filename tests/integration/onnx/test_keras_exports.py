@@ -35,7 +35,7 @@ APPLICATIONS: list[tuple[str, Sequence[int | None], list[tuple[int, int]]]] = [
 ]
 TAPS = 10
 #: Each layer has its number of channels divided by this. A cell of NASNet adds what it has split.
-WIDTH = {"NASNetMobile": 1}
+WIDTH = {"NASNetMobile": 11}
 
 
 def settled(model: Any) -> None:
@@ -84,6 +84,8 @@ def _narrow(layer: Any, by: int) -> Any:
     """
     import keras
 
+    if isinstance(layer, keras.Sequential):
+        return keras.Sequential([_narrow(part, by) for part in layer.layers], name=layer.name)
     config = layer.get_config()
     if isinstance(layer, keras.layers.Activation) and config["activation"] == "gelu":
         return keras.layers.Activation(_gelu, name=config["name"])
@@ -108,7 +110,8 @@ def export(name: str, shape: Sequence[int | None], path: Path) -> None:
     keras.utils.set_random_seed(0)
     build: Callable[..., Any] = getattr(keras.applications, name)
     model = build(weights=None, include_top=False, input_shape=tuple(shape), pooling="avg")
-    model = keras.models.clone_model(model, clone_function=partial(_narrow, by=WIDTH.get(name, 8)))
+    narrow = partial(_narrow, by=WIDTH.get(name, 8))
+    model = keras.models.clone_model(model, clone_function=narrow)
     settled(model)
     sides = [side or 96 for side in shape[:2]]
     model(np.zeros((1, *sides, 3), np.float32))  # Keras exports only what has been called

@@ -20,7 +20,7 @@ from kerasviz.io.files import checksum
 from kerasviz.io.images import decode
 from kerasviz.rendering.manifest import JOURNAL, MANIFEST, read_manifest
 
-KILLS = 20
+KILLS = 6
 SLUGS = (
     "hero",
     "activation-spectrum",

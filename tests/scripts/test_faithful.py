@@ -73,7 +73,7 @@ def test_hero_asks_for_pictures_in_which_more_and_more_is_somewhere(
     faithful: Any, pictures: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(faithful, "variety", lambda _, images: images.mean((1, 2, 3)))
-    group = {c: i for i, b in enumerate(pictures.choices["hero"].blocks) for c in b.cells}
+    group = {c: i for i, b in enumerate(pictures.choices["hero"].blocks) for c in b.optimized}
     pictures.read = lambda cell: wave(4, level=0.1 * group[cell])
     assert holds(faithful._hero(pictures, None)) == [True]
     pictures.read = lambda cell: wave(4, level=0.5 - 0.1 * group[cell])
@@ -101,7 +101,7 @@ def test_objectives_ask_for_an_empty_surround(faithful: Any, pictures: Fake) -> 
 def test_diversity_asks_for_pictures_that_differ_and_activate(
     faithful: Any, pictures: Fake
 ) -> None:
-    cells = pictures.choices["diversity-4a97"].cells
+    cells = pictures.choices["diversity-4a97"].optimized
     unit = cells[0].request.objective.terms[0].unit
     pictures.read = lambda cell: noise(cells.index(cell), 0.3)
 
@@ -128,8 +128,8 @@ def test_interpolation_asks_for_frames_that_morph(faithful: Any, pictures: Fake)
     choice = pictures.choices["interpolation"]
     (block,) = choice.blocks[:1]
     pictures.choices["interpolation"] = replace(choice, blocks=(block,))
-    first, last = (t for t in block.cells[0].request.objective.terms if t.kind == "channel")
-    frames = len(block.cells) - 1
+    first, last = (t for t in block.optimized[0].request.objective.terms if t.kind == "channel")
+    frames = len(block.optimized) - 1
 
     def mixed(share: float) -> Array:
         return (1 - share) * noise(1) + share * noise(2)

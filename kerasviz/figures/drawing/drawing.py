@@ -53,7 +53,7 @@ def draw(layout: FigureLayout, pictures: Pictures) -> Image.Image:
 def layers_line(block: TileRow) -> str:
     """Write the layers of a block in brackets.
 
-    >>> layers_line(Block("Parts", ("mixed4b", "mixed4c"), ()))
+    >>> layers_line(TileRow("Parts", ("mixed4b", "mixed4c"), ()))
     '(layers mixed4b & mixed4c)'
     """
     return f"(layer{'s' if len(block.layers) > 1 else ''} {' & '.join(block.layers)})"

@@ -22,6 +22,7 @@ from kerasviz.cli.progress import import_tensorflow
 from kerasviz.errors import KerasvizError, UsageError, near
 
 if TYPE_CHECKING:
+    from kerasviz.figures import FigureSet
     from kerasviz.network.network import Network
     from kerasviz.optvis.recipes import Recipe
     from kerasviz.rendering.batching import Batch
@@ -129,7 +130,7 @@ def command(
         _list(net, wanted, recipe, quick, layers, timed=True)
         return
 
-    from kerasviz.cli.figure_list import announcement, lines_of_failures
+    from kerasviz.cli.figure_list import announcement
     from kerasviz.cli.progress import rendering
     from kerasviz.cli.stopping import kept_pictures, stoppable
     from kerasviz.rendering.store import count_finished
@@ -158,6 +159,16 @@ def command(
             begin=begin,
             command=command_line(model, recipe_options.recipe),
         )
+    _report(made, said, len(wanted))
+
+
+def _report(made: FigureSet, said: Mapping[str, str], wanted: int) -> None:
+    """Print what was made; raise an error that names the figures that could not be made.
+
+    ``said`` holds the failures that were printed before the rendering.
+    """
+    from kerasviz.cli.figure_list import lines_of_failures
+
     if made.computed:
         click.echo(
             f"computed {made.computed} picture{'s' if made.computed > 1 else ''} of gradients"
@@ -174,7 +185,7 @@ def command(
         late = {slug: why for slug, why in made.failed.items() if slug not in said}
         for line in lines_of_failures(late):
             click.echo(line, err=True)
-        count = f"{len(made.failed)} of {len(wanted)} figure{'' if len(wanted) == 1 else 's'}"
+        count = f"{len(made.failed)} of {wanted} figure{'' if wanted == 1 else 's'}"
         raise KerasvizError(f"{count} could not be made: {', '.join(made.failed)}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -142,33 +142,39 @@ def _traced(program: OnnxProgram) -> tuple[Any, list[str]]:
     raise last
 
 
+def _owner(name: str, by_scope: Mapping[str, Node]) -> Node | None:
+    """Return the node in whose scope an operation of a traced graph stands."""
+    for part in name.split("/"):
+        for spelling in (part, re.sub(r"_\d+$", "", part)):
+            if spelling in by_scope:
+                return by_scope[spelling]
+    return None
+
+
+def _maker(operation: Any, inputs: Mapping[str, str], owner: Callable[[str], Node | None]) -> str:
+    """Return the node or the input that computed the input of an operation."""
+    while operation.inputs:
+        source = operation.inputs[0].op
+        if source.name in inputs:
+            return f"input {inputs[source.name]!r}"
+        node = owner(source.name)
+        if node is not None:
+            return str(node)
+        operation = source
+    return "a constant"
+
+
 def _transposes(graph: Any, nodes: Sequence[Node], whole: Graph) -> Iterator[ExecutedTranspose]:
     """Yield the transposes of a traced graph, each with the nodes around it."""
     by_scope = {scope_name(node): node for node in [*all_nodes(whole), *nodes]}
     inputs = {t.op.name: entry.name for t, entry in zip(graph.inputs, whole.inputs, strict=False)}
 
     def owner(name: str) -> Node | None:
-        for part in name.split("/"):
-            for spelling in (part, re.sub(r"_\d+$", "", part)):
-                if spelling in by_scope:
-                    return by_scope[spelling]
-        return None
-
-    def maker(operation: Any) -> str:
-        """Return the node or the input that computed the input of an operation."""
-        while operation.inputs:
-            source = operation.inputs[0].op
-            if source.name in inputs:
-                return f"input {inputs[source.name]!r}"
-            node = owner(source.name)
-            if node is not None:
-                return str(node)
-            operation = source
-        return "a constant"
+        return _owner(name, by_scope)
 
     for operation in graph.get_operations():
         if operation.type == "Transpose":
-            node, after = owner(operation.name), maker(operation)
+            node, after = owner(operation.name), _maker(operation, inputs, owner)
             if node is None:  # at a border of the graph
                 yield ExecutedTranspose(after, "" if after.startswith("input") else "output", False)
             else:

@@ -101,7 +101,7 @@ def test_pictures_of_real_networks_do_not_depend_on_their_batch(name, size, requ
         name = str(request.getfixturevalue("models_folder") / name)
     net = kerasviz.load(name)
     late = net.main_taps[-3]
-    chosen = recipe("article").replace(steps=12, size=size)
+    chosen = recipe("article").replace(steps=4, size=size)
 
     def make(folder, words, progress=None):
         targets = parse_targets(words, net)

@@ -239,7 +239,8 @@ def compiling(case: Case) -> Iterator[Row]:
 def pictures(case: Case, *, quick: bool) -> Iterator[Row]:
     """Many pictures by way of the store, beside the time of their steps alone."""
     tap = "mixed4b" if "mixed4b" in case.net.taps else case.tap
-    steps, count = 64, 128 if quick else (case.net.taps[tap].channels or 64)
+    channels = case.net.taps[tap].channels or 64
+    steps, count = 64, min(128, channels) if quick else channels
     chosen = case.at(case.auto).replace(size=(64, 64), steps=steps)
     with tempfile.TemporaryDirectory() as folder:
 

@@ -131,7 +131,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def until(done: int, step: int) -> Callable[[RenderProgress], None]:
-    """A progress function that ends the run in the batch after so many pictures, at a step."""
+    """A progress function that ends the run in the batch after a number of pictures, at a step."""
 
     def report(r: RenderProgress) -> None:
         if (r.done, r.step) == (done, step):

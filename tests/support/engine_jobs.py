@@ -69,7 +69,7 @@ class Tasks:
 
     @staticmethod
     def meet(made: Any, place: str, count: int) -> list[int]:
-        """Wait for so many processes to be here at once, however long each took to start."""
+        """Wait for a number of processes to be here at once, however long each took to start."""
         folder = Path(place)
         folder.mkdir(exist_ok=True)
         (folder / str(os.getpid())).touch()

@@ -21,7 +21,7 @@ from kerasviz.rendering.render import Picture
 
 
 class Outline:
-    """A program with layers of so many channels, that computes nothing: all is 0."""
+    """A program with layers of given widths, that computes nothing: all is 0."""
 
     def __init__(self, values: Sequence[Value], channels: int):
         self.values = {value.name: value for value in values}

@@ -71,7 +71,7 @@ def with_weights(data: bytes, write: Callable[[h5py.Group], None]) -> bytes:
 
 
 def onnx_bytes(weight: TensorProto | None = None, *, huge: int = 0) -> bytes:
-    """conv -> relu -> mean; ``huge`` adds a constant of so many numbers to the input."""
+    """conv -> relu -> mean; ``huge`` adds a constant of that many numbers to the input."""
     draw = np.random.default_rng(0)
     if weight is None:
         weight = numpy_helper.from_array(draw.normal(size=(4, 3, 3, 3)).astype(np.float32), "w")

@@ -25,7 +25,7 @@ def session(path: Path, names: Sequence[str]) -> onnxruntime.InferenceSession:
 
 
 def narrow(model: onnx.ModelProto, by: int) -> None:
-    """Make all layers of a light model but the last so many times narrower, its 1000 classes not.
+    """Divide the widths of a light model by ``by``, but for its 1000 classes.
 
     Its nodes stay the same, with a tiny part of the weights: vgg19 has 140 million.
     """
@@ -81,7 +81,7 @@ def randomized(source: Path, target: Path, narrower: int = 1) -> Path:
 
 
 def write_convolutions(path: Path, units: int, seed: int = 0) -> Path:
-    """Two convolutions with ReLUs: relu1 has 6 units, relu2 so many; no input description."""
+    """Two convolutions with ReLUs: relu1 has 6 units, relu2 ``units``; no input description."""
     draw = np.random.default_rng(seed)
 
     def weights(name: str, *shape: int) -> onnx.TensorProto:

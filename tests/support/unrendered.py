@@ -41,7 +41,7 @@ Pick = Callable[[Request, int], int]
 
 
 class _Outline:
-    """A program with layers of so many channels, that computes nothing."""
+    """A program with layers of given widths, that computes nothing."""
 
     def __init__(self, layers: Mapping[str, int]):
         self.inputs = {"image": Port("image", tf.float32, (None, None, None, 3))}

@@ -18,7 +18,7 @@ from kerasviz.network.program import Port, Value
 
 
 class _Outline:
-    """A program with a layer of so many channels, that computes nothing."""
+    """A program with one layer of given width, that computes nothing."""
 
     outputs = ("tap",)
 

@@ -55,7 +55,7 @@ def results(events: Sequence[Event]) -> dict[str, Any]:
 
 
 def until(engine: Engine, kind: type[Any], count: int = 1) -> list[Any]:
-    """Ask for news until there were so many of a kind."""
+    """Ask for news until there were ``count`` of a kind."""
     latest, found = time.monotonic() + PATIENCE, []
     while len(of(found, kind)) < count:
         assert time.monotonic() < latest, found

@@ -20,7 +20,7 @@ class Clock:
 def waits(
     throttle: LoginThrottle, clock: Clock, count: int, address: str = "192.0.2.1"
 ) -> list[int]:
-    """What each of so many wrong tokens costs, when every wait is kept to."""
+    """Return what each wrong token of a series costs, when every wait is kept to."""
     waited = []
     for _ in range(count):
         throttle.add_wrong(address)

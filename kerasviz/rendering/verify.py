@@ -17,11 +17,10 @@ from kerasviz.network.input_spec import InputSpec
 from kerasviz.network.network import Network
 from kerasviz.optvis.environment import differences, environment
 from kerasviz.optvis.objectives.scoring import structure_of
-from kerasviz.optvis.optimization.loop import LoopProgress
 from kerasviz.rendering.batching import Batch, split_into_batches
 from kerasviz.rendering.gradient_pictures import GradientCache, recompute
 from kerasviz.rendering.manifest import DerivedFile, Entry, GradientEntry, read_manifest
-from kerasviz.rendering.render import Picture, RenderProgress, provenance, render_batch
+from kerasviz.rendering.render import Picture, RenderProgress, provenance, render_batches
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.store import FileCheck, Store
 
@@ -124,18 +123,10 @@ def _rendered_again(
     entries: dict[tuple[str, int], list[Entry]] = {}
     for entry in store.entries.values():
         entries.setdefault((entry.request, entry.row), []).append(entry)
-    pictures, done = sum(batch.rows for batch in batches), 0
-    for batch in batches:
-
-        def report(p: LoopProgress, done: int = done, batch: Batch = batch) -> None:
-            if progress is not None:
-                text = batch.requests[0].text
-                progress(RenderProgress(done, pictures, batch.rows, p.step, p.steps, p.score, text))
-
-        for picture in render_batch(store.net, batch, report):
+    for pictures in render_batches(store.net, batches, progress):
+        for picture in pictures:
             for entry in entries[names[picture.request], picture.row]:
                 results[entry.file] = _compare(store, entry, picture)
-        done += batch.rows
     return results
 
 

@@ -9,8 +9,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["import_tensorflow", "silent"]
-
 
 def import_tensorflow() -> None:
     """Import TensorFlow and let it look for devices, silently if all goes well.

@@ -6,8 +6,6 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ["KerasvizError", "ModelError", "UsageError", "check_names", "first_line", "near"]
-
 
 class KerasvizError(Exception):
     """Explain a failure in one line; the command line prints it and exits with 1."""

@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Array", "Size", "Tensor"]
-
 #: A tf.Tensor; TensorFlow ships no types.
 Tensor = Any
 Array = np.ndarray[Any, Any]

@@ -110,7 +110,7 @@ def read_whole(data: Path, seen: Seen) -> None:
     """Whatever the folder holds is whole; finished pictures are the files that they were."""
     from kerasviz.io.files import checksum
     from kerasviz.io.images import decode
-    from kerasviz.rendering.store import MANIFEST, read_manifest
+    from kerasviz.rendering.manifest import MANIFEST, read_manifest
 
     for path in data.rglob("*.png"):
         try:
@@ -206,7 +206,7 @@ def finish(service: ServiceProcess, seen: Seen) -> Counter[str]:
 
 def count_ends(data: Path, seen: Seen) -> Counter[int]:
     """How many jobs ended how often, by the service's own count; finished pictures, each once."""
-    from kerasviz.rendering.store import read_manifest
+    from kerasviz.rendering.manifest import read_manifest
 
     with contextlib.closing(sqlite3.connect(data / "jobs.sqlite")) as connection:
         rows = connection.execute("SELECT id, state, ends FROM jobs").fetchall()

@@ -19,8 +19,6 @@ from kerasviz.rendering.commands import CommandLine
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.store import Store
 
-__all__ = ["SiteBuilder"]
-
 
 class SiteBuilder:
     """Writes manifest and site in a folder.

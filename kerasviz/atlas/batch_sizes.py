@@ -12,8 +12,6 @@ from kerasviz.rendering.cost import work_of
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.store import unique_requests
 
-__all__ = ["SHARES", "balanced"]
-
 #: Divisors of the usual batch size, and their shares of the work, the longest batches first. With
 #: them a thousand workers of InceptionV1's atlas end nearly together, for hardly more work; see
 #: scripts/simulate_atlas.py.

@@ -9,8 +9,6 @@ from kerasviz.atlas.shards import Shard, picture_path, read_shards, shard_path
 from kerasviz.io.files import checksum
 from kerasviz.io.storage import Storage
 
-__all__ = ["CheckResult", "check", "discard"]
-
 
 @dataclass
 class CheckResult:

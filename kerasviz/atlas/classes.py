@@ -10,8 +10,6 @@ from kerasviz.errors import ModelError, UsageError
 from kerasviz.network.network import Network
 from kerasviz.types import Array
 
-__all__ = ["class_layers"]
-
 #: The largest difference between the mean of a map and its logit, by the largest logit.
 TOLERANCE = 1e-3
 

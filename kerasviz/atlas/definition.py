@@ -26,8 +26,6 @@ from kerasviz.rendering.request import Request
 from kerasviz.rendering.store import unique_requests
 from kerasviz.zoo.model_source import ModelSource
 
-__all__ = ["FILE", "Atlas", "agree", "recorded"]
-
 #: The file of the definition in the storage.
 FILE = "atlas.json"
 VERSION = 1

@@ -14,8 +14,6 @@ from kerasviz.io.files import write_atomically
 from kerasviz.io.storage import Storage
 from kerasviz.rendering.manifest import JOURNAL, MANIFEST, Manifest
 
-__all__ = ["fetched"]
-
 
 @contextmanager
 def fetched(url: str) -> Iterator[Path]:

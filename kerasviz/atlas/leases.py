@@ -16,8 +16,6 @@ from typing import Any
 from kerasviz.errors import KerasvizError
 from kerasviz.io.storage import Storage
 
-__all__ = ["FOLDER", "LEASE", "Leases", "Owner"]
-
 #: The folder of the leases in the storage.
 FOLDER = "claims"
 #: Seconds for which a lease holds; it is renewed three times as often.

@@ -28,8 +28,6 @@ from kerasviz.rendering.batching import make_batches
 from kerasviz.rendering.commands import CommandLine
 from kerasviz.rendering.store import unique_requests
 
-__all__ = ["AtlasSummary", "make_atlas"]
-
 #: How often pictures that the check finds damaged are made again.
 REPAIRS = 3
 #: The lease of the run that checks and assembles.

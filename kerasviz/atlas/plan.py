@@ -14,8 +14,6 @@ from kerasviz.network.network import Network
 from kerasviz.rendering.batching import Batch
 from kerasviz.rendering.cost import Clock, pictures_of
 
-__all__ = ["AtlasPlan", "LayerCost", "WorkerEstimate", "largest_gain", "makespan", "plan_atlas"]
-
 #: The numbers of workers that are compared, if there are tasks for them.
 WORKERS = (4, 16, 64, 256, 1024)
 #: The part of the time that other batch sizes must save to be mentioned.

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from kerasviz.atlas.engines import Done, Event, Failed, Lost, TaskAbandoned
 from kerasviz.atlas.worker import MADE
 
-__all__ = ["RunProgress"]
-
 
 @dataclass
 class RunProgress:

@@ -19,8 +19,6 @@ from kerasviz.atlas.worker import MADE, REFUSED, job_of
 from kerasviz.errors import UsageError
 from kerasviz.io.storage import Storage, StorageRefusedError
 
-__all__ = ["FAILURES", "TaskRounds"]
-
 #: The folder of the last errors of abandoned tasks, in the storage.
 FAILURES = "failures"
 #: Seconds after which the storage is asked again what other runs have done.

@@ -11,8 +11,6 @@ from kerasviz.atlas.engines import Began, Done, Event, Failed, Joined, Lost, Tas
 from kerasviz.errors import KerasvizError
 from kerasviz.io.storage import Storage
 
-__all__ = ["FOLDER", "RunLog"]
-
 #: The folder of the logs in the storage.
 FOLDER = "runs"
 #: Seconds after which the log is written again. Files of object stores cannot be appended to.

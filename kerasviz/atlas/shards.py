@@ -10,8 +10,6 @@ from typing import Any
 from kerasviz.io.storage import Storage
 from kerasviz.rendering.manifest import Entry, entry_of
 
-__all__ = ["FOLDER", "PICTURES", "Shard", "finished", "picture_path", "read_shards", "shard_path"]
-
 #: The folder of the shards in the storage.
 FOLDER = "shards"
 #: The folder of the pictures in the storage.

@@ -30,8 +30,6 @@ from kerasviz.network.network import Network
 from kerasviz.rendering.pages import PIXEL_ART, render_page, update
 from kerasviz.rendering.store import slug
 
-__all__ = ["write_site"]
-
 #: The script of the search, beside the index.
 SCRIPT = "search.js"
 INDEX = "index.html"

@@ -14,8 +14,6 @@ from kerasviz.rendering.cost import StepCost, work_of
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.store import slug
 
-__all__ = ["group_of", "payload_of", "plan_of", "task_name", "tasks_of"]
-
 #: Multiplications of a second, which turn work into seconds until tasks were measured.
 SPEED = 2e10
 

@@ -12,9 +12,8 @@ from kerasviz.figures.layout.units import evenly_spaced
 from kerasviz.figures.site.layer_pages import UnitPictures, copy_all
 from kerasviz.figures.site.sprites import BEHIND, scaled, sprite_file
 from kerasviz.io.files import make_folder
-from kerasviz.rendering.store import Entry, Store
-
-__all__ = ["FOLDER", "PER_FILE", "SAMPLES", "Tiles", "write_samples", "write_tiles"]
+from kerasviz.rendering.manifest import Entry
+from kerasviz.rendering.store import Store
 
 #: The folder of the files, in the folder of the site.
 FOLDER = "units"

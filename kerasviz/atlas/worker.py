@@ -25,8 +25,6 @@ from kerasviz.rendering.picture_files import Origin, content_name, entries_of
 from kerasviz.rendering.render import Picture
 from kerasviz.rendering.run import run_batches
 
-__all__ = ["BUSY", "MADE", "REFUSED", "THERE", "AtlasWorker", "job_of", "make"]
-
 #: The answer to a task whose pictures were made.
 MADE = "made"
 #: The answer to a task that was finished before.

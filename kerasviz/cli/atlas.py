@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from kerasviz.network.network import Network
     from kerasviz.rendering.commands import CommandLine
 
-__all__ = ["command"]
-
 
 @dataclass(frozen=True)
 class AtlasArguments:

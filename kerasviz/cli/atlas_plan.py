@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from kerasviz.atlas.plan import AtlasPlan, WorkerEstimate
     from kerasviz.rendering.cost import Clock
 
-__all__ = ["plan_lines", "size_words", "table"]
-
 
 def plan_lines(
     atlas: Atlas,

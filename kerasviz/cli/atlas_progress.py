@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from kerasviz.atlas.progress import RunProgress
 
-__all__ = ["Pace", "atlas_progress", "failures_text", "progress_text"]
-
 #: Seconds over which the pictures of a minute are counted.
 WINDOW = 300.0
 

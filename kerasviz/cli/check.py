@@ -21,8 +21,6 @@ from kerasviz.errors import UsageError
 if TYPE_CHECKING:
     from kerasviz.network.comparison import Comparison, Difference
 
-__all__ = ["command"]
-
 REFERENCES = ("onnxruntime", "keras")
 
 

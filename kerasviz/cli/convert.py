@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from kerasviz.export import Converted
     from kerasviz.importers.onnx.report import ExecutedTranspose, ImportReport, PortReport
 
-__all__ = ["bytes_in_words", "command", "tap_names"]
-
 
 def _size(text: str) -> tuple[int | None, int | None]:
     return (None, None) if text.strip() == "any" else size_of(text)

@@ -13,8 +13,6 @@ import click
 from kerasviz.cli.options import json_option
 from kerasviz.cli.progress import import_tensorflow
 
-__all__ = ["command"]
-
 
 @click.command("doctor", epilog="\b\nExamples:\n  kerasviz doctor\n  kerasviz doctor --json")
 @json_option

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from kerasviz.examples import Summary
     from kerasviz.network.network import Network
 
-__all__ = ["command"]
-
 #: Default size of images in pixels, for networks without fixed size and card.
 USUAL = (224, 224)
 

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from kerasviz.network.network import Network
     from kerasviz.optvis.recipes import Recipe
 
-__all__ = ["command"]
-
 
 @click.command(
     "export",

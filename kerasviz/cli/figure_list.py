@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from kerasviz.rendering.batching import Batch
     from kerasviz.rendering.cost import Clock
 
-__all__ = ["announcement", "figure_lines", "lines_of_failures", "minutes"]
-
 #: Columns of a line of the table.
 WIDTH = 100
 #: Steps of all rows of all batches above which a few are timed first.

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from kerasviz.optvis.recipes import Recipe
     from kerasviz.rendering.batching import Batch
 
-__all__ = ["command"]
-
 
 @click.command(
     "figures",

@@ -9,8 +9,6 @@ import click
 from kerasviz.cli.stopping import stoppable
 from kerasviz.errors import near
 
-__all__ = ["Commands", "help_if_alone"]
-
 
 class Commands(click.Group):
     """Suggest the nearest command for a wrong one, and allow none."""

@@ -14,8 +14,6 @@ from kerasviz.cli.options import InputOptions, input_options, json_option
 if TYPE_CHECKING:
     from kerasviz.zoo import Card
 
-__all__ = ["command", "state"]
-
 
 @click.group(
     "models",

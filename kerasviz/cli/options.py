@@ -22,22 +22,6 @@ if TYPE_CHECKING:
     from kerasviz.optvis.recipes import Recipe
     from kerasviz.rendering.commands import CommandLine
 
-__all__ = [
-    "PREPROCESS",
-    "InputOptions",
-    "ModelOptions",
-    "RecipeOptions",
-    "command_line",
-    "input_options",
-    "json_option",
-    "model_options",
-    "numbers_of",
-    "recipe_options",
-    "seed_option",
-    "size_of",
-    "steps_of",
-]
-
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 PREPROCESS = tuple(PRESETS)
@@ -270,7 +254,7 @@ class RecipeOptions:
             return recipe
         from kerasviz.cli.progress import working
         from kerasviz.optvis.optimization.precision import choose
-        from kerasviz.rendering.store import MANIFEST, read_manifest
+        from kerasviz.rendering.manifest import MANIFEST, read_manifest
 
         there: set[str] = set()
         if folder is not None and (folder / MANIFEST).is_file():

@@ -18,16 +18,6 @@ if TYPE_CHECKING:
 
     from kerasviz.rendering.render import RenderProgress
 
-__all__ = [
-    "Lines",
-    "downloading",
-    "duration",
-    "import_tensorflow",
-    "rendering",
-    "stepping",
-    "working",
-]
-
 #: Seconds between two lines of progress where there is no terminal.
 INTERVAL = 5.0
 #: Takes the finished fraction and a description of the present work.

@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from kerasviz.rendering.request import Request
     from kerasviz.rendering.store import Store
 
-__all__ = ["command"]
-
 #: Standard deviation of a picture's numbers (0 to 1) below which it is one grey.
 FLAT = 0.01
 #: What may be given beside ``--again``.

@@ -21,8 +21,6 @@ from kerasviz.errors import KerasvizError, UsageError
 if TYPE_CHECKING:
     from kerasviz.service import ServiceSettings
 
-__all__ = ["command"]
-
 #: The packages of the extra ``serve``, as they are imported.
 NEEDED = (
     *("fastapi", "fastapi_offline", "orjson", "prometheus_client"),

@@ -10,8 +10,6 @@ import click
 
 from kerasviz.errors import KerasvizError
 
-__all__ = ["Stopped", "kept_pictures", "line_of", "stoppable"]
-
 
 class Stopped(KerasvizError):
     """Report Ctrl-C; a shell's exit code for it is 130 (128 + SIGINT)."""

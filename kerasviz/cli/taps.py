@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from kerasviz.network.network import Network
     from kerasviz.network.taps import Tap
 
-__all__ = ["command"]
-
 HEADERS = ("name", "channels", "shape", "op", "pre-activation", "aliases")
 #: Number of aliases in the table, the shortest ones; --json has all.
 ALIASES = 3

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from kerasviz.network.network import Network
     from kerasviz.rendering.store import FileCheck
 
-__all__ = ["command", "load_recorded", "model_of", "take_threads"]
-
 
 @click.command(
     "verify",

@@ -19,8 +19,6 @@ from kerasviz.examples.search import Question
 from kerasviz.io.files import make_folder, write_atomically
 from kerasviz.types import Array
 
-__all__ = ["crop", "write_crops"]
-
 #: The examples of the units of every tap, by tap and bucket.
 AllExamples = Mapping[str, Mapping[str, TopExamples]]
 

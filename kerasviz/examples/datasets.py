@@ -18,8 +18,6 @@ from kerasviz.io.files import digest
 from kerasviz.io.images import UNREADABLE, read_image
 from kerasviz.types import Array, Size
 
-__all__ = ["ImageBatch", "Source", "open_source", "read_example", "stream", "tie_of"]
-
 #: The endings of image files in lower case.
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 #: The prefix of a data set of tensorflow_datasets.

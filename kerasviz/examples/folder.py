@@ -17,17 +17,6 @@ from kerasviz.io.files import checksum, read_manifest_file
 from kerasviz.io.images import ImageFileError, open_image
 from kerasviz.rendering.store import FileCheck, slug
 
-__all__ = [
-    "MANIFEST",
-    "TILE",
-    "VERSION",
-    "Example",
-    "ExampleSheet",
-    "Examples",
-    "unit_file",
-    "verify_examples",
-]
-
 MANIFEST = "examples.json"
 VERSION = 1
 #: The side of a crop in pixels: three are the article's panel of 294.

@@ -21,8 +21,6 @@ from kerasviz.io.files import checksum, make_folder, write_atomically
 from kerasviz.optvis.environment import environment
 from kerasviz.rendering.render import network_provenance
 
-__all__ = ["Summary", "make_examples"]
-
 
 @dataclass(frozen=True)
 class Summary:

@@ -12,8 +12,6 @@ from kerasviz.examples.ranking import BUCKETS
 from kerasviz.rendering.pages import render_page, update
 from kerasviz.rendering.store import slug
 
-__all__ = ["TITLES", "page_file", "write_pages"]
-
 #: The titles of the buckets.
 TITLES = {
     "top": "Maximum",

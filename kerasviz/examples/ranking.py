@@ -9,8 +9,6 @@ import numpy as np
 
 from kerasviz.types import Array
 
-__all__ = ["BUCKETS", "Extremes", "Ladder", "Ranking", "Shortlist", "TopExamples"]
-
 #: The kinds of examples, from the highest activation to the lowest.
 BUCKETS = ("top", "positive", "negative", "bottom")
 #: Octaves between the largest activation of a unit and a slight one, which is 1/8 of it.

@@ -13,8 +13,6 @@ from kerasviz.network.network import Network
 from kerasviz.network.program import Kernels
 from kerasviz.types import Array
 
-__all__ = ["ReceptiveField", "receptive_field"]
-
 #: A half-open interval of pixels.
 Span = tuple[int, int]
 #: Height, width and channels.

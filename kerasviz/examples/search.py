@@ -21,8 +21,6 @@ from kerasviz.io.files import digest, write_atomically
 from kerasviz.network.network import Network
 from kerasviz.types import Array
 
-__all__ = ["STATE", "Question", "Scan", "SearchResult", "search", "seen_so_far"]
-
 #: The file of an unfinished search, in the folder of the examples.
 STATE = "search.npz"
 #: Seconds between two writes of ``STATE``.

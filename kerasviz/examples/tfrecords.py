@@ -13,9 +13,6 @@ from kerasviz.errors import UsageError
 from kerasviz.io.files import digest
 from kerasviz.types import Array
 
-__all__ = ["ENCODED", "Records", "records_of"]
-
-
 #: The key of the encoded image in a record, as in TensorFlow's ImageNet files.
 ENCODED = "image/encoded"
 

@@ -13,8 +13,6 @@ from kerasviz.errors import ModelError
 from kerasviz.export.exported_function import Export
 from kerasviz.network.comparison import random_inputs, relative_difference
 
-__all__ = ["difference", "tolerance"]
-
 #: Largest relative difference that is rounding, where all outputs have at least 32 bits.
 _TOLERANCE = 1e-4
 #: The same where an output has 16 bits.

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from kerasviz.export.exported_function import Export
     from kerasviz.network.network import Network
 
-__all__ = ["KINDS", "LAYOUTS", "Converted", "convert", "kind_of_output"]
-
 KINDS = ("keras", "saved_model")
 LAYOUTS = ("own", "channels-last")
 #: Suffixes of other kinds of files.

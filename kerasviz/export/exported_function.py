@@ -14,8 +14,6 @@ from kerasviz.network.program import Port, Program
 from kerasviz.network.taps import TapTable
 from kerasviz.types import Tensor
 
-__all__ = ["Export", "export_of", "shown_shape"]
-
 
 @dataclass(frozen=True)
 class Export:

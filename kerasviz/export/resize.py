@@ -12,8 +12,6 @@ from kerasviz.network.network import Network
 from kerasviz.network.program import PLAIN, Described, Kernels, Port, Program, Value, static_shape
 from kerasviz.types import Tensor
 
-__all__ = ["resized"]
-
 Size = tuple[int | None, int | None]
 
 #: Images in a trace: an uncommon number, so that other lengths are not mistaken for it.

@@ -15,12 +15,6 @@ from tensorflow.core.protobuf import saved_model_pb2
 from kerasviz.export.exported_function import Export
 from kerasviz.types import Tensor
 
-__all__ = [
-    *("SIGNATURE", "Signature", "argument_names", "loaded_run", "save_saved_model"),
-    *("save_signatures", "signature_of"),
-]
-
-
 SIGNATURE = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 #: Numbers of the smallest weight that becomes a variable; smaller ones stay constants of the graph.
 WEIGHT = 128

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kerasviz.figures.catalogue.article import CATALOGUE, Figure
+from kerasviz.figures.catalogue.article import CATALOGUE
+from kerasviz.figures.catalogue.figure import Figure
 
 if TYPE_CHECKING:
     from kerasviz.figures.make import FigureSet as FigureSet

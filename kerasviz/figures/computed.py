@@ -12,11 +12,9 @@ from kerasviz.io.files import checksum, digest
 from kerasviz.network.network import Network
 from kerasviz.optvis.environment import environment
 from kerasviz.rendering.gradient_pictures import GradientCache, _made
+from kerasviz.rendering.manifest import GradientEntry
 from kerasviz.rendering.photos import Photo
-from kerasviz.rendering.store import GradientEntry, Store
-
-__all__ = ["GradientCache", "make_computed"]
-
+from kerasviz.rendering.store import Store
 
 #: Increased when the same inputs give other pictures.
 VERSION = 2

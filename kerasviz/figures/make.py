@@ -14,7 +14,7 @@ from kerasviz.figures.catalogue.appendix import APPENDIX_LAYER
 from kerasviz.figures.catalogue.article import CATALOGUE
 from kerasviz.figures.catalogue.figure import Figure
 from kerasviz.figures.catalogue.regularization import FREQUENCY_PENALIZATION
-from kerasviz.figures.computed import GradientCache, make_computed
+from kerasviz.figures.computed import make_computed
 from kerasviz.figures.drawing.drawing import draw
 from kerasviz.figures.drawing.gradient_layouts import pooled
 from kerasviz.figures.layout.appendix import layers_of
@@ -40,14 +40,13 @@ from kerasviz.optvis.recipes import Recipe
 from kerasviz.optvis.recipes import recipe as find_recipe
 from kerasviz.rendering.batching import Batch
 from kerasviz.rendering.commands import CommandLine
+from kerasviz.rendering.gradient_pictures import GradientCache
 from kerasviz.rendering.pages import update, write_index
 from kerasviz.rendering.photos import MOST, find_photos, read_photo
 from kerasviz.rendering.render import RenderProgress
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.run import missing_batches, render_into
 from kerasviz.rendering.store import Store
-
-__all__ = ["PICTURES", "FigureSet", "activation_notes", "make_figures"]
 
 #: The folder of the single pictures, in the folder of the figures.
 PICTURES = "pictures"

@@ -11,8 +11,6 @@ from typing import Any
 
 from kerasviz.errors import UsageError
 
-__all__ = ["custom_objects"]
-
 
 def custom_objects(modules: Sequence[str]) -> dict[str, Any]:
     """Import modules and return the Keras layers and functions that they define, by name.

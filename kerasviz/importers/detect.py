@@ -10,8 +10,6 @@ from pathlib import Path
 
 from kerasviz.errors import ModelError
 
-__all__ = ["kind_of"]
-
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _PYTORCH_LEGACY = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"  # its magic number
 _TO_ONNX = "export it to ONNX with torch.onnx.export and load that"

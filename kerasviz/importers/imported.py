@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from kerasviz.network.input_spec import InputSpec
 from kerasviz.network.program import Program
 
-__all__ = ["Imported"]
-
 
 @dataclass(frozen=True)
 class Imported:

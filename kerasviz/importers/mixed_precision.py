@@ -12,8 +12,6 @@ from typing import Any, TypeVar
 
 import tensorflow as tf
 
-__all__ = ["COMPUTED", "FIRST_ONLY", "FOLLOWING", "narrowed"]
-
 T = TypeVar("T")
 
 #: Operators of ONNX and ops of TensorFlow that are computed in the type of fewer bits.

@@ -14,8 +14,6 @@ from kerasviz.network.comparison import Reference
 from kerasviz.network.network import Network
 from kerasviz.types import Array
 
-__all__ = ["keras_reference", "onnxruntime_reference", "reference_for"]
-
 
 def reference_for(
     net: Network,

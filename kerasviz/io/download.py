@@ -14,8 +14,6 @@ from typing import Any
 
 from kerasviz.errors import ModelError
 
-__all__ = ["DownloadError", "Progress", "download", "sha256_of"]
-
 Progress = Callable[[int, int], None]  # bytes so far, bytes in all (0 where unknown)
 
 #: Bytes that are read at once.

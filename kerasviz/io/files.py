@@ -17,20 +17,6 @@ from portalocker import LockFlags
 
 from kerasviz.errors import KerasvizError, UsageError
 
-__all__ = [
-    "HAS_LOCKS",
-    "Content",
-    "cache_folder",
-    "checksum",
-    "digest",
-    "lock",
-    "make_folder",
-    "read_manifest_file",
-    "remove_leftovers",
-    "write_atomically",
-    "write_content",
-]
-
 #: Windows does not rename or remove a file that is open: nothing is locked there.
 HAS_LOCKS = os.name != "nt"
 #: The start of temporary names. Only files with such names are taken for leftovers.

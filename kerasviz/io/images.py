@@ -16,18 +16,6 @@ from PIL import Image, ImageOps, PngImagePlugin
 from kerasviz.errors import UsageError
 from kerasviz.types import Array, Size
 
-__all__ = [
-    "FORMATS",
-    "UNREADABLE",
-    "ImageFileError",
-    "decode",
-    "encode",
-    "open_image",
-    "pixels_of",
-    "read_image",
-    "to_image",
-]
-
 
 class ImageFileError(UsageError):
     """A file that is no picture, or a damaged one; the message is Pillow's reason only."""

@@ -19,8 +19,6 @@ import fsspec
 from kerasviz.errors import KerasvizError, UsageError
 from kerasviz.io.files import Content, remove_leftovers, write_atomically, write_content
 
-__all__ = ["Storage", "StorageRefusedError"]
-
 Result = TypeVar("Result")
 
 # Errors are retried or raised in one line here. The handler keeps Python from printing what gcsfs

@@ -19,18 +19,6 @@ from kerasviz.network.network import Network
 from kerasviz.network.program import Port
 from kerasviz.types import Array
 
-__all__ = [
-    "AGAINST",
-    "Comparison",
-    "Difference",
-    "compare",
-    "feeds_for",
-    "random_inputs",
-    "read_feeds",
-    "relative_difference",
-]
-
-
 AGAINST = ("onnxruntime", "keras")
 
 #: Height and width of images, in pixels, for networks that take any size.

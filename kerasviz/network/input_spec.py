@@ -8,8 +8,6 @@ from typing import Any
 from kerasviz.errors import UsageError, near
 from kerasviz.types import Tensor
 
-__all__ = ["PRESETS", "InputSpec", "preset"]
-
 
 @dataclass(frozen=True)
 class InputSpec:

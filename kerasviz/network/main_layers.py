@@ -5,8 +5,6 @@ from __future__ import annotations
 from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
 
-__all__ = ["main_layers"]
-
 
 def main_layers(net: Network) -> tuple[list[str], str]:
     """Return the layers that a figure may show, in the order of the graph, and their kind.

@@ -16,8 +16,6 @@ from kerasviz.network.program import PLAIN, Kernels, Port, Program
 from kerasviz.network.taps import Tap, TapTable
 from kerasviz.types import Tensor
 
-__all__ = ["Classes", "Identity", "Network"]
-
 
 @dataclass(frozen=True)
 class Identity:

@@ -15,8 +15,6 @@ import tensorflow as tf
 from kerasviz.errors import UsageError
 from kerasviz.types import Tensor
 
-__all__ = ["PLAIN", "Described", "Kernels", "Port", "Program", "Value", "static_shape"]
-
 Shape = tuple[int | None, ...] | None
 
 

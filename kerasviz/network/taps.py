@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from kerasviz.errors import UsageError, near
 from kerasviz.network.program import Value
 
-__all__ = ["PRE_RELU", "Tap", "TapTable", "UnknownTapError"]
-
 PRE_RELU = "_pre_relu"
 
 

@@ -16,8 +16,6 @@ import tensorflow as tf
 
 from kerasviz._version import __version__
 
-__all__ = ["differences", "environment"]
-
 
 def environment() -> dict[str, str]:
     """Return versions, device and threads as text, which is recorded with every picture.

@@ -26,18 +26,6 @@ from kerasviz.optvis.parameterizations import Fourier
 from kerasviz.optvis.parameterizations.colour import ROOTS
 from kerasviz.types import Array, Tensor
 
-__all__ = [
-    "METRICS",
-    "attribution",
-    "colour_share",
-    "decorrelated_colours",
-    "gradients",
-    "high_frequency_share",
-    "magnitudes",
-    "steepest",
-]
-
-
 #: The metrics of the article's figure on steepest descent.
 METRICS = ("linf", "l2", "decorrelated")
 #: The lower limit of high frequencies in cycles per pixel: half of the highest along an axis.

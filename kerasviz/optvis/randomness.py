@@ -9,9 +9,6 @@ import tensorflow as tf
 
 from kerasviz.types import Tensor
 
-__all__ = ["normal", "uniform"]
-
-
 # Philox (Salmon et al. 2011) gives the same numbers on every kind of device.
 _PHILOX = tf.random.Algorithm.PHILOX
 

@@ -20,8 +20,6 @@ from kerasviz.optvis.transforms.transform import (
     transform_from_json,
 )
 
-__all__ = ["PATIENCE", "PRECISIONS", "RECIPES", "Recipe", "recipe"]
-
 #: The data types of convolutions and matrix products.
 PRECISIONS = ("float32", "bfloat16", "float16")
 OPTIMIZERS = ("adam", "gradient-descent")

@@ -13,8 +13,6 @@ from kerasviz.rendering.render import Picture
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.store import Store
 
-__all__ = ["RecordedStore"]
-
 
 class RecordedStore(Store):
     """Store a picture that is rendered again; file and network keep their names.

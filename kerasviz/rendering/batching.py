@@ -12,8 +12,6 @@ from kerasviz.optvis.objectives.scoring import Structure, pack_objectives, struc
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.request import Request
 
-__all__ = ["CANONICAL", "MAX_PIXELS", "Batch", "make_batches", "split_into_batches"]
-
 #: The batch sizes that are compiled, with the cost of a row in each relative to a large batch: the
 #: mean of GoogLeNet's and EfficientNet-Lite0's at 128 x 128, in float32 and bfloat16, on two cores.
 #: oneDNN rounds differently at different batch sizes, so there are few, and they are recorded.

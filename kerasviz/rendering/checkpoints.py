@@ -13,8 +13,6 @@ from kerasviz.io.files import Content, remove_leftovers, write_atomically
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.optimization.loop import LoopProgress
 
-__all__ = ["EVERY", "FOLDER", "CheckpointFiles", "CheckpointWriter", "LatestCheckpoint"]
-
 FOLDER = "states"
 #: Seconds of work between two checkpoints of a batch for every second that the last one took to
 #: save, and at least this. Checkpoints have about 10 MB, those of very large pictures hundreds.

@@ -14,10 +14,9 @@ from kerasviz.optvis.parameterizations import Aligned, from_json
 from kerasviz.optvis.recipes import PATIENCE, RECIPES, Recipe
 from kerasviz.optvis.recipes import recipe as find_recipe
 from kerasviz.rendering.batching import make_batches
+from kerasviz.rendering.manifest import Entry
 from kerasviz.rendering.request import Request, adapt_recipe, with_diversity
-from kerasviz.rendering.store import Entry, Store
-
-__all__ = ["QUICK_STEPS", "CommandLine", "again_command", "recipe_args"]
+from kerasviz.rendering.store import Store
 
 #: The folder that commands write into, so that they overwrite no picture.
 OUT = "again"

@@ -16,8 +16,6 @@ from kerasviz.rendering.batching import CANONICAL, Batch
 from kerasviz.rendering.render import render_batch
 from kerasviz.rendering.request import Request
 
-__all__ = ["Clock", "StepCost", "pictures_of", "work_of"]
-
 #: Rows of the timed batches, and the approximate time of each in seconds.
 ROWS, SECONDS = 4, 1.5
 #: The cost of an operation per pixel of the image, in multiplications, beside its own. Fitted to

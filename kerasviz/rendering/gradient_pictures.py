@@ -22,20 +22,10 @@ from kerasviz.optvis.gradients import (
 )
 from kerasviz.optvis.objectives.objective import Objective, logit
 from kerasviz.optvis.objectives.scoring import IMAGE
+from kerasviz.rendering.manifest import GradientEntry
 from kerasviz.rendering.photos import read_photo
-from kerasviz.rendering.store import GradientEntry, Store
+from kerasviz.rendering.store import Store
 from kerasviz.types import Array
-
-__all__ = [
-    "GradientCache",
-    "GradientTask",
-    "compute",
-    "direction_image",
-    "heat_image",
-    "map_image",
-    "recompute",
-]
-
 
 #: Percentile that becomes white or full colour, so that a few large values do not hide the others.
 PERCENTILE = 99.5

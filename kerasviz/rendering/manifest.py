@@ -11,16 +11,6 @@ from typing import Any
 from kerasviz.errors import KerasvizError
 from kerasviz.io.files import checksum, read_manifest_file, stamp, write_atomically
 
-__all__ = [
-    "JOURNAL",
-    "MANIFEST",
-    "DerivedFile",
-    "Entry",
-    "GradientEntry",
-    "Manifest",
-    "read_manifest",
-]
-
 MANIFEST = "manifest.json"
 #: The changes since the manifest was written, a line of JSON each. Rewriting the manifest after
 #: every batch would take a second for thousands of pictures.

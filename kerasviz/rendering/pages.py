@@ -17,8 +17,6 @@ from markupsafe import Markup, escape
 from kerasviz._version import __version__
 from kerasviz.io.files import write_atomically
 
-__all__ = ["render_page", "sparkline", "update", "write_index"]
-
 #: Pictures narrower than this, in pixels, are enlarged without smoothing.
 PIXEL_ART = 64
 #: The least width of a column of pictures, in pixels, if the window is wide enough.

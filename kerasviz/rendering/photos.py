@@ -13,9 +13,6 @@ from kerasviz.io.images import ImageFileError, read_image
 from kerasviz.rendering.request import Request
 from kerasviz.types import Array
 
-__all__ = ["MOST", "Photo", "find_photos", "photos_of", "read_photo"]
-
-
 SUFFIXES = (".png", ".jpg", ".jpeg")
 #: The number of photos in the article's figure.
 MOST = 14

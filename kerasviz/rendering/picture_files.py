@@ -15,8 +15,6 @@ from kerasviz.rendering.manifest import Entry
 from kerasviz.rendering.render import Picture, provenance
 from kerasviz.rendering.request import Request
 
-__all__ = ["Naming", "Origin", "content_name", "entries_of"]
-
 #: Points of a score curve in the manifest.
 CURVE = 33
 

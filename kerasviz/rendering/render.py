@@ -25,17 +25,6 @@ from kerasviz.rendering.checkpoints import CheckpointWriter
 from kerasviz.rendering.request import Request, make_requests
 from kerasviz.types import Array
 
-__all__ = [
-    "Picture",
-    "RenderProgress",
-    "Rendering",
-    "network_provenance",
-    "provenance",
-    "render",
-    "render_batch",
-    "render_batches",
-]
-
 
 @dataclass(frozen=True)
 class Picture:

@@ -13,8 +13,6 @@ from kerasviz.optvis.objectives.objective import Objective, diversity
 from kerasviz.optvis.objectives.targets import Target, negated, parse_target
 from kerasviz.optvis.recipes import Recipe
 
-__all__ = ["Request", "adapt_recipe", "first_relu", "make_requests", "with_diversity"]
-
 
 @dataclass(frozen=True)
 class Request:

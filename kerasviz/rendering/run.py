@@ -17,8 +17,6 @@ from kerasviz.rendering.render import Picture, RenderProgress, render_batches
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.store import Store, unique_requests
 
-__all__ = ["RunSummary", "Sink", "missing_batches", "render_into", "run_batches"]
-
 
 class Sink(Protocol):
     """The place where a run saves pictures."""

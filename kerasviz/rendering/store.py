@@ -15,7 +15,6 @@ from kerasviz.io.images import FORMATS
 from kerasviz.network.network import Network
 from kerasviz.optvis.environment import environment
 from kerasviz.rendering.manifest import (
-    JOURNAL,
     MANIFEST,
     DerivedFile,
     Entry,
@@ -26,18 +25,6 @@ from kerasviz.rendering.manifest import (
 from kerasviz.rendering.picture_files import Origin, entries_of
 from kerasviz.rendering.render import Picture, network_provenance
 from kerasviz.rendering.request import Request
-
-__all__ = [
-    "JOURNAL",
-    "MANIFEST",
-    "Entry",
-    "FileCheck",
-    "GradientEntry",
-    "Store",
-    "count_finished",
-    "read_manifest",
-    "unique_requests",
-]
 
 
 @dataclass(frozen=True)

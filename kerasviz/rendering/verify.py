@@ -24,8 +24,6 @@ from kerasviz.rendering.render import Picture, RenderProgress, provenance, rende
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.store import FileCheck, Store
 
-__all__ = ["VerifySample", "verify"]
-
 
 @dataclass(frozen=True)
 class VerifySample:

@@ -18,8 +18,6 @@ from kerasviz.service.description import label_of, usual_size
 from kerasviz.service.networks import Networks
 from kerasviz.types import Array, Size
 
-__all__ = ["PIXELS", "TOP", "ImageActivations", "read_body"]
-
 #: The most pixels of an image: a small file may hold very many.
 PIXELS = 50_000_000
 #: Units that are listed, the most active first.

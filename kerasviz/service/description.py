@@ -13,8 +13,6 @@ from kerasviz.network.network import Network
 from kerasviz.optvis.recipes import RECIPES, Recipe
 from kerasviz.zoo.model_card import card_for_checksum
 
-__all__ = ["describe_layers", "describe_network", "fixed_recipe", "label_of", "usual_size"]
-
 #: Layers that are listed besides the main ones, at most.
 MOST_OTHERS = 400
 

@@ -14,8 +14,6 @@ from kerasviz.network.network import Network
 from kerasviz.rendering.commands import CommandLine
 from kerasviz.rendering.manifest import JOURNAL, MANIFEST, Entry, Manifest
 
-__all__ = ["Gallery", "Unit", "UnitPicture"]
-
 #: Seconds for which a manifest is not checked again.
 FRESH_SECONDS = 0.5
 

@@ -9,8 +9,6 @@ from typing import Any
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
-__all__ = ["JsonLines", "log_as_json"]
-
 
 class JsonLines(JsonFormatter):
     """Write a record as one line of JSON with its ``extra`` and the fields ``always``."""

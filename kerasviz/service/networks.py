@@ -16,8 +16,6 @@ from kerasviz.zoo.model_source import ModelSource
 if TYPE_CHECKING:
     from kerasviz.network.network import Network
 
-__all__ = ["ABOUT", "Networks", "UnknownNetworkError", "load"]
-
 #: The file beside an admitted upload: ``{"file": NAME, "preprocess": PRESET or null}``.
 ABOUT = "about.json"
 

@@ -20,8 +20,6 @@ from kerasviz.service.settings import ServiceSettings
 if TYPE_CHECKING:
     from kerasviz.service.api.state import ServiceState
 
-__all__ = ["listening", "serve"]
-
 log = logging.getLogger("kerasviz.service")
 
 #: Seconds that open connections get when the server stops.

@@ -10,8 +10,6 @@ from pathlib import Path
 from kerasviz.errors import UsageError
 from kerasviz.zoo.model_source import ModelSource
 
-__all__ = ["Limits", "ServiceSettings", "served_name"]
-
 
 @dataclass(frozen=True)
 class Limits:

@@ -9,8 +9,6 @@ from typing import Any
 from kerasviz.errors import ModelError
 from kerasviz.zoo.model_card import Card
 
-__all__ = ["build_application", "save_application"]
-
 
 def build_application(card: Card, weights: str | os.PathLike[str] | None = "imagenet") -> Any:
     """Build the network of a card whose builder is ``keras.applications.NAME``.

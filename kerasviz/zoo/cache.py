@@ -31,8 +31,6 @@ from kerasviz.zoo.model_card import (
 if TYPE_CHECKING:
     from kerasviz.importers.imported import Imported
 
-__all__ = ["add", "cached", "fetch", "find_archive", "read_embedded"]
-
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _ZIP = b"PK\x03\x04"
 

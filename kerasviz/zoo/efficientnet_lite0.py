@@ -20,9 +20,6 @@ from kerasviz.errors import ModelError
 from kerasviz.types import Array, Tensor
 from kerasviz.zoo.torch_checkpoint import read_checkpoint
 
-__all__ = ["BLOCKS", "InvertedResidual", "build", "checkpoint_path"]
-
-
 #: Epsilon of the batch normalizations, as in the TensorFlow models.
 EPSILON = 1e-3
 

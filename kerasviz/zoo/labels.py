@@ -9,8 +9,6 @@ from pathlib import Path
 from kerasviz.errors import ModelError
 from kerasviz.zoo.model_card import Card, networks_folder
 
-__all__ = ["imagenet_labels", "labels_of"]
-
 
 def imagenet_labels() -> tuple[str, ...]:
     """Return the 1000 labels of ImageNet in class order, each with its comma-separated names.

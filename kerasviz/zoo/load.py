@@ -16,8 +16,6 @@ from kerasviz.zoo.cache import cached, find_archive, read_embedded
 from kerasviz.zoo.labels import labels_of
 from kerasviz.zoo.model_card import Card, card_for_checksum, cards
 
-__all__ = ["load", "model_path"]
-
 
 def load(
     source: str | os.PathLike[str],

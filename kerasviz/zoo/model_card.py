@@ -13,11 +13,6 @@ from kerasviz.errors import ModelError, UsageError, near
 from kerasviz.io.files import cache_folder
 from kerasviz.network.input_spec import InputSpec
 
-__all__ = [
-    *("Card", "ModelFile", "card", "card_for_checksum", "cards", "cards_folder"),
-    *("networks_folder", "packaged_cards", "packaged_folder", "parse_card"),
-]
-
 
 def _nothing() -> Mapping[str, Any]:
     return MappingProxyType({})

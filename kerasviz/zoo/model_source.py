@@ -9,8 +9,6 @@ if TYPE_CHECKING:
     from kerasviz.network.input_spec import InputSpec
     from kerasviz.network.network import Network
 
-__all__ = ["ModelSource"]
-
 
 @dataclass(frozen=True)
 class ModelSource:

@@ -21,9 +21,6 @@ import numpy as np
 from kerasviz.errors import ModelError
 from kerasviz.types import Array
 
-__all__ = ["is_legacy_checkpoint", "read_checkpoint"]
-
-
 MAGIC = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
 _MAGIC_PICKLE = b"\x80\x02\x8a\x0a" + MAGIC.to_bytes(10, "little") + b"."

@@ -12,9 +12,10 @@ from support import tiny
 
 from kerasviz.errors import UsageError
 from kerasviz.examples import search as module
-from kerasviz.examples.datasets import UNREADABLE, open_source, read_example
+from kerasviz.examples.datasets import open_source, read_example
 from kerasviz.examples.ranking import BUCKETS
 from kerasviz.examples.search import STATE, Question, search, seen_so_far
+from kerasviz.io.images import UNREADABLE
 
 SIZE = (19, 22)
 TAPS = ("joined", "left", "logits")

@@ -5,7 +5,8 @@ import pytest
 from kerasviz.errors import UsageError
 from kerasviz.optvis.parameterizations import Fourier, Pixel
 from kerasviz.optvis.recipes import RECIPES, Recipe, recipe
-from kerasviz.optvis.transforms.transform import Crop, FoldedTransform, Jitter, Pad, Rotate, Scale
+from kerasviz.optvis.transforms.steps import Crop, Jitter, Pad, Rotate, Scale
+from kerasviz.optvis.transforms.transform import FoldedTransform
 
 
 def test_article_has_the_values_of_the_article():

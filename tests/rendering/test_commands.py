@@ -24,8 +24,8 @@ from kerasviz.optvis.parameterizations import Pixel
 from kerasviz.optvis.recipes import recipe
 from kerasviz.optvis.transforms.transform import FoldedTransform
 from kerasviz.rendering.commands import CommandLine, again_command, recipe_args
+from kerasviz.rendering.manifest import MANIFEST
 from kerasviz.rendering.request import Request, with_diversity
-from kerasviz.rendering.store import MANIFEST
 
 FAST = recipe("fast")
 LINE = CommandLine("my net.onnx", ("--preprocess", "unit"), "fast", ("--quick",))

@@ -7,7 +7,7 @@ import pytest
 from support import tiny
 from support.inception5h import CHANNELS
 
-from kerasviz.figures.catalogue.article import ARTICLE_LAYERS
+from kerasviz.figures.catalogue.figure import ARTICLE_LAYERS
 from kerasviz.figures.layout.article_outline import article_outline
 from kerasviz.optvis.objectives.objective import channel, diversity, layer, logit
 from kerasviz.optvis.recipes import recipe

@@ -7,9 +7,10 @@ import kerasviz
 from kerasviz.optvis.objectives.objective import channel
 from kerasviz.optvis.objectives.targets import parse_targets
 from kerasviz.optvis.recipes import recipe
+from kerasviz.rendering.manifest import MANIFEST, read_manifest
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.run import render_into
-from kerasviz.rendering.store import MANIFEST, Store, read_manifest, slug
+from kerasviz.rendering.store import Store, slug
 from kerasviz.rendering.verify import verify
 
 SMALL = recipe("article").replace(steps=6, size=(12, 16))

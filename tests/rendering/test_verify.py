@@ -5,9 +5,10 @@ from support.tiny import network
 
 from kerasviz.optvis.objectives.objective import channel
 from kerasviz.optvis.recipes import recipe
+from kerasviz.rendering.manifest import MANIFEST
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.run import render_into
-from kerasviz.rendering.store import MANIFEST, Store
+from kerasviz.rendering.store import Store
 from kerasviz.rendering.verify import verify
 
 SMALL = recipe("article").replace(steps=6, size=(12, 16))

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from kerasviz.atlas.engines.protocol import Task
 
-__all__ = ["Durations"]
-
 
 @dataclass
 class _Sums:

@@ -23,8 +23,6 @@ from kerasviz.atlas.engines.worker import Answer, one_line
 from kerasviz.atlas.engines.worker_pool import Answered, Ended, Signal, WorkerPool
 from kerasviz.errors import UsageError
 
-__all__ = ["Processes", "cores_here", "gpus_here", "local_engine"]
-
 #: Bytes at the end of a dead worker's output that are kept.
 TAIL = 4000
 #: Seconds to read the output of a killed worker, which may have given it to a child.

@@ -7,20 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-__all__ = [
-    "Began",
-    "Done",
-    "Engine",
-    "Event",
-    "Failed",
-    "Job",
-    "Joined",
-    "Lost",
-    "Report",
-    "Task",
-    "TaskAbandoned",
-]
-
 
 @dataclass(frozen=True)
 class Task:

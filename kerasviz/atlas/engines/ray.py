@@ -22,8 +22,6 @@ from kerasviz.atlas.engines.worker import Answer, JobWorker, one_line
 from kerasviz.atlas.engines.worker_pool import Answered, Ended, Signal, WorkerPool
 from kerasviz.errors import KerasvizError, UsageError
 
-__all__ = ["Actors", "ray_engine"]
-
 #: Seconds after which the machines of the cluster are counted again.
 COUNT_INTERVAL = 10.0
 #: Bytes of shared memory of a Ray that is started here. It is the least that Ray takes: results

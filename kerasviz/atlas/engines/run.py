@@ -20,8 +20,6 @@ from kerasviz.atlas.engines.protocol import (
 from kerasviz.atlas.engines.schedule import Policy, Schedule
 from kerasviz.errors import KerasvizError
 
-__all__ = ["run"]
-
 #: Seconds after which the schedule is asked again where nothing happens.
 PAUSE = 1.0
 #: Workers that may die at their tasks, one after the other, while no task is done. It is more than

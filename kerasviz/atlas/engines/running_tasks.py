@@ -6,8 +6,6 @@ import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Attempt", "RunningTasks"]
-
 
 @dataclass(frozen=True)
 class Attempt:

@@ -13,8 +13,6 @@ from kerasviz.atlas.engines.protocol import Task, TaskAbandoned
 from kerasviz.atlas.engines.running_tasks import Attempt, RunningTasks
 from kerasviz.atlas.engines.task_queue import TaskGroup, TaskQueue
 
-__all__ = ["Policy", "Schedule"]
-
 
 @dataclass(frozen=True)
 class Policy:

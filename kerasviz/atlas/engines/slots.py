@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["WorkerSlots"]
-
 #: Starts in a row that may fail where the worker gave a reason, which the next is likely to have.
 FAILED_STARTS = 3
 #: Starts in a row that may fail where the worker died without a reason.

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 
 from kerasviz.atlas.engines.protocol import Task
 
-__all__ = ["TaskGroup", "TaskQueue"]
-
 #: An order key, the place of the group among all, its version, and its name.
 _Entry = tuple[float, int, int, str]
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-__all__ = ["PREFIXES", "SHARED", "arithmetic", "threads_environment"]
-
 #: Prefixes of variables that change how TensorFlow and its libraries compute.
 PREFIXES = ("TF_", "XLA_", "ONEDNN_", "DNNL_", "NVIDIA_TF32")
 #: Keeps TensorFlow from taking all memory of a GPU that workers share.

@@ -13,8 +13,6 @@ from typing import Any
 from kerasviz.atlas.engines.protocol import Job
 from kerasviz.errors import KerasvizError
 
-__all__ = ["Answer", "JobWorker", "one_line"]
-
 #: The most characters of a reason.
 REASON_LENGTH = 500
 

@@ -12,8 +12,6 @@ from kerasviz.atlas.engines.slots import WorkerSlots
 from kerasviz.atlas.engines.worker import Answer
 from kerasviz.errors import KerasvizError
 
-__all__ = ["Answered", "Ended", "Signal", "Starter", "WorkerPool"]
-
 
 @dataclass(frozen=True)
 class Answered:

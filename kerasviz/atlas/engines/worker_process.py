@@ -16,8 +16,6 @@ from typing import BinaryIO
 
 from kerasviz.atlas.engines.worker import Answer, JobWorker
 
-__all__ = ["main"]
-
 
 def main(cores: str) -> None:
     """Work until the parent is gone or kills this process."""

@@ -17,9 +17,6 @@ from kerasviz.importers.tensorflow.node import GraphNode, emit
 from kerasviz.network.program import PLAIN
 from kerasviz.types import Array, Tensor
 
-__all__ = ["Build", "Converter", "Norm", "Symbolic", "converter", "is_keras"]
-
-
 #: Primes that stand for free lengths in arithmetic with shapes, in two trials.
 _TRIALS = ((7919, 6007, 4801, 3607, 2203), (7907, 5987, 4787, 3593, 2179))
 _SHAPES = frozenset({"Shape", "ShapeN", "Size", "Rank"})

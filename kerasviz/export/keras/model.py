@@ -18,8 +18,6 @@ from kerasviz.network.program import Value
 from kerasviz.network.taps import TapTable
 from kerasviz.types import Tensor
 
-__all__ = ["keras_model", "legal_name", "plain_name"]
-
 
 def keras_model(export: Export, taps: TapTable, name: str) -> Any:
     """Return the functional Keras model of an export.

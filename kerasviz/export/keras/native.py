@@ -9,8 +9,6 @@ import keras
 
 from kerasviz.network.network import Network
 
-__all__ = ["keras_again"]
-
 
 def keras_again(net: Network, taps: Sequence[str]) -> Any | None:
     """Return the Keras model of a file with taps as further outputs.

@@ -13,8 +13,6 @@ from kerasviz.export.keras.ops import operand
 from kerasviz.importers.tensorflow.node import GraphNode
 from kerasviz.types import Tensor
 
-__all__ = ["padded", "text"]
-
 
 @converter("Reshape")
 def reshape(build: Build, node: GraphNode, values: list[Any]) -> Tensor:

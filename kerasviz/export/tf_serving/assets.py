@@ -12,8 +12,6 @@ from kerasviz.optvis.environment import environment
 from kerasviz.rendering.render import network_provenance
 from kerasviz.zoo.model_card import card_for_checksum
 
-__all__ = ["write_assets"]
-
 
 def write_assets(net: Network, setting: ExportSettings, folder: Path) -> None:
     """Write ``taps.json``, ``recipe.json``, ``model.json`` and, for a classifier, ``labels.txt``.

@@ -7,8 +7,6 @@ from pathlib import Path
 from kerasviz.export.tf_serving.versions import versions
 from kerasviz.io.files import write_atomically
 
-__all__ = ["write_configs"]
-
 #: First line of the files that are overwritten; files without it belong to the user and stay.
 _MARK = "# Written by kerasviz export, and again by the next one unless this line is taken away.\n"
 _BATCHING = """\

@@ -23,8 +23,6 @@ from kerasviz.export.tf_serving.versions import new_version, next_version
 from kerasviz.export.tf_serving.warmup import WarmUp, warm_ups, write_warm_ups
 from kerasviz.network.network import Network
 
-__all__ = ["WARM_UP", "Exported", "export", "model_name"]
-
 #: Where TensorFlow Serving looks for warm-up requests.
 WARM_UP = "assets.extra/tf_serving_warmup_requests"
 

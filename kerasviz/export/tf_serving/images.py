@@ -9,8 +9,6 @@ import tensorflow as tf
 
 from kerasviz.types import Tensor
 
-__all__ = ["decoded", "encoded"]
-
 
 def decoded(strings: Tensor, size: tuple[int, int], channels: int) -> Tensor:
     """Decode PNG, JPEG, GIF or BMP strings [B] to images [B, H, W, C] in [0, 1].

@@ -11,8 +11,6 @@ from typing import Any
 from kerasviz.errors import ModelError, UsageError, first_line
 from kerasviz.network.network import Network
 
-__all__ = ["original_of"]
-
 
 @contextmanager
 def original_of(

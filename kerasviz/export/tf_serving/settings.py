@@ -13,8 +13,6 @@ from kerasviz.optvis.objectives.scoring import Structure, structure_of
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.request import adapt_recipe
 
-__all__ = ["LAYERS", "ExportSettings", "ServedTap", "served_taps", "usual_setting", "usual_taps"]
-
 
 @dataclass(frozen=True)
 class ExportSettings:

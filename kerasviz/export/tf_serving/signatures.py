@@ -17,9 +17,6 @@ from kerasviz.export.tf_serving.visualize import pictures
 from kerasviz.network.network import Network
 from kerasviz.types import Tensor
 
-__all__ = ["ROW", "makers", "signatures"]
-
-
 #: The inputs of a row of ``visualize`` and ``visualize_png``.
 ROW = ("tap", "unit", "seed", "steps")
 

@@ -14,8 +14,6 @@ from pathlib import Path
 from kerasviz.errors import KerasvizError, UsageError, first_line
 from kerasviz.io.files import HAS_LOCKS, lock
 
-__all__ = ["Draft", "new_version", "next_version", "versions"]
-
 _PREFIX, _SUFFIX = ".kerasviz-", ".part"
 
 

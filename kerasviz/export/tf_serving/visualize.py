@@ -13,8 +13,6 @@ from kerasviz.network.network import Network
 from kerasviz.optvis.optimization.loop import Loop
 from kerasviz.types import Tensor
 
-__all__ = ["Pictures", "pictures"]
-
 #: (tap [B], unit [B], seed [B], steps [B]) to (images [B, H, W, C], scores [B], steps taken [B]).
 Pictures = Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
 

@@ -20,8 +20,6 @@ from kerasviz.io.images import encode, to_image
 from kerasviz.network.network import Network
 from kerasviz.types import Array
 
-__all__ = ["WarmUp", "warm_ups", "write_warm_ups"]
-
 
 @dataclass(frozen=True)
 class WarmUp:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from kerasviz.figures.catalogue.figure import ARTICLE_LAYERS, Figure, LayerUnits, PlaceGroup
 
-__all__ = ["APPENDIX_LAYER"]
-
-
 APPENDIX_LAYER = Figure(
     slug="appendix-layer",
     title="Units of a layer",

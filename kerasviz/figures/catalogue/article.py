@@ -25,7 +25,6 @@ from kerasviz.figures.catalogue.figure import (
     Figure,
     LayerUnits,
     PlaceGroup,
-    Unit,
 )
 from kerasviz.figures.catalogue.figure import units_of_layers as _units
 from kerasviz.figures.catalogue.gradient_figures import (
@@ -46,8 +45,6 @@ from kerasviz.figures.catalogue.regularization import (
     PRECONDITIONING,
     TRANSFORMATION_ROBUSTNESS,
 )
-
-__all__ = ["ARTICLE_LAYERS", "CATALOGUE", "Column", "Figure", "LayerUnits", "PlaceGroup", "Unit"]
 
 HERO = Figure(
     slug="hero",

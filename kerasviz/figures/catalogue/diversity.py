@@ -10,15 +10,6 @@ from kerasviz.figures.catalogue.figure import (
     units_of_layers,
 )
 
-__all__ = [
-    "ACTIVATION_SPECTRUM",
-    "DATASET_VS_OPTIMIZATION",
-    "DIVERSITY_4A97",
-    "DIVERSITY_4A143",
-    "DIVERSITY_4E55",
-    "DIVERSITY_5A9",
-]
-
 DATASET_VS_OPTIMIZATION = Figure(
     slug="dataset-vs-optimization",
     title="Dataset examples and optimized pictures",

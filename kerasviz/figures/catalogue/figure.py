@@ -6,19 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-__all__ = [
-    "ARTICLE_LAYERS",
-    "Column",
-    "Control",
-    "ControlValue",
-    "Figure",
-    "LayerUnits",
-    "PlaceGroup",
-    "PriorWork",
-    "Unit",
-    "units_of_layers",
-]
-
 #: The trunk of the article's network, first layer first.
 ARTICLE_LAYERS = (
     "conv2d0",

@@ -10,17 +10,6 @@ from kerasviz.figures.catalogue.figure import (
     PriorWork,
 )
 
-__all__ = [
-    "ATTRIBUTED",
-    "CATEGORIES",
-    "COLOR_DECORRELATION",
-    "FV_VS_ATTRIBUTION",
-    "GRADIENT_ARTIFACTS",
-    "REGULARIZATION_SPECTRUM",
-    "STEEPEST_DESCENT",
-    "WEAK",
-]
-
 #: The columns of the table of regularization, weak ones first, and how many are weak.
 CATEGORIES = (
     "Unregularized",

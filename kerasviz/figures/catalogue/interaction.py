@@ -10,8 +10,6 @@ from kerasviz.figures.catalogue.figure import (
     units_of_layers,
 )
 
-__all__ = ["INTERPOLATION", "NEURON_ARITHMETIC", "RANDOM_DIRECTIONS"]
-
 RANDOM_DIRECTIONS = Figure(
     slug="random-directions",
     title="Random directions",

@@ -11,13 +11,6 @@ from kerasviz.figures.catalogue.figure import (
     units_of_layers,
 )
 
-__all__ = [
-    "FREQUENCY_PENALIZATION",
-    "NAIVE_NOISE",
-    "PRECONDITIONING",
-    "TRANSFORMATION_ROBUSTNESS",
-]
-
 _GROUPS = (
     PlaceGroup("", (LayerUnits("mixed4b", 4), LayerUnits("mixed4c", 1), LayerUnits("mixed4d", 1))),
 )

@@ -25,8 +25,6 @@ from kerasviz.figures.layout.tiles import (
     TileRow,
 )
 
-__all__ = ["draw", "layers_line", "shown_rows", "spans"]
-
 Pictures = Mapping[Tile, Image.Image]
 
 MARGIN = 24

@@ -12,8 +12,6 @@ from kerasviz.figures.drawing.icons import Shape
 from kerasviz.figures.drawing.sheet import BOLD, PLAIN, SMALL, Sheet, wrap
 from kerasviz.figures.layout.tiles import EmptyTile, FigureLayout, GradientTile, Tile, TileRow
 
-__all__ = ["halves_width", "marks", "marks_width", "paired_rows", "panel", "pooled"]
-
 Pictures = Mapping[Tile, Image.Image]
 
 #: A bar where a pooling layer lies, and elsewhere (the article's orange and a pale lavender).

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-__all__ = ["ICON_SIZE", "Shape", "arrow", "icon", "svg"]
-
 #: Width and height of an icon.
 ICON_SIZE = (120, 84)
 #: The colour of what is optimized (the article's), and of the rest: readable on white and black.

@@ -11,8 +11,6 @@ from PIL import Image, ImageDraw, ImageFont
 
 from kerasviz.figures.drawing.icons import Shape
 
-__all__ = ["BOLD", "PLAIN", "SMALL", "Sheet", "Style", "measure", "wrap"]
-
 #: Pixels of the file for a pixel of the layout, so that screens of high density look sharp.
 SCALE = 2
 

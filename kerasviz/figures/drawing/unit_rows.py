@@ -11,8 +11,6 @@ from kerasviz.figures.drawing.sheet import BOLD, SMALL, Sheet, wrap
 from kerasviz.figures.layout.appendix import first_rows
 from kerasviz.figures.layout.tiles import EmptyTile, FigureLayout, Tile
 
-__all__ = ["unit_rows", "unit_rows_width"]
-
 Pictures = Mapping[Tile, Image.Image]
 
 #: The width of a picture, what is between two, and more of it between the kinds of objectives.

@@ -19,8 +19,6 @@ from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.objective import neuron
 from kerasviz.optvis.objectives.targets import Target
 
-__all__ = ["APPENDIX", "HEADS", "first_rows", "known_taps", "layer_title", "layers_of", "parts"]
-
 #: The layer that is shown where none is named.
 DEFAULT = "mixed4a"
 #: Units shown of it, or of any layer with ``quick``, and in the figure's PNG: rendering all units

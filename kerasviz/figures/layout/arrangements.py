@@ -8,8 +8,6 @@ from kerasviz.figures.layout.units import pick_class
 from kerasviz.optvis.objectives.objective import layer, logit, neuron, probability
 from kerasviz.optvis.objectives.targets import Target
 
-__all__ = ["columns", "groups", "sequence"]
-
 
 def groups(context: FigureContext) -> tuple[tuple[TileRow, ...], list[str]]:
     """Lay out channels in groups, each under its title."""

@@ -15,8 +15,6 @@ from kerasviz.network.network import Identity, Network
 from kerasviz.network.program import Port, Value
 from kerasviz.zoo import card
 
-__all__ = ["article_outline"]
-
 #: The channels of the layers before the mixed ones, and the classes (paper's network).
 STEM = {"conv2d0": 64, "conv2d1": 64, "conv2d2": 192}
 CLASSES = 1008

@@ -14,8 +14,6 @@ from kerasviz.figures.layout.tables import TABLES
 from kerasviz.figures.layout.tiles import FigureLayout
 from kerasviz.rendering.batching import make_batches
 
-__all__ = ["choose", "choose_all"]
-
 
 def choose(figure: Figure, options: FigureOptions) -> FigureLayout:
     """Choose layers and units for a figure and say how they were chosen.

@@ -17,8 +17,6 @@ from kerasviz.optvis.objectives.targets import Target
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.request import Request, first_relu, make_requests
 
-__all__ = ["FigureContext", "FigureOptions", "channel_target", "moments", "resolve"]
-
 #: The size that most classifiers of ImageNet were made for.
 CLASSIFIED = (224, 224)
 

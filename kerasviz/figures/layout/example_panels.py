@@ -16,16 +16,6 @@ from kerasviz.figures.layout.tiles import EmptyTile, ExamplesTile, FigureLayout
 from kerasviz.network.network import Network
 from kerasviz.rendering.store import Store, slug
 
-__all__ = [
-    "EXAMPLES",
-    "NO_DATASET",
-    "example_notes",
-    "example_place",
-    "montage",
-    "open_examples",
-    "write_panels",
-]
-
 NAME = "Dataset examples"
 NO_DATASET = EmptyTile(NAME, "no dataset was given")
 #: The width of a panel in pixels, as the article's: three crops.

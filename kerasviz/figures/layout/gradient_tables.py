@@ -22,8 +22,6 @@ from kerasviz.rendering.photos import MOST, Photo, photos_of
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.store import slug
 
-__all__ = ["GRADIENT_TABLES"]
-
 DIRECTIONS = {"linf": "L-infinity metric", "l2": "L2 metric", "decorrelated": "Decorrelated space"}
 
 

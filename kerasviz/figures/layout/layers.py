@@ -8,8 +8,6 @@ from kerasviz.figures.catalogue.figure import ARTICLE_LAYERS
 from kerasviz.network.main_layers import _spatial, main_layers
 from kerasviz.network.network import Network
 
-__all__ = ["Placing", "map_layers", "place_layers"]
-
 #: The taps of an article's layers that a network has, and one line that says how they were found.
 Placing = tuple[dict[str, str], str]
 

@@ -18,8 +18,6 @@ from kerasviz.rendering.batching import make_batches
 from kerasviz.rendering.render import render_batches
 from kerasviz.rendering.request import make_requests
 
-__all__ = ["weight_factor", "weight_note", "weighted"]
-
 #: What is measured: this number of units of each layer of the figure, after these steps.
 UNITS, STEPS = 4, 32
 #: What that gives for GoogLeNet, whose layers and training data are those of the article's network.

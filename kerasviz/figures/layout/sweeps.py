@@ -9,9 +9,8 @@ from kerasviz.figures.catalogue.figure import Figure
 from kerasviz.optvis.objectives.objective import Objective, blur, l1, total_variation
 from kerasviz.optvis.parameterizations import Pixel
 from kerasviz.optvis.recipes import Recipe
-from kerasviz.optvis.transforms.transform import FoldedTransform, Jitter, Pad, Rotate, Scale
-
-__all__ = ["PENALTIES", "SIZE", "settings_of", "swept", "transforms_of"]
+from kerasviz.optvis.transforms.steps import Jitter, Pad, Rotate, Scale
+from kerasviz.optvis.transforms.transform import FoldedTransform
 
 #: The side of the pictures in sweeps (the authors' notebook ``regularization``).
 SIZE = 64

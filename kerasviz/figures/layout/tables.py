@@ -17,8 +17,6 @@ from kerasviz.optvis.objectives.objective import interpolation
 from kerasviz.optvis.objectives.targets import Target, parse_target
 from kerasviz.optvis.parameterizations import Aligned, Fourier
 
-__all__ = ["FACETS", "NO_DATASET", "TABLES", "Table", "facets", "shown"]
-
 #: What a figure's builder returns: rows, words over the columns, controls, notes.
 Table = tuple[tuple[TileRow, ...], tuple[str, ...], tuple[Control, ...], list[str]]
 

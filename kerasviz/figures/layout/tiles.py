@@ -9,17 +9,6 @@ from kerasviz.figures.catalogue.figure import Column, Control, Figure
 from kerasviz.rendering.photos import Photo
 from kerasviz.rendering.request import Request
 
-__all__ = [
-    "EmptyTile",
-    "ExamplesTile",
-    "FigureLayout",
-    "GradientTile",
-    "OptimizedTile",
-    "Page",
-    "Tile",
-    "TileRow",
-]
-
 
 @dataclass(frozen=True)
 class OptimizedTile:

@@ -10,8 +10,6 @@ from kerasviz.figures.catalogue.figure import Figure, Unit
 from kerasviz.network.network import Network
 from kerasviz.zoo import Card, cards
 
-__all__ = ["Units", "card_of", "evenly_spaced", "pick_class", "pick_units"]
-
 #: The network whose unit numbers the article gives.
 ARTICLE_NETWORK = "inceptionv1"
 #: The class to show: one of ImageNet that is easy to recognise, and its number among 1000.

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from kerasviz.figures.catalogue.figure import Control
 from kerasviz.figures.layout.tiles import EmptyTile, FigureLayout, OptimizedTile, Tile, TileRow
 
-__all__ = ["Option", "PageControl", "controls_of", "rows_of"]
-
 
 @dataclass(frozen=True)
 class Option:

@@ -21,21 +21,9 @@ from kerasviz.figures.site.record import FigureRun
 from kerasviz.figures.site.sprites import PER_SHEET, TILE, Strip, sheet_file
 from kerasviz.io.files import checksum, digest, make_folder
 from kerasviz.network.network import Network
+from kerasviz.rendering.manifest import Entry
 from kerasviz.rendering.pages import render_page, update
-from kerasviz.rendering.store import Entry, Store, slug
-
-__all__ = [
-    "FOLDER",
-    "UNIT",
-    "Frame",
-    "Row",
-    "UnitPictures",
-    "anchor",
-    "copy_all",
-    "page_names",
-    "write_layer",
-    "write_layers",
-]
+from kerasviz.rendering.store import Store, slug
 
 #: The folder of the pages and their sprites, in the folder of the figures.
 FOLDER = "layers"

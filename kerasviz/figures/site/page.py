@@ -17,8 +17,6 @@ from kerasviz.figures.layout.tiles import FigureLayout, GradientTile, Tile
 from kerasviz.figures.site.controls import controls_of, rows_of
 from kerasviz.rendering.pages import PIXEL_ART, render_page
 
-__all__ = ["Fact", "PictureFacts", "figure_page", "set_page"]
-
 #: The comments around a figure on its page; the page of the set copies what is between.
 BEGIN, END = Markup("<!-- figure -->"), Markup("<!-- end of figure -->")
 

@@ -21,8 +21,6 @@ from kerasviz.rendering.commands import CommandLine
 from kerasviz.rendering.pages import update
 from kerasviz.rendering.store import Store
 
-__all__ = ["RECORD", "FigureRun", "write_record"]
-
 RECORD = "figures.json"
 VERSION = 1
 

@@ -13,19 +13,6 @@ from kerasviz.figures.layout.example_panels import EXAMPLES
 from kerasviz.io.files import digest
 from kerasviz.rendering.pages import PIXEL_ART
 
-__all__ = [
-    "PER_SHEET",
-    "PITCH",
-    "TILE",
-    "Strip",
-    "corner",
-    "scaled",
-    "sheet",
-    "sheet_file",
-    "sheet_size",
-    "sprite_file",
-]
-
 #: Units in a file, the side of an optimized picture in pixels, and of an example (the article's).
 PER_SHEET, TILE, EXAMPLE = 10, 147, 73
 #: From one example to the next, in pixels.

@@ -11,11 +11,6 @@ import h5py
 
 from kerasviz.errors import ModelError
 
-__all__ = [
-    *("LOADING_ERRORS", "KerasVersionError", "check_h5", "explained", "has_lambda"),
-    *("lambda_refused", "last_line"),
-]
-
 #: Errors of Keras for files that are damaged, foreign or need missing code.
 LOADING_ERRORS = (
     AttributeError,

@@ -26,8 +26,6 @@ from kerasviz.importers.keras.layers import TapMarks, layer_paths, naming_of
 from kerasviz.importers.keras.preprocessing import leading_input_spec
 from kerasviz.importers.tensorflow.program import GraphProgram, program_over
 
-__all__ = ["input_specs", "load_model", "program_of", "read_h5", "read_keras"]
-
 
 def read_keras(
     path: Path, *, custom_objects: Mapping[str, Any] | None = None, unsafe: bool = False

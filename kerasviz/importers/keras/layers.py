@@ -14,8 +14,6 @@ import tensorflow as tf
 from kerasviz.importers.tensorflow.frozen_graph import FrozenGraph
 from kerasviz.importers.tensorflow.values import Naming, by_nodes
 
-__all__ = ["LayerResults", "Mark", "TapMarks", "free_name", "layer_paths", "naming_of"]
-
 _MARK = "kerasviz_tap_"
 
 

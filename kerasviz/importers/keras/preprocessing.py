@@ -10,8 +10,6 @@ import tensorflow as tf
 
 from kerasviz.network.input_spec import InputSpec
 
-__all__ = ["leading_input_spec"]
-
 #: Layers that do not change the numbers of an image in inference.
 _SPATIAL = ("Random", "Resizing", "CenterCrop", "ZeroPadding2D", "Dropout")
 

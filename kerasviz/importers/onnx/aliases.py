@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 from kerasviz.importers.onnx.graph import Node
 
-__all__ = ["ModulePath", "module_path", "place_of", "short_names"]
-
 #: Operators whose results are lengths, not activations.
 _SHAPES = frozenset({"Shape", "Size"})
 _ARITHMETIC = frozenset(

@@ -14,8 +14,6 @@ import onnx
 from google.protobuf.message import EncodeError
 from onnx import numpy_helper
 
-__all__ = ["graphs_in", "inline_constant_ifs"]
-
 #: An array of objects; an entry is ``None`` where it is not known before the run.
 Known = Any
 

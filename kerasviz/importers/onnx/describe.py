@@ -10,8 +10,6 @@ from kerasviz.importers.onnx.graph import Node
 from kerasviz.importers.onnx.registry import Layout, layout_of, softmax_axes
 from kerasviz.network.program import Value
 
-__all__ = ["takes_channels_first", "value_of", "with_aliases"]
-
 Shape = tuple[int | None, ...]
 
 

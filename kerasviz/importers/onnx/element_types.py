@@ -13,12 +13,6 @@ from onnx import numpy_helper
 
 from kerasviz.types import Tensor
 
-__all__ = [
-    *("converted", "is_small_float", "nearest", "numpy_type", "tensor_type", "type_of"),
-    "wide_float",
-]
-
-
 _FLOAT8 = tuple(
     np.dtype(kind)
     for kind in (

@@ -49,12 +49,6 @@ from kerasviz.importers.onnx.registry import (
 )
 from kerasviz.network.program import PLAIN, Kernels
 
-__all__ = [
-    *("FAILURES", "ExecutableNode", "Scope", "check_size", "explained", "prefer_channels_last"),
-    "scope_name",
-]
-
-
 #: Errors that damaged or contradictory files cause, such as a missing attribute.
 FAILURES = (
     ValueError,

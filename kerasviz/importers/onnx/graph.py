@@ -16,8 +16,6 @@ from kerasviz.errors import ModelError, first_line
 from kerasviz.importers.onnx.element_types import tensor_type
 from kerasviz.importers.onnx.layout import Constant
 
-__all__ = ["Graph", "Input", "Node", "all_nodes", "read_graph"]
-
 
 @dataclass(frozen=True)
 class Node:

@@ -13,11 +13,6 @@ from kerasviz.importers.onnx.graph import Node
 from kerasviz.importers.onnx.layout import Constant, Interleaved, LayoutTensor, OnnxValue
 from kerasviz.importers.onnx.registry import Call, takes_interleaved
 
-__all__ = [
-    *("interleavable", "is_pointwise", "kept_rows", "rewrapped", "unwrapped"),
-    "without_interleaving",
-]
-
 #: Operators that apply one function to every entry of their variable input.
 _POINTWISE = frozenset(
     (

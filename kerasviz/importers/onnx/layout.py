@@ -20,13 +20,6 @@ import tensorflow as tf
 
 from kerasviz.types import Array, Tensor
 
-__all__ = [
-    *("Constant", "DataDependent", "EmptyOptional", "Interleaved", "LayoutTensor"),
-    *("OnnxValue", "Quantized", "SequenceValue", "TensorValue", "aligned", "cast"),
-    *("channels_last", "float_type", "model_layout", "model_shape", "one_layout", "packed"),
-    *("rank_of", "stored_axis", "to_first", "to_last"),
-]
-
 
 @dataclass(frozen=True)
 class LayoutTensor:

@@ -16,8 +16,6 @@ from kerasviz.errors import ModelError, first_line
 from kerasviz.importers.onnx.constant_branches import graphs_in, inline_constant_ifs
 from kerasviz.importers.onnx.registry import supported
 
-__all__ = ["load_model"]
-
 #: Bytes of the largest external tensor that is read before shapes are inferred from it.
 _SMALL = 4096
 #: Passes over a model that inline operators, each of which may introduce others.

@@ -8,8 +8,6 @@ from pathlib import Path
 from kerasviz.errors import ModelError
 from kerasviz.network.input_spec import InputSpec
 
-__all__ = ["input_spec_of"]
-
 SOURCE = "metadata of the file"
 #: Nominal pixel ranges of ONNX's MetadataProps.md: (low, high).
 _NOMINAL_RANGES = {

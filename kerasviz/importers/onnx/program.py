@@ -29,8 +29,6 @@ from kerasviz.importers.onnx.registry import Call
 from kerasviz.network.program import PLAIN, Described, Kernels, Port, Value, static_shape
 from kerasviz.types import Tensor
 
-__all__ = ["OnnxProgram"]
-
 
 class OnnxProgram(Described):
     """Implement :class:`kerasviz.network.program.Program` for an ONNX graph.

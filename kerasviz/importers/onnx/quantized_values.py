@@ -19,9 +19,6 @@ from kerasviz.importers.onnx.layout import Constant, LayoutTensor, OnnxValue, Qu
 from kerasviz.importers.onnx.registry import MICROSOFT, Call, Converter
 from kerasviz.types import Tensor
 
-__all__ = ["codes_of", "from_codes", "run_on_codes", "with_layout"]
-
-
 _ALL_INPUTS = range(2**16)
 _INTERPOLATING = ("Resize", "Upsample")  # results are truncated to integers
 #: Domains whose operators are listed below.

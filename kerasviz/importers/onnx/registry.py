@@ -26,11 +26,6 @@ from kerasviz.importers.onnx.layout import (
 from kerasviz.network.program import PLAIN, Kernels
 from kerasviz.types import Tensor
 
-__all__ = [
-    *("MICROSOFT", "Call", "Converter", "Layout", "Result", "find", "layout_of", "operator"),
-    *("single", "softmax_axes", "supported", "takes_interleaved", "unsupported"),
-]
-
 #: Domain of the operators into which onnxruntime fuses standard ones.
 MICROSOFT = "com.microsoft"
 Result = OnnxValue | Sequence[OnnxValue | None]

@@ -21,8 +21,6 @@ from kerasviz.importers.onnx.registry import unsupported
 from kerasviz.network.program import static_shape
 from kerasviz.types import Tensor
 
-__all__ = ["ExecutedTranspose", "ImportReport", "PortReport", "report_of"]
-
 
 @dataclass(frozen=True)
 class ExecutedTranspose:

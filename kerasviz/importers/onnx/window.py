@@ -11,8 +11,6 @@ import tensorflow as tf
 from kerasviz.importers.onnx.registry import Call
 from kerasviz.types import Tensor
 
-__all__ = ["Window", "dilated", "padded", "spatial", "subsampled", "window_of"]
-
 #: An int, or a scalar int32 tensor where only a run knows the length.
 Length = Any
 

@@ -21,8 +21,6 @@ import tensorflow as tf
 from kerasviz.errors import UsageError
 from kerasviz.types import Tensor
 
-__all__ = ["import_onnx_tf", "names_supplied"]
-
 
 def import_onnx_tf() -> Any:
     """Import and return ``onnx_tf.backend``; :class:`UsageError` where it is not installed."""

@@ -35,9 +35,6 @@ from kerasviz.importers.tensorflow.values import Naming
 from kerasviz.network.program import PLAIN, Described, Kernels, Port, Value, static_shape
 from kerasviz.types import Tensor
 
-__all__ = ["OnnxTfProgram", "read_onnx_tf"]
-
-
 #: Errors of onnx-tf for models that it cannot translate, some only during the trace.
 _ERRORS = (
     *(ValueError, TypeError, LookupError, AttributeError, RuntimeError, AssertionError),

@@ -9,8 +9,6 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from kerasviz.errors import ModelError, first_line
 
-__all__ = ["frozen"]
-
 
 def frozen(function: Any) -> Any:
     """Return a ``ConcreteFunction`` with its variables as constants and its calls inlined.

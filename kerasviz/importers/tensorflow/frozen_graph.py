@@ -22,9 +22,6 @@ from kerasviz.importers.tensorflow.node import (
 from kerasviz.network.program import PLAIN
 from kerasviz.types import Tensor
 
-__all__ = ["FrozenGraph", "node_name", "read_graph"]
-
-
 _DEAD = "a branch that is never taken"
 
 

@@ -12,8 +12,6 @@ from kerasviz.errors import ModelError, first_line
 from kerasviz.importers.imported import Imported
 from kerasviz.importers.tensorflow.program import program_over
 
-__all__ = ["read_graphdef"]
-
 _IMAGE_OPS = ("Conv2D", "DepthwiseConv2dNative")
 #: Nodes before the first convolution that keep the rank and channels of an image.
 _ELEMENTWISE = frozenset(

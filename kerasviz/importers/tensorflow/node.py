@@ -15,9 +15,6 @@ from kerasviz.errors import ModelError, first_line
 from kerasviz.network.program import Kernels, static_shape
 from kerasviz.types import Tensor
 
-__all__ = ["CALLS", "PASS_THROUGH", "GraphNode", "emit", "node_of", "why_not"]
-
-
 #: Ops whose k-th output is their k-th input.
 PASS_THROUGH = frozenset(
     {"Identity", "IdentityN", "CheckNumerics", "PlaceholderWithDefault", "PreventGradient"}

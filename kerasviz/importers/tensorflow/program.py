@@ -16,8 +16,6 @@ from kerasviz.importers.tensorflow.values import Naming, values_of
 from kerasviz.network.program import PLAIN, Described, Kernels, Port, Value, static_shape
 from kerasviz.types import Tensor
 
-__all__ = ["GraphProgram", "program_over"]
-
 
 class GraphProgram(Described):
     """Implement :class:`kerasviz.network.program.Program` for a :class:`FrozenGraph`.

@@ -12,8 +12,6 @@ from kerasviz.importers.imported import Imported
 from kerasviz.importers.tensorflow.freeze import frozen
 from kerasviz.importers.tensorflow.program import program_over
 
-__all__ = ["read_saved_model"]
-
 _DEFAULT = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 
 

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from kerasviz.importers.tensorflow.frozen_graph import FrozenGraph
     from kerasviz.importers.tensorflow.node import GraphNode
 
-__all__ = ["Naming", "by_nodes", "values_of"]
-
 
 @dataclass(frozen=True)
 class Naming:

@@ -14,24 +14,6 @@ import numpy as np
 
 from kerasviz.errors import UsageError
 
-__all__ = [
-    "Objective",
-    "Term",
-    "alignment",
-    "blur",
-    "channel",
-    "direction",
-    "diversity",
-    "interpolation",
-    "l1",
-    "layer",
-    "logit",
-    "neuron",
-    "probability",
-    "random_direction",
-    "total_variation",
-]
-
 #: Terms of the untransformed image.
 PENALTIES = ("l1", "total_variation", "blur")
 #: Terms that couple pictures that are optimized together.

@@ -6,9 +6,6 @@ import tensorflow as tf
 
 from kerasviz.types import Tensor
 
-__all__ = ["blurred", "penalty"]
-
-
 #: The value from which L1 measures the distance, in [0, 1] (lucid's notebook of 2019).
 GREY = 0.5
 

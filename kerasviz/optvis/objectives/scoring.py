@@ -18,17 +18,6 @@ from kerasviz.optvis.objectives.objective import COUPLINGS, PENALTIES, Objective
 from kerasviz.optvis.objectives.penalties import penalty
 from kerasviz.types import Array, Tensor
 
-__all__ = [
-    "IMAGE",
-    "Slot",
-    "Structure",
-    "own_scores",
-    "pack_objectives",
-    "scores",
-    "structure_of",
-    "taps_of",
-]
-
 #: Every kind of term is one of these reductions of a tap's activations A [B, ..., C].
 _REDUCTIONS = {
     "channel": "mean",

@@ -23,8 +23,6 @@ from kerasviz.optvis.objectives.objective import (
 if TYPE_CHECKING:  # a help text that shows the grammar should not wait for TensorFlow
     from kerasviz.network.network import Network
 
-__all__ = ["GRAMMAR", "Target", "negated", "parse_target", "parse_targets"]
-
 GRAMMAR = """\
 mixed4c:100             a channel: the unit at all positions
 mixed4c:100@center      a neuron: the unit at the centre; @y,x at another position

@@ -12,8 +12,6 @@ import numpy as np
 
 from kerasviz.types import Array
 
-__all__ = ["Checkpoint"]
-
 
 @dataclass(frozen=True)
 class Checkpoint:

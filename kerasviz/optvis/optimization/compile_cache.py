@@ -9,8 +9,6 @@ from weakref import WeakKeyDictionary, proxy
 
 from kerasviz.network.network import Network
 
-__all__ = ["MOST", "Compiled", "cache_of", "compiled"]
-
 Kind = TypeVar("Kind")
 
 #: Compiled functions that are kept for each network. A loop takes some 30 MB, and the requests of

@@ -20,8 +20,6 @@ from kerasviz.optvis.optimization.loop import (
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.types import Array
 
-__all__ = ["GAIN", "has_converged", "optimize_until_converged"]
-
 #: The relative gain of the mean score below which a picture has converged.
 GAIN = 0.01
 

@@ -16,8 +16,6 @@ import tensorflow as tf
 from kerasviz.network.program import PLAIN, Kernels
 from kerasviz.types import Tensor
 
-__all__ = ["convolve", "convolve_depthwise", "fast_kernels", "normalize", "portable_kernels"]
-
 #: The most channels of an image: a strided convolution of no more is a network's first.
 IMAGE_CHANNELS = 4
 

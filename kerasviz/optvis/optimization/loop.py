@@ -27,17 +27,6 @@ from kerasviz.optvis.optimization.tiling import check_tiles, scores_of_tiles, ti
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.types import Array, Tensor
 
-__all__ = [
-    "CHUNK",
-    "Loop",
-    "LoopInputs",
-    "LoopProgress",
-    "Run",
-    "check_finite",
-    "loop_for",
-    "optimize",
-]
-
 #: Tensors of objectives by name, as :func:`pack_objectives` gives them.
 Data = Mapping[str, Tensor]
 #: Steps in one graph call. Between calls there is time for progress, snapshots and Ctrl-C.

@@ -20,8 +20,6 @@ from kerasviz.optvis.environment import environment
 from kerasviz.optvis.optimization.kernels import fast_kernels
 from kerasviz.optvis.recipes import PRECISIONS
 
-__all__ = ["AUTO", "CHOICES", "PrecisionChoice", "choices_here", "choose"]
-
 AUTO = "auto"
 CHOICES = (AUTO, *PRECISIONS)
 

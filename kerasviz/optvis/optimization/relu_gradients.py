@@ -7,8 +7,6 @@ import tensorflow as tf
 from kerasviz.network.program import Kernels
 from kerasviz.types import Tensor
 
-__all__ = ["REDIRECTED", "redirected_relu", "redirected_relu6"]
-
 
 def _plain_or_redirected(plain: Tensor, redirected: Tensor) -> Tensor:
     """Return, per image, ``plain`` where any of it is not zero, else ``redirected``."""

@@ -11,8 +11,6 @@ from kerasviz.errors import UsageError
 from kerasviz.optvis.objectives.scoring import Structure
 from kerasviz.types import Tensor
 
-__all__ = ["check_tiles", "scores_of_tiles", "tiled"]
-
 Score = Callable[[Tensor], Tensor]
 
 #: Reductions over all positions that equal the mean over the tiles.

@@ -13,8 +13,6 @@ from kerasviz.optvis.parameterizations.fourier import Fourier
 from kerasviz.optvis.parameterizations.low_resolution import enlarged
 from kerasviz.types import Tensor
 
-__all__ = ["Aligned"]
-
 
 @dataclass(frozen=True)
 class Aligned:

@@ -11,8 +11,6 @@ import tensorflow as tf
 from kerasviz.errors import UsageError
 from kerasviz.types import Tensor
 
-__all__ = ["DECORRELATION", "ROOTS", "Coloured", "to_rgb"]
-
 #: The floats to whose multiple a row is padded: a vector of AVX-512 has 16, others have fewer.
 _VECTOR = 64
 

@@ -13,8 +13,6 @@ from kerasviz.optvis import randomness
 from kerasviz.optvis.parameterizations.colour import Coloured
 from kerasviz.types import Array, Tensor
 
-__all__ = ["Fourier", "frequency_scale"]
-
 
 @lru_cache(maxsize=64)
 def frequency_scale(height: int, width: int, decay_power: float) -> Array:

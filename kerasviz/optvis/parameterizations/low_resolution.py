@@ -12,8 +12,6 @@ from kerasviz.optvis import randomness
 from kerasviz.optvis.parameterizations.colour import Coloured
 from kerasviz.types import Tensor
 
-__all__ = ["LowResolution", "Pyramid", "enlarged"]
-
 
 def enlarged(values: Tensor, height: int, width: int) -> Tensor:
     """Resize values [B, h, w, C] bilinearly to [B, H, W, C], pixel centres on pixel centres."""

@@ -9,8 +9,6 @@ from kerasviz.optvis import randomness
 from kerasviz.optvis.parameterizations.colour import Coloured
 from kerasviz.types import Tensor
 
-__all__ = ["Pixel"]
-
 
 @dataclass(frozen=True)
 class Pixel(Coloured):

@@ -12,8 +12,6 @@ import tensorflow as tf
 
 from kerasviz.types import Size, Tensor
 
-__all__ = ["Similarity", "portable_sample", "sample"]
-
 #: A function from images and maps to samples, and its adjoint.
 Sampler = tuple[Callable[..., Tensor], Callable[..., Tensor]]
 #: Pixels by which rounding may enlarge a window that is a whole number.

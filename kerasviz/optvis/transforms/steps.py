@@ -13,21 +13,6 @@ from kerasviz.errors import UsageError, check_names
 from kerasviz.optvis.transforms.resampling import Similarity
 from kerasviz.types import Size, Tensor
 
-__all__ = [
-    "GREY",
-    "Canvas",
-    "Crop",
-    "Jitter",
-    "Pad",
-    "Rotate",
-    "Scale",
-    "Step",
-    "check_size",
-    "step_from_json",
-    "step_to_json",
-]
-
-
 #: The value outside the image, in [0, 1], unless a pad has another.
 GREY = 0.5
 #: The pi with which the reference library turns degrees into radians (lucid, ``_angle2rads``).

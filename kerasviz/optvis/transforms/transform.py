@@ -28,20 +28,6 @@ from kerasviz.optvis.transforms.steps import (
 )
 from kerasviz.types import Tensor
 
-__all__ = [
-    "ARTICLE_STEPS",
-    "LUCID_STEPS",
-    "Crop",
-    "FoldedTransform",
-    "Jitter",
-    "Pad",
-    "Rotate",
-    "Scale",
-    "SequentialTransform",
-    "Transform",
-    "transform_from_json",
-]
-
 #: The stream of a seed's random numbers; the first image takes stream 0.
 STREAM = 1
 

@@ -21,8 +21,6 @@ from kerasviz.service.jobs.locks import exclusive_lock
 from kerasviz.service.middleware.security import guarded
 from kerasviz.service.settings import ServiceSettings
 
-__all__ = ["create_app"]
-
 
 def create_app(setting: ServiceSettings) -> FastAPI:
     """Build the ASGI application; ``app.state.service`` is its :class:`ServiceState`.

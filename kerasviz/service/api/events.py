@@ -14,8 +14,6 @@ from starlette.concurrency import run_in_threadpool
 from kerasviz.service.api.responses import job_json
 from kerasviz.service.jobs.jobs import ENDED, Jobs, RenderJob
 
-__all__ = ["job_events"]
-
 #: Seconds between two looks at the database.
 POLL_SECONDS = 0.25
 #: The fields of a job in a progress event.

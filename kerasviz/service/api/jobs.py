@@ -20,8 +20,6 @@ from kerasviz.service.jobs.jobs import JobPicture, RenderJob
 from kerasviz.service.jobs.requests import RenderOptions, asked_of, job_name, requests_of
 from kerasviz.service.jobs.worker import preview_path
 
-__all__ = ["client_of", "router"]
-
 router = APIRouter(prefix="/api/renders", tags=["renders"], responses=ERRORS)
 
 #: The header by which several clients behind one address are served in turn.

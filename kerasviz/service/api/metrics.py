@@ -12,8 +12,6 @@ from prometheus_fastapi_instrumentator.metrics import Info, default
 
 from kerasviz.service.api.state import ServiceState
 
-__all__ = ["add_metrics"]
-
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 

@@ -28,8 +28,6 @@ from kerasviz.service.api.state import ServiceState, State
 from kerasviz.service.description import label_of
 from kerasviz.service.gallery import Gallery, UnitPicture
 
-__all__ = ["router"]
-
 router = APIRouter(tags=["networks"], responses=ERRORS)
 
 #: Results of a search, at most.

@@ -17,8 +17,6 @@ from kerasviz.service.api.schemas import Error
 from kerasviz.service.jobs.jobs import DiskFullError, JobPicture, QueueFullError, RenderJob
 from kerasviz.service.networks import UnknownNetworkError
 
-__all__ = ["ERRORS", "ERROR_HANDLERS", "PNG", "Json", "job_json", "picture_url"]
-
 
 class Json(Response):
     """A response in JSON, written by orjson; NumPy arrays are taken as they are."""

@@ -6,22 +6,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = [
-    "Activations",
-    "Error",
-    "Finished",
-    "JobStatus",
-    "LayerPage",
-    "LayerSummary",
-    "Listed",
-    "NetworkPage",
-    "Preview",
-    "RenderRequest",
-    "SearchMatch",
-    "UnitPage",
-    "UnitRow",
-]
-
 Side = Annotated[int, Field(ge=1, le=4096)]
 Kind = Literal["channel", "neuron", "negative", "diversity"]
 State = Literal["accepted", "running", "done", "failed", "cancelled"]

@@ -15,8 +15,6 @@ from kerasviz.service.middleware.security import (
     too_many_tokens,
 )
 
-__all__ = ["router"]
-
 router = APIRouter(tags=["session"], responses=ERRORS)
 
 

@@ -12,8 +12,6 @@ from fastapi.responses import HTMLResponse
 from kerasviz.service.api.responses import Json
 from kerasviz.service.api.state import State
 
-__all__ = ["PAGE", "SWAGGER", "router"]
-
 router = APIRouter()
 
 #: The folder of the page, whose files are served below ``/page``.

@@ -27,8 +27,6 @@ from kerasviz.service.uploads.uploads import Uploads, folder_bytes
 if TYPE_CHECKING:
     from kerasviz.examples.folder import Examples
 
-__all__ = ["ServiceState", "State"]
-
 #: Rows of a batch on a GPU where ``ServiceSettings.batch`` is not given.
 BATCH_ON_GPU = 8
 #: Rows of a batch elsewhere.

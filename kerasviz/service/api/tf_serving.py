@@ -16,8 +16,6 @@ from kerasviz.service.api.responses import ERRORS, Json
 from kerasviz.service.api.state import State
 from kerasviz.service.tf_serving.predict import BusyError, ClientGoneError, NoServableError
 
-__all__ = ["router"]
-
 router = APIRouter(prefix="/v1/models", tags=["TensorFlow Serving"], responses=ERRORS)
 
 #: The status that proxies log where a client has left.

@@ -13,8 +13,6 @@ from kerasviz.service.api.responses import ERRORS, Json
 from kerasviz.service.api.state import State
 from kerasviz.service.uploads.uploads import TakenError, TooLargeError, UploadBusyError
 
-__all__ = ["router"]
-
 router = APIRouter(tags=["uploads"], responses=ERRORS)
 _RETRY = {"Retry-After": "15"}
 

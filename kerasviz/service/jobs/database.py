@@ -10,8 +10,6 @@ from pathlib import Path
 
 from kerasviz.errors import KerasvizError
 
-__all__ = ["Database"]
-
 VERSION = 1
 #: Seconds to wait for a transaction of another process.
 PATIENCE = 30.0

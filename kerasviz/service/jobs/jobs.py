@@ -17,18 +17,6 @@ from typing import Any
 from kerasviz.errors import KerasvizError
 from kerasviz.service.jobs.database import Database
 
-__all__ = [
-    "ENDED",
-    "LIVE",
-    "JobPicture",
-    "Jobs",
-    "PictureRequest",
-    "QueueFullError",
-    "RenderJob",
-    "end_finished_jobs",
-    "forget",
-]
-
 LIVE = ("accepted", "running")
 ENDED = ("done", "failed", "cancelled")
 STATES = (*LIVE, *ENDED)

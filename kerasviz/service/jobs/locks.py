@@ -11,8 +11,6 @@ from portalocker import AlreadyLocked, Lock, LockFlags
 
 from kerasviz.errors import UsageError
 
-__all__ = ["exclusive_lock", "shared_lock"]
-
 SERVER, WORKERS = "server.lock", "workers.lock"
 #: Seconds for the workers of a service that was killed to notice it.
 PATIENCE = 30.0

@@ -18,8 +18,6 @@ from typing import Any
 from kerasviz.service.jobs.database import Database
 from kerasviz.service.jobs.jobs import drop_unwanted, end_finished_jobs
 
-__all__ = ["DEATHS", "Claim", "Claimed", "Queue"]
-
 #: Workers that may end during a picture before it fails.
 DEATHS = 3
 #: The row of ``clients`` with the service that a returning client starts from.

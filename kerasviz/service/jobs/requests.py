@@ -18,8 +18,6 @@ from kerasviz.service.description import fixed_recipe
 from kerasviz.service.jobs.jobs import PictureRequest
 from kerasviz.service.settings import Limits
 
-__all__ = ["DIVERSE", "RenderOptions", "asked_of", "job_name", "requests_of"]
-
 #: Pictures of a target of ``kind`` diversity.
 DIVERSE = 4
 

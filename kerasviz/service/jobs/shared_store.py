@@ -15,8 +15,6 @@ from kerasviz.rendering.render import Picture
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.store import Store
 
-__all__ = ["SharedStore", "made_of"]
-
 LOCK = ".lock"
 
 

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from kerasviz.rendering.request import Request
     from kerasviz.service.jobs.shared_store import SharedStore
 
-__all__ = ["RenderWorker", "main", "preview_path"]
-
 log = logging.getLogger("kerasviz.service.jobs.worker")
 
 #: Seconds between two looks at an empty queue; a wake-up comes earlier.

@@ -17,8 +17,6 @@ from kerasviz.service.jobs.database import Database
 from kerasviz.service.jobs.picture_queue import Queue
 from kerasviz.service.settings import ServiceSettings
 
-__all__ = ["Workers"]
-
 log = logging.getLogger("kerasviz.service.jobs.workers")
 
 #: Seconds before a worker that ended early is restarted; doubled each time.

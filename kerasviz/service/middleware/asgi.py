@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from starlette.responses import JSONResponse
 from starlette.types import Scope
 
-__all__ = ["client_address", "header", "refusal"]
-
 
 def header(scope: Scope, name: bytes) -> list[bytes]:
     """Return all values of a request's header; the server lowers the names."""

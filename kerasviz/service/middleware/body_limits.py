@@ -11,8 +11,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kerasviz.service.middleware.asgi import header, refusal
 
-__all__ = ["PATIENCE", "RATE", "BodyLimitMiddleware"]
-
 #: Seconds that a body may take.
 PATIENCE = 20.0
 #: Bytes for which a body may take one second more.

@@ -8,8 +8,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-__all__ = ["LoginThrottle"]
-
 #: Wrong tokens without a wait.
 FREE = 5
 #: Seconds to wait after the next one; each further one doubles them.

@@ -11,8 +11,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kerasviz.service.middleware.asgi import client_address, refusal
 
-__all__ = ["LOGGER", "RequestLogMiddleware"]
-
 LOGGER = logging.getLogger("kerasviz.service.requests")
 #: Characters of a path that are logged.
 _PATH_LENGTH = 300

@@ -22,20 +22,6 @@ from kerasviz.service.middleware.request_log import RequestLogMiddleware
 if TYPE_CHECKING:
     from kerasviz.service.settings import ServiceSettings
 
-__all__ = [
-    "COOKIE",
-    "HEADERS",
-    "HostMiddleware",
-    "OriginMiddleware",
-    "SecurityHeadersMiddleware",
-    "TokenMiddleware",
-    "guarded",
-    "is_loopback",
-    "same_secret",
-    "session_cookie",
-    "too_many_tokens",
-]
-
 #: The cookie that replaces the token in a browser.
 COOKIE = "kerasviz_session"
 #: Paths that need no token: the page, which holds no data, and the login.

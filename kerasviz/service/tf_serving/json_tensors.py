@@ -19,8 +19,6 @@ import orjson
 from kerasviz.errors import UsageError
 from kerasviz.types import Array
 
-__all__ = ["BadRequestError", "PredictRequest", "answer", "read"]
-
 #: Levels of nested lists at most.
 DEEPEST = 32
 #: Characters of a request that an error repeats at most.

@@ -30,8 +30,6 @@ from kerasviz.service.networks import Networks
 from kerasviz.service.settings import ServiceSettings
 from kerasviz.service.tf_serving.json_tensors import BadRequestError, answer, read
 
-__all__ = ["VERSION", "BusyError", "ClientGoneError", "NoServableError", "Predictor"]
-
 #: The only version of every network.
 VERSION = "1"
 #: Pixels of all encoded images of a request, at most: small files may hold very large images, which

@@ -18,8 +18,6 @@ from kerasviz.errors import KerasvizError
 from kerasviz.service.uploads import sandbox_process
 from kerasviz.service.uploads.sandbox_process import Budget, InspectionRequest
 
-__all__ = ["Inspection", "environment_in"]
-
 
 class Inspection:
     """Checks one file after the other, each in a process of ``sandbox_process``.

@@ -21,8 +21,6 @@ try:
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
-__all__ = ["Budget", "InspectionRequest", "inspect"]
-
 #: Pixels on a side of the test image where the network takes any size.
 _SIDE = 224
 

@@ -19,8 +19,6 @@ import h5py
 from kerasviz.errors import ModelError, first_line
 from kerasviz.importers.detect import kind_of
 
-__all__ = ["screen"]
-
 _CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
 _MEMBERS = frozenset({_CONFIG, "metadata.json", _WEIGHTS})
 _CONFIG_BYTES = 16 * 2**20

@@ -26,8 +26,6 @@ from kerasviz.service.settings import ServiceSettings
 from kerasviz.service.uploads.sandbox import Inspection
 from kerasviz.service.uploads.sandbox_process import Budget
 
-__all__ = ["TakenError", "TooLargeError", "Upload", "UploadBusyError", "Uploads", "folder_bytes"]
-
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}(?:\.[A-Za-z0-9_-]+)*")
 _STATE, _FILE, _READY = "upload.json", "model", "admitted"
 #: Uploads that may wait for their check.

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from support import tiny
 
-from kerasviz.figures.catalogue.article import ARTICLE_LAYERS, CATALOGUE
+from kerasviz.figures.catalogue.article import CATALOGUE
+from kerasviz.figures.catalogue.figure import ARTICLE_LAYERS
 from kerasviz.figures.layout import units as units_module
 from kerasviz.figures.layout.build import choose
 from kerasviz.figures.layout.context import FigureOptions, moments

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from kerasviz.errors import UsageError
-from kerasviz.figures.catalogue.article import ARTICLE_LAYERS, CATALOGUE
+from kerasviz.figures.catalogue.article import CATALOGUE
+from kerasviz.figures.catalogue.figure import ARTICLE_LAYERS
 from kerasviz.figures.layout.layers import map_layers, place_layers
 from kerasviz.network.main_layers import main_layers
 from kerasviz.network.network import Network

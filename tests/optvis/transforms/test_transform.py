@@ -7,15 +7,11 @@ import pytest
 import tensorflow as tf
 
 from kerasviz.errors import UsageError
+from kerasviz.optvis.transforms.steps import Crop, Jitter, Pad, Rotate, Scale
 from kerasviz.optvis.transforms.transform import (
     ARTICLE_STEPS,
     LUCID_STEPS,
-    Crop,
     FoldedTransform,
-    Jitter,
-    Pad,
-    Rotate,
-    Scale,
     SequentialTransform,
     transform_from_json,
 )

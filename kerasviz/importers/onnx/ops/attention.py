@@ -15,8 +15,6 @@ from kerasviz.importers.onnx.ops.activation import rounded_softmax
 from kerasviz.importers.onnx.registry import Call, Layout, operator
 from kerasviz.types import Tensor
 
-__all__ = ["Scores", "attended", "joined_heads", "repeated_heads", "rotated", "split_heads"]
-
 
 def lengths(x: Tensor) -> list[Any]:
     """Return the lengths of the axes: ints where they are known, else scalar tensors."""

@@ -12,8 +12,6 @@ from kerasviz.importers.onnx.layout import LayoutTensor, model_layout
 from kerasviz.importers.onnx.registry import Call, operator
 from kerasviz.types import Tensor
 
-__all__ = ["labels_of", "post_transform", "rows_of"]
-
 ML = "ai.onnx.ml"
 
 

@@ -12,8 +12,6 @@ import tensorflow as tf
 
 from kerasviz.types import Tensor
 
-__all__ = ["Field", "SamplePoint", "cubic_taps", "linear_taps", "padding_of", "reflected"]
-
 #: A scalar tensor.
 Length = Any
 

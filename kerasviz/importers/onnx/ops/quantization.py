@@ -28,8 +28,6 @@ from kerasviz.importers.onnx.quantized_values import codes_of, from_codes
 from kerasviz.importers.onnx.registry import MICROSOFT, Call, Layout, operator
 from kerasviz.types import Tensor
 
-__all__ = ["dequantized", "dynamic_codes", "quantized", "rounded", "spread_numbers"]
-
 #: The smallest and largest code of a type.
 _RANGES = {
     np.dtype(kind): ends

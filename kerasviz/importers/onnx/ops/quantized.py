@@ -24,8 +24,6 @@ from kerasviz.importers.onnx.quantized_values import codes_of, from_codes
 from kerasviz.importers.onnx.registry import MICROSOFT, Call, Layout, operator, single
 from kerasviz.types import Tensor
 
-__all__ = ["along", "given", "kind_of", "less", "number", "product", "with_images"]
-
 _INT32 = np.dtype(np.int32)
 
 

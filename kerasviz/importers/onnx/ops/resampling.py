@@ -15,8 +15,6 @@ import tensorflow as tf
 
 from kerasviz.types import Tensor
 
-__all__ = ["Axis", "Rule", "matrix", "multiplied", "outside", "places", "repeats"]
-
 #: A number, or a scalar tensor where only a run knows it.
 Number = Any
 

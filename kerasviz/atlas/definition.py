@@ -58,7 +58,7 @@ class Atlas:
         image size that the network does not take.
         """
         net.check_size(*recipe.size)
-        options = FigureOptions(net, recipe, layers=tuple(taps) or tuple(main_layers(net)[0]))
+        options = FigureOptions(net, recipe, layers=tuple(taps) or tuple(main_layers(net)))
         source = ModelSource(net.identity.source)
         return cls(
             network_provenance(net), source, tuple(layers_of(options)), recipe, seed, threads

@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kerasviz.cli.map_rows import map_rows
 from kerasviz.cli.options import ModelOptions, json_option, model_options
 from kerasviz.cli.progress import import_tensorflow
 from kerasviz.errors import UsageError, near
 
 if TYPE_CHECKING:
+    from kerasviz.network.map import Module
     from kerasviz.network.network import Network
     from kerasviz.network.taps import Tap
 
 HEADERS = ("name", "channels", "shape", "op", "pre-activation", "aliases")
+MAP_HEADERS = ("module", "class", "shape")
 #: Number of aliases in the table, the shortest ones; --json has all.
 ALIASES = 3
 
@@ -28,13 +31,14 @@ ALIASES = 3
     epilog="""\b
 Examples:
   kerasviz taps efficientnet-lite0
+  kerasviz taps efficientnet-lite0 --all
   kerasviz taps efficientnet-lite0 block3
   kerasviz taps model.onnx "*/relu*" --json
 """,
 )
 @click.argument("model")
 @click.argument("pattern", metavar="[FILTER]", required=False)
-@click.option("--all", "everything", is_flag=True, help="All taps, not only the main layers.")
+@click.option("--all", "everything", is_flag=True, help="List all taps, not only the map.")
 @json_option
 @model_options
 def command(
@@ -44,38 +48,46 @@ def command(
     as_json: bool,
     model_options: ModelOptions,
 ) -> None:
-    """List the taps of MODEL: every tensor that can be visualized.
+    """Show the map of MODEL: its modules, and the tensors that can be visualized.
 
-    FILTER is a part of a name or alias, or a pattern with * and ?. Without it, only the main
-    layers are listed where the network's card names them. The shape is height x width x channels,
-    a ? where it depends on the image. Where there is a pre-activation (the tensor
-    before the ReLU), its name is NAME_pre_relu.
+    Without FILTER the main layers are shown, equal ones as one row (layer.0-11), with as much
+    inside them as fits. FILTER is a part of a name or alias, or a pattern with * and ?. The shape
+    is height x width x channels, a ? where it depends on the image. Where there is a
+    pre-activation (the tensor before the ReLU), its name is NAME_pre_relu.
     """
     import_tensorflow()
     net = model_options.load(model)
-    found = _chosen(net, pattern, everything)
+    listed = list(net.taps.values()) if pattern is None else _matching(net, pattern)
     if as_json:
-        click.echo(json.dumps([_plain(tap) for _, tap in found], indent=1, ensure_ascii=False))
-        return
-    _print_table([_row(name, tap) for name, tap in found])
-    more = len(net.taps) - len(found)
-    if more and not pattern:
-        click.echo(f"{more} more taps: add --all, or a part of a name")
+        data = {
+            "map": _plain_module(net.map.root),
+            "main": list(net.main_taps),
+            "taps": [_plain(tap) for tap in listed],
+        }
+        click.echo(json.dumps(data, indent=1, ensure_ascii=False))
+    elif everything or pattern is not None:
+        _print_table([HEADERS, *(_row(tap) for tap in listed)])
+    else:
+        _print_table([MAP_HEADERS, *map_rows(net)])
+        click.echo(f"{len(listed)} taps: add --all, or a part of a name")
 
 
-def _chosen(net: Network, pattern: str | None, everything: bool) -> list[tuple[str, Tap]]:
-    """Return taps with the name under which each is shown."""
-    if pattern:
+def _matching(net: Network, pattern: str) -> list[Tap]:
+    matching = [tap for tap in net.taps.values() if _matches(tap, pattern)]
+    if not matching:
         names = [name for tap in net.taps.values() for name in (tap.name, *tap.aliases)]
-        found = [(tap.name, tap) for tap in net.taps.values() if _matches(tap, pattern)]
-        if not found:
-            raise UsageError(
-                f"no tap of {net.name} matches {pattern!r}; near: {near(pattern, names)}"
-            )
-        return found
-    if everything or not net.main_taps:
-        return list(net.taps.items())
-    return [(name, net.taps[name]) for name in dict.fromkeys(net.main_taps)]
+        raise UsageError(f"no tap of {net.name} matches {pattern!r}; near: {near(pattern, names)}")
+    return matching
+
+
+def _plain_module(module: Module) -> dict[str, Any]:
+    return {
+        "name": module.name,
+        "kind": module.kind,
+        "tap": module.tap,
+        "main": module.main,
+        "modules": [_plain_module(inner) for inner in module.modules],
+    }
 
 
 def _matches(tap: Tap, pattern: str) -> bool:
@@ -98,9 +110,10 @@ def _plain(tap: Tap) -> dict[str, Any]:
     }
 
 
-def _row(name: str, tap: Tap) -> tuple[str, ...]:
+def _row(tap: Tap) -> tuple[str, ...]:
     from kerasviz.network.taps import PRE_RELU
 
+    name = tap.name
     sizes = ["?" if n is None else str(n) for n in (tap.shape or (None, None))]
     channels, shape = sizes[-1], "x".join(sizes[1:])
     # NAME_pre_relu is understood for every NAME that has one: no need to list them.
@@ -112,7 +125,7 @@ def _row(name: str, tap: Tap) -> tuple[str, ...]:
 
 def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
     """Print a table; at a terminal each tap takes one line, cut at the end where it is too long."""
-    header, *lines = aligned([HEADERS, *rows])
+    header, *lines = aligned(rows)
     if not sys.stdout.isatty():
         click.echo("\n".join([header, *lines]))
         return

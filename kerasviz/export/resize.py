@@ -26,6 +26,7 @@ class _Resized(Described):
         self._inputs = {**program.inputs, port.name: port}
         self._outputs = program.outputs
         self._values = dict(values)
+        self._module_kinds = program.module_kinds
         self.scope = getattr(program, "scope", None)
 
     def compute(

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from kerasviz.errors import ModelError, UsageError, first_line, near
 from kerasviz.network.input_spec import PRESETS, InputSpec
+from kerasviz.network.map import Map, map_of
 from kerasviz.network.program import PLAIN, Kernels, Port, Program
 from kerasviz.network.taps import Tap, TapTable
 from kerasviz.types import Tensor
@@ -71,7 +72,8 @@ class Network:
         labels: The names of the classes, empty if they are not known.
         aliases: Further names of taps.
         logits: The tap of the class logits, ``None`` to find it before the last softmax.
-        main_taps: The layers to show first; unknown ones are left out.
+        main_taps: The layers to show first; unknown ones are left out. Without any, they are
+            those of the map.
 
     Example:
         >>> net = kerasviz.load("efficientnet-lite0")        # doctest: +SKIP
@@ -87,11 +89,20 @@ class Network:
     logits: str | None = None
     main_taps: tuple[str, ...] = ()
     taps: TapTable = field(init=False)
+    map: Map = field(init=False)
 
     def __post_init__(self) -> None:
-        taps = TapTable(self.program.values, self.aliases)
-        object.__setattr__(self, "taps", taps)  # as a frozen dataclass sets its own fields
-        object.__setattr__(self, "main_taps", tuple(n for n in self.main_taps if n in taps))
+        values = self.program.values
+        names = TapTable(values, self.aliases).names
+        network_map = map_of(self.program, names, [n for n in self.main_taps if n in names])
+        aliases = {**(self.aliases or {}), **network_map.names()}
+        fields = {
+            "map": network_map,
+            "taps": TapTable(values, aliases, network_map.short_names()),
+            "main_taps": tuple(network_map.main),
+        }
+        for name, value in fields.items():  # as a frozen dataclass sets its own fields
+            object.__setattr__(self, name, value)
 
     def with_input_spec(self, spec: InputSpec) -> Network:
         """Return this network with another input description."""

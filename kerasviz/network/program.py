@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import tensorflow as tf
@@ -87,7 +88,9 @@ class Value:
     dimension is free or unknown; ``shape`` as a whole is ``None`` if the rank is unknown.
     ``aliases`` are further names (node name, layer path). For the output of a ReLU or ReLU6
     ``relu_input`` names its input, for the output of a softmax over the channels ``softmax_input``.
-    For a concatenation along the channels ``parts`` names its inputs.
+    For a concatenation along the channels ``parts`` names its inputs. ``inputs`` are the values and
+    inputs of the program that it is computed from, ``modules`` the paths of the modules around it,
+    outermost first. ``auxiliary`` values show nothing: lengths, indices, masks, scalars.
     """
 
     name: str
@@ -97,17 +100,22 @@ class Value:
     relu_input: str | None = None
     softmax_input: str | None = None
     parts: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+    auxiliary: bool = False
 
 
 class Described:
     """Implement the part of a :class:`Program` that is known before a run.
 
-    A subclass sets ``_inputs``, ``_outputs`` and ``_values``.
+    A subclass sets ``_inputs``, ``_outputs`` and ``_values``, and ``_module_kinds`` where the file
+    names the classes of modules.
     """
 
     _inputs: Mapping[str, Port]
     _outputs: Sequence[str]
     _values: Mapping[str, Value]
+    _module_kinds: Mapping[str, str] = MappingProxyType({})
 
     @property
     def inputs(self) -> Mapping[str, Port]:
@@ -124,6 +132,11 @@ class Described:
         """Every computed tensor that is not constant, in the order of the graph."""
         return self._values
 
+    @property
+    def module_kinds(self) -> Mapping[str, str]:
+        """The class names of modules by their paths, as far as the file has them."""
+        return self._module_kinds
+
 
 class Program(Protocol):
     """Compute named values from named inputs in TensorFlow."""
@@ -136,6 +149,9 @@ class Program(Protocol):
 
     @property
     def values(self) -> Mapping[str, Value]: ...
+
+    @property
+    def module_kinds(self) -> Mapping[str, str]: ...
 
     def compute(
         self,

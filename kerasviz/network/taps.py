@@ -50,7 +50,9 @@ class Tap:
 
 
 class TapTable(Mapping[str, Tap]):
-    """Map tap names to taps in the order of the graph; aliases are found, but not listed.
+    """Map tap names to taps in the order of the graph.
+
+    Aliases, lengths and scalars are found, but not listed; short names are no aliases of a tap.
 
     >>> from kerasviz.network.program import Value
     >>> table = TapTable({"a": Value("a", "Conv", (None, 8)), "b": Value("b", "Relu", (None, 8),
@@ -59,8 +61,14 @@ class TapTable(Mapping[str, Tap]):
     ('b', 'a')
     """
 
-    def __init__(self, values: Mapping[str, Value], aliases: Mapping[str, str] | None = None):
+    def __init__(
+        self,
+        values: Mapping[str, Value],
+        aliases: Mapping[str, str] | None = None,
+        short_names: Mapping[str, str] | None = None,
+    ):
         self._taps: dict[str, Tap] = {}
+        self._auxiliary = {value.name for value in values.values() if value.auxiliary}
         for value in values.values():
             self._taps[value.name] = Tap(value.name, value.op, value.shape, parts=(value.name,))
         self._names: dict[str, str] = {name: name for name in self._taps}
@@ -75,6 +83,13 @@ class TapTable(Mapping[str, Tap]):
             if alias != target:
                 tap = self._taps[target]
                 self._taps[target] = replace(tap, aliases=(*tap.aliases, alias))
+        for name, target in (short_names or {}).items():
+            self._names.setdefault(name, target)
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """The name of the tap for every name."""
+        return self._names
 
     def _add_pre_activations(self, values: Mapping[str, Value]) -> None:
         before: dict[str, tuple[str, ...]] = {}  # value -> parts of its pre-activation
@@ -119,7 +134,7 @@ class TapTable(Mapping[str, Tap]):
         return name in self._names
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._taps)
+        return (name for name in self._taps if name not in self._auxiliary)
 
     def __len__(self) -> int:
-        return len(self._taps)
+        return sum(1 for _ in self)

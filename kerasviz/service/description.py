@@ -103,7 +103,7 @@ def describe_layers(net: Network) -> list[dict[str, Any]]:
 
 def _main(net: Network) -> list[str]:
     try:
-        layers, _ = main_layers(net)
+        layers = main_layers(net)
     except UsageError:
         layers = []
     heads = [n for n in (net.classes.logits, *net.program.outputs) if n is not None]

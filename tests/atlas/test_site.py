@@ -285,6 +285,7 @@ class _Averaged:
         self.inputs = {"image": Port("image", tf.float32, (None, None, None, 3))}
         maps = (None, None, None, 3)
         shapes = {"other": maps, "map": maps, "logits": (None, 3)}
+        self.module_kinds: dict[str, str] = {}
         self.values = {name: Value(name, "Conv2D", shape) for name, shape in shapes.items()}
 
     def compute(self, feeds: Any, names: Any, **_: Any) -> dict[str, Any]:

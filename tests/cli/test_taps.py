@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from kerasviz.cli.taps import _chosen, aligned
+from kerasviz.cli.taps import _matching, aligned
 from kerasviz.errors import UsageError
 
 Run = Callable[..., Any]
 
 
 def test_table(run_cli: Run, model_file: Path) -> None:
-    ended = run_cli("taps", model_file)
+    ended = run_cli("taps", model_file, "--all")
     header, *lines = ended.out.splitlines()
     assert ended.code == 0
     assert header.split()[:4] == ["name", "channels", "shape", "op"]
@@ -32,9 +32,11 @@ def test_json_has_all_that_the_library_knows(run_cli: Run, model_file: Path) -> 
     import kerasviz
 
     net = kerasviz.load(model_file)
-    found = json.loads(run_cli("taps", model_file, "--json").out)
-    assert [tap["name"] for tap in found] == list(net.taps)
-    conv = next(tap for tap in found if tap["name"] == "conv2")
+    data = json.loads(run_cli("taps", model_file, "--json").out)
+    assert [tap["name"] for tap in data["taps"]] == list(net.taps)
+    assert data["main"] == list(net.main_taps)
+    assert [m["name"] for m in data["map"]["modules"] if m["main"]] == data["main"]
+    conv = next(tap for tap in data["taps"] if tap["name"] == "conv2")
     assert conv["channels"] == 5
     assert conv["shape"] == [None, None, None, 5]
     assert conv["pre_activation"] == net.taps["conv2"].pre_activation
@@ -43,37 +45,39 @@ def test_json_has_all_that_the_library_knows(run_cli: Run, model_file: Path) -> 
 
 @pytest.mark.parametrize(("pattern", "expected"), [("CONV2", "conv2"), ("con?2", "conv2")])
 def test_filter(run_cli: Run, model_file: Path, pattern: str, expected: str) -> None:
-    found = json.loads(run_cli("taps", model_file, pattern, "--json").out)
-    assert expected in [tap["name"] for tap in found]
-    assert "conv1" not in [tap["name"] for tap in found]
+    taps = json.loads(run_cli("taps", model_file, pattern, "--json").out)["taps"]
+    assert expected in [tap["name"] for tap in taps]
+    assert "conv1" not in [tap["name"] for tap in taps]
 
 
-def test_main_layers_first_and_all_on_demand() -> None:
+def test_a_filter_finds_aliases_and_names_near_ones() -> None:
     from support import tiny
 
     net = tiny.network()
-    assert [name for name, _ in _chosen(net, None, False)] == list(net.main_taps)
-    assert [name for name, _ in _chosen(net, None, True)] == list(net.taps)
-    assert "joined" in [name for name, _ in _chosen(net, "block", False)]  # by its alias
+    assert "joined" in [tap.name for tap in _matching(net, "block")]  # by its alias
     with pytest.raises(UsageError, match="joined"):
-        _chosen(net, "join3d", False)
+        _matching(net, "join3d")
 
 
 def test_brackets_in_a_filter_are_ordinary() -> None:
     from support import tiny
 
     with pytest.raises(UsageError):
-        _chosen(tiny.network(), "[a-z]*", False)
+        _matching(tiny.network(), "[a-z]*")
 
 
-def test_more_taps_are_announced(run_cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_map_is_shown_and_the_taps_are_announced(
+    run_cli: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from support import tiny
 
-    monkeypatch.setattr("kerasviz.zoo.load.load", lambda *_, **__: tiny.network())
     net = tiny.network()
-    more = len(net.taps) - len(net.main_taps)
-    assert run_cli("taps", "x").out.splitlines()[-1].startswith(f"{more} more taps: add --all")
-    assert "more taps" not in run_cli("taps", "x", "--all").out
+    monkeypatch.setattr("kerasviz.zoo.load.load", lambda *_, **__: net)
+    header, *lines, last = run_cli("taps", "x").out.splitlines()
+    assert header.split() == ["module", "class", "shape"]
+    assert [line.split()[0] for line in lines] == list(net.main_taps)
+    assert last == f"{len(net.taps)} taps: add --all, or a part of a name"
+    assert "add --all" not in run_cli("taps", "x", "--all").out
 
 
 def test_columns_are_aligned() -> None:
@@ -107,4 +111,4 @@ def test_own_layers_come_from_a_module(run_cli: Run, tmp_path: Path) -> None:
     assert "--import" in without.err
     with_it = run_cli("taps", "own.keras", "--import", "own_layers_for_taps", "--json")
     assert with_it.code == 0, with_it.err
-    assert "twice" in [tap["name"] for tap in json.loads(with_it.out)]
+    assert "twice" in [tap["name"] for tap in json.loads(with_it.out)["taps"]]

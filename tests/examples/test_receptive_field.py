@@ -30,6 +30,7 @@ class Chain:
 
     inputs: Mapping[str, Port] = {"image": Port("image", tf.float32, (None, None, None, 3))}
     outputs: Sequence[str] = ["seen"]
+    module_kinds: Mapping[str, str] = {}
 
     @property
     def values(self) -> Mapping[str, Value]:

@@ -303,6 +303,8 @@ def test_other_inputs_get_numbers_of_their_types() -> None:
     class Other:
         inputs = ports
         values: ClassVar = {}
+        outputs = ()
+        module_kinds: ClassVar = {}
 
     net = replace(net, program=Other())  # type: ignore[arg-type]
     feeds = comparison.feeds_for(net, batch=3)

@@ -27,6 +27,7 @@ class Outline:
         self.values = {value.name: value for value in values}
         self.inputs = {"image": Port("image", tf.float32, (None, None, None, channels))}
         self.outputs = [values[-1].name]
+        self.module_kinds: dict[str, str] = {}
 
     def compute(self, feeds: Any, names: Sequence[str], **_: Any) -> Any:
         shapes = {name: self.values[name].shape or () for name in names}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,10 @@ class TinyProgram:
         return ["prob"]
 
     @property
+    def module_kinds(self) -> Mapping[str, str]:
+        return {}
+
+    @property
     def values(self) -> Mapping[str, Value]:
         maps = (None, None, None)
         found = [
@@ -58,7 +63,11 @@ class TinyProgram:
             Value("logits", "MatMul", (None, len(LABELS))),
             Value("prob", "Softmax", (None, len(LABELS)), softmax_input="logits"),
         ]
-        return {value.name: value for value in found}
+        sources = {"conv1": ("image",), "left": ("relu1",), "right": ("relu1",)}
+        sources |= {v.name: (v.relu_input,) for v in found if v.relu_input}
+        sources |= {v.name: v.parts for v in found if v.parts}
+        sources |= {"pooled": ("joined",), "logits": ("pooled",), "prob": ("logits",)}
+        return {value.name: replace(value, inputs=sources[value.name]) for value in found}
 
     def compute(
         self,

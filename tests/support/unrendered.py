@@ -47,6 +47,7 @@ class _Outline:
         self.inputs = {"image": Port("image", tf.float32, (None, None, None, 3))}
         self.values = {n: Value(n, "Conv2D", (None, None, None, c)) for n, c in layers.items()}
         self.outputs = [list(layers)[-1]]
+        self.module_kinds: Mapping[str, str] = {}
 
 
 def outline(layers: Mapping[str, int], name: str = "outline") -> Network:

@@ -41,7 +41,7 @@ def test_a_file_becomes_a_network(file: Path, model: keras.Model) -> None:
     assert net.identity.name == "tiny" and net.identity.source == str(file)
     assert net.identity.format == "keras"
     assert net.identity.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
-    assert net.labels == () and net.main_taps == ()
+    assert net.labels == () and net.main_taps == ("conv",)
     images = np.random.default_rng(0).random((2, 9, 12, 3), np.float32)
     found = net.activations(images, ["prob"])["prob"]
     np.testing.assert_allclose(found, model(images * 2 - 1), atol=1e-6)

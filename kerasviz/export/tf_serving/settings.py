@@ -159,7 +159,7 @@ def usual_taps(net: Network) -> tuple[str, ...]:
     """Return layers over the whole depth of a network, and its classes."""
     from kerasviz.network.main_layers import main_layers
 
-    layers, _ = main_layers(net)
+    layers = main_layers(net)
     if len(layers) > LAYERS:
         layers = [layers[round(k * (len(layers) - 1) / (LAYERS - 1))] for k in range(LAYERS)]
     logits = net.classes.logits

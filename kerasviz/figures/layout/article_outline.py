@@ -27,6 +27,7 @@ class _Outline:
         maps = (None, None, None)
         self.inputs: Mapping[str, Port] = {"input": Port("input", tf.float32, (*maps, 3))}
         self.outputs: Sequence[str] = ["softmax2"]
+        self.module_kinds: Mapping[str, str] = {}
         values = []
         for name in ARTICLE_LAYERS:
             shape = (*maps, STEM[name] if name in STEM else sum(BRANCHES[name]))

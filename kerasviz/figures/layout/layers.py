@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kerasviz.figures.catalogue.figure import ARTICLE_LAYERS
-from kerasviz.network.main_layers import _spatial, main_layers
+from kerasviz.network.main_layers import has_positions, main_layers
 from kerasviz.network.network import Network
 
 #: The taps of an article's layers that a network has, and one line that says how they were found.
@@ -56,7 +56,7 @@ def _round(x: float) -> int:
 
 def map_layers(wanted: Sequence[str], net: Network) -> Placing:
     """Find layers of the article in a network: by name or alias, else by depth."""
-    if all(name in net.taps and _spatial(net, name) for name in wanted):
+    if all(name in net.taps and has_positions(net, name) for name in wanted):
         found = {name: net.taps[name].name for name in wanted}
         if all(name == own for name, own in found.items()):
             return found, "Layers: the article's."
@@ -64,24 +64,24 @@ def map_layers(wanted: Sequence[str], net: Network) -> Placing:
             return found, f"Layer: {found[wanted[0]]}, in the place of the article's {wanted[0]}."
         pairs = ", ".join(f"{name} is {own}" for name, own in found.items())
         return found, f"Layers: those in the place of the article's: {pairs}."
-    taps, what = main_layers(net)
+    taps = main_layers(net)
     found = place_layers(wanted, taps)
     if len(found) < len(wanted):
         return found, (
-            f"Layers: the network has only {_count(len(taps), what)}, the article's figure has "
+            f"Layers: the network has only {_count(len(taps))}, the article's figure has "
             f"{len(wanted)}; the others are left out."
         )
     if len(wanted) == 1:
         return found, (
-            f"Layer: {found[wanted[0]]}, of the network's {_count(len(taps), what)} the nearest to "
+            f"Layer: {found[wanted[0]]}, of the network's {_count(len(taps))} the nearest to "
             f"the relative depth of the article's {wanted[0]}."
         )
     deeper = ", the one for conv2d0 a little deeper" if "conv2d0" in wanted else ""
     return found, (
-        f"Layers: {len(wanted)} of the network's {_count(len(taps), what)}, spread over the depth "
+        f"Layers: {len(wanted)} of the network's {_count(len(taps))}, spread over the depth "
         f"as the article's are{deeper}."
     )
 
 
-def _count(n: int, what: str) -> str:
-    return f"{n} {what[:-1] if n == 1 and what.endswith('s') else what}"
+def _count(n: int) -> str:
+    return f"{n} main layer{'' if n == 1 else 's'}"

@@ -6,15 +6,12 @@ import ast
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from kerasviz.importers.onnx.graph import Node
 
 #: Operators whose results are lengths, not activations.
-_SHAPES = frozenset({"Shape", "Size"})
-_ARITHMETIC = frozenset(
-    {"Add", "Cast", "Concat", "Div", "Expand", "Floor", "Gather", "Max", "Min", "Mul", "Reshape"}
-    | {"Slice", "Squeeze", "Sub", "Unsqueeze"}
-)
+_LENGTHS = frozenset({"Shape", "Size"})
 
 
 @dataclass(frozen=True)
@@ -39,6 +36,43 @@ def module_path(scopes: Sequence[str]) -> str:
             parts.pop()
         parts.append(scope)
     return ".".join(parts)
+
+
+def places_of(nodes: Sequence[Node]) -> dict[str, ModulePath]:
+    """Locate the first outputs of nodes.
+
+    If no node has the scopes of PyTorch, the parts of a path such as ``block1/conv/Relu`` count as
+    scopes.
+    """
+    located = {
+        node.outputs[0]: place for node in nodes if node.outputs and (place := place_of(node))
+    }
+    if located:
+        return located
+    paths = {node.outputs[0]: node.name or node.outputs[0] for node in nodes if node.outputs}
+    return {
+        value: ModulePath(tuple(accumulate(scopes, "{}/{}".format)), label)
+        for value, path in paths.items()
+        for *scopes, label in [path.strip("/").split("/")]
+    }
+
+
+def modules_around(nodes: Sequence[Node]) -> dict[str, tuple[str, ...]]:
+    """Return the paths of the modules around every value.
+
+    A value without a place is in the modules that hold both its input and its user: exporters give
+    none to the operators that they insert.
+    """
+    places = places_of(nodes)
+    modules = {value: place.modules for value, place in places.items()}
+    users = {name: node.outputs[0] for node in reversed(nodes) for name in node.needs}
+    for node in nodes:
+        for name in node.outputs:
+            if name not in modules:
+                near = [modules[n] for n in (*node.needs, users.get(name, "")) if n in modules]
+                levels = zip(*near, strict=False)
+                modules[name] = tuple(p for p, *others in levels if set(others) <= {p})
+    return modules
 
 
 def place_of(node: Node) -> ModulePath | None:
@@ -72,9 +106,25 @@ def _from_metadata(node: Node) -> ModulePath | None:
         scopes = [part.partition(": ")[0] for part in node.metadata["namespace"].split("/")]
     if not scopes:
         return None
-    # A module that is called again is marked by "@1".
-    modules = (re.sub(r"@(\d+)", r"_\1", scope) for scope in scopes[:-1])
+    modules = (_called(scope) for scope in scopes[:-1])
     return ModulePath(tuple(dict.fromkeys(filter(None, modules))), scopes[-1])
+
+
+def _called(scope: str) -> str:
+    """Return the path of a module; one that is called again is marked by "@1"."""
+    return re.sub(r"@(\d+)", r"_\1", scope)
+
+
+def module_kinds(nodes: Sequence[Node]) -> dict[str, str]:
+    """Return the class names of modules by their paths, which ``torch.export`` records."""
+    kinds: dict[str, str] = {}
+    for node in nodes:
+        scopes = _list(node.metadata.get("pkg.torch.onnx.name_scopes", ""))
+        classes = _list(node.metadata.get("pkg.torch.onnx.class_hierarchy", ""))
+        if len(scopes) == len(classes):
+            for scope, path in zip(scopes[:-1], classes[:-1], strict=True):
+                kinds.setdefault(_called(scope), path.rpartition(".")[2])
+    return kinds
 
 
 def _list(text: str) -> list[str]:
@@ -136,7 +186,7 @@ def _leaving(
     nodes: Sequence[Node], places: dict[str, ModulePath], outputs: Collection[str]
 ) -> dict[str, list[str]]:
     """Return the values of every module that are used outside of it, in the order of the graph."""
-    shapes = _shape_numbers(nodes)
+    shapes = shape_arithmetic(nodes)
     users: dict[str, list[frozenset[str]]] = {}  # value -> the modules around each user
     for node in nodes:
         place = places.get(node.outputs[0]) if node.outputs else None
@@ -153,13 +203,12 @@ def _leaving(
     return leaving
 
 
-def _shape_numbers(nodes: Sequence[Node]) -> set[str]:
-    """Return the values that are computed from shapes and constants only."""
+def shape_arithmetic(nodes: Sequence[Node]) -> set[str]:
+    """Return the values that depend on the shapes of inputs only, not on their numbers."""
     computed = {name for node in nodes for name in node.outputs}
     lengths: set[str] = set()
     for node in nodes:
-        inputs = [name for name in node.inputs if name in computed]
-        known = bool(inputs) and lengths.issuperset(inputs) and node.op in _ARITHMETIC
-        if node.op in _SHAPES or known:
-            lengths.update(node.outputs)
+        inputs = [name for name in node.needs if name in computed]
+        if node.op in _LENGTHS or (inputs and lengths.issuperset(inputs)):
+            lengths.update(filter(None, node.outputs))
     return lengths

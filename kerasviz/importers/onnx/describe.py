@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from kerasviz.importers.onnx.aliases import short_names
+from kerasviz.importers.onnx.aliases import modules_around, shape_arithmetic, short_names
 from kerasviz.importers.onnx.graph import Node
 from kerasviz.importers.onnx.registry import Layout, layout_of, softmax_axes
 from kerasviz.network.program import Value
@@ -88,6 +88,23 @@ def with_aliases(
     return {
         name: replace(
             value, aliases=(*((by_node[name],) if name in by_node else ()), *short.get(name, ()))
+        )
+        for name, value in values.items()
+    }
+
+
+def with_structure(
+    values: Mapping[str, Value], nodes: Sequence[Node], inputs: Collection[str]
+) -> dict[str, Value]:
+    """Add to every value those that it is computed from, and the modules around it."""
+    modules, shapes = modules_around(nodes), shape_arithmetic(nodes)
+    needed = {name: node.needs for node in nodes for name in node.outputs}
+    return {
+        name: replace(
+            value,
+            inputs=tuple(dict.fromkeys(n for n in needed[name] if n in values or n in inputs)),
+            modules=modules.get(name, ()),
+            auxiliary=value.auxiliary or name in shapes,
         )
         for name, value in values.items()
     }

@@ -10,7 +10,13 @@ from typing import Any
 import tensorflow as tf
 
 from kerasviz.errors import ModelError, UsageError, first_line, near
-from kerasviz.importers.onnx.describe import takes_channels_first, value_of, with_aliases
+from kerasviz.importers.onnx.aliases import module_kinds
+from kerasviz.importers.onnx.describe import (
+    takes_channels_first,
+    value_of,
+    with_aliases,
+    with_structure,
+)
 from kerasviz.importers.onnx.executor import ExecutableNode, Scope, check_size, explained
 from kerasviz.importers.onnx.graph import Graph, Node
 from kerasviz.importers.onnx.interleaved import without_interleaving
@@ -48,6 +54,7 @@ class OnnxProgram(Described):
             ports[entry.name] = Port(entry.name, entry.dtype, entry.shape, first)
         self._inputs: Mapping[str, Port] = MappingProxyType(ports)
         self._values: Mapping[str, Value] = MappingProxyType(self._describe())
+        self._module_kinds = MappingProxyType(module_kinds(nodes))
 
     def _describe(self) -> dict[str, Value]:
         """Describe all values before a run, with a free number of images where possible."""
@@ -120,14 +127,15 @@ class OnnxProgram(Described):
                     ):
                         values[name] = _value(name, step.node, known, recorder.called)
                     else:
-                        values[name] = Value(name, step.node.op, None)
+                        values[name] = Value(name, step.node.op, None, auxiliary=True)
                 if call is None or free or step.node.op != "Reshape":
                     continue
                 if _is_one_row(call.inputs[0]):
                     scope.rows.update(step.node.outputs)
 
         tf.function(trace, autograph=False).get_concrete_function(*specs.values())
-        return with_aliases(values, [step.node for step in scope.steps], self._outputs)
+        nodes = [step.node for step in scope.steps]
+        return with_structure(with_aliases(values, nodes, self._outputs), nodes, self._inputs)
 
     def _described(
         self,
@@ -222,8 +230,7 @@ def _value(name: str, node: Node, known: Mapping[str, OnnxValue], rectified: boo
     stored = without_interleaving(known[name])
     assert isinstance(stored, LayoutTensor)
     value = value_of(name, node, static_shape(stored.tensor), known, is_last=stored.channels_last)
-    unfused = rectified and node.op in (
-        "Relu",
-        "Clip",
-    )  # the ReLU's input has no name in fused operators
-    return replace(value, relu_input=node.inputs[0] if unfused else None)
+    # The ReLU's input has no name in fused operators.
+    unfused = rectified and node.op in ("Relu", "Clip")
+    auxiliary = not stored.tensor.dtype.is_floating or stored.tensor.shape.rank < 2
+    return replace(value, relu_input=node.inputs[0] if unfused else None, auxiliary=auxiliary)

@@ -21,7 +21,13 @@ import tensorflow as tf
 from kerasviz.errors import ModelError, UsageError, near
 from kerasviz.importers.imported import Imported
 from kerasviz.importers.onnx import ops  # noqa: F401 - registers what is known of layouts
-from kerasviz.importers.onnx.describe import takes_channels_first, value_of, with_aliases
+from kerasviz.importers.onnx.aliases import module_kinds
+from kerasviz.importers.onnx.describe import (
+    takes_channels_first,
+    value_of,
+    with_aliases,
+    with_structure,
+)
 from kerasviz.importers.onnx.executor import prefer_channels_last
 from kerasviz.importers.onnx.graph import Graph, Node, read_graph
 from kerasviz.importers.onnx.layout import to_first, to_last
@@ -194,6 +200,7 @@ class OnnxTfProgram(Described):
             graph.nodes, first_inputs, image_like, self._ranks
         )
         self._values = self._described(graph, tensors)
+        self._module_kinds = module_kinds(graph.nodes)
 
     def _described(self, graph: Graph, tensors: Mapping[str, Tensor]) -> dict[str, Value]:
         values: dict[str, Value] = {}
@@ -211,7 +218,8 @@ class OnnxTfProgram(Described):
                     value = replace(value, relu_input=node.inputs[0])
                 values[name] = value
                 known.add(name)
-        return with_aliases(values, graph.nodes, graph.outputs)
+        named = with_aliases(values, graph.nodes, graph.outputs)
+        return with_structure(named, graph.nodes, self._inputs)
 
     def _shape(self, name: str, tensor: Tensor) -> tuple[int | None, ...] | None:
         """Return the shape in the model's layout, completed from the frozen graph."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from kerasviz.network.program import Value
@@ -107,6 +108,10 @@ def values_of(
     taken = {names[0] for names in listed.names.values()}
     values: dict[str, Value] = {}
     keys: dict[str, str] = {}
+    computed_from = _sources(
+        graph, {**dict.fromkeys(listed.names), **dict.fromkeys(inputs.values())}
+    )
+    input_names = {key: name for name, key in inputs.items()}
     for key, names in listed.names.items():
         node, index = _node(graph, key)
         if key in inputs.values():
@@ -121,12 +126,26 @@ def values_of(
             relu_input=_before(graph, node, main, "Relu", "Relu6"),
             softmax_input=_before(graph, node, main, "Softmax"),
             parts=_parts(graph, node, main),
+            inputs=tuple(input_names.get(k) or main[k] for k in computed_from[key]),
+            modules=tuple(accumulate(names[0].split("/")[:-1], "{}/{}".format)),
+            auxiliary=len(node.outputs[index][1] or (0, 0)) < 2,
         )
         keys[names[0]] = key
     aliased = [(alias, keys[value.name]) for value in values.values() for alias in value.aliases]
     for name, key in [*aliased, *((n, key) for key, names in nodes.names.items() for n in names)]:
         keys.setdefault(name, key)
     return values, keys
+
+
+def _sources(graph: FrozenGraph, named: Collection[str]) -> dict[str, list[str]]:
+    """Return the nearest named tensors that each tensor is computed from."""
+    nearest: dict[str, dict[str, None]] = {}
+    for node in graph.nodes.values():  # inputs come before their users
+        reached: dict[str, None] = {}
+        for source in map(graph.source, node.inputs):
+            reached |= {source: None} if source in named else nearest.get(source, {})
+        nearest.update({f"{node.name}:{k}": reached for k in range(len(node.outputs))})
+    return {key: list(nearest.get(key, ())) for key in named}
 
 
 def _before(graph: FrozenGraph, node: GraphNode, main: Mapping[str, str], *ops: str) -> str | None:

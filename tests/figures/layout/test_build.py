@@ -126,7 +126,7 @@ def test_a_network_of_two_layers(network_of: NetworkOf) -> None:
     net = network_of({"conv": 4, "conv_1": 8}, channels=1)
     hero = choose(CATALOGUE["hero"], FigureOptions(net, FAST))
     assert units_of(hero) == {"conv": [0, 1, 2, 3], "conv_1": [0, 2, 3, 4, 6, 7]}
-    assert "only 2 convolutions" in notes_of(hero)
+    assert "only 2 main layers" in notes_of(hero)
     rows = choose(CATALOGUE["appendix-overview"], FigureOptions(net, FAST))
     assert units_of(rows) == {"conv": [0, 1, 2, 3], "conv_1": [1, 3, 5, 7]}
 

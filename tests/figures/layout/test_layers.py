@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -11,7 +10,6 @@ from kerasviz.errors import UsageError
 from kerasviz.figures.catalogue.article import CATALOGUE
 from kerasviz.figures.catalogue.figure import ARTICLE_LAYERS
 from kerasviz.figures.layout.layers import map_layers, place_layers
-from kerasviz.network.main_layers import main_layers
 from kerasviz.network.network import Network
 
 HERO = [place.layer for place in CATALOGUE["hero"].places]
@@ -50,25 +48,7 @@ def test_an_alias_of_some_layers_only_is_not_enough(network_of: Callable[..., Ne
     net = network_of({"a": 4, "b": 4, "c": 4}, aliases={"mixed4a": "a"})
     placed, note = map_layers(HERO, net)
     assert list(placed.values()) == ["a", "b", "c"]
-    assert "only 3 convolutions" in note
-
-
-def test_main_layers_are_preferred_to_relus_to_convolutions(
-    network_of: Callable[..., Network],
-) -> None:
-    layers = {"a": 4, "b": 4, "c": 4}
-    assert main_layers(network_of(layers, main_taps=["c"])) == (["c"], "main layers")
-    assert main_layers(network_of(layers)) == (["a", "b", "c"], "convolutions")
-    assert main_layers(network_of(layers, op="Add"))[0] == ["a", "b", "c"]
-    # Vectors and unknown channel counts are no layers with positions.
-    assert main_layers(network_of(layers, classes=3))[0] == ["a", "b", "c"]
-
-
-def test_relu_outputs_are_found() -> None:
-    from support.tiny import network
-
-    net = replace(network(), main_taps=())
-    assert main_layers(net) == (["relu1", "left/relu", "right/relu", "joined"], "ReLU outputs")
+    assert "only 3 main layers" in note
 
 
 def test_a_network_without_positions_is_one_line(network_of: Callable[..., Network]) -> None:

@@ -376,7 +376,7 @@ def test_taps_render_and_verify(
         dim.dim_param = "free"
     onnx.save(model, path)
     listed = json.loads(run_cli("taps", path, "--importer", "onnx-tf", "--json").out)
-    assert [tap["name"] for tap in listed][:3] == ["c1", "r1", "c2"]
+    assert [tap["name"] for tap in listed["taps"]][:3] == ["c1", "r1", "c2"]
     options = ("--preprocess", "unit", "--steps", 2, "--size", 24, "--out", "out")
     ended = run_cli("render", path, "joined:1", "--importer", "onnx-tf", *options)
     assert ended.code == 0, ended.err

@@ -24,6 +24,7 @@ class _Outline:
 
     def __init__(self, channels: int):
         self.inputs = {"image": Port("image", tf.float32, (None, None, None, 3))}
+        self.module_kinds: dict[str, str] = {}
         self.values = {"tap": Value("tap", "Conv2D", (None, None, None, channels))}
 
 

@@ -1,0 +1,139 @@
+"""Write the map of a network as rows: a tree of modules, equal siblings folded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kerasviz.network.map import Module
+    from kerasviz.network.network import Network
+
+#: Rows that fit a screen, with the header and the summary.
+MOST_ROWS = 56
+#: The levels inside main layers that are shown where there is room.
+_DEEPEST = 4
+_INDENT = "  "
+
+
+@dataclass(frozen=True)
+class _Branch:
+    """Hold what is shown of one module, or of several equal ones."""
+
+    labels: tuple[str, ...]
+    module: Module
+    shape: str
+    inside: tuple[_Branch, ...]
+
+    @property
+    def signature(self) -> tuple[object, ...]:
+        """What equal siblings have in common, besides the name up to the number."""
+        return (
+            _stem(self.labels[0]),
+            self.module.kind,
+            self.module.main,
+            self.shape,
+            *((b.labels, b.signature) for b in self.inside),
+        )
+
+    def label(self) -> str:
+        """Write the names, several as ``layer.0-11``."""
+        first, last = self.labels[0], self.labels[-1]
+        return first if first == last else f"{first}-{last.removeprefix(_stem(last))}"
+
+
+def map_rows(net: Network) -> list[tuple[str, ...]]:
+    """Return rows of label, class and shape: the main layers, and as much inside them as fits."""
+    rows = _rows(_folded(_pruned(net.map.root, net, 0)))
+    for depth in range(1, _DEEPEST + 1):
+        deeper = _rows(_folded(_pruned(net.map.root, net, depth)))
+        if len(deeper) > MOST_ROWS:
+            break
+        rows = deeper
+    if len(rows) > MOST_ROWS:
+        half = (MOST_ROWS - 1) // 2
+        left_out = (f"... {len(rows) - 2 * half} more (--all)", "", "")
+        rows = [*rows[:half], left_out, *rows[-half:]]
+    return rows
+
+
+def _pruned(module: Module, net: Network, depth: int) -> Iterator[_Branch]:
+    """Yield the modules inside a module that are main or hold main ones, or lie inside of one."""
+    for child in module.modules:
+        if child.main:
+            yield _branch(child, net, _inside(child, net, depth))
+        else:
+            branches = tuple(_pruned(child, net, depth))
+            if branches:
+                yield _branch(child, net, branches)
+
+
+def _inside(module: Module, net: Network, depth: int) -> Iterator[_Branch]:
+    for child in module.modules if depth else ():
+        if child.tap is not None and net.taps[child.tap].channels is not None:
+            yield _branch(child, net, _inside(child, net, depth - 1))
+
+
+def _branch(module: Module, net: Network, inside: Iterable[_Branch]) -> _Branch:
+    shape = "" if module.tap is None else shape_text(net.taps[module.tap].shape)
+    return _Branch((module.label,), module, shape, tuple(_folded(inside)))
+
+
+def _folded(branches: Iterable[_Branch]) -> list[_Branch]:
+    """Fold equal siblings with consecutive numbers, and lists into the modules around them."""
+    folded: list[_Branch] = []
+    for branch in branches:
+        before = folded[-1] if folded else None
+        if before is not None and _follows(before, branch):
+            labels = (*before.labels, *branch.labels)
+            folded[-1] = _Branch(labels, before.module, before.shape, before.inside)
+        else:
+            folded.append(branch)
+    return folded
+
+
+def _follows(before: _Branch, branch: _Branch) -> bool:
+    if before.signature != branch.signature or len(branch.labels) > 1:
+        return False
+    last, number = (_number(label) for label in (before.labels[-1], branch.labels[0]))
+    return last is not None and number == last + 1
+
+
+def _number(label: str) -> int | None:
+    digits = label.removeprefix(_stem(label))
+    return int(digits) if digits else None
+
+
+def _stem(label: str) -> str:
+    """Return a label without the number at its end.
+
+    >>> _stem("layer.11"), _stem("0")
+    ('layer.', '')
+    """
+    return re.sub(r"\d+$", "", label)
+
+
+def _rows(branches: Iterable[_Branch], indent: str = "", around: str = "") -> list[tuple[str, ...]]:
+    """Return the rows of branches; a module with a single row inside and no tap joins it."""
+    rows: list[tuple[str, ...]] = []
+    for branch in branches:
+        label = f"{around}{branch.label()}"
+        wrapper = not branch.module.main and len(branch.labels) == 1
+        if wrapper and len(branch.inside) == 1:
+            rows += _rows(branch.inside, indent, f"{label}.")
+            continue
+        rows.append((indent + label, branch.module.kind, branch.shape))
+        rows += _rows(branch.inside, indent + _INDENT)
+    return rows
+
+
+def shape_text(shape: tuple[int | None, ...] | None) -> str:
+    """Write a shape without the batch as positions x channels.
+
+    >>> shape_text((None, 16, 16, 384)), shape_text((None, 10)), shape_text(None)
+    ('16x16 x 384', '10', '')
+    """
+    *positions, channels = ["?" if n is None else str(n) for n in (shape or (None,))[1:]] or [""]
+    return f"{'x'.join(positions)} x {channels}" if positions else channels

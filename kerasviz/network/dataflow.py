@@ -1,0 +1,80 @@
+"""Follow the data between the values of a program: sources, users, joins."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+
+from kerasviz.network.program import Value
+
+#: Operators and layers with learned weights that mix channels.
+_LEARNED = re.compile(r"conv|matmul|gemm|dense|einsum|linear|lstm|gru|rnn|attention", re.IGNORECASE)
+POOL = re.compile("pool", re.IGNORECASE)
+
+
+class Dataflow:
+    """Relate the values of a program, without lengths, masks and scalars.
+
+    The root of a value is the last learned or joined value that it is computed from: the root of a
+    normalized, activated or reshaped convolution is that convolution. A join has several roots.
+    """
+
+    def __init__(self, values: Mapping[str, Value], outputs: Collection[str] = ()):
+        self.values = {name: v for name, v in values.items() if not v.auxiliary}
+        self.order = {name: k for k, name in enumerate(self.values)}
+        spellings = {alias: name for name, v in values.items() for alias in v.aliases}
+        self.outputs = {spellings.get(name, name) for name in outputs}
+        self.inputs = {
+            name: [n for n in value.inputs if n in self.values or n not in values]
+            for name, value in self.values.items()
+        }
+        self.users: dict[str, list[str]] = {name: [] for name in self.values}
+        self.roots: dict[str, str] = {}
+        self.joins: set[str] = set()
+        self.learned: set[str] = set()
+        self._of_root: dict[str, list[str]] = {}
+        # The value of a layer with an activation comes after it, that of its weights before it.
+        layers = {v.relu_input: v.op for v in self.values.values() if v.relu_input}
+        for name, value in self.values.items():
+            for source in self.inputs[name]:
+                self.users.setdefault(source, []).append(name)
+            roots = {self.roots.get(source, source) for source in self.inputs[name]}
+            if len(roots) > 1:
+                self.joins.add(name)
+            elif _LEARNED.search(layers.get(name, "")) or (
+                _LEARNED.search(value.op) and not value.relu_input
+            ):
+                self.learned.add(name)
+            passes_on = len(roots) == 1 and name not in self.learned
+            self.roots[name] = roots.pop() if passes_on else name
+            self._of_root.setdefault(self.roots[name], []).append(name)
+
+    def activated(self, name: str) -> str:
+        """Return the last value that only normalizes and activates a value, or the value itself.
+
+        It is the only way from the value to the rest of the network, and has its shape.
+        """
+        shape, last = self.values[name].shape, name
+        reached = {name}
+        for candidate in self._of_root[self.roots[name]]:
+            if self.order[candidate] <= self.order[name] or reached.isdisjoint(
+                self.inputs[candidate]
+            ):
+                continue
+            if POOL.search(self.values[candidate].op):
+                return last
+            reached.add(candidate)
+            before = reached - {candidate}
+            if self.values[candidate].shape == shape and not self._leaves(before, reached):
+                last = candidate
+        return last
+
+    def _leaves(self, names: set[str], within: set[str]) -> bool:
+        return not self.outputs.isdisjoint(names) or any(
+            not within.issuperset(self.users[name]) for name in names
+        )
+
+    def has_positions(self, name: str) -> bool:
+        """Return whether a value has several positions and a known number of channels."""
+        shape = self.values[name].shape or ()
+        return len(shape) in (3, 4) and 1 not in shape[1:-1] and shape[-1] is not None

@@ -1,0 +1,134 @@
+"""Map a network: the tree of its modules, the tap of each, and which to look at first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from kerasviz.network.blocks import choose_layers
+from kerasviz.network.dataflow import Dataflow
+from kerasviz.network.module_tree import ModuleNode, module_tree
+from kerasviz.network.program import Program
+
+#: The least length of the end of a module's path that is a name of its own.
+_SHORTEST_END = 3
+
+
+@dataclass(frozen=True)
+class Module:
+    """Describe a module of a network.
+
+    Args:
+        name: Its path, or the name of its tap.
+        label: Its name within the module around it.
+        kind: Its class, empty where the file does not say it.
+        tap: The value that it returns, ``None`` if it returns several.
+        main: Whether a person would look at it first.
+        modules: The modules inside it, in order.
+    """
+
+    name: str
+    label: str
+    kind: str
+    tap: str | None
+    main: bool = False
+    modules: tuple[Module, ...] = ()
+
+    def walk(self) -> Iterator[Module]:
+        """Yield the module and all modules inside it."""
+        yield self
+        for module in self.modules:
+            yield from module.walk()
+
+
+@dataclass(frozen=True)
+class Map:
+    """Hold the modules of a network: ``root`` is the network itself.
+
+    ``main`` maps the names of the main layers, in order, to their values.
+
+    Example:
+        >>> net = kerasviz.load("model.onnx")                     # doctest: +SKIP
+        >>> [module.name for module in net.map.root.walk()]       # doctest: +SKIP
+        ['', 'encoder', 'encoder.layer.0', ...]
+    """
+
+    root: Module
+    main: Mapping[str, str]
+
+    def names(self) -> dict[str, str]:
+        """Return the names of modules with the values of their taps."""
+        paths = {m.name: m.tap for m in self.root.walk() if m.name and m.tap is not None}
+        return {**self.main, **paths}
+
+    def short_names(self) -> dict[str, str]:
+        """Return the ends of the paths of modules that are unique, such as ``layer.0``."""
+        owners: dict[str, set[str]] = {}
+        for path, tap in self.names().items():
+            parts = path.split(".")
+            for k in range(1, len(parts)):
+                owners.setdefault(".".join(parts[k:]), set()).add(tap)
+        return {
+            end: taps.pop()
+            for end, taps in owners.items()
+            if len(taps) == 1 and len(end) >= _SHORTEST_END and not end.isdigit()
+        }
+
+
+def map_of(program: Program, names: Mapping[str, str], main: Sequence[str] = ()) -> Map:
+    """Map a program.
+
+    Args:
+        program: The program.
+        names: All names of its values.
+        main: The names of the main layers where they are known, else they are found.
+    """
+    flow = Dataflow(program.values, program.outputs)
+    tree = module_tree(flow)
+    if main:
+        layers = {name: names[name] for name in main}
+    else:
+        chosen = choose_layers(tree, flow).items()
+        layers = {_free_name(name, tap, flow, names): tap for name, tap in chosen}
+    root = _module(tree, program.module_kinds, layers)
+    placed = {module.name for module in root.walk()}
+    for name, tap in layers.items():
+        if name not in placed:
+            root = _with_layer(root, tree, Module(name, name, _kind(flow, tap), tap, main=True))
+    return Map(root, layers)
+
+
+def _free_name(name: str, tap: str, flow: Dataflow, names: Mapping[str, str]) -> str:
+    """Return the name of a main layer; if another value has it, the shortest one of its tap."""
+    if names.get(name, tap) == tap:
+        return name
+    return min((tap, *flow.values[tap].aliases), key=len)
+
+
+def _kind(flow: Dataflow, tap: str) -> str:
+    return flow.values[tap].op if tap in flow.values else ""
+
+
+def _module(node: ModuleNode, kinds: Mapping[str, str], main: Mapping[str, str]) -> Module:
+    shown = node.path in main
+    outputs = node.outputs
+    return Module(
+        name=node.path,
+        label=node.label,
+        kind=kinds.get(node.path, ""),
+        tap=main[node.path] if shown else outputs[0] if len(outputs) == 1 else None,
+        main=shown,
+        modules=tuple(_module(child, kinds, main) for child in node.children),
+    )
+
+
+def _with_layer(module: Module, node: ModuleNode, layer: Module) -> Module:
+    """Return a module with a main layer inside it that is no module of the file."""
+    inside = next((c for c in node.children if layer.tap in c.inside), None)
+    if inside is None:
+        around = module.name
+        label = layer.name.removeprefix(around).lstrip("./_") if around else layer.name
+        return replace(module, modules=(*module.modules, replace(layer, label=label)))
+    k = node.children.index(inside)
+    changed = _with_layer(module.modules[k], inside, layer)
+    return replace(module, modules=(*module.modules[:k], changed, *module.modules[k + 1 :]))

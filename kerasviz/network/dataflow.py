@@ -69,6 +69,17 @@ class Dataflow:
                 last = candidate
         return last
 
+    def nearest(self, names: Collection[str]) -> dict[str, list[str]]:
+        """Return for each of some values those of the others that it is computed from next."""
+        chosen = set(names)
+        reached: dict[str, dict[str, None]] = {}
+        for name in self.values:
+            sources: dict[str, None] = {}
+            for source in self.inputs[name]:
+                sources |= {source: None} if source in chosen else reached.get(source, {})
+            reached[name] = sources
+        return {n: sorted(reached.get(n, ()), key=self.order.__getitem__) for n in names}
+
     def _leaves(self, names: set[str], within: set[str]) -> bool:
         return not self.outputs.isdisjoint(names) or any(
             not within.issuperset(self.users[name]) for name in names

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from kerasviz.network.blocks import choose_layers
 from kerasviz.network.dataflow import Dataflow
@@ -45,7 +45,8 @@ class Module:
 class Map:
     """Hold the modules of a network: ``root`` is the network itself.
 
-    ``main`` maps the names of the main layers, in order, to their values.
+    ``main`` maps the names of the main layers, in order, to their values; ``flow`` is that of the
+    data.
 
     Example:
         >>> net = kerasviz.load("model.onnx")                     # doctest: +SKIP
@@ -55,6 +56,17 @@ class Map:
 
     root: Module
     main: Mapping[str, str]
+    flow: Dataflow = field(repr=False, compare=False)
+
+    def layers(self) -> list[str]:
+        """Return the values that are worth a look, in order: those of modules, and the rest.
+
+        The rest are convolutions and joins, behind their activations.
+        """
+        flow = self.flow
+        activated = [flow.activated(name) for name in (*flow.learned, *flow.joins)]
+        modules = [tap for tap in self.names().values() if tap in flow.values]
+        return sorted({*self.main.values(), *modules, *activated}, key=flow.order.__getitem__)
 
     def names(self) -> dict[str, str]:
         """Return the names of modules with the values of their taps."""
@@ -95,7 +107,7 @@ def map_of(program: Program, names: Mapping[str, str], main: Sequence[str] = ())
     for name, tap in layers.items():
         if name not in placed:
             root = _with_layer(root, tree, Module(name, name, _kind(flow, tap), tap, main=True))
-    return Map(root, layers)
+    return Map(root, layers, flow)
 
 
 def _free_name(name: str, tap: str, flow: Dataflow, names: Mapping[str, str]) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
 
-from kerasviz.errors import KerasvizError, ModelError, UsageError
-from kerasviz.network.main_layers import main_layers
+from kerasviz.errors import KerasvizError, ModelError
 from kerasviz.network.network import Network
 from kerasviz.optvis.recipes import RECIPES, Recipe
 from kerasviz.zoo.model_card import card_for_checksum
@@ -71,115 +70,56 @@ def _classes(net: Network) -> int:
 def describe_layers(net: Network) -> list[dict[str, Any]]:
     """List the layers with units in order, each with the layers that it is computed from.
 
-    ``main`` are the main layers and the classes.
+    ``main`` are the main layers of the map and the classes. The others are its modules, and the
+    convolutions and joins that are no module.
     """
-    main = _main(net)
-    names = {net.taps[name].name: name for name in reversed(main)}
-    before = {tap.pre_activation for tap in net.taps.values()}  # shown as the layer itself
-    order = [n for n in net.taps if n in names or (n not in before and _is_layer(net, n))]
-    kept = {tap: names.get(tap, tap) for tap in [t for t in order if t in names]}
-    for tap in order[:MOST_OTHERS]:
-        kept.setdefault(tap, names.get(tap, tap))
-    taps = [tap for tap in order if tap in kept]
-    shapes, edges = _computed(net, taps)
-    layers = []
-    for tap in taps:
-        if tap not in shapes:
-            continue
-        about = net.taps[tap]
-        layers.append(
-            {
-                "name": kept[tap],
-                "tap": tap,
-                "op": about.op,
-                "shape": shapes[tap],
-                "units": about.channels,
-                "inputs": [kept[other] for other in edges[tap]],
-                "main": tap in names,
-            }
-        )
-    return layers
-
-
-def _main(net: Network) -> list[str]:
-    try:
-        layers = main_layers(net)
-    except UsageError:
-        layers = []
     heads = [n for n in (net.classes.logits, *net.program.outputs) if n is not None]
-    return list(dict.fromkeys([*layers, *(n for n in heads if n in net.taps and _units(net, n))]))
+    main = [n for n in (*net.main_taps, *heads) if n in net.taps and _has_units(net, n)]
+    names = {net.taps[name].name: name for name in reversed(main)}
+    order = {tap: k for k, tap in enumerate(net.taps)}
+    others = [n for n in net.map.layers() if n in order and n not in names and _has_units(net, n)]
+    listed = sorted([*names, *others[:MOST_OTHERS]], key=order.__getitem__)
+    shapes = _shapes(net, listed)
+    sources = net.map.flow.nearest(list(shapes))
+    return [
+        {
+            "name": names.get(tap, tap),
+            "tap": tap,
+            "op": net.taps[tap].op,
+            "shape": shape,
+            "units": net.taps[tap].channels,
+            "inputs": [names.get(source, source) for source in sources[tap]],
+            "main": tap in names,
+        }
+        for tap, shape in shapes.items()
+    ]
 
 
-def _units(net: Network, name: str) -> bool:
-    return net.taps[name].channels is not None and len(net.taps[name].shape or ()) in (2, 4)
+def _has_units(net: Network, name: str) -> bool:
+    return net.taps[name].channels is not None and len(net.taps[name].shape or ()) in (2, 3, 4)
 
 
-def _is_layer(net: Network, name: str) -> bool:
-    """Tell whether the units of a tap are listed, as those of convolutions and ReLUs are."""
-    tap = net.taps[name]
-    if name in net.program.inputs or not _units(net, name):
-        return False
-    op = tap.op.lower()
-    listed = ("conv", "relu", "concat", "pool", "add", "matmul", "gemm", "dense")
-    return tap.pre_activation is not None or any(word in op for word in listed)
-
-
-def _computed(
-    net: Network, taps: Sequence[str]
-) -> tuple[dict[str, list[int]], dict[str, list[str]]]:
-    """Return shapes [h, w, c] at the usual size, and the nearest taps before each tap."""
+def _shapes(net: Network, taps: Sequence[str]) -> dict[str, list[int]]:
+    """Return the shapes [h, w, c] at the usual size of the taps that can be computed."""
     images = tf.TensorSpec([1, *usual_size(net), net.channels], tf.float32)
-    tensors: dict[str, Any] = {}
-    names: dict[int, str] = {}
 
-    def trace(x: Any) -> Any:
-        tensors.update(net.activations(x, list(taps)))
-        return list(tensors.values())
+    def trace(x: Any) -> dict[str, Any]:
+        return net.activations(x, list(taps))
 
     try:
         traced = tf.function(trace, autograph=False).get_concrete_function(images)
     except (KerasvizError, ValueError):
-        return _one_by_one(net, taps)
-    for name, tensor in tensors.items():
-        names[id(tensor.op)] = name
-    shapes = {name: _shape(tensor) for name, tensor in tensors.items()}
-    assert traced.graph is not None  # it keeps the tensors alive
-    return shapes, {name: _before(name, tensors[name], names) for name in tensors}
+        computed = [name for name in taps if net.computes(name, *usual_size(net))]
+        if not computed:
+            raise ModelError(
+                f"{net.name}: no layer can be computed from images of {usual_size(net)}"
+            ) from None
+        if len(computed) == len(taps):  # one by one, but not together
+            return {n: _sides(net.taps[n].shape or ()) for n in taps}
+        return _shapes(net, computed)
+    return {name: _sides(traced.structured_outputs[name].shape.as_list()) for name in taps}
 
 
-def _one_by_one(
-    net: Network, taps: Sequence[str]
-) -> tuple[dict[str, list[int]], dict[str, list[str]]]:
-    """Describe the taps that can be computed as a chain, because their graph is unknown."""
-    size = usual_size(net)
-    good = [name for name in taps if net.computes(name, *size)]
-    if not good:
-        raise ModelError(f"{net.name}: no layer can be computed from images of {size}")
-    if len(good) < len(taps):
-        return _computed(net, good)
-    shapes = {n: [d or 1 for d in (net.taps[n].shape or ())[1:]] for n in good}
-    return shapes, {name: [good[k - 1]] if k else [] for k, name in enumerate(good)}
-
-
-def _shape(tensor: Any) -> list[int]:
-    sizes = [n or 1 for n in tensor.shape.as_list()[1:]]
+def _sides(shape: Sequence[int | None]) -> list[int]:
+    sizes = [n or 1 for n in shape[1:]]
     return [1] * (3 - len(sizes)) + sizes
-
-
-def _before(name: str, tensor: Any, names: Mapping[int, str]) -> list[str]:
-    """Return the nearest taps before a tensor, in the order of the graph."""
-    seen: set[int] = set()
-    pending = [tensor.op]
-    met: dict[str, None] = {}
-    while pending:
-        op = pending.pop()
-        for tensor_input in op.inputs:
-            source = tensor_input.op
-            other = names.get(id(source))
-            if other is not None and other != name:
-                met[other] = None
-            elif id(source) not in seen:
-                seen.add(id(source))
-                pending.append(source)
-    order = {other: k for k, other in enumerate(names.values())}
-    return sorted(met, key=order.__getitem__)

@@ -25,10 +25,12 @@ export function blocksOf(layers) {
 }
 
 /**
- * The layers that divide the network into blocks: the main layers if all paths lead through them,
- * else the main or joining layers that all paths lead through. The last layer ends the last block.
+ * The layers that divide the network into blocks: the main layers, or without any the layers that
+ * all paths lead through. The last layer ends the last block.
  */
 function mainOf(layers) {
+  const main = layers.filter((layer) => layer.main);
+  if (main.length) return new Set([...main, ...layers.slice(-1)]);
   const place = new Map(layers.map(({ name }, i) => [name, i]));
   const reach = new Array(layers.length).fill(-1); // the farthest layer fed by each one
   layers.forEach(({ inputs }, i) =>
@@ -42,12 +44,7 @@ function mainOf(layers) {
     if (farthest <= i) trunk.add(layer);
     farthest = Math.max(farthest, reach[i]);
   });
-  const main = layers.filter((layer) => layer.main);
-  const chosen =
-    main.length && main.every((layer) => trunk.has(layer))
-      ? main
-      : [...trunk].filter((layer) => layer.main || layer.inputs.length > 1 || !main.length);
-  return new Set([...chosen, ...layers.slice(-1)]);
+  return new Set([...trunk, ...layers.slice(-1)]);
 }
 
 function branchesOf(layer, inside, previous) {

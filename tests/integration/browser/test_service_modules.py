@@ -72,19 +72,34 @@ def test_branches_lead_from_one_main_layer_to_the_next(call: Call) -> None:
     }
 
 
-def test_without_known_main_layers_the_flow_leads_where_all_ways_lead(call: Call) -> None:
-    rectified = [
+def test_main_layers_stay_where_ways_lead_past_them(call: Call) -> None:
+    """As in networks whose late layers take early ones too."""
+    skipping = [
         layer("first", main=True),
-        layer("left", "first", main=True),
-        layer("right", "first", main=True),
-        layer("joined", "left", "right"),
-        layer("far", "first", "joined"),
-        layer("last", "far", main=True),
+        layer("down", "first", main=True),
+        layer("up", "down", main=True),
+        layer("joined", "first", "up"),
+        layer("last", "joined", main=True),
     ]
-    # "joined" is not on all ways: "far" sees "first" past it.
-    assert flow(call, rectified) == {
+    assert flow(call, skipping) == {
         "first": [(None, [])],
-        "far": [(None, []), (None, ["left", "joined"]), (None, ["right"])],
+        "down": [(None, [])],
+        "up": [(None, [])],
+        "last": [("first", ["joined"])],
+    }
+
+
+def test_without_main_layers_the_flow_leads_where_all_ways_lead(call: Call) -> None:
+    layers = [
+        layer("first"),
+        layer("left", "first"),
+        layer("right", "first"),
+        layer("joined", "left", "right"),
+        layer("last", "joined"),
+    ]
+    assert flow(call, layers) == {
+        "first": [(None, [])],
+        "joined": [(None, ["left"]), (None, ["right"])],
         "last": [(None, [])],
     }
 

@@ -46,9 +46,9 @@ def _first_takers(name: str, nodes: Sequence[Node]) -> list[Node]:
 
 
 def value_of(
-    name: str, node: Node, shape: Shape | None, known: Collection[str], *, is_last: bool
+    name: str, node: Node, shape: Shape | None, known: Collection[str], *, axis: int
 ) -> Value:
-    """Describe a computed tensor; ``shape`` is as stored, with channels last if ``is_last``.
+    """Describe a computed tensor; ``shape`` has the model's ``axis`` of the channels last.
 
     ``known`` are the values computed before it. The program adds whether it is the output of a ReLU
     that can be switched.
@@ -57,14 +57,13 @@ def value_of(
     parts: tuple[str, ...] = ()
     softmax_input = None
     if shape is not None and rank > 1:
-        channel_axis = 1 if is_last else rank - 1
+        channel_axis = axis % rank
         if node.op == "Concat" and all(n in known for n in node.inputs):
-            axis = node.attributes.get("axis", 1)
-            parts = node.inputs if axis % rank == channel_axis else ()
+            joins = node.attributes.get("axis", 1) % rank == channel_axis
+            parts = node.inputs if joins else ()
         if node.op in ("Softmax", "LogSoftmax") and node.inputs[0] in known:
             model_shape = list(shape)
-            if is_last:
-                model_shape.insert(1, model_shape.pop())
+            model_shape.insert(channel_axis, model_shape.pop())
             axes = softmax_axes(node, rank)
             if channel_axis in axes and all(model_shape[a] == 1 for a in axes if a != channel_axis):
                 softmax_input = node.inputs[0]

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from kerasviz.errors import ModelError, UsageError, first_line, near
 from kerasviz.importers.mixed_precision import narrowed
+from kerasviz.importers.onnx.channel_axes import ChannelAxes
 from kerasviz.importers.onnx.graph import Graph, Node
 from kerasviz.importers.onnx.interleaved import (
     interleavable,
@@ -47,6 +48,7 @@ from kerasviz.importers.onnx.registry import (
     layout_of,
     takes_interleaved,
 )
+from kerasviz.importers.onnx.shape_arithmetic import known_numbers
 from kerasviz.network.program import PLAIN, Kernels
 
 #: Errors that damaged or contradictory files cause, such as a missing attribute.
@@ -77,6 +79,9 @@ class ExecutableNode:
 
     def run(self, call: Call) -> list[OnnxValue | None]:
         """Compute the node's outputs."""
+        known = known_numbers(self.convert, call)
+        if known is not None:
+            return known
         call, interleaved = unwrapped(call)
         result = run_on_codes(self.convert, call)
         results = result if isinstance(result, Sequence) else [result]
@@ -95,6 +100,7 @@ class Scope:
         self.constants.update(graph.constants)
         self.image_like = prefer_channels_last(graph.nodes)
         self.rows: set[str] = set()  # reshaped values whose first axis is that of the images
+        self.followed: set[str] = set()  # reshaped values whose channels stay on axis 1
         self.interleavable: set[str] = set()
         self.kept_rows: set[str] = set()
         self.steps: list[ExecutableNode] = []
@@ -157,7 +163,7 @@ class Scope:
             node,
             tuple(inputs),
             kernels,
-            image_like=not self.image_like.isdisjoint(node.outputs),
+            image_like=self._is_image_like(node.outputs),
             interleaves=not self.interleavable.isdisjoint(node.outputs),
             keeps_rows=not self.kept_rows.isdisjoint(node.outputs),
             row_wise=not self.rows.isdisjoint(node.outputs),
@@ -191,9 +197,32 @@ class Scope:
 
         tf.function(trace, autograph=False).get_concrete_function()
 
+    def _is_image_like(self, names: Sequence[str]) -> bool:
+        return not (self.image_like.isdisjoint(names) and self.followed.isdisjoint(names))
+
+    def followed_outputs(
+        self, step: ExecutableNode, call: Call, outputs: list[OnnxValue | None], axes: ChannelAxes
+    ) -> list[OnnxValue | None]:
+        """Follow the channels through a node that was traced to describe the model.
+
+        A reshape or transpose that leaves them on axis 1 is image-like from then on where it can
+        store them last without a transpose.
+        """
+        axes.follow(step.node, outputs)
+        plain = [o for o in outputs if isinstance(o, LayoutTensor) and not o.channels_last]
+        moves = step.node.op in ("Reshape", "Transpose") and plain and not call.image_like
+        if moves and axes.keeps_channels(step.node):
+            again = step.run(replace(call, image_like=True))
+            if isinstance(again[0], LayoutTensor) and again[0].channels_last:
+                self.followed.update(step.node.outputs)
+                return again
+        return outputs
+
     def preferred_layout(self, name: str, value: OnnxValue) -> OnnxValue:
         """Store an image-like value with its channels last, once for all nodes that take it."""
-        if name in self.image_like and isinstance(value, LayoutTensor) and not value.channels_last:
+        if not isinstance(value, LayoutTensor) or value.channels_last:
+            return value
+        if self._is_image_like([name]):
             rank = value.tensor.shape.rank
             if rank is not None and rank > 2:
                 if isinstance(value, Quantized):

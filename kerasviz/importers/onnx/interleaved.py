@@ -24,6 +24,15 @@ _POINTWISE = frozenset(
     )
 )
 _PRODUCTS = ("Gemm", "MatMul")
+#: Operators that keep images apart: the first axis of the output is that of the first input.
+_ROW_WISE = frozenset(
+    (
+        *("AveragePool", "BatchNormalization", "Conv", "ConvTranspose", "GlobalAveragePool"),
+        *("GlobalMaxPool", "InstanceNormalization", "LRN", "LayerNormalization", "MatMul"),
+        *("MaxPool", "Softmax"),
+    )
+)
+_BROADCASTING = ("Add", "Div", "Mul", "Sub")
 
 
 def interleavable(nodes: Sequence[Node], constants: Mapping[str, OnnxValue]) -> set[str]:
@@ -77,9 +86,12 @@ def is_pointwise(node: Node, constants: Mapping[str, OnnxValue]) -> bool:
 def kept_rows(nodes: Sequence[Node], constants: Mapping[str, OnnxValue]) -> set[str]:
     """Return the reshaped values whose first length is computed from that of their input.
 
-    PyTorch writes ``x.view(x.size(0), -1)`` so, since only a run knows the number of images.
+    PyTorch writes ``x.view(x.size(0), -1)`` so, since only a run knows the number of images. The
+    length may also come from another value with as many images.
     """
     producers = {name: node for node in nodes for name in node.outputs if name}
+    kept: set[str] = set()
+    rows: dict[str, str] = {}  # value -> the first value with as many images
 
     def length_source(name: str) -> str | None:
         """Return the value whose first length is the first of the numbers ``name``."""
@@ -95,12 +107,38 @@ def kept_rows(nodes: Sequence[Node], constants: Mapping[str, OnnxValue]) -> set[
         through = node.op in ("Cast", "Concat", "Identity", "Squeeze", "Unsqueeze")
         return length_source(node.inputs[0]) if through else None
 
-    return {
-        node.outputs[0]
-        for node in nodes
-        if node.op == "Reshape" and len(node.inputs) == 2 and not node.domain
-        if length_source(node.inputs[1]) == node.inputs[0]
-    }
+    for node in nodes:
+        variable = [name for name in node.inputs if name and name not in constants]
+        first = {rows.get(name, name) for name in variable}
+        if node.op == "Reshape" and len(node.inputs) == 2 and not node.domain:
+            source = length_source(node.inputs[1])
+            first = {rows.get(node.inputs[0], node.inputs[0])}
+            if source is not None and rows.get(source, source) in first:
+                kept.add(node.outputs[0])
+                rows[node.outputs[0]] = first.pop()
+        elif len(first) == 1 and _keeps_images(node, constants):
+            rows.update(dict.fromkeys(node.outputs, first.pop()))
+    return kept
+
+
+def _keeps_images(node: Node, constants: Mapping[str, OnnxValue]) -> bool:
+    """Return whether the outputs of a node have as many images as its variable inputs."""
+    if node.domain or node.captured:
+        return False
+    if node.op in _BROADCASTING:
+        others = [c.array for n in node.inputs if isinstance(c := constants.get(n), Constant)]
+        return all(array.ndim < 2 for array in others)
+    if node.inputs[0] in constants:
+        return False
+    if node.op in ("Concat", "Split", "Gather"):  # a negative axis may be the first
+        no_constant = node.op != "Concat" or constants.keys().isdisjoint(node.inputs)
+        return no_constant and node.attributes.get("axis", 0) > 0
+    if node.op == "Transpose":
+        return bool(node.attributes.get("perm", (1,))[0] == 0)
+    if node.op == "Slice":
+        axes = constants.get("".join(node.inputs[3:4]))
+        return isinstance(axes, Constant) and bool((axes.array > 0).all())
+    return node.op in _ROW_WISE or is_pointwise(node, constants)
 
 
 def unwrapped(call: Call) -> tuple[Call, Interleaved | None]:

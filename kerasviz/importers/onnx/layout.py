@@ -222,6 +222,20 @@ def model_layout(value: TensorValue | Interleaved) -> Tensor:
     return _transposed(value.tensor, to_first(rank)) if rank > 2 else value.tensor
 
 
+def channel_axis_last(value: TensorValue | Interleaved, axis: int | None) -> Tensor:
+    """Return the tensor as it is stored if its channels are last, else with ``axis`` moved there.
+
+    ``axis`` is one of the model's layout, ``None`` for the last.
+    """
+    if isinstance(value, LayoutTensor) and value.channels_last:
+        return value.tensor
+    tensor = model_layout(value)
+    if axis is None:
+        return tensor
+    order = [k for k in range(tensor.shape.rank) if k != axis]
+    return _transposed(tensor, [*order, axis])
+
+
 def channels_last(value: TensorValue) -> Tensor:
     """Return the tensor with axis 1 behind all others; with fewer than three axes as it is."""
     rank = rank_of(value)

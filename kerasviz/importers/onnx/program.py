@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from kerasviz.errors import ModelError, UsageError, first_line, near
 from kerasviz.importers.onnx.aliases import module_kinds
+from kerasviz.importers.onnx.channel_axes import ChannelAxes
 from kerasviz.importers.onnx.describe import (
     takes_channels_first,
     value_of,
@@ -19,7 +20,6 @@ from kerasviz.importers.onnx.describe import (
 )
 from kerasviz.importers.onnx.executor import ExecutableNode, Scope, check_size, explained
 from kerasviz.importers.onnx.graph import Graph, Node
-from kerasviz.importers.onnx.interleaved import without_interleaving
 from kerasviz.importers.onnx.layout import (
     DataDependent,
     EmptyOptional,
@@ -28,6 +28,7 @@ from kerasviz.importers.onnx.layout import (
     OnnxValue,
     Quantized,
     SequenceValue,
+    channel_axis_last,
     model_layout,
 )
 from kerasviz.importers.onnx.quantized_values import with_layout
@@ -53,6 +54,8 @@ class OnnxProgram(Described):
             first = takes_channels_first(entry.name, entry.shape, nodes, self._scope.image_like)
             ports[entry.name] = Port(entry.name, entry.dtype, entry.shape, first)
         self._inputs: Mapping[str, Port] = MappingProxyType(ports)
+        #: Where values have their channels that are stored in the model's layout, if not last.
+        self._axes: dict[str, int] = {}
         self._values: Mapping[str, Value] = MappingProxyType(self._describe())
         self._module_kinds = MappingProxyType(module_kinds(nodes))
 
@@ -89,7 +92,10 @@ class OnnxProgram(Described):
         known = self._feed(feeds, channels_last)
         values = self._scope.run(known, names, kernels)
         try:
-            return {n: _as_result(o, channels_last) for n, o in zip(names, values, strict=True)}
+            return {
+                n: _as_result(o, channels_last, self._axes.get(n))
+                for n, o in zip(names, values, strict=True)
+            }
         except tf.errors.OpError as error:  # TensorFlow has no kernel for some transposes
             raise ModelError(f"{', '.join(names)}: {first_line(error)}") from error
 
@@ -108,6 +114,8 @@ class OnnxProgram(Described):
         """Trace the whole graph once, to find the shapes, layouts and ReLUs of its values."""
         values: dict[str, Value] = {}
         scope = self._scope
+        axes = ChannelAxes(scope.constants)
+        scope.followed.clear()
         specs = {
             port.name: tf.TensorSpec(self._traced_shape(port, free), port.dtype)
             for port in self._inputs.values()
@@ -117,15 +125,17 @@ class OnnxProgram(Described):
         def trace(*feeds: Tensor) -> None:
             known = self._feed(dict(zip(specs, feeds, strict=True)), True)
             unknown = {name for name, port in self._inputs.items() if port.shape is None}
+            for name, value in known.items():
+                axes.start(name, value)
             for step in scope.steps:
                 recorder = _ReluRecorder()
-                call = self._described(step, known, unknown, recorder)
+                call = self._described(step, known, unknown, recorder, axes)
                 for name in filter(None, step.node.outputs):
                     if (
                         isinstance(known.get(name), LayoutTensor | Interleaved)
                         and name not in unknown
                     ):
-                        values[name] = _value(name, step.node, known, recorder.called)
+                        values[name] = _value(name, step.node, known, axes, recorder.called)
                     else:
                         values[name] = Value(name, step.node.op, None, auxiliary=True)
                 if call is None or free or step.node.op != "Reshape":
@@ -134,6 +144,7 @@ class OnnxProgram(Described):
                     scope.rows.update(step.node.outputs)
 
         tf.function(trace, autograph=False).get_concrete_function(*specs.values())
+        self._axes = {name: k for name in values if (k := axes.axis(name)) is not None}
         nodes = [step.node for step in scope.steps]
         return with_structure(with_aliases(values, nodes, self._outputs), nodes, self._inputs)
 
@@ -143,6 +154,7 @@ class OnnxProgram(Described):
         known: dict[str, OnnxValue],
         unknown: set[str],
         recorder: _ReluRecorder,
+        axes: ChannelAxes,
     ) -> Call | None:
         """Run a node in a trace; outputs that depend on the data become ``unknown``."""
         call = None
@@ -152,7 +164,7 @@ class OnnxProgram(Described):
                     call = self._scope.call(
                         step.node, known, Kernels(recorder.relu, recorder.relu6)
                     )
-                    outputs = step.run(call)
+                    outputs = self._scope.followed_outputs(step, call, step.run(call), axes)
                     for output in outputs:
                         check_size(step.node, output)
                     self._scope.store(step, outputs, known)
@@ -215,22 +227,32 @@ def _as_value(feed: Any, port: Port, last: bool) -> OnnxValue:
     return LayoutTensor(tensor, channels_last=last and port.channels_first)
 
 
-def _as_result(value: OnnxValue, last: bool) -> Any:
-    """Return a value as a tensor, a list for a sequence, or ``None`` for an empty optional."""
+def _as_result(value: OnnxValue, last: bool, axis: int | None = None) -> Any:
+    """Return a value as a tensor, a list for a sequence, or ``None`` for an empty optional.
+
+    With ``last`` the model's ``axis`` of its channels becomes the last.
+    """
     if isinstance(value, SequenceValue):
         return [_as_result(item, last) for item in value.items]
     if isinstance(value, EmptyOptional):
         return None
     if isinstance(value, Quantized):
-        return value.real() if last else with_layout(value, model_layout, is_last=False).tensor
-    return value.tensor if last and isinstance(value, LayoutTensor) else model_layout(value)
+        if not last:
+            return with_layout(value, model_layout, is_last=False).tensor
+        value = LayoutTensor(value.real(), value.channels_last)
+    return channel_axis_last(value, axis) if last else model_layout(value)
 
 
-def _value(name: str, node: Node, known: Mapping[str, OnnxValue], rectified: bool) -> Value:
-    stored = without_interleaving(known[name])
-    assert isinstance(stored, LayoutTensor)
-    value = value_of(name, node, static_shape(stored.tensor), known, is_last=stored.channels_last)
+def _value(
+    name: str, node: Node, known: Mapping[str, OnnxValue], axes: ChannelAxes, rectified: bool
+) -> Value:
+    stored = known[name]
+    assert isinstance(stored, LayoutTensor | Interleaved)
+    tensor = channel_axis_last(stored, axes.axis(name))
+    is_last = isinstance(stored, LayoutTensor) and stored.channels_last
+    axis = 1 if is_last else axes.axis(name)
+    value = value_of(name, node, static_shape(tensor), known, axis=-1 if axis is None else axis)
     # The ReLU's input has no name in fused operators.
     unfused = rectified and node.op in ("Relu", "Clip")
-    auxiliary = not stored.tensor.dtype.is_floating or stored.tensor.shape.rank < 2
+    auxiliary = not tensor.dtype.is_floating or tensor.shape.rank < 2
     return replace(value, relu_input=node.inputs[0] if unfused else None, auxiliary=auxiliary)

@@ -213,7 +213,7 @@ class OnnxTfProgram(Described):
                 is_last = name in self._channels_last
                 if shape is not None and is_last:
                     shape = tuple(shape[axis] for axis in to_last(len(shape)))
-                value = value_of(name, node, shape, known, is_last=is_last)
+                value = value_of(name, node, shape, known, axis=1 if is_last else -1)
                 if node.op in ("Relu", "Clip") and self._is_rectifier(name):
                     value = replace(value, relu_input=node.inputs[0])
                 values[name] = value

@@ -194,7 +194,7 @@ def test_rows_that_are_counted_in_the_model(
 def test_rows_that_are_counted_elsewhere(
     axis: int, parity: Any, tmp_path: Path, write: Any
 ) -> None:
-    """With equal lengths another axis, or that of another value, looks the same."""
+    """With equal lengths another axis looks the same; another value may have as many images."""
     of = "conv" if axis else "x"
     nodes = [
         CONV,
@@ -213,7 +213,7 @@ def test_rows_that_are_counted_elsewhere(
     parity(nodes, {"x": weights(3, 3, 3, 3)}, fixed, free=True)
     inputs = {"x": (np.float32, ["n", 3, "h", "w"])}
     path = write(tmp_path / "m.onnx", nodes, inputs, fixed, ["y"])
-    assert transposes(path) == [("Conv 'conv'", "Reshape 'flat'")]
+    assert transposes(path) == ([("Conv 'conv'", "Reshape 'flat'")] if axis else [])
 
 
 def test_a_global_pool_needs_no_permutation(tmp_path: Path, write: Write) -> None:

@@ -587,7 +587,7 @@ def check(example: Example, path: Path) -> None:
         # Where the channels are the free batch, seen from another side, nothing is promised.
         assert described[-1:] == (None,) or all(want in (None, have) for want, have in pairs), name
         room = 40 * noise[name] + 1e-5
-        forms = [own, np.moveaxis(own, 1, -1)] if own.ndim > 2 else [own]
+        forms = [own, *(np.moveaxis(own, k, -1) for k in range(1, own.ndim - 1))]
         assert any(
             f.shape == stored.shape and np.allclose(f, stored, rtol=1e-3, atol=room) for f in forms
         ), (name, stored.shape)

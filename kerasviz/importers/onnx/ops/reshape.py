@@ -139,13 +139,11 @@ def _as_stored(
     exact = row is not None and _number(inner) == row and min(inner) > 0
     if len(inner) == 1 and call.interleaves and (same or exact):
         return Interleaved(tf.reshape(x, packed(lengths)), channels)
-    if len(inner) == 1 or not exact:
-        return None
-    if inner[0] == channels and call.image_like:
+    if len(inner) > 1 and inner[0] == channels and call.image_like and (same or exact):
         return LayoutTensor(
             tf.reshape(x, packed([lengths[0], *inner[1:], channels])), channels_last=True
         )
-    for parts in range(2, len(inner) + 1):
+    for parts in range(2, len(inner) + 1 if exact else 0):
         if call.interleaves and prod(inner[:parts]) == channels:
             shape = packed([lengths[0], *inner[parts:], *inner[:parts]])
             return Interleaved(tf.reshape(x, shape), channels, parts)
@@ -237,7 +235,27 @@ def _computed(call: Call, target: Tensor, *, keeps: bool) -> LayoutTensor | Inte
     x, channels = _pixels(call.value(), source)
     if call.interleaves and call.keeps_rows and channels and target.shape[0] == 2:
         return Interleaved(_to_computed(x, source, target, keeps=keeps), channels)
-    return LayoutTensor(_to_computed(call.tensor(), source, target, keeps=keeps))
+    if call.keeps_rows and channels and target.shape[0] > 2:
+        known = _with_rest(tf.reshape(x, target).shape.as_list(), source)
+        if keeps and known[1] == 0:
+            known[1] = channels
+        if call.image_like and known[1] == channels:
+            shape = _behind(source, target, known, 1, keeps=keeps)
+            return LayoutTensor(_shaped(x, *shape), channels_last=True)
+        for parts in range(2, len(known)):
+            if call.interleaves and _number(known[1 : parts + 1]) == channels:
+                shape = _behind(source, target, known, parts, keeps=keeps)
+                return Interleaved(_shaped(x, *shape), channels, parts)
+    y = _to_computed(call.tensor(), source, target, keeps=keeps)
+    if call.keeps_rows:
+        y.set_shape(_with_rest(y.shape.as_list(), source))
+    return LayoutTensor(y)
+
+
+def _with_rest(static: list[int | None], source: list[Any]) -> list[int | None]:
+    """Fill the only free length of a row of ``source`` in another shape."""
+    inner = _filled([-1 if n is None else n for n in static[1:]], _number(source[1:]))
+    return [static[0], *(None if n == -1 else n for n in inner)]
 
 
 def _to_computed(x: Tensor, lengths: list[Any], target: Tensor, *, keeps: bool) -> Tensor:
@@ -250,6 +268,26 @@ def _to_computed(x: Tensor, lengths: list[Any], target: Tensor, *, keeps: bool) 
     source = source[:wide] if rank >= wide else tf.pad(source, [[0, wide - rank]])
     y = tf.reshape(x, tf.where(target == 0, source, target))
     # Only a run knows which entries are 0, but known lengths of `target` are kept.
-    known = tf.reshape(x, target).shape.as_list() if rank >= wide else [None] * wide
+    known = tf.reshape(x, target).shape.as_list()
     y.set_shape([n if n != 0 else None for n in known])
+    return y
+
+
+def _behind(
+    source: list[Any], target: Tensor, known: list[int | None], parts: int, *, keeps: bool
+) -> tuple[Tensor, list[int | None]]:
+    """Return a target with its ``parts`` axes of channels behind all others, and what is known."""
+    target = tf.cast(target, tf.int64)
+    if keeps:
+        lengths = packed([*source, *[1] * len(known)][: len(known)])
+        target = tf.where(target == 0, tf.convert_to_tensor(lengths, tf.int64), target)
+    channels = known[1 : parts + 1]
+    static = [known[0], *known[parts + 1 :]]
+    shape = tf.concat([target[:1], target[parts + 1 :], tf.constant(channels, tf.int64)], 0)
+    return shape, [*(n or None for n in static), *channels]
+
+
+def _shaped(x: Tensor, shape: Tensor, static: list[int | None]) -> Tensor:
+    y = tf.reshape(x, shape)
+    y.set_shape(static)
     return y

@@ -91,6 +91,8 @@ class Value:
     For a concatenation along the channels ``parts`` names its inputs. ``inputs`` are the values and
     inputs of the program that it is computed from, ``modules`` the paths of the modules around it,
     outermost first. ``auxiliary`` values show nothing: lengths, indices, masks, scalars.
+    For the output of any activation function, also one of several operations, ``activation_input``
+    names its input.
     """
 
     name: str
@@ -103,6 +105,7 @@ class Value:
     inputs: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
     auxiliary: bool = False
+    activation_input: str | None = None
 
 
 class Described:

@@ -11,6 +11,7 @@ from typing import Any, Self
 import keras
 import tensorflow as tf
 
+from kerasviz.importers.tensorflow.activation_inputs import activation_keys
 from kerasviz.importers.tensorflow.frozen_graph import FrozenGraph
 from kerasviz.importers.tensorflow.values import Naming, by_nodes
 
@@ -163,7 +164,10 @@ def naming_of(marks: TapMarks) -> Callable[[FrozenGraph], Naming]:
 def _ordered(
     frozen: FrozenGraph, names: dict[str, list[str]], ops: dict[str, str], scopes: dict[str, str]
 ) -> Naming:
-    """Add the inputs and outputs of ReLUs and softmaxes, all in the graph's order."""
+    """Add the inputs and outputs of ReLUs and softmaxes, and inputs of other activations.
+
+    All are in the graph's order.
+    """
     raw = by_nodes(frozen).names
     bare = _unique_last_parts(names)
     taken = {spelling for spellings in names.values() for spelling in spellings}
@@ -178,6 +182,9 @@ def _ordered(
             after = f"{node.name}:0"
             add(after, _by_layer(node.name, scopes))
             add(frozen.source(node.inputs[0]), names[after][0] + _SUFFIX[node.op])
+    for after, before in activation_keys(frozen).items():
+        if after in names:  # a layer with an activation, such as a GELU
+            add(before, names[after][0] + "_pre_activation")
     ordered = {}
     for key in (key for key in raw if key in names):
         spellings = [*names[key], *(bare[s] for s in names[key] if s in bare)]

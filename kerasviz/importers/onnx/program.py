@@ -10,6 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from kerasviz.errors import ModelError, UsageError, first_line, near
+from kerasviz.importers.onnx.activation_inputs import with_activation_inputs
 from kerasviz.importers.onnx.aliases import module_kinds
 from kerasviz.importers.onnx.channel_axes import ChannelAxes
 from kerasviz.importers.onnx.describe import (
@@ -146,7 +147,9 @@ class OnnxProgram(Described):
         tf.function(trace, autograph=False).get_concrete_function(*specs.values())
         self._axes = {name: k for name in values if (k := axes.axis(name)) is not None}
         nodes = [step.node for step in scope.steps]
-        return with_structure(with_aliases(values, nodes, self._outputs), nodes, self._inputs)
+        described = with_activation_inputs(values, nodes, scope.constants)
+        named = with_aliases(described, nodes, self._outputs)
+        return with_structure(named, nodes, self._inputs)
 
     def _described(
         self,

@@ -21,6 +21,7 @@ import tensorflow as tf
 from kerasviz.errors import ModelError, UsageError, near
 from kerasviz.importers.imported import Imported
 from kerasviz.importers.onnx import ops  # noqa: F401 - registers what is known of layouts
+from kerasviz.importers.onnx.activation_inputs import with_activation_inputs
 from kerasviz.importers.onnx.aliases import module_kinds
 from kerasviz.importers.onnx.describe import (
     takes_channels_first,
@@ -218,7 +219,8 @@ class OnnxTfProgram(Described):
                     value = replace(value, relu_input=node.inputs[0])
                 values[name] = value
                 known.add(name)
-        named = with_aliases(values, graph.nodes, graph.outputs)
+        described = with_activation_inputs(values, graph.nodes, graph.constants)
+        named = with_aliases(described, graph.nodes, graph.outputs)
         return with_structure(named, graph.nodes, self._inputs)
 
     def _shape(self, name: str, tensor: Tensor) -> tuple[int | None, ...] | None:

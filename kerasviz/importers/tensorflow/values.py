@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from kerasviz.importers.tensorflow.activation_inputs import activation_keys
 from kerasviz.network.program import Value
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def values_of(
     extra: dict[str, list[str]] = {}
     for name, key in (*inputs.items(), *outputs.items()):
         extra.setdefault(graph.source(key), []).append(name)
+    before = activation_keys(graph)
     taken = {names[0] for names in listed.names.values()}
     values: dict[str, Value] = {}
     keys: dict[str, str] = {}
@@ -129,6 +131,7 @@ def values_of(
             inputs=tuple(input_names.get(k) or main[k] for k in computed_from[key]),
             modules=tuple(accumulate(names[0].split("/")[:-1], "{}/{}".format)),
             auxiliary=len(node.outputs[index][1] or (0, 0)) < 2,
+            activation_input=main.get(before.get(key, "")),
         )
         keys[names[0]] = key
     aliased = [(alias, keys[value.name]) for value in values.values() for alias in value.aliases]

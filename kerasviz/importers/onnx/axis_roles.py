@@ -11,19 +11,19 @@ POSITIONS = "positions"
 
 
 @dataclass(frozen=True)
-class Axis:
+class AxisRole:
     """Hold the role of an axis, empty if unknown, and its length, ``None`` if free."""
 
     role: str = ""
     length: int | None = None
 
-    def with_role(self, role: str) -> Axis:
+    def with_role(self, role: str) -> AxisRole:
         """Return the axis in another role."""
         return replace(self, role=role)
 
 
-UNKNOWN = Axis()
-Axes = tuple[Axis, ...]
+UNKNOWN = AxisRole()
+Axes = tuple[AxisRole, ...]
 
 
 def joined(inputs: Sequence[Axes], lengths: Sequence[int | None]) -> Axes:
@@ -36,7 +36,7 @@ def joined(inputs: Sequence[Axes], lengths: Sequence[int | None]) -> Axes:
         present = [axes[-behind] for axes in inputs if len(axes) >= behind]
         long = [axis for axis in present if axis.length != 1] or present
         roles = {axis.role for axis in long if axis.role}
-        result.append(Axis(roles.pop() if len(roles) == 1 else "", lengths[-behind]))
+        result.append(AxisRole(roles.pop() if len(roles) == 1 else "", lengths[-behind]))
     return tuple(result)
 
 
@@ -46,11 +46,11 @@ def reshaped(source: Axes, lengths: Sequence[int | None]) -> Axes:
     Axes are matched from both ends as far as their lengths are known. Parts of an axis keep its
     role, and so does what is joined out of axes of one role.
 
-    >>> conv = (Axis("images"), Axis("channels", 6), Axis("positions"), Axis("positions"))
+    >>> conv = (AxisRole("images"), AxisRole("channels", 6), AxisRole("positions"))
     >>> [axis.role for axis in reshaped(conv, [None, 2, 3, None])]
     ['images', 'channels', 'channels', 'positions']
     """
-    target = [Axis("", length) for length in lengths]
+    target = [AxisRole("", length) for length in lengths]
     begin, left = _matched(source, target)
     head, source_left, target_left = target[:begin], source[left:], target[begin:]
     role = _common(source_left)
@@ -63,13 +63,13 @@ def reshaped(source: Axes, lengths: Sequence[int | None]) -> Axes:
     return (*head, *middle[::-1], *back[:end][::-1])
 
 
-def _common(axes: Sequence[Axis]) -> str | None:
+def _common(axes: Sequence[AxisRole]) -> str | None:
     """Return the only role of axes, those of length 1 aside; ``None`` if there are several."""
     roles = {axis.role for axis in axes if axis.length != 1}
     return roles.pop() if len(roles) == 1 else None
 
 
-def _matched(source: Axes, target: list[Axis], *, from_start: bool = True) -> tuple[int, int]:
+def _matched(source: Axes, target: list[AxisRole], *, from_start: bool = True) -> tuple[int, int]:
     """Give roles to the first axes of ``target``; return how many of both are matched."""
     done = used = 0
     while used < len(source) and done < len(target):
@@ -94,7 +94,7 @@ def _matched(source: Axes, target: list[Axis], *, from_start: bool = True) -> tu
     return done, used
 
 
-def _group(source: list[int | None], target: Sequence[Axis]) -> tuple[int, int, bool]:
+def _group(source: list[int | None], target: Sequence[AxisRole]) -> tuple[int, int, bool]:
     """Return how many axes of both have one product, and whether they do.
 
     If lengths are free, the parts of the first axis that are known are returned.

@@ -17,7 +17,7 @@ from kerasviz.importers.onnx.axis_roles import (
     POSITIONS,
     UNKNOWN,
     Axes,
-    Axis,
+    AxisRole,
     joined,
     reshaped,
 )
@@ -32,6 +32,23 @@ _SAME = frozenset(
 _PRODUCTS = frozenset(("FusedMatMul", "Gemm", "MatMul", "MatMulInteger", "MatMulNBits"))
 
 
+@dataclass(frozen=True)
+class Extent:
+    """Hold the lengths of a value in the model's layout, ``None`` if their number is unknown.
+
+    ``image_like`` values have channels on axis 1 for certain.
+    """
+
+    lengths: Sequence[int | None] | None
+    image_like: bool = False
+
+    @classmethod
+    def of(cls, value: OnnxValue | None) -> Extent:
+        """Return what is known of a value; those stored with channels last are image-like."""
+        lengths = None if value is None else lengths_of(value)
+        return cls(lengths, isinstance(value, LayoutTensor) and value.channels_last)
+
+
 @dataclass
 class ChannelAxes:
     """Hold the axes of the values that were followed so far."""
@@ -39,23 +56,20 @@ class ChannelAxes:
     constants: Mapping[str, OnnxValue]
     _axes: dict[str, Axes] = field(default_factory=dict)
 
-    def start(self, name: str, value: OnnxValue) -> None:
-        """Note an input of the graph: image-like ones are stored with their channels last."""
-        lengths = lengths_of(value)
-        if lengths is not None:
-            last = isinstance(value, LayoutTensor) and value.channels_last and len(lengths) > 2
-            self._axes[name] = _image(lengths) if last else _unknown(lengths)
+    def start(self, name: str, output: Extent) -> None:
+        """Note an input of the graph; image-like ones have their channels on axis 1."""
+        if output.lengths is not None:
+            image = output.image_like and len(output.lengths) > 2
+            self._axes[name] = _image(output.lengths) if image else _unknown(output.lengths)
 
-    def follow(self, node: Node, outputs: Sequence[OnnxValue | None]) -> None:
+    def follow(self, node: Node, outputs: Sequence[Extent]) -> None:
         """Note the outputs of a node whose inputs were followed."""
-        for name, value in zip(node.outputs, outputs, strict=False):
-            lengths = None if value is None else lengths_of(value)
-            if not name or lengths is None:
-                continue
-            axes = self._after(node, lengths)
-            if isinstance(value, LayoutTensor) and value.channels_last and len(axes) > 2:
-                axes = (axes[0], axes[1].with_role(CHANNELS), *axes[2:])
-            self._axes[name] = axes
+        for name, output in zip(node.outputs, outputs, strict=False):
+            if name and output.lengths is not None:
+                axes = self._after(node, output.lengths)
+                if output.image_like and len(axes) > 2:
+                    axes = (axes[0], axes[1].with_role(CHANNELS), *axes[2:])
+                self._axes[name] = axes
 
     def axis(self, name: str) -> int | None:
         """Return the model's axis of the channels; ``None`` where it is the last or unknown.
@@ -109,9 +123,9 @@ class ChannelAxes:
         rows = a[-2] if len(a) > 1 else UNKNOWN
         columns = b[-1] if len(b) > 1 else UNKNOWN
         if node.inputs[0] in self.constants:
-            rows = Axis(CHANNELS)
+            rows = AxisRole(CHANNELS)
         if node.inputs[1] in self.constants:
-            columns = Axis(CHANNELS)
+            columns = AxisRole(CHANNELS)
         outer = joined([a[:-2], b[:-2]], [axis.length for axis in unknown[:-2]])
         return (*outer, unknown[-2].with_role(rows.role), unknown[-1].with_role(columns.role))
 
@@ -161,13 +175,13 @@ def _image(lengths: Sequence[int | None], source: Axes = ()) -> Axes:
     same = len(source) == len(lengths)
     behind = [(source[k].role if same else "") or POSITIONS for k in range(2, len(lengths))]
     return tuple(
-        Axis(role, length)
+        AxisRole(role, length)
         for role, length in zip((IMAGES, CHANNELS, *behind), lengths, strict=True)
     )
 
 
 def _unknown(lengths: Sequence[int | None]) -> Axes:
-    return tuple(Axis("", length) for length in lengths)
+    return tuple(AxisRole("", length) for length in lengths)
 
 
 def lengths_of(value: OnnxValue) -> list[int | None] | None:

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from kerasviz.errors import ModelError, UsageError, first_line, near
 from kerasviz.importers.mixed_precision import narrowed
-from kerasviz.importers.onnx.channel_axes import ChannelAxes
+from kerasviz.importers.onnx.channel_axes import ChannelAxes, Extent
 from kerasviz.importers.onnx.graph import Graph, Node
 from kerasviz.importers.onnx.interleaved import (
     interleavable,
@@ -208,7 +208,7 @@ class Scope:
         A reshape or transpose that leaves them on axis 1 is image-like from then on where it can
         store them last without a transpose.
         """
-        axes.follow(step.node, outputs)
+        axes.follow(step.node, [Extent.of(value) for value in outputs])
         plain = [o for o in outputs if isinstance(o, LayoutTensor) and not o.channels_last]
         moves = step.node.op in ("Reshape", "Transpose") and plain and not call.image_like
         if moves and axes.keeps_channels(step.node):

@@ -12,7 +12,7 @@ import tensorflow as tf
 from kerasviz.errors import ModelError, UsageError, first_line, near
 from kerasviz.importers.onnx.activation_inputs import with_activation_inputs
 from kerasviz.importers.onnx.aliases import module_kinds
-from kerasviz.importers.onnx.channel_axes import ChannelAxes
+from kerasviz.importers.onnx.channel_axes import ChannelAxes, Extent
 from kerasviz.importers.onnx.describe import (
     takes_channels_first,
     value_of,
@@ -127,7 +127,7 @@ class OnnxProgram(Described):
             known = self._feed(dict(zip(specs, feeds, strict=True)), True)
             unknown = {name for name, port in self._inputs.items() if port.shape is None}
             for name, value in known.items():
-                axes.start(name, value)
+                axes.start(name, Extent.of(value))
             for step in scope.steps:
                 recorder = _ReluRecorder()
                 call = self._described(step, known, unknown, recorder, axes)
@@ -252,9 +252,16 @@ def _value(
     stored = known[name]
     assert isinstance(stored, LayoutTensor | Interleaved)
     tensor = channel_axis_last(stored, axes.axis(name))
-    is_last = isinstance(stored, LayoutTensor) and stored.channels_last
-    axis = 1 if is_last else axes.axis(name)
-    value = value_of(name, node, static_shape(tensor), known, axis=-1 if axis is None else axis)
+
+    def axis_of(key: str) -> int:
+        entry = known[key]
+        is_last = isinstance(entry, LayoutTensor) and entry.channels_last
+        return 1 if is_last else -1 if (axis := axes.axis(key)) is None else axis
+
+    axis = axis_of(name)
+    value = value_of(name, node, static_shape(tensor), known, axis=axis)
+    if any(axis_of(part) != axis for part in value.parts):
+        value = replace(value, parts=())  # their channels are not seen there
     # The ReLU's input has no name in fused operators.
     unfused = rectified and node.op in ("Relu", "Clip")
     auxiliary = not tensor.dtype.is_floating or tensor.shape.rank < 2

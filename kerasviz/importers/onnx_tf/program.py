@@ -9,7 +9,7 @@ in numpy: they have values, but no gradient.
 from __future__ import annotations
 
 import unittest
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from kerasviz.importers.imported import Imported
 from kerasviz.importers.onnx import ops  # noqa: F401 - registers what is known of layouts
 from kerasviz.importers.onnx.activation_inputs import with_activation_inputs
 from kerasviz.importers.onnx.aliases import module_kinds
+from kerasviz.importers.onnx.channel_axes import ChannelAxes, Extent
 from kerasviz.importers.onnx.describe import (
     takes_channels_first,
     value_of,
@@ -31,7 +32,7 @@ from kerasviz.importers.onnx.describe import (
 )
 from kerasviz.importers.onnx.executor import prefer_channels_last
 from kerasviz.importers.onnx.graph import Graph, Node, read_graph
-from kerasviz.importers.onnx.layout import to_first, to_last
+from kerasviz.importers.onnx.layout import to_first
 from kerasviz.importers.onnx.load import load_model
 from kerasviz.importers.onnx.metadata import input_spec_of
 from kerasviz.importers.onnx.registry import Layout, layout_of
@@ -197,11 +198,28 @@ class OnnxTfProgram(Described):
             self._inputs[entry.name] = Port(entry.name, dtype, entry.shape, first)
         self._ranks = _ranks(graph, tensors)
         first_inputs = {name for name, port in self._inputs.items() if port.channels_first}
-        self._channels_last = _channels_on_axis_1(
-            graph.nodes, first_inputs, image_like, self._ranks
-        )
+        images = _channels_on_axis_1(graph.nodes, first_inputs, image_like, self._ranks)
+        self._axes = self._channel_axes(graph, tensors, images)
         self._values = self._described(graph, tensors)
         self._module_kinds = module_kinds(graph.nodes)
+
+    def _channel_axes(
+        self, graph: Graph, tensors: Mapping[str, Tensor], images: Collection[str]
+    ) -> dict[str, int]:
+        """Return the model's axis of the channels for values that do not have them last."""
+        axes = ChannelAxes(graph.constants)
+        for name, port in self._inputs.items():
+            axes.start(name, Extent(port.shape, port.channels_first))
+        result = {name: 1 for name in self._inputs if name in images}
+        for node in graph.nodes:
+            shapes = [self._shape(n, tensors[n]) if n in tensors else None for n in node.outputs]
+            pairs = zip(node.outputs, shapes, strict=True)
+            axes.follow(node, [Extent(shape, name in images) for name, shape in pairs])
+            for name in node.outputs:
+                axis = 1 if name in images else axes.axis(name)
+                if axis is not None and self._ranks[name]:
+                    result[name] = axis
+        return result
 
     def _described(self, graph: Graph, tensors: Mapping[str, Tensor]) -> dict[str, Value]:
         values: dict[str, Value] = {}
@@ -211,10 +229,10 @@ class OnnxTfProgram(Described):
                 if name not in self._inner and name not in self._same:
                     continue
                 shape = self._shape(name, tensors[name])
-                is_last = name in self._channels_last
-                if shape is not None and is_last:
-                    shape = tuple(shape[axis] for axis in to_last(len(shape)))
-                value = value_of(name, node, shape, known, axis=1 if is_last else -1)
+                axis = self._axes.get(name, -1)
+                if shape is not None and axis > 0:
+                    shape = tuple(shape[k] for k in _with_last(axis, len(shape)))
+                value = value_of(name, node, shape, known, axis=axis)
                 if node.op in ("Relu", "Clip") and self._is_rectifier(name):
                     value = replace(value, relu_input=node.inputs[0])
                 values[name] = value
@@ -261,8 +279,9 @@ class OnnxTfProgram(Described):
         results = {}
         for name in names:
             result = computed[inner[name]] if name in inner else fed[self._same[name]]
-            if channels_last and name in self._channels_last:
-                result = tf.transpose(result, to_last(int(self._ranks[name] or 0)))
+            if channels_last and name in self._axes:
+                order = _with_last(self._axes[name], int(self._ranks[name] or 0))
+                result = tf.transpose(result, order)
             results[name] = result
         return results
 
@@ -315,6 +334,10 @@ class _Naming:
         for name in same:
             self.main.pop(name, None)
         return same
+
+
+def _with_last(axis: int, rank: int) -> list[int]:
+    return [*(k for k in range(rank) if k != axis), axis]
 
 
 def _ranks(graph: Graph, tensors: Mapping[str, Tensor]) -> dict[str, int | None]:

@@ -145,7 +145,11 @@ CONSTANTS = {
     "cubic": 0.044715,
     "quick": 1.702,
     "sixth": 1 / 6,
-    "zero": 0, "half": 0.5, "one": 1, "three": 3, "six": 6,
+    "zero": 0,
+    "half": 0.5,
+    "one": 1,
+    "three": 3,
+    "six": 6,
 }
 
 

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 
 import pytest
 
-from kerasviz.importers.onnx.axis_roles import Axis, joined, reshaped
+from kerasviz.importers.onnx.axis_roles import AxisRole, joined, reshaped
 
 ROLES = {"n": "images", "c": "channels", "p": "positions", "?": ""}
 Lengths = Sequence[int | None]
 
 
-def axes(roles: str, lengths: Lengths) -> tuple[Axis, ...]:
-    return tuple(Axis(ROLES[r], n) for r, n in zip(roles, lengths, strict=True))
+def axes(roles: str, lengths: Lengths) -> tuple[AxisRole, ...]:
+    return tuple(AxisRole(ROLES[r], n) for r, n in zip(roles, lengths, strict=True))
 
 
-def letters(result: Sequence[Axis]) -> str:
+def letters(result: Sequence[AxisRole]) -> str:
     names = {role: letter for letter, role in ROLES.items()}
     return "".join(names[axis.role] for axis in result)
 

@@ -357,3 +357,19 @@ def test_masks_of_a_segmenter(check: Check) -> None:
         node("Softmax", "images", "p", axis=1),
     ]
     check(nodes, fixed | {"queries": weights(5, 6)}, {"masks": 1, "images": 1, "p": 1})
+
+
+def test_a_concatenation_of_unlike_parts_has_none(check: Check) -> None:
+    """One part comes from a matrix product of positions, whose last axis holds the units."""
+    layer, fixed = conv("x", "c", 5, 3, 3)
+    nodes = [
+        layer,
+        node("Reshape", "c t", "rows"),
+        node("MatMul", "rows m", "mixed"),
+        node("Relu", "mixed", "positive"),
+        node("Relu", "rows", "scores"),
+        node("Concat", "scores positive", "y", axis=1),
+    ]
+    fixed |= {"t": np.array([0, 0, 84]), "m": weights(84, 84)}
+    program = check(nodes, fixed, {"rows": 1, "mixed": 2, "scores": 1, "y": 1})
+    assert program.values["y"].parts == ()

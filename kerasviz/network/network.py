@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasviz.errors import ModelError, UsageError, first_line, near
+from kerasviz.network.class_heads import find_class_head
 from kerasviz.network.input_spec import PRESETS, InputSpec
 from kerasviz.network.map import Map, map_of
 from kerasviz.network.program import PLAIN, Kernels, Port, Program
@@ -30,10 +31,14 @@ class Identity:
 
 @dataclass(frozen=True)
 class Classes:
-    """Hold the labels of a network's classes and the tap of their logits."""
+    """Hold the labels of a network's classes and the tap of their logits.
+
+    ``first`` is the number of channels before those of the classes, as in detectors' outputs.
+    """
 
     labels: tuple[str, ...] = ()
     logits: str | None = None
+    first: int = 0
 
     def index(self, label: str, count: int | None) -> int:
         """Return the number of a class given by that number or by any name in its label.
@@ -42,18 +47,29 @@ class Classes:
         that is not below ``count``.
         """
         text = label.strip()
-        if text.isdigit():
-            if count is not None and int(text) >= count:
-                raise UsageError(f"class {text} is out of range: the classes are 0 to {count - 1}")
+        if text.isdigit() and (count is None or int(text) < count):
             return int(text)
+        if count is not None and text.isdigit() and not self.is_label(text):
+            raise UsageError(f"class {text} is out of range: the classes are 0 to {count - 1}")
         if not self.labels:
             raise UsageError(f"class {text!r}: this network has no labels; give the number")
-        wanted = text.casefold().replace("_", " ")
-        names = {n.strip(): k for k, names in enumerate(self.labels) for n in names.split(",")}
-        for name, k in sorted(names.items(), key=lambda item: item[1]):
-            if name.casefold() == wanted:
-                return k
-        raise UsageError(f"unknown class {text!r}; near: {near(text, names)}")
+        number = self._number(text)
+        if number is None:
+            raise UsageError(f"unknown class {text!r}; near: {near(text, self._names)}")
+        return number
+
+    def is_label(self, text: str) -> bool:
+        """Return whether a text is a name in a label."""
+        return self._number(text) is not None
+
+    @property
+    def _names(self) -> dict[str, int]:
+        return {n.strip(): k for k, names in enumerate(self.labels) for n in names.split(",")}
+
+    def _number(self, text: str) -> int | None:
+        wanted = text.strip().casefold().replace("_", " ")
+        names = sorted(self._names.items(), key=lambda item: item[1])
+        return next((k for name, k in names if name.casefold() == wanted), None)
 
     def describe(self, number: int) -> str:
         """Return a class as its number and the first of its names."""
@@ -269,7 +285,10 @@ class Network:
     @cached_property
     def classes(self) -> Classes:
         """The labels of the classes and the tap of their logits."""
-        return Classes(self.labels, self.logits or self._find_logits())
+        if self.logits or (found := self._find_logits()):
+            return Classes(self.labels, self.logits or found)
+        head = find_class_head(self.program, len(self.labels))
+        return Classes(self.labels, *head) if head else Classes(self.labels)
 
     def _find_logits(self) -> str | None:
         """Return the tap before the final softmax, else an output of shape [batch, classes].
@@ -293,7 +312,13 @@ class Network:
 
     def class_index(self, label: str) -> int:
         """Return the number of a class given by its label or its number."""
-        return self.classes.index(label, self.require_logits().channels)
+        return self.classes.index(label, self.class_count)
+
+    @property
+    def class_count(self) -> int | None:
+        """The number of classes; raises :class:`UsageError` if the network has none."""
+        channels = self.require_logits().channels
+        return None if channels is None else channels - self.classes.first
 
 
 def _join(parts: list[Tensor], axis: int) -> Tensor:

@@ -93,6 +93,7 @@ class Value:
     outermost first. ``auxiliary`` values show nothing: lengths, indices, masks, scalars.
     For the output of any activation function, also one of several operations, ``activation_input``
     names its input.
+    ``weights`` are the names of the constants in the file that its operation takes.
     """
 
     name: str
@@ -106,6 +107,7 @@ class Value:
     modules: tuple[str, ...] = ()
     auxiliary: bool = False
     activation_input: str | None = None
+    weights: tuple[str, ...] = ()
 
 
 class Described:

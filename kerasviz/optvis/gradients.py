@@ -51,7 +51,10 @@ def gradients(
     True
     """
     structure = structure_of(objective, net, pre_activation)
-    data = pack_objectives(structure, [objective] * len(images), net, pre_activation)
+    height, width = images.shape[1:3]
+    data = pack_objectives(
+        structure, [objective] * len(images), net, pre_activation, (height, width)
+    )
     function = _compiled(net, structure, tuple(dict.fromkeys(taps)))
     totals, slopes, activations = function(tf.convert_to_tensor(images, tf.float32), data)
     return totals.numpy(), _arrays(slopes), _arrays(activations)

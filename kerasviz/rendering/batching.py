@@ -74,15 +74,16 @@ def make_batches(net: Network, requests: Sequence[Request]) -> list[Batch]:
     """Group requests into batches of one recipe, one structure of objectives and one size.
 
     The result depends on the requests only, so that a resumed run has the batch sizes of the
-    first. Raises :class:`UsageError` for units out of range and an image size that the network
-    does not take.
+    first. Raises :class:`UsageError` for units and positions out of range and an image size that
+    the network does not take.
     """
     groups: dict[Any, list[Request]] = {}
     for request in requests:
         pre = request.recipe.pre_activation
         structure = structure_of(request.objective, net, pre)
-        pack_objectives(structure, [request.objective], net, pre)
-        net.check_size(*request.recipe.seen_size)
+        seen = request.recipe.seen_size
+        net.check_size(*seen)
+        pack_objectives(structure, [request.objective], net, pre, seen)
         group = (structure, request.recipe, request.snapshots, request.batch)
         groups.setdefault(group, []).append(request)
     batches: list[Batch] = []

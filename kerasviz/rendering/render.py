@@ -90,6 +90,7 @@ def render_batch(
             [r.objective.at(row, r.rows) for r, row, _ in padded],
             net,
             plan.recipe.pre_activation,
+            plan.recipe.seen_size,
         ),
         seeds=np.array([r.seed + row for r, row, _ in padded], np.int32),
         groups=np.array([group for _, _, group in padded], np.int32),

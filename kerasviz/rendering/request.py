@@ -9,7 +9,9 @@ from typing import Any
 from kerasviz.errors import UsageError
 from kerasviz.io.files import digest
 from kerasviz.network.network import Network
+from kerasviz.network.positions import positions_of
 from kerasviz.optvis.objectives.objective import Objective, diversity
+from kerasviz.optvis.objectives.scoring import check_positions
 from kerasviz.optvis.objectives.targets import Target, negated, parse_target
 from kerasviz.optvis.recipes import Recipe
 
@@ -105,6 +107,7 @@ def make_requests(
         shown = _of_kind(target, kind, net)
         if rows > 1:
             shown = with_diversity(shown, net)
+        check_positions(shown.objective, net, recipe.seen_size)
         adapted = adapt_recipe(recipe, shown.objective, net)
         requests.append(Request(shown.text, shown.objective, adapted, seed, tuple(snapshots), rows))
     return requests
@@ -150,11 +153,20 @@ def with_diversity(target: Target, net: Network, weight: float = 0.1) -> Target:
     """Return a target with the diversity term at its own layer (paper: "Achieving Diversity").
 
     The Gram matrix is that of the first tap of the target, after the ReLU; for a class that of the
-    last main tap with positions.
+    last layer with positions, a main one if the main layers are known.
     """
     taps = [term.tap for term in target.objective.terms if term.tap]
-    spatial = [n for n in (*net.taps, *net.main_taps) if len(net.taps[n].shape or ()) == 4]
-    if not taps and not spatial:
+    tap = taps[0] if taps else last_with_positions(net)
+    if tap is None:
         raise UsageError(f"target {target.text!r}: diversity needs a layer with positions")
-    tap = taps[0] if taps else spatial[-1]
     return Target(target.text, target.objective + diversity(tap, weight))
+
+
+def last_with_positions(net: Network) -> str | None:
+    """Return the last main layer with positions, else the last tokens, else the last map."""
+    main = [name for name in net.main_taps if len(net.taps[name].shape or ()) in (3, 4)]
+    if main:
+        return main[-1]
+    ranks = {name: len(net.taps[name].shape or ()) for name in reversed(list(net.taps))}
+    tokens = (n for n, rank in ranks.items() if rank == 3 and positions_of(net, n).grid)
+    return next(tokens, next((n for n, rank in ranks.items() if rank == 4), None))

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from kerasviz.importers.onnx.aliases import modules_around, shape_arithmetic, short_names
-from kerasviz.importers.onnx.graph import Node
+from kerasviz.importers.onnx.graph import Graph, Node
 from kerasviz.importers.onnx.registry import Layout, layout_of, softmax_axes
 from kerasviz.network.program import Value
 
@@ -107,3 +107,28 @@ def with_structure(
         )
         for name, value in values.items()
     }
+
+
+def with_weights(
+    values: Mapping[str, Value], graph: Graph, nodes: Sequence[Node]
+) -> dict[str, Value]:
+    """Add to every value the names of the weights that its node takes, perhaps transposed.
+
+    ``nodes`` are those that are run; the others of the ``graph`` depend on constants only.
+    """
+    names: dict[str, tuple[str, ...]] = {
+        name: (name,) if constant.array.dtype.kind == "f" and constant.array.ndim else ()
+        for name, constant in graph.constants.items()
+    }
+    run = {output for node in nodes for output in node.outputs if output}
+    taken: dict[str, tuple[str, ...]] = {}
+    for node in graph.nodes:
+        weights = tuple(dict.fromkeys(w for name in node.inputs for w in names.get(name, ())))
+        for output in filter(None, node.outputs):
+            if output in run:
+                taken[output] = weights
+            elif node.op == "Identity":  # PyTorch stores equal weights once
+                names[output] = (output,) if weights else ()
+            else:
+                names[output] = weights
+    return {name: replace(value, weights=taken.get(name, ())) for name, value in values.items()}

@@ -18,6 +18,7 @@ from kerasviz.importers.onnx.describe import (
     value_of,
     with_aliases,
     with_structure,
+    with_weights,
 )
 from kerasviz.importers.onnx.executor import ExecutableNode, Scope, check_size, explained
 from kerasviz.importers.onnx.graph import Graph, Node
@@ -149,7 +150,8 @@ class OnnxProgram(Described):
         nodes = [step.node for step in scope.steps]
         described = with_activation_inputs(values, nodes, scope.constants)
         named = with_aliases(described, nodes, self._outputs)
-        return with_structure(named, nodes, self._inputs)
+        structured = with_structure(named, nodes, self._inputs)
+        return with_weights(structured, scope.graph, nodes)
 
     def _described(
         self,

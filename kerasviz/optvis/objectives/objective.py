@@ -12,43 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from kerasviz.errors import UsageError
-
-#: Terms of the untransformed image.
-PENALTIES = ("l1", "total_variation", "blur")
-#: Terms that couple pictures that are optimized together.
-COUPLINGS = ("diversity", "alignment")
-KINDS = (
-    *("channel", "neuron", "direction", "layer", "logit", "probability"),
-    *COUPLINGS,
-    *PENALTIES,
-)
-FADES = ("", "in", "out")
-
-
-@dataclass(frozen=True)
-class Term:
-    """One weighted term: ``kind`` at ``tap``, for a ``unit``, a ``vector`` and a ``position``.
-
-    ``tap`` is empty for ``logit`` and ``probability``, whose tap the network knows, and for
-    penalties of the image. ``position`` is (y, x); ``None`` for a neuron means the centre
-    (h // 2, w // 2). Among pictures that are optimized together a term with a ``fade`` grows
-    (``"in"``) from 0 to its weight along the row of pictures, or shrinks (``"out"``) to 0.
-    """
-
-    kind: str
-    tap: str = ""
-    unit: int | None = None
-    vector: tuple[float, ...] = ()
-    position: tuple[int, int] | None = None
-    weight: float = 1.0
-    fade: str = ""
-
-    def __post_init__(self) -> None:
-        if self.fade not in FADES:
-            raise UsageError(f"unknown fade {self.fade!r}; choose from 'in' and 'out'")
-        if self.kind not in KINDS:
-            raise UsageError(f"unknown objective {self.kind!r}; choose from {', '.join(KINDS)}")
+from kerasviz.optvis.objectives.term import COUPLINGS
+from kerasviz.optvis.objectives.term import Term as Term
 
 
 @dataclass(frozen=True)
@@ -144,13 +109,14 @@ def channel(tap: str, unit: int) -> Objective:
     return Objective((Term("channel", tap, unit),))
 
 
-def neuron(tap: str, unit: int, position: tuple[int, int] | None = None) -> Objective:
+def neuron(tap: str, unit: int, position: tuple[int, ...] | None = None) -> Objective:
     """Maximize a channel at one position.
 
     Args:
         tap: The name of a layer.
         unit: The number of the channel, from 0.
-        position: (y, x); without it the centre (h // 2, w // 2).
+        position: (y, x) of a map, or (number,) of a row of tokens; negative numbers count from
+            the end. Without it the centre (h // 2, w // 2), for tokens that of their grid.
 
     Returns:
         The objective of one term.
@@ -204,8 +170,26 @@ def layer(tap: str) -> Objective:
     return Objective((Term("layer", tap),))
 
 
+def head(tap: str, number: int, heads: int) -> Objective:
+    """Maximize the mean of the squared outputs of one attention head.
+
+    Args:
+        tap: The name of a layer whose channels are the outputs of all heads, one after the other.
+        number: The number of the head, from 0.
+        heads: The number of heads.
+
+    Returns:
+        The objective of one term.
+
+    Example:
+        >>> head("attention", 2, 6).terms[0].part
+        (2, 6)
+    """
+    return Objective((Term("layer", tap, part=(number, heads)),))
+
+
 def logit(unit: int) -> Objective:
-    """Maximize the logit of a class.
+    """Maximize the logit of a class, the mean over positions of a head that has positions.
 
     Args:
         unit: The number of the class, from 0.
@@ -225,6 +209,8 @@ def logit(unit: int) -> Objective:
 
 def probability(unit: int) -> Objective:
     """Maximize the probability of a class, the softmax of the logits.
+
+    With several positions it is the mean of the softmax at each.
 
     Args:
         unit: The number of the class, from 0.

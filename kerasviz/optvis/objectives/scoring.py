@@ -14,9 +14,11 @@ import tensorflow as tf
 
 from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
-from kerasviz.optvis.objectives.objective import COUPLINGS, PENALTIES, Objective, Term
+from kerasviz.network.positions import positions_of
+from kerasviz.optvis.objectives.objective import Objective
 from kerasviz.optvis.objectives.penalties import penalty
-from kerasviz.types import Array, Tensor
+from kerasviz.optvis.objectives.term import COUPLINGS, PENALTIES, Term
+from kerasviz.types import Array, Size, Tensor
 
 #: Every kind of term is one of these reductions of a tap's activations A [B, ..., C].
 _REDUCTIONS = {
@@ -56,7 +58,7 @@ def _slots(objective: Objective, net: Network, pre_activation: bool) -> dict[Slo
     """Return the slots of an objective with their terms; terms of a linear slot are summed."""
     slots: dict[Slot, list[Term]] = {}
     for term in objective.terms:
-        reduction = _REDUCTIONS[term.kind]
+        reduction = _REDUCTIONS[term.kind] if term.part is None else "part"
         name, index = _tap(term, net, pre_activation), 0
         if reduction != "mean":
             while Slot(name, reduction, index) in slots:
@@ -95,13 +97,17 @@ def taps_of(
 
 
 def pack_objectives(
-    structure: Structure, rows: Sequence[Objective], net: Network, pre_activation: bool = True
+    structure: Structure,
+    rows: Sequence[Objective],
+    net: Network,
+    pre_activation: bool = True,
+    size: Size | None = None,
 ) -> dict[str, Array]:
-    """Fill the tensors of a structure for ``rows`` of objectives.
+    """Fill the tensors of a structure for ``rows`` of objectives and images of a ``size``.
 
     Returns for slot i: ``vector{i}`` [B, C] for linear reductions, ``weight{i}`` [B] for others,
-    and ``point{i}`` [B, 2] (y, x; -1 for the centre). Raises :class:`UsageError` for units out of
-    range and vectors of a wrong length.
+    and ``point{i}`` [B, axes], the indices of positions (-1 for the middle of an axis). Raises
+    :class:`UsageError` for units and positions out of range and vectors of a wrong length.
     """
     data: dict[str, Array] = {}
     per_row = [_slots(row, net, pre_activation) for row in rows]
@@ -112,14 +118,57 @@ def pack_objectives(
         channels = net.taps[slot.tap].channels
         if channels is None:
             raise UsageError(f"tap {slot.tap!r} has no fixed number of channels")
-        data[f"vector{i}"] = np.stack([_vector(s[slot], channels, slot.tap) for s in per_row])
+        if slot.reduction == "part":
+            data[f"vector{i}"] = np.stack([_part(s[slot][0], channels) for s in per_row])
+            continue
+        skipped = _before_classes(net, slot.tap)
+        vectors = np.stack([_vector(s[slot], channels, slot.tap, skipped) for s in per_row])
+        data[f"vector{i}"] = vectors[:, skipped:] if slot.reduction == "softmax" else vectors
         if slot.reduction == "point":
-            points = [s[slot][0].position or (-1, -1) for s in per_row]
+            points = [_point(s[slot][0], net, size) for s in per_row]
             data[f"point{i}"] = np.array(points, np.int32)
     return data
 
 
-def _vector(terms: Sequence[Term], channels: int, tap: str) -> Array:
+def check_positions(objective: Objective, net: Network, size: Size | None) -> None:
+    """Raise :class:`UsageError` for a neuron at a position that its tap does not have."""
+    for term in objective.terms:
+        if _REDUCTIONS[term.kind] == "point":
+            _point(term, net, size)
+
+
+def _before_classes(net: Network, tap: str) -> int:
+    """Return the number of channels of a tap that stand before those of the classes."""
+    classes = net.classes
+    return classes.first if classes.first and net.require_logits().name == tap else 0
+
+
+def _point(term: Term, net: Network, size: Size | None) -> tuple[int, ...]:
+    """Return the indices of a neuron along the axes of its tap, -1 for the middle of an axis."""
+    axes = len(net.taps[term.tap].shape or ()) - 2
+    if term.position is None and axes != 1:
+        return (-1,) * axes
+    if term.position is not None and axes == 2 and min(term.position) >= 0 and size is None:
+        return term.position
+    positions = positions_of(net, term.tap, size)
+    if term.position is None:
+        return (-1,) if positions.free else positions.centre
+    return positions.index(term.position, term.unit)
+
+
+def _part(term: Term, channels: int) -> Array:
+    """Return the weights [C] of the squares of all channels whose mean is a slice's."""
+    number, count = term.part or (0, 1)
+    if channels % count:
+        raise UsageError(f"{count} heads: {term.tap} has {channels} channels, which is no multiple")
+    width = channels // count
+    vector = np.zeros(channels, np.float32)
+    vector[number * width : (number + 1) * width] = np.float32(term.weight / width)
+    return vector
+
+
+def _vector(terms: Sequence[Term], channels: int, tap: str, skipped: int) -> Array:
+    """Return the weights [C] of channels; ``skipped`` channels stand before the classes."""
     vector = np.zeros(channels, np.float32)
     for term in terms:
         if term.vector:
@@ -128,10 +177,12 @@ def _vector(terms: Sequence[Term], channels: int, tap: str) -> Array:
                     f"direction of {len(term.vector)} numbers: {tap} has {channels} channels"
                 )
             vector += np.float32(term.weight) * np.asarray(term.vector, np.float32)
-        elif term.unit is None or not 0 <= term.unit < channels:
-            raise UsageError(f"unit {term.unit}: {tap} has the units 0 to {channels - 1}")
-        else:
-            vector[term.unit] += np.float32(term.weight)
+            continue
+        before = skipped if term.kind in ("logit", "probability") else 0
+        if term.unit is None or not 0 <= term.unit < channels - before:
+            what = "classes" if before else "units"
+            raise UsageError(f"unit {term.unit}: {tap} has the {what} 0 to {channels - before - 1}")
+        vector[before + term.unit] += np.float32(term.weight)
     return vector
 
 
@@ -184,29 +235,48 @@ def _total(
         elif slot.reduction == "square":
             total += data[f"weight{i}"] * tf.reduce_mean(a * a, axis=list(range(1, a.shape.rank)))
         else:
+            # A product with a vector, not a slice: one graph serves all units (and the gradient
+            # of a slice is slow).
+            vector = data[f"vector{i}"]
             if slot.reduction == "point":
                 a = _at(a, data[f"point{i}"])
             else:
-                a = tf.reduce_mean(a, axis=list(range(1, a.shape.rank - 1)))
-            if slot.reduction == "softmax":
-                a = tf.nn.softmax(a)
-            # A product with a vector, not a slice: one graph serves all units (and the gradient
-            # of a slice is slow).
-            total += tf.reduce_sum(a * data[f"vector{i}"], axis=-1)
+                a = _mean_over_positions(slot.reduction, a, vector.shape[-1])
+            total += tf.reduce_sum(a * vector, axis=-1)
     for i, a in couplings.items():
         size = tf.stop_gradient(tf.abs(total)) if len(slots) > len(couplings) else 1.0
         total -= data[f"weight{i}"] * size * _gram_similarity(a, groups)
     return total
 
 
+def _mean_over_positions(reduction: str, a: Tensor, channels: int) -> Tensor:
+    """Average A [B, ..., C], its squares or its softmax, over positions: [B, C].
+
+    The softmax is that of the last ``channels``, the classes, at every position.
+    """
+    axes = list(range(1, a.shape.rank - 1))
+    if reduction == "part":
+        return tf.reduce_mean(a * a, axis=axes)
+    if reduction == "softmax":
+        if a.shape[-1] != channels:
+            a = a[..., -channels:]
+        if axes:
+            return tf.reduce_mean(tf.nn.softmax(a), axis=axes)
+    a = tf.reduce_mean(a, axis=axes)
+    return tf.nn.softmax(a) if reduction == "softmax" else a
+
+
 def _at(a: Tensor, points: Tensor) -> Tensor:
-    """Return A [B, H, W, C] at points [B, 2], -1 for the centre h // 2, w // 2, as [B, C]."""
-    if a.shape.rank != 4:
-        return tf.reduce_mean(a, axis=list(range(1, a.shape.rank - 1)))
-    extent = tf.shape(a)[1:3]
+    """Return A [B, ..., C] at points [B, axes], -1 for the middle of an axis, as [B, C]."""
+    axes = a.shape.rank - 2
+    extent = tf.shape(a)[1:-1]
     points = tf.where(points < 0, extent // 2, points)
-    masks = [tf.one_hot(points[:, axis], extent[axis], dtype=a.dtype) for axis in range(2)]
-    return tf.einsum("bhwc,bh,bw->bc", a, *masks)
+    masks = [tf.one_hot(points[:, axis], extent[axis], dtype=a.dtype) for axis in range(axes)]
+    if axes == 2:
+        return tf.einsum("bhwc,bh,bw->bc", a, *masks)
+    for mask in masks:
+        a = tf.einsum("bt...,bt->b...", a, mask)
+    return a
 
 
 def _gram_similarity(a: Tensor, groups: Tensor) -> Tensor:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kerasviz.errors import UsageError
+from kerasviz.network.lookup import attention_heads, tap_of_weight
 from kerasviz.optvis.objectives.objective import (
     Objective,
     blur,
     channel,
+    head,
     l1,
     layer,
     logit,
@@ -26,19 +28,27 @@ if TYPE_CHECKING:  # a help text that shows the grammar should not wait for Tens
 GRAMMAR = """\
 mixed4c:100             a channel: the unit at all positions
 mixed4c:100@center      a neuron: the unit at the centre; @y,x at another position
+block3:5@0 block3:5@class  one token or step of time; the class token
 mixed4c:0-15            many channels; mixed4c:* all of them
 mixed4c                 the whole layer (DeepDream)
-logit:goldfish logit:1  a class before the softmax, by label or number
+attention:head-2        the outputs of an attention head; head-2/6 of 6 heads
+logit:goldfish logit:1  a class before the softmax, by label or number; logit:0-9 logit:*
 prob:1                  a class after the softmax
+weight:fc1.weight:5     a unit of the tap that is computed with this weight
 mixed4c:random-7        the random direction number 7 of a layer
 penalty:tv              of the image: l1, tv (total variation) or blur; subtract it
 "a:1 + b:2"             sums, differences and multiples, with spaces: "a:10 - 0.5*a:11"
+Negative positions count from the end: @-1 is the last token, @-1,-1 the last corner.
 """
 
 _UNITS = re.compile(
-    r"(?P<tap>.+?):(?P<first>\d+|\*)(?:-(?P<last>\d+))?(?:@(?P<at>center|-?\d+,-?\d+))?"
+    r"(?P<tap>.+?):(?P<first>\d+|\*)(?:-(?P<last>\d+))?"
+    r"(?:@(?P<at>center|class|-?\d+(?:,-?\d+)?))?"
 )
+_HEAD = re.compile(r"(?P<tap>.+?):head-(?P<number>\d+)(?:/(?P<count>\d+))?")
+_CLASSES = re.compile(r"(?P<first>\d+)-(?P<last>\d+)|\*")
 _RANDOM = re.compile(r"(?P<tap>.+?):random-(?P<seed>\d+)")
+_WEIGHT = "weight:"
 _PENALTIES = {"l1": l1, "tv": total_variation, "blur": blur}
 _FACTOR = re.compile(r"(?P<factor>\d+(?:\.\d*)?|\.\d+)\s*\*\s*(?P<rest>.+)")
 
@@ -103,32 +113,80 @@ def _term(sign: float, piece: str, net: Network) -> list[Target]:
 
 
 def _atom(text: str, net: Network) -> list[Target]:
-    head, colon, rest = text.partition(":")
-    if colon and head in ("logit", "prob"):
-        k = net.class_index(rest)
-        return [Target(f"{head}:{rest.strip()}", logit(k) if head == "logit" else probability(k))]
-    if colon and head == "penalty" and head not in net.taps:
+    kind, colon, rest = text.partition(":")
+    if colon and kind in ("logit", "prob"):
+        return _classes(kind, rest.strip(), net)
+    if colon and kind == "penalty" and kind not in net.taps:
         if rest not in _PENALTIES:
             raise UsageError(f"target {text!r}: penalties are {', '.join(_PENALTIES)}")
         return [Target(text, _PENALTIES[rest](1.0))]
-    drawn = _RANDOM.fullmatch(text)
-    if drawn is not None:
-        channels = _channels(net, drawn["tap"])
-        return [Target(text, random_direction(drawn["tap"], channels, int(drawn["seed"])))]
-    match = _UNITS.fullmatch(text)
-    # A TensorFlow tensor name such as "conv:1" may itself be a tap of the network.
-    if match is None or (text in net.taps and match["tap"] not in net.taps):
-        tap_name = text if text in net.taps else head  # "mixed4c:x" is about mixed4c, if it exists
-        if net.taps[tap_name] and tap_name != text:
-            raise UsageError(f"target {text!r}: expected NAME:UNIT, NAME:FIRST-LAST or NAME:*")
-        return [Target(text, layer(text))]
-    return _units(text, match, net)
+    for pattern, make in ((_RANDOM, _random), (_HEAD, _head), (_UNITS, _units)):
+        match = pattern.fullmatch(text)
+        # A TensorFlow tensor name such as "conv:1" may itself be a tap of the network.
+        if match is not None and (text not in net.taps or match["tap"] in net.taps):
+            return make(text, match, net)
+    if text in net.taps or text.startswith(_WEIGHT):
+        return [Target(text, layer(_tap(text, net)))]
+    if net.taps[kind] and kind != text:  # "mixed4c:x" is about mixed4c, if it exists
+        raise UsageError(f"target {text!r}: expected NAME:UNIT, NAME:FIRST-LAST or NAME:*")
+    return [Target(text, layer(text))]
+
+
+def _tap(name: str, net: Network) -> str:
+    """Return the name of a tap; ``weight:NAME`` is the tap that is computed with that weight."""
+    if name.startswith(_WEIGHT) and name not in net.taps:
+        return tap_of_weight(net, name.removeprefix(_WEIGHT))
+    return name
+
+
+def _classes(kind: str, text: str, net: Network) -> list[Target]:
+    """Expand a class, or a range of classes, unless its text is a label."""
+    make = logit if kind == "logit" else probability
+    match = _CLASSES.fullmatch(text)
+    if match is None or net.classes.is_label(text):
+        return [Target(f"{kind}:{text}", make(net.class_index(text)))]
+    count = net.class_count
+    if text == "*" and count is None:
+        raise UsageError(f"target {kind}:*: the number of classes is not fixed; give {kind}:0-9")
+    first = 0 if text == "*" else int(match["first"])
+    last = (count or 0) - 1 if text == "*" else int(match["last"])
+    if first > last:
+        raise UsageError(
+            f"target {kind}:{text}: the first class is above the last; give {kind}:{last}-{first}"
+        )
+    net.class_index(str(last))
+    return [Target(f"{kind}:{k}", make(k)) for k in range(first, last + 1)]
+
+
+def _random(text: str, match: re.Match[str], net: Network) -> list[Target]:
+    tap = _tap(match["tap"], net)
+    return [Target(text, random_direction(tap, _channels(net, tap), int(match["seed"])))]
+
+
+def _head(text: str, match: re.Match[str], net: Network) -> list[Target]:
+    """Return the target of an attention head, of a number of heads that the graph may tell."""
+    tap, number = _tap(match["tap"], net), int(match["number"])
+    if match["count"]:
+        if (count := int(match["count"])) and _channels(net, tap) % count == 0:
+            return [Target(text, head(tap, number, count))]
+        raise UsageError(
+            f"target {text!r}: {match['tap']} has {_channels(net, tap)} channels, which is no "
+            f"multiple of {match['count']}"
+        )
+    heads = attention_heads(net, tap)
+    if heads is None:
+        raise UsageError(
+            f"target {text!r}: the graph shows no attention heads at {match['tap']}; name the "
+            f"layer where they are joined, or give their number: {text}/N"
+        )
+    joined, count = heads
+    return [Target(text, head(tap if joined == net.taps[tap].name else joined, number, count))]
 
 
 def _units(text: str, match: re.Match[str], net: Network) -> list[Target]:
     """Expand a range of channels or neurons."""
-    name = match["tap"]
-    channels = _channels(net, name)
+    name, tap = match["tap"], _tap(match["tap"], net)
+    channels = _channels(net, tap)
     first = 0 if match["first"] == "*" else int(match["first"])
     last = channels - 1 if match["first"] == "*" else int(match["last"] or first)
     if first > last:
@@ -136,15 +194,29 @@ def _units(text: str, match: re.Match[str], net: Network) -> list[Target]:
     if last >= channels:
         raise UsageError(f"target {text!r}: {name} has the units 0 to {channels - 1}")
     if not match["at"]:
-        return [Target(f"{name}:{u}", channel(name, u)) for u in range(first, last + 1)]
-    position = None
-    if match["at"] != "center":
-        y, x = (int(n) for n in match["at"].split(","))
-        position = (y, x)
+        return [Target(f"{name}:{u}", channel(tap, u)) for u in range(first, last + 1)]
+    position = _position(match["at"], tap, first, net)
     return [
-        Target(f"{name}:{u}@{match['at']}", neuron(name, u, position))
+        Target(f"{name}:{u}@{match['at']}", neuron(tap, u, position))
         for u in range(first, last + 1)
     ]
+
+
+def _position(text: str, tap: str, unit: int, net: Network) -> tuple[int, ...] | None:
+    """Return the position after ``@``, checked as far as the image size does not matter."""
+    from kerasviz.network.positions import positions_of, special_tokens
+
+    if text == "center":
+        return None
+    positions = positions_of(net, tap)
+    if text == "class":
+        if len(positions.extent) != 1 or not special_tokens(net, tap):
+            raise UsageError(f"{positions.describe()} and no class token; give {tap}:{unit}@center")
+        return (0,)
+    position = tuple(int(number) for number in text.split(","))
+    if not positions.free:
+        positions.index(position, unit)
+    return position
 
 
 def _channels(net: Network, tap: str) -> int:

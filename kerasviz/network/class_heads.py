@@ -1,0 +1,40 @@
+"""Find the classes of detectors and segmenters, whose outputs have positions."""
+
+from __future__ import annotations
+
+from kerasviz.network.program import Program, Value
+
+#: Channels that stand before the classes: none, the box, or the box and its score.
+BEFORE = (0, 4, 5)
+
+
+def find_class_head(program: Program, classes: int) -> tuple[str, int] | None:
+    """Return the value with the logits of classes at positions, and the channels before them.
+
+    It is an output [B, N, C] or [B, h, w, C] with a channel for each of ``classes`` labels, perhaps
+    after those of a box, or what stands before its softmax or sigmoid.
+    """
+    values = program.values
+    names = {alias: value for value in values.values() for alias in (value.name, *value.aliases)}
+    outputs = [names[name] for name in program.outputs if name in names]
+    for before in BEFORE if classes else ():
+        for value in outputs:
+            if len(value.shape or ()) in (3, 4) and _channels(value) == classes + before:
+                return _before_activation(program, value, before)
+    return None
+
+
+def _before_activation(program: Program, value: Value, before: int) -> tuple[str, int]:
+    """Follow the classes to the input of their softmax or sigmoid, through a concatenation."""
+    classes = (_channels(value) or 0) - before
+    last = program.values.get(value.parts[-1]) if value.parts else None
+    if last is not None and _channels(last) in (classes, classes + 1):
+        return _before_activation(program, last, (_channels(last) or 0) - classes)
+    source = value.softmax_input
+    if value.op == "Sigmoid" and len(value.inputs) == 1:
+        source = value.inputs[0]
+    return (source if source in program.values else value.name) or value.name, before
+
+
+def _channels(value: Value) -> int | None:
+    return value.shape[-1] if value.shape else None

@@ -30,8 +30,9 @@ class Example:
     """An image to which a unit responds.
 
     ``value`` is the activation, before a ReLU; ``image`` the name of the image; ``position`` (y, x)
-    in the tap, ``None`` for a tap without positions. ``box`` (top, left, bottom, right) is the
-    receptive field in the scaled image, ``window`` the crop, of the same size for all positions.
+    in the tap, (-1, number) for a token off the map, ``None`` for a tap without positions. ``box``
+    (top, left, bottom, right) is the receptive field in the scaled image, ``window`` the crop, of
+    the same size for all positions.
     """
 
     value: float

@@ -119,7 +119,7 @@ def _taps(
 ) -> dict[str, Any]:
     """Return the examples for the manifest: names of images, and the taps with their units.
 
-    An example is [activation, number of the image's name, y, x].
+    An example is [activation, number of the image's name, y, x]; y is -1 for a token off the map.
     """
     every = [top.image[top.image >= 0] for by in examples.values() for top in by.values()]
     images = np.unique(np.concatenate(every)) if every else np.zeros(0, np.int64)
@@ -145,7 +145,7 @@ def _taps(
             {
                 "tap": tap,
                 "values_of": values_of,
-                "positions": len(question.net.taps[tap].shape or ()) == 4,
+                "positions": len(question.net.taps[tap].shape or ()) in (3, 4),
                 "field": fields[tap].to_json(),
                 "units": units,
             }

@@ -60,7 +60,8 @@ def _unit(number: int, unit: Mapping[str, Any], names: list[str], sheet: Example
     places: list[tuple[str, str]] = []
     for bucket in BUCKETS:
         for value, image, y, x in unit[bucket]:
-            places.append((f"{value:.3g}", f"{names[image]} at {y},{x}: {value:.6g}"))
+            place = f"{y},{x}" if y >= 0 else f"token {x}"
+            places.append((f"{value:.3g}", f"{names[image]} at {place}: {value:.6g}"))
         missing = sheet.rows * sheet.columns - len(unit[bucket])
         places += [("", "")] * missing
     return _Unit(number, unit["file"], tuple(places))

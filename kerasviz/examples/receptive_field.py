@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasviz.network.network import Network
+from kerasviz.network.positions import Positions, positions_of
 from kerasviz.network.program import Kernels
 from kerasviz.types import Array
 
@@ -50,12 +51,14 @@ class ReceptiveField:
     """The pixels of an image of ``size`` (height, width) on which positions of a tap depend.
 
     ``rows[y]`` and ``columns[x]`` are half-open intervals of pixels, cut off at the image's border.
-    A tap without positions has one field, the image.
+    A tap without positions has one field, the image. The first ``special`` positions are not on a
+    map and see the image as a whole: class tokens, or all positions of a row without a map.
     """
 
     size: tuple[int, int]
     rows: tuple[Span, ...]
     columns: tuple[Span, ...]
+    special: int = 0
 
     @property
     def side(self) -> int:
@@ -63,11 +66,15 @@ class ReceptiveField:
         return max(high - low for low, high in (*self.rows, *self.columns))
 
     def place(self, number: int) -> tuple[int, int]:
-        """Return (y, x) of a position that is counted row by row."""
-        return divmod(number, len(self.columns))
+        """Return (y, x) of a position that is counted row by row, (-1, number) off the map."""
+        if number < self.special:
+            return -1, number
+        return divmod(number - self.special, len(self.columns))
 
     def box(self, y: int, x: int) -> tuple[int, int, int, int]:
         """Return the field of a position: (top, left, bottom, right), the last two excluded."""
+        if y < 0:
+            return 0, 0, *self.size
         (top, bottom), (left, right) = self.rows[y], self.columns[x]
         return top, left, bottom, right
 
@@ -78,6 +85,8 @@ class ReceptiveField:
         farther inwards.
         """
         height, width = self.size
+        if y < 0:
+            return 0, 0, height, width
         top, bottom = _window(self.rows[y], self.side, height)
         left, right = _window(self.columns[x], self.side, width)
         return top, left, bottom, right
@@ -88,13 +97,15 @@ class ReceptiveField:
             "size": list(self.size),
             "rows": [list(span) for span in self.rows],
             "columns": [list(span) for span in self.columns],
+            **({"special": self.special} if self.special else {}),
         }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> ReceptiveField:
         """Make a field from plain data."""
         rows, columns = ([(int(a), int(b)) for a, b in data[k]] for k in ("rows", "columns"))
-        return cls((int(data["size"][0]), int(data["size"][1])), tuple(rows), tuple(columns))
+        height, width = (int(side) for side in data["size"])
+        return cls((height, width), tuple(rows), tuple(columns), int(data.get("special", 0)))
 
 
 def _window(span: Span, side: int, length: int) -> Span:
@@ -114,6 +125,7 @@ def _window(span: Span, side: int, length: int) -> Span:
 def receptive_field(net: Network, tap: str, size: tuple[int, int]) -> ReceptiveField:
     """Find the fields of all positions of a tap in images of ``size`` (height, width).
 
+    Tokens have the positions of the map that they are made from; see :mod:`network.positions`.
     A pixel belongs to a field if the gradient of the position, its channels weighted at random, is
     not zero at a random image. Rectifiers pass all gradients. Images are drawn until two in turn
     add nothing, because a maximum passes its gradient to one of its inputs only. Rows and columns
@@ -123,11 +135,13 @@ def receptive_field(net: Network, tap: str, size: tuple[int, int]) -> ReceptiveF
     >>> receptive_field(kerasviz.load("efficientnet-lite0"), "stem", (9, 9)).rows  # doctest: +SKIP
     ((0, 3), (2, 5), (4, 7), (6, 9), (8, 9))
     """
-    shape = net.activations(tf.zeros((1, *size, net.channels)), [tap])[tap].shape
-    if shape.rank != 4:
-        return ReceptiveField(size, ((0, size[0]),), ((0, size[1]),))
-    height, width, channels = shape[1:]
-    gradient = _gradient(net, tap, size)
+    positions = positions_of(net, tap, size)
+    channels = net.taps[tap].channels
+    if positions.map is None or channels is None:
+        row = positions.extent[0] if len(positions.extent) == 1 else 0
+        return ReceptiveField(size, ((0, size[0]),), ((0, size[1]),), row or 0)
+    height, width = positions.map
+    gradient = _gradient(net, positions, size)
     seen = np.zeros((height + width, max(size)), bool)  # rows of positions, then columns
     quiet = 0
     for draw in range(MOST_DRAWS):
@@ -139,7 +153,7 @@ def receptive_field(net: Network, tap: str, size: tuple[int, int]) -> ReceptiveF
         if quiet == QUIET:
             break
     rows, columns = seen[:height, : size[0]], seen[height:, : size[1]]
-    return ReceptiveField(size, _spans(rows), _spans(columns))
+    return ReceptiveField(size, _spans(rows), _spans(columns), positions.special)
 
 
 def _draw(gradient: Any, image: Shape, maps: Shape, seed: int) -> Iterator[tuple[int, Array]]:
@@ -166,8 +180,9 @@ def _keep_line(weight: Array, line: int) -> None:
         weight[:, : line - height] = weight[:, line - height + 1 :] = 0
 
 
-def _gradient(net: Network, tap: str, size: tuple[int, int]) -> Any:
-    """Compile the gradient, by images [B, H, W, C], of a tap's weighted sum over positions."""
+def _gradient(net: Network, positions: Positions, size: tuple[int, int]) -> Any:
+    """Compile the gradient, by images [B, H, W, C], of a weighted sum over a map [h, w, C]."""
+    tap = positions.tap
     signature = [
         tf.TensorSpec((BATCH, *size, net.channels), tf.float32),
         tf.TensorSpec((BATCH, None, None, None), tf.float32),
@@ -177,7 +192,7 @@ def _gradient(net: Network, tap: str, size: tuple[int, int]) -> Any:
     def gradient(images: Any, weights: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(images)
-            maps = net.activations(images, [tap], kernels=OPEN)[tap]
+            maps = positions.on_map(net.activations(images, [tap], kernels=OPEN)[tap])
             score = tf.reduce_sum(tf.cast(maps, tf.float32) * weights)
         return tape.gradient(score, images, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 

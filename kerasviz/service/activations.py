@@ -14,6 +14,7 @@ from PIL import Image
 
 from kerasviz.errors import UsageError
 from kerasviz.io.images import ImageFileError, open_image, read_image
+from kerasviz.network.positions import positions_of
 from kerasviz.service.description import label_of, usual_size
 from kerasviz.service.networks import Networks
 from kerasviz.types import Array, Size
@@ -37,23 +38,27 @@ class ImageActivations:
         self._traced: OrderedDict[tuple[str, str], Any] = OrderedDict()
 
     def of(self, name: str, tap: str, unit: int | None, data: bytes) -> dict[str, Any]:
-        """Return the most active units (mean over all positions) and the map of ``unit``."""
+        """Return the most active units (mean over all positions) and the map of ``unit``.
+
+        The map of tokens is that of the patches, without special tokens.
+        """
         net = self.networks.get(name)
         image = read_body(data, usual_size(net), net.channels)
         found = np.asarray(self._function(name, tap)(image[None]))[0]
         maps = found.reshape(-1, found.shape[-1])
         means = maps.mean(axis=0)
         order = np.argsort(-means, kind="stable")[:TOP]
-        shape = [1] * (3 - found.ndim) + list(found.shape)
+        positions = positions_of(net, tap, (image.shape[0], image.shape[1]))
+        drawn = np.asarray(positions.on_map(found[None]))[0]
         return {
-            "shape": shape,
+            "shape": list(drawn.shape),
             "top": [
                 {"unit": int(k), "value": _plain(means[k]), "label": label_of(net, tap, int(k))}
                 for k in order
             ],
             "map": None
             if unit is None
-            else [[_plain(v) for v in row] for row in found.reshape(shape)[..., unit]],
+            else [[_plain(v) for v in row] for row in drawn[..., unit]],
         }
 
     def _function(self, name: str, tap: str) -> Any:

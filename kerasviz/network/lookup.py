@@ -59,7 +59,8 @@ def tap_of_weight(net: Network, weight: str) -> str:
     """Return the tap that is computed with a weight of the file.
 
     The name may lack the first modules (``fc1.weight`` of ``model.mlp.fc1.weight``). Exporters drop
-    the names of transposed weights: then it is the output of the module whose weight it is. Raises
+    the names of transposed weights, and Keras has them by layers: then it is the output of the
+    module or layer whose weight it is. Raises
     :class:`UsageError` for an unknown weight, and one that several taps share.
     """
     taps: dict[str, list[str]] = {}
@@ -69,7 +70,7 @@ def tap_of_weight(net: Network, weight: str) -> str:
     users = _matching(taps, weight)
     if len(users) != 1:  # equal weights may be stored once, for many modules
         modules = {name: [tap.name] for tap in net.taps.values() for name in _names(tap)}
-        by_module = _matching(modules, weight.rpartition(".")[0])
+        by_module = _matching(modules, re.sub(r"[./]?[^./]*$", "", weight))
         users = by_module if len(by_module) == 1 or not users else users
     if not users:
         raise UsageError(

@@ -163,10 +163,14 @@ def with_diversity(target: Target, net: Network, weight: float = 0.1) -> Target:
 
 
 def last_with_positions(net: Network) -> str | None:
-    """Return the last main layer with positions, else the last tokens, else the last map."""
+    """Return the last main layer with positions, else the last tokens, else the last map.
+
+    A row whose length depends on the image size counts as tokens.
+    """
     main = [name for name in net.main_taps if len(net.taps[name].shape or ()) in (3, 4)]
     if main:
         return main[-1]
     ranks = {name: len(net.taps[name].shape or ()) for name in reversed(list(net.taps))}
-    tokens = (n for n, rank in ranks.items() if rank == 3 and positions_of(net, n).grid)
+    rows = {name: positions_of(net, name) for name, rank in ranks.items() if rank == 3}
+    tokens = (name for name, row in rows.items() if row.grid or row.free)
     return next(tokens, next((n for n, rank in ranks.items() if rank == 4), None))

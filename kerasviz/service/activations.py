@@ -56,9 +56,7 @@ class ImageActivations:
                 {"unit": int(k), "value": _plain(means[k]), "label": label_of(net, tap, int(k))}
                 for k in order
             ],
-            "map": None
-            if unit is None
-            else [[_plain(v) for v in row] for row in drawn[..., unit]],
+            "map": None if unit is None else [[_plain(v) for v in row] for row in drawn[..., unit]],
         }
 
     def _function(self, name: str, tap: str) -> Any:

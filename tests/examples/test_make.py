@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from support import tiny
+from support import tiny, tokens
 
 from kerasviz.errors import KerasvizError, UsageError
 from kerasviz.examples import BUCKETS, Examples, Question, make_examples, verify_examples
@@ -161,3 +161,30 @@ def test_crops_of_grey_pictures_and_of_many_channels() -> None:
         r, g, b = np.moveaxis(np.asarray(shown), -1, 0)
         assert (r == g).all()
         assert (g == b).all()
+
+
+def test_examples_of_tokens_show_their_patches(photos: Path, tmp_path: Path) -> None:
+    net = tokens.network(1)
+    asked = Question(net, ("tokens", "block"), open_source(str(photos)), SIZE, count=4, batch=8)
+    make_examples(asked, tmp_path)
+    examples = Examples(tmp_path)
+    for tap in ("tokens", "block"):
+        for bucket in BUCKETS:
+            for example in examples.of(tap, 2, bucket):
+                picture = read_example((photos / example.image).read_bytes(), SIZE, 3)
+                images = np.asarray(picture, np.float32)[None] / 255
+                rows = np.asarray(net.activations(images, [tap])[tap])[0, :, 2]
+                y, x = example.position
+                number = x if y < 0 else 1 + y * (SIZE[1] // 4) + x
+                assert np.isclose(rows[number], example.value, atol=1e-4)
+                if bucket in ("top", "bottom"):
+                    extreme = rows.max() if bucket == "top" else rows.min()
+                    assert np.isclose(extreme, example.value, atol=1e-4)
+                if y < 0 or tap == "block":
+                    assert example.box[2] - example.box[0] >= 16
+                else:
+                    assert example.box == (4 * y, 4 * x, 4 * y + 4, 4 * x + 4)
+    places = [e.position for unit in range(6) for e in examples.of("tokens", unit, "top")]
+    assert any(y < 0 for y, _ in places) and any(y >= 0 for y, _ in places)
+    page = (tmp_path / "index.html").read_text()
+    assert "at token 0" in page

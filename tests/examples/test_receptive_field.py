@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from support import tiny
+from support import tiny, tokens
 
 from kerasviz.examples.receptive_field import ReceptiveField, receptive_field
 from kerasviz.network.input_spec import preset
@@ -155,3 +155,25 @@ def test_windows_are_smaller_only_where_the_image_is() -> None:
 def test_json() -> None:
     field = ReceptiveField((20, 50), ((0, 20),), ((0, 30), (15, 45)))
     assert ReceptiveField.from_json(field.to_json()) == field
+
+
+def test_a_token_sees_its_patch_until_tokens_are_mixed() -> None:
+    net = tokens.network(2)
+    size = (13, 22)  # 3 x 5 patches of 4 x 4 pixels
+    for tap in ("tokens", "query"):
+        field = receptive_field(net, tap, size)
+        assert field.rows == ((0, 4), (4, 8), (8, 12))
+        assert field.columns == tuple((4 * k, 4 * k + 4) for k in range(5))
+        assert field.place(2 + 7) == (1, 2) and field.box(1, 2) == (4, 8, 8, 12)
+        assert field.place(1) == (-1, 1)
+        assert field.box(-1, 1) == field.window(-1, 1) == (0, 0, *size)
+        assert ReceptiveField.from_json(field.to_json()) == field
+    mixed = receptive_field(net, "block", size)
+    assert set(mixed.rows) == {(0, 12)} and set(mixed.columns) == {(0, 20)}
+
+
+def test_positions_of_a_row_without_a_map_see_the_image() -> None:
+    field = receptive_field(tokens.detector(), "row", (9, 9))
+    assert [field.place(k) for k in (0, 8)] == [(-1, 0), (-1, 8)]
+    assert field.window(*field.place(8)) == (0, 0, 9, 9)
+    assert "special" not in ReceptiveField((9, 9), ((0, 9),), ((0, 9),)).to_json()

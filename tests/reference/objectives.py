@@ -17,6 +17,23 @@ def neuron(a, unit, position=None):
     return a[y, x, unit]
 
 
+def token(a, unit, number):
+    """A unit [T, C] at one token."""
+    return a[number][unit]
+
+
+def head(a, number, heads):
+    """The mean of the squares of an equal slice of the channels of [T, C]."""
+    width = a.shape[-1] // heads
+    return np.mean([row[number * width : (number + 1) * width] ** 2 for row in a])
+
+
+def class_share(a, unit, before=0):
+    """The mean over positions of the softmax of the channels after the first ``before``."""
+    rows = a.reshape(-1, a.shape[-1])[:, before:]
+    return np.mean([probability(row, unit) for row in rows])
+
+
 def direction(a, vector):
     return np.mean([a[place] @ np.asarray(vector) for place in np.ndindex(a.shape[:-1])])
 

@@ -1,5 +1,8 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from support import tokens
 from support.tiny import network
 
 from kerasviz.errors import UsageError
@@ -97,3 +100,73 @@ def test_keys_stay_as_they_were():
     """Stores, atlases and the service's queue find pictures of earlier versions by these."""
     (base,) = requests([1], batch=4, snapshots=(0, 2))
     assert base.key(network()) == "202b6c030cadbee3"
+
+
+@pytest.mark.parametrize("target", ["block:3@0", "block:3@-1", "block:3@1,2", "block:3@center"])
+def test_the_score_of_a_token_is_its_activation(target):
+    net = tokens.network(2)
+    made = render(net, [target], recipe="fast", steps=3, size=(13, 22))
+    rows = net.activations(made.images, ["block"])["block"].numpy()[0, :, 3]
+    number = {"block:3@0": 0, "block:3@-1": 16, "block:3@1,2": 9, "block:3@center": 9}[target]
+    assert np.isclose(made.scores[0], rows[number], atol=1e-4)
+
+
+def test_the_score_of_a_head_is_the_mean_of_its_squares():
+    net = tokens.network(1)
+    made = render(net, ["projected:head-1"], recipe="fast", steps=3, size=(13, 22))
+    joined = net.activations(made.images, ["joined"])["joined"].numpy()[0]
+    assert np.isclose(made.scores[0], np.mean(joined[:, 3:] ** 2), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("joined:1@6,0", "joined has 6x8 positions in images of 13x17; give joined:1@y,x with y"),
+        ("joined:1@0,-9", "x from 0 to 7"),
+        ("joined:1@3", "give joined:1@y,x"),
+        ("pooled:1@0,0", "pooled has no positions; give pooled:1"),
+    ],
+)
+def test_positions_outside_are_refused_before_the_first_step(target, message):
+    net = network()
+    with pytest.raises(UsageError, match=message):
+        make_requests(net, parse_target(target, net), SMALL)
+    stored = Request(target, parse_target("joined:1@6,0", net)[0].objective, SMALL)
+    with pytest.raises(UsageError, match="joined has 6x8 positions"):
+        make_batches(net, [stored])
+
+
+def test_negative_positions_count_from_the_end():
+    net = network()
+    made = render(net, ["right:2@-1,-2", "right:2@5,6"], recipe="fast", steps=3, size=(13, 17))
+    assert np.array_equal(made.images[0], made.images[1])
+    there = net.activations(made.images, ["right"])["right"].numpy()[:, 5, 6, 2]
+    assert np.allclose(made.scores, there, atol=1e-4)
+
+
+def test_diversity_of_classes_is_that_of_tokens_where_there_are_any():
+    net = tokens.network(1)
+    assert with_diversity(parse_target("logit:1", net)[0], net).objective.terms[1].tap == "block"
+    shown = replace(net, main_taps=("added", "mean"))
+    assert with_diversity(parse_target("logit:1", net)[0], shown).objective.terms[1].tap == "added"
+    only_maps = network()
+    target = parse_target("logit:1", only_maps)[0]
+    assert with_diversity(target, only_maps).objective.terms[1].tap == "joined"
+    vectors = replace(only_maps, main_taps=())
+    assert with_diversity(target, vectors).objective.terms[1].tap == "joined"
+    requests = make_requests(net, parse_target("block:1", net), SMALL, rows=3)
+    (batch,) = make_batches(net, requests)
+    pictures = render_batch(net, batch)
+    assert len({p.image.tobytes() for p in pictures}) == 3
+
+
+def test_objectives_of_maps_are_written_as_before():
+    net = network()
+    written = [
+        ("joined:2@3,1", {"kind": "neuron", "tap": "joined", "unit": 2, "position": (3, 1)}),
+        ("joined:2@center", {"kind": "neuron", "tap": "joined", "unit": 2}),
+        ("joined", {"kind": "layer", "tap": "joined"}),
+        ("logit:1", {"kind": "logit", "unit": 1}),
+    ]
+    for text, data in written:
+        assert parse_target(text, net)[0].objective.to_json() == [{**data, "weight": 1.0}]

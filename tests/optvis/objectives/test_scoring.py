@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
-from support import tiny
+from support import tiny, tokens
 
 from kerasviz.errors import UsageError
 from kerasviz.optvis.objectives import objective as ask
@@ -271,3 +271,128 @@ def test_faded_terms_share_one_structure():
     weights = [data[f"vector{i}"] for i in range(2)]
     ramps = {tuple(round(float(n), 6) for n in w.sum(1)) for w in weights}
     assert ramps == {(0.0, 0.2, 0.4, 0.6, 0.8, 1.0), (1.0, 0.8, 0.6, 0.4, 0.2, 0.0)}
+
+
+# -- tokens, rows, heads, classes with positions ------------------------------------------------
+
+TOKENS = tokens.network(2)
+SIZE = (13, 22)  # 3 x 5 patches
+PHOTOS = np.random.default_rng(4).uniform(0, 1, (4, *SIZE, 3)).astype(np.float32)
+SPREAD = tokens.detector()
+ROWS = {
+    "token": (lambda k: ask.neuron("block", k, (3 * k,)), lambda a, k: twin.token(a, k, 3 * k)),
+    "last token": (lambda k: ask.neuron("block", k, (-1,)), lambda a, k: twin.token(a, k, 16)),
+    "patch": (
+        lambda k: ask.neuron("block", k, (1, k)),
+        lambda a, k: twin.neuron(a[2:].reshape(3, 5, 6), k, (1, k)),
+    ),
+    "last patch": (
+        lambda k: ask.neuron("block", k, (-1, -2)),
+        lambda a, k: twin.neuron(a[2:].reshape(3, 5, 6), k, (2, 3)),
+    ),
+    "centre": (
+        lambda k: ask.neuron("block", k),
+        lambda a, k: twin.neuron(a[2:].reshape(3, 5, 6), k),
+    ),
+    "head": (lambda k: ask.head("block", k % 3, 3), lambda a, k: twin.head(a, k % 3, 3)),
+    "heads": (
+        lambda k: (k + 1) * ask.head("block", 1, 2) - ask.head("block", 0, 2),
+        lambda a, k: (k + 1) * twin.head(a, 1, 2) - twin.head(a, 0, 2),
+    ),
+    "channel": (lambda k: ask.channel("block", k), lambda a, k: twin.channel(a, k)),
+    "layer": (lambda k: ask.layer("block"), lambda a, k: twin.layer(a)),
+}
+
+
+def row_scores(net, tap, rows, activations, size=SIZE):
+    structure = structure_of(rows[0], net)
+    data = pack_objectives(structure, rows, net, size=size)
+    groups = tf.zeros(len(rows), tf.int32)
+    return scores(structure, {tap: activations}, data, groups)
+
+
+@pytest.mark.parametrize("case", ROWS)
+def test_objectives_of_tokens_agree_with_their_twins(case):
+    make, expected = ROWS[case]
+    block = TOKENS.activations(PHOTOS, ["block"])["block"].numpy()
+    rows = [make(k) for k in range(4)]
+    together = row_scores(TOKENS, "block", rows, block).numpy()
+    wanted = [expected(block[k].astype(np.float64), k) for k in range(4)]
+    assert np.allclose(together, wanted, rtol=1e-5, atol=1e-6)
+    order = [2, 0, 3, 1]
+    turned = row_scores(TOKENS, "block", [rows[k] for k in order], block[order])
+    assert np.allclose(turned, together[order], rtol=1e-6)
+    assert np.allclose(row_scores(TOKENS, "block", rows[1:2], block[1:2]), together[1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("case", ROWS)
+def test_gradients_of_tokens_agree_with_finite_differences(case):
+    rows = [ROWS[case][0](k) for k in range(4)]
+    block = tf.constant(TOKENS.activations(PHOTOS, ["block"])["block"])
+    with tf.GradientTape() as tape:
+        tape.watch(block)
+        total = tf.reduce_sum(row_scores(TOKENS, "block", rows, block))
+    gradient = tape.gradient(total, block).numpy().astype(np.float64)
+    nudge = np.random.default_rng(5).normal(size=block.shape).astype(np.float32)
+    ends = [
+        float(tf.reduce_sum(row_scores(TOKENS, "block", rows, block + sign * 0.01 * nudge)))
+        for sign in (1, -1)
+    ]
+    assert np.isclose((ends[0] - ends[1]) / 0.02, np.sum(gradient * nudge), rtol=0.02, atol=0.01)
+
+
+def test_a_row_without_a_map_has_its_middle():
+    (at,) = (pack_objectives(structure_of(o, SPREAD), [o], SPREAD) for o in [ask.neuron("row", 1)])
+    assert at["point0"].tolist() == [[4]]
+    row = np.random.default_rng(6).normal(size=(1, 9, 9)).astype(np.float32)
+    found = row_scores(SPREAD, "row", [ask.neuron("row", 1)], row, None)
+    assert np.isclose(found, row[0, 4, 1])
+
+
+def test_classes_of_a_detector_are_the_channels_after_its_boxes():
+    assert (SPREAD.classes.logits, SPREAD.classes.first) == ("row", 4)
+    row = np.random.default_rng(7).normal(size=(3, 9, 9)).astype(np.float32)
+    found = row_scores(SPREAD, "row", [ask.logit(k) for k in range(3)], row).numpy()
+    assert np.allclose(found, [twin.channel(row[k], 4 + k) for k in range(3)], rtol=1e-5)
+    found = row_scores(SPREAD, "row", [ask.probability(k) for k in range(3)], row).numpy()
+    assert np.allclose(found, [twin.class_share(row[k], k, 4) for k in range(3)], rtol=1e-5)
+    mixed = [ask.logit(0) + ask.channel("row", 0), ask.channel("row", 4)]
+    found = row_scores(SPREAD, "row", mixed, row[[0, 0]]).numpy()
+    assert np.isclose(found[0], twin.channel(row[0], 4) + twin.channel(row[0], 0), rtol=1e-5)
+    assert np.isclose(found[1], twin.channel(row[0], 4), rtol=1e-5)
+    with pytest.raises(UsageError, match="the classes 0 to 4"):
+        row_scores(SPREAD, "row", [ask.logit(5)], row[:1])
+
+
+def test_probabilities_of_a_map_are_the_mean_of_those_at_each_position():
+    logits = np.random.default_rng(8).normal(size=(2, 3, 5, 5)).astype(np.float32)
+    asked = [ask.probability(1), ask.probability(4)]
+    structure = structure_of(asked[0], NET)
+    data = pack_objectives(structure, asked, NET)
+    found = scores(structure, {"logits": tf.constant(logits)}, data, tf.zeros(2, tf.int32))
+    assert np.allclose(found, [twin.class_share(logits[0], 1), twin.class_share(logits[1], 4)])
+
+
+@pytest.mark.parametrize("position", [(17,), (-18,), (3, 0), (0, 5), (1, 2, 3)])
+def test_positions_outside_are_refused(position):
+    objective = ask.neuron("block", 1, position)
+    with pytest.raises(UsageError, match="17 tokens in a row, 2 special and 3x5"):
+        pack_objectives(structure_of(objective, TOKENS), [objective], TOKENS, size=SIZE)
+    with pytest.raises(UsageError, match="17 tokens in a row"):
+        scoring.check_positions(objective, TOKENS, SIZE)
+
+
+def test_heads_divide_the_channels():
+    objective = ask.head("block", 1, 4)
+    with pytest.raises(UsageError, match="4 heads: block has 6 channels"):
+        pack_objectives(structure_of(objective, TOKENS), [objective], TOKENS)
+    with pytest.raises(UsageError, match="head 3 of 3: the heads are 0 to 2"):
+        ask.head("block", 3, 3)
+
+
+def test_tokens_with_a_like_gram_matrix_are_not_diverse():
+    block = TOKENS.activations(PHOTOS, ["block"])["block"].numpy()
+    found = row_scores(TOKENS, "block", [ask.diversity("block", 0.3)] * 4, block).numpy()
+    for k in range(4):
+        others = [block[j] for j in range(4) if j != k]
+        assert np.isclose(found[k], -0.3 * twin.likeness(block[k], others), rtol=1e-5)

@@ -1,9 +1,13 @@
+from dataclasses import replace
+
 import pytest
+from support import tokens
 from support.tiny import network
 
 from kerasviz.errors import UsageError
 from kerasviz.optvis.objectives.objective import (
     channel,
+    head,
     layer,
     logit,
     neuron,
@@ -108,3 +112,100 @@ def test_negated_words_mean_the_opposite() -> None:
         for target in parse_target(text, net):
             (other,) = parse_target(negated(target.text), net)
             assert other.objective == -target.objective
+
+
+@pytest.mark.parametrize(
+    ("text", "objective"),
+    [
+        ("block:3@0", neuron("block", 3, (0,))),
+        ("block:3@-1", neuron("block", 3, (-1,))),
+        ("block:3@class", neuron("block", 3, (0,))),
+        ("net.block:3@2,4", neuron("net.block", 3, (2, 4))),
+        ("block:3@center", neuron("block", 3)),
+        ("-block:3@-1,-1", -neuron("block", 3, (-1, -1))),
+        ("block:head-1/3", head("block", 1, 3)),
+        ("joined:head-1", head("joined", 1, 2)),
+        ("query:head-0", head("query", 0, 2)),
+        ("projected:head-1", head("joined", 1, 2)),
+        ("weight:block.fc1.weight:5", channel("hidden", 5)),
+        ("weight:fc1.weight:5@class", neuron("hidden", 5, (0,))),
+        ("weight:patches.weight", layer("patches")),
+        ("weight:net.block.fc1.anything:2", channel("hidden", 2)),
+        ("2*weight:fc2.weight:1 + block:0", 2 * channel("block", 1) + channel("block", 0)),
+    ],
+)
+def test_targets_of_transformers(text, objective):
+    (target,) = parse_target(text, tokens.network(1))
+    assert target.objective == objective
+    (again,) = parse_target(target.text, tokens.network(1))
+    assert again.objective == objective
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("mean:3@0", "mean has no positions; give mean:3"),
+        ("rows:3@class", "no class token"),
+        ("mean:3@class", "no class token"),
+        ("added:head-2", "the graph shows no attention heads at added.*added:head-2/N"),
+        ("joined:head-2", "head 2 of 2: the heads are 0 to 1"),
+        ("block:head-0/4", "block has 6 channels, which is no multiple of 4"),
+        ("block:head-0/0", "no multiple of 0"),
+        ("blok:head-0", "unknown tap 'blok'; near: block"),
+        ("weight:nothing.weight:1", "unknown weight 'nothing.weight'; near: "),
+        ("weight:shared:1", "several taps use it; name one: logits, extra"),
+        ("weight:fc1.weight:8", "weight:fc1.weight has the units 0 to 7"),
+        ("block:3@middle", "expected NAME:UNIT"),
+    ],
+)
+def test_wrong_targets_of_transformers(text, message):
+    with pytest.raises(UsageError, match=message):
+        parse_target(text, tokens.network(1))
+
+
+def test_fixed_lengths_are_checked_at_once():
+    net = tokens.detector()
+    assert parse_target("row:1@-9", net)[0].objective == neuron("row", 1, (-9,))
+    for text in ("row:1@9", "row:1@2,2", "row:0-3@-10"):
+        with pytest.raises(UsageError, match="row has 9 positions in a row; give row:"):
+            parse_target(text, net)
+
+
+@pytest.mark.parametrize(
+    ("text", "classes"),
+    [
+        ("logit:*", range(5)),
+        ("logit:0-2", range(3)),
+        ("prob:3-4", (3, 4)),
+        ("logit:2-2", (2,)),
+    ],
+)
+def test_ranges_of_classes(net, text, classes):
+    kind = text.partition(":")[0]
+    make = {"logit": logit, "prob": probability}[kind]
+    for some in (net, replace(net, labels=())):
+        targets = parse_target(text, some)
+        assert [t.text for t in targets] == [f"{kind}:{k}" for k in classes]
+        assert [t.objective for t in targets] == [make(k) for k in classes]
+
+
+def test_labels_come_before_ranges():
+    net = tokens.detector()
+    assert parse_target("logit:1-3", net)[0].objective == logit(3)
+    assert len(parse_target("logit:1-4", net)) == 4
+    assert parse_target("logit:7", net)[0].objective == logit(4)  # there is no class 7
+    assert parse_target("logit:3", net)[0].objective == logit(3)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("logit:0-5", "class 5 is out of range: the classes are 0 to 4"),
+        ("prob:3-1", "the first class is above the last; give prob:1-3"),
+        ("logit:1-x", "unknown class '1-x'"),
+        ("logit:* + logit:1", "a sum takes single units"),
+    ],
+)
+def test_wrong_ranges_of_classes(net, text, message):
+    with pytest.raises(UsageError, match=message):
+        parse_target(text, net)

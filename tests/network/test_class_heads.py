@@ -1,0 +1,64 @@
+"""The classes of outputs with positions."""
+
+from __future__ import annotations
+
+import pytest
+import tensorflow as tf
+
+from kerasviz.network.network import Identity, Network
+from kerasviz.network.program import Port, Value
+
+
+class Outputs:
+    """A program that is described only."""
+
+    def __init__(self, outputs: list[str], *values: Value):
+        self.inputs = {"image": Port("image", tf.float32, (None, 64, 64, 3))}
+        self.values = {value.name: value for value in values}
+        self.outputs = outputs
+
+
+def classes(outputs: list[str], *values: Value, labels: int = 20) -> tuple[str | None, int]:
+    names = tuple(f"thing {k}" for k in range(labels))
+    program = Outputs(outputs, *values)
+    net = Network(program, Identity("x", "x", "onnx", ""), labels=names)  # type: ignore[arg-type]
+    return net.classes.logits, net.classes.first
+
+
+def value(name: str, *shape: int | None, op: str = "Any", **changes: tuple[str, ...]) -> Value:
+    return Value(name, op, (None, *shape), **changes)  # type: ignore[arg-type]
+
+
+def test_a_segmenter_has_its_classes_at_every_position() -> None:
+    assert classes(["out"], value("out", 30, 40, 20)) == ("out", 0)
+    sure = value("sure", 30, 40, 20, op="Sigmoid", inputs=("out",))
+    assert classes(["sure"], value("out", 30, 40, 20), sure) == ("out", 0)
+
+
+@pytest.mark.parametrize("before", [0, 4, 5])
+def test_classes_of_a_detector_stand_behind_the_box(before: int) -> None:
+    assert classes(["out"], value("out", 8400, 20 + before)) == ("out", before)
+
+
+def test_sigmoids_that_are_concatenated_with_boxes_are_seen_through() -> None:
+    scores = value("scores", 8400, 20)
+    sure = value("sure", 8400, 20, op="Sigmoid", inputs=("scores",))
+    boxes = value("boxes", 8400, 4)
+    joined = value("joined", 8400, 24, op="Concat", parts=("boxes", "sure"))
+    assert classes(["joined"], scores, boxes, sure, joined) == ("scores", 0)
+
+
+def test_output_aliases_and_several_outputs() -> None:
+    boxes, scores = value("b", 100, 4), value("s", 100, 20, aliases=("scores",))
+    assert classes(["boxes", "scores"], boxes, scores) == ("s", 0)
+
+
+def test_what_is_no_class_head() -> None:
+    assert classes(["out"], value("out", 30, 40, 21)) == (None, 0)
+    assert classes(["out"], value("out", 30, 40, 20), labels=0) == (None, 0)
+    assert classes(["out"], value("out", 30, 40, None)) == (None, 0)
+
+
+def test_flat_outputs_come_first() -> None:
+    flat, spread = value("flat", 20), value("spread", 9, 20)
+    assert classes(["spread", "flat"], spread, flat) == ("flat", 0)

@@ -31,11 +31,17 @@ def class_layers(
         activations = net.activations(image, [*likely, logits])
     except (ModelError, UsageError):  # the head does not take images of this size
         return {}
-    expected = np.asarray(activations[logits]).reshape(1, -1)
+    expected = _means(np.asarray(activations[logits]))
     return {tap: net.labels for tap in likely if _same(np.asarray(activations[tap]), expected)}
 
 
 def _same(maps: Array, logits: Array) -> bool:
-    means = maps.mean((1, 2))
+    means = _means(maps)
     scale = float(np.abs(logits).max()) or 1.0
     return means.shape == logits.shape and bool(np.abs(means - logits).max() < TOLERANCE * scale)
+
+
+def _means(activations: Array) -> Array:
+    """Average activations [B, ..., C] over all positions: [B, C]."""
+    means: Array = activations.reshape(len(activations), -1, activations.shape[-1]).mean(1)
+    return means

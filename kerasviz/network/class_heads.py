@@ -24,6 +24,13 @@ def find_class_head(program: Program, classes: int) -> tuple[str, int] | None:
     return None
 
 
+def channels_before(shape: tuple[int | None, ...] | None, classes: int) -> int:
+    """Return the number of channels before those of ``classes`` labels in a tap's shape."""
+    if classes and shape is not None and len(shape) in (3, 4) and shape[-1] is not None:
+        return next((before for before in BEFORE if shape[-1] == classes + before), 0)
+    return 0
+
+
 def _before_activation(program: Program, value: Value, before: int) -> tuple[str, int]:
     """Follow the classes to the input of their softmax or sigmoid, through a concatenation."""
     classes = (_channels(value) or 0) - before

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasviz.errors import ModelError, UsageError, first_line, near
-from kerasviz.network.class_heads import find_class_head
+from kerasviz.network.class_heads import channels_before, find_class_head
 from kerasviz.network.input_spec import PRESETS, InputSpec
 from kerasviz.network.map import Map, map_of
 from kerasviz.network.program import PLAIN, Kernels, Port, Program
@@ -285,10 +285,12 @@ class Network:
     @cached_property
     def classes(self) -> Classes:
         """The labels of the classes and the tap of their logits."""
-        if self.logits or (found := self._find_logits()):
-            return Classes(self.labels, self.logits or found)
-        head = find_class_head(self.program, len(self.labels))
-        return Classes(self.labels, *head) if head else Classes(self.labels)
+        if self.logits is not None:
+            shape = self.taps[self.logits].shape if self.logits in self.taps else None
+            return Classes(self.labels, self.logits, channels_before(shape, len(self.labels)))
+        logits = self._find_logits()
+        head = None if logits else find_class_head(self.program, len(self.labels))
+        return Classes(self.labels, *(head or (logits,)))
 
     def _find_logits(self) -> str | None:
         """Return the tap before the final softmax, else an output of shape [batch, classes].

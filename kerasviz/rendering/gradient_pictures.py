@@ -140,7 +140,8 @@ def compute(task: GradientTask, photos: Array, cache: GradientCache) -> tuple[Im
 def _attributed(net: Network, photo: Array, tap: str) -> tuple[Image.Image, str]:
     logits = net.require_logits().name
     scores = net.activations(tf.constant(photo), [logits])[logits]
-    top = int(np.argmax(scores.numpy()))
+    means = scores.numpy().reshape(-1, scores.shape[-1]).mean(0)  # a head may have positions
+    top = int(np.argmax(means[net.classes.first :]))
     contributions = attribution(net, logit(top), photo, tap)[0]
     top_class = f"The top class of the photo is {net.classes.describe(top)}."
     return heat_image(photo[0], contributions), top_class

@@ -100,7 +100,8 @@ def _subject(data: dict[str, Any], net: Network) -> tuple[Unit, str] | None:
     tap = net.classes.logits if term["kind"] == "logit" else term.get("tap")
     if term["kind"] not in ("channel", "neuron", "logit") or tap is None or tap not in net.taps:
         return None
-    unit = (net.taps[tap].name, int(term["unit"]))
+    first = net.classes.first if term["kind"] == "logit" else 0
+    unit = (net.taps[tap].name, first + int(term["unit"]))
     if diverse:
         return unit, "diversity"
     if term["weight"] < 0:

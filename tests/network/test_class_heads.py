@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import tensorflow as tf
 
@@ -62,3 +64,13 @@ def test_what_is_no_class_head() -> None:
 def test_flat_outputs_come_first() -> None:
     flat, spread = value("flat", 20), value("spread", 9, 20)
     assert classes(["spread", "flat"], spread, flat) == ("flat", 0)
+
+
+def test_a_named_tap_keeps_the_channels_before_the_classes() -> None:
+    names = tuple(f"thing {k}" for k in range(20))
+    soft = value("soft", 30, 24, op="Softmax", softmax_input="raw")  # 24 classes, 20 of them named
+    program = Outputs(["soft"], value("raw", 30, 24), soft)
+    net = Network(program, Identity("x", "x", "onnx", ""), labels=names)  # type: ignore[arg-type]
+    assert (net.classes.logits, net.classes.first, net.class_count) == ("raw", 0, 24)
+    named = replace(net, logits="soft")
+    assert (named.classes.logits, named.classes.first, named.class_count) == ("soft", 4, 20)

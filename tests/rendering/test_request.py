@@ -152,8 +152,6 @@ def test_diversity_of_classes_is_that_of_tokens_where_there_are_any():
     only_maps = network()
     target = parse_target("logit:1", only_maps)[0]
     assert with_diversity(target, only_maps).objective.terms[1].tap == "joined"
-    vectors = replace(only_maps, main_taps=())
-    assert with_diversity(target, vectors).objective.terms[1].tap == "joined"
     requests = make_requests(net, parse_target("block:1", net), SMALL, rows=3)
     (batch,) = make_batches(net, requests)
     pictures = render_batch(net, batch)

@@ -89,7 +89,7 @@ def _listed(card: Card | None, slug: str, names: Sequence[str]) -> list[Unit]:
 def pick_class(net: Network) -> tuple[int | None, str]:
     """Return the class to show and a note that says why; ``None`` without classes."""
     try:
-        count = net.require_logits().channels
+        count = net.class_count
     except UsageError:
         return None, "Classes: this network has no class logits, so their columns are left out."
     card = card_of(net)

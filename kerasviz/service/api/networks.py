@@ -249,7 +249,8 @@ def _search(state: ServiceState, name: str, text: str) -> list[dict[str, Any]]:
     for layer in classes:
         hits = [k for k, label in enumerate(net.labels) if wanted in label.casefold()]
         hits.sort(key=lambda k: (not net.labels[k].casefold().startswith(wanted), k))
-        results += [_hit("class", layer["name"], k, net.labels[k]) for k in hits]
+        first = net.classes.first
+        results += [_hit("class", layer["name"], first + k, net.labels[k]) for k in hits]
     names = [e for e in layers if wanted in e["name"].casefold().replace("_", " ")]
     names.sort(key=lambda e: not e["main"])
     return [*results[:MOST_RESULTS], *(_hit("layer", e["name"], None, None) for e in names)][

@@ -10,6 +10,7 @@ from kerasviz.optvis.objectives.objective import (
     channel,
     direction,
     diversity,
+    head,
     interpolation,
     layer,
     logit,
@@ -71,3 +72,11 @@ def test_fades_travel_and_unknown_ones_are_refused():
     assert [t.weight for t in faded.at(0, 1).terms] == [1.0, 0.0, 0.1]
     with pytest.raises(UsageError, match="unknown fade"):
         Term("channel", "a", 1, fade="up")
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [neuron("a", 1, (2,)), neuron("a", 1, (-1, -2)), head("a", 2, 6) - 0.5 * head("a", 0, 6)],
+)
+def test_positions_and_heads_survive_json(objective):
+    assert Objective.from_json(json.loads(json.dumps(objective.to_json()))) == objective

@@ -151,7 +151,7 @@ def test_targets_of_transformers(text, objective):
         ("joined:head-2", "head 2 of 2: the heads are 0 to 1"),
         ("block:head-0/4", "block has 6 channels, which is no multiple of 4"),
         ("block:head-0/0", "no multiple of 0"),
-        ("blok:head-0", "unknown tap 'blok'; near: block"),
+        ("blocks:head-0", "unknown tap 'blocks'; near: block"),
         ("weight:nothing.weight:1", "unknown weight 'nothing.weight'; near: "),
         ("weight:shared:1", "several taps use it; name one: logits, extra"),
         ("weight:fc1.weight:8", "weight:fc1.weight has the units 0 to 7"),

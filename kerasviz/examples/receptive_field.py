@@ -150,9 +150,11 @@ def receptive_field(net: Network, tap: str, size: tuple[int, int]) -> ReceptiveF
             axis = 1 if line < height else 0
             seen[line, : size[1 - axis]] |= mask.any(axis)
         quiet = quiet + 1 if int(seen.sum()) == before else 0
-        if quiet == QUIET:
+        rows, columns = seen[:height, : size[0]], seen[height:, : size[1]]
+        # After attention every position sees the whole image at once.
+        whole = all(lines[:, [0, -1]].all() for lines in (rows, columns))
+        if quiet == QUIET or whole:
             break
-    rows, columns = seen[:height, : size[0]], seen[height:, : size[1]]
     return ReceptiveField(size, _spans(rows), _spans(columns), positions.special)
 
 

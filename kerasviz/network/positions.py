@@ -256,11 +256,12 @@ def _grid(shape: Shape, maps: Sequence[Shape]) -> tuple[int, int] | None:
         return None
     tokens = shape[1]
     sides = dict.fromkeys((m[1], m[2]) for m in maps if len(m) >= 4)
-    known = [(h, w) for h, w in sides if h is not None and w is not None and min(h, w) > 1]
+    known = [(h, w) for h, w in sides if h is not None and w is not None]
     smaller = [h * w for h, w in known if h * w < tokens]
     if len(smaller) > 1 and sum(smaller) == tokens:
         return None
-    return next(((h, w) for h, w in known if 0 <= tokens - h * w <= MOST_SPECIAL), None)
+    fits = (s for s in known if min(s) > 1 and 0 <= tokens - math.prod(s) <= MOST_SPECIAL)
+    return next(fits, None)
 
 
 _shapes: WeakKeyDictionary[Network, dict[tuple[str, Size], Shape]] = WeakKeyDictionary()

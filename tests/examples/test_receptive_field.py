@@ -177,3 +177,9 @@ def test_positions_of_a_row_without_a_map_see_the_image() -> None:
     assert [field.place(k) for k in (0, 8)] == [(-1, 0), (-1, 8)]
     assert field.window(*field.place(8)) == (0, 0, 9, 9)
     assert "special" not in ReceptiveField((9, 9), ((0, 9),), ((0, 9),)).to_json()
+
+
+def test_one_random_image_is_enough_where_all_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kerasviz.examples.receptive_field.MOST_DRAWS", 1)
+    field = receptive_field(tokens.network(1), "block", (12, 20))
+    assert field.rows == ((0, 12),) * 3 and field.columns == ((0, 20),) * 5

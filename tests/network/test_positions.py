@@ -97,6 +97,19 @@ def test_anchors_of_several_maps_are_a_row() -> None:
     assert positions_of(net, "anchors") == Positions("anchors", (20,))
 
 
+def test_pools_of_a_pyramid_are_a_row() -> None:
+    net = described(
+        ("one", (1, 1, 8), ("image",)),
+        ("four", (2, 2, 8), ("image",)),
+        ("all", (4, 4, 8), ("image",)),
+        ("a", (1, 8), ("one",)),
+        ("b", (4, 8), ("four",)),
+        ("c", (16, 8), ("all",)),
+        ("pyramid", (21, 8), ("a", "b", "c")),
+    )
+    assert positions_of(net, "pyramid").grid is None
+
+
 def test_the_nearest_map_counts() -> None:
     net = described(
         ("early", (6, 8, 8), ("image",)),

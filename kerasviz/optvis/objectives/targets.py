@@ -28,17 +28,17 @@ if TYPE_CHECKING:  # a help text that shows the grammar should not wait for Tens
 GRAMMAR = """\
 mixed4c:100             a channel: the unit at all positions
 mixed4c:100@center      a neuron: the unit at the centre; @y,x at another position
-block3:5@0 block3:5@class  one token or step of time; the class token
+blocks.3:100@5          the unit at token or step 5; @class at the class token, @y,x at a patch
 mixed4c:0-15            many channels; mixed4c:* all of them
 mixed4c                 the whole layer (DeepDream)
-attention:head-2        the outputs of an attention head; head-2/6 of 6 heads
-logit:goldfish logit:1  a class before the softmax, by label or number; logit:0-9 logit:*
+attention:head-2        an attention head; attention:head-2/6 if the graph does not tell 6 heads
+logit:goldfish logit:1  a class before the softmax, by label or number; logit:0-9, logit:*
 prob:1                  a class after the softmax
-weight:fc1.weight:5     a unit of the tap that is computed with this weight
+weight:fc1.weight:5     a unit of the layer that has this weight
 mixed4c:random-7        the random direction number 7 of a layer
 penalty:tv              of the image: l1, tv (total variation) or blur; subtract it
 "a:1 + b:2"             sums, differences and multiples, with spaces: "a:10 - 0.5*a:11"
-Negative positions count from the end: @-1 is the last token, @-1,-1 the last corner.
+Positions count from 0, negative ones from the end: @-1 is the last token, @-1,-1 the last corner.
 """
 
 _UNITS = re.compile(

@@ -123,16 +123,17 @@ class Positions:
 
     def describe(self) -> str:
         """Return the positions in words, such as ``norm has 16 tokens in a row``."""
-        sides = "x".join("any" if length is None else str(length) for length in self.extent)
+        known = [str(length) for length in self.extent if length is not None]
+        sides = "" if self.free else "x".join(known) + " "
         size = "" if self.size is None else f" in images of {self.size[0]}x{self.size[1]}"
         if not self.extent:
             return f"{self.tap} has no positions"
         if len(self.extent) > 1:
-            return f"{self.tap} has {sides} positions{size}"
+            return f"{self.tap} has {sides}positions{size}"
         if self.grid is None:
-            return f"{self.tap} has {sides} positions in a row{size}"
+            return f"{self.tap} has {sides}positions in a row{size}"
         of_map = f", {self.special} special and {self.grid[0]}x{self.grid[1]}{size}"
-        return f"{self.tap} has {sides} tokens in a row" + (of_map if self.special else size)
+        return f"{self.tap} has {sides}tokens in a row" + (of_map if self.special else size)
 
     def _other_form(self, position: Sequence[int], unit: int | None) -> str:
         """Return the message for a position of another number of axes."""

@@ -145,7 +145,7 @@ def test_targets_of_transformers(text, objective):
     ("text", "message"),
     [
         ("mean:3@0", "mean has no positions; give mean:3"),
-        ("rows:3@class", "no class token"),
+        ("rows:3@class", "rows has positions in a row and no class token; give rows:3@center"),
         ("mean:3@class", "no class token"),
         ("added:head-2", "the graph shows no attention heads at added.*added:head-2/N"),
         ("joined:head-2", "head 2 of 2: the heads are 0 to 1"),

@@ -44,6 +44,13 @@ class Term:
             raise UsageError(f"unknown fade {self.fade!r}; choose from 'in' and 'out'")
         if self.kind not in KINDS:
             raise UsageError(f"unknown objective {self.kind!r}; choose from {', '.join(KINDS)}")
+        place: object = self.position
+        if place is not None and not (
+            isinstance(place, tuple) and place and all(isinstance(n, int) for n in place)
+        ):
+            raise UsageError(
+                f"position {place!r}: give (y, x) in a map, or (number,) in a row of tokens"
+            )
         if self.part is not None and not 0 <= self.part[0] < self.part[1]:
             number, count = self.part
             raise UsageError(f"head {number} of {count}: the heads are 0 to {count - 1}")

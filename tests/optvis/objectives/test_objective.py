@@ -80,3 +80,9 @@ def test_fades_travel_and_unknown_ones_are_refused():
 )
 def test_positions_and_heads_survive_json(objective):
     assert Objective.from_json(json.loads(json.dumps(objective.to_json()))) == objective
+
+
+@pytest.mark.parametrize("position", [5, [1, 2], (1.0, 2), (), "1,2"])
+def test_positions_are_whole_numbers(position):
+    with pytest.raises(UsageError, match=r"give \(y, x\) in a map, or \(number,\)"):
+        neuron("a", 1, position)

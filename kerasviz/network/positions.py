@@ -216,9 +216,6 @@ def _maps_before(net: Network, parts: Sequence[str]) -> Iterator[str]:
     Tensors inside of attention, [B, heads, T, d], are flattened as well: their lengths tell.
     """
     values = net.program.values
-    if not any(value.inputs for value in values.values()):
-        yield from _maps_in_order(net, parts)
-        return
     seen, queue = set(parts), list(parts)
     for name in queue:
         value = values.get(name)
@@ -232,16 +229,6 @@ def _maps_before(net: Network, parts: Sequence[str]) -> Iterator[str]:
             queue.append(source)
             if _rank(before.shape) >= 4 > _rank(value.shape):
                 yield source
-
-
-def _maps_in_order(net: Network, parts: Sequence[str]) -> Iterator[str]:
-    """Yield the maps that stand just before a row, of programs whose values have no inputs."""
-    ranks = {value.name: _rank(value.shape) for value in net.program.values.values()}
-    names = [name for name, rank in ranks.items() if rank >= 3]
-    last = names.index(parts[0]) if parts[0] in names else len(names) - 1
-    for k in range(last, 0, -1):
-        if ranks[names[k]] == 3 and ranks[names[k - 1]] >= 4:
-            yield names[k - 1]
 
 
 def _rank(shape: Shape | None) -> int:

@@ -18,6 +18,7 @@ class Outputs:
         self.inputs = {"image": Port("image", tf.float32, (None, 64, 64, 3))}
         self.values = {value.name: value for value in values}
         self.outputs = outputs
+        self.module_kinds: dict[str, str] = {}
 
 
 def classes(outputs: list[str], *values: Value, labels: int = 20) -> tuple[str | None, int]:

@@ -30,10 +30,6 @@ def test_heads_are_where_they_are_joined_or_split(tap: str, heads: tuple[str, in
     assert attention_heads(tokens.network(), tap) == heads
 
 
-def test_without_edges_there_are_no_heads() -> None:
-    assert attention_heads(tokens.network(edges=False), "joined") is None
-
-
 def weighted(folder: Path) -> kerasviz.Network:
     """A network of an ONNX file whose weights are transposed, shared and converted."""
     draw = np.random.default_rng(0)

@@ -18,12 +18,9 @@ HEADS = 2
 
 
 class TokenProgram:
-    """Patches of 4 x 4 pixels, ``special`` tokens before them, one block, classes of the mean.
+    """Patches of 4 x 4 pixels, ``special`` tokens before them, one block, classes of the mean."""
 
-    ``edges`` says whether the values know what they are computed from.
-    """
-
-    def __init__(self, special: int = 1, edges: bool = True):
+    def __init__(self, special: int = 1):
         draw = np.random.default_rng(special)
         sizes = {
             "patches": (PATCH, PATCH, 3, WIDTH),
@@ -36,7 +33,6 @@ class TokenProgram:
         self.weights = {
             k: tf.constant(draw.normal(0, 0.5, s), tf.float32) for k, s in sizes.items()
         }
-        self.edges = edges
 
     @property
     def inputs(self) -> Mapping[str, Port]:
@@ -45,6 +41,10 @@ class TokenProgram:
     @property
     def outputs(self) -> Sequence[str]:
         return ["logits"]
+
+    @property
+    def module_kinds(self) -> Mapping[str, str]:
+        return {}
 
     @property
     def values(self) -> Mapping[str, Value]:
@@ -67,7 +67,7 @@ class TokenProgram:
             ("extra", "MatMul", (None, 5), ("mean",), ("shared",)),
         ]
         return {
-            name: Value(name, op, shape, inputs=inputs if self.edges else (), weights=weights)
+            name: Value(name, op, shape, inputs=inputs, weights=weights)
             for name, op, shape, inputs, weights in table
         }
 
@@ -103,11 +103,11 @@ class TokenProgram:
         return {name: made[name] for name in names}
 
 
-def network(special: int = 1, *, edges: bool = True) -> Network:
+def network(special: int = 1) -> Network:
     """A network of a :class:`TokenProgram`."""
     identity = Identity("tokens", "tokens", "zoo", f"{special:064x}")
     return Network(
-        TokenProgram(special, edges),
+        TokenProgram(special),
         identity,
         input_spec=preset("unit"),
         aliases={"net.block.fc1": "hidden", "net.block": "block"},
@@ -124,6 +124,10 @@ class RowProgram:
     @property
     def outputs(self) -> Sequence[str]:
         return ["row"]
+
+    @property
+    def module_kinds(self) -> Mapping[str, str]:
+        return {}
 
     @property
     def values(self) -> Mapping[str, Value]:

@@ -77,7 +77,7 @@ def _inside(module: Module, net: Network, depth: int) -> Iterator[_Branch]:
 
 
 def _branch(module: Module, net: Network, inside: Iterable[_Branch]) -> _Branch:
-    shape = "" if module.tap is None else shape_text(net.taps[module.tap].shape)
+    shape = "" if module.tap is None else shape_text(net, module.tap)
     return _Branch((module.label,), module, shape, tuple(_folded(inside)))
 
 
@@ -129,11 +129,19 @@ def _rows(branches: Iterable[_Branch], indent: str = "", around: str = "") -> li
     return rows
 
 
-def shape_text(shape: tuple[int | None, ...] | None) -> str:
-    """Write a shape without the batch as positions x channels.
+def shape_text(net: Network, tap: str) -> str:
+    """Write the shape of a tap as positions x channels, such as ``16x16 + 1 x 384``.
 
-    >>> shape_text((None, 16, 16, 384)), shape_text((None, 10)), shape_text(None)
-    ('16x16 x 384', '10', '')
+    Tokens are written as the map that they were made from, and the special tokens beside it.
     """
-    *positions, channels = ["?" if n is None else str(n) for n in (shape or (None,))[1:]] or [""]
-    return f"{'x'.join(positions)} x {channels}" if positions else channels
+    from kerasviz.network.positions import positions_of
+
+    shape = net.taps[tap].shape
+    if shape is None or len(shape) < 2:
+        return ""
+    positions = positions_of(net, tap)
+    extent = positions.grid or positions.extent
+    text = "x".join("?" if n is None else str(n) for n in extent)
+    channels = "?" if shape[-1] is None else str(shape[-1])
+    special = f" + {positions.special}" if positions.special else ""
+    return f"{text}{special} x {channels}" if extent else channels

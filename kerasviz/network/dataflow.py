@@ -34,7 +34,7 @@ class Dataflow:
         self.learned: set[str] = set()
         self._of_root: dict[str, list[str]] = {}
         # The value of a layer with an activation comes after it, that of its weights before it.
-        layers = {v.relu_input: v.op for v in self.values.values() if v.relu_input}
+        layers = {v.relu_input or v.activation_input: v.op for v in self.values.values()}
         for name, value in self.values.items():
             for source in self.inputs[name]:
                 self.users.setdefault(source, []).append(name)
@@ -42,7 +42,7 @@ class Dataflow:
             if len(roots) > 1:
                 self.joins.add(name)
             elif _LEARNED.search(layers.get(name, "")) or (
-                _LEARNED.search(value.op) and not value.relu_input
+                _LEARNED.search(value.op) and not self._activates(name)
             ):
                 self.learned.add(name)
             passes_on = len(roots) == 1 and name not in self.learned
@@ -50,13 +50,17 @@ class Dataflow:
             self._of_root.setdefault(self.roots[name], []).append(name)
 
     def activated(self, name: str) -> str:
-        """Return the last value that only normalizes and activates a value, or the value itself.
+        """Return the output of the activation function that follows a value.
 
-        It is the only way from the value to the rest of the network, and has its shape.
+        It is the only way from the value to the rest of the network, past normalizations. Without
+        an activation function it is the last normalization, or the value itself.
         """
-        shape, last = self.values[name].shape, name
+        root, shape, last = self.roots[name], self.values[name].shape, name
+        region = self._of_root[root]
+        if any(self._activates(n) for n in region if self.order[n] <= self.order[name]):
+            return name
         reached = {name}
-        for candidate in self._of_root[self.roots[name]]:
+        for candidate in region:
             if self.order[candidate] <= self.order[name] or reached.isdisjoint(
                 self.inputs[candidate]
             ):
@@ -67,7 +71,13 @@ class Dataflow:
             before = reached - {candidate}
             if self.values[candidate].shape == shape and not self._leaves(before, reached):
                 last = candidate
+                if self._activates(candidate):
+                    return candidate
         return last
+
+    def _activates(self, name: str) -> bool:
+        value = self.values[name]
+        return (value.activation_input or value.relu_input) is not None
 
     def nearest(self, names: Collection[str]) -> dict[str, list[str]]:
         """Return for each of some values those of the others that it is computed from next."""

@@ -111,10 +111,17 @@ def map_of(program: Program, names: Mapping[str, str], main: Sequence[str] = ())
 
 
 def _free_name(name: str, tap: str, flow: Dataflow, names: Mapping[str, str]) -> str:
-    """Return the name of a main layer; if another value has it, the shortest one of its tap."""
+    """Return the name of a main layer, such as ``conv1.relu`` where ``conv1`` is before its ReLU.
+
+    If that is not free, it is the shortest one of the layer's tap.
+    """
     if names.get(name, tap) == tap:
         return name
-    return min((tap, *flow.values[tap].aliases), key=len)
+    value = flow.values[tap]
+    kind = "activation" if value.op in ("Add", "Div", "Mul") else value.op.lower()
+    if value.activation_input is not None and f"{name}.{kind}" not in names:
+        return f"{name}.{kind}"
+    return min((tap, *value.aliases), key=len)
 
 
 def _kind(flow: Dataflow, tap: str) -> str:

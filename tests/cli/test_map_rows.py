@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import pytest
 from support.flows import written
 
 from kerasviz.cli.map_rows import MOST_ROWS, map_rows, shape_text
@@ -76,9 +75,21 @@ def test_modules_around_a_single_row_are_written_before_it() -> None:
     assert [row[0] for row in map_rows(network(text))] == ["net.body", "  conv", "  head"]
 
 
-@pytest.mark.parametrize(
-    ("shape", "text"),
-    [((None, 7, 5, 3), "7x5 x 3"), ((None, None, 3), "? x 3"), ((None, 10), "10"), (None, "")],
-)
-def test_shapes_are_positions_and_channels(shape: tuple[int | None, ...], text: str) -> None:
-    assert shape_text(shape) == text
+def test_tokens_are_the_map_that_they_were_made_from() -> None:
+    net = network(
+        """
+        patches = Conv(image) 4x4x8
+        rows = Reshape(patches) 16x8
+        tokens = Concat(rows, class) 17x8
+        out = Gemm(tokens) 17x8
+        flat = ReduceMean(out) 8
+        """
+    )
+    shapes = {tap: shape_text(net, tap) for tap in net.taps}
+    assert shapes == {
+        "patches": "4x4 x 8",
+        "rows": "4x4 x 8",
+        "tokens": "4x4 + 1 x 8",
+        "out": "4x4 + 1 x 8",
+        "flat": "8",
+    }

@@ -90,3 +90,21 @@ def test_a_layer_with_an_activation_inside_has_its_weights_before_it() -> None:
     flow = Dataflow(values, ["layer"])
     assert flow.learned == {"before"}
     assert flow.roots["layer"] == "before"
+
+
+def test_the_first_activation_ends_the_way() -> None:
+    """The normalization after it belongs to what follows."""
+    values = dict(written("c = Conv(image) 8x8x4\nr = Relu(c)\nn = LayerNorm(r)").values)
+    assert Dataflow(values).activated("c") == "n"
+    values["r"] = replace(values["r"], activation_input="c")
+    assert Dataflow(values).activated("c") == "r"
+    assert Dataflow(values).activated("r") == "r"
+
+
+def test_the_nearest_of_some_values() -> None:
+    flow = written(SILU).flow()
+    assert flow.nearest(["conv", "norm", "next"]) == {
+        "conv": [],
+        "norm": ["conv"],
+        "next": ["norm"],
+    }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from support import tiny
 from support.flows import written
 
@@ -42,8 +44,14 @@ def test_ends_of_paths_that_are_unique_are_names() -> None:
 
 def test_a_name_that_another_value_has_is_not_taken() -> None:
     program = written("c = Conv(image) 8x8x4 in conv1\nr = Relu(c)\nd = Conv(r) 4x4x8 in conv2")
+    program.values = {
+        name: replace(value, activation_input="c" if name == "r" else None)
+        for name, value in program.values.items()
+    }
     assert map_of(program, {}).main == {"conv1": "r", "conv2": "d"}
-    assert map_of(program, {"conv1": "c", "r": "r"}).main == {"r": "r", "conv2": "d"}
+    assert map_of(program, {"conv1": "c"}).main == {"conv1.relu": "r", "conv2": "d"}
+    taken = {"conv1": "c", "conv1.relu": "d"}
+    assert map_of(program, taken).main == {"r": "r", "conv2": "d"}
 
 
 def test_main_layers_that_are_known_are_kept_in_the_tree() -> None:

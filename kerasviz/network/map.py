@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from kerasviz.network.blocks import choose_layers
 from kerasviz.network.dataflow import Dataflow
@@ -72,6 +73,21 @@ class Map:
         """Return the names of modules with the values of their taps."""
         paths = {m.name: m.tap for m in self.root.walk() if m.name and m.tap is not None}
         return {**self.main, **paths}
+
+    def name_of(self, tap: str) -> str:
+        """Return the name under which a value is shown: of its module, or within its module."""
+        if tap in self._shown:
+            return self._shown[tap]
+        value = self.flow.values.get(tap)
+        around = value.modules[-1] if value is not None and value.modules else None
+        aliases = value.aliases if value is not None else ()
+        return next((a for a in aliases if around and a.startswith(f"{around}.")), tap)
+
+    @cached_property
+    def _shown(self) -> dict[str, str]:
+        """The main name of every tap that has one, else the path of the outermost module."""
+        names = [*self.main.items(), *self.names().items()]
+        return {tap: name for name, tap in reversed(names)}
 
     def short_names(self) -> dict[str, str]:
         """Return the ends of the paths of modules that are unique, such as ``layer.0``."""

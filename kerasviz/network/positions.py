@@ -197,7 +197,7 @@ def positions_of(net: Network, tap: str, size: Size | None = None) -> Positions:
         return Positions(tap, shape[1:-1], _grid(shape, shapes))
     if size is None:
         return Positions(tap, shape[1:-1], free=True)
-    shape, *shapes = _traced(net, (about.name, *maps), size)
+    shape, *shapes = traced_shapes(net, (about.name, *maps), size)
     return Positions(tap, shape[1:-1], _grid(shape, shapes), size)
 
 
@@ -255,8 +255,11 @@ def _grid(shape: Shape, maps: Sequence[Shape]) -> tuple[int, int] | None:
 _shapes: WeakKeyDictionary[Network, dict[tuple[str, Size], Shape]] = WeakKeyDictionary()
 
 
-def _traced(net: Network, names: Sequence[str], size: Size) -> list[Shape]:
-    """Return the shapes of taps for images of a size, each traced once."""
+def traced_shapes(net: Network, names: Sequence[str], size: Size) -> list[Shape]:
+    """Return the shapes of taps for images of a size, each traced once.
+
+    Many are traced faster together than one after the other by :func:`positions_of`.
+    """
     known = _shapes.setdefault(net, {})
     missing = [name for name in dict.fromkeys(names) if (name, size) not in known]
     if missing:

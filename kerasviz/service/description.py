@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
-
-import tensorflow as tf
 
 from kerasviz.errors import KerasvizError, ModelError
 from kerasviz.network.network import Network
+from kerasviz.network.positions import positions_of, traced_shapes
 from kerasviz.optvis.recipes import RECIPES, Recipe
 from kerasviz.zoo.model_card import card_for_checksum
 
@@ -81,14 +82,15 @@ def describe_layers(net: Network) -> list[dict[str, Any]]:
     listed = sorted([*names, *others[:MOST_OTHERS]], key=order.__getitem__)
     shapes = _shapes(net, listed)
     sources = net.map.flow.nearest(list(shapes))
+    shown = {tap: names.get(tap) or net.map.name_of(tap) for tap in shapes}
     return [
         {
-            "name": names.get(tap, tap),
+            "name": shown[tap],
             "tap": tap,
             "op": net.taps[tap].op,
             "shape": shape,
             "units": net.taps[tap].channels,
-            "inputs": [names.get(source, source) for source in sources[tap]],
+            "inputs": [shown[source] for source in sources[tap]],
             "main": tap in names,
         }
         for tap, shape in shapes.items()
@@ -100,26 +102,21 @@ def _has_units(net: Network, name: str) -> bool:
 
 
 def _shapes(net: Network, taps: Sequence[str]) -> dict[str, list[int]]:
-    """Return the shapes [h, w, c] at the usual size of the taps that can be computed."""
-    images = tf.TensorSpec([1, *usual_size(net), net.channels], tf.float32)
+    """Return the shapes [h, w, c] at the usual size of the taps that can be computed.
 
-    def trace(x: Any) -> dict[str, Any]:
-        return net.activations(x, list(taps))
-
-    try:
-        traced = tf.function(trace, autograph=False).get_concrete_function(images)
-    except (KerasvizError, ValueError):
-        computed = [name for name in taps if net.computes(name, *usual_size(net))]
-        if not computed:
-            raise ModelError(
-                f"{net.name}: no layer can be computed from images of {usual_size(net)}"
-            ) from None
-        if len(computed) == len(taps):  # one by one, but not together
-            return {n: _sides(net.taps[n].shape or ()) for n in taps}
-        return _shapes(net, computed)
-    return {name: _sides(traced.structured_outputs[name].shape.as_list()) for name in taps}
-
-
-def _sides(shape: Sequence[int | None]) -> list[int]:
-    sizes = [n or 1 for n in shape[1:]]
-    return [1] * (3 - len(sizes)) + sizes
+    Tokens have the sides of the map that they were made from, others of a row are one line.
+    """
+    size = usual_size(net)
+    shapes = {}
+    with suppress(KerasvizError, ValueError):  # one by one below, if some cannot be computed
+        traced_shapes(net, taps, size)
+    for tap in taps:
+        try:
+            positions = positions_of(net, tap, size)
+        except (KerasvizError, ValueError):
+            continue
+        height, width = positions.map or (1, math.prod(n or 1 for n in positions.extent))
+        shapes[tap] = [height, width, net.taps[tap].channels or 1]
+    if not shapes:
+        raise ModelError(f"{net.name}: no layer can be computed from images of {size}")
+    return shapes

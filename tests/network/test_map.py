@@ -69,3 +69,20 @@ def test_a_network_has_the_names_of_its_map() -> None:
     net = tiny.network()
     assert net.main_taps == ("relu1", "joined")
     assert [module.name for module in net.map.root.walk() if module.main] == ["relu1", "joined"]
+
+
+def test_values_are_shown_under_the_names_of_modules() -> None:
+    program = written(TEXT)
+    program.values = {
+        name: replace(value, aliases=("net/b", "model.encoder.layer.0.out.Gemm", "other"))
+        if name == "b"
+        else value
+        for name, value in program.values.items()
+    }
+    network = map_of(program, {})
+    assert network.name_of("c") == "model.encoder.layer.0"
+    assert network.name_of("a") == "model.encoder.layer.0.mlp"
+    assert network.name_of("unknown") == "unknown"
+    inside = map_of(written("a = Conv(image) 8x8x4 in m\nb = Mul(a) in m\nc = Conv(b) in n"), {})
+    assert inside.name_of("a") == "a"
+    assert inside.name_of("b") == "m"

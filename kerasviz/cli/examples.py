@@ -132,8 +132,7 @@ def _size(net: Network) -> tuple[int, int]:
 
     card = cards().get(net.name)
     usual = USUAL if card is None else card.input_size
-    height, width = (own or other for own, other in zip(net.fixed_size, usual, strict=True))
-    return height, width
+    return net.fitting_size(usual)
 
 
 def _report(found: Summary, as_json: bool) -> None:

@@ -176,6 +176,11 @@ class Network:
             )
         return self.input_spec
 
+    def fitting_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Return a (height, width) with the sides that the network fixes."""
+        height, width = (only or side for only, side in zip(self.fixed_size, size, strict=True))
+        return height, width
+
     def check_size(self, height: int, width: int) -> None:
         """Raise :class:`UsageError` if the network takes another image size only."""
         for only, side in zip(self.fixed_size, (height, width), strict=True):

@@ -15,7 +15,8 @@ from PIL import Image
 from kerasviz.errors import UsageError
 from kerasviz.io.images import ImageFileError, open_image, read_image
 from kerasviz.network.positions import positions_of
-from kerasviz.service.description import label_of, usual_size
+from kerasviz.rendering.sizes import usual_size
+from kerasviz.service.description import label_of
 from kerasviz.service.networks import Networks
 from kerasviz.types import Array, Size
 

@@ -10,25 +10,12 @@ from typing import Any
 from kerasviz.errors import KerasvizError, ModelError
 from kerasviz.network.network import Network
 from kerasviz.network.positions import positions_of, traced_shapes
-from kerasviz.optvis.recipes import RECIPES, Recipe
+from kerasviz.optvis.recipes import RECIPES
+from kerasviz.rendering.sizes import fixed_recipe, usual_size
 from kerasviz.zoo.model_card import card_for_checksum
 
 #: Layers that are listed besides the main ones, at most.
 MOST_OTHERS = 400
-
-
-def usual_size(net: Network) -> tuple[int, int]:
-    """Return the (height, width) that a network was trained for; 224 if unknown."""
-    card = card_for_checksum(net.identity.sha256)
-    known = card.input_size if card is not None else (224, 224)
-    height, width = (n or m for n, m in zip(net.fixed_size, known, strict=True))
-    return height, width
-
-
-def fixed_recipe(recipe: Recipe, net: Network) -> Recipe:
-    """Return a recipe with the sides that the network fixes."""
-    height, width = (n or m for n, m in zip(net.fixed_size, recipe.size, strict=True))
-    return recipe.replace(size=(height, width))
 
 
 def label_of(net: Network, tap: str, unit: int) -> str | None:

@@ -12,6 +12,7 @@ from kerasviz.optvis.objectives.objective import channel
 from kerasviz.optvis.objectives.scoring import Structure, structure_of
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.request import adapt_recipe
+from kerasviz.rendering.sizes import fixed_recipe, usual_size
 
 
 @dataclass(frozen=True)
@@ -138,20 +139,12 @@ def usual_setting(
     Sizes are (height, width): those that the network requires, else the recipe's and those of the
     model card.
     """
-    from kerasviz.zoo.model_card import card_for_checksum
-
-    def fixed(usual: tuple[int, int]) -> tuple[int, int]:
-        """Return the size that the network requires, else the usual one."""
-        height, width = (n or m for n, m in zip(net.fixed_size, usual, strict=True))
-        return height, width
-
-    card = card_for_checksum(net.identity.sha256)
     return ExportSettings(
         taps=tuple(taps) or usual_taps(net),
-        recipe=recipe.replace(size=size or fixed(recipe.size)),
+        recipe=fixed_recipe(recipe, net) if size is None else recipe.replace(size=size),
         steps_max=steps_max,
         group=group,
-        image_size=image_size or fixed(card.input_size if card else (224, 224)),
+        image_size=image_size or usual_size(net),
     )
 
 

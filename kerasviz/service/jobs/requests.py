@@ -14,7 +14,7 @@ from kerasviz.optvis.objectives.targets import parse_target
 from kerasviz.optvis.recipes import RECIPES, Recipe
 from kerasviz.rendering.batching import CANONICAL, MAX_PIXELS, make_batches
 from kerasviz.rendering.request import Request, make_requests
-from kerasviz.service.description import fixed_recipe
+from kerasviz.rendering.sizes import fixed_recipe
 from kerasviz.service.jobs.jobs import PictureRequest
 from kerasviz.service.settings import Limits
 

@@ -81,11 +81,10 @@ Then, where TensorFlow Serving is installed:
 @click.option(
     "--group",
     type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
     metavar="N",
     help="Pictures that are optimized at once, as in render --batch. A request is filled up to a "
-    "multiple of it, so 1 is best for single pictures; more is faster on a GPU.",
+    "multiple of it, so 1 is best for single pictures; more is faster on a GPU. [default: 1, or "
+    "the batch that the network requires]",
 )
 @click.option(
     "--image-size",

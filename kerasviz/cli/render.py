@@ -148,6 +148,7 @@ def command(
 
     from kerasviz.optvis.objectives.scoring import taps_of
     from kerasviz.optvis.objectives.targets import parse_targets
+    from kerasviz.rendering.batching import check_batch
     from kerasviz.rendering.request import make_requests
     from kerasviz.rendering.store import Store
 
@@ -165,6 +166,7 @@ def command(
         snapshots=what.snapshots or (),
     )
     requests = [replace(request, batch=what.batch) for request in requests]
+    check_batch(net, requests)
     store = Store(folder, net, file_format)
     made = _render(store, requests, command_line(model, recipe_options.recipe).of_store)
     _warn_of_flat(store, requests)

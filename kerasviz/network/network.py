@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from kerasviz.errors import ModelError, UsageError, first_line, near
 from kerasviz.network.class_heads import channels_before, find_class_head
+from kerasviz.network.image_rows import FAILURES, USUAL, ImageRows, in_batches
 from kerasviz.network.input_spec import PRESETS, InputSpec
 from kerasviz.network.map import Map, map_of
 from kerasviz.network.program import PLAIN, Kernels, Port, Program
@@ -216,28 +217,14 @@ class Network:
                 f"{self.name} takes images [batch, height, width, {self.channels}]; "
                 f"given {list(images.shape)}"
             )
-        spec = self.require_input_spec()
-        height, width = images.shape[1], images.shape[2]
+        self.require_input_spec()
+        height, width = images.shape[1:3]
         if height is not None and width is not None:
             self.check_size(height, width)
-        taps = {name: self.taps[name] for name in names}
-        wanted = list(dict.fromkeys(part for tap in taps.values() for part in tap.parts))
-        port = self.image_port
-        feeds = {port.name: tf.cast(spec.apply(images), port.dtype)}
         try:
-            values = self.program.compute(feeds, wanted, channels_last=True, kernels=kernels)
-        except (ValueError, tf.errors.InvalidArgumentError, ModelError) as error:
-            reason = first_line(error).split(" for '{{node")[0]
-            raise ModelError(
-                f"{self.name}: {', '.join(names)} cannot be computed from images of "
-                f"{height}x{width}, which may be too small (give a larger --size): {reason[:200]}"
-            ) from error
-        if kernels.compute_dtype is not None:
-            values = {
-                n: tf.cast(t, tf.float32) if t.dtype == kernels.compute_dtype else t
-                for n, t in values.items()
-            }
-        results = {name: _join([values[p] for p in tap.parts], -1) for name, tap in taps.items()}
+            results = self._computed(images, names, kernels)
+        except FAILURES as error:
+            raise ModelError(self._cannot(names, height, width, error)) from error
         for name, result in results.items():
             if 0 in result.shape[1:]:
                 raise ModelError(
@@ -246,13 +233,78 @@ class Network:
                 )
         return results
 
+    def _computed(
+        self, images: Tensor, names: Sequence[str], kernels: Kernels = PLAIN
+    ) -> dict[str, Tensor]:
+        """Compute taps in the batches that the network takes, with one row for each image."""
+        taps = {name: self.taps[name] for name in names}
+        wanted = list(dict.fromkeys(part for tap in taps.values() for part in tap.parts))
+        fixed = self._rows.fixed_batch(wanted, (images.shape[1], images.shape[2]))
+
+        def compute(x: Tensor) -> dict[str, Tensor]:
+            feeds = self._feeds(x)
+            values = self.program.compute(feeds, wanted, channels_last=True, kernels=kernels)
+            return {n: self._rows.by_image(n, values[n], x, fixed) for n in wanted}
+
+        values = compute(images) if fixed is None else in_batches(compute, images, fixed)
+        if kernels.compute_dtype is not None:
+            values = {
+                n: tf.cast(t, tf.float32) if t.dtype == kernels.compute_dtype else t
+                for n, t in values.items()
+            }
+        return {name: _join([values[p] for p in tap.parts], -1) for name, tap in taps.items()}
+
+    def _feeds(self, images: Tensor) -> dict[str, Tensor]:
+        """Return the program's input of images in [0, 1]."""
+        port = self.image_port
+        return {port.name: tf.cast(self.require_input_spec().apply(images), port.dtype)}
+
+    @cached_property
+    def _rows(self) -> ImageRows:
+        own = self.image_port.batch
+        return ImageRows(self.program, self._feeds, own, self.fixed_size, self.channels)
+
+    def fixed_batch(self, names: Sequence[str], size: tuple[int, int]) -> int | None:
+        """Return the only number of images of which taps can be computed; ``None`` for any.
+
+        Args:
+            names: Names or aliases of taps.
+            size: (height, width) of the images.
+        """
+        wanted = list(dict.fromkeys(part for name in names for part in self.taps[name].parts))
+        return self._rows.fixed_batch(wanted, self.fitting_size(size))
+
+    def _cannot(
+        self, names: Sequence[str], height: int | None, width: int | None, error: Exception
+    ) -> str:
+        """Say why taps cannot be computed, and which size helps, if one does."""
+        reason = first_line(error).split(" for '{{node")[0][:200]
+        begin = (
+            f"{self.name}: {', '.join(names)} cannot be computed from images of {height}x{width}"
+        )
+        if height is None or width is None:
+            return f"{begin}: {reason}"
+        for other in ((2 * height, 2 * width), (4 * height, 4 * width), USUAL):
+            fitting = self.fitting_size(other)
+            if fitting != (height, width) and self._can_compute(names, *fitting):
+                what = "give --size" if other == USUAL else "too small; give a larger --size, as"
+                return f"{begin} ({what} {'x'.join(map(str, fitting))}): {reason}"
+        return f"{begin}: {reason}"
+
     def computes(self, name: str, height: int, width: int) -> bool:
         """Return whether a tap can be computed from images of this size, by tracing only."""
+        return self._can_compute([name], height, width)
+
+    def _can_compute(self, names: Sequence[str], height: int, width: int) -> bool:
+        def trace(images: Tensor) -> None:
+            results = self._computed(images, names)
+            if any(0 in result.shape[1:] for result in results.values()):
+                raise ModelError("nothing is left of the images")
+
         images = tf.TensorSpec([1, height, width, self.channels], tf.float32)
-        traced = tf.function(lambda x: self.activations(x, [name])[name], autograph=False)
         try:
-            traced.get_concrete_function(images)
-        except (ModelError, UsageError):
+            tf.function(trace, autograph=False).get_concrete_function(images)
+        except (*FAILURES, UsageError):
             return False
         return True
 

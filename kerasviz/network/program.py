@@ -50,12 +50,19 @@ class Port:
     sequences, whose ``dtype`` is ``None`` too).
 
     ``channels_first`` says that the model itself takes [N, C, H, W] (ONNX from PyTorch or Caffe).
+    ``named_batch`` is the number of images that the file names although ``shape`` leaves it free.
     """
 
     name: str
     dtype: Any
     shape: tuple[int | None, ...] | None
     channels_first: bool = False
+    named_batch: int | None = None
+
+    @property
+    def batch(self) -> int | None:
+        """The number of images that the file names, ``None`` for any."""
+        return self.named_batch or (self.shape[0] if self.shape else None)
 
     @property
     def last_shape(self) -> tuple[int | None, ...] | None:

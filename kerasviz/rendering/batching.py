@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
-from kerasviz.optvis.objectives.scoring import Structure, pack_objectives, structure_of
+from kerasviz.optvis.objectives.scoring import IMAGE, Structure, pack_objectives, structure_of
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.request import Request
 
@@ -70,6 +71,36 @@ def _canonical(rows: int, largest: int, pixels: int) -> int:
     return min(sizes, key=lambda size: (cost(size), -size))
 
 
+def fixed_batch(net: Network, request: Request) -> int | None:
+    """Return the only number of images that the network computes for a request; ``None`` for any.
+
+    Larger batches are computed in parts of this size.
+    """
+    structure = structure_of(request.objective, net, request.recipe.pre_activation)
+    taps = [slot.tap for slot in structure if slot.tap != IMAGE]
+    return net.fixed_batch(taps, request.recipe.seen_size) if taps else None
+
+
+def check_batch(net: Network, requests: Sequence[Request]) -> None:
+    """Raise :class:`UsageError` for a batch size that the network can only compute padded."""
+    for request in requests:
+        only = None if request.batch is None else fixed_batch(net, request)
+        if request.batch is not None and only is not None and request.batch % only:
+            raise UsageError(
+                f"batch {request.batch}: {net.name} computes {request.text} in batches of {only} "
+                f"only; give --batch {in_parts(only, request.rows)}"
+            )
+
+
+def in_parts(part: int, rows: int) -> int:
+    """Return the smallest multiple of ``part`` that holds ``rows`` rows.
+
+    >>> in_parts(4, 1), in_parts(2, 3)
+    (4, 4)
+    """
+    return -(-rows // part) * part
+
+
 def make_batches(net: Network, requests: Sequence[Request]) -> list[Batch]:
     """Group requests into batches of one recipe, one structure of objectives and one size.
 
@@ -89,7 +120,9 @@ def make_batches(net: Network, requests: Sequence[Request]) -> list[Batch]:
     batches: list[Batch] = []
     for (_, recipe, _, fixed), members in groups.items():
         rows, largest = sum(r.rows for r in members), max(r.rows for r in members)
-        size = fixed or _canonical(rows, largest, recipe.size[0] * recipe.size[1])
+        only = fixed_batch(net, members[0])
+        usual = _canonical(rows, largest, recipe.size[0] * recipe.size[1])
+        size = fixed or (usual if only is None else in_parts(only, largest))
         can_enter = recipe.patience and not recipe.redirect_steps and largest == 1
         batches += split_into_batches(net, members, size, size * ENTERING if can_enter else size)
     return batches

@@ -1,14 +1,17 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from support.batch_models import MODELS, SIZE
 from support.tiny import network
 
 from kerasviz.errors import UsageError
 from kerasviz.optvis.objectives.objective import channel
 from kerasviz.optvis.objectives.targets import parse_target
 from kerasviz.optvis.recipes import recipe
-from kerasviz.rendering.batching import make_batches
+from kerasviz.rendering.batching import check_batch, make_batches
 from kerasviz.rendering.render import render_batch
-from kerasviz.rendering.request import Request, with_diversity
+from kerasviz.rendering.request import Request, make_requests, with_diversity
 
 SMALL = recipe("article").replace(steps=6, size=(13, 17))
 
@@ -66,3 +69,32 @@ def test_groups_of_diverse_pictures_are_not_split():
 def test_a_unit_out_of_range_is_found_before_anything_runs():
     with pytest.raises(UsageError, match="joined_pre_relu has the units 0 to 8"):
         make_batches(network(), requests([9]))
+
+
+def test_a_network_for_batches_of_one_size_is_rendered_in_it(tmp_path):
+    net = MODELS["folded"].load(tmp_path)
+    targets = parse_target("inside:0-4", net)
+    small = recipe("fast").replace(steps=4, size=SIZE)
+    many = make_requests(net, targets, small)
+    plans = make_batches(net, many)
+    assert [(p.batch, p.rows) for p in plans] == [(2, 2), (2, 2), (2, 1)]
+    pictures = [p.image for plan in plans for p in render_batch(net, plan)]
+    for request, image in zip(many, pictures, strict=True):  # whatever else is in its batch
+        (plan,) = make_batches(net, [request])
+        np.testing.assert_array_equal(render_batch(net, plan)[0].image, image)
+    (plan,) = make_batches(net, make_requests(net, targets[:1], small, rows=3))
+    assert plan.batch == 4, "pictures that are optimized together are computed in two parts"
+    before = make_batches(net, make_requests(net, parse_target("conv:0-3", net), small))
+    assert [p.batch for p in before] == [4], "the layers before need no such batch"
+
+
+def test_another_batch_than_the_networks_is_refused_with_its_own(tmp_path):
+    net = MODELS["token"].load(tmp_path)
+    small = recipe("fast").replace(steps=4, size=SIZE)
+    (request,) = make_requests(net, parse_target("logits:1", net), small)
+    for good in (None, 2, 4):
+        check_batch(net, [replace(request, batch=good)])
+    with pytest.raises(
+        UsageError, match="batch 3: model computes logits:1 in batches of 2 only; give --batch 2"
+    ):
+        check_batch(net, [replace(request, batch=3)])

@@ -11,6 +11,7 @@ from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.objective import channel
 from kerasviz.optvis.objectives.scoring import Structure, structure_of
 from kerasviz.optvis.recipes import Recipe
+from kerasviz.rendering.batching import in_parts
 from kerasviz.rendering.request import adapt_recipe
 from kerasviz.rendering.sizes import fixed_recipe, usual_size
 
@@ -102,11 +103,17 @@ def served_taps(net: Network, setting: ExportSettings) -> list[ServedTap]:
     """Look the taps of the settings up in a network.
 
     Raises :class:`UsageError` for unknown taps, taps without a fixed number of channels, and an
-    image size that the network does not take.
+    image size or a group that the network does not take.
     """
     net.check_size(*setting.recipe.size)
     net.check_size(*setting.image_size)
     names: Sequence[str] = list(dict.fromkeys(setting.taps))
+    only = own_group(net, names, setting.recipe)
+    if setting.group % only:
+        raise UsageError(
+            f"group {setting.group}: {net.name} computes pictures in batches of {only} only; "
+            f"give --group {in_parts(only, setting.group)}"
+        )
     return [_served(net, setting, index, name) for index, name in enumerate(names)]
 
 
@@ -120,6 +127,17 @@ def _served(net: Network, setting: ExportSettings, index: int, name: str) -> Ser
     return ServedTap(index, name, tap.name, tap.channels, recipe, structure)
 
 
+def own_group(net: Network, taps: Sequence[str], recipe: Recipe) -> int:
+    """Return the rows of a group that the network computes without padding, 1 for any.
+
+    With a transform that a whole group shares it is 1 too.
+    """
+    if recipe.transform.shared:
+        return 1
+    names = [net.taps[name].pre_activation or name for name in taps]
+    return net.fixed_batch([*names, *taps], recipe.size) or 1
+
+
 #: Number of layers served by default, beside the classes.
 LAYERS = 8
 
@@ -131,19 +149,21 @@ def usual_setting(
     taps: Sequence[str] = (),
     size: tuple[int, int] | None = None,
     steps_max: int | None = None,
-    group: int = 1,
+    group: int | None = None,
     image_size: tuple[int, int] | None = None,
 ) -> ExportSettings:
     """Return settings with the given values, and suitable ones for the rest.
 
     Sizes are (height, width): those that the network requires, else the recipe's and those of the
-    model card.
+    model card. A group is as large as the batches that the network requires.
     """
+    taps = tuple(taps) or usual_taps(net)
+    recipe = fixed_recipe(recipe, net) if size is None else recipe.replace(size=size)
     return ExportSettings(
-        taps=tuple(taps) or usual_taps(net),
-        recipe=fixed_recipe(recipe, net) if size is None else recipe.replace(size=size),
+        taps=taps,
+        recipe=recipe,
         steps_max=steps_max,
-        group=group,
+        group=own_group(net, taps, recipe) if group is None else group,
         image_size=image_size or usual_size(net),
     )
 

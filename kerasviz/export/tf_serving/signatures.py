@@ -14,6 +14,7 @@ from kerasviz.export.saved_model import SIGNATURE, Signature, signature_of
 from kerasviz.export.tf_serving.images import decoded, encoded
 from kerasviz.export.tf_serving.settings import ExportSettings
 from kerasviz.export.tf_serving.visualize import pictures
+from kerasviz.network.image_rows import in_batches
 from kerasviz.network.network import Network
 from kerasviz.types import Tensor
 
@@ -73,11 +74,17 @@ def _of_bytes(
     """Compute the network's own outputs from encoded images."""
     images = decoded(strings, setting.image_size, net.channels)
     port = net.image_port
-    inputs = tf.cast(net.require_input_spec().apply(images), port.dtype)
-    if port.channels_first:
-        inputs = tf.transpose(inputs, [0, 3, 1, 2])
-    try:
+    taps = [name for name in export.outputs if name in net.taps]
+    only = net.fixed_batch(taps, setting.image_size)
+
+    def compute(images: Tensor) -> dict[str, Tensor]:
+        inputs = tf.cast(net.require_input_spec().apply(images), port.dtype)
+        if port.channels_first:
+            inputs = tf.transpose(inputs, [0, 3, 1, 2])
         return export.compute({port.name: inputs})
+
+    try:
+        return compute(images) if only is None else in_batches(compute, images, only)
     except (ValueError, tf.errors.InvalidArgumentError) as error:
         size = "x".join(map(str, setting.image_size))
         reason = first_line(error).split(" for '{{node")[0]

@@ -56,7 +56,7 @@ def _own_input(net: Network, signature: Signature, setting: ExportSettings) -> d
     if net.image_port.channels_first:
         shape = (shape[2], *shape[:2])
     lengths = [given or n for given, n in zip(spec.shape[1:], shape, strict=True)]
-    return {name: np.zeros([1, *lengths], spec.dtype.as_numpy_dtype)}
+    return {name: np.zeros([spec.shape[0] or 1, *lengths], spec.dtype.as_numpy_dtype)}
 
 
 def write_warm_ups(requests: list[WarmUp], model: str, path: Path) -> None:

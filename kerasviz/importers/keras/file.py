@@ -124,7 +124,9 @@ def program_of(model: Any) -> GraphProgram:
             ) from error
     inputs = dict(zip(names, traced.inputs, strict=False))  # followed by the weights
     outputs = dict(zip(_output_names(model, len(traced.outputs)), traced.outputs, strict=True))
-    return program_over(traced.graph, inputs, outputs, naming_of(marks))
+    declared = getattr(model, "inputs", None) or ()
+    batches = {n: t.shape[0] for n, t in zip(specs, declared, strict=False)}
+    return program_over(traced.graph, inputs, outputs, naming_of(marks), batches)
 
 
 def _check_layout(model: Any) -> None:

@@ -63,14 +63,15 @@ class OnnxProgram(Described):
 
     def _describe(self) -> dict[str, Value]:
         """Describe all values before a run, with a free number of images where possible."""
-        for_one = [port for port in self._inputs.values() if port.shape and port.shape[0] == 1]
-        if not for_one:
-            return self._traced(free=True)
-        self._traced(free=False)  # records which reshapes keep images apart
+        named = {port.shape[0] for port in self._inputs.values() if port.shape} - {None}
+        if 1 in named:
+            self._traced(free=False)  # records which reshapes keep images apart
         try:
             return self._traced(free=True)
-        except ModelError:  # it can only be computed for one image
-            return self._traced(free=False)
+        except ModelError:
+            if not named:
+                raise
+            return self._traced(free=False)  # only for the images that the file names
 
     @property
     def scope(self) -> Scope:

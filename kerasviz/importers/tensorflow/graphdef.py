@@ -32,6 +32,7 @@ def read_graphdef(path: Path) -> Imported:
     except DecodeError as error:
         raise ModelError(f"{path.name} is not a frozen graph that can be read: {error}") from error
     placeholders = [node for node in definition.node if node.op == "Placeholder"]
+    batches = {node.name: _named_batch(node) for node in placeholders}
     if not placeholders:
         raise ModelError(f"{path.name}: the graph has no Placeholder, so no input")
     graph = tf.Graph()
@@ -41,12 +42,18 @@ def read_graphdef(path: Path) -> Imported:
                 _set_shape(node, _image_shape(node, definition))
             tf.graph_util.import_graph_def(definition, name="")
         inputs = {n.name: graph.get_tensor_by_name(f"{n.name}:0") for n in placeholders}
-        program = program_over(graph, inputs, _outputs(graph))
+        program = program_over(graph, inputs, _outputs(graph), batches=batches)
     except (ValueError, KeyError, tf.errors.OpError) as error:
         raise ModelError(f"{path.name}: {first_line(error)}") from error
     except ModelError as error:
         raise ModelError(f"{path.name}: {error}") from error
     return Imported(program, "graphdef")
+
+
+def _named_batch(placeholder: Any) -> int | None:
+    """Return the number of images that an input names, ``None`` where it is free."""
+    sizes = [d.size for d in placeholder.attr["shape"].shape.dim]
+    return sizes[0] if len(sizes) == 4 and sizes[0] > 0 else None
 
 
 def _image_shape(placeholder: Any, definition: Any) -> list[int | None] | None:

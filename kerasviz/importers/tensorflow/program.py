@@ -123,12 +123,14 @@ def program_over(
     inputs: Mapping[str, Any],
     outputs: Mapping[str, Any],
     naming: Callable[[FrozenGraph], Naming] | None = None,
+    batches: Mapping[str, int | None] | None = None,
 ) -> GraphProgram:
     """Make the program of a frozen ``tf.Graph``.
 
     ``inputs`` and ``outputs`` map names to tensors of ``graph``; ``naming`` names the values, by
-    default after their nodes. An output that cannot be computed is dropped, since it may be a
-    summary or a label. If none is left, :class:`ModelError` names the nodes that are the reason.
+    default after their nodes; ``batches`` are the numbers of images that the file names. An output
+    that cannot be computed is dropped, since it may be a summary or a label. If none is left,
+    :class:`ModelError` names the nodes that are the reason.
     """
     fed = {name: tensor.name for name, tensor in inputs.items()}
     frozen = read_graph(graph, fed.values())
@@ -143,7 +145,13 @@ def program_over(
         for key in node.inputs:
             users.setdefault(key, set()).add(node.op)
     ports = {
-        name: (_port(name, tensor, users.get(tensor.name, set())), tensor.name)
+        name: (
+            replace(
+                _port(name, tensor, users.get(tensor.name, set())),
+                named_batch=(batches or {}).get(name),
+            ),
+            tensor.name,
+        )
         for name, tensor in inputs.items()
     }
     values, keys = values_of(frozen, fed, {n: t.name for n, t in outputs.items()}, naming)

@@ -12,7 +12,7 @@ from kerasviz.io.files import digest
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.targets import parse_target
 from kerasviz.optvis.recipes import RECIPES, Recipe
-from kerasviz.rendering.batching import CANONICAL, MAX_PIXELS, make_batches
+from kerasviz.rendering.batching import CANONICAL, MAX_PIXELS, fixed_batch, in_parts, make_batches
 from kerasviz.rendering.request import Request, make_requests
 from kerasviz.rendering.sizes import fixed_recipe
 from kerasviz.service.jobs.jobs import PictureRequest
@@ -49,7 +49,7 @@ def requests_of(net: Network, words: RenderOptions, limits: Limits, base: int) -
         for request in make_requests(
             net, targets, recipe, seed=words.seed, kind=words.kind, rows=rows
         ):
-            request = replace(request, batch=batch_of(request, base))
+            request = replace(request, batch=batch_of(request, base, fixed_batch(net, request)))
             found.setdefault(request.key(net), request)
             if len(found) * rows > limits.pictures:
                 raise UsageError(
@@ -77,12 +77,15 @@ def _recipe(net: Network, words: RenderOptions, limits: Limits) -> Recipe:
     return recipe
 
 
-def batch_of(request: Request, base: int) -> int:
+def batch_of(request: Request, base: int, only: int | None = None) -> int:
     """Return the compiled batch size of a request, which depends on nothing else.
 
     It is ``base``, less for large pictures, and at least the rows that are optimized together. A
-    request whose transform is shared by the batch gets a batch of its own.
+    request whose transform is shared by the batch gets a batch of its own. A network that computes
+    batches of ``only`` images gets as few of them as hold the rows.
     """
+    if only is not None:
+        return in_parts(only, request.rows)
     height, width = request.recipe.size
     room = max(1, MAX_PIXELS // (height * width))
     wanted = request.rows if request.recipe.transform.shared else max(request.rows, base)

@@ -1,0 +1,216 @@
+"""Find out how a program treats a batch: how many images it takes, and which entries are whose.
+
+A file may compute batches of one size only: a Reshape with constant lengths, a constant of so many
+rows. It may also fold the images into another axis, or together with patches or windows. The graph
+does not say so; computing it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from kerasviz.errors import ModelError
+from kerasviz.network.program import Program
+from kerasviz.types import Array, Tensor
+
+#: (height, width) of probed images where neither the network nor the caller says one.
+USUAL = (224, 224)
+#: The largest difference of a row in another batch, as a share of the variation between images.
+#: Mixed rows differ by about all of it.
+MIXED = 0.05
+#: The largest difference that is rounding, as a share of the largest number.
+ROUNDING = 1e-4
+#: What a program raises where it cannot compute images of a batch or size.
+FAILURES = (ValueError, ModelError, tf.errors.InvalidArgumentError)
+
+Size = tuple[int | None, int | None]
+
+
+@dataclass(frozen=True)
+class ImageAxis:
+    """Say where the images of a value are: on ``axis``, which may have several entries of each.
+
+    ``together`` says that those of one image stand together (folded patches), else those of one
+    place (time steps before images).
+    """
+
+    axis: int = 0
+    together: bool = True
+
+    def first(self, value: Tensor, count: int) -> Tensor:
+        """Return a value of ``count`` images with one row for each.
+
+        Further entries of an image become positions: [B * k, C] is returned as [B, k, C],
+        [B * k, h, w, C] as [B, k * h, w, C].
+        """
+        lengths = value.shape.as_list()
+        each = lengths[self.axis] // count
+        split = [count, each] if self.together else [each, count]
+        around = lengths[: self.axis], lengths[self.axis + 1 :]
+        y = tf.reshape(value, [*around[0], *split, *around[1]])
+        images = self.axis + (0 if self.together else 1)
+        y = tf.transpose(y, [images, *(k for k in range(y.shape.rank) if k != images)])
+        shape = y.shape.as_list()
+        rank = len(shape)
+        if each == 1:
+            place = 1 + self.axis
+            return tf.reshape(y, [*shape[:place], *shape[place + 1 :]])
+        if rank > max(len(lengths), 3):
+            return tf.reshape(y, [shape[0], shape[1] * shape[2], *shape[3:]])
+        return y
+
+
+class ImageRows:
+    """Answer questions about the batches of a program by computing noise; answers are kept.
+
+    ``feed`` turns images [B, H, W, C] in [0, 1] into the program's inputs; ``own`` is the number of
+    images that the file names, ``None`` where it is free; ``size`` are the sides that it fixes.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        feed: Callable[[Tensor], Mapping[str, Tensor]],
+        own: int | None,
+        size: Size,
+        channels: int,
+    ):
+        self._program, self._feed = program, feed
+        self._own, self._size, self._channels = own, size, channels
+        self._fixed: dict[tuple[frozenset[str], Size], int | None] = {}
+        self._axes: dict[str, ImageAxis | None] = {}
+
+    def fixed_batch(self, names: Sequence[str], size: Size = (None, None)) -> int | None:
+        """Return the only number of images of which values can be computed; ``None`` for any."""
+        if self._own is None:
+            return None
+        outputs = [name for name in self._program.outputs if name in self._program.values]
+        if outputs and self._known(outputs, size) is None:
+            return None
+        return self._known(names, size)
+
+    def _known(self, names: Sequence[str], size: Size) -> int | None:
+        key = frozenset(names), size
+        if key not in self._fixed:
+            with tf.init_scope():  # eagerly, even inside a function's trace
+                self._fixed[key] = self._probed(list(dict.fromkeys(names)), size)
+        return self._fixed[key]
+
+    def _probed(self, names: list[str], size: Size) -> int | None:
+        """Compute one image more than the file names, and compare it with batches of its own."""
+        assert self._own is not None
+        own, images = self._own, self._noise(self._own + 1, size)
+        try:
+            first, last = self._arrays(images[:own], names), self._arrays(images[-own:], names)
+        except FAILURES:
+            return None  # not even its own: the caller says why
+        try:
+            more = self._arrays(images, names)
+        except FAILURES:
+            return own
+        alike = (_same_rows(a, b, y, own) for a, b, y in zip(first, last, more, strict=True))
+        return None if all(alike) else own
+
+    def by_image(self, name: str, value: Tensor, images: Tensor, fixed: int | None) -> Tensor:
+        """Return the value of some images with one row for each, where it has other rows.
+
+        ``fixed`` is the :meth:`fixed_batch` of the value. Values that no image changes, and those
+        whose lengths only a run knows, are returned as they are.
+
+        Raises:
+            ModelError: If an entry of the value depends on several images.
+        """
+        shape = value.shape if tf.is_tensor(value) else tf.TensorShape(None)
+        count, *sides = images.shape[:3]
+        if count is None or shape.rank is None or shape.rank < 2 or shape[0] == count:
+            return value
+        if not shape.is_fully_defined() or 0 in shape:
+            return value
+        if name not in self._axes:
+            with tf.init_scope():
+                self._axes[name] = self._found_axis(name, fixed or 2, (sides[0], sides[1]))
+        axis = self._axes[name]
+        return value if axis is None else axis.first(value, count)
+
+    def _found_axis(self, name: str, count: int, size: Size) -> ImageAxis | None:
+        """Change the last of several images, and see which entries of a value change."""
+        if count == 1:
+            return ImageAxis()
+        images = self._noise(count + 1, size)
+        others = tf.concat([images[: count - 1], images[count:]], 0)
+        (before,), (after,) = (self._arrays(x, [name]) for x in (images[:count], others))
+        changed = before != after
+        if not changed.any():
+            return ImageAxis() if before.shape[0] > 1 and before.shape[0] % count == 0 else None
+        for axis, length in enumerate(before.shape):
+            if length % count:
+                continue
+            (places,) = np.nonzero(changed.any(tuple(k for k in range(before.ndim) if k != axis)))
+            if (places >= length - length // count).all():
+                return ImageAxis(axis)
+            if (places % count == count - 1).all():
+                return ImageAxis(axis, together=False)
+        raise ModelError(f"{name} mixes the images of a batch; name another tap")
+
+    def _noise(self, count: int, size: Size) -> Tensor:
+        sides = [a or b or c for a, b, c in zip(self._size, size, USUAL, strict=True)]
+        return tf.random.stateless_uniform([count, *sides, self._channels], (0, 1))
+
+    def _arrays(self, images: Tensor, names: Sequence[str]) -> list[Array]:
+        values = self._program.compute(self._feed(images), names, channels_last=True)
+        return [np.asarray(values[name]) for name in names]
+
+
+def _same_rows(first: Array, last: Array, more: Array, count: int) -> bool:
+    """Return whether a batch of ``count`` + 1 images has the rows of its first and last images."""
+    if first.ndim != more.ndim:
+        return False
+    if first.shape == more.shape and np.array_equal(first, last):
+        return True  # no image changes it
+    if not first.ndim or first.shape[0] % count or first.shape[1:] != more.shape[1:]:
+        return False
+    rows = first.shape[0]
+    if more.shape[0] != rows // count * (count + 1):
+        return False
+    if first.dtype.kind not in "fc":
+        return bool(np.array_equal(first, more[:rows]) and np.array_equal(last, more[-rows:]))
+    first, last, more = (np.nan_to_num(a.astype(np.float64)) for a in (first, last, more))
+    gaps = np.abs(np.concatenate([first - more[:rows], last - more[-rows:]]))
+    variation = np.ptp(more.reshape(count + 1, -1), axis=0)
+    scale = MIXED * variation.max(initial=0.0) + ROUNDING * np.abs(more).max(initial=0.0)
+    return bool(gaps.max(initial=0.0) <= scale)
+
+
+def in_batches(
+    compute: Callable[[Tensor], dict[str, Tensor]], images: Tensor, size: int
+) -> dict[str, Tensor]:
+    """Compute images [B, ...] in batches of exactly ``size``; the last one repeats its last image.
+
+    ``compute`` returns tensors with one row for each image.
+    """
+    count = images.shape[0]
+    if count == size:
+        return compute(images)
+    if count is not None:
+        padded = tf.concat([images, *[images[-1:]] * (-count % size)], 0)
+        parts = [compute(x) for x in tf.split(padded, padded.shape[0] // size)]
+        return {n: tf.concat([part[n] for part in parts], 0)[:count] for n in parts[0]}
+    number = tf.shape(images)[0]
+    padded = tf.gather(images, tf.minimum(tf.range(-(-number // size) * size), number - 1))
+    stacked = tf.reshape(padded, tf.concat([[-1, size], tf.shape(images)[1:]], 0))
+    stacked = tf.ensure_shape(stacked, [None, size, *images.shape[1:]])
+    specs: dict[str, Tensor] = {}
+
+    def probe(x: Tensor) -> None:
+        results = compute(x)
+        specs.update({n: tf.TensorSpec(t.shape, t.dtype) for n, t in results.items()})
+
+    tf.function(probe, autograph=False).get_concrete_function(
+        tf.TensorSpec([size, *images.shape[1:]], images.dtype)
+    )
+    found = tf.map_fn(compute, stacked, fn_output_signature=specs, parallel_iterations=1)
+    return {n: tf.reshape(t, [-1, *t.shape[2:]])[:number] for n, t in found.items()}

@@ -35,7 +35,7 @@ __all__ = ["commands", "main"]
     epilog="""\b
 Examples:
   kerasviz taps efficientnet-lite0
-  kerasviz render efficientnet-lite0 block3b:7 logit:goldfish --recipe fast
+  kerasviz render efficientnet-lite0 block3b:7 logit:goldfish
   kerasviz verify out/efficientnet-lite0
   kerasviz COMMAND --help
 

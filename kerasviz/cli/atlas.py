@@ -102,7 +102,7 @@ The same command continues a run that ended early, and may run on several machin
     help="Smaller batches for a part of the pictures, so that hundreds of workers end together; a "
     "few of them lose by it.",
 )
-@recipe_options
+@recipe_options("article")
 @seed_option
 @click.option(
     "--examples",
@@ -171,7 +171,8 @@ def _atlas(
     """
     from kerasviz.atlas.definition import Atlas
 
-    recipe, threads = recipe_options.chosen(), arguments.threads or (there.threads if there else 1)
+    recipe = recipe_options.fitted(recipe_options.chosen(), net)
+    threads = arguments.threads or (there.threads if there else 1)
     atlas = replace(
         Atlas.of(net, arguments.taps, recipe, arguments.seed, threads), balanced=arguments.fine
     )

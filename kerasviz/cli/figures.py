@@ -47,7 +47,7 @@ Examples:
     metavar="DIR",
     help="Folder for the figures. [default: out/NAME OF THE MODEL-figures]",
 )
-@recipe_options
+@recipe_options("article")
 @seed_option
 @click.option(
     "--quick",
@@ -121,6 +121,7 @@ def command(
         raise UsageError("figures of which network? add --model NAME or --model FILE")
     net = model_options.load(model, input_options.spec())
     net = input_options.complete(net)
+    recipe = recipe_options.fitted(recipe, net)
     folder = out or Path("out") / f"{net.name}-figures"
     taps = net.main_taps or tuple(net.taps)[-1:]
     recipe = recipe_options.resolved(recipe, net, taps, folder / "pictures")

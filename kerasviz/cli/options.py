@@ -242,6 +242,15 @@ class RecipeOptions:
             changes["precision"] = self.precision
         return recipe.replace(**changes)
 
+    def fitted(self, recipe: Recipe, net: Network) -> Recipe:
+        """Return the recipe in the network's own size, unless another one was named, and say so."""
+        from kerasviz.rendering.sizes import unless_named
+
+        own = recipe if self.size is not None else unless_named(recipe, net)
+        if own.size != recipe.size:
+            click.echo("size {}x{} (the model's)".format(*own.size), err=True)
+        return own
+
     def resolved(
         self, recipe: Recipe, net: Network, taps: Sequence[str], folder: Path | None = None
     ) -> Recipe:
@@ -264,45 +273,51 @@ class RecipeOptions:
             return recipe.replace(precision=choose(net, taps, there).precision)
 
 
-recipe_options = _packed(
-    "recipe_options",
-    RecipeOptions,
-    [
-        click.option(
-            "--recipe",
-            default="article",
-            show_default=True,
-            metavar="NAME|FILE",
-            help="article (the paper's, 2560 steps), lucid, fast (128 steps), or a .json file.",
-        ),
-        click.option("--steps", type=click.IntRange(min=1), help="Updates of the image."),
-        click.option(
-            "--size", type=size_of, metavar="N|HxW", help="Pixels: 128, or height x width: 96x128."
-        ),
-        click.option(
-            "--param",
-            type=click.Choice(PARAMETERIZATIONS),
-            help="What is optimized: the image's pixels, its Fourier spectrum, a pyramid of images "
-            "of different sizes, or one of 32 x 32 pixels that is enlarged.",
-        ),
-        click.option(
-            "--precision",
-            type=click.Choice(PRECISIONS),
-            help="Numbers in which convolutions are computed. [default: auto, the fastest on this "
-            "machine, or that of the folder's pictures]",
-        ),
-        click.option(
-            "--until-converged",
-            is_flag=True,
-            help="End a picture before its steps are over when its score has stopped growing.",
-        ),
-        click.option(
-            "--tile",
-            type=click.IntRange(min=1),
-            metavar="N",
-            help="Let the network see tiles of N x N pixels, for pictures of thousands of pixels.",
-        ),
-    ],
+def recipe_options(default: str) -> Callable[[Command], Command]:
+    """Make the decorator that adds the options on recipes, of which ``default`` is usual."""
+    recipe = click.option(
+        "--recipe",
+        default=default,
+        show_default=True,
+        metavar="NAME|FILE",
+        help="article (the paper's, 2560 steps), lucid, fast (128 steps), or a .json file.",
+    )
+    return _packed("recipe_options", RecipeOptions, [recipe, *_CHANGES])
+
+
+#: The options that change a recipe.
+_CHANGES = (
+    click.option("--steps", type=click.IntRange(min=1), help="Updates of the image."),
+    click.option(
+        "--size",
+        type=size_of,
+        metavar="N|HxW",
+        help="Pixels: 128, or height x width: 96x128. [default: the network's own where it takes "
+        "no other, else the recipe's]",
+    ),
+    click.option(
+        "--param",
+        type=click.Choice(PARAMETERIZATIONS),
+        help="What is optimized: the image's pixels, its Fourier spectrum, a pyramid of images "
+        "of different sizes, or one of 32 x 32 pixels that is enlarged.",
+    ),
+    click.option(
+        "--precision",
+        type=click.Choice(PRECISIONS),
+        help="Numbers in which convolutions are computed. [default: auto, the fastest on this "
+        "machine, or that of the folder's pictures]",
+    ),
+    click.option(
+        "--until-converged",
+        is_flag=True,
+        help="End a picture before its steps are over when its score has stopped growing.",
+    ),
+    click.option(
+        "--tile",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Let the network see tiles of N x N pixels, for pictures of thousands of pixels.",
+    ),
 )
 
 seed_option = click.option(

@@ -60,11 +60,11 @@ class RenderArguments:
     + """
 \b
 Examples:
-  kerasviz render efficientnet-lite0 block3b:7 --recipe fast
-  kerasviz render efficientnet-lite0 block3b:0-15 logit:goldfish --recipe fast --size 96x128
+  kerasviz render efficientnet-lite0 block3b:7
+  kerasviz render efficientnet-lite0 block3b:0-15 logit:goldfish --size 96x128
   kerasviz render efficientnet-lite0 "block3b:1 + block5a:2" --steps 512 --seed 3
-  kerasviz render efficientnet-lite0 block5a:4 --recipe fast --diversity 4
-  kerasviz render efficientnet-lite0 block5a:4 --recipe fast --snapshots 0,4,48
+  kerasviz render efficientnet-lite0 block5a:4 --diversity 4
+  kerasviz render efficientnet-lite0 block5a:4 --snapshots 0,4,48
   kerasviz render model.onnx conv5:3 --preprocess torchvision --out pictures
   kerasviz render --again pictures/conv5-3.png --out again
 
@@ -85,7 +85,7 @@ The same command again renders only what is missing, also after Ctrl-C.
     metavar="DIR",
     help="Folder for the pictures. [default: out/NAME OF THE MODEL]",
 )
-@recipe_options
+@recipe_options("fast")
 @seed_option
 @click.option(
     "--snapshots",
@@ -145,6 +145,7 @@ def command(
     recipe = recipe_options.chosen()
     net = model_options.load(model, input_options.spec())
     net = input_options.complete(net)
+    recipe = recipe_options.fitted(recipe, net)
 
     from kerasviz.optvis.objectives.scoring import taps_of
     from kerasviz.optvis.objectives.targets import parse_targets

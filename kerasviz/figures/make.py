@@ -46,6 +46,7 @@ from kerasviz.rendering.photos import MOST, find_photos, read_photo
 from kerasviz.rendering.render import RenderProgress
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.run import missing_batches, render_into
+from kerasviz.rendering.sizes import unless_named
 from kerasviz.rendering.store import Store
 
 #: The folder of the single pictures, in the folder of the figures.
@@ -110,7 +111,7 @@ def make_figures(
     photos, examples = arguments.get("photos"), arguments.get("examples")
     options = FigureOptions(
         net,
-        find_recipe(recipe),
+        unless_named(find_recipe(recipe), net),
         arguments.get("seed", 0),
         arguments.get("quick", False),
         () if photos is None else find_photos(photos),

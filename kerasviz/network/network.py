@@ -293,7 +293,8 @@ class Network:
 
     def computes(self, name: str, height: int, width: int) -> bool:
         """Return whether a tap can be computed from images of this size, by tracing only."""
-        return self._can_compute([name], height, width)
+        own = self.fitting_size((height, width))
+        return own == (height, width) and self._can_compute([name], height, width)
 
     def _can_compute(self, names: Sequence[str], height: int, width: int) -> bool:
         def trace(images: Tensor) -> None:

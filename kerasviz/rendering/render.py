@@ -18,11 +18,12 @@ from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.optimization.early_stopping import optimize_until_converged
 from kerasviz.optvis.optimization.loop import LoopInputs, LoopProgress, optimize
 from kerasviz.optvis.optimization.precision import AUTO, choose
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipes import RECIPES, Recipe
 from kerasviz.optvis.recipes import recipe as find_recipe
 from kerasviz.rendering.batching import Batch, make_batches
 from kerasviz.rendering.checkpoints import CheckpointWriter
 from kerasviz.rendering.request import Request, make_requests
+from kerasviz.rendering.sizes import unless_named
 from kerasviz.types import Array
 
 
@@ -227,7 +228,7 @@ def render(
     net: Network,
     targets: str | Objective | Sequence[str | Objective],
     *,
-    recipe: str | Recipe = "article",
+    recipe: str | Recipe = "fast",
     seed: int = 0,
     snapshots: Sequence[int] = (),
     progress: Callable[[RenderProgress], None] | None = None,
@@ -238,12 +239,15 @@ def render(
     Args:
         net: The network.
         targets: Texts such as ``"mixed4a:476"`` (see ``GRAMMAR``), or objectives.
-        recipe: How to optimize, or the name of a recipe.
+        recipe: How to optimize, or the name of a recipe: ``"fast"`` takes 128 steps,
+            ``"article"`` those of the paper.
         seed: The seed of the noise that the pictures start from.
         snapshots: Step numbers whose images are kept too; 0 is the noise.
         progress: Called after every chunk of steps.
-        changes: Other settings of the recipe: ``steps``, ``size`` (a number or (height, width)),
-            ``learning_rate``, ``precision`` (``"auto"`` for the fastest on this machine)...
+        changes: Other settings of the recipe: ``steps``, ``size`` (a number or (height, width);
+            by default the network's own where it takes no other), ``learning_rate``,
+            ``precision`` (by default ``"auto"``, the fastest on this machine, or that of a recipe
+            of your own)...
 
     Returns:
         The images [N, H, W, C] in [0, 1], in the order of the targets, with their scores.
@@ -263,8 +267,10 @@ def render(
     chosen = find_recipe(recipe)
     if isinstance(changes.get("size"), int):
         changes["size"] = (changes["size"], changes["size"])
-    precision = changes.pop("precision", chosen.precision)
+    precision = changes.pop("precision", AUTO if recipe in tuple(RECIPES) else chosen.precision)
     chosen = chosen.replace(**changes)
+    if "size" not in changes:
+        chosen = unless_named(chosen, net)
     parsed = _parsed(net, [targets] if isinstance(targets, str | Objective) else targets)
     if precision == AUTO:
         objectives = [target.objective for target in parsed]

@@ -19,3 +19,11 @@ def usual_size(net: Network) -> tuple[int, int]:
 def fixed_recipe(recipe: Recipe, net: Network) -> Recipe:
     """Return a recipe with the sides that the network fixes; tiled pictures keep their size."""
     return recipe if recipe.tile else recipe.replace(size=net.fitting_size(recipe.size))
+
+
+def unless_named(recipe: Recipe, net: Network) -> Recipe:
+    """Return a recipe with the sides that the network fixes, if its size is the presets'.
+
+    A recipe of another size asks for that size, which may be an error.
+    """
+    return fixed_recipe(recipe, net) if recipe.size == Recipe("").size else recipe

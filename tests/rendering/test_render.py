@@ -5,6 +5,7 @@ from support.tiny import network
 
 import kerasviz
 from kerasviz.optvis.objectives.objective import channel, interpolation
+from kerasviz.optvis.optimization.precision import PrecisionChoice
 from kerasviz.optvis.parameterizations import Aligned, Fourier
 from kerasviz.optvis.recipes import recipe
 from kerasviz.rendering.batching import make_batches
@@ -70,3 +71,24 @@ def test_an_interpolation_goes_evenly_from_one_unit_to_the_other():
     )
     gaps = [np.abs(a.image - b.image).mean() for a, b in pairwise(strangers)]
     assert np.mean([apart[k, k + 1] for k in range(5)]) < np.mean(gaps)
+
+
+def test_the_defaults_are_the_fast_recipe_and_the_fastest_precision(monkeypatch):
+    asked = []
+
+    def chosen(net, taps):
+        asked.append(tuple(taps))
+        return PrecisionChoice("bfloat16", "for this test")
+
+    monkeypatch.setattr("kerasviz.rendering.render.choose", chosen)
+    made = render(network(), "joined:1", steps=2, size=16)
+    (picture,) = made.pictures
+    assert picture.request.recipe == recipe("fast").replace(
+        steps=2, size=(16, 16), precision="bfloat16"
+    )
+    assert len(asked) == 1
+    own = recipe("fast").replace(name="own", steps=2, size=(16, 16))
+    for given in ({"recipe": own}, {"steps": 2, "size": 16, "precision": "float32"}):
+        (picture,) = render(network(), "joined:1", **given).pictures
+        assert picture.request.recipe.precision == "float32"
+    assert len(asked) == 1

@@ -16,9 +16,7 @@ from kerasviz.optvis.objectives.objective import channel
 from kerasviz.optvis.objectives.targets import Target
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.request import Request, first_relu, make_requests
-
-#: The size that most classifiers of ImageNet were made for.
-CLASSIFIED = (224, 224)
+from kerasviz.rendering.sizes import CLASSIFIED
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class FigureOptions:
         if logits is None or logits not in self.net.taps or self.net.computes(logits, *size):
             return size
         card = card_of(self.net)
-        return card.input_size if card is not None else CLASSIFIED
+        return self.net.fitting_size(card.input_size if card is not None else CLASSIFIED)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 from kerasviz.errors import ModelError, UsageError
 from kerasviz.figures.catalogue.figure import Figure
 from kerasviz.figures.layout.context import FigureOptions, channel_target, resolve
-from kerasviz.figures.layout.sweeps import PENALTIES, swept
+from kerasviz.figures.layout.sweeps import PENALTIES, SIZE, swept
 from kerasviz.figures.layout.units import evenly_spaced
 from kerasviz.optvis.objectives.targets import Target
 from kerasviz.optvis.recipes import recipe
@@ -28,10 +28,10 @@ def weight_factor(figure: Figure, options: FigureOptions) -> float:
     """Return the factor on the article's weights of penalties for a network.
 
     The weights are absolute, but the scale of activations differs between networks. The factor is
-    the median score of units of the figure's layers (4 of each, evenly spaced; 32 steps, 64 x 64
-    pixels, no penalties, no transforms), divided by GoogLeNet's. It is rounded to one significant
-    digit, so that another machine finds the same. It is 1 for a network that has the article's
-    layers by name, and where nothing can be measured.
+    the median score of units of the figure's layers (4 of each, evenly spaced; 32 steps, the
+    figure's size, no penalties, no transforms), divided by GoogLeNet's. It is rounded to one
+    significant digit, so that another machine finds the same. It is 1 for a network that has the
+    article's layers by name, and where nothing can be measured.
     """
     if all(place.layer in options.net.taps for place in figure.places):
         return 1.0
@@ -51,7 +51,8 @@ def _scores(figure: Figure, options: FigureOptions) -> list[float]:
     for tap in dict.fromkeys(resolve(figure, options).taps.values()):
         for unit in evenly_spaced(UNITS, net.taps[tap].channels or 0):
             target = channel_target(tap, unit)
-            own, objective = swept(recipe("article").replace(steps=STEPS), target.objective, {})
+            short = recipe("article").replace(steps=STEPS)
+            own, objective = swept(short, target.objective, {}, net.fitting_size(SIZE))
             requests += make_requests(net, [Target(target.text, objective)], own)
     return [
         p.score for pictures in render_batches(net, make_batches(net, requests)) for p in pictures

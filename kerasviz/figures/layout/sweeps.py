@@ -11,9 +11,11 @@ from kerasviz.optvis.parameterizations import Pixel
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.optvis.transforms.steps import Jitter, Pad, Rotate, Scale
 from kerasviz.optvis.transforms.transform import FoldedTransform
+from kerasviz.types import Size
 
-#: The side of the pictures in sweeps (the authors' notebook ``regularization``).
-SIZE = 64
+#: (height, width) of the pictures in sweeps, where the network fixes no other (the authors'
+#: notebook ``regularization``).
+SIZE = (64, 64)
 #: The kinds of controls that are weights of penalties.
 PENALTIES = {"l1": l1, "total_variation": total_variation, "blur": blur}
 _TRANSFORMS = ("jitter", "rotate", "scale")
@@ -42,21 +44,24 @@ def numbers_of(figure: Figure, setting: tuple[int, ...]) -> dict[str, float]:
 
 
 def swept(
-    recipe: Recipe, objective: Objective, numbers: Mapping[str, float]
+    recipe: Recipe,
+    objective: Objective,
+    numbers: Mapping[str, float],
+    size: Size = SIZE,
 ) -> tuple[Recipe, Objective]:
-    """Return the recipe and objective of one setting of a sweep.
+    """Return the recipe and objective of one setting of a sweep, in pictures of ``size``.
 
-    Pictures are 64 x 64. Pixels are optimized, without decorrelated colours and transforms, unless
+    Pixels are optimized, without decorrelated colours and transforms, unless
     the setting says otherwise. Penalties of weight 0 stay in the objective, so that all settings
     share a compiled loop. Source: the authors' notebook ``regularization`` (methods, section 7).
     """
     pixels = not numbers.get("decorrelated", any(k in numbers for k in _TRANSFORMS))
-    changes: dict[str, object] = {"size": (SIZE, SIZE)}
+    changes: dict[str, object] = {"size": size}
     if pixels:
         changes["parameterization"] = Pixel(decorrelate=False)
     if any(kind in numbers for kind in _TRANSFORMS):
         changes["transform"] = transforms_of(
-            int(numbers["jitter"]), int(numbers["rotate"]), numbers["scale"]
+            int(numbers["jitter"]), int(numbers["rotate"]), numbers["scale"], min(size)
         )
     elif not numbers.get("transforms", 0):
         changes["transform"] = FoldedTransform(())
@@ -68,15 +73,15 @@ def swept(
     return recipe.replace(**changes), objective
 
 
-def transforms_of(jitter: int, rotate: int, scale: float) -> FoldedTransform:
+def transforms_of(jitter: int, rotate: int, scale: float, side: int) -> FoldedTransform:
     """Make the transforms of a setting: pad by twice the jitter, jitter, scale, rotate.
 
     Scales are ``scale``^(n / 10) for n = -10 to 10, angles whole degrees. The pad reflects the
-    picture, so it is at most the picture's side less 1.
+    picture, so it is at most the picture's shorter ``side`` less 1.
     """
     steps: list[Pad | Jitter | Scale | Rotate] = []
     if jitter:
-        steps += [Pad(min(2 * jitter, SIZE - 1), mode="reflect"), Jitter(jitter)]
+        steps += [Pad(min(2 * jitter, side - 1), mode="reflect"), Jitter(jitter)]
     if scale != 1:
         steps.append(Scale(tuple(scale ** (n / 10) for n in range(-10, 11))))
     if rotate:

@@ -11,7 +11,7 @@ from kerasviz.figures.catalogue.figure import Control, ControlValue, Unit
 from kerasviz.figures.layout.context import FigureContext, channel_target, moments
 from kerasviz.figures.layout.example_panels import NO_DATASET, example_notes, example_place
 from kerasviz.figures.layout.penalty_weights import weight_note, weighted
-from kerasviz.figures.layout.sweeps import numbers_of, settings_of, swept
+from kerasviz.figures.layout.sweeps import SIZE, numbers_of, settings_of, swept
 from kerasviz.figures.layout.tiles import EmptyTile, OptimizedTile, Tile, TileRow
 from kerasviz.optvis.objectives.objective import interpolation
 from kerasviz.optvis.objectives.targets import Target, parse_target
@@ -226,6 +226,7 @@ def _interpolation(context: FigureContext) -> Table:
 def _sweep(context: FigureContext) -> Table:
     """Lay out the snapshots of one run in every row; readers choose unit and settings."""
     factor, recipe = context.options.penalty_factor, context.options.recipe
+    size = context.options.net.fitting_size(SIZE)
     figure = weighted(context.figure, factor)
     steps = moments(figure.steps, min(recipe.steps, figure.steps[-1]))
     chosen = _chosen(context)[: 1 if context.options.quick else None]
@@ -234,7 +235,7 @@ def _sweep(context: FigureContext) -> Table:
     for k, (tap, unit) in enumerate(chosen):
         for each in settings_of(figure, initial_only=context.options.quick):
             target = channel_target(tap, unit.number)
-            own, objective = swept(recipe, target.objective, numbers_of(figure, each))
+            own, objective = swept(recipe, target.objective, numbers_of(figure, each), size)
             labels = [c.values[i].label for c, i in zip(controls, each, strict=True)]
             words = ", ".join(
                 f"{c.title} {label}" for c, label in zip(controls, labels, strict=True)

@@ -106,6 +106,8 @@ class Loop:
         self.taps = list(dict.fromkeys(s.tap for s in structure if s.tap != IMAGE))
         if recipe.tile:
             check_tiles(structure, recipe.size, recipe.tile)
+        fixed = net.fixed_size != (None, None)
+        self.transform = recipe.transform.to_image_size() if fixed else recipe.transform
         kernels_of = fast_kernels if recipe.transform.fused else portable_kernels
         self.kernels = kernels_of(recipe.precision)
         self.redirected_kernels = kernels_of(recipe.precision, REDIRECTED)
@@ -156,7 +158,7 @@ class Loop:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(params)
             images = self._image(params, groups)
-            seen = self.recipe.transform.apply(images, seeds, step)
+            seen = self.transform.apply(images, seeds, step)
             if not self.recipe.tile:
                 totals = score(seen, images)
                 target, upstream = totals, tf.fill(tf.shape(totals), loss_scale)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import tensorflow as tf
@@ -98,6 +98,15 @@ class Transform(ABC):
         picks = iter(tf.unstack(chosen, self.draws, axis=1))
         return self._resample(images, [[next(picks) for _ in step.choices] for step in self.steps])
 
+    def to_image_size(self) -> Transform:
+        """Return this transform with a last crop, if it may change the size of an image."""
+        return self if self._keeps_size else replace(self, steps=(*self.steps, Crop()))
+
+    @property
+    @abstractmethod
+    def _keeps_size(self) -> bool:
+        """Whether every result has the size of the image."""
+
     @abstractmethod
     def _resample(self, images: Tensor, picks: Sequence[Sequence[Tensor]]) -> Tensor:
         """Transform images by the chosen values of every step."""
@@ -161,6 +170,18 @@ class FoldedTransform(Transform):
         resampled, fill = sample if self.fused else portable_sample, min(self._fills, default=GREY)
         return resampled(images, canvas.along, canvas.size, fill, self._reach())
 
+    @property
+    def _keeps_size(self) -> bool:
+        grown = 0
+        for step in self.steps:
+            if isinstance(step, Pad):
+                grown += 2 * step.pixels
+            elif isinstance(step, Jitter):
+                grown -= step.pixels
+            elif isinstance(step, Crop):
+                grown = 0
+        return grown == 0
+
     def _reach(self) -> float:
         """Return how far an input pixel can be seen in the output, see :func:`sample`."""
         largest = math.prod(max(s.factors) for s in self.steps if isinstance(s, Scale))
@@ -178,6 +199,10 @@ class SequentialTransform(Transform):
 
     shared: bool = field(default=True, init=False)
     resample: ClassVar[str] = "each"
+
+    @property
+    def _keeps_size(self) -> bool:
+        return not self.steps or isinstance(self.steps[-1], Crop)
 
     def _resample(self, images: Tensor, picks: Sequence[Sequence[Tensor]]) -> Tensor:
         batch, height, width, channels = images.shape

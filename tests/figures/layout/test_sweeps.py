@@ -47,7 +47,7 @@ def test_settings_change_what_they_name_and_share_a_structure(slug: str) -> None
     for setting in settings_of(figure):
         numbers = numbers_of(figure, setting)
         own, objective = swept(plain, channel("a", 1), numbers)
-        assert own.size == (SIZE, SIZE)
+        assert own.size == SIZE
         if "learning_rate" in numbers:
             assert own.learning_rate == numbers["learning_rate"]
         pixels = isinstance(own.parameterization, Pixel)

@@ -298,3 +298,16 @@ def test_json_round_trips(steps, kind):
 def test_impossible_settings_are_explained(make, message):
     with pytest.raises(UsageError, match=message):
         make()
+
+
+def test_a_crop_is_added_where_the_size_changes_only():
+    kept = [ARTICLE_STEPS, (Rotate((5.0,)), Scale((1.1,))), (Pad(4), Jitter(8)), ()]
+    for steps in kept:
+        assert FoldedTransform(steps).to_image_size() == FoldedTransform(steps)
+    grown = FoldedTransform((Pad(6, mode="reflect"), Jitter(3), Rotate((5.0, 0.0)))).to_image_size()
+    assert grown.steps[-1] == Crop() and grown.draws == 3
+    assert grown(images(2, 9, 13, 3), uniforms(grown, 2)).shape == (2, 9, 13, 3)
+    shared = SequentialTransform(LUCID_STEPS).to_image_size()
+    assert shared.shared and shared.to_image_size() == shared
+    for seed in range(3):  # the reference library's sizes vary from step to step
+        assert shared(images(2, 32, 24, 3), uniforms(shared, 2, seed)).shape == (2, 32, 24, 3)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from kerasviz.figures.layout.tiles import FigureLayout, OptimizedTile, TileRow
 from kerasviz.network.network import Network
-from kerasviz.rendering.batching import Batch, make_batches
+from kerasviz.rendering.batching import Batch, fixed_batch, in_parts, make_batches
 from kerasviz.rendering.cost import work_of
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.store import unique_requests
@@ -50,4 +50,5 @@ def _sizes(net: Network, batches: Sequence[Batch]) -> Iterator[tuple[Request, in
             part += 1
             end += SHARES[part][1] * total
         for request in batches[i].requests if part else ():
-            yield request, max(request.rows, batches[i].batch // SHARES[part][0])
+            size = max(request.rows, batches[i].batch // SHARES[part][0])
+            yield request, in_parts(fixed_batch(net, request) or 1, size)

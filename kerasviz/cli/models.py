@@ -10,6 +10,8 @@ import click
 
 from kerasviz.cli.group import Commands, help_if_alone
 from kerasviz.cli.options import InputOptions, input_options, json_option
+from kerasviz.cli.progress import import_tensorflow, working
+from kerasviz.errors import KerasvizError
 
 if TYPE_CHECKING:
     from kerasviz.zoo import Card
@@ -73,13 +75,15 @@ def info(name: str, as_json: bool) -> None:
     """Describe a network: source, licence, files, input, main layers."""
     from kerasviz.zoo import card
 
-    data = _plain(card(name))
+    data = {**_plain(card(name)), **_own_size(card(name))}
     if as_json:
         click.echo(json.dumps(data, indent=1, ensure_ascii=False))
         return
     from kerasviz.cli.taps import aligned
 
-    rows = [(key.replace("_", " "), _words(value)) for key, value in data.items() if value]
+    shown = {**data, "input_size": "{}x{}".format(*data["input_size"])}
+    rows = [(key.replace("_", " "), _words(value)) for key, value in shown.items()]
+    rows = [row for row in rows if row[1]]
     for line in aligned(rows):
         click.echo(line)
 
@@ -111,12 +115,34 @@ def _plain(card: Card) -> dict[str, Any]:
     }
 
 
+def _own_size(card: Card) -> dict[str, Any]:
+    """Return the size that the file of an added network fixes, which its card does not say."""
+    from kerasviz.zoo import cached
+    from kerasviz.zoo.model_card import packaged_cards
+
+    if card.name in packaged_cards() or cached(card) is None:
+        return {}
+    import_tensorflow()
+    from kerasviz.zoo.load import load
+
+    try:
+        with working(f"loading {card.name}"):
+            net = load(card.name)
+        if net.fixed_size == (None, None):
+            return {}
+        return {"input_size": list(net.fitting_size(card.input_size)), "free_size": False}
+    except KerasvizError:  # a file that needs options to be read
+        return {}
+
+
 def _words(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{k}={_words(v)}" for k, v in value.items() if v)
     if isinstance(value, list):
         return (", " if all(isinstance(v, str) for v in value) else "; ").join(map(_words, value))
-    return "yes" if value is True else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else str(value)
 
 
 @command.command(epilog="\b\nExample:\n  kerasviz models fetch inceptionv1")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.batch_models import MODELS
 
 from kerasviz.zoo import cards
 
@@ -73,6 +74,14 @@ def test_added_network_is_known_by_name(run_cli: Run, model_file: Path, tmp_path
     short = ("--steps", 1, "--size", 16, "--out", "p")
     assert run_cli("render", "mine", "logit:cat", *short).code == 0
     assert run_cli("verify", "p").code == 0
+    assert "free size    yes" in run_cli("models", "info", "mine").out
+
+
+def test_the_size_that_an_added_file_fixes_is_shown(run_cli: Run, tmp_path: Path) -> None:
+    MODELS["free"].save(tmp_path / "fixed.onnx")
+    assert run_cli("models", "add", "fixed.onnx", "--name", "fixed").code == 0
+    shown = run_cli("models", "info", "fixed").out
+    assert "input size   16x8\n" in shown and "free size    no\n" in shown
 
 
 def test_another_file_than_the_card_names_is_refused(run_cli: Run, model_file: Path) -> None:

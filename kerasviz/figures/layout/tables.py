@@ -16,6 +16,7 @@ from kerasviz.figures.layout.tiles import EmptyTile, OptimizedTile, Tile, TileRo
 from kerasviz.optvis.objectives.objective import interpolation
 from kerasviz.optvis.objectives.targets import Target, parse_target
 from kerasviz.optvis.parameterizations import Aligned, Fourier
+from kerasviz.rendering.batching import fixed_batch, in_parts
 
 #: What a figure's builder returns: rows, words over the columns, controls, notes.
 Table = tuple[tuple[TileRow, ...], tuple[str, ...], tuple[Control, ...], list[str]]
@@ -197,11 +198,12 @@ def _interpolation(context: FigureContext) -> Table:
         text = f"{ends[0].text} to {ends[1].text}"
         faded = interpolation(ends[0].objective, ends[1].objective, lower)
         request = context.request(Target(text, faded))
+        only = fixed_batch(context.options.net, request)
         request = replace(
             request,
             recipe=request.recipe.replace(parameterization=space),
             rows=FRAMES,
-            batch=FRAMES_BATCH,
+            batch=FRAMES_BATCH if only is None else in_parts(only, FRAMES),
         )
         tiles = [
             OptimizedTile(

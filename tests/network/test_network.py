@@ -4,7 +4,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import tensorflow as tf
-from support.tiny import TinyProgram, network
+from support.tiny import INPUT, TinyProgram, network
 
 from kerasviz.errors import ModelError, UsageError
 from kerasviz.network.input_spec import preset
@@ -65,6 +65,37 @@ def test_wrong_rank_or_channels(shape):
 def test_too_small_images_are_a_model_error():
     with pytest.raises(ModelError, match="too small"):
         network().activations(np.zeros((1, 2, 2, 3), np.float32), ["relu1"])
+
+
+def test_a_size_is_blamed_only_if_another_one_helps():
+    images = np.zeros((1, 2, 2, 3), np.float32)
+    with pytest.raises(ModelError) as small:
+        network().activations(images, ["relu1"])
+    begin = "tiny: relu1 cannot be computed from images of 2x2 "
+    assert str(small.value).startswith(f"{begin}(too small; give a larger --size, as 4x4): ")
+
+    class Dense(TinyProgram):
+        """Its logits are made for one size."""
+
+        side = 224
+
+        def compute(self, feeds, names, **settings):
+            values = super().compute(feeds, [*names, "pooled"], **settings)
+            if "logits" in names and feeds["image"].shape[1] != self.side:
+                raise ValueError("the rows do not fit\nat all")
+            return {name: values[name] for name in names}
+
+    program = Dense()
+    net = Network(program, Identity("dense", "dense", "onnx", ""), input_spec=INPUT)
+    images = np.zeros((1, 32, 32, 3), np.float32)
+    for side, hint in ((224, " (give --size 224x224)"), (50, "")):
+        program.side = side
+        with pytest.raises(ModelError) as error:
+            net.activations(images, ["logits"])
+        assert str(error.value) == (
+            f"dense: logits cannot be computed from images of 32x32{hint}: the rows do not fit"
+        )
+    assert net.computes("logits", 50, 50) and not net.computes("logits", 224, 224)
 
 
 def test_run_checks_names_and_shapes():

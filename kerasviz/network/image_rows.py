@@ -82,6 +82,7 @@ class ImageRows:
         self._program, self._feed = program, feed
         self._own, self._size, self._channels = own, size, channels
         self._fixed: dict[tuple[frozenset[str], Size], int | None] = {}
+        self._free: dict[Size, frozenset[str]] = {}
         self._axes: dict[str, ImageAxis | None] = {}
 
     def fixed_batch(self, names: Sequence[str], size: Size = (None, None)) -> int | None:
@@ -91,7 +92,9 @@ class ImageRows:
         outputs = [name for name in self._program.outputs if name in self._program.values]
         if outputs and self._known(outputs, size) is None:
             return None
-        return self._known(names, size)
+        with tf.init_scope():
+            free = self._free_values(size)
+        return None if free.issuperset(names) else self._known(names, size)
 
     def _known(self, names: Sequence[str], size: Size) -> int | None:
         key = frozenset(names), size
@@ -101,19 +104,73 @@ class ImageRows:
         return self._fixed[key]
 
     def _probed(self, names: list[str], size: Size) -> int | None:
-        """Compute one image more than the file names, and compare it with batches of its own."""
+        """Try one image more than the file names; compute it where shapes leave a doubt."""
+        assert self._own is not None
+        own, more = self._own, self._own + 1
+        try:
+            lengths = self._traced(names, more, size)
+        except FAILURES:
+            return own if self._can_trace(names, own, size) else None  # the caller says why
+        scaled = all(n is not None and n % more == 0 for n in lengths)
+        if scaled and set(names) <= set(self._keep_rows()):
+            return None
+        return None if self._has_same_rows(names, size) else own
+
+    def _traced(self, names: Sequence[str], count: int, size: Size) -> list[int | None]:
+        """Return the first lengths of values of ``count`` images, without computing them."""
+        lengths: list[int | None] = []
+
+        def trace(images: Tensor) -> None:
+            values = self._program.compute(self._feed(images), names, channels_last=True)
+            shapes = [values[name].shape for name in names]
+            lengths.extend(shape[0] if shape.rank else None for shape in shapes)
+
+        spec = tf.TensorSpec([count, *self._sides(size), self._channels], tf.float32)
+        tf.function(trace, autograph=False).get_concrete_function(spec)
+        return lengths
+
+    def _can_trace(self, names: Sequence[str], count: int, size: Size) -> bool:
+        try:
+            self._traced(names, count, size)
+        except FAILURES:
+            return False
+        return True
+
+    def _keep_rows(self) -> list[str]:
+        """Return the values before the first one that may have rows of several images.
+
+        Values are in the order of the graph. One that keeps rows has a free first length.
+        """
+        names = []
+        for name, value in self._program.values.items():
+            if value.shape is None or (len(value.shape) > 1 and value.shape[0] is not None):
+                break
+            names.append(name)
+        return names
+
+    def _free_values(self, size: Size) -> frozenset[str]:
+        """Return values that are known to be computed of any number of images, by one trace."""
+        if size not in self._free:
+            assert self._own is not None
+            names, more = self._keep_rows(), self._own + 1
+            try:
+                lengths = self._traced(names, more, size)
+            except FAILURES:
+                lengths = [None] * len(names)
+            pairs = zip(names, lengths, strict=True)
+            self._free[size] = frozenset(name for name, n in pairs if n and n % more == 0)
+        return self._free[size]
+
+    def _has_same_rows(self, names: Sequence[str], size: Size) -> bool:
+        """Compute a batch of one image more than the file names, and batches of its own."""
         assert self._own is not None
         own, images = self._own, self._noise(self._own + 1, size)
+        batches = (images[:own], images[-own:], images)
         try:
-            first, last = self._arrays(images[:own], names), self._arrays(images[-own:], names)
+            computed = [self._arrays(batch, names) for batch in batches]
         except FAILURES:
-            return None  # not even its own: the caller says why
-        try:
-            more = self._arrays(images, names)
-        except FAILURES:
-            return own
-        alike = (_same_rows(a, b, y, own) for a, b, y in zip(first, last, more, strict=True))
-        return None if all(alike) else own
+            return False
+        return all(_same_rows(a, b, c, own) for a, b, c in zip(*computed, strict=True))
 
     def by_image(self, name: str, value: Tensor, images: Tensor, fixed: int | None) -> Tensor:
         """Return the value of some images with one row for each, where it has other rows.
@@ -157,8 +214,11 @@ class ImageRows:
         raise ModelError(f"{name} mixes the images of a batch; name another tap")
 
     def _noise(self, count: int, size: Size) -> Tensor:
-        sides = [a or b or c for a, b, c in zip(self._size, size, USUAL, strict=True)]
-        return tf.random.stateless_uniform([count, *sides, self._channels], (0, 1))
+        shape = [count, *self._sides(size), self._channels]
+        return tf.random.stateless_uniform(shape, (0, 1))
+
+    def _sides(self, size: Size) -> list[int]:
+        return [a or b or c for a, b, c in zip(self._size, size, USUAL, strict=True)]
 
     def _arrays(self, images: Tensor, names: Sequence[str]) -> list[Array]:
         values = self._program.compute(self._feed(images), names, channels_last=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,10 @@ class StepCost:
         return self.multiplications / self.pixels + OPERATION * self.operations
 
 
+#: The taps of a batch and the size of its pictures, on which the work of a step depends.
+StepKey = tuple[tuple[str, ...], tuple[int, int]]
+
+
 @dataclass(frozen=True)
 class Clock:
     """Estimate the time of batches on this machine, from one or two timed ones.
@@ -51,7 +55,7 @@ class Clock:
     ``step`` is the constant and slope of a line: the seconds of a step per pixel of one row of a
     large batch, by the density of its work. ``start`` is the time in seconds until the first step
     of the deepest loop, which has ``deepest`` operations. ``timed`` names the timed layers,
-    ``seconds`` is the time that this took.
+    ``seconds`` is the time that this took. ``works`` is the counted work of steps.
     """
 
     net: Network
@@ -60,6 +64,7 @@ class Clock:
     deepest: int
     timed: tuple[str, ...]
     seconds: float
+    works: Mapping[StepKey, StepCost] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, net: Network, plans: Sequence[Batch]) -> Clock:
@@ -76,7 +81,8 @@ class Clock:
             points.append((works[plan].density, step / works[plan].pixels))
         deepest = works[ends[-1]].operations
         timed = tuple(dict.fromkeys(_place(plan) for plan in ends))
-        return cls(net, _line(points), start, deepest, timed, time.perf_counter() - began)
+        known = {_key(plan): work for plan, work in works.items()}
+        return cls(net, _line(points), start, deepest, timed, time.perf_counter() - began, known)
 
     def estimate(self, plans: Sequence[Batch]) -> float:
         """Estimate the seconds of batches; a loop is compiled once for all batches of its kind."""
@@ -84,10 +90,10 @@ class Clock:
 
     def parts(self, plans: Sequence[Batch]) -> list[tuple[float, float]]:
         """Estimate the seconds of each batch's steps, and of compiling the first of its kind."""
-        works = work_of(self.net, plans)
+        others = work_of(self.net, [plan for plan in plans if _key(plan) not in self.works])
         found, compiled = [], set()
         for plan in plans:
-            work, start = works[plan], 0.0
+            work, start = self.works.get(_key(plan)) or others[plan], 0.0
             row = work.pixels * (self.step[0] + self.step[1] * work.density)
             kind = (plan.structure, plan.recipe.replace(name="", steps=1), plan.batch)
             if kind not in compiled:
@@ -97,6 +103,11 @@ class Clock:
             rows = plan.batch * CANONICAL.get(plan.batch, 1.0)
             found.append((plan.recipe.steps * rows * row, start))
         return found
+
+
+def _key(plan: Batch) -> StepKey:
+    """Return what the work of a step depends on."""
+    return tuple(slot.tap for slot in plan.structure), plan.recipe.size
 
 
 def _line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from support import tiny
+from support.batch_models import MODELS, SIZE
 
 from kerasviz.errors import UsageError
 from kerasviz.optvis.objectives.targets import parse_target
@@ -112,3 +114,14 @@ def test_a_job_is_named_after_all_that_decides_its_pictures() -> None:
         name("joined:0-1", network="other"),
     ]
     assert len({usual, *others}) == 1 + len(others)
+
+
+def test_a_network_for_batches_of_one_size_is_asked_for_such_batches(tmp_path: Path) -> None:
+    net = MODELS["folded"].load(tmp_path)
+    options = RenderOptions(("inside:1", "conv:1"), steps=2)
+    one, before = requests_of(net, options, Limits(), base=8)
+    assert (one.batch, before.batch) == (2, 8)
+    assert {r.recipe.size for r in (one, before)} == {SIZE}
+    options = replace(options, targets=("inside:1",), kind="diversity")
+    (diverse,) = requests_of(net, options, Limits(), base=8)
+    assert (diverse.rows, diverse.batch) == (DIVERSE, 4)

@@ -40,7 +40,7 @@ Examples:
   kerasviz COMMAND --help
 
 \b
-Completion of commands and options in the shell:
+Completion of commands, options, models, taps, recipes and figures in the shell:
   eval "$(_KERASVIZ_COMPLETE=bash_source kerasviz)"    (or zsh_source, fish_source)
 """,
 )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kerasviz.cli.completion import complete_models, complete_taps
 from kerasviz.cli.options import (
     InputOptions,
     ModelOptions,
@@ -63,8 +64,8 @@ The same command continues a run that ended early, and may run on several machin
 `kerasviz verify DIR` makes the pictures again and compares them.
 """,
 )
-@click.argument("model")
-@click.argument("taps", metavar="[TAP]...", nargs=-1)
+@click.argument("model", shell_complete=complete_models)
+@click.argument("taps", metavar="[TAP]...", nargs=-1, shell_complete=complete_taps)
 @click.option(
     "--out",
     metavar="DIR|s3://…|gs://…",

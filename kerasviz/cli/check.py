@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kerasviz.cli.completion import complete_models
 from kerasviz.cli.options import (
     ModelOptions,
     json_option,
@@ -35,7 +36,7 @@ Examples:
   kerasviz check model.keras --against keras
 """,
 )
-@click.argument("model")
+@click.argument("model", shell_complete=complete_models)
 @click.option(
     "--against",
     type=click.Choice(REFERENCES),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kerasviz.cli.completion import complete_models
 from kerasviz.cli.options import ModelOptions, json_option, model_options, size_of
 from kerasviz.cli.progress import import_tensorflow
 from kerasviz.errors import UsageError
@@ -32,7 +33,7 @@ Examples:
   kerasviz convert model.onnx --report
 """,
 )
-@click.argument("model")
+@click.argument("model", shell_complete=complete_models)
 @click.argument("out", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--to",

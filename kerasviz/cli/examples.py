@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kerasviz.cli.completion import complete_models, complete_taps
 from kerasviz.cli.options import (
     InputOptions,
     ModelOptions,
@@ -46,8 +47,8 @@ Images are scaled so that their shorter side fits, and cropped at the centre. Th
 read are counted and left out. The same command continues after Ctrl-C.
 """,
 )
-@click.argument("model")
-@click.argument("taps", metavar="TAP...", nargs=-1, required=True)
+@click.argument("model", shell_complete=complete_models)
+@click.argument("taps", metavar="TAP...", nargs=-1, required=True, shell_complete=complete_taps)
 @click.option("--images", required=True, metavar="FOLDER|FILE|tfds:NAME", help="Where to look.")
 @click.option(
     "--out",

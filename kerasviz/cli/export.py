@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kerasviz.cli.completion import complete_models
 from kerasviz.cli.convert import tap_names
 from kerasviz.cli.options import (
     InputOptions,
@@ -43,7 +44,7 @@ Then, where TensorFlow Serving is installed:
   tensorflow_model_server --rest_api_port=8501 --model_name=NAME --model_base_path=$PWD/served/NAME
 """,
 )
-@click.argument("model")
+@click.argument("model", shell_complete=complete_models)
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--name", help="Name under which it is served. [default: the model's]")
 @click.option(

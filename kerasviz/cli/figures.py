@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kerasviz.cli.completion import complete_figures
 from kerasviz.cli.options import (
     InputOptions,
     ModelOptions,
@@ -39,7 +40,7 @@ Examples:
   kerasviz figures appendix-overview --model model.onnx --preprocess torchvision --steps 256
 """,
 )
-@click.argument("slugs", metavar="[SLUG]...", nargs=-1)
+@click.argument("slugs", metavar="[SLUG]...", nargs=-1, shell_complete=complete_figures)
 @click.option("--model", help="A model file or a name of `kerasviz models list`.")
 @click.option(
     "--out",

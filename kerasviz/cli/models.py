@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kerasviz.cli.completion import complete_models
 from kerasviz.cli.group import Commands, help_if_alone
 from kerasviz.cli.options import InputOptions, input_options, json_option
 from kerasviz.cli.progress import import_tensorflow, working
@@ -69,7 +70,7 @@ def list_models(as_json: bool) -> None:
 
 
 @command.command(epilog="\b\nExample:\n  kerasviz models info inceptionv1")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_models)
 @json_option
 def info(name: str, as_json: bool) -> None:
     """Describe a network: source, licence, files, input, main layers."""
@@ -146,7 +147,7 @@ def _words(value: Any) -> str:
 
 
 @command.command(epilog="\b\nExample:\n  kerasviz models fetch inceptionv1")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_models)
 def fetch(name: str) -> None:
     """Bring a network into the user cache; its SHA-256 is checked before it is used.
 

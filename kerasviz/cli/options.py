@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from kerasviz.cli.completion import complete_recipes, remember_taps
 from kerasviz.network.input_spec import PRESETS
 from kerasviz.zoo.model_source import ModelSource
 
@@ -94,7 +95,9 @@ class ModelOptions:
         from kerasviz.cli.progress import working
 
         with working(f"loading {model}"):
-            return self.source(model, input_spec).load()
+            net = self.source(model, input_spec).load()
+        remember_taps(net)
+        return net
 
 
 @dataclass(frozen=True)
@@ -280,6 +283,7 @@ def recipe_options(default: str) -> Callable[[Command], Command]:
         default=default,
         show_default=True,
         metavar="NAME|FILE",
+        shell_complete=complete_recipes,
         help="article (the paper's, 2560 steps), lucid, fast (128 steps), or a .json file.",
     )
     return _packed("recipe_options", RecipeOptions, [recipe, *_CHANGES])

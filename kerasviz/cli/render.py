@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from kerasviz.cli.completion import complete_models, complete_taps
 from kerasviz.cli.options import (
     InputOptions,
     ModelOptions,
@@ -71,8 +72,8 @@ Examples:
 The same command again renders only what is missing, also after Ctrl-C.
 """,
 )
-@click.argument("model", required=False)
-@click.argument("targets", metavar="TARGET...", nargs=-1)
+@click.argument("model", required=False, shell_complete=complete_models)
+@click.argument("targets", metavar="TARGET...", nargs=-1, shell_complete=complete_taps)
 @click.option(
     "--again",
     type=click.Path(path_type=Path),

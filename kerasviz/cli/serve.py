@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kerasviz.cli.completion import complete_models
 from kerasviz.cli.options import (
     InputOptions,
     ModelOptions,
@@ -48,7 +49,7 @@ Then open http://localhost:8501, or use TensorFlow Serving's protocol:
 Ctrl-C stops it; the next start continues unfinished jobs.
 """,
 )
-@click.argument("models", metavar="[MODEL...]", nargs=-1)
+@click.argument("models", metavar="[MODEL...]", nargs=-1, shell_complete=complete_models)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",

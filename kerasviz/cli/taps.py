@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kerasviz.cli.completion import complete_models, complete_taps
 from kerasviz.cli.map_rows import map_rows
 from kerasviz.cli.options import ModelOptions, json_option, model_options
 from kerasviz.cli.progress import import_tensorflow
@@ -36,8 +37,8 @@ Examples:
   kerasviz taps model.onnx "*/relu*" --json
 """,
 )
-@click.argument("model")
-@click.argument("pattern", metavar="[FILTER]", required=False)
+@click.argument("model", shell_complete=complete_models)
+@click.argument("pattern", metavar="[FILTER]", required=False, shell_complete=complete_taps)
 @click.option("--all", "everything", is_flag=True, help="List all taps, not only the map.")
 @json_option
 @model_options

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import tensorflow as tf
@@ -89,12 +90,22 @@ class ImageRows:
         """Return the only number of images of which values can be computed; ``None`` for any."""
         if self._own is None:
             return None
-        outputs = [name for name in self._program.outputs if name in self._program.values]
+        outputs = [name for name in self._program.outputs if name in self._of_images]
         if outputs and self._known(outputs, size) is None:
             return None
         with tf.init_scope():
             free = self._free_values(size)
         return None if free.issuperset(names) else self._known(names, size)
+
+    @cached_property
+    def _of_images(self) -> frozenset[str]:
+        """The values that no other input is needed for, such as the text beside an image."""
+        fed = set(self._feed(tf.zeros([1, *self._sides((None, None)), self._channels])))
+        others = {name for name in self._program.inputs if name not in fed}
+        for name, value in self._program.values.items():
+            if not others.isdisjoint(value.inputs):
+                others.add(name)
+        return frozenset(self._program.values) - others
 
     def _known(self, names: Sequence[str], size: Size) -> int | None:
         key = frozenset(names), size
@@ -143,6 +154,8 @@ class ImageRows:
         """
         names = []
         for name, value in self._program.values.items():
+            if name not in self._of_images:
+                continue
             if value.shape is None or (len(value.shape) > 1 and value.shape[0] is not None):
                 break
             names.append(name)

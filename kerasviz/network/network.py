@@ -15,7 +15,7 @@ from kerasviz.network.class_heads import channels_before, find_class_head
 from kerasviz.network.image_rows import FAILURES, USUAL, ImageRows, in_batches
 from kerasviz.network.input_spec import PRESETS, InputSpec
 from kerasviz.network.map import Map, map_of
-from kerasviz.network.program import PLAIN, Kernels, Port, Program
+from kerasviz.network.program import PLAIN, Kernels, Port, Program, modality_of
 from kerasviz.network.taps import Tap, TapTable
 from kerasviz.types import Tensor
 
@@ -147,7 +147,7 @@ class Network:
         if len(images) > 1:  # exporters keep constants of fixed size as inputs
             images = [port for port in images if None in (port.shape or ())] or images
         if len(images) != 1:
-            seen = ", ".join(f"{p.name} {list(p.shape or '?')}" for p in ports)
+            seen = ", ".join(f"{p.name} {list(p.shape or '?')} ({modality_of(p)})" for p in ports)
             raise ModelError(f"{self.name}: expected one image input of rank 4; inputs: {seen}")
         return images[0]
 

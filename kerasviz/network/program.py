@@ -82,6 +82,19 @@ class Port:
         raise UsageError(f"{owner}: input {self.name!r} takes {takes}, given {list(shape)}")
 
 
+def modality_of(port: Port) -> str:
+    """Say what an input is likely to be.
+
+    >>> modality_of(Port("input_ids", tf.int64, (2, 12)))
+    'text: whole numbers'
+    """
+    rank = None if port.shape is None else len(port.shape)
+    if port.dtype is not None and not port.dtype.is_floating:
+        return "text: whole numbers" if rank == 2 else "whole numbers"
+    kinds = {2: "a signal: sound, or numbers in a row", 3: "a spectrogram or another signal"}
+    return kinds.get(rank or 0, "an image" if rank == 4 else "of unknown kind")
+
+
 def static_shape(tensor: Tensor) -> Shape:
     """Return what is known of a tensor's shape before a run; ``None`` for an unknown rank."""
     return None if tensor.shape.rank is None else tuple(tensor.shape.as_list())

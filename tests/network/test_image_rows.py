@@ -1,8 +1,9 @@
 import keras
 import numpy as np
+import onnx
 import pytest
 import tensorflow as tf
-from onnx import helper
+from onnx import TensorProto, helper, numpy_helper
 from support.batch_models import MODELS, SIZE
 from support.onnx_models import session
 
@@ -145,3 +146,35 @@ def test_other_formats_that_fix_the_batch(write, name, batch, tmp_path):
         alone = net.activations(IMAGES[k : k + 1], [output])[output]
         whole = net.activations(IMAGES, [output])[output][k : k + 1]
         np.testing.assert_allclose(alone, whole, rtol=1e-5, atol=1e-6)
+
+
+def test_what_another_input_is_needed_for_does_not_matter(tmp_path):
+    """As in a network of images and texts, whose tower of images needs no text."""
+    node = helper.make_node
+    nodes = [
+        node("Conv", ["image", "w"], ["conv"], strides=[4, 4]),
+        node("Reshape", ["conv", "rows"], ["tokens"]),
+        node("ReduceMean", ["tokens"], ["mean"], axes=[2], keepdims=0),
+        node("Mul", ["mean", "text"], ["likeness"]),
+    ]
+    inputs = [
+        helper.make_tensor_value_info("text", TensorProto.FLOAT, [2, 5]),
+        helper.make_tensor_value_info("image", TensorProto.FLOAT, [2, 3, 16, 8]),
+    ]
+    weights = np.random.default_rng(0).normal(0, 0.3, (5, 3, 4, 4)).astype(np.float32)
+    constants = [
+        numpy_helper.from_array(weights, "w"),
+        numpy_helper.from_array(np.array([2, 5, 8]), "rows"),
+    ]
+    outputs = [helper.make_tensor_value_info("likeness", TensorProto.FLOAT, [2, 5])]
+    graph = helper.make_graph(nodes, "g", inputs, outputs, constants)
+    path = tmp_path / "two.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
+    net = load(path, input_spec=preset("unit"))
+    assert net.fixed_batch(["conv"], (16, 8)) is None
+    assert net.fixed_batch(["tokens"], (16, 8)) == 2
+    images = np.random.default_rng(1).uniform(0, 1, (3, 16, 8, 3)).astype(np.float32)
+    rows = net.activations(images, ["tokens"])["tokens"].numpy()
+    text = np.zeros((2, 5), np.float32)
+    first = net.run({"image": images[:2].transpose(0, 3, 1, 2), "text": text}, ["tokens"])
+    np.testing.assert_allclose(rows[:2], np.swapaxes(first["tokens"], 1, 2), atol=1e-6)

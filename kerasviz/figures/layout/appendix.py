@@ -96,7 +96,7 @@ def layers_of(options: FigureOptions) -> list[str]:
         # A layer of the article that the network does not have by name is the one in its place.
         tap = net.taps[there[name] if name in there and name not in net.taps else name]
         shape = tap.shape or ()
-        if len(shape) != 4 or shape[3] is None:
+        if len(shape) not in (3, 4) or shape[-1] is None:
             raise UsageError(
                 f"layer {name!r} has no channels with positions; the layers in the place of the "
                 f"article's are {', '.join(there.values())}"
@@ -108,10 +108,13 @@ def layers_of(options: FigureOptions) -> list[str]:
 def known_taps(net: Network) -> dict[str, str]:
     """Return the name that figures use for each tap of a network; some are aliases.
 
-    A tap has one name, so that no picture is rendered twice.
+    A tap has one name, so that no picture is rendered twice. A network with a card has those of its
+    file, others have those of the map.
     """
     there, _ = map_layers([place.layer for place in APPENDIX_LAYER.places], net)
     called = {net.taps[name].name: name for name in there.values()}
+    if card_of(net) is None:
+        called = {tap: net.map.name_of(tap) for tap in net.taps} | called
     return {tap: called.get(tap, tap) for tap in net.taps}
 
 

@@ -105,7 +105,8 @@ The same command again renders only what is missing, also after Ctrl-C.
     "--batch",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Pictures that are optimized at once. [default: chosen by number and size]",
+    help="Pictures that are optimized at once. [default: the batch that the network requires, "
+    "else chosen by number and size]",
 )
 @click.option(
     "--format",

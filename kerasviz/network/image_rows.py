@@ -1,8 +1,8 @@
 """Find out how a program treats a batch: how many images it takes, and which entries are whose.
 
-A file may compute batches of one size only: a Reshape with constant lengths, a constant of so many
-rows. It may also fold the images into another axis, or together with patches or windows. The graph
-does not say so; computing it does.
+A file may compute batches of one size only, by a Reshape with constant lengths or a constant with a
+row for each image. It may also fold the images into another axis, or together with patches or
+windows. The graph does not say so; computing it does.
 """
 
 from __future__ import annotations

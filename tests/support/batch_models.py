@@ -91,7 +91,7 @@ MODELS: dict[str, BatchModel] = {
         {"conv": None, "flat": 3, "logits": 3},
         {"logits": _same},
     ),
-    # A constant of so many rows.
+    # A constant with a row for each image.
     "constant": BatchModel(
         (
             _CONV,
@@ -104,7 +104,7 @@ MODELS: dict[str, BatchModel] = {
         {"mean": None, "sum": 4, "logits": 4},
         {"mean": _same, "sum": _same, "logits": _same},
     ),
-    # A class token that is expanded to so many images.
+    # A class token that is expanded to two images.
     "token": BatchModel(
         (
             *_TOKENS,

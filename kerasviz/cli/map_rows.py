@@ -122,7 +122,8 @@ def _rows(branches: Iterable[_Branch], indent: str = "", around: str = "") -> li
         label = f"{around}{branch.label()}"
         wrapper = not branch.module.main and len(branch.labels) == 1
         if wrapper and len(branch.inside) == 1:
-            rows += _rows(branch.inside, indent, f"{label}.")
+            separator = "/" if "/" in branch.inside[0].module.name else "."
+            rows += _rows(branch.inside, indent, f"{label}{separator}")
             continue
         rows.append((indent + label, branch.module.kind, branch.shape))
         rows += _rows(branch.inside, indent + _INDENT)

@@ -80,7 +80,7 @@ class Clock:
             start, step = _time(net, plan)
             points.append((works[plan].density, step / works[plan].pixels))
         deepest = works[ends[-1]].operations
-        timed = tuple(dict.fromkeys(_place(plan) for plan in ends))
+        timed = tuple(dict.fromkeys(net.map.name_of(_place(plan)) for plan in ends))
         known = {_key(plan): work for plan, work in works.items()}
         return cls(net, _line(points), start, deepest, timed, time.perf_counter() - began, known)
 

@@ -54,7 +54,7 @@ def command(
     Without FILTER the main layers are shown, equal ones as one row (layer.0-11), with as much
     inside them as fits. FILTER is a part of a name or alias, or a pattern with * and ?. The shape
     is height x width x channels, a ? where it depends on the image. Where there is a
-    pre-activation (the tensor before the ReLU), its name is NAME_pre_relu.
+    pre-activation (the tensor before a ReLU, GELU, SiLU ...), its name is NAME_pre_activation.
     """
     import_tensorflow()
     net = model_options.load(model)
@@ -112,13 +112,14 @@ def _plain(tap: Tap) -> dict[str, Any]:
 
 
 def _row(tap: Tap) -> tuple[str, ...]:
-    from kerasviz.network.taps import PRE_RELU
+    from kerasviz.network.taps import PRE_ACTIVATION, PRE_RELU
 
     name = tap.name
     sizes = ["?" if n is None else str(n) for n in (tap.shape or (None, None))]
     channels, shape = sizes[-1], "x".join(sizes[1:])
-    # NAME_pre_relu is understood for every NAME that has one: no need to list them.
-    others = [n for n in {tap.name, *tap.aliases} - {name} if not n.endswith(PRE_RELU)]
+    # NAME_pre_activation is understood for every NAME that has one: no need to list them.
+    before = (PRE_RELU, PRE_ACTIVATION)
+    others = [n for n in {tap.name, *tap.aliases} - {name} if not n.endswith(before)]
     others.sort(key=lambda n: (len(n), n))
     aliases = ", ".join(others[:ALIASES]) + (", …" if len(others) > ALIASES else "")
     return name, channels, shape, tap.op, "yes" if tap.pre_activation else "", aliases

@@ -60,7 +60,7 @@ class Question:
     def values(self) -> dict[str, str]:
         """The tensors by tap: those before a ReLU, which has no negative side."""
         taps = [self.net.taps[name] for name in self.taps]
-        return {tap.name: tap.pre_activation or tap.name for tap in taps}
+        return {tap.name: tap.pre_relu or tap.name for tap in taps}
 
     @property
     def images(self) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from kerasviz.errors import UsageError, near
 from kerasviz.network.program import Value
 
 PRE_RELU = "_pre_relu"
+PRE_ACTIVATION = "_pre_activation"
 
 
 class UnknownTapError(UsageError, KeyError):
@@ -27,7 +28,8 @@ class Tap:
         op: The operation that computes it.
         shape: [B, h, w, C], [B, tokens, C] or [B, C], with ``None`` for free dimensions.
         aliases: Further names.
-        pre_activation: The tap before the ReLU, if this is the output of one.
+        pre_activation: The tap before the activation function, if this is the output of one.
+        rectified: Whether that function is a ReLU, so that inactive units have no gradient.
         parts: The program's values whose concatenation along the channels is this tap; several
             only before a concatenation of ReLUs.
 
@@ -41,7 +43,13 @@ class Tap:
     shape: tuple[int | None, ...] | None
     aliases: tuple[str, ...] = ()
     pre_activation: str | None = None
+    rectified: bool = False
     parts: tuple[str, ...] = ()
+
+    @property
+    def pre_relu(self) -> str | None:
+        """The tap before the ReLU, if this is the output of one."""
+        return self.pre_activation if self.rectified else None
 
     @property
     def channels(self) -> int | None:
@@ -78,7 +86,10 @@ class TapTable(Mapping[str, Tap]):
         for alias, target in (aliases or {}).items():
             if target in self._names:
                 self._names.setdefault(alias, self._names[target])
-        self._add_pre_activations(values)
+        self._add_pre_activations(values, lambda v: v.relu_input, PRE_RELU)
+        self._add_pre_activations(
+            values, lambda v: v.relu_input or v.activation_input, PRE_ACTIVATION
+        )
         for alias, target in self._names.items():
             if alias != target:
                 tap = self._taps[target]
@@ -91,39 +102,33 @@ class TapTable(Mapping[str, Tap]):
         """The name of the tap for every name."""
         return self._names
 
-    def _add_pre_activations(self, values: Mapping[str, Value]) -> None:
-        before: dict[str, tuple[str, ...]] = {}  # value -> parts of its pre-activation
-
-        def parts_before(name: str) -> tuple[str, ...] | None:
-            value = values.get(name)
-            if value is None:
-                return None
-            if name not in before:
-                if value.relu_input in values:
-                    before[name] = (str(value.relu_input),)
-                elif value.parts:
-                    inputs = [parts_before(part) for part in value.parts]
-                    # A branch that does not end in a ReLU is its own pre-activation.
-                    joined = [f or (p,) for f, p in zip(inputs, value.parts, strict=True)]
-                    before[name] = tuple(p for j in joined for p in j) if any(inputs) else ()
-                else:
-                    before[name] = ()
-            return before[name] or None
-
+    def _add_pre_activations(
+        self, values: Mapping[str, Value], input_of: Callable[[Value], str | None], suffix: str
+    ) -> None:
+        """Name the tensors before activation functions, also those before joined ones."""
         spellings: dict[str, list[str]] = {}
         for name, target in self._names.items():
             spellings.setdefault(target, []).append(name)
-        for value in values.values():
-            parts = parts_before(value.name)
-            if parts is None:
-                continue
-            plain = value.name + PRE_RELU
-            target = parts[0] if len(parts) == 1 else self._names.get(plain, plain)
-            if target not in self._taps:
-                self._taps[target] = Tap(target, "Concat", value.shape, parts=parts)
-            for name in spellings[value.name]:
-                self._names.setdefault(name + PRE_RELU, target)
-            self._taps[value.name] = replace(self._taps[value.name], pre_activation=target)
+        for name, parts in _parts_before(values, input_of).items():
+            target = self._tap_of_parts(values[name], parts, name + suffix)
+            for spelling in spellings[name]:
+                self._names.setdefault(spelling + suffix, target)
+            if self._taps[name].pre_activation is None:
+                self._taps[name] = replace(
+                    self._taps[name], pre_activation=target, rectified=suffix == PRE_RELU
+                )
+
+    def _tap_of_parts(self, value: Value, parts: tuple[str, ...], plain: str) -> str:
+        """Return the tap of joined values before an activation, a new one if there is none."""
+        known = self._taps[value.name].pre_activation
+        if len(parts) == 1:
+            return parts[0]
+        if known is not None and self._taps[known].parts == parts:
+            return known  # before the ReLUs
+        target = self._names.get(plain, plain)
+        if target not in self._taps:
+            self._taps[target] = Tap(target, "Concat", value.shape, parts=parts)
+        return target
 
     def __getitem__(self, name: str) -> Tap:
         if name not in self._names:
@@ -138,3 +143,29 @@ class TapTable(Mapping[str, Tap]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+def _parts_before(
+    values: Mapping[str, Value], input_of: Callable[[Value], str | None]
+) -> dict[str, tuple[str, ...]]:
+    """Return the values before each value that is an activation, or joins some.
+
+    A joined branch that does not end in an activation is its own pre-activation.
+    """
+    before: dict[str, tuple[str, ...]] = {}
+
+    def parts_of(name: str) -> tuple[str, ...]:
+        value = values.get(name)
+        if value is None:
+            return ()
+        if name not in before:
+            source = input_of(value)
+            inputs = [parts_of(part) for part in value.parts]
+            joined = [f or (p,) for f, p in zip(inputs, value.parts, strict=True)]
+            if source in values:
+                before[name] = (str(source),)
+            else:
+                before[name] = tuple(p for j in joined for p in j) if any(inputs) else ()
+        return before[name]
+
+    return {name: parts for name in values if (parts := parts_of(name))}

@@ -131,7 +131,7 @@ REDIRECTED_STEPS = 17
 
 def first_relu(net: Network) -> str | None:
     """Return the output of the network's first ReLU. Its input is linear in the image."""
-    return next((name for name in net.taps if net.taps[name].pre_activation), None)
+    return next((name for name in net.taps if net.taps[name].pre_relu), None)
 
 
 def adapt_recipe(recipe: Recipe, objective: Objective, net: Network) -> Recipe:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.shell_completion import ShellComplete
 
 from kerasviz.cli import commands
@@ -44,8 +45,12 @@ def test_figures_are_offered() -> None:
 
 
 def test_taps_are_offered_once_the_model_was_loaded(
-    run_cli: Callable[..., Any], model_file: Path
+    run_cli: Callable[..., Any],
+    model_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("KERASVIZ_CACHE", str(tmp_path / "cache"))
     model = str(model_file)
     assert offered(["render", model], "con") == []
     assert offered(["render", model], "lo") == ["logit:"]

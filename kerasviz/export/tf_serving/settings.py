@@ -134,7 +134,7 @@ def own_group(net: Network, taps: Sequence[str], recipe: Recipe) -> int:
     """
     if recipe.transform.shared:
         return 1
-    names = [net.taps[name].pre_activation or name for name in taps]
+    names = [net.taps[name].pre_relu or name for name in taps]
     return net.fixed_batch([*names, *taps], recipe.size) or 1
 
 

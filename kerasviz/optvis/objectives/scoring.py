@@ -74,8 +74,8 @@ def _tap(term: Term, net: Network, pre_activation: bool) -> str:
     if term.kind in ("logit", "probability"):
         return net.require_logits().name
     tap = net.taps[term.tap]
-    if pre_activation and tap.pre_activation and term.kind not in COUPLINGS:
-        tap = net.taps[tap.pre_activation]
+    if pre_activation and tap.pre_relu and term.kind not in COUPLINGS:
+        tap = net.taps[tap.pre_relu]
     return tap.name
 
 

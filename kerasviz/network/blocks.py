@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -31,6 +32,13 @@ class _Pattern:
     def one_output(self) -> bool:
         """Whether most members have one output."""
         return sum(len(m.outputs) == 1 for m in self.members) * 2 > len(self.members)
+
+    @property
+    def container(self) -> str:
+        """The path of the module that holds the list, empty for the network itself."""
+        paths = [re.split(r"[./]", member.path)[:-1] for member in self.members]
+        levels = itertools.takewhile(lambda parts: len(set(parts)) == 1, zip(*paths, strict=False))
+        return self.members[0].path[: len(".".join(parts[0] for parts in levels))]
 
     @property
     def equal_siblings(self) -> bool:
@@ -97,7 +105,8 @@ def find_blocks(root: ModuleNode, flow: Dataflow) -> dict[str, str]:
     _mark_blocks(patterns)
     chosen: dict[str, str] = {}
     blocks: set[str] = set()
-    for node in _shown(root, patterns, root.learned):
+    shown = list(_shown(root, patterns, root.learned))
+    for node in shown:
         tap = _output(node, flow)
         if tap is not None and flow.has_positions(tap) and tap not in chosen.values():
             name = _name_of(node, tap)
@@ -105,7 +114,8 @@ def find_blocks(root: ModuleNode, flow: Dataflow) -> dict[str, str]:
             if patterns[node.pattern].blocks or node.learned > 1:
                 blocks.add(name)
     ordered = dict(sorted(chosen.items(), key=lambda item: flow.order[item[1]]))
-    return _without_between(ordered, blocks)
+    lists = {patterns[node.pattern].container for node in shown if patterns[node.pattern].blocks}
+    return _without_between(ordered, blocks, lists - {""})
 
 
 def _patterns(root: ModuleNode) -> dict[str, _Pattern]:
@@ -122,7 +132,8 @@ def _mark_blocks(patterns: dict[str, _Pattern]) -> None:
         computing = [m for m in pattern.members if m.learned > 1]
         if not pattern.members[0].numbered or not computing or not pattern.one_output:
             continue
-        inner = [p for q, p in patterns.items() if q.startswith(path) and q != path and p.blocks]
+        inside = [p for q, p in patterns.items() if q.startswith(path) and q != path]
+        inner = [p for p in inside if p.blocks and (p.joins or not pattern.joins)]
         if pattern.equal_siblings:
             pattern.blocks = True
         elif pattern.joins:
@@ -175,13 +186,23 @@ def _name_of(node: ModuleNode, tap: str) -> str:
     return last.path if last else node.path
 
 
-def _without_between(chosen: dict[str, str], blocks: set[str]) -> dict[str, str]:
-    """Leave out what lies between blocks, such as the convolutions that reduce the resolution."""
+def _without_between(
+    chosen: dict[str, str], blocks: set[str], containers: set[str]
+) -> dict[str, str]:
+    """Leave out what lies between blocks, or inside the module that holds their list.
+
+    Such are the convolutions that reduce the resolution.
+    """
     places = [k for k, name in enumerate(chosen) if name in blocks]
     if not places:
         return chosen
     return {
         name: tap
         for k, (name, tap) in enumerate(chosen.items())
-        if name in blocks or not places[0] < k < places[-1]
+        if name in blocks
+        or not (places[0] < k < places[-1] or any(_is_inside(name, c) for c in containers))
     }
+
+
+def _is_inside(name: str, container: str) -> bool:
+    return name.startswith((f"{container}.", f"{container}/"))

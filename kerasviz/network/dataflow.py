@@ -10,6 +10,8 @@ from kerasviz.network.program import Value
 #: Operators and layers with learned weights that mix channels.
 _LEARNED = re.compile(r"conv|matmul|gemm|dense|einsum|linear|lstm|gru|rnn|attention", re.IGNORECASE)
 POOL = re.compile("pool", re.IGNORECASE)
+#: Operators that change what a position is: no normalization or activation.
+_RESHAPING = re.compile("concat|reshape|transpose|slice|gather|pad|resize|expand", re.IGNORECASE)
 
 
 class Dataflow:
@@ -65,7 +67,8 @@ class Dataflow:
                 self.inputs[candidate]
             ):
                 continue
-            if POOL.search(self.values[candidate].op):
+            op = self.values[candidate].op
+            if POOL.search(op) or _RESHAPING.search(op):
                 return last
             reached.add(candidate)
             before = reached - {candidate}

@@ -74,6 +74,40 @@ def test_stages_of_blocks_are_opened() -> None:
     assert len(found) == 9
 
 
+def test_what_lies_beside_blocks_in_their_container_is_left_out() -> None:
+    """As the convolutions around the blocks of CSP stages."""
+    text = "x = Conv(image) 8x8x4 in stem\ny = Conv(x) in net, net.stages, net.stages.0.down\n"
+    source = "y"
+    for k in range(2):
+        path = f"net.stages.{k}.blocks.0"
+        text += f"a{k} = Conv({source}) 8x8x{k + 4} in net, net.stages, {path}, {path}.conv\n"
+        text += f"b{k} = Conv(a{k}) in net, net.stages, {path}, {path}.pw\n"
+        text += f"c{k} = Add(b{k}, {source}) in net, net.stages, {path}\n"
+        source = f"c{k}"
+    text += f"z = Conv({source}) 8x8x9 in net, net.stages, net.stages.1.last\n"
+    text += "h = Conv(z) 8x8x7 in net, net.head"
+    assert list(layers(written(text))) == [
+        *("stem", "net.stages.0.blocks.0", "net.stages.1.blocks.0", "net.head")
+    ]
+
+
+def test_a_longer_list_of_plain_convolutions_does_not_open_a_block() -> None:
+    """As in one-shot aggregation, whose blocks join what their convolutions see."""
+    text, source = "x = Conv(image) 8x8x4 in stem\n", "x"
+    for k in range(2):
+        path, parts = f"stages.{k}.blocks.0", [source]
+        for i in range(3):
+            text += (
+                f"a{k}{i} = Conv({parts[-1]}) 8x8x4 in {path}, {path}.mid.{i}, {path}.mid.{i}.dw\n"
+            )
+            text += f"b{k}{i} = Conv(a{k}{i}) in {path}, {path}.mid.{i}, {path}.mid.{i}.pw\n"
+            parts.append(f"b{k}{i}")
+        text += f"c{k} = Concat({', '.join(parts)}) 8x8x{16 + k} in {path}\n"
+        text += f"d{k} = Conv(c{k}) 8x8x{4 + k} in {path}, {path}.out\n"
+        source = f"d{k}"
+    assert list(layers(written(text))) == ["stem", "stages.0.blocks.0", "stages.1.blocks.0"]
+
+
 def test_modules_with_several_outputs_are_opened() -> None:
     """As those of HRNet, which return one tensor for each resolution."""
     text = """

@@ -96,9 +96,6 @@ def channel(tap: str, unit: int) -> Objective:
         tap: The name of a layer.
         unit: The number of the channel, from 0.
 
-    Returns:
-        The objective of one term.
-
     Example:
         >>> channel("mixed4a", 10).terms[0].unit
         10
@@ -118,9 +115,6 @@ def neuron(tap: str, unit: int, position: tuple[int, ...] | None = None) -> Obje
         position: (y, x) of a map, or (number,) of a row of tokens; negative numbers count from
             the end. Without it the centre (h // 2, w // 2), for tokens that of their grid.
 
-    Returns:
-        The objective of one term.
-
     Example:
         >>> neuron("mixed4a", 10, (2, 3)).terms[0].position
         (2, 3)
@@ -138,9 +132,6 @@ def direction(tap: str, vector: Sequence[float]) -> Objective:
         tap: The name of a layer of C channels.
         vector: C numbers.
 
-    Returns:
-        The objective of one term.
-
     Example:
         >>> direction("mixed4a", [1, -1]).terms[0].vector
         (1.0, -1.0)
@@ -156,9 +147,6 @@ def layer(tap: str) -> Objective:
 
     Args:
         tap: The name of a layer.
-
-    Returns:
-        The objective of one term.
 
     Example:
         >>> layer("mixed4a").to_json()
@@ -194,9 +182,6 @@ def logit(unit: int) -> Objective:
     Args:
         unit: The number of the class, from 0.
 
-    Returns:
-        The objective of one term.
-
     Example:
         >>> logit(1).to_json()
         [{'kind': 'logit', 'unit': 1, 'weight': 1.0}]
@@ -214,9 +199,6 @@ def probability(unit: int) -> Objective:
 
     Args:
         unit: The number of the class, from 0.
-
-    Returns:
-        The objective of one term.
 
     Example:
         >>> probability(1).to_json()
@@ -239,9 +221,6 @@ def diversity(tap: str, weight: float = 0.1) -> Objective:
         tap: The name of the layer at which pictures are compared.
         weight: The strength. The authors' 100 beside an activation of 1000 is 0.1 here.
 
-    Returns:
-        The objective of one term, to be added to others.
-
     Example:
         >>> (channel("mixed4a", 97) + diversity("mixed4a")).couples_rows
         True
@@ -260,9 +239,6 @@ def alignment(tap: str, weight: float = 0.1) -> Objective:
     Args:
         tap: The name of the layer whose activations A are compared.
         weight: The strength.
-
-    Returns:
-        The objective of one term, to be added to others.
 
     Example:
         >>> alignment("mixed4a").couples_rows
@@ -305,9 +281,6 @@ def l1(weight: float = -0.05) -> Objective:
     Args:
         weight: The factor; a negative one keeps the image grey.
 
-    Returns:
-        The objective of one term, to be added to others.
-
     Example:
         >>> (channel("mixed4a", 10) + l1()).terms[1].weight
         -0.05
@@ -323,9 +296,6 @@ def total_variation(weight: float = -0.25) -> Objective:
 
     Args:
         weight: The factor; a negative one smooths the image.
-
-    Returns:
-        The objective of one term, to be added to others.
 
     Example:
         >>> (channel("mixed4a", 10) + total_variation()).terms[1].weight
@@ -346,9 +316,6 @@ def blur(weight: float = -1.0) -> Objective:
     Args:
         weight: The factor; a negative one pulls every pixel towards its neighbours.
 
-    Returns:
-        The objective of one term, to be added to others.
-
     Example:
         >>> (channel("mixed4a", 10) + blur()).terms[1].weight
         -1.0
@@ -366,9 +333,6 @@ def random_direction(tap: str, channels: int, seed: int) -> Objective:
         tap: The name of a layer.
         channels: The number of its channels.
         seed: The seed of NumPy's generator PCG64.
-
-    Returns:
-        The objective of one term.
 
     Example:
         >>> random_direction("mixed4a", 3, seed=0).terms[0].vector

@@ -1,5 +1,5 @@
 """Export networks as Keras files and SavedModels that load without kerasviz."""
 
-from kerasviz.export.convert import Converted, convert, kind_of_output
-
-__all__ = ["Converted", "convert", "kind_of_output"]
+from kerasviz.export.convert import Converted as Converted
+from kerasviz.export.convert import convert as convert
+from kerasviz.export.convert import kind_of_output as kind_of_output

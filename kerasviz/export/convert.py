@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from kerasviz.network.network import Network
 
 KINDS = ("keras", "saved_model")
-LAYOUTS = ("own", "channels-last")
 #: Suffixes of other kinds of files.
 _OTHERS = (".onnx", ".h5", ".hdf5", ".pb", ".tflite", ".pt", ".pth", ".zip", ".json")
 

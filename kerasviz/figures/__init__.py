@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kerasviz.figures.catalogue.article import CATALOGUE
-from kerasviz.figures.catalogue.figure import Figure
+from kerasviz.figures.catalogue.article import CATALOGUE as CATALOGUE
+from kerasviz.figures.catalogue.figure import Figure as Figure
 
 if TYPE_CHECKING:
     from kerasviz.figures.make import FigureSet as FigureSet
     from kerasviz.figures.make import make_figures as make_figures
-
-__all__ = ["CATALOGUE", "Figure", "FigureSet", "make_figures"]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,8 +10,6 @@ from kerasviz.errors import UsageError
 from kerasviz.importers.detect import kind_of
 from kerasviz.importers.imported import Imported
 
-__all__ = ["IMPORTERS", "Imported", "read"]
-
 #: Names of importers beside kerasviz's own.
 IMPORTERS = ("onnx-tf",)
 

@@ -84,27 +84,11 @@ def _arrays(tensors: Mapping[str, Tensor]) -> dict[str, Array]:
     return {name: tensor.numpy() for name, tensor in tensors.items()}
 
 
-def magnitudes(
-    net: Network, objective: Objective, images: Array, taps: Sequence[str]
-) -> dict[str, Array]:
-    """Return the size of the gradient at each position of the image and of ``taps``: maps [h, w].
-
-    It is the norm over channels, averaged over the images. Strided layers and pools show as grids
-    (paper, "The Enemy of Feature Visualization").
-    """
-    _, slopes, _ = gradients(net, objective, images, taps)
-    return {
-        name: np.sqrt((slope**2).sum(-1)).mean(0)
-        for name, slope in slopes.items()
-        if slope.ndim == 4
-    }
-
-
-def steepest(metric: str, slope: Array, images: Array, space: Fourier | None = None) -> Array:
+def steepest(metric: str, slope: Array, images: Array) -> Array:
     """Return the direction of steepest ascent for a gradient [B, H, W, 3] under a metric.
 
-    ``l2`` is the gradient, ``linf`` its sign. For ``decorrelated`` the parameters z of ``space``
-    move by their gradient: with image = sigmoid(A z) the image moves by s A A^T s g, where
+    ``l2`` is the gradient, ``linf`` its sign. For ``decorrelated`` the parameters z of a Fourier
+    image move by their gradient: with image = sigmoid(A z) the image moves by s A A^T s g, where
     s = image (1 - image). Source: paper, "Preconditioning and Parameterization". Raises
     :class:`UsageError` for another metric.
     """
@@ -114,16 +98,14 @@ def steepest(metric: str, slope: Array, images: Array, space: Fourier | None = N
         return np.sign(slope)
     if metric != "decorrelated":
         raise UsageError(f"unknown metric {metric!r}; near: {near(metric, METRICS)}")
-    space = Fourier() if space is None else space
+    space = Fourier()
     height, width = images.shape[1:3]
     squash = (images * (1 - images)).astype(np.float32)
     mixing = tf.constant(ROOTS[space.root].T, tf.float32)
 
     def values(z: Any) -> Tensor:
         colours = space.values(z, height, width)
-        if space.decorrelate and images.shape[-1] == 3:
-            return tf.matmul(colours, mixing)
-        return colours
+        return tf.matmul(colours, mixing) if images.shape[-1] == 3 else colours
 
     seeds = tf.zeros([len(images)], tf.int32)
     start = space.init(seeds, height, width, images.shape[-1])

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import warnings
-from collections import OrderedDict
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -35,8 +34,7 @@ class ImageActivations:
     def __init__(self, networks: Networks, at_once: int = 2):
         self.networks = networks
         self.slots = asyncio.Semaphore(at_once)
-        self._lock = threading.Lock()
-        self._traced: OrderedDict[tuple[str, str], Any] = OrderedDict()
+        self._function = lru_cache(maxsize=KEPT)(self._traced)
 
     def of(self, name: str, tap: str, unit: int | None, data: bytes) -> dict[str, Any]:
         """Return the most active units (mean over all positions) and the map of ``unit``.
@@ -60,17 +58,9 @@ class ImageActivations:
             "map": None if unit is None else [[_plain(v) for v in row] for row in drawn[..., unit]],
         }
 
-    def _function(self, name: str, tap: str) -> Any:
-        with self._lock:
-            if (name, tap) not in self._traced:
-                net = self.networks.get(name)
-                self._traced[name, tap] = tf.function(
-                    lambda images: net.activations(images, [tap])[tap], autograph=False
-                )
-            self._traced.move_to_end((name, tap))
-            while len(self._traced) > KEPT:
-                self._traced.popitem(last=False)
-            return self._traced[name, tap]
+    def _traced(self, name: str, tap: str) -> Any:
+        net = self.networks.get(name)
+        return tf.function(lambda images: net.activations(images, [tap])[tap], autograph=False)
 
 
 def _plain(value: Any) -> float:

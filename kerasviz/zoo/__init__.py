@@ -1,18 +1,9 @@
 """Provide networks by name, with their cards, labels and files."""
 
-from kerasviz.zoo.cache import add, cached, fetch
-from kerasviz.zoo.labels import imagenet_labels, labels_of
-from kerasviz.zoo.model_card import Card, ModelFile, card, card_for_checksum, cards
-
-__all__ = [
-    "Card",
-    "ModelFile",
-    "add",
-    "cached",
-    "card",
-    "card_for_checksum",
-    "cards",
-    "fetch",
-    "imagenet_labels",
-    "labels_of",
-]
+from kerasviz.zoo.cache import add as add
+from kerasviz.zoo.cache import cached as cached
+from kerasviz.zoo.cache import fetch as fetch
+from kerasviz.zoo.labels import labels_of as labels_of
+from kerasviz.zoo.model_card import Card as Card
+from kerasviz.zoo.model_card import card as card
+from kerasviz.zoo.model_card import cards as cards

@@ -23,7 +23,6 @@ from kerasviz.types import Array
 
 MAGIC = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
-_MAGIC_PICKLE = b"\x80\x02\x8a\x0a" + MAGIC.to_bytes(10, "little") + b"."
 
 _STORAGES = {
     "DoubleStorage": "<f8",
@@ -62,12 +61,6 @@ class _View:
     offset: int
     shape: tuple[int, ...]
     strides: tuple[int, ...]
-
-
-def is_legacy_checkpoint(path: Path) -> bool:
-    """Return whether a file begins like a legacy PyTorch checkpoint."""
-    with path.open("rb") as file:
-        return file.read(len(_MAGIC_PICKLE)) == _MAGIC_PICKLE
 
 
 def read_checkpoint(path: Path) -> dict[str, Array]:

@@ -11,13 +11,11 @@ from kerasviz.optvis.gradients import (
     decorrelated_colours,
     gradients,
     high_frequency_share,
-    magnitudes,
     steepest,
 )
 from kerasviz.optvis.objectives.objective import channel, logit, total_variation
 from kerasviz.optvis.objectives.scoring import IMAGE
 from kerasviz.optvis.optimization.compile_cache import cache_of
-from kerasviz.optvis.parameterizations import Fourier
 from reference.colour import CHOLESKY, M
 from reference.fourier import values
 
@@ -51,15 +49,6 @@ def test_the_gradient_by_a_layer_is_what_the_rest_of_the_network_makes_of_it():
 def test_a_layer_after_the_objective_has_no_gradient():
     _, slopes, _ = gradients(NET, channel("relu1", 2), IMAGES, ["joined"])
     assert not slopes["joined"].any()
-
-
-def test_magnitudes_are_norms_over_channels():
-    maps = magnitudes(NET, logit(3), IMAGES, ["relu1", "pooled"])
-    _, slopes, _ = gradients(NET, logit(3), IMAGES, ["relu1"])
-    assert list(maps) == [IMAGE, "relu1"]  # ``pooled`` has no positions
-    expected = np.linalg.norm(slopes["relu1"], axis=-1).mean(0)
-    np.testing.assert_allclose(maps["relu1"], expected, rtol=1e-5)
-    assert maps[IMAGE].shape == IMAGES.shape[1:3]
 
 
 def matrix(height, width):
@@ -102,7 +91,7 @@ def test_every_direction_ascends():
     objective = channel("joined", 2)
     before, slopes, _ = gradients(NET, objective, IMAGES)
     for metric in ("decorrelated", "l2", "linf"):
-        way = steepest(metric, slopes[IMAGE], IMAGES, Fourier())
+        way = steepest(metric, slopes[IMAGE], IMAGES)
         step = 1e-3 * way / np.abs(way).max((1, 2, 3), keepdims=True)
         assert (score(IMAGES + step, objective) > before).all()
 

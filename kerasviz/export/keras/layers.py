@@ -14,8 +14,6 @@ from kerasviz.export.keras.shapes import padded, text
 from kerasviz.importers.tensorflow.node import GraphNode
 from kerasviz.types import Array, Tensor
 
-__all__: list[str] = []
-
 
 def _bias(build: Build, node: GraphNode, count: int) -> tuple[Array | None, str]:
     """Return the bias if it is all that uses a node's output, and the key of the sum."""

@@ -12,9 +12,6 @@ from kerasviz.export.keras.graph import Build, converter, is_keras
 from kerasviz.importers.tensorflow.node import GraphNode
 from kerasviz.types import Tensor
 
-__all__: list[str] = []
-
-
 #: Numbers of the largest constant in the description of the model, which is text.
 LARGEST = 300_000
 

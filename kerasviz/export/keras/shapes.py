@@ -87,13 +87,12 @@ def padded(
     x: Tensor,
     pairs: list[list[int]],
     fill: float = 0.0,
-    suffix: str = "",
 ) -> Tensor:
     """Pad the axes of ``x``, with a layer if only height and width are padded by 0."""
     if all(n == 0 for pair in pairs for n in pair):
         return x
     if fill == 0 and len(pairs) == 4 and not any(pairs[0]) and not any(pairs[3]):
-        name = build.name(node, suffix)
+        name = build.name(node)
         return keras.layers.ZeroPadding2D(pairs[1:3], name=name, dtype=x.dtype)(x)
     if not np.isfinite(fill):
         fill = float(np.clip(fill, *(np.finfo(x.dtype).min, np.finfo(x.dtype).max)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -131,15 +130,14 @@ class Sheet:
         self._drawn.append(lambda image: image.paste(scaled, corner))
         return self._reach(y + size[1])
 
-    def shapes(self, x: float, y: float, shapes: Sequence[Shape], zoom: float = 1.0) -> None:
+    def shapes(self, x: float, y: float, shapes: Sequence[Shape]) -> None:
         """Draw shapes, later ones over earlier ones, with their own origin at (x, y)."""
 
         def paint(image: Image.Image) -> None:
+            pen = ImageDraw.Draw(image, "RGBA")  # which lets colours shine through
             for shape in shapes:
-                left, top, right, bottom = _box(shape, (x, y), zoom)
-                layer = Image.new("RGBA", (right - left, bottom - top))
-                _paint(layer, shape, (x, y), zoom, (left, top))
-                image.paste(layer, (left, top), mask=layer)
+                points = [((x + right) * SCALE, (y + down) * SCALE) for right, down in shape.points]
+                _paint(pen, shape, points)
 
         self._drawn.append(paint)
         self._reach(y)
@@ -157,47 +155,17 @@ class Sheet:
         return image
 
 
-def _points(shape: Shape, origin: tuple[float, float], zoom: float) -> list[tuple[float, float]]:
-    """Return the points of a shape in pixels of the image."""
-    return [
-        ((origin[0] + across * zoom) * SCALE, (origin[1] + down * zoom) * SCALE)
-        for across, down in shape.points
-    ]
-
-
-def _box(shape: Shape, origin: tuple[float, float], zoom: float) -> tuple[int, int, int, int]:
-    """Return the box around a shape in whole pixels; only these are composed."""
-    points = _points(shape, origin, zoom)
-    size = shape.radius * max(1, len(shape.text)) + shape.width
-    room = math.ceil(size * zoom * SCALE) + 2
-    across, down = zip(*points, strict=True)
-    return (
-        math.floor(min(across)) - room,
-        math.floor(min(down)) - room,
-        math.ceil(max(across)) + room,
-        math.ceil(max(down)) + room,
-    )
-
-
-def _paint(
-    layer: Image.Image,
-    shape: Shape,
-    origin: tuple[float, float],
-    zoom: float,
-    corner: tuple[int, int],
-) -> None:
-    """Draw a shape on a layer whose upper left corner is at ``corner`` of the image."""
-    pen = ImageDraw.Draw(layer)
-    pairs = [(x - corner[0], y - corner[1]) for x, y in _points(shape, origin, zoom)]
-    width = max(1, round(shape.width * zoom * SCALE))
+def _paint(pen: ImageDraw.ImageDraw, shape: Shape, points: Sequence[tuple[float, float]]) -> None:
+    """Draw a shape whose points are in pixels of the image."""
+    width = max(1, round(shape.width * SCALE))
     if shape.kind == "polygon":
-        pen.polygon(pairs, shape.rgba(), None)
-        pen.line([*pairs, pairs[0]], shape.stroke, width, joint="curve")
+        pen.polygon(points, shape.rgba(), None)
+        pen.line([*points, points[0]], shape.stroke, width, joint="curve")
     elif shape.kind == "line":
-        pen.line(pairs, shape.stroke, width)
+        pen.line(points, shape.stroke, width)
     elif shape.kind == "circle":
-        (x, y), r = pairs[0], shape.radius * zoom * SCALE
+        (x, y), r = points[0], shape.radius * SCALE
         pen.ellipse((x - r, y - r, x + r, y + r), shape.rgba(), shape.stroke, width)
     else:
-        font = _font(round(shape.radius * zoom * SCALE))
-        pen.text(pairs[0], shape.text, shape.stroke, font, anchor="mm")
+        font = _font(round(shape.radius * SCALE))
+        pen.text(points[0], shape.text, shape.stroke, font, anchor="mm")

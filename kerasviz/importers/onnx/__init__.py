@@ -14,8 +14,6 @@ from kerasviz.importers.onnx.metadata import input_spec_of
 from kerasviz.importers.onnx.program import OnnxProgram
 from kerasviz.importers.onnx.registry import unsupported
 
-__all__ = ["read_onnx"]
-
 
 def read_onnx(path: Path) -> Imported:
     """Read an ONNX file as a program that runs in TensorFlow, channels last.

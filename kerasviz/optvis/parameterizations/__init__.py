@@ -7,22 +7,12 @@ from dataclasses import fields
 from typing import Any, Protocol
 
 from kerasviz.errors import UsageError, check_names
-from kerasviz.optvis.parameterizations.aligned import Aligned
-from kerasviz.optvis.parameterizations.fourier import Fourier
-from kerasviz.optvis.parameterizations.low_resolution import LowResolution, Pyramid
-from kerasviz.optvis.parameterizations.pixel import Pixel
+from kerasviz.optvis.parameterizations.aligned import Aligned as Aligned
+from kerasviz.optvis.parameterizations.fourier import Fourier as Fourier
+from kerasviz.optvis.parameterizations.low_resolution import LowResolution as LowResolution
+from kerasviz.optvis.parameterizations.low_resolution import Pyramid as Pyramid
+from kerasviz.optvis.parameterizations.pixel import Pixel as Pixel
 from kerasviz.types import Tensor
-
-__all__ = [
-    "Aligned",
-    "Fourier",
-    "LowResolution",
-    "Parameterization",
-    "Pixel",
-    "Pyramid",
-    "from_json",
-]
-
 
 _KINDS: dict[str, Any] = {
     kind.kind: kind for kind in (Fourier, Pixel, Pyramid, LowResolution, Aligned)

@@ -25,7 +25,6 @@ _COVARIANCE_ROOTS = {
 ROOTS = {
     name: root / np.linalg.norm(root, axis=0).max() for name, root in _COVARIANCE_ROOTS.items()
 }
-DECORRELATION = ROOTS["svd"]
 
 
 class Coloured:

@@ -72,8 +72,6 @@ class LowResolution(Coloured):
             raise UsageError(
                 f"low-resolution parameterization: size {self.size}; expected 1 or more"
             )
-        if not self.sd >= 0:
-            raise UsageError(f"low-resolution image: sd {self.sd}; expected 0 or more")
         super().__post_init__()
 
     def init(self, seeds: Tensor, height: int, width: int, channels: int) -> Tensor:

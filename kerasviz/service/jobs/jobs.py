@@ -19,7 +19,6 @@ from kerasviz.service.jobs.database import Database
 
 LIVE = ("accepted", "running")
 ENDED = ("done", "failed", "cancelled")
-STATES = (*LIVE, *ENDED)
 
 
 class DiskFullError(KerasvizError):

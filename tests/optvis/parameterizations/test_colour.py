@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from kerasviz.errors import UsageError
-from kerasviz.optvis.parameterizations.colour import DECORRELATION, to_rgb
+from kerasviz.optvis.parameterizations.colour import ROOTS, to_rgb
 from kerasviz.optvis.parameterizations.pixel import Pixel
 from reference import colour as twin
 
@@ -15,7 +15,7 @@ def values(*shape):
 
 
 def test_the_matrix_is_the_one_of_the_source():
-    assert np.allclose(DECORRELATION, twin.M, atol=6e-5)
+    assert np.allclose(ROOTS["svd"], twin.M, atol=6e-5)
     assert np.isclose(np.linalg.norm(twin.S, axis=0).max(), twin.LARGEST_COLUMN_NORM, atol=5e-6)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 import tensorflow as tf
 
@@ -22,6 +22,7 @@ from kerasviz.importers.onnx.layout import (
     TensorValue,
     channels_last,
     model_layout,
+    rank_of,
 )
 from kerasviz.network.program import PLAIN, Kernels
 from kerasviz.types import Tensor
@@ -62,13 +63,6 @@ class Call:
     run_body: Callable[[Graph, Sequence[OnnxValue]], list[OnnxValue]] | None = None
     run_again: Callable[[dict[str, OnnxValue], Sequence[str]], list[OnnxValue]] | None = None
 
-    def body(self, name: str, *inputs: OnnxValue) -> list[OnnxValue]:
-        """Run the graph in attribute ``name``, which sees the values around it, on ``inputs``."""
-        graph = self.attribute(name)
-        if not isinstance(graph, Graph) or self.run_body is None:
-            raise self.error(f"attribute {name} is no graph")
-        return self.run_body(graph, inputs)
-
     def has(self, index: int) -> bool:
         """Return whether input ``index`` is given."""
         return index < len(self.inputs) and self.inputs[index] is not None
@@ -89,6 +83,18 @@ class Call:
             raise ValueError(f"input {index} is an optional without a value")
         return value.in_model_layout() if isinstance(value, Interleaved) else value
 
+    def optional(self, index: int) -> TensorValue | None:
+        """Return input ``index``, ``None`` if it is not given."""
+        return self.input(index) if self.has(index) else None
+
+    def stored(self, index: int = 0) -> tuple[Tensor, bool]:
+        """Return the required input ``index`` as it is stored, and whether channels are last."""
+        return stored(self.input(index))
+
+    def rank(self, index: int = 0) -> int:
+        """Return the number of axes of the required input ``index``."""
+        return rank_of(self.input(index))
+
     def all_inputs(self) -> list[TensorValue]:
         """Return all inputs as tensors."""
         return [self.input(k) for k in range(len(self.inputs))]
@@ -105,21 +111,17 @@ class Call:
         """Return the required input ``index``, which has one entry, without axes."""
         return tf.reshape(self.tensor(index), [])
 
-    def numbers(self, index: int) -> list[Any] | None:
-        """Return the integers of input ``index``, as scalar tensors where only a run knows them.
-
-        Return ``None`` if even their count depends on the data.
-        """
-        tensor = self.tensor(index)
-        known = tf.get_static_value(tensor)
-        if known is not None:
-            return [int(n) for n in known.reshape(-1)]
-        length = tensor.shape[0]
-        return None if length is None else [tensor[k] for k in range(length)]
-
     def attribute(self, name: str, default: Any = None) -> Any:
         """Return an attribute of the node."""
         return self.node.attributes.get(name, default)
+
+    def choice(self, name: str, *known: str, default: str | None = None) -> str:
+        """Return attribute ``name``, one of ``known``; by default it is the first of them."""
+        value = str(self.attribute(name, known[0] if default is None else default))
+        if value not in known:
+            *others, last = filter(None, known)
+            raise self.error(f"{name} {value!r}; expected {', '.join(others)} or {last}")
+        return value
 
     def constant(self, index: int, label: str) -> Any:
         """Return input ``index``, which must be constant, as numpy; ``None`` if not given."""
@@ -148,12 +150,35 @@ class Call:
 
 
 Converter = Callable[[Call], Result]
+Registered = TypeVar("Registered", bound=Converter)
 
 
-def single(result: Result) -> LayoutTensor:
-    """Return what a converter computed, which must be one tensor."""
-    assert isinstance(result, LayoutTensor)
-    return result
+def body_outputs(call: Call, name: str, *inputs: OnnxValue) -> list[OnnxValue]:
+    """Run the graph in attribute ``name``, which sees the values around it, on ``inputs``."""
+    graph = call.attribute(name)
+    if not isinstance(graph, Graph) or call.run_body is None:
+        raise call.error(f"attribute {name} is no graph")
+    return call.run_body(graph, inputs)
+
+
+def whole_numbers(call: Call, index: int) -> list[Any] | None:
+    """Return the integers of input ``index``, as scalar tensors where only a run knows them.
+
+    Return ``None`` if even their count depends on the data.
+    """
+    tensor = call.tensor(index)
+    known = tf.get_static_value(tensor)
+    if known is not None:
+        return [int(n) for n in known.reshape(-1)]
+    length = tensor.shape[0]
+    return None if length is None else [tensor[k] for k in range(length)]
+
+
+def stored(value: TensorValue) -> tuple[Tensor, bool]:
+    """Return the tensor as it is stored, and whether its channels are last."""
+    if isinstance(value, Constant):
+        return value.tensor(), False
+    return value.tensor, value.channels_last
 
 
 @dataclass(frozen=True)
@@ -175,13 +200,13 @@ def operator(
     domain: str = "",
     *,
     interleaved: bool = False,
-) -> Callable[[Converter], Converter]:
+) -> Callable[[Registered], Registered]:
     """Register a converter of operator ``name`` from the lowest opset at which it is correct.
 
     ``interleaved`` says that the converter handles an :class:`Interleaved` first input.
     """
 
-    def register(convert: Converter) -> Converter:
+    def register(convert: Registered) -> Registered:
         entries = _TABLE.setdefault((domain, name), [])
         if any(entry.since == since for entry in entries):
             raise ValueError(f"operator {name} is registered twice since opset {since}")

@@ -73,26 +73,29 @@ def spatial(call: Call, count: int) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(call.attribute(name) or usual) for name, usual in lengths.items())
 
 
+def auto_pad(call: Call) -> str:
+    """Return how a node pads: by its pads (``NOTSET``), not at all, or to keep lengths."""
+    return call.choice("auto_pad", "NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID", "") or "NOTSET"
+
+
 def window_of(call: Call, x: Tensor, kernel: Sequence[int]) -> Window:
     """Return the window of a node over ``x`` [N, ..., C], with ``auto_pad`` resolved."""
     count = len(kernel)
     strides, dilations, flat = spatial(call, count)
     sizes = tuple(x.shape.as_list()[1:-1])
     spans = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
-    mode = call.attribute("auto_pad", "NOTSET")
-    if mode in ("NOTSET", ""):
+    mode = auto_pad(call)
+    if mode == "NOTSET":
         if len(flat) != 2 * count:
             raise call.error(f"{len(flat)} pads for {count} spatial axes; expected {2 * count}")
         pads = list(zip(flat[:count], flat[count:], strict=True))
     elif mode == "VALID":
         pads = [(0, 0)] * count
-    elif mode in ("SAME_UPPER", "SAME_LOWER"):
+    else:
         pads = [
             _same_pads(_length(x, k), spans[k], strides[k], lower=mode == "SAME_LOWER")
             for k in range(count)
         ]
-    else:
-        raise call.error(f"auto_pad {mode!r}; expected NOTSET, SAME_UPPER, SAME_LOWER or VALID")
     return Window(tuple(kernel), strides, dilations, tuple(pads), sizes)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
@@ -24,13 +25,6 @@ from kerasviz.importers.onnx.registry import Call, Layout, operator, softmax_axe
 from kerasviz.types import Tensor
 
 
-def stored(value: TensorValue) -> tuple[Tensor, bool]:
-    """Return the tensor as it is stored, and whether its channels are last."""
-    if isinstance(value, Constant):
-        return value.tensor(), False
-    return value.tensor, value.channels_last
-
-
 def elementwise(
     name: str, apply: Callable[[Call, Tensor], Tensor], since: int = 1, *, half: bool = True
 ) -> None:
@@ -40,7 +34,7 @@ def elementwise(
     """
 
     def convert(call: Call) -> LayoutTensor:
-        x, is_last = stored(call.input())
+        x, is_last = call.stored()
         wide = not half and x.dtype in (tf.float16, tf.bfloat16)
         y = apply(call, tf.cast(x, tf.float32) if wide else x)
         return LayoutTensor(tf.cast(y, x.dtype) if wide else y, is_last)
@@ -145,7 +139,7 @@ def _with_slope(value: TensorValue, slope: TensorValue) -> LayoutTensor:
 
 def _clipped(call: Call, low: float, high: float) -> LayoutTensor:
     """Clip by known bounds; [0, 6] and [0, inf) use the ReLUs, whose gradients can be switched."""
-    x, is_last = stored(call.input())
+    x, is_last = call.stored()
     if low == 0 and high == 6:
         return LayoutTensor(call.kernels.relu6(x), is_last)
     if low == 0 and high >= x.dtype.max:
@@ -173,7 +167,7 @@ def clip_11(call: Call) -> LayoutTensor:
             -math.inf if low is None else low.item(),
             math.inf if high is None else high.item(),
         )
-    x, is_last = stored(call.input())
+    x, is_last = call.stored()
     y = tf.maximum(x, call.scalar(1)) if call.has(1) else x
     return LayoutTensor(tf.minimum(y, call.scalar(2)) if call.has(2) else y, is_last)
 
@@ -193,9 +187,9 @@ def _log_softmax(x: Tensor, axis: int) -> Tensor:
 
 
 def _softmax(call: Call, log: bool) -> LayoutTensor:
-    value = call.input()
-    x, is_last = stored(value)
-    rank = rank_of(value)
+    """Compute ``exp(x) / sum(exp(x))`` over the axes of :func:`softmax_axes`, or its logarithm."""
+    x, is_last = call.stored()
+    rank = call.rank()
     axes = [stored_axis(axis, rank, is_last) for axis in softmax_axes(call.node, rank)]
     long = [axis for axis in axes if x.shape[axis] != 1] or axes[:1]
     if not axes:  # softmax over no axis: every entry is 1
@@ -207,31 +201,22 @@ def _softmax(call: Call, log: bool) -> LayoutTensor:
     return LayoutTensor(shifted if log else tf.exp(shifted), is_last)
 
 
-@operator("Softmax", layout=Layout.FOLLOWS)
-def softmax(call: Call) -> LayoutTensor:
-    """Compute ``exp(x) / sum(exp(x))`` over the axes of :func:`softmax_axes`."""
-    return _softmax(call, log=False)
-
-
-@operator("LogSoftmax", layout=Layout.FOLLOWS)
-def log_softmax(call: Call) -> LayoutTensor:
-    """Compute the logarithm of the softmax."""
-    return _softmax(call, log=True)
+operator("Softmax", layout=Layout.FOLLOWS)(partial(_softmax, log=False))
+operator("LogSoftmax", layout=Layout.FOLLOWS)(partial(_softmax, log=True))
 
 
 @operator("Hardmax", layout=Layout.FOLLOWS)
 def hardmax(call: Call) -> LayoutTensor:
     """Compute 1 at the first largest entry along the axes of the softmax, 0 elsewhere."""
-    value = call.input()
-    x, is_last = stored(value)
-    rank = rank_of(value)
+    x, is_last = call.stored()
+    rank = call.rank()
     axes = [stored_axis(axis, rank, is_last) for axis in softmax_axes(call.node, rank)]
     if len(axes) == 1:
         place = tf.argmax(x, axes[0])
         return LayoutTensor(
             tf.one_hot(place, tf.shape(x)[axes[0]], axis=axes[0], dtype=x.dtype), is_last
         )
-    x = model_layout(value)  # the first in the order of the model
+    x = call.tensor()  # the first in the order of the model
     if not axes:
         return LayoutTensor(tf.ones_like(x))
     flat = tf.reshape(x, tf.concat([tf.shape(x)[: rank - len(axes)], [-1]], 0))
@@ -242,7 +227,7 @@ def hardmax(call: Call) -> LayoutTensor:
 @operator("Dropout", layout=Layout.FOLLOWS)
 def dropout(call: Call) -> list[LayoutTensor | None]:
     """Compute the identity, as in inference; the mask keeps all entries."""
-    x, is_last = stored(call.input())
+    x, is_last = call.stored()
     mask = tf.ones_like(x, tf.bool if call.node.opset >= 10 else x.dtype)
     return [LayoutTensor(tf.identity(x), is_last), LayoutTensor(mask, is_last)]
 
@@ -253,7 +238,7 @@ def dropout_12(call: Call) -> list[LayoutTensor | None]:
 
     The mask is a fixed function of the seed (by default 0), so that a run is repeatable.
     """
-    x, is_last = stored(call.input())
+    x, is_last = call.stored()
     training = call.scalar(2) if call.has(2) else tf.constant(False)
     if tf.get_static_value(training) in (None, True):
         ratio = call.scalar(1) if call.has(1) else tf.constant(0.5)

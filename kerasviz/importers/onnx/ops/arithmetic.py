@@ -17,7 +17,7 @@ from kerasviz.importers.onnx.layout import (
     model_layout,
     rank_of,
 )
-from kerasviz.importers.onnx.ops.activation import elementwise, stored
+from kerasviz.importers.onnx.ops.activation import elementwise
 from kerasviz.importers.onnx.registry import Call, Layout, operator
 from kerasviz.types import Tensor
 
@@ -135,7 +135,7 @@ broadcasting("Where", tf.where, since=9)
 @operator("IsInf", since=10, layout=Layout.FOLLOWS)
 def is_inf(call: Call) -> LayoutTensor:
     """Compute whether a number is infinite; two attributes select the signs."""
-    x, is_last = stored(call.input())
+    x, is_last = call.stored()
     signs = [
         tf.equal(x, tf.cast(sign * np.inf, x.dtype))
         for sign, name in ((1, "detect_positive"), (-1, "detect_negative"))

@@ -12,7 +12,7 @@ import tensorflow as tf
 from kerasviz.importers.onnx.element_types import tensor_type, wide_float
 from kerasviz.importers.onnx.layout import LayoutTensor, model_layout
 from kerasviz.importers.onnx.ops.activation import rounded_softmax
-from kerasviz.importers.onnx.registry import Call, Layout, operator
+from kerasviz.importers.onnx.registry import Call, Layout, body_outputs, operator
 from kerasviz.types import Tensor
 
 
@@ -220,7 +220,7 @@ def flex_attention(call: Call) -> LayoutTensor:
 def _modified(call: Call, name: str, tensor: Tensor) -> Tensor:
     if call.attribute(name) is None:
         return tensor
-    (made,) = call.body(name, LayoutTensor(tensor))
+    (made,) = body_outputs(call, name, LayoutTensor(tensor))
     if not isinstance(made, LayoutTensor):
         raise call.error(f"{name} returns a value that does not depend on its input")
     return tf.cast(model_layout(made), tensor.dtype)
@@ -279,9 +279,8 @@ def linear_attention(call: Call) -> list[LayoutTensor]:
     heads, kv_heads = (int(call.attribute(n, 0)) for n in ("q_num_heads", "kv_num_heads"))
     if heads < 1 or kv_heads < 1 or heads % kv_heads:
         raise call.error(f"{heads} query heads for {kv_heads} heads of keys; expected a multiple")
-    rule = call.attribute("update_rule", "gated_delta")
-    if rule not in ("linear", "gated", "delta", "gated_delta"):
-        raise call.error(f"update_rule {rule!r}; expected linear, gated, delta or gated_delta")
+    rules = ("linear", "gated", "delta", "gated_delta")
+    rule = call.choice("update_rule", *rules, default="gated_delta")
     query = call.tensor(0)
     wide = tf.float64 if query.dtype == tf.float64 else tf.float32
 
@@ -342,9 +341,7 @@ def causal_conv_with_state(call: Call) -> list[LayoutTensor]:
         y = y + wide[:, j : j + length] * tf.cast(weight[j], wide.dtype)
     if call.has(2):
         y = y + tf.cast(call.tensor(2), wide.dtype)
-    activation = call.attribute("activation", "none")
-    if activation not in ("none", "", "silu", "swish"):
-        raise call.error(f"activation {activation!r}; expected none, silu or swish")
+    activation = call.choice("activation", "none", "", "silu", "swish")
     y = y * tf.sigmoid(y) if activation in ("silu", "swish") else y
     state = tf.cast(wide[:, length:], x.dtype)
     return [

@@ -22,9 +22,7 @@ def bit_shift(call: Call) -> LayoutTensor:
     A shift by the width or more leaves 0, or the sign of a signed number that is shifted right.
     """
     (a, b), is_last = aligned([call.input(0), call.input(1)])
-    way = call.attribute("direction")
-    if way not in ("LEFT", "RIGHT"):
-        raise call.error(f"direction {way!r}; expected LEFT or RIGHT")
+    way = call.choice("direction", "LEFT", "RIGHT", default="")
     bits = tf.cast(8 * a.dtype.size, b.dtype)
     beyond = tf.logical_or(b >= bits, b < 0)
     last = tf.where(beyond, bits - 1, b)  # TensorFlow's result is undefined beyond the width

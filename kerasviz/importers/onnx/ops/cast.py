@@ -15,9 +15,8 @@ from kerasviz.importers.onnx.element_types import (
     type_of,
 )
 from kerasviz.importers.onnx.layout import DataDependent, LayoutTensor, Quantized, TensorValue
-from kerasviz.importers.onnx.ops.activation import stored
 from kerasviz.importers.onnx.quantized_values import from_codes
-from kerasviz.importers.onnx.registry import Call, Layout, operator
+from kerasviz.importers.onnx.registry import Call, Layout, operator, stored
 
 
 @operator("Cast", layout=Layout.FOLLOWS)
@@ -29,7 +28,7 @@ def cast(call: Call) -> LayoutTensor:
 @operator("CastLike", since=15, layout=Layout.FOLLOWS)
 def cast_like(call: Call) -> LayoutTensor:
     """Compute the same numbers in the type of the second value."""
-    return _cast(call, type_of(stored(call.input(1))[0]))
+    return _cast(call, type_of(call.stored(1)[0]))
 
 
 def _cast(call: Call, target: np.dtype[Any]) -> LayoutTensor:
@@ -52,7 +51,7 @@ def _numbers(value: TensorValue, target: np.dtype[Any]) -> tuple[Any, bool]:
 @operator("BitCast", since=26, layout=Layout.FOLLOWS)
 def bit_cast(call: Call) -> LayoutTensor:
     """Compute the same bits, read as another type of the same width."""
-    x, is_last = stored(call.input())
+    x, is_last = call.stored()
     target = numpy_type(call.attribute("to"))
     if np.dtype(x.dtype.as_numpy_dtype).itemsize != target.itemsize:
         raise call.error(f"bits of {x.dtype.name} as {target.name}, which has another width")

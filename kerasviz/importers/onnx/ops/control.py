@@ -24,7 +24,7 @@ from kerasviz.importers.onnx.layout import (
     model_shape,
     rank_of,
 )
-from kerasviz.importers.onnx.registry import Call, operator
+from kerasviz.importers.onnx.registry import Call, body_outputs, operator
 from kerasviz.types import Tensor
 
 #: One round: from its number and the states to (condition, new states, rows to stack).
@@ -45,11 +45,11 @@ def if_(call: Call) -> list[OnnxValue | None]:
     condition = call.input()
     known = _known(condition)
     if known is not None:
-        return list(call.body("then_branch" if known.reshape(-1)[0] else "else_branch"))
+        return list(body_outputs(call, "then_branch" if known.reshape(-1)[0] else "else_branch"))
     shapes: list[list[Any]] = []
 
     def branch(name: str) -> list[Tensor]:
-        outputs = call.body(name)
+        outputs = body_outputs(call, name)
         shapes.append([_form(value) for value in outputs])
         if shapes[0] != shapes[-1]:
             raise DataDependent("the two branches give sequences of unequal length")
@@ -112,7 +112,7 @@ def loop(call: Call) -> list[OnnxValue | None]:
 
     def step(k: Any, held: Sequence[OnnxValue]) -> tuple[Any, list[OnnxValue], list[OnnxValue]]:
         number = Constant(np.asarray(k, np.int64)) if isinstance(k, int) else LayoutTensor(k)
-        condition, *made = call.body("body", number, Constant(np.asarray(True)), *held)
+        condition, *made = body_outputs(call, "body", number, Constant(np.asarray(True)), *held)
         if trips is None and isinstance(condition, Constant) and condition.array.all():
             raise call.error("it has no trip count and its condition is always true: no end")
         return condition, made[: len(states)], made[len(states) :]
@@ -297,7 +297,7 @@ def _scanned(
 ) -> tuple[list[OnnxValue], list[LayoutTensor]]:
     def step(k: Any, held: Sequence[OnnxValue]) -> tuple[Any, list[OnnxValue], list[OnnxValue]]:
         place = k if isinstance(k, int) else tf.cast(k, tf.int32)
-        made = call.body("body", *held, *(LayoutTensor(row[place]) for row in rows))
+        made = body_outputs(call, "body", *held, *(LayoutTensor(row[place]) for row in rows))
         return Constant(np.asarray(True)), made[: len(states)], made[len(states) :]
 
     count = model_shape(LayoutTensor(rows[0]))[0]

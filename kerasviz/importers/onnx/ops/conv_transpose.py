@@ -12,7 +12,7 @@ import tensorflow as tf
 from kerasviz.importers.onnx.layout import Constant, LayoutTensor, TensorValue, model_layout
 from kerasviz.importers.onnx.ops.conv import kernel_part, kernel_shape, with_bias
 from kerasviz.importers.onnx.registry import Call, Layout, operator
-from kerasviz.importers.onnx.window import spatial
+from kerasviz.importers.onnx.window import auto_pad, spatial
 from kerasviz.types import Tensor
 
 #: An int, or a scalar int32 tensor where only a run knows the length.
@@ -79,9 +79,7 @@ def _axes(call: Call, x: Tensor, kernel: Sequence[int]) -> list[_Axis]:
     strides, dilations, pads = spatial(call, count)
     added = tuple(call.attribute("output_padding") or (0,) * count)
     wanted = call.attribute("output_shape")
-    mode = call.attribute("auto_pad", "NOTSET") or "NOTSET"
-    if mode not in ("NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"):
-        raise call.error(f"auto_pad {mode!r}; expected NOTSET, SAME_UPPER, SAME_LOWER or VALID")
+    mode = auto_pad(call)
     if len(pads) != 2 * count:
         raise call.error(f"{len(pads)} pads for {count} spatial axes; expected {2 * count}")
     axes = []

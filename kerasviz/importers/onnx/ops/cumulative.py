@@ -6,8 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import LayoutTensor, model_layout, rank_of, stored_axis
-from kerasviz.importers.onnx.ops.activation import stored
+from kerasviz.importers.onnx.layout import LayoutTensor, model_layout, stored_axis
 from kerasviz.importers.onnx.registry import Call, Layout, operator
 from kerasviz.types import Tensor
 
@@ -17,13 +16,12 @@ def _along(call: Call) -> tuple[Tensor, Any, bool]:
 
     An axis that only a run knows is a scalar tensor.
     """
-    value = call.input(0)
     known = tf.get_static_value(call.tensor(1))
     if known is None:
-        x, axis = (model_layout(value), tf.cast(call.scalar(1), tf.int32))
-        return x, tf.math.floormod(axis, rank_of(value)), False
-    x, is_last = stored(value)
-    return x, stored_axis(int(known.item()), rank_of(value), is_last), is_last
+        x, axis = (call.tensor(), tf.cast(call.scalar(1), tf.int32))
+        return x, tf.math.floormod(axis, call.rank()), False
+    x, is_last = call.stored()
+    return x, stored_axis(int(known.item()), call.rank(), is_last), is_last
 
 
 def _ways(call: Call) -> tuple[bool, bool]:

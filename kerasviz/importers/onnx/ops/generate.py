@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -90,67 +91,52 @@ def _seed(call: Call) -> list[int]:
 
 
 def _uniform(call: Call, shape: Any, dtype: Any) -> Tensor:
+    """Draw uniform numbers between ``low`` and ``high``."""
     low, high = (float(call.attribute(*name)) for name in (("low", 0.0), ("high", 1.0)))
-    wide = tf.float64 if dtype == tf.float64 else tf.float32
-    x = tf.random.stateless_uniform(shape, _seed(call), dtype=wide)
+    x = tf.random.stateless_uniform(shape, _seed(call), dtype=_drawn_in(dtype))
     return tf.cast(low + (high - low) * x, dtype)
 
 
 def _normal(call: Call, shape: Any, dtype: Any) -> Tensor:
+    """Draw normally distributed numbers with ``mean`` and ``scale``."""
     mean, scale = (float(call.attribute(*name)) for name in (("mean", 0.0), ("scale", 1.0)))
-    wide = tf.float64 if dtype == tf.float64 else tf.float32
-    x = tf.random.stateless_normal(shape, _seed(call), dtype=wide)
+    x = tf.random.stateless_normal(shape, _seed(call), dtype=_drawn_in(dtype))
     return tf.cast(mean + scale * x, dtype)
 
 
-def _given_shape(call: Call) -> tuple[Sequence[int], Any]:
+def _drawn_in(dtype: Any) -> Any:
+    return tf.float64 if dtype == tf.float64 else tf.float32
+
+
+Draw = Callable[[Call, Any, Any], Tensor]
+
+
+def _random(call: Call, draw: Draw) -> LayoutTensor:
+    """Compute random numbers in the shape that the attributes give."""
     shape = [int(n) for n in call.attribute("shape", ())]
-    return shape, tensor_type(call.attribute("dtype", onnx.TensorProto.FLOAT))
+    return LayoutTensor(
+        draw(call, shape, tensor_type(call.attribute("dtype", onnx.TensorProto.FLOAT)))
+    )
 
 
-def _like_dtype(call: Call, x: Tensor) -> Any:
+def _random_like(call: Call, draw: Draw) -> LayoutTensor:
+    """Compute random numbers in the shape of the input, and in its type or a given one."""
+    x = call.tensor()
     number = call.attribute("dtype")
-    return x.dtype if number is None else tensor_type(number)
+    y = draw(call, tf.shape(x), x.dtype if number is None else tensor_type(number))
+    return LayoutTensor(tf.ensure_shape(y, x.shape))
 
 
-def _shaped(y: Tensor, x: Tensor) -> Tensor:
-    y.set_shape(x.shape)
-    return y
+def _bernoulli(call: Call, shape: Any, dtype: Any) -> Tensor:
+    """Draw 1 with the probability in the input, else 0."""
+    drawn = _uniform(call, shape, tf.float64)
+    return tf.cast(drawn < tf.cast(call.tensor(), tf.float64), dtype)
 
 
-@operator("RandomUniform")
-def random_uniform(call: Call) -> LayoutTensor:
-    """Compute uniform numbers between ``low`` and ``high``."""
-    return LayoutTensor(_uniform(call, *_given_shape(call)))
-
-
-@operator("RandomNormal")
-def random_normal(call: Call) -> LayoutTensor:
-    """Compute normally distributed numbers with ``mean`` and ``scale``."""
-    return LayoutTensor(_normal(call, *_given_shape(call)))
-
-
-@operator("RandomUniformLike")
-def random_uniform_like(call: Call) -> LayoutTensor:
-    """Compute uniform numbers between ``low`` and ``high`` in the shape of the input."""
-    x = call.tensor()
-    return LayoutTensor(_shaped(_uniform(call, tf.shape(x), _like_dtype(call, x)), x))
-
-
-@operator("RandomNormalLike")
-def random_normal_like(call: Call) -> LayoutTensor:
-    """Compute normally distributed numbers in the shape of the input."""
-    x = call.tensor()
-    return LayoutTensor(_shaped(_normal(call, tf.shape(x), _like_dtype(call, x)), x))
-
-
-@operator("Bernoulli", since=15)
-def bernoulli(call: Call) -> LayoutTensor:
-    """Compute 1 with the probability in the input, else 0."""
-    x = call.tensor()
-    drawn = _uniform(call, tf.shape(x), tf.float64)
-    y = tf.cast(drawn < tf.cast(x, tf.float64), _like_dtype(call, x))
-    return LayoutTensor(_shaped(y, x))
+for _kind, _draw in (("Uniform", _uniform), ("Normal", _normal)):
+    operator(f"Random{_kind}")(partial(_random, draw=_draw))
+    operator(f"Random{_kind}Like")(partial(_random_like, draw=_draw))
+operator("Bernoulli", since=15)(partial(_random_like, draw=_bernoulli))
 
 
 @operator("Multinomial", since=7)

@@ -13,11 +13,9 @@ from kerasviz.importers.onnx.layout import (
     LayoutTensor,
     TensorValue,
     model_layout,
-    rank_of,
     stored_axis,
 )
-from kerasviz.importers.onnx.ops.activation import stored
-from kerasviz.importers.onnx.registry import Call, Layout, operator
+from kerasviz.importers.onnx.registry import Call, Layout, operator, whole_numbers
 from kerasviz.types import Tensor
 
 #: The farthest bound: TensorFlow takes bounds as int32.
@@ -35,8 +33,8 @@ def slice_1(call: Call) -> LayoutTensor:
 @operator("Slice", since=10, layout=Layout.FOLLOWS)
 def slice_10(call: Call) -> LayoutTensor:
     """Compute the entries from ``starts`` to ``ends`` of axes in ``steps``, given as inputs."""
-    starts, ends = call.numbers(1), call.numbers(2)
-    steps = call.numbers(4) if call.has(4) else None
+    starts, ends = whole_numbers(call, 1), whole_numbers(call, 2)
+    steps = whole_numbers(call, 4) if call.has(4) else None
     try:
         axes = call.ints("axes", 3)
     except DataDependent:
@@ -48,9 +46,8 @@ def slice_10(call: Call) -> LayoutTensor:
 
 
 def _sliced(call: Call, starts: Any, ends: Any, axes: Any, steps: Any) -> LayoutTensor:
-    value = call.input()
-    x, is_last = stored(value)
-    rank = rank_of(value)
+    x, is_last = call.stored()
+    rank = call.rank()
     cut = [slice(None)] * rank
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         place = stored_axis(int(axis), rank, is_last)
@@ -70,9 +67,8 @@ def _bound(number: Any) -> Any:
 
 def _sliced_anywhere(call: Call) -> LayoutTensor:
     """Slice along axes that depend on the data."""
-    value = call.input()
-    x, is_last = stored(value)
-    rank = rank_of(value)
+    x, is_last = call.stored()
+    rank = call.rank()
     starts, ends = (_bound(call.tensor(k)) for k in (1, 2))
     steps = _bound(call.tensor(4)) if call.has(4) else tf.ones_like(starts)
     axes = call.tensor(3) if call.has(3) else tf.range(tf.size(starts))
@@ -96,13 +92,12 @@ def stored_axes(axes: Tensor, rank: int, is_last: bool) -> Tensor:
 @operator("Gather", since=1, layout=Layout.FOLLOWS)
 def gather(call: Call) -> LayoutTensor:
     """Compute the entries of ``axis`` at the given indices; negative ones count from the end."""
-    value = call.input(0)
-    rank, width = rank_of(value), rank_of(call.input(1))
+    rank, width = call.rank(), call.rank(1)
     axis = int(call.attribute("axis", 0))
     axis = axis + rank if axis < 0 else axis
-    x, is_last = stored(value)
+    x, is_last = call.stored()
     if is_last and (width > 1 or (width == 0 and axis == 0)):
-        x, is_last = model_layout(value), False
+        x, is_last = call.tensor(), False
     place = stored_axis(axis, rank, is_last)
     if width == 0 and rank == 1:
         return LayoutTensor(_entry(x, tf.cast(call.tensor(1), tf.int32)))
@@ -132,9 +127,8 @@ def _places(value: TensorValue, x: Tensor, axis: int) -> Tensor:
 @operator("ReverseSequence", since=10, layout=Layout.FOLLOWS)
 def reverse_sequence(call: Call) -> LayoutTensor:
     """Compute sequences whose first ``sequence_lens[b]`` steps are reversed."""
-    value = call.input(0)
-    x, is_last = stored(value)
-    rank = rank_of(value)
+    x, is_last = call.stored()
+    rank = call.rank()
     batch = stored_axis(int(call.attribute("batch_axis", 1)), rank, is_last)
     time = stored_axis(int(call.attribute("time_axis", 0)), rank, is_last)
     lengths = call.tensor(1)

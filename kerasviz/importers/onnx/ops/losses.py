@@ -14,8 +14,7 @@ from kerasviz.importers.onnx.layout import (
     rank_of,
     stored_axis,
 )
-from kerasviz.importers.onnx.ops.activation import stored
-from kerasviz.importers.onnx.registry import Call, operator
+from kerasviz.importers.onnx.registry import Call, operator, stored
 from kerasviz.types import Tensor
 
 _TRAINING = "ai.onnx.preview.training"
@@ -24,14 +23,14 @@ _TRAINING = "ai.onnx.preview.training"
 @operator("NegativeLogLikelihoodLoss", since=12)
 def negative_log_likelihood(call: Call) -> LayoutTensor:
     """Compute ``-weight[target] * x[n, target, ...]``, 0 for the ignored target."""
-    x, is_last = stored(call.input(0))
+    x, is_last = call.stored()
     return LayoutTensor(_loss(call, x, _class_axis(call.input(0), is_last)))
 
 
 @operator("SoftmaxCrossEntropyLoss", since=12)
 def softmax_cross_entropy(call: Call) -> list[LayoutTensor]:
     """Compute the negative log likelihood of ``log(softmax(x))``, and these logarithms."""
-    x, is_last = stored(call.input(0))
+    x, is_last = call.stored()
     axis = _class_axis(call.input(0), is_last)
     logarithms = tf.nn.log_softmax(x, axis)
     return [LayoutTensor(_loss(call, logarithms, axis)), LayoutTensor(logarithms, is_last)]
@@ -63,14 +62,12 @@ def _loss(call: Call, logarithms: Tensor, axis: int) -> Tensor:
 
 
 def _reduced(call: Call, losses: Tensor, weights: Tensor) -> Tensor:
-    reduction = call.attribute("reduction", "mean")
+    reduction = call.choice("reduction", "none", "sum", "mean", default="mean")
     if reduction == "none":
         return losses
     if reduction == "sum":
         return tf.reduce_sum(losses)
-    if reduction == "mean":
-        return tf.reduce_sum(losses) / tf.reduce_sum(weights)
-    raise call.error(f"reduction {reduction!r}; expected none, sum or mean")
+    return tf.reduce_sum(losses) / tf.reduce_sum(weights)
 
 
 # -- one step of an optimizer ----------------------------------------------------------------
@@ -108,9 +105,7 @@ def _regularized(call: Call, x: Tensor, gradient: Tensor) -> Tensor:
 def _momentum(call: Call, rate: Tensor, count: Tensor, parts: Sequence[Tensor]) -> Any:
     """Compute ``v = alpha v + beta g``, ``x = x - rate v``; Nesterov ``x - rate (g + alpha v)``."""
     x, gradient, velocity = parts
-    mode = call.attribute("mode", "standard")
-    if mode not in ("standard", "nesterov"):
-        raise call.error(f"mode {mode!r}; expected standard or nesterov")
+    mode = call.choice("mode", "standard", "nesterov")
     gradient = _regularized(call, x, gradient)
     alpha, beta = _number(call, "alpha", None, x), _number(call, "beta", None, x)
     beta = tf.where(count > 0, beta, tf.ones_like(beta))

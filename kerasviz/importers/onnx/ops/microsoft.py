@@ -4,56 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from kerasviz.importers.onnx.element_types import wide_float
-from kerasviz.importers.onnx.layout import LayoutTensor, aligned, rank_of
-from kerasviz.importers.onnx.ops.activation import stored
+from kerasviz.importers.onnx.layout import LayoutTensor, aligned
 from kerasviz.importers.onnx.ops.conv import conv
 from kerasviz.importers.onnx.ops.cumulative import trilu
 from kerasviz.importers.onnx.ops.linear import gemm, multiplied
-from kerasviz.importers.onnx.registry import MICROSOFT, Call, Layout, operator, single
+from kerasviz.importers.onnx.registry import MICROSOFT, Call, Layout, operator
 from kerasviz.types import Tensor
 
 # -- activations -----------------------------------------------------------------------------
 
 
-def _fast_gelu(x: Tensor) -> Tensor:
-    return tf.nn.gelu(x, approximate=True)
+_exact_gelu = partial(tf.nn.gelu, approximate=False)
+_fast_gelu = partial(tf.nn.gelu, approximate=True)
 
 
-def _exact_gelu(x: Tensor) -> Tensor:
-    return tf.nn.gelu(x, approximate=False)
-
-
-def _with_bias(call: Call) -> LayoutTensor:
-    """Return the sum of all inputs."""
+def _of_sum(call: Call, apply: Callable[[Tensor], Tensor]) -> LayoutTensor:
+    """Compute a function of the sum of all inputs, such as ``x + bias + skip``."""
     xs, is_last = aligned([call.input(k) for k in range(len(call.inputs)) if call.has(k)])
-    return LayoutTensor(sum(xs[1:], xs[0]), is_last)
+    return LayoutTensor(apply(sum(xs[1:], xs[0])), is_last)
 
 
-@operator("Gelu", layout=Layout.FOLLOWS, domain=MICROSOFT)
-@operator("BiasGelu", layout=Layout.FOLLOWS, domain=MICROSOFT)
-def gelu(call: Call) -> LayoutTensor:
-    """Compute ``z (1 + erf(z / sqrt(2))) / 2`` with ``z = x + bias``."""
-    z = _with_bias(call)
-    return LayoutTensor(_exact_gelu(z.tensor), z.channels_last)
-
-
-@operator("FastGelu", layout=Layout.FOLLOWS, domain=MICROSOFT)
-def fast_gelu(call: Call) -> LayoutTensor:
-    """Compute ``z (1 + tanh(sqrt(2 / pi) (z + 0.044715 z^3))) / 2`` with ``z = x + bias``."""
-    z = _with_bias(call)
-    return LayoutTensor(_fast_gelu(z.tensor), z.channels_last)
+for _name, _apply in (
+    ("Gelu", _exact_gelu),
+    ("BiasGelu", _exact_gelu),
+    ("FastGelu", _fast_gelu),
+    ("BiasAdd", tf.identity),
+):
+    operator(_name, layout=Layout.FOLLOWS, domain=MICROSOFT)(partial(_of_sum, apply=_apply))
 
 
 @operator("QuickGelu", layout=Layout.FOLLOWS, domain=MICROSOFT)
 def quick_gelu(call: Call) -> LayoutTensor:
     """Compute ``x * sigmoid(alpha * x)``."""
-    x, is_last = stored(call.input())
+    x, is_last = call.stored()
     return LayoutTensor(x * tf.sigmoid(float(call.attribute("alpha", 1.702)) * x), is_last)
 
 
@@ -62,12 +52,6 @@ def bias_split_gelu(call: Call) -> LayoutTensor:
     """Compute ``a * gelu(b)`` with the halves a and b of the last axis of ``x + bias``."""
     a, b = tf.split(call.tensor(0) + call.tensor(1), 2, -1)
     return LayoutTensor(a * _exact_gelu(b))
-
-
-@operator("BiasAdd", layout=Layout.FOLLOWS, domain=MICROSOFT)
-def bias_add(call: Call) -> LayoutTensor:
-    """Compute ``x + bias + skip``."""
-    return _with_bias(call)
 
 
 @operator("BiasSoftmax", domain=MICROSOFT)
@@ -112,7 +96,7 @@ def activated(call: Call, x: Tensor) -> Tensor:
 @operator("FusedConv", layout=Layout.IMAGE, domain=MICROSOFT)
 def fused_conv(call: Call) -> LayoutTensor:
     """Compute ``activation(conv(x) + z)``."""
-    y = single(conv(call))
+    y = conv(call)
     if call.has(3):
         parts, is_last = aligned([y, call.input(3)])
         y = LayoutTensor(parts[0] + parts[1], is_last)
@@ -124,7 +108,7 @@ def fused_conv(call: Call) -> LayoutTensor:
 def nhwc_conv(call: Call) -> LayoutTensor:
     """Compute ``activation(conv(x) + z)`` for a model whose channels are last."""
     x = LayoutTensor(call.tensor(0), channels_last=True)
-    y = single(conv(replace(call, inputs=(x, *call.inputs[1:])))).tensor
+    y = conv(replace(call, inputs=(x, *call.inputs[1:]))).tensor
     return LayoutTensor(activated(call, y + call.tensor(3) if call.has(3) else y))
 
 
@@ -132,7 +116,7 @@ def nhwc_conv(call: Call) -> LayoutTensor:
 def fused_gemm(call: Call) -> LayoutTensor:
     """Compute ``activation(alpha * A @ B + beta * C)``."""
     inner = {k: v for k, v in call.node.attributes.items() if not k.startswith("activation")}
-    y = single(gemm(replace(call, node=replace(call.node, attributes=inner))))
+    y = gemm(replace(call, node=replace(call.node, attributes=inner)))
     return LayoutTensor(activated(call, y.tensor), y.channels_last)
 
 
@@ -179,13 +163,11 @@ operator("Trilu", domain=MICROSOFT)(trilu)
 def crop_and_resize(call: Call) -> LayoutTensor:
     """Compute boxes [y1, x1, y2, x2], in units of the image's sides, sampled at a grid."""
     x = call.channels_last(0)
-    if rank_of(call.input(0)) != 4:
+    if call.rank() != 4:
         raise call.error("the input must have 4 axes")
     boxes, images = call.tensor(1), tf.cast(call.tensor(2), tf.int32)
     size = [int(n) for n in call.constant(3, "crop_size").reshape(-1)]
-    mode = call.attribute("mode", "bilinear")
-    if mode not in ("bilinear", "nearest"):
-        raise call.error(f"mode {mode!r}; expected bilinear or nearest")
+    mode = call.choice("mode", "bilinear", "nearest")
     places, sides = [], []
     for k in range(2):
         side = tf.shape(x)[1 + k] - 1

@@ -17,7 +17,7 @@ from kerasviz.importers.onnx.ops.attention import (
     split_heads,
 )
 from kerasviz.importers.onnx.ops.linear import multiplied
-from kerasviz.importers.onnx.ops.quantized import along, given, number, product
+from kerasviz.importers.onnx.ops.quantized import along, number, product
 from kerasviz.importers.onnx.registry import MICROSOFT, Call, operator
 from kerasviz.types import Tensor
 
@@ -34,7 +34,7 @@ def attention(call: Call) -> list[LayoutTensor]:
 @operator("QAttention", domain=MICROSOFT)
 def quantized_attention(call: Call) -> list[LayoutTensor]:
     """Compute attention with a quantized input and quantized weights; the rest is in float32."""
-    zeros = given(call, 6), given(call, 7)
+    zeros = call.optional(6), call.optional(7)
     sums = product(call.input(0), call.input(1), zeros, call)
     factor = number(call.input(3)) * along(call.input(4), sums.shape.rank, sums.shape.rank - 1)
     joint = tf.cast(sums, tf.float32) * factor + call.tensor(2)

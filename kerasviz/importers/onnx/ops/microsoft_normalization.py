@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import tensorflow as tf
 
@@ -38,6 +39,10 @@ def simplified_layer_normalization(call: Call) -> list[LayoutTensor]:
 
 
 def _skipped(call: Call, bias: int, *, centred: bool) -> list[LayoutTensor]:
+    """Compute the normalization of ``x + skip + bias`` over the last axis, and that sum.
+
+    It is the layer normalization, or the RMS normalization where it is not ``centred``.
+    """
     total = call.tensor(0) + call.tensor(1)
     if call.has(bias):
         total = total + call.tensor(bias)
@@ -54,25 +59,16 @@ def _skipped(call: Call, bias: int, *, centred: bool) -> list[LayoutTensor]:
     ]
 
 
-@operator("SkipLayerNormalization", domain=MICROSOFT)
-def skip_layer_normalization(call: Call) -> list[LayoutTensor]:
-    """Compute the layer normalization of ``x + skip + bias`` over the last axis, and that sum."""
-    return _skipped(call, 4, centred=True)
-
-
-@operator("SkipSimplifiedLayerNormalization", domain=MICROSOFT)
-def skip_simplified_layer_normalization(call: Call) -> list[LayoutTensor]:
-    """Compute the RMS normalization of ``x + skip + bias`` over the last axis, and that sum."""
-    return _skipped(call, 3, centred=False)
+for _name, _bias, _centred in (
+    ("SkipLayerNormalization", 4, True),
+    ("SkipSimplifiedLayerNormalization", 3, False),
+):
+    operator(_name, domain=MICROSOFT)(partial(_skipped, bias=_bias, centred=_centred))
 
 
 @operator("EmbedLayerNormalization", domain=MICROSOFT)
 def embed_layer_normalization(call: Call) -> list[LayoutTensor]:
     """Compute the layer normalization of the sum of token, position and segment embeddings."""
-    return _embedded(call)
-
-
-def _embedded(call: Call) -> list[LayoutTensor]:
     tokens = call.tensor(0)
     length = tf.shape(tokens)[1]
     total = tf.gather(call.tensor(2), tokens)
@@ -95,9 +91,8 @@ def quantized_embed_layer_normalization(call: Call) -> list[LayoutTensor]:
         dequantized(call.input(k), call.input(k + 6), call.input(k + 11)) if call.has(k) else None
         for k in range(2, 7)
     ]
-    mask = call.inputs[7] if call.has(7) else None
-    inputs = (*call.inputs[:2], *tables, mask)
-    return _embedded(replace(call, inputs=inputs))
+    inputs = (*call.inputs[:2], *tables, call.optional(7))
+    return embed_layer_normalization(replace(call, inputs=inputs))
 
 
 @operator("GroupNorm", domain=MICROSOFT)

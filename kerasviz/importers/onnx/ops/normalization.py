@@ -18,8 +18,7 @@ from kerasviz.importers.onnx.layout import (
     rank_of,
     stored_axis,
 )
-from kerasviz.importers.onnx.ops.activation import stored
-from kerasviz.importers.onnx.registry import Call, Layout, operator
+from kerasviz.importers.onnx.registry import Call, Layout, operator, stored
 from kerasviz.types import Tensor
 
 
@@ -267,12 +266,11 @@ def normalized_groups(x: Tensor, groups: int, size: Any, epsilon: float) -> Tens
 @operator("LpNormalization", since=1, layout=Layout.FOLLOWS)
 def lp_normalization(call: Call) -> LayoutTensor:
     """Compute ``x`` divided by its 1- or 2-norm along an axis; 0 where the norm is 0."""
-    value = call.input()
-    x, is_last = stored(value)
+    x, is_last = call.stored()
     p = int(call.attribute("p", 2))
     if p not in (1, 2):
         raise call.error(f"p is {p}; expected 1 or 2")
-    axis = stored_axis(int(call.attribute("axis", -1)), rank_of(value), is_last)
+    axis = stored_axis(int(call.attribute("axis", -1)), call.rank(), is_last)
     sums = tf.reduce_sum(tf.abs(x) if p == 1 else tf.square(x), axis, keepdims=True)
     safe = tf.where(sums == 0, tf.ones_like(sums), sums)  # with a finite gradient of the root
     return LayoutTensor(x / (safe if p == 1 else tf.sqrt(safe)), is_last)
@@ -283,7 +281,7 @@ def mean_variance_normalization(call: Call) -> LayoutTensor:
     """Compute ``(x - mean) / sqrt(variance)`` over positions, and over ``across_channels``."""
     axes = [
         *([1] if call.attribute("across_channels", 0) else []),
-        *range(2, rank_of(call.input())),
+        *range(2, call.rank()),
     ]
     return _standardized(call, axes, divided=bool(call.attribute("normalize_variance", 1)))
 
@@ -295,9 +293,8 @@ def mean_variance_normalization_9(call: Call) -> LayoutTensor:
 
 
 def _standardized(call: Call, own_axes: list[int], *, divided: bool) -> LayoutTensor:
-    value = call.input()
-    x, is_last = stored(value)
-    axes = [stored_axis(int(axis), rank_of(value), is_last) for axis in own_axes]
+    x, is_last = call.stored()
+    axes = [stored_axis(int(axis), call.rank(), is_last) for axis in own_axes]
     wide = tf.cast(x, wide_float(x.dtype))
     apart, _, variance = moments(wide, axes)
     if not divided:

@@ -7,9 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import DataDependent, LayoutTensor, rank_of, stored_axis
-from kerasviz.importers.onnx.ops.activation import stored
-from kerasviz.importers.onnx.registry import Call, Layout, operator
+from kerasviz.importers.onnx.layout import DataDependent, LayoutTensor, stored_axis
+from kerasviz.importers.onnx.registry import Call, Layout, operator, whole_numbers
 from kerasviz.types import Tensor
 
 #: An int, or a scalar int32 tensor where only a run knows it.
@@ -19,9 +18,8 @@ Number = Any
 @operator("Pad", since=1, layout=Layout.FOLLOWS)
 def pad(call: Call) -> LayoutTensor:
     """Compute the value with entries added at both ends of axes; negative pads remove some."""
-    value = call.input()
-    x, is_last = stored(value)
-    rank = rank_of(value)
+    x, is_last = call.stored()
+    rank = call.rank()
     axes = call.ints("axes", 3) or tuple(range(rank))
     flat = _pads(call)
     if len(flat) != 2 * len(axes):
@@ -31,11 +29,9 @@ def pad(call: Call) -> LayoutTensor:
         pairs[stored_axis(axis, rank, is_last)] = (flat[k], flat[k + len(axes)])
     x = _cut(x, pairs)
     pairs = [(_positive(a), _positive(b)) for a, b in pairs]
-    mode = call.attribute("mode", "constant")
+    mode = call.choice("mode", "constant", "reflect", "edge", "wrap")
     if mode == "constant":
         return LayoutTensor(_filled(x, pairs, _value(call, x)), is_last)
-    if mode not in ("reflect", "edge", "wrap"):
-        raise call.error(f"mode {mode!r}; expected constant, reflect, edge or wrap")
     if mode == "reflect" and all(_fits(x, k, pair) for k, pair in enumerate(pairs)):
         return LayoutTensor(tf.pad(x, pairs, "REFLECT"), is_last)
     for axis, pair in enumerate(pairs):
@@ -50,7 +46,7 @@ def _pads(call: Call) -> list[Number]:
             return [int(n) for n in call.attribute(name)]
     if not call.has(1):
         raise call.error("pads are missing")
-    pads = call.numbers(1)
+    pads = whole_numbers(call, 1)
     if pads is None:
         raise DataDependent("the number of pads depends on the data")
     return [n if isinstance(n, int) else tf.cast(n, tf.int32) for n in pads]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import product
@@ -173,18 +173,14 @@ def _spatial(x: Tensor) -> list[int]:
     return list(range(1, x.shape.rank - 1))
 
 
-@operator("GlobalAveragePool", since=1, layout=Layout.IMAGE)
-def global_average_pool(call: Call) -> LayoutTensor:
-    """Compute the average over all spatial axes, which keep length 1."""
+def _global_pool(call: Call, apply: Callable[..., Tensor]) -> LayoutTensor:
+    """Compute the average or maximum over all spatial axes, which keep length 1."""
     x = call.channels_last()
-    return LayoutTensor(tf.reduce_mean(x, _spatial(x), keepdims=True), channels_last=True)
+    return LayoutTensor(apply(x, _spatial(x), keepdims=True), channels_last=True)
 
 
-@operator("GlobalMaxPool", since=1, layout=Layout.IMAGE)
-def global_max_pool(call: Call) -> LayoutTensor:
-    """Compute the largest entry over all spatial axes, which keep length 1."""
-    x = call.channels_last()
-    return LayoutTensor(tf.reduce_max(x, _spatial(x), keepdims=True), channels_last=True)
+for _name, _apply in (("GlobalAveragePool", tf.reduce_mean), ("GlobalMaxPool", tf.reduce_max)):
+    operator(_name, layout=Layout.IMAGE)(partial(_global_pool, apply=_apply))
 
 
 @operator("LpPool", since=1, layout=Layout.IMAGE)

@@ -23,9 +23,8 @@ from kerasviz.importers.onnx.layout import (
     rank_of,
     stored_axis,
 )
-from kerasviz.importers.onnx.ops.activation import stored
 from kerasviz.importers.onnx.quantized_values import codes_of, from_codes
-from kerasviz.importers.onnx.registry import MICROSOFT, Call, Layout, operator
+from kerasviz.importers.onnx.registry import MICROSOFT, Call, Layout, operator, stored
 from kerasviz.types import Tensor
 
 #: The smallest and largest code of a type.
@@ -108,15 +107,13 @@ def _from_ratio(
 
 
 def dequantized(
-    value: TensorValue, scale: TensorValue, zero: TensorValue | None, axis: int = 1
+    value: TensorValue,
+    scale: TensorValue,
+    zero: TensorValue | None,
+    axis: int = 1,
+    block: int = 0,
 ) -> LayoutTensor:
     """Compute ``(codes - zero) * scale`` in float32."""
-    return _dequantized(value, scale, zero, axis, 0)
-
-
-def _dequantized(
-    value: TensorValue, scale: TensorValue, zero: TensorValue | None, axis: int, block: int
-) -> LayoutTensor:
     factor, is_last = spread(codes_of(scale), value, axis, block)
     codes = codes_of(value)
     values = codes.tensor if is_last == codes.channels_last else model_layout(codes)
@@ -141,7 +138,7 @@ def quantize_linear(call: Call) -> LayoutTensor:
         target = numpy_type(call.attribute("output_dtype"))
     zero = None
     if call.has(2):
-        target = type_of(stored(call.input(2))[0])
+        target = type_of(call.stored(2)[0])
         zero = spread_numbers(call.input(2), x, axis, block)
     factor, is_last = spread(scale, x, axis, block)
     real = stored(x)[0] if is_last == stored(x)[1] else model_layout(x)
@@ -161,9 +158,8 @@ def quantize_linear(call: Call) -> LayoutTensor:
 def dequantize_linear(call: Call) -> LayoutTensor:
     """Compute ``(x - zero) * scale`` for the whole value, an axis or blocks."""
     axis, block = int(call.attribute("axis", 1)), int(call.attribute("block_size", 0))
-    zero = call.input(2) if call.has(2) else None
-    made = _dequantized(call.input(0), call.input(1), zero, axis, block)
-    target = stored(call.input(1))[0].dtype
+    made = dequantized(call.input(0), call.input(1), call.optional(2), axis, block)
+    target = call.stored(1)[0].dtype
     if call.attribute("output_dtype", 0):
         target = tensor_type(call.attribute("output_dtype"))
     return LayoutTensor(tf.cast(made.tensor, target), made.channels_last)

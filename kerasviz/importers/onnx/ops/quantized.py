@@ -16,20 +16,14 @@ from kerasviz.importers.onnx.layout import (
     model_layout,
     rank_of,
 )
-from kerasviz.importers.onnx.ops.activation import stored
 from kerasviz.importers.onnx.ops.conv import conv
 from kerasviz.importers.onnx.ops.linear import matmul
 from kerasviz.importers.onnx.ops.quantization import quantized, rounded, spread_numbers
 from kerasviz.importers.onnx.quantized_values import codes_of, from_codes
-from kerasviz.importers.onnx.registry import MICROSOFT, Call, Layout, operator, single
+from kerasviz.importers.onnx.registry import MICROSOFT, Call, Layout, operator, stored
 from kerasviz.types import Tensor
 
 _INT32 = np.dtype(np.int32)
-
-
-def given(call: Call, index: int) -> TensorValue | None:
-    """Return input ``index``, ``None`` if it is not given."""
-    return call.input(index) if call.has(index) else None
 
 
 def kind_of(value: TensorValue) -> np.dtype[Any]:
@@ -81,16 +75,16 @@ def with_images(call: Call) -> tuple[Call, bool]:
 @operator("ConvInteger", since=10, layout=Layout.IMAGE)
 def conv_integer(call: Call) -> LayoutTensor:
     """Compute the convolution of codes minus their zero points, in int32."""
-    kernel = _wide(less(call.input(1), given(call, 3)))
-    x = _wide(less(call.input(0), given(call, 2)))
-    sums = single(conv(replace(call, inputs=(x, kernel))))
+    kernel = _wide(less(call.input(1), call.optional(3)))
+    x = _wide(less(call.input(0), call.optional(2)))
+    sums = conv(replace(call, inputs=(x, kernel)))
     return from_codes(LayoutTensor(rounded(sums.tensor), sums.channels_last), _INT32)
 
 
 @operator("MatMulInteger", since=10)
 def matmul_integer(call: Call) -> LayoutTensor:
     """Compute the matrix product of codes minus their zero points, in int32."""
-    sums = product(call.input(0), call.input(1), (given(call, 2), given(call, 3)), call)
+    sums = product(call.input(0), call.input(1), (call.optional(2), call.optional(3)), call)
     return from_codes(LayoutTensor(rounded(sums)), _INT32)
 
 
@@ -103,7 +97,7 @@ def product(
     """Multiply matrices of codes minus their zero points; sums are exact in float64."""
     rows = _wide(less(left, zeros[0], max(rank_of(left) - 2, 0)))
     columns = _wide(less(right, zeros[1], rank_of(right) - 1))
-    return model_layout(single(matmul(replace(call, inputs=(rows, columns)))))
+    return model_layout(matmul(replace(call, inputs=(rows, columns))))
 
 
 def _wide(value: TensorValue) -> TensorValue:
@@ -135,7 +129,7 @@ def qlinear_conv(call: Call) -> LayoutTensor:
     inputs: tuple[TensorValue, ...] = (less(call.input(0), call.input(2)), kernel)
     if call.has(8):
         inputs += (codes_of(call.input(8)),)
-    sums = single(conv(replace(call, inputs=inputs)))
+    sums = conv(replace(call, inputs=inputs))
     rank = sums.tensor.shape.rank
     factors = [along(call.input(k), rank, 1, sums.channels_last) for k in (1, 4)]
     real = LayoutTensor(sums.tensor * factors[0] * factors[1], sums.channels_last)

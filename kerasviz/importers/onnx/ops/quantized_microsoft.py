@@ -22,27 +22,20 @@ from kerasviz.importers.onnx.layout import (
 )
 from kerasviz.importers.onnx.ops.pool import average_pool, max_pool
 from kerasviz.importers.onnx.ops.quantization import dequantized, dynamic_codes, quantized
-from kerasviz.importers.onnx.ops.quantized import (
-    along,
-    given,
-    kind_of,
-    number,
-    product,
-    with_images,
-)
+from kerasviz.importers.onnx.ops.quantized import along, kind_of, number, product, with_images
 from kerasviz.importers.onnx.quantized_values import codes_of
-from kerasviz.importers.onnx.registry import MICROSOFT, Call, Layout, operator, single
+from kerasviz.importers.onnx.registry import MICROSOFT, Call, Layout, operator
 from kerasviz.types import Tensor
 
 
 def _real(call: Call, first: int) -> LayoutTensor:
     """Return input ``first`` as real numbers; its scale and zero point follow it."""
-    return dequantized(call.input(first), call.input(first + 1), given(call, first + 2))
+    return dequantized(call.input(first), call.input(first + 1), call.optional(first + 2))
 
 
 def _requantized(call: Call, real: LayoutTensor, first: int) -> LayoutTensor:
     """Quantize with the scale and zero point at input ``first`` and the next one."""
-    zero = given(call, first + 1)
+    zero = call.optional(first + 1)
     kind = kind_of(zero) if zero is not None else kind_of(call.input(0))
     point = None if zero is None else number(zero)
     return quantized(real, number(call.input(first)), point, kind)
@@ -113,7 +106,7 @@ def qlinear_where(call: Call) -> LayoutTensor:
 def qlinear_average_pool(call: Call) -> LayoutTensor:
     """Compute the quantized average of every window of a quantized value."""
     call, behind = with_images(call)
-    made = single(average_pool(replace(call, inputs=(_real(call, 0),))))
+    made = average_pool(replace(call, inputs=(_real(call, 0),)))
     return replace(_requantized(call, made, 3), channels_last=made.channels_last and not behind)
 
 
@@ -148,9 +141,7 @@ def qlinear_reduce_mean(call: Call) -> LayoutTensor:
 def nhwc_max_pool(call: Call) -> LayoutTensor:
     """Compute the largest entry of every window for a model whose channels are last."""
     images = LayoutTensor(call.tensor(0), channels_last=True)
-    made = max_pool(replace(call, inputs=(images,)))
-    assert isinstance(made, list)
-    return replace(single(made[0]), channels_last=False)
+    return replace(max_pool(replace(call, inputs=(images,)))[0], channels_last=False)
 
 
 # -- products --------------------------------------------------------------------------------
@@ -185,7 +176,7 @@ def qgemm(call: Call) -> LayoutTensor:
 @operator("MatMulIntegerToFloat", domain=MICROSOFT)
 def matmul_integer_to_float(call: Call) -> LayoutTensor:
     """Compute the product of two quantized matrices in float32, with an optional bias."""
-    sums = product(call.input(0), call.input(1), (given(call, 4), given(call, 5)), call)
+    sums = product(call.input(0), call.input(1), (call.optional(4), call.optional(5)), call)
     rank = sums.shape.rank
     rows = along(call.input(2), rank, max(rank - 2, 0))
     y = tf.cast(sums, tf.float32) * rows * along(call.input(3), rank, rank - 1)
@@ -198,4 +189,4 @@ def dynamic_quantize_matmul(call: Call) -> LayoutTensor:
     codes, scale, zero = dynamic_codes(call.input(0))
     inputs = (codes, call.inputs[1], scale, call.inputs[2], zero)
     rest = tuple(call.inputs[k] if k < len(call.inputs) else None for k in (3, 4))
-    return single(matmul_integer_to_float(replace(call, inputs=(*inputs, *rest))))
+    return matmul_integer_to_float(replace(call, inputs=(*inputs, *rest)))

@@ -116,9 +116,7 @@ def _recurrent(
     batch_first = bool(call.attribute("layout", 0))
     x = call.tensor()
     x = tf.transpose(x, [1, 0, 2]) if batch_first else x
-    mode = call.attribute("direction", "forward")
-    if mode not in ("forward", "reverse", "bidirectional"):
-        raise call.error(f"direction {mode!r}; expected forward, reverse or bidirectional")
+    mode = call.choice("direction", "forward", "reverse", "bidirectional")
     backwards = [mode == "reverse", True][: 2 if mode == "bidirectional" else 1]
     lengths = tf.cast(call.tensor(4), tf.int32) if call.has(4) else None
     every, last = [], []

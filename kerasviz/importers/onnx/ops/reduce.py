@@ -8,14 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import (
-    DataDependent,
-    LayoutTensor,
-    model_layout,
-    rank_of,
-    stored_axis,
-)
-from kerasviz.importers.onnx.ops.activation import stored
+from kerasviz.importers.onnx.layout import DataDependent, LayoutTensor, stored_axis
 from kerasviz.importers.onnx.ops.indexing import stored_axes
 from kerasviz.importers.onnx.registry import Call, Layout, operator
 from kerasviz.types import Tensor
@@ -68,9 +61,8 @@ _REDUCTIONS: dict[str, Reduction] = {
 
 
 def _reduced(call: Call, apply: Reduction) -> LayoutTensor:
-    value = call.input()
-    rank = rank_of(value)
-    x, is_last = stored(value)
+    rank = call.rank()
+    x, is_last = call.stored()
     keep = bool(call.attribute("keepdims", 1))
     try:
         given = call.ints("axes", 1)
@@ -84,7 +76,7 @@ def _reduced(call: Call, apply: Reduction) -> LayoutTensor:
     axes = sorted({axis + rank if axis < 0 else axis for axis in given})
     if is_last and not keep and 0 in axes and 1 not in axes:
         # Channels are first among the other axes.
-        return LayoutTensor(apply(model_layout(value), axes))
+        return LayoutTensor(apply(call.tensor(), axes))
     y = apply(x, [stored_axis(axis, rank, is_last) for axis in axes], keepdims=keep)
     still = is_last and (keep or (1 not in axes and rank - len(axes) > 2))
     return LayoutTensor(y, still)
@@ -92,9 +84,8 @@ def _reduced(call: Call, apply: Reduction) -> LayoutTensor:
 
 def _over_computed_axes(call: Call, apply: Reduction) -> LayoutTensor:
     """Reduce over axes that only a run knows; their number may not decide the rank."""
-    value = call.input()
-    x, is_last = stored(value)
-    rank = rank_of(value)
+    x, is_last = call.stored()
+    rank = call.rank()
     axes = stored_axes(call.tensor(1), rank, is_last)
     if axes.shape.num_elements() is None and not call.attribute("noop_with_empty_axes", 0):
         axes = tf.cond(tf.size(axes) > 0, lambda: axes, lambda: tf.range(rank))
@@ -108,14 +99,14 @@ for _name, _reduction in _REDUCTIONS.items():
 
 
 def _arg(call: Call, apply: Reduction) -> LayoutTensor:
-    value = call.input()
-    rank = rank_of(value)
-    x, is_last = stored(value)
+    """Compute the index of an extreme entry along an axis, the first or last of equals."""
+    rank = call.rank()
+    x, is_last = call.stored()
     axis = int(call.attribute("axis", 0))
     axis = axis + rank if axis < 0 else axis
     keep = bool(call.attribute("keepdims", 1))
     if is_last and not keep and axis == 0:
-        x, is_last = model_layout(value), False  # channels are first among the other axes
+        x, is_last = call.tensor(), False  # channels are first among the other axes
     place = stored_axis(axis, rank, is_last)
     if call.attribute("select_last_index", 0):
         last = tf.shape(x, out_type=tf.int64)[place] - 1
@@ -127,13 +118,5 @@ def _arg(call: Call, apply: Reduction) -> LayoutTensor:
     return LayoutTensor(y, is_last and axis != 1 and rank > 3)
 
 
-@operator("ArgMax", layout=Layout.FOLLOWS)
-def arg_max(call: Call) -> LayoutTensor:
-    """Compute the index of the largest entry along an axis, the first or last of equals."""
-    return _arg(call, tf.argmax)
-
-
-@operator("ArgMin", layout=Layout.FOLLOWS)
-def arg_min(call: Call) -> LayoutTensor:
-    """Compute the index of the smallest entry along an axis, the first or last of equals."""
-    return _arg(call, tf.argmin)
+for _name, _reduction in (("ArgMax", tf.argmax), ("ArgMin", tf.argmin)):
+    operator(_name, layout=Layout.FOLLOWS)(partial(_arg, apply=_reduction))

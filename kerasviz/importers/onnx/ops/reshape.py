@@ -24,8 +24,7 @@ from kerasviz.importers.onnx.layout import (
     to_first,
     to_last,
 )
-from kerasviz.importers.onnx.ops.activation import stored
-from kerasviz.importers.onnx.registry import Call, operator
+from kerasviz.importers.onnx.registry import Call, operator, stored
 from kerasviz.types import Tensor
 
 
@@ -54,7 +53,7 @@ def reshape(call: Call) -> LayoutTensor | Interleaved:
     source = _lengths_of(call.value())
     if fixed and _keeps_channels(call, lengths, source):
         rest = [source[k + 2] if n == 0 else n for k, n in enumerate(lengths[2:])]
-        x, _ = stored(call.input())
+        x, _ = call.stored()
         return LayoutTensor(
             tf.reshape(x, packed([source[0], *rest, source[1]])), channels_last=True
         )

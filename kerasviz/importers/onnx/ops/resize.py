@@ -10,7 +10,6 @@ import numpy as np
 import tensorflow as tf
 
 from kerasviz.importers.onnx.layout import DataDependent, LayoutTensor, model_shape, stored_axis
-from kerasviz.importers.onnx.ops.activation import stored
 from kerasviz.importers.onnx.ops.resampling import (
     Axis,
     Rule,
@@ -26,7 +25,6 @@ from kerasviz.types import Tensor
 #: A number, or a scalar tensor where only a run knows it.
 Number = Any
 
-_MODES = ("nearest", "linear", "cubic")
 _REPEATED = (tf.float32, tf.float64, tf.float16, tf.bfloat16, tf.uint8, tf.int8, tf.int32)
 
 
@@ -75,9 +73,7 @@ def resize_11(call: Call) -> LayoutTensor:
 
 
 def _rule(call: Call) -> Rule:
-    mode = str(call.attribute("mode", "nearest"))
-    if mode not in _MODES:
-        raise call.error(f"mode {mode!r}; expected nearest, linear or cubic")
+    mode = call.choice("mode", "nearest", "linear", "cubic")
     return Rule(
         mode=mode,
         nearest=str(call.attribute("nearest_mode", "round_prefer_floor")),
@@ -90,9 +86,7 @@ def _rule(call: Call) -> Rule:
 
 
 def _old_rule(call: Call) -> Rule:
-    mode = str(call.attribute("mode", "nearest"))
-    if mode not in ("nearest", "linear", "bilinear"):
-        raise call.error(f"mode {mode!r}; expected nearest or linear")
+    mode = call.choice("mode", "nearest", "bilinear", "linear")
     return Rule(mode if mode == "nearest" else "linear", "simple", "asymmetric")
 
 
@@ -135,13 +129,9 @@ def _sized(
 ) -> tuple[list[Number], list[Number]]:
     """Return the sizes that keep the requested aspect ratio, and their scales."""
     scales = [_ratio(size, length) for size, length in zip(sizes, lengths, strict=True)]
-    policy = call.attribute("keep_aspect_ratio_policy", "stretch")
+    policy = call.choice("keep_aspect_ratio_policy", "stretch", "not_larger", "not_smaller")
     if policy == "stretch":
         return list(sizes), scales
-    if policy not in ("not_larger", "not_smaller"):
-        raise call.error(
-            f"keep_aspect_ratio_policy {policy!r}; expected stretch, not_larger or not_smaller"
-        )
     if any(tf.is_tensor(s) for s in scales):
         pick = tf.reduce_min if policy == "not_larger" else tf.reduce_max
         scale = pick(tf.stack([tf.cast(s, tf.float32) for s in scales]))
@@ -174,8 +164,7 @@ class _Step:
 
 
 def _resized(call: Call, wanted: dict[int, Axis], rule: Rule) -> LayoutTensor:
-    value = call.input()
-    x, is_last = stored(value)
+    x, is_last = call.stored()
     rank = x.shape.rank
     steps = []
     for number, axis in sorted(wanted.items()):

@@ -34,9 +34,8 @@ def grid_sample(call: Call) -> LayoutTensor:
     if grid.shape.rank != x.shape.rank or grid.shape[-1] not in (None, count):
         raise call.error(f"a grid of shape {grid.shape} for an image with {count} spatial axes")
     corners = bool(call.attribute("align_corners", 0))
-    mode = str(call.attribute("mode", "linear")).removeprefix("bi")
-    if mode not in ("nearest", "linear", "cubic"):
-        raise call.error(f"mode {mode!r}; expected nearest, linear or cubic")
+    modes = ("bilinear", "nearest", "linear", "cubic", "bicubic")
+    mode = call.choice("mode", *modes).removeprefix("bi")
     padding = padding_of(str(call.attribute("padding_mode", "zeros")), centred=corners)
     wide = _wide(x.dtype)
     nearest = mode == "nearest"
@@ -106,9 +105,7 @@ def _roi_align(call: Call, *, half: bool) -> LayoutTensor:
     x, rois = call.channels_last(0), call.tensor(1)
     if x.shape.rank != 4:
         raise call.error(f"an image with {x.shape.rank - 2} spatial axes; expected 2")
-    mode = call.attribute("mode", "avg")
-    if mode not in ("avg", "max"):
-        raise call.error(f"mode {mode!r}; expected avg or max")
+    mode = call.choice("mode", "avg", "max")
     wide = _wide(x.dtype)
     field = Field(tf.cast(x, wide))
     bins = [int(call.attribute(name, 1)) for name in ("output_height", "output_width")]

@@ -79,12 +79,10 @@ _WRITES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
 
 def _written(call: Call, rows: Tensor, places: Tensor, updates: Tensor) -> Tensor:
     """Write ``updates`` [U, ...] to the rows ``places`` [U] of ``rows`` [R, ...]."""
-    reduction = call.attribute("reduction", "none")
+    reduction = call.choice("reduction", "none", "add", "mul", "max", "min")
     if reduction == "mul":  # TensorFlow has no such scatter; rows without an update get 1
         count = tf.shape(rows, out_type=tf.int64)[0]
         return rows * tf.math.unsorted_segment_prod(updates, places, count)
-    if reduction not in _WRITES:
-        raise call.error(f"reduction {reduction!r}; expected none, add, mul, max or min")
     if rows.dtype == tf.bool and reduction != "none":
         kept = _WRITES[reduction](
             tf.cast(rows, tf.int32), places[:, None], tf.cast(updates, tf.int32)

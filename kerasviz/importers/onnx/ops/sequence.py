@@ -21,8 +21,7 @@ from kerasviz.importers.onnx.layout import (
     rank_of,
     stored_axis,
 )
-from kerasviz.importers.onnx.ops.activation import stored
-from kerasviz.importers.onnx.registry import Call, Layout, operator
+from kerasviz.importers.onnx.registry import Call, Layout, body_outputs, operator, stored
 from kerasviz.types import Tensor
 
 
@@ -153,9 +152,8 @@ def sequence_map(call: Call) -> list[OnnxValue | None]:
     rows: list[list[OnnxValue]] = []
     for k in range(count):
         inputs = [call.value(j) for j in range(len(call.inputs))]
-        rows.append(
-            call.body("body", *(g.items[k] if isinstance(g, SequenceValue) else g for g in inputs))
-        )
+        entries = (g.items[k] if isinstance(g, SequenceValue) else g for g in inputs)
+        rows.append(body_outputs(call, "body", *entries))
     outputs = len(call.attribute("body").outputs)
     return [SequenceValue(tuple(row[j] for row in rows)) for j in range(outputs)]
 

@@ -20,8 +20,7 @@ from kerasviz.importers.onnx.layout import (
     stored_axis,
     to_last,
 )
-from kerasviz.importers.onnx.ops.activation import stored
-from kerasviz.importers.onnx.registry import Call, Layout, operator
+from kerasviz.importers.onnx.registry import Call, Layout, operator, stored
 from kerasviz.types import Tensor
 
 
@@ -41,14 +40,13 @@ def size(call: Call) -> LayoutTensor:
 @operator("Squeeze", layout=Layout.FOLLOWS)
 def squeeze(call: Call) -> LayoutTensor:
     """Compute the value without some axes of length 1, by default without all."""
-    value = call.input()
-    rank = rank_of(value)
+    rank = call.rank()
     if call.has(1) and not isinstance(call.input(1), Constant):
-        return LayoutTensor(_without(model_layout(value), call.tensor(1)))
-    x, is_last = stored(value)
+        return LayoutTensor(_without(call.tensor(), call.tensor(1)))
+    x, is_last = call.stored()
     given = call.ints("axes", 1)
     if given is None:
-        lengths = model_shape(value)
+        lengths = model_shape(call.input())
         given = tuple(axis for axis, n in enumerate(lengths) if isinstance(n, int) and n == 1)
     axes = sorted({_positive(axis, rank) for axis in given})
     if not axes:
@@ -56,7 +54,7 @@ def squeeze(call: Call) -> LayoutTensor:
     if is_last and not {0, 1}.intersection(axes):
         gone = [stored_axis(axis, rank, is_last) for axis in axes]
         return LayoutTensor(tf.squeeze(x, gone), channels_last=rank - len(axes) > 2)
-    return LayoutTensor(tf.squeeze(model_layout(value), axes))
+    return LayoutTensor(tf.squeeze(call.tensor(), axes))
 
 
 def _positive(axis: int, rank: int) -> int:
@@ -88,15 +86,14 @@ def _without(x: Tensor, axes: Tensor) -> Tensor:
 @operator("Unsqueeze")
 def unsqueeze(call: Call) -> LayoutTensor:
     """Compute the value with new axes of length 1."""
-    value = call.input()
     if call.has(1) and not isinstance(call.input(1), Constant):
-        return LayoutTensor(_with_ones(model_layout(value), call.tensor(1)))
+        return LayoutTensor(_with_ones(call.tensor(), call.tensor(1)))
     axes = call.ints("axes", 1) or ()
-    rank = rank_of(value) + len(axes)
+    rank = call.rank() + len(axes)
     axes = tuple(sorted(_positive(axis, rank) for axis in axes))
-    x, is_last = stored(value)
+    x, is_last = call.stored()
     if is_last and any(axis < 2 for axis in axes):
-        x, is_last = model_layout(value), False
+        x, is_last = call.tensor(), False
     for axis in axes:
         x = tf.expand_dims(x, axis - 1 if is_last else axis)
     return LayoutTensor(x, is_last)
@@ -125,9 +122,8 @@ def concat(call: Call) -> LayoutTensor:
 @operator("Split", since=1, layout=Layout.FOLLOWS)
 def split(call: Call) -> list[LayoutTensor | None]:
     """Compute pieces along ``axis``, of given or nearly equal lengths."""
-    value = call.input()
-    x, is_last = stored(value)
-    axis = stored_axis(int(call.attribute("axis", 0)), rank_of(value), is_last)
+    x, is_last = call.stored()
+    axis = stored_axis(int(call.attribute("axis", 0)), call.rank(), is_last)
     count = len(call.node.outputs)
     try:
         lengths: Any = call.ints("split", 1)
@@ -187,7 +183,7 @@ def _stored_order(numbers: Tensor, rank: int, is_last: bool) -> Tensor:
 @operator("Tile", since=1, layout=Layout.FOLLOWS)
 def tile_1(call: Call) -> LayoutTensor:
     """Compute the value repeated ``tiles`` times along one axis."""
-    rank = rank_of(call.input(0))
+    rank = call.rank()
     times, axis = (tf.reshape(tf.cast(call.tensor(k), tf.int64), []) for k in (1, 2))
     axis = tf.where(axis < 0, axis + rank, axis)
     return _tiled(call, tf.where(tf.range(rank, dtype=tf.int64) == axis, times, 1))
@@ -200,9 +196,8 @@ def tile_6(call: Call) -> LayoutTensor:
 
 
 def _tiled(call: Call, repeats: Tensor) -> LayoutTensor:
-    value = call.input(0)
-    x, is_last = stored(value)
-    repeats = _stored_order(repeats, rank_of(value), is_last)
+    x, is_last = call.stored()
+    repeats = _stored_order(repeats, call.rank(), is_last)
     if x.dtype == tf.uint16:  # TensorFlow cannot tile this type
         return LayoutTensor(tf.cast(tf.tile(tf.cast(x, tf.int32), repeats), x.dtype), is_last)
     return LayoutTensor(tf.tile(x, repeats), is_last)

@@ -6,8 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import LayoutTensor, model_layout, rank_of, stored_axis
-from kerasviz.importers.onnx.ops.activation import stored
+from kerasviz.importers.onnx.layout import LayoutTensor, stored_axis
 from kerasviz.importers.onnx.registry import Call, Layout, operator
 from kerasviz.types import Tensor
 
@@ -27,9 +26,8 @@ def top_k_10(call: Call) -> list[LayoutTensor | None]:
 
 
 def _top(call: Call, count: Any) -> list[LayoutTensor | None]:
-    value = call.input()
-    x, is_last = stored(value)
-    rank = rank_of(value)
+    x, is_last = call.stored()
+    rank = call.rank()
     axis = stored_axis(int(call.attribute("axis", -1)), rank, is_last)
     order = [k for k in range(rank) if k != axis] + [axis]
     x = x if axis == rank - 1 else tf.transpose(x, order)
@@ -61,14 +59,13 @@ def non_zero(call: Call) -> LayoutTensor:
 @operator("Compress", since=9, layout=Layout.FOLLOWS)
 def compress(call: Call) -> LayoutTensor:
     """Compute the entries along ``axis``, or of the flat value, where the condition holds."""
-    value = call.input(0)
     places = tf.where(call.tensor(1))[:, 0]
     axis = call.attribute("axis")
     if axis is None:
-        return LayoutTensor(tf.gather(tf.reshape(model_layout(value), [-1]), places))
-    x, is_last = stored(value)
+        return LayoutTensor(tf.gather(tf.reshape(call.tensor(), [-1]), places))
+    x, is_last = call.stored()
     return LayoutTensor(
-        tf.gather(x, places, axis=stored_axis(int(axis), rank_of(value), is_last)), is_last
+        tf.gather(x, places, axis=stored_axis(int(axis), call.rank(), is_last)), is_last
     )
 
 

@@ -13,11 +13,9 @@ from kerasviz.importers.onnx.layout import (
     DataDependent,
     LayoutTensor,
     model_shape,
-    rank_of,
     stored_axis,
 )
-from kerasviz.importers.onnx.ops.activation import stored
-from kerasviz.importers.onnx.registry import Call, Layout, operator
+from kerasviz.importers.onnx.registry import Call, Layout, operator, whole_numbers
 from kerasviz.importers.onnx.window import spatial
 from kerasviz.types import Tensor
 
@@ -26,9 +24,7 @@ from kerasviz.types import Tensor
 def depth_to_space(call: Call) -> LayoutTensor:
     """Compute blocks of entries from channels [block, C] (``DCR``) or [C, block] (``CRD``)."""
     x = _image(call)
-    size, mode = int(call.attribute("blocksize")), call.attribute("mode", "DCR")
-    if mode not in ("DCR", "CRD"):
-        raise call.error(f"mode {mode!r}; expected DCR or CRD")
+    size, mode = int(call.attribute("blocksize")), call.choice("mode", "DCR", "CRD")
     channels = x.shape[-1]
     if channels is not None and channels % size**2:
         raise call.error(f"{channels} channels cannot be split into blocks of {size} x {size}")
@@ -51,9 +47,7 @@ def _regrouped(x: Tensor, block: int) -> Tensor:
 def space_to_depth(call: Call) -> LayoutTensor:
     """Compute channels from blocks of entries, in the orders of DepthToSpace."""
     x, size = _image(call), int(call.attribute("blocksize"))
-    mode = call.attribute("mode", "DCR")
-    if mode not in ("DCR", "CRD"):
-        raise call.error(f"mode {mode!r}; expected DCR or CRD")
+    mode = call.choice("mode", "DCR", "CRD")
     y = tf.nn.space_to_depth(x, size) if size > 1 else tf.identity(x)
     return LayoutTensor(_regrouped(y, x.shape[-1]) if mode == "CRD" else y, channels_last=True)
 
@@ -67,7 +61,7 @@ def _image(call: Call) -> Tensor:
 
 def _lengths(call: Call, index: int) -> list[Any]:
     """Return input ``index`` as ints, as scalar tensors where only a run knows them."""
-    lengths = call.numbers(index)
+    lengths = whole_numbers(call, index)
     if lengths is None:
         raise DataDependent("the number of axes depends on the data")
     return lengths
@@ -110,11 +104,10 @@ def col2im(call: Call) -> LayoutTensor:
 @operator("CenterCropPad", since=18, layout=Layout.FOLLOWS)
 def center_crop_pad(call: Call) -> LayoutTensor:
     """Compute the centre of the value, or the value centred in zeros, along the given axes."""
-    value = call.input(0)
-    x, is_last = stored(value)
-    rank = rank_of(value)
+    x, is_last = call.stored()
+    rank = call.rank()
     axes = call.attribute("axes") or tuple(range(rank))
-    lengths = model_shape(value)
+    lengths = model_shape(call.input())
     for axis, wanted in zip(axes, _lengths(call, 1), strict=True):
         x = _centred(x, stored_axis(int(axis), rank, is_last), lengths[axis], wanted)
     return LayoutTensor(x, is_last)
@@ -145,9 +138,7 @@ _BYTES = Constant(np.array([bytes([n]) for n in range(256)], object))
 @operator("ImageDecoder", since=20)
 def image_decoder(call: Call) -> LayoutTensor:
     """Compute the picture [H, W, C] of a file's bytes: BMP, GIF, JPEG, PNG, PPM or WebP."""
-    kind = call.attribute("pixel_format", "RGB")
-    if kind not in ("RGB", "BGR", "Grayscale"):
-        raise call.error(f"pixel_format {kind!r}; expected RGB, BGR or Grayscale")
+    kind = call.choice("pixel_format", "RGB", "BGR", "Grayscale")
     data = tf.reshape(call.tensor(), [-1])
     text = _text(data)
     picture = tf.case(

@@ -86,9 +86,7 @@ def tf_idf_vectorizer(call: Call) -> LayoutTensor:
     rows = x[None] if x.shape.rank == 1 else x
     counts = tf.concat([_occurrences(call, rows, grams) for grams in _pool(call)], 1)
     counts = tf.cast(counts, tf.float32)
-    mode = call.attribute("mode")
-    if mode not in ("TF", "IDF", "TFIDF"):
-        raise call.error(f"mode {mode!r}; expected TF, IDF or TFIDF")
+    mode = call.choice("mode", "TF", "IDF", "TFIDF", default="")
     if mode == "IDF":
         counts = tf.cast(counts > 0, tf.float32)
     places = [int(n) for n in call.attribute("ngram_indexes")]

@@ -47,6 +47,13 @@ def near(name: str, choices: Iterable[str], limit: int = 5) -> str:
     return ", ".join((found or names)[:limit])
 
 
+def check_choice(what: str, name: Any, known: Iterable[str]) -> None:
+    """Raise :class:`UsageError` for a ``what`` whose name is not among ``known``."""
+    names = list(known)
+    if name not in names:
+        raise UsageError(f"unknown {what} {name!r}; choose from {', '.join(names)}")
+
+
 def check_names(what: str, settings: Mapping[str, Any], known: Iterable[str]) -> None:
     """Raise :class:`UsageError` for a setting whose name is not among ``known``."""
     names = list(known)

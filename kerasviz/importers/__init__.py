@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kerasviz.errors import UsageError
+from kerasviz.errors import UsageError, check_choice
 from kerasviz.importers.detect import kind_of
 from kerasviz.importers.imported import Imported
 
@@ -28,8 +28,8 @@ def read(
     :class:`kerasviz.errors.ModelError`, one line, for a file that cannot be read.
     """
     path = Path(path)
-    if importer not in (None, *IMPORTERS):
-        raise UsageError(f"unknown importer {importer!r}; choose from {', '.join(IMPORTERS)}")
+    if importer is not None:
+        check_choice("importer", importer, IMPORTERS)
     kind = kind_of(path)
     if importer == "onnx-tf":
         if kind != "onnx":

@@ -34,27 +34,23 @@ def sha256_of(path: Path) -> str:
     The checksum of a folder covers the sorted relative names of its files and their contents.
     Raises :class:`ModelError` where something cannot be read.
     """
-    digest = hashlib.sha256()
     try:
         if not path.is_dir():
-            _feed(digest, path)
-            return digest.hexdigest()
+            return str(_digest(path).hexdigest())
+        whole = hashlib.sha256()
         files = sorted(
             (file.relative_to(path).as_posix(), file) for file in path.rglob("*") if file.is_file()
         )
         for name, file in files:
-            inner = hashlib.sha256()
-            _feed(inner, file)
-            digest.update(name.encode() + b"\0" + inner.digest())
+            whole.update(name.encode() + b"\0" + _digest(file).digest())
+        return whole.hexdigest()
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}") from error
-    return digest.hexdigest()
 
 
-def _feed(digest: Any, path: Path) -> None:
+def _digest(path: Path) -> Any:
     with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
+        return hashlib.file_digest(file, "sha256")
 
 
 def download(url: str, target: Path, sha256: str, progress: Progress | None = None) -> Path:

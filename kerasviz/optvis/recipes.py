@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from kerasviz.errors import UsageError, check_names
+from kerasviz.errors import UsageError, check_choice, check_names
 from kerasviz.optvis import parameterizations
 from kerasviz.optvis.parameterizations import Fourier, Parameterization
 from kerasviz.optvis.transforms.transform import (
@@ -81,14 +81,8 @@ class Recipe:
             raise UsageError(f"tile {self.tile}: expected a number of pixels, or 0 for no tiles")
         if self.learning_rate <= 0:
             raise UsageError(f"learning rate {self.learning_rate}: expected more than 0")
-        if self.precision not in PRECISIONS:
-            raise UsageError(
-                f"unknown precision {self.precision!r}; choose from {', '.join(PRECISIONS)}"
-            )
-        if self.optimizer not in OPTIMIZERS:
-            raise UsageError(
-                f"unknown optimizer {self.optimizer!r}; choose from {', '.join(OPTIMIZERS)}"
-            )
+        check_choice("precision", self.precision, PRECISIONS)
+        check_choice("optimizer", self.optimizer, OPTIMIZERS)
 
     @property
     def seen_size(self) -> tuple[int, int]:

@@ -6,12 +6,15 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from kerasviz.errors import KerasvizError
 from kerasviz.io.files import Content, remove_leftovers, write_atomically
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.optimization.loop import LoopProgress
+
+if TYPE_CHECKING:
+    from kerasviz.io.storage import Storage
 
 FOLDER = "states"
 #: Seconds of work between two checkpoints of a batch for every second that the last one took to
@@ -19,29 +22,16 @@ FOLDER = "states"
 EVERY = 60.0
 
 
-class CheckpointFiles(Protocol):
-    """Keep checkpoints in files by relative paths; failures are a :class:`KerasvizError`."""
-
-    def read(self, path: str) -> bytes | None:
-        """Return the bytes of a file, ``None`` if there is none."""
-
-    def write(self, path: str, data: Content) -> None:
-        """Write or replace a file."""
-
-    def remove(self, path: str) -> None:
-        """Remove a file if it exists."""
-
-
 class CheckpointWriter:
     """Save the latest checkpoint of a batch when called with the progress of its loop.
 
     ``name`` stands for everything that decides the last bits, including the machine. A checkpoint
-    only saves time: failures to read or write one are ignored.
+    only saves time: failures of ``files``, a :class:`KerasvizError`, are ignored.
     """
 
     def __init__(
         self,
-        files: CheckpointFiles,
+        files: LatestCheckpoint | Storage,
         name: str,
         every: float = EVERY,
         clock: Callable[[], float] = time.monotonic,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kerasviz.errors import UsageError
+from kerasviz.errors import UsageError, check_choice
 from kerasviz.io.files import checksum, digest, write_atomically
 from kerasviz.io.images import FORMATS
 from kerasviz.network.network import Network
@@ -57,8 +57,7 @@ class Store:
     """
 
     def __init__(self, folder: Path, net: Network, file_format: str = "png"):
-        if file_format not in FORMATS:
-            raise UsageError(f"unknown format {file_format!r}; choose from {', '.join(FORMATS)}")
+        check_choice("format", file_format, FORMATS)
         self.folder, self.net, self.file_format = folder, net, file_format
         self.network = network_provenance(net)
         #: The stamp and checksum of each file that was read.

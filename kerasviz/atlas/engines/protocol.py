@@ -1,11 +1,11 @@
-"""What a run and an engine agree on: tasks, the job of the workers, events, and the engine."""
+"""What a run and an engine agree on: tasks, the job of the workers, and events."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -124,46 +124,3 @@ class TaskAbandoned:
 Report = Joined | Done | Failed | Lost
 #: What a run passes on: the reports of its engine, and what the run itself decides.
 Event = Report | Began | TaskAbandoned
-
-
-class Engine(Protocol):
-    """Workers that each have one job and at most one task at a time.
-
-    The name of a lost worker is not used again: its replacement has another.
-    """
-
-    def start(self, job: Job) -> None:
-        """Start the workers, without waiting for them; each reports :class:`Joined` when ready.
-
-        Raises :class:`kerasviz.errors.KerasvizError` where none can be started.
-        """
-        ...
-
-    @property
-    def idle(self) -> Sequence[str]:
-        """The workers that are ready and have no task."""
-        ...
-
-    @property
-    def alive(self) -> int:
-        """The number of workers that are ready, with a task or without."""
-        ...
-
-    def submit(self, worker: str, task: Task) -> None:
-        """Give an idle worker a task, which :class:`Done`, :class:`Failed` or :class:`Lost` ends.
-
-        A worker that has died meanwhile is no error here: :meth:`poll` reports it lost.
-        """
-        ...
-
-    def poll(self, timeout: float) -> Sequence[Report]:
-        """Wait for events, at most ``timeout`` seconds, and return them in their order.
-
-        A worker whose process ends is :class:`Lost` at once, and replaced. Raises
-        :class:`kerasviz.errors.KerasvizError` with the last reason where none can be started.
-        """
-        ...
-
-    def stop(self) -> None:
-        """End all workers now; it may be called after an error, and more than once."""
-        ...

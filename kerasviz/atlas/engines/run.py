@@ -8,7 +8,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from kerasviz.atlas.engines.protocol import (
     Began,
     Done,
-    Engine,
     Event,
     Failed,
     Job,
@@ -18,6 +17,7 @@ from kerasviz.atlas.engines.protocol import (
     Task,
 )
 from kerasviz.atlas.engines.schedule import Policy, Schedule
+from kerasviz.atlas.engines.worker_pool import Engine
 from kerasviz.errors import KerasvizError
 
 #: Seconds after which the schedule is asked again where nothing happens.

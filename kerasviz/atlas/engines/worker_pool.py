@@ -74,7 +74,11 @@ class _Member:
 
 
 class WorkerPool:
-    """An engine made of a starter of processes; see ``Engine``."""
+    """An engine: workers that each have one job and at most one task at a time.
+
+    ``starter`` starts their processes. The name of a lost worker is not used again: its replacement
+    has another.
+    """
 
     def __init__(self, starter: Starter, clock: Callable[[], float] = time.monotonic):
         self.starter, self._clock = starter, clock
@@ -83,7 +87,7 @@ class WorkerPool:
         self._last = "no worker was asked for"
 
     def start(self, job: Job) -> None:
-        """Start the workers, without waiting for them."""
+        """Start the workers, without waiting for them; each reports :class:`Joined` when ready."""
         self._slots, self._members = WorkerSlots(), {}
         self.starter.open(job)
         self._fill()
@@ -99,7 +103,10 @@ class WorkerPool:
         return sum(member.ready for member in self._members.values())
 
     def submit(self, worker: str, task: Task) -> None:
-        """Give an idle worker a task."""
+        """Give an idle worker a task, which :class:`Done`, :class:`Failed` or :class:`Lost` ends.
+
+        A worker that has died meanwhile is no error here: :meth:`poll` reports it lost.
+        """
         member = self._members[worker]
         if not member.ready or member.task is not None:
             raise ValueError(f"worker {worker!r} is not idle")
@@ -107,7 +114,11 @@ class WorkerPool:
         self.starter.send(worker, task.payload)
 
     def poll(self, timeout: float) -> Sequence[Report]:
-        """Wait for events, and replace lost workers."""
+        """Wait for events, at most ``timeout`` seconds, and return them in their order.
+
+        A worker whose process ends is :class:`Lost` at once, and replaced. Raises
+        :class:`KerasvizError` with the last reason where none can be started.
+        """
         latest = self._clock() + timeout
         reports: list[Report] = []
         while True:
@@ -124,7 +135,7 @@ class WorkerPool:
                 return reports
 
     def stop(self) -> None:
-        """End all workers now."""
+        """End all workers now; it may be called after an error, and more than once."""
         self._members.clear()
         self.starter.close()
 
@@ -162,3 +173,7 @@ class WorkerPool:
         now = self._clock()
         replaced = self._slots.left(member.slot, joined=member.ready, explained=explained, now=now)
         return Lost(worker, member.task, reason, trace, replaced)
+
+
+#: The workers of a run.
+Engine = WorkerPool

@@ -25,6 +25,7 @@ from kerasviz.figures.catalogue.figure import (
     Figure,
     LayerUnits,
     PlaceGroup,
+    one_group,
 )
 from kerasviz.figures.catalogue.figure import units_of_layers as _units
 from kerasviz.figures.catalogue.gradient_figures import (
@@ -82,7 +83,7 @@ OPTIMIZATION_PROGRESS = Figure(
         "gradient of the channel objective."
     ),
     layout="sequence",
-    groups=(PlaceGroup("", (LayerUnits("mixed4a", 1),)),),
+    groups=one_group(mixed4a=1),
     steps=(0, 4, 48, 2048),
     units=_units(mixed4a=(11,)),
     source="as in the article",
@@ -97,7 +98,7 @@ OBJECTIVES = Figure(
     ),
     layout="columns",
     # Our choice: a layer that sees less than the picture, so that neuron and channel differ.
-    groups=(PlaceGroup("", (LayerUnits("mixed3b", 1),)),),
+    groups=one_group(mixed3b=1),
     columns=(
         Column("neuron", "Neuron", "layer_n[x,y,z]"),
         Column("channel", "Channel", "layer_n[:,:,z]"),

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from kerasviz.figures.catalogue.figure import (
-    Control,
-    Figure,
-    LayerUnits,
-    PlaceGroup,
-    units_of_layers,
-)
+from kerasviz.figures.catalogue.figure import Control, Figure, one_group, units_of_layers
 
 DATASET_VS_OPTIMIZATION = Figure(
     slug="dataset-vs-optimization",
@@ -18,7 +12,7 @@ DATASET_VS_OPTIMIZATION = Figure(
         "below isolate what causes the response."
     ),
     layout="table",
-    groups=(PlaceGroup("", (LayerUnits("mixed4a", 4),)),),
+    groups=one_group(mixed4a=4),
     units=units_of_layers(
         mixed4a={
             6: "baseball, or stripes?",
@@ -38,17 +32,7 @@ ACTIVATION_SPECTRUM = Figure(
         "with dataset examples between them in the order of their activations."
     ),
     layout="table",
-    groups=(
-        PlaceGroup(
-            "",
-            (
-                LayerUnits("mixed4a", 7),
-                LayerUnits("mixed4b", 1),
-                LayerUnits("mixed4d", 1),
-                LayerUnits("mixed4e", 2),
-            ),
-        ),
-    ),
+    groups=one_group(mixed4a=7, mixed4b=1, mixed4d=1, mixed4e=2),
     controls=(Control("unit", "Unit", (), 5),),
     units=units_of_layers(
         mixed4a=(6, 41, 143, 240, 449, 492, 499), mixed4b=(482,), mixed4d=(479,), mixed4e=(718, 819)
@@ -63,7 +47,7 @@ def _diversity(slug: str, title: str, layer: str, unit: int, caption: str) -> Fi
         title=title,
         caption=caption,
         layout="table",
-        groups=(PlaceGroup("", (LayerUnits(layer, 1),)),),
+        groups=one_group(**{layer: 1}),
         units=units_of_layers(**{layer: (unit,)}),
         source="as in the article",
     )

@@ -124,6 +124,11 @@ class Figure:
         return tuple(place for group in self.groups for place in group.places)
 
 
+def one_group(**tiles: int) -> tuple[PlaceGroup]:
+    """Make the only group of a figure, without a title, from the number of units of each layer."""
+    return (PlaceGroup("", tuple(LayerUnits(layer, count) for layer, count in tiles.items())),)
+
+
 def units_of_layers(**layers: tuple[int, ...] | dict[int, str]) -> Mapping[str, tuple[Unit, ...]]:
     """Make the units of layers, with labels where the layer has a dictionary."""
     return MappingProxyType(

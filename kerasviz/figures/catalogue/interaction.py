@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from kerasviz.figures.catalogue.figure import (
-    Control,
-    Figure,
-    LayerUnits,
-    PlaceGroup,
-    units_of_layers,
-)
+from kerasviz.figures.catalogue.figure import Control, Figure, one_group, units_of_layers
 
 RANDOM_DIRECTIONS = Figure(
     slug="random-directions",
@@ -18,17 +12,7 @@ RANDOM_DIRECTIONS = Figure(
         "often seem interpretable too, though less often than single neurons."
     ),
     layout="table",
-    groups=(
-        PlaceGroup(
-            "",
-            (
-                LayerUnits("mixed3a", 1),
-                LayerUnits("mixed4c", 1),
-                LayerUnits("mixed4d", 1),
-                LayerUnits("mixed5a", 1),
-            ),
-        ),
-    ),
+    groups=one_group(mixed3a=1, mixed4c=1, mixed4d=1, mixed5a=1),
     # The article's vectors were picked by hand and are not published: these are the first four.
     seeds=True,
 )
@@ -58,20 +42,7 @@ NEURON_ARITHMETIC = Figure(
         "with each of six others."
     ),
     layout="sums",
-    groups=(
-        PlaceGroup(
-            "",
-            (
-                LayerUnits("mixed3a", 1),
-                LayerUnits("mixed3b", 1),
-                LayerUnits("mixed4a", 4),
-                LayerUnits("mixed4b", 3),
-                LayerUnits("mixed4c", 1),
-                LayerUnits("mixed4d", 1),
-                LayerUnits("mixed4e", 1),
-            ),
-        ),
-    ),
+    groups=one_group(mixed3a=1, mixed3b=1, mixed4a=4, mixed4b=3, mixed4c=1, mixed4d=1, mixed4e=1),
     controls=(Control("unit", "First unit", (), 4), Control("unit", "Second unit")),
     pairs=tuple(zip(_FIRST, _SECOND, strict=True)),
     units=units_of_layers(
@@ -94,19 +65,8 @@ INTERPOLATION = Figure(
         "share a part of their parameterization, so that features keep their place."
     ),
     layout="table",
-    groups=(
-        PlaceGroup(
-            "",
-            (
-                LayerUnits("mixed3b", 0),  # where neighbours are aligned
-                LayerUnits("mixed4a", 4),
-                LayerUnits("mixed4b", 1),
-                LayerUnits("mixed4c", 1),
-                LayerUnits("mixed4d", 1),
-                LayerUnits("mixed5a", 3),
-            ),
-        ),
-    ),
+    # Neighbours are aligned at mixed3b.
+    groups=one_group(mixed3b=0, mixed4a=4, mixed4b=1, mixed4c=1, mixed4d=1, mixed5a=3),
     pairs=(
         (("mixed4a", 476), ("mixed4a", 455)),
         (("mixed4a", 476), ("mixed4a", 460)),

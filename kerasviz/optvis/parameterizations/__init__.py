@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Protocol
 
-from kerasviz.errors import UsageError, check_names
+from kerasviz.errors import check_choice, check_names
 from kerasviz.optvis.parameterizations.aligned import Aligned as Aligned
 from kerasviz.optvis.parameterizations.fourier import Fourier as Fourier
 from kerasviz.optvis.parameterizations.low_resolution import LowResolution as LowResolution
@@ -43,9 +43,8 @@ def from_json(data: Mapping[str, Any]) -> Parameterization:
     >>> from_json({"kind": "pixel", "sd": 0.1})
     Pixel(sd=0.1, decorrelate=True, root='svd')
     """
-    kind = data.get("kind")
-    if kind not in _KINDS:
-        raise UsageError(f"unknown parameterization {kind!r}; choose from {', '.join(_KINDS)}")
+    kind = str(data.get("kind"))
+    check_choice("parameterization", kind, _KINDS)
     settings = {name: value for name, value in data.items() if name != "kind"}
     known = [f.name for f in fields(_KINDS[kind])]
     check_names(f"{kind} parameterization", settings, known)

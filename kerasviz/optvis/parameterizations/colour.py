@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.errors import UsageError
+from kerasviz.errors import UsageError, check_choice
 from kerasviz.types import Tensor
 
 #: The floats to whose multiple a row is padded: a vector of AVX-512 has 16, others have fewer.
@@ -41,8 +41,7 @@ class Coloured:
     def __post_init__(self) -> None:
         if not self.sd >= 0:
             raise UsageError(f"{self.kind} parameterization: sd {self.sd}; expected 0 or more")
-        if self.root not in ROOTS:
-            raise UsageError(f"unknown colour matrix {self.root!r}; choose from {', '.join(ROOTS)}")
+        check_choice("colour matrix", self.root, ROOTS)
 
     def values(self, params: Any, height: int, width: int) -> Tensor:
         """Compute unbounded values [B, H, W, C], before colours and sigmoid."""

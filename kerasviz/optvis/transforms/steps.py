@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import tensorflow as tf
 
-from kerasviz.errors import UsageError, check_names
+from kerasviz.errors import UsageError, check_choice, check_names
 from kerasviz.optvis.transforms.resampling import Similarity
 from kerasviz.types import Size, Tensor
 
@@ -213,9 +213,8 @@ def step_to_json(step: Step) -> dict[str, Any]:
 
 def step_from_json(data: Mapping[str, Any]) -> Step:
     """Make a step from plain data; raise :class:`UsageError` for unknown or missing settings."""
-    kind = data.get("kind")
-    if kind not in _KINDS:
-        raise UsageError(f"unknown transform {kind!r}; choose from {', '.join(_KINDS)}")
+    kind = str(data.get("kind"))
+    check_choice("transform", kind, _KINDS)
     known = [f.name for f in fields(_KINDS[kind])]
     settings = {name: value for name, value in data.items() if name != "kind"}
     check_names(kind, settings, known)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from kerasviz.errors import UsageError
+from kerasviz.errors import UsageError, check_choice
 from kerasviz.io.files import digest
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.targets import parse_target
@@ -61,8 +61,7 @@ def requests_of(net: Network, words: RenderOptions, limits: Limits, base: int) -
 
 
 def _recipe(net: Network, words: RenderOptions, limits: Limits) -> Recipe:
-    if words.recipe not in RECIPES:
-        raise UsageError(f"unknown recipe {words.recipe!r}; choose from {', '.join(RECIPES)}")
+    check_choice("recipe", words.recipe, RECIPES)
     recipe = fixed_recipe(RECIPES[words.recipe], net)
     recipe = recipe.replace(
         steps=recipe.steps if words.steps is None else words.steps,

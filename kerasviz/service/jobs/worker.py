@@ -81,10 +81,8 @@ class RenderWorker:
             return False
         try:
             self._make(claim)
-        except _Unwanted:
+        except (_Unwanted, _Stopped):
             self.queue.give_back()  # which cancels unwanted pictures
-        except _Stopped:
-            self.queue.give_back()
         finally:
             self._clear(claim)
         return True

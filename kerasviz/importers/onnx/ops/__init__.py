@@ -1,44 +1,7 @@
 """The converters, one module per family; importing this registers them all."""
 
-from kerasviz.importers.onnx.ops import (  # noqa: F401
-    activation,
-    arithmetic,
-    attention,
-    bitwise,
-    cast,
-    control,
-    conv,
-    conv_transpose,
-    cumulative,
-    detection,
-    generate,
-    group_query,
-    indexing,
-    linear,
-    losses,
-    microsoft,
-    microsoft_attention,
-    microsoft_normalization,
-    ml,
-    ml_trees,
-    normalization,
-    pad,
-    pool,
-    quantization,
-    quantized,
-    quantized_microsoft,
-    quantized_recurrent,
-    quantized_weights,
-    recurrent,
-    reduce,
-    reshape,
-    resize,
-    sampling,
-    scatter,
-    sequence,
-    shape,
-    signal,
-    sorting,
-    space,
-    strings,
-)
+import importlib
+import pkgutil
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")

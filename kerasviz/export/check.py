@@ -57,7 +57,23 @@ def difference(
     return max(gaps)
 
 
-def tolerance(tensors: Iterable[Any]) -> float:
-    """Return the largest :func:`difference` that is rounding, for outputs of these types."""
-    sizes = [tensor.dtype.size for tensor in tensors if tensor.dtype.is_floating]
-    return _TOLERANCE if not sizes or min(sizes) >= 4 else _HALF_TOLERANCE
+def checked_difference(
+    name: str,
+    export: Export,
+    run: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    between: tuple[float, float] | None,
+    outputs: Iterable[Any],
+) -> float | None:
+    """Return the :func:`difference` of network ``name``; :class:`ModelError` if it is no rounding.
+
+    What rounding is depends on the types of the ``outputs``.
+    """
+    error = difference(export, run, between)
+    sizes = [tensor.dtype.size for tensor in outputs if tensor.dtype.is_floating]
+    most = _TOLERANCE if not sizes or min(sizes) >= 4 else _HALF_TOLERANCE
+    if error is not None and not error <= most:
+        raise ModelError(
+            f"{name}: what was written differs by {error:.1e} of the largest number; it was "
+            "not kept (this is a defect of kerasviz)"
+        )
+    return error

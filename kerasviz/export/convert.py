@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerasviz.errors import KerasvizError, ModelError, UsageError, first_line
+from kerasviz.errors import UsageError
+from kerasviz.io.files import temporary_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from kerasviz.export.exported_function import Export
     from kerasviz.network.network import Network
 
@@ -89,7 +85,8 @@ def convert(
     from kerasviz.export.exported_function import export_of
 
     export = export_of(net, taps, channels_last=layout == "channels-last")
-    with _temporary(path, kind) as result:
+    with temporary_folder(path.parent, path) as folder:
+        result = folder / ("model.keras" if kind == "keras" else "model")
         if kind == "keras":
             run = _write_keras(net, export, taps, result, changed=size is not None)
         else:
@@ -142,18 +139,12 @@ def _write_saved_model(export: Export, path: Path) -> Run:
 def _checked(
     net: Network, export: Export, run: Run
 ) -> tuple[float | None, dict[str, tuple[int | None, ...] | None]]:
-    from kerasviz.export.check import difference, tolerance
+    from kerasviz.export.check import checked_difference
     from kerasviz.network.program import static_shape
 
-    spec = net.input_spec
-    error = difference(export, run, spec.range if spec else None)
-    traced = export.traced()
-    if error is not None and not error <= tolerance(traced.outputs):
-        raise ModelError(
-            f"{net.name}: what was written differs by {error:.1e} of the largest number; it was "
-            "not kept (this is a defect of kerasviz)"
-        )
-    shapes = map(static_shape, traced.outputs)
+    spec, outputs = net.input_spec, export.traced().outputs
+    error = checked_difference(net.name, export, run, spec.range if spec else None, outputs)
+    shapes = map(static_shape, outputs)
     return error, dict(zip(export.outputs, shapes, strict=True))
 
 
@@ -170,23 +161,6 @@ def _check_target(path: Path, kind: str, source: str) -> None:
             raise UsageError(f"{path} is a file; give another name for the SavedModel's folder")
         if any(path.iterdir()) and not (path / "saved_model.pb").exists():
             raise UsageError(f"the folder {path} holds other files; name a new or an empty one")
-
-
-@contextmanager
-def _temporary(path: Path, kind: str) -> Iterator[Path]:
-    """Give a temporary path beside ``path`` to write to."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=".", suffix=".part"))
-    except OSError as error:
-        raise KerasvizError(f"cannot write {str(path)!r}: {error.strerror}") from error
-    try:
-        yield folder / ("model.keras" if kind == "keras" else "model")
-    except OSError as error:
-        reason = error.strerror or first_line(error)
-        raise KerasvizError(f"cannot write {str(path)!r}: {reason}") from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _put(result: Path, path: Path) -> None:

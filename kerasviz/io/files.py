@@ -6,8 +6,9 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,7 +16,7 @@ import platformdirs
 import portalocker
 from portalocker import LockFlags
 
-from kerasviz.errors import KerasvizError, UsageError
+from kerasviz.errors import KerasvizError, UsageError, first_line
 
 #: Windows does not rename or remove a file that is open: nothing is locked there.
 HAS_LOCKS = os.name != "nt"
@@ -94,6 +95,43 @@ def remove_leftovers(folder: Path) -> None:
         with contextlib.suppress(OSError), path.open("rb") as file:
             if lock(file.fileno(), wait=False):
                 path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def temporary_folder(parent: Path, target: Path) -> Iterator[Path]:
+    """Give a hidden folder in ``parent`` to write to; the block renames what is to stay.
+
+    A killed process leaves the folder, which the next call removes. Raises :class:`KerasvizError`,
+    which names ``target``, where nothing can be written.
+    """
+    temporary: Path | None = None
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        for path in parent.glob(f"{_PREFIX}*{_SUFFIX}/"):
+            with contextlib.suppress(OSError), _opened(path) as handle:
+                if lock(handle, wait=False):
+                    shutil.rmtree(path, ignore_errors=True)
+        temporary = Path(tempfile.mkdtemp(dir=parent, prefix=_PREFIX, suffix=_SUFFIX))
+        with _opened(temporary) as handle:
+            lock(handle, wait=True)
+            yield temporary
+    except OSError as error:
+        reason = error.strerror or first_line(error)
+        raise KerasvizError(f"cannot write {str(target)!r}: {reason}") from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    """Give the handle of a folder, of one that cannot be used where there are no locks."""
+    handle = os.open(folder, os.O_RDONLY) if HAS_LOCKS else -1
+    try:
+        yield handle
+    finally:
+        if HAS_LOCKS:
+            os.close(handle)
 
 
 def _umask() -> int:

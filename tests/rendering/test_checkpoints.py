@@ -18,13 +18,7 @@ from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.optimization.loop import CHUNK, LoopProgress
 from kerasviz.optvis.recipes import recipe
 from kerasviz.rendering import run
-from kerasviz.rendering.checkpoints import (
-    EVERY,
-    FOLDER,
-    CheckpointFiles,
-    CheckpointWriter,
-    LatestCheckpoint,
-)
+from kerasviz.rendering.checkpoints import EVERY, FOLDER, CheckpointWriter, LatestCheckpoint
 from kerasviz.rendering.render import RenderProgress
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.run import render_into
@@ -39,14 +33,14 @@ def progress(step: int, steps: int = 64) -> LoopProgress:
 
 
 @pytest.fixture(params=["a folder", "a storage"])
-def files(request: pytest.FixtureRequest, tmp_path: Path) -> CheckpointFiles:
+def files(request: pytest.FixtureRequest, tmp_path: Path) -> LatestCheckpoint | Storage:
     if request.param == "a folder":
         return LatestCheckpoint(tmp_path)
     return Storage(str(tmp_path), patience=0.0)
 
 
 def test_a_checkpoint_is_saved_when_it_is_time_and_something_is_left(
-    files: CheckpointFiles,
+    files: LatestCheckpoint | Storage,
 ) -> None:
     now = [0.0]
     state = CheckpointWriter(files, "task-here", clock=lambda: now[0])
@@ -72,7 +66,7 @@ def test_saving_takes_no_more_than_a_small_part_of_the_time() -> None:
             now[0] += 10.0
             saved.append(now[0])
 
-    state = CheckpointWriter(cast(CheckpointFiles, Slow()), "task", clock=lambda: now[0])
+    state = CheckpointWriter(cast(Storage, Slow()), "task", clock=lambda: now[0])
     for _ in range(200):
         now[0] += 20.0
         state(progress(16))
@@ -81,7 +75,7 @@ def test_saving_takes_no_more_than_a_small_part_of_the_time() -> None:
 
 
 def test_files_that_cannot_be_written_do_not_stop_the_work(
-    files: CheckpointFiles, tmp_path: Path
+    files: LatestCheckpoint | Storage, tmp_path: Path
 ) -> None:
     (tmp_path / FOLDER).write_text("a file in the place of the folder")
     state = CheckpointWriter(files, "task", every=0.0)
@@ -91,7 +85,7 @@ def test_files_that_cannot_be_written_do_not_stop_the_work(
     assert (tmp_path / FOLDER).is_file()
 
 
-def test_a_damaged_checkpoint_is_none(files: CheckpointFiles) -> None:
+def test_a_damaged_checkpoint_is_none(files: LatestCheckpoint | Storage) -> None:
     state = CheckpointWriter(files, "task", every=0.0)
     state(progress(16))
     files.write(state.path, (files.read(state.path) or b"")[:-9])

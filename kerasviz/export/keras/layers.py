@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasviz.export.keras.graph import Build, Norm, converter, is_keras
+from kerasviz.export.keras.graph import Build, converter, is_keras
 from kerasviz.export.keras.ops import binary, operand
 from kerasviz.export.keras.shapes import padded, text
 from kerasviz.importers.tensorflow.node import GraphNode
@@ -136,12 +136,6 @@ def product(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
     return ops.matmul(a, b)
 
 
-@converter("BiasAdd", "BiasAddV1")
-def bias_add(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """Compute the sum with a number per channel."""
-    return ops.add(values[0], operand(build, node, values[1]))
-
-
 @converter("Mul")
 def scale(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
     """Compute a product; together with a sum it may be a batch normalization in inference."""
@@ -151,15 +145,12 @@ def scale(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
     if user is None or norm is None or len(images) != 1:
         return binary(build, node, values)
     key = f"{user.name}:0"
-    layer = _normalization(norm, build.name(node, key=key), images[0].dtype)
+    name, dtype = build.name(node, key=key), images[0].dtype
+    layer = keras.layers.BatchNormalization(epsilon=norm.epsilon, name=name, dtype=dtype)
     y = layer(images[0])
     layer.set_weights([norm.scale, norm.offset, norm.mean, norm.variance])
     build.tensors[key] = y
     return y
-
-
-def _normalization(norm: Norm, name: str, dtype: str) -> Any:
-    return keras.layers.BatchNormalization(epsilon=norm.epsilon, name=name, dtype=dtype)
 
 
 @converter("MaxPool", "AvgPool")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import keras
@@ -41,6 +42,9 @@ _UNARY = {
     "Sin": ops.sin,
     "Cos": ops.cos,
     "LogicalNot": ops.logical_not,
+    "LogSoftmax": ops.log_softmax,
+    "EnsureShape": lambda x: x,
+    "StopGradient": lambda x: x,
     "OnesLike": ops.ones_like,
     "ZerosLike": ops.zeros_like,
 }
@@ -64,6 +68,15 @@ _BINARY = {
     "NotEqual": ops.not_equal,
     "LogicalAnd": ops.logical_and,
     "LogicalOr": ops.logical_or,
+    "BiasAdd": ops.add,
+    "BiasAddV1": ops.add,
+    "SquaredDifference": lambda a, b: ops.square(ops.subtract(a, b)),
+}
+_OTHERS = {
+    "AddN": lambda *parts: functools.reduce(ops.add, parts),
+    "ClipByValue": lambda x, low, high: ops.minimum(ops.maximum(x, low), high),
+    "SelectV2": ops.where,
+    "Select": ops.where,
 }
 _REDUCE = {
     "Mean": ops.mean,
@@ -92,6 +105,12 @@ def binary(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
     return _BINARY[node.op](a, b)
 
 
+@converter(*_OTHERS)
+def function(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
+    """Compute a function of several entries."""
+    return _OTHERS[node.op](*(operand(build, node, v) for v in values))
+
+
 def operand(build: Build, node: GraphNode, value: Any) -> Any:
     """Return the input of an elementwise operation: a tensor, or a constant of limited size."""
     if is_keras(value):
@@ -100,28 +119,6 @@ def operand(build: Build, node: GraphNode, value: Any) -> Any:
     if array.size > LARGEST:
         raise build.error(node, f"takes a constant of {array.size} numbers, too many for Keras")
     return array
-
-
-@converter("AddN")
-def add_n(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """Compute the sum of several tensors of one shape."""
-    total, *others = (operand(build, node, v) for v in values)
-    for other in others:
-        total = ops.add(total, other)
-    return total
-
-
-@converter("ClipByValue")
-def clip(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """Compute the entries clipped to bounds."""
-    x, low, high = (operand(build, node, v) for v in values)
-    return ops.minimum(ops.maximum(x, low), high)
-
-
-@converter("SquaredDifference")
-def squared_difference(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """Compute ``(a - b)^2``."""
-    return ops.square(ops.subtract(*(operand(build, node, v) for v in values)))
 
 
 @converter("LeakyRelu")
@@ -143,12 +140,6 @@ def relu(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
 def softmax(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
     """Compute the softmax over the last axis."""
     return keras.layers.Softmax(name=build.name(node), dtype=values[0].dtype)(values[0])
-
-
-@converter("LogSoftmax")
-def log_softmax(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """Compute the logarithm of the softmax over the last axis."""
-    return ops.log_softmax(values[0], axis=-1)
 
 
 @converter(*_REDUCE)
@@ -175,19 +166,7 @@ def extreme_place(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
     return ops.cast(found, node.outputs[0][0].name)
 
 
-@converter("EnsureShape", "StopGradient")
-def unchanged(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """Return the value unchanged."""
-    return values[0]
-
-
 @converter("Cast")
 def cast(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
     """Compute the value in another type."""
     return ops.cast(values[0], node.outputs[0][0].name)
-
-
-@converter("SelectV2", "Select")
-def select(build: Build, node: GraphNode, values: list[Any]) -> Tensor:
-    """Compute one of two entries by a condition."""
-    return ops.where(*(operand(build, node, v) for v in values))

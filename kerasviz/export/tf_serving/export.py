@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from kerasviz.errors import ModelError, UsageError
-from kerasviz.export.check import difference, tolerance
+from kerasviz.export.check import checked_difference
 from kerasviz.export.exported_function import export_of
 from kerasviz.export.saved_model import SIGNATURE, Signature, loaded_run, save_signatures
 from kerasviz.export.tf_serving.assets import write_assets
@@ -86,27 +86,18 @@ def export(
         loaded = tf.saved_model.load(str(draft.folder)).signatures
         requests = [r for r in warm_ups(net, setting, traced) if r.signature not in kept]
         if SIGNATURE not in kept:
-            _compare(net, loaded[SIGNATURE])
+            plain, own = export_of(net, channels_last=False), loaded[SIGNATURE]
+            run, between = loaded_run(own, plain.ports), net.require_input_spec().range
+            checked_difference(net.name, plain, run, between, own.outputs)
         for request in requests:
             _run(net, loaded[request.signature], traced[request.signature], request)
         write_warm_ups(requests, served, draft.folder / WARM_UP)
         write_assets(net, setting, draft.folder / "assets")
         size = sum(p.stat().st_size for p in draft.folder.rglob("*") if p.is_file())
     write_configs(Path(folder))
-    own = {n: s for n, s in traced.items() if n not in kept}
-    shapes = {n: _shapes(f, own.get(n)) for n, f in loaded.items()}
+    ours = {n: s for n, s in traced.items() if n not in kept}
+    shapes = {n: _shapes(f, ours.get(n)) for n, f in loaded.items()}
     return Exported(place / str(draft.number), served, draft.number, shapes, kept, size)
-
-
-def _compare(net: Network, loaded: Any) -> None:
-    """Raise :class:`ModelError` unless the loaded network gives the network's numbers."""
-    export = export_of(net, channels_last=False)
-    error = difference(export, loaded_run(loaded, export.ports), net.require_input_spec().range)
-    if error is not None and not error <= tolerance(loaded.outputs):
-        raise ModelError(
-            f"{net.name}: what was written differs by {error:.1e} of the largest number; it was "
-            "not kept (this is a defect of kerasviz)"
-        )
 
 
 def _run(net: Network, loaded: Any, signature: Signature, request: WarmUp) -> None:

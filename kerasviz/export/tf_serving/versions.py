@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from kerasviz.errors import KerasvizError, UsageError, first_line
-from kerasviz.io.files import HAS_LOCKS, lock
-
-_PREFIX, _SUFFIX = ".kerasviz-", ".part"
+from kerasviz.errors import UsageError
+from kerasviz.io.files import temporary_folder
 
 
 @dataclass
@@ -64,21 +59,11 @@ def new_version(folder: Path, version: int | None = None) -> Iterator[Draft]:
     next_version(folder, version)
     new_folders = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(folder)
-        temporary = Path(tempfile.mkdtemp(dir=folder, prefix=_PREFIX, suffix=_SUFFIX))
-    except OSError as error:
-        raise KerasvizError(f"cannot write {str(folder)!r}: {error.strerror}") from error
-    try:
-        with _locked(temporary):
+        with temporary_folder(folder, folder) as temporary:
             draft = Draft(temporary / "model")
             yield draft
             draft.number = _put(draft.folder, folder, version)
-    except OSError as error:
-        reason = error.strerror or first_line(error)
-        raise KerasvizError(f"cannot write {str(folder)!r}: {reason}") from error
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
         for path in new_folders:
             with contextlib.suppress(OSError):  # not empty
                 path.rmdir()
@@ -93,31 +78,3 @@ def _put(draft: Path, folder: Path, version: int | None) -> int:
         except OSError:  # another export has taken the number
             if not (folder / str(number)).exists():
                 raise
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold a lock on a folder, which ends with the process, where there are such locks."""
-    if not HAS_LOCKS:
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        lock(handle, wait=True)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _remove_leftovers(folder: Path) -> None:
-    """Remove temporary folders that no process locks: their writers were killed."""
-    for path in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
-        if not HAS_LOCKS or not path.is_dir():
-            continue
-        with contextlib.suppress(OSError):
-            handle = os.open(path, os.O_RDONLY)
-            try:
-                if lock(handle, wait=False):
-                    shutil.rmtree(path, ignore_errors=True)
-            finally:
-                os.close(handle)

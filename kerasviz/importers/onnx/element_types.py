@@ -49,6 +49,15 @@ def wide_float(dtype: tf.DType) -> tf.DType:
     return tf.float32 if dtype.size < 4 else dtype
 
 
+def finite_root(x: Tensor, p: float = 2) -> Tensor:
+    """Compute ``x^(1/p)`` of numbers from 0 on, with gradient 0 instead of infinity at 0."""
+    if p == 1:
+        return x
+    some = x > 0
+    inside = tf.where(some, x, tf.ones_like(x))
+    return tf.where(some, tf.sqrt(inside) if p == 2 else inside ** (1 / p), x)
+
+
 def type_of(tensor: Tensor) -> np.dtype[Any]:
     """Return the numpy type of a tensor's entries."""
     kind: np.dtype[Any] = np.dtype(tensor.dtype.as_numpy_dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -39,16 +40,8 @@ def conv(call: Call) -> LayoutTensor:
         raise call.error(f"a kernel with {len(shape) - 2} spatial axes; expected 1 to 3")
     if group > 1 and shape[1] == 1 and group == x.shape[-1] and len(shape) < 5:
         y = _depthwise(call, x, _depthwise_kernel(kernel, group, flat), window)
-    elif group == 1:
-        y = _dense(call, x, kernel_part(kernel, 0, 1, flat), window)
     else:
-        # TensorFlow has no CPU gradient of grouped convolutions.
-        xs = tf.split(x, group, -1)
-        ys = [
-            _dense(call, part, kernel_part(kernel, k, group, flat), window)
-            for k, part in enumerate(xs)
-        ]
-        y = tf.concat(ys, -1)
+        y = by_group(x, kernel, group, flat, lambda a, b: _dense(call, a, b, window))
     if flat:
         y = tf.squeeze(y, 1)
     return LayoutTensor(with_bias(call, y), channels_last=True)
@@ -86,7 +79,7 @@ def with_height(window: Window) -> Window:
     )
 
 
-def kernel_part(kernel: TensorValue, index: int, group: int, flat: bool) -> Tensor:
+def _kernel_part(kernel: TensorValue, index: int, group: int, flat: bool) -> Tensor:
     """Return part ``index`` of ``group`` parts of a kernel in TensorFlow's order [..., in, out]."""
 
     def make(array: Any) -> Any:
@@ -100,6 +93,22 @@ def kernel_part(kernel: TensorValue, index: int, group: int, flat: bool) -> Tens
     part = tf.split(model_layout(kernel), group, 0)[index]
     turned = tf.transpose(part, [*range(2, part.shape.rank), 1, 0])
     return turned[tf.newaxis] if flat else turned
+
+
+def by_group(
+    x: Tensor,
+    kernel: TensorValue,
+    group: int,
+    flat: bool,
+    convolve: Callable[[Tensor, Tensor], Tensor],
+) -> Tensor:
+    """Convolve each group of channels by its kernel.
+
+    TensorFlow has no CPU gradient of grouped convolutions.
+    """
+    xs = tf.split(x, group, -1) if group > 1 else [x]
+    ys = [convolve(part, _kernel_part(kernel, k, group, flat)) for k, part in enumerate(xs)]
+    return tf.concat(ys, -1) if group > 1 else ys[0]
 
 
 def _depthwise_kernel(kernel: TensorValue, group: int, flat: bool) -> Tensor:

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasviz.importers.onnx.layout import Constant, LayoutTensor, TensorValue, model_layout
-from kerasviz.importers.onnx.ops.conv import kernel_part, kernel_shape, with_bias
+from kerasviz.importers.onnx.ops.conv import by_group, kernel_shape, with_bias
 from kerasviz.importers.onnx.registry import Call, Layout, operator
 from kerasviz.importers.onnx.window import auto_pad, spatial
 from kerasviz.types import Tensor
@@ -62,12 +62,8 @@ def conv_transpose(call: Call) -> LayoutTensor:
     if shape[0] == group > 1 and len(strides) == 1 and len(axes) == 2 and not flat:
         parts = [_depthwise(x, model_layout(kernel)[:, k], axes) for k in range(shape[1])]
         y = parts[0] if shape[1] == 1 else _interleaved(parts)
-    elif group == 1:
-        y = _dense(x, kernel_part(kernel, 0, 1, flat), axes)
     else:
-        xs = tf.split(x, group, -1)
-        ys = [_dense(part, kernel_part(kernel, k, group, flat), axes) for k, part in enumerate(xs)]
-        y = tf.concat(ys, -1)
+        y = by_group(x, kernel, group, flat, lambda a, b: _dense(a, b, axes))
     if flat:
         y = tf.squeeze(y, 1)
     return LayoutTensor(with_bias(call, y), channels_last=True)

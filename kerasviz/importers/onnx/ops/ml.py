@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kerasviz.importers.onnx.element_types import finite_root
 from kerasviz.importers.onnx.layout import LayoutTensor, model_layout
 from kerasviz.importers.onnx.registry import Call, operator
 from kerasviz.types import Tensor
@@ -163,9 +164,7 @@ def normalizer(call: Call) -> LayoutTensor:
     elif norm == "L1":
         size = tf.reduce_sum(tf.abs(x), -1, keepdims=True)
     else:
-        square = tf.reduce_sum(x * x, -1, keepdims=True)
-        empty = square == 0  # the root has no gradient at 0
-        size = tf.where(empty, square, tf.sqrt(tf.where(empty, tf.ones_like(square), square)))
+        size = finite_root(tf.reduce_sum(x * x, -1, keepdims=True))
     return LayoutTensor(tf.cast(x / tf.where(size == 0, tf.ones_like(size), size), tf.float32))
 
 

@@ -44,17 +44,8 @@ class _Forest:
         member = [self._member(x, node) for node in self.members]
         order = {node: k for k, node in enumerate(self.members)}
         column = np.asarray([order.get(k, 0) for k in range(len(self.modes))], np.int32)
-        features, splits, modes, nan_true, true, false = (
-            tf.constant(array)
-            for array in (
-                self.features,
-                self.splits,
-                self.modes,
-                self.nan_true,
-                self.true,
-                self.false,
-            )
-        )
+        features, splits, modes = map(tf.constant, (self.features, self.splits, self.modes))
+        nan_true, true, false = map(tf.constant, (self.nan_true, self.true, self.false))
         for _ in range(self.depth):
             value = tf.gather(x, tf.gather(features, at), batch_dims=1)
             split, mode = tf.gather(splits, at), tf.gather(modes, at)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.element_types import tensor_type, wide_float
+from kerasviz.importers.onnx.element_types import finite_root, tensor_type, wide_float
 from kerasviz.importers.onnx.layout import (
     Constant,
     LayoutTensor,
@@ -272,8 +272,7 @@ def lp_normalization(call: Call) -> LayoutTensor:
         raise call.error(f"p is {p}; expected 1 or 2")
     axis = stored_axis(int(call.attribute("axis", -1)), call.rank(), is_last)
     sums = tf.reduce_sum(tf.abs(x) if p == 1 else tf.square(x), axis, keepdims=True)
-    safe = tf.where(sums == 0, tf.ones_like(sums), sums)  # with a finite gradient of the root
-    return LayoutTensor(x / (safe if p == 1 else tf.sqrt(safe)), is_last)
+    return LayoutTensor(x / finite_root(tf.where(sums == 0, tf.ones_like(sums), sums), p), is_last)
 
 
 @operator("MeanVarianceNormalization", since=1, layout=Layout.FOLLOWS)
@@ -299,7 +298,4 @@ def _standardized(call: Call, own_axes: list[int], *, divided: bool) -> LayoutTe
     apart, _, variance = moments(wide, axes)
     if not divided:
         return LayoutTensor(tf.cast(apart, x.dtype), is_last)
-    some = variance > 0
-    root = tf.sqrt(tf.where(some, variance, tf.ones_like(variance)))
-    deviation = tf.where(some, root, tf.zeros_like(root)) + 1e-9
-    return LayoutTensor(tf.cast(apart / deviation, x.dtype), is_last)
+    return LayoutTensor(tf.cast(apart / (finite_root(variance) + 1e-9), x.dtype), is_last)

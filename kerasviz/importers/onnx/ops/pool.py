@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kerasviz.importers.onnx.element_types import finite_root
 from kerasviz.importers.onnx.layout import LayoutTensor
 from kerasviz.importers.onnx.registry import Call, Layout, operator
 from kerasviz.importers.onnx.window import Window, ceil_extra, dilated, padded, spatial, window_of
@@ -191,7 +192,7 @@ def lp_pool(call: Call) -> LayoutTensor:
     window = _with_ceil(call, wide, window_of(call, wide, _kernel(call)))
     p = float(call.attribute("p", 2))
     mean = _average(padded(_power(wide, p), window.pads), window, "VALID")
-    y = _root(mean * int(np.prod(window.kernel)), p)
+    y = finite_root(mean * int(np.prod(window.kernel)), p)
     return LayoutTensor(tf.cast(y, x.dtype), channels_last=True)
 
 
@@ -202,23 +203,13 @@ def global_lp_pool(call: Call) -> LayoutTensor:
     wide = tf.cast(x, tf.float32) if x.dtype == tf.float16 else x
     p = float(call.attribute("p", 2))
     total = tf.reduce_sum(_power(wide, p), _spatial(x), keepdims=True)
-    return LayoutTensor(tf.cast(_root(total, p), x.dtype), channels_last=True)
+    return LayoutTensor(tf.cast(finite_root(total, p), x.dtype), channels_last=True)
 
 
 def _power(x: Tensor, p: float) -> Tensor:
     if p == 2:
         return x * x
     return tf.abs(x) if p == 1 else tf.abs(x) ** p
-
-
-def _root(total: Tensor, p: float) -> Tensor:
-    """Compute ``total^(1/p)``, with gradient 0 instead of infinity at 0."""
-    if p == 1:
-        return total
-    some = total > 0
-    inside = tf.where(some, total, tf.ones_like(total))
-    root = tf.sqrt(inside) if p == 2 else inside ** (1 / p)
-    return tf.where(some, root, tf.zeros_like(total))
 
 
 def _with_ceil(call: Call, x: Tensor, window: Window) -> Window:

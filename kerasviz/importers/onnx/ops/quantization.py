@@ -29,17 +29,10 @@ from kerasviz.types import Tensor
 
 #: The smallest and largest code of a type.
 _RANGES = {
-    np.dtype(kind): ends
-    for kind, ends in (
-        (np.uint8, (0, 255)),
-        (np.int8, (-128, 127)),
-        (np.uint16, (0, 65535)),
-        (np.int16, (-32768, 32767)),
-        (np.int32, (-(2**31), 2**31 - 1)),
-        (ml_dtypes.uint4, (0, 15)),
-        (ml_dtypes.int4, (-8, 7)),
-        (ml_dtypes.uint2, (0, 3)),
-        (ml_dtypes.int2, (-2, 1)),
+    np.dtype(kind): (tf.as_dtype(kind).min, tf.as_dtype(kind).max)
+    for kind in (
+        *(np.uint8, np.int8, np.uint16, np.int16, np.int32),
+        *(ml_dtypes.uint4, ml_dtypes.int4, ml_dtypes.uint2, ml_dtypes.int2),
     )
 }
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from kerasviz.importers.onnx.element_types import finite_root
 from kerasviz.importers.onnx.layout import DataDependent, LayoutTensor, stored_axis
 from kerasviz.importers.onnx.ops.indexing import stored_axes
 from kerasviz.importers.onnx.registry import Call, Layout, operator
@@ -18,12 +19,6 @@ Reduction = Callable[..., Tensor]
 
 def _absolute(x: Tensor) -> Tensor:
     return x if x.dtype.is_unsigned else tf.abs(x)
-
-
-def _root(x: Tensor) -> Tensor:
-    """Compute the square root, with gradient 0 instead of infinity at 0."""
-    positive = x > 0
-    return tf.where(positive, tf.sqrt(tf.where(positive, x, tf.ones_like(x))), x)
 
 
 def _real(apply: Reduction) -> Reduction:
@@ -53,7 +48,7 @@ _REDUCTIONS: dict[str, Reduction] = {
     "ReduceMin": _or_bool(tf.reduce_min, tf.reduce_all),
     "ReduceProd": tf.reduce_prod,
     "ReduceL1": lambda x, *a, **k: tf.reduce_sum(_absolute(x), *a, **k),
-    "ReduceL2": _real(lambda x, *a, **k: _root(tf.reduce_sum(tf.square(x), *a, **k))),
+    "ReduceL2": _real(lambda x, *a, **k: finite_root(tf.reduce_sum(tf.square(x), *a, **k))),
     "ReduceSumSquare": lambda x, *a, **k: tf.reduce_sum(tf.square(x), *a, **k),
     "ReduceLogSum": _real(lambda x, *a, **k: tf.math.log(tf.reduce_sum(x, *a, **k))),
     "ReduceLogSumExp": _real(tf.reduce_logsumexp),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasviz.errors import ModelError
+from kerasviz.io.files import temporary_folder
 from kerasviz.zoo.model_card import Card
 
 
@@ -46,13 +47,7 @@ def build_application(card: Card, weights: str | os.PathLike[str] | None = "imag
 def save_application(card: Card, target: Path, weights: str | Path = "imagenet") -> Path:
     """Build the network of a card and write it to ``target``, a ``.keras`` file, atomically."""
     model = build_application(card, weights)
-    temporary = target.with_name(f".{os.getpid()}-{target.name}")  # Keras requires its suffix
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        model.save(temporary)
-        os.replace(temporary, target)
-    except OSError as error:
-        raise ModelError(f"{target} cannot be written: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with temporary_folder(target.parent, target) as folder:
+        model.save(folder / target.name)  # Keras requires its suffix
+        os.replace(folder / target.name, target)
     return target

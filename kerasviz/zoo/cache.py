@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from kerasviz.errors import ModelError, UsageError
 from kerasviz.io.download import DownloadError, Progress, download, sha256_of
-from kerasviz.io.files import write_atomically
+from kerasviz.io.files import temporary_folder, write_atomically
 from kerasviz.network.input_spec import InputSpec
 from kerasviz.zoo.applications import save_application
 from kerasviz.zoo.model_card import (
@@ -203,41 +203,31 @@ def _extract(card: Card, archive: Path) -> None:
     """Extract the files of a card from its zip archive; each is checked before it gets its name."""
     folder = networks_folder() / card.name
     try:
-        with zipfile.ZipFile(archive) as opened, _writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(archive) as opened, temporary_folder(folder, folder) as temporary:
             members = {info.filename.rpartition("/")[2]: info for info in opened.infolist()}
             for file in reversed(card.files):  # the model last, since it marks a complete network
                 if file.name not in members:
                     raise ModelError(f"{archive} holds no {file.name}")
-                temporary = folder / f".{os.getpid()}-{file.name}"
-                try:
-                    with opened.open(members[file.name]) as read, temporary.open("wb") as written:
-                        shutil.copyfileobj(read, written)
-                    _check(temporary, file)
-                    os.replace(temporary, folder / file.name)
-                finally:
-                    temporary.unlink(missing_ok=True)
+                copy = temporary / file.name
+                with opened.open(members[file.name]) as read, copy.open("wb") as written:
+                    shutil.copyfileobj(read, written)
+                _check(copy, file)
+                os.replace(copy, folder / file.name)
     except zipfile.BadZipFile as error:
         raise ModelError(f"{archive} is no readable zip file: {error}") from error
 
 
 def _copy(source: Path, target: Path) -> Path:
     """Copy a file or a folder so that it appears as a whole."""
-    temporary = target.with_name(f".{os.getpid()}-{target.name}")
-    with _writing(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            if source.is_dir():
-                shutil.copytree(source, temporary)
-                if target.is_dir():
-                    shutil.rmtree(target)
-            else:
-                shutil.copyfile(source, temporary)
-            os.replace(temporary, target)
-        finally:
-            if temporary.is_dir():
-                shutil.rmtree(temporary)
-            temporary.unlink(missing_ok=True)
+    with temporary_folder(target.parent, target) as folder:
+        copy = folder / target.name
+        if source.is_dir():
+            shutil.copytree(source, copy)
+            if target.is_dir():
+                shutil.rmtree(target)
+        else:
+            shutil.copyfile(source, copy)
+        os.replace(copy, target)
     return target
 
 

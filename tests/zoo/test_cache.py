@@ -10,7 +10,7 @@ import keras
 import pytest
 from support.local_server import LocalServer, serve
 
-from kerasviz.errors import ModelError, UsageError
+from kerasviz.errors import KerasvizError, ModelError, UsageError
 from kerasviz.network.input_spec import InputSpec
 from kerasviz.zoo import add, cached, card, cards, fetch, labels_of
 from kerasviz.zoo.cache import find_archive
@@ -217,7 +217,7 @@ def test_a_cache_that_cannot_be_written(
 ) -> None:
     (tmp_path / "in the way").write_text("")
     monkeypatch.setenv("KERASVIZ_CACHE", str(tmp_path / "in the way"))
-    with pytest.raises(ModelError, match="cannot be read or written"):
+    with pytest.raises(KerasvizError, match="cannot write"):
         add(tiny, "mine")
 
 

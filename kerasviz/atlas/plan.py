@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 
 from kerasviz.atlas.engines import Task
-from kerasviz.atlas.engines.schedule import Policy
+from kerasviz.atlas.engines.schedule import Schedule
 from kerasviz.atlas.tasks import tasks_of
 from kerasviz.network.network import Network
 from kerasviz.rendering.batching import Batch
@@ -20,6 +20,8 @@ WORKERS = (4, 16, 64, 256, 1024)
 MENTIONED_GAIN = 0.05
 #: Seconds until a worker has started Python and TensorFlow.
 START = 8.0
+#: After this many idle workers got no task, the others are not asked.
+REFUSED = 20
 # The bytes of pictures are means over the article's figures of GoogLeNet and EfficientNet-Lite0.
 #: Bytes of a PNG for each number of its picture.
 NUMBER_BYTES = 0.8
@@ -135,72 +137,24 @@ def _estimate(
 def makespan(tasks: Sequence[Task], compiling: Mapping[str, float], workers: int) -> float:
     """Estimate the seconds from asking for workers until they have done all tasks.
 
-    Greedy list scheduling by the rules of ``Schedule``, for workers that are alike and never fail.
+    The schedule of a run hands the tasks out, to workers that are alike and never fail.
     """
-    groups: dict[str, _GroupEstimate] = {}
-    for task in sorted(tasks, key=lambda task: task.cost):
-        group = groups.setdefault(task.group, _GroupEstimate(compiling.get(task.group, 0.0)))
-        group.waiting.append(task.cost)
-        group.work += task.cost
-    free = [(START, False, worker) for worker in range(workers)]  # True: was idle, asks last
-    last = START
-    while waiting := [group for group in groups.values() if group.waiting]:
-        now, _, worker = heappop(free)
-        chosen = _next_group(waiting, worker, workers, now)
-        if chosen is None:
-            heappush(free, (min(group.ends[0] for group in waiting), True, worker))
-        else:
-            end = chosen.begin(worker, now)
-            last = max(last, end)
-            heappush(free, (end, False, worker))
-    return last
-
-
-@dataclass
-class _GroupEstimate:
-    """The tasks of a group: seconds of those that wait, shortest first, and ends of the others."""
-
-    compiling: float
-    waiting: list[float] = field(default_factory=list)
-    work: float = 0.0  # the sum of ``waiting``
-    ends: list[float] = field(default_factory=list)
-    compiled: set[int] = field(default_factory=set)  # workers
-
-    @property
-    def longest(self) -> float:
-        return self.waiting[-1]
-
-    def gains(self, worker: int, now: float) -> bool:
-        """Return whether the group ends sooner if a worker joins, and compiles where it must."""
-        while self.ends and self.ends[0] <= now:
-            heappop(self.ends)
-        if not self.ends or worker in self.compiled:
-            return True
-        without = self.ends[0] - now + max(self.longest, self.work / len(self.ends))
-        return self.compiling + self.longest < without
-
-    def begin(self, worker: int, now: float) -> float:
-        """Give the longest task to a worker, and return when the task ends."""
-        seconds = self.waiting.pop()
-        self.work -= seconds
-        end = now + seconds + (0.0 if worker in self.compiled else self.compiling)
-        self.compiled.add(worker)
-        heappush(self.ends, end)
-        return end
-
-
-def _next_group(
-    waiting: Sequence[_GroupEstimate], worker: int, workers: int, now: float
-) -> _GroupEstimate | None:
-    """Choose the group of which a free worker takes the longest task, if any gains by it."""
-    first = max(waiting, key=lambda group: group.longest)
-    ample = sum(group.work for group in waiting) >= Policy.ample * first.longest * workers
-    compiled = [group for group in waiting if worker in group.compiled]
-    if compiled:
-        own = max(compiled, key=lambda group: group.longest)
-        if ample or own.longest + first.compiling >= first.longest:
-            return own
-    useful = [group for group in waiting if group.gains(worker, now)]
-    if ample:
-        return max(useful, key=lambda group: group.work / (len(group.ends) + 1), default=None)
-    return max(useful, key=lambda group: group.longest, default=None)
+    schedule = Schedule(tasks, compiling)
+    idle = [str(number) for number in range(workers)]
+    for worker in idle:
+        schedule.joined(worker)
+    now, running = START, list[tuple[float, str, str]]()
+    by_name = {task.name: task for task in tasks}
+    while not schedule.done:
+        refused: list[str] = []
+        while idle and len(refused) < REFUSED:
+            worker = idle.pop()
+            task = schedule.next(worker, now)
+            if task is None:
+                refused.append(worker)
+            else:
+                heappush(running, (now + schedule.expected(task, worker), worker, task.name))
+        now, worker, name = heappop(running)
+        schedule.finished(worker, by_name[name], now)
+        idle += [*refused, worker]
+    return now

@@ -107,8 +107,10 @@ class Call:
         """Return the required input ``index`` with axis 1 behind all others."""
         return channels_last(self.input(index))
 
-    def scalar(self, index: int = 0) -> Tensor:
-        """Return the required input ``index``, which has one entry, without axes."""
+    def scalar(self, index: int = 0, default: Any = None) -> Tensor:
+        """Return input ``index``, which has one entry, without axes, or the ``default``."""
+        if default is not None and not self.has(index):
+            return tf.constant(default)
         return tf.reshape(self.tensor(index), [])
 
     def attribute(self, name: str, default: Any = None) -> Any:

@@ -239,9 +239,9 @@ def dropout_12(call: Call) -> list[LayoutTensor | None]:
     The mask is a fixed function of the seed (by default 0), so that a run is repeatable.
     """
     x, is_last = call.stored()
-    training = call.scalar(2) if call.has(2) else tf.constant(False)
+    training = call.scalar(2, False)
     if tf.get_static_value(training) in (None, True):
-        ratio = call.scalar(1) if call.has(1) else tf.constant(0.5)
+        ratio = call.scalar(1, 0.5)
         noise = channels_last(_noise(call)) if is_last else model_layout(_noise(call))
         mask = (noise >= tf.cast(ratio, noise.dtype)) | ~training
         scale = tf.where(training, 1 / (1 - tf.cast(ratio, x.dtype)), tf.ones([], x.dtype))

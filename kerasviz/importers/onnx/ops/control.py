@@ -22,7 +22,6 @@ from kerasviz.importers.onnx.layout import (
     TensorValue,
     model_layout,
     model_shape,
-    rank_of,
 )
 from kerasviz.importers.onnx.registry import Call, body_outputs, operator
 from kerasviz.types import Tensor
@@ -34,6 +33,8 @@ Round = Callable[[Any, Sequence[OnnxValue]], tuple[Any, list[OnnxValue], list[On
 _LONGEST = 256
 #: Rounds of the longest loop in Python, about a minute: a damaged file may ask for 2^40.
 _ENDLESS = 10_000
+
+_moved = tf.experimental.numpy.moveaxis
 
 
 # -- If ------------------------------------------------------------------------------------------
@@ -258,14 +259,14 @@ def scan(call: Call) -> list[OnnxValue | None]:
     axes = call.attribute("scan_input_axes") or (0,) * scanned
     backwards = call.attribute("scan_input_directions") or (0,) * scanned
     rows = [
-        _turned(_first(model_layout(x), int(axis) % rank_of(x)), way)
+        _turned(_moved(model_layout(x), int(axis), 0), way)
         for x, axis, way in zip(inputs, axes, backwards, strict=True)
     ]
     held, stacks = _scanned(call, list(states), rows, outputs)
     out_axes = call.attribute("scan_output_axes") or (0,) * outputs
     out_ways = call.attribute("scan_output_directions") or (0,) * outputs
     turned = [
-        LayoutTensor(_behind(_turned(model_layout(x), way), int(axis)))
+        LayoutTensor(_moved(_turned(model_layout(x), way), 0, int(axis)))
         for x, axis, way in zip(stacks, out_axes, out_ways, strict=True)
     ]
     return [*held, *turned]
@@ -273,23 +274,6 @@ def scan(call: Call) -> list[OnnxValue | None]:
 
 def _turned(x: Tensor, backwards: int) -> Tensor:
     return tf.reverse(x, [0]) if backwards else x
-
-
-def _first(x: Tensor, axis: int) -> Tensor:
-    """Move an axis to the front."""
-    if axis == 0:
-        return x
-    return tf.transpose(x, [axis, *(k for k in range(x.shape.rank) if k != axis)])
-
-
-def _behind(x: Tensor, axis: int) -> Tensor:
-    """Move the front axis to ``axis``."""
-    rank = x.shape.rank
-    if axis == 0 or rank is None:
-        return x
-    order = list(range(1, rank))
-    order.insert(axis % rank, 0)
-    return tf.transpose(x, order)
 
 
 def _scanned(

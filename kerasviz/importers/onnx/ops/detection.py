@@ -20,10 +20,10 @@ def non_max_suppression(call: Call) -> LayoutTensor:
         centre, half = boxes[..., :2], boxes[..., 2:] / 2
         boxes = tf.concat([centre - half, centre + half], -1)
     classes, count = tf.shape(scores)[1], tf.shape(scores)[2]
-    most = tf.minimum(tf.cast(_scalar(call, 2, 0), tf.int64), tf.cast(count, tf.int64))
+    most = tf.minimum(tf.cast(call.scalar(2, 0), tf.int64), tf.cast(count, tf.int64))
     most = tf.maximum(tf.cast(most, tf.int32), 0)
-    overlap = tf.cast(_scalar(call, 3, 0.0), tf.float32)
-    least = tf.cast(_scalar(call, 4, -float("inf")), tf.float32)
+    overlap = tf.cast(call.scalar(3, 0.0), tf.float32)
+    least = tf.cast(call.scalar(4, -float("inf")), tf.float32)
 
     def of_class(number: Tensor) -> tuple[Tensor, Tensor]:
         image, label = number // classes, number % classes
@@ -46,9 +46,3 @@ def non_max_suppression(call: Call) -> LayoutTensor:
     )
     found = tf.boolean_mask(tf.reshape(rows, [-1, 3]), tf.reshape(kept, [-1]))
     return LayoutTensor(tf.cast(found, tf.int64))
-
-
-def _scalar(call: Call, index: int, default: float) -> Tensor:
-    if not call.has(index):
-        return tf.constant(default)
-    return call.scalar(index)

@@ -16,10 +16,6 @@ from kerasviz.types import Tensor
 ML = "ai.onnx.ml"
 
 
-def _as_float(x: Tensor) -> Tensor:
-    return x if x.dtype in (tf.float32, tf.float64) else tf.cast(x, tf.float32)
-
-
 def rows_of(call: Call, dtype: Any = tf.float32) -> Tensor:
     """Return input 0 as a matrix of rows; a vector is one row."""
     x = tf.cast(call.tensor(), dtype)
@@ -157,7 +153,8 @@ def imputer(call: Call) -> LayoutTensor:
 @operator("Normalizer", domain=ML)
 def normalizer(call: Call) -> LayoutTensor:
     """Compute each row divided by its largest entry, its sum of magnitudes or its length."""
-    x = _as_float(call.tensor())
+    x = call.tensor()
+    x = x if x.dtype == tf.float64 else tf.cast(x, tf.float32)
     norm = call.choice("norm", "MAX", "L1", "L2")
     if norm == "MAX":
         size = tf.reduce_max(x, -1, keepdims=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -115,7 +114,8 @@ def center_crop_pad(call: Call) -> LayoutTensor:
 
 def _centred(x: Tensor, place: int, length: Any, wanted: Any) -> Tensor:
     fixed = isinstance(length, int) and isinstance(wanted, int)
-    least = min(length, wanted) if fixed else tf.minimum(*_same([length, wanted]))
+    numbers = [n if fixed else tf.cast(n, tf.int64) for n in (length, wanted)]
+    least = min(numbers) if fixed else tf.minimum(*numbers)
     start, missing = (length - least) // 2, wanted - least
     if fixed and length == wanted:
         return x
@@ -126,10 +126,6 @@ def _centred(x: Tensor, place: int, length: Any, wanted: Any) -> Tensor:
     x = tf.pad(x, pairs)
     known[place] = wanted if isinstance(wanted, int) else None
     return tf.ensure_shape(x, known)
-
-
-def _same(numbers: Sequence[Any]) -> list[Tensor]:
-    return [tf.cast(n, tf.int64) for n in numbers]
 
 
 _BYTES = Constant(np.array([bytes([n]) for n in range(256)], object))

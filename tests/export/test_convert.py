@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 from onnx import helper, numpy_helper
 from support.elsewhere import elsewhere
+from support.keras_applications import export, narrow_application
 from support.onnx_models import randomized
 
 import kerasviz
@@ -665,18 +666,18 @@ def test_light_models(tmp_path: Path, name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("builder", ["MobileNetV2", "EfficientNetB0"])
 def test_exports_of_keras_applications(tmp_path: Path, builder: str) -> None:
-    model = getattr(keras.applications, builder)(weights=None)
+    model = narrow_application(builder, (224, 224, 3))
     rng = np.random.default_rng(0)
     for weight in model.weights:
         if "moving" in weight.path or "gamma" in weight.path:
             weight.assign(rng.uniform(0.5, 1.5, weight.shape))
-    model(np.zeros((1, 224, 224, 3), np.float32))
-    model.export(tmp_path / "m.onnx", format="onnx", verbose=False)
+    weights = model.get_weights()
+    export(model, (224, 224), tmp_path / "m.onnx")
     net = kerasviz.load(tmp_path / "m.onnx")
     made = convert(net, tmp_path / "a.keras", size=(160, 128))
     assert made.difference is not None
     assert made.difference < 1e-5
     x = rng.uniform(0, 255, (2, 160, 128, 3)).astype(np.float32)
-    other = getattr(keras.applications, builder)(weights=None, input_shape=(160, 128, 3))
-    other.set_weights(model.get_weights())
+    other = narrow_application(builder, (160, 128, 3))
+    other.set_weights(weights)
     assert error(other(x), keras.saving.load_model(made.path)(x)) < 1e-4

@@ -29,7 +29,7 @@ def said(script: str, *arguments: object) -> str:
 def test_an_atlas_whose_workers_are_killed_has_the_bytes_of_one_that_is_left_alone(
     ray_there: Any, tmp_path: Path
 ) -> None:
-    out = said("kill_atlas.py", *SMALL, "--steps", 64, "--every", 12, "--out", tmp_path)
+    out = said("kill_atlas.py", *SMALL, "--steps", 32, "--every", 8, "--out", tmp_path)
     killed = re.search(r"^ray: ended with 0 after \d+ s, (\d+) killed$", out, re.MULTILINE)
     assert killed is not None and int(killed[1]) > 0, out
     assert "\n224 and 224 pictures: the same bytes\n" in out
@@ -41,7 +41,7 @@ def test_an_atlas_whose_workers_are_killed_has_the_bytes_of_one_that_is_left_alo
 def test_one_and_two_workers_make_the_same_and_are_compared_with_the_simulator(
     tmp_path: Path,
 ) -> None:
-    out = said("speed_atlas.py", *SMALL, "--steps", 32, "--out", tmp_path)
+    out = said("speed_atlas.py", *SMALL, "--steps", 16, "--out", tmp_path)
     *_, first, second, last = out.splitlines()
     assert last == "224 pictures: the same bytes"
     rows = [row.split() for row in (first, second)]

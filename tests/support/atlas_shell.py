@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import subprocess
@@ -10,10 +11,12 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 #: The atlas of all tests: the 5 units of relu2, 35 pictures, 5 tasks of 3 kinds. The precision that
 #: is the fastest may be another one from one run to the next, on a machine with other work.
@@ -50,8 +53,23 @@ def ended(process: subprocess.Popen[str], code: int = 0) -> tuple[str, str]:
     return out, err
 
 
-def run(*arguments: object, **variables: str) -> tuple[str, str]:
-    return ended(start(*arguments, **variables))
+def run(*arguments: object, code: int = 0, **variables: str) -> tuple[str, str]:
+    """What ``kerasviz`` writes that runs in this process, which has imported TensorFlow already.
+
+    Its workers are processes all the same.
+    """
+    from kerasviz.cli import main
+
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", ["kerasviz", *map(str, arguments)])
+        patch.setattr("kerasviz.cli.progress.INTERVAL", float("inf"))
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        with pytest.raises(SystemExit) as end:
+            main()
+    assert (end.value.code or 0) == code, out.getvalue() + err.getvalue()
+    return out.getvalue(), err.getvalue()
 
 
 def until(true: Callable[[], Any], process: subprocess.Popen[str]) -> None:
@@ -61,10 +79,10 @@ def until(true: Callable[[], Any], process: subprocess.Popen[str]) -> None:
         time.sleep(0.01)
 
 
-def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    """The processes that work for a run."""
+def workers_of(process: int) -> list[psutil.Process]:
+    """The processes that work for a run in a process."""
     found = []
-    for child in psutil.Process(process.pid).children():
+    for child in psutil.Process(process).children():
         with contextlib.suppress(psutil.NoSuchProcess):
             if "kerasviz.atlas.engines.worker_process" in child.cmdline():
                 found.append(child)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -56,7 +58,7 @@ def again(finished: Path, tmp_path: Path) -> Path:
 
 
 def test_the_pictures_can_be_made_again(finished: Path) -> None:
-    said, _ = run("verify", finished)
+    said, _ = ended(start("verify", finished))  # with as many threads as a command has
     count = PICTURES + len(
         json.loads((finished / "pictures" / "manifest.json").read_bytes())["copied"]
     )
@@ -78,7 +80,7 @@ def test_a_killed_run_is_gone_on_with_by_two_at_once(
     first = start(*command)
     shards = out / "shards"
     until(lambda: shards.is_dir() and any(shards.glob("*.jsonl")), first)
-    own = workers_of(first)
+    own = workers_of(first.pid)
     first.send_signal(signal.SIGKILL)
     first.communicate()
     psutil.wait_procs(own)  # they end by themselves
@@ -129,15 +131,24 @@ def test_damaged_and_missing_files_are_found_and_made_again(
     files[1].unlink()
     three.write_bytes(three.read_bytes()[:-30])
     before = rendered(logs(again))
-    process = start("atlas", model_file, *SETTINGS, "--out", again, "--workers", 1)
-    until(lambda: workers_of(process), process)
-    workers_of(process)[0].kill()
-    said, err = ended(process)
+    with ThreadPoolExecutor() as pool:
+        killing = pool.submit(kill_first_worker)
+        said, err = run("atlas", model_file, *SETTINGS, "--out", again, "--workers", 1)
+        killing.result()
     assert "on the way: 1 failure (1 killed by signal 9 (SIGKILL))\n" in err
     assert "made again: 3 files were missing or damaged\n" in err
     assert said.startswith("rendered ")
     assert contents(again) == contents(finished)
     assert rendered(logs(again)) - before == {path.stem: 1 for path in (one, two, three)}
+
+
+def kill_first_worker() -> None:
+    """Kill the worker of a run in this process as soon as there is one."""
+    latest = time.monotonic() + 60
+    while not (found := workers_of(os.getpid())):
+        assert time.monotonic() < latest
+        time.sleep(0.01)
+    found[0].kill()
 
 
 @pytest.mark.usefixtures("ray_there")
@@ -169,7 +180,7 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_later(
 ) -> None:
     out = small_disk / "out"
     command = ("atlas", model_file, *SETTINGS, "--out", out, "--workers", 1)
-    _, err = ended(start(*command), code=1)
+    _, err = run(*command, code=1)
     *_, line = err.splitlines()
     assert line.startswith("kerasviz: error: cannot write ")
     assert "No space left on device" in line
@@ -257,7 +268,7 @@ def test_a_bucket_holds_the_same_though_its_network_was_lost(
     process = start(*command, **variables)
     until(lambda: direct.names("shards"), process)
     wire.cut()
-    time.sleep(6)
+    time.sleep(3)
     assert process.poll() is None
     assert len(direct.names("shards")) < TASKS
     wire.mend()
@@ -294,7 +305,7 @@ def test_a_bucket_of_google_holds_the_same(
         Storage("gs://elsewhere/atlas", patience=0).write("a", b"one")
 
     command = ("atlas", model_file, *SETTINGS, "--out", direct.url, "--workers", 1)
-    said, err = run(*command)
+    said, err = ended(start(*command))  # pytest keeps what is logged in this process
     assert said == f"rendered {PICTURES} pictures\nopen gs://atlas/small/index.html\n", err
     assert "gcsfs" not in err and "credentials" not in err
     holds_the_same(direct, finished)

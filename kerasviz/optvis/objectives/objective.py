@@ -166,9 +166,6 @@ def head(tap: str, number: int, heads: int) -> Objective:
         number: The number of the head, from 0.
         heads: The number of heads.
 
-    Returns:
-        The objective of one term.
-
     Example:
         >>> head("attention", 2, 6).terms[0].part
         (2, 6)

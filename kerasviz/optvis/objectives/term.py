@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kerasviz.errors import UsageError
+from kerasviz.errors import UsageError, check_choice
 
 #: Terms of the untransformed image.
 PENALTIES = ("l1", "total_variation", "blur")
@@ -42,8 +42,7 @@ class Term:
     def __post_init__(self) -> None:
         if self.fade not in FADES:
             raise UsageError(f"unknown fade {self.fade!r}; choose from 'in' and 'out'")
-        if self.kind not in KINDS:
-            raise UsageError(f"unknown objective {self.kind!r}; choose from {', '.join(KINDS)}")
+        check_choice("objective", self.kind, KINDS)
         place: object = self.position
         if place is not None and not (
             isinstance(place, tuple) and place and all(isinstance(n, int) for n in place)

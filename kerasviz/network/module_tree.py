@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -112,8 +113,11 @@ def _paths(values: Mapping[str, Value]) -> dict[str, tuple[str, ...]]:
     if any("." in path for value in values.values() for path in value.modules):  # PyTorch's
         return {name: value.modules for name, value in values.items()}
     paths = {name: tuple(_with_numbered_parts((*v.modules, name))) for name, v in values.items()}
-    known = {path for around in paths.values() for path in around[:-1]}
-    return {name: around if name in known else around[:-1] for name, around in paths.items()}
+    modules = {path for around in paths.values() for path in around[:-1]}
+    inside = Counter(path for around in paths.values() for path in around if path in modules)
+    own = {path for value in values.values() for path in value.modules}
+    known = {path for path, count in inside.items() if count > 1 or path in own}
+    return {name: tuple(path for path in around if path in known) for name, around in paths.items()}
 
 
 def _with_numbered_parts(paths: tuple[str, ...]) -> Iterator[str]:

@@ -66,6 +66,7 @@ def test_values_of_one_root_are_one_output() -> None:
         (["block6d_add", "block6d_project_bn"], ["block6d"]),
         (["conv_dw_1", "conv_dw_1_relu"], ["conv_dw_1"]),
         (["max_pooling2d_3", "zero_padding2d_4"], []),
+        (["v61_0", "v62_0"], []),  # numbers of outputs
     ],
 )
 def test_names_of_keras_hide_modules(names: list[str], paths: list[str]) -> None:

@@ -139,7 +139,7 @@ def own_group(net: Network, taps: Sequence[str], recipe: Recipe) -> int:
 
 
 #: Number of layers served by default, beside the classes.
-LAYERS = 8
+LAYERS = 24
 
 
 def usual_setting(

@@ -17,10 +17,12 @@ from kerasviz.cli.convert import tap_names
 from kerasviz.cli.options import (
     InputOptions,
     ModelOptions,
+    data_option,
     input_options,
     json_option,
     model_options,
     size_of,
+    with_data,
 )
 from kerasviz.cli.progress import import_tensorflow
 
@@ -98,6 +100,7 @@ Then, where TensorFlow Serving is installed:
     is_flag=True,
     help="Keep the signatures of a SavedModel or Keras file, under their names.",
 )
+@data_option
 @json_option
 @input_options
 @model_options
@@ -105,6 +108,7 @@ def command(
     model: str,
     folder: Path,
     *,
+    data: Path | None,
     as_json: bool,
     input_options: InputOptions,
     model_options: ModelOptions,
@@ -135,7 +139,7 @@ def command(
 
     recipe = find_recipe(asked["recipe"])
     net = model_options.load(model, input_options.spec())
-    net = input_options.complete(net)
+    net = with_data(input_options.complete(net), data)
     name = model_name(net, asked["name"])
     next_version(folder / name, asked["version"])
     setting = _setting(net, recipe, asked)

@@ -18,6 +18,7 @@ from kerasviz.errors import UsageError
 from kerasviz.examples.datasets import ImageBatch, Source, stream, tie_of
 from kerasviz.examples.ranking import Extremes, Ranking
 from kerasviz.io.files import digest, write_atomically
+from kerasviz.network.inputs import checksums
 from kerasviz.network.network import Network
 from kerasviz.types import Array
 
@@ -49,7 +50,7 @@ class Question:
     limit: int | None = None
 
     def __post_init__(self) -> None:
-        self.net.check_size(*self.size)
+        self.net.focused(self.taps).check_size(*self.size)
         if len(set(self.values.values())) < len(self.values):
             raise UsageError(f"taps {', '.join(self.taps)}: two of them are the same tensor")
         for tap in self.values:
@@ -70,7 +71,7 @@ class Question:
     @property
     def shape(self) -> tuple[int, int, int]:
         """(height, width, channels) of the images that the network takes."""
-        return (*self.size, self.net.channels)
+        return (*self.size, self.net.focused(self.taps).channels)
 
     @property
     def key(self) -> str:
@@ -81,7 +82,11 @@ class Question:
         """Return everything that decides the result, as plain data."""
         spec = self.net.require_input_spec().identity()
         return {
-            "network": {"sha256": self.net.identity.sha256, "input": spec},
+            "network": {
+                "sha256": self.net.identity.sha256,
+                "input": spec,
+                **({"data": checksums(self.net.data)} if self.net.data else {}),
+            },
             "taps": self.values,
             "images": self.source.identity,
             "size": list(self.size),

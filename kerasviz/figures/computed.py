@@ -9,6 +9,7 @@ from typing import Any
 
 from kerasviz.figures.layout.tiles import GradientTile
 from kerasviz.io.files import checksum, digest
+from kerasviz.network.inputs import checksums
 from kerasviz.network.network import Network
 from kerasviz.optvis.environment import environment
 from kerasviz.rendering.gradient_pictures import GradientCache, _made
@@ -72,4 +73,5 @@ def _source(store: Store, photo: Photo) -> dict[str, str]:
 def _key(net: Network, made: dict[str, Any], photos: Sequence[str]) -> str:
     """Return a digest of everything that decides a computed picture."""
     network = {"network": net.identity.sha256, "input": net.require_input_spec().identity()}
-    return digest({"version": VERSION, **network, "photos": list(photos), **made})
+    held = {"data": checksums(net.data)} if net.data else {}
+    return digest({"version": VERSION, **network, **held, "photos": list(photos), **made})

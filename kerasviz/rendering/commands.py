@@ -58,6 +58,8 @@ class CommandLine:
         recipe = recipe_args(
             request.recipe, self.recipe, lambda named: adapt_recipe(named, request.objective, net)
         )
+        if request.data and "--data" not in self.reading:
+            return ""
         if recipe is None or not _is_parsed(request, net):
             return ""
         options = [*self.reading, *recipe]

@@ -20,7 +20,8 @@ from kerasviz.rendering.sizes import fixed_recipe, usual_size
 class ExportSettings:
     """Say how a network is served.
 
-    ``taps`` are names, whose order gives the tap numbers of requests. ``recipe`` makes the pictures
+    ``taps`` are names, whose order gives the tap numbers of requests; without any no pictures are
+    served. ``recipe`` makes the pictures
     in at most ``steps_max`` steps (by default its own) and in groups of ``group`` rows (by default
     1), like ``kerasviz render --batch``. Encoded images are scaled to ``image_size`` (height,
     width), by default what the network takes.
@@ -33,8 +34,6 @@ class ExportSettings:
     image_size: tuple[int, int] = (224, 224)
 
     def __post_init__(self) -> None:
-        if not self.taps:
-            raise UsageError("no tap to serve; name some with --taps")
         if self.most < 1 or self.group < 1:
             raise UsageError("the most steps and the rows of a group must be 1 or more")
         if self.recipe.transform.shared and self.group > 1:
@@ -157,7 +156,11 @@ def usual_setting(
     Sizes are (height, width): those that the network requires, else the recipe's and those of the
     model card. A group is as large as the batches that the network requires.
     """
-    taps = tuple(taps) or usual_taps(net)
+    usual = usual_taps(net)
+    if not taps and not usual:
+        raise UsageError("no tap to serve; name some with --taps")
+    taps = tuple(taps) or of_one_image(net, usual)
+    net = net.focused(taps)
     recipe = fixed_recipe(recipe, net) if size is None else recipe.replace(size=size)
     return ExportSettings(
         taps=taps,
@@ -166,6 +169,21 @@ def usual_setting(
         group=own_group(net, taps, recipe) if group is None else group,
         image_size=image_size or usual_size(net),
     )
+
+
+def of_one_image(net: Network, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the taps that need nothing but images of the input that the first of them needs."""
+    image: Network | None = None
+    taps = []
+    for name in names:
+        try:
+            focused = net.focused([name])
+        except UsageError:  # it needs other inputs, for which no data was given
+            continue
+        image = image or focused
+        if focused is image:
+            taps.append(name)
+    return tuple(taps)
 
 
 def usual_taps(net: Network) -> tuple[str, ...]:

@@ -207,23 +207,31 @@ def held_arrays(
             raise UsageError(
                 f"{owner} has no input {name!r}, for which data was given; near: {known}"
             )
-        port, array = program.inputs[name], np.asarray(given)
-        if port.dtype is None or array.dtype.kind not in "biufSU":
-            raise UsageError(f"{owner}: input {name!r} cannot be held at {array.dtype} data")
-        if port.dtype != tf.string:
-            array = array.astype(port.dtype.as_numpy_dtype)
+        port, array = program.inputs[name], _array(given, program.inputs[name], owner)
         if port.shape is not None and array.ndim == len(port.shape) - 1:
             array = array[None]
-        if not (_has_rows(port, batch) and array.shape[:1] == (1,)):
-            port.check_shape(array.shape, owner)
-        else:
-            port.check_shape((port.shape or (1,))[:1] + array.shape[1:], owner)
+        rows = port.shape[:1] if port.shape and _has_rows(port, batch) else ()
+        one_row = array.shape[:1] == (1,) and rows not in ((), (None,))
+        port.check_shape((*rows, *array.shape[1:]) if one_row else array.shape, owner)
         if port.shape is not None and port.shape[:1] == (None,) and len(array) != 1:
             raise UsageError(
                 f"{owner}: input {name!r} is held at one row for all pictures, given {len(array)}"
             )
         held[name] = array
     return held
+
+
+def _array(given: Any, port: Port, owner: str) -> Array:
+    """Return what an input is held at as an array of its type."""
+    if port.dtype is None:
+        raise UsageError(f"{owner}: input {port.name!r} is no tensor, so no data can be given")
+    try:
+        array: Array = np.asarray(given)
+        return array if port.dtype == tf.string else array.astype(port.dtype.as_numpy_dtype)
+    except (ValueError, TypeError) as error:
+        raise UsageError(
+            f"{owner}: input {port.name!r} takes numbers of type {port.dtype.name}, given others"
+        ) from error
 
 
 def read_arrays(path: Path) -> dict[str, Array]:

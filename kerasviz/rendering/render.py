@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
 from kerasviz.optvis.environment import environment
 from kerasviz.optvis.objectives.objective import Objective
@@ -163,7 +164,11 @@ class Rendering:
 
     @property
     def images(self) -> Array:
-        """All images, [N, H, W, C] in [0, 1]."""
+        """All images, [N, H, W, C] in [0, 1]; :class:`UsageError` where their sizes differ."""
+        shapes = dict.fromkeys(picture.image.shape for picture in self.pictures)
+        if len(shapes) > 1:
+            sizes = " and ".join("x".join(map(str, shape)) for shape in shapes)
+            raise UsageError(f"the pictures are {sizes}; take them one by one from .pictures")
         return np.stack([p.image for p in self.pictures])
 
     @property

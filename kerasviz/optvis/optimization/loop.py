@@ -170,7 +170,8 @@ class Loop:
         if any(part is None for part in tf.nest.flatten(gradient)):
             raise ModelError(
                 f"{self.net.name}: {', '.join(self.taps)} has no gradient to the image "
-                f"{self.net.image_port.name}; name a tap that changes gradually with it"
+                f"{self.net.image_port.name} ({self.net.image_port.dtype.name}); name a tap that "
+                "changes gradually with it"
             )
         if loss_scale == 1.0:
             return gradient, totals

@@ -45,12 +45,12 @@ def _cast(call: Call, target: np.dtype[Any]) -> LayoutTensor:
 
 
 def _holds(target: np.dtype[Any], value: Quantized) -> bool:
-    """Return whether a type of whole numbers holds all numbers of another such type."""
+    """Return whether a type of whole numbers holds what another such type is likely to hold."""
     source = type_of(value.tensor)
     if source.kind not in "iu" or target.kind not in "iu":
         return False
     before, after = np.iinfo(source), np.iinfo(target)
-    return after.min <= before.min and before.max <= after.max
+    return target.itemsize >= 4 or (after.min <= before.min and before.max <= after.max)
 
 
 def _numbers(value: TensorValue, target: np.dtype[Any]) -> tuple[Any, bool]:

@@ -199,13 +199,18 @@ def _print(made: Exported, setting: ExportSettings) -> None:
                 title = ""
     for line in aligned(rows):
         click.echo(f"  {line}")
+    if not setting.taps:
+        click.echo(
+            "no pictures: every layer needs more than an image; give it with --data FILE.npz"
+        )
     taps = ", ".join(f"{k} {name}" for k, name in enumerate(dict.fromkeys(setting.taps)))
-    click.echo(f"taps: {taps}")
     height, width = setting.recipe.size
-    click.echo(
-        f"pictures: {height}x{width}, at most {setting.most} steps, as kerasviz render makes them "
-        f"with --recipe {made.path / 'assets/recipe.json'} --batch {setting.group}"
-    )
+    if setting.taps:
+        click.echo(f"taps: {taps}")
+        click.echo(
+            f"pictures: {height}x{width}, at most {setting.most} steps, as kerasviz render makes "
+            f"them with --recipe {made.path / 'assets/recipe.json'} --batch {setting.group}"
+        )
     click.echo("encoded images are scaled to {}x{}".format(*setting.image_size))
     base = made.path.parent.resolve()
     click.echo(f"tensorflow_model_server --model_name={made.name} --model_base_path={base}")

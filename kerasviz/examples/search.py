@@ -18,7 +18,6 @@ from kerasviz.errors import UsageError
 from kerasviz.examples.datasets import ImageBatch, Source, stream, tie_of
 from kerasviz.examples.ranking import Extremes, Ranking
 from kerasviz.io.files import digest, write_atomically
-from kerasviz.network.inputs import checksums
 from kerasviz.network.network import Network
 from kerasviz.types import Array
 
@@ -85,7 +84,7 @@ class Question:
             "network": {
                 "sha256": self.net.identity.sha256,
                 "input": spec,
-                **({"data": checksums(self.net.data)} if self.net.data else {}),
+                **({"data": self.net.data_checksums} if self.net.data else {}),
             },
             "taps": self.values,
             "images": self.source.identity,

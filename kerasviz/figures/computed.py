@@ -9,7 +9,6 @@ from typing import Any
 
 from kerasviz.figures.layout.tiles import GradientTile
 from kerasviz.io.files import checksum, digest
-from kerasviz.network.inputs import checksums
 from kerasviz.network.network import Network
 from kerasviz.optvis.environment import environment
 from kerasviz.rendering.gradient_pictures import GradientCache, _made
@@ -73,5 +72,5 @@ def _source(store: Store, photo: Photo) -> dict[str, str]:
 def _key(net: Network, made: dict[str, Any], photos: Sequence[str]) -> str:
     """Return a digest of everything that decides a computed picture."""
     network = {"network": net.identity.sha256, "input": net.require_input_spec().identity()}
-    held = {"data": checksums(net.data)} if net.data else {}
+    held = {"data": net.data_checksums} if net.data else {}
     return digest({"version": VERSION, **network, **held, "photos": list(photos), **made})

@@ -18,6 +18,7 @@ from kerasviz.network.image_rows import FAILURES, USUAL, ImageRows, in_batches
 from kerasviz.network.input_spec import PRESETS, InputSpec
 from kerasviz.network.inputs import (
     ImageInput,
+    checksums,
     held_arrays,
     held_feed,
     image_inputs,
@@ -116,6 +117,11 @@ class Network:
         batch = self.image_input.batch if images else None
         held = held_arrays(self.program, arrays, self.name, batch)
         return replace(self, data=MappingProxyType(held), image=None)
+
+    @cached_property
+    def data_checksums(self) -> dict[str, str]:
+        """The checksums of the held arrays by input."""
+        return checksums(self.data)
 
     def renamed(self, name: str) -> Network:
         """Return this network under another name."""

@@ -35,7 +35,7 @@ def with_held(net: Network, folder: Path, data: Mapping[str, str]) -> Network:
     Raises:
         UsageError: If neither has an array with the recorded checksum.
     """
-    known = checksums(net.data)
+    known = net.data_checksums
     missing = {name: c for name, c in data.items() if known.get(name) != c}
     arrays = {name: _read(folder / _file(c), name, c) for name, c in missing.items()}
     return net.with_data(arrays) if arrays else net

@@ -8,7 +8,7 @@ from typing import Any
 
 from kerasviz.errors import UsageError
 from kerasviz.io.files import digest
-from kerasviz.network.inputs import checksums, needed_inputs
+from kerasviz.network.inputs import needed_inputs
 from kerasviz.network.network import Network
 from kerasviz.network.positions import positions_of
 from kerasviz.optvis.objectives.objective import Objective, diversity
@@ -141,7 +141,7 @@ def held_for(objective: Objective, recipe: Recipe, net: Network) -> tuple[tuple[
     taps = taps_of([objective], net, recipe.pre_activation)
     parts = [part for tap in taps for part in net.taps[tap].parts]
     needed = needed_inputs(net.program, parts)
-    return tuple(checksums({n: a for n, a in net.data.items() if n in needed}).items())
+    return tuple((n, checksum) for n, checksum in net.data_checksums.items() if n in needed)
 
 
 def _of_kind(target: Target, kind: str, net: Network) -> Target:

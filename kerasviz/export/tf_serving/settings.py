@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kerasviz.errors import UsageError
+from kerasviz.network.main_layers import has_positions
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.objective import channel
 from kerasviz.optvis.objectives.scoring import Structure, structure_of
@@ -104,6 +105,7 @@ def served_taps(net: Network, setting: ExportSettings) -> list[ServedTap]:
     Raises :class:`UsageError` for unknown taps, taps without a fixed number of channels, and an
     image size or a group that the network does not take.
     """
+    net = net.focused(setting.taps)
     net.check_size(*setting.recipe.size)
     net.check_size(*setting.image_size)
     names: Sequence[str] = list(dict.fromkeys(setting.taps))
@@ -156,10 +158,7 @@ def usual_setting(
     Sizes are (height, width): those that the network requires, else the recipe's and those of the
     model card. A group is as large as the batches that the network requires.
     """
-    usual = usual_taps(net)
-    if not taps and not usual:
-        raise UsageError("no tap to serve; name some with --taps")
-    taps = tuple(taps) or of_one_image(net, usual)
+    taps = tuple(taps) or of_one_image(net, usual_taps(net))
     net = net.focused(taps)
     recipe = fixed_recipe(recipe, net) if size is None else recipe.replace(size=size)
     return ExportSettings(
@@ -187,11 +186,17 @@ def of_one_image(net: Network, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def usual_taps(net: Network) -> tuple[str, ...]:
-    """Return layers over the whole depth of a network, and its classes."""
-    from kerasviz.network.main_layers import main_layers
+    """Return layers over the whole depth of a network, and its classes.
 
-    layers = main_layers(net)
+    Layers with positions are preferred. Raises :class:`UsageError` for a network without layers.
+    """
+    main = [name for name in net.main_taps if net.taps[name].channels is not None]
+    layers = [name for name in main if has_positions(net, name)] or main
+    layers = layers or [name for name in net.taps if net.taps[name].channels is not None]
     if len(layers) > LAYERS:
         layers = [layers[round(k * (len(layers) - 1) / (LAYERS - 1))] for k in range(LAYERS)]
     logits = net.classes.logits
-    return (*layers, *(n for n in [logits] if n is not None and n in net.taps))
+    taps = (*layers, *(n for n in [logits] if n is not None and n in net.taps))
+    if not taps:
+        raise UsageError(f"{net.name} has no tap to serve; name some with --taps")
+    return taps

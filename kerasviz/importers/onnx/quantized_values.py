@@ -111,7 +111,8 @@ def run_on_codes(convert: Converter, call: Call) -> Any:
         if not isinstance(result, LayoutTensor) or result.tensor.dtype != dtype:
             return result
         kind, numbers = values[0].tensor.dtype, result.tensor
-        if call.node.op in _INTERPOLATING and kind.is_integer:
+        mixes = call.node.op in _INTERPOLATING and call.attribute("mode", "nearest") != "nearest"
+        if mixes and kind.is_integer:
             numbers = _truncate(tf.clip_by_value(numbers, float(kind.min), float(kind.max)))
         return from_codes(
             LayoutTensor(numbers, result.channels_last), type_of(values[0].tensor), scale, zero

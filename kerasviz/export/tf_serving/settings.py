@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kerasviz.errors import UsageError
-from kerasviz.network.main_layers import has_positions
+from kerasviz.network.main_layers import has_positions, of_one_image
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.objective import channel
 from kerasviz.optvis.objectives.scoring import Structure, structure_of
@@ -168,21 +168,6 @@ def usual_setting(
         group=own_group(net, taps, recipe) if group is None else group,
         image_size=image_size or usual_size(net),
     )
-
-
-def of_one_image(net: Network, names: Sequence[str]) -> tuple[str, ...]:
-    """Return the taps that need nothing but images of the input that the first of them needs."""
-    image: Network | None = None
-    taps = []
-    for name in names:
-        try:
-            focused = net.focused([name])
-        except UsageError:  # it needs other inputs, for which no data was given
-            continue
-        image = image or focused
-        if focused is image:
-            taps.append(name)
-    return tuple(taps)
 
 
 def usual_taps(net: Network) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from support.tiny import TinyProgram, network
 
 from kerasviz.errors import ModelError, UsageError
 from kerasviz.network.inputs import ImageInput, checksums, image_inputs, needed_inputs, read_arrays
+from kerasviz.network.main_layers import of_one_image
 from kerasviz.network.network import Identity, Network
 from kerasviz.network.program import Port, Value
 
@@ -125,6 +126,13 @@ def test_the_image_that_a_tap_depends_on_is_taken() -> None:
     np.testing.assert_allclose(found, (images * 2 - 1).mean((1, 2)), atol=1e-6)
     with pytest.raises(UsageError, match="takes images of 8x10 only"):
         net.activations(images, ["a"])
+
+
+def test_layers_of_one_image_are_shown_together() -> None:
+    net = two()
+    assert of_one_image(net, ["both", "a", "b"]) == ("a",)
+    held = net.with_data({"left": np.zeros((8, 10, 1)), "meta": [0, 0]})
+    assert of_one_image(held, ["both", "b"]) == ("both", "b")
 
 
 def test_held_data_has_one_row_for_all_images() -> None:

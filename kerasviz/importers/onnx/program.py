@@ -14,6 +14,7 @@ from kerasviz.importers.onnx.activation_inputs import with_activation_inputs
 from kerasviz.importers.onnx.aliases import module_kinds
 from kerasviz.importers.onnx.channel_axes import ChannelAxes, Extent
 from kerasviz.importers.onnx.describe import (
+    shape_by_use,
     takes_channels_first,
     value_of,
     with_aliases,
@@ -53,7 +54,10 @@ class OnnxProgram(Described):
         self._outputs = graph.outputs
         ports = {}
         nodes = [step.node for step in self._scope.steps]
+        kernels = {n: c.array.shape for n, c in graph.constants.items()}
         for entry in graph.inputs:
+            if entry.shape is None and entry.dtype is not None:
+                entry = replace(entry, shape=shape_by_use(entry.name, nodes, kernels))
             first = takes_channels_first(entry.name, entry.shape, nodes, self._scope.image_like)
             floats = _as_floats(entry)
             ports[entry.name] = Port(entry.name, entry.dtype, entry.shape, first, as_floats=floats)

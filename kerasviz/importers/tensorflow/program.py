@@ -205,11 +205,23 @@ def _output_names(
     return names
 
 
+def _shape_by_use(key: str, graph: FrozenGraph) -> tuple[int | None, ...] | None:
+    """Return the shape of an input whose number of axes is free, if a convolution takes it."""
+    for node in graph.nodes.values():
+        if node.op == "Conv2D" and graph.source(node.inputs[0]) == graph.source(key):
+            kernel = graph.source(node.inputs[1])
+            if kernel not in graph.live and kernel not in graph.broken:
+                return None, None, None, int(graph.constant(kernel).shape[2])
+    return None
+
+
 def _port(
     name: str, tensor: Any, graph: FrozenGraph, outputs: list[str], batch: int | None
 ) -> Port:
     """Return an input; whole numbers that the graph only converts may be fed as floats."""
     shape = static_shape(tensor)
+    if shape is None:
+        shape = _shape_by_use(tensor.name, graph)
     may_be_image = tensor.dtype.is_integer and shape is not None and len(shape) in (3, 4)
     floats = may_be_image and only_converted(graph, tensor.name, outputs)
     return Port(name, tensor.dtype, shape, named_batch=batch, as_floats=floats)

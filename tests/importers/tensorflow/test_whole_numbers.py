@@ -93,3 +93,13 @@ def test_an_image_without_a_batch(tmp_path: Path) -> None:
     found = net.activations(pixels / np.float32(255), ["conv"])["conv"]
     wanted = np.concatenate([own(image=tf.constant(x))["conv"] for x in pixels])
     np.testing.assert_allclose(found, wanted, atol=1e-4)
+
+
+def test_a_free_number_of_axes_is_that_of_the_convolution(tmp_path: Path) -> None:
+    with tf.Graph().as_default() as graph:
+        x = tf.compat.v1.placeholder(tf.float32, None, name="input")
+        tf.reduce_mean(tf.nn.conv2d(x, KERNEL, 1, "SAME", name="conv"), [1, 2], name="pool")
+    (tmp_path / "m.pb").write_bytes(graph.as_graph_def().SerializeToString())
+    net = kerasviz.load(tmp_path / "m.pb")
+    assert net.image_port.shape == (None, None, None, 3)
+    assert net.taps["conv"].shape == (None, None, None, 4) and net.taps["pool"].shape == (None, 4)

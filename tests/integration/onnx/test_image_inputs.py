@@ -198,3 +198,45 @@ def test_zeros_in_a_computed_target_keep_lengths(
         traced = tf.function(lambda x: net.activations(x, ["scores"])["scores"])
         np.testing.assert_allclose(traced(x), wanted, atol=1e-5)
         np.testing.assert_allclose(net.run(feeds)["scores"], wanted, atol=1e-5)
+
+
+def test_a_free_number_of_axes_is_that_of_the_convolution(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    net = saved(path, [helper.make_node("Identity", ["image"], ["x"])], 1, ["n", 3, 9, 7], {})
+    model = onnx.load(path)
+    model.graph.input[0].type.tensor_type.ClearField("shape")
+    onnx.save(model, path)
+    free = kerasviz.load(path)
+    assert free.image_port.shape == (None, 3, None, None) and free.channels == 3
+    assert free.taps["relu"].shape == (None, None, None, 4)
+    x = DRAW.random((2, 3, 9, 7), np.float32)
+    np.testing.assert_array_equal(free.run({"image": x})["logits"], net.run({"image": x})["logits"])
+
+
+def test_quantized_convolutions_take_the_image_itself(tmp_path: Path) -> None:
+    constants = {
+        "kernel": DRAW.integers(-50, 50, (4, 3, 3, 3), np.int8),
+        "in scale": np.array(1 / 255, np.float32),
+        "scale": np.array(0.02, np.float32),
+        "out scale": np.array(0.05, np.float32),
+        "zero": np.array(0, np.uint8),
+        "no": np.array(0, np.int8),
+    }
+    inputs = ["image", "in scale", "zero", "kernel", "scale", "no", "out scale", "zero"]
+    nodes = [
+        helper.make_node("QLinearConv", inputs, ["codes"]),
+        helper.make_node("DequantizeLinear", ["codes", "out scale", "zero"], ["real"]),
+        helper.make_node("Concat", ["real", "real", "real"], ["many"], axis=1),
+        helper.make_node("Slice", ["many", "from", "to", "axis"], ["x"]),
+    ]
+    constants |= {"from": np.array([0]), "to": np.array([3]), "axis": np.array([1])}
+    path = tmp_path / "m.onnx"
+    net = saved(path, nodes, TensorProto.UINT8, ["n", 3, "h", "w"], constants)
+    pixels = DRAW.integers(0, 256, (2, 9, 7, 3), np.uint8)
+    (wanted,) = session(path, []).run(["logits"], {"image": pixels.transpose(0, 3, 1, 2)})
+    images = tf.constant(pixels / 255, tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        found = net.activations(images, ["logits"])["logits"]
+    np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-3)
+    assert np.count_nonzero(tape.gradient(found, images)) > images.shape.num_elements() // 2

@@ -158,7 +158,7 @@ def test_held_data_has_one_row_for_all_images() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({"mata": [0, 0]}, "no input 'mata', for which data was given; near: meta"),
+        ({"metas": [0, 0]}, "no input 'metas', for which data was given; near: meta"),
         ({"meta": np.zeros((1, 3))}, r"takes \['any', 2\], given \[1, 3\]"),
         ({"meta": np.zeros((4, 2))}, "held at one row for all pictures, given 4"),
         ({"meta": "text"}, "takes numbers of type float32"),

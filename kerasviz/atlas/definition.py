@@ -57,8 +57,9 @@ class Atlas:
         Raises :class:`UsageError` for an unknown layer, one without channels and positions, and an
         image size that the network does not take.
         """
-        net.check_size(*recipe.size)
-        options = FigureOptions(net, recipe, layers=tuple(taps) or tuple(main_layers(net)))
+        layers = tuple(taps) or tuple(main_layers(net))
+        net.focused(layers).check_size(*recipe.size)
+        options = FigureOptions(net, recipe, layers=layers)
         source = ModelSource(net.identity.source)
         return cls(
             network_provenance(net), source, tuple(layers_of(options)), recipe, seed, threads

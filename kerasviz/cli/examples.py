@@ -13,10 +13,12 @@ from kerasviz.cli.completion import complete_models, complete_taps
 from kerasviz.cli.options import (
     InputOptions,
     ModelOptions,
+    data_option,
     input_options,
     json_option,
     model_options,
     size_of,
+    with_data,
 )
 from kerasviz.cli.progress import import_tensorflow
 
@@ -81,6 +83,7 @@ read are counted and left out. The same command continues after Ctrl-C.
     help="Pixels of the images. [default: what the network was trained for, else 224]",
 )
 @json_option
+@data_option
 @input_options
 @model_options
 def command(
@@ -93,6 +96,7 @@ def command(
     limit: int | None,
     size: tuple[int, int] | None,
     as_json: bool,
+    data: Path | None,
     input_options: InputOptions,
     model_options: ModelOptions,
 ) -> None:
@@ -105,7 +109,7 @@ def command(
 
     source = open_source(images)
     net = model_options.load(model, input_options.spec())
-    net = input_options.complete(net)
+    net = with_data(input_options.complete(net), data)
 
     from kerasviz.cli.progress import stepping
     from kerasviz.cli.stopping import stoppable

@@ -17,10 +17,12 @@ from kerasviz.cli.convert import tap_names
 from kerasviz.cli.options import (
     InputOptions,
     ModelOptions,
+    data_option,
     input_options,
     json_option,
     model_options,
     size_of,
+    with_data,
 )
 from kerasviz.cli.progress import import_tensorflow
 
@@ -98,6 +100,7 @@ Then, where TensorFlow Serving is installed:
     is_flag=True,
     help="Keep the signatures of a SavedModel or Keras file, under their names.",
 )
+@data_option
 @json_option
 @input_options
 @model_options
@@ -105,6 +108,7 @@ def command(
     model: str,
     folder: Path,
     *,
+    data: Path | None,
     as_json: bool,
     input_options: InputOptions,
     model_options: ModelOptions,
@@ -135,7 +139,7 @@ def command(
 
     recipe = find_recipe(asked["recipe"])
     net = model_options.load(model, input_options.spec())
-    net = input_options.complete(net)
+    net = with_data(input_options.complete(net), data)
     name = model_name(net, asked["name"])
     next_version(folder / name, asked["version"])
     setting = _setting(net, recipe, asked)
@@ -195,13 +199,18 @@ def _print(made: Exported, setting: ExportSettings) -> None:
                 title = ""
     for line in aligned(rows):
         click.echo(f"  {line}")
+    if not setting.taps:
+        click.echo(
+            "no pictures: every layer needs more than an image; give it with --data FILE.npz"
+        )
     taps = ", ".join(f"{k} {name}" for k, name in enumerate(dict.fromkeys(setting.taps)))
-    click.echo(f"taps: {taps}")
     height, width = setting.recipe.size
-    click.echo(
-        f"pictures: {height}x{width}, at most {setting.most} steps, as kerasviz render makes them "
-        f"with --recipe {made.path / 'assets/recipe.json'} --batch {setting.group}"
-    )
+    if setting.taps:
+        click.echo(f"taps: {taps}")
+        click.echo(
+            f"pictures: {height}x{width}, at most {setting.most} steps, as kerasviz render makes "
+            f"them with --recipe {made.path / 'assets/recipe.json'} --batch {setting.group}"
+        )
     click.echo("encoded images are scaled to {}x{}".format(*setting.image_size))
     base = made.path.parent.resolve()
     click.echo(f"tensorflow_model_server --model_name={made.name} --model_base_path={base}")

@@ -14,10 +14,12 @@ from kerasviz.cli.options import (
     ModelOptions,
     RecipeOptions,
     command_line,
+    data_option,
     input_options,
     model_options,
     recipe_options,
     seed_option,
+    with_data,
 )
 from kerasviz.cli.progress import import_tensorflow
 from kerasviz.errors import KerasvizError, UsageError, near
@@ -81,6 +83,7 @@ Examples:
     is_flag=True,
     help="List the figures with what each needs and end; with --model also the minutes.",
 )
+@data_option
 @input_options
 @model_options
 def command(
@@ -94,6 +97,7 @@ def command(
     examples: Path | None,
     only_list: bool,
     recipe_options: RecipeOptions,
+    data: Path | None,
     input_options: InputOptions,
     model_options: ModelOptions,
 ) -> None:
@@ -121,7 +125,7 @@ def command(
             return
         raise UsageError("figures of which network? add --model NAME or --model FILE")
     net = model_options.load(model, input_options.spec())
-    net = input_options.complete(net)
+    net = with_data(input_options.complete(net), data)
     recipe = recipe_options.fitted(recipe, net)
     folder = out or Path("out") / f"{net.name}-figures"
     taps = net.main_taps or tuple(net.taps)[-1:]

@@ -133,6 +133,13 @@ class InputOptions:
         )
 
 
+def with_data(net: Network, path: Path | None) -> Network:
+    """Return the network with the inputs that the file of ``--data`` holds."""
+    from kerasviz.network.inputs import read_arrays
+
+    return net if path is None else net.with_data(read_arrays(path))
+
+
 # -- decorators ------------------------------------------------------------------------------
 
 
@@ -332,6 +339,14 @@ seed_option = click.option(
     help="Number of the noise to start from; the same seed gives the same picture.",
 )
 
+data_option = click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    metavar="FILE.npz",
+    help="Arrays by the names of the model's inputs beside the image, one row for all pictures. Of "
+    "several images the one that it leaves out is optimized.",
+)
+
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON instead of text, for scripts."
 )
@@ -347,7 +362,7 @@ def command_line(model: str, recipe: str) -> CommandLine:
     """Describe the running command, to write commands that make its pictures again."""
     from kerasviz.rendering.commands import CommandLine
 
-    reading = [f.name for kind in (ModelOptions, InputOptions) for f in fields(kind)]
+    reading = ["data", *(f.name for kind in (ModelOptions, InputOptions) for f in fields(kind))]
     context = click.get_current_context()
     given = {
         option.name: _words_of(option, context.params[option.name])

@@ -19,12 +19,14 @@ from kerasviz.cli.options import (
     ModelOptions,
     RecipeOptions,
     command_line,
+    data_option,
     input_options,
     json_option,
     model_options,
     recipe_options,
     seed_option,
     steps_of,
+    with_data,
 )
 from kerasviz.cli.progress import import_tensorflow
 from kerasviz.cli.verify import load_recorded, model_of, take_threads
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
 #: Standard deviation of a picture's numbers (0 to 1) below which it is one grey.
 FLAT = 0.01
 #: What may be given beside ``--again``.
-WITH_AGAIN = ("again", "model", "out", "as_json", "imports", "unsafe", "importer")
+WITH_AGAIN = ("again", "model", "out", "data", "as_json", "imports", "unsafe", "importer")
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,7 @@ The same command again renders only what is missing, also after Ctrl-C.
     show_default=True,
     help="File format; png carries its provenance.",
 )
+@data_option
 @json_option
 @input_options
 @model_options
@@ -124,6 +127,7 @@ def command(
     targets: tuple[str, ...],
     again: Path | None,
     out: Path | None,
+    data: Path | None,
     file_format: str,
     as_json: bool,
     recipe_options: RecipeOptions,
@@ -138,7 +142,7 @@ def command(
     """
     if again is not None:
         _check_alone()
-        _render_again(again, model, out, model_options, as_json)
+        _render_again(again, model, out, data, model_options, as_json)
         return
     if model is None or not targets:
         hint = "'MODEL'" if model is None else "'TARGET...'"
@@ -146,28 +150,29 @@ def command(
     import_tensorflow()
     recipe = recipe_options.chosen()
     net = model_options.load(model, input_options.spec())
-    net = input_options.complete(net)
-    recipe = recipe_options.fitted(recipe, net)
+    net = with_data(input_options.complete(net), data)
 
     from kerasviz.optvis.objectives.scoring import taps_of
     from kerasviz.optvis.objectives.targets import parse_targets
     from kerasviz.rendering.batching import check_batch
-    from kerasviz.rendering.request import make_requests
+    from kerasviz.rendering.request import by_image, make_requests
     from kerasviz.rendering.store import Store
 
     what, folder = RenderArguments(**asked), out or Path("out") / net.name
     wanted = parse_targets(targets, net)
     taps = taps_of([target.objective for target in wanted], net, recipe.pre_activation)
     recipe = recipe_options.resolved(recipe, net, taps, folder)
-    requests = make_requests(
-        net,
-        wanted,
-        recipe,
-        seed=what.seed,
-        kind="negative" if what.negative else "",
-        rows=what.diversity or 1,
-        snapshots=what.snapshots or (),
-    )
+    requests = []
+    for part, image in by_image(net, wanted, recipe):
+        requests += make_requests(
+            net,
+            part,
+            recipe_options.fitted(recipe, image),
+            seed=what.seed,
+            kind="negative" if what.negative else "",
+            rows=what.diversity or 1,
+            snapshots=what.snapshots or (),
+        )
     requests = [replace(request, batch=what.batch) for request in requests]
     check_batch(net, requests)
     store = Store(folder, net, file_format)
@@ -187,7 +192,12 @@ def _check_alone() -> None:
 
 
 def _render_again(
-    file: Path, model: str | None, out: Path | None, model_options: ModelOptions, as_json: bool
+    file: Path,
+    model: str | None,
+    out: Path | None,
+    data: Path | None,
+    model_options: ModelOptions,
+    as_json: bool,
 ) -> None:
     """Render the picture of a file again, unless it is complete in the folder."""
     recorded = _provenance(file)
@@ -196,13 +206,15 @@ def _render_again(
     from kerasviz.optvis.environment import differences, environment
     from kerasviz.rendering.again import RecordedStore
     from kerasviz.rendering.commands import again_command
+    from kerasviz.rendering.held_data import with_held
     from kerasviz.rendering.manifest import MANIFEST
 
     # An atlas keeps its files two folders deeper than its manifest.
     folders = [file.parent, Path(os.path.normpath(file.parent / ".." / ".."))]
     folder = next((path for path in folders if (path / MANIFEST).is_file()), file.parent)
     model = model or _recorded_model(file, folder, recorded["network"])
-    net = load_recorded(model, recorded["network"], model_options)
+    net = with_data(load_recorded(model, recorded["network"], model_options), data)
+    net = with_held(net, folder, recorded.get("data", {}))
     store = RecordedStore(out or folder, net, file, recorded)
     batch, made = store.batch, 0
     if not store.complete(batch.requests[0]):

@@ -49,7 +49,7 @@ class Question:
     limit: int | None = None
 
     def __post_init__(self) -> None:
-        self.net.check_size(*self.size)
+        self.net.focused(self.taps).check_size(*self.size)
         if len(set(self.values.values())) < len(self.values):
             raise UsageError(f"taps {', '.join(self.taps)}: two of them are the same tensor")
         for tap in self.values:
@@ -70,7 +70,7 @@ class Question:
     @property
     def shape(self) -> tuple[int, int, int]:
         """(height, width, channels) of the images that the network takes."""
-        return (*self.size, self.net.channels)
+        return (*self.size, self.net.focused(self.taps).channels)
 
     @property
     def key(self) -> str:
@@ -81,7 +81,11 @@ class Question:
         """Return everything that decides the result, as plain data."""
         spec = self.net.require_input_spec().identity()
         return {
-            "network": {"sha256": self.net.identity.sha256, "input": spec},
+            "network": {
+                "sha256": self.net.identity.sha256,
+                "input": spec,
+                **({"data": self.net.data_checksums} if self.net.data else {}),
+            },
             "taps": self.values,
             "images": self.source.identity,
             "size": list(self.size),

@@ -72,4 +72,5 @@ def _source(store: Store, photo: Photo) -> dict[str, str]:
 def _key(net: Network, made: dict[str, Any], photos: Sequence[str]) -> str:
     """Return a digest of everything that decides a computed picture."""
     network = {"network": net.identity.sha256, "input": net.require_input_spec().identity()}
-    return digest({"version": VERSION, **network, "photos": list(photos), **made})
+    held = {"data": net.data_checksums} if net.data else {}
+    return digest({"version": VERSION, **network, **held, "photos": list(photos), **made})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kerasviz.network.program import Program, Value
+from kerasviz.network.taps import TapTable
 
 #: Channels that stand before the classes: none, the box, or the box and its score.
 BEFORE = (0, 4, 5)
@@ -45,3 +46,18 @@ def _before_activation(program: Program, value: Value, before: int) -> tuple[str
 
 def _channels(value: Value) -> int | None:
     return value.shape[-1] if value.shape else None
+
+
+def find_logits(program: Program, taps: TapTable) -> str | None:
+    """Return the tap before the final softmax, else an output of shape [batch, classes].
+
+    Of several softmaxes the last computed one counts: the others are auxiliary heads.
+    """
+    outputs = [name for name in program.outputs if name in taps]
+    heads = {taps[name].parts[0] for name in outputs}
+    inputs = [value.softmax_input for name, value in program.values.items() if name in heads]
+    before = [name for name in inputs if name is not None]
+    if before:
+        return before[-1]
+    flat = [name for name in outputs if len(taps[name].shape or ()) == 2]
+    return flat[0] if flat else None

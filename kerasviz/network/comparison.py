@@ -6,7 +6,6 @@ files. Both get the same numbers, in the network's own layout.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from kerasviz.errors import ModelError, UsageError, first_line
+from kerasviz.network.inputs import read_arrays
 from kerasviz.network.network import Network
 from kerasviz.network.program import Port
 from kerasviz.types import Array
@@ -223,12 +223,7 @@ def read_feeds(net: Network, path: Path) -> dict[str, Array]:
 
     Raises :class:`UsageError` if the file cannot be read or its names are not the inputs'.
     """
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            arrays = {name: data[name] for name in data.files}
-    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
-        # TypeError: a .npy holds one array without a name.
-        raise UsageError(f"{path} is not an .npz file of arrays that can be read") from error
+    arrays = read_arrays(path)
     inputs = ", ".join(net.program.inputs)
     for name in net.program.inputs:
         if name not in arrays:

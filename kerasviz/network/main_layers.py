@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
 
@@ -9,9 +11,13 @@ from kerasviz.network.network import Network
 def main_layers(net: Network) -> list[str]:
     """Return the main layers that have units at several positions, in order.
 
+    Of a network with several inputs they are those that need nothing but images of one input.
     Raises :class:`UsageError` for a network without any of them.
     """
-    names = [name for name in net.main_taps if has_positions(net, name)]
+    positioned = [name for name in net.main_taps if has_positions(net, name)]
+    names = list(of_one_image(net, positioned))
+    if positioned and not names:
+        net.focused(positioned)  # says what else they need
     if not names:
         raise UsageError(
             f"{net.name} has no layer with channels and positions; the figures need at least one"
@@ -23,3 +29,18 @@ def has_positions(net: Network, name: str) -> bool:
     """Return whether a tap has several positions and a known number of channels."""
     shape = net.taps[name].shape or ()
     return len(shape) in (3, 4) and 1 not in shape[1:-1] and shape[-1] is not None
+
+
+def of_one_image(net: Network, names: Iterable[str]) -> tuple[str, ...]:
+    """Return the taps that need nothing but images of the input that the first of them needs."""
+    image: Network | None = None
+    taps = []
+    for name in names:
+        try:
+            focused = net.focused([name])
+        except UsageError:  # it needs other inputs, for which no data was given
+            continue
+        image = image or focused
+        if focused is image:
+            taps.append(name)
+    return tuple(taps)

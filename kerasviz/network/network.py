@@ -5,19 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.errors import ModelError, UsageError, first_line, near
-from kerasviz.network.class_heads import channels_before, find_class_head
+from kerasviz.errors import ModelError, UsageError, first_line
+from kerasviz.network.class_heads import channels_before, find_class_head, find_logits
+from kerasviz.network.classes import Classes
 from kerasviz.network.image_rows import FAILURES, USUAL, ImageRows, in_batches
 from kerasviz.network.input_spec import PRESETS, InputSpec
+from kerasviz.network.inputs import (
+    ImageInput,
+    checksums,
+    held_arrays,
+    held_feed,
+    image_inputs,
+    image_needed,
+)
 from kerasviz.network.map import Map, map_of
 from kerasviz.network.program import PLAIN, Kernels, Port, Program, modality_of
 from kerasviz.network.taps import Tap, TapTable
-from kerasviz.types import Tensor
+from kerasviz.types import Array, Tensor
 
 
 @dataclass(frozen=True)
@@ -28,54 +38,6 @@ class Identity:
     source: str
     format: str
     sha256: str
-
-
-@dataclass(frozen=True)
-class Classes:
-    """Hold the labels of a network's classes and the tap of their logits.
-
-    ``first`` is the number of channels before those of the classes, as in detectors' outputs.
-    """
-
-    labels: tuple[str, ...] = ()
-    logits: str | None = None
-    first: int = 0
-
-    def index(self, label: str, count: int | None) -> int:
-        """Return the number of a class given by that number or by any name in its label.
-
-        Raises :class:`UsageError` for an unknown label (similar ones are listed) and for a number
-        that is not below ``count``.
-        """
-        text = label.strip()
-        if text.isdigit() and (count is None or int(text) < count):
-            return int(text)
-        if count is not None and text.isdigit() and not self.is_label(text):
-            raise UsageError(f"class {text} is out of range: the classes are 0 to {count - 1}")
-        if not self.labels:
-            raise UsageError(f"class {text!r}: this network has no labels; give the number")
-        number = self._number(text)
-        if number is None:
-            raise UsageError(f"unknown class {text!r}; near: {near(text, self._names)}")
-        return number
-
-    def is_label(self, text: str) -> bool:
-        """Return whether a text is a name in a label."""
-        return self._number(text) is not None
-
-    @property
-    def _names(self) -> dict[str, int]:
-        return {n.strip(): k for k, names in enumerate(self.labels) for n in names.split(",")}
-
-    def _number(self, text: str) -> int | None:
-        wanted = text.strip().casefold().replace("_", " ")
-        names = sorted(self._names.items(), key=lambda item: item[1])
-        return next((k for name, k in names if name.casefold() == wanted), None)
-
-    def describe(self, number: int) -> str:
-        """Return a class as its number and the first of its names."""
-        known = number < len(self.labels)
-        return f"{number} {self.labels[number].split(',')[0].strip()}" if known else str(number)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -91,6 +53,8 @@ class Network:
         logits: The tap of the class logits, ``None`` to find it before the last softmax.
         main_taps: The layers to show first; unknown ones are left out. Without any, they are
             those of the map.
+        data: Arrays that inputs beside the image are held at; see :meth:`with_data`.
+        image: The input whose images are optimized, ``None`` for the first.
 
     Example:
         >>> net = kerasviz.load("efficientnet-lite0")        # doctest: +SKIP
@@ -105,6 +69,8 @@ class Network:
     aliases: Mapping[str, str] | None = None
     logits: str | None = None
     main_taps: tuple[str, ...] = ()
+    data: Mapping[str, Array] = field(default_factory=dict)
+    image: str | None = None
     taps: TapTable = field(init=False)
     map: Map = field(init=False)
 
@@ -113,7 +79,9 @@ class Network:
         names = TapTable(values, self.aliases).names
         network_map = map_of(self.program, names, [n for n in self.main_taps if n in names])
         aliases = {**(self.aliases or {}), **network_map.names()}
+        images = image_inputs(self.program)
         fields = {
+            "input_spec": self.input_spec or (images[0].default_spec if images else None),
             "map": network_map,
             "taps": TapTable(values, aliases, network_map.short_names()),
             "main_taps": tuple(network_map.main),
@@ -124,6 +92,36 @@ class Network:
     def with_input_spec(self, spec: InputSpec) -> Network:
         """Return this network with another input description."""
         return self if spec == self.input_spec else replace(self, input_spec=spec)
+
+    def with_data(self, data: Mapping[str, Any]) -> Network:
+        """Return this network with inputs beside the image that are held at arrays.
+
+        Args:
+            data: Arrays by the names of inputs, in the network's own layout and numbers, with one
+                row for all pictures. One of the only image input is left out.
+
+        Raises:
+            UsageError: For names and shapes that the network does not have, and data for all of
+                several images, of which one is optimized.
+
+        Example:
+            >>> net.with_data({"age": [[0.3]]}).activations(images, ["head"])   # doctest: +SKIP
+        """
+        images = [image.port.name for image in image_inputs(self.program)]
+        arrays = {n: a for n, a in {**self.data, **data}.items() if images != [n]}
+        if len(images) > 1 and set(images) <= set(arrays):
+            raise UsageError(
+                f"{self.name}: data was given for all images ({', '.join(images)}); leave out the "
+                "one that is optimized"
+            )
+        batch = self.image_input.batch if images else None
+        held = held_arrays(self.program, arrays, self.name, batch)
+        return replace(self, data=MappingProxyType(held), image=None)
+
+    @cached_property
+    def data_checksums(self) -> dict[str, str]:
+        """The checksums of the held arrays by input."""
+        return checksums(self.data)
 
     def renamed(self, name: str) -> Network:
         """Return this network under another name."""
@@ -139,34 +137,57 @@ class Network:
 
     # -- the input ---------------------------------------------------------------------------
 
-    @property
-    def image_port(self) -> Port:
-        """The image input: the only one of rank 4."""
-        ports = list(self.program.inputs.values())
-        images = [port for port in ports if port.shape is not None and len(port.shape) == 4]
-        if len(images) > 1:  # exporters keep constants of fixed size as inputs
-            images = [port for port in images if None in (port.shape or ())] or images
-        if len(images) != 1:
+    @cached_property
+    def _images(self) -> list[ImageInput]:
+        """The inputs of images that are not held, of which one is optimized."""
+        images = image_inputs(self.program)
+        if not images:
+            ports = self.program.inputs.values()
             seen = ", ".join(f"{p.name} {list(p.shape or '?')} ({modality_of(p)})" for p in ports)
             raise ModelError(f"{self.name}: expected one image input of rank 4; inputs: {seen}")
-        return images[0]
+        return [image for image in images if image.port.name not in self.data]
+
+    @property
+    def image_input(self) -> ImageInput:
+        """The input that takes the images; of several the chosen or the first one."""
+        chosen = (image for image in self._images if image.port.name == self.image)
+        return next(chosen, self._images[0])
+
+    @property
+    def image_port(self) -> Port:
+        """The port of the image input."""
+        return self.image_input.port
+
+    def focused(self, names: Sequence[str]) -> Network:
+        """Return this network with the image input that taps depend on.
+
+        Raises:
+            UsageError: If the taps depend on several images, or on other inputs, that no data was
+                given for.
+        """
+        parts = [part for name in names for part in self.taps[name].parts]
+        begin = f"{self.name}: {', '.join(dict.fromkeys(names))}"
+        image = image_needed(self.program, parts, self._images, self.data, begin)
+        if image is None or image.port is self.image_port:
+            return self
+        name = image.port.name
+        if name not in self._by_image:
+            self._by_image[name] = replace(self, image=name)
+        return self._by_image[name]
+
+    @cached_property
+    def _by_image(self) -> dict[str, Network]:
+        return {}
 
     @property
     def channels(self) -> int:
         """The number of channels of an image: 3 for colour, 1 for grey."""
-        count = self._image_shape[2]
-        return 3 if count is None else count
+        return self.image_input.channels
 
     @property
     def fixed_size(self) -> tuple[int | None, int | None]:
         """The only (height, width) that the network takes, ``None`` for any size."""
-        return self._image_shape[:2]
-
-    @property
-    def _image_shape(self) -> tuple[int | None, int | None, int | None]:
-        """The (height, width, channels) of the images."""
-        _, a, b, c = self.image_port.shape or ()
-        return (b, c, a) if self.image_port.channels_first else (a, b, c)
+        return self.image_input.size
 
     def require_input_spec(self) -> InputSpec:
         """Return the input description, or explain in one line how to give one."""
@@ -211,6 +232,9 @@ class Network:
             UsageError: For unknown names, a wrong rank, channel count or size.
             ModelError: If the network cannot be computed at that size.
         """
+        focused = self.focused(names)
+        if focused is not self:
+            return focused.activations(images, names, kernels=kernels)
         images = tf.convert_to_tensor(images, tf.float32)
         if images.shape.rank != 4 or images.shape[-1] != self.channels:
             raise UsageError(
@@ -255,13 +279,14 @@ class Network:
         return {name: _join([values[p] for p in tap.parts], -1) for name, tap in taps.items()}
 
     def _feeds(self, images: Tensor) -> dict[str, Tensor]:
-        """Return the program's input of images in [0, 1]."""
-        port = self.image_port
-        return {port.name: tf.cast(self.require_input_spec().apply(images), port.dtype)}
+        """Return the program's inputs: images in [0, 1], and what is held."""
+        image, ports = self.image_input, self.program.inputs
+        held = {n: held_feed(ports[n], a, images, image.batch) for n, a in self.data.items()}
+        return {**held, image.port.name: image.feed(self.require_input_spec().apply(images))}
 
     @cached_property
     def _rows(self) -> ImageRows:
-        own = self.image_port.batch
+        own = self.image_input.batch
         return ImageRows(self.program, self._feeds, own, self.fixed_size, self.channels)
 
     def fixed_batch(self, names: Sequence[str], size: tuple[int, int]) -> int | None:
@@ -272,7 +297,8 @@ class Network:
             size: (height, width) of the images.
         """
         wanted = list(dict.fromkeys(part for name in names for part in self.taps[name].parts))
-        return self._rows.fixed_batch(wanted, self.fitting_size(size))
+        focused = self.focused(names)
+        return focused._rows.fixed_batch(wanted, focused.fitting_size(size))
 
     def _cannot(
         self, names: Sequence[str], height: int | None, width: int | None, error: Exception
@@ -323,7 +349,7 @@ class Network:
                     f"{self.name} has no input {name!r}; inputs: {', '.join(self.program.inputs)}"
                 )
             port = self.program.inputs[name]
-            tensors[name] = tf.convert_to_tensor(array, port.dtype)
+            tensors[name] = port.tensor(array)
             port.check_shape(tensors[name].shape, self.name)
         missing = [name for name in self.program.inputs if name not in tensors]
         if missing:
@@ -346,23 +372,9 @@ class Network:
         if self.logits is not None:
             shape = self.taps[self.logits].shape if self.logits in self.taps else None
             return Classes(self.labels, self.logits, channels_before(shape, len(self.labels)))
-        logits = self._find_logits()
+        logits = find_logits(self.program, self.taps)
         head = None if logits else find_class_head(self.program, len(self.labels))
         return Classes(self.labels, *(head or (logits,)))
-
-    def _find_logits(self) -> str | None:
-        """Return the tap before the final softmax, else an output of shape [batch, classes].
-
-        Of several softmaxes the last computed one counts: the others are auxiliary heads.
-        """
-        outputs = [name for name in self.program.outputs if name in self.taps]
-        heads = {self.taps[name].parts[0] for name in outputs}
-        inputs = [v.softmax_input for name, v in self.program.values.items() if name in heads]
-        before = [name for name in inputs if name is not None]
-        if before:
-            return before[-1]
-        flat = [name for name in outputs if len(self.taps[name].shape or ()) == 2]
-        return flat[0] if flat else None
 
     def require_logits(self) -> Tap:
         """Return the tap of the class logits; raise :class:`UsageError` if there is none."""

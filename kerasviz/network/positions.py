@@ -263,8 +263,8 @@ def traced_shapes(net: Network, names: Sequence[str], size: Size) -> list[Shape]
     known = _shapes.setdefault(net, {})
     missing = [name for name in dict.fromkeys(names) if (name, size) not in known]
     if missing:
-        batch = net.image_port.shape[0] if net.image_port.shape else None
-        images = tf.TensorSpec([batch or 1, *size, net.channels], tf.float32)
+        image = net.focused(missing).image_input
+        images = tf.TensorSpec([image.rows or 1, *size, image.channels], tf.float32)
         traced = tf.function(lambda x: net.activations(x, missing), autograph=False)
         for name, spec in traced.get_concrete_function(images).structured_outputs.items():
             known[name, size] = tuple(spec.shape.as_list())

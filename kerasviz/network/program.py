@@ -51,6 +51,7 @@ class Port:
 
     ``channels_first`` says that the model itself takes [N, C, H, W] (ONNX from PyTorch or Caffe).
     ``named_batch`` is the number of images that the file names although ``shape`` leaves it free.
+    ``as_floats`` says that an input of whole numbers may be fed as floats, which have a gradient.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Port:
     shape: tuple[int | None, ...] | None
     channels_first: bool = False
     named_batch: int | None = None
+    as_floats: bool = False
 
     @property
     def batch(self) -> int | None:
@@ -70,6 +72,13 @@ class Port:
         if self.shape is None or not self.channels_first:
             return self.shape
         return (self.shape[0], *self.shape[2:], self.shape[1])
+
+    def tensor(self, feed: Any) -> Tensor:
+        """Return a feed in the type of the input; floats stay floats where they may."""
+        kind = getattr(feed, "dtype", None)
+        if self.as_floats and kind is not None and tf.as_dtype(kind).is_floating:
+            return tf.cast(feed, tf.float32)
+        return tf.convert_to_tensor(feed, self.dtype)
 
     def check_shape(self, shape: Sequence[int | None], owner: object) -> None:
         """Raise :class:`UsageError` for a shape that the input does not take."""

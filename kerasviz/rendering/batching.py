@@ -113,7 +113,7 @@ def make_batches(net: Network, requests: Sequence[Request]) -> list[Batch]:
         pre = request.recipe.pre_activation
         structure = structure_of(request.objective, net, pre)
         seen = request.recipe.seen_size
-        net.check_size(*seen)
+        net.focused([s.tap for s in structure if s.tap != IMAGE]).check_size(*seen)
         pack_objectives(structure, [request.objective], net, pre, seen)
         group = (structure, request.recipe, request.snapshots, request.batch)
         groups.setdefault(group, []).append(request)

@@ -58,6 +58,8 @@ class CommandLine:
         recipe = recipe_args(
             request.recipe, self.recipe, lambda named: adapt_recipe(named, request.objective, net)
         )
+        if request.data and not self._gives(dict(request.data), net):
+            return ""
         if recipe is None or not _is_parsed(request, net):
             return ""
         options = [*self.reading, *recipe]
@@ -76,6 +78,10 @@ class CommandLine:
         # A target that begins with a minus sign would be taken for an option.
         rest = [*options, "--", text] if text.startswith("-") else [text, *options]
         return shlex.join(["kerasviz", "render", self.model, *rest])
+
+    def _gives(self, data: dict[str, str], net: Network) -> bool:
+        """Return whether the command line holds inputs at recorded arrays, by checksum."""
+        return "--data" in self.reading and data.items() <= net.data_checksums.items()
 
     def picture(self, net: Network, entry: Entry, settings: dict[str, Any]) -> str:
         """Write the command of a picture: a short one, else one that reads its file.

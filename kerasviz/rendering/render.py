@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
 from kerasviz.optvis.environment import environment
 from kerasviz.optvis.objectives.objective import Objective
@@ -22,7 +23,7 @@ from kerasviz.optvis.recipes import RECIPES, Recipe
 from kerasviz.optvis.recipes import recipe as find_recipe
 from kerasviz.rendering.batching import Batch, make_batches
 from kerasviz.rendering.checkpoints import CheckpointWriter
-from kerasviz.rendering.request import Request, make_requests
+from kerasviz.rendering.request import Request, by_image, make_requests
 from kerasviz.rendering.sizes import unless_named
 from kerasviz.types import Array
 
@@ -163,7 +164,11 @@ class Rendering:
 
     @property
     def images(self) -> Array:
-        """All images, [N, H, W, C] in [0, 1]."""
+        """All images, [N, H, W, C] in [0, 1]; :class:`UsageError` where their sizes differ."""
+        shapes = dict.fromkeys(picture.image.shape for picture in self.pictures)
+        if len(shapes) > 1:
+            sizes = " and ".join("x".join(map(str, shape)) for shape in shapes)
+            raise UsageError(f"the pictures are {sizes}; take them one by one from .pictures")
         return np.stack([p.image for p in self.pictures])
 
     @property
@@ -232,6 +237,7 @@ def render(
     seed: int = 0,
     snapshots: Sequence[int] = (),
     progress: Callable[[RenderProgress], None] | None = None,
+    data: Mapping[str, Any] | None = None,
     **changes: Any,
 ) -> Rendering:
     """Optimize pictures and return them.
@@ -244,6 +250,7 @@ def render(
         seed: The seed of the noise that the pictures start from.
         snapshots: Step numbers whose images are kept too; 0 is the noise.
         progress: Called after every chunk of steps.
+        data: Arrays that inputs beside the image are held at; see :meth:`Network.with_data`.
         changes: Other settings of the recipe: ``steps``, ``size`` (a number or (height, width);
             by default the network's own where it takes no other), ``learning_rate``,
             ``precision`` (by default ``"auto"``, the fastest on this machine, or that of a recipe
@@ -264,19 +271,21 @@ def render(
     Reference:
         Olah, Mordvintsev, Schubert: Feature Visualization, Distill 2017.
     """
+    net = net if data is None else net.with_data(data)
     chosen = find_recipe(recipe)
     if isinstance(changes.get("size"), int):
         changes["size"] = (changes["size"], changes["size"])
     precision = changes.pop("precision", AUTO if recipe in tuple(RECIPES) else chosen.precision)
     chosen = chosen.replace(**changes)
-    if "size" not in changes:
-        chosen = unless_named(chosen, net)
     parsed = _parsed(net, [targets] if isinstance(targets, str | Objective) else targets)
     if precision == AUTO:
         objectives = [target.objective for target in parsed]
         precision = choose(net, taps_of(objectives, net, chosen.pre_activation)).precision
     chosen = chosen.replace(precision=precision)
-    requests = make_requests(net, parsed, chosen, seed=seed, snapshots=snapshots)
+    requests = []
+    for part, image in by_image(net, parsed, chosen):
+        sized = chosen if "size" in changes else unless_named(chosen, image)
+        requests += make_requests(net, part, sized, seed=seed, snapshots=snapshots)
     pictures: dict[Request, list[Picture]] = {}
     for batch in render_batches(net, make_batches(net, list(dict.fromkeys(requests))), progress):
         for picture in batch:

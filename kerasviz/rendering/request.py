@@ -8,10 +8,11 @@ from typing import Any
 
 from kerasviz.errors import UsageError
 from kerasviz.io.files import digest
+from kerasviz.network.inputs import needed_inputs
 from kerasviz.network.network import Network
 from kerasviz.network.positions import positions_of
 from kerasviz.optvis.objectives.objective import Objective, diversity
-from kerasviz.optvis.objectives.scoring import check_positions
+from kerasviz.optvis.objectives.scoring import check_positions, taps_of
 from kerasviz.optvis.objectives.targets import Target, negated, parse_target
 from kerasviz.optvis.recipes import Recipe
 
@@ -22,6 +23,7 @@ class Request:
 
     ``text`` names the target for people. ``snapshots`` are step numbers whose pictures are kept
     too. Row r starts from the noise of ``seed + r``. ``batch`` fixes the compiled batch size.
+    ``data`` has the held inputs that the target depends on, with the checksums of their arrays.
     """
 
     text: str
@@ -31,6 +33,7 @@ class Request:
     snapshots: tuple[int, ...] = ()
     rows: int = 1
     batch: int | None = None
+    data: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**31 - self.rows:
@@ -55,6 +58,7 @@ class Request:
             "snapshots": list(self.snapshots),
             "rows": self.rows,
             "batch": self.batch,
+            **({"data": dict(self.data)} if self.data else {}),
         }
 
     @classmethod
@@ -68,6 +72,7 @@ class Request:
             snapshots=tuple(data["snapshots"]),
             rows=data["rows"],
             batch=data["batch"],
+            data=tuple(data.get("data", {}).items()),
         )
 
     def key(self, net: Network) -> str:
@@ -109,8 +114,34 @@ def make_requests(
             shown = with_diversity(shown, net)
         check_positions(shown.objective, net, recipe.seen_size)
         adapted = adapt_recipe(recipe, shown.objective, net)
-        requests.append(Request(shown.text, shown.objective, adapted, seed, tuple(snapshots), rows))
+        data = held_for(shown.objective, adapted, net)
+        requests.append(
+            Request(shown.text, shown.objective, adapted, seed, tuple(snapshots), rows, data=data)
+        )
     return requests
+
+
+def by_image(
+    net: Network, targets: Sequence[Target], recipe: Recipe
+) -> list[tuple[list[Target], Network]]:
+    """Return successive targets that depend on one image input, with the network focused on it."""
+    groups: list[tuple[list[Target], Network]] = []
+    for target in targets:
+        focused = net.focused(taps_of([target.objective], net, recipe.pre_activation))
+        if not groups or groups[-1][1] is not focused:
+            groups.append(([], focused))
+        groups[-1][0].append(target)
+    return groups
+
+
+def held_for(objective: Objective, recipe: Recipe, net: Network) -> tuple[tuple[str, str], ...]:
+    """Return the held inputs that an objective depends on, with the checksums of their arrays."""
+    if not net.data:
+        return ()
+    taps = taps_of([objective], net, recipe.pre_activation)
+    parts = [part for tap in taps for part in net.taps[tap].parts]
+    needed = needed_inputs(net.program, parts)
+    return tuple((n, checksum) for n, checksum in net.data_checksums.items() if n in needed)
 
 
 def _of_kind(target: Target, kind: str, net: Network) -> Target:

@@ -14,6 +14,7 @@ from kerasviz.io.files import checksum, digest, write_atomically
 from kerasviz.io.images import FORMATS
 from kerasviz.network.network import Network
 from kerasviz.optvis.environment import environment
+from kerasviz.rendering.held_data import save_held
 from kerasviz.rendering.manifest import (
     MANIFEST,
     DerivedFile,
@@ -137,6 +138,7 @@ class Store:
         origin = Origin(self.network, current, request.key(self.net), self.file_format)
         self._manifest.add_request(origin.request(request), request.to_json())
         self._manifest.add_environment(origin.place, current)
+        save_held(self.folder, self.net, dict(request.data))
         for entry, data in entries_of(picture, origin, self._file):
             write_atomically(self.folder / entry.file, data)
             self._manifest.add(entry)

@@ -19,6 +19,7 @@ from kerasviz.optvis.environment import differences, environment
 from kerasviz.optvis.objectives.scoring import structure_of
 from kerasviz.rendering.batching import Batch, split_into_batches
 from kerasviz.rendering.gradient_pictures import GradientCache, recompute
+from kerasviz.rendering.held_data import with_held
 from kerasviz.rendering.manifest import DerivedFile, Entry, GradientEntry, read_manifest
 from kerasviz.rendering.render import Picture, RenderProgress, provenance, render_batches
 from kerasviz.rendering.request import Request
@@ -85,6 +86,10 @@ def verify(
     notes: list[str] = []
     for recorded in store.environments.values():
         notes += [n for n in differences(current, recorded) if n not in notes]
+    held: dict[str, str] = {}  # where pictures differ in it, each batch takes its own
+    for settings in store.requests.values():
+        held |= settings.get("data", {})
+    store.net = net = with_held(net, folder, held)
     names: dict[Request, str] = {}  # of requests in the manifest
     batches = list(_recorded_batches(store, names))
     if sample is not None:
@@ -104,9 +109,12 @@ def _recorded_batches(store: Store, names: dict[Request, str]) -> Iterator[Batch
         request = Request.from_json(entry.target, store.requests[entry.request])
         names[request] = entry.request
         structure = structure_of(request.objective, store.net, request.recipe.pre_activation)
-        group = (structure, request.recipe, request.snapshots, entry.compiled_batch)
+        group = (
+            *(structure, request.recipe, request.snapshots, request.data),
+            entry.compiled_batch,
+        )
         groups.setdefault(group, {})[request] = None
-    for (_, _, _, size), requests in groups.items():
+    for (*_, size), requests in groups.items():
         yield from split_into_batches(store.net, list(requests), size, size)
 
 
@@ -121,10 +129,15 @@ def _rendered_again(
     entries: dict[tuple[str, int], list[Entry]] = {}
     for entry in store.entries.values():
         entries.setdefault((entry.request, entry.row), []).append(entry)
-    for pictures in render_batches(store.net, batches, progress):
-        for picture in pictures:
-            for entry in entries[names[picture.request], picture.row]:
-                results[entry.file] = _compare(store, entry, picture)
+    by_data: dict[Any, list[Batch]] = {}
+    for batch in batches:
+        by_data.setdefault(batch.requests[0].data, []).append(batch)
+    for data, group in by_data.items():
+        net = with_held(store.net, store.folder, dict(data))
+        for pictures in render_batches(net, group, progress):
+            for picture in pictures:
+                for entry in entries[names[picture.request], picture.row]:
+                    results[entry.file] = _compare(store, entry, picture)
     return results
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kerasviz.errors import UsageError
+from kerasviz.network.main_layers import has_positions, of_one_image
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.objective import channel
 from kerasviz.optvis.objectives.scoring import Structure, structure_of
@@ -20,7 +21,8 @@ from kerasviz.rendering.sizes import fixed_recipe, usual_size
 class ExportSettings:
     """Say how a network is served.
 
-    ``taps`` are names, whose order gives the tap numbers of requests. ``recipe`` makes the pictures
+    ``taps`` are names, whose order gives the tap numbers of requests; without any no pictures are
+    served. ``recipe`` makes the pictures
     in at most ``steps_max`` steps (by default its own) and in groups of ``group`` rows (by default
     1), like ``kerasviz render --batch``. Encoded images are scaled to ``image_size`` (height,
     width), by default what the network takes.
@@ -33,8 +35,6 @@ class ExportSettings:
     image_size: tuple[int, int] = (224, 224)
 
     def __post_init__(self) -> None:
-        if not self.taps:
-            raise UsageError("no tap to serve; name some with --taps")
         if self.most < 1 or self.group < 1:
             raise UsageError("the most steps and the rows of a group must be 1 or more")
         if self.recipe.transform.shared and self.group > 1:
@@ -105,6 +105,7 @@ def served_taps(net: Network, setting: ExportSettings) -> list[ServedTap]:
     Raises :class:`UsageError` for unknown taps, taps without a fixed number of channels, and an
     image size or a group that the network does not take.
     """
+    net = net.focused(setting.taps)
     net.check_size(*setting.recipe.size)
     net.check_size(*setting.image_size)
     names: Sequence[str] = list(dict.fromkeys(setting.taps))
@@ -157,7 +158,8 @@ def usual_setting(
     Sizes are (height, width): those that the network requires, else the recipe's and those of the
     model card. A group is as large as the batches that the network requires.
     """
-    taps = tuple(taps) or usual_taps(net)
+    taps = tuple(taps) or of_one_image(net, usual_taps(net))
+    net = net.focused(taps)
     recipe = fixed_recipe(recipe, net) if size is None else recipe.replace(size=size)
     return ExportSettings(
         taps=taps,
@@ -169,11 +171,17 @@ def usual_setting(
 
 
 def usual_taps(net: Network) -> tuple[str, ...]:
-    """Return layers over the whole depth of a network, and its classes."""
-    from kerasviz.network.main_layers import main_layers
+    """Return layers over the whole depth of a network, and its classes.
 
-    layers = main_layers(net)
+    Layers with positions are preferred. Raises :class:`UsageError` for a network without layers.
+    """
+    main = [name for name in net.main_taps if net.taps[name].channels is not None]
+    layers = [name for name in main if has_positions(net, name)] or main
+    layers = layers or [name for name in net.taps if net.taps[name].channels is not None]
     if len(layers) > LAYERS:
         layers = [layers[round(k * (len(layers) - 1) / (LAYERS - 1))] for k in range(LAYERS)]
     logits = net.classes.logits
-    return (*layers, *(n for n in [logits] if n is not None and n in net.taps))
+    taps = (*layers, *(n for n in [logits] if n is not None and n in net.taps))
+    if not taps:
+        raise UsageError(f"{net.name} has no tap to serve; name some with --taps")
+    return taps

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasviz.errors import KerasvizError, ModelError, UsageError, first_line
+from kerasviz.errors import KerasvizError, ModelError, first_line
 from kerasviz.export.exported_function import Export, export_of
 from kerasviz.export.saved_model import SIGNATURE, Signature, signature_of
 from kerasviz.export.tf_serving.images import decoded, encoded
@@ -27,8 +27,9 @@ def signatures(net: Network, setting: ExportSettings) -> dict[str, Signature]:
 
     ``serving_default`` has the network's own inputs and outputs, ``serving_bytes`` takes encoded
     images instead; ``activations`` computes taps from images; ``visualize`` and ``visualize_png``
-    make pictures. Raises :class:`UsageError` for a network with more inputs than images, or with an
-    unknown range of numbers.
+    make pictures. Without taps there are the first two only. Inputs beside the image are inputs of
+    these two as well, and held at the network's data in the others. Raises :class:`UsageError` for
+    a network with an unknown range of numbers.
     """
     return {name: make() for name, make in makers(net, setting).items()}
 
@@ -36,24 +37,28 @@ def signatures(net: Network, setting: ExportSettings) -> dict[str, Signature]:
 def makers(net: Network, setting: ExportSettings) -> dict[str, Callable[[], Signature]]:
     """Return functions that make each of the :func:`signatures`; those of pictures are slow."""
     net.require_input_spec()
+    net = net.focused(setting.taps)
     export = export_of(net, channels_last=False)
-    port = net.image_port
-    others = [name for name in export.ports if name != port.name]
-    if others:
-        raise UsageError(
-            f"{net.name} takes more than images ({', '.join(others)}), which the signatures cannot "
-            "give it; write its own signature with: kerasviz convert"
-        )
+    strings = {"image_bytes": tf.TensorSpec([None], tf.string), **_others(net, export)}
+    of_bytes = partial(_of_bytes, net, export, setting)
+    own: dict[str, Callable[[], Signature]] = {
+        SIGNATURE: cache(partial(signature_of, export)),
+        "serving_bytes": cache(partial(_traced, of_bytes, strings)),
+    }
+    if not setting.taps:
+        return own
     make = tf.function(pictures(net, setting), autograph=False)
-    strings = {"image_bytes": tf.TensorSpec([None], tf.string)}
-    makers_by_name = {
-        SIGNATURE: partial(signature_of, export),
-        "serving_bytes": partial(_traced, partial(_of_bytes, net, export, setting), strings),
+    of_taps = {
         "activations": partial(_activations, net, setting),
         "visualize": partial(_visualizing, make, png=False),
         "visualize_png": partial(_visualizing, make, png=True),
     }
-    return {name: cache(maker) for name, maker in makers_by_name.items()}
+    return {**own, **{name: cache(maker) for name, maker in of_taps.items()}}
+
+
+def _others(net: Network, export: Export) -> dict[str, Any]:
+    """Return the inputs of an export beside the image, as TensorFlow describes them."""
+    return {name: spec for name, spec in export.specs.items() if name != net.image_port.name}
 
 
 def _traced(compute: Callable[..., Mapping[str, Tensor]], inputs: Mapping[str, Any]) -> Signature:
@@ -69,19 +74,20 @@ def _traced(compute: Callable[..., Mapping[str, Tensor]], inputs: Mapping[str, A
 
 
 def _of_bytes(
-    net: Network, export: Export, setting: ExportSettings, strings: Tensor
+    net: Network, export: Export, setting: ExportSettings, strings: Tensor, *others: Tensor
 ) -> dict[str, Tensor]:
-    """Compute the network's own outputs from encoded images."""
+    """Compute the network's own outputs from encoded images and its other inputs."""
     images = decoded(strings, setting.image_size, net.channels)
-    port = net.image_port
+    image, feeds = net.image_input, dict(zip(_others(net, export), others, strict=True))
     taps = [name for name in export.outputs if name in net.taps]
-    only = net.fixed_batch(taps, setting.image_size)
+    only = None if others else net.fixed_batch(taps, setting.image_size)
 
     def compute(images: Tensor) -> dict[str, Tensor]:
-        inputs = tf.cast(net.require_input_spec().apply(images), port.dtype)
-        if port.channels_first:
-            inputs = tf.transpose(inputs, [0, 3, 1, 2])
-        return export.compute({port.name: inputs})
+        inputs = image.own_layout(net.require_input_spec().apply(images))
+        outputs = export.compute({**feeds, image.port.name: inputs})
+        if image.axes[0] == "N":
+            return outputs
+        return {name: output[None] for name, output in outputs.items()}
 
     try:
         return compute(images) if only is None else in_batches(compute, images, only)

@@ -26,6 +26,7 @@ def pictures(net: Network, setting: ExportSettings) -> Pictures:
     else. A row without a valid unit, or without finite numbers, has a black picture, the score 0
     and no steps; it does not affect other rows.
     """
+    net = net.focused(setting.taps)
     taps = served_taps(net, setting)
     runs = [_in_groups(net, tap, setting) for tap in taps]
     counts = tf.constant([tap.units for tap in taps])

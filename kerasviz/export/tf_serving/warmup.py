@@ -33,13 +33,16 @@ def warm_ups(
     net: Network, setting: ExportSettings, signatures: Mapping[str, Signature]
 ) -> list[WarmUp]:
     """Return a request for each signature, and one for every tap of ``visualize``."""
+    net = net.focused(setting.taps)
     grey = np.full((1, *setting.image_size, net.channels), 0.5, np.float32)
-    shown = encode(to_image(grey[0]), "png")
+    png = {"image_bytes": np.array([encode(to_image(grey[0]), "png")], object)}
     requests = [
-        WarmUp(SIGNATURE, _own_input(net, signatures[SIGNATURE], setting)),
-        WarmUp("serving_bytes", {"image_bytes": np.array([shown], object)}),
-        WarmUp("activations", {"images": grey}),
+        WarmUp(SIGNATURE, _own_inputs(net, signatures[SIGNATURE], setting)),
+        WarmUp("serving_bytes", {**_own_inputs(net, signatures["serving_bytes"], setting), **png}),
     ]
+    if not setting.taps:
+        return requests
+    requests.append(WarmUp("activations", {"images": grey}))
     requests += [WarmUp("visualize", _row(k)) for k in range(len(dict.fromkeys(setting.taps)))]
     return [*requests, WarmUp("visualize_png", _row(0))]
 
@@ -49,14 +52,19 @@ def _row(tap: int) -> dict[str, Array]:
     return {name: np.array([n], np.int32) for name, n in zip(ROW, numbers, strict=True)}
 
 
-def _own_input(net: Network, signature: Signature, setting: ExportSettings) -> dict[str, Array]:
-    """Return zeros for the network's own input, of the size of the images where that is free."""
-    ((name, spec),) = signature.inputs.items()
-    shape = (*setting.image_size, net.channels)
-    if net.image_port.channels_first:
-        shape = (shape[2], *shape[:2])
-    lengths = [given or n for given, n in zip(spec.shape[1:], shape, strict=True)]
-    return {name: np.zeros([spec.shape[0] or 1, *lengths], spec.dtype.as_numpy_dtype)}
+def _own_inputs(net: Network, signature: Signature, setting: ExportSettings) -> dict[str, Array]:
+    """Return zeros for a network's own inputs; images have the size of the settings."""
+    zeros = {}
+    for name, spec in signature.inputs.items():
+        if spec.dtype == tf.string:
+            continue
+        shape = (
+            [1 if n is None else n for n in spec.shape.as_list() or ()] if spec.shape.rank else []
+        )
+        if name == net.image_port.name:
+            shape = list(net.image_input.own_shape(setting.image_size))
+        zeros[name] = np.zeros(shape, spec.dtype.as_numpy_dtype)
+    return zeros
 
 
 def write_warm_ups(requests: list[WarmUp], model: str, path: Path) -> None:

@@ -33,6 +33,21 @@ def takes_channels_first(
     return not any(node.op == "Transpose" for node in _first_takers(name, nodes))
 
 
+def shape_by_use(
+    name: str, nodes: Sequence[Node], kernels: Mapping[str, Shape]
+) -> tuple[int | None, ...] | None:
+    """Return the shape of an input whose number of axes is free, if a convolution takes it.
+
+    ``kernels`` are the shapes of constants.
+    """
+    for node in _first_takers(name, nodes):
+        kernel = kernels.get(node.inputs[1]) if len(node.inputs) > 1 else None
+        if node.op == "Conv" and kernel is not None and len(kernel) > 2:
+            channels = (kernel[1] or 0) * int(node.attributes.get("group", 1))
+            return (None, channels, *[None] * (len(kernel) - 2))
+    return None
+
+
 def _first_takers(name: str, nodes: Sequence[Node]) -> list[Node]:
     """Return the first nodes after ``name`` that use its axes."""
     reached, takers = {name}, []

@@ -14,14 +14,16 @@ from kerasviz.importers.onnx.activation_inputs import with_activation_inputs
 from kerasviz.importers.onnx.aliases import module_kinds
 from kerasviz.importers.onnx.channel_axes import ChannelAxes, Extent
 from kerasviz.importers.onnx.describe import (
+    shape_by_use,
     takes_channels_first,
     value_of,
     with_aliases,
     with_structure,
     with_weights,
 )
+from kerasviz.importers.onnx.element_types import type_of
 from kerasviz.importers.onnx.executor import ExecutableNode, Scope, check_size, explained
-from kerasviz.importers.onnx.graph import Graph, Node
+from kerasviz.importers.onnx.graph import Graph, Input, Node
 from kerasviz.importers.onnx.layout import (
     DataDependent,
     EmptyOptional,
@@ -33,7 +35,7 @@ from kerasviz.importers.onnx.layout import (
     channel_axis_last,
     model_layout,
 )
-from kerasviz.importers.onnx.quantized_values import with_layout
+from kerasviz.importers.onnx.quantized_values import from_codes, with_layout
 from kerasviz.importers.onnx.registry import Call
 from kerasviz.network.program import PLAIN, Described, Kernels, Port, Value, static_shape
 from kerasviz.types import Tensor
@@ -52,9 +54,13 @@ class OnnxProgram(Described):
         self._outputs = graph.outputs
         ports = {}
         nodes = [step.node for step in self._scope.steps]
+        kernels = {n: c.array.shape for n, c in graph.constants.items()}
         for entry in graph.inputs:
+            if entry.shape is None and entry.dtype is not None:
+                entry = replace(entry, shape=shape_by_use(entry.name, nodes, kernels))
             first = takes_channels_first(entry.name, entry.shape, nodes, self._scope.image_like)
-            ports[entry.name] = Port(entry.name, entry.dtype, entry.shape, first)
+            floats = _as_floats(entry)
+            ports[entry.name] = Port(entry.name, entry.dtype, entry.shape, first, as_floats=floats)
         self._inputs: Mapping[str, Port] = MappingProxyType(ports)
         #: Where values have their channels that are stored in the model's layout, if not last.
         self._axes: dict[str, int] = {}
@@ -203,6 +209,15 @@ class _ReluRecorder:
         return tf.nn.relu6(x)
 
 
+def _as_floats(entry: Input) -> bool:
+    """Return whether an input of whole numbers may be an image, which is then fed as floats.
+
+    Their gradient passes every node that only moves or converts them.
+    """
+    whole = entry.dtype is not None and entry.dtype.is_integer
+    return whole and entry.shape is not None and len(entry.shape) in (3, 4)
+
+
 def _is_known(value: OnnxValue | None) -> bool:
     """Return whether the number of axes of a value is known."""
     if isinstance(value, SequenceValue):
@@ -226,11 +241,14 @@ def _as_value(feed: Any, port: Port, last: bool) -> OnnxValue:
         return EmptyOptional()
     if isinstance(feed, list) and port.shape is None:
         return SequenceValue(tuple(_as_value(item, port, last) for item in feed))
-    tensor = tf.convert_to_tensor(feed, port.dtype)
+    tensor = port.tensor(feed)
     rank = tensor.shape.rank
     if port.shape is not None and rank is not None and rank != len(port.shape):
         raise UsageError(f"input {port.name!r} has {len(port.shape)} axes, given {rank}")
-    return LayoutTensor(tensor, channels_last=last and port.channels_first)
+    value = LayoutTensor(tensor, channels_last=last and port.channels_first)
+    if tensor.dtype == port.dtype:
+        return value
+    return from_codes(value, type_of(tf.zeros([], port.dtype)))  # floats for whole numbers
 
 
 def _as_result(value: OnnxValue, last: bool, axis: int | None = None) -> Any:

@@ -42,6 +42,8 @@ _REARRANGING: Mapping[str, Collection[int]] = {
     **dict.fromkeys(("Pad", "ScatterElements", "ScatterND"), (0, 2)),
     "Where": (1, 2),
 }
+#: Arithmetic on whole numbers that types of 32 bits or more do not cut off.
+_ARITHMETIC = ("Abs", "Add", "Mul", "Neg", "Sub", "Sum")
 
 
 def from_codes(
@@ -88,6 +90,9 @@ def run_on_codes(convert: Converter, call: Call) -> Any:
     """Run a converter; one that rearranges quantized numbers receives their codes."""
     indices = _REARRANGING.get(call.node.op, ()) if call.node.domain in _DOMAINS else ()
     values = [v for k, v in enumerate(call.inputs) if k in indices and isinstance(v, Quantized)]
+    if call.node.op in _ARITHMETIC and not call.node.domain:
+        indices = _ALL_INPUTS
+        values = [v for v in call.inputs if isinstance(v, Quantized) and _is_wide(v)]
     if not values:
         return convert(call)
     dtype = values[0].float_codes.dtype
@@ -106,13 +111,18 @@ def run_on_codes(convert: Converter, call: Call) -> Any:
         if not isinstance(result, LayoutTensor) or result.tensor.dtype != dtype:
             return result
         kind, numbers = values[0].tensor.dtype, result.tensor
-        if call.node.op in _INTERPOLATING and kind.is_integer:
+        mixes = call.node.op in _INTERPOLATING and call.attribute("mode", "nearest") != "nearest"
+        if mixes and kind.is_integer:
             numbers = _truncate(tf.clip_by_value(numbers, float(kind.min), float(kind.max)))
         return from_codes(
             LayoutTensor(numbers, result.channels_last), type_of(values[0].tensor), scale, zero
         )
 
     return [rewrapped(r) for r in result] if isinstance(result, Sequence) else rewrapped(result)
+
+
+def _is_wide(value: Quantized) -> bool:
+    return value.scale is None and value.tensor.dtype in (tf.int32, tf.int64)
 
 
 @tf.custom_gradient  # type: ignore[untyped-decorator]

@@ -194,8 +194,10 @@ class OnnxTfProgram(Described):
         self._inputs: dict[str, Port] = {}
         for entry in graph.inputs:
             first = takes_channels_first(entry.name, entry.shape, graph.nodes, image_like)
-            dtype = self._program.inputs[entry.name].dtype
-            self._inputs[entry.name] = Port(entry.name, dtype, entry.shape, first)
+            inner = self._program.inputs[entry.name]
+            self._inputs[entry.name] = Port(
+                entry.name, inner.dtype, entry.shape, first, as_floats=inner.as_floats
+            )
         self._ranks = _ranks(graph, tensors)
         first_inputs = {name for name, port in self._inputs.items() if port.channels_first}
         images = _channels_on_axis_1(graph.nodes, first_inputs, image_like, self._ranks)
@@ -289,7 +291,7 @@ class OnnxTfProgram(Described):
         if name not in self._inputs:
             raise UsageError(f"no input {name!r}; inputs: {near(name, self._inputs)}")
         port = self._inputs[name]
-        tensor = tf.convert_to_tensor(feed, port.dtype)
+        tensor = port.tensor(feed)
         rank = tensor.shape.rank
         fixed = self._one_image and port.shape and port.shape[0] == 1 and rank
         if fixed and tensor.shape[0] not in (1, None):

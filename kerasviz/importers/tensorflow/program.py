@@ -13,6 +13,7 @@ from kerasviz.importers.mixed_precision import narrowed
 from kerasviz.importers.tensorflow.frozen_graph import FrozenGraph, read_graph
 from kerasviz.importers.tensorflow.node import GraphNode, emit
 from kerasviz.importers.tensorflow.values import Naming, values_of
+from kerasviz.importers.tensorflow.whole_numbers import carries, float_inputs, only_converted
 from kerasviz.network.program import PLAIN, Described, Kernels, Port, Value, static_shape
 from kerasviz.types import Tensor
 
@@ -63,7 +64,12 @@ class GraphProgram(Described):
         for name, tensor in feeds.items():
             if name not in self._fed:
                 raise UsageError(f"no input {name!r}; inputs: {', '.join(self._inputs)}")
-            tensors[self._fed[name]] = tf.convert_to_tensor(tensor, self._inputs[name].dtype)
+            tensors[self._fed[name]] = self._inputs[name].tensor(tensor)
+        carried = {  # floats that stand for whole numbers
+            key
+            for n, key in self._fed.items()
+            if n in feeds and not self._has_type(n, tensors[key])
+        }
         fed = set(self._fed.values())
         for node in self._graph.needed(wanted.values(), fed, "cannot be computed: {}".format):
             if f"{node.name}:0" in tensors:
@@ -72,11 +78,24 @@ class GraphProgram(Described):
             if missing:
                 raise UsageError(f"no tensor given for input {missing[0]!r}")
             inputs = self._inputs_of(node, tensors, kernels.compute_dtype)
-            outputs = emit(node, inputs, kernels)
+            outputs = self._emitted(node, inputs, kernels, carried)
             tensors.update({f"{node.name}:{k}": result for k, result in enumerate(outputs)})
         results = {name: self._tensor(key, tensors) for name, key in wanted.items()}
         self._check_rows(results, tensors)
         return results
+
+    def _has_type(self, name: str, tensor: Tensor) -> bool:
+        return bool(tensor.dtype == self._inputs[name].dtype)
+
+    def _emitted(
+        self, node: GraphNode, inputs: list[Tensor], kernels: Kernels, carried: set[str]
+    ) -> list[Tensor]:
+        """Run a node; ``carried`` gets those of its outputs that are floats for whole numbers."""
+        floats = float_inputs(self._graph, node, inputs, carried) if carried else None
+        if floats is None:
+            return emit(node, inputs, kernels)
+        carried.update(f"{node.name}:{k}" for k in range(len(node.outputs)) if carries(node, k))
+        return floats if node.op == "Cast" and carries(node, 0) else emit(node, floats, kernels)
 
     def _inputs_of(
         self, node: GraphNode, tensors: Mapping[str, Tensor], narrow: Any
@@ -140,18 +159,9 @@ def program_over(
     outputs = {n: tensor for n, tensor in outputs.items() if tensor.name not in frozen.broken}
     if not outputs:
         raise ModelError(f"not supported: {'; '.join(dict.fromkeys(reasons))}")
-    users: dict[str, set[str]] = {}
-    for node in frozen.nodes.values():
-        for key in node.inputs:
-            users.setdefault(key, set()).add(node.op)
+    ends = [tensor.name for tensor in outputs.values()]
     ports = {
-        name: (
-            replace(
-                _port(name, tensor, users.get(tensor.name, set())),
-                named_batch=(batches or {}).get(name),
-            ),
-            tensor.name,
-        )
+        name: (_port(name, tensor, frozen, ends, (batches or {}).get(name)), tensor.name)
         for name, tensor in inputs.items()
     }
     values, keys = values_of(frozen, fed, {n: t.name for n, t in outputs.items()}, naming)
@@ -195,9 +205,23 @@ def _output_names(
     return names
 
 
-def _port(name: str, tensor: Any, users: set[str]) -> Port:
-    """Return an input; bytes that the graph casts are fed as floats to have a gradient."""
-    dtype = tensor.dtype
-    if not dtype.is_floating and users and users <= {"Cast"}:
-        dtype = tf.float32
-    return Port(name, dtype, static_shape(tensor) or ())
+def _shape_by_use(key: str, graph: FrozenGraph) -> tuple[int | None, ...] | None:
+    """Return the shape of an input whose number of axes is free, if a convolution takes it."""
+    for node in graph.nodes.values():
+        if node.op == "Conv2D" and graph.source(node.inputs[0]) == graph.source(key):
+            kernel = graph.source(node.inputs[1])
+            if kernel not in graph.live and kernel not in graph.broken:
+                return None, None, None, int(graph.constant(kernel).shape[2])
+    return None
+
+
+def _port(
+    name: str, tensor: Any, graph: FrozenGraph, outputs: list[str], batch: int | None
+) -> Port:
+    """Return an input; whole numbers that the graph only converts may be fed as floats."""
+    shape = static_shape(tensor)
+    if shape is None:
+        shape = _shape_by_use(tensor.name, graph)
+    may_be_image = tensor.dtype.is_integer and shape is not None and len(shape) in (3, 4)
+    floats = may_be_image and only_converted(graph, tensor.name, outputs)
+    return Port(name, tensor.dtype, shape, named_batch=batch, as_floats=floats)

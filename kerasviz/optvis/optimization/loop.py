@@ -167,6 +167,12 @@ class Loop:
             upstream, lifted = tiled(lambda s: loss_scale * score(s, s), seen, self.recipe.tile)
             totals = lifted / loss_scale
         gradient = tape.gradient(target, params, upstream)
+        if any(part is None for part in tf.nest.flatten(gradient)):
+            raise ModelError(
+                f"{self.net.name}: {', '.join(self.taps)} has no gradient to the image "
+                f"{self.net.image_port.name} ({self.net.image_port.dtype.name}); name a tap that "
+                "changes gradually with it"
+            )
         if loss_scale == 1.0:
             return gradient, totals
         return tf.nest.map_structure(lambda g: g / loss_scale, gradient), totals
@@ -266,6 +272,7 @@ def loop_for(net: Network, structure: Structure, recipe: Recipe) -> Loop:
     Recipes that differ in name and number of steps share a loop.
     """
     key = (structure, recipe.replace(name="", steps=1))
+    net = net.focused([slot.tap for slot in structure if slot.tap != IMAGE])
     return compiled(net, key, lambda net: Loop(net, structure, recipe))
 
 

@@ -91,6 +91,8 @@ def choices_here() -> list[dict[str, Any]]:
 
 
 def _measured(net: Network, taps: Sequence[str], low: str, units: str) -> PrecisionChoice:
+    net = net.focused(taps[:1])
+    taps = [tap for tap in taps if net.focused([tap]) is net]  # of one of several images
     try:
         full = _pass(net, taps, "float32")
         if _seconds({"float32": full}, enough=0.0)["float32"] < QUICK:

@@ -67,6 +67,7 @@ def inspect(request: InspectionRequest) -> dict[str, Any]:
     import numpy as np
 
     from kerasviz.network.input_spec import preset
+    from kerasviz.network.main_layers import of_one_image
     from kerasviz.service.networks import load
     from kerasviz.service.uploads.screening import screen
     from kerasviz.zoo.model_source import ModelSource
@@ -80,9 +81,10 @@ def inspect(request: InspectionRequest) -> dict[str, Any]:
     net = load(ModelSource(str(path), input_spec=spec))
     if not len(net.taps):
         raise KerasvizError("the network has no layer that could be shown")
-    size = [_SIDE if side is None else side for side in net.fixed_size]
-    last = net.taps[next(reversed(list(net.taps)))].name
-    net.activations(np.zeros((1, *size, net.channels), np.float32), [last])
+    last = next((n for n in reversed(list(net.taps)) if of_one_image(net, [n])), list(net.taps)[-1])
+    image = net.focused([last]).image_input
+    size = [_SIDE if side is None else side for side in image.size]
+    net.activations(np.zeros((1, *size, image.channels), np.float32), [last])
     return {"format": kind, "layers": len(net.taps), "classes": len(net.classes.labels)}
 
 

@@ -32,13 +32,25 @@ def cast_like(call: Call) -> LayoutTensor:
 
 
 def _cast(call: Call, target: np.dtype[Any]) -> LayoutTensor:
-    """Cast a value; casts to small floats and from quantized numbers have the codes' gradient."""
+    """Cast a value; casts to small floats and from whole numbers with codes have their gradient."""
     value = call.input()
+    if isinstance(value, Quantized) and value.scale is None and _holds(target, value):
+        codes = LayoutTensor(value.float_codes, value.channels_last)
+        return from_codes(codes, target)
     saturate = bool(call.attribute("saturate", 1))
     x, is_last = _numbers(value, target)
     if is_small_float(target) and x.dtype.is_floating and not is_small_float(type_of(x)):
         return from_codes(LayoutTensor(nearest(x, target, saturate), is_last), target)
     return LayoutTensor(converted(x, target, saturate), is_last)
+
+
+def _holds(target: np.dtype[Any], value: Quantized) -> bool:
+    """Return whether a type of whole numbers holds what another such type is likely to hold."""
+    source = type_of(value.tensor)
+    if source.kind not in "iu" or target.kind not in "iu":
+        return False
+    before, after = np.iinfo(source), np.iinfo(target)
+    return target.itemsize >= 4 or (after.min <= before.min and before.max <= after.max)
 
 
 def _numbers(value: TensorValue, target: np.dtype[Any]) -> tuple[Any, bool]:

@@ -235,7 +235,7 @@ def _computed(call: Call, target: Tensor, *, keeps: bool) -> LayoutTensor | Inte
     if call.interleaves and call.keeps_rows and channels and target.shape[0] == 2:
         return Interleaved(_to_computed(x, source, target, keeps=keeps), channels)
     if call.keeps_rows and channels and target.shape[0] > 2:
-        known = _with_rest(tf.reshape(x, target).shape.as_list(), source)
+        known = _with_rest(_known_lengths(x, target), source)
         if keeps and known[1] == 0:
             known[1] = channels
         if call.image_like and known[1] == channels:
@@ -267,9 +267,16 @@ def _to_computed(x: Tensor, lengths: list[Any], target: Tensor, *, keeps: bool) 
     source = source[:wide] if rank >= wide else tf.pad(source, [[0, wide - rank]])
     y = tf.reshape(x, tf.where(target == 0, source, target))
     # Only a run knows which entries are 0, but known lengths of `target` are kept.
-    known = tf.reshape(x, target).shape.as_list()
-    y.set_shape([n if n != 0 else None for n in known])
+    kept = [*(n if isinstance(n, int) else None for n in lengths), *[None] * wide]
+    known = _known_lengths(x, target)
+    y.set_shape([n if n != 0 else k for n, k in zip(known, kept, strict=False)])
     return y
+
+
+def _known_lengths(x: Tensor, target: Tensor) -> list[int | None]:
+    """Return the known lengths of a computed target, 0 where one of ``x`` is kept."""
+    known: list[int | None] = tf.fill(target, False).shape.as_list()
+    return known if 0 in known else tf.reshape(x, target).shape.as_list()
 
 
 def _behind(

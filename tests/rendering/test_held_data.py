@@ -1,0 +1,87 @@
+"""Pictures behind inputs that are held at arrays."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+import kerasviz
+from kerasviz.errors import UsageError
+from kerasviz.network.input_spec import preset
+from kerasviz.optvis.objectives.targets import parse_targets
+from kerasviz.optvis.recipes import recipe
+from kerasviz.rendering.held_data import with_held
+from kerasviz.rendering.manifest import MANIFEST
+from kerasviz.rendering.request import Request, make_requests
+from kerasviz.rendering.run import render_into
+from kerasviz.rendering.store import Store
+from kerasviz.rendering.verify import verify
+
+SMALL = recipe("fast").replace(steps=3, size=(12, 12), precision="float32")
+
+
+@pytest.fixture(scope="module")
+def net(tmp_path_factory: pytest.TempPathFactory) -> kerasviz.Network:
+    """image -> conv -> (with two numbers) -> hidden."""
+    keras.utils.set_random_seed(0)
+    image, age = keras.Input((12, 12, 3), name="image"), keras.Input((2,), name="age")
+    x = keras.layers.Conv2D(4, 3, activation="elu", name="conv")(image)
+    x = keras.layers.Concatenate(name="both")([keras.layers.GlobalMaxPooling2D()(x), age])
+    out = keras.layers.Dense(5, activation="tanh", name="hidden")(x)
+    path = tmp_path_factory.mktemp("held") / "m.keras"
+    keras.Model([image, age], out).save(path)
+    return kerasviz.load(path).with_input_spec(preset("unit"))
+
+
+def requests(net: kerasviz.Network, *targets: str) -> list[Request]:
+    return make_requests(net, parse_targets(targets, net), SMALL)
+
+
+def test_the_picture_is_that_of_the_held_numbers(net: kerasviz.Network) -> None:
+    options: dict[str, Any] = {"steps": 3, "size": 12, "precision": "float32"}
+    results = [
+        kerasviz.render(net, ["hidden:1", "hidden:2"], data={"age": age}, **options)
+        for age in ([0.5, -1.0], [[0.5, -1.0]], [3.0, 2.0])
+    ]
+    np.testing.assert_array_equal(results[0].images, results[1].images)
+    assert abs(results[0].images - results[2].images).max() > 0
+    feeds = {"image": results[2].images, "age": np.full((2, 2), [3.0, 2.0], np.float32)}
+    wanted = net.run(feeds, ["hidden"])["hidden"]
+    np.testing.assert_allclose(results[2].scores, [wanted[0, 1], wanted[1, 2]], atol=1e-5)
+    with pytest.raises(UsageError, match=r"give age .* with --data FILE\.npz"):
+        kerasviz.render(net, "hidden:1", **options)
+
+
+def test_only_what_a_target_depends_on_is_part_of_its_request(net: kerasviz.Network) -> None:
+    held = net.with_data({"age": [1, 2]})
+    (before,), (conv, hidden) = requests(net, "conv:1"), requests(held, "conv:1", "hidden:1")
+    assert conv.key(held) == before.key(net)
+    assert "data" not in conv.to_json() and list(hidden.to_json()["data"]) == ["age"]
+    assert Request.from_json("", json.loads(json.dumps(hidden.to_json()))).data == hidden.data
+    (other,) = requests(net.with_data({"age": [1, 3]}), "hidden:1")
+    assert other.key(held) != hidden.key(held)
+
+
+def test_pictures_are_verified_with_the_arrays_beside_them(
+    net: kerasviz.Network, tmp_path: Path
+) -> None:
+    for age in ([0.5, -1.0], [3.0, 2.0]):
+        held = net.with_data({"age": age})
+        render_into(Store(tmp_path, held), requests(held, "hidden:1", "conv:2"))
+    results, _ = verify(tmp_path, net)
+    assert [r.result for r in results] == ["same"] * 3
+    recorded = list(json.loads((tmp_path / MANIFEST).read_text())["requests"].values())
+    data = [r["data"] for r in recorded if "data" in r]
+    assert len(data) == 2
+    np.testing.assert_array_equal(with_held(net, tmp_path, data[1]).data["age"], [[3, 2]])
+    file = next(f for f in tmp_path.iterdir() if data[1]["age"].startswith(f.stem[6:]))
+    file.write_bytes(file.read_bytes()[:-4] + b"abcd")
+    with pytest.raises(UsageError, match=r"'age' was held at an array that is not there any more"):
+        verify(tmp_path, net)
+    results, _ = verify(tmp_path, net.with_data({"age": [3, 2]}))
+    assert [r.result for r in results] == ["same"] * 3

@@ -91,6 +91,8 @@ class Network:
         logits: The tap of the class logits, ``None`` to find it before the last softmax.
         main_taps: The layers to show first; unknown ones are left out. Without any, they are
             those of the map.
+        trained_size: The (height, width) that the network was made for, ``None`` if unknown.
+        origins: Where ``input``, ``labels`` and ``size`` are from, and what was ``left out``.
 
     Example:
         >>> net = kerasviz.load("efficientnet-lite0")        # doctest: +SKIP
@@ -105,6 +107,8 @@ class Network:
     aliases: Mapping[str, str] | None = None
     logits: str | None = None
     main_taps: tuple[str, ...] = ()
+    trained_size: tuple[int, int] | None = None
+    origins: Mapping[str, str] = field(default_factory=dict)
     taps: TapTable = field(init=False)
     map: Map = field(init=False)
 
@@ -123,7 +127,9 @@ class Network:
 
     def with_input_spec(self, spec: InputSpec) -> Network:
         """Return this network with another input description."""
-        return self if spec == self.input_spec else replace(self, input_spec=spec)
+        origins = {**self.origins, "input": spec.source}
+        known = spec == self.input_spec
+        return self if known else replace(self, input_spec=spec, origins=origins)
 
     def renamed(self, name: str) -> Network:
         """Return this network under another name."""
@@ -362,7 +368,8 @@ class Network:
         if before:
             return before[-1]
         flat = [name for name in outputs if len(self.taps[name].shape or ()) == 2]
-        return flat[0] if flat else None
+        fitting = [name for name in flat if self.taps[name].channels == len(self.labels)]
+        return next(iter(fitting or flat), None)
 
     def require_logits(self) -> Tap:
         """Return the tap of the class logits; raise :class:`UsageError` if there is none."""

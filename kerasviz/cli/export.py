@@ -23,6 +23,7 @@ from kerasviz.cli.options import (
     size_of,
 )
 from kerasviz.cli.progress import import_tensorflow
+from kerasviz.cli.reading import read_network
 
 if TYPE_CHECKING:
     from kerasviz.export.tf_serving import Exported, ExportSettings
@@ -134,8 +135,7 @@ def command(
     from kerasviz.optvis.recipes import recipe as find_recipe
 
     recipe = find_recipe(asked["recipe"])
-    net = model_options.load(model, input_options.spec())
-    net = input_options.complete(net)
+    net = read_network(model, model_options, input_options)
     name = model_name(net, asked["name"])
     next_version(folder / name, asked["version"])
     setting = _setting(net, recipe, asked)

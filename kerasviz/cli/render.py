@@ -18,7 +18,6 @@ from kerasviz.cli.options import (
     InputOptions,
     ModelOptions,
     RecipeOptions,
-    command_line,
     input_options,
     json_option,
     model_options,
@@ -27,6 +26,8 @@ from kerasviz.cli.options import (
     steps_of,
 )
 from kerasviz.cli.progress import import_tensorflow
+from kerasviz.cli.reading import read_network
+from kerasviz.cli.typed import command_line
 from kerasviz.cli.verify import load_recorded, model_of, take_threads
 from kerasviz.errors import UsageError
 from kerasviz.io.images import decode
@@ -145,8 +146,7 @@ def command(
         raise click.MissingParameter(param_hint=hint, param_type="argument")
     import_tensorflow()
     recipe = recipe_options.chosen()
-    net = model_options.load(model, input_options.spec())
-    net = input_options.complete(net)
+    net = read_network(model, model_options, input_options)
     recipe = recipe_options.fitted(recipe, net)
 
     from kerasviz.optvis.objectives.scoring import taps_of

@@ -89,6 +89,12 @@ class Finished:
     out: str
     err: str
 
+    @property
+    def notes(self) -> str:
+        """The standard error without what is remembered for later commands."""
+        lines = self.err.splitlines(keepends=True)
+        return "".join(line for line in lines if " is remembered for " not in line)
+
 
 @pytest.fixture
 def run_cli(

@@ -67,7 +67,7 @@ def _given(net: Network) -> Remembered:
     """Return what the options of the running command say of a network's file."""
     from kerasviz.zoo.remembered import remembered
 
-    words = given_options()
+    words = given_options((*_DESCRIBING, "labels"))
     given = given_facts(net.input_spec, net.labels if "labels" in words else ())
     if not given.input_option or {"preprocess", "mean", "std"} & words.keys():
         return given
@@ -79,7 +79,7 @@ def given_facts(input_spec: InputSpec | None, labels: tuple[str, ...]) -> Rememb
     """Return an input description and labels with the options of the running command for them."""
     from kerasviz.zoo.remembered import Remembered
 
-    words = given_options()
+    words = given_options((*_DESCRIBING, "labels"))
     options = [name for name in _DESCRIBING if name in words]
     described = " ".join(word for name in options for word in words[name])
     return Remembered(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,9 @@ def command_line(model: str, recipe: str) -> CommandLine:
     from kerasviz.rendering.commands import CommandLine
 
     reading = [f.name for kind in (ModelOptions, InputOptions) for f in fields(kind)]
-    given = given_options()
+    given = given_options(
+        option.name or "" for option in click.get_current_context().command.params
+    )
     remembered = click.get_current_context().meta.get(REMEMBERED, ())
     return CommandLine(
         model,
@@ -34,14 +37,14 @@ def command_line(model: str, recipe: str) -> CommandLine:
     )
 
 
-def given_options() -> dict[str, list[str]]:
-    """Return the options of the running command as typed, by their names."""
-    context = click.get_current_context()
+def given_options(names: Iterable[str]) -> dict[str, list[str]]:
+    """Return those of the named options that were given to the running command, as typed."""
+    context, wanted = click.get_current_context(), set(names)
     return {
         option.name: _words_of(option, context.params[option.name])
         for option in context.command.params
         if isinstance(option, click.Option)
-        and option.name is not None
+        and option.name in wanted
         and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE
     }
 

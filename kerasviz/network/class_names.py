@@ -29,7 +29,7 @@ def names_of(data: Any) -> tuple[str, ...]:
     """
     if isinstance(data, list | tuple):
         names = [_name(entry) for entry in data]
-        return () if None in names else tuple(name for name in names if name is not None)
+        return () if None in names else tuple(name or f"class {k}" for k, name in enumerate(names))
     if not isinstance(data, Mapping):
         return ()
     for key in _KEYS:
@@ -45,7 +45,7 @@ def _in_order(numbered: Mapping[int | None, str | None]) -> tuple[str, ...]:
     names = {k: name for k, name in numbered.items() if k is not None and name is not None}
     if not names or len(names) < len(numbered) or max(names) >= _GAPS * (len(names) + 1):
         return ()
-    return tuple(names.get(k, f"class {k}") for k in range(max(names) + 1))
+    return tuple(names.get(k) or f"class {k}" for k in range(max(names) + 1))
 
 
 def _name(value: Any) -> str | None:
@@ -107,7 +107,7 @@ def read_names(path: Path) -> tuple[str, ...]:
             f"{str(path)!r} holds no labels; expected one a line, a JSON list of names, or a "
             'mapping such as {"0": "cat"}'
         )
-    return tuple(name or f"class {k}" for k, name in enumerate(names))
+    return names_of(names)
 
 
 def _parsed(text: str) -> Any:

@@ -14,6 +14,8 @@ from kerasviz.zoo.labels import imagenet_labels
 
 #: The names of files that are read, of a model's folder.
 FILES = ("preprocessor_config.json", "processor_config.json", "config.json")
+#: Numbers of means and factors are smaller.
+_LARGE = 1e12
 #: Bytes of the largest such file that is read.
 _LARGEST = 16 * 2**20
 #: The factor from 0..255 to 0..1, which image processors take unless their file names another.
@@ -164,7 +166,7 @@ def _sized(size: tuple[int, int] | None, origin: str) -> Facts:
 
 def _number(value: Any) -> float | None:
     valid = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if valid and abs(value) < float("inf") else None
+    return float(value) if valid and abs(value) < _LARGE else None
 
 
 def _numbers(value: Any) -> tuple[float, ...]:

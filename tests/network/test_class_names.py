@@ -44,6 +44,7 @@ def test_other_data_holds_no_names(data: Any) -> None:
 
 def test_gaps_and_identifiers_of_imagenet() -> None:
     assert names_of({"1": "b", "3": "d"}) == ("class 0", "b", "class 2", "d")
+    assert names_of(["", "b"]) == names_of({"0": "", "1": "b"}) == ("class 0", "b")
     assert names_of({"0": ["n01440764", "tench"]}) == ("tench, n01440764",)
 
 

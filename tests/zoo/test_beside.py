@@ -73,6 +73,8 @@ def test_numbers_are_those_of_the_image_processor(tmp_path: Path, settings: dict
         {**PREPROCESSOR, "image_std": [0, 1, 1]},
         {**PREPROCESSOR, "rescale_factor": 0},
         {**PREPROCESSOR, "image_mean": "0.5"},
+        {**PREPROCESSOR, "image_mean": [10**400, 0, 0]},
+        {**PREPROCESSOR, "image_std": [[0.5]]},
         [1, 2],
     ],
 )

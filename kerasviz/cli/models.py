@@ -105,7 +105,7 @@ def info(model: str, as_json: bool, model_options: ModelOptions) -> None:
         show_facts(model, model_options, as_json)
         return
     known = card(model)
-    data = {**_plain(known), **_own_size(known)}
+    data = {**_plain(known), **_of_file(known)}
     options = list(remembered(known.sha256).options) if known.sha256 else []
     if as_json:
         click.echo(json.dumps({**data, "remembered": options}, indent=1, ensure_ascii=False))
@@ -183,8 +183,8 @@ def _plain(card: Card) -> dict[str, Any]:
     }
 
 
-def _own_size(card: Card) -> dict[str, Any]:
-    """Return the size that the file of an added network fixes, which its card does not say."""
+def _of_file(card: Card) -> dict[str, Any]:
+    """Return what the file of an added network says, and its card does not."""
     from kerasviz.zoo import cached
     from kerasviz.zoo.model_card import packaged_cards
 
@@ -196,9 +196,12 @@ def _own_size(card: Card) -> dict[str, Any]:
     try:
         with working(f"loading {card.name}"):
             net = load(card.name)
+        spec = net.input_spec
+        known = {"input": None if spec is None else spec.to_json(), "origins": dict(net.origins)}
         if net.fixed_size == (None, None):
-            return {}
-        return {"input_size": list(net.fitting_size(card.input_size)), "free_size": False}
+            return known
+        size = list(net.fitting_size(card.input_size))
+        return {**known, "input_size": size, "free_size": False}
     except KerasvizError:  # a file that needs options to be read
         return {}
 

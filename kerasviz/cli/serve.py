@@ -16,11 +16,13 @@ from kerasviz.cli.options import (
     model_options,
 )
 from kerasviz.cli.progress import import_tensorflow
+from kerasviz.cli.reading import given_facts, remember_given
 from kerasviz.cli.typed import command_line
 from kerasviz.errors import KerasvizError, UsageError
 
 if TYPE_CHECKING:
     from kerasviz.service import ServiceSettings
+    from kerasviz.zoo.remembered import Remembered
 
 #: The packages of the extra ``serve``, as they are imported.
 NEEDED = (
@@ -146,18 +148,21 @@ def command(
         limits=Limits(kept=keep_jobs),
     )
     _check(setting)
-    _remember(setting)
+    given = given_facts(setting.reading.input_spec, setting.reading.labels)
+
+    def ready(address: str) -> None:
+        click.echo(f"serving at {address} (Ctrl-C stops)")
+        _remember(setting, given)
+
     with listening(setting) as at:
         import_tensorflow()
-        serve(setting, at, lambda address: click.echo(f"serving at {address} (Ctrl-C stops)"))
+        serve(setting, at, ready)
 
 
-def _remember(setting: ServiceSettings) -> None:
+def _remember(setting: ServiceSettings, given: Remembered) -> None:
     """Remember the options on input and classes for the files that are served."""
-    from kerasviz.cli.reading import given_facts, remember_given
     from kerasviz.io.download import sha256_of
 
-    given = given_facts(setting.reading.input_spec, setting.reading.labels)
     for model in setting.sources().values() if given.options else ():
         if Path(model).exists():
             remember_given(model, sha256_of(Path(model)), given)

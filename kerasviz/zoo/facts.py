@@ -62,9 +62,10 @@ def without_misfits(net: Network) -> Network:
     """
     notes, origin = [], net.origins.get("labels", "")
     if net.labels and (note := _misfit_of_labels(net)):
-        if origin == "given" and len(net.labels) > (_class_count(net) or 0):
+        surplus = len(net.labels) > (_class_count(net) or 0)
+        if surplus and origin == "given":
             raise UsageError(f"{net.name}: {note}; give a label for each class, in their order")
-        if not origin.startswith(GIVEN):
+        if not origin.startswith(GIVEN) or (surplus and origin.startswith("remembered")):
             notes.append(f"labels of {origin}: {note}")
             net = replace(net, labels=(), origins=_without(net.origins, "labels"))
     origin = net.origins.get("input", "")

@@ -143,6 +143,8 @@ def test_weights_and_configuration_come_with_an_added_file(run_cli: Run, tmp_pat
     ended = run_cli("render", "pets", "logit:bee", "--steps", 1, "--size", 16, "--out", "p")
     assert ended.code == 0, ended.err
     assert "labels: 3 from config.json" in ended.err
+    shown = run_cli("models", "info", "pets").out
+    assert "input=preprocessor_config.json, labels=config.json" in shown
 
 
 def test_an_original_that_changed_or_is_gone(run_cli: Run, tmp_path: Path) -> None:

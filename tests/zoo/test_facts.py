@@ -67,6 +67,13 @@ def test_labels_of_a_file_for_other_classes_are_left_out(tmp_path: Path) -> None
     assert net.origins["left out"] == "labels of metadata of the file: 2 names for 3 classes"
 
 
+def test_remembered_labels_for_other_classes_are_left_out(tmp_path: Path) -> None:
+    path = classifier(tmp_path / "m.onnx")
+    given = Remembered(labels=("a", "b", "c", "d"), labels_option="--labels l.txt")
+    remember(sha256_of(path), given)
+    assert "4 names for 3 classes" in load(path).origins["left out"]
+
+
 def test_numbers_for_other_channels_are_left_out(tmp_path: Path) -> None:
     write_json(tmp_path / "preprocessor_config.json", PREPROCESSOR)
     net = load(classifier(tmp_path / "m.onnx", channels=1))

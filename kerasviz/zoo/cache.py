@@ -184,13 +184,7 @@ def _add_new(
 
     kind = kind_of(source)
     folder = networks_folder() / name
-    listed: list[dict[str, str | int]] = []
-    if labels is not None:
-        text = "".join(f"{name}\n" for name in read_names(Path(labels))).encode()
-        with _writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(folder / "labels.txt", text)
-        listed.append({"name": "labels.txt", "sha256": checksum(text), "size": len(text)})
+    listed = [] if labels is None else [_write_labels(Path(labels), folder)]
     with _writing(folder):
         weights = _weights_of(source) if kind == "onnx" else []
         target = bring(source, folder / source.name, weights)
@@ -215,6 +209,15 @@ def _add_new(
         cards_folder().mkdir(parents=True, exist_ok=True)
     write_atomically(cards_folder() / f"{name}.toml", ("\n".join(lines) + "\n").encode())
     return target
+
+
+def _write_labels(source: Path, folder: Path) -> dict[str, str | int]:
+    """Write the names in a file of labels, one a line; return the entry of the file in a card."""
+    text = "".join(f"{name}\n" for name in read_names(source)).encode()
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / "labels.txt", text)
+    return {"name": "labels.txt", "sha256": checksum(text), "size": len(text)}
 
 
 def _extract(card: Card, archive: Path) -> None:

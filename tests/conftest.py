@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -45,6 +46,13 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _nothing_remembered() -> Iterator[None]:
+    """What a test gives as an option is not remembered for the same file in the next test."""
+    yield
+    shutil.rmtree(Path(os.environ["KERASVIZ_CACHE"], "remembered"), ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
 def models_folder() -> Path:
     """The folder of googlenet.onnx and squeezenet1_1.onnx, named by KERASVIZ_TEST_MODELS."""
@@ -80,6 +88,12 @@ class Finished:
     code: int
     out: str
     err: str
+
+    @property
+    def notes(self) -> str:
+        """The standard error without what is remembered for later commands."""
+        lines = self.err.splitlines(keepends=True)
+        return "".join(line for line in lines if " is remembered for " not in line)
 
 
 @pytest.fixture

@@ -17,13 +17,14 @@ from kerasviz.cli.options import (
     InputOptions,
     ModelOptions,
     RecipeOptions,
-    command_line,
     input_options,
     model_options,
     recipe_options,
     seed_option,
 )
 from kerasviz.cli.progress import import_tensorflow
+from kerasviz.cli.reading import read_network
+from kerasviz.cli.typed import command_line
 from kerasviz.errors import UsageError
 
 if TYPE_CHECKING:
@@ -146,8 +147,7 @@ def command(
     if "tensorflow" not in sys.modules:  # what is timed here is timed as in the workers
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(arguments.threads or 1))
     import_tensorflow()
-    net = model_options.load(model, input_options.spec())
-    net = input_options.complete(net)
+    net = read_network(model, model_options, input_options)
 
     from kerasviz.atlas.definition import recorded
     from kerasviz.io.storage import FIRST, Storage

@@ -17,6 +17,7 @@ from kerasviz.cli.options import (
     size_of,
 )
 from kerasviz.cli.progress import import_tensorflow
+from kerasviz.cli.reading import read_network
 from kerasviz.errors import UsageError
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def command(
     if data is not None and (size is not None or batch is not None):
         raise UsageError("--data brings its own size and batch; leave --size and --batch out")
     import_tensorflow()
-    net = model_options.load(model)
+    net = read_network(model, model_options)
 
     from kerasviz.cli.progress import working
     from kerasviz.importers.custom_objects import custom_objects

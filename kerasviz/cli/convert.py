@@ -12,6 +12,7 @@ import click
 from kerasviz.cli.completion import complete_models
 from kerasviz.cli.options import ModelOptions, json_option, model_options, size_of
 from kerasviz.cli.progress import import_tensorflow
+from kerasviz.cli.reading import read_network
 from kerasviz.errors import UsageError
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def command(
     import_tensorflow()
     from kerasviz.cli.progress import working
 
-    net = model_options.load(model)
+    net = read_network(model, model_options)
     options["taps"] = tap_names(options["taps"], net.taps)
     with working(f"writing {out}"):
         made = convert(net, out, **options)
@@ -159,14 +160,15 @@ def _onnx_file(model: str) -> Path:
     """Return the file of a model. Raises :class:`UsageError` unless it is ONNX."""
     from kerasviz.importers.detect import kind_of
     from kerasviz.zoo import cached, cards
+    from kerasviz.zoo.locate import locate
 
-    path = Path(model)
-    if not path.exists():
+    located = locate(model)
+    path = None if located is None else located.path
+    if path is None:
         known = cards()
-        found = cached(known[model]) if model in known and not known[model].embedded else None
-        if found is None:
-            raise UsageError(f"no file {model!r}; --report describes an ONNX file")
-        path = found
+        path = cached(known[model]) if model in known and not known[model].embedded else None
+    if path is None:
+        raise UsageError(f"no file {model!r}; --report describes an ONNX file")
     kind = kind_of(path)
     if kind != "onnx":
         raise UsageError(f"--report describes ONNX files; {model} is of the format {kind}")

@@ -10,18 +10,36 @@ from typing import Any
 
 import click
 
-from kerasviz.cli.options import json_option
+from kerasviz.cli.completion import complete_models
+from kerasviz.cli.models import show_facts
+from kerasviz.cli.options import ModelOptions, json_option, model_options
 from kerasviz.cli.progress import import_tensorflow
 
 
-@click.command("doctor", epilog="\b\nExamples:\n  kerasviz doctor\n  kerasviz doctor --json")
+@click.command(
+    "doctor",
+    epilog="""\b
+Examples:
+  kerasviz doctor
+  kerasviz doctor --json
+  kerasviz doctor model.onnx
+""",
+)
+@click.argument("model", required=False, shell_complete=complete_models)
 @json_option
+@model_options
 @click.pass_context
-def command(ctx: click.Context, as_json: bool) -> None:
+def command(
+    ctx: click.Context, model: str | None, as_json: bool, model_options: ModelOptions
+) -> None:
     """Show versions, devices, ready networks and extras, and optimize one tiny picture.
 
-    Ends with 1 if that picture does not come out.
+    Ends with 1 if that picture does not come out. With MODEL, show what is known about its input
+    and its classes instead, and where each fact is from.
     """
+    if model is not None:
+        show_facts(model, model_options, as_json)
+        return
     import_tensorflow()
     from kerasviz.cli.models import state
     from kerasviz.cli.progress import working

@@ -21,10 +21,10 @@ from kerasviz.cli.options import (
     with_data,
 )
 from kerasviz.cli.progress import import_tensorflow
+from kerasviz.cli.reading import read_network
 
 if TYPE_CHECKING:
     from kerasviz.examples import Summary
-    from kerasviz.network.network import Network
 
 #: Default size of images in pixels, for networks without fixed size and card.
 USUAL = (224, 224)
@@ -108,15 +108,15 @@ def command(
     from kerasviz.examples.datasets import open_source
 
     source = open_source(images)
-    net = model_options.load(model, input_options.spec())
-    net = with_data(input_options.complete(net), data)
+    net = with_data(read_network(model, model_options, input_options), data)
 
     from kerasviz.cli.progress import stepping
     from kerasviz.cli.stopping import stoppable
     from kerasviz.examples import Question, make_examples
     from kerasviz.examples.search import seen_so_far
+    from kerasviz.rendering.sizes import usual_size
 
-    question = Question(net, taps, source, size or _size(net), count, batch, limit)
+    question = Question(net, taps, source, size or usual_size(net), count, batch, limit)
     folder = out or Path("out") / f"{net.name}-examples"
 
     def kept() -> str:
@@ -129,15 +129,6 @@ def command(
     with stoppable(kept), stepping("compiling") as progress:
         found = make_examples(question, folder, progress)
     _report(found, as_json)
-
-
-def _size(net: Network) -> tuple[int, int]:
-    """Return the size that the network requires, or was trained for."""
-    from kerasviz.zoo import cards
-
-    card = cards().get(net.name)
-    usual = USUAL if card is None else card.input_size
-    return net.fitting_size(usual)
 
 
 def _report(found: Summary, as_json: bool) -> None:

@@ -25,6 +25,7 @@ from kerasviz.cli.options import (
     with_data,
 )
 from kerasviz.cli.progress import import_tensorflow
+from kerasviz.cli.reading import read_network
 
 if TYPE_CHECKING:
     from kerasviz.export.tf_serving import Exported, ExportSettings
@@ -138,8 +139,7 @@ def command(
     from kerasviz.optvis.recipes import recipe as find_recipe
 
     recipe = find_recipe(asked["recipe"])
-    net = model_options.load(model, input_options.spec())
-    net = with_data(input_options.complete(net), data)
+    net = with_data(read_network(model, model_options, input_options), data)
     name = model_name(net, asked["name"])
     next_version(folder / name, asked["version"])
     setting = _setting(net, recipe, asked)

@@ -13,7 +13,6 @@ from kerasviz.cli.options import (
     InputOptions,
     ModelOptions,
     RecipeOptions,
-    command_line,
     data_option,
     input_options,
     model_options,
@@ -22,6 +21,8 @@ from kerasviz.cli.options import (
     with_data,
 )
 from kerasviz.cli.progress import import_tensorflow
+from kerasviz.cli.reading import read_network
+from kerasviz.cli.typed import command_line
 from kerasviz.errors import KerasvizError, UsageError, near
 
 if TYPE_CHECKING:
@@ -124,8 +125,7 @@ def command(
             _list(article_outline(), wanted, recipe, quick, layers, timed=False)
             return
         raise UsageError("figures of which network? add --model NAME or --model FILE")
-    net = model_options.load(model, input_options.spec())
-    net = with_data(input_options.complete(net), data)
+    net = with_data(read_network(model, model_options, input_options), data)
     recipe = recipe_options.fitted(recipe, net)
     folder = out or Path("out") / f"{net.name}-figures"
     taps = net.main_taps or tuple(net.taps)[-1:]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import click
 
 from kerasviz.cli.stopping import stoppable
 from kerasviz.errors import near
+
+#: The key of actions that wait for the end of a command, in its context.
+_PUT_OFF = "kerasviz.at_success"
 
 
 class Commands(click.Group):
@@ -28,9 +32,29 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; Ctrl-C ends it, and one that keeps something says so itself."""
+        """Run the command; Ctrl-C ends it, and one that keeps something says so itself.
+
+        What was put off by :func:`at_success` is done unless the command fails.
+        """
         with stoppable():
-            return super().invoke(ctx)
+            try:
+                result = super().invoke(ctx)
+            except click.exceptions.Exit as end:
+                if end.exit_code == 0:
+                    _succeeded(ctx)
+                raise
+            _succeeded(ctx)
+            return result
+
+
+def at_success(action: Callable[[], None]) -> None:
+    """Put off an action to the end of the running command; it is left out if that fails."""
+    click.get_current_context().meta.setdefault(_PUT_OFF, []).append(action)
+
+
+def _succeeded(ctx: click.Context) -> None:
+    for action in ctx.meta.pop(_PUT_OFF, []):
+        action()
 
 
 def help_if_alone(ctx: click.Context) -> None:

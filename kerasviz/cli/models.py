@@ -10,9 +10,18 @@ import click
 
 from kerasviz.cli.completion import complete_models
 from kerasviz.cli.group import Commands, help_if_alone
-from kerasviz.cli.options import InputOptions, input_options, json_option
+from kerasviz.cli.options import (
+    InputOptions,
+    ModelOptions,
+    input_options,
+    json_option,
+    labels_option,
+    model_options,
+)
 from kerasviz.cli.progress import import_tensorflow, working
-from kerasviz.errors import KerasvizError
+from kerasviz.errors import KerasvizError, UsageError, near
+from kerasviz.zoo.remembered import forget as forget_facts
+from kerasviz.zoo.remembered import remembered
 
 if TYPE_CHECKING:
     from kerasviz.zoo import Card
@@ -27,6 +36,8 @@ Examples:
   kerasviz models info inceptionv1
   kerasviz models fetch inceptionv1
   kerasviz models add googlenet.onnx --name googlenet
+  kerasviz models info model.onnx
+  kerasviz models forget model.onnx
 """,
 )
 @click.pass_context
@@ -69,22 +80,78 @@ def list_models(as_json: bool) -> None:
         click.echo(line)
 
 
-@command.command(epilog="\b\nExample:\n  kerasviz models info inceptionv1")
-@click.argument("name", shell_complete=complete_models)
+@command.command(
+    epilog="""\b
+Examples:
+  kerasviz models info inceptionv1
+  kerasviz models info model.onnx
+"""
+)
+@click.argument("model", shell_complete=complete_models)
 @json_option
-def info(name: str, as_json: bool) -> None:
-    """Describe a network: source, licence, files, input, main layers."""
-    from kerasviz.zoo import card
+@model_options
+def info(model: str, as_json: bool, model_options: ModelOptions) -> None:
+    """Describe MODEL: source, licence, files, input, main layers.
 
-    data = {**_plain(card(name)), **_own_size(card(name))}
-    if as_json:
-        click.echo(json.dumps(data, indent=1, ensure_ascii=False))
-        return
+    For a file: what is known about its input and its classes, and where each fact is from.
+    """
     from kerasviz.cli.taps import aligned
+    from kerasviz.zoo import card
+    from kerasviz.zoo.locate import locate
+    from kerasviz.zoo.model_card import cards
 
-    shown = {**data, "input_size": "{}x{}".format(*data["input_size"])}
+    located = None if model in cards() else locate(model)
+    if located is not None:
+        show_facts(model, model_options, as_json)
+        return
+    known = card(model)
+    data = {**_plain(known), **_of_file(known)}
+    options = list(remembered(known.sha256).options) if known.sha256 else []
+    if as_json:
+        click.echo(json.dumps({**data, "remembered": options}, indent=1, ensure_ascii=False))
+        return
+    shown = {**data, "input_size": "{}x{}".format(*data["input_size"]), "remembered": options}
     rows = [(key.replace("_", " "), _words(value)) for key, value in shown.items()]
     rows = [row for row in rows if row[1]]
+    for line in aligned(rows):
+        click.echo(line)
+
+
+def show_facts(model: str, model_options: ModelOptions, as_json: bool) -> None:
+    """Print what is known about the input and the classes of a model, and from where."""
+    import_tensorflow()
+    from kerasviz.cli.reading import facts_rows
+    from kerasviz.cli.taps import aligned
+    from kerasviz.zoo.load import model_path
+
+    net = model_options.load(model)
+    options = list(remembered(net.identity.sha256).options)
+    path = None if net.identity.format == "zoo" else str(model_path(model))
+    if as_json:
+        spec, size = net.input_spec, net.trained_size
+        data = {
+            "name": net.name,
+            "path": path,
+            "sha256": net.identity.sha256,
+            "format": net.identity.format,
+            "input": None if spec is None else spec.to_json(),
+            "labels": list(net.labels),
+            "size": None if size is None else list(size),
+            "origins": dict(net.origins),
+            "remembered": options,
+            "main_taps": list(net.main_taps),
+        }
+        click.echo(json.dumps(data, indent=1, ensure_ascii=False))
+        return
+    rows = [
+        ("name", net.name),
+        ("path", path or net.identity.source),
+        ("sha256", net.identity.sha256),
+        ("format", net.identity.format),
+        *facts_rows(net),
+        ("remembered", " ".join(options) or "nothing"),
+        ("main taps", ", ".join(net.main_taps)),
+    ]
     for line in aligned(rows):
         click.echo(line)
 
@@ -116,8 +183,8 @@ def _plain(card: Card) -> dict[str, Any]:
     }
 
 
-def _own_size(card: Card) -> dict[str, Any]:
-    """Return the size that the file of an added network fixes, which its card does not say."""
+def _of_file(card: Card) -> dict[str, Any]:
+    """Return what the file of an added network says, and its card does not."""
     from kerasviz.zoo import cached
     from kerasviz.zoo.model_card import packaged_cards
 
@@ -129,9 +196,12 @@ def _own_size(card: Card) -> dict[str, Any]:
     try:
         with working(f"loading {card.name}"):
             net = load(card.name)
+        spec = net.input_spec
+        known = {"input": None if spec is None else spec.to_json(), "origins": dict(net.origins)}
         if net.fixed_size == (None, None):
-            return {}
-        return {"input_size": list(net.fitting_size(card.input_size)), "free_size": False}
+            return known
+        size = list(net.fitting_size(card.input_size))
+        return {**known, "input_size": size, "free_size": False}
     except KerasvizError:  # a file that needs options to be read
         return {}
 
@@ -170,24 +240,58 @@ Examples:
 """
 )
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--name", required=True, help="A name of `kerasviz models list`, or a new one.")
 @click.option(
-    "--labels",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Text file with one class a line (new networks only).",
+    "--name",
+    metavar="NAME",
+    help="A name of `kerasviz models list`, or a new one. [default: that of the file]",
 )
+@labels_option
 @click.option("--licence", default="unknown", help="Licence of the model (new networks only).")
 @input_options
 def add(
-    file: Path, name: str, labels: Path | None, licence: str, input_options: InputOptions
+    file: Path, name: str | None, labels: Path | None, licence: str, input_options: InputOptions
 ) -> None:
-    """Copy a model FILE into the user cache under a name.
+    """Link a model FILE into the user cache under a name; it takes no space there.
 
     For a name of `kerasviz models list` it has to be that network's file, by SHA-256. A new name
-    makes a new network, for which the numbers that it takes can be given.
+    makes a new network, for which the numbers that it takes and its classes can be given. Weights
+    and configuration beside the file are brought too.
     """
     from kerasviz.zoo import add as add_network
+    from kerasviz.zoo.links import is_copy
 
+    name = name or file.resolve().stem
     path = add_network(file, name, input_spec=input_options.spec(), labels=labels, licence=licence)
+    if file.is_file() and is_copy(file, path):
+        click.echo(f"{file} was copied: no link to it can be made", err=True)
     click.echo(f"{name} is ready: {path}")
+
+
+@command.command(epilog="\b\nExample:\n  kerasviz models remove my-network")
+@click.argument("name", shell_complete=complete_models)
+def remove(name: str) -> None:
+    """Remove a network from the user cache; the file that was added stays where it is."""
+    from kerasviz.zoo import remove as remove_network
+
+    click.echo(f"{name} is removed: {remove_network(name)}")
+
+
+@command.command(epilog="\b\nExample:\n  kerasviz models forget model.onnx")
+@click.argument("model", shell_complete=complete_models)
+def forget(model: str) -> None:
+    """Forget the options that were remembered for MODEL, such as --preprocess and --labels."""
+    from kerasviz.io.download import sha256_of
+    from kerasviz.zoo.locate import locate
+    from kerasviz.zoo.model_card import cards
+
+    known = cards()
+    located = None if model in known and not Path(model).is_file() else locate(model)
+    if located is None and model not in known:
+        raise UsageError(f"no file and no zoo network {model!r}; near: {near(model, known)}")
+    sha256 = known[model].sha256 if located is None else sha256_of(located.path)
+    options = forget_facts(sha256) if sha256 else []
+    click.echo(
+        f"forgotten for {model}: {' '.join(options)}"
+        if options
+        else f"nothing was remembered for {model}"
+    )

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from click.core import ParameterSource
 
 from kerasviz.cli.completion import complete_recipes, remember_taps
+from kerasviz.errors import UsageError
+from kerasviz.network.class_names import read_names
 from kerasviz.network.input_spec import PRESETS
 from kerasviz.zoo.model_source import ModelSource
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from kerasviz.network.input_spec import InputSpec
     from kerasviz.network.network import Network
     from kerasviz.optvis.recipes import Recipe
-    from kerasviz.rendering.commands import CommandLine
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -29,6 +29,8 @@ PREPROCESS = tuple(PRESETS)
 #: Parameterizations of one picture; "aligned" is for the frames of an interpolation.
 PARAMETERIZATIONS = ("pixel", "fourier", "pyramid", "low-resolution")
 IMPORTERS = ("onnx-tf",)
+#: The largest number of images that --mean and --std may be given for.
+BYTE = 255
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -85,10 +87,12 @@ class ModelOptions:
     imports: tuple[str, ...] = ()
     unsafe: bool = False
     importer: str | None = None
+    labels: Path | None = None
 
     def source(self, model: str, input_spec: InputSpec | None = None) -> ModelSource:
         """Describe how to load a file or zoo name."""
-        return ModelSource(model, self.imports, self.unsafe, self.importer, input_spec)
+        labels = () if self.labels is None else read_names(self.labels)
+        return ModelSource(model, self.imports, self.unsafe, self.importer, input_spec, labels)
 
     def load(self, model: str, input_spec: InputSpec | None = None) -> Network:
         """Load a network, with its custom layers."""
@@ -120,6 +124,11 @@ class InputOptions:
         else:
             # Means and deviations above 1 are those of images in 0..255.
             largest = max(abs(n) for n in (*(self.mean or ()), *(self.std or ())))
+            if largest > BYTE:
+                raise UsageError(
+                    f"{largest:g} is above 255: give --mean and --std of images in 0 to 1, such as "
+                    f"{largest / 65535:.3g} for 16 bits ({largest:g} / 65535)"
+                )
             spec = InputSpec(scale=255.0 if largest > 1 else 1.0)
         given = {k: v for k in ("mean", "std", "channel_order") if (v := getattr(self, k))}
         return replace(spec, **given, source="command line") if given else spec
@@ -160,6 +169,14 @@ def _packed(name: str, kind: type[Any], options: Sequence[Any]) -> Callable[[Com
     return decorate
 
 
+labels_option = click.option(
+    "--labels",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Names of the classes in their order: one a line, or a JSON list or mapping. Remembered "
+    "for the model file.",
+)
+
 model_options = _packed(
     "model_options",
     ModelOptions,
@@ -182,6 +199,7 @@ model_options = _packed(
             type=click.Choice(IMPORTERS),
             help="Read an ONNX file by this package instead, to match what it computes.",
         ),
+        labels_option,
     ],
 )
 
@@ -194,7 +212,7 @@ input_options = _packed(
             type=click.Choice(PREPROCESS),
             help="The numbers that the network takes: torchvision (ImageNet mean and deviation), "
             "inception (-1 to 1), caffe (BGR, 0 to 255 minus mean), unit (0 to 1), byte (0 to "
-            "255). Needed only where neither the file nor a model card says so.",
+            "255). Needed once, where neither the model nor a file beside it says so.",
         ),
         click.option(
             "--mean",
@@ -350,43 +368,3 @@ data_option = click.option(
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON instead of text, for scripts."
 )
-
-
-# -- the command line itself -------------------------------------------------------------------
-
-#: Options that do not change what figures show, and are written by ``CommandLine`` itself.
-ASIDE = ("model", "out", "only_list")
-
-
-def command_line(model: str, recipe: str) -> CommandLine:
-    """Describe the running command, to write commands that make its pictures again."""
-    from kerasviz.rendering.commands import CommandLine
-
-    reading = ["data", *(f.name for kind in (ModelOptions, InputOptions) for f in fields(kind))]
-    context = click.get_current_context()
-    given = {
-        option.name: _words_of(option, context.params[option.name])
-        for option in context.command.params
-        if isinstance(option, click.Option)
-        and option.name is not None
-        and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE
-    }
-    return CommandLine(
-        model,
-        tuple(word for name in given if name in reading for word in given[name]),
-        recipe,
-        tuple(word for name in given if name not in ASIDE for word in given[name]),
-    )
-
-
-def _words_of(option: click.Option, value: Any) -> list[str]:
-    """Write an option with its value as typed."""
-    flag = option.opts[-1]
-    if option.is_flag:
-        return [flag]
-    if option.multiple:
-        return [word for each in value for word in (flag, str(each))]
-    if isinstance(value, tuple):
-        joint = "x" if option.name == "size" else ","
-        value = joint.join(f"{number:g}" for number in value)
-    return [flag, str(value)]

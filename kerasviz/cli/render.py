@@ -18,7 +18,6 @@ from kerasviz.cli.options import (
     InputOptions,
     ModelOptions,
     RecipeOptions,
-    command_line,
     data_option,
     input_options,
     json_option,
@@ -29,6 +28,8 @@ from kerasviz.cli.options import (
     with_data,
 )
 from kerasviz.cli.progress import import_tensorflow
+from kerasviz.cli.reading import read_network
+from kerasviz.cli.typed import command_line
 from kerasviz.cli.verify import load_recorded, model_of, take_threads
 from kerasviz.errors import UsageError
 from kerasviz.io.images import decode
@@ -149,8 +150,7 @@ def command(
         raise click.MissingParameter(param_hint=hint, param_type="argument")
     import_tensorflow()
     recipe = recipe_options.chosen()
-    net = model_options.load(model, input_options.spec())
-    net = with_data(input_options.complete(net), data)
+    net = with_data(read_network(model, model_options, input_options), data)
 
     from kerasviz.optvis.objectives.scoring import taps_of
     from kerasviz.optvis.objectives.targets import parse_targets

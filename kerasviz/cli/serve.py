@@ -12,15 +12,17 @@ from kerasviz.cli.completion import complete_models
 from kerasviz.cli.options import (
     InputOptions,
     ModelOptions,
-    command_line,
     input_options,
     model_options,
 )
 from kerasviz.cli.progress import import_tensorflow
+from kerasviz.cli.reading import given_facts, remember_given
+from kerasviz.cli.typed import command_line
 from kerasviz.errors import KerasvizError, UsageError
 
 if TYPE_CHECKING:
     from kerasviz.service import ServiceSettings
+    from kerasviz.zoo.remembered import Remembered
 
 #: The packages of the extra ``serve``, as they are imported.
 NEEDED = (
@@ -146,9 +148,24 @@ def command(
         limits=Limits(kept=keep_jobs),
     )
     _check(setting)
+    given = given_facts(setting.reading.input_spec, setting.reading.labels)
+
+    def ready(address: str) -> None:
+        click.echo(f"serving at {address} (Ctrl-C stops)")
+        _remember(setting, given)
+
     with listening(setting) as at:
         import_tensorflow()
-        serve(setting, at, lambda address: click.echo(f"serving at {address} (Ctrl-C stops)"))
+        serve(setting, at, ready)
+
+
+def _remember(setting: ServiceSettings, given: Remembered) -> None:
+    """Remember the options on input and classes for the files that are served."""
+    from kerasviz.io.download import sha256_of
+
+    for model in setting.sources().values() if given.options else ():
+        if Path(model).exists():
+            remember_given(model, sha256_of(Path(model)), given)
 
 
 def _require() -> None:
@@ -166,11 +183,12 @@ def _check(setting: ServiceSettings) -> None:
     """Refuse invalid settings before anything is loaded."""
     from kerasviz.errors import near
     from kerasviz.service.middleware.security import is_loopback
+    from kerasviz.zoo.hub import is_hub_address
     from kerasviz.zoo.model_card import cards
 
     known = cards()
     for model in setting.sources().values():
-        if not Path(model).exists() and model not in known:
+        if not Path(model).exists() and model not in known and not is_hub_address(model):
             raise UsageError(f"no file and no zoo network {model!r}; near: {near(model, known)}")
     if setting.token is None and not is_loopback(setting.host):
         raise UsageError(

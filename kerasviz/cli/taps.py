@@ -14,6 +14,7 @@ from kerasviz.cli.completion import complete_models, complete_taps
 from kerasviz.cli.map_rows import map_rows
 from kerasviz.cli.options import ModelOptions, json_option, model_options
 from kerasviz.cli.progress import import_tensorflow
+from kerasviz.cli.reading import read_network
 from kerasviz.errors import UsageError, near
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def command(
     pre-activation (the tensor before a ReLU, GELU, SiLU ...), its name is NAME_pre_activation.
     """
     import_tensorflow()
-    net = model_options.load(model)
+    net = read_network(model, model_options)
     listed = list(net.taps.values()) if pattern is None else _matching(net, pattern)
     if as_json:
         data = {

@@ -158,7 +158,7 @@ def _report(folder: str, results: Sequence[FileCheck], notes: Sequence[str], as_
 def model_of(folder: Path, manifest: dict[str, Any]) -> str | None:
     """Return the zoo name or the file that a manifest names, ``None`` where it is gone."""
     source = str(manifest["network"]["source"])
-    if manifest["network"]["format"] == "zoo":
+    if manifest["network"]["format"] == "zoo" or source.startswith("hf://"):
         return source
     if (folder / source).exists():
         return str(folder / source)

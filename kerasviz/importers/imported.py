@@ -13,10 +13,13 @@ class Imported:
     """Hold a program and what its file says about its input and its classes.
 
     ``format`` is one of ``onnx``, ``onnx-tf`` (ONNX, read by that package), ``keras``, ``h5``,
-    ``saved_model``, ``graphdef``, ``zoo``.
+    ``saved_model``, ``graphdef``, ``zoo``. ``size`` is the (height, width) that the network was
+    made for. ``origin`` says where in the file the labels and the size stand.
     """
 
     program: Program
     format: str
     input_spec: InputSpec | None = None
     labels: tuple[str, ...] = ()
+    size: tuple[int, int] | None = None
+    origin: str = "metadata of the file"

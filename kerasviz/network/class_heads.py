@@ -13,7 +13,8 @@ def find_class_head(program: Program, classes: int) -> tuple[str, int] | None:
     """Return the value with the logits of classes at positions, and the channels before them.
 
     It is an output [B, N, C] or [B, h, w, C] with a channel for each of ``classes`` labels, perhaps
-    after those of a box, or what stands before its softmax or sigmoid.
+    after those of a box, or what stands before its softmax or sigmoid. Otherwise it is what an
+    output joins with boxes, masks, keypoints or angles, and has a channel for each label.
     """
     values = program.values
     names = {alias: value for value in values.values() for alias in (value.name, *value.aliases)}
@@ -22,6 +23,21 @@ def find_class_head(program: Program, classes: int) -> tuple[str, int] | None:
         for value in outputs:
             if len(value.shape or ()) in (3, 4) and _channels(value) == classes + before:
                 return _before_activation(program, value, before)
+    for value in outputs if classes else ():
+        part = _part_with(program, value, classes)
+        if part is not None:
+            return _before_activation(program, part, 0)
+    return None
+
+
+def _part_with(program: Program, value: Value, classes: int) -> Value | None:
+    """Return the part of a concatenation, at any depth, that has a channel for each class."""
+    for part in (program.values[name] for name in value.parts if name in program.values):
+        if _channels(part) == classes:
+            return part
+        inner = _part_with(program, part, classes)
+        if inner is not None:
+            return inner
     return None
 
 
@@ -48,10 +64,11 @@ def _channels(value: Value) -> int | None:
     return value.shape[-1] if value.shape else None
 
 
-def find_logits(program: Program, taps: TapTable) -> str | None:
+def find_logits(program: Program, taps: TapTable, classes: int = 0) -> str | None:
     """Return the tap before the final softmax, else an output of shape [batch, classes].
 
-    Of several softmaxes the last computed one counts: the others are auxiliary heads.
+    Of several softmaxes the last computed one counts: the others are auxiliary heads. Of several
+    outputs the one with ``classes`` channels counts.
     """
     outputs = [name for name in program.outputs if name in taps]
     heads = {taps[name].parts[0] for name in outputs}
@@ -60,4 +77,5 @@ def find_logits(program: Program, taps: TapTable) -> str | None:
     if before:
         return before[-1]
     flat = [name for name in outputs if len(taps[name].shape or ()) == 2]
-    return flat[0] if flat else None
+    fitting = [name for name in flat if taps[name].channels == classes]
+    return next(iter(fitting or flat), None)

@@ -30,7 +30,9 @@ class Classes:
         if count is not None and text.isdigit() and not self.is_label(text):
             raise UsageError(f"class {text} is out of range: the classes are 0 to {count - 1}")
         if not self.labels:
-            raise UsageError(f"class {text!r}: this network has no labels; give the number")
+            raise UsageError(
+                f"class {text!r}: this network has no labels; give the number, or --labels FILE"
+            )
         number = self._number(text)
         if number is None:
             raise UsageError(f"unknown class {text!r}; near: {near(text, self._names)}")

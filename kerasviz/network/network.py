@@ -55,6 +55,8 @@ class Network:
             those of the map.
         data: Arrays that inputs beside the image are held at; see :meth:`with_data`.
         image: The input whose images are optimized, ``None`` for the first.
+        trained_size: The (height, width) that the network was made for, ``None`` if unknown.
+        origins: Where ``input``, ``labels`` and ``size`` are from, and what was ``left out``.
 
     Example:
         >>> net = kerasviz.load("efficientnet-lite0")        # doctest: +SKIP
@@ -71,6 +73,8 @@ class Network:
     main_taps: tuple[str, ...] = ()
     data: Mapping[str, Array] = field(default_factory=dict)
     image: str | None = None
+    trained_size: tuple[int, int] | None = None
+    origins: Mapping[str, str] = field(default_factory=dict)
     taps: TapTable = field(init=False)
     map: Map = field(init=False)
 
@@ -91,7 +95,9 @@ class Network:
 
     def with_input_spec(self, spec: InputSpec) -> Network:
         """Return this network with another input description."""
-        return self if spec == self.input_spec else replace(self, input_spec=spec)
+        origins = {**self.origins, "input": spec.source}
+        known = spec == self.input_spec
+        return self if known else replace(self, input_spec=spec, origins=origins)
 
     def with_data(self, data: Mapping[str, Any]) -> Network:
         """Return this network with inputs beside the image that are held at arrays.
@@ -372,7 +378,7 @@ class Network:
         if self.logits is not None:
             shape = self.taps[self.logits].shape if self.logits in self.taps else None
             return Classes(self.labels, self.logits, channels_before(shape, len(self.labels)))
-        logits = find_logits(self.program, self.taps)
+        logits = find_logits(self.program, self.taps, len(self.labels))
         head = None if logits else find_class_head(self.program, len(self.labels))
         return Classes(self.labels, *(head or (logits,)))
 

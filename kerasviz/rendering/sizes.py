@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from kerasviz.network.network import Network
 from kerasviz.optvis.recipes import Recipe
-from kerasviz.zoo.model_card import card_for_checksum
 
 #: The (height, width) that most classifiers of ImageNet were made for.
 CLASSIFIED = (224, 224)
@@ -12,8 +11,7 @@ CLASSIFIED = (224, 224)
 
 def usual_size(net: Network) -> tuple[int, int]:
     """Return the (height, width) that a network was trained for; 224 if unknown."""
-    card = card_for_checksum(net.identity.sha256)
-    return net.fitting_size(card.input_size if card is not None else CLASSIFIED)
+    return net.fitting_size(net.trained_size or CLASSIFIED)
 
 
 def fixed_recipe(recipe: Recipe, net: Network) -> Recipe:
@@ -22,8 +20,24 @@ def fixed_recipe(recipe: Recipe, net: Network) -> Recipe:
 
 
 def unless_named(recipe: Recipe, net: Network) -> Recipe:
-    """Return a recipe with the sides that the network fixes, if its size is the presets'.
+    """Return a recipe with the sides that the network requires, if its size is the presets'.
 
     A recipe of another size asks for that size, which may be an error.
     """
-    return fixed_recipe(recipe, net) if recipe.size == Recipe("").size else recipe
+    if recipe.size != Recipe("").size:
+        return recipe
+    fixed = fixed_recipe(recipe, net)
+    return fixed if _takes(net, fixed.size) else recipe.replace(size=usual_size(net))
+
+
+def _takes(net: Network, size: tuple[int, int]) -> bool:
+    """Return whether a network takes a size, as far as it was made for another one.
+
+    A graph whose sides are free may hold positions of one size, as exports of transformers do. The
+    cards of the zoo say which sides are free.
+    """
+    of_file = net.trained_size is not None and not net.origins.get("size", "").startswith("card")
+    outputs = [name for name in net.program.outputs if name in net.taps]
+    if not of_file or not outputs or None not in net.fixed_size or usual_size(net) == size:
+        return True
+    return net.computes(outputs[-1], *size) or not net.computes(outputs[-1], *usual_size(net))

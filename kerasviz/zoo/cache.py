@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING
 
 from kerasviz.errors import ModelError, UsageError
 from kerasviz.io.download import DownloadError, Progress, download, sha256_of
-from kerasviz.io.files import temporary_folder, write_atomically
+from kerasviz.io.files import checksum, temporary_folder, write_atomically
+from kerasviz.network.class_names import read_names
 from kerasviz.network.input_spec import InputSpec
 from kerasviz.zoo.applications import save_application
+from kerasviz.zoo.links import bring
+from kerasviz.zoo.locate import onnx_file_in
 from kerasviz.zoo.model_card import (
     Card,
     ModelFile,
@@ -36,9 +39,14 @@ _ZIP = b"PK\x03\x04"
 
 
 def cached(card: Card) -> Path | None:
-    """Return the model file of a network in the user cache, ``None`` if it is not cached."""
+    """Return the model file of a network in the user cache, ``None`` if it is not cached.
+
+    Of a symbolic link it is the original, because files beside it belong to it.
+    """
     path = networks_folder() / card.name / card.file_name
-    return path if path.exists() else None
+    if not path.exists():
+        return None
+    return path.resolve() if path.is_symlink() else path
 
 
 def find_archive(sha256: str) -> Card | None:
@@ -112,17 +120,20 @@ def add(
     labels: str | os.PathLike[str] | None = None,
     licence: str = "unknown",
 ) -> Path:
-    """Copy a model file (or SavedModel folder) into the user cache as the network ``name``.
+    """Link a model file (or SavedModel folder) into the user cache as the network ``name``.
 
-    For the name of a model card the file must be the card's model or archive, by SHA-256. For a
-    network of keras.applications it is a ``.keras`` file or the weight file that Keras downloads.
+    Weights and configuration beside the file are brought too. It is copied where no link can be
+    made. For the name of a model card the file must be the card's model or archive, by SHA-256. For
+    a network of keras.applications it is a ``.keras`` file or the weight file that Keras downloads.
     Any other name makes a new network with a card in the user cache. ``input_spec`` describes its
-    numbers, ``labels`` is a text file with one class a line. Returns the copy. Raises
+    numbers, ``labels`` is a file of names of classes. Returns the path in the cache. Raises
     :class:`UsageError` for a missing file, a bad name or a file that is not the card's.
     """
     source = Path(file)
     if not source.exists():
         raise UsageError(f"no such file: {source}")
+    if source.is_dir():
+        source = onnx_file_in(source) or source
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise UsageError(f"{name!r} cannot be the name of a network: use letters, digits and ._-")
     known = packaged_cards().get(name)
@@ -144,7 +155,8 @@ def add(
             f"{source} is not {name}: its SHA-256 is {found}, the card's {known.sha256}; "
             f"choose another --name to add it as a network of its own"
         )
-    return _copy(source, target)
+    with _writing(target):
+        return bring(source, target)
 
 
 def _add_application(source: Path, known: Card, target: Path) -> Path:
@@ -157,7 +169,8 @@ def _add_application(source: Path, known: Card, target: Path) -> Path:
             f"{source} is not {known.name}: expected {known.file_name}, or its weights as Keras "
             "downloads them (.h5)"
         )
-    return _copy(source, target)
+    with _writing(target):
+        return bring(source, target)
 
 
 def _add_new(
@@ -171,11 +184,10 @@ def _add_new(
 
     kind = kind_of(source)
     folder = networks_folder() / name
-    listed: list[dict[str, str | int]] = []
-    if labels is not None:
-        copy = _copy(Path(labels), folder / "labels.txt")
-        listed.append({"name": copy.name, "sha256": sha256_of(copy), "size": copy.stat().st_size})
-    target = _copy(source, folder / source.name)
+    listed = [] if labels is None else [_write_labels(Path(labels), folder)]
+    with _writing(folder):
+        weights = _weights_of(source) if kind == "onnx" else []
+        target = bring(source, folder / source.name, weights)
     size = 0 if target.is_dir() else target.stat().st_size
     listed.insert(0, {"name": target.name, "sha256": sha256_of(target), "size": size})
     lines = [
@@ -199,6 +211,15 @@ def _add_new(
     return target
 
 
+def _write_labels(source: Path, folder: Path) -> dict[str, str | int]:
+    """Write the names in a file of labels, one a line; return the entry of the file in a card."""
+    text = "".join(f"{name}\n" for name in read_names(source)).encode()
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / "labels.txt", text)
+    return {"name": "labels.txt", "sha256": checksum(text), "size": len(text)}
+
+
 def _extract(card: Card, archive: Path) -> None:
     """Extract the files of a card from its zip archive; each is checked before it gets its name."""
     folder = networks_folder() / card.name
@@ -217,18 +238,30 @@ def _extract(card: Card, archive: Path) -> None:
         raise ModelError(f"{archive} is no readable zip file: {error}") from error
 
 
-def _copy(source: Path, target: Path) -> Path:
-    """Copy a file or a folder so that it appears as a whole."""
-    with temporary_folder(target.parent, target) as folder:
-        copy = folder / target.name
-        if source.is_dir():
-            shutil.copytree(source, copy)
-            if target.is_dir():
-                shutil.rmtree(target)
-        else:
-            shutil.copyfile(source, copy)
-        os.replace(copy, target)
-    return target
+def _weights_of(path: Path) -> list[str]:
+    """Return the names of the files beside an ONNX file that hold its weights."""
+    from kerasviz.importers.onnx.load import external_files
+
+    return external_files(path)
+
+
+def remove(name: str) -> Path:
+    """Remove a network from the user cache, with its card; linked originals stay.
+
+    Returns the folder that was removed. Raises :class:`UsageError` for an unknown name, and for a
+    network that is not in the cache.
+    """
+    wanted = card(name)
+    folder, own = networks_folder() / name, cards_folder() / f"{name}.toml"
+    if wanted.embedded:
+        raise UsageError(f"{name} is installed with kerasviz; it cannot be removed")
+    if not folder.is_dir() and not own.is_file():
+        raise UsageError(f"{name} is not in the user cache; nothing to remove")
+    with _writing(folder):
+        own.unlink(missing_ok=True)
+        if folder.is_dir():
+            shutil.rmtree(folder)
+    return folder
 
 
 def _check(path: Path, file: ModelFile) -> None:

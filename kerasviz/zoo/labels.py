@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 
-from kerasviz.errors import ModelError
+from kerasviz.errors import ModelError, UsageError
+from kerasviz.network.class_names import names_of, read_names
 from kerasviz.zoo.model_card import Card, networks_folder
 
 
@@ -38,3 +41,16 @@ def labels_of(card: Card, beside: Path | None = None) -> tuple[str, ...]:
         if path.is_file():
             return tuple(path.read_text(encoding="utf-8").splitlines())
     return ()
+
+
+def labels_given(labels: Iterable[str] | str | os.PathLike[str]) -> tuple[str, ...]:
+    """Return labels that were given as names, or as the path of a file of names.
+
+    Raises :class:`UsageError` for anything else.
+    """
+    if isinstance(labels, str | os.PathLike):
+        return read_names(Path(labels))
+    names = names_of(list(labels))
+    if not names:
+        raise UsageError("labels are the names of the classes in their order, or a file of them")
+    return names

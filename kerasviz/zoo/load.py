@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,13 @@ from kerasviz.importers.imported import Imported
 from kerasviz.io.download import sha256_of
 from kerasviz.network.input_spec import InputSpec
 from kerasviz.network.network import Identity, Network
+from kerasviz.zoo.beside import facts_beside
 from kerasviz.zoo.cache import cached, find_archive, read_embedded
-from kerasviz.zoo.labels import labels_of
-from kerasviz.zoo.model_card import Card, card_for_checksum, cards
+from kerasviz.zoo.facts import Facts, joined, without_misfits
+from kerasviz.zoo.labels import labels_given, labels_of
+from kerasviz.zoo.locate import locate
+from kerasviz.zoo.model_card import Card, card_for_checksum, cards, packaged_cards
+from kerasviz.zoo.remembered import remembered
 
 
 def load(
@@ -24,23 +28,29 @@ def load(
     unsafe: bool = False,
     input_spec: InputSpec | None = None,
     importer: str | None = None,
+    labels: Iterable[str] | str | os.PathLike[str] | None = None,
 ) -> Network:
-    """Load a network from a model file, a SavedModel folder or the zoo.
+    """Load a network from a model file, a SavedModel folder, the zoo or the Hugging Face Hub.
+
+    The input description, the labels and the size come, in this order, from the arguments, the
+    model card, what was remembered for the file, its metadata, and the files beside it;
+    :attr:`Network.origins` says which. Facts of files that do not fit the network are left out.
 
     Args:
         source: A path (``.keras``, ``.h5``, ``.onnx``, frozen GraphDef or SavedModel, recognized by
-            content) or the name of a zoo network; an existing path wins.
+            content), the name of a zoo network, or ``hf://user/repo[/file]``; an existing path
+            wins over a name.
         custom_objects: Keras classes by name.
         unsafe: Whether to read files with pickled code.
-        input_spec: The numbers that the network takes. It wins over the model card, which wins
-            over the file.
+        input_spec: The numbers that the network takes.
         importer: ``"onnx-tf"`` to read an ONNX file with that package.
+        labels: The names of the classes in their order, or a file of them: one a line, or JSON.
 
     Returns:
         The network, with its taps, labels and input description.
 
     Raises:
-        UsageError: If there is neither such a file nor such a name.
+        UsageError: If there is neither such a file nor such a name, or labels do not fit.
         ModelError: If the file cannot be read.
 
     Example:
@@ -49,9 +59,13 @@ def load(
         40
     """
     name = os.fspath(source)
+    names = () if labels is None else labels_given(labels)
+    given = Facts(input_spec, names, origins={"input": "given", "labels": "given"})
     known = cards()
     path = Path(name)
-    if path.exists() and not (name in known and _is_other_folder(path)):
+    located = None if name in known and _is_other_folder(path) else locate(name)
+    if located is not None:
+        path, name = located.path, located.source
         sha256 = sha256_of(path)
         card = card_for_checksum(sha256)
         if card is None:
@@ -68,10 +82,9 @@ def load(
             imported = _read(path, custom_objects, unsafe, importer)
     else:
         raise UsageError(f"no file and no zoo network {name!r}; near: {near(name, known)}")
-    identity = Identity(
-        name=card.name if card else path.stem, source=name, format=imported.format, sha256=sha256
-    )
-    return _network(imported, identity, card, input_spec, path.parent)
+    short = card.name if card else located.name if located else name
+    identity = Identity(name=short, source=name, format=imported.format, sha256=sha256)
+    return _network(imported, identity, card, _facts(given, card, imported, path, sha256))
 
 
 def _refuse_archive(source: str, sha256: str) -> None:
@@ -86,14 +99,17 @@ def _refuse_archive(source: str, sha256: str) -> None:
 
 def _fetched(card: Card) -> tuple[Path, str]:
     """Return the file of a zoo network and its SHA-256, which must be the card's."""
-    path = cached(card)
+    path, is_added = cached(card), card.name not in packaged_cards()
+    again = f"kerasviz models {'add FILE --name' if is_added else 'fetch'} {card.name}"
+    if path is None and is_added:
+        raise UsageError(f"{card.name}: {card.source} is gone; run: {again}")
     if path is None:
-        raise UsageError(f"{card.name} is not here yet; run: kerasviz models fetch {card.name}")
+        raise UsageError(f"{card.name} is not here yet; run: {again}")
     sha256 = sha256_of(path)
     if card.sha256 and sha256 != card.sha256:
         raise ModelError(
-            f"{path} is damaged: its SHA-256 is {sha256}, the card's {card.sha256}; "
-            f"remove it and run: kerasviz models fetch {card.name}"
+            f"{path} is damaged, or was changed since: its SHA-256 is {sha256}, the card's "
+            f"{card.sha256}; {'' if is_added else 'remove it and '}run: {again}"
         )
     return path, sha256
 
@@ -111,32 +127,46 @@ def _read(
     return importers.read(path, custom_objects=custom_objects, unsafe=unsafe, importer=importer)
 
 
-def _network(
-    imported: Imported,
-    identity: Identity,
-    card: Card | None,
-    input_spec: InputSpec | None,
-    beside: Path,
-) -> Network:
-    spec = input_spec or (card.input if card else None) or imported.input_spec
-    if card is None:
-        return Network(imported.program, identity, input_spec=spec, labels=imported.labels)
-    return Network(
+def _facts(given: Facts, card: Card | None, imported: Imported, path: Path, sha256: str) -> Facts:
+    """Return the facts about a network from the first source that has each."""
+    sources = [given]
+    if card is not None:
+        labels = labels_of(card, path.parent)
+        origins = dict.fromkeys(("input", "labels", "size"), f"card of {card.name}")
+        if card.input is not None:
+            origins["input"] = card.input.source
+        size = None if card.input is None else card.input_size
+        sources.append(Facts(card.input, labels, size, origins))
+    sources.append(remembered(sha256).facts())
+    spec, labels = imported.input_spec, imported.labels
+    origins = dict.fromkeys(("labels", "size"), imported.origin)
+    origins["input"] = imported.origin if spec is None else spec.source
+    sources.append(Facts(spec, labels, imported.size, origins))
+    if card is None or not card.embedded:
+        sources.append(facts_beside(path))
+    return joined(sources)
+
+
+def _network(imported: Imported, identity: Identity, card: Card | None, facts: Facts) -> Network:
+    known = Network(
         imported.program,
         identity,
-        input_spec=spec,
-        labels=labels_of(card, beside) or imported.labels,
-        aliases=card.aliases,
-        logits=card.logits,
-        main_taps=card.main_taps,
+        input_spec=facts.input_spec,
+        labels=facts.labels,
+        trained_size=facts.size,
+        origins=facts.origins,
+        aliases=card.aliases if card else None,
+        logits=card.logits if card else None,
+        main_taps=card.main_taps if card else (),
     )
+    return without_misfits(known)
 
 
 def model_path(source: str) -> Path:
     """Return the file of a network, a path or a zoo name; :class:`UsageError` if there is none."""
-    path = Path(source)
-    if path.exists():
-        return path
+    located = locate(source)
+    if located is not None:
+        return located.path
     card = cards().get(source)
     path_in_cache = None if card is None or card.embedded else cached(card)
     if path_in_cache is None:

@@ -15,7 +15,8 @@ class ModelSource:
     """Name a model file or zoo network, and say how to read it.
 
     ``imports`` are Python modules with the model's own layers; ``unsafe`` runs code that the file
-    carries; ``importer`` reads an ONNX file by another package.
+    carries; ``importer`` reads an ONNX file by another package. ``labels`` are the names of
+    classes.
     """
 
     path: str = ""
@@ -23,6 +24,7 @@ class ModelSource:
     unsafe: bool = False
     importer: str | None = None
     input_spec: InputSpec | None = None
+    labels: tuple[str, ...] = ()
 
     def load(self) -> Network:
         """Load the network, as :func:`kerasviz.zoo.load.load` does."""
@@ -35,4 +37,5 @@ class ModelSource:
             unsafe=self.unsafe,
             input_spec=self.input_spec,
             importer=self.importer,
+            labels=self.labels or None,
         )

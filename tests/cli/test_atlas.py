@@ -38,7 +38,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def test_the_plan_is_a_table(run_cli: Run, model_file: Path, tmp_path: Path) -> None:
     ended = run_cli("atlas", model_file, *SHORT, "--plan", "--price", "0.5")
-    assert (ended.code, ended.err) == (0, "")
+    assert (ended.code, ended.notes) == (0, "")
     lines = ended.out.splitlines()
     assert lines[0] == "small: 77 pictures of 16 x 16 pixels, 3 steps in float32"
     assert lines[2].split() == ["layer", "units", "pictures", "batches", "time"]
@@ -57,7 +57,7 @@ def test_what_was_made_and_what_went_wrong_is_said(
     assert ended.code == 0, ended.err
     folder = Path("out/small-atlas").absolute()
     assert ended.out == (f"rendered 30 pictures, 12 were complete\nopen {folder}/index.html\n")
-    assert ended.err == (
+    assert ended.notes == (
         "42 pictures in 2 batches, 12 are complete\n"
         "on the way: 2 failures (2 killed)\n"
         "made again: 1 file was missing or damaged\n"

@@ -44,7 +44,7 @@ def test_examples_verify_and_once_more(
         "2 of them could not be read: broken.jpg, empty.png",
         "open e/index.html",
     ]
-    assert (made.code, made.out.splitlines(), made.err) == (0, lines, "")
+    assert (made.code, made.out.splitlines(), made.notes) == (0, lines, "")
     ended = run_cli("verify", "e")
     assert (ended.code, ended.out, ended.err) == (0, "5 files: 5 same\n", "")
     again = run_cli("examples", model_file, "conv2", "--images", photos, "--out", "e", *SMALL)

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 from support.batch_models import MODELS
+from support.described_models import optimum_folder
 
 from kerasviz.zoo import cards
 
@@ -95,3 +97,66 @@ def test_missing_file(run_cli: Run) -> None:
     ended = run_cli("models", "add", "nowhere.onnx", "--name", "mine")
     assert ended.code == 2
     assert "nowhere.onnx" in ended.err
+
+
+def test_add_links_and_remove_keeps_the_original(
+    run_cli: Run, model_file: Path, tmp_path: Path
+) -> None:
+    ended = run_cli("models", "add", model_file)
+    assert (ended.code, ended.err) == (0, "")
+    brought = Path(ended.out.strip().removeprefix("small is ready: "))
+    assert brought.samefile(model_file)
+    assert run_cli("taps", "small").code == 0
+    ended = run_cli("models", "remove", "small")
+    assert (ended.code, ended.out) == (0, f"small is removed: {brought.parent}\n")
+    assert model_file.is_file()
+    assert not brought.exists()
+    assert run_cli("taps", "small").code == 2
+    for name, said in (("small", "near"), ("efficientnet-lite0", "is installed"), ("vgg16", "not")):
+        ended = run_cli("models", "remove", name)
+        assert ended.code == 2
+        assert said in ended.err
+
+
+def test_a_copy_is_said(run_cli: Run, model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("not here")
+
+    monkeypatch.setattr("kerasviz.zoo.links.os.link", refuse)
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    ended = run_cli("models", "add", model_file, "--name", "mine")
+    assert ended.code == 0
+    assert ended.err == f"{model_file} was copied: no link to it can be made\n"
+
+
+def test_weights_and_configuration_come_with_an_added_file(run_cli: Run, tmp_path: Path) -> None:
+    optimum_folder(tmp_path / "net")
+    model = onnx.load(tmp_path / "net" / "model.onnx")
+    onnx.save(
+        model,
+        tmp_path / "net" / "model.onnx",
+        save_as_external_data=True,
+        location="weights.bin",
+        size_threshold=0,
+    )
+    assert run_cli("models", "add", "net", "--name", "pets").code == 0
+    ended = run_cli("render", "pets", "logit:bee", "--steps", 1, "--size", 16, "--out", "p")
+    assert ended.code == 0, ended.err
+    assert "labels: 3 from config.json" in ended.err
+    shown = run_cli("models", "info", "pets").out
+    assert "input=preprocessor_config.json, labels=config.json" in shown
+
+
+def test_an_original_that_changed_or_is_gone(run_cli: Run, tmp_path: Path) -> None:
+    MODELS["free"].save(tmp_path / "m.onnx")
+    assert run_cli("models", "add", "m.onnx", "--name", "mine").code == 0
+    with Path("m.onnx").open("ab") as file:
+        file.write(b"\x00")
+    ended = run_cli("taps", "mine")
+    assert ended.code == 1
+    assert "was changed since" in ended.err
+    assert "kerasviz models add FILE --name mine" in ended.err
+    Path(tmp_path / "cache" / "networks" / "mine" / "m.onnx").unlink()
+    ended = run_cli("taps", "mine")
+    assert ended.code == 2
+    assert f"{tmp_path / 'm.onnx'} is gone" in ended.err

@@ -39,7 +39,7 @@ def test_pictures_manifest_and_page(run_cli: Run, model_file: Path, tmp_path: Pa
     assert ended.code == 0, ended.err
     folder = tmp_path / "pictures"
     assert ended.out == f"made 2 pictures\nopen {Path('pictures/index.html')}\n"
-    assert ended.err == ""
+    assert ended.notes == ""
     assert (folder / "index.html").stat().st_size > 0
     for entry in manifest(folder)["pictures"]:
         data = (folder / entry["file"]).read_bytes()
@@ -140,7 +140,7 @@ def test_flat_picture_is_warned_of(
     monkeypatch.setattr("kerasviz.cli.render.FLAT", 10.0)  # then every picture is flat
     ended = run_cli("render", model_file, "conv2:1", *SHORT, "--out", "p")
     assert ended.code == 0
-    assert len(ended.err.splitlines()) == 1
+    assert len(ended.notes.splitlines()) == 1
     assert ended.err.startswith("kerasviz: warning: flat grey")
     assert "conv2-1.png" in ended.err
 

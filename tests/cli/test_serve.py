@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.described_models import classifier
 
 
 def test_help_says_how_to_ask(run_cli: Callable[..., Any]) -> None:
@@ -48,6 +49,23 @@ def test_bad_use_is_one_line(
     assert found.code == 2
     assert line in found.err and found.err.count("\n") == 1
     assert not (tmp_path / "data").exists(), "nothing is written"
+
+
+def test_options_are_remembered_for_the_served_files(
+    run_cli: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def serve(setting: Any, at: Any, ready: Callable[[str], None]) -> None:
+        ready("http://127.0.0.1:8501")
+
+    monkeypatch.setattr("kerasviz.service.server.serve", serve)
+    file = classifier(tmp_path / "m.onnx")
+    options = ("--preprocess", "unit", "--port", 0, "--data", tmp_path / "data")
+    found = run_cli("serve", file, "efficientnet-lite0", *options)
+    assert found.code == 0, found.err
+    assert found.err.startswith("--preprocess unit is remembered for m.onnx")
+    assert found.err.count("\n") == 1
+    shown = run_cli("models", "info", file).out
+    assert "0 to 1, RGB (remembered --preprocess unit)" in shown
 
 
 def test_a_port_that_is_taken_is_said_before_anything_is_loaded(

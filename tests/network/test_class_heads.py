@@ -51,6 +51,17 @@ def test_sigmoids_that_are_concatenated_with_boxes_are_seen_through() -> None:
     assert classes(["joined"], scores, boxes, sure, joined) == ("scores", 0)
 
 
+def test_classes_between_boxes_and_masks_are_a_part_of_the_output() -> None:
+    scores = value("scores", 8400, 20)
+    sure = value("sure", 8400, 20, op="Sigmoid", inputs=("scores",))
+    boxes, masks = value("boxes", 8400, 4), value("masks", 8400, 32)
+    joined = value("joined", 8400, 24, op="Concat", parts=("boxes", "sure"))
+    out = value("out", 8400, 56, op="Concat", parts=("joined", "masks"))
+    assert classes(["out"], scores, boxes, masks, sure, joined, out) == ("scores", 0)
+    other = value("out", 8400, 36, op="Concat", parts=("boxes", "masks"))
+    assert classes(["out"], boxes, masks, other) == (None, 0)
+
+
 def test_output_aliases_and_several_outputs() -> None:
     boxes, scores = value("b", 100, 4), value("s", 100, 20, aliases=("scores",))
     assert classes(["boxes", "scores"], boxes, scores) == ("s", 0)

@@ -1,13 +1,18 @@
 from typing import ClassVar
 
+import numpy as np
+import onnx
 import pytest
 import tensorflow as tf
+from onnx import TensorProto, helper, numpy_helper
+from support.described_models import PREPROCESSOR, write_json
 from support.tiny import TinyProgram, network
 
 from kerasviz.network.network import Identity, Network
 from kerasviz.network.program import Port
 from kerasviz.optvis.recipes import recipe
-from kerasviz.rendering.sizes import fixed_recipe, usual_size
+from kerasviz.rendering.sizes import fixed_recipe, unless_named, usual_size
+from kerasviz.zoo.load import load
 
 
 def fixed(height, width):
@@ -42,3 +47,34 @@ def test_a_tiled_picture_keeps_its_size():
 def test_the_size_of_a_free_network_is_the_recipes():
     chosen = recipe("fast")
     assert fixed_recipe(chosen, network()) == chosen
+
+
+@pytest.mark.parametrize("positions", [48, None])
+def test_a_file_with_free_sides_is_shown_in_the_size_that_it_requires(tmp_path, positions):
+    """An export of a transformer says any size, and adds positions of one size."""
+    draw = np.random.default_rng(0)
+    weights = {
+        "w": draw.standard_normal((8, 3, 4, 4)).astype(np.float32),
+        "positions": draw.standard_normal((1, 8, positions or 1)).astype(np.float32),
+        "shape": np.array([0, 8, -1], np.int64),
+    }
+    graph = helper.make_graph(
+        [
+            helper.make_node("Conv", ["images", "w"], ["patches"], strides=[4, 4]),
+            helper.make_node("Reshape", ["patches", "shape"], ["tokens"]),
+            helper.make_node("Add", ["tokens", "positions"], ["placed"]),
+        ],
+        "g",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", 3, "h", "w"])],
+        [helper.make_tensor_value_info("placed", TensorProto.FLOAT, ["n", 8, "t"])],
+        [numpy_helper.from_array(array, name) for name, array in weights.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, tmp_path / "model.onnx")
+    write_json(tmp_path / "preprocessor_config.json", PREPROCESSOR)  # 24 x 32: 48 patches
+    net = load(tmp_path)
+    expected = (24, 32) if positions else (128, 128)
+    assert unless_named(recipe("fast"), net).size == expected
+    assert usual_size(net) == (24, 32)
+    named = recipe("fast").replace(size=(64, 64))
+    assert unless_named(named, net) == named

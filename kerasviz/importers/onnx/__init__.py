@@ -10,7 +10,7 @@ from kerasviz.importers.onnx import ops  # noqa: F401 - registers the converters
 from kerasviz.importers.onnx.executor import FAILURES
 from kerasviz.importers.onnx.graph import Graph, read_graph
 from kerasviz.importers.onnx.load import load_model
-from kerasviz.importers.onnx.metadata import input_spec_of
+from kerasviz.importers.onnx.metadata import described
 from kerasviz.importers.onnx.program import OnnxProgram
 from kerasviz.importers.onnx.registry import unsupported
 
@@ -28,7 +28,7 @@ def read_onnx(path: Path) -> Imported:
         program = _program(graph, path)
     except FAILURES as error:
         raise ModelError(f"{path} is not a valid ONNX model ({first_line(error)})") from error
-    return Imported(program, format="onnx", input_spec=input_spec_of(graph.metadata, path))
+    return described(Imported(program, format="onnx"), graph.metadata, path)
 
 
 def _program(graph: Graph, path: Path) -> OnnxProgram:

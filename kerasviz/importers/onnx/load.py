@@ -83,6 +83,16 @@ def _read_external(model: Any, path: Path, limit: int | None) -> None:
             ) from error
 
 
+def external_files(path: Path) -> list[str]:
+    """Return the names of the files beside an ONNX file that hold its weights."""
+    entries = (
+        {entry.key: entry.value for entry in tensor.external_data}
+        for tensor in _tensors(_parsed(path))
+        if tensor.data_location == onnx.TensorProto.EXTERNAL
+    )
+    return sorted({entry["location"] for entry in entries if entry.get("location")})
+
+
 def _check_inside(location: str, name: str, path: Path) -> None:
     """Refuse weights outside of the model's folder, since a file may come from anyone."""
     folder = path.parent.resolve()

@@ -34,7 +34,7 @@ from kerasviz.importers.onnx.executor import prefer_channels_last
 from kerasviz.importers.onnx.graph import Graph, Node, read_graph
 from kerasviz.importers.onnx.layout import to_first
 from kerasviz.importers.onnx.load import load_model
-from kerasviz.importers.onnx.metadata import input_spec_of
+from kerasviz.importers.onnx.metadata import described
 from kerasviz.importers.onnx.registry import Layout, layout_of
 from kerasviz.importers.onnx_tf.compat import import_onnx_tf
 from kerasviz.importers.tensorflow.frozen_graph import FrozenGraph
@@ -63,7 +63,7 @@ def read_onnx_tf(path: Path) -> Imported:
         program = _program(model, graph)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
-    return Imported(program, format="onnx-tf", input_spec=input_spec_of(graph.metadata, path))
+    return described(Imported(program, format="onnx-tf"), graph.metadata, path)
 
 
 def _program(model: Any, graph: Graph) -> OnnxTfProgram:

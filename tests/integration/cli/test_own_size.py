@@ -66,7 +66,7 @@ def recipes(folder: str) -> list[dict[str, Any]]:
 
 def test_render_takes_the_size_and_says_so_once(run_cli: Run, fixed: Path) -> None:
     ended = run_cli("render", fixed, "relu1:1", "logit:2", *UNIT, "--steps", 2, "--out", "p")
-    assert (ended.code, ended.err) == (0, SAID)
+    assert (ended.code, ended.notes) == (0, SAID)
     assert [r["size"] for r in recipes("p")] == [[24, 40]] * 2
     named = run_cli(
         "render", fixed, "relu1:1", *UNIT, "--steps", 2, "--size", "24x40", "--out", "p"
@@ -82,7 +82,7 @@ def test_only_one_side_is_fixed(run_cli: Run, tmp_path: Path, sides: tuple[Any, 
     write(tmp_path / "half.onnx", *sides)
     ended = run_cli("render", "half.onnx", "logit:2", *UNIT, "--steps", 2, "--out", "p")
     size = [24 if side == 24 else 128 for side in sides]
-    assert (ended.code, ended.err) == (0, "size {}x{} (the model's)\n".format(*size))
+    assert (ended.code, ended.notes) == (0, "size {}x{} (the model's)\n".format(*size))
     assert recipes("p")[0]["size"] == size
 
 
@@ -91,12 +91,12 @@ def test_what_a_recipe_does_to_the_image_keeps_its_size(
     run_cli: Run, fixed: Path, name: str
 ) -> None:
     ended = run_cli("render", fixed, "logit:2", *UNIT, "--recipe", name, "--steps", 3, "--out", "p")
-    assert (ended.code, ended.err) == (0, SAID)
+    assert (ended.code, ended.notes) == (0, SAID)
 
 
 def test_all_figures_can_be_had(run_cli: Run, fixed: Path) -> None:
     ended = run_cli("figures", "--list", "--model", fixed, *UNIT, "--quick")
-    assert (ended.code, ended.err) == (0, SAID)
+    assert (ended.code, ended.notes) == (0, SAID)
     table = ended.out.split("\n\n")[0].splitlines()
     counts = {line.split()[0]: line.split()[1] for line in table[1:-1]}
     assert list(counts) == list(CATALOGUE) and "-" not in counts.values()
@@ -115,7 +115,7 @@ def test_the_figures_of_settings_are_made_in_the_size(run_cli: Run, fixed: Path)
 
 def test_atlas_and_its_plan(run_cli: Run, fixed: Path) -> None:
     ended = run_cli("atlas", fixed, "relu2", *UNIT, "--steps", 2, "--plan")
-    assert (ended.code, ended.err) == (0, SAID)
+    assert (ended.code, ended.notes) == (0, SAID)
     assert "84 pictures of 40 x 24 pixels" in ended.out
 
 

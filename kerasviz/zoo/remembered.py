@@ -1,0 +1,123 @@
+"""Remember in the user cache what was given once about a model file, by its SHA-256."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from kerasviz.errors import KerasvizError, UsageError
+from kerasviz.io.files import cache_folder, write_atomically
+from kerasviz.network.input_spec import InputSpec
+from kerasviz.zoo.facts import Facts
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """Hold what was given once about a model file.
+
+    ``input_option`` and ``labels_option`` are the options as typed, such as ``--preprocess unit``.
+    ``signature`` is the name of an entry point.
+    """
+
+    input_spec: InputSpec | None = None
+    input_option: str = ""
+    labels: tuple[str, ...] = ()
+    labels_option: str = ""
+    signature: str | None = None
+
+    @property
+    def options(self) -> list[str]:
+        """Return the options that were given, as typed."""
+        signature = [f"--signature {self.signature}"] if self.signature is not None else []
+        return [text for text in (self.input_option, self.labels_option, *signature) if text]
+
+    def facts(self) -> Facts:
+        """Return what is known about the input and the classes."""
+        origins = {}
+        if self.input_spec is not None:
+            origins["input"] = f"remembered {self.input_option}"
+        if self.labels:
+            origins["labels"] = f"remembered {self.labels_option}"
+        return Facts(self.input_spec, self.labels, origins=origins)
+
+    def updated(self, given: Remembered) -> Remembered:
+        """Return this with what was given in place of what was known."""
+        kept = self
+        if given.input_spec is not None:
+            kept = replace(kept, input_spec=given.input_spec, input_option=given.input_option)
+        if given.labels:
+            kept = replace(kept, labels=given.labels, labels_option=given.labels_option)
+        if given.signature is not None:
+            kept = replace(kept, signature=given.signature)
+        return kept
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data, for :meth:`from_json`."""
+        spec = self.input_spec
+        return {
+            **asdict(self),
+            "input_spec": None if spec is None else spec.to_json(),
+            "labels": list(self.labels),
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Remembered:
+        """Make it from plain data."""
+        spec = data["input_spec"]
+        return cls(
+            **{
+                **data,
+                "input_spec": None if spec is None else InputSpec.from_json(spec),
+                "labels": tuple(data["labels"]),
+            }
+        )
+
+
+def remembered(sha256: str) -> Remembered:
+    """Return what was given for the file with this SHA-256; empty where nothing was."""
+    try:
+        return Remembered.from_json(json.loads(_file(sha256).read_text(encoding="utf-8")))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, UsageError):
+        # missing, or damaged
+        return Remembered()
+
+
+def remember(sha256: str, given: Remembered) -> Sequence[str]:
+    """Remember what was given; return the options that were not remembered so far.
+
+    Nothing is remembered where the cache cannot be written.
+    """
+    before = remembered(sha256)
+    after = before.updated(given)
+    if after == before:
+        return []
+    with suppress(OSError, KerasvizError):
+        _file(sha256).parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(after.to_json(), indent=1, ensure_ascii=False)
+        write_atomically(_file(sha256), text.encode())
+        changed = replace(
+            given,
+            input_option="" if after.input_spec == before.input_spec else given.input_option,
+            labels_option="" if after.labels == before.labels else given.labels_option,
+            signature=None if after.signature == before.signature else given.signature,
+        )
+        return changed.options
+    return []
+
+
+def forget(sha256: str) -> Sequence[str]:
+    """Forget what was given for a file; return the options."""
+    options = remembered(sha256).options
+    try:
+        _file(sha256).unlink(missing_ok=True)
+    except OSError as error:
+        raise KerasvizError(f"{_file(sha256)} cannot be removed: {error.strerror}") from error
+    return options
+
+
+def _file(sha256: str) -> Path:
+    return cache_folder() / "remembered" / f"{sha256}.json"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -31,6 +31,7 @@ class GraphNode:
 
     A group of ``None`` is an argument that takes one tensor, a number one that takes a list.
     ``outputs`` has the type and the static shape (``None`` if even the rank is unknown) of each.
+    ``run`` computes the outputs of control flow; other nodes are run by their op.
     """
 
     name: str
@@ -40,6 +41,7 @@ class GraphNode:
     attributes: dict[str, Any]
     outputs: tuple[tuple[Any, tuple[int | None, ...] | None], ...]
     stateful: bool
+    run: Callable[[Sequence[Tensor], Kernels], list[Any]] | None = None
 
 
 @cache
@@ -112,8 +114,8 @@ def why_not(node: GraphNode) -> str | None:
         return None
     if not _arguments(node.op):
         return "no such TensorFlow op"
-    if node.op in _CONTROL_FLOW or node.op in CALLS:
-        return "control flow"
+    if node.op in _CONTROL_FLOW:
+        return "control flow of TensorFlow 1"
     training = node.op.startswith("FusedBatchNorm") and node.attributes.get("is_training")
     if training:
         return "batch normalization in training mode: save the model for inference"
@@ -121,8 +123,7 @@ def why_not(node: GraphNode) -> str | None:
 
 
 _CONTROL_FLOW = frozenset(
-    {"If", "StatelessIf", "While", "StatelessWhile", "Case", "StatelessCase"}
-    | {"SymbolicGradient", "RemoteCall"}
+    {"SymbolicGradient", "RemoteCall"}
     | {"Switch", "RefSwitch", "Merge", "RefMerge", "Enter", "RefEnter", "Exit", "RefExit"}
     | {"NextIteration", "RefNextIteration", "LoopCond", "ForeverLoop"}
 )
@@ -134,6 +135,8 @@ def emit(node: GraphNode, inputs: Sequence[Tensor], kernels: Kernels) -> list[Te
     Raises ``ValueError`` that begins with the node where the shapes do not fit, and
     :class:`ModelError` where the op cannot run.
     """
+    if node.run is not None:
+        return node.run(inputs, kernels)
     if node.op == "Relu":
         return [kernels.relu(inputs[0])]
     if node.op == "Relu6":

@@ -16,9 +16,11 @@ from kerasviz.importers.imported import Imported
 from kerasviz.importers.keras.errors import (
     LOADING_ERRORS,
     KerasVersionError,
+    UnknownClassError,
     check_h5,
     explained,
     has_lambda,
+    is_of_keras_3,
     lambda_refused,
     last_line,
 )
@@ -66,7 +68,7 @@ def load_model(path: Path, custom_objects: Mapping[str, Any] | None, unsafe: boo
         return keras.saving.load_model(path, **options)
     except LOADING_ERRORS as error:
         first = explained(path, error)
-        if not isinstance(first, KerasVersionError):
+        if not isinstance(first, KerasVersionError) or is_of_keras_3(path):
             raise first from error
     try:
         legacy = importlib.import_module("tf_keras")
@@ -74,13 +76,16 @@ def load_model(path: Path, custom_objects: Mapping[str, Any] | None, unsafe: boo
         raise ModelError(
             f"{first}; if Keras 2 saved it: pip install tf_keras, and load it again"
         ) from None
+    if not unsafe and has_lambda(path):  # Keras 2 ignores safe_mode for .h5
+        raise lambda_refused(path)
     try:
-        if not unsafe and has_lambda(path):  # Keras 2 ignores safe_mode for .h5
-            raise lambda_refused(path) from None
         return legacy.models.load_model(path, **options)
     except LOADING_ERRORS as error:
-        second = explained(path, error)
-        if not isinstance(second, KerasVersionError):
+        second = explained(path, error, "Keras 2")
+        if isinstance(first, UnknownClassError) or not isinstance(second, KerasVersionError):
+            # Keras 2 may be at a loss because of Keras 3's layers before it comes to that class.
+            raise (second if isinstance(second, UnknownClassError) else first) from error
+        if isinstance(second, UnknownClassError):
             raise second from error
         raise ModelError(f"{first}; nor by Keras 2: {last_line(error)}") from error
 

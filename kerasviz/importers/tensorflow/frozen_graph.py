@@ -38,7 +38,7 @@ class FrozenGraph:
     def is_constant(self, key: str) -> bool:
         """Return whether a tensor depends on no input and can be computed."""
         source = self.source(key)
-        return source not in self.live and source not in self.broken
+        return not any(source in known for known in (self.live, self.broken, self.handles))
 
     def needed(
         self, keys: Iterable[str], known: Container[str], refusal: Callable[[str], str]
@@ -82,8 +82,6 @@ class FrozenGraph:
             return self._constant(self.source(key))
 
     def _constant(self, key: str) -> Tensor:
-        if key in self.handles:
-            return self.handles[key]
         pending = [key]
         while pending:
             current = pending[-1]
@@ -92,12 +90,11 @@ class FrozenGraph:
                 continue
             node = self.nodes[node_name(current)]
             sources = [self.source(tensor) for tensor in node.inputs]
-            missing = [t for t in sources if t not in self.constants and t not in self.handles]
+            missing = [tensor for tensor in sources if tensor not in self.constants]
             if missing:
                 pending += missing
                 continue
-            inputs = [self.handles[t] if t in self.handles else self.constants[t] for t in sources]
-            results = emit(node, inputs, PLAIN)
+            results = emit(node, [self.constants[tensor] for tensor in sources], PLAIN)
             for index, result in enumerate(results):
                 self.constants[f"{node.name}:{index}"] = result
         return self.constants[key]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.framework import types_pb2
 from tensorflow.python.framework.function_def_to_graph import function_def_to_graph
 
 from kerasviz.errors import ModelError
@@ -28,21 +29,34 @@ from kerasviz.importers.tensorflow.node import (
     node_of,
     why_not,
 )
+from kerasviz.importers.tensorflow.states import (
+    GATHERS,
+    LOOKUPS,
+    READS,
+    as_gather,
+    contents,
+    lookup,
+    read_now,
+)
 from kerasviz.types import Tensor
 
 _DEAD = "a branch that is never taken"
 
 
-def read_graph(graph: Any, inputs: Iterable[str]) -> FrozenGraph:
+def read_graph(
+    graph: Any, inputs: Iterable[str], states: Mapping[str, Tensor] | None = None
+) -> FrozenGraph:
     """Read a ``tf.Graph``; ``inputs`` are the keys of the tensors that will be fed.
 
-    Called functions are read in place, and captured variables with their current values. Raises
+    Called functions are read in place, captured variables and tables with their current contents.
+    ``states`` are those that are nodes of the graph itself, as in TensorFlow 1. Raises
     :class:`ModelError` that names a constant with NaN or infinite numbers.
     """
     frozen = FrozenGraph(live=set(inputs))
-    for outside, inside in getattr(graph, "captures", ()):
-        kind = frozen.handles if inside.dtype == tf.resource else frozen.constants
-        kind[inside.name] = outside
+    captures = ((outside, inside.name) for outside, inside in getattr(graph, "captures", ()))
+    for tensor, key in (*captures, *((tensor, key) for key, tensor in (states or {}).items())):
+        kind = frozen.handles if tensor.dtype == tf.resource else frozen.constants
+        kind[key] = tensor
     _read(graph, "", frozen, _Library(graph))
     return frozen
 
@@ -59,9 +73,13 @@ class _Library:
         if self._definitions is None:
             functions = self._graph.as_graph_def().library.function
             self._definitions = {function.signature.name: function for function in functions}
+        definition = self._definitions[name]
+        # The shape of a handle is not that of its variable, which it would be taken for.
+        handles = [given.type == types_pb2.DT_RESOURCE for given in definition.signature.input_arg]
+        known = [None if handle else s for handle, s in zip(handles, shapes, strict=True)]
         with self._graph.as_default():
             return function_def_to_graph(
-                self._definitions[name], input_shapes=shapes, include_library_functions=True
+                definition, input_shapes=known, include_library_functions=True
             )
 
 
@@ -84,18 +102,14 @@ def _read(graph: Any, prefix: str, frozen: FrozenGraph, library: _Library) -> No
             _read_branch(operation, prefix, frozen, library)
         elif operation.type in LOOPS:
             _read_loop(operation, prefix, frozen, library)
+        elif (handle := _handle(operation, prefix, frozen)) is not None:
+            _read_state(operation, prefix, handle, frozen)
         else:
             _read_node(node_of(operation, prefix), keys, frozen)
 
 
 def _read_node(node: GraphNode, keys: list[str], frozen: FrozenGraph) -> None:
     frozen.nodes[node.name] = node
-    if node.op == "ReadVariableOp" and frozen.source(node.inputs[0]) in frozen.handles:
-        handle = frozen.handles[frozen.source(node.inputs[0])]
-        with tf.init_scope():
-            weight = tf.raw_ops.ReadVariableOp(resource=handle, dtype=node.outputs[0][0])
-        frozen.constants[keys[0]] = _checked(weight.numpy(), node.name)
-        return
     reason = next((frozen.broken[key] for key in node.inputs if key in frozen.broken), None)
     if node.op in ("Switch", "Merge"):
         reason = _settle_branch(node, frozen)
@@ -108,6 +122,36 @@ def _read_node(node: GraphNode, keys: list[str], frozen: FrozenGraph) -> None:
         frozen.broken.update(dict.fromkeys(keys, reason))
     elif node.stateful or any(key in frozen.live for key in node.inputs):
         frozen.live.update(keys)
+
+
+def _handle(operation: Any, prefix: str, frozen: FrozenGraph) -> Tensor | None:
+    """Return the variable or table that an operation takes, if any."""
+    keys = (frozen.source(prefix + tensor.name) for tensor in operation.inputs)
+    return next((frozen.handles[key] for key in keys if key in frozen.handles), None)
+
+
+def _read_state(operation: Any, prefix: str, handle: Tensor, frozen: FrozenGraph) -> None:
+    """Read an operation on a variable or table as one on its current contents."""
+    node = node_of(operation, prefix)
+    keys = [f"{node.name}:{index}" for index in range(len(node.outputs))]
+    if operation.type in PASS_THROUGH:
+        frozen.follow.update(zip(keys, node.inputs, strict=True))
+    elif operation.type in LOOKUPS:
+        node = replace(node, inputs=node.inputs[1:], groups=(), stateful=False)
+        _read_node(replace(node, run=lookup(operation, handle)), keys, frozen)
+    elif operation.type in GATHERS:
+        weight = f"{node.name}/resource:0"
+        frozen.constants[weight] = _checked(contents(handle, node.outputs[0][0]), node.name)
+        node, axis = as_gather(node, weight)
+        frozen.constants.update(axis)
+        _read_node(node, keys, frozen)
+    elif operation.type in READS:
+        frozen.nodes[node.name] = node
+        frozen.constants[keys[0]] = _checked(read_now(node, handle), node.name)
+    else:
+        frozen.nodes[node.name] = node
+        reason = f"{node.name} ({node.op}): a state that is not read as weights are"
+        frozen.broken.update(dict.fromkeys(keys, reason))
 
 
 def _read_call(
@@ -239,6 +283,8 @@ def _settle(node: GraphNode, frozen: FrozenGraph, reasons: Mapping[int, str]) ->
     keys = [f"{node.name}:{index}" for index in range(len(node.outputs))]
     frozen.nodes[node.name] = node
     before = next((frozen.broken[key] for key in node.inputs if key in frozen.broken), None)
+    if any(frozen.source(key) in frozen.handles for key in node.inputs):
+        before = f"{node.name} ({node.op}): a loop over variables"
     if before is not None:
         reasons = dict.fromkeys(range(len(keys)), before)
     frozen.broken.update({keys[index]: reason for index, reason in reasons.items()})

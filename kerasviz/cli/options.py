@@ -85,10 +85,12 @@ class ModelOptions:
     imports: tuple[str, ...] = ()
     unsafe: bool = False
     importer: str | None = None
+    signature: str | None = None
 
     def source(self, model: str, input_spec: InputSpec | None = None) -> ModelSource:
         """Describe how to load a file or zoo name."""
-        return ModelSource(model, self.imports, self.unsafe, self.importer, input_spec)
+        reading = (self.imports, self.unsafe, self.importer, input_spec, self.signature)
+        return ModelSource(model, *reading)
 
     def load(self, model: str, input_spec: InputSpec | None = None) -> Network:
         """Load a network, with its custom layers."""
@@ -174,6 +176,11 @@ model_options = _packed(
             "--importer",
             type=click.Choice(IMPORTERS),
             help="Read an ONNX file by this package instead, to match what it computes.",
+        ),
+        click.option(
+            "--signature",
+            metavar="NAME",
+            help="Signature or function of a SavedModel. [default: serving_default or the only one]",
         ),
     ],
 )

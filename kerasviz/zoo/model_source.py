@@ -15,7 +15,7 @@ class ModelSource:
     """Name a model file or zoo network, and say how to read it.
 
     ``imports`` are Python modules with the model's own layers; ``unsafe`` runs code that the file
-    carries; ``importer`` reads an ONNX file by another package.
+    carries; ``importer`` reads an ONNX file by another package; ``signature`` is that of a SavedModel.
     """
 
     path: str = ""
@@ -23,6 +23,7 @@ class ModelSource:
     unsafe: bool = False
     importer: str | None = None
     input_spec: InputSpec | None = None
+    signature: str | None = None
 
     def load(self) -> Network:
         """Load the network, as :func:`kerasviz.zoo.load.load` does."""
@@ -35,4 +36,5 @@ class ModelSource:
             unsafe=self.unsafe,
             input_spec=self.input_spec,
             importer=self.importer,
+            signature=self.signature,
         )

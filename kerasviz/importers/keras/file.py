@@ -24,7 +24,7 @@ from kerasviz.importers.keras.errors import (
     lambda_refused,
     last_line,
 )
-from kerasviz.importers.keras.layers import TapMarks, layer_paths, naming_of
+from kerasviz.importers.keras.layers import TapMarks, naming_of
 from kerasviz.importers.keras.preprocessing import leading_input_spec
 from kerasviz.importers.tensorflow.program import GraphProgram, program_over
 
@@ -104,12 +104,11 @@ def program_of(model: Any) -> GraphProgram:
 
     Values are the outputs of its layers, named by their paths: ``block/conv1`` in nested models,
     ``conv1_1`` for a second call. The inputs of ReLUs (``X_pre_relu``) and softmaxes
-    (``X_pre_softmax``) inside layers are values too. Ports are the model's inputs, channels last.
-    Raises :class:`ModelError` for models that were never built, channels-first layers and
-    operations that cannot be computed.
+    (``X_pre_softmax``) inside layers are values too. Ports are the model's inputs.
+    Raises :class:`ModelError` for models that were never built, and for operations that cannot be
+    computed.
     """
     check_backend()
-    _check_layout(model)
     _check_weights(model)
     specs, structure = input_specs(model)
     names = list(specs)
@@ -132,15 +131,6 @@ def program_of(model: Any) -> GraphProgram:
     declared = getattr(model, "inputs", None) or ()
     batches = {n: t.shape[0] for n, t in zip(specs, declared, strict=False)}
     return program_over(traced.graph, inputs, outputs, naming_of(marks), batches)
-
-
-def _check_layout(model: Any) -> None:
-    for path, layer in layer_paths(model):
-        if getattr(layer, "data_format", None) == "channels_first":
-            raise ModelError(
-                f"layer {path} is channels first; build the model with "
-                "data_format='channels_last', or export it to ONNX"
-            )
 
 
 def _check_weights(model: Any) -> None:

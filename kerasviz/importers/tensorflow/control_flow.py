@@ -82,21 +82,21 @@ class Loop:
 
         start = [inputs[index] for index in self.varying]
         try:
-            results = self._run(holds, step, start, [tensor.shape for tensor in start])
+            results = self._run(holds, step, start, None)
         except ValueError:
             # The shapes of the first round are exact, but some loops change them.
             results = self._run(holds, step, start, self.shapes)
         return _placed(results, self.positions, self.count)
 
     def _run(
-        self, holds: object, step: object, start: list[Tensor], shapes: Sequence[tf.TensorShape]
+        self, holds: object, step: object, start: list[Tensor], shapes: Sequence[tf.TensorShape] | None
     ) -> list[Tensor]:
         return list(
             tf.while_loop(
                 holds,
                 step,
                 start,
-                shape_invariants=list(shapes),
+                shape_invariants=None if shapes is None else list(shapes),
                 parallel_iterations=self.parallel_iterations,
             )
         )

@@ -12,6 +12,7 @@ from tensorflow.core.framework import types_pb2
 from tensorflow.python.framework.function_def_to_graph import function_def_to_graph
 
 from kerasviz.errors import ModelError
+from kerasviz.importers.tensorflow.channels_last import as_in_file, with_channels_last
 from kerasviz.importers.tensorflow.control_flow import (
     BRANCHES,
     LOOPS,
@@ -245,7 +246,9 @@ def _body(
         else:
             inner.live.add(key)
     _read(graph, f"{name}/", inner, library)
-    return Body(inner, tuple(keys), tuple(f"{name}/{result.name}" for result in graph.outputs))
+    first = with_channels_last(inner)
+    results = (as_in_file(inner, first, f"{name}/{result.name}") for result in graph.outputs)
+    return Body(inner, tuple(keys), tuple(results))
 
 
 def _is_bound(key: str, frozen: FrozenGraph) -> bool:

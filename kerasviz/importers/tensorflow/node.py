@@ -22,6 +22,16 @@ PASS_THROUGH = frozenset(
 )
 #: Ops that call the function of their attribute ``f``.
 CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
+#: Formats with the channels before the positions.
+CHANNELS_FIRST = (b"NCHW", b"NCDHW")
+#: The input with the image of every op that knows a channels-first format.
+IMAGES = {
+    **dict.fromkeys(("Conv2D", "Conv3D", "DepthwiseConv2dNative", "BiasAdd"), 0),
+    **dict.fromkeys(("MaxPool", "AvgPool", "MaxPool3D", "AvgPool3D"), 0),
+    **dict.fromkeys(("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"), 0),
+    **dict.fromkeys(("SpaceToDepth", "DepthToSpace"), 0),
+    **dict.fromkeys(("Conv2DBackpropInput", "Conv3DBackpropInputV2"), 2),
+}
 _VARIABLES = frozenset({"Variable", "VariableV2", "VarHandleOp", "ReadVariableOp"})
 
 
@@ -108,7 +118,8 @@ def why_not(node: GraphNode) -> str | None:
     """Return why a node cannot be run again; ``None`` if it can."""
     if node.op in _VARIABLES:
         return "a variable: the graph is not frozen"
-    if node.attributes.get("data_format") in (b"NCHW", b"NCDHW", b"NCHW_VECT_C"):
+    data_format = node.attributes.get("data_format")
+    if data_format == b"NCHW_VECT_C" or (data_format in CHANNELS_FIRST and node.op not in IMAGES):
         return "channels first: save the model with channels last"
     if node.op in PASS_THROUGH or node.op == "Const":
         return None
@@ -180,7 +191,7 @@ def _first_line(error: Exception) -> str:
 
 def _raw(node: GraphNode, inputs: Sequence[Tensor]) -> list[Tensor]:
     arguments: dict[str, Any] = dict(node.attributes)
-    rest = list(inputs)
+    rest = [_embedded(tensor) for tensor in inputs] if "TensorList" in node.op else list(inputs)
     for name, count in node.groups:
         if count is None:
             arguments[name] = rest.pop(0)
@@ -188,6 +199,17 @@ def _raw(node: GraphNode, inputs: Sequence[Tensor]) -> list[Tensor]:
             arguments[name], rest = rest[:count], rest[count:]
     results = getattr(tf.raw_ops, node.op)(**arguments)
     return [out for out in tf.nest.flatten(results) if tf.is_tensor(out)]
+
+
+def _embedded(tensor: Tensor) -> Tensor:
+    """Return a whole-number constant as one of the graph that is being traced.
+
+    A function takes a captured constant as an argument, so that the shape of the elements of a
+    list, which it stands for, were unknown.
+    """
+    if tf.executing_eagerly() or not hasattr(tensor, "numpy") or not tensor.dtype.is_integer:
+        return tensor
+    return tf.constant(tensor.numpy(), tensor.dtype)
 
 
 def _batch_normalization(node: GraphNode, inputs: Sequence[Tensor]) -> list[Tensor]:

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from kerasviz.errors import ModelError, UsageError, near
 from kerasviz.importers.mixed_precision import narrowed
+from kerasviz.importers.tensorflow.channels_last import to_first, to_last, with_channels_last
 from kerasviz.importers.tensorflow.frozen_graph import FrozenGraph
 from kerasviz.importers.tensorflow.graph_reader import read_graph
 from kerasviz.importers.tensorflow.node import GraphNode, emit
@@ -22,7 +23,8 @@ class GraphProgram(Described):
     """Implement :class:`kerasviz.network.program.Program` for a :class:`FrozenGraph`.
 
     Tensors that depend on no input are computed once; ``compute`` runs the other ancestors of the
-    wanted values. The graph itself is channels last, so ``channels_last`` makes no difference.
+    wanted values. The graph itself is channels last; ``first`` are the tensors that the file has
+    channels first.
     """
 
     def __init__(
@@ -32,10 +34,12 @@ class GraphProgram(Described):
         outputs: Mapping[str, str],
         values: Mapping[str, Value],
         keys: Mapping[str, str],
+        first: frozenset[str] = frozenset(),
     ):
         self._graph = graph
         self._fed = {name: key for name, (_, key) in inputs.items()}
         self._keys = dict(keys)
+        self._first = first
         self._inputs = {name: port for name, (port, _) in inputs.items()}
         self._outputs = tuple(outputs)
         self._values = dict(values)
@@ -64,7 +68,10 @@ class GraphProgram(Described):
         for name, tensor in feeds.items():
             if name not in self._fed:
                 raise UsageError(f"no input {name!r}; inputs: {', '.join(self._inputs)}")
-            tensors[self._fed[name]] = tf.convert_to_tensor(tensor, self._inputs[name].dtype)
+            tensor = tf.convert_to_tensor(tensor, self._inputs[name].dtype)
+            key = self._fed[name]
+            is_first = key in self._first and not channels_last
+            tensors[key] = tf.transpose(tensor, to_last(tensor.shape.rank)) if is_first else tensor
         fed = set(self._fed.values())
         for node in self._graph.needed(wanted.values(), fed, "cannot be computed: {}".format):
             if f"{node.name}:0" in tensors:
@@ -77,7 +84,12 @@ class GraphProgram(Described):
             tensors.update({f"{node.name}:{k}": result for k, result in enumerate(outputs)})
         results = {name: self._tensor(key, tensors) for name, key in wanted.items()}
         self._check_rows(results, tensors)
-        return results
+        if channels_last or not self._first:
+            return results
+        return {
+            name: tf.transpose(t, to_first(t.shape.rank)) if wanted[name] in self._first else t
+            for name, t in results.items()
+        }
 
     def _inputs_of(
         self, node: GraphNode, tensors: Mapping[str, Tensor], narrow: Any
@@ -137,6 +149,7 @@ def program_over(
     """
     fed = {name: tensor.name for name, tensor in inputs.items()}
     frozen = read_graph(graph, fed.values(), states)
+    first = with_channels_last(frozen, fed.values())
     reasons = [
         frozen.broken[tensor.name] for tensor in outputs.values() if tensor.name in frozen.broken
     ]
@@ -152,6 +165,7 @@ def program_over(
             replace(
                 _port(name, tensor, users.get(tensor.name, set())),
                 named_batch=(batches or {}).get(name),
+                channels_first=tensor.name in first,
             ),
             tensor.name,
         )
@@ -159,17 +173,17 @@ def program_over(
     }
     values, keys = values_of(frozen, fed, {n: t.name for n, t in outputs.items()}, naming)
     names = _output_names(outputs, values, keys, frozen)
-    program = GraphProgram(frozen, ports, names, values, keys)
+    program = GraphProgram(frozen, ports, names, values, keys, first)
     if any(value.shape is None or value.shape[-1:] == (None,) for value in values.values()):
         known = _with_shapes(program)
-        program = GraphProgram(frozen, ports, names, known, keys)
+        program = GraphProgram(frozen, ports, names, known, keys, first)
     return program
 
 
 def _with_shapes(program: GraphProgram) -> dict[str, Value]:
     """Return the values with the shapes of a trace, which knows what follows from constants."""
     values = program.values
-    specs = {name: tf.TensorSpec(p.shape, p.dtype) for name, p in program.inputs.items()}
+    specs = {name: tf.TensorSpec(p.last_shape, p.dtype) for name, p in program.inputs.items()}
     traced = tf.function(
         lambda feeds: program.compute(feeds, list(values)), autograph=False
     ).get_concrete_function(specs)

@@ -180,7 +180,8 @@ model_options = _packed(
         click.option(
             "--signature",
             metavar="NAME",
-            help="Signature or function of a SavedModel. [default: serving_default or the only one]",
+            help="Signature or function of a SavedModel. [default: serving_default, or the only "
+            "one]",
         ),
     ],
 )

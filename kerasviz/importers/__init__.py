@@ -25,9 +25,9 @@ def read(
     """Read a model file or SavedModel folder; its content decides which format it has.
 
     ``custom_objects`` (class name to class) and ``unsafe`` (allow Lambda layers, which run code
-    from the file) are for Keras files, ``importer="onnx-tf"`` is for ONNX files, ``signature`` names
-    what to read of a SavedModel. Raises :class:`kerasviz.errors.ModelError`, one line, for a file
-    that cannot be read.
+    from the file) are for Keras files, ``importer="onnx-tf"`` is for ONNX files, ``signature``
+    names what to read of a SavedModel. Raises :class:`kerasviz.errors.ModelError`, one line, for a
+    file that cannot be read.
     """
     path = Path(path)
     if importer is not None:

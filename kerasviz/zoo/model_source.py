@@ -15,7 +15,8 @@ class ModelSource:
     """Name a model file or zoo network, and say how to read it.
 
     ``imports`` are Python modules with the model's own layers; ``unsafe`` runs code that the file
-    carries; ``importer`` reads an ONNX file by another package; ``signature`` is that of a SavedModel.
+    carries; ``importer`` reads an ONNX file by another package; ``signature`` is the one to read of
+    a SavedModel.
     """
 
     path: str = ""

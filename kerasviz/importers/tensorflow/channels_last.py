@@ -1,19 +1,19 @@
 """Rewrite the channels-first part of a graph to channels last, which a CPU can compute.
 
-A tensor that the file has as [N, C, H, W] is held as [N, H, W, C]. Operations that cannot take it so
-get it transposed; their results are those of the file.
+A tensor that the file has as [N, C, H, W] is held as [N, H, W, C]. Operations that cannot take it
+so get it transposed; their results are those of the file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from kerasviz.importers.tensorflow.frozen_graph import FrozenGraph
+from kerasviz.importers.tensorflow.layouts import Layouts, to_last
 from kerasviz.importers.tensorflow.node import CHANNELS_FIRST, IMAGES, PASS_THROUGH, GraphNode
 from kerasviz.network.program import Kernels
 from kerasviz.types import Array, Tensor
@@ -33,24 +33,15 @@ _ELEMENTWISE = frozenset(
 )
 _REDUCTIONS = frozenset({"All", "Any", "Max", "Mean", "Min", "Prod", "Sum"})
 _PADDINGS = frozenset({"MirrorPad", "Pad", "PadV2"})
-
-
-def to_last(rank: int) -> list[int]:
-    """Return the permutation from channels first to channels last.
-
-    >>> to_last(4)
-    [0, 2, 3, 1]
-    """
-    return [0, *range(2, rank), 1]
-
-
-def to_first(rank: int) -> list[int]:
-    """Return the permutation from channels last to channels first.
-
-    >>> to_first(4)
-    [0, 3, 1, 2]
-    """
-    return [0, rank - 1, *range(1, rank - 1)]
+#: Operations that do the same at every place of other axes than the last.
+_ALONG_LAST = frozenset({"LogSoftmax", "Softmax"})
+#: Operations whose result is channels first where their first input is.
+_LIKE_ITS_INPUT = _UNARY | _ELEMENTWISE | _PADDINGS | {"ExpandDims", "StridedSlice", "ConcatV2"}
+#: Masks of a strided slice with one bit for each axis, and those that change the axes.
+_MASKS, _AXIS_MASKS = (
+    ("begin_mask", "end_mask"),
+    ("ellipsis_mask", "new_axis_mask", "shrink_axis_mask"),
+)
 
 
 def with_channels_last(frozen: FrozenGraph, inputs: Iterable[str] = ()) -> frozenset[str]:
@@ -59,8 +50,7 @@ def with_channels_last(frozen: FrozenGraph, inputs: Iterable[str] = ()) -> froze
     ``inputs`` are tensors that may be fed channels last. Return the tensors that are now held
     channels last although the file has them channels first, none for other graphs.
     """
-    nodes = frozen.nodes.values()
-    if not any(node.attributes.get("data_format") in CHANNELS_FIRST for node in nodes):
+    if not any(map(_is_channels_first, frozen.nodes.values())):
         return frozenset()
     rewriting = _Rewriting(frozen)
     rewriting.declare(inputs)
@@ -68,22 +58,27 @@ def with_channels_last(frozen: FrozenGraph, inputs: Iterable[str] = ()) -> froze
     return frozenset(rewriting.first)
 
 
+def _is_channels_first(node: GraphNode) -> bool:
+    """Return whether an operation takes images channels first; statistics of rows are no images."""
+    first = node.attributes.get("data_format") in CHANNELS_FIRST
+    return first and node.op in IMAGES and not node.attributes.get("is_training")
+
+
 def as_in_file(frozen: FrozenGraph, first: frozenset[str], key: str) -> str:
     """Return the key of a tensor in the layout of the file."""
-    rewriting = _Rewriting(frozen)
-    rewriting.first = set(first)
-    rewriting.nodes = frozen.nodes
-    return rewriting.plain(key)
+    layouts = Layouts(frozen)
+    layouts.first = set(first)
+    layouts.nodes = frozen.nodes
+    return layouts.plain(key)
 
 
-class _Rewriting:
+class _Rewriting(Layouts):
     """Rewrite the nodes of a graph one after the other."""
 
     def __init__(self, frozen: FrozenGraph):
-        self.frozen = frozen
-        self.nodes: dict[str, GraphNode] = {}
-        #: Tensors that are held channels last although the file has them channels first.
-        self.first: set[str] = set()
+        super().__init__(frozen)
+        #: The axes of other tensors that are the file's channels-first ones in another order.
+        self._axes_of: dict[str, list[int]] = {}
         self._handlers: dict[str, Callable[[GraphNode], GraphNode | None]] = {
             **dict.fromkeys(_UNARY, self._elementwise),
             **dict.fromkeys(_ELEMENTWISE, self._elementwise),
@@ -91,6 +86,9 @@ class _Rewriting:
             **dict.fromkeys(_PADDINGS, self._padding),
             **dict.fromkeys(("Concat", "ConcatV2"), self._concatenation),
             **dict.fromkeys(("Split", "SplitV"), self._split),
+            "ExpandDims": self._expanded,
+            "Squeeze": self._squeezed,
+            "StridedSlice": self._sliced,
             "Transpose": self._transpose,
         }
 
@@ -98,15 +96,15 @@ class _Rewriting:
         """Hold those inputs channels last that channels-first operations take."""
         wanted: set[str] = set()
         for node in reversed(self.frozen.nodes.values()):
-            if node.attributes.get("data_format") in CHANNELS_FIRST:
+            if _is_channels_first(node):
                 wanted.add(self.frozen.source(node.inputs[IMAGES[node.op]]))
-            elif f"{node.name}:0" in wanted and node.op in _UNARY | _ELEMENTWISE | _PADDINGS:
+            elif f"{node.name}:0" in wanted and node.op in _LIKE_ITS_INPUT:
                 wanted.update(map(self.frozen.source, node.inputs))
             elif node.op == "Transpose":
-                rank = self._rank(node.inputs[0])
-                if rank and self._numbers(node.inputs[1]) == to_last(rank):
+                rank = self.rank(node.inputs[0])
+                if rank and self.numbers(node.inputs[1]) == to_last(rank):
                     wanted.add(self.frozen.source(node.inputs[0]))
-        self.first = {key for key in inputs if key in wanted and (self._rank(key) or 0) > 2}
+        self.first = {key for key in inputs if key in wanted and (self.rank(key) or 0) > 2}
 
     def run(self) -> None:
         """Replace the nodes of the graph."""
@@ -128,77 +126,40 @@ class _Rewriting:
         """Return a node that takes tensors channels last, ``None`` if it cannot."""
         if not any(f"{node.name}:{k}" in self.frozen.live for k in range(len(node.outputs))):
             return None
-        if node.attributes.get("data_format") in CHANNELS_FIRST and node.op in IMAGES:
+        if _is_channels_first(node) or self._is_misread(node):
             return self._of_images(node)
+        known = self._axes_of.get(self.frozen.source(node.inputs[0])) if node.inputs else None
+        if known is not None and node.op in _UNARY | _ALONG_LAST:
+            self._axes_of[f"{node.name}:0"] = known
         if node.run is None and node.op in self._handlers:
-            is_new = node.op == "Transpose" or any(map(self._is_first, node.inputs))
+            is_new = node.op == "Transpose" or any(map(self.is_first, node.inputs))
             return self._handlers[node.op](node) if is_new else None
         return None
 
-    # -- tensors -------------------------------------------------------------------------------
-
-    def _is_first(self, key: str) -> bool:
-        return self.frozen.source(key) in self.first
-
-    def _rank(self, key: str) -> int | None:
-        """Return the number of axes of a tensor, ``None`` if it is unknown."""
-        key = self.frozen.source(key)
-        if key in self.frozen.constants:
-            return len(self.frozen.constants[key].shape)
-        name, _, index = key.rpartition(":")
-        node = self.nodes.get(name) or self.frozen.nodes.get(name)
-        shape = None if node is None else node.outputs[int(index)][1]
-        return None if shape is None else len(shape)
-
-    def _numbers(self, key: str) -> list[int] | None:
-        """Return the whole numbers of a constant, ``None`` for other tensors."""
-        if not self.frozen.is_constant(key):
-            return None
-        return [int(n) for n in np.reshape(self.frozen.constant(key).numpy(), [-1])]
-
-    def _constant(self, name: str, array: Any) -> str:
-        with tf.init_scope():
-            self.frozen.constants[f"{name}:0"] = tf.constant(array)
-        return f"{name}:0"
-
-    def last(self, key: str) -> str:
-        """Return a tensor that the file has channels first as one with channels last."""
-        return key if self._is_first(key) else self._transposed(key, to_last, "channels_last")
-
-    def plain(self, key: str) -> str:
-        """Return a tensor as the file has it."""
-        return self._transposed(key, to_first, "channels_first") if self._is_first(key) else key
-
-    def _transposed(self, key: str, order: Callable[[int], list[int]], suffix: str) -> str:
-        source = self.frozen.source(key)
-        if source in self.frozen.broken:
-            return key
-        rank = self._rank(source) or 4
-        name, _, index = source.rpartition(":")
-        name = f"{name}/{suffix}" + (f"_{index}" if index != "0" else "")
-        if name not in self.nodes and f"{name}:0" not in self.frozen.constants:
-            if source not in self.frozen.live:
-                array = np.transpose(self.frozen.constant(source).numpy(), order(rank))
-                return self._constant(name, array)
-            perm = self._constant(f"{name}/perm", np.asarray(order(rank), np.int32))
-            known = self.nodes.get(source.rpartition(":")[0])
-            known = known or self.frozen.nodes[source.rpartition(":")[0]]
-            dtype, shape = known.outputs[int(index)]
-            shape = None if shape is None else tuple(shape[axis] for axis in order(rank))
-            groups = (("x", None), ("perm", None))
-            outputs = ((dtype, shape),)
-            self.nodes[name] = GraphNode(
-                name, "Transpose", (source, perm), groups, {}, outputs, False
-            )
-            self.frozen.live.add(f"{name}:0")
-        return f"{name}:0"
-
     # -- operations ----------------------------------------------------------------------------
+
+    def _is_misread(self, node: GraphNode) -> bool:
+        """Return whether a bias [1, C, 1, 1] is added to the last axis, which has C places too.
+
+        Keras 3 takes it for channels last then, against what it adds elsewhere.
+        """
+        if node.op != "BiasAdd" or not self.is_first(node.inputs[0]):
+            return False
+        squeeze = self.frozen.nodes.get(self.frozen.source(node.inputs[1]).rpartition(":")[0])
+        if squeeze is None or squeeze.op != "Squeeze":
+            return False
+        source = self.frozen.source(squeeze.inputs[0]).rpartition(":")[0]
+        shape = self.frozen.nodes[source].outputs[0][1] if source in self.frozen.nodes else None
+        return (
+            shape is not None
+            and len(shape) > 2
+            and (shape[0], *shape[2:]) == (1,) * (len(shape) - 1)
+        )
 
     def _of_images(self, node: GraphNode) -> GraphNode:
         """Return an operation with a ``data_format`` for channels last."""
         image = IMAGES[node.op]
-        rank = self._rank(node.inputs[image]) or (5 if "3D" in node.op else 4)
+        rank = self.rank(node.inputs[image]) or (5 if "3D" in node.op else 4)
         order = to_last(rank)
         attributes = dict(node.attributes)
         attributes["data_format"] = b"NDHWC" if "3D" in node.op else b"NHWC"
@@ -218,12 +179,12 @@ class _Rewriting:
 
     def _reordered(self, node: GraphNode, key: str, order: Sequence[int]) -> str:
         """Return a shape with its sizes in another order."""
-        sizes = self._numbers(key)
+        sizes = self.numbers(key)
         name = f"{node.name}/channels_last_sizes"
         if sizes is not None:
-            return self._constant(name, np.asarray([sizes[a] for a in order], np.int32))
-        places = self._constant(f"{name}/order", np.asarray(order, np.int32))
-        axis = self._constant(f"{name}/axis", np.asarray(0, np.int32))
+            return self.add_constant(name, np.asarray([sizes[a] for a in order], np.int32))
+        places = self.add_constant(f"{name}/order", np.asarray(order, np.int32))
+        axis = self.add_constant(f"{name}/axis", np.asarray(0, np.int32))
         groups = (("params", None), ("indices", None), ("axis", None))
         outputs = ((tf.int32, (len(order),)),)
         inputs = (key, places, axis)
@@ -237,8 +198,11 @@ class _Rewriting:
         if shape is None or len(shape) < 3:
             return None
         rank = len(shape)
-        ranks = [self._rank(key) for key in node.inputs]
-        if any(r not in (0, rank) and not self._is_fixed(k, rank) for k, r in zip(node.inputs, ranks, strict=True)):
+        ranks = [self.rank(key) for key in node.inputs]
+        if any(
+            r not in (0, rank) and not self._is_fixed(k, rank)
+            for k, r in zip(node.inputs, ranks, strict=True)
+        ):
             return None
         inputs = [
             key if r == 0 else self._aligned(node, index, rank)
@@ -261,11 +225,11 @@ class _Rewriting:
             return self.last(key)
         array: Array = self.frozen.constant(key).numpy()
         array = np.reshape(array, [1] * (rank - array.ndim) + list(array.shape))
-        return self._constant(f"{node.name}/operand_{index}", np.transpose(array, to_last(rank)))
+        return self.add_constant(f"{node.name}/operand_{index}", np.transpose(array, to_last(rank)))
 
     def _axes(self, node: GraphNode, argument: str, rank: int) -> list[int] | None:
         """Return the axes that a constant argument names, of the tensors channels last."""
-        axes = self._numbers(node.inputs[self._place(node, argument)])
+        axes = self.numbers(node.inputs[self._place(node, argument)])
         return None if axes is None else [to_last(rank).index(axis % rank) for axis in axes]
 
     @staticmethod
@@ -279,7 +243,7 @@ class _Rewriting:
         raise KeyError(argument)
 
     def _reduction(self, node: GraphNode) -> GraphNode | None:
-        rank = self._rank(node.inputs[0]) or 0
+        rank = self.rank(node.inputs[0]) or 0
         axes = self._axes(node, "axis", rank)
         if axes is None:
             return None
@@ -289,28 +253,28 @@ class _Rewriting:
             return None  # the axes that are left would have another order
         if keeps:
             self.first.add(f"{node.name}:0")
-        axis = self._constant(f"{node.name}/axes", np.asarray(axes, np.int32))
+        axis = self.add_constant(f"{node.name}/axes", np.asarray(axes, np.int32))
         return replace(node, inputs=(node.inputs[0], axis))
 
     def _padding(self, node: GraphNode) -> GraphNode | None:
-        rank = self._rank(node.inputs[0]) or 0
+        rank = self.rank(node.inputs[0]) or 0
         if not self.frozen.is_constant(node.inputs[1]):
             return None
         pads = self.frozen.constant(node.inputs[1]).numpy()[to_last(rank)]
         self.first.add(f"{node.name}:0")
-        pads_key = self._constant(f"{node.name}/pads", pads)
+        pads_key = self.add_constant(f"{node.name}/pads", pads)
         return replace(node, inputs=(node.inputs[0], pads_key, *node.inputs[2:]))
 
     def _concatenation(self, node: GraphNode) -> GraphNode | None:
         argument = "concat_dim" if node.op == "Concat" else "axis"
         place = self._place(node, argument)
-        ranks = {self._rank(key) for k, key in enumerate(node.inputs) if k != place}
+        ranks = {self.rank(key) for k, key in enumerate(node.inputs) if k != place}
         rank = next(iter(ranks))
         axes = None if rank is None or len(ranks) > 1 else self._axes(node, argument, rank)
         if axes is None:
             return None
         inputs = [key if k == place else self.last(key) for k, key in enumerate(node.inputs)]
-        inputs[place] = self._constant(f"{node.name}/axes", np.asarray(axes[0], np.int32))
+        inputs[place] = self.add_constant(f"{node.name}/axes", np.asarray(axes[0], np.int32))
         self.first.add(f"{node.name}:0")
         return replace(node, inputs=tuple(inputs))
 
@@ -318,28 +282,69 @@ class _Rewriting:
         place = self._place(node, "split_dim" if node.op == "SplitV" else "axis")
         value = self._place(node, "value")
         argument = node.groups[place][0]
-        axes = self._axes(node, argument, self._rank(node.inputs[value]) or 0)
-        if axes is None or not self._is_first(node.inputs[value]):
+        axes = self._axes(node, argument, self.rank(node.inputs[value]) or 0)
+        if axes is None or not self.is_first(node.inputs[value]):
             return None
         inputs = list(node.inputs)
-        inputs[place] = self._constant(f"{node.name}/axes", np.asarray(axes[0], np.int32))
+        inputs[place] = self.add_constant(f"{node.name}/axes", np.asarray(axes[0], np.int32))
         self.first.update(f"{node.name}:{index}" for index in range(len(node.outputs)))
         return replace(node, inputs=tuple(inputs))
 
     def _transpose(self, node: GraphNode) -> GraphNode | None:
-        rank, perm = self._rank(node.inputs[0]), self._numbers(node.inputs[1])
+        rank, perm = self.rank(node.inputs[0]), self.numbers(node.inputs[1])
         if rank is None or rank < 3 or perm is None:
             return None
-        if not self._is_first(node.inputs[0]):
-            if perm != to_first(rank):
+        if self.is_first(node.inputs[0]):
+            order = [to_last(rank).index(axis) for axis in perm]
+            self._axes_of[f"{node.name}:0"] = perm
+        else:
+            known = self._axes_of.get(self.frozen.source(node.inputs[0]), to_last(rank))
+            if [known[axis] for axis in perm] != list(range(rank)):
                 return None
+            order = [perm[axis] for axis in to_last(rank)]
             self.first.add(f"{node.name}:0")
-            return replace(node, inputs=node.inputs[:1], groups=(), attributes={}, run=_same)
-        order = [to_last(rank).index(axis) for axis in perm]
         if order == list(range(rank)):
             return replace(node, inputs=node.inputs[:1], groups=(), attributes={}, run=_same)
-        key = self._constant(f"{node.name}/order", np.asarray(order, np.int32))
+        key = self.add_constant(f"{node.name}/order", np.asarray(order, np.int32))
         return replace(node, inputs=(node.inputs[0], key))
+
+    def _expanded(self, node: GraphNode) -> GraphNode | None:
+        rank = (self.rank(node.inputs[0]) or 0) + 1
+        axis = (self.numbers(node.inputs[1]) or [0])[0] % rank
+        if axis < 2:
+            return None
+        self.first.add(f"{node.name}:0")
+        place = np.asarray(to_last(rank).index(axis), np.int32)
+        return replace(node, inputs=(node.inputs[0], self.add_constant(f"{node.name}/axes", place)))
+
+    def _squeezed(self, node: GraphNode) -> GraphNode | None:
+        rank = self.rank(node.inputs[0]) or 0
+        axes = [axis % rank for axis in node.attributes["axis"]]
+        if not axes or min(axes) < 2:
+            return None
+        if rank - len(axes) > 2:
+            self.first.add(f"{node.name}:0")
+        places = [to_last(rank).index(axis) for axis in axes]
+        return replace(node, attributes={**node.attributes, "axis": places})
+
+    def _sliced(self, node: GraphNode) -> GraphNode | None:
+        rank = self.rank(node.inputs[0]) or 0
+        bounds = [self.numbers(key) for key in node.inputs[1:]]
+        if None in bounds or any(node.attributes[name] for name in _AXIS_MASKS):
+            return None
+        attributes = dict(node.attributes)
+        missing = rank - len(bounds[0] or ())  # a slice may leave the last axes out
+        for name in _MASKS:
+            mask = attributes[name] | (((1 << missing) - 1) << (rank - missing))
+            bits = [mask >> axis & 1 for axis in to_last(rank)]
+            attributes[name] = sum(bit << place for place, bit in enumerate(bits))
+        keys = []
+        for name, numbers in zip(("begin", "end", "strides"), bounds, strict=True):
+            full = [*(numbers or ()), *[1 if name == "strides" else 0] * missing]
+            moved = np.asarray([full[axis] for axis in to_last(rank)], np.int32)
+            keys.append(self.add_constant(f"{node.name}/{name}_last", moved))
+        self.first.add(f"{node.name}:0")
+        return replace(node, inputs=(node.inputs[0], *keys), attributes=attributes)
 
 
 def _same(inputs: Sequence[Tensor], kernels: Kernels) -> list[Tensor]:

@@ -89,7 +89,11 @@ class Loop:
         return _placed(results, self.positions, self.count)
 
     def _run(
-        self, holds: object, step: object, start: list[Tensor], shapes: Sequence[tf.TensorShape] | None
+        self,
+        holds: object,
+        step: object,
+        start: list[Tensor],
+        shapes: Sequence[tf.TensorShape] | None,
     ) -> list[Tensor]:
         return list(
             tf.while_loop(
@@ -132,9 +136,7 @@ class Condition(Branch):
         return super().__call__([as_index, *inputs[1:]], kernels)
 
 
-def _placed(
-    results: Sequence[Tensor], positions: Sequence[int], count: int
-) -> list[Tensor | None]:
+def _placed(results: Sequence[Tensor], positions: Sequence[int], count: int) -> list[Tensor | None]:
     by_position = dict(zip(positions, results, strict=True))
     return [by_position.get(index) for index in range(count)]
 

@@ -233,7 +233,10 @@ def _body(
     library: _Library,
     bound: Container[int] | None = None,
 ) -> Body:
-    """Read a function's graph; arguments at ``bound``, by default all, keep constants of callers."""
+    """Read a function's graph, in which the arguments at ``bound`` may be constants of the caller.
+
+    By default all arguments may be.
+    """
     inner = FrozenGraph()
     keys = [f"{name}/{argument.name}" for argument in graph.inputs]
     for index, (key, source) in enumerate(zip(keys, map(frozen.source, given), strict=True)):

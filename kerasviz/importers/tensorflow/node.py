@@ -128,7 +128,7 @@ def why_not(node: GraphNode) -> str | None:
     if node.op in _CONTROL_FLOW:
         return "control flow of TensorFlow 1"
     training = node.op.startswith("FusedBatchNorm") and node.attributes.get("is_training")
-    if training:
+    if training and not _is_of_rows(node):
         return "batch normalization in training mode: save the model for inference"
     return None
 
@@ -148,6 +148,8 @@ def emit(node: GraphNode, inputs: Sequence[Tensor], kernels: Kernels) -> list[Te
     """
     if node.run is not None:
         return node.run(inputs, kernels)
+    if node.op.startswith("FusedBatchNorm") and node.attributes.get("is_training"):
+        return _normalization_of_rows(node, inputs)
     if node.op == "Relu":
         return [kernels.relu(inputs[0])]
     if node.op == "Relu6":
@@ -218,6 +220,23 @@ def _batch_normalization(node: GraphNode, inputs: Sequence[Tensor]) -> list[Tens
     factor = scale * tf.math.rsqrt(variance + node.attributes["epsilon"])
     result = tf.cast(x, scale.dtype) * factor + (offset - mean * factor)
     return [tf.cast(result, x.dtype), mean, variance]
+
+
+def _is_of_rows(node: GraphNode) -> bool:
+    """Return whether every channel is a row of the batch, as where Keras 2 normalizes layers."""
+    shape = node.outputs[0][1]
+    return node.attributes["data_format"] == b"NCHW" and shape is not None and shape[0] == 1
+
+
+def _normalization_of_rows(node: GraphNode, inputs: Sequence[Tensor]) -> list[Tensor]:
+    """Normalize every channel of [1, C, H, W] by its own numbers; no CPU has the op for it."""
+    x, scale, offset, *_ = inputs
+    wide = tf.cast(x, scale.dtype)
+    mean, variance = tf.nn.moments(wide, [0, 2, 3], keepdims=True)
+    by_channel = [tf.reshape(numbers, [1, -1, 1, 1]) for numbers in (scale, offset)]
+    factor = by_channel[0] * tf.math.rsqrt(variance + node.attributes["epsilon"])
+    result = tf.cast((wide - mean) * factor + by_channel[1], x.dtype)
+    return [result, tf.reshape(mean, [-1]), tf.reshape(variance, [-1])]
 
 
 def _old_batch_normalization(node: GraphNode, inputs: Sequence[Tensor]) -> list[Tensor]:

@@ -10,9 +10,10 @@ import tensorflow as tf
 
 from kerasviz.errors import ModelError, UsageError, near
 from kerasviz.importers.mixed_precision import narrowed
-from kerasviz.importers.tensorflow.channels_last import to_first, to_last, with_channels_last
+from kerasviz.importers.tensorflow.channels_last import with_channels_last
 from kerasviz.importers.tensorflow.frozen_graph import FrozenGraph
 from kerasviz.importers.tensorflow.graph_reader import read_graph
+from kerasviz.importers.tensorflow.layouts import to_first, to_last
 from kerasviz.importers.tensorflow.node import GraphNode, emit
 from kerasviz.importers.tensorflow.values import Naming, values_of
 from kerasviz.network.program import PLAIN, Described, Kernels, Port, Value, static_shape

@@ -56,8 +56,12 @@ def _chosen(path: Path, loaded: Any, signature: str | None) -> Any:
     known = {**functions, **signatures}
     if signature is not None:
         if signature not in known:
-            names = ", ".join([*signatures, *(name for name in functions if name not in signatures)])
-            raise UsageError(f"{path.name} has no signature {signature!r}; it has {names or 'none'}")
+            names = ", ".join(
+                [*signatures, *(name for name in functions if name not in signatures)]
+            )
+            raise UsageError(
+                f"{path.name} has no signature {signature!r}; it has {names or 'none'}"
+            )
         return known[signature]
     default = (_DEFAULT,) if signatures else _FUNCTIONS
     candidates = signatures or functions
@@ -88,7 +92,11 @@ def _preference(trace: Any) -> tuple[int, int, int]:
     """Order the traces of a function: for inference, of float inputs, with most free dimensions."""
     arguments = tf.nest.flatten(trace.structured_input_signature)
     tensors = _tensors(trace)
-    free = sum(size is None for spec in tensors for size in (spec.shape.as_list() if spec.shape.rank else ()))
+    free = sum(
+        size is None
+        for spec in tensors
+        for size in (spec.shape.as_list() if spec.shape.rank else ())
+    )
     floats = sum(spec.dtype.is_floating for spec in tensors)
     return sum(argument is True for argument in arguments), -floats, -free
 
@@ -104,7 +112,9 @@ def _inputs(function: Any) -> dict[str, Any]:
     specs = _tensors(function)
     tensors = function.inputs[: len(specs)]
     positional, keywords = function.structured_input_signature
-    if not tf.nest.flatten(positional) and all(isinstance(s, tf.TensorSpec) for s in keywords.values()):
+    if not tf.nest.flatten(positional) and all(
+        isinstance(s, tf.TensorSpec) for s in keywords.values()
+    ):
         return dict(zip(sorted(keywords), tensors, strict=True))
     names = [spec.name or f"input_{index}" for index, spec in enumerate(specs)]
     if len(set(names)) < len(names):

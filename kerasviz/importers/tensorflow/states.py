@@ -50,7 +50,9 @@ def as_gather(node: GraphNode, weight: str) -> tuple[GraphNode, dict[str, Tensor
     groups = (("params", None), ("indices", None))
     if node.op == "ResourceGatherNd":
         inputs = (weight, node.inputs[1])
-        return replace(node, op="GatherNd", inputs=inputs, groups=groups, attributes={}, stateful=False), {}
+        return replace(
+            node, op="GatherNd", inputs=inputs, groups=groups, attributes={}, stateful=False
+        ), {}
     batch_dims = node.attributes["batch_dims"]
     axis = f"{node.name}/axis:0"
     gather = replace(
@@ -83,7 +85,9 @@ class LookupTable:
     values: Tensor
 
     @classmethod
-    def of(cls, handle: Tensor, key_type: Any, value_type: Any, width: Sequence[int]) -> LookupTable:
+    def of(
+        cls, handle: Tensor, key_type: Any, value_type: Any, width: Sequence[int]
+    ) -> LookupTable:
         """Read a table with its current contents, of values of the shape ``width``.
 
         Raises :class:`ModelError` for a table of vectors as keys.

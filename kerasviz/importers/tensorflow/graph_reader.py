@@ -121,14 +121,24 @@ def _read_node(node: GraphNode, keys: list[str], frozen: FrozenGraph) -> None:
             frozen.follow.update(zip(keys, node.inputs, strict=False))
     if reason is not None:
         frozen.broken.update(dict.fromkeys(keys, reason))
-    elif node.stateful or any(key in frozen.live for key in node.inputs):
+    elif _is_live(node, frozen):
         frozen.live.update(keys)
+
+
+def _is_live(node: GraphNode, frozen: FrozenGraph) -> bool:
+    """Return whether a node is computed in every run; a list cannot be stored as a constant."""
+    lists = any(dtype == tf.variant for dtype, _ in node.outputs)
+    return lists or node.stateful or any(key in frozen.live for key in node.inputs)
 
 
 def _handle(operation: Any, prefix: str, frozen: FrozenGraph) -> Tensor | None:
     """Return the variable or table that an operation takes, if any."""
     keys = (frozen.source(prefix + tensor.name) for tensor in operation.inputs)
     return next((frozen.handles[key] for key in keys if key in frozen.handles), None)
+
+
+def _is_assignment(operation: Any) -> bool:
+    return bool(operation.type.startswith("Assign") and operation.type.endswith("VariableOp"))
 
 
 def _read_state(operation: Any, prefix: str, handle: Tensor, frozen: FrozenGraph) -> None:
@@ -146,12 +156,12 @@ def _read_state(operation: Any, prefix: str, handle: Tensor, frozen: FrozenGraph
         node, axis = as_gather(node, weight)
         frozen.constants.update(axis)
         _read_node(node, keys, frozen)
-    elif operation.type in READS:
+    elif operation.type in READS and not any(map(_is_assignment, operation.control_inputs)):
         frozen.nodes[node.name] = node
         frozen.constants[keys[0]] = _checked(read_now(node, handle), node.name)
     else:
         frozen.nodes[node.name] = node
-        reason = f"{node.name} ({node.op}): a state that is not read as weights are"
+        reason = f"{node.name} ({node.op}): a state that changes in a run"
         frozen.broken.update(dict.fromkeys(keys, reason))
 
 
@@ -294,7 +304,7 @@ def _settle(node: GraphNode, frozen: FrozenGraph, reasons: Mapping[int, str]) ->
     if before is not None:
         reasons = dict.fromkeys(range(len(keys)), before)
     frozen.broken.update({keys[index]: reason for index, reason in reasons.items()})
-    if node.stateful or any(key in frozen.live for key in node.inputs):
+    if _is_live(node, frozen):
         frozen.live.update(key for key in keys if key not in frozen.broken)
 
 

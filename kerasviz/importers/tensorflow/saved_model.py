@@ -51,7 +51,8 @@ def read_saved_model(path: Path, signature: str | None = None) -> Imported:
 def _chosen(path: Path, loaded: Any, signature: str | None) -> Any:
     """Return the concrete function to read."""
     # TF1 lists the model's initializer as a signature.
-    signatures = {n: f for n, f in loaded.signatures.items() if not n.startswith("__saved_model")}
+    named = sorted(loaded.signatures.items())
+    signatures = {name: f for name, f in named if not name.startswith("__saved_model")}
     functions = _functions(loaded)
     known = {**functions, **signatures}
     if signature is not None:
@@ -81,7 +82,7 @@ def _chosen(path: Path, loaded: Any, signature: str | None) -> Any:
 def _functions(loaded: Any) -> dict[str, Any]:
     """Return the functions of a SavedModel that take tensors, by name, each as it was traced."""
     found = {}
-    for name, function in vars(loaded).items():
+    for name, function in sorted(vars(loaded).items()):
         traces = [t for t in getattr(function, "concrete_functions", ()) if _tensors(t)]
         if traces:
             found[name] = min(traces, key=_preference)

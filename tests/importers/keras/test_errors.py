@@ -199,7 +199,9 @@ def test_unknown_layer_of_keras_2(tmp_path: Path) -> None:
 
 def test_reason_of_keras_2(tmp_path: Path) -> None:
     tf_keras.Sequential([tf_keras.Input((4, 4, 3)), Patch(name="patch")]).save(tmp_path / "m.h5")
-    with pytest.raises(ModelError, match=r"'patch' .*|\"patch\".*: the patch must be 7 x 7") as error:
+    with pytest.raises(
+        ModelError, match=r"'patch' .*|\"patch\".*: the patch must be 7 x 7"
+    ) as error:
         read(tmp_path / "m.h5", custom_objects={"Patch": Strict})
     assert "\n" not in str(error.value) and "the patch must be 7 x 7" in str(error.value)
 
@@ -231,6 +233,8 @@ def test_reason_of_keras_3_when_it_runs(tmp_path: Path) -> None:
 def test_reason_of_keras_3_when_it_reads(tmp_path: Path) -> None:
     image = keras.Input((8, 8, 3))
     keras.Model(image, Crop(name="crop")(image)).save(tmp_path / "m.keras")
-    with pytest.raises(ModelError, match=r"Computed output size would be zero or negative") as error:
+    with pytest.raises(
+        ModelError, match=r"Computed output size would be zero or negative"
+    ) as error:
         read(tmp_path / "m.keras", custom_objects={"Crop": Wide})
     assert "nor by Keras 2" not in str(error.value), "Keras 3 itself saved the file"

@@ -53,7 +53,9 @@ def excited(layers: Any, x: Any, order: str, axis: int) -> Any:
     x = layers.SeparableConv2D(6, 3, data_format=order, name="separable")(x)
     y = layers.GlobalAveragePooling2D(data_format=order, keepdims=True, name="mean")(x)
     y = layers.Conv2D(6, 1, data_format=order, activation="sigmoid", name="gate")(y)
-    x = layers.LayerNormalization(axis=axis, name="layer_norm")(layers.Multiply(name="gated")([x, y]))
+    x = layers.LayerNormalization(axis=axis, name="layer_norm")(
+        layers.Multiply(name="gated")([x, y])
+    )
     return layers.Softmax(axis=axis, name="softmax")(x)
 
 

@@ -65,7 +65,9 @@ def cases(x: Any) -> Any:
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "map_fn": standardized,
     "scan": lambda x: tf.scan(lambda a, i: a * 0.5 + i, x, initializer=tf.zeros_like(x[0])),
-    "until a sum": lambda x: tf.while_loop(lambda a: tf.reduce_sum(a) < 500, lambda a: [a * 2], [x])[0],
+    "until a sum": lambda x: tf.while_loop(
+        lambda a: tf.reduce_sum(a) < 500, lambda a: [a * 2], [x]
+    )[0],
     "nested": nested,
     "growing": growing,
     "cond": lambda x: tf.cond(tf.reduce_mean(x) > 0.5, lambda: conv(x), lambda: x * 2),

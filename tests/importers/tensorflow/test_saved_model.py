@@ -199,7 +199,10 @@ def test_endpoint_of_keras(tmp_path: Path) -> None:
         archive.add_endpoint(name, model.call, [tf.TensorSpec([None, 9, 8, 3])])
     archive.write_out(tmp_path / "m", verbose=False)
     x = random(2, 9, 8, 3)
-    for program in (read(tmp_path / "m").program, read(tmp_path / "m", signature="features").program):
+    for program in (
+        read(tmp_path / "m").program,
+        read(tmp_path / "m", signature="features").program,
+    ):
         (got,) = program.compute(dict.fromkeys(program.inputs, x), program.outputs).values()
         np.testing.assert_allclose(got, model(x), atol=1e-6)
 

@@ -60,7 +60,7 @@ class Atlas:
         layers = tuple(taps) or tuple(main_layers(net))
         net.focused(layers).check_size(*recipe.size)
         options = FigureOptions(net, recipe, layers=layers)
-        source = ModelSource(net.identity.source)
+        source = ModelSource(net.identity.source, signature=net.identity.signature)
         return cls(
             network_provenance(net), source, tuple(layers_of(options)), recipe, seed, threads
         )
@@ -91,6 +91,7 @@ class Atlas:
                 "imports": list(self.source.imports),
                 "unsafe": self.source.unsafe,
                 "importer": self.source.importer,
+                **({"signature": signature} if (signature := self.source.signature) else {}),
             },
             "taps": list(self.taps),
             "recipe": self.recipe.to_json(),

@@ -88,11 +88,13 @@ class ModelOptions:
     unsafe: bool = False
     importer: str | None = None
     labels: Path | None = None
+    signature: str | None = None
 
     def source(self, model: str, input_spec: InputSpec | None = None) -> ModelSource:
         """Describe how to load a file or zoo name."""
         labels = () if self.labels is None else read_names(self.labels)
-        return ModelSource(model, self.imports, self.unsafe, self.importer, input_spec, labels)
+        reading = (self.imports, self.unsafe, self.importer, input_spec, labels, self.signature)
+        return ModelSource(model, *reading)
 
     def load(self, model: str, input_spec: InputSpec | None = None) -> Network:
         """Load a network, with its custom layers."""
@@ -200,6 +202,12 @@ model_options = _packed(
             help="Read an ONNX file by this package instead, to match what it computes.",
         ),
         labels_option,
+        click.option(
+            "--signature",
+            metavar="NAME",
+            help="Signature or function of a SavedModel. [default: serving_default, or the only "
+            "one]",
+        ),
     ],
 )
 

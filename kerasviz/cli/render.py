@@ -43,7 +43,10 @@ if TYPE_CHECKING:
 #: Standard deviation of a picture's numbers (0 to 1) below which it is one grey.
 FLAT = 0.01
 #: What may be given beside ``--again``.
-WITH_AGAIN = ("again", "model", "out", "data", "as_json", "imports", "unsafe", "importer")
+WITH_AGAIN = (
+    *("again", "model", "out", "data", "as_json", "imports", "unsafe", "importer"),
+    "signature",
+)
 
 
 @dataclass(frozen=True)

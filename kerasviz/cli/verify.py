@@ -131,11 +131,13 @@ def take_threads(environments: Iterable[Mapping[str, str]]) -> None:
 
 
 def load_recorded(model: str, network: Mapping[str, Any], options: ModelOptions) -> Network:
-    """Load the model of recorded pictures, with the recorded importer and input description."""
+    """Load the model of recorded pictures, read and fed as the record says."""
     from kerasviz.network.input_spec import InputSpec
 
     if network["format"] in IMPORTERS and options.importer is None:
         options = replace(options, importer=network["format"])
+    if options.signature is None:
+        options = replace(options, signature=network.get("signature"))
     return options.load(model, InputSpec.from_json(network["input"]))
 
 

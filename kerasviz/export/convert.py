@@ -88,7 +88,10 @@ def convert(
     with temporary_folder(path.parent, path) as folder:
         result = folder / ("model.keras" if kind == "keras" else "model")
         if kind == "keras":
-            run = _write_keras(net, export, taps, result, changed=size is not None)
+            # Keras' own layers would still be channels first.
+            turned = export.channels_last and any(p.channels_first for p in export.ports.values())
+            changed = turned or size is not None
+            run = _write_keras(net, export, taps, result, changed=changed)
         else:
             run = _write_saved_model(export, result)
         error, shapes = _checked(net, export, run)

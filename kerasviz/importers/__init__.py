@@ -20,17 +20,21 @@ def read(
     custom_objects: Mapping[str, Any] | None = None,
     unsafe: bool = False,
     importer: str | None = None,
+    signature: str | None = None,
 ) -> Imported:
     """Read a model file or SavedModel folder; its content decides which format it has.
 
     ``custom_objects`` (class name to class) and ``unsafe`` (allow Lambda layers, which run code
-    from the file) are for Keras files, ``importer="onnx-tf"`` is for ONNX files. Raises
-    :class:`kerasviz.errors.ModelError`, one line, for a file that cannot be read.
+    from the file) are for Keras files, ``importer="onnx-tf"`` is for ONNX files, ``signature``
+    names what to read of a SavedModel. Raises :class:`kerasviz.errors.ModelError`, one line, for a
+    file that cannot be read.
     """
     path = Path(path)
     if importer is not None:
         check_choice("importer", importer, IMPORTERS)
     kind = kind_of(path)
+    if signature is not None and kind != "saved_model":
+        raise UsageError(f"{path.name} is no SavedModel, so it has no signature {signature!r}")
     if importer == "onnx-tf":
         if kind != "onnx":
             raise UsageError(f"{path.name} is no ONNX file, which the importer {importer} reads")
@@ -45,7 +49,7 @@ def read(
     if kind == "saved_model":
         from kerasviz.importers.tensorflow.saved_model import read_saved_model
 
-        return read_saved_model(path)
+        return read_saved_model(path, signature)
     if kind == "graphdef":
         from kerasviz.importers.tensorflow.graphdef import read_graphdef
 

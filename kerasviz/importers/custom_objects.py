@@ -21,8 +21,6 @@ def custom_objects(modules: Sequence[str]) -> dict[str, Any]:
     objects: dict[str, Any] = {}
     if not modules:
         return objects
-    import keras
-
     folder = str(Path.cwd())
     if folder not in sys.path:
         sys.path.insert(0, folder)
@@ -34,10 +32,18 @@ def custom_objects(modules: Sequence[str]) -> dict[str, Any]:
         except (ImportError, SyntaxError) as error:
             raise UsageError(f"--import {name}: {error} (searched from {folder})") from error
         for key, value in vars(module).items():
-            if inspect.isclass(value) and issubclass(value, keras.layers.Layer):
-                is_defined = not value.__module__.startswith("keras.")
+            if inspect.isclass(value) and _is_layer(value):
+                is_defined = not value.__module__.startswith(("keras.", "tf_keras."))
             else:
                 is_defined = inspect.isfunction(value) and value.__module__ == name
             if is_defined:
                 objects[key] = value
     return objects
+
+
+def _is_layer(kind: type[Any]) -> bool:
+    """Return whether a class is a layer of Keras 3 or 2, without importing either."""
+    return any(
+        base.__name__ == "Layer" and base.__module__.partition(".")[0] in ("keras", "tf_keras")
+        for base in kind.__mro__
+    )

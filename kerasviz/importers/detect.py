@@ -43,7 +43,14 @@ def kind_of(path: Path) -> str:
 def _kind_of_folder(path: Path) -> str:
     if (path / "saved_model.pb").is_file() or (path / "saved_model.pbtxt").is_file():
         return "saved_model"
-    raise ModelError(f"{path} is a folder without saved_model.pb; give a SavedModel or a file")
+    # Keras 3 writes a folder with ``zipped=False``; large models have weights in several files.
+    weights = ("model.weights.h5", "model.weights.json")
+    if (path / "config.json").is_file() and any((path / name).is_file() for name in weights):
+        return "keras"
+    raise ModelError(
+        f"{path} is a folder without saved_model.pb, and without the config.json and "
+        "model.weights.h5 of Keras; give a SavedModel, a Keras folder or a file"
+    )
 
 
 def _refuse_others(path: Path, head: bytes) -> None:

@@ -32,12 +32,16 @@ from kerasviz.types import Array, Tensor
 
 @dataclass(frozen=True)
 class Identity:
-    """Identify a network by its name, source, file format and SHA-256."""
+    """Identify a network by its name, source, file format and SHA-256.
+
+    ``signature`` is the one that was chosen of a SavedModel, ``None`` for its default.
+    """
 
     name: str
     source: str
     format: str
     sha256: str
+    signature: str | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)

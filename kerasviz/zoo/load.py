@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ def load(
     input_spec: InputSpec | None = None,
     importer: str | None = None,
     labels: Iterable[str] | str | os.PathLike[str] | None = None,
+    signature: str | None = None,
 ) -> Network:
     """Load a network from a model file, a SavedModel folder, the zoo or the Hugging Face Hub.
 
@@ -45,6 +47,8 @@ def load(
         input_spec: The numbers that the network takes.
         importer: ``"onnx-tf"`` to read an ONNX file with that package.
         labels: The names of the classes in their order, or a file of them: one a line, or JSON.
+        signature: The signature or function of a SavedModel, by default ``serving_default`` or the
+            only one.
 
     Returns:
         The network, with its taps, labels and input description.
@@ -63,6 +67,13 @@ def load(
     given = Facts(input_spec, names, origins={"input": "given", "labels": "given"})
     known = cards()
     path = Path(name)
+    read_file = partial(
+        _read,
+        custom_objects=custom_objects,
+        unsafe=unsafe,
+        importer=importer,
+        signature=signature,
+    )
     located = None if name in known and _is_other_folder(path) else locate(name)
     if located is not None:
         path, name = located.path, located.source
@@ -70,20 +81,22 @@ def load(
         card = card_for_checksum(sha256)
         if card is None:
             _refuse_archive(name, sha256)
-        imported = _read(path, custom_objects, unsafe, importer)
+        imported = read_file(path)
     elif name in known:
         card = known[name]
         if card.embedded and importer is not None:
             raise UsageError(f"{name} is no ONNX file, which the importer {importer} reads")
+        if card.embedded and signature is not None:
+            raise UsageError(f"{name} is no SavedModel, so it has no signature {signature!r}")
         if card.embedded:
             imported, sha256 = read_embedded(card), card.sha256
         else:
             path, sha256 = _fetched(card)
-            imported = _read(path, custom_objects, unsafe, importer)
+            imported = read_file(path)
     else:
         raise UsageError(f"no file and no zoo network {name!r}; near: {near(name, known)}")
     short = card.name if card else located.name if located else name
-    identity = Identity(name=short, source=name, format=imported.format, sha256=sha256)
+    identity = Identity(short, name, imported.format, sha256, signature)
     return _network(imported, identity, card, _facts(given, card, imported, path, sha256))
 
 
@@ -116,15 +129,15 @@ def _fetched(card: Card) -> tuple[Path, str]:
 
 def _is_other_folder(path: Path) -> bool:
     """Return whether a path is a folder without a model, so that the zoo name wins."""
-    return path.is_dir() and not (path / "saved_model.pb").exists()
+    return path.is_dir() and not any(
+        (path / name).exists() for name in ("saved_model.pb", "saved_model.pbtxt", "config.json")
+    )
 
 
-def _read(
-    path: Path, custom_objects: Mapping[str, Any] | None, unsafe: bool, importer: str | None
-) -> Imported:
+def _read(path: Path, **options: Any) -> Imported:
     from kerasviz import importers  # only here: listing the zoo needs no importer
 
-    return importers.read(path, custom_objects=custom_objects, unsafe=unsafe, importer=importer)
+    return importers.read(path, **options)
 
 
 def _facts(given: Facts, card: Card | None, imported: Imported, path: Path, sha256: str) -> Facts:

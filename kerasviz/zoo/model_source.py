@@ -16,7 +16,7 @@ class ModelSource:
 
     ``imports`` are Python modules with the model's own layers; ``unsafe`` runs code that the file
     carries; ``importer`` reads an ONNX file by another package. ``labels`` are the names of
-    classes.
+    classes, ``signature`` is the one to read of a SavedModel.
     """
 
     path: str = ""
@@ -25,6 +25,7 @@ class ModelSource:
     importer: str | None = None
     input_spec: InputSpec | None = None
     labels: tuple[str, ...] = ()
+    signature: str | None = None
 
     def load(self) -> Network:
         """Load the network, as :func:`kerasviz.zoo.load.load` does."""
@@ -38,4 +39,5 @@ class ModelSource:
             input_spec=self.input_spec,
             importer=self.importer,
             labels=self.labels or None,
+            signature=self.signature,
         )

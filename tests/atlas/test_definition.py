@@ -31,6 +31,9 @@ def test_it_survives_json(atlas: Atlas) -> None:
         source=ModelSource("tiny", ("own",), True, "onnx-tf"),
     )
     assert Atlas.from_json(json.loads(json.dumps(whole.to_json()))) == whole
+    assert "signature" not in whole.to_json()["reading"]
+    chosen = replace(whole, source=ModelSource("tiny", signature="features"))
+    assert Atlas.from_json(json.loads(json.dumps(chosen.to_json()))) == chosen
 
 
 def test_all_main_layers_or_those_named() -> None:

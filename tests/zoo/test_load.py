@@ -6,11 +6,15 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import kerasviz
+from kerasviz.cli.options import ModelOptions
+from kerasviz.cli.verify import load_recorded
 from kerasviz.errors import ModelError, UsageError
 from kerasviz.io.download import sha256_of
 from kerasviz.network.input_spec import InputSpec, preset
+from kerasviz.rendering.render import network_provenance
 from kerasviz.zoo import add, card, cards
 from kerasviz.zoo.load import load
 
@@ -147,3 +151,26 @@ def test_the_embedded_network() -> None:
     assert net.fixed_size == (None, None)
     assert net.require_logits().name == "logits"
     assert net.class_index("Egyptian cat") == 285 and net.class_index("espresso") == 967
+
+
+def test_the_signature_that_was_chosen_is_remembered(tmp_path: Path) -> None:
+    module = tf.Module()
+    spec = tf.TensorSpec([None, 5, 4, 3], name="images")
+    signatures = {
+        "half": tf.function(lambda images: {"half": images / 2}, [spec]),
+        "twice": tf.function(lambda images: {"twice": images * 2}, [spec]),
+    }
+    module.functions = list(signatures.values())
+    tf.saved_model.save(module, str(tmp_path / "m"), signatures=signatures)
+    net = load(tmp_path / "m", signature="twice", input_spec=InputSpec())
+    images = np.ones((1, 5, 4, 3), np.float32)
+    np.testing.assert_array_equal(net.run({"images": images}, ["twice"])["twice"], images * 2)
+    record = network_provenance(net)
+    assert record["signature"] == "twice"
+    again = load_recorded(str(tmp_path / "m"), record, ModelOptions())
+    assert again.identity == net.identity
+    again = load_recorded(str(tmp_path / "m"), record, ModelOptions(signature="half"))
+    assert again.identity.signature == "half"
+    assert "signature" not in network_provenance(load("efficientnet-lite0"))
+    with pytest.raises(UsageError, match="no SavedModel"):
+        load("efficientnet-lite0", signature="twice")

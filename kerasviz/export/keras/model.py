@@ -13,7 +13,7 @@ from kerasviz.export.exported_function import Export
 from kerasviz.export.keras import layers as keras_layers  # noqa: F401 - register
 from kerasviz.export.keras.graph import Build, Norm
 from kerasviz.importers.onnx.layout import Constant
-from kerasviz.importers.tensorflow.frozen_graph import read_graph
+from kerasviz.importers.tensorflow.graph_reader import read_graph
 from kerasviz.network.program import Value
 from kerasviz.network.taps import TapTable
 from kerasviz.types import Tensor

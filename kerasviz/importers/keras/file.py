@@ -16,13 +16,15 @@ from kerasviz.importers.imported import Imported
 from kerasviz.importers.keras.errors import (
     LOADING_ERRORS,
     KerasVersionError,
+    UnknownClassError,
     check_h5,
     explained,
     has_lambda,
+    is_of_keras_3,
     lambda_refused,
     last_line,
 )
-from kerasviz.importers.keras.layers import TapMarks, layer_paths, naming_of
+from kerasviz.importers.keras.layers import TapMarks, naming_of
 from kerasviz.importers.keras.preprocessing import leading_input_spec
 from kerasviz.importers.tensorflow.program import GraphProgram, program_over
 
@@ -66,7 +68,7 @@ def load_model(path: Path, custom_objects: Mapping[str, Any] | None, unsafe: boo
         return keras.saving.load_model(path, **options)
     except LOADING_ERRORS as error:
         first = explained(path, error)
-        if not isinstance(first, KerasVersionError):
+        if not isinstance(first, KerasVersionError) or is_of_keras_3(path):
             raise first from error
     try:
         legacy = importlib.import_module("tf_keras")
@@ -74,13 +76,16 @@ def load_model(path: Path, custom_objects: Mapping[str, Any] | None, unsafe: boo
         raise ModelError(
             f"{first}; if Keras 2 saved it: pip install tf_keras, and load it again"
         ) from None
+    if not unsafe and has_lambda(path):  # Keras 2 ignores safe_mode for .h5
+        raise lambda_refused(path)
     try:
-        if not unsafe and has_lambda(path):  # Keras 2 ignores safe_mode for .h5
-            raise lambda_refused(path) from None
         return legacy.models.load_model(path, **options)
     except LOADING_ERRORS as error:
-        second = explained(path, error)
-        if not isinstance(second, KerasVersionError):
+        second = explained(path, error, "Keras 2")
+        if isinstance(first, UnknownClassError) or not isinstance(second, KerasVersionError):
+            # Keras 2 may be at a loss because of Keras 3's layers before it comes to that class.
+            raise (second if isinstance(second, UnknownClassError) else first) from error
+        if isinstance(second, UnknownClassError):
             raise second from error
         raise ModelError(f"{first}; nor by Keras 2: {last_line(error)}") from error
 
@@ -99,12 +104,11 @@ def program_of(model: Any) -> GraphProgram:
 
     Values are the outputs of its layers, named by their paths: ``block/conv1`` in nested models,
     ``conv1_1`` for a second call. The inputs of ReLUs (``X_pre_relu``) and softmaxes
-    (``X_pre_softmax``) inside layers are values too. Ports are the model's inputs, channels last.
-    Raises :class:`ModelError` for models that were never built, channels-first layers and
-    operations that cannot be computed.
+    (``X_pre_softmax``) inside layers are values too. Ports are the model's inputs.
+    Raises :class:`ModelError` for models that were never built, and for operations that cannot be
+    computed.
     """
     check_backend()
-    _check_layout(model)
     _check_weights(model)
     specs, structure = input_specs(model)
     names = list(specs)
@@ -127,15 +131,6 @@ def program_of(model: Any) -> GraphProgram:
     declared = getattr(model, "inputs", None) or ()
     batches = {n: t.shape[0] for n, t in zip(specs, declared, strict=False)}
     return program_over(traced.graph, inputs, outputs, naming_of(marks), batches)
-
-
-def _check_layout(model: Any) -> None:
-    for path, layer in layer_paths(model):
-        if getattr(layer, "data_format", None) == "channels_first":
-            raise ModelError(
-                f"layer {path} is channels first; build the model with "
-                "data_format='channels_last', or export it to ONNX"
-            )
 
 
 def _check_weights(model: Any) -> None:

@@ -128,7 +128,11 @@ class TapMarks:
             return tensor
         name = f"{_MARK}{len(self.by_name)}"
         self.by_name[name] = mark
-        return tf.identity(tensor, name=name)
+        marked = tf.identity(tensor, name=name)
+        padding = getattr(tensor, "_keras_mask", None)
+        if padding is not None:  # a layer may set the mask of its own result
+            marked._keras_mask = padding
+        return marked
 
 
 class LayerResults(TapMarks):

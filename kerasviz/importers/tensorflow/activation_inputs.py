@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import tensorflow as tf
+
 from kerasviz.importers.activations import Operation, activation_inputs
 from kerasviz.types import Array
 
@@ -39,7 +41,10 @@ def activation_keys(graph: FrozenGraph) -> dict[str, str]:
         if key in graph.live or key in graph.broken or key not in names:
             return None
         if key not in arrays:
-            arrays[key] = graph.constant(key).numpy()
+            tensor = graph.constant(key)
+            if tensor.dtype in (tf.resource, tf.variant):  # a table or a list has no array
+                return None
+            arrays[key] = tensor.numpy()
         return arrays[key]
 
     operations = [

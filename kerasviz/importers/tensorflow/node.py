@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -22,6 +22,16 @@ PASS_THROUGH = frozenset(
 )
 #: Ops that call the function of their attribute ``f``.
 CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
+#: Formats with the channels before the positions.
+CHANNELS_FIRST = (b"NCHW", b"NCDHW")
+#: The input with the image of every op that knows a channels-first format.
+IMAGES = {
+    **dict.fromkeys(("Conv2D", "Conv3D", "DepthwiseConv2dNative", "BiasAdd"), 0),
+    **dict.fromkeys(("MaxPool", "AvgPool", "MaxPool3D", "AvgPool3D"), 0),
+    **dict.fromkeys(("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"), 0),
+    **dict.fromkeys(("SpaceToDepth", "DepthToSpace"), 0),
+    **dict.fromkeys(("Conv2DBackpropInput", "Conv3DBackpropInputV2"), 2),
+}
 _VARIABLES = frozenset({"Variable", "VariableV2", "VarHandleOp", "ReadVariableOp"})
 
 
@@ -31,6 +41,7 @@ class GraphNode:
 
     A group of ``None`` is an argument that takes one tensor, a number one that takes a list.
     ``outputs`` has the type and the static shape (``None`` if even the rank is unknown) of each.
+    ``run`` computes the outputs of control flow; other nodes are run by their op.
     """
 
     name: str
@@ -40,6 +51,7 @@ class GraphNode:
     attributes: dict[str, Any]
     outputs: tuple[tuple[Any, tuple[int | None, ...] | None], ...]
     stateful: bool
+    run: Callable[[Sequence[Tensor], Kernels], list[Any]] | None = None
 
 
 @cache
@@ -106,23 +118,23 @@ def why_not(node: GraphNode) -> str | None:
     """Return why a node cannot be run again; ``None`` if it can."""
     if node.op in _VARIABLES:
         return "a variable: the graph is not frozen"
-    if node.attributes.get("data_format") in (b"NCHW", b"NCDHW", b"NCHW_VECT_C"):
+    data_format = node.attributes.get("data_format")
+    if data_format == b"NCHW_VECT_C" or (data_format in CHANNELS_FIRST and node.op not in IMAGES):
         return "channels first: save the model with channels last"
     if node.op in PASS_THROUGH or node.op == "Const":
         return None
     if not _arguments(node.op):
         return "no such TensorFlow op"
-    if node.op in _CONTROL_FLOW or node.op in CALLS:
-        return "control flow"
+    if node.op in _CONTROL_FLOW:
+        return "control flow of TensorFlow 1"
     training = node.op.startswith("FusedBatchNorm") and node.attributes.get("is_training")
-    if training:
+    if training and not _is_of_rows(node):
         return "batch normalization in training mode: save the model for inference"
     return None
 
 
 _CONTROL_FLOW = frozenset(
-    {"If", "StatelessIf", "While", "StatelessWhile", "Case", "StatelessCase"}
-    | {"SymbolicGradient", "RemoteCall"}
+    {"SymbolicGradient", "RemoteCall"}
     | {"Switch", "RefSwitch", "Merge", "RefMerge", "Enter", "RefEnter", "Exit", "RefExit"}
     | {"NextIteration", "RefNextIteration", "LoopCond", "ForeverLoop"}
 )
@@ -134,6 +146,10 @@ def emit(node: GraphNode, inputs: Sequence[Tensor], kernels: Kernels) -> list[Te
     Raises ``ValueError`` that begins with the node where the shapes do not fit, and
     :class:`ModelError` where the op cannot run.
     """
+    if node.run is not None:
+        return node.run(inputs, kernels)
+    if node.op.startswith("FusedBatchNorm") and node.attributes.get("is_training"):
+        return _normalization_of_rows(node, inputs)
     if node.op == "Relu":
         return [kernels.relu(inputs[0])]
     if node.op == "Relu6":
@@ -177,7 +193,7 @@ def _first_line(error: Exception) -> str:
 
 def _raw(node: GraphNode, inputs: Sequence[Tensor]) -> list[Tensor]:
     arguments: dict[str, Any] = dict(node.attributes)
-    rest = list(inputs)
+    rest = [_embedded(tensor) for tensor in inputs] if "TensorList" in node.op else list(inputs)
     for name, count in node.groups:
         if count is None:
             arguments[name] = rest.pop(0)
@@ -187,12 +203,40 @@ def _raw(node: GraphNode, inputs: Sequence[Tensor]) -> list[Tensor]:
     return [out for out in tf.nest.flatten(results) if tf.is_tensor(out)]
 
 
+def _embedded(tensor: Tensor) -> Tensor:
+    """Return a whole-number constant as one of the graph that is being traced.
+
+    A function takes a captured constant as an argument, so that the shape of the elements of a
+    list, which it stands for, were unknown.
+    """
+    if tf.executing_eagerly() or not hasattr(tensor, "numpy") or not tensor.dtype.is_integer:
+        return tensor
+    return tf.constant(tensor.numpy(), tensor.dtype)
+
+
 def _batch_normalization(node: GraphNode, inputs: Sequence[Tensor]) -> list[Tensor]:
     """Compute inference as a product and a sum; the op's gradient would include the weights'."""
     x, scale, offset, mean, variance = inputs
     factor = scale * tf.math.rsqrt(variance + node.attributes["epsilon"])
     result = tf.cast(x, scale.dtype) * factor + (offset - mean * factor)
     return [tf.cast(result, x.dtype), mean, variance]
+
+
+def _is_of_rows(node: GraphNode) -> bool:
+    """Return whether every channel is a row of the batch, as where Keras 2 normalizes layers."""
+    shape = node.outputs[0][1]
+    return node.attributes["data_format"] == b"NCHW" and shape is not None and shape[0] == 1
+
+
+def _normalization_of_rows(node: GraphNode, inputs: Sequence[Tensor]) -> list[Tensor]:
+    """Normalize every channel of [1, C, H, W] by its own numbers; no CPU has the op for it."""
+    x, scale, offset, *_ = inputs
+    wide = tf.cast(x, scale.dtype)
+    mean, variance = tf.nn.moments(wide, [0, 2, 3], keepdims=True)
+    by_channel = [tf.reshape(numbers, [1, -1, 1, 1]) for numbers in (scale, offset)]
+    factor = by_channel[0] * tf.math.rsqrt(variance + node.attributes["epsilon"])
+    result = tf.cast((wide - mean) * factor + by_channel[1], x.dtype)
+    return [result, tf.reshape(mean, [-1]), tf.reshape(variance, [-1])]
 
 
 def _old_batch_normalization(node: GraphNode, inputs: Sequence[Tensor]) -> list[Tensor]:

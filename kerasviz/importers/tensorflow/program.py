@@ -10,7 +10,10 @@ import tensorflow as tf
 
 from kerasviz.errors import ModelError, UsageError, near
 from kerasviz.importers.mixed_precision import narrowed
-from kerasviz.importers.tensorflow.frozen_graph import FrozenGraph, read_graph
+from kerasviz.importers.tensorflow.channels_last import with_channels_last
+from kerasviz.importers.tensorflow.frozen_graph import FrozenGraph
+from kerasviz.importers.tensorflow.graph_reader import read_graph
+from kerasviz.importers.tensorflow.layouts import to_first, to_last
 from kerasviz.importers.tensorflow.node import GraphNode, emit
 from kerasviz.importers.tensorflow.values import Naming, values_of
 from kerasviz.importers.tensorflow.whole_numbers import carries, float_inputs, only_converted
@@ -22,7 +25,8 @@ class GraphProgram(Described):
     """Implement :class:`kerasviz.network.program.Program` for a :class:`FrozenGraph`.
 
     Tensors that depend on no input are computed once; ``compute`` runs the other ancestors of the
-    wanted values. The graph itself is channels last, so ``channels_last`` makes no difference.
+    wanted values. The graph itself is channels last; ``first`` are the tensors that the file has
+    channels first.
     """
 
     def __init__(
@@ -32,10 +36,12 @@ class GraphProgram(Described):
         outputs: Mapping[str, str],
         values: Mapping[str, Value],
         keys: Mapping[str, str],
+        first: frozenset[str] = frozenset(),
     ):
         self._graph = graph
         self._fed = {name: key for name, (_, key) in inputs.items()}
         self._keys = dict(keys)
+        self._first = first
         self._inputs = {name: port for name, (port, _) in inputs.items()}
         self._outputs = tuple(outputs)
         self._values = dict(values)
@@ -64,7 +70,10 @@ class GraphProgram(Described):
         for name, tensor in feeds.items():
             if name not in self._fed:
                 raise UsageError(f"no input {name!r}; inputs: {', '.join(self._inputs)}")
-            tensors[self._fed[name]] = self._inputs[name].tensor(tensor)
+            tensor = self._inputs[name].tensor(tensor)
+            key = self._fed[name]
+            is_first = key in self._first and not channels_last
+            tensors[key] = tf.transpose(tensor, to_last(tensor.shape.rank)) if is_first else tensor
         carried = {  # floats that stand for whole numbers
             key
             for n, key in self._fed.items()
@@ -82,7 +91,12 @@ class GraphProgram(Described):
             tensors.update({f"{node.name}:{k}": result for k, result in enumerate(outputs)})
         results = {name: self._tensor(key, tensors) for name, key in wanted.items()}
         self._check_rows(results, tensors)
-        return results
+        if channels_last or not self._first:
+            return results
+        return {
+            name: tf.transpose(t, to_first(t.shape.rank)) if wanted[name] in self._first else t
+            for name, t in results.items()
+        }
 
     def _has_type(self, name: str, tensor: Tensor) -> bool:
         return bool(tensor.dtype == self._inputs[name].dtype)
@@ -143,16 +157,19 @@ def program_over(
     outputs: Mapping[str, Any],
     naming: Callable[[FrozenGraph], Naming] | None = None,
     batches: Mapping[str, int | None] | None = None,
+    states: Mapping[str, Tensor] | None = None,
 ) -> GraphProgram:
     """Make the program of a frozen ``tf.Graph``.
 
     ``inputs`` and ``outputs`` map names to tensors of ``graph``; ``naming`` names the values, by
-    default after their nodes; ``batches`` are the numbers of images that the file names. An output
-    that cannot be computed is dropped, since it may be a summary or a label. If none is left,
-    :class:`ModelError` names the nodes that are the reason.
+    default after their nodes; ``batches`` are the numbers of images that the file names, ``states``
+    the variables and tables that are nodes of the graph. An output that cannot be computed is
+    dropped, since it may be a summary or a label. If none is left, :class:`ModelError` names the
+    nodes that are the reason.
     """
     fed = {name: tensor.name for name, tensor in inputs.items()}
-    frozen = read_graph(graph, fed.values())
+    frozen = read_graph(graph, fed.values(), states)
+    first = with_channels_last(frozen, fed.values())
     reasons = [
         frozen.broken[tensor.name] for tensor in outputs.values() if tensor.name in frozen.broken
     ]
@@ -161,22 +178,28 @@ def program_over(
         raise ModelError(f"not supported: {'; '.join(dict.fromkeys(reasons))}")
     ends = [tensor.name for tensor in outputs.values()]
     ports = {
-        name: (_port(name, tensor, frozen, ends, (batches or {}).get(name)), tensor.name)
+        name: (
+            replace(
+                _port(name, tensor, frozen, ends, (batches or {}).get(name)),
+                channels_first=tensor.name in first,
+            ),
+            tensor.name,
+        )
         for name, tensor in inputs.items()
     }
     values, keys = values_of(frozen, fed, {n: t.name for n, t in outputs.items()}, naming)
     names = _output_names(outputs, values, keys, frozen)
-    program = GraphProgram(frozen, ports, names, values, keys)
+    program = GraphProgram(frozen, ports, names, values, keys, first)
     if any(value.shape is None or value.shape[-1:] == (None,) for value in values.values()):
         known = _with_shapes(program)
-        program = GraphProgram(frozen, ports, names, known, keys)
+        program = GraphProgram(frozen, ports, names, known, keys, first)
     return program
 
 
 def _with_shapes(program: GraphProgram) -> dict[str, Value]:
     """Return the values with the shapes of a trace, which knows what follows from constants."""
     values = program.values
-    specs = {name: tf.TensorSpec(p.shape, p.dtype) for name, p in program.inputs.items()}
+    specs = {name: tf.TensorSpec(p.last_shape, p.dtype) for name, p in program.inputs.items()}
     traced = tf.function(
         lambda feeds: program.compute(feeds, list(values)), autograph=False
     ).get_concrete_function(specs)

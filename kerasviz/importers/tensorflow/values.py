@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from kerasviz.importers.activation_functions import ATOMIC
+from kerasviz.importers.mixed_precision import COMPUTED
 from kerasviz.importers.tensorflow.activation_inputs import activation_keys
 from kerasviz.network.program import Value
 
@@ -35,6 +38,7 @@ def by_nodes(graph: FrozenGraph) -> Naming:
     tensor leaves (``Mixed_3b`` of ``Mixed_3b/concat``) is another name of that tensor.
     """
     names: dict[str, list[str]] = {}
+    taken: set[str] = set()
     for node in graph.nodes.values():
         # The other outputs of a batch normalization are statistics.
         count = 1 if node.op.startswith("FusedBatchNorm") else len(node.outputs)
@@ -45,6 +49,10 @@ def by_nodes(graph: FrozenGraph) -> Naming:
                 shown = _shown(node.name)
                 shown = node.name if shown in graph.nodes else shown
                 spellings = [shown, node.name, key] if index == 0 else [key]
+                activated = _activated(graph, node)
+                if activated is not None and activated not in graph.nodes.keys() | taken:
+                    taken.add(activated)
+                    spellings.insert(0, activated)
                 names.setdefault(source, []).extend(dict.fromkeys(spellings))
     for scope, key in _scopes(graph, names).items():
         if scope not in graph.nodes:
@@ -55,6 +63,34 @@ def by_nodes(graph: FrozenGraph) -> Naming:
 def _shown(name: str) -> str:
     """Return a node's name without the call that wraps a whole SavedModel."""
     return name.removeprefix("StatefulPartitionedCall/").removeprefix("PartitionedCall/")
+
+
+def _activated(graph: FrozenGraph, node: GraphNode) -> str | None:
+    """Return ``conv.relu`` for the nameless activation of a node that was named ``conv``.
+
+    TensorFlow calls operations without a name ``Relu``, ``Relu_1`` ...; they tell nothing.
+    """
+    if node.op not in ATOMIC or not _is_nameless(node) or not node.inputs:
+        return None
+    before = _producer(graph, node.inputs[0])
+    while before is not None and before.op in _BETWEEN and _is_nameless(before):
+        before = _producer(graph, before.inputs[0])
+    if before is None or before.op not in COMPUTED or _is_nameless(before):
+        return None
+    return f"{_shown(before.name)}.{node.op.lower()}"
+
+
+def _producer(graph: FrozenGraph, key: str) -> GraphNode | None:
+    return graph.nodes.get(graph.source(key).rpartition(":")[0])
+
+
+def _is_nameless(node: GraphNode) -> bool:
+    """Return whether the name of a node at the top is that of its op, perhaps with a number."""
+    return re.fullmatch(rf"{node.op}(_\d+)?", _shown(node.name)) is not None
+
+
+#: Operations between a convolution and its activation.
+_BETWEEN = frozenset({"Add", "AddV2", "BiasAdd", "FusedBatchNormV3"})
 
 
 def _scopes(graph: FrozenGraph, names: Mapping[str, object]) -> dict[str, str]:

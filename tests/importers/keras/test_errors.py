@@ -13,6 +13,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+import tf_keras
 
 from kerasviz.errors import ModelError
 from kerasviz.importers import read
@@ -145,3 +146,95 @@ def test_keras_2_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(ModelError, match="pip install tf_keras") as error:
         read(tmp_path / "old.h5")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("suffix", ["h5", "keras"])
+def test_layer_that_keras_3_dropped(tmp_path: Path, suffix: str) -> None:
+    own = tf_keras.layers
+    model = tf_keras.Sequential(
+        [
+            tf_keras.Input((6, 7, 3), name="image"),
+            own.LocallyConnected2D(4, 3, activation="relu", name="local"),
+            own.Flatten(name="flat"),
+        ]
+    )
+    model.save(tmp_path / f"face.{suffix}")
+    program = read(tmp_path / f"face.{suffix}").program
+    x = random(2, 6, 7, 3)
+    (name,) = program.inputs
+    agree(program.compute({name: x}, ["flat"])["flat"], model(x))
+    assert program.values["local"].relu_input == "local_pre_relu"
+
+
+class Doubled(tf_keras.layers.Layer):
+    """A layer of Keras 2 that only its owner has."""
+
+    def call(self, x: Any) -> Any:
+        return x * 2.0
+
+
+class Patch(tf_keras.layers.Layer):
+    """A layer that takes patches of one size."""
+
+    def call(self, x: Any) -> Any:
+        return x
+
+
+class Strict(tf_keras.layers.Layer):
+    """The same layer as its module has it later."""
+
+    def call(self, x: Any) -> Any:
+        raise ValueError("the patch must be 7 x 7")
+
+
+def test_unknown_layer_of_keras_2(tmp_path: Path) -> None:
+    tf_keras.Sequential([tf_keras.Input((4, 4, 3)), Doubled(name="two")]).save(tmp_path / "m.h5")
+    with pytest.raises(ModelError, match=r"needs Doubled.*--import MODULE"):
+        read(tmp_path / "m.h5")
+    program = read(tmp_path / "m.h5", custom_objects={"Doubled": Doubled}).program
+    (name,) = program.inputs
+    x = random(1, 4, 4, 3)
+    np.testing.assert_array_equal(program.compute({name: x}, ["two"])["two"], x * 2)
+
+
+def test_reason_of_keras_2(tmp_path: Path) -> None:
+    tf_keras.Sequential([tf_keras.Input((4, 4, 3)), Patch(name="patch")]).save(tmp_path / "m.h5")
+    with pytest.raises(
+        ModelError, match=r"'patch' .*|\"patch\".*: the patch must be 7 x 7"
+    ) as error:
+        read(tmp_path / "m.h5", custom_objects={"Patch": Strict})
+    assert "\n" not in str(error.value) and "the patch must be 7 x 7" in str(error.value)
+
+
+class Crop(keras.layers.Layer):
+    """A layer that Keras reads and cannot run."""
+
+    def call(self, x: Any) -> Any:
+        raise ValueError("the patch must be 7 x 7\nand not smaller")
+
+    def compute_output_shape(self, shape: Any) -> Any:
+        return shape
+
+
+class Wide(keras.layers.Layer):
+    """A layer whose shape Keras finds out by a call."""
+
+    def call(self, x: Any) -> Any:
+        return layers.Conv2D(3, 9)(x)
+
+
+def test_reason_of_keras_3_when_it_runs(tmp_path: Path) -> None:
+    image = keras.Input((8, 8, 3))
+    keras.Model(image, Crop(name="crop")(image)).save(tmp_path / "m.keras")
+    with pytest.raises(ModelError, match=r"Crop\.call\(\): the patch must be 7 x 7$"):
+        read(tmp_path / "m.keras", custom_objects={"Crop": Crop})
+
+
+def test_reason_of_keras_3_when_it_reads(tmp_path: Path) -> None:
+    image = keras.Input((8, 8, 3))
+    keras.Model(image, Crop(name="crop")(image)).save(tmp_path / "m.keras")
+    with pytest.raises(
+        ModelError, match=r"Computed output size would be zero or negative"
+    ) as error:
+        read(tmp_path / "m.keras", custom_objects={"Crop": Wide})
+    assert "nor by Keras 2" not in str(error.value), "Keras 3 itself saved the file"

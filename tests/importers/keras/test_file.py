@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 
 from kerasviz.errors import ModelError
 from kerasviz.importers import read
@@ -327,13 +328,6 @@ def test_weights_that_are_not_numbers(tmp_path: Path) -> None:
         read(tmp_path / "m.keras")
 
 
-def test_channels_first() -> None:
-    image = keras.Input((3, 8, 8))
-    model = keras.Model(image, layers.Conv2D(2, 3, data_format="channels_first", name="cf")(image))
-    with pytest.raises(ModelError, match="layer cf is channels first"):
-        program_of(model)
-
-
 def test_never_built() -> None:
     with pytest.raises(ModelError, match="no input shape; call it once"):
         program_of(Own())
@@ -370,3 +364,66 @@ def test_other_backend(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(ModelError, match=r"Keras runs on jax.*KERAS_BACKEND=tensorflow"):
         program_of(sequential())
+
+
+def test_folder(tmp_path: Path) -> None:
+    model = sequential()
+    model.save(tmp_path / "m", zipped=False)
+    imported = read(tmp_path / "m")
+    assert imported.format == "keras"
+    (name,) = imported.program.inputs
+    x = random(2, *(n or 19 for n in model.input_shape[1:]))
+    (output,) = imported.program.outputs
+    agree(imported.program.compute({name: x}, [output])[output], model(x))
+    weights = tmp_path / "m" / "model.weights.h5"
+    weights.write_bytes(weights.read_bytes()[:700])
+    with pytest.raises(ModelError, match=r"m is damaged or truncated.*truncated file"):
+        read(tmp_path / "m")
+
+
+def test_folder_with_a_lambda(tmp_path: Path) -> None:
+    keras.Sequential([keras.Input((8, 8, 3)), layers.Lambda(lambda x: x * 2.0)]).save(
+        tmp_path / "m", zipped=False
+    )
+    with pytest.raises(ModelError, match=r"Lambda.*--unsafe"):
+        read(tmp_path / "m")
+    read(tmp_path / "m", unsafe=True)
+
+
+def recurrent(library: Any) -> Any:
+    image = library.Input((5, 6, 6, 2), name="image")
+    own = library.layers
+    x = own.TimeDistributed(own.Conv2D(3, 3), name="each")(image)
+    x = own.ConvLSTM2D(3, 3, return_sequences=True, name="convlstm")(x)
+    x = own.Reshape((5, 12), name="rows")(x)
+    x = own.LSTM(4, return_sequences=True, name="lstm")(own.Masking(name="masked")(x))
+    x = own.Bidirectional(own.GRU(3), name="both")(x)
+    return library.Model(image, own.Dense(2, name="scores")(x))
+
+
+@pytest.mark.parametrize("library", [keras, tf_keras], ids=["keras", "tf_keras"])
+def test_recurrent_layers(library: Any) -> None:
+    model = recurrent(library)
+    program = program_of(model)
+    x = random(2, 5, 6, 6, 2)
+    x[0, 3:] = 0
+    names = ["each", "convlstm", "rows", "lstm", "both", "scores"]
+    own = library.Model(model.input, [model.get_layer(name).output for name in names])
+    found = program.compute({"image": x}, names)
+    for name, want in zip(names, own(x), strict=True):
+        agree(found[name], want, name)
+    with tf.GradientTape(persistent=True) as tape:
+        images = tf.constant(x)
+        tape.watch(images)
+        score = tf.reduce_sum(program.compute({"image": images}, ["scores"])["scores"] ** 2)
+        wanted = tf.reduce_sum(model(images) ** 2)
+    agree(tape.gradient(score, images), tape.gradient(wanted, images))
+
+
+def test_mask_that_a_layer_sets_itself() -> None:
+    image = tf_keras.Input((6, 3), name="image")
+    x = tf_keras.layers.Masking(0.0, name="masked")(image)
+    model = tf_keras.Model(image, tf_keras.layers.SimpleRNN(4, name="rnn")(x))
+    x = random(2, 6, 3)
+    x[0, 3:] = 0
+    agree(program_of(model).compute({"image": x}, ["rnn"])["rnn"], model(x))

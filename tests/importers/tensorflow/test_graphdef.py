@@ -128,11 +128,6 @@ def _nan_weights(x: Any) -> None:
     tf.nn.conv2d(x, tf.constant(kernel, tf.float32, name="kernel"), 1, "SAME", name="conv")
 
 
-def _channels_first(x: Any) -> None:
-    kernel = tf.ones([1, 1, 3, 2])
-    tf.nn.conv2d(tf.transpose(x, [0, 3, 1, 2]), kernel, 1, "SAME", data_format="NCHW", name="conv")
-
-
 def _open_branch(x: Any) -> None:
     yes = tf.raw_ops.Switch(data=x, pred=tf.reduce_sum(x) > 0, name="fork")
     tf.raw_ops.Merge(inputs=[yes[0] * 3.0, yes[1] * 5.0], name="merge")
@@ -147,7 +142,6 @@ def _variable(x: Any) -> None:
     ("build", "message"),
     [
         (_nan_weights, "m.pb: weight kernel holds NaN"),
-        (_channels_first, r"conv \(Conv2D\): channels first"),
         (_open_branch, r"fork \(Switch\): control flow"),
         (_variable, r"weights \(VariableV2\): a variable: the graph is not frozen"),
     ],

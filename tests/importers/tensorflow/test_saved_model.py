@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasviz.errors import ModelError
+from kerasviz.errors import ModelError, UsageError
 from kerasviz.importers import read
 from kerasviz.network.taps import TapTable
 
@@ -147,3 +147,75 @@ def test_weights_that_are_not_numbers(tmp_path: Path) -> None:
     tf.saved_model.save(module, str(tmp_path / "m"), signatures={"pooled": module.mean})
     with pytest.raises(ModelError, match="NaN or infinite"):
         read(tmp_path / "m")
+
+
+def test_signature_is_chosen_by_name(tmp_path: Path) -> None:
+    module = Two()
+    signatures = {"pooled": module.mean, "features": module.features}
+    tf.saved_model.save(module, str(tmp_path / "m"), signatures=signatures)
+    with pytest.raises(ModelError, match="--signature NAME"):
+        read(tmp_path / "m")
+    program = read(tmp_path / "m", signature="features").program
+    x = random(2, 9, 8, 3)
+    want = module.features(x)["map"]
+    np.testing.assert_allclose(program.compute({"images": x}, ["map"])["map"], want, atol=1e-6)
+    with pytest.raises(UsageError, match="no signature 'feature'; it has features, pooled, "):
+        read(tmp_path / "m", signature="feature")
+
+
+def test_signature_is_for_saved_models_only(tmp_path: Path) -> None:
+    keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save(tmp_path / "m.keras")
+    with pytest.raises(UsageError, match=r"m\.keras is no SavedModel"):
+        read(tmp_path / "m.keras", signature="serving_default")
+
+
+class Called(tf.Module):
+    """A module without signatures, whose call was traced for training too."""
+
+    def __init__(self) -> None:
+        self.kernel = tf.Variable(random(3, 3, 3, 4), name="kernel")
+
+    @tf.function
+    def __call__(self, image: Any, training: bool = False) -> Any:
+        return tf.nn.relu(tf.nn.conv2d(image, self.kernel, 2, "SAME")) * (2.0 if training else 1.0)
+
+
+def test_without_signatures_the_call_for_inference_is_read(tmp_path: Path) -> None:
+    module = Called()
+    x = random(2, 9, 8, 3)
+    module(tf.constant(x), training=True)
+    want = module(tf.constant(x))
+    tf.saved_model.save(module, str(tmp_path / "m"))
+    program = read(tmp_path / "m").program
+    got = program.compute({"image": x}, program.outputs)
+    np.testing.assert_allclose(got["output"], want, atol=1e-6)
+
+
+def test_endpoint_of_keras(tmp_path: Path) -> None:
+    model = keras.Sequential([keras.Input((9, 8, 3)), keras.layers.Conv2D(3, 3)])
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    for name in ("serve", "features"):
+        archive.add_endpoint(name, model.call, [tf.TensorSpec([None, 9, 8, 3])])
+    archive.write_out(tmp_path / "m", verbose=False)
+    x = random(2, 9, 8, 3)
+    for program in (
+        read(tmp_path / "m").program,
+        read(tmp_path / "m", signature="features").program,
+    ):
+        (got,) = program.compute(dict.fromkeys(program.inputs, x), program.outputs).values()
+        np.testing.assert_allclose(got, model(x), atol=1e-6)
+
+
+def test_nameless_activation_is_called_after_its_convolution(tmp_path: Path) -> None:
+    def serve(images: Any) -> Any:
+        x = tf.nn.conv2d(images, tf.ones([1, 1, 3, 4]), 1, "SAME", name="conv")
+        y = tf.nn.relu(tf.nn.bias_add(x, [1.0, -9.0, 3.0, 0.0]))
+        return {"a": y, "b": tf.nn.relu(x - 1.0)}
+
+    module = tf.Module()
+    module.serve = tf.function(serve, [tf.TensorSpec([None, 4, 5, 3], name="images")])
+    tf.saved_model.save(module, str(tmp_path / "m"), signatures=module.serve)
+    taps = TapTable(read(tmp_path / "m").program.values)
+    assert taps["conv.relu"].name == taps["Relu"].name == taps["a"].name
+    assert taps["b"].name == "Relu_1"

@@ -115,7 +115,7 @@ class Network:
         aliases = {**(self.aliases or {}), **network_map.names()}
         fields = {
             "map": network_map,
-            "taps": TapTable(values, aliases, network_map.short_names()),
+            "taps": TapTable(values, aliases, network_map.short_names(), self.left_out),
             "main_taps": tuple(network_map.main),
         }
         for name, value in fields.items():  # as a frozen dataclass sets its own fields
@@ -133,6 +133,12 @@ class Network:
     def name(self) -> str:
         """The network's short name."""
         return self.identity.name
+
+    @property
+    def left_out(self) -> Mapping[str, str]:
+        """The values of the file that cannot be computed, by name, each with the reason."""
+        reasons: Mapping[str, str] = getattr(self.program, "left_out", {})
+        return reasons
 
     def __repr__(self) -> str:
         return f"<Network {self.name}: {len(self.taps)} taps, input {self.image_port.shape}>"

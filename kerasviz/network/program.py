@@ -141,6 +141,7 @@ class Described:
     _outputs: Sequence[str]
     _values: Mapping[str, Value]
     _module_kinds: Mapping[str, str] = MappingProxyType({})
+    _left_out: Mapping[str, str] = MappingProxyType({})
 
     @property
     def inputs(self) -> Mapping[str, Port]:
@@ -161,6 +162,11 @@ class Described:
     def module_kinds(self) -> Mapping[str, str]:
         """The class names of modules by their paths, as far as the file has them."""
         return self._module_kinds
+
+    @property
+    def left_out(self) -> Mapping[str, str]:
+        """The values of the file that cannot be computed, by name, each with the reason."""
+        return self._left_out
 
 
 class Program(Protocol):

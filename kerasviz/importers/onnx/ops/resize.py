@@ -32,20 +32,20 @@ _REPEATED = (tf.float32, tf.float64, tf.float16, tf.bfloat16, tf.uint8, tf.int8,
 def upsample_1(call: Call) -> LayoutTensor:
     """Compute an image enlarged by ``height_scale`` and ``width_scale``."""
     scales = [1.0, 1.0, call.attribute("height_scale"), call.attribute("width_scale")]
-    return _scaled(call, scales, _old_rule(call))
+    return scaled(call, scales, _old_rule(call))
 
 
 @operator("Upsample", since=7, layout=Layout.FOLLOWS)
 def upsample_7(call: Call) -> LayoutTensor:
     """Compute ``y[i] = x[i / scale]`` with the scales of all axes as an attribute."""
-    return _scaled(call, list(call.attribute("scales")), _old_rule(call))
+    return scaled(call, list(call.attribute("scales")), _old_rule(call))
 
 
 @operator("Upsample", since=9, layout=Layout.FOLLOWS)
 @operator("Resize", since=10, layout=Layout.FOLLOWS)
 def resize_10(call: Call) -> LayoutTensor:
     """Compute ``y[i] = x[i / scale]`` with the scales of all axes as an input."""
-    return _scaled(call, _numbers(call, 1, len(model_shape(call.input()))), _old_rule(call))
+    return scaled(call, _numbers(call, 1, len(model_shape(call.input()))), _old_rule(call))
 
 
 @operator("Resize", since=11, layout=Layout.FOLLOWS)
@@ -147,7 +147,8 @@ def _ratio(size: Number, length: Number) -> Number:
     return np.float32(size) / np.float32(length)
 
 
-def _scaled(call: Call, scales: Sequence[Number], rule: Rule) -> LayoutTensor:
+def scaled(call: Call, scales: Sequence[Number], rule: Rule) -> LayoutTensor:
+    """Compute the first input with each axis resized by a scale."""
     lengths = model_shape(call.input())
     if len(scales) != len(lengths):
         raise call.error(f"{len(scales)} scales for a value with {len(lengths)} axes")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from kerasviz.errors import ModelError, UsageError, first_line
+from kerasviz.importers.exact import ExactNodes
 from kerasviz.network.comparison import Reference
 from kerasviz.network.network import Network
 from kerasviz.types import Array
@@ -74,7 +75,7 @@ def onnxruntime_reference(path: Path) -> Reference:
                 f"{path.name} cannot be run by onnxruntime: {first_line(error)}"
             ) from error
 
-    return Reference("onnxruntime", values)
+    return Reference("onnxruntime", values, ExactNodes(path))
 
 
 def _with_outputs(model: Any, names: Sequence[str]) -> list[str]:

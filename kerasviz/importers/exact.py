@@ -74,17 +74,18 @@ class ExactNodes:
         import onnx
         from onnx.reference import ReferenceEvaluator
 
-        graph = onnx.GraphProto(name="node", node=[node])
+        graph: Any = onnx.GraphProto(name="node", node=[node])
         graph.input.extend(onnx.ValueInfoProto(name=entry) for entry in arrays)
         graph.output.append(onnx.ValueInfoProto(name=name))
-        model = onnx.ModelProto(graph=graph, ir_version=self._model.ir_version)
+        model: Any = onnx.ModelProto(graph=graph, ir_version=self._model.ir_version)
         model.opset_import.extend(self._model.opset_import)
         try:
             with np.errstate(all="ignore"):
-                result = ReferenceEvaluator(model).run([name], dict(arrays))[0]
+                results: Any = ReferenceEvaluator(model).run([name], dict(arrays))
         except Exception:  # noqa: BLE001 - the evaluator raises errors of many kinds
             return None
-        return result if isinstance(result, np.ndarray | np.generic) else None
+        result = results[0]
+        return np.asarray(result) if isinstance(result, np.ndarray | np.generic) else None
 
     def _size(self, node: Any, name: str, arrays: Mapping[str, Array], value: Array) -> Array:
         """Return the sum of the absolute values that were added up for each entry."""
@@ -93,9 +94,10 @@ class ExactNodes:
         positive = type(node)()
         positive.CopyFrom(node)
         positive.op_type = "Add" if node.op_type == "Sub" else node.op_type
-        sizes = {key: np.abs(a) if a.dtype == np.float64 else a for key, a in arrays.items()}
+        sizes = {key: np.abs(a) if a.dtype.kind == "f" else a for key, a in arrays.items()}
         if node.op_type == "BatchNormalization":
-            sizes[node.input[3]] = -sizes[node.input[3]]  # the mean is subtracted
+            mean = str(node.input[3])
+            sizes[mean] = -sizes[mean]  # it is subtracted
         size = self._run(positive, name, sizes)
         return np.abs(value) if size is None else np.abs(size)
 

@@ -14,6 +14,9 @@ import numpy as np
 
 from kerasviz.types import Array
 
+#: Knows bfloat16 and the types of 8 bits too, but has no types itself.
+_finfo: Any = ml_dtypes.finfo
+
 #: Root mean square of rounding to 16 bits, in units of ``eps * |x|``: one rounding has about 0.2,
 #: an error of 1e-3 in float16 has 1.
 RMS = 0.6
@@ -46,7 +49,7 @@ def eps(dtype: Any) -> float | None:
     (0.0009765625, 0.0078125, None)
     """
     try:
-        return float(ml_dtypes.finfo(dtype).eps)
+        return float(_finfo(dtype).eps)
     except ValueError:
         return None
 
@@ -85,7 +88,7 @@ def is_rounding(ours: Array, exact: Exact, tolerance: float) -> bool:
 
 def _are_near(a: Array, b: Array, dtype: Any, floor: Any, limits: tuple[float, float]) -> bool:
     """Compare in units of the spacing; ``limits`` are of the root mean square and the largest."""
-    info = ml_dtypes.finfo(dtype)
+    info = _finfo(dtype)
     with np.errstate(over="ignore", invalid="ignore"):
         b = np.where(np.abs(b) > float(info.max), np.sign(b) * np.inf, b)
     if not _same_special(a, b):

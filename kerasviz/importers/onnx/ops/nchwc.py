@@ -7,16 +7,13 @@ the weights into ONNX's order.
 
 from __future__ import annotations
 
+from functools import partial
+
 import tensorflow as tf
 
 from kerasviz.importers.onnx.layout import LayoutTensor, model_shape
 from kerasviz.importers.onnx.ops.microsoft import fused_conv
-from kerasviz.importers.onnx.ops.pool import (
-    average_pool,
-    global_average_pool,
-    global_max_pool,
-    max_pool,
-)
+from kerasviz.importers.onnx.ops.pool import average_pool, global_pool, max_pool
 from kerasviz.importers.onnx.ops.resampling import Rule
 from kerasviz.importers.onnx.ops.resize import scaled
 from kerasviz.importers.onnx.registry import NCHWC, Call, Layout, operator
@@ -25,8 +22,8 @@ for _name, _convert in (
     ("Conv", fused_conv),
     ("MaxPool", max_pool),
     ("AveragePool", average_pool),
-    ("GlobalMaxPool", global_max_pool),
-    ("GlobalAveragePool", global_average_pool),
+    ("GlobalMaxPool", partial(global_pool, apply=tf.reduce_max)),
+    ("GlobalAveragePool", partial(global_pool, apply=tf.reduce_mean)),
 ):
     operator(_name, layout=Layout.IMAGE, domain=NCHWC)(_convert)
 

@@ -59,7 +59,9 @@ _REDUCTIONS: dict[str, Reduction] = {
     "ReduceMin": _or_bool(tf.reduce_min, tf.reduce_all),
     "ReduceProd": _in_single(tf.reduce_prod),
     "ReduceL1": _in_single(lambda x, *a, **k: tf.reduce_sum(_absolute(x), *a, **k)),
-    "ReduceL2": _real(_in_single(lambda x, *a, **k: finite_root(tf.reduce_sum(tf.square(x), *a, **k)))),
+    "ReduceL2": _real(
+        _in_single(lambda x, *a, **k: finite_root(tf.reduce_sum(tf.square(x), *a, **k)))
+    ),
     "ReduceSumSquare": _in_single(lambda x, *a, **k: tf.reduce_sum(tf.square(x), *a, **k)),
     "ReduceLogSum": _real(_in_single(lambda x, *a, **k: tf.math.log(tf.reduce_sum(x, *a, **k)))),
     "ReduceLogSumExp": _real(_in_single(tf.reduce_logsumexp)),

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import tensorflow as tf
 
-from kerasviz.errors import UsageError
+from kerasviz.errors import UsageError, first_line
 from kerasviz.types import Tensor
 
 Shape = tuple[int | None, ...] | None
@@ -70,6 +70,28 @@ class Port:
         if self.shape is None or not self.channels_first:
             return self.shape
         return (self.shape[0], *self.shape[2:], self.shape[1])
+
+    def feed(self, given: Any, owner: object) -> Any:
+        """Return what a run gets for this input: a tensor, or a list of tensors for a sequence.
+
+        Raises :class:`UsageError` for what the input does not take; ``owner`` begins its line.
+        """
+        if self.dtype is None and given is None:
+            return None
+        if self.dtype is None and isinstance(given, list | tuple):
+            return [self._tensor(item, owner) for item in given]
+        tensor = self._tensor(given, owner)
+        self.check_shape(tensor.shape, owner)
+        return tensor
+
+    def _tensor(self, given: Any, owner: object) -> Tensor:
+        try:
+            return tf.convert_to_tensor(given, self.dtype)
+        except (ValueError, TypeError, OverflowError, tf.errors.OpError) as error:
+            wanted = "arrays" if self.dtype is None else f"numbers of {self.dtype.name}"
+            kind = getattr(given, "dtype", type(given).__name__)
+            line = f"{owner}: input {self.name!r} takes {wanted}, given {kind}"
+            raise UsageError(f"{line} ({first_line(error)[:100]})") from error
 
     def check_shape(self, shape: Sequence[int | None], owner: object) -> None:
         """Raise :class:`UsageError` for a shape that the input does not take."""

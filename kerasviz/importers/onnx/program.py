@@ -111,6 +111,9 @@ class OnnxProgram(Described):
         """
         known = self._feed(feeds, channels_last)
         values = self._scope.run(known, names, kernels)
+        for name, value in zip(names, values, strict=True):
+            if channels_last and isinstance(value, SequenceValue | EmptyOptional):
+                raise ModelError(f"{name!r} is a sequence or an optional, which has no channels")
         try:
             return {
                 n: _as_result(o, channels_last, self._axes.get(n))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
@@ -107,6 +108,13 @@ Ctrl-C stops it; the next start continues unfinished jobs.
     help="Ended jobs that are kept; pictures of older jobs stay.",
 )
 @click.option("--allow-upload", is_flag=True, help="Let clients upload ONNX and .keras files.")
+@click.option(
+    "--cors",
+    multiple=True,
+    metavar="ORIGIN",
+    help="Site whose pages may use the service, as https://example.org, or * for all "
+    "(repeatable). [default: none]",
+)
 @input_options
 @model_options
 def command(
@@ -121,6 +129,7 @@ def command(
     taps: tuple[str, ...],
     keep_jobs: int,
     allow_upload: bool,
+    cors: tuple[str, ...],
     input_options: InputOptions,
     model_options: ModelOptions,
 ) -> None:
@@ -141,6 +150,7 @@ def command(
         workers=workers,
         token=token or None,
         allow_upload=allow_upload,
+        origins=tuple(map(_origin, cors)),
         taps=tuple(name.strip() for part in taps for name in part.split(",") if name.strip()),
         batch=batch,
         reading=model_options.source("", input_options.spec()),
@@ -166,6 +176,24 @@ def _remember(setting: ServiceSettings, given: Remembered) -> None:
     for model in setting.sources().values() if given.options else ():
         if Path(model).exists():
             remember_given(model, sha256_of(Path(model)), given)
+
+
+def _origin(text: str) -> str:
+    """Return an origin as browsers send it.
+
+    >>> _origin("https://Example.org/")
+    'https://example.org'
+    """
+    parts = urlsplit(text.strip())
+    plain = f"{parts.scheme}://{parts.netloc}".lower()
+    whole = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
+    if text.strip() == "*":
+        return "*"
+    if not whole or parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise UsageError(
+            f"--cors {text} is no site; give its scheme, host and port, as https://example.org"
+        )
+    return plain
 
 
 def _require() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -65,6 +65,7 @@ def command(
             "map": _plain_module(net.map.root),
             "main": list(net.main_taps),
             "taps": [_plain(tap) for tap in listed],
+            "left_out": dict(net.left_out),
         }
         click.echo(json.dumps(data, indent=1, ensure_ascii=False))
     elif everything or pattern is not None:
@@ -72,6 +73,25 @@ def command(
     else:
         _print_table([MAP_HEADERS, *map_rows(net)])
         click.echo(f"{len(listed)} taps: add --all, or a part of a name")
+    if not as_json:
+        for line in _left_out(net.left_out):
+            click.echo(line)
+        if net.left_out:
+            click.echo(f"outputs of the rest: {', '.join(net.program.outputs)}")
+
+
+def _left_out(reasons: Mapping[str, str]) -> list[str]:
+    """Write a line for every reason why values cannot be computed.
+
+    >>> _left_out({"count": "NMS 'a' is not supported", "boxes": "NMS 'a' is not supported"})
+    ["left out: count, boxes (NMS 'a' is not supported)"]
+    """
+    lines = []
+    for reason in dict.fromkeys(reasons.values()):
+        names = [name for name, other in reasons.items() if other == reason]
+        more = f" and {len(names) - ALIASES} more" if len(names) > ALIASES else ""
+        lines.append(f"left out: {', '.join(names[:ALIASES])}{more} ({reason})")
+    return lines
 
 
 def _matching(net: Network, pattern: str) -> list[Tap]:

@@ -27,6 +27,7 @@ class _Resized(Described):
         self._outputs = program.outputs
         self._values = dict(values)
         self._module_kinds = program.module_kinds
+        self._left_out = getattr(program, "left_out", {})
         self.scope = getattr(program, "scope", None)
 
     def compute(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from kerasviz.errors import ModelError, UsageError, first_line
+from kerasviz.importers.exact import ExactNodes
 from kerasviz.network.comparison import Reference
 from kerasviz.network.network import Network
 from kerasviz.types import Array
@@ -55,12 +56,7 @@ def onnxruntime_reference(path: Path) -> Reference:
 
     def values(feeds: Mapping[str, Array], names: Sequence[str]) -> dict[str, Array]:
         model = onnx.load(path, load_external_data=False)
-        graph = model.graph
-        inside = {name for node in graph.node for name in node.output}
-        inside.update(output.name for output in graph.output)
-        known = {output.name for output in graph.output}
-        wanted = [name for name in names if name in inside]
-        graph.output.extend(onnx.ValueInfoProto(name=n) for n in wanted if n not in known)
+        wanted = _with_outputs(model, names)
         options = runtime.SessionOptions()
         options.log_severity_level = 4
         options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -79,7 +75,28 @@ def onnxruntime_reference(path: Path) -> Reference:
                 f"{path.name} cannot be run by onnxruntime: {first_line(error)}"
             ) from error
 
-    return Reference("onnxruntime", values)
+    return Reference("onnxruntime", values, ExactNodes(path))
+
+
+def _with_outputs(model: Any, names: Sequence[str]) -> list[str]:
+    """Make values the outputs of a model, without nodes that they do not need.
+
+    So onnxruntime needs no operator that is left out here. Return those that the model has.
+    """
+    import onnx
+
+    from kerasviz.importers.onnx.graph import needed_nodes
+
+    graph = model.graph
+    inside = {name for node in graph.node for name in node.output}
+    declared = {output.name: output for output in graph.output}
+    wanted = [name for name in names if name in inside or name in declared]
+    outputs = [declared.get(name) or onnx.ValueInfoProto(name=name) for name in wanted]
+    rest = onnx.GraphProto(output=outputs, node=needed_nodes(graph.node, wanted))
+    del graph.output[:], graph.node[:]
+    graph.output.extend(rest.output)
+    graph.node.extend(rest.node)
+    return wanted
 
 
 def _errors_of(runtime: Any) -> tuple[type[Exception], ...]:

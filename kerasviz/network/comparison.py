@@ -7,16 +7,17 @@ files. Both get the same numbers, in the network's own layout.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kerasviz.errors import ModelError, UsageError, first_line
+from kerasviz.errors import KerasvizError, ModelError, UsageError, first_line
 from kerasviz.network.inputs import read_arrays
 from kerasviz.network.network import Network
 from kerasviz.network.program import Port
+from kerasviz.network.rounding import Exact, eps, is_rounding, is_short, same_numbers
 from kerasviz.types import Array
 
 AGAINST = ("onnxruntime", "keras")
@@ -31,11 +32,13 @@ LENGTH = 8
 class Reference:
     """Execute the same file otherwise: ``values`` computes values by name from feeds by name.
 
-    ``values`` may leave out names that the execution does not have.
+    ``values`` may leave out names that the execution does not have. ``exact`` computes one value in
+    float64 from the inputs of its node, which a function gives by name; ``None`` where it cannot.
     """
 
     name: str
     values: Callable[[Mapping[str, Array], Sequence[str]], Mapping[str, Array]]
+    exact: Callable[[str, Callable[[str], Array | None]], Exact | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Difference:
     """Hold the error of one tap: the largest difference over the largest entry.
 
     The error is infinite if shapes or places of infinite numbers differ; ``note`` says so.
+    ``agrees`` says that the difference is rounding.
     """
 
     tap: str
@@ -50,6 +54,7 @@ class Difference:
     shape: tuple[int, ...]
     error: float
     note: str = ""
+    agrees: bool = True
 
 
 @dataclass(frozen=True)
@@ -63,8 +68,8 @@ class Comparison:
 
     @property
     def first_off(self) -> Difference | None:
-        """The first tap above the tolerance: the place to look for the reason."""
-        return next((d for d in self.taps if not d.error <= self.tolerance), None)
+        """The first tap that differs by more than rounding: the place to look for the reason."""
+        return next((d for d in self.taps if not d.agrees), None)
 
     @property
     def largest(self) -> Difference:
@@ -77,7 +82,9 @@ def compare(
 ) -> Comparison:
     """Run a network and a reference on the same numbers and compare every tap.
 
-    Raises :class:`ModelError` if the two have no common tap or cannot run.
+    Where the two differ by more than the rounding of a tap's type, the tap is computed in float64
+    from this network's inputs of its node, as far as the reference can: that decides. Raises
+    :class:`ModelError` if the two have no common tap or cannot run.
     """
     ops = {value.name: value.op for value in net.program.values.values()}
     ops.update({name: "" for name in net.program.outputs if name not in net.taps})
@@ -89,9 +96,72 @@ def compare(
         ours = net.program.compute(feeds, names, channels_last=False)
     except ValueError as error:
         raise ModelError(f"{net.name}: {first_line(error)}") from error
-    taps = [_difference(name, ops[name], ours[name], theirs[name]) for name in names]
+    judge = _Judge(net, reference, feeds, ours, tolerance)
+    taps = []
+    for name in names:
+        difference = _difference(name, ops[name], ours[name], theirs[name])
+        taps.append(judge.judged(difference, theirs[name]))
     skipped = tuple(name for name in ops if name not in theirs)
     return Comparison(reference.name, tolerance, tuple(taps), skipped)
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """Decide whether differences are rounding."""
+
+    net: Network
+    reference: Reference
+    feeds: Mapping[str, Array]
+    ours: Mapping[str, Any]
+    tolerance: float
+    #: Values that are off, and all that is computed from them.
+    _behind: set[str] = field(default_factory=set)
+
+    def judged(self, difference: Difference, theirs: Any) -> Difference:
+        """Return a difference with the decision; taps come in the order of the graph."""
+        value = self.net.program.values.get(difference.tap)
+        inherits = value is not None and not self._behind.isdisjoint(value.inputs)
+        judged = self._judged(difference, theirs, inherits=inherits)
+        if inherits or not judged.agrees:
+            self._behind.add(difference.tap)
+        return judged
+
+    def _judged(self, difference: Difference, theirs: Any, *, inherits: bool) -> Difference:
+        ours = self.ours[difference.tap]
+        if isinstance(ours, list | tuple) or ours is None or np.shape(ours) != np.shape(theirs):
+            return replace(difference, agrees=difference.error <= self.tolerance)
+        array = np.asarray(ours)
+        if self._is_same(array, np.asarray(theirs), difference.error):
+            return difference
+        if inherits:  # from inputs that are wrong, even a right operation gives wrong numbers
+            return replace(difference, agrees=False)
+        exact = self._exact(difference.tap)
+        if exact is None:
+            short = 4 * (eps(array.dtype) or 0.0) if is_short(array.dtype) else 0.0
+            return replace(difference, agrees=difference.error <= max(self.tolerance, short))
+        if is_rounding(array, exact, self.tolerance):
+            return replace(difference, note="float64 agrees with kerasviz")
+        return replace(difference, agrees=False)
+
+    def _is_same(self, ours: Array, theirs: Array, error: float) -> bool:
+        if ours.dtype.kind in "iu" or is_short(theirs.dtype):
+            return same_numbers(ours, theirs)
+        return error <= self.tolerance
+
+    def _exact(self, name: str) -> Exact | None:
+        return None if self.reference.exact is None else self.reference.exact(name, self._value)
+
+    def _value(self, name: str) -> Array | None:
+        """Return any value of the network in its own layout: an input, a tap or a constant."""
+        if name in self.feeds:
+            return self.feeds[name]
+        value = self.ours.get(name)
+        if value is None:
+            try:
+                value = self.net.program.compute(self.feeds, [name], channels_last=False)[name]
+            except (KerasvizError, ValueError):
+                return None
+        return None if value is None or isinstance(value, list | tuple) else np.asarray(value)
 
 
 def _difference(name: str, op: str, ours: Any, theirs: Any) -> Difference:

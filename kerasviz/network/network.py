@@ -91,7 +91,7 @@ class Network:
         fields = {
             "input_spec": self.input_spec or (images[0].default_spec if images else None),
             "map": network_map,
-            "taps": TapTable(values, aliases, network_map.short_names()),
+            "taps": TapTable(values, aliases, network_map.short_names(), self.left_out),
             "main_taps": tuple(network_map.main),
         }
         for name, value in fields.items():  # as a frozen dataclass sets its own fields
@@ -141,6 +141,12 @@ class Network:
     def name(self) -> str:
         """The network's short name."""
         return self.identity.name
+
+    @property
+    def left_out(self) -> Mapping[str, str]:
+        """The values of the file that cannot be computed, by name, each with the reason."""
+        reasons: Mapping[str, str] = getattr(self.program, "left_out", {})
+        return reasons
 
     def __repr__(self) -> str:
         return f"<Network {self.name}: {len(self.taps)} taps, input {self.image_port.shape}>"
@@ -291,6 +297,8 @@ class Network:
     def _feeds(self, images: Tensor) -> dict[str, Tensor]:
         """Return the program's inputs: images in [0, 1], and what is held."""
         image, ports = self.image_input, self.program.inputs
+        if image.port.dtype == tf.string:
+            raise UsageError(f"{self.name}: input {image.port.name!r} takes texts, no images")
         held = {n: held_feed(ports[n], a, images, image.batch) for n, a in self.data.items()}
         return {**held, image.port.name: image.feed(self.require_input_spec().apply(images))}
 
@@ -345,12 +353,11 @@ class Network:
             return False
         return True
 
-    def run(
-        self, feeds: Mapping[str, Any], outputs: Sequence[str] | None = None
-    ) -> dict[str, np.ndarray[Any, Any]]:
+    def run(self, feeds: Mapping[str, Any], outputs: Sequence[str] | None = None) -> dict[str, Any]:
         """Run the network on its own inputs, in its own layout and numbers, and return arrays.
 
         ``feeds`` maps input names to arrays; ``outputs`` are any taps (default: the outputs).
+        Sequences of ONNX are lists of arrays, optionals without a value are ``None``.
         """
         tensors = {}
         for name, array in feeds.items():
@@ -358,9 +365,7 @@ class Network:
                 raise UsageError(
                     f"{self.name} has no input {name!r}; inputs: {', '.join(self.program.inputs)}"
                 )
-            port = self.program.inputs[name]
-            tensors[name] = port.tensor(array)
-            port.check_shape(tensors[name].shape, self.name)
+            tensors[name] = self.program.inputs[name].feed(array, self.name)
         missing = [name for name in self.program.inputs if name not in tensors]
         if missing:
             raise UsageError(f"{self.name}: no array given for input {', '.join(missing)}")
@@ -371,8 +376,14 @@ class Network:
         wanted = list(dict.fromkeys(part for names in parts.values() for part in names))
         values = self.program.compute(tensors, wanted, channels_last=False)
         first = any(port.channels_first for port in self.program.inputs.values())
-        axes = {n: 1 if first and len(values[p[0]].shape) > 2 else -1 for n, p in parts.items()}
-        return {n: np.asarray(_join([values[q] for q in p], axes[n])) for n, p in parts.items()}
+
+        def joined(names: tuple[str, ...]) -> Any:
+            if len(names) == 1:
+                return _as_arrays(values[names[0]])
+            axis = 1 if first and len(values[names[0]].shape) > 2 else -1
+            return _as_arrays(_join([values[name] for name in names], axis))
+
+        return {name: joined(names) for name, names in parts.items()}
 
     # -- the classes -------------------------------------------------------------------------
 
@@ -401,6 +412,14 @@ class Network:
         """The number of classes; raises :class:`UsageError` if the network has none."""
         channels = self.require_logits().channels
         return None if channels is None else channels - self.classes.first
+
+
+def _as_arrays(value: Any) -> Any:
+    """Return a tensor as an array, a sequence as a list of arrays, and ``None`` as it is."""
+    if isinstance(value, list):
+        return [_as_arrays(item) for item in value]
+    # NumPy does not take a bfloat16 tensor without axes itself.
+    return None if value is None else np.asarray(value.numpy() if tf.is_tensor(value) else value)
 
 
 def _join(parts: list[Tensor], axis: int) -> Tensor:

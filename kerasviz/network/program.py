@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import tensorflow as tf
 
-from kerasviz.errors import UsageError
+from kerasviz.errors import UsageError, first_line
 from kerasviz.types import Tensor
 
 Shape = tuple[int | None, ...] | None
@@ -79,6 +79,28 @@ class Port:
         if self.as_floats and kind is not None and tf.as_dtype(kind).is_floating:
             return tf.cast(feed, tf.float32)
         return tf.convert_to_tensor(feed, self.dtype)
+
+    def feed(self, given: Any, owner: object) -> Any:
+        """Return what a run gets for this input: a tensor, or a list of tensors for a sequence.
+
+        Raises :class:`UsageError` for what the input does not take; ``owner`` begins its line.
+        """
+        if self.dtype is None and given is None:
+            return None
+        if self.dtype is None and isinstance(given, list | tuple):
+            return [self._tensor(item, owner) for item in given]
+        tensor = self._tensor(given, owner)
+        self.check_shape(tensor.shape, owner)
+        return tensor
+
+    def _tensor(self, given: Any, owner: object) -> Tensor:
+        try:
+            return self.tensor(given)
+        except (ValueError, TypeError, OverflowError, tf.errors.OpError) as error:
+            wanted = "arrays" if self.dtype is None else f"numbers of {self.dtype.name}"
+            kind = getattr(given, "dtype", type(given).__name__)
+            line = f"{owner}: input {self.name!r} takes {wanted}, given {kind}"
+            raise UsageError(f"{line} ({first_line(error)[:100]})") from error
 
     def check_shape(self, shape: Sequence[int | None], owner: object) -> None:
         """Raise :class:`UsageError` for a shape that the input does not take."""
@@ -150,6 +172,7 @@ class Described:
     _outputs: Sequence[str]
     _values: Mapping[str, Value]
     _module_kinds: Mapping[str, str] = MappingProxyType({})
+    _left_out: Mapping[str, str] = MappingProxyType({})
 
     @property
     def inputs(self) -> Mapping[str, Port]:
@@ -170,6 +193,11 @@ class Described:
     def module_kinds(self) -> Mapping[str, str]:
         """The class names of modules by their paths, as far as the file has them."""
         return self._module_kinds
+
+    @property
+    def left_out(self) -> Mapping[str, str]:
+        """The values of the file that cannot be computed, by name, each with the reason."""
+        return self._left_out
 
 
 class Program(Protocol):

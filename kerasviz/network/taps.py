@@ -61,6 +61,7 @@ class TapTable(Mapping[str, Tap]):
     """Map tap names to taps in the order of the graph.
 
     Aliases, lengths and scalars are found, but not listed; short names are no aliases of a tap.
+    ``left_out`` are values that cannot be computed, with the reasons.
 
     >>> from kerasviz.network.program import Value
     >>> table = TapTable({"a": Value("a", "Conv", (None, 8)), "b": Value("b", "Relu", (None, 8),
@@ -74,7 +75,9 @@ class TapTable(Mapping[str, Tap]):
         values: Mapping[str, Value],
         aliases: Mapping[str, str] | None = None,
         short_names: Mapping[str, str] | None = None,
+        left_out: Mapping[str, str] | None = None,
     ):
+        self._left_out = left_out or {}
         self._taps: dict[str, Tap] = {}
         self._auxiliary = {value.name for value in values.values() if value.auxiliary}
         for value in values.values():
@@ -131,6 +134,8 @@ class TapTable(Mapping[str, Tap]):
         return target
 
     def __getitem__(self, name: str) -> Tap:
+        if name not in self._names and name in self._left_out:
+            raise UnknownTapError(f"{name!r} cannot be computed: {self._left_out[name]}")
         if name not in self._names:
             raise UnknownTapError(f"unknown tap {name!r}; near: {near(name, self._names)}")
         return self._taps[self._names[name]]

@@ -40,6 +40,7 @@ class ServiceSettings:
     once, by default 8 on a GPU and 2 elsewhere; as it decides the last bits of a picture, it is
     part of every request. ``taps`` are those of the signatures ``activations`` and ``visualize``.
     ``reading``, without a path, tells how models are read, and ``cli_args`` are the same options.
+    ``origins`` are the sites whose pages may use the service (CORS), as ``https://example.org``.
     """
 
     data: Path
@@ -49,6 +50,7 @@ class ServiceSettings:
     workers: int = 1
     token: str | None = None
     allow_upload: bool = False
+    origins: tuple[str, ...] = ()
     taps: tuple[str, ...] = ()
     batch: int | None = None
     reading: ModelSource = field(default_factory=ModelSource)

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+import tensorflow as tf
 from onnx import helper, numpy_helper
+from support.onnx_parity import save_model
 
 from kerasviz.cli.check import REFERENCES
 from kerasviz.importers.onnx import registry
@@ -152,3 +154,170 @@ def test_missing_onnxruntime(
 
 def test_choices_are_those_of_the_library() -> None:
     assert comparison.AGAINST == REFERENCES
+
+
+# -- networks in which right runtimes differ ----------------------------------------------------
+
+Nodes = list[Any]
+node = helper.make_node
+HALF = onnx.TensorProto.FLOAT16
+
+
+def weights(*shape: int, scale: float = 0.1, dtype: Any = np.float32) -> Any:
+    return (np.random.default_rng(sum(shape)).normal(size=shape) * scale).astype(dtype)
+
+
+def normalization(x: str, name: str) -> Nodes:
+    return [
+        node("ReduceMean", [x], [f"{name}_mean"], axes=[-1]),
+        node("Sub", [x, f"{name}_mean"], [f"{name}_gap"]),
+        node("Mul", [f"{name}_gap", f"{name}_gap"], [f"{name}_square"]),
+        node("ReduceMean", [f"{name}_square"], [f"{name}_variance"], axes=[-1]),
+        node("Add", [f"{name}_variance", "small"], [f"{name}_more"]),
+        node("Sqrt", [f"{name}_more"], [f"{name}_deviation"]),
+        node("Div", [f"{name}_gap", f"{name}_deviation"], [name]),
+    ]
+
+
+def half() -> tuple[Nodes, dict[str, Any]]:
+    """A network of float16 behind a float32 input, as exported with half=True."""
+    nodes = [
+        node("Cast", ["x"], ["h"], to=HALF),
+        node("Conv", ["h", "w"], ["conv"], pads=[1, 1, 1, 1]),
+        node("Sigmoid", ["conv"], ["gate"]),
+        node("Mul", ["conv", "gate"], ["swish"]),
+        node("Conv", ["swish", "w2", "b2"], ["conv2"]),
+        node("GlobalAveragePool", ["conv2"], ["pool"]),
+        node("Cast", ["pool"], ["y"], to=1),
+    ]
+    kinds = {"w": (8, 3, 3, 3), "w2": (8, 8, 3, 3), "b2": (8,)}
+    return nodes, {n: weights(*s, scale=0.3, dtype=np.float16) for n, s in kinds.items()}
+
+
+def quantized() -> tuple[Nodes, dict[str, Any]]:
+    """Quantized to int8 as onnxruntime's quantizer does (QDQ)."""
+
+    def coded(x: str, scale: str) -> Nodes:
+        return [
+            node("QuantizeLinear", [x, scale, "zero"], [f"{x}_codes"]),
+            node("DequantizeLinear", [f"{x}_codes", scale, "zero"], [f"{x}_real"]),
+        ]
+
+    nodes = [
+        *coded("x", "s0"),
+        node("DequantizeLinear", ["w", "sw", "zero"], ["w_real"]),
+        node("Conv", ["x_real", "w_real"], ["conv"], pads=[1, 1, 1, 1]),
+        *coded("conv", "s1"),
+        node("Sigmoid", ["conv_real"], ["gate"]),
+        node("Mul", ["conv_real", "gate"], ["swish"]),
+        *coded("swish", "s1"),
+        node("GlobalAveragePool", ["swish_real"], ["y"]),
+    ]
+    codes = np.random.default_rng(0).integers(-127, 128, (8, 3, 3, 3)).astype(np.int8)
+    scales = {"s0": 0.0079, "sw": 0.0041, "s1": 0.031}
+    constants = {name: np.float32(value) for name, value in scales.items()}
+    return nodes, {"w": codes, "zero": np.int8(0), **constants}
+
+
+def clip_like() -> tuple[Nodes, dict[str, Any]]:
+    """Patches, two normalizations that are written out, attention, a quick GELU."""
+    nodes = [
+        node("Conv", ["x", "patches"], ["grid"], strides=[8, 8]),
+        node("Reshape", ["grid", "shape"], ["flat"]),
+        node("Transpose", ["flat"], ["tokens"], perm=[0, 2, 1]),
+        *normalization("tokens", "first"),
+        *normalization("first", "second"),
+        node("MatMul", ["second", "wq"], ["q"]),
+        node("Transpose", ["second"], ["k"], perm=[0, 2, 1]),
+        node("MatMul", ["q", "k"], ["products"]),
+        node("Softmax", ["products"], ["share"], axis=-1),
+        node("MatMul", ["share", "second"], ["mixed"]),
+        node("Mul", ["mixed", "quick"], ["scaled"]),
+        node("Sigmoid", ["scaled"], ["gate"]),
+        node("Mul", ["mixed", "gate"], ["y"]),
+    ]
+    constants = {"small": np.float32(1e-5), "quick": np.float32(1.702)}
+    tensors = {"patches": weights(16, 3, 8, 8), "wq": weights(16, 16)}
+    return nodes, {**tensors, **constants, "shape": np.array([0, 16, -1])}
+
+
+def tiny_sigmoid() -> tuple[Nodes, dict[str, Any]]:
+    """A head whose scores are about 1e-11, where fast sigmoids have no right digit."""
+    nodes = [
+        node("Conv", ["x", "w", "b"], ["logit"], pads=[1, 1, 1, 1]),
+        node("Sigmoid", ["logit"], ["score"]),
+        node("ReduceMax", ["score"], ["y"], axes=[2, 3]),
+    ]
+    return nodes, {"w": weights(4, 3, 3, 3), "b": np.full(4, -25, np.float32)}
+
+
+NETWORKS = {f.__name__: f for f in (half, quantized, clip_like, tiny_sigmoid)}
+
+
+@pytest.fixture(params=NETWORKS)
+def hard_file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    nodes, constants = NETWORKS[request.param]()
+    return save_model(
+        tmp_path / f"{request.param}.onnx",
+        nodes,
+        {"x": (np.float32, (1, 3, 32, 32))},
+        constants,
+        ["y"],
+    )
+
+
+def plant(monkeypatch: pytest.MonkeyPatch, op: str) -> None:
+    """Make an operator wrong by a factor of 1.001."""
+    entries = registry._TABLE[("", op)]
+
+    def wrong(entry: Any) -> Any:
+        def convert(call: registry.Call) -> Any:
+            if op == "QuantizeLinear":
+                x = tf.cast(1.001, tf.float32) * call.tensor(0)
+                return entry.convert(replace(call, inputs=(LayoutTensor(x), *call.inputs[1:])))
+            right = entry.convert(call)
+            factor = tf.cast(1.001, right.tensor.dtype)
+            return replace(right, tensor=right.tensor * factor)
+
+        return replace(entry, convert=convert)
+
+    monkeypatch.setitem(registry._TABLE, ("", op), [wrong(entry) for entry in entries])
+
+
+def test_right_imports_pass_where_runtimes_differ(run_cli: Run, hard_file: Path) -> None:
+    ended = run_cli("check", hard_file)
+    assert ended.code == 0, ended.out
+
+
+PLANTED = {
+    "half": ("Conv", "Sigmoid", "Mul", "GlobalAveragePool"),
+    "quantized": ("Conv", "Sigmoid", "QuantizeLinear", "GlobalAveragePool"),
+    "clip_like": ("Conv", "MatMul", "Softmax", "Div", "Sqrt", "ReduceMean", "Sub"),
+    "tiny_sigmoid": ("Conv", "Sigmoid", "ReduceMax"),
+}
+
+
+def test_an_error_of_a_thousandth_is_seen_in_each(
+    run_cli: Run, hard_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for op in PLANTED[hard_file.stem]:
+        with monkeypatch.context() as patch:
+            plant(patch, op)
+            ended = run_cli("check", hard_file)
+        assert ended.code == 1, (op, ended.out)
+        last = ended.out.splitlines()[-1]
+        assert f"[{op}]" in last, (op, last)
+
+
+def test_what_decided_is_said(run_cli: Run, tmp_path: Path) -> None:
+    nodes, constants = clip_like()
+    path = save_model(
+        tmp_path / "m.onnx", nodes, {"x": (np.float32, (1, 3, 32, 32))}, constants, ["y"]
+    )
+    ended = run_cli("check", path)
+    line = next(t for t in ended.out.splitlines() if t.startswith("second_mean "))
+    assert line.endswith("float64 agrees with kerasviz")
+    *_, last = ended.out.splitlines()
+    assert "within 0.0001 or the rounding of their types" in last
+    taps = json.loads(run_cli("check", path, "--json").out)["taps"]
+    assert all(tap["agrees"] for tap in taps)

@@ -112,3 +112,24 @@ def test_own_layers_come_from_a_module(run_cli: Run, tmp_path: Path) -> None:
     with_it = run_cli("taps", "own.keras", "--import", "own_layers_for_taps", "--json")
     assert with_it.code == 0, with_it.err
     assert "twice" in [tap["name"] for tap in json.loads(with_it.out)["taps"]]
+
+
+def test_what_is_left_out_is_said_with_the_reason(run_cli: Run, tmp_path: Path) -> None:
+    from onnx import helper
+    from support.onnx_parity import save_model
+
+    nodes = [
+        helper.make_node("Relu", ["x"], ["r"]),
+        helper.make_node("Beyond", ["r"], ["boxes", "scores"], domain="com.example"),
+    ]
+    path = tmp_path / "m.onnx"
+    save_model(path, nodes, {"x": ("float32", (1, 3, 8, 8))}, {}, ["boxes", "scores"])
+    ended = run_cli("taps", path)
+    *_, left_out, outputs = ended.out.splitlines()
+    assert ended.code == 0
+    assert left_out.startswith("left out: boxes, scores (Beyond 'boxes' (com.example opset 1)")
+    assert outputs == "outputs of the rest: r"
+    assert json.loads(run_cli("taps", path, "--json").out)["left_out"].keys() == {"boxes", "scores"}
+    ended = run_cli("render", path, "scores:0", "--steps", "1")
+    assert ended.code in (1, 2)
+    assert "'scores' cannot be computed: Beyond 'boxes' (com.example opset 1)" in ended.err

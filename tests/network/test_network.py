@@ -1,11 +1,16 @@
 from dataclasses import replace
-from typing import ClassVar
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 import tensorflow as tf
+from onnx import helper
 from support.tiny import INPUT, TinyProgram, network
 
+import kerasviz
 from kerasviz.errors import ModelError, UsageError
 from kerasviz.network.input_spec import preset
 from kerasviz.network.network import Identity, Network
@@ -176,3 +181,55 @@ def test_a_network_does_not_change():
         net.main_taps,
         net.classes,
     )
+
+
+def test_sequences_are_lists_of_arrays(tmp_path: Path) -> None:
+    sequence = helper.make_tensor_sequence_value_info("xs", onnx.TensorProto.FLOAT, None)
+    nodes = [
+        helper.make_node("ConcatFromSequence", ["xs"], ["joined"], axis=0),
+        helper.make_node("SequenceConstruct", ["joined", "joined"], ["pair"]),
+        helper.make_node("SequenceInsert", ["xs", "joined"], ["longer"]),
+    ]
+    outputs = [
+        helper.make_tensor_value_info("joined", onnx.TensorProto.FLOAT, None),
+        helper.make_tensor_sequence_value_info("pair", onnx.TensorProto.FLOAT, None),
+        helper.make_tensor_sequence_value_info("longer", onnx.TensorProto.FLOAT, None),
+    ]
+    graph = helper.make_graph(nodes, "sequences", [sequence], outputs)
+    path = tmp_path / "m.onnx"
+    path.write_bytes(
+        helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8
+        ).SerializeToString()
+    )
+    xs = [np.float32([[1, 2]]), np.float32([[3, 4], [5, 6]])]
+    net = kerasviz.load(path)
+    results = net.run({"xs": xs})
+    wanted = onnxruntime.InferenceSession(path).run(None, {"xs": xs})
+    assert list(results) == ["joined", "pair", "longer"]
+    for ours, theirs in zip(results.values(), wanted, strict=True):
+        assert isinstance(ours, list) == isinstance(theirs, list)
+        for a, b in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(a, b)
+    assert len(net.run({"xs": tuple(xs[:1])}, ["pair"])["pair"]) == 2
+    with pytest.raises(UsageError, match="input 'xs' takes arrays, given"):
+        net.run({"xs": [{}]})
+    with pytest.raises(ModelError, match="input 0 is no sequence"):
+        net.run({"xs": xs[0]}, ["joined"])
+
+
+@pytest.mark.parametrize("given", ["text", [[1], [2, 3]], {"a": 1}, None])
+def test_numbers_that_are_none_are_refused_in_one_line(tmp_path: Path, given: Any) -> None:
+    x = helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["n", 2])
+    graph = helper.make_graph(
+        [helper.make_node("Relu", ["x"], ["y"])], "g", [x], [onnx.ValueInfoProto(name="y")]
+    )
+    path = tmp_path / "m.onnx"
+    path.write_bytes(
+        helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8
+        ).SerializeToString()
+    )
+    with pytest.raises(UsageError, match="m: input 'x' takes numbers of float32, given") as caught:
+        kerasviz.load(path).run({"x": given})
+    assert "\n" not in str(caught.value)

@@ -187,6 +187,21 @@ class Build:
                 operation.name = self._free(name, reserved=name != tap)
             todo += operation._inbound_nodes[0].input_tensors
 
+    def free_name(self, key: str) -> str:
+        """Return an unused name for the layer that computes a tensor: that of its tap."""
+        tap = self.names.get(key)
+        return self._free(tap or "layer", reserved=tap is None)
+
+    def free_base(self, text: str) -> str:
+        """Return an unused name that Keras allows, made from a text."""
+        base = re.sub(r"[^A-Za-z0-9_.-]", ".", text).strip("._-") or "layer"
+        return self._free(base, reserved=True)
+
+    def supply(self, key: str, tensor: Tensor) -> None:
+        """Set what a tensor is, in place of the nodes that compute it."""
+        self.tensors[key] = tensor
+        self._settle(tensor, key)
+
     def feed(self, key: str, tensor: Tensor) -> None:
         """Replace a tensor by an input of the model, which has its name."""
         self.tensors[key] = tensor
@@ -203,7 +218,8 @@ class Build:
     def _shapes(self, node: GraphNode) -> list[Symbolic]:
         shapes = []
         for key, (dtype, _) in zip(node.inputs, node.outputs, strict=False):
-            shape = self.value(key).shape
+            value = self.value(key)
+            shape = (value.trials[0] if isinstance(value, Symbolic) else value).shape
             trials = []
             for lengths in _TRIALS:
                 filled = [lengths[k % 5] if n is None else n for k, n in enumerate(shape)]

@@ -12,6 +12,7 @@ from kerasviz.errors import ModelError
 from kerasviz.export.exported_function import Export
 from kerasviz.export.keras import layers as keras_layers  # noqa: F401 - register
 from kerasviz.export.keras.graph import Build, Norm
+from kerasviz.export.keras.whole_nodes import build_whole_nodes
 from kerasviz.importers.onnx.layout import Constant
 from kerasviz.importers.tensorflow.graph_reader import read_graph
 from kerasviz.network.program import Value
@@ -46,6 +47,9 @@ def keras_model(export: Export, taps: TapTable, name: str) -> Any:
     build = Build(graph, names, norms)
     inputs = _inputs(export, traced.inputs[:count], build)
     wanted = [tensor.name for tensor in traced.outputs[: len(export.outputs)]]
+    scope = getattr(export.program, "scope", None)
+    if scope is not None:
+        build_whole_nodes(build, scope, wanted)
     results = build.run(wanted)
     for output, result in zip(export.outputs, results, strict=True):
         if not isinstance(result, keras.KerasTensor):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import ChainMap
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -46,6 +46,7 @@ from kerasviz.importers.onnx.registry import (
     Layout,
     find,
     layout_of,
+    reason_unsupported,
     takes_interleaved,
 )
 from kerasviz.importers.onnx.shape_arithmetic import known_numbers
@@ -91,7 +92,8 @@ class ExecutableNode:
 class Scope:
     """Run the nodes of a graph; those that depend on constants only are run once, here.
 
-    ``outer`` are the constants of the surrounding graph.
+    ``outer`` are the constants of the surrounding graph. ``left_out`` has the values that cannot be
+    computed, each with the reason, because of an operator or of one before it.
     """
 
     def __init__(self, graph: Graph, outer: MutableMapping[str, OnnxValue] | None = None):
@@ -104,17 +106,47 @@ class Scope:
         self.interleavable: set[str] = set()
         self.kept_rows: set[str] = set()
         self.steps: list[ExecutableNode] = []
+        self.left_out: dict[str, str] = {}
         self._bodies: dict[int, Scope] = {}
         for node in graph.nodes:
-            step = ExecutableNode(node, find(node))
-            if all(not name or name in self.constants for name in node.needs):
-                self._fold(step)
-            else:
-                self.steps.append(step)
+            self._add(node)
+        self._index()
+
+    def _add(self, node: Node) -> None:
+        reason = self._reason_before(node) or reason_unsupported(node)
+        if reason is None and any(name and name not in self.constants for name in node.needs):
+            self.steps.append(ExecutableNode(node, find(node)))
+        elif reason is None:
+            try:
+                self._fold(ExecutableNode(node, find(node)))
+            except ModelError as error:
+                reason = str(error)
+        if reason is not None:
+            self.left_out.update(dict.fromkeys(filter(None, node.outputs), reason))
+
+    def _reason_before(self, node: Node) -> str | None:
+        return next((self.left_out[name] for name in node.needs if name in self.left_out), None)
+
+    def _index(self) -> None:
         nodes = [step.node for step in self.steps]
         self.interleavable = interleavable(nodes, self.constants)
         self.kept_rows = kept_rows(nodes, self.constants)
         self._producers = {o: k for k, s in enumerate(self.steps) for o in s.node.outputs if o}
+
+    def leave_out(self, failures: Mapping[str, str]) -> None:
+        """Leave out the nodes that compute some values, given with reasons, and all behind them."""
+        self.left_out.update(failures)
+        kept = []
+        for step in self.steps:
+            outputs = list(filter(None, step.node.outputs))
+            own = next((failures[name] for name in outputs if name in failures), None)
+            reason = own or self._reason_before(step.node)
+            if reason is None:
+                kept.append(step)
+            else:
+                self.left_out.update(dict.fromkeys(outputs, reason))
+        self.steps = kept
+        self._index()
 
     def run(
         self,
@@ -173,7 +205,10 @@ class Scope:
 
     def _body(self, graph: Graph) -> Scope:
         if id(graph) not in self._bodies:
-            self._bodies[id(graph)] = Scope(graph, self.constants)
+            scope = Scope(graph, self.constants)
+            if scope.left_out:  # a body is run as a whole
+                raise ModelError(next(iter(scope.left_out.values())))
+            self._bodies[id(graph)] = scope
         return self._bodies[id(graph)]
 
     def _fold(self, step: ExecutableNode) -> None:
@@ -247,6 +282,8 @@ class Scope:
             name = todo.pop()
             if not name or name in known or name in self.constants:
                 continue
+            if name in self.left_out:
+                raise ModelError(f"{name!r} cannot be computed: {self.left_out[name]}")
             if any(name == entry.name for entry in self.graph.inputs):
                 raise UsageError(f"input {name!r} is needed and was not given")
             if name not in self._producers:

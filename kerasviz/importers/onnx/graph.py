@@ -101,7 +101,7 @@ class _Reader:
     ) -> Graph:
         """Read a ``GraphProto`` whose nodes see the values of the ``outer`` graph."""
         outputs = tuple(o.name for o in proto.output)
-        protos = _needed(proto.node, outputs)
+        protos = needed_nodes(proto.node, outputs)
         used = {name for node in protos for name in _uses(node)} | set(outputs)
         weights = {n for node in protos if node.op_type in _WEIGHTED for n in node.input}
         constants = {
@@ -183,7 +183,8 @@ def _initializers(graph: Any) -> list[Any]:
     return [*graph.initializer, *(sparse.values for sparse in graph.sparse_initializer)]
 
 
-def _needed(protos: Iterable[Any], outputs: Iterable[str]) -> list[Any]:
+def needed_nodes(protos: Iterable[Any], outputs: Iterable[str]) -> list[Any]:
+    """Return the ``NodeProto`` that values need, in the order of the file."""
     wanted, kept = set(outputs), []
     for proto in reversed(list(protos)):
         if wanted.intersection(filter(None, proto.output)):

@@ -13,6 +13,7 @@ from onnx.checker import ValidationError
 from onnx.version_converter import ConvertError
 
 from kerasviz.errors import ModelError, first_line
+from kerasviz.importers.onnx.blocked_weights import without_blocks
 from kerasviz.importers.onnx.constant_branches import graphs_in, inline_constant_ifs
 from kerasviz.importers.onnx.registry import supported
 
@@ -38,7 +39,10 @@ def load_model(path: Path) -> Any:
         model = _without_functions(model, path)
     model = inline_constant_ifs(_with_definitions(model))
     _read_external(model, path, limit=None)
-    return model
+    try:
+        return without_blocks(model)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
 
 
 def _parsed(path: Path) -> Any:

@@ -45,8 +45,8 @@ class OnnxProgram(Described):
     """Implement :class:`kerasviz.network.program.Program` for an ONNX graph.
 
     Nodes whose inputs are all constant are computed at once. The others are traced once, with a
-    free batch size, to find the shape and the layout of every value. A node that cannot be computed
-    raises :class:`ModelError` then.
+    free batch size, to find the shape and the layout of every value. What cannot be computed is
+    ``left_out``; :class:`ModelError` is raised if nothing else is left.
     """
 
     def __init__(self, graph: Graph):
@@ -65,19 +65,36 @@ class OnnxProgram(Described):
         #: Where values have their channels that are stored in the model's layout, if not last.
         self._axes: dict[str, int] = {}
         self._values: Mapping[str, Value] = MappingProxyType(self._describe())
+        self._left_out = MappingProxyType(self._scope.left_out)
         self._module_kinds = MappingProxyType(module_kinds(nodes))
 
     def _describe(self) -> dict[str, Value]:
         """Describe all values before a run, with a free number of images where possible."""
         named = {port.shape[0] for port in self._inputs.values() if port.shape} - {None}
-        if 1 in named:
-            self._traced(free=False)  # records which reshapes keep images apart
-        try:
-            return self._traced(free=True)
-        except ModelError:
-            if not named:
-                raise
-            return self._traced(free=False)  # only for the images that the file names
+        while True:
+            self._check_rest()
+            if 1 in named:
+                self._traced(free=False)  # records which reshapes keep images apart
+            values, failures = self._traced(free=True)
+            if failures and named:  # only for the images that the file names
+                values, failures = self._traced(free=False)
+            if not failures:
+                return values
+            self._scope.leave_out(failures)
+
+    def _check_rest(self) -> None:
+        """Take as outputs what can be computed; raise :class:`ModelError` if that is nothing."""
+        scope = self._scope
+        if not scope.left_out:
+            return
+        outputs = [name for name in scope.graph.outputs if name not in scope.left_out]
+        if not outputs:  # what the left out nodes would have taken
+            known = {name for step in scope.steps for name in step.node.outputs if name}
+            lost = [n for n in scope.graph.nodes if scope.left_out.keys() & set(n.outputs)]
+            outputs = [name for node in lost for name in node.needs if name in known]
+        if not outputs:
+            raise ModelError("; ".join(dict.fromkeys(scope.left_out.values())))
+        self._outputs = tuple(dict.fromkeys(outputs))
 
     @property
     def scope(self) -> Scope:
@@ -100,6 +117,9 @@ class OnnxProgram(Described):
         """
         known = self._feed(feeds, channels_last)
         values = self._scope.run(known, names, kernels)
+        for name, value in zip(names, values, strict=True):
+            if channels_last and isinstance(value, SequenceValue | EmptyOptional):
+                raise ModelError(f"{name!r} is a sequence or an optional, which has no channels")
         try:
             return {
                 n: _as_result(o, channels_last, self._axes.get(n))
@@ -119,9 +139,13 @@ class OnnxProgram(Described):
 
     # -- what is known before a run ----------------------------------------------------------
 
-    def _traced(self, *, free: bool) -> dict[str, Value]:
-        """Trace the whole graph once, to find the shapes, layouts and ReLUs of its values."""
+    def _traced(self, *, free: bool) -> tuple[dict[str, Value], dict[str, str]]:
+        """Trace the whole graph once, to find the shapes, layouts and ReLUs of its values.
+
+        Return the values, and those that cannot be computed with the reasons.
+        """
         values: dict[str, Value] = {}
+        failures: dict[str, str] = {}
         scope = self._scope
         axes = ChannelAxes(scope.constants)
         scope.followed.clear()
@@ -138,7 +162,13 @@ class OnnxProgram(Described):
                 axes.start(name, Extent.of(value))
             for step in scope.steps:
                 recorder = _ReluRecorder()
-                call = self._described(step, known, unknown, recorder, axes)
+                try:
+                    call = self._described(step, known, unknown, recorder, axes)
+                except ModelError as error:
+                    outputs = list(filter(None, step.node.outputs))
+                    failures.update(dict.fromkeys(outputs, str(error)))
+                    unknown.update(outputs)
+                    continue
                 for name in filter(None, step.node.outputs):
                     if (
                         isinstance(known.get(name), LayoutTensor | Interleaved)
@@ -153,12 +183,14 @@ class OnnxProgram(Described):
                     scope.rows.update(step.node.outputs)
 
         tf.function(trace, autograph=False).get_concrete_function(*specs.values())
+        if failures:
+            return values, failures
         self._axes = {name: k for name in values if (k := axes.axis(name)) is not None}
         nodes = [step.node for step in scope.steps]
         described = with_activation_inputs(values, nodes, scope.constants)
         named = with_aliases(described, nodes, self._outputs)
         structured = with_structure(named, nodes, self._inputs)
-        return with_weights(structured, scope.graph, nodes)
+        return with_weights(structured, scope.graph, nodes), failures
 
     def _described(
         self,

@@ -29,6 +29,8 @@ from kerasviz.types import Tensor
 
 #: Domain of the operators into which onnxruntime fuses standard ones.
 MICROSOFT = "com.microsoft"
+#: Domain of its operators on values with blocks of channels.
+NCHWC = "com.microsoft.nchwc"
 Result = OnnxValue | Sequence[OnnxValue | None]
 
 
@@ -230,11 +232,22 @@ def supported(op: str, domain: str, opset: int) -> bool:
 
 def unsupported(graph: Graph) -> list[str]:
     """Describe the nodes of a graph that have no converter, those in bodies too."""
-    return [
-        f"{n} ({n.domain or 'ai.onnx'} opset {n.opset})"
-        for n in all_nodes(graph)
-        if not supported(n.op, n.domain, n.opset)
-    ]
+    return [_described(n) for n in all_nodes(graph) if not supported(n.op, n.domain, n.opset)]
+
+
+def reason_unsupported(node: Node) -> str | None:
+    """Say which operator of a node or of its bodies has no converter; ``None`` if all have one."""
+    bodies = [value for value in node.attributes.values() if isinstance(value, Graph)]
+    missing = [] if supported(node.op, node.domain, node.opset) else [_described(node)]
+    missing += [name for body in bodies for name in unsupported(body)]
+    if not missing:
+        return None
+    verb = "is not a supported operator" if len(missing) == 1 else "are not supported operators"
+    return f"{', '.join(missing)} {verb}"
+
+
+def _described(node: Node) -> str:
+    return f"{node} ({node.domain or 'ai.onnx'} opset {node.opset})"
 
 
 def find(node: Node) -> Converter:

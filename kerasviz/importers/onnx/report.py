@@ -84,6 +84,7 @@ def report_of(path: Path) -> ImportReport:
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
     nodes = [step.node for step in program.scope.steps]
+    lost = tuple(dict.fromkeys(program.left_out.values()))
     return ImportReport(
         opsets=opsets,
         operators=_counted(nodes),
@@ -96,7 +97,7 @@ def report_of(path: Path) -> ImportReport:
             PortReport(name, _type(t.dtype), static_shape(t))
             for name, t in zip(names, traced.outputs, strict=True)
         ],
-        unsupported=(),
+        unsupported=lost,
         transposes=tuple(_transposes(traced.graph, nodes, graph)),
     )
 

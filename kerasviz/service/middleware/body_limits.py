@@ -9,7 +9,7 @@ from collections.abc import Callable
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kerasviz.service.middleware.asgi import header, refusal
+from kerasviz.service.middleware.asgi import Answer, header, refusal
 
 #: Seconds that a body may take.
 PATIENCE = 20.0
@@ -51,7 +51,7 @@ class BodyLimitMiddleware:
             await refusal(wrong.status_code, wrong.detail)(scope, receive, send)
             return
         body = _Body(receive, limit, self, self.is_kept(scope))
-        answer = _Answer(send, body)
+        answer = Answer(send, body)
         try:
             await self.app(scope, body.receive, answer.send)
         except HTTPException:
@@ -59,10 +59,7 @@ class BodyLimitMiddleware:
                 raise
         finally:
             self.held -= body.held
-        if body.failure is not None and not answer.started:
-            failure = body.failure
-            answer_failure = refusal(failure.status_code, failure.detail, failure.headers)
-            await answer_failure(scope, receive, send)
+        await answer.refuse(scope, receive)
 
 
 def _declared_wrong(scope: Scope, limit: int) -> HTTPException | None:
@@ -123,17 +120,3 @@ class _Body:
             self.failure = HTTPException(429, line, headers={"Retry-After": "2"})
         if self.failure is not None:
             raise self.failure
-
-
-class _Answer:
-    """Sends the application's answer, unless the request was ended before."""
-
-    def __init__(self, send: Send, body: _Body):
-        self._send, self._body = send, body
-        self.started = False
-
-    async def send(self, message: Message) -> None:
-        if self._body.failure is not None and not self.started:
-            return
-        self.started = True
-        await self._send(message)

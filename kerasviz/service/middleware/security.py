@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from starlette.datastructures import MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kerasviz.service.middleware.asgi import client_address, header, refusal
 from kerasviz.service.middleware.body_limits import AT_ONCE, BodyLimitMiddleware
+from kerasviz.service.middleware.compression import GzipRequestMiddleware
 from kerasviz.service.middleware.login_throttle import LoginThrottle
 from kerasviz.service.middleware.request_log import RequestLogMiddleware
 
@@ -51,8 +53,8 @@ def guarded(
 ) -> Application:
     """Add all middlewares to a Starlette or FastAPI application, and return it.
 
-    From outside to inside: security headers, request log, Host header (on loopback), origin, token
-    (if one is set), and the limits on bodies.
+    From outside to inside: security headers, request log, Host header (on loopback), CORS (if sites
+    are allowed), origin, token (if one is set), compression, and the limits on bodies.
     """
     limits = setting.limits
 
@@ -67,11 +69,19 @@ def guarded(
     app.add_middleware(
         BodyLimitMiddleware, limit=most, together=AT_ONCE * limits.body_bytes, is_kept=is_upload
     )
+    app.add_middleware(GzipRequestMiddleware)
     if setting.token is not None:
         app.add_middleware(
             TokenMiddleware, token=setting.token, throttle=throttle or LoginThrottle()
         )
-    app.add_middleware(OriginMiddleware)
+    app.add_middleware(OriginMiddleware, allowed=setting.origins)
+    if setting.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=setting.origins,
+            allow_methods=("GET", "HEAD", "POST", "DELETE"),
+            allow_headers=("Authorization", "Content-Type", "Content-Encoding"),
+        )
     if is_loopback(setting.host):
         app.add_middleware(HostMiddleware, hosts=("localhost", "127.0.0.1", "::1", setting.host))
     app.add_middleware(RequestLogMiddleware)
@@ -195,24 +205,29 @@ def _host_of(line: bytes) -> str | None:
 
 
 class OriginMiddleware:
-    """Answers 403 where a page of another site wants to change something.
+    """Answers 403 where a page of another site wants to change something, unless it is ``allowed``.
 
     Reading needs no such check: without CORS headers, other sites cannot see an answer.
     """
 
-    def __init__(self, app: ASGIApp):
-        self.app = app
+    def __init__(self, app: ASGIApp, allowed: Iterable[str] = ()):
+        self.app, self.allowed = app, frozenset(origin.lower() for origin in allowed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if (
             scope["type"] == "http"
             and scope["method"] not in _READ_METHODS
+            and not self._is_allowed(scope)
             and _from_other_site(scope)
         ):
             line = "pages of other sites may not use this service"
             await refusal(403, line)(scope, receive, send)
             return
         await self.app(scope, receive, send)
+
+    def _is_allowed(self, scope: Scope) -> bool:
+        origins = [value.decode("latin-1").lower() for value in header(scope, b"origin")]
+        return len(origins) == 1 and (origins[0] in self.allowed or "*" in self.allowed)
 
 
 def _from_other_site(scope: Scope) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -16,11 +17,15 @@ from typing import Any
 import numpy as np
 import orjson
 
-from kerasviz.errors import UsageError
+from kerasviz.errors import UsageError, first_line
 from kerasviz.types import Array
 
 #: Levels of nested lists at most.
 DEEPEST = 32
+#: A text (group 1), or a number that is not finite (group 2).
+_TEXT_OR_NUMBER = re.compile(rb'("(?:[^"\\]|\\.)*")|\b(NaN|Inf|Infinity)\b')
+#: What Python's reader does not know.
+_SPELLED = {b"Inf": b"Infinity"}
 #: Characters of a request that an error repeats at most.
 SHOWN = 120
 
@@ -95,13 +100,26 @@ def read(body: bytes) -> PredictRequest:
     if not body:
         raise BadRequestError("JSON Parse error: The document is empty")
     try:
-        data = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise BadRequestError(f"JSON Parse error: {error}") from error
+        data = _loaded(body)
+    except ValueError as error:  # of orjson or json
+        raise BadRequestError(f"JSON Parse error: {first_line(error)}") from error
     request = _request(data)
     if request.rows and not request.value:
         raise BadRequestError(f"JSON Value: {_shown(data)} No values in 'instances' array")
     return request
+
+
+def _loaded(body: bytes) -> Any:
+    """Read JSON; NaN, Inf and Infinity are numbers, as for TensorFlow Serving."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        if b"NaN" not in body and b"Inf" not in body:
+            raise
+    # Python's reader takes such numbers, but also texts that are no Unicode, and any depth.
+    orjson.loads(_TEXT_OR_NUMBER.sub(lambda part: part[1] or b"0", body))
+    spelled = _TEXT_OR_NUMBER.sub(lambda part: part[1] or _SPELLED.get(part[2], part[2]), body)
+    return json.loads(spelled)
 
 
 def _request(data: Any) -> PredictRequest:
@@ -188,7 +206,7 @@ def _leaves(values: list[Any], spec: Any) -> Array:
 def _float(values: Array, spec: Any) -> Array:
     with np.errstate(over="ignore"):
         floats: Array = values.astype(spec.dtype.as_numpy_dtype)
-    if not np.isfinite(floats).all():
+    if (np.isinf(floats) & np.isfinite(values)).any():
         raise BadRequestError(
             f"Cannot convert JSON values to {spec.dtype.name} without loss of precision."
         )

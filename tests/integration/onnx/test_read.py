@@ -98,19 +98,90 @@ def test_missing_external_data(small: Path) -> None:
     assert "weights in separate files" in one_line(small)
 
 
-def test_all_unsupported_operators_are_listed(write: Any, image: Any, tmp_path: Path) -> None:
+def test_a_file_of_unsupported_operators_lists_them_all(write: Any, tmp_path: Path) -> None:
     nodes = [
-        helper.make_node("Conv", ["x", "w"], ["c"]),
-        helper.make_node("Invented", ["c", "k"], ["u"], "up"),
-        helper.make_node("Strange", ["u"], ["s"], "odd", domain="com.example"),
-        helper.make_node("Stranger", ["s"], ["d"], "odder", domain="com.example"),
+        helper.make_node("Invented", ["x"], ["u"], "up"),
+        helper.make_node("Strange", ["x"], ["s"], "odd", domain="com.example"),
+        helper.make_node("Add", ["u", "s"], ["d"]),
     ]
-    constants = {"w": image(4, 3, 3, 3), "k": np.zeros((1, 4, 2, 2), np.int64)}
-    path = write(tmp_path / "m.onnx", nodes, {"x": (np.float32, (1, 3, 5, 5))}, constants, ["d"])
+    path = write(tmp_path / "m.onnx", nodes, {"x": (np.float32, (1, 3, 5, 5))}, {}, ["d"])
     message = one_line(path)
     assert "Invented 'up' (ai.onnx opset 13)" in message
     assert "Strange 'odd' (com.example opset 1)" in message
-    assert "Stranger 'odder' (com.example opset 1)" in message
+
+
+# -- operators that are left out -------------------------------------------------------------
+
+
+def lossy(write: Any, image: Any, folder: Path, broken: Any, outputs: list[str]) -> Path:
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["c"]),
+        helper.make_node("Relu", ["c"], ["r"]),
+        broken,
+        helper.make_node("Add", ["b", "r"], ["behind"]),
+        helper.make_node("GlobalAveragePool", ["r"], ["pooled"]),
+    ]
+    constants = {"w": image(4, 3, 3, 3), "two": np.array([2, 2])}
+    path: Path = write(
+        folder / "m.onnx", nodes, {"x": (np.float32, ("n", 3, 6, 7))}, constants, outputs
+    )
+    return path
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        (helper.make_node("Strange", ["r"], ["b"], domain="com.example"), "com.example opset 1"),
+        (helper.make_node("Invented", ["r"], ["b"]), "ai.onnx opset 13"),
+        (helper.make_node("Reshape", ["r", "two"], ["b"]), "cannot be computed"),
+        (helper.make_node("Conv", ["r", "two"], ["b"]), "a kernel with 1 axes"),
+        (helper.make_node("Reshape", ["two", "two"], ["b"]), "cannot be computed"),  # a constant
+        (helper.make_node("Resize", ["r", "", "two"], ["b"], mode="odd"), "mode 'odd'"),
+    ],
+    ids=["domain", "operator", "reshape", "kernel", "constant", "attribute"],
+)
+def test_an_operator_that_cannot_be_run_costs_only_what_stands_behind_it(
+    write: Any, image: Any, tmp_path: Path, broken: Any, reason: str
+) -> None:
+    program = read_onnx(lossy(write, image, tmp_path, broken, ["behind", "pooled"])).program
+    assert list(program.values) == ["c", "r", "pooled"]
+    assert list(program.outputs) == ["pooled"]
+    assert program.left_out.keys() == {"b", "behind"}
+    assert all(reason in text and "\n" not in text for text in program.left_out.values())
+    x = image(2, 3, 6, 7)
+    got = program.compute({"x": x}, ["pooled", "c"], channels_last=False)
+    relu = np.maximum(got["c"].numpy(), 0)
+    np.testing.assert_allclose(got["pooled"], relu.mean((2, 3), keepdims=True), 1e-5)
+    with pytest.raises(ModelError, match="'behind' cannot be computed: .*" + reason[:8]):
+        program.compute({"x": x}, ["behind"])
+
+
+def test_outputs_that_are_left_out_give_way_to_what_they_take(
+    write: Any, image: Any, tmp_path: Path
+) -> None:
+    broken = helper.make_node("Strange", ["r"], ["b"], domain="com.example")
+    program = read_onnx(lossy(write, image, tmp_path, broken, ["behind"])).program
+    assert list(program.outputs) == ["r"]
+
+
+def test_a_body_with_an_unknown_operator_costs_its_node(
+    write: Any, image: Any, tmp_path: Path
+) -> None:
+    def body(op: str, domain: str) -> Any:
+        node = helper.make_node(op, ["r"], ["inner"], domain=domain)
+        return helper.make_graph([node], "body", [], [onnx.ValueInfoProto(name="inner")])
+
+    broken = helper.make_node(
+        "If", ["yes"], ["b"], then_branch=body("Neg", ""), else_branch=body("Odd", "com.example")
+    )
+    path = lossy(write, image, tmp_path, broken, ["behind", "pooled"])
+    model = onnx.load(path)
+    model.graph.input.append(helper.make_tensor_value_info("yes", onnx.TensorProto.BOOL, []))
+    model.opset_import.append(helper.make_opsetid("com.example", 1))
+    path.write_bytes(model.SerializeToString())
+    program = read_onnx(path).program
+    assert list(program.values) == ["c", "r", "pooled"]
+    assert "Odd 'inner' (com.example opset 1)" in program.left_out["behind"]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

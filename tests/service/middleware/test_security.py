@@ -51,13 +51,14 @@ def application(
     token: str | None = None,
     allow_upload: bool = False,
     throttle: LoginThrottle | None = None,
+    origins: tuple[str, ...] = (),
 ) -> Starlette:
     """An application behind all middlewares, which counts the bytes it gets."""
     paths = ("/", "/healthz", "/api/session", "/api/networks", "/api/renders", "/page/{name:path}")
     routes = [Route(path, _count, methods=["GET", "POST", "DELETE"]) for path in paths]
     inner = Starlette(routes=[*routes, Route("/fail", _fail), Route("/framed", _framed)])
     setting = ServiceSettings(
-        Path(), host=host, token=token, allow_upload=allow_upload, limits=LIMITS
+        Path(), host=host, token=token, allow_upload=allow_upload, origins=origins, limits=LIMITS
     )
     return guarded(inner, setting, throttle)
 
@@ -336,3 +337,45 @@ def test_each_request_is_one_line_of_json_without_secrets(log: io.StringIO) -> N
     )
     assert first["bytes"] == len(b'{"bytes":33}') and first["seconds"] >= 0
     assert len(entries[1]["path"]) <= 300
+
+
+# -- pages of other sites ------------------------------------------------------------------------
+
+SITE = "https://example.org"
+
+
+def from_site(origin: str, *more: tuple[bytes, bytes]) -> Headers:
+    return [*LOCAL, (b"origin", origin.encode()), (b"sec-fetch-site", b"cross-site"), *more]
+
+
+@pytest.mark.parametrize("origins", [(SITE,), ("https://other.example", SITE), ("*",)])
+def test_allowed_sites_may_read_and_change(origins: tuple[str, ...]) -> None:
+    app = application(token=TOKEN, origins=origins)
+    secret = (b"authorization", b"Bearer " + TOKEN.encode())
+    answer = ask(app, "POST", "/api/renders", from_site(SITE, secret), [b"abc"])
+    assert answer.status == 200
+    assert answer.header("access-control-allow-origin") in (SITE, "*")
+    assert answer.header("access-control-allow-credentials") is None
+    preflight = (b"access-control-request-method", b"POST")
+    wanted = (b"access-control-request-headers", b"authorization,content-type")
+    answer = ask(app, "OPTIONS", "/api/renders", from_site(SITE, preflight, wanted))
+    assert answer.status == 200, "the browser sends no token yet"
+    assert "POST" in (answer.header("access-control-allow-methods") or "")
+    assert ask(app, "POST", "/api/renders", from_site(SITE)).status == 401
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://example.org.evil", "http://example.org", "null", "https://evil"]
+)
+def test_other_sites_stay_outside(origin: str) -> None:
+    app = application(origins=(SITE,))
+    assert ask(app, "POST", "/api/renders", from_site(origin), [b"abc"]).status == 403
+    answer = ask(app, "GET", "/api/renders", from_site(origin))
+    assert answer.header("access-control-allow-origin") is None
+    preflight = (b"access-control-request-method", b"POST")
+    assert ask(app, "OPTIONS", "/api/renders", from_site(origin, preflight)).status == 400
+
+
+def test_without_the_option_nobody_is_allowed() -> None:
+    answer = ask(application(), "GET", "/api/renders", from_site(SITE))
+    assert answer.header("access-control-allow-origin") is None

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gzip
 import json
 import re
 import threading
@@ -29,6 +30,7 @@ from kerasviz.service import Limits, ServiceSettings
 from kerasviz.service.api.app import create_app
 from kerasviz.service.api.tf_serving import _watch
 from kerasviz.service.networks import load
+from kerasviz.service.tf_serving.json_tensors import read
 from kerasviz.service.tf_serving.predict import ClientGoneError, _run, _Served
 from kerasviz.zoo.model_source import ModelSource
 
@@ -172,7 +174,11 @@ def test_visualize_has_the_shapes_of_its_metadata(client: TestClient) -> None:
     [
         (b"", "JSON Parse error: The document is empty"),
         (b"{", "JSON Parse error: "),
-        (b'{"instances": [NaN]}', "JSON Parse error: "),
+        (b'{"instances": [NaN}', "JSON Parse error: "),
+        (b'{"instances": [NaN], "signature_name": "\\ud800"}', "JSON Parse error: "),
+        (b"[NaN," + b"[" * 100_000, "JSON Parse error: "),
+        (b'{"instances": [NaN]}', "expected the shape"),
+        (b'{"signature_name": "visualize", "inputs": {"tap": [NaN]}}', "expected type: int32"),
         (b"[" * 100_000, "JSON Parse error: "),
         ([1], "Is not object"),
         ({}, "Missing 'inputs' or 'instances' key"),
@@ -293,3 +299,30 @@ def test_a_connection_that_closes_is_noticed() -> None:
 
     assert asyncio.run(ask("http.disconnect"))
     assert not asyncio.run(ask("http.request"))
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "Inf", "-Inf"])
+def test_numbers_that_are_not_finite_are_numbers(client: TestClient, number: str) -> None:
+    image = json.dumps(X[:1].tolist())
+    first = str(X[0, 0, 0, 0].item())
+    body = f'{{"instances": {image.replace(first, number, 1)}, "signature_name": ""}}'
+    answer = client.post(PREDICT, content=body.encode())
+    assert answer.status_code == 200, answer.text
+    plain = client.post(PREDICT, json={"instances": X[:1].tolist()})
+    assert answer.text != plain.text
+
+
+def test_names_of_such_numbers_inside_texts_stay() -> None:
+    body = b'{"instances": [{"b64": "Inf"}, NaN, "a \\"NaN\\" b"], "signature_name": "NaN"}'
+    request = read(body)
+    assert request.signature == "NaN"
+    assert request.value[0] == {"b64": "Inf"}
+    assert np.isnan(request.value[1])
+    assert request.value[2] == 'a "NaN" b'
+
+
+def test_a_compressed_request_has_the_same_answer(client: TestClient) -> None:
+    body = json.dumps({"instances": X.tolist()}).encode()
+    plain = client.post(PREDICT, content=body)
+    packed = client.post(PREDICT, content=gzip.compress(body), headers={"content-encoding": "gzip"})
+    assert (packed.status_code, packed.content) == (200, plain.content)

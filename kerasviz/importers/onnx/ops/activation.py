@@ -91,7 +91,7 @@ elementwise("HardSwish", lambda call, x: x * tf.clip_by_value(x / 6 + 0.5, 0.0, 
 elementwise("Elu", lambda call, x: _elu(x, _number(call, "alpha", 1.0)))
 elementwise("Selu", _selu)
 elementwise("Celu", _celu, since=12)
-elementwise("ThresholdedRelu", _thresholded_relu, since=10)
+elementwise("ThresholdedRelu", _thresholded_relu)
 elementwise("Shrink", _shrink, since=9)
 for _name, _apply, _since in (
     ("Sigmoid", lambda call, x: tf.sigmoid(x), 1),

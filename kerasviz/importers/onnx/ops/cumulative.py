@@ -32,7 +32,9 @@ def _ways(call: Call) -> tuple[bool, bool]:
 def cumsum(call: Call) -> LayoutTensor:
     """Compute ``y[i] = x[0] + ... + x[i]``; exclusive without ``x[i]``, reverse from the end."""
     x, axis, is_last = _along(call)
-    return LayoutTensor(tf.cumsum(x, axis, *_ways(call)), is_last)
+    short = x.dtype.is_floating and x.dtype.size < 4  # TensorFlow would round every sum
+    y = tf.cumsum(tf.cast(x, tf.float32) if short else x, axis, *_ways(call))
+    return LayoutTensor(tf.cast(y, x.dtype), is_last)
 
 
 @operator("CumProd", since=26, layout=Layout.FOLLOWS)

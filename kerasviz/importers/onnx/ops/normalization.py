@@ -108,7 +108,7 @@ def _folded(parts: tuple[TensorValue, ...], epsilon: float) -> tuple[Tensor, Ten
     offset = wide[1] - wide[2] * factor
 
     def behind(array: Any) -> Any:
-        kept = array.astype(arrays[0].dtype)
+        kept = array.astype(wide_float(tf.as_dtype(arrays[0].dtype)).as_numpy_dtype)
         return np.moveaxis(kept, 0, -1) if kept.ndim > 1 else kept
 
     owner = parts[0]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.element_types import finite_root
+from kerasviz.importers.onnx.element_types import finite_root, wide_float
 from kerasviz.importers.onnx.layout import LayoutTensor
 from kerasviz.importers.onnx.registry import Call, Layout, operator
 from kerasviz.importers.onnx.window import Window, ceil_extra, dilated, padded, spatial, window_of
@@ -174,14 +174,16 @@ def _spatial(x: Tensor) -> list[int]:
     return list(range(1, x.shape.rank - 1))
 
 
-def _global_pool(call: Call, apply: Callable[..., Tensor]) -> LayoutTensor:
+def global_pool(call: Call, apply: Callable[..., Tensor]) -> LayoutTensor:
     """Compute the average or maximum over all spatial axes, which keep length 1."""
     x = call.channels_last()
-    return LayoutTensor(apply(x, _spatial(x), keepdims=True), channels_last=True)
+    wide = tf.cast(x, wide_float(x.dtype))  # TensorFlow rounds every sum of 16-bit numbers
+    y = apply(wide, _spatial(x), keepdims=True)
+    return LayoutTensor(tf.cast(y, x.dtype), channels_last=True)
 
 
 for _name, _apply in (("GlobalAveragePool", tf.reduce_mean), ("GlobalMaxPool", tf.reduce_max)):
-    operator(_name, layout=Layout.IMAGE)(partial(_global_pool, apply=_apply))
+    operator(_name, layout=Layout.IMAGE)(partial(global_pool, apply=_apply))
 
 
 @operator("LpPool", since=1, layout=Layout.IMAGE)

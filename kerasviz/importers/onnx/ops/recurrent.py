@@ -116,6 +116,7 @@ def _recurrent(
     batch_first = bool(call.attribute("layout", 0))
     x = call.tensor()
     x = tf.transpose(x, [1, 0, 2]) if batch_first else x
+    x = tf.identity(x, "marked_input")  # exporters find the borders of the layer by these names
     mode = call.choice("direction", "forward", "reverse", "bidirectional")
     backwards = [mode == "reverse", True][: 2 if mode == "bidirectional" else 1]
     lengths = tf.cast(call.tensor(4), tf.int32) if call.has(4) else None
@@ -132,7 +133,10 @@ def _recurrent(
     stacked = tf.stack(every, 2 if batch_first else 1)  # [T, B, D, H] or [T, D, B, H]
     y = tf.transpose(stacked, [1, 0, 2, 3]) if batch_first else stacked
     ends = [tf.stack(states, 1 if batch_first else 0) for states in zip(*last, strict=True)]
-    return [LayoutTensor(y), *(LayoutTensor(end) for end in ends)]
+    return [
+        LayoutTensor(tf.identity(output, f"marked_output_{k}"))
+        for k, output in enumerate([y, *ends])
+    ]
 
 
 def _start(

@@ -32,6 +32,17 @@ def _real(apply: Reduction) -> Reduction:
     return reduced
 
 
+def _in_single(apply: Reduction) -> Reduction:
+    """Return a reduction that adds up 16-bit numbers in float32; TensorFlow rounds every sum."""
+
+    def reduced(x: Tensor, *axes: Any, **options: Any) -> Tensor:
+        if not x.dtype.is_floating or x.dtype.size >= 4:
+            return apply(x, *axes, **options)
+        return tf.cast(apply(tf.cast(x, tf.float32), *axes, **options), x.dtype)
+
+    return reduced
+
+
 def _or_bool(apply: Reduction, logical: Reduction) -> Reduction:
     """Return a reduction that uses ``logical`` for truth values, else ``apply``."""
 
@@ -42,16 +53,18 @@ def _or_bool(apply: Reduction, logical: Reduction) -> Reduction:
 
 
 _REDUCTIONS: dict[str, Reduction] = {
-    "ReduceMean": tf.reduce_mean,
-    "ReduceSum": tf.reduce_sum,
+    "ReduceMean": _in_single(tf.reduce_mean),
+    "ReduceSum": _in_single(tf.reduce_sum),
     "ReduceMax": _or_bool(tf.reduce_max, tf.reduce_any),
     "ReduceMin": _or_bool(tf.reduce_min, tf.reduce_all),
-    "ReduceProd": tf.reduce_prod,
-    "ReduceL1": lambda x, *a, **k: tf.reduce_sum(_absolute(x), *a, **k),
-    "ReduceL2": _real(lambda x, *a, **k: finite_root(tf.reduce_sum(tf.square(x), *a, **k))),
-    "ReduceSumSquare": lambda x, *a, **k: tf.reduce_sum(tf.square(x), *a, **k),
-    "ReduceLogSum": _real(lambda x, *a, **k: tf.math.log(tf.reduce_sum(x, *a, **k))),
-    "ReduceLogSumExp": _real(tf.reduce_logsumexp),
+    "ReduceProd": _in_single(tf.reduce_prod),
+    "ReduceL1": _in_single(lambda x, *a, **k: tf.reduce_sum(_absolute(x), *a, **k)),
+    "ReduceL2": _real(
+        _in_single(lambda x, *a, **k: finite_root(tf.reduce_sum(tf.square(x), *a, **k)))
+    ),
+    "ReduceSumSquare": _in_single(lambda x, *a, **k: tf.reduce_sum(tf.square(x), *a, **k)),
+    "ReduceLogSum": _real(_in_single(lambda x, *a, **k: tf.math.log(tf.reduce_sum(x, *a, **k)))),
+    "ReduceLogSumExp": _real(_in_single(tf.reduce_logsumexp)),
 }
 
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import DataDependent, LayoutTensor, model_shape, stored_axis
+from kerasviz.importers.onnx.graph import Node
+from kerasviz.importers.onnx.layout import (
+    Constant,
+    DataDependent,
+    LayoutTensor,
+    OnnxValue,
+    model_shape,
+    stored_axis,
+)
 from kerasviz.importers.onnx.ops.resampling import (
     Axis,
     Rule,
@@ -32,20 +40,20 @@ _REPEATED = (tf.float32, tf.float64, tf.float16, tf.bfloat16, tf.uint8, tf.int8,
 def upsample_1(call: Call) -> LayoutTensor:
     """Compute an image enlarged by ``height_scale`` and ``width_scale``."""
     scales = [1.0, 1.0, call.attribute("height_scale"), call.attribute("width_scale")]
-    return _scaled(call, scales, _old_rule(call))
+    return scaled(call, scales, _old_rule(call))
 
 
 @operator("Upsample", since=7, layout=Layout.FOLLOWS)
 def upsample_7(call: Call) -> LayoutTensor:
     """Compute ``y[i] = x[i / scale]`` with the scales of all axes as an attribute."""
-    return _scaled(call, list(call.attribute("scales")), _old_rule(call))
+    return scaled(call, list(call.attribute("scales")), _old_rule(call))
 
 
 @operator("Upsample", since=9, layout=Layout.FOLLOWS)
 @operator("Resize", since=10, layout=Layout.FOLLOWS)
 def resize_10(call: Call) -> LayoutTensor:
     """Compute ``y[i] = x[i / scale]`` with the scales of all axes as an input."""
-    return _scaled(call, _numbers(call, 1, len(model_shape(call.input()))), _old_rule(call))
+    return scaled(call, _numbers(call, 1, len(model_shape(call.input()))), _old_rule(call))
 
 
 @operator("Resize", since=11, layout=Layout.FOLLOWS)
@@ -107,6 +115,48 @@ def _numbers(call: Call, index: int, count: int) -> list[Number]:
     return [tensor[k] if n is None else n for k, n in enumerate(static)]
 
 
+def enlargement(node: Node, constants: Mapping[str, OnnxValue]) -> tuple[int, int, str] | None:
+    """Return by which whole factors a node enlarges height and width, and nearest or bilinear.
+
+    ``None`` for other nodes, and those whose factors are no constants.
+    """
+    call = Call(node, tuple(constants.get(name) for name in node.inputs))
+    old = node.op == "Upsample" or node.opset < 11
+    rule = _old_rule(call) if old else _rule(call)
+    scales = _constant_scales(call, 1 if old else 2)
+    if scales is None or rule.antialias or len(scales) != 4 or scales[:2] != [1.0, 1.0]:
+        return None
+    factors = [int(n) for n in scales[2:]]
+    if factors != scales[2:] or min(factors) < 1:
+        return None
+    if rule.mode == "cubic":
+        return None
+    if rule.mode == "linear":
+        centred = rule.transform in ("half_pixel", "half_pixel_symmetric", "pytorch_half_pixel")
+        return (factors[0], factors[1], "bilinear") if centred else None
+    if rule.transform not in ("half_pixel", "half_pixel_symmetric", "asymmetric"):
+        return None
+    axes = [Axis(5, 5 * n, float(n)) for n in factors]
+    plain = all(repeats(rule, axis) == n for axis, n in zip(axes, factors, strict=True))
+    return (factors[0], factors[1], "nearest") if plain else None
+
+
+def _constant_scales(call: Call, index: int) -> list[float] | None:
+    """Return the scales of four axes, if they are attributes or constants."""
+    if call.node.op == "Upsample" and call.node.opset < 9:
+        given = call.attribute("scales")
+        both = [call.attribute("height_scale"), call.attribute("width_scale")]
+        return [1.0, 1.0, *map(float, both)] if given is None else [float(n) for n in given]
+    value = call.inputs[index] if call.has(index) else None
+    if not isinstance(value, Constant):
+        return None
+    scales = dict(enumerate(value.array.reshape(-1).tolist()))
+    axes = call.attribute("axes")
+    if axes:
+        scales = {int(a) % 4: scales[k] for k, a in enumerate(axes)}
+    return [float(scales.get(k, 1.0)) for k in range(4)] if scales else None
+
+
 def _roi(call: Call, rule: Rule, count: int) -> tuple[list[Number], list[Number]]:
     if rule.transform != "tf_crop_and_resize":
         return [0.0] * count, [1.0] * count
@@ -147,7 +197,8 @@ def _ratio(size: Number, length: Number) -> Number:
     return np.float32(size) / np.float32(length)
 
 
-def _scaled(call: Call, scales: Sequence[Number], rule: Rule) -> LayoutTensor:
+def scaled(call: Call, scales: Sequence[Number], rule: Rule) -> LayoutTensor:
+    """Compute the first input with each axis resized by a scale."""
     lengths = model_shape(call.input())
     if len(scales) != len(lengths):
         raise call.error(f"{len(scales)} scales for a value with {len(lengths)} axes")
@@ -177,6 +228,7 @@ def _resized(call: Call, wanted: dict[int, Axis], rule: Rule) -> LayoutTensor:
         steps.append(_Step(place, axis))
     if not steps:
         return LayoutTensor(tf.identity(x), is_last)
+    x = tf.identity(x, "marked_input")  # exporters find the borders by these names
     # Axes that get shorter come first, so that the others have less to compute.
     y = x
     if rule.mode == "nearest":
@@ -195,7 +247,8 @@ def _resized(call: Call, wanted: dict[int, Axis], rule: Rule) -> LayoutTensor:
     shape = x.shape.as_list()
     for step in steps:
         shape[step.place] = step.axis.size if isinstance(step.axis.size, int) else None
-    return LayoutTensor(tf.ensure_shape(y, shape), is_last)
+    y = tf.identity(tf.ensure_shape(y, shape), "marked_output_0")
+    return LayoutTensor(y, is_last)
 
 
 def _cast_back(y: Tensor, dtype: tf.DType) -> Tensor:

@@ -321,3 +321,22 @@ def test_what_decided_is_said(run_cli: Run, tmp_path: Path) -> None:
     assert "within 0.0001 or the rounding of their types" in last
     taps = json.loads(run_cli("check", path, "--json").out)["taps"]
     assert all(tap["agrees"] for tap in taps)
+
+
+def test_what_comes_before_an_unknown_operator_is_compared(run_cli: Run, tmp_path: Path) -> None:
+    nodes = [
+        node("Conv", ["x", "w"], ["conv"]),
+        node("Relu", ["conv"], ["relu"]),
+        node("Beyond", ["relu"], ["boxes"], domain="com.example"),
+        node("Neg", ["boxes"], ["y"]),
+    ]
+    path = save_model(
+        tmp_path / "m.onnx",
+        nodes,
+        {"x": (np.float32, (1, 3, 9, 8))},
+        {"w": weights(4, 3, 3, 3)},
+        ["y"],
+    )
+    ended = run_cli("check", path)
+    assert ended.code == 0, ended.err
+    assert ended.out.splitlines()[-1].startswith("2 taps agree with onnxruntime")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -183,10 +184,38 @@ def _initializers(graph: Any) -> list[Any]:
     return [*graph.initializer, *(sparse.values for sparse in graph.sparse_initializer)]
 
 
+def _in_order(protos: Iterable[Any]) -> list[Any]:
+    """Return nodes behind those that they need, which some writers append at the end.
+
+    Nodes of a circle come last, as they are.
+    """
+    nodes = list(protos)
+    makers = {name: k for k, node in enumerate(nodes) for name in node.output if name}
+    needs = [{makers[name] for name in _uses(node) if name in makers} for node in nodes]
+    if all(max(before, default=-1) < k for k, before in enumerate(needs)):
+        return nodes
+    users: dict[int, list[int]] = {}
+    for k, before in enumerate(needs):
+        for maker in before:
+            users.setdefault(maker, []).append(k)
+    ready = [k for k, before in enumerate(needs) if not before]
+    heapq.heapify(ready)  # of several, the first in the file
+    order = []
+    while ready:
+        k = heapq.heappop(ready)
+        order.append(k)
+        for user in users.get(k, ()):
+            needs[user].discard(k)
+            if not needs[user]:
+                heapq.heappush(ready, user)
+    placed = set(order)
+    return [nodes[k] for k in (*order, *(k for k in range(len(nodes)) if k not in placed))]
+
+
 def needed_nodes(protos: Iterable[Any], outputs: Iterable[str]) -> list[Any]:
-    """Return the ``NodeProto`` that values need, in the order of the file."""
+    """Return the ``NodeProto`` that values need, each behind those that it needs."""
     wanted, kept = set(outputs), []
-    for proto in reversed(list(protos)):
+    for proto in reversed(_in_order(protos)):
         if wanted.intersection(filter(None, proto.output)):
             wanted.update(_uses(proto))
             kept.append(proto)

@@ -110,6 +110,21 @@ def test_a_file_of_unsupported_operators_lists_them_all(write: Any, tmp_path: Pa
     assert "Strange 'odd' (com.example opset 1)" in message
 
 
+def test_nodes_may_stand_in_any_order(small: Path) -> None:
+    """As onnxruntime allows it: its converter to float16 appends casts at the end."""
+    model = onnx.load(small)
+    wanted = read_onnx(small).program
+    nodes = [model.graph.node[k] for k in (5, 1, 0, 4, 3, 2)]
+    copies = [type(node).FromString(node.SerializeToString()) for node in nodes]
+    del model.graph.node[:]
+    model.graph.node.extend(copies)
+    small.write_bytes(model.SerializeToString())
+    program = read_onnx(small).program
+    assert list(program.values) == list(wanted.values)
+    x = {"x": np.ones((1, 3, 5, 6), np.float32)}
+    np.testing.assert_array_equal(program.compute(x, ["p"])["p"], wanted.compute(x, ["p"])["p"])
+
+
 # -- operators that are left out -------------------------------------------------------------
 
 

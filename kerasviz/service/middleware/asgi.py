@@ -31,7 +31,7 @@ class Body(Protocol):
     failure: HTTPException | None
 
 
-class Answer:
+class GuardedAnswer:
     """Sends the application's answer, unless the body of the request has failed before."""
 
     def __init__(self, send: Send, body: Body):

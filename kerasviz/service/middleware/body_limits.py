@@ -9,7 +9,7 @@ from collections.abc import Callable
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kerasviz.service.middleware.asgi import Answer, header, refusal
+from kerasviz.service.middleware.asgi import GuardedAnswer, header, refusal
 
 #: Seconds that a body may take.
 PATIENCE = 20.0
@@ -51,7 +51,7 @@ class BodyLimitMiddleware:
             await refusal(wrong.status_code, wrong.detail)(scope, receive, send)
             return
         body = _Body(receive, limit, self, self.is_kept(scope))
-        answer = Answer(send, body)
+        answer = GuardedAnswer(send, body)
         try:
             await self.app(scope, body.receive, answer.send)
         except HTTPException:

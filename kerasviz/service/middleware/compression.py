@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kerasviz.service.middleware.asgi import Answer, header, refusal
+from kerasviz.service.middleware.asgi import GuardedAnswer, header, refusal
 
 #: Bytes of one decompressed piece at most; a piece of zeros can be a thousand times as long.
 PIECE = 256 * 1024
@@ -39,8 +39,8 @@ class GzipRequestMiddleware:
             return
         plain = (b"content-encoding", b"content-length")
         inner = {**scope, "headers": [(k, v) for k, v in scope["headers"] if k not in plain]}
-        body = _Body(receive)
-        answer = Answer(send, body)
+        body = _GzipBody(receive)
+        answer = GuardedAnswer(send, body)
         try:
             await self.app(inner, body.receive, answer.send)
         except HTTPException:
@@ -54,7 +54,7 @@ def _encodings(scope: Scope) -> list[bytes]:
     return [name for name in (n.strip().lower() for n in names) if name not in (b"", b"identity")]
 
 
-class _Body:
+class _GzipBody:
     """Receives a compressed body as messages of limited size."""
 
     def __init__(self, receive: Receive):

@@ -61,14 +61,14 @@ def test_members_one_behind_the_other_are_one_body() -> None:
 
 def test_limits_hold_for_the_decompressed_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     lengths: list[int] = []
-    original = compression._Body.receive
+    original = compression._GzipBody.receive
 
     async def receive(self: Any) -> Any:
         message = await original(self)
         lengths.append(len(message.get("body", b"")))
         return message
 
-    monkeypatch.setattr(compression._Body, "receive", receive)
+    monkeypatch.setattr(compression._GzipBody, "receive", receive)
     bomb = gzip.compress(bytes(50 * 2**20))
     assert len(bomb) < LIMIT
     answer = send([bomb], GZIP)

@@ -29,6 +29,7 @@ from kerasviz.importers.onnx.describe import (
     value_of,
     with_aliases,
     with_structure,
+    with_weights,
 )
 from kerasviz.importers.onnx.executor import prefer_channels_last
 from kerasviz.importers.onnx.graph import Graph, Node, read_graph
@@ -241,7 +242,9 @@ class OnnxTfProgram(Described):
                 known.add(name)
         described = with_activation_inputs(values, graph.nodes, graph.constants)
         named = with_aliases(described, graph.nodes, graph.outputs)
-        return with_structure(named, graph.nodes, self._inputs)
+        structured = with_structure(named, graph.nodes, self._inputs)
+        run = [node for node in graph.nodes if any(name in values for name in node.outputs)]
+        return with_weights(structured, graph, run)
 
     def _shape(self, name: str, tensor: Tensor) -> tuple[int | None, ...] | None:
         """Return the shape in the model's layout, completed from the frozen graph."""

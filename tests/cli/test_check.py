@@ -340,3 +340,30 @@ def test_what_comes_before_an_unknown_operator_is_compared(run_cli: Run, tmp_pat
     ended = run_cli("check", path)
     assert ended.code == 0, ended.err
     assert ended.out.splitlines()[-1].startswith("2 taps agree with onnxruntime")
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.001])
+def test_operators_without_float64_are_compared_on_the_inputs_of_the_other_runtime(
+    run_cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, factor: float
+) -> None:
+    """ONNX's evaluator does not know onnxruntime's own operators."""
+    nodes, constants = tiny_sigmoid()
+    constants["b"] = np.full(4, -15, np.float32)
+    nodes = [*nodes[:2], node("QuickGelu", ["score"], ["y"], domain="com.microsoft")]
+    path = save_model(
+        tmp_path / "m.onnx", nodes, {"x": (np.float32, (1, 3, 32, 32))}, constants, ["y"]
+    )
+    entries = registry._TABLE[("com.microsoft", "QuickGelu")]
+
+    def convert(call: registry.Call) -> TensorValue:
+        right = entries[0].convert(call)
+        return LayoutTensor(right.tensor * factor, right.channels_last)
+
+    changed = [replace(entries[0], convert=convert)]
+    monkeypatch.setitem(registry._TABLE, ("com.microsoft", "QuickGelu"), changed)
+    ended = run_cli("check", path)
+    assert ended.code == (0 if factor == 1 else 1), ended.out
+    if factor == 1:
+        assert "agrees on the inputs of onnxruntime" in ended.out
+    else:
+        assert "the first is y [QuickGelu]" in ended.out

@@ -128,6 +128,18 @@ class OnnxProgram(Described):
         except tf.errors.OpError as error:  # TensorFlow has no kernel for some transposes
             raise ModelError(f"{', '.join(names)}: {first_line(error)}") from error
 
+    def recompute(self, name: str, inputs: Mapping[str, Any]) -> Any:
+        """Compute one value from given arrays of the inputs of its node, in the model's layout.
+
+        Raises :class:`UsageError` if an input that is no constant is missing.
+        """
+        node = next((s.node for s in self._scope.steps if name in s.node.outputs), None)
+        needs = () if node is None else node.needs
+        known: dict[str, OnnxValue] = {
+            n: LayoutTensor(tf.convert_to_tensor(inputs[n])) for n in needs if n in inputs
+        }
+        return _as_result(self._scope.run(known, [name])[0], last=False)
+
     def _feed(self, feeds: Mapping[str, Tensor], last: bool) -> dict[str, OnnxValue]:
         known: dict[str, OnnxValue] = {}
         for name, feed in feeds.items():

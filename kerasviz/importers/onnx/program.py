@@ -290,7 +290,7 @@ def _as_value(feed: Any, port: Port, last: bool) -> OnnxValue:
     if port.shape is not None and rank is not None and rank != len(port.shape):
         raise UsageError(f"input {port.name!r} has {len(port.shape)} axes, given {rank}")
     value = LayoutTensor(tensor, channels_last=last and port.channels_first)
-    if tensor.dtype == port.dtype:
+    if port.dtype in (None, tensor.dtype):
         return value
     return from_codes(value, type_of(tf.zeros([], port.dtype)))  # floats for whole numbers
 

@@ -181,6 +181,11 @@ def rounded_softmax(x: Tensor, axis: int = -1) -> Tensor:
     return powers / tf.cast(sums, x.dtype)
 
 
+def _log_softmax(x: Tensor, axis: int) -> Tensor:
+    wide = tf.cast(x, wide_float(x.dtype))
+    return tf.cast(tf.nn.log_softmax(wide, axis), x.dtype)
+
+
 def _softmax(call: Call, log: bool) -> LayoutTensor:
     """Compute ``exp(x) / sum(exp(x))`` over the axes of :func:`softmax_axes`, or its logarithm."""
     x, is_last = call.stored()
@@ -189,13 +194,11 @@ def _softmax(call: Call, log: bool) -> LayoutTensor:
     long = [axis for axis in axes if x.shape[axis] != 1] or axes[:1]
     if not axes:  # softmax over no axis: every entry is 1
         return LayoutTensor(tf.zeros_like(x) if log else tf.ones_like(x), is_last)
-    wide = tf.cast(x, wide_float(x.dtype))
     if len(long) == 1:
-        y = (tf.nn.log_softmax if log else tf.nn.softmax)(wide, long[0])
-    else:
-        shifted = wide - tf.reduce_logsumexp(wide, long, keepdims=True)
-        y = shifted if log else tf.exp(shifted)
-    return LayoutTensor(tf.cast(y, x.dtype), is_last)
+        apply = _log_softmax if log else rounded_softmax
+        return LayoutTensor(apply(x, long[0]), is_last)
+    shifted = x - tf.reduce_logsumexp(x, long, keepdims=True)
+    return LayoutTensor(shifted if log else tf.exp(shifted), is_last)
 
 
 operator("Softmax", layout=Layout.FOLLOWS)(partial(_softmax, log=False))

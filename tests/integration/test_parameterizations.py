@@ -20,7 +20,7 @@ def test_json_round_trips(chosen):
     ("data", "message"),
     [
         ({"kind": "wavelet"}, "'wavelet'; choose from fourier, pixel"),
-        ({}, "None; choose from fourier, pixel"),
+        ({}, "'None'; choose from fourier, pixel"),
         ({"kind": "fourier", "decay": 1}, "unknown setting 'decay'; near: decay_power"),
         ({"kind": "pixel", "sd": -1}, "sd -1; expected 0 or more"),
         ({"kind": "fourier", "sd": float("nan")}, "sd nan; expected 0 or more"),

@@ -56,7 +56,7 @@ def test_scores_are_the_activations_there(
 ) -> None:
     made = kerasviz.render(net, target, recipe="fast", steps=2, size=(24, 32))
     (term,) = parse_target(target, net)[0].objective.terms
-    tap = net.taps[term.tap].pre_activation or term.tap
+    tap = net.taps[term.tap].pre_relu or term.tap
     there = np.asarray(net.activations(made.images, [tap])[tap])[0, number, unit]
     assert np.isclose(made.scores[0], there, atol=1e-4)
 

@@ -84,7 +84,8 @@ def test_numbers_for_other_channels_are_left_out(tmp_path: Path) -> None:
 def test_numbers_around_0_do_not_fit_whole_numbers(tmp_path: Path) -> None:
     write_json(tmp_path / "preprocessor_config.json", PREPROCESSOR)
     net = load(classifier(tmp_path / "m.onnx", dtype=TensorProto.UINT8))
-    assert net.input_spec is None
+    assert net.input_spec is not None
+    assert (net.input_spec.scale, net.input_spec.source) == (255.0, "its type uint8")
     assert "whole numbers" in net.origins["left out"]
 
 

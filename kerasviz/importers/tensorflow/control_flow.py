@@ -16,7 +16,7 @@ BRANCHES = frozenset({"If", "StatelessIf", "Case", "StatelessCase"})
 
 
 @dataclass(frozen=True)
-class Body:
+class LoopBody:
     """Hold a function of the graph's library, read as a graph.
 
     ``inputs`` and ``outputs`` are keys of ``graph``.
@@ -31,9 +31,9 @@ class Body:
         fed = dict(zip(self.inputs, tensors, strict=True))
         return self.graph.compute(fed, self.outputs, kernels)
 
-    def restricted(self, inputs: Sequence[int], outputs: Sequence[int]) -> Body:
+    def restricted(self, inputs: Sequence[int], outputs: Sequence[int]) -> LoopBody:
         """Return the body with only some inputs and outputs, by their places."""
-        return Body(
+        return LoopBody(
             self.graph,
             tuple(self.inputs[index] for index in inputs),
             tuple(self.outputs[index] for index in outputs),
@@ -48,7 +48,7 @@ class Body:
 
 
 @dataclass(frozen=True)
-class Loop:
+class WhileLoop:
     """Run ``body`` while ``condition`` holds.
 
     Both take all inputs of the node. The outputs of ``body`` replace the inputs at ``varying``,
@@ -56,8 +56,8 @@ class Loop:
     outputs of the node.
     """
 
-    condition: Body
-    body: Body
+    condition: LoopBody
+    body: LoopBody
     varying: tuple[int, ...]
     shapes: tuple[tf.TensorShape, ...]
     positions: tuple[int, ...]
@@ -113,7 +113,7 @@ class Branch:
     The outputs of the bodies are those at ``positions`` of ``count`` outputs of the node.
     """
 
-    bodies: tuple[Body, ...]
+    bodies: tuple[LoopBody, ...]
     positions: tuple[int, ...]
     count: int
 

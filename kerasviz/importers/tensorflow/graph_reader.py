@@ -16,10 +16,10 @@ from kerasviz.importers.tensorflow.channels_last import as_in_file, with_channel
 from kerasviz.importers.tensorflow.control_flow import (
     BRANCHES,
     LOOPS,
-    Body,
     Branch,
     Condition,
-    Loop,
+    LoopBody,
+    WhileLoop,
     choice_of,
 )
 from kerasviz.importers.tensorflow.frozen_graph import FrozenGraph
@@ -219,7 +219,7 @@ def _read_loop(operation: Any, prefix: str, frozen: FrozenGraph, library: _Libra
     )
     unbound = [k for k, key in enumerate(given) if k not in kept or not _is_bound(key, frozen)]
     varying = [k for k in range(len(given)) if k not in kept]
-    run = Loop(
+    run = WhileLoop(
         condition.restricted(unbound, [0]),
         body.restricted(unbound, varying),
         tuple(unbound.index(k) for k in varying),
@@ -242,7 +242,7 @@ def _body(
     frozen: FrozenGraph,
     library: _Library,
     bound: Container[int] | None = None,
-) -> Body:
+) -> LoopBody:
     """Read a function's graph, in which the arguments at ``bound`` may be constants of the caller.
 
     By default all arguments may be.
@@ -261,7 +261,7 @@ def _body(
     _read(graph, f"{name}/", inner, library)
     first = with_channels_last(inner)
     results = (as_in_file(inner, first, f"{name}/{result.name}") for result in graph.outputs)
-    return Body(inner, tuple(keys), tuple(results))
+    return LoopBody(inner, tuple(keys), tuple(results))
 
 
 def _is_bound(key: str, frozen: FrozenGraph) -> bool:

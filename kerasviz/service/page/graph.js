@@ -75,11 +75,13 @@ function branchesOf(layer, inside, previous) {
   return branches.length ? branches : [{ layers: inside, from: null }];
 }
 
-/** A layer's name without the prefix of its main layer. */
+/** A layer's name without that of its main layer, or without the part that both begin with. */
 export function shortName(name, main) {
+  if (["/", ".", "_"].some((sign) => name.startsWith(main + sign))) {
+    return name.slice(main.length + 1);
+  }
   const shared = main.slice(0, main.lastIndexOf("/") + 1);
-  if (shared && name.startsWith(shared)) return name.slice(shared.length);
-  return name.startsWith(`${main}_`) ? name.slice(main.length + 1) : name;
+  return shared && name.startsWith(shared) ? name.slice(shared.length) : name;
 }
 
 /** The positions of a layer, as "14 × 14"; empty for a single one. */

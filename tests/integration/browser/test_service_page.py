@@ -121,8 +121,8 @@ def test_a_network_is_picked_and_seen_as_layers(visit: Visit) -> None:
     page.get_by_role("link", name="small").click()
     page.locator(".flow").wait_for()
     names = page.locator(".flow .layer .name").all_inner_texts()
-    assert names[-1] == "answer" and "mixed/output" in names
-    mixed = page.locator(".flow > li", has=page.get_by_text("mixed/output", exact=True))
+    assert names[-1] == "answer" and "mixed" in names
+    mixed = page.locator(".flow > li", has=page.get_by_text("mixed", exact=True))
     assert not mixed.locator(".branches").is_visible()
     page.get_by_role("button", name="Show all layers").click()
     # Both ways to the concatenation, each from top to bottom.
@@ -133,7 +133,7 @@ def test_a_network_is_picked_and_seen_as_layers(visit: Visit) -> None:
     page.get_by_role("heading", level=1, name=re.compile("EfficientNet")).wait_for()
     assert page.evaluate("location.hash") == "#/efficientnet-lite0"
     page.go_back()
-    page.locator(".flow .name", has_text="mixed/output").wait_for()
+    page.locator(".flow .name", has_text="mixed").wait_for()
 
 
 def test_a_first_look_shows_units_of_layers_without_pictures(visit: Visit) -> None:
@@ -149,8 +149,8 @@ def test_a_first_look_shows_units_of_layers_without_pictures(visit: Visit) -> No
 
 
 def test_a_unit_grows_while_one_looks_on_and_stays(visit: Visit) -> None:
-    page = visit(unit_place("mixed/output", 3)).page
-    assert page.title() == "mixed/output:3 - kerasviz"
+    page = visit(unit_place("mixed", 3)).page
+    assert page.title() == "mixed:3 - kerasviz"
     set_quick(page, 200, 32)
     channel = slot(page, "Channel")
     page.evaluate(RECORD, ".slot")
@@ -167,14 +167,14 @@ def test_a_unit_grows_while_one_looks_on_and_stays(visit: Visit) -> None:
     how = page.locator(".made details")
     how.locator("summary").click()
     command = how.locator("code").inner_text()
-    assert command.startswith("kerasviz render") and "mixed/output:3" in command
+    assert command.startswith("kerasviz render") and "mixed:3" in command
     assert "--steps 200" in command and "--size 32" in command
     how.get_by_text("sha256").first.wait_for()  # of its provenance
     how.get_by_role("button", name="Copy the command").click()
     how.get_by_text("Copied").wait_for()
     page.reload()
     there(slot(page, "Channel"))
-    assert page.title() == "mixed/output:3 - kerasviz"
+    assert page.title() == "mixed:3 - kerasviz"
 
 
 def test_all_kinds_are_rendered_and_neighbours_are_an_arrow_away(visit: Visit) -> None:
@@ -300,17 +300,17 @@ def test_a_sum_is_composed_and_rendered(visit: Visit) -> None:
     set_quick(page, 3, 16)
     page.get_by_role("button", name="Add a term").click()
     row = page.locator(".terms li").nth(1)
-    row.get_by_label("Layer").fill("mixed/output")
+    row.get_by_label("Layer").fill("mixed")
     row.get_by_label("Unit").fill("4")
     row.get_by_label("Weight").fill("-0.5")
-    assert page.locator("#target").input_value() == "first:1 - 0.5*mixed/output:4"
+    assert page.locator("#target").input_value() == "first:1 - 0.5*mixed:4"
     page.get_by_role("button", name="Render the sum").click()
     there(page.locator(".slot"))
     page.reload()
     page.locator(".terms li").nth(1).wait_for()
     assert page.locator(".terms output").nth(1).inner_text().endswith("0.5")
     # What is written by hand moves the sliders, and what cannot be is said in a line.
-    page.locator("#target").fill("2*mixed/output:random-7")
+    page.locator("#target").fill("2*mixed:random-7")
     assert page.locator(".terms select").evaluate("select => select.value") == "random"
     page.locator("#target").fill("nonsense:1")
     page.get_by_role("button", name="Render the sum").click()
@@ -321,7 +321,7 @@ def test_a_sum_is_composed_and_rendered(visit: Visit) -> None:
 
 
 def test_a_dropped_picture_shows_where_a_unit_responds(visit: Visit) -> None:
-    page = visit(unit_place("mixed/output", 1)).page
+    page = visit(unit_place("mixed", 1)).page
     page.evaluate(DROP)
     page.locator(".map canvas").wait_for()
     height, width = page.locator(".map canvas").evaluate("c => [c.height, c.width]")
@@ -329,8 +329,8 @@ def test_a_dropped_picture_shows_where_a_unit_responds(visit: Visit) -> None:
     assert page.locator(".top li").count() >= 5
     assert page.locator(".overlay img").evaluate("image => image.naturalWidth") == 40
     page.keyboard.press("ArrowRight")  # the picture is kept
-    page.get_by_role("heading", level=1, name="mixed/output:2").wait_for()
-    page.locator("figcaption", has_text=re.compile("^mixed/output:2 ")).wait_for()
+    page.get_by_role("heading", level=1, name="mixed:2").wait_for()
+    page.locator("figcaption", has_text=re.compile("^mixed:2 ")).wait_for()
 
 
 def test_a_picked_picture_shows_the_units_that_respond(visit: Visit, tmp_path: Path) -> None:
@@ -399,7 +399,7 @@ def test_the_keyboard_alone_gets_from_the_list_to_a_unit(visit: Visit) -> None:
         "#/",
         "#/small",
         layer_place("wide"),
-        unit_place("mixed/output", 3),
+        unit_place("mixed", 3),
         "#/small/compose",
         "#/jobs",
     ],
@@ -471,7 +471,7 @@ def test_a_network_is_brought_and_its_layers_are_shown(
         page.get_by_label("Preprocessing").select_option("unit")
         send.click()
         page.get_by_role("heading", level=1, name="mine").wait_for()
-        page.locator(".flow .name", has_text="mixed/output").wait_for()
+        page.locator(".flow .name", has_text="mixed").wait_for()
         assert page.locator("#network").input_value() == "mine"
         page.goto("about:blank")
 

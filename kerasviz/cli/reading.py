@@ -67,9 +67,9 @@ def _given(net: Network) -> Remembered:
     """Return what the options of the running command say of a network's file."""
     from kerasviz.zoo.remembered import remembered
 
-    words = given_options((*_DESCRIBING, "labels"))
-    given = given_facts(net.input_spec, net.labels if "labels" in words else ())
-    if not given.input_option or {"preprocess", "mean", "std"} & words.keys():
+    typed = given_options((*_DESCRIBING, "labels"))
+    given = given_facts(net.input_spec, net.labels if "labels" in typed else ())
+    if not given.input_option or {"preprocess", "mean", "std"} & typed.keys():
         return given
     before = remembered(net.identity.sha256).input_option  # which --channel-order completes
     return replace(given, input_option=f"{before} {given.input_option}".strip())
@@ -79,14 +79,13 @@ def given_facts(input_spec: InputSpec | None, labels: tuple[str, ...]) -> Rememb
     """Return an input description and labels with the options of the running command for them."""
     from kerasviz.zoo.remembered import Remembered
 
-    words = given_options((*_DESCRIBING, "labels"))
-    options = [name for name in _DESCRIBING if name in words]
-    described = " ".join(word for name in options for word in words[name])
+    typed = given_options((*_DESCRIBING, "labels"))
+    described = " ".join(part for name in _DESCRIBING for part in typed.get(name, ()))
     return Remembered(
         input_spec=input_spec if described else None,
         input_option=described,
         labels=labels,
-        labels_option=shlex.join(words.get("labels", ())) if labels else "",
+        labels_option=shlex.join(typed.get("labels", ())) if labels else "",
     )
 
 

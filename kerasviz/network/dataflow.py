@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
-from kerasviz.network.program import Value
+from kerasviz.network.program import Value, has_positions
 
 #: Operators and layers with learned weights that mix channels.
 _LEARNED = re.compile(r"conv|matmul|gemm|dense|einsum|linear|lstm|gru|rnn|attention", re.IGNORECASE)
@@ -100,5 +100,4 @@ class Dataflow:
 
     def has_positions(self, name: str) -> bool:
         """Return whether a value has several positions and a known number of channels."""
-        shape = self.values[name].shape or ()
-        return len(shape) in (3, 4) and 1 not in shape[1:-1] and shape[-1] is not None
+        return has_positions(self.values[name].shape)

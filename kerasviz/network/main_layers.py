@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
+from kerasviz.network.program import has_positions
 
 
 def main_layers(net: Network) -> list[str]:
@@ -14,7 +15,7 @@ def main_layers(net: Network) -> list[str]:
     Of a network with several inputs they are those that need nothing but images of one input.
     Raises :class:`UsageError` for a network without any of them.
     """
-    positioned = [name for name in net.main_taps if has_positions(net, name)]
+    positioned = [name for name in net.main_taps if has_positions(net.taps[name].shape)]
     names = list(of_one_image(net, positioned))
     if positioned and not names:
         net.focused(positioned)  # says what else they need
@@ -23,12 +24,6 @@ def main_layers(net: Network) -> list[str]:
             f"{net.name} has no layer with channels and positions; the figures need at least one"
         )
     return names
-
-
-def has_positions(net: Network, name: str) -> bool:
-    """Return whether a tap has several positions and a known number of channels."""
-    shape = net.taps[name].shape or ()
-    return len(shape) in (3, 4) and 1 not in shape[1:-1] and shape[-1] is not None
 
 
 def of_one_image(net: Network, names: Iterable[str]) -> tuple[str, ...]:

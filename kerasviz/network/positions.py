@@ -122,7 +122,7 @@ class Positions:
         return tuple(numbers)
 
     def describe(self) -> str:
-        """Return the positions in words, such as ``norm has 16 tokens in a row``."""
+        """Describe the positions for people, such as ``norm has 16 tokens in a row``."""
         known = [str(length) for length in self.extent if length is not None]
         sides = "" if self.free else "x".join(known) + " "
         size = "" if self.size is None else f" in images of {self.size[0]}x{self.size[1]}"

@@ -126,6 +126,16 @@ def modality_of(port: Port) -> str:
     return kinds.get(rank or 0, "an image" if rank == 4 else "of unknown kind")
 
 
+def has_positions(shape: Shape) -> bool:
+    """Return whether a tensor of a shape has several positions and a known number of channels.
+
+    >>> has_positions((None, 7, 7, 64)), has_positions((None, 1, 1, 64)), has_positions((None, 64))
+    (True, False, False)
+    """
+    shape = shape or ()
+    return len(shape) in (3, 4) and 1 not in shape[1:-1] and shape[-1] is not None
+
+
 def static_shape(tensor: Tensor) -> Shape:
     """Return what is known of a tensor's shape before a run; ``None`` for an unknown rank."""
     return None if tensor.shape.rank is None else tuple(tensor.shape.as_list())

@@ -33,7 +33,7 @@ def test_a_value_is_followed_to_the_end_of_its_activation(name: str) -> None:
 
 
 def test_what_is_used_elsewhere_is_not_passed() -> None:
-    """In a pre-activation block the sum goes on beside its activation."""
+    """A pre-activation block uses its input twice: activated, and in the sum."""
     flow = written(
         """
         conv = Conv(image) 8x8x4

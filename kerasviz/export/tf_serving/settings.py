@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kerasviz.errors import UsageError
-from kerasviz.network.main_layers import has_positions, of_one_image
+from kerasviz.network.main_layers import of_one_image
 from kerasviz.network.network import Network
+from kerasviz.network.program import has_positions
 from kerasviz.optvis.objectives.objective import channel
 from kerasviz.optvis.objectives.scoring import Structure, structure_of
 from kerasviz.optvis.recipes import Recipe
@@ -176,7 +177,7 @@ def usual_taps(net: Network) -> tuple[str, ...]:
     Layers with positions are preferred. Raises :class:`UsageError` for a network without layers.
     """
     main = [name for name in net.main_taps if net.taps[name].channels is not None]
-    layers = [name for name in main if has_positions(net, name)] or main
+    layers = [name for name in main if has_positions(net.taps[name].shape)] or main
     layers = layers or [name for name in net.taps if net.taps[name].channels is not None]
     if len(layers) > LAYERS:
         layers = [layers[round(k * (len(layers) - 1) / (LAYERS - 1))] for k in range(LAYERS)]

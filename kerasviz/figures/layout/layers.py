@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kerasviz.figures.catalogue.figure import ARTICLE_LAYERS
-from kerasviz.network.main_layers import has_positions, main_layers
+from kerasviz.network.main_layers import main_layers
 from kerasviz.network.network import Network
+from kerasviz.network.program import has_positions
 
 #: The taps of an article's layers that a network has, and one line that says how they were found.
 Placing = tuple[dict[str, str], str]
@@ -56,7 +57,7 @@ def _round(x: float) -> int:
 
 def map_layers(wanted: Sequence[str], net: Network) -> Placing:
     """Find layers of the article in a network: by name or alias, else by depth."""
-    if all(name in net.taps and has_positions(net, name) for name in wanted):
+    if all(name in net.taps and has_positions(net.taps[name].shape) for name in wanted):
         found = {name: net.taps[name].name for name in wanted}
         if all(name == own for name, own in found.items()):
             return found, "Layers: the article's."

@@ -151,7 +151,7 @@ def test_a_first_look_shows_units_of_layers_without_pictures(visit: Visit) -> No
 def test_a_unit_grows_while_one_looks_on_and_stays(visit: Visit) -> None:
     page = visit(unit_place("mixed", 3)).page
     assert page.title() == "mixed:3 - kerasviz"
-    set_quick(page, 200, 32)
+    set_quick(page, 800, 32)  # long enough to be seen on a fast machine
     channel = slot(page, "Channel")
     page.evaluate(RECORD, ".slot")
     channel.get_by_role("button", name="Render").click()
@@ -159,7 +159,7 @@ def test_a_unit_grows_while_one_looks_on_and_stays(visit: Visit) -> None:
         "() => { const bar = document.querySelector('.slot progress');"
         " return bar.value > 0 && bar.value < 1 && bar.checkVisibility(); }"
     )
-    assert re.match(r"step \d+ of 200", channel.locator(".doing").inner_text())
+    assert re.match(r"step \d+ of 800", channel.locator(".doing").inner_text())
     there(channel)
     shown = page.evaluate("window.shown")
     assert any("/previews/" in url for url in shown) and "/pictures/small/" in shown[-1]
@@ -168,7 +168,7 @@ def test_a_unit_grows_while_one_looks_on_and_stays(visit: Visit) -> None:
     how.locator("summary").click()
     command = how.locator("code").inner_text()
     assert command.startswith("kerasviz render") and "mixed:3" in command
-    assert "--steps 200" in command and "--size 32" in command
+    assert "--steps 800" in command and "--size 32" in command
     how.get_by_text("sha256").first.wait_for()  # of its provenance
     how.get_by_role("button", name="Copy the command").click()
     how.get_by_text("Copied").wait_for()

@@ -40,6 +40,7 @@ class Notebooks:
         key = json.dumps([source, self.code, vars(self.size) if self.size else None])
         path = self.folder / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.ipynb"
         if not path.is_file():
+            self.folder.mkdir(parents=True, exist_ok=True)
             notebook = execute(source, self.folder / "work" / name, self.size)
             nbformat.write(notebook, path)
             self.made += 1

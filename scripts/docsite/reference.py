@@ -10,6 +10,7 @@ import click
 
 from kerasviz.cli import commands
 from kerasviz.service.api.app import create_app
+from kerasviz.service.api.responses import ERRORS
 from kerasviz.service.settings import ServiceSettings
 
 #: Columns of the help texts.
@@ -39,7 +40,7 @@ def http_reference() -> str:
         app = create_app(ServiceSettings(Path(folder), allow_upload=True))
         app.state.service.database.close()
         api = app.openapi()
-    parts = []
+    parts = [_table(("status", "meaning"), [(str(k), v["description"]) for k, v in ERRORS.items()])]
     for path, operations in api["paths"].items():
         for method, operation in operations.items():
             parts += _operation(path, method, operation)
@@ -63,6 +64,8 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> list[str]:
         parts.append(f"Body: `{media}`, {_kind(content.get('schema', {}))}.\n")
     answers = []
     for status, answer in operation.get("responses", {}).items():
+        if int(status) in ERRORS:
+            continue
         kinds = [
             f"`{media}` {_kind(content.get('schema', {}))}".strip()
             for media, content in answer.get("content", {}).items()

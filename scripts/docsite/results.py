@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import html
 import json
 import shlex
-import shutil
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,13 +46,14 @@ class Results:
 
     def figures(self, block: Block, files: dict[str, str], up: str) -> str:
         """Return HTML with the pictures of a block's commands, a row for each command."""
-        names = _distinctions(block.commands)
-        rows = []
-        for command, name in zip(block.commands, names, strict=True):
+        rows = [self._pictures(command, files) for command in block.commands]
+        targets = {shown.caption.partition("\n")[0] for row in rows for shown in row}
+        parts = []
+        for name, row in zip(_distinctions(block.commands, targets), rows, strict=True):
             heading = f"<p><code>{html.escape(name)}</code></p>" if name else ""
-            tiles = "".join(_figure(shown, up) for shown in self._pictures(command, files))
-            rows.append(f'<div class="row">{heading}<div class="tiles">{tiles}</div></div>')
-        return f'<div class="pictures">{"".join(rows)}</div>'
+            tiles = "".join(_figure(shown, up) for shown in row)
+            parts.append(f'<div class="row">{heading}<div class="tiles">{tiles}</div></div>')
+        return f'<div class="pictures">{"".join(parts)}</div>'
 
     def output(self, block: Block, files: dict[str, str]) -> str:
         """Return what a block's commands print."""
@@ -80,14 +82,18 @@ class Results:
         folder = self.folder / hashlib.sha256(key.encode()).hexdigest()[:16]
         result = folder / "result.json"
         if not result.is_file():
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            draft = Path(tempfile.mkdtemp(dir=self.folder))
             for name, text in named.items():
-                (folder / name).write_text(text)
+                (draft / name).write_text(text)
             extra = ("--json",) if command.startswith("kerasviz render") else ()
-            printed = run(command, folder, self.size, extra)
-            pictures = _rendered(printed, folder) if extra else _drawn(command, folder)
-            result.write_text(json.dumps({"printed": printed, "pictures": pictures}))
+            printed = run(command, draft, self.size, extra)
+            pictures = _rendered(printed, draft) if extra else _drawn(command, draft)
+            (draft / "result.json").write_text(
+                json.dumps({"printed": printed, "pictures": pictures})
+            )
+            with contextlib.suppress(OSError):  # another process has run the same command
+                draft.rename(folder)
             self.made += 1
         return folder, json.loads(result.read_text())
 
@@ -115,14 +121,12 @@ def _drawn(command: str, folder: Path) -> list[tuple[str, str]]:
     return [(f"{out}/{w}.png", w) for w in words[2:] if (folder / out / f"{w}.png").is_file()]
 
 
-def _distinctions(commands: list[str]) -> list[str]:
-    """Return the words of each command that the others do not have; empty for a single one."""
-    if len(commands) == 1:
-        return [""]
+def _distinctions(commands: list[str], targets: set[str]) -> list[str]:
+    """Return the options of each command that the others do not have; captions name targets."""
     words = [shlex.split(command) for command in commands]
-    shared = set.intersection(*map(set, words))
-    kept = [shlex.join(word for word in each if word not in shared) for each in words]
-    return [each or "(as it is)" for each in kept]
+    shared = set.intersection(*map(set, words)) | targets
+    names = [shlex.join(word for word in each if word not in shared) for each in words]
+    return [name or "(as it is)" for name in names] if any(names) else names
 
 
 def _figure(shown: Shown, up: str) -> str:

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from docsite import build, commands, notebooks, reference
+from docsite import commands, fill, notebooks, reference
 from docsite.commands import Size
 from docsite.notebooks import Notebooks, execute, show
 from docsite.pages import Block, blocks, links, replace_blocks
@@ -18,6 +18,7 @@ from support.onnx_models import write_convolutions
 from kerasviz.cli import commands as cli
 from kerasviz.optvis.recipes import RECIPES
 
+FLOAT = "--precision float32"
 PAGE = """\
 # Title
 
@@ -59,9 +60,10 @@ def test_links_in_code_are_none():
 @pytest.mark.parametrize(
     ("command", "short"),
     [
-        ("render m a:1 --steps 512 --size 96x128", "render m a:1 --steps 4 --size 48x48"),
-        ("render m a:1 --steps 2 --size 32", "render m a:1 --steps 2 --size 32"),
-        ("render m a --snapshots 0,2,8,32", "render m a --snapshots 0,2,4"),
+        ("render m a:1 --steps 512 --size 96x128", f"render m a:1 --steps 4 --size 48x48 {FLOAT}"),
+        (f"render m a:1 --steps 2 --size 32 {FLOAT}", f"render m a:1 --steps 2 --size 32 {FLOAT}"),
+        ("render m a --snapshots 0,2,8,32", f"render m a --snapshots 0,2,4 {FLOAT}"),
+        ("render --again a.png --steps 9", "render --again a.png --steps 4"),
         ("export m served --steps-max 64", "export m served --steps-max 4"),
         ("verify folder --size 96", "verify folder --size 96"),
     ],
@@ -133,7 +135,6 @@ def test_a_command_that_fails_stops_the_build(command, tmp_path):
 def test_cells_are_executed_and_shown(tmp_path):
     source = "# A page\n\n```python\nx = 20\nprint('printed')\nx + 1\n```\n\nThe end.\n"
     made = Notebooks(tmp_path / "kept", tmp_path, "code")
-    made.folder.mkdir()
     page = made.page(source, "page")
     parts = ["# A page", "page.ipynb", "```python\nx = 20", "printed", "\n21\n", "The end."]
     places = [page.index(part) for part in parts]
@@ -167,11 +168,9 @@ def test_outputs_become_markdown():
 
 
 def test_files_of_a_page_have_their_names(tmp_path):
-    page = build.fill_page(PAGE.replace("sh pictures", "sh"), "a/b.md", results(tmp_path))
+    page = fill.fill_page(PAGE.replace("sh pictures", "sh"), "a/b.md", results(tmp_path))
     assert '```json title="small.json"\n{"steps": 2}' in page
-    moved = build.fill_page(
-        "![p](../../../models/pictures/a.webp)", "howto/a.md", results(tmp_path)
-    )
+    moved = fill.fill_page("![p](../../../models/pictures/a.webp)", "howto/a.md", results(tmp_path))
     assert moved == "![p](../pictures/a.webp)"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kerasviz.atlas.batch_sizes import balanced
@@ -21,6 +21,7 @@ from kerasviz.network.main_layers import main_layers
 from kerasviz.network.network import Network
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.batching import Batch, make_batches
+from kerasviz.rendering.recipe_options import RecipeOptions
 from kerasviz.rendering.render import network_provenance
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.store import unique_requests
@@ -64,6 +65,26 @@ class Atlas:
         return cls(
             network_provenance(net), source, tuple(layers_of(options)), recipe, seed, threads
         )
+
+    @classmethod
+    def asked(
+        cls,
+        net: Network,
+        taps: Sequence[str],
+        recipe: RecipeOptions,
+        *,
+        seed: int = 0,
+        threads: int | None = None,
+        fine: bool = False,
+        existing: Atlas | None = None,
+    ) -> Atlas:
+        """Define an atlas by options; what they leave open is as in the ``existing`` one."""
+        fitted = recipe.fitted(recipe.chosen(), net)
+        threads = threads or (existing.threads if existing else 1)
+        atlas = replace(cls.of(net, taps, fitted, seed, threads), balanced=fine)
+        if existing is not None and not recipe.names_precision:
+            return replace(atlas, recipe=fitted.replace(precision=existing.recipe.precision))
+        return replace(atlas, recipe=recipe.resolved(fitted, net, atlas.taps))
 
     def options(self, net: Network, examples: Examples | None = None) -> FigureOptions:
         """Return the options of its figure: all units of its layers."""

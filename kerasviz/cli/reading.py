@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from kerasviz.cli.typed import REMEMBERED, given_options
 if TYPE_CHECKING:
     from kerasviz.network.input_spec import InputSpec
     from kerasviz.network.network import Network
+    from kerasviz.optvis.recipes import Recipe
     from kerasviz.zoo.remembered import Remembered
 
 #: The options that describe an input.
@@ -33,7 +35,7 @@ def read_network(
     succeeds.
     """
     options = input_options or InputOptions()
-    net = options.complete(model_options.load(model, options.spec()))
+    net = options.complete(model_options.shown_source(model, options.spec()).load())
     if line := facts_line(net):
         click.echo(line, err=True)
     if (origin := net.origins.get("input", "")).startswith("remembered "):
@@ -100,6 +102,13 @@ def facts_line(net: Network) -> str:
     if "left out" in origins:
         parts.append(f"left out: {origins['left out']}")
     return "; ".join(parts)
+
+
+def say_sizes(asked: Recipe, recipes: Iterable[Recipe]) -> None:
+    """Say which sizes a network has made of the one that was asked for."""
+    for size in dict.fromkeys(recipe.size for recipe in recipes):
+        if size != asked.size:
+            click.echo("size {}x{} (the model's)".format(*size), err=True)
 
 
 def _from(what: str, origin: str) -> str:

@@ -8,20 +8,20 @@ import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin
 
 from kerasviz.errors import UsageError
-from kerasviz.types import Array, Size
+from kerasviz.types import Array, FileFormat, Size
 
 
 class ImageFileError(UsageError):
     """A file that is no picture, or a damaged one; the message is Pillow's reason only."""
 
 
-FORMATS = ("png", "jpg", "webp")
+FORMATS = get_args(FileFormat)
 #: What is raised for files that are no pictures or damaged, by Pillow and here.
 UNREADABLE = (
     ImageFileError,
@@ -103,6 +103,16 @@ def to_image(array: np.ndarray[Any, Any]) -> Image.Image:
         part = np.asarray(array[top : top + ROWS], np.float64)
         pixels[top : top + ROWS] = np.clip(np.rint(part * 255), 0, 255)
     return Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
+
+
+def image_array(image: Image.Image) -> Array:
+    """Convert a grey or RGB picture to an array [H, W, C] float32 in [0, 1].
+
+    >>> image_array(Image.new("L", (3, 2), 255)).shape
+    (2, 3, 1)
+    """
+    pixels = np.asarray(image, np.float32) / 255
+    return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
 def pixels_of(image: Image.Image, channels: int) -> np.ndarray[Any, Any]:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
 from kerasviz.rendering.batching import Batch
+from kerasviz.rendering.commands import again_command
+from kerasviz.rendering.fill import fill_folder, folder_rendering
+from kerasviz.rendering.held_data import with_held
 from kerasviz.rendering.picture_files import Origin
-from kerasviz.rendering.render import Picture
+from kerasviz.rendering.recorded import folder_of, read_provenance, source_of_picture
+from kerasviz.rendering.render import Picture, Rendering, RenderProgress
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.store import Store
+from kerasviz.zoo.arguments import Data, Model, as_network, named_arguments, with_data
+from kerasviz.zoo.model_source import ModelSource
 
 
 class RecordedStore(Store):
@@ -41,3 +49,66 @@ class RecordedStore(Store):
         same = (picture.row, step) == (self.recorded["row"], self.recorded["step"])
         free = taken is None or taken.key == origin.key
         return self.name if same and free else super()._file(picture, step, origin, data)
+
+
+@named_arguments()
+def render_again(
+    file: str | os.PathLike[str],
+    model: Model | None = None,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    data: Data | None = None,
+    progress: Callable[[RenderProgress], None] | None = None,
+) -> Rendering:
+    """Render the picture of a file again, as it records, like ``kerasviz render --again``.
+
+    Args:
+        file: A PNG file that kerasviz made.
+        model: The network, or what :func:`kerasviz.load` takes; by default the one that the
+            manifest near the file names.
+        out: The folder for the picture, by default that of the file, which may have it complete.
+        data: Arrays that inputs beside the image are held at; by default those that were recorded.
+        progress: Called after every chunk of steps.
+
+    Returns:
+        All pictures of the recorded request, as the files in ``out`` hold them.
+
+    Raises:
+        UsageError: For a file that records no optimization, and another network.
+
+    Example:
+        >>> kerasviz.render_again("out/block3b-7.png", out="again")     # doctest: +SKIP
+    """
+    path = Path(file)
+    recorded = read_provenance(path)
+    if model is None or isinstance(model, str | os.PathLike | ModelSource):
+        source = model if isinstance(model, ModelSource) else ModelSource(os.fspath(model or ""))
+        model = source_of_picture(path, recorded["network"], source)
+    store = recorded_store(path, recorded, with_data(as_network(model), data), out)
+    fill_again(store, progress)
+    return folder_rendering(store, store.batch.requests)
+
+
+def recorded_store(
+    file: Path, recorded: dict[str, Any], net: Network, out: str | os.PathLike[str] | None = None
+) -> RecordedStore:
+    """Open the folder ``out``, by default that of the file, for a picture and its held inputs."""
+    folder = folder_of(file)
+    net = with_held(net, folder, recorded.get("data", {}))
+    return RecordedStore(folder if out is None else Path(out), net, file, recorded)
+
+
+def fill_again(
+    store: RecordedStore, progress: Callable[[RenderProgress], None] | None = None
+) -> int:
+    """Render the recorded picture unless it is complete; return how many pictures were made."""
+    batch = store.batch
+    if store.complete(batch.requests[0]):
+        return 0
+    return fill_folder(
+        store,
+        batch.requests,
+        lambda s: {file: again_command(file) for file in s.entries},
+        progress,
+        [batch],
+    ).made

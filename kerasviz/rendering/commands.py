@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kerasviz.errors import UsageError
+from kerasviz.network.input_spec import PRESETS
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.targets import parse_target
 from kerasviz.optvis.parameterizations import Aligned, from_json
@@ -39,13 +40,18 @@ class CommandLine:
     figures: tuple[str, ...] | None = ()
 
     @classmethod
+    def of_python(cls, net: Network, recipe: str) -> CommandLine:
+        """Describe pictures that were made from Python; ``recipe`` is its name or file."""
+        return cls(net.identity.source, reading_args(net), recipe)
+
+    @classmethod
     def of_figures(cls, net: Network, recipe: Recipe, options: Iterable[str]) -> CommandLine:
         """Describe figures that were made from Python; ``options`` are those of figures."""
-        args = recipe_args(recipe, recipe.name)
+        args, reading = recipe_args(recipe, recipe.name), reading_args(net)
         options = tuple(options)
         if args is None or ("--quick" in options and recipe.steps > QUICK_STEPS):
-            return cls(net.identity.source, figures=None)
-        return cls(net.identity.source, recipe=recipe.name, figures=(*args, *options))
+            return cls(net.identity.source, reading, figures=None)
+        return cls(net.identity.source, reading, recipe.name, (*args, *options, *reading))
 
     def render(
         self, net: Network, request: Request, compiled_batch: int, file_format: str = "png"
@@ -111,6 +117,25 @@ class CommandLine:
             return ""
         args = ["kerasviz", "figures", slug, "--model", self.model, *self.figures, "--out", OUT]
         return shlex.join(args)
+
+
+def reading_args(net: Network) -> tuple[str, ...]:
+    """Return the options on how a network was read, as far as it tells them.
+
+    They describe an input that was remembered or is a preset, and name importer and signature.
+    """
+    origin, spec = net.origins.get("input", ""), net.input_spec
+    args: list[str] = []
+    if origin.startswith("remembered "):
+        args += origin.split()[1:]
+    elif spec is not None and origin.startswith(("given", "preset")):
+        same = [name for name, known in PRESETS.items() if known.identity() == spec.identity()]
+        args += ["--preprocess", same[0]] if same else []
+    if net.identity.format == "onnx-tf":
+        args += ["--importer", "onnx-tf"]
+    if net.identity.signature is not None:
+        args += ["--signature", net.identity.signature]
+    return tuple(args)
 
 
 def again_command(file: str) -> str:

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kerasviz.errors import UsageError
+from kerasviz.errors import UsageError, check_choice
+from kerasviz.io.images import FORMATS
 from kerasviz.network.network import Network
 from kerasviz.optvis.environment import environment
 from kerasviz.optvis.objectives.objective import Objective
-from kerasviz.optvis.objectives.scoring import pack_objectives, taps_of
-from kerasviz.optvis.objectives.targets import Target, parse_targets
+from kerasviz.optvis.objectives.scoring import pack_objectives
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.optimization.early_stopping import optimize_until_converged
 from kerasviz.optvis.optimization.loop import LoopInputs, LoopProgress, optimize
-from kerasviz.optvis.optimization.precision import AUTO, choose
-from kerasviz.optvis.recipes import RECIPES, Recipe
-from kerasviz.optvis.recipes import recipe as find_recipe
+from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.batching import Batch, make_batches
 from kerasviz.rendering.checkpoints import CheckpointWriter
-from kerasviz.rendering.request import Request, by_image, make_requests
-from kerasviz.rendering.sizes import unless_named
-from kerasviz.types import Array
+from kerasviz.rendering.picture_options import PictureOptions, requests_for
+from kerasviz.rendering.recipe_options import RecipeOptions
+from kerasviz.rendering.request import Request
+from kerasviz.types import Array, FileFormat, Param, Precision, Size
+from kerasviz.zoo.arguments import Data, Model, as_network, named_arguments
 
 
 @dataclass(frozen=True)
@@ -234,35 +235,61 @@ def provenance(
     }
 
 
-def render(
-    net: Network,
-    targets: str | Objective | Sequence[str | Objective],
+@named_arguments(lambda: [setting.name for setting in fields(Recipe)])
+def render(  # noqa: PLR0913 - the options of the command
+    net: Model,
+    targets: str | Objective | Iterable[str | Objective],
     *,
-    recipe: str | Recipe = "fast",
+    recipe: str | Path | Recipe = "fast",
     seed: int = 0,
     snapshots: Sequence[int] = (),
+    diversity: int | None = None,
+    negative: bool = False,
+    batch: int | None = None,
+    size: int | Size | str | None = None,
+    steps: int | None = None,
+    param: Param | None = None,
+    precision: Precision | None = None,
+    until_converged: bool = False,
+    tile: int | None = None,
+    out: str | Path | None = None,
+    format: FileFormat = "png",
+    data: Data | None = None,
     progress: Callable[[RenderProgress], None] | None = None,
-    data: Mapping[str, Any] | None = None,
-    **changes: Any,
+    **settings: Any,
 ) -> Rendering:
-    """Optimize pictures and return them.
+    """Optimize pictures and return them, as ``kerasviz render`` does.
 
     Args:
-        net: The network.
+        net: The network, or what :func:`kerasviz.load` takes.
         targets: Texts such as ``"mixed4a:476"`` (see ``GRAMMAR``), or objectives.
-        recipe: How to optimize, or the name of a recipe: ``"fast"`` takes 128 steps,
+        recipe: How to optimize, the name of a recipe or its file: ``"fast"`` takes 128 steps,
             ``"article"`` those of the paper.
         seed: The seed of the noise that the pictures start from.
         snapshots: Step numbers whose images are kept too; 0 is the noise.
+        diversity: The number of pictures of each target that are pushed apart.
+        negative: Whether to show what the targets respond to least.
+        batch: The pictures that are optimized at once, by default chosen by number and size.
+        size: Pixels, a number or (height, width); by default the network's own where it takes no
+            other, else the recipe's.
+        steps: The updates of the image.
+        param: What is optimized: pixels, their Fourier spectrum, a pyramid, or 32 x 32 pixels.
+        precision: The numbers in which convolutions are computed, by default ``"auto"``, the
+            fastest on this machine, or that of a recipe of your own.
+        until_converged: Whether a picture ends when its score has stopped growing.
+        tile: The side of the tiles, in pixels, that the network sees of large pictures.
+        out: A folder for the pictures, with the manifest and the page that the command writes.
+            Pictures that it has are not rendered again.
+        format: The format of the files in ``out``; ``"png"`` has the provenance inside.
+        data: Arrays that inputs beside the image are held at, or an ``.npz`` file of them; see
+            :meth:`Network.with_data`.
         progress: Called after every chunk of steps.
-        data: Arrays that inputs beside the image are held at; see :meth:`Network.with_data`.
-        changes: Other settings of the recipe: ``steps``, ``size`` (a number or (height, width);
-            by default the network's own where it takes no other), ``learning_rate``,
-            ``precision`` (by default ``"auto"``, the fastest on this machine, or that of a recipe
-            of your own)...
+        settings: Other settings of the recipe: ``learning_rate``, ``transform``...
 
     Returns:
-        The images [N, H, W, C] in [0, 1], in the order of the targets, with their scores.
+        The images [N, H, W, C] in [0, 1], in the order of the targets, with their scores. With
+        ``out`` they are those of the files, and the scores of single steps are interpolated
+        between those that the manifest has.
 
     Raises:
         UsageError: For unknown names and settings out of range.
@@ -276,34 +303,35 @@ def render(
     Reference:
         Olah, Mordvintsev, Schubert: Feature Visualization, Distill 2017.
     """
-    net = net if data is None else net.with_data(data)
-    chosen = find_recipe(recipe)
-    if isinstance(changes.get("size"), int):
-        changes["size"] = (changes["size"], changes["size"])
-    precision = changes.pop("precision", AUTO if recipe in tuple(RECIPES) else chosen.precision)
-    chosen = chosen.replace(**changes)
-    parsed = _parsed(net, [targets] if isinstance(targets, str | Objective) else targets)
-    if precision == AUTO:
-        objectives = [target.objective for target in parsed]
-        precision = choose(net, taps_of(objectives, net, chosen.pre_activation)).precision
-    chosen = chosen.replace(precision=precision)
-    requests = []
-    for part, image in by_image(net, parsed, chosen):
-        sized = chosen if "size" in changes else unless_named(chosen, image)
-        requests += make_requests(net, part, sized, seed=seed, snapshots=snapshots)
+    pictures = PictureOptions.of(seed, snapshots, diversity, negative, batch)
+    changes = (steps, size, param, precision, tile, until_converged, settings)
+    options = RecipeOptions(recipe, *changes)
+    options.chosen()  # wrong settings are an error before the model is loaded
+    check_choice("format", format, FORMATS)
+    net = as_network(net, data)
+    folder = None if out is None else Path(out)
+    requests = requests_for(net, targets, options, pictures, folder)
+    if folder is None:
+        return _rendered(net, requests, progress)
+    # These import this module.
+    from kerasviz.rendering.commands import CommandLine
+    from kerasviz.rendering.fill import fill_folder, folder_rendering
+    from kerasviz.rendering.store import Store
+
+    store = Store(folder, net, format)
+    fill_folder(store, requests, CommandLine.of_python(net, options.name).of_store, progress)
+    return folder_rendering(store, requests)
+
+
+def _rendered(
+    net: Network,
+    requests: Sequence[Request],
+    progress: Callable[[RenderProgress], None] | None,
+) -> Rendering:
+    """Render requests, each once, and return all of their pictures."""
     pictures: dict[Request, list[Picture]] = {}
     for batch in render_batches(net, make_batches(net, list(dict.fromkeys(requests))), progress):
         for picture in batch:
             pictures.setdefault(picture.request, []).append(picture)
     ordered = tuple(p for request in requests for p in pictures[request])
     return Rendering(ordered, network_provenance(net), environment())
-
-
-def _parsed(net: Network, targets: Sequence[str | Objective]) -> list[Target]:
-    parsed: list[Target] = []
-    for number, target in enumerate(targets):
-        if isinstance(target, Objective):
-            parsed.append(Target(f"objective {number}", target))
-        else:
-            parsed += parse_targets([target], net)
-    return parsed

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -48,34 +48,29 @@ class VerifySample:
         return drawn
 
 
-def verify(
+class Verification(NamedTuple):
+    """The result for each file of a folder, and how the recorded environments differ."""
+
+    files: list[FileCheck]
+    environment: list[str]
+
+    @property
+    def same(self) -> bool:
+        """Whether every file is as it was, as far as it can be made again."""
+        return all(file.result in ("same", "kept", "unchanged") for file in self.files)
+
+
+def verify_pictures(
     folder: Path,
     net: Network,
     progress: Callable[[RenderProgress], None] | None = None,
     sample: VerifySample | None = None,
-) -> tuple[list[FileCheck], list[str]]:
+) -> Verification:
     """Render every picture of a folder again, in the recorded batch sizes, and compare the bytes.
 
-    Nothing is written. Sprites, panels of examples, pictures whose photos are missing and pictures
-    outside the sample are compared with their recorded checksums only.
-
-    Args:
-        folder: A folder of pictures with its manifest.
-        net: The network; its input description is replaced by the recorded one.
-        progress: Called after every chunk of steps.
-        sample: The optimized pictures to render again, ``None`` for all.
-
-    Returns:
-        A result for each file in the manifest's order, and the differences between the recorded
-        environments and this one.
-
-    Raises:
-        UsageError: If the pictures are of another network.
-
-    Example:
-        >>> results, notes = kerasviz.verify(folder, net)               # doctest: +SKIP
-        >>> {result.result for result in results}                       # doctest: +SKIP
-        {'same'}
+    Nothing is written. What cannot be rendered again, and pictures outside the sample, are
+    compared with their recorded checksums. The input description of ``net`` is replaced by the
+    recorded one. Raises :class:`UsageError` if the pictures are of another network.
     """
     manifest = read_manifest(folder)
     net = net.with_input_spec(InputSpec.from_json(manifest["network"]["input"]))
@@ -99,7 +94,7 @@ def verify(
     slopes = GradientCache(net)
     computed = [_computed(store, entry, slopes) for entry in store.computed.values()]
     copied = [_copied(store, entry) for entry in store.copied.values()]
-    return [*optimized, *computed, *copied], notes
+    return Verification([*optimized, *computed, *copied], notes)
 
 
 def _recorded_batches(store: Store, names: dict[Request, str]) -> Iterator[Batch]:

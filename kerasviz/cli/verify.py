@@ -105,6 +105,11 @@ def _verified(
     if manifest is None:
         manifest = read_manifest(folder)  # says what is wrong
     model = model or model_of(folder, manifest)
+    if model is None and manifest["network"].get("checksum"):
+        raise UsageError(
+            f"{str(folder)!r} was made with a model in memory, {manifest['network']['name']}; save "
+            "that model and give --model FILE"
+        )
     if model is None:
         raise UsageError(
             f"the model {manifest['network']['source']!r} that {str(folder)!r} was made with is "

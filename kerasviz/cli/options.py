@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
@@ -14,7 +14,7 @@ import click
 from kerasviz.cli.completion import complete_recipes, remember_taps
 from kerasviz.errors import UsageError
 from kerasviz.network.class_names import read_names
-from kerasviz.network.input_spec import PRESETS
+from kerasviz.network.input_spec import PRESETS, InputWords
 from kerasviz.network.size import size_of as pixels_of
 from kerasviz.rendering.recipe_options import RecipeOptions
 from kerasviz.types import Param, Precision
@@ -28,8 +28,6 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 PREPROCESS = tuple(PRESETS)
 PARAMETERIZATIONS = get_args(Param)
-#: The largest number of images that --mean and --std may be given for.
-BYTE = 255
 PRECISIONS = get_args(Precision)
 
 
@@ -111,42 +109,17 @@ class ModelOptions:
         return ShownSource(**vars(self.source(model or "", input_spec)))
 
 
-@dataclass(frozen=True)
-class InputOptions:
+class InputOptions(InputWords):
     """Hold the options that describe a network's input."""
 
-    preprocess: str | None = None
-    mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
-    channel_order: str | None = None
-
-    def spec(self) -> InputSpec | None:
+    def spec(self, source: str = "command line") -> InputSpec | None:
         """Return the description, ``None`` where the options give none."""
-        if self.preprocess is None and self.mean is None and self.std is None:
-            return None
-        from kerasviz.network.input_spec import InputSpec, preset
-
-        if self.preprocess is not None:
-            spec = preset(self.preprocess)
-        else:
-            # Means and deviations above 1 are those of images in 0..255.
-            largest = max(abs(n) for n in (*(self.mean or ()), *(self.std or ())))
-            if largest > BYTE:
-                raise UsageError(
-                    f"{largest:g} is above 255: give --mean and --std of images in 0 to 1, such as "
-                    f"{largest / 65535:.3g} for 16 bits ({largest:g} / 65535)"
-                )
-            spec = InputSpec(scale=255.0 if largest > 1 else 1.0)
-        given = {k: v for k in ("mean", "std", "channel_order") if (v := getattr(self, k))}
-        return replace(spec, **given, source="command line") if given else spec
+        return super().spec(source)
 
     def complete(self, net: Network) -> Network:
         """Return the network with the channel order, if that alone was given."""
-        if not self.channel_order or self.spec() is not None:
-            return net
-        return net.with_input_spec(
-            replace(net.require_input_spec(), channel_order=self.channel_order)
-        )
+        alone = self.channel_order if self.spec() is None else None
+        return net if alone is None else net.with_channel_order(alone)
 
 
 # -- decorators ------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ class RecordedStore(Store):
 
     def __init__(self, folder: Path, net: Network, file: Path, recorded: dict[str, Any]):
         network = recorded["network"]
+        net = net.identified_like(network)
         if net.identity.sha256 != network["sha256"]:
             raise UsageError(
                 f"{str(file)!r} was made with another model, {network['name']} "

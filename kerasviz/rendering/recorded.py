@@ -50,6 +50,11 @@ def source_of(folder: Path, manifest: Mapping[str, Any], source: ModelSource) ->
     Raises :class:`UsageError` where neither is known.
     """
     model = source.path or model_of(folder, manifest)
+    if model is None and manifest["network"].get("checksum"):
+        raise UsageError(
+            f"{str(folder)!r} was made with a model in memory, {manifest['network']['name']}; save "
+            "that model and give --model FILE"
+        )
     if model is None:
         raise UsageError(
             f"the model {manifest['network']['source']!r} that {str(folder)!r} was made with is "

@@ -206,16 +206,10 @@ class Rendering:
 def network_provenance(net: Network) -> dict[str, Any]:
     """Return the network of a provenance: name, format, SHA-256 and input description.
 
-    It has the signature of a SavedModel where one was chosen.
+    It has the signature of a SavedModel where one was chosen, and of a model in memory the kind of
+    its checksum.
     """
-    chosen = net.identity.signature
-    return {
-        "name": net.name,
-        "format": net.identity.format,
-        "sha256": net.identity.sha256,
-        **({} if chosen is None else {"signature": chosen}),
-        "input": net.require_input_spec().to_json(),
-    }
+    return {**net.identity.to_json(), "input": net.require_input_spec().to_json()}
 
 
 def provenance(

@@ -59,11 +59,12 @@ class Store:
 
     def __init__(self, folder: Path, net: Network, file_format: str = "png"):
         check_choice("format", file_format, FORMATS)
+        self._manifest = Manifest(folder)
+        net = net.identified_like(self._manifest.network)
         self.folder, self.net, self.file_format = folder, net, file_format
         self.network = network_provenance(net)
         #: The stamp and checksum of each file that was read.
         self._hashed: dict[str, tuple[tuple[int, int], str]] = {}
-        self._manifest = Manifest(folder)
         if (theirs := self._manifest.network) and theirs["sha256"] != self.network["sha256"]:
             raise UsageError(
                 f"{str(folder)!r} holds pictures of another model, {theirs['name']} "

@@ -84,7 +84,7 @@ def verify_pictures(
     held: dict[str, str] = {}  # where pictures differ in it, each batch takes its own
     for settings in store.requests.values():
         held |= settings.get("data", {})
-    store.net = net = with_held(net, folder, held)
+    store.net = net = with_held(store.net, folder, held)
     names: dict[Request, str] = {}  # of requests in the manifest
     batches = list(_recorded_batches(store, names))
     if sample is not None:

@@ -11,6 +11,7 @@ import tensorflow as tf
 from kerasviz.errors import ModelError, UsageError, near
 from kerasviz.importers.mixed_precision import narrowed
 from kerasviz.importers.tensorflow.channels_last import with_channels_last
+from kerasviz.importers.tensorflow.contents import contents_of
 from kerasviz.importers.tensorflow.frozen_graph import FrozenGraph
 from kerasviz.importers.tensorflow.graph_reader import read_graph
 from kerasviz.importers.tensorflow.layouts import to_first, to_last
@@ -97,6 +98,12 @@ class GraphProgram(Described):
             name: tf.transpose(t, to_first(t.shape.rank)) if wanted[name] in self._first else t
             for name, t in results.items()
         }
+
+    def contents(self) -> str:
+        """Return a SHA-256 of structure, weights and names, the same in memory and in a file."""
+        ports = enumerate(self._inputs.items())
+        fed = {self._fed[n]: f"{place} {p.dtype.name} {p.shape}" for place, (n, p) in ports}
+        return contents_of(self._graph, fed, {name: self._keys[name] for name in self._values})
 
     def _has_type(self, name: str, tensor: Tensor) -> bool:
         return bool(tensor.dtype == self._inputs[name].dtype)

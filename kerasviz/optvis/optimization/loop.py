@@ -272,6 +272,7 @@ def loop_for(net: Network, structure: Structure, recipe: Recipe) -> Loop:
     Recipes that differ in name and number of steps share a loop.
     """
     key = (structure, recipe.replace(name="", steps=1))
+    net.warn_of_training()
     net = net.focused([slot.tap for slot in structure if slot.tap != IMAGE])
     return compiled(net, key, lambda net: Loop(net, structure, recipe))
 

@@ -33,7 +33,8 @@ from kerasviz.rendering.commands import CommandLine
 from kerasviz.rendering.recipe_options import RecipeOptions
 from kerasviz.rendering.store import unique_requests
 from kerasviz.types import EngineName, Param, Precision, Size
-from kerasviz.zoo.arguments import Model, as_network, named_arguments
+from kerasviz.zoo.argument_names import named_arguments
+from kerasviz.zoo.arguments import Model, as_network
 from kerasviz.zoo.hub import is_hub_address
 from kerasviz.zoo.model_card import cards
 from kerasviz.zoo.model_source import ModelSource

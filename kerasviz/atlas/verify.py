@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from kerasviz.errors import whole_number
 from kerasviz.rendering.manifest import MANIFEST, read_manifest
 from kerasviz.rendering.recorded import source_of, take_threads
+from kerasviz.zoo.argument_names import named_arguments
 from kerasviz.zoo.model_source import ModelSource
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from kerasviz.rendering.verify import Verification
 
 
+@named_arguments()
 def verify(
     folder: str | os.PathLike[str],
     model: Any = None,

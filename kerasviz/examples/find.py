@@ -14,7 +14,8 @@ from kerasviz.network.network import Network
 from kerasviz.network.size import size_of
 from kerasviz.rendering.sizes import usual_size
 from kerasviz.types import Size
-from kerasviz.zoo.arguments import Data, Model, as_network, named_arguments
+from kerasviz.zoo.argument_names import named_arguments
+from kerasviz.zoo.arguments import Data, Model, as_network
 
 
 @named_arguments()

@@ -12,7 +12,8 @@ from kerasviz.errors import UsageError, check_choice
 from kerasviz.io.files import temporary_folder
 from kerasviz.network.size import size_of
 from kerasviz.types import OutputKind, OutputLayout, Size
-from kerasviz.zoo.arguments import Model, as_network, named_arguments, tap_names
+from kerasviz.zoo.argument_names import named_arguments
+from kerasviz.zoo.arguments import Model, as_network, tap_names
 
 if TYPE_CHECKING:
     from kerasviz.export.exported_function import Export

@@ -48,7 +48,8 @@ from kerasviz.rendering.run import missing_batches, render_into
 from kerasviz.rendering.sizes import unless_named
 from kerasviz.rendering.store import Store
 from kerasviz.types import Param, Precision, Size
-from kerasviz.zoo.arguments import Data, Model, as_network, named_arguments
+from kerasviz.zoo.argument_names import named_arguments
+from kerasviz.zoo.arguments import Data, Model, as_network
 
 #: The folder of the single pictures, in the folder of the figures.
 PICTURES = "pictures"

@@ -18,7 +18,8 @@ from kerasviz.rendering.recorded import folder_of, read_provenance, source_of_pi
 from kerasviz.rendering.render import Picture, Rendering, RenderProgress
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.store import Store
-from kerasviz.zoo.arguments import Data, Model, as_network, named_arguments, with_data
+from kerasviz.zoo.argument_names import named_arguments
+from kerasviz.zoo.arguments import Data, Model, as_network, with_data
 from kerasviz.zoo.model_source import ModelSource
 
 

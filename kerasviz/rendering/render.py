@@ -26,7 +26,8 @@ from kerasviz.rendering.picture_options import PictureOptions, requests_for
 from kerasviz.rendering.recipe_options import RecipeOptions
 from kerasviz.rendering.request import Request
 from kerasviz.types import Array, FileFormat, Param, Precision, Size
-from kerasviz.zoo.arguments import Data, Model, as_network, named_arguments
+from kerasviz.zoo.argument_names import named_arguments
+from kerasviz.zoo.arguments import Data, Model, as_network
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,12 @@
-"""The arguments that public functions share: a model, arrays of its other inputs, and names."""
+"""The arguments that public functions share: a model, arrays of its other inputs, and taps."""
 
 from __future__ import annotations
 
-import inspect
 import os
-from collections.abc import Callable, Container, Iterable, Mapping
-from functools import wraps
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
-from kerasviz.errors import UsageError, near
 from kerasviz.network.inputs import read_arrays
 from kerasviz.network.network import Network
 from kerasviz.zoo.load import load
@@ -19,9 +16,6 @@ from kerasviz.zoo.model_source import ModelSource
 Model = Any
 #: Arrays by the names of inputs, or the ``.npz`` file that has them.
 Data = Mapping[str, Any] | str | os.PathLike[str]
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 def as_network(model: Model, data: Data | None = None) -> Network:
@@ -51,43 +45,3 @@ def tap_names(given: str | Iterable[str], known: Container[str]) -> list[str]:
         parts = [text] if text in known else [part.strip() for part in text.split(",")]
         names.extend(part for part in parts if part)
     return list(dict.fromkeys(names))
-
-
-def named_arguments(
-    others: Callable[[], Iterable[str]] = tuple,
-) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Make a decorator that raises :class:`UsageError` for an argument of an unknown name.
-
-    It names the nearest ones. ``others`` are the names that the function takes as ``**settings``.
-    """
-
-    def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        names = [
-            name
-            for name, parameter in inspect.signature(function).parameters.items()
-            if parameter.kind is not inspect.Parameter.VAR_KEYWORD
-        ]
-
-        @wraps(function)
-        def run(*args: P.args, **kwargs: P.kwargs) -> R:
-            if not kwargs.keys() <= set(names):
-                check_argument_names(function.__name__, kwargs, [*names, *others()])
-            return function(*args, **kwargs)
-
-        return run
-
-    return decorate
-
-
-def check_argument_names(function: str, given: Iterable[str], known: Iterable[str]) -> None:
-    """Raise :class:`UsageError` for a name that a function does not know."""
-    names = list(known)
-    for name in given:
-        if name in names:
-            continue
-        if name in inspect.signature(load).parameters:
-            raise UsageError(
-                f"{function}: {name!r} says how a model is read; give it to kerasviz.load, and "
-                "its network to this function"
-            )
-        raise UsageError(f"{function}: no argument {name!r}; near: {near(name, names)}")

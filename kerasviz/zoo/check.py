@@ -12,7 +12,8 @@ from kerasviz.network.comparison import Comparison, compare, feeds_for, feeds_of
 from kerasviz.network.network import Network
 from kerasviz.network.size import size_of
 from kerasviz.types import ReferenceName, Size
-from kerasviz.zoo.arguments import Data, Model, as_network, named_arguments
+from kerasviz.zoo.argument_names import named_arguments
+from kerasviz.zoo.arguments import Data, Model, as_network
 from kerasviz.zoo.load import load, model_path
 from kerasviz.zoo.model_source import ModelSource
 

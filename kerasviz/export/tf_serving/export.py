@@ -28,7 +28,8 @@ from kerasviz.network.size import size_of
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.optvis.recipes import recipe as find_recipe
 from kerasviz.types import Size
-from kerasviz.zoo.arguments import Data, Model, as_network, named_arguments, tap_names
+from kerasviz.zoo.argument_names import named_arguments
+from kerasviz.zoo.arguments import Data, Model, as_network, tap_names
 from kerasviz.zoo.load import load
 from kerasviz.zoo.model_source import ModelSource
 

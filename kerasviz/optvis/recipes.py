@@ -79,6 +79,11 @@ class Recipe:
             raise UsageError(f"patience {self.patience}: expected a number of steps, or 0 for all")
         if self.tile < 0:
             raise UsageError(f"tile {self.tile}: expected a number of pixels, or 0 for no tiles")
+        if self.tile and self.transform.resample == "each":
+            raise UsageError(
+                f"tile {self.tile}: the transform of the recipe {self.name} changes the size of the "
+                "image in every step; choose another recipe, such as fast"
+            )
         if self.learning_rate <= 0:
             raise UsageError(f"learning rate {self.learning_rate}: expected more than 0")
         check_choice("precision", self.precision, PRECISIONS)

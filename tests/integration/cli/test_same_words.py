@@ -29,7 +29,8 @@ CASES: dict[str, tuple[dict[str, Any], tuple[object, ...]]] = {
         ("--snapshots", "2,0", "--param", "pixel", "--format", "webp"),
     ),
     "until converged": ({"until_converged": True}, ("--until-converged",)),
-    "lucid, tiles": ({"recipe": "lucid", "tile": 8}, ("--recipe", "lucid", "--tile", 8)),
+    "tiles": ({"tile": 8}, ("--tile", 8)),
+    "lucid": ({"recipe": "lucid", "param": "fourier"}, ("--recipe", "lucid", "--param", "fourier")),
 }
 
 
@@ -51,14 +52,14 @@ def test_a_folder_of_render_is_the_one_of_the_command(
     run_cli: Run, model_file: Path, net: Network, case: str
 ) -> None:
     arguments, options = CASES[case]
-    command = ("render", model_file, "conv2:1", "logit:2", *WORDS, *options)
+    command = ("render", model_file, "conv2:1", "conv1:2", *WORDS, *options)
     assert run_cli(*command, "--out", "a").code == 0
-    made = kerasviz.render(net, ["conv2:1", "logit:2"], out="b", **SHORT, **arguments)
+    made = kerasviz.render(net, ["conv2:1", "conv1:2"], out="b", **SHORT, **arguments)
     first, second = files(Path("a")), files(Path("b"))
     assert first == second
     # What one has made the other does not render again.
     assert run_cli(*command, "--out", "b").out.startswith("nothing to do: ")
-    again = kerasviz.render(net, ["conv2:1", "logit:2"], out="a", **SHORT, **arguments)
+    again = kerasviz.render(net, ["conv2:1", "conv1:2"], out="a", **SHORT, **arguments)
     assert files(Path("a")) == first
     assert kerasviz.verify("b").same
     for picture, kept in zip(made.pictures, again.pictures, strict=True):
@@ -180,7 +181,7 @@ def test_examples_are_those_of_the_command(run_cli: Run, model_file: Path, net: 
 @pytest.mark.parametrize(
     ("function", "given", "words"),
     [
-        ("render", {"negativ": True}, "no argument 'negativ'; near: negative"),
+        ("render", {"neg": True}, "no argument 'neg'; near: negative"),
         ("render", {"learning_rat": 1}, "near: learning_rate"),
         ("render", {"preprocess": "unit"}, "'preprocess' says how a model is read; give it to"),
         ("render", {"param": "aligned"}, "unknown param 'aligned'; choose from pixel, fourier"),
@@ -213,7 +214,7 @@ def test_examples_are_those_of_the_command(run_cli: Run, model_file: Path, net: 
         ("export_model", {"group": 0}, "group 0: expected"),
         ("export_model", {"step_max": 3}, "near: steps_max"),
         ("check", {"against": "torch"}, "unknown against 'torch'; choose from onnxruntime, keras"),
-        ("check", {"tolerence": 1}, "near: tolerance"),
+        ("check", {"toleranc": 1}, "near: tolerance"),
         ("convert", {"to": "onnx"}, "unknown to 'onnx'; choose from keras, saved_model"),
         ("convert", {"layout": "nchw"}, "unknown layout 'nchw'"),
         ("verify", {"folder": "p", "sampl": 3}, "no argument 'sampl'; near: sample"),

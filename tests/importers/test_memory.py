@@ -47,7 +47,7 @@ def test_options_of_other_kinds_are_refused(model: Any, options: dict[str, Any],
 
 
 def test_options_of_objects_are_refused_for_files() -> None:
-    with pytest.raises(UsageError, match="^example_input is for modules of PyTorch, not for a f"):
+    with pytest.raises(UsageError, match=r"^example_input is for modules of PyTorch, not for a f"):
         kerasviz.load("efficientnet-lite0", 1)
-    with pytest.raises(UsageError, match="^folder is for ONNX models"):
+    with pytest.raises(UsageError, match=r"^folder is for ONNX models"):
         kerasviz.load("efficientnet-lite0", folder=".")

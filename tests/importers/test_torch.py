@@ -133,7 +133,6 @@ def test_a_module_of_one_batch_is_exported_with_that() -> None:
 
 
 def test_a_failed_export_is_one_line() -> None:
-    with installed(Exporter(broken=True)):
-        with pytest.raises(ModelError) as failed:
-            kerasviz.load(Net(), (Weight(), Weight()))
+    with installed(Exporter(broken=True)), pytest.raises(ModelError) as failed:
+        kerasviz.load(Net(), (Weight(), Weight()))
     assert str(failed.value) == "Net cannot be exported to ONNX: the shape is fixed"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from kerasviz.errors import ModelError, UsageError, first_line
@@ -32,10 +35,11 @@ def exported(module: Any, example_input: Any) -> Any:
     modes = [(part, part.training) for part in module.modules()]
     module.eval()
     try:
-        with torch.no_grad():
+        with torch.no_grad(), _quiet():
             program = _with_free_batch(torch, module, inputs)
     except Exception as error:  # the exporter raises whatever the module raises
-        raise ModelError(f"{name} cannot be exported to ONNX: {first_line(error)}") from error
+        reason = first_line(error.__cause__ or error)
+        raise ModelError(f"{name} cannot be exported to ONNX: {reason}") from error
     finally:
         for part, training in modes:
             part.training = training
@@ -56,6 +60,19 @@ def _with_free_batch(torch: Any, module: Any, inputs: tuple[Any, ...]) -> Any:
         with suppress(Exception):  # a module that fixes its batch
             return export(doubled, dynamic_shapes=[{0: batch} for _ in inputs])
     return export(inputs)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep back what the exporter logs, also of a first attempt that fails."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
 
 
 def versions_of(module: Any) -> list[Any]:

@@ -30,10 +30,16 @@ class Identity:
     contents: Callable[[], str] | None = field(default=None, compare=False, repr=False)
 
     def like(self, recorded: Mapping[str, Any]) -> Identity:
-        """Return this identity by the SHA-256 of the kind that a record has."""
+        """Return this identity by the SHA-256 of the kind that a record has.
+
+        The same model in a file has the name and the format of the record, which are in pictures.
+        """
         if recorded.get("checksum") != CONTENTS or self.by_contents or self.contents is None:
             return self
-        return replace(self, sha256=self.contents(), by_contents=True)
+        same = replace(self, sha256=self.contents(), by_contents=True)
+        if same.sha256 != recorded["sha256"]:
+            return same
+        return replace(same, name=recorded["name"], format=recorded["format"])
 
     def to_json(self) -> dict[str, Any]:
         """Return what records keep of it: name, format, SHA-256, and how to read it."""

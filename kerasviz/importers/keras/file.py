@@ -110,8 +110,10 @@ def check_backend() -> None:
         )
 
 
-def program_of(model: Any) -> GraphProgram:
+def program_of(model: Any, follows: bool = False) -> GraphProgram:
     """Make the program of a Keras model in memory, with its current weights.
+
+    With ``follows`` it computes with the weights that the model has at the time of each run.
 
     Values are the outputs of its layers, named by their paths: ``block/conv1`` in nested models,
     ``conv1_1`` for a second call. The inputs of ReLUs (``X_pre_relu``) and softmaxes
@@ -141,7 +143,8 @@ def program_of(model: Any) -> GraphProgram:
     outputs = dict(zip(_output_names(model, len(traced.outputs)), traced.outputs, strict=True))
     declared = getattr(model, "inputs", None) or ()
     batches = {n: t.shape[0] for n, t in zip(specs, declared, strict=False)}
-    return program_over(traced.graph, inputs, outputs, naming_of(marks), batches)
+    naming = naming_of(marks)
+    return program_over(traced.graph, inputs, outputs, naming, batches, follows=follows)
 
 
 def _check_weights(model: Any) -> None:

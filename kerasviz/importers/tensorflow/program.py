@@ -165,17 +165,19 @@ def program_over(
     naming: Callable[[FrozenGraph], Naming] | None = None,
     batches: Mapping[str, int | None] | None = None,
     states: Mapping[str, Tensor] | None = None,
+    follows: bool = False,
 ) -> GraphProgram:
     """Make the program of a frozen ``tf.Graph``.
 
     ``inputs`` and ``outputs`` map names to tensors of ``graph``; ``naming`` names the values, by
     default after their nodes; ``batches`` are the numbers of images that the file names, ``states``
-    the variables and tables that are nodes of the graph. An output that cannot be computed is
+    the variables and tables that are nodes of the graph. A program that ``follows`` computes with
+    the contents of its variables at the time of each run. An output that cannot be computed is
     dropped, since it may be a summary or a label. If none is left, :class:`ModelError` names the
     nodes that are the reason.
     """
     fed = {name: tensor.name for name, tensor in inputs.items()}
-    frozen = read_graph(graph, fed.values(), states)
+    frozen = read_graph(graph, fed.values(), states, follows)
     first = with_channels_last(frozen, fed.values())
     reasons = [
         frozen.broken[tensor.name] for tensor in outputs.values() if tensor.name in frozen.broken

@@ -207,11 +207,12 @@ def _render_again(
     take_threads([recorded["environment"]])
     import_tensorflow()
     from kerasviz.optvis.environment import differences, environment
-    from kerasviz.rendering.again import RecordedStore
+    from kerasviz.rendering.again import RecordedStore, check_recorded
     from kerasviz.rendering.commands import again_command
     from kerasviz.rendering.held_data import with_held
     from kerasviz.rendering.manifest import MANIFEST
 
+    check_recorded(file, recorded)
     # An atlas keeps its files two folders deeper than its manifest.
     folders = [file.parent, Path(os.path.normpath(file.parent / ".." / ".."))]
     folder = next((path for path in folders if (path / MANIFEST).is_file()), file.parent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +11,27 @@ from kerasviz.network.network import Network
 from kerasviz.rendering.batching import Batch
 from kerasviz.rendering.picture_files import Origin
 from kerasviz.rendering.render import Picture
-from kerasviz.rendering.request import Request
+from kerasviz.rendering.request import Request, python_note
 from kerasviz.rendering.store import Store
+
+
+def check_recorded(file: Path, recorded: Mapping[str, Any]) -> None:
+    """Raise :class:`UsageError` for a picture whose provenance cannot make it again."""
+    if note := python_note(recorded):
+        raise UsageError(
+            f"{str(file)!r} was {note}: call render() with the function, whose source the file has"
+        )
 
 
 class RecordedStore(Store):
     """Store a picture that is rendered again; file and network keep their names.
 
-    ``recorded`` is the provenance in ``file``. Raises :class:`UsageError` for another network.
+    ``recorded`` is the provenance in ``file``. Raises :class:`UsageError` for another network, and
+    for a picture that a Python function made.
     """
 
     def __init__(self, folder: Path, net: Network, file: Path, recorded: dict[str, Any]):
+        check_recorded(file, recorded)
         network = recorded["network"]
         if net.identity.sha256 != network["sha256"]:
             raise UsageError(

@@ -22,7 +22,7 @@ from kerasviz.rendering.gradient_pictures import GradientCache, recompute
 from kerasviz.rendering.held_data import with_held
 from kerasviz.rendering.manifest import DerivedFile, Entry, GradientEntry, read_manifest
 from kerasviz.rendering.render import Picture, RenderProgress, provenance, render_batches
-from kerasviz.rendering.request import Request
+from kerasviz.rendering.request import Request, python_note
 from kerasviz.rendering.store import FileCheck, Store
 
 
@@ -56,8 +56,9 @@ def verify(
 ) -> tuple[list[FileCheck], list[str]]:
     """Render every picture of a folder again, in the recorded batch sizes, and compare the bytes.
 
-    Nothing is written. Sprites, panels of examples, pictures whose photos are missing and pictures
-    outside the sample are compared with their recorded checksums only.
+    Nothing is written. Sprites, panels of examples, pictures whose photos are missing, pictures
+    that Python functions made and pictures outside the sample are compared with their recorded
+    checksums only.
 
     Args:
         folder: A folder of pictures with its manifest.
@@ -95,7 +96,7 @@ def verify(
     if sample is not None:
         batches = sample.of(batches)
     results = _rendered_again(store, batches, names, progress)
-    optimized = [results.get(e.file) or _unmade(store, e) for e in store.entries.values()]
+    optimized = [results.get(e.file) or _not_rendered(store, e) for e in store.entries.values()]
     slopes = GradientCache(net)
     computed = [_computed(store, entry, slopes) for entry in store.computed.values()]
     copied = [_copied(store, entry) for entry in store.copied.values()]
@@ -106,6 +107,8 @@ def _recorded_batches(store: Store, names: dict[Request, str]) -> Iterator[Batch
     """Yield the batches that render all recorded pictures again, and fill ``names``."""
     groups: dict[Any, dict[Request, None]] = {}
     for entry in store.entries.values():
+        if python_note(store.requests[entry.request]):
+            continue
         request = Request.from_json(entry.target, store.requests[entry.request])
         names[request] = entry.request
         structure = structure_of(request.objective, store.net, request.recipe.pre_activation)
@@ -165,10 +168,13 @@ def _compare(store: Store, entry: Entry, picture: Picture) -> FileCheck:
     return FileCheck(entry.file, "differs", _difference(data, to_image(image)))
 
 
-def _unmade(store: Store, entry: Entry) -> FileCheck:
-    """Check an optimized picture outside the sample by its checksum."""
+def _not_rendered(store: Store, entry: Entry) -> FileCheck:
+    """Check a picture outside the sample, or of a Python function, by its checksum."""
     data = _read(store, entry)
-    return data if isinstance(data, FileCheck) else FileCheck(entry.file, "unchanged")
+    if isinstance(data, FileCheck):
+        return data
+    note = python_note(store.requests[entry.request])
+    return FileCheck(entry.file, "by function" if note else "unchanged", note or "")
 
 
 def _computed(store: Store, entry: GradientEntry, slopes: GradientCache) -> FileCheck:

@@ -34,8 +34,9 @@ def verify(
 ) -> Verification:
     """Render every picture of a folder again and compare the bytes, as ``kerasviz verify`` does.
 
-    Nothing is written. Sprites, panels of examples, pictures whose photos are missing and pictures
-    outside the sample are compared with their recorded checksums only.
+    Nothing is written. Sprites, panels of examples, pictures whose photos are missing, pictures
+    that Python functions made and pictures outside the sample are compared with their recorded
+    checksums only.
 
     Args:
         folder: A folder of pictures, figures or examples, or an atlas; ``s3://`` and ``gs://``

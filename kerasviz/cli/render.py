@@ -179,9 +179,10 @@ def _render_again(
     import_tensorflow()
     from kerasviz.cli.progress import rendering
     from kerasviz.optvis.environment import differences, environment
-    from kerasviz.rendering.again import fill_again, recorded_store
+    from kerasviz.rendering.again import check_recorded, fill_again, recorded_store
     from kerasviz.zoo.arguments import as_network
 
+    check_recorded(file, recorded)
     source = source_of_picture(file, recorded["network"], model)
     store = recorded_store(file, recorded, as_network(source, data), out)
     requests, made = store.batch.requests, 0

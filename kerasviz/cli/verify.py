@@ -54,7 +54,8 @@ def command(
 
     DIR was made by `kerasviz render`, `kerasviz figures` or `kerasviz atlas`, and may be s3:// or
     gs://; the files of `kerasviz examples` are compared with their checksums, and so are sprites of
-    layers, panels of examples, and what was computed from photos that are not there any more.
+    layers, panels of examples, what was computed from photos that are not there any more, and what
+    a Python function made, which data alone cannot make again.
     Nothing is written. Ends with 1 unless all files are the same.
     """
     from kerasviz.atlas.verify import opened, recorded_network, verified, verified_examples

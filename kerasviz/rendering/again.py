@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +16,30 @@ from kerasviz.rendering.held_data import with_held
 from kerasviz.rendering.picture_files import Origin
 from kerasviz.rendering.recorded import folder_of, read_provenance, source_of_picture
 from kerasviz.rendering.render import Picture, Rendering, RenderProgress
-from kerasviz.rendering.request import Request
+from kerasviz.rendering.request import Request, python_note
 from kerasviz.rendering.store import Store
 from kerasviz.zoo.argument_names import named_arguments
 from kerasviz.zoo.arguments import Data, Model, as_network, with_data
 from kerasviz.zoo.model_source import ModelSource
 
 
+def check_recorded(file: Path, recorded: Mapping[str, Any]) -> None:
+    """Raise :class:`UsageError` for a picture whose provenance cannot make it again."""
+    if note := python_note(recorded):
+        raise UsageError(
+            f"{str(file)!r} was {note}: call render() with the function, whose source the file has"
+        )
+
+
 class RecordedStore(Store):
     """Store a picture that is rendered again; file and network keep their names.
 
-    ``recorded`` is the provenance in ``file``. Raises :class:`UsageError` for another network.
+    ``recorded`` is the provenance in ``file``. Raises :class:`UsageError` for another network, and
+    for a picture that a Python function made.
     """
 
     def __init__(self, folder: Path, net: Network, file: Path, recorded: dict[str, Any]):
+        check_recorded(file, recorded)
         network = recorded["network"]
         net = net.identified_like(network)
         if net.identity.sha256 != network["sha256"]:
@@ -83,6 +93,7 @@ def render_again(
     """
     path = Path(file)
     recorded = read_provenance(path)
+    check_recorded(path, recorded)
     if model is None or isinstance(model, str | os.PathLike | ModelSource):
         source = model if isinstance(model, ModelSource) else ModelSource(os.fspath(model or ""))
         model = source_of_picture(path, recorded["network"], source)

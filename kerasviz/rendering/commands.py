@@ -16,7 +16,7 @@ from kerasviz.optvis.recipes import PATIENCE, RECIPES, Recipe
 from kerasviz.optvis.recipes import recipe as find_recipe
 from kerasviz.rendering.batching import make_batches
 from kerasviz.rendering.manifest import Entry
-from kerasviz.rendering.request import Request, adapt_recipe, with_diversity
+from kerasviz.rendering.request import Request, adapt_recipe, python_note, with_diversity
 from kerasviz.rendering.store import Store
 
 #: The folder that commands write into, so that they overwrite no picture.
@@ -94,6 +94,8 @@ class CommandLine:
 
         ``settings`` are those of its request. The file is as seen from the folder of the pictures.
         """
+        if python_note(settings):
+            return ""
         return self._short(net, entry, settings) or again_command(entry.file)
 
     def of_store(self, store: Store) -> dict[str, str]:
@@ -101,6 +103,8 @@ class CommandLine:
         short: dict[tuple[str, str, int], str] = {}  # one for all rows and snapshots of a request
         commands = {}
         for file, entry in store.entries.items():
+            if python_note(store.requests[entry.request]):
+                continue
             key = entry.target, entry.request, entry.compiled_batch
             if key not in short:
                 short[key] = self._short(store.net, entry, store.requests[entry.request])

@@ -32,7 +32,8 @@ from kerasviz.rendering.request import Request
 class FileCheck:
     """Hold the result of a check: ``same``, ``differs`` (rendered again), ``changed``...
 
-    ``kept`` is an unchanged file that cannot be rendered again.
+    ``kept`` and ``by function`` (a Python function) are unchanged files that cannot be rendered
+    again.
     """
 
     file: str

@@ -22,7 +22,7 @@ from kerasviz.rendering.gradient_pictures import GradientCache, recompute
 from kerasviz.rendering.held_data import with_held
 from kerasviz.rendering.manifest import DerivedFile, Entry, GradientEntry, read_manifest
 from kerasviz.rendering.render import Picture, RenderProgress, provenance, render_batches
-from kerasviz.rendering.request import Request
+from kerasviz.rendering.request import Request, python_note
 from kerasviz.rendering.store import FileCheck, Store
 
 
@@ -48,6 +48,10 @@ class VerifySample:
         return drawn
 
 
+#: The results of files that are as they were.
+GOOD = ("same", "kept", "by function", "unchanged")
+
+
 class Verification(NamedTuple):
     """The result for each file of a folder, and how the recorded environments differ."""
 
@@ -57,7 +61,7 @@ class Verification(NamedTuple):
     @property
     def same(self) -> bool:
         """Whether every file is as it was, as far as it can be made again."""
-        return all(file.result in ("same", "kept", "unchanged") for file in self.files)
+        return all(file.result in GOOD for file in self.files)
 
 
 def verify_pictures(
@@ -90,7 +94,7 @@ def verify_pictures(
     if sample is not None:
         batches = sample.of(batches)
     results = _rendered_again(store, batches, names, progress)
-    optimized = [results.get(e.file) or _unmade(store, e) for e in store.entries.values()]
+    optimized = [results.get(e.file) or _not_rendered(store, e) for e in store.entries.values()]
     slopes = GradientCache(net)
     computed = [_computed(store, entry, slopes) for entry in store.computed.values()]
     copied = [_copied(store, entry) for entry in store.copied.values()]
@@ -101,6 +105,8 @@ def _recorded_batches(store: Store, names: dict[Request, str]) -> Iterator[Batch
     """Yield the batches that render all recorded pictures again, and fill ``names``."""
     groups: dict[Any, dict[Request, None]] = {}
     for entry in store.entries.values():
+        if python_note(store.requests[entry.request]):
+            continue
         request = Request.from_json(entry.target, store.requests[entry.request])
         names[request] = entry.request
         structure = structure_of(request.objective, store.net, request.recipe.pre_activation)
@@ -160,10 +166,13 @@ def _compare(store: Store, entry: Entry, picture: Picture) -> FileCheck:
     return FileCheck(entry.file, "differs", _difference(data, to_image(image)))
 
 
-def _unmade(store: Store, entry: Entry) -> FileCheck:
-    """Check an optimized picture outside the sample by its checksum."""
+def _not_rendered(store: Store, entry: Entry) -> FileCheck:
+    """Check a picture outside the sample, or of a Python function, by its checksum."""
     data = _read(store, entry)
-    return data if isinstance(data, FileCheck) else FileCheck(entry.file, "unchanged")
+    if isinstance(data, FileCheck):
+        return data
+    note = python_note(store.requests[entry.request])
+    return FileCheck(entry.file, "by function" if note else "unchanged", note or "")
 
 
 def _computed(store: Store, entry: GradientEntry, slopes: GradientCache) -> FileCheck:

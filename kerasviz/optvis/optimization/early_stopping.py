@@ -129,7 +129,7 @@ class _RollingBatch:
         )
         scores = np.asarray(totals)
         running = [row.number not in self.finished for row in self.rows]
-        check_finite(self.loop.net, scores[:, running], self.rows[0].steps)
+        check_finite(self.loop, scores[:, running], self.rows[0].steps)
         return scores
 
     def _take_snapshot(self, step: int, rows: Sequence[_Row]) -> None:

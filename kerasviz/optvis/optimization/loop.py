@@ -15,15 +15,23 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.errors import ModelError
+from kerasviz.errors import ModelError, UsageError
 from kerasviz.network.network import Network
 from kerasviz.network.program import Kernels
-from kerasviz.optvis.objectives.scoring import IMAGE, Structure, own_scores, scores
+from kerasviz.optvis.function_calls import function_scores
+from kerasviz.optvis.objectives.scoring import (
+    IMAGE,
+    Structure,
+    own_scores,
+    scores,
+    taps_in,
+)
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.optimization.compile_cache import compiled
 from kerasviz.optvis.optimization.kernels import fast_kernels, portable_kernels
 from kerasviz.optvis.optimization.relu_gradients import REDIRECTED
 from kerasviz.optvis.optimization.tiling import check_tiles, scores_of_tiles, tiled
+from kerasviz.optvis.python_function import names_of
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.types import Array, Tensor
 
@@ -103,9 +111,9 @@ class Loop:
 
     def __init__(self, net: Network, structure: Structure, recipe: Recipe):
         self.net, self.structure, self.recipe = net, structure, recipe
-        self.taps = list(dict.fromkeys(s.tap for s in structure if s.tap != IMAGE))
+        self.taps = list(taps_in(structure))
         if recipe.tile:
-            check_tiles(structure, recipe.size, recipe.tile)
+            check_tiles(structure, recipe.size, recipe.tile, recipe.penalties)
         fixed = net.fixed_size != (None, None)
         self.transform = recipe.transform.to_image_size() if fixed else recipe.transform
         kernels_of = fast_kernels if recipe.transform.fused else portable_kernels
@@ -152,7 +160,10 @@ class Loop:
     ) -> tuple[Any, Tensor]:
         def score(seen: Tensor, images: Tensor) -> Tensor:
             activations = self.net.activations(seen, self.taps, kernels=kernels)
-            return scores(self.structure, {**activations, IMAGE: images}, data, groups)
+            totals = scores(self.structure, {**activations, IMAGE: images}, data, groups)
+            for penalty in self.recipe.penalties:
+                totals -= function_scores(penalty, images)
+            return totals
 
         loss_scale = LOSS_SCALE if kernels.compute_dtype == tf.float16 else 1.0
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -273,7 +284,7 @@ def loop_for(net: Network, structure: Structure, recipe: Recipe) -> Loop:
     """
     key = (structure, recipe.replace(name="", steps=1))
     net.warn_of_training()
-    net = net.focused([slot.tap for slot in structure if slot.tap != IMAGE])
+    net = net.focused(taps_in(structure))
     return compiled(net, key, lambda net: Loop(net, structure, recipe))
 
 
@@ -288,11 +299,17 @@ def _stops(steps: int, redirected: int, snapshots: Sequence[int]) -> Iterator[tu
             first = last
 
 
-def check_finite(net: Network, numbers: Array, step: int) -> None:
-    """Raise :class:`ModelError` for scores that are not finite."""
+def check_finite(loop: Loop, numbers: Array, step: int) -> None:
+    """Raise an error for scores that are not finite: of the user's functions, else of the model."""
     if not np.isfinite(numbers).all():
+        functions = [slot.function for slot in loop.structure if slot.function is not None]
+        if names := names_of([*functions, *loop.recipe.functions]):
+            raise UsageError(
+                f"function {', '.join(map(repr, names))}: the score is not finite at step {step}; "
+                "expected finite scores and gradients (that of tf.sqrt at 0 is infinite: add 1e-6)"
+            )
         raise ModelError(
-            f"{net.name}: the score is not finite at step {step}; "
+            f"{loop.net.name}: the score is not finite at step {step}; "
             "try a lower learning rate or look at the model's weights"
         )
 
@@ -320,7 +337,7 @@ class _Ascent:
         counts = tf.constant(first), tf.constant(last - first)
         self.state, totals = advance(self.state, self.data, self.seeds, self.groups, *counts)
         self.history = (*self.history, np.asarray(totals))
-        check_finite(loop.net, self.history[-1], first)
+        check_finite(loop, self.history[-1], first)
         self.step = last
 
     def images(self) -> Tensor:

@@ -6,8 +6,12 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+#: Only one thread may hold back what is written to file descriptor 2.
+_importing = threading.Lock()
 
 
 def import_tensorflow() -> None:
@@ -16,14 +20,17 @@ def import_tensorflow() -> None:
     Do nothing if it is already imported. Since TensorFlow logs through Abseil, TF_CPP_MIN_LOG_LEVEL
     no longer suppresses notes on CPU instructions and missing GPUs.
     """
-    if "tensorflow" in sys.modules:
-        return
-    with silent():
-        import tensorflow as tf
+    with _importing:
+        if "tensorflow" in sys.modules:
+            return
+        # TensorFlow reads it while it is imported; its information lines say nothing to a user.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        with silent():
+            import tensorflow as tf
 
-        tf.config.list_logical_devices()
-    # TensorFlow warns of the many compiled loops of a deep network as if they were a mistake.
-    tf.get_logger().setLevel("ERROR")
+            tf.config.list_logical_devices()
+        # TensorFlow warns of the many compiled loops of a deep network as if they were a mistake.
+        tf.get_logger().setLevel("ERROR")
 
 
 @contextmanager

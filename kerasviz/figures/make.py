@@ -43,7 +43,7 @@ from kerasviz.rendering.commands import CommandLine
 from kerasviz.rendering.gradient_pictures import GradientCache
 from kerasviz.rendering.pages import update, write_index
 from kerasviz.rendering.photos import MOST, find_photos, read_photo
-from kerasviz.rendering.render import RenderProgress
+from kerasviz.rendering.progress import RenderProgress
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.run import missing_batches, render_into
 from kerasviz.rendering.sizes import unless_named

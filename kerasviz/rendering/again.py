@@ -8,8 +8,8 @@ from typing import Any
 from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
 from kerasviz.rendering.batching import Batch
+from kerasviz.rendering.picture import Picture
 from kerasviz.rendering.picture_files import Origin
-from kerasviz.rendering.render import Picture
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.store import Store
 

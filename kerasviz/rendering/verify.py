@@ -21,7 +21,9 @@ from kerasviz.rendering.batching import Batch, split_into_batches
 from kerasviz.rendering.gradient_pictures import GradientCache, recompute
 from kerasviz.rendering.held_data import with_held
 from kerasviz.rendering.manifest import DerivedFile, Entry, GradientEntry, read_manifest
-from kerasviz.rendering.render import Picture, RenderProgress, provenance, render_batches
+from kerasviz.rendering.picture import Picture, provenance
+from kerasviz.rendering.progress import RenderProgress
+from kerasviz.rendering.render import render_batches
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.store import FileCheck, Store
 

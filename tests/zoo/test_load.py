@@ -14,7 +14,7 @@ from kerasviz.cli.verify import load_recorded
 from kerasviz.errors import ModelError, UsageError
 from kerasviz.io.download import sha256_of
 from kerasviz.network.input_spec import InputSpec, preset
-from kerasviz.rendering.render import network_provenance
+from kerasviz.rendering.picture import network_provenance
 from kerasviz.zoo import add, card, cards
 from kerasviz.zoo.load import load
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,8 +18,10 @@ BUDGET = 1_500_000
 SMALLEST = 128
 #: The largest width and height of a picture on the screen, in pixels; the file keeps its own size.
 LARGEST = 320
-#: The side of a picture of a view that is over its budget even as WebP.
-REDUCED = 96
+#: How pictures are embedded, the first that fits: the format, and the longer side in pixels.
+WAYS = (("png", None), ("webp", None), ("webp", 1024), ("webp", 512), ("webp", 256), ("webp", 96))
+#: Bytes that a pixel takes at least, to skip ways that cannot fit.
+LEAST = {"png": 0.5, "webp": 0.05}
 
 
 @dataclass(frozen=True)
@@ -34,13 +37,17 @@ class EmbeddedImage:
 def embed(images: Sequence[Image.Image], budget: int = BUDGET) -> list[EmbeddedImage]:
     """Embed pictures as PNG at their own size; as WebP, then smaller, if they exceed the budget.
 
-    ``budget`` are bytes of HTML for all pictures together.
+    ``budget`` are bytes of HTML for all pictures together; the last of ``WAYS`` may exceed it.
     """
-    uris = [data_uri(image, "png") for image in images]
-    if sum(map(len, uris)) > budget:
-        uris = [data_uri(image, "webp") for image in images]
-    if sum(map(len, uris)) > budget:
-        uris = [data_uri(reduced(image, REDUCED), "webp") for image in images]
+    uris: list[str] = []
+    for file_format, side in WAYS:
+        smaller = [image if side is None else reduced(image, side) for image in images]
+        pixels = sum(math.prod(image.size) for image in smaller)
+        if pixels * LEAST[file_format] > budget and side != WAYS[-1][1]:
+            continue
+        uris = [data_uri(image, file_format) for image in smaller]
+        if sum(map(len, uris)) <= budget:
+            break
     return [_placed(image, uri) for image, uri in zip(images, uris, strict=True)]
 
 

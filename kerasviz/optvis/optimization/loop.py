@@ -231,7 +231,11 @@ class Loop:
 
 def _compiled(function: Callable[..., Any]) -> Any:
     # Without autograph, which would rewrite the Python code of importers.
-    return tf.function(function, autograph=False)
+    traced = tf.function(function, autograph=False)
+    # Every loop is traced once. TensorFlow takes those of several networks for one that is traced
+    # again and again, and warns; it has no public way to say that it is not.
+    traced._omit_frequent_tracing_warning = True
+    return traced
 
 
 def _per_row(numbers: Tensor, rows: Tensor) -> Tensor:

@@ -70,7 +70,7 @@ def _ways(rendering: Rendering) -> list[tuple[str, str]]:
     parsed = [request for request in requests if is_parsed(request, net)]
     ways = []
     if parsed:
-        ways.append(("Python", python_call(parsed)))
+        ways.append(("Python", python_call(net, parsed)))
     commands: dict[str, None] = {}
     for picture in pictures:
         line = CommandLine.of_network(net, picture.request.recipe.name)
@@ -93,7 +93,8 @@ def _tiles(pictures: Sequence[Picture]) -> list[SheetTile]:
 def _tile(picture: Picture, image: EmbeddedImage) -> SheetTile:
     scores = [float(score) for score in picture.history]
     every = max(1, len(scores) // POINTS)
-    curve = sparkline([(float(k), scores[k]) for k in range(0, len(scores), every)])
+    shown = sorted({*range(0, len(scores), every), len(scores) - 1}) if scores else []
+    curve = sparkline([(float(k), scores[k]) for k in shown])
     steps = f"{picture.steps} step{'' if picture.steps == 1 else 's'}"
     if picture.interrupted:
         steps = f"interrupted after {picture.steps} of {picture.request.recipe.steps} steps"

@@ -134,7 +134,7 @@ def _write(line: str) -> None:
 def summary(pictures: Sequence[Picture], seconds: float) -> str:
     """Sum up a rendering in one line: pictures, seconds, and which has the best score."""
     count = f"{len(pictures)} picture{'' if len(pictures) == 1 else 's'}"
-    passed = f"{seconds:.0f} s" if seconds < 60 else duration(seconds)
+    passed = f"{seconds:.{0 if seconds >= 10 else 1}f} s" if seconds < 60 else duration(seconds)
     if not pictures:
         return f"{count}, {passed}"
     best = max(pictures, key=lambda picture: picture.score)

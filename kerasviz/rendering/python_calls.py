@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
+from kerasviz.network.network import Network
 from kerasviz.optvis.recipes import RECIPES, Recipe
-from kerasviz.rendering.request import Request
+from kerasviz.rendering.request import Request, adapt_recipe
 
 #: The longest call that is written in one line.
 LINE = 88
@@ -15,19 +16,18 @@ LINE = 88
 DEFAULT = "fast"
 
 
-def python_call(requests: Sequence[Request]) -> str:
+def python_call(net: Network, requests: Sequence[Request]) -> str:
     """Write calls of ``kerasviz.render`` for requests; those of equal settings share a call.
 
-    The targets must be texts that parse to their objectives.
+    The targets must be texts that parse to their objectives. Settings that ``render`` itself adapts
+    to a target are left out.
 
-    >>> from kerasviz.optvis.objectives.objective import channel
-    >>> request = Request("conv:3", channel("conv", 3), RECIPES["fast"].replace(steps=64), seed=2)
-    >>> print(python_call([request]))
-    kerasviz.render(net, "conv:3", seed=2, steps=64, precision="float32")
+    >>> python_call(net, [picture.request for picture in r])     # doctest: +SKIP
+    'kerasviz.render(net, "block3b:7", seed=2, steps=64, precision="float32")'
     """
     calls: dict[str, tuple[dict[str, str], list[str]]] = {}
     for request in dict.fromkeys(requests):
-        arguments = _arguments(request)
+        arguments = _arguments(request, _before_adapting(net, request))
         calls.setdefault(repr(arguments), (arguments, []))[1].append(request.text)
     return "\n".join(_call(texts, arguments) for arguments, texts in calls.values())
 
@@ -42,12 +42,20 @@ def _call(texts: Sequence[str], arguments: dict[str, str]) -> str:
     return "kerasviz.render(\n" + "".join(f"    {part},\n" for part in parts) + ")"
 
 
-def _arguments(request: Request) -> dict[str, str]:
+def _before_adapting(net: Network, request: Request) -> Recipe:
+    """Return the recipe that ``render`` adapts to a target, or that of the request."""
+    recipe = request.recipe
+    base = RECIPES.get(recipe.name, recipe)
+    asked = recipe.replace(pre_activation=base.pre_activation, redirect_steps=base.redirect_steps)
+    return asked if adapt_recipe(asked, request.objective, net) == recipe else recipe
+
+
+def _arguments(request: Request, recipe: Recipe) -> dict[str, str]:
     """Return the keyword arguments that say everything but the target, as they are typed."""
     arguments = {}
     if request.seed:
         arguments["seed"] = str(request.seed)
-    arguments |= _recipe_arguments(request.recipe)
+    arguments |= _recipe_arguments(recipe)
     if request.snapshots:
         arguments["snapshots"] = repr(request.snapshots)
     if request.rows > 1:

@@ -79,5 +79,6 @@ def test_a_terminal_has_a_bar_by_default(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_the_summary_names_the_best_picture() -> None:
     pictures = [picture("a:1", 2.5), picture("a:2", 13.25)]
     assert summary(pictures, 12.4) == "2 pictures, 12 s, best a:2 (score 13.25)"  # type: ignore[arg-type]
+    assert summary(pictures[:1], 0.234).startswith("1 picture, 0.2 s, a:1 (")  # type: ignore[arg-type]
     assert summary(pictures[:1], 75) == "1 picture, 1:15, a:1 (score 2.5)"  # type: ignore[arg-type]
     assert summary([], 75) == "0 pictures, 1:15"

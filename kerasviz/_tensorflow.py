@@ -1,4 +1,4 @@
-"""Import TensorFlow without the log lines of its C++ parts."""
+"""Import TensorFlow without the log lines of its C++ parts, and keep AutoGraph away."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import ParamSpec, TypeVar
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 #: Only one thread may hold back what is written to file descriptor 2.
 _importing = threading.Lock()
@@ -31,6 +35,18 @@ def import_tensorflow() -> None:
             tf.config.list_logical_devices()
         # TensorFlow warns of the many compiled loops of a deep network as if they were a mistake.
         tf.get_logger().setLevel("ERROR")
+
+
+def without_autograph(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Run a function as it is inside of a user's ``tf.function``.
+
+    AutoGraph would rewrite it and all importers to graph code, which they are already, and warn of
+    what it cannot rewrite.
+    """
+    import tensorflow as tf
+
+    plain: Callable[Parameters, Result] = tf.autograph.experimental.do_not_convert(function)
+    return plain
 
 
 @contextmanager

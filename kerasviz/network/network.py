@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from kerasviz._tensorflow import without_autograph
 from kerasviz._views import NotebookView
 from kerasviz.errors import ModelError, UsageError, first_line
 from kerasviz.network.class_heads import channels_before, find_class_head, find_logits
@@ -29,19 +30,6 @@ from kerasviz.network.map import Map, map_of
 from kerasviz.network.program import PLAIN, Kernels, Port, Program, modality_of
 from kerasviz.network.taps import Tap, TapTable
 from kerasviz.types import Array, Tensor
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def _without_autograph(function: Callable[P, R]) -> Callable[P, R]:
-    """Run a function as it is inside of a user's ``tf.function``.
-
-    AutoGraph would rewrite it and all importers to graph code, which they are already, and warn of
-    what it cannot.
-    """
-    plain: Callable[P, R] = tf.autograph.experimental.do_not_convert(function)
-    return plain
 
 
 @dataclass(frozen=True)
@@ -245,7 +233,7 @@ class Network(NotebookView):
 
     # -- running -----------------------------------------------------------------------------
 
-    @_without_autograph
+    @without_autograph
     def activations(
         self, images: Tensor, names: Sequence[str], *, kernels: Kernels = PLAIN
     ) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,3 +42,4 @@ def import_tensorflow() -> None:
 
     with working("starting TensorFlow"):
         _tensorflow.import_tensorflow()
+    gc.freeze()  # so that later collections skip TensorFlow's objects

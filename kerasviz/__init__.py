@@ -84,10 +84,15 @@ _HOMES = {
     "verify": "atlas.verify",
 }
 
+#: Those that need no TensorFlow.
+_LIGHT = ("InputSpec", "KerasvizError", "ModelError", "UsageError")
+
 __all__ = [*sorted(_HOMES), "objectives"]
 
 
 def __getattr__(name: str) -> Any:
+    if name in (*_HOMES, "objectives") and name not in _LIGHT:  # before anything else imports it
+        importlib.import_module("kerasviz._tensorflow").import_tensorflow()
     if name == "objectives":
         return importlib.import_module("kerasviz.optvis.objectives.objective")
     if name in _HOMES:

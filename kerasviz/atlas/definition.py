@@ -21,8 +21,8 @@ from kerasviz.network.main_layers import main_layers
 from kerasviz.network.network import Network
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.batching import Batch, make_batches
+from kerasviz.rendering.picture import network_provenance
 from kerasviz.rendering.recipe_options import RecipeOptions
-from kerasviz.rendering.render import network_provenance
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.store import unique_requests
 from kerasviz.zoo.model_source import ModelSource

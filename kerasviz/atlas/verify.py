@@ -6,7 +6,7 @@ Importing this module does not import TensorFlow, which takes the threads that a
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from kerasviz.zoo.model_source import ModelSource
 
 if TYPE_CHECKING:
     from kerasviz.network.network import Network
-    from kerasviz.rendering.render import RenderProgress
+    from kerasviz.rendering.progress import Report
     from kerasviz.rendering.verify import Verification
 
 
@@ -30,7 +30,7 @@ def verify(
     *,
     sample: int | None = None,
     seed: int = 0,
-    progress: Callable[[RenderProgress], None] | None = None,
+    progress: bool | Report | None = None,
 ) -> Verification:
     """Render every picture of a folder again and compare the bytes, as ``kerasviz verify`` does.
 
@@ -46,7 +46,7 @@ def verify(
         sample: The number of pictures to render again, in batches drawn at random; ``None`` for
             all.
         seed: The seed of the draw.
-        progress: Called after every chunk of steps.
+        progress: Where it is shown, as in :func:`kerasviz.render`.
 
     Returns:
         A result for each file in the manifest's order, and the differences between the recorded
@@ -60,6 +60,7 @@ def verify(
         >>> kerasviz.verify("out/efficientnet-lite0").same              # doctest: +SKIP
         True
     """
+    from kerasviz.rendering.progress import displayed
     from kerasviz.zoo.arguments import as_network
 
     if sample is not None:
@@ -69,7 +70,10 @@ def verify(
             return examples
         named = model is None or isinstance(model, str | os.PathLike | ModelSource)
         net = recorded_network(place, model) if named else as_network(model)
-        return verified(place, net, sample, seed, progress)
+        with displayed(progress) as display:
+            found = verified(place, net, sample, seed, display)
+            display.end(found.summary)
+        return found
 
 
 @contextmanager
@@ -123,7 +127,7 @@ def verified(
     net: Network,
     sample: int | None,
     seed: int,
-    progress: Callable[[RenderProgress], None] | None,
+    progress: Report | None,
 ) -> Verification:
     """Render the pictures of a local folder again, or a sample of them, and compare the bytes."""
     from kerasviz.rendering.verify import VerifySample, verify_pictures

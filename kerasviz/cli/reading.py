@@ -129,12 +129,7 @@ def facts_rows(net: Network) -> list[tuple[str, str]]:
     spec, origins = net.input_spec, net.origins
     rows = [("input", "unknown; give --preprocess, or --mean and --std")]
     if spec is not None:
-        low, high = spec.range
-        text = f"{low:.6g} to {high:.6g}, {spec.channel_order.upper()}"
-        if len({*spec.mean}) > 1 or len({*spec.std}) > 1:
-            mean, std = (" ".join(f"{n:.6g}" for n in numbers) for numbers in (spec.mean, spec.std))
-            text += f", scale {spec.scale:.6g}, mean {mean}, std {std}"
-        rows = [("input", f"{text} ({origins.get('input', spec.source)})")]
+        rows = [("input", f"{spec.describe()} ({origins.get('input', spec.source)})")]
     if net.labels:
         names = ", ".join(net.labels[:3]) + (", ..." if len(net.labels) > 3 else "")
         rows.append(("labels", f"{len(net.labels)}: {names} ({origins.get('labels', 'given')})"))

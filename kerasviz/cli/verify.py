@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -14,7 +12,6 @@ from kerasviz.cli.options import ModelOptions, json_option, model_options
 from kerasviz.cli.progress import import_tensorflow
 
 if TYPE_CHECKING:
-    from kerasviz.rendering.store import FileCheck
     from kerasviz.rendering.verify import Verification
 
 
@@ -82,19 +79,13 @@ def _report(folder: str, found: Verification, as_json: bool) -> None:
         }
         click.echo(json.dumps(data, indent=1, ensure_ascii=False))
     else:
-        _print(*found)
+        _print(found)
 
 
-def _print(results: Sequence[FileCheck], notes: Sequence[str]) -> None:
-    counts = Counter(result.result for result in results)
-    words = ", ".join(f"{counts[name]:,} {name}" for name in sorted(counts, key=_order))
-    click.echo(f"{len(results):,} {'file' if len(results) == 1 else 'files'}: {words or 'none'}")
-    for result in results:
-        if result.result not in ("same", "unchanged"):
-            click.echo(f"{result.file}: {result.result}: {result.detail}")
-    for note in notes:
+def _print(found: Verification) -> None:
+    click.echo(found.summary)
+    for file in found.files:
+        if file.result not in ("same", "unchanged"):
+            click.echo(f"{file.file}: {file.result}: {file.detail}")
+    for note in found.environment:
         click.echo(f"environment: {note}")
-
-
-def _order(name: str) -> tuple[bool, str]:
-    return name != "same", name

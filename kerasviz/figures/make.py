@@ -41,8 +41,8 @@ from kerasviz.rendering.commands import QUICK_STEPS, CommandLine
 from kerasviz.rendering.gradient_pictures import GradientCache
 from kerasviz.rendering.pages import update, write_index
 from kerasviz.rendering.photos import MOST, find_photos, read_photo
+from kerasviz.rendering.progress import RenderProgress, Report, displayed
 from kerasviz.rendering.recipe_options import RecipeOptions
-from kerasviz.rendering.render import RenderProgress
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.run import missing_batches, render_into
 from kerasviz.rendering.sizes import unless_named
@@ -92,7 +92,7 @@ def make_figures(  # noqa: PLR0913 - the options of the command
     until_converged: bool = False,
     tile: int | None = None,
     data: Data | None = None,
-    progress: Callable[[RenderProgress], None] | None = None,
+    progress: bool | Report | None = None,
 ) -> FigureSet:
     """Make figures of the article for a network as PNG files and HTML pages.
 
@@ -118,7 +118,7 @@ def make_figures(  # noqa: PLR0913 - the options of the command
         until_converged: Whether a picture ends when its score has stopped growing.
         tile: The side of the tiles, in pixels, that the network sees of large pictures.
         data: Arrays that inputs beside the image are held at, or an ``.npz`` file of them.
-        progress: Called after every chunk of steps.
+        progress: Where it is shown, as in :func:`kerasviz.render`.
 
     Returns:
         The files and the page, the numbers of pictures, and the figures that were left out.
@@ -146,7 +146,11 @@ def make_figures(  # noqa: PLR0913 - the options of the command
         examples=examples,
     )
     command = _command(options, photos, examples)
-    return write_figures(options, wanted, folder, progress, command=command)
+    with displayed(progress) as display:
+        made = write_figures(options, wanted, folder, display, command=command)
+        figures = f"{len(made.paths) // 2} figure{'' if len(made.paths) == 2 else 's'}"
+        display.end(f"{figures}, {made.made} pictures made, {made.kept} complete")
+    return made
 
 
 def figure_names(slugs: Sequence[str]) -> list[str]:

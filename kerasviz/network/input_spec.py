@@ -50,6 +50,19 @@ class InputSpec:
         ends = [(e * self.scale - m) / s for m, s in zip(mean, std, strict=True) for e in (0, 1)]
         return min(ends), max(ends)
 
+    def describe(self) -> str:
+        """Describe the numbers for people: their range, and what is done where it is not all.
+
+        >>> InputSpec(scale=2.0, mean=(1.0,)).describe()
+        '-1 to 1, RGB'
+        """
+        low, high = self.range
+        text = f"{low:.6g} to {high:.6g}, {self.channel_order.upper()}"
+        if len({*self.mean}) > 1 or len({*self.std}) > 1:
+            mean, std = (" ".join(f"{n:.6g}" for n in numbers) for numbers in (self.mean, self.std))
+            text += f", scale {self.scale:.6g}, mean {mean}, std {std}"
+        return text
+
     def apply(self, images: Tensor) -> Tensor:
         """Map images [B, H, W, C] in [0, 1], RGB, to the network's numbers, channels last."""
         import tensorflow as tf  # only here: listing model cards should not wait for it

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kerasviz._tensorflow import without_autograph
+from kerasviz._views import NotebookView
 from kerasviz.errors import ModelError, UsageError, first_line
 from kerasviz.network.class_heads import channels_before, find_class_head, find_logits
 from kerasviz.network.classes import Classes
@@ -33,7 +35,7 @@ from kerasviz.types import Array, Tensor
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Network:
+class Network(NotebookView):
     """Hold a network whose units can be shown. It never changes; see :meth:`with_input_spec`.
 
     Args:
@@ -236,6 +238,7 @@ class Network:
 
     # -- running -----------------------------------------------------------------------------
 
+    @without_autograph
     def activations(
         self, images: Tensor, names: Sequence[str], *, kernels: Kernels = PLAIN
     ) -> dict[str, Tensor]:

@@ -146,6 +146,11 @@ class TapTable(Mapping[str, Tap]):
     def __iter__(self) -> Iterator[str]:
         return (name for name in self._taps if name not in self._auxiliary)
 
+    def __repr__(self) -> str:
+        names = list(self)
+        ends = names if len(names) < 4 else [*names[:2], "...", names[-1]]
+        return f"<TapTable of {len(names)} taps: {', '.join(ends)}>"
+
     def __len__(self) -> int:
         return sum(1 for _ in self)
 

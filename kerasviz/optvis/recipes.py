@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from kerasviz._views import NotebookView
 from kerasviz.errors import UsageError, check_choice, check_names
 from kerasviz.optvis import parameterizations
 from kerasviz.optvis.parameterizations import Fourier, Parameterization
@@ -28,8 +29,8 @@ OPTIMIZERS = ("adam", "gradient-descent")
 PATIENCE = 128
 
 
-@dataclass(frozen=True)
-class Recipe:
+@dataclass(frozen=True, repr=False)
+class Recipe(NotebookView):
     """The settings of an optimization: with a network, an objective and a seed they fix a picture.
 
     Args:
@@ -99,6 +100,15 @@ class Recipe:
         check_choice("precision", self.precision, PRECISIONS)
         check_choice("optimizer", self.optimizer, OPTIMIZERS)
 
+    def __repr__(self) -> str:
+        """Write the call that makes the recipe; settings that are the defaults are left out."""
+        settings = [
+            f"{f.name}={getattr(self, f.name)!r}"
+            for f in fields(self)
+            if f.name != "name" and getattr(self, f.name) != getattr(_DEFAULTS, f.name)
+        ]
+        return f"Recipe({', '.join([repr(self.name), *settings])})"
+
     @property
     def seen_size(self) -> tuple[int, int]:
         """The height and width, in pixels, of the images that the network takes."""
@@ -141,6 +151,8 @@ class Recipe:
         settings = {key: readers.get(key, lambda v: v)(value) for key, value in data.items()}
         return cls(**{"name": "custom", **settings})
 
+
+_DEFAULTS = Recipe("")
 
 #: The presets by name, for ``render(..., recipe="fast")`` and ``--recipe fast``.
 RECIPES: dict[str, Recipe] = {

@@ -11,11 +11,13 @@ from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
 from kerasviz.rendering.batching import Batch
 from kerasviz.rendering.commands import again_command
-from kerasviz.rendering.fill import fill_folder, folder_rendering
+from kerasviz.rendering.fill import fill_folder, render_in
 from kerasviz.rendering.held_data import with_held
+from kerasviz.rendering.picture import Picture
 from kerasviz.rendering.picture_files import Origin
+from kerasviz.rendering.progress import RenderProgress, Report
 from kerasviz.rendering.recorded import folder_of, read_provenance, source_of_picture
-from kerasviz.rendering.render import Picture, Rendering, RenderProgress
+from kerasviz.rendering.rendering import Rendering
 from kerasviz.rendering.request import Request, python_note
 from kerasviz.rendering.store import Store
 from kerasviz.zoo.argument_names import named_arguments
@@ -56,6 +58,11 @@ class RecordedStore(Store):
         request = Request.from_json(self.recorded["target"], self.recorded)
         return Batch.of(self.net, [request], self.recorded["compiled_batch"])
 
+    @property
+    def missing(self) -> list[Batch]:
+        """The batch, unless its pictures are complete."""
+        return [] if self.complete(self.batch.requests[0]) else [self.batch]
+
     def _file(self, picture: Picture, step: int, origin: Origin, data: bytes) -> str:
         taken = self.entries.get(self.name)
         same = (picture.row, step) == (self.recorded["row"], self.recorded["step"])
@@ -70,7 +77,7 @@ def render_again(
     *,
     out: str | os.PathLike[str] | None = None,
     data: Data | None = None,
-    progress: Callable[[RenderProgress], None] | None = None,
+    progress: bool | Report | None = None,
 ) -> Rendering:
     """Render the picture of a file again, as it records, like ``kerasviz render --again``.
 
@@ -80,7 +87,7 @@ def render_again(
             manifest near the file names.
         out: The folder for the picture, by default that of the file, which may have it complete.
         data: Arrays that inputs beside the image are held at; by default those that were recorded.
-        progress: Called after every chunk of steps.
+        progress: Where it is shown, as in :func:`kerasviz.render`.
 
     Returns:
         All pictures of the recorded request, as the files in ``out`` hold them.
@@ -98,8 +105,7 @@ def render_again(
         source = model if isinstance(model, ModelSource) else ModelSource(os.fspath(model or ""))
         model = source_of_picture(path, recorded["network"], source)
     store = recorded_store(path, recorded, with_data(as_network(model), data), out)
-    fill_again(store, progress)
-    return folder_rendering(store, store.batch.requests)
+    return render_in(store, store.batch.requests, _commands, progress, store.missing)
 
 
 def recorded_store(
@@ -115,13 +121,8 @@ def fill_again(
     store: RecordedStore, progress: Callable[[RenderProgress], None] | None = None
 ) -> int:
     """Render the recorded picture unless it is complete; return how many pictures were made."""
-    batch = store.batch
-    if store.complete(batch.requests[0]):
-        return 0
-    return fill_folder(
-        store,
-        batch.requests,
-        lambda s: {file: again_command(file) for file in s.entries},
-        progress,
-        [batch],
-    ).made
+    return fill_folder(store, store.batch.requests, _commands, progress, store.missing).made
+
+
+def _commands(store: Store) -> dict[str, str]:
+    return {file: again_command(file) for file in store.entries}

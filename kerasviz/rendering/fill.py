@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,9 @@ from kerasviz.optvis.environment import environment
 from kerasviz.rendering.batching import Batch
 from kerasviz.rendering.manifest import Entry
 from kerasviz.rendering.pages import write_index
-from kerasviz.rendering.render import Picture, Rendering, RenderProgress
+from kerasviz.rendering.picture import Picture
+from kerasviz.rendering.progress import RenderProgress, Report, displayed, summary
+from kerasviz.rendering.rendering import Rendering
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.run import RunSummary, render_into
 from kerasviz.rendering.store import Store
@@ -41,7 +44,34 @@ def fill_folder(
             write_index(store.folder, store.manifest(), commands(store))
 
 
-def folder_rendering(store: Store, requests: Sequence[Request]) -> Rendering:
+def render_in(
+    store: Store,
+    requests: Sequence[Request],
+    commands: Callable[[Store], Mapping[str, str]],
+    progress: bool | Report | None = None,
+    missing: Sequence[Batch] | None = None,
+) -> Rendering:
+    """Fill a folder as :func:`fill_folder` does, and return the pictures of its files.
+
+    Ctrl-C ends it with the finished pictures; where there is none it remains a
+    ``KeyboardInterrupt``. For ``progress`` see :func:`displayed`.
+    """
+    began = time.monotonic()
+    with displayed(progress) as display:
+        stopped = False
+        try:
+            fill_folder(store, requests, commands, display, missing)
+        except KeyboardInterrupt:
+            stopped = True
+            if not store.finished(requests):
+                raise
+        rendering = _rendering(store, requests)
+        line = summary(rendering.pictures, time.monotonic() - began)
+        display.end(f"{line}; {rendering.interruption}" if stopped else line, warn=stopped)
+    return rendering
+
+
+def _rendering(store: Store, requests: Sequence[Request]) -> Rendering:
     """Read the pictures of requests from the files of a store, those of each request by row.
 
     Their histories are drawn as lines between the points that the manifest has.
@@ -55,7 +85,9 @@ def folder_rendering(store: Store, requests: Sequence[Request]) -> Rendering:
     places = {entry.environment for _, entry in finished}
     current = store.environments[places.pop()] if len(places) == 1 else environment()
     pictures = tuple(_picture(store, request, entry) for request, entry in finished)
-    return Rendering(pictures, store.network, current)
+    complete = {request for request, _ in finished}
+    missing = tuple(request.text for request in requests if request not in complete)
+    return Rendering(pictures, store.net, current, missing)
 
 
 def _picture(store: Store, request: Request, finished: Entry) -> Picture:

@@ -69,7 +69,7 @@ def write_index(
         network=manifest["network"],
         pictures=pictures,
         computed=[_computed(entry) for entry in manifest.get("computed", ())],
-        recipes=[_rows(recipe) for recipe in recipes],
+        recipes=[setting_rows(recipe) for recipe in recipes],
         environments=list(manifest["environments"].values()),
         column=max(COLUMN, min(320, widest * 3 // 2)),
     )
@@ -210,10 +210,10 @@ def sparkline(curve: Sequence[tuple[float, float]], width: int = 100, height: in
     return " ".join(place(x, y) for x, y in points)
 
 
-def _rows(data: Any, prefix: str = "") -> list[tuple[str, str]]:
+def setting_rows(data: Any, prefix: str = "") -> list[tuple[str, str]]:
     """Return nested settings as rows of a table.
 
-    >>> _rows({"size": [64, 96], "transform": {"shared": False, "steps": [{"name": "pad"}]}})
+    >>> setting_rows({"size": [64, 96], "transform": {"shared": False, "steps": [{"name": "pad"}]}})
     [('size (height x width)', '64 x 96'), ('transform · shared', 'no'),
      ('transform · steps', 'name: pad')]
     """
@@ -221,7 +221,7 @@ def _rows(data: Any, prefix: str = "") -> list[tuple[str, str]]:
     for key, value in data.items():
         name = f"{prefix}{str(key).replace('_', ' ')}"
         if isinstance(value, dict):
-            rows += _rows(value, f"{name} · ")
+            rows += setting_rows(value, f"{name} · ")
         elif key == "size" and isinstance(value, list | tuple):
             rows.append((f"{name} (height x width)", " x ".join(map(str, value))))
         else:

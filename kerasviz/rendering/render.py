@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasviz.errors import UsageError, check_choice
+from kerasviz.errors import check_choice
 from kerasviz.io.images import FORMATS
 from kerasviz.network.network import Network
 from kerasviz.optvis.environment import environment
@@ -18,56 +19,21 @@ from kerasviz.optvis.objectives.objective import Objective
 from kerasviz.optvis.objectives.scoring import pack_objectives
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.optimization.early_stopping import optimize_until_converged
-from kerasviz.optvis.optimization.loop import LoopInputs, LoopProgress, optimize
+from kerasviz.optvis.optimization.loop import LoopInputs, LoopProgress, Run, optimize
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.batching import Batch, make_batches
 from kerasviz.rendering.checkpoints import CheckpointWriter
+from kerasviz.rendering.commands import CommandLine
+from kerasviz.rendering.picture import Picture
 from kerasviz.rendering.picture_options import PictureOptions, requests_for
+from kerasviz.rendering.progress import RenderProgress, Report, displayed, summary
 from kerasviz.rendering.recipe_options import RecipeOptions
+from kerasviz.rendering.rendering import Rendering
 from kerasviz.rendering.request import Request
-from kerasviz.types import Array, FileFormat, Param, Precision, Size
+from kerasviz.rendering.store import Store
+from kerasviz.types import FileFormat, Param, Precision, Size
 from kerasviz.zoo.argument_names import named_arguments
 from kerasviz.zoo.arguments import Data, Model, as_network
-
-
-@dataclass(frozen=True)
-class Picture:
-    """Hold a finished picture: row ``row`` of a request.
-
-    ``image`` [H, W, C] float32 in [0, 1]; ``snapshots`` the same by step; ``score`` of the
-    untransformed image, without penalties and terms that couple rows; ``history`` [steps] of the
-    whole scores on the transformed image; ``batch`` is the compiled batch size.
-    """
-
-    request: Request
-    row: int
-    image: Array
-    snapshots: dict[int, Array]
-    score: float
-    history: Array
-    batch: int
-
-
-@dataclass(frozen=True)
-class RenderProgress:
-    """Report how many pictures are finished, and the step of the present batch.
-
-    ``images()`` are those of the present batch, [B, H, W, C] in [0, 1].
-    """
-
-    done: int
-    pictures: int
-    running: int
-    step: int
-    steps: int
-    score: float
-    text: str
-    images: Callable[[], Array] | None = field(default=None, compare=False, repr=False)
-
-    @property
-    def fraction(self) -> float:
-        """The finished share of the work, 0 to 1."""
-        return (self.done + self.running * self.step / self.steps) / max(1, self.pictures)
 
 
 def render_batch(
@@ -81,9 +47,7 @@ def render_batch(
     With a recipe that has patience each picture ends when it has converged, and there are no
     checkpoints to ``resume`` from.
     """
-    rows: list[tuple[Request, int, int]] = []  # request, row in it, group
-    for group, request in enumerate(plan.requests):
-        rows += [(request, row, group) for row in range(request.rows)]
+    rows = _rows(plan)
     # Padding repeats the last row, as groups of their own, so that it couples with nothing.
     padding = [(rows[-1][0], 0, -1 - i) for i in range(plan.batch - len(rows))]
     padded = rows + padding
@@ -104,17 +68,35 @@ def render_batch(
         run = optimize_until_converged(net, plan.recipe, batch, plan.batch, snapshots, progress)
     else:
         run = optimize(net, plan.recipe, batch, snapshots, progress, resume)
+    return _pictures(plan, run)
+
+
+def _rows(plan: Batch) -> list[tuple[Request, int, int]]:
+    """Return the rows of a batch that are pictures: request, row in it, and group."""
+    return [
+        (request, row, group)
+        for group, request in enumerate(plan.requests)
+        for row in range(request.rows)
+    ]
+
+
+def _pictures(plan: Batch, run: Run) -> list[Picture]:
+    """Return the pictures of a run, without those that had not begun when it was stopped."""
     return [
         Picture(
             request=request,
             row=row,
             image=run.images[i],
-            snapshots={step: images[i] for step, images in run.snapshots.items()},
+            snapshots={
+                step: images[i] for step, images in run.snapshots.items() if step <= run.taken[i]
+            },
             score=float(run.scores[i]),
             history=run.history[: run.taken[i], i],
             batch=plan.batch,
+            interrupted=not run.complete[i],
         )
-        for i, (request, row, _) in enumerate(rows)
+        for i, (request, row, _) in enumerate(_rows(plan))
+        if run.taken[i]
     ]
 
 
@@ -135,18 +117,19 @@ def render_batches(
         if len(batch.requests) > 1:
             text += f" … {batch.requests[-1].text}"
         writer = None if checkpoint_of is None else checkpoint_of(batch)
-        make = partial(RenderProgress, done, pictures, batch.rows)
 
         def report(
             p: LoopProgress,
-            make: Callable[..., RenderProgress] = make,
+            batch: Batch = batch,
+            before: tuple[int, int, int] = (done, pictures, batch.rows),
             text: str = text,
             writer: CheckpointWriter | None = writer,
         ) -> None:
             if writer is not None:  # first: ``progress`` may raise
                 writer(p)
             if progress is not None:
-                progress(make(p.step, p.steps, p.score, text, p.images))
+                now = partial(_stopped, batch, p.stopped) if p.stopped else None
+                progress(RenderProgress(*before, p.step, p.steps, p.score, text, p.images, now))
 
         checkpoint = None if writer is None else writer.read()
         if checkpoint is not None:  # an estimate of the time left must know which steps took none
@@ -156,78 +139,70 @@ def render_batches(
         done += batch.rows
 
 
-@dataclass(frozen=True)
-class Rendering:
-    """Hold the pictures of :func:`render`, in the order of the targets."""
-
-    pictures: tuple[Picture, ...]
-    network: dict[str, Any]
-    environment: dict[str, str]
-
-    @property
-    def images(self) -> Array:
-        """All images, [N, H, W, C] in [0, 1]; :class:`UsageError` where their sizes differ."""
-        shapes = dict.fromkeys(picture.image.shape for picture in self.pictures)
-        if len(shapes) > 1:
-            sizes = " and ".join("x".join(map(str, shape)) for shape in shapes)
-            raise UsageError(f"the pictures are {sizes}; take them one by one from .pictures")
-        return np.stack([p.image for p in self.pictures])
-
-    @property
-    def scores(self) -> Array:
-        """The scores of the finished images, [N]."""
-        return np.array([p.score for p in self.pictures], np.float32)
-
-    @property
-    def losses(self) -> Array:
-        """Minus the score at every step, on the transformed images, [N, steps].
-
-        NaN after the last step of a picture that has ended early.
-        """
-        steps = max(len(p.history) for p in self.pictures)
-        ends = [(0, steps - len(p.history)) for p in self.pictures]
-        padded = [
-            np.pad(p.history, end, constant_values=np.nan)
-            for p, end in zip(self.pictures, ends, strict=True)
-        ]
-        return -np.stack(padded)
-
-    @property
-    def snapshots(self) -> dict[int, Array]:
-        """The images [N, H, W, C] by step number; 0 is the initial noise."""
-        steps = self.pictures[0].snapshots
-        return {step: np.stack([p.snapshots[step] for p in self.pictures]) for step in steps}
-
-    @property
-    def provenance(self) -> list[dict[str, Any]]:
-        """Everything that is needed to render each picture again."""
-        return [provenance(p, self.network, self.environment) for p in self.pictures]
+def _stopped(batch: Batch, stopped: Callable[[], Run]) -> list[Picture]:
+    return _pictures(batch, stopped())
 
 
-def network_provenance(net: Network) -> dict[str, Any]:
-    """Return the network of a provenance: name, format, SHA-256 and input description.
+@dataclass
+class _Collector:
+    """Collect the pictures of batches, and what a running one would be if it ended now."""
 
-    It has the signature of a SavedModel where one was chosen, and of a model in memory the kind of
-    its checksum.
+    report: Report
+    pictures: list[Picture] = field(default_factory=list)
+    running: Callable[[], list[Picture]] | None = None
+
+    def __call__(self, progress: RenderProgress) -> None:
+        self.running = progress.stopped
+        self.report(progress)
+
+    def add(self, pictures: Sequence[Picture]) -> None:
+        """Add the pictures of a finished batch."""
+        self.pictures += pictures
+        self.running = None
+
+    def stop(self) -> bool:
+        """Add the pictures of the running batch as they are; return whether there are any."""
+        if self.running is not None:
+            self.add(self.running())
+        return bool(self.pictures)
+
+
+def render_requests(
+    net: Network, requests: Sequence[Request], progress: bool | Report | None = None
+) -> Rendering:
+    """Render requests in memory.
+
+    Ctrl-C ends it with the finished pictures, and those of the running batch as they are after its
+    last chunk of steps. Where there is no picture yet it remains a ``KeyboardInterrupt``.
+
+    Args:
+        net: The network.
+        requests: The pictures, in the order of the result; equal ones are rendered once.
+        progress: See :func:`displayed`.
     """
-    return {**net.identity.to_json(), "input": net.require_input_spec().to_json()}
-
-
-def provenance(
-    picture: Picture, network: dict[str, Any], environment: dict[str, str]
-) -> dict[str, Any]:
-    """Return everything that is needed to render a picture again, as plain data."""
-    taken = len(picture.history)
-    early = {} if taken == picture.request.recipe.steps else {"steps_taken": taken}
-    return {
-        "target": picture.request.text,
-        **picture.request.to_json(),
-        **early,
-        "row": picture.row,
-        "compiled_batch": picture.batch,
-        "network": network,
-        "environment": environment,
-    }
+    began = time.monotonic()
+    with displayed(progress) as display:
+        collector, stopped = _Collector(display), False
+        batches = make_batches(net, list(dict.fromkeys(requests)))
+        try:
+            for pictures in render_batches(net, batches, collector):
+                collector.add(pictures)
+        except KeyboardInterrupt:
+            stopped = True
+            if not collector.stop():
+                raise
+        by_request: dict[Request, list[Picture]] = {}
+        for picture in collector.pictures:
+            by_request.setdefault(picture.request, []).append(picture)
+        rendering = Rendering(
+            tuple(p for request in requests for p in by_request.get(request, ())),
+            net,
+            environment(),
+            tuple(request.text for request in requests if request not in by_request),
+        )
+        line = summary(rendering.pictures, time.monotonic() - began)
+        display.end(f"{line}; {rendering.interruption}" if stopped else line, warn=stopped)
+    return rendering
 
 
 @named_arguments(lambda: [setting.name for setting in fields(Recipe)])
@@ -250,7 +225,7 @@ def render(  # noqa: PLR0913 - the options of the command
     out: str | Path | None = None,
     format: FileFormat = "png",
     data: Data | None = None,
-    progress: Callable[[RenderProgress], None] | None = None,
+    progress: bool | Report | None = None,
     **settings: Any,
 ) -> Rendering:
     """Optimize pictures and return them, as ``kerasviz render`` does.
@@ -278,13 +253,17 @@ def render(  # noqa: PLR0913 - the options of the command
         format: The format of the files in ``out``; ``"png"`` has the provenance inside.
         data: Arrays that inputs beside the image are held at, or an ``.npz`` file of them; see
             :meth:`Network.with_data`.
-        progress: Called after every chunk of steps.
+        progress: ``None`` shows a bar in notebooks and at terminals, ``True`` elsewhere too,
+            ``False`` never; a function is called with a ``RenderProgress`` after every chunk of
+            steps.
         settings: Other settings of the recipe: ``learning_rate``, ``transform``...
 
     Returns:
-        The images [N, H, W, C] in [0, 1], in the order of the targets, with their scores. With
-        ``out`` they are those of the files, and the scores of single steps are interpolated
-        between those that the manifest has.
+        The pictures in the order of the targets: images in [0, 1], scores, and how they were made.
+        After Ctrl-C (in a notebook: interrupt) those that are finished, and those of the running
+        batch as they are, which ``interrupted`` marks. With ``out`` they are those of the files,
+        and the scores of single steps are interpolated between those that the manifest has; after
+        Ctrl-C they are the finished ones, and the same call continues.
 
     Raises:
         UsageError: For unknown names and settings out of range.
@@ -307,26 +286,8 @@ def render(  # noqa: PLR0913 - the options of the command
     folder = None if out is None else Path(out)
     requests = requests_for(net, targets, options, pictures, folder)
     if folder is None:
-        return _rendered(net, requests, progress)
-    # These import this module.
-    from kerasviz.rendering.commands import CommandLine
-    from kerasviz.rendering.fill import fill_folder, folder_rendering
-    from kerasviz.rendering.store import Store
+        return render_requests(net, requests, progress)
+    from kerasviz.rendering.fill import render_in  # which imports this module
 
-    store = Store(folder, net, format)
-    fill_folder(store, requests, CommandLine.of_python(net, options.name).of_store, progress)
-    return folder_rendering(store, requests)
-
-
-def _rendered(
-    net: Network,
-    requests: Sequence[Request],
-    progress: Callable[[RenderProgress], None] | None,
-) -> Rendering:
-    """Render requests, each once, and return all of their pictures."""
-    pictures: dict[Request, list[Picture]] = {}
-    for batch in render_batches(net, make_batches(net, list(dict.fromkeys(requests))), progress):
-        for picture in batch:
-            pictures.setdefault(picture.request, []).append(picture)
-    ordered = tuple(p for request in requests for p in pictures[request])
-    return Rendering(ordered, network_provenance(net), environment())
+    commands = CommandLine.of_network(net, options.name).of_store
+    return render_in(Store(folder, net, format), requests, commands, progress)

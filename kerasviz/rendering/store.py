@@ -23,8 +23,8 @@ from kerasviz.rendering.manifest import (
     Manifest,
     read_manifest,
 )
+from kerasviz.rendering.picture import Picture, network_provenance
 from kerasviz.rendering.picture_files import Origin, entries_of
-from kerasviz.rendering.render import Picture, network_provenance
 from kerasviz.rendering.request import Request
 
 
@@ -134,9 +134,12 @@ class Store:
         known = [self._manifest.files.get(request.key(self.net), set()) for request in requests]
         self.remove([file for files in known for file in files if file.endswith(suffix)])
 
-    def add(self, picture: Picture) -> None:
-        """Write the files of a picture; :meth:`save` records them in the manifest."""
-        current, request = environment(), picture.request
+    def add(self, picture: Picture, made_in: dict[str, str] | None = None) -> None:
+        """Write the files of a picture; :meth:`save` records them in the manifest.
+
+        ``made_in`` is its environment where that is not the present one.
+        """
+        current, request = made_in or environment(), picture.request
         origin = Origin(self.network, current, request.key(self.net), self.file_format)
         self._manifest.add_request(origin.request(request), request.to_json())
         self._manifest.add_environment(origin.place, current)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,9 @@ from kerasviz.rendering.batching import Batch, split_into_batches
 from kerasviz.rendering.gradient_pictures import GradientCache, recompute
 from kerasviz.rendering.held_data import with_held
 from kerasviz.rendering.manifest import DerivedFile, Entry, GradientEntry, read_manifest
-from kerasviz.rendering.render import Picture, RenderProgress, provenance, render_batches
+from kerasviz.rendering.picture import Picture, provenance
+from kerasviz.rendering.progress import RenderProgress
+from kerasviz.rendering.render import render_batches
 from kerasviz.rendering.request import Request, python_note
 from kerasviz.rendering.store import FileCheck, Store
 
@@ -62,6 +65,15 @@ class Verification(NamedTuple):
     def same(self) -> bool:
         """Whether every file is as it was, as far as it can be made again."""
         return all(file.result in GOOD for file in self.files)
+
+    @property
+    def summary(self) -> str:
+        """The number of files with each result, ``same`` first, in one line."""
+        counts = Counter(file.result for file in self.files)
+        names = sorted(counts, key=lambda name: (name != "same", name))
+        words = ", ".join(f"{counts[name]:,} {name}" for name in names)
+        count = len(self.files)
+        return f"{count:,} {'file' if count == 1 else 'files'}: {words or 'none'}"
 
 
 def verify_pictures(

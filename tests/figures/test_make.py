@@ -21,7 +21,7 @@ from kerasviz.figures.make import activation_notes
 from kerasviz.network.network import Network
 from kerasviz.optvis.recipes import recipe
 from kerasviz.rendering import run
-from kerasviz.rendering.render import RenderProgress
+from kerasviz.rendering.progress import RenderProgress
 from kerasviz.rendering.store import Store
 
 FAST = recipe("fast").replace(steps=16, size=(24, 40))

@@ -12,8 +12,8 @@ import kerasviz
 from kerasviz.errors import ModelError, UsageError
 from kerasviz.io.download import sha256_of
 from kerasviz.network.input_spec import InputSpec, preset
+from kerasviz.rendering.picture import network_provenance
 from kerasviz.rendering.recorded import recorded_source
-from kerasviz.rendering.render import network_provenance
 from kerasviz.zoo import add, card, cards
 from kerasviz.zoo.load import load
 from kerasviz.zoo.model_source import ModelSource

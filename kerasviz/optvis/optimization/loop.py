@@ -8,6 +8,7 @@ one graph call.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any
@@ -79,7 +80,7 @@ class LoopProgress:
     """The progress of a run: ``step`` of ``steps``, and the mean score of the last step.
 
     ``images()`` computes the current images, [B, H, W, C] in [0, 1]; ``checkpoint()`` copies what a
-    run needs to resume from this step.
+    run needs to resume from this step; ``stopped()`` is the result of a run that ends here.
     """
 
     step: int
@@ -87,6 +88,7 @@ class LoopProgress:
     score: float
     images: Callable[[], Array] | None = field(default=None, compare=False, repr=False)
     checkpoint: Callable[[], Checkpoint] | None = field(default=None, compare=False, repr=False)
+    stopped: Callable[[], Run] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass
@@ -96,7 +98,8 @@ class Run:
     ``images`` [B, H, W, C] in [0, 1]; ``snapshots`` the same by step number (0 is the initial
     noise); ``scores`` [B] of the finished images, untransformed, without penalties and the terms
     that couple rows; ``history`` [steps, B] complete scores of the transformed images at each step,
-    NaN after the number of steps that a row has ``taken`` [B].
+    NaN after the number of steps that a row has ``taken`` [B]. ``complete`` [B] is false for rows
+    that took fewer steps because the run was stopped; those that had not begun took none.
     """
 
     images: Array
@@ -104,6 +107,7 @@ class Run:
     scores: Array
     history: Array
     taken: Array
+    complete: Array
 
 
 class Loop:
@@ -238,7 +242,11 @@ class Loop:
 
 def _compiled(function: Callable[..., Any]) -> Any:
     # Without autograph, which would rewrite the Python code of importers.
-    return tf.function(function, autograph=False)
+    traced = tf.function(function, autograph=False)
+    # Every loop is traced once. TensorFlow takes those of several networks for one that is traced
+    # again and again, and warns; it has no public way to say that it is not.
+    traced._omit_frequent_tracing_warning = True
+    return traced
 
 
 def _per_row(numbers: Tensor, rows: Tensor) -> Tensor:
@@ -346,13 +354,15 @@ class _Ascent:
 
     def progress(self) -> LoopProgress:
         """Return the progress, with functions that compute from the tensors of this step."""
-        params, snapshots = self.state[0], dict(self.snapshots)
+        now = copy(self)  # without the moments, which only a checkpoint needs
+        now.state, now.snapshots = self.state[:1], dict(self.snapshots)
         return LoopProgress(
             self.step,
             self.steps,
             float(self.history[-1][-1].mean()),
-            lambda: np.asarray(self.loop.image(params, self.groups)),
-            partial(_checkpoint, self.step, self.state, self.history, snapshots),
+            lambda: np.asarray(now.images()),
+            partial(_checkpoint, self.step, self.state, self.history, now.snapshots),
+            now.result,
         )
 
     def result(self) -> Run:
@@ -365,6 +375,7 @@ class _Ascent:
             scores=np.asarray(self.loop.score(images, self.data, self.groups)),
             history=np.concatenate(self.history),
             taken=np.full(len(self.seeds), self.step),
+            complete=np.full(len(self.seeds), self.step == self.steps),
         )
 
 

@@ -15,7 +15,8 @@ from kerasviz.optvis.optimization.early_stopping import GAIN, has_converged
 from kerasviz.optvis.optimization.loop import CHUNK
 from kerasviz.optvis.recipes import PATIENCE, recipe
 from kerasviz.rendering.batching import ENTERING, Batch, make_batches
-from kerasviz.rendering.render import Picture, render_batch
+from kerasviz.rendering.picture import Picture
+from kerasviz.rendering.render import render_batch
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.run import render_into
 from kerasviz.rendering.store import Store

@@ -37,6 +37,8 @@ NO_SOURCE = "no source text: typed at a prompt, made by exec, or built in"
 MOST_NUMBERS = 64
 #: Functions that see all names around them, not only those that their callers' code mentions.
 _SEEING_ALL = ("eval", "exec", "globals")
+#: Types whose text tells a value.
+_PLAIN = (slice, range, type(...), np.dtype, np.ufunc)
 
 
 class Captured:
@@ -67,8 +69,10 @@ class Captured:
             return value
         if type(value) in (float, complex):
             return value if isinstance(value, float) and math.isfinite(value) else repr(value)
-        if isinstance(value, bytes):
+        if type(value) is bytes:
             return {"bytes": checksum(value)}
+        if isinstance(value, _PLAIN) or type(value).__name__ == "DType":
+            return {"value": repr(value)}
         if isinstance(value, ModuleType):
             return self._module(value)
         if (array := _as_array(value)) is not None and not array.dtype.hasobject:

@@ -75,7 +75,10 @@ class PythonFunction:
         changed: its pictures would be kept under the wrong key.
         """
         if self.call is None:
-            raise UsageError(not_from_data([self.name]))
+            raise UsageError(
+                f"function {self.name!r} is here as text only: its pictures are "
+                f"{not_from_data([self.name])}"
+            )
         now = Captured().describe(self.call)
         if any(self.record[name] != value for name, value in now.items()):
             raise UsageError(

@@ -112,6 +112,8 @@ class Loop:
     def __init__(self, net: Network, structure: Structure, recipe: Recipe):
         self.net, self.structure, self.recipe = net, structure, recipe
         self.taps = list(taps_in(structure))
+        functions = [slot.function for slot in structure if slot.function is not None]
+        self.functions = names_of([*functions, *recipe.functions])
         if recipe.tile:
             check_tiles(structure, recipe.size, recipe.tile, recipe.penalties)
         fixed = net.fixed_size != (None, None)
@@ -298,15 +300,20 @@ def _stops(steps: int, redirected: int, snapshots: Sequence[int]) -> Iterator[tu
             first = last
 
 
-def check_finite(loop: Loop, numbers: Array, step: int) -> None:
-    """Raise an error for scores that are not finite: of the user's functions, else of the model."""
-    if not np.isfinite(numbers).all():
-        functions = [slot.function for slot in loop.structure if slot.function is not None]
-        if names := names_of([*functions, *loop.recipe.functions]):
-            raise UsageError(
-                f"function {', '.join(map(repr, names))}: the score is not finite at step {step}; "
-                "expected finite scores and gradients (that of tf.sqrt at 0 is infinite: add 1e-6)"
-            )
+def check_finite(loop: Loop, totals: Array, images: Callable[[], Tensor], step: int) -> None:
+    """Raise an error for scores [steps, rows] that are not finite.
+
+    Where functions of the user's take part the images [rows, H, W, C] are checked too: behind a
+    ReLU an image of NaN may have a finite score. Raises :class:`UsageError` that names them, else
+    :class:`ModelError`.
+    """
+    if loop.functions and not (np.isfinite(totals).all() and np.isfinite(images()).all()):
+        raise UsageError(
+            f"function {', '.join(map(repr, loop.functions))}: the score or its gradient is not "
+            f"finite from step {step} on; expected finite numbers (the gradient of tf.sqrt at 0 "
+            "is infinite: add a small number)"
+        )
+    if not np.isfinite(totals).all():
         raise ModelError(
             f"{loop.net.name}: the score is not finite at step {step}; "
             "try a lower learning rate or look at the model's weights"
@@ -336,7 +343,7 @@ class _Ascent:
         counts = tf.constant(first), tf.constant(last - first)
         self.state, totals = advance(self.state, self.data, self.seeds, self.groups, *counts)
         self.history = (*self.history, np.asarray(totals))
-        check_finite(loop, self.history[-1], first)
+        check_finite(loop, self.history[-1], self.images, first)
         self.step = last
 
     def images(self) -> Tensor:

@@ -373,6 +373,7 @@ def test_a_recipe_takes_transforms_and_penalties_of_ones_own() -> None:
     assert record.to_json() == chosen.to_json() and record != chosen
     assert [function.name for function in chosen.functions] == ["mirrored", "bright"]
     assert "penalties" not in SMALL.to_json()
+    assert SMALL.replace(penalties=bright, transform=mirrored).functions == chosen.functions
     (request,) = make_requests(NET, [Target("joined:1", objectives.channel("joined", 1))], chosen)
     assert request.to_json()["python"]["functions"] == ["mirrored", "bright"]
     with pytest.raises(UsageError, match=r"^function 'mirrored' is here as text only"):

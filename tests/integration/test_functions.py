@@ -30,6 +30,7 @@ from kerasviz.optvis.transforms.transform import FoldedTransform, SequentialTran
 from kerasviz.rendering.again import RecordedStore
 from kerasviz.rendering.batching import make_batches
 from kerasviz.rendering.commands import CommandLine
+from kerasviz.rendering.pages import write_index
 from kerasviz.rendering.render import render_batch
 from kerasviz.rendering.request import Request, make_requests
 from kerasviz.rendering.run import render_into
@@ -341,6 +342,15 @@ def test_it_is_not_rendered_again_from_its_file(kept, tmp_path) -> None:
         RecordedStore(tmp_path, NET, file, decode(file.read_bytes())[1])
     commands = CommandLine("tiny").of_store(Store(folder, NET))
     assert sorted(commands) == ["joined-1.png", "joined-1.step00002.png"]
+
+
+def test_the_page_of_a_folder_names_it_and_claims_no_command(kept) -> None:
+    folder, _ = kept
+    store = Store(folder, NET)
+    page = write_index(folder, store.manifest(), CommandLine("tiny").of_store(store)).read_text()
+    assert "by the Python function contrast" in page and "of which it has the source" in page
+    assert "--again contrast" not in page and "data-command=" in page
+    (folder / "index.html").unlink()
 
 
 # -- transforms and penalties ----------------------------------------------------------------

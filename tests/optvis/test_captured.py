@@ -75,6 +75,7 @@ LASTING = {
     "a tensor": lambda k: scaled(tf.fill([3], k)),
     "a NumPy number": lambda k: scaled(np.float32(k)),
     "a list": lambda k: scaled([1, [k]]),
+    "a long list": lambda k: scaled([k] * 1000),
     "a dict": lambda k: scaled({"a": (k, None), 2: b"c"}),
     "a set": lambda k: scaled({k, "a", "b"}),
     "a slice": lambda k: scaled((slice(k), ..., range(3), np.exp, np.dtype("int8"), tf.int8)),
@@ -94,6 +95,11 @@ def test_captured_values_count(make) -> None:
     assert described(make(2)) == described(make(2))
     assert described(make(2)) != described(make(5))
     assert described(make(2))[1]
+
+
+def test_descriptions_stay_short() -> None:
+    for value in ([0.5] * 10_000, np.zeros(10_000), dict.fromkeys(range(10_000))):
+        assert len(str(Captured().describe(scaled(value)))) < 1000
 
 
 def test_code_counts_even_where_two_lambdas_share_a_line_of_source() -> None:

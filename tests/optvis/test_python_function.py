@@ -39,6 +39,12 @@ def test_a_record_survives_json_and_cannot_be_called() -> None:
     assert function(4) == 8
 
 
+@pytest.mark.parametrize("data", [3, "f", [], {}, {"name": "f", "source": "def f(): ..."}])
+def test_what_is_no_record_is_refused(data: object) -> None:
+    with pytest.raises(UsageError, match="expected the record"):
+        PythonFunction.from_json(data)
+
+
 def test_a_value_that_changed_in_place_is_named() -> None:
     units, others = [1, 2], {"a": 1}
     function = PythonFunction.of(lambda x: (x[units[0]], others))

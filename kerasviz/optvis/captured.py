@@ -33,10 +33,13 @@ from kerasviz.io.files import checksum, digest
 
 #: The source of functions that Python keeps no text of.
 NO_SOURCE = "no source text: typed at a prompt, made by exec, or built in"
-#: The numbers of an array that a description repeats, at most; of larger ones it has a checksum.
-MOST_NUMBERS = 64
+#: The numbers of an array, or items of a list, that a description repeats, at most; of more it has
+#: a checksum.
+MOST = 64
 #: Functions that see all names around them, not only those that their callers' code mentions.
 _SEEING_ALL = ("eval", "exec", "globals")
+#: Types whose text tells a value.
+_PLAIN = (slice, range, type(...), np.dtype, np.ufunc)
 
 
 class Captured:
@@ -67,8 +70,10 @@ class Captured:
             return value
         if type(value) in (float, complex):
             return value if isinstance(value, float) and math.isfinite(value) else repr(value)
-        if isinstance(value, bytes):
+        if type(value) is bytes:
             return {"bytes": checksum(value)}
+        if isinstance(value, _PLAIN) or type(value).__name__ == "DType":
+            return {"value": repr(value)}
         if isinstance(value, ModuleType):
             return self._module(value)
         if (array := _as_array(value)) is not None and not array.dtype.hasobject:
@@ -80,11 +85,11 @@ class Captured:
             return {"again": self._seen[id(value)]}
         self._seen[id(value)] = len(self._seen)
         if type(value) in (list, tuple):
-            return {type(value).__name__: [self.value(item) for item in value]}
+            return _listed(type(value).__name__, [self.value(item) for item in value])
         if type(value) in (set, frozenset):
-            return {"set": sorted((self.value(item) for item in value), key=digest)}
+            return _listed("set", sorted((self.value(item) for item in value), key=digest))
         if type(value) is dict:
-            return {"dict": [[self.value(k), self.value(v)] for k, v in value.items()]}
+            return _listed("dict", [[self.value(k), self.value(v)] for k, v in value.items()])
         known = functools.partial, MethodType, FunctionType, BuiltinFunctionType, type
         if isinstance(value, known) or _traced(value) is not None:
             return self.describe(value)
@@ -251,10 +256,15 @@ def _as_array(value: Any) -> np.ndarray[Any, Any] | None:
 def _of_array(array: np.ndarray[Any, Any]) -> dict[str, Any]:
     kind = f"{array.dtype} {list(array.shape)}"
     data: dict[str, Any] = {"array": kind, "sha256": checksum(array.tobytes())}
-    numbers = array.dtype.kind in "biuf" and array.size <= MOST_NUMBERS
+    numbers = array.dtype.kind in "biuf" and array.size <= MOST
     if numbers and np.isfinite(array).all():
         data["values"] = array.tolist()
     return data
+
+
+def _listed(kind: str, items: list[Any]) -> dict[str, Any]:
+    """Return the items of a list; of a long one their number and a digest."""
+    return {kind: items} if len(items) <= MOST else {kind: len(items), "digest": digest(items)}
 
 
 def _of_code(code: CodeType) -> str:

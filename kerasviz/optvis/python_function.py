@@ -50,7 +50,15 @@ class PythonFunction:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> PythonFunction:
-        """Return the record of a function; calling it raises :class:`UsageError`."""
+        """Return the record of a function; calling it raises :class:`UsageError`.
+
+        Raises :class:`UsageError` for what is no record.
+        """
+        if not isinstance(data, Mapping) or not {"key", "name", "source"} <= set(data):
+            raise UsageError(
+                "function: expected the record that a provenance has, with key, name and source; "
+                "a function itself is given in Python"
+            )
         record = {name: value for name, value in data.items() if name != "key"}
         return cls(str(data["key"]), False, record)
 
@@ -75,7 +83,10 @@ class PythonFunction:
         changed: its pictures would be kept under the wrong key.
         """
         if self.call is None:
-            raise UsageError(not_from_data([self.name]))
+            raise UsageError(
+                f"function {self.name!r} is here as text only: its pictures are "
+                f"{not_from_data([self.name])}"
+            )
         now = Captured().describe(self.call)
         if any(self.record[name] != value for name, value in now.items()):
             raise UsageError(

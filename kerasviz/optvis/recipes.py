@@ -78,9 +78,9 @@ class Recipe(NotebookView):
     penalties: tuple[PythonFunction, ...] = ()
 
     def __post_init__(self) -> None:
-        if isinstance(self.transform, list | tuple):
-            object.__setattr__(self, "transform", FoldedTransform(tuple(self.transform)))
-        penalties = tuple(PythonFunction.of(penalty) for penalty in self.penalties)
+        if not isinstance(self.transform, Transform):
+            object.__setattr__(self, "transform", FoldedTransform(_several(self.transform)))
+        penalties = tuple(PythonFunction.of(penalty) for penalty in _several(self.penalties))
         object.__setattr__(self, "penalties", penalties)
         if self.steps < 1:
             raise UsageError(f"steps {self.steps}: expected 1 or more")
@@ -150,6 +150,11 @@ class Recipe(NotebookView):
         }
         settings = {key: readers.get(key, lambda v: v)(value) for key, value in data.items()}
         return cls(**{"name": "custom", **settings})
+
+
+def _several(values: Any) -> tuple[Any, ...]:
+    """Return the values of a list, or a value alone."""
+    return tuple(values) if isinstance(values, list | tuple) else (values,)
 
 
 _DEFAULTS = Recipe("")

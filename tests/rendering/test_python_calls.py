@@ -40,7 +40,7 @@ def requested(net: Network, monkeypatch: pytest.MonkeyPatch, calls: str) -> list
         (["joined:1"], {}, 'kerasviz.render(net, "joined:1", precision="float32")'),
         (["relu1:2"], {}, 'kerasviz.render(net, "relu1:2", precision="float32")'),  # adapted
         (["joined:1"], {"recipe": "lucid", "size": (64, 96)}, 'recipe="lucid", size=(64, 96)'),
-        (["joined:1", "logit:castle"], {"seed": 7, "snapshots": (4, 4)}, "snapshots=(4, 4)"),
+        (["joined:1", "logit:castle"], {"seed": 7, "snapshots": (4, 4)}, "snapshots=(4,)"),
         (["joined:1"], {"size": 20, "learning_rate": 0.1, "patience": 32}, "size=20, learning"),
         (['logit:"'], {}, None),
         (["joined:1"], {"pre_activation": False}, "pre_activation=False"),

@@ -167,7 +167,7 @@ def function(
     Reference:
         lucid, ``optvis/objectives.py``: ``wrap_objective``.
     """
-    names = (taps,) if isinstance(taps, str) else tuple(taps)
+    names = (taps,) if isinstance(taps, str) else tuple(taps or ())
     if not names or not all(isinstance(tap, str) for tap in names):
         raise UsageError(f"function: taps {taps!r}; give the names of tensors, as ['mixed4a']")
     return Objective((Term("function", function=PythonFunction.of(f, name), taps=names),))

@@ -131,7 +131,12 @@ class _RollingBatch:
         )
         scores = np.asarray(totals)
         running = [row.number not in self.finished for row in self.rows]
-        check_finite(self.loop, scores[:, running], self.rows[0].steps)
+
+        def images() -> Array:
+            images: Array = np.asarray(self.loop.image(self.state[0], self.groups))
+            return images[running]
+
+        check_finite(self.loop, scores[:, running], images, self.rows[0].steps)
         return scores
 
     def _take_snapshot(self, step: int, rows: Sequence[_Row]) -> None:

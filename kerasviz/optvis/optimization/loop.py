@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ from kerasviz.optvis.objectives.scoring import (
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.optimization.compile_cache import compiled
 from kerasviz.optvis.optimization.kernels import fast_kernels, portable_kernels
+from kerasviz.optvis.optimization.optimizers import UPDATES, fused_update, per_row
 from kerasviz.optvis.optimization.relu_gradients import REDIRECTED
 from kerasviz.optvis.optimization.tiling import check_tiles, scores_of_tiles, tiled
 from kerasviz.optvis.python_function import names_of
@@ -40,12 +41,6 @@ from kerasviz.types import Array, Tensor
 Data = Mapping[str, Tensor]
 #: Steps in one graph call. Between calls there is time for progress, snapshots and Ctrl-C.
 CHUNK = 16
-#: Adam's decay of the mean of gradients, per step (Kingma & Ba 2015; TensorFlow's default).
-BETA1 = 0.9
-#: Adam's decay of the mean of squared gradients, per step (as ``BETA1``).
-BETA2 = 0.999
-#: What Adam adds to the root of the mean square, in units of the gradient (as ``BETA1``).
-EPSILON = 1e-8
 #: The factor of scores whose gradient is computed in float16, which has no numbers below 6e-8.
 LOSS_SCALE = 2.0**10
 
@@ -116,6 +111,8 @@ class Loop:
     def __init__(self, net: Network, structure: Structure, recipe: Recipe):
         self.net, self.structure, self.recipe = net, structure, recipe
         self.taps = list(taps_in(structure))
+        functions = [slot.function for slot in structure if slot.function is not None]
+        self.functions = names_of([*functions, *recipe.functions])
         if recipe.tile:
             check_tiles(structure, recipe.size, recipe.tile, recipe.penalties)
         fixed = net.fixed_size != (None, None)
@@ -125,7 +122,7 @@ class Loop:
         self.redirected_kernels = kernels_of(recipe.precision, REDIRECTED)
         self.update = partial(UPDATES[recipe.optimizer], recipe.learning_rate)
         if recipe.transform.fused:
-            self.update = _fused_update(recipe.optimizer, recipe.learning_rate, recipe.size)
+            self.update = fused_update(recipe.optimizer, recipe.learning_rate, recipe.size)
         self.start = _compiled(self._start)
         self.enter = _compiled(self._enter)
         self.image = _compiled(self._image)
@@ -143,7 +140,7 @@ class Loop:
     def _enter(self, state: Any, seeds: Tensor, mask: Tensor) -> Any:
         """Restart the rows of a state where ``mask`` [B] is true."""
         return tf.nest.map_structure(
-            lambda new, old: tf.where(_per_row(mask, new), new, old), self._start(seeds), state
+            lambda new, old: tf.where(per_row(mask, new), new, old), self._start(seeds), state
         )
 
     def _image(self, params: Any, groups: Tensor) -> Tensor:
@@ -249,42 +246,6 @@ def _compiled(function: Callable[..., Any]) -> Any:
     return traced
 
 
-def _per_row(numbers: Tensor, rows: Tensor) -> Tensor:
-    """Reshape numbers [B] so that they broadcast to rows [B, ...]."""
-    return tf.reshape(numbers, [-1] + [1] * (rows.shape.rank - 1))
-
-
-@lru_cache(maxsize=64)
-def _fused_update(optimizer: str, rate: float, size: tuple[int, int]) -> Any:
-    """Compile the update by XLA, for all networks: it reads and writes the state only once."""
-    update = partial(UPDATES[optimizer], rate)
-    return tf.function(update, autograph=False, jit_compile=True)
-
-
-def _ascend(rate: float, params: Any, moments: Any, gradient: Any, step: Tensor) -> Any:
-    """Take one step of plain gradient ascent; the moments stay zero."""
-    return (tf.nest.map_structure(lambda p, g: p + rate * g, params, gradient), *moments)
-
-
-def _adam(rate: float, params: Any, moments: Any, gradient: Any, step: Tensor) -> Any:
-    """Take one step of Adam (Kingma & Ba 2015, with the step sizes of their section 2)."""
-    count = tf.cast(step + 1, tf.float32)
-    step_sizes = rate * tf.sqrt(1 - BETA2**count) / (1 - BETA1**count)
-    mean = tf.nest.map_structure(lambda m, g: BETA1 * m + (1 - BETA1) * g, moments[0], gradient)
-    variance = tf.nest.map_structure(
-        lambda v, g: BETA2 * v + (1 - BETA2) * g * g, moments[1], gradient
-    )
-
-    def moved(p: Tensor, m: Tensor, v: Tensor) -> Tensor:
-        return p + _per_row(step_sizes, p) * m / (tf.sqrt(v) + EPSILON)
-
-    return tf.nest.map_structure(moved, params, mean, variance), mean, variance
-
-
-#: One step of each optimizer: (rate, parameters, moments, gradient, step) -> (parameters, moments).
-UPDATES = {"adam": _adam, "gradient-descent": _ascend}
-
-
 def loop_for(net: Network, structure: Structure, recipe: Recipe) -> Loop:
     """Return the loop for these settings, compiled once and kept with the network.
 
@@ -307,15 +268,20 @@ def _stops(steps: int, redirected: int, snapshots: Sequence[int]) -> Iterator[tu
             first = last
 
 
-def check_finite(loop: Loop, numbers: Array, step: int) -> None:
-    """Raise an error for scores that are not finite: of the user's functions, else of the model."""
-    if not np.isfinite(numbers).all():
-        functions = [slot.function for slot in loop.structure if slot.function is not None]
-        if names := names_of([*functions, *loop.recipe.functions]):
-            raise UsageError(
-                f"function {', '.join(map(repr, names))}: the score is not finite at step {step}; "
-                "expected finite scores and gradients (that of tf.sqrt at 0 is infinite: add 1e-6)"
-            )
+def check_finite(loop: Loop, totals: Array, images: Callable[[], Tensor], step: int) -> None:
+    """Raise an error for scores [steps, rows] that are not finite.
+
+    Where functions of the user's take part the images [rows, H, W, C] are checked too: behind a
+    ReLU an image of NaN may have a finite score. Raises :class:`UsageError` that names them, else
+    :class:`ModelError`.
+    """
+    if loop.functions and not (np.isfinite(totals).all() and np.isfinite(images()).all()):
+        raise UsageError(
+            f"function {', '.join(map(repr, loop.functions))}: the score or its gradient is not "
+            f"finite from step {step} on; expected finite numbers (the gradient of tf.sqrt at 0 "
+            "is infinite: add a small number)"
+        )
+    if not np.isfinite(totals).all():
         raise ModelError(
             f"{loop.net.name}: the score is not finite at step {step}; "
             "try a lower learning rate or look at the model's weights"
@@ -345,7 +311,7 @@ class _Ascent:
         counts = tf.constant(first), tf.constant(last - first)
         self.state, totals = advance(self.state, self.data, self.seeds, self.groups, *counts)
         self.history = (*self.history, np.asarray(totals))
-        check_finite(loop, self.history[-1], first)
+        check_finite(loop, self.history[-1], self.images, first)
         self.step = last
 
     def images(self) -> Tensor:

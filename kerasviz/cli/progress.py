@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import time
@@ -150,3 +151,4 @@ def import_tensorflow() -> None:
 
     with working("starting TensorFlow"):
         _tensorflow.import_tensorflow()
+    gc.freeze()  # so that later collections skip TensorFlow's objects

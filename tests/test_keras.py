@@ -113,6 +113,10 @@ def test_the_events_are_those_of_images_of_tensorboard(shown: PicturesCallback) 
             np.testing.assert_array_equal(image, to_image(picture))
 
 
+def test_it_is_an_attribute_of_the_package() -> None:
+    assert kerasviz.keras.PicturesCallback is PicturesCallback
+
+
 def test_every_second_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # where nothing is written without a folder
     callback = fit(model_of(), PicturesCallback("pool:2", 2, **FEW), 5)

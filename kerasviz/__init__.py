@@ -95,6 +95,8 @@ def __getattr__(name: str) -> Any:
         importlib.import_module("kerasviz._tensorflow").import_tensorflow()
     if name == "objectives":
         return importlib.import_module("kerasviz.optvis.objectives.objective")
+    if name == "keras":  # callbacks for Keras
+        return importlib.import_module("kerasviz.keras")
     if name in _HOMES:
         return getattr(importlib.import_module(f"kerasviz.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'kerasviz' has no attribute {name!r}")

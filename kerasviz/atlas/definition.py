@@ -58,6 +58,10 @@ class Atlas:
         Raises :class:`UsageError` for an unknown layer, one without channels and positions, and an
         image size that the network does not take.
         """
+        if net.identity.by_contents:
+            raise UsageError(
+                f"the workers of an atlas read {net.name} from a file; save the model and load that"
+            )
         layers = tuple(taps) or tuple(main_layers(net))
         net.focused(layers).check_size(*recipe.size)
         options = FigureOptions(net, recipe, layers=layers)

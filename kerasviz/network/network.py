@@ -214,6 +214,11 @@ class Network(NotebookView):
 
     def require_input_spec(self) -> InputSpec:
         """Return the input description, or explain in one line how to give one."""
+        if self.input_spec is None and self.identity.by_contents:
+            raise UsageError(
+                f"{self.name}: the model does not say which numbers it takes; load it with "
+                f"preprocess= one of {', '.join(PRESETS)}, or mean=, std= and channel_order="
+            )
         if self.input_spec is None:
             raise UsageError(
                 f"{self.name}: the file does not say which numbers the network takes; give "

@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from kerasviz.errors import UsageError
 from kerasviz.io.files import checksum
 from kerasviz.io.images import decode, encode, to_image
 from kerasviz.network.input_spec import InputSpec
 from kerasviz.network.network import Network
+from kerasviz.network.taps import UnknownTapError
 from kerasviz.optvis.environment import differences, environment
 from kerasviz.optvis.objectives.scoring import structure_of
 from kerasviz.rendering.batching import Batch, split_into_batches
@@ -102,7 +104,15 @@ def verify_pictures(
         held |= settings.get("data", {})
     store.net = net = with_held(store.net, folder, held)
     names: dict[Request, str] = {}  # of requests in the manifest
-    batches = list(_recorded_batches(store, names))
+    try:
+        batches = list(_recorded_batches(store, names))
+    except UnknownTapError as error:
+        if not net.identity.by_contents:
+            raise
+        raise UsageError(
+            f"{error}; Keras numbers the layers of a subclassed model anew in each process: name "
+            "them, and render again"
+        ) from error
     if sample is not None:
         batches = sample.of(batches)
     results = _rendered_again(store, batches, names, progress)

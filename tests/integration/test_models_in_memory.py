@@ -306,6 +306,46 @@ def test_models_of_all_kinds_are_verified(
     assert [result.result for result in results] == ["same"]
 
 
+class Unnamed(keras.Model):
+    """A subclassed model whose layers Keras names, in the order in which layers are made."""
+
+    def __init__(self, **options: Any):
+        super().__init__(**options)
+        self.first, self.second = layers.Conv2D(3, 3), layers.Conv2D(2, 3)
+
+    def call(self, x: Any) -> Any:
+        return self.second(self.first(x))
+
+
+def test_names_that_keras_numbers_anew_are_told(tmp_path: Path) -> None:
+    model = Unnamed(name="unnamed")
+    model(photos(1, 20, 20, 3))
+    net = kerasviz.load(model, preprocess="unit")
+    folder = render_folder(net, tmp_path / "out", f"{model.second.name}:1")
+    model.save(tmp_path / "saved.keras")
+    own = {"Unnamed": Unnamed}
+    for _ in range(2):  # the names of the first are no names of the second
+        loaded = kerasviz.load(tmp_path / "saved.keras", custom_objects=own, preprocess="unit")
+    line = (
+        r"^unknown tap 'conv2d_\d+'; near: .*numbers the layers .* anew in each process: name them"
+    )
+    with pytest.raises(UsageError, match=line):
+        kerasviz.verify(folder, loaded)
+
+
+def test_what_has_no_numbers_says_how_to_give_them() -> None:
+    net = kerasviz.load(nested_twice())
+    with pytest.raises(UsageError, match=r"^outer: the model does not say .* load it with preproc"):
+        kerasviz.render(net, "middle/relu:1", steps=1, size=20)
+
+
+def test_an_atlas_asks_for_a_file(model: keras.Model) -> None:
+    from kerasviz.atlas.definition import Atlas
+
+    with pytest.raises(UsageError, match="read small from a file; save the model and load that"):
+        Atlas.of(kerasviz.load(model), ["conv"], RECIPE)
+
+
 def test_a_model_that_was_never_called_says_so() -> None:
     with pytest.raises(ModelError, match="no input shape; call it once on a batch of images first"):
         kerasviz.load(Subclassed(name="never"))

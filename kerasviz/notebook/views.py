@@ -73,7 +73,7 @@ def _ways(rendering: Rendering) -> list[tuple[str, str]]:
         ways.append(("Python", python_call(net, parsed)))
     commands: dict[str, None] = {}
     for picture in pictures:
-        line = CommandLine.of_network(net, picture.request.recipe.name)
+        line = CommandLine.of_python(net, picture.request.recipe.name)
         commands[line.render(net, picture.request, picture.batch)] = None
     if shell := "\n".join(filter(None, commands)):
         ways.append(("Shell", shell))

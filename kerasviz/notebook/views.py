@@ -9,6 +9,7 @@ from functools import singledispatch
 from kerasviz.network.map import Map
 from kerasviz.network.map_rows import folded_rows, map_rows
 from kerasviz.network.network import Network
+from kerasviz.network.taps import TapTable
 from kerasviz.notebook.embedded import EmbeddedImage, embed
 from kerasviz.notebook.html import fill
 from kerasviz.optvis.recipes import Recipe
@@ -19,7 +20,7 @@ from kerasviz.rendering.python_calls import python_call
 from kerasviz.rendering.rendering import Rendering
 from kerasviz.rendering.rendering_comparison import RenderingComparison
 
-#: Pictures on a contact sheet; more are counted.
+#: Pictures on a contact sheet, and rows of a table of taps; more are counted.
 MOST = 64
 #: Columns of a sheet where the styles are stripped, as GitHub does.
 COLUMNS = 4
@@ -73,7 +74,7 @@ def _ways(rendering: Rendering) -> list[tuple[str, str]]:
         ways.append(("Python", python_call(net, parsed)))
     commands: dict[str, None] = {}
     for picture in pictures:
-        line = CommandLine.of_network(net, picture.request.recipe.name)
+        line = CommandLine.of_python(net, picture.request.recipe.name)
         commands[line.render(net, picture.request, picture.batch)] = None
     if shell := "\n".join(filter(None, commands)):
         ways.append(("Shell", shell))
@@ -170,11 +171,19 @@ def _facts(net: Network) -> list[tuple[str, str, str]]:
 def _of_map(network_map: Map) -> str:
     def shape_of(tap: str) -> str:
         value = network_map.flow.values.get(tap)
-        shape = (value.shape or ())[1:] if value is not None else ()
-        sizes = ["?" if size is None else str(size) for size in shape]
-        return " x ".join(filter(None, ["x".join(sizes[:-1]), *sizes[-1:]]))
+        return "" if value is None else _sizes(value.shape)
 
     return fill("map.html", rows=_indented(folded_rows(network_map, shape_of)))
+
+
+def _sizes(shape: tuple[int | None, ...] | None) -> str:
+    """Write a shape without the batch as positions x channels.
+
+    >>> _sizes((None, None, 7, 64)), _sizes((None, 64)), _sizes(None)
+    ('?x7 x 64', '64', '')
+    """
+    sizes = ["?" if size is None else str(size) for size in (shape or ())[1:]]
+    return " x ".join(filter(None, ["x".join(sizes[:-1]), *sizes[-1:]]))
 
 
 def _indented(rows: Sequence[tuple[str, ...]]) -> list[tuple[int, str, str, str]]:
@@ -183,6 +192,20 @@ def _indented(rows: Sequence[tuple[str, ...]]) -> list[tuple[int, str, str, str]
         ((len(label) - len(label.lstrip())) // 2, label.lstrip(), kind, shape)
         for label, kind, shape in rows
     ]
+
+
+@to_html.register
+def _of_taps(taps: TapTable) -> str:
+    listed = list(taps.values())
+    half = MOST // 2
+    cut = listed if len(listed) <= MOST else [*listed[:half], *listed[-half:]]
+    rows = [
+        (tap.name, _sizes(tap.shape), tap.op, min((a for a in tap.aliases), key=len, default=""))
+        for tap in cut
+    ]
+    if len(cut) < len(listed):
+        rows.insert(half, (f"... {len(listed) - len(cut)} more", "", "", ""))
+    return fill("taps.html", rows=rows)
 
 
 @to_html.register

@@ -53,9 +53,9 @@ class CommandLine:
         return cls(net.identity.source, reading, recipe.name, (*args, *options, *reading))
 
     @classmethod
-    def of_network(cls, net: Network, recipe: str) -> CommandLine:
-        """Describe the command that reads a network which was loaded in Python."""
-        return cls(net.identity.source, reading_args(net), recipe, figures=None)
+    def of_python(cls, net: Network, recipe: str) -> CommandLine:
+        """Describe pictures that were made from Python; ``recipe`` is its name or file."""
+        return cls(net.identity.source, reading_args(net), recipe)
 
     def render(
         self, net: Network, request: Request, compiled_batch: int, file_format: str = "png"

@@ -202,7 +202,7 @@ class Rendering(NotebookView):
         for picture in finished:
             store.add(picture, self.environment)
         store.merge()
-        line = CommandLine.of_network(self.net, finished[0].request.recipe.name)
+        line = CommandLine.of_python(self.net, finished[0].request.recipe.name)
         return write_index(store.folder, store.manifest(), line.of_store(store))
 
 

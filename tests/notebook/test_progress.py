@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+import sys
+from types import ModuleType
+from typing import Any
 
 import numpy as np
+import pytest
 
-from kerasviz.notebook.progress import INTERVAL, NotebookDisplay
+from kerasviz.errors import ModelError
+from kerasviz.notebook.progress import INTERVAL, NotebookDisplay, progress_display
 from kerasviz.rendering.progress import RenderProgress
 
 
@@ -63,3 +68,42 @@ def test_targets_are_escaped() -> None:
     shown: list[str] = []
     NotebookDisplay(shown.append, Clock())(report(16, text="<b>conv</b>"))
     assert "&lt;b&gt;conv" in shown[0] and "<b>" not in shown[0]
+
+
+@pytest.fixture
+def outputs(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The outputs of a cell, each with what it showed one after the other."""
+    shown: list[list[str]] = []
+
+    class Handle:
+        def update(self, html: str) -> None:
+            shown[-1].append(html)
+
+    def display(html: str, display_id: bool) -> Handle:
+        assert display_id
+        shown.append([html])
+        return Handle()
+
+    module: Any = ModuleType("IPython.display")
+    module.HTML, module.display = str, display
+    monkeypatch.setitem(sys.modules, "IPython.display", module)
+    return shown
+
+
+def test_one_output_is_replaced_again_and_again(outputs: list[list[str]]) -> None:
+    with progress_display() as display:
+        display(report(16))
+        display.end("3 pictures")
+    (updates,) = outputs
+    assert "compiling" in updates[0] and "step 16 of 64" in updates[1] and len(updates) == 3
+    assert "3 pictures" in updates[-1]
+
+
+def test_after_an_error_the_bar_is_a_line_that_says_how_far_it_came(
+    outputs: list[list[str]],
+) -> None:
+    with pytest.raises(ModelError), progress_display() as display:
+        display(report(16))
+        raise ModelError("the score is not finite")
+    assert "<progress" not in outputs[0][-1]
+    assert "stopped: 2 of 5 pictures, step 16 of 64" in outputs[0][-1]

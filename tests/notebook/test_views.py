@@ -173,8 +173,19 @@ def test_a_map_and_a_recipe_are_tables(net: Network) -> None:
     assert words.startswith("Recipe lucid steps 513 size (height x width) 128 x 128")
 
 
+def test_taps_are_a_table_of_which_the_middle_is_cut(
+    net: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = self_contained(to_html(net.taps))
+    assert "relu1 ?x? x 6 Relu first" in seen.words and "logits 5 MatMul" in seen.words
+    assert seen.tags.count("tr") == len(net.taps) + 1
+    monkeypatch.setattr("kerasviz.notebook.views.MOST", 6)
+    cut = self_contained(to_html(net.taps))
+    assert cut.tags.count("tr") == 8 and f"... {len(net.taps) - 6} more" in cut.words
+
+
 def test_the_classes_show_themselves(net: Network, rendering: Rendering) -> None:
-    for view in (net, net.map, kerasviz.RECIPES["fast"], rendering, rendering[0]):
+    for view in (net, net.map, net.taps, kerasviz.RECIPES["fast"], rendering, rendering[0]):
         assert view._repr_html_() == to_html(view)
     with pytest.raises(TypeError, match="no view of int"):
         to_html(3)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import kerasviz
@@ -36,10 +35,9 @@ def test_an_atlas_from_python_is_the_one_of_the_command(
     assert ended.out.startswith("nothing to do: 35 pictures are complete\n"), ended.err
     with pytest.raises(kerasviz.UsageError, match="seed: there 3, here 4"):
         kerasviz.make_atlas(net, "relu2", out=out, **{**options, "seed": 4})
-    pictures = kerasviz.render(net, "relu2:1", **{n: options[n] for n in ("steps", "size", "seed")})
     files = [path.read_bytes() for path in out.rglob("objects/*/*.png")]
     targets = {str((decode(data)[1] or {})["target"]) for data in files}
-    assert "relu2:1" in targets and np.isfinite(pictures.images).all()
+    assert "relu2:1" in targets
 
 
 def test_workers_cannot_read_a_model_in_memory(tmp_path: Path) -> None:
@@ -48,9 +46,8 @@ def test_workers_cannot_read_a_model_in_memory(tmp_path: Path) -> None:
     model = keras.Sequential(
         [keras.layers.Input((None, None, 3)), keras.layers.Conv2D(3, 3, name="conv")]
     )
-    with pytest.raises(
-        kerasviz.UsageError, match="workers of an atlas read sequential from a file"
-    ) as caught:
+    message = "the workers of an atlas read sequential from a file"
+    with pytest.raises(kerasviz.UsageError, match=message) as caught:
         kerasviz.make_atlas(
             kerasviz.load(model, preprocess="unit"), "conv", out=tmp_path / "a", precision="float32"
         )

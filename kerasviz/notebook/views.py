@@ -150,10 +150,8 @@ def _of_network(net: Network) -> str:
 
 def _facts(net: Network) -> list[tuple[str, str, str]]:
     """Return what is known about a network: name, text, and where it is from."""
-    port, spec, origins = net.image_port, net.input_spec, net.origins
-    sides = "x".join("any" if side is None else str(side) for side in net.fixed_size)
-    takes = f"{'any size' if sides == 'anyxany' else sides}, {net.channels} channels"
-    rows = [("Input", f"{port.name}: {takes}", "")]
+    spec, origins = net.input_spec, net.origins
+    rows = _inputs(net)
     if spec is None:
         rows.append(("Range", "not known: load it with input_spec=...", ""))
     else:
@@ -175,6 +173,23 @@ def _facts(net: Network) -> list[tuple[str, str, str]]:
         rows.append(("Not computed", ", ".join(names[:NAMED]), reason))
     identity = net.identity
     rows.append(("Source", identity.source, f"{identity.format}, {identity.sha256[:12]}"))
+    return rows
+
+
+def _inputs(net: Network) -> list[tuple[str, str, str]]:
+    """Return the inputs of a network; the image is described by its size and channels."""
+    image = net.image_input if net.takes_images else None
+    rows = []
+    for port in net.program.inputs.values():
+        if image is not None and port.name == image.port.name:
+            sides = "x".join("any" if side is None else str(side) for side in image.size)
+            size = "any size" if sides == "anyxany" else sides
+            text = f"{size}, {image.channels} channel{'' if image.channels == 1 else 's'}"
+        else:
+            shape = [] if port.shape is None else list(port.shape)
+            lengths = ", ".join("any" if length is None else str(length) for length in shape)
+            text = f"{port.dtype.name} [{lengths}]"
+        rows.append(("Input", f"{port.name}: {text}", "held" if port.name in net.data else ""))
     return rows
 
 

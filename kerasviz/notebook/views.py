@@ -19,6 +19,7 @@ from kerasviz.rendering.picture import Picture
 from kerasviz.rendering.python_calls import python_call
 from kerasviz.rendering.rendering import Rendering
 from kerasviz.rendering.rendering_comparison import RenderingComparison
+from kerasviz.rendering.request import Request, python_note
 
 #: Pictures on a contact sheet, and rows of a table of taps; more are counted.
 MOST = 64
@@ -64,14 +65,24 @@ def _of_rendering(rendering: Rendering) -> str:
     )
 
 
+def _origin_note(request: Request, net: Network) -> str | None:
+    """Say why no call that can be written down makes a picture again; ``None`` where one does."""
+    if note := python_note(request.to_json()):
+        return f"{request.text}: {note}"
+    if not is_parsed(request, net):
+        return f"{request.text}: an objective made in Python; r.provenance has its data"
+    return None
+
+
 def _ways(rendering: Rendering) -> list[tuple[str, str]]:
     """Return the ways to make the pictures again: title and text."""
     net, pictures = rendering.net, rendering.pictures
-    requests = list(dict.fromkeys(picture.request for picture in pictures))
-    parsed = [request for request in requests if is_parsed(request, net)]
+    notes = {p.request: _origin_note(p.request, net) for p in pictures}
     ways = []
-    if parsed:
-        ways.append(("Python", python_call(net, parsed)))
+    if written := [request for request, note in notes.items() if note is None]:
+        ways.append(("Python", python_call(net, written)))
+    if others := [note for note in notes.values() if note is not None]:
+        ways.append(("Not from texts", "\n".join(dict.fromkeys(others))))
     commands: dict[str, None] = {}
     for picture in pictures:
         line = CommandLine.of_python(net, picture.request.recipe.name)
@@ -139,10 +150,8 @@ def _of_network(net: Network) -> str:
 
 def _facts(net: Network) -> list[tuple[str, str, str]]:
     """Return what is known about a network: name, text, and where it is from."""
-    port, spec, origins = net.image_port, net.input_spec, net.origins
-    sides = "x".join("any" if side is None else str(side) for side in net.fixed_size)
-    takes = f"{'any size' if sides == 'anyxany' else sides}, {net.channels} channels"
-    rows = [("Input", f"{port.name}: {takes}", "")]
+    spec, origins = net.input_spec, net.origins
+    rows = _inputs(net)
     if spec is None:
         rows.append(("Range", "not known: load it with input_spec=...", ""))
     else:
@@ -164,6 +173,23 @@ def _facts(net: Network) -> list[tuple[str, str, str]]:
         rows.append(("Not computed", ", ".join(names[:NAMED]), reason))
     identity = net.identity
     rows.append(("Source", identity.source, f"{identity.format}, {identity.sha256[:12]}"))
+    return rows
+
+
+def _inputs(net: Network) -> list[tuple[str, str, str]]:
+    """Return the inputs of a network; the image is described by its size and channels."""
+    image = net.image_input if net.takes_images else None
+    rows = []
+    for port in net.program.inputs.values():
+        if image is not None and port.name == image.port.name:
+            sides = "x".join("any" if side is None else str(side) for side in image.size)
+            size = "any size" if sides == "anyxany" else sides
+            text = f"{size}, {image.channels} channel{'' if image.channels == 1 else 's'}"
+        else:
+            shape = [] if port.shape is None else list(port.shape)
+            lengths = ", ".join("any" if length is None else str(length) for length in shape)
+            text = f"{port.dtype.name} [{lengths}]"
+        rows.append(("Input", f"{port.name}: {text}", "held" if port.name in net.data else ""))
     return rows
 
 

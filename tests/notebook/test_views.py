@@ -7,11 +7,13 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+import tensorflow as tf
+from support.flows import written
 from support.tiny import network
 
 import kerasviz
 from kerasviz.network.map_rows import map_rows
-from kerasviz.network.network import Network
+from kerasviz.network.network import Identity, Network
 from kerasviz.notebook import to_html
 from kerasviz.rendering.rendering import Rendering
 
@@ -105,6 +107,26 @@ def test_the_call_on_the_sheet_makes_the_same_pictures(net: Network, rendering: 
     assert made == {picture.target: picture.image.tobytes() for picture in rendering}
 
 
+def test_pictures_of_objects_of_python_have_a_note_instead_of_a_call(net: Network) -> None:
+    def brightness(images: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_mean(images, [1, 2, 3])
+
+    def first(taps: dict[str, tf.Tensor]) -> tf.Tensor:
+        return tf.reduce_mean(taps["joined"][..., 1], [1, 2])
+
+    own = kerasviz.objectives.function(first, taps=["joined"])
+    sum_of_two = kerasviz.objectives.channel("joined", 1) + kerasviz.objectives.channel("left", 2)
+    small = {"steps": 2, "size": 12, "precision": "float32"}
+    made = kerasviz.render(net, [own, sum_of_two, "joined:3"], **small)
+    seen = self_contained(to_html(made))
+    assert seen.text.count("kerasviz.render(") == 1
+    assert '"joined:3"' in seen.words and "'first'" in seen.words
+    assert "objective 1: an objective made in Python; r.provenance has its data" in seen.words
+    made = kerasviz.render(net, "joined:3", penalties=(brightness,), **small)
+    seen = self_contained(to_html(made))
+    assert "kerasviz.render(" not in seen.text and "'brightness'" in seen.words
+
+
 def test_the_command_of_a_network_that_a_shell_knows_is_on_the_sheet() -> None:
     net = kerasviz.load("efficientnet-lite0")
     made = kerasviz.render(net, "stem:3", steps=1, size=32, seed=2, precision="float32")
@@ -165,6 +187,21 @@ def test_a_network_is_a_card_of_facts_with_origins_and_its_map(net: Network) -> 
 def test_unknown_facts_say_how_to_give_them(net: Network) -> None:
     words = self_contained(to_html(replace(net, input_spec=None, labels=()))).words
     assert "Range not known: load it with input_spec=" in words and "Labels none" in words
+
+
+def test_inputs_beside_the_image_are_listed_and_none_is_needed() -> None:
+    beside = written("a = Conv(image) 8x8x4\nb = Gemm(a) 5", {})
+    image = replace(beside.inputs["image"], dtype=tf.float32)
+    numbers = replace(image, name="numbers", shape=(None, 7))
+    identity = Identity("net", "net", "onnx", "0" * 64)
+    beside.inputs = {"image": image, "numbers": numbers}
+    net = Network(beside, identity)
+    assert "Input numbers: float32 [any, 7]" in self_contained(to_html(net)).words
+    beside.inputs = {"numbers": numbers}
+    net = Network(beside, identity)
+    assert repr(net) == "<Network net: 2 taps, no image input>"
+    words = self_contained(to_html(net)).words
+    assert "Input numbers: float32 [any, 7]" in words and "Range not known" in words
 
 
 def test_a_map_and_a_recipe_are_tables(net: Network) -> None:

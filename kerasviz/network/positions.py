@@ -190,7 +190,10 @@ def positions_of(net: Network, tap: str, size: Size | None = None) -> Positions:
     """
     about = net.taps[tap]
     shape = about.shape or ()
-    maps = list(_maps_before(net, about.parts)) if len(shape) == 3 else []
+    known = _maps.setdefault(net, {})
+    if len(shape) == 3 and about.parts not in known:
+        known[about.parts] = tuple(_maps_before(net, about.parts))
+    maps = known.get(about.parts, ())
     shapes = [net.program.values[name].shape or () for name in maps]
     free = None in shape[1:-1] or any(None in of_map[1:3] for of_map in shapes)
     if not free:
@@ -208,6 +211,9 @@ def special_tokens(net: Network, tap: str) -> int:
         height, width = (side or ANY_SIDE for side in net.fixed_size)
         positions = positions_of(net, tap, (height, width))
     return positions.special
+
+
+_maps: WeakKeyDictionary[Network, dict[tuple[str, ...], tuple[str, ...]]] = WeakKeyDictionary()
 
 
 def _maps_before(net: Network, parts: Sequence[str]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,17 @@ class LayoutTensor:
 
     tensor: Tensor
     channels_last: bool = False
+
+    @cached_property
+    def _lengths(self) -> list[Any]:
+        return _stored_lengths(self.tensor)
+
+    def stored_lengths(self) -> list[Any]:
+        """Return the stored shape, with scalar int64 tensors for unknown lengths."""
+        # What the body of a loop computes cannot be used around it.
+        graph = getattr(self.tensor, "graph", None)  # an eager tensor has none
+        own = graph is not None and graph is tf.compat.v1.get_default_graph()
+        return self._lengths if own else _stored_lengths(self.tensor)
 
 
 @dataclass(frozen=True)
@@ -297,15 +309,20 @@ def model_shape(value: TensorValue) -> list[Any]:
     if isinstance(value, Constant):
         return list(value.array.shape)
     rank = rank_of(value)
-    static = value.tensor.shape.as_list()
-    if None in static:
-        dynamic = tf.shape(value.tensor, out_type=tf.int64)
-        static = [dynamic[k] if n is None else n for k, n in enumerate(static)]
-    return [static[k] for k in to_first(rank)] if value.channels_last and rank > 2 else static
+    stored = value.stored_lengths()
+    return [stored[k] for k in to_first(rank)] if value.channels_last and rank > 2 else [*stored]
+
+
+def _stored_lengths(tensor: Tensor) -> list[Any]:
+    lengths: list[Any] = tensor.shape.as_list()
+    if None not in lengths:
+        return lengths
+    dynamic = tf.shape(tensor, out_type=tf.int64)
+    return [dynamic[k] if n is None else n for k, n in enumerate(lengths)]
 
 
 def packed(lengths: Sequence[Any]) -> Tensor:
     """Return ints and scalar tensors as one shape for TensorFlow."""
     if all(isinstance(n, int) for n in lengths):
         return np.asarray(lengths, np.int64)
-    return tf.stack([tf.cast(n, tf.int64) for n in lengths])
+    return tf.stack([tf.cast(n, tf.int64) if tf.is_tensor(n) else np.int64(n) for n in lengths])

@@ -194,7 +194,7 @@ class OnnxProgram(Described):
                 if _is_one_row(call.inputs[0]):
                     scope.rows.update(step.node.outputs)
 
-        tf.function(trace, autograph=False).get_concrete_function(*specs.values())
+        tf.compat.v1.wrap_function(trace, list(specs.values()))
         if failures:
             return values, failures
         self._axes = {name: k for name in values if (k := axes.axis(name)) is not None}

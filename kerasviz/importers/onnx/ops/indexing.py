@@ -112,7 +112,9 @@ def _entry(x: Tensor, index: Tensor) -> Tensor:
     place = tf.get_static_value(index)
     lengths = None if place is None else tf.get_static_value(x, partial=True)
     known = None if lengths is None else lengths[int(place)]
-    return x[index] if known is None else tf.constant(known, x.dtype)
+    if known is not None:
+        return tf.constant(known, x.dtype)
+    return x[index if place is None else int(place)]
 
 
 def _places(value: TensorValue, x: Tensor, axis: int) -> Tensor:

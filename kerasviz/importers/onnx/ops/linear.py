@@ -111,7 +111,10 @@ def product(a: Tensor, b: Tensor) -> Tensor:
         return tf.matmul(a, b)
     if b.shape.rank == 2 and b.shape.is_fully_defined():
         rows = tf.matmul(tf.reshape(a, [-1, b.shape[0]]), b)
-        whole = tf.reshape(rows, tf.concat([tf.shape(a)[:-1], [b.shape[1]]], 0))
+        lengths = [-1 if n is None else n for n in [*a.shape[:-1], b.shape[1]]]
+        if lengths.count(-1) > 1 or 0 in lengths:
+            lengths = tf.concat([tf.shape(a)[:-1], [b.shape[1]]], 0)
+        whole = tf.reshape(rows, lengths)
         return tf.ensure_shape(whole, [*a.shape[:-1], b.shape[1]])
     stack = tf.broadcast_dynamic_shape(tf.shape(a)[:-2], tf.shape(b)[:-2])
     wide = [tf.broadcast_to(x, tf.concat([stack, tf.shape(x)[-2:]], 0)) for x in (a, b)]

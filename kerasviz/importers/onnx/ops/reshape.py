@@ -261,21 +261,30 @@ def _to_computed(x: Tensor, lengths: list[Any], target: Tensor, *, keeps: bool) 
     """Reshape ``x``, which has ``lengths`` in the model, to ``target``."""
     if not keeps:
         return tf.reshape(x, target)
+    wide, rank = target.shape[0], x.shape.rank
+    kept = [*(n if isinstance(n, int) else None for n in lengths), *[None] * wide]
+    known = [k if n == 0 else n for n, k in zip(_lengths_in(target), kept, strict=False)]
+    if known.count(None) == 1 and 0 not in known:  # the only free length is the rest
+        return tf.reshape(x, [-1 if n is None else n for n in known])
     target = tf.cast(target, tf.int64)
     source = tf.convert_to_tensor(packed(lengths), tf.int64)
-    wide, rank = target.shape[0], x.shape.rank
     source = source[:wide] if rank >= wide else tf.pad(source, [[0, wide - rank]])
     y = tf.reshape(x, tf.where(target == 0, source, target))
     # Only a run knows which entries are 0, but known lengths of `target` are kept.
-    kept = [*(n if isinstance(n, int) else None for n in lengths), *[None] * wide]
     known = _known_lengths(x, target)
     y.set_shape([n if n != 0 else k for n, k in zip(known, kept, strict=False)])
     return y
 
 
+def _lengths_in(target: Tensor) -> list[int | None]:
+    """Return the known entries of a vector of lengths, ``None`` for -1 and the others."""
+    known: list[int | None] = tf.fill(target, False).shape.as_list()
+    return known
+
+
 def _known_lengths(x: Tensor, target: Tensor) -> list[int | None]:
     """Return the known lengths of a computed target, 0 where one of ``x`` is kept."""
-    known: list[int | None] = tf.fill(target, False).shape.as_list()
+    known = _lengths_in(target)
     return known if 0 in known else tf.reshape(x, target).shape.as_list()
 
 

@@ -159,6 +159,30 @@ def test_loop(tmp_path: Path, count: int, given: str, grows: bool) -> None:
     check(tmp_path / "m.onnx", text, {"count": np.array(count), "x": x})
 
 
+@pytest.mark.parametrize("first", [False, True])
+def test_lengths_of_a_value_inside_and_around_a_body(
+    tmp_path: Path, image: Any, *, first: bool
+) -> None:
+    """What a body computes of a value of its surroundings is not used outside of it."""
+    outside = "outside = Shape (y)"
+    text = f"""
+    test (float[a, b] x, int64 count) => (int64[2] total, int64[2] outside) {{
+        y = Abs (x)
+        {outside if first else ""}
+        yes = Constant <value = bool {{1}}> ()
+        none = Constant <value = int64[2] {{0, 0}}> ()
+        total = Loop (count, yes, none) <body = body
+            (int64 k, bool going, int64[2] old) => (bool more, int64[2] new) {{
+            more = Identity (going)
+            s = Shape (y)
+            new = Add (old, s)
+        }}>
+        {"" if first else outside}
+    }}
+    """
+    check(tmp_path / "m.onnx", text, {"x": image(5, 3), "count": np.array(4)})
+
+
 def test_a_short_loop_with_a_sequence_is_written_out(tmp_path: Path, image: Any) -> None:
     text = """
     test (float[n, 3] x) => (float[m, 3] y) {

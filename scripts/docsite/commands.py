@@ -51,20 +51,15 @@ class Size:
         return short
 
     def shorten_python(self, text: str) -> str:
-        """Return Python text whose ``steps=512`` and ``size=128`` are no larger than these."""
-        most = {"steps": self.steps, "size": self.pixels}
-        return re.sub(
-            r"\b(steps|size)=(\d+)", lambda m: f"{m[1]}={min(int(m[2]), most[m[1]])}", text
-        )
+        """Return Python text whose ``steps=512`` is no larger than this."""
+        return re.sub(r"\bsteps=(\d+)", lambda m: f"steps={min(int(m[1]), self.steps)}", text)
 
     @contextlib.contextmanager
     def short_recipes(self) -> Iterator[None]:
-        """Give every preset no more steps and pixels than these, for a while."""
+        """Give every preset no more steps than these, for a while."""
         full = dict(RECIPES)
         for name, recipe in full.items():
-            RECIPES[name] = recipe.replace(
-                steps=min(recipe.steps, self.steps), size=(self.pixels, self.pixels)
-            )
+            RECIPES[name] = recipe.replace(steps=min(recipe.steps, self.steps))
         try:
             yield
         finally:

@@ -21,7 +21,7 @@ LONGEST = 300
 SHORTER = """\
 from kerasviz.optvis.recipes import RECIPES
 for _name, _recipe in list(RECIPES.items()):
-    RECIPES[_name] = _recipe.replace(steps=min(_recipe.steps, {steps}), size=({pixels}, {pixels}))
+    RECIPES[_name] = _recipe.replace(steps=min(_recipe.steps, {steps}))
 del _name, _recipe"""
 
 
@@ -75,7 +75,7 @@ def execute(source: str, folder: Path, size: Size | None = None) -> nbformat.Not
         for cell in notebook.cells:
             if cell.cell_type == "code":
                 cell.source = size.shorten_python(cell.source)
-        text = SHORTER.format(steps=size.steps, pixels=size.pixels)
+        text = SHORTER.format(steps=size.steps)
         notebook.cells.insert(0, nbformat.v4.new_code_cell(text))
     folder.mkdir(parents=True, exist_ok=True)
     NotebookClient(

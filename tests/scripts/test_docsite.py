@@ -74,14 +74,13 @@ def test_commands_are_shortened(command, short):
 
 def test_python_is_shortened():
     text = "render(net, 'a:128', steps=512, size=96, stepsize=99)"
-    assert Size().shorten_python(text) == "render(net, 'a:128', steps=4, size=48, stepsize=99)"
+    assert Size().shorten_python(text) == "render(net, 'a:128', steps=4, size=96, stepsize=99)"
 
 
 def test_recipes_are_short_for_a_while():
     full = dict(RECIPES)
     with Size().short_recipes():
         assert {r.steps for r in RECIPES.values()} == {4}
-        assert {r.size for r in RECIPES.values()} == {(48, 48)}
     assert full == RECIPES
 
 

@@ -1,8 +1,9 @@
 """kerasviz shows what the units of a Keras or ONNX network look for.
 
 >>> import kerasviz
->>> net = kerasviz.load("efficientnet-lite0")            # doctest: +SKIP
->>> picture = kerasviz.render(net, "block3b:7").images[0]  # doctest: +SKIP
+>>> net = kerasviz.load("efficientnet-lite0")
+>>> kerasviz.render(net, "block3b:7", steps=4, size=64).images.shape
+(1, 64, 64, 3)
 
 Functions; those of commands take the options of the command as arguments of the same name:
     load            read a model file, a network of the zoo or a model in memory

@@ -67,8 +67,14 @@ class PicturesCallback(keras.callbacks.Callback):  # type: ignore[misc]
         seconds: The time that the pictures took, by epoch.
 
     Example:
-        >>> pictures = PicturesCallback(["conv2:7"], log_dir="logs", preprocess="unit")
-        >>> model.fit(x, y, epochs=10, callbacks=[pictures])           # doctest: +SKIP
+        >>> edges = keras.layers.Conv2D(4, 3, name="edges")
+        >>> model = keras.Sequential([keras.Input((16, 16, 3)), edges, keras.layers.Flatten()])
+        >>> model.compile("adam", "mse")
+        >>> pictures = PicturesCallback(["edges:0-1"], steps=4, preprocess="unit")
+        >>> x, y = np.zeros((8, 16, 16, 3)), np.zeros((8, 784))
+        >>> history = model.fit(x, y, epochs=2, callbacks=[pictures], verbose=0)
+        >>> pictures.images[2].shape
+        (2, 16, 16, 3)
     """
 
     def __init__(

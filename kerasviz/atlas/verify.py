@@ -57,7 +57,8 @@ def verify(
             model that is not there.
 
     Example:
-        >>> kerasviz.verify("out/efficientnet-lite0").same              # doctest: +SKIP
+        >>> page = kerasviz.render(net, "block3b:7", steps=4, size=32).save("pictures")
+        >>> kerasviz.verify("pictures", net).same
         True
     """
     from kerasviz.rendering.progress import displayed

@@ -60,8 +60,8 @@ def find_examples(  # noqa: PLR0913 - the options of the command
         UsageError: For unknown taps, a source without images, and a folder with other examples.
 
     Example:
-        >>> kerasviz.find_examples(net, "block3b", "photos").page       # doctest: +SKIP
-        PosixPath('out/efficientnet-lite0-examples/index.html')
+        >>> kerasviz.find_examples(net, "block3b", "photos", size=32).page
+        PosixPath('out/tiny-examples/index.html')
     """
     source = open_source(os.fspath(images)) if isinstance(images, str | os.PathLike) else images
     net = as_network(net, data)

@@ -93,8 +93,8 @@ def convert(
         ModelError: For nodes that cannot be converted.
 
     Example:
-        >>> kerasviz.convert("model.onnx", "model.keras").outputs       # doctest: +SKIP
-        {'prob': (None, 1000)}
+        >>> kerasviz.convert("model.onnx", "model.keras").outputs
+        {'relu1': (None, None, None, 8)}
     """
     path = Path(out)
     kind = kind_of_output(path, to)

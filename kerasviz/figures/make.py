@@ -128,8 +128,8 @@ def make_figures(  # noqa: PLR0913 - the options of the command
             not take, and a folder with another network's pictures.
 
     Example:
-        >>> kerasviz.make_figures(net, "hero", quick=True).index        # doctest: +SKIP
-        PosixPath('out/efficientnet-lite0-figures/index.html')
+        >>> kerasviz.make_figures(net, "optimization-progress", steps=4, size=32).index
+        PosixPath('out/tiny-figures/index.html')
     """
     wanted = figure_names([slugs] if isinstance(slugs, str) else slugs)
     asked = RecipeOptions(recipe, steps, size, param, precision, tile, until_converged)

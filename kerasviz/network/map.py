@@ -63,9 +63,9 @@ class Map(NotebookView):
     data.
 
     Example:
-        >>> net = kerasviz.load("model.onnx")                     # doctest: +SKIP
-        >>> [module.name for module in net.map.root.walk()]       # doctest: +SKIP
-        ['', 'encoder', 'encoder.layer.0', ...]
+        >>> net = kerasviz.load("efficientnet-lite0")
+        >>> [module.name for module in net.map.root.walk()][:4]
+        ['', 'block1a', 'block2a', 'block2b']
     """
 
     root: Module

@@ -55,8 +55,10 @@ class Network(NotebookView):
             of that time, and warns when the model has others.
 
     Example:
-        >>> net = kerasviz.load("efficientnet-lite0")        # doctest: +SKIP
-        >>> net.activations(images, ["block3b", "prob"])     # doctest: +SKIP
+        >>> net = kerasviz.load("efficientnet-lite0")
+        >>> values = net.activations(images, ["block3b", "prob"])
+        >>> values["block3b"].shape[-1], values["prob"].shape
+        (40, TensorShape([2, 1000]))
     """
 
     program: Program

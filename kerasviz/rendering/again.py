@@ -96,7 +96,10 @@ def render_again(
         UsageError: For a file that records no optimization, and another network.
 
     Example:
-        >>> kerasviz.render_again("out/block3b-7.png", out="again")     # doctest: +SKIP
+        >>> r = kerasviz.render(net, "block3b:7", steps=4, size=32, out="pictures")
+        >>> again = kerasviz.render_again("pictures/block3b-7.png", net, out="again")
+        >>> bool((again.images == r.images).all())
+        True
     """
     path = Path(file)
     recorded = read_provenance(path)

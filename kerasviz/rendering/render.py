@@ -269,10 +269,9 @@ def render(  # noqa: PLR0913 - the options of the command
         UsageError: For unknown names and settings out of range.
 
     Example:
-        >>> net = kerasviz.load("efficientnet-lite0")                   # doctest: +SKIP
-        >>> r = kerasviz.render(net, "block3b:7", steps=128, size=96)   # doctest: +SKIP
-        >>> r.images.shape, r.losses.shape                              # doctest: +SKIP
-        ((1, 96, 96, 3), (1, 128))
+        >>> r = kerasviz.render(net, ["block3b:7", "logit:goldfish"], steps=4, size=32)
+        >>> r.images.shape, r.losses.shape
+        ((2, 32, 32, 3), (2, 4))
 
     Reference:
         Olah, Mordvintsev, Schubert: Feature Visualization, Distill 2017.

@@ -45,10 +45,10 @@ class Rendering(NotebookView):
         missing: The targets that had not begun when the run was interrupted.
 
     Example:
-        >>> r = kerasviz.render(net, ["block3b:7", "block3b:8"])   # doctest: +SKIP
-        >>> r[0].image.shape, r[0].score                           # doctest: +SKIP
-        ((128, 128, 3), 14.2)
-        >>> r.save("pictures")                                     # doctest: +SKIP
+        >>> r = kerasviz.render(net, ["block3b:6", "block3b:7"], steps=4, size=32)
+        >>> len(r), r[1].target, r[1].image.shape
+        (2, 'block3b:7', (32, 32, 3))
+        >>> r.save("pictures")
         PosixPath('pictures/index.html')
     """
 

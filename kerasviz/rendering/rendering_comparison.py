@@ -25,7 +25,8 @@ class RenderingComparison(NotebookView):
         right: The second one.
 
     Example:
-        >>> r.compare(kerasviz.render(net, "block3b:7", seed=1)).differences()   # doctest: +SKIP
+        >>> r, other = (kerasviz.render(net, "stem:7", steps=4, size=32, seed=k) for k in (0, 1))
+        >>> r.compare(other).differences()
         [('seed', '0', '1')]
     """
 

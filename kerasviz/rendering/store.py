@@ -53,9 +53,9 @@ class Store:
         UsageError: For an unknown format, and a folder with another network's pictures.
 
     Example:
-        >>> store = Store(Path("out"), net)                             # doctest: +SKIP
-        >>> render_into(store, requests).made                           # doctest: +SKIP
-        16
+        >>> r = kerasviz.render(net, "block3b:7", steps=4, size=32, out="pictures")
+        >>> len(Store(Path("pictures"), net).manifest()["requests"])
+        1
     """
 
     def __init__(self, folder: Path, net: Network, file_format: str = "png"):

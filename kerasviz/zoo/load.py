@@ -84,10 +84,13 @@ def load(  # noqa: PLR0913 - the options of the command
         ModelError: If the model cannot be read.
 
     Example:
-        >>> net = load("efficientnet-lite0")                      # doctest: +SKIP
-        >>> net.taps["block3b"].channels                          # doctest: +SKIP
+        >>> net = load("efficientnet-lite0")
+        >>> net.taps["block3b"].channels
         40
-        >>> net = load(keras.applications.MobileNetV2())          # doctest: +SKIP
+        >>> edges = keras.layers.Conv2D(8, 3, name="edges")
+        >>> net = load(keras.Sequential([keras.Input((32, 32, 3)), edges]), preprocess="unit")
+        >>> net.taps["edges"].channels
+        8
     """
     words = InputWords.of(preprocess, mean, std, channel_order)
     if input_spec is not None and words != InputWords():

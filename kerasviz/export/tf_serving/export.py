@@ -121,8 +121,8 @@ def export_model(  # noqa: PLR0913 - the options of the command
         ModelError: For networks that cannot be served.
 
     Example:
-        >>> kerasviz.export_model(net, "served").path                   # doctest: +SKIP
-        PosixPath('served/efficientnet-lite0/1')
+        >>> kerasviz.export_model(net, "served", steps_max=4, size=32).path
+        PosixPath('served/tiny/1')
     """
     chosen = find_recipe(recipe)
     known = isinstance(net, Network | ModelSource)

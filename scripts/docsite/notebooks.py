@@ -17,6 +17,8 @@ from docsite.commands import Size
 
 #: Seconds that a cell may take.
 LONGEST = 300
+#: Lines that TensorFlow prints when it is imported, and no option hides.
+NOISE = re.compile(r"WARNING: All log messages before|[IWE]\d{4} \d\d:\d\d|To enable the following")
 #: A first cell, not shown, for a build that only has to succeed.
 SHORTER = """\
 from kerasviz.optvis.recipes import RECIPES
@@ -81,6 +83,9 @@ def execute(source: str, folder: Path, size: Size | None = None) -> nbformat.Not
     NotebookClient(
         notebook, timeout=LONGEST, resources={"metadata": {"path": str(folder)}}
     ).execute()
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if not _is_noise(output)]
     if size:
         del notebook.cells[0]
         for cell, text in zip(notebook.cells, shown, strict=True):
@@ -88,10 +93,16 @@ def execute(source: str, folder: Path, size: Size | None = None) -> nbformat.Not
     return notebook
 
 
+def _is_noise(output: Any) -> bool:
+    """Return whether an output is nothing but what TensorFlow says at its import."""
+    lines = output.get("text", "").splitlines() if output.get("name") == "stderr" else []
+    return bool(lines) and all(not line.strip() or NOISE.match(line) for line in lines)
+
+
 def show(output: Any) -> str:
     """Return one output of a cell as Markdown: HTML, a picture, or text."""
     if output.output_type == "stream":
-        return f"```text output\n{_plain(output.text).rstrip()}\n```"
+        return f"```text\n{_plain(output.text).rstrip()}\n```"
     data = output.get("data", {})
     if "text/html" in data:
         return _isolated(data["text/html"])
@@ -100,7 +111,7 @@ def show(output: Any) -> str:
             content = "".join(data[kind].split())
             return f'<img class="output" src="data:{kind};base64,{content}" alt="Cell output">'
     text = _plain(data.get("text/plain", ""))
-    return f"```text output\n{text.rstrip()}\n```" if text.strip() else ""
+    return f"```text\n{text.rstrip()}\n```" if text.strip() else ""
 
 
 def _isolated(fragment: str) -> str:

@@ -158,7 +158,7 @@ def test_a_shortened_notebook_shows_what_the_page_says(tmp_path):
 
 def test_outputs_become_markdown():
     stream = new_output("stream", name="stdout", text="10%\r\x1b[1m100%\x1b[0m\n")
-    assert show(stream) == "```text output\n100%\n```"
+    assert show(stream) == "```text\n100%\n```"
     html = new_output("display_data", {"text/html": "<b>1</b>\n\n<b>2</b>", "text/plain": "no"})
     assert "<b>1</b>\n<b>2</b></template>" in show(html) and "no" not in show(html)
     picture = new_output("display_data", {"image/png": "aGk=\n", "text/plain": "no"})
@@ -186,3 +186,11 @@ def test_all_routes_are_in_the_reference():
     assert "### GET `/api/networks/{name}/unit`" in text
     anchors = {name.lower() for name in re.findall(r"^### (\w+)$", text, re.M)}
     assert set(re.findall(r"\(#(\w+)\)", text)) <= anchors
+
+
+def test_what_tensorflow_says_at_its_import_is_left_out(tmp_path):
+    line = "I0000 00:00:1795983371.27 23636 port.cc:153] oneDNN custom operations are on."
+    quiet, loud = (f"import sys\nprint({text!r}, file=sys.stderr)" for text in (line, "a warning"))
+    source = f"```python\n{quiet}\n```\n\n```python\n{loud}\n```\n"
+    first, second = execute(source, tmp_path).cells
+    assert first.outputs == [] and second.outputs[0].text == "a warning\n"

@@ -3,6 +3,32 @@
 >>> import kerasviz
 >>> net = kerasviz.load("efficientnet-lite0")            # doctest: +SKIP
 >>> picture = kerasviz.render(net, "block3b:7").images[0]  # doctest: +SKIP
+
+Functions; those of commands take the options of the command as arguments of the same name:
+    load            read a model file, a network of the zoo or a model in memory
+    render          optimize pictures of targets (kerasviz render)
+    render_again    render the picture of a file again (kerasviz render --again)
+    make_figures    make the figures of the article (kerasviz figures)
+    find_examples   find the images to which units respond (kerasviz examples)
+    make_atlas      render every unit of a network (kerasviz atlas)
+    export_model    write a network for TensorFlow Serving (kerasviz export)
+    convert         write a network as a Keras file or a SavedModel (kerasviz convert)
+    check           compare a network with another runtime (kerasviz check)
+    verify          render the pictures of a folder again (kerasviz verify)
+
+Data:
+    Network         a network: its taps, its map, its input and its activations
+    Tap             a tensor of a network that can be looked at
+    InputSpec       how an image becomes the numbers that a network takes
+    Recipe          the settings of an optimization
+    RECIPES         the recipes by name: article, lucid, fast
+    Store           a folder of pictures with the manifest that makes them again
+    objectives      what is maximized, as objects that can be added: channel, neuron, layer...
+
+Errors, of one line each:
+    KerasvizError   any of them
+    UsageError      a wrong name, value or argument
+    ModelError      a model that cannot be read or cannot do what was asked
 """
 
 from __future__ import annotations
@@ -13,19 +39,25 @@ from typing import TYPE_CHECKING, Any
 from kerasviz._version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from kerasviz.atlas.make import make_atlas as make_atlas
+    from kerasviz.atlas.verify import verify as verify
     from kerasviz.errors import KerasvizError as KerasvizError
     from kerasviz.errors import ModelError as ModelError
     from kerasviz.errors import UsageError as UsageError
-    from kerasviz.figures import make_figures as make_figures
+    from kerasviz.examples.find import find_examples as find_examples
+    from kerasviz.export.convert import convert as convert
+    from kerasviz.export.tf_serving.export import export_model as export_model
+    from kerasviz.figures.make import make_figures as make_figures
     from kerasviz.network.input_spec import InputSpec as InputSpec
     from kerasviz.network.network import Network as Network
     from kerasviz.network.taps import Tap as Tap
     from kerasviz.optvis.objectives import objective as objectives
     from kerasviz.optvis.recipes import RECIPES as RECIPES
     from kerasviz.optvis.recipes import Recipe as Recipe
+    from kerasviz.rendering.again import render_again as render_again
     from kerasviz.rendering.render import render as render
     from kerasviz.rendering.store import Store as Store
-    from kerasviz.rendering.verify import verify as verify
+    from kerasviz.zoo.check import check as check
     from kerasviz.zoo.load import load as load
 
 #: The public names and where they live. They are imported on first use, because TensorFlow takes
@@ -40,18 +72,31 @@ _HOMES = {
     "Store": "rendering.store",
     "Tap": "network.taps",
     "UsageError": "errors",
+    "check": "zoo.check",
+    "convert": "export.convert",
+    "export_model": "export.tf_serving.export",
+    "find_examples": "examples.find",
     "load": "zoo.load",
-    "make_figures": "figures",
+    "make_atlas": "atlas.make",
+    "make_figures": "figures.make",
     "render": "rendering.render",
-    "verify": "rendering.verify",
+    "render_again": "rendering.again",
+    "verify": "atlas.verify",
 }
+
+#: Those that need no TensorFlow.
+_LIGHT = ("InputSpec", "KerasvizError", "ModelError", "UsageError")
 
 __all__ = [*sorted(_HOMES), "objectives"]
 
 
 def __getattr__(name: str) -> Any:
+    if name in (*_HOMES, "objectives") and name not in _LIGHT:  # before anything else imports it
+        importlib.import_module("kerasviz._tensorflow").import_tensorflow()
     if name == "objectives":
         return importlib.import_module("kerasviz.optvis.objectives.objective")
+    if name == "keras":  # callbacks for Keras
+        return importlib.import_module("kerasviz.keras")
     if name in _HOMES:
         return getattr(importlib.import_module(f"kerasviz.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'kerasviz' has no attribute {name!r}")

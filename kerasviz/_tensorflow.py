@@ -1,4 +1,4 @@
-"""Import TensorFlow without the log lines of its C++ parts."""
+"""Import TensorFlow without the log lines of its C++ parts, and keep AutoGraph away."""
 
 from __future__ import annotations
 
@@ -7,8 +7,16 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import ParamSpec, TypeVar
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+#: Only one thread may hold back what is written to file descriptor 2.
+_importing = threading.Lock()
 
 
 def import_tensorflow() -> None:
@@ -17,14 +25,29 @@ def import_tensorflow() -> None:
     Do nothing if it is already imported. Since TensorFlow logs through Abseil, TF_CPP_MIN_LOG_LEVEL
     no longer suppresses notes on CPU instructions and missing GPUs.
     """
-    if "tensorflow" in sys.modules:
-        return
-    with silent(), _uncollected():
-        import tensorflow as tf
+    with _importing:
+        if "tensorflow" in sys.modules:
+            return
+        # TensorFlow reads it while it is imported; its information lines say nothing to a user.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        with silent(), _uncollected():
+            import tensorflow as tf
 
-        tf.config.list_logical_devices()
-    # TensorFlow warns of the many compiled loops of a deep network as if they were a mistake.
-    tf.get_logger().setLevel("ERROR")
+            tf.config.list_logical_devices()
+        # TensorFlow warns of the many compiled loops of a deep network as if they were a mistake.
+        tf.get_logger().setLevel("ERROR")
+
+
+def without_autograph(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Run a function as it is inside of a user's ``tf.function``.
+
+    AutoGraph would rewrite it and all importers to graph code, which they are already, and warn of
+    what it cannot rewrite.
+    """
+    import tensorflow as tf
+
+    plain: Callable[Parameters, Result] = tf.autograph.experimental.do_not_convert(function)
+    return plain
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from numbers import Integral
 from typing import Any
 
 
@@ -60,3 +61,14 @@ def check_names(what: str, settings: Mapping[str, Any], known: Iterable[str]) ->
     for name in settings:
         if name not in names:
             raise UsageError(f"{what}: unknown setting {name!r}; near: {near(name, names)}")
+
+
+def whole_number(name: str, value: Any, least: int = 1) -> int:
+    """Return a whole number of at least ``least``; raise :class:`UsageError` for other values.
+
+    >>> whole_number("steps", 12)
+    12
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise UsageError(f"{name} {value!r}: expected a whole number of {least} or more")
+    return int(value)

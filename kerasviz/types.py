@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -11,3 +11,18 @@ Tensor = Any
 Array = np.ndarray[Any, Any]
 #: Height and width in pixels.
 Size = tuple[int, int]
+
+# The choices that commands and Python offer under one name.
+
+#: Numbers in which convolutions are computed; ``auto`` is the fastest on this machine.
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+#: Parameterizations of one picture; "aligned" is for the frames of an interpolation.
+Param = Literal["pixel", "fourier", "pyramid", "low-resolution"]
+FileFormat = Literal["png", "jpg", "webp"]
+#: What the workers of an atlas are: processes of this machine, or actors of a Ray cluster.
+EngineName = Literal["local", "ray"]
+#: What ``convert`` writes, and the order of the axes of its inputs and outputs.
+OutputKind = Literal["keras", "saved_model"]
+OutputLayout = Literal["own", "channels-last"]
+#: What ``check`` compares with.
+ReferenceName = Literal["onnxruntime", "keras"]

@@ -37,7 +37,7 @@ from kerasviz.network.network import Network
 from kerasviz.optvis.gradients import high_frequency_share
 from kerasviz.optvis.recipes import recipe
 from kerasviz.rendering.photos import find_photos
-from kerasviz.rendering.render import RenderProgress
+from kerasviz.rendering.progress import RenderProgress
 from kerasviz.rendering.store import Store
 
 SLUGS = (

@@ -226,12 +226,12 @@ def count_ends(data: Path, seen: Seen) -> Counter[int]:
 def verified(model: Path, data: Path, seen: Seen) -> str:
     """What verifying says of the pictures, each of which is made again."""
     from kerasviz.network.input_spec import preset
-    from kerasviz.rendering.verify import verify
+    from kerasviz.rendering.verify import verify_pictures
     from kerasviz.service.networks import load
     from kerasviz.zoo.model_source import ModelSource
 
     net = load(ModelSource(str(model), input_spec=preset("unit")))
-    results, _ = verify(data / "pictures" / NETWORK, net)
+    results, _ = verify_pictures(data / "pictures" / NETWORK, net)
     found = Counter(each.result for each in results)
     seen.check(set(found) == {"same"}, f"verify found {dict(found)}")
     return ", ".join(f"{n} {result}" for result, n in found.items())

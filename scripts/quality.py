@@ -37,7 +37,7 @@ from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.objective import channel, logit
 from kerasviz.optvis.optimization.precision import AUTO, CHOICES, choose
 from kerasviz.optvis.recipes import Recipe, recipe
-from kerasviz.rendering.render import RenderProgress
+from kerasviz.rendering.progress import RenderProgress
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.run import render_into
 from kerasviz.rendering.store import Store

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kerasviz.atlas.batch_sizes import balanced
@@ -21,7 +21,8 @@ from kerasviz.network.main_layers import main_layers
 from kerasviz.network.network import Network
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.batching import Batch, make_batches
-from kerasviz.rendering.render import network_provenance
+from kerasviz.rendering.picture import network_provenance
+from kerasviz.rendering.recipe_options import RecipeOptions
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.store import unique_requests
 from kerasviz.zoo.model_source import ModelSource
@@ -57,6 +58,10 @@ class Atlas:
         Raises :class:`UsageError` for an unknown layer, one without channels and positions, and an
         image size that the network does not take.
         """
+        if net.identity.by_contents:
+            raise UsageError(
+                f"the workers of an atlas read {net.name} from a file; save the model and load that"
+            )
         layers = tuple(taps) or tuple(main_layers(net))
         net.focused(layers).check_size(*recipe.size)
         options = FigureOptions(net, recipe, layers=layers)
@@ -64,6 +69,26 @@ class Atlas:
         return cls(
             network_provenance(net), source, tuple(layers_of(options)), recipe, seed, threads
         )
+
+    @classmethod
+    def asked(
+        cls,
+        net: Network,
+        taps: Sequence[str],
+        recipe: RecipeOptions,
+        *,
+        seed: int = 0,
+        threads: int | None = None,
+        fine: bool = False,
+        existing: Atlas | None = None,
+    ) -> Atlas:
+        """Define an atlas by options; what they leave open is as in the ``existing`` one."""
+        fitted = recipe.fitted(recipe.chosen(), net)
+        threads = threads or (existing.threads if existing else 1)
+        atlas = replace(cls.of(net, taps, fitted, seed, threads), balanced=fine)
+        if existing is not None and not recipe.names_precision:
+            return replace(atlas, recipe=fitted.replace(precision=existing.recipe.precision))
+        return replace(atlas, recipe=recipe.resolved(fitted, net, atlas.taps))
 
     def options(self, net: Network, examples: Examples | None = None) -> FigureOptions:
         """Return the options of its figure: all units of its layers."""

@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from kerasviz.atlas.assemble import SiteBuilder
 from kerasviz.atlas.check import CheckResult, check, discard
-from kerasviz.atlas.definition import Atlas, agree
+from kerasviz.atlas.definition import Atlas, agree, recorded
 from kerasviz.atlas.engines import Engine
 from kerasviz.atlas.leases import LEASE, Owner
 from kerasviz.atlas.progress import RunProgress
 from kerasviz.atlas.rounds import FAILURES, LOOK, TaskRounds
 from kerasviz.atlas.run_log import RunLog
 from kerasviz.atlas.tasks import tasks_of
-from kerasviz.errors import KerasvizError
+from kerasviz.atlas.worker_options import WorkerOptions
+from kerasviz.errors import KerasvizError, UsageError, whole_number
 from kerasviz.examples import Examples
-from kerasviz.io.storage import Storage, StorageRefusedError
+from kerasviz.figures.layout.example_panels import open_examples
+from kerasviz.io.storage import FIRST, Storage, StorageRefusedError
 from kerasviz.network.input_spec import InputSpec
 from kerasviz.network.network import Network
+from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.batching import make_batches
 from kerasviz.rendering.commands import CommandLine
+from kerasviz.rendering.recipe_options import RecipeOptions
 from kerasviz.rendering.store import unique_requests
+from kerasviz.types import EngineName, Param, Precision, Size
+from kerasviz.zoo.argument_names import named_arguments
+from kerasviz.zoo.arguments import Model, as_network
+from kerasviz.zoo.hub import is_hub_address
+from kerasviz.zoo.model_card import cards
+from kerasviz.zoo.model_source import ModelSource
 
 #: How often pictures that the check finds damaged are made again.
 REPAIRS = 3
@@ -49,7 +60,7 @@ class AtlasSummary:
 
 
 class AtlasOptions(TypedDict, total=False):
-    """The optional arguments of :func:`make_atlas`."""
+    """The optional arguments of :func:`render_atlas`."""
 
     watch: Callable[[RunProgress], None]
     examples: Examples | None
@@ -58,7 +69,110 @@ class AtlasOptions(TypedDict, total=False):
     lease: float
 
 
-def make_atlas(
+@named_arguments()
+def make_atlas(  # noqa: PLR0913 - the options of the command
+    net: Model,
+    taps: str | Sequence[str] = (),
+    *,
+    out: str | os.PathLike[str] | None = None,
+    engine: EngineName = "local",
+    address: str | None = None,
+    workers: int | None = None,
+    threads: int | None = None,
+    fine: bool = False,
+    recipe: str | Path | Recipe = "article",
+    size: int | Size | str | None = None,
+    steps: int | None = None,
+    param: Param | None = None,
+    precision: Precision | None = None,
+    until_converged: bool = False,
+    tile: int | None = None,
+    seed: int = 0,
+    examples: str | Path | None = None,
+    progress: Callable[[RunProgress], None] | None = None,
+) -> AtlasSummary:
+    """Render every unit of a network's layers on many workers into one site.
+
+    This is ``kerasviz atlas``: the same call continues a run that ended early, and several runs
+    may share a storage. In a script, call it below ``if __name__ == "__main__":``.
+
+    Args:
+        net: The network, or what :func:`kerasviz.load` takes, as far as workers can read it: a
+            file, or a name of the zoo.
+        taps: The layers, or one; by default the main ones with positions.
+        out: A folder, or an address such as ``s3://bucket/name``; by default ``out/NAME-atlas``.
+        engine: What the workers are: processes of this machine, or actors of a Ray cluster.
+        address: The Ray cluster, such as ``"auto"``.
+        workers: Their number, by default as many as there are cores or GPUs for.
+        threads: The cores of a worker, by default 1 or those of the atlas in ``out``.
+        fine: Whether a part of the pictures has smaller batches, so that hundreds of workers end
+            together.
+        recipe: How to optimize, the name of a recipe or its file.
+        size: Pixels, a number or (height, width); by default the network's own where it takes no
+            other, else the recipe's.
+        steps: The updates of the image.
+        param: What is optimized: pixels, their Fourier spectrum, a pyramid, or 32 x 32 pixels.
+        precision: The numbers in which convolutions are computed; see :func:`kerasviz.render`.
+        until_converged: Whether a picture ends when its score has stopped growing.
+        tile: The side of the tiles, in pixels, that the network sees of large pictures.
+        seed: The seed of the noise that the pictures start from.
+        examples: A folder that :func:`kerasviz.find_examples` made, for the panels of examples.
+        progress: Called with the counts of the run.
+
+    Returns:
+        The address of the first page, and the numbers of pictures.
+
+    Raises:
+        UsageError: For unknown layers, settings other than those of the atlas in ``out``, and a
+            network that workers cannot read.
+        KerasvizError: For tasks that failed on all workers and a full storage; finished pictures
+            are kept.
+
+    Example:
+        >>> kerasviz.make_atlas(net, "stem", steps=128, size=64).index  # doctest: +SKIP
+        '/home/me/out/efficientnet-lite0-atlas/index.html'
+    """
+    source = net if isinstance(net, ModelSource) else None
+    options = WorkerOptions(engine, address, workers, threads)
+    asked = RecipeOptions(recipe, steps, size, param, precision, tile, until_converged)
+    asked.chosen()
+    net = as_network(net)
+    place = atlas_address(net, out)
+    atlas = Atlas.asked(
+        net,
+        [taps] if isinstance(taps, str) else taps,
+        asked,
+        seed=whole_number("seed", seed, 0),
+        threads=threads,
+        fine=fine,
+        existing=existing_atlas(place),
+    )
+    if source is not None:
+        atlas = replace(atlas, source=replace(source, path=net.identity.source))
+    options = options.with_threads(atlas.threads)
+    return render_atlas(
+        net,
+        atlas,
+        Storage(place),
+        options.maker(),
+        watch=progress or _unwatched,
+        examples=None if examples is None else open_examples(examples, net),
+        command=CommandLine.of_network(net, asked.name),
+        about=options.to_json(),
+    )
+
+
+def atlas_address(net: Network, out: str | os.PathLike[str] | None = None) -> str:
+    """Return the address of a network's atlas: ``out``, or a folder of the network's name."""
+    return str(Path("out") / f"{net.name}-atlas") if out is None else os.fspath(out)
+
+
+def existing_atlas(address: str) -> Atlas | None:
+    """Return the definition of the atlas at an address, ``None`` where there is none."""
+    return recorded(Storage(address, FIRST))
+
+
+def render_atlas(
     net: Network,
     atlas: Atlas,
     storage: Storage,
@@ -74,12 +188,13 @@ def make_atlas(
     settings, and :class:`KerasvizError` for abandoned tasks and a full storage; finished pictures
     are kept.
     """
+    _source(net)  # an error before anything is written
     atlas = agree(storage, atlas)
     return _AtlasRun(_recorded(net, atlas), atlas, storage, engine, options).finish()
 
 
 class _AtlasRun:
-    """One run of :func:`make_atlas`."""
+    """One run of :func:`render_atlas`."""
 
     def __init__(
         self,
@@ -182,7 +297,19 @@ def _recorded(net: Network, atlas: Atlas) -> Network:
 
 
 def _source(net: Network) -> str:
-    """Return where workers find the model, whatever their working folder is."""
-    path = Path(net.identity.source)
-    known = net.identity.format == "zoo" or not path.exists()
-    return net.identity.source if known else str(path.absolute())
+    """Return where workers find the model, whatever their working folder is.
+
+    Raises :class:`UsageError` for a model that is only in this process.
+    """
+    source = net.identity.source
+    path = Path(source)
+    if net.identity.format == "zoo":
+        return source
+    if path.exists():
+        return str(path.absolute())
+    if source in cards() or is_hub_address(source):
+        return source
+    raise UsageError(
+        f"{net.name} is no file, so the workers of an atlas cannot read it; save the model and "
+        "load its file"
+    )

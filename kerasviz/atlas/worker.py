@@ -21,8 +21,8 @@ from kerasviz.network.network import Network
 from kerasviz.optvis.environment import environment
 from kerasviz.rendering.batching import Batch
 from kerasviz.rendering.checkpoints import EVERY, CheckpointWriter
+from kerasviz.rendering.picture import Picture
 from kerasviz.rendering.picture_files import Origin, content_name, entries_of
-from kerasviz.rendering.render import Picture
 from kerasviz.rendering.run import run_batches
 
 #: The answer to a task whose pictures were made.

@@ -6,51 +6,36 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, get_args
 
 import click
 
+from kerasviz.atlas.worker_options import WorkerOptions
 from kerasviz.cli.completion import complete_models, complete_taps
 from kerasviz.cli.options import (
     InputOptions,
     ModelOptions,
-    RecipeOptions,
     input_options,
     model_options,
     recipe_options,
     seed_option,
 )
 from kerasviz.cli.progress import import_tensorflow
-from kerasviz.cli.reading import read_network
+from kerasviz.cli.reading import read_network, say_sizes
 from kerasviz.cli.typed import command_line
 from kerasviz.errors import UsageError
+from kerasviz.types import EngineName
 
 if TYPE_CHECKING:
     from kerasviz.atlas.definition import Atlas
-    from kerasviz.atlas.engines import Engine
     from kerasviz.atlas.make import AtlasSummary
     from kerasviz.atlas.progress import RunProgress
     from kerasviz.io.storage import Storage
     from kerasviz.network.network import Network
     from kerasviz.rendering.commands import CommandLine
-
-
-@dataclass(frozen=True)
-class AtlasArguments:
-    """Hold the arguments of ``kerasviz atlas``, without recipe and model options."""
-
-    taps: tuple[str, ...]
-    out: str | None
-    seed: int
-    engine: str
-    address: str | None
-    workers: int | None
-    threads: int | None
-    fine: bool
-    examples: Path | None
-    price: float | None
+    from kerasviz.rendering.recipe_options import RecipeOptions
 
 
 @click.command(
@@ -74,7 +59,7 @@ The same command continues a run that ended early, and may run on several machin
 )
 @click.option(
     "--engine",
-    type=click.Choice(("local", "ray")),
+    type=click.Choice(get_args(EngineName)),
     default="local",
     show_default=True,
     help="What the workers are: processes of this machine, or actors of a Ray cluster.",
@@ -128,77 +113,64 @@ The same command continues a run that ended early, and may run on several machin
 @model_options
 def command(
     model: str,
+    taps: tuple[str, ...],
+    *,
+    out: str | None,
+    engine: str,
+    address: str | None,
+    workers: int | None,
+    threads: int | None,
+    fine: bool,
+    seed: int,
+    examples: Path | None,
     only_plan: bool,
+    price: float | None,
     recipe_options: RecipeOptions,
     input_options: InputOptions,
     model_options: ModelOptions,
-    **asked: Any,
 ) -> None:
     """Render every unit of MODEL's layers on many workers into one site.
 
     MODEL is a file or a name of `kerasviz models list`; TAPs are layers (default: its main ones
     with positions). Of each unit there are seven pictures: neuron, channel, four facets, negative.
     """
-    arguments = AtlasArguments(**asked)
-    if arguments.price is not None and not only_plan:
+    place = WorkerOptions(engine, address, workers, threads)
+    if price is not None and not only_plan:
         raise UsageError("--price is for --plan; give both or none")
-    if arguments.address is not None and arguments.engine != "ray":
-        raise UsageError("--address is for Ray; add --engine ray")
     if "tensorflow" not in sys.modules:  # what is timed here is timed as in the workers
-        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(arguments.threads or 1))
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(threads or 1))
     import_tensorflow()
     net = read_network(model, model_options, input_options)
 
-    from kerasviz.atlas.definition import recorded
-    from kerasviz.io.storage import FIRST, Storage
+    from kerasviz.atlas.definition import Atlas
+    from kerasviz.atlas.make import atlas_address, existing_atlas
+    from kerasviz.cli.progress import working
+    from kerasviz.io.storage import Storage
 
-    out = arguments.out or str(Path("out") / f"{net.name}-atlas")
-    there, storage = recorded(Storage(out, FIRST)), Storage(out)
-    atlas = _atlas(net, arguments, recipe_options, there)
+    where = atlas_address(net, out)
+    existing, storage = existing_atlas(where), Storage(where)
+    with working(f"choosing the precision of {net.name}"):
+        atlas = Atlas.asked(
+            net, taps, recipe_options, seed=seed, threads=threads, fine=fine, existing=existing
+        )
+    say_sizes(recipe_options.chosen(), [atlas.recipe])
     atlas = replace(atlas, source=model_options.source(net.identity.source))
     if only_plan:
-        _plan(net, atlas, arguments.price)
+        _plan(net, atlas, price)
     else:
-        line = replace(command_line(model, recipe_options.recipe), figures=None)
-        _make(net, atlas, storage, arguments, line)
-
-
-def _atlas(
-    net: Network, arguments: AtlasArguments, recipe_options: RecipeOptions, there: Atlas | None
-) -> Atlas:
-    """The atlas that is asked for, in the precision and with the threads of the one that is there.
-
-    Unless others are named.
-    """
-    from kerasviz.atlas.definition import Atlas
-
-    recipe = recipe_options.fitted(recipe_options.chosen(), net)
-    threads = arguments.threads or (there.threads if there else 1)
-    atlas = replace(
-        Atlas.of(net, arguments.taps, recipe, arguments.seed, threads), balanced=arguments.fine
-    )
-    named = Path(recipe_options.recipe).suffix == ".json" and recipe_options.precision is None
-    if there is not None and not named and recipe_options.precision in (None, "auto"):
-        return replace(atlas, recipe=recipe.replace(precision=there.recipe.precision))
-    return replace(atlas, recipe=recipe_options.resolved(recipe, net, atlas.taps))
-
-
-def _engine(arguments: AtlasArguments, threads: int) -> Callable[[], Engine]:
-    from kerasviz.atlas.engines import local_engine, ray_engine
-
-    def make() -> Engine:
-        if arguments.engine == "ray":
-            return ray_engine(arguments.address, arguments.workers, threads)
-        return local_engine(arguments.workers, threads)
-
-    make()  # a package that is not here is said before anything is done
-    return make
+        line = replace(command_line(model, recipe_options.name), figures=None)
+        _make(net, atlas, storage, place.with_threads(atlas.threads), line, examples)
 
 
 def _make(
-    net: Network, atlas: Atlas, storage: Storage, arguments: AtlasArguments, line: CommandLine
+    net: Network,
+    atlas: Atlas,
+    storage: Storage,
+    workers: WorkerOptions,
+    line: CommandLine,
+    examples: Path | None,
 ) -> None:
-    from kerasviz.atlas.make import make_atlas
+    from kerasviz.atlas.make import render_atlas
     from kerasviz.cli.atlas_progress import atlas_progress
     from kerasviz.cli.stopping import stoppable
     from kerasviz.figures.layout.example_panels import open_examples
@@ -210,9 +182,8 @@ def _make(
     def kept() -> str:
         return seen[-1].kept if seen else "nothing was rendered yet"
 
-    engine = _engine(arguments, atlas.threads)
-    examples = None if arguments.examples is None else open_examples(arguments.examples, net)
-    about = {"engine": arguments.engine, "workers": arguments.workers, "threads": atlas.threads}
+    engine = workers.maker()
+    opened = None if examples is None else open_examples(examples, net)
     with stoppable(kept), ExitStack() as stack:
 
         def told(progress: RunProgress) -> None:
@@ -223,15 +194,15 @@ def _make(
             seen[:] = [progress]
             shown[0](progress)
 
-        made = make_atlas(
+        made = render_atlas(
             net,
             atlas,
             storage,
             engine,
             watch=told,
-            examples=examples,
+            examples=opened,
             command=line,
-            about=about,
+            about=workers.to_json(),
         )
     _report(made, seen[-1], before[0])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
@@ -18,12 +18,12 @@ from kerasviz.cli.options import (
 )
 from kerasviz.cli.progress import import_tensorflow
 from kerasviz.cli.reading import read_network
-from kerasviz.errors import UsageError
+from kerasviz.types import ReferenceName
 
 if TYPE_CHECKING:
     from kerasviz.network.comparison import Comparison, Difference
 
-REFERENCES = ("onnxruntime", "keras")
+REFERENCES = get_args(ReferenceName)
 
 
 @click.command(
@@ -71,7 +71,7 @@ Examples:
 def command(
     ctx: click.Context,
     model: str,
-    against: str | None,
+    against: ReferenceName | None,
     data: Path | None,
     size: tuple[int, int] | None,
     batch: int | None,
@@ -86,44 +86,37 @@ def command(
     right where it is what the type can hold (float16, quantized codes), or where the operation in
     float64 gives what kerasviz has.
     """
-    if data is not None and (size is not None or batch is not None):
-        raise UsageError("--data brings its own size and batch; leave --size and --batch out")
     import_tensorflow()
     net = read_network(model, model_options)
 
     from kerasviz.cli.progress import working
     from kerasviz.importers.custom_objects import custom_objects
-    from kerasviz.importers.reference import reference_for
-    from kerasviz.network.comparison import compare, feeds_for, read_feeds
-    from kerasviz.zoo.load import model_path
+    from kerasviz.zoo.check import check
 
-    reference = reference_for(
-        net,
-        model_path(model),
-        against,
-        custom_objects=custom_objects(model_options.imports) or None,
-        unsafe=model_options.unsafe,
-    )
-    if data is not None:
-        feeds = read_feeds(net, data)
-    else:
-        feeds = feeds_for(net, size=size, batch=batch or 1)
     with working(f"running {model} twice"):
-        found = compare(net, reference, feeds, tolerance=tolerance)
+        found = check(
+            net,
+            against=against,
+            data=data,
+            size=size,
+            batch=batch,
+            tolerance=tolerance,
+            custom_objects=custom_objects(model_options.imports) or None,
+            unsafe=model_options.unsafe,
+        )
     if as_json:
-        shapes = {name: list(array.shape) for name, array in feeds.items()}
-        click.echo(json.dumps(_plain(found, shapes), indent=1, ensure_ascii=False))
+        click.echo(json.dumps(_plain(found), indent=1, ensure_ascii=False))
     else:
         _print(found)
     ctx.exit(0 if found.first_off is None else 1)
 
 
-def _plain(found: Comparison, inputs: dict[str, list[int]]) -> dict[str, Any]:
+def _plain(found: Comparison) -> dict[str, Any]:
     first = found.first_off
     return {
         "against": found.against,
         "tolerance": found.tolerance,
-        "inputs": inputs,
+        "inputs": {name: list(shape) for name, shape in found.inputs.items()},
         "first_off": None if first is None else first.tap,
         "largest": _number(found.largest.error),
         "taps": [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
@@ -14,6 +14,7 @@ from kerasviz.cli.options import ModelOptions, json_option, model_options, size_
 from kerasviz.cli.progress import import_tensorflow
 from kerasviz.cli.reading import read_network
 from kerasviz.errors import UsageError
+from kerasviz.types import OutputKind, OutputLayout
 
 if TYPE_CHECKING:
     from kerasviz.export import Converted
@@ -38,7 +39,7 @@ Examples:
 @click.argument("out", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--to",
-    type=click.Choice(("keras", "saved_model")),
+    type=click.Choice(get_args(OutputKind)),
     help="What to write. By default a name that ends in .keras means a Keras file, any other the "
     "folder of a SavedModel.",
 )
@@ -50,7 +51,7 @@ Examples:
 )
 @click.option(
     "--layout",
-    type=click.Choice(("own", "channels-last")),
+    type=click.Choice(get_args(OutputLayout)),
     help="Order of the axes of inputs and outputs: the model's own (default of SavedModels), or "
     "batch, height, width, channels (default of Keras files).",
 )
@@ -87,29 +88,18 @@ def command(
         return
     if out is None:
         raise UsageError("give OUT: NAME.keras, or the name of a folder (or --report)")
+    import_tensorflow()
+    from kerasviz.cli.progress import working
     from kerasviz.export import convert, kind_of_output
 
     kind_of_output(out, options["to"])  # before the model is loaded
-    import_tensorflow()
-    from kerasviz.cli.progress import working
-
     net = read_network(model, model_options)
-    options["taps"] = tap_names(options["taps"], net.taps)
     with working(f"writing {out}"):
         made = convert(net, out, **options)
     if as_json:
         click.echo(json.dumps({**asdict(made), "path": str(made.path)}, indent=1))
     else:
         _print_made(made)
-
-
-def tap_names(given: tuple[str, ...], known: Any) -> list[str]:
-    """Split the names of taps; a comma may also be part of a name."""
-    names: list[str] = []
-    for text in given:
-        parts = [text] if text in known else [part.strip() for part in text.split(",")]
-        names.extend(part for part in parts if part)
-    return list(dict.fromkeys(names))
 
 
 def _print_made(made: Converted) -> None:

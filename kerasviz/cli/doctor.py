@@ -169,7 +169,7 @@ def _check() -> str:
     identity = Identity("check", "check", "keras", "0" * 64)
     try:
         net = Network(program_of(keras.Sequential(layers)), identity, input_spec=preset("unit"))
-        made = render(net, "conv:0", steps=2, size=32)
+        made = render(net, "conv:0", steps=2, size=32, progress=False)
     except KerasvizError as error:
         return str(error)
     good = np.isfinite(made.images).all() and made.images.std() > 0

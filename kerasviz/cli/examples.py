@@ -18,7 +18,6 @@ from kerasviz.cli.options import (
     json_option,
     model_options,
     size_of,
-    with_data,
 )
 from kerasviz.cli.progress import import_tensorflow
 from kerasviz.cli.reading import read_network
@@ -60,7 +59,6 @@ read are counted and left out. The same command continues after Ctrl-C.
 )
 @click.option(
     "--per-bucket",
-    "count",
     type=click.IntRange(1, 100),
     default=10,
     show_default=True,
@@ -91,7 +89,7 @@ def command(
     taps: tuple[str, ...],
     images: str,
     out: Path | None,
-    count: int,
+    per_bucket: int,
     batch: int,
     limit: int | None,
     size: tuple[int, int] | None,
@@ -108,26 +106,35 @@ def command(
     from kerasviz.examples.datasets import open_source
 
     source = open_source(images)
-    net = with_data(read_network(model, model_options, input_options), data)
+    net = read_network(model, model_options, input_options)
 
     from kerasviz.cli.progress import stepping
     from kerasviz.cli.stopping import stoppable
-    from kerasviz.examples import Question, make_examples
+    from kerasviz.examples import examples_folder, find_examples
     from kerasviz.examples.search import seen_so_far
-    from kerasviz.rendering.sizes import usual_size
 
-    question = Question(net, taps, source, size or usual_size(net), count, batch, limit)
-    folder = out or Path("out") / f"{net.name}-examples"
+    folder = examples_folder(net, out)
 
     def kept() -> str:
-        seen = seen_so_far(folder)
+        count = len(source) if limit is None else min(limit, len(source))
         return (
-            f"what was found in {seen} of {question.images} images is kept in {folder}, the same "
-            "command continues from there"
+            f"what was found in {seen_so_far(folder)} of {count} images is kept in {folder}, the "
+            "same command continues from there"
         )
 
     with stoppable(kept), stepping("compiling") as progress:
-        found = make_examples(question, folder, progress)
+        found = find_examples(
+            net,
+            taps,
+            source,
+            out=folder,
+            per_bucket=per_bucket,
+            batch=batch,
+            limit=limit,
+            size=size,
+            data=data,
+            progress=progress,
+        )
     _report(found, as_json)
 
 

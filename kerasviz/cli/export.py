@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import asdict
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from kerasviz.cli.completion import complete_models
-from kerasviz.cli.convert import tap_names
 from kerasviz.cli.options import (
     InputOptions,
     ModelOptions,
@@ -22,15 +20,12 @@ from kerasviz.cli.options import (
     json_option,
     model_options,
     size_of,
-    with_data,
 )
 from kerasviz.cli.progress import import_tensorflow
 from kerasviz.cli.reading import read_network
 
 if TYPE_CHECKING:
-    from kerasviz.export.tf_serving import Exported, ExportSettings
-    from kerasviz.network.network import Network
-    from kerasviz.optvis.recipes import Recipe
+    from kerasviz.export.tf_serving import Exported
 
 
 @click.command(
@@ -131,29 +126,19 @@ def command(
     """
     import_tensorflow()
     from kerasviz.cli.progress import working
-    from kerasviz.export.tf_serving import export
-    from kerasviz.export.tf_serving.export import model_name
-    from kerasviz.export.tf_serving.original import original_of
-    from kerasviz.export.tf_serving.versions import next_version
+    from kerasviz.export.tf_serving import export_model
     from kerasviz.importers.custom_objects import custom_objects
-    from kerasviz.optvis.recipes import recipe as find_recipe
+    from kerasviz.zoo.arguments import with_data
 
-    recipe = find_recipe(asked["recipe"])
     net = with_data(read_network(model, model_options, input_options), data)
-    name = model_name(net, asked["name"])
-    next_version(folder / name, asked["version"])
-    setting = _setting(net, recipe, asked)
-    kept = (
-        original_of(net, custom_objects(model_options.imports), model_options.unsafe)
-        if asked["keep_signatures"]
-        else nullcontext()
-    )
-    with _terminable(), working(f"writing {folder / name}"), kept as original:
-        made = export(net, folder, setting, name=name, version=asked["version"], original=original)
+    own, unsafe = custom_objects(model_options.imports) or None, model_options.unsafe
+    with _terminable(), working(f"writing {folder}"):
+        made = export_model(net, folder, custom_objects=own, unsafe=unsafe, **asked)
     if as_json:
-        click.echo(json.dumps({**asdict(made), "path": str(made.path)}, indent=1))
+        plain = {name: value for name, value in vars(made).items() if name != "settings"}
+        click.echo(json.dumps({**plain, "path": str(made.path)}, indent=1))
     else:
-        _print(made, setting)
+        _print(made)
 
 
 @contextmanager
@@ -170,25 +155,12 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _setting(net: Network, recipe: Recipe, asked: dict[str, Any]) -> ExportSettings:
-    from kerasviz.export.tf_serving.settings import usual_setting
-
-    return usual_setting(
-        net,
-        recipe,
-        taps=tap_names(asked["taps"], net.taps),
-        size=asked["size"],
-        steps_max=asked["steps_max"],
-        group=asked["group"],
-        image_size=asked["image_size"],
-    )
-
-
-def _print(made: Exported, setting: ExportSettings) -> None:
+def _print(made: Exported) -> None:
     from kerasviz.cli.convert import bytes_in_words
     from kerasviz.cli.taps import aligned
     from kerasviz.export.exported_function import shown_shape
 
+    setting = made.settings
     click.echo(f"{made.path}: {bytes_in_words(made.size)}, for TensorFlow Serving")
     rows = []
     for name, tensors in made.signatures.items():

@@ -12,24 +12,22 @@ from kerasviz.cli.completion import complete_figures
 from kerasviz.cli.options import (
     InputOptions,
     ModelOptions,
-    RecipeOptions,
     data_option,
     input_options,
     model_options,
     recipe_options,
     seed_option,
-    with_data,
 )
 from kerasviz.cli.progress import import_tensorflow
-from kerasviz.cli.reading import read_network
+from kerasviz.cli.reading import read_network, say_sizes
 from kerasviz.cli.typed import command_line
-from kerasviz.errors import KerasvizError, UsageError, near
+from kerasviz.errors import KerasvizError, UsageError
 
 if TYPE_CHECKING:
     from kerasviz.figures import FigureSet
-    from kerasviz.network.network import Network
-    from kerasviz.optvis.recipes import Recipe
+    from kerasviz.figures.layout.context import FigureOptions
     from kerasviz.rendering.batching import Batch
+    from kerasviz.rendering.recipe_options import RecipeOptions
 
 
 @click.command(
@@ -72,7 +70,6 @@ Examples:
 )
 @click.option(
     "--layer",
-    "layers",
     multiple=True,
     metavar="TAP",
     help="A layer all of whose units `appendix-layer` shows; repeat for more. "
@@ -94,7 +91,7 @@ def command(
     seed: int,
     quick: bool,
     photos: Path | None,
-    layers: tuple[str, ...],
+    layer: tuple[str, ...],
     examples: Path | None,
     only_list: bool,
     recipe_options: RecipeOptions,
@@ -108,35 +105,38 @@ def command(
     cannot have a figure, the reason is said, the others are drawn, and the command ends with 1.
     """
     import_tensorflow()
-    from kerasviz.figures import CATALOGUE, make_figures
-    from kerasviz.rendering.commands import QUICK_STEPS
+    from kerasviz.figures.make import (
+        figure_names,
+        figure_options,
+        figure_recipe,
+        figures_folder,
+        quick_recipe,
+        write_figures,
+    )
+    from kerasviz.zoo.arguments import with_data
 
-    for slug in slugs:
-        if slug not in CATALOGUE:
-            raise UsageError(f"no figure {slug!r}; near: {near(slug, CATALOGUE)}")
-    wanted = list(dict.fromkeys(slugs)) or list(CATALOGUE)
-    recipe = recipe_options.chosen()
-    if quick:
-        recipe = recipe.replace(steps=min(recipe.steps, QUICK_STEPS))
+    wanted = figure_names(slugs)
+    usual = quick_recipe(recipe_options, quick)
     if model is None:
         if only_list:
             from kerasviz.figures.layout.article_outline import article_outline
 
-            _list(article_outline(), wanted, recipe, quick, layers, timed=False)
+            _list(figure_options(article_outline(), usual, quick=quick, layer=layer), wanted, False)
             return
         raise UsageError("figures of which network? add --model NAME or --model FILE")
+    from kerasviz.cli.progress import rendering, working
+    from kerasviz.cli.stopping import kept_pictures, stoppable
+
     net = with_data(read_network(model, model_options, input_options), data)
-    recipe = recipe_options.fitted(recipe, net)
-    folder = out or Path("out") / f"{net.name}-figures"
-    taps = net.main_taps or tuple(net.taps)[-1:]
-    recipe = recipe_options.resolved(recipe, net, taps, folder / "pictures")
+    folder = figures_folder(net, out)
+    with working(f"choosing the precision of {net.name}"):
+        recipe = figure_recipe(recipe_options, usual, net, folder)
+    say_sizes(usual, [recipe])
     if only_list:
-        _list(net, wanted, recipe, quick, layers, timed=True)
+        _list(figure_options(net, recipe, quick=quick, layer=layer), wanted, True)
         return
 
     from kerasviz.cli.figure_list import announcement
-    from kerasviz.cli.progress import rendering
-    from kerasviz.cli.stopping import kept_pictures, stoppable
     from kerasviz.rendering.store import count_finished
 
     said: dict[str, str] = {}
@@ -149,20 +149,11 @@ def command(
         return kept_pictures(count_finished(folder / "pictures"), folder)
 
     with stoppable(kept), rendering() as progress:
-        made = make_figures(
-            net,
-            wanted,
-            recipe,
-            folder,
-            seed=seed,
-            quick=quick,
-            photos=photos,
-            layers=layers,
-            examples=examples,
-            progress=progress,
-            begin=begin,
-            command=command_line(model, recipe_options.recipe),
+        options = figure_options(
+            net, recipe, seed=seed, quick=quick, photos=photos, layer=layer, examples=examples
         )
+        command = command_line(model, recipe_options.name)
+        made = write_figures(options, wanted, folder, progress, begin, command)
     _report(made, said, len(wanted))
 
 
@@ -193,21 +184,13 @@ def _report(made: FigureSet, said: Mapping[str, str], wanted: int) -> None:
         raise KerasvizError(f"{count} could not be made: {', '.join(made.failed)}")
 
 
-def _list(
-    net: Network,
-    slugs: Sequence[str],
-    recipe: Recipe,
-    quick: bool,
-    layers: Sequence[str],
-    timed: bool,
-) -> None:
+def _list(options: FigureOptions, slugs: Sequence[str], timed: bool) -> None:
     """Print what figures need."""
     from kerasviz.cli.figure_list import figure_lines
     from kerasviz.cli.progress import working
     from kerasviz.cli.stopping import stoppable
-    from kerasviz.figures.layout.context import FigureOptions
 
-    options = FigureOptions(net, recipe, quick=quick, layers=tuple(layers))
-    with stoppable(), working(f"timing a few steps of {net.name}" if timed else "counting"):
+    text = f"timing a few steps of {options.net.name}" if timed else "counting"
+    with stoppable(), working(text):
         lines = figure_lines(options, slugs, timed)
     click.echo("\n".join(lines))

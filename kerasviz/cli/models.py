@@ -124,7 +124,7 @@ def show_facts(model: str, model_options: ModelOptions, as_json: bool) -> None:
     from kerasviz.cli.taps import aligned
     from kerasviz.zoo.load import model_path
 
-    net = model_options.load(model)
+    net = model_options.shown_source(model).load()
     options = list(remembered(net.identity.sha256).options)
     path = None if net.identity.format == "zoo" else str(model_path(model))
     if as_json:

@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
 from kerasviz.cli.completion import complete_recipes, remember_taps
 from kerasviz.errors import UsageError
 from kerasviz.network.class_names import read_names
-from kerasviz.network.input_spec import PRESETS
-from kerasviz.zoo.model_source import ModelSource
+from kerasviz.network.input_spec import PRESETS, InputWords
+from kerasviz.network.size import size_of as pixels_of
+from kerasviz.rendering.recipe_options import RecipeOptions
+from kerasviz.types import Param, Precision
+from kerasviz.zoo.model_source import IMPORTERS, ModelSource
 
 if TYPE_CHECKING:
     from kerasviz.network.input_spec import InputSpec
     from kerasviz.network.network import Network
-    from kerasviz.optvis.recipes import Recipe
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 PREPROCESS = tuple(PRESETS)
-#: Parameterizations of one picture; "aligned" is for the frames of an interpolation.
-PARAMETERIZATIONS = ("pixel", "fourier", "pyramid", "low-resolution")
-IMPORTERS = ("onnx-tf",)
-#: The largest number of images that --mean and --std may be given for.
-BYTE = 255
-PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+PARAMETERIZATIONS = get_args(Param)
+PRECISIONS = get_args(Precision)
 
 
 def size_of(text: str) -> tuple[int, int]:
@@ -40,12 +37,10 @@ def size_of(text: str) -> tuple[int, int]:
     >>> size_of("128"), size_of("96x128")
     ((128, 128), (96, 128))
     """
-    match = re.fullmatch(r"(\d+)(?:[xX](\d+))?", text.strip())
-    if match is None or 0 in (height := int(match[1]), width := int(match[2] or match[1])):
-        raise click.BadParameter(
-            f"{text!r}: expected pixels such as 128, or height x width such as 96x128"
-        )
-    return height, width
+    try:
+        return pixels_of(text)
+    except UsageError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def numbers_of(text: str) -> tuple[float, ...]:
@@ -80,6 +75,19 @@ def steps_of(text: str) -> tuple[int, ...]:
 # -- the model -------------------------------------------------------------------------------
 
 
+class ShownSource(ModelSource):
+    """Show that a model is loaded, and remember its taps for completion."""
+
+    def load(self) -> Network:
+        """Load the network, with its custom layers."""
+        from kerasviz.cli.progress import working
+
+        with working(f"loading {self.path}"):
+            net = super().load()
+        remember_taps(net)
+        return net
+
+
 @dataclass(frozen=True)
 class ModelOptions:
     """Hold the options on how a model file is read."""
@@ -96,59 +104,22 @@ class ModelOptions:
         reading = (self.imports, self.unsafe, self.importer, input_spec, labels, self.signature)
         return ModelSource(model, *reading)
 
-    def load(self, model: str, input_spec: InputSpec | None = None) -> Network:
-        """Load a network, with its custom layers."""
-        from kerasviz.cli.progress import working
-
-        with working(f"loading {model}"):
-            net = self.source(model, input_spec).load()
-        remember_taps(net)
-        return net
+    def shown_source(self, model: str | None, input_spec: InputSpec | None = None) -> ShownSource:
+        """Describe how to load a file or zoo name so that the terminal shows it."""
+        return ShownSource(**vars(self.source(model or "", input_spec)))
 
 
-@dataclass(frozen=True)
-class InputOptions:
+class InputOptions(InputWords):
     """Hold the options that describe a network's input."""
 
-    preprocess: str | None = None
-    mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
-    channel_order: str | None = None
-
-    def spec(self) -> InputSpec | None:
+    def spec(self, source: str = "command line") -> InputSpec | None:
         """Return the description, ``None`` where the options give none."""
-        if self.preprocess is None and self.mean is None and self.std is None:
-            return None
-        from kerasviz.network.input_spec import InputSpec, preset
-
-        if self.preprocess is not None:
-            spec = preset(self.preprocess)
-        else:
-            # Means and deviations above 1 are those of images in 0..255.
-            largest = max(abs(n) for n in (*(self.mean or ()), *(self.std or ())))
-            if largest > BYTE:
-                raise UsageError(
-                    f"{largest:g} is above 255: give --mean and --std of images in 0 to 1, such as "
-                    f"{largest / 65535:.3g} for 16 bits ({largest:g} / 65535)"
-                )
-            spec = InputSpec(scale=255.0 if largest > 1 else 1.0)
-        given = {k: v for k in ("mean", "std", "channel_order") if (v := getattr(self, k))}
-        return replace(spec, **given, source="command line") if given else spec
+        return super().spec(source)
 
     def complete(self, net: Network) -> Network:
         """Return the network with the channel order, if that alone was given."""
-        if not self.channel_order or self.spec() is not None:
-            return net
-        return net.with_input_spec(
-            replace(net.require_input_spec(), channel_order=self.channel_order)
-        )
-
-
-def with_data(net: Network, path: Path | None) -> Network:
-    """Return the network with the inputs that the file of ``--data`` holds."""
-    from kerasviz.network.inputs import read_arrays
-
-    return net if path is None else net.with_data(read_arrays(path))
+        alone = self.channel_order if self.spec() is None else None
+        return net if alone is None else net.with_channel_order(alone)
 
 
 # -- decorators ------------------------------------------------------------------------------
@@ -160,7 +131,7 @@ def _packed(name: str, kind: type[Any], options: Sequence[Any]) -> Callable[[Com
     def decorate(command: Command) -> Command:
         @wraps(command)
         def run(**arguments: Any) -> Any:
-            own = {f.name: arguments.pop(f.name) for f in fields(kind)}
+            own = {f.name: arguments.pop(f.name) for f in fields(kind) if f.name in arguments}
             return command(**arguments, **{name: kind(**own)})
 
         decorated: Any = run
@@ -242,71 +213,6 @@ input_options = _packed(
         ),
     ],
 )
-
-
-@dataclass(frozen=True)
-class RecipeOptions:
-    """Hold the options on a recipe and on changes in it."""
-
-    recipe: str = "article"
-    steps: int | None = None
-    size: tuple[int, int] | None = None
-    param: str | None = None
-    precision: str | None = None
-    tile: int | None = None
-    until_converged: bool = False
-
-    def chosen(self) -> Recipe:
-        """Return the recipe with the changes; :meth:`resolved` replaces the precision ``auto``."""
-        from kerasviz.optvis.parameterizations import from_json
-        from kerasviz.optvis.recipes import PATIENCE
-        from kerasviz.optvis.recipes import recipe as find_recipe
-
-        recipe = find_recipe(self.recipe)
-        changes: dict[str, Any] = {}
-        if self.steps is not None:
-            changes["steps"] = self.steps
-        if self.size is not None:
-            changes["size"] = self.size
-        if self.tile is not None:
-            changes["tile"] = self.tile
-        if self.until_converged:
-            changes["patience"] = recipe.patience or PATIENCE
-        if self.param not in (None, recipe.parameterization.to_json()["kind"]):
-            changes["parameterization"] = from_json({"kind": self.param})
-        if self.precision not in (None, "auto"):
-            changes["precision"] = self.precision
-        return recipe.replace(**changes)
-
-    def fitted(self, recipe: Recipe, net: Network) -> Recipe:
-        """Return the recipe in the network's own size, unless another one was named, and say so."""
-        from kerasviz.rendering.sizes import unless_named
-
-        own = recipe if self.size is not None else unless_named(recipe, net)
-        if own.size != recipe.size:
-            click.echo("size {}x{} (the model's)".format(*own.size), err=True)
-        return own
-
-    def resolved(
-        self, recipe: Recipe, net: Network, taps: Sequence[str], folder: Path | None = None
-    ) -> Recipe:
-        """Return the recipe in the fastest precision for ``taps``, unless one was named.
-
-        A recipe file and ``--precision`` name one. The precision of pictures in ``folder`` is kept.
-        """
-        named = Path(self.recipe).suffix == ".json" and self.precision is None
-        if named or self.precision not in (None, "auto"):
-            return recipe
-        from kerasviz.cli.progress import working
-        from kerasviz.optvis.optimization.precision import choose
-        from kerasviz.rendering.manifest import MANIFEST, read_manifest
-
-        there: set[str] = set()
-        if folder is not None and (folder / MANIFEST).is_file():
-            recipes = [r["recipe"] for r in read_manifest(folder)["requests"].values()]
-            there = {recipe.get("precision", "float32") for recipe in recipes}
-        with working(f"choosing the precision of {net.name}"):
-            return recipe.replace(precision=choose(net, taps, there).precision)
 
 
 def recipe_options(default: str) -> Callable[[Command], Command]:

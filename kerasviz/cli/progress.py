@@ -1,131 +1,26 @@
-"""Progress on the standard error: a bar at a terminal, occasional lines elsewhere."""
+"""Progress of the commands, on the standard error."""
 
 from __future__ import annotations
 
 import gc
-import os
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
-
-import click
+from typing import TYPE_CHECKING
 
 from kerasviz import _tensorflow
+from kerasviz.io.terminal import stepping as stepping
+from kerasviz.io.terminal import working as working
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from kerasviz.rendering.render import RenderProgress
-
-#: Seconds between two lines of progress where there is no terminal.
-INTERVAL = 5.0
-#: Takes the finished fraction and a description of the present work.
-Update = Callable[[float, str], None]
-
-
-def duration(seconds: float) -> str:
-    """Write a time in seconds as minutes and seconds.
-
-    >>> duration(75), duration(4000)
-    ('1:15', '1:06:40')
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
-class Lines:
-    """Print progress as plain lines, at most one in ``interval`` seconds."""
-
-    def __init__(
-        self,
-        stream: TextIO,
-        interval: float,
-        clock: Callable[[], float] = time.monotonic,
-    ):
-        self.stream, self.interval, self.clock = stream, interval, clock
-        self.last = clock()
-        self.first: tuple[float, float] | None = None
-
-    def __call__(self, fraction: float, text: str) -> None:
-        now = self.clock()
-        if self.first is None:  # what was done before says nothing of how long the rest takes
-            self.first = now, fraction
-        if now - self.last < self.interval or fraction >= 1:  # the summary follows
-            return
-        self.last = now
-        left, (began, before) = "", self.first
-        if fraction > before:
-            left = f", {duration((now - began) * (1 - fraction) / (fraction - before))} left"
-        click.echo(f"{fraction:4.0%} {text}{left}", file=self.stream)
-
-
-@contextmanager
-def _console() -> Iterator[Console | None]:
-    """Yield a console on the standard error's terminal, ``None`` where there is none.
-
-    It has a file descriptor of its own: descriptor 2 may be held back (see ``_tensorflow.silent``).
-    """
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-
-    with os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding=sys.stderr.encoding) as stream:
-        yield Console(file=stream)
-
-
-@contextmanager
-def stepping(first: str) -> Iterator[Update]:
-    """Yield a function for progress, shown as a bar that disappears after the block."""
-    with _console() as console:
-        if console is None:
-            yield Lines(sys.stderr, INTERVAL)
-            return
-        from rich import progress as rich_progress
-        from rich.table import Column
-
-        column = Column(ratio=1, no_wrap=True, overflow="ellipsis")
-        columns = (
-            rich_progress.BarColumn(20),
-            rich_progress.TaskProgressColumn(),
-            rich_progress.TimeRemainingColumn(compact=True),
-            rich_progress.TextColumn("{task.description}", markup=False, table_column=column),
-        )
-        with rich_progress.Progress(
-            *columns, console=console, transient=True, expand=True, refresh_per_second=4
-        ) as progress:
-            task = progress.add_task(first, total=1.0)
-            yield lambda fraction, words: progress.update(
-                task, completed=fraction, description=words
-            )
-
-
-@contextmanager
-def working(text: str) -> Iterator[None]:
-    """Show a spinner at a terminal during work without steps."""
-    with _console() as console:
-        if console is None:
-            yield
-            return
-        from rich.markup import escape
-
-        with console.status(escape(text)):
-            yield
+    from kerasviz.rendering.progress import RenderProgress
 
 
 @contextmanager
 def rendering() -> Iterator[Callable[[RenderProgress], None]]:
     """Yield a progress function for ``render_batches``."""
     with stepping("compiling") as update:
-
-        def report(r: RenderProgress) -> None:
-            now = f"step {r.step} of {r.steps}, {_short(r.text)}"
-            update(r.fraction, f"{r.done} of {r.pictures} pictures, {now}")
-
-        yield report
+        yield lambda progress: update(progress.fraction, progress.describe())
 
 
 @contextmanager
@@ -138,10 +33,6 @@ def downloading(name: str) -> Iterator[Callable[[int, int | None], None]]:
             update(done / total if total else 0.0, f"{name} {done / 1e6:.1f}{size} MB")
 
         yield report
-
-
-def _short(text: str, most: int = 40) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def import_tensorflow() -> None:

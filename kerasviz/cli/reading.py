@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from kerasviz.cli.typed import REMEMBERED, given_options
 if TYPE_CHECKING:
     from kerasviz.network.input_spec import InputSpec
     from kerasviz.network.network import Network
+    from kerasviz.optvis.recipes import Recipe
     from kerasviz.zoo.remembered import Remembered
 
 #: The options that describe an input.
@@ -33,7 +35,7 @@ def read_network(
     succeeds.
     """
     options = input_options or InputOptions()
-    net = options.complete(model_options.load(model, options.spec()))
+    net = options.complete(model_options.shown_source(model, options.spec()).load())
     if line := facts_line(net):
         click.echo(line, err=True)
     if (origin := net.origins.get("input", "")).startswith("remembered "):
@@ -102,6 +104,13 @@ def facts_line(net: Network) -> str:
     return "; ".join(parts)
 
 
+def say_sizes(asked: Recipe, recipes: Iterable[Recipe]) -> None:
+    """Say which sizes a network has made of the one that was asked for."""
+    for size in dict.fromkeys(recipe.size for recipe in recipes):
+        if size != asked.size:
+            click.echo("size {}x{} (the model's)".format(*size), err=True)
+
+
 def _from(what: str, origin: str) -> str:
     return f"{what}, {origin}" if origin.startswith("remembered") else f"{what} from {origin}"
 
@@ -120,12 +129,7 @@ def facts_rows(net: Network) -> list[tuple[str, str]]:
     spec, origins = net.input_spec, net.origins
     rows = [("input", "unknown; give --preprocess, or --mean and --std")]
     if spec is not None:
-        low, high = spec.range
-        text = f"{low:.6g} to {high:.6g}, {spec.channel_order.upper()}"
-        if len({*spec.mean}) > 1 or len({*spec.std}) > 1:
-            mean, std = (" ".join(f"{n:.6g}" for n in numbers) for numbers in (spec.mean, spec.std))
-            text += f", scale {spec.scale:.6g}, mean {mean}, std {std}"
-        rows = [("input", f"{text} ({origins.get('input', spec.source)})")]
+        rows = [("input", f"{spec.describe()} ({origins.get('input', spec.source)})")]
     if net.labels:
         names = ", ".join(net.labels[:3]) + (", ..." if len(net.labels) > 3 else "")
         rows.append(("labels", f"{len(net.labels)}: {names} ({origins.get('labels', 'given')})"))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from textwrap import indent
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 from click.core import ParameterSource
@@ -17,7 +16,6 @@ from kerasviz.cli.completion import complete_models, complete_taps
 from kerasviz.cli.options import (
     InputOptions,
     ModelOptions,
-    RecipeOptions,
     data_option,
     input_options,
     json_option,
@@ -25,39 +23,26 @@ from kerasviz.cli.options import (
     recipe_options,
     seed_option,
     steps_of,
-    with_data,
 )
 from kerasviz.cli.progress import import_tensorflow
-from kerasviz.cli.reading import read_network
+from kerasviz.cli.reading import read_network, say_sizes
+from kerasviz.cli.stopping import kept_pictures, stoppable
 from kerasviz.cli.typed import command_line
-from kerasviz.cli.verify import load_recorded, model_of, take_threads
 from kerasviz.errors import UsageError
-from kerasviz.io.images import decode
 from kerasviz.optvis.objectives.targets import GRAMMAR
+from kerasviz.types import FileFormat
 
 if TYPE_CHECKING:
-    from kerasviz.rendering.batching import Batch
+    from kerasviz.rendering.recipe_options import RecipeOptions
     from kerasviz.rendering.request import Request
     from kerasviz.rendering.store import Store
+    from kerasviz.zoo.model_source import ModelSource
 
-#: Standard deviation of a picture's numbers (0 to 1) below which it is one grey.
-FLAT = 0.01
 #: What may be given beside ``--again``.
 WITH_AGAIN = (
     *("again", "model", "out", "data", "as_json", "imports", "unsafe", "importer"),
     "signature",
 )
-
-
-@dataclass(frozen=True)
-class RenderArguments:
-    """Hold the arguments of ``kerasviz render``, without recipe and model options."""
-
-    seed: int
-    snapshots: tuple[int, ...] | None
-    batch: int | None
-    diversity: int | None
-    negative: bool
 
 
 @click.command(
@@ -117,7 +102,7 @@ The same command again renders only what is missing, also after Ctrl-C.
 @click.option(
     "--format",
     "file_format",
-    type=click.Choice(("png", "jpg", "webp")),
+    type=click.Choice(get_args(FileFormat)),
     default="png",
     show_default=True,
     help="File format; png carries its provenance.",
@@ -146,41 +131,30 @@ def command(
     """
     if again is not None:
         _check_alone()
-        _render_again(again, model, out, data, model_options, as_json)
+        _render_again(again, model_options.shown_source(model), out, data, as_json)
         return
     if model is None or not targets:
         hint = "'MODEL'" if model is None else "'TARGET...'"
         raise click.MissingParameter(param_hint=hint, param_type="argument")
     import_tensorflow()
-    recipe = recipe_options.chosen()
-    net = with_data(read_network(model, model_options, input_options), data)
-
-    from kerasviz.optvis.objectives.scoring import taps_of
-    from kerasviz.optvis.objectives.targets import parse_targets
-    from kerasviz.rendering.batching import check_batch
-    from kerasviz.rendering.request import by_image, make_requests
+    from kerasviz.cli.progress import rendering, working
+    from kerasviz.rendering.fill import fill_folder, flat_files
+    from kerasviz.rendering.picture_options import PictureOptions, requests_for
     from kerasviz.rendering.store import Store
+    from kerasviz.zoo.arguments import with_data
 
-    what, folder = RenderArguments(**asked), out or Path("out") / net.name
-    wanted = parse_targets(targets, net)
-    taps = taps_of([target.objective for target in wanted], net, recipe.pre_activation)
-    recipe = recipe_options.resolved(recipe, net, taps, folder)
-    requests = []
-    for part, image in by_image(net, wanted, recipe):
-        requests += make_requests(
-            net,
-            part,
-            recipe_options.fitted(recipe, image),
-            seed=what.seed,
-            kind="negative" if what.negative else "",
-            rows=what.diversity or 1,
-            snapshots=what.snapshots or (),
-        )
-    requests = [replace(request, batch=what.batch) for request in requests]
-    check_batch(net, requests)
+    usual = recipe_options.chosen()
+    net = with_data(read_network(model, model_options, input_options), data)
+    folder = out or Path("out") / net.name
+    with working(f"choosing the precision of {net.name}"):
+        pictures = PictureOptions.of(**asked)
+        requests = requests_for(net, targets, recipe_options, pictures, folder)
+    say_sizes(usual, (request.recipe for request in requests))
     store = Store(folder, net, file_format)
-    made = _render(store, requests, command_line(model, recipe_options.recipe).of_store)
-    _warn_of_flat(store, requests)
+    commands = command_line(model, recipe_options.name).of_store
+    with _stoppable(store, requests), rendering() as progress:
+        made = fill_folder(store, requests, commands, progress).made
+    _warn_of_flat(flat_files(store, requests))
     _report(store, requests, made, as_json)
 
 
@@ -195,117 +169,43 @@ def _check_alone() -> None:
 
 
 def _render_again(
-    file: Path,
-    model: str | None,
-    out: Path | None,
-    data: Path | None,
-    model_options: ModelOptions,
-    as_json: bool,
+    file: Path, model: ModelSource, out: Path | None, data: Path | None, as_json: bool
 ) -> None:
     """Render the picture of a file again, unless it is complete in the folder."""
-    recorded = _provenance(file)
+    from kerasviz.rendering.recorded import read_provenance, source_of_picture, take_threads
+
+    recorded = read_provenance(file)
     take_threads([recorded["environment"]])
     import_tensorflow()
+    from kerasviz.cli.progress import rendering
     from kerasviz.optvis.environment import differences, environment
-    from kerasviz.rendering.again import RecordedStore
-    from kerasviz.rendering.commands import again_command
-    from kerasviz.rendering.held_data import with_held
-    from kerasviz.rendering.manifest import MANIFEST
+    from kerasviz.rendering.again import check_recorded, fill_again, recorded_store
+    from kerasviz.zoo.arguments import as_network
 
-    # An atlas keeps its files two folders deeper than its manifest.
-    folders = [file.parent, Path(os.path.normpath(file.parent / ".." / ".."))]
-    folder = next((path for path in folders if (path / MANIFEST).is_file()), file.parent)
-    model = model or _recorded_model(file, folder, recorded["network"])
-    net = with_data(load_recorded(model, recorded["network"], model_options), data)
-    net = with_held(net, folder, recorded.get("data", {}))
-    store = RecordedStore(out or folder, net, file, recorded)
-    batch, made = store.batch, 0
-    if not store.complete(batch.requests[0]):
+    check_recorded(file, recorded)
+    source = source_of_picture(file, recorded["network"], model)
+    store = recorded_store(file, recorded, as_network(source, data), out)
+    requests, made = store.batch.requests, 0
+    if not store.complete(requests[0]):
         for note in differences(environment(), recorded["environment"]):
             click.echo(f"kerasviz: environment: {note}", err=True)
-        made = _render(
-            store, batch.requests, lambda s: {f: again_command(f) for f in s.entries}, [batch]
-        )
-    _report(store, batch.requests, made, as_json)
+        with _stoppable(store, requests), rendering() as progress:
+            made = fill_again(store, progress)
+    _report(store, requests, made, as_json)
 
 
-def _provenance(file: Path) -> dict[str, Any]:
-    """Read what a file records. Raises :class:`UsageError` where that is no optimized picture."""
-    if not file.is_file():
-        raise UsageError(f"no file {str(file)!r}")
-    try:
-        _, recorded = decode(file.read_bytes())
-    except (OSError, SyntaxError, ValueError) as error:
-        raise UsageError(f"{str(file)!r} cannot be read as a picture") from error
-    if recorded is None or "recipe" not in recorded:
-        raise UsageError(
-            f"{str(file)!r} does not record an optimization; give a PNG file that kerasviz "
-            "render made, or one of the single pictures of figures or an atlas"
-        )
-    return recorded
-
-
-def _recorded_model(file: Path, folder: Path, network: dict[str, Any]) -> str:
-    """Return the model that a picture was made with, by the manifest near it or by its name."""
-    from kerasviz.rendering.manifest import MANIFEST, read_manifest
-    from kerasviz.zoo.model_card import cards
-
-    manifest = read_manifest(folder) if (folder / MANIFEST).is_file() else None
-    if manifest is not None and (model := model_of(folder, manifest)) is not None:
-        return model
-    if (name := str(network["name"])) in cards():
-        return name
-    raise UsageError(
-        f"the model {name!r} that {str(file)!r} was made with is not there; name it: "
-        f"kerasviz render MODEL --again {file}"
-    )
-
-
-def _render(
-    store: Store,
-    requests: Sequence[Request],
-    commands: Callable[[Store], Mapping[str, str]],
-    missing: Sequence[Batch] | None = None,
-) -> int:
-    """Render what is missing, with progress; returns how many pictures were made.
-
-    The folder's page is written even if Ctrl-C ends it before all are finished. ``commands`` make
-    the pictures of a store again, by file.
-    """
-    from kerasviz.cli.progress import rendering
-    from kerasviz.cli.stopping import kept_pictures, stoppable
-    from kerasviz.rendering.pages import write_index
-    from kerasviz.rendering.run import render_into
-
-    with stoppable(lambda: kept_pictures(len(store.finished(requests)), store.folder)):
-        try:
-            with rendering() as progress:
-                return render_into(store, requests, progress, missing=missing).made
-        finally:
-            if store.entries:
-                write_index(store.folder, store.manifest(), commands(store))
+def _stoppable(store: Store, requests: Sequence[Request]) -> AbstractContextManager[None]:
+    """Let Ctrl-C in the block say which pictures are kept."""
+    return stoppable(lambda: kept_pictures(len(store.finished(requests)), store.folder))
 
 
 def _pictures(count: int) -> str:
     return "picture is" if count == 1 else "pictures are"
 
 
-def _warn_of_flat(store: Store, requests: Sequence[Request]) -> None:
-    """Warn of pictures that are one grey: their units gave no gradient at the start."""
-    import numpy as np
-
-    from kerasviz.io.images import decode
-
-    flat = []
-    for entry in store.finished(requests):
-        image, _ = decode((store.folder / entry.file).read_bytes())
-        # The numbers of a picture of 4096 pixels would take hundreds of MB, its histogram does not.
-        counts, values = np.reshape(image.histogram(), (-1, 256)).sum(0), np.arange(256) / 255
-        mean = np.average(values, weights=counts)
-        if np.average((values - mean) ** 2, weights=counts) < FLAT**2:
-            flat.append(entry.file)
-    if flat:
-        names = ", ".join(flat[:5]) + (f" and {len(flat) - 5} more" if len(flat) > 5 else "")
+def _warn_of_flat(files: Sequence[str]) -> None:
+    if files:
+        names = ", ".join(files[:5]) + (f" and {len(files) - 5} more" if len(files) > 5 else "")
         click.echo(
             f"kerasviz: warning: flat grey, the unit did not start: {names}; "
             "try another --seed, --recipe lucid or more --steps",

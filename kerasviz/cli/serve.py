@@ -154,7 +154,7 @@ def command(
         taps=tuple(name.strip() for part in taps for name in part.split(",") if name.strip()),
         batch=batch,
         reading=model_options.source("", input_options.spec()),
-        cli_args=command_line("", "fast").reading,
+        cli_args=command_line("", "fast").reading or (),
         limits=Limits(kept=keep_jobs),
     )
     _check(setting)

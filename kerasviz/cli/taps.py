@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kerasviz.cli.completion import complete_models, complete_taps
-from kerasviz.cli.map_rows import map_rows
 from kerasviz.cli.options import ModelOptions, json_option, model_options
 from kerasviz.cli.progress import import_tensorflow
 from kerasviz.cli.reading import read_network
@@ -71,6 +70,8 @@ def command(
     elif everything or pattern is not None:
         _print_table([HEADERS, *(_row(tap) for tap in listed)])
     else:
+        from kerasviz.network.map_rows import map_rows
+
         _print_table([MAP_HEADERS, *map_rows(net)])
         click.echo(f"{len(listed)} taps: add --all, or a part of a name")
     if not as_json:

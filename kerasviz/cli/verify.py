@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
-from kerasviz.cli.options import IMPORTERS, ModelOptions, json_option, model_options
+from kerasviz.cli.options import ModelOptions, json_option, model_options
 from kerasviz.cli.progress import import_tensorflow
-from kerasviz.errors import UsageError
 
 if TYPE_CHECKING:
-    from kerasviz.network.network import Network
-    from kerasviz.rendering.store import FileCheck
+    from kerasviz.rendering.verify import Verification
 
 
 @click.command(
@@ -59,125 +51,41 @@ def command(
 
     DIR was made by `kerasviz render`, `kerasviz figures` or `kerasviz atlas`, and may be s3:// or
     gs://; the files of `kerasviz examples` are compared with their checksums, and so are sprites of
-    layers, panels of examples, and what was computed from photos that are not there any more.
+    layers, panels of examples, what was computed from photos that are not there any more, and what
+    a Python function made, which data alone cannot make again.
     Nothing is written. Ends with 1 unless all files are the same.
     """
-    with _here(folder) as place:
-        results, notes = _verified(place, model, model_options, sample, seed)
-    ctx.exit(_report(folder, results, notes, as_json))
-
-
-@contextmanager
-def _here(folder: str) -> Iterator[Path]:
-    """Yield the folder with the manifest, fetched where it is remote."""
-    from kerasviz.io.storage import local_folder
-    from kerasviz.rendering.manifest import MANIFEST
-
-    place = local_folder(folder)
-    if place is None:
-        from kerasviz.atlas.download import fetched
-
-        with fetched(folder) as place:
-            yield place
-        return
-    place = place if "://" in folder else Path(folder)  # relative, in what is said of it
-    inner = place / "pictures"
-    yield inner if not (place / MANIFEST).is_file() and (inner / MANIFEST).is_file() else place
-
-
-def _verified(
-    folder: Path, model: str | None, model_options: ModelOptions, sample: int | None, seed: int
-) -> tuple[list[FileCheck], list[str]]:
-    """Check each file; return the results and how environments differ."""
-    from kerasviz.rendering.manifest import MANIFEST, read_manifest
-
-    manifest = read_manifest(folder) if (folder / MANIFEST).is_file() else None
-    if manifest is not None:
-        take_threads(manifest["environments"].values())
-    import_tensorflow()
-    from kerasviz.examples.folder import MANIFEST as EXAMPLES
-    from kerasviz.examples.folder import verify_examples
-
-    if (folder / EXAMPLES).is_file():
-        return verify_examples(folder), []
-    from kerasviz.rendering.verify import VerifySample, verify
-
-    if manifest is None:
-        manifest = read_manifest(folder)  # says what is wrong
-    model = model or model_of(folder, manifest)
-    if model is None:
-        raise UsageError(
-            f"the model {manifest['network']['source']!r} that {str(folder)!r} was made with is "
-            "not there; give --model FILE"
-        )
-    net = load_recorded(model, manifest["network"], model_options)
-
+    from kerasviz.atlas.verify import opened, recorded_network, verified, verified_examples
     from kerasviz.cli.progress import rendering
 
-    with rendering() as progress:
-        return verify(folder, net, progress, VerifySample(sample, seed) if sample else None)
+    with opened(folder) as place:
+        import_tensorflow()
+        found = verified_examples(place)
+        if found is None:
+            net = recorded_network(place, model_options.shown_source(model))
+            with rendering() as progress:
+                found = verified(place, net, sample, seed, progress)
+    _report(folder, found, as_json)
+    ctx.exit(0 if found.same else 1)
 
 
-def take_threads(environments: Iterable[Mapping[str, str]]) -> None:
-    """Let TensorFlow start with the threads that all pictures were made with.
-
-    Their number decides the last bits. It is not changed where environments differ, or where
-    TensorFlow runs already.
-    """
-    recorded = {environment.get("threads", "") for environment in environments}
-    known = len(recorded) == 1 and (threads := recorded.pop()).isdecimal()
-    if known and "tensorflow" not in sys.modules:
-        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", threads)
-
-
-def load_recorded(model: str, network: Mapping[str, Any], options: ModelOptions) -> Network:
-    """Load the model of recorded pictures, read and fed as the record says."""
-    from kerasviz.network.input_spec import InputSpec
-
-    if network["format"] in IMPORTERS and options.importer is None:
-        options = replace(options, importer=network["format"])
-    if options.signature is None:
-        options = replace(options, signature=network.get("signature"))
-    return options.load(model, InputSpec.from_json(network["input"]))
-
-
-def _report(folder: str, results: Sequence[FileCheck], notes: Sequence[str], as_json: bool) -> int:
-    """Print the results; returns the exit code."""
-    good = all(result.result in ("same", "kept", "unchanged") for result in results)
+def _report(folder: str, found: Verification, as_json: bool) -> None:
     if as_json:
         data = {
             "folder": folder,
-            "same": good,
-            "files": [asdict(result) for result in results],
-            "environment": list(notes),
+            "same": found.same,
+            "files": [asdict(result) for result in found.files],
+            "environment": found.environment,
         }
         click.echo(json.dumps(data, indent=1, ensure_ascii=False))
     else:
-        _print(results, notes)
-    return 0 if good else 1
+        _print(found)
 
 
-def model_of(folder: Path, manifest: dict[str, Any]) -> str | None:
-    """Return the zoo name or the file that a manifest names, ``None`` where it is gone."""
-    source = str(manifest["network"]["source"])
-    if manifest["network"]["format"] == "zoo" or source.startswith("hf://"):
-        return source
-    if (folder / source).exists():
-        return str(folder / source)
-    # Without a folder or an ending it is a network that was fetched into the user's cache.
-    return source if "/" not in source and "." not in source else None
-
-
-def _print(results: Sequence[FileCheck], notes: Sequence[str]) -> None:
-    counts = Counter(result.result for result in results)
-    words = ", ".join(f"{counts[name]:,} {name}" for name in sorted(counts, key=_order))
-    click.echo(f"{len(results):,} {'file' if len(results) == 1 else 'files'}: {words or 'none'}")
-    for result in results:
-        if result.result not in ("same", "unchanged"):
-            click.echo(f"{result.file}: {result.result}: {result.detail}")
-    for note in notes:
+def _print(found: Verification) -> None:
+    click.echo(found.summary)
+    for file in found.files:
+        if file.result not in ("same", "unchanged"):
+            click.echo(f"{file.file}: {file.result}: {file.detail}")
+    for note in found.environment:
         click.echo(f"environment: {note}")
-
-
-def _order(name: str) -> tuple[bool, str]:
-    return name != "same", name

@@ -19,7 +19,7 @@ from kerasviz.examples.receptive_field import ReceptiveField, receptive_field
 from kerasviz.examples.search import STATE, Question, Scan, SearchResult, search
 from kerasviz.io.files import checksum, make_folder, write_atomically
 from kerasviz.optvis.environment import environment
-from kerasviz.rendering.render import network_provenance
+from kerasviz.rendering.picture import network_provenance
 
 
 @dataclass(frozen=True)

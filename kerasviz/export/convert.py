@@ -6,16 +6,20 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from kerasviz.errors import UsageError
+from kerasviz.errors import UsageError, check_choice
 from kerasviz.io.files import temporary_folder
+from kerasviz.network.size import size_of
+from kerasviz.types import OutputKind, OutputLayout, Size
+from kerasviz.zoo.argument_names import named_arguments
+from kerasviz.zoo.arguments import Model, as_network, tap_names
 
 if TYPE_CHECKING:
     from kerasviz.export.exported_function import Export
     from kerasviz.network.network import Network
 
-KINDS = ("keras", "saved_model")
+KINDS = get_args(OutputKind)
 #: Suffixes of other kinds of files.
 _OTHERS = (".onnx", ".h5", ".hdf5", ".pb", ".tflite", ".pt", ".pth", ".zip", ".json")
 
@@ -43,6 +47,8 @@ def kind_of_output(out: Path, to: str | None) -> str:
     >>> kind_of_output(Path("a.keras"), None), kind_of_output(Path("folder"), None)
     ('keras', 'saved_model')
     """
+    if to is not None:
+        check_choice("to", to, KINDS)
     is_keras = out.suffix == ".keras"
     kind = to or ("keras" if is_keras else "saved_model")
     if kind == "keras" and not is_keras:
@@ -54,34 +60,57 @@ def kind_of_output(out: Path, to: str | None) -> str:
     return kind
 
 
+@named_arguments()
 def convert(
-    net: Network,
+    net: Model,
     out: str | os.PathLike[str],
     *,
-    to: str | None = None,
-    taps: Sequence[str] = (),
-    layout: str | None = None,
-    size: tuple[int | None, int | None] | None = None,
+    to: OutputKind | None = None,
+    taps: str | Sequence[str] = (),
+    layout: OutputLayout | None = None,
+    size: int | Size | str | tuple[None, None] | None = None,
 ) -> Converted:
     """Write a network as a ``.keras`` file or a SavedModel folder that needs no kerasviz.
 
-    ``to`` is ``"keras"`` or ``"saved_model"``, by default what the name of ``out`` says. ``taps``
-    become outputs under the given names, beside the network's own. ``layout`` is ``"own"`` (the
-    model's, the default of SavedModels) or ``"channels-last"`` (the default of Keras files).
-    ``size`` is another (height, width) for a network that requires one, ``None`` for any. The
-    result is loaded and compared with the network before it gets its name. Raises
-    :class:`UsageError` for names, :class:`ModelError` for nodes that cannot be converted.
+    This is ``kerasviz convert``. The result is loaded and compared with the network before it gets
+    its name.
+
+    Args:
+        net: The network, or what :func:`kerasviz.load` takes.
+        out: The file or folder to write.
+        to: ``"keras"`` or ``"saved_model"``, by default what the name of ``out`` says.
+        taps: Taps that become outputs, under the given names, beside the network's own.
+        layout: ``"own"``, the model's (the default of SavedModels), or ``"channels-last"`` (the
+            default of Keras files).
+        size: Another size for a network that requires one, a number or (height, width);
+            ``"any"`` for all sizes.
+
+    Returns:
+        The file, its inputs and outputs, and the largest relative difference on a random input.
+
+    Raises:
+        UsageError: For names, and a size that the graph does not allow.
+        ModelError: For nodes that cannot be converted.
+
+    Example:
+        >>> kerasviz.convert("model.onnx", "model.keras").outputs       # doctest: +SKIP
+        {'prob': (None, 1000)}
     """
     path = Path(out)
     kind = kind_of_output(path, to)
+    if layout is not None:
+        check_choice("layout", layout, get_args(OutputLayout))
+    pixels = None if size is None else _any_or(size)
+    net = as_network(net)
     _check_target(path, kind, net.identity.source)
+    taps = tap_names(taps, net.taps)
     for name in taps:
         net.taps[name]  # raises for an unknown tap, with near names
     layout = layout or ("own" if kind == "saved_model" else "channels-last")
-    if size is not None:
+    if pixels is not None:
         from kerasviz.export.resize import resized
 
-        net = resized(net, size)
+        net = resized(net, pixels)
     from kerasviz.export.exported_function import export_of
 
     export = export_of(net, taps, channels_last=layout == "channels-last")
@@ -90,7 +119,7 @@ def convert(
         if kind == "keras":
             # Keras' own layers would still be channels first.
             turned = export.channels_last and any(p.channels_first for p in export.ports.values())
-            changed = turned or size is not None
+            changed = turned or pixels is not None
             run = _write_keras(net, export, taps, result, changed=changed)
         else:
             run = _write_saved_model(export, result)
@@ -99,6 +128,13 @@ def convert(
         _put(result, path)
     inputs = {name: export.shape(name) for name in export.ports}
     return Converted(path, kind, layout, inputs, shapes, bytes_, error)
+
+
+def _any_or(size: Any) -> tuple[int | None, int | None]:
+    """Return (height, width), both ``None`` for any size."""
+    if size == "any" or size == (None, None):
+        return None, None
+    return size_of(size)
 
 
 Run = Callable[[Mapping[str, Any]], Mapping[str, Any]]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypedDict, Unpack
 
 from PIL import Image
 
@@ -37,17 +36,20 @@ from kerasviz.io.images import decode, encode
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.objective import Term
 from kerasviz.optvis.recipes import Recipe
-from kerasviz.optvis.recipes import recipe as find_recipe
 from kerasviz.rendering.batching import Batch
-from kerasviz.rendering.commands import CommandLine
+from kerasviz.rendering.commands import QUICK_STEPS, CommandLine
 from kerasviz.rendering.gradient_pictures import GradientCache
 from kerasviz.rendering.pages import update, write_index
 from kerasviz.rendering.photos import MOST, find_photos, read_photo
-from kerasviz.rendering.render import RenderProgress
+from kerasviz.rendering.progress import RenderProgress, Report, displayed
+from kerasviz.rendering.recipe_options import RecipeOptions
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.run import missing_batches, render_into
 from kerasviz.rendering.sizes import unless_named
 from kerasviz.rendering.store import Store
+from kerasviz.types import Param, Precision, Size
+from kerasviz.zoo.argument_names import named_arguments
+from kerasviz.zoo.arguments import Data, Model, as_network
 
 #: The folder of the single pictures, in the folder of the figures.
 PICTURES = "pictures"
@@ -71,53 +73,150 @@ class FigureSet:
     failed: Mapping[str, str] = field(default_factory=dict)
 
 
-class MakeOptions(TypedDict, total=False):
-    """The named arguments of :func:`make_figures`, all of which may be left out."""
-
-    seed: int
-    quick: bool
-    photos: str | Path | None
-    layers: Sequence[str]
-    examples: str | Path | None
-    progress: Callable[[RenderProgress], None] | None
-    begin: Callable[[Sequence[Batch], Mapping[str, str]], None] | None
-    command: CommandLine | None
-
-
-def make_figures(
-    net: Network,
-    slugs: Sequence[str] = (),
-    recipe: str | Recipe = "article",
-    out: str | Path = "figures",
-    **arguments: Unpack[MakeOptions],
+@named_arguments()
+def make_figures(  # noqa: PLR0913 - the options of the command
+    net: Model,
+    slugs: str | Sequence[str] = (),
+    recipe: str | Path | Recipe = "article",
+    out: str | Path | None = None,
+    *,
+    seed: int = 0,
+    quick: bool = False,
+    photos: str | Path | None = None,
+    examples: str | Path | None = None,
+    layer: str | Sequence[str] = (),
+    size: int | Size | str | None = None,
+    steps: int | None = None,
+    param: Param | None = None,
+    precision: Precision | None = None,
+    until_converged: bool = False,
+    tile: int | None = None,
+    data: Data | None = None,
+    progress: bool | Report | None = None,
 ) -> FigureSet:
-    """Make figures of the article (default: all) for a network, as PNG files and HTML pages.
+    """Make figures of the article for a network as PNG files and HTML pages.
 
-    ``seed`` is that of the noise. With ``quick``, figures show some of their hundreds of settings.
-    ``photos`` is a folder of PNG and JPEG files, or one of them, for the figures of gradients.
-    ``layers`` are the taps all of whose units ``appendix-layer`` shows (default: some of one).
-    ``examples`` is a folder that ``kerasviz examples`` made, for the panels of dataset examples.
-    Single pictures go to ``out/pictures`` with their manifest and page; complete pictures are
-    not rendered again. Figures that the network cannot have are left out; the result has the
-    reason. ``begin`` is called before the first picture, with the batches to render and these
-    figures. Raises :class:`UsageError` for an unknown figure, photos that cannot be read, a size
-    that the network does not take and a folder with another network's pictures.
+    Like ``kerasviz figures``, this keeps the single pictures in ``out/pictures`` with their
+    manifest and page, does not render complete pictures again, and leaves out the figures that the
+    network cannot have; the result has the reasons.
+
+    Args:
+        net: The network, or what :func:`kerasviz.load` takes.
+        slugs: The names of figures, keys of ``kerasviz.figures.CATALOGUE``; by default all.
+        recipe: How to optimize, the name of a recipe or its file.
+        out: The folder for the figures, by default ``out/NAME-figures``.
+        seed: The seed of the noise that the pictures start from.
+        quick: Whether to take at most 128 steps, and only some of hundreds of settings.
+        photos: A folder of PNG and JPEG files, or one of them, for the figures of gradients.
+        examples: A folder that :func:`kerasviz.find_examples` made, for the panels of examples.
+        layer: The taps, or one, all of whose units ``appendix-layer`` shows; by default 8 units.
+        size: Pixels, a number or (height, width); by default the network's own where it takes no
+            other, else the recipe's.
+        steps: The updates of the image.
+        param: What is optimized: pixels, their Fourier spectrum, a pyramid, or 32 x 32 pixels.
+        precision: The numbers in which convolutions are computed; see :func:`kerasviz.render`.
+        until_converged: Whether a picture ends when its score has stopped growing.
+        tile: The side of the tiles, in pixels, that the network sees of large pictures.
+        data: Arrays that inputs beside the image are held at, or an ``.npz`` file of them.
+        progress: Where it is shown, as in :func:`kerasviz.render`.
+
+    Returns:
+        The files and the page, the numbers of pictures, and the figures that were left out.
+
+    Raises:
+        UsageError: For an unknown figure, photos that cannot be read, a size that the network does
+            not take, and a folder with another network's pictures.
+
+    Example:
+        >>> kerasviz.make_figures(net, "hero", quick=True).index        # doctest: +SKIP
+        PosixPath('out/efficientnet-lite0-figures/index.html')
     """
-    wanted = list(dict.fromkeys(slugs)) or list(CATALOGUE)
-    for slug in wanted:
-        if slug not in CATALOGUE:
-            raise UsageError(f"unknown figure {slug!r}; near: {near(slug, CATALOGUE)}")
-    out = Path(out)
-    photos, examples = arguments.get("photos"), arguments.get("examples")
-    options = FigureOptions(
+    wanted = figure_names([slugs] if isinstance(slugs, str) else slugs)
+    asked = RecipeOptions(recipe, steps, size, param, precision, tile, until_converged)
+    usual = quick_recipe(asked, quick)
+    net = as_network(net, data)
+    folder = figures_folder(net, out)
+    options = figure_options(
         net,
-        unless_named(find_recipe(recipe), net),
-        arguments.get("seed", 0),
-        arguments.get("quick", False),
+        figure_recipe(asked, usual, net, folder),
+        seed=seed,
+        quick=quick,
+        photos=photos,
+        layer=[layer] if isinstance(layer, str) else layer,
+        examples=examples,
+    )
+    command = _command(options, photos, examples)
+    with displayed(progress) as display:
+        made = write_figures(options, wanted, folder, display, command=command)
+        figures = f"{len(made.paths) // 2} figure{'' if len(made.paths) == 2 else 's'}"
+        display.end(f"{figures}, {made.made} pictures made, {made.kept} complete")
+    return made
+
+
+def figure_names(slugs: Sequence[str]) -> list[str]:
+    """Return the names of figures, each once, all of them by default.
+
+    Raises :class:`UsageError` for an unknown one.
+    """
+    for slug in slugs:
+        if slug not in CATALOGUE:
+            raise UsageError(f"no figure {slug!r}; near: {near(str(slug), CATALOGUE)}")
+    return list(dict.fromkeys(slugs)) or list(CATALOGUE)
+
+
+def figures_folder(net: Network, out: str | Path | None = None) -> Path:
+    """Return the folder of a network's figures: ``out``, or one of the network's name."""
+    return Path("out") / f"{net.name}-figures" if out is None else Path(out)
+
+
+def quick_recipe(recipe: RecipeOptions, quick: bool) -> Recipe:
+    """Return the recipe that was asked for; quick figures take fewer steps."""
+    chosen = recipe.chosen()
+    return chosen.replace(steps=min(chosen.steps, QUICK_STEPS)) if quick else chosen
+
+
+def figure_recipe(asked: RecipeOptions, usual: Recipe, net: Network, folder: Path) -> Recipe:
+    """Return a recipe in the size and the precision for the figures of a network in a folder."""
+    taps = net.main_taps or tuple(net.taps)[-1:]
+    return asked.resolved(asked.fitted(usual, net), net, taps, folder / PICTURES)
+
+
+def figure_options(
+    net: Network,
+    recipe: Recipe,
+    *,
+    seed: int = 0,
+    quick: bool = False,
+    photos: str | Path | None = None,
+    layer: Sequence[str] = (),
+    examples: str | Path | None = None,
+) -> FigureOptions:
+    """Return the options of figures, with photos and examples opened."""
+    return FigureOptions(
+        net,
+        unless_named(recipe, net),
+        seed,
+        quick,
         () if photos is None else find_photos(photos),
-        tuple(arguments.get("layers", ())),
+        tuple(layer),
         None if examples is None else open_examples(examples, net),
     )
+
+
+def write_figures(
+    options: FigureOptions,
+    wanted: Sequence[str],
+    out: Path,
+    progress: Callable[[RenderProgress], None] | None = None,
+    begin: Callable[[Sequence[Batch], Mapping[str, str]], None] | None = None,
+    command: CommandLine | None = None,
+) -> FigureSet:
+    """Make figures of the article for a network, as :func:`make_figures` does.
+
+    ``begin`` is called before the first picture, with the batches to render and the figures that
+    are left out. ``command`` makes pictures again, by default that of :func:`make_figures`.
+    """
+    net = options.net
     net.check_size(*options.recipe.size)
     if options.layers and APPENDIX_LAYER.slug not in wanted:
         raise UsageError(f"layers are for the figure {APPENDIX_LAYER.slug}; name that figure too")
@@ -130,9 +229,9 @@ def make_figures(
     layouts, failed = choose_all([CATALOGUE[slug] for slug in wanted], options)
     requests = list(dict.fromkeys(r for layout in layouts for r in layout.requests))
     store = Store(out / PICTURES, net)
-    run = FigureRun(store, options, arguments.get("command") or _command(options, arguments))
+    run = FigureRun(store, options, command or _command(options))
     missing = missing_batches(store, requests)
-    if (begin := arguments.get("begin")) is not None:
+    if begin is not None:
         begin(missing, failed)
     index = out / "index.html"
     if not layouts:
@@ -140,7 +239,7 @@ def make_figures(
     make_folder(out)
     lost: dict[Request, str] = {}
     try:
-        made = render_into(store, requests, arguments.get("progress"), lost, missing)
+        made = render_into(store, requests, progress, lost, missing)
         _leave_out(layouts, failed, lost)
         count = _compute(store, layouts, failed)
     except KeyboardInterrupt:  # the page shows the pictures that are finished
@@ -191,14 +290,16 @@ def _compute(store: Store, layouts: list[FigureLayout], failed: dict[str, str]) 
     return count
 
 
-def _command(options: FigureOptions, arguments: MakeOptions) -> CommandLine:
+def _command(
+    options: FigureOptions, photos: str | Path | None = None, examples: str | Path | None = None
+) -> CommandLine:
     """Describe figures made from Python as a command line."""
     words = ["--seed", str(options.seed)] if options.seed else []
     if options.quick:
         words.append("--quick")
-    if (photos := arguments.get("photos")) is not None:
+    if photos is not None:
         words += ["--photos", str(photos)]
-    if (examples := arguments.get("examples")) is not None:
+    if examples is not None:
         words += ["--examples", str(examples)]
     for layer in options.layers:
         words += ["--layer", layer]

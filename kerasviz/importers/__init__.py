@@ -58,3 +58,22 @@ def read(
 
     read_file = read_keras if kind == "keras" else read_h5
     return read_file(path, custom_objects=custom_objects, unsafe=unsafe)
+
+
+def read_proto(
+    model: Any, name: str, folder: Path | None = None, importer: str | None = None
+) -> Imported:
+    """Read an ``onnx.ModelProto``, which stays as it is.
+
+    ``name`` begins the lines of errors. External data that were not loaded are read from
+    ``folder``, by default the working directory. Raises :class:`kerasviz.errors.ModelError`.
+    """
+    place = Path(folder or "") / name
+    if importer is not None:
+        check_choice("importer", importer, IMPORTERS)
+        from kerasviz.importers.onnx_tf.program import read_onnx_tf_proto
+
+        return read_onnx_tf_proto(model, place)
+    from kerasviz.importers.onnx import read_onnx_proto
+
+    return read_onnx_proto(model, place)

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin
 
 from kerasviz.errors import UsageError
-from kerasviz.types import Array, Size
+from kerasviz.types import Array, FileFormat, Size
 
 
 class ImageFileError(UsageError):
     """A file that is no picture, or a damaged one; the message is Pillow's reason only."""
 
 
-FORMATS = ("png", "jpg", "webp")
+FORMATS = get_args(FileFormat)
 #: What is raised for files that are no pictures or damaged, by Pillow and here.
 UNREADABLE = (
     ImageFileError,
@@ -103,6 +104,40 @@ def to_image(array: np.ndarray[Any, Any]) -> Image.Image:
         part = np.asarray(array[top : top + ROWS], np.float64)
         pixels[top : top + ROWS] = np.clip(np.rint(part * 255), 0, 255)
     return Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
+
+
+def image_array(image: Image.Image) -> Array:
+    """Convert a grey or RGB picture to an array [H, W, C] float32 in [0, 1].
+
+    >>> image_array(Image.new("L", (3, 2), 255)).shape
+    (2, 3, 1)
+    """
+    pixels = np.asarray(image, np.float32) / 255
+    return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def contact_sheet(
+    images: Sequence[Image.Image], columns: int | None = None, gap: int = 4
+) -> Image.Image:
+    """Arrange images in rows on white, each at its own size, ``gap`` pixels apart.
+
+    Without ``columns`` there are about as many as rows. A single image is returned as it is.
+
+    >>> contact_sheet([Image.new("L", (8, 6))] * 5).size
+    (32, 16)
+    """
+    if not images:
+        raise UsageError("there is no picture to show")
+    if len(images) == 1:
+        return images[0]
+    columns = max(1, min(columns or math.ceil(math.sqrt(len(images))), len(images)))
+    width, height = (max(image.size[axis] for image in images) + gap for axis in (0, 1))
+    rows = -(-len(images) // columns)
+    sheet = Image.new("RGB", (columns * width - gap, rows * height - gap), "white")
+    for number, image in enumerate(images):
+        row, column = divmod(number, columns)
+        sheet.paste(image.convert("RGB"), (column * width, row * height))
+    return sheet
 
 
 def pixels_of(image: Image.Image, channels: int) -> np.ndarray[Any, Any]:

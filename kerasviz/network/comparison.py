@@ -20,8 +20,6 @@ from kerasviz.network.program import Port
 from kerasviz.network.rounding import Exact, eps, is_rounding, is_short, same_numbers
 from kerasviz.types import Array
 
-AGAINST = ("onnxruntime", "keras")
-
 #: Height and width of images, in pixels, for networks that take any size.
 SIZE = (128, 128)
 #: Length of other free dimensions, such as tokens.
@@ -59,12 +57,16 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Hold the errors of all common taps in the order of the graph; ``skipped`` are the others."""
+    """Hold the errors of all common taps in the order of the graph; ``skipped`` are the others.
+
+    ``inputs`` are the shapes of the inputs by name.
+    """
 
     against: str
     tolerance: float
     taps: tuple[Difference, ...]
     skipped: tuple[str, ...] = ()
+    inputs: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def first_off(self) -> Difference | None:
@@ -102,7 +104,8 @@ def compare(
         difference = _difference(name, ops[name], ours[name], theirs[name])
         taps.append(judge.judged(difference, theirs[name]))
     skipped = tuple(name for name in ops if name not in theirs)
-    return Comparison(reference.name, tolerance, tuple(taps), skipped)
+    shapes = {name: np.shape(array) for name, array in feeds.items()}
+    return Comparison(reference.name, tolerance, tuple(taps), skipped, shapes)
 
 
 @dataclass(frozen=True)
@@ -310,16 +313,24 @@ def read_feeds(net: Network, path: Path) -> dict[str, Array]:
 
     Raises :class:`UsageError` if the file cannot be read or its names are not the inputs'.
     """
-    arrays = read_arrays(path)
+    return feeds_of(net, read_arrays(path), path)
+
+
+def feeds_of(net: Network, data: Mapping[str, Any], owner: object = "data") -> dict[str, Array]:
+    """Return arrays by the network's input names, of the types and in the layout that it takes.
+
+    Raises :class:`UsageError`, which names the ``owner`` of the arrays, for other names and shapes.
+    """
+    arrays = {name: np.asarray(array) for name, array in data.items()}
     inputs = ", ".join(net.program.inputs)
     for name in net.program.inputs:
         if name not in arrays:
-            raise UsageError(f"{path} has no array for input {name!r}; inputs: {inputs}")
+            raise UsageError(f"{owner} has no array for input {name!r}; inputs: {inputs}")
     for name in arrays:
         if name not in net.program.inputs:
-            raise UsageError(f"{path}: {net.name} has no input {name!r}; inputs: {inputs}")
+            raise UsageError(f"{owner}: {net.name} has no input {name!r}; inputs: {inputs}")
     for name, port in net.program.inputs.items():
-        port.check_shape(arrays[name].shape, path)
+        port.check_shape(arrays[name].shape, owner)
         if port.dtype is not None:
             arrays[name] = arrays[name].astype(port.dtype.as_numpy_dtype)
     return arrays

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from kerasviz.errors import UsageError, near
@@ -47,6 +49,19 @@ class InputSpec:
         mean, std = (self.mean * wide)[:wide], (self.std * wide)[:wide]
         ends = [(e * self.scale - m) / s for m, s in zip(mean, std, strict=True) for e in (0, 1)]
         return min(ends), max(ends)
+
+    def describe(self) -> str:
+        """Describe the numbers for people: their range, and what is done where it is not all.
+
+        >>> InputSpec(scale=2.0, mean=(1.0,)).describe()
+        '-1 to 1, RGB'
+        """
+        low, high = self.range
+        text = f"{low:.6g} to {high:.6g}, {self.channel_order.upper()}"
+        if len({*self.mean}) > 1 or len({*self.std}) > 1:
+            mean, std = (" ".join(f"{n:.6g}" for n in numbers) for numbers in (self.mean, self.std))
+            text += f", scale {self.scale:.6g}, mean {mean}, std {std}"
+        return text
 
     def apply(self, images: Tensor) -> Tensor:
         """Map images [B, H, W, C] in [0, 1], RGB, to the network's numbers, channels last."""
@@ -106,3 +121,72 @@ def preset(name: str) -> InputSpec:
     if name not in PRESETS:
         raise UsageError(f"unknown preprocessing {name!r}; choose from {near(name, PRESETS)}")
     return PRESETS[name]
+
+
+#: The largest number of images that a mean and a deviation may be given for.
+BYTE = 255
+
+
+@dataclass(frozen=True)
+class InputWords:
+    """Hold the words that describe an input, as the command and :func:`kerasviz.load` take them.
+
+    ``preprocess`` is the name of a preset; ``mean`` and ``std`` have one number, or one for each
+    channel, and are those of images in 0..255 if one of them is above 1.
+    """
+
+    preprocess: str | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    channel_order: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        preprocess: str | None = None,
+        mean: float | Sequence[float] | None = None,
+        std: float | Sequence[float] | None = None,
+        channel_order: str | None = None,
+    ) -> InputWords:
+        """Return the words for what Python was given; a number stands for all channels.
+
+        Raises :class:`UsageError` for a mean or std that is no number.
+        """
+        numbers = {"mean": _numbers("mean", mean), "std": _numbers("std", std)}
+        return cls(preprocess, **numbers, channel_order=channel_order)
+
+    def spec(self, source: str = "given") -> InputSpec | None:
+        """Return the description, ``None`` where the words give none.
+
+        ``source`` is what it names as its origin unless it is a preset.
+        """
+        if self.preprocess is None and self.mean is None and self.std is None:
+            return None
+        if self.preprocess is not None:
+            spec = preset(self.preprocess)
+        else:
+            # Means and deviations above 1 are those of images in 0..255.
+            largest = max(abs(n) for n in (*(self.mean or ()), *(self.std or ())))
+            if largest > BYTE:
+                raise UsageError(
+                    f"{largest:g} is above 255: give --mean and --std of images in 0 to 1, such as "
+                    f"{largest / 65535:.3g} for 16 bits ({largest:g} / 65535)"
+                )
+            spec = InputSpec(scale=255.0 if largest > 1 else 1.0)
+        given = {k: v for k in ("mean", "std", "channel_order") if (v := getattr(self, k))}
+        return replace(spec, **given, source=source) if given else spec
+
+
+def _numbers(name: str, given: float | Sequence[float] | None) -> tuple[float, ...] | None:
+    """Return numbers as a tuple; raise :class:`UsageError` for anything else."""
+    if given is None:
+        return None
+    try:
+        numbers = tuple(float(n) for n in (given if hasattr(given, "__iter__") else [given]))
+    except (TypeError, ValueError):
+        numbers = ()
+    if not numbers or not all(map(math.isfinite, numbers)):
+        raise UsageError(
+            f"{name}={given!r}: expected one number, or one per channel such as (104, 117, 123)"
+        )
+    return numbers

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from kerasviz._views import NotebookView
 from kerasviz.network.blocks import choose_layers
 from kerasviz.network.dataflow import Dataflow
 from kerasviz.network.module_tree import ModuleNode, module_tree
@@ -13,6 +14,18 @@ from kerasviz.network.program import Program
 
 #: The least length of the end of a module's path that is a name of its own.
 _SHORTEST_END = 3
+
+
+def in_short(names: Iterable[str], most: int = 6) -> str:
+    """Write names, of many the first and the last ones.
+
+    >>> in_short("abcdefgh", most=4), in_short("abc", most=4)
+    ('a, b, c, ..., h', 'a, b, c')
+    """
+    listed = list(names)
+    if len(listed) > most:
+        listed = [*listed[: most - 1], "...", listed[-1]]
+    return ", ".join(listed) or "none"
 
 
 @dataclass(frozen=True)
@@ -42,8 +55,8 @@ class Module:
             yield from module.walk()
 
 
-@dataclass(frozen=True)
-class Map:
+@dataclass(frozen=True, repr=False)
+class Map(NotebookView):
     """Hold the modules of a network: ``root`` is the network itself.
 
     ``main`` maps the names of the main layers, in order, to their values; ``flow`` is that of the
@@ -58,6 +71,10 @@ class Map:
     root: Module
     main: Mapping[str, str]
     flow: Dataflow = field(repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        modules = sum(1 for _ in self.root.walk()) - 1
+        return f"<Map of {modules} modules; main layers: {in_short(self.main)}>"
 
     def layers(self) -> list[str]:
         """Return the values that are worth a look, in order: those of modules, and the rest.

@@ -11,9 +11,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kerasviz._tensorflow import without_autograph
+from kerasviz._views import NotebookView
 from kerasviz.errors import ModelError, UsageError, first_line
 from kerasviz.network.class_heads import channels_before, find_class_head, find_logits
 from kerasviz.network.classes import Classes
+from kerasviz.network.identity import Identity as Identity
 from kerasviz.network.image_rows import FAILURES, USUAL, ImageRows, in_batches
 from kerasviz.network.input_spec import PRESETS, InputSpec
 from kerasviz.network.inputs import (
@@ -24,28 +27,15 @@ from kerasviz.network.inputs import (
     image_inputs,
     image_needed,
 )
+from kerasviz.network.live_weights import LiveWeights
 from kerasviz.network.map import Map, map_of
 from kerasviz.network.program import PLAIN, Kernels, Port, Program, modality_of
 from kerasviz.network.taps import Tap, TapTable
 from kerasviz.types import Array, Tensor
 
 
-@dataclass(frozen=True)
-class Identity:
-    """Identify a network by its name, source, file format and SHA-256.
-
-    ``signature`` is the one that was chosen of a SavedModel, ``None`` for its default.
-    """
-
-    name: str
-    source: str
-    format: str
-    sha256: str
-    signature: str | None = None
-
-
 @dataclass(frozen=True, eq=False, repr=False)
-class Network:
+class Network(NotebookView):
     """Hold a network whose units can be shown. It never changes; see :meth:`with_input_spec`.
 
     Args:
@@ -61,6 +51,8 @@ class Network:
         image: The input whose images are optimized, ``None`` for the first.
         trained_size: The (height, width) that the network was made for, ``None`` if unknown.
         origins: Where ``input``, ``labels`` and ``size`` are from, and what was ``left out``.
+        live: The weights of the model in memory that it was loaded from. The network keeps those
+            of that time, and warns when the model has others.
 
     Example:
         >>> net = kerasviz.load("efficientnet-lite0")        # doctest: +SKIP
@@ -79,6 +71,7 @@ class Network:
     image: str | None = None
     trained_size: tuple[int, int] | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
+    live: LiveWeights | None = None
     taps: TapTable = field(init=False)
     map: Map = field(init=False)
 
@@ -102,6 +95,10 @@ class Network:
         origins = {**self.origins, "input": spec.source}
         known = spec == self.input_spec
         return self if known else replace(self, input_spec=spec, origins=origins)
+
+    def with_channel_order(self, order: str) -> Network:
+        """Return this network with its input description in another order of the colours."""
+        return self.with_input_spec(replace(self.require_input_spec(), channel_order=order))
 
     def with_data(self, data: Mapping[str, Any]) -> Network:
         """Return this network with inputs beside the image that are held at arrays.
@@ -136,6 +133,16 @@ class Network:
     def renamed(self, name: str) -> Network:
         """Return this network under another name."""
         return replace(self, identity=replace(self.identity, name=name))
+
+    def identified_like(self, recorded: Mapping[str, Any]) -> Network:
+        """Return this network, identified by the SHA-256 of the kind that a record has."""
+        identity = self.identity.like(recorded)
+        return self if identity is self.identity else replace(self, identity=identity)
+
+    def warn_of_training(self) -> None:
+        """Warn, once, if the model in memory has other weights than when it was loaded."""
+        if self.live is not None:
+            self.live.warn(self.name)
 
     @property
     def name(self) -> str:
@@ -207,6 +214,11 @@ class Network:
 
     def require_input_spec(self) -> InputSpec:
         """Return the input description, or explain in one line how to give one."""
+        if self.input_spec is None and self.identity.by_contents:
+            raise UsageError(
+                f"{self.name}: the model does not say which numbers it takes; load it with "
+                f"preprocess= one of {', '.join(PRESETS)}, or mean=, std= and channel_order="
+            )
         if self.input_spec is None:
             raise UsageError(
                 f"{self.name}: the file does not say which numbers the network takes; give "
@@ -231,6 +243,7 @@ class Network:
 
     # -- running -----------------------------------------------------------------------------
 
+    @without_autograph
     def activations(
         self, images: Tensor, names: Sequence[str], *, kernels: Kernels = PLAIN
     ) -> dict[str, Tensor]:
@@ -251,6 +264,7 @@ class Network:
         focused = self.focused(names)
         if focused is not self:
             return focused.activations(images, names, kernels=kernels)
+        self.warn_of_training()
         images = tf.convert_to_tensor(images, tf.float32)
         if images.shape.rank != 4 or images.shape[-1] != self.channels:
             raise UsageError(
@@ -359,6 +373,7 @@ class Network:
         ``feeds`` maps input names to arrays; ``outputs`` are any taps (default: the outputs).
         Sequences of ONNX are lists of arrays, optionals without a value are ``None``.
         """
+        self.warn_of_training()
         tensors = {}
         for name, array in feeds.items():
             if name not in self.program.inputs:

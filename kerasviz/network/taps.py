@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from kerasviz._views import NotebookView
 from kerasviz.errors import UsageError, near
 from kerasviz.network.program import Value
 
@@ -57,7 +58,7 @@ class Tap:
         return self.shape[-1] if self.shape else None
 
 
-class TapTable(Mapping[str, Tap]):
+class TapTable(NotebookView, Mapping[str, Tap]):
     """Map tap names to taps in the order of the graph.
 
     Aliases, lengths and scalars are found, but not listed; short names are no aliases of a tap.
@@ -145,6 +146,11 @@ class TapTable(Mapping[str, Tap]):
 
     def __iter__(self) -> Iterator[str]:
         return (name for name in self._taps if name not in self._auxiliary)
+
+    def __repr__(self) -> str:
+        names = list(self)
+        ends = names if len(names) < 4 else [*names[:2], "...", names[-1]]
+        return f"<TapTable of {len(names)} taps: {', '.join(ends)}>"
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

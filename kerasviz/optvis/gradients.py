@@ -20,6 +20,7 @@ from kerasviz.optvis.objectives.scoring import (
     pack_objectives,
     scores,
     structure_of,
+    taps_in,
 )
 from kerasviz.optvis.optimization.compile_cache import compiled
 from kerasviz.optvis.parameterizations import Fourier
@@ -63,7 +64,7 @@ def gradients(
 def _compiled(net: Network, structure: Structure, taps: tuple[str, ...]) -> Any:
     """Return scores, gradients and activations as a graph that is traced once per image size."""
     key = ("gradients", structure, taps)
-    names = dict.fromkeys([*taps, *(slot.tap for slot in structure if slot.tap != IMAGE)])
+    names = dict.fromkeys([*taps, *taps_in(structure)])
 
     def make(net: Network) -> Any:
         def compute(x: Tensor, data: Mapping[str, Tensor]) -> Any:

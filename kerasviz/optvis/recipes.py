@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from kerasviz._views import NotebookView
 from kerasviz.errors import UsageError, check_choice, check_names
 from kerasviz.optvis import parameterizations
 from kerasviz.optvis.parameterizations import Fourier, Parameterization
+from kerasviz.optvis.python_function import PythonFunction
 from kerasviz.optvis.transforms.transform import (
     ARTICLE_STEPS,
     LUCID_STEPS,
@@ -27,8 +29,8 @@ OPTIMIZERS = ("adam", "gradient-descent")
 PATIENCE = 128
 
 
-@dataclass(frozen=True)
-class Recipe:
+@dataclass(frozen=True, repr=False)
+class Recipe(NotebookView):
     """The settings of an optimization: with a network, an objective and a seed they fix a picture.
 
     Args:
@@ -38,13 +40,17 @@ class Recipe:
         learning_rate: That of the optimizer, above 0.
         optimizer: ``adam`` or ``gradient-descent``.
         parameterization: The parameters of the image.
-        transform: The random transform of the image before every step.
+        transform: The random transform of the image before every step, or its steps in order:
+            ``Pad``, ``Jitter``..., and Python functions of images [B, H, W, C], seeds [B] and steps
+            [B] that return images, see :class:`FunctionStep`.
         pre_activation: Whether to take the tensor before the ReLU, where one exists.
         redirect_steps: The number of first updates with redirected ReLU gradients.
         precision: The data type of the network's convolutions and matrix products.
         tile: The side in pixels of square tiles, for images too large for the memory; 0 for none.
         patience: The number of steps after which a picture whose mean score hardly rose is
             finished; 0 to take all steps.
+        penalties: Python functions of images [B, H, W, C] in [0, 1], before they are transformed,
+            whose numbers [B] are subtracted from the scores.
 
     Raises:
         UsageError: For impossible settings.
@@ -69,8 +75,13 @@ class Recipe:
     precision: str = "float32"
     tile: int = 0
     patience: int = 0
+    penalties: tuple[PythonFunction, ...] = ()
 
     def __post_init__(self) -> None:
+        if not isinstance(self.transform, Transform):
+            object.__setattr__(self, "transform", FoldedTransform(_several(self.transform)))
+        penalties = tuple(PythonFunction.of(penalty) for penalty in _several(self.penalties))
+        object.__setattr__(self, "penalties", penalties)
         if self.steps < 1:
             raise UsageError(f"steps {self.steps}: expected 1 or more")
         if min(self.size) < 1:
@@ -79,15 +90,34 @@ class Recipe:
             raise UsageError(f"patience {self.patience}: expected a number of steps, or 0 for all")
         if self.tile < 0:
             raise UsageError(f"tile {self.tile}: expected a number of pixels, or 0 for no tiles")
+        if self.tile and self.transform.resample == "each":
+            raise UsageError(
+                f"tile {self.tile}: the transform of the recipe {self.name} changes the size of "
+                "the image in every step; choose another recipe, such as fast"
+            )
         if self.learning_rate <= 0:
             raise UsageError(f"learning rate {self.learning_rate}: expected more than 0")
         check_choice("precision", self.precision, PRECISIONS)
         check_choice("optimizer", self.optimizer, OPTIMIZERS)
 
+    def __repr__(self) -> str:
+        """Write the call that makes the recipe; settings that are the defaults are left out."""
+        settings = [
+            f"{f.name}={getattr(self, f.name)!r}"
+            for f in fields(self)
+            if f.name != "name" and getattr(self, f.name) != getattr(_DEFAULTS, f.name)
+        ]
+        return f"Recipe({', '.join([repr(self.name), *settings])})"
+
     @property
     def seen_size(self) -> tuple[int, int]:
         """The height and width, in pixels, of the images that the network takes."""
         return (self.tile, self.tile) if self.tile else self.size
+
+    @property
+    def functions(self) -> tuple[PythonFunction, ...]:
+        """The user's own transforms and penalties."""
+        return (*self.transform.functions, *self.penalties)
 
     def replace(self, **changes: Any) -> Recipe:
         """Return a copy with some settings changed."""
@@ -95,7 +125,10 @@ class Recipe:
 
     def to_json(self) -> dict[str, Any]:
         """Return the recipe as plain data."""
-        data = asdict(self)
+        data = dict(vars(self))
+        del data["penalties"]
+        if self.penalties:
+            data["penalties"] = [penalty.to_json() for penalty in self.penalties]
         data["size"] = list(self.size)
         data["parameterization"] = self.parameterization.to_json()
         data["transform"] = self.transform.to_json()
@@ -113,10 +146,18 @@ class Recipe:
             "size": tuple,
             "parameterization": parameterizations.from_json,
             "transform": transform_from_json,
+            "penalties": lambda penalties: tuple(map(PythonFunction.from_json, penalties)),
         }
         settings = {key: readers.get(key, lambda v: v)(value) for key, value in data.items()}
         return cls(**{"name": "custom", **settings})
 
+
+def _several(values: Any) -> tuple[Any, ...]:
+    """Return the values of a list, or a value alone."""
+    return tuple(values) if isinstance(values, list | tuple) else (values,)
+
+
+_DEFAULTS = Recipe("")
 
 #: The presets by name, for ``render(..., recipe="fast")`` and ``--recipe fast``.
 RECIPES: dict[str, Recipe] = {

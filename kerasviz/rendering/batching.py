@@ -9,7 +9,7 @@ from typing import Any
 
 from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
-from kerasviz.optvis.objectives.scoring import IMAGE, Structure, pack_objectives, structure_of
+from kerasviz.optvis.objectives.scoring import Structure, pack_objectives, structure_of, taps_in
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.request import Request
 
@@ -77,7 +77,7 @@ def fixed_batch(net: Network, request: Request) -> int | None:
     Larger batches are computed in parts of this size.
     """
     structure = structure_of(request.objective, net, request.recipe.pre_activation)
-    taps = [slot.tap for slot in structure if slot.tap != IMAGE]
+    taps = taps_in(structure)
     return net.fixed_batch(taps, request.recipe.seen_size) if taps else None
 
 
@@ -113,7 +113,7 @@ def make_batches(net: Network, requests: Sequence[Request]) -> list[Batch]:
         pre = request.recipe.pre_activation
         structure = structure_of(request.objective, net, pre)
         seen = request.recipe.seen_size
-        net.focused([s.tap for s in structure if s.tap != IMAGE]).check_size(*seen)
+        net.focused(taps_in(structure)).check_size(*seen)
         pack_objectives(structure, [request.objective], net, pre, seen)
         group = (structure, request.recipe, request.snapshots, request.batch)
         groups.setdefault(group, []).append(request)

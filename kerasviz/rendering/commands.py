@@ -5,9 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from kerasviz.errors import UsageError
+from kerasviz.importers import IMPORTERS
+from kerasviz.network.input_spec import PRESETS, InputSpec
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.targets import parse_target
 from kerasviz.optvis.parameterizations import Aligned, from_json
@@ -15,8 +18,10 @@ from kerasviz.optvis.recipes import PATIENCE, RECIPES, Recipe
 from kerasviz.optvis.recipes import recipe as find_recipe
 from kerasviz.rendering.batching import make_batches
 from kerasviz.rendering.manifest import Entry
-from kerasviz.rendering.request import Request, adapt_recipe, with_diversity
+from kerasviz.rendering.request import Request, adapt_recipe, python_note, with_diversity
 from kerasviz.rendering.store import Store
+from kerasviz.zoo.facts import GIVEN
+from kerasviz.zoo.model_card import card_for_checksum, cards
 
 #: The folder that commands write into, so that they overwrite no picture.
 OUT = "again"
@@ -28,24 +33,29 @@ QUICK_STEPS = 128
 class CommandLine:
     """Name a network and a recipe as a command line does.
 
-    ``model`` is a file or a zoo name, ``reading`` are options on how the file is read, ``recipe``
-    is the name or file of the recipe, ``figures`` the other options of ``kerasviz figures``;
-    ``None`` where no such command makes these figures.
+    ``model`` is a file or a zoo name, ``reading`` are options on how the file is read (``None``
+    where no command reads it), ``recipe`` is the name or file of the recipe, ``figures`` the other
+    options of ``kerasviz figures``; ``None`` where no such command makes these figures.
     """
 
     model: str
-    reading: tuple[str, ...] = ()
+    reading: tuple[str, ...] | None = ()
     recipe: str = "article"
     figures: tuple[str, ...] | None = ()
 
     @classmethod
     def of_figures(cls, net: Network, recipe: Recipe, options: Iterable[str]) -> CommandLine:
         """Describe figures that were made from Python; ``options`` are those of figures."""
-        args = recipe_args(recipe, recipe.name)
+        args, reading = recipe_args(recipe, recipe.name), reading_args(net) or ()
         options = tuple(options)
         if args is None or ("--quick" in options and recipe.steps > QUICK_STEPS):
-            return cls(net.identity.source, figures=None)
-        return cls(net.identity.source, recipe=recipe.name, figures=(*args, *options))
+            return cls(net.identity.source, reading, figures=None)
+        return cls(net.identity.source, reading, recipe.name, (*args, *options, *reading))
+
+    @classmethod
+    def of_python(cls, net: Network, recipe: str) -> CommandLine:
+        """Describe pictures that were made from Python; ``recipe`` is its name or file."""
+        return cls(net.identity.source, reading_args(net), recipe)
 
     def render(
         self, net: Network, request: Request, compiled_batch: int, file_format: str = "png"
@@ -55,12 +65,14 @@ class CommandLine:
         oneDNN rounds differently at other batch sizes: where the command would choose another one
         than ``compiled_batch``, it says which.
         """
+        if self.reading is None:
+            return ""
         recipe = recipe_args(
             request.recipe, self.recipe, lambda named: adapt_recipe(named, request.objective, net)
         )
         if request.data and not self._gives(dict(request.data), net):
             return ""
-        if recipe is None or not _is_parsed(request, net):
+        if recipe is None or not is_parsed(request, net):
             return ""
         options = [*self.reading, *recipe]
         if request.seed:
@@ -81,13 +93,15 @@ class CommandLine:
 
     def _gives(self, data: dict[str, str], net: Network) -> bool:
         """Return whether the command line holds inputs at recorded arrays, by checksum."""
-        return "--data" in self.reading and data.items() <= net.data_checksums.items()
+        return "--data" in (self.reading or ()) and data.items() <= net.data_checksums.items()
 
     def picture(self, net: Network, entry: Entry, settings: dict[str, Any]) -> str:
         """Write the command of a picture: a short one, else one that reads its file.
 
         ``settings`` are those of its request. The file is as seen from the folder of the pictures.
         """
+        if python_note(settings):
+            return ""
         return self._short(net, entry, settings) or again_command(entry.file)
 
     def of_store(self, store: Store) -> dict[str, str]:
@@ -95,6 +109,8 @@ class CommandLine:
         short: dict[tuple[str, str, int], str] = {}  # one for all rows and snapshots of a request
         commands = {}
         for file, entry in store.entries.items():
+            if python_note(store.requests[entry.request]):
+                continue
             key = entry.target, entry.request, entry.compiled_batch
             if key not in short:
                 short[key] = self._short(store.net, entry, store.requests[entry.request])
@@ -113,13 +129,52 @@ class CommandLine:
         return shlex.join(args)
 
 
+def reading_args(net: Network) -> tuple[str, ...] | None:
+    """Return the options that read and feed a file as a network is, beside what the file says.
+
+    ``None`` where no command reads it: an object in memory, an input that no option describes.
+    """
+    source, origin = net.identity.source, net.origins.get("input", "")
+    if not (source in cards() or source.startswith("hf://") or Path(source).exists()):
+        return None
+    args: list[str] = []
+    card = card_for_checksum(net.identity.sha256)
+    card_input = None if card is None or card.input is None else card.input.identity()
+    if origin.startswith("remembered "):
+        args += origin.split()[1:]
+    elif net.input_spec is not None and origin.startswith(GIVEN):
+        described = [] if net.input_spec.identity() == card_input else _input_args(net.input_spec)
+        if described is None:
+            return None
+        args += described
+    if net.identity.format in IMPORTERS:
+        args += ["--importer", net.identity.format]
+    if net.identity.signature is not None:
+        args += ["--signature", net.identity.signature]
+    return tuple(args)
+
+
+def _input_args(spec: InputSpec) -> list[str] | None:
+    """Return the options of an input description, ``None`` where they cannot express it."""
+    name = next((n for n, known in PRESETS.items() if known.identity() == spec.identity()), None)
+    if name is not None:
+        return ["--preprocess", name]
+    # The command takes means and deviations above 1 for those of images in 0 to 255.
+    largest = max(abs(number) for number in (*spec.mean, *spec.std))
+    if spec.scale != (255.0 if largest > 1 else 1.0):
+        return None
+    mean, std = (",".join(map(str, numbers)) for numbers in (spec.mean, spec.std))
+    order = [] if spec.channel_order == "rgb" else ["--channel-order", spec.channel_order]
+    return [f"--mean={mean}", f"--std={std}", *order]
+
+
 def again_command(file: str) -> str:
     """Write the command that reads a picture file; "" for formats without provenance."""
     args = ["kerasviz", "render", "--again", file, "--out", OUT]
     return shlex.join(args) if file.endswith(".png") else ""
 
 
-def _is_parsed(request: Request, net: Network) -> bool:
+def is_parsed(request: Request, net: Network) -> bool:
     """Return whether the text of a request, as a target, stands for its objective."""
     try:
         targets = parse_target(request.text, net)

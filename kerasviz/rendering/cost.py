@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasviz.network.network import Network
-from kerasviz.optvis.objectives.scoring import IMAGE
+from kerasviz.optvis.objectives.scoring import IMAGE, taps_in
 from kerasviz.rendering.batching import CANONICAL, Batch
 from kerasviz.rendering.render import render_batch
 from kerasviz.rendering.request import Request
@@ -107,7 +107,7 @@ class Clock:
 
 def _key(plan: Batch) -> StepKey:
     """Return what the work of a step depends on."""
-    return tuple(slot.tap for slot in plan.structure), plan.recipe.size
+    return tuple(t for slot in plan.structure for t in slot.taps or (IMAGE,)), plan.recipe.size
 
 
 def _line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
@@ -123,7 +123,7 @@ def _line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
 
 
 def _place(plan: Batch) -> str:
-    return next((slot.tap for slot in plan.structure if slot.tap != IMAGE), "the image")
+    return next(iter(taps_in(plan.structure)), "the image")
 
 
 def _time(net: Network, plan: Batch) -> tuple[float, float]:
@@ -157,10 +157,10 @@ def work_of(net: Network, plans: Sequence[Batch]) -> dict[Batch, StepCost]:
     sizes = dict.fromkeys(plan.recipe.size for plan in plans)
     for size in sizes:
         own = [plan for plan in plans if plan.recipe.size == size]
-        taps = sorted({s.tap for plan in own for s in plan.structure if s.tap != IMAGE})
+        taps = sorted({tap for plan in own for tap in taps_in(plan.structure)})
         graph = _Graph(net, taps, size)
         for plan in own:
-            found[plan] = graph.work(tuple(s.tap for s in plan.structure if s.tap != IMAGE))
+            found[plan] = graph.work(taps_in(plan.structure))
     return found
 
 

@@ -41,6 +41,7 @@ class PageTile:
     last: str
     snapshots: tuple[tuple[int, str], ...]
     command: str  # that renders it again, or ""
+    functions: str  # the names of the Python functions that made it
 
     @property
     def facts(self) -> str:
@@ -48,6 +49,7 @@ class PageTile:
         score = f"score {self.score} · " if self.score else ""
         steps = f"{self.steps} step{'' if self.steps == 1 else 's'}"
         row = f" · picture {self.row}" if self.row else ""
+        row += f" · by the Python function {self.functions}" if self.functions else ""
         return f"{score}{steps} · seed {self.seed}{row}"
 
 
@@ -69,7 +71,8 @@ def write_index(
         network=manifest["network"],
         pictures=pictures,
         computed=[_computed(entry) for entry in manifest.get("computed", ())],
-        recipes=[_rows(recipe) for recipe in recipes],
+        recipes=[setting_rows(recipe) for recipe in recipes],
+        functions=any(tile.functions for tile in pictures),
         environments=list(manifest["environments"].values()),
         column=max(COLUMN, min(320, widest * 3 // 2)),
     )
@@ -154,6 +157,7 @@ def _pictures(
                 last=f"{curve[-1][1]:.3g}" if curve else "",
                 snapshots=tuple(sorted(moments.get((entry["key"], entry["row"]), []))),
                 command=commands.get(entry["file"], ""),
+                functions=", ".join(request.get("python", {}).get("functions", ())),
             )
         )
     return tiles
@@ -210,10 +214,10 @@ def sparkline(curve: Sequence[tuple[float, float]], width: int = 100, height: in
     return " ".join(place(x, y) for x, y in points)
 
 
-def _rows(data: Any, prefix: str = "") -> list[tuple[str, str]]:
+def setting_rows(data: Any, prefix: str = "") -> list[tuple[str, str]]:
     """Return nested settings as rows of a table.
 
-    >>> _rows({"size": [64, 96], "transform": {"shared": False, "steps": [{"name": "pad"}]}})
+    >>> setting_rows({"size": [64, 96], "transform": {"shared": False, "steps": [{"name": "pad"}]}})
     [('size (height x width)', '64 x 96'), ('transform · shared', 'no'),
      ('transform · steps', 'name: pad')]
     """
@@ -221,7 +225,7 @@ def _rows(data: Any, prefix: str = "") -> list[tuple[str, str]]:
     for key, value in data.items():
         name = f"{prefix}{str(key).replace('_', ' ')}"
         if isinstance(value, dict):
-            rows += _rows(value, f"{name} · ")
+            rows += setting_rows(value, f"{name} · ")
         elif key == "size" and isinstance(value, list | tuple):
             rows.append((f"{name} (height x width)", " x ".join(map(str, value))))
         else:
@@ -234,6 +238,8 @@ def _words(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:g}"
+    if isinstance(value, dict) and {"name", "source", "key"} <= set(value):
+        return str(value["name"])  # of a Python function, whose source the manifest has
     if isinstance(value, dict):
         return ", ".join(f"{k}: {_words(v)}" for k, v in value.items())
     if isinstance(value, list | tuple):

@@ -12,7 +12,7 @@ import numpy as np
 from kerasviz.io.files import checksum, digest
 from kerasviz.io.images import encode, to_image
 from kerasviz.rendering.manifest import Entry
-from kerasviz.rendering.render import Picture, provenance
+from kerasviz.rendering.picture import Picture, provenance
 from kerasviz.rendering.request import Request
 
 #: Points of a score curve in the manifest.

@@ -2,70 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kerasviz.errors import UsageError
+from kerasviz.errors import check_choice
+from kerasviz.io.images import FORMATS
 from kerasviz.network.network import Network
 from kerasviz.optvis.environment import environment
 from kerasviz.optvis.objectives.objective import Objective
-from kerasviz.optvis.objectives.scoring import pack_objectives, taps_of
-from kerasviz.optvis.objectives.targets import Target, parse_targets
+from kerasviz.optvis.objectives.scoring import pack_objectives
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.optimization.early_stopping import optimize_until_converged
-from kerasviz.optvis.optimization.loop import LoopInputs, LoopProgress, optimize
-from kerasviz.optvis.optimization.precision import AUTO, choose
-from kerasviz.optvis.recipes import RECIPES, Recipe
-from kerasviz.optvis.recipes import recipe as find_recipe
+from kerasviz.optvis.optimization.loop import LoopInputs, LoopProgress, Run, optimize
+from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.batching import Batch, make_batches
 from kerasviz.rendering.checkpoints import CheckpointWriter
-from kerasviz.rendering.request import Request, by_image, make_requests
-from kerasviz.rendering.sizes import unless_named
-from kerasviz.types import Array
-
-
-@dataclass(frozen=True)
-class Picture:
-    """Hold a finished picture: row ``row`` of a request.
-
-    ``image`` [H, W, C] float32 in [0, 1]; ``snapshots`` the same by step; ``score`` of the
-    untransformed image, without penalties and terms that couple rows; ``history`` [steps] of the
-    whole scores on the transformed image; ``batch`` is the compiled batch size.
-    """
-
-    request: Request
-    row: int
-    image: Array
-    snapshots: dict[int, Array]
-    score: float
-    history: Array
-    batch: int
-
-
-@dataclass(frozen=True)
-class RenderProgress:
-    """Report how many pictures are finished, and the step of the present batch.
-
-    ``images()`` are those of the present batch, [B, H, W, C] in [0, 1].
-    """
-
-    done: int
-    pictures: int
-    running: int
-    step: int
-    steps: int
-    score: float
-    text: str
-    images: Callable[[], Array] | None = field(default=None, compare=False, repr=False)
-
-    @property
-    def fraction(self) -> float:
-        """The finished share of the work, 0 to 1."""
-        return (self.done + self.running * self.step / self.steps) / max(1, self.pictures)
+from kerasviz.rendering.commands import CommandLine
+from kerasviz.rendering.picture import Picture
+from kerasviz.rendering.picture_options import PictureOptions, requests_for
+from kerasviz.rendering.progress import RenderProgress, Report, displayed, summary
+from kerasviz.rendering.recipe_options import RecipeOptions
+from kerasviz.rendering.rendering import Rendering
+from kerasviz.rendering.request import Request
+from kerasviz.rendering.store import Store
+from kerasviz.types import FileFormat, Param, Precision, Size
+from kerasviz.zoo.argument_names import named_arguments
+from kerasviz.zoo.arguments import Data, Model, as_network
 
 
 def render_batch(
@@ -79,9 +47,7 @@ def render_batch(
     With a recipe that has patience each picture ends when it has converged, and there are no
     checkpoints to ``resume`` from.
     """
-    rows: list[tuple[Request, int, int]] = []  # request, row in it, group
-    for group, request in enumerate(plan.requests):
-        rows += [(request, row, group) for row in range(request.rows)]
+    rows = _rows(plan)
     # Padding repeats the last row, as groups of their own, so that it couples with nothing.
     padding = [(rows[-1][0], 0, -1 - i) for i in range(plan.batch - len(rows))]
     padded = rows + padding
@@ -102,17 +68,35 @@ def render_batch(
         run = optimize_until_converged(net, plan.recipe, batch, plan.batch, snapshots, progress)
     else:
         run = optimize(net, plan.recipe, batch, snapshots, progress, resume)
+    return _pictures(plan, run)
+
+
+def _rows(plan: Batch) -> list[tuple[Request, int, int]]:
+    """Return the rows of a batch that are pictures: request, row in it, and group."""
+    return [
+        (request, row, group)
+        for group, request in enumerate(plan.requests)
+        for row in range(request.rows)
+    ]
+
+
+def _pictures(plan: Batch, run: Run) -> list[Picture]:
+    """Return the pictures of a run, without those that had not begun when it was stopped."""
     return [
         Picture(
             request=request,
             row=row,
             image=run.images[i],
-            snapshots={step: images[i] for step, images in run.snapshots.items()},
+            snapshots={
+                step: images[i] for step, images in run.snapshots.items() if step <= run.taken[i]
+            },
             score=float(run.scores[i]),
             history=run.history[: run.taken[i], i],
             batch=plan.batch,
+            interrupted=not run.complete[i],
         )
-        for i, (request, row, _) in enumerate(rows)
+        for i, (request, row, _) in enumerate(_rows(plan))
+        if run.taken[i]
     ]
 
 
@@ -133,18 +117,19 @@ def render_batches(
         if len(batch.requests) > 1:
             text += f" … {batch.requests[-1].text}"
         writer = None if checkpoint_of is None else checkpoint_of(batch)
-        make = partial(RenderProgress, done, pictures, batch.rows)
 
         def report(
             p: LoopProgress,
-            make: Callable[..., RenderProgress] = make,
+            batch: Batch = batch,
+            before: tuple[int, int, int] = (done, pictures, batch.rows),
             text: str = text,
             writer: CheckpointWriter | None = writer,
         ) -> None:
             if writer is not None:  # first: ``progress`` may raise
                 writer(p)
             if progress is not None:
-                progress(make(p.step, p.steps, p.score, text, p.images))
+                now = partial(_stopped, batch, p.stopped) if p.stopped else None
+                progress(RenderProgress(*before, p.step, p.steps, p.score, text, p.images, now))
 
         checkpoint = None if writer is None else writer.read()
         if checkpoint is not None:  # an estimate of the time left must know which steps took none
@@ -154,115 +139,131 @@ def render_batches(
         done += batch.rows
 
 
-@dataclass(frozen=True)
-class Rendering:
-    """Hold the pictures of :func:`render`, in the order of the targets."""
-
-    pictures: tuple[Picture, ...]
-    network: dict[str, Any]
-    environment: dict[str, str]
-
-    @property
-    def images(self) -> Array:
-        """All images, [N, H, W, C] in [0, 1]; :class:`UsageError` where their sizes differ."""
-        shapes = dict.fromkeys(picture.image.shape for picture in self.pictures)
-        if len(shapes) > 1:
-            sizes = " and ".join("x".join(map(str, shape)) for shape in shapes)
-            raise UsageError(f"the pictures are {sizes}; take them one by one from .pictures")
-        return np.stack([p.image for p in self.pictures])
-
-    @property
-    def scores(self) -> Array:
-        """The scores of the finished images, [N]."""
-        return np.array([p.score for p in self.pictures], np.float32)
-
-    @property
-    def losses(self) -> Array:
-        """Minus the score at every step, on the transformed images, [N, steps].
-
-        NaN after the last step of a picture that has ended early.
-        """
-        steps = max(len(p.history) for p in self.pictures)
-        ends = [(0, steps - len(p.history)) for p in self.pictures]
-        padded = [
-            np.pad(p.history, end, constant_values=np.nan)
-            for p, end in zip(self.pictures, ends, strict=True)
-        ]
-        return -np.stack(padded)
-
-    @property
-    def snapshots(self) -> dict[int, Array]:
-        """The images [N, H, W, C] by step number; 0 is the initial noise."""
-        steps = self.pictures[0].snapshots
-        return {step: np.stack([p.snapshots[step] for p in self.pictures]) for step in steps}
-
-    @property
-    def provenance(self) -> list[dict[str, Any]]:
-        """Everything that is needed to render each picture again."""
-        return [provenance(p, self.network, self.environment) for p in self.pictures]
+def _stopped(batch: Batch, stopped: Callable[[], Run]) -> list[Picture]:
+    return _pictures(batch, stopped())
 
 
-def network_provenance(net: Network) -> dict[str, Any]:
-    """Return the network of a provenance: name, format, SHA-256 and input description.
+@dataclass
+class _Collector:
+    """Collect the pictures of batches, and what a running one would be if it ended now."""
 
-    It has the signature of a SavedModel where one was chosen.
-    """
-    chosen = net.identity.signature
-    return {
-        "name": net.name,
-        "format": net.identity.format,
-        "sha256": net.identity.sha256,
-        **({} if chosen is None else {"signature": chosen}),
-        "input": net.require_input_spec().to_json(),
-    }
+    report: Report
+    pictures: list[Picture] = field(default_factory=list)
+    running: Callable[[], list[Picture]] | None = None
 
+    def __call__(self, progress: RenderProgress) -> None:
+        self.running = progress.stopped
+        self.report(progress)
 
-def provenance(
-    picture: Picture, network: dict[str, Any], environment: dict[str, str]
-) -> dict[str, Any]:
-    """Return everything that is needed to render a picture again, as plain data."""
-    taken = len(picture.history)
-    early = {} if taken == picture.request.recipe.steps else {"steps_taken": taken}
-    return {
-        "target": picture.request.text,
-        **picture.request.to_json(),
-        **early,
-        "row": picture.row,
-        "compiled_batch": picture.batch,
-        "network": network,
-        "environment": environment,
-    }
+    def add(self, pictures: Sequence[Picture]) -> None:
+        """Add the pictures of a finished batch."""
+        self.pictures += pictures
+        self.running = None
+
+    def stop(self) -> bool:
+        """Add the pictures of the running batch as they are; return whether there are any."""
+        if self.running is not None:
+            self.add(self.running())
+        return bool(self.pictures)
 
 
-def render(
-    net: Network,
-    targets: str | Objective | Sequence[str | Objective],
-    *,
-    recipe: str | Recipe = "fast",
-    seed: int = 0,
-    snapshots: Sequence[int] = (),
-    progress: Callable[[RenderProgress], None] | None = None,
-    data: Mapping[str, Any] | None = None,
-    **changes: Any,
+def render_requests(
+    net: Network, requests: Sequence[Request], progress: bool | Report | None = None
 ) -> Rendering:
-    """Optimize pictures and return them.
+    """Render requests in memory.
+
+    Ctrl-C ends it with the finished pictures, and those of the running batch as they are after its
+    last chunk of steps. Where there is no picture yet it remains a ``KeyboardInterrupt``.
 
     Args:
         net: The network.
+        requests: The pictures, in the order of the result; equal ones are rendered once.
+        progress: See :func:`displayed`.
+    """
+    began = time.monotonic()
+    with displayed(progress) as display:
+        collector, stopped = _Collector(display), False
+        batches = make_batches(net, list(dict.fromkeys(requests)))
+        try:
+            for pictures in render_batches(net, batches, collector):
+                collector.add(pictures)
+        except KeyboardInterrupt:
+            stopped = True
+            if not collector.stop():
+                raise
+        by_request: dict[Request, list[Picture]] = {}
+        for picture in collector.pictures:
+            by_request.setdefault(picture.request, []).append(picture)
+        rendering = Rendering(
+            tuple(p for request in requests for p in by_request.get(request, ())),
+            net,
+            environment(),
+            tuple(request.text for request in requests if request not in by_request),
+        )
+        line = summary(rendering.pictures, time.monotonic() - began)
+        display.end(f"{line}; {rendering.interruption}" if stopped else line, warn=stopped)
+    return rendering
+
+
+@named_arguments(lambda: [setting.name for setting in fields(Recipe)])
+def render(  # noqa: PLR0913 - the options of the command
+    net: Model,
+    targets: str | Objective | Iterable[str | Objective],
+    *,
+    recipe: str | Path | Recipe = "fast",
+    seed: int = 0,
+    snapshots: Sequence[int] = (),
+    diversity: int | None = None,
+    negative: bool = False,
+    batch: int | None = None,
+    size: int | Size | str | None = None,
+    steps: int | None = None,
+    param: Param | None = None,
+    precision: Precision | None = None,
+    until_converged: bool = False,
+    tile: int | None = None,
+    out: str | Path | None = None,
+    format: FileFormat = "png",
+    data: Data | None = None,
+    progress: bool | Report | None = None,
+    **settings: Any,
+) -> Rendering:
+    """Optimize pictures and return them, as ``kerasviz render`` does.
+
+    Args:
+        net: The network, or what :func:`kerasviz.load` takes.
         targets: Texts such as ``"mixed4a:476"`` (see ``GRAMMAR``), or objectives.
-        recipe: How to optimize, or the name of a recipe: ``"fast"`` takes 128 steps,
+        recipe: How to optimize, the name of a recipe or its file: ``"fast"`` takes 128 steps,
             ``"article"`` those of the paper.
         seed: The seed of the noise that the pictures start from.
         snapshots: Step numbers whose images are kept too; 0 is the noise.
-        progress: Called after every chunk of steps.
-        data: Arrays that inputs beside the image are held at; see :meth:`Network.with_data`.
-        changes: Other settings of the recipe: ``steps``, ``size`` (a number or (height, width);
-            by default the network's own where it takes no other), ``learning_rate``,
-            ``precision`` (by default ``"auto"``, the fastest on this machine, or that of a recipe
-            of your own)...
+        diversity: The number of pictures of each target that are pushed apart.
+        negative: Whether to show what the targets respond to least.
+        batch: The pictures that are optimized at once, by default chosen by number and size.
+        size: Pixels, a number or (height, width); by default the network's own where it takes no
+            other, else the recipe's.
+        steps: The updates of the image.
+        param: What is optimized: pixels, their Fourier spectrum, a pyramid, or 32 x 32 pixels.
+        precision: The numbers in which convolutions are computed, by default ``"auto"``, the
+            fastest on this machine, or that of a recipe of your own.
+        until_converged: Whether a picture ends when its score has stopped growing.
+        tile: The side of the tiles, in pixels, that the network sees of large pictures.
+        out: A folder for the pictures, with the manifest and the page that the command writes.
+            Pictures that it has are not rendered again.
+        format: The format of the files in ``out``; ``"png"`` has the provenance inside.
+        data: Arrays that inputs beside the image are held at, or an ``.npz`` file of them; see
+            :meth:`Network.with_data`.
+        progress: ``None`` shows a bar in notebooks and at terminals, ``True`` elsewhere too,
+            ``False`` never; a function is called with a ``RenderProgress`` after every chunk of
+            steps.
+        settings: Other settings of the recipe: ``learning_rate``, ``transform``...
 
     Returns:
-        The images [N, H, W, C] in [0, 1], in the order of the targets, with their scores.
+        The pictures in the order of the targets: images in [0, 1], scores, and how they were made.
+        After Ctrl-C (in a notebook: interrupt) those that are finished, and those of the running
+        batch as they are, which ``interrupted`` marks. With ``out`` they are those of the files,
+        and the scores of single steps are interpolated between those that the manifest has; after
+        Ctrl-C they are the finished ones, and the same call continues.
 
     Raises:
         UsageError: For unknown names and settings out of range.
@@ -276,34 +277,17 @@ def render(
     Reference:
         Olah, Mordvintsev, Schubert: Feature Visualization, Distill 2017.
     """
-    net = net if data is None else net.with_data(data)
-    chosen = find_recipe(recipe)
-    if isinstance(changes.get("size"), int):
-        changes["size"] = (changes["size"], changes["size"])
-    precision = changes.pop("precision", AUTO if recipe in tuple(RECIPES) else chosen.precision)
-    chosen = chosen.replace(**changes)
-    parsed = _parsed(net, [targets] if isinstance(targets, str | Objective) else targets)
-    if precision == AUTO:
-        objectives = [target.objective for target in parsed]
-        precision = choose(net, taps_of(objectives, net, chosen.pre_activation)).precision
-    chosen = chosen.replace(precision=precision)
-    requests = []
-    for part, image in by_image(net, parsed, chosen):
-        sized = chosen if "size" in changes else unless_named(chosen, image)
-        requests += make_requests(net, part, sized, seed=seed, snapshots=snapshots)
-    pictures: dict[Request, list[Picture]] = {}
-    for batch in render_batches(net, make_batches(net, list(dict.fromkeys(requests))), progress):
-        for picture in batch:
-            pictures.setdefault(picture.request, []).append(picture)
-    ordered = tuple(p for request in requests for p in pictures[request])
-    return Rendering(ordered, network_provenance(net), environment())
+    pictures = PictureOptions.of(seed, snapshots, diversity, negative, batch)
+    changes = (steps, size, param, precision, tile, until_converged, settings)
+    options = RecipeOptions(recipe, *changes)
+    options.chosen()  # wrong settings are an error before the model is loaded
+    check_choice("format", format, FORMATS)
+    net = as_network(net, data)
+    folder = None if out is None else Path(out)
+    requests = requests_for(net, targets, options, pictures, folder)
+    if folder is None:
+        return render_requests(net, requests, progress)
+    from kerasviz.rendering.fill import render_in  # which imports this module
 
-
-def _parsed(net: Network, targets: Sequence[str | Objective]) -> list[Target]:
-    parsed: list[Target] = []
-    for number, target in enumerate(targets):
-        if isinstance(target, Objective):
-            parsed.append(Target(f"objective {number}", target))
-        else:
-            parsed += parse_targets([target], net)
-    return parsed
+    commands = CommandLine.of_network(net, options.name).of_store
+    return render_in(Store(folder, net, format), requests, commands, progress)

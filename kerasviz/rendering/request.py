@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from kerasviz.network.positions import positions_of
 from kerasviz.optvis.objectives.objective import Objective, diversity
 from kerasviz.optvis.objectives.scoring import check_positions, taps_of
 from kerasviz.optvis.objectives.targets import Target, negated, parse_target
+from kerasviz.optvis.python_function import names_of, not_from_data
 from kerasviz.optvis.recipes import Recipe
 
 
@@ -49,8 +50,19 @@ class Request:
                 f"give --batch {self.rows} or more"
             )
 
+    @property
+    def functions(self) -> list[str]:
+        """The names of the Python functions that it is made by."""
+        return names_of([*self.objective.functions, *self.recipe.functions])
+
     def to_json(self) -> dict[str, Any]:
-        """Return the request without its text as plain data, for :meth:`from_json`."""
+        """Return the request without its text as plain data, for :meth:`from_json`.
+
+        Where Python functions make the picture, ``python`` says that data cannot make it again.
+        """
+        return {**self._settings(), **_python_note(self.functions)}
+
+    def _settings(self) -> dict[str, Any]:
         return {
             "objective": self.objective.to_json(),
             "recipe": self.recipe.to_json(),
@@ -78,8 +90,19 @@ class Request:
     def key(self, net: Network) -> str:
         """Return 16 hex digits that name the pictures of this request and a network."""
         spec = net.require_input_spec().identity()
-        data = {**self.to_json(), "recipe": self.recipe.identity()}
+        data = {**self._settings(), "recipe": self.recipe.identity()}
         return digest({"network": net.identity.sha256, "input": spec, **data})
+
+
+def _python_note(names: Sequence[str]) -> dict[str, Any]:
+    note = {"functions": list(names), "note": not_from_data(names)}
+    return {"python": note} if names else {}
+
+
+def python_note(settings: Mapping[str, Any]) -> str | None:
+    """Say why recorded settings cannot make their picture again; ``None`` where they can."""
+    names = settings.get("python", {}).get("functions", ())
+    return not_from_data(names) if names else None
 
 
 def make_requests(
@@ -173,7 +196,8 @@ def adapt_recipe(recipe: Recipe, objective: Objective, net: Network) -> Recipe:
     gradients help those that are dead at the start.
     """
     first = first_relu(net)
-    taps = {net.taps[t.tap].name for t in objective.terms if t.kind in ("channel", "direction")}
+    kinds = ("channel", "direction", "function")
+    taps = {net.taps[n].name for t in objective.terms if t.kind in kinds for n in t.names}
     if not recipe.pre_activation or first not in taps:
         return recipe
     steps = max(recipe.redirect_steps, REDIRECTED_STEPS)
@@ -186,7 +210,7 @@ def with_diversity(target: Target, net: Network, weight: float = 0.1) -> Target:
     The Gram matrix is that of the first tap of the target, after the ReLU; for a class that of the
     last layer with positions, a main one if the main layers are known.
     """
-    taps = [term.tap for term in target.objective.terms if term.tap]
+    taps = [tap for term in target.objective.terms for tap in term.names]
     tap = taps[0] if taps else last_with_positions(net)
     if tap is None:
         raise UsageError(f"target {target.text!r}: diversity needs a layer with positions")

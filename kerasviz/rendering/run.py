@@ -13,7 +13,9 @@ from kerasviz.network.network import Network
 from kerasviz.optvis.environment import environment
 from kerasviz.rendering.batching import Batch, make_batches
 from kerasviz.rendering.checkpoints import CheckpointWriter, LatestCheckpoint
-from kerasviz.rendering.render import Picture, RenderProgress, render_batches
+from kerasviz.rendering.picture import Picture
+from kerasviz.rendering.progress import RenderProgress
+from kerasviz.rendering.render import render_batches
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.store import Store, unique_requests
 

@@ -23,8 +23,8 @@ from kerasviz.rendering.manifest import (
     Manifest,
     read_manifest,
 )
+from kerasviz.rendering.picture import Picture, network_provenance
 from kerasviz.rendering.picture_files import Origin, entries_of
-from kerasviz.rendering.render import Picture, network_provenance
 from kerasviz.rendering.request import Request
 
 
@@ -32,7 +32,8 @@ from kerasviz.rendering.request import Request
 class FileCheck:
     """Hold the result of a check: ``same``, ``differs`` (rendered again), ``changed``...
 
-    ``kept`` is an unchanged file that cannot be rendered again.
+    ``kept`` and ``by function`` (a Python function) are unchanged files that cannot be rendered
+    again.
     """
 
     file: str
@@ -59,11 +60,12 @@ class Store:
 
     def __init__(self, folder: Path, net: Network, file_format: str = "png"):
         check_choice("format", file_format, FORMATS)
+        self._manifest = Manifest(folder)
+        net = net.identified_like(self._manifest.network)
         self.folder, self.net, self.file_format = folder, net, file_format
         self.network = network_provenance(net)
         #: The stamp and checksum of each file that was read.
         self._hashed: dict[str, tuple[tuple[int, int], str]] = {}
-        self._manifest = Manifest(folder)
         if (theirs := self._manifest.network) and theirs["sha256"] != self.network["sha256"]:
             raise UsageError(
                 f"{str(folder)!r} holds pictures of another model, {theirs['name']} "
@@ -132,9 +134,12 @@ class Store:
         known = [self._manifest.files.get(request.key(self.net), set()) for request in requests]
         self.remove([file for files in known for file in files if file.endswith(suffix)])
 
-    def add(self, picture: Picture) -> None:
-        """Write the files of a picture; :meth:`save` records them in the manifest."""
-        current, request = environment(), picture.request
+    def add(self, picture: Picture, made_in: dict[str, str] | None = None) -> None:
+        """Write the files of a picture; :meth:`save` records them in the manifest.
+
+        ``made_in`` is its environment where that is not the present one.
+        """
+        current, request = made_in or environment(), picture.request
         origin = Origin(self.network, current, request.key(self.net), self.file_format)
         self._manifest.add_request(origin.request(request), request.to_json())
         self._manifest.add_environment(origin.place, current)

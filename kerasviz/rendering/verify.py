@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
+from kerasviz.errors import UsageError
 from kerasviz.io.files import checksum
 from kerasviz.io.images import decode, encode, to_image
 from kerasviz.network.input_spec import InputSpec
 from kerasviz.network.network import Network
+from kerasviz.network.taps import UnknownTapError
 from kerasviz.optvis.environment import differences, environment
 from kerasviz.optvis.objectives.scoring import structure_of
 from kerasviz.rendering.batching import Batch, split_into_batches
 from kerasviz.rendering.gradient_pictures import GradientCache, recompute
 from kerasviz.rendering.held_data import with_held
 from kerasviz.rendering.manifest import DerivedFile, Entry, GradientEntry, read_manifest
-from kerasviz.rendering.render import Picture, RenderProgress, provenance, render_batches
-from kerasviz.rendering.request import Request
+from kerasviz.rendering.picture import Picture, provenance
+from kerasviz.rendering.progress import RenderProgress
+from kerasviz.rendering.render import render_batches
+from kerasviz.rendering.request import Request, python_note
 from kerasviz.rendering.store import FileCheck, Store
 
 
@@ -48,34 +53,42 @@ class VerifySample:
         return drawn
 
 
-def verify(
+#: The results of files that are as they were.
+GOOD = ("same", "kept", "by function", "unchanged")
+
+
+class Verification(NamedTuple):
+    """The result for each file of a folder, and how the recorded environments differ."""
+
+    files: list[FileCheck]
+    environment: list[str]
+
+    @property
+    def same(self) -> bool:
+        """Whether every file is as it was, as far as it can be made again."""
+        return all(file.result in GOOD for file in self.files)
+
+    @property
+    def summary(self) -> str:
+        """The number of files with each result, ``same`` first, in one line."""
+        counts = Counter(file.result for file in self.files)
+        names = sorted(counts, key=lambda name: (name != "same", name))
+        words = ", ".join(f"{counts[name]:,} {name}" for name in names)
+        count = len(self.files)
+        return f"{count:,} {'file' if count == 1 else 'files'}: {words or 'none'}"
+
+
+def verify_pictures(
     folder: Path,
     net: Network,
     progress: Callable[[RenderProgress], None] | None = None,
     sample: VerifySample | None = None,
-) -> tuple[list[FileCheck], list[str]]:
+) -> Verification:
     """Render every picture of a folder again, in the recorded batch sizes, and compare the bytes.
 
-    Nothing is written. Sprites, panels of examples, pictures whose photos are missing and pictures
-    outside the sample are compared with their recorded checksums only.
-
-    Args:
-        folder: A folder of pictures with its manifest.
-        net: The network; its input description is replaced by the recorded one.
-        progress: Called after every chunk of steps.
-        sample: The optimized pictures to render again, ``None`` for all.
-
-    Returns:
-        A result for each file in the manifest's order, and the differences between the recorded
-        environments and this one.
-
-    Raises:
-        UsageError: If the pictures are of another network.
-
-    Example:
-        >>> results, notes = kerasviz.verify(folder, net)               # doctest: +SKIP
-        >>> {result.result for result in results}                       # doctest: +SKIP
-        {'same'}
+    Nothing is written. What cannot be rendered again, and pictures outside the sample, are
+    compared with their recorded checksums. The input description of ``net`` is replaced by the
+    recorded one. Raises :class:`UsageError` if the pictures are of another network.
     """
     manifest = read_manifest(folder)
     net = net.with_input_spec(InputSpec.from_json(manifest["network"]["input"]))
@@ -89,23 +102,33 @@ def verify(
     held: dict[str, str] = {}  # where pictures differ in it, each batch takes its own
     for settings in store.requests.values():
         held |= settings.get("data", {})
-    store.net = net = with_held(net, folder, held)
+    store.net = net = with_held(store.net, folder, held)
     names: dict[Request, str] = {}  # of requests in the manifest
-    batches = list(_recorded_batches(store, names))
+    try:
+        batches = list(_recorded_batches(store, names))
+    except UnknownTapError as error:
+        if not net.identity.by_contents:
+            raise
+        raise UsageError(
+            f"{error}; Keras numbers the layers of a subclassed model anew in each process: name "
+            "them, and render again"
+        ) from error
     if sample is not None:
         batches = sample.of(batches)
     results = _rendered_again(store, batches, names, progress)
-    optimized = [results.get(e.file) or _unmade(store, e) for e in store.entries.values()]
+    optimized = [results.get(e.file) or _not_rendered(store, e) for e in store.entries.values()]
     slopes = GradientCache(net)
     computed = [_computed(store, entry, slopes) for entry in store.computed.values()]
     copied = [_copied(store, entry) for entry in store.copied.values()]
-    return [*optimized, *computed, *copied], notes
+    return Verification([*optimized, *computed, *copied], notes)
 
 
 def _recorded_batches(store: Store, names: dict[Request, str]) -> Iterator[Batch]:
     """Yield the batches that render all recorded pictures again, and fill ``names``."""
     groups: dict[Any, dict[Request, None]] = {}
     for entry in store.entries.values():
+        if python_note(store.requests[entry.request]):
+            continue
         request = Request.from_json(entry.target, store.requests[entry.request])
         names[request] = entry.request
         structure = structure_of(request.objective, store.net, request.recipe.pre_activation)
@@ -165,10 +188,13 @@ def _compare(store: Store, entry: Entry, picture: Picture) -> FileCheck:
     return FileCheck(entry.file, "differs", _difference(data, to_image(image)))
 
 
-def _unmade(store: Store, entry: Entry) -> FileCheck:
-    """Check an optimized picture outside the sample by its checksum."""
+def _not_rendered(store: Store, entry: Entry) -> FileCheck:
+    """Check a picture outside the sample, or of a Python function, by its checksum."""
     data = _read(store, entry)
-    return data if isinstance(data, FileCheck) else FileCheck(entry.file, "unchanged")
+    if isinstance(data, FileCheck):
+        return data
+    note = python_note(store.requests[entry.request])
+    return FileCheck(entry.file, "by function" if note else "unchanged", note or "")
 
 
 def _computed(store: Store, entry: GradientEntry, slopes: GradientCache) -> FileCheck:

@@ -1,17 +1,19 @@
-"""Load a file or a zoo name as a Network."""
+"""Load a model in memory, a file or a zoo name as a Network."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from kerasviz.errors import ModelError, UsageError, near
 from kerasviz.importers.imported import Imported
+from kerasviz.importers.memory import MemoryOptions, read_object
 from kerasviz.io.download import sha256_of
-from kerasviz.network.input_spec import InputSpec
+from kerasviz.network.input_spec import InputSpec, InputWords
 from kerasviz.network.network import Identity, Network
 from kerasviz.zoo.beside import facts_beside
 from kerasviz.zoo.cache import cached, find_archive, read_embedded
@@ -22,58 +24,113 @@ from kerasviz.zoo.model_card import Card, card_for_checksum, cards, packaged_car
 from kerasviz.zoo.remembered import remembered
 
 
-def load(
-    source: str | os.PathLike[str],
+def load(  # noqa: PLR0913 - the options of the command
+    source: Any,
+    example_input: Any = None,
     *,
+    preprocess: str | None = None,
+    mean: float | Sequence[float] | None = None,
+    std: float | Sequence[float] | None = None,
+    channel_order: str | None = None,
+    labels: Iterable[str] | str | os.PathLike[str] | None = None,
+    input_spec: InputSpec | None = None,
+    signature: str | None = None,
+    importer: str | None = None,
     custom_objects: Mapping[str, Any] | None = None,
     unsafe: bool = False,
-    input_spec: InputSpec | None = None,
-    importer: str | None = None,
-    labels: Iterable[str] | str | os.PathLike[str] | None = None,
-    signature: str | None = None,
+    folder: str | os.PathLike[str] | None = None,
 ) -> Network:
-    """Load a network from a model file, a SavedModel folder, the zoo or the Hugging Face Hub.
+    """Load a network: a model in memory, a file, or one of the zoo or the Hugging Face Hub.
 
     The input description, the labels and the size come, in this order, from the arguments, the
     model card, what was remembered for the file, its metadata, and the files beside it;
     :attr:`Network.origins` says which. Facts of files that do not fit the network are left out.
 
+    A network is a snapshot: it keeps the weights that a model in memory has now, and warns when
+    the model has others. Such a network is identified by the SHA-256 of its structure and weights,
+    so that its pictures can be verified with the file that the model is saved to.
+
     Args:
-        source: A path (``.keras``, ``.h5``, ``.onnx``, frozen GraphDef or SavedModel, recognized by
-            content), the name of a zoo network, or ``hf://user/repo[/file]``; an existing path
-            wins over a name.
-        custom_objects: Keras classes by name.
-        unsafe: Whether to read files with pickled code.
-        input_spec: The numbers that the network takes.
-        importer: ``"onnx-tf"`` to read an ONNX file with that package.
+        source: A ``keras.Model`` of Keras 3 or ``tf_keras``, an ``onnx.ModelProto``, a
+            ``tf.Module``, what ``tf.saved_model.load`` returns, or a ``torch.nn.Module``. Or a path
+            (``.keras``, ``.h5``, ``.onnx``, frozen GraphDef or SavedModel, recognized by content),
+            the name of a zoo network, or ``hf://user/repo[/file]``; an existing path wins over a
+            name.
+        example_input: A tensor, or a tuple of tensors, with which a module of PyTorch is exported.
+        preprocess: The numbers that the network takes: ``"torchvision"``, ``"inception"``,
+            ``"caffe"``, ``"unit"`` or ``"byte"``.
+        mean: What is subtracted, one number or one per channel; above 1 it is that of images in
+            0..255.
+        std: By what is then divided, likewise.
+        channel_order: ``"rgb"`` or ``"bgr"``.
         labels: The names of the classes in their order, or a file of them: one a line, or JSON.
-        signature: The signature or function of a SavedModel, by default ``serving_default`` or the
-            only one.
+        input_spec: The numbers that the network takes, in place of the four words before.
+        signature: The signature or function of a SavedModel or a ``tf.Module``, by default
+            ``serving_default`` or the only one.
+        importer: ``"onnx-tf"`` to read an ONNX model with that package.
+        custom_objects: Keras classes by name, for files.
+        unsafe: Whether to read files with pickled code.
+        folder: The folder of external data that were not loaded with a ``ModelProto``, by default
+            the working directory.
 
     Returns:
         The network, with its taps, labels and input description.
 
     Raises:
-        UsageError: If there is neither such a file nor such a name, or labels do not fit.
-        ModelError: If the file cannot be read.
+        UsageError: If there is neither such a file nor such a name, for an object of another kind,
+            and if labels do not fit.
+        ModelError: If the model cannot be read.
 
     Example:
         >>> net = load("efficientnet-lite0")                      # doctest: +SKIP
         >>> net.taps["block3b"].channels                          # doctest: +SKIP
         40
+        >>> net = load(keras.applications.MobileNetV2())          # doctest: +SKIP
     """
-    name = os.fspath(source)
+    words = InputWords.of(preprocess, mean, std, channel_order)
+    if input_spec is not None and words != InputWords():
+        raise UsageError("give input_spec, or preprocess, mean, std and channel_order, not both")
     names = () if labels is None else labels_given(labels)
-    given = Facts(input_spec, names, origins={"input": "given", "labels": "given"})
+    given = Facts(input_spec or words.spec(), names, origins={"input": "given", "labels": "given"})
+    place = None if folder is None else Path(folder)
+    memory = MemoryOptions(signature, importer, place, example_input)
+    if isinstance(source, str | os.PathLike):
+        memory.only("a file", "signature", "importer")
+        read_file = partial(
+            _read,
+            custom_objects=custom_objects,
+            unsafe=unsafe,
+            importer=importer,
+            signature=signature,
+        )
+        net = _of_file(os.fspath(source), given, read_file, importer, signature)
+    else:
+        net = _of_memory(source, given, memory)
+    alone = channel_order if words.spec() is None else None
+    return net if alone is None else net.with_channel_order(alone)
+
+
+def _of_memory(model: Any, given: Facts, options: MemoryOptions) -> Network:
+    """Load a model in memory, identified by its structure and weights."""
+    read = read_object(model, options)
+    contents = read.imported.contents
+    sha256 = "" if contents is None else contents()
+    name, form = read.name, read.imported.format
+    identity = Identity(name, read.file, form, sha256, read.signature, True, contents)
+    facts = joined([given, _own_facts(read.imported)])
+    return replace(_network(read.imported, identity, None, facts), live=read.weights)
+
+
+def _of_file(
+    name: str,
+    given: Facts,
+    read_file: Callable[[Path], Imported],
+    importer: str | None,
+    signature: str | None,
+) -> Network:
+    """Load a file or a zoo network."""
     known = cards()
     path = Path(name)
-    read_file = partial(
-        _read,
-        custom_objects=custom_objects,
-        unsafe=unsafe,
-        importer=importer,
-        signature=signature,
-    )
     located = None if name in known and _is_other_folder(path) else locate(name)
     if located is not None:
         path, name = located.path, located.source
@@ -96,7 +153,7 @@ def load(
     else:
         raise UsageError(f"no file and no zoo network {name!r}; near: {near(name, known)}")
     short = card.name if card else located.name if located else name
-    identity = Identity(short, name, imported.format, sha256, signature)
+    identity = Identity(short, name, imported.format, sha256, signature, contents=imported.contents)
     return _network(imported, identity, card, _facts(given, card, imported, path, sha256))
 
 
@@ -151,13 +208,18 @@ def _facts(given: Facts, card: Card | None, imported: Imported, path: Path, sha2
         size = None if card.input is None else card.input_size
         sources.append(Facts(card.input, labels, size, origins))
     sources.append(remembered(sha256).facts())
-    spec, labels = imported.input_spec, imported.labels
-    origins = dict.fromkeys(("labels", "size"), imported.origin)
-    origins["input"] = imported.origin if spec is None else spec.source
-    sources.append(Facts(spec, labels, imported.size, origins))
+    sources.append(_own_facts(imported))
     if card is None or not card.embedded:
         sources.append(facts_beside(path))
     return joined(sources)
+
+
+def _own_facts(imported: Imported) -> Facts:
+    """Return what a model says about itself."""
+    spec, labels = imported.input_spec, imported.labels
+    origins = dict.fromkeys(("labels", "size"), imported.origin)
+    origins["input"] = imported.origin if spec is None else spec.source
+    return Facts(spec, labels, imported.size, origins)
 
 
 def _network(imported: Imported, identity: Identity, card: Card | None, facts: Facts) -> Network:

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from kerasviz.network.input_spec import InputSpec
     from kerasviz.network.network import Network
 
+#: Packages that read ONNX files instead of this one.
+IMPORTERS = ("onnx-tf",)
+
 
 @dataclass(frozen=True)
 class ModelSource:

@@ -21,10 +21,10 @@ SHORT = ("--preprocess", "inception", "--steps", 3, "--size", 16, "--precision",
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What :func:`make_atlas` was asked for; nothing is rendered."""
+    """What :func:`render_atlas` was asked for; nothing is rendered."""
     seen: dict[str, Any] = {}
 
-    def make_atlas(net: Any, atlas: Any, storage: Storage, engine: Any, **options: Any) -> Any:
+    def render_atlas(net: Any, atlas: Any, storage: Storage, engine: Any, **options: Any) -> Any:
         seen.update(net=net, atlas=atlas, storage=storage, engine=engine, **options)
         tally = making.RunProgress({"a": 30, "b": 12}, {"b"})
         options["watch"](tally)
@@ -32,7 +32,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         options["watch"](tally)
         return AtlasSummary(storage.address("index.html"), 42, 30, 1)
 
-    monkeypatch.setattr(making, "make_atlas", make_atlas)
+    monkeypatch.setattr(making, "render_atlas", render_atlas)
     return seen
 
 

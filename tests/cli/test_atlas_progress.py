@@ -66,7 +66,7 @@ def test_the_pace_is_that_of_the_last_minutes() -> None:
 def test_progress_is_lines_where_there_is_no_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("kerasviz.cli.progress.INTERVAL", -1)
+    monkeypatch.setattr("kerasviz.io.terminal.INTERVAL", -1)
     with atlas_progress() as watch:
         counted = progress()
         counted.update_done(["b"])

@@ -16,10 +16,8 @@ import tensorflow as tf
 from onnx import helper, numpy_helper
 from support.onnx_parity import save_model
 
-from kerasviz.cli.check import REFERENCES
 from kerasviz.importers.onnx import registry
 from kerasviz.importers.onnx.layout import LayoutTensor, TensorValue
-from kerasviz.network import comparison
 
 Run = Callable[..., Any]
 
@@ -150,10 +148,6 @@ def test_missing_onnxruntime(
         "kerasviz: error: checking an ONNX file needs onnxruntime; "
         "run: pip install 'kerasviz[check]'\n"
     )
-
-
-def test_choices_are_those_of_the_library() -> None:
-    assert comparison.AGAINST == REFERENCES
 
 
 # -- networks in which right runtimes differ ----------------------------------------------------

@@ -140,13 +140,13 @@ def test_all_figures_and_the_default_folder(
 ) -> None:
     asked: dict[str, Any] = {}
 
-    def make_figures(net: Any, slugs: Any, recipe: Any, out: Path, **rest: Any) -> Any:
+    def write_figures(options: Any, wanted: Any, out: Path, *rest: Any) -> Any:
         from kerasviz.figures.make import FigureSet
 
-        asked.update(slugs=slugs, recipe=recipe, out=out, **rest)
+        asked.update(slugs=wanted, recipe=options.recipe, out=out, seed=options.seed)
         return FigureSet((), out / "index.html", 1, 2)
 
-    monkeypatch.setattr("kerasviz.figures.make_figures", make_figures)
+    monkeypatch.setattr("kerasviz.figures.make.write_figures", write_figures)
     ended = run_cli("figures", "--model", model_file, *SHORT, "--seed", 4)
     assert ended.out.startswith("rendered 1 picture, 2 were complete\n")
     assert asked["slugs"] == list(CATALOGUE)

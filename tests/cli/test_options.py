@@ -8,16 +8,13 @@ import click
 import pytest
 
 from kerasviz.cli import options
-from kerasviz.cli.options import (
-    PARAMETERIZATIONS,
-    InputOptions,
-    RecipeOptions,
-)
+from kerasviz.cli.options import PARAMETERIZATIONS, InputOptions
 from kerasviz.errors import UsageError
 from kerasviz.importers.custom_objects import custom_objects
 from kerasviz.network.input_spec import InputSpec, preset
 from kerasviz.optvis.parameterizations import Pixel
 from kerasviz.optvis.recipes import recipe
+from kerasviz.rendering.recipe_options import RecipeOptions
 
 
 @pytest.mark.parametrize("text", ["", "-3", "3.5", "12x", "x12", "3x4x5", "0", "4x0", "1e3"])

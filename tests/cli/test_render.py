@@ -137,7 +137,7 @@ def test_formats(run_cli: Run, model_file: Path, name: str, kind: str) -> None:
 def test_flat_picture_is_warned_of(
     run_cli: Run, model_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kerasviz.cli.render.FLAT", 10.0)  # then every picture is flat
+    monkeypatch.setattr("kerasviz.rendering.fill.FLAT", 10.0)  # then every picture is flat
     ended = run_cli("render", model_file, "conv2:1", *SHORT, "--out", "p")
     assert ended.code == 0
     assert len(ended.notes.splitlines()) == 1

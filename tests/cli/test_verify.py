@@ -141,3 +141,37 @@ def test_another_model_is_refused(run_cli: Run, folder: Path, other_model_file: 
     ended = run_cli("verify", folder, "--model", other_model_file)
     assert ended.code == 2
     assert "another model" in ended.err
+
+
+def test_pictures_of_python_functions_are_counted_apart(
+    run_cli: Run, folder: Path, model_file: Path
+) -> None:
+    import tensorflow as tf
+
+    import kerasviz
+    from kerasviz.network.input_spec import preset
+    from kerasviz.optvis.objectives.targets import Target
+    from kerasviz.rendering.request import make_requests
+    from kerasviz.rendering.run import render_into
+    from kerasviz.rendering.store import Store
+
+    def contrast(tensors):
+        return tf.reduce_mean(tensors["conv2"][..., 1] - tensors["conv2"][..., 0], [1, 2])
+
+    net = kerasviz.load(model_file, input_spec=preset("inception"))
+    target = Target("contrast", kerasviz.objectives.function(contrast, ["conv2"]))
+    chosen = kerasviz.RECIPES["fast"].replace(steps=3, size=(16, 16))
+    render_into(Store(folder, net), make_requests(net, [target], chosen))
+    ended = run_cli("verify", folder)
+    first, line = ended.out.splitlines()
+    assert (ended.code, first) == (0, "7 files: 6 same, 1 by function")
+    assert line == (
+        "contrast.png: by function: made by the Python function 'contrast', and cannot be made "
+        "again from data alone"
+    )
+    ended = run_cli("render", "--again", folder / "contrast.png", "--out", "again")
+    assert (ended.code, ended.out) == (2, "") and not Path("again").exists()
+    assert "was made by the Python function 'contrast', and cannot be made again" in ended.err
+    assert ended.err.count("\n") == 1
+    (folder / "contrast.png").write_bytes(b"other")
+    assert run_cli("verify", folder).code == 1

@@ -21,7 +21,7 @@ from kerasviz.figures.make import activation_notes
 from kerasviz.network.network import Network
 from kerasviz.optvis.recipes import recipe
 from kerasviz.rendering import run
-from kerasviz.rendering.render import RenderProgress
+from kerasviz.rendering.progress import RenderProgress
 from kerasviz.rendering.store import Store
 
 FAST = recipe("fast").replace(steps=16, size=(24, 40))
@@ -141,7 +141,7 @@ def test_an_interrupted_run_leaves_a_page_of_what_is_finished(
 
 
 def test_an_unknown_figure_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="unknown figure 'heroes'; near: hero"):
+    with pytest.raises(UsageError, match="no figure 'heroes'; near: hero"):
         make_figures(tiny.network(), ["heroes"], FAST, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

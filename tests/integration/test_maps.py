@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import kerasviz
-from kerasviz.cli.map_rows import map_rows
+from kerasviz.network.map_rows import map_rows
 from kerasviz.network.network import Network
 
 

@@ -19,7 +19,7 @@ from kerasviz.optvis.optimization.loop import CHUNK, LoopProgress
 from kerasviz.optvis.recipes import recipe
 from kerasviz.rendering import run
 from kerasviz.rendering.checkpoints import EVERY, FOLDER, CheckpointWriter, LatestCheckpoint
-from kerasviz.rendering.render import RenderProgress
+from kerasviz.rendering.progress import RenderProgress
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.run import render_into
 from kerasviz.rendering.store import Store

@@ -20,7 +20,7 @@ from kerasviz.rendering.manifest import MANIFEST
 from kerasviz.rendering.request import Request, make_requests
 from kerasviz.rendering.run import render_into
 from kerasviz.rendering.store import Store
-from kerasviz.rendering.verify import verify
+from kerasviz.rendering.verify import verify_pictures
 
 SMALL = recipe("fast").replace(steps=3, size=(12, 12), precision="float32")
 
@@ -73,7 +73,7 @@ def test_pictures_are_verified_with_the_arrays_beside_them(
     for age in ([0.5, -1.0], [3.0, 2.0]):
         held = net.with_data({"age": age})
         render_into(Store(tmp_path, held), requests(held, "hidden:1", "conv:2"))
-    results, _ = verify(tmp_path, net)
+    results, _ = verify_pictures(tmp_path, net)
     assert [r.result for r in results] == ["same"] * 3
     recorded = list(json.loads((tmp_path / MANIFEST).read_text())["requests"].values())
     data = [r["data"] for r in recorded if "data" in r]
@@ -82,6 +82,6 @@ def test_pictures_are_verified_with_the_arrays_beside_them(
     file = next(f for f in tmp_path.iterdir() if data[1]["age"].startswith(f.stem[6:]))
     file.write_bytes(file.read_bytes()[:-4] + b"abcd")
     with pytest.raises(UsageError, match=r"'age' was held at an array that is not there any more"):
-        verify(tmp_path, net)
-    results, _ = verify(tmp_path, net.with_data({"age": [3, 2]}))
+        verify_pictures(tmp_path, net)
+    results, _ = verify_pictures(tmp_path, net.with_data({"age": [3, 2]}))
     assert [r.result for r in results] == ["same"] * 3

@@ -10,8 +10,9 @@ from kerasviz.optvis.objectives.objective import channel
 from kerasviz.optvis.objectives.targets import Target
 from kerasviz.optvis.recipes import recipe
 from kerasviz.rendering.batching import make_batches
+from kerasviz.rendering.picture import network_provenance
 from kerasviz.rendering.picture_files import Origin, content_name, entries_of
-from kerasviz.rendering.render import network_provenance, render_batch
+from kerasviz.rendering.render import render_batch
 from kerasviz.rendering.request import Request, with_diversity
 from kerasviz.rendering.run import render_into
 from kerasviz.rendering.store import Store

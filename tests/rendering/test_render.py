@@ -76,11 +76,11 @@ def test_an_interpolation_goes_evenly_from_one_unit_to_the_other():
 def test_the_defaults_are_the_fast_recipe_and_the_fastest_precision(monkeypatch):
     asked = []
 
-    def chosen(net, taps):
+    def chosen(net, taps, existing):
         asked.append(tuple(taps))
         return PrecisionChoice("bfloat16", "for this test")
 
-    monkeypatch.setattr("kerasviz.rendering.render.choose", chosen)
+    monkeypatch.setattr("kerasviz.optvis.optimization.precision.choose", chosen)
     made = render(network(), "joined:1", steps=2, size=16)
     (picture,) = made.pictures
     assert picture.request.recipe == recipe("fast").replace(

@@ -11,7 +11,7 @@ from kerasviz.rendering.manifest import MANIFEST, read_manifest
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.run import render_into
 from kerasviz.rendering.store import Store, slug
-from kerasviz.rendering.verify import verify
+from kerasviz.rendering.verify import verify_pictures
 
 SMALL = recipe("article").replace(steps=6, size=(12, 16))
 
@@ -131,5 +131,5 @@ def test_pictures_of_real_networks_do_not_depend_on_their_batch(name, size, requ
     make("one class", ["logit:300", "logit:9"])
     file = "logit-300-seed3.png"
     assert contents(tmp_path / "classes")[file] == contents(tmp_path / "one class")[file]
-    results, _ = verify(tmp_path / "whole", net)
+    results, _ = verify_pictures(tmp_path / "whole", net)
     assert {r.result for r in results} == {"same"}

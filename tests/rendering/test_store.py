@@ -13,7 +13,7 @@ from kerasviz.rendering.manifest import MANIFEST, read_manifest
 from kerasviz.rendering.request import Request, with_diversity
 from kerasviz.rendering.run import render_into
 from kerasviz.rendering.store import Store, slug
-from kerasviz.rendering.verify import verify
+from kerasviz.rendering.verify import verify_pictures
 
 SMALL = recipe("article").replace(steps=6, size=(12, 16))
 
@@ -104,7 +104,7 @@ def test_diverse_pictures_are_numbered(tmp_path):
     store = Store(tmp_path, net)
     render_into(store, [request])
     assert [e.file for e in store.find(request)] == [f"joined-1-{i}.png" for i in range(3)]
-    assert [r.result for r in verify(tmp_path, network())[0]] == ["same"] * 3
+    assert [r.result for r in verify_pictures(tmp_path, network())[0]] == ["same"] * 3
 
 
 def test_another_models_folder_is_refused(tmp_path):

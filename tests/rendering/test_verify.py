@@ -9,7 +9,7 @@ from kerasviz.rendering.manifest import MANIFEST
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.run import render_into
 from kerasviz.rendering.store import Store
-from kerasviz.rendering.verify import verify
+from kerasviz.rendering.verify import verify_pictures
 
 SMALL = recipe("article").replace(steps=6, size=(12, 16))
 
@@ -26,7 +26,7 @@ def test_verify_makes_all_again_in_the_recorded_batch_sizes(tmp_path):
     store = Store(tmp_path, network())
     render_into(store, requests([1, 2, 4, 5], snapshots=(0,)))
     render_into(store, requests([7]))
-    results, notes = verify(tmp_path, network())
+    results, notes = verify_pictures(tmp_path, network())
     assert {r.result for r in results} == {"same"} and len(results) == 9
     assert notes == []
 
@@ -44,7 +44,7 @@ def test_verify_sees_what_is_wrong(tmp_path):
     for environment in manifest["environments"].values():
         environment["device"] = "an abacus"
     (tmp_path / MANIFEST).write_text(json.dumps(manifest))
-    results, notes = verify(tmp_path, network())
+    results, notes = verify_pictures(tmp_path, network())
     found = {r.file: r.result for r in results}
     assert found.get("joined-2.png") == "changed" and found.get("joined-4.png") == "missing"
     assert found["joined-1.png"] == "differs"

@@ -63,7 +63,7 @@ def run(*arguments: object, code: int = 0, **variables: str) -> tuple[str, str]:
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.setattr(sys, "argv", ["kerasviz", *map(str, arguments)])
-        patch.setattr("kerasviz.cli.progress.INTERVAL", float("inf"))
+        patch.setattr("kerasviz.io.terminal.INTERVAL", float("inf"))
         for name, value in variables.items():
             patch.setenv(name, value)
         with pytest.raises(SystemExit) as end:

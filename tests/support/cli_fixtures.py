@@ -49,4 +49,4 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     """A slow machine must not add lines of progress to what a test expects."""
-    monkeypatch.setattr("kerasviz.cli.progress.INTERVAL", float("inf"))
+    monkeypatch.setattr("kerasviz.io.terminal.INTERVAL", float("inf"))

@@ -17,7 +17,7 @@ from kerasviz.network.program import Port, Value
 from kerasviz.rendering import gradient_pictures, run
 from kerasviz.rendering.batching import Batch
 from kerasviz.rendering.gradient_pictures import GradientCache, GradientTask
-from kerasviz.rendering.render import Picture
+from kerasviz.rendering.picture import Picture
 
 
 class Outline:

@@ -9,14 +9,14 @@ import pytest
 import tensorflow as tf
 
 import kerasviz
-from kerasviz.cli.options import ModelOptions
-from kerasviz.cli.verify import load_recorded
 from kerasviz.errors import ModelError, UsageError
 from kerasviz.io.download import sha256_of
 from kerasviz.network.input_spec import InputSpec, preset
-from kerasviz.rendering.render import network_provenance
+from kerasviz.rendering.picture import network_provenance
+from kerasviz.rendering.recorded import recorded_source
 from kerasviz.zoo import add, card, cards
 from kerasviz.zoo.load import load
+from kerasviz.zoo.model_source import ModelSource
 
 
 @pytest.fixture(autouse=True)
@@ -167,9 +167,10 @@ def test_the_signature_that_was_chosen_is_remembered(tmp_path: Path) -> None:
     np.testing.assert_array_equal(net.run({"images": images}, ["twice"])["twice"], images * 2)
     record = network_provenance(net)
     assert record["signature"] == "twice"
-    again = load_recorded(str(tmp_path / "m"), record, ModelOptions())
+    again = recorded_source(ModelSource(str(tmp_path / "m")), record).load()
     assert again.identity == net.identity
-    again = load_recorded(str(tmp_path / "m"), record, ModelOptions(signature="half"))
+    half = ModelSource(str(tmp_path / "m"), signature="half")
+    again = recorded_source(half, record).load()
     assert again.identity.signature == "half"
     assert "signature" not in network_provenance(load("efficientnet-lite0"))
     with pytest.raises(UsageError, match="no SavedModel"):

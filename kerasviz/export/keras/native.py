@@ -13,10 +13,10 @@ from kerasviz.network.network import Network
 def keras_again(net: Network, taps: Sequence[str]) -> Any | None:
     """Return the Keras model of a file with taps as further outputs.
 
-    Return ``None`` for other formats, custom layers, which need their code, and taps that are no
-    output of a layer of the outermost model.
+    Return ``None`` for other formats, models in memory, custom layers, which need their code, and
+    taps that are no output of a layer of the outermost model.
     """
-    if net.identity.format not in ("keras", "h5"):
+    if net.identity.format not in ("keras", "h5") or net.live is not None:
         return None
     try:
         model = keras.saving.load_model(net.identity.source, compile=False)

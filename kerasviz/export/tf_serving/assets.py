@@ -9,7 +9,7 @@ from typing import Any
 from kerasviz.export.tf_serving.settings import ExportSettings, served_taps
 from kerasviz.network.network import Network
 from kerasviz.optvis.environment import environment
-from kerasviz.rendering.render import network_provenance
+from kerasviz.rendering.picture import network_provenance
 from kerasviz.zoo.model_card import card_for_checksum
 
 

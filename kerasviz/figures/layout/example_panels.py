@@ -36,7 +36,7 @@ def open_examples(folder: str | Path, net: Network) -> Examples:
     """
     examples = Examples(folder)
     theirs = examples.network
-    if theirs["sha256"] != net.identity.sha256:
+    if theirs["sha256"] != net.identity.like(theirs).sha256:
         raise UsageError(
             f"{str(folder)!r} holds examples of another model, {theirs['name']} "
             f"({theirs['sha256'][:12]}…), not of {net.name}; run kerasviz examples for it"

@@ -38,7 +38,7 @@ def read_keras(
     layers, which run code from the file. If Keras 3 cannot read the file, ``tf_keras`` (Keras 2)
     does where it is installed. Raises :class:`ModelError`.
     """
-    return _imported(load_model(path, custom_objects, unsafe), path, "keras")
+    return imported_model(load_model(path, custom_objects, unsafe), path.name, "keras")
 
 
 def read_h5(
@@ -46,14 +46,25 @@ def read_h5(
 ) -> Imported:
     """Read an ``.h5`` file of Keras 2 or 3; see :func:`read_keras`."""
     check_h5(path)
-    return _imported(load_model(path, custom_objects, unsafe), path, "h5")
+    return imported_model(load_model(path, custom_objects, unsafe), path.name, "h5")
 
 
-def _imported(model: Any, path: Path, kind: str) -> Imported:
+def imported_model(model: Any, name: str, kind: str) -> Imported:
+    """Return the program of a Keras model, and what the model says about its input.
+
+    ``name`` begins the line of a :class:`ModelError`.
+    """
     try:
-        return Imported(program_of(model), kind, leading_input_spec(model))
+        program = program_of(model)
+        spec = leading_input_spec(model)
     except ModelError as error:
-        raise ModelError(f"{path.name}: {error}") from error
+        raise ModelError(f"{name}: {error}") from error
+    return Imported(program, kind, spec, contents=program.contents)
+
+
+def weights_of(model: Any) -> list[Any]:
+    """Return the present weights of a Keras model, without the states of random generators."""
+    return [tf.convert_to_tensor(weight) for weight in model.weights]
 
 
 def load_model(path: Path, custom_objects: Mapping[str, Any] | None, unsafe: bool) -> Any:
@@ -99,8 +110,10 @@ def check_backend() -> None:
         )
 
 
-def program_of(model: Any) -> GraphProgram:
+def program_of(model: Any, follows: bool = False) -> GraphProgram:
     """Make the program of a Keras model in memory, with its current weights.
+
+    With ``follows`` it computes with the weights that the model has at the time of each run.
 
     Values are the outputs of its layers, named by their paths: ``block/conv1`` in nested models,
     ``conv1_1`` for a second call. The inputs of ReLUs (``X_pre_relu``) and softmaxes
@@ -130,7 +143,8 @@ def program_of(model: Any) -> GraphProgram:
     outputs = dict(zip(_output_names(model, len(traced.outputs)), traced.outputs, strict=True))
     declared = getattr(model, "inputs", None) or ()
     batches = {n: t.shape[0] for n, t in zip(specs, declared, strict=False)}
-    return program_over(traced.graph, inputs, outputs, naming_of(marks), batches)
+    naming = naming_of(marks)
+    return program_over(traced.graph, inputs, outputs, naming, batches, follows=follows)
 
 
 def _check_weights(model: Any) -> None:
@@ -161,7 +175,7 @@ def input_specs(model: Any) -> tuple[dict[str, Any], Any]:
     shape = (model.get_build_config() or {}).get("input_shape") if model.built else None
     if not isinstance(shape, (list, tuple)) or not all(n is None or type(n) is int for n in shape):
         raise ModelError(
-            f"model {model.name} has no input shape; call it once on an image batch before saving"
+            f"model {model.name} has no input shape; call it once on a batch of images first"
         )
     spec = tf.TensorSpec((None, *shape[1:]), tf.float32, name="input_0")
     return {"input": spec}, lambda tensors: tensors["input"]

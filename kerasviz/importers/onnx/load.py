@@ -31,7 +31,23 @@ def load_model(path: Path) -> Any:
     :class:`ModelError` for a missing, truncated or foreign file, and for external data that is
     missing or outside of the model's folder.
     """
-    model = _parsed(path)
+    return _prepared(parsed(path), path)
+
+
+def copied_model(model: Any, path: Path) -> Any:
+    """Return a copy of a ``ModelProto``, prepared as :func:`load_model` prepares that of a file.
+
+    External data that were not loaded are read from the folder of ``path``, whose name begins the
+    lines of errors.
+    """
+    check_parts(model, path)
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    check_external(copy, path)
+    return _prepared(copy, path)
+
+
+def _prepared(model: Any, path: Path) -> Any:
     _read_external(
         model, path, limit=_SMALL
     )  # with all its data a model may be too large to inline
@@ -45,7 +61,8 @@ def load_model(path: Path) -> Any:
         raise ModelError(f"{path}: {error}") from error
 
 
-def _parsed(path: Path) -> Any:
+def parsed(path: Path) -> Any:
+    """Return the ``ModelProto`` of a file, without external data."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -58,11 +75,29 @@ def _parsed(path: Path) -> Any:
             f"{path} is not an ONNX model (its {len(data)} bytes cannot be decoded: truncated, "
             "or another format)"
         ) from error
+    check_parts(model, path)
+    return model
+
+
+def check_parts(model: Any, path: Path) -> None:
+    """Raise :class:`ModelError` for a model without a graph, outputs or an opset."""
     if not model.ir_version or not model.HasField("graph") or not model.graph.output:
         raise ModelError(f"{path} is not an ONNX model (no graph with outputs inside)")
     if not model.opset_import:  # it follows the graph, so a truncated file may lack only this
         raise ModelError(f"{path} is not an ONNX model (it names no opset; truncated?)")
-    return model
+
+
+def check_external(model: Any, path: Path) -> None:
+    """Raise :class:`ModelError` if external data of a model in memory are not beside ``path``."""
+    for tensor in tensors_of(model):
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            entries = {entry.key: entry.value for entry in tensor.external_data}
+            location = entries.get("location", "")
+            if not (path.parent / location).is_file():
+                raise ModelError(
+                    f"{path.name}: its weights were not loaded, and {location!r} is not in "
+                    f"{str(path.parent.resolve())!r}; load it with onnx.load(path), or give folder="
+                )
 
 
 # -- external data -------------------------------------------------------------------------------
@@ -70,7 +105,7 @@ def _parsed(path: Path) -> Any:
 
 def _read_external(model: Any, path: Path, limit: int | None) -> None:
     """Read tensors from separate files; with a ``limit`` only those of at most ``limit`` bytes."""
-    for tensor in list(_tensors(model)):
+    for tensor in list(tensors_of(model)):
         if tensor.data_location != onnx.TensorProto.EXTERNAL:
             continue
         entries = {entry.key: entry.value for entry in tensor.external_data}
@@ -91,7 +126,7 @@ def external_files(path: Path) -> list[str]:
     """Return the names of the files beside an ONNX file that hold its weights."""
     entries = (
         {entry.key: entry.value for entry in tensor.external_data}
-        for tensor in _tensors(_parsed(path))
+        for tensor in tensors_of(parsed(path))
         if tensor.data_location == onnx.TensorProto.EXTERNAL
     )
     return sorted({entry["location"] for entry in entries if entry.get("location")})
@@ -111,10 +146,10 @@ def _check_inside(location: str, name: str, path: Path) -> None:
         )
 
 
-def _tensors(model: Any) -> Iterator[Any]:
+def tensors_of(model: Any) -> Iterator[Any]:
+    """Yield all tensors of a model, also those in the bodies of nodes and in functions."""
     nodes = [node for function in model.functions for node in function.node]
-    graphs = [*graphs_in(model.graph), *(g for node in nodes for g in _bodies(node))]
-    for graph in graphs:
+    for graph in graphs_of(model):
         yield from graph.initializer
         for sparse in graph.sparse_initializer:
             yield from (sparse.values, sparse.indices)
@@ -126,6 +161,14 @@ def _tensors(model: Any) -> Iterator[Any]:
             if attribute.HasField("sparse_tensor"):
                 yield from (attribute.sparse_tensor.values, attribute.sparse_tensor.indices)
             yield from attribute.tensors
+
+
+def graphs_of(model: Any) -> Iterator[Any]:
+    """Yield the graph of a model and the bodies of its nodes, also of those in functions."""
+    yield from graphs_in(model.graph)
+    for function in model.functions:
+        for node in function.node:
+            yield from _bodies(node)
 
 
 def _bodies(node: Any) -> Iterator[Any]:

@@ -9,8 +9,9 @@ in numpy: they have values, but no gradient.
 from __future__ import annotations
 
 import unittest
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from kerasviz.importers.onnx import ops  # noqa: F401 - registers what is known 
 from kerasviz.importers.onnx.activation_inputs import with_activation_inputs
 from kerasviz.importers.onnx.aliases import module_kinds
 from kerasviz.importers.onnx.channel_axes import ChannelAxes, Extent
+from kerasviz.importers.onnx.contents import contents_of, file_contents
 from kerasviz.importers.onnx.describe import (
     takes_channels_first,
     value_of,
@@ -34,7 +36,7 @@ from kerasviz.importers.onnx.describe import (
 from kerasviz.importers.onnx.executor import prefer_channels_last
 from kerasviz.importers.onnx.graph import Graph, Node, read_graph
 from kerasviz.importers.onnx.layout import to_first
-from kerasviz.importers.onnx.load import load_model
+from kerasviz.importers.onnx.load import copied_model, load_model
 from kerasviz.importers.onnx.metadata import described
 from kerasviz.importers.onnx.registry import Layout, layout_of
 from kerasviz.importers.onnx_tf.compat import import_onnx_tf
@@ -58,13 +60,22 @@ def read_onnx_tf(path: Path) -> Imported:
     cannot be read or that onnx-tf does not know.
     """
     path = Path(path)
-    model = load_model(path)
+    return _read(load_model(path), path, partial(file_contents, path))
+
+
+def read_onnx_tf_proto(model: Any, path: Path) -> Imported:
+    """Read a ``ModelProto`` with onnx-tf; see :func:`kerasviz.importers.onnx.read_onnx_proto`."""
+    return _read(copied_model(model, path), path, partial(contents_of, model, path))
+
+
+def _read(model: Any, path: Path, contents: Callable[[], str]) -> Imported:
     graph = read_graph(model, path)
     try:
         program = _program(model, graph)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
-    return described(Imported(program, format="onnx-tf"), graph.metadata, path)
+    imported = Imported(program, format="onnx-tf", contents=contents)
+    return described(imported, graph.metadata, path)
 
 
 def _program(model: Any, graph: Graph) -> OnnxTfProgram:

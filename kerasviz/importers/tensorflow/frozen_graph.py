@@ -19,7 +19,8 @@ class FrozenGraph:
 
     Tensors are named by keys ``node:k``. ``follow`` maps a copy to its source. ``live`` are the
     tensors that depend on an input, ``broken`` those that cannot be computed, with the reason, and
-    ``handles`` the captured variables and lookup tables.
+    ``handles`` the captured variables and lookup tables. Where the graph ``follows``, variables are
+    read in every run, not once.
     """
 
     nodes: dict[str, GraphNode] = field(default_factory=dict)
@@ -28,6 +29,7 @@ class FrozenGraph:
     live: set[str] = field(default_factory=set)
     broken: dict[str, str] = field(default_factory=dict)
     handles: dict[str, Tensor] = field(default_factory=dict)
+    follows: bool = False
 
     def source(self, key: str) -> str:
         """Return the tensor that ``key`` is a copy of, or ``key`` itself."""

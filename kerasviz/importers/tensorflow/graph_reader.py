@@ -38,6 +38,7 @@ from kerasviz.importers.tensorflow.states import (
     contents,
     lookup,
     read_now,
+    reading,
 )
 from kerasviz.types import Tensor
 
@@ -45,15 +46,19 @@ _DEAD = "a branch that is never taken"
 
 
 def read_graph(
-    graph: Any, inputs: Iterable[str], states: Mapping[str, Tensor] | None = None
+    graph: Any,
+    inputs: Iterable[str],
+    states: Mapping[str, Tensor] | None = None,
+    follows: bool = False,
 ) -> FrozenGraph:
     """Read a ``tf.Graph``; ``inputs`` are the keys of the tensors that will be fed.
 
     Called functions are read in place, captured variables and tables with their current contents.
-    ``states`` are those that are nodes of the graph itself, as in TensorFlow 1. Raises
+    ``states`` are those that are nodes of the graph itself, as in TensorFlow 1. A graph that
+    ``follows`` has the contents of variables at the time of each run. Raises
     :class:`ModelError` that names a constant with NaN or infinite numbers.
     """
-    frozen = FrozenGraph(live=set(inputs))
+    frozen = FrozenGraph(live=set(inputs), follows=follows)
     captures = ((outside, inside.name) for outside, inside in getattr(graph, "captures", ()))
     for tensor, key in (*captures, *((tensor, key) for key, tensor in (states or {}).items())):
         kind = frozen.handles if tensor.dtype == tf.resource else frozen.constants
@@ -152,10 +157,15 @@ def _read_state(operation: Any, prefix: str, handle: Tensor, frozen: FrozenGraph
         _read_node(replace(node, run=lookup(operation, handle)), keys, frozen)
     elif operation.type in GATHERS:
         weight = f"{node.name}/resource:0"
-        frozen.constants[weight] = _checked(contents(handle, node.outputs[0][0]), node.name)
+        if frozen.follows:
+            _read_always(node, weight, handle, frozen)
+        else:
+            frozen.constants[weight] = _checked(contents(handle, node.outputs[0][0]), node.name)
         node, axis = as_gather(node, weight)
         frozen.constants.update(axis)
         _read_node(node, keys, frozen)
+    elif operation.type == "ReadVariableOp" and frozen.follows:
+        _read_always(node, keys[0], handle, frozen)
     elif operation.type in READS and not any(map(_is_assignment, operation.control_inputs)):
         frozen.nodes[node.name] = node
         frozen.constants[keys[0]] = _checked(read_now(node, handle), node.name)
@@ -163,6 +173,13 @@ def _read_state(operation: Any, prefix: str, handle: Tensor, frozen: FrozenGraph
         frozen.nodes[node.name] = node
         reason = f"{node.name} ({node.op}): a state that changes in a run"
         frozen.broken.update(dict.fromkeys(keys, reason))
+
+
+def _read_always(node: GraphNode, key: str, handle: Tensor, frozen: FrozenGraph) -> None:
+    """Add a node with the tensor ``key`` that reads a variable in every run."""
+    added = reading(node, key, handle)
+    frozen.nodes[added.name] = added
+    frozen.live.add(key)
 
 
 def _read_call(
@@ -247,7 +264,7 @@ def _body(
 
     By default all arguments may be.
     """
-    inner = FrozenGraph()
+    inner = FrozenGraph(follows=frozen.follows)
     keys = [f"{name}/{argument.name}" for argument in graph.inputs]
     for index, (key, source) in enumerate(zip(keys, map(frozen.source, given), strict=True)):
         if source in frozen.broken:

@@ -47,7 +47,7 @@ def read_graphdef(path: Path) -> Imported:
         raise ModelError(f"{path.name}: {first_line(error)}") from error
     except ModelError as error:
         raise ModelError(f"{path.name}: {error}") from error
-    return Imported(program, "graphdef")
+    return Imported(program, "graphdef", contents=program.contents)
 
 
 def _named_batch(placeholder: Any) -> int | None:

@@ -11,6 +11,7 @@ import tensorflow as tf
 from kerasviz.errors import ModelError, UsageError, near
 from kerasviz.importers.mixed_precision import narrowed
 from kerasviz.importers.tensorflow.channels_last import with_channels_last
+from kerasviz.importers.tensorflow.contents import contents_of
 from kerasviz.importers.tensorflow.frozen_graph import FrozenGraph
 from kerasviz.importers.tensorflow.graph_reader import read_graph
 from kerasviz.importers.tensorflow.layouts import to_first, to_last
@@ -98,6 +99,12 @@ class GraphProgram(Described):
             for name, t in results.items()
         }
 
+    def contents(self) -> str:
+        """Return a SHA-256 of structure, weights and names, the same in memory and in a file."""
+        ports = enumerate(self._inputs.items())
+        fed = {self._fed[n]: f"{place} {p.dtype.name} {p.shape}" for place, (n, p) in ports}
+        return contents_of(self._graph, fed, {name: self._keys[name] for name in self._values})
+
     def _has_type(self, name: str, tensor: Tensor) -> bool:
         return bool(tensor.dtype == self._inputs[name].dtype)
 
@@ -158,17 +165,19 @@ def program_over(
     naming: Callable[[FrozenGraph], Naming] | None = None,
     batches: Mapping[str, int | None] | None = None,
     states: Mapping[str, Tensor] | None = None,
+    follows: bool = False,
 ) -> GraphProgram:
     """Make the program of a frozen ``tf.Graph``.
 
     ``inputs`` and ``outputs`` map names to tensors of ``graph``; ``naming`` names the values, by
     default after their nodes; ``batches`` are the numbers of images that the file names, ``states``
-    the variables and tables that are nodes of the graph. An output that cannot be computed is
+    the variables and tables that are nodes of the graph. A program that ``follows`` computes with
+    the contents of its variables at the time of each run. An output that cannot be computed is
     dropped, since it may be a summary or a label. If none is left, :class:`ModelError` names the
     nodes that are the reason.
     """
     fed = {name: tensor.name for name, tensor in inputs.items()}
-    frozen = read_graph(graph, fed.values(), states)
+    frozen = read_graph(graph, fed.values(), states, follows)
     first = with_channels_last(frozen, fed.values())
     reasons = [
         frozen.broken[tensor.name] for tensor in outputs.values() if tensor.name in frozen.broken

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -34,15 +35,38 @@ def read_saved_model(path: Path, signature: str | None = None) -> Imported:
         raise ModelError(
             f"{path} is not a SavedModel that can be read: {first_line(error)}"
         ) from error
-    function = _chosen(path, loaded, signature)
-    inputs = _inputs(function)
-    outputs = _outputs(function)
+    return _imported(_chosen(path, loaded, signature), path)
+
+
+def read_module(model: Any, name: str, signature: str | None = None) -> tuple[Imported, list[Any]]:
+    """Read a module in memory, or what ``tf.saved_model.load`` returned, like its SavedModel.
+
+    Return the variables that it computes with too. A module is saved to a temporary folder and
+    read from there, so that its values have the names of a saved one. ``name`` begins the lines of
+    errors. See :func:`read_saved_model`.
+    """
+    path = Path(name)
+    if hasattr(model, "signatures"):
+        function = _chosen(path, model, signature)
+        return _imported(function, path), list(function.variables)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            tf.saved_model.save(model, folder)
+        except (ValueError, TypeError, AssertionError, RuntimeError, tf.errors.OpError) as error:
+            raise ModelError(
+                f"{name} cannot be saved, and so not be read: {first_line(error)}"
+            ) from error
+        function = _chosen(path, tf.saved_model.load(folder), signature)
+        return _imported(function, path), list(model.variables)
+
+
+def _imported(function: Any, path: Path) -> Imported:
     try:
         states = _states_of_tensorflow_1(function)
-        program = program_over(function.graph, inputs, outputs, states=states)
+        program = program_over(function.graph, _inputs(function), _outputs(function), states=states)
     except ModelError as error:
         raise ModelError(f"{path.name}: {error}") from error
-    return Imported(program, "saved_model")
+    return Imported(program, "saved_model", contents=program.contents)
 
 
 # -- the function --------------------------------------------------------------------------------

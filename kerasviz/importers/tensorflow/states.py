@@ -45,6 +45,17 @@ def contents(handle: Tensor, dtype: Any) -> Array:
     return value
 
 
+def reading(node: GraphNode, key: str, handle: Tensor) -> GraphNode:
+    """Return a node with the tensor ``key`` that reads a variable in every run."""
+    dtype = node.outputs[0][0]
+
+    def run(inputs: Sequence[Tensor], kernels: Kernels) -> list[Tensor]:
+        return [tf.raw_ops.ReadVariableOp(resource=handle, dtype=dtype)]
+
+    name, outputs = key.rpartition(":")[0], ((dtype, node.outputs[0][1]),)
+    return GraphNode(name, "ReadVariableOp", (), (), {}, outputs, True, run)
+
+
 def as_gather(node: GraphNode, weight: str) -> tuple[GraphNode, dict[str, Tensor]]:
     """Return a node that takes its rows out of the constant ``weight``, and its other constants."""
     groups = (("params", None), ("indices", None))

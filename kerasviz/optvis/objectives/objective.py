@@ -1,92 +1,41 @@
 """Objectives of pictures, as plain data with algebra.
 
 An objective is a weighted sum of terms. It names taps and units, computes nothing, and round-trips
-through JSON; ``scoring`` turns rows of objectives into tensors.
+through JSON (of a Python function JSON has the source); ``scoring`` turns rows of objectives into
+tensors.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from kerasviz.optvis.objectives.term import COUPLINGS
+from kerasviz.errors import UsageError
+from kerasviz.optvis.objectives.term import Objective as Objective
 from kerasviz.optvis.objectives.term import Term as Term
+from kerasviz.optvis.python_function import PythonFunction
 
-
-@dataclass(frozen=True)
-class Objective:
-    """A weighted sum of terms, to be maximized; ``+``, ``-``, unary ``-`` and ``*`` compose.
-
-    Args:
-        terms: The terms of the sum.
-
-    Example:
-        >>> a, b = channel("mixed4a", 10), channel("mixed4a", 11)
-        >>> [term.weight for term in (a - 0.5 * b).terms]
-        [1.0, -0.5]
-    """
-
-    terms: tuple[Term, ...]
-
-    def __add__(self, other: Objective) -> Objective:
-        return Objective(self.terms + other.terms)
-
-    def __radd__(self, other: int) -> Objective:  # so that sum([...]) works
-        if other != 0:
-            return NotImplemented
-        return self
-
-    def __mul__(self, factor: float) -> Objective:
-        return Objective(tuple(replace(t, weight=t.weight * float(factor)) for t in self.terms))
-
-    __rmul__ = __mul__
-
-    def __neg__(self) -> Objective:
-        return self * -1.0
-
-    def __sub__(self, other: Objective) -> Objective:
-        return self + (-other)
-
-    @property
-    def couples_rows(self) -> bool:
-        """Whether the score of a picture depends on the pictures optimized with it."""
-        return any(term.kind in COUPLINGS for term in self.terms)
-
-    def fading(self, fade: str) -> Objective:
-        """Return the objective that grows (``"in"``) or shrinks (``"out"``) along the pictures."""
-        return Objective(tuple(replace(term, fade=fade) for term in self.terms))
-
-    def at(self, row: int, rows: int) -> Objective:
-        """Return the objective of picture ``row`` of ``rows``, with fades turned into weights.
-
-        >>> faded = channel("a", 1).fading("out") + channel("b", 2).fading("in")
-        >>> [[t.weight for t in faded.at(k, 3).terms] for k in range(3)]
-        [[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]]
-        """
-        share = row / (rows - 1) if rows > 1 else 0.0
-        factor = {"": 1.0, "in": share, "out": 1.0 - share}
-        return Objective(
-            tuple(replace(t, weight=t.weight * factor[t.fade], fade="") for t in self.terms)
-        )
-
-    def to_json(self) -> list[dict[str, Any]]:
-        """Return the terms as plain data without defaults."""
-        empty = asdict(Term("channel"))
-        return [
-            {k: v for k, v in asdict(t).items() if k in ("kind", "weight") or v != empty[k]}
-            for t in self.terms
-        ]
-
-    @classmethod
-    def from_json(cls, data: Iterable[Mapping[str, Any]]) -> Objective:
-        """Make an objective from plain data."""
-        tupled: list[dict[str, Any]] = [
-            {k: tuple(v) if isinstance(v, list) else v for k, v in term.items()} for term in data
-        ]
-        return cls(tuple(Term(**term) for term in tupled))
+__all__ = [
+    "Objective",
+    "alignment",
+    "blur",
+    "channel",
+    "direction",
+    "diversity",
+    "function",
+    "head",
+    "interpolation",
+    "l1",
+    "layer",
+    "logit",
+    "neuron",
+    "penalty",
+    "probability",
+    "random_direction",
+    "total_variation",
+]
 
 
 def channel(tap: str, unit: int) -> Objective:
@@ -171,6 +120,57 @@ def head(tap: str, number: int, heads: int) -> Objective:
         (2, 6)
     """
     return Objective((Term("layer", tap, part=(number, heads)),))
+
+
+def function(
+    f: Callable[[Mapping[str, Any]], Any],
+    taps: str | Sequence[str],
+    name: str | None = None,
+) -> Objective:
+    """Maximize any function of the tensors of a network.
+
+    ``f`` is traced as a graph: take operations of TensorFlow or Keras, ``tf.where`` in place of
+    ``if``, and nothing of NumPy, which has no gradient.
+
+    What ``f`` captures (variables around it, globals, defaults) is kept as it is now, and belongs
+    to the key of its pictures. Numbers, texts, arrays, functions, and lists, tuples, sets and dicts
+    of them count by their values, and must not be changed in place afterwards. With anything else,
+    as a model or a variable, each objective is compiled anew, and no earlier picture is taken for
+    its own.
+
+    Args:
+        f: Maps ``{tap: tensor}`` to scores [B]. The tensors are float32: [B, h, w, C], [B, tokens,
+            C] or [B, C], under the names in ``taps``; that before a ReLU in place of its output,
+            unless the recipe has ``pre_activation=False``. ``f`` sees a whole batch, with pictures
+            of other requests and padding: score b must depend on row b of the tensors only.
+        taps: The names of the tensors, or one name.
+        name: The name in messages and provenance; that of ``f`` by default.
+
+    Returns:
+        An objective, which ``+``, ``-`` and ``*`` join with others. The provenance of its pictures
+        has the source text of ``f`` and says that data alone cannot make them again.
+
+    Raises:
+        UsageError: For no function or no taps. While rendering: for another result than scores [B],
+            one without a gradient, and an error in ``f``.
+
+    Example:
+        >>> import kerasviz, tensorflow as tf
+        >>> net = kerasviz.load("efficientnet-lite0")
+        >>> def contrast(tensors):
+        ...     a = tensors["block1a"]                                  # [B, h, w, 16]
+        ...     return tf.reduce_mean(a[..., 1] - a[..., 2], axis=[1, 2])
+        >>> objective = kerasviz.objectives.function(contrast, taps=["block1a"])
+        >>> kerasviz.render(net, objective, steps=2, size=32).images.shape
+        (1, 32, 32, 3)
+
+    Reference:
+        lucid, ``optvis/objectives.py``: ``wrap_objective``.
+    """
+    names = (taps,) if isinstance(taps, str) else tuple(taps or ())
+    if not names or not all(isinstance(tap, str) for tap in names):
+        raise UsageError(f"function: taps {taps!r}; give the names of tensors, as ['mixed4a']")
+    return Objective((Term("function", function=PythonFunction.of(f, name), taps=names),))
 
 
 def logit(unit: int) -> Objective:
@@ -321,6 +321,22 @@ def blur(weight: float = -1.0) -> Objective:
         lucid, ``optvis/objectives.py``: ``blur_input_each_step``.
     """
     return Objective((Term("blur", weight=weight),))
+
+
+def penalty(f: Callable[[Any], Any], weight: float = -1.0, name: str | None = None) -> Objective:
+    """Penalize an image by a function of one's own.
+
+    Args:
+        f: Maps images [B, H, W, C] in [0, 1], before they are transformed, to numbers [B]; see
+            :func:`function` for what it may do.
+        weight: The factor; a negative one makes the numbers small.
+        name: The name in messages and provenance; that of ``f`` by default.
+
+    Example:
+        >>> (channel("mixed4a", 10) + penalty(lambda images: images[:, 0, 0, 0])).terms[1].weight
+        -1.0
+    """
+    return Objective((Term("penalty", weight=weight, function=PythonFunction.of(f, name)),))
 
 
 def random_direction(tap: str, channels: int, seed: int) -> Objective:

@@ -7,7 +7,7 @@ directions, positions and weights are tensors, so that all units of a layer shar
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import tensorflow as tf
@@ -15,9 +15,10 @@ import tensorflow as tf
 from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
 from kerasviz.network.positions import positions_of
-from kerasviz.optvis.objectives.objective import Objective
+from kerasviz.optvis.function_calls import function_scores
 from kerasviz.optvis.objectives.penalties import penalty
-from kerasviz.optvis.objectives.term import COUPLINGS, PENALTIES, Term
+from kerasviz.optvis.objectives.term import COUPLINGS, PENALTIES, Objective, Term
+from kerasviz.optvis.python_function import PythonFunction
 from kerasviz.types import Array, Size, Tensor
 
 #: Every kind of term is one of these reductions of a tap's activations A [B, ..., C].
@@ -30,10 +31,11 @@ _REDUCTIONS = {
     "probability": "softmax",
     "diversity": "diversity",
     "alignment": "alignment",
+    "function": "function",
     **{kind: kind for kind in PENALTIES},
 }
 #: The reductions whose only tensor is a weight.
-_WEIGHTED = ("square", "diversity", "alignment", *PENALTIES)
+_WEIGHTED = ("square", "diversity", "alignment", "function", *PENALTIES)
 #: The name of the untransformed image among the activations for :func:`scores`.
 IMAGE = ""
 #: The factor by which alignment weakens with each picture in between (authors' notebook).
@@ -44,11 +46,22 @@ REACH = 4
 
 @dataclass(frozen=True, order=True)
 class Slot:
-    """One reduction at one tap; ``index`` distinguishes several at one tap."""
+    """One reduction at one tap; ``index`` distinguishes several at one tap.
+
+    A Python ``function`` may take several tensors: ``inputs`` has the names that it knows them by
+    and their taps, of which ``tap`` is the first.
+    """
 
     tap: str
     reduction: str
     index: int = 0
+    function: PythonFunction | None = None
+    inputs: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def taps(self) -> tuple[str, ...]:
+        """The taps of the network that it needs, none for the image."""
+        return tuple(tap for _, tap in self.inputs) or ((self.tap,) if self.tap != IMAGE else ())
 
 
 Structure = tuple[Slot, ...]
@@ -58,22 +71,29 @@ def _slots(objective: Objective, net: Network, pre_activation: bool) -> dict[Slo
     """Return the slots of an objective with their terms; terms of a linear slot are summed."""
     slots: dict[Slot, list[Term]] = {}
     for term in objective.terms:
-        reduction = _REDUCTIONS[term.kind] if term.part is None else "part"
-        name, index = _tap(term, net, pre_activation), 0
-        if reduction != "mean":
-            while Slot(name, reduction, index) in slots:
-                index += 1
-        slots.setdefault(Slot(name, reduction, index), []).append(term)
+        slot = _slot(term, net, pre_activation)
+        if slot.reduction != "mean":
+            while slot in slots:
+                slot = replace(slot, index=slot.index + 1)
+        slots.setdefault(slot, []).append(term)
     return slots
 
 
-def _tap(term: Term, net: Network, pre_activation: bool) -> str:
-    """Return the name of the tap at which a term is computed."""
+def _slot(term: Term, net: Network, pre_activation: bool) -> Slot:
+    """Return the first slot of a term."""
+    reduction = _REDUCTIONS[term.kind] if term.part is None else "part"
     if term.kind in PENALTIES:
-        return IMAGE
+        return Slot(IMAGE, reduction, function=term.function)
     if term.kind in ("logit", "probability"):
-        return net.require_logits().name
-    tap = net.taps[term.tap]
+        return Slot(net.require_logits().name, reduction)
+    taps = [_tap(name, term, net, pre_activation) for name in term.names]
+    inputs = tuple(zip(term.taps, taps, strict=True)) if term.taps else ()
+    return Slot(taps[0], reduction, function=term.function, inputs=inputs)
+
+
+def _tap(name: str, term: Term, net: Network, pre_activation: bool) -> str:
+    """Return the name of the tap at which a term is computed that names a tap."""
+    tap = net.taps[name]
     if pre_activation and tap.pre_relu and term.kind not in COUPLINGS:
         tap = net.taps[tap.pre_relu]
     return tap.name
@@ -93,7 +113,12 @@ def taps_of(
 ) -> tuple[str, ...]:
     """Return the taps at which objectives are computed, sorted."""
     structures = [structure_of(objective, net, pre_activation) for objective in objectives]
-    return tuple(sorted({slot.tap for slots in structures for slot in slots} - {IMAGE}))
+    return tuple(sorted({tap for slots in structures for tap in taps_in(slots)}))
+
+
+def taps_in(structure: Structure) -> tuple[str, ...]:
+    """Return the taps that a structure needs, each once, in its order."""
+    return tuple(dict.fromkeys(tap for slot in structure for tap in slot.taps))
 
 
 def pack_objectives(
@@ -230,6 +255,8 @@ def _total(
             couplings[i] = a
         elif slot.reduction == "alignment":
             total -= data[f"weight{i}"] * _neighbour_distance(a, groups)
+        elif slot.function is not None:
+            total += data[f"weight{i}"] * function_scores(slot.function, _inputs(slot, activations))
         elif slot.reduction in PENALTIES:
             total += data[f"weight{i}"] * penalty(slot.reduction, a)
         elif slot.reduction == "square":
@@ -247,6 +274,13 @@ def _total(
         size = tf.stop_gradient(tf.abs(total)) if len(slots) > len(couplings) else 1.0
         total -= data[f"weight{i}"] * size * _gram_similarity(a, groups)
     return total
+
+
+def _inputs(slot: Slot, activations: Mapping[str, Tensor]) -> Mapping[str, Tensor] | Tensor:
+    """Return what a function takes: tensors by their names, or the images of a penalty."""
+    if not slot.inputs:
+        return activations[IMAGE]
+    return {name: tf.cast(activations[tap], tf.float32) for name, tap in slot.inputs}
 
 
 def _mean_over_positions(reduction: str, a: Tensor, channels: int) -> Tensor:

@@ -1,19 +1,25 @@
-"""Terms of objectives, as plain data."""
+"""Terms of objectives, and weighted sums of them, as plain data."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from kerasviz.errors import UsageError, check_choice
+from kerasviz.optvis.python_function import PythonFunction
 
-#: Terms of the untransformed image.
-PENALTIES = ("l1", "total_variation", "blur")
+#: Terms of the untransformed image; ``penalty`` is one of the user's own.
+PENALTIES = ("l1", "total_variation", "blur", "penalty")
+#: Terms that a Python function computes.
+FUNCTIONS = ("function", "penalty")
 #: Terms that couple pictures that are optimized together.
 COUPLINGS = ("diversity", "alignment")
 KINDS = (
     *("channel", "neuron", "direction", "layer", "logit", "probability"),
     *COUPLINGS,
     *PENALTIES,
+    "function",
 )
 FADES = ("", "in", "out")
 
@@ -27,7 +33,8 @@ class Term:
     negative numbers count from the end, and ``None`` for a neuron means the centre. ``part``
     (k, n) is the k-th of n equal slices of the channels of a layer, such as an attention head.
     Among pictures that are optimized together a term with a ``fade`` grows (``"in"``) from 0 to its
-    weight along the row of pictures, or shrinks (``"out"``) to 0.
+    weight along the row of pictures, or shrinks (``"out"``) to 0. A term of a ``function`` names
+    the ``taps`` whose tensors the function takes.
     """
 
     kind: str
@@ -38,6 +45,8 @@ class Term:
     weight: float = 1.0
     fade: str = ""
     part: tuple[int, int] | None = None
+    function: PythonFunction | None = None
+    taps: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.fade not in FADES:
@@ -53,3 +62,102 @@ class Term:
         if self.part is not None and not 0 <= self.part[0] < self.part[1]:
             number, count = self.part
             raise UsageError(f"head {number} of {count}: the heads are 0 to {count - 1}")
+        if (self.function is not None) != (self.kind in FUNCTIONS):
+            raise UsageError(f"objective {self.kind!r}: a Python function is for {FUNCTIONS}")
+        if bool(self.taps) != (self.kind == "function"):
+            raise UsageError(f"objective {self.kind!r}: a function needs taps=[...], others tap")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the taps that the term itself gives."""
+        return self.taps or ((self.tap,) if self.tap else ())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the term as plain data without defaults."""
+        usual = vars(Term("channel"))
+        data = {k: v for k, v in vars(self).items() if k in ("kind", "weight") or v != usual[k]}
+        if self.function is not None:
+            data["function"] = self.function.to_json()
+        return data
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Term:
+        """Make a term from plain data."""
+        settings: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in data.items()
+        }
+        if "function" in settings:
+            settings["function"] = PythonFunction.from_json(settings["function"])
+        return cls(**settings)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A weighted sum of terms, to be maximized; ``+``, ``-``, unary ``-`` and ``*`` compose.
+
+    Args:
+        terms: The terms of the sum.
+
+    Example:
+        >>> a, b = (Objective((Term("channel", "mixed4a", unit),)) for unit in (10, 11))
+        >>> [term.weight for term in (a - 0.5 * b).terms]
+        [1.0, -0.5]
+    """
+
+    terms: tuple[Term, ...]
+
+    def __add__(self, other: Objective) -> Objective:
+        return Objective(self.terms + other.terms)
+
+    def __radd__(self, other: int) -> Objective:  # so that sum([...]) works
+        if other != 0:
+            return NotImplemented
+        return self
+
+    def __mul__(self, factor: float) -> Objective:
+        return Objective(tuple(replace(t, weight=t.weight * float(factor)) for t in self.terms))
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> Objective:
+        return self * -1.0
+
+    def __sub__(self, other: Objective) -> Objective:
+        return self + (-other)
+
+    @property
+    def couples_rows(self) -> bool:
+        """Whether the score of a picture depends on the pictures optimized with it."""
+        return any(term.kind in COUPLINGS for term in self.terms)
+
+    @property
+    def functions(self) -> tuple[PythonFunction, ...]:
+        """The Python functions among the terms."""
+        return tuple(term.function for term in self.terms if term.function is not None)
+
+    def fading(self, fade: str) -> Objective:
+        """Return the objective that grows (``"in"``) or shrinks (``"out"``) along the pictures."""
+        return Objective(tuple(replace(term, fade=fade) for term in self.terms))
+
+    def at(self, row: int, rows: int) -> Objective:
+        """Return the objective of picture ``row`` of ``rows``, with fades turned into weights.
+
+        >>> a, b = (Objective((Term("channel", tap, 1),)) for tap in ("a", "b"))
+        >>> faded = a.fading("out") + b.fading("in")
+        >>> [[t.weight for t in faded.at(k, 3).terms] for k in range(3)]
+        [[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]]
+        """
+        share = row / (rows - 1) if rows > 1 else 0.0
+        factor = {"": 1.0, "in": share, "out": 1.0 - share}
+        return Objective(
+            tuple(replace(t, weight=t.weight * factor[t.fade], fade="") for t in self.terms)
+        )
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return the terms as plain data without defaults."""
+        return [term.to_json() for term in self.terms]
+
+    @classmethod
+    def from_json(cls, data: Iterable[Mapping[str, Any]]) -> Objective:
+        """Make an objective from plain data."""
+        return cls(tuple(Term.from_json(term) for term in data))

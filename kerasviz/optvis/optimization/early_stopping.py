@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import tensorflow as tf
@@ -53,6 +54,7 @@ class _FinishedRow:
     image: Array
     score: float
     history: Array
+    complete: bool = True
 
 
 def optimize_until_converged(
@@ -129,7 +131,12 @@ class _RollingBatch:
         )
         scores = np.asarray(totals)
         running = [row.number not in self.finished for row in self.rows]
-        check_finite(self.loop.net, scores[:, running], self.rows[0].steps)
+
+        def images() -> Array:
+            images: Array = np.asarray(self.loop.image(self.state[0], self.groups))
+            return images[running]
+
+        check_finite(self.loop, scores[:, running], images, self.rows[0].steps)
         return scores
 
     def _take_snapshot(self, step: int, rows: Sequence[_Row]) -> None:
@@ -174,7 +181,32 @@ class _RollingBatch:
         """Return the progress in steps of a batch: the mean over all rows of the queue."""
         running = sum(row.steps for row in self.active())
         done = (len(self.finished) * self.recipe.steps + running) / self.queue.size
-        return LoopProgress(min(int(done), self.recipe.steps), self.recipe.steps, score)
+        now = copy(self)  # what changes later is copied, and the moments are left out
+        now.state, now.finished = self.state[:1], dict(self.finished)
+        now.rows = [replace(row, history=list(row.history)) for row in self.rows]
+        now.snapshots = {step: dict(images) for step, images in self.snapshots.items()}
+        return LoopProgress(
+            min(int(done), self.recipe.steps),
+            self.recipe.steps,
+            score,
+            lambda: np.asarray(now.loop.image(now.state[0], now.groups)),
+            stopped=now.stop,
+        )
+
+    def stop(self) -> Run:
+        """End here: rows that are running have the images of this step, waiting ones none."""
+        images = self.loop.image(self.state[0], self.groups)
+        scores = np.asarray(self.loop.score(images, self.data, self.groups))
+        blank = np.zeros(images.shape[1:], np.float32)
+        for row, image, score in zip(self.rows, np.asarray(images), scores, strict=True):
+            if row.number not in self.finished and row.steps:
+                history = np.concatenate(row.history)
+                self.finished[row.number] = _FinishedRow(image, float(score), history, False)
+        for number in range(self.queue.size):
+            self.finished.setdefault(number, _FinishedRow(blank, 0.0, np.zeros(0), False))
+            for taken in self.snapshots.values():
+                taken.setdefault(number, blank)
+        return self.result()
 
     def result(self) -> Run:
         """Return the finished rows in the order of the queue."""
@@ -192,4 +224,5 @@ class _RollingBatch:
             scores=np.array([row.score for row in rows], np.float32),
             history=history,
             taken=taken,
+            complete=np.array([row.complete for row in rows]),
         )

@@ -8,22 +8,32 @@ one graph call.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.errors import ModelError
+from kerasviz.errors import ModelError, UsageError
 from kerasviz.network.network import Network
 from kerasviz.network.program import Kernels
-from kerasviz.optvis.objectives.scoring import IMAGE, Structure, own_scores, scores
+from kerasviz.optvis.function_calls import function_scores
+from kerasviz.optvis.objectives.scoring import (
+    IMAGE,
+    Structure,
+    own_scores,
+    scores,
+    taps_in,
+)
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.optimization.compile_cache import compiled
 from kerasviz.optvis.optimization.kernels import fast_kernels, portable_kernels
+from kerasviz.optvis.optimization.optimizers import UPDATES, fused_update, per_row
 from kerasviz.optvis.optimization.relu_gradients import REDIRECTED
 from kerasviz.optvis.optimization.tiling import check_tiles, scores_of_tiles, tiled
+from kerasviz.optvis.python_function import names_of
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.types import Array, Tensor
 
@@ -31,12 +41,6 @@ from kerasviz.types import Array, Tensor
 Data = Mapping[str, Tensor]
 #: Steps in one graph call. Between calls there is time for progress, snapshots and Ctrl-C.
 CHUNK = 16
-#: Adam's decay of the mean of gradients, per step (Kingma & Ba 2015; TensorFlow's default).
-BETA1 = 0.9
-#: Adam's decay of the mean of squared gradients, per step (as ``BETA1``).
-BETA2 = 0.999
-#: What Adam adds to the root of the mean square, in units of the gradient (as ``BETA1``).
-EPSILON = 1e-8
 #: The factor of scores whose gradient is computed in float16, which has no numbers below 6e-8.
 LOSS_SCALE = 2.0**10
 
@@ -71,7 +75,7 @@ class LoopProgress:
     """The progress of a run: ``step`` of ``steps``, and the mean score of the last step.
 
     ``images()`` computes the current images, [B, H, W, C] in [0, 1]; ``checkpoint()`` copies what a
-    run needs to resume from this step.
+    run needs to resume from this step; ``stopped()`` is the result of a run that ends here.
     """
 
     step: int
@@ -79,6 +83,7 @@ class LoopProgress:
     score: float
     images: Callable[[], Array] | None = field(default=None, compare=False, repr=False)
     checkpoint: Callable[[], Checkpoint] | None = field(default=None, compare=False, repr=False)
+    stopped: Callable[[], Run] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass
@@ -88,7 +93,8 @@ class Run:
     ``images`` [B, H, W, C] in [0, 1]; ``snapshots`` the same by step number (0 is the initial
     noise); ``scores`` [B] of the finished images, untransformed, without penalties and the terms
     that couple rows; ``history`` [steps, B] complete scores of the transformed images at each step,
-    NaN after the number of steps that a row has ``taken`` [B].
+    NaN after the number of steps that a row has ``taken`` [B]. ``complete`` [B] is false for rows
+    that took fewer steps because the run was stopped; those that had not begun took none.
     """
 
     images: Array
@@ -96,6 +102,7 @@ class Run:
     scores: Array
     history: Array
     taken: Array
+    complete: Array
 
 
 class Loop:
@@ -103,9 +110,11 @@ class Loop:
 
     def __init__(self, net: Network, structure: Structure, recipe: Recipe):
         self.net, self.structure, self.recipe = net, structure, recipe
-        self.taps = list(dict.fromkeys(s.tap for s in structure if s.tap != IMAGE))
+        self.taps = list(taps_in(structure))
+        functions = [slot.function for slot in structure if slot.function is not None]
+        self.functions = names_of([*functions, *recipe.functions])
         if recipe.tile:
-            check_tiles(structure, recipe.size, recipe.tile)
+            check_tiles(structure, recipe.size, recipe.tile, recipe.penalties)
         fixed = net.fixed_size != (None, None)
         self.transform = recipe.transform.to_image_size() if fixed else recipe.transform
         kernels_of = fast_kernels if recipe.transform.fused else portable_kernels
@@ -113,7 +122,7 @@ class Loop:
         self.redirected_kernels = kernels_of(recipe.precision, REDIRECTED)
         self.update = partial(UPDATES[recipe.optimizer], recipe.learning_rate)
         if recipe.transform.fused:
-            self.update = _fused_update(recipe.optimizer, recipe.learning_rate, recipe.size)
+            self.update = fused_update(recipe.optimizer, recipe.learning_rate, recipe.size)
         self.start = _compiled(self._start)
         self.enter = _compiled(self._enter)
         self.image = _compiled(self._image)
@@ -131,7 +140,7 @@ class Loop:
     def _enter(self, state: Any, seeds: Tensor, mask: Tensor) -> Any:
         """Restart the rows of a state where ``mask`` [B] is true."""
         return tf.nest.map_structure(
-            lambda new, old: tf.where(_per_row(mask, new), new, old), self._start(seeds), state
+            lambda new, old: tf.where(per_row(mask, new), new, old), self._start(seeds), state
         )
 
     def _image(self, params: Any, groups: Tensor) -> Tensor:
@@ -152,7 +161,10 @@ class Loop:
     ) -> tuple[Any, Tensor]:
         def score(seen: Tensor, images: Tensor) -> Tensor:
             activations = self.net.activations(seen, self.taps, kernels=kernels)
-            return scores(self.structure, {**activations, IMAGE: images}, data, groups)
+            totals = scores(self.structure, {**activations, IMAGE: images}, data, groups)
+            for penalty in self.recipe.penalties:
+                totals -= function_scores(penalty, images)
+            return totals
 
         loss_scale = LOSS_SCALE if kernels.compute_dtype == tf.float16 else 1.0
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -227,43 +239,11 @@ class Loop:
 
 def _compiled(function: Callable[..., Any]) -> Any:
     # Without autograph, which would rewrite the Python code of importers.
-    return tf.function(function, autograph=False)
-
-
-def _per_row(numbers: Tensor, rows: Tensor) -> Tensor:
-    """Reshape numbers [B] so that they broadcast to rows [B, ...]."""
-    return tf.reshape(numbers, [-1] + [1] * (rows.shape.rank - 1))
-
-
-@lru_cache(maxsize=64)
-def _fused_update(optimizer: str, rate: float, size: tuple[int, int]) -> Any:
-    """Compile the update by XLA, for all networks: it reads and writes the state only once."""
-    update = partial(UPDATES[optimizer], rate)
-    return tf.function(update, autograph=False, jit_compile=True)
-
-
-def _ascend(rate: float, params: Any, moments: Any, gradient: Any, step: Tensor) -> Any:
-    """Take one step of plain gradient ascent; the moments stay zero."""
-    return (tf.nest.map_structure(lambda p, g: p + rate * g, params, gradient), *moments)
-
-
-def _adam(rate: float, params: Any, moments: Any, gradient: Any, step: Tensor) -> Any:
-    """Take one step of Adam (Kingma & Ba 2015, with the step sizes of their section 2)."""
-    count = tf.cast(step + 1, tf.float32)
-    step_sizes = rate * tf.sqrt(1 - BETA2**count) / (1 - BETA1**count)
-    mean = tf.nest.map_structure(lambda m, g: BETA1 * m + (1 - BETA1) * g, moments[0], gradient)
-    variance = tf.nest.map_structure(
-        lambda v, g: BETA2 * v + (1 - BETA2) * g * g, moments[1], gradient
-    )
-
-    def moved(p: Tensor, m: Tensor, v: Tensor) -> Tensor:
-        return p + _per_row(step_sizes, p) * m / (tf.sqrt(v) + EPSILON)
-
-    return tf.nest.map_structure(moved, params, mean, variance), mean, variance
-
-
-#: One step of each optimizer: (rate, parameters, moments, gradient, step) -> (parameters, moments).
-UPDATES = {"adam": _adam, "gradient-descent": _ascend}
+    traced = tf.function(function, autograph=False)
+    # Every loop is traced once. TensorFlow takes those of several networks for one that is traced
+    # again and again, and warns; it has no public way to say that it is not.
+    traced._omit_frequent_tracing_warning = True
+    return traced
 
 
 def loop_for(net: Network, structure: Structure, recipe: Recipe) -> Loop:
@@ -272,7 +252,8 @@ def loop_for(net: Network, structure: Structure, recipe: Recipe) -> Loop:
     Recipes that differ in name and number of steps share a loop.
     """
     key = (structure, recipe.replace(name="", steps=1))
-    net = net.focused([slot.tap for slot in structure if slot.tap != IMAGE])
+    net.warn_of_training()
+    net = net.focused(taps_in(structure))
     return compiled(net, key, lambda net: Loop(net, structure, recipe))
 
 
@@ -287,11 +268,22 @@ def _stops(steps: int, redirected: int, snapshots: Sequence[int]) -> Iterator[tu
             first = last
 
 
-def check_finite(net: Network, numbers: Array, step: int) -> None:
-    """Raise :class:`ModelError` for scores that are not finite."""
-    if not np.isfinite(numbers).all():
+def check_finite(loop: Loop, totals: Array, images: Callable[[], Tensor], step: int) -> None:
+    """Raise an error for scores [steps, rows] that are not finite.
+
+    Where functions of the user's take part the images [rows, H, W, C] are checked too: behind a
+    ReLU an image of NaN may have a finite score. Raises :class:`UsageError` that names them, else
+    :class:`ModelError`.
+    """
+    if loop.functions and not (np.isfinite(totals).all() and np.isfinite(images()).all()):
+        raise UsageError(
+            f"function {', '.join(map(repr, loop.functions))}: the score or its gradient is not "
+            f"finite from step {step} on; expected finite numbers (the gradient of tf.sqrt at 0 "
+            "is infinite: add a small number)"
+        )
+    if not np.isfinite(totals).all():
         raise ModelError(
-            f"{net.name}: the score is not finite at step {step}; "
+            f"{loop.net.name}: the score is not finite at step {step}; "
             "try a lower learning rate or look at the model's weights"
         )
 
@@ -319,7 +311,7 @@ class _Ascent:
         counts = tf.constant(first), tf.constant(last - first)
         self.state, totals = advance(self.state, self.data, self.seeds, self.groups, *counts)
         self.history = (*self.history, np.asarray(totals))
-        check_finite(loop.net, self.history[-1], first)
+        check_finite(loop, self.history[-1], self.images, first)
         self.step = last
 
     def images(self) -> Tensor:
@@ -328,13 +320,15 @@ class _Ascent:
 
     def progress(self) -> LoopProgress:
         """Return the progress, with functions that compute from the tensors of this step."""
-        params, snapshots = self.state[0], dict(self.snapshots)
+        now = copy(self)  # without the moments, which only a checkpoint needs
+        now.state, now.snapshots = self.state[:1], dict(self.snapshots)
         return LoopProgress(
             self.step,
             self.steps,
             float(self.history[-1][-1].mean()),
-            lambda: np.asarray(self.loop.image(params, self.groups)),
-            partial(_checkpoint, self.step, self.state, self.history, snapshots),
+            lambda: np.asarray(now.images()),
+            partial(_checkpoint, self.step, self.state, self.history, now.snapshots),
+            now.result,
         )
 
     def result(self) -> Run:
@@ -347,6 +341,7 @@ class _Ascent:
             scores=np.asarray(self.loop.score(images, self.data, self.groups)),
             history=np.concatenate(self.history),
             taken=np.full(len(self.seeds), self.step),
+            complete=np.full(len(self.seeds), self.step == self.steps),
         )
 
 

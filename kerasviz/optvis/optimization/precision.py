@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -49,6 +50,10 @@ _CANDIDATES = {
 }
 
 
+#: Threads measure one after the other, so that they agree.
+_measuring = threading.Lock()
+
+
 @dataclass(frozen=True)
 class PrecisionChoice:
     """The precision for a network's taps on a machine, and a short reason."""
@@ -74,14 +79,15 @@ def choose(net: Network, taps: Sequence[str], among: Iterable[str] = ()) -> Prec
         return PrecisionChoice("float32", f"no units for fewer bits on {machine['device']}")
     parts = sorted({part for name in taps for part in net.taps[name].parts})
     key = digest([net.identity.sha256, parts, machine])
-    known = _read()
-    if key not in known:
-        known[key] = {
-            "network": net.name,
-            "taps": list(taps),
-            **asdict(_measured(net, taps, candidate, units)),
-        }
-        _write(known)
+    with _measuring:
+        known = _read()
+        if key not in known:
+            known[key] = {
+                "network": net.name,
+                "taps": list(taps),
+                **asdict(_measured(net, taps, candidate, units)),
+            }
+            _write(known)
     return PrecisionChoice(known[key]["precision"], known[key]["why"])
 
 

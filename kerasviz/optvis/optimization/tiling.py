@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from kerasviz.errors import UsageError
 from kerasviz.optvis.objectives.scoring import Structure
-from kerasviz.types import Tensor
+from kerasviz.optvis.python_function import PythonFunction
+from kerasviz.types import Size, Tensor
 
 Score = Callable[[Tensor], Tensor]
 
@@ -17,13 +18,20 @@ Score = Callable[[Tensor], Tensor]
 _MEANS = ("mean", "square")
 
 
-def check_tiles(structure: Structure, size: tuple[int, int], side: int) -> None:
+def check_tiles(
+    structure: Structure, size: Size, side: int, penalties: Sequence[PythonFunction] = ()
+) -> None:
     """Raise :class:`UsageError` where an objective or a size cannot be computed in tiles."""
     if any(length % side for length in size):
         height, width = size
         raise UsageError(
             f"tiles of {side}: the size {height}x{width} is no multiple; "
             f"give --size {-(-height // side) * side}x{-(-width // side) * side}"
+        )
+    functions = [slot.function for slot in structure if slot.function is not None]
+    for function in (*functions, *penalties):
+        raise UsageError(
+            f"tiles: function {function.name!r} needs the whole image; render without --tile"
         )
     for slot in structure:
         if slot.reduction not in _MEANS:

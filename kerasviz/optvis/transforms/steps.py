@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 import tensorflow as tf
 
 from kerasviz.errors import UsageError, check_choice, check_names
+from kerasviz.optvis.function_calls import function_images
+from kerasviz.optvis.python_function import PythonFunction
 from kerasviz.optvis.transforms.resampling import Similarity
 from kerasviz.types import Size, Tensor
 
@@ -200,12 +202,48 @@ class Crop:
         return tf.image.resize_with_crop_or_pad(images, *size)
 
 
-Step = Pad | Jitter | Scale | Rotate | Crop
-_KINDS: dict[str, Any] = {step.kind: step for step in (Pad, Jitter, Scale, Rotate, Crop)}
+@dataclass(frozen=True)
+class FunctionStep:
+    """Change images by a Python function f(images, seeds, step) -> images.
+
+    Args:
+        function: Takes images [B, H, W, C], the rows' seeds [B] and their step numbers [B], both
+            int32, and returns images [B, h, w, C]. It sees the whole batch: row b of the result
+            must depend on row b alone. ``kerasviz.optvis.randomness.uniform(seeds, step, count,
+            stream=2)`` draws numbers [B, count] of the rows' own.
+
+    Example:
+        >>> def flip(images, seeds, step):
+        ...     return tf.where((step % 2 == 0)[:, None, None, None], images, images[:, :, ::-1])
+        >>> FunctionStep(flip).function.name
+        'flip'
+    """
+
+    function: PythonFunction
+    kind: ClassVar[str] = "function"
+    choices: ClassVar[tuple[int, ...]] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "function", PythonFunction.of(self.function))
+
+    def apply(self, images: Tensor, picks: Sequence[Tensor], size: Size) -> Tensor:
+        """Call the function; ``picks`` are the seeds and the step numbers."""
+        seeds, step = picks
+        return function_images(self.function, images, seeds, step)
+
+
+#: Steps that can be folded into one map.
+FoldableStep = Pad | Jitter | Scale | Rotate | Crop
+Step = FoldableStep | FunctionStep
+_KINDS: dict[str, Any] = {
+    step.kind: step for step in (Pad, Jitter, Scale, Rotate, Crop, FunctionStep)
+}
 
 
 def step_to_json(step: Step) -> dict[str, Any]:
     """Return the settings of a step as plain data with its ``kind``."""
+    if isinstance(step, FunctionStep):
+        return {"kind": step.kind, "function": step.function.to_json()}
     settings = {f.name: getattr(step, f.name) for f in fields(step)}
     plain = {name: list(v) if isinstance(v, tuple) else v for name, v in settings.items()}
     return {"kind": step.kind, **plain}
@@ -220,6 +258,8 @@ def step_from_json(data: Mapping[str, Any]) -> Step:
     check_names(kind, settings, known)
     if known and known[0] not in settings:
         raise UsageError(f"transform {kind}: {known[0]} is missing")
+    if kind == FunctionStep.kind:
+        return FunctionStep(PythonFunction.from_json(settings["function"]))
     step: Step = _KINDS[kind](
         **{name: tuple(v) if isinstance(v, list) else v for name, v in settings.items()}
     )

@@ -12,11 +12,14 @@ import tensorflow as tf
 
 from kerasviz.errors import UsageError, check_names
 from kerasviz.optvis import randomness
+from kerasviz.optvis.python_function import PythonFunction
 from kerasviz.optvis.transforms.resampling import Similarity, portable_sample, sample
 from kerasviz.optvis.transforms.steps import (
     GREY,
     Canvas,
     Crop,
+    FoldableStep,
+    FunctionStep,
     Jitter,
     Pad,
     Rotate,
@@ -26,7 +29,7 @@ from kerasviz.optvis.transforms.steps import (
     step_from_json,
     step_to_json,
 )
-from kerasviz.types import Tensor
+from kerasviz.types import Size, Tensor
 
 #: The stream of a seed's random numbers; the first image takes stream 0.
 STREAM = 1
@@ -57,13 +60,23 @@ class Transform(ABC):
     Where ``shared`` is true all rows take the draws of the first row, as in the reference library:
     a picture then depends on the seed of the first picture of its batch. Without ``fused`` nothing
     is compiled by XLA, as in graphs that run elsewhere: the same formulas, but the last bits are
-    rounded otherwise, and the difference grows from step to step.
+    rounded otherwise, and the difference grows from step to step. Functions among the steps become
+    a :class:`FunctionStep` each.
     """
 
     steps: tuple[Step, ...] = ()
     shared: bool = False
     fused: bool = True
     resample: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        steps = [s if isinstance(s, Step) else FunctionStep(s) for s in self.steps]
+        object.__setattr__(self, "steps", tuple(steps))
+
+    @property
+    def functions(self) -> tuple[PythonFunction, ...]:
+        """The Python functions among the steps."""
+        return tuple(step.function for step in self.steps if isinstance(step, FunctionStep))
 
     @property
     def choices(self) -> tuple[int, ...]:
@@ -83,20 +96,29 @@ class Transform(ABC):
         step = tf.convert_to_tensor(step)
         if self.shared:
             seeds, step = seeds[:1], step[:1] if step.shape.rank else step
-        return self(images, randomness.uniform(seeds, step, self.draws, STREAM))
+        uniforms = randomness.uniform(seeds, step, self.draws, STREAM)
+        rows = [images.shape[0]]
+        return self(images, uniforms, (tf.broadcast_to(seeds, rows), tf.broadcast_to(step, rows)))
 
-    def __call__(self, images: Tensor, uniforms: Tensor) -> Tensor:
+    def __call__(self, images: Tensor, uniforms: Tensor, rows: Sequence[Tensor] = ()) -> Tensor:
         """Transform images [B, H, W, C] by the draws ``uniforms`` [B, draws] in [0, 1).
 
         Draw k of a row chooses value ``floor(u choices[k])``. Where ``shared`` is true only the
-        first row of ``uniforms`` counts. The size of the images must be known at tracing.
+        first row of ``uniforms`` counts. The size of the images must be known at tracing. ``rows``
+        are the seeds [B] and steps [B] for functions.
         """
         counts = tf.constant(self.choices, tf.float32)
         if self.shared:
             uniforms = uniforms[:1]
         chosen = tf.minimum(tf.floor(uniforms * counts), counts - 1)
         picks = iter(tf.unstack(chosen, self.draws, axis=1))
-        return self._resample(images, [[next(picks) for _ in step.choices] for step in self.steps])
+        return self._resample(
+            images,
+            [
+                rows if isinstance(step, FunctionStep) else [next(picks) for _ in step.choices]
+                for step in self.steps
+            ],
+        )
 
     def to_image_size(self) -> Transform:
         """Return this transform with a last crop, if it may change the size of an image."""
@@ -129,6 +151,7 @@ class FoldedTransform(Transform):
     - ``Jitter(d)``: v -> map(v + offset - d / 2) with whole offsets in 0 .. d; shrinks it by d.
     - ``Scale``: v -> map(v / factor). ``Rotate``: v -> map(R v) with R of the angle. Both keep the
       size of the canvas.
+    - A Python function takes what the steps before it sampled; the steps after it start anew.
     - ``Crop``: sets the size to the image's. If an odd number of pixels is cropped, one more goes
       at the end, which is v -> map(v - 1/2) along that axis.
 
@@ -146,6 +169,7 @@ class FoldedTransform(Transform):
     resample: ClassVar[str] = "once"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if any(isinstance(step, Pad) and step.mode == "reflect" for step in self.steps[1:]):
             raise UsageError('pad by reflection: with resample "once" it must be the first step')
         if len(self._fills) > 1:
@@ -157,24 +181,40 @@ class FoldedTransform(Transform):
         return {pad.fill for pad in pads if pad.mode == "constant"}
 
     def _resample(self, images: Tensor, picks: Sequence[Sequence[Tensor]]) -> Tensor:
-        if not self.steps:
-            return images
         size = (images.shape[1], images.shape[2])
-        canvas = Canvas(Similarity(), size, size)
+        run: list[tuple[FoldableStep, Sequence[Tensor]]] = []
         for step, values in zip(self.steps, picks, strict=True):
+            if isinstance(step, FunctionStep):
+                images, run = step.apply(self._sampled(images, run, size), values, size), []
+            else:
+                run.append((step, values))
+        return self._sampled(images, run, size)
+
+    def _sampled(
+        self, images: Tensor, run: Sequence[tuple[FoldableStep, Sequence[Tensor]]], size: Size
+    ) -> Tensor:
+        """Fold a run of steps into one map and sample the images once; crop to ``size``."""
+        if not run:
+            return images
+        seen = (images.shape[1], images.shape[2])
+        canvas = Canvas(Similarity(), seen, size)
+        for step, values in run:
             canvas = step.fold(canvas, values)
-            check_size(size, canvas.size)
-        first = self.steps[0]
+            check_size(seen, canvas.size)
+        first = run[0][0]
         if isinstance(first, Pad) and first.mode == "reflect":
             images = first.apply(images, (), size)  # the centre stays, and so does the map
         resampled, fill = sample if self.fused else portable_sample, min(self._fills, default=GREY)
-        return resampled(images, canvas.along, canvas.size, fill, self._reach())
+        reach = _reach([step for step, _ in run])
+        return resampled(images, canvas.along, canvas.size, fill, reach)
 
     @property
     def _keeps_size(self) -> bool:
-        grown = 0
+        grown: float = 0
         for step in self.steps:
-            if isinstance(step, Pad):
+            if isinstance(step, FunctionStep):
+                grown = math.inf  # until a crop
+            elif isinstance(step, Pad):
                 grown += 2 * step.pixels
             elif isinstance(step, Jitter):
                 grown -= step.pixels
@@ -182,11 +222,12 @@ class FoldedTransform(Transform):
                 grown = 0
         return grown == 0
 
-    def _reach(self) -> float:
-        """Return how far an input pixel can be seen in the output, see :func:`sample`."""
-        largest = math.prod(max(s.factors) for s in self.steps if isinstance(s, Scale))
-        turn = sum(max(map(abs, s.degrees)) for s in self.steps if isinstance(s, Rotate))
-        return largest * math.sqrt(2) * math.sin(math.radians(45 + min(turn, 45)))
+
+def _reach(steps: Sequence[FoldableStep]) -> float:
+    """Return how far an input pixel can be seen in the output, see :func:`sample`."""
+    largest = math.prod(max(s.factors) for s in steps if isinstance(s, Scale))
+    turn = sum(max(map(abs, s.degrees)) for s in steps if isinstance(s, Rotate))
+    return largest * math.sqrt(2) * math.sin(math.radians(45 + min(turn, 45)))
 
 
 @dataclass(frozen=True)
@@ -208,9 +249,12 @@ class SequentialTransform(Transform):
         batch, height, width, channels = images.shape
         grown = sum(2 * s.pixels if isinstance(s, Pad) else 0 for s in self.steps)
         lost = sum(s.pixels if isinstance(s, Jitter) else 0 for s in self.steps)
-        check_size((height, width), (height + grown - lost, width + grown - lost))
+        if not self.functions:
+            check_size((height, width), (height + grown - lost, width + grown - lost))
         for step, values in zip(self.steps, picks, strict=True):
-            images = step.apply(images, [value[0] for value in values], (height, width))
+            if not isinstance(step, FunctionStep):
+                values = [value[0] for value in values]
+            images = step.apply(images, values, (height, width))
         return tf.ensure_shape(images, [batch, None, None, channels])
 
 

@@ -11,7 +11,7 @@ from portalocker import Lock, LockFlags
 
 from kerasviz.io.files import make_folder
 from kerasviz.network.network import Network
-from kerasviz.rendering.render import Picture
+from kerasviz.rendering.picture import Picture
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.store import Store
 

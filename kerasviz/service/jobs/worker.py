@@ -22,7 +22,8 @@ from kerasviz.service.settings import ServiceSettings
 
 if TYPE_CHECKING:
     from kerasviz.rendering.batching import Batch
-    from kerasviz.rendering.render import Picture, RenderProgress
+    from kerasviz.rendering.picture import Picture
+    from kerasviz.rendering.progress import RenderProgress
     from kerasviz.rendering.request import Request
     from kerasviz.service.jobs.shared_store import SharedStore
 

@@ -22,7 +22,8 @@ from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.objective import channel
 from kerasviz.optvis.recipes import Recipe, recipe
 from kerasviz.rendering.batching import make_batches
-from kerasviz.rendering.render import Picture, render_batch
+from kerasviz.rendering.picture import Picture
+from kerasviz.rendering.render import render_batch
 from kerasviz.rendering.request import Request, adapt_recipe
 
 

@@ -121,9 +121,9 @@ def test_a_layer_that_has_no_page_is_one_line(
 ) -> None:
     net = network_of(dict.fromkeys(LAYERS, 4), classes=5)
     with pytest.raises(UsageError, match=message):
-        make_figures(net, ["appendix-layer"], FAST, tmp_path / "out", layers=[layer])
+        make_figures(net, ["appendix-layer"], FAST, tmp_path / "out", layer=[layer])
     with pytest.raises(UsageError, match="layers are for the figure appendix-layer; name"):
-        make_figures(net, ["hero"], FAST, tmp_path / "out", layers=["mixed4a"])
+        make_figures(net, ["hero"], FAST, tmp_path / "out", layer=["mixed4a"])
     assert not (tmp_path / "out").exists()
 
 
@@ -140,7 +140,7 @@ def test_pictures_of_other_figures_are_not_rendered_again(
     assert {request.rows for request in shared} == {1, 4}
     assert any(request.text.startswith("-") for request in shared)
     drawn.clear()
-    made = make_figures(net, ["appendix-layer"], FAST, tmp_path, layers=["mixed4a"])
+    made = make_figures(net, ["appendix-layer"], FAST, tmp_path, layer=["mixed4a"])
     assert made.made + made.kept == 12 * 7
     assert made.kept == sum(request.rows for request in shared)
     assert first.made > 0
@@ -151,7 +151,7 @@ def test_every_unit_has_an_anchor_and_its_pictures(
     tmp_path: Path, drawn: list[str], network_of: Networks
 ) -> None:
     net = article_like(network_of)
-    made = make_figures(net, ["appendix-layer"], FAST, tmp_path, layers=["mixed4a"])
+    made = make_figures(net, ["appendix-layer"], FAST, tmp_path, layer=["mixed4a"])
     assert [path.name for path in made.paths] == ["appendix-layer.png", "appendix-layer.html"]
     page = tmp_path / "layers" / "mixed4a.html"
     text = page.read_text(encoding="utf-8")
@@ -172,7 +172,7 @@ def test_a_sprite_is_the_picture_that_its_link_opens(
     tmp_path: Path, drawn: list[str], network_of: Networks
 ) -> None:
     net = article_like(network_of)
-    make_figures(net, ["appendix-layer"], FAST, tmp_path, layers=["mixed4a"])
+    make_figures(net, ["appendix-layer"], FAST, tmp_path, layer=["mixed4a"])
     page = tmp_path / "layers" / "mixed4a.html"
     text = page.read_text(encoding="utf-8").split('id="mixed4a-11"')[1].split("</section>")[0]
     links = re.findall(r'class="p[^"]*" href="([^"]*)"', text)
@@ -195,7 +195,7 @@ def test_pictures_of_a_layer_have_the_commands_that_make_them(
     tmp_path: Path, drawn: list[str], network_of: Networks
 ) -> None:
     net = article_like(network_of)
-    make_figures(net, ["appendix-layer"], FAST, tmp_path, layers=["mixed4a"])
+    make_figures(net, ["appendix-layer"], FAST, tmp_path, layer=["mixed4a"])
     text = (tmp_path / "layers" / "mixed4a.html").read_text(encoding="utf-8")
     single = (tmp_path / "pictures" / "index.html").read_text(encoding="utf-8")
     lists = [json.loads(unescape(found)) for found in re.findall(r'data-commands="([^"]*)"', text)]
@@ -228,10 +228,10 @@ def test_pages_lead_to_all_layers_that_are_there(
     tmp_path: Path, drawn: list[str], network_of: Networks
 ) -> None:
     net = article_like(network_of)
-    make_figures(net, ["appendix-layer"], FAST, tmp_path / "a", layers=["mixed3a"])
-    make_figures(net, ["appendix-layer"], FAST, tmp_path / "a", layers=["mixed5b"])
+    make_figures(net, ["appendix-layer"], FAST, tmp_path / "a", layer=["mixed3a"])
+    make_figures(net, ["appendix-layer"], FAST, tmp_path / "a", layer=["mixed5b"])
     both = ["mixed3a", "mixed5b"]
-    make_figures(net, ["appendix-layer"], FAST, tmp_path / "b", layers=both)
+    make_figures(net, ["appendix-layer"], FAST, tmp_path / "b", layer=both)
     for name in both:
         page = tmp_path / "a" / "layers" / f"{name}.html"
         found = ways(page, "Layers")
@@ -251,10 +251,10 @@ def test_sprites_of_an_earlier_choice_go(
 ) -> None:
     net = network_of({"a-00000": 5, "a": 30})
     folder = tmp_path / "layers"
-    make_figures(net, ["appendix-layer"], FAST, tmp_path, quick=True, layers=["a", "a-00000"])
+    make_figures(net, ["appendix-layer"], FAST, tmp_path, quick=True, layer=["a", "a-00000"])
     names = {path.name for path in folder.glob("*.jpg")}
     assert names == {"a-00001--00028.jpg", "a-00000-00000--00004.jpg"}
-    make_figures(net, ["appendix-layer"], FAST, tmp_path, layers=["a"])
+    make_figures(net, ["appendix-layer"], FAST, tmp_path, layer=["a"])
     names = {path.name for path in folder.glob("*.jpg")}
     tens = {f"a-{low:05d}--{low + 9:05d}.jpg" for low in (0, 10, 20)}
     assert names == {*tens, "a-00000-00000--00004.jpg"}
@@ -285,7 +285,7 @@ def test_taps_of_like_names_have_pages_of_their_own(
 ) -> None:
     net = network_of({"a/b": 2, "a.b": 2, "A.B": 2})
     layers = ["a/b", "a.b", "A.B"]
-    make_figures(net, ["appendix-layer"], FAST, tmp_path, layers=layers)
+    make_figures(net, ["appendix-layer"], FAST, tmp_path, layer=layers)
     pages = sorted((tmp_path / "layers").glob("*.html"))
     assert len({page.name.casefold() for page in pages}) == 3
     assert anchor("a/b", 1) == "a.b-1"
@@ -293,7 +293,7 @@ def test_taps_of_like_names_have_pages_of_their_own(
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_real_network_of_few_channels(tmp_path: Path, drawn: list[str], channels: int) -> None:
-    make_figures(tiny.network(channels), ["appendix-layer"], FAST, tmp_path, layers=["first"])
+    make_figures(tiny.network(channels), ["appendix-layer"], FAST, tmp_path, layer=["first"])
     text = (tmp_path / "layers" / "relu1.html").read_text()
     assert text.count("<section id=") == 6
     assert "All 6 units of relu1 in tiny" in text
@@ -319,7 +319,7 @@ def test_examples_are_cut_from_the_sprites_too(tmp_path: Path, drawn: list[str])
     make_examples(question, tmp_path / "found")
     out = tmp_path / "out"
     make_figures(
-        net, ["appendix-layer"], FAST, out, layers=["first", "joined"], examples=tmp_path / "found"
+        net, ["appendix-layer"], FAST, out, layer=["first", "joined"], examples=tmp_path / "found"
     )
     text = (out / "layers" / "relu1.html").read_text()
     assert 'class="layer examples"' in text

@@ -140,7 +140,7 @@ def test_verify_compares_panels_and_sprites_with_their_checksums(
         make_figures(tiny.network(), slugs, FAST, tmp_path, quick=True, examples=folder)
 
     def verified() -> dict[str, str]:
-        results, _ = verification.verify(tmp_path / "pictures", tiny.network())
+        results, _ = verification.verify_pictures(tmp_path / "pictures", tiny.network())
         return {each.file: each.result for each in results if each.result != "unchanged"}
 
     make()

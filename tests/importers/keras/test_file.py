@@ -427,3 +427,37 @@ def test_mask_that_a_layer_sets_itself() -> None:
     x = random(2, 6, 3)
     x[0, 3:] = 0
     agree(program_of(model).compute({"image": x}, ["rnn"])["rnn"], model(x))
+
+
+@pytest.mark.parametrize("kind", ["convolution", "recurrent", "embedding"])
+def test_a_program_follows_the_weights_if_asked(kind: str) -> None:
+    """A compiled function computes with the weights of its run; a usual program keeps its own."""
+    keras.utils.set_random_seed(4)
+    layers = keras.layers
+    parts = {
+        "convolution": [layers.Conv2D(3, 3), layers.BatchNormalization(), layers.ReLU()],
+        "recurrent": [layers.Reshape((35, 3)), layers.GRU(4)],
+        "embedding": [layers.Embedding(9, 5), layers.Flatten(), layers.Dense(2)],
+    }[kind]
+    shape, dtype = ((6,), "int32") if kind == "embedding" else ((7, 5, 3), "float32")
+    model = keras.Sequential([keras.Input(shape, dtype=dtype), *parts])
+    rng = np.random.default_rng(1)
+    x = tf.constant(
+        rng.integers(0, 9, (2, *shape)) if dtype == "int32" else rng.random((2, *shape))
+    )
+    x = tf.cast(x, dtype)
+
+    def compiled(program: Any) -> Any:
+        (name,) = program.inputs
+        last = program.outputs[0]
+        return tf.function(lambda x: program.compute({name: x}, [last])[last], autograph=False)
+
+    follows, keeps = compiled(program_of(model, follows=True)), compiled(program_of(model))
+    before = model(x)
+    agree(follows(x), before)
+    agree(keeps(x), before)
+    for weight in model.weights:
+        weight.assign(weight + 0.1 * rng.random(weight.shape))
+    assert np.abs(model(x) - before).max() > 1e-3
+    agree(follows(x), model(x))
+    agree(keeps(x), before)

@@ -27,7 +27,8 @@ from kerasviz.network.network import Network
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.optimization.loop import CHUNK, LoopProgress
 from kerasviz.rendering.checkpoints import FOLDER, CheckpointWriter
-from kerasviz.rendering.render import Picture, render_batch
+from kerasviz.rendering.picture import Picture
+from kerasviz.rendering.render import render_batch
 
 STEPS = 3 * CHUNK
 

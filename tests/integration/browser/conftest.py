@@ -17,7 +17,7 @@ from kerasviz.figures import CATALOGUE, make_figures
 from kerasviz.optvis.recipes import recipe
 from kerasviz.rendering import run
 from kerasviz.rendering.batching import Batch
-from kerasviz.rendering.render import Picture
+from kerasviz.rendering.picture import Picture
 
 #: Names under which systems install Chromium.
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")

@@ -13,6 +13,7 @@ from kerasviz.figures import CATALOGUE, make_figures
 from kerasviz.figures.layout.build import choose, choose_all
 from kerasviz.figures.layout.context import FigureOptions
 from kerasviz.figures.layout.tiles import EmptyTile
+from kerasviz.figures.make import figure_options, write_figures
 from kerasviz.network.network import Network
 from kerasviz.optvis.recipes import recipe
 from kerasviz.rendering import run
@@ -141,6 +142,6 @@ def test_begin_is_told_the_batches_and_what_cannot_be_made(
     slugs = ["fv-vs-attribution", "objectives"]
     net = network_of({f"stage{i}": 8 for i in range(5)})
     for _ in range(2):
-        make_figures(net, slugs, FAST, tmp_path, begin=begin)
+        write_figures(figure_options(net, FAST), slugs, tmp_path, begin=begin)
         drawn.clear()
     assert told == [(3, ["fv-vs-attribution"]), (0, ["fv-vs-attribution"])]

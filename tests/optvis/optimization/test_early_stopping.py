@@ -15,11 +15,12 @@ from kerasviz.optvis.optimization.early_stopping import GAIN, has_converged
 from kerasviz.optvis.optimization.loop import CHUNK
 from kerasviz.optvis.recipes import PATIENCE, recipe
 from kerasviz.rendering.batching import ENTERING, Batch, make_batches
-from kerasviz.rendering.render import Picture, render_batch
+from kerasviz.rendering.picture import Picture
+from kerasviz.rendering.render import render_batch
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.run import render_into
 from kerasviz.rendering.store import Store
-from kerasviz.rendering.verify import verify
+from kerasviz.rendering.verify import verify_pictures
 
 SHORT = recipe("fast").replace(steps=160, size=(24, 24), learning_rate=0.02, patience=CHUNK)
 
@@ -124,7 +125,7 @@ def test_a_store_keeps_and_verifies_them(tmp_path: Path) -> None:
     asked = requests([0, 1, 2, 4, 5], batch=2)
     assert render_into(Store(tmp_path, net), asked).made == 5
     assert render_into(Store(tmp_path, net), asked).made == 0
-    assert {each.result for each in verify(tmp_path, net)[0]} == {"same"}
+    assert {each.result for each in verify_pictures(tmp_path, net)[0]} == {"same"}
 
 
 def test_the_command_has_patience(

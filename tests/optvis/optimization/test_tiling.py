@@ -82,6 +82,8 @@ def test_what_needs_the_whole_image_is_refused() -> None:
         check_tiles(structure_of(layer("relu1"), net), (40, 32), 16)
     with pytest.raises(UsageError, match="tile -1"):
         SHORT.replace(tile=-1)
+    with pytest.raises(UsageError, match="tile 16: the transform of the recipe lucid"):
+        recipe("lucid").replace(tile=16)
 
 
 def test_a_network_sees_tiles_only(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from kerasviz.rendering import render as rendering
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.run import render_into
 from kerasviz.rendering.store import Store
-from kerasviz.rendering.verify import verify
+from kerasviz.rendering.verify import verify_pictures
 from kerasviz.service import Limits, ServiceSettings
 from kerasviz.service.jobs.database import Database
 from kerasviz.service.jobs.jobs import Jobs, RenderJob
@@ -108,7 +108,7 @@ def test_a_job_is_rendered_to_the_bytes_of_the_store(room: Room, tmp_path: Path)
     for file, data in found.items():
         assert data == (tmp_path / "other" / file).read_bytes(), file
     assert list(room.setting.previews.iterdir()) == []
-    results, notes = verify(room.setting.pictures / "tiny", room.net)
+    results, notes = verify_pictures(room.setting.pictures / "tiny", room.net)
     assert [r.result for r in results] == ["same"] * 3 and not notes
 
 

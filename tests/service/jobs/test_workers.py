@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from kerasviz.rendering.verify import verify
+from kerasviz.rendering.verify import verify_pictures
 from kerasviz.service import ServiceSettings
 from kerasviz.service.jobs.database import Database
 from kerasviz.service.jobs.jobs import Jobs
@@ -72,7 +72,7 @@ def test_a_worker_renders_and_one_that_is_killed_is_replaced(
     assert workers.pids == []
     folder = setting().pictures / "small"
     net = load(replace(setting().reading, path=setting().models[0]))
-    results, _ = verify(folder, net)
+    results, _ = verify_pictures(folder, net)
     assert sorted(r.file for r in results) == ["relu-1.png", "relu-3.png"]
     assert {r.result for r in results} == {"same"}
     assert not [path for path in folder.iterdir() if path.name.startswith(".kerasviz")]
@@ -122,5 +122,7 @@ def test_a_stopped_service_ends_well_and_keeps_what_it_could_not_finish(
     for name in accepted[:5]:
         job = jobs.get(name)
         assert job is not None and (job.state, job.ends) == ("done", 1)
-    results, _ = verify(own.pictures / "small", load(replace(own.reading, path=own.models[0])))
+    results, _ = verify_pictures(
+        own.pictures / "small", load(replace(own.reading, path=own.models[0]))
+    )
     assert {r.result for r in results} == {"same"} and len(results) >= 5

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from kerasviz.network.map import Module
-    from kerasviz.network.network import Network
+from kerasviz.network.map import Map, Module
+from kerasviz.network.network import Network
+from kerasviz.network.positions import positions_of
 
 #: Rows that fit a screen, with the header and the summary.
 MOST_ROWS = 56
@@ -44,41 +43,60 @@ class _Branch:
         return first if first == last else f"{first}-{last.removeprefix(_stem(last))}"
 
 
+@dataclass(frozen=True)
+class _Folding:
+    """Prune and fold the modules of a map; ``shape_of`` writes the shape of a tap."""
+
+    map: Map
+    shape_of: Callable[[str], str]
+
+    def branches(self, depth: int) -> list[_Branch]:
+        """Return the main layers with ``depth`` levels inside them, equal siblings folded."""
+        return _folded(self._pruned(self.map.root, depth))
+
+    def _pruned(self, module: Module, depth: int) -> Iterator[_Branch]:
+        """Yield the modules inside a module that are main, hold main ones or lie inside of one."""
+        for child in module.modules:
+            if child.main:
+                yield self._branch(child, self._inside(child, depth))
+            else:
+                branches = tuple(self._pruned(child, depth))
+                if branches:
+                    yield self._branch(child, branches)
+
+    def _inside(self, module: Module, depth: int) -> Iterator[_Branch]:
+        for child in module.modules if depth else ():
+            if child.tap is not None and self._has_channels(child.tap):
+                yield self._branch(child, self._inside(child, depth - 1))
+
+    def _has_channels(self, tap: str) -> bool:
+        value = self.map.flow.values.get(tap)
+        return value is None or bool(value.shape and value.shape[-1] is not None)
+
+    def _branch(self, module: Module, inside: Iterable[_Branch]) -> _Branch:
+        shape = "" if module.tap is None else self.shape_of(module.tap)
+        return _Branch((module.label,), module, shape, tuple(_folded(inside)))
+
+
 def map_rows(net: Network) -> list[tuple[str, ...]]:
     """Return rows of label, class and shape: the main layers, and as much inside them as fits."""
-    rows = _rows(_folded(_pruned(net.map.root, net, 0)))
+    return folded_rows(net.map, lambda tap: shape_text(net, tap))
+
+
+def folded_rows(network_map: Map, shape_of: Callable[[str], str]) -> list[tuple[str, ...]]:
+    """Return the rows of a map as :func:`map_rows` does; ``shape_of`` writes shapes of taps."""
+    folding = _Folding(network_map, shape_of)
+    rows = _rows(folding.branches(0))
     for depth in range(1, _DEEPEST + 1):
-        deeper = _rows(_folded(_pruned(net.map.root, net, depth)))
+        deeper = _rows(folding.branches(depth))
         if len(deeper) > MOST_ROWS:
             break
         rows = deeper
     if len(rows) > MOST_ROWS:
         half = (MOST_ROWS - 1) // 2
-        left_out = (f"... {len(rows) - 2 * half} more (--all)", "", "")
+        left_out = (f"... {len(rows) - 2 * half} more", "", "")
         rows = [*rows[:half], left_out, *rows[-half:]]
     return rows
-
-
-def _pruned(module: Module, net: Network, depth: int) -> Iterator[_Branch]:
-    """Yield the modules inside a module that are main or hold main ones, or lie inside of one."""
-    for child in module.modules:
-        if child.main:
-            yield _branch(child, net, _inside(child, net, depth))
-        else:
-            branches = tuple(_pruned(child, net, depth))
-            if branches:
-                yield _branch(child, net, branches)
-
-
-def _inside(module: Module, net: Network, depth: int) -> Iterator[_Branch]:
-    for child in module.modules if depth else ():
-        if child.tap is not None and net.taps[child.tap].channels is not None:
-            yield _branch(child, net, _inside(child, net, depth - 1))
-
-
-def _branch(module: Module, net: Network, inside: Iterable[_Branch]) -> _Branch:
-    shape = "" if module.tap is None else shape_text(net, module.tap)
-    return _Branch((module.label,), module, shape, tuple(_folded(inside)))
 
 
 def _folded(branches: Iterable[_Branch]) -> list[_Branch]:
@@ -135,8 +153,6 @@ def shape_text(net: Network, tap: str) -> str:
 
     Tokens are written as the map that they were made from, and the special tokens beside it.
     """
-    from kerasviz.network.positions import positions_of
-
     shape = net.taps[tap].shape
     if shape is None or len(shape) < 2:
         return ""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from support.flows import written
 
-from kerasviz.cli.map_rows import MOST_ROWS, map_rows, shape_text
+from kerasviz.network.map_rows import MOST_ROWS, map_rows, shape_text
 from kerasviz.network.network import Identity, Network
 
 
@@ -66,7 +66,7 @@ def test_too_many_main_layers_are_cut_in_the_middle() -> None:
     assert rows[0][0] == "conva0"
     assert rows[-1][0] == f"convc{3 * MOST_ROWS - 1}"
     (cut,) = [label for label, *_ in rows if "more" in label]
-    assert cut == f"... {3 * MOST_ROWS - (len(rows) - 1)} more (--all)"
+    assert cut == f"... {3 * MOST_ROWS - (len(rows) - 1)} more"
 
 
 def test_modules_around_a_single_row_are_written_before_it() -> None:

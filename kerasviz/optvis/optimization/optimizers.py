@@ -1,0 +1,53 @@
+"""Optimizers: one step of each, for tensors or tuples of tensors whose first axis is the batch."""
+
+from __future__ import annotations
+
+from functools import lru_cache, partial
+from typing import Any
+
+import tensorflow as tf
+
+from kerasviz.types import Tensor
+
+#: Adam's decay of the mean of gradients, per step (Kingma & Ba 2015; TensorFlow's default).
+BETA1 = 0.9
+#: Adam's decay of the mean of squared gradients, per step (as ``BETA1``).
+BETA2 = 0.999
+#: What Adam adds to the root of the mean square, in units of the gradient (as ``BETA1``).
+EPSILON = 1e-8
+
+
+def per_row(numbers: Tensor, rows: Tensor) -> Tensor:
+    """Reshape numbers [B] so that they broadcast to rows [B, ...]."""
+    return tf.reshape(numbers, [-1] + [1] * (rows.shape.rank - 1))
+
+
+@lru_cache(maxsize=64)
+def fused_update(optimizer: str, rate: float, size: tuple[int, int]) -> Any:
+    """Compile the update by XLA, for all networks: it reads and writes the state only once."""
+    update = partial(UPDATES[optimizer], rate)
+    return tf.function(update, autograph=False, jit_compile=True)
+
+
+def _ascend(rate: float, params: Any, moments: Any, gradient: Any, step: Tensor) -> Any:
+    """Take one step of plain gradient ascent; the moments stay zero."""
+    return (tf.nest.map_structure(lambda p, g: p + rate * g, params, gradient), *moments)
+
+
+def _adam(rate: float, params: Any, moments: Any, gradient: Any, step: Tensor) -> Any:
+    """Take one step of Adam (Kingma & Ba 2015, with the step sizes of their section 2)."""
+    count = tf.cast(step + 1, tf.float32)
+    step_sizes = rate * tf.sqrt(1 - BETA2**count) / (1 - BETA1**count)
+    mean = tf.nest.map_structure(lambda m, g: BETA1 * m + (1 - BETA1) * g, moments[0], gradient)
+    variance = tf.nest.map_structure(
+        lambda v, g: BETA2 * v + (1 - BETA2) * g * g, moments[1], gradient
+    )
+
+    def moved(p: Tensor, m: Tensor, v: Tensor) -> Tensor:
+        return p + per_row(step_sizes, p) * m / (tf.sqrt(v) + EPSILON)
+
+    return tf.nest.map_structure(moved, params, mean, variance), mean, variance
+
+
+#: One step of each optimizer: (rate, parameters, moments, gradient, step) -> (parameters, moments).
+UPDATES = {"adam": _adam, "gradient-descent": _ascend}

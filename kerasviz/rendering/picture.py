@@ -1,0 +1,103 @@
+"""Hold a finished picture, and say how it was made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image
+
+from kerasviz._views import NotebookView
+from kerasviz.io.images import to_image
+from kerasviz.network.network import Network
+from kerasviz.rendering.request import Request
+from kerasviz.rendering.show import show
+from kerasviz.types import Array
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Picture(NotebookView):
+    """Hold a picture: row ``row`` of a request.
+
+    Args:
+        request: What was asked for.
+        row: The number of the row.
+        image: [H, W, C] float32 in [0, 1].
+        snapshots: The same by step; 0 is the initial noise.
+        score: That of the untransformed image, without penalties and terms that couple rows.
+        history: [steps] The whole scores on the transformed image.
+        batch: The compiled batch size.
+        interrupted: Whether the run ended before the picture was finished.
+    """
+
+    request: Request
+    row: int
+    image: Array
+    snapshots: dict[int, Array]
+    score: float
+    history: Array
+    batch: int
+    interrupted: bool = False
+
+    @property
+    def target(self) -> str:
+        """The text of the target."""
+        return self.request.text
+
+    @property
+    def seed(self) -> int:
+        """The seed of the noise that this picture started from."""
+        return self.request.seed + self.row
+
+    @property
+    def steps(self) -> int:
+        """The number of steps that the picture took."""
+        return len(self.history)
+
+    def to_pil(self) -> Image.Image:
+        """Return the picture as 8-bit image of Pillow, with the pixels that a file has."""
+        return to_image(self.image)
+
+    def show(self) -> None:
+        """Show the picture: below the cell of a notebook, else in the system's viewer."""
+        show(self)
+
+    def __repr__(self) -> str:
+        height, width = self.image.shape[:2]
+        steps = f"{self.steps} step{'' if self.steps == 1 else 's'}"
+        if self.interrupted:
+            steps = f"interrupted after {self.steps} of {self.request.recipe.steps} steps"
+        return (
+            f"<Picture {self.target}: {height}x{width}, score {self.score:.4g}, {steps}, "
+            f"seed {self.seed}>"
+        )
+
+
+def network_provenance(net: Network) -> dict[str, Any]:
+    """Return the network of a provenance: name, format, SHA-256 and input description.
+
+    It has the signature of a SavedModel where one was chosen, and of a model in memory the kind of
+    its checksum.
+    """
+    return {**net.identity.to_json(), "input": net.require_input_spec().to_json()}
+
+
+def provenance(
+    picture: Picture, network: dict[str, Any], environment: dict[str, str]
+) -> dict[str, Any]:
+    """Return everything that is needed to render a picture again, as plain data."""
+    taken = len(picture.history)
+    early: dict[str, Any] = {}
+    if taken != picture.request.recipe.steps:
+        early["steps_taken"] = taken
+    if picture.interrupted:
+        early["interrupted"] = True
+    return {
+        "target": picture.request.text,
+        **picture.request.to_json(),
+        **early,
+        "row": picture.row,
+        "compiled_batch": picture.batch,
+        "network": network,
+        "environment": environment,
+    }

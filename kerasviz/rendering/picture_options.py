@@ -1,0 +1,119 @@
+"""What is asked of the pictures of targets, beside their recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from kerasviz.errors import UsageError, whole_number
+from kerasviz.network.network import Network
+from kerasviz.optvis.objectives.objective import Objective
+from kerasviz.optvis.objectives.scoring import taps_of
+from kerasviz.optvis.objectives.targets import Target, parse_targets
+from kerasviz.rendering.batching import check_batch
+from kerasviz.rendering.recipe_options import RecipeOptions
+from kerasviz.rendering.request import Request, by_image, make_requests
+
+
+@dataclass(frozen=True)
+class PictureOptions:
+    """Hold the seed and the kind of the pictures of each target.
+
+    ``snapshots`` are steps after which pictures are kept too. ``diversity`` is the number of
+    pictures of each target that are pushed apart, ``negative`` asks what the targets respond to
+    least, ``batch`` fixes how many pictures are optimized at once. Raises :class:`UsageError` for
+    numbers out of range.
+    """
+
+    seed: int = 0
+    snapshots: tuple[int, ...] = ()
+    diversity: int | None = None
+    negative: bool = False
+    batch: int | None = None
+
+    @classmethod
+    def of(
+        cls,
+        seed: int,
+        snapshots: Iterable[int] | None,
+        diversity: int | None,
+        negative: bool,
+        batch: int | None,
+    ) -> PictureOptions:
+        """Check the options, and order the snapshots."""
+        if snapshots is not None and not isinstance(snapshots, Iterable):
+            raise UsageError(f"snapshots {snapshots!r}: expected step numbers such as [0, 4, 48]")
+        return cls(
+            whole_number("seed", seed, 0),
+            tuple(sorted({whole_number("snapshot at step", s, 0) for s in snapshots or ()})),
+            None if diversity is None else whole_number("diversity", diversity, 2),
+            bool(negative),
+            None if batch is None else whole_number("batch", batch),
+        )
+
+
+def requests_for(
+    net: Network,
+    targets: Any,
+    recipe: RecipeOptions,
+    pictures: PictureOptions,
+    folder: Path | None = None,
+) -> list[Request]:
+    """Turn targets and options into requests, in the size and precision that fit.
+
+    Args:
+        net: The network.
+        targets: A text, an objective, or several of them.
+        recipe: How to optimize.
+        pictures: What is asked of the pictures of each target.
+        folder: The folder of the pictures; the precision of those in it is kept.
+
+    Raises:
+        UsageError: For targets and settings that the network does not have.
+    """
+    chosen = recipe.chosen()
+    parsed = targets_of(targets, net)
+    taps = taps_of([target.objective for target in parsed], net, chosen.pre_activation)
+    chosen = recipe.resolved(chosen, net, taps, folder)
+    requests: list[Request] = []
+    for part, image in by_image(net, parsed, chosen):
+        requests += make_requests(
+            net,
+            part,
+            recipe.fitted(chosen, image),
+            seed=pictures.seed,
+            kind="negative" if pictures.negative else "",
+            rows=pictures.diversity or 1,
+            snapshots=pictures.snapshots,
+        )
+    requests = [replace(request, batch=pictures.batch) for request in requests]
+    check_batch(net, requests)
+    return requests
+
+
+def targets_of(targets: Any, net: Network) -> list[Target]:
+    """Return the targets of a text, an objective, or several of them."""
+    single = isinstance(targets, str | Objective)
+    if not single and (not isinstance(targets, Iterable) or isinstance(targets, bytes)):
+        raise _no_target(targets)
+    parsed: list[Target] = []
+    for number, target in enumerate([targets] if single else targets):
+        if isinstance(target, Objective):
+            parsed.append(Target(f"objective {number}", target))
+        elif isinstance(target, str):
+            parsed += parse_targets([target], net)
+        else:
+            raise _no_target(target)
+    if not parsed:
+        raise UsageError('no targets; give one or more, such as "block3b:7" or "logit:goldfish"')
+    return parsed
+
+
+def _no_target(value: Any) -> UsageError:
+    shown = repr(value)
+    short = shown if len(shown) <= 60 else type(value).__name__
+    return UsageError(
+        f'target {short}: expected a text such as "block3b:7", an objective, or a list of them'
+    )

@@ -1,0 +1,142 @@
+"""Report the progress of a rendering, and choose where it is shown."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from kerasviz._views import in_notebook, notebook_room
+from kerasviz.errors import UsageError
+from kerasviz.io.terminal import duration, shortened, stepping
+from kerasviz.rendering.picture import Picture
+from kerasviz.types import Array
+
+
+@dataclass(frozen=True)
+class RenderProgress:
+    """Report how many pictures are finished, and the step of the present batch.
+
+    Args:
+        done: The number of finished pictures.
+        pictures: The number of all pictures.
+        running: The number of pictures in the present batch.
+        step: The step that the batch has reached.
+        steps: The steps that it takes.
+        score: The mean score of the last step.
+        text: The targets of the batch.
+        images: Computes the images of the present batch, [B, H, W, C] in [0, 1].
+        stopped: Makes the pictures of the present batch as they are at this step.
+    """
+
+    done: int
+    pictures: int
+    running: int
+    step: int
+    steps: int
+    score: float
+    text: str
+    images: Callable[[], Array] | None = field(default=None, compare=False, repr=False)
+    stopped: Callable[[], list[Picture]] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def fraction(self) -> float:
+        """The finished share of the work, 0 to 1."""
+        return (self.done + self.running * self.step / self.steps) / max(1, self.pictures)
+
+    def describe(self) -> str:
+        """Say how many pictures are finished, and what is worked on."""
+        now = f"step {self.step} of {self.steps}, {shortened(self.text)}"
+        return f"{self.done} of {self.pictures} pictures, {now}"
+
+
+#: Takes the progress of a rendering; called after every chunk of steps.
+Report = Callable[[RenderProgress], None]
+
+
+class ProgressDisplay(Protocol):
+    """Show progress, and one line in its place when all is over."""
+
+    def __call__(self, progress: RenderProgress) -> None:
+        """Show the progress."""
+
+    def end(self, line: str, *, warn: bool = False) -> None:
+        """Show a line that stays; with ``warn`` everybody must see it."""
+
+
+@dataclass
+class _Reporter:
+    """Call a function with the progress, and show nothing."""
+
+    report: Report
+
+    def __call__(self, progress: RenderProgress) -> None:
+        self.report(progress)
+
+    def end(self, line: str, *, warn: bool = False) -> None:
+        if warn:
+            _write(line)
+
+
+@dataclass
+class _TerminalDisplay:
+    """Show a bar on the standard error's terminal, or occasional lines elsewhere."""
+
+    update: Callable[[float, str], None]
+    line: str = ""
+
+    def __call__(self, progress: RenderProgress) -> None:
+        self.update(progress.fraction, progress.describe())
+
+    def end(self, line: str, *, warn: bool = False) -> None:
+        self.line = line
+
+
+@contextmanager
+def displayed(progress: bool | Report | None) -> Iterator[ProgressDisplay]:
+    """Yield the display of a rendering's progress.
+
+    Args:
+        progress: ``None`` for a bar in notebooks and at terminals and nothing elsewhere, ``True``
+            for a bar or, elsewhere, lines on the standard error, ``False`` for nothing, or a
+            function that is called with a :class:`RenderProgress`.
+
+    Raises:
+        UsageError: For anything else.
+    """
+    if callable(progress):
+        yield _Reporter(progress)
+    elif progress is not None and not isinstance(progress, bool):
+        raise UsageError(
+            f"progress {progress!r}: expected True, False, None (a bar where someone can see it) "
+            "or a function of a RenderProgress"
+        )
+    elif progress is not False and in_notebook():
+        with notebook_room().progress_display() as display:
+            yield display
+    elif progress or (progress is None and sys.stderr is not None and sys.stderr.isatty()):
+        with stepping("compiling") as update:
+            terminal = _TerminalDisplay(update)
+            yield terminal
+        if terminal.line:
+            _write(terminal.line)
+    else:
+        yield _Reporter(lambda progress: None)
+
+
+def _write(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
+def summary(pictures: Sequence[Picture], seconds: float) -> str:
+    """Sum up a rendering in one line: pictures, seconds, and which has the best score."""
+    count = f"{len(pictures)} picture{'' if len(pictures) == 1 else 's'}"
+    passed = f"{seconds:.{0 if seconds >= 10 else 1}f} s" if seconds < 60 else duration(seconds)
+    if not pictures:
+        return f"{count}, {passed}"
+    best = max(pictures, key=lambda picture: picture.score)
+    title = "best " if len(pictures) > 1 else ""
+    return f"{count}, {passed}, {title}{shortened(best.target)} (score {best.score:.4g})"

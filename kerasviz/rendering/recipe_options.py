@@ -1,0 +1,101 @@
+"""The changes of a recipe that a command or a call asks for.
+
+The command line reads this module before TensorFlow, which the recipes import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from kerasviz.errors import UsageError, check_choice, whole_number
+from kerasviz.network.size import size_of
+from kerasviz.types import Param, Precision, Size
+
+if TYPE_CHECKING:
+    from kerasviz.network.network import Network
+    from kerasviz.optvis.recipes import Recipe
+
+
+@dataclass(frozen=True)
+class RecipeOptions:
+    """Hold a recipe, its name or its file, and changes in it.
+
+    ``size`` is in pixels, one number or (height, width). ``settings`` are other fields of
+    :class:`Recipe`, by name. ``None`` leaves what the recipe, the network or the machine says.
+    """
+
+    recipe: str | Path | Recipe = "article"
+    steps: int | None = None
+    size: int | Size | str | None = None
+    param: str | None = None
+    precision: str | None = None
+    tile: int | None = None
+    until_converged: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def chosen(self) -> Recipe:
+        """Return the recipe with the changes; :meth:`resolved` replaces the precision ``auto``."""
+        from kerasviz.optvis.parameterizations import from_json
+        from kerasviz.optvis.recipes import PATIENCE
+        from kerasviz.optvis.recipes import recipe as find_recipe
+
+        recipe = find_recipe(self.recipe)
+        changes: dict[str, Any] = {}
+        if self.steps is not None:
+            changes["steps"] = whole_number("steps", self.steps)
+        if self.size is not None:
+            changes["size"] = size_of(self.size)
+        if self.tile is not None:
+            changes["tile"] = whole_number("tile", self.tile)
+        if self.until_converged:
+            changes["patience"] = recipe.patience or PATIENCE
+        if self.param is not None:
+            check_choice("param", self.param, get_args(Param))
+            if "parameterization" in self.settings:
+                raise UsageError("param and parameterization are the same setting; leave one out")
+            if self.param != recipe.parameterization.to_json()["kind"]:
+                changes["parameterization"] = from_json({"kind": self.param})
+        if self.precision is not None:
+            check_choice("precision", self.precision, get_args(Precision))
+            if self.precision != "auto":
+                changes["precision"] = self.precision
+        return recipe.replace(**{**changes, **self.settings})
+
+    def fitted(self, recipe: Recipe, net: Network) -> Recipe:
+        """Return the recipe in the network's own size, unless another one was named."""
+        from kerasviz.rendering.sizes import unless_named
+
+        return recipe if self.size is not None else unless_named(recipe, net)
+
+    @property
+    def name(self) -> str:
+        """The name or file of the recipe, as a command line gives it."""
+        return str(self.recipe) if isinstance(self.recipe, str | Path) else self.recipe.name
+
+    @property
+    def names_precision(self) -> bool:
+        """Whether a precision was named: by the options, or by a recipe that is no preset."""
+        if self.precision is not None:
+            return self.precision != "auto"
+        return not isinstance(self.recipe, str) or Path(self.recipe).suffix == ".json"
+
+    def resolved(
+        self, recipe: Recipe, net: Network, taps: Sequence[str], folder: Path | None = None
+    ) -> Recipe:
+        """Return the recipe in the fastest precision for ``taps``, unless one was named.
+
+        The precision of pictures in ``folder`` is kept.
+        """
+        if self.names_precision:
+            return recipe
+        from kerasviz.optvis.optimization.precision import choose
+        from kerasviz.rendering.manifest import MANIFEST, read_manifest
+
+        existing: set[str] = set()
+        if folder is not None and (folder / MANIFEST).is_file():
+            recipes = [r["recipe"] for r in read_manifest(folder)["requests"].values()]
+            existing = {recipe.get("precision", "float32") for recipe in recipes}
+        return recipe.replace(precision=choose(net, taps, existing).precision)

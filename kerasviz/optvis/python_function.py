@@ -13,7 +13,7 @@ from kerasviz.io.files import digest
 from kerasviz.optvis.captured import Captured, frozen, source_of
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, repr=False)
 class PythonFunction:
     """Hold a Python function, or only the record of one, as it is read from JSON.
 
@@ -27,8 +27,8 @@ class PythonFunction:
 
     key: str
     live: bool
-    record: Mapping[str, Any] = field(compare=False, repr=False)
-    call: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
+    record: Mapping[str, Any] = field(compare=False)
+    call: Callable[..., Any] | None = field(default=None, compare=False)
 
     @classmethod
     def of(cls, f: Callable[..., Any], name: str | None = None) -> PythonFunction:
@@ -65,6 +65,9 @@ class PythonFunction:
     def to_json(self) -> dict[str, Any]:
         """Return the record as plain data, for :meth:`from_json`."""
         return {**self.record, "key": self.key}
+
+    def __repr__(self) -> str:
+        return f"PythonFunction({self.name!r}, key={self.key!r})"
 
     @property
     def name(self) -> str:

@@ -56,8 +56,13 @@ class Recipe(NotebookView):
         UsageError: For impossible settings.
 
     Example:
-        >>> Recipe.from_json(recipe("article").to_json()) == recipe("article")
+        >>> fast = recipe("fast")
+        >>> Recipe.from_json(fast.to_json()) == fast
         True
+        >>> def darken(images, seeds, step):
+        ...     return 0.9 * images
+        >>> fast.replace(transform=[*fast.transform.steps, darken]).functions[0].name
+        'darken'
 
     Reference:
         Olah et al., "Feature Visualization" (Distill 2017), footnote on the default settings.

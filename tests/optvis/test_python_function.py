@@ -59,6 +59,7 @@ def test_a_value_that_changed_in_place_is_named() -> None:
 def test_names() -> None:
     assert PythonFunction.of(lambda x: x).name == "lambda"
     assert PythonFunction.of(double).name == "double"
+    assert repr(PythonFunction.of(double)).startswith("PythonFunction('double', key='")
     assert "functions 'a', 'b'" in not_from_data(["a", "b"])
     with pytest.raises(UsageError, match="3 is no function"):
         PythonFunction.of(3)

@@ -113,10 +113,10 @@ def load(  # noqa: PLR0913 - the options of the command
 def _of_memory(model: Any, given: Facts, options: MemoryOptions) -> Network:
     """Load a model in memory, identified by its structure and weights."""
     read = read_object(model, options)
-    contents = read.imported.contents
-    sha256 = "" if contents is None else contents()
-    name, form = read.name, read.imported.format
-    identity = Identity(name, read.file, form, sha256, read.signature, True, contents)
+    compute = read.imported.contents
+    assert compute is not None  # only what the package builds itself has none
+    kind, signature = read.imported.format, read.signature
+    identity = Identity(read.name, read.file, kind, compute(), signature, by_contents=True)
     facts = joined([given, _own_facts(read.imported)])
     return replace(_network(read.imported, identity, None, facts), live=read.weights)
 

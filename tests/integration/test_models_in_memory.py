@@ -111,6 +111,25 @@ def test_the_file_of_another_epoch_is_another_model(
     assert ended.code == 2 and "pictures of another model, small" in ended.err
 
 
+def test_other_versions_are_named_as_a_reason(
+    folder: Path, tmp_path: Path, model: keras.Model
+) -> None:
+    folder = Path(shutil.copytree(folder, tmp_path / "copy"))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["network"]["sha256"] = "0" * 64
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    net = kerasviz.load(model)
+    with pytest.raises(UsageError) as refused:
+        kerasviz.verify(folder, net)
+    assert "or other versions" not in str(refused.value)
+    for environment in manifest["environments"].values():
+        environment["keras"] = "3.0"
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    line = f"or other versions read it otherwise: keras: recorded 3.0, here {keras.__version__}$"
+    with pytest.raises(UsageError, match=line):
+        kerasviz.verify(folder, net)
+
+
 def test_the_command_continues_a_folder_of_a_model_in_memory(
     run_cli: Any, folder: Path, tmp_path: Path
 ) -> None:
@@ -346,8 +365,38 @@ def test_an_atlas_asks_for_a_file(model: keras.Model) -> None:
         Atlas.of(kerasviz.load(model), ["conv"], RECIPE)
 
 
+class Several(keras.Model):
+    """A subclassed model of an image and numbers, in a mapping or in a list."""
+
+    def __init__(self, keys: list[Any], **options: Any):
+        super().__init__(**options)
+        self.keys = keys
+        self.conv, self.head = layers.Conv2D(2, 3, name="conv"), layers.Dense(2, name="head")
+
+    def call(self, x: Any) -> Any:
+        image, numbers = (x[key] for key in self.keys)
+        return keras.ops.mean(self.conv(image), axis=(1, 2)) + self.head(numbers)
+
+
+def test_a_subclassed_model_of_several_inputs() -> None:
+    image, numbers = photos(2, 20, 20, 3), photos(2, 4)
+    for keys, given in (
+        (["image", "age"], {"image": image, "age": numbers}),
+        ([0, 1], [image, numbers]),
+    ):
+        model = Several(keys, name="several")
+        wanted = model(given)
+        net = kerasviz.load(model, preprocess="unit")
+        feeds = dict(zip(net.program.inputs, (image, numbers), strict=True))
+        (result,) = net.run(feeds).values()
+        np.testing.assert_allclose(result, wanted, atol=1e-6)
+        assert net.activations(image, ["conv"])["conv"].shape == (2, 18, 18, 2)
+    assert list(net.program.inputs) == ["input_0", "input_1"]
+
+
 def test_a_model_that_was_never_called_says_so() -> None:
-    with pytest.raises(ModelError, match="no input shape; call it once on a batch of images first"):
+    line = "^model never has no input shape; call it once on a batch of images first"
+    with pytest.raises(ModelError, match=line):
         kerasviz.load(Subclassed(name="never"))
 
 

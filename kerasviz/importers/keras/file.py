@@ -58,7 +58,8 @@ def imported_model(model: Any, name: str, kind: str) -> Imported:
         program = program_of(model)
         spec = leading_input_spec(model)
     except ModelError as error:
-        raise ModelError(f"{name}: {error}") from error
+        named = str(error).startswith(f"model {name} ")
+        raise ModelError(str(error) if named else f"{name}: {error}") from error
     return Imported(program, kind, spec, contents=program.contents)
 
 
@@ -152,7 +153,10 @@ def _check_weights(model: Any) -> None:
         numbers = np.asarray(weight)
         if np.issubdtype(numbers.dtype, np.floating) and not np.isfinite(numbers).all():
             name = getattr(weight, "path", weight.name)
-            raise ModelError(f"weight {name} holds NaN or infinite numbers; the file is damaged")
+            raise ModelError(
+                f"weight {name} holds NaN or infinite numbers: the file is damaged, or the "
+                "training has diverged"
+            )
 
 
 def input_specs(model: Any) -> tuple[dict[str, Any], Any]:
@@ -172,13 +176,30 @@ def input_specs(model: Any) -> tuple[dict[str, Any], Any]:
             return keras.tree.map_structure(lambda t: tensors[by_id[id(t)]], model.input)
 
         return specs, structure
-    shape = (model.get_build_config() or {}).get("input_shape") if model.built else None
-    if not isinstance(shape, (list, tuple)) or not all(n is None or type(n) is int for n in shape):
+    shapes = (model.get_build_config() or {}).get("input_shape") if model.built else None
+    if _is_shape(shapes):
+        return {"input": _spec(0, shapes)}, lambda tensors: tensors["input"]
+    if isinstance(shapes, dict) and shapes and all(map(_is_shape, shapes.values())):
+        return {name: _spec(k, shapes[name]) for k, name in enumerate(shapes)}, dict
+    if isinstance(shapes, list | tuple) and shapes and all(map(_is_shape, shapes)):
+        several = {f"input_{k}": _spec(k, shape) for k, shape in enumerate(shapes)}
+        return several, lambda tensors: list(tensors.values())
+    if model.built and shapes is None:
         raise ModelError(
-            f"model {model.name} has no input shape; call it once on a batch of images first"
+            f"model {model.name} has no single argument of images; wrap it in "
+            "keras.Model(inputs, model(...))"
         )
-    spec = tf.TensorSpec((None, *shape[1:]), tf.float32, name="input_0")
-    return {"input": spec}, lambda tensors: tensors["input"]
+    raise ModelError(
+        f"model {model.name} has no input shape; call it once on a batch of images first"
+    )
+
+
+def _is_shape(shape: Any) -> bool:
+    return isinstance(shape, list | tuple) and all(n is None or type(n) is int for n in shape)
+
+
+def _spec(place: int, shape: Any) -> Any:
+    return tf.TensorSpec((None, *shape[1:]), tf.float32, name=f"input_{place}")
 
 
 def _output_names(model: Any, count: int) -> list[str]:

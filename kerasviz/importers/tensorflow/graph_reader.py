@@ -361,6 +361,9 @@ def _checked(array: Any, name: str) -> Tensor:
         # A scalar infinity is a bound (of a mask, of padding), not a weight.
         if np.isnan(numbers).any() or (array.size > 1 and np.isinf(numbers).any()):
             weight = name.removesuffix("/resource").removesuffix("/ReadVariableOp")
-            raise ModelError(f"weight {weight} holds NaN or infinite numbers; the file is damaged")
+            raise ModelError(
+                f"weight {weight} holds NaN or infinite numbers: the file is damaged, or the "
+                "training has diverged"
+            )
     with tf.init_scope():
         return tf.constant(array)

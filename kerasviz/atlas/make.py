@@ -157,7 +157,7 @@ def make_atlas(  # noqa: PLR0913 - the options of the command
         options.maker(),
         watch=progress or _unwatched,
         examples=None if examples is None else open_examples(examples, net),
-        command=CommandLine.of_network(net, asked.name),
+        command=replace(CommandLine.of_python(net, asked.name), figures=None),
         about=options.to_json(),
     )
 

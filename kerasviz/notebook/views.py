@@ -19,6 +19,7 @@ from kerasviz.rendering.picture import Picture
 from kerasviz.rendering.python_calls import python_call
 from kerasviz.rendering.rendering import Rendering
 from kerasviz.rendering.rendering_comparison import RenderingComparison
+from kerasviz.rendering.request import Request, python_note
 
 #: Pictures on a contact sheet, and rows of a table of taps; more are counted.
 MOST = 64
@@ -64,14 +65,24 @@ def _of_rendering(rendering: Rendering) -> str:
     )
 
 
+def _origin_note(request: Request, net: Network) -> str | None:
+    """Say why no call that can be written down makes a picture again; ``None`` where one does."""
+    if note := python_note(request.to_json()):
+        return f"{request.text}: {note}"
+    if not is_parsed(request, net):
+        return f"{request.text}: an objective made in Python; r.provenance has its data"
+    return None
+
+
 def _ways(rendering: Rendering) -> list[tuple[str, str]]:
     """Return the ways to make the pictures again: title and text."""
     net, pictures = rendering.net, rendering.pictures
-    requests = list(dict.fromkeys(picture.request for picture in pictures))
-    parsed = [request for request in requests if is_parsed(request, net)]
+    notes = {p.request: _origin_note(p.request, net) for p in pictures}
     ways = []
-    if parsed:
-        ways.append(("Python", python_call(net, parsed)))
+    if written := [request for request, note in notes.items() if note is None]:
+        ways.append(("Python", python_call(net, written)))
+    if others := [note for note in notes.values() if note is not None]:
+        ways.append(("Not from texts", "\n".join(dict.fromkeys(others))))
     commands: dict[str, None] = {}
     for picture in pictures:
         line = CommandLine.of_python(net, picture.request.recipe.name)

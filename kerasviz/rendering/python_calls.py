@@ -19,8 +19,8 @@ DEFAULT = "fast"
 def python_call(net: Network, requests: Sequence[Request]) -> str:
     """Write calls of ``kerasviz.render`` for requests; those of equal settings share a call.
 
-    The targets must be texts that parse to their objectives. Settings that ``render`` itself adapts
-    to a target are left out.
+    The targets must be texts that parse to their objectives, and the settings have no functions of
+    the user. Settings that ``render`` itself adapts to a target are left out.
 
     >>> python_call(net, [picture.request for picture in r])     # doctest: +SKIP
     'kerasviz.render(net, "block3b:7", seed=2, steps=64, precision="float32")'
@@ -81,9 +81,16 @@ def _recipe_arguments(recipe: Recipe) -> dict[str, str]:
         if recipe.name != DEFAULT:
             changed = {"recipe": recipe.name, **changed}
         changed["precision"] = recipe.precision
-    if not all(isinstance(value, str | int | float | tuple) for value in changed.values()):
+    if not all(map(_is_plain, changed.values())):
         return {"recipe": f"kerasviz.Recipe.from_json({recipe.to_json()!r})"}
     return {name: _literal(value) for name, value in changed.items()}
+
+
+def _is_plain(value: Any) -> bool:
+    """Return whether a value is a number, a text or a tuple of these."""
+    if isinstance(value, tuple):
+        return all(map(_is_plain, value))
+    return isinstance(value, str | int | float)
 
 
 def _literal(value: Any) -> str:

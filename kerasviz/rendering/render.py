@@ -289,5 +289,5 @@ def render(  # noqa: PLR0913 - the options of the command
         return render_requests(net, requests, progress)
     from kerasviz.rendering.fill import render_in  # which imports this module
 
-    commands = CommandLine.of_network(net, options.name).of_store
+    commands = CommandLine.of_python(net, options.name).of_store
     return render_in(Store(folder, net, format), requests, commands, progress)

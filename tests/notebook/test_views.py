@@ -7,6 +7,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+import tensorflow as tf
 from support.tiny import network
 
 import kerasviz
@@ -103,6 +104,26 @@ def test_the_call_on_the_sheet_makes_the_same_pictures(net: Network, rendering: 
         for picture in eval(whole, {"kerasviz": kerasviz, "net": net}):
             made[picture.target] = picture.image.tobytes()
     assert made == {picture.target: picture.image.tobytes() for picture in rendering}
+
+
+def test_pictures_of_objects_of_python_have_a_note_instead_of_a_call(net: Network) -> None:
+    def brightness(images: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_mean(images, [1, 2, 3])
+
+    def first(taps: dict[str, tf.Tensor]) -> tf.Tensor:
+        return tf.reduce_mean(taps["joined"][..., 1], [1, 2])
+
+    own = kerasviz.objectives.function(first, taps=["joined"])
+    sum_of_two = kerasviz.objectives.channel("joined", 1) + kerasviz.objectives.channel("left", 2)
+    small = {"steps": 2, "size": 12, "precision": "float32"}
+    made = kerasviz.render(net, [own, sum_of_two, "joined:3"], **small)
+    seen = self_contained(to_html(made))
+    assert seen.text.count("kerasviz.render(") == 1
+    assert '"joined:3"' in seen.words and "'first'" in seen.words
+    assert "objective 1: an objective made in Python; r.provenance has its data" in seen.words
+    made = kerasviz.render(net, "joined:3", penalties=(brightness,), **small)
+    seen = self_contained(to_html(made))
+    assert "kerasviz.render(" not in seen.text and "'brightness'" in seen.words
 
 
 def test_the_command_of_a_network_that_a_shell_knows_is_on_the_sheet() -> None:

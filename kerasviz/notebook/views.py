@@ -153,7 +153,7 @@ def _facts(net: Network) -> list[tuple[str, str, str]]:
     spec, origins = net.input_spec, net.origins
     rows = _inputs(net)
     if spec is None:
-        rows.append(("Range", "not known: load it with input_spec=...", ""))
+        rows.append(("Range", "not known: load it with preprocess=...", ""))
     else:
         rows.append(("Range", spec.describe(), origins.get("input", spec.source)))
     if net.trained_size is not None:

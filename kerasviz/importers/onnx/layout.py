@@ -36,7 +36,8 @@ class LayoutTensor:
     def stored_lengths(self) -> list[Any]:
         """Return the stored shape, with scalar int64 tensors for unknown lengths."""
         # What the body of a loop computes cannot be used around it.
-        own = not tf.executing_eagerly() and tf.compat.v1.get_default_graph() is self.tensor.graph
+        graph = getattr(self.tensor, "graph", None)  # an eager tensor has none
+        own = graph is not None and graph is tf.compat.v1.get_default_graph()
         return self._lengths if own else _stored_lengths(self.tensor)
 
 

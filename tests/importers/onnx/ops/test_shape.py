@@ -123,3 +123,15 @@ def test_unsqueeze_keeps_the_channels_last(parity: Any, image: Any) -> None:
     constants = {"w": image(6, 3, 2, seed=1), "a": ints(2, -1)}
     program = parity(nodes, {"x": image(2, 3, 5)}, constants)
     assert program.values["y"].shape[-1] == 6
+
+
+@pytest.mark.parametrize("free", [False, True])
+def test_a_constant_is_expanded_to_the_shape_of_a_value(
+    parity: Any, image: Any, free: bool
+) -> None:
+    nodes = [
+        helper.make_node("Shape", ["x"], ["s"]),
+        helper.make_node("Expand", ["c", "s"], ["e"]),
+        helper.make_node("Mul", ["x", "e"], ["y"]),
+    ]
+    parity(nodes, {"x": image(2, 3, 5)}, {"c": image(1, 3, 1, seed=1)}, free=free)

@@ -17,14 +17,16 @@ from kerasviz.atlas.definition import Atlas, agree, recorded
 from kerasviz.atlas.engines import Engine
 from kerasviz.atlas.leases import LEASE, Owner
 from kerasviz.atlas.progress import RunProgress
+from kerasviz.atlas.progress_display import atlas_progress
 from kerasviz.atlas.rounds import FAILURES, LOOK, TaskRounds
 from kerasviz.atlas.run_log import RunLog
 from kerasviz.atlas.tasks import tasks_of
 from kerasviz.atlas.worker_options import WorkerOptions
-from kerasviz.errors import KerasvizError, UsageError, whole_number
+from kerasviz.errors import KerasvizError, whole_number
 from kerasviz.examples import Examples
 from kerasviz.figures.layout.example_panels import open_examples
 from kerasviz.io.storage import FIRST, Storage, StorageRefusedError
+from kerasviz.io.terminal import reporting
 from kerasviz.network.input_spec import InputSpec
 from kerasviz.network.network import Network
 from kerasviz.optvis.recipes import Recipe
@@ -35,8 +37,6 @@ from kerasviz.rendering.store import unique_requests
 from kerasviz.types import EngineName, Param, Precision, Size
 from kerasviz.zoo.argument_names import named_arguments
 from kerasviz.zoo.arguments import Model, as_network
-from kerasviz.zoo.hub import is_hub_address
-from kerasviz.zoo.model_card import cards
 from kerasviz.zoo.model_source import ModelSource
 
 #: How often pictures that the check finds damaged are made again.
@@ -89,7 +89,7 @@ def make_atlas(  # noqa: PLR0913 - the options of the command
     tile: int | None = None,
     seed: int = 0,
     examples: str | Path | None = None,
-    progress: Callable[[RunProgress], None] | None = None,
+    progress: bool | Callable[[RunProgress], None] | None = None,
 ) -> AtlasSummary:
     """Render every unit of a network's layers on many workers into one site.
 
@@ -117,7 +117,8 @@ def make_atlas(  # noqa: PLR0913 - the options of the command
         tile: The side of the tiles, in pixels, that the network sees of large pictures.
         seed: The seed of the noise that the pictures start from.
         examples: A folder that :func:`kerasviz.find_examples` made, for the panels of examples.
-        progress: Called with the counts of the run.
+        progress: ``None`` shows a bar at a terminal, ``True`` elsewhere too, ``False`` never; a
+            function is called with the counts of the run.
 
     Returns:
         The address of the first page, and the numbers of pictures.
@@ -150,16 +151,20 @@ def make_atlas(  # noqa: PLR0913 - the options of the command
     if source is not None:
         atlas = replace(atlas, source=replace(source, path=net.identity.source))
     options = options.with_threads(atlas.threads)
-    return render_atlas(
-        net,
-        atlas,
-        Storage(place),
-        options.maker(),
-        watch=progress or _unwatched,
-        examples=None if examples is None else open_examples(examples, net),
-        command=replace(CommandLine.of_python(net, asked.name), figures=None),
-        about=options.to_json(),
-    )
+    opened = None if examples is None else open_examples(examples, net)
+    command = replace(CommandLine.of_python(net, asked.name), figures=None)
+    engine_maker, storage = options.maker(), Storage(place)
+    with reporting(progress, atlas_progress) as watch:
+        return render_atlas(
+            net,
+            atlas,
+            storage,
+            engine_maker,
+            watch=watch,
+            examples=opened,
+            command=command,
+            about=options.to_json(),
+        )
 
 
 def atlas_address(net: Network, out: str | os.PathLike[str] | None = None) -> str:
@@ -188,7 +193,6 @@ def render_atlas(
     settings, and :class:`KerasvizError` for abandoned tasks and a full storage; finished pictures
     are kept.
     """
-    _source(net)  # an error before anything is written
     atlas = agree(storage, atlas)
     return _AtlasRun(_recorded(net, atlas), atlas, storage, engine, options).finish()
 
@@ -297,19 +301,7 @@ def _recorded(net: Network, atlas: Atlas) -> Network:
 
 
 def _source(net: Network) -> str:
-    """Return where workers find the model, whatever their working folder is.
-
-    Raises :class:`UsageError` for a model that is only in this process.
-    """
-    source = net.identity.source
-    path = Path(source)
-    if net.identity.format == "zoo":
-        return source
-    if path.exists():
-        return str(path.absolute())
-    if source in cards() or is_hub_address(source):
-        return source
-    raise UsageError(
-        f"{net.name} is no file, so the workers of an atlas cannot read it; save the model and "
-        "load its file"
-    )
+    """Return where workers find the model, whatever their working folder is."""
+    path = Path(net.identity.source)
+    known = net.identity.format == "zoo" or not path.exists()
+    return net.identity.source if known else str(path.absolute())

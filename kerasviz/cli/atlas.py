@@ -171,7 +171,7 @@ def _make(
     examples: Path | None,
 ) -> None:
     from kerasviz.atlas.make import render_atlas
-    from kerasviz.cli.atlas_progress import atlas_progress
+    from kerasviz.atlas.progress_display import atlas_progress
     from kerasviz.cli.stopping import stoppable
     from kerasviz.figures.layout.example_panels import open_examples
 
@@ -209,7 +209,7 @@ def _make(
 
 def _report(made: AtlasSummary, progress: RunProgress, before: int) -> None:
     """Report what was done, and failures on the standard error."""
-    from kerasviz.cli.atlas_progress import failures_text
+    from kerasviz.atlas.progress_display import failures_text
 
     if progress.failures:
         click.echo(f"on the way: {failures_text(progress.failures, 5)}", err=True)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from kerasviz.errors import whole_number
 from kerasviz.examples.datasets import Source, open_source
 from kerasviz.examples.make import Summary, make_examples
 from kerasviz.examples.search import Question
+from kerasviz.io.terminal import Update, reporting, stepping
 from kerasviz.network.network import Network
 from kerasviz.network.size import size_of
 from kerasviz.rendering.sizes import usual_size
@@ -30,7 +32,7 @@ def find_examples(  # noqa: PLR0913 - the options of the command
     limit: int | None = None,
     size: int | Size | str | None = None,
     data: Data | None = None,
-    progress: Callable[[float, str], None] | None = None,
+    progress: bool | Update | None = None,
 ) -> Summary:
     """Find the images to which every unit of some taps responds most, slightly and least.
 
@@ -48,7 +50,8 @@ def find_examples(  # noqa: PLR0913 - the options of the command
         size: Pixels of the images, a number or (height, width); by default what the network was
             trained for, else 224.
         data: Arrays that inputs beside the image are held at, or an ``.npz`` file of them.
-        progress: Called with the finished fraction and a text.
+        progress: ``None`` shows a bar at a terminal, ``True`` elsewhere too, ``False`` never; a
+            function is called with the finished fraction and a text.
 
     Returns:
         The numbers of images and units, and the page.
@@ -71,7 +74,8 @@ def find_examples(  # noqa: PLR0913 - the options of the command
         whole_number("batch", batch),
         None if limit is None else whole_number("limit", limit),
     )
-    return make_examples(question, examples_folder(net, out), progress)
+    with reporting(progress, partial(stepping, "compiling")) as report:
+        return make_examples(question, examples_folder(net, out), report)
 
 
 def examples_folder(net: Network, out: str | os.PathLike[str] | None = None) -> Path:

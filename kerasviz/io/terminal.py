@@ -6,8 +6,10 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+
+from kerasviz.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 INTERVAL = 5.0
 #: Takes the finished fraction and a description of the present work.
 Update = Callable[[float, str], None]
+Show = TypeVar("Show", bound=Callable[..., None])
 
 
 def duration(seconds: float) -> str:
@@ -136,3 +139,32 @@ def working(text: str) -> Iterator[None]:
 
         with console.status(escape(text)):
             yield
+
+
+@contextmanager
+def reporting(
+    progress: bool | Show | None, display: Callable[[], AbstractContextManager[Show]]
+) -> Iterator[Show | Callable[..., None]]:
+    """Yield the function that takes the progress of some work.
+
+    Args:
+        progress: A function; ``True`` for what ``display()`` shows, ``None`` for that at a terminal
+            only, ``False`` for nothing.
+        display: Opens the display.
+
+    Raises:
+        UsageError: For anything else.
+    """
+    if callable(progress):
+        yield progress
+    elif progress is not None and not isinstance(progress, bool):
+        raise UsageError(f"progress {progress!r}: expected True, False, None or a function")
+    elif progress or (progress is None and sys.stderr is not None and sys.stderr.isatty()):
+        with display() as show:
+            yield show
+    else:
+        yield _show_nothing
+
+
+def _show_nothing(*_: Any) -> None:
+    """Do nothing with the progress."""

@@ -181,8 +181,9 @@ def _numbers(name: str, given: float | Sequence[float] | None) -> tuple[float, .
     """Return numbers as a tuple; raise :class:`UsageError` for anything else."""
     if given is None:
         return None
+    several: Any = given if hasattr(given, "__iter__") and not isinstance(given, str) else [given]
     try:
-        numbers = tuple(float(n) for n in (given if hasattr(given, "__iter__") else [given]))
+        numbers = tuple(float(number) for number in several)
     except (TypeError, ValueError):
         numbers = ()
     if not numbers or not all(map(math.isfinite, numbers)):

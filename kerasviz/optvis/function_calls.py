@@ -67,11 +67,16 @@ def function_images(
 def _called(function: PythonFunction, *args: Any) -> Any:
     """Call a function; errors in it become one line that names it."""
     try:
-        return function(*args)
+        with tf.variable_creator_scope(_no_variable):
+            return function(*args)
     except Exception as error:
         if isinstance(error, KerasvizError) and str(error).startswith("function "):
             raise
         raise _refused(function, _reason(error)) from error
+
+
+def _no_variable(*_: Any, **__: Any) -> None:
+    raise UsageError("makes a variable, as a new layer does; make it once, outside the function")
 
 
 def _reason(error: Exception) -> str:

@@ -24,7 +24,7 @@ def film_strip(
 
     >>> one = Image.new("RGB", (40, 30))
     >>> film_strip([[one, one]], ["conv:3"], ["1", "2"]).size
-    (92, 74)
+    (92, 70)
     """
     width, height = rows[0][0].size
     count = max(map(len, rows))

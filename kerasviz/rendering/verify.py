@@ -92,7 +92,7 @@ def verify_pictures(
     """
     manifest = read_manifest(folder)
     net = net.with_input_spec(InputSpec.from_json(manifest["network"]["input"]))
-    store = Store(folder, net)
+    store = _opened(folder, net, manifest)
     # The pictures contain the name that the model's file had at that time.
     store.network = {key: manifest["network"][key] for key in store.network}
     current = environment()
@@ -121,6 +121,31 @@ def verify_pictures(
     computed = [_computed(store, entry, slopes) for entry in store.computed.values()]
     copied = [_copied(store, entry) for entry in store.copied.values()]
     return Verification([*optimized, *computed, *copied], notes)
+
+
+def _opened(folder: Path, net: Network, manifest: Mapping[str, Any]) -> Store:
+    """Open the store of a folder.
+
+    The checksum of a model in memory is that of its graph, which other versions of the packages may
+    trace otherwise: the :class:`UsageError` for another network names those that differ.
+    """
+    try:
+        return Store(folder, net)
+    except UsageError as error:
+        if "checksum" not in manifest["network"]:
+            raise
+        here = _versions(environment())
+        recorded = map(_versions, manifest["environments"].values())
+        notes = dict.fromkeys(note for versions in recorded for note in differences(here, versions))
+        if not notes:
+            raise
+        raise UsageError(
+            f"{error}; or other versions read it otherwise: {'; '.join(notes)}"
+        ) from error
+
+
+def _versions(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: environment.get(name, "") for name in ("kerasviz", "keras", "tensorflow")}
 
 
 def _recorded_batches(store: Store, names: dict[Request, str]) -> Iterator[Batch]:

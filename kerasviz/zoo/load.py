@@ -15,6 +15,7 @@ from kerasviz.importers.memory import MemoryOptions, read_object
 from kerasviz.io.download import sha256_of
 from kerasviz.network.input_spec import InputSpec, InputWords
 from kerasviz.network.network import Identity, Network
+from kerasviz.zoo.argument_names import named_arguments
 from kerasviz.zoo.beside import facts_beside
 from kerasviz.zoo.cache import cached, find_archive, read_embedded
 from kerasviz.zoo.facts import Facts, joined, without_misfits
@@ -24,6 +25,7 @@ from kerasviz.zoo.model_card import Card, card_for_checksum, cards, packaged_car
 from kerasviz.zoo.remembered import remembered
 
 
+@named_arguments()
 def load(  # noqa: PLR0913 - the options of the command
     source: Any,
     example_input: Any = None,

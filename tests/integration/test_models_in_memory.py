@@ -111,6 +111,25 @@ def test_the_file_of_another_epoch_is_another_model(
     assert ended.code == 2 and "pictures of another model, small" in ended.err
 
 
+def test_other_versions_are_named_as_a_reason(
+    folder: Path, tmp_path: Path, model: keras.Model
+) -> None:
+    folder = Path(shutil.copytree(folder, tmp_path / "copy"))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["network"]["sha256"] = "0" * 64
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    net = kerasviz.load(model)
+    with pytest.raises(UsageError) as refused:
+        kerasviz.verify(folder, net)
+    assert "or other versions" not in str(refused.value)
+    for environment in manifest["environments"].values():
+        environment["keras"] = "3.0"
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    line = f"or other versions read it otherwise: keras: recorded 3.0, here {keras.__version__}$"
+    with pytest.raises(UsageError, match=line):
+        kerasviz.verify(folder, net)
+
+
 def test_the_command_continues_a_folder_of_a_model_in_memory(
     run_cli: Any, folder: Path, tmp_path: Path
 ) -> None:

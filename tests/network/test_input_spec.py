@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from kerasviz.errors import UsageError
-from kerasviz.network.input_spec import PRESETS, InputSpec, preset
+from kerasviz.network.input_spec import PRESETS, InputSpec, InputWords, preset
 
 IMAGES = np.random.default_rng(0).random((2, 3, 5, 3)).astype(np.float32)
 
@@ -58,3 +58,22 @@ def test_unknown_preset():
 def test_json_round_trip():
     spec = preset("caffe")
     assert InputSpec.from_json(spec.to_json()) == spec
+
+
+def test_words_of_python_are_numbers_or_one_for_each_channel() -> None:
+    assert InputWords.of(mean=0.5, std=[0.1, 0.2, 0.3]) == InputWords(
+        mean=(0.5,), std=(0.1, 0.2, 0.3)
+    )
+    assert InputWords.of().spec() is None and InputWords.of(channel_order="bgr").spec() is None
+    assert InputWords.of(mean=np.float32([1, 2, 3])).spec() == InputSpec(
+        scale=255.0, mean=(1.0, 2.0, 3.0)
+    )
+    assert InputWords.of("caffe").spec("elsewhere") == preset("caffe")
+    named = InputWords.of("caffe", channel_order="rgb").spec("elsewhere")
+    assert named is not None and (named.channel_order, named.source) == ("rgb", "elsewhere")
+
+
+@pytest.mark.parametrize("numbers", ["no", [], "x", ["1", "y"], [float("nan")], [None], object()])
+def test_means_that_are_no_numbers_are_refused(numbers: object) -> None:
+    with pytest.raises(UsageError, match=r"^mean=.*expected one number, or one per channel"):
+        InputWords.of(mean=numbers)  # type: ignore[arg-type]

@@ -71,6 +71,11 @@ BAD = {
     "another key": (lambda t: {}["a"], "raised KeyError: 'a'"),
     "an error": (lambda t: 1 / 0, "raised ZeroDivisionError: division by zero"),
     "an error in a tf.function": (failing, "'failing' raised ValueError: Dimensions must be eq"),
+    "a new layer": (
+        lambda t: tf.keras.layers.Dense(1)(tf.reduce_mean(t["x"], [1, 2]))[:, 0],
+        "makes a variable, as a new layer does; make it once, outside",
+    ),
+    "a new variable": (lambda t: mean(t["x"]) * tf.Variable(1.0), "makes a variable"),
     "no argument": (lambda: 0, "raised TypeError: .*takes 0 positional arguments"),
     "if": (lambda t: mean(t["x"]) if tf.reduce_mean(t["x"]) > 0 else 0, "take tf.where in place"),
 }

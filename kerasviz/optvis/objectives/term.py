@@ -63,9 +63,11 @@ class Term:
             number, count = self.part
             raise UsageError(f"head {number} of {count}: the heads are 0 to {count - 1}")
         if (self.function is not None) != (self.kind in FUNCTIONS):
-            raise UsageError(f"objective {self.kind!r}: a Python function is for {FUNCTIONS}")
+            needs = "needs a function" if self.kind in FUNCTIONS else "takes no function"
+            raise UsageError(f"objective {self.kind!r} {needs}; see objectives.function")
         if bool(self.taps) != (self.kind == "function"):
-            raise UsageError(f"objective {self.kind!r}: a function needs taps=[...], others tap")
+            needs = "needs taps=[...]" if self.kind == "function" else "takes no taps, but a tap"
+            raise UsageError(f"objective {self.kind!r} {needs}")
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -86,6 +86,56 @@ def test_pictures_of_a_folder_are_those_in_memory(net: Network) -> None:
     assert folder.provenance == memory.provenance
 
 
+def test_ctrl_c_returns_what_the_folder_has(net: Network) -> None:
+    def interrupt(progress: Any) -> None:
+        if progress.done >= 2:
+            raise KeyboardInterrupt
+
+    def at_once(_: Any) -> None:
+        raise KeyboardInterrupt
+
+    targets = ["conv2:0", "conv2:1", "conv2:2", "conv2:3"]
+    options = {**SHORT, "batch": 2}
+    made = kerasviz.render(net, targets, progress=interrupt, out="p", **options)
+    assert [p.target for p in made.pictures] == ["conv2:0", "conv2:1"]
+    assert made.interrupted and made.missing == ("conv2:2", "conv2:3")
+    assert "conv2:1" in Path("p/index.html").read_text()
+    again = kerasviz.render(net, targets, out="p", **options)
+    assert [p.target for p in again.pictures] == targets and not again.interrupted
+    np.testing.assert_array_equal(again.images[:2], made.images)
+    with pytest.raises(KeyboardInterrupt):  # there is nothing to return
+        kerasviz.render(net, targets, progress=at_once, out="q", **options)
+
+
+def test_other_inputs_are_arrays_or_a_file(net: Network) -> None:
+    np.savez("wrong.npz", age=np.zeros(3))
+    for data in ("wrong.npz", Path("wrong.npz"), {"age": np.zeros(3)}):
+        with pytest.raises(UsageError, match="age"):
+            kerasviz.render(net, "conv2:1", data=data, **SHORT)
+    with pytest.raises(UsageError, match=r"none\.npz"):
+        kerasviz.render(net, "conv2:1", data="none.npz", **SHORT)
+    (name,) = net.program.inputs
+    image = np.random.default_rng(0).uniform(size=(2, 16, 18, 3)).astype(np.float32)
+    np.savez("image.npz", **{name: image})
+    for data in ("image.npz", {name: image}):
+        assert kerasviz.check(net, data=data).inputs == {name: image.shape}
+    with pytest.raises(UsageError, match="leave --size and --batch out"):
+        kerasviz.check(net, data="image.npz", size=16)
+
+
+def test_an_export_is_the_one_of_the_command(run_cli: Run, model_file: Path, net: Network) -> None:
+    words = ("--taps", "conv1,conv2", "--steps-max", 2, "--size", 16, "--image-size", 20)
+    command = ("export", model_file, "a", "--preprocess", "unit", *words, "--name", "small")
+    ended = run_cli(*command)
+    assert ended.code == 0, ended.err
+    made = kerasviz.export_model(
+        net, "b", taps=["conv1", "conv2"], steps_max=2, size=16, image_size=20, name="small"
+    )
+    assert made.path == Path("b/small/1") and made.settings.taps == ("conv1", "conv2")
+    assets = [files(Path(place) / "small/1/assets") for place in ("a", "b")]
+    assert assets[0] == assets[1]
+
+
 def test_without_a_folder_nothing_is_written(net: Network, tmp_path: Path) -> None:
     kerasviz.render(net, "conv2:1", **SHORT)
     assert not any(tmp_path.iterdir())

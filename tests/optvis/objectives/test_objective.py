@@ -10,14 +10,18 @@ from kerasviz.optvis.objectives.objective import (
     channel,
     direction,
     diversity,
+    function,
     head,
     interpolation,
     layer,
     logit,
     neuron,
+    penalty,
     probability,
     random_direction,
 )
+
+RECORD = {"name": "f", "source": "def f(): ...", "key": "0" * 16}
 
 
 def test_algebra_keeps_signs_and_weights():
@@ -86,3 +90,28 @@ def test_positions_and_heads_survive_json(objective):
 def test_positions_are_whole_numbers(position):
     with pytest.raises(UsageError, match=r"give \(y, x\) in a map, or \(number,\)"):
         neuron("a", 1, position)
+
+
+@pytest.mark.parametrize(
+    ("term", "line"),
+    [
+        ({"kind": "function", "taps": ["a"]}, "'function' needs a function"),
+        ({"kind": "penalty"}, "'penalty' needs a function"),
+        ({"kind": "channel", "tap": "a", "taps": ["b"]}, "'channel' takes no taps, but a tap"),
+        ({"kind": "function", "taps": ["a"], "function": 3}, "expected the record"),
+        ({"kind": "l1", "function": RECORD}, "'l1' takes no function"),
+        ({"kind": "function", "function": RECORD}, r"'function' needs taps=\[...\]"),
+    ],
+)
+def test_terms_of_functions_are_checked(term, line) -> None:
+    with pytest.raises(UsageError, match=line):
+        Objective.from_json([term])
+
+
+def test_a_function_survives_json_as_a_record() -> None:
+    mine = function(lambda t: t["a"][:, 0], "a") - 0.5 * penalty(lambda x: x[:, 0, 0, 0], 2.0)
+    data = json.loads(json.dumps(mine.to_json()))
+    record = Objective.from_json(data)
+    assert json.loads(json.dumps(record.to_json())) == data and record != mine
+    assert [f.key for f in record.functions] == [f.key for f in mine.functions]
+    assert [t.weight for t in record.terms] == [1.0, -1.0] and record.terms[0].taps == ("a",)

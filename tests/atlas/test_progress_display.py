@@ -4,7 +4,7 @@ import pytest
 
 from kerasviz.atlas.engines import Done, Failed, Lost, Task, TaskAbandoned
 from kerasviz.atlas.progress import RunProgress
-from kerasviz.cli.atlas_progress import WINDOW, Pace, atlas_progress, progress_text
+from kerasviz.atlas.progress_display import WINDOW, Pace, atlas_progress, progress_text
 
 TASKS = [Task("a", ""), Task("b", "")]
 

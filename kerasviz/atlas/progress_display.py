@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from kerasviz.io.terminal import stepping
+
 if TYPE_CHECKING:
     from collections import Counter
 
@@ -68,8 +70,6 @@ def failures_text(failures: Counter[str], most: int = 2) -> str:
 @contextmanager
 def atlas_progress() -> Iterator[Callable[[RunProgress], None]]:
     """Yield a function that shows the progress of a run."""
-    from kerasviz.cli.progress import stepping
-
     with stepping("workers start") as update:
         pace, before = Pace(), -1
 

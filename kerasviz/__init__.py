@@ -91,7 +91,7 @@ __all__ = [*sorted(_HOMES), "objectives"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in (*_HOMES, "objectives") and name not in _LIGHT:  # before anything else imports it
+    if name in (*_HOMES, "keras", "objectives") and name not in _LIGHT:  # before others import it
         importlib.import_module("kerasviz._tensorflow").import_tensorflow()
     if name == "objectives":
         return importlib.import_module("kerasviz.optvis.objectives.objective")

@@ -90,7 +90,7 @@ def command(
         raise UsageError("give OUT: NAME.keras, or the name of a folder (or --report)")
     import_tensorflow()
     from kerasviz.cli.progress import working
-    from kerasviz.export import convert, kind_of_output
+    from kerasviz.export.convert import convert, kind_of_output
 
     kind_of_output(out, options["to"])  # before the model is loaded
     net = read_network(model, model_options)

@@ -156,7 +156,8 @@ class Network(NotebookView):
         return reasons
 
     def __repr__(self) -> str:
-        return f"<Network {self.name}: {len(self.taps)} taps, input {self.image_port.shape}>"
+        takes = f"input {self.image_port.shape}" if self.takes_images else "no image input"
+        return f"<Network {self.name}: {len(self.taps)} taps, {takes}>"
 
     # -- the input ---------------------------------------------------------------------------
 
@@ -169,6 +170,11 @@ class Network(NotebookView):
             seen = ", ".join(f"{p.name} {list(p.shape or '?')} ({modality_of(p)})" for p in ports)
             raise ModelError(f"{self.name}: expected one image input of rank 4; inputs: {seen}")
         return [image for image in images if image.port.name not in self.data]
+
+    @property
+    def takes_images(self) -> bool:
+        """Whether an input takes images, whose pixels can be optimized."""
+        return any(image.port.name not in self.data for image in image_inputs(self.program))
 
     @property
     def image_input(self) -> ImageInput:

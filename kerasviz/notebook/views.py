@@ -55,7 +55,7 @@ def _of_rendering(rendering: Rendering) -> str:
     rest = len(rendering) - len(tiles)
     return fill(
         "sheet.html",
-        title=rendering.net.name,
+        title=rendering.network["name"],
         rows=[tiles[k : k + COLUMNS] for k in range(0, len(tiles), COLUMNS)],
         notes=[
             *([f"and {rest} more: show them by r[{MOST}:]"] if rest else []),
@@ -77,6 +77,8 @@ def _origin_note(request: Request, net: Network) -> str | None:
 def _ways(rendering: Rendering) -> list[tuple[str, str]]:
     """Return the ways to make the pictures again: title and text."""
     net, pictures = rendering.net, rendering.pictures
+    if net is None:
+        return []
     notes = {p.request: _origin_note(p.request, net) for p in pictures}
     ways = []
     if written := [request for request, note in notes.items() if note is None]:
@@ -130,7 +132,7 @@ def _of_comparison(comparison: RenderingComparison) -> str:
     rows = [[None if picture is None else next(tiles) for picture in pair] for pair in pairs]
     return fill(
         "comparison.html",
-        names=[side.net.name for side in comparison.sides],
+        names=[side.network["name"] for side in comparison.sides],
         rows=rows,
         differences=comparison.differences(),
         rest=len(comparison.pairs()) - len(pairs),
@@ -150,12 +152,10 @@ def _of_network(net: Network) -> str:
 
 def _facts(net: Network) -> list[tuple[str, str, str]]:
     """Return what is known about a network: name, text, and where it is from."""
-    port, spec, origins = net.image_port, net.input_spec, net.origins
-    sides = "x".join("any" if side is None else str(side) for side in net.fixed_size)
-    takes = f"{'any size' if sides == 'anyxany' else sides}, {net.channels} channels"
-    rows = [("Input", f"{port.name}: {takes}", "")]
+    spec, origins = net.input_spec, net.origins
+    rows = _inputs(net)
     if spec is None:
-        rows.append(("Range", "not known: load it with input_spec=...", ""))
+        rows.append(("Range", "not known: load it with preprocess=...", ""))
     else:
         rows.append(("Range", spec.describe(), origins.get("input", spec.source)))
     if net.trained_size is not None:
@@ -175,6 +175,23 @@ def _facts(net: Network) -> list[tuple[str, str, str]]:
         rows.append(("Not computed", ", ".join(names[:NAMED]), reason))
     identity = net.identity
     rows.append(("Source", identity.source, f"{identity.format}, {identity.sha256[:12]}"))
+    return rows
+
+
+def _inputs(net: Network) -> list[tuple[str, str, str]]:
+    """Return the inputs of a network; the image is described by its size and channels."""
+    image = net.image_input if net.takes_images else None
+    rows = []
+    for port in net.program.inputs.values():
+        if image is not None and port.name == image.port.name:
+            sides = "x".join("any" if side is None else str(side) for side in image.size)
+            size = "any size" if sides == "anyxany" else sides
+            text = f"{size}, {image.channels} channel{'' if image.channels == 1 else 's'}"
+        else:
+            shape = [] if port.shape is None else list(port.shape)
+            lengths = ", ".join("any" if length is None else str(length) for length in shape)
+            text = f"{port.dtype.name} [{lengths}]"
+        rows.append(("Input", f"{port.name}: {text}", "held" if port.name in net.data else ""))
     return rows
 
 

@@ -8,11 +8,12 @@ from html.parser import HTMLParser
 
 import pytest
 import tensorflow as tf
+from support.flows import written
 from support.tiny import network
 
 import kerasviz
 from kerasviz.network.map_rows import map_rows
-from kerasviz.network.network import Network
+from kerasviz.network.network import Identity, Network
 from kerasviz.notebook import to_html
 from kerasviz.rendering.rendering import Rendering
 
@@ -185,7 +186,22 @@ def test_a_network_is_a_card_of_facts_with_origins_and_its_map(net: Network) -> 
 
 def test_unknown_facts_say_how_to_give_them(net: Network) -> None:
     words = self_contained(to_html(replace(net, input_spec=None, labels=()))).words
-    assert "Range not known: load it with input_spec=" in words and "Labels none" in words
+    assert "Range not known: load it with preprocess=" in words and "Labels none" in words
+
+
+def test_inputs_beside_the_image_are_listed_and_none_is_needed() -> None:
+    beside = written("a = Conv(image) 8x8x4\nb = Gemm(a) 5", {})
+    image = replace(beside.inputs["image"], dtype=tf.float32)
+    numbers = replace(image, name="numbers", shape=(None, 7))
+    identity = Identity("net", "net", "onnx", "0" * 64)
+    beside.inputs = {"image": image, "numbers": numbers}
+    net = Network(beside, identity)
+    assert "Input numbers: float32 [any, 7]" in self_contained(to_html(net)).words
+    beside.inputs = {"numbers": numbers}
+    net = Network(beside, identity)
+    assert repr(net) == "<Network net: 2 taps, no image input>"
+    words = self_contained(to_html(net)).words
+    assert "Input numbers: float32 [any, 7]" in words and "Range not known" in words
 
 
 def test_a_map_and_a_recipe_are_tables(net: Network) -> None:

@@ -25,7 +25,10 @@ BANNED = (
     "is made large",
 )
 #: Files whose English is checked, below the root.
-PROSE = ("kerasviz/**/*.py", "kerasviz/**/*.html", "kerasviz/**/*.js", "scripts/*.py", "*.md")
+PROSE = (
+    *("kerasviz/**/*.py", "kerasviz/**/*.html", "kerasviz/**/*.js"),
+    *("scripts/**/*.py", "*.md", "docs/**/*.md"),
+)
 
 
 def modules() -> Iterator[Path]:

@@ -121,8 +121,8 @@ def test_bytes_come_and_go_as_base64(
     assert np.array_equal(np.float32(found), wanted[:1])
 
 
-def test_the_bodies_of_the_readme_are_answered(client: TestClient) -> None:
-    text = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+def test_the_bodies_of_the_documentation_are_answered(client: TestClient) -> None:
+    text = (Path(__file__).parents[3] / "docs/pages/start/tf-serving.md").read_text("utf-8")
     bodies = re.findall(r"'(\{\"signature_name\".*?\})'", text, re.DOTALL)
     assert bodies
     for body in bodies:

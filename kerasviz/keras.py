@@ -36,6 +36,8 @@ from kerasviz.zoo.load import load
 STEPS = 32
 #: The sides of the pictures in pixels, unless the network takes another size only.
 SIDE = 96
+#: The epochs of a film strip, at most.
+COLUMNS = 50
 #: The film strip in ``log_dir``, and the folder of TensorBoard's events beside those of training.
 STRIP = "pictures.png"
 RUN = "pictures"
@@ -63,7 +65,7 @@ class PicturesCallback(keras.callbacks.Callback):  # type: ignore[misc]
             the model is trained on.
 
     Attributes:
-        images: The images [N, H, W, C] in [0, 1] by epoch, from 1.
+        images: The pictures of the units by epoch, from 1.
         seconds: The time that the pictures took, by epoch.
 
     Example:
@@ -98,7 +100,7 @@ class PicturesCallback(keras.callbacks.Callback):  # type: ignore[misc]
         sides = {} if size is None else {"size": (size, size) if isinstance(size, int) else size}
         self.recipe = find_recipe(recipe).replace(steps=steps, patience=0, **sides)
         self._is_sized = size is not None
-        self.images: dict[int, Array] = {}
+        self.images: dict[int, list[Image.Image]] = {}
         self.seconds: dict[int, float] = {}
         self.names: list[str] = []
         self._net: Network | None = None
@@ -147,11 +149,14 @@ class PicturesCallback(keras.callbacks.Callback):  # type: ignore[misc]
 
     @property
     def strip(self) -> Image.Image:
-        """The film strip: one row a unit, one column an epoch."""
+        """The film strip: one row a unit, one column an epoch; of many epochs an even choice."""
         if not self.images:
             raise UsageError("there are no pictures yet; pass the callback to fit")
-        shown = [[to_image(image) for image in images] for images in self.images.values()]
-        return film_strip(list(zip(*shown, strict=True)), self.names, [*map(str, self.images)])
+        epochs = list(self.images)
+        places = np.linspace(0, len(epochs) - 1, min(len(epochs), COLUMNS)).round().astype(int)
+        shown = [epochs[place] for place in places]
+        rows = list(zip(*(self.images[epoch] for epoch in shown), strict=True))
+        return film_strip(rows, self.names, [*map(str, shown)])
 
     def _prepare(self) -> None:
         """Read the model once, as a network that computes with its weights of the moment.
@@ -173,23 +178,23 @@ class PicturesCallback(keras.callbacks.Callback):  # type: ignore[misc]
         self.names = [target.text for target in targets]
         return make_batches(net, make_requests(net, targets, recipe, seed=self.seed))
 
-    def _rendered(self) -> Array:
+    def _rendered(self) -> list[Image.Image]:
         """Return the pictures of the present weights, and keep where they have ended."""
         if self._net is None:
             self._prepare()
         assert self._net is not None
-        images: dict[str, Array] = {}
+        images: dict[str, Image.Image] = {}
         ends: list[tuple[Array, ...]] = []
         for number, batch in enumerate(self._batches):
             last: list[LoopProgress] = []
             start = _started(self._ends[number]) if self._ends else None
             for picture in render_batch(self._net, batch, last.append, start):
-                images[picture.request.text] = picture.image
+                images[picture.request.text] = to_image(picture.image)
             checkpoint = last[-1].checkpoint
             assert checkpoint is not None
             ends.append(checkpoint().state)
         self._ends = ends
-        return np.stack([images[name] for name in self.names])
+        return [images[name] for name in self.names]
 
     def _write(self, epoch: int, folder: Path) -> None:
         """Write the film strip, and the pictures of an epoch as events of TensorBoard."""
@@ -197,7 +202,7 @@ class PicturesCallback(keras.callbacks.Callback):  # type: ignore[misc]
             self._writer = tf.summary.create_file_writer(str(make_folder(folder) / RUN))
         with self._writer.as_default(step=epoch):
             for name, image in zip(self.names, self.images[epoch], strict=True):
-                _summarize(name, to_image(image))
+                _summarize(name, image)
         self._writer.flush()
         write_atomically(folder / STRIP, encode(self.strip, "png"))
 

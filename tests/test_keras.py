@@ -12,7 +12,6 @@ from PIL import Image
 
 import kerasviz
 from kerasviz.errors import UsageError
-from kerasviz.io.images import to_image
 from kerasviz.keras import PicturesCallback
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.optvis.transforms.transform import FoldedTransform
@@ -46,6 +45,10 @@ def fit(model: Any, callback: PicturesCallback, epochs: int = 3) -> PicturesCall
     return callback
 
 
+def pixels(images: list[Image.Image]) -> np.ndarray:
+    return np.stack([np.asarray(image, float) for image in images])
+
+
 def events(folder: Path) -> list[tuple[str, int, list[bytes], str]]:
     """The tag, the step, the texts and the plugin of every picture in a folder of events."""
     found = []
@@ -66,11 +69,11 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> PicturesCallback:
 
 def test_each_epoch_has_pictures_that_change_with_training(shown: PicturesCallback) -> None:
     assert list(shown.images) == list(shown.seconds) == [1, 2, 3]
-    assert all(images.shape == (2, 16, 16, 3) for images in shown.images.values())
+    assert all(pixels(images).shape == (2, 16, 16, 3) for images in shown.images.values())
     untrained = fit(model_of(rate=0.0), PicturesCallback(["conv:1", "head:0"], **FEW))
     for epoch in (1, 2, 3):
-        apart = np.abs(shown.images[epoch] - untrained.images[epoch]).mean((1, 2, 3))
-        assert (apart > 1e-3).all(), epoch
+        apart = np.abs(pixels(shown.images[epoch]) - pixels(untrained.images[epoch]))
+        assert (apart.mean((1, 2, 3)) > 1).all(), epoch
 
 
 def test_a_picture_continues_the_one_before() -> None:
@@ -83,8 +86,8 @@ def test_a_picture_continues_the_one_before() -> None:
     net = kerasviz.load(model, preprocess="unit")
     for epoch in (1, 2):
         whole = kerasviz.render(net, "conv:1", recipe=plain, steps=3 * epoch, size=16).images
-        np.testing.assert_allclose(callback.images[epoch], whole, atol=1e-5)
-    assert np.abs(callback.images[1] - callback.images[2]).max() > 1e-3
+        np.testing.assert_allclose(pixels(callback.images[epoch]), 255 * whole, atol=1.01)
+    assert np.abs(pixels(callback.images[1]) - pixels(callback.images[2])).max() > 10
 
 
 def test_the_film_strip_has_a_row_for_each_unit(shown: PicturesCallback) -> None:
@@ -97,7 +100,7 @@ def test_the_film_strip_has_a_row_for_each_unit(shown: PicturesCallback) -> None
         for column, epoch in enumerate((1, 2, 3)):
             top, left = 2 * LINE + GAP + row * (LINE + 16 + GAP), GAP + column * (16 + GAP)
             tile = strip[top : top + 16, left : left + 16]
-            np.testing.assert_array_equal(tile, to_image(shown.images[epoch][row]))
+            np.testing.assert_array_equal(tile, shown.images[epoch][row])
 
 
 def test_the_events_are_those_of_images_of_tensorboard(shown: PicturesCallback) -> None:
@@ -110,7 +113,7 @@ def test_the_events_are_those_of_images_of_tensorboard(shown: PicturesCallback) 
         assert (width, height, plugin) == (b"16", b"16", "images")
         picture = shown.images[step][["conv:1", "head:0"].index(tag)]
         with Image.open(io.BytesIO(data)) as image:
-            np.testing.assert_array_equal(image, to_image(picture))
+            np.testing.assert_array_equal(image, picture)
 
 
 def test_it_is_an_attribute_of_the_package() -> None:
@@ -141,6 +144,16 @@ def test_impossible_settings_are_refused(taps: Any, every: int) -> None:
         PicturesCallback(taps, every)
 
 
+def test_a_long_strip_has_an_even_choice_of_epochs() -> None:
+    callback = PicturesCallback("conv:0")
+    callback.names = ["conv:0"]
+    callback.images = {e: [Image.new("L", (30, 4), e % 256)] for e in range(1, 200)}
+    strip = np.asarray(callback.strip)
+    assert strip.shape[1] == GAP + 50 * (30 + GAP)
+    greys = strip[-GAP - 1, GAP :: 30 + GAP, 0].tolist()[:50]
+    assert (greys[0], greys[-1]) == (1, 199) and set(np.diff(greys)) <= {4, 5}
+
+
 def test_a_strip_without_pictures_says_so() -> None:
     with pytest.raises(UsageError, match="no pictures yet; pass the callback to fit"):
         _ = PicturesCallback("conv:0").strip
@@ -164,10 +177,10 @@ def test_a_second_fit_begins_anew(shown: PicturesCallback) -> None:
     model = model_of()
     callback = PicturesCallback(["conv:1", "head:0"], **FEW)
     fit(model, callback, 1)
-    np.testing.assert_array_equal(callback.images[1], shown.images[1])
+    np.testing.assert_array_equal(pixels(callback.images[1]), pixels(shown.images[1]))
     fit(model, callback, 1)
     assert list(callback.images) == [1]
-    assert np.abs(callback.images[1] - shown.images[1]).max() > 1e-3
+    assert np.abs(pixels(callback.images[1]) - pixels(shown.images[1])).max() > 2
 
 
 def test_a_model_of_keras_2() -> None:

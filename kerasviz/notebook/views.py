@@ -55,7 +55,7 @@ def _of_rendering(rendering: Rendering) -> str:
     rest = len(rendering) - len(tiles)
     return fill(
         "sheet.html",
-        title=rendering.net.name,
+        title=rendering.network["name"],
         rows=[tiles[k : k + COLUMNS] for k in range(0, len(tiles), COLUMNS)],
         notes=[
             *([f"and {rest} more: show them by r[{MOST}:]"] if rest else []),
@@ -77,6 +77,8 @@ def _origin_note(request: Request, net: Network) -> str | None:
 def _ways(rendering: Rendering) -> list[tuple[str, str]]:
     """Return the ways to make the pictures again: title and text."""
     net, pictures = rendering.net, rendering.pictures
+    if net is None:
+        return []
     notes = {p.request: _origin_note(p.request, net) for p in pictures}
     ways = []
     if written := [request for request, note in notes.items() if note is None]:
@@ -130,7 +132,7 @@ def _of_comparison(comparison: RenderingComparison) -> str:
     rows = [[None if picture is None else next(tiles) for picture in pair] for pair in pairs]
     return fill(
         "comparison.html",
-        names=[side.net.name for side in comparison.sides],
+        names=[side.network["name"] for side in comparison.sides],
         rows=rows,
         differences=comparison.differences(),
         rest=len(comparison.pairs()) - len(pairs),
@@ -153,7 +155,7 @@ def _facts(net: Network) -> list[tuple[str, str, str]]:
     spec, origins = net.input_spec, net.origins
     rows = _inputs(net)
     if spec is None:
-        rows.append(("Range", "not known: load it with input_spec=...", ""))
+        rows.append(("Range", "not known: load it with preprocess=...", ""))
     else:
         rows.append(("Range", spec.describe(), origins.get("input", spec.source)))
     if net.trained_size is not None:

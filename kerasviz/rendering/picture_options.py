@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ class PictureOptions:
 
 def requests_for(
     net: Network,
-    targets: Any,
+    targets: Sequence[str | Objective],
     recipe: RecipeOptions,
     pictures: PictureOptions,
     folder: Path | None = None,
@@ -65,7 +65,7 @@ def requests_for(
 
     Args:
         net: The network.
-        targets: A text, an objective, or several of them.
+        targets: Texts and objectives; see :func:`listed`.
         recipe: How to optimize.
         pictures: What is asked of the pictures of each target.
         folder: The folder of the pictures; the precision of those in it is kept.
@@ -74,7 +74,7 @@ def requests_for(
         UsageError: For targets and settings that the network does not have.
     """
     chosen = recipe.chosen()
-    parsed = targets_of(targets, net)
+    parsed = _parsed(targets, net)
     taps = taps_of([target.objective for target in parsed], net, chosen.pre_activation)
     chosen = recipe.resolved(chosen, net, taps, folder)
     requests: list[Request] = []
@@ -93,21 +93,28 @@ def requests_for(
     return requests
 
 
-def targets_of(targets: Any, net: Network) -> list[Target]:
-    """Return the targets of a text, an objective, or several of them."""
-    single = isinstance(targets, str | Objective)
-    if not single and (not isinstance(targets, Iterable) or isinstance(targets, bytes)):
+def listed(targets: Any) -> list[str | Objective]:
+    """Return texts and objectives, or one, as a list; raise :class:`UsageError` for others."""
+    if isinstance(targets, str | Objective):
+        return [targets]
+    if not isinstance(targets, Iterable) or isinstance(targets, bytes):
         raise _no_target(targets)
+    found = list(targets)
+    for target in found:
+        if not isinstance(target, str | Objective):
+            raise _no_target(target)
+    if not found:
+        raise UsageError('no targets; give one or more, such as "block3b:7" or "logit:goldfish"')
+    return found
+
+
+def _parsed(targets: Sequence[str | Objective], net: Network) -> list[Target]:
     parsed: list[Target] = []
-    for number, target in enumerate([targets] if single else targets):
+    for number, target in enumerate(targets):
         if isinstance(target, Objective):
             parsed.append(Target(f"objective {number}", target))
-        elif isinstance(target, str):
-            parsed += parse_targets([target], net)
         else:
-            raise _no_target(target)
-    if not parsed:
-        raise UsageError('no targets; give one or more, such as "block3b:7" or "logit:goldfish"')
+            parsed += parse_targets([target], net)
     return parsed
 
 

@@ -25,7 +25,7 @@ from kerasviz.rendering.batching import Batch, make_batches
 from kerasviz.rendering.checkpoints import CheckpointWriter
 from kerasviz.rendering.commands import CommandLine
 from kerasviz.rendering.picture import Picture
-from kerasviz.rendering.picture_options import PictureOptions, requests_for
+from kerasviz.rendering.picture_options import PictureOptions, listed, requests_for
 from kerasviz.rendering.progress import RenderProgress, Report, displayed, summary
 from kerasviz.rendering.recipe_options import RecipeOptions
 from kerasviz.rendering.rendering import Rendering
@@ -281,9 +281,10 @@ def render(  # noqa: PLR0913 - the options of the command
     options = RecipeOptions(recipe, *changes)
     options.chosen()  # wrong settings are an error before the model is loaded
     check_choice("format", format, FORMATS)
+    wanted = listed(targets)
     net = as_network(net, data)
     folder = None if out is None else Path(out)
-    requests = requests_for(net, targets, options, pictures, folder)
+    requests = requests_for(net, wanted, options, pictures, folder)
     if folder is None:
         return render_requests(net, requests, progress)
     from kerasviz.rendering.fill import render_in  # which imports this module

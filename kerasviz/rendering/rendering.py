@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -40,9 +40,10 @@ class Rendering(NotebookView):
 
     Args:
         pictures: The pictures.
-        net: The network that they are of.
+        net: The network that they are of; ``None`` after pickling, which leaves it out.
         environment: What else decides their last bits; see :func:`environment`.
         missing: The targets that had not begun when the run was interrupted.
+        network: The network of the provenance: name, format, SHA-256 and input description.
 
     Example:
         >>> r = kerasviz.render(net, ["block3b:6", "block3b:7"], steps=4, size=32)
@@ -53,9 +54,14 @@ class Rendering(NotebookView):
     """
 
     pictures: tuple[Picture, ...]
-    net: Network
+    net: Network | None
     environment: dict[str, str]
     missing: tuple[str, ...] = ()
+    network: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.net is not None:
+            object.__setattr__(self, "network", network_provenance(self.net))
 
     # -- a sequence of pictures --------------------------------------------------------------
 
@@ -82,7 +88,7 @@ class Rendering(NotebookView):
         sizes = dict.fromkeys("x".join(map(str, p.image.shape[:2])) for p in self.pictures)
         note = f"; {self.interruption}" if self.interrupted else ""
         return (
-            f"<Rendering of {self.net.name}: {len(self)} picture{'' if len(self) == 1 else 's'}"
+            f"<Rendering of {self.network['name']}: {_count(len(self))}"
             f"{' of ' if sizes else ''}{' and '.join(sizes)}: {', '.join(shown)}{more}{note}>"
         )
 
@@ -122,10 +128,17 @@ class Rendering(NotebookView):
         steps = self.pictures[0].snapshots
         return {step: np.stack([p.snapshots[step] for p in self.pictures]) for step in steps}
 
-    @property
-    def network(self) -> dict[str, Any]:
-        """The network of the provenance: name, format, SHA-256 and input description."""
-        return network_provenance(self.net)
+    def _required_net(self) -> Network:
+        if self.net is None:
+            raise UsageError(
+                "this rendering was pickled, which leaves out its network; give it one: "
+                "dataclasses.replace(r, net=net)"
+            )
+        return self.net
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled: networks hold graphs, which no other process can take."""
+        return {**vars(self), "net": None}
 
     @property
     def provenance(self) -> list[dict[str, Any]]:
@@ -196,13 +209,14 @@ class Rendering(NotebookView):
         finished = [p for p in self.pictures if p.request not in open_ended]
         if not finished:
             raise UsageError(f"nothing to save in {str(folder)!r}: no picture is finished")
-        store = Store(Path(folder), self.net)
+        net = self._required_net()
+        store = Store(Path(folder), net)
         make_folder(store.folder)
         store.remove_requests({picture.request for picture in finished})
         for picture in finished:
             store.add(picture, self.environment)
         store.merge()
-        line = CommandLine.of_python(self.net, finished[0].request.recipe.name)
+        line = CommandLine.of_python(net, finished[0].request.recipe.name)
         return write_index(store.folder, store.manifest(), line.of_store(store))
 
 

@@ -53,7 +53,7 @@ class RenderingComparison(NotebookView):
         """Return the settings in which the pairs differ: name, and its values left and right."""
         pairs = [(left, right) for left, right in self.pairs() if left and right]
         left, right = (
-            {"network": side.net.name, **_settings([pair[k] for pair in pairs] or side.pictures)}
+            _settings(side, [pair[k] for pair in pairs] or side.pictures)
             for k, side in enumerate(self.sides)
         )
         return [
@@ -82,9 +82,9 @@ class RenderingComparison(NotebookView):
         )
 
 
-def _settings(pictures: Sequence[Picture]) -> dict[str, str]:
+def _settings(rendering: Rendering, pictures: Sequence[Picture]) -> dict[str, str]:
     """Return the settings of pictures by name; several values of one setting are joined."""
-    values: dict[str, dict[str, None]] = {}
+    values: dict[str, dict[str, None]] = {"network": {str(rendering.network["name"]): None}}
     for request in dict.fromkeys(picture.request for picture in pictures):
         rows = [*setting_rows(request.recipe.to_json()), ("seed", str(request.seed))]
         for name, value in rows:

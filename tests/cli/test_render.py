@@ -262,6 +262,7 @@ def test_pictures_are_what_the_library_renders(run_cli: Run, model_file: Path) -
 
     run_cli("render", model_file, "conv2:1", *SHORT, "--seed", 2, "--out", "p")
     net = kerasviz.load(model_file, input_spec=preset("unit"))
-    made = kerasviz.render(net, "conv2:1", recipe="fast", seed=2, steps=3, size=(16, 24))
+    options = {"steps": 3, "size": (16, 24), "precision": "float32"}
+    made = kerasviz.render(net, "conv2:1", recipe="fast", seed=2, **options)
     with Image.open("p/conv2-1-seed2.png") as image:
         np.testing.assert_array_equal(np.asarray(image), np.asarray(to_image(made.images[0])))

@@ -186,7 +186,7 @@ def test_a_network_is_a_card_of_facts_with_origins_and_its_map(net: Network) -> 
 
 def test_unknown_facts_say_how_to_give_them(net: Network) -> None:
     words = self_contained(to_html(replace(net, input_spec=None, labels=()))).words
-    assert "Range not known: load it with input_spec=" in words and "Labels none" in words
+    assert "Range not known: load it with preprocess=" in words and "Labels none" in words
 
 
 def test_inputs_beside_the_image_are_listed_and_none_is_needed() -> None:

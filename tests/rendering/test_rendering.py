@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -172,4 +173,18 @@ def test_showing_at_a_terminal_opens_the_viewer_of_the_system(
 def test_objectives_of_python_are_saved_and_verified_too(net: Network, tmp_path: Path) -> None:
     made = kerasviz.render(net, channel("joined", 1) - channel("joined", 2), steps=2, size=12)
     made.save(tmp_path)
+    assert verify_pictures(tmp_path, net)[0][0].result == "same"
+
+
+def test_a_pickled_one_has_all_but_its_network(
+    net: Network, rendering: Rendering, tmp_path: Path
+) -> None:
+    other = pickle.loads(pickle.dumps(rendering))
+    np.testing.assert_array_equal(other.images, rendering.images)
+    assert other.provenance == rendering.provenance and repr(other) == repr(rendering)
+    assert rendering.net is net and repr(other[1:]) == repr(rendering[1:])
+    assert "joined:4" in other._repr_html_() and not rendering.compare(other).differences()
+    with pytest.raises(UsageError, match=r"give it one: dataclasses.replace\(r, net=net\)"):
+        other.save(tmp_path)
+    replace(other, net=net).save(tmp_path)
     assert verify_pictures(tmp_path, net)[0][0].result == "same"

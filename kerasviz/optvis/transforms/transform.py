@@ -146,7 +146,11 @@ class Transform(ABC):
 
     def to_image_size(self) -> Transform:
         """Return this transform with a last crop, if it may change the size of an image."""
-        return self if self._keeps_size else replace(self, steps=(*self.steps, Crop()))
+        ends_whole = any(isinstance(step, Crop) for step in self.steps[-1:])
+        # Pads and jitters that cancel may not do so once they are scaled and rounded.
+        if ends_whole or (self._keeps_size and not self.scaled_from):
+            return self
+        return replace(self, steps=(*self.steps, Crop()))
 
     @property
     @abstractmethod

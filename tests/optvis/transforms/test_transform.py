@@ -410,6 +410,12 @@ def test_a_crop_is_added_where_the_size_changes_only():
     kept = [ARTICLE_STEPS, (Rotate((5.0,)), Scale((1.1,))), (Pad(4), Jitter(8)), ()]
     for steps in kept:
         assert FoldedTransform(steps).to_image_size() == FoldedTransform(steps)
+    rounded = FoldedTransform((Pad(4), Jitter(8)), scaled_from=40)
+    assert rounded.for_size((16, 20)).steps == (Pad(2), Jitter(3))
+    assert rounded.to_image_size()(images(2, 16, 20, 3), uniforms(rounded, 2)).shape[1:3] == (
+        16,
+        20,
+    )
     grown = FoldedTransform((Pad(6, mode="reflect"), Jitter(3), Rotate((5.0, 0.0)))).to_image_size()
     assert grown.steps[-1] == Crop() and grown.draws == 3
     assert grown(images(2, 9, 13, 3), uniforms(grown, 2)).shape == (2, 9, 13, 3)

@@ -5,7 +5,7 @@ import pytest
 from kerasviz.errors import UsageError
 from kerasviz.optvis.parameterizations import Fourier, Pixel
 from kerasviz.optvis.recipes import RECIPES, Recipe, recipe
-from kerasviz.optvis.transforms.steps import Crop, Jitter, Pad, Rotate, Scale
+from kerasviz.optvis.transforms.steps import Crop, Jitter, Pad, ResizedCrop, Rotate, Scale
 from kerasviz.optvis.transforms.transform import FoldedTransform
 
 
@@ -39,6 +39,24 @@ def test_fast_takes_128_steps():
     assert recipe("fast").steps == 128
 
 
+def test_vivid_crops_after_the_transforms_of_the_article_and_has_rivals():
+    vivid, fast = recipe("vivid"), recipe("fast")
+    assert vivid.transform.steps[1:-2] == fast.transform.steps[1:-1]
+    assert isinstance(vivid.transform.steps[-2], ResizedCrop)
+    changed = {key for key, value in vivid.identity().items() if fast.identity().get(key) != value}
+    assert changed == {"transform", "rivals"}
+
+
+def test_the_recipes_before_vivid_have_the_data_they_had():
+    for name in ("article", "lucid", "fast"):
+        data = recipe(name).to_json()
+        assert list(data) == [
+            *("name", "steps", "size", "learning_rate", "optimizer", "parameterization"),
+            *("transform", "pre_activation", "redirect_steps", "precision", "tile", "patience"),
+        ]
+        assert list(data["transform"]) == ["steps", "shared", "resample"]
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_json_round_trip(name):
     data = json.loads(json.dumps(RECIPES[name].to_json()))
@@ -59,6 +77,7 @@ def test_a_file_may_name_only_what_differs(tmp_path):
         ({"steps": 0}, "steps 0: expected 1 or more"),
         ({"size": (0, 5)}, "size 0x5"),
         ({"learning_rate": 0}, "learning rate 0"),
+        ({"rivals": 1.5}, "rivals 1.5: expected a share"),
         ({"optimizer": "sgd"}, "choose from adam, gradient-descent"),
     ],
 )

@@ -51,6 +51,12 @@ def probability(logits, unit):
     return powers[unit] / powers.sum()
 
 
+def logit_among_rivals(a, unit, share, before=0):
+    """The mean over positions of a class's logit less a share of log sum exp of all classes."""
+    rows = a.reshape(-1, a.shape[-1])[:, before:]
+    return np.mean([row[unit] - share * np.log(np.exp(row).sum()) for row in rows])
+
+
 def gram(a):
     """The sums over positions of products of channels, divided by their Frobenius norm."""
     vectors = a.reshape(-1, a.shape[-1])

@@ -1,7 +1,7 @@
 """Transforms (lucid, ``optvis/transform.py``), one pixel after the other.
 
 ``picks`` are what was drawn: a jitter's (down, right) offsets, a scale's factor, a rotation's
-degrees, nothing for pad and crop.
+degrees, a resized crop's (side, down, right) as shares, nothing for pad and crop.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ def folded(image, steps, fill=0.5):
     """The steps done in one sampling of the image [H, W, C]; scale and rotate keep the size.
 
     ``steps`` are pairs of a name and its argument: ("pad", p), ("jitter", (d, down, right)),
-    ("scale", factor), ("rotate", degrees), ("crop", None). Every pixel of the last canvas is
-    followed back, in pixels from the upper left corner of each canvas.
+    ("scale", factor), ("rotate", degrees), ("resized_crop", (side, down, right)), ("crop", None).
+    Every pixel of the last canvas is followed back, in pixels from the upper left corner of each
+    canvas.
     """
     sizes = [image.shape[:2]]
     for name, given in steps:
@@ -49,6 +50,8 @@ def folded(image, steps, fill=0.5):
                 y, x = y + given[1], x + given[2]
             elif name == "scale":
                 y, x = middle_y + (y - middle_y) / given, middle_x + (x - middle_x) / given
+            elif name == "resized_crop":
+                y, x = in_window(y, before[0], *given[:2]), in_window(x, before[1], *given[::2])
             elif name == "rotate":
                 angle = np.pi * given / 180
                 up, across = y - middle_y, x - middle_x
@@ -58,6 +61,24 @@ def folded(image, steps, fill=0.5):
                 y += int((before[0] - image.shape[0]) / 2)
                 x += int((before[1] - image.shape[1]) / 2)
         out[row, column] = bilinear(image, y, x, fill)
+    return out
+
+
+def in_window(pixel, extent, side, move):
+    """Where a pixel of a resized crop is: the window's first pixel is at ``move`` in -1 .. 1."""
+    room = (1 - side) * (extent - 1)
+    return room * (move + 1) / 2 + side * pixel
+
+
+def resized_crop(image, side, down, right):
+    """The window of a share of the sides, resized to the whole; its border lies on the image."""
+    out = np.zeros_like(image)
+    for row, column in np.ndindex(image.shape[:2]):
+        y, x = (
+            in_window(row, image.shape[0], side, down),
+            in_window(column, image.shape[1], side, right),
+        )
+        out[row, column] = bilinear(image, y, x, 0.0)
     return out
 
 

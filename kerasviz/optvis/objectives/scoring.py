@@ -67,6 +67,33 @@ class Slot:
 Structure = tuple[Slot, ...]
 
 
+@dataclass(frozen=True)
+class Rivals:
+    """The classes that a class has to stand out from, and a ``share`` of their weight.
+
+    The logit of a class at ``tap`` counts as logit - share log(sum of exp(all logits)), at every
+    position; ``first`` channels stand before the classes. A sum of logits is that of these values.
+    """
+
+    tap: str
+    first: int
+    share: float
+
+    def against(self, a: Tensor) -> Tensor:
+        """Return activations A [B, ..., C] of ``tap`` with the logits less their rivals."""
+        rivals = self.share * tf.reduce_logsumexp(a[..., self.first :], axis=-1, keepdims=True)
+        return tf.concat([a[..., : self.first], a[..., self.first :] - rivals], axis=-1)
+
+
+def rivals_of(net: Network, structure: Structure, share: float) -> Rivals | None:
+    """Return the rivals of the classes that a structure is about, ``None`` without any."""
+    if not share or net.classes.logits not in net.taps:
+        return None
+    tap = net.require_logits().name
+    concerned = any((slot.tap, slot.reduction) == (tap, "mean") for slot in structure)
+    return Rivals(tap, _before_classes(net, tap), share) if concerned else None
+
+
 def _slots(objective: Objective, net: Network, pre_activation: bool) -> dict[Slot, list[Term]]:
     """Return the slots of an objective with their terms; terms of a linear slot are summed."""
     slots: dict[Slot, list[Term]] = {}
@@ -216,15 +243,17 @@ def scores(
     activations: Mapping[str, Tensor],
     data: Mapping[str, Tensor],
     groups: Tensor,
+    rivals: Rivals | None = None,
 ) -> Tensor:
     """Compute the score of every row, [B], to be maximized.
 
     ``activations`` maps tap names to A [B, ..., C], and :data:`IMAGE` to the images before they are
     transformed, where the structure needs them; ``data`` comes from :func:`pack_objectives`;
     ``groups`` [B] are numbers: rows of one number were requested together (diversity couples them).
+    ``rivals`` are those of the classes.
     Sources: lucid, ``optvis/objectives.py``; paper section "Optimization Objectives".
     """
-    return _total(dict(enumerate(structure)), activations, data, groups)
+    return _total(dict(enumerate(structure)), activations, data, groups, rivals)
 
 
 def own_scores(
@@ -233,7 +262,10 @@ def own_scores(
     data: Mapping[str, Tensor],
     groups: Tensor,
 ) -> Tensor:
-    """Compute the scores [B] without penalties and couplings, unless there are no other terms."""
+    """Compute the scores [B] without rivals, penalties and couplings.
+
+    Penalties and couplings count where there are no other terms.
+    """
     slots = dict(enumerate(structure))
     aside = (*PENALTIES, *COUPLINGS)
     own = {i: slot for i, slot in slots.items() if slot.reduction not in aside}
@@ -245,6 +277,7 @@ def _total(
     activations: Mapping[str, Tensor],
     data: Mapping[str, Tensor],
     groups: Tensor,
+    rivals: Rivals | None = None,
 ) -> Tensor:
     """Add up the terms of slots by their numbers; diversity is relative to all others."""
     total: Tensor = 0.0
@@ -268,6 +301,8 @@ def _total(
             if slot.reduction == "point":
                 a = _at(a, data[f"point{i}"])
             else:
+                if rivals is not None and (slot.tap, slot.reduction) == (rivals.tap, "mean"):
+                    a = rivals.against(a)
                 a = _mean_over_positions(slot.reduction, a, vector.shape[-1])
             total += tf.reduce_sum(a * vector, axis=-1)
     for i, a in couplings.items():

@@ -24,6 +24,7 @@ from kerasviz.optvis.objectives.scoring import (
     IMAGE,
     Structure,
     own_scores,
+    rivals_of,
     scores,
     taps_in,
 )
@@ -115,6 +116,7 @@ class Loop:
         self.functions = names_of([*functions, *recipe.functions])
         if recipe.tile:
             check_tiles(structure, recipe.size, recipe.tile, recipe.penalties)
+        self.rivals = rivals_of(net, structure, recipe.rivals)
         fixed = net.fixed_size != (None, None)
         self.transform = recipe.transform.to_image_size() if fixed else recipe.transform
         kernels_of = fast_kernels if recipe.transform.fused else portable_kernels
@@ -161,7 +163,8 @@ class Loop:
     ) -> tuple[Any, Tensor]:
         def score(seen: Tensor, images: Tensor) -> Tensor:
             activations = self.net.activations(seen, self.taps, kernels=kernels)
-            totals = scores(self.structure, {**activations, IMAGE: images}, data, groups)
+            activations = {**activations, IMAGE: images}
+            totals = scores(self.structure, activations, data, groups, self.rivals)
             for penalty in self.recipe.penalties:
                 totals -= function_scores(penalty, images)
             return totals

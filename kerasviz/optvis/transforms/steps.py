@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
+import numpy as np
 import tensorflow as tf
 
 from kerasviz.errors import UsageError, check_choice, check_names
@@ -17,6 +18,8 @@ from kerasviz.types import Size, Tensor
 
 #: The value outside the image, in [0, 1], unless a pad has another.
 GREY = 0.5
+#: The number of equally likely sides, and of positions along each axis, of a resized crop.
+CROPS = 65
 #: The pi with which the reference library turns degrees into radians (lucid, ``_angle2rads``).
 LUCID_PI = 3.14
 
@@ -85,6 +88,10 @@ class Pad:
             return tf.pad(images, around, mode="REFLECT")
         return tf.pad(images, around, constant_values=self.fill)
 
+    def scaled(self, factor: float) -> Pad:
+        """Return the step for images that are larger by a factor."""
+        return replace(self, pixels=round(self.pixels * factor))
+
 
 @dataclass(frozen=True)
 class Jitter:
@@ -111,6 +118,10 @@ class Jitter:
         down, right = (tf.cast(pick, tf.int32) for pick in picks)
         size = tf.shape(images) - [0, self.pixels, self.pixels, 0]
         return tf.slice(images, tf.stack([0, down, right, 0]), size)
+
+    def scaled(self, factor: float) -> Jitter:
+        """Return the step for images that are larger by a factor."""
+        return replace(self, pixels=round(self.pixels * factor))
 
 
 @dataclass(frozen=True)
@@ -203,6 +214,66 @@ class Crop:
 
 
 @dataclass(frozen=True)
+class ResizedCrop:
+    """Crop a window at random and resize it to the size before: a random resized crop.
+
+    The window's side is a share of the image's in [``smallest``, ``largest``]. The pixels at the
+    border of the result are those at the border of the window, which lies inside the image. Side
+    and positions are uniform, each one of :data:`CROPS` evenly spaced values.
+
+    Args:
+        smallest: The smallest share, above 0.
+        largest: The largest share, up to 1, the whole image.
+
+    Example:
+        >>> ResizedCrop(0.5).sides[::32]
+        [0.5, 0.75, 1.0]
+    """
+
+    smallest: float
+    largest: float = 1.0
+    kind: ClassVar[str] = "resized-crop"
+    choices: ClassVar[tuple[int, ...]] = (CROPS, CROPS, CROPS)
+
+    def __post_init__(self) -> None:
+        sides = (self.smallest, self.largest)
+        if not _are_numbers(sides) or not 0 < self.smallest <= self.largest <= 1:
+            raise UsageError(
+                f"resized-crop from {self.smallest!r} to {self.largest!r}; expected shares of the "
+                "side above 0 and up to 1, the smallest first"
+            )
+
+    @property
+    def sides(self) -> list[float]:
+        """The shares of the image's side, in increasing order."""
+        return [float(side) for side in np.linspace(self.smallest, self.largest, CROPS)]
+
+    def _window(self, picks: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the side, and how far the middle moves down and right, as a share of the most."""
+        positions = [float(share) for share in np.linspace(-1, 1, CROPS)]
+        down, right = (_look_up(positions, pick) for pick in picks[1:])
+        return _look_up(self.sides, picks[0]), down, right
+
+    def fold(self, canvas: Canvas, picks: Sequence[Tensor]) -> Canvas:
+        """Take the map on the window only; the canvas keeps its size."""
+        side, *moves = self._window(picks)
+        most = ((1 - side) * ((n - 1) / 2) for n in canvas.size)
+        down, right = (move * far for move, far in zip(moves, most, strict=True))
+        return replace(canvas, along=canvas.along.translated(right, down).scaled(side))
+
+    def apply(self, images: Tensor, picks: Sequence[Tensor], size: Size) -> Tensor:
+        """Resize a window of images bilinearly to their size."""
+        side, down, right = self._window(picks)
+        for axis, move in ((1, down), (2, right)):
+            n = tf.cast(tf.shape(images)[axis], tf.float32)
+            pixels, middle = tf.range(n), (n - 1) / 2
+            at = middle + side * (pixels - middle) + move * (1 - side) * middle
+            weights = tf.nn.relu(1 - tf.abs(at[:, None] - pixels[None, :]))
+            images = tf.einsum("pq,bqwc->bpwc" if axis == 1 else "pq,bhqc->bhpc", weights, images)
+        return images
+
+
+@dataclass(frozen=True)
 class FunctionStep:
     """Change images by a Python function f(images, seeds, step) -> images.
 
@@ -233,10 +304,10 @@ class FunctionStep:
 
 
 #: Steps that can be folded into one map.
-FoldableStep = Pad | Jitter | Scale | Rotate | Crop
+FoldableStep = Pad | Jitter | Scale | Rotate | Crop | ResizedCrop
 Step = FoldableStep | FunctionStep
 _KINDS: dict[str, Any] = {
-    step.kind: step for step in (Pad, Jitter, Scale, Rotate, Crop, FunctionStep)
+    step.kind: step for step in (Pad, Jitter, Scale, Rotate, Crop, ResizedCrop, FunctionStep)
 }
 
 

@@ -22,6 +22,7 @@ from kerasviz.optvis.transforms.steps import (
     FunctionStep,
     Jitter,
     Pad,
+    ResizedCrop,
     Rotate,
     Scale,
     Step,
@@ -51,6 +52,9 @@ LUCID_STEPS: tuple[Step, ...] = (
     Rotate(tuple(float(angle) for angle in (*range(-10, 11), *[0] * 5))),
     Jitter(4),
 )
+#: The article's transforms, then a random crop: the thing is seen from near and from afar. The
+#: window may hang over the border by part of the wide pad, else borders were hardly seen.
+VIVID_STEPS: tuple[Step, ...] = (Pad(64), *ARTICLE_STEPS[1:-1], ResizedCrop(0.5), Crop())
 
 
 @dataclass(frozen=True)
@@ -61,17 +65,22 @@ class Transform(ABC):
     a picture then depends on the seed of the first picture of its batch. Without ``fused`` nothing
     is compiled by XLA, as in graphs that run elsewhere: the same formulas, but the last bits are
     rounded otherwise, and the difference grows from step to step. Functions among the steps become
-    a :class:`FunctionStep` each.
+    a :class:`FunctionStep` each. The pixels of pads and jitters are those for images whose shorter
+    side has ``scaled_from`` pixels, and grow and shrink with it, so that the borders of small
+    images are seen as often; with 0 they are the same for all sizes.
     """
 
     steps: tuple[Step, ...] = ()
     shared: bool = False
     fused: bool = True
+    scaled_from: int = 0
     resample: ClassVar[str]
 
     def __post_init__(self) -> None:
         steps = [s if isinstance(s, Step) else FunctionStep(s) for s in self.steps]
         object.__setattr__(self, "steps", tuple(steps))
+        if not isinstance(self.scaled_from, int) or self.scaled_from < 0:
+            raise UsageError(f"scaled_from {self.scaled_from!r}; expected a number of pixels, or 0")
 
     @property
     def functions(self) -> tuple[PythonFunction, ...]:
@@ -87,6 +96,18 @@ class Transform(ABC):
     def draws(self) -> int:
         """The number of uniform random numbers of a row."""
         return len(self.choices)
+
+    def for_size(self, size: Size) -> Transform:
+        """Return the transform of images of a size: pads and jitters have their pixels there.
+
+        >>> FoldedTransform((Pad(16), Jitter(16)), scaled_from=96).for_size((48, 64)).steps
+        (Pad(pixels=8, fill=0.5, mode='constant'), Jitter(pixels=8))
+        """
+        if self.scaled_from in (0, min(size)):
+            return self
+        factor = min(size) / self.scaled_from
+        steps = (s.scaled(factor) if isinstance(s, Pad | Jitter) else s for s in self.steps)
+        return replace(self, steps=tuple(steps), scaled_from=0)
 
     def apply(self, images: Tensor, seeds: Tensor, step: Tensor) -> Tensor:
         """Transform images [B, H, W, C] to [B, h, w, C] with the draws of ``seeds`` [B].
@@ -107,6 +128,9 @@ class Transform(ABC):
         first row of ``uniforms`` counts. The size of the images must be known at tracing. ``rows``
         are the seeds [B] and steps [B] for functions.
         """
+        fitted = self.for_size((images.shape[1], images.shape[2]))
+        if fitted is not self:
+            return fitted(images, uniforms, rows)
         counts = tf.constant(self.choices, tf.float32)
         if self.shared:
             uniforms = uniforms[:1]
@@ -122,7 +146,11 @@ class Transform(ABC):
 
     def to_image_size(self) -> Transform:
         """Return this transform with a last crop, if it may change the size of an image."""
-        return self if self._keeps_size else replace(self, steps=(*self.steps, Crop()))
+        ends_whole = any(isinstance(step, Crop) for step in self.steps[-1:])
+        # Pads and jitters that cancel may not do so once they are scaled and rounded.
+        if ends_whole or (self._keeps_size and not self.scaled_from):
+            return self
+        return replace(self, steps=(*self.steps, Crop()))
 
     @property
     @abstractmethod
@@ -136,7 +164,13 @@ class Transform(ABC):
     def to_json(self) -> dict[str, Any]:
         """Return the steps and settings as plain data."""
         steps = [step_to_json(step) for step in self.steps]
-        settings = {"steps": steps, "shared": self.shared, "resample": self.resample}
+        settings: dict[str, Any] = {
+            "steps": steps,
+            "shared": self.shared,
+            "resample": self.resample,
+        }
+        if self.scaled_from:
+            settings["scaled_from"] = self.scaled_from
         return settings if self.fused else {**settings, "fused": False}
 
 
@@ -151,6 +185,7 @@ class FoldedTransform(Transform):
     - ``Jitter(d)``: v -> map(v + offset - d / 2) with whole offsets in 0 .. d; shrinks it by d.
     - ``Scale``: v -> map(v / factor). ``Rotate``: v -> map(R v) with R of the angle. Both keep the
       size of the canvas.
+    - ``ResizedCrop``: v -> map(side v + offset), and the canvas keeps its size.
     - A Python function takes what the steps before it sampled; the steps after it start anew.
     - ``Crop``: sets the size to the image's. If an odd number of pixels is cropped, one more goes
       at the end, which is v -> map(v - 1/2) along that axis.
@@ -226,6 +261,7 @@ class FoldedTransform(Transform):
 def _reach(steps: Sequence[FoldableStep]) -> float:
     """Return how far an input pixel can be seen in the output, see :func:`sample`."""
     largest = math.prod(max(s.factors) for s in steps if isinstance(s, Scale))
+    largest /= math.prod(s.smallest for s in steps if isinstance(s, ResizedCrop))
     turn = sum(max(map(abs, s.degrees)) for s in steps if isinstance(s, Rotate))
     return largest * math.sqrt(2) * math.sin(math.radians(45 + min(turn, 45)))
 
@@ -264,16 +300,16 @@ def transform_from_json(data: Mapping[str, Any]) -> Transform:
     Raises :class:`UsageError` for unknown or impossible settings.
 
     >>> transform_from_json({"steps": [{"kind": "jitter", "pixels": 8}]})
-    FoldedTransform(steps=(Jitter(pixels=8),), shared=False, fused=True)
+    FoldedTransform(steps=(Jitter(pixels=8),), shared=False, fused=True, scaled_from=0)
     """
-    check_names("transform", data, ("steps", "shared", "resample", "fused"))
+    check_names("transform", data, ("steps", "shared", "resample", "fused", "scaled_from"))
     steps = tuple(step_from_json(step) for step in data.get("steps", ()))
     resample, shared = data.get("resample", "once"), data.get("shared", False)
-    fused = data.get("fused", True)
+    fused, scaled_from = data.get("fused", True), data.get("scaled_from", 0)
     if resample not in ("once", "each"):
         raise UsageError(f"resample {resample!r}; choose from once, each")
     if resample == "once":
-        return FoldedTransform(steps, shared, fused)
+        return FoldedTransform(steps, shared, fused, scaled_from)
     if not shared:
         raise UsageError('resample "each": rows would differ in size; set shared to true')
-    return SequentialTransform(steps, fused=fused)
+    return SequentialTransform(steps, fused=fused, scaled_from=scaled_from)

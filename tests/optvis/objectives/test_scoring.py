@@ -8,7 +8,13 @@ from support import tiny, tokens
 from kerasviz.errors import UsageError
 from kerasviz.optvis.objectives import objective as ask
 from kerasviz.optvis.objectives import scoring
-from kerasviz.optvis.objectives.scoring import own_scores, pack_objectives, scores, structure_of
+from kerasviz.optvis.objectives.scoring import (
+    own_scores,
+    pack_objectives,
+    rivals_of,
+    scores,
+    structure_of,
+)
 from reference import objectives as twin
 
 NET = tiny.network()
@@ -100,6 +106,68 @@ def test_rows_are_independent(case, activations):
     for k in range(4):
         alone = score([rows[k]], {t: a[k : k + 1] for t, a in activations.items()})
         assert np.allclose(alone, together[k], rtol=1e-6)
+
+
+def scored_among_rivals(rows, activations, share, net=NET):
+    structure = structure_of(rows[0], net, False)
+    data = pack_objectives(structure, rows, net, False)
+    groups, rivals = tf.zeros(len(rows), tf.int32), rivals_of(net, structure, share)
+    given = {tap: tf.constant(a) for tap, a in activations.items()}
+    with tf.GradientTape() as tape:
+        tape.watch(given)
+        found = scores(structure, given, data, groups, rivals)
+    assert np.array_equal(  # the score of a picture does not know of rivals
+        own_scores(structure, given, data, groups), scores(structure, given, data, groups)
+    )
+    return found.numpy(), tape.gradient(found, given)
+
+
+def test_a_class_among_rivals_agrees_with_its_twin(activations):
+    def value(k, unit, share):
+        return twin.logit_among_rivals(float64(activations, "logits")[k], unit, share)
+
+    def check(rows, expected, share):
+        found, _ = scored_among_rivals(rows, activations, share)
+        assert np.allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+    units = [3, 0, 1, 3]
+    rows = [ask.logit(unit) for unit in units]
+    for share in (0.0, 0.3, 0.5, 1.0):
+        check(rows, [value(k, unit, share) for k, unit in enumerate(units)], share)
+    check([-row for row in rows], [-value(k, unit, 0.5) for k, unit in enumerate(units)], 0.5)
+    mixed = [2 * row - 0.5 * ask.logit(2) + ask.channel("joined", 4) for row in rows]
+    expected = [
+        2 * value(k, unit, 0.5)
+        - 0.5 * value(k, 2, 0.5)
+        + twin.channel(float64(activations, "joined")[k], 4)
+        for k, unit in enumerate(units)
+    ]
+    check(mixed, expected, 0.5)
+
+
+def test_rivals_are_those_of_classes_only(activations):
+    for make in (
+        *(lambda k: ask.channel("joined", k), ask.probability, lambda k: ask.neuron("joined", k)),
+        lambda k: (k + 1) * ask.layer("logits"),
+    ):
+        rows = [make(k) for k in range(4)]
+        plain, rivalled = (scored_among_rivals(rows, activations, s)[0] for s in (0.0, 0.5))
+        assert np.array_equal(plain, rivalled)
+
+
+def test_the_gradient_of_a_class_among_rivals_agrees_with_finite_differences(activations):
+    rows = [ask.logit(unit) for unit in (3, 0, 1, 2)]
+    _, gradients = scored_among_rivals(rows, activations, 0.5)
+    logits = float64(activations, "logits")
+    for k, place in np.ndindex(logits.shape):
+        nudge = np.zeros(logits.shape[1])
+        nudge[place] = 1e-4
+        ends = [
+            twin.logit_among_rivals(logits[k] + sign * nudge, (3, 0, 1, 2)[k], 0.5)
+            for sign in (1, -1)
+        ]
+        slope = (ends[0] - ends[1]) / 2e-4
+        assert np.isclose(gradients["logits"][k, place], slope, atol=1e-5)
 
 
 @pytest.mark.parametrize("case", [*CASES, "diversity", "diversity of few positions"])
@@ -360,6 +428,12 @@ def test_classes_of_a_detector_are_the_channels_after_its_boxes():
     found = row_scores(SPREAD, "row", mixed, row[[0, 0]]).numpy()
     assert np.isclose(found[0], twin.channel(row[0], 4) + twin.channel(row[0], 0), rtol=1e-5)
     assert np.isclose(found[1], twin.channel(row[0], 4), rtol=1e-5)
+    rows = [ask.logit(k) for k in range(3)]
+    found, _ = scored_among_rivals(rows, {"row": row}, 0.5, SPREAD)
+    expected = [twin.logit_among_rivals(row[k].astype(np.float64), k, 0.5, 4) for k in range(3)]
+    assert np.allclose(found, expected, rtol=1e-5)
+    boxes, _ = scored_among_rivals([ask.channel("row", 0)] * 3, {"row": row}, 0.5, SPREAD)
+    assert np.allclose(boxes, [twin.channel(row[k], 0) for k in range(3)], rtol=1e-5)
     with pytest.raises(UsageError, match="the classes 0 to 4"):
         row_scores(SPREAD, "row", [ask.logit(5)], row[:1])
 

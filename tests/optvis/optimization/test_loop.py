@@ -16,6 +16,7 @@ from kerasviz.optvis.optimization.loop import CHUNK, LoopInputs, loop_for, optim
 from kerasviz.optvis.parameterizations import Fourier, Pixel
 from kerasviz.optvis.recipes import recipe
 from kerasviz.optvis.transforms.transform import FoldedTransform
+from reference import objectives as twin
 from reference.adam import Adam
 
 SMALL = recipe("article").replace(steps=20, size=(13, 17))
@@ -112,6 +113,43 @@ def test_rows_do_not_depend_on_what_else_is_in_the_batch_or_in_which_order():
     assert np.any(first.images[0] != first.images[1])
 
 
+def test_classes_are_optimized_against_their_rivals_and_scored_without():
+    net = network()
+    chosen = STILL.replace(steps=24, rivals=0.5)
+    units, seeds = (3, 0, 2), (5, 6, 7)
+    result = run(net, chosen, [logit(u) for u in units], seeds, snapshots=[0])
+    logits = net.activations(result.snapshots[0], ["logits"])["logits"].numpy()
+    for k, unit in enumerate(units):
+        expected = twin.logit_among_rivals(logits[k].astype(np.float64), unit, 0.5)
+        assert result.history[0, k] == pytest.approx(expected, abs=1e-4)
+    logits = net.activations(result.images, ["logits"])["logits"].numpy()
+    assert result.scores == pytest.approx([logits[k, u] for k, u in enumerate(units)], rel=1e-4)
+    assert (result.history[-1] > result.history[0]).all()
+    beside_others = run(net, chosen, [logit(u) for u in (1, 0, 1)], [1, 6, 2])
+    np.testing.assert_array_equal(beside_others.images[1], result.images[1])
+    turned = run(net, chosen, [logit(u) for u in units[::-1]], seeds[::-1])
+    np.testing.assert_allclose(turned.images[::-1], result.images, atol=1e-4)
+    plain = run(net, chosen.replace(rivals=0.0), [logit(u) for u in units], seeds)
+    assert np.any(plain.images != result.images)
+
+
+def test_the_border_of_a_small_vivid_picture_is_optimized():
+    net = network()
+    chosen = recipe("vivid").replace(size=(48, 48), steps=40)
+    result = run(net, chosen, [channel("joined", u) for u in (1, 2)], [0, 1], snapshots=[0])
+    middle = result.images.mean(axis=(1, 2), keepdims=True)
+    variance = np.square(result.images - middle).mean(axis=(0, 3))
+    change = np.square(result.images - result.snapshots[0]).mean(axis=(0, 3))
+    frame = np.ones((48, 48), bool)
+    frame[4:-4, 4:-4] = False
+    # 0.46 and 0.32 with windows that lie inside the image
+    assert variance[frame].mean() > 0.6 * variance[~frame].mean()
+    assert change[frame].mean() > 0.35 * change[~frame].mean()
+    for rows, columns in np.ndindex(2, 2):  # and no corner is left as it was
+        corner = change[rows * 45 : rows * 45 + 3, columns * 45 : columns * 45 + 3]
+        assert corner.mean() > 0.1 * change[~frame].mean()
+
+
 def test_chunks_and_snapshots_change_nothing():
     net = network()
     long = SMALL.replace(steps=CHUNK + 5)
@@ -196,9 +234,10 @@ def test_lucid_runs_with_its_growing_and_shrinking_images():
     [
         SMALL.replace(redirect_steps=CHUNK + 3),
         recipe("fast").replace(size=(16, 24), patience=0),
+        recipe("vivid").replace(size=(16, 24)),
         STILL.replace(parameterization=Pixel(), optimizer="gradient-descent"),
     ],
-    ids=["redirected", "fused", "pixels"],
+    ids=["redirected", "fused", "vivid", "pixels"],
 )
 def test_a_run_goes_on_from_its_checkpoints_as_if_it_had_not_stopped(chosen):
     chosen, marks = chosen.replace(steps=3 * CHUNK + 5), (0, 7, 2 * CHUNK)

@@ -7,10 +7,19 @@ import pytest
 import tensorflow as tf
 
 from kerasviz.errors import UsageError
-from kerasviz.optvis.transforms.steps import Crop, Jitter, Pad, Rotate, Scale
+from kerasviz.optvis.transforms.steps import (
+    CROPS,
+    Crop,
+    Jitter,
+    Pad,
+    ResizedCrop,
+    Rotate,
+    Scale,
+)
 from kerasviz.optvis.transforms.transform import (
     ARTICLE_STEPS,
     LUCID_STEPS,
+    VIVID_STEPS,
     FoldedTransform,
     SequentialTransform,
     transform_from_json,
@@ -18,7 +27,9 @@ from kerasviz.optvis.transforms.transform import (
 from reference import transforms as twin
 
 ODD_STEPS = (Pad(3, fill=0.2), Jitter(5), Scale((1.3, 0.7)), Rotate((30.0, -75.0)), Crop())
+CROPPED = (Scale((0.8, 1.2)), ResizedCrop(0.35, 0.9), Jitter(3), Rotate((20.0,)), ResizedCrop(0.6))
 ALL = [ARTICLE_STEPS, LUCID_STEPS, ODD_STEPS, (Jitter(5), Crop()), (Rotate((7.0,)),)]
+ALL += [VIVID_STEPS, (ResizedCrop(0.3),), CROPPED]
 
 
 def images(*shape, seed=0):
@@ -38,6 +49,10 @@ def picked(steps, row):
             said.append(("jitter", (step.pixels, down, right)))
         elif isinstance(step, Scale):
             said.append(("scale", step.factors[int(row.pop(0) * len(step.factors))]))
+        elif isinstance(step, ResizedCrop):
+            side, down, right = (int(row.pop(0) * CROPS) / (CROPS - 1) for _ in range(3))
+            side = step.smallest + side * (step.largest - step.smallest)
+            said.append(("resized_crop", (side, 2 * down - 1, 2 * right - 1)))
         elif isinstance(step, Rotate):
             said.append(("rotate", step.degrees[int(row.pop(0) * len(step.degrees))]))
         else:
@@ -97,7 +112,13 @@ def test_rotation_is_counterclockwise_and_scale_enlarges():
 
 
 @pytest.mark.parametrize(("height", "width"), [(19, 24), (26, 21)])
-@pytest.mark.parametrize("steps", [LUCID_STEPS, ARTICLE_STEPS[:-1], (Scale((0.63,)), Jitter(3))])
+@pytest.mark.parametrize(
+    "steps",
+    [
+        *(LUCID_STEPS, ARTICLE_STEPS[:-1], (Scale((0.63,)), Jitter(3)), (ResizedCrop(0.3),)),
+        (Pad(2), Scale((1.1, 0.63)), ResizedCrop(0.4, 0.7), Jitter(3), ResizedCrop(0.8)),
+    ],
+)
 def test_each_step_by_itself_agrees_with_its_twin(steps, height, width):
     transform, x = SequentialTransform(steps), images(2, height, width, 3)
     u = uniforms(transform, 2, seed=4)
@@ -138,7 +159,10 @@ def test_each_rotation_is_that_of_tensorflows_operation(degrees, height, width):
     [
         FoldedTransform(ARTICLE_STEPS),
         FoldedTransform(LUCID_STEPS),
+        FoldedTransform(VIVID_STEPS),
+        FoldedTransform(CROPPED),
         SequentialTransform(LUCID_STEPS),
+        SequentialTransform(CROPPED),
     ],
 )
 def test_gradients_are_adjoints(transform):
@@ -193,6 +217,82 @@ def test_every_scale_and_angle_occurs_and_equally_often(step):
     assert ((counts - 200) ** 2 / 200).sum() < 22  # chi square, 3 degrees of freedom
 
 
+def test_a_resized_crop_of_the_whole_changes_no_bit():
+    x, steps = images(3, 18, 25, 3), (ResizedCrop(1.0),)
+    for transform in (FoldedTransform(steps), SequentialTransform(steps)):
+        assert np.array_equal(transform(x, uniforms(transform, 3)), x)
+
+
+def test_resized_crops_lie_inside_the_image_and_reach_its_corners():
+    grid = np.stack(np.meshgrid(np.arange(21.0), np.arange(15.0)), -1)  # (x, y) of every pixel
+    x = tf.constant(np.broadcast_to(grid, (5, 15, 21, 2)), tf.float32)
+    corners = [(0.0, 0.0, 0.0), (0.0, 0.999, 0.999), (0.5, 0.0, 0.999), (0.999, 0.3, 0.8)]
+    u = np.array([*corners, (0.0, 0.5, 0.5)], np.float32)
+    for kind in (FoldedTransform, SequentialTransform):
+        found = [kind((ResizedCrop(0.5),))(x[i : i + 1], u[i : i + 1]).numpy()[0] for i in range(5)]
+        windows = [np.concatenate([f[0, 0], f[-1, -1]]) for f in found]
+        expected = [
+            (0, 0, 10, 7),
+            (10, 7, 20, 14),
+            (5, 0, 20, 10.5),
+            (0, 0, 20, 14),
+            (5, 3.5, 15, 10.5),
+        ]
+        np.testing.assert_allclose(windows, expected, atol=1e-5)
+
+
+def test_every_side_and_position_of_a_resized_crop_occurs_and_equally_often():
+    grid = np.stack(np.meshgrid(np.arange(9.0) - 4, np.arange(9.0) - 4), -1)
+    x = tf.constant(np.broadcast_to(grid, (80, 9, 9, 2)), tf.float32)
+    transform = FoldedTransform((ResizedCrop(0.4, 0.8),))
+    found = np.concatenate([transform.apply(x, tf.range(80), i).numpy() for i in range(10)])
+    sides = (found[:, 4, 8, 0] - found[:, 4, 0, 0]) / 8
+    moves = found[:, 4, 4] / (4 * (1 - sides))[:, None]
+    for values, least, most in ((sides, 0.4, 0.8), (moves[:, 0], -1, 1), (moves[:, 1], -1, 1)):
+        places = (values - least) / (most - least) * (CROPS - 1)
+        assert np.allclose(places, np.round(places), atol=2e-3)  # of the table
+        counts = np.histogram(places, 8, (-0.5, CROPS - 0.5))[0]
+        assert ((counts - 100) ** 2 / 100).sum() < 28  # chi square, 7 degrees of freedom
+    assert np.abs(np.corrcoef(np.stack([sides, *moves.T])) - np.eye(3)).max() < 0.12
+
+
+@pytest.mark.parametrize("kind", [FoldedTransform, SequentialTransform])
+def test_the_gradient_of_a_resized_crop_agrees_with_finite_differences(kind):
+    x, weights = images(1, 6, 5, 1), images(1, 6, 5, 1, seed=3)
+    transform, u = kind((Rotate((9.0,)), ResizedCrop(0.4))), np.array([[0, 0.3, 0.8, 0.1]], "f")
+
+    def score(x):
+        return tf.reduce_sum(weights * transform(x, u) ** 2)
+
+    x = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        reached = score(x)
+    gradient = tape.gradient(reached, x).numpy()
+    for place in np.ndindex(6, 5):
+        nudge = np.zeros((1, 6, 5, 1), np.float32)
+        nudge[0, *place, 0] = 0.01
+        slope = (score(x + nudge) - score(x - nudge)) / 0.02
+        assert abs(float(slope) - gradient[0, *place, 0]) < 2e-3
+    assert np.abs(gradient).max() > 0.1
+
+
+@pytest.mark.parametrize("kind", [FoldedTransform, SequentialTransform])
+def test_pads_and_jitters_scale_with_the_image(kind):
+    steps = (Pad(16, fill=0.2), Jitter(17), Scale((1.0,)), Jitter(7), ResizedCrop(0.5), Crop())
+    shrunk = (Pad(6, fill=0.2), Jitter(6), Scale((1.0,)), Jitter(3), *steps[-2:])
+    transform = kind(steps, scaled_from=64)
+    x = images(2, 24, 31, 3)
+    expected = kind(shrunk).apply(tf.constant(x), tf.constant([3, 8]), 5)
+    assert np.array_equal(transform.apply(tf.constant(x), tf.constant([3, 8]), 5), expected)
+    assert transform.for_size((80, 64)) is transform
+    assert transform.for_size((128, 130)).steps[:2] == (Pad(32, fill=0.2), Jitter(34))
+    assert transform.for_size((24, 31)).choices == (7, 7, 1, 4, 4, CROPS, CROPS, CROPS)
+    again = transform_from_json(json.loads(json.dumps(transform.to_json())))
+    assert again == transform != kind(steps)
+    assert "scaled_from" not in kind(steps).to_json()
+
+
 def test_rows_and_steps_differ_unless_shared():
     x = tf.constant(np.broadcast_to(images(1, 16, 16, 3), (6, 16, 16, 3)))
     own, shared = FoldedTransform(ARTICLE_STEPS), FoldedTransform(ARTICLE_STEPS, shared=True)
@@ -209,7 +309,7 @@ def test_rows_and_steps_differ_unless_shared():
 
 
 def test_a_row_depends_on_its_seed_and_step_only():
-    x, transform = images(5, 17, 22, 3), FoldedTransform(ARTICLE_STEPS)
+    x, transform = images(5, 17, 22, 3), FoldedTransform(VIVID_STEPS, scaled_from=64)
     seeds, order = np.array([5, 1, 9, 4, 2], np.int32), np.array([4, 2, 0, 3, 1])
     together = transform.apply(x, tf.constant(seeds), 7).numpy()
     for chosen in (order, np.array([3])):
@@ -284,6 +384,12 @@ def test_json_round_trips(steps, kind):
         (lambda: Scale(()), "above 0"),
         (lambda: Scale((1.0, 0.0)), "above 0"),
         (lambda: Rotate((float("nan"),)), "degrees"),
+        (lambda: ResizedCrop(0.0), "above 0"),
+        (lambda: ResizedCrop(0.5, 1.2), "up to 1"),
+        (lambda: ResizedCrop(0.9, 0.5), "smallest first"),
+        (lambda: ResizedCrop("0.5"), "shares"),
+        (lambda: transform_from_json({"steps": [{"kind": "resized-crop"}]}), "smallest is missing"),
+        (lambda: transform_from_json({"scaled_from": -1}), "or 0"),
         (lambda: transform_from_json({"steps": [{"kind": "blur"}]}), "unknown transform 'blur'"),
         (lambda: transform_from_json({"steps": [{"kind": "pad"}]}), "pixels is missing"),
         (lambda: transform_from_json({"steps": [{"kind": "crop", "w": 1}]}), "unknown setting 'w'"),
@@ -304,6 +410,12 @@ def test_a_crop_is_added_where_the_size_changes_only():
     kept = [ARTICLE_STEPS, (Rotate((5.0,)), Scale((1.1,))), (Pad(4), Jitter(8)), ()]
     for steps in kept:
         assert FoldedTransform(steps).to_image_size() == FoldedTransform(steps)
+    rounded = FoldedTransform((Pad(4), Jitter(8)), scaled_from=40)
+    assert rounded.for_size((16, 20)).steps == (Pad(2), Jitter(3))
+    assert rounded.to_image_size()(images(2, 16, 20, 3), uniforms(rounded, 2)).shape[1:3] == (
+        16,
+        20,
+    )
     grown = FoldedTransform((Pad(6, mode="reflect"), Jitter(3), Rotate((5.0, 0.0)))).to_image_size()
     assert grown.steps[-1] == Crop() and grown.draws == 3
     assert grown(images(2, 9, 13, 3), uniforms(grown, 2)).shape == (2, 9, 13, 3)

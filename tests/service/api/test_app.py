@@ -58,7 +58,8 @@ def test_a_network_is_described_with_its_graph(served: Served) -> None:
     layers = {layer["name"]: layer for layer in found["layers"]}
     assert layers["relu"]["shape"] == [111, 111, 6] and layers["relu"]["units"] == 6
     assert layers["prob"]["inputs"] == ["logits"] and layers["logits"]["shape"] == [1, 1, 4]
-    assert [recipe["name"] for recipe in found["recipes"]] == ["article", "lucid", "fast"]
+    recipes = [recipe["name"] for recipe in found["recipes"]]
+    assert recipes == ["article", "lucid", "fast", "vivid"]
     assert found["examples"] is False
     assert client.get("/api/networks/no").status_code == 404
 
@@ -156,7 +157,7 @@ def test_a_job_that_was_forgotten_says_to_ask_again(served: Served) -> None:
         ({"targets": ["relu:99"]}, 422, "units 0 to 5"),
         ({"targets": ["nothing"]}, 422, "unknown tap"),
         ({"targets": []}, 422, "targets"),
-        ({"recipe": "no"}, 422, "choose from article, lucid, fast"),
+        ({"recipe": "no"}, 422, "choose from article, lucid, fast, vivid"),
         ({"size": 513}, 422, "at most 512"),
         ({"size": [8, 8, 8]}, 422, "size"),
         ({"steps": 0}, 422, "steps"),

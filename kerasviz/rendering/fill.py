@@ -105,6 +105,7 @@ def _picture(store: Store, request: Request, finished: Entry) -> Picture:
         score=float("nan") if finished.score is None else finished.score,
         history=np.asarray(history, np.float32),
         batch=finished.compiled_batch,
+        term_scores=dict(finished.term_scores),
     )
 
 

@@ -34,7 +34,8 @@ class Term:
     (k, n) is the k-th of n equal slices of the channels of a layer, such as an attention head.
     Among pictures that are optimized together a term with a ``fade`` grows (``"in"``) from 0 to its
     weight along the row of pictures, or shrinks (``"out"``) to 0. A term of a ``function`` names
-    the ``taps`` whose tensors the function takes.
+    the ``taps`` whose tensors the function takes. In a balanced sum the weight is divided by
+    ``scale``, which follows from the score that the term reaches ``alone``.
     """
 
     kind: str
@@ -47,6 +48,8 @@ class Term:
     part: tuple[int, int] | None = None
     function: PythonFunction | None = None
     taps: tuple[str, ...] = ()
+    alone: float | None = None
+    scale: float = 1.0
 
     def __post_init__(self) -> None:
         if self.fade not in FADES:
@@ -73,6 +76,16 @@ class Term:
     def names(self) -> tuple[str, ...]:
         """The names of the taps that the term itself gives."""
         return self.taps or ((self.tap,) if self.tap else ())
+
+    def folded(self, share: float) -> Term:
+        """Return the term with its place in a fade, 0 to 1, and its scale in its weight.
+
+        >>> Term("channel", "a", 1, weight=3.0, alone=-2.0, scale=2.0).folded(0.0).weight
+        1.5
+        """
+        factor = {"": 1.0, "in": share, "out": 1.0 - share}[self.fade]
+        weight = self.weight * factor / self.scale
+        return replace(self, weight=weight, fade="", alone=None, scale=1.0)
 
     def to_json(self) -> dict[str, Any]:
         """Return the term as plain data without defaults."""
@@ -133,6 +146,11 @@ class Objective:
         return any(term.kind in COUPLINGS for term in self.terms)
 
     @property
+    def own(self) -> tuple[Term, ...]:
+        """The terms whose scores count: all but penalties and those that couple pictures."""
+        return tuple(term for term in self.terms if term.kind not in (*PENALTIES, *COUPLINGS))
+
+    @property
     def functions(self) -> tuple[PythonFunction, ...]:
         """The Python functions among the terms."""
         return tuple(term.function for term in self.terms if term.function is not None)
@@ -142,7 +160,7 @@ class Objective:
         return Objective(tuple(replace(term, fade=fade) for term in self.terms))
 
     def at(self, row: int, rows: int) -> Objective:
-        """Return the objective of picture ``row`` of ``rows``, with fades turned into weights.
+        """Return the objective of picture ``row`` of ``rows``: fades and balance become weights.
 
         >>> a, b = (Objective((Term("channel", tap, 1),)) for tap in ("a", "b"))
         >>> faded = a.fading("out") + b.fading("in")
@@ -150,10 +168,7 @@ class Objective:
         [[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]]
         """
         share = row / (rows - 1) if rows > 1 else 0.0
-        factor = {"": 1.0, "in": share, "out": 1.0 - share}
-        return Objective(
-            tuple(replace(t, weight=t.weight * factor[t.fade], fade="") for t in self.terms)
-        )
+        return Objective(tuple(term.folded(share) for term in self.terms))
 
     def to_json(self) -> list[dict[str, Any]]:
         """Return the terms as plain data without defaults."""

@@ -35,7 +35,7 @@ class Shard:
         lines: list[dict[str, Any]] = [{"task": self.task, "pictures": len(self.entries)}]
         lines += [{"request": name, "is": data} for name, data in self.requests.items()]
         lines += [{"environment": name, "is": data} for name, data in self.environments.items()]
-        lines += [{"picture": vars(entry)} for entry in self.entries]
+        lines += [{"picture": entry.to_json()} for entry in self.entries]
         text = (json.dumps(line, ensure_ascii=False, separators=(",", ":")) for line in lines)
         return "".join(f"{line}\n" for line in text).encode()
 

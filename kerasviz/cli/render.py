@@ -33,6 +33,7 @@ from kerasviz.optvis.objectives.targets import GRAMMAR
 from kerasviz.types import FileFormat
 
 if TYPE_CHECKING:
+    from kerasviz.rendering.manifest import Entry
     from kerasviz.rendering.recipe_options import RecipeOptions
     from kerasviz.rendering.request import Request
     from kerasviz.rendering.store import Store
@@ -55,6 +56,7 @@ Examples:
   kerasviz render efficientnet-lite0 block3b:7
   kerasviz render efficientnet-lite0 block3b:0-15 logit:goldfish --size 96x128
   kerasviz render efficientnet-lite0 "block3b:1 + block5a:2" --steps 512 --seed 3
+  kerasviz render efficientnet-lite0 "block3b:1 + logit:goldfish" --balance
   kerasviz render efficientnet-lite0 block5a:4 --diversity 4
   kerasviz render efficientnet-lite0 block5a:4 --snapshots 0,4,48
   kerasviz render model.onnx conv5:3 --preprocess torchvision --out pictures
@@ -92,6 +94,11 @@ The same command again renders only what is missing, also after Ctrl-C.
     help="N pictures of each target that are pushed apart.",
 )
 @click.option("--negative", is_flag=True, help="What the targets respond to least.")
+@click.option(
+    "--balance",
+    is_flag=True,
+    help="Divide each term of a sum by what it reaches alone, so that none hides the others.",
+)
 @click.option(
     "--batch",
     type=click.IntRange(min=1),
@@ -149,6 +156,8 @@ def command(
     with working(f"choosing the precision of {net.name}"):
         pictures = PictureOptions.of(**asked)
         requests = requests_for(net, targets, recipe_options, pictures, folder)
+    if pictures.balance and not any(request.balance for request in requests):
+        click.echo("kerasviz: nothing to balance: no target is a sum of several terms", err=True)
     say_sizes(usual, (request.recipe for request in requests))
     _say_lengths(requests)
     store = Store(folder, net, file_format)
@@ -225,6 +234,23 @@ def _warn_of_flat(files: Sequence[str]) -> None:
         )
 
 
+def _picture_data(store: Store, entry: Entry) -> dict[str, Any]:
+    """Return what ``--json`` says of a picture; of a sum also the scores of its terms."""
+    from kerasviz.rendering.request import Request
+
+    data: dict[str, Any] = {
+        "file": entry.file,
+        "target": entry.target,
+        "score": entry.score,
+        "sha256": entry.sha256,
+    }
+    if entry.term_scores:
+        data["term_scores"] = dict(entry.term_scores)
+    if alone := Request.from_json(entry.target, store.requests[entry.request]).alone:
+        data["alone"] = alone
+    return data
+
+
 def _report(store: Store, requests: Sequence[Request], made: int, as_json: bool) -> None:
     from kerasviz.rendering.latent_reports import recorded_latents
 
@@ -238,10 +264,7 @@ def _report(store: Store, requests: Sequence[Request], made: int, as_json: bool)
             "kept": kept,
             "folder": str(store.folder),
             "page": str(page),
-            "pictures": [
-                {"file": e.file, "target": e.target, "score": e.score, "sha256": e.sha256}
-                for e in finished
-            ],
+            "pictures": [_picture_data(store, entry) for entry in finished],
             **({"latents": [report.to_json() for report in latents]} if latents else {}),
         }
         click.echo(json.dumps(data, indent=1, ensure_ascii=False))

@@ -14,7 +14,7 @@ from kerasviz.notebook.embedded import EmbeddedImage, embed
 from kerasviz.notebook.html import fill
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.commands import CommandLine, is_parsed
-from kerasviz.rendering.pages import setting_rows, sparkline
+from kerasviz.rendering.pages import setting_rows, sparkline, term_rows
 from kerasviz.rendering.picture import Picture
 from kerasviz.rendering.python_calls import python_call
 from kerasviz.rendering.rendering import Rendering
@@ -47,6 +47,7 @@ class SheetTile:
     curve: str
     first: str
     last: str
+    terms: list[tuple[str, str]]
 
 
 @to_html.register
@@ -122,6 +123,7 @@ def _tile(picture: Picture, image: EmbeddedImage) -> SheetTile:
         curve,
         f"{scores[0]:.3g}" if scores else "",
         f"{scores[-1]:.3g}" if scores else "",
+        term_rows(picture.term_scores, picture.alone),
     )
 
 

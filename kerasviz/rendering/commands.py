@@ -12,6 +12,7 @@ from kerasviz.errors import UsageError
 from kerasviz.importers import IMPORTERS
 from kerasviz.network.input_spec import PRESETS, InputSpec
 from kerasviz.network.network import Network
+from kerasviz.optvis.objectives.sums import unbalanced
 from kerasviz.optvis.objectives.targets import parse_target
 from kerasviz.optvis.parameterizations import Aligned, from_json
 from kerasviz.optvis.recipes import PATIENCE, RECIPES, Recipe
@@ -81,12 +82,14 @@ class CommandLine:
             options += ["--snapshots", ",".join(map(str, request.snapshots))]
         if request.rows > 1:
             options += ["--diversity", str(request.rows)]
+        if request.balance:
+            options.append("--balance")
         if request.batch or make_batches(net, [request])[0].batch != compiled_batch:
             options += ["--batch", str(compiled_batch)]
         if file_format != "png":
             options += ["--format", file_format]
         options += ["--out", OUT]
-        text = request.text
+        text = request.written
         # A target that begins with a minus sign would be taken for an option.
         rest = [*options, "--", text] if text.startswith("-") else [text, *options]
         return shlex.join(["kerasviz", "render", self.model, *rest])
@@ -177,12 +180,12 @@ def again_command(file: str) -> str:
 def is_parsed(request: Request, net: Network) -> bool:
     """Return whether the text of a request, as a target, stands for its objective."""
     try:
-        targets = parse_target(request.text, net)
+        targets = parse_target(request.written, net)
         if request.rows > 1:
             targets = [with_diversity(target, net) for target in targets]
     except UsageError:
         return False
-    return [target.objective for target in targets] == [request.objective]
+    return [target.objective for target in targets] == [unbalanced(request.objective)]
 
 
 def recipe_args(

@@ -100,6 +100,8 @@ def _picture(store: Store, request: Request, finished: Entry) -> Picture:
     history: Any = np.zeros(0)
     if steps:
         history = np.interp(np.arange(steps[-1] + 1), steps, scores)
+    if request.balance:  # what its terms reach alone is in the manifest
+        request = Request.from_json(finished.target, store.requests[finished.request])
     return Picture(
         request=request,
         row=finished.row,
@@ -108,6 +110,7 @@ def _picture(store: Store, request: Request, finished: Entry) -> Picture:
         score=float("nan") if finished.score is None else finished.score,
         history=np.asarray(history, np.float32),
         batch=finished.compiled_batch,
+        term_scores=dict(finished.term_scores),
     )
 
 

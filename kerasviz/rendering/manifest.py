@@ -26,7 +26,8 @@ class Entry:
 
     ``step`` is its number of updates (the recipe's ``steps`` for the finished picture);
     ``request`` and ``environment`` name entries of the manifest's tables. ``curve`` has
-    [step, score] pairs of finished pictures.
+    [step, score] pairs of finished pictures, ``term_scores`` the names and scores of the terms of
+    sums.
     """
 
     file: str
@@ -40,6 +41,14 @@ class Entry:
     request: str
     environment: str
     curve: tuple[tuple[int, float], ...] = ()
+    term_scores: tuple[tuple[str, float], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry as plain data; only that of a sum has scores of terms."""
+        data = {**vars(self), "term_scores": dict(self.term_scores)}
+        if not self.term_scores:
+            del data["term_scores"]
+        return data
 
 
 @dataclass(frozen=True)
@@ -113,7 +122,8 @@ class Manifest:
     def add(self, entry: Entry | GradientEntry | DerivedFile) -> None:
         """Record a file that was written."""
         kind = {Entry: "picture", GradientEntry: "computed", DerivedFile: "copied"}[type(entry)]
-        self._change({kind: vars(entry)})
+        data = entry.to_json() if isinstance(entry, Entry) else vars(entry)
+        self._change({kind: data})
 
     def remove(self, files: Iterable[str]) -> None:
         """Remove files before they are rewritten."""
@@ -190,7 +200,7 @@ class Manifest:
             "network": self.network,
             "requests": self.requests,
             "environments": self.environments,
-            "pictures": [dict(vars(entry)) for entry in self.entries.values()],
+            "pictures": [entry.to_json() for entry in self.entries.values()],
             "computed": [dict(vars(entry)) for entry in self.computed.values()],
         }
         if self.copied:
@@ -256,7 +266,9 @@ class Manifest:
 
 def entry_of(data: dict[str, Any]) -> Entry:
     """Return an entry of the manifest's plain data."""
-    return Entry(**{**data, "curve": tuple((s, v) for s, v in data["curve"])})
+    curve = tuple((step, score) for step, score in data["curve"])
+    terms = tuple(data.get("term_scores", {}).items())
+    return Entry(**{**data, "curve": curve, "term_scores": terms})
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -42,6 +42,7 @@ class PageTile:
     snapshots: tuple[tuple[int, str], ...]
     command: str  # that renders it again, or ""
     functions: str  # the names of the Python functions that made it
+    terms: tuple[tuple[str, str], ...]  # names of the terms of a sum, with what each scores
 
     @property
     def facts(self) -> str:
@@ -73,6 +74,8 @@ def write_index(
         computed=[_computed(entry) for entry in manifest.get("computed", ())],
         recipes=[setting_rows(recipe) for recipe in recipes],
         functions=any(tile.functions for tile in pictures),
+        sums=any(tile.terms for tile in pictures),
+        balanced=any("balance" in request for request in manifest["requests"].values()),
         environments=list(manifest["environments"].values()),
         column=max(COLUMN, min(320, widest * 3 // 2)),
     )
@@ -158,9 +161,29 @@ def _pictures(
                 snapshots=tuple(sorted(moments.get((entry["key"], entry["row"]), []))),
                 command=commands.get(entry["file"], ""),
                 functions=", ".join(request.get("python", {}).get("functions", ())),
+                terms=tuple(term_rows(entry.get("term_scores", {}), _alone(entry, request))),
             )
         )
     return tiles
+
+
+def _alone(entry: dict[str, Any], request: dict[str, Any]) -> dict[str, float]:
+    """Return what each term of a balanced sum reached alone."""
+    if not request.get("balance"):
+        return {}
+    from kerasviz.rendering.request import Request  # which imports TensorFlow
+
+    return Request.from_json(entry["target"], request).alone
+
+
+def term_rows(scores: Mapping[str, float], alone: Mapping[str, float]) -> list[tuple[str, str]]:
+    """Return the names of the terms of a sum, each with its score and what it reached alone.
+
+    >>> term_rows({"a:1": 12.345, "b:2": 0.5}, {"a:1": 10.0})
+    [('a:1', '12.35, alone 10'), ('b:2', '0.5')]
+    """
+    after = {name: f", alone {score:.4g}" for name, score in alone.items()}
+    return [(name, f"{score:.4g}{after.get(name, '')}") for name, score in scores.items()]
 
 
 #: Titles of computed pictures by kind.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from PIL import Image
@@ -28,6 +28,7 @@ class Picture(NotebookView):
         history: [steps] The whole scores on the transformed image.
         batch: The compiled batch size.
         interrupted: Whether the run ended before the picture was finished.
+        term_scores: Those of the terms of a sum by name, without their weights.
     """
 
     request: Request
@@ -38,11 +39,17 @@ class Picture(NotebookView):
     history: Array
     batch: int
     interrupted: bool = False
+    term_scores: dict[str, float] = field(default_factory=dict)
 
     @property
     def target(self) -> str:
         """The text of the target."""
         return self.request.text
+
+    @property
+    def alone(self) -> dict[str, float]:
+        """What each term of a balanced sum reached alone, by name; empty for other pictures."""
+        return self.request.alone
 
     @property
     def seed(self) -> int:

@@ -59,7 +59,8 @@ def entries_of(picture: Picture, origin: Origin, naming: Naming) -> Iterator[tup
             step=step,
             row=picture.row,
             compiled_batch=picture.batch,
-            score=float(f"{picture.score:.6g}") if final else None,
+            score=_rounded(picture.score) if final else None,
+            term_scores=_terms(picture) if final else (),
             curve=_curve(picture.history) if final else (),
             request=origin.request(request),
             environment=origin.place,
@@ -71,6 +72,14 @@ def content_name(_: Picture, __: int, origin: Origin, data: bytes) -> str:
     """Return ``objects/``, two digits of the SHA-256 of the bytes, and all of its digits."""
     name = checksum(data)
     return f"objects/{name[:2]}/{name}.{origin.file_format}"
+
+
+def _rounded(score: float) -> float:
+    return float(f"{score:.6g}")
+
+
+def _terms(picture: Picture) -> tuple[tuple[str, float], ...]:
+    return tuple((name, _rounded(score)) for name, score in picture.term_scores.items())
 
 
 def _curve(history: np.ndarray[Any, Any]) -> tuple[tuple[int, float], ...]:

@@ -14,7 +14,7 @@ from kerasviz.optvis.objectives.scoring import taps_of
 from kerasviz.optvis.objectives.targets import Target, parse_targets
 from kerasviz.rendering.batching import check_batch
 from kerasviz.rendering.recipe_options import RecipeOptions
-from kerasviz.rendering.request import Request, by_image, make_requests
+from kerasviz.rendering.request import Request, by_image, make_requests, to_balance
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class PictureOptions:
 
     ``snapshots`` are steps after which pictures are kept too. ``diversity`` is the number of
     pictures of each target that are pushed apart, ``negative`` asks what the targets respond to
-    least, ``batch`` fixes how many pictures are optimized at once. Raises :class:`UsageError` for
-    numbers out of range.
+    least, ``batch`` fixes how many pictures are optimized at once, ``balance`` divides each term of
+    a sum by what it reaches alone. Raises :class:`UsageError` for numbers out of range.
     """
 
     seed: int = 0
@@ -32,6 +32,7 @@ class PictureOptions:
     diversity: int | None = None
     negative: bool = False
     batch: int | None = None
+    balance: bool = False
 
     @classmethod
     def of(
@@ -41,6 +42,7 @@ class PictureOptions:
         diversity: int | None,
         negative: bool,
         batch: int | None,
+        balance: bool = False,
     ) -> PictureOptions:
         """Check the options, and order the snapshots."""
         if snapshots is not None and not isinstance(snapshots, Iterable):
@@ -51,6 +53,7 @@ class PictureOptions:
             None if diversity is None else whole_number("diversity", diversity, 2),
             bool(negative),
             None if batch is None else whole_number("batch", batch),
+            bool(balance),
         )
 
 
@@ -89,6 +92,8 @@ def requests_for(
             snapshots=pictures.snapshots,
         )
     requests = [replace(request, batch=pictures.batch) for request in requests]
+    if pictures.balance:
+        requests = [to_balance(request) for request in requests]
     check_batch(net, requests)
     return requests
 

@@ -28,7 +28,7 @@ def python_call(net: Network, requests: Sequence[Request]) -> str:
     calls: dict[str, tuple[dict[str, str], list[str]]] = {}
     for request in dict.fromkeys(requests):
         arguments = _arguments(request, _before_adapting(net, request))
-        calls.setdefault(repr(arguments), (arguments, []))[1].append(request.text)
+        calls.setdefault(repr(arguments), (arguments, []))[1].append(request.written)
     return "\n".join(_call(texts, arguments) for arguments, texts in calls.values())
 
 
@@ -60,6 +60,8 @@ def _arguments(request: Request, recipe: Recipe) -> dict[str, str]:
         arguments["snapshots"] = repr(request.snapshots)
     if request.rows > 1:
         arguments["diversity"] = str(request.rows)
+    if request.balance:
+        arguments["balance"] = "True"
     if request.batch:
         arguments["batch"] = str(request.batch)
     if request.data:

@@ -17,6 +17,7 @@ from kerasviz.network.network import Network
 from kerasviz.optvis.environment import environment
 from kerasviz.optvis.objectives.objective import Objective
 from kerasviz.optvis.objectives.scoring import pack_objectives
+from kerasviz.optvis.objectives.sums import pack_terms
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.optimization.early_stopping import optimize_until_converged
 from kerasviz.optvis.optimization.loop import LoopInputs, LoopProgress, Run, optimize
@@ -51,15 +52,12 @@ def render_batch(
     # Padding repeats the last row, as groups of their own, so that it couples with nothing.
     padding = [(rows[-1][0], 0, -1 - i) for i in range(plan.batch - len(rows))]
     padded = rows + padding
+    objectives = [r.objective.at(row, r.rows) for r, row, _ in padded]
+    settings = objectives, net, plan.recipe.pre_activation, plan.recipe.seen_size
     batch = LoopInputs(
         structure=plan.structure,
-        data=pack_objectives(
-            plan.structure,
-            [r.objective.at(row, r.rows) for r, row, _ in padded],
-            net,
-            plan.recipe.pre_activation,
-            plan.recipe.seen_size,
-        ),
+        data=pack_objectives(plan.structure, *settings),
+        terms=pack_terms(plan.structure, *settings),
         seeds=np.array([r.seed + row for r, row, _ in padded], np.int32),
         groups=np.array([group for _, _, group in padded], np.int32),
     )
@@ -94,6 +92,7 @@ def _pictures(plan: Batch, run: Run) -> list[Picture]:
             history=run.history[: run.taken[i], i],
             batch=plan.batch,
             interrupted=not run.complete[i],
+            term_scores=dict(zip(request.term_names, map(float, run.terms[i]), strict=False)),
         )
         for i, (request, row, _) in enumerate(_rows(plan))
         if run.taken[i]
@@ -180,8 +179,11 @@ def render_requests(
         requests: The pictures, in the order of the result; equal ones are rendered once.
         progress: See :func:`displayed`.
     """
+    from kerasviz.rendering.balance import weighed  # which imports this module
+
     began = time.monotonic()
     with displayed(progress) as display:
+        requests = weighed(net, requests, progress=display)
         collector, stopped = _Collector(display), False
         batches = make_batches(net, list(dict.fromkeys(requests)))
         try:
@@ -216,6 +218,7 @@ def render(  # noqa: PLR0913 - the options of the command
     diversity: int | None = None,
     negative: bool = False,
     batch: int | None = None,
+    balance: bool = False,
     size: int | Size | str | None = None,
     steps: int | None = None,
     param: Param | None = None,
@@ -240,6 +243,8 @@ def render(  # noqa: PLR0913 - the options of the command
         diversity: The number of pictures of each target that are pushed apart.
         negative: Whether to show what the targets respond to least.
         batch: The pictures that are optimized at once, by default chosen by number and size.
+        balance: Whether each term of a sum is divided by what it reaches alone, so that none hides
+            the others. Each is optimized alone first, for 32 steps. Penalties keep their weights.
         size: Pixels, a number or (height, width); by default the network's own where it takes no
             other, else the recipe's.
         steps: The updates of the image.
@@ -276,7 +281,7 @@ def render(  # noqa: PLR0913 - the options of the command
     Reference:
         Olah, Mordvintsev, Schubert: Feature Visualization, Distill 2017.
     """
-    pictures = PictureOptions.of(seed, snapshots, diversity, negative, batch)
+    pictures = PictureOptions.of(seed, snapshots, diversity, negative, batch, balance)
     changes = (steps, size, param, precision, tile, until_converged, settings)
     options = RecipeOptions(recipe, *changes)
     options.chosen()  # wrong settings are an error before the model is loaded

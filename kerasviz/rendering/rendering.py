@@ -114,10 +114,11 @@ class Rendering(NotebookView):
 
         A picture in which its latent is off does not show it.
         """
+        net = self._required_net()
         return [
             report
             for picture in self.pictures
-            for report in report_latents(self.net, picture.request, picture.image)
+            for report in report_latents(net, picture.request, picture.image)
         ]
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kerasviz.errors import UsageError
@@ -13,9 +13,13 @@ from kerasviz.network.network import Network
 from kerasviz.network.positions import positions_of
 from kerasviz.optvis.objectives.objective import Objective, diversity
 from kerasviz.optvis.objectives.scoring import check_positions, taps_of
+from kerasviz.optvis.objectives.sums import is_sum, term_names, unbalanced
 from kerasviz.optvis.objectives.targets import Target, negated, parse_target
 from kerasviz.optvis.python_function import names_of, not_from_data
 from kerasviz.optvis.recipes import Recipe
+
+#: What the text of a balanced sum ends with.
+BALANCED = ", balanced"
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,8 @@ class Request:
     ``text`` names the target for people. ``snapshots`` are step numbers whose pictures are kept
     too. Row r starts from the noise of ``seed + r``. ``batch`` fixes the compiled batch size.
     ``data`` has the held inputs that the target depends on, with the checksums of their arrays.
+    ``balance`` divides each term of a sum by what it reaches alone, which the terms of
+    ``objective`` have once it is known; see :func:`kerasviz.rendering.balance.weighed`.
     """
 
     text: str
@@ -35,6 +41,7 @@ class Request:
     rows: int = 1
     batch: int | None = None
     data: tuple[tuple[str, str], ...] = ()
+    balance: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**31 - self.rows:
@@ -49,6 +56,22 @@ class Request:
                 f"batch {self.batch}: {self.rows} pictures are optimized together; "
                 f"give --batch {self.rows} or more"
             )
+
+    @property
+    def written(self) -> str:
+        """The text of the target as the user wrote it, without the mark of a balanced sum."""
+        return self.text.removesuffix(BALANCED) if self.balance else self.text
+
+    @property
+    def term_names(self) -> tuple[str, ...]:
+        """The names of the terms of a sum, without weights; none for an objective of one term."""
+        return term_names(self.written, self.objective)
+
+    @property
+    def alone(self) -> dict[str, float]:
+        """What each term of a balanced sum reaches alone, by name, as far as it is known."""
+        terms = zip(self.term_names, self.objective.own, strict=False)
+        return {name: term.alone for name, term in terms if term.alone is not None}
 
     @property
     def functions(self) -> list[str]:
@@ -71,6 +94,7 @@ class Request:
             "rows": self.rows,
             "batch": self.batch,
             **({"data": dict(self.data)} if self.data else {}),
+            **({"balance": True} if self.balance else {}),
         }
 
     @classmethod
@@ -85,14 +109,20 @@ class Request:
             rows=data["rows"],
             batch=data["batch"],
             data=tuple(data.get("data", {}).items()),
+            balance=data.get("balance", False),
         )
 
     def key(self, net: Network) -> str:
-        """Return 16 hex digits that name the pictures of this request and a network."""
+        """Return 16 hex digits that name the pictures of this request and a network.
+
+        What the terms of a balanced sum reach alone follows from the rest: the name is that of the
+        request before it is known.
+        """
         spec = net.require_input_spec().identity()
+        objective = unbalanced(self.objective) if self.balance else self.objective
         data = {
             **self._settings(),
-            "objective": self.objective.identity(),
+            "objective": objective.identity(),
             "recipe": self.recipe.identity(),
         }
         return digest({"network": net.identity.sha256, "input": spec, **data})
@@ -146,6 +176,13 @@ def make_requests(
             Request(shown.text, shown.objective, adapted, seed, tuple(snapshots), rows, data=data)
         )
     return requests
+
+
+def to_balance(request: Request) -> Request:
+    """Return the request with the terms of its sum balanced; one of a single term as it is."""
+    if not is_sum(request.objective):
+        return request
+    return replace(request, text=request.text + BALANCED, balance=True)
 
 
 def by_image(

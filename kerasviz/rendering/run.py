@@ -11,6 +11,7 @@ from kerasviz.errors import ModelError
 from kerasviz.io.files import digest, make_folder
 from kerasviz.network.network import Network
 from kerasviz.optvis.environment import environment
+from kerasviz.rendering.balance import known_alone, weighed
 from kerasviz.rendering.batching import Batch, make_batches
 from kerasviz.rendering.checkpoints import CheckpointWriter, LatestCheckpoint
 from kerasviz.rendering.picture import Picture
@@ -65,6 +66,8 @@ def render_into(
     every, requests = requests, unique_requests(store.net, requests)
     batches = missing_batches(store, requests) if missing is None else missing
     make_folder(store.folder)
+    if batches and any(request.balance for request in requests):
+        batches = _weighed(store, requests, batches, progress)
     store.remove_requests(r for batch in batches for r in batch.requests)
     try:
         made = run_batches(store.net, batches, _StoreSink(store), progress, failed)
@@ -76,6 +79,21 @@ def render_into(
         keys = {request: request.key(store.net) for request in every}
         failed.update({r: reasons[key] for r, key in keys.items() if key in reasons})
     return RunSummary(made, sum(r.rows for r in requests) - made - lost)
+
+
+def _weighed(
+    store: Store,
+    requests: Sequence[Request],
+    batches: Sequence[Batch],
+    progress: Callable[[RenderProgress], None] | None,
+) -> list[Batch]:
+    """Return the batches with balanced sums; all ``requests`` decide how terms are batched."""
+    found = weighed(store.net, requests, known_alone(store, requests), progress)
+    by_key = {request.key(store.net): request for request in found}
+    return [
+        replace(batch, requests=tuple(by_key[r.key(store.net)] for r in batch.requests))
+        for batch in batches
+    ]
 
 
 def missing_batches(store: Store, requests: Iterable[Request]) -> list[Batch]:

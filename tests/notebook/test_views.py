@@ -96,6 +96,18 @@ def test_a_sheet_has_pictures_scores_curves_and_the_call(rendering: Rendering) -
     assert "Make them again" in seen.words
 
 
+def test_a_sheet_has_the_score_of_each_term_of_a_sum(net: Network) -> None:
+    words = {"steps": 8, "size": 12, "precision": "float32", "progress": False}
+    made = kerasviz.render(net, ["left:1 + 2*left:2", "left:1"], balance=True, **words)
+    seen = self_contained(html := to_html(made))
+    scores, alone = made[0].term_scores, made[0].alone
+    assert list(scores) == list(alone) == ["left:1", "left:2"]
+    for name in scores:
+        assert f"{name}: {scores[name]:.4g}, alone {alone[name]:.4g}" in seen.words
+    assert html.count("kerasviz-terms kerasviz-soft") == 2  # of the sum alone
+    assert "balance=True" in html
+
+
 def test_the_call_on_the_sheet_makes_the_same_pictures(net: Network, rendering: Rendering) -> None:
     (code,) = re.findall(r"<pre>(.*?)</pre>", to_html(rendering), re.DOTALL)
     calls = code.replace("&#34;", '"').split("\nkerasviz.render(")

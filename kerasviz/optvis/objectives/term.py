@@ -41,7 +41,9 @@ class Term:
     the ``taps`` whose tensors the function takes. A direction over a whole layer has its ``shape``
     (H, W, C), with the ``vector`` flattened; ``cosine`` is the power of the cosine in its score. A
     latent of a sparse autoencoder is norm(A) . ``vector`` + ``bias``, with what ``normalize`` names
-    as norm. ``source`` says from which file a vector was read; it is no part of what is shown.
+    as norm. ``source`` says from which file a vector was read; it is no part of what is shown. In a
+    balanced sum the weight is divided by ``scale``, which follows from the score that the term
+    reaches ``alone``.
     """
 
     kind: str
@@ -59,6 +61,8 @@ class Term:
     bias: float = 0.0
     normalize: str = ""
     source: DirectionFile | None = field(default=None, compare=False)
+    alone: float | None = None
+    scale: float = 1.0
 
     def __post_init__(self) -> None:
         if self.fade not in FADES:
@@ -95,6 +99,16 @@ class Term:
     def names(self) -> tuple[str, ...]:
         """The names of the taps that the term itself gives."""
         return self.taps or ((self.tap,) if self.tap else ())
+
+    def folded(self, share: float) -> Term:
+        """Return the term with its place in a fade, 0 to 1, and its scale in its weight.
+
+        >>> Term("channel", "a", 1, weight=3.0, alone=-2.0, scale=2.0).folded(0.0).weight
+        1.5
+        """
+        factor = {"": 1.0, "in": share, "out": 1.0 - share}[self.fade]
+        weight = self.weight * factor / self.scale
+        return replace(self, weight=weight, fade="", alone=None, scale=1.0)
 
     def to_json(self) -> dict[str, Any]:
         """Return the term as plain data without defaults."""
@@ -159,6 +173,11 @@ class Objective:
         return any(term.kind in COUPLINGS for term in self.terms)
 
     @property
+    def own(self) -> tuple[Term, ...]:
+        """The terms whose scores count: all but penalties and those that couple pictures."""
+        return tuple(term for term in self.terms if term.kind not in (*PENALTIES, *COUPLINGS))
+
+    @property
     def functions(self) -> tuple[PythonFunction, ...]:
         """The Python functions among the terms."""
         return tuple(term.function for term in self.terms if term.function is not None)
@@ -168,7 +187,7 @@ class Objective:
         return Objective(tuple(replace(term, fade=fade) for term in self.terms))
 
     def at(self, row: int, rows: int) -> Objective:
-        """Return the objective of picture ``row`` of ``rows``, with fades turned into weights.
+        """Return the objective of picture ``row`` of ``rows``: fades and balance become weights.
 
         >>> a, b = (Objective((Term("channel", tap, 1),)) for tap in ("a", "b"))
         >>> faded = a.fading("out") + b.fading("in")
@@ -176,10 +195,7 @@ class Objective:
         [[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]]
         """
         share = row / (rows - 1) if rows > 1 else 0.0
-        factor = {"": 1.0, "in": share, "out": 1.0 - share}
-        return Objective(
-            tuple(replace(t, weight=t.weight * factor[t.fade], fade="") for t in self.terms)
-        )
+        return Objective(tuple(term.folded(share) for term in self.terms))
 
     def to_json(self) -> list[dict[str, Any]]:
         """Return the terms as plain data without defaults."""

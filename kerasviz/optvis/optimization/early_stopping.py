@@ -19,7 +19,7 @@ from kerasviz.optvis.optimization.loop import (
     loop_for,
 )
 from kerasviz.optvis.recipes import Recipe
-from kerasviz.types import Array
+from kerasviz.types import Array, Tensor
 
 #: The relative gain of the mean score below which a picture has converged.
 GAIN = 0.01
@@ -52,7 +52,7 @@ class _Row:
 @dataclass(frozen=True)
 class _FinishedRow:
     image: Array
-    score: float
+    scores: Array  # [1 + T]: of the whole, and of the terms of sums
     history: Array
     complete: bool = True
 
@@ -99,6 +99,7 @@ class _RollingBatch:
         """Fill the tensors of the batch; a row that has finished without a successor stays."""
         numbers = np.array([row.number for row in self.rows])
         self.data, self.seeds, self.groups = self.queue.tensors(numbers)
+        self.terms = self.queue.term_tensors(numbers)
 
     def active(self) -> list[_Row]:
         """Return the rows that have not finished."""
@@ -154,18 +155,22 @@ class _RollingBatch:
         if not leaving:
             return
         images = self.loop.image(self.state[0], self.groups)
-        scores = np.asarray(self.loop.score(images, self.data, self.groups))
+        scores = self._scores(images)
         entering = np.zeros(len(self.rows), bool)
         for i, (row, image) in enumerate(zip(self.rows, np.asarray(images), strict=True)):
             if row.number in leaving:
                 history = np.concatenate(row.history)
-                self.finished[row.number] = _FinishedRow(image, float(scores[i]), history)
+                self.finished[row.number] = _FinishedRow(image, scores[i], history)
                 if self.waiting:
                     self.rows[i], entering[i] = _Row(self.waiting.pop(0)), True
         if entering.any():
             self._fill()
             self.state = self.loop.enter(self.state, self.seeds, tf.constant(entering))
             self._take_snapshot(0, [self.rows[i] for i in np.flatnonzero(entering)])
+
+    def _scores(self, images: Tensor) -> Array:
+        """Score images as a whole and by the terms of sums, [B, 1 + T]."""
+        return np.asarray(self.loop.score_terms(images, self.data, self.groups, self.terms))
 
     def _group(self, row: _Row) -> int:
         return int(self.queue.groups[row.number])
@@ -196,14 +201,15 @@ class _RollingBatch:
     def stop(self) -> Run:
         """End here: rows that are running have the images of this step, waiting ones none."""
         images = self.loop.image(self.state[0], self.groups)
-        scores = np.asarray(self.loop.score(images, self.data, self.groups))
+        scores = self._scores(images)
         blank = np.zeros(images.shape[1:], np.float32)
+        none = np.zeros(scores.shape[1], np.float32)
         for row, image, score in zip(self.rows, np.asarray(images), scores, strict=True):
             if row.number not in self.finished and row.steps:
                 history = np.concatenate(row.history)
-                self.finished[row.number] = _FinishedRow(image, float(score), history, False)
+                self.finished[row.number] = _FinishedRow(image, score, history, False)
         for number in range(self.queue.size):
-            self.finished.setdefault(number, _FinishedRow(blank, 0.0, np.zeros(0), False))
+            self.finished.setdefault(number, _FinishedRow(blank, none, np.zeros(0), False))
             for taken in self.snapshots.values():
                 taken.setdefault(number, blank)
         return self.result()
@@ -213,6 +219,7 @@ class _RollingBatch:
         rows = [self.finished[number] for number in range(self.queue.size)]
         taken = np.array([len(row.history) for row in rows])
         history = np.full((taken.max(), len(taken)), np.nan, np.float32)
+        scores = np.stack([row.scores for row in rows])
         for number, row in enumerate(rows):
             history[: taken[number], number] = row.history
         return Run(
@@ -221,7 +228,8 @@ class _RollingBatch:
                 step: np.stack([images[number] for number in range(len(rows))])
                 for step, images in self.snapshots.items()
             },
-            scores=np.array([row.score for row in rows], np.float32),
+            scores=scores[:, 0],
+            terms=scores[:, 1:],
             history=history,
             taken=taken,
             complete=np.array([row.complete for row in rows]),

@@ -28,6 +28,7 @@ from kerasviz.optvis.objectives.scoring import (
     scores,
     taps_in,
 )
+from kerasviz.optvis.objectives.sums import term_scores
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.optimization.compile_cache import compiled
 from kerasviz.optvis.optimization.kernels import fast_kernels, portable_kernels
@@ -51,13 +52,15 @@ class LoopInputs:
     """The rows of one run: their objectives, seeds and groups.
 
     ``data`` comes from :func:`pack_objectives`; ``seeds`` and ``groups`` are integers [B]. Rows of
-    one group were requested together, and objectives may couple them.
+    one group were requested together, and objectives may couple them. ``terms`` comes from
+    :func:`pack_terms`.
     """
 
     structure: Structure
     data: Mapping[str, Array]
     seeds: Array
     groups: Array
+    terms: Mapping[str, Array] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -69,6 +72,10 @@ class LoopInputs:
         data = {name: tf.constant(array[rows]) for name, array in self.data.items()}
         seeds, groups = (tf.constant(n[rows], tf.int32) for n in (self.seeds, self.groups))
         return data, seeds, groups
+
+    def term_tensors(self, rows: Array | slice = slice(None)) -> Data:
+        """Return the tensors of the terms of sums of some rows."""
+        return {name: tf.constant(array[rows]) for name, array in self.terms.items()}
 
 
 @dataclass(frozen=True)
@@ -93,14 +100,16 @@ class Run:
 
     ``images`` [B, H, W, C] in [0, 1]; ``snapshots`` the same by step number (0 is the initial
     noise); ``scores`` [B] of the finished images, untransformed, without penalties and the terms
-    that couple rows; ``history`` [steps, B] complete scores of the transformed images at each step,
-    NaN after the number of steps that a row has ``taken`` [B]. ``complete`` [B] is false for rows
-    that took fewer steps because the run was stopped; those that had not begun took none.
+    that couple rows; ``terms`` [B, T] those of the terms of sums; ``history`` [steps, B] complete
+    scores of the transformed images at each step, NaN after the number of steps that a row has
+    ``taken`` [B]. ``complete`` [B] is false for rows that took fewer steps because the run was
+    stopped; those that had not begun took none.
     """
 
     images: Array
     snapshots: dict[int, Array]
     scores: Array
+    terms: Array
     history: Array
     taken: Array
     complete: Array
@@ -129,6 +138,7 @@ class Loop:
         self.enter = _compiled(self._enter)
         self.image = _compiled(self._image)
         self.score = _compiled(self._score)
+        self.score_terms = _compiled(self._score_terms)
         self.advance = _compiled(partial(self._advance, self.kernels))
         self.advance_redirected = _compiled(partial(self._advance, self.redirected_kernels))
 
@@ -150,10 +160,16 @@ class Loop:
 
     def _score(self, images: Tensor, data: Data, groups: Tensor) -> Tensor:
         """Score untransformed images without penalties and couplings, [B]."""
+        return self._score_terms(images, data, groups, {})[..., 0]
+
+    def _score_terms(self, images: Tensor, data: Data, groups: Tensor, terms: Data) -> Tensor:
+        """Score untransformed images as a whole and by each term of sums, [B, 1 + T]."""
 
         def score(images: Tensor) -> Tensor:
             activations = {**self.net.activations(images, self.taps), IMAGE: images}
-            return own_scores(self.structure, activations, data, groups)
+            whole = own_scores(self.structure, activations, data, groups)
+            each = term_scores(self.structure, activations, terms, groups) if terms else []
+            return tf.stack([whole, *each], axis=-1)
 
         tile = self.recipe.tile
         return scores_of_tiles(score, images, tile) if tile else score(images)
@@ -297,6 +313,7 @@ class _Ascent:
     def __init__(self, loop: Loop, steps: int, batch: LoopInputs, resume: Checkpoint | None):
         self.loop, self.steps = loop, steps
         self.data, self.seeds, self.groups = batch.tensors()
+        self.terms = batch.term_tensors()
         self.state = loop.start(self.seeds)
         self.step = 0
         self.history: tuple[Array, ...] = ()
@@ -338,10 +355,12 @@ class _Ascent:
         """Finish the run, and free the moments: they are 400 MB for a picture of 4096 pixels."""
         self.state = self.state[:1]
         images = self.images()
+        scores = np.asarray(self.loop.score_terms(images, self.data, self.groups, self.terms))
         return Run(
             images=np.asarray(images),
             snapshots={step: np.asarray(image) for step, image in self.snapshots.items()},
-            scores=np.asarray(self.loop.score(images, self.data, self.groups)),
+            scores=scores[:, 0],
+            terms=scores[:, 1:],
             history=np.concatenate(self.history),
             taken=np.full(len(self.seeds), self.step),
             complete=np.full(len(self.seeds), self.step == self.steps),

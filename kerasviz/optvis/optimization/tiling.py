@@ -61,7 +61,7 @@ def tiled(score: Score, images: Tensor, side: int) -> tuple[Tensor, Tensor]:
 
 
 def scores_of_tiles(score: Score, images: Tensor, side: int) -> Tensor:
-    """Compute the scores [B] of images as means over their tiles."""
+    """Compute scores [B] of images, or several [B, n], as means over their tiles."""
     return tf.reduce_mean(_one_by_one(score, _cut(images, side)), 0)
 
 
@@ -69,10 +69,8 @@ def _one_by_one(function: Callable[[Tensor], Any], tiles: Tensor) -> Any:
     # Never inlined: in a graph with cycles TensorFlow leaves some gradients to slow kernels.
     single = tf.function(function, autograph=False, experimental_attributes={"_noinline": True})
     shape = tiles.shape[1:]
-    spec = tf.TensorSpec(shape[:1], tf.float32)
     outputs = single.get_concrete_function(tf.TensorSpec(shape, tiles.dtype)).structured_outputs
-    if isinstance(outputs, tuple):
-        spec = (tf.TensorSpec(shape, tf.float32), spec)
+    spec = tf.nest.map_structure(lambda o: tf.TensorSpec(o.shape, tf.float32), outputs)
     return tf.map_fn(single, tiles, fn_output_signature=spec, parallel_iterations=1)
 
 

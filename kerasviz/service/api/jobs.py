@@ -66,7 +66,13 @@ def ask(message: RenderRequest, http_request: Request, state: State) -> Response
     size = message.size
     pair = (size, size) if isinstance(size, int) else (size[0], size[1]) if size else None
     options = RenderOptions(
-        tuple(message.targets), message.kind, message.recipe, pair, message.steps, message.seed
+        tuple(message.targets),
+        message.kind,
+        message.recipe,
+        pair,
+        message.steps,
+        message.seed,
+        message.balance,
     )
     requests = requests_of(net, options, state.setting.limits, state.batch)
     pictures = [asked_of(net, request) for request in requests]

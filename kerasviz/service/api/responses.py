@@ -100,6 +100,8 @@ def _finished(
         "url": picture_url(job.network, made["file"], made["sha256"]),
         "provenance": f"/api/renders/{job.id}/pictures/{row}/provenance",
         "score": made["score"],
+        "term_scores": made.get("term_scores", {}),
+        "alone": made.get("alone", {}),
         "sha256": made["sha256"],
     }
 

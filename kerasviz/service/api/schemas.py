@@ -152,6 +152,7 @@ class RenderRequest(BaseModel):
     size: Side | Annotated[list[Side], Field(min_length=2, max_length=2)] | None = None
     steps: int | None = Field(None, ge=1, le=2**31 - 2)
     seed: int = Field(0, ge=0, le=2**31 - 6)
+    balance: bool = Field(False, description="Divide each term of a sum by what it reaches alone.")
 
 
 class Finished(BaseModel):
@@ -162,6 +163,8 @@ class Finished(BaseModel):
     url: str
     provenance: str
     score: float | None
+    term_scores: dict[str, float] = Field({}, description="Those of the terms of a sum.")
+    alone: dict[str, float] = Field({}, description="What those of a balanced sum reach alone.")
     sha256: str
 
 

@@ -13,7 +13,7 @@ from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.targets import parse_target
 from kerasviz.optvis.recipes import RECIPES, Recipe
 from kerasviz.rendering.batching import CANONICAL, MAX_PIXELS, fixed_batch, in_parts, make_batches
-from kerasviz.rendering.request import Request, make_requests
+from kerasviz.rendering.request import Request, make_requests, to_balance
 from kerasviz.rendering.sizes import fixed_recipe
 from kerasviz.service.jobs.jobs import PictureRequest
 from kerasviz.service.settings import Limits
@@ -32,6 +32,7 @@ class RenderOptions:
     size: tuple[int, int] | None = None
     steps: int | None = None
     seed: int = 0
+    balance: bool = False
 
 
 def requests_of(net: Network, words: RenderOptions, limits: Limits, base: int) -> list[Request]:
@@ -49,6 +50,8 @@ def requests_of(net: Network, words: RenderOptions, limits: Limits, base: int) -
         for request in make_requests(
             net, targets, recipe, seed=words.seed, kind=words.kind, rows=rows
         ):
+            if words.balance:
+                request = to_balance(request)
             request = replace(request, batch=batch_of(request, base, fixed_batch(net, request)))
             found.setdefault(request.key(net), request)
             if len(found) * rows > limits.pictures:

@@ -52,8 +52,11 @@ class SharedStore:
 
 def made_of(store: Store, request: Request) -> list[dict[str, Any]]:
     """Return the files of a request's finished pictures as the queue records them."""
-    return [
-        {"row": e.row, "file": e.file, "sha256": e.sha256, "score": e.score}
-        for e in store.find(request)
-        if e.step == request.recipe.steps
-    ]
+    finished = [entry for entry in store.find(request) if entry.step == request.recipe.steps]
+    made = []
+    for e in finished:
+        alone = Request.from_json(e.target, store.requests[e.request]).alone
+        about = {"term_scores": dict(e.term_scores), "alone": alone}
+        filled = {name: scores for name, scores in about.items() if scores}
+        made.append({"row": e.row, "file": e.file, "sha256": e.sha256, "score": e.score, **filled})
+    return made

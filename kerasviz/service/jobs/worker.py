@@ -125,12 +125,16 @@ class RenderWorker:
         self, net: Any, shelf: SharedStore, asked: dict[Request, Claimed], batch: int
     ) -> None:
         """Render a batch; if it fails, render each picture alone in a batch of the same size."""
+        from kerasviz.rendering.balance import weighed
         from kerasviz.rendering.batching import Batch
         from kerasviz.rendering.run import run_batches
 
         sink = _SharedSink(shelf)
-        progress = _Reporting(self, list(asked.items()))
+        places = [claimed.picture_id for claimed in asked.values()]
         try:
+            requests = weighed(net, list(asked), progress=lambda _: self.check(places, last=False))
+            asked = dict(zip(requests, asked.values(), strict=True))
+            progress = _Reporting(self, list(asked.items()))
             run_batches(net, [Batch.of(net, list(asked), batch)], sink, progress)
         except _failures() as error:
             if len(asked) > 1:

@@ -28,6 +28,7 @@ CASES: dict[str, tuple[dict[str, Any], tuple[object, ...]]] = {
         {"snapshots": [2, 0, 2], "param": "pixel", "format": "webp"},
         ("--snapshots", "2,0", "--param", "pixel", "--format", "webp"),
     ),
+    "balance": ({"balance": True}, ("--balance",)),
     "until converged": ({"until_converged": True}, ("--until-converged",)),
     "tiles": ({"tile": 8}, ("--tile", 8)),
     "lucid": ({"recipe": "lucid", "param": "fourier"}, ("--recipe", "lucid", "--param", "fourier")),
@@ -64,6 +65,31 @@ def test_a_folder_of_render_is_the_one_of_the_command(
     assert kerasviz.verify("b").same
     for picture, kept in zip(made.pictures, again.pictures, strict=True):
         np.testing.assert_array_equal(picture.image, kept.image)
+
+
+def test_balanced_sums_of_the_command_are_those_of_python(
+    run_cli: Run, model_file: Path, net: Network
+) -> None:
+    target = "conv2:1 - 0.5*logit:2"
+    command = ("render", model_file, target, "conv2:0", *WORDS, "--balance")
+    ended = run_cli(*command, "--out", "a", "--json")
+    made = kerasviz.render(net, [target, "conv2:0"], out="b", balance=True, **SHORT)
+    assert files(Path("a")) == files(Path("b")) and ended.notes == ""
+    summed, single = json.loads(ended.out)["pictures"]
+    assert summed["target"] == f"{target}, balanced"
+    assert summed["term_scores"] == made[0].term_scores
+    assert list(summed["term_scores"]) == list(summed["alone"]) == ["conv2:1", "logit:2"]
+    assert summed["alone"] == made[0].alone
+    assert "term_scores" not in single and "alone" not in single
+    assert run_cli(*command, "--out", "b").out.startswith("nothing to do: 2 pictures")
+    page = Path("a/index.html").read_text()
+    assert "--balance" in page and f"alone {summed['alone']['logit:2']:.4g}" in page
+
+
+def test_with_nothing_to_balance_the_command_says_so(run_cli: Run, model_file: Path) -> None:
+    ended = run_cli("render", model_file, "conv2:1", *WORDS, "--balance", "--out", "p")
+    assert ended.code == 0
+    assert ended.notes == "kerasviz: nothing to balance: no target is a sum of several terms\n"
 
 
 def test_pictures_of_a_folder_are_those_in_memory(net: Network) -> None:

@@ -135,6 +135,35 @@ def test_diversity_is_optimized_together_and_has_a_row_for_each(room: Room) -> N
     assert len(set(images)) == 4
 
 
+def test_balanced_sums_are_those_of_the_store_whatever_they_wait_with(
+    room: Room, tmp_path: Path, net: Network
+) -> None:
+    targets = ["joined:1 + 0.5*left:2", "joined:2 - left:1", "joined:1"]
+    alone = room.ask(targets[0], balance=True)
+    room.work()
+    name = room.ask(*targets, balance=True)
+    room.work()
+    other = Store(tmp_path / "other", net)
+    render_into(other, room.requests(targets, balance=True))
+    found = room.bytes_of(name)
+    assert len(found) == 3 and room.bytes_of(alone).items() <= found.items()
+    for file, data in found.items():
+        assert data == (tmp_path / "other" / file).read_bytes(), file
+    (first,), (second,), (single,) = (p.made for p in room.job(name).pictures)
+    assert list(first["term_scores"]) == list(first["alone"]) == ["joined:1", "left:2"]
+    assert second["alone"].keys() == {"joined:2", "left:1"}
+    assert "alone" not in single and "term_scores" not in single
+
+
+def test_a_sum_with_a_dead_term_fails_alone(room: Room) -> None:
+    words = {"recipe": "lucid", "balance": True}  # after the ReLUs
+    name = room.ask("left:1 + relu1:3@2,2", "left:1 + relu1:4@2,2", **words)
+    room.work()
+    dead, fine = room.job(name).pictures
+    assert dead.state == "failed" and "relu1:3@2,2 reaches 0 alone" in (dead.error or "")
+    assert fine.state == "done"
+
+
 def test_progress_and_intermediate_pictures_are_seen_while_it_runs(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:

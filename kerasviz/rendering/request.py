@@ -90,7 +90,11 @@ class Request:
     def key(self, net: Network) -> str:
         """Return 16 hex digits that name the pictures of this request and a network."""
         spec = net.require_input_spec().identity()
-        data = {**self._settings(), "recipe": self.recipe.identity()}
+        data = {
+            **self._settings(),
+            "objective": self.objective.identity(),
+            "recipe": self.recipe.identity(),
+        }
         return digest({"network": net.identity.sha256, "input": spec, **data})
 
 

@@ -261,12 +261,28 @@ def slug(text: str) -> str:
 
     >>> slug("inception_4c/output:100@center"), slug("mixed4a:476 + mixed4b:111")
     ('inception_4c.output-100@center', 'mixed4a-476+mixed4b-111')
+    >>> slug("mixed4a@/home/me/concepts.npz:nmf[3]#cosine=2")
+    'mixed4a@concepts-nmf-3-cosine-2'
     """
-    name = text.replace(" ", "").replace("/", ".").replace(":", "-").replace("*", "x")
+    name = _FILE.sub(_file_name, text)
+    name = name.replace(" ", "").replace("/", ".").replace(":", "-").replace("*", "x")
     name = re.sub(r"[^\w.@,+-]", "_", name).lstrip(".-") or "picture"
     if text.startswith("-"):
         name = "minus-" + name
     return name if len(name) <= 80 else f"{name[:60]}-{digest(text)[:8]}"
+
+
+#: The file of a direction in a target: the name without folders, the key, the row, the option.
+_FILE = re.compile(
+    r"@(['\"]?)(?:[^'\"]*?[/\\])?([^/\\'\"]+?)\.(?:npy|npz|safetensors)\1"
+    r"(?::([^\[\]#]+?))?(?:\[(\d+)\])?(?:#(\w+)=([\w.,-]+))?(?=$| [+-] )",
+    re.IGNORECASE,
+)
+
+
+def _file_name(match: re.Match[str]) -> str:
+    parts = (re.sub(r"[^\w.]+", "_", part) for part in match.groups()[1:] if part)
+    return "@" + "-".join(parts)
 
 
 def count_finished(folder: Path) -> int:

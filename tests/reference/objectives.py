@@ -38,6 +38,35 @@ def direction(a, vector):
     return np.mean([a[place] @ np.asarray(vector) for place in np.ndindex(a.shape[:-1])])
 
 
+def cosine(a, vector, power):
+    """The mean of d max(0.1, d / (|a| |v| + 1e-6))^p over positions."""
+    vector = np.asarray(vector)
+    parts = []
+    for place in np.ndindex(a.shape[:-1]):
+        d = a[place] @ vector
+        share = d / (np.linalg.norm(a[place]) * np.linalg.norm(vector) + 1e-6)
+        parts.append(d * max(0.1, share) ** power)
+    return np.mean(parts)
+
+
+def whole(a, vector, power):
+    """The same of a whole layer, as one position of many numbers."""
+    return cosine(a.reshape(1, -1), np.asarray(vector).ravel(), power)
+
+
+def latent(a, column, bias, normalize=""):
+    """The mean of norm(a) . column + bias over positions, with torch's deviation (of N - 1)."""
+    parts = []
+    for place in np.ndindex(a.shape[:-1]):
+        x = a[place]
+        if normalize == "layer_norm":
+            x = (x - x.mean()) / (x.std(ddof=1) + 1e-5)
+        elif normalize:
+            x = x * np.sqrt(len(x)) / np.linalg.norm(x)
+        parts.append(x @ np.asarray(column) + bias)
+    return np.mean(parts)
+
+
 def layer(a):
     return np.mean(a**2)
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from kerasviz.errors import UsageError
+from kerasviz.optvis.objectives.direction import direction as direction
+from kerasviz.optvis.objectives.direction import directions as directions
+from kerasviz.optvis.objectives.direction import latent as latent
+from kerasviz.optvis.objectives.direction import random_direction as random_direction
 from kerasviz.optvis.objectives.term import Objective as Objective
 from kerasviz.optvis.objectives.term import Term as Term
 from kerasviz.optvis.python_function import PythonFunction
@@ -23,11 +25,13 @@ __all__ = [
     "blur",
     "channel",
     "direction",
+    "directions",
     "diversity",
     "function",
     "head",
     "interpolation",
     "l1",
+    "latent",
     "layer",
     "logit",
     "neuron",
@@ -72,23 +76,6 @@ def neuron(tap: str, unit: int, position: tuple[int, ...] | None = None) -> Obje
         Olah et al., "Feature Visualization" (Distill 2017): ``layer_n[x,y,z]``.
     """
     return Objective((Term("neuron", tap, unit, position=position),))
-
-
-def direction(tap: str, vector: Sequence[float]) -> Objective:
-    """Maximize the mean over positions of the dot product of activations and a vector.
-
-    Args:
-        tap: The name of a layer of C channels.
-        vector: C numbers.
-
-    Example:
-        >>> direction("mixed4a", [1, -1]).terms[0].vector
-        (1.0, -1.0)
-
-    Reference:
-        lucid, ``optvis/objectives.py``: ``direction``.
-    """
-    return Objective((Term("direction", tap, vector=tuple(float(v) for v in vector)),))
 
 
 def layer(tap: str) -> Objective:
@@ -337,22 +324,3 @@ def penalty(f: Callable[[Any], Any], weight: float = -1.0, name: str | None = No
         -1.0
     """
     return Objective((Term("penalty", weight=weight, function=PythonFunction.of(f, name)),))
-
-
-def random_direction(tap: str, channels: int, seed: int) -> Objective:
-    """Maximize a direction of standard normal numbers, which are equal on every machine.
-
-    Args:
-        tap: The name of a layer.
-        channels: The number of its channels.
-        seed: The seed of NumPy's generator PCG64.
-
-    Example:
-        >>> random_direction("mixed4a", 3, seed=0).terms[0].vector
-        (0.12573, -0.132105, 0.640423)
-
-    Reference:
-        The authors' notebook ``neuron_interaction``.
-    """
-    vector = np.random.Generator(np.random.PCG64(seed)).standard_normal(channels)
-    return direction(tap, [float(f"{number:.6g}") for number in vector])

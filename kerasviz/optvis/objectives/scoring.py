@@ -17,6 +17,13 @@ from kerasviz.network.network import Network
 from kerasviz.network.positions import positions_of
 from kerasviz.optvis.function_calls import function_scores
 from kerasviz.optvis.objectives.penalties import penalty
+from kerasviz.optvis.objectives.projections import (
+    PROJECTIONS,
+    TENSORS,
+    pack_projection,
+    project,
+    projection_of,
+)
 from kerasviz.optvis.objectives.term import COUPLINGS, PENALTIES, Objective, Term
 from kerasviz.optvis.python_function import PythonFunction
 from kerasviz.types import Array, Size, Tensor
@@ -25,6 +32,7 @@ from kerasviz.types import Array, Size, Tensor
 _REDUCTIONS = {
     "channel": "mean",
     "direction": "mean",
+    "latent": "latent",
     "logit": "mean",
     "neuron": "point",
     "layer": "square",
@@ -81,7 +89,9 @@ def _slots(objective: Objective, net: Network, pre_activation: bool) -> dict[Slo
 
 def _slot(term: Term, net: Network, pre_activation: bool) -> Slot:
     """Return the first slot of a term."""
-    reduction = _REDUCTIONS[term.kind] if term.part is None else "part"
+    reduction = projection_of(term) or _REDUCTIONS[term.kind]
+    if term.part is not None:
+        reduction = "part"
     if term.kind in PENALTIES:
         return Slot(IMAGE, reduction, function=term.function)
     if term.kind in ("logit", "probability"):
@@ -94,7 +104,8 @@ def _slot(term: Term, net: Network, pre_activation: bool) -> Slot:
 def _tap(name: str, term: Term, net: Network, pre_activation: bool) -> str:
     """Return the name of the tap at which a term is computed that names a tap."""
     tap = net.taps[name]
-    if pre_activation and tap.pre_relu and term.kind not in COUPLINGS:
+    # An autoencoder reads the tap itself, and its latents have a gradient there.
+    if pre_activation and tap.pre_relu and term.kind not in (*COUPLINGS, "latent"):
         tap = net.taps[tap.pre_relu]
     return tap.name
 
@@ -130,7 +141,8 @@ def pack_objectives(
 ) -> dict[str, Array]:
     """Fill the tensors of a structure for ``rows`` of objectives and images of a ``size``.
 
-    Returns for slot i: ``vector{i}`` [B, C] for linear reductions, ``weight{i}`` [B] for others,
+    Returns for slot i: ``vector{i}`` [B, C] for linear reductions, ``weight{i}`` [B] for others
+    (projections have both, ``power{i}`` and ``bias{i}``),
     and ``point{i}`` [B, axes], the indices of positions (-1 for the middle of an axis). Raises
     :class:`UsageError` for units and positions out of range and vectors of a wrong length.
     """
@@ -143,6 +155,10 @@ def pack_objectives(
         channels = net.taps[slot.tap].channels
         if channels is None:
             raise UsageError(f"tap {slot.tap!r} has no fixed number of channels")
+        if slot.reduction in PROJECTIONS:
+            packed = pack_projection([s[slot][0] for s in per_row], net, slot.tap, size)
+            data |= {f"{name}{i}": array for name, array in packed.items()}
+            continue
         if slot.reduction == "part":
             data[f"vector{i}"] = np.stack([_part(s[slot][0], channels) for s in per_row])
             continue
@@ -261,6 +277,9 @@ def _total(
             total += data[f"weight{i}"] * penalty(slot.reduction, a)
         elif slot.reduction == "square":
             total += data[f"weight{i}"] * tf.reduce_mean(a * a, axis=list(range(1, a.shape.rank)))
+        elif slot.reduction in PROJECTIONS:
+            own = {name: data[f"{name}{i}"] for name in TENSORS}
+            total += project(slot.reduction, a, own)
         else:
             # A product with a vector, not a slice: one graph serves all units (and the gradient
             # of a slice is slow).

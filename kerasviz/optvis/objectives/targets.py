@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kerasviz.errors import UsageError
 from kerasviz.network.lookup import attention_heads, tap_of_weight
+from kerasviz.optvis.objectives.direction import latents, of_file
+from kerasviz.optvis.objectives.direction_files import (
+    FileWords,
+    file_words,
+    read_directions,
+    row_numbers,
+)
 from kerasviz.optvis.objectives.objective import (
     Objective,
     blur,
@@ -36,7 +45,11 @@ logit:goldfish logit:1  a class before the softmax, by label or number; logit:0-
 prob:1                  a class after the softmax
 weight:fc1.weight:5     a unit of the layer that has this weight
 mixed4c:random-7        the random direction number 7 of a layer
+mixed4c@v.npy           the direction in a file: of C numbers, or one in each row
+mixed4c@v.npz:nmf[3]    row 3 of the array nmf; [3,7], [0-9]; v.safetensors:KEY[3] alike
+mixed4c@v.npy#cosine=2  times a power of the cosine, advised for concepts; mixed4c:random-7#cosine=2
 penalty:tv              of the image: l1, tv (total variation) or blur; subtract it
+mixed4c@sae_weights.safetensors#latent=123   of a sparse autoencoder (SAELens, sparsify)
 "a:1 + b:2"             sums, differences and multiples, with spaces: "a:10 - 0.5*a:11"
 Positions count from 0, negative ones from the end: @-1 is the last token, @-1,-1 the last corner.
 """
@@ -49,7 +62,12 @@ _HEAD = re.compile(r"(?P<tap>.+?):head-(?P<number>\d+)(?:/(?P<count>\d+))?")
 _CLASSES = re.compile(r"(?P<first>\d+)-(?P<last>\d+)|\*")
 _RANDOM = re.compile(r"(?P<tap>.+?):random-(?P<seed>\d+)")
 _WEIGHT = "weight:"
+#: How a direction is written, for messages.
+GIVEN_DIRECTION = "LAYER@FILE.npy or LAYER:random-7"
 _PENALTIES = {"l1": l1, "tv": total_variation, "blur": blur}
+_COSINE = re.compile(r"(?P<rest>.+)#cosine=(?P<power>[^#]*)")
+#: The file of a target, in quotes where its name has " - " or " + " inside.
+_QUOTED = re.compile(r"@('[^']*'|\"[^\"]*\")")
 _FACTOR = re.compile(r"(?P<factor>\d+(?:\.\d*)?|\.\d+)\s*\*\s*(?P<rest>.+)")
 
 
@@ -70,13 +88,14 @@ def parse_targets(texts: list[str] | tuple[str, ...], net: Network) -> list[Targ
     return list(targets.values())
 
 
-def parse_target(text: str, net: Network) -> list[Target]:
+def parse_target(text: str, net: Network, *, files: bool = True) -> list[Target]:
     """Parse one target (see :data:`GRAMMAR`) against a network: one entry per picture.
 
-    Raises :class:`UsageError` for an unknown tap (near ones listed), a unit out of range, an
-    unknown class and a sum of ranges.
+    Without ``files`` a target that names a file is refused before the file is looked at. Raises
+    :class:`UsageError` for an unknown tap (near ones listed), a unit out of range, an unknown class
+    and a sum of ranges.
     """
-    pieces = re.split(r"\s+([+-])\s+", text.strip())
+    pieces = _split(text.strip(), r"\s+([+-])\s+")
     sign, first = 1.0, pieces[0]
     if first.startswith("-"):
         sign, first = -1.0, first[1:].strip()
@@ -84,7 +103,7 @@ def parse_target(text: str, net: Network) -> list[Target]:
         (1.0 if op == "+" else -1.0, piece)
         for op, piece in zip(pieces[1::2], pieces[2::2], strict=True)
     ]
-    parsed = [_term(weight, piece, net) for weight, piece in terms]
+    parsed = [_term(weight, piece, net, files) for weight, piece in terms]
     if len(parsed) == 1:
         return parsed[0]
     if any(len(p) != 1 for p in parsed):
@@ -94,25 +113,45 @@ def parse_target(text: str, net: Network) -> list[Target]:
     return [Target(name, sum((target.objective for target in others), first_target.objective))]
 
 
+def _split(text: str, pattern: str) -> list[str]:
+    """Split a sum into terms and the signs between them, but not inside of a quoted file."""
+    masked = _QUOTED.sub(lambda match: "@" + "_" * len(match[1]), text)
+    pieces, end = [], 0
+    for match in re.finditer(pattern, masked):
+        pieces += [text[end : match.start()], match[1]]
+        end = match.end()
+    return [*pieces, text[end:]]
+
+
 def _joined(text: str) -> str:
     return f"- {text[1:]}" if text.startswith("-") else f"+ {text}"
 
 
-def _term(sign: float, piece: str, net: Network) -> list[Target]:
+def _term(sign: float, piece: str, net: Network, files: bool) -> list[Target]:
     factor, prefix = sign, "-" if sign < 0 else ""
     scaled = _FACTOR.fullmatch(piece.strip())
     if scaled:
         factor *= float(scaled["factor"])
         prefix += f"{float(scaled['factor']):g}*"
         piece = scaled["rest"]
-    atoms = _atom(piece.strip(), net)
+    atoms = _atom(piece.strip(), net, files)
     return [
         replace(t, text=prefix + t.text, objective=t.objective * factor if prefix else t.objective)
         for t in atoms
     ]
 
 
-def _atom(text: str, net: Network) -> list[Target]:
+def _atom(text: str, net: Network, files: bool) -> list[Target]:
+    match = _COSINE.fullmatch(text)
+    if match is not None and text not in net.taps:
+        return _by_cosine(_atom(match["rest"].strip(), net, files), match["power"], text)
+    if (found := _file_of(text, net)) is not None:
+        if not files:
+            raise UsageError(
+                f"target {text!r}: files are not read here; render it where the file is, by "
+                "kerasviz render or kerasviz.render"
+            )
+        return _directions(*found, net)
     kind, colon, rest = text.partition(":")
     if colon and kind in ("logit", "prob"):
         return _classes(kind, rest.strip(), net)
@@ -130,6 +169,82 @@ def _atom(text: str, net: Network) -> list[Target]:
     if net.taps[kind] and kind != text:  # "mixed4c:x" is about mixed4c, if it exists
         raise UsageError(f"target {text!r}: expected NAME:UNIT, NAME:FIRST-LAST or NAME:*")
     return [Target(text, layer(text))]
+
+
+def _file_of(text: str, net: Network) -> tuple[str, FileWords] | None:
+    """Split a target into its tap and the file of its direction; ``None`` where it has no file.
+
+    The first ``@`` behind a tap counts: names of taps and of files may have others.
+    """
+    if text in net.taps or "@" not in text:
+        return None
+    cuts = [i for i, letter in enumerate(text) if letter == "@"]
+    cut = next((i for i in cuts if text[:i] in net.taps), cuts[0])
+    words = file_words(text[cut + 1 :])
+    if words is None:
+        if text[:cut] in net.taps:
+            raise UsageError(
+                f"target {text!r}: expected {text[:cut]}:UNIT@PLACE, or a file that ends in .npy, "
+                ".npz or .safetensors"
+            )
+        return None
+    return text[:cut], words
+
+
+def _directions(name: str, words: FileWords, net: Network) -> list[Target]:
+    """Read the directions of a tap from a file."""
+    tap = _tap(name, net)
+    channels = _channels(net, tap)
+    if words.option == "latent":
+        return _latents(name, tap, words, channels)
+    if words.option:
+        raise UsageError(
+            f"target {name}@{words.path}: unknown #{words.option}; give #cosine=POWER or "
+            "#latent=NUMBER"
+        )
+    targets = []
+    for found in read_directions(words):
+        if found.vector.shape[-1] != channels:
+            raise UsageError(
+                f"direction {found.words}: {found.vector.shape[-1]} numbers, {name} has {channels} "
+                "channels"
+            )
+        targets.append(Target(f"{name}@{found.words}", of_file(tap, found)))
+    return targets
+
+
+def _latents(name: str, tap: str, words: FileWords, channels: int) -> list[Target]:
+    """Read latents of a sparse autoencoder."""
+    text = f"{name}@{FileWords(words.path).named(None)}#latent="
+    if words.key or words.rows:
+        raise UsageError(f"target {text}{words.value}: a latent takes no :KEY and no [ROW]")
+    numbers = row_numbers(words.value, text[:-1])
+    targets = []
+    for number, objective in zip(numbers, latents(tap, Path(words.path), numbers), strict=True):
+        width = len(objective.terms[0].vector)
+        if width != channels:
+            raise UsageError(
+                f"target {text}{number}: the autoencoder reads {width} numbers, {name} has "
+                f"{channels} channels"
+            )
+        targets.append(Target(f"{text}{number}", objective))
+    return targets
+
+
+def _by_cosine(targets: Sequence[Target], power: str, text: str) -> list[Target]:
+    """Return directions whose score has a power of the cosine as a factor."""
+    try:
+        number = float(power)
+    except ValueError:
+        raise UsageError(f"target {text!r}: #cosine={power}: give a number such as 2") from None
+    found = []
+    for target in targets:
+        (term, *others) = target.objective.terms
+        if term.kind != "direction" or others:
+            raise UsageError(f"target {text!r}: #cosine is for directions, as {GIVEN_DIRECTION}")
+        objective = Objective((replace(term, cosine=number),))
+        found.append(Target(f"{target.text}#cosine={number:g}", objective))
+    return found
 
 
 def _tap(name: str, net: Network) -> str:
@@ -233,7 +348,7 @@ def negated(text: str) -> str:
     >>> negated("mixed4c:1"), negated("-a:1"), negated("a:10 - 0.5*a:11")
     ('-mixed4c:1', 'a:1', '-a:10 + 0.5*a:11')
     """
-    first, *rest = re.split(r" ([+-]) ", text)
+    first, *rest = _split(text, r" ([+-]) ")
     opposite = first[1:] if first.startswith("-") else f"-{first}"
     for sign, piece in zip(rest[::2], rest[1::2], strict=True):
         opposite += f" {'-' if sign == '+' else '+'} {piece}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kerasviz.errors import UsageError, check_choice
+from kerasviz.optvis.objectives.direction_files import DirectionFile
 from kerasviz.optvis.python_function import PythonFunction
 
 #: Terms of the untransformed image; ``penalty`` is one of the user's own.
@@ -16,12 +18,14 @@ FUNCTIONS = ("function", "penalty")
 #: Terms that couple pictures that are optimized together.
 COUPLINGS = ("diversity", "alignment")
 KINDS = (
-    *("channel", "neuron", "direction", "layer", "logit", "probability"),
+    *("channel", "neuron", "direction", "latent", "layer", "logit", "probability"),
     *COUPLINGS,
     *PENALTIES,
     "function",
 )
 FADES = ("", "in", "out")
+#: What a sparse autoencoder does to its input, as its configuration names it.
+NORMALIZATIONS = ("", "layer_norm", "constant_norm_rescale")
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,10 @@ class Term:
     (k, n) is the k-th of n equal slices of the channels of a layer, such as an attention head.
     Among pictures that are optimized together a term with a ``fade`` grows (``"in"``) from 0 to its
     weight along the row of pictures, or shrinks (``"out"``) to 0. A term of a ``function`` names
-    the ``taps`` whose tensors the function takes.
+    the ``taps`` whose tensors the function takes. A direction over a whole layer has its ``shape``
+    (H, W, C), with the ``vector`` flattened; ``cosine`` is the power of the cosine in its score. A
+    latent of a sparse autoencoder is norm(A) . ``vector`` + ``bias``, with what ``normalize`` names
+    as norm. ``source`` says from which file a vector was read; it is no part of what is shown.
     """
 
     kind: str
@@ -47,6 +54,11 @@ class Term:
     part: tuple[int, int] | None = None
     function: PythonFunction | None = None
     taps: tuple[str, ...] = ()
+    shape: tuple[int, ...] = ()
+    cosine: float = 0.0
+    bias: float = 0.0
+    normalize: str = ""
+    source: DirectionFile | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if self.fade not in FADES:
@@ -68,6 +80,16 @@ class Term:
         if bool(self.taps) != (self.kind == "function"):
             needs = "needs taps=[...]" if self.kind == "function" else "takes no taps, but a tap"
             raise UsageError(f"objective {self.kind!r} {needs}")
+        check_choice("normalization", self.normalize, NORMALIZATIONS)
+        if not 0 <= self.cosine < math.inf:
+            raise UsageError(f"cosine {self.cosine}: the power is a number from 0 on, such as 2")
+        if self.shape and math.prod(self.shape) != len(self.vector):
+            raise UsageError(f"direction of {len(self.vector)} numbers: its shape is {self.shape}")
+
+    @property
+    def norm(self) -> float:
+        """The length |v| of the vector."""
+        return math.sqrt(math.fsum(number * number for number in self.vector))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -80,6 +102,8 @@ class Term:
         data = {k: v for k, v in vars(self).items() if k in ("kind", "weight") or v != usual[k]}
         if self.function is not None:
             data["function"] = self.function.to_json()
+        if self.source is not None:
+            data["source"] = self.source.to_json()
         return data
 
     @classmethod
@@ -90,6 +114,8 @@ class Term:
         }
         if "function" in settings:
             settings["function"] = PythonFunction.from_json(settings["function"])
+        if "source" in settings:
+            settings["source"] = DirectionFile(**settings["source"])
         return cls(**settings)
 
 
@@ -158,6 +184,10 @@ class Objective:
     def to_json(self) -> list[dict[str, Any]]:
         """Return the terms as plain data without defaults."""
         return [term.to_json() for term in self.terms]
+
+    def identity(self) -> list[dict[str, Any]]:
+        """Return what decides the pictures as plain data: without the files of vectors."""
+        return [{k: v for k, v in data.items() if k != "source"} for data in self.to_json()]
 
     @classmethod
     def from_json(cls, data: Iterable[Mapping[str, Any]]) -> Objective:

@@ -45,7 +45,7 @@ def requests_of(net: Network, words: RenderOptions, limits: Limits, base: int) -
     found: dict[str, Request] = {}
     rows = DIVERSE if words.kind == "diversity" else 1
     for text in words.targets:
-        targets = parse_target(text, net)
+        targets = parse_target(text, net, files=False)  # those of this machine are not theirs
         for request in make_requests(
             net, targets, recipe, seed=words.seed, kind=words.kind, rows=rows
         ):

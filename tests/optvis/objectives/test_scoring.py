@@ -52,6 +52,26 @@ CASES = {
         lambda k: ask.direction("joined", np.roll(VECTOR, k)),
         lambda a, k: twin.direction(a["joined"], np.roll(VECTOR, k)),
     ),
+    "cosine": (
+        lambda k: (k + 1) * ask.direction("joined", np.roll(VECTOR, k), cosine=0.5 + k),
+        lambda a, k: (k + 1) * twin.cosine(a["joined"], np.roll(VECTOR, k), 0.5 + k),
+    ),
+    "two cosines of one tap": (
+        lambda k: (
+            ask.direction("joined", np.roll(VECTOR, k), cosine=2)
+            - 0.5 * ask.direction("joined", VECTOR, cosine=1)
+            + ask.channel("joined", k)
+        ),
+        lambda a, k: (
+            twin.cosine(a["joined"], np.roll(VECTOR, k), 2)
+            - 0.5 * twin.cosine(a["joined"], VECTOR, 1)
+            + twin.channel(a["joined"], k)
+        ),
+    ),
+    "cosine of a vector": (
+        lambda k: ask.direction("pooled", np.roll(VECTOR, k), cosine=2),
+        lambda a, k: twin.cosine(a["pooled"], np.roll(VECTOR, k), 2),
+    ),
     "layer": (
         lambda k: (k + 1) * ask.layer("relu1"),
         lambda a, k: (k + 1) * twin.layer(a["relu1"]),
@@ -279,6 +299,7 @@ TOKENS = tokens.network(2)
 SIZE = (13, 22)  # 3 x 5 patches
 PHOTOS = np.random.default_rng(4).uniform(0, 1, (4, *SIZE, 3)).astype(np.float32)
 SPREAD = tokens.detector()
+TOKENS_VECTOR = np.random.default_rng(6).normal(size=(17, 6))
 ROWS = {
     "token": (lambda k: ask.neuron("block", k, (3 * k,)), lambda a, k: twin.token(a, k, 3 * k)),
     "last token": (lambda k: ask.neuron("block", k, (-1,)), lambda a, k: twin.token(a, k, 16)),
@@ -301,6 +322,14 @@ ROWS = {
     ),
     "channel": (lambda k: ask.channel("block", k), lambda a, k: twin.channel(a, k)),
     "layer": (lambda k: ask.layer("block"), lambda a, k: twin.layer(a)),
+    "cosine": (
+        lambda k: ask.direction("block", np.roll(VECTOR[:6], k), cosine=2),
+        lambda a, k: twin.cosine(a, np.roll(VECTOR[:6], k), 2),
+    ),
+    "all tokens": (
+        lambda k: ask.direction("block", np.roll(TOKENS_VECTOR, k, 0), cosine=k),
+        lambda a, k: twin.whole(a, np.roll(TOKENS_VECTOR, k, 0), k),
+    ),
 }
 
 

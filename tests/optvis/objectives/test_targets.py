@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from support import tokens
 from support.tiny import network
@@ -98,8 +99,103 @@ def test_random_directions_and_penalties():
         parse_target("joind:random-7", net)
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("files with a - b")
+    rows = np.random.default_rng(0).normal(size=(4, 9)).astype(np.float32)
+    np.save(folder / "v.npy", rows[0])
+    np.savez(folder / "v.npz", nmf=rows)
+    np.save(folder / "short.npy", rows[0, :7])
+    return folder
+
+
+def test_directions_of_files_become_objectives(net, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    rows = np.load("v.npz")["nmf"]
+    for text, wanted in [
+        ("joined@v.npy", [rows[0]]),
+        ("block@v.npz:nmf[3,1]", [rows[3], rows[1]]),
+        ("joined@v.npz", list(rows)),
+        (f"joined@'{folder}/v.npz'[2]", [rows[2]]),
+        ("joined@./v.npy#cosine=2", [rows[0]]),
+    ]:
+        targets = parse_target(text, net)
+        assert len(targets) == len(wanted)
+        for target, row in zip(targets, wanted, strict=True):
+            (term,) = target.objective.terms
+            np.testing.assert_array_equal(np.float32(term.vector), row)
+            assert term.cosine == (2 if "cosine" in text else 0)
+            (again,) = parse_target(target.text, net)
+            assert again == target
+
+
+def test_directions_of_files_are_terms_of_sums(net, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    (target,) = parse_target(
+        f"joined:2 - 0.5*joined@'{folder}/v.npz':nmf[1]#cosine=1 + logit:1", net
+    )
+    assert [term.kind for term in target.objective.terms] == ["channel", "direction", "logit"]
+    assert [term.weight for term in target.objective.terms] == [1, -0.5, 1]
+    opposite = parse_target(negated(target.text), net)[0]
+    assert opposite.objective == -target.objective
+    with pytest.raises(UsageError, match="single units, not ranges"):
+        parse_target("joined:2 + joined@v.npz", net)
+
+
 @pytest.mark.parametrize(
-    "text", ["mixed4c:1", "-a:1", "a:10 - 0.5*a:11", "-a:1 + b:2@center", "logit:3"]
+    ("text", "line"),
+    [
+        ("joined@short.npy", "direction short.npy: 7 numbers, joined has 9 channels"),
+        ("joined@none.npy", "none.npy: there is no such file"),
+        ("joined@v.pt", "v.pt: a pickle can run any code"),
+        ("joined@v.npz:pca", "no array 'pca'; near: nmf"),
+        ("joined@v.npz:nmf[4]", "rows 0 to 3"),
+        ("joined@v.npz:nmf[]", "no rows between the brackets"),
+        ("joined@v.npy#power=2", "unknown #power; give #cosine=POWER or #latent=NUMBER"),
+        ("joined@v.npy#cosine=two", "#cosine=two: give a number"),
+        ("joined:3#cosine=2", "#cosine is for directions"),
+        ("joined@center", "expected joined:UNIT@PLACE, or a file that ends in .npy"),
+        ("joind@v.npy", "near: joined"),
+        ("joined@v.npz:nmf#latent=1", "a latent takes no :KEY"),
+        ("joined@v.npz#latent=x", "are no numbers"),
+    ],
+)
+def test_bad_files_of_directions_are_one_line(net, folder, monkeypatch, text, line):
+    monkeypatch.chdir(folder)
+    with pytest.raises(UsageError, match=line) as refused:
+        parse_target(text, net)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "joined@v.npy",
+        "joined@v.npz:nmf[0]#cosine=2",
+        "-joined@/etc/passwd.npy",
+        "2*joined@'v.npy'",
+        "joined:1 + 0.5*joined@v.npz",
+        "joined@sae.safetensors#latent=1",
+        "joined@v.pt",
+        "nothing@v.npy",
+        "weight:x@v.npy",
+    ],
+)
+def test_files_are_not_looked_at_where_they_are_not_wanted(net, monkeypatch, text):
+    def looked(*_):
+        raise AssertionError("a file was looked at")
+
+    for name in ("read_directions", "latents"):
+        monkeypatch.setattr(f"kerasviz.optvis.objectives.targets.{name}", looked)
+    with pytest.raises(UsageError, match="files are not read here"):
+        parse_target(text, net, files=False)
+    assert parse_target("joined:random-7#cosine=2", net, files=False)
+    assert parse_target("joined:1@center", net, files=False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["mixed4c:1", "-a:1", "a:10 - 0.5*a:11", "-a:1 + b:2@center", "logit:3", "a@'x - y.npy'[1]"],
 )
 def test_negated_twice_is_the_same(text: str) -> None:
     assert negated(text) != text

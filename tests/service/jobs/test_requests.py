@@ -63,6 +63,9 @@ def test_each_picture_is_asked_for_once_and_settings_win_over_the_recipe() -> No
         (["joined:1"], {"steps": 4097}, "at most 4096"),
         (["joined:1 + joined:2"], {"kind": "neuron"}, "a neuron is the centre"),
         (["logit:1"], {"kind": "neuron"}, "a neuron is the centre"),
+        (["joined@/etc/v.npy"], {}, "files are not read here"),
+        (["joined:1 + joined@v.npz:k[0]"], {}, "files are not read here"),
+        (["joined@sae.safetensors#latent=0"], {"kind": "diversity"}, "files are not read here"),
     ],
 )
 def test_bad_use_is_one_line(targets: list[str], words: dict[str, Any], line: str) -> None:

@@ -10,6 +10,7 @@ Functions; those of commands take the options of the command as arguments of the
     render_again    render the picture of a file again (kerasviz render --again)
     make_figures    make the figures of the article (kerasviz figures)
     find_examples   find the images to which units respond (kerasviz examples)
+    find_directions find directions in the activations of photos (kerasviz directions)
     make_atlas      render every unit of a network (kerasviz atlas)
     export_model    write a network for TensorFlow Serving (kerasviz export)
     convert         write a network as a Keras file or a SavedModel (kerasviz convert)
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from kerasviz.errors import KerasvizError as KerasvizError
     from kerasviz.errors import ModelError as ModelError
     from kerasviz.errors import UsageError as UsageError
+    from kerasviz.examples.directions import find_directions as find_directions
     from kerasviz.examples.find import find_examples as find_examples
     from kerasviz.export.convert import convert as convert
     from kerasviz.export.tf_serving.export import export_model as export_model
@@ -75,6 +77,7 @@ _HOMES = {
     "check": "zoo.check",
     "convert": "export.convert",
     "export_model": "export.tf_serving.export",
+    "find_directions": "examples.directions",
     "find_examples": "examples.find",
     "load": "zoo.load",
     "make_atlas": "atlas.make",

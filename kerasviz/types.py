@@ -26,3 +26,5 @@ OutputKind = Literal["keras", "saved_model"]
 OutputLayout = Literal["own", "channels-last"]
 #: What ``check`` compares with.
 ReferenceName = Literal["onnxruntime", "keras"]
+#: How directions are found in the activations of photos.
+DirectionMethod = Literal["nmf", "pca", "kmeans", "cav"]

@@ -16,6 +16,7 @@ FUNCTIONS = {
     "render": "render",
     "figures": "make_figures",
     "examples": "find_examples",
+    "directions": "find_directions",
     "atlas": "make_atlas",
     "export": "export_model",
     "check": "check",
@@ -50,6 +51,7 @@ ELSEWHERE = {
 #: Options whose default, or what they take, differs, with the reason.
 NOTES = {
     ("render", "out"): "None writes no files; the command writes into out/NAME",
+    ("directions", "out"): "None writes no file; the command writes into out/NAME-directions",
     ("render", "again"): "a function of its own, because targets and settings are in the file",
     ("figures", "model"): "the network is the first argument of every function",
     ("*", "import"): "the classes by name, in place of the module that has them",

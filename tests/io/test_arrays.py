@@ -69,9 +69,9 @@ def test_pickles_are_refused_and_do_not_run(
         np.savez(path, v=harmful)
     else:
         path.write_bytes(pickle.dumps(Harmful()))
-    with pytest.raises(UsageError, match="can run any code when it is read") as refused:
-        with opened_arrays(path):
-            pass
+    said = "can run any code when it is read"
+    with pytest.raises(UsageError, match=said) as refused, opened_arrays(path):
+        pass
     assert "numpy.save(" in str(refused.value) and "\n" not in str(refused.value)
     assert not (tmp_path / "harmed").exists()
 
@@ -79,9 +79,8 @@ def test_pickles_are_refused_and_do_not_run(
 def test_a_pickle_with_the_name_of_an_array_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "v.npy"
     path.write_bytes(pickle.dumps([1.0, 2.0]))
-    with pytest.raises(UsageError, match="pickle"):
-        with opened_arrays(path):
-            pass
+    with pytest.raises(UsageError, match="pickle"), opened_arrays(path):
+        pass
 
 
 @pytest.mark.parametrize("ending", [".npy", ".npz", ".safetensors"])
@@ -89,25 +88,23 @@ def test_a_pickle_with_the_name_of_an_array_is_refused(tmp_path: Path) -> None:
 def test_damaged_files_are_one_line(tmp_path: Path, ending: str, content: bytes) -> None:
     path = tmp_path / f"v{ending}"
     path.write_bytes(content)
-    with pytest.raises(UsageError) as refused:
-        with opened_arrays(path) as arrays:
-            array_name(path, list(arrays), "")
+    with pytest.raises(UsageError) as refused, opened_arrays(path) as arrays:
+        array_name(path, list(arrays), "")
     assert str(path) in str(refused.value) and "\n" not in str(refused.value)
 
 
 def test_missing_files_and_other_formats_are_one_line(tmp_path: Path) -> None:
     for name, line in (("v.npy", "no such file"), ("v.txt", "ends in .npy, .npz, .safetensors")):
-        with pytest.raises(UsageError, match=line):
-            with opened_arrays(tmp_path / name):
-                pass
+        with pytest.raises(UsageError, match=line), opened_arrays(tmp_path / name):
+            pass
 
 
 def test_names_are_the_only_one_or_named() -> None:
     path = Path("v.npz")
     assert array_name(path, ["a", "b"], "b") == "b"
-    with pytest.raises(UsageError, match="which array.*one of a, b"):
+    with pytest.raises(UsageError, match=r"which array.*one of a, b"):
         array_name(path, ["a", "b"], "")
-    with pytest.raises(UsageError, match="no array 'nfm'; near: nmf"):
+    with pytest.raises(UsageError, match=r"no array 'nfm'; near: nmf"):
         array_name(path, ["nmf", "pca"], "nfm")
     with pytest.raises(UsageError, match="leave out :a"):
         array_name(Path("v.npy"), [""], "a")

@@ -55,7 +55,9 @@ def _check_fits(term: Term, net: Network, tap: str, size: Size | None) -> None:
     if not term.shape:
         if len(term.vector) != channels:
             what = "latent" if term.kind == "latent" else "direction"
-            raise UsageError(f"{what} of {len(term.vector)} numbers: {term.tap} has {channels} channels")
+            raise UsageError(
+                f"{what} of {len(term.vector)} numbers: {term.tap} has {channels} channels"
+            )
         return
     extent = positions_of(net, tap, size).extent
     if None not in extent and (*extent, channels) != term.shape:

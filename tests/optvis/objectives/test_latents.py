@@ -113,7 +113,7 @@ def test_what_is_no_autoencoder_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"cfg.json is not beside it"):
         read_latents(path, [0])
     save_file({"weight": W_ENC}, path)
-    with pytest.raises(UsageError, match="no sparse autoencoder.*weight"):
+    with pytest.raises(UsageError, match=r"no sparse autoencoder.*weight"):
         read_latents(path, [0])
     with pytest.raises(UsageError, match="not finite"):
         read_latents(saelens(tmp_path, {"W_enc": np.full_like(W_ENC, np.nan)}), [0])

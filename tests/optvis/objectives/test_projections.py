@@ -96,7 +96,7 @@ def test_vectors_must_fit_the_tap():
     with pytest.raises(UsageError, match="direction of 8 numbers: joined has 9 channels"):
         packed(ask.direction("joined", np.ones(8), cosine=2), net)
     wide = ask.direction("joined", np.ones((5, 4, 9)))
-    with pytest.raises(UsageError, match="5x4x9 numbers: joined has .* in images of"):
+    with pytest.raises(UsageError, match=r"5x4x9 numbers: joined has .* in images of"):
         packed(wide, net, (32, 32))
     row = ask.direction("block", np.ones((17, 6)))
     assert packed(row, tokens.network(2), (13, 22))["vector0"].shape == (1, 102)

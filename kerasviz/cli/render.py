@@ -150,12 +150,24 @@ def command(
         pictures = PictureOptions.of(**asked)
         requests = requests_for(net, targets, recipe_options, pictures, folder)
     say_sizes(usual, (request.recipe for request in requests))
+    _say_lengths(requests)
     store = Store(folder, net, file_format)
     commands = command_line(model, recipe_options.name).of_store
     with _stoppable(store, requests), rendering() as progress:
         made = fill_folder(store, requests, commands, progress).made
     _warn_of_flat(flat_files(store, requests))
     _report(store, requests, made, as_json)
+
+
+def _say_lengths(requests: Sequence[Request]) -> None:
+    """Say how long the vectors of files are, which nothing normalizes."""
+    terms = [t for request in requests for t in request.objective.terms if t.source is not None]
+    lengths = sorted(term.norm for term in terms)
+    if len(lengths) == 1:
+        click.echo(f"kerasviz: direction of length |v| = {lengths[0]:.4g}", err=True)
+    elif lengths:
+        within = f"{lengths[0]:.4g} to {lengths[-1]:.4g}"
+        click.echo(f"kerasviz: {len(lengths)} directions of lengths |v| = {within}", err=True)
 
 
 def _check_alone() -> None:
@@ -214,7 +226,10 @@ def _warn_of_flat(files: Sequence[str]) -> None:
 
 
 def _report(store: Store, requests: Sequence[Request], made: int, as_json: bool) -> None:
+    from kerasviz.rendering.latent_reports import recorded_latents
+
     page = store.folder / "index.html"
+    latents = recorded_latents(store, requests)
     finished = store.finished(requests)
     kept = len(finished) - made
     if as_json:
@@ -227,6 +242,7 @@ def _report(store: Store, requests: Sequence[Request], made: int, as_json: bool)
                 {"file": e.file, "target": e.target, "score": e.score, "sha256": e.sha256}
                 for e in finished
             ],
+            **({"latents": [report.to_json() for report in latents]} if latents else {}),
         }
         click.echo(json.dumps(data, indent=1, ensure_ascii=False))
         return
@@ -235,4 +251,6 @@ def _report(store: Store, requests: Sequence[Request], made: int, as_json: bool)
         click.echo(f"made {made} {_pictures(made).split()[0]}{complete}")
     else:
         click.echo(f"nothing to do: {kept} {_pictures(kept)} complete")
+    for report in latents:
+        click.echo(str(report))
     click.echo(f"open {page}")

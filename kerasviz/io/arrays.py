@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +59,8 @@ def opened_arrays(path: Path) -> Iterator[dict[str, StoredArray]]:
                 yield arrays
         elif path.suffix.lower() == ".npz":
             with np.load(path, allow_pickle=False) as file:
-                loaded = {name: _npz_array(path, file, name) for name in file.files}
-                yield {name: _of(array) for name, array in loaded.items() if _numeric(array)}
+                found = {name: _member(path, file, name) for name in file.files}
+                yield {name: array for name, array in found.items() if array is not None}
         else:
             array = np.load(path, allow_pickle=False, mmap_mode="r")
             if not _numeric(array):
@@ -142,11 +142,28 @@ def _of(array: Array) -> StoredArray:
     return StoredArray(array.shape, lambda number, axis: array.take(number, axis), lambda: array)
 
 
-def _npz_array(path: Path, file: Any, name: str) -> Array:
-    array = file[name]
-    if not isinstance(array, np.ndarray):
-        raise UsageError(f"{path}: {name} is no array")
-    return array
+def _member(path: Path, file: Any, name: str) -> StoredArray | None:
+    """Return an array of an .npz file, which is read when it is wanted."""
+    with file.zip.open(name if name in file.zip.namelist() else f"{name}.npy") as member:
+        if np.lib.format.read_magic(member) == (1, 0):
+            shape, _, dtype = np.lib.format.read_array_header_1_0(member)
+        else:
+            shape, _, dtype = np.lib.format.read_array_header_2_0(member)
+    if dtype.hasobject:
+        raise UsageError(_pickled(path, ".npz"))
+    if dtype.kind not in "fiu" or not shape:
+        return None
+
+    def take(number: int, axis: int) -> Array:
+        taken: Array = read().take(number, axis)
+        return taken
+
+    @cache
+    def read() -> Array:
+        array: Array = file[name]
+        return array
+
+    return StoredArray(shape, take, read)
 
 
 @contextmanager

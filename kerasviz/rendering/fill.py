@@ -11,6 +11,7 @@ import numpy as np
 from kerasviz.io.images import decode, image_array
 from kerasviz.optvis.environment import environment
 from kerasviz.rendering.batching import Batch
+from kerasviz.rendering.latent_reports import record_latents
 from kerasviz.rendering.manifest import Entry
 from kerasviz.rendering.pages import write_index
 from kerasviz.rendering.picture import Picture
@@ -38,7 +39,9 @@ def fill_folder(
     pictures of a store again, by file; for ``missing`` see :func:`render_into`.
     """
     try:
-        return render_into(store, requests, progress, missing=missing)
+        made = render_into(store, requests, progress, missing=missing)
+        record_latents(store, requests)
+        return made
     finally:
         if store.entries:
             write_index(store.folder, store.manifest(), commands(store))

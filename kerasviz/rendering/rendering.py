@@ -17,6 +17,7 @@ from kerasviz.io.files import make_folder
 from kerasviz.io.images import contact_sheet
 from kerasviz.network.network import Network
 from kerasviz.rendering.commands import CommandLine
+from kerasviz.rendering.latent_reports import LatentReport, report_latents
 from kerasviz.rendering.pages import write_index
 from kerasviz.rendering.picture import Picture, network_provenance, provenance
 from kerasviz.rendering.plot import plot_scores
@@ -101,6 +102,17 @@ class Rendering(NotebookView):
     def scores(self) -> Array:
         """The scores of the finished images, [N]."""
         return np.array([p.score for p in self.pictures], np.float32)
+
+    def latents(self) -> list[LatentReport]:
+        """Report whether the latents of autoencoders are on in their pictures.
+
+        A picture in which its latent is off does not show it.
+        """
+        return [
+            report
+            for picture in self.pictures
+            for report in report_latents(self.net, picture.request, picture.image)
+        ]
 
     @property
     def losses(self) -> Array:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.numpy import save_file
 
 Run = Callable[..., Any]
 SMALL = ("--preprocess", "inception", "--size", "24x31")
@@ -68,3 +69,28 @@ def test_bad_use_is_one_line(run_cli: Run, model_file: Path, photos: Path) -> No
         ended = run_cli("directions", model_file, *words, *SMALL)
         assert ended.code != 0 and line in ended.err and ended.err.count("\n") == 1, ended.err
     assert not Path("out").exists() or not list(Path("out").rglob("*.npz"))
+
+
+def test_lengths_and_latents_are_said(run_cli: Run, model_file: Path, tmp_path: Path) -> None:
+    np.save("v.npy", np.full((2, 5), 2.0))
+    small = ("--size", 20, "--steps", 2, "--preprocess", "inception", "--out", "p")
+    ended = run_cli("render", model_file, "conv2@v.npy[0]", *small)
+    assert ended.code == 0 and "direction of length |v| = 4.472" in ended.err
+    ended = run_cli("render", model_file, "conv2@v.npy", *small)
+    assert "2 directions of lengths |v| = 4.472 to 4.472" in ended.err
+    arrays = {
+        "encoder.weight": np.eye(3, 5, dtype=np.float32),
+        "encoder.bias": np.array([100, -100, 0], np.float32),
+        "b_dec": np.zeros(5, np.float32),
+    }
+    save_file(arrays, "sae.safetensors")
+    Path("cfg.json").write_text(json.dumps({"k": 1}))
+    ended = run_cli("render", model_file, "conv2@sae.safetensors#latent=0-1", *small)
+    assert ended.code == 0
+    lines = ended.out.splitlines()
+    assert "latent 0 is on at 100 % of the positions" in lines[1]
+    assert "rank 1 of 3 latents" in lines[1]
+    assert "latent 1 is off at all positions (rank 3 of 3 latents)" in lines[2]
+    asked = ("render", model_file, "conv2@sae.safetensors#latent=0", *small, "--json")
+    (report,) = json.loads(run_cli(*asked).out)["latents"]
+    assert report["on"] and report["rank"] == 1 and report["share"] == 1

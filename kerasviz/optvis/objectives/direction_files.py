@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,17 @@ class DirectionFile:
         if self.row is not None:
             data["row"] = self.row
         return data
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> DirectionFile:
+        """Return the record of plain data, which names no path: nobody's record opens a file."""
+        row = data.get("row")
+        return cls(
+            str(data.get("file", "")),
+            str(data.get("sha256", "")),
+            str(data.get("key", "")),
+            None if row is None else int(row),
+        )
 
 
 @dataclass(frozen=True)

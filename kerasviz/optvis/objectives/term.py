@@ -129,7 +129,7 @@ class Term:
         if "function" in settings:
             settings["function"] = PythonFunction.from_json(settings["function"])
         if "source" in settings:
-            settings["source"] = DirectionFile(**settings["source"])
+            settings["source"] = DirectionFile.from_json(settings["source"])
         return cls(**settings)
 
 

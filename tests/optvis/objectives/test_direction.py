@@ -40,6 +40,8 @@ def test_a_record_keeps_the_vector_and_names_the_file_without_its_folder(tmp_pat
     assert again == objective and again.to_json() == objective.to_json()
     np.testing.assert_array_equal(np.float32(again.terms[0].vector), ROWS[1])
     assert "source" not in objective.identity()[0]
+    data["source"]["path"] = "/etc/v.npy"
+    assert Objective.from_json([data]).terms[0].source.path == ""
 
 
 def test_a_vector_is_what_it_was(tmp_path: Path) -> None:

@@ -125,8 +125,8 @@ def sheet(
     """All pictures, five in a row, with the class and each judge's verdict under them."""
     across, line, gap = 5, 14, 8
     font = ImageFont.load_default(12)
-    side = max(images.shape[1], 128)
-    cell = (side + gap, side + gap + line * (1 + len(found)))
+    side = images.shape[1]
+    cell = (max(side, 190) + gap, side + gap + line * (1 + len(found)))
     rows = -(-len(images) // across)
     canvas = Image.new("RGB", (cell[0] * across + gap, cell[1] * rows + gap), "white")
     draw = ImageDraw.Draw(canvas)

@@ -99,6 +99,21 @@ def test_a_shared_transform_works_alone_only() -> None:
         replace(setting, group=2)
 
 
+def test_a_served_class_has_rivals_as_a_rendered_one() -> None:
+    net = tiny.network()
+    chosen = recipe("vivid").replace(size=(16, 24))
+    setting = ExportSettings(("logits",), chosen, steps_max=6, image_size=(16, 24), group=2)
+    rows = [(0, 2, 4, 6), (0, 3, 1, 6)]
+    compute = tf.function(pictures(net, setting), autograph=False)
+    images, scores, _ = compute(*map(tf.constant, map(list, zip(*rows, strict=True))))
+    for k, row in enumerate(rows):
+        picture = rendered(net, setting, chosen, row)
+        np.testing.assert_allclose(images[k], picture.image, atol=1e-4)
+        assert float(scores[k]) == pytest.approx(picture.score, abs=1e-4)
+        plain = rendered(net, setting, chosen.replace(rivals=0.0), row)
+        assert np.abs(plain.image - picture.image).max() > 1e-3
+
+
 def test_numbers_that_do_not_stay_finite() -> None:
     net = tiny.network()
     program: Any = net.program

@@ -48,6 +48,9 @@ def test_each_picture_is_asked_for_once_and_settings_win_over_the_recipe() -> No
     assert {(r.recipe.steps, r.recipe.size, r.batch) for r in found} == {(7, (24, 40), 2)}
     (usual,) = requests("joined:0", recipe="article")
     assert usual.recipe.steps == RECIPES["article"].steps
+    (vivid,) = requests("logit:1", recipe="vivid")
+    assert vivid.recipe.rivals == RECIPES["vivid"].rivals
+    assert vivid.recipe.transform == RECIPES["vivid"].transform
 
 
 @pytest.mark.parametrize(

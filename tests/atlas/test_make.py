@@ -44,9 +44,9 @@ def test_workers_cannot_read_a_model_in_memory(tmp_path: Path) -> None:
     import keras
 
     model = keras.Sequential(
-        [keras.layers.Input((None, None, 3)), keras.layers.Conv2D(3, 3, name="conv")]
+        [keras.layers.Input((None, None, 3)), keras.layers.Conv2D(3, 3, name="conv")], name="small"
     )
-    message = "the workers of an atlas read sequential from a file"
+    message = "the workers of an atlas read small from a file"
     with pytest.raises(kerasviz.UsageError, match=message) as caught:
         kerasviz.make_atlas(
             kerasviz.load(model, preprocess="unit"), "conv", out=tmp_path / "a", precision="float32"

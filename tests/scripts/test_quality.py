@@ -47,8 +47,8 @@ def test_recipes_are_asked_for_by_name_or_file_with_steps(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_it_prints_a_table_and_draws_a_sheet(tmp_path: Path, shared_models: Path) -> None:
-    command = [sys.executable, str(Path(quality.__file__)), "--models", str(shared_models)]
+def test_it_prints_a_table_and_draws_a_sheet(tmp_path: Path, models_folder: Path) -> None:
+    command = [sys.executable, str(Path(quality.__file__)), "--models", str(models_folder)]
     command += ["--networks", "squeezenet", "--recipes", "fast:2", "vivid:2", "--classes", "2"]
     command += ["--seeds", "0", "1", "--size", "64", "--out", str(tmp_path)]
     table = subprocess.run(command, check=True, capture_output=True, text=True).stdout

@@ -77,12 +77,15 @@ class Client(NotebookClient):
     def __init__(self, *args: Any, **options: Any):
         super().__init__(*args, **options)
         self.updates: dict[int, list[str]] = {}
+        self.sent = False
 
     def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
         if msg["msg_type"] in ("display_data", "update_display_data"):
             updates = self.updates.setdefault(cell_index, [])
             updates.append(msg["content"]["data"].get("text/html", ""))
-            if cell_index == self.interrupted and "<img" in updates[-1] and len(updates) < 5:
+            shows = cell_index == self.interrupted and "<img" in updates[-1]
+            if shows and not self.sent:  # a second signal could hit the kernel after the cell
+                self.sent = True
                 os.kill(self.km.provisioner.pid, signal.SIGINT)
         return super().process_message(msg, cell, cell_index)
 

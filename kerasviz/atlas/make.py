@@ -131,7 +131,7 @@ def make_atlas(  # noqa: PLR0913 - the options of the command
 
     Example:
         >>> kerasviz.make_atlas(net, "stem", steps=128, size=64).index  # doctest: +SKIP
-        '/home/me/out/efficientnet-lite0-atlas/index.html'
+        '.../out/efficientnet-lite0-atlas/index.html'
     """
     source = net if isinstance(net, ModelSource) else None
     options = WorkerOptions(engine, address, workers, threads)

@@ -261,7 +261,7 @@ def slug(text: str) -> str:
 
     >>> slug("inception_4c/output:100@center"), slug("mixed4a:476 + mixed4b:111")
     ('inception_4c.output-100@center', 'mixed4a-476+mixed4b-111')
-    >>> slug("mixed4a@/home/me/concepts.npz:nmf[3]#cosine=2")
+    >>> slug("mixed4a@my/photos/concepts.npz:nmf[3]#cosine=2")
     'mixed4a@concepts-nmf-3-cosine-2'
     """
     name = _FILE.sub(_file_name, text)

@@ -13,11 +13,11 @@ from kerasviz.cli.options import (
     InputOptions,
     ModelOptions,
     data_option,
+    image_pass_options,
     input_options,
     json_option,
     model_options,
     seed_option,
-    size_of,
 )
 from kerasviz.cli.progress import import_tensorflow
 from kerasviz.cli.reading import read_network
@@ -70,21 +70,7 @@ It needs scikit-learn: pip install "kerasviz[directions]". The same photos give 
     metavar="FILE.npz",
     help="File for the directions. [default: out/NAME OF THE MODEL-directions/TAP-METHOD.npz]",
 )
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="The first N photos only.")
-@click.option(
-    "--batch",
-    type=click.IntRange(min=1),
-    default=32,
-    show_default=True,
-    metavar="N",
-    help="Photos that are computed at once.",
-)
-@click.option(
-    "--size",
-    type=size_of,
-    metavar="N|HxW",
-    help="Pixels of the photos. [default: what the network was trained for, else 224]",
-)
+@image_pass_options("photos")
 @seed_option
 @json_option
 @data_option

@@ -14,10 +14,10 @@ from kerasviz.cli.options import (
     InputOptions,
     ModelOptions,
     data_option,
+    image_pass_options,
     input_options,
     json_option,
     model_options,
-    size_of,
 )
 from kerasviz.cli.progress import import_tensorflow
 from kerasviz.cli.reading import read_network
@@ -65,21 +65,7 @@ read are counted and left out. The same command continues after Ctrl-C.
     metavar="N",
     help="Examples of each kind: maximum, slightly positive, slightly negative, minimum.",
 )
-@click.option(
-    "--batch",
-    type=click.IntRange(min=1),
-    default=32,
-    show_default=True,
-    metavar="N",
-    help="Images that are computed at once.",
-)
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="The first N images only.")
-@click.option(
-    "--size",
-    type=size_of,
-    metavar="N|HxW",
-    help="Pixels of the images. [default: what the network was trained for, else 224]",
-)
+@image_pass_options("images")
 @json_option
 @data_option
 @input_options

@@ -279,6 +279,37 @@ data_option = click.option(
     "several images the one that it leaves out is optimized.",
 )
 
+
+def image_pass_options(what: str) -> Callable[[Command], Command]:
+    """Make the decorator that adds the options on a pass over images, which ``what`` names."""
+    options = (
+        click.option(
+            "--batch",
+            type=click.IntRange(min=1),
+            default=32,
+            show_default=True,
+            metavar="N",
+            help=f"{what.capitalize()} that are computed at once.",
+        ),
+        click.option(
+            "--limit", type=click.IntRange(min=1), metavar="N", help=f"The first N {what} only."
+        ),
+        click.option(
+            "--size",
+            type=size_of,
+            metavar="N|HxW",
+            help=f"Pixels of the {what}. [default: what the network was trained for, else 224]",
+        ),
+    )
+
+    def add(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON instead of text, for scripts."
 )

@@ -103,7 +103,8 @@ class Run:
     that couple rows; ``terms`` [B, T] those of the terms of sums; ``history`` [steps, B] complete
     scores of the transformed images at each step, NaN after the number of steps that a row has
     ``taken`` [B]. ``complete`` [B] is false for rows that took fewer steps because the run was
-    stopped; those that had not begun took none.
+    stopped; those that had not begun took none. Transparent images have an ``opacity`` [B, H, W] in
+    [0, 1], and snapshots theirs in ``snapshot_opacities``.
     """
 
     images: Array
@@ -113,6 +114,8 @@ class Run:
     history: Array
     taken: Array
     complete: Array
+    opacity: Array | None = None
+    snapshot_opacities: dict[int, Array] = field(default_factory=dict)
 
 
 class Loop:

@@ -11,7 +11,7 @@ from typing import Any
 from kerasviz._views import NotebookView
 from kerasviz.errors import UsageError, check_choice, check_names
 from kerasviz.optvis import parameterizations
-from kerasviz.optvis.parameterizations import Fourier, Parameterization
+from kerasviz.optvis.parameterizations import Alpha, Fourier, Parameterization
 from kerasviz.optvis.python_function import PythonFunction
 from kerasviz.optvis.transforms.transform import (
     ARTICLE_STEPS,
@@ -133,6 +133,18 @@ class Recipe(NotebookView):
     def replace(self, **changes: Any) -> Recipe:
         """Return a copy with some settings changed."""
         return replace(self, **changes)
+
+    def of_kind(self, kind: str) -> Recipe:
+        """Return the recipe with a parameterization by kind, and the learning rate it needs."""
+        parameterization = parameterizations.from_json({"kind": kind})
+        rate = parameterizations.LEARNING_RATES.get(kind, self.learning_rate)
+        return self.replace(parameterization=parameterization, learning_rate=rate)
+
+    def transparent(self) -> Recipe:
+        """Return the recipe for transparent pictures, with an opacity beside the colours."""
+        if isinstance(self.parameterization, Alpha):
+            return self
+        return self.replace(parameterization=Alpha(self.parameterization))
 
     def to_json(self) -> dict[str, Any]:
         """Return the recipe as plain data."""

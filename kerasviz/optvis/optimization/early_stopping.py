@@ -18,6 +18,7 @@ from kerasviz.optvis.optimization.loop import (
     check_finite,
     loop_for,
 )
+from kerasviz.optvis.parameterizations.alpha import opaque
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.types import Array, Tensor
 
@@ -194,7 +195,9 @@ class _RollingBatch:
             min(int(done), self.recipe.steps),
             self.recipe.steps,
             score,
-            lambda: np.asarray(now.loop.image(now.state[0], now.groups)),
+            lambda: np.asarray(
+                opaque(now.recipe.parameterization, now.loop.image(now.state[0], now.groups))
+            ),
             stopped=now.stop,
         )
 
@@ -222,7 +225,7 @@ class _RollingBatch:
         scores = np.stack([row.scores for row in rows])
         for number, row in enumerate(rows):
             history[: taken[number], number] = row.history
-        return Run(
+        run = Run(
             images=np.stack([row.image for row in rows]),
             snapshots={
                 step: np.stack([images[number] for number in range(len(rows))])
@@ -234,3 +237,4 @@ class _RollingBatch:
             taken=taken,
             complete=np.array([row.complete for row in rows]),
         )
+        return run.of(self.recipe.parameterization)

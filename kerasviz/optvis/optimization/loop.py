@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -35,6 +35,8 @@ from kerasviz.optvis.optimization.kernels import fast_kernels, portable_kernels
 from kerasviz.optvis.optimization.optimizers import UPDATES, fused_update, per_row
 from kerasviz.optvis.optimization.relu_gradients import REDIRECTED
 from kerasviz.optvis.optimization.tiling import check_tiles, scores_of_tiles, tiled
+from kerasviz.optvis.parameterizations import Alpha, Parameterization
+from kerasviz.optvis.parameterizations.alpha import GREY, laid_on, opaque
 from kerasviz.optvis.python_function import names_of
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.types import Array, Tensor
@@ -117,6 +119,19 @@ class Run:
     opacity: Array | None = None
     snapshot_opacities: dict[int, Array] = field(default_factory=dict)
 
+    def of(self, parameterization: Parameterization) -> Run:
+        """Return the run with the opacities that the images of a parameterization have."""
+        if not isinstance(parameterization, Alpha):
+            return self
+        snapshots = self.snapshots.items()
+        return replace(
+            self,
+            images=self.images[..., :-1],
+            snapshots={step: images[..., :-1] for step, images in snapshots},
+            opacity=self.images[..., -1],
+            snapshot_opacities={step: images[..., -1] for step, images in snapshots},
+        )
+
 
 class Loop:
     """The compiled functions for a network, a structure and a recipe but for its steps."""
@@ -169,6 +184,7 @@ class Loop:
         """Score untransformed images as a whole and by each term of sums, [B, 1 + T]."""
 
         def score(images: Tensor) -> Tensor:
+            images = opaque(self.recipe.parameterization, images)
             activations = {**self.net.activations(images, self.taps), IMAGE: images}
             whole = own_scores(self.structure, activations, data, groups)
             each = term_scores(self.structure, activations, terms, groups) if terms else []
@@ -176,6 +192,16 @@ class Loop:
 
         tile = self.recipe.tile
         return scores_of_tiles(score, images, tile) if tile else score(images)
+
+    def _layers(
+        self, params: Any, seeds: Tensor, groups: Tensor, step: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return images, what the network is shown of them, and what opacity costs [B] if any."""
+        images, own = self._image(params, groups), self.recipe.parameterization
+        if not isinstance(own, Alpha):
+            return images, images, None
+        cost = own.weight * tf.reduce_mean(images[..., -1], [1, 2])
+        return laid_on(images, GREY), own.on_background(images, seeds, step), cost
 
     def _gradient(
         self, params: Any, data: Data, seeds: Tensor, groups: Tensor, step: Tensor, kernels: Kernels
@@ -191,8 +217,8 @@ class Loop:
         loss_scale = LOSS_SCALE if kernels.compute_dtype == tf.float16 else 1.0
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(params)
-            images = self._image(params, groups)
-            seen = self.transform.apply(images, seeds, step)
+            images, shown, cost = self._layers(params, seeds, groups, step)
+            seen = self.transform.apply(shown, seeds, step)
             if not self.recipe.tile:
                 totals = score(seen, images)
                 target, upstream = totals, tf.fill(tf.shape(totals), loss_scale)
@@ -200,6 +226,10 @@ class Loop:
             target = seen
             upstream, lifted = tiled(lambda s: loss_scale * score(s, s), seen, self.recipe.tile)
             totals = lifted / loss_scale
+        if cost is not None:  # a share of the score, whatever its size
+            size = tf.abs(totals)
+            target, upstream = [target, cost], [upstream, -loss_scale * size]
+            totals -= size * cost
         gradient = tape.gradient(target, params, upstream)
         if any(part is None for part in tf.nest.flatten(gradient)):
             raise ModelError(
@@ -349,7 +379,7 @@ class _Ascent:
             self.step,
             self.steps,
             float(self.history[-1][-1].mean()),
-            lambda: np.asarray(now.images()),
+            lambda: np.asarray(opaque(now.loop.recipe.parameterization, now.images())),
             partial(_checkpoint, self.step, self.state, self.history, now.snapshots),
             now.result,
         )
@@ -359,7 +389,7 @@ class _Ascent:
         self.state = self.state[:1]
         images = self.images()
         scores = np.asarray(self.loop.score_terms(images, self.data, self.groups, self.terms))
-        return Run(
+        run = Run(
             images=np.asarray(images),
             snapshots={step: np.asarray(image) for step, image in self.snapshots.items()},
             scores=scores[:, 0],
@@ -368,6 +398,7 @@ class _Ascent:
             taken=np.full(len(self.seeds), self.step),
             complete=np.full(len(self.seeds), self.step == self.steps),
         )
+        return run.of(self.loop.recipe.parameterization)
 
 
 def _checkpoint(

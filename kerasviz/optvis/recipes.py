@@ -25,7 +25,7 @@ from kerasviz.optvis.transforms.transform import (
 
 #: The data types of convolutions and matrix products.
 PRECISIONS = ("float32", "bfloat16", "float16")
-OPTIMIZERS = ("adam", "gradient-descent")
+OPTIMIZERS = ("adam", "gradient-descent", "nadam")
 #: The patience of ``--until-converged``, in steps.
 PATIENCE = 128
 
@@ -39,7 +39,7 @@ class Recipe(NotebookView):
         steps: The number of updates, at least 1.
         size: (height, width) in pixels.
         learning_rate: That of the optimizer, above 0.
-        optimizer: ``adam`` or ``gradient-descent``.
+        optimizer: ``adam``, ``gradient-descent`` or ``nadam``.
         parameterization: The parameters of the image.
         transform: The random transform of the image before every step, or its steps in order:
             ``Pad``, ``Jitter``..., and Python functions of images [B, H, W, C], seeds [B] and steps
@@ -54,6 +54,10 @@ class Recipe(NotebookView):
             whose numbers [B] are subtracted from the scores.
         rivals: The share of log(sum of exp(all logits)) that is subtracted from the logit of a
             class, so that it stands out from the others; scores of pictures are without it.
+        views: The number of transformed images that the network sees of each image in a step, at
+            least 1; the score is their mean.
+        opacity: Whether pictures have an opacity too: how much scores depended on each pixel, over
+            all steps.
 
     Raises:
         UsageError: For impossible settings.
@@ -85,6 +89,8 @@ class Recipe(NotebookView):
     patience: int = 0
     penalties: tuple[PythonFunction, ...] = ()
     rivals: float = 0.0
+    views: int = 1
+    opacity: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.transform, Transform):
@@ -99,6 +105,7 @@ class Recipe(NotebookView):
             raise UsageError(f"patience {self.patience}: expected a number of steps, or 0 for all")
         if self.tile < 0:
             raise UsageError(f"tile {self.tile}: expected a number of pixels, or 0 for no tiles")
+        self._check_views()
         if self.tile and self.transform.resample == "each":
             raise UsageError(
                 f"tile {self.tile}: the transform of the recipe {self.name} changes the size of "
@@ -110,6 +117,20 @@ class Recipe(NotebookView):
             raise UsageError(f"rivals {self.rivals}: expected a share from 0 (none) to 1, as 0.5")
         check_choice("precision", self.precision, PRECISIONS)
         check_choice("optimizer", self.optimizer, OPTIMIZERS)
+
+    def _check_views(self) -> None:
+        if not isinstance(self.views, int) or self.views < 1:
+            raise UsageError(f"views {self.views!r}: expected a number of images in a step, as 4")
+        if self.views > 1 and self.transform.shared:
+            raise UsageError(
+                f"views {self.views}: the transform of the recipe {self.name} has the same draws "
+                "for all; choose another recipe, such as maco"
+            )
+        if self.tile and (self.views > 1 or self.opacity or self.transform.crop is not None):
+            raise UsageError(
+                f"tile {self.tile}: the recipe {self.name} shows the network crops of the image; "
+                "leave out the tile"
+            )
 
     def __repr__(self) -> str:
         """Write the call that makes the recipe; settings that are the defaults are left out."""
@@ -123,7 +144,13 @@ class Recipe(NotebookView):
     @property
     def seen_size(self) -> tuple[int, int]:
         """The height and width, in pixels, of the images that the network takes."""
-        return (self.tile, self.tile) if self.tile else self.size
+        return (self.tile, self.tile) if self.tile else self.transform.seen_size(self.size)
+
+    @property
+    def pixels(self) -> int:
+        """The pixels of an image and its views that are in memory in a step, the larger number."""
+        seen = self.transform.seen_size(self.size)
+        return max(self.size[0] * self.size[1], self.views * seen[0] * seen[1])
 
     @property
     def functions(self) -> tuple[PythonFunction, ...]:
@@ -140,8 +167,9 @@ class Recipe(NotebookView):
         del data["penalties"]
         if self.penalties:
             data["penalties"] = [penalty.to_json() for penalty in self.penalties]
-        if not self.rivals:
-            del data["rivals"]  # absent from recipes of old
+        for name in ("rivals", "views", "opacity"):  # absent from recipes of old
+            if data[name] == getattr(_DEFAULTS, name):
+                del data[name]
         data["size"] = list(self.size)
         data["parameterization"] = self.parameterization.to_json()
         data["transform"] = self.transform.to_json()

@@ -37,6 +37,7 @@ from kerasviz.optvis.optimization.relu_gradients import REDIRECTED
 from kerasviz.optvis.optimization.tiling import check_tiles, scores_of_tiles, tiled
 from kerasviz.optvis.python_function import names_of
 from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.transforms.views import spread
 from kerasviz.types import Array, Tensor
 
 #: Tensors of objectives by name, as :func:`pack_objectives` gives them.
@@ -45,6 +46,9 @@ Data = Mapping[str, Tensor]
 CHUNK = 16
 #: The factor of scores whose gradient is computed in float16, which has no numbers below 6e-8.
 LOSS_SCALE = 2.0**10
+
+#: The percentile of gradients' sizes from which a picture is opaque (Horama, ``plots.py``).
+OPAQUE = 80
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,8 @@ class Run:
     that couple rows; ``terms`` [B, T] those of the terms of sums; ``history`` [steps, B] complete
     scores of the transformed images at each step, NaN after the number of steps that a row has
     ``taken`` [B]. ``complete`` [B] is false for rows that took fewer steps because the run was
-    stopped; those that had not begun took none.
+    stopped; those that had not begun took none. ``opacity`` [B, H, W] in [0, 1] is that of recipes
+    which ask for it.
     """
 
     images: Array
@@ -113,6 +118,7 @@ class Run:
     history: Array
     taken: Array
     complete: Array
+    opacity: Array | None = None
 
 
 class Loop:
@@ -143,11 +149,15 @@ class Loop:
         self.advance_redirected = _compiled(partial(self._advance, self.redirected_kernels))
 
     def _start(self, seeds: Tensor) -> Any:
-        """Return the state before the first step: parameters and the optimizer's two moments."""
+        """Return the state before the first step: parameters and the optimizer's two moments.
+
+        For an opacity it also has the sum of the gradients' sizes [B, H, W].
+        """
         height, width = self.recipe.size
         params = self.recipe.parameterization.init(seeds, height, width, self.net.channels)
         zeros = tf.nest.map_structure(tf.zeros_like, params)
-        return params, zeros, zeros
+        sizes = [tf.zeros([seeds.shape[0], height, width])] if self.recipe.opacity else []
+        return params, zeros, zeros, *sizes
 
     def _enter(self, state: Any, seeds: Tensor, mask: Tensor) -> Any:
         """Restart the rows of a state where ``mask`` [B] is true."""
@@ -164,6 +174,7 @@ class Loop:
 
     def _score_terms(self, images: Tensor, data: Data, groups: Tensor, terms: Data) -> Tensor:
         """Score untransformed images as a whole and by each term of sums, [B, 1 + T]."""
+        images = self.transform.whole(images)
 
         def score(images: Tensor) -> Tensor:
             activations = {**self.net.activations(images, self.taps), IMAGE: images}
@@ -174,22 +185,36 @@ class Loop:
         tile = self.recipe.tile
         return scores_of_tiles(score, images, tile) if tile else score(images)
 
+    def _totals(
+        self, seen: Tensor, images: Tensor, data: Data, groups: Tensor, kernels: Kernels
+    ) -> Tensor:
+        """Score images [B, H, W, C] by what the network sees of them; [B], means over views."""
+        activations = self.net.activations(seen, self.taps, kernels=kernels)
+        views = self.recipe.views
+        if views > 1:  # rows of a group are coupled in the same view
+            data = {name: tf.repeat(array, views, axis=0) for name, array in data.items()}
+            groups = tf.reshape(groups[:, None] * views + tf.range(views), [-1])
+        activations = {**activations, IMAGE: spread(images, views)}
+        totals = scores(self.structure, activations, data, groups, self.rivals)
+        if views > 1:
+            totals = tf.reduce_mean(tf.reshape(totals, [-1, views]), axis=1)
+        for penalty in self.recipe.penalties:
+            totals -= function_scores(penalty, images)
+        return totals
+
     def _gradient(
         self, params: Any, data: Data, seeds: Tensor, groups: Tensor, step: Tensor, kernels: Kernels
-    ) -> tuple[Any, Tensor]:
+    ) -> tuple[Any, Tensor, Tensor]:
+        """Return the gradients by the parameters and by the images, and the scores [B]."""
+
         def score(seen: Tensor, images: Tensor) -> Tensor:
-            activations = self.net.activations(seen, self.taps, kernels=kernels)
-            activations = {**activations, IMAGE: images}
-            totals = scores(self.structure, activations, data, groups, self.rivals)
-            for penalty in self.recipe.penalties:
-                totals -= function_scores(penalty, images)
-            return totals
+            return self._totals(seen, images, data, groups, kernels)
 
         loss_scale = LOSS_SCALE if kernels.compute_dtype == tf.float16 else 1.0
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(params)
             images = self._image(params, groups)
-            seen = self.transform.apply(images, seeds, step)
+            seen = self.transform.apply(images, seeds, step, self.recipe.views)
             if not self.recipe.tile:
                 totals = score(seen, images)
                 target, upstream = totals, tf.fill(tf.shape(totals), loss_scale)
@@ -197,7 +222,7 @@ class Loop:
             target = seen
             upstream, lifted = tiled(lambda s: loss_scale * score(s, s), seen, self.recipe.tile)
             totals = lifted / loss_scale
-        gradient = tape.gradient(target, params, upstream)
+        gradient, slopes = tape.gradient(target, (params, images), upstream)
         if any(part is None for part in tf.nest.flatten(gradient)):
             raise ModelError(
                 f"{self.net.name}: {', '.join(self.taps)} has no gradient to the image "
@@ -205,17 +230,18 @@ class Loop:
                 "changes gradually with it"
             )
         if loss_scale == 1.0:
-            return gradient, totals
-        return tf.nest.map_structure(lambda g: g / loss_scale, gradient), totals
+            return gradient, slopes, totals
+        return tf.nest.map_structure(lambda g: g / loss_scale, (gradient, slopes)) + (totals,)
 
     def _step(
         self, state: Any, data: Data, seeds: Tensor, groups: Tensor, step: Tensor, kernels: Kernels
     ) -> tuple[Any, Tensor]:
         """Take one step; return the next state and the scores [B] before the step."""
-        params, *moments = state
+        params, *moments = state[:3]
         step = tf.broadcast_to(step, tf.shape(seeds))
-        gradient, totals = self._gradient(params, data, seeds, groups, step, kernels)
-        return self.update(params, moments, gradient, step), totals
+        gradient, slopes, totals = self._gradient(params, data, seeds, groups, step, kernels)
+        sizes = [size + tf.reduce_mean(tf.abs(slopes), axis=-1) for size in state[3:]]
+        return (*self.update(params, moments, gradient, step), *sizes), totals
 
     def one_step(self, kernels: Kernels) -> Callable[..., tuple[Any, Tensor]]:
         """Return the function (state, data, seeds, groups, step) -> (next state, scores [B]).
@@ -268,8 +294,9 @@ def _compiled(function: Callable[..., Any]) -> Any:
 def loop_for(net: Network, structure: Structure, recipe: Recipe) -> Loop:
     """Return the loop for these settings, compiled once and kept with the network.
 
-    Recipes that differ in name and number of steps share a loop.
+    Recipes that differ in name and number of steps share a loop, unless crops shrink with the steps.
     """
+    recipe = recipe.replace(transform=recipe.transform.with_crops(steps=recipe.steps))
     key = (structure, recipe.replace(name="", steps=1))
     net.warn_of_training()
     net = net.focused(taps_in(structure))
@@ -307,6 +334,26 @@ def check_finite(loop: Loop, totals: Array, images: Callable[[], Tensor], step: 
         )
 
 
+def without_moments(state: Any) -> Any:
+    """Return what of a state a picture is made of."""
+    return (state[0], None, None, *state[3:])
+
+
+def opacity_of(state: Any) -> Array | None:
+    """Return the opacity [B, H, W] in [0, 1] of a state, ``None`` where it has none.
+
+    It is the sum of the gradients' sizes over its 80th percentile, at most 1 (Horama,
+    ``plots.py``), and 0 where no score depends on the image.
+    """
+    if len(state) < 4:
+        return None
+    sums = np.asarray(state[3])
+    bounds = np.percentile(sums, OPAQUE, axis=(1, 2), keepdims=True).astype(np.float32)
+    tiny = np.finfo(np.float32).tiny
+    opacity: Array = np.clip(sums / np.maximum(bounds, tiny), 0, 1)
+    return opacity
+
+
 class _Ascent:
     """A run between two steps: its state, its scores so far and its snapshots."""
 
@@ -341,7 +388,7 @@ class _Ascent:
     def progress(self) -> LoopProgress:
         """Return the progress, with functions that compute from the tensors of this step."""
         now = copy(self)  # without the moments, which only a checkpoint needs
-        now.state, now.snapshots = self.state[:1], dict(self.snapshots)
+        now.state, now.snapshots = without_moments(self.state), dict(self.snapshots)
         return LoopProgress(
             self.step,
             self.steps,
@@ -353,7 +400,7 @@ class _Ascent:
 
     def result(self) -> Run:
         """Finish the run, and free the moments: they are 400 MB for a picture of 4096 pixels."""
-        self.state = self.state[:1]
+        self.state = without_moments(self.state)
         images = self.images()
         scores = np.asarray(self.loop.score_terms(images, self.data, self.groups, self.terms))
         return Run(
@@ -364,6 +411,7 @@ class _Ascent:
             history=np.concatenate(self.history),
             taken=np.full(len(self.seeds), self.step),
             complete=np.full(len(self.seeds), self.step == self.steps),
+            opacity=opacity_of(self.state),
         )
 
 

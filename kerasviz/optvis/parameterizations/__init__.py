@@ -11,11 +11,12 @@ from kerasviz.optvis.parameterizations.aligned import Aligned as Aligned
 from kerasviz.optvis.parameterizations.fourier import Fourier as Fourier
 from kerasviz.optvis.parameterizations.low_resolution import LowResolution as LowResolution
 from kerasviz.optvis.parameterizations.low_resolution import Pyramid as Pyramid
+from kerasviz.optvis.parameterizations.maco import Maco as Maco
 from kerasviz.optvis.parameterizations.pixel import Pixel as Pixel
 from kerasviz.types import Tensor
 
 _KINDS: dict[str, Any] = {
-    kind.kind: kind for kind in (Fourier, Pixel, Pyramid, LowResolution, Aligned)
+    kind.kind: kind for kind in (Fourier, Pixel, Pyramid, LowResolution, Aligned, Maco)
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -68,18 +69,18 @@ def to_rgb(values: Tensor, decorrelate: bool = True, root: str = "svd") -> Tenso
     """
     if decorrelate and values.shape[-1] == 3:
         values = tf.matmul(values, tf.constant(ROOTS[root].T, values.dtype))
-    return _sigmoid(values)
+    return evenly(tf.sigmoid, values)
 
 
-def _sigmoid(values: Tensor) -> Tensor:
-    """Compute the logistic function, to the same last bit at every place in a batch.
+def evenly(function: Callable[[Tensor], Tensor], values: Tensor) -> Tensor:
+    """Compute a function of each number, to the same last bit at every place in a batch.
 
-    TensorFlow's kernel computes whole vectors of numbers, and the rest at the end by another
+    TensorFlow's kernels compute whole vectors of numbers, and the rest at the end by another
     formula. So every row is padded to a whole number of vectors.
     """
     shape = tf.shape(values)
     size = math.prod(values.shape[1:])
     if size % _VECTOR == 0:
-        return tf.sigmoid(values)
+        return function(values)
     rows = tf.pad(tf.reshape(values, [shape[0], size]), [[0, 0], [0, -size % _VECTOR]])
-    return tf.reshape(tf.sigmoid(rows)[:, :size], shape)
+    return tf.reshape(function(rows)[:, :size], shape)

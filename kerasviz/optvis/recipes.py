@@ -11,7 +11,7 @@ from typing import Any
 from kerasviz._views import NotebookView
 from kerasviz.errors import UsageError, check_choice, check_names
 from kerasviz.optvis import parameterizations
-from kerasviz.optvis.parameterizations import Fourier, Parameterization
+from kerasviz.optvis.parameterizations import Fourier, Maco, Parameterization
 from kerasviz.optvis.python_function import PythonFunction
 from kerasviz.optvis.transforms.transform import (
     ARTICLE_STEPS,
@@ -22,6 +22,7 @@ from kerasviz.optvis.transforms.transform import (
     Transform,
     transform_from_json,
 )
+from kerasviz.optvis.transforms.views import Noise, ShrinkingCrop
 
 #: The data types of convolutions and matrix products.
 PRECISIONS = ("float32", "bfloat16", "float16")
@@ -223,6 +224,17 @@ RECIPES: dict[str, Recipe] = {
         steps=128,
         transform=FoldedTransform(VIVID_STEPS, scaled_from=128),
         rivals=0.5,
+    ),
+    "maco": Recipe(
+        "maco",
+        steps=128,
+        size=(256, 256),
+        learning_rate=1.0,
+        optimizer="nadam",
+        parameterization=Maco(),
+        transform=FoldedTransform((ShrinkingCrop(), Noise(0.04))),
+        views=4,
+        opacity=True,
     ),
 }
 

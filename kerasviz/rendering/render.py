@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
@@ -32,7 +32,7 @@ from kerasviz.rendering.recipe_options import RecipeOptions
 from kerasviz.rendering.rendering import Rendering
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.store import Store
-from kerasviz.types import FileFormat, Param, Precision, Size
+from kerasviz.types import Array, FileFormat, Param, Precision, Size
 from kerasviz.zoo.argument_names import named_arguments
 from kerasviz.zoo.arguments import Data, Model, as_network
 
@@ -85,18 +85,23 @@ def _pictures(plan: Batch, run: Run) -> list[Picture]:
             request=request,
             row=row,
             image=run.images[i],
-            snapshots={
-                step: images[i] for step, images in run.snapshots.items() if step <= run.taken[i]
-            },
+            snapshots=_until(run.taken[i], run.snapshots, i),
             score=float(run.scores[i]),
             history=run.history[: run.taken[i], i],
             batch=plan.batch,
             interrupted=not run.complete[i],
             term_scores=dict(zip(request.term_names, map(float, run.terms[i]), strict=False)),
+            opacity=None if run.opacity is None else run.opacity[i],
+            snapshot_opacities=_until(run.taken[i], run.snapshot_opacities, i),
         )
         for i, (request, row, _) in enumerate(_rows(plan))
         if run.taken[i]
     ]
+
+
+def _until(taken: int, by_step: Mapping[int, Array], row: int) -> dict[int, Array]:
+    """Return what a row has by step, up to the last step that it has taken."""
+    return {step: arrays[row] for step, arrays in by_step.items() if step <= taken}
 
 
 def render_batches(

@@ -14,7 +14,7 @@ from PIL import Image
 
 from kerasviz.errors import UsageError
 from kerasviz.io.files import checksum
-from kerasviz.io.images import decode, encode, to_image
+from kerasviz.io.images import decode, encode
 from kerasviz.network.input_spec import InputSpec
 from kerasviz.network.network import Network
 from kerasviz.network.taps import UnknownTapError
@@ -204,13 +204,13 @@ def _compare(store: Store, entry: Entry, picture: Picture) -> FileCheck:
     data = _read(store, entry)
     if isinstance(data, FileCheck):
         return data
-    image = {**picture.snapshots, picture.request.recipe.steps: picture.image}[entry.step]
+    image = picture.to_pil(entry.step)
     recorded = store.environments[entry.environment]
     about = {**provenance(picture, store.network, recorded), "step": entry.step}
-    again = encode(to_image(image), Path(entry.file).suffix[1:], about)
+    again = encode(image, Path(entry.file).suffix[1:], about)
     if again == data:
         return FileCheck(entry.file, "same")
-    return FileCheck(entry.file, "differs", _difference(data, to_image(image)))
+    return FileCheck(entry.file, "differs", _difference(data, image))
 
 
 def _not_rendered(store: Store, entry: Entry) -> FileCheck:

@@ -18,6 +18,7 @@ from kerasviz.optvis.optimization.loop import (
     check_finite,
     loop_for,
 )
+from kerasviz.optvis.optimization.slopes import opacity_of, without_moments
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.types import Array, Tensor
 
@@ -55,6 +56,7 @@ class _FinishedRow:
     scores: Array  # [1 + T]: of the whole, and of the terms of sums
     history: Array
     complete: bool = True
+    opacity: Array | None = None
 
 
 def optimize_until_converged(
@@ -155,12 +157,12 @@ class _RollingBatch:
         if not leaving:
             return
         images = self.loop.image(self.state[0], self.groups)
-        scores = self._scores(images)
+        scores, opacities = self._scores(images), self._opacities()
         entering = np.zeros(len(self.rows), bool)
         for i, (row, image) in enumerate(zip(self.rows, np.asarray(images), strict=True)):
             if row.number in leaving:
                 history = np.concatenate(row.history)
-                self.finished[row.number] = _FinishedRow(image, scores[i], history)
+                self.finished[row.number] = _FinishedRow(image, scores[i], history, True, opacities[i])
                 if self.waiting:
                     self.rows[i], entering[i] = _Row(self.waiting.pop(0)), True
         if entering.any():
@@ -171,6 +173,11 @@ class _RollingBatch:
     def _scores(self, images: Tensor) -> Array:
         """Score images as a whole and by the terms of sums, [B, 1 + T]."""
         return np.asarray(self.loop.score_terms(images, self.data, self.groups, self.terms))
+
+    def _opacities(self) -> Sequence[Array | None]:
+        """Return the opacity [H, W] of every row, or ``None`` for it."""
+        opacity = opacity_of(self.state)
+        return [None] * len(self.rows) if opacity is None else list(opacity)
 
     def _group(self, row: _Row) -> int:
         return int(self.queue.groups[row.number])
@@ -187,7 +194,7 @@ class _RollingBatch:
         running = sum(row.steps for row in self.active())
         done = (len(self.finished) * self.recipe.steps + running) / self.queue.size
         now = copy(self)  # what changes later is copied, and the moments are left out
-        now.state, now.finished = self.state[:1], dict(self.finished)
+        now.state, now.finished = without_moments(self.state), dict(self.finished)
         now.rows = [replace(row, history=list(row.history)) for row in self.rows]
         now.snapshots = {step: dict(images) for step, images in self.snapshots.items()}
         return LoopProgress(
@@ -204,12 +211,15 @@ class _RollingBatch:
         scores = self._scores(images)
         blank = np.zeros(images.shape[1:], np.float32)
         none = np.zeros(scores.shape[1], np.float32)
-        for row, image, score in zip(self.rows, np.asarray(images), scores, strict=True):
+        results = zip(self.rows, np.asarray(images), scores, self._opacities(), strict=True)
+        for row, image, score, opacity in results:
             if row.number not in self.finished and row.steps:
                 history = np.concatenate(row.history)
-                self.finished[row.number] = _FinishedRow(image, score, history, False)
+                self.finished[row.number] = _FinishedRow(image, score, history, False, opacity)
+        unbegun = None if opacity_of(self.state) is None else blank[..., 0]
         for number in range(self.queue.size):
-            self.finished.setdefault(number, _FinishedRow(blank, none, np.zeros(0), False))
+            waiting = _FinishedRow(blank, none, np.zeros(0), False, unbegun)
+            self.finished.setdefault(number, waiting)
             for taken in self.snapshots.values():
                 taken.setdefault(number, blank)
         return self.result()
@@ -220,6 +230,7 @@ class _RollingBatch:
         taken = np.array([len(row.history) for row in rows])
         history = np.full((taken.max(), len(taken)), np.nan, np.float32)
         scores = np.stack([row.scores for row in rows])
+        opacities = [row.opacity for row in rows if row.opacity is not None]
         for number, row in enumerate(rows):
             history[: taken[number], number] = row.history
         return Run(
@@ -233,4 +244,5 @@ class _RollingBatch:
             history=history,
             taken=taken,
             complete=np.array([row.complete for row in rows]),
+            opacity=np.stack(opacities) if opacities else None,
         )

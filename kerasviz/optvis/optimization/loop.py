@@ -34,6 +34,7 @@ from kerasviz.optvis.optimization.compile_cache import compiled
 from kerasviz.optvis.optimization.kernels import fast_kernels, portable_kernels
 from kerasviz.optvis.optimization.optimizers import UPDATES, fused_update, per_row
 from kerasviz.optvis.optimization.relu_gradients import REDIRECTED
+from kerasviz.optvis.optimization.slopes import add_slopes, no_slopes, opacity_of, without_moments
 from kerasviz.optvis.optimization.tiling import check_tiles, scores_of_tiles, tiled
 from kerasviz.optvis.python_function import names_of
 from kerasviz.optvis.recipes import Recipe
@@ -47,8 +48,6 @@ CHUNK = 16
 #: The factor of scores whose gradient is computed in float16, which has no numbers below 6e-8.
 LOSS_SCALE = 2.0**10
 
-#: The percentile of gradients' sizes from which a picture is opaque (Horama, ``plots.py``).
-OPAQUE = 80
 
 
 @dataclass(frozen=True)
@@ -107,8 +106,8 @@ class Run:
     that couple rows; ``terms`` [B, T] those of the terms of sums; ``history`` [steps, B] complete
     scores of the transformed images at each step, NaN after the number of steps that a row has
     ``taken`` [B]. ``complete`` [B] is false for rows that took fewer steps because the run was
-    stopped; those that had not begun took none. ``opacity`` [B, H, W] in [0, 1] is that of recipes
-    which ask for it.
+    stopped; those that had not begun took none. Transparent images have an ``opacity`` [B, H, W] in
+    [0, 1], and snapshots theirs in ``snapshot_opacities``.
     """
 
     images: Array
@@ -119,6 +118,7 @@ class Run:
     taken: Array
     complete: Array
     opacity: Array | None = None
+    snapshot_opacities: dict[int, Array] = field(default_factory=dict)
 
 
 class Loop:
@@ -151,13 +151,13 @@ class Loop:
     def _start(self, seeds: Tensor) -> Any:
         """Return the state before the first step: parameters and the optimizer's two moments.
 
-        For an opacity it also has the sum of the gradients' sizes [B, H, W].
+        Where slopes give the opacity their sums follow, see :func:`no_slopes`.
         """
         height, width = self.recipe.size
         params = self.recipe.parameterization.init(seeds, height, width, self.net.channels)
         zeros = tf.nest.map_structure(tf.zeros_like, params)
-        sizes = [tf.zeros([seeds.shape[0], height, width])] if self.recipe.opacity else []
-        return params, zeros, zeros, *sizes
+        sums = no_slopes(seeds, self.recipe.size) if self.recipe.opacity else ()
+        return params, zeros, zeros, *sums
 
     def _enter(self, state: Any, seeds: Tensor, mask: Tensor) -> Any:
         """Restart the rows of a state where ``mask`` [B] is true."""
@@ -204,8 +204,8 @@ class Loop:
 
     def _gradient(
         self, params: Any, data: Data, seeds: Tensor, groups: Tensor, step: Tensor, kernels: Kernels
-    ) -> tuple[Any, Tensor, Tensor]:
-        """Return the gradients by the parameters and by the images, and the scores [B]."""
+    ) -> tuple[Any, tuple[Tensor, ...], Tensor]:
+        """Return the gradients by parameters and, for an opacity, images; and the scores [B]."""
 
         def score(seen: Tensor, images: Tensor) -> Tensor:
             return self._totals(seen, images, data, groups, kernels)
@@ -222,7 +222,8 @@ class Loop:
             target = seen
             upstream, lifted = tiled(lambda s: loss_scale * score(s, s), seen, self.recipe.tile)
             totals = lifted / loss_scale
-        gradient, slopes = tape.gradient(target, (params, images), upstream)
+        sources = (images,) if self.recipe.opacity else ()
+        gradient, slopes = tape.gradient(target, (params, sources), upstream)
         if any(part is None for part in tf.nest.flatten(gradient)):
             raise ModelError(
                 f"{self.net.name}: {', '.join(self.taps)} has no gradient to the image "
@@ -240,8 +241,8 @@ class Loop:
         params, *moments = state[:3]
         step = tf.broadcast_to(step, tf.shape(seeds))
         gradient, slopes, totals = self._gradient(params, data, seeds, groups, step, kernels)
-        sizes = [size + tf.reduce_mean(tf.abs(slopes), axis=-1) for size in state[3:]]
-        return (*self.update(params, moments, gradient, step), *sizes), totals
+        sums = add_slopes(state[3:], slopes)
+        return (*self.update(params, moments, gradient, step), *sums), totals
 
     def one_step(self, kernels: Kernels) -> Callable[..., tuple[Any, Tensor]]:
         """Return the function (state, data, seeds, groups, step) -> (next state, scores [B]).
@@ -332,26 +333,6 @@ def check_finite(loop: Loop, totals: Array, images: Callable[[], Tensor], step: 
             f"{loop.net.name}: the score is not finite at step {step}; "
             "try a lower learning rate or look at the model's weights"
         )
-
-
-def without_moments(state: Any) -> Any:
-    """Return what of a state a picture is made of."""
-    return (state[0], None, None, *state[3:])
-
-
-def opacity_of(state: Any) -> Array | None:
-    """Return the opacity [B, H, W] in [0, 1] of a state, ``None`` where it has none.
-
-    It is the sum of the gradients' sizes over its 80th percentile, at most 1 (Horama,
-    ``plots.py``), and 0 where no score depends on the image.
-    """
-    if len(state) < 4:
-        return None
-    sums = np.asarray(state[3])
-    bounds = np.percentile(sums, OPAQUE, axis=(1, 2), keepdims=True).astype(np.float32)
-    tiny = np.finfo(np.float32).tiny
-    opacity: Array = np.clip(sums / np.maximum(bounds, tiny), 0, 1)
-    return opacity
 
 
 class _Ascent:

@@ -12,8 +12,9 @@ import tensorflow as tf
 
 from kerasviz.errors import UsageError
 from kerasviz.optvis import randomness
+from kerasviz.optvis.held_array import HeldArray, plain
 from kerasviz.optvis.parameterizations.colour import evenly, to_rgb
-from kerasviz.optvis.parameterizations.spectrum import radial_spectrum
+from kerasviz.optvis.parameterizations.spectrum import fitted_spectrum, radial_spectrum
 from kerasviz.types import Array, Tensor
 
 #: What is added to a deviation before it divides (Horama, ``maco_fv.py``).
@@ -37,6 +38,8 @@ class Maco:
 
     Args:
         contrast: The deviation of the values before the sigmoid; 1 in the sources.
+        spectrum: The magnitudes [3, S, S // 2 + 1] of photographs, see :func:`measured_spectrum`;
+            by default those that are built in.
 
     Example:
         >>> Maco().to_image(Maco().init(tf.constant([0, 1]), 5, 7, 3), 5, 7).shape
@@ -44,11 +47,19 @@ class Maco:
     """
 
     contrast: float = 1.0
+    spectrum: HeldArray | None = None
     kind: ClassVar[str] = "maco"
 
     def __post_init__(self) -> None:
         if not 0 < self.contrast < math.inf:
             raise UsageError(f"maco parameterization: contrast {self.contrast}; expected above 0")
+        if self.spectrum is not None and self.spectrum.array is not None:
+            shape = self.spectrum.array.shape
+            if len(shape) != 3 or shape != (3, shape[1], shape[1] // 2 + 1):
+                raise UsageError(
+                    f"maco parameterization: spectrum of shape {shape}; expected 3 colours of "
+                    "rfft2 of a square, (3, S, S // 2 + 1)"
+                )
 
     def init(self, seeds: Tensor, height: int, width: int, channels: int) -> Tensor:
         """Return the initial phases for ``seeds`` [B]; row i depends on its seed only."""
@@ -58,7 +69,9 @@ class Maco:
 
     def magnitudes(self, height: int, width: int, channels: int) -> Array:
         """Return the magnitudes A, float32 [C, H, W // 2 + 1]; their scale has no meaning."""
-        return _scaled(radial_spectrum(height, width, channels))
+        if self.spectrum is None:
+            return _scaled(radial_spectrum(height, width, channels))
+        return _scaled(fitted_spectrum(self.spectrum.numbers, height, width, channels))
 
     def values(self, params: Tensor, height: int, width: int) -> Tensor:
         """Compute values [B, H, W, C] of mean 0 and deviation 1, before colours and sigmoid."""
@@ -74,7 +87,8 @@ class Maco:
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as plain data."""
-        return {"kind": self.kind, **vars(self)}
+        settings = plain(vars(self))
+        return {"kind": self.kind, **{k: v for k, v in settings.items() if v is not None}}
 
 
 def _scaled(magnitudes: Array) -> Array:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 import numpy as np
 
+from kerasviz.optvis.parameterizations.colour import ROOTS
 from kerasviz.types import Array
 
 #: Mean magnitudes of photographs by k, the number of waves across the picture, of its three
@@ -66,4 +68,52 @@ def _interpolated(waves: Array, points: dict[int, float]) -> Array:
     beyond = np.log(waves).max() + 1.0
     x, y = np.append(x, x[-1] + beyond), np.append(y, y[-1] + slope * beyond)
     result: Array = np.exp(np.interp(np.log(waves), x, y))
+    return result
+
+
+def measured_spectrum(photos: Iterable[Array]) -> Array:
+    """Return the mean magnitudes of photographs [S, S, 3] in [0, 1], float32 [3, S, S // 2 + 1].
+
+    Colours are decorrelated first. There must be at least one photograph, and all have one size.
+    """
+    decorrelate = np.linalg.inv(ROOTS["svd"].T)
+    total: Array = np.zeros(())
+    count = 0
+    for photo in photos:
+        planes = np.moveaxis(np.asarray(photo, np.float64) @ decorrelate, 2, 0)
+        total, count = total + np.abs(np.fft.rfft2(planes)), count + 1
+    mean: Array = (total / count).astype(np.float32)
+    return mean
+
+
+def fitted_spectrum(spectrum: Array, height: int, width: int, channels: int) -> Array:
+    """Return measured magnitudes [3, S, S // 2 + 1] for a picture, float64 [C, H, W // 2 + 1].
+
+    They are interpolated bilinearly between frequencies in waves a pixel, but for the mean colour,
+    and those of waves straight down are as those straight up, as irfft2 needs them. Other than
+    three channels all have the magnitudes of the first colour.
+    """
+    side = spectrum.shape[1]
+    planes = np.fft.fftshift(np.asarray(spectrum, np.float64), axes=1)
+    middle = side // 2
+    mean = planes[:, middle, 0].copy()
+    planes[:, middle, 0] = planes[:, middle, min(1, planes.shape[2] - 1)]
+    down, right = np.fft.fftfreq(height), np.fft.rfftfreq(width)
+    planes = _resampled(planes, np.fft.fftshift(np.fft.fftfreq(side)), down, axis=1)
+    planes = _resampled(planes, np.fft.rfftfreq(side), right, axis=2)
+    for column in {0, width // 2} if width % 2 == 0 else {0}:
+        opposite = np.roll(planes[:, ::-1, column], 1, axis=1)
+        planes[:, :, column] = (planes[:, :, column] + opposite) / 2
+    planes[:, 0, 0] = mean
+    return planes if channels == 3 else np.repeat(planes[:1], channels, axis=0)
+
+
+def _resampled(planes: Array, before: Array, after: Array, axis: int) -> Array:
+    """Interpolate along an axis between increasing frequencies."""
+    place = np.interp(after, before, np.arange(len(before)))
+    low = np.minimum(np.floor(place).astype(int), max(0, len(before) - 2))
+    high = np.minimum(low + 1, len(before) - 1)
+    share = (place - low)[:, None] if axis == 1 else place - low
+    lower, upper = np.take(planes, low, axis), np.take(planes, high, axis)
+    result: Array = lower + (upper - lower) * share
     return result

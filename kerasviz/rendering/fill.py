@@ -15,11 +15,13 @@ from kerasviz.rendering.latent_reports import record_latents
 from kerasviz.rendering.manifest import Entry
 from kerasviz.rendering.pages import write_index
 from kerasviz.rendering.picture import Picture
+from kerasviz.rendering.picture_files import mask_file
 from kerasviz.rendering.progress import RenderProgress, Report, displayed, summary
 from kerasviz.rendering.rendering import Rendering
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.run import RunSummary, render_into
 from kerasviz.rendering.store import Store
+from kerasviz.types import Array
 
 #: Standard deviation of a picture's numbers (0 to 1) below which it is one grey.
 FLAT = 0.01
@@ -115,7 +117,13 @@ def _picture(store: Store, request: Request, finished: Entry) -> Picture:
         term_scores=dict(finished.term_scores),
         opacity=opacities.pop(request.recipe.steps, None),
         snapshot_opacities=opacities,
+        mask=_mask(store, finished),
     )
+
+
+def _mask(store: Store, entry: Entry) -> Array | None:
+    data = store.copied_bytes(store.folder / mask_file(entry.file))
+    return image_array(decode(data)[0])[..., 0] if data else None
 
 
 def flat_files(store: Store, requests: Sequence[Request]) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 import tensorflow as tf
 
@@ -59,12 +58,12 @@ def _pairs(seeds: Tensor, stream: int, step: Tensor) -> Tensor:
     return tf.stack([seeds + (stream << 32), steps], 1)
 
 
-def normal(seeds: Tensor, shape: Sequence[int], stream: int = 0, step: Any = 0) -> Tensor:
-    """Draw standard normal numbers for every row, float32 [B, \\*shape].
+def normal(seeds: Tensor, shape: Sequence[int], stream: int = 0, step: Tensor = 0) -> Tensor:
+    """Draw standard normal numbers for every row at a step, float32 [B, \\*shape].
 
     ``seeds`` [B] integers below 2**31; row i depends on ``seeds[i]``, ``shape``, ``stream`` and
-    ``step`` only, which is one number or one for each row [B]. Different streams (0 to 2**31 - 1)
-    of one seed are independent.
+    ``step`` only, one number or one for each row [B]. Different streams (0 to 2**31 - 1) of one
+    seed are independent.
 
     >>> bool(tf.reduce_all(normal([3, 7], (4,))[1] == normal([7], (4,))[0]))
     True

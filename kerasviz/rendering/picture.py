@@ -31,6 +31,8 @@ class Picture(NotebookView):
         opacity: [H, W] in [0, 1], 0 where a transparent picture shows what lies behind it; ``None``
             for an opaque one.
         snapshot_opacities: The same by step, as far as snapshots have it.
+        mask: [H, W] in [0, 1] of a picture that starts from a photo: the share of its pixels on
+            which the score depended less, over all steps; ``None`` for others.
     """
 
     request: Request
@@ -44,6 +46,7 @@ class Picture(NotebookView):
     term_scores: dict[str, float] = field(default_factory=dict)
     opacity: Array | None = None
     snapshot_opacities: dict[int, Array] = field(default_factory=dict)
+    mask: Array | None = None
 
     @property
     def target(self) -> str:

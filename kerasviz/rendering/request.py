@@ -62,6 +62,12 @@ class Request:
                 f"target {self.text!r}: {compared[0].kind} compares a layer with that of a photo; "
                 "give --from PHOTO (in Python: from_=)"
             )
+        if self.recipe.octaves > 1 and not self.starts_from_photo:
+            raise UsageError(
+                f"target {self.text!r}: pictures in octaves, as of the recipe {self.recipe.name}, "
+                "start from a photo; give --from PHOTO (in Python: from_=)"
+                + ("" if self.photo is None else " and another target")
+            )
         if self.photo is not None and self.photo.array is not None:
             self._check_photo(self.photo.array.shape)
         if not 0 <= self.seed < 2**31 - self.rows:

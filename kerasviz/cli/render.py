@@ -61,6 +61,8 @@ Examples:
   kerasviz render efficientnet-lite0 block5a:4 --snapshots 0,4,48
   kerasviz render efficientnet-lite0 logit:goldfish --alpha
   kerasviz render efficientnet-lite0 block5a:4 caricature:block4a --from cat.jpg
+  kerasviz render efficientnet-lite0 block4a --from cat.jpg --recipe deepdream
+  kerasviz render efficientnet-lite0 style --from cat.jpg --style waves.jpg --steps 512
   kerasviz render model.onnx conv5:3 --preprocess torchvision --out pictures
   kerasviz render --again pictures/conv5-3.png --out again
 
@@ -114,6 +116,12 @@ The same command again renders only what is missing, also after Ctrl-C.
     metavar="PHOTO|DIR",
     help="Start from a photo, or each of several: show what the targets add to it. Caricatures and "
     "inversions show what a layer has of it.",
+)
+@click.option(
+    "--style",
+    type=click.Path(path_type=Path),
+    metavar="PHOTO",
+    help="Paint what --from gives in the style of this photo, by the target style.",
 )
 @click.option(
     "--batch",

@@ -116,8 +116,8 @@ def make_batches(net: Network, requests: Sequence[Request]) -> list[Batch]:
             net.focused(taps_in(structure)).check_size(*seen)
             pack_objectives(structure, [request.objective], net, pre, seen)
         _check_places(request)
-        of_photo = request.photo is not None
-        group = (structure, request.recipe, request.snapshots, request.batch, of_photo)
+        photos = tuple(request.held)
+        group = (structure, request.recipe, request.snapshots, request.batch, photos)
         groups.setdefault(group, []).append(request)
     batches: list[Batch] = []
     for (_, recipe, _, fixed, _), members in groups.items():

@@ -177,6 +177,8 @@ class Store:
         name = slug(request.written if request.photo is not None else request.text)
         if request.photo is not None:
             name += f"-from-{slug(Path(request.photo.name).stem)}"
+        if request.style is not None:
+            name += f"-style-{slug(Path(request.style.name).stem)}"
         if request.seed:
             name += f"-seed{request.seed}"
         if request.rows > 1:

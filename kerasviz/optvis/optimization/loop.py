@@ -49,6 +49,8 @@ Data = Mapping[str, Tensor]
 NO_DATA: Data = MappingProxyType({})
 #: The photos of rows [B, H, W, C] in [0, 1], among the tensors of objectives.
 PHOTO = "photo"
+#: The photos whose style rows take [B, H, W, C] in [0, 1], larger than the images, there too.
+STYLE = "style"
 #: Steps in one graph call. Between calls there is time for progress, snapshots and Ctrl-C.
 CHUNK = 16
 #: The factor of scores whose gradient is computed in float16, which has no numbers below 6e-8.

@@ -55,7 +55,8 @@ def start_tensorflow() -> None:
 def hidden(libraries: Collection[str]) -> Iterator[None]:
     """Import as if some libraries were not installed; those imported before stay."""
     absent = [name for name in libraries if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(absent))  # an import that finds None fails
+    for name in absent:
+        sys.modules[name] = None  # type: ignore[assignment]  # the import fails
     try:
         yield
     finally:

@@ -36,9 +36,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_every_photo_is_shown_with_every_target(
-    net: Network, photos: Path, tmp_path: Path
-) -> None:
+def test_every_photo_is_shown_with_every_target(net: Network, photos: Path, tmp_path: Path) -> None:
     made = kerasviz.render(net, ["joined:1", "logit:2"], from_=photos, out=tmp_path, **SHORT)
     texts = ["joined:1, from cat.png", "logit:2, from cat.png"]
     assert [p.target for p in made.pictures][:2] == texts and len(made.pictures) == 4
@@ -52,7 +50,7 @@ def test_every_photo_is_shown_with_every_target(
         assert picture.mask is not None and picture.mask.shape == (15, 20)
         assert picture.request.recipe.name == "accentuation"
         likeness = picture.request.objective.terms[-1]
-        assert (likeness.kind, likeness.tap, likeness.weight) == ("likeness", "conv1", -1.0)
+        assert (likeness.kind, likeness.tap, likeness.weight) == ("likeness", "relu1", -1.0)
     again = kerasviz.render(net, ["joined:1"], from_=photos / "cat.png", **SHORT)
     np.testing.assert_allclose(again.images[0], made.images[0], atol=0.51 / 255)
     assert again.pictures[0].mask is not None

@@ -52,7 +52,7 @@ def test_every_photo_is_shown_with_every_target(net: Network, photos: Path, tmp_
         assert picture.mask is not None and picture.mask.shape == (15, 20)
         assert picture.request.recipe.name == "accentuation"
         likeness = picture.request.objective.terms[-1]
-        assert (likeness.kind, likeness.tap, likeness.weight) == ("likeness", "relu1", -1.0)
+        assert (likeness.kind, likeness.tap, likeness.weight) == ("likeness", "relu1", -0.5)
     again = kerasviz.render(net, ["joined:1"], from_=photos / "cat.png", **SHORT)
     np.testing.assert_allclose(again.images[0], made.images[0], atol=0.51 / 255)
     (picture,) = again.pictures
@@ -186,6 +186,8 @@ def test_what_cannot_start_from_a_photo_is_one_line(
 def test_a_comparison_without_a_photo_is_one_line(net: Network, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="caricature compares a layer with that of a photo; give"):
         kerasviz.render(net, "caricature:joined", **SHORT)
+    with pytest.raises(UsageError, match="recipe accentuation: its pictures start from a photo"):
+        kerasviz.render(net, "joined:1", recipe="accentuation", **SHORT)
     with pytest.raises(UsageError, match="nothing"):
         kerasviz.render(net, "caricature:nothing", **SHORT)
 

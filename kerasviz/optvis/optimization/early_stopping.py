@@ -162,7 +162,9 @@ class _RollingBatch:
         for i, (row, image) in enumerate(zip(self.rows, np.asarray(images), strict=True)):
             if row.number in leaving:
                 history = np.concatenate(row.history)
-                self.finished[row.number] = _FinishedRow(image, scores[i], history, True, opacities[i])
+                self.finished[row.number] = _FinishedRow(
+                    image, scores[i], history, True, opacities[i]
+                )
                 if self.waiting:
                     self.rows[i], entering[i] = _Row(self.waiting.pop(0)), True
         if entering.any():

@@ -49,7 +49,6 @@ CHUNK = 16
 LOSS_SCALE = 2.0**10
 
 
-
 @dataclass(frozen=True)
 class LoopInputs:
     """The rows of one run: their objectives, seeds and groups.
@@ -232,7 +231,7 @@ class Loop:
             )
         if loss_scale == 1.0:
             return gradient, slopes, totals
-        return tf.nest.map_structure(lambda g: g / loss_scale, (gradient, slopes)) + (totals,)
+        return (*tf.nest.map_structure(lambda g: g / loss_scale, (gradient, slopes)), totals)
 
     def _step(
         self, state: Any, data: Data, seeds: Tensor, groups: Tensor, step: Tensor, kernels: Kernels
@@ -295,7 +294,7 @@ def _compiled(function: Callable[..., Any]) -> Any:
 def loop_for(net: Network, structure: Structure, recipe: Recipe) -> Loop:
     """Return the loop for these settings, compiled once and kept with the network.
 
-    Recipes that differ in name and number of steps share a loop, unless crops shrink with the steps.
+    Recipes that differ in name and number of steps share a loop, unless crops shrink with steps.
     """
     recipe = recipe.replace(transform=recipe.transform.with_crops(steps=recipe.steps))
     key = (structure, recipe.replace(name="", steps=1))

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from kerasviz._views import NotebookView
 from kerasviz.network.blocks import choose_layers
 from kerasviz.network.dataflow import Dataflow
 from kerasviz.network.module_tree import ModuleNode, module_tree
 from kerasviz.network.program import Program
+from kerasviz.types import NotebookView
 
 #: The least length of the end of a module's path that is a name of its own.
 _SHORTEST_END = 3

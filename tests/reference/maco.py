@@ -39,7 +39,9 @@ def image(params, magnitudes, width, contrast=1.0, epsilon=1e-5):
             plane = np.zeros((height, width))
             for fy in range(height):
                 for fx in range(width):
-                    size = magnitude[fy, fx] if fx < columns else magnitude[-fy % height, width - fx]
+                    size = (
+                        magnitude[fy, fx] if fx < columns else magnitude[-fy % height, width - fx]
+                    )
                     wave = 2 * np.pi * (fy * y / height + fx * x / width)
                     plane += size * np.cos(wave + full[fy, fx])
             planes.append(plane / (height * width))

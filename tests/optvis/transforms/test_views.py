@@ -80,7 +80,10 @@ def test_views_are_windows_of_their_own_image(size, seen):
     crop = ShrinkingCrop(0.6, 0.6, sd=0.1, size=seen, steps=1)
     chosen, views = FoldedTransform((crop,)), 3
     found = chosen.apply(tf.constant(image), SEEDS, 4, views).numpy()
-    assert chosen.seen_size(size) == found.shape[1:3] == tuple(map(max, seen, (0, 0))) or seen == (0, 0)
+    assert chosen.seen_size(size) == found.shape[1:3] == tuple(map(max, seen, (0, 0))) or seen == (
+        0,
+        0,
+    )
     assert found.shape[0] == 6
     from kerasviz.optvis import randomness
     from kerasviz.optvis.transforms.transform import STREAM

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.gradients import checked_gradient
 
 from kerasviz.errors import UsageError
 from kerasviz.optvis.transforms.steps import Crop, Jitter, Pad, step_from_json, step_to_json
@@ -16,7 +17,6 @@ from kerasviz.optvis.transforms.views import (
     spread,
     weights_of,
 )
-from support.gradients import checked_gradient
 
 SEEDS = tf.constant([3, 8])
 

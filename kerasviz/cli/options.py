@@ -223,8 +223,8 @@ def recipe_options(default: str) -> Callable[[Command], Command]:
         show_default=True,
         metavar="NAME|FILE",
         shell_complete=complete_recipes,
-        help="article (the paper's, 2560 steps), lucid, fast, vivid (128 steps), maco (the spectrum "
-        "of photos, transparent), or a .json file.",
+        help="article (the paper's, 2560 steps), lucid, fast, vivid (128 steps), maco (natural and "
+        "transparent), or a .json file.",
     )
     return _packed("recipe_options", RecipeOptions, [recipe, *_CHANGES])
 

@@ -229,8 +229,8 @@ RECIPES: dict[str, Recipe] = {
         rivals=0.5,
     ),
     # Natural images by fixed magnitudes and crops that shrink (Fel et al. 2023; the constants of
-    # xplique). Ours are the steps (256 there), views (32), size (512) and the windows (0.5 to 0.05),
-    # so that a picture takes four times as long as fast; see docs/pages/concepts/maco.md.
+    # xplique, but for 256 steps, 32 views, 512 pixels and windows from 0.5 to 0.05 there). Takes
+    # three times as long as fast; measured in docs/pages/concepts/maco.md.
     "maco": Recipe(
         "maco",
         steps=128,
@@ -239,6 +239,7 @@ RECIPES: dict[str, Recipe] = {
         optimizer="nadam",
         parameterization=Maco(contrast=1.2),
         transform=FoldedTransform((ShrinkingCrop(0.8, 0.2, centre_sd=0.2), Noise(0.04))),
+        rivals=0.5,
         views=4,
         opacity=True,
     ),

@@ -20,8 +20,8 @@ def full_phases(half, width):
     return full
 
 
-def image(params, magnitudes, width, contrast=1.0, epsilon=1e-5):
-    """Images [B, H, W, C] of phases [B, C, H, F] and magnitudes [C, H, F]."""
+def image(params, base, magnitudes, width, contrast=1.0, epsilon=1e-5):
+    """Images [B, H, W, C] of parameters [B, C, H, F], their base and magnitudes [C, H, F]."""
     params, magnitudes = np.asarray(params, np.float64), np.asarray(magnitudes, np.float64)
     height, columns = params.shape[2:]
     # Waves whose phase is that of another one do not count for mean and deviation.
@@ -32,7 +32,7 @@ def image(params, magnitudes, width, contrast=1.0, epsilon=1e-5):
     rows = []
     for phases in params:
         mean, sd = phases[:, counted].mean(), phases[:, counted].std()
-        phases = (phases - mean) / (sd + epsilon) * np.pi / np.sqrt(3)
+        phases = base + (phases - mean) / (sd + epsilon) * np.pi / np.sqrt(3)
         planes = []
         for phase, magnitude in zip(phases, magnitudes, strict=True):
             full = full_phases(phase, width)

@@ -98,9 +98,10 @@ def attribute(
         UsageError: For a layer that the score does not depend on.
 
     Example:
-        >>> found, = attribute(net, logit("goldfish"), photo, ["block4a"])   # doctest: +SKIP
-        >>> found.top(2)                                                     # doctest: +SKIP
-        ([12, 71], [3, 40])
+        >>> photo = np.ones((16, 16, 3), np.float32) / 2
+        >>> found, = attribute(net, kerasviz.objectives.logit(2), photo, ["stem"])
+        >>> found.by_channel.shape, found.by_position.shape
+        ((8,), (14, 14))
     """
     if steps < 1:
         raise UsageError(f"steps {steps}: expected 1 or more")

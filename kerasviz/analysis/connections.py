@@ -98,8 +98,9 @@ def connections(
         UsageError: If nothing leads from one tap to the other, or for a position outside.
 
     Example:
-        >>> connections(net, "block3b", "block4a", [7]).partners(7, 3)       # doctest: +SKIP
-        [12, 3, 30]
+        >>> found = connections(net, "stem", "block3b", [7], size=(16, 16))
+        >>> found.weights.shape, len(found.partners(7, 3))
+        ((1, 3, 3, 8), 3)
     """
     net = net.focused([source, target])
     if image is None:

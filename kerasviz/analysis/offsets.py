@@ -26,11 +26,12 @@ class Offsets:
         scale: The factor of the values of the taps, for integrated attribution.
 
     Example:
-        >>> with tf.GradientTape(watch_accessed_variables=False) as tape:    # doctest: +SKIP
-        ...     offsets = Offsets(net, ["block3b"], tape)
-        ...     score = net.activations(images, ["block4a"], kernels=offsets.kernels)["block4a"]
-        >>> offsets.derivatives(score)["block3b"].shape                      # doctest: +SKIP
-        TensorShape([1, 28, 28, 40])
+        >>> images = tf.zeros([2, 16, 16, 3])
+        >>> with tf.GradientTape(watch_accessed_variables=False) as tape:
+        ...     offsets = Offsets(net, ["stem"], tape)
+        ...     score = net.activations(images, ["block3b"], kernels=offsets.kernels)["block3b"]
+        >>> offsets.derivatives(score)["stem"].shape
+        TensorShape([2, 14, 14, 8])
     """
 
     def __init__(

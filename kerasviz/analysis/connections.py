@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +13,7 @@ from kerasviz.analysis.offsets import Offsets
 from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
 from kerasviz.network.positions import positions_of
+from kerasviz.network.program import Edit
 from kerasviz.types import Array, Size
 
 #: The number of units whose weights are computed at once.
@@ -103,9 +104,7 @@ def connections(
         ((1, 3, 3, 8), 3)
     """
     net = net.focused([source, target])
-    if image is None:
-        height, width = net.fitting_size(size or net.trained_size or (224, 224))
-        image = np.full((height, width, net.channels), 0.5, np.float32)
+    image = _image(net, image, size)
     place = positions_of(net, target, image.shape[:2])
     point = place.centre if position is None else place.index(position, unit=units[0])
     linear = linearize(net, source, target)
@@ -122,10 +121,7 @@ def connections(
         parts.append(offsets.derivatives(total)[source].numpy())
     whole: Array = np.concatenate(parts)
     if not whole.any():
-        raise UsageError(
-            f"{net.name}: nothing of {source} reaches {target}; name a tap before it "
-            "(kerasviz taps lists them in order)"
-        )
+        raise _nothing(net, source, target)
     weights, corner = cropped(whole)
     return Connections(
         source=source,
@@ -159,3 +155,87 @@ def cropped(weights: Array) -> tuple[Array, tuple[int, ...]]:
         box.append((int(lines[0]), int(lines[-1]) + 1))
     cut = weights[(slice(None), *(slice(first, last) for first, last in box))]
     return cut, tuple(first for first, _ in box)
+
+
+def connections_onward(
+    net: Network,
+    source: str,
+    unit: int,
+    target: str,
+    *,
+    position: tuple[int, ...] | None = None,
+    image: Array | None = None,
+    size: Size | None = None,
+) -> Connections:
+    """Compute the expanded weights from one unit to all units of a later tap.
+
+    Args:
+        net: The network.
+        source: The name of the earlier tap.
+        unit: The number of its unit.
+        target: The name of the later tap.
+        position: Where the unit is taken; the centre by default.
+        image: As for :func:`connections`.
+        size: As for :func:`connections`.
+
+    Returns:
+        Weights with one channel: [units of the target, height, width, 1], how much each of them
+        grows at the positions around the unit. ``corner`` is a position of the target.
+
+    Raises:
+        UsageError: If nothing leads from one tap to the other.
+
+    Example:
+        >>> connections_onward(net, "stem", 7, "block3b", size=(16, 16)).weights.shape
+        (8, 3, 3, 1)
+    """
+    net = net.focused([source, target])
+    image = _image(net, image, size)
+    place = positions_of(net, source, image.shape[:2])
+    point = place.centre if position is None else place.index(position, unit=unit)
+    linear = linearize(net, source, target)
+    images = tf.constant(image, tf.float32)[None]
+    first = net.activations(images, [source])[source]
+    _check_units(net, source, [unit], first.shape[-1])
+    tangent = np.zeros(first.shape, np.float32)
+    tangent[(0, *point, unit)] = 1
+    zeros = tf.zeros_like(first)
+    parts = net.taps[source].parts
+    ends = np.cumsum([0, *(net.taps[part].channels or first.shape[-1] for part in parts)])
+
+    def shifted(k: int) -> Edit:
+        return lambda value, read: value + zeros[..., ends[k] : ends[k + 1]]
+
+    edits = {**linear.kernels.edits, **{part: shifted(k) for k, part in enumerate(parts)}}
+    kernels = replace(linear.kernels, edits=edits)
+    with tf.autodiff.ForwardAccumulator(zeros, tf.constant(tangent)) as forward:
+        values = net.activations(images, [target], kernels=kernels)[target]
+    found = forward.jvp(values)
+    if found is None or not tf.reduce_any(found != 0):
+        raise _nothing(net, source, target)
+    grown = np.moveaxis(found.numpy()[0], -1, 0)[..., None]
+    weights, corner = cropped(grown)
+    return Connections(
+        source=source,
+        target=target,
+        units=tuple(range(len(weights))),
+        weights=weights,
+        corner=corner,
+        held=linear.held,
+        curved=linear.curved,
+    )
+
+
+def _image(net: Network, image: Array | None, size: Size | None) -> Array:
+    """Return the image at which gates are held: grey of the network's size, if none is given."""
+    if image is not None:
+        return image
+    height, width = net.fitting_size(size or net.trained_size or (224, 224))
+    return np.full((height, width, net.channels), 0.5, np.float32)
+
+
+def _nothing(net: Network, source: str, target: str) -> UsageError:
+    return UsageError(
+        f"{net.name}: nothing of {source} reaches {target}; name a tap before it "
+        "(kerasviz taps lists them in order)"
+    )

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 from support.analysed import DENSE, FIRST, RANDOM, SECOND, of_keras, of_onnx
 
 import kerasviz
-from kerasviz.analysis.connections import connections, cropped
+from kerasviz.analysis.connections import connections, connections_onward, cropped
 from kerasviz.errors import UsageError
 
 MIX = RANDOM.normal(0, 0.4, (6, 5)).astype(np.float32)
@@ -42,6 +42,15 @@ def test_through_two_convolutions_they_are_their_product(nets, kind):
     middle = whole.weights[0, 3, 3]  # all nine places of the kernel reach it
     expected = np.einsum("yxio,o->i", SECOND, DENSE[:, 3]) / positions
     np.testing.assert_allclose(middle, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["keras", "onnx"])
+def test_onward_they_are_the_same_weights_seen_from_the_other_side(nets, kind):
+    """A kernel reads to the left what its input feeds to the right: it is turned round."""
+    onward = connections_onward(nets[kind], "first", 3, "second", size=(13, 12))
+    assert onward.units == (0, 1, 2, 3, 4)
+    turned = SECOND[::-1, ::-1, 3].transpose(2, 0, 1)[..., None]
+    np.testing.assert_allclose(onward.weights, turned, rtol=1e-5)
 
 
 def test_a_maximum_of_windows_counts_as_their_mean():

@@ -22,7 +22,9 @@ def net(request, tmp_path_factory):
         return of_keras()
     path = tmp_path_factory.mktemp("edits") / "two.onnx"
     onnx.save(onnx_model(), path)
-    return kerasviz.load(path, preprocess="unit", importer=request.param if request.param == "onnx-tf" else None)
+    return kerasviz.load(
+        path, preprocess="unit", importer=request.param if request.param == "onnx-tf" else None
+    )
 
 
 def edited(net, edits, names):

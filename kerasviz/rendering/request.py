@@ -263,6 +263,11 @@ def make_requests(  # noqa: PLR0913 - what requests are made of
         UsageError: For a target that has no such picture, and settings out of range.
     """
     requests = []
+    if recipe.likeness and photo is None:
+        raise UsageError(
+            f"recipe {recipe.name}: its pictures start from a photo; give --from PHOTO (in Python: "
+            "from_=), or choose another recipe"
+        )
     for target in targets:
         shown = _of_kind(target, kind, net)
         if rows > 1:

@@ -10,6 +10,8 @@ import numpy as np
 #: A tf.Tensor; TensorFlow ships no types.
 Tensor = Any
 Array = np.ndarray[Any, Any]
+#: Files, folders, images of Pillow, or arrays [H, W, 3], one or a list of them.
+Photos = Any
 #: Height and width in pixels.
 Size = tuple[int, int]
 

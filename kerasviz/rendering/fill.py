@@ -12,7 +12,7 @@ from kerasviz.io.images import decode, image_array, on_colour, opacity_of
 from kerasviz.optvis.environment import environment
 from kerasviz.rendering.batching import Batch
 from kerasviz.rendering.latent_reports import record_latents
-from kerasviz.rendering.manifest import Entry
+from kerasviz.rendering.manifest import Entry, mask_file
 from kerasviz.rendering.pages import write_index
 from kerasviz.rendering.picture import Picture
 from kerasviz.rendering.progress import RenderProgress, Report, displayed, summary
@@ -20,6 +20,7 @@ from kerasviz.rendering.rendering import Rendering
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.run import RunSummary, render_into
 from kerasviz.rendering.store import Store
+from kerasviz.types import Array
 
 #: Standard deviation of a picture's numbers (0 to 1) below which it is one grey.
 FLAT = 0.01
@@ -115,7 +116,13 @@ def _picture(store: Store, request: Request, finished: Entry) -> Picture:
         term_scores=dict(finished.term_scores),
         opacity=opacities.pop(request.recipe.steps, None),
         snapshot_opacities=opacities,
+        mask=_mask(store, finished),
     )
+
+
+def _mask(store: Store, entry: Entry) -> Array | None:
+    data = store.copied_bytes(store.folder / mask_file(entry.file))
+    return image_array(decode(data)[0])[..., 0] if data else None
 
 
 def flat_files(store: Store, requests: Sequence[Request]) -> list[str]:

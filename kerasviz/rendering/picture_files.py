@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from kerasviz.io.files import checksum, digest
-from kerasviz.io.images import encode, opacity_of
+from kerasviz.io.images import encode, opacity_of, to_image
 from kerasviz.rendering.manifest import Entry
 from kerasviz.rendering.picture import Picture, provenance
 from kerasviz.rendering.request import Request
@@ -66,6 +66,12 @@ def entries_of(picture: Picture, origin: Origin, naming: Naming) -> Iterator[tup
             transparent=opacity_of(image) is not None,
         )
         yield entry, data
+
+
+def mask_bytes(picture: Picture) -> bytes:
+    """Return the file of a picture's mask: grey, the share of pixels that are lower."""
+    assert picture.mask is not None
+    return encode(to_image(picture.mask[..., None]), "png")
 
 
 def content_name(_: Picture, __: int, origin: Origin, data: bytes) -> str:

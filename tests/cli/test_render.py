@@ -268,6 +268,27 @@ def test_pictures_are_what_the_library_renders(run_cli: Run, model_file: Path) -
         np.testing.assert_array_equal(np.asarray(image), np.asarray(to_image(made.images[0])))
 
 
+def test_photos_from_the_command_line(run_cli: Run, model_file: Path, tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    for name in ("cat.png", "dog.png"):
+        Image.fromarray(draw.integers(0, 256, (30, 40, 3)).astype(np.uint8)).save(name)
+    photos = ("--from", "cat.png", "--from", "dog.png", "--out", "pictures")
+    small = ("--preprocess", "unit", "--steps", 2, "--size", "16x24", "--precision", "float32")
+    ended = run_cli("render", model_file, "conv2:1", "caricature:conv1", *small, *photos)
+    assert ended.code == 0, ended.err
+    assert ended.out.startswith("made 4 pictures\n")
+    again = run_cli("render", model_file, "conv2:1", "caricature:conv1", *small, *photos)
+    assert again.out.startswith("nothing to do: 4 pictures are complete\n")
+    page = (tmp_path / "pictures" / "index.html").read_text()
+    assert "kerasviz render --again conv2-1-from-cat.png" in page
+    last = run_cli("render", "--again", "pictures/conv2-1-from-dog.png", "--out", "again")
+    assert last.code == 0 and Path("again/conv2-1-from-dog.mask.png").is_file(), last.err
+    bad = run_cli("render", model_file, "conv2:1", "--from", "none.png", *small)
+    assert bad.code == 2 and bad.err.count("\n") == 1 and "none.png" in bad.err
+    bare = run_cli("render", model_file, "caricature:conv1", *small)
+    assert bare.code == 2 and "--from PHOTO" in bare.err
+
+
 def test_maco_has_an_opacity_and_the_spectrum_of_a_folder(
     run_cli: Run, model_file: Path, tmp_path: Path
 ) -> None:

@@ -18,7 +18,7 @@ from kerasviz.optvis.optimization.loop import (
     check_finite,
     loop_for,
 )
-from kerasviz.optvis.optimization.slopes import opacity_of, without_moments
+from kerasviz.optvis.optimization.slopes import without_moments
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.types import Array, Tensor
 
@@ -88,19 +88,20 @@ class _RollingBatch:
         self, net: Network, recipe: Recipe, queue: LoopInputs, size: int, snapshots: Sequence[int]
     ):
         self.recipe, self.queue = recipe, queue
-        self.loop = loop_for(net, queue.structure, recipe)
+        self.loop = loop_for(net, queue.structure, recipe, queue.data)
         self.waiting = list(range(size, queue.size))
         self.rows = [_Row(number) for number in range(size)]
         self.finished: dict[int, _FinishedRow] = {}
         self.snapshots: dict[int, dict[int, Array]] = {step: {} for step in snapshots}
         self._fill()
-        self.state = self.loop.start(self.seeds)
+        self.state = self.loop.begin(self.data, self.seeds)
         self._take_snapshot(0, self.rows)
 
     def _fill(self) -> None:
         """Fill the tensors of the batch; a row that has finished without a successor stays."""
         numbers = np.array([row.number for row in self.rows])
-        self.data, self.seeds, self.groups = self.queue.tensors(numbers)
+        data, self.seeds, self.groups = self.queue.tensors(numbers)
+        self.data = self.loop.prepared(data, self.seeds, self.groups)
         self.terms = self.queue.term_tensors(numbers)
 
     def active(self) -> list[_Row]:
@@ -169,7 +170,7 @@ class _RollingBatch:
                     self.rows[i], entering[i] = _Row(self.waiting.pop(0)), True
         if entering.any():
             self._fill()
-            self.state = self.loop.enter(self.state, self.seeds, tf.constant(entering))
+            self.state = self.loop.restart(self.state, self.data, self.seeds, tf.constant(entering))
             self._take_snapshot(0, [self.rows[i] for i in np.flatnonzero(entering)])
 
     def _scores(self, images: Tensor) -> Array:
@@ -177,8 +178,8 @@ class _RollingBatch:
         return np.asarray(self.loop.score_terms(images, self.data, self.groups, self.terms))
 
     def _opacities(self) -> Sequence[Array | None]:
-        """Return the opacity [H, W] of every row, or ``None`` for it."""
-        opacity = opacity_of(self.state)
+        """Return the opacity or mask [H, W] of every row, or ``None`` for it."""
+        opacity = self.loop.slopes_of(self.state)
         return [None] * len(self.rows) if opacity is None else list(opacity)
 
     def _group(self, row: _Row) -> int:
@@ -218,7 +219,7 @@ class _RollingBatch:
             if row.number not in self.finished and row.steps:
                 history = np.concatenate(row.history)
                 self.finished[row.number] = _FinishedRow(image, score, history, False, opacity)
-        unbegun = None if opacity_of(self.state) is None else blank[..., 0]
+        unbegun = None if self._opacities()[0] is None else blank[..., 0]
         for number in range(self.queue.size):
             waiting = _FinishedRow(blank, none, np.zeros(0), False, unbegun)
             self.finished.setdefault(number, waiting)
@@ -233,6 +234,7 @@ class _RollingBatch:
         history = np.full((taken.max(), len(taken)), np.nan, np.float32)
         scores = np.stack([row.scores for row in rows])
         opacities = [row.opacity for row in rows if row.opacity is not None]
+        slopes = np.stack(opacities) if opacities else None
         for number, row in enumerate(rows):
             history[: taken[number], number] = row.history
         return Run(
@@ -246,5 +248,6 @@ class _RollingBatch:
             history=history,
             taken=taken,
             complete=np.array([row.complete for row in rows]),
-            opacity=np.stack(opacities) if opacities else None,
+            opacity=None if self.loop.masks else slopes,
+            mask=slopes if self.loop.masks else None,
         )

@@ -13,6 +13,8 @@ from kerasviz.errors import UsageError, check_choice
 from kerasviz.optvis.held_array import plain
 from kerasviz.types import Tensor
 
+#: Half a step of an 8-bit colour.
+HALF_STEP = 1 / 510
 #: The floats to whose multiple a row is padded: a vector of AVX-512 has 16, others have fewer.
 _VECTOR = 64
 
@@ -53,6 +55,23 @@ class Coloured:
         """Compute images [B, H, W, C] in [0, 1]."""
         return to_rgb(self.values(params, height, width), self.decorrelate, self.root)
 
+    def from_images(self, images: Tensor) -> Any:
+        """Return the parameters whose images are ``images`` [B, H, W, C] in [0, 1].
+
+        Black and white are moved half a step of 8 bits inwards: no parameter reaches them.
+
+        Raises:
+            UsageError: If the parameters cannot hold every image.
+        """
+        return self.from_values(to_values(images, self.decorrelate, self.root))
+
+    def from_values(self, values: Tensor) -> Any:
+        """Return the parameters of unbounded values [B, H, W, C]."""
+        raise UsageError(
+            f"param {self.kind}: it cannot hold a photo to start from; choose fourier, pixel or "
+            "pyramid"
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Return the settings as plain data."""
         return {"kind": self.kind, **plain(vars(self))}
@@ -71,6 +90,19 @@ def to_rgb(values: Tensor, decorrelate: bool = True, root: str = "svd") -> Tenso
     if decorrelate and values.shape[-1] == 3:
         values = tf.matmul(values, tf.constant(ROOTS[root].T, values.dtype))
     return evenly(tf.sigmoid, values)
+
+
+def to_values(images: Tensor, decorrelate: bool = True, root: str = "svd") -> Tensor:
+    """Return unbounded values [B, H, W, C] of images: the inverse of :func:`to_rgb`.
+
+    >>> round(float(to_rgb(to_values(tf.fill([1, 1, 1, 3], 0.25)))[0, 0, 0, 0]), 6)
+    0.25
+    """
+    inside = tf.clip_by_value(images, HALF_STEP, 1 - HALF_STEP)
+    values = evenly(tf.math.log, inside) - evenly(tf.math.log, 1 - inside)
+    if decorrelate and values.shape[-1] == 3:
+        values = tf.matmul(values, tf.constant(np.linalg.inv(ROOTS[root]).T, values.dtype))
+    return values
 
 
 def evenly(function: Callable[[Tensor], Tensor], values: Tensor) -> Tensor:

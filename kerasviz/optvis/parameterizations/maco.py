@@ -108,7 +108,7 @@ def base_phases(height: int, width: int, channels: int) -> Array:
     """
     shape = (channels, height, width // 2 + 1)
     # The legacy generator, whose numbers are the same in every version of NumPy.
-    uniforms = np.random.RandomState(0).random_sample(shape)  # noqa: NPY002
+    uniforms = np.random.RandomState(0).random_sample(shape)
     phases: Array = (np.pi * (2 * uniforms - 1)).astype(np.float32)
     phases.flags.writeable = False
     return phases

@@ -138,6 +138,9 @@ def main() -> None:
 
 def _prepare() -> None:
     """Import and start everything that takes memory independently of the file."""
+    from kerasviz.network.quiet_tensorflow import start_tensorflow
+
+    start_tensorflow()
     import tensorflow as tf
 
     import kerasviz.importers.keras.file

@@ -11,6 +11,7 @@ from PIL import Image, UnidentifiedImageError
 
 from kerasviz.figures.layout.example_panels import EXAMPLES
 from kerasviz.io.files import digest
+from kerasviz.io.images import on_checkerboard
 from kerasviz.rendering.pages import PIXEL_ART
 
 #: Units in a file, the side of an optimized picture in pixels, and of an example (the article's).
@@ -92,7 +93,7 @@ def scaled(image: Image.Image, side: int) -> Image.Image:
     )
     sharp = longest < PIXEL_ART
     way = Image.Resampling.NEAREST if sharp else Image.Resampling.LANCZOS
-    return image.convert("RGB").resize(size, way)
+    return on_checkerboard(image).resize(size, way)
 
 
 def sheet_file(

@@ -74,7 +74,7 @@ def ask(message: RenderRequest, http_request: Request, state: State) -> Response
         message.seed,
         message.balance,
     )
-    requests = requests_of(net, options, state.setting.limits, state.batch)
+    requests = requests_of(net, options, state.setting.limits, state.batch, state.directions.find)
     pictures = [asked_of(net, request) for request in requests]
     name = job_name(message.network, pictures)
     folder = state.setting.pictures / message.network

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from kerasviz.errors import UsageError, check_choice
 from kerasviz.io.files import digest
 from kerasviz.network.network import Network
-from kerasviz.optvis.objectives.targets import parse_target
+from kerasviz.optvis.objectives.targets import FindFile, parse_target
 from kerasviz.optvis.recipes import RECIPES, Recipe
 from kerasviz.rendering.batching import CANONICAL, MAX_PIXELS, fixed_batch, in_parts, make_batches
 from kerasviz.rendering.request import Request, make_requests, to_balance
@@ -35,9 +35,12 @@ class RenderOptions:
     balance: bool = False
 
 
-def requests_of(net: Network, words: RenderOptions, limits: Limits, base: int) -> list[Request]:
+def requests_of(
+    net: Network, words: RenderOptions, limits: Limits, base: int, find: FindFile
+) -> list[Request]:
     """Return the requested pictures, each once; ``base`` is the usual batch size.
 
+    ``find`` returns where the files of directions lie that targets name.
     The batch size depends on the request alone (see :func:`batch_of`), so that the same request
     gives the same picture whatever else is rendered. Raises :class:`UsageError` for unknown
     options and for more than the limits allow.
@@ -46,7 +49,7 @@ def requests_of(net: Network, words: RenderOptions, limits: Limits, base: int) -
     found: dict[str, Request] = {}
     rows = DIVERSE if words.kind == "diversity" else 1
     for text in words.targets:
-        targets = parse_target(text, net, files=False)  # those of this machine are not theirs
+        targets = parse_target(text, net, find=find)  # not any file of this machine
         for request in make_requests(
             net, targets, recipe, seed=words.seed, kind=words.kind, rows=rows
         ):
@@ -59,8 +62,19 @@ def requests_of(net: Network, words: RenderOptions, limits: Limits, base: int) -
                     f"more than {limits.pictures} pictures in one request; ask for fewer at a time"
                 )
     made = list(found.values())
+    _check_numbers(made, limits)
     make_batches(net, made)  # raises for what cannot be rendered
     return made
+
+
+def _check_numbers(requests: Sequence[Request], limits: Limits) -> None:
+    """Check how many numbers the directions of a request have: each picture stores its own."""
+    count = sum(len(term.vector) for request in requests for term in request.objective.terms)
+    if count > limits.numbers:
+        raise UsageError(
+            f"directions of {count} numbers in one request; at most {limits.numbers}, so ask for "
+            "fewer at a time"
+        )
 
 
 def _recipe(net: Network, words: RenderOptions, limits: Limits) -> Recipe:

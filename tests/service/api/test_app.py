@@ -122,6 +122,49 @@ def test_events_tell_of_progress_previews_and_the_end(served: Served) -> None:
     assert client.get("/api/renders/no/events").status_code == 404
 
 
+def test_directions_are_uploaded_and_shown_alone_and_in_balanced_sums(served: Served) -> None:
+    client = served(allow_upload=True)
+    buffer = io.BytesIO()
+    np.savez(buffer, nmf=np.abs(np.random.default_rng(0).normal(size=(3, 6))), short=np.ones(5))
+    sent = client.post("/api/directions", params={"name": "v.npz"}, content=buffer.getvalue())
+    assert sent.status_code == 201
+    assert client.get("/api/directions").json() == [sent.json()]
+    assert {a["key"]: (a["vectors"], a["width"]) for a in sent.json()["arrays"]} == {
+        "nmf": (3, 6),
+        "short": (None, 5),
+    }
+    again = client.post("/api/directions", params={"name": "v.npz"}, content=buffer.getvalue())
+    assert (again.status_code, again.json()) == (200, sent.json())
+    other = client.post("/api/directions", params={"name": "v.npz"}, content=b"other")
+    assert other.status_code == 409 and "another name" in other.json()["error"]
+    targets = ["relu@v.npz:nmf[1]#cosine=2", "relu@v.npz:nmf[0] + logit:1"]
+    job = client.post("/api/renders", json={**ASK, "targets": targets, "balance": True}).json()
+    wrong = client.post("/api/renders", json={**ASK, "targets": ["relu@v.npz:short"]})
+    assert wrong.status_code == 422
+    assert wrong.json()["error"] == "direction v.npz:short: 5 numbers, relu has 6 channels"
+    assert client.delete("/api/directions/v.npz").status_code == 204
+    assert client.delete("/api/directions/v.npz").status_code == 404
+    assert client.get("/api/directions").json() == []
+    work(client)  # which needs no file: the vectors are in the job
+    one, added = client.get(job["url"]).json()["pictures"]
+    assert one["target"] == targets[0] and one["term_scores"] == {}
+    assert list(added["term_scores"]) == ["relu@v.npz:nmf[0]", "logit:1"]
+    assert added["alone"].keys() == added["term_scores"].keys()
+    about = client.get(one["provenance"]).json()
+    source = about["objective"][0]["source"]
+    assert source == {"file": "v.npz", "sha256": sent.json()["sha256"], "key": "nmf", "row": 1}
+    gone = client.post("/api/renders", json={**ASK, "targets": ["relu@v.npz:nmf[1]"]})
+    assert gone.status_code == 422 and "none was uploaded yet" in gone.json()["error"]
+
+
+def test_directions_are_not_taken_where_uploads_are_off(served: Served) -> None:
+    client = served()
+    sent = client.post("/api/directions", params={"name": "v.npy"}, content=b"data")
+    assert sent.status_code == 403 and "--allow-upload" in sent.json()["error"]
+    assert client.delete("/api/directions/v.npy").status_code == 403
+    assert client.get("/api/directions").json() == []
+
+
 def test_a_job_can_be_cancelled_twice_and_asked_for_again(served: Served) -> None:
     client = served()
     job = client.post("/api/renders", json=ASK).json()

@@ -41,9 +41,10 @@ class LayerSummary(BaseModel):
 
 
 class RecipeRow(BaseModel):
-    """A recipe: the settings of an optimization."""
+    """A recipe: the settings of an optimization; ``summary`` says what it is for."""
 
     name: str
+    summary: str
     steps: int
     size: list[int]
 

@@ -19,6 +19,7 @@ from kerasviz.io.storage import Storage
 from kerasviz.network.input_spec import InputSpec
 from kerasviz.network.main_layers import main_layers
 from kerasviz.network.network import Network
+from kerasviz.optvis.objectives.direction_files import file_words
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.batching import Batch, make_batches
 from kerasviz.rendering.picture import network_provenance
@@ -62,6 +63,7 @@ class Atlas:
             raise UsageError(
                 f"the workers of an atlas read {net.name} from a file; save the model and load that"
             )
+        _check_layers(net, taps)
         layers = tuple(taps) or tuple(main_layers(net))
         net.focused(layers).check_size(*recipe.size)
         options = FigureOptions(net, recipe, layers=layers)
@@ -140,6 +142,17 @@ class Atlas:
             threads=data["threads"],
             balanced=data["fine"],
         )
+
+
+def _check_layers(net: Network, taps: Sequence[str]) -> None:
+    """Refuse targets other than layers in a line that says how they are rendered."""
+    for name in taps:
+        layer, at, file = name.partition("@")
+        if at and name not in net.taps and file_words(file) is not None:
+            raise UsageError(
+                f"atlas of {name!r}: an atlas shows the units of layers; for directions give "
+                f"kerasviz render {name!r}, and {layer} for the units of that layer"
+            )
 
 
 def recorded(storage: Storage) -> Atlas | None:

@@ -9,9 +9,10 @@ import pytest
 from support.tiny import network
 
 from kerasviz.atlas.definition import FILE, Atlas, agree, recorded
+from kerasviz.atlas.tasks import payload_of, plan_of
 from kerasviz.errors import KerasvizError, UsageError
 from kerasviz.io.storage import Storage
-from kerasviz.optvis.recipes import recipe
+from kerasviz.optvis.recipes import RECIPES, recipe
 from kerasviz.zoo.model_source import ModelSource
 
 SHORT = recipe("article").replace(steps=3, size=(16, 16))
@@ -44,6 +45,25 @@ def test_all_main_layers_or_those_named() -> None:
         Atlas.of(net, ["logits"], SHORT)
     with pytest.raises(UsageError, match="near"):
         Atlas.of(net, ["joint"], SHORT)
+
+
+def test_directions_are_refused_with_the_command_that_shows_them() -> None:
+    net = network()
+    with pytest.raises(
+        UsageError, match=r"kerasviz render 'joined@v.npz:nmf\[0-9\]', and"
+    ) as caught:
+        Atlas.of(net, ["relu1", "joined@v.npz:nmf[0-9]"], SHORT)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_goes_to_the_workers_and_back(atlas: Atlas, name: str) -> None:
+    net = network()
+    small = replace(atlas, recipe=RECIPES[name].replace(steps=2, size=(16, 16)))
+    batches = small.batches(net)
+    assert batches[0].recipe.transform == RECIPES[name].transform
+    assert [plan_of(net, payload_of(batch)) for batch in batches] == batches
+    assert Atlas.from_json(json.loads(json.dumps(small.to_json()))) == small
 
 
 def test_seven_pictures_of_every_unit(atlas: Atlas) -> None:

@@ -43,6 +43,13 @@ class PageTile:
     command: str  # that renders it again, or ""
     functions: str  # the names of the Python functions that made it
     terms: tuple[tuple[str, str], ...]  # names of the terms of a sum, with what each scores
+    transparent: bool
+
+    @property
+    def classes(self) -> str:
+        """Return the classes of its image, for the styles of the page."""
+        names = {"pixels": self.zoom, "transparent": self.transparent}
+        return " ".join(name for name, holds in names.items() if holds)
 
     @property
     def facts(self) -> str:
@@ -75,6 +82,7 @@ def write_index(
         recipes=[setting_rows(recipe) for recipe in recipes],
         functions=any(tile.functions for tile in pictures),
         sums=any(tile.terms for tile in pictures),
+        transparent=any(tile.transparent for tile in pictures),
         balanced=any("balance" in request for request in manifest["requests"].values()),
         environments=list(manifest["environments"].values()),
         column=max(COLUMN, min(320, widest * 3 // 2)),
@@ -162,6 +170,7 @@ def _pictures(
                 command=commands.get(entry["file"], ""),
                 functions=", ".join(request.get("python", {}).get("functions", ())),
                 terms=tuple(term_rows(entry.get("term_scores", {}), _alone(entry, request))),
+                transparent=entry.get("transparent", False),
             )
         )
     return tiles

@@ -264,8 +264,8 @@ RECIPE_SUMMARIES: dict[str, str] = {
     "lucid": "The defaults of the library lucid: other transforms, for pictures as its users know.",
     "fast": "The article's settings in few steps: what most units need to be recognized.",
     "vivid": "As quick as fast, with crops and rivals: one whole thing rather than its texture.",
-    "maco": "Only phases change, the spectrum is that of photos: natural colours, and transparency.",
-    "accentuation": "From a photo: what raises the score in it, and where, with a slider and a mask.",
+    "maco": "Only phases change, the spectrum is that of photos: natural, and transparent.",
+    "accentuation": "From a photo: what raises the score in it, and where the score depends on it.",
 }
 
 

@@ -18,7 +18,7 @@ class Limits:
     ``side`` in pixels and ``steps`` of a picture, ``pictures`` of a request, ``queued`` pictures
     that wait or run, ``body_bytes``, ``upload_bytes`` and ``direction_bytes`` of a request,
     ``numbers`` of the directions of a request, ``disk_bytes`` of the data folder, ``rows`` of a
-    request of ``visualize``, ``kept`` ended jobs.
+    request of ``visualize``, ``kept`` ended jobs, ``photos`` that were sent last.
     """
 
     side: int = 512
@@ -32,6 +32,7 @@ class Limits:
     disk_bytes: int = 20 * 2**30
     rows: int = 16
     kept: int = 10_000
+    photos: int = 200
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,11 @@ class ServiceSettings:
     def directions(self) -> Path:
         """The folder of uploaded files of directions."""
         return self.data / "directions"
+
+    @property
+    def photos(self) -> Path:
+        """The folder of uploaded photos."""
+        return self.data / "photos"
 
     @property
     def database(self) -> Path:

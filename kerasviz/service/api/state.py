@@ -23,6 +23,7 @@ from kerasviz.service.networks import Networks
 from kerasviz.service.settings import ServiceSettings
 from kerasviz.service.tf_serving.predict import Predictor
 from kerasviz.service.uploads.direction_uploads import DirectionUploads
+from kerasviz.service.uploads.photo_uploads import PhotoUploads
 from kerasviz.service.uploads.receiving import folder_bytes
 from kerasviz.service.uploads.uploads import Uploads
 
@@ -51,6 +52,7 @@ class ServiceState:
     predictor: Predictor
     uploads: Uploads
     directions: DirectionUploads
+    photos: PhotoUploads
     activations: ImageActivations
     stopping: threading.Event = field(default_factory=threading.Event)
     throttle: LoginThrottle = field(default_factory=LoginThrottle)
@@ -87,6 +89,7 @@ class ServiceState:
             predictor,
             uploads,
             DirectionUploads(setting),
+            PhotoUploads(setting),
             activations,
         )
 

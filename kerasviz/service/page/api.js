@@ -68,6 +68,15 @@ export const sendDirections = (file, signal) =>
 export const removeDirections = (name) =>
   ask(`/api/directions/${encodeURIComponent(name)}`, { method: "DELETE" });
 
+/** Send a photo from which pictures start. */
+export const sendPhoto = (file, signal) =>
+  ask(`/api/photos${query({ name: file.name })}`, {
+    method: "POST",
+    body: file,
+    headers: { "Content-Type": file.type || "application/octet-stream" },
+    signal,
+  });
+
 /** Send a model file; `preprocess` may be empty. */
 export const upload = (name, preprocess, file, signal) =>
   ask(`/api/networks${query({ name, ...(preprocess && { preprocess }) })}`, {

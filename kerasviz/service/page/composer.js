@@ -5,11 +5,13 @@ import { directionFiles } from "./directions.js";
 import { added, element, errorLine } from "./dom.js";
 import { blocksOf, shapeWords } from "./graph.js";
 import { madeDetails } from "./provenance_list.js";
+import { photoStart } from "./photo_start.js";
+import { photoView } from "./photo_view.js";
 import { settingsFor } from "./settings.js";
 import { pictureSlot } from "./picture_slot.js";
 import { termRow } from "./term_row.js";
 import { termScores } from "./term_scores.js";
-import { termsOf, textOf } from "./terms.js";
+import { ofPhoto, termsOf, textOf } from "./terms.js";
 
 /** Show the composer with the target of the address, and whether it is balanced. */
 export async function show(main, { target = "", balance = "" }, described, signal) {
@@ -70,9 +72,13 @@ export async function show(main, { target = "", balance = "" }, described, signa
       targets: [text.value.trim()],
       kind: "channel",
       ...(balanced.checked && { balance: true }),
+      ...(start.photo() && { from: [start.photo().id] }),
       ...settings.value(),
     }),
     done: (job) => {
+      const [view] = job.pictures.map(photoView);
+      if (view) slot.figure.prepend(view);
+      slot.figure.classList.toggle("photo", Boolean(view));
       scores.replaceChildren(...job.pictures.map(termScores).filter(Boolean));
       made.replaceChildren(
         element("h2", {}, "How the picture was made"),
@@ -82,6 +88,7 @@ export async function show(main, { target = "", balance = "" }, described, signa
   });
   slot.figure.append(scores);
   const files = directionFiles(() => rows.forEach(({ refresh }) => refresh()), signal);
+  const start = photoStart({ say, clear, signal });
   const render = element("button", { class: "main" }, "Render the sum");
   const form = element(
     "form",
@@ -102,6 +109,13 @@ export async function show(main, { target = "", balance = "" }, described, signa
       "Divides each term by what it reaches in a picture of its own, which is rendered first. ",
       "Else the term with the largest numbers wins.",
     ),
+    start.place,
+    element(
+      "p",
+      { class: "small soft" },
+      "From a photo the picture shows what the target adds to it. Caricatures and inversions, which ",
+      "show what a layer has of a photo, need one.",
+    ),
     line,
     render,
   );
@@ -110,7 +124,11 @@ export async function show(main, { target = "", balance = "" }, described, signa
     event.preventDefault();
     clear();
     if (!text.value.trim()) return say("The sum is empty: add a term with a weight.");
+    if ((termsOf(text.value) ?? []).some(ofPhoto) && !start.photo())
+      return say("A caricature or an inversion is of a photo: choose one first.");
     scores.replaceChildren();
+    slot.figure.classList.remove("photo");
+    slot.figure.querySelector(".photo-view")?.remove();
     slot.render();
     slot.figure.scrollIntoView({ block: "nearest" });
   });

@@ -1,6 +1,7 @@
 // The fields of one term of a sum.
 
 import { element } from "./dom.js";
+import { ofPhoto } from "./terms.js";
 
 const KINDS = {
   unit: "a unit",
@@ -8,6 +9,8 @@ const KINDS = {
   random: "a random direction",
   file: "a direction of a file",
   layer: "a whole layer",
+  caricature: "a caricature",
+  inversion: "an inversion",
 };
 const MOST = 2; // largest weight of the slider
 
@@ -71,11 +74,13 @@ export function termRow(term, { middle, unitsOf, arrays, changed, removed }) {
       class: ["Class", "goldfish"],
       random: ["Number of the direction", "7"],
       layer: ["", ""],
+      caricature: ["", ""],
+      inversion: ["", ""],
       file: ["Row of the array", "row"],
     }[term.kind];
     layer.hidden = term.kind === "class";
     array.hidden = term.kind !== "file";
-    value.hidden = term.kind === "layer" || (term.kind === "file" && known()?.vectors === null);
+    value.hidden = hasNoValue() || (term.kind === "file" && known()?.vectors === null);
     value.setAttribute("aria-label", words);
     value.placeholder = hint;
     value.inputMode = term.kind === "class" ? "text" : "numeric";
@@ -87,6 +92,7 @@ export function termRow(term, { middle, unitsOf, arrays, changed, removed }) {
     term.kind = kind.value;
     if (term.kind === "file") choose(fitting() ?? arrays()[0]);
     else if (term.kind === "class") term.value = "";
+    else if (hasNoValue()) term.value = "";
     else if (!/^\d+$/.test(term.value)) term.value = "0";
     term.layer ||= middle;
     value.value = term.value;
@@ -122,6 +128,10 @@ export function termRow(term, { middle, unitsOf, arrays, changed, removed }) {
   });
   update();
   return { item, refresh };
+
+  function hasNoValue() {
+    return term.kind === "layer" || ofPhoto(term);
+  }
 
   function known() {
     return arrays().find(({ name }) => name === term.array);

@@ -372,6 +372,47 @@ def test_directions_are_brought_and_taken_as_terms(visit: Visit, tmp_path: Path)
     files.locator("li").wait_for(state="detached")
 
 
+def test_a_picture_starts_from_a_photo_and_has_sliders(visit: Visit, tmp_path: Path) -> None:
+    from PIL import Image
+
+    draw = np.random.default_rng(0)
+    Image.fromarray(draw.integers(0, 256, (30, 40, 3), np.uint8)).save(tmp_path / "noise.png")
+    page = visit("#/small/compose?target=" + quote("caricature:first")).page
+    page.get_by_role("button", name="Render the sum").click()
+    line = page.locator(".composer [role=alert]:visible")
+    assert "choose one first" in line.inner_text()
+    page.locator("#start-file").set_input_files(tmp_path / "noise.png")
+    page.locator(".start [role=status]", has_text="noise.png").wait_for()
+    assert page.locator(".start img").evaluate("image => image.naturalWidth") == 40
+    page.locator("#target").fill("first:1")
+    set_quick(page, 10, 24)
+    page.get_by_role("button", name="Render the sum").click()
+    view = page.locator(".photo-view")
+    view.wait_for()
+    data = "() => document.querySelector('.photo-view canvas').toDataURL()"
+
+    def drawn(label: str, value: int) -> str:
+        before = page.evaluate(data)
+        view.get_by_label(label).fill(str(value))
+        page.wait_for_function(
+            "before => document.querySelector('.photo-view canvas').toDataURL() !== before",
+            arg=before,
+        )
+        return str(page.evaluate(data))
+
+    page.wait_for_function("() => document.querySelector('.photo-view canvas').width === 24")
+    whole = page.evaluate(data)
+    half = drawn("Mask", 50)
+    photo = drawn("Mask", 0)
+    assert len({whole, half, photo}) == 3
+    assert drawn("Mask", 100) == whole
+    assert drawn("Step", 0) == photo, "without any step it is the photo"
+    page.get_by_role("button", name="Start from noise").click()
+    page.get_by_role("button", name="Render the sum").click()
+    there(page.locator(".slot"))
+    assert view.count() == 0
+
+
 def test_every_recipe_says_what_it_is_for(visit: Visit) -> None:
     page = visit("#/small/compose").page
     about = page.locator(".settings .about")

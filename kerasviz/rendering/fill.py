@@ -12,10 +12,9 @@ from kerasviz.io.images import decode, image_array, on_colour, opacity_of
 from kerasviz.optvis.environment import environment
 from kerasviz.rendering.batching import Batch
 from kerasviz.rendering.latent_reports import record_latents
-from kerasviz.rendering.manifest import Entry
+from kerasviz.rendering.manifest import Entry, mask_file
 from kerasviz.rendering.pages import write_index
 from kerasviz.rendering.picture import Picture
-from kerasviz.rendering.picture_files import mask_file
 from kerasviz.rendering.progress import RenderProgress, Report, displayed, summary
 from kerasviz.rendering.rendering import Rendering
 from kerasviz.rendering.request import Request

@@ -21,10 +21,11 @@ from kerasviz.rendering.manifest import (
     Entry,
     GradientEntry,
     Manifest,
+    mask_file,
     read_manifest,
 )
 from kerasviz.rendering.picture import Picture, network_provenance
-from kerasviz.rendering.picture_files import Origin, entries_of, mask_bytes, mask_file
+from kerasviz.rendering.picture_files import Origin, entries_of, mask_bytes
 from kerasviz.rendering.request import Request
 
 

@@ -106,6 +106,7 @@ def _finished(
     return {
         "target": picture.text,
         "row": row,
+        "recipe": made.get("recipe"),
         "url": picture_url(job.network, made["file"], made["sha256"]),
         "provenance": f"/api/renders/{job.id}/pictures/{row}/provenance",
         "score": made["score"],

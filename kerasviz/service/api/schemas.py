@@ -178,6 +178,7 @@ class Finished(BaseModel):
 
     target: str
     row: int
+    recipe: str | None = None
     url: str
     provenance: str
     score: float | None

@@ -11,9 +11,8 @@ from portalocker import Lock, LockFlags
 
 from kerasviz.io.files import checksum, make_folder
 from kerasviz.network.network import Network
-from kerasviz.rendering.manifest import Entry
+from kerasviz.rendering.manifest import Entry, mask_file
 from kerasviz.rendering.picture import Picture
-from kerasviz.rendering.picture_files import mask_file
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.store import Store
 
@@ -75,7 +74,8 @@ def made_of(store: Store, request: Request) -> list[dict[str, Any]]:
                 if s.row == e.row and s.step != e.step
             ],
             "mask": _mask(store, e) if request.has_mask else None,
+            "recipe": request.recipe.name,
         }
-        filled = {name: scores for name, scores in about.items() if scores}
+        filled = {name: value for name, value in about.items() if value}
         made.append({"row": e.row, "file": e.file, "sha256": e.sha256, "score": e.score, **filled})
     return made

@@ -113,8 +113,8 @@ export async function show(main, { target = "", balance = "" }, described, signa
     element(
       "p",
       { class: "small soft" },
-      "From a photo the picture shows what the target adds to it. Caricatures and inversions, which ",
-      "show what a layer has of a photo, need one.",
+      "From a photo the picture shows what the target adds to it, by the recipe accentuation where ",
+      "fast is chosen. Caricatures and inversions show what a layer has of a photo.",
     ),
     line,
     render,

@@ -13,6 +13,7 @@ export function photoStart({ say, clear, signal }) {
     class: "unseen",
     accept: "image/png,image/jpeg",
   });
+  const choose = element("label", { for: "start-file", class: "button" });
   const image = element("img", { alt: "Your photo", hidden: true });
   const name = element("span", { class: "small soft", role: "status" });
   const remove = element("button", { type: "button", hidden: true }, "Start from noise");
@@ -20,12 +21,7 @@ export function photoStart({ say, clear, signal }) {
     "div",
     { class: "start" },
     image,
-    element(
-      "span",
-      { class: "pickfile" },
-      input,
-      element("label", { for: "start-file", class: "button" }, "Start from a photo"),
-    ),
+    element("span", { class: "pickfile" }, input, choose),
     name,
     remove,
   );
@@ -33,9 +29,10 @@ export function photoStart({ say, clear, signal }) {
   function show(file) {
     if (url) URL.revokeObjectURL(url);
     url = file ? URL.createObjectURL(file) : "";
-    image.src = url;
+    if (url) image.src = url;
     image.hidden = remove.hidden = !file;
     name.textContent = photo?.name ?? "";
+    choose.textContent = file ? "Another photo" : "Start from a photo";
   }
 
   input.addEventListener("change", async () => {
@@ -58,6 +55,7 @@ export function photoStart({ say, clear, signal }) {
     show(null);
     input.focus();
   });
+  show(null);
   signal.addEventListener("abort", () => url && URL.revokeObjectURL(url));
   return { place, photo: () => photo };
 }

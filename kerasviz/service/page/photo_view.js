@@ -4,8 +4,8 @@ import { element } from "./dom.js";
 
 /**
  * The picture over its photo, or null for a picture without a mask. The step slider goes from the
- * photo to the finished picture; the mask slider leaves only the share of the picture on which the
- * score depended most, and the photo elsewhere.
+ * photo to the finished picture; the mask slider shows the photo again in the share of the picture
+ * on which the score depended least.
  */
 export function photoView({ url, snapshots = [], mask = null }) {
   if (!mask || !snapshots.length) return null;
@@ -13,7 +13,7 @@ export function photoView({ url, snapshots = [], mask = null }) {
   const steps = [...snapshots.map((one) => `step ${one.step}`), "finished"];
   const canvas = element("canvas", { role: "img", "aria-label": "The picture over the photo" });
   const step = slider(urls.length - 1, urls.length - 1);
-  const share = slider(100, 100);
+  const share = slider(100, 0);
   const stepWords = element("output", {});
   const shareWords = element("output", {});
   const loaded = new Map();
@@ -33,9 +33,9 @@ export function photoView({ url, snapshots = [], mask = null }) {
     );
     if (mine !== turn) return;
     const shown = new ImageData(picture.width, picture.height);
-    const least = (1 - share.value / 100) * 255; // the mask tells how many pixels matter less
+    const least = (share.value / 100) * 255; // the mask tells how many pixels matter less
     for (let i = 0; i < shown.data.length; i += 4) {
-      const from = share.value > 0 && grey.data[i] >= least ? picture : photo;
+      const from = share.value < 100 && grey.data[i] >= least ? picture : photo;
       for (let k = 0; k < 4; k += 1) shown.data[i + k] = from.data[i + k];
     }
     Object.assign(canvas, { width: shown.width, height: shown.height });
@@ -54,7 +54,7 @@ export function photoView({ url, snapshots = [], mask = null }) {
     element(
       "p",
       { class: "small soft" },
-      "The mask leaves the part of the picture on which the score depended most; elsewhere is the photo.",
+      "The mask shows the photo again where the score depended least on the picture.",
     ),
   );
 }

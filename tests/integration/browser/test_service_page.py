@@ -403,9 +403,9 @@ def test_a_picture_starts_from_a_photo_and_has_sliders(visit: Visit, tmp_path: P
     page.wait_for_function("() => document.querySelector('.photo-view canvas').width === 24")
     whole = page.evaluate(data)
     half = drawn("Mask", 50)
-    photo = drawn("Mask", 0)
+    photo = drawn("Mask", 100)
     assert len({whole, half, photo}) == 3
-    assert drawn("Mask", 100) == whole
+    assert drawn("Mask", 0) == whole
     assert drawn("Step", 0) == photo, "without any step it is the photo"
     page.get_by_role("button", name="Start from noise").click()
     page.get_by_role("button", name="Render the sum").click()

@@ -178,7 +178,7 @@ def test_pictures_start_from_photos_that_were_sent(served: Served) -> None:
     done = client.get(job["url"]).json()
     assert done["state"] == "done", done["error"]
     (picture,) = done["pictures"]
-    assert picture["target"] == "relu:1, from my_cat.png"
+    assert (picture["target"], picture["recipe"]) == ("relu:1, from my_cat.png", "accentuation")
     assert [snapshot["step"] for snapshot in picture["snapshots"]] == list(range(10))
     start, last, mask = (
         np.asarray(decode(client.get(url).content)[0], float)

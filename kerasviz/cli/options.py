@@ -242,7 +242,8 @@ _CHANGES = (
         "--param",
         type=click.Choice(PARAMETERIZATIONS),
         help="What is optimized: the image's pixels, its Fourier spectrum, a pyramid of images "
-        "of different sizes, or one of 32 x 32 pixels that is enlarged.",
+        "of different sizes, one of 32 x 32 pixels that is enlarged, or a small network that "
+        "paints it (cppn).",
     ),
     click.option(
         "--precision",

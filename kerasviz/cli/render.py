@@ -59,6 +59,7 @@ Examples:
   kerasviz render efficientnet-lite0 "block3b:1 + logit:goldfish" --balance
   kerasviz render efficientnet-lite0 block5a:4 --diversity 4
   kerasviz render efficientnet-lite0 block5a:4 --snapshots 0,4,48
+  kerasviz render efficientnet-lite0 logit:goldfish --alpha
   kerasviz render efficientnet-lite0 block5a:4 caricature:block4a --from cat.jpg
   kerasviz render model.onnx conv5:3 --preprocess torchvision --out pictures
   kerasviz render --again pictures/conv5-3.png --out again
@@ -93,6 +94,11 @@ The same command again renders only what is missing, also after Ctrl-C.
     type=click.IntRange(min=2),
     metavar="N",
     help="N pictures of each target that are pushed apart.",
+)
+@click.option(
+    "--alpha",
+    is_flag=True,
+    help="Transparent pictures: only what the targets need is opaque.",
 )
 @click.option("--negative", is_flag=True, help="What the targets respond to least.")
 @click.option(

@@ -12,7 +12,7 @@ from typing import Any
 from kerasviz.errors import UsageError, check_choice, check_names
 from kerasviz.optvis import parameterizations
 from kerasviz.optvis.held_array import nameless, plain, revived
-from kerasviz.optvis.parameterizations import Fourier, Maco, Parameterization
+from kerasviz.optvis.parameterizations import Alpha, Fourier, Maco, Parameterization
 from kerasviz.optvis.python_function import PythonFunction
 from kerasviz.optvis.transforms.transform import (
     ARTICLE_STEPS,
@@ -168,6 +168,26 @@ class Recipe(NotebookView):
     def replace(self, **changes: Any) -> Recipe:
         """Return a copy with some settings changed."""
         return replace(self, **changes)
+
+    def of_kind(self, kind: str) -> Recipe:
+        """Return the recipe with a parameterization by kind, and the learning rate it needs."""
+        parameterization = parameterizations.from_json({"kind": kind})
+        rate = parameterizations.LEARNING_RATES.get(kind, self.learning_rate)
+        return self.replace(parameterization=parameterization, learning_rate=rate)
+
+    def transparent(self) -> Recipe:
+        """Return the recipe for transparent pictures, with an opacity beside the colours.
+
+        Raises :class:`UsageError` for one whose pictures have an opacity from elsewhere.
+        """
+        if self.opacity:
+            raise UsageError(
+                f"alpha: pictures of the recipe {self.name} have an opacity without it; leave it "
+                "out, or choose another recipe, such as fast"
+            )
+        if isinstance(self.parameterization, Alpha):
+            return self
+        return self.replace(parameterization=Alpha(self.parameterization))
 
     def to_json(self) -> dict[str, Any]:
         """Return the recipe as plain data."""

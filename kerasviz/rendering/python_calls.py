@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from kerasviz.network.network import Network
+from kerasviz.optvis.parameterizations import Alpha
 from kerasviz.optvis.recipes import RECIPES, Recipe
 from kerasviz.rendering.request import Request, adapt_recipe
 
@@ -75,6 +76,9 @@ def _recipe_arguments(recipe: Recipe) -> dict[str, str]:
 
     The precision is always written: without it the fastest of the machine is taken.
     """
+    own = recipe.parameterization
+    if isinstance(own, Alpha) and own == Alpha(own.own):
+        return {**_recipe_arguments(recipe.replace(parameterization=own.own)), "alpha": "True"}
     base = RECIPES.get(recipe.name)
     if base is None:
         changed: dict[str, Any] = {"recipe": recipe}

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 class RecipeOptions:
     """Hold a recipe, its name or its file, and changes in it.
 
-    ``size`` is in pixels, one number or (height, width). ``settings`` are other fields of
-    :class:`Recipe`, by name. ``None`` leaves what the recipe, the network or the machine says.
+    ``size`` is in pixels, one number or (height, width). ``alpha`` asks for transparent pictures.
+    ``settings`` are other fields of :class:`Recipe`, by name. ``None`` leaves what the recipe, the
+    network or the machine says.
     """
 
     recipe: str | Path | Recipe = "article"
@@ -35,10 +36,10 @@ class RecipeOptions:
     tile: int | None = None
     until_converged: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
+    alpha: bool = False
 
     def chosen(self) -> Recipe:
         """Return the recipe with the changes; :meth:`resolved` replaces the precision ``auto``."""
-        from kerasviz.optvis.parameterizations import from_json
         from kerasviz.optvis.recipes import PATIENCE
         from kerasviz.optvis.recipes import recipe as find_recipe
 
@@ -57,12 +58,13 @@ class RecipeOptions:
             if "parameterization" in self.settings:
                 raise UsageError("param and parameterization are the same setting; leave one out")
             if self.param != recipe.parameterization.to_json()["kind"]:
-                changes["parameterization"] = from_json({"kind": self.param})
+                recipe = recipe.of_kind(self.param)
         if self.precision is not None:
             check_choice("precision", self.precision, get_args(Precision))
             if self.precision != "auto":
                 changes["precision"] = self.precision
-        return recipe.replace(**{**changes, **self.settings})
+        recipe = recipe.replace(**{**changes, **self.settings})
+        return recipe.transparent() if self.alpha else recipe
 
     def fitted(self, recipe: Recipe, net: Network) -> Recipe:
         """Return the recipe in the network's own size, unless another one was named."""

@@ -240,6 +240,7 @@ def render(  # noqa: PLR0913 - the options of the command
     precision: Precision | None = None,
     until_converged: bool = False,
     tile: int | None = None,
+    alpha: bool = False,
     out: str | Path | None = None,
     format: FileFormat = "png",
     data: Data | None = None,
@@ -268,11 +269,14 @@ def render(  # noqa: PLR0913 - the options of the command
         size: Pixels, a number or (height, width); by default the network's own where it takes no
             other, else the recipe's.
         steps: The updates of the image.
-        param: What is optimized: pixels, their Fourier spectrum, a pyramid, or 32 x 32 pixels.
+        param: What is optimized: pixels, their Fourier spectrum, a pyramid, 32 x 32 pixels, or a
+            small network that paints them.
         precision: The numbers in which convolutions are computed, by default ``"auto"``, the
             fastest on this machine, or that of a recipe of your own.
         until_converged: Whether a picture ends when its score has stopped growing.
         tile: The side of the tiles, in pixels, that the network sees of large pictures.
+        alpha: Whether pictures are transparent where the target does not need them, see
+            :class:`Alpha`; ``r[0].opacity`` is [H, W], and a file has it too.
         out: A folder for the pictures, with the manifest and the page that the command writes.
             Pictures that it has are not rendered again.
         format: The format of the files in ``out``; ``"png"`` has the provenance inside.
@@ -303,7 +307,7 @@ def render(  # noqa: PLR0913 - the options of the command
     """
     pictures = PictureOptions.of(seed, snapshots, diversity, negative, batch, balance, from_)
     changes = (steps, size, param, precision, tile, until_converged, settings)
-    options = RecipeOptions(recipe, *changes)
+    options = RecipeOptions(recipe, *changes, alpha)
     options.chosen()  # wrong settings are an error before the model is loaded
     check_choice("format", format, FORMATS)
     wanted = listed(targets)

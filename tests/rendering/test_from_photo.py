@@ -36,9 +36,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_every_photo_is_shown_with_every_target(
-    net: Network, photos: Path, tmp_path: Path
-) -> None:
+def test_every_photo_is_shown_with_every_target(net: Network, photos: Path, tmp_path: Path) -> None:
     made = kerasviz.render(net, ["joined:1", "logit:2"], from_=photos, out=tmp_path, **SHORT)
     texts = ["joined:1, from cat.png", "logit:2, from cat.png"]
     assert [p.target for p in made.pictures][:2] == texts and len(made.pictures) == 4

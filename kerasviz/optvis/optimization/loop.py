@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -37,6 +37,8 @@ from kerasviz.optvis.optimization.optimizers import UPDATES, fused_update, per_r
 from kerasviz.optvis.optimization.relu_gradients import REDIRECTED
 from kerasviz.optvis.optimization.slopes import add_slopes, no_slopes, opacity_of, without_moments
 from kerasviz.optvis.optimization.tiling import check_tiles, scores_of_tiles, tiled
+from kerasviz.optvis.parameterizations import Alpha, Parameterization
+from kerasviz.optvis.parameterizations.alpha import GREY, laid_on, opaque
 from kerasviz.optvis.python_function import names_of
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.optvis.transforms.views import spread
@@ -125,6 +127,19 @@ class Run:
     snapshot_opacities: dict[int, Array] = field(default_factory=dict)
     mask: Array | None = None
 
+    def of(self, parameterization: Parameterization) -> Run:
+        """Return the run with the opacities that the images of a parameterization have."""
+        if not isinstance(parameterization, Alpha):
+            return self
+        snapshots = self.snapshots.items()
+        return replace(
+            self,
+            images=self.images[..., :-1],
+            snapshots={step: images[..., :-1] for step, images in snapshots},
+            opacity=self.images[..., -1],
+            snapshot_opacities={step: images[..., -1] for step, images in snapshots},
+        )
+
 
 class Loop:
     """The compiled functions for a network, a structure and a recipe but for its steps."""
@@ -202,7 +217,7 @@ class Loop:
 
     def _score_terms(self, images: Tensor, data: Data, groups: Tensor, terms: Data) -> Tensor:
         """Score untransformed images as a whole and by each term of sums, [B, 1 + T]."""
-        images = self.transform.whole(images)
+        images = self.transform.whole(opaque(self.recipe.parameterization, images))
 
         def score(images: Tensor) -> Tensor:
             activations, own = self._activations(images, data, PLAIN)
@@ -213,6 +228,16 @@ class Loop:
 
         tile = self.recipe.tile
         return scores_of_tiles(score, images, tile) if tile else score(images)
+
+    def _layers(
+        self, params: Any, seeds: Tensor, groups: Tensor, step: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return images, what the network is shown of them, and what opacity costs [B] if any."""
+        images, own = self._image(params, groups), self.recipe.parameterization
+        if not isinstance(own, Alpha):
+            return images, images, None
+        cost = own.weight * tf.reduce_mean(images[..., -1], [1, 2])
+        return laid_on(images, GREY), own.on_background(images, seeds, step), cost
 
     def _totals(
         self, seen: Tensor, images: Tensor, data: Data, groups: Tensor, kernels: Kernels
@@ -260,8 +285,8 @@ class Loop:
         loss_scale = LOSS_SCALE if kernels.compute_dtype == tf.float16 else 1.0
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(params)
-            images = self._image(params, groups)
-            seen = self.transform.apply(images, seeds, step, self.recipe.views)
+            images, shown, cost = self._layers(params, seeds, groups, step)
+            seen = self.transform.apply(shown, seeds, step, self.recipe.views)
             if not self.recipe.tile:
                 totals = score(seen, images)
                 target, upstream = totals, tf.fill(tf.shape(totals), loss_scale)
@@ -269,6 +294,10 @@ class Loop:
             target = seen
             upstream, lifted = tiled(lambda s: loss_scale * score(s, s), seen, self.recipe.tile)
             totals = lifted / loss_scale
+        if cost is not None:  # a share of the score, whatever its size
+            size = tf.abs(totals)
+            target, upstream = [target, cost], [upstream, -loss_scale * size]
+            totals -= size * cost
         sources = (images,) if self.recipe.opacity else ()
         gradient, slopes = tape.gradient(target, (params, sources), upstream)
         self._check_gradient(gradient)
@@ -435,7 +464,7 @@ class _Ascent:
             self.step,
             self.steps,
             float(self.history[-1][-1].mean()),
-            lambda: np.asarray(now.images()),
+            lambda: np.asarray(opaque(now.loop.recipe.parameterization, now.images())),
             partial(_checkpoint, self.step, self.state, self.history, now.snapshots),
             now.result,
         )
@@ -445,7 +474,7 @@ class _Ascent:
         self.state = without_moments(self.state)
         images, slopes = self.images(), self.loop.slopes_of(self.state)
         scores = np.asarray(self.loop.score_terms(images, self.data, self.groups, self.terms))
-        return Run(
+        run = Run(
             images=np.asarray(images),
             snapshots={step: np.asarray(image) for step, image in self.snapshots.items()},
             scores=scores[:, 0],
@@ -456,6 +485,7 @@ class _Ascent:
             opacity=None if self.loop.masks else slopes,
             mask=slopes if self.loop.masks else None,
         )
+        return run.of(self.loop.recipe.parameterization)
 
 
 def _checkpoint(

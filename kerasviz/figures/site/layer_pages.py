@@ -20,6 +20,7 @@ from kerasviz.figures.layout.tiles import EmptyTile, FigureLayout, OptimizedTile
 from kerasviz.figures.site.record import FigureRun
 from kerasviz.figures.site.sprites import PER_SHEET, TILE, Strip, sheet_file
 from kerasviz.io.files import checksum, digest, make_folder
+from kerasviz.io.images import on_checkerboard
 from kerasviz.network.network import Network
 from kerasviz.rendering.manifest import Entry
 from kerasviz.rendering.pages import render_page, update
@@ -247,7 +248,7 @@ class UnitPictures:
         images = []
         for entry in self.entries:
             with Image.open(self.store.folder / entry.file) as image:
-                images.append(image.convert("RGB"))
+                images.append(on_checkerboard(image))
         neuron, channel, *facets, negative = images
         return Strip(
             (neuron, channel, negative, *facets), self._crops("top"), self._crops("bottom")

@@ -77,6 +77,7 @@ def ask(message: RenderRequest, http_request: Request, state: State) -> Response
         message.seed,
         message.balance,
         message.param,
+        message.alpha,
         tuple(state.photos.find(photo) for photo in message.from_ or ()),
     )
     requests = requests_of(net, options, state.setting.limits, state.batch, state.directions.find)

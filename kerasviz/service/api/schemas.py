@@ -64,6 +64,7 @@ class NetworkPage(BaseModel):
     classes: int
     layers: list[LayerSummary]
     recipes: list[RecipeRow]
+    params: list[str]
     examples: bool
 
 
@@ -157,6 +158,7 @@ class RenderRequest(BaseModel):
     seed: int = Field(0, ge=0, le=2**31 - 6)
     balance: bool = Field(False, description="Divide each term of a sum by what it reaches alone.")
     param: Param | None = Field(None, description="What is optimized, if not what the recipe says.")
+    alpha: bool = Field(False, description="Make transparent pictures.")
     from_: list[Annotated[str, Field(max_length=40)]] | None = Field(
         None,
         alias="from",

@@ -41,6 +41,7 @@ class RenderOptions:
     seed: int = 0
     balance: bool = False
     param: str | None = None
+    alpha: bool = False
     photos: tuple[Path, ...] = ()
 
 
@@ -75,7 +76,8 @@ def _from_noise(
     net: Network, words: RenderOptions, limits: Limits, find: FindFile
 ) -> Iterator[Request]:
     """Yield the requests of pictures that start from noise."""
-    recipe = fixed_recipe(RecipeOptions(words.recipe, param=words.param).chosen(), net)
+    options = RecipeOptions(words.recipe, param=words.param, alpha=words.alpha)
+    recipe = fixed_recipe(options.chosen(), net)
     recipe = recipe.replace(
         steps=recipe.steps if words.steps is None else words.steps,
         size=words.size or recipe.size,
@@ -96,7 +98,7 @@ def _from_photos(
     targets = [target for text in words.targets for target in parse_target(text, net, find=find)]
     if len(targets) * len(words.photos) > limits.pictures:
         raise _too_many(limits)
-    options = RecipeOptions(words.recipe, words.steps, words.size, words.param)
+    options = RecipeOptions(words.recipe, words.steps, words.size, words.param, alpha=words.alpha)
     _check_recipe(options.chosen(), limits)
     pictures = PictureOptions(
         words.seed,

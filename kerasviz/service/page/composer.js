@@ -43,6 +43,13 @@ export async function show(main, { target = "", balance = "" }, described, signa
     checked: balance === "1",
     "aria-describedby": "balance-hint",
   });
+  const alpha = element("input", { type: "checkbox" });
+  const param = element(
+    "select",
+    {},
+    element("option", { value: "" }, "the recipe's"),
+    described.params.map((name) => element("option", { value: name }, name)),
+  );
   const scores = element("div", { class: "small" });
   const made = element("section", { class: "made" });
   const mains = blocksOf(described.layers)
@@ -72,6 +79,8 @@ export async function show(main, { target = "", balance = "" }, described, signa
       targets: [text.value.trim()],
       kind: "channel",
       ...(balanced.checked && { balance: true }),
+      ...(alpha.checked && { alpha: true }),
+      ...(param.value && { param: param.value }),
       ...(start.photo() && { from: [start.photo().id] }),
       ...settings.value(),
     }),
@@ -108,6 +117,12 @@ export async function show(main, { target = "", balance = "" }, described, signa
       { class: "small soft", id: "balance-hint" },
       "Divides each term by what it reaches in a picture of its own, which is rendered first. ",
       "Else the term with the largest numbers wins.",
+    ),
+    element(
+      "div",
+      { class: "settings" },
+      element("label", { class: "field" }, "What is optimized", param),
+      element("label", { class: "check" }, alpha, "Transparent"),
     ),
     start.place,
     element(

@@ -338,6 +338,13 @@ def test_the_terms_of_a_sum_are_balanced_and_their_scores_are_said(visit: Visit)
     page.reload()
     page.locator(".terms li").nth(1).wait_for()
     assert page.get_by_label("Balance the terms").is_checked()
+    page.get_by_label("Transparent").check()
+    page.get_by_label("What is optimized").select_option("pixel")
+    with page.expect_request(lambda request: request.method == "POST") as asked:
+        page.get_by_role("button", name="Render the sum").click()
+    body = asked.value.post_data_json
+    assert (body["balance"], body["alpha"], body["param"]) == (True, True, "pixel")
+    there(page.locator(".slot"))
 
 
 def test_directions_are_brought_and_taken_as_terms(visit: Visit, tmp_path: Path) -> None:

@@ -212,7 +212,7 @@ def test_what_is_no_photo_is_refused_in_a_line(served: Served) -> None:
     assert refused.json()["error"].startswith("a_.gif: no picture that can be read: ")
 
 
-def test_the_parameterization_can_be_chosen(served: Served) -> None:
+def test_the_parameterization_and_transparency_can_be_chosen(served: Served) -> None:
     client = served()
     body = {**ASK, "targets": ["relu:1"], "param": "pixel"}
     job = client.post("/api/renders", json=body).json()
@@ -220,6 +220,12 @@ def test_the_parameterization_can_be_chosen(served: Served) -> None:
     (picture,) = client.get(job["url"]).json()["pictures"]
     about = client.get(picture["provenance"]).json()
     assert about["recipe"]["parameterization"]["kind"] == "pixel"
+    assert body["param"] in client.get("/api/networks/small").json()["params"]
+    clear = client.post("/api/renders", json={**body, "alpha": True}).json()
+    work(client)
+    (picture,) = client.get(clear["url"]).json()["pictures"]
+    with Image.open(io.BytesIO(client.get(picture["url"]).content)) as image:
+        assert image.mode == "RGBA"
     wrong = client.post("/api/renders", json={**body, "param": "aligned"})
     assert wrong.status_code == 422 and wrong.json()["error"].startswith("param")
 

@@ -284,7 +284,7 @@ RECIPE_SUMMARIES: dict[str, str] = {
     "lucid": "The defaults of the library lucid: other transforms, for pictures as its users know.",
     "fast": "The article's settings in few steps: what most units need to be recognized.",
     "vivid": "As quick as fast, with crops and rivals: one whole thing rather than its texture.",
-    "maco": "Only phases change, the spectrum is that of photos: natural, and transparent.",
+    "maco": "The spectrum stays that of photos, only phases change: natural, and transparent.",
     "accentuation": "From a photo: what raises the score in it, and where the score depends on it.",
 }
 

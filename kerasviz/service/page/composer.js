@@ -47,7 +47,7 @@ export async function show(main, { target = "", balance = "" }, described, signa
   const param = element(
     "select",
     {},
-    element("option", { value: "" }, "the recipe's"),
+    element("option", { value: "" }, "as usual"),
     described.params.map((name) => element("option", { value: name }, name)),
   );
   const scores = element("div", { class: "small" });

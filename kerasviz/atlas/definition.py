@@ -14,12 +14,12 @@ from kerasviz.figures.catalogue.appendix import APPENDIX_LAYER
 from kerasviz.figures.layout.appendix import layers_of
 from kerasviz.figures.layout.build import choose
 from kerasviz.figures.layout.context import FigureOptions
+from kerasviz.figures.layout.directions import DirectionGroup, names_directions
 from kerasviz.figures.layout.tiles import FigureLayout
 from kerasviz.io.storage import Storage
 from kerasviz.network.input_spec import InputSpec
 from kerasviz.network.main_layers import main_layers
 from kerasviz.network.network import Network
-from kerasviz.optvis.objectives.direction_files import file_words
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.batching import Batch, make_batches
 from kerasviz.rendering.picture import network_provenance
@@ -36,7 +36,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Atlas:
-    """A network, its layers, and the settings of every picture.
+    """A network, its layers, directions of files, and the settings of every picture.
 
     ``network`` is its provenance. ``threads`` are those of TensorFlow in a worker, ``balanced``
     says that the last batches are small, for hundreds of workers; both decide the last bits of
@@ -50,27 +50,31 @@ class Atlas:
     seed: int = 0
     threads: int = 1
     balanced: bool = False
+    directions: tuple[DirectionGroup, ...] = ()
 
     @classmethod
     def of(
         cls, net: Network, taps: Sequence[str], recipe: Recipe, seed: int = 0, threads: int = 1
     ) -> Atlas:
-        """Define the atlas of some layers, or of all main layers with positions.
+        """Define the atlas of some layers and directions, or of all main layers with positions.
 
-        Raises :class:`UsageError` for an unknown layer, one without channels and positions, and an
-        image size that the network does not take.
+        Raises :class:`UsageError` for an unknown layer, one without channels and positions, files
+        without fitting directions, and an image size that the network does not take.
         """
         if net.identity.by_contents:
             raise UsageError(
                 f"the workers of an atlas read {net.name} from a file; save the model and load that"
             )
-        _check_layers(net, taps)
-        layers = tuple(taps) or tuple(main_layers(net))
-        net.focused(layers).check_size(*with_crop_size(recipe, net).seen_size)
-        options = FigureOptions(net, recipe, layers=layers)
+        groups = tuple(DirectionGroup.of(net, tap) for tap in taps if names_directions(tap, net))
+        layers = tuple(tap for tap in taps if not names_directions(tap, net))
+        if not taps:
+            layers = tuple(main_layers(net))
+        named = [*layers, *(group.tap for group in groups)]
+        net.focused(named).check_size(*with_crop_size(recipe, net).seen_size)
+        shown = layers_of(FigureOptions(net, recipe, layers=layers)) if layers else ()
         source = ModelSource(net.identity.source, signature=net.identity.signature)
         return cls(
-            network_provenance(net), source, tuple(layers_of(options)), recipe, seed, threads
+            network_provenance(net), source, tuple(shown), recipe, seed, threads, directions=groups
         )
 
     @classmethod
@@ -91,11 +95,23 @@ class Atlas:
         atlas = replace(cls.of(net, taps, fitted, seed, threads), balanced=fine)
         if existing is not None and not recipe.names_precision:
             return replace(atlas, recipe=fitted.replace(precision=existing.recipe.precision))
-        return replace(atlas, recipe=recipe.resolved(fitted, net, atlas.taps))
+        return replace(atlas, recipe=recipe.resolved(fitted, net, atlas.all_taps))
+
+    @property
+    def all_taps(self) -> tuple[str, ...]:
+        """The taps of its layers and directions."""
+        return (*self.taps, *(group.tap for group in self.directions))
 
     def options(self, net: Network, examples: Examples | None = None) -> FigureOptions:
         """Return the options of its figure: all units of its layers."""
-        return FigureOptions(net, self.recipe, self.seed, layers=self.taps, examples=examples)
+        return FigureOptions(
+            net,
+            self.recipe,
+            self.seed,
+            layers=self.taps,
+            directions=self.directions,
+            examples=examples,
+        )
 
     def layout(self, net: Network, examples: Examples | None = None) -> FigureLayout:
         """Lay its units out in rows, each with its pictures."""
@@ -122,6 +138,7 @@ class Atlas:
                 **({"signature": signature} if (signature := self.source.signature) else {}),
             },
             "taps": list(self.taps),
+            **({"directions": [g.to_json() for g in self.directions]} if self.directions else {}),
             "recipe": self.recipe.to_json(),
             "seed": self.seed,
             "threads": self.threads,
@@ -142,18 +159,8 @@ class Atlas:
             seed=data["seed"],
             threads=data["threads"],
             balanced=data["fine"],
+            directions=tuple(map(DirectionGroup.from_json, data.get("directions", ()))),
         )
-
-
-def _check_layers(net: Network, taps: Sequence[str]) -> None:
-    """Refuse targets other than layers in a line that says how they are rendered."""
-    for name in taps:
-        layer, at, file = name.partition("@")
-        if at and name not in net.taps and file_words(file) is not None:
-            raise UsageError(
-                f"atlas of {name!r}: an atlas shows the units of layers; for directions give "
-                f"kerasviz render {name!r}, and {layer} for the units of that layer"
-            )
 
 
 def recorded(storage: Storage) -> Atlas | None:
@@ -208,6 +215,10 @@ def _differences(agreed: Atlas, asked: Atlas) -> Iterator[str]:
     yield from _compare(inputs[0], inputs[1], "input ")
     if agreed.taps != asked.taps:
         yield f"layers: there {_few(agreed.taps)}, here {_few(asked.taps)}"
+    if agreed.directions != asked.directions:
+        names = [_few([g.name for g in a.directions]) or "none" for a in (agreed, asked)]
+        same = names[0] == names[1]
+        yield "other directions" if same else f"directions: there {names[0]}, here {names[1]}"
     yield from _compare(agreed.recipe.identity(), asked.recipe.identity())
     rest = [
         {"seed": a.seed, "threads": a.threads, "batches": "fine" if a.balanced else "usual"}

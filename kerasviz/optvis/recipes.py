@@ -342,6 +342,16 @@ RECIPES: dict[str, Recipe] = {
     ),
 }
 
+#: What each preset is for, in a sentence for people who choose one.
+RECIPE_SUMMARIES: dict[str, str] = {
+    "article": "As in the article: the most steps, for pictures to be compared with its figures.",
+    "lucid": "The defaults of the library lucid: other transforms, for pictures as its users know.",
+    "fast": "The article's settings in few steps: what most units need to be recognized.",
+    "vivid": "As quick as fast, with crops and rivals: one whole thing rather than its texture.",
+    "maco": "The spectrum stays that of photos, only phases change: natural, and transparent.",
+    "accentuation": "From a photo: what raises the score in it, and where the score depends on it.",
+}
+
 
 def recipe(name_or_file: str | Path | Recipe) -> Recipe:
     """Return a preset by name, or the recipe in a JSON file.

@@ -85,7 +85,10 @@ def sheet(strips: Sequence[Strip], *, examples: bool = False, side: int = TILE) 
 
 
 def scaled(image: Image.Image, side: int) -> Image.Image:
-    """Scale a picture to a longer side of ``side`` pixels; below 64 pixels it stays sharp."""
+    """Scale a picture to a longer side of ``side`` pixels; below 64 pixels it stays sharp.
+
+    Transparent pictures lie on a checkerboard.
+    """
     longest = max(image.size)
     size = (
         max(1, round(image.width * side / longest)),

@@ -16,6 +16,7 @@ from markupsafe import Markup, escape
 
 from kerasviz._version import __version__
 from kerasviz.io.files import write_atomically
+from kerasviz.rendering.trust_records import BY_LAYER, read_trust, trust_rows
 
 #: Pictures narrower than this, in pixels, are enlarged without smoothing.
 PIXEL_ART = 64
@@ -43,6 +44,7 @@ class PageTile:
     command: str  # that renders it again, or ""
     functions: str  # the names of the Python functions that made it
     terms: tuple[tuple[str, str], ...]  # names of the terms of a sum, with what each scores
+    trust: tuple[tuple[str, str], ...]  # numbers that say how far it can be trusted
 
     @property
     def facts(self) -> str:
@@ -65,7 +67,7 @@ def write_index(
     written.
     """
     recipes: list[dict[str, Any]] = []
-    pictures = _pictures(manifest, recipes, commands)
+    pictures = _pictures(manifest, recipes, commands, read_trust(folder))
     widest = max((p.size[0] for p in pictures), default=128)
     page = render_page(
         "index.html",
@@ -75,6 +77,8 @@ def write_index(
         recipes=[setting_rows(recipe) for recipe in recipes],
         functions=any(tile.functions for tile in pictures),
         sums=any(tile.terms for tile in pictures),
+        trusted=any(tile.trust for tile in pictures),
+        by_layer=BY_LAYER,
         balanced=any("balance" in request for request in manifest["requests"].values()),
         environments=list(manifest["environments"].values()),
         column=max(COLUMN, min(320, widest * 3 // 2)),
@@ -121,11 +125,14 @@ def _seams(text: str) -> Markup:
 
 
 def _pictures(
-    manifest: dict[str, Any], recipes: list[dict[str, Any]], commands: Mapping[str, str]
+    manifest: dict[str, Any],
+    recipes: list[dict[str, Any]],
+    commands: Mapping[str, str],
+    trusted: Mapping[str, Mapping[str, Any]],
 ) -> list[PageTile]:
     """Return the finished pictures, grouped by target in the order of first appearance.
 
-    Adds their recipes to ``recipes``.
+    Adds their recipes to ``recipes``; ``trusted`` are the records of :func:`read_trust`.
     """
     entries, requests = manifest["pictures"], manifest["requests"]
     moments: dict[tuple[str, int], list[tuple[int, str]]] = {}
@@ -162,9 +169,18 @@ def _pictures(
                 command=commands.get(entry["file"], ""),
                 functions=", ".join(request.get("python", {}).get("functions", ())),
                 terms=tuple(term_rows(entry.get("term_scores", {}), _alone(entry, request))),
+                trust=_trust(entry, trusted),
             )
         )
     return tiles
+
+
+def _trust(
+    entry: dict[str, Any], trusted: Mapping[str, Mapping[str, Any]]
+) -> tuple[tuple[str, str], ...]:
+    """Return the trust numbers of a picture, none where the file has changed since."""
+    record = trusted.get(entry["file"], {})
+    return tuple(trust_rows(record)) if record.get("sha256") == entry["sha256"] else ()
 
 
 def _alone(entry: dict[str, Any], request: dict[str, Any]) -> dict[str, float]:

@@ -11,6 +11,7 @@ from typing import Any
 from kerasviz._views import NotebookView
 from kerasviz.errors import UsageError, check_choice, check_names
 from kerasviz.optvis import parameterizations
+from kerasviz.optvis.held_array import nameless, plain, revived
 from kerasviz.optvis.parameterizations import Fourier, Parameterization
 from kerasviz.optvis.python_function import PythonFunction
 from kerasviz.optvis.transforms.transform import (
@@ -136,7 +137,7 @@ class Recipe(NotebookView):
 
     def to_json(self) -> dict[str, Any]:
         """Return the recipe as plain data."""
-        data = dict(vars(self))
+        data = plain(vars(self))
         del data["penalties"]
         if self.penalties:
             data["penalties"] = [penalty.to_json() for penalty in self.penalties]
@@ -148,8 +149,9 @@ class Recipe(NotebookView):
         return data
 
     def identity(self) -> dict[str, Any]:
-        """Return what decides a picture, as plain data: everything but the name."""
-        return {key: value for key, value in self.to_json().items() if key != "name"}
+        """Return what decides a picture, as plain data: everything but names."""
+        data = {key: value for key, value in self.to_json().items() if key != "name"}
+        return dict(nameless(data))
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Recipe:
@@ -161,6 +163,7 @@ class Recipe(NotebookView):
             "transform": transform_from_json,
             "penalties": lambda penalties: tuple(map(PythonFunction.from_json, penalties)),
         }
+        data = revived(data)
         settings = {key: readers.get(key, lambda v: v)(value) for key, value in data.items()}
         return cls(**{"name": "custom", **settings})
 

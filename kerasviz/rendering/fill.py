@@ -101,7 +101,8 @@ def _picture(store: Store, request: Request, finished: Entry) -> Picture:
     if steps:
         history = np.interp(np.arange(steps[-1] + 1), steps, scores)
     if request.balance:  # what its terms reach alone is in the manifest
-        request = Request.from_json(finished.target, store.requests[finished.request])
+        settings = store.requests[finished.request]
+        request = Request.from_json(finished.target, settings, store.folder)
     return Picture(
         request=request,
         row=finished.row,

@@ -25,6 +25,7 @@ from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.batching import Batch, make_batches
 from kerasviz.rendering.checkpoints import CheckpointWriter
 from kerasviz.rendering.commands import CommandLine
+from kerasviz.rendering.held_data import check_arrays
 from kerasviz.rendering.picture import Picture
 from kerasviz.rendering.picture_options import PictureOptions, listed, requests_for
 from kerasviz.rendering.progress import RenderProgress, Report, displayed, summary
@@ -48,6 +49,7 @@ def render_batch(
     With a recipe that has patience each picture ends when it has converged, and there are no
     checkpoints to ``resume`` from.
     """
+    check_arrays(plan.requests)
     rows = _rows(plan)
     # Padding repeats the last row, as groups of their own, so that it couples with nothing.
     padding = [(rows[-1][0], 0, -1 - i) for i in range(plan.batch - len(rows))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from kerasviz.errors import UsageError
@@ -17,6 +18,7 @@ from kerasviz.optvis.objectives.sums import is_sum, term_names, unbalanced
 from kerasviz.optvis.objectives.targets import Target, negated, parse_target
 from kerasviz.optvis.python_function import names_of, not_from_data
 from kerasviz.optvis.recipes import Recipe
+from kerasviz.rendering.held_data import with_arrays
 
 #: What the text of a balanced sum ends with.
 BALANCED = ", balanced"
@@ -98,9 +100,13 @@ class Request:
         }
 
     @classmethod
-    def from_json(cls, text: str, data: dict[str, Any]) -> Request:
-        """Return the request of plain data."""
-        return cls(
+    def from_json(cls, text: str, data: dict[str, Any], folder: Path | None = None) -> Request:
+        """Return the request of plain data.
+
+        Its held arrays have their numbers from the ``folder`` of the picture; without one they can
+        be compared, but nothing can be rendered. Raises :class:`UsageError` for missing ones.
+        """
+        request = cls(
             text=text,
             objective=Objective.from_json(data["objective"]),
             recipe=Recipe.from_json(data["recipe"]),
@@ -111,6 +117,7 @@ class Request:
             data=tuple(data.get("data", {}).items()),
             balance=data.get("balance", False),
         )
+        return request if folder is None else with_arrays(request, folder)
 
     def key(self, net: Network) -> str:
         """Return 16 hex digits that name the pictures of this request and a network.
@@ -120,12 +127,12 @@ class Request:
         """
         spec = net.require_input_spec().identity()
         objective = unbalanced(self.objective) if self.balance else self.objective
-        data = {
+        settings = {
             **self._settings(),
             "objective": objective.identity(),
             "recipe": self.recipe.identity(),
         }
-        return digest({"network": net.identity.sha256, "input": spec, **data})
+        return digest({"network": net.identity.sha256, "input": spec, **settings})
 
 
 def _python_note(names: Sequence[str]) -> dict[str, Any]:

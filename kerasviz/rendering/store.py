@@ -143,7 +143,7 @@ class Store:
         origin = Origin(self.network, current, request.key(self.net), self.file_format)
         self._manifest.add_request(origin.request(request), request.to_json())
         self._manifest.add_environment(origin.place, current)
-        save_held(self.folder, self.net, dict(request.data))
+        save_held(self.folder, self.net, request)
         for entry, data in entries_of(picture, origin, self._file):
             write_atomically(self.folder / entry.file, data)
             self._manifest.add(entry)

@@ -154,7 +154,7 @@ def _recorded_batches(store: Store, names: dict[Request, str]) -> Iterator[Batch
     for entry in store.entries.values():
         if python_note(store.requests[entry.request]):
             continue
-        request = Request.from_json(entry.target, store.requests[entry.request])
+        request = Request.from_json(entry.target, store.requests[entry.request], store.folder)
         names[request] = entry.request
         structure = structure_of(request.objective, store.net, request.recipe.pre_activation)
         group = (

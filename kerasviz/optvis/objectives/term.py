@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kerasviz.errors import UsageError, check_choice
+from kerasviz.optvis.held_array import nameless, plain, revived
 from kerasviz.optvis.objectives.direction_files import DirectionFile
 from kerasviz.optvis.python_function import PythonFunction
 
@@ -118,13 +119,13 @@ class Term:
             data["function"] = self.function.to_json()
         if self.source is not None:
             data["source"] = self.source.to_json()
-        return data
+        return plain(data)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Term:
         """Make a term from plain data."""
         settings: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in data.items()
+            k: tuple(v) if isinstance(v, list) else v for k, v in revived(data).items()
         }
         if "function" in settings:
             settings["function"] = PythonFunction.from_json(settings["function"])
@@ -203,7 +204,9 @@ class Objective:
 
     def identity(self) -> list[dict[str, Any]]:
         """Return what decides the pictures as plain data: without the files of vectors."""
-        return [{k: v for k, v in data.items() if k != "source"} for data in self.to_json()]
+        return [
+            {k: nameless(v) for k, v in data.items() if k != "source"} for data in self.to_json()
+        ]
 
     @classmethod
     def from_json(cls, data: Iterable[Mapping[str, Any]]) -> Objective:

@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any, Protocol
 
 from kerasviz.errors import check_choice, check_names
+from kerasviz.optvis.held_array import revived
 from kerasviz.optvis.parameterizations.aligned import Aligned as Aligned
 from kerasviz.optvis.parameterizations.fourier import Fourier as Fourier
 from kerasviz.optvis.parameterizations.low_resolution import LowResolution as LowResolution
@@ -21,6 +22,8 @@ _KINDS: dict[str, Any] = {
 
 class Parameterization(Protocol):
     """Two pure functions: seeds to parameters, parameters to images; frozen and hashable.
+
+    Arrays among its settings are :class:`HeldArray`, whose numbers it reads in these functions.
 
     The parameters are a tensor, or a tuple of tensors, whose first axis is the batch.
     """
@@ -48,5 +51,5 @@ def from_json(data: Mapping[str, Any]) -> Parameterization:
     settings = {name: value for name, value in data.items() if name != "kind"}
     known = [f.name for f in fields(_KINDS[kind])]
     check_names(f"{kind} parameterization", settings, known)
-    parameterization: Parameterization = _KINDS[kind](**settings)
+    parameterization: Parameterization = _KINDS[kind](**revived(settings))
     return parameterization

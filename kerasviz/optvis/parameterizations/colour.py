@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasviz.errors import UsageError, check_choice
+from kerasviz.optvis.held_array import plain
 from kerasviz.types import Tensor
 
 #: The floats to whose multiple a row is padded: a vector of AVX-512 has 16, others have fewer.
@@ -53,7 +54,7 @@ class Coloured:
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as plain data."""
-        return {"kind": self.kind, **vars(self)}
+        return {"kind": self.kind, **plain(vars(self))}
 
 
 def to_rgb(values: Tensor, decorrelate: bool = True, root: str = "svd") -> Tensor:

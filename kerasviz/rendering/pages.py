@@ -45,6 +45,13 @@ class PageTile:
     functions: str  # the names of the Python functions that made it
     terms: tuple[tuple[str, str], ...]  # names of the terms of a sum, with what each scores
     trust: tuple[tuple[str, str], ...]  # numbers that say how far it can be trusted
+    transparent: bool
+
+    @property
+    def classes(self) -> str:
+        """Return the classes of its image, for the styles of the page."""
+        names = {"pixels": self.zoom, "transparent": self.transparent}
+        return " ".join(name for name, holds in names.items() if holds)
 
     @property
     def facts(self) -> str:
@@ -79,6 +86,7 @@ def write_index(
         sums=any(tile.terms for tile in pictures),
         trusted=any(tile.trust for tile in pictures),
         by_layer=BY_LAYER,
+        transparent=any(tile.transparent for tile in pictures),
         balanced=any("balance" in request for request in manifest["requests"].values()),
         environments=list(manifest["environments"].values()),
         column=max(COLUMN, min(320, widest * 3 // 2)),
@@ -170,6 +178,7 @@ def _pictures(
                 functions=", ".join(request.get("python", {}).get("functions", ())),
                 terms=tuple(term_rows(entry.get("term_scores", {}), _alone(entry, request))),
                 trust=_trust(entry, trusted),
+                transparent=entry.get("transparent", False),
             )
         )
     return tiles

@@ -29,6 +29,11 @@ class Picture(NotebookView):
         batch: The compiled batch size.
         interrupted: Whether the run ended before the picture was finished.
         term_scores: Those of the terms of a sum by name, without their weights.
+        opacity: [H, W] in [0, 1], 0 where a transparent picture shows what lies behind it; ``None``
+            for an opaque one.
+        snapshot_opacities: The same by step, as far as snapshots have it.
+        mask: [H, W] in [0, 1] of a picture that starts from a photo: the share of its pixels on
+            which the score depended less, over all steps; ``None`` for others.
     """
 
     request: Request
@@ -40,6 +45,9 @@ class Picture(NotebookView):
     batch: int
     interrupted: bool = False
     term_scores: dict[str, float] = field(default_factory=dict)
+    opacity: Array | None = None
+    snapshot_opacities: dict[int, Array] = field(default_factory=dict)
+    mask: Array | None = None
 
     @property
     def target(self) -> str:
@@ -61,9 +69,15 @@ class Picture(NotebookView):
         """The number of steps that the picture took."""
         return len(self.history)
 
-    def to_pil(self) -> Image.Image:
-        """Return the picture as 8-bit image of Pillow, with the pixels that a file has."""
-        return to_image(self.image)
+    def to_pil(self, step: int | None = None) -> Image.Image:
+        """Return the picture as 8-bit image of Pillow, with the pixels that a file has.
+
+        Args:
+            step: The step of a snapshot; by default the finished picture.
+        """
+        if step is None or step == self.request.recipe.steps:
+            return to_image(self.image, self.opacity)
+        return to_image(self.snapshots[step], self.snapshot_opacities.get(step))
 
     def show(self) -> None:
         """Show the picture: below the cell of a notebook, else in the system's viewer."""

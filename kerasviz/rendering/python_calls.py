@@ -46,7 +46,8 @@ def _before_adapting(net: Network, request: Request) -> Recipe:
     """Return the recipe that ``render`` adapts to a target, or that of the request."""
     recipe = request.recipe
     base = RECIPES.get(recipe.name, recipe)
-    asked = recipe.replace(pre_activation=base.pre_activation, redirect_steps=base.redirect_steps)
+    names = ("pre_activation", "redirect_steps", "transform")
+    asked = recipe.replace(**{name: getattr(base, name) for name in names})
     return asked if adapt_recipe(asked, request.objective, net) == recipe else recipe
 
 

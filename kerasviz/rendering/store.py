@@ -24,7 +24,7 @@ from kerasviz.rendering.manifest import (
     read_manifest,
 )
 from kerasviz.rendering.picture import Picture, network_provenance
-from kerasviz.rendering.picture_files import Origin, entries_of
+from kerasviz.rendering.picture_files import Origin, entries_of, mask_bytes, mask_file
 from kerasviz.rendering.request import Request
 
 
@@ -120,7 +120,11 @@ class Store:
     def complete(self, request: Request) -> bool:
         """Return whether all pictures and snapshots of a request exist unchanged."""
         steps = {*request.snapshots, request.recipe.steps}
-        return len(self.find(request)) == len(steps) * request.rows
+        entries = self.find(request)
+        if len(entries) != len(steps) * request.rows:
+            return False
+        masks = [mask_file(e.file) for e in entries if request.has_mask and e.score is not None]
+        return all(self.copied_bytes(self.folder / mask) for mask in masks)
 
     # -- changing ----------------------------------------------------------------------------
 
@@ -147,6 +151,8 @@ class Store:
         for entry, data in entries_of(picture, origin, self._file):
             write_atomically(self.folder / entry.file, data)
             self._manifest.add(entry)
+            if entry.score is not None and picture.mask is not None:
+                self.copy(self.folder / mask_file(entry.file), mask_bytes(picture))
 
     def replace_entries(
         self,
@@ -167,7 +173,9 @@ class Store:
 
     def _file(self, picture: Picture, step: int, origin: Origin, _: bytes) -> str:
         request, row, key = picture.request, picture.row, origin.key
-        name = slug(request.text)
+        name = slug(request.written if request.photo is not None else request.text)
+        if request.photo is not None:
+            name += f"-from-{slug(Path(request.photo.name).stem)}"
         if request.seed:
             name += f"-seed{request.seed}"
         if request.rows > 1:

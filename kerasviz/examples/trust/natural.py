@@ -110,15 +110,16 @@ class Measured:
 def measured(
     net: Network, pictures: Sequence[FinishedPicture], size: Size | None, usual: Size
 ) -> list[Measured]:
-    """Sort pictures by how they are measured; those of Python functions are left out.
+    """Sort pictures by how they are measured; those that nothing here can score are left out.
 
     Photos have ``size``, by default ``usual``; where the objective's score is measured that is the
     pictures' own size.
     """
     groups: dict[tuple[Structure, bool, Size], list[int]] = {}
     for number, picture in enumerate(pictures):
-        if picture.by_function or not picture.objective.terms:
-            continue
+        objective = picture.objective
+        if picture.by_function or objective.reproduces or not objective.terms:
+            continue  # by a function that is not here, or of a photo
         recipe = picture.request.recipe
         structure = structure_of(picture.objective, net, recipe.pre_activation)
         linear = len(structure) == 1 and structure[0].reduction in LINEAR

@@ -23,7 +23,12 @@ KINDS = (
     *COUPLINGS,
     *PENALTIES,
     "function",
+    *("caricature", "inversion", "likeness"),
 )
+#: Terms that compare a layer with that of the photo of a request.
+COMPARED = ("caricature", "inversion", "likeness")
+#: Those whose picture is made from noise; from others it starts at the photo.
+REPRODUCED = ("caricature", "inversion")
 FADES = ("", "in", "out")
 #: What a sparse autoencoder does to its input, as its configuration names it.
 NORMALIZATIONS = ("", "layer_norm", "constant_norm_rescale")
@@ -176,7 +181,13 @@ class Objective:
     @property
     def own(self) -> tuple[Term, ...]:
         """The terms whose scores count: all but penalties and those that couple pictures."""
-        return tuple(term for term in self.terms if term.kind not in (*PENALTIES, *COUPLINGS))
+        aside = (*PENALTIES, *COUPLINGS, "likeness")
+        return tuple(term for term in self.terms if term.kind not in aside)
+
+    @property
+    def reproduces(self) -> bool:
+        """Whether the picture reproduces a layer of a photo, from noise."""
+        return any(term.kind in REPRODUCED for term in self.terms)
 
     @property
     def functions(self) -> tuple[PythonFunction, ...]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from kerasviz._views import NotebookView
 from kerasviz.errors import UsageError, check_choice, check_names
 from kerasviz.optvis import parameterizations
 from kerasviz.optvis.held_array import nameless, plain, revived
@@ -25,6 +24,7 @@ from kerasviz.optvis.transforms.transform import (
     transform_from_json,
 )
 from kerasviz.optvis.transforms.views import Noise, ShrinkingCrop
+from kerasviz.types import NotebookView
 
 #: The data types of convolutions and matrix products.
 PRECISIONS = ("float32", "bfloat16", "float16")

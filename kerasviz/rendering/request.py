@@ -24,6 +24,7 @@ from kerasviz.optvis.objectives.term import COMPARED
 from kerasviz.optvis.parameterizations import from_images
 from kerasviz.optvis.python_function import names_of, not_from_data
 from kerasviz.optvis.recipes import Recipe
+from kerasviz.rendering.facet_records import facet_words
 from kerasviz.rendering.held_data import with_arrays
 from kerasviz.rendering.sizes import with_crop_size
 
@@ -102,6 +103,9 @@ class Request:
     def written(self) -> str:
         """The text of the target as the user wrote it, without what was added to it."""
         text = self.text.removesuffix(BALANCED) if self.balance else self.text
+        for term in self.objective.terms:
+            if term.kind == "facet" and term.probe is not None:
+                text = text.removesuffix(facet_words(term.probe.name))
         return text if self.photo is None else text.removesuffix(from_words(self.photo))
 
     @property

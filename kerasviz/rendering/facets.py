@@ -83,9 +83,11 @@ def with_facets(
 ) -> list[Request]:
     """Return requests, each followed by one for every facet of its target.
 
-    Raises :class:`UsageError` for a target without layers before it, unreadable photos, and without
-    scikit-learn.
+    Raises :class:`UsageError` for a target without layers before it, tiles, unreadable photos, and
+    without scikit-learn.
     """
+    if any(request.recipe.tile for request in requests):
+        raise UsageError("tiles: a facet needs the whole image; render without --tile")
     sklearn_module("linear_model")  # before photos are read
     layers = {request: facet_layers(net, request) for request in requests}
     names = list(dict.fromkeys(name for taps in layers.values() for name in taps))

@@ -20,6 +20,8 @@ from kerasviz.optvis.objectives.scoring import (
     taps_in,
 )
 from kerasviz.optvis.objectives.term import Objective
+from kerasviz.optvis.optimization.loop import LoopInputs, LoopProgress, optimize
+from kerasviz.optvis.recipes import RECIPES
 
 NET = tiny.network()
 TWO = two_detectors.network()
@@ -205,3 +207,22 @@ def test_without_a_slope_nothing_is_added() -> None:
         return facet_scores(target, {"a": a}, tf.ones([2, 3]))
 
     assert score(tf.ones([2, 4, 3])).numpy().tolist() == [0, 0]
+
+
+def test_a_run_continues_from_a_checkpoint_to_the_same_bytes() -> None:
+    objective = channel("joined", 2) + facet("relu1", PROBES[0], 3.0)
+    recipe = RECIPES["fast"].replace(size=(17, 23), steps=18)
+    structure = structure_of(objective, NET)
+    data = pack_objectives(structure, [objective] * 2, NET)
+    batch = LoopInputs(structure, data, np.arange(2), np.arange(2))
+    checkpoints = []
+
+    def keep(progress: LoopProgress) -> None:
+        assert progress.checkpoint is not None
+        checkpoints.append(progress.checkpoint())
+
+    whole = optimize(NET, recipe, batch, progress=keep)
+    assert checkpoints[0].step == 16
+    resumed = optimize(NET, recipe, batch, resume=checkpoints[0])
+    np.testing.assert_array_equal(resumed.images, whole.images)
+    np.testing.assert_array_equal(resumed.history, whole.history)

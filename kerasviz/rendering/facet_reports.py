@@ -16,6 +16,7 @@ from kerasviz.optvis.objectives.facets import probe_parts
 from kerasviz.optvis.objectives.term import Objective, Term
 from kerasviz.rendering.facet_records import FACETS, read_facets
 from kerasviz.rendering.facets import mean_over_positions
+from kerasviz.rendering.picture import Picture
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.store import Store
 from kerasviz.types import Array
@@ -47,6 +48,12 @@ def facet_of(request: Request) -> Term | None:
     """Return the facet that a request is steered towards, ``None`` without one."""
     terms = request.objective.terms
     return next((term for term in terms if term.kind == "facet"), None)
+
+
+def facet_name(request: Request) -> str:
+    """Return the name of the facet that a request is steered towards, "" without one."""
+    term = facet_of(request)
+    return term.probe.name if term is not None and term.probe is not None else ""
 
 
 def facet_groups(requests: Iterable[Request]) -> list[tuple[list[Request], list[Term]]]:
@@ -85,6 +92,18 @@ def facet_logits(net: Network, facets: Sequence[Term], image: Array) -> dict[str
     return logits
 
 
+def report_facets(net: Network, pictures: Sequence[Picture]) -> list[FacetReport]:
+    """Report on finished pictures of targets with facets."""
+    reports = []
+    for members, facets in facet_groups(picture.request for picture in pictures):
+        for picture in pictures:
+            if picture.request in members:
+                logits = facet_logits(net, facets, picture.image)
+                name = facet_name(picture.request)
+                reports.append(FacetReport(picture.target, name, picture.score, logits))
+    return reports
+
+
 def record_facets(store: Store, requests: Sequence[Request]) -> None:
     """Write what the probes say of the finished pictures of requests into a store's folder."""
     groups = facet_groups(requests)
@@ -95,8 +114,7 @@ def record_facets(store: Store, requests: Sequence[Request]) -> None:
     for members, facets in groups:
         probes = digest([term.to_json() for term in facets])
         for request in members:
-            term = facet_of(request)
-            name = term.probe.name if term is not None and term.probe is not None else ""
+            name = facet_name(request)
             for entry in store.finished([request]):
                 known = records.get(entry.file, {})
                 if (known.get("sha256"), known.get("probes")) == (entry.sha256, probes):

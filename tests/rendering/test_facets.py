@@ -99,6 +99,9 @@ def test_folders_are_verified_continued_and_say_what_probes_say(
     reports = recorded_facets(Store(out, NET), [picture.request for picture in made])
     assert [report.facet for report in reports] == ["", "blue", "red"]
     assert str(reports[1]).startswith("joined:2, facet blue: score ")
+    for report, recorded in zip(made.facets(), reports, strict=True):
+        assert (report.target, report.facet) == (recorded.target, recorded.facet)
+        assert report.logits == pytest.approx(recorded.logits, abs=1e-3)
     page = (out / "index.html").read_text()
     assert page.index("joined-2.png") < page.index("facetblue.png") < page.index("facetred.png")
     assert page.count("<dt>probe blue</dt>") == 3

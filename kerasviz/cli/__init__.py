@@ -11,6 +11,7 @@ from kerasviz import __version__
 from kerasviz.cli import (
     atlas,
     check,
+    circuits,
     convert,
     directions,
     doctor,
@@ -62,6 +63,7 @@ for _module in (
     render,
     examples,
     directions,
+    circuits,
     figures,
     atlas,
     verify,

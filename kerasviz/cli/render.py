@@ -82,6 +82,13 @@ The same command again renders only what is missing, also after Ctrl-C.
     metavar="DIR",
     help="Folder for the pictures. [default: out/NAME OF THE MODEL]",
 )
+@click.option(
+    "--spectrum",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Photos: pictures of the recipe maco have the magnitudes of their spectrum. [default: "
+    "those built in]",
+)
 @recipe_options("fast")
 @seed_option
 @click.option(

@@ -13,10 +13,9 @@ from kerasviz.optvis.environment import environment
 from kerasviz.rendering.batching import Batch
 from kerasviz.rendering.facet_reports import record_facets
 from kerasviz.rendering.latent_reports import record_latents
-from kerasviz.rendering.manifest import Entry
+from kerasviz.rendering.manifest import Entry, mask_file
 from kerasviz.rendering.pages import write_index
 from kerasviz.rendering.picture import Picture
-from kerasviz.rendering.picture_files import mask_file
 from kerasviz.rendering.progress import RenderProgress, Report, displayed, summary
 from kerasviz.rendering.rendering import Rendering
 from kerasviz.rendering.request import Request

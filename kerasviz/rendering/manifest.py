@@ -72,6 +72,15 @@ class GradientEntry:
     environment: str
 
 
+def mask_file(file: str) -> str:
+    """Return the name of the file of a finished picture's mask.
+
+    >>> mask_file("mixed4a-7.png")
+    'mixed4a-7.mask.png'
+    """
+    return f"{file.rpartition('.')[0]}.mask.png"
+
+
 @dataclass(frozen=True)
 class DerivedFile:
     """Describe a file derived from pictures: a sprite, or a panel of a unit's examples.

@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 from kerasviz import __version__
 from kerasviz.io.files import write_atomically
 from kerasviz.rendering.facet_records import facet_rows, read_facets, unsteered
+from kerasviz.rendering.manifest import mask_file
 from kerasviz.rendering.trust_records import BY_LAYER, read_trust, trust_rows
 
 #: Pictures narrower than this, in pixels, are enlarged without smoothing.
@@ -48,12 +49,18 @@ class PageTile:
     facets: tuple[tuple[str, str], ...]  # what the probes of facets say of it
     trust: tuple[tuple[str, str], ...]  # numbers that say how far it can be trusted
     transparent: bool
+    mask: str = ""  # the file of the mask of a picture that starts from a photo
 
     @property
     def classes(self) -> str:
         """Return the classes of its image, for the styles of the page."""
         names = {"pixels": self.zoom, "transparent": self.transparent}
         return " ".join(name for name, holds in names.items() if holds)
+
+    @property
+    def moments(self) -> tuple[tuple[int, str], ...]:
+        """The snapshots and the finished picture, by step."""
+        return (*self.snapshots, (self.steps, self.file))
 
     @property
     def facts(self) -> str:
@@ -85,6 +92,7 @@ def write_index(
         pictures=pictures,
         computed=[_computed(entry) for entry in manifest.get("computed", ())],
         recipes=[setting_rows(recipe) for recipe in recipes],
+        masks=any(tile.mask for tile in pictures),
         functions=any(tile.functions for tile in pictures),
         sums=any(tile.terms or tile.facets for tile in pictures),
         faceted=any(tile.facets for tile in pictures),
@@ -157,6 +165,7 @@ def _pictures(
         else:
             snapshots = moments.setdefault((entry["key"], entry["row"]), [])
             snapshots.append((entry["step"], entry["file"]))
+    masks = {entry["file"] for entry in manifest.get("copied", ())}
     tiles = []
     for entry in _facets_behind(finished, requests):
         request = requests[entry["request"]]
@@ -186,6 +195,7 @@ def _pictures(
                 facets=_noted(entry, faceted, facet_rows),
                 trust=_noted(entry, trusted, trust_rows),
                 transparent=entry.get("transparent", False),
+                mask=mask if (mask := mask_file(entry["file"])) in masks else "",
             )
         )
     return tiles

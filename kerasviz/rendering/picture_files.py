@@ -68,15 +68,6 @@ def entries_of(picture: Picture, origin: Origin, naming: Naming) -> Iterator[tup
         yield entry, data
 
 
-def mask_file(file: str) -> str:
-    """Return the name of the file of a finished picture's mask.
-
-    >>> mask_file("mixed4a-7.png")
-    'mixed4a-7.mask.png'
-    """
-    return f"{file.rpartition('.')[0]}.mask.png"
-
-
 def mask_bytes(picture: Picture) -> bytes:
     """Return the file of a picture's mask: grey, the share of pixels that are lower."""
     assert picture.mask is not None

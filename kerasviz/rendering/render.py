@@ -246,6 +246,7 @@ def render(  # noqa: PLR0913 - the options of the command
     out: str | Path | None = None,
     format: FileFormat = "png",
     data: Data | None = None,
+    spectrum: str | Path | None = None,
     progress: bool | Report | None = None,
     **settings: Any,
 ) -> Rendering:
@@ -275,7 +276,8 @@ def render(  # noqa: PLR0913 - the options of the command
         size: Pixels, a number or (height, width); by default the network's own where it takes no
             other, else the recipe's.
         steps: The updates of the image.
-        param: What is optimized: pixels, their Fourier spectrum, a pyramid, or 32 x 32 pixels.
+        param: What is optimized: pixels, their Fourier spectrum, a pyramid, 32 x 32 pixels, or the
+            phases of a spectrum with fixed magnitudes (``"maco"``).
         precision: The numbers in which convolutions are computed, by default ``"auto"``, the
             fastest on this machine, or that of a recipe of your own.
         until_converged: Whether a picture ends when its score has stopped growing.
@@ -285,6 +287,8 @@ def render(  # noqa: PLR0913 - the options of the command
         format: The format of the files in ``out``; ``"png"`` has the provenance inside.
         data: Arrays that inputs beside the image are held at, or an ``.npz`` file of them; see
             :meth:`Network.with_data`.
+        spectrum: A folder of photographs; pictures of the recipe ``"maco"`` have the magnitudes of
+            their spectrum, which are built in otherwise. 100 or more are best.
         progress: ``None`` shows a bar in notebooks and at terminals, ``True`` elsewhere too,
             ``False`` never; a function is called with a ``RenderProgress`` after every chunk of
             steps.
@@ -311,7 +315,7 @@ def render(  # noqa: PLR0913 - the options of the command
     asked = (seed, snapshots, diversity, negative, batch, balance, from_, facets, facet_weight)
     pictures = PictureOptions.of(*asked)
     changes = (steps, size, param, precision, tile, until_converged, settings)
-    options = RecipeOptions(recipe, *changes)
+    options = RecipeOptions(recipe, *changes, spectrum)
     options.chosen()  # wrong settings are an error before the model is loaded
     check_choice("format", format, FORMATS)
     wanted = listed(targets)

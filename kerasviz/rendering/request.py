@@ -226,6 +226,11 @@ def make_requests(  # noqa: PLR0913 - what requests are made of
         UsageError: For a target that has no such picture, and settings out of range.
     """
     requests = []
+    if recipe.likeness and photo is None:
+        raise UsageError(
+            f"recipe {recipe.name}: its pictures start from a photo; give --from PHOTO (in Python: "
+            "from_=), or choose another recipe"
+        )
     for target in targets:
         shown = _of_kind(target, kind, net)
         if rows > 1:
@@ -248,15 +253,16 @@ EARLY = 8
 def early_tap(net: Network, size: tuple[int, int]) -> str:
     """Return the layer that keeps pictures of a size near their photos, an early one.
 
-    It is the first main layer whose positions are at least ``EARLY`` pixels apart, else the last
-    main one, or the first tap of all.
+    It is the first main layer whose positions are at least ``EARLY`` pixels apart, else the one
+    after a third of the main layers, or the first tap of all.
     """
     for name in net.main_taps:
         extent = positions_of(net, name, size).extent
         places = math.prod(n for n in extent if n is not None)
         if extent and None not in extent and places <= math.prod(size) / EARLY**2:
             return name
-    return str([*reversed(net.main_taps), *net.taps][0])
+    main = net.main_taps
+    return main[len(main) // 3] if main else next(iter(net.taps))
 
 
 def of_photo(target: Target, photo: HeldArray, recipe: Recipe, net: Network) -> Target:

@@ -21,10 +21,11 @@ from kerasviz.rendering.manifest import (
     Entry,
     GradientEntry,
     Manifest,
+    mask_file,
     read_manifest,
 )
 from kerasviz.rendering.picture import Picture, network_provenance
-from kerasviz.rendering.picture_files import Origin, entries_of, mask_bytes, mask_file
+from kerasviz.rendering.picture_files import Origin, entries_of, mask_bytes
 from kerasviz.rendering.request import Request
 
 
@@ -175,7 +176,8 @@ class Store:
         request, row, key = picture.request, picture.row, origin.key
         name = slug(request.written if request.photo is not None else request.text)
         if request.photo is not None:
-            name += f"-from-{slug(Path(request.photo.name).stem)}"
+            stem = Path(request.photo.name).stem.replace(" ", "_")
+            name += f"-from-{slug(stem)}"
         if request.seed:
             name += f"-seed{request.seed}"
         if request.rows > 1:

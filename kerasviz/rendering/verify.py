@@ -23,9 +23,9 @@ from kerasviz.optvis.objectives.scoring import structure_of
 from kerasviz.rendering.batching import Batch, split_into_batches
 from kerasviz.rendering.gradient_pictures import GradientCache, recompute
 from kerasviz.rendering.held_data import with_held
-from kerasviz.rendering.manifest import DerivedFile, Entry, GradientEntry, read_manifest
+from kerasviz.rendering.manifest import DerivedFile, Entry, GradientEntry, mask_file, read_manifest
 from kerasviz.rendering.picture import Picture, provenance
-from kerasviz.rendering.picture_files import mask_bytes, mask_file
+from kerasviz.rendering.picture_files import mask_bytes
 from kerasviz.rendering.progress import RenderProgress
 from kerasviz.rendering.render import render_batches
 from kerasviz.rendering.request import Request, python_note

@@ -118,7 +118,7 @@ class PhotoLoop(Loop):
     ) -> tuple[Any, tuple[Tensor, ...], Tensor]:
         """Return the gradients by parameters and, for a mask, of the score by images; and scores.
 
-        Slopes of the likeness are no part of a mask.
+        The likeness is no part of masks and scores.
         """
         if not self.stays_near:
             data = self._with_seen_photos(data, seeds, step)
@@ -134,7 +134,7 @@ class PhotoLoop(Loop):
         self._check_gradient(by_images)
         slopes, pull = (slope / scale for slope in by_images)
         gradient = tape.gradient(images, params, slopes + pull)
-        return gradient, (slopes,) if self.recipe.opacity else (), totals + near
+        return gradient, (slopes,) if self.recipe.opacity else (), totals
 
     def slopes_of(self, state: Any) -> Array | None:
         """Return the opacity, or the mask of pictures that start from a photo, [B, H, W]."""

@@ -50,12 +50,6 @@ def facet_of(request: Request) -> Term | None:
     return next((term for term in terms if term.kind == "facet"), None)
 
 
-def facet_name(request: Request) -> str:
-    """Return the name of the facet that a request is steered towards, "" without one."""
-    term = facet_of(request)
-    return term.probe.name if term is not None and term.probe is not None else ""
-
-
 def facet_groups(requests: Iterable[Request]) -> list[tuple[list[Request], list[Term]]]:
     """Group requests that differ in their facets alone, with all facets of each group.
 
@@ -99,8 +93,9 @@ def report_facets(net: Network, pictures: Sequence[Picture]) -> list[FacetReport
         for picture in pictures:
             if picture.request in members:
                 logits = facet_logits(net, facets, picture.image)
-                name = facet_name(picture.request)
-                reports.append(FacetReport(picture.target, name, picture.score, logits))
+                reports.append(
+                    FacetReport(picture.target, picture.request.facet, picture.score, logits)
+                )
     return reports
 
 
@@ -114,14 +109,18 @@ def record_facets(store: Store, requests: Sequence[Request]) -> None:
     for members, facets in groups:
         probes = digest([term.to_json() for term in facets])
         for request in members:
-            name = facet_name(request)
             for entry in store.finished([request]):
                 known = records.get(entry.file, {})
                 if (known.get("sha256"), known.get("probes")) == (entry.sha256, probes):
                     continue
                 image = image_array(decode((store.folder / entry.file).read_bytes())[0])
                 logits = facet_logits(store.net, facets, image)
-                record = {"sha256": entry.sha256, "probes": probes, "facet": name, "logits": logits}
+                record = {
+                    "sha256": entry.sha256,
+                    "probes": probes,
+                    "facet": request.facet,
+                    "logits": logits,
+                }
                 records[entry.file] = record
     if records != before:
         text = json.dumps(records, indent=1, ensure_ascii=False, sort_keys=True) + "\n"

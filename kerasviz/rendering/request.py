@@ -103,10 +103,15 @@ class Request:
     def written(self) -> str:
         """The text of the target as the user wrote it, without what was added to it."""
         text = self.text.removesuffix(BALANCED) if self.balance else self.text
-        for term in self.objective.terms:
-            if term.kind == "facet" and term.probe is not None:
-                text = text.removesuffix(facet_words(term.probe.name))
+        if self.facet:
+            text = text.removesuffix(facet_words(self.facet))
         return text if self.photo is None else text.removesuffix(from_words(self.photo))
+
+    @property
+    def facet(self) -> str:
+        """The name of the facet that the picture is steered towards, "" without one."""
+        terms = (term for term in self.objective.terms if term.kind == "facet")
+        return next((term.probe.name for term in terms if term.probe is not None), "")
 
     @property
     def term_names(self) -> tuple[str, ...]:

@@ -82,7 +82,7 @@ def test_folders_are_verified_continued_and_say_what_probes_say(
 ) -> None:
     out = tmp_path / "out"
     made = asked(NET, "joined:2", facets=themes, out=out)
-    names = ["joined-2.png", "joined-2,facetblue.png", "joined-2,facetred.png"]
+    names = ["joined-2.png", "joined-2-facet-blue.png", "joined-2-facet-red.png"]
     assert {path.name for path in out.glob("*.png")} == {*names}
     assert kerasviz.verify(out, NET, progress=False).same
     records = json.loads((out / FACETS).read_text())
@@ -103,9 +103,9 @@ def test_folders_are_verified_continued_and_say_what_probes_say(
         assert (report.target, report.facet) == (recorded.target, recorded.facet)
         assert report.logits == pytest.approx(recorded.logits, abs=1e-3)
     page = (out / "index.html").read_text()
-    assert page.index("joined-2.png") < page.index("facetblue.png") < page.index("facetred.png")
+    assert page.index("joined-2.png") < page.index("facet-blue.png") < page.index("facet-red.png")
     assert page.count("<dt>probe blue</dt>") == 3
-    assert "kerasviz render --again joined-2,facetblue.png" in page
+    assert "kerasviz render --again joined-2-facet-blue.png" in page
     # The same call again, with one picture missing, and a picture from its file alone.
     before = {name: (out / name).read_bytes() for name in names}
     (out / names[2]).unlink()

@@ -18,6 +18,7 @@ from kerasviz.optvis.objectives.facets import facet
 from kerasviz.optvis.objectives.probes import linear_probe, sklearn_module
 from kerasviz.optvis.objectives.scoring import taps_of
 from kerasviz.optvis.objectives.term import Objective
+from kerasviz.rendering.batching import fixed_batch
 from kerasviz.rendering.facet_records import facet_words
 from kerasviz.rendering.photos import SUFFIXES, find_photos, read_photo
 from kerasviz.rendering.request import Request
@@ -98,15 +99,19 @@ def with_facets(
         found.append(request)
         for name in folders.photos:
             numbers = np.concatenate([probes[tap][name] for tap in layers[request]])
-            steering = facet(layers[request], numbers, weight, name)
-            found.append(
-                replace(
-                    request,
-                    text=request.text + facet_words(name),
-                    objective=request.objective + steering,
-                )
+            steered = replace(
+                request,
+                text=request.text + facet_words(name),
+                objective=request.objective + facet(layers[request], numbers, weight, name),
             )
+            found.append(_in_own_batch(net, steered))
     return found
+
+
+def _in_own_batch(net: Network, request: Request) -> Request:
+    """Return a request in the only batch that the network computes, which is not cut into parts."""
+    only = fixed_batch(net, request) if request.batch is None else None
+    return request if only is None else replace(request, batch=max(only, request.rows))
 
 
 def facet_layers(net: Network, request: Request) -> tuple[str, ...]:

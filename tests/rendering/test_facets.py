@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support import tiny, two_detectors
+from support.batch_models import MODELS, SIZE
 from support.facet_fixtures import themes, write_themes
 
 import kerasviz
@@ -132,6 +133,15 @@ def test_layers_are_those_of_the_third_quarter_before_a_target() -> None:
     assert layers == [("relu1",), ("joined",), ("relu1",), ("joined",)]
     (unit,) = make_requests(TWO, parse_targets(["unit:0"], TWO), recipe)
     assert facet_layers(TWO, unit) == ("smooth",)
+
+
+@pytest.mark.parametrize("name", ["reshape", "one"])
+def test_networks_of_a_fixed_batch_have_facets(name: str, themes: Path, tmp_path: Path) -> None:
+    net = MODELS[name].load(tmp_path)
+    words: dict[str, Any] = {"facets": themes, "size": SIZE, "steps": 2, "recipe": "lucid"}
+    made = asked(net, "logits:1", **words)
+    assert [picture.batch for picture in made][1:] == [MODELS[name].batch] * 2
+    assert len({image.tobytes() for image in made.images}) == 3
 
 
 def test_sums_and_negatives_have_facets(themes: Path) -> None:

@@ -19,7 +19,7 @@ from kerasviz.optvis.objectives.targets import Target, parse_targets
 from kerasviz.rendering.batching import check_batch
 from kerasviz.rendering.facets import FacetFolders, with_facets
 from kerasviz.rendering.from_photo import photo_requests
-from kerasviz.rendering.photos import listed_photos
+from kerasviz.rendering.photos import listed_photos, one_photo
 from kerasviz.rendering.recipe_options import RecipeOptions
 from kerasviz.rendering.request import Request, by_image, make_requests, to_balance
 
@@ -31,9 +31,10 @@ class PictureOptions:
     ``snapshots`` are steps after which pictures are kept too. ``diversity`` is the number of
     pictures of each target that are pushed apart, ``negative`` asks what the targets respond to
     least, ``batch`` fixes how many pictures are optimized at once, ``balance`` divides each term of
-    a sum by what it reaches alone. Each picture is followed by one for each of ``facets``, which
-    steer it with ``facet_weight``. There is a picture of each target for each of ``photos``. Raises
-    :class:`UsageError` for numbers out of range.
+    a sum by what it reaches alone. There is a picture of each target for each of ``photos``, in the
+    style of the photo ``style`` where a target takes one. Each picture is followed by one for each
+    of ``facets``, which steer it with ``facet_weight``. Raises :class:`UsageError` for numbers out
+    of range.
     """
 
     seed: int = 0
@@ -43,6 +44,7 @@ class PictureOptions:
     batch: int | None = None
     balance: bool = False
     photos: tuple[Any, ...] = ()
+    style: Any = None
     facets: FacetFolders | None = None
     facet_weight: float = WEIGHT
 
@@ -56,6 +58,7 @@ class PictureOptions:
         batch: int | None,
         balance: bool = False,
         from_: Any = (),
+        style: Any = None,
         facets: str | os.PathLike[str] | None = None,
         facet_weight: float = WEIGHT,
     ) -> PictureOptions:
@@ -70,6 +73,7 @@ class PictureOptions:
             None if batch is None else whole_number("batch", batch),
             bool(balance),
             () if from_ is None else tuple(listed_photos(from_)),
+            None if style is None else one_photo(style),
             None if facets is None else FacetFolders.of(facets),
             _finite("facet_weight", facet_weight),
         )
@@ -113,6 +117,10 @@ def requests_for(
             kind="negative" if pictures.negative else "",
             rows=pictures.diversity or 1,
             snapshots=pictures.snapshots,
+        )
+    if pictures.style is not None and not any(request.style for request in requests):
+        raise UsageError(
+            "style: no target takes it; give the target style, and --from PHOTO (in Python: from_=)"
         )
     requests = [replace(request, batch=pictures.batch) for request in requests]
     if pictures.facets is not None:

@@ -180,6 +180,9 @@ class Store:
         if request.photo is not None:
             stem = Path(request.photo.name).stem.replace(" ", "_")
             name += f"-from-{slug(stem)}"
+        if request.style is not None:
+            stem = Path(request.style.name).stem.replace(" ", "_")
+            name += f"-style-{slug(stem)}"
         if request.facet:
             name += f"-facet-{slug(request.facet.replace(' ', '_'))}"
         if request.seed:

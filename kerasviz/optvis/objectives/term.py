@@ -23,13 +23,16 @@ KINDS = (
     *COUPLINGS,
     *PENALTIES,
     "function",
-    *("caricature", "inversion", "likeness"),
+    *("caricature", "inversion", "likeness", "content", "style"),
     "facet",
 )
 #: Terms that compare a layer with that of the photo of a request.
-COMPARED = ("caricature", "inversion", "likeness")
+COMPARED = ("caricature", "inversion", "likeness", "content", "style")
 #: Those whose picture is made from noise; from others it starts at the photo.
-REPRODUCED = ("caricature", "inversion")
+REPRODUCED = ("caricature", "inversion", "content", "style")
+#: Those that compare it with that of a second photo, and those of style transfer together.
+STYLED = ("style",)
+OF_STYLE = ("content", "style")
 #: Terms that only steer the others: their scores are no part of a picture's.
 STEERING = ("likeness", "facet")
 FADES = ("", "in", "out")

@@ -47,16 +47,18 @@ class ExplanationSet:
     """Hold the explanations of photos, and the page of the first.
 
     Args:
+        photos: The names of the photos' pages.
         explanations: One for each photo.
         page: The page of the first one.
     """
 
+    photos: tuple[str, ...]
     explanations: tuple[Explanation, ...]
     page: Path
 
 
 @dataclass(frozen=True)
-class _Unit:
+class _ShownUnit:
     """A unit on a page: its name, picture, and what it contributes."""
 
     name: str
@@ -66,13 +68,13 @@ class _Unit:
 
 
 @dataclass(frozen=True)
-class _Layer:
+class _ShownLayer:
     """A layer on a page."""
 
     tap: str
     overlay: str
-    raising: tuple[_Unit, ...]
-    lowering: tuple[_Unit, ...]
+    raising: tuple[_ShownUnit, ...]
+    lowering: tuple[_ShownUnit, ...]
     note: str
 
 
@@ -129,8 +131,8 @@ def make_explanations(  # noqa: PLR0913 - the options of the command
     whole_number("gradients", gradients)
     whole_number("units", units)
     net = as_network(net, data)
-    several = not isinstance(photos, str | os.PathLike)
-    paths = [p for path in (photos if several else [photos]) for p in find_photos(path)]
+    listed = [photos] if isinstance(photos, str | os.PathLike) else list(photos)
+    paths = [p for path in listed for p in find_photos(os.fspath(path))]
     names = _distinct(paths)
     wanted = None if target is None else _target(net, target)
     taps = tap_names(tap, net.taps)
@@ -168,7 +170,7 @@ def make_explanations(  # noqa: PLR0913 - the options of the command
         files = {entry.target: f"{PICTURES}/{entry.file}" for entry in entries}
     for name, image, found in zip(names, arrays, explained, strict=True):
         _write(folder, net, name, names, image, found, files)
-    return ExplanationSet(tuple(explained), folder / f"{names[0]}.html")
+    return ExplanationSet(tuple(names), tuple(explained), folder / f"{names[0]}.html")
 
 
 def explanations_folder(net: Network, out: str | os.PathLike[str] | None = None) -> Path:
@@ -252,10 +254,11 @@ def _write(
     update(folder / f"{name}.html", page.encode())
 
 
-def _layer(layer: LayerShare, image: Array, files: dict[str, str]) -> _Layer:
+def _layer(layer: LayerShare, image: Array, files: dict[str, str]) -> _ShownLayer:
     positions = layer.map is not None and layer.map.size > 1
-    note = f"{layer.score - layer.baseline - layer.missing:+.3g} of {layer.score - layer.baseline:+.3g}"
-    return _Layer(
+    whole = layer.score - layer.baseline
+    note = f"{whole - layer.missing:+.3g} of {whole:+.3g}"
+    return _ShownLayer(
         tap=layer.tap,
         overlay=_url(overlay(image, layer.map)) if positions and layer.map is not None else "",
         raising=tuple(_unit(layer, unit, files) for unit in layer.raising),
@@ -264,10 +267,10 @@ def _layer(layer: LayerShare, image: Array, files: dict[str, str]) -> _Layer:
     )
 
 
-def _unit(layer: LayerShare, unit: UnitShare, files: dict[str, str]) -> _Unit:
+def _unit(layer: LayerShare, unit: UnitShare, files: dict[str, str]) -> _ShownUnit:
     name = f"{layer.tap}:{unit.unit}"
     place = "" if unit.position is None else "most at {},{}".format(*unit.position)
-    return _Unit(name, files.get(name, ""), f"{unit.contribution:+.3g}", place)
+    return _ShownUnit(name, files.get(name, ""), f"{unit.contribution:+.3g}", place)
 
 
 def _label(net: Network, target: str) -> str:

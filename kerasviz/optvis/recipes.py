@@ -225,7 +225,10 @@ class Recipe(NotebookView):
             )
         if isinstance(self.parameterization, Alpha):
             return self
-        return self.replace(parameterization=Alpha(self.parameterization))
+        own = self.parameterization
+        if own.to_json()["kind"] in parameterizations.LEARNING_RATES:  # which both parts need
+            return self.replace(parameterization=Alpha(own, own))
+        return self.replace(parameterization=Alpha(own))
 
     def to_json(self) -> dict[str, Any]:
         """Return the recipe as plain data."""

@@ -61,6 +61,8 @@ Examples:
   kerasviz render efficientnet-lite0 block5a:4 --snapshots 0,4,48
   kerasviz render efficientnet-lite0 logit:goldfish --alpha
   kerasviz render efficientnet-lite0 block5a:4 caricature:block4a --from cat.jpg
+  kerasviz render efficientnet-lite0 block4a --from cat.jpg --recipe deepdream
+  kerasviz render efficientnet-lite0 style --from cat.jpg --style waves.jpg --steps 512
   kerasviz render model.onnx conv5:3 --preprocess torchvision --out pictures
   kerasviz render --again pictures/conv5-3.png --out again
 
@@ -80,6 +82,13 @@ The same command again renders only what is missing, also after Ctrl-C.
     type=click.Path(path_type=Path),
     metavar="DIR",
     help="Folder for the pictures. [default: out/NAME OF THE MODEL]",
+)
+@click.option(
+    "--spectrum",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Photos: pictures of the recipe maco have the magnitudes of their spectrum. [default: "
+    "those built in]",
 )
 @recipe_options("fast")
 @seed_option
@@ -114,6 +123,12 @@ The same command again renders only what is missing, also after Ctrl-C.
     metavar="PHOTO|DIR",
     help="Start from a photo, or each of several: show what the targets add to it. Caricatures and "
     "inversions show what a layer has of it.",
+)
+@click.option(
+    "--style",
+    type=click.Path(path_type=Path),
+    metavar="PHOTO",
+    help="Paint what --from gives in the style of this photo, by the target style.",
 )
 @click.option(
     "--batch",

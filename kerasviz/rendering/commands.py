@@ -19,7 +19,7 @@ from kerasviz.optvis.recipes import PATIENCE, RECIPES, Recipe
 from kerasviz.optvis.recipes import recipe as find_recipe
 from kerasviz.rendering.batching import make_batches
 from kerasviz.rendering.manifest import Entry
-from kerasviz.rendering.request import Request, adapt_recipe, python_note, with_diversity
+from kerasviz.rendering.request import Request, adapt_recipe, of_photo, python_note, with_diversity
 from kerasviz.rendering.store import Store
 from kerasviz.zoo.facts import GIVEN
 from kerasviz.zoo.model_card import card_for_checksum, cards
@@ -187,6 +187,8 @@ def is_parsed(request: Request, net: Network) -> bool:
         targets = parse_target(request.written, net)
         if request.rows > 1:
             targets = [with_diversity(target, net) for target in targets]
+        if (photo := request.photo) is not None:
+            targets = [of_photo(target, photo, request.recipe, net) for target in targets]
     except UsageError:
         return False
     return [target.objective for target in targets] == [unbalanced(request.objective)]

@@ -44,7 +44,8 @@ class StepCost:
         return self.multiplications / self.pixels + OPERATION * self.operations
 
 
-#: The taps of a batch and the size in which the network sees its pictures, on which the work of a step depends.
+#: The taps of a batch and the size in which the network sees its pictures. The work of a step
+#: depends on them.
 StepKey = tuple[tuple[str, ...], tuple[int, int]]
 
 

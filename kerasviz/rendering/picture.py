@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
+from kerasviz.errors import UsageError
 from kerasviz.io.images import to_image
 from kerasviz.network.network import Network
 from kerasviz.rendering.request import Request
@@ -77,6 +79,22 @@ class Picture(NotebookView):
         if step is None or step == self.request.recipe.steps:
             return to_image(self.image, self.opacity)
         return to_image(self.snapshots[step], self.snapshot_opacities.get(step))
+
+    def masked(self, share: float = 0.8) -> Image.Image:
+        """Return the picture with its photo again where the score depended on it least.
+
+        Args:
+            share: The part of the pixels that are those of the photo, from 0 to 1.
+
+        Raises:
+            UsageError: For a picture that has no mask: it does not start from a photo.
+        """
+        if self.mask is None or self.request.photo is None:
+            raise UsageError(
+                f"picture of {self.target}: it has no mask; render it with from_=PHOTO"
+            )
+        photo = self.request.photo.numbers / np.float32(255)
+        return to_image(np.where((self.mask >= share)[..., None], self.image, photo))
 
     def show(self) -> None:
         """Show the picture: below the cell of a notebook, else in the system's viewer."""

@@ -64,6 +64,8 @@ def _arguments(request: Request, recipe: Recipe) -> dict[str, str]:
         arguments["diversity"] = str(request.rows)
     if request.balance:
         arguments["balance"] = "True"
+    if request.photo is not None:
+        arguments["from_"] = _literal(request.photo.name)
     if request.batch:
         arguments["batch"] = str(request.batch)
     if request.data:

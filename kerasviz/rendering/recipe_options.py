@@ -6,7 +6,7 @@ The command line reads this module before TensorFlow, which the recipes import.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 class RecipeOptions:
     """Hold a recipe, its name or its file, and changes in it.
 
-    ``size`` is in pixels, one number or (height, width). ``alpha`` asks for transparent pictures.
-    ``settings`` are other fields of :class:`Recipe`, by name. ``None`` leaves what the recipe, the
-    network or the machine says.
+    ``size`` is in pixels, one number or (height, width). ``settings`` are other fields of
+    :class:`Recipe`, by name. ``spectrum`` is a folder of photographs whose magnitudes the pictures
+    of a recipe like maco have. ``alpha`` asks for transparent pictures. ``None`` leaves what the
+    recipe, the network or the machine says.
     """
 
     recipe: str | Path | Recipe = "article"
@@ -36,6 +37,7 @@ class RecipeOptions:
     tile: int | None = None
     until_converged: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
+    spectrum: str | Path | None = None
     alpha: bool = False
 
     def chosen(self) -> Recipe:
@@ -63,8 +65,24 @@ class RecipeOptions:
             check_choice("precision", self.precision, get_args(Precision))
             if self.precision != "auto":
                 changes["precision"] = self.precision
-        recipe = recipe.replace(**{**changes, **self.settings})
+        recipe = self._with_spectrum(recipe.replace(**{**changes, **self.settings}))
         return recipe.transparent() if self.alpha else recipe
+
+    def _with_spectrum(self, recipe: Recipe) -> Recipe:
+        from kerasviz.optvis.parameterizations import Maco
+
+        if self.spectrum is None:
+            return recipe
+        from kerasviz.rendering.photo_spectra import spectrum_of
+
+        maco = recipe.parameterization
+        if not isinstance(maco, Maco):
+            raise UsageError(
+                f"spectrum {str(self.spectrum)!r}: pictures of the recipe {recipe.name} do not "
+                "have that of photos; give --recipe maco"
+            )
+        spectrum = spectrum_of(self.spectrum, max(recipe.size))
+        return recipe.replace(parameterization=replace(maco, spectrum=spectrum))
 
     def fitted(self, recipe: Recipe, net: Network) -> Recipe:
         """Return the recipe in the network's own size, unless another one was named."""

@@ -25,14 +25,17 @@ def fixed_recipe(recipe: Recipe, net: Network) -> Recipe:
 
 
 def with_crop_size(recipe: Recipe, net: Network) -> Recipe:
-    """Return a recipe whose crops of the image have the size for which a network was trained.
+    """Return a recipe whose crops of the image have a size that a network takes.
 
-    Crops of a size that the recipe names keep it.
+    It is that of the presets' pictures where the network takes it, else its own. Crops of a size
+    that the recipe names keep it.
     """
     crop = recipe.transform.crop
     if crop is None or crop.size != (0, 0):
         return recipe
-    return recipe.replace(transform=recipe.transform.with_crops(size=usual_size(net)))
+    size = net.fitting_size(Recipe("").size)
+    size = size if _takes(net, size) else usual_size(net)
+    return recipe.replace(transform=recipe.transform.with_crops(size=size))
 
 
 def unless_named(recipe: Recipe, net: Network) -> Recipe:

@@ -176,7 +176,11 @@ class Store:
         request, row, key = picture.request, picture.row, origin.key
         name = slug(request.written if request.photo is not None else request.text)
         if request.photo is not None:
-            name += f"-from-{slug(Path(request.photo.name).stem)}"
+            stem = Path(request.photo.name).stem.replace(" ", "_")
+            name += f"-from-{slug(stem)}"
+        if request.style is not None:
+            stem = Path(request.style.name).stem.replace(" ", "_")
+            name += f"-style-{slug(stem)}"
         if request.seed:
             name += f"-seed{request.seed}"
         if request.rows > 1:

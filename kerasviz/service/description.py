@@ -50,6 +50,7 @@ def describe_network(net: Network, name: str, examples: bool) -> dict[str, Any]:
             {
                 "name": recipe.name,
                 "summary": RECIPE_SUMMARIES[recipe.name],
+                "photo": recipe.likeness > 0 or recipe.octaves > 1,
                 "steps": recipe.steps,
                 "size": list(recipe.size),
             }

@@ -134,6 +134,42 @@ def test_formats(run_cli: Run, model_file: Path, name: str, kind: str) -> None:
         assert image.format == kind
 
 
+def test_transparent_pictures_are_made_and_made_again(run_cli: Run, model_file: Path) -> None:
+    ended = run_cli("render", model_file, "conv2:1", *SHORT, "--alpha", "--out", "pictures")
+    assert ended.code == 0, ended.err
+    with Image.open("pictures/conv2-1.png") as image:
+        assert image.mode == "RGBA" and image.size == (24, 16)
+    assert recipe_of(Path("pictures"))["parameterization"]["kind"] == "alpha"
+    page = Path("pictures/index.html").read_text()
+    assert 'class="pixels transparent"' in page and "--alpha" in page
+    again = run_cli("render", "--again", "pictures/conv2-1.png", "--out", "again")
+    assert again.code == 0, again.err
+    assert Path("again/conv2-1.png").read_bytes() == Path("pictures/conv2-1.png").read_bytes()
+    assert run_cli("verify", "pictures").out.startswith("1 file: 1 same")
+    jpeg = run_cli("render", model_file, "conv2:1", *SHORT, "--alpha", "--format", "jpg")
+    assert jpeg.code == 0, jpeg.err
+    clash = run_cli(
+        "render", model_file, "conv2:1", "--preprocess", "unit", "--alpha", "--recipe", "maco"
+    )
+    assert clash.code != 0 and clash.err.count("\n") <= 1 and "alpha: pictures of" in clash.err
+
+
+def test_a_photo_is_dreamed_of_and_painted(run_cli: Run, model_file: Path, tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    for name in ("cat.png", "waves.png"):
+        Image.fromarray(draw.integers(0, 256, (40, 50, 3)).astype(np.uint8)).save(name)
+    common = ("render", model_file, "--preprocess", "unit", "--precision", "float32")
+    small = ("--size", "32x48", "--steps", 4, "--from", "cat.png", "--out", "pictures")
+    ended = run_cli(*common, "conv2", *small, "--recipe", "deepdream")
+    assert ended.code == 0, ended.err
+    ended = run_cli(*common, "style", *small, "--style", "waves.png")
+    assert ended.code == 0, ended.err
+    made = {name for name in pictures(tmp_path / "pictures") if name.endswith(".png")}
+    assert made == {"conv2-from-cat.png", "style-from-cat-style-waves.png"}
+    without = run_cli(*common, "conv2", "--recipe", "deepdream")
+    assert without.code != 0 and "give --from PHOTO" in without.err
+
+
 def test_flat_picture_is_warned_of(
     run_cli: Run, model_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -266,3 +302,63 @@ def test_pictures_are_what_the_library_renders(run_cli: Run, model_file: Path) -
     made = kerasviz.render(net, "conv2:1", recipe="fast", seed=2, **options)
     with Image.open("p/conv2-1-seed2.png") as image:
         np.testing.assert_array_equal(np.asarray(image), np.asarray(to_image(made.images[0])))
+
+
+def test_photos_from_the_command_line(run_cli: Run, model_file: Path, tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    for name in ("cat.png", "dog.png"):
+        Image.fromarray(draw.integers(0, 256, (30, 40, 3)).astype(np.uint8)).save(name)
+    photos = ("--from", "cat.png", "--from", "dog.png", "--out", "pictures")
+    small = ("--preprocess", "unit", "--steps", 2, "--size", "16x24", "--precision", "float32")
+    ended = run_cli("render", model_file, "conv2:1", "caricature:conv1", *small, *photos)
+    assert ended.code == 0, ended.err
+    assert ended.out.startswith("made 4 pictures\n")
+    again = run_cli("render", model_file, "conv2:1", "caricature:conv1", *small, *photos)
+    assert again.out.startswith("nothing to do: 4 pictures are complete\n")
+    page = (tmp_path / "pictures" / "index.html").read_text()
+    assert "kerasviz render --again conv2-1-from-cat.png" in page
+    last = run_cli("render", "--again", "pictures/conv2-1-from-dog.png", "--out", "again")
+    assert last.code == 0 and Path("again/conv2-1-from-dog.mask.png").is_file(), last.err
+    bad = run_cli("render", model_file, "conv2:1", "--from", "none.png", *small)
+    assert bad.code == 2 and bad.err.count("\n") == 1 and "none.png" in bad.err
+    bare = run_cli("render", model_file, "caricature:conv1", *small)
+    assert bare.code == 2 and "--from PHOTO" in bare.err
+
+
+def test_maco_has_an_opacity_and_the_spectrum_of_a_folder(
+    run_cli: Run, model_file: Path, tmp_path: Path
+) -> None:
+    draw = np.random.default_rng(0)
+    for name, count, side in (("photos", 3, 40), ("small", 1, 9)):
+        (tmp_path / name).mkdir()
+        for number in range(count):
+            photo = draw.integers(0, 255, (side, side + 4, 3), dtype=np.uint8)
+            Image.fromarray(photo).save(tmp_path / name / f"{number}.png")
+    for name in ("empty", "broken"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "broken/a.jpg").write_text("no picture")
+    maco = ("--preprocess", "unit", "--recipe", "maco", "--size", 33, "--steps", 4)
+    maco += ("--precision", "float32")
+    ended = run_cli("render", model_file, "conv2:1", *maco, "--spectrum", "photos", "--out", "own")
+    assert ended.code == 0, ended.err
+    assert run_cli("render", model_file, "conv2:1", *maco, "--out", "usual").code == 0
+    own, usual = (Image.open(tmp_path / name / "conv2-1.png") for name in ("own", "usual"))
+    assert own.mode == usual.mode == "RGBA" and own.size == (33, 33) and own != usual
+    measured = recipe_of(tmp_path / "own")["parameterization"]["spectrum"]
+    assert measured["name"] == "photos (3 photos)" and recipe_of(tmp_path / "own")["views"] == 4
+    assert recipe_of(tmp_path / "own")["transform"]["steps"][0]["size"] == [128, 128]
+    assert run_cli("verify", "own").code == 0
+    again = run_cli("render", "--again", "own/conv2-1.png", "--out", "again")
+    assert again.code == 0, again.err
+    assert pictures(tmp_path / "again")["conv2-1.png"] == pictures(tmp_path / "own")["conv2-1.png"]
+    wrong: dict[str, tuple[object, ...]] = {
+        "no photos in 'empty': expected PNG or JPEG": ("--spectrum", "empty"),
+        "no photos at 'none': expected a folder": ("--spectrum", "none"),
+        "'broken/a.jpg' cannot be read as a picture": ("--spectrum", "broken"),
+        "all photos have less than 33 pixels a side": ("--spectrum", "small"),
+        "give --recipe maco": ("--spectrum", "photos", "--recipe", "fast"),
+        "leave out the tile": ("--tile", 11),
+    }
+    for message, arguments in wrong.items():
+        ended = run_cli("render", model_file, "conv2:1", *maco, *arguments)
+        assert ended.code == 2 and message in ended.err.splitlines()[-1], ended.err

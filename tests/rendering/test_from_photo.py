@@ -14,7 +14,9 @@ from support.tiny import network
 import kerasviz
 from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
+from kerasviz.rendering.commands import is_parsed
 from kerasviz.rendering.manifest import mask_file, read_manifest
+from kerasviz.rendering.python_calls import python_call
 from kerasviz.rendering.request import Request, early_tap
 from kerasviz.rendering.verify import verify_pictures
 
@@ -50,10 +52,19 @@ def test_every_photo_is_shown_with_every_target(net: Network, photos: Path, tmp_
         assert picture.mask is not None and picture.mask.shape == (15, 20)
         assert picture.request.recipe.name == "accentuation"
         likeness = picture.request.objective.terms[-1]
-        assert (likeness.kind, likeness.tap, likeness.weight) == ("likeness", "conv1", -1.0)
+        assert (likeness.kind, likeness.tap, likeness.weight) == ("likeness", "relu1", -0.5)
     again = kerasviz.render(net, ["joined:1"], from_=photos / "cat.png", **SHORT)
     np.testing.assert_allclose(again.images[0], made.images[0], atol=0.51 / 255)
-    assert again.pictures[0].mask is not None
+    (picture,) = again.pictures
+    assert picture.mask is not None and picture.request.photo is not None
+    half, most = np.array(picture.masked(0.5)), picture.mask >= 0.5
+    np.testing.assert_array_equal(half[most], np.array(picture.to_pil())[most])
+    np.testing.assert_array_equal(half[~most], picture.request.photo.numbers[~most])
+    assert is_parsed(picture.request, net)
+    call = python_call(net, [picture.request])
+    assert '"joined:1"' in call and 'from_="cat.png"' in call and 'recipe="accentuation"' in call
+    with pytest.raises(UsageError, match="it has no mask"):
+        kerasviz.render(net, "joined:1", **SHORT).pictures[0].masked()
 
 
 def test_the_folder_alone_makes_them_again(net: Network, photos: Path, tmp_path: Path) -> None:
@@ -175,6 +186,8 @@ def test_what_cannot_start_from_a_photo_is_one_line(
 def test_a_comparison_without_a_photo_is_one_line(net: Network, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="caricature compares a layer with that of a photo; give"):
         kerasviz.render(net, "caricature:joined", **SHORT)
+    with pytest.raises(UsageError, match="recipe accentuation: its pictures start from a photo"):
+        kerasviz.render(net, "joined:1", recipe="accentuation", **SHORT)
     with pytest.raises(UsageError, match="nothing"):
         kerasviz.render(net, "caricature:nothing", **SHORT)
 

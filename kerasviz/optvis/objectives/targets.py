@@ -22,6 +22,7 @@ from kerasviz.optvis.objectives.objective import (
     blur,
     caricature,
     channel,
+    content,
     head,
     inversion,
     l1,
@@ -30,6 +31,8 @@ from kerasviz.optvis.objectives.objective import (
     neuron,
     probability,
     random_direction,
+    style,
+    style_transfer,
     total_variation,
 )
 
@@ -52,6 +55,8 @@ mixed4c@v.npz:nmf[3]    row 3 of the array nmf; [3,7], [0-9]; v.safetensors:KEY[
 mixed4c@v.npy#cosine=2  times a power of the cosine, advised for concepts; mixed4c:random-7#cosine=2
 caricature:mixed4c      with --from PHOTO: exaggerate what the layer sees in it; #cosine=1 less
 inversion:mixed4c       with --from PHOTO: reproduce the photo from what the layer knows of it
+style                   with --from PHOTO --style PHOTO: paint the first in the style of the second
+style:mixed4c           one layer of that style; content:mixed4c of the photo that is painted
 penalty:tv              of the image: l1, tv (total variation) or blur; subtract it
 mixed4c@sae_weights.safetensors#latent=123   of a sparse autoencoder (SAELens, sparsify)
 "a:1 + b:2"             sums, differences and multiples, with spaces: "a:10 - 0.5*a:11"
@@ -69,7 +74,12 @@ _WEIGHT = "weight:"
 #: How a direction is written, for messages.
 GIVEN_DIRECTION = "LAYER@FILE.npy or LAYER:random-7"
 #: Targets that compare a layer with that of a photo.
-_OF_PHOTOS = {"caricature": caricature, "inversion": inversion}
+_OF_PHOTOS = {
+    "caricature": caricature,
+    "inversion": inversion,
+    "content": content,
+    "style": style,
+}
 _PENALTIES = {"l1": l1, "tv": total_variation, "blur": blur}
 _COSINE = re.compile(r"(?P<rest>.+)#cosine=(?P<power>[^#]*)")
 #: The file of a target, in quotes where its name has " - " or " + " inside.
@@ -163,7 +173,7 @@ def _atom(text: str, net: Network, find: FindFile) -> list[Target]:
     kind, colon, rest = text.partition(":")
     if colon and kind in ("logit", "prob"):
         return _classes(kind, rest.strip(), net)
-    if colon and kind in _OF_PHOTOS and text not in net.taps:
+    if (text == "style" or (colon and kind in _OF_PHOTOS)) and text not in net.taps:
         return _of_photo(kind, rest.strip(), net)
     if colon and kind == "penalty" and kind not in net.taps:
         if rest not in _PENALTIES:
@@ -260,7 +270,18 @@ def _by_cosine(targets: Sequence[Target], power: str, text: str) -> list[Target]
     return found
 
 
+def _main_maps(net: Network) -> list[str]:
+    """Return the main layers that are maps with a fixed number of channels, else all maps."""
+    maps = [n for n, tap in net.taps.items() if len(tap.shape or ()) == 4 and tap.channels]
+    main = [name for name in net.main_taps if net.taps[name].name in maps]
+    if not maps:
+        raise UsageError("target 'style': the network has no layer that is a map")
+    return main or maps
+
+
 def _of_photo(kind: str, name: str, net: Network) -> list[Target]:
+    if kind == "style" and not name:
+        return [Target(kind, style_transfer(_main_maps(net)))]
     tap = _tap(name, net)
     if net.taps[tap].channels is None:
         raise UsageError(f"target {kind}:{name}: the layer has no fixed number of channels")

@@ -49,6 +49,8 @@ Data = Mapping[str, Tensor]
 NO_DATA: Data = MappingProxyType({})
 #: The photos of rows [B, H, W, C] in [0, 1], among the tensors of objectives.
 PHOTO = "photo"
+#: The photos whose style rows take [B, H, W, C] in [0, 1], larger than the images, there too.
+STYLE = "style"
 #: Steps in one graph call. Between calls there is time for progress, snapshots and Ctrl-C.
 CHUNK = 16
 #: The factor of scores whose gradient is computed in float16, which has no numbers below 6e-8.
@@ -424,7 +426,7 @@ def check_finite(loop: Loop, totals: Array, images: Callable[[], Tensor], step: 
         )
 
 
-class _Ascent:
+class Ascent:
     """A run between two steps: its state, its scores so far and its snapshots."""
 
     def __init__(self, loop: Loop, steps: int, batch: LoopInputs, resume: Checkpoint | None):
@@ -452,6 +454,15 @@ class _Ascent:
         check_finite(loop, self.history[-1], self.images, first)
         self.step = last
 
+    @property
+    def marks(self) -> Sequence[int]:
+        """The steps at which something begins that one call for many steps cannot do: none."""
+        return ()
+
+    def _scores(self, images: Tensor) -> Array:
+        """Score images as a whole and by the terms of sums, [B, 1 + T]."""
+        return np.asarray(self.loop.score_terms(images, self.data, self.groups, self.terms))
+
     def images(self) -> Tensor:
         """Return the current images, [B, H, W, C] in [0, 1]."""
         return self.loop.image(self.state[0], self.groups)
@@ -473,7 +484,7 @@ class _Ascent:
         """Finish the run, and free the moments: they are 400 MB for a picture of 4096 pixels."""
         self.state = without_moments(self.state)
         images, slopes = self.images(), self.loop.slopes_of(self.state)
-        scores = np.asarray(self.loop.score_terms(images, self.data, self.groups, self.terms))
+        scores = self._scores(images)
         run = Run(
             images=np.asarray(images),
             snapshots={step: np.asarray(image) for step, image in self.snapshots.items()},
@@ -499,6 +510,15 @@ def _checkpoint(
     )
 
 
+def _ascent(net: Network, recipe: Recipe, batch: LoopInputs, resume: Checkpoint | None) -> Ascent:
+    if recipe.octaves > 1:
+        from kerasviz.optvis.optimization.octaves import OctaveAscent  # which imports this module
+
+        return OctaveAscent(net, recipe, batch, resume)
+    loop = loop_for(net, batch.structure, recipe, batch.data)
+    return Ascent(loop, recipe.steps, batch, resume)
+
+
 def optimize(
     net: Network,
     recipe: Recipe,
@@ -513,11 +533,10 @@ def optimize(
     unless its objective couples rows. With ``resume``, a checkpoint of the same batch, the result
     is that of an uninterrupted run. Raises :class:`ModelError` for scores that are not finite.
     """
-    loop = loop_for(net, batch.structure, recipe, batch.data)
-    run = _Ascent(loop, recipe.steps, batch, resume)
+    run = _ascent(net, recipe, batch, resume)
     if resume is None and 0 in snapshots:
         run.snapshots[0] = run.images()
-    for first, last in _stops(recipe.steps, recipe.redirect_steps, snapshots):
+    for first, last in _stops(recipe.steps, recipe.redirect_steps, (*snapshots, *run.marks)):
         if first < run.step:
             continue
         run.advance(last)

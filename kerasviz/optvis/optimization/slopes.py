@@ -12,6 +12,11 @@ from kerasviz.types import Array, Size, Tensor
 
 #: The percentile of the sums from which a picture is opaque (Horama, ``plots.py``).
 OPAQUE = 80
+#: The deviation, as a share of the longer side, over which sums are smoothed: single pixels of
+#: gradients vary like noise, and crops have edges.
+SMOOTH = 0.01
+#: The reach of the smoothing in deviations.
+REACH = 3
 #: The parts of a state before the sums: parameters and two moments.
 BEFORE = 3
 
@@ -35,12 +40,31 @@ def without_moments(state: Any) -> Any:
 def opacity_of(state: Any) -> Array | None:
     """Return the opacity [B, H, W] in [0, 1] of a state, ``None`` where it has no sums.
 
-    It is the sum of each pixel over the 80th percentile of its picture, at most 1, and 0 where no
-    score depended on the picture. Source: Horama, ``plots.py``.
+    It is the smoothed sum of each pixel over the 80th percentile of its picture, at most 1, and 0
+    where no score depended on the picture. Source: Horama, ``plots.py``, but for the smoothing.
     """
     if len(state) <= BEFORE:
         return None
-    sums = np.asarray(state[BEFORE], np.float32)
-    bounds = np.percentile(sums, OPAQUE, axis=(1, 2), keepdims=True).astype(np.float32)
-    opacity: Array = np.clip(sums / np.maximum(bounds, np.finfo(np.float32).tiny), 0, 1)
-    return opacity
+    sums = _smoothed(np.asarray(state[BEFORE], np.float64))
+    bounds = np.percentile(sums, OPAQUE, axis=(1, 2), keepdims=True)
+    opacity: Array = np.clip(sums / np.maximum(bounds, np.finfo(np.float64).tiny), 0, 1)
+    return opacity.astype(np.float32)
+
+
+def _smoothed(sums: Array) -> Array:
+    """Smooth numbers [B, H, W] by a Gaussian, whose weights at borders are those inside."""
+    deviation = SMOOTH * max(sums.shape[1:])
+    reach = int(REACH * deviation)
+    offsets = np.arange(-reach, reach + 1)
+    weights = np.exp(-0.5 * np.square(offsets / max(deviation, 1e-9)))
+    for axis in (1, 2):
+        count = sums.shape[axis]
+        total, share = np.zeros_like(sums), np.zeros(count)
+        for offset, weight in zip(offsets, weights, strict=True):
+            to = slice(max(0, -offset), min(count, count - offset))
+            of = slice(max(0, offset), min(count, count + offset))
+            shifted = (slice(None),) * axis
+            total[*shifted, to] += weight * sums[*shifted, of]
+            share[to] += weight
+        sums = total / (share[:, None] if axis == 1 else share)
+    return sums

@@ -19,7 +19,7 @@ from kerasviz.types import Array, Tensor
 
 #: What is added to a deviation before it divides (Horama, ``maco_fv.py``).
 EPSILON = 1e-5
-#: The standard deviation of the first phases, uniform in -pi .. pi, which all later ones keep.
+#: The standard deviation of parameters that are uniform in -pi .. pi.
 PHASE_SD = math.pi / math.sqrt(3)
 
 
@@ -27,14 +27,14 @@ PHASE_SD = math.pi / math.sqrt(3)
 class Maco:
     """Images as sigmoid(contrast M std(irfft2(A exp(i phase)))), with fixed magnitudes A.
 
-    Parameters are the phases [B, C, H, W // 2 + 1], uniform in -pi .. pi at first. std(t) is
-    (t - mean) / sd over all numbers of a picture, M the colour decorrelation for 3 channels, and A
-    the spectrum of photographs, see :func:`radial_spectrum`. The phases are scaled to the deviation
-    that they start with: a deviation of 1, as in the sources, aligns them to a bright spot in a
-    corner. In columns of frequency 0 and W / 2 the lower half of the phases is minus the upper, so
-    that irfft2 keeps all magnitudes but those of the four real bins, which keep A cos(phase); the
-    mean colour depends on them. Source: Fel et al., "Unlocking Feature Visualization for Deeper
-    Networks with MAgnitude Constrained Optimization" (2023), and its programs Horama and xplique.
+    Parameters [B, C, H, W // 2 + 1] are first uniform in -pi .. pi. The phases are std(parameters)
+    scaled to that deviation, plus :func:`base_phases`. std(t) is (t - mean) / sd over all numbers
+    of a picture, M the colour decorrelation for 3 channels, and A the spectrum of photographs, see
+    :func:`radial_spectrum`. In columns of frequency 0 and W / 2 the lower half of the phases is
+    minus the upper, so that irfft2 keeps all magnitudes but those of the four real bins, which keep
+    A cos(phase); the mean colour depends on them. Source: Fel et al., "Unlocking Feature
+    Visualization for Deeper Networks with MAgnitude Constrained Optimization" (2023), and its
+    programs Horama and xplique, whose phases are std(parameters) alone.
 
     Args:
         contrast: The deviation of the values before the sigmoid; 1 in the sources.
@@ -99,6 +99,21 @@ def _scaled(magnitudes: Array) -> Array:
 
 
 @lru_cache(maxsize=16)
+def base_phases(height: int, width: int, channels: int) -> Array:
+    """Return the phases to which those of every picture are added, float32 [C, H, W // 2 + 1].
+
+    They are uniform in -pi .. pi. Parameters that are optimized become normal, and waves of phases
+    about 0 would add up to a bright spot in the corners, of up to 6 deviations.
+    """
+    shape = (channels, height, width // 2 + 1)
+    # The legacy generator, whose numbers are the same in every version of NumPy.
+    uniforms = np.random.RandomState(0).random_sample(shape)
+    phases: Array = (np.pi * (2 * uniforms - 1)).astype(np.float32)
+    phases.flags.writeable = False
+    return phases
+
+
+@lru_cache(maxsize=16)
 def _masks(height: int, width: int) -> tuple[Array, Array]:
     """Return which phases [H, W // 2 + 1] are free, and which are minus those of -fy."""
     free = np.ones((height, width // 2 + 1), np.float32)
@@ -108,9 +123,10 @@ def _masks(height: int, width: int) -> tuple[Array, Array]:
 
 
 def _real_images(params: Tensor, height: int, width: int) -> Tensor:
-    """Return the phases [B, C, H, W // 2 + 1] of real images, of mean 0 and the first deviation."""
+    """Return the phases [B, C, H, W // 2 + 1] of real images."""
     free, mirrored = _masks(height, width)
-    phases = _standardized(params, tf.constant(free)) * PHASE_SD
+    base = tf.constant(base_phases(height, width, params.shape[1]))
+    phases = base + _standardized(params, tf.constant(free)) * PHASE_SD
     opposite = tf.concat([phases[:, :, :1], tf.reverse(phases[:, :, 1:], [2])], axis=2)
     return tf.constant(free) * phases - tf.constant(mirrored) * opposite
 

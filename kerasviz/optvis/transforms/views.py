@@ -78,7 +78,7 @@ class ShrinkingCrop:
         last: The mean share at the last step.
         sd: The deviation of the share.
         centre_sd: The deviation of the middle along each axis, as a share of the image's side.
-        size: The (height, width) of the result; (0, 0) for that of the network.
+        size: The (height, width) of the result; (0, 0) for 128 x 128 or what the network takes.
         steps: The steps over which the mean falls; 0 for those of the recipe.
 
     Raises:

@@ -224,7 +224,7 @@ def recipe_options(default: str) -> Callable[[Command], Command]:
         metavar="NAME|FILE",
         shell_complete=complete_recipes,
         help="article (the paper's, 2560 steps), lucid, fast, vivid (128 steps), maco (natural and "
-        "transparent), or a .json file.",
+        "transparent), with --from accentuation and deepdream, or a .json file.",
     )
     return _packed("recipe_options", RecipeOptions, [recipe, *_CHANGES])
 

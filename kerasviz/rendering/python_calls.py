@@ -66,6 +66,8 @@ def _arguments(request: Request, recipe: Recipe) -> dict[str, str]:
         arguments["balance"] = "True"
     if request.photo is not None:
         arguments["from_"] = _literal(request.photo.name)
+    if request.style is not None:
+        arguments["style"] = _literal(request.style.name)
     if request.batch:
         arguments["batch"] = str(request.batch)
     if request.data:

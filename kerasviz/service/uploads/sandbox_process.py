@@ -129,6 +129,9 @@ def _end_with_parent() -> None:
 
 def _prepare_networks() -> None:
     """Import and start everything that takes memory independently of the file."""
+    from kerasviz.network.quiet_tensorflow import start_tensorflow
+
+    start_tensorflow()
     import tensorflow as tf
 
     import kerasviz.importers.keras.file

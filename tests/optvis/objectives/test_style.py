@@ -21,6 +21,7 @@ from kerasviz.optvis.objectives.targets import parse_target
 from kerasviz.optvis.optimization.loop import PHOTO, STYLE, LoopInputs, optimize
 from kerasviz.optvis.recipes import recipe
 from kerasviz.optvis.transforms.transform import FoldedTransform
+from kerasviz.rendering.python_calls import python_call
 from kerasviz.rendering.verify import verify_pictures
 
 SHORT: dict[str, Any] = {"steps": 3, "size": (15, 20), "precision": "float32", "progress": False}
@@ -102,6 +103,8 @@ def test_a_folder_of_style_transfers_is_verified_to_the_byte(net, photos: Path, 
     assert (tmp_path / "style-from-cat-style-waves.png").is_file()
     held = made[0].request.style
     assert held is not None and held.numbers.shape == (22, 30, 3)
+    call = python_call(net, [made[0].request])
+    assert 'net, "style"' in call and 'from_="cat.png", style="waves.png"' in call
     assert {f.result for f in verify_pictures(tmp_path, net).files} == {"same"}
     again = kerasviz.render_again(tmp_path / "style-from-cat-style-waves.png", net)
     np.testing.assert_allclose(again[0].image, made[0].image, atol=0.51 / 255)

@@ -353,6 +353,7 @@ RECIPE_SUMMARIES: dict[str, str] = {
     "vivid": "As quick as fast, with crops and rivals: one whole thing rather than its texture.",
     "maco": "The spectrum stays that of photos, only phases change: natural, and transparent.",
     "accentuation": "From a photo: what raises the score in it, and where the score depends on it.",
+    "deepdream": "From a photo: dreams a layer or unit into it, in sizes from small to large.",
 }
 
 

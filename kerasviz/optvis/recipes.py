@@ -89,6 +89,8 @@ class Recipe(NotebookView):
     def __post_init__(self) -> None:
         if not isinstance(self.transform, Transform):
             object.__setattr__(self, "transform", FoldedTransform(_several(self.transform)))
+        if self.tile:  # tiles are cut from the whole size
+            object.__setattr__(self, "transform", self.transform.unshrunk())
         penalties = tuple(PythonFunction.of(penalty) for penalty in _several(self.penalties))
         object.__setattr__(self, "penalties", penalties)
         if self.steps < 1:
@@ -123,7 +125,7 @@ class Recipe(NotebookView):
     @property
     def seen_size(self) -> tuple[int, int]:
         """The height and width, in pixels, of the images that the network takes."""
-        return (self.tile, self.tile) if self.tile else self.size
+        return (self.tile, self.tile) if self.tile else self.transform.seen_size(self.size)
 
     @property
     def functions(self) -> tuple[PythonFunction, ...]:

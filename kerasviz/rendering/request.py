@@ -17,6 +17,7 @@ from kerasviz.optvis.objectives.sums import is_sum, term_names, unbalanced
 from kerasviz.optvis.objectives.targets import Target, negated, parse_target
 from kerasviz.optvis.python_function import names_of, not_from_data
 from kerasviz.optvis.recipes import Recipe
+from kerasviz.rendering.sizes import may_shrink
 
 #: What the text of a balanced sum ends with.
 BALANCED = ", balanced"
@@ -169,8 +170,8 @@ def make_requests(
         shown = _of_kind(target, kind, net)
         if rows > 1:
             shown = with_diversity(shown, net)
-        check_positions(shown.objective, net, recipe.seen_size)
         adapted = adapt_recipe(recipe, shown.objective, net)
+        check_positions(shown.objective, net, adapted.seen_size)
         data = held_for(shown.objective, adapted, net)
         requests.append(
             Request(shown.text, shown.objective, adapted, seed, tuple(snapshots), rows, data=data)
@@ -234,8 +235,11 @@ def adapt_recipe(recipe: Recipe, objective: Objective, net: Network) -> Recipe:
 
     Before the first ReLU of a network the mean of a channel is linear in the image, so that the
     best image is one flat colour. Units of that layer are optimized after the ReLU, and redirected
-    gradients help those that are dead at the start.
+    gradients help those that are dead at the start. Images shrink only where they may, see
+    :func:`kerasviz.rendering.sizes.may_shrink`.
     """
+    if not may_shrink(recipe, objective, net):
+        recipe = recipe.replace(transform=recipe.transform.unshrunk())
     first = first_relu(net)
     kinds = ("channel", "direction", "function")
     taps = {net.taps[n].name for t in objective.terms if t.kind in kinds for n in t.names}

@@ -25,6 +25,7 @@ from kerasviz.optvis.transforms.steps import (
     ResizedCrop,
     Rotate,
     Scale,
+    Shrink,
     Step,
     check_size,
     step_from_json,
@@ -144,8 +145,41 @@ class Transform(ABC):
             ],
         )
 
+    def seen_size(self, size: Size) -> Size:
+        """Return the size in which the network sees images of a size, if a :class:`Shrink` says so.
+
+        >>> FoldedTransform((Pad(16), Crop(), Shrink(0.5))).seen_size((130, 160))
+        (65, 80)
+        """
+        if self.unshrunk() is self:
+            return size
+        seen = size
+        for step in self.for_size(size).steps:
+            if isinstance(step, Pad | Jitter):
+                grown = 2 * step.pixels if isinstance(step, Pad) else -step.pixels
+                seen = (seen[0] + grown, seen[1] + grown)
+            elif isinstance(step, Shrink):
+                seen = step.result_size(seen)
+            elif isinstance(step, Crop):
+                seen = size
+        return seen
+
+    def unshrunk(self) -> Transform:
+        """Return this transform for what needs images in their own size, as networks of one size.
+
+        >>> FoldedTransform((Jitter(2), Crop(), Shrink(0.5))).unshrunk().steps
+        (Jitter(pixels=2), Crop())
+        """
+        steps = tuple(step for step in self.steps if not isinstance(step, Shrink))
+        return self if steps == self.steps else replace(self, steps=steps)
+
     def to_image_size(self) -> Transform:
-        """Return this transform with a last crop, if it may change the size of an image."""
+        """Return this transform with a last crop, if it may change the size of an image.
+
+        It shrinks nothing.
+        """
+        if self.unshrunk() is not self:
+            return self.unshrunk().to_image_size()
         ends_whole = any(isinstance(step, Crop) for step in self.steps[-1:])
         # Pads and jitters that cancel may not do so once they are scaled and rounded.
         if ends_whole or (self._keeps_size and not self.scaled_from):
@@ -187,6 +221,7 @@ class FoldedTransform(Transform):
       size of the canvas.
     - ``ResizedCrop``: v -> map(side v + offset), and the canvas keeps its size.
     - A Python function takes what the steps before it sampled; the steps after it start anew.
+    - ``Shrink``: v -> map(v / share), and shrinks the canvas likewise.
     - ``Crop``: sets the size to the image's. If an odd number of pixels is cropped, one more goes
       at the end, which is v -> map(v - 1/2) along that axis.
 
@@ -232,15 +267,17 @@ class FoldedTransform(Transform):
         if not run:
             return images
         seen = (images.shape[1], images.shape[2])
-        canvas = Canvas(Similarity(), seen, size)
+        canvas, share = Canvas(Similarity(), seen, size), 1.0
         for step, values in run:
+            if isinstance(step, Shrink):
+                share *= step.share_of(canvas.size)
             canvas = step.fold(canvas, values)
             check_size(seen, canvas.size)
         first = run[0][0]
         if isinstance(first, Pad) and first.mode == "reflect":
             images = first.apply(images, (), size)  # the centre stays, and so does the map
         resampled, fill = sample if self.fused else portable_sample, min(self._fills, default=GREY)
-        reach = _reach([step for step, _ in run])
+        reach = share * _reach([step for step, _ in run])
         return resampled(images, canvas.along, canvas.size, fill, reach)
 
     @property

@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.objective import Objective
 from kerasviz.optvis.objectives.scoring import taps_of
+from kerasviz.optvis.objectives.term import Term
 from kerasviz.optvis.recipes import Recipe
 
 #: The (height, width) that most classifiers of ImageNet were made for.
@@ -50,12 +51,12 @@ def _takes(net: Network, size: tuple[int, int]) -> bool:
 def may_shrink(recipe: Recipe, objective: Objective, net: Network) -> bool:
     """Return whether a network computes an objective from images as small as a recipe shows them.
 
-    Units at a position, and functions of the user's, which may have a position in mind, see images
-    in their own size.
+    What is about positions sees images in their own size: neurons, directions in a whole layer, and
+    functions of the user's, which may have a position in mind.
     """
     if recipe.seen_size == recipe.size:
         return True
-    if any(term.position is not None or term.kind == "function" for term in objective.terms):
+    if any(_is_about_positions(term) for term in objective.terms):
         return False
     known = _computed.setdefault(net, {})
     taps = taps_of([objective], net, recipe.pre_activation)
@@ -66,3 +67,7 @@ def may_shrink(recipe: Recipe, objective: Objective, net: Network) -> bool:
 
 
 _computed: WeakKeyDictionary[Network, dict[tuple[object, ...], bool]] = WeakKeyDictionary()
+
+
+def _is_about_positions(term: Term) -> bool:
+    return bool(term.shape) or term.position is not None or term.kind in ("neuron", "function")

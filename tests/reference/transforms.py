@@ -26,8 +26,8 @@ def folded(image, steps, fill=0.5):
     """The steps done in one sampling of the image [H, W, C]; scale and rotate keep the size.
 
     ``steps`` are pairs of a name and its argument: ("pad", p), ("jitter", (d, down, right)),
-    ("scale", factor), ("rotate", degrees), ("resized_crop", (side, down, right)), ("shrink", (share,
-    least)), ("crop", None).
+    ("scale", factor), ("rotate", degrees), ("resized_crop", (side, down, right)), ("crop", None),
+    ("shrink", (share, least)).
     Every pixel of the last canvas is followed back, in pixels from the upper left corner of each
     canvas.
     """

@@ -54,8 +54,12 @@ LUCID_STEPS: tuple[Step, ...] = (
     Jitter(4),
 )
 #: The article's transforms, then a random crop: the thing is seen from near and from afar. The
-#: window may hang over the border by part of the wide pad, else borders were hardly seen.
-VIVID_STEPS: tuple[Step, ...] = (Pad(64), *ARTICLE_STEPS[1:-1], ResizedCrop(0.5), Crop())
+#: window may hang over the border by part of the wide pad, else borders were hardly seen. The last
+#: step halves the time of all others.
+VIVID_STEPS: tuple[Step, ...] = (
+    *(Pad(64), *ARTICLE_STEPS[1:-1]),
+    *(ResizedCrop(0.5), Crop(), Shrink(0.7)),
+)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ With several precisions (`--precision float32 bfloat16`) all of this is done in 
 units of four layers of GoogLeNet are rendered too, by the first recipe: a last table has what they
 reach, evaluated in float32, as a share of what they reach in the first precision.
 
-A run that was stopped goes on where it was. The whole table takes hours on two cores; `--classes`,
+A stopped run continues where it was. The whole table takes hours on two cores; `--classes`,
 `--seeds` and `--networks` make parts of it in the same folder. FOLDER of `--models` holds
 googlenet.onnx and squeezenet1_1.onnx (default: KERASVIZ_TEST_MODELS).
 """

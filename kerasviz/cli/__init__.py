@@ -11,6 +11,7 @@ from kerasviz import __version__
 from kerasviz.cli import (
     atlas,
     check,
+    circuits,
     convert,
     directions,
     doctor,
@@ -61,6 +62,7 @@ for _module in (
     render,
     examples,
     directions,
+    circuits,
     figures,
     atlas,
     verify,

@@ -17,6 +17,7 @@ FUNCTIONS = {
     "figures": "make_figures",
     "examples": "find_examples",
     "directions": "find_directions",
+    "circuits": "make_circuits",
     "atlas": "make_atlas",
     "export": "export_model",
     "check": "check",
@@ -47,12 +48,16 @@ TERMINAL = {
 ELSEWHERE = {
     ("render", "again"): ("render_again", "file"),
     ("figures", "model"): ("make_figures", "net"),
+    ("render", "from"): ("render", "from_"),
+    ("circuits", "from"): ("make_circuits", "from_"),
 }
 #: Options whose default, or what they take, differs, with the reason.
 NOTES = {
     ("render", "out"): "None writes no files; the command writes into out/NAME",
     ("directions", "out"): "None writes no file; the command writes into out/NAME-directions",
     ("render", "again"): "a function of its own, because targets and settings are in the file",
+    ("circuits", "out"): "None writes into out/NAME-circuits, as the command",
+    ("*", "from"): "from is a word of the language Python itself",
     ("figures", "model"): "the network is the first argument of every function",
     ("*", "import"): "the classes by name, in place of the module that has them",
 }

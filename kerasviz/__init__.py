@@ -19,6 +19,7 @@ Functions; those of commands take the options of the command as arguments of the
     convert         write a network as a Keras file or a SavedModel (kerasviz convert)
     check           compare a network with another runtime (kerasviz check)
     verify          render the pictures of a folder again (kerasviz verify)
+    trust           say how far pictures can be trusted (kerasviz trust)
 
 Data:
     Network         a network: its taps, its map, its input and its activations
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from kerasviz.errors import UsageError as UsageError
     from kerasviz.examples.directions import find_directions as find_directions
     from kerasviz.examples.find import find_examples as find_examples
+    from kerasviz.examples.trust.assess import trust as trust
     from kerasviz.export.convert import convert as convert
     from kerasviz.export.tf_serving.export import export_model as export_model
     from kerasviz.figures.circuits.make import make_circuits as make_circuits
@@ -92,6 +94,7 @@ _HOMES = {
     "make_figures": "figures.make",
     "render": "rendering.render",
     "render_again": "rendering.again",
+    "trust": "examples.trust.assess",
     "verify": "atlas.verify",
 }
 

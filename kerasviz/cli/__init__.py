@@ -23,6 +23,7 @@ from kerasviz.cli import (
     render,
     serve,
     taps,
+    trust,
     verify,
 )
 from kerasviz.cli.group import Commands, help_if_alone
@@ -68,6 +69,7 @@ for _module in (
     figures,
     atlas,
     verify,
+    trust,
     convert,
     export,
     serve,

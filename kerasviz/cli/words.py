@@ -24,6 +24,7 @@ FUNCTIONS = {
     "check": "check",
     "convert": "convert",
     "verify": "verify",
+    "trust": "trust",
 }
 #: Options on how a model is read, which are arguments of ``kerasviz.load``.
 READING = {

@@ -13,6 +13,7 @@ Functions; those of commands take the options of the command as arguments of the
     find_examples   find the images to which units respond (kerasviz examples)
     find_directions find directions in the activations of photos (kerasviz directions)
     make_circuits   show what units are built from and what they feed (kerasviz circuits)
+    make_explanations  show what decides a network's answer for photos (kerasviz explain)
     make_atlas      render every unit of a network (kerasviz atlas)
     export_model    write a network for TensorFlow Serving (kerasviz export)
     convert         write a network as a Keras file or a SavedModel (kerasviz convert)
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from kerasviz.export.convert import convert as convert
     from kerasviz.export.tf_serving.export import export_model as export_model
     from kerasviz.figures.circuits.make import make_circuits as make_circuits
+    from kerasviz.figures.explain.make import make_explanations as make_explanations
     from kerasviz.figures.make import make_figures as make_figures
     from kerasviz.network.input_spec import InputSpec as InputSpec
     from kerasviz.network.network import Network as Network
@@ -88,6 +90,7 @@ _HOMES = {
     "load": "zoo.load",
     "make_atlas": "atlas.make",
     "make_circuits": "figures.circuits.make",
+    "make_explanations": "figures.explain.make",
     "make_figures": "figures.make",
     "render": "rendering.render",
     "render_again": "rendering.again",

@@ -191,7 +191,16 @@ def test_pictures_start_from_photos_that_were_sent(served: Served) -> None:
     assert (again.status_code, again.json()["id"]) == (200, job["id"])
     other = client.post("/api/renders", json={**body, "targets": ["inversion:relu"]})
     assert other.status_code == 202, other.text
+    style = {"targets": ["style"], "style": second["id"], "from": [first["id"]]}
+    other = client.post("/api/renders", json={**body, **style, "steps": 2})
+    assert other.status_code == 202, other.text
+    dream = {"recipe": "deepdream", "steps": 4, "size": 32}
+    other = client.post("/api/renders", json={**body, **dream})
+    work(client)
+    (dreamt,) = client.get(other.json()["url"]).json()["pictures"]
+    assert (dreamt["recipe"], dreamt["mask"], dreamt["snapshots"]) == ("deepdream", None, [])
     for wrong, line in (
+        ({"style": second["id"], "from": None}, "the photo that is painted, too"),
         ({"from": ["0" * 16]}, "no photo '0000000000000000'; send it first"),
         ({"from": ["../../x"]}, "no photo '../../x'; send it first"),
         ({"balance": True, "targets": ["relu:1 + relu:2"]}, "pictures from a photo"),

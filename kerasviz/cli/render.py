@@ -59,7 +59,10 @@ Examples:
   kerasviz render efficientnet-lite0 "block3b:1 + logit:goldfish" --balance
   kerasviz render efficientnet-lite0 block5a:4 --diversity 4
   kerasviz render efficientnet-lite0 block5a:4 --snapshots 0,4,48
+  kerasviz render efficientnet-lite0 logit:goldfish --alpha
   kerasviz render efficientnet-lite0 block5a:4 caricature:block4a --from cat.jpg
+  kerasviz render efficientnet-lite0 block4a --from cat.jpg --recipe deepdream
+  kerasviz render efficientnet-lite0 style --from cat.jpg --style waves.jpg --steps 512
   kerasviz render model.onnx conv5:3 --preprocess torchvision --out pictures
   kerasviz render --again pictures/conv5-3.png --out again
 
@@ -101,6 +104,11 @@ The same command again renders only what is missing, also after Ctrl-C.
     metavar="N",
     help="N pictures of each target that are pushed apart.",
 )
+@click.option(
+    "--alpha",
+    is_flag=True,
+    help="Transparent pictures: only what the targets need is opaque.",
+)
 @click.option("--negative", is_flag=True, help="What the targets respond to least.")
 @click.option(
     "--balance",
@@ -115,6 +123,12 @@ The same command again renders only what is missing, also after Ctrl-C.
     metavar="PHOTO|DIR",
     help="Start from a photo, or each of several: show what the targets add to it. Caricatures and "
     "inversions show what a layer has of it.",
+)
+@click.option(
+    "--style",
+    type=click.Path(path_type=Path),
+    metavar="PHOTO",
+    help="Paint what --from gives in the style of this photo, by the target style.",
 )
 @click.option(
     "--batch",

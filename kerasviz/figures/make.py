@@ -113,7 +113,8 @@ def make_figures(  # noqa: PLR0913 - the options of the command
         size: Pixels, a number or (height, width); by default the network's own where it takes no
             other, else the recipe's.
         steps: The updates of the image.
-        param: What is optimized: pixels, their Fourier spectrum, a pyramid, or 32 x 32 pixels.
+        param: What is optimized: pixels, their Fourier spectrum, a pyramid, 32 x 32 pixels, or a
+            small network that paints them.
         precision: The numbers in which convolutions are computed; see :func:`kerasviz.render`.
         until_converged: Whether a picture ends when its score has stopped growing.
         tile: The side of the tiles, in pixels, that the network sees of large pictures.

@@ -14,7 +14,7 @@ from kerasviz.optvis.objectives.scoring import taps_of
 from kerasviz.optvis.objectives.targets import Target, parse_targets
 from kerasviz.rendering.batching import check_batch
 from kerasviz.rendering.from_photo import photo_requests
-from kerasviz.rendering.photos import listed_photos
+from kerasviz.rendering.photos import listed_photos, one_photo
 from kerasviz.rendering.recipe_options import RecipeOptions
 from kerasviz.rendering.request import Request, by_image, make_requests, to_balance
 
@@ -26,8 +26,9 @@ class PictureOptions:
     ``snapshots`` are steps after which pictures are kept too. ``diversity`` is the number of
     pictures of each target that are pushed apart, ``negative`` asks what the targets respond to
     least, ``batch`` fixes how many pictures are optimized at once, ``balance`` divides each term of
-    a sum by what it reaches alone. There is a picture of each target for each of ``photos``. Raises
-    :class:`UsageError` for numbers out of range.
+    a sum by what it reaches alone. There is a picture of each target for each of ``photos``, in the
+    style of the photo ``style`` where a target takes one. Raises :class:`UsageError` for numbers
+    out of range.
     """
 
     seed: int = 0
@@ -37,9 +38,10 @@ class PictureOptions:
     batch: int | None = None
     balance: bool = False
     photos: tuple[Any, ...] = ()
+    style: Any = None
 
     @classmethod
-    def of(
+    def of(  # noqa: PLR0913 - the options of the command
         cls,
         seed: int,
         snapshots: Iterable[int] | None,
@@ -48,6 +50,7 @@ class PictureOptions:
         batch: int | None,
         balance: bool = False,
         from_: Any = (),
+        style: Any = None,
     ) -> PictureOptions:
         """Check the options, and order the snapshots."""
         if snapshots is not None and not isinstance(snapshots, Iterable):
@@ -60,6 +63,7 @@ class PictureOptions:
             None if batch is None else whole_number("batch", batch),
             bool(balance),
             () if from_ is None else tuple(listed_photos(from_)),
+            None if style is None else one_photo(style),
         )
 
 
@@ -99,6 +103,10 @@ def requests_for(
             kind="negative" if pictures.negative else "",
             rows=pictures.diversity or 1,
             snapshots=pictures.snapshots,
+        )
+    if pictures.style is not None and not any(request.style for request in requests):
+        raise UsageError(
+            "style: no target takes it; give the target style, and --from PHOTO (in Python: from_=)"
         )
     requests = [replace(request, batch=pictures.batch) for request in requests]
     if pictures.balance:

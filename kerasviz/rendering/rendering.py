@@ -124,7 +124,7 @@ class Rendering(NotebookView):
         return [
             report
             for picture in self.pictures
-            for report in report_latents(net, picture.request, picture.image)
+            for report in report_latents(net, picture.request, picture.image, picture.opacity)
         ]
 
     @property

@@ -178,6 +178,9 @@ class Store:
         if request.photo is not None:
             stem = Path(request.photo.name).stem.replace(" ", "_")
             name += f"-from-{slug(stem)}"
+        if request.style is not None:
+            stem = Path(request.style.name).stem.replace(" ", "_")
+            name += f"-style-{slug(stem)}"
         if request.seed:
             name += f"-seed{request.seed}"
         if request.rows > 1:

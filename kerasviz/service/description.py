@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, get_args
 
 from kerasviz.errors import KerasvizError, ModelError
 from kerasviz.network.network import Network
 from kerasviz.network.positions import positions_of, traced_shapes
-from kerasviz.optvis.recipes import RECIPES
+from kerasviz.optvis.recipes import RECIPE_SUMMARIES, RECIPES
 from kerasviz.rendering.sizes import fixed_recipe, usual_size
+from kerasviz.types import Param
 from kerasviz.zoo.model_card import card_for_checksum
 
 #: Layers that are listed besides the main ones, at most.
@@ -46,7 +47,16 @@ def describe_network(net: Network, name: str, examples: bool) -> dict[str, Any]:
         },
         "classes": len(net.labels) or _classes(net),
         "layers": describe_layers(net),
-        "recipes": [{"name": r.name, "steps": r.steps, "size": list(r.size)} for r in recipes],
+        "recipes": [
+            {
+                "name": recipe.name,
+                "summary": RECIPE_SUMMARIES[recipe.name],
+                "steps": recipe.steps,
+                "size": list(recipe.size),
+            }
+            for recipe in recipes
+        ],
+        "params": list(get_args(Param)),
         "examples": examples,
     }
 

@@ -16,6 +16,7 @@ from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
 from kerasviz.network.positions import positions_of
 from kerasviz.optvis.function_calls import function_scores
+from kerasviz.optvis.objectives.gram import compare_style
 from kerasviz.optvis.objectives.likeness import compare, pack_comparison
 from kerasviz.optvis.objectives.penalties import penalty
 from kerasviz.optvis.objectives.projections import (
@@ -25,7 +26,15 @@ from kerasviz.optvis.objectives.projections import (
     project,
     projection_of,
 )
-from kerasviz.optvis.objectives.term import COMPARED, COUPLINGS, PENALTIES, Objective, Term
+from kerasviz.optvis.objectives.term import (
+    COMPARED,
+    COUPLINGS,
+    OF_STYLE,
+    PENALTIES,
+    STYLED,
+    Objective,
+    Term,
+)
 from kerasviz.optvis.python_function import PythonFunction
 from kerasviz.types import Array, Size, Tensor
 
@@ -295,7 +304,18 @@ def photo_of(tap: str) -> str:
 
 def compared_taps(structure: Structure) -> tuple[str, ...]:
     """Return the taps at which pictures are compared with photos, each once."""
-    return tuple(dict.fromkeys(slot.tap for slot in structure if slot.reduction in COMPARED))
+    kinds = [kind for kind in COMPARED if kind not in STYLED]
+    return tuple(dict.fromkeys(slot.tap for slot in structure if slot.reduction in kinds))
+
+
+def style_of(tap: str) -> str:
+    """Return the name among the activations of those of the photos whose style is taken."""
+    return f"style at {tap}"
+
+
+def styled_taps(structure: Structure) -> tuple[str, ...]:
+    """Return the taps at which pictures are compared with style photos, each once."""
+    return tuple(dict.fromkeys(slot.tap for slot in structure if slot.reduction in STYLED))
 
 
 def own_scores(
@@ -362,7 +382,10 @@ def _projected(
     """Score activations by a vector, or by those of photos."""
     if slot.reduction in PROJECTIONS:
         return project(slot.reduction, a, own)
-    photo = tf.cast(activations[photo_of(slot.tap)], tf.float32)
+    name = style_of if slot.reduction in STYLED else photo_of
+    photo = tf.cast(activations[name(slot.tap)], tf.float32)
+    if slot.reduction in OF_STYLE:
+        return compare_style(slot.reduction, a, photo, own)
     return compare(slot.reduction, a, photo, own)
 
 

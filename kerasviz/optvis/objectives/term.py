@@ -23,12 +23,15 @@ KINDS = (
     *COUPLINGS,
     *PENALTIES,
     "function",
-    *("caricature", "inversion", "likeness"),
+    *("caricature", "inversion", "likeness", "content", "style"),
 )
 #: Terms that compare a layer with that of the photo of a request.
-COMPARED = ("caricature", "inversion", "likeness")
+COMPARED = ("caricature", "inversion", "likeness", "content", "style")
 #: Those whose picture is made from noise; from others it starts at the photo.
-REPRODUCED = ("caricature", "inversion")
+REPRODUCED = ("caricature", "inversion", "content", "style")
+#: Those that compare it with that of a second photo, and those of style transfer together.
+STYLED = ("style",)
+OF_STYLE = ("content", "style")
 FADES = ("", "in", "out")
 #: What a sparse autoencoder does to its input, as its configuration names it.
 NORMALIZATIONS = ("", "layer_norm", "constant_norm_rescale")

@@ -32,6 +32,7 @@ export function settingsFor(described, changed = () => {}) {
   const steps = number("steps", before.steps, 1, 100000);
   const seed = number("seed", before.seed, 0, 2147483647);
   seed.placeholder = "0";
+  const chosen = element("summary", {});
   const form = element(
     "form",
     { class: "settings" },
@@ -39,11 +40,25 @@ export function settingsFor(described, changed = () => {}) {
     field("Size", size),
     field("Steps", steps),
     field("Seed", seed),
+    element(
+      "details",
+      { class: "about small soft" },
+      chosen,
+      element(
+        "dl",
+        {},
+        recipes.map(({ name, summary }) => [
+          element("dt", { class: "code" }, name),
+          element("dd", {}, summary),
+        ]),
+      ),
+    ),
   );
   const hint = () => {
     const recipe = recipes.find(({ name }) => name === select.value);
     steps.placeholder = recipe.steps;
     size.placeholder = recipe.size[0];
+    chosen.textContent = recipe.summary;
   };
   const value = () => {
     const fields = { recipe: select.value };

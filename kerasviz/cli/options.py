@@ -224,7 +224,7 @@ def recipe_options(default: str) -> Callable[[Command], Command]:
         metavar="NAME|FILE",
         shell_complete=complete_recipes,
         help="article (the paper's, 2560 steps), lucid, fast (128), vivid (160), maco (natural and "
-        "transparent), or a .json file.",
+        "transparent), with --from accentuation and deepdream, or a .json file.",
     )
     return _packed("recipe_options", RecipeOptions, [recipe, *_CHANGES])
 
@@ -243,8 +243,8 @@ _CHANGES = (
         "--param",
         type=click.Choice(PARAMETERIZATIONS),
         help="What is optimized: the image's pixels, its Fourier spectrum, a pyramid of images "
-        "of different sizes, one of 32 x 32 pixels that is enlarged, or (maco) the phases of a "
-        "spectrum with the magnitudes of photos.",
+        "of different sizes, one of 32 x 32 pixels that is enlarged, a small network that paints "
+        "it (cppn), or the phases of a spectrum with the magnitudes of photos (maco).",
     ),
     click.option(
         "--precision",

@@ -12,8 +12,9 @@ from typing import Any
 from kerasviz.errors import UsageError, check_choice, check_names
 from kerasviz.optvis import parameterizations
 from kerasviz.optvis.held_array import nameless, plain, revived
-from kerasviz.optvis.parameterizations import Fourier, Maco, Parameterization
+from kerasviz.optvis.parameterizations import Alpha, Fourier, Maco, Parameterization, Pixel
 from kerasviz.optvis.python_function import PythonFunction
+from kerasviz.optvis.transforms.steps import Jitter, Pad
 from kerasviz.optvis.transforms.transform import (
     ARTICLE_STEPS,
     LUCID_STEPS,
@@ -28,7 +29,7 @@ from kerasviz.types import NotebookView
 
 #: The data types of convolutions and matrix products.
 PRECISIONS = ("float32", "bfloat16", "float16")
-OPTIMIZERS = ("adam", "gradient-descent", "nadam")
+OPTIMIZERS = ("adam", "gradient-descent", "normalized-gradient", "nadam")
 #: The patience of ``--until-converged``, in steps.
 PATIENCE = 128
 
@@ -42,7 +43,8 @@ class Recipe(NotebookView):
         steps: The number of updates, at least 1.
         size: (height, width) in pixels.
         learning_rate: That of the optimizer, above 0.
-        optimizer: ``adam``, ``gradient-descent`` or ``nadam``.
+        optimizer: ``adam``, ``nadam``, ``gradient-descent``, or ``normalized-gradient``, whose
+            steps have the learning rate as mean absolute value.
         parameterization: The parameters of the image.
         transform: The random transform of the image before every step, or its steps in order:
             ``Pad``, ``Jitter``..., and Python functions of images [B, H, W, C], seeds [B] and steps
@@ -63,6 +65,9 @@ class Recipe(NotebookView):
             all steps. Those that start from a photo have it as a mask beside them.
         likeness: How much the likeness to the photo counts beside the score, for pictures that
             start from one; 0 for not at all.
+        octaves: The number of sizes in which a picture that starts from a photo is optimized, one
+            after the other from small to large; the steps are divided among them.
+        octave_scale: How many times larger than the one before an octave is, above 1.
 
     Raises:
         UsageError: For impossible settings.
@@ -97,6 +102,8 @@ class Recipe(NotebookView):
     views: int = 1
     opacity: bool = False
     likeness: float = 0.0
+    octaves: int = 1
+    octave_scale: float = 1.4
 
     def __post_init__(self) -> None:
         if not isinstance(self.transform, Transform):
@@ -114,6 +121,7 @@ class Recipe(NotebookView):
         if self.tile < 0:
             raise UsageError(f"tile {self.tile}: expected a number of pixels, or 0 for no tiles")
         self._check_views()
+        self._check_octaves()
         if self.tile and self.transform.resample == "each":
             raise UsageError(
                 f"tile {self.tile}: the transform of the recipe {self.name} changes the size of "
@@ -142,6 +150,25 @@ class Recipe(NotebookView):
                 "leave out the tile"
             )
 
+    def _check_octaves(self) -> None:
+        if not isinstance(self.octaves, int) or not 1 <= self.octaves <= self.steps:
+            raise UsageError(
+                f"octaves {self.octaves!r}: expected a number of sizes from 1 to that of steps, "
+                f"{self.steps}"
+            )
+        if not self.octave_scale > 1:
+            raise UsageError(f"octave_scale {self.octave_scale}: expected more than 1, such as 1.4")
+        if self.octaves == 1:
+            return
+        crops = self.transform.crop is not None
+        settings = {"tile": self.tile, "patience": self.patience, "opacity": self.opacity}
+        for name, value in {**settings, "crops": crops}.items():
+            if value:
+                raise UsageError(
+                    f"{name}: pictures in octaves, as of the recipe {self.name}, are made without; "
+                    "leave it out"
+                )
+
     def __repr__(self) -> str:
         """Write the call that makes the recipe; settings that are the defaults are left out."""
         settings = [
@@ -155,6 +182,17 @@ class Recipe(NotebookView):
     def seen_size(self) -> tuple[int, int]:
         """The height and width, in pixels, of the images that the network takes."""
         return (self.tile, self.tile) if self.tile else self.transform.seen_size(self.size)
+
+    @property
+    def octave_sizes(self) -> tuple[tuple[int, int], ...]:
+        """The heights and widths of the octaves in pixels, the size itself last.
+
+        >>> recipe("deepdream").replace(size=(300, 200)).octave_sizes
+        ((109, 73), (153, 102), (214, 143), (300, 200))
+        """
+        factors = [self.octave_scale**-k for k in reversed(range(self.octaves))]
+        height, width = self.size
+        return tuple((max(1, round(f * height)), max(1, round(f * width))) for f in factors)
 
     @property
     def pixels(self) -> int:
@@ -171,13 +209,43 @@ class Recipe(NotebookView):
         """Return a copy with some settings changed."""
         return replace(self, **changes)
 
+    def of_kind(self, kind: str) -> Recipe:
+        """Return the recipe with a parameterization by kind, and the learning rate it needs."""
+        parameterization = parameterizations.from_json({"kind": kind})
+        rate = parameterizations.LEARNING_RATES.get(kind, self.learning_rate)
+        return self.replace(parameterization=parameterization, learning_rate=rate)
+
+    def transparent(self) -> Recipe:
+        """Return the recipe for transparent pictures, with an opacity beside the colours.
+
+        Raises :class:`UsageError` for one whose pictures have an opacity from elsewhere.
+        """
+        if self.opacity:
+            raise UsageError(
+                f"alpha: pictures of the recipe {self.name} have an opacity without it; leave it "
+                "out, or choose another recipe, such as fast"
+            )
+        if isinstance(self.parameterization, Alpha):
+            return self
+        own = self.parameterization
+        if own.to_json()["kind"] in parameterizations.LEARNING_RATES:  # which both parts need
+            return self.replace(parameterization=Alpha(own, own))
+        return self.replace(parameterization=Alpha(own))
+
     def to_json(self) -> dict[str, Any]:
         """Return the recipe as plain data."""
         data = plain(vars(self))
         del data["penalties"]
         if self.penalties:
             data["penalties"] = [penalty.to_json() for penalty in self.penalties]
-        for name in ("rivals", "views", "opacity", "likeness"):  # absent from recipes of old
+        for name in (
+            "rivals",
+            "views",
+            "opacity",
+            "likeness",
+            "octaves",
+            "octave_scale",
+        ):  # absent from recipes of old
             if data[name] == getattr(_DEFAULTS, name):
                 del data[name]
         data["size"] = list(self.size)
@@ -211,6 +279,8 @@ def _several(values: Any) -> tuple[Any, ...]:
 
 
 _DEFAULTS = Recipe("")
+#: Settings that plain data have only where they are not the defaults: recipes of old lack them.
+_LATER = ("rivals", "views", "opacity", "likeness", "octaves", "octave_scale")
 
 #: The presets by name, for ``render(..., recipe="fast")`` and ``--recipe fast``.
 RECIPES: dict[str, Recipe] = {
@@ -262,6 +332,30 @@ RECIPES: dict[str, Recipe] = {
         opacity=True,
         likeness=0.5,  # with the authors' 1 units change a cat by a few spots only
     ),
+    # DeepDream of a photo (Mordvintsev, Olah, Tyka 2015): its 4 octaves of 10 steps, jitter of 32
+    # pixels (less in small octaves here), and steps of 1.5 of 255, 0.024 before the sigmoid.
+    "deepdream": Recipe(
+        "deepdream",
+        steps=40,
+        size=(320, 320),
+        learning_rate=0.024,
+        optimizer="normalized-gradient",
+        parameterization=Pixel(decorrelate=False),
+        transform=FoldedTransform((Pad(16, mode="reflect"), Jitter(32)), scaled_from=320),
+        pre_activation=False,
+        octaves=4,
+    ),
+}
+
+#: What each preset is for, in a sentence for people who choose one.
+RECIPE_SUMMARIES: dict[str, str] = {
+    "article": "As in the article: the most steps, for pictures to be compared with its figures.",
+    "lucid": "The defaults of the library lucid: other transforms, for pictures as its users know.",
+    "fast": "The article's settings in few steps: what most units need to be recognized.",
+    "vivid": "As quick as fast, with crops and rivals: one whole thing rather than its texture.",
+    "maco": "The spectrum stays that of photos, only phases change: natural, and transparent.",
+    "accentuation": "From a photo: what raises the score in it, and where the score depends on it.",
+    "deepdream": "From a photo: dreams a layer or unit into it, in sizes from small to large.",
 }
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from kerasviz.errors import UsageError
 from kerasviz.optvis.parameterizations import Fourier, Pixel
-from kerasviz.optvis.recipes import RECIPES, Recipe, recipe
+from kerasviz.optvis.recipes import RECIPE_SUMMARIES, RECIPES, Recipe, recipe
 from kerasviz.optvis.transforms.steps import Crop, Jitter, Pad, ResizedCrop, Rotate, Scale, Shrink
 from kerasviz.optvis.transforms.transform import FoldedTransform
 
@@ -67,6 +67,12 @@ def test_the_recipes_before_vivid_have_the_data_they_had():
             *("transform", "pre_activation", "redirect_steps", "precision", "tile", "patience"),
         ]
         assert list(data["transform"]) == ["steps", "shared", "resample"]
+
+
+def test_every_preset_says_in_a_sentence_what_it_is_for():
+    assert list(RECIPE_SUMMARIES) == list(RECIPES)
+    for line in RECIPE_SUMMARIES.values():
+        assert line.endswith(".") and len(line) <= 90
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -17,7 +17,13 @@ from kerasviz.optvis.recipes import recipe
 from kerasviz.optvis.transforms.steps import Crop, Jitter, Shrink
 from kerasviz.optvis.transforms.transform import FoldedTransform
 from kerasviz.rendering.request import adapt_recipe
-from kerasviz.rendering.sizes import fixed_recipe, may_shrink, unless_named, usual_size
+from kerasviz.rendering.sizes import (
+    fixed_recipe,
+    may_shrink,
+    unless_named,
+    usual_size,
+    with_crop_size,
+)
 from kerasviz.zoo.load import load
 
 
@@ -48,6 +54,19 @@ def test_a_network_decides_the_sides_that_it_fixes(only, pictures, images):
 def test_a_tiled_picture_keeps_its_size():
     tiled = recipe("fast").replace(size=(1024, 2048), tile=32)
     assert fixed_recipe(tiled, fixed(32, 32)) == tiled
+
+
+@pytest.mark.parametrize(
+    ("only", "seen"), [((32, 48), (32, 48)), ((None, 48), (128, 48)), ((None, None), (128, 128))]
+)
+def test_a_network_decides_the_size_of_crops_and_pictures_keep_theirs(only, seen):
+    net, maco = fixed(*only), recipe("maco")
+    for chosen in (fixed_recipe(maco, net), unless_named(maco, net), with_crop_size(maco, net)):
+        assert chosen.size == (256, 256) and chosen.seen_size == seen
+        assert with_crop_size(chosen, net) is chosen
+    named = maco.replace(transform=maco.transform.with_crops(size=(9, 8)))
+    assert with_crop_size(named, net).seen_size == (9, 8)
+    assert with_crop_size(recipe("fast"), net) == recipe("fast")
 
 
 def test_the_size_of_a_free_network_is_the_recipes():

@@ -223,7 +223,8 @@ def recipe_options(default: str) -> Callable[[Command], Command]:
         show_default=True,
         metavar="NAME|FILE",
         shell_complete=complete_recipes,
-        help="article (the paper's, 2560 steps), lucid, fast, vivid (128 steps), or a .json file.",
+        help="article (the paper's, 2560 steps), lucid, fast, vivid, vit (transformers), or a "
+        ".json file.",
     )
     return _packed("recipe_options", RecipeOptions, [recipe, *_CHANGES])
 

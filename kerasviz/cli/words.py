@@ -17,6 +17,7 @@ FUNCTIONS = {
     "figures": "make_figures",
     "examples": "find_examples",
     "directions": "find_directions",
+    "positions": "find_positions",
     "atlas": "make_atlas",
     "export": "export_model",
     "check": "check",
@@ -52,6 +53,7 @@ ELSEWHERE = {
 NOTES = {
     ("render", "out"): "None writes no files; the command writes into out/NAME",
     ("directions", "out"): "None writes no file; the command writes into out/NAME-directions",
+    ("positions", "out"): "None writes no files; the command writes into out/NAME-positions",
     ("render", "again"): "a function of its own, because targets and settings are in the file",
     ("figures", "model"): "the network is the first argument of every function",
     ("*", "import"): "the classes by name, in place of the module that has them",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from kerasviz._views import NotebookView
 from kerasviz.errors import UsageError, near
 from kerasviz.network.program import Value
+from kerasviz.types import PreActivation
 
 PRE_RELU = "_pre_relu"
 PRE_ACTIVATION = "_pre_activation"
@@ -52,6 +53,12 @@ class Tap:
         """The tap before the ReLU, if this is the output of one."""
         return self.pre_activation if self.rectified else None
 
+    def before(self, pre_activation: PreActivation) -> str | None:
+        """Return the tap before the activation function: of a ReLU, or of "any" function."""
+        if pre_activation == "any":
+            return self.pre_activation
+        return self.pre_relu if pre_activation else None
+
     @property
     def channels(self) -> int | None:
         """The number of channels (units), ``None`` if only a run can tell."""
@@ -61,14 +68,15 @@ class Tap:
 class TapTable(NotebookView, Mapping[str, Tap]):
     """Map tap names to taps in the order of the graph.
 
-    Aliases, lengths and scalars are found, but not listed; short names are no aliases of a tap.
-    ``left_out`` are values that cannot be computed, with the reasons.
+        Aliases, lengths and scalars are found, but not listed; short names are no aliases of a tap.
+        ``left_out`` are values that cannot be computed, with the reasons.
 
-    >>> from kerasviz.network.program import Value
-    >>> table = TapTable({"a": Value("a", "Conv", (None, 8)), "b": Value("b", "Relu", (None, 8),
-    ...                   relu_input="a")}, aliases={"first": "b"})
-    >>> table["first"].name, table["first_pre_relu"].name
-    ('b', 'a')
+        >>> from kerasviz.network.program import Value
+    from kerasviz.types import PreActivation
+        >>> table = TapTable({"a": Value("a", "Conv", (None, 8)), "b": Value("b", "Relu", (None, 8),
+        ...                   relu_input="a")}, aliases={"first": "b"})
+        >>> table["first"].name, table["first_pre_relu"].name
+        ('b', 'a')
     """
 
     def __init__(

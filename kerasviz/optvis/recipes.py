@@ -16,12 +16,14 @@ from kerasviz.optvis.python_function import PythonFunction
 from kerasviz.optvis.transforms.transform import (
     ARTICLE_STEPS,
     LUCID_STEPS,
+    VIT_STEPS,
     VIVID_STEPS,
     FoldedTransform,
     SequentialTransform,
     Transform,
     transform_from_json,
 )
+from kerasviz.types import PreActivation
 
 #: The data types of convolutions and matrix products.
 PRECISIONS = ("float32", "bfloat16", "float16")
@@ -44,7 +46,9 @@ class Recipe(NotebookView):
         transform: The random transform of the image before every step, or its steps in order:
             ``Pad``, ``Jitter``..., and Python functions of images [B, H, W, C], seeds [B] and steps
             [B] that return images, see :class:`FunctionStep`.
-        pre_activation: Whether to take the tensor before the ReLU, where one exists.
+        pre_activation: Whether to take the tensor before the ReLU, where one exists; ``"any"`` does
+            so before other activation functions too, such as GELU, whose gradient vanishes where
+            a unit is far from active.
         redirect_steps: The number of first updates with redirected ReLU gradients.
         precision: The data type of the network's convolutions and matrix products.
         tile: The side in pixels of square tiles, for images too large for the memory; 0 for none.
@@ -54,6 +58,8 @@ class Recipe(NotebookView):
             whose numbers [B] are subtracted from the scores.
         rivals: The share of log(sum of exp(all logits)) that is subtracted from the logit of a
             class, so that it stands out from the others; scores of pictures are without it.
+        special_tokens: Whether class tokens and registers of a transformer count in means over
+            positions; without them only the tokens of patches do.
 
     Raises:
         UsageError: For impossible settings.
@@ -78,13 +84,14 @@ class Recipe(NotebookView):
     optimizer: str = "adam"
     parameterization: Parameterization = field(default_factory=Fourier)
     transform: Transform = field(default_factory=lambda: FoldedTransform(ARTICLE_STEPS))
-    pre_activation: bool = True
+    pre_activation: PreActivation = True
     redirect_steps: int = 0
     precision: str = "float32"
     tile: int = 0
     patience: int = 0
     penalties: tuple[PythonFunction, ...] = ()
     rivals: float = 0.0
+    special_tokens: bool = True
 
     def __post_init__(self) -> None:
         if not isinstance(self.transform, Transform):
@@ -108,6 +115,11 @@ class Recipe(NotebookView):
             raise UsageError(f"learning rate {self.learning_rate}: expected more than 0")
         if not 0 <= self.rivals <= 1:
             raise UsageError(f"rivals {self.rivals}: expected a share from 0 (none) to 1, as 0.5")
+        if self.pre_activation not in (True, False, "any"):
+            raise UsageError(
+                f"pre_activation {self.pre_activation!r}: expected true (before ReLUs), false or "
+                '"any" (before other activation functions too)'
+            )
         check_choice("precision", self.precision, PRECISIONS)
         check_choice("optimizer", self.optimizer, OPTIMIZERS)
 
@@ -142,6 +154,8 @@ class Recipe(NotebookView):
             data["penalties"] = [penalty.to_json() for penalty in self.penalties]
         if not self.rivals:
             del data["rivals"]  # absent from recipes of old
+        if self.special_tokens:
+            del data["special_tokens"]
         data["size"] = list(self.size)
         data["parameterization"] = self.parameterization.to_json()
         data["transform"] = self.transform.to_json()
@@ -195,6 +209,16 @@ RECIPES: dict[str, Recipe] = {
         steps=128,
         transform=FoldedTransform(VIVID_STEPS, scaled_from=128),
         rivals=0.5,
+    ),
+    # For transformers: no outlier patches, units that start, means over the tokens of patches.
+    # Measured with all that was tried in docs/pages/howto/transformers.md.
+    "vit": Recipe(
+        "vit",
+        steps=128,
+        parameterization=Fourier(decay_power=1.4),
+        transform=FoldedTransform(VIT_STEPS, scaled_from=128),
+        pre_activation="any",
+        special_tokens=False,
     ),
 }
 

@@ -17,6 +17,7 @@ from kerasviz.optvis.objectives.sums import is_sum, term_names, unbalanced
 from kerasviz.optvis.objectives.targets import Target, negated, parse_target
 from kerasviz.optvis.python_function import names_of, not_from_data
 from kerasviz.optvis.recipes import Recipe
+from kerasviz.types import PreActivation
 
 #: What the text of a balanced sum ends with.
 BALANCED = ", balanced"
@@ -224,19 +225,23 @@ def _of_kind(target: Target, kind: str, net: Network) -> Target:
 REDIRECTED_STEPS = 17
 
 
-def first_relu(net: Network) -> str | None:
-    """Return the output of the network's first ReLU. Its input is linear in the image."""
-    return next((name for name in net.taps if net.taps[name].pre_relu), None)
+def first_activation(net: Network, pre_activation: PreActivation = True) -> str | None:
+    """Return the output of the network's first ReLU, or of "any" activation function.
+
+    In a network of convolutions its input is linear in the image.
+    """
+    return next((name for name in net.taps if net.taps[name].before(pre_activation)), None)
 
 
 def adapt_recipe(recipe: Recipe, objective: Objective, net: Network) -> Recipe:
     """Return the recipe for an objective: nearly always ``recipe`` itself.
 
-    Before the first ReLU of a network the mean of a channel is linear in the image, so that the
+    Before the first ReLU of a network (or the first activation function, for a recipe that takes
+    the tensor before any) the mean of a channel is linear in the image, so that the
     best image is one flat colour. Units of that layer are optimized after the ReLU, and redirected
     gradients help those that are dead at the start.
     """
-    first = first_relu(net)
+    first = first_activation(net, recipe.pre_activation)
     kinds = ("channel", "direction", "function")
     taps = {net.taps[n].name for t in objective.terms if t.kind in kinds for n in t.names}
     if not recipe.pre_activation or first not in taps:

@@ -47,6 +47,14 @@ def test_vivid_crops_after_the_transforms_of_the_article_and_has_rivals():
     assert changed == {"transform", "rivals"}
 
 
+def test_vit_takes_tokens_of_patches_before_their_activation_function():
+    vit, fast = recipe("vit"), recipe("fast")
+    changed = {key for key, value in vit.identity().items() if fast.identity().get(key) != value}
+    assert changed == {"transform", "parameterization", "pre_activation", "special_tokens"}
+    assert vit.to_json()["special_tokens"] is False and "special_tokens" not in fast.to_json()
+    assert "rivals" not in vit.to_json()
+
+
 def test_the_recipes_before_vivid_have_the_data_they_had():
     for name in ("article", "lucid", "fast"):
         data = recipe(name).to_json()
@@ -78,6 +86,7 @@ def test_a_file_may_name_only_what_differs(tmp_path):
         ({"size": (0, 5)}, "size 0x5"),
         ({"learning_rate": 0}, "learning rate 0"),
         ({"rivals": 1.5}, "rivals 1.5: expected a share"),
+        ({"pre_activation": "all"}, "pre_activation 'all': expected true"),
         ({"optimizer": "sgd"}, "choose from adam, gradient-descent"),
     ],
 )

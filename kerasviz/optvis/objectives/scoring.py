@@ -24,9 +24,10 @@ from kerasviz.optvis.objectives.projections import (
     project,
     projection_of,
 )
+from kerasviz.optvis.objectives.special_tokens import ALL_COUNT, of_patches
 from kerasviz.optvis.objectives.term import COUPLINGS, PENALTIES, Objective, Term
 from kerasviz.optvis.python_function import PythonFunction
-from kerasviz.types import Array, Size, Tensor
+from kerasviz.types import Array, PreActivation, Size, Tensor
 
 #: Every kind of term is one of these reductions of a tap's activations A [B, ..., C].
 _REDUCTIONS = {
@@ -102,7 +103,9 @@ def rivals_of(net: Network, structure: Structure, share: float) -> Rivals | None
     return Rivals(tap, _before_classes(net, tap), share) if concerned else None
 
 
-def _slots(objective: Objective, net: Network, pre_activation: bool) -> dict[Slot, list[Term]]:
+def _slots(
+    objective: Objective, net: Network, pre_activation: PreActivation
+) -> dict[Slot, list[Term]]:
     """Return the slots of an objective with their terms; terms of a linear slot are summed."""
     slots: dict[Slot, list[Term]] = {}
     for term in objective.terms:
@@ -114,7 +117,7 @@ def _slots(objective: Objective, net: Network, pre_activation: bool) -> dict[Slo
     return slots
 
 
-def _slot(term: Term, net: Network, pre_activation: bool) -> Slot:
+def _slot(term: Term, net: Network, pre_activation: PreActivation) -> Slot:
     """Return the first slot of a term."""
     reduction = projection_of(term) or _REDUCTIONS[term.kind]
     if term.part is not None:
@@ -128,26 +131,30 @@ def _slot(term: Term, net: Network, pre_activation: bool) -> Slot:
     return Slot(taps[0], reduction, function=term.function, inputs=inputs)
 
 
-def _tap(name: str, term: Term, net: Network, pre_activation: bool) -> str:
+def _tap(name: str, term: Term, net: Network, pre_activation: PreActivation) -> str:
     """Return the name of the tap at which a term is computed that names a tap."""
     tap = net.taps[name]
     # An autoencoder reads the tap itself, and its latents have a gradient there.
-    if pre_activation and tap.pre_relu and term.kind not in (*COUPLINGS, "latent"):
-        tap = net.taps[tap.pre_relu]
+    before = tap.before(pre_activation)
+    if before and term.kind not in (*COUPLINGS, "latent"):
+        tap = net.taps[before]
     return tap.name
 
 
-def structure_of(objective: Objective, net: Network, pre_activation: bool = True) -> Structure:
+def structure_of(
+    objective: Objective, net: Network, pre_activation: PreActivation = True
+) -> Structure:
     """Return the structure of an objective: objectives of equal structure share a compiled loop.
 
-    With ``pre_activation`` every tap that is the output of a ReLU (or a concatenation of them) is
-    replaced by the tensor before it, so that inactive units have a gradient.
+    With ``pre_activation`` every tap that is the output of a ReLU (or a concatenation of them), or
+    of "any" activation function, is replaced by the tensor before it, so that inactive units have a
+    gradient.
     """
     return tuple(sorted(_slots(objective, net, pre_activation)))
 
 
 def taps_of(
-    objectives: Sequence[Objective], net: Network, pre_activation: bool = True
+    objectives: Sequence[Objective], net: Network, pre_activation: PreActivation = True
 ) -> tuple[str, ...]:
     """Return the taps at which objectives are computed, sorted."""
     structures = [structure_of(objective, net, pre_activation) for objective in objectives]
@@ -163,7 +170,7 @@ def pack_objectives(
     structure: Structure,
     rows: Sequence[Objective],
     net: Network,
-    pre_activation: bool = True,
+    pre_activation: PreActivation = True,
     size: Size | None = None,
 ) -> dict[str, Array]:
     """Fill the tensors of a structure for ``rows`` of objectives and images of a ``size``.
@@ -260,16 +267,18 @@ def scores(
     data: Mapping[str, Tensor],
     groups: Tensor,
     rivals: Rivals | None = None,
+    special: Mapping[str, int] = ALL_COUNT,
 ) -> Tensor:
     """Compute the score of every row, [B], to be maximized.
 
     ``activations`` maps tap names to A [B, ..., C], and :data:`IMAGE` to the images before they are
     transformed, where the structure needs them; ``data`` comes from :func:`pack_objectives`;
     ``groups`` [B] are numbers: rows of one number were requested together (diversity couples them).
-    ``rivals`` are those of the classes.
+    ``rivals`` are those of the classes; ``special`` has the number of first tokens of taps that do
+    not count.
     Sources: lucid, ``optvis/objectives.py``; paper section "Optimization Objectives".
     """
-    return _total(dict(enumerate(structure)), activations, data, groups, rivals)
+    return _total(dict(enumerate(structure)), activations, data, groups, rivals, special)
 
 
 def own_scores(
@@ -277,6 +286,7 @@ def own_scores(
     activations: Mapping[str, Tensor],
     data: Mapping[str, Tensor],
     groups: Tensor,
+    special: Mapping[str, int] = ALL_COUNT,
 ) -> Tensor:
     """Compute the scores [B] without rivals, penalties and couplings.
 
@@ -285,7 +295,7 @@ def own_scores(
     slots = dict(enumerate(structure))
     aside = (*PENALTIES, *COUPLINGS)
     own = {i: slot for i, slot in slots.items() if slot.reduction not in aside}
-    return _total(own or slots, activations, data, groups)
+    return _total(own or slots, activations, data, groups, special=special)
 
 
 def _total(
@@ -294,12 +304,14 @@ def _total(
     data: Mapping[str, Tensor],
     groups: Tensor,
     rivals: Rivals | None = None,
+    special: Mapping[str, int] = ALL_COUNT,
 ) -> Tensor:
     """Add up the terms of slots by their numbers; diversity is relative to all others."""
     total: Tensor = 0.0
     couplings: dict[int, Tensor] = {}
     for i, slot in slots.items():
-        a = tf.cast(activations[slot.tap], tf.float32)
+        a = of_patches(activations[slot.tap], slot.reduction, special.get(slot.tap, 0))
+        a = tf.cast(a, tf.float32)
         if slot.reduction == "diversity":
             couplings[i] = a
         elif slot.reduction == "alignment":

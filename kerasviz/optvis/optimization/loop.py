@@ -28,6 +28,7 @@ from kerasviz.optvis.objectives.scoring import (
     scores,
     taps_in,
 )
+from kerasviz.optvis.objectives.special_tokens import ALL_COUNT, left_out
 from kerasviz.optvis.objectives.sums import term_scores
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.optimization.compile_cache import compiled
@@ -118,7 +119,14 @@ class Run:
 class Loop:
     """The compiled functions for a network, a structure and a recipe but for its steps."""
 
-    def __init__(self, net: Network, structure: Structure, recipe: Recipe):
+    def __init__(
+        self,
+        net: Network,
+        structure: Structure,
+        recipe: Recipe,
+        special: Mapping[str, int] = ALL_COUNT,
+    ):
+        self.special = special
         self.net, self.structure, self.recipe = net, structure, recipe
         self.taps = list(taps_in(structure))
         functions = [slot.function for slot in structure if slot.function is not None]
@@ -167,9 +175,9 @@ class Loop:
 
         def score(images: Tensor) -> Tensor:
             activations = {**self.net.activations(images, self.taps), IMAGE: images}
-            whole = own_scores(self.structure, activations, data, groups)
-            each = term_scores(self.structure, activations, terms, groups) if terms else []
-            return tf.stack([whole, *each], axis=-1)
+            whole = own_scores(self.structure, activations, data, groups, self.special)
+            named = self.structure, activations, terms, groups, self.special
+            return tf.stack([whole, *(term_scores(*named) if terms else ())], axis=-1)
 
         tile = self.recipe.tile
         return scores_of_tiles(score, images, tile) if tile else score(images)
@@ -180,7 +188,7 @@ class Loop:
         def score(seen: Tensor, images: Tensor) -> Tensor:
             activations = self.net.activations(seen, self.taps, kernels=kernels)
             activations = {**activations, IMAGE: images}
-            totals = scores(self.structure, activations, data, groups, self.rivals)
+            totals = scores(self.structure, activations, data, groups, self.rivals, self.special)
             for penalty in self.recipe.penalties:
                 totals -= function_scores(penalty, images)
             return totals
@@ -273,7 +281,8 @@ def loop_for(net: Network, structure: Structure, recipe: Recipe) -> Loop:
     key = (structure, recipe.replace(name="", steps=1))
     net.warn_of_training()
     net = net.focused(taps_in(structure))
-    return compiled(net, key, lambda net: Loop(net, structure, recipe))
+    special = left_out(net, recipe.special_tokens, taps_in(structure))
+    return compiled(net, key, lambda net: Loop(net, structure, recipe, special))
 
 
 def _stops(steps: int, redirected: int, snapshots: Sequence[int]) -> Iterator[tuple[int, int]]:

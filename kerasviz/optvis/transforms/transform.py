@@ -56,6 +56,9 @@ LUCID_STEPS: tuple[Step, ...] = (
 #: window may hang over the border by part of the wide pad, else borders were hardly seen.
 VIVID_STEPS: tuple[Step, ...] = (Pad(64), *ARTICLE_STEPS[1:-1], ResizedCrop(0.5), Crop())
 
+#: As vivid, with smaller windows: each patch of a transformer sees all of the picture.
+VIT_STEPS: tuple[Step, ...] = (Pad(64), *ARTICLE_STEPS[1:-1], ResizedCrop(0.35), Crop())
+
 
 @dataclass(frozen=True)
 class Transform(ABC):

@@ -39,8 +39,6 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from kerasviz._version import __version__ as __version__
-
 if TYPE_CHECKING:
     from kerasviz.atlas.make import make_atlas as make_atlas
     from kerasviz.atlas.verify import verify as verify
@@ -64,6 +62,9 @@ if TYPE_CHECKING:
     from kerasviz.rendering.store import Store as Store
     from kerasviz.zoo.check import check as check
     from kerasviz.zoo.load import load as load
+
+#: The version of the package; setup.cfg reads it without importing anything.
+__version__ = "0.1.0"
 
 #: The public names and where they live. They are imported on first use, because TensorFlow takes
 #: seconds to import and `kerasviz --help` should not wait for it.
@@ -99,7 +100,7 @@ __all__ = [*sorted(_HOMES), "objectives"]
 
 def __getattr__(name: str) -> Any:
     if name in (*_HOMES, "keras", "objectives") and name not in _LIGHT:  # before others import it
-        importlib.import_module("kerasviz._tensorflow").import_tensorflow()
+        importlib.import_module("kerasviz.network.quiet_tensorflow").import_tensorflow()
     if name == "objectives":
         return importlib.import_module("kerasviz.optvis.objectives.objective")
     if name == "keras":  # callbacks for Keras

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any, Literal
 
 import numpy as np
@@ -30,3 +31,17 @@ OutputLayout = Literal["own", "channels-last"]
 ReferenceName = Literal["onnxruntime", "keras"]
 #: How directions are found in the activations of photos.
 DirectionMethod = Literal["nmf", "pca", "kmeans", "cav"]
+
+
+class NotebookView:
+    """Show an object as HTML in notebooks; ``kerasviz.rendering.notebook`` draws it.
+
+    The package is imported by name when a notebook asks. So the classes of lower rooms need not
+    import a higher one, nothing has to be registered before the first cell, and a terminal pays
+    nothing.
+    """
+
+    def _repr_html_(self) -> str:
+        notebook: Any = importlib.import_module("kerasviz.rendering.notebook")
+        html: str = notebook.to_html(self)
+        return html

@@ -69,7 +69,7 @@ test_packages=(onnx-tf rapidocr-onnxruntime silero-vad)
 installation_checksum() {
     {
         echo "$root"
-        grep '^__version__' "$root/kerasviz/_version.py" || true
+        grep '^__version__' "$root/kerasviz/__init__.py" || true
         cat "$root/setup.cfg" "$root/pyproject.toml"
         echo "${test_packages[@]}"
     } | cksum

@@ -60,7 +60,7 @@ def test_tests_mirror_the_package() -> None:
 
 def test_the_package_has_few_entries() -> None:
     entries = [path.name for path in PACKAGE.iterdir() if path.name != "__pycache__"]
-    assert len(entries) <= 21, sorted(entries)
+    assert len(entries) <= 18, sorted(entries)
 
 
 def test_the_english_is_plain() -> None:

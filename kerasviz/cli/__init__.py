@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from kerasviz._version import __version__
+from kerasviz import __version__
 from kerasviz.cli import (
     atlas,
     check,

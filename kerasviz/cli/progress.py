@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from kerasviz import _tensorflow
 from kerasviz.io.terminal import stepping as stepping
 from kerasviz.io.terminal import working as working
+from kerasviz.network import quiet_tensorflow
 
 if TYPE_CHECKING:
     from kerasviz.rendering.progress import RenderProgress
@@ -36,10 +36,10 @@ def downloading(name: str) -> Iterator[Callable[[int, int | None], None]]:
 
 
 def import_tensorflow() -> None:
-    """Import TensorFlow as :func:`kerasviz._tensorflow.import_tensorflow` does."""
+    """Import TensorFlow as :func:`kerasviz.network.quiet_tensorflow.import_tensorflow` does."""
     if "tensorflow" in sys.modules:
         return
 
     with working("starting TensorFlow"):
-        _tensorflow.import_tensorflow()
+        quiet_tensorflow.import_tensorflow()
     gc.freeze()  # so that later collections skip TensorFlow's objects

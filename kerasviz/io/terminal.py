@@ -37,6 +37,17 @@ def shortened(text: str, most: int = 40) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
+def in_notebook() -> bool:
+    """Return whether the code runs in the kernel of a notebook.
+
+    IPython is not imported: where it is not, there is no kernel. At IPython's terminal the shell
+    has no kernel.
+    """
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return getattr(shell, "kernel", None) is not None
+
+
 class RemainingTime:
     """Estimate the time left of work by its finished fraction.
 
@@ -91,7 +102,7 @@ class Lines:
 def _console() -> Iterator[Console | None]:
     """Yield a console on the standard error's terminal, ``None`` where there is none.
 
-    It has a file descriptor of its own: descriptor 2 may be held back (see ``_tensorflow.silent``).
+    It has a file descriptor of its own: descriptor 2 may be held back while TensorFlow starts.
     """
     if not sys.stderr.isatty():
         yield None

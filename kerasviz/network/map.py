@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from kerasviz._views import NotebookView
 from kerasviz.network.blocks import choose_layers
 from kerasviz.network.dataflow import Dataflow
 from kerasviz.network.module_tree import ModuleNode, module_tree
 from kerasviz.network.program import Program
+from kerasviz.types import NotebookView
 
 #: The least length of the end of a module's path that is a name of its own.
 _SHORTEST_END = 3
@@ -107,12 +108,14 @@ class Map(NotebookView):
         return {tap: name for name, tap in reversed(names)}
 
     def short_names(self) -> dict[str, str]:
-        """Return the ends of the paths of modules that are unique, such as ``layer.0``."""
+        """Return the ends of the paths of modules that are unique, such as ``layer.0``.
+
+        PyTorch joins a path by dots, TensorFlow by slashes.
+        """
         owners: dict[str, set[str]] = {}
         for path, tap in self.names().items():
-            parts = path.split(".")
-            for k in range(1, len(parts)):
-                owners.setdefault(".".join(parts[k:]), set()).add(tap)
+            for separator in re.finditer("[./]", path):
+                owners.setdefault(path[separator.end() :], set()).add(tap)
         return {
             end: taps.pop()
             for end, taps in owners.items()

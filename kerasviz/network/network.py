@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasviz._tensorflow import without_autograph
-from kerasviz._views import NotebookView
 from kerasviz.errors import ModelError, UsageError, first_line
 from kerasviz.network.class_heads import channels_before, find_class_head, find_logits
 from kerasviz.network.classes import Classes
@@ -30,8 +28,9 @@ from kerasviz.network.inputs import (
 from kerasviz.network.live_weights import LiveWeights
 from kerasviz.network.map import Map, map_of
 from kerasviz.network.program import PLAIN, Kernels, Port, Program, modality_of
+from kerasviz.network.quiet_tensorflow import without_autograph
 from kerasviz.network.taps import Tap, TapTable
-from kerasviz.types import Array, Tensor
+from kerasviz.types import Array, NotebookView, Tensor
 
 
 @dataclass(frozen=True, eq=False, repr=False)

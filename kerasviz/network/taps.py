@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from kerasviz._views import NotebookView
 from kerasviz.errors import UsageError, near
 from kerasviz.network.program import Value
-from kerasviz.types import PreActivation
+from kerasviz.types import NotebookView, PreActivation
 
 PRE_RELU = "_pre_relu"
 PRE_ACTIVATION = "_pre_activation"

@@ -14,7 +14,7 @@ import numpy as np
 import PIL
 import tensorflow as tf
 
-from kerasviz._version import __version__
+from kerasviz import __version__
 
 
 def environment() -> dict[str, str]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from kerasviz._views import NotebookView
 from kerasviz.errors import UsageError, check_choice, check_names
 from kerasviz.optvis import parameterizations
 from kerasviz.optvis.parameterizations import Fourier, Parameterization
@@ -23,7 +22,7 @@ from kerasviz.optvis.transforms.transform import (
     Transform,
     transform_from_json,
 )
-from kerasviz.types import PreActivation
+from kerasviz.types import NotebookView, PreActivation
 
 #: The data types of convolutions and matrix products.
 PRECISIONS = ("float32", "bfloat16", "float16")

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup, escape
 
-from kerasviz._version import __version__
+from kerasviz import __version__
 from kerasviz.io.files import write_atomically
 
 #: Pictures narrower than this, in pixels, are enlarged without smoothing.

@@ -7,12 +7,11 @@ from typing import Any
 
 from PIL import Image
 
-from kerasviz._views import NotebookView
 from kerasviz.io.images import to_image
 from kerasviz.network.network import Network
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.show import show
-from kerasviz.types import Array
+from kerasviz.types import Array, NotebookView
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from kerasviz._views import in_notebook, notebook_room
 from kerasviz.errors import UsageError
-from kerasviz.io.terminal import duration, shortened, stepping
+from kerasviz.io.terminal import duration, in_notebook, shortened, stepping
 from kerasviz.rendering.picture import Picture
 from kerasviz.types import Array
 
@@ -114,7 +113,9 @@ def displayed(progress: bool | Report | None) -> Iterator[ProgressDisplay]:
             "or a function of a RenderProgress"
         )
     elif progress is not False and in_notebook():
-        with notebook_room().progress_display() as display:
+        from kerasviz.rendering.notebook import progress_display  # a terminal needs no templates
+
+        with progress_display() as display:
             yield display
     elif progress or (progress is None and sys.stderr is not None and sys.stderr.isatty()):
         with stepping("compiling") as update:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from PIL import Image
 
-from kerasviz._views import NotebookView
 from kerasviz.errors import UsageError
 from kerasviz.io.files import make_folder
 from kerasviz.io.images import contact_sheet
@@ -23,7 +22,7 @@ from kerasviz.rendering.picture import Picture, network_provenance, provenance
 from kerasviz.rendering.plot import plot_scores
 from kerasviz.rendering.show import show
 from kerasviz.rendering.store import Store
-from kerasviz.types import Array
+from kerasviz.types import Array, NotebookView
 
 if TYPE_CHECKING:
     from kerasviz.rendering.rendering_comparison import RenderingComparison

@@ -8,12 +8,12 @@ from itertools import zip_longest
 
 from PIL import Image
 
-from kerasviz._views import NotebookView
 from kerasviz.io.images import contact_sheet
 from kerasviz.rendering.pages import setting_rows
 from kerasviz.rendering.picture import Picture
 from kerasviz.rendering.rendering import Rendering
 from kerasviz.rendering.show import show
+from kerasviz.types import NotebookView
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -7,8 +7,8 @@ from typing import Protocol
 
 from PIL import Image, ImageShow
 
-from kerasviz._views import in_notebook
 from kerasviz.errors import UsageError
+from kerasviz.io.terminal import in_notebook
 
 
 class Showable(Protocol):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import sys
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 
-from kerasviz.io.terminal import Lines, duration
+from kerasviz.io.terminal import Lines, duration, in_notebook
 
 
 class Clock:
@@ -65,3 +68,22 @@ def test_what_was_done_before_does_not_count_for_the_time_left() -> None:
         clock.now = 102.0 + second
         lines(0.8 + second / 100, "on")
     assert stream.getvalue().splitlines() == [" 85% on, 0:15 left", " 90% on, 0:10 left"]
+
+
+@pytest.mark.parametrize(
+    ("shell", "expected"),
+    [(None, False), (SimpleNamespace(), False), (SimpleNamespace(kernel=object()), True)],
+    ids=["python", "ipython at a terminal", "a kernel"],
+)
+def test_only_a_kernel_is_a_notebook(
+    monkeypatch: pytest.MonkeyPatch, shell: Any, expected: bool
+) -> None:
+    module: Any = ModuleType("IPython")
+    module.get_ipython = lambda: shell
+    monkeypatch.setitem(sys.modules, "IPython", module)
+    assert in_notebook() is expected
+
+
+def test_ipython_is_not_imported_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "IPython", raising=False)
+    assert not in_notebook() and "IPython" not in sys.modules

@@ -42,6 +42,13 @@ def test_ends_of_paths_that_are_unique_are_names() -> None:
     assert network.names()["model.encoder.layer.1"] == "f"
 
 
+def test_paths_of_tensorflow_end_behind_slashes_too() -> None:
+    network = map_of(written(TEXT.replace("model.encoder.layer.", "net/encoder/layer_")), {})
+    assert network.short_names()["layer_0"] == "c"
+    assert network.short_names()["encoder/layer_1"] == "f"
+    assert "mlp" not in network.short_names()
+
+
 def test_a_name_that_another_value_has_is_not_taken() -> None:
     program = written("c = Conv(image) 8x8x4 in conv1\nr = Relu(c)\nd = Conv(r) 4x4x8 in conv2")
     program.values = {

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
-from kerasviz._version import __version__
+from kerasviz import __version__
 from kerasviz.errors import KerasvizError
 from kerasviz.service.api import jobs, networks, session, site, tf_serving, uploads
 from kerasviz.service.api.metrics import add_metrics

@@ -13,8 +13,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerasviz._tensorflow import import_tensorflow
 from kerasviz.errors import KerasvizError, first_line
+from kerasviz.network.quiet_tensorflow import import_tensorflow
 from kerasviz.service.jobs.database import Database
 from kerasviz.service.jobs.picture_queue import Claim, Claimed, Queue
 from kerasviz.service.networks import Networks

@@ -20,7 +20,7 @@ from nbconvert import HTMLExporter
 Open = Callable[..., Any]
 SETUP = """
 import kerasviz
-import kerasviz.notebook.progress as bar
+import kerasviz.rendering.notebook.progress as bar
 bar.INTERVAL = bar.SHARE = 0  # every chunk of steps is shown
 net = kerasviz.load("efficientnet-lite0")
 net

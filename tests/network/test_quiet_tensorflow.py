@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from kerasviz._tensorflow import silent
+from kerasviz.network.quiet_tensorflow import silent
 
 
 def test_silence_holds_back_what_c_code_writes(capfd: pytest.CaptureFixture[str]) -> None:

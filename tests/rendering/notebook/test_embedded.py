@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasviz.notebook.embedded import BUDGET, EmbeddedImage, embed
+from kerasviz.rendering.notebook.embedded import BUDGET, EmbeddedImage, embed
 
 
 def noise(height: int, width: int) -> Image.Image:

@@ -10,10 +10,10 @@ from kerasviz.network.map import Map
 from kerasviz.network.map_rows import folded_rows, map_rows
 from kerasviz.network.network import Network
 from kerasviz.network.taps import TapTable
-from kerasviz.notebook.embedded import EmbeddedImage, embed
-from kerasviz.notebook.html import fill
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.commands import CommandLine, is_parsed
+from kerasviz.rendering.notebook.embedded import EmbeddedImage, embed
+from kerasviz.rendering.notebook.html import fill
 from kerasviz.rendering.pages import setting_rows, sparkline, term_rows
 from kerasviz.rendering.picture import Picture
 from kerasviz.rendering.python_calls import python_call

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from kerasviz.errors import ModelError
-from kerasviz.notebook.progress import INTERVAL, NotebookDisplay, progress_display
+from kerasviz.rendering.notebook.progress import INTERVAL, NotebookDisplay, progress_display
 from kerasviz.rendering.progress import RenderProgress
 
 

@@ -14,7 +14,7 @@ from support.tiny import network
 import kerasviz
 from kerasviz.network.map_rows import map_rows
 from kerasviz.network.network import Identity, Network
-from kerasviz.notebook import to_html
+from kerasviz.rendering.notebook import to_html
 from kerasviz.rendering.rendering import Rendering
 
 #: What GitHub's viewer leaves of a fragment, roughly: these tags and attributes.
@@ -228,7 +228,7 @@ def test_taps_are_a_table_of_which_the_middle_is_cut(
     seen = self_contained(to_html(net.taps))
     assert "relu1 ?x? x 6 Relu first" in seen.words and "logits 5 MatMul" in seen.words
     assert seen.tags.count("tr") == len(net.taps) + 1
-    monkeypatch.setattr("kerasviz.notebook.views.MOST", 6)
+    monkeypatch.setattr("kerasviz.rendering.notebook.views.MOST", 6)
     cut = self_contained(to_html(net.taps))
     assert cut.tags.count("tr") == 8 and f"... {len(net.taps) - 6} more" in cut.words
 

@@ -16,7 +16,7 @@ def fill(template: str, **values: Any) -> str:
 @cache
 def _environment() -> jinja2.Environment:
     return jinja2.Environment(
-        loader=jinja2.PackageLoader("kerasviz.notebook", "templates"),
+        loader=jinja2.PackageLoader("kerasviz.rendering.notebook", "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -12,8 +12,8 @@ from PIL import Image
 
 from kerasviz.io.images import to_image
 from kerasviz.io.terminal import RemainingTime, duration
-from kerasviz.notebook.embedded import data_uri, reduced
-from kerasviz.notebook.html import fill
+from kerasviz.rendering.notebook.embedded import data_uri, reduced
+from kerasviz.rendering.notebook.html import fill
 from kerasviz.rendering.progress import RenderProgress
 
 #: Seconds between two updates of the output, at least.

@@ -67,15 +67,14 @@ class Tap:
 class TapTable(NotebookView, Mapping[str, Tap]):
     """Map tap names to taps in the order of the graph.
 
-        Aliases, lengths and scalars are found, but not listed; short names are no aliases of a tap.
-        ``left_out`` are values that cannot be computed, with the reasons.
+    Aliases, lengths and scalars are found, but not listed; short names are no aliases of a tap.
+    ``left_out`` are values that cannot be computed, with the reasons.
 
-        >>> from kerasviz.network.program import Value
-    from kerasviz.types import PreActivation
-        >>> table = TapTable({"a": Value("a", "Conv", (None, 8)), "b": Value("b", "Relu", (None, 8),
-        ...                   relu_input="a")}, aliases={"first": "b"})
-        >>> table["first"].name, table["first_pre_relu"].name
-        ('b', 'a')
+    >>> from kerasviz.network.program import Value
+    >>> table = TapTable({"a": Value("a", "Conv", (None, 8)), "b": Value("b", "Relu", (None, 8),
+    ...                   relu_input="a")}, aliases={"first": "b"})
+    >>> table["first"].name, table["first_pre_relu"].name
+    ('b', 'a')
     """
 
     def __init__(

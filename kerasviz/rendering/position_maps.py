@@ -233,7 +233,7 @@ def find_positions(  # noqa: PLR0913 - the options of the command
         UsageError: For targets that are no unit or direction of a layer with a map of positions.
 
     Example:
-        >>> (found,) = kerasviz.find_positions(net, "block5a:7", steps=4, size=64)
+        >>> (found,) = kerasviz.find_positions(net, "block3b:7", steps=4, size=64)
         >>> found.values.shape
         (8, 8)
     """

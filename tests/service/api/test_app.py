@@ -14,6 +14,7 @@ from PIL import Image
 
 from kerasviz.errors import UsageError
 from kerasviz.io.images import decode, encode, to_image
+from kerasviz.optvis.recipes import RECIPES
 from kerasviz.service import Limits, ServiceSettings
 from kerasviz.service.api.app import create_app
 from kerasviz.service.jobs.picture_queue import Queue
@@ -59,7 +60,7 @@ def test_a_network_is_described_with_its_graph(served: Served) -> None:
     assert layers["relu"]["shape"] == [111, 111, 6] and layers["relu"]["units"] == 6
     assert layers["prob"]["inputs"] == ["logits"] and layers["logits"]["shape"] == [1, 1, 4]
     recipes = [recipe["name"] for recipe in found["recipes"]]
-    assert recipes == ["article", "lucid", "fast", "vivid"]
+    assert recipes == list(RECIPES)
     assert found["examples"] is False
     assert client.get("/api/networks/no").status_code == 404
 

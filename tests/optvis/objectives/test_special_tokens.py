@@ -10,7 +10,7 @@ from kerasviz.network.network import Identity, Network
 from kerasviz.optvis.objectives import objective as ask
 from kerasviz.optvis.objectives.scoring import own_scores, pack_objectives, scores, structure_of
 from kerasviz.optvis.objectives.special_tokens import left_out, of_patches
-from kerasviz.optvis.optimization.loop import LoopInputs, optimize
+from kerasviz.optvis.optimization.loop import CHUNK, LoopInputs, optimize
 from kerasviz.optvis.recipes import recipe
 
 SIZE = (12, 20)
@@ -114,3 +114,23 @@ def test_the_recipe_vit_draws_the_colour_that_every_patch_is_read_for():
     patches = np.asarray(net.activations(found.images, ["active"])["active"])[:, 1:, 0]
     assert (patches > 0).mean() > 0.8
     np.testing.assert_allclose(found.scores, patches.mean(1), rtol=1e-5)
+
+
+def test_a_row_does_not_know_of_the_others_and_continues_from_a_checkpoint():
+    net, chosen = network(2), recipe("vit").replace(size=SIZE, steps=CHUNK + 3)
+    structure = structure_of(ask.channel("active", 0), net, chosen.pre_activation)
+
+    def run(units, seeds, **settings):
+        rows = [ask.channel("active", unit) for unit in units]
+        data = pack_objectives(structure, rows, net, chosen.pre_activation)
+        numbers = np.arange(len(units), dtype=np.int32)
+        inputs = LoopInputs(structure, data, np.array(seeds, np.int32), numbers)
+        return optimize(net, chosen, inputs, **settings)
+
+    reports = []
+    first = run((1, 5), (3, 0), progress=reports.append)
+    other = run((7, 5), (9, 0))
+    assert np.array_equal(first.images[1], other.images[1])
+    assert np.array_equal(first.history[:, 1], other.history[:, 1])
+    again = run((1, 5), (3, 0), resume=reports[0].checkpoint())
+    assert reports[0].step == CHUNK and np.array_equal(again.images, first.images)

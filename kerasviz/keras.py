@@ -17,7 +17,7 @@ from PIL import Image
 from kerasviz.errors import KerasvizError, UsageError
 from kerasviz.importers.keras.file import program_of
 from kerasviz.io.files import make_folder, write_atomically
-from kerasviz.io.images import encode, to_image
+from kerasviz.io.images import encode
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.targets import parse_targets
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
@@ -189,7 +189,7 @@ class PicturesCallback(keras.callbacks.Callback):  # type: ignore[misc]
             last: list[LoopProgress] = []
             start = _started(self._ends[number]) if self._ends else None
             for picture in render_batch(self._net, batch, last.append, start):
-                images[picture.request.text] = to_image(picture.image)
+                images[picture.request.text] = picture.to_pil()
             checkpoint = last[-1].checkpoint
             assert checkpoint is not None
             ends.append(checkpoint().state)

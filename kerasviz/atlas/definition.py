@@ -24,6 +24,7 @@ from kerasviz.rendering.batching import Batch, make_batches
 from kerasviz.rendering.picture import network_provenance
 from kerasviz.rendering.recipe_options import RecipeOptions
 from kerasviz.rendering.request import Request
+from kerasviz.rendering.sizes import with_crop_size
 from kerasviz.rendering.store import unique_requests
 from kerasviz.zoo.model_source import ModelSource
 
@@ -63,7 +64,7 @@ class Atlas:
                 f"the workers of an atlas read {net.name} from a file; save the model and load that"
             )
         layers = tuple(taps) or tuple(main_layers(net))
-        net.focused(layers).check_size(*recipe.size)
+        net.focused(layers).check_size(*with_crop_size(recipe, net).seen_size)
         options = FigureOptions(net, recipe, layers=layers)
         source = ModelSource(net.identity.source, signature=net.identity.signature)
         return cls(

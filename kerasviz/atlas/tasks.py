@@ -67,4 +67,4 @@ def tasks_of(net: Network, batches: Sequence[Batch]) -> list[Task]:
 
 def _seconds(batch: Batch, work: StepCost) -> float:
     rows = batch.batch * CANONICAL.get(batch.batch, 1.0)
-    return batch.recipe.steps * rows * work.pixels * work.density / SPEED
+    return batch.recipe.steps * rows * batch.recipe.views * work.pixels * work.density / SPEED

@@ -36,10 +36,10 @@ def downloading(name: str) -> Iterator[Callable[[int, int | None], None]]:
 
 
 def import_tensorflow() -> None:
-    """Import TensorFlow as :func:`kerasviz.network.quiet_tensorflow.import_tensorflow` does."""
+    """Import TensorFlow as :func:`kerasviz.network.quiet_tensorflow.start_tensorflow` does."""
     if "tensorflow" in sys.modules:
         return
 
     with working("starting TensorFlow"):
-        quiet_tensorflow.import_tensorflow()
+        quiet_tensorflow.start_tensorflow()
     gc.freeze()  # so that later collections skip TensorFlow's objects

@@ -60,6 +60,7 @@ Examples:
   kerasviz render efficientnet-lite0 "block3b:1 + logit:goldfish" --balance
   kerasviz render efficientnet-lite0 block5a:4 --diversity 4
   kerasviz render efficientnet-lite0 block5a:4 --snapshots 0,4,48
+  kerasviz render efficientnet-lite0 block5a:4 caricature:block4a --from cat.jpg
   kerasviz render model.onnx conv5:3 --preprocess torchvision --out pictures
   kerasviz render --again pictures/conv5-3.png --out again
 
@@ -80,6 +81,13 @@ The same command again renders only what is missing, also after Ctrl-C.
     metavar="DIR",
     help="Folder for the pictures. [default: out/NAME OF THE MODEL]",
 )
+@click.option(
+    "--spectrum",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Photos: pictures of the recipe maco have the magnitudes of their spectrum. [default: "
+    "those built in]",
+)
 @recipe_options("fast")
 @seed_option
 @click.option(
@@ -99,6 +107,15 @@ The same command again renders only what is missing, also after Ctrl-C.
     "--balance",
     is_flag=True,
     help="Divide each term of a sum by what it reaches alone, so that none hides the others.",
+)
+@click.option(
+    "--from",
+    "from_",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="PHOTO|DIR",
+    help="Start from a photo, or each of several: show what the targets add to it. Caricatures and "
+    "inversions show what a layer has of it.",
 )
 @click.option(
     "--batch",

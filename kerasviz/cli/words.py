@@ -48,6 +48,7 @@ TERMINAL = {
 ELSEWHERE = {
     ("render", "again"): ("render_again", "file"),
     ("figures", "model"): ("make_figures", "net"),
+    ("render", "from"): ("render", "from_"),
 }
 #: Options whose default, or what they take, differs, with the reason.
 NOTES = {
@@ -55,6 +56,7 @@ NOTES = {
     ("directions", "out"): "None writes no file; the command writes into out/NAME-directions",
     ("positions", "out"): "None writes no files; the command writes into out/NAME-positions",
     ("render", "again"): "a function of its own, because targets and settings are in the file",
+    ("render", "from"): "from is a word of the language Python itself",
     ("figures", "model"): "the network is the first argument of every function",
     ("*", "import"): "the classes by name, in place of the module that has them",
 }

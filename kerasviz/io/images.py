@@ -39,6 +39,10 @@ UNREADABLE = (
 )
 #: Rows that become bytes at once: the intermediate numbers take several times the array's memory.
 ROWS = 256
+#: The squares behind transparent pictures: the side in pixels, and their two greys.
+SQUARE = 8
+LIGHT = 255
+DARK = 204
 #: The keyword of the PNG text chunk that holds the provenance.
 KEYWORD = "kerasviz"
 
@@ -86,11 +90,14 @@ def read_image(
         return pixels_of(cropped, channels)
 
 
-def to_image(array: np.ndarray[Any, Any]) -> Image.Image:
-    """Convert an array [H, W, C] in [0, 1] to an 8-bit picture.
+def to_image(
+    array: np.ndarray[Any, Any], opacity: np.ndarray[Any, Any] | None = None
+) -> Image.Image:
+    """Convert an array [H, W, C] in [0, 1] to an 8-bit picture, with ``opacity`` [H, W] if given.
 
     One channel is grey and three are RGB. Other counts are shown as RGB, each the root mean square
     of a third of the channels (after the reference library's notebook on any number of channels).
+    Colours are kept where a picture is transparent.
 
     >>> to_image(np.zeros((2, 3, 1))).size
     (3, 2)
@@ -99,21 +106,69 @@ def to_image(array: np.ndarray[Any, Any]) -> Image.Image:
     if channels not in (1, 3):
         thirds = np.array_split(array, 3, axis=-1) if channels > 2 else [array] * 3
         array = np.stack([np.sqrt(np.mean(np.square(t), axis=-1)) for t in thirds], axis=-1)
+    pixels = _bytes_of(array)
+    image = Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
+    if opacity is not None:
+        image.putalpha(Image.fromarray(_bytes_of(opacity)))
+    return image
+
+
+def _bytes_of(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Round numbers in [0, 1] to bytes from 0 to 255."""
     pixels = np.empty(array.shape, np.uint8)
     for top in range(0, len(array), ROWS):
         part = np.asarray(array[top : top + ROWS], np.float64)
         pixels[top : top + ROWS] = np.clip(np.rint(part * 255), 0, 255)
-    return Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
+    return pixels
 
 
 def image_array(image: Image.Image) -> Array:
-    """Convert a grey or RGB picture to an array [H, W, C] float32 in [0, 1].
+    """Convert a grey or RGB picture to an array [H, W, C] float32 in [0, 1], without its opacity.
 
     >>> image_array(Image.new("L", (3, 2), 255)).shape
     (2, 3, 1)
     """
-    pixels = np.asarray(image, np.float32) / 255
+    colours = image.convert(image.mode.removesuffix("A")) if _is_transparent(image) else image
+    pixels = np.asarray(colours, np.float32) / 255
     return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def opacity_of(image: Image.Image) -> Array | None:
+    """Return the opacity [H, W] float32 in [0, 1] of a picture, ``None`` if it has none."""
+    if not _is_transparent(image):
+        return None
+    return np.asarray(image.getchannel("A"), np.float32) / 255
+
+
+def _is_transparent(image: Image.Image) -> bool:
+    return image.mode in ("LA", "RGBA")
+
+
+def on_checkerboard(image: Image.Image) -> Image.Image:
+    """Lay a transparent picture on grey squares; others are returned as RGB.
+
+    >>> on_checkerboard(Image.new("RGBA", (9, 9))).getpixel((8, 0))
+    (204, 204, 204)
+    """
+    if not _is_transparent(image):
+        return image.convert("RGB")
+    width, height = image.size
+    rows, columns = np.arange(height) // SQUARE, np.arange(width) // SQUARE
+    odd = (rows[:, None] + columns) % 2 == 1
+    return _laid_on(image, Image.fromarray(np.where(odd, DARK, LIGHT).astype(np.uint8)))
+
+
+def on_colour(image: Image.Image, colour: str) -> Image.Image:
+    """Lay a transparent picture on one colour; others are returned as they are."""
+    if not _is_transparent(image):
+        return image
+    return _laid_on(image, Image.new("RGB", image.size, colour))
+
+
+def _laid_on(image: Image.Image, ground: Image.Image) -> Image.Image:
+    ground = ground.convert("RGB")
+    ground.paste(image.convert("RGB"), mask=image.getchannel("A"))
+    return ground
 
 
 def contact_sheet(
@@ -121,7 +176,8 @@ def contact_sheet(
 ) -> Image.Image:
     """Arrange images in rows on white, each at its own size, ``gap`` pixels apart.
 
-    Without ``columns`` there are about as many as rows. A single image is returned as it is.
+    Transparent ones lie on a checkerboard. Without ``columns`` there are about as many as rows. A
+    single image is returned as it is.
 
     >>> contact_sheet([Image.new("L", (8, 6))] * 5).size
     (32, 16)
@@ -136,7 +192,7 @@ def contact_sheet(
     sheet = Image.new("RGB", (columns * width - gap, rows * height - gap), "white")
     for number, image in enumerate(images):
         row, column = divmod(number, columns)
-        sheet.paste(image.convert("RGB"), (column * width, row * height))
+        sheet.paste(on_checkerboard(image), (column * width, row * height))
     return sheet
 
 
@@ -155,7 +211,10 @@ def pixels_of(image: Image.Image, channels: int) -> np.ndarray[Any, Any]:
 
 
 def encode(image: Image.Image, file_format: str, provenance: dict[str, Any] | None = None) -> bytes:
-    """Encode a picture as file bytes; equal pictures and provenance give equal bytes."""
+    """Encode a picture as file bytes; equal pictures and provenance give equal bytes.
+
+    As JPEG a transparent picture lies on white.
+    """
     buffer = io.BytesIO()
     if file_format == "png":
         text = PngImagePlugin.PngInfo()
@@ -164,9 +223,9 @@ def encode(image: Image.Image, file_format: str, provenance: dict[str, Any] | No
             text.add_itxt(KEYWORD, line, zip=True)
         image.save(buffer, "PNG", pnginfo=text)
     elif file_format == "jpg":
-        image.save(buffer, "JPEG", quality=92, subsampling=0)
-    elif file_format == "webp":
-        image.save(buffer, "WEBP", quality=92, method=4)
+        on_colour(image, "white").save(buffer, "JPEG", quality=92, subsampling=0)
+    elif file_format == "webp":  # with the colours of transparent pixels too
+        image.save(buffer, "WEBP", quality=92, method=4, exact=_is_transparent(image))
     else:
         raise UsageError(f"unknown format {file_format!r}; choose from {', '.join(FORMATS)}")
     return buffer.getvalue()

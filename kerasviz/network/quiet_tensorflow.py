@@ -8,12 +8,16 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
+
+#: What Keras imports where it is installed, for its wrappers of scikit-learn and its file editor.
+#: With SciPy, which comes along, that is a fifth of the time that TensorFlow takes to start.
+UNUSED = ("sklearn", "IPython")
 
 #: Only one thread may hold back what is written to file descriptor 2.
 _importing = threading.Lock()
@@ -36,6 +40,28 @@ def import_tensorflow() -> None:
             tf.config.list_logical_devices()
         # TensorFlow warns of the many compiled loops of a deep network as if they were a mistake.
         tf.get_logger().setLevel("ERROR")
+
+
+def start_tensorflow() -> None:
+    """Import TensorFlow in a process of the package, without what no process of it uses.
+
+    Not in a user's process: there Keras must find what is installed.
+    """
+    with hidden(UNUSED):
+        import_tensorflow()
+
+
+@contextmanager
+def hidden(libraries: Collection[str]) -> Iterator[None]:
+    """Import as if some libraries were not installed; those imported before stay."""
+    absent = [name for name in libraries if name not in sys.modules]
+    for name in absent:
+        sys.modules[name] = None  # type: ignore[assignment]  # the import fails
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]
 
 
 def without_autograph(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:

@@ -58,16 +58,17 @@ def _pairs(seeds: Tensor, stream: int, step: Tensor) -> Tensor:
     return tf.stack([seeds + (stream << 32), steps], 1)
 
 
-def normal(seeds: Tensor, shape: Sequence[int], stream: int = 0) -> Tensor:
-    """Draw standard normal numbers for every row, float32 [B, \\*shape].
+def normal(seeds: Tensor, shape: Sequence[int], stream: int = 0, step: Tensor = 0) -> Tensor:
+    """Draw standard normal numbers for every row at a step, float32 [B, \\*shape].
 
-    ``seeds`` [B] integers below 2**31; row i depends on ``seeds[i]``, ``shape`` and ``stream``
-    only. Different streams (0 to 2**31 - 1) of one seed are independent.
+    ``seeds`` [B] integers below 2**31; row i depends on ``seeds[i]``, ``shape``, ``stream`` and
+    ``step`` only, one number or one for each row [B]. Different streams (0 to 2**31 - 1) of one
+    seed are independent.
 
     >>> bool(tf.reduce_all(normal([3, 7], (4,))[1] == normal([7], (4,))[0]))
     True
     """
-    pairs = _pairs(seeds, stream, tf.constant(0))
+    pairs = _pairs(seeds, stream, step)
     raw = tf.raw_ops.StatelessRandomNormalV2
     return _per_row(tf.random.stateless_normal, raw, pairs, tuple(shape))
 

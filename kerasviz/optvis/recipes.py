@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 
 from kerasviz.errors import UsageError, check_choice, check_names
 from kerasviz.optvis import parameterizations
-from kerasviz.optvis.parameterizations import Fourier, Parameterization
+from kerasviz.optvis.held_array import nameless, plain, revived
+from kerasviz.optvis.parameterizations import Fourier, Maco, Parameterization
 from kerasviz.optvis.python_function import PythonFunction
 from kerasviz.optvis.transforms.transform import (
     ARTICLE_STEPS,
@@ -22,11 +24,14 @@ from kerasviz.optvis.transforms.transform import (
     Transform,
     transform_from_json,
 )
+from kerasviz.optvis.transforms.views import Noise, ShrinkingCrop
 from kerasviz.types import NotebookView, PreActivation
 
 #: The data types of convolutions and matrix products.
 PRECISIONS = ("float32", "bfloat16", "float16")
-OPTIMIZERS = ("adam", "gradient-descent")
+OPTIMIZERS = ("adam", "gradient-descent", "nadam")
+#: Settings that are left out of the data of recipes which have their defaults.
+_RECENT = ("rivals", "special_tokens", "views", "opacity", "likeness")
 #: The patience of ``--until-converged``, in steps.
 PATIENCE = 128
 
@@ -40,7 +45,7 @@ class Recipe(NotebookView):
         steps: The number of updates, at least 1.
         size: (height, width) in pixels.
         learning_rate: That of the optimizer, above 0.
-        optimizer: ``adam`` or ``gradient-descent``.
+        optimizer: ``adam``, ``gradient-descent`` or ``nadam``.
         parameterization: The parameters of the image.
         transform: The random transform of the image before every step, or its steps in order:
             ``Pad``, ``Jitter``..., and Python functions of images [B, H, W, C], seeds [B] and steps
@@ -59,6 +64,12 @@ class Recipe(NotebookView):
             class, so that it stands out from the others; scores of pictures are without it.
         special_tokens: Whether class tokens and registers of a transformer count in means over
             positions; without them only the tokens of patches do.
+        views: The number of transformed images that the network sees of each image in a step, at
+            least 1; the score is their mean.
+        opacity: Whether pictures have an opacity too: how much scores depended on each pixel, over
+            all steps. Those that start from a photo have it as a mask beside them.
+        likeness: How much the likeness to the photo counts beside the score, for pictures that
+            start from one; 0 for not at all.
 
     Raises:
         UsageError: For impossible settings.
@@ -91,6 +102,9 @@ class Recipe(NotebookView):
     penalties: tuple[PythonFunction, ...] = ()
     rivals: float = 0.0
     special_tokens: bool = True
+    views: int = 1
+    opacity: bool = False
+    likeness: float = 0.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.transform, Transform):
@@ -105,6 +119,7 @@ class Recipe(NotebookView):
             raise UsageError(f"patience {self.patience}: expected a number of steps, or 0 for all")
         if self.tile < 0:
             raise UsageError(f"tile {self.tile}: expected a number of pixels, or 0 for no tiles")
+        self._check_views()
         if self.tile and self.transform.resample == "each":
             raise UsageError(
                 f"tile {self.tile}: the transform of the recipe {self.name} changes the size of "
@@ -112,6 +127,8 @@ class Recipe(NotebookView):
             )
         if self.learning_rate <= 0:
             raise UsageError(f"learning rate {self.learning_rate}: expected more than 0")
+        if not 0 <= self.likeness < math.inf:
+            raise UsageError(f"likeness {self.likeness}: expected a number from 0 on, such as 1")
         if not 0 <= self.rivals <= 1:
             raise UsageError(f"rivals {self.rivals}: expected a share from 0 (none) to 1, as 0.5")
         if self.pre_activation not in (True, False, "any"):
@@ -121,6 +138,20 @@ class Recipe(NotebookView):
             )
         check_choice("precision", self.precision, PRECISIONS)
         check_choice("optimizer", self.optimizer, OPTIMIZERS)
+
+    def _check_views(self) -> None:
+        if not isinstance(self.views, int) or self.views < 1:
+            raise UsageError(f"views {self.views!r}: expected a number of images in a step, as 4")
+        if self.views > 1 and self.transform.shared:
+            raise UsageError(
+                f"views {self.views}: the transform of the recipe {self.name} has the same draws "
+                "for all; choose another recipe, such as maco"
+            )
+        if self.tile and (self.views > 1 or self.opacity or self.transform.crop is not None):
+            raise UsageError(
+                f"tile {self.tile}: the recipe {self.name} shows the network crops of the image; "
+                "leave out the tile"
+            )
 
     def __repr__(self) -> str:
         """Write the call that makes the recipe; settings that are the defaults are left out."""
@@ -134,7 +165,13 @@ class Recipe(NotebookView):
     @property
     def seen_size(self) -> tuple[int, int]:
         """The height and width, in pixels, of the images that the network takes."""
-        return (self.tile, self.tile) if self.tile else self.size
+        return (self.tile, self.tile) if self.tile else self.transform.seen_size(self.size)
+
+    @property
+    def pixels(self) -> int:
+        """The pixels of an image and its views that are in memory in a step, the larger number."""
+        seen = self.transform.seen_size(self.size)
+        return max(self.size[0] * self.size[1], self.views * seen[0] * seen[1])
 
     @property
     def functions(self) -> tuple[PythonFunction, ...]:
@@ -147,22 +184,22 @@ class Recipe(NotebookView):
 
     def to_json(self) -> dict[str, Any]:
         """Return the recipe as plain data."""
-        data = dict(vars(self))
+        data = plain(vars(self))
         del data["penalties"]
         if self.penalties:
             data["penalties"] = [penalty.to_json() for penalty in self.penalties]
-        if not self.rivals:
-            del data["rivals"]  # absent from recipes of old
-        if self.special_tokens:
-            del data["special_tokens"]
+        for name in _RECENT:  # absent from recipes of old
+            if data[name] == getattr(_DEFAULTS, name):
+                del data[name]
         data["size"] = list(self.size)
         data["parameterization"] = self.parameterization.to_json()
         data["transform"] = self.transform.to_json()
         return data
 
     def identity(self) -> dict[str, Any]:
-        """Return what decides a picture, as plain data: everything but the name."""
-        return {key: value for key, value in self.to_json().items() if key != "name"}
+        """Return what decides a picture, as plain data: everything but names."""
+        data = {key: value for key, value in self.to_json().items() if key != "name"}
+        return dict(nameless(data))
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Recipe:
@@ -174,6 +211,7 @@ class Recipe(NotebookView):
             "transform": transform_from_json,
             "penalties": lambda penalties: tuple(map(PythonFunction.from_json, penalties)),
         }
+        data = revived(data)
         settings = {key: readers.get(key, lambda v: v)(value) for key, value in data.items()}
         return cls(**{"name": "custom", **settings})
 
@@ -218,6 +256,32 @@ RECIPES: dict[str, Recipe] = {
         transform=FoldedTransform(VIT_STEPS, scaled_from=128),
         pre_activation="any",
         special_tokens=False,
+    ),
+    # Natural images by fixed magnitudes and crops that shrink (Fel et al. 2023; the constants of
+    # xplique, but for 256 steps, 32 views, 512 pixels and windows from 0.5 to 0.05 there). Takes
+    # three times as long as fast; measured in docs/pages/concepts/maco.md.
+    "maco": Recipe(
+        "maco",
+        steps=128,
+        size=(256, 256),
+        learning_rate=1.0,
+        optimizer="nadam",
+        parameterization=Maco(contrast=1.2),
+        transform=FoldedTransform((ShrinkingCrop(0.8, 0.2, centre_sd=0.2), Noise(0.04))),
+        rivals=0.5,
+        views=4,
+        opacity=True,
+    ),
+    # What raises a score in a photo, and where (Hamblin et al. 2024): crops of the photo of all
+    # sizes, and a likeness in an early layer that pulls half as hard as the score.
+    "accentuation": Recipe(
+        "accentuation",
+        steps=100,
+        size=(320, 320),
+        transform=FoldedTransform((ShrinkingCrop(0.5, 0.5, 0.25, 0.3), Noise(0.02))),
+        views=4,
+        opacity=True,
+        likeness=0.5,  # with the authors' 1 units change a cat by a few spots only
     ),
 }
 

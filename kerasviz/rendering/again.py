@@ -50,12 +50,12 @@ class RecordedStore(Store):
                 f"({network['sha256'][:12]}…), not with {net.name} ({net.identity.sha256[:12]}…)"
             )
         super().__init__(folder, net.renamed(network["name"]))
-        self.name, self.recorded = file.name, recorded
+        self.name, self.recorded, self.source = file.name, recorded, folder_of(file)
 
     @property
     def batch(self) -> Batch:
         """All rows of the recorded request, in the recorded batch size."""
-        request = Request.from_json(self.recorded["target"], self.recorded)
+        request = Request.from_json(self.recorded["target"], self.recorded, self.source)
         return Batch.of(self.net, [request], self.recorded["compiled_batch"])
 
     @property

@@ -115,13 +115,14 @@ def make_batches(net: Network, requests: Sequence[Request]) -> list[Batch]:
         seen = request.recipe.seen_size
         net.focused(taps_in(structure)).check_size(*seen)
         pack_objectives(structure, [request.objective], net, pre, seen)
-        group = (structure, request.recipe, request.snapshots, request.batch)
+        of_photo = request.photo is not None
+        group = (structure, request.recipe, request.snapshots, request.batch, of_photo)
         groups.setdefault(group, []).append(request)
     batches: list[Batch] = []
-    for (_, recipe, _, fixed), members in groups.items():
+    for (_, recipe, _, fixed, _), members in groups.items():
         rows, largest = sum(r.rows for r in members), max(r.rows for r in members)
         only = fixed_batch(net, members[0])
-        usual = _canonical(rows, largest, recipe.size[0] * recipe.size[1])
+        usual = _canonical(rows, largest, recipe.pixels)
         size = fixed or (usual if only is None else in_parts(only, largest))
         can_enter = recipe.patience and not recipe.redirect_steps and largest == 1
         batches += split_into_batches(net, members, size, size * ENTERING if can_enter else size)

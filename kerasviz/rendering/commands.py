@@ -19,7 +19,7 @@ from kerasviz.optvis.recipes import PATIENCE, RECIPES, Recipe
 from kerasviz.optvis.recipes import recipe as find_recipe
 from kerasviz.rendering.batching import make_batches
 from kerasviz.rendering.manifest import Entry
-from kerasviz.rendering.request import Request, adapt_recipe, python_note, with_diversity
+from kerasviz.rendering.request import Request, adapt_recipe, of_photo, python_note, with_diversity
 from kerasviz.rendering.store import Store
 from kerasviz.zoo.facts import GIVEN
 from kerasviz.zoo.model_card import card_for_checksum, cards
@@ -66,7 +66,7 @@ class CommandLine:
         oneDNN rounds differently at other batch sizes: where the command would choose another one
         than ``compiled_batch``, it says which.
         """
-        if self.reading is None:
+        if self.reading is None or request.photo is not None:  # nobody knows where photos lie
             return ""
         recipe = recipe_args(
             request.recipe, self.recipe, lambda named: adapt_recipe(named, request.objective, net)
@@ -183,6 +183,8 @@ def is_parsed(request: Request, net: Network) -> bool:
         targets = parse_target(request.written, net)
         if request.rows > 1:
             targets = [with_diversity(target, net) for target in targets]
+        if (photo := request.photo) is not None:
+            targets = [of_photo(target, photo, request.recipe, net) for target in targets]
     except UsageError:
         return False
     return [target.objective for target in targets] == [unbalanced(request.objective)]

@@ -44,7 +44,8 @@ class StepCost:
         return self.multiplications / self.pixels + OPERATION * self.operations
 
 
-#: The taps of a batch and the size of its pictures, on which the work of a step depends.
+#: The taps of a batch and the size in which the network sees its pictures. The work of a step
+#: depends on them.
 StepKey = tuple[tuple[str, ...], tuple[int, int]]
 
 
@@ -107,7 +108,7 @@ class Clock:
 
 def _key(plan: Batch) -> StepKey:
     """Return what the work of a step depends on."""
-    return tuple(t for slot in plan.structure for t in slot.taps or (IMAGE,)), plan.recipe.size
+    return tuple(t for slot in plan.structure for t in slot.taps or (IMAGE,)), plan.recipe.seen_size
 
 
 def _line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
@@ -154,9 +155,9 @@ def _time(net: Network, plan: Batch) -> tuple[float, float]:
 def work_of(net: Network, plans: Sequence[Batch]) -> dict[Batch, StepCost]:
     """Count the work of a step of each batch in the network's graph, without running it."""
     found: dict[Batch, StepCost] = {}
-    sizes = dict.fromkeys(plan.recipe.size for plan in plans)
+    sizes = dict.fromkeys(plan.recipe.seen_size for plan in plans)
     for size in sizes:
-        own = [plan for plan in plans if plan.recipe.size == size]
+        own = [plan for plan in plans if plan.recipe.seen_size == size]
         taps = sorted({tap for plan in own for tap in taps_in(plan.structure)})
         graph = _Graph(net, taps, size)
         for plan in own:

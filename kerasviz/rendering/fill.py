@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from kerasviz.io.images import decode, image_array
+from kerasviz.io.images import decode, image_array, on_colour, opacity_of
 from kerasviz.optvis.environment import environment
 from kerasviz.rendering.batching import Batch
 from kerasviz.rendering.latent_reports import record_latents
-from kerasviz.rendering.manifest import Entry
+from kerasviz.rendering.manifest import Entry, mask_file
 from kerasviz.rendering.pages import write_index
 from kerasviz.rendering.picture import Picture
 from kerasviz.rendering.progress import RenderProgress, Report, displayed, summary
@@ -95,34 +95,44 @@ def _rendering(store: Store, requests: Sequence[Request]) -> Rendering:
 
 def _picture(store: Store, request: Request, finished: Entry) -> Picture:
     rows = [entry for entry in store.find(request) if entry.row == finished.row]
-    images = {entry.step: _image(store, entry) for entry in rows}
+    files = {entry.step: decode((store.folder / entry.file).read_bytes())[0] for entry in rows}
+    images = {step: image_array(file) for step, file in sorted(files.items())}
+    opacities = {step: o for step, file in files.items() if (o := opacity_of(file)) is not None}
     steps, scores = zip(*finished.curve, strict=True) if finished.curve else ((), ())
     history: Any = np.zeros(0)
     if steps:
         history = np.interp(np.arange(steps[-1] + 1), steps, scores)
     if request.balance:  # what its terms reach alone is in the manifest
-        request = Request.from_json(finished.target, store.requests[finished.request])
+        settings = store.requests[finished.request]
+        request = Request.from_json(finished.target, settings, store.folder)
     return Picture(
         request=request,
         row=finished.row,
         image=images.pop(request.recipe.steps),
-        snapshots=dict(sorted(images.items())),
+        snapshots=images,
         score=float("nan") if finished.score is None else finished.score,
         history=np.asarray(history, np.float32),
         batch=finished.compiled_batch,
         term_scores=dict(finished.term_scores),
+        opacity=opacities.pop(request.recipe.steps, None),
+        snapshot_opacities=opacities,
+        mask=_mask(store, finished),
     )
 
 
-def _image(store: Store, entry: Entry) -> Array:
-    return image_array(decode((store.folder / entry.file).read_bytes())[0])
+def _mask(store: Store, entry: Entry) -> Array | None:
+    data = store.copied_bytes(store.folder / mask_file(entry.file))
+    return image_array(decode(data)[0])[..., 0] if data else None
 
 
 def flat_files(store: Store, requests: Sequence[Request]) -> list[str]:
-    """Return the files of finished pictures that are one grey: their units had no gradient."""
+    """Return the files of finished pictures that are one grey: their units had no gradient.
+
+    Transparent pictures lie on grey.
+    """
     flat = []
     for entry in store.finished(requests):
-        image, _ = decode((store.folder / entry.file).read_bytes())
+        image = on_colour(decode((store.folder / entry.file).read_bytes())[0], "#808080")
         # The numbers of a picture of 4096 pixels would take hundreds of MB, its histogram does not.
         counts, values = np.reshape(image.histogram(), (-1, 256)).sum(0), np.arange(256) / 255
         mean = np.average(values, weights=counts)

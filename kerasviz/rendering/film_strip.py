@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
+from kerasviz.io.images import on_checkerboard
+
 #: Pixels between pictures, and around all.
 GAP = 4
 #: Pixels of the height of a line of text.
@@ -39,5 +41,5 @@ def film_strip(
         top = LINE + GAP + number * (LINE + height + GAP)
         draw.text((GAP, top + 1), name, TEXT, font)
         for column, picture in enumerate(row):
-            strip.paste(picture.convert("RGB"), (GAP + column * (width + GAP), top + LINE))
+            strip.paste(on_checkerboard(picture), (GAP + column * (width + GAP), top + LINE))
     return strip

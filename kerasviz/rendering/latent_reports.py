@@ -81,13 +81,13 @@ def latents_of(request: Request) -> list[Term]:
 
 def report_latents(net: Network, request: Request, image: Array) -> list[LatentReport]:
     """Report on the latents of the picture [H, W, C] of a request; none without their file."""
-    reports = []
+    reports, seen = [], np.asarray(request.recipe.transform.whole(image[None]))
     for term in latents_of(request):
         source = term.source
         assert source is not None and source.row is not None
         try:
             tap = net.taps[term.tap].name
-            a = np.asarray(net.activations(image[None], [tap])[tap])
+            a = np.asarray(net.activations(seen, [tap])[tap])
             state = latent_state(Path(source.path), source.row, a.reshape(-1, a.shape[-1]))
         except KerasvizError:  # the file has gone, or a tiled picture is too large for the network
             continue

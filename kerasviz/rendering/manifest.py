@@ -27,7 +27,7 @@ class Entry:
     ``step`` is its number of updates (the recipe's ``steps`` for the finished picture);
     ``request`` and ``environment`` name entries of the manifest's tables. ``curve`` has
     [step, score] pairs of finished pictures, ``term_scores`` the names and scores of the terms of
-    sums.
+    sums. A ``transparent`` picture has an opacity.
     """
 
     file: str
@@ -42,12 +42,14 @@ class Entry:
     environment: str
     curve: tuple[tuple[int, float], ...] = ()
     term_scores: tuple[tuple[str, float], ...] = ()
+    transparent: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        """Return the entry as plain data; only that of a sum has scores of terms."""
+        """Return the entry as plain data; what only some pictures have is left out of others."""
         data = {**vars(self), "term_scores": dict(self.term_scores)}
-        if not self.term_scores:
-            del data["term_scores"]
+        for name in ("term_scores", "transparent"):
+            if not data[name]:
+                del data[name]
         return data
 
 
@@ -68,6 +70,15 @@ class GradientEntry:
     made: dict[str, Any]
     photos: tuple[dict[str, str], ...]
     environment: str
+
+
+def mask_file(file: str) -> str:
+    """Return the name of the file of a finished picture's mask.
+
+    >>> mask_file("mixed4a-7.png")
+    'mixed4a-7.mask.png'
+    """
+    return f"{file.rpartition('.')[0]}.mask.png"
 
 
 @dataclass(frozen=True)

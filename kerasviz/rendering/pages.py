@@ -16,6 +16,7 @@ from markupsafe import Markup, escape
 
 from kerasviz import __version__
 from kerasviz.io.files import write_atomically
+from kerasviz.rendering.manifest import mask_file
 
 #: Pictures narrower than this, in pixels, are enlarged without smoothing.
 PIXEL_ART = 64
@@ -43,6 +44,19 @@ class PageTile:
     command: str  # that renders it again, or ""
     functions: str  # the names of the Python functions that made it
     terms: tuple[tuple[str, str], ...]  # names of the terms of a sum, with what each scores
+    transparent: bool
+    mask: str = ""  # the file of the mask of a picture that starts from a photo
+
+    @property
+    def classes(self) -> str:
+        """Return the classes of its image, for the styles of the page."""
+        names = {"pixels": self.zoom, "transparent": self.transparent}
+        return " ".join(name for name, holds in names.items() if holds)
+
+    @property
+    def moments(self) -> tuple[tuple[int, str], ...]:
+        """The snapshots and the finished picture, by step."""
+        return (*self.snapshots, (self.steps, self.file))
 
     @property
     def facts(self) -> str:
@@ -73,8 +87,10 @@ def write_index(
         pictures=pictures,
         computed=[_computed(entry) for entry in manifest.get("computed", ())],
         recipes=[setting_rows(recipe) for recipe in recipes],
+        masks=any(tile.mask for tile in pictures),
         functions=any(tile.functions for tile in pictures),
         sums=any(tile.terms for tile in pictures),
+        transparent=any(tile.transparent for tile in pictures),
         balanced=any("balance" in request for request in manifest["requests"].values()),
         environments=list(manifest["environments"].values()),
         column=max(COLUMN, min(320, widest * 3 // 2)),
@@ -136,6 +152,7 @@ def _pictures(
         else:
             snapshots = moments.setdefault((entry["key"], entry["row"]), [])
             snapshots.append((entry["step"], entry["file"]))
+    masks = {entry["file"] for entry in manifest.get("copied", ())}
     tiles = []
     for entry in (e for group in finished.values() for e in group):
         request = requests[entry["request"]]
@@ -162,6 +179,8 @@ def _pictures(
                 command=commands.get(entry["file"], ""),
                 functions=", ".join(request.get("python", {}).get("functions", ())),
                 terms=tuple(term_rows(entry.get("term_scores", {}), _alone(entry, request))),
+                transparent=entry.get("transparent", False),
+                mask=mask if (mask := mask_file(entry["file"])) in masks else "",
             )
         )
     return tiles

@@ -1,17 +1,21 @@
-"""Read the pictures at which gradients are shown: a user's photos, or an optimized one."""
+"""Read photos: those at which gradients are shown, and from which pictures are made."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from PIL import Image, ImageOps
 
 from kerasviz.errors import UsageError
-from kerasviz.io.images import ImageFileError, read_image
+from kerasviz.io.images import ImageFileError, on_colour, open_image, pixels_of, read_image
+from kerasviz.optvis.held_array import HeldArray
 from kerasviz.rendering.request import Request
-from kerasviz.types import Array
+from kerasviz.types import Array, Size
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 #: The number of photos in the article's figure.
@@ -54,6 +58,72 @@ def read_photo(path: Path, size: tuple[int, int], channels: int) -> Array:
         return read_image(path, size, channels).astype(np.float32) / 255
     except ImageFileError as error:
         raise UsageError(f"{str(path)!r} cannot be read as a picture: {error}") from error
+
+
+def listed_photos(photos: Any) -> list[Any]:
+    """Return files, folders of files, images of Pillow and arrays, or one of them, as a list.
+
+    Raises :class:`UsageError` for others, and a folder without photos.
+    """
+    several = isinstance(photos, Iterable) and not isinstance(
+        photos, str | bytes | np.ndarray | os.PathLike
+    )
+    found: list[Any] = []
+    for photo in photos if several else [photos]:
+        if isinstance(photo, str | os.PathLike):
+            path = Path(photo)
+            found += [path] if path.is_file() else find_photos(path)
+        elif isinstance(photo, Image.Image | np.ndarray):
+            found.append(photo)
+        else:
+            raise UsageError(
+                f"from {type(photo).__name__}: expected a photo: a file, a folder, an image of "
+                "Pillow or an array [H, W, 3]"
+            )
+    return found
+
+
+def hold_photo(photo: Any, number: int, size: Size, channels: int) -> HeldArray:
+    """Read a photo upright, its shorter side scaled to that of ``size``, the longer one cropped.
+
+    Transparent photos are laid on white. Arrays [H, W, 3] or [H, W] are bytes, or in [0, 1]; they
+    and images of Pillow are named by their ``number``.
+
+    Raises:
+        UsageError: For a file that is no picture, and an array of another shape.
+    """
+    height, width = size
+    if isinstance(photo, np.ndarray):
+        photo = _image_of(photo)
+    if isinstance(photo, Image.Image):
+        return HeldArray.of(_fitted(photo, (width, height), channels), f"photo {number}")
+    try:
+        with open_image(photo) as image:
+            return HeldArray.of(_fitted(image, (width, height), channels), photo.name)
+    except ImageFileError as error:
+        raise UsageError(f"{str(photo)!r} cannot be read as a picture: {error}") from error
+
+
+def _fitted(image: Image.Image, size: tuple[int, int], channels: int) -> Any:
+    upright = ImageOps.exif_transpose(image)
+    if upright.has_transparency_data:
+        upright = on_colour(upright.convert("RGBA"), "white")
+    fitted = ImageOps.fit(upright.convert("RGB"), size, Image.Resampling.LANCZOS)
+    return pixels_of(fitted, channels)
+
+
+def _image_of(array: Any) -> Image.Image:
+    flat = array[..., 0] if array.ndim == 3 and array.shape[-1] == 1 else array
+    if not (flat.ndim == 2 or (flat.ndim == 3 and flat.shape[-1] in (3, 4))) or 0 in flat.shape:
+        shape = " x ".join(map(str, array.shape))
+        raise UsageError(f"photo of {shape} numbers: expected an array [H, W, 3]")
+    if flat.dtype.kind == "f":
+        if not (np.isfinite(flat).all() and flat.min() >= 0 and flat.max() <= 1):
+            raise UsageError("photo: expected numbers in [0, 1], or bytes")
+        flat = np.rint(flat * 255)
+    elif flat.dtype != np.uint8:
+        raise UsageError(f"photo of {flat.dtype}: expected bytes, or numbers in [0, 1]")
+    return Image.fromarray(flat.astype(np.uint8))
 
 
 def photos_of(paths: Sequence[Path], otherwise: Request) -> tuple[Photo, ...]:

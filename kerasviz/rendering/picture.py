@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
+from kerasviz.errors import UsageError
 from kerasviz.io.images import to_image
 from kerasviz.network.network import Network
 from kerasviz.rendering.request import Request
@@ -28,6 +30,11 @@ class Picture(NotebookView):
         batch: The compiled batch size.
         interrupted: Whether the run ended before the picture was finished.
         term_scores: Those of the terms of a sum by name, without their weights.
+        opacity: [H, W] in [0, 1], 0 where a transparent picture shows what lies behind it; ``None``
+            for an opaque one.
+        snapshot_opacities: The same by step, as far as snapshots have it.
+        mask: [H, W] in [0, 1] of a picture that starts from a photo: the share of its pixels on
+            which the score depended less, over all steps; ``None`` for others.
     """
 
     request: Request
@@ -39,6 +46,9 @@ class Picture(NotebookView):
     batch: int
     interrupted: bool = False
     term_scores: dict[str, float] = field(default_factory=dict)
+    opacity: Array | None = None
+    snapshot_opacities: dict[int, Array] = field(default_factory=dict)
+    mask: Array | None = None
 
     @property
     def target(self) -> str:
@@ -60,9 +70,31 @@ class Picture(NotebookView):
         """The number of steps that the picture took."""
         return len(self.history)
 
-    def to_pil(self) -> Image.Image:
-        """Return the picture as 8-bit image of Pillow, with the pixels that a file has."""
-        return to_image(self.image)
+    def to_pil(self, step: int | None = None) -> Image.Image:
+        """Return the picture as 8-bit image of Pillow, with the pixels that a file has.
+
+        Args:
+            step: The step of a snapshot; by default the finished picture.
+        """
+        if step is None or step == self.request.recipe.steps:
+            return to_image(self.image, self.opacity)
+        return to_image(self.snapshots[step], self.snapshot_opacities.get(step))
+
+    def masked(self, share: float = 0.8) -> Image.Image:
+        """Return the picture with its photo again where the score depended on it least.
+
+        Args:
+            share: The part of the pixels that are those of the photo, from 0 to 1.
+
+        Raises:
+            UsageError: For a picture that has no mask: it does not start from a photo.
+        """
+        if self.mask is None or self.request.photo is None:
+            raise UsageError(
+                f"picture of {self.target}: it has no mask; render it with from_=PHOTO"
+            )
+        photo = self.request.photo.numbers / np.float32(255)
+        return to_image(np.where((self.mask >= share)[..., None], self.image, photo))
 
     def show(self) -> None:
         """Show the picture: below the cell of a notebook, else in the system's viewer."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from kerasviz.io.files import checksum, digest
-from kerasviz.io.images import encode, to_image
+from kerasviz.io.images import encode, opacity_of, to_image
 from kerasviz.rendering.manifest import Entry
 from kerasviz.rendering.picture import Picture, provenance
 from kerasviz.rendering.request import Request
@@ -46,11 +46,10 @@ Naming = Callable[[Picture, int, Origin, bytes], str]
 def entries_of(picture: Picture, origin: Origin, naming: Naming) -> Iterator[tuple[Entry, bytes]]:
     """Yield the entry and the bytes of each file of a picture, its snapshots first."""
     request = picture.request
-    images = {**picture.snapshots, request.recipe.steps: picture.image}
     about = provenance(picture, origin.network, origin.environment)
-    for step, image in images.items():
-        final = step == request.recipe.steps
-        data = encode(to_image(image), origin.file_format, {**about, "step": step})
+    for step in dict.fromkeys((*picture.snapshots, request.recipe.steps)):
+        final, image = step == request.recipe.steps, picture.to_pil(step)
+        data = encode(image, origin.file_format, {**about, "step": step})
         entry = Entry(
             file=naming(picture, step, origin, data),
             sha256=checksum(data),
@@ -64,8 +63,15 @@ def entries_of(picture: Picture, origin: Origin, naming: Naming) -> Iterator[tup
             curve=_curve(picture.history) if final else (),
             request=origin.request(request),
             environment=origin.place,
+            transparent=opacity_of(image) is not None,
         )
         yield entry, data
+
+
+def mask_bytes(picture: Picture) -> bytes:
+    """Return the file of a picture's mask: grey, the share of pixels that are lower."""
+    assert picture.mask is not None
+    return encode(to_image(picture.mask[..., None]), "png")
 
 
 def content_name(_: Picture, __: int, origin: Origin, data: bytes) -> str:

@@ -13,6 +13,8 @@ from kerasviz.optvis.objectives.objective import Objective
 from kerasviz.optvis.objectives.scoring import taps_of
 from kerasviz.optvis.objectives.targets import Target, parse_targets
 from kerasviz.rendering.batching import check_batch
+from kerasviz.rendering.from_photo import photo_requests
+from kerasviz.rendering.photos import listed_photos
 from kerasviz.rendering.recipe_options import RecipeOptions
 from kerasviz.rendering.request import Request, by_image, make_requests, to_balance
 
@@ -24,7 +26,8 @@ class PictureOptions:
     ``snapshots`` are steps after which pictures are kept too. ``diversity`` is the number of
     pictures of each target that are pushed apart, ``negative`` asks what the targets respond to
     least, ``batch`` fixes how many pictures are optimized at once, ``balance`` divides each term of
-    a sum by what it reaches alone. Raises :class:`UsageError` for numbers out of range.
+    a sum by what it reaches alone. There is a picture of each target for each of ``photos``. Raises
+    :class:`UsageError` for numbers out of range.
     """
 
     seed: int = 0
@@ -33,6 +36,7 @@ class PictureOptions:
     negative: bool = False
     batch: int | None = None
     balance: bool = False
+    photos: tuple[Any, ...] = ()
 
     @classmethod
     def of(
@@ -43,6 +47,7 @@ class PictureOptions:
         negative: bool,
         batch: int | None,
         balance: bool = False,
+        from_: Any = (),
     ) -> PictureOptions:
         """Check the options, and order the snapshots."""
         if snapshots is not None and not isinstance(snapshots, Iterable):
@@ -54,6 +59,7 @@ class PictureOptions:
             bool(negative),
             None if batch is None else whole_number("batch", batch),
             bool(balance),
+            () if from_ is None else tuple(listed_photos(from_)),
         )
 
 
@@ -81,6 +87,9 @@ def requests_for(
     taps = taps_of([target.objective for target in parsed], net, chosen.pre_activation)
     chosen = recipe.resolved(chosen, net, taps, folder)
     requests: list[Request] = []
+    if pictures.photos:
+        requests = photo_requests(net, parsed, recipe, pictures, chosen)
+        parsed = []
     for part, image in by_image(net, parsed, chosen):
         requests += make_requests(
             net,

@@ -46,7 +46,8 @@ def _before_adapting(net: Network, request: Request) -> Recipe:
     """Return the recipe that ``render`` adapts to a target, or that of the request."""
     recipe = request.recipe
     base = RECIPES.get(recipe.name, recipe)
-    asked = recipe.replace(pre_activation=base.pre_activation, redirect_steps=base.redirect_steps)
+    names = ("pre_activation", "redirect_steps", "transform")
+    asked = recipe.replace(**{name: getattr(base, name) for name in names})
     return asked if adapt_recipe(asked, request.objective, net) == recipe else recipe
 
 
@@ -62,6 +63,8 @@ def _arguments(request: Request, recipe: Recipe) -> dict[str, str]:
         arguments["diversity"] = str(request.rows)
     if request.balance:
         arguments["balance"] = "True"
+    if request.photo is not None:
+        arguments["from_"] = _literal(request.photo.name)
     if request.batch:
         arguments["batch"] = str(request.batch)
     if request.data:

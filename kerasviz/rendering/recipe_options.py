@@ -6,7 +6,7 @@ The command line reads this module before TensorFlow, which the recipes import.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -24,7 +24,8 @@ class RecipeOptions:
     """Hold a recipe, its name or its file, and changes in it.
 
     ``size`` is in pixels, one number or (height, width). ``settings`` are other fields of
-    :class:`Recipe`, by name. ``None`` leaves what the recipe, the network or the machine says.
+    :class:`Recipe`, by name. ``spectrum`` is a folder of photographs whose magnitudes the pictures
+    of a recipe like maco have. ``None`` leaves what the recipe, the network or the machine says.
     """
 
     recipe: str | Path | Recipe = "article"
@@ -35,6 +36,7 @@ class RecipeOptions:
     tile: int | None = None
     until_converged: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
+    spectrum: str | Path | None = None
 
     def chosen(self) -> Recipe:
         """Return the recipe with the changes; :meth:`resolved` replaces the precision ``auto``."""
@@ -62,7 +64,23 @@ class RecipeOptions:
             check_choice("precision", self.precision, get_args(Precision))
             if self.precision != "auto":
                 changes["precision"] = self.precision
-        return recipe.replace(**{**changes, **self.settings})
+        return self._with_spectrum(recipe.replace(**{**changes, **self.settings}))
+
+    def _with_spectrum(self, recipe: Recipe) -> Recipe:
+        from kerasviz.optvis.parameterizations import Maco
+
+        if self.spectrum is None:
+            return recipe
+        from kerasviz.rendering.photo_spectra import spectrum_of
+
+        maco = recipe.parameterization
+        if not isinstance(maco, Maco):
+            raise UsageError(
+                f"spectrum {str(self.spectrum)!r}: pictures of the recipe {recipe.name} do not "
+                "have that of photos; give --recipe maco"
+            )
+        spectrum = spectrum_of(self.spectrum, max(recipe.size))
+        return recipe.replace(parameterization=replace(maco, spectrum=spectrum))
 
     def fitted(self, recipe: Recipe, net: Network) -> Recipe:
         """Return the recipe in the network's own size, unless another one was named."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
@@ -20,11 +20,12 @@ from kerasviz.optvis.objectives.scoring import pack_objectives
 from kerasviz.optvis.objectives.sums import pack_terms
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.optimization.early_stopping import optimize_until_converged
-from kerasviz.optvis.optimization.loop import LoopInputs, LoopProgress, Run, optimize
+from kerasviz.optvis.optimization.loop import PHOTO, LoopInputs, LoopProgress, Run, optimize
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.batching import Batch, make_batches
 from kerasviz.rendering.checkpoints import CheckpointWriter
 from kerasviz.rendering.commands import CommandLine
+from kerasviz.rendering.held_data import check_arrays
 from kerasviz.rendering.picture import Picture
 from kerasviz.rendering.picture_options import PictureOptions, listed, requests_for
 from kerasviz.rendering.progress import RenderProgress, Report, displayed, summary
@@ -32,7 +33,7 @@ from kerasviz.rendering.recipe_options import RecipeOptions
 from kerasviz.rendering.rendering import Rendering
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.store import Store
-from kerasviz.types import FileFormat, Param, Precision, Size
+from kerasviz.types import Array, FileFormat, Param, Photos, Precision, Size
 from kerasviz.zoo.argument_names import named_arguments
 from kerasviz.zoo.arguments import Data, Model, as_network
 
@@ -48,6 +49,7 @@ def render_batch(
     With a recipe that has patience each picture ends when it has converged, and there are no
     checkpoints to ``resume`` from.
     """
+    check_arrays(plan.requests)
     rows = _rows(plan)
     # Padding repeats the last row, as groups of their own, so that it couples with nothing.
     padding = [(rows[-1][0], 0, -1 - i) for i in range(plan.batch - len(rows))]
@@ -56,7 +58,7 @@ def render_batch(
     settings = objectives, net, plan.recipe.pre_activation, plan.recipe.seen_size
     batch = LoopInputs(
         structure=plan.structure,
-        data=pack_objectives(plan.structure, *settings),
+        data={**pack_objectives(plan.structure, *settings), **_photos(padded)},
         terms=pack_terms(plan.structure, *settings),
         seeds=np.array([r.seed + row for r, row, _ in padded], np.int32),
         groups=np.array([group for _, _, group in padded], np.int32),
@@ -67,6 +69,12 @@ def render_batch(
     else:
         run = optimize(net, plan.recipe, batch, snapshots, progress, resume)
     return _pictures(plan, run)
+
+
+def _photos(rows: Sequence[tuple[Request, int, int]]) -> dict[str, Array]:
+    """Return the photos of rows [B, H, W, C] in [0, 1], where they have any."""
+    photos = [request.photo.numbers for request, _, _ in rows if request.photo is not None]
+    return {PHOTO: np.stack(photos).astype(np.float32) / 255} if photos else {}
 
 
 def _rows(plan: Batch) -> list[tuple[Request, int, int]]:
@@ -85,18 +93,24 @@ def _pictures(plan: Batch, run: Run) -> list[Picture]:
             request=request,
             row=row,
             image=run.images[i],
-            snapshots={
-                step: images[i] for step, images in run.snapshots.items() if step <= run.taken[i]
-            },
+            snapshots=_until(run.taken[i], run.snapshots, i),
             score=float(run.scores[i]),
             history=run.history[: run.taken[i], i],
             batch=plan.batch,
             interrupted=not run.complete[i],
             term_scores=dict(zip(request.term_names, map(float, run.terms[i]), strict=False)),
+            opacity=None if run.opacity is None else run.opacity[i],
+            mask=None if run.mask is None else run.mask[i],
+            snapshot_opacities=_until(run.taken[i], run.snapshot_opacities, i),
         )
         for i, (request, row, _) in enumerate(_rows(plan))
         if run.taken[i]
     ]
+
+
+def _until(taken: int, by_step: Mapping[int, Array], row: int) -> dict[int, Array]:
+    """Return what a row has by step, up to the last step that it has taken."""
+    return {step: arrays[row] for step, arrays in by_step.items() if step <= taken}
 
 
 def render_batches(
@@ -219,6 +233,7 @@ def render(  # noqa: PLR0913 - the options of the command
     negative: bool = False,
     batch: int | None = None,
     balance: bool = False,
+    from_: Photos = (),
     size: int | Size | str | None = None,
     steps: int | None = None,
     param: Param | None = None,
@@ -228,6 +243,7 @@ def render(  # noqa: PLR0913 - the options of the command
     out: str | Path | None = None,
     format: FileFormat = "png",
     data: Data | None = None,
+    spectrum: str | Path | None = None,
     progress: bool | Report | None = None,
     **settings: Any,
 ) -> Rendering:
@@ -245,10 +261,16 @@ def render(  # noqa: PLR0913 - the options of the command
         batch: The pictures that are optimized at once, by default chosen by number and size.
         balance: Whether each term of a sum is divided by what it reaches alone, so that none hides
             the others. Each is optimized alone first, for 32 steps. Penalties keep their weights.
+        from_: A photo, or several, from which pictures start: the recipe ``"fast"`` then stands for
+            ``"accentuation"``, which adds what raises the score and little else. Files, folders,
+            images of Pillow, or arrays [H, W, 3]. ``"caricature:LAYER"`` and ``"inversion:LAYER"``
+            show, from noise, what a layer has of it. The shorter side is scaled to the size, and
+            the longer one cropped.
         size: Pixels, a number or (height, width); by default the network's own where it takes no
             other, else the recipe's.
         steps: The updates of the image.
-        param: What is optimized: pixels, their Fourier spectrum, a pyramid, or 32 x 32 pixels.
+        param: What is optimized: pixels, their Fourier spectrum, a pyramid, 32 x 32 pixels, or the
+            phases of a spectrum with fixed magnitudes (``"maco"``).
         precision: The numbers in which convolutions are computed, by default ``"auto"``, the
             fastest on this machine, or that of a recipe of your own.
         until_converged: Whether a picture ends when its score has stopped growing.
@@ -258,6 +280,8 @@ def render(  # noqa: PLR0913 - the options of the command
         format: The format of the files in ``out``; ``"png"`` has the provenance inside.
         data: Arrays that inputs beside the image are held at, or an ``.npz`` file of them; see
             :meth:`Network.with_data`.
+        spectrum: A folder of photographs; pictures of the recipe ``"maco"`` have the magnitudes of
+            their spectrum, which are built in otherwise. 100 or more are best.
         progress: ``None`` shows a bar in notebooks and at terminals, ``True`` elsewhere too,
             ``False`` never; a function is called with a ``RenderProgress`` after every chunk of
             steps.
@@ -281,9 +305,9 @@ def render(  # noqa: PLR0913 - the options of the command
     Reference:
         Olah, Mordvintsev, Schubert: Feature Visualization, Distill 2017.
     """
-    pictures = PictureOptions.of(seed, snapshots, diversity, negative, batch, balance)
+    pictures = PictureOptions.of(seed, snapshots, diversity, negative, batch, balance, from_)
     changes = (steps, size, param, precision, tile, until_converged, settings)
-    options = RecipeOptions(recipe, *changes)
+    options = RecipeOptions(recipe, *changes, spectrum)
     options.chosen()  # wrong settings are an error before the model is loaded
     check_choice("format", format, FORMATS)
     wanted = listed(targets)

@@ -104,6 +104,13 @@ class Rendering(NotebookView):
         return np.stack([p.image for p in self.pictures])
 
     @property
+    def opacities(self) -> Array:
+        """The opacities of all images, [N, H, W] in [0, 1]; those of opaque ones are 1."""
+        shape = self.images.shape[1:3]
+        opacities = [p.opacity for p in self.pictures]
+        return np.stack([np.ones(shape, np.float32) if o is None else o for o in opacities])
+
+    @property
     def scores(self) -> Array:
         """The scores of the finished images, [N]."""
         return np.array([p.score for p in self.pictures], np.float32)

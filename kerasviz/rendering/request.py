@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
+
+import tensorflow as tf
 
 from kerasviz.errors import UsageError
 from kerasviz.io.files import digest
 from kerasviz.network.inputs import needed_inputs
 from kerasviz.network.network import Network
 from kerasviz.network.positions import positions_of
-from kerasviz.optvis.objectives.objective import Objective, diversity
+from kerasviz.optvis.held_array import HeldArray, nameless
+from kerasviz.optvis.objectives.objective import Objective, diversity, likeness
 from kerasviz.optvis.objectives.scoring import check_positions, taps_of
 from kerasviz.optvis.objectives.sums import is_sum, term_names, unbalanced
 from kerasviz.optvis.objectives.targets import Target, negated, parse_target
+from kerasviz.optvis.objectives.term import COMPARED
+from kerasviz.optvis.parameterizations import from_images
 from kerasviz.optvis.python_function import names_of, not_from_data
 from kerasviz.optvis.recipes import Recipe
+from kerasviz.rendering.held_data import with_arrays
+from kerasviz.rendering.sizes import with_crop_size
 from kerasviz.types import PreActivation
 
 #: What the text of a balanced sum ends with.
@@ -31,7 +40,9 @@ class Request:
     too. Row r starts from the noise of ``seed + r``. ``batch`` fixes the compiled batch size.
     ``data`` has the held inputs that the target depends on, with the checksums of their arrays.
     ``balance`` divides each term of a sum by what it reaches alone, which the terms of
-    ``objective`` have once it is known; see :func:`kerasviz.rendering.balance.weighed`.
+    ``objective`` have once it is known; see :func:`kerasviz.rendering.balance.weighed`. ``photo``
+    [H, W, C], bytes in the size of the recipe, is the one from which the picture starts, or whose
+    activations its objective reproduces.
     """
 
     text: str
@@ -43,8 +54,17 @@ class Request:
     batch: int | None = None
     data: tuple[tuple[str, str], ...] = ()
     balance: bool = False
+    photo: HeldArray | None = None
 
     def __post_init__(self) -> None:
+        compared = [term for term in self.objective.terms if term.kind in COMPARED]
+        if compared and self.photo is None:
+            raise UsageError(
+                f"target {self.text!r}: {compared[0].kind} compares a layer with that of a photo; "
+                "give --from PHOTO (in Python: from_=)"
+            )
+        if self.photo is not None and self.photo.array is not None:
+            self._check_photo(self.photo.array.shape)
         if not 0 <= self.seed < 2**31 - self.rows:
             raise UsageError(f"seed {self.seed}: expected a whole number from 0 to {2**31 - 2}")
         wrong = [s for s in self.snapshots if not 0 <= s <= self.recipe.steps]
@@ -58,10 +78,32 @@ class Request:
                 f"give --batch {self.rows} or more"
             )
 
+    def _check_photo(self, shape: tuple[int, ...]) -> None:
+        if shape[:2] != self.recipe.size:
+            height, width = self.recipe.size
+            raise UsageError(
+                f"photo of {' x '.join(map(str, shape))} numbers: expected those of {height} x "
+                f"{width} pixels, the size of the picture"
+            )
+        if self.balance or self.recipe.tile:
+            option = "balance" if self.balance else "tile"
+            raise UsageError(f"{option}: pictures from a photo are made without; leave it out")
+
+    @property
+    def starts_from_photo(self) -> bool:
+        """Whether the picture starts from its photo: what raises the score is added to it."""
+        return self.photo is not None and not self.objective.reproduces
+
+    @property
+    def has_mask(self) -> bool:
+        """Whether its pictures have a mask beside them."""
+        return self.starts_from_photo and self.recipe.opacity
+
     @property
     def written(self) -> str:
-        """The text of the target as the user wrote it, without the mark of a balanced sum."""
-        return self.text.removesuffix(BALANCED) if self.balance else self.text
+        """The text of the target as the user wrote it, without what was added to it."""
+        text = self.text.removesuffix(BALANCED) if self.balance else self.text
+        return text if self.photo is None else text.removesuffix(from_words(self.photo))
 
     @property
     def term_names(self) -> tuple[str, ...]:
@@ -96,12 +138,17 @@ class Request:
             "batch": self.batch,
             **({"data": dict(self.data)} if self.data else {}),
             **({"balance": True} if self.balance else {}),
+            **({"photo": self.photo.to_json()} if self.photo is not None else {}),
         }
 
     @classmethod
-    def from_json(cls, text: str, data: dict[str, Any]) -> Request:
-        """Return the request of plain data."""
-        return cls(
+    def from_json(cls, text: str, data: dict[str, Any], folder: Path | None = None) -> Request:
+        """Return the request of plain data.
+
+        Its held arrays have their numbers from the ``folder`` of the picture; without one they can
+        be compared, but nothing can be rendered. Raises :class:`UsageError` for missing ones.
+        """
+        request = cls(
             text=text,
             objective=Objective.from_json(data["objective"]),
             recipe=Recipe.from_json(data["recipe"]),
@@ -111,7 +158,9 @@ class Request:
             batch=data["batch"],
             data=tuple(data.get("data", {}).items()),
             balance=data.get("balance", False),
+            photo=HeldArray.from_json(data["photo"]) if "photo" in data else None,
         )
+        return request if folder is None else with_arrays(request, folder)
 
     def key(self, net: Network) -> str:
         """Return 16 hex digits that name the pictures of this request and a network.
@@ -121,12 +170,18 @@ class Request:
         """
         spec = net.require_input_spec().identity()
         objective = unbalanced(self.objective) if self.balance else self.objective
-        data = {
+        settings = {
             **self._settings(),
             "objective": objective.identity(),
             "recipe": self.recipe.identity(),
+            **({"photo": nameless(self.photo.to_json())} if self.photo is not None else {}),
         }
-        return digest({"network": net.identity.sha256, "input": spec, **data})
+        return digest({"network": net.identity.sha256, "input": spec, **settings})
+
+
+def from_words(photo: HeldArray) -> str:
+    """Return what the text of a picture says of the photo that it was made from."""
+    return f", from {photo.name}"
 
 
 def _python_note(names: Sequence[str]) -> dict[str, Any]:
@@ -140,7 +195,7 @@ def python_note(settings: Mapping[str, Any]) -> str | None:
     return not_from_data(names) if names else None
 
 
-def make_requests(
+def make_requests(  # noqa: PLR0913 - what requests are made of
     net: Network,
     targets: Sequence[Target],
     recipe: Recipe,
@@ -149,6 +204,7 @@ def make_requests(
     kind: str = "",
     rows: int = 1,
     snapshots: Sequence[int] = (),
+    photo: HeldArray | None = None,
 ) -> list[Request]:
     """Turn targets into requests whose batch size is chosen later.
 
@@ -161,22 +217,60 @@ def make_requests(
             a unit; else the targets as they are.
         rows: Pictures of each target; several are pushed apart.
         snapshots: Step numbers whose pictures are kept too; 0 is the noise.
+        photo: The photo from which all start, or which they reproduce, [H, W, C] bytes.
 
     Raises:
         UsageError: For a target that has no such picture, and settings out of range.
     """
     requests = []
+    if recipe.likeness and photo is None:
+        raise UsageError(
+            f"recipe {recipe.name}: its pictures start from a photo; give --from PHOTO (in Python: "
+            "from_=), or choose another recipe"
+        )
     for target in targets:
         shown = _of_kind(target, kind, net)
         if rows > 1:
             shown = with_diversity(shown, net)
-        check_positions(shown.objective, net, recipe.seen_size)
         adapted = adapt_recipe(recipe, shown.objective, net)
+        check_positions(shown.objective, net, adapted.seen_size)
         data = held_for(shown.objective, adapted, net)
-        requests.append(
-            Request(shown.text, shown.objective, adapted, seed, tuple(snapshots), rows, data=data)
-        )
+        if photo is not None:
+            shown = of_photo(shown, photo, adapted, net)
+        settings = (adapted, seed, tuple(snapshots), rows)
+        requests.append(Request(shown.text, shown.objective, *settings, data=data, photo=photo))
     return requests
+
+
+#: The image's pixels along each axis for each position of the layer that keeps a picture near its
+#: photo: as mixed3a of GoogLeNet, which the authors take.
+EARLY = 8
+
+
+def early_tap(net: Network, size: tuple[int, int]) -> str:
+    """Return the layer that keeps pictures of a size near their photos, an early one.
+
+    It is the first main layer whose positions are at least ``EARLY`` pixels apart, else the one
+    after a third of the main layers, or the first tap of all.
+    """
+    for name in net.main_taps:
+        extent = positions_of(net, name, size).extent
+        places = math.prod(n for n in extent if n is not None)
+        if extent and None not in extent and places <= math.prod(size) / EARLY**2:
+            return name
+    main = net.main_taps
+    return main[len(main) // 3] if main else next(iter(net.taps))
+
+
+def of_photo(target: Target, photo: HeldArray, recipe: Recipe, net: Network) -> Target:
+    """Return the target of a picture from a photo; one that starts from it also stays near it."""
+    objective = target.objective
+    if not objective.reproduces:
+        from_images(recipe.parameterization, tf.fill([1, 8, 8, net.channels], 0.5))
+        if recipe.likeness:
+            tap = early_tap(net, recipe.seen_size)
+            objective += likeness(tap, -recipe.likeness)
+    return Target(target.text + from_words(photo), objective)
 
 
 def to_balance(request: Request) -> Request:
@@ -239,8 +333,10 @@ def adapt_recipe(recipe: Recipe, objective: Objective, net: Network) -> Recipe:
     Before the first ReLU of a network (or the first activation function, for a recipe that takes
     the tensor before any) the mean of a channel is linear in the image, so that the
     best image is one flat colour. Units of that layer are optimized after the ReLU, and redirected
-    gradients help those that are dead at the start.
+    gradients help those that are dead at the start. Crops get the size of the network, where the
+    recipe names none.
     """
+    recipe = with_crop_size(recipe, net)
     first = first_activation(net, recipe.pre_activation)
     kinds = ("channel", "direction", "function")
     taps = {net.taps[n].name for t in objective.terms if t.kind in kinds for n in t.names}

@@ -14,6 +14,7 @@ from kerasviz.optvis.environment import environment
 from kerasviz.rendering.balance import known_alone, weighed
 from kerasviz.rendering.batching import Batch, make_batches
 from kerasviz.rendering.checkpoints import CheckpointWriter, LatestCheckpoint
+from kerasviz.rendering.held_data import save_held
 from kerasviz.rendering.picture import Picture
 from kerasviz.rendering.progress import RenderProgress
 from kerasviz.rendering.render import render_batches
@@ -66,6 +67,8 @@ def render_into(
     every, requests = requests, unique_requests(store.net, requests)
     batches = missing_batches(store, requests) if missing is None else missing
     make_folder(store.folder)
+    for request in requests:
+        save_held(store.folder, store.net, request)
     if batches and any(request.balance for request in requests):
         batches = _weighed(store, requests, batches, progress)
     store.remove_requests(r for batch in batches for r in batch.requests)

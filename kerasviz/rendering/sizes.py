@@ -15,8 +15,27 @@ def usual_size(net: Network) -> tuple[int, int]:
 
 
 def fixed_recipe(recipe: Recipe, net: Network) -> Recipe:
-    """Return a recipe with the sides that the network fixes; tiled pictures keep their size."""
-    return recipe if recipe.tile else recipe.replace(size=net.fitting_size(recipe.size))
+    """Return a recipe with the sides that the network fixes.
+
+    Pictures of which it sees tiles or crops keep their size.
+    """
+    if recipe.tile or recipe.transform.crop is not None:
+        return with_crop_size(recipe, net)
+    return recipe.replace(size=net.fitting_size(recipe.size))
+
+
+def with_crop_size(recipe: Recipe, net: Network) -> Recipe:
+    """Return a recipe whose crops of the image have a size that a network takes.
+
+    It is that of the presets' pictures where the network takes it, else its own. Crops of a size
+    that the recipe names keep it.
+    """
+    crop = recipe.transform.crop
+    if crop is None or crop.size != (0, 0):
+        return recipe
+    size = net.fitting_size(Recipe("").size)
+    size = size if _takes(net, size) else usual_size(net)
+    return recipe.replace(transform=recipe.transform.with_crops(size=size))
 
 
 def unless_named(recipe: Recipe, net: Network) -> Recipe:
@@ -24,8 +43,8 @@ def unless_named(recipe: Recipe, net: Network) -> Recipe:
 
     A recipe of another size asks for that size, which may be an error.
     """
-    if recipe.size != Recipe("").size:
-        return recipe
+    if recipe.size != Recipe("").size or recipe.transform.crop is not None:
+        return with_crop_size(recipe, net)
     fixed = fixed_recipe(recipe, net)
     return fixed if _takes(net, fixed.size) else recipe.replace(size=usual_size(net))
 

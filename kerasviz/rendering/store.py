@@ -21,10 +21,11 @@ from kerasviz.rendering.manifest import (
     Entry,
     GradientEntry,
     Manifest,
+    mask_file,
     read_manifest,
 )
 from kerasviz.rendering.picture import Picture, network_provenance
-from kerasviz.rendering.picture_files import Origin, entries_of
+from kerasviz.rendering.picture_files import Origin, entries_of, mask_bytes
 from kerasviz.rendering.request import Request
 
 
@@ -120,7 +121,11 @@ class Store:
     def complete(self, request: Request) -> bool:
         """Return whether all pictures and snapshots of a request exist unchanged."""
         steps = {*request.snapshots, request.recipe.steps}
-        return len(self.find(request)) == len(steps) * request.rows
+        entries = self.find(request)
+        if len(entries) != len(steps) * request.rows:
+            return False
+        masks = [mask_file(e.file) for e in entries if request.has_mask and e.score is not None]
+        return all(self.copied_bytes(self.folder / mask) for mask in masks)
 
     # -- changing ----------------------------------------------------------------------------
 
@@ -143,10 +148,12 @@ class Store:
         origin = Origin(self.network, current, request.key(self.net), self.file_format)
         self._manifest.add_request(origin.request(request), request.to_json())
         self._manifest.add_environment(origin.place, current)
-        save_held(self.folder, self.net, dict(request.data))
+        save_held(self.folder, self.net, request)
         for entry, data in entries_of(picture, origin, self._file):
             write_atomically(self.folder / entry.file, data)
             self._manifest.add(entry)
+            if entry.score is not None and picture.mask is not None:
+                self.copy(self.folder / mask_file(entry.file), mask_bytes(picture))
 
     def replace_entries(
         self,
@@ -167,7 +174,10 @@ class Store:
 
     def _file(self, picture: Picture, step: int, origin: Origin, _: bytes) -> str:
         request, row, key = picture.request, picture.row, origin.key
-        name = slug(request.text)
+        name = slug(request.written if request.photo is not None else request.text)
+        if request.photo is not None:
+            stem = Path(request.photo.name).stem.replace(" ", "_")
+            name += f"-from-{slug(stem)}"
         if request.seed:
             name += f"-seed{request.seed}"
         if request.rows > 1:

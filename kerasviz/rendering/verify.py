@@ -14,7 +14,7 @@ from PIL import Image
 
 from kerasviz.errors import UsageError
 from kerasviz.io.files import checksum
-from kerasviz.io.images import decode, encode, to_image
+from kerasviz.io.images import decode, encode
 from kerasviz.network.input_spec import InputSpec
 from kerasviz.network.network import Network
 from kerasviz.network.taps import UnknownTapError
@@ -23,8 +23,9 @@ from kerasviz.optvis.objectives.scoring import structure_of
 from kerasviz.rendering.batching import Batch, split_into_batches
 from kerasviz.rendering.gradient_pictures import GradientCache, recompute
 from kerasviz.rendering.held_data import with_held
-from kerasviz.rendering.manifest import DerivedFile, Entry, GradientEntry, read_manifest
+from kerasviz.rendering.manifest import DerivedFile, Entry, GradientEntry, mask_file, read_manifest
 from kerasviz.rendering.picture import Picture, provenance
+from kerasviz.rendering.picture_files import mask_bytes
 from kerasviz.rendering.progress import RenderProgress
 from kerasviz.rendering.render import render_batches
 from kerasviz.rendering.request import Request, python_note
@@ -119,7 +120,7 @@ def verify_pictures(
     optimized = [results.get(e.file) or _not_rendered(store, e) for e in store.entries.values()]
     slopes = GradientCache(net)
     computed = [_computed(store, entry, slopes) for entry in store.computed.values()]
-    copied = [_copied(store, entry) for entry in store.copied.values()]
+    copied = [results.get(e.file) or _copied(store, e) for e in store.copied.values()]
     return Verification([*optimized, *computed, *copied], notes)
 
 
@@ -154,11 +155,12 @@ def _recorded_batches(store: Store, names: dict[Request, str]) -> Iterator[Batch
     for entry in store.entries.values():
         if python_note(store.requests[entry.request]):
             continue
-        request = Request.from_json(entry.target, store.requests[entry.request])
+        request = Request.from_json(entry.target, store.requests[entry.request], store.folder)
         names[request] = entry.request
         structure = structure_of(request.objective, store.net, request.recipe.pre_activation)
         group = (
             *(structure, request.recipe, request.snapshots, request.data),
+            request.photo is not None,
             entry.compiled_batch,
         )
         groups.setdefault(group, {})[request] = None
@@ -186,6 +188,9 @@ def _rendered_again(
             for picture in pictures:
                 for entry in entries[names[picture.request], picture.row]:
                     results[entry.file] = _compare(store, entry, picture)
+                    if entry.score is not None and picture.mask is not None:
+                        mask = mask_file(entry.file)
+                        results[mask] = _compare_mask(store, mask, picture)
     return results
 
 
@@ -204,13 +209,25 @@ def _compare(store: Store, entry: Entry, picture: Picture) -> FileCheck:
     data = _read(store, entry)
     if isinstance(data, FileCheck):
         return data
-    image = {**picture.snapshots, picture.request.recipe.steps: picture.image}[entry.step]
+    image = picture.to_pil(entry.step)
     recorded = store.environments[entry.environment]
     about = {**provenance(picture, store.network, recorded), "step": entry.step}
-    again = encode(to_image(image), Path(entry.file).suffix[1:], about)
+    again = encode(image, Path(entry.file).suffix[1:], about)
     if again == data:
         return FileCheck(entry.file, "same")
-    return FileCheck(entry.file, "differs", _difference(data, to_image(image)))
+    return FileCheck(entry.file, "differs", _difference(data, image))
+
+
+def _compare_mask(store: Store, file: str, picture: Picture) -> FileCheck:
+    if file not in store.copied:
+        return FileCheck(file, "missing", "the mask was not recorded")
+    data = _read(store, store.copied[file])
+    if isinstance(data, FileCheck):
+        return data
+    again = mask_bytes(picture)
+    if again == data:
+        return FileCheck(file, "same")
+    return FileCheck(file, "differs", _difference(data, decode(again)[0]))
 
 
 def _not_rendered(store: Store, entry: Entry) -> FileCheck:

@@ -30,7 +30,8 @@ def label_of(net: Network, tap: str, unit: int) -> str | None:
 def describe_network(net: Network, name: str, examples: bool) -> dict[str, Any]:
     """Describe a network for the page."""
     card = card_for_checksum(net.identity.sha256)
-    recipes = [fixed_recipe(recipe, net) for recipe in RECIPES.values()]
+    without_photo = [recipe for recipe in RECIPES.values() if not recipe.likeness]
+    recipes = [fixed_recipe(recipe, net) for recipe in without_photo]
     return {
         "name": name,
         "title": card.title if card is not None else net.name,

@@ -16,6 +16,7 @@ from PIL import Image
 
 from docsite.commands import Size, run
 from docsite.pages import Block
+from docsite.photos import write_photos
 
 #: Pixels beyond which a picture is shown smaller.
 WIDEST = 720
@@ -86,6 +87,8 @@ class Results:
             draft = Path(tempfile.mkdtemp(dir=self.folder))
             for name, text in named.items():
                 (draft / name).write_text(text)
+            if "photos" in command:
+                write_photos(draft / "photos")
             extra = ("--json",) if command.startswith("kerasviz render") else ()
             printed = run(command, draft, self.size, extra)
             pictures = _rendered(printed, draft) if extra else _drawn(command, draft)

@@ -285,3 +285,63 @@ def test_pictures_are_what_the_library_renders(run_cli: Run, model_file: Path) -
     made = kerasviz.render(net, "conv2:1", recipe="fast", seed=2, **options)
     with Image.open("p/conv2-1-seed2.png") as image:
         np.testing.assert_array_equal(np.asarray(image), np.asarray(to_image(made.images[0])))
+
+
+def test_photos_from_the_command_line(run_cli: Run, model_file: Path, tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    for name in ("cat.png", "dog.png"):
+        Image.fromarray(draw.integers(0, 256, (30, 40, 3)).astype(np.uint8)).save(name)
+    photos = ("--from", "cat.png", "--from", "dog.png", "--out", "pictures")
+    small = ("--preprocess", "unit", "--steps", 2, "--size", "16x24", "--precision", "float32")
+    ended = run_cli("render", model_file, "conv2:1", "caricature:conv1", *small, *photos)
+    assert ended.code == 0, ended.err
+    assert ended.out.startswith("made 4 pictures\n")
+    again = run_cli("render", model_file, "conv2:1", "caricature:conv1", *small, *photos)
+    assert again.out.startswith("nothing to do: 4 pictures are complete\n")
+    page = (tmp_path / "pictures" / "index.html").read_text()
+    assert "kerasviz render --again conv2-1-from-cat.png" in page
+    last = run_cli("render", "--again", "pictures/conv2-1-from-dog.png", "--out", "again")
+    assert last.code == 0 and Path("again/conv2-1-from-dog.mask.png").is_file(), last.err
+    bad = run_cli("render", model_file, "conv2:1", "--from", "none.png", *small)
+    assert bad.code == 2 and bad.err.count("\n") == 1 and "none.png" in bad.err
+    bare = run_cli("render", model_file, "caricature:conv1", *small)
+    assert bare.code == 2 and "--from PHOTO" in bare.err
+
+
+def test_maco_has_an_opacity_and_the_spectrum_of_a_folder(
+    run_cli: Run, model_file: Path, tmp_path: Path
+) -> None:
+    draw = np.random.default_rng(0)
+    for name, count, side in (("photos", 3, 40), ("small", 1, 9)):
+        (tmp_path / name).mkdir()
+        for number in range(count):
+            photo = draw.integers(0, 255, (side, side + 4, 3), dtype=np.uint8)
+            Image.fromarray(photo).save(tmp_path / name / f"{number}.png")
+    for name in ("empty", "broken"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "broken/a.jpg").write_text("no picture")
+    maco = ("--preprocess", "unit", "--recipe", "maco", "--size", 33, "--steps", 4)
+    maco += ("--precision", "float32")
+    ended = run_cli("render", model_file, "conv2:1", *maco, "--spectrum", "photos", "--out", "own")
+    assert ended.code == 0, ended.err
+    assert run_cli("render", model_file, "conv2:1", *maco, "--out", "usual").code == 0
+    own, usual = (Image.open(tmp_path / name / "conv2-1.png") for name in ("own", "usual"))
+    assert own.mode == usual.mode == "RGBA" and own.size == (33, 33) and own != usual
+    measured = recipe_of(tmp_path / "own")["parameterization"]["spectrum"]
+    assert measured["name"] == "photos (3 photos)" and recipe_of(tmp_path / "own")["views"] == 4
+    assert recipe_of(tmp_path / "own")["transform"]["steps"][0]["size"] == [128, 128]
+    assert run_cli("verify", "own").code == 0
+    again = run_cli("render", "--again", "own/conv2-1.png", "--out", "again")
+    assert again.code == 0, again.err
+    assert pictures(tmp_path / "again")["conv2-1.png"] == pictures(tmp_path / "own")["conv2-1.png"]
+    wrong: dict[str, tuple[object, ...]] = {
+        "no photos in 'empty': expected PNG or JPEG": ("--spectrum", "empty"),
+        "no photos at 'none': expected a folder": ("--spectrum", "none"),
+        "'broken/a.jpg' cannot be read as a picture": ("--spectrum", "broken"),
+        "all photos have less than 33 pixels a side": ("--spectrum", "small"),
+        "give --recipe maco": ("--spectrum", "photos", "--recipe", "fast"),
+        "leave out the tile": ("--tile", 11),
+    }
+    for message, arguments in wrong.items():
+        ended = run_cli("render", model_file, "conv2:1", *maco, *arguments)
+        assert ended.code == 2 and message in ended.err.splitlines()[-1], ended.err

@@ -19,8 +19,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from docsite import commands, pages
-from PIL import Image
-from skimage import data
+from docsite.photos import write_photos
 from support.onnx_models import write_convolutions
 
 ROOT = Path(__file__).parents[2]
@@ -37,13 +36,6 @@ BUILT = {"pictures", "output"}
 
 def name(path):
     return str(path.relative_to(ROOT))
-
-
-def write_photos(folder):
-    """Someone's photos: those that come with scikit-image."""
-    folder.mkdir()
-    for photo in ("chelsea", "coffee", "astronaut", "rocket"):
-        Image.fromarray(getattr(data, photo)()).save(folder / f"{photo}.png")
 
 
 def runnable(path):

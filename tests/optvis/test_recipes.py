@@ -55,6 +55,17 @@ def test_vit_takes_tokens_of_patches_before_their_activation_function():
     assert "rivals" not in vit.to_json()
 
 
+def test_maco_sees_crops_that_shrink_and_has_an_opacity():
+    chosen = recipe("maco")
+    assert chosen.parameterization.kind == "maco" and chosen.opacity
+    assert (chosen.optimizer, chosen.learning_rate) == ("nadam", 1.0)
+    assert chosen.views == 4 and chosen.pixels == 4 * 256 * 256
+    sized = chosen.replace(transform=chosen.transform.with_crops(size=(128, 96)))
+    assert sized.seen_size == (128, 96) and sized.pixels == max(256 * 256, 4 * 128 * 96)
+    assert {"views", "opacity"} <= set(chosen.to_json())
+    assert not {"views", "opacity"} & set(recipe("vivid").to_json())
+
+
 def test_the_recipes_before_vivid_have_the_data_they_had():
     for name in ("article", "lucid", "fast"):
         data = recipe(name).to_json()
@@ -88,6 +99,10 @@ def test_a_file_may_name_only_what_differs(tmp_path):
         ({"rivals": 1.5}, "rivals 1.5: expected a share"),
         ({"pre_activation": "all"}, "pre_activation 'all': expected true"),
         ({"optimizer": "sgd"}, "choose from adam, gradient-descent"),
+        ({"views": 0}, "views 0: expected a number of images"),
+        ({"views": 2, "tile": 16}, "leave out the tile"),
+        ({"opacity": True, "tile": 16}, "leave out the tile"),
+        ({"views": 2, "transform": FoldedTransform((), shared=True)}, "has the same draws"),
     ],
 )
 def test_wrong_settings(changes, message):

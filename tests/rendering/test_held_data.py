@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -13,10 +14,15 @@ import pytest
 import kerasviz
 from kerasviz.errors import UsageError
 from kerasviz.network.input_spec import preset
+from kerasviz.optvis import parameterizations
+from kerasviz.optvis.held_array import HeldArray
 from kerasviz.optvis.objectives.targets import parse_targets
-from kerasviz.optvis.recipes import recipe
+from kerasviz.optvis.parameterizations import Pixel
+from kerasviz.optvis.recipes import Recipe, recipe
+from kerasviz.rendering.batching import make_batches
 from kerasviz.rendering.held_data import with_held
 from kerasviz.rendering.manifest import MANIFEST
+from kerasviz.rendering.render import render_batch, render_requests
 from kerasviz.rendering.request import Request, make_requests
 from kerasviz.rendering.run import render_into
 from kerasviz.rendering.store import Store
@@ -85,3 +91,76 @@ def test_pictures_are_verified_with_the_arrays_beside_them(
         verify_pictures(tmp_path, net)
     results, _ = verify_pictures(tmp_path, net.with_data({"age": [3, 2]}))
     assert [r.result for r in results] == ["same"] * 3
+
+
+@dataclass(frozen=True)
+class Printed(Pixel):
+    """Pixels on top of a held array [H, W, C]."""
+
+    under: HeldArray | None = None
+    kind: ClassVar[str] = "printed"
+
+    def values(self, params: Any, height: int, width: int) -> Any:
+        assert self.under is not None
+        return params + self.under.numbers[None, :height, :width]
+
+
+@pytest.fixture
+def printed(monkeypatch: pytest.MonkeyPatch) -> Recipe:
+    monkeypatch.setitem(parameterizations._KINDS, "printed", Printed)
+    under = HeldArray.of(np.random.default_rng(0).normal(size=(12, 12, 3)), "noise.npy")
+    return SMALL.replace(parameterization=Printed(under=under))
+
+
+def array_of(folder: Path) -> Path:
+    (path,) = folder.glob("array-*.npy")
+    return path
+
+
+def test_an_array_of_a_recipe_lies_beside_its_pictures(
+    net: kerasviz.Network, printed: Recipe, tmp_path: Path
+) -> None:
+    (request,) = make_requests(net, parse_targets(["conv:1"], net), printed)
+    data = json.loads(json.dumps(request.to_json()))
+    assert list(data["recipe"]["parameterization"]["under"]) == ["held", "name"]
+    bare = Request.from_json("conv:1", data)
+    assert bare == request and bare.key(net) == request.key(net)
+    data["recipe"]["parameterization"]["under"]["name"] = "other.npy"
+    assert Request.from_json("conv:1", data).key(net) == request.key(net)
+    with pytest.raises(UsageError, match=r"noise\.npy: only its checksum"):
+        render_requests(net, [bare])
+    render_into(Store(tmp_path, net), [request])
+    array_of(tmp_path).rename(tmp_path / "aside")
+    with pytest.raises(UsageError, match=r"noise\.npy: the numbers .* not there any more .*array-"):
+        verify_pictures(tmp_path, net)
+    render_into(Store(tmp_path, net), [request])  # puts it back
+    assert verify_pictures(tmp_path, net).same
+    np.testing.assert_array_equal(np.load(array_of(tmp_path)), np.load(tmp_path / "aside"))
+    array_of(tmp_path).write_bytes(b"damaged")
+    with pytest.raises(UsageError, match="not there any more"):
+        Request.from_json("conv:1", bare.to_json(), tmp_path)
+
+
+def test_a_picture_with_an_array_is_rendered_again_from_its_file(
+    net: kerasviz.Network, printed: Recipe, tmp_path: Path
+) -> None:
+    first, again = tmp_path / "first", tmp_path / "again"
+    (request,) = make_requests(net, parse_targets(["conv:1"], net), printed)
+    render_into(Store(first, net), [request])
+    kerasviz.render_again(first / "conv-1.png", net, out=again)
+    assert (again / "conv-1.png").read_bytes() == (first / "conv-1.png").read_bytes()
+    assert array_of(again).read_bytes() == array_of(first).read_bytes()
+    array_of(first).unlink()
+    with pytest.raises(UsageError, match=r"noise\.npy: the numbers"):
+        kerasviz.render_again(first / "conv-1.png", net, out=tmp_path / "third")
+
+
+def test_rows_with_an_array_resume_from_a_checkpoint(
+    net: kerasviz.Network, printed: Recipe, tmp_path: Path
+) -> None:
+    (request,) = make_requests(net, parse_targets(["conv:1"], net), printed.replace(steps=20))
+    (batch,) = make_batches(net, [request])
+    saved: list[Any] = []
+    (whole,) = render_batch(net, batch, lambda p: saved.append(p.checkpoint()))  # type: ignore[misc]
+    (resumed,) = render_batch(net, batch, None, saved[0])
+    np.testing.assert_array_equal(resumed.image, whole.image)

@@ -97,6 +97,16 @@ def test_every_finished_picture_is_shown_once_and_snapshots_in_step_order(tmp_pa
     assert page.all("img", "height")[0] == "96"
 
 
+def test_transparent_pictures_are_shown_on_a_checkerboard(tmp_path: Path) -> None:
+    entries = [{"target": t, "file": f"{t}.png", "transparent": t == "b"} for t in "ab"]
+    page = page_of(tmp_path, manifest(*entries))
+    classes = [attributes.get("class", "") for tag, attributes in page.tags if tag == "img"]
+    assert classes[:2] == ["", "transparent"]
+    assert "img.transparent {" in (tmp_path / "index.html").read_text()
+    page_of(tmp_path, manifest(entries[0]))
+    assert "img.transparent" not in (tmp_path / "index.html").read_text()
+
+
 def test_pictures_of_one_target_stand_together_in_the_order_of_the_targets(
     tmp_path: Path,
 ) -> None:

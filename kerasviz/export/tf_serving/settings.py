@@ -15,7 +15,7 @@ from kerasviz.optvis.objectives.scoring import Structure, structure_of
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.batching import in_parts
 from kerasviz.rendering.request import adapt_recipe
-from kerasviz.rendering.sizes import fixed_recipe, usual_size
+from kerasviz.rendering.sizes import fixed_recipe, usual_size, with_crop_size
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class ExportSettings:
 
         ``kerasviz render`` makes the same pictures with it, to the last bit on the same machine.
         """
-        transform = replace(self.recipe.transform, fused=False)
+        transform = replace(self.recipe.transform, fused=False).with_crops(steps=self.most)
         return self.recipe.replace(steps=self.most, transform=transform, precision="float32")
 
 
@@ -107,7 +107,7 @@ def served_taps(net: Network, setting: ExportSettings) -> list[ServedTap]:
     image size or a group that the network does not take.
     """
     net = net.focused(setting.taps)
-    net.check_size(*setting.recipe.size)
+    net.check_size(*setting.recipe.seen_size)
     net.check_size(*setting.image_size)
     names: Sequence[str] = list(dict.fromkeys(setting.taps))
     only = own_group(net, names, setting.recipe)
@@ -137,7 +137,7 @@ def own_group(net: Network, taps: Sequence[str], recipe: Recipe) -> int:
     if recipe.transform.shared:
         return 1
     names = [net.taps[name].pre_relu or name for name in taps]
-    return net.fixed_batch([*names, *taps], recipe.size) or 1
+    return net.fixed_batch([*names, *taps], recipe.seen_size) or 1
 
 
 #: Number of layers served by default, beside the classes.
@@ -162,6 +162,7 @@ def usual_setting(
     taps = tuple(taps) or of_one_image(net, usual_taps(net))
     net = net.focused(taps)
     recipe = fixed_recipe(recipe, net) if size is None else recipe.replace(size=size)
+    recipe = with_crop_size(recipe, net)
     return ExportSettings(
         taps=taps,
         recipe=recipe,

@@ -317,8 +317,8 @@ def _stored_lengths(tensor: Tensor) -> list[Any]:
     lengths: list[Any] = tensor.shape.as_list()
     if None not in lengths:
         return lengths
-    dynamic = tf.shape(tensor, out_type=tf.int64)
-    return [dynamic[k] if n is None else n for k, n in enumerate(lengths)]
+    dynamic = tf.unstack(tf.shape(tensor, out_type=tf.int64))  # fewer operations than slices
+    return [d if n is None else n for d, n in zip(dynamic, lengths, strict=True)]
 
 
 def packed(lengths: Sequence[Any]) -> Tensor:
@@ -326,3 +326,15 @@ def packed(lengths: Sequence[Any]) -> Tensor:
     if all(isinstance(n, int) for n in lengths):
         return np.asarray(lengths, np.int64)
     return tf.stack([tf.cast(n, tf.int64) if tf.is_tensor(n) else np.int64(n) for n in lengths])
+
+
+def unpacked(vector: Tensor) -> list[Any] | None:
+    """Return the ints and scalar tensors of which :func:`packed` made a shape.
+
+    Return ``None`` for any other tensor.
+    """
+    operation = getattr(vector, "op", None)  # an eager tensor has none
+    if operation is None or operation.type != "Pack" or vector.shape.rank != 1:
+        return None
+    known = [(tf.get_static_value(number), number) for number in operation.inputs]
+    return [number if value is None else int(value) for value, number in known]

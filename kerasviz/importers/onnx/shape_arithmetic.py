@@ -8,11 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.importers.onnx.layout import Constant, LayoutTensor, OnnxValue, model_layout
+from kerasviz.importers.onnx.layout import (
+    Constant,
+    LayoutTensor,
+    OnnxValue,
+    model_layout,
+    packed,
+    unpacked,
+)
 from kerasviz.importers.onnx.registry import Call, Result
 
 #: Entries of the largest value that is computed.
@@ -28,12 +36,16 @@ _OPERATORS = frozenset(
 
 #: Those that choose entries of a vector, of which not all have to be known.
 _PICKING = ("Gather", "Slice")
+#: Those whose outputs may have entries that only a run knows.
+_MOVING = ("Concat", "Gather", "Unsqueeze")
 
 
 def known_numbers(convert: Callable[[Call], Result], call: Call) -> list[OnnxValue | None] | None:
     """Return the outputs of a node as known tensors; ``None`` unless it computes with lengths."""
     if call.node.op not in _OPERATORS or call.node.domain or tf.executing_eagerly():
         return None
+    if call.node.op in _MOVING and (moved := _moved(call)) is not None:
+        return [moved]
     constants = [None if value is None else _known(value) for value in call.inputs]
     lengths = None
     if call.node.op in _PICKING and constants[0] is None:
@@ -58,6 +70,45 @@ def known_numbers(convert: Callable[[Call], Result], call: Call) -> list[OnnxVal
             for numbers, array in zip(chosen, arrays, strict=True)
         ]
     return [LayoutTensor(tf.constant(array)) for array in arrays]
+
+
+def _moved(call: Call) -> LayoutTensor | None:
+    """Return the output of a node that moves lengths of which only a run knows some.
+
+    It consists of the same scalar tensors: no operation of TensorFlow hides the known ones.
+    """
+    if call.node.op == "Concat":
+        parts = [_numbers(value) for value in call.inputs]
+        numbers = [n for part in parts for n in part or ()]
+        unknown = None not in parts and any(tf.is_tensor(n) for n in numbers)
+        return LayoutTensor(packed(numbers)) if unknown else None
+    which = call.inputs[1] if len(call.inputs) > 1 else None
+    if call.node.op == "Unsqueeze":
+        value = call.inputs[0]
+        axes = which.array if isinstance(which, Constant) else call.attribute("axes", ())
+        if type(value) is not LayoutTensor or value.tensor.shape.rank != 0 or np.size(axes) != 1:
+            return None
+        unknown = value.tensor.dtype == tf.int64 and tf.get_static_value(value.tensor) is None
+        return LayoutTensor(packed([value.tensor])) if unknown else None
+    vector = _numbers(call.inputs[0])
+    if vector is None or not isinstance(which, Constant) or which.array.ndim:
+        return None
+    number = vector[int(which.array)]
+    return LayoutTensor(number if tf.is_tensor(number) else tf.constant(number, tf.int64))
+
+
+def _numbers(value: OnnxValue | None) -> list[Any] | None:
+    """Return the entries of a vector of int64, as scalar tensors where only a run knows them."""
+    if isinstance(value, Constant):
+        whole = value.array.dtype == np.int64 and value.array.ndim == 1
+        return value.array.tolist() if whole and value.array.size <= _LARGEST else None
+    if type(value) is not LayoutTensor or value.tensor.dtype != tf.int64:
+        return None
+    numbers = unpacked(value.tensor)
+    if numbers is None and value.tensor.shape.rank == 1:
+        static = _known(value)
+        return None if static is None else static.array.tolist()
+    return numbers
 
 
 def _known(value: OnnxValue) -> Constant | None:

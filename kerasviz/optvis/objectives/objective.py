@@ -15,6 +15,9 @@ from kerasviz.optvis.objectives.direction import direction as direction
 from kerasviz.optvis.objectives.direction import directions as directions
 from kerasviz.optvis.objectives.direction import latent as latent
 from kerasviz.optvis.objectives.direction import random_direction as random_direction
+from kerasviz.optvis.objectives.likeness import caricature as caricature
+from kerasviz.optvis.objectives.likeness import inversion as inversion
+from kerasviz.optvis.objectives.likeness import likeness as likeness
 from kerasviz.optvis.objectives.term import Objective as Objective
 from kerasviz.optvis.objectives.term import Term as Term
 from kerasviz.optvis.python_function import PythonFunction
@@ -23,6 +26,7 @@ __all__ = [
     "Objective",
     "alignment",
     "blur",
+    "caricature",
     "channel",
     "direction",
     "directions",
@@ -30,9 +34,11 @@ __all__ = [
     "function",
     "head",
     "interpolation",
+    "inversion",
     "l1",
     "latent",
     "layer",
+    "likeness",
     "logit",
     "neuron",
     "penalty",

@@ -16,6 +16,7 @@ from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
 from kerasviz.network.positions import positions_of
 from kerasviz.optvis.function_calls import function_scores
+from kerasviz.optvis.objectives.likeness import compare, pack_comparison
 from kerasviz.optvis.objectives.penalties import penalty
 from kerasviz.optvis.objectives.projections import (
     PROJECTIONS,
@@ -25,7 +26,7 @@ from kerasviz.optvis.objectives.projections import (
     projection_of,
 )
 from kerasviz.optvis.objectives.special_tokens import ALL_COUNT, of_patches
-from kerasviz.optvis.objectives.term import COUPLINGS, PENALTIES, Objective, Term
+from kerasviz.optvis.objectives.term import COMPARED, COUPLINGS, PENALTIES, Objective, Term
 from kerasviz.optvis.python_function import PythonFunction
 from kerasviz.types import Array, PreActivation, Size, Tensor
 
@@ -41,7 +42,7 @@ _REDUCTIONS = {
     "diversity": "diversity",
     "alignment": "alignment",
     "function": "function",
-    **{kind: kind for kind in PENALTIES},
+    **{kind: kind for kind in (*PENALTIES, *COMPARED)},
 }
 #: The reductions whose only tensor is a weight.
 _WEIGHTED = ("square", "diversity", "alignment", "function", *PENALTIES)
@@ -136,7 +137,7 @@ def _tap(name: str, term: Term, net: Network, pre_activation: PreActivation) -> 
     tap = net.taps[name]
     # An autoencoder reads the tap itself, and its latents have a gradient there.
     before = tap.before(pre_activation)
-    if before and term.kind not in (*COUPLINGS, "latent"):
+    if before and term.kind not in (*COUPLINGS, *COMPARED, "latent"):
         tap = net.taps[before]
     return tap.name
 
@@ -191,6 +192,10 @@ def pack_objectives(
             raise UsageError(f"tap {slot.tap!r} has no fixed number of channels")
         if slot.reduction in PROJECTIONS:
             packed = pack_projection([s[slot][0] for s in per_row], net, slot.tap, size)
+            data |= {f"{name}{i}": array for name, array in packed.items()}
+            continue
+        if slot.reduction in COMPARED:
+            packed = pack_comparison([s[slot][0] for s in per_row])
             data |= {f"{name}{i}": array for name, array in packed.items()}
             continue
         if slot.reduction == "part":
@@ -272,13 +277,34 @@ def scores(
     """Compute the score of every row, [B], to be maximized.
 
     ``activations`` maps tap names to A [B, ..., C], and :data:`IMAGE` to the images before they are
-    transformed, where the structure needs them; ``data`` comes from :func:`pack_objectives`;
-    ``groups`` [B] are numbers: rows of one number were requested together (diversity couples them).
+    transformed, where the structure needs them, and those of photos by :func:`photo_of`; ``data``
+    comes from :func:`pack_objectives`; ``groups`` [B] are numbers: rows of one number were
+    requested together (diversity couples them).
     ``rivals`` are those of the classes; ``special`` has the number of first tokens of taps that do
-    not count.
+    not count. The likeness to a photo is no part of it, see
+    :func:`likeness_scores`.
     Sources: lucid, ``optvis/objectives.py``; paper section "Optimization Objectives".
     """
-    return _total(dict(enumerate(structure)), activations, data, groups, rivals, special)
+    slots = {i: slot for i, slot in enumerate(structure) if slot.reduction != "likeness"}
+    return _total(slots, activations, data, groups, rivals, special)
+
+
+def likeness_scores(
+    structure: Structure, activations: Mapping[str, Tensor], data: Mapping[str, Tensor]
+) -> Tensor:
+    """Compute the scores [B] of terms that keep a picture near its photo."""
+    slots = {i: slot for i, slot in enumerate(structure) if slot.reduction == "likeness"}
+    return _total(slots, activations, data, None)
+
+
+def photo_of(tap: str) -> str:
+    """Return the name among the activations for :func:`scores` of those of the photos at a tap."""
+    return f"photo at {tap}"
+
+
+def compared_taps(structure: Structure) -> tuple[str, ...]:
+    """Return the taps at which pictures are compared with photos, each once."""
+    return tuple(dict.fromkeys(slot.tap for slot in structure if slot.reduction in COMPARED))
 
 
 def own_scores(
@@ -293,7 +319,7 @@ def own_scores(
     Penalties and couplings count where there are no other terms.
     """
     slots = dict(enumerate(structure))
-    aside = (*PENALTIES, *COUPLINGS)
+    aside = (*PENALTIES, *COUPLINGS, "likeness")
     own = {i: slot for i, slot in slots.items() if slot.reduction not in aside}
     return _total(own or slots, activations, data, groups, special=special)
 
@@ -322,9 +348,9 @@ def _total(
             total += data[f"weight{i}"] * penalty(slot.reduction, a)
         elif slot.reduction == "square":
             total += data[f"weight{i}"] * tf.reduce_mean(a * a, axis=list(range(1, a.shape.rank)))
-        elif slot.reduction in PROJECTIONS:
-            own = {name: data[f"{name}{i}"] for name in TENSORS}
-            total += project(slot.reduction, a, own)
+        elif slot.reduction in (*PROJECTIONS, *COMPARED):
+            own = {name: data[f"{name}{i}"] for name in TENSORS if f"{name}{i}" in data}
+            total += _projected(slot, a, activations, own)
         else:
             # A product with a vector, not a slice: one graph serves all units (and the gradient
             # of a slice is slow).
@@ -340,6 +366,16 @@ def _total(
         size = tf.stop_gradient(tf.abs(total)) if len(slots) > len(couplings) else 1.0
         total -= data[f"weight{i}"] * size * _gram_similarity(a, groups)
     return total
+
+
+def _projected(
+    slot: Slot, a: Tensor, activations: Mapping[str, Tensor], own: dict[str, Tensor]
+) -> Tensor:
+    """Score activations by a vector, or by those of photos."""
+    if slot.reduction in PROJECTIONS:
+        return project(slot.reduction, a, own)
+    photo = tf.cast(activations[photo_of(slot.tap)], tf.float32)
+    return compare(slot.reduction, a, photo, own)
 
 
 def _inputs(slot: Slot, activations: Mapping[str, Tensor]) -> Mapping[str, Tensor] | Tensor:

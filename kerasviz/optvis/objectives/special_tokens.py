@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 
 from kerasviz.network.network import Network
 from kerasviz.network.positions import special_tokens
+from kerasviz.optvis.objectives.term import COMPARED
 from kerasviz.types import Tensor
 
 #: No tap has tokens that do not count.
 ALL_COUNT: Mapping[str, int] = {}
 #: Reductions that name their positions themselves: one of them, or every number of a layer.
-_OF_ALL_TOKENS = ("point", "whole", "function")
+_OF_ALL_TOKENS = ("point", "whole", "function", *COMPARED)
 
 
 def left_out(net: Network, all_count: bool, taps: Iterable[str]) -> Mapping[str, int]:

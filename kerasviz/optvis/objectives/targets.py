@@ -20,8 +20,10 @@ from kerasviz.optvis.objectives.direction_files import (
 from kerasviz.optvis.objectives.objective import (
     Objective,
     blur,
+    caricature,
     channel,
     head,
+    inversion,
     l1,
     layer,
     logit,
@@ -48,6 +50,8 @@ mixed4c:random-7        the random direction number 7 of a layer
 mixed4c@v.npy           the direction in a file: of C numbers, or one in each row
 mixed4c@v.npz:nmf[3]    row 3 of the array nmf; [3,7], [0-9]; v.safetensors:KEY[3] alike
 mixed4c@v.npy#cosine=2  times a power of the cosine, advised for concepts; mixed4c:random-7#cosine=2
+caricature:mixed4c      with --from PHOTO: exaggerate what the layer sees in it; #cosine=1 less
+inversion:mixed4c       with --from PHOTO: reproduce the photo from what the layer knows of it
 penalty:tv              of the image: l1, tv (total variation) or blur; subtract it
 mixed4c@sae_weights.safetensors#latent=123   of a sparse autoencoder (SAELens, sparsify)
 "a:1 + b:2"             sums, differences and multiples, with spaces: "a:10 - 0.5*a:11"
@@ -64,6 +68,8 @@ _RANDOM = re.compile(r"(?P<tap>.+?):random-(?P<seed>\d+)")
 _WEIGHT = "weight:"
 #: How a direction is written, for messages.
 GIVEN_DIRECTION = "LAYER@FILE.npy or LAYER:random-7"
+#: Targets that compare a layer with that of a photo.
+_OF_PHOTOS = {"caricature": caricature, "inversion": inversion}
 _PENALTIES = {"l1": l1, "tv": total_variation, "blur": blur}
 _COSINE = re.compile(r"(?P<rest>.+)#cosine=(?P<power>[^#]*)")
 #: The file of a target, in quotes where its name has " - " or " + " inside.
@@ -155,6 +161,8 @@ def _atom(text: str, net: Network, files: bool) -> list[Target]:
     kind, colon, rest = text.partition(":")
     if colon and kind in ("logit", "prob"):
         return _classes(kind, rest.strip(), net)
+    if colon and kind in _OF_PHOTOS and text not in net.taps:
+        return _of_photo(kind, rest.strip(), net)
     if colon and kind == "penalty" and kind not in net.taps:
         if rest not in _PENALTIES:
             raise UsageError(f"target {text!r}: penalties are {', '.join(_PENALTIES)}")
@@ -240,11 +248,20 @@ def _by_cosine(targets: Sequence[Target], power: str, text: str) -> list[Target]
     found = []
     for target in targets:
         (term, *others) = target.objective.terms
-        if term.kind != "direction" or others:
-            raise UsageError(f"target {text!r}: #cosine is for directions, as {GIVEN_DIRECTION}")
+        if term.kind not in ("direction", "caricature") or others:
+            raise UsageError(
+                f"target {text!r}: #cosine is for directions, as {GIVEN_DIRECTION}, and caricatures"
+            )
         objective = Objective((replace(term, cosine=number),))
         found.append(Target(f"{target.text}#cosine={number:g}", objective))
     return found
+
+
+def _of_photo(kind: str, name: str, net: Network) -> list[Target]:
+    tap = _tap(name, net)
+    if net.taps[tap].channels is None:
+        raise UsageError(f"target {kind}:{name}: the layer has no fixed number of channels")
+    return [Target(f"{kind}:{name}", _OF_PHOTOS[kind](tap))]
 
 
 def _tap(name: str, net: Network) -> str:

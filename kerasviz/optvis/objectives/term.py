@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kerasviz.errors import UsageError, check_choice
+from kerasviz.optvis.held_array import nameless, plain, revived
 from kerasviz.optvis.objectives.direction_files import DirectionFile
 from kerasviz.optvis.python_function import PythonFunction
 
@@ -22,7 +23,12 @@ KINDS = (
     *COUPLINGS,
     *PENALTIES,
     "function",
+    *("caricature", "inversion", "likeness"),
 )
+#: Terms that compare a layer with that of the photo of a request.
+COMPARED = ("caricature", "inversion", "likeness")
+#: Those whose picture is made from noise; from others it starts at the photo.
+REPRODUCED = ("caricature", "inversion")
 FADES = ("", "in", "out")
 #: What a sparse autoencoder does to its input, as its configuration names it.
 NORMALIZATIONS = ("", "layer_norm", "constant_norm_rescale")
@@ -118,13 +124,13 @@ class Term:
             data["function"] = self.function.to_json()
         if self.source is not None:
             data["source"] = self.source.to_json()
-        return data
+        return plain(data)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Term:
         """Make a term from plain data."""
         settings: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in data.items()
+            k: tuple(v) if isinstance(v, list) else v for k, v in revived(data).items()
         }
         if "function" in settings:
             settings["function"] = PythonFunction.from_json(settings["function"])
@@ -175,7 +181,13 @@ class Objective:
     @property
     def own(self) -> tuple[Term, ...]:
         """The terms whose scores count: all but penalties and those that couple pictures."""
-        return tuple(term for term in self.terms if term.kind not in (*PENALTIES, *COUPLINGS))
+        aside = (*PENALTIES, *COUPLINGS, "likeness")
+        return tuple(term for term in self.terms if term.kind not in aside)
+
+    @property
+    def reproduces(self) -> bool:
+        """Whether the picture reproduces a layer of a photo, from noise."""
+        return any(term.kind in REPRODUCED for term in self.terms)
 
     @property
     def functions(self) -> tuple[PythonFunction, ...]:
@@ -203,7 +215,9 @@ class Objective:
 
     def identity(self) -> list[dict[str, Any]]:
         """Return what decides the pictures as plain data: without the files of vectors."""
-        return [{k: v for k, v in data.items() if k != "source"} for data in self.to_json()]
+        return [
+            {k: nameless(v) for k, v in data.items() if k != "source"} for data in self.to_json()
+        ]
 
     @classmethod
     def from_json(cls, data: Iterable[Mapping[str, Any]]) -> Objective:

@@ -18,6 +18,7 @@ from kerasviz.optvis.optimization.loop import (
     check_finite,
     loop_for,
 )
+from kerasviz.optvis.optimization.slopes import without_moments
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.types import Array, Tensor
 
@@ -55,6 +56,7 @@ class _FinishedRow:
     scores: Array  # [1 + T]: of the whole, and of the terms of sums
     history: Array
     complete: bool = True
+    opacity: Array | None = None
 
 
 def optimize_until_converged(
@@ -86,19 +88,20 @@ class _RollingBatch:
         self, net: Network, recipe: Recipe, queue: LoopInputs, size: int, snapshots: Sequence[int]
     ):
         self.recipe, self.queue = recipe, queue
-        self.loop = loop_for(net, queue.structure, recipe)
+        self.loop = loop_for(net, queue.structure, recipe, queue.data)
         self.waiting = list(range(size, queue.size))
         self.rows = [_Row(number) for number in range(size)]
         self.finished: dict[int, _FinishedRow] = {}
         self.snapshots: dict[int, dict[int, Array]] = {step: {} for step in snapshots}
         self._fill()
-        self.state = self.loop.start(self.seeds)
+        self.state = self.loop.begin(self.data, self.seeds)
         self._take_snapshot(0, self.rows)
 
     def _fill(self) -> None:
         """Fill the tensors of the batch; a row that has finished without a successor stays."""
         numbers = np.array([row.number for row in self.rows])
-        self.data, self.seeds, self.groups = self.queue.tensors(numbers)
+        data, self.seeds, self.groups = self.queue.tensors(numbers)
+        self.data = self.loop.prepared(data, self.seeds, self.groups)
         self.terms = self.queue.term_tensors(numbers)
 
     def active(self) -> list[_Row]:
@@ -155,22 +158,29 @@ class _RollingBatch:
         if not leaving:
             return
         images = self.loop.image(self.state[0], self.groups)
-        scores = self._scores(images)
+        scores, opacities = self._scores(images), self._opacities()
         entering = np.zeros(len(self.rows), bool)
         for i, (row, image) in enumerate(zip(self.rows, np.asarray(images), strict=True)):
             if row.number in leaving:
                 history = np.concatenate(row.history)
-                self.finished[row.number] = _FinishedRow(image, scores[i], history)
+                self.finished[row.number] = _FinishedRow(
+                    image, scores[i], history, True, opacities[i]
+                )
                 if self.waiting:
                     self.rows[i], entering[i] = _Row(self.waiting.pop(0)), True
         if entering.any():
             self._fill()
-            self.state = self.loop.enter(self.state, self.seeds, tf.constant(entering))
+            self.state = self.loop.restart(self.state, self.data, self.seeds, tf.constant(entering))
             self._take_snapshot(0, [self.rows[i] for i in np.flatnonzero(entering)])
 
     def _scores(self, images: Tensor) -> Array:
         """Score images as a whole and by the terms of sums, [B, 1 + T]."""
         return np.asarray(self.loop.score_terms(images, self.data, self.groups, self.terms))
+
+    def _opacities(self) -> Sequence[Array | None]:
+        """Return the opacity or mask [H, W] of every row, or ``None`` for it."""
+        opacity = self.loop.slopes_of(self.state)
+        return [None] * len(self.rows) if opacity is None else list(opacity)
 
     def _group(self, row: _Row) -> int:
         return int(self.queue.groups[row.number])
@@ -187,7 +197,7 @@ class _RollingBatch:
         running = sum(row.steps for row in self.active())
         done = (len(self.finished) * self.recipe.steps + running) / self.queue.size
         now = copy(self)  # what changes later is copied, and the moments are left out
-        now.state, now.finished = self.state[:1], dict(self.finished)
+        now.state, now.finished = without_moments(self.state), dict(self.finished)
         now.rows = [replace(row, history=list(row.history)) for row in self.rows]
         now.snapshots = {step: dict(images) for step, images in self.snapshots.items()}
         return LoopProgress(
@@ -204,12 +214,15 @@ class _RollingBatch:
         scores = self._scores(images)
         blank = np.zeros(images.shape[1:], np.float32)
         none = np.zeros(scores.shape[1], np.float32)
-        for row, image, score in zip(self.rows, np.asarray(images), scores, strict=True):
+        results = zip(self.rows, np.asarray(images), scores, self._opacities(), strict=True)
+        for row, image, score, opacity in results:
             if row.number not in self.finished and row.steps:
                 history = np.concatenate(row.history)
-                self.finished[row.number] = _FinishedRow(image, score, history, False)
+                self.finished[row.number] = _FinishedRow(image, score, history, False, opacity)
+        unbegun = None if self._opacities()[0] is None else blank[..., 0]
         for number in range(self.queue.size):
-            self.finished.setdefault(number, _FinishedRow(blank, none, np.zeros(0), False))
+            waiting = _FinishedRow(blank, none, np.zeros(0), False, unbegun)
+            self.finished.setdefault(number, waiting)
             for taken in self.snapshots.values():
                 taken.setdefault(number, blank)
         return self.result()
@@ -220,6 +233,8 @@ class _RollingBatch:
         taken = np.array([len(row.history) for row in rows])
         history = np.full((taken.max(), len(taken)), np.nan, np.float32)
         scores = np.stack([row.scores for row in rows])
+        opacities = [row.opacity for row in rows if row.opacity is not None]
+        slopes = np.stack(opacities) if opacities else None
         for number, row in enumerate(rows):
             history[: taken[number], number] = row.history
         return Run(
@@ -233,4 +248,6 @@ class _RollingBatch:
             history=history,
             taken=taken,
             complete=np.array([row.complete for row in rows]),
+            opacity=None if self.loop.masks else slopes,
+            mask=slopes if self.loop.masks else None,
         )

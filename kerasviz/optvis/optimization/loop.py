@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ import tensorflow as tf
 
 from kerasviz.errors import ModelError, UsageError
 from kerasviz.network.network import Network
-from kerasviz.network.program import Kernels
+from kerasviz.network.program import PLAIN, Kernels
 from kerasviz.optvis.function_calls import function_scores
 from kerasviz.optvis.objectives.scoring import (
     IMAGE,
@@ -35,13 +36,18 @@ from kerasviz.optvis.optimization.compile_cache import compiled
 from kerasviz.optvis.optimization.kernels import fast_kernels, portable_kernels
 from kerasviz.optvis.optimization.optimizers import UPDATES, fused_update, per_row
 from kerasviz.optvis.optimization.relu_gradients import REDIRECTED
+from kerasviz.optvis.optimization.slopes import add_slopes, no_slopes, opacity_of, without_moments
 from kerasviz.optvis.optimization.tiling import check_tiles, scores_of_tiles, tiled
 from kerasviz.optvis.python_function import names_of
 from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.transforms.views import spread
 from kerasviz.types import Array, Tensor
 
 #: Tensors of objectives by name, as :func:`pack_objectives` gives them.
 Data = Mapping[str, Tensor]
+NO_DATA: Data = MappingProxyType({})
+#: The photos of rows [B, H, W, C] in [0, 1], among the tensors of objectives.
+PHOTO = "photo"
 #: Steps in one graph call. Between calls there is time for progress, snapshots and Ctrl-C.
 CHUNK = 16
 #: The factor of scores whose gradient is computed in float16, which has no numbers below 6e-8.
@@ -104,7 +110,9 @@ class Run:
     that couple rows; ``terms`` [B, T] those of the terms of sums; ``history`` [steps, B] complete
     scores of the transformed images at each step, NaN after the number of steps that a row has
     ``taken`` [B]. ``complete`` [B] is false for rows that took fewer steps because the run was
-    stopped; those that had not begun took none.
+    stopped; those that had not begun took none. Transparent images have an ``opacity`` [B, H, W] in
+    [0, 1], and snapshots theirs in ``snapshot_opacities``. Images that start from a photo have a
+    ``mask`` [B, H, W] instead, see :func:`mask_of`.
     """
 
     images: Array
@@ -114,10 +122,16 @@ class Run:
     history: Array
     taken: Array
     complete: Array
+    opacity: Array | None = None
+    snapshot_opacities: dict[int, Array] = field(default_factory=dict)
+    mask: Array | None = None
 
 
 class Loop:
     """The compiled functions for a network, a structure and a recipe but for its steps."""
+
+    #: Whether sums of slopes are a mask beside the images, not their opacity.
+    masks = False
 
     def __init__(
         self,
@@ -142,26 +156,50 @@ class Loop:
         self.update = partial(UPDATES[recipe.optimizer], recipe.learning_rate)
         if recipe.transform.fused:
             self.update = fused_update(recipe.optimizer, recipe.learning_rate, recipe.size)
-        self.start = _compiled(self._start)
-        self.enter = _compiled(self._enter)
-        self.image = _compiled(self._image)
-        self.score = _compiled(self._score)
-        self.score_terms = _compiled(self._score_terms)
-        self.advance = _compiled(partial(self._advance, self.kernels))
-        self.advance_redirected = _compiled(partial(self._advance, self.redirected_kernels))
+        self.start = compiled_function(self._start)
+        self.enter = compiled_function(self._enter)
+        self.image = compiled_function(self._image)
+        self.score = compiled_function(self._score)
+        self.score_terms = compiled_function(self._score_terms)
+        self.advance = compiled_function(partial(self._advance, self.kernels))
+        self.advance_redirected = compiled_function(partial(self._advance, self.redirected_kernels))
 
-    def _start(self, seeds: Tensor) -> Any:
-        """Return the state before the first step: parameters and the optimizer's two moments."""
-        height, width = self.recipe.size
-        params = self.recipe.parameterization.init(seeds, height, width, self.net.channels)
-        zeros = tf.nest.map_structure(tf.zeros_like, params)
-        return params, zeros, zeros
+    def prepared(self, data: Data, seeds: Tensor, groups: Tensor) -> Data:
+        """Return the tensors of rows with what is measured before their first step: nothing."""
+        return data
 
-    def _enter(self, state: Any, seeds: Tensor, mask: Tensor) -> Any:
+    def begin(self, data: Data, seeds: Tensor) -> Any:
+        """Return the state of rows before their first step."""
+        return self.start(seeds)
+
+    def restart(self, state: Any, data: Data, seeds: Tensor, mask: Tensor) -> Any:
         """Restart the rows of a state where ``mask`` [B] is true."""
+        return self.enter(state, seeds, mask)
+
+    def _parameters(self, seeds: Tensor) -> Any:
+        height, width = self.recipe.size
+        return self.recipe.parameterization.init(seeds, height, width, self.net.channels)
+
+    def _start(self, *rows: Tensor) -> Any:
+        """Return the state before the first step: parameters and the optimizer's two moments.
+
+        Where slopes give the opacity their sums follow, see :func:`no_slopes`.
+        """
+        params, seeds = self._parameters(*rows), rows[0]
+        zeros = tf.nest.map_structure(tf.zeros_like, params)
+        sums = no_slopes(seeds, self.recipe.size) if self.recipe.opacity else ()
+        return params, zeros, zeros, *sums
+
+    def _enter(self, state: Any, seeds: Tensor, mask: Tensor, *rows: Tensor) -> Any:
         return tf.nest.map_structure(
-            lambda new, old: tf.where(per_row(mask, new), new, old), self._start(seeds), state
+            lambda new, old: tf.where(per_row(mask, new), new, old),
+            self._start(seeds, *rows),
+            state,
         )
+
+    def slopes_of(self, state: Any) -> Array | None:
+        """Return the opacity, or the mask, [B, H, W] of the images of a state."""
+        return opacity_of(state)
 
     def _image(self, params: Any, groups: Tensor) -> Tensor:
         return self.recipe.parameterization.to_image(params, *self.recipe.size, groups)
@@ -172,32 +210,68 @@ class Loop:
 
     def _score_terms(self, images: Tensor, data: Data, groups: Tensor, terms: Data) -> Tensor:
         """Score untransformed images as a whole and by each term of sums, [B, 1 + T]."""
+        images = self.transform.whole(images)
 
         def score(images: Tensor) -> Tensor:
-            activations = {**self.net.activations(images, self.taps), IMAGE: images}
-            whole = own_scores(self.structure, activations, data, groups, self.special)
+            activations, own = self._activations(images, data, PLAIN)
+            activations = {**activations, IMAGE: images}
+            whole = own_scores(self.structure, activations, own, groups, self.special)
             named = self.structure, activations, terms, groups, self.special
             return tf.stack([whole, *(term_scores(*named) if terms else ())], axis=-1)
 
         tile = self.recipe.tile
         return scores_of_tiles(score, images, tile) if tile else score(images)
 
+    def _totals(
+        self, seen: Tensor, images: Tensor, data: Data, groups: Tensor, kernels: Kernels
+    ) -> Tensor:
+        """Score images [B, H, W, C] by what the network sees of them; [B], means over views."""
+        activations, data = self._activations(seen, data, kernels)
+        return self._scored(activations, images, data, groups)
+
+    def _activations(
+        self, seen: Tensor, data: Data, kernels: Kernels
+    ) -> tuple[dict[str, Tensor], Data]:
+        """Return the activations of what the network sees, and the tensors to score them by."""
+        return self.net.activations(seen, self.taps, kernels=kernels), data
+
+    def _scored(
+        self, activations: Mapping[str, Tensor], images: Tensor, data: Data, groups: Tensor
+    ) -> Tensor:
+        views = self.recipe.views
+        if views > 1:  # rows of a group are coupled in the same view
+            data = self._of_views(data)
+            groups = tf.reshape(groups[:, None] * views + tf.range(views), [-1])
+        activations = {**activations, IMAGE: spread(images, views)}
+        settings = self.rivals, self.special
+        totals = scores(self.structure, activations, data, groups, *settings)
+        totals = self._mean_of_views(totals)
+        for penalty in self.recipe.penalties:
+            totals -= function_scores(penalty, images)
+        return totals
+
+    def _of_views(self, data: Data) -> Data:
+        """Repeat the tensors of rows [B, ...] for their views, [B * views, ...]."""
+        views = self.recipe.views
+        return {n: tf.repeat(a, views, axis=0) if views > 1 else a for n, a in data.items()}
+
+    def _mean_of_views(self, totals: Tensor) -> Tensor:
+        views = self.recipe.views
+        return totals if views == 1 else tf.reduce_mean(tf.reshape(totals, [-1, views]), axis=1)
+
     def _gradient(
         self, params: Any, data: Data, seeds: Tensor, groups: Tensor, step: Tensor, kernels: Kernels
-    ) -> tuple[Any, Tensor]:
+    ) -> tuple[Any, tuple[Tensor, ...], Tensor]:
+        """Return the gradients by parameters and, for an opacity, images; and the scores [B]."""
+
         def score(seen: Tensor, images: Tensor) -> Tensor:
-            activations = self.net.activations(seen, self.taps, kernels=kernels)
-            activations = {**activations, IMAGE: images}
-            totals = scores(self.structure, activations, data, groups, self.rivals, self.special)
-            for penalty in self.recipe.penalties:
-                totals -= function_scores(penalty, images)
-            return totals
+            return self._totals(seen, images, data, groups, kernels)
 
         loss_scale = LOSS_SCALE if kernels.compute_dtype == tf.float16 else 1.0
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(params)
             images = self._image(params, groups)
-            seen = self.transform.apply(images, seeds, step)
+            seen = self.transform.apply(images, seeds, step, self.recipe.views)
             if not self.recipe.tile:
                 totals = score(seen, images)
                 target, upstream = totals, tf.fill(tf.shape(totals), loss_scale)
@@ -205,25 +279,31 @@ class Loop:
             target = seen
             upstream, lifted = tiled(lambda s: loss_scale * score(s, s), seen, self.recipe.tile)
             totals = lifted / loss_scale
-        gradient = tape.gradient(target, params, upstream)
+        sources = (images,) if self.recipe.opacity else ()
+        gradient, slopes = tape.gradient(target, (params, sources), upstream)
+        self._check_gradient(gradient)
+        if loss_scale == 1.0:
+            return gradient, slopes, totals
+        gradient, slopes = tf.nest.map_structure(lambda g: g / loss_scale, (gradient, slopes))
+        return gradient, slopes, totals
+
+    def _check_gradient(self, gradient: Any) -> None:
         if any(part is None for part in tf.nest.flatten(gradient)):
             raise ModelError(
                 f"{self.net.name}: {', '.join(self.taps)} has no gradient to the image "
                 f"{self.net.image_port.name} ({self.net.image_port.dtype.name}); name a tap that "
                 "changes gradually with it"
             )
-        if loss_scale == 1.0:
-            return gradient, totals
-        return tf.nest.map_structure(lambda g: g / loss_scale, gradient), totals
 
     def _step(
         self, state: Any, data: Data, seeds: Tensor, groups: Tensor, step: Tensor, kernels: Kernels
     ) -> tuple[Any, Tensor]:
         """Take one step; return the next state and the scores [B] before the step."""
-        params, *moments = state
+        params, *moments = state[:3]
         step = tf.broadcast_to(step, tf.shape(seeds))
-        gradient, totals = self._gradient(params, data, seeds, groups, step, kernels)
-        return self.update(params, moments, gradient, step), totals
+        gradient, slopes, totals = self._gradient(params, data, seeds, groups, step, kernels)
+        sums = add_slopes(state[3:], slopes)
+        return (*self.update(params, moments, gradient, step), *sums), totals
 
     def one_step(self, kernels: Kernels) -> Callable[..., tuple[Any, Tensor]]:
         """Return the function (state, data, seeds, groups, step) -> (next state, scores [B]).
@@ -264,7 +344,8 @@ class Loop:
         return state, history.stack()
 
 
-def _compiled(function: Callable[..., Any]) -> Any:
+def compiled_function(function: Callable[..., Any]) -> Any:
+    """Compile a function, to be traced once."""
     # Without autograph, which would rewrite the Python code of importers.
     traced = tf.function(function, autograph=False)
     # Every loop is traced once. TensorFlow takes those of several networks for one that is traced
@@ -273,16 +354,25 @@ def _compiled(function: Callable[..., Any]) -> Any:
     return traced
 
 
-def loop_for(net: Network, structure: Structure, recipe: Recipe) -> Loop:
+def loop_for(
+    net: Network, structure: Structure, recipe: Recipe, data: Mapping[str, Any] = NO_DATA
+) -> Loop:
     """Return the loop for these settings, compiled once and kept with the network.
 
-    Recipes that differ in name and number of steps share a loop.
+    ``data`` are the tensors of rows, which may have photos. Recipes that differ in name and number
+    of steps share a loop, unless crops shrink with the steps.
     """
-    key = (structure, recipe.replace(name="", steps=1))
+    recipe = recipe.replace(transform=recipe.transform.with_crops(steps=recipe.steps))
+    kind: type[Loop] = Loop
+    if PHOTO in data:
+        from kerasviz.optvis.optimization.photo_loop import PhotoLoop  # which imports this module
+
+        kind = PhotoLoop
+    key = (kind, structure, recipe.replace(name="", steps=1))
     net.warn_of_training()
     net = net.focused(taps_in(structure))
     special = left_out(net, recipe.special_tokens, taps_in(structure))
-    return compiled(net, key, lambda net: Loop(net, structure, recipe, special))
+    return compiled(net, key, lambda net: kind(net, structure, recipe, special))
 
 
 def _stops(steps: int, redirected: int, snapshots: Sequence[int]) -> Iterator[tuple[int, int]]:
@@ -321,9 +411,10 @@ class _Ascent:
 
     def __init__(self, loop: Loop, steps: int, batch: LoopInputs, resume: Checkpoint | None):
         self.loop, self.steps = loop, steps
-        self.data, self.seeds, self.groups = batch.tensors()
+        data, self.seeds, self.groups = batch.tensors()
+        self.data = loop.prepared(data, self.seeds, self.groups)
         self.terms = batch.term_tensors()
-        self.state = loop.start(self.seeds)
+        self.state = loop.begin(self.data, self.seeds)
         self.step = 0
         self.history: tuple[Array, ...] = ()
         self.snapshots: dict[int, Any] = {}
@@ -350,7 +441,7 @@ class _Ascent:
     def progress(self) -> LoopProgress:
         """Return the progress, with functions that compute from the tensors of this step."""
         now = copy(self)  # without the moments, which only a checkpoint needs
-        now.state, now.snapshots = self.state[:1], dict(self.snapshots)
+        now.state, now.snapshots = without_moments(self.state), dict(self.snapshots)
         return LoopProgress(
             self.step,
             self.steps,
@@ -362,8 +453,8 @@ class _Ascent:
 
     def result(self) -> Run:
         """Finish the run, and free the moments: they are 400 MB for a picture of 4096 pixels."""
-        self.state = self.state[:1]
-        images = self.images()
+        self.state = without_moments(self.state)
+        images, slopes = self.images(), self.loop.slopes_of(self.state)
         scores = np.asarray(self.loop.score_terms(images, self.data, self.groups, self.terms))
         return Run(
             images=np.asarray(images),
@@ -373,6 +464,8 @@ class _Ascent:
             history=np.concatenate(self.history),
             taken=np.full(len(self.seeds), self.step),
             complete=np.full(len(self.seeds), self.step == self.steps),
+            opacity=None if self.loop.masks else slopes,
+            mask=slopes if self.loop.masks else None,
         )
 
 
@@ -401,7 +494,8 @@ def optimize(
     unless its objective couples rows. With ``resume``, a checkpoint of the same batch, the result
     is that of an uninterrupted run. Raises :class:`ModelError` for scores that are not finite.
     """
-    run = _Ascent(loop_for(net, batch.structure, recipe), recipe.steps, batch, resume)
+    loop = loop_for(net, batch.structure, recipe, batch.data)
+    run = _Ascent(loop, recipe.steps, batch, resume)
     if resume is None and 0 in snapshots:
         run.snapshots[0] = run.images()
     for first, last in _stops(recipe.steps, recipe.redirect_steps, snapshots):

@@ -6,21 +6,25 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Protocol
 
-from kerasviz.errors import check_choice, check_names
+from kerasviz.errors import UsageError, check_choice, check_names
+from kerasviz.optvis.held_array import revived
 from kerasviz.optvis.parameterizations.aligned import Aligned as Aligned
 from kerasviz.optvis.parameterizations.fourier import Fourier as Fourier
 from kerasviz.optvis.parameterizations.low_resolution import LowResolution as LowResolution
 from kerasviz.optvis.parameterizations.low_resolution import Pyramid as Pyramid
+from kerasviz.optvis.parameterizations.maco import Maco as Maco
 from kerasviz.optvis.parameterizations.pixel import Pixel as Pixel
 from kerasviz.types import Tensor
 
 _KINDS: dict[str, Any] = {
-    kind.kind: kind for kind in (Fourier, Pixel, Pyramid, LowResolution, Aligned)
+    kind.kind: kind for kind in (Fourier, Pixel, Pyramid, LowResolution, Aligned, Maco)
 }
 
 
 class Parameterization(Protocol):
     """Two pure functions: seeds to parameters, parameters to images; frozen and hashable.
+
+    Arrays among its settings are :class:`HeldArray`, whose numbers it reads in these functions.
 
     The parameters are a tensor, or a tuple of tensors, whose first axis is the batch.
     """
@@ -33,6 +37,20 @@ class Parameterization(Protocol):
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as plain data with their ``kind``."""
+
+
+def from_images(parameterization: Parameterization, images: Tensor) -> Any:
+    """Return the parameters whose images are ``images`` [B, H, W, C] in [0, 1].
+
+    Raises :class:`UsageError` for a parameterization that cannot hold every image.
+    """
+    inverse = getattr(parameterization, "from_images", None)
+    if inverse is None:
+        kind = parameterization.to_json()["kind"]
+        raise UsageError(
+            f"param {kind}: it cannot hold a photo to start from; choose fourier, pixel or pyramid"
+        )
+    return inverse(images)
 
 
 def from_json(data: Mapping[str, Any]) -> Parameterization:
@@ -48,5 +66,5 @@ def from_json(data: Mapping[str, Any]) -> Parameterization:
     settings = {name: value for name, value in data.items() if name != "kind"}
     known = [f.name for f in fields(_KINDS[kind])]
     check_names(f"{kind} parameterization", settings, known)
-    parameterization: Parameterization = _KINDS[kind](**settings)
+    parameterization: Parameterization = _KINDS[kind](**revived(settings))
     return parameterization

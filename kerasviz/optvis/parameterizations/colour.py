@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
 
 from kerasviz.errors import UsageError, check_choice
+from kerasviz.optvis.held_array import plain
 from kerasviz.types import Tensor
 
+#: Half a step of an 8-bit colour.
+HALF_STEP = 1 / 510
 #: The floats to whose multiple a row is padded: a vector of AVX-512 has 16, others have fewer.
 _VECTOR = 64
 
@@ -51,9 +55,26 @@ class Coloured:
         """Compute images [B, H, W, C] in [0, 1]."""
         return to_rgb(self.values(params, height, width), self.decorrelate, self.root)
 
+    def from_images(self, images: Tensor) -> Any:
+        """Return the parameters whose images are ``images`` [B, H, W, C] in [0, 1].
+
+        Black and white are moved half a step of 8 bits inwards: no parameter reaches them.
+
+        Raises:
+            UsageError: If the parameters cannot hold every image.
+        """
+        return self.from_values(to_values(images, self.decorrelate, self.root))
+
+    def from_values(self, values: Tensor) -> Any:
+        """Return the parameters of unbounded values [B, H, W, C]."""
+        raise UsageError(
+            f"param {self.kind}: it cannot hold a photo to start from; choose fourier, pixel or "
+            "pyramid"
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Return the settings as plain data."""
-        return {"kind": self.kind, **vars(self)}
+        return {"kind": self.kind, **plain(vars(self))}
 
 
 def to_rgb(values: Tensor, decorrelate: bool = True, root: str = "svd") -> Tensor:
@@ -68,18 +89,31 @@ def to_rgb(values: Tensor, decorrelate: bool = True, root: str = "svd") -> Tenso
     """
     if decorrelate and values.shape[-1] == 3:
         values = tf.matmul(values, tf.constant(ROOTS[root].T, values.dtype))
-    return _sigmoid(values)
+    return evenly(tf.sigmoid, values)
 
 
-def _sigmoid(values: Tensor) -> Tensor:
-    """Compute the logistic function, to the same last bit at every place in a batch.
+def to_values(images: Tensor, decorrelate: bool = True, root: str = "svd") -> Tensor:
+    """Return unbounded values [B, H, W, C] of images: the inverse of :func:`to_rgb`.
 
-    TensorFlow's kernel computes whole vectors of numbers, and the rest at the end by another
+    >>> round(float(to_rgb(to_values(tf.fill([1, 1, 1, 3], 0.25)))[0, 0, 0, 0]), 6)
+    0.25
+    """
+    inside = tf.clip_by_value(images, HALF_STEP, 1 - HALF_STEP)
+    values = evenly(tf.math.log, inside) - evenly(tf.math.log, 1 - inside)
+    if decorrelate and values.shape[-1] == 3:
+        values = tf.matmul(values, tf.constant(np.linalg.inv(ROOTS[root]).T, values.dtype))
+    return values
+
+
+def evenly(function: Callable[[Tensor], Tensor], values: Tensor) -> Tensor:
+    """Compute a function of each number, to the same last bit at every place in a batch.
+
+    TensorFlow's kernels compute whole vectors of numbers, and the rest at the end by another
     formula. So every row is padded to a whole number of vectors.
     """
     shape = tf.shape(values)
     size = math.prod(values.shape[1:])
     if size % _VECTOR == 0:
-        return tf.sigmoid(values)
+        return function(values)
     rows = tf.pad(tf.reshape(values, [shape[0], size]), [[0, 0], [0, -size % _VECTOR]])
-    return tf.reshape(tf.sigmoid(rows)[:, :size], shape)
+    return tf.reshape(function(rows)[:, :size], shape)

@@ -59,6 +59,19 @@ class Fourier(Coloured):
         noise = self.sd * randomness.normal(seeds, (2, channels, height, columns))
         return noise[:, 0], noise[:, 1]
 
+    def from_values(self, values: Tensor) -> Any:
+        """Return the spectra of unbounded values [B, H, W, C].
+
+        Images of odd width are one column wider in the spectrum: that repeats the last one.
+        """
+        height, width = values.shape[1:3]
+        if width % 2:
+            values = tf.concat([values, values[:, :, -1:]], axis=2)
+        planes = tf.transpose(values, [0, 3, 1, 2])
+        spectrum = tf.signal.rfft2d(planes)
+        scale = tf.constant(frequency_scale(height, width, self.decay_power) / 4, tf.float32)
+        return tf.math.real(spectrum) / scale, tf.math.imag(spectrum) / scale
+
     def values(self, params: Any, height: int, width: int) -> Tensor:
         """Compute unbounded values [B, H, W, C], before colours and sigmoid."""
         scale = tf.constant(frequency_scale(height, width, self.decay_power) / 4, tf.float32)

@@ -48,6 +48,12 @@ class Pyramid(Coloured):
             for n, size in enumerate(sizes)
         )
 
+    def from_values(self, values: Tensor) -> tuple[Tensor, ...]:
+        """Return levels that hold values [B, H, W, C] in the finest one, and 0 in others."""
+        batch, height, width, channels = values.shape
+        sizes = [(max(1, height >> n), max(1, width >> n)) for n in range(1, self.levels)]
+        return values, *(tf.zeros([batch, *size, channels]) for size in sizes)
+
     def values(self, params: Any, height: int, width: int) -> Tensor:
         """Add up the enlarged levels."""
         return tf.add_n([enlarged(level, height, width) for level in params])

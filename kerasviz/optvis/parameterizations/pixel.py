@@ -27,6 +27,10 @@ class Pixel(Coloured):
         """Return the initial pixels [B, H, W, C]; row i depends on its seed ``seeds[i]`` only."""
         return self.sd * randomness.normal(seeds, (height, width, channels))
 
+    def from_values(self, values: Tensor) -> Tensor:
+        """Return the values [B, H, W, C], which are the parameters."""
+        return values
+
     def values(self, params: Tensor, height: int, width: int) -> Tensor:
         """Return the parameters themselves."""
         return params

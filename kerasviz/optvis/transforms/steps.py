@@ -14,6 +14,7 @@ from kerasviz.errors import UsageError, check_choice, check_names
 from kerasviz.optvis.function_calls import function_images
 from kerasviz.optvis.python_function import PythonFunction
 from kerasviz.optvis.transforms.resampling import Similarity
+from kerasviz.optvis.transforms.views import Noise, ShrinkingCrop
 from kerasviz.types import Size, Tensor
 
 #: The value outside the image, in [0, 1], unless a pad has another.
@@ -305,9 +306,12 @@ class FunctionStep:
 
 #: Steps that can be folded into one map.
 FoldableStep = Pad | Jitter | Scale | Rotate | Crop | ResizedCrop
-Step = FoldableStep | FunctionStep
+Step = FoldableStep | FunctionStep | Noise | ShrinkingCrop
 _KINDS: dict[str, Any] = {
-    step.kind: step for step in (Pad, Jitter, Scale, Rotate, Crop, ResizedCrop, FunctionStep)
+    step.kind: step
+    for step in (
+        *(Pad, Jitter, Scale, Rotate, Crop, ResizedCrop, FunctionStep, Noise, ShrinkingCrop),
+    )
 }
 
 
@@ -327,7 +331,7 @@ def step_from_json(data: Mapping[str, Any]) -> Step:
     known = [f.name for f in fields(_KINDS[kind])]
     settings = {name: value for name, value in data.items() if name != "kind"}
     check_names(kind, settings, known)
-    if known and known[0] not in settings:
+    if known and known[0] not in settings and kind != ShrinkingCrop.kind:
         raise UsageError(f"transform {kind}: {known[0]} is missing")
     if kind == FunctionStep.kind:
         return FunctionStep(PythonFunction.from_json(settings["function"]))

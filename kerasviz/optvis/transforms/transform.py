@@ -30,6 +30,7 @@ from kerasviz.optvis.transforms.steps import (
     step_from_json,
     step_to_json,
 )
+from kerasviz.optvis.transforms.views import Noise, Rows, ShrinkingCrop, resized, spread
 from kerasviz.types import Size, Tensor
 
 #: The stream of a seed's random numbers; the first image takes stream 0.
@@ -100,6 +101,30 @@ class Transform(ABC):
         """The number of uniform random numbers of a row."""
         return len(self.choices)
 
+    @property
+    def crop(self) -> ShrinkingCrop | None:
+        """The last shrinking crop among the steps, which decides the size of the result."""
+        crops = [step for step in self.steps if isinstance(step, ShrinkingCrop)]
+        return crops[-1] if crops else None
+
+    def with_crops(self, **changes: Any) -> Transform:
+        """Return the transform with the settings of its shrinking crops that are 0 filled in."""
+        steps = [
+            replace(step, **{n: v for n, v in changes.items() if getattr(step, n) in (0, (0, 0))})
+            if isinstance(step, ShrinkingCrop)
+            else step
+            for step in self.steps
+        ]
+        return replace(self, steps=tuple(steps)) if self.crop is not None else self
+
+    def seen_size(self, image: Size) -> Size:
+        """Return the size in which the network sees images of a size."""
+        return image if self.crop is None else self.crop.result_size(image)
+
+    def whole(self, images: Tensor) -> Tensor:
+        """Return images [B, H, W, C] untransformed, in the size in which the network sees them."""
+        return resized(images, self.seen_size((images.shape[1], images.shape[2])))
+
     def for_size(self, size: Size) -> Transform:
         """Return the transform of images of a size: pads and jitters have their pixels there.
 
@@ -112,40 +137,41 @@ class Transform(ABC):
         steps = (s.scaled(factor) if isinstance(s, Pad | Jitter) else s for s in self.steps)
         return replace(self, steps=tuple(steps), scaled_from=0)
 
-    def apply(self, images: Tensor, seeds: Tensor, step: Tensor) -> Tensor:
-        """Transform images [B, H, W, C] to [B, h, w, C] with the draws of ``seeds`` [B].
+    def apply(self, images: Tensor, seeds: Tensor, step: Tensor, views: int = 1) -> Tensor:
+        """Transform images [B, H, W, C] to [B * views, h, w, C] with the draws of ``seeds`` [B].
 
-        ``step`` is a number, or one for each row [B].
+        ``step`` is a number, or one for each row [B]. Every view of an image has its own draws;
+        those of one image follow one another.
         """
         step = tf.convert_to_tensor(step)
         if self.shared:
             seeds, step = seeds[:1], step[:1] if step.shape.rank else step
-        uniforms = randomness.uniform(seeds, step, self.draws, STREAM)
+        uniforms = randomness.uniform(seeds, step, self.draws * views, STREAM)
+        if views > 1:
+            uniforms = tf.reshape(uniforms, [seeds.shape[0] * views, self.draws])
         rows = [images.shape[0]]
-        return self(images, uniforms, (tf.broadcast_to(seeds, rows), tf.broadcast_to(step, rows)))
+        rows_of = Rows(tf.broadcast_to(seeds, rows), tf.broadcast_to(step, rows), views)
+        return self(images, uniforms, rows_of)
 
-    def __call__(self, images: Tensor, uniforms: Tensor, rows: Sequence[Tensor] = ()) -> Tensor:
-        """Transform images [B, H, W, C] by the draws ``uniforms`` [B, draws] in [0, 1).
+    def __call__(self, images: Tensor, uniforms: Tensor, rows: Rows | None = None) -> Tensor:
+        """Transform images [B, H, W, C] by the draws ``uniforms`` [B * views, draws] in [0, 1).
 
         Draw k of a row chooses value ``floor(u choices[k])``. Where ``shared`` is true only the
         first row of ``uniforms`` counts. The size of the images must be known at tracing. ``rows``
-        are the seeds [B] and steps [B] for functions.
+        are the seeds and steps of the images, for steps that need them.
         """
         fitted = self.for_size((images.shape[1], images.shape[2]))
         if fitted is not self:
             return fitted(images, uniforms, rows)
+        if rows is None:
+            zeros = tf.zeros([images.shape[0]], tf.int32)
+            rows = Rows(zeros, zeros)
         counts = tf.constant(self.choices, tf.float32)
         if self.shared:
             uniforms = uniforms[:1]
         chosen = tf.minimum(tf.floor(uniforms * counts), counts - 1)
         picks = iter(tf.unstack(chosen, self.draws, axis=1))
-        return self._resample(
-            images,
-            [
-                rows if isinstance(step, FunctionStep) else [next(picks) for _ in step.choices]
-                for step in self.steps
-            ],
-        )
+        return self._resample(images, [[next(picks) for _ in s.choices] for s in self.steps], rows)
 
     def to_image_size(self) -> Transform:
         """Return this transform with a last crop, if it may change the size of an image."""
@@ -161,7 +187,7 @@ class Transform(ABC):
         """Whether every result has the size of the image."""
 
     @abstractmethod
-    def _resample(self, images: Tensor, picks: Sequence[Sequence[Tensor]]) -> Tensor:
+    def _resample(self, images: Tensor, picks: Sequence[Sequence[Tensor]], rows: Rows) -> Tensor:
         """Transform images by the chosen values of every step."""
 
     def to_json(self) -> dict[str, Any]:
@@ -189,7 +215,8 @@ class FoldedTransform(Transform):
     - ``Scale``: v -> map(v / factor). ``Rotate``: v -> map(R v) with R of the angle. Both keep the
       size of the canvas.
     - ``ResizedCrop``: v -> map(side v + offset), and the canvas keeps its size.
-    - A Python function takes what the steps before it sampled; the steps after it start anew.
+    - A Python function, ``Noise`` and ``ShrinkingCrop`` take what the steps before them sampled;
+      the steps after them start anew.
     - ``Crop``: sets the size to the image's. If an odd number of pixels is cropped, one more goes
       at the end, which is v -> map(v - 1/2) along that axis.
 
@@ -218,22 +245,33 @@ class FoldedTransform(Transform):
         pads = [step for step in self.steps if isinstance(step, Pad)]
         return {pad.fill for pad in pads if pad.mode == "constant"}
 
-    def _resample(self, images: Tensor, picks: Sequence[Sequence[Tensor]]) -> Tensor:
+    def _resample(self, images: Tensor, picks: Sequence[Sequence[Tensor]], rows: Rows) -> Tensor:
         size = (images.shape[1], images.shape[2])
-        run: list[tuple[FoldableStep, Sequence[Tensor]]] = []
+        batch, run = images.shape[0], list[tuple[FoldableStep, Sequence[Tensor]]]()
+
+        def of_views(images: Tensor) -> Tensor:
+            return spread(images, rows.views) if images.shape[0] == batch else images
+
         for step, values in zip(self.steps, picks, strict=True):
-            if isinstance(step, FunctionStep):
-                images, run = step.apply(self._sampled(images, run, size), values, size), []
-            else:
+            if isinstance(step, FoldableStep):
                 run.append((step, values))
-        return self._sampled(images, run, size)
+                continue
+            if run:
+                images, run = self._sampled(of_views(images), run, size), []
+            if isinstance(step, ShrinkingCrop):
+                images = step.cropped(images, values, rows.of_views[1])
+                size = (images.shape[1], images.shape[2])
+            elif isinstance(step, Noise):
+                images = step.added(of_views(images), rows)
+            else:
+                images = step.apply(of_views(images), rows.of_views, size)
+        images = of_views(images)
+        return self._sampled(images, run, size) if run else images
 
     def _sampled(
         self, images: Tensor, run: Sequence[tuple[FoldableStep, Sequence[Tensor]]], size: Size
     ) -> Tensor:
         """Fold a run of steps into one map and sample the images once; crop to ``size``."""
-        if not run:
-            return images
         seen = (images.shape[1], images.shape[2])
         canvas = Canvas(Similarity(), seen, size)
         for step, values in run:
@@ -256,7 +294,7 @@ class FoldedTransform(Transform):
                 grown += 2 * step.pixels
             elif isinstance(step, Jitter):
                 grown -= step.pixels
-            elif isinstance(step, Crop):
+            elif isinstance(step, Crop | ShrinkingCrop):
                 grown = 0
         return grown == 0
 
@@ -280,20 +318,27 @@ class SequentialTransform(Transform):
     shared: bool = field(default=True, init=False)
     resample: ClassVar[str] = "each"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for step in self.steps:
+            if isinstance(step, Noise | ShrinkingCrop):
+                raise UsageError(f'{step.kind}: expected with resample "once", not "each"')
+
     @property
     def _keeps_size(self) -> bool:
         return not self.steps or isinstance(self.steps[-1], Crop)
 
-    def _resample(self, images: Tensor, picks: Sequence[Sequence[Tensor]]) -> Tensor:
+    def _resample(self, images: Tensor, picks: Sequence[Sequence[Tensor]], rows: Rows) -> Tensor:
         batch, height, width, channels = images.shape
         grown = sum(2 * s.pixels if isinstance(s, Pad) else 0 for s in self.steps)
         lost = sum(s.pixels if isinstance(s, Jitter) else 0 for s in self.steps)
         if not self.functions:
             check_size((height, width), (height + grown - lost, width + grown - lost))
         for step, values in zip(self.steps, picks, strict=True):
-            if not isinstance(step, FunctionStep):
-                values = [value[0] for value in values]
-            images = step.apply(images, values, (height, width))
+            if isinstance(step, FunctionStep):
+                images = step.apply(images, rows.of_views, (height, width))
+            elif isinstance(step, FoldableStep):
+                images = step.apply(images, [value[0] for value in values], (height, width))
         return tf.ensure_shape(images, [batch, None, None, channels])
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from kerasviz.io.images import encode
+from kerasviz.io.images import encode, opacity_of
 
 #: Bytes of HTML that the pictures of one view take, at most: notebooks are kept in git, and GitHub
 #: shows none above some MB.
@@ -32,6 +32,13 @@ class EmbeddedImage:
     width: int
     height: int
     is_enlarged: bool
+    is_transparent: bool = False
+
+    @property
+    def classes(self) -> str:
+        """Return the classes of the image, for the styles of the view."""
+        kinds = {"pixels": self.is_enlarged, "transparent": self.is_transparent}
+        return " ".join(f"kerasviz-{kind}" for kind, holds in kinds.items() if holds)
 
 
 def embed(images: Sequence[Image.Image], budget: int = BUDGET) -> list[EmbeddedImage]:
@@ -67,7 +74,9 @@ def reduced(image: Image.Image, side: int) -> Image.Image:
 def _placed(image: Image.Image, uri: str) -> EmbeddedImage:
     width, height = image.size
     factor = SMALLEST // max(image.size)
+    transparent = opacity_of(image) is not None
     if factor > 1:
-        return EmbeddedImage(uri, factor * width, factor * height, True)
+        return EmbeddedImage(uri, factor * width, factor * height, True, transparent)
     shrunk = min(1.0, LARGEST / max(image.size))
-    return EmbeddedImage(uri, round(shrunk * width), round(shrunk * height), False)
+    size = round(shrunk * width), round(shrunk * height)
+    return EmbeddedImage(uri, *size, False, transparent)

@@ -88,8 +88,7 @@ def batch_of(request: Request, base: int, only: int | None = None) -> int:
     """
     if only is not None:
         return in_parts(only, request.rows)
-    height, width = request.recipe.size
-    room = max(1, MAX_PIXELS // (height * width))
+    room = max(1, MAX_PIXELS // request.recipe.pixels)
     wanted = request.rows if request.recipe.transform.shared else max(request.rows, base)
     sizes = [size for size in CANONICAL if request.rows <= size <= min(wanted, room)]
     if sizes:
@@ -104,7 +103,6 @@ def asked_of(net: Network, request: Request) -> PictureRequest:
     structure = structure_of(request.objective, net, request.recipe.pre_activation)
     key = request.key(net)
     alone = key if request.recipe.transform.shared else ""
-    height, width = request.recipe.size
     return PictureRequest(
         key=key,
         text=request.text,
@@ -113,7 +111,7 @@ def asked_of(net: Network, request: Request) -> PictureRequest:
         rows=request.rows,
         batch=request.batch or request.rows,
         steps=request.recipe.steps,
-        cost=float(request.rows * request.recipe.steps * height * width),
+        cost=float(request.rows * request.recipe.steps * request.recipe.pixels),
     )
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerasviz.errors import KerasvizError, first_line
-from kerasviz.network.quiet_tensorflow import import_tensorflow
+from kerasviz.network.quiet_tensorflow import start_tensorflow
 from kerasviz.service.jobs.database import Database
 from kerasviz.service.jobs.picture_queue import Claim, Claimed, Queue
 from kerasviz.service.networks import Networks
@@ -239,7 +239,7 @@ def main(setting: ServiceSettings, worker_id: str, orders: Connection) -> None:
         queue = Queue(Database(setting.database, durable=False), worker_id)
         worker = RenderWorker(setting, queue, Networks(setting))
         threading.Thread(target=_listen, args=(orders, worker), daemon=True).start()
-        import_tensorflow()
+        start_tensorflow()
         orders.send("ready")
         worker.run()
         logging.shutdown()

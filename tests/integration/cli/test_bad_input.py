@@ -202,7 +202,7 @@ def test_missing_targets(run_cli: Run) -> None:
 
 def test_unknown_recipe(run_cli: Run, model_file: Path) -> None:
     line = fails(run_cli, 2, "render", model_file, "conv2:1", "--recipe", "tasty")
-    assert "article, lucid, fast, vivid" in line
+    assert "article, lucid, fast, vivid, maco" in line
 
 
 def test_snapshot_after_the_last_step(run_cli: Run, model_file: Path) -> None:

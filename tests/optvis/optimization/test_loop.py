@@ -8,8 +8,8 @@ from support.tiny import TinyProgram, network
 from kerasviz.errors import ModelError
 from kerasviz.network.input_spec import preset
 from kerasviz.network.network import Identity, Network
-from kerasviz.optvis.objectives.objective import channel, layer, logit
-from kerasviz.optvis.objectives.scoring import pack_objectives, structure_of
+from kerasviz.optvis.objectives.objective import channel, diversity, layer, logit
+from kerasviz.optvis.objectives.scoring import pack_objectives, scores, structure_of, taps_in
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.optimization.compile_cache import cache_of
 from kerasviz.optvis.optimization.loop import CHUNK, LoopInputs, loop_for, optimize
@@ -21,6 +21,9 @@ from reference.adam import Adam
 
 SMALL = recipe("article").replace(steps=20, size=(13, 17))
 STILL = SMALL.replace(transform=FoldedTransform(()))
+#: Shrinking crops of 12 x 13 pixels, several in a step, and an opacity.
+MACO = recipe("maco").replace(size=(17, 22), steps=20)
+MACO = MACO.replace(transform=MACO.transform.with_crops(size=(12, 13)), views=3)
 
 
 def batch_of(net, chosen, objectives, seeds):
@@ -111,6 +114,49 @@ def test_rows_do_not_depend_on_what_else_is_in_the_batch_or_in_which_order():
     np.testing.assert_array_equal(first.images, turned.images[::-1])
     np.testing.assert_array_equal(first.images[0], others.images[0])
     assert np.any(first.images[0] != first.images[1])
+
+
+def test_rows_with_views_are_to_the_last_bit_the_same_wherever_they_stand():
+    net = network()
+    first = run(net, MACO, [channel("joined", u) for u in (1, 2, 4)], [5, 6, 7])
+    second = run(net, MACO, [channel("joined", u) for u in (7, 4, 1)], [1, 2, 5])
+    for name in ("images", "opacity"):
+        np.testing.assert_array_equal(getattr(first, name)[0], getattr(second, name)[2])
+    assert (first.history[-5:].mean(0) > first.history[0]).all()
+    assert first.opacity.shape == (3, 17, 22) and first.images.shape == (3, 17, 22, 3)
+
+
+def test_the_score_of_a_step_is_the_mean_over_views_and_rows_are_coupled_within_a_view():
+    net = network()
+    objective = channel("joined", 1) + diversity("joined", 0.5)
+    batch = batch_of(net, MACO, [objective] * 2, [3, 4])
+    groups = np.zeros(2, np.int32)
+    batch = LoopInputs(batch.structure, batch.data, batch.seeds, groups)
+    transform = MACO.transform.with_crops(steps=MACO.steps)
+    result = optimize(net, MACO, batch, snapshots=(0, 9))
+    data = {name: tf.constant(array) for name, array in batch.data.items()}
+    for step in (0, 9):
+        seen = transform.apply(tf.constant(result.snapshots[step]), batch.seeds, step, 3)
+        expected = np.zeros(2)
+        for view in range(3):
+            activations = net.activations(seen[view::3], taps_in(batch.structure))
+            expected += scores(batch.structure, activations, data, groups).numpy() / 3
+        np.testing.assert_allclose(result.history[step], expected, rtol=1e-4)
+    # The finished image is scored as a whole, in the size that the network sees.
+    whole = net.activations(MACO.transform.whole(tf.constant(result.images)), ["left"])["left"]
+    assert (
+        whole.shape[1:3] == net.activations(np.zeros((1, 12, 13, 3)), ["left"])["left"].shape[1:3]
+    )
+    np.testing.assert_allclose(result.scores, whole[..., 1].numpy().mean((1, 2)), rtol=1e-4)
+
+
+def test_crops_shrink_over_the_steps_of_the_recipe():
+    net = network()
+    batch = batch_of(net, MACO, [channel("joined", 1)], [0])
+    short, long = (loop_for(net, batch.structure, MACO.replace(steps=n)) for n in (8, 16))
+    assert short is not long and short.recipe.transform.crop.steps == 8
+    again = loop_for(net, batch.structure, MACO.replace(steps=16, name="other"))
+    assert again is long
 
 
 def test_classes_are_optimized_against_their_rivals_and_scored_without():
@@ -236,8 +282,9 @@ def test_lucid_runs_with_its_growing_and_shrinking_images():
         recipe("fast").replace(size=(16, 24), patience=0),
         recipe("vivid").replace(size=(16, 24)),
         STILL.replace(parameterization=Pixel(), optimizer="gradient-descent"),
+        MACO,
     ],
-    ids=["redirected", "fused", "vivid", "pixels"],
+    ids=["redirected", "fused", "vivid", "pixels", "maco"],
 )
 def test_a_run_goes_on_from_its_checkpoints_as_if_it_had_not_stopped(chosen):
     chosen, marks = chosen.replace(steps=3 * CHUNK + 5), (0, 7, 2 * CHUNK)
@@ -259,7 +306,7 @@ def test_a_run_goes_on_from_its_checkpoints_as_if_it_had_not_stopped(chosen):
             resume=Checkpoint.from_bytes(file.getvalue()),
         )
         assert taken == [s for s in there if s > step]
-        for name in ("images", "scores", "history", "taken"):
+        for name in ("images", "scores", "history", "taken", "opacity"):
             np.testing.assert_array_equal(getattr(again, name), getattr(whole, name))
         assert set(again.snapshots) == set(marks)
         for mark in marks:

@@ -47,6 +47,12 @@ def test_small_ones_are_enlarged_and_large_ones_shrunk_on_the_screen(
     assert opened(embedded).size == size
 
 
+def test_transparent_ones_are_marked() -> None:
+    opaque, clear = embed([Image.new("RGB", (200, 9)), Image.new("RGBA", (24, 16))])
+    assert opaque.classes == "" and opened(clear).mode == "RGBA"
+    assert clear.classes == "kerasviz-pixels kerasviz-transparent"
+
+
 @pytest.mark.parametrize(
     ("count", "side", "file_format", "file_side"),
     [(20, 128, "PNG", 128), (64, 128, "WEBP", 128), (64, 400, "WEBP", 96), (1, 1500, "WEBP", 1024)],

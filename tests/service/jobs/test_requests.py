@@ -51,6 +51,10 @@ def test_each_picture_is_asked_for_once_and_settings_win_over_the_recipe() -> No
     (vivid,) = requests("logit:1", recipe="vivid")
     assert vivid.recipe.rivals == RECIPES["vivid"].rivals
     assert vivid.recipe.transform == RECIPES["vivid"].transform
+    (maco,) = requests("logit:1", recipe="maco")
+    assert maco.recipe.size == (256, 256) and maco.recipe.seen_size == (128, 128)
+    assert maco.recipe.views == RECIPES["maco"].views and maco.recipe.opacity
+    assert maco.batch == 2
 
 
 @pytest.mark.parametrize(

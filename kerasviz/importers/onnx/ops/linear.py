@@ -115,12 +115,16 @@ def product(a: Tensor, b: Tensor) -> Tensor:
         if lengths.count(-1) > 1 or 0 in lengths:
             lengths = tf.concat([tf.shape(a)[:-1], [b.shape[1]]], 0)
         whole = tf.reshape(rows, lengths)
-        return tf.ensure_shape(whole, [*a.shape[:-1], b.shape[1]])
-    stack = tf.broadcast_dynamic_shape(tf.shape(a)[:-2], tf.shape(b)[:-2])
-    wide = [tf.broadcast_to(x, tf.concat([stack, tf.shape(x)[-2:]], 0)) for x in (a, b)]
+        whole.set_shape([*a.shape[:-1], b.shape[1]])
+        return whole
+    shapes = [tf.split(tf.shape(x), [x.shape.rank - 2, 2]) for x in (a, b)]
+    stack = tf.broadcast_dynamic_shape(shapes[0][0], shapes[1][0])
     static = tf.broadcast_static_shape(*outer)
-    pairs = zip(wide, (a, b), strict=True)
-    return tf.matmul(*(tf.ensure_shape(w, [*static, *x.shape[-2:]]) for w, x in pairs))
+    wide = []
+    for x, (_, matrix) in zip((a, b), shapes, strict=True):
+        wide.append(tf.broadcast_to(x, tf.concat([stack, matrix], 0)))
+        wide[-1].set_shape([*static, *x.shape[-2:]])
+    return tf.matmul(*wide)
 
 
 @operator("Det", since=11)

@@ -23,6 +23,7 @@ from kerasviz.importers.onnx.layout import (
     stored_axis,
     to_first,
     to_last,
+    unpacked,
 )
 from kerasviz.importers.onnx.registry import Call, operator, stored
 from kerasviz.types import Tensor
@@ -278,8 +279,10 @@ def _to_computed(x: Tensor, lengths: list[Any], target: Tensor, *, keeps: bool) 
 
 def _lengths_in(target: Tensor) -> list[int | None]:
     """Return the known entries of a vector of lengths, ``None`` for -1 and the others."""
-    known: list[int | None] = tf.fill(target, False).shape.as_list()
-    return known
+    numbers = unpacked(target)
+    if numbers is None:
+        numbers = tf.fill(target, False).shape.as_list()
+    return [n if isinstance(n, int) and n >= 0 else None for n in numbers]
 
 
 def _known_lengths(x: Tensor, target: Tensor) -> list[int | None]:

@@ -1,0 +1,75 @@
+"""Requests of pictures that start from photos, or reproduce them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from kerasviz.network.network import Network
+from kerasviz.optvis.held_array import HeldArray
+from kerasviz.optvis.objectives.targets import Target
+from kerasviz.optvis.recipes import Recipe
+from kerasviz.rendering.photos import hold_photo
+from kerasviz.rendering.recipe_options import RecipeOptions
+from kerasviz.rendering.request import Request, by_image, make_requests
+from kerasviz.rendering.sizes import usual_size
+from kerasviz.types import Size
+
+if TYPE_CHECKING:
+    from kerasviz.rendering.picture_options import PictureOptions
+
+#: The recipe that ``fast``, the usual one, stands for where a picture starts from a photo.
+USUAL = "accentuation"
+#: The snapshots of a picture that starts from a photo, for the slider of the page.
+MOMENTS = 10
+
+
+def photo_requests(
+    net: Network,
+    targets: Sequence[Target],
+    options: RecipeOptions,
+    pictures: PictureOptions,
+    chosen: Recipe,
+) -> list[Request]:
+    """Turn targets into requests for every photo, in the size and by the recipe that fit.
+
+    ``chosen`` is the recipe of the options in the precision that fits.
+    """
+    requests: list[Request] = []
+    held: dict[tuple[int, Size, int], HeldArray] = {}
+    for number, photo in enumerate(pictures.photos):
+        for part, image in by_image(net, targets, chosen):
+            for target in part:
+                recipe = _recipe_for(target, options, chosen, image)
+                key = (number, recipe.size, image.channels)
+                if key not in held:
+                    held[key] = hold_photo(photo, *key)
+                requests += make_requests(
+                    net,
+                    [target],
+                    recipe,
+                    seed=pictures.seed,
+                    kind="negative" if pictures.negative else "",
+                    rows=pictures.diversity or 1,
+                    snapshots=_snapshots(target, recipe, pictures),
+                    photo=held[key],
+                )
+    return requests
+
+
+def _recipe_for(target: Target, options: RecipeOptions, chosen: Recipe, net: Network) -> Recipe:
+    """Return the recipe of a target: one that starts from the photo keeps near it by default."""
+    if target.objective.reproduces:
+        if options.size is None and chosen.name == "fast":
+            return chosen.replace(size=usual_size(net))
+        return options.fitted(chosen, net)
+    if options.recipe == "fast":
+        chosen = replace(options, recipe=USUAL).chosen().replace(precision=chosen.precision)
+    return options.fitted(chosen, net)
+
+
+def _snapshots(target: Target, recipe: Recipe, pictures: PictureOptions) -> Sequence[int]:
+    if pictures.snapshots or target.objective.reproduces or not recipe.likeness:
+        return pictures.snapshots
+    return range(0, recipe.steps, max(1, round(recipe.steps / MOMENTS)))

@@ -109,7 +109,7 @@ def drawn(
             for i, (name, by_layer) in enumerate(pictures.items()):
                 left = x + i * (SIDE + 2)
                 canvas.paste(by_layer[row][column].resize((SIDE, SIDE)), (left, y + 2 * line))
-                draw.text((left, y + 2 * line + SIDE), name, "black", font)
+                draw.text((left, y + 2 * line + SIDE), Path(name).name[:18], "black", font)
     return canvas
 
 

@@ -13,6 +13,7 @@ Functions; those of commands take the options of the command as arguments of the
     find_examples   find the images to which units respond (kerasviz examples)
     find_directions find directions in the activations of photos (kerasviz directions)
     find_positions  find the positions at which units are largest (kerasviz positions)
+    make_circuits   show what units are built from and what they feed (kerasviz circuits)
     make_atlas      render every unit of a network (kerasviz atlas)
     export_model    write a network for TensorFlow Serving (kerasviz export)
     convert         write a network as a Keras file or a SavedModel (kerasviz convert)
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from kerasviz.examples.find import find_examples as find_examples
     from kerasviz.export.convert import convert as convert
     from kerasviz.export.tf_serving.export import export_model as export_model
+    from kerasviz.figures.circuits.make import make_circuits as make_circuits
     from kerasviz.figures.make import make_figures as make_figures
     from kerasviz.network.input_spec import InputSpec as InputSpec
     from kerasviz.network.network import Network as Network
@@ -86,6 +88,7 @@ _HOMES = {
     "find_positions": "rendering.position_maps",
     "load": "zoo.load",
     "make_atlas": "atlas.make",
+    "make_circuits": "figures.circuits.make",
     "make_figures": "figures.make",
     "render": "rendering.render",
     "render_again": "rendering.again",

@@ -11,6 +11,7 @@ from kerasviz import __version__
 from kerasviz.cli import (
     atlas,
     check,
+    circuits,
     convert,
     directions,
     doctor,
@@ -63,6 +64,7 @@ for _module in (
     examples,
     directions,
     positions,
+    circuits,
     figures,
     atlas,
     verify,

@@ -18,6 +18,7 @@ FUNCTIONS = {
     "examples": "find_examples",
     "directions": "find_directions",
     "positions": "find_positions",
+    "circuits": "make_circuits",
     "atlas": "make_atlas",
     "export": "export_model",
     "check": "check",
@@ -49,6 +50,7 @@ ELSEWHERE = {
     ("render", "again"): ("render_again", "file"),
     ("figures", "model"): ("make_figures", "net"),
     ("render", "from"): ("render", "from_"),
+    ("circuits", "from"): ("make_circuits", "from_"),
 }
 #: Options whose default, or what they take, differs, with the reason.
 NOTES = {
@@ -56,7 +58,8 @@ NOTES = {
     ("directions", "out"): "None writes no file; the command writes into out/NAME-directions",
     ("positions", "out"): "None writes no files; the command writes into out/NAME-positions",
     ("render", "again"): "a function of its own, because targets and settings are in the file",
-    ("render", "from"): "from is a word of the language Python itself",
+    ("circuits", "out"): "None writes into out/NAME-circuits, as the command",
+    ("*", "from"): "from is a word of the language Python itself",
     ("figures", "model"): "the network is the first argument of every function",
     ("*", "import"): "the classes by name, in place of the module that has them",
 }

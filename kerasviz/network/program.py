@@ -7,7 +7,7 @@ labels and aliases of the zoo belong to the :class:`kerasviz.network.network.Net
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -17,6 +17,9 @@ from kerasviz.errors import UsageError, first_line
 from kerasviz.types import Tensor
 
 Shape = tuple[int | None, ...] | None
+#: Return a value, channels last, in place of the computed one; the second argument reads, by name,
+#: values that it is computed from.
+Edit = Callable[[Tensor, Callable[[str], Tensor]], Tensor]
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,9 @@ class Kernels:
 
     ``relu`` and ``relu6`` can have other gradients; ``convolve`` takes the arguments of
     ``tf.nn.conv2d`` (x, kernel, strides, padding), ``convolve_depthwise`` those of
-    ``tf.nn.depthwise_conv2d``, ``normalize`` those of ``tf.nn.local_response_normalization``.
+    ``tf.nn.depthwise_conv2d``, ``normalize`` those of ``tf.nn.local_response_normalization``,
+    ``max_pool`` those of ``tf.nn.max_pool``. ``edits`` replace values, by name, for all that is
+    computed from them.
     ``compute_dtype`` is a type of fewer bits for convolutions and matrix products of a float32
     model, ``None`` for float32. Operations that only pass results on keep that type; all others
     compute in float32.
@@ -36,7 +41,9 @@ class Kernels:
     convolve: Callable[..., Tensor] = tf.nn.conv2d
     convolve_depthwise: Callable[..., Tensor] = tf.nn.depthwise_conv2d
     normalize: Callable[..., Tensor] = tf.nn.local_response_normalization
+    max_pool: Callable[..., Tensor] = tf.nn.max_pool
     compute_dtype: Any = None
+    edits: Mapping[str, Edit] = field(default_factory=dict, hash=False)
 
 
 PLAIN = Kernels()

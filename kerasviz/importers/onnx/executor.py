@@ -35,6 +35,7 @@ from kerasviz.importers.onnx.layout import (
     Quantized,
     SequenceValue,
     cast,
+    channel_axis_last,
     channels_last,
     float_type,
     model_layout,
@@ -51,6 +52,7 @@ from kerasviz.importers.onnx.registry import (
 )
 from kerasviz.importers.onnx.shape_arithmetic import known_numbers
 from kerasviz.network.program import PLAIN, Kernels
+from kerasviz.types import Tensor
 
 #: Errors that damaged or contradictory files cause, such as a missing attribute.
 FAILURES = (
@@ -105,6 +107,8 @@ class Scope:
         self.followed: set[str] = set()  # reshaped values whose channels stay on axis 1
         self.interleavable: set[str] = set()
         self.kept_rows: set[str] = set()
+        #: Where values have their channels that are stored in the model's layout, if not last.
+        self.axes: Mapping[str, int] = {}
         self.steps: list[ExecutableNode] = []
         self.left_out: dict[str, str] = {}
         self._bodies: dict[int, Scope] = {}
@@ -160,10 +164,37 @@ class Scope:
         for step in self._needed(names, visible):
             with explained(step.node), tf.name_scope(scope_name(step.node)):
                 self.store(step, step.run(self.call(step.node, visible, kernels)), known)
+                for name in kernels.edits.keys() & set(step.node.outputs):
+                    known[name] = self._edited(name, visible, kernels)
         return [
             without_interleaving(visible[name] if name in visible else self.constants[name])
             for name in names
         ]
+
+    def _edited(
+        self, name: str, known: MutableMapping[str, OnnxValue], kernels: Kernels
+    ) -> LayoutTensor:
+        """Return what replaces a value, in its layout; a quantized one becomes real numbers."""
+
+        def read(name: str) -> Tensor:
+            value = known[name] if name in known else self.constants[name]
+            if isinstance(value, Quantized):
+                value = LayoutTensor(value.real(), value.channels_last)
+            if not isinstance(value, LayoutTensor | Interleaved):
+                raise ModelError(f"{name!r} is no tensor that a run could change")
+            return channel_axis_last(value, self.axes.get(name))
+
+        edited, value, axis = (
+            kernels.edits[name](read(name), read),
+            known[name],
+            self.axes.get(name),
+        )
+        if isinstance(value, LayoutTensor) and value.channels_last:
+            return LayoutTensor(edited, channels_last=True)
+        if axis is not None:
+            last = edited.shape.rank - 1
+            edited = tf.transpose(edited, [*range(axis), last, *range(axis, last)])
+        return LayoutTensor(edited)
 
     def call(self, node: Node, known: MutableMapping[str, OnnxValue], kernels: Kernels) -> Call:
         """Return the call of a node, with inputs from ``known`` or the constants."""

@@ -62,8 +62,6 @@ class OnnxProgram(Described):
             floats = _as_floats(entry)
             ports[entry.name] = Port(entry.name, entry.dtype, entry.shape, first, as_floats=floats)
         self._inputs: Mapping[str, Port] = MappingProxyType(ports)
-        #: Where values have their channels that are stored in the model's layout, if not last.
-        self._axes: dict[str, int] = {}
         self._values: Mapping[str, Value] = MappingProxyType(self._describe())
         self._left_out = MappingProxyType(self._scope.left_out)
         self._module_kinds = MappingProxyType(module_kinds(nodes))
@@ -122,7 +120,7 @@ class OnnxProgram(Described):
                 raise ModelError(f"{name!r} is a sequence or an optional, which has no channels")
         try:
             return {
-                n: _as_result(o, channels_last, self._axes.get(n))
+                n: _as_result(o, channels_last, self._scope.axes.get(n))
                 for n, o in zip(names, values, strict=True)
             }
         except tf.errors.OpError as error:  # TensorFlow has no kernel for some transposes
@@ -197,7 +195,7 @@ class OnnxProgram(Described):
         tf.compat.v1.wrap_function(trace, list(specs.values()))
         if failures:
             return values, failures
-        self._axes = {name: k for name in values if (k := axes.axis(name)) is not None}
+        self._scope.axes = {name: k for name in values if (k := axes.axis(name)) is not None}
         nodes = [step.node for step in scope.steps]
         described = with_activation_inputs(values, nodes, scope.constants)
         named = with_aliases(described, nodes, self._outputs)

@@ -43,7 +43,7 @@ from kerasviz.importers.onnx_tf.compat import import_onnx_tf
 from kerasviz.importers.tensorflow.frozen_graph import FrozenGraph
 from kerasviz.importers.tensorflow.program import GraphProgram, program_over
 from kerasviz.importers.tensorflow.values import Naming
-from kerasviz.network.program import PLAIN, Described, Kernels, Port, Value, static_shape
+from kerasviz.network.program import PLAIN, Described, Edit, Kernels, Port, Value, static_shape
 from kerasviz.types import Tensor
 
 #: Errors of onnx-tf for models that it cannot translate, some only during the trace.
@@ -291,7 +291,8 @@ class OnnxTfProgram(Described):
                 raise UsageError(f"input {self._same[name]!r} is needed and was not given")
         inner = {name: self._inner[name] for name in names if name in self._inner}
         wanted = list(dict.fromkeys(inner.values()))
-        computed = self._program.compute(fed, wanted, kernels=kernels)
+        edits = {self._inner[name]: self._inward(name, e) for name, e in kernels.edits.items()}
+        computed = self._program.compute(fed, wanted, kernels=replace(kernels, edits=edits))
         results = {}
         for name in names:
             result = computed[inner[name]] if name in inner else fed[self._same[name]]
@@ -300,6 +301,26 @@ class OnnxTfProgram(Described):
                 result = tf.transpose(result, order)
             results[name] = result
         return results
+
+    def _inward(self, name: str, edit: Edit) -> Edit:
+        """Return an edit for the frozen graph, which has the values in the model's layout."""
+
+        def last(name: str, tensor: Tensor) -> Tensor:
+            order = _with_last(self._axes[name], int(self._ranks[name] or 0))
+            return tf.transpose(tensor, order)
+
+        def changed(tensor: Tensor, read: Callable[[str], Tensor]) -> Tensor:
+            def outward(name: str) -> Tensor:
+                tensor = read(self._inner[name])
+                return last(name, tensor) if name in self._axes else tensor
+
+            if name not in self._axes:
+                return edit(tensor, outward)
+            order = _with_last(self._axes[name], int(self._ranks[name] or 0))
+            edited = edit(last(name, tensor), outward)
+            return tf.transpose(edited, [order.index(k) for k in range(len(order))])
+
+        return changed
 
     def _taken(self, name: str, feed: Tensor, last: bool) -> Tensor:
         if name not in self._inputs:

@@ -162,16 +162,26 @@ def emit(node: GraphNode, inputs: Sequence[Tensor], kernels: Kernels) -> list[Te
             return _old_batch_normalization(node, inputs)
         if node.op == "LRN":
             return [kernels.normalize(inputs[0], *(node.attributes[name] for name in _LRN))]
-        if node.op == "Conv2D" and set(node.attributes["dilations"]) == {1}:
-            return [kernels.convolve(*inputs, node.attributes["strides"], _padding(node))]
-        if node.op == "DepthwiseConv2dNative" and set(node.attributes["dilations"]) == {1}:
-            strides = node.attributes["strides"]
-            return [kernels.convolve_depthwise(*inputs, strides, _padding(node))]
+        if node.op == "MaxPool" or set(node.attributes.get("dilations", ())) == {1}:
+            slid = _slid(node, inputs, kernels)
+            if slid is not None:
+                return [slid]
         return _raw(node, inputs)
     except (ValueError, tf.errors.InvalidArgumentError) as error:
         raise ValueError(f"{label}: {_first_line(error)}") from error
     except (TypeError, tf.errors.UnimplementedError, tf.errors.NotFoundError) as error:
         raise ModelError(f"{label} cannot be computed: {_first_line(error)}") from error
+
+
+def _slid(node: GraphNode, inputs: Sequence[Tensor], kernels: Kernels) -> Tensor | None:
+    """Run an op that slides a window, if it is one of the kernels."""
+    if node.op == "MaxPool":
+        window = (node.attributes["ksize"], node.attributes["strides"])
+        return kernels.max_pool(inputs[0], *window, _padding(node))
+    convolve = {"Conv2D": kernels.convolve, "DepthwiseConv2dNative": kernels.convolve_depthwise}
+    if node.op not in convolve:
+        return None
+    return convolve[node.op](*inputs, node.attributes["strides"], _padding(node))
 
 
 _LRN = ("depth_radius", "bias", "alpha", "beta")

@@ -63,10 +63,7 @@ class GraphProgram(Described):
         Raises :class:`UsageError` for unknown names and missing feeds, ``ValueError`` with the
         node where the shapes do not fit, :class:`ModelError` where an op cannot run.
         """
-        for name in names:
-            if name not in self._keys:
-                raise UsageError(f"no value {name!r}; near: {near(name, self._values)}")
-        wanted = {name: self._graph.source(self._keys[name]) for name in names}
+        wanted = {name: self._source(name) for name in names}
         tensors: dict[str, Tensor] = {}
         for name, tensor in feeds.items():
             if name not in self._fed:
@@ -81,6 +78,7 @@ class GraphProgram(Described):
             if n in feeds and not self._has_type(n, tensors[key])
         }
         fed = set(self._fed.values())
+        edits = {self._source(name): edit for name, edit in kernels.edits.items()}
         for node in self._graph.needed(wanted.values(), fed, "cannot be computed: {}".format):
             if f"{node.name}:0" in tensors:
                 continue
@@ -90,6 +88,10 @@ class GraphProgram(Described):
             inputs = self._inputs_of(node, tensors, kernels.compute_dtype)
             outputs = self._emitted(node, inputs, kernels, carried)
             tensors.update({f"{node.name}:{k}": result for k, result in enumerate(outputs)})
+            for key in edits.keys() & {f"{node.name}:{k}" for k in range(len(outputs))}:
+                tensors[key] = edits[key](
+                    tensors[key], lambda name: self._tensor(self._source(name), tensors)
+                )
         results = {name: self._tensor(key, tensors) for name, key in wanted.items()}
         self._check_rows(results, tensors)
         if channels_last or not self._first:
@@ -98,6 +100,12 @@ class GraphProgram(Described):
             name: tf.transpose(t, to_first(t.shape.rank)) if wanted[name] in self._first else t
             for name, t in results.items()
         }
+
+    def _source(self, name: str) -> str:
+        """Return the tensor of the graph that a value is, by its name or alias."""
+        if name not in self._keys:
+            raise UsageError(f"no value {name!r}; near: {near(name, self._values)}")
+        return self._graph.source(self._keys[name])
 
     def contents(self) -> str:
         """Return a SHA-256 of structure, weights and names, the same in memory and in a file."""

@@ -95,7 +95,8 @@ def _scaled(magnitudes: Array) -> Array:
     """Scale magnitudes so that the image has numbers of about 1."""
     height = magnitudes.shape[1]
     scale = height * math.sqrt(float(np.mean(np.square(magnitudes))) / magnitudes[0].size)
-    return (magnitudes / scale).astype(np.float32)
+    scaled: Array = (magnitudes / scale).astype(np.float32)
+    return scaled
 
 
 @lru_cache(maxsize=16)

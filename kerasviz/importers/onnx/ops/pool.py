@@ -23,7 +23,7 @@ def max_pool(call: Call) -> list[LayoutTensor]:
     """Compute the largest entry of every window, and its flat index; padding never wins."""
     x = call.channels_last()
     window = _with_ceil(call, x, window_of(call, x, _kernel(call)))
-    outputs = [LayoutTensor(_largest(x, window), channels_last=True)]
+    outputs = [LayoutTensor(_largest(x, window, call.kernels.max_pool), channels_last=True)]
     if len(call.node.outputs) > 1 and call.node.outputs[1]:
         by_column = bool(call.attribute("storage_order", 0))
         outputs.append(
@@ -46,7 +46,7 @@ def _lowest(dtype: tf.DType) -> Any:
     return dtype.min if dtype.is_integer else -float("inf")
 
 
-def _largest(x: Tensor, window: Window) -> Tensor:
+def _largest(x: Tensor, window: Window, max_pool: Callable[..., Tensor]) -> Tensor:
     lowest = _lowest(x.dtype)
     if not _has_pools(x):
         taps = [tap for _, tap in _taps(padded(x, window.pads, lowest), window)]
@@ -56,12 +56,12 @@ def _largest(x: Tensor, window: Window) -> Tensor:
         return y
     if window.is_dilated:
         ones = [1] * len(window.kernel)
-        slide = partial(tf.nn.max_pool, ksize=window.kernel, strides=ones, padding="VALID")
+        slide = partial(max_pool, ksize=window.kernel, strides=ones, padding="VALID")
         return dilated(padded(x, window.pads, lowest), window, slide)
     padding = window.padding
     if padding is None or (isinstance(padding, list) and len(window.kernel) != 2):
         x, padding = padded(x, window.pads, lowest), "VALID"
-    return tf.nn.max_pool(x, window.kernel, window.strides, padding)
+    return max_pool(x, window.kernel, window.strides, padding)
 
 
 def _has_pools(x: Tensor) -> bool:

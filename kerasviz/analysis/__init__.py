@@ -1,0 +1,1 @@
+"""Analyse a network: what its units are built from, and what decides a score."""

@@ -1,0 +1,1 @@
+"""Pages of circuits: units, what they are built from, and what they feed."""

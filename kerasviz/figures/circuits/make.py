@@ -1,0 +1,174 @@
+"""Make a folder of circuits: weights, pictures of all units in them, and pages to walk on."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kerasviz.analysis.circuit import Circuit, find_circuit
+from kerasviz.errors import UsageError, whole_number
+from kerasviz.figures.circuits.pages import write_pages
+from kerasviz.io.files import make_folder, write_atomically
+from kerasviz.network.network import Network
+from kerasviz.optvis.objectives.targets import parse_targets
+from kerasviz.optvis.recipes import Recipe
+from kerasviz.rendering.photos import read_photo
+from kerasviz.rendering.picture import network_provenance
+from kerasviz.rendering.progress import Report
+from kerasviz.rendering.render import render
+from kerasviz.rendering.sizes import usual_size
+from kerasviz.rendering.store import Store, slug
+from kerasviz.types import Array, Size
+from kerasviz.zoo.argument_names import named_arguments
+from kerasviz.zoo.arguments import Data, Model, as_network, tap_names
+
+#: The version of the data of a circuit.
+VERSION = 1
+#: The folder of the pictures.
+PICTURES = "pictures"
+#: Pixels of the pictures, if none are named: they are shown small.
+SMALL = 96
+
+
+@dataclass(frozen=True)
+class CircuitSet:
+    """Hold the circuits that a call found, and the page that shows them.
+
+    Args:
+        circuits: One for each unit.
+        page: The page of the first one.
+    """
+
+    circuits: tuple[Circuit, ...]
+    page: Path
+
+
+@named_arguments()
+def make_circuits(  # noqa: PLR0913 - the options of the command
+    net: Model,
+    targets: str | Iterable[str],
+    *,
+    from_: str | Sequence[str] = (),
+    to: str | Sequence[str] = (),
+    partners: int = 6,
+    photo: str | os.PathLike[str] | None = None,
+    recipe: str | Path | Recipe = "fast",
+    steps: int | None = None,
+    size: int | Size | str | None = None,
+    seed: int = 0,
+    out: str | os.PathLike[str] | None = None,
+    data: Data | None = None,
+    progress: bool | Report | None = None,
+) -> CircuitSet:
+    """Show what units are built from and what they feed, with the weights between.
+
+    Like ``kerasviz circuits``, this writes a page for each unit, with pictures of its strongest
+    partners, and all numbers as JSON. Pages of one folder lead to each other.
+
+    Args:
+        net: The network, or what :func:`kerasviz.load` takes.
+        targets: Units, such as ``"block4a:11"`` or ``"block4a:0-7"``.
+        from_: Earlier taps; by default the main layers two back.
+        to: Later taps; by default the next main layers.
+        partners: The number of partners of each sign in each layer.
+        photo: A picture at which gates and attention are held; grey by default.
+        recipe: How the pictures are optimized.
+        steps: The updates of the pictures, if not the recipe's.
+        size: Pixels of the pictures, a number or (height, width); 96 by default.
+        seed: The seed of the pictures.
+        out: The folder, by default ``out/NAME-circuits``.
+        data: Arrays that inputs beside the image are held at, or an ``.npz`` file of them.
+        progress: As for :func:`kerasviz.render`.
+
+    Returns:
+        The circuits, and the page of the first.
+
+    Raises:
+        UsageError: For targets that are no units, and taps that are not connected.
+
+    Example:
+        >>> made = kerasviz.make_circuits(net, "block3b:5", partners=1, steps=2, size=16)
+        >>> made.page.name, made.circuits[0].earlier[0].tap
+        ('block3b-5.html', 'stem')
+    """
+    whole_number("partners", partners)
+    net = as_network(net, data)
+    units = _units(net, [targets] if isinstance(targets, str) else list(targets))
+    earlier, later = (tap_names(names, net.taps) or None for names in (from_, to))
+    image = _image(net, photo)
+    circuits = [
+        find_circuit(net, tap, unit, earlier=earlier, later=later, partners=partners, image=image)
+        for tap, unit in units
+    ]
+    folder = circuits_folder(net, out)
+    make_folder(folder)
+    texts = list(dict.fromkeys(text for circuit in circuits for text in _texts(circuit)))
+    rendering = render(
+        net,
+        texts,
+        recipe=recipe,
+        steps=steps,
+        size=SMALL if size is None and net.fixed_size == (None, None) else size,
+        seed=seed,
+        out=folder / PICTURES,
+        progress=progress,
+    )
+    requests = [picture.request for picture in rendering]
+    entries = Store(folder / PICTURES, net).finished(requests)
+    files = {entry.target: f"{PICTURES}/{entry.file}" for entry in entries}
+    for circuit in circuits:
+        _write(folder, net, circuit, files, "" if photo is None else Path(photo).name)
+    pages = write_pages(folder)
+    first = circuits[0]
+    return CircuitSet(tuple(circuits), pages[f"{first.tap}:{first.unit}"])
+
+
+def circuits_folder(net: Network, out: str | os.PathLike[str] | None = None) -> Path:
+    """Return the folder of a network's circuits: ``out``, or one of the network's name."""
+    return Path("out") / f"{net.name}-circuits" if out is None else Path(out)
+
+
+def _units(net: Network, texts: Sequence[str]) -> list[tuple[str, int]]:
+    """Return the taps and numbers of units; raise :class:`UsageError` for other targets."""
+    units = []
+    for target in parse_targets(list(texts), net):
+        terms = target.objective.terms
+        if len(terms) != 1 or terms[0].kind != "channel" or terms[0].unit is None:
+            raise UsageError(
+                f"target {target.text!r}: a circuit is that of one unit; give LAYER:UNIT"
+            )
+        units.append((target.text.rpartition(":")[0], terms[0].unit))
+    if not units:
+        raise UsageError("no units; give one or more, such as block4a:11")
+    return units
+
+
+def _image(net: Network, photo: str | os.PathLike[str] | None) -> Array | None:
+    if photo is None:
+        return None
+    return read_photo(Path(photo), net.fitting_size(usual_size(net)), net.channels)
+
+
+def _texts(circuit: Circuit) -> list[str]:
+    """Return the targets of the pictures of a circuit."""
+    partners = [p for layer in circuit.layers for p in layer.partners]
+    return [f"{circuit.tap}:{circuit.unit}", *(f"{p.tap}:{p.unit}" for p in partners)]
+
+
+def _write(folder: Path, net: Network, circuit: Circuit, files: dict[str, str], photo: str) -> None:
+    """Write the data of a circuit."""
+    record: dict[str, Any] = {
+        "maker": "kerasviz circuits",
+        "version": VERSION,
+        "network": network_provenance(net),
+        "photo": photo,
+        "circuit": circuit.to_json(),
+        "pictures": {text: files[text] for text in _texts(circuit) if text in files},
+    }
+    name = slug(f"{circuit.tap}:{circuit.unit}")
+    text = json.dumps(record, indent=1, ensure_ascii=False)
+    write_atomically(folder / f"{name}.json", text.encode())

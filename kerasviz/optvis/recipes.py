@@ -252,7 +252,7 @@ RECIPES: dict[str, Recipe] = {
     "vit": Recipe(
         "vit",
         steps=128,
-        parameterization=Fourier(decay_power=1.4),
+        parameterization=Fourier(decay_power=1.2),
         transform=FoldedTransform(VIT_STEPS, scaled_from=128),
         pre_activation="any",
         special_tokens=False,

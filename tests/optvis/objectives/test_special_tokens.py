@@ -110,7 +110,7 @@ def test_the_recipe_vit_draws_the_colour_that_every_patch_is_read_for():
     rows = np.arange(2, dtype=np.int32)
     found = optimize(net, chosen, LoopInputs(structure, data, rows, rows))
     red, green, blue = found.images.mean((0, 1, 2))
-    assert red > 0.55 and green < 0.2 and blue < 0.2
+    assert red > 0.5 and green < 0.3 and blue < 0.3  # of 0.5 each at the start
     patches = np.asarray(net.activations(found.images, ["active"])["active"])[:, 1:, 0]
     assert (patches > 0).mean() > 0.8
     np.testing.assert_allclose(found.scores, patches.mean(1), rtol=1e-5)

@@ -10,6 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1
 export PIP_USER=0 # a `user = true` in someone's pip settings would stop an install into a venv
 # What is imported is compiled then; pip would compile all of TensorFlow.
 export PIP_NO_COMPILE=1
+unset PYTHONDONTWRITEBYTECODE # tests start hundreds of processes, which would compile it each time
 export TF_CPP_MIN_LOG_LEVEL="${TF_CPP_MIN_LOG_LEVEL:-2}"
 
 # A candidate is run, not only found: a version manager's shim exists even where its Python does not.

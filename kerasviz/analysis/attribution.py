@@ -77,7 +77,7 @@ def attribute(
     taps: Sequence[str],
     *,
     steps: int = STEPS,
-    pre_activation: bool = True,
+    pre_activation: PreActivation = True,
 ) -> list[Attribution]:
     """Attribute the score of an objective to layers.
 

@@ -14,6 +14,7 @@ from kerasviz.figures.catalogue.appendix import APPENDIX_LAYER
 from kerasviz.figures.layout.appendix import layers_of
 from kerasviz.figures.layout.build import choose
 from kerasviz.figures.layout.context import FigureOptions
+from kerasviz.figures.layout.directions import DirectionGroup, names_directions
 from kerasviz.figures.layout.tiles import FigureLayout
 from kerasviz.io.storage import Storage
 from kerasviz.network.input_spec import InputSpec
@@ -35,7 +36,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Atlas:
-    """A network, its layers, and the settings of every picture.
+    """A network, its layers, directions of files, and the settings of every picture.
 
     ``network`` is its provenance. ``threads`` are those of TensorFlow in a worker, ``balanced``
     says that the last batches are small, for hundreds of workers; both decide the last bits of
@@ -49,26 +50,31 @@ class Atlas:
     seed: int = 0
     threads: int = 1
     balanced: bool = False
+    directions: tuple[DirectionGroup, ...] = ()
 
     @classmethod
     def of(
         cls, net: Network, taps: Sequence[str], recipe: Recipe, seed: int = 0, threads: int = 1
     ) -> Atlas:
-        """Define the atlas of some layers, or of all main layers with positions.
+        """Define the atlas of some layers and directions, or of all main layers with positions.
 
-        Raises :class:`UsageError` for an unknown layer, one without channels and positions, and an
-        image size that the network does not take.
+        Raises :class:`UsageError` for an unknown layer, one without channels and positions, files
+        without fitting directions, and an image size that the network does not take.
         """
         if net.identity.by_contents:
             raise UsageError(
                 f"the workers of an atlas read {net.name} from a file; save the model and load that"
             )
-        layers = tuple(taps) or tuple(main_layers(net))
-        net.focused(layers).check_size(*with_crop_size(recipe, net).seen_size)
-        options = FigureOptions(net, recipe, layers=layers)
+        groups = tuple(DirectionGroup.of(net, tap) for tap in taps if names_directions(tap, net))
+        layers = tuple(tap for tap in taps if not names_directions(tap, net))
+        if not taps:
+            layers = tuple(main_layers(net))
+        named = [*layers, *(group.tap for group in groups)]
+        net.focused(named).check_size(*with_crop_size(recipe, net).seen_size)
+        shown = layers_of(FigureOptions(net, recipe, layers=layers)) if layers else ()
         source = ModelSource(net.identity.source, signature=net.identity.signature)
         return cls(
-            network_provenance(net), source, tuple(layers_of(options)), recipe, seed, threads
+            network_provenance(net), source, tuple(shown), recipe, seed, threads, directions=groups
         )
 
     @classmethod
@@ -89,11 +95,23 @@ class Atlas:
         atlas = replace(cls.of(net, taps, fitted, seed, threads), balanced=fine)
         if existing is not None and not recipe.names_precision:
             return replace(atlas, recipe=fitted.replace(precision=existing.recipe.precision))
-        return replace(atlas, recipe=recipe.resolved(fitted, net, atlas.taps))
+        return replace(atlas, recipe=recipe.resolved(fitted, net, atlas.all_taps))
+
+    @property
+    def all_taps(self) -> tuple[str, ...]:
+        """The taps of its layers and directions."""
+        return (*self.taps, *(group.tap for group in self.directions))
 
     def options(self, net: Network, examples: Examples | None = None) -> FigureOptions:
         """Return the options of its figure: all units of its layers."""
-        return FigureOptions(net, self.recipe, self.seed, layers=self.taps, examples=examples)
+        return FigureOptions(
+            net,
+            self.recipe,
+            self.seed,
+            layers=self.taps,
+            directions=self.directions,
+            examples=examples,
+        )
 
     def layout(self, net: Network, examples: Examples | None = None) -> FigureLayout:
         """Lay its units out in rows, each with its pictures."""
@@ -120,6 +138,7 @@ class Atlas:
                 **({"signature": signature} if (signature := self.source.signature) else {}),
             },
             "taps": list(self.taps),
+            **({"directions": [g.to_json() for g in self.directions]} if self.directions else {}),
             "recipe": self.recipe.to_json(),
             "seed": self.seed,
             "threads": self.threads,
@@ -140,6 +159,7 @@ class Atlas:
             seed=data["seed"],
             threads=data["threads"],
             balanced=data["fine"],
+            directions=tuple(map(DirectionGroup.from_json, data.get("directions", ()))),
         )
 
 
@@ -195,6 +215,10 @@ def _differences(agreed: Atlas, asked: Atlas) -> Iterator[str]:
     yield from _compare(inputs[0], inputs[1], "input ")
     if agreed.taps != asked.taps:
         yield f"layers: there {_few(agreed.taps)}, here {_few(asked.taps)}"
+    if agreed.directions != asked.directions:
+        names = [_few([g.name for g in a.directions]) or "none" for a in (agreed, asked)]
+        same = names[0] == names[1]
+        yield "other directions" if same else f"directions: there {names[0]}, here {names[1]}"
     yield from _compare(agreed.recipe.identity(), asked.recipe.identity())
     rest = [
         {"seed": a.seed, "threads": a.threads, "batches": "fine" if a.balanced else "usual"}

@@ -99,7 +99,8 @@ def make_atlas(  # noqa: PLR0913 - the options of the command
     Args:
         net: The network, or what :func:`kerasviz.load` takes, as far as workers can read it: a
             file, or a name of the zoo.
-        taps: The layers, or one; by default the main ones with positions.
+        taps: The layers, or one; by default the main ones with positions. Directions of a file
+            are ``"TAP@FILE.npz:KEY"``, with rows as ``[0-9]`` or all.
         out: A folder, or an address such as ``s3://bucket/name``; by default ``out/NAME-atlas``.
         engine: What the workers are: processes of this machine, or actors of a Ray cluster.
         address: The Ray cluster, such as ``"auto"``.
@@ -111,7 +112,8 @@ def make_atlas(  # noqa: PLR0913 - the options of the command
         size: Pixels, a number or (height, width); by default the network's own where it takes no
             other, else the recipe's.
         steps: The updates of the image.
-        param: What is optimized: pixels, their Fourier spectrum, a pyramid, or 32 x 32 pixels.
+        param: What is optimized: pixels, their Fourier spectrum, a pyramid, 32 x 32 pixels, or a
+            small network that paints them.
         precision: The numbers in which convolutions are computed; see :func:`kerasviz.render`.
         until_converged: Whether a picture ends when its score has stopped growing.
         tile: The side of the tiles, in pixels, that the network sees of large pictures.

@@ -10,6 +10,7 @@ from heapq import heappop, heappush
 from kerasviz.atlas.engines import Task
 from kerasviz.atlas.engines.schedule import Schedule
 from kerasviz.atlas.tasks import tasks_of
+from kerasviz.figures.layout.directions import shown_as
 from kerasviz.network.network import Network
 from kerasviz.rendering.batching import Batch
 from kerasviz.rendering.cost import Clock, pictures_of
@@ -112,12 +113,12 @@ def largest_gain(
 def _layers(batches: Sequence[Batch], parts: Sequence[tuple[float, float]]) -> list[LayerCost]:
     layers: dict[str, list[tuple[Batch, float]]] = {}
     for batch, seconds in zip(batches, parts, strict=True):
-        tap = batch.requests[0].objective.terms[0].tap or ""
+        tap, _ = shown_as(batch.requests[0].objective.terms[0])
         layers.setdefault(tap, []).append((batch, sum(seconds)))
     return [
         LayerCost(
             tap,
-            len({r.objective.terms[0].unit for batch, _ in layer for r in batch.requests}),
+            len({shown_as(r.objective.terms[0])[1] for batch, _ in layer for r in batch.requests}),
             pictures_of([batch for batch, _ in layer]),
             len(layer),
             sum(seconds for _, seconds in layer),

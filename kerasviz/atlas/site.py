@@ -13,6 +13,7 @@ from kerasviz.atlas.tiles import PER_FILE, Tiles, write_samples, write_tiles
 from kerasviz.figures.catalogue.appendix import APPENDIX_LAYER
 from kerasviz.figures.layout.appendix import layer_title
 from kerasviz.figures.layout.build import choose
+from kerasviz.figures.layout.directions import is_group
 from kerasviz.figures.layout.tiles import FigureLayout, Page
 from kerasviz.figures.site.layer_pages import (
     FOLDER,
@@ -49,6 +50,11 @@ class SiteLayer:
     labels: tuple[str, ...]
 
     @property
+    def noun(self) -> str:
+        """The word for one of its units."""
+        return "Direction" if is_group(self.tap) else "Unit"
+
+    @property
     def name(self) -> str:
         """The name of its files."""
         return Path(self.page).stem
@@ -65,7 +71,10 @@ class SiteLayer:
         return {
             "tap": self.tap,
             "title": self.title,
-            "aliases": [name for name in net.taps[self.tap].aliases if name != self.tap],
+            "aliases": []
+            if is_group(self.tap)
+            else [name for name in net.taps[self.tap].aliases if name != self.tap],
+            "noun": self.noun,
             "page": self.page,
             "anchors": stem if regular else [anchor(self.tap, unit) for unit in self.units],
             "units": len(self.units) if whole else self.units,
@@ -88,7 +97,8 @@ def write_site(out: Path, run: FigureRun, layout: FigureLayout | None = None) ->
     with ThreadPoolExecutor() as pool:  # all are read, to compare their checksums
         list(pool.map(store.intact, list(store.entries.values())))
     taps = list(dict.fromkeys(block.layers[0] for block in layout.blocks))
-    names, labels = page_names(net), class_layers(net, taps, layout.size)
+    names = page_names(net, [tap for tap in taps if is_group(tap)])
+    labels = class_layers(net, [tap for tap in taps if not is_group(tap)], layout.size)
     rows = _by_layer(run, layout, labels)
     run = replace(run, commands=_commands(run, rows))
     make_folder(out / FOLDER)
@@ -112,7 +122,8 @@ def write_site(out: Path, run: FigureRun, layout: FigureLayout | None = None) ->
     about = {
         "network": layout.network,
         "layers": layers,
-        "count": sum(len(layer.units) for layer in layers),
+        "count": sum(len(layer.units) for layer in layers if not is_group(layer.tap)),
+        "directions": sum(len(layer.units) for layer in layers if is_group(layer.tap)),
         "pictures": len(layout.optimized),
         "size": (width, height),
         "recipe": run.options.recipe,
@@ -148,7 +159,7 @@ def _commands(run: FigureRun, rows: Mapping[str, Sequence[UnitPictures]]) -> dic
     commands = {}
     for tap, units in rows.items():
         for unit in units:
-            target = f"{tap}:{unit.unit}"
+            target = unit.target
             pairs = zip(unit.block.optimized, unit.entries, strict=True)
             for place, (cell, entry) in enumerate(pairs):
                 kind = tap, place, entry.compiled_batch
@@ -178,6 +189,7 @@ def _frame(layers: Sequence[SiteLayer], i: int, run: FigureRun, layout: FigureLa
 
 def _notes(layout: FigureLayout, taps: Sequence[str], i: int) -> tuple[str, ...]:
     """Return the notes of the figure about layer ``i``, not those about the layout of layers."""
-    others = [f"Channels of {tap} " for k, tap in enumerate(taps) if k != i]
+    rest = [tap for k, tap in enumerate(taps) if k != i]
+    others = [note for tap in rest for note in (f"Channels of {tap} ", f"Directions of {tap}: ")]
     known = ("Layer: ", "Layers: ", "Shown here: ", *others)
     return tuple(note for note in layout.notes if not note.startswith(known))

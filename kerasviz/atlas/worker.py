@@ -51,7 +51,7 @@ def job_of(
         "owner": asdict(owner),
         "lease": lease,
     }
-    return Job("kerasviz.atlas.worker:make", argument)
+    return Job("kerasviz.atlas.start_worker:make", argument)
 
 
 def make(argument: Mapping[str, Any]) -> AtlasWorker:

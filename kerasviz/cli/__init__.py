@@ -16,6 +16,7 @@ from kerasviz.cli import (
     directions,
     doctor,
     examples,
+    explain,
     export,
     figures,
     models,
@@ -23,6 +24,7 @@ from kerasviz.cli import (
     render,
     serve,
     taps,
+    trust,
     verify,
 )
 from kerasviz.cli.group import Commands, help_if_alone
@@ -65,9 +67,11 @@ for _module in (
     directions,
     positions,
     circuits,
+    explain,
     figures,
     atlas,
     verify,
+    trust,
     convert,
     export,
     serve,

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 Examples:
   kerasviz atlas efficientnet-lite0 --plan --steps 128 --price 0.40
   kerasviz atlas efficientnet-lite0 stem block1a --steps 128 --size 64
+  kerasviz atlas efficientnet-lite0 block5a@concepts.npz:nmf --recipe fast
   kerasviz atlas inceptionv1 --out s3://bucket/inceptionv1 --engine ray --address auto
 
 The same command continues a run that ended early, and may run on several machines at once.
@@ -132,7 +133,8 @@ def command(
     """Render every unit of MODEL's layers on many workers into one site.
 
     MODEL is a file or a name of `kerasviz models list`; TAPs are layers (default: its main ones
-    with positions). Of each unit there are seven pictures: neuron, channel, four facets, negative.
+    with positions), or directions of a file as TAP@FILE.npz:KEY[ROWS]. Of each unit there are seven
+    pictures: neuron, channel, four facets, negative.
     """
     place = WorkerOptions(engine, address, workers, threads)
     if price is not None and not only_plan:

@@ -223,8 +223,9 @@ def recipe_options(default: str) -> Callable[[Command], Command]:
         show_default=True,
         metavar="NAME|FILE",
         shell_complete=complete_recipes,
-        help="article (the paper's, 2560 steps), lucid, fast, vivid (128 steps), vit (of "
-        "transformers), maco (natural and transparent), or a .json file.",
+        help="article (the paper's, 2560 steps), lucid, fast (128), vivid (160), vit (of "
+        "transformers), maco (natural and transparent), with --from accentuation and deepdream, or "
+        "a .json file.",
     )
     return _packed("recipe_options", RecipeOptions, [recipe, *_CHANGES])
 
@@ -243,8 +244,8 @@ _CHANGES = (
         "--param",
         type=click.Choice(PARAMETERIZATIONS),
         help="What is optimized: the image's pixels, its Fourier spectrum, a pyramid of images "
-        "of different sizes, one of 32 x 32 pixels that is enlarged, or (maco) the phases of a "
-        "spectrum with the magnitudes of photos.",
+        "of different sizes, one of 32 x 32 pixels that is enlarged, a small network that paints "
+        "it (cppn), or the phases of a spectrum with the magnitudes of photos (maco).",
     ),
     click.option(
         "--precision",

@@ -45,7 +45,7 @@ from kerasviz.rendering.progress import RenderProgress, Report, displayed
 from kerasviz.rendering.recipe_options import RecipeOptions
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.run import missing_batches, render_into
-from kerasviz.rendering.sizes import unless_named, with_crop_size
+from kerasviz.rendering.sizes import unless_named
 from kerasviz.rendering.store import Store
 from kerasviz.types import Param, Precision, Size
 from kerasviz.zoo.argument_names import named_arguments
@@ -113,7 +113,8 @@ def make_figures(  # noqa: PLR0913 - the options of the command
         size: Pixels, a number or (height, width); by default the network's own where it takes no
             other, else the recipe's.
         steps: The updates of the image.
-        param: What is optimized: pixels, their Fourier spectrum, a pyramid, or 32 x 32 pixels.
+        param: What is optimized: pixels, their Fourier spectrum, a pyramid, 32 x 32 pixels, or a
+            small network that paints them.
         precision: The numbers in which convolutions are computed; see :func:`kerasviz.render`.
         until_converged: Whether a picture ends when its score has stopped growing.
         tile: The side of the tiles, in pixels, that the network sees of large pictures.
@@ -217,7 +218,7 @@ def write_figures(
     are left out. ``command`` makes pictures again, by default that of :func:`make_figures`.
     """
     net = options.net
-    net.check_size(*with_crop_size(options.recipe, net).seen_size)
+    net.check_size(*options.recipe.size)
     if options.layers and APPENDIX_LAYER.slug not in wanted:
         raise UsageError(f"layers are for the figure {APPENDIX_LAYER.slug}; name that figure too")
     if options.layers:

@@ -52,7 +52,8 @@ def opened_arrays(path: Path) -> Iterator[dict[str, StoredArray]]:
     Raises:
         UsageError: For a file that does not exist or is damaged, of another format, and a pickle.
     """
-    _check_format(path)
+    check_format(path)
+    _check_exists(path)
     try:
         if path.suffix.lower() == ".safetensors":
             with _safetensors(path) as arrays:
@@ -105,12 +106,16 @@ def _checksum(path: Path, _: int, __: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _check_format(path: Path) -> None:
+def check_format(path: Path) -> None:
+    """Raise :class:`UsageError` for the name of a pickle, or of a file that is not read here."""
     ending = path.suffix.lower()
     if ending in PICKLES:
         raise UsageError(_pickled(path, ending))
     if ending not in ENDINGS:
         raise UsageError(f"{path}: expected a file that ends in {', '.join(ENDINGS)}")
+
+
+def _check_exists(path: Path) -> None:
     if not path.is_file():
         raise UsageError(f"{path}: there is no such file")
 

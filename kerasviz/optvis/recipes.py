@@ -12,8 +12,9 @@ from typing import Any
 from kerasviz.errors import UsageError, check_choice, check_names
 from kerasviz.optvis import parameterizations
 from kerasviz.optvis.held_array import nameless, plain, revived
-from kerasviz.optvis.parameterizations import Fourier, Maco, Parameterization
+from kerasviz.optvis.parameterizations import Alpha, Fourier, Maco, Parameterization, Pixel
 from kerasviz.optvis.python_function import PythonFunction
+from kerasviz.optvis.transforms.steps import Jitter, Pad
 from kerasviz.optvis.transforms.transform import (
     ARTICLE_STEPS,
     LUCID_STEPS,
@@ -29,9 +30,12 @@ from kerasviz.types import NotebookView, PreActivation
 
 #: The data types of convolutions and matrix products.
 PRECISIONS = ("float32", "bfloat16", "float16")
-OPTIMIZERS = ("adam", "gradient-descent", "nadam")
+OPTIMIZERS = ("adam", "gradient-descent", "normalized-gradient", "nadam")
 #: Settings that are left out of the data of recipes which have their defaults.
-_RECENT = ("rivals", "special_tokens", "views", "opacity", "likeness")
+_RECENT = (
+    *("rivals", "special_tokens", "views", "opacity", "likeness"),
+    *("octaves", "octave_scale"),
+)
 #: The patience of ``--until-converged``, in steps.
 PATIENCE = 128
 
@@ -45,7 +49,8 @@ class Recipe(NotebookView):
         steps: The number of updates, at least 1.
         size: (height, width) in pixels.
         learning_rate: That of the optimizer, above 0.
-        optimizer: ``adam``, ``gradient-descent`` or ``nadam``.
+        optimizer: ``adam``, ``nadam``, ``gradient-descent``, or ``normalized-gradient``, whose
+            steps have the learning rate as mean absolute value.
         parameterization: The parameters of the image.
         transform: The random transform of the image before every step, or its steps in order:
             ``Pad``, ``Jitter``..., and Python functions of images [B, H, W, C], seeds [B] and steps
@@ -70,6 +75,9 @@ class Recipe(NotebookView):
             all steps. Those that start from a photo have it as a mask beside them.
         likeness: How much the likeness to the photo counts beside the score, for pictures that
             start from one; 0 for not at all.
+        octaves: The number of sizes in which a picture that starts from a photo is optimized, one
+            after the other from small to large; the steps are divided among them.
+        octave_scale: How many times larger than the one before an octave is, above 1.
 
     Raises:
         UsageError: For impossible settings.
@@ -105,10 +113,14 @@ class Recipe(NotebookView):
     views: int = 1
     opacity: bool = False
     likeness: float = 0.0
+    octaves: int = 1
+    octave_scale: float = 1.4
 
     def __post_init__(self) -> None:
         if not isinstance(self.transform, Transform):
             object.__setattr__(self, "transform", FoldedTransform(_several(self.transform)))
+        if self.tile:  # tiles are cut from the whole size
+            object.__setattr__(self, "transform", self.transform.unshrunk())
         penalties = tuple(PythonFunction.of(penalty) for penalty in _several(self.penalties))
         object.__setattr__(self, "penalties", penalties)
         if self.steps < 1:
@@ -120,6 +132,7 @@ class Recipe(NotebookView):
         if self.tile < 0:
             raise UsageError(f"tile {self.tile}: expected a number of pixels, or 0 for no tiles")
         self._check_views()
+        self._check_octaves()
         if self.tile and self.transform.resample == "each":
             raise UsageError(
                 f"tile {self.tile}: the transform of the recipe {self.name} changes the size of "
@@ -153,6 +166,25 @@ class Recipe(NotebookView):
                 "leave out the tile"
             )
 
+    def _check_octaves(self) -> None:
+        if not isinstance(self.octaves, int) or not 1 <= self.octaves <= self.steps:
+            raise UsageError(
+                f"octaves {self.octaves!r}: expected a number of sizes from 1 to that of steps, "
+                f"{self.steps}"
+            )
+        if not self.octave_scale > 1:
+            raise UsageError(f"octave_scale {self.octave_scale}: expected more than 1, such as 1.4")
+        if self.octaves == 1:
+            return
+        crops = self.transform.crop is not None
+        settings = {"tile": self.tile, "patience": self.patience, "opacity": self.opacity}
+        for name, value in {**settings, "crops": crops}.items():
+            if value:
+                raise UsageError(
+                    f"{name}: pictures in octaves, as of the recipe {self.name}, are made without; "
+                    "leave it out"
+                )
+
     def __repr__(self) -> str:
         """Write the call that makes the recipe; settings that are the defaults are left out."""
         settings = [
@@ -168,6 +200,17 @@ class Recipe(NotebookView):
         return (self.tile, self.tile) if self.tile else self.transform.seen_size(self.size)
 
     @property
+    def octave_sizes(self) -> tuple[tuple[int, int], ...]:
+        """The heights and widths of the octaves in pixels, the size itself last.
+
+        >>> recipe("deepdream").replace(size=(300, 200)).octave_sizes
+        ((109, 73), (153, 102), (214, 143), (300, 200))
+        """
+        factors = [self.octave_scale**-k for k in reversed(range(self.octaves))]
+        height, width = self.size
+        return tuple((max(1, round(f * height)), max(1, round(f * width))) for f in factors)
+
+    @property
     def pixels(self) -> int:
         """The pixels of an image and its views that are in memory in a step, the larger number."""
         seen = self.transform.seen_size(self.size)
@@ -181,6 +224,29 @@ class Recipe(NotebookView):
     def replace(self, **changes: Any) -> Recipe:
         """Return a copy with some settings changed."""
         return replace(self, **changes)
+
+    def of_kind(self, kind: str) -> Recipe:
+        """Return the recipe with a parameterization by kind, and the learning rate it needs."""
+        parameterization = parameterizations.from_json({"kind": kind})
+        rate = parameterizations.LEARNING_RATES.get(kind, self.learning_rate)
+        return self.replace(parameterization=parameterization, learning_rate=rate)
+
+    def transparent(self) -> Recipe:
+        """Return the recipe for transparent pictures, with an opacity beside the colours.
+
+        Raises :class:`UsageError` for one whose pictures have an opacity from elsewhere.
+        """
+        if self.opacity:
+            raise UsageError(
+                f"alpha: pictures of the recipe {self.name} have an opacity without it; leave it "
+                "out, or choose another recipe, such as fast"
+            )
+        if isinstance(self.parameterization, Alpha):
+            return self
+        own = self.parameterization
+        if own.to_json()["kind"] in parameterizations.LEARNING_RATES:  # which both parts need
+            return self.replace(parameterization=Alpha(own, own))
+        return self.replace(parameterization=Alpha(own))
 
     def to_json(self) -> dict[str, Any]:
         """Return the recipe as plain data."""
@@ -222,6 +288,8 @@ def _several(values: Any) -> tuple[Any, ...]:
 
 
 _DEFAULTS = Recipe("")
+#: Settings that plain data have only where they are not the defaults: recipes of old lack them.
+_LATER = ("rivals", "views", "opacity", "likeness", "octaves", "octave_scale")
 
 #: The presets by name, for ``render(..., recipe="fast")`` and ``--recipe fast``.
 RECIPES: dict[str, Recipe] = {
@@ -239,13 +307,13 @@ RECIPES: dict[str, Recipe] = {
     # The best pictures in 128 steps. Of five variants (smaller transforms, twice the learning rate,
     # both) none had a better transfer score (scripts/quality.py) than the article's settings.
     "fast": Recipe("fast", steps=128),
-    # As long as fast: classes come out whole rather than as parts. Measured with all that was tried
-    # in docs/pages/concepts/vivid.md; better for networks whose class pictures are cluttered.
+    # In less time than fast: classes come out whole rather than as parts, and larger. Measured with
+    # all that was tried in docs/pages/concepts/vivid.md.
     "vivid": Recipe(
         "vivid",
-        steps=128,
+        steps=160,
         transform=FoldedTransform(VIVID_STEPS, scaled_from=128),
-        rivals=0.5,
+        rivals=0.3,
     ),
     # For transformers: no outlier patches, units that start, means over the tokens of patches.
     # Measured with all that was tried in docs/pages/howto/transformers.md.
@@ -283,6 +351,31 @@ RECIPES: dict[str, Recipe] = {
         opacity=True,
         likeness=0.5,  # with the authors' 1 units change a cat by a few spots only
     ),
+    # DeepDream of a photo (Mordvintsev, Olah, Tyka 2015): its 4 octaves of 10 steps, jitter of 32
+    # pixels (less in small octaves here), and steps of 1.5 of 255, 0.024 before the sigmoid.
+    "deepdream": Recipe(
+        "deepdream",
+        steps=40,
+        size=(320, 320),
+        learning_rate=0.024,
+        optimizer="normalized-gradient",
+        parameterization=Pixel(decorrelate=False),
+        transform=FoldedTransform((Pad(16, mode="reflect"), Jitter(32)), scaled_from=320),
+        pre_activation=False,
+        octaves=4,
+    ),
+}
+
+#: What each preset is for, in a sentence for people who choose one.
+RECIPE_SUMMARIES: dict[str, str] = {
+    "article": "As in the article: the most steps, for pictures to be compared with its figures.",
+    "lucid": "The defaults of the library lucid: other transforms, for pictures as its users know.",
+    "fast": "The article's settings in few steps: what most units need to be recognized.",
+    "vivid": "As quick as fast, with crops and rivals: one whole thing rather than its texture.",
+    "vit": "For transformers: crops, more contrast, units before their GELU, patches alone.",
+    "maco": "The spectrum stays that of photos, only phases change: natural, and transparent.",
+    "accentuation": "From a photo: what raises the score in it, and where the score depends on it.",
+    "deepdream": "From a photo: dreams a layer or unit into it, in sizes from small to large.",
 }
 
 

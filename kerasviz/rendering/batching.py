@@ -112,11 +112,12 @@ def make_batches(net: Network, requests: Sequence[Request]) -> list[Batch]:
     for request in requests:
         pre = request.recipe.pre_activation
         structure = structure_of(request.objective, net, pre)
-        seen = request.recipe.seen_size
-        net.focused(taps_in(structure)).check_size(*seen)
-        pack_objectives(structure, [request.objective], net, pre, seen)
-        of_photo = request.photo is not None
-        group = (structure, request.recipe, request.snapshots, request.batch, of_photo)
+        for seen in (*request.recipe.octave_sizes[:-1], request.recipe.seen_size):
+            net.focused(taps_in(structure)).check_size(*seen)
+            pack_objectives(structure, [request.objective], net, pre, seen)
+        _check_places(request)
+        photos = tuple(request.held)
+        group = (structure, request.recipe, request.snapshots, request.batch, photos)
         groups.setdefault(group, []).append(request)
     batches: list[Batch] = []
     for (_, recipe, _, fixed, _), members in groups.items():
@@ -127,6 +128,14 @@ def make_batches(net: Network, requests: Sequence[Request]) -> list[Batch]:
         can_enter = recipe.patience and not recipe.redirect_steps and largest == 1
         batches += split_into_batches(net, members, size, size * ENTERING if can_enter else size)
     return batches
+
+
+def _check_places(request: Request) -> None:
+    """Raise :class:`UsageError` for a neuron at a place, which is another one in each octave."""
+    if request.recipe.octaves > 1 and any(t.position for t in request.objective.terms):
+        raise UsageError(
+            f"target {request.text!r}: a place is another one in each octave; give the whole unit"
+        )
 
 
 def split_into_batches(

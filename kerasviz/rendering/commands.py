@@ -14,7 +14,7 @@ from kerasviz.network.input_spec import PRESETS, InputSpec
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.sums import unbalanced
 from kerasviz.optvis.objectives.targets import parse_target
-from kerasviz.optvis.parameterizations import Aligned, from_json
+from kerasviz.optvis.parameterizations import Aligned, Alpha
 from kerasviz.optvis.recipes import PATIENCE, RECIPES, Recipe
 from kerasviz.optvis.recipes import recipe as find_recipe
 from kerasviz.rendering.batching import make_batches
@@ -49,7 +49,11 @@ class CommandLine:
         """Describe figures that were made from Python; ``options`` are those of figures."""
         args, reading = recipe_args(recipe, recipe.name), reading_args(net) or ()
         options = tuple(options)
-        if args is None or ("--quick" in options and recipe.steps > QUICK_STEPS):
+        if (
+            args is None
+            or "--alpha" in args
+            or ("--quick" in options and recipe.steps > QUICK_STEPS)
+        ):
             return cls(net.identity.source, reading, figures=None)
         return cls(net.identity.source, reading, recipe.name, (*args, *options, *reading))
 
@@ -221,10 +225,15 @@ def recipe_args(
     if recipe.tile != base.tile:
         changes["tile"] = recipe.tile
         args += ["--tile", str(recipe.tile)]
-    kinds = [each.parameterization.to_json()["kind"] for each in (base, recipe)]
-    if kinds[0] != kinds[1] != Aligned.kind:
-        changes["parameterization"] = from_json({"kind": kinds[1]})
+    transparent = isinstance(recipe.parameterization, Alpha)
+    own = recipe.parameterization.own if isinstance(recipe.parameterization, Alpha) else None
+    kinds = [p.to_json()["kind"] for p in (base.parameterization, own or recipe.parameterization)]
+    if kinds[0] != kinds[1] != Aligned.kind and kinds[0] != Alpha.kind:
+        base = base.of_kind(kinds[1])
         args += ["--param", kinds[1]]
+    if transparent and kinds[0] != Alpha.kind:
+        base = base.transparent()
+        args.append("--alpha")
     # Always: without it the fastest of the machine is taken.
     args += ["--precision", recipe.precision]
     return args if adapt(base.replace(**changes)) == recipe else None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kerasviz.network.network import Network
 from kerasviz.optvis.held_array import HeldArray
 from kerasviz.optvis.objectives.targets import Target
+from kerasviz.optvis.objectives.term import STYLED
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.photos import hold_photo
 from kerasviz.rendering.recipe_options import RecipeOptions
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 USUAL = "accentuation"
 #: The snapshots of a picture that starts from a photo, for the slider of the page.
 MOMENTS = 10
+#: How much larger than the picture a style photo is: each step sees another window of it.
+LARGER = 1.5
+#: The number of a style photo that has no name.
+STYLE_NUMBER = 0
 
 
 def photo_requests(
@@ -45,6 +50,7 @@ def photo_requests(
                 key = (number, recipe.size, image.channels)
                 if key not in held:
                     held[key] = hold_photo(photo, *key)
+                style = _style_for(target, pictures.style, recipe.size, image.channels)
                 requests += make_requests(
                     net,
                     [target],
@@ -54,8 +60,17 @@ def photo_requests(
                     rows=pictures.diversity or 1,
                     snapshots=_snapshots(target, recipe, pictures),
                     photo=held[key],
+                    style=style,
                 )
     return requests
+
+
+def _style_for(target: Target, photo: Any, size: Size, channels: int) -> HeldArray | None:
+    """Hold a style photo, larger than pictures of a size, for a target that takes a style."""
+    if photo is None or not any(term.kind in STYLED for term in target.objective.terms):
+        return None
+    height, width = (round(LARGER * side) for side in size)
+    return hold_photo(photo, STYLE_NUMBER, (height, width), channels)
 
 
 def _recipe_for(target: Target, options: RecipeOptions, chosen: Recipe, net: Network) -> Recipe:

@@ -12,10 +12,11 @@ import numpy as np
 
 from kerasviz.errors import KerasvizError
 from kerasviz.io.files import write_atomically
-from kerasviz.io.images import decode, image_array
+from kerasviz.io.images import decode, image_array, opacity_of
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.latents import LatentState, latent_state
 from kerasviz.optvis.objectives.term import Term
+from kerasviz.optvis.parameterizations.alpha import opaque
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.store import Store
 from kerasviz.types import Array
@@ -79,8 +80,13 @@ def latents_of(request: Request) -> list[Term]:
     ]
 
 
-def report_latents(net: Network, request: Request, image: Array) -> list[LatentReport]:
+def report_latents(
+    net: Network, request: Request, image: Array, opacity: Array | None = None
+) -> list[LatentReport]:
     """Report on the latents of the picture [H, W, C] of a request; none without their file."""
+    if opacity is not None:
+        layers = np.concatenate([image, opacity[..., None]], axis=-1)
+        image = opaque(request.recipe.parameterization, layers)[..., : image.shape[-1]]
     reports, seen = [], np.asarray(request.recipe.transform.whole(image[None]))
     for term in latents_of(request):
         source = term.source
@@ -106,8 +112,9 @@ def record_latents(store: Store, requests: Sequence[Request]) -> None:
         for entry in store.finished([request]):
             if records.get(entry.file, {}).get("sha256") == entry.sha256:
                 continue
-            image = image_array(decode((store.folder / entry.file).read_bytes())[0])
-            reports = [report.to_json() for report in report_latents(store.net, request, image)]
+            file = decode((store.folder / entry.file).read_bytes())[0]
+            layers = image_array(file), opacity_of(file)
+            reports = [report.to_json() for report in report_latents(store.net, request, *layers)]
             if reports:
                 records[entry.file] = {"sha256": entry.sha256, "latents": reports}
     if records != before:

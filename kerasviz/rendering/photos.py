@@ -83,6 +83,14 @@ def listed_photos(photos: Any) -> list[Any]:
     return found
 
 
+def one_photo(photo: Any) -> Any:
+    """Return a file as path, or an image as it is; raise :class:`UsageError` for several."""
+    photos = listed_photos(photo)
+    if len(photos) != 1:
+        raise UsageError(f"style: {len(photos)} photos; give one")
+    return photos[0]
+
+
 def hold_photo(photo: Any, number: int, size: Size, channels: int) -> HeldArray:
     """Read a photo upright, its shorter side scaled to that of ``size``, the longer one cropped.
 

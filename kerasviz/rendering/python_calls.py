@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from kerasviz.network.network import Network
+from kerasviz.optvis.parameterizations import Alpha
 from kerasviz.optvis.recipes import RECIPES, Recipe
 from kerasviz.rendering.request import Request, adapt_recipe
 
@@ -65,6 +66,8 @@ def _arguments(request: Request, recipe: Recipe) -> dict[str, str]:
         arguments["balance"] = "True"
     if request.photo is not None:
         arguments["from_"] = _literal(request.photo.name)
+    if request.style is not None:
+        arguments["style"] = _literal(request.style.name)
     if request.batch:
         arguments["batch"] = str(request.batch)
     if request.data:
@@ -77,6 +80,11 @@ def _recipe_arguments(recipe: Recipe) -> dict[str, str]:
 
     The precision is always written: without it the fastest of the machine is taken.
     """
+    own = recipe.parameterization
+    if isinstance(own, Alpha):
+        opaque = recipe.replace(parameterization=own.own)
+        if opaque.transparent() == recipe:
+            return {**_recipe_arguments(opaque), "alpha": "True"}
     base = RECIPES.get(recipe.name)
     if base is None:
         changed: dict[str, Any] = {"recipe": recipe}

@@ -25,7 +25,8 @@ class RecipeOptions:
 
     ``size`` is in pixels, one number or (height, width). ``settings`` are other fields of
     :class:`Recipe`, by name. ``spectrum`` is a folder of photographs whose magnitudes the pictures
-    of a recipe like maco have. ``None`` leaves what the recipe, the network or the machine says.
+    of a recipe like maco have. ``alpha`` asks for transparent pictures. ``None`` leaves what the
+    recipe, the network or the machine says.
     """
 
     recipe: str | Path | Recipe = "article"
@@ -37,10 +38,10 @@ class RecipeOptions:
     until_converged: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
     spectrum: str | Path | None = None
+    alpha: bool = False
 
     def chosen(self) -> Recipe:
         """Return the recipe with the changes; :meth:`resolved` replaces the precision ``auto``."""
-        from kerasviz.optvis.parameterizations import from_json
         from kerasviz.optvis.recipes import PATIENCE
         from kerasviz.optvis.recipes import recipe as find_recipe
 
@@ -59,12 +60,13 @@ class RecipeOptions:
             if "parameterization" in self.settings:
                 raise UsageError("param and parameterization are the same setting; leave one out")
             if self.param != recipe.parameterization.to_json()["kind"]:
-                changes["parameterization"] = from_json({"kind": self.param})
+                recipe = recipe.of_kind(self.param)
         if self.precision is not None:
             check_choice("precision", self.precision, get_args(Precision))
             if self.precision != "auto":
                 changes["precision"] = self.precision
-        return self._with_spectrum(recipe.replace(**{**changes, **self.settings}))
+        recipe = self._with_spectrum(recipe.replace(**{**changes, **self.settings}))
+        return recipe.transparent() if self.alpha else recipe
 
     def _with_spectrum(self, recipe: Recipe) -> Recipe:
         from kerasviz.optvis.parameterizations import Maco

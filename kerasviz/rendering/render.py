@@ -15,12 +15,13 @@ from kerasviz.errors import check_choice
 from kerasviz.io.images import FORMATS
 from kerasviz.network.network import Network
 from kerasviz.optvis.environment import environment
+from kerasviz.optvis.objectives.facets import WEIGHT
 from kerasviz.optvis.objectives.objective import Objective
 from kerasviz.optvis.objectives.scoring import pack_objectives
 from kerasviz.optvis.objectives.sums import pack_terms
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.optimization.early_stopping import optimize_until_converged
-from kerasviz.optvis.optimization.loop import PHOTO, LoopInputs, LoopProgress, Run, optimize
+from kerasviz.optvis.optimization.loop import LoopInputs, LoopProgress, Run, optimize
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.batching import Batch, make_batches
 from kerasviz.rendering.checkpoints import CheckpointWriter
@@ -73,8 +74,11 @@ def render_batch(
 
 def _photos(rows: Sequence[tuple[Request, int, int]]) -> dict[str, Array]:
     """Return the photos of rows [B, H, W, C] in [0, 1], where they have any."""
-    photos = [request.photo.numbers for request, _, _ in rows if request.photo is not None]
-    return {PHOTO: np.stack(photos).astype(np.float32) / 255} if photos else {}
+    stacks: dict[str, list[Array]] = {}
+    for request, _, _ in rows:
+        for name, held in request.held.items():
+            stacks.setdefault(name, []).append(held.numbers)
+    return {name: np.stack(photos).astype(np.float32) / 255 for name, photos in stacks.items()}
 
 
 def _rows(plan: Batch) -> list[tuple[Request, int, int]]:
@@ -234,12 +238,16 @@ def render(  # noqa: PLR0913 - the options of the command
     batch: int | None = None,
     balance: bool = False,
     from_: Photos = (),
+    style: Photos = None,
+    facets: str | Path | None = None,
+    facet_weight: float = WEIGHT,
     size: int | Size | str | None = None,
     steps: int | None = None,
     param: Param | None = None,
     precision: Precision | None = None,
     until_converged: bool = False,
     tile: int | None = None,
+    alpha: bool = False,
     out: str | Path | None = None,
     format: FileFormat = "png",
     data: Data | None = None,
@@ -266,15 +274,23 @@ def render(  # noqa: PLR0913 - the options of the command
             images of Pillow, or arrays [H, W, 3]. ``"caricature:LAYER"`` and ``"inversion:LAYER"``
             show, from noise, what a layer has of it. The shorter side is scaled to the size, and
             the longer one cropped.
+        style: A photo in whose style the target ``"style"`` paints that of ``from_``.
+        facets: A folder of folders with photos, one for each facet: after the picture of a target
+            there is one for each, steered towards what tells its photos from the others. In
+            ``out``, ``facets.json`` says how far.
+        facet_weight: The strength of facets.
         size: Pixels, a number or (height, width); by default the network's own where it takes no
             other, else the recipe's.
         steps: The updates of the image.
-        param: What is optimized: pixels, their Fourier spectrum, a pyramid, 32 x 32 pixels, or the
-            phases of a spectrum with fixed magnitudes (``"maco"``).
+        param: What is optimized: pixels, their Fourier spectrum, a pyramid, 32 x 32 pixels, a small
+            network that paints them (``"cppn"``), or the phases of a spectrum with fixed magnitudes
+            (``"maco"``).
         precision: The numbers in which convolutions are computed, by default ``"auto"``, the
             fastest on this machine, or that of a recipe of your own.
         until_converged: Whether a picture ends when its score has stopped growing.
         tile: The side of the tiles, in pixels, that the network sees of large pictures.
+        alpha: Whether pictures are transparent where the target does not need them, see
+            :class:`Alpha`; ``r[0].opacity`` is [H, W], and a file has it too.
         out: A folder for the pictures, with the manifest and the page that the command writes.
             Pictures that it has are not rendered again.
         format: The format of the files in ``out``; ``"png"`` has the provenance inside.
@@ -305,9 +321,10 @@ def render(  # noqa: PLR0913 - the options of the command
     Reference:
         Olah, Mordvintsev, Schubert: Feature Visualization, Distill 2017.
     """
-    pictures = PictureOptions.of(seed, snapshots, diversity, negative, batch, balance, from_)
+    asked = (seed, snapshots, diversity, negative, batch, balance, from_, style)
+    pictures = PictureOptions.of(*asked, facets, facet_weight)
     changes = (steps, size, param, precision, tile, until_converged, settings)
-    options = RecipeOptions(recipe, *changes, spectrum)
+    options = RecipeOptions(recipe, *changes, spectrum, alpha)
     options.chosen()  # wrong settings are an error before the model is loaded
     check_choice("format", format, FORMATS)
     wanted = listed(targets)

@@ -16,6 +16,7 @@ from kerasviz.io.files import make_folder
 from kerasviz.io.images import contact_sheet
 from kerasviz.network.network import Network
 from kerasviz.rendering.commands import CommandLine
+from kerasviz.rendering.facet_reports import FacetReport, report_facets
 from kerasviz.rendering.latent_reports import LatentReport, report_latents
 from kerasviz.rendering.pages import write_index
 from kerasviz.rendering.picture import Picture, network_provenance, provenance
@@ -115,6 +116,14 @@ class Rendering(NotebookView):
         """The scores of the finished images, [N]."""
         return np.array([p.score for p in self.pictures], np.float32)
 
+    def facets(self) -> list[FacetReport]:
+        """Report what the probes of facets say of the pictures of targets that have facets.
+
+        Example:
+            >>> kerasviz.render(net, "block3b:7", facets="themes").facets()  # doctest: +SKIP
+        """
+        return report_facets(self._required_net(), self.pictures)
+
     def latents(self) -> list[LatentReport]:
         """Report whether the latents of autoencoders are on in their pictures.
 
@@ -124,7 +133,7 @@ class Rendering(NotebookView):
         return [
             report
             for picture in self.pictures
-            for report in report_latents(net, picture.request, picture.image)
+            for report in report_latents(net, picture.request, picture.image, picture.opacity)
         ]
 
     @property

@@ -20,12 +20,13 @@ from kerasviz.optvis.objectives.objective import Objective, diversity, likeness
 from kerasviz.optvis.objectives.scoring import check_positions, taps_of
 from kerasviz.optvis.objectives.sums import is_sum, term_names, unbalanced
 from kerasviz.optvis.objectives.targets import Target, negated, parse_target
-from kerasviz.optvis.objectives.term import COMPARED
+from kerasviz.optvis.objectives.term import COMPARED, STYLED
 from kerasviz.optvis.parameterizations import from_images
 from kerasviz.optvis.python_function import names_of, not_from_data
 from kerasviz.optvis.recipes import Recipe
+from kerasviz.rendering.facet_records import facet_words
 from kerasviz.rendering.held_data import with_arrays
-from kerasviz.rendering.sizes import with_crop_size
+from kerasviz.rendering.sizes import may_shrink, with_crop_size
 from kerasviz.types import PreActivation
 
 #: What the text of a balanced sum ends with.
@@ -42,7 +43,7 @@ class Request:
     ``balance`` divides each term of a sum by what it reaches alone, which the terms of
     ``objective`` have once it is known; see :func:`kerasviz.rendering.balance.weighed`. ``photo``
     [H, W, C], bytes in the size of the recipe, is the one from which the picture starts, or whose
-    activations its objective reproduces.
+    activations its objective reproduces; ``style`` is a larger one whose style it takes.
     """
 
     text: str
@@ -55,6 +56,7 @@ class Request:
     data: tuple[tuple[str, str], ...] = ()
     balance: bool = False
     photo: HeldArray | None = None
+    style: HeldArray | None = None
 
     def __post_init__(self) -> None:
         compared = [term for term in self.objective.terms if term.kind in COMPARED]
@@ -62,6 +64,13 @@ class Request:
             raise UsageError(
                 f"target {self.text!r}: {compared[0].kind} compares a layer with that of a photo; "
                 "give --from PHOTO (in Python: from_=)"
+            )
+        self._check_style()
+        if self.recipe.octaves > 1 and not self.starts_from_photo:
+            raise UsageError(
+                f"target {self.text!r}: pictures in octaves, as of the recipe {self.recipe.name}, "
+                "start from a photo; give --from PHOTO (in Python: from_=)"
+                + ("" if self.photo is None else " and another target")
             )
         if self.photo is not None and self.photo.array is not None:
             self._check_photo(self.photo.array.shape)
@@ -77,6 +86,25 @@ class Request:
                 f"batch {self.batch}: {self.rows} pictures are optimized together; "
                 f"give --batch {self.rows} or more"
             )
+
+    def _check_style(self) -> None:
+        styled = any(term.kind in STYLED for term in self.objective.terms)
+        if styled and self.style is None:
+            raise UsageError(
+                f"target {self.text!r}: takes the style of a photo; give --style PHOTO (in Python: "
+                "style=)"
+            )
+        if self.style is not None and not styled:
+            raise UsageError(
+                f"target {self.text!r}: takes no style; give the target style, or leave out --style"
+            )
+        if self.style is not None and self.style.array is not None:
+            shape, size = self.style.array.shape, self.recipe.size
+            if shape[0] < size[0] or shape[1] < size[1]:
+                raise UsageError(
+                    f"style photo of {shape[0]} x {shape[1]} pixels: expected at least those of "
+                    f"the picture, {size[0]} x {size[1]}"
+                )
 
     def _check_photo(self, shape: tuple[int, ...]) -> None:
         if shape[:2] != self.recipe.size:
@@ -103,7 +131,15 @@ class Request:
     def written(self) -> str:
         """The text of the target as the user wrote it, without what was added to it."""
         text = self.text.removesuffix(BALANCED) if self.balance else self.text
-        return text if self.photo is None else text.removesuffix(from_words(self.photo))
+        if self.facet:
+            text = text.removesuffix(facet_words(self.facet))
+        return text.removesuffix(from_words(self.photo, self.style))
+
+    @property
+    def facet(self) -> str:
+        """The name of the facet that the picture is steered towards, "" without one."""
+        terms = (term for term in self.objective.terms if term.kind == "facet")
+        return next((term.probe.name for term in terms if term.probe is not None), "")
 
     @property
     def term_names(self) -> tuple[str, ...]:
@@ -138,8 +174,14 @@ class Request:
             "batch": self.batch,
             **({"data": dict(self.data)} if self.data else {}),
             **({"balance": True} if self.balance else {}),
-            **({"photo": self.photo.to_json()} if self.photo is not None else {}),
+            **{name: held.to_json() for name, held in self.held.items()},
         }
+
+    @property
+    def held(self) -> dict[str, HeldArray]:
+        """The photos that it has, by their names in plain data."""
+        photos = {"photo": self.photo, "style": self.style}
+        return {name: photo for name, photo in photos.items() if photo is not None}
 
     @classmethod
     def from_json(cls, text: str, data: dict[str, Any], folder: Path | None = None) -> Request:
@@ -159,6 +201,7 @@ class Request:
             data=tuple(data.get("data", {}).items()),
             balance=data.get("balance", False),
             photo=HeldArray.from_json(data["photo"]) if "photo" in data else None,
+            style=HeldArray.from_json(data["style"]) if "style" in data else None,
         )
         return request if folder is None else with_arrays(request, folder)
 
@@ -174,14 +217,19 @@ class Request:
             **self._settings(),
             "objective": objective.identity(),
             "recipe": self.recipe.identity(),
-            **({"photo": nameless(self.photo.to_json())} if self.photo is not None else {}),
+            **{name: nameless(held.to_json()) for name, held in self.held.items()},
         }
         return digest({"network": net.identity.sha256, "input": spec, **settings})
 
 
-def from_words(photo: HeldArray) -> str:
-    """Return what the text of a picture says of the photo that it was made from."""
-    return f", from {photo.name}"
+def from_words(photo: HeldArray | None, style: HeldArray | None = None) -> str:
+    """Return what the text of a picture says of the photos that it was made from.
+
+    >>> from_words(HeldArray("1f", "cat.jpg"), HeldArray("2e", "waves.jpg"))
+    ', from cat.jpg, in the style of waves.jpg'
+    """
+    words = "" if photo is None else f", from {photo.name}"
+    return words if style is None else f"{words}, in the style of {style.name}"
 
 
 def _python_note(names: Sequence[str]) -> dict[str, Any]:
@@ -205,6 +253,7 @@ def make_requests(  # noqa: PLR0913 - what requests are made of
     rows: int = 1,
     snapshots: Sequence[int] = (),
     photo: HeldArray | None = None,
+    style: HeldArray | None = None,
 ) -> list[Request]:
     """Turn targets into requests whose batch size is chosen later.
 
@@ -218,6 +267,7 @@ def make_requests(  # noqa: PLR0913 - what requests are made of
         rows: Pictures of each target; several are pushed apart.
         snapshots: Step numbers whose pictures are kept too; 0 is the noise.
         photo: The photo from which all start, or which they reproduce, [H, W, C] bytes.
+        style: The photo whose style those take that take one, at least as large.
 
     Raises:
         UsageError: For a target that has no such picture, and settings out of range.
@@ -237,8 +287,11 @@ def make_requests(  # noqa: PLR0913 - what requests are made of
         data = held_for(shown.objective, adapted, net)
         if photo is not None:
             shown = of_photo(shown, photo, adapted, net)
+            shown = Target(shown.text + from_words(None, style), shown.objective)
         settings = (adapted, seed, tuple(snapshots), rows)
-        requests.append(Request(shown.text, shown.objective, *settings, data=data, photo=photo))
+        requests.append(
+            Request(shown.text, shown.objective, *settings, data=data, photo=photo, style=style)
+        )
     return requests
 
 
@@ -334,9 +387,12 @@ def adapt_recipe(recipe: Recipe, objective: Objective, net: Network) -> Recipe:
     the tensor before any) the mean of a channel is linear in the image, so that the
     best image is one flat colour. Units of that layer are optimized after the ReLU, and redirected
     gradients help those that are dead at the start. Crops get the size of the network, where the
-    recipe names none.
+    recipe names none, and images shrink only where they may (see
+    :func:`kerasviz.rendering.sizes.may_shrink`).
     """
     recipe = with_crop_size(recipe, net)
+    if not may_shrink(recipe, objective, net):
+        recipe = recipe.replace(transform=recipe.transform.unshrunk())
     first = first_activation(net, recipe.pre_activation)
     kinds = ("channel", "direction", "function")
     taps = {net.taps[n].name for t in objective.terms if t.kind in kinds for n in t.names}

@@ -160,7 +160,7 @@ def _recorded_batches(store: Store, names: dict[Request, str]) -> Iterator[Batch
         structure = structure_of(request.objective, store.net, request.recipe.pre_activation)
         group = (
             *(structure, request.recipe, request.snapshots, request.data),
-            request.photo is not None,
+            tuple(request.held),
             entry.compiled_batch,
         )
         groups.setdefault(group, {})[request] = None

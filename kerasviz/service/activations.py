@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -74,12 +76,26 @@ def read_body(data: bytes, size: Size, channels: int) -> Array:
     pixels, of which nothing is decoded.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with open_image(data, FORMATS) as image:
-                width, height = image.size
-        if width * height > PIXELS:
-            raise UsageError(f"the image has {width}x{height} pixels; at most {PIXELS} are read")
+        with opened_body(data):
+            pass
         return read_image(data, size, channels, formats=FORMATS, draft=1).astype(np.float32) / 255
     except ImageFileError as error:
         raise UsageError(f"the body is no PNG or JPEG image that can be read: {error}") from error
+
+
+@contextmanager
+def opened_body(data: bytes) -> Iterator[Image.Image]:
+    """Open PNG or JPEG bytes, without decoding them.
+
+    Raises :class:`ImageFileError` for others, and :class:`UsageError` for more than :data:`PIXELS`
+    pixels.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with open_image(data, FORMATS) as image:
+            width, height = image.size
+            if width * height > PIXELS:
+                raise UsageError(
+                    f"the image has {width}x{height} pixels; at most {PIXELS} are read"
+                )
+            yield image

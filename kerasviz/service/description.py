@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, get_args
 
 from kerasviz.errors import KerasvizError, ModelError
 from kerasviz.network.network import Network
 from kerasviz.network.positions import positions_of, traced_shapes
-from kerasviz.optvis.recipes import RECIPES
+from kerasviz.optvis.recipes import RECIPE_SUMMARIES, RECIPES
 from kerasviz.rendering.sizes import fixed_recipe, usual_size
+from kerasviz.types import Param
 from kerasviz.zoo.model_card import card_for_checksum
 
 #: Layers that are listed besides the main ones, at most.
@@ -30,8 +31,7 @@ def label_of(net: Network, tap: str, unit: int) -> str | None:
 def describe_network(net: Network, name: str, examples: bool) -> dict[str, Any]:
     """Describe a network for the page."""
     card = card_for_checksum(net.identity.sha256)
-    without_photo = [recipe for recipe in RECIPES.values() if not recipe.likeness]
-    recipes = [fixed_recipe(recipe, net) for recipe in without_photo]
+    recipes = [fixed_recipe(recipe, net) for recipe in RECIPES.values()]
     return {
         "name": name,
         "title": card.title if card is not None else net.name,
@@ -46,7 +46,17 @@ def describe_network(net: Network, name: str, examples: bool) -> dict[str, Any]:
         },
         "classes": len(net.labels) or _classes(net),
         "layers": describe_layers(net),
-        "recipes": [{"name": r.name, "steps": r.steps, "size": list(r.size)} for r in recipes],
+        "recipes": [
+            {
+                "name": recipe.name,
+                "summary": RECIPE_SUMMARIES[recipe.name],
+                "photo": recipe.likeness > 0 or recipe.octaves > 1,
+                "steps": recipe.steps,
+                "size": list(recipe.size),
+            }
+            for recipe in recipes
+        ],
+        "params": list(get_args(Param)),
         "examples": examples,
     }
 

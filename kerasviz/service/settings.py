@@ -16,8 +16,9 @@ class Limits:
     """The limits of one request and of all together.
 
     ``side`` in pixels and ``steps`` of a picture, ``pictures`` of a request, ``queued`` pictures
-    that wait or run, ``body_bytes`` and ``upload_bytes`` of a request, ``disk_bytes`` of the data
-    folder, ``rows`` of a request of ``visualize``, ``kept`` ended jobs.
+    that wait or run, ``body_bytes``, ``upload_bytes`` and ``direction_bytes`` of a request,
+    ``numbers`` of the directions of a request, ``disk_bytes`` of the data folder, ``rows`` of a
+    request of ``visualize``, ``kept`` ended jobs, ``photos`` that were sent last.
     """
 
     side: int = 512
@@ -26,9 +27,12 @@ class Limits:
     queued: int = 2000
     body_bytes: int = 32 * 2**20
     upload_bytes: int = 512 * 2**20
+    direction_bytes: int = 32 * 2**20
+    numbers: int = 2**20
     disk_bytes: int = 20 * 2**30
     rows: int = 16
     kept: int = 10_000
+    photos: int = 200
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,21 @@ class ServiceSettings:
     def uploads(self) -> Path:
         """The folder of admitted uploads."""
         return self.data / "models"
+
+    @property
+    def quarantine(self) -> Path:
+        """The folder of unchecked files."""
+        return self.data / "quarantine"
+
+    @property
+    def directions(self) -> Path:
+        """The folder of uploaded files of directions."""
+        return self.data / "directions"
+
+    @property
+    def photos(self) -> Path:
+        """The folder of uploaded photos."""
+        return self.data / "photos"
 
     @property
     def database(self) -> Path:

@@ -5,13 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from support.tiny import network
 
 from kerasviz.atlas.definition import FILE, Atlas, agree, recorded
+from kerasviz.atlas.tasks import payload_of, plan_of
 from kerasviz.errors import KerasvizError, UsageError
 from kerasviz.io.storage import Storage
-from kerasviz.optvis.recipes import recipe
+from kerasviz.optvis.recipes import RECIPES, recipe
 from kerasviz.zoo.model_source import ModelSource
 
 SHORT = recipe("article").replace(steps=3, size=(16, 16))
@@ -44,6 +46,79 @@ def test_all_main_layers_or_those_named() -> None:
         Atlas.of(net, ["logits"], SHORT)
     with pytest.raises(UsageError, match="near"):
         Atlas.of(net, ["joint"], SHORT)
+
+
+@pytest.fixture
+def vectors(tmp_path: Path) -> Path:
+    """Five directions of the tap ``joined``, and two that are too short."""
+    file = tmp_path / "v.npz"
+    numbers = np.random.default_rng(0).normal(size=(5, 9)).astype(np.float32)
+    np.savez(file, nmf=numbers, short=numbers[:2, :4], one=numbers[0])
+    return file
+
+
+def test_directions_of_files_are_rows_like_units(vectors: Path) -> None:
+    net = network()
+    atlas = Atlas.of(net, [f"joined@{vectors}:nmf[0,3-4]", "relu1", f"joined@{vectors}:one"], SHORT)
+    assert atlas.taps == ("relu1",)
+    assert [group.name for group in atlas.directions] == ["joined@v.npz:nmf", "joined@v.npz:one"]
+    assert Atlas.from_json(json.loads(json.dumps(atlas.to_json()))) == atlas
+    rows = [row for row in atlas.layout(net).blocks if row.layers != ("relu1",)]
+    assert [row.optimized[0].unit for row in rows] == [0, 3, 4, None]
+    assert rows[1].title == "Directions joined@v.npz:nmf, Direction 3"
+    first = rows[1].optimized
+    assert [tile.request.objective.terms[0].cosine for tile in first] == [2, 0, 0, 0, 0, 0, 0]
+    assert [tile.request.objective.terms[0].weight for tile in first] == [1, 1, 1, 1, 1, 1, -1]
+    with np.load(vectors) as file:
+        wanted = file["nmf"][3]
+    for tile in first:
+        term = tile.request.objective.terms[0]
+        np.testing.assert_array_equal(np.float32(term.vector), wanted)
+    batches = atlas.batches(net)
+    assert [plan_of(net, payload_of(batch)) for batch in batches] == batches
+    only = Atlas.of(net, [f"joined@{vectors}:nmf"], SHORT)
+    assert only.taps == () and sum(batch.rows for batch in only.batches(net)) == 7 * 5
+
+
+def test_directions_that_do_not_fit_are_refused_in_a_line(vectors: Path) -> None:
+    for text, line in (
+        (f"joined@{vectors}:short", "4 numbers, joined has 9 channels"),
+        (f"joined@{vectors}:nmf[9]", "rows 0 to 4"),
+        (f"joined@{vectors}:nmf#cosine=2", "leave out what follows"),
+        (f"joined@{vectors}#latent=2", "leave out what follows"),
+        ("joined@v.pkl", "a pickle can run any code"),
+    ):
+        with pytest.raises(UsageError, match=line) as caught:
+            Atlas.of(network(), [text], SHORT)
+        assert "\n" not in str(caught.value)
+
+
+def test_other_directions_are_another_atlas(vectors: Path, tmp_path: Path) -> None:
+    net, storage = network(), Storage(str(tmp_path / "atlas"))
+    agree(storage, Atlas.of(net, [f"joined@{vectors}:nmf"], SHORT))
+    elsewhere = vectors.rename(tmp_path / "w.npz")
+    for text, line in (
+        (f"joined@{elsewhere}:nmf", "directions: there joined@v.npz:nmf, here joined@w.npz:nmf"),
+        ("joined", "directions: there joined@v.npz:nmf, here none"),
+    ):
+        with pytest.raises(UsageError, match=line):
+            agree(storage, Atlas.of(net, [text], SHORT))
+    np.savez(vectors, nmf=np.ones((5, 9)))
+    with pytest.raises(UsageError, match="other directions"):
+        agree(storage, Atlas.of(net, [f"joined@{vectors}:nmf"], SHORT))
+
+
+@pytest.mark.parametrize(
+    "name", [n for n, r in RECIPES.items() if not r.likeness and r.octaves < 2]
+)
+def test_every_recipe_goes_to_the_workers_and_back(atlas: Atlas, name: str) -> None:
+    net = network()
+    small = replace(atlas, recipe=RECIPES[name].replace(steps=2, size=(16, 16)))
+    batches = small.batches(net)
+    kinds = [[type(step) for step in r.transform.steps] for r in (batches[0].recipe, RECIPES[name])]
+    assert kinds[0] == kinds[1]
+    assert [plan_of(net, payload_of(batch)) for batch in batches] == batches
+    assert Atlas.from_json(json.loads(json.dumps(small.to_json()))) == small
 
 
 def test_seven_pictures_of_every_unit(atlas: Atlas) -> None:

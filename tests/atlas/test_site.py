@@ -23,6 +23,9 @@ from kerasviz.atlas.site import write_site
 from kerasviz.atlas.tiles import PER_FILE, SIDE
 from kerasviz.examples import Examples, Question, make_examples
 from kerasviz.examples.datasets import open_source
+from kerasviz.figures.catalogue.appendix import APPENDIX_LAYER
+from kerasviz.figures.layout.build import choose
+from kerasviz.figures.layout.directions import DirectionGroup
 from kerasviz.figures.site.layer_pages import UNIT
 from kerasviz.figures.site.record import FigureRun
 from kerasviz.figures.site.sprites import corner, sheet_size
@@ -308,3 +311,42 @@ def test_a_layer_of_as_many_channels_as_classes_need_not_be_them() -> None:
     net = tiny.network()
     assert net.taps["left"].channels == len(net.labels)
     assert class_layers(net, ["relu1", "left"], (32, 32)) == {}
+
+
+def test_directions_have_a_page_a_wall_and_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.savez("v.npz", nmf=np.random.default_rng(0).normal(size=(9, 24)).astype(np.float32))
+    run = unrendered.making(tmp_path / "atlas", unrendered.outline(LAYERS), ["mixed4b"], (64, 64))
+    group = DirectionGroup.of(run.store.net, "mixed4b@v.npz:nmf[2,7-8]")
+    run = replace(run, options=replace(run.options, directions=(group,)))
+    images = [Image.new("RGB", (64, 64), many_units.colour(k, 0)) for k in range(9)]
+    requests = choose(APPENDIX_LAYER, run.options).requests
+    unrendered.fill(run.store, requests, images, lambda request, _: number_of(request))
+    write_site(tmp_path / "atlas", run)
+    found = listed(tmp_path / "atlas")["mixed4b@v.npz:nmf"]
+    assert (found["units"], found["noun"]) == ([2, 7, 8], "Direction")
+    page = tmp_path / "atlas" / found["page"]
+    text = page.read_text(encoding="utf-8")
+    assert "All 3 directions of mixed4b@v.npz:nmf" in text and "Neuron objective" not in text
+    assert re.findall(r'data-unit="([^"]*)"', text) == [
+        f"mixed4b@v.npz:nmf[{k}]" for k in (2, 7, 8)
+    ]
+    commands = json.loads(unescape(re.findall(r'<main [^>]*data-commands="([^"]*)"', text)[0]))
+    assert commands[1].startswith(f"kerasviz render outline '{UNIT}'")
+    assert f"{UNIT}#cosine=2" in commands[0] and f"-{UNIT}" in commands[3]
+    for anchor in found["anchors"]:
+        assert f'id="{anchor}"' in text
+    index, wall = (
+        (tmp_path / "atlas" / name).read_text(encoding="utf-8")
+        for name in ("index.html", "units.html")
+    )
+    assert "24 units and 3 directions in 2 groups" in " ".join(index.split())
+    assert "27 units and directions" in wall and "mixed4b@v.npz:nmf" in wall
+
+
+def number_of(request: Request) -> int:
+    """The row of a direction, or 0."""
+    source = request.objective.terms[0].source
+    return 0 if source is None or source.row is None else source.row

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from support.facet_fixtures import write_themes
 from support.tokens import network as tokens
 
 from kerasviz.cli import render
@@ -136,6 +137,42 @@ def test_formats(run_cli: Run, model_file: Path, name: str, kind: str) -> None:
     (picture,) = json.loads(run_cli("render", model_file, "conv2:1", *options).out)["pictures"]
     with Image.open(Path("p") / picture["file"]) as image:
         assert image.format == kind
+
+
+def test_transparent_pictures_are_made_and_made_again(run_cli: Run, model_file: Path) -> None:
+    ended = run_cli("render", model_file, "conv2:1", *SHORT, "--alpha", "--out", "pictures")
+    assert ended.code == 0, ended.err
+    with Image.open("pictures/conv2-1.png") as image:
+        assert image.mode == "RGBA" and image.size == (24, 16)
+    assert recipe_of(Path("pictures"))["parameterization"]["kind"] == "alpha"
+    page = Path("pictures/index.html").read_text()
+    assert 'class="pixels transparent"' in page and "--alpha" in page
+    again = run_cli("render", "--again", "pictures/conv2-1.png", "--out", "again")
+    assert again.code == 0, again.err
+    assert Path("again/conv2-1.png").read_bytes() == Path("pictures/conv2-1.png").read_bytes()
+    assert run_cli("verify", "pictures").out.startswith("1 file: 1 same")
+    jpeg = run_cli("render", model_file, "conv2:1", *SHORT, "--alpha", "--format", "jpg")
+    assert jpeg.code == 0, jpeg.err
+    clash = run_cli(
+        "render", model_file, "conv2:1", "--preprocess", "unit", "--alpha", "--recipe", "maco"
+    )
+    assert clash.code != 0 and clash.err.count("\n") <= 1 and "alpha: pictures of" in clash.err
+
+
+def test_a_photo_is_dreamed_of_and_painted(run_cli: Run, model_file: Path, tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    for name in ("cat.png", "waves.png"):
+        Image.fromarray(draw.integers(0, 256, (40, 50, 3)).astype(np.uint8)).save(name)
+    common = ("render", model_file, "--preprocess", "unit", "--precision", "float32")
+    small = ("--size", "32x48", "--steps", 4, "--from", "cat.png", "--out", "pictures")
+    ended = run_cli(*common, "conv2", *small, "--recipe", "deepdream")
+    assert ended.code == 0, ended.err
+    ended = run_cli(*common, "style", *small, "--style", "waves.png")
+    assert ended.code == 0, ended.err
+    made = {name for name in pictures(tmp_path / "pictures") if name.endswith(".png")}
+    assert made == {"conv2-from-cat.png", "style-from-cat-style-waves.png"}
+    without = run_cli(*common, "conv2", "--recipe", "deepdream")
+    assert without.code != 0 and "give --from PHOTO" in without.err
 
 
 def test_flat_picture_is_warned_of(
@@ -285,6 +322,28 @@ def test_pictures_are_what_the_library_renders(run_cli: Run, model_file: Path) -
     made = kerasviz.render(net, "conv2:1", recipe="fast", seed=2, **options)
     with Image.open("p/conv2-1-seed2.png") as image:
         np.testing.assert_array_equal(np.asarray(image), np.asarray(to_image(made.images[0])))
+
+
+def test_facets_follow_their_target(run_cli: Run, model_file: Path) -> None:
+    write_themes(Path("themes"), {"blue": (60, 60, 200), "red": (200, 60, 60)}, count=3)
+    asked = ("render", model_file, "logit:2", *SHORT, "--out", "p", "--facets", "themes")
+    ended = run_cli(*asked, "--facet-weight", 3)
+    assert ended.code == 0, ended.err
+    lines = ended.out.splitlines()
+    assert lines[0] == "made 3 pictures" and lines[1].startswith("logit:2: score ")
+    assert [line.split(":")[0:2] for line in lines[2:4]] == [
+        ["logit", f"2, facet {name}"] for name in ("blue", "red")
+    ]
+    data = json.loads(run_cli(*asked, "--facet-weight", 3, "--json").out)
+    assert [report["facet"] for report in data["facets"]] == ["", "blue", "red"]
+    assert data["made"] == 0 and data["facets"][1]["logits"].keys() == {"blue", "red"}
+    for words, line in [
+        (("--facets", "nowhere"), "expected a folder of folders"),
+        (("--facets", "themes", "--precision", "bfloat16"), "float32 only"),
+        (("--facets", "themes", "--facet-weight", "nan"), "expected a number"),
+    ]:
+        ended = run_cli("render", model_file, "logit:2", *SHORT, "--out", "q", *words)
+        assert ended.code == 2 and line in ended.err and ended.err.count("\n") == 1, ended.err
 
 
 def test_photos_from_the_command_line(run_cli: Run, model_file: Path, tmp_path: Path) -> None:

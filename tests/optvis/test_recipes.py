@@ -4,8 +4,8 @@ import pytest
 
 from kerasviz.errors import UsageError
 from kerasviz.optvis.parameterizations import Fourier, Pixel
-from kerasviz.optvis.recipes import RECIPES, Recipe, recipe
-from kerasviz.optvis.transforms.steps import Crop, Jitter, Pad, ResizedCrop, Rotate, Scale
+from kerasviz.optvis.recipes import RECIPE_SUMMARIES, RECIPES, Recipe, recipe
+from kerasviz.optvis.transforms.steps import Crop, Jitter, Pad, ResizedCrop, Rotate, Scale, Shrink
 from kerasviz.optvis.transforms.transform import FoldedTransform
 
 
@@ -41,10 +41,11 @@ def test_fast_takes_128_steps():
 
 def test_vivid_crops_after_the_transforms_of_the_article_and_has_rivals():
     vivid, fast = recipe("vivid"), recipe("fast")
-    assert vivid.transform.steps[1:-2] == fast.transform.steps[1:-1]
-    assert isinstance(vivid.transform.steps[-2], ResizedCrop)
+    assert vivid.transform.steps[1:-3] == fast.transform.steps[1:-1]
+    assert vivid.transform.steps[-3:] == (ResizedCrop(0.5), Crop(), Shrink(0.7))
+    assert vivid.replace(size=(160, 200)).seen_size == (112, 140)
     changed = {key for key, value in vivid.identity().items() if fast.identity().get(key) != value}
-    assert changed == {"transform", "rivals"}
+    assert changed == {"steps", "transform", "rivals"}
 
 
 def test_vit_takes_tokens_of_patches_before_their_activation_function():
@@ -74,6 +75,12 @@ def test_the_recipes_before_vivid_have_the_data_they_had():
             *("transform", "pre_activation", "redirect_steps", "precision", "tile", "patience"),
         ]
         assert list(data["transform"]) == ["steps", "shared", "resample"]
+
+
+def test_every_preset_says_in_a_sentence_what_it_is_for():
+    assert list(RECIPE_SUMMARIES) == list(RECIPES)
+    for line in RECIPE_SUMMARIES.values():
+        assert line.endswith(".") and len(line) <= 90
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -20,7 +20,7 @@ from kerasviz.optvis.objectives.objective import (
     interpolation,
 )
 from kerasviz.optvis.objectives.targets import Target, parse_target
-from kerasviz.optvis.parameterizations import Pixel
+from kerasviz.optvis.parameterizations import Alpha, Pixel
 from kerasviz.optvis.recipes import recipe
 from kerasviz.optvis.transforms.transform import FoldedTransform
 from kerasviz.rendering.commands import CommandLine, again_command, recipe_args
@@ -105,6 +105,25 @@ def test_the_options_of_a_recipe_make_it() -> None:
         *("--recipe", "fast", "--steps", "5", "--size", "9x7", "--param", "pixel"),
         *("--precision", "bfloat16"),
     ]
+
+
+def test_transparent_pictures_and_painted_ones_have_their_options() -> None:
+    clear = FAST.transparent()
+    assert recipe_args(clear, "article") == [
+        *("--recipe", "fast", "--alpha", "--precision", "float32")
+    ]
+    painted = FAST.of_kind("cppn")
+    assert painted.learning_rate != FAST.learning_rate
+    assert recipe_args(painted, "article") == [
+        *("--recipe", "fast", "--param", "cppn", "--precision", "float32")
+    ]
+    both = recipe_args(painted.transparent(), "article") or []
+    assert both[2:5] == ["--param", "cppn", "--alpha"]
+    own = FAST.replace(parameterization=Alpha(weight=1.0))
+    assert recipe_args(own, "article") is None
+    assert "--alpha" in shown("joined:1", recipe=clear)
+    figures = CommandLine.of_figures(tiny.network(), clear, [])
+    assert figures.figure("hero") == ""  # that command has no such option
 
 
 def test_a_recipe_file_is_named(tmp_path: Path) -> None:

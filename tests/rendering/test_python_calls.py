@@ -45,6 +45,8 @@ def requested(net: Network, monkeypatch: pytest.MonkeyPatch, calls: str) -> list
         (['logit:"'], {}, None),
         (["joined:1"], {"pre_activation": False}, "pre_activation=False"),
         (["joined:1"], {"parameterization": Pixel()}, "Recipe.from_json("),
+        (["joined:1"], {"alpha": True, "steps": 3}, "alpha=True"),
+        (["joined:1"], {"alpha": True, "param": "cppn"}, "alpha=True"),
         (["joined:1 - 0.5*relu1:2", "left:0@center"], {"steps": 9}, "steps=9"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Keras applications of a part of their width, and their exports to ONNX."""
+"""Keras applications of a part of their width and depth, and their exports to ONNX."""
 
 from __future__ import annotations
 
@@ -82,8 +82,35 @@ def _narrow(layer: Any, by: int) -> Any:
     return type(layer).from_config(config)
 
 
+def _short_convnext(**options: Any) -> Any:
+    from keras.src.applications.convnext import MODEL_CONFIGS, ConvNeXt
+
+    widths = MODEL_CONFIGS["tiny"]["projection_dims"]
+    return ConvNeXt(depths=(2, 2, 2, 2), projection_dims=widths, **options)
+
+
+def _short_densenet(**options: Any) -> Any:
+    from keras.src.applications.densenet import DenseNet
+
+    return DenseNet((2, 2, 2, 2), **options)
+
+
+def _short_efficientnet(**options: Any) -> Any:
+    from keras.src.applications.efficientnet import DEFAULT_BLOCKS_ARGS, EfficientNet
+
+    parts = [{**part, "repeats": min(part["repeats"], 2)} for part in DEFAULT_BLOCKS_ARGS]
+    return EfficientNet(1.0, 1.0, 224, blocks_args=parts, **options)
+
+
+def _short_efficientnet_v2(**options: Any) -> Any:
+    from keras.src.applications.efficientnet_v2 import DEFAULT_BLOCKS_ARGS, EfficientNetV2
+
+    whole = DEFAULT_BLOCKS_ARGS["efficientnetv2-b0"]
+    parts = [{**part, "num_repeat": min(part["num_repeat"], 2)} for part in whole]
+    return EfficientNetV2(1.0, 1.0, 224, blocks_args=parts, **options)
+
+
 def _short_nasnet(**options: Any) -> Any:
-    """NASNetMobile with one cell in each row of cells, where it has four that are alike."""
     from keras.src.applications.nasnet import NASNet
 
     return NASNet(
@@ -96,14 +123,35 @@ def _short_nasnet(**options: Any) -> Any:
     )
 
 
+def _short_resnet(**options: Any) -> Any:
+    from keras.src.applications.resnet import ResNet, stack_residual_blocks_v1
+
+    def stack(x: Any) -> Any:
+        for k, (width, stride) in enumerate(((64, 1), (128, 2), (256, 2), (512, 2))):
+            x = stack_residual_blocks_v1(x, width, 2, stride1=stride, name=f"conv{k + 2}")
+        return x
+
+    return ResNet(stack, preact=False, use_bias=True, **options)
+
+
+#: Applications with two blocks of each kind, where they have up to 24 that are alike; of each row
+#: of NASNet's cells there is one.
+SHORT: dict[str, Callable[..., Any]] = {
+    "ConvNeXtTiny": _short_convnext,
+    "DenseNet121": _short_densenet,
+    "EfficientNetB0": _short_efficientnet,
+    "EfficientNetV2B0": _short_efficientnet_v2,
+    "NASNetMobile": _short_nasnet,
+    "ResNet50": _short_resnet,
+}
+
+
 def narrow_application(name: str, shape: Sequence[int | None], **options: Any) -> Any:
-    """An application of an eighth of its width."""
+    """An application of an eighth of its width, and of less depth where its blocks are alike."""
     import keras
 
     keras.utils.set_random_seed(0)
-    build: Callable[..., Any] = getattr(keras.applications, name)
-    if name == "NASNetMobile":
-        build = _short_nasnet
+    build = SHORT.get(name) or getattr(keras.applications, name)
     model = build(weights=None, input_shape=tuple(shape), **options)
     narrow = partial(_narrow, by=WIDTH.get(name, 8))
     return keras.models.clone_model(model, clone_function=narrow)

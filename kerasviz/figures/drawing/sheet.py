@@ -9,6 +9,7 @@ from functools import cache
 from PIL import Image, ImageDraw, ImageFont
 
 from kerasviz.figures.drawing.icons import Shape
+from kerasviz.io.images import on_checkerboard
 
 #: Pixels of the file for a pixel of the layout, so that screens of high density look sharp.
 SCALE = 2
@@ -125,7 +126,7 @@ class Sheet:
         """
         pixels = (round(size[0] * SCALE), round(size[1] * SCALE))
         way = Image.Resampling.NEAREST if sharp else Image.Resampling.LANCZOS
-        scaled = picture.convert("RGB").resize(pixels, way)
+        scaled = on_checkerboard(picture).resize(pixels, way)
         corner = (round(x * SCALE), round(y * SCALE))
         self._drawn.append(lambda image: image.paste(scaled, corner))
         return self._reach(y + size[1])

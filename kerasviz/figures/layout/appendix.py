@@ -10,14 +10,20 @@ from kerasviz.errors import UsageError
 from kerasviz.figures.catalogue.appendix import APPENDIX_LAYER
 from kerasviz.figures.catalogue.figure import Unit
 from kerasviz.figures.layout.context import FigureContext, FigureOptions, channel_target
+from kerasviz.figures.layout.directions import (
+    COSINE,
+    DirectionGroup,
+    NumberedDirection,
+    is_group,
+)
 from kerasviz.figures.layout.example_panels import EXAMPLES, MOST, example_notes, example_place
 from kerasviz.figures.layout.layers import map_layers
-from kerasviz.figures.layout.tables import FACETS, Table, facets, shown
+from kerasviz.figures.layout.tables import FACETS, NO_DIRECTIONS, Table, facets, shown
 from kerasviz.figures.layout.tiles import EmptyTile, FigureLayout, Tile, TileRow
 from kerasviz.figures.layout.units import ARTICLE_NETWORK, Units, card_of, evenly_spaced
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.objective import neuron
-from kerasviz.optvis.objectives.targets import Target
+from kerasviz.optvis.objectives.targets import Target, negated
 
 #: The layer that is shown where none is named.
 DEFAULT = "mixed4a"
@@ -53,6 +59,8 @@ def layer_title(tap: str) -> str:
     >>> layer_title("mixed4a"), layer_title("features/conv")
     ('Layer 4a', 'Layer features/conv')
     """
+    if is_group(tap):
+        return f"Directions {tap}"
     return f"Layer {tap.removeprefix('mixed') if tap in BRANCHES else tap}"
 
 
@@ -132,10 +140,27 @@ def _row(context: FigureContext, tap: str, number: int) -> TileRow:
     return TileRow(f"{layer_title(tap)}, Unit {number}", (tap,), places)
 
 
+def _direction_row(
+    context: FigureContext, group: DirectionGroup, shown_direction: NumberedDirection
+) -> TileRow:
+    target = shown_direction.target
+    places: tuple[Tile | EmptyTile, ...] = (
+        shown(context, shown_direction.by_cosine),
+        shown(context, target),
+        *facets(context, target),
+        NO_DIRECTIONS,
+        shown(context, Target(negated(target.text), -target.objective)),
+        NO_DIRECTIONS,
+    )
+    title = f"{layer_title(group.name)}, Direction {shown_direction.number}"
+    return TileRow(title, (group.name,), places)
+
+
 def _appendix(context: FigureContext) -> Table:
     net, some = context.options.net, context.options.quick or not context.options.layers
     units = {}
-    for tap in layers_of(context.options):
+    groups = context.options.directions
+    for tap in layers_of(context.options) if context.options.layers or not groups else ():
         channels = net.taps[tap].channels or 0
         numbers = evenly_spaced(SOME_UNITS, channels) if some else range(channels)
         units[tap] = Units(tuple(map(Unit, numbers)), frozenset({"rule"}))
@@ -145,7 +170,14 @@ def _appendix(context: FigureContext) -> Table:
         + (", evenly spaced." if len(found.units) < (net.taps[tap].channels or 0) else ".")
         for tap, found in units.items()
     ]
-    own = replace(context, taps={tap: tap for tap in units}, units=units)
+    blocks += tuple(_direction_row(context, g, each) for g in groups for each in g.directions)
+    notes += [
+        f"Directions of {group.name}: the first picture of each is that of its score times the "
+        f"cosine to the power {COSINE:g}, advised for concepts."
+        for group in groups
+    ]
+    taps = {tap: tap for tap in units} | {group.name: group.tap for group in groups}
+    own = replace(context, taps=taps, units=units)
     many = f"at most {MOST} in a panel and {EXAMPLES} on the page of a layer"
     return blocks, HEADS, (), [*notes, *own.linear_notes, *example_notes(context.options, many)]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kerasviz.examples import Examples
 from kerasviz.figures.catalogue.figure import Figure, PlaceGroup, Unit
+from kerasviz.figures.layout.directions import DirectionGroup
 from kerasviz.figures.layout.layers import map_layers
 from kerasviz.figures.layout.units import Units, card_of, pick_units
 from kerasviz.network.network import Network
@@ -24,9 +25,10 @@ class FigureOptions:
     """Hold the options that all figures of a set share.
 
     With ``quick``, figures of many settings show fewer of them. ``photos`` are files for the
-    figures of gradients, ``layers`` the taps that have a page of all their units, ``examples`` the
-    images of a data set to which units respond. Penalties have ``penalty_factor`` times the
-    article's weights, see :func:`kerasviz.figures.layout.penalty_weights.weight_factor`.
+    figures of gradients, ``layers`` the taps that have a page of all their units, as have the
+    ``directions``, ``examples`` the images of a data set to which units respond. Penalties have
+    ``penalty_factor`` times the article's weights, see
+    :func:`kerasviz.figures.layout.penalty_weights.weight_factor`.
     """
 
     net: Network
@@ -37,6 +39,7 @@ class FigureOptions:
     layers: tuple[str, ...] = ()
     examples: Examples | None = None
     penalty_factor: float = 1.0
+    directions: tuple[DirectionGroup, ...] = ()
 
     @cached_property
     def class_size(self) -> tuple[int, int]:

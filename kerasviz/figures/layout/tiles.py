@@ -29,8 +29,9 @@ class OptimizedTile:
 
     @property
     def unit(self) -> int | None:
-        """Return the channel or class that was optimized."""
-        return self.request.objective.terms[0].unit
+        """Return the channel or class that was optimized, or the row of a direction in its file."""
+        term = self.request.objective.terms[0]
+        return term.unit if term.unit is not None or term.source is None else term.source.row
 
     @property
     def words(self) -> str:

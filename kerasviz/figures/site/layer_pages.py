@@ -13,13 +13,15 @@ from pathlib import Path
 from markupsafe import Markup
 from PIL import Image
 
-from kerasviz.figures.layout.appendix import first_rows, known_taps, layer_title, parts
+from kerasviz.figures.layout.appendix import HEADS, first_rows, known_taps, layer_title, parts
+from kerasviz.figures.layout.directions import is_group
 from kerasviz.figures.layout.example_panels import EXAMPLES
 from kerasviz.figures.layout.layers import map_layers
 from kerasviz.figures.layout.tiles import EmptyTile, FigureLayout, OptimizedTile, Page, TileRow
 from kerasviz.figures.site.record import FigureRun
 from kerasviz.figures.site.sprites import PER_SHEET, TILE, Strip, sheet_file
 from kerasviz.io.files import checksum, digest, make_folder
+from kerasviz.io.images import on_checkerboard
 from kerasviz.network.network import Network
 from kerasviz.rendering.manifest import Entry
 from kerasviz.rendering.pages import render_page, update
@@ -27,6 +29,8 @@ from kerasviz.rendering.store import Store, slug
 
 #: The folder of the pages and their sprites, in the folder of the figures.
 FOLDER = "layers"
+#: The words over the first two pictures of a direction.
+DIRECTION_HEADS = ("Times cosine\N{SUPERSCRIPT TWO}", "Direction")
 #: The placeholder of a unit in a command.
 UNIT = "{unit}"
 
@@ -134,9 +138,9 @@ def write_layer(
     _tidy(run.store, path.parent, path.stem, groups)
 
 
-def page_names(net: Network) -> dict[str, str]:
-    """Return the file names of the pages of all taps, distinct on every system."""
-    names = {tap: slug(tap) for tap in known_taps(net).values()}
+def page_names(net: Network, groups: Sequence[str] = ()) -> dict[str, str]:
+    """Return the file names of the pages of all taps and groups, distinct on every system."""
+    names = {tap: slug(tap) for tap in (*known_taps(net).values(), *groups)}
     count = Counter(name.casefold() for name in names.values())
     return {
         tap: name if count[name.casefold()] == 1 else f"{name}-{digest(tap)[:8]}"
@@ -200,6 +204,13 @@ class UnitPictures:
         self.block, self.tap, self.unit = block, block.layers[0], block.optimized[0].unit or 0
         self.store, self.examples = run.store, run.options.examples
         self.entries = _entries(self.store, block.optimized)
+        if is_group(self.tap):
+            self.examples = None
+
+    @property
+    def target(self) -> str:
+        """Return the target of its second picture, which is in those of all the others."""
+        return self.block.optimized[1].request.text
 
     @property
     def title(self) -> str:
@@ -223,7 +234,7 @@ class UnitPictures:
             if not isinstance(place, OptimizedTile)
         )
         files = tuple(entry.file for entry in self.entries)
-        unit = f"{self.tap}:{self.unit}"
+        unit = self.target
         # The facets are made by one command.
         kinds = dict(zip((tile.request for tile in self.block.optimized), files, strict=True))
         return Row(
@@ -247,7 +258,7 @@ class UnitPictures:
         images = []
         for entry in self.entries:
             with Image.open(self.store.folder / entry.file) as image:
-                images.append(image.convert("RGB"))
+                images.append(on_checkerboard(image))
         neuron, channel, *facets, negative = images
         return Strip(
             (neuron, channel, negative, *facets), self._crops("top"), self._crops("bottom")
@@ -275,7 +286,9 @@ def _page(
         network=layout.network,
         title=layer_title(tap),
         tap=tap,
-        channels=net.taps[tap].channels,
+        channels=len(numbers) if is_group(tap) else net.taps[tap].channels,
+        noun="direction" if is_group(tap) else "unit",
+        heads=DIRECTION_HEADS if is_group(tap) else HEADS[:2],
         groups=groups,
         commands=groups[0].rows[0].commands,
         count=len(numbers),

@@ -11,6 +11,7 @@ from PIL import Image, UnidentifiedImageError
 
 from kerasviz.figures.layout.example_panels import EXAMPLES
 from kerasviz.io.files import digest
+from kerasviz.io.images import on_checkerboard
 from kerasviz.rendering.pages import PIXEL_ART
 
 #: Units in a file, the side of an optimized picture in pixels, and of an example (the article's).
@@ -84,7 +85,10 @@ def sheet(strips: Sequence[Strip], *, examples: bool = False, side: int = TILE) 
 
 
 def scaled(image: Image.Image, side: int) -> Image.Image:
-    """Scale a picture to a longer side of ``side`` pixels; below 64 pixels it stays sharp."""
+    """Scale a picture to a longer side of ``side`` pixels; below 64 pixels it stays sharp.
+
+    Transparent pictures lie on a checkerboard.
+    """
     longest = max(image.size)
     size = (
         max(1, round(image.width * side / longest)),
@@ -92,7 +96,7 @@ def scaled(image: Image.Image, side: int) -> Image.Image:
     )
     sharp = longest < PIXEL_ART
     way = Image.Resampling.NEAREST if sharp else Image.Resampling.LANCZOS
-    return image.convert("RGB").resize(size, way)
+    return on_checkerboard(image).resize(size, way)
 
 
 def sheet_file(

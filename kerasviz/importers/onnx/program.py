@@ -69,9 +69,10 @@ class OnnxProgram(Described):
     def _describe(self) -> dict[str, Value]:
         """Describe all values before a run, with a free number of images where possible."""
         named = {port.shape[0] for port in self._inputs.values() if port.shape} - {None}
+        reshapes = any(step.node.op == "Reshape" for step in self._scope.steps)
         while True:
             self._check_rest()
-            if 1 in named:
+            if reshapes and 1 in named:
                 self._traced(free=False)  # records which reshapes keep images apart
             values, failures = self._traced(free=True)
             if failures and named:  # only for the images that the file names

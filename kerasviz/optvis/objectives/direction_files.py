@@ -122,8 +122,8 @@ def row_numbers(text: str, what: str) -> list[int]:
     return list(dict.fromkeys(numbers))
 
 
-def read_directions(words: FileWords) -> list[FileDirection]:
-    """Read the vectors that words name.
+def read_directions(words: FileWords, at: Path | None = None) -> list[FileDirection]:
+    """Read the vectors that words name, of the file that lies ``at`` a place or where they say.
 
     An array of one axis [C] is a vector, one of two [N, C] has a vector in each row, one of three
     [H, W, C] is a vector for a whole map, and one of four has such a vector in each row.
@@ -131,11 +131,12 @@ def read_directions(words: FileWords) -> list[FileDirection]:
     Raises:
         UsageError: For files, arrays and rows that do not exist, and numbers that are not finite.
     """
-    path = Path(words.path).expanduser()
+    named = Path(words.path).expanduser()
+    path = named if at is None else at.expanduser()
     with opened_arrays(path) as arrays:
-        key = array_name(path, list(arrays), words.key)
+        key = array_name(named, list(arrays), words.key)
         array, shape = arrays[key], arrays[key].shape
-        where = f"{path}:{key}" if key else f"{path}"
+        where = f"{named}:{key}" if key else f"{named}"
         if len(shape) > 4 or 0 in shape:
             sides = "x".join(map(str, shape))
             raise UsageError(f"{where}: {sides} numbers; expected [C], [N, C] or [H, W, C]")

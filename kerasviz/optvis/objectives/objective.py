@@ -15,9 +15,13 @@ from kerasviz.optvis.objectives.direction import direction as direction
 from kerasviz.optvis.objectives.direction import directions as directions
 from kerasviz.optvis.objectives.direction import latent as latent
 from kerasviz.optvis.objectives.direction import random_direction as random_direction
+from kerasviz.optvis.objectives.facets import facet as facet
 from kerasviz.optvis.objectives.likeness import caricature as caricature
 from kerasviz.optvis.objectives.likeness import inversion as inversion
 from kerasviz.optvis.objectives.likeness import likeness as likeness
+from kerasviz.optvis.objectives.style import content as content
+from kerasviz.optvis.objectives.style import style as style
+from kerasviz.optvis.objectives.style import style_transfer as style_transfer
 from kerasviz.optvis.objectives.term import Objective as Objective
 from kerasviz.optvis.objectives.term import Term as Term
 from kerasviz.optvis.python_function import PythonFunction
@@ -28,9 +32,11 @@ __all__ = [
     "blur",
     "caricature",
     "channel",
+    "content",
     "direction",
     "directions",
     "diversity",
+    "facet",
     "function",
     "head",
     "interpolation",
@@ -44,6 +50,8 @@ __all__ = [
     "penalty",
     "probability",
     "random_direction",
+    "style",
+    "style_transfer",
     "total_variation",
 ]
 

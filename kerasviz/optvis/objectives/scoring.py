@@ -16,6 +16,8 @@ from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
 from kerasviz.network.positions import positions_of
 from kerasviz.optvis.function_calls import function_scores
+from kerasviz.optvis.objectives.facets import facet_scores, pack_facets
+from kerasviz.optvis.objectives.gram import compare_style
 from kerasviz.optvis.objectives.likeness import compare, pack_comparison
 from kerasviz.optvis.objectives.penalties import penalty
 from kerasviz.optvis.objectives.projections import (
@@ -26,7 +28,16 @@ from kerasviz.optvis.objectives.projections import (
     projection_of,
 )
 from kerasviz.optvis.objectives.special_tokens import ALL_COUNT, of_patches
-from kerasviz.optvis.objectives.term import COMPARED, COUPLINGS, PENALTIES, Objective, Term
+from kerasviz.optvis.objectives.term import (
+    COMPARED,
+    COUPLINGS,
+    OF_STYLE,
+    PENALTIES,
+    STEERING,
+    STYLED,
+    Objective,
+    Term,
+)
 from kerasviz.optvis.python_function import PythonFunction
 from kerasviz.types import Array, PreActivation, Size, Tensor
 
@@ -42,6 +53,7 @@ _REDUCTIONS = {
     "diversity": "diversity",
     "alignment": "alignment",
     "function": "function",
+    "facet": "facet",
     **{kind: kind for kind in (*PENALTIES, *COMPARED)},
 }
 #: The reductions whose only tensor is a weight.
@@ -137,7 +149,7 @@ def _tap(name: str, term: Term, net: Network, pre_activation: PreActivation) -> 
     tap = net.taps[name]
     # An autoencoder reads the tap itself, and its latents have a gradient there.
     before = tap.before(pre_activation)
-    if before and term.kind not in (*COUPLINGS, *COMPARED, "latent"):
+    if before and term.kind not in (*COUPLINGS, *COMPARED, "latent", "facet"):
         tap = net.taps[before]
     return tap.name
 
@@ -186,6 +198,10 @@ def pack_objectives(
     for i, slot in enumerate(structure):
         if slot.reduction in _WEIGHTED:
             data[f"weight{i}"] = np.array([s[slot][0].weight for s in per_row], np.float32)
+            continue
+        if slot.reduction == "facet":
+            packed = pack_facets([s[slot][0] for s in per_row], net)
+            data |= {f"{name}{i}": array for name, array in packed.items()}
             continue
         channels = net.taps[slot.tap].channels
         if channels is None:
@@ -304,7 +320,18 @@ def photo_of(tap: str) -> str:
 
 def compared_taps(structure: Structure) -> tuple[str, ...]:
     """Return the taps at which pictures are compared with photos, each once."""
-    return tuple(dict.fromkeys(slot.tap for slot in structure if slot.reduction in COMPARED))
+    kinds = [kind for kind in COMPARED if kind not in STYLED]
+    return tuple(dict.fromkeys(slot.tap for slot in structure if slot.reduction in kinds))
+
+
+def style_of(tap: str) -> str:
+    """Return the name among the activations of those of the photos whose style is taken."""
+    return f"style at {tap}"
+
+
+def styled_taps(structure: Structure) -> tuple[str, ...]:
+    """Return the taps at which pictures are compared with style photos, each once."""
+    return tuple(dict.fromkeys(slot.tap for slot in structure if slot.reduction in STYLED))
 
 
 def own_scores(
@@ -319,7 +346,7 @@ def own_scores(
     Penalties and couplings count where there are no other terms.
     """
     slots = dict(enumerate(structure))
-    aside = (*PENALTIES, *COUPLINGS, "likeness")
+    aside = (*PENALTIES, *COUPLINGS, *STEERING)
     own = {i: slot for i, slot in slots.items() if slot.reduction not in aside}
     return _total(own or slots, activations, data, groups, special=special)
 
@@ -332,40 +359,60 @@ def _total(
     rivals: Rivals | None = None,
     special: Mapping[str, int] = ALL_COUNT,
 ) -> Tensor:
-    """Add up the terms of slots by their numbers; diversity is relative to all others."""
+    """Add up the terms of slots by their numbers, those that are about the others at the end.
+
+    A facet is about the gradient of the sum before it; diversity is relative to the whole sum.
+    """
+    facets = {i: slot for i, slot in slots.items() if slot.reduction == "facet"}
+    couplings = {i: slot for i, slot in slots.items() if slot.reduction == "diversity"}
     total: Tensor = 0.0
-    couplings: dict[int, Tensor] = {}
     for i, slot in slots.items():
-        a = of_patches(activations[slot.tap], slot.reduction, special.get(slot.tap, 0))
-        a = tf.cast(a, tf.float32)
-        if slot.reduction == "diversity":
-            couplings[i] = a
-        elif slot.reduction == "alignment":
-            total -= data[f"weight{i}"] * _neighbour_distance(a, groups)
-        elif slot.function is not None:
-            total += data[f"weight{i}"] * function_scores(slot.function, _inputs(slot, activations))
-        elif slot.reduction in PENALTIES:
-            total += data[f"weight{i}"] * penalty(slot.reduction, a)
-        elif slot.reduction == "square":
-            total += data[f"weight{i}"] * tf.reduce_mean(a * a, axis=list(range(1, a.shape.rank)))
-        elif slot.reduction in (*PROJECTIONS, *COMPARED):
-            own = {name: data[f"{name}{i}"] for name in TENSORS if f"{name}{i}" in data}
-            total += _projected(slot, a, activations, own)
-        else:
-            # A product with a vector, not a slice: one graph serves all units (and the gradient
-            # of a slice is slow).
-            vector = data[f"vector{i}"]
-            if slot.reduction == "point":
-                a = _at(a, data[f"point{i}"])
-            else:
-                if rivals is not None and (slot.tap, slot.reduction) == (rivals.tap, "mean"):
-                    a = rivals.against(a)
-                a = _mean_over_positions(slot.reduction, a, vector.shape[-1])
-            total += tf.reduce_sum(a * vector, axis=-1)
-    for i, a in couplings.items():
+        if i not in facets and i not in couplings:
+            total += _scored(i, slot, activations, data, groups, rivals, special)
+    target = total
+    for i, slot in facets.items():
+        layers = {tap: activations[tap] for tap in slot.taps}
+        total += data[f"weight{i}"] * facet_scores(target, layers, data[f"vector{i}"])
+    for i, slot in couplings.items():
         size = tf.stop_gradient(tf.abs(total)) if len(slots) > len(couplings) else 1.0
+        a = tf.cast(activations[slot.tap], tf.float32)
         total -= data[f"weight{i}"] * size * _gram_similarity(a, groups)
     return total
+
+
+def _scored(
+    i: int,
+    slot: Slot,
+    activations: Mapping[str, Tensor],
+    data: Mapping[str, Tensor],
+    groups: Tensor,
+    rivals: Rivals | None,
+    special: Mapping[str, int],
+) -> Tensor:
+    """Score the activations of slot ``i`` by itself, [B]."""
+    a = of_patches(activations[slot.tap], slot.reduction, special.get(slot.tap, 0))
+    a = tf.cast(a, tf.float32)
+    if slot.reduction == "alignment":
+        return -data[f"weight{i}"] * _neighbour_distance(a, groups)
+    if slot.function is not None:
+        return data[f"weight{i}"] * function_scores(slot.function, _inputs(slot, activations))
+    if slot.reduction in PENALTIES:
+        return data[f"weight{i}"] * penalty(slot.reduction, a)
+    if slot.reduction == "square":
+        return data[f"weight{i}"] * tf.reduce_mean(a * a, axis=list(range(1, a.shape.rank)))
+    if slot.reduction in (*PROJECTIONS, *COMPARED):
+        own = {name: data[f"{name}{i}"] for name in TENSORS if f"{name}{i}" in data}
+        return _projected(slot, a, activations, own)
+    # A product with a vector, not a slice: one graph serves all units (and the gradient of a slice
+    # is slow).
+    vector = data[f"vector{i}"]
+    if slot.reduction == "point":
+        a = _at(a, data[f"point{i}"])
+    else:
+        if rivals is not None and (slot.tap, slot.reduction) == (rivals.tap, "mean"):
+            a = rivals.against(a)
+        a = _mean_over_positions(slot.reduction, a, vector.shape[-1])
+    return tf.reduce_sum(a * vector, axis=-1)
 
 
 def _projected(
@@ -374,7 +421,10 @@ def _projected(
     """Score activations by a vector, or by those of photos."""
     if slot.reduction in PROJECTIONS:
         return project(slot.reduction, a, own)
-    photo = tf.cast(activations[photo_of(slot.tap)], tf.float32)
+    name = style_of if slot.reduction in STYLED else photo_of
+    photo = tf.cast(activations[name(slot.tap)], tf.float32)
+    if slot.reduction in OF_STYLE:
+        return compare_style(slot.reduction, a, photo, own)
     return compare(slot.reduction, a, photo, own)
 
 

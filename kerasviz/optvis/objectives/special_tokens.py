@@ -6,13 +6,20 @@ from collections.abc import Iterable, Mapping
 
 from kerasviz.network.network import Network
 from kerasviz.network.positions import special_tokens
-from kerasviz.optvis.objectives.term import COMPARED
+from kerasviz.optvis.objectives.term import NORMALIZATIONS
 from kerasviz.types import Tensor
 
 #: No tap has tokens that do not count.
 ALL_COUNT: Mapping[str, int] = {}
-#: Reductions that name their positions themselves: one of them, or every number of a layer.
-_OF_ALL_TOKENS = ("point", "whole", "function", *COMPARED)
+#: Reductions to means over positions, and to those of latents.
+_MEANS = (
+    "mean",
+    "square",
+    "softmax",
+    "part",
+    "cosine",
+    *(f"latent {name}".strip() for name in NORMALIZATIONS),
+)
 
 
 def left_out(net: Network, all_count: bool, taps: Iterable[str]) -> Mapping[str, int]:
@@ -29,7 +36,6 @@ def left_out(net: Network, all_count: bool, taps: Iterable[str]) -> Mapping[str,
 def of_patches(activations: Tensor, reduction: str, special: int) -> Tensor:
     """Return activations [B, T, C] without the first ``special`` tokens, [B, T - special, C].
 
-    Reductions of one position or of a whole layer keep them.
+    Reductions of one position or of a whole layer, and what is compared with photos, keep them.
     """
-    keep = not special or reduction in _OF_ALL_TOKENS
-    return activations if keep else activations[:, special:]
+    return activations[:, special:] if special and reduction in _MEANS else activations

@@ -11,7 +11,7 @@ import numpy as np
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.scoring import Structure, own_scores, pack_objectives
 from kerasviz.optvis.objectives.special_tokens import ALL_COUNT
-from kerasviz.optvis.objectives.term import Objective, Term
+from kerasviz.optvis.objectives.term import OF_STYLE, Objective, Term
 from kerasviz.types import Array, PreActivation, Size, Tensor
 
 #: What stands before a unit in the text of a term: a sign and a factor.
@@ -100,7 +100,7 @@ def _name(term: Term) -> str:
         return term.function.name
     if term.kind in ("logit", "probability"):
         return f"{'logit' if term.kind == 'logit' else 'prob'}:{term.unit}"
-    name = term.tap
+    name = f"{term.kind}:{term.tap}" if term.kind in OF_STYLE else term.tap
     if term.part is not None:
         name += f":head-{term.part[0]}/{term.part[1]}"
     if term.kind == "direction":

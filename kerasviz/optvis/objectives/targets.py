@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from kerasviz.optvis.objectives.objective import (
     blur,
     caricature,
     channel,
+    content,
     head,
     inversion,
     l1,
@@ -30,6 +31,8 @@ from kerasviz.optvis.objectives.objective import (
     neuron,
     probability,
     random_direction,
+    style,
+    style_transfer,
     total_variation,
 )
 
@@ -52,6 +55,8 @@ mixed4c@v.npz:nmf[3]    row 3 of the array nmf; [3,7], [0-9]; v.safetensors:KEY[
 mixed4c@v.npy#cosine=2  times a power of the cosine, advised for concepts; mixed4c:random-7#cosine=2
 caricature:mixed4c      with --from PHOTO: exaggerate what the layer sees in it; #cosine=1 less
 inversion:mixed4c       with --from PHOTO: reproduce the photo from what the layer knows of it
+style                   with --from PHOTO --style PHOTO: paint the first in the style of the second
+style:mixed4c           one layer of that style; content:mixed4c of the photo that is painted
 penalty:tv              of the image: l1, tv (total variation) or blur; subtract it
 mixed4c@sae_weights.safetensors#latent=123   of a sparse autoencoder (SAELens, sparsify)
 "a:1 + b:2"             sums, differences and multiples, with spaces: "a:10 - 0.5*a:11"
@@ -69,11 +74,18 @@ _WEIGHT = "weight:"
 #: How a direction is written, for messages.
 GIVEN_DIRECTION = "LAYER@FILE.npy or LAYER:random-7"
 #: Targets that compare a layer with that of a photo.
-_OF_PHOTOS = {"caricature": caricature, "inversion": inversion}
+_OF_PHOTOS = {
+    "caricature": caricature,
+    "inversion": inversion,
+    "content": content,
+    "style": style,
+}
 _PENALTIES = {"l1": l1, "tv": total_variation, "blur": blur}
 _COSINE = re.compile(r"(?P<rest>.+)#cosine=(?P<power>[^#]*)")
 #: The file of a target, in quotes where its name has " - " or " + " inside.
 _QUOTED = re.compile(r"@('[^']*'|\"[^\"]*\")")
+#: Returns where the file that a target names lies, or raises :class:`UsageError`.
+FindFile = Callable[[FileWords], Path]
 _FACTOR = re.compile(r"(?P<factor>\d+(?:\.\d*)?|\.\d+)\s*\*\s*(?P<rest>.+)")
 
 
@@ -94,10 +106,15 @@ def parse_targets(texts: list[str] | tuple[str, ...], net: Network) -> list[Targ
     return list(targets.values())
 
 
-def parse_target(text: str, net: Network, *, files: bool = True) -> list[Target]:
+def path_of(words: FileWords) -> Path:
+    """Return the path of a file that a target names, from the folder of this process on."""
+    return Path(words.path)
+
+
+def parse_target(text: str, net: Network, *, find: FindFile = path_of) -> list[Target]:
     """Parse one target (see :data:`GRAMMAR`) against a network: one entry per picture.
 
-    Without ``files`` a target that names a file is refused before the file is looked at. Raises
+    ``find`` returns where a file lies, or refuses it before it is looked at. Raises
     :class:`UsageError` for an unknown tap (near ones listed), a unit out of range, an unknown class
     and a sum of ranges.
     """
@@ -109,7 +126,7 @@ def parse_target(text: str, net: Network, *, files: bool = True) -> list[Target]
         (1.0 if op == "+" else -1.0, piece)
         for op, piece in zip(pieces[1::2], pieces[2::2], strict=True)
     ]
-    parsed = [_term(weight, piece, net, files) for weight, piece in terms]
+    parsed = [_term(weight, piece, net, find) for weight, piece in terms]
     if len(parsed) == 1:
         return parsed[0]
     if any(len(p) != 1 for p in parsed):
@@ -133,35 +150,30 @@ def _joined(text: str) -> str:
     return f"- {text[1:]}" if text.startswith("-") else f"+ {text}"
 
 
-def _term(sign: float, piece: str, net: Network, files: bool) -> list[Target]:
+def _term(sign: float, piece: str, net: Network, find: FindFile) -> list[Target]:
     factor, prefix = sign, "-" if sign < 0 else ""
     scaled = _FACTOR.fullmatch(piece.strip())
     if scaled:
         factor *= float(scaled["factor"])
         prefix += f"{float(scaled['factor']):g}*"
         piece = scaled["rest"]
-    atoms = _atom(piece.strip(), net, files)
+    atoms = _atom(piece.strip(), net, find)
     return [
         replace(t, text=prefix + t.text, objective=t.objective * factor if prefix else t.objective)
         for t in atoms
     ]
 
 
-def _atom(text: str, net: Network, files: bool) -> list[Target]:
+def _atom(text: str, net: Network, find: FindFile) -> list[Target]:
     match = _COSINE.fullmatch(text)
     if match is not None and text not in net.taps:
-        return _by_cosine(_atom(match["rest"].strip(), net, files), match["power"], text)
+        return _by_cosine(_atom(match["rest"].strip(), net, find), match["power"], text)
     if (found := _file_of(text, net)) is not None:
-        if not files:
-            raise UsageError(
-                f"target {text!r}: files are not read here; render it where the file is, by "
-                "kerasviz render or kerasviz.render"
-            )
-        return _directions(*found, net)
+        return _directions(*found, net, find)
     kind, colon, rest = text.partition(":")
     if colon and kind in ("logit", "prob"):
         return _classes(kind, rest.strip(), net)
-    if colon and kind in _OF_PHOTOS and text not in net.taps:
+    if (text == "style" or (colon and kind in _OF_PHOTOS)) and text not in net.taps:
         return _of_photo(kind, rest.strip(), net)
     if colon and kind == "penalty" and kind not in net.taps:
         if rest not in _PENALTIES:
@@ -199,19 +211,20 @@ def _file_of(text: str, net: Network) -> tuple[str, FileWords] | None:
     return text[:cut], words
 
 
-def _directions(name: str, words: FileWords, net: Network) -> list[Target]:
+def _directions(name: str, words: FileWords, net: Network, find: FindFile) -> list[Target]:
     """Read the directions of a tap from a file."""
+    path = find(words)
     tap = _tap(name, net)
     channels = _channels(net, tap)
     if words.option == "latent":
-        return _latents(name, tap, words, channels)
+        return _latents(name, tap, words, path, channels)
     if words.option:
         raise UsageError(
             f"target {name}@{words.path}: unknown #{words.option}; give #cosine=POWER or "
             "#latent=NUMBER"
         )
     targets = []
-    for found in read_directions(words):
+    for found in read_directions(words, path):
         if found.vector.shape[-1] != channels:
             raise UsageError(
                 f"direction {found.words}: {found.vector.shape[-1]} numbers, {name} has {channels} "
@@ -221,14 +234,14 @@ def _directions(name: str, words: FileWords, net: Network) -> list[Target]:
     return targets
 
 
-def _latents(name: str, tap: str, words: FileWords, channels: int) -> list[Target]:
+def _latents(name: str, tap: str, words: FileWords, path: Path, channels: int) -> list[Target]:
     """Read latents of a sparse autoencoder."""
     text = f"{name}@{FileWords(words.path).named(None)}#latent="
     if words.key or words.rows:
         raise UsageError(f"target {text}{words.value}: a latent takes no :KEY and no [ROW]")
     numbers = row_numbers(words.value, text[:-1])
     targets = []
-    for number, objective in zip(numbers, latents(tap, Path(words.path), numbers), strict=True):
+    for number, objective in zip(numbers, latents(tap, path, numbers), strict=True):
         width = len(objective.terms[0].vector)
         if width != channels:
             raise UsageError(
@@ -257,7 +270,18 @@ def _by_cosine(targets: Sequence[Target], power: str, text: str) -> list[Target]
     return found
 
 
+def _main_maps(net: Network) -> list[str]:
+    """Return the main layers that are maps with a fixed number of channels, else all maps."""
+    maps = [n for n, tap in net.taps.items() if len(tap.shape or ()) == 4 and tap.channels]
+    main = [name for name in net.main_taps if net.taps[name].name in maps]
+    if not maps:
+        raise UsageError("target 'style': the network has no layer that is a map")
+    return main or maps
+
+
 def _of_photo(kind: str, name: str, net: Network) -> list[Target]:
+    if kind == "style" and not name:
+        return [Target(kind, style_transfer(_main_maps(net)))]
     tap = _tap(name, net)
     if net.taps[tap].channels is None:
         raise UsageError(f"target {kind}:{name}: the layer has no fixed number of channels")

@@ -19,6 +19,7 @@ from kerasviz.optvis.optimization.loop import (
     loop_for,
 )
 from kerasviz.optvis.optimization.slopes import without_moments
+from kerasviz.optvis.parameterizations.alpha import opaque
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.types import Array, Tensor
 
@@ -204,7 +205,9 @@ class _RollingBatch:
             min(int(done), self.recipe.steps),
             self.recipe.steps,
             score,
-            lambda: np.asarray(now.loop.image(now.state[0], now.groups)),
+            lambda: np.asarray(
+                opaque(now.recipe.parameterization, now.loop.image(now.state[0], now.groups))
+            ),
             stopped=now.stop,
         )
 
@@ -237,7 +240,7 @@ class _RollingBatch:
         slopes = np.stack(opacities) if opacities else None
         for number, row in enumerate(rows):
             history[: taken[number], number] = row.history
-        return Run(
+        run = Run(
             images=np.stack([row.image for row in rows]),
             snapshots={
                 step: np.stack([images[number] for number in range(len(rows))])
@@ -251,3 +254,4 @@ class _RollingBatch:
             opacity=None if self.loop.masks else slopes,
             mask=slopes if self.loop.masks else None,
         )
+        return run.of(self.recipe.parameterization)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -38,6 +38,8 @@ from kerasviz.optvis.optimization.optimizers import UPDATES, fused_update, per_r
 from kerasviz.optvis.optimization.relu_gradients import REDIRECTED
 from kerasviz.optvis.optimization.slopes import add_slopes, no_slopes, opacity_of, without_moments
 from kerasviz.optvis.optimization.tiling import check_tiles, scores_of_tiles, tiled
+from kerasviz.optvis.parameterizations import Alpha, Parameterization
+from kerasviz.optvis.parameterizations.alpha import GREY, laid_on, opaque
 from kerasviz.optvis.python_function import names_of
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.optvis.transforms.views import spread
@@ -48,6 +50,8 @@ Data = Mapping[str, Tensor]
 NO_DATA: Data = MappingProxyType({})
 #: The photos of rows [B, H, W, C] in [0, 1], among the tensors of objectives.
 PHOTO = "photo"
+#: The photos whose style rows take [B, H, W, C] in [0, 1], larger than the images, there too.
+STYLE = "style"
 #: Steps in one graph call. Between calls there is time for progress, snapshots and Ctrl-C.
 CHUNK = 16
 #: The factor of scores whose gradient is computed in float16, which has no numbers below 6e-8.
@@ -125,6 +129,19 @@ class Run:
     opacity: Array | None = None
     snapshot_opacities: dict[int, Array] = field(default_factory=dict)
     mask: Array | None = None
+
+    def of(self, parameterization: Parameterization) -> Run:
+        """Return the run with the opacities that the images of a parameterization have."""
+        if not isinstance(parameterization, Alpha):
+            return self
+        snapshots = self.snapshots.items()
+        return replace(
+            self,
+            images=self.images[..., :-1],
+            snapshots={step: images[..., :-1] for step, images in snapshots},
+            opacity=self.images[..., -1],
+            snapshot_opacities={step: images[..., -1] for step, images in snapshots},
+        )
 
 
 class Loop:
@@ -210,7 +227,7 @@ class Loop:
 
     def _score_terms(self, images: Tensor, data: Data, groups: Tensor, terms: Data) -> Tensor:
         """Score untransformed images as a whole and by each term of sums, [B, 1 + T]."""
-        images = self.transform.whole(images)
+        images = self.transform.whole(opaque(self.recipe.parameterization, images))
 
         def score(images: Tensor) -> Tensor:
             activations, own = self._activations(images, data, PLAIN)
@@ -221,6 +238,16 @@ class Loop:
 
         tile = self.recipe.tile
         return scores_of_tiles(score, images, tile) if tile else score(images)
+
+    def _layers(
+        self, params: Any, seeds: Tensor, groups: Tensor, step: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return images, what the network is shown of them, and what opacity costs [B] if any."""
+        images, own = self._image(params, groups), self.recipe.parameterization
+        if not isinstance(own, Alpha):
+            return images, images, None
+        cost = own.weight * tf.reduce_mean(images[..., -1], [1, 2])
+        return laid_on(images, GREY), own.on_background(images, seeds, step), cost
 
     def _totals(
         self, seen: Tensor, images: Tensor, data: Data, groups: Tensor, kernels: Kernels
@@ -270,8 +297,8 @@ class Loop:
         loss_scale = LOSS_SCALE if kernels.compute_dtype == tf.float16 else 1.0
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(params)
-            images = self._image(params, groups)
-            seen = self.transform.apply(images, seeds, step, self.recipe.views)
+            images, shown, cost = self._layers(params, seeds, groups, step)
+            seen = self.transform.apply(shown, seeds, step, self.recipe.views)
             if not self.recipe.tile:
                 totals = score(seen, images)
                 target, upstream = totals, tf.fill(tf.shape(totals), loss_scale)
@@ -279,6 +306,10 @@ class Loop:
             target = seen
             upstream, lifted = tiled(lambda s: loss_scale * score(s, s), seen, self.recipe.tile)
             totals = lifted / loss_scale
+        if cost is not None:  # a share of the score, whatever its size
+            size = tf.abs(totals)
+            target, upstream = [target, cost], [upstream, -loss_scale * size]
+            totals -= size * cost
         sources = (images,) if self.recipe.opacity else ()
         gradient, slopes = tape.gradient(target, (params, sources), upstream)
         self._check_gradient(gradient)
@@ -406,7 +437,7 @@ def check_finite(loop: Loop, totals: Array, images: Callable[[], Tensor], step: 
         )
 
 
-class _Ascent:
+class Ascent:
     """A run between two steps: its state, its scores so far and its snapshots."""
 
     def __init__(self, loop: Loop, steps: int, batch: LoopInputs, resume: Checkpoint | None):
@@ -434,6 +465,15 @@ class _Ascent:
         check_finite(loop, self.history[-1], self.images, first)
         self.step = last
 
+    @property
+    def marks(self) -> Sequence[int]:
+        """The steps at which something begins that one call for many steps cannot do: none."""
+        return ()
+
+    def _scores(self, images: Tensor) -> Array:
+        """Score images as a whole and by the terms of sums, [B, 1 + T]."""
+        return np.asarray(self.loop.score_terms(images, self.data, self.groups, self.terms))
+
     def images(self) -> Tensor:
         """Return the current images, [B, H, W, C] in [0, 1]."""
         return self.loop.image(self.state[0], self.groups)
@@ -446,7 +486,7 @@ class _Ascent:
             self.step,
             self.steps,
             float(self.history[-1][-1].mean()),
-            lambda: np.asarray(now.images()),
+            lambda: np.asarray(opaque(now.loop.recipe.parameterization, now.images())),
             partial(_checkpoint, self.step, self.state, self.history, now.snapshots),
             now.result,
         )
@@ -455,8 +495,8 @@ class _Ascent:
         """Finish the run, and free the moments: they are 400 MB for a picture of 4096 pixels."""
         self.state = without_moments(self.state)
         images, slopes = self.images(), self.loop.slopes_of(self.state)
-        scores = np.asarray(self.loop.score_terms(images, self.data, self.groups, self.terms))
-        return Run(
+        scores = self._scores(images)
+        run = Run(
             images=np.asarray(images),
             snapshots={step: np.asarray(image) for step, image in self.snapshots.items()},
             scores=scores[:, 0],
@@ -467,6 +507,7 @@ class _Ascent:
             opacity=None if self.loop.masks else slopes,
             mask=slopes if self.loop.masks else None,
         )
+        return run.of(self.loop.recipe.parameterization)
 
 
 def _checkpoint(
@@ -478,6 +519,15 @@ def _checkpoint(
         np.concatenate(history),
         {taken: np.asarray(image) for taken, image in snapshots.items()},
     )
+
+
+def _ascent(net: Network, recipe: Recipe, batch: LoopInputs, resume: Checkpoint | None) -> Ascent:
+    if recipe.octaves > 1:
+        from kerasviz.optvis.optimization.octaves import OctaveAscent  # which imports this module
+
+        return OctaveAscent(net, recipe, batch, resume)
+    loop = loop_for(net, batch.structure, recipe, batch.data)
+    return Ascent(loop, recipe.steps, batch, resume)
 
 
 def optimize(
@@ -494,11 +544,10 @@ def optimize(
     unless its objective couples rows. With ``resume``, a checkpoint of the same batch, the result
     is that of an uninterrupted run. Raises :class:`ModelError` for scores that are not finite.
     """
-    loop = loop_for(net, batch.structure, recipe, batch.data)
-    run = _Ascent(loop, recipe.steps, batch, resume)
+    run = _ascent(net, recipe, batch, resume)
     if resume is None and 0 in snapshots:
         run.snapshots[0] = run.images()
-    for first, last in _stops(recipe.steps, recipe.redirect_steps, snapshots):
+    for first, last in _stops(recipe.steps, recipe.redirect_steps, (*snapshots, *run.marks)):
         if first < run.step:
             continue
         run.advance(last)

@@ -41,6 +41,18 @@ def _ascend(rate: float, params: Any, moments: Any, gradient: Any, step: Tensor)
     return (tf.nest.map_structure(lambda p, g: p + rate * g, params, gradient), *moments)
 
 
+def _ascend_normalized(rate: float, params: Any, moments: Any, gradient: Any, step: Tensor) -> Any:
+    """Take a step along the gradient whose mean absolute value is ``rate``; moments stay zero.
+
+    Source: the program of DeepDream (Mordvintsev, Olah, Tyka 2015).
+    """
+    parts = tf.nest.flatten(gradient)
+    flat = tf.concat([tf.reshape(tf.abs(g), [tf.shape(g)[0], -1]) for g in parts], axis=1)
+    sizes = rate / (tf.reduce_mean(flat, axis=1) + EPSILON)
+    moved = tf.nest.map_structure(lambda p, g: p + per_row(sizes, g) * g, params, gradient)
+    return (moved, *moments)
+
+
 def _adam(rate: float, params: Any, moments: Any, gradient: Any, step: Tensor) -> Any:
     """Take one step of Adam (Kingma & Ba 2015, with the step sizes of their section 2)."""
     count = tf.cast(step + 1, tf.float32)
@@ -88,4 +100,9 @@ def _nadam(rate: float, params: Any, moments: Any, gradient: Any, step: Tensor) 
 
 
 #: One step of each optimizer: (rate, parameters, moments, gradient, step) -> (parameters, moments).
-UPDATES = {"adam": _adam, "gradient-descent": _ascend, "nadam": _nadam}
+UPDATES = {
+    "adam": _adam,
+    "gradient-descent": _ascend,
+    "normalized-gradient": _ascend_normalized,
+    "nadam": _nadam,
+}

@@ -10,14 +10,29 @@ import tensorflow as tf
 
 from kerasviz.network.network import Network
 from kerasviz.network.program import PLAIN, Kernels
-from kerasviz.optvis.objectives.scoring import Structure, compared_taps, likeness_scores
+from kerasviz.optvis.objectives.scoring import (
+    Structure,
+    compared_taps,
+    likeness_scores,
+    style_of,
+    styled_taps,
+)
 from kerasviz.optvis.objectives.special_tokens import ALL_COUNT
-from kerasviz.optvis.optimization.loop import LOSS_SCALE, PHOTO, Data, Loop, compiled_function
+from kerasviz.optvis.optimization.loop import (
+    LOSS_SCALE,
+    PHOTO,
+    STYLE,
+    Data,
+    Loop,
+    compiled_function,
+)
 from kerasviz.optvis.optimization.photos import (
     STEEPNESS,
+    central_crop,
     mask_of,
     nudged,
     photo_activations,
+    random_crop,
     starts_from_photo,
     steepness,
     with_unit_likeness,
@@ -45,6 +60,7 @@ class PhotoLoop(Loop):
     ):
         super().__init__(net, structure, recipe, special)
         self.compared = compared_taps(structure)
+        self.styled = styled_taps(structure)
         self.from_photo = starts_from_photo(structure)
         self.masks = self.from_photo and recipe.opacity
         self.stays_near = any(slot.reduction == "likeness" for slot in structure)
@@ -90,12 +106,20 @@ class PhotoLoop(Loop):
     ) -> tuple[dict[str, Tensor], Data]:
         """Return activations with those of the photos, as the network sees them."""
         activations, data = super()._activations(seen, data, kernels)
-        rest = {name: array for name, array in data.items() if name not in (PHOTO, STEEPNESS)}
+        rest = {
+            name: array for name, array in data.items() if name not in (PHOTO, STYLE, STEEPNESS)
+        }
         of_photos = photo_activations(self.net, data[PHOTO], self.compared, kernels)
+        if self.styled:
+            settings = data[STYLE], self.styled, kernels, style_of
+            of_photos |= photo_activations(self.net, *settings)
         return {**activations, **of_photos}, rest
 
     def _score_terms(self, images: Tensor, data: Data, groups: Tensor, terms: Data) -> Tensor:
         data = {**data, PHOTO: self.transform.whole(data[PHOTO])}
+        if self.styled:
+            cut = central_crop(data[STYLE], self.recipe.size)
+            data = {**data, STYLE: self.transform.whole(cut)}
         return super()._score_terms(images, data, groups, terms)
 
     def _both(
@@ -116,8 +140,16 @@ class PhotoLoop(Loop):
         return totals, self._mean_of_views(near)
 
     def _with_seen_photos(self, data: Data, seeds: Tensor, step: Tensor) -> Data:
+        """Return the tensors of rows with what the network sees of their photos in a step.
+
+        Of a style photo that is another window in each step.
+        """
         seen = self.transform.apply(data[PHOTO], seeds, step, self.recipe.views)
-        return {**data, PHOTO: seen}
+        if not self.styled:
+            return {**data, PHOTO: seen}
+        window = random_crop(data[STYLE], self.recipe.size, seeds, step)
+        style = self.transform.apply(window, seeds, step, self.recipe.views)
+        return {**data, PHOTO: seen, STYLE: style}
 
     # -- steps -------------------------------------------------------------------------------
 

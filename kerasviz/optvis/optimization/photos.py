@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from kerasviz.network.program import Kernels
 from kerasviz.optvis import randomness
 from kerasviz.optvis.objectives.scoring import Structure, photo_of
 from kerasviz.optvis.objectives.term import REPRODUCED
-from kerasviz.types import Array, Tensor
+from kerasviz.types import Array, Size, Tensor
 
 #: How steep the score is beside the likeness [B], among the tensors of objectives.
 STEEPNESS = "steepness"
@@ -24,6 +24,8 @@ NUDGE = 1e-2
 STEEPEST = 1e6
 #: The stream of the random numbers of the nudge, far from those of images and transforms.
 STREAM = 1 << 21
+#: The stream of the random numbers that place crops of style photos.
+CROP_STREAM = 1 << 22
 #: The smoothing of masks: the deviation of a normal blur, in pixels of a picture of 224 pixels.
 BLUR = 2.0
 
@@ -34,13 +36,36 @@ def starts_from_photo(structure: Structure) -> bool:
 
 
 def photo_activations(
-    net: Network, photos: Tensor, taps: Sequence[str], kernels: Kernels
+    net: Network,
+    photos: Tensor,
+    taps: Sequence[str],
+    kernels: Kernels,
+    name: Callable[[str], str] = photo_of,
 ) -> dict[str, Tensor]:
-    """Return the activations of photos at taps, which have no gradient, by :func:`photo_of`."""
+    """Return the activations of photos at taps, which have no gradient, by their ``name``."""
     if not taps:
         return {}
     computed = net.activations(tf.stop_gradient(photos), list(taps), kernels=kernels)
-    return {photo_of(tap): tf.stop_gradient(computed[tap]) for tap in taps}
+    return {name(tap): tf.stop_gradient(computed[tap]) for tap in taps}
+
+
+def random_crop(images: Tensor, size: Size, seeds: Tensor, step: Tensor) -> Tensor:
+    """Cut a window [B, height, width, C] out of images [B, H, W, C], at a place by seed and step.
+
+    All places inside are equally likely.
+    """
+    room = [images.shape[1 + axis] - size[axis] for axis in (0, 1)]
+    uniforms = randomness.uniform(seeds, step, 2, CROP_STREAM)
+    places = tf.minimum(tf.cast(uniforms * [r + 1.0 for r in room], tf.int32), room)
+    shape = (*size, images.shape[3])
+    rows = zip(tf.unstack(images), tf.unstack(places), strict=True)
+    return tf.stack([tf.slice(image, [place[0], place[1], 0], shape) for image, place in rows])
+
+
+def central_crop(images: Tensor, size: Size) -> Tensor:
+    """Cut the window [B, height, width, C] in the middle out of images [B, H, W, C]."""
+    top, left = ((images.shape[1 + axis] - size[axis]) // 2 for axis in (0, 1))
+    return images[:, top : top + size[0], left : left + size[1]]
 
 
 def nudged(params: Any, seeds: Tensor) -> Any:

@@ -9,6 +9,9 @@ from typing import Any, Protocol
 from kerasviz.errors import UsageError, check_choice, check_names
 from kerasviz.optvis.held_array import revived
 from kerasviz.optvis.parameterizations.aligned import Aligned as Aligned
+from kerasviz.optvis.parameterizations.alpha import Alpha as Alpha
+from kerasviz.optvis.parameterizations.cppn import LEARNING_RATE as _CPPN_RATE
+from kerasviz.optvis.parameterizations.cppn import Cppn as Cppn
 from kerasviz.optvis.parameterizations.fourier import Fourier as Fourier
 from kerasviz.optvis.parameterizations.low_resolution import LowResolution as LowResolution
 from kerasviz.optvis.parameterizations.low_resolution import Pyramid as Pyramid
@@ -17,8 +20,11 @@ from kerasviz.optvis.parameterizations.pixel import Pixel as Pixel
 from kerasviz.types import Tensor
 
 _KINDS: dict[str, Any] = {
-    kind.kind: kind for kind in (Fourier, Pixel, Pyramid, LowResolution, Aligned, Maco)
+    kind.kind: kind for kind in (Fourier, Pixel, Pyramid, LowResolution, Cppn, Aligned, Alpha, Maco)
 }
+
+#: Learning rates of parameterizations by kind, where that of recipes for pixels and spectra fails.
+LEARNING_RATES = {Cppn.kind: _CPPN_RATE}
 
 
 class Parameterization(Protocol):

@@ -14,7 +14,7 @@
   const plain = (words) =>
     words
       .toLowerCase()
-      .replace(/\b(layer|unit|channel|neuron)s?\b/g, " ")
+      .replace(/\b(layer|unit|channel|neuron|direction)s?\b/g, " ")
       .replace(/[\s,]+/g, " ")
       .trim();
   const layers = atlas.layers.map((layer) => {
@@ -54,14 +54,14 @@
     place: 0,
     href: layer.page,
     words: layer.title,
-    small: `${layer.count} unit${layer.count === 1 ? "" : "s"}${layer.title.endsWith(layer.tap) ? "" : ` · ${layer.tap}`}`,
+    small: `${layer.count} ${layer.noun.toLowerCase()}${layer.count === 1 ? "" : "s"}${layer.title.endsWith(layer.tap) ? "" : ` · ${layer.tap}`}`,
   });
   const ofUnit = (layer, place) => ({
     layer,
     place,
     href: `${layer.page}#${encodeURIComponent(anchorOf(layer, place))}`,
-    words: layer.labels[unitAt(layer, place)] ?? `${layer.title}, Unit ${unitAt(layer, place)}`,
-    small: `${layer.tap}:${unitAt(layer, place)}`,
+    words: layer.labels[unitAt(layer, place)] ?? `${layer.title}, ${layer.noun} ${unitAt(layer, place)}`,
+    small: layer.noun === "Unit" ? `${layer.tap}:${unitAt(layer, place)}` : `${layer.tap}[${unitAt(layer, place)}]`,
   });
 
   /** What is found, and what to say where nothing is. */

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,7 +12,9 @@ from fastapi.responses import FileResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.exceptions import HTTPException
 
+from kerasviz.io.files import make_folder
 from kerasviz.io.images import decode
+from kerasviz.rendering.held_data import save_held
 from kerasviz.service.api.events import job_events
 from kerasviz.service.api.responses import ERRORS, PNG, Json, job_json
 from kerasviz.service.api.schemas import JobStatus, RenderRequest
@@ -73,11 +76,17 @@ def ask(message: RenderRequest, http_request: Request, state: State) -> Response
         message.steps,
         message.seed,
         message.balance,
+        message.param,
+        message.alpha,
+        tuple(state.photos.find(photo) for photo in message.from_ or ()),
+        None if message.style is None else state.photos.find(message.style),
     )
-    requests = requests_of(net, options, state.setting.limits, state.batch)
+    requests = requests_of(net, options, state.setting.limits, state.batch, state.directions.find)
     pictures = [asked_of(net, request) for request in requests]
     name = job_name(message.network, pictures)
     folder = state.setting.pictures / message.network
+    for request in requests:  # workers find the photos beside the pictures
+        save_held(make_folder(folder), net, replace(request, data=()))
     new = state.jobs.accept(
         name,
         message.network,

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 
 from kerasviz.errors import near
 from kerasviz.io.images import decode
-from kerasviz.service.api.responses import ERRORS, PNG, Json, picture_url
+from kerasviz.service.api.responses import ERRORS, IMAGE_BODY, PNG, Json, picture_url
 from kerasviz.service.api.schemas import (
     Activations,
     LayerPage,
@@ -132,15 +132,7 @@ def example(
 @router.post(
     "/api/networks/{name}/activations",
     response_model=Activations,
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {
-                kind: {"schema": {"type": "string", "format": "binary"}}
-                for kind in ("image/png", "image/jpeg", "application/octet-stream")
-            },
-        }
-    },
+    openapi_extra={"requestBody": IMAGE_BODY},
 )
 async def activations(
     request: Request,

@@ -47,6 +47,14 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
+#: The body of a request that is a picture, for the OpenAPI page.
+IMAGE_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        kind: {"schema": {"type": "string", "format": "binary"}}
+        for kind in ("image/png", "image/jpeg", "application/octet-stream")
+    },
+}
 #: A response that is a picture.
 PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
 
@@ -94,14 +102,21 @@ def picture_url(network: str, file: str, sha256: str) -> str:
 def _finished(
     job: RenderJob, picture: JobPicture, row: int, made: Mapping[str, Any]
 ) -> dict[str, Any]:
+    mask = made.get("mask")
     return {
         "target": picture.text,
         "row": row,
+        "recipe": made.get("recipe"),
         "url": picture_url(job.network, made["file"], made["sha256"]),
         "provenance": f"/api/renders/{job.id}/pictures/{row}/provenance",
         "score": made["score"],
         "term_scores": made.get("term_scores", {}),
         "alone": made.get("alone", {}),
+        "snapshots": [
+            {"step": s["step"], "url": picture_url(job.network, s["file"], s["sha256"])}
+            for s in made.get("snapshots", [])
+        ],
+        "mask": mask and picture_url(job.network, mask["file"], mask["sha256"]),
         "sha256": made["sha256"],
     }
 

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from kerasviz.types import Param
+
 Side = Annotated[int, Field(ge=1, le=4096)]
 Kind = Literal["channel", "neuron", "negative", "diversity"]
 State = Literal["accepted", "running", "done", "failed", "cancelled"]
@@ -41,9 +43,14 @@ class LayerSummary(BaseModel):
 
 
 class RecipeRow(BaseModel):
-    """A recipe: the settings of an optimization."""
+    """A recipe: the settings of an optimization; ``summary`` says what it is for.
+
+    Those with ``photo`` are for pictures that start from one.
+    """
 
     name: str
+    summary: str
+    photo: bool
     steps: int
     size: list[int]
 
@@ -61,6 +68,7 @@ class NetworkPage(BaseModel):
     classes: int
     layers: list[LayerSummary]
     recipes: list[RecipeRow]
+    params: list[str]
     examples: bool
 
 
@@ -141,7 +149,7 @@ class Activations(BaseModel):
 class RenderRequest(BaseModel):
     """Pictures to render; targets such as ``LAYER:UNIT`` are those of ``kerasviz render``."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", serialize_by_alias=True)
 
     network: str = Field(max_length=200)
     targets: list[Annotated[str, Field(min_length=1, max_length=500)]] = Field(
@@ -153,6 +161,25 @@ class RenderRequest(BaseModel):
     steps: int | None = Field(None, ge=1, le=2**31 - 2)
     seed: int = Field(0, ge=0, le=2**31 - 6)
     balance: bool = Field(False, description="Divide each term of a sum by what it reaches alone.")
+    param: Param | None = Field(None, description="What is optimized, if not what the recipe says.")
+    alpha: bool = Field(False, description="Make transparent pictures.")
+    from_: list[Annotated[str, Field(max_length=40)]] | None = Field(
+        None,
+        alias="from",
+        min_length=1,
+        max_length=16,
+        description="Photos from which the pictures start, each the id that /api/photos gave it.",
+    )
+    style: str | None = Field(
+        None, max_length=40, description="A photo whose style the target ``style`` takes: its id."
+    )
+
+
+class Snapshot(BaseModel):
+    """A picture after a step of its optimization."""
+
+    step: int
+    url: str
 
 
 class Finished(BaseModel):
@@ -160,11 +187,16 @@ class Finished(BaseModel):
 
     target: str
     row: int
+    recipe: str | None = None
     url: str
     provenance: str
     score: float | None
     term_scores: dict[str, float] = Field({}, description="Those of the terms of a sum.")
     alone: dict[str, float] = Field({}, description="What those of a balanced sum reach alone.")
+    snapshots: list[Snapshot] = Field([], description="Earlier steps of a picture from a photo.")
+    mask: str | None = Field(
+        None, description="Where the score depended on a photo most: a grey picture."
+    )
     sha256: str
 
 

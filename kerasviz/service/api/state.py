@@ -22,7 +22,10 @@ from kerasviz.service.middleware.login_throttle import LoginThrottle
 from kerasviz.service.networks import Networks
 from kerasviz.service.settings import ServiceSettings
 from kerasviz.service.tf_serving.predict import Predictor
-from kerasviz.service.uploads.uploads import Uploads, folder_bytes
+from kerasviz.service.uploads.direction_uploads import DirectionUploads
+from kerasviz.service.uploads.photo_uploads import PhotoUploads
+from kerasviz.service.uploads.receiving import folder_bytes
+from kerasviz.service.uploads.uploads import Uploads
 
 if TYPE_CHECKING:
     from kerasviz.examples.folder import Examples
@@ -48,6 +51,8 @@ class ServiceState:
     workers: Workers
     predictor: Predictor
     uploads: Uploads
+    directions: DirectionUploads
+    photos: PhotoUploads
     activations: ImageActivations
     stopping: threading.Event = field(default_factory=threading.Event)
     throttle: LoginThrottle = field(default_factory=LoginThrottle)
@@ -75,7 +80,18 @@ class ServiceState:
         networks = Networks(setting)
         workers, predictor = Workers(setting, database), Predictor(setting, networks)
         uploads, activations = Uploads(setting, networks.names), ImageActivations(networks)
-        return cls(setting, networks, database, jobs, workers, predictor, uploads, activations)
+        return cls(
+            setting,
+            networks,
+            database,
+            jobs,
+            workers,
+            predictor,
+            uploads,
+            DirectionUploads(setting),
+            PhotoUploads(setting),
+            activations,
+        )
 
     @property
     def batch(self) -> int:

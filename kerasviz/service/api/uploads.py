@@ -1,7 +1,9 @@
-"""The routes of uploads: send a model file and follow its check."""
+"""The routes of uploads: send model files and follow their checks, send files of directions."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -10,11 +12,18 @@ from starlette.exceptions import HTTPException
 
 from kerasviz.network.input_spec import PRESETS
 from kerasviz.service.api.responses import ERRORS, Json
-from kerasviz.service.api.state import State
-from kerasviz.service.uploads.uploads import TakenError, TooLargeError, UploadBusyError
+from kerasviz.service.api.state import ServiceState, State
+from kerasviz.service.uploads.receiving import TakenError, TooLargeError, UploadBusyError
 
 router = APIRouter(tags=["uploads"], responses=ERRORS)
 _RETRY = {"Retry-After": "15"}
+#: The body of a file, for the OpenAPI page.
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
 
 
 class UploadState(BaseModel):
@@ -36,7 +45,29 @@ class UploadRules(BaseModel):
 
     allowed: bool
     bytes: int
+    direction_bytes: int
     presets: list[str]
+
+
+class DirectionArray(BaseModel):
+    """An array of ``vectors`` directions of ``width`` channels; ``null`` where it is itself one.
+
+    A direction of a whole layer has the shape [H, W, C].
+    """
+
+    key: str
+    shape: list[int]
+    vectors: int | None
+    width: int
+
+
+class DirectionFileRow(BaseModel):
+    """An uploaded file of directions; targets name one as ``LAYER@NAME:KEY[ROW]``."""
+
+    name: str
+    bytes: int
+    sha256: str
+    arrays: list[DirectionArray]
 
 
 @router.get("/api/uploads")
@@ -44,7 +75,10 @@ def rules(state: State) -> UploadRules:
     """Tell whether networks may be uploaded, and up to which size."""
     setting = state.setting
     return UploadRules(
-        allowed=setting.allow_upload, bytes=setting.limits.upload_bytes, presets=list(PRESETS)
+        allowed=setting.allow_upload,
+        bytes=setting.limits.upload_bytes,
+        direction_bytes=setting.limits.direction_bytes,
+        presets=list(PRESETS),
     )
 
 
@@ -53,14 +87,7 @@ def rules(state: State) -> UploadRules:
     status_code=202,
     response_model=UploadState,
     responses={409: {"description": "another network has this name"}},
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
-            },
-        }
-    },
+    openapi_extra=_BODY,
 )
 async def send(
     request: Request,
@@ -69,16 +96,8 @@ async def send(
     preprocess: Annotated[str | None, Query(max_length=100)] = None,
 ) -> Response:
     """Send the bytes of an ONNX or .keras file; it is served after a check admits it."""
-    if not state.setting.allow_upload:
-        raise HTTPException(403, "uploads are off; start the service with --allow-upload")
-    try:
+    with _answered(state):
         upload = await state.uploads.receive(name, preprocess, request.stream())
-    except TakenError as error:
-        raise HTTPException(409, str(error)) from error
-    except TooLargeError as error:
-        raise HTTPException(413, str(error)) from error
-    except UploadBusyError as error:
-        raise HTTPException(429, str(error), headers=_RETRY) from error
     message = upload.to_json()
     return Json(message, 202, {"Location": message["url"]})
 
@@ -90,3 +109,52 @@ def upload_state(upload: str, state: State) -> Response:
     if known is None:
         raise HTTPException(404, f"no upload {upload[:40]!r}")
     return Json(known.to_json(), headers={"Cache-Control": "no-store"})
+
+
+@router.get("/api/directions", response_model=list[DirectionFileRow])
+def direction_files(state: State) -> Response:
+    """List the uploaded files of directions."""
+    return Json([upload.to_json() for upload in state.directions.list()])
+
+
+@router.post(
+    "/api/directions",
+    status_code=201,
+    response_model=DirectionFileRow,
+    responses={
+        200: {"model": DirectionFileRow, "description": "the same file was sent before"},
+        409: {"description": "another file has this name"},
+    },
+    openapi_extra=_BODY,
+)
+async def send_directions(
+    request: Request, state: State, name: Annotated[str, Query(max_length=300)]
+) -> Response:
+    """Send the bytes of an .npy, .npz or .safetensors file; its directions are for targets then."""
+    with _answered(state):
+        upload, new = await state.directions.receive(name, request.stream())
+    return Json(upload.to_json(), 201 if new else 200)
+
+
+@router.delete("/api/directions/{name}", status_code=204)
+def remove_directions(name: str, state: State) -> Response:
+    """Remove a file of directions; pictures and jobs that took some from it stay."""
+    with _answered(state):
+        if not state.directions.remove(name):
+            raise HTTPException(404, f"no file of directions {name[:100]!r}")
+    return Response(status_code=204)
+
+
+@contextmanager
+def _answered(state: ServiceState) -> Iterator[None]:
+    """Refuse uploads where they are off, and give the refusals of a file their status."""
+    if not state.setting.allow_upload:
+        raise HTTPException(403, "uploads are off; start the service with --allow-upload")
+    try:
+        yield
+    except TakenError as error:
+        raise HTTPException(409, str(error)) from error
+    except TooLargeError as error:
+        raise HTTPException(413, str(error)) from error
+    except UploadBusyError as error:
+        raise HTTPException(429, str(error), headers=_RETRY) from error

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from kerasviz.errors import UsageError, check_choice
 from kerasviz.io.files import digest
 from kerasviz.network.network import Network
-from kerasviz.optvis.objectives.targets import parse_target
+from kerasviz.optvis.objectives.targets import FindFile, parse_target
 from kerasviz.optvis.recipes import RECIPES, Recipe
 from kerasviz.rendering.batching import CANONICAL, MAX_PIXELS, fixed_batch, in_parts, make_batches
+from kerasviz.rendering.from_photo import photo_requests
+from kerasviz.rendering.picture_options import PictureOptions
+from kerasviz.rendering.recipe_options import RecipeOptions
 from kerasviz.rendering.request import Request, make_requests, to_balance
 from kerasviz.rendering.sizes import fixed_recipe
 from kerasviz.service.jobs.jobs import PictureRequest
@@ -24,7 +28,11 @@ DIVERSE = 4
 
 @dataclass(frozen=True)
 class RenderOptions:
-    """The options of a request besides the network; ``None`` is the recipe's value."""
+    """The options of a request besides the network; ``None`` is the recipe's value.
+
+    There is a picture of each target from each of the ``photos``, which are files, as is that of
+    the ``style``.
+    """
 
     targets: tuple[str, ...]
     kind: str = "channel"
@@ -33,50 +41,103 @@ class RenderOptions:
     steps: int | None = None
     seed: int = 0
     balance: bool = False
+    param: str | None = None
+    alpha: bool = False
+    photos: tuple[Path, ...] = ()
+    style: Path | None = None
 
 
-def requests_of(net: Network, words: RenderOptions, limits: Limits, base: int) -> list[Request]:
+def requests_of(
+    net: Network, words: RenderOptions, limits: Limits, base: int, find: FindFile
+) -> list[Request]:
     """Return the requested pictures, each once; ``base`` is the usual batch size.
 
-    The batch size depends on the request alone (see :func:`batch_of`), so that the same request
-    gives the same picture whatever else is rendered. Raises :class:`UsageError` for unknown
-    options and for more than the limits allow.
+    ``find`` returns where the files of directions lie that targets name. The batch size depends on
+    the request alone (see :func:`batch_of`), so that the same request gives the same picture
+    whatever else is rendered. Raises :class:`UsageError` for unknown options and for more than the
+    limits allow.
     """
-    recipe = _recipe(net, words, limits)
+    check_choice("recipe", words.recipe, RECIPES)
+    if words.style is not None and not words.photos:
+        raise UsageError("style: give the photo that is painted, too: from")
     found: dict[str, Request] = {}
-    rows = DIVERSE if words.kind == "diversity" else 1
-    for text in words.targets:
-        targets = parse_target(text, net, files=False)  # those of this machine are not theirs
-        for request in make_requests(
-            net, targets, recipe, seed=words.seed, kind=words.kind, rows=rows
-        ):
-            if words.balance:
-                request = to_balance(request)
-            request = replace(request, batch=batch_of(request, base, fixed_batch(net, request)))
-            found.setdefault(request.key(net), request)
-            if len(found) * rows > limits.pictures:
-                raise UsageError(
-                    f"more than {limits.pictures} pictures in one request; ask for fewer at a time"
-                )
+    make = _from_photos if words.photos else _from_noise
+    for request in make(net, words, limits, find):
+        _check_recipe(request.recipe, limits)
+        if words.balance:
+            request = to_balance(request)
+        request = replace(request, batch=batch_of(request, base, fixed_batch(net, request)))
+        found.setdefault(request.key(net), request)
+        if len(found) * request.rows > limits.pictures:
+            raise _too_many(limits)
     made = list(found.values())
+    _check_numbers(made, limits)
     make_batches(net, made)  # raises for what cannot be rendered
     return made
 
 
-def _recipe(net: Network, words: RenderOptions, limits: Limits) -> Recipe:
-    check_choice("recipe", words.recipe, RECIPES)
-    recipe = fixed_recipe(RECIPES[words.recipe], net)
+def _from_noise(
+    net: Network, words: RenderOptions, limits: Limits, find: FindFile
+) -> Iterator[Request]:
+    """Yield the requests of pictures that start from noise."""
+    options = RecipeOptions(words.recipe, param=words.param, alpha=words.alpha)
+    recipe = fixed_recipe(options.chosen(), net)
     recipe = recipe.replace(
         steps=recipe.steps if words.steps is None else words.steps,
         size=words.size or recipe.size,
     )
+    _check_recipe(recipe, limits)
+    rows = DIVERSE if words.kind == "diversity" else 1
+    for text in words.targets:
+        targets = parse_target(text, net, find=find)  # not any file of this machine
+        yield from make_requests(net, targets, recipe, seed=words.seed, kind=words.kind, rows=rows)
+
+
+def _from_photos(
+    net: Network, words: RenderOptions, limits: Limits, find: FindFile
+) -> Iterator[Request]:
+    """Yield the requests of pictures from photos, which are read once."""
+    if words.kind == "neuron":
+        raise UsageError("kind neuron: from a photo give the target LAYER:UNIT@center")
+    targets = [target for text in words.targets for target in parse_target(text, net, find=find)]
+    if len(targets) * len(words.photos) > limits.pictures:
+        raise _too_many(limits)
+    options = RecipeOptions(words.recipe, words.steps, words.size, words.param, alpha=words.alpha)
+    _check_recipe(options.chosen(), limits)
+    pictures = PictureOptions(
+        words.seed,
+        diversity=DIVERSE if words.kind == "diversity" else None,
+        negative=words.kind == "negative",
+        photos=words.photos,
+        style=words.style,
+    )
+    yield from photo_requests(net, targets, options, pictures, options.chosen())
+
+
+def _too_many(limits: Limits) -> UsageError:
+    return UsageError(
+        f"more than {limits.pictures} pictures in one request; ask for fewer at a time"
+    )
+
+
+def _check_numbers(requests: Sequence[Request], limits: Limits) -> None:
+    """Check how many numbers the directions of a request have: each picture stores its own."""
+    count = sum(len(term.vector) for request in requests for term in request.objective.terms)
+    if count > limits.numbers:
+        raise UsageError(
+            f"directions of {count} numbers in one request; at most {limits.numbers}, so ask for "
+            "fewer at a time"
+        )
+
+
+def _check_recipe(recipe: Recipe, limits: Limits) -> None:
+    """Check the size and the steps of a recipe."""
     if max(recipe.size) > limits.side:
         raise UsageError(
             f"size {recipe.size[0]}x{recipe.size[1]}: at most {limits.side} pixels a side"
         )
     if recipe.steps > limits.steps:
         raise UsageError(f"steps {recipe.steps}: at most {limits.steps}")
-    return recipe
 
 
 def batch_of(request: Request, base: int, only: int | None = None) -> int:

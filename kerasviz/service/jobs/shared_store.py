@@ -9,8 +9,9 @@ from typing import Any
 
 from portalocker import Lock, LockFlags
 
-from kerasviz.io.files import make_folder
+from kerasviz.io.files import checksum, make_folder
 from kerasviz.network.network import Network
+from kerasviz.rendering.manifest import Entry, mask_file
 from kerasviz.rendering.picture import Picture
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.store import Store
@@ -50,13 +51,31 @@ class SharedStore:
             yield self._store
 
 
+def _mask(store: Store, entry: Entry) -> dict[str, str]:
+    name = mask_file(entry.file)
+    return {"file": name, "sha256": checksum(store.copied_bytes(store.folder / name))}
+
+
 def made_of(store: Store, request: Request) -> list[dict[str, Any]]:
-    """Return the files of a request's finished pictures as the queue records them."""
-    finished = [entry for entry in store.find(request) if entry.step == request.recipe.steps]
+    """Return the files of a request's finished pictures as the queue records them.
+
+    Those from photos have their snapshots and masks with them.
+    """
+    entries = sorted(store.find(request), key=lambda entry: (entry.row, entry.step))
     made = []
-    for e in finished:
+    for e in (entry for entry in entries if entry.step == request.recipe.steps):
         alone = Request.from_json(e.target, store.requests[e.request]).alone
-        about = {"term_scores": dict(e.term_scores), "alone": alone}
-        filled = {name: scores for name, scores in about.items() if scores}
+        about = {
+            "term_scores": dict(e.term_scores),
+            "alone": alone,
+            "snapshots": [
+                {"step": s.step, "file": s.file, "sha256": s.sha256}
+                for s in entries
+                if s.row == e.row and s.step != e.step
+            ],
+            "mask": _mask(store, e) if request.has_mask else None,
+            "recipe": request.recipe.name,
+        }
+        filled = {name: value for name, value in about.items() if value}
         made.append({"row": e.row, "file": e.file, "sha256": e.sha256, "score": e.score, **filled})
     return made

@@ -99,7 +99,11 @@ class RenderWorker:
             return
         asked: dict[Request, Claimed] = {}
         for claimed in claim.pictures:
-            request = Request.from_json(claimed.text, claimed.data)
+            try:
+                request = Request.from_json(claimed.text, claimed.data, shelf.folder)
+            except KerasvizError as error:  # the photo was removed by hand
+                self._fail([claimed], str(error))
+                continue
             if request.key(net) == claimed.key:
                 asked[request] = claimed
             else:  # the file was replaced after the request

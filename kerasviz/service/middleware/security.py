@@ -29,7 +29,8 @@ COOKIE = "kerasviz_session"
 #: Paths that need no token: the page, which holds no data, and the login.
 PUBLIC = ("/", "/healthz", "/favicon.ico", "/api/session")
 PUBLIC_FOLDERS = ("/page/",)
-UPLOADS = "/api/networks"
+#: Where files are posted, which go straight to the disk.
+NETWORKS, DIRECTIONS = "/api/networks", "/api/directions"
 #: The headers of all answers; an answer that sets one of them keeps its value.
 HEADERS = {
     "content-security-policy": "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; "
@@ -59,11 +60,13 @@ def guarded(
     limits = setting.limits
 
     def is_upload(scope: Scope) -> bool:
-        posted = scope["method"] == "POST" and scope["path"] == UPLOADS
+        posted = scope["method"] == "POST" and scope["path"] in (NETWORKS, DIRECTIONS)
         return posted and setting.allow_upload
 
     def most(scope: Scope) -> int:
-        return limits.upload_bytes if is_upload(scope) else limits.body_bytes
+        if not is_upload(scope):
+            return limits.body_bytes
+        return limits.upload_bytes if scope["path"] == NETWORKS else limits.direction_bytes
 
     # The last one added is the outermost.
     app.add_middleware(

@@ -54,6 +54,29 @@ export const provenance = (url) => ask(url);
 export const uploads = (signal) => ask("/api/uploads", { signal });
 export const uploaded = (id, signal) => ask(`/api/uploads/${encodeURIComponent(id)}`, { signal });
 
+export const directions = (signal) => ask("/api/directions", { signal });
+
+/** Send a file of directions. */
+export const sendDirections = (file, signal) =>
+  ask(`/api/directions${query({ name: file.name })}`, {
+    method: "POST",
+    body: file,
+    headers: { "Content-Type": "application/octet-stream" },
+    signal,
+  });
+
+export const removeDirections = (name) =>
+  ask(`/api/directions/${encodeURIComponent(name)}`, { method: "DELETE" });
+
+/** Send a photo from which pictures start. */
+export const sendPhoto = (file, signal) =>
+  ask(`/api/photos${query({ name: file.name })}`, {
+    method: "POST",
+    body: file,
+    headers: { "Content-Type": file.type || "application/octet-stream" },
+    signal,
+  });
+
 /** Send a model file; `preprocess` may be empty. */
 export const upload = (name, preprocess, file, signal) =>
   ask(`/api/networks${query({ name, ...(preprocess && { preprocess }) })}`, {

@@ -152,6 +152,6 @@ export function pictureSlot({
 }
 
 function factsOf({ request = {}, pictures }) {
-  const [{ target, score } = {}] = pictures;
-  return joined(target, request.recipe, typeof score === "number" && `score ${rounded(score)}`);
+  const [{ target, score, recipe } = {}] = pictures;
+  return joined(target, recipe ?? request.recipe, typeof score === "number" && `score ${rounded(score)}`);
 }

@@ -15,12 +15,13 @@ export function kept() {
 
 /**
  * The form for a network. `value()` returns the recipe and what differs from it, as fields of a
- * request; `changed` is called after a valid change.
+ * request; `changed` is called after a valid change. Recipes for photos are offered with `photos`.
  */
-export function settingsFor(described, changed = () => {}) {
-  const { recipes } = described;
+export function settingsFor(described, changed = () => {}, { photos = false } = {}) {
+  const recipes = described.recipes.filter(({ photo }) => photos || !photo);
+  const named = (wanted) => recipes.find(({ name }) => name === wanted);
   const before = kept();
-  const first = recipes.find(({ name }) => name === before.recipe) ?? recipes[0];
+  const first = named(before.recipe) ?? named("fast");
   const select = element(
     "select",
     { name: "recipe" },
@@ -32,6 +33,7 @@ export function settingsFor(described, changed = () => {}) {
   const steps = number("steps", before.steps, 1, 100000);
   const seed = number("seed", before.seed, 0, 2147483647);
   seed.placeholder = "0";
+  const chosen = element("summary", {});
   const form = element(
     "form",
     { class: "settings" },
@@ -39,11 +41,25 @@ export function settingsFor(described, changed = () => {}) {
     field("Size", size),
     field("Steps", steps),
     field("Seed", seed),
+    element(
+      "details",
+      { class: "about small soft" },
+      chosen,
+      element(
+        "dl",
+        {},
+        recipes.map(({ name, summary }) => [
+          element("dt", { class: "code" }, name),
+          element("dd", {}, summary),
+        ]),
+      ),
+    ),
   );
   const hint = () => {
-    const recipe = recipes.find(({ name }) => name === select.value);
+    const recipe = named(select.value);
     steps.placeholder = recipe.steps;
     size.placeholder = recipe.size[0];
+    chosen.textContent = recipe.summary;
   };
   const value = () => {
     const fields = { recipe: select.value };
@@ -55,7 +71,8 @@ export function settingsFor(described, changed = () => {}) {
   form.addEventListener("change", () => {
     if (!form.reportValidity()) return;
     hint();
-    sessionStorage.setItem(KEY, JSON.stringify(value()));
+    const recipe = named(select.value).photo ? before.recipe : select.value; // others have no photo
+    sessionStorage.setItem(KEY, JSON.stringify({ ...value(), recipe }));
     changed(value());
   });
   form.addEventListener("submit", (event) => event.preventDefault());

@@ -1,20 +1,26 @@
 // The fields of one term of a sum.
 
 import { element } from "./dom.js";
+import { ofPhoto } from "./terms.js";
 
 const KINDS = {
   unit: "a unit",
   class: "a class",
   random: "a random direction",
+  file: "a direction of a file",
   layer: "a whole layer",
+  caricature: "a caricature",
+  inversion: "an inversion",
 };
 const MOST = 2; // largest weight of the slider
 
 /**
- * The row that edits a term. `middle` is the first layer to offer, `changed()` is called after each
- * change; `removed()` after the removal returns what gets the focus if no term is left.
+ * The row that edits a term: its `item`, and `refresh()` for new files of directions. `middle` is
+ * the first layer to offer, `unitsOf(layer)` tells the channels of one, `arrays()` what files have;
+ * `changed()` is called after each change, `removed()` after the removal returns what gets the focus
+ * if no term is left.
  */
-export function termRow(term, middle, changed, removed) {
+export function termRow(term, { middle, unitsOf, arrays, changed, removed }) {
   const kind = element(
     "select",
     { "aria-label": "Kind of term" },
@@ -37,6 +43,7 @@ export function termRow(term, middle, changed, removed) {
     spellcheck: "false",
     autocomplete: "off",
   });
+  const array = element("select", { class: "array", "aria-label": "Array" });
   const slider = element("input", {
     type: "range",
     min: -MOST,
@@ -57,24 +64,35 @@ export function termRow(term, middle, changed, removed) {
     kind,
     layer,
     value,
+    array,
     element("label", { class: "weight" }, slider, weight),
     remove,
   );
   const update = () => {
+    const [words, hint] = {
+      unit: ["Unit", "unit"],
+      class: ["Class", "goldfish"],
+      random: ["Number of the direction", "7"],
+      layer: ["", ""],
+      caricature: ["", ""],
+      inversion: ["", ""],
+      file: ["Row of the array", "row"],
+    }[term.kind];
     layer.hidden = term.kind === "class";
-    value.hidden = term.kind === "layer";
-    const words = { unit: "Unit", class: "Class", random: "Number of the direction", layer: "" }[
-      term.kind
-    ];
+    array.hidden = term.kind !== "file";
+    value.hidden = hasNoValue() || (term.kind === "file" && known()?.vectors === null);
     value.setAttribute("aria-label", words);
-    value.placeholder = { unit: "unit", class: "goldfish", random: "7" }[term.kind] ?? "";
+    value.placeholder = hint;
     value.inputMode = term.kind === "class" ? "text" : "numeric";
     item.dataset.kind = term.kind;
+    refresh();
     weight.textContent = `${term.weight < 0 ? "−" : "+"}${Math.abs(term.weight).toFixed(1)}`;
   };
   kind.addEventListener("change", () => {
     term.kind = kind.value;
-    if (term.kind === "class") term.value = "";
+    if (term.kind === "file") choose(fitting() ?? arrays()[0]);
+    else if (term.kind === "class") term.value = "";
+    else if (hasNoValue()) term.value = "";
     else if (!/^\d+$/.test(term.value)) term.value = "0";
     term.layer ||= middle;
     value.value = term.value;
@@ -84,10 +102,17 @@ export function termRow(term, middle, changed, removed) {
   });
   layer.addEventListener("input", () => {
     term.layer = layer.value.trim();
+    refresh();
     changed();
   });
   value.addEventListener("input", () => {
     term.value = value.value.trim();
+    changed();
+  });
+  array.addEventListener("change", () => {
+    choose(arrays().find(({ name }) => name === array.value));
+    value.value = term.value;
+    update();
     changed();
   });
   slider.addEventListener("input", () => {
@@ -102,5 +127,47 @@ export function termRow(term, middle, changed, removed) {
     (next?.querySelector("button") ?? other).focus();
   });
   update();
-  return item;
+  return { item, refresh };
+
+  function hasNoValue() {
+    return term.kind === "layer" || ofPhoto(term);
+  }
+
+  function known() {
+    return arrays().find(({ name }) => name === term.array);
+  }
+
+  function fitting() {
+    return arrays().find(({ width }) => width === unitsOf(term.layer || middle));
+  }
+
+  function choose(one) {
+    term.array = one?.name ?? "";
+    term.option ??= "";
+    if (one?.vectors === null) term.value = "";
+    else if (!/^\d+$/.test(term.value)) term.value = "0";
+  }
+
+  /** Offer the arrays of the files; those that do not fit the layer cannot be chosen. */
+  function refresh() {
+    const all = arrays();
+    const file = kind.querySelector("[value=file]");
+    file.hidden = file.disabled = !all.length && term.kind !== "file";
+    if (term.kind !== "file") return;
+    const units = unitsOf(term.layer);
+    const options = all.map(({ name, vectors, width }) =>
+      element(
+        "option",
+        {
+          value: name,
+          selected: name === term.array,
+          disabled: units !== undefined && width !== units && name !== term.array,
+        },
+        `${name} (${vectors === null ? "one vector" : `${vectors} rows`} of ${width})`,
+      ),
+    );
+    if (!known())
+      options.unshift(element("option", { value: term.array, selected: true }, term.array));
+    array.replaceChildren(...options);
+  }
 }

@@ -1,8 +1,11 @@
 // Parses and writes sums of units, classes, layers and directions as on the command line.
 
+const FILE = /^(.+?)@([\w.-]+\.(?:npy|npz|safetensors))(:[^[\]#]+)?(?:\[(\d+)\])?(#cosine=[\d.]+)?$/i;
+
 /**
- * The terms of a target: {kind: "unit" | "class" | "random" | "layer", layer, value, weight}, where
- * `value` is the unit, the class or the number of the direction; null if it has other terms.
+ * The terms of a target: {kind: "unit" | "class" | "random" | "layer" | "file" | "caricature" |
+ * "inversion", layer, value, weight}, where `value` is the unit, the class or the number of the direction; null if it has
+ * other terms. A direction of a file also has its `array`, as FILE:KEY, and an `option`.
  */
 export function termsOf(text) {
   const words = text.trim();
@@ -29,12 +32,22 @@ function term(piece, sign) {
   let found = /^logit:(.+)$/.exec(words);
   if (found) return { kind: "class", layer: "", value: found[1].trim(), weight };
   if (/^(penalty|prob):/.test(words)) return null;
+  found = /^(caricature|inversion):([^@#*]+)$/.exec(words);
+  if (found) return { kind: found[1], layer: found[2].trim(), value: "", weight };
+  found = FILE.exec(words);
+  if (found) {
+    const [, layer, file, key = "", value = "", option = ""] = found;
+    return { kind: "file", layer, array: file + key, value, option, weight };
+  }
   found = /^(.+):random-(\d+)$/.exec(words);
   if (found) return { kind: "random", layer: found[1], value: found[2], weight };
   found = /^(.+?):(\d+)$/.exec(words);
   if (found) return { kind: "unit", layer: found[1], value: found[2], weight };
   return /[:@*]/.test(words) || !words ? null : { kind: "layer", layer: words, value: "", weight };
 }
+
+/** Whether a term compares a layer with that of a photo. */
+export const ofPhoto = ({ kind }) => kind === "caricature" || kind === "inversion";
 
 /** The target of terms, without terms that have no weight or name. */
 export function textOf(terms) {
@@ -50,9 +63,11 @@ export function textOf(terms) {
   return text;
 }
 
-function nameOf({ kind, layer, value }) {
+function nameOf({ kind, layer, value, array, option = "" }) {
   if (kind === "class") return value ? `logit:${value}` : "";
   if (!layer) return "";
   if (kind === "layer") return layer;
+  if (ofPhoto({ kind })) return `${kind}:${layer}`;
+  if (kind === "file") return array ? `${layer}@${array}${value && `[${value}]`}${option}` : "";
   return value === "" ? "" : `${layer}:${kind === "random" ? "random-" : ""}${value}`;
 }

@@ -35,9 +35,11 @@ class Inspection:
         self._stopped = True
         self._kill()
 
-    def run(self, path: Path, preprocess: str | None) -> dict[str, Any]:
-        """Check a file in a process; raises :class:`KerasvizError` for a refusal."""
-        request = InspectionRequest(str(path.resolve()), preprocess, self.budget)
+    def run(
+        self, path: Path, preprocess: str | None = None, kind: str = "network"
+    ) -> dict[str, Any]:
+        """Check a file of a kind in a process; raises :class:`KerasvizError` for a refusal."""
+        request = InspectionRequest(str(path.resolve()), preprocess, self.budget, kind)
         command = [sys.executable, "-P", "-m", sandbox_process.__name__, request.to_json()]
         began = time.monotonic()
         with contextlib.ExitStack() as stack:
@@ -80,9 +82,7 @@ def _result(output: bytes, code: int, late: bool) -> dict[str, Any]:
     if isinstance(result, dict):
         raise KerasvizError(str(result["error"]))
     if late:
-        raise KerasvizError(
-            "the file took too long to read; uploads are for networks of usual size"
-        )
+        raise KerasvizError("the file took too long to read; uploads are for files of usual size")
     if code == -signal.SIGXCPU:
         raise KerasvizError("the file takes more computing time than uploads may")
     raise KerasvizError(f"reading the file ended its process ({code}): it needs too much memory")

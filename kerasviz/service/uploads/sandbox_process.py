@@ -1,4 +1,4 @@
-"""Checks an uploaded model in a separate process, which :mod:`sandbox` starts.
+"""Checks an uploaded file in a separate process, which :mod:`sandbox` starts.
 
 The argument is an :class:`InspectionRequest`; the last line of the output is the result as JSON.
 The file is read only after the limits are set.
@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -41,11 +42,12 @@ class Budget:
 
 @dataclass(frozen=True)
 class InspectionRequest:
-    """A file to check, with its preprocessing and the limits."""
+    """A file to check, of a kind of :data:`CHECKS`, with its preprocessing and the limits."""
 
     path: str
     preprocess: str | None
     budget: Budget
+    kind: str = "network"
 
     def to_json(self) -> str:
         """Write the request as one argument of a command."""
@@ -58,7 +60,7 @@ class InspectionRequest:
         return cls(**{**data, "budget": Budget(**data["budget"])})
 
 
-def inspect(request: InspectionRequest) -> dict[str, Any]:
+def inspect_network(request: InspectionRequest) -> dict[str, Any]:
     """Screen, load and run the network once, and return its format and counts.
 
     The file gets a second name with the suffix of its format. Raises :class:`KerasvizError` for a
@@ -88,6 +90,16 @@ def inspect(request: InspectionRequest) -> dict[str, Any]:
     return {"format": kind, "layers": len(net.taps), "classes": len(net.classes.labels)}
 
 
+def inspect_directions(request: InspectionRequest) -> dict[str, Any]:
+    """Read every array of a file of directions, and return their shapes by name.
+
+    Raises :class:`KerasvizError` for a file that is damaged, a pickle, or has no directions.
+    """
+    from kerasviz.service.uploads.array_screening import screen_arrays
+
+    return {"arrays": screen_arrays(Path(request.path), request.budget.unpacked_bytes)}
+
+
 def _limit(budget: Budget) -> None:
     if resource is None:
         raise KerasvizError("this system has no limits for processes; uploads are not possible")
@@ -115,29 +127,11 @@ def _end_with_parent() -> None:
     os._exit(3)
 
 
-def main() -> None:
-    """Carry out one request and print the result."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    request = InspectionRequest.from_json(sys.argv[1])
-    try:
-        _prepare()
-        _limit(request.budget)
-        result = inspect(request)
-    except KerasvizError as error:
-        result = {"error": str(error)}
-    except MemoryError:
-        result = {"error": "the network needs more memory than uploads may take"}
-    except RecursionError:
-        result = {"error": "the network is nested too deeply"}
-    except Exception as error:  # noqa: BLE001  a hostile file may provoke any exception
-        result = {"error": f"the file cannot be read: {type(error).__name__}"}
-        print(repr(error), file=sys.stderr)  # noqa: T201
-    print("\n" + json.dumps(result), flush=True)  # noqa: T201
-    os._exit(0)  # no code of the file may run at the exit
-
-
-def _prepare() -> None:
+def _prepare_networks() -> None:
     """Import and start everything that takes memory independently of the file."""
+    from kerasviz.network.quiet_tensorflow import start_tensorflow
+
+    start_tensorflow()
     import tensorflow as tf
 
     import kerasviz.importers.keras.file
@@ -145,6 +139,45 @@ def _prepare() -> None:
     import kerasviz.service.networks  # noqa: F401
 
     tf.linalg.matmul(tf.ones((64, 64)), tf.ones((64, 64)))
+
+
+def _prepare_arrays() -> None:
+    """Import everything that reads arrays."""
+    import ml_dtypes
+    import safetensors
+
+    import kerasviz.service.uploads.array_screening  # noqa: F401
+
+    del ml_dtypes, safetensors
+
+
+#: What is imported and done for the files of a kind.
+CHECKS: dict[str, tuple[Callable[[], None], Callable[[InspectionRequest], dict[str, Any]]]] = {
+    "network": (_prepare_networks, inspect_network),
+    "directions": (_prepare_arrays, inspect_directions),
+}
+
+
+def main() -> None:
+    """Carry out one request and print the result."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    request = InspectionRequest.from_json(sys.argv[1])
+    try:
+        prepare, inspect = CHECKS[request.kind]
+        prepare()
+        _limit(request.budget)
+        result = inspect(request)
+    except KerasvizError as error:
+        result = {"error": str(error)}
+    except MemoryError:
+        result = {"error": "the file needs more memory than uploads may take"}
+    except RecursionError:
+        result = {"error": "the network is nested too deeply"}
+    except Exception as error:  # noqa: BLE001  a hostile file may provoke any exception
+        result = {"error": f"the file cannot be read: {type(error).__name__}"}
+        print(repr(error), file=sys.stderr)  # noqa: T201
+    print("\n" + json.dumps(result), flush=True)  # noqa: T201
+    os._exit(0)  # no code of the file may run at the exit
 
 
 if __name__ == "__main__":

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import hashlib
 import json
 import os
 import queue
-import re
 import secrets
-import shutil
 import threading
 import time
 from collections.abc import AsyncIterable, Callable, Iterable
@@ -23,28 +18,22 @@ from kerasviz.io.files import write_atomically
 from kerasviz.network.input_spec import PRESETS
 from kerasviz.service.networks import ABOUT
 from kerasviz.service.settings import ServiceSettings
+from kerasviz.service.uploads.receiving import (
+    TakenError,
+    UploadBusyError,
+    is_file_name,
+    remove,
+    write_body,
+)
 from kerasviz.service.uploads.sandbox import Inspection
 from kerasviz.service.uploads.sandbox_process import Budget
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}(?:\.[A-Za-z0-9_-]+)*")
 _STATE, _FILE, _READY = "upload.json", "model", "admitted"
 #: Uploads that may wait for their check.
 _MOST_WAITING = 4
 #: Ended uploads whose state is kept.
 _KEPT = 200
 _ENDED = ("ready", "refused")
-
-
-class TakenError(UsageError):
-    """Another network has this name."""
-
-
-class UploadBusyError(KerasvizError):
-    """Too many uploads wait."""
-
-
-class TooLargeError(UsageError):
-    """The file exceeds the limit of an upload or of the data folder."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +82,7 @@ class Uploads:
     @property
     def folder(self) -> Path:
         """The folder of unchecked files."""
-        return self.setting.data / "quarantine"
+        return self.setting.quarantine
 
     # -- while the service runs ------------------------------------------------------------------
 
@@ -102,7 +91,7 @@ class Uploads:
         self.folder.mkdir(parents=True, exist_ok=True)
         for path in sorted(self.folder.iterdir()):
             if not (path / _STATE).is_file():  # the process was killed while it received the file
-                _remove(path)
+                remove(path)
                 continue
             upload = Upload(**json.loads((path / _STATE).read_text(encoding="utf-8")))
             if upload.state not in _ENDED:
@@ -146,11 +135,14 @@ class Uploads:
         path = self.folder / identity
         try:
             path.mkdir(parents=True)
-            count, sha256 = await self._write(path / _FILE, chunks)
+            most = self.setting.limits.upload_bytes
+            count, sha256 = await write_body(path / _FILE, chunks, self.setting, most)
+            if not count:
+                raise UsageError("the body is empty; send the bytes of an ONNX or .keras file")
             upload = Upload(identity, name, preprocess, count, sha256)
             self._record(upload)
         except BaseException:  # the client may disconnect at any time
-            _remove(path)
+            remove(path)
             raise
         finally:
             with self._lock:
@@ -159,7 +151,7 @@ class Uploads:
         return upload
 
     def _check(self, name: str, preprocess: str | None) -> None:
-        if len(name) > 64 or not _NAME.fullmatch(name):
+        if not is_file_name(name):
             raise UsageError(
                 f"{name[:100]!r} is no name for a network; give at most 64 letters, digits and "
                 "_ . -, the first a letter or a digit"
@@ -181,27 +173,6 @@ class Uploads:
         kept = [path.name for path in folder.iterdir()] if folder.is_dir() else []
         return name.casefold() in {known.casefold() for known in (*self._names(), *kept)}
 
-    async def _write(self, path: Path, chunks: AsyncIterable[bytes]) -> tuple[int, str]:
-        limits = self.setting.limits
-        room = limits.disk_bytes - await asyncio.to_thread(folder_bytes, self.setting.data)
-        most = min(limits.upload_bytes, room)
-        count, hashed = 0, hashlib.sha256()
-        with path.open("xb") as file:
-            async for chunk in chunks:
-                count += len(chunk)
-                if count > most:
-                    limited = "an upload" if most < room else "the data folder"
-                    raise TooLargeError(
-                        f"{limited} may hold no more than {max(most, 0)} bytes more"
-                    )
-                hashed.update(chunk)
-                file.write(chunk)
-            file.flush()
-            os.fsync(file.fileno())
-        if not count:
-            raise UsageError("the body is empty; send the bytes of an ONNX or .keras file")
-        return count, hashed.hexdigest()
-
     def _record(self, upload: Upload) -> None:
         """Store the state of an upload, on disk first, and remove the oldest ended ones."""
         text = json.dumps(asdict(upload), indent=1)
@@ -213,7 +184,7 @@ class Uploads:
             for other in old:
                 del self._known[other.id]
         for other in old:
-            _remove(self.folder / other.id)
+            remove(self.folder / other.id)
 
     # -- checking files --------------------------------------------------------------------------
 
@@ -258,7 +229,7 @@ class Uploads:
         """Create the folder under ``models/``: filled elsewhere, then renamed."""
         path = self.folder / upload.id
         file = f"{upload.name}.{facts['format']}"
-        _remove(path / _READY)
+        remove(path / _READY)
         (path / _READY).mkdir()
         os.link(path / _FILE, path / _READY / file)
         about = {
@@ -276,25 +247,8 @@ class Uploads:
         os.rename(path / _READY, self.setting.uploads / upload.name)
 
 
-def folder_bytes(folder: Path) -> int:
-    """Return the bytes of all files in a folder, ignoring files that vanish."""
-    total = 0
-    for path, _, files in os.walk(folder):
-        for file in files:
-            with contextlib.suppress(OSError):
-                total += os.lstat(os.path.join(path, file)).st_size
-    return total
-
-
 def _clear(folder: Path) -> None:
     """Remove everything of an upload except its state."""
     for path in folder.iterdir():
         if path.name != _STATE:
-            _remove(path)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+            remove(path)

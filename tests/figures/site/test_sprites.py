@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasviz.figures.site.sprites import Strip, corner, sheet, sheet_file, sheet_size
+from kerasviz.figures.site.sprites import Strip, corner, scaled, sheet, sheet_file, sheet_size
 
 
 def noise(seed: int, width: int, height: int) -> Image.Image:
@@ -103,3 +103,11 @@ def test_the_file_shows_the_pictures() -> None:
             np.asarray(image, np.int16) - np.asarray(sheet([Strip(tuple(smooth))]), np.int16)
         )
     assert apart.mean() < 1.5
+
+
+def test_transparent_pictures_lie_on_a_checkerboard() -> None:
+    shown = np.asarray(scaled(Image.new("RGBA", (128, 64), (255, 0, 0, 0)), 128))
+    assert shown.shape == (64, 128, 3)
+    assert {tuple(colour) for colour in shown.reshape(-1, 3)} == {(204,) * 3, (255,) * 3}
+    opaque = np.asarray(scaled(Image.new("RGBA", (128, 64), (255, 0, 0, 255)), 128))
+    assert (opaque == (255, 0, 0)).all()

@@ -127,6 +127,7 @@ def test_addresses_lead_back_to_their_places(call: Call) -> None:
             {"view": "layer", "network": name, "layer": name},
             {"view": "unit", "network": "n", "layer": name, "unit": 476},
             {"view": "compose", "network": "n", "target": f"{name}:1 + 0.5*{name}:2"},
+            {"view": "compose", "network": "n", "target": f"{name}:1", "balance": "1"},
         ]
     for place in places:
         assert call("address.js", "placeOf", call("address.js", "hashOf", place)) == place
@@ -155,6 +156,25 @@ def test_sums_mean_what_the_command_line_takes_them_for(call: Call, tmp_path: Pa
             wanted.append(one.objective * term["weight"])
         assert parse_target(text, net)[0].objective == sum(wanted[1:], wanted[0])
         assert call("terms.js", "termsOf", text) == terms
-    for other in ("penalty:tv", "first:0-3", "first:1@center", "prob:1 - first:2"):
+    np.savez(tmp_path / "v.1.npz", nmf=np.eye(3, 8))
+    texts = {
+        "2*first@v.1.npz:nmf[2] - mixed/output:1": ("v.1.npz:nmf", "2", ""),
+        "-first@v.1.npz[0]#cosine=2 + first:1": ("v.1.npz", "0", "#cosine=2"),
+    }
+    for text, found in texts.items():
+        first, *_ = terms = call("terms.js", "termsOf", text)
+        assert (first["array"], first["value"], first["option"]) == found
+        assert call("terms.js", "textOf", terms) == text
+        (target,) = parse_target(text, net, find=lambda words: tmp_path / words.path)
+        assert target.text == text
+    for other in (
+        "first@v.npz#latent=3",
+        "first@v.npz[0-3]",
+        "first@a/v.npz[0]",
+        "penalty:tv",
+        "first:0-3",
+        "first:1@center",
+        "prob:1 - first:2",
+    ):
         assert call("terms.js", "termsOf", other) is None
     assert call("terms.js", "textOf", [{**terms[0], "weight": 0}]) == ""

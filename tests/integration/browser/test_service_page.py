@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import numpy as np
 import pytest
 
 from kerasviz.network.input_spec import preset
+from kerasviz.optvis.recipes import RECIPE_SUMMARIES, RECIPES
 
 pytest.importorskip("fastapi", reason="the extra serve is not installed")
 
@@ -63,8 +65,8 @@ def address(model: Path, tmp_path_factory: pytest.TempPathFactory, browser: Any)
     reading = ModelSource(input_spec=preset("unit"))
     cli_args = ("--preprocess", "unit")
     models = (str(model), *map(str, copies), "efficientnet-lite0")
-    setting = ServiceSettings(data, models, reading=reading, cli_args=cli_args, workers=1)
-    with running(setting) as address:
+    about = {"reading": reading, "cli_args": cli_args, "allow_upload": True}
+    with running(ServiceSettings(data, models, workers=1, **about)) as address:
         yield address
 
 
@@ -311,13 +313,137 @@ def test_a_sum_is_composed_and_rendered(visit: Visit) -> None:
     assert page.locator(".terms output").nth(1).inner_text().endswith("0.5")
     # What is written by hand moves the sliders, and what cannot be is said in a line.
     page.locator("#target").fill("2*mixed:random-7")
-    assert page.locator(".terms select").evaluate("select => select.value") == "random"
+    assert page.get_by_label("Kind of term").input_value() == "random"
     page.locator("#target").fill("nonsense:1")
     page.get_by_role("button", name="Render the sum").click()
     error = page.locator(".studio [role=alert]:visible")
     error.wait_for()
     assert "nonsense" in error.inner_text() and "\n" not in error.inner_text()
     refused(watched, 422)
+
+
+def test_the_terms_of_a_sum_are_balanced_and_their_scores_are_said(visit: Visit) -> None:
+    page = visit("#/small/compose?target=" + quote("first:1 + 2*mixed:4")).page
+    set_quick(page, 3, 16)
+    page.get_by_role("button", name="Render the sum").click()
+    scores = page.locator(".term-scores")
+    scores.wait_for()
+    assert scores.locator("tbody th").all_inner_texts() == ["first:1", "mixed:4"]
+    assert scores.locator("thead th").all_inner_texts() == ["Term", "Score"]
+    page.get_by_label("Balance the terms").check()
+    page.get_by_role("button", name="Render the sum").click()
+    page.locator(".term-scores", has_text="Alone").wait_for()
+    assert len([float(word) for word in scores.locator("td").all_inner_texts()]) == 4
+    page.locator(".slot .facts", has_text="balanced").wait_for()
+    page.reload()
+    page.locator(".terms li").nth(1).wait_for()
+    assert page.get_by_label("Balance the terms").is_checked()
+    page.get_by_label("Transparent").check()
+    page.get_by_label("What is optimized").select_option("pixel")
+    with page.expect_request(lambda request: request.method == "POST") as asked:
+        page.get_by_role("button", name="Render the sum").click()
+    body = asked.value.post_data_json
+    assert (body["balance"], body["alpha"], body["param"]) == (True, True, "pixel")
+    there(page.locator(".slot"))
+
+
+def test_directions_are_brought_and_taken_as_terms(visit: Visit, tmp_path: Path) -> None:
+    np.savez(tmp_path / "v.npz", nmf=np.eye(3, 8), wide=np.ones((2, 10)))
+    (tmp_path / "v.pkl").write_bytes(b"a pickle")
+    watched = visit("#/small/compose?target=" + quote("first:1"))
+    page = watched.page
+    set_quick(page, 3, 16)
+    files = page.locator(".directions")
+    page.locator("#directions-file").set_input_files(tmp_path / "v.pkl")
+    line = files.locator("[role=alert]:visible")
+    line.wait_for()
+    assert "a pickle can run any code" in line.inner_text() and "\n" not in line.inner_text()
+    refused(watched, 422)
+    page.locator("#directions-file").set_input_files(tmp_path / "v.npz")
+    files.locator("li", has_text="v.npz").wait_for()
+    assert "3 vectors of 8" in files.locator("li").inner_text() and not line.is_visible()
+    row = page.locator(".terms li").first
+    row.get_by_label("Kind of term").select_option("file")
+    row.get_by_label("Row of the array").fill("2")
+    assert page.locator("#target").input_value() == "first@v.npz:nmf[2]"
+    assert row.locator(".array option:disabled").all_inner_texts() == ["v.npz:wide (2 rows of 10)"]
+    page.get_by_role("button", name="Render the sum").click()
+    there(page.locator(".slot"))
+    page.locator("#target").fill("first@v.npz:wide[1]")
+    page.get_by_role("button", name="Render the sum").click()
+    error = page.locator(".studio .slot [role=alert]:visible")
+    error.wait_for()
+    assert error.inner_text() == "direction v.npz:wide[1]: 10 numbers, first has 8 channels"
+    refused(watched, 422)
+    page.get_by_role("button", name="Remove v.npz").click()
+    files.locator("li").wait_for(state="detached")
+
+
+def test_a_picture_starts_from_a_photo_and_has_sliders(visit: Visit, tmp_path: Path) -> None:
+    from PIL import Image
+
+    draw = np.random.default_rng(0)
+    Image.fromarray(draw.integers(0, 256, (30, 40, 3), np.uint8)).save(tmp_path / "noise.png")
+    page = visit("#/small/compose?target=" + quote("caricature:first")).page
+    page.get_by_role("button", name="Render the sum").click()
+    line = page.locator(".composer [role=alert]:visible")
+    assert "choose one first" in line.inner_text()
+    page.locator("#start-file").set_input_files(tmp_path / "noise.png")
+    page.locator(".start [role=status]", has_text="noise.png").first.wait_for()
+    assert page.locator(".start img").first.evaluate("image => image.naturalWidth") == 40
+    page.locator("#target").fill("first:1")
+    set_quick(page, 10, 24)
+    page.get_by_role("button", name="Render the sum").click()
+    view = page.locator(".photo-view")
+    view.wait_for()
+    data = "() => document.querySelector('.photo-view canvas').toDataURL()"
+
+    def drawn(label: str, value: int) -> str:
+        before = page.evaluate(data)
+        view.get_by_label(label).fill(str(value))
+        page.wait_for_function(
+            "before => document.querySelector('.photo-view canvas').toDataURL() !== before",
+            arg=before,
+        )
+        return str(page.evaluate(data))
+
+    page.wait_for_function("() => document.querySelector('.photo-view canvas').width === 24")
+    whole = page.evaluate(data)
+    half = drawn("Mask", 50)
+    photo = drawn("Mask", 100)
+    assert len({whole, half, photo}) == 3
+    assert drawn("Mask", 0) == whole
+    assert drawn("Step", 0) == photo, "without any step it is the photo"
+    page.locator("#style-file").set_input_files(tmp_path / "noise.png")
+    page.wait_for_function("() => document.querySelector('#target').value === 'style'")
+    with page.expect_request(lambda request: request.method == "POST") as asked:
+        page.get_by_role("button", name="Render the sum").click()
+    body = asked.value.post_data_json
+    assert [body["style"]] == body["from"] and body["targets"] == ["style"]
+    page.locator(".slot img[src*='style']").first.wait_for()
+    page.locator("#target").fill("first:1")
+    page.get_by_role("button", name="Start from noise").click()
+    assert not page.locator("#style-file + label").is_visible()
+    page.get_by_role("button", name="Render the sum").click()
+    there(page.locator(".slot"))
+    assert view.count() == 0
+
+
+def test_every_recipe_says_what_it_is_for(visit: Visit) -> None:
+    page = visit("#/small/compose").page
+    about = page.locator(".settings .about")
+    for name in RECIPES:
+        page.get_by_label("Recipe").select_option(name)
+        assert about.locator("summary").inner_text() == RECIPE_SUMMARIES[name]
+    about.locator("summary").click()
+    assert about.locator("dt").all_inner_texts() == list(RECIPES)
+    page.get_by_label("Recipe").select_option("deepdream")
+    page.get_by_role("button", name="Render the sum").click()
+    line = page.locator(".composer [role=alert]:visible")
+    assert line.inner_text().startswith("The recipe deepdream is for pictures that start from a")
+    page.goto(page.url.split("#")[0] + unit_place("first", 1))
+    offered = page.get_by_label("Recipe").locator("option").all_inner_texts()
+    assert offered == [name for name in RECIPES if name not in ("accentuation", "deepdream")]
 
 
 def test_a_dropped_picture_shows_where_a_unit_responds(visit: Visit) -> None:
@@ -445,6 +571,13 @@ def test_a_token_is_asked_for_once(
         page.reload()
         page.locator(".tile[data-state=empty]").first.wait_for()
         assert watched.problems == []
+        page.goto(f"{address}/#/small/compose")
+        page.wait_for_load_state("networkidle")
+        assert not page.locator(".directions").is_visible(), "nothing can be brought here"
+        page.goto(f"{address}/#/")
+        page.locator(".cards").wait_for()
+        page.wait_for_load_state("networkidle")
+        assert page.locator("#model-file").count() == 0
         page.goto("about:blank")
 
 
@@ -474,12 +607,6 @@ def test_a_network_is_brought_and_its_layers_are_shown(
         page.locator(".flow .name", has_text="mixed").wait_for()
         assert page.locator("#network").input_value() == "mine"
         page.goto("about:blank")
-
-
-def test_no_network_is_brought_where_that_is_off(visit: Visit) -> None:
-    page = visit().page
-    page.wait_for_load_state("networkidle")
-    assert page.locator("#model-file").count() == 0
 
 
 def test_the_documents_fit_on_a_phone(address: str, open_page: Visit) -> None:

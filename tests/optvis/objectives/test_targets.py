@@ -185,12 +185,15 @@ def test_files_are_not_looked_at_where_they_are_not_wanted(net, monkeypatch, tex
     def looked(*_):
         raise AssertionError("a file was looked at")
 
+    def refuse(words):
+        raise UsageError(f"{words.path}: not here")
+
     for name in ("read_directions", "latents"):
         monkeypatch.setattr(f"kerasviz.optvis.objectives.targets.{name}", looked)
-    with pytest.raises(UsageError, match="files are not read here"):
-        parse_target(text, net, files=False)
-    assert parse_target("joined:random-7#cosine=2", net, files=False)
-    assert parse_target("joined:1@center", net, files=False)
+    with pytest.raises(UsageError, match="not here"):
+        parse_target(text, net, find=refuse)
+    assert parse_target("joined:random-7#cosine=2", net, find=refuse)
+    assert parse_target("joined:1@center", net, find=refuse)
 
 
 @pytest.mark.parametrize(

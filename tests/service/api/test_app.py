@@ -14,7 +14,7 @@ from PIL import Image
 
 from kerasviz.errors import UsageError
 from kerasviz.io.images import decode, encode, to_image
-from kerasviz.optvis.recipes import RECIPES
+from kerasviz.optvis.recipes import RECIPE_SUMMARIES, RECIPES
 from kerasviz.service import Limits, ServiceSettings
 from kerasviz.service.api.app import create_app
 from kerasviz.service.jobs.picture_queue import Queue
@@ -60,7 +60,7 @@ def test_a_network_is_described_with_its_graph(served: Served) -> None:
     assert layers["relu"]["shape"] == [111, 111, 6] and layers["relu"]["units"] == 6
     assert layers["prob"]["inputs"] == ["logits"] and layers["logits"]["shape"] == [1, 1, 4]
     recipes = [recipe["name"] for recipe in found["recipes"]]
-    assert recipes == list(RECIPES)
+    assert recipes == list(RECIPES) and found["recipes"][2]["summary"] == RECIPE_SUMMARIES["fast"]
     assert found["examples"] is False
     assert client.get("/api/networks/no").status_code == 404
 
@@ -121,6 +121,130 @@ def test_events_tell_of_progress_previews_and_the_end(served: Served) -> None:
     assert client.get(f"{job['url']}/previews/1.png").content == b"a picture"
     assert client.get(f"{job['url']}/previews/0.png").status_code == 404
     assert client.get("/api/renders/no/events").status_code == 404
+
+
+def test_directions_are_uploaded_and_shown_alone_and_in_balanced_sums(served: Served) -> None:
+    client = served(allow_upload=True)
+    buffer = io.BytesIO()
+    np.savez(buffer, nmf=np.abs(np.random.default_rng(0).normal(size=(3, 6))), short=np.ones(5))
+    sent = client.post("/api/directions", params={"name": "v.npz"}, content=buffer.getvalue())
+    assert sent.status_code == 201
+    assert client.get("/api/directions").json() == [sent.json()]
+    assert {a["key"]: (a["vectors"], a["width"]) for a in sent.json()["arrays"]} == {
+        "nmf": (3, 6),
+        "short": (None, 5),
+    }
+    again = client.post("/api/directions", params={"name": "v.npz"}, content=buffer.getvalue())
+    assert (again.status_code, again.json()) == (200, sent.json())
+    other = client.post("/api/directions", params={"name": "v.npz"}, content=b"other")
+    assert other.status_code == 409 and "another name" in other.json()["error"]
+    targets = ["relu@v.npz:nmf[1]#cosine=2", "relu@v.npz:nmf[0] + logit:1"]
+    job = client.post("/api/renders", json={**ASK, "targets": targets, "balance": True}).json()
+    wrong = client.post("/api/renders", json={**ASK, "targets": ["relu@v.npz:short"]})
+    assert wrong.status_code == 422
+    assert wrong.json()["error"] == "direction v.npz:short: 5 numbers, relu has 6 channels"
+    assert client.delete("/api/directions/v.npz").status_code == 204
+    assert client.delete("/api/directions/v.npz").status_code == 404
+    assert client.get("/api/directions").json() == []
+    work(client)  # which needs no file: the vectors are in the job
+    one, added = client.get(job["url"]).json()["pictures"]
+    assert one["target"] == targets[0] and one["term_scores"] == {}
+    assert list(added["term_scores"]) == ["relu@v.npz:nmf[0]", "logit:1"]
+    assert added["alone"].keys() == added["term_scores"].keys()
+    about = client.get(one["provenance"]).json()
+    source = about["objective"][0]["source"]
+    assert source == {"file": "v.npz", "sha256": sent.json()["sha256"], "key": "nmf", "row": 1}
+    gone = client.post("/api/renders", json={**ASK, "targets": ["relu@v.npz:nmf[1]"]})
+    assert gone.status_code == 422 and "none was uploaded yet" in gone.json()["error"]
+
+
+def test_pictures_start_from_photos_that_were_sent(served: Served) -> None:
+    client = served(limits=Limits(photos=2))
+    draw = np.random.default_rng(0)
+    sent = []
+    for shape in ((40, 30, 3), (24, 24, 3)):
+        data = encode(to_image(draw.random(shape)), "png")
+        sent.append(client.post("/api/photos", params={"name": "my cat.png"}, content=data))
+    assert [photo.status_code for photo in sent] == [201, 201]
+    first, second = (photo.json() for photo in sent)
+    assert (first["name"], first["width"], first["height"]) == ("my_cat.png", 30, 40)
+    assert client.post("/api/photos", content=data).json()["id"] == second["id"]
+    body = {**ASK, "targets": ["relu:1"], "size": 48, "steps": 10, "from": [first["id"]]}
+    asked = client.post("/api/renders", json=body)
+    assert asked.status_code == 202, asked.text
+    job = asked.json()
+    assert job["request"]["from"] == [first["id"]]
+    work(client)  # which reads the photo beside the pictures
+    done = client.get(job["url"]).json()
+    assert done["state"] == "done", done["error"]
+    (picture,) = done["pictures"]
+    assert (picture["target"], picture["recipe"]) == ("relu:1, from my_cat.png", "accentuation")
+    assert [snapshot["step"] for snapshot in picture["snapshots"]] == list(range(10))
+    start, last, mask = (
+        np.asarray(decode(client.get(url).content)[0], float)
+        for url in (picture["snapshots"][0]["url"], picture["url"], picture["mask"])
+    )
+    assert start.shape == last.shape == (48, 48, 3)
+    assert mask.shape == (48, 48) and mask.std() > 0
+    assert abs(start - last).max() > 0
+    again = client.post("/api/renders", json=body)
+    assert (again.status_code, again.json()["id"]) == (200, job["id"])
+    other = client.post("/api/renders", json={**body, "targets": ["inversion:relu"]})
+    assert other.status_code == 202, other.text
+    style = {"targets": ["style"], "style": second["id"], "from": [first["id"]]}
+    other = client.post("/api/renders", json={**body, **style, "steps": 2})
+    assert other.status_code == 202, other.text
+    dream = {"recipe": "deepdream", "steps": 4, "size": 32}
+    other = client.post("/api/renders", json={**body, **dream})
+    work(client)
+    (dreamt,) = client.get(other.json()["url"]).json()["pictures"]
+    assert (dreamt["recipe"], dreamt["mask"], dreamt["snapshots"]) == ("deepdream", None, [])
+    for wrong, line in (
+        ({"style": second["id"], "from": None}, "the photo that is painted, too"),
+        ({"from": ["0" * 16]}, "no photo '0000000000000000'; send it first"),
+        ({"from": ["../../x"]}, "no photo '../../x'; send it first"),
+        ({"balance": True, "targets": ["relu:1 + relu:2"]}, "pictures from a photo"),
+        ({"kind": "neuron"}, "LAYER:UNIT@center"),
+        ({"size": 4000}, "at most 512 pixels"),
+        ({"param": "low-resolution"}, "cannot hold a photo"),
+        ({"targets": ["inversion:relu"], "from": None}, "photo"),
+    ):
+        refused = client.post("/api/renders", json={**body, **wrong})
+        assert refused.status_code == 422 and line in refused.json()["error"], refused.text
+    client.post("/api/photos", content=encode(to_image(draw.random((8, 8, 3))), "png"))
+    assert client.post("/api/renders", json={**body, "seed": 1}).status_code == 422, "two are kept"
+
+
+def test_what_is_no_photo_is_refused_in_a_line(served: Served) -> None:
+    refused = served().post("/api/photos", params={"name": "a\n.gif"}, content=b"GIF89a")
+    assert refused.status_code == 422
+    assert refused.json()["error"].startswith("a_.gif: no picture that can be read: ")
+
+
+def test_the_parameterization_and_transparency_can_be_chosen(served: Served) -> None:
+    client = served()
+    body = {**ASK, "targets": ["relu:1"], "param": "pixel"}
+    job = client.post("/api/renders", json=body).json()
+    work(client)
+    (picture,) = client.get(job["url"]).json()["pictures"]
+    about = client.get(picture["provenance"]).json()
+    assert about["recipe"]["parameterization"]["kind"] == "pixel"
+    assert body["param"] in client.get("/api/networks/small").json()["params"]
+    clear = client.post("/api/renders", json={**body, "alpha": True}).json()
+    work(client)
+    (picture,) = client.get(clear["url"]).json()["pictures"]
+    with Image.open(io.BytesIO(client.get(picture["url"]).content)) as image:
+        assert image.mode == "RGBA"
+    wrong = client.post("/api/renders", json={**body, "param": "aligned"})
+    assert wrong.status_code == 422 and wrong.json()["error"].startswith("param")
+
+
+def test_directions_are_not_taken_where_uploads_are_off(served: Served) -> None:
+    client = served()
+    sent = client.post("/api/directions", params={"name": "v.npy"}, content=b"data")
+    assert sent.status_code == 403 and "--allow-upload" in sent.json()["error"]
+    assert client.delete("/api/directions/v.npy").status_code == 403
+    assert client.get("/api/directions").json() == []
 
 
 def test_a_job_can_be_cancelled_twice_and_asked_for_again(served: Served) -> None:

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from support import tiny
 from support.batch_models import MODELS, SIZE
 
 from kerasviz.errors import UsageError
+from kerasviz.optvis.objectives.direction_files import FileWords
 from kerasviz.optvis.objectives.targets import parse_target
 from kerasviz.optvis.recipes import RECIPES
 from kerasviz.rendering.batching import CANONICAL
@@ -27,7 +30,11 @@ NET = tiny.network()
 
 
 def requests(*targets: str, **words: Any) -> list[Request]:
-    return requests_of(NET, RenderOptions(targets, **words), Limits(pictures=6), base=2)
+    return requests_of(NET, RenderOptions(targets, **words), Limits(pictures=6), 2, refused)
+
+
+def refused(words: FileWords) -> Path:
+    raise UsageError(f"{words.path}: not here")
 
 
 def test_kinds_are_what_the_command_line_makes() -> None:
@@ -70,15 +77,43 @@ def test_each_picture_is_asked_for_once_and_settings_win_over_the_recipe() -> No
         (["joined:1"], {"steps": 4097}, "at most 4096"),
         (["joined:1 + joined:2"], {"kind": "neuron"}, "a neuron is the centre"),
         (["logit:1"], {"kind": "neuron"}, "a neuron is the centre"),
-        (["joined@/etc/v.npy"], {}, "files are not read here"),
-        (["joined:1 + joined@v.npz:k[0]"], {}, "files are not read here"),
-        (["joined@sae.safetensors#latent=0"], {"kind": "diversity"}, "files are not read here"),
+        (["joined@/etc/v.npy"], {}, "/etc/v.npy: not here"),
+        (["joined:1 + joined@v.npz:k[0]"], {}, "v.npz: not here"),
+        (["joined@sae.safetensors#latent=0"], {"kind": "diversity"}, "sae.safetensors: not here"),
     ],
 )
 def test_bad_use_is_one_line(targets: list[str], words: dict[str, Any], line: str) -> None:
     with pytest.raises(UsageError, match=line) as refused:
         requests(*targets, **words)
     assert "\n" not in str(refused.value)
+
+
+def test_directions_are_of_the_files_that_are_found(tmp_path: Path) -> None:
+    vectors = np.random.default_rng(0).normal(size=(5, 9)).astype(np.float32)
+    np.savez(tmp_path / "v.npz", nmf=vectors, short=vectors[:, :4], wide=np.ones((2, 3, 9)))
+
+    def asked(text: str, most: int = 100) -> list[Request]:
+        options = RenderOptions((text,))
+        return requests_of(
+            NET, options, Limits(numbers=most), 2, lambda words: tmp_path / words.path
+        )
+
+    (request,) = asked("2*joined@v.npz:nmf[3] + joined:1")
+    assert request.text == "2*joined@v.npz:nmf[3] + joined:1"
+    (here,) = parse_target(f"joined@{tmp_path / 'v.npz'}:nmf[3]", NET)
+    assert request.objective.terms[0].vector == here.objective.terms[0].vector
+    assert Request.from_json("", json.loads(asked_of(NET, request).data)) == replace(
+        request, text=""
+    )
+    with pytest.raises(UsageError, match=r"^direction v.npz:short\[0\]: 4 numbers, joined has 9"):
+        asked("joined@v.npz:short[0]")
+    with pytest.raises(UsageError, match=r"^v.npz:nmf\[7\]: it has the rows 0 to 4$"):
+        asked("joined@v.npz:nmf[7]")
+    with pytest.raises(UsageError, match=r"^direction of 2x3x9 numbers: joined has "):
+        asked("joined@v.npz:wide")
+    assert len(asked("joined@v.npz:nmf", most=45)) == 5
+    with pytest.raises(UsageError, match="directions of 45 numbers in one request; at most 44"):
+        asked("joined@v.npz:nmf", most=44)
 
 
 def test_the_batch_size_depends_on_the_request_alone() -> None:
@@ -129,9 +164,9 @@ def test_a_job_is_named_after_all_that_decides_its_pictures() -> None:
 def test_a_network_for_batches_of_one_size_is_asked_for_such_batches(tmp_path: Path) -> None:
     net = MODELS["folded"].load(tmp_path)
     options = RenderOptions(("inside:1", "conv:1"), steps=2)
-    one, before = requests_of(net, options, Limits(), base=8)
+    one, before = requests_of(net, options, Limits(), 8, refused)
     assert (one.batch, before.batch) == (2, 8)
     assert {r.recipe.size for r in (one, before)} == {SIZE}
     options = replace(options, targets=("inside:1",), kind="diversity")
-    (diverse,) = requests_of(net, options, Limits(), base=8)
+    (diverse,) = requests_of(net, options, Limits(), 8, refused)
     assert (diverse.rows, diverse.batch) == (DIVERSE, 4)

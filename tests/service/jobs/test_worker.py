@@ -11,6 +11,7 @@ from support import tiny
 from kerasviz.errors import ModelError
 from kerasviz.io.images import decode
 from kerasviz.network.network import Network
+from kerasviz.optvis.objectives.targets import path_of
 from kerasviz.optvis.optimization.loop import CHUNK
 from kerasviz.rendering import render as rendering
 from kerasviz.rendering.request import Request
@@ -47,7 +48,8 @@ class Room:
 
     def requests(self, targets: Sequence[str], **words: Any) -> list[Request]:
         usual = {"steps": STEPS, "size": SIZE, **words}
-        return requests_of(self.net, RenderOptions(tuple(targets), **usual), Limits(), base=2)
+        options = RenderOptions(tuple(targets), **usual)
+        return requests_of(self.net, options, Limits(), 2, path_of)
 
     def ask(self, *targets: str, client: str = "me", **words: Any) -> str:
         asked = [asked_of(self.net, request) for request in self.requests(targets, **words)]

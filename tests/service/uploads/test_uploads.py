@@ -21,15 +21,10 @@ from kerasviz.errors import KerasvizError, UsageError
 from kerasviz.io.files import checksum
 from kerasviz.service.networks import Networks
 from kerasviz.service.settings import Limits, ServiceSettings
+from kerasviz.service.uploads.receiving import TakenError, TooLargeError, UploadBusyError
 from kerasviz.service.uploads.sandbox import environment_in
 from kerasviz.service.uploads.sandbox_process import Budget
-from kerasviz.service.uploads.uploads import (
-    TakenError,
-    TooLargeError,
-    Upload,
-    UploadBusyError,
-    Uploads,
-)
+from kerasviz.service.uploads.uploads import Upload, Uploads
 
 GOOD = onnx_bytes()
 

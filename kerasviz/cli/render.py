@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 from pathlib import Path
 from textwrap import indent
 from typing import TYPE_CHECKING, Any, get_args
@@ -63,6 +64,7 @@ Examples:
   kerasviz render efficientnet-lite0 block5a:4 caricature:block4a --from cat.jpg
   kerasviz render efficientnet-lite0 block4a --from cat.jpg --recipe deepdream
   kerasviz render efficientnet-lite0 style --from cat.jpg --style waves.jpg --steps 512
+  kerasviz render efficientnet-lite0 block5a:4 --facets themes
   kerasviz render model.onnx conv5:3 --preprocess torchvision --out pictures
   kerasviz render --again pictures/conv5-3.png --out again
 
@@ -129,6 +131,21 @@ The same command again renders only what is missing, also after Ctrl-C.
     type=click.Path(path_type=Path),
     metavar="PHOTO",
     help="Paint what --from gives in the style of this photo, by the target style.",
+)
+@click.option(
+    "--facets",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of folders with photos: after each picture one for every folder, steered towards "
+    "its photos.",
+)
+@click.option(
+    "--facet-weight",
+    type=float,
+    default=5.0,
+    show_default=True,
+    metavar="X",
+    help="How strongly facets steer.",
 )
 @click.option(
     "--batch",
@@ -283,10 +300,12 @@ def _picture_data(store: Store, entry: Entry) -> dict[str, Any]:
 
 
 def _report(store: Store, requests: Sequence[Request], made: int, as_json: bool) -> None:
+    from kerasviz.rendering.facet_reports import recorded_facets
     from kerasviz.rendering.latent_reports import recorded_latents
 
     page = store.folder / "index.html"
     latents = recorded_latents(store, requests)
+    facets = recorded_facets(store, requests)
     finished = store.finished(requests)
     kept = len(finished) - made
     if as_json:
@@ -297,6 +316,7 @@ def _report(store: Store, requests: Sequence[Request], made: int, as_json: bool)
             "page": str(page),
             "pictures": [_picture_data(store, entry) for entry in finished],
             **({"latents": [report.to_json() for report in latents]} if latents else {}),
+            **({"facets": [asdict(report) for report in facets]} if facets else {}),
         }
         click.echo(json.dumps(data, indent=1, ensure_ascii=False))
         return
@@ -305,6 +325,6 @@ def _report(store: Store, requests: Sequence[Request], made: int, as_json: bool)
         click.echo(f"made {made} {_pictures(made).split()[0]}{complete}")
     else:
         click.echo(f"nothing to do: {kept} {_pictures(kept)} complete")
-    for report in latents:
+    for report in (*latents, *facets):
         click.echo(str(report))
     click.echo(f"open {page}")

@@ -18,11 +18,13 @@ FUNCTIONS = {
     "examples": "find_examples",
     "directions": "find_directions",
     "circuits": "make_circuits",
+    "explain": "make_explanations",
     "atlas": "make_atlas",
     "export": "export_model",
     "check": "check",
     "convert": "convert",
     "verify": "verify",
+    "trust": "trust",
 }
 #: Options on how a model is read, which are arguments of ``kerasviz.load``.
 READING = {
@@ -56,6 +58,7 @@ NOTES = {
     ("render", "out"): "None writes no files; the command writes into out/NAME",
     ("directions", "out"): "None writes no file; the command writes into out/NAME-directions",
     ("render", "again"): "a function of its own, because targets and settings are in the file",
+    ("explain", "out"): "None writes into out/NAME-explanations, as the command",
     ("circuits", "out"): "None writes into out/NAME-circuits, as the command",
     ("*", "from"): "from is a word of the language Python itself",
     ("figures", "model"): "the network is the first argument of every function",

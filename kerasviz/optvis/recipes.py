@@ -108,6 +108,8 @@ class Recipe(NotebookView):
     def __post_init__(self) -> None:
         if not isinstance(self.transform, Transform):
             object.__setattr__(self, "transform", FoldedTransform(_several(self.transform)))
+        if self.tile:  # tiles are cut from the whole size
+            object.__setattr__(self, "transform", self.transform.unshrunk())
         penalties = tuple(PythonFunction.of(penalty) for penalty in _several(self.penalties))
         object.__setattr__(self, "penalties", penalties)
         if self.steps < 1:
@@ -225,7 +227,10 @@ class Recipe(NotebookView):
             )
         if isinstance(self.parameterization, Alpha):
             return self
-        return self.replace(parameterization=Alpha(self.parameterization))
+        own = self.parameterization
+        if own.to_json()["kind"] in parameterizations.LEARNING_RATES:  # which both parts need
+            return self.replace(parameterization=Alpha(own, own))
+        return self.replace(parameterization=Alpha(own))
 
     def to_json(self) -> dict[str, Any]:
         """Return the recipe as plain data."""
@@ -293,13 +298,13 @@ RECIPES: dict[str, Recipe] = {
     # The best pictures in 128 steps. Of five variants (smaller transforms, twice the learning rate,
     # both) none had a better transfer score (scripts/quality.py) than the article's settings.
     "fast": Recipe("fast", steps=128),
-    # As long as fast: classes come out whole rather than as parts. Measured with all that was tried
-    # in docs/pages/concepts/vivid.md; better for networks whose class pictures are cluttered.
+    # In less time than fast: classes come out whole rather than as parts, and larger. Measured with
+    # all that was tried in docs/pages/concepts/vivid.md.
     "vivid": Recipe(
         "vivid",
-        steps=128,
+        steps=160,
         transform=FoldedTransform(VIVID_STEPS, scaled_from=128),
-        rivals=0.5,
+        rivals=0.3,
     ),
     # Natural images by fixed magnitudes and crops that shrink (Fel et al. 2023; the constants of
     # xplique, but for 256 steps, 32 views, 512 pixels and windows from 0.5 to 0.05 there). Takes
@@ -350,6 +355,7 @@ RECIPE_SUMMARIES: dict[str, str] = {
     "vivid": "As quick as fast, with crops and rivals: one whole thing rather than its texture.",
     "maco": "The spectrum stays that of photos, only phases change: natural, and transparent.",
     "accentuation": "From a photo: what raises the score in it, and where the score depends on it.",
+    "deepdream": "From a photo: dreams a layer or unit into it, in sizes from small to large.",
 }
 
 

@@ -81,8 +81,10 @@ def _recipe_arguments(recipe: Recipe) -> dict[str, str]:
     The precision is always written: without it the fastest of the machine is taken.
     """
     own = recipe.parameterization
-    if isinstance(own, Alpha) and own == Alpha(own.own):
-        return {**_recipe_arguments(recipe.replace(parameterization=own.own)), "alpha": "True"}
+    if isinstance(own, Alpha):
+        opaque = recipe.replace(parameterization=own.own)
+        if opaque.transparent() == recipe:
+            return {**_recipe_arguments(opaque), "alpha": "True"}
     base = RECIPES.get(recipe.name)
     if base is None:
         changed: dict[str, Any] = {"recipe": recipe}

@@ -24,8 +24,9 @@ from kerasviz.optvis.objectives.term import COMPARED, STYLED
 from kerasviz.optvis.parameterizations import from_images
 from kerasviz.optvis.python_function import names_of, not_from_data
 from kerasviz.optvis.recipes import Recipe
+from kerasviz.rendering.facet_records import facet_words
 from kerasviz.rendering.held_data import with_arrays
-from kerasviz.rendering.sizes import with_crop_size
+from kerasviz.rendering.sizes import may_shrink, with_crop_size
 
 #: What the text of a balanced sum ends with.
 BALANCED = ", balanced"
@@ -129,7 +130,15 @@ class Request:
     def written(self) -> str:
         """The text of the target as the user wrote it, without what was added to it."""
         text = self.text.removesuffix(BALANCED) if self.balance else self.text
+        if self.facet:
+            text = text.removesuffix(facet_words(self.facet))
         return text.removesuffix(from_words(self.photo, self.style))
+
+    @property
+    def facet(self) -> str:
+        """The name of the facet that the picture is steered towards, "" without one."""
+        terms = (term for term in self.objective.terms if term.kind == "facet")
+        return next((term.probe.name for term in terms if term.probe is not None), "")
 
     @property
     def term_names(self) -> tuple[str, ...]:
@@ -373,9 +382,12 @@ def adapt_recipe(recipe: Recipe, objective: Objective, net: Network) -> Recipe:
     Before the first ReLU of a network the mean of a channel is linear in the image, so that the
     best image is one flat colour. Units of that layer are optimized after the ReLU, and redirected
     gradients help those that are dead at the start. Crops get the size of the network, where the
-    recipe names none.
+    recipe names none, and images shrink only where they may (see
+    :func:`kerasviz.rendering.sizes.may_shrink`).
     """
     recipe = with_crop_size(recipe, net)
+    if not may_shrink(recipe, objective, net):
+        recipe = recipe.replace(transform=recipe.transform.unshrunk())
     first = first_relu(net)
     kinds = ("channel", "direction", "function")
     taps = {net.taps[n].name for t in objective.terms if t.kind in kinds for n in t.names}

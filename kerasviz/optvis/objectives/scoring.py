@@ -16,6 +16,7 @@ from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
 from kerasviz.network.positions import positions_of
 from kerasviz.optvis.function_calls import function_scores
+from kerasviz.optvis.objectives.facets import facet_scores, pack_facets
 from kerasviz.optvis.objectives.gram import compare_style
 from kerasviz.optvis.objectives.likeness import compare, pack_comparison
 from kerasviz.optvis.objectives.penalties import penalty
@@ -31,6 +32,7 @@ from kerasviz.optvis.objectives.term import (
     COUPLINGS,
     OF_STYLE,
     PENALTIES,
+    STEERING,
     STYLED,
     Objective,
     Term,
@@ -50,6 +52,7 @@ _REDUCTIONS = {
     "diversity": "diversity",
     "alignment": "alignment",
     "function": "function",
+    "facet": "facet",
     **{kind: kind for kind in (*PENALTIES, *COMPARED)},
 }
 #: The reductions whose only tensor is a weight.
@@ -142,7 +145,11 @@ def _tap(name: str, term: Term, net: Network, pre_activation: bool) -> str:
     """Return the name of the tap at which a term is computed that names a tap."""
     tap = net.taps[name]
     # An autoencoder reads the tap itself, and its latents have a gradient there.
-    if pre_activation and tap.pre_relu and term.kind not in (*COUPLINGS, *COMPARED, "latent"):
+    if (
+        pre_activation
+        and tap.pre_relu
+        and term.kind not in (*COUPLINGS, *COMPARED, "latent", "facet")
+    ):
         tap = net.taps[tap.pre_relu]
     return tap.name
 
@@ -188,6 +195,10 @@ def pack_objectives(
     for i, slot in enumerate(structure):
         if slot.reduction in _WEIGHTED:
             data[f"weight{i}"] = np.array([s[slot][0].weight for s in per_row], np.float32)
+            continue
+        if slot.reduction == "facet":
+            packed = pack_facets([s[slot][0] for s in per_row], net)
+            data |= {f"{name}{i}": array for name, array in packed.items()}
             continue
         channels = net.taps[slot.tap].channels
         if channels is None:
@@ -329,7 +340,7 @@ def own_scores(
     Penalties and couplings count where there are no other terms.
     """
     slots = dict(enumerate(structure))
-    aside = (*PENALTIES, *COUPLINGS, "likeness")
+    aside = (*PENALTIES, *COUPLINGS, *STEERING)
     own = {i: slot for i, slot in slots.items() if slot.reduction not in aside}
     return _total(own or slots, activations, data, groups)
 
@@ -341,39 +352,58 @@ def _total(
     groups: Tensor,
     rivals: Rivals | None = None,
 ) -> Tensor:
-    """Add up the terms of slots by their numbers; diversity is relative to all others."""
+    """Add up the terms of slots by their numbers, those that are about the others at the end.
+
+    A facet is about the gradient of the sum before it; diversity is relative to the whole sum.
+    """
+    facets = {i: slot for i, slot in slots.items() if slot.reduction == "facet"}
+    couplings = {i: slot for i, slot in slots.items() if slot.reduction == "diversity"}
     total: Tensor = 0.0
-    couplings: dict[int, Tensor] = {}
     for i, slot in slots.items():
-        a = tf.cast(activations[slot.tap], tf.float32)
-        if slot.reduction == "diversity":
-            couplings[i] = a
-        elif slot.reduction == "alignment":
-            total -= data[f"weight{i}"] * _neighbour_distance(a, groups)
-        elif slot.function is not None:
-            total += data[f"weight{i}"] * function_scores(slot.function, _inputs(slot, activations))
-        elif slot.reduction in PENALTIES:
-            total += data[f"weight{i}"] * penalty(slot.reduction, a)
-        elif slot.reduction == "square":
-            total += data[f"weight{i}"] * tf.reduce_mean(a * a, axis=list(range(1, a.shape.rank)))
-        elif slot.reduction in (*PROJECTIONS, *COMPARED):
-            own = {name: data[f"{name}{i}"] for name in TENSORS if f"{name}{i}" in data}
-            total += _projected(slot, a, activations, own)
-        else:
-            # A product with a vector, not a slice: one graph serves all units (and the gradient
-            # of a slice is slow).
-            vector = data[f"vector{i}"]
-            if slot.reduction == "point":
-                a = _at(a, data[f"point{i}"])
-            else:
-                if rivals is not None and (slot.tap, slot.reduction) == (rivals.tap, "mean"):
-                    a = rivals.against(a)
-                a = _mean_over_positions(slot.reduction, a, vector.shape[-1])
-            total += tf.reduce_sum(a * vector, axis=-1)
-    for i, a in couplings.items():
+        if i not in facets and i not in couplings:
+            total += _scored(i, slot, activations, data, groups, rivals)
+    target = total
+    for i, slot in facets.items():
+        layers = {tap: activations[tap] for tap in slot.taps}
+        total += data[f"weight{i}"] * facet_scores(target, layers, data[f"vector{i}"])
+    for i, slot in couplings.items():
         size = tf.stop_gradient(tf.abs(total)) if len(slots) > len(couplings) else 1.0
+        a = tf.cast(activations[slot.tap], tf.float32)
         total -= data[f"weight{i}"] * size * _gram_similarity(a, groups)
     return total
+
+
+def _scored(
+    i: int,
+    slot: Slot,
+    activations: Mapping[str, Tensor],
+    data: Mapping[str, Tensor],
+    groups: Tensor,
+    rivals: Rivals | None,
+) -> Tensor:
+    """Score the activations of slot ``i`` by itself, [B]."""
+    a = tf.cast(activations[slot.tap], tf.float32)
+    if slot.reduction == "alignment":
+        return -data[f"weight{i}"] * _neighbour_distance(a, groups)
+    if slot.function is not None:
+        return data[f"weight{i}"] * function_scores(slot.function, _inputs(slot, activations))
+    if slot.reduction in PENALTIES:
+        return data[f"weight{i}"] * penalty(slot.reduction, a)
+    if slot.reduction == "square":
+        return data[f"weight{i}"] * tf.reduce_mean(a * a, axis=list(range(1, a.shape.rank)))
+    if slot.reduction in (*PROJECTIONS, *COMPARED):
+        own = {name: data[f"{name}{i}"] for name in TENSORS if f"{name}{i}" in data}
+        return _projected(slot, a, activations, own)
+    # A product with a vector, not a slice: one graph serves all units (and the gradient of a slice
+    # is slow).
+    vector = data[f"vector{i}"]
+    if slot.reduction == "point":
+        a = _at(a, data[f"point{i}"])
+    else:
+        if rivals is not None and (slot.tap, slot.reduction) == (rivals.tap, "mean"):
+            a = rivals.against(a)
+        a = _mean_over_positions(slot.reduction, a, vector.shape[-1])
+    return tf.reduce_sum(a * vector, axis=-1)
 
 
 def _projected(

@@ -15,6 +15,8 @@ from kerasviz.types import Tensor
 
 #: What lies behind a finished image when it is scored.
 GREY = 0.5
+#: The power of the frequency by which the spectrum of an opacity falls.
+OPACITY_DECAY = 1.5
 #: The streams of a seed's random numbers from this one on are those of an opacity's parameters.
 OPACITY_STREAM = 1 << 20
 #: The stream of the numbers of backgrounds.
@@ -23,31 +25,34 @@ BACKGROUND_STREAM = OPACITY_STREAM - 1
 
 @dataclass(frozen=True)
 class Alpha:
-    """Colours [B, H, W, C] of a parameterization, and an opacity [B, H, W, 1] of a second one.
+    """Colours [B, H, W, C] of the parameterization ``own``, and an ``opacity`` [B, H, W, 1].
 
-    Both are of the kind ``own``, and so is their start: half transparent. While it is optimized the
-    image lies on another random background in every step, so that only what stays opaque can be
+    The opacity has a parameterization of its own, whose spectrum falls faster than that of colours:
+    else thousands of single pixels stay opaque. It starts half transparent. While it is optimized
+    the image lies on another random background in every step, so that only what is opaque can be
     relied on; see :meth:`background`. ``weight`` times the mean opacity is the share of the score
     that opacity costs. A finished image is scored on grey. Source: lucid, notebooks on
-    transparency, and ``collapse_alpha_random``.
+    transparency (whose opacity has the spectrum of colours), and ``collapse_alpha_random``.
 
     >>> Alpha().to_image(Alpha().init(tf.constant([0, 1]), 5, 7, 3), 5, 7).shape
     TensorShape([2, 5, 7, 4])
     """
 
     own: Any = field(default_factory=Fourier)
+    opacity: Any = field(default_factory=lambda: Fourier(decay_power=OPACITY_DECAY))
     weight: float = 2.0
     background_sd: float = 0.5
     background_decay: float = 1.0
     kind: ClassVar[str] = "alpha"
 
     def __post_init__(self) -> None:
-        if isinstance(self.own, Mapping):  # from plain data
-            from kerasviz.optvis.parameterizations import from_json
+        for name in ("own", "opacity"):
+            if isinstance(getattr(self, name), Mapping):  # from plain data
+                from kerasviz.optvis.parameterizations import from_json
 
-            object.__setattr__(self, "own", from_json(self.own))
-        if isinstance(self.own, Alpha):
-            raise UsageError("alpha parameterization: own is transparent already")
+                object.__setattr__(self, name, from_json(getattr(self, name)))
+            if isinstance(getattr(self, name), Alpha):
+                raise UsageError(f"alpha parameterization: {name} is transparent already")
         for name in ("weight", "background_sd"):
             if not getattr(self, name) >= 0:
                 value = getattr(self, name)
@@ -58,12 +63,16 @@ class Alpha:
         others = tf.cast(seeds, tf.int64) + (OPACITY_STREAM << 32)
         return (
             self.own.init(seeds, height, width, channels),
-            self.own.init(others, height, width, 1),
+            self.opacity.init(others, height, width, 1),
         )
 
     def to_image(self, params: Any, height: int, width: int, groups: Tensor = None) -> Tensor:
         """Compute images [B, H, W, C + 1] in [0, 1], the last channel their opacity."""
-        parts = [self.own.to_image(part, height, width, groups) for part in params]
+        colours, opacity = params
+        parts = (
+            self.own.to_image(colours, height, width, groups),
+            self.opacity.to_image(opacity, height, width, groups),
+        )
         return tf.concat(parts, axis=-1)
 
     def background(
@@ -87,7 +96,8 @@ class Alpha:
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as plain data."""
-        return {"kind": self.kind, **vars(self), "own": self.own.to_json()}
+        parts = {"own": self.own.to_json(), "opacity": self.opacity.to_json()}
+        return {"kind": self.kind, **vars(self), **parts}
 
 
 def laid_on(images: Tensor, ground: Any) -> Tensor:

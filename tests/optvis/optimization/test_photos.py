@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from kerasviz.optvis.optimization.photos import NUDGE, mask_of, nudged, steepness
+from kerasviz.optvis.optimization.photos import (
+    NUDGE,
+    central_crop,
+    mask_of,
+    nudged,
+    random_crop,
+    steepness,
+)
 
 
 def test_steepness_is_the_ratio_of_sums_of_slopes_of_each_row() -> None:
@@ -44,3 +51,27 @@ def test_a_mask_is_the_share_of_pixels_that_are_lower() -> None:
     assert (np.diff(masks[2], axis=1) >= 0).all()
     np.testing.assert_array_equal(mask_of(slopes[2:].astype(np.float32))[0], masks[2])
     np.testing.assert_array_equal(mask_of(7 * slopes[:1].astype(np.float32))[0], masks[0])
+
+
+def test_windows_of_style_photos_are_anywhere_inside_by_seed_and_step() -> None:
+    draw = np.random.default_rng(3)
+    images = draw.random((2, 7, 9, 3)).astype(np.float32)
+    seeds, places = tf.constant([4, 11]), set()
+    for step in range(60):
+        steps = tf.constant([step, step])
+        cut = random_crop(tf.constant(images), (5, 6), seeds, steps).numpy()
+        for image, window in zip(images, cut, strict=True):
+            matches = [
+                (y, x)
+                for y, x in np.ndindex(3, 4)
+                if np.array_equal(image[y : y + 5, x : x + 6], window)
+            ]
+            assert len(matches) == 1
+            places.add(matches[0])
+        alone = random_crop(tf.constant(images[1:]), (5, 6), seeds[1:], steps[1:])
+        np.testing.assert_array_equal(alone[0], cut[1])
+    assert len(places) == 12
+    middle = central_crop(tf.constant(images), (5, 6))
+    np.testing.assert_array_equal(middle, images[:, 1:6, 1:7])
+    whole = random_crop(tf.constant(images), (7, 9), seeds, tf.constant(0))
+    np.testing.assert_array_equal(whole, images)

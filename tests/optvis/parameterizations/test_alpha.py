@@ -17,7 +17,7 @@ from kerasviz.optvis.objectives.scoring import pack_objectives, structure_of
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.optimization.early_stopping import optimize_until_converged
 from kerasviz.optvis.optimization.loop import CHUNK, LoopInputs, loop_for, optimize
-from kerasviz.optvis.parameterizations import Alpha, Fourier, LowResolution, Pixel, from_json
+from kerasviz.optvis.parameterizations import Alpha, Cppn, Fourier, LowResolution, Pixel, from_json
 from kerasviz.optvis.parameterizations.alpha import BACKGROUND_STREAM, laid_on, opaque
 from kerasviz.optvis.recipes import Recipe, recipe
 from kerasviz.optvis.transforms.transform import FoldedTransform
@@ -38,7 +38,7 @@ def inputs(net: Any, chosen: Recipe, units: list[int], seeds: list[int]) -> Loop
 
 @pytest.mark.parametrize(("height", "width", "channels"), [(7, 10, 3), (5, 5, 1), (4, 9, 5)])
 def test_the_last_channel_is_an_opacity_beside_the_colours(height, width, channels):
-    chosen = Alpha(Pixel(sd=0.7))
+    chosen = Alpha(Pixel(sd=0.7), Pixel(sd=0.5))
     colours, opacity = chosen.init(SEEDS, height, width, channels)
     found = chosen.to_image((colours, opacity), height, width).numpy()
     assert found.shape == (3, height, width, channels + 1)
@@ -48,7 +48,7 @@ def test_the_last_channel_is_an_opacity_beside_the_colours(height, width, channe
 
 
 def test_colours_and_opacity_start_apart_and_half_transparent():
-    colours, opacity = Alpha(Pixel(sd=1.0)).init(SEEDS, 40, 41, 1)
+    colours, opacity = Alpha(Pixel(sd=1.0), Pixel(sd=1.0)).init(SEEDS, 40, 41, 1)
     assert abs(np.corrcoef(colours.numpy().ravel(), opacity.numpy().ravel())[0, 1]) < 0.05
     start = Alpha().to_image(Alpha().init(SEEDS, 20, 21, 3), 20, 21)
     assert np.abs(start[..., -1] - 0.5).max() < 0.05
@@ -56,7 +56,7 @@ def test_colours_and_opacity_start_apart_and_half_transparent():
 
 @pytest.mark.parametrize("own", [Fourier(), LowResolution(size=4)])
 def test_a_row_depends_on_its_seed_only(own):
-    chosen, steps = Alpha(own), np.array([3, 9, 0])
+    chosen, steps = Alpha(own, own), np.array([3, 9, 0])
     together = chosen.to_image(chosen.init(SEEDS, 6, 7, 3), 6, 7).numpy()
     alone = chosen.to_image(chosen.init(SEEDS[1:2], 6, 7, 3), 6, 7).numpy()
     np.testing.assert_array_equal(alone, together[1:2])
@@ -89,7 +89,7 @@ def test_a_step_follows_the_score_on_the_background_and_the_price_of_opacity(til
     chosen = STILL.replace(
         optimizer="gradient-descent",
         learning_rate=0.5,
-        parameterization=Alpha(Pixel(sd=0.3), weight=3.0),
+        parameterization=Alpha(Pixel(sd=0.3), Pixel(sd=0.3), weight=3.0),
         size=(16, 16) if tile else (13, 17),
         tile=tile,
         pre_activation=True,
@@ -178,6 +178,9 @@ def test_settings_travel_and_wrong_ones_are_one_line():
     chosen = Alpha(Pixel(sd=0.2), weight=1.0, background_decay=1.5)
     assert from_json(chosen.to_json()) == chosen and hash(from_json(chosen.to_json()))
     assert from_json({"kind": "alpha"}) == Alpha()
+    assert Alpha().opacity.decay_power > Alpha().own.decay_power
+    painted = recipe("fast").of_kind("cppn").transparent().parameterization
+    assert painted == Alpha(Cppn(), Cppn())
     assert SMALL.transparent() == SMALL == Recipe.from_json(SMALL.to_json())
     assert "alpha" not in str(recipe("article").to_json())
     for wrong in ({"weight": -1}, {"background_sd": float("nan")}, {"own": chosen.to_json()}):

@@ -12,19 +12,22 @@ Functions; those of commands take the options of the command as arguments of the
     make_figures    make the figures of the article (kerasviz figures)
     find_examples   find the images to which units respond (kerasviz examples)
     find_directions find directions in the activations of photos (kerasviz directions)
+    find_positions  find the positions at which units are largest (kerasviz positions)
     make_circuits   show what units are built from and what they feed (kerasviz circuits)
+    make_explanations  show what decides a network's answer for photos (kerasviz explain)
     make_atlas      render every unit of a network (kerasviz atlas)
     export_model    write a network for TensorFlow Serving (kerasviz export)
     convert         write a network as a Keras file or a SavedModel (kerasviz convert)
     check           compare a network with another runtime (kerasviz check)
     verify          render the pictures of a folder again (kerasviz verify)
+    trust           say how far pictures can be trusted (kerasviz trust)
 
 Data:
     Network         a network: its taps, its map, its input and its activations
     Tap             a tensor of a network that can be looked at
     InputSpec       how an image becomes the numbers that a network takes
     Recipe          the settings of an optimization
-    RECIPES         the recipes by name: article, lucid, fast, vivid
+    RECIPES         the recipes by name: article, lucid, fast, vivid, vit, maco and others
     Store           a folder of pictures with the manifest that makes them again
     objectives      what is maximized, as objects that can be added: channel, neuron, layer...
 
@@ -47,9 +50,11 @@ if TYPE_CHECKING:
     from kerasviz.errors import UsageError as UsageError
     from kerasviz.examples.directions import find_directions as find_directions
     from kerasviz.examples.find import find_examples as find_examples
+    from kerasviz.examples.trust.assess import trust as trust
     from kerasviz.export.convert import convert as convert
     from kerasviz.export.tf_serving.export import export_model as export_model
     from kerasviz.figures.circuits.make import make_circuits as make_circuits
+    from kerasviz.figures.explain.make import make_explanations as make_explanations
     from kerasviz.figures.make import make_figures as make_figures
     from kerasviz.network.input_spec import InputSpec as InputSpec
     from kerasviz.network.network import Network as Network
@@ -58,6 +63,7 @@ if TYPE_CHECKING:
     from kerasviz.optvis.recipes import RECIPES as RECIPES
     from kerasviz.optvis.recipes import Recipe as Recipe
     from kerasviz.rendering.again import render_again as render_again
+    from kerasviz.rendering.position_maps import find_positions as find_positions
     from kerasviz.rendering.render import render as render
     from kerasviz.rendering.store import Store as Store
     from kerasviz.zoo.check import check as check
@@ -83,12 +89,15 @@ _HOMES = {
     "export_model": "export.tf_serving.export",
     "find_directions": "examples.directions",
     "find_examples": "examples.find",
+    "find_positions": "rendering.position_maps",
     "load": "zoo.load",
     "make_atlas": "atlas.make",
     "make_circuits": "figures.circuits.make",
+    "make_explanations": "figures.explain.make",
     "make_figures": "figures.make",
     "render": "rendering.render",
     "render_again": "rendering.again",
+    "trust": "examples.trust.assess",
     "verify": "atlas.verify",
 }
 

@@ -1,4 +1,4 @@
-"""The nodes of an ONNX file as a PyTorch module: as much as GoogLeNet needs up to a tap."""
+"""The nodes of an ONNX file as a PyTorch module: as much as GoogLeNet needs."""
 
 from __future__ import annotations
 
@@ -61,6 +61,13 @@ def _pool(node: Any) -> nn.Module:
     )
 
 
+def _product(settings: dict[str, Any], kernel: torch.Tensor, bias: torch.Tensor) -> nn.Module:
+    made = nn.Linear(kernel.shape[1], kernel.shape[0])
+    scales = settings.get("alpha", 1.0), settings.get("beta", 1.0)
+    made.load_state_dict({"weight": scales[0] * kernel, "bias": scales[1] * bias})
+    return made
+
+
 def _module(node: Any, weights: Weights) -> nn.Module:
     settings = _settings(node)
     if node.op_type == "Conv":
@@ -74,6 +81,12 @@ def _module(node: Any, weights: Weights) -> nn.Module:
         return nn.LocalResponseNorm(settings["size"], alpha, beta, bias)
     if node.op_type == "Concat" and settings["axis"] == 1:
         return Joined()
+    if node.op_type == "GlobalAveragePool":
+        return nn.AdaptiveAvgPool2d(1)
+    if node.op_type == "Flatten" and settings.get("axis", 1) == 1:
+        return nn.Flatten()
+    if node.op_type == "Gemm" and settings.get("transB") == 1 and not settings.get("transA"):
+        return _product(settings, weights[node.input[1]], weights[node.input[2]])
     raise ValueError(f"{node.op_type} {node.name}: not supported here")
 
 

@@ -178,7 +178,7 @@ def tf_keras_vis_loop(task: Task, gate: Gate) -> None:
 
 def lucent_loop(task: Task, gate: Gate, network_size: int | None) -> None:
     """``lucent``'s ``render_vis``; ``network_size`` None is its default: enlarged to 224."""
-    _without_torchvision()
+    without_torchvision()
     import torch
     from lucent.optvis import objectives, param, render
     from onnx_in_torch import InceptionV1  # beside this file
@@ -212,7 +212,7 @@ def lucent_loop(task: Task, gate: Gate, network_size: int | None) -> None:
     )
 
 
-def _without_torchvision() -> None:
+def without_torchvision() -> None:
     """Stand in for what lucent imports of torchvision and, with this network, never calls."""
     try:
         import torchvision  # noqa: F401

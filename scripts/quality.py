@@ -1,7 +1,8 @@
 """The transfer score: how many pictures of one network are recognised by others.
 
     python scripts/quality.py [--networks NAME ...] [--recipes NAME[:STEPS] ...] [--classes N]
-        [--seeds 0 1 2] [--size 160] [--precision P ...] [--models FOLDER] [--out DIR]
+        [--only CLASS ...] [--seeds 0 1 2] [--size 160] [--precision P ...] [--units N]
+        [--lucent FOLDER] [--models FOLDER] [--out DIR]
     python scripts/quality.py --networks googlenet --recipes fast vivid --classes 5 --seeds 0
 
 Renders pictures of class logits by every recipe (a name or a .json file, with another number of
@@ -13,11 +14,20 @@ beside, as an upper bound. Seconds are those of one picture, without compiling: 
 the processor, which count less what else runs. The sheet of the pictures is
 OUT/sheet-NETWORK-RECIPE-STEPS-PRECISION.png. Pictures that are complete are not made again.
 
+`--units N` renders N units of each of four layers too, and prints what they reach in float32, at
+the tensor before the ReLU, as a share of what they reach by `article` in all of its 2560 steps.
+
+`--lucent FOLDER` renders the same classes by lucent's defaults, its own 512 steps, from the same
+weights of GoogLeNet, and adds its row. PyTorch and lucent are installed in an environment in FOLDER
+if they are not there yet (as by `bench_peers.py`).
+
 With several precisions (`--precision float32 bfloat16`) all of this is done in each, and then 64
 units of four layers of GoogLeNet are rendered too, by the first recipe: a last table has what they
 reach, evaluated in float32, as a share of what they reach in the first precision.
 
-FOLDER holds googlenet.onnx and squeezenet1_1.onnx (default: KERASVIZ_TEST_MODELS).
+A stopped run continues where it was. The whole table takes hours on two cores; `--classes`,
+`--seeds` and `--networks` make parts of it in the same folder. FOLDER of `--models` holds
+googlenet.onnx and squeezenet1_1.onnx (default: KERASVIZ_TEST_MODELS).
 """
 
 from __future__ import annotations
@@ -27,7 +37,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kerasviz.cli.progress import import_tensorflow
@@ -36,17 +46,19 @@ import_tensorflow()  # before what follows imports it, and without its notes
 # ruff: noqa: E402
 
 import numpy as np
+import quality_lucent  # beside this file
 from PIL import Image, ImageDraw, ImageFont
 
 import kerasviz
 from kerasviz.io.files import write_atomically
 from kerasviz.io.images import encode
 from kerasviz.network.network import Network
+from kerasviz.network.program import has_positions
 from kerasviz.optvis.objectives.objective import channel, logit
 from kerasviz.optvis.optimization.precision import AUTO, CHOICES, choose
-from kerasviz.optvis.recipes import Recipe, recipe
+from kerasviz.optvis.recipes import RECIPES, Recipe, recipe
 from kerasviz.rendering.progress import RenderProgress
-from kerasviz.rendering.request import Request
+from kerasviz.rendering.request import Request, adapt_recipe
 from kerasviz.rendering.run import render_into
 from kerasviz.rendering.store import Store
 
@@ -58,10 +70,9 @@ NETWORKS = {
     "squeezenet": ("SqueezeNet 1.1", "squeezenet1_1.onnx"),
     "efficientnet-lite0": ("EfficientNet-Lite0", ""),
 }
-RECIPE_NAMES = ("article:384", "lucid", "fast", "vivid")
-#: Layers and units, evenly spaced, whose pictures are compared between precisions.
-LAYERS = ("mixed3b", "mixed4a", "mixed4c", "mixed5a")
-UNITS = 16
+RECIPE_NAMES = ("article:384", "lucid", "fast", "vivid", "vivid:384", "maco")
+#: Units of a layer, evenly spaced, and the number of layers, that are compared between precisions.
+UNITS, LAYERS = 16, 4
 
 
 @dataclass
@@ -143,70 +154,142 @@ def sheet(
     return canvas
 
 
-def made_of(folder: Path, net: Network, requests: list[Request]) -> tuple[Store, Pace]:
-    """The store with the pictures of all requests, and their pace."""
+def made_of(folder: Path, net: Network, requests: list[Request]) -> tuple[list[Path], Pace]:
+    """The files of the pictures of all requests, and their pace."""
     store, pace = Store(folder, net), Pace()
     render_into(store, requests, pace)
-    return store, pace
+    return [store.folder / store.find(request)[0].file for request in requests], pace
 
 
-def transfer(
-    nets: dict[str, Network], name: str, chosen: Recipe, options: argparse.Namespace
-) -> str:
-    """Render the classes on the network ``name``, judge, write the sheet, return a table's row."""
-    net, classes = nets[name], CLASSES[: options.classes] * len(options.seeds)
+def pixels(files: Sequence[Path]) -> np.ndarray:
+    """The pictures of files, [N, H, W, 3] in [0, 1]."""
+    read = [np.asarray(Image.open(file).convert("RGB"), np.float32) for file in files]
+    return np.stack(read) / 255
+
+
+@dataclass(frozen=True)
+class Jury:
+    """The networks by name; those that did not make a picture judge it."""
+
+    nets: dict[str, Network]
+    options: argparse.Namespace
+
+    @property
+    def classes(self) -> list[int]:
+        """The classes of each seed."""
+        return list(chosen_classes(self.options))
+
+    def row(self, maker: str, files: Sequence[Path], title: str, steps: int, words: str) -> str:
+        """Judge the pictures of all classes and seeds, write their sheet, return a table's row."""
+        images, classes = pixels(files), self.classes * len(self.options.seeds)
+        order = [other for other in self.nets if other != maker] + [maker]
+        found = {NETWORKS[n][0]: judged(self.nets[n], images, classes) for n in order}
+        drawn = sheet(images, classes, found, self.nets[maker])
+        write_atomically(self.options.out / f"sheet-{maker}-{words}.png", encode(drawn, "png"))
+        verdicts = " | ".join(verdict.describe() for verdict in found.values())
+        return f"| {title} | {steps} | {{pace}} | {verdicts} |"
+
+
+def transfer(jury: Jury, name: str, chosen: Recipe) -> str:
+    """Render the classes on the network ``name`` and return a table's row."""
+    net, options = jury.nets[name], jury.options
     requests = [
-        Request(f"logit:{k}", logit(k), chosen, seed, batch=options.batch)
+        Request(f"logit:{k}", logit(k), adapt_recipe(chosen, logit(k), net), seed)
         for seed in options.seeds
-        for k in CLASSES[: options.classes]
+        for k in jury.classes
     ]
-    store, pace = made_of(options.out / name, net, requests)
-    files = [store.find(request)[0].file for request in requests]
-    images = np.stack([np.asarray(Image.open(store.folder / f), np.float32) / 255 for f in files])
-    order = [other for other in nets if other != name] + [name]
-    found = {NETWORKS[n][0]: judged(nets[n], images, classes) for n in order}
-    words = f"{name}-{Path(chosen.name).stem}-{chosen.steps}-{chosen.precision}"
-    path = options.out / f"sheet-{words}.png"
-    write_atomically(path, encode(sheet(images, classes, found, net), "png"))
-    verdicts = " | ".join(verdict.describe() for verdict in found.values())
-    return f"| {chosen.name} | {chosen.steps} | {pace.describe()} | {verdicts} |"
+    requests = [replace(request, batch=options.batch) for request in requests]
+    files, pace = made_of(options.out / name, net, requests)
+    words = f"{Path(chosen.name).stem}-{chosen.steps}-{chosen.precision}"
+    return jury.row(name, files, chosen.name, chosen.steps, words).format(pace=pace.describe())
 
 
-def print_table(
-    nets: dict[str, Network], name: str, chosen: list[Recipe], options: argparse.Namespace
-) -> None:
+def print_table(jury: Jury, name: str, chosen: list[Recipe]) -> None:
     """Print what the recipes do on one network, each row as soon as it is known."""
+    options = jury.options
     seeds = " ".join(map(str, options.seeds))
-    judges = [NETWORKS[other][0] for other in nets if other != name]
+    judges = [NETWORKS[other][0] for other in jury.nets if other != name]
     print(
-        f"{NETWORKS[name][0]}: {options.classes} classes, seeds {seeds}, {options.size}x"
+        f"{NETWORKS[name][0]}: {len(jury.classes)} classes, seeds {seeds}, {options.size}x"
         f"{options.size}, {chosen[0].precision}: top-1 / top-5 (mean log probability)\n"
     )
     heads = ("recipe", "steps", "seconds a picture / of CPU", *judges, "itself")
     print("| " + " | ".join(heads) + " |\n| --- |" + " ---: |" * (len(heads) - 1))
     for each in chosen:
-        print(transfer(nets, name, each, options), flush=True)
+        print(transfer(jury, name, each), flush=True)
+    if options.lucent and name == "googlenet":
+        print(lucent_row(jury, name), flush=True)
     print()
 
 
-def reached(net: Network, chosen: list[Recipe], out: Path) -> None:
-    """Print what units reach in each precision as a share of what they reach in the first."""
-    spaced = {layer: net.taps[layer].channels or 0 for layer in LAYERS}
-    units = [
-        (layer, (2 * i + 1) * n // (2 * UNITS)) for layer, n in spaced.items() for i in range(UNITS)
+def lucent_row(jury: Jury, name: str) -> str:
+    """Render the classes by lucent in its own environment and return a table's row."""
+    options = jury.options
+    steps, folder = options.lucent_steps, options.out / "lucent"
+    pictures = [
+        (k, seed, folder / f"{k}-{seed}-{options.size}-{steps}.png")
+        for seed in options.seeds
+        for k in jury.classes
     ]
+    made = quality_lucent.Lucent(options.lucent, options.torch, steps, options.size)
+    try:
+        title, pace = made.render(jury.nets[name], model_file(name, options), pictures)
+    except RuntimeError as error:
+        return f"left out: lucent: {error}"
+    files = [file for *_, file in pictures]
+    return jury.row(name, files, title, steps, f"lucent-{steps}").format(pace=pace)
+
+
+# -- units ------------------------------------------------------------------------------------
+
+
+def layers_of(net: Network) -> list[str]:
+    """Four layers from a third of the depth on, evenly spaced."""
+    main = [name for name in net.main_taps if has_positions(net.taps[name].shape)]
+    return [main[round(share * (len(main) - 1))] for share in np.linspace(0.35, 0.9, LAYERS)]
+
+
+def reached(
+    net: Network, chosen: list[Recipe], count: int, out: Path, heads: Sequence[str]
+) -> None:
+    """Print what ``count`` units of each layer reach as a share of what they reach by the first.
+
+    That is their mean before the ReLU in float32, for the picture as it is.
+    """
+    layers = layers_of(net)
+    spaced = {layer: net.taps[layer].channels or 0 for layer in layers}
+    units = [
+        (layer, (2 * i + 1) * n // (2 * count)) for layer, n in spaced.items() for i in range(count)
+    ]
+    print(f"{count} units of each layer: share of {heads[0]}\n")
+    print("| | all | least | " + " | ".join(layers) + " |")
+    print("| --- |" + " ---: |" * (2 + len(layers)))
     scores = []
-    for each in chosen:
-        requests = [Request(f"{tap}:{unit}", channel(tap, unit), each) for tap, unit in units]
-        entries = made_of(out / "units", net, requests)[0].finished(requests)
-        scores.append(np.array([entry.score for entry in entries]).reshape(len(LAYERS), UNITS))
-    print(f"{UNITS} units of each layer, {chosen[0].steps} steps: share of {chosen[0].precision}\n")
-    print("| precision | all | least | " + " | ".join(LAYERS) + " |")
-    print("| --- |" + " ---: |" * (2 + len(LAYERS)))
-    for each, found in zip(chosen[1:], scores[1:], strict=True):
-        share = found / scores[0]
-        layers = " | ".join(f"{row.mean():.3f}" for row in share)
-        print(f"| {each.precision} | {share.mean():.3f} | {share.min():.3f} | {layers} |")
+    for each, head in zip(chosen, heads, strict=True):
+        objectives = [channel(tap, unit) for tap, unit in units]
+        requests = [
+            Request(f"{tap}:{unit}", objective, adapt_recipe(each, objective, net))
+            for (tap, unit), objective in zip(units, objectives, strict=True)
+        ]
+        images = pixels(made_of(out, net, requests)[0])
+        score = [
+            mean_before_relu(net, image[None], *unit)
+            for image, unit in zip(images, units, strict=True)
+        ]
+        scores.append(np.array(score).reshape(len(layers), count))
+        share = scores[-1] / scores[0]
+        columns = " | ".join(f"{row.mean():.3f}" for row in share)
+        print(f"| {head} | {share.mean():.3f} | {share.min():.3f} | {columns} |", flush=True)
+    print()
+
+
+def mean_before_relu(net: Network, image: np.ndarray, tap: str, unit: int) -> float:
+    """The mean over positions of a unit for an image [1, H, W, 3]."""
+    name = net.taps[tap].pre_relu or tap
+    return float(np.asarray(net.activations(image, [name])[name])[..., unit].mean())
+
+
+# -- the command ------------------------------------------------------------------------------
 
 
 def asked(text: str, size: int) -> Recipe:
@@ -218,41 +301,63 @@ def asked(text: str, size: int) -> Recipe:
     return chosen.replace(steps=int(steps)) if steps else chosen
 
 
-def load(name: str, folder: Path) -> Network:
-    """The network of a name."""
-    file = NETWORKS[name][1]
+def chosen_classes(options: argparse.Namespace) -> tuple[int, ...]:
+    """The classes that are asked for: by number, or the first of the 20."""
+    return tuple(options.only) if options.only else CLASSES[: options.classes]
+
+
+def model_file(name: str, options: argparse.Namespace) -> Path | str:
+    """The file of a network, or its name in the zoo."""
+    file, folder = NETWORKS[name][1], Path(options.models or "../shared/models")
     if file and not (folder / file).exists():
         sys.exit(f"no {file} in {str(folder)!r}; name its folder with --models")
-    return kerasviz.load(str(folder / file) if file else name)
+    return folder / file if file else name
 
 
-def main() -> None:
-    """Do it in every precision that is asked for."""
+def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    known = [each for each in RECIPE_NAMES if each.partition(":")[0] in RECIPES]
     parser.add_argument("--models", default=os.environ.get("KERASVIZ_TEST_MODELS"))
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS), choices=NETWORKS)
-    parser.add_argument("--recipes", nargs="+", default=RECIPE_NAMES, metavar="NAME[:STEPS]")
+    parser.add_argument("--recipes", nargs="+", default=known, metavar="NAME[:STEPS]")
     parser.add_argument("--classes", type=int, default=len(CLASSES), help="the first N of the 20")
+    parser.add_argument("--only", type=int, nargs="+", help="these classes instead of the 20")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--size", type=int, default=160)
     parser.add_argument("--precision", nargs="+", default=["float32"], choices=CHOICES)
     parser.add_argument("--batch", type=int)
+    parser.add_argument("--units", type=int, default=0, help="units of each layer to compare")
+    parser.add_argument("--lucent", type=Path, help="folder of lucent's environment, kept")
+    parser.add_argument("--lucent-steps", type=int, default=512, help="lucent's own are 512")
+    parser.add_argument("--torch", default="torch", help="what pip is asked for")
     parser.add_argument("--out", type=Path, default=Path("out/quality"))
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if not 1 <= options.classes <= len(CLASSES):
         sys.exit(f"--classes {options.classes}: expected 1 to {len(CLASSES)}")
+    return options
+
+
+def main() -> None:
+    """Do it in every precision that is asked for."""
+    options = parsed()
     recipes = [asked(text, options.size) for text in options.recipes]
-    folder = Path(options.models or "../shared/models")
-    nets = {name: load(name, folder) for name in NETWORKS}
+    nets = {name: kerasviz.load(str(model_file(name, options))) for name in NETWORKS}
+    jury = Jury(nets, options)
     for name in options.networks:
         net, logits = nets[name], [nets[name].require_logits().name]
         precisions = [choose(net, logits).precision if p == AUTO else p for p in options.precision]
-        for precision in dict.fromkeys(precisions):
+        precisions = list(dict.fromkeys(precisions))
+        for precision in precisions:
             chosen = [each.replace(precision=precision) for each in recipes]
-            print_table(nets, name, chosen, options)
-        if len(set(precisions)) > 1 and name == "googlenet":
-            units = [recipes[0].replace(precision=p) for p in dict.fromkeys(precisions)]
-            reached(net, units, options.out)
+            print_table(jury, name, chosen)
+        if len(precisions) > 1 and name == "googlenet":
+            units = [recipes[0].replace(precision=p) for p in precisions]
+            reached(net, units, UNITS, options.out / "units", precisions)
+        if options.units:
+            compared = [asked("article", options.size), *recipes]
+            heads = [f"{each.name}, {each.steps} steps" for each in compared]
+            reached(net, compared, options.units, options.out / f"units-{name}", heads)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 from pathlib import Path
 from textwrap import indent
 from typing import TYPE_CHECKING, Any, get_args
@@ -33,6 +34,7 @@ from kerasviz.optvis.objectives.targets import GRAMMAR
 from kerasviz.types import FileFormat
 
 if TYPE_CHECKING:
+    from kerasviz.network.network import Network
     from kerasviz.rendering.manifest import Entry
     from kerasviz.rendering.recipe_options import RecipeOptions
     from kerasviz.rendering.request import Request
@@ -63,6 +65,7 @@ Examples:
   kerasviz render efficientnet-lite0 block5a:4 caricature:block4a --from cat.jpg
   kerasviz render efficientnet-lite0 block4a --from cat.jpg --recipe deepdream
   kerasviz render efficientnet-lite0 style --from cat.jpg --style waves.jpg --steps 512
+  kerasviz render efficientnet-lite0 block5a:4 --facets themes
   kerasviz render model.onnx conv5:3 --preprocess torchvision --out pictures
   kerasviz render --again pictures/conv5-3.png --out again
 
@@ -131,6 +134,21 @@ The same command again renders only what is missing, also after Ctrl-C.
     help="Paint what --from gives in the style of this photo, by the target style.",
 )
 @click.option(
+    "--facets",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of folders with photos: after each picture one for every folder, steered towards "
+    "its photos.",
+)
+@click.option(
+    "--facet-weight",
+    type=float,
+    default=5.0,
+    show_default=True,
+    metavar="X",
+    help="How strongly facets steer.",
+)
+@click.option(
     "--batch",
     type=click.IntRange(min=1),
     metavar="N",
@@ -191,6 +209,7 @@ def command(
         click.echo("kerasviz: nothing to balance: no target is a sum of several terms", err=True)
     say_sizes(usual, (request.recipe for request in requests))
     _say_lengths(requests)
+    _say_tokens(net, usual.name, requests)
     store = Store(folder, net, file_format)
     commands = command_line(model, recipe_options.name).of_store
     with _stoppable(store, requests), rendering() as progress:
@@ -208,6 +227,30 @@ def _say_lengths(requests: Sequence[Request]) -> None:
     elif lengths:
         within = f"{lengths[0]:.4g} to {lengths[-1]:.4g}"
         click.echo(f"kerasviz: {len(lengths)} directions of lengths |v| = {within}", err=True)
+
+
+def _say_tokens(net: Network, recipe: str, requests: Sequence[Request]) -> None:
+    """Name the recipe for transformers where tokens of patches are asked for by another preset."""
+    from kerasviz.network.positions import positions_of
+    from kerasviz.optvis.recipes import RECIPES
+
+    if recipe not in RECIPES or recipe == "vit":
+        return
+    asked = {
+        (name, request.recipe.size)
+        for request in requests
+        for term in request.objective.terms
+        for name in term.names
+        if len(net.taps[name].shape or ()) == 3
+    }
+    for name, size in sorted(asked):
+        if positions_of(net, name, size).grid:
+            click.echo(
+                f"kerasviz: {name} has tokens of a transformer; --recipe vit shows more of its "
+                "units",
+                err=True,
+            )
+            return
 
 
 def _check_alone() -> None:
@@ -283,10 +326,12 @@ def _picture_data(store: Store, entry: Entry) -> dict[str, Any]:
 
 
 def _report(store: Store, requests: Sequence[Request], made: int, as_json: bool) -> None:
+    from kerasviz.rendering.facet_reports import recorded_facets
     from kerasviz.rendering.latent_reports import recorded_latents
 
     page = store.folder / "index.html"
     latents = recorded_latents(store, requests)
+    facets = recorded_facets(store, requests)
     finished = store.finished(requests)
     kept = len(finished) - made
     if as_json:
@@ -297,6 +342,7 @@ def _report(store: Store, requests: Sequence[Request], made: int, as_json: bool)
             "page": str(page),
             "pictures": [_picture_data(store, entry) for entry in finished],
             **({"latents": [report.to_json() for report in latents]} if latents else {}),
+            **({"facets": [asdict(report) for report in facets]} if facets else {}),
         }
         click.echo(json.dumps(data, indent=1, ensure_ascii=False))
         return
@@ -305,6 +351,6 @@ def _report(store: Store, requests: Sequence[Request], made: int, as_json: bool)
         click.echo(f"made {made} {_pictures(made).split()[0]}{complete}")
     else:
         click.echo(f"nothing to do: {kept} {_pictures(kept)} complete")
-    for report in latents:
+    for report in (*latents, *facets):
         click.echo(str(report))
     click.echo(f"open {page}")

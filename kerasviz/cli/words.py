@@ -17,12 +17,15 @@ FUNCTIONS = {
     "figures": "make_figures",
     "examples": "find_examples",
     "directions": "find_directions",
+    "positions": "find_positions",
     "circuits": "make_circuits",
+    "explain": "make_explanations",
     "atlas": "make_atlas",
     "export": "export_model",
     "check": "check",
     "convert": "convert",
     "verify": "verify",
+    "trust": "trust",
 }
 #: Options on how a model is read, which are arguments of ``kerasviz.load``.
 READING = {
@@ -55,7 +58,9 @@ ELSEWHERE = {
 NOTES = {
     ("render", "out"): "None writes no files; the command writes into out/NAME",
     ("directions", "out"): "None writes no file; the command writes into out/NAME-directions",
+    ("positions", "out"): "None writes no files; the command writes into out/NAME-positions",
     ("render", "again"): "a function of its own, because targets and settings are in the file",
+    ("explain", "out"): "None writes into out/NAME-explanations, as the command",
     ("circuits", "out"): "None writes into out/NAME-circuits, as the command",
     ("*", "from"): "from is a word of the language Python itself",
     ("figures", "model"): "the network is the first argument of every function",

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
-import warnings
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from kerasviz.errors import UsageError
+from kerasviz.optvis.objectives.probes import fitted, linear_probe, sklearn_module
 from kerasviz.types import Array
 
 #: Vectors [N, C], the most important first, and numbers that say how good they are.
 Found = tuple[Array, dict[str, float | list[float]]]
-#: Parts of the photos for testing a classifier.
-FOLDS = 5
 #: Negative activations that are rounding errors, relative to the largest.
 _ROUNDING = 1e-6
 
@@ -41,10 +37,10 @@ def decompose(method: str, values: Array, count: int, seed: int) -> Found:
 
 def _nmf(values: Array, count: int, seed: int) -> Found:
     """Factorize A into amounts [N, count] times parts [count, C], both at least 0."""
-    model = _sklearn("decomposition").NMF(
+    model = sklearn_module("decomposition").NMF(
         count, init="nndsvda", solver="cd", max_iter=400, random_state=seed
     )
-    amounts = _fitted(model.fit_transform, values)
+    amounts = fitted(model.fit_transform, values)
     parts = model.components_
     weights = amounts.sum(axis=0) * np.linalg.norm(parts, axis=1)
     order = np.argsort(-weights, kind="stable")
@@ -54,16 +50,18 @@ def _nmf(values: Array, count: int, seed: int) -> Found:
 
 def _pca(values: Array, count: int, seed: int) -> Found:
     """Return the axes of the largest variance, of length 1, whose signs mean nothing."""
-    model = _sklearn("decomposition").PCA(count, svd_solver="covariance_eigh", random_state=seed)
-    _fitted(model.fit, values.astype(np.float64))
+    model = sklearn_module("decomposition").PCA(
+        count, svd_solver="covariance_eigh", random_state=seed
+    )
+    fitted(model.fit, values.astype(np.float64))
     shares = [float(share) for share in model.explained_variance_ratio_]
     return model.components_, {"explained": sum(shares), "shares": shares}
 
 
 def _kmeans(values: Array, count: int, seed: int) -> Found:
     """Return the centres of clusters, the largest first."""
-    model = _sklearn("cluster").KMeans(count, n_init=4, random_state=seed)
-    _fitted(model.fit, values)
+    model = sklearn_module("cluster").KMeans(count, n_init=4, random_state=seed)
+    fitted(model.fit, values)
     sizes = np.bincount(model.labels_, minlength=count)
     order = np.argsort(-sizes, kind="stable")
     spread = float(((values - values.mean(axis=0, dtype=np.float64)) ** 2).sum())
@@ -106,47 +104,10 @@ def concept_vector(positive: Array, negative: Array, seed: int) -> Found:
     Raises:
         UsageError: For fewer than two photos on a side.
     """
-    fewest = min(len(positive), len(negative))
-    if fewest < 2:
-        raise UsageError(
-            f"cav of {len(positive)} photos against {len(negative)}: it takes at least 2 of each, "
-            "better 30"
-        )
-    selection, pipeline = _sklearn("model_selection"), _sklearn("pipeline")
-    values = np.concatenate([positive, negative]).astype(np.float64)
-    labels = np.repeat([1, 0], [len(positive), len(negative)])
-    model = pipeline.make_pipeline(
-        _sklearn("preprocessing").StandardScaler(),
-        _sklearn("linear_model").LogisticRegression(max_iter=2000, class_weight="balanced"),
-    )
-    folds = selection.StratifiedKFold(min(FOLDS, fewest), shuffle=True, random_state=seed)
-    accuracies = selection.cross_val_score(
-        model, values, labels, cv=folds, scoring="balanced_accuracy"
-    )
-    _fitted(model.fit, values, labels)
-    scaler, classifier = (step for _, step in model.steps)
-    vector = classifier.coef_ / scaler.scale_  # along activations as they are
-    if not vector.any():
-        raise UsageError("cav: the activations of both sides are the same; name another tap")
-    return vector, {"accuracy": float(accuracies.mean())}
-
-
-def _fitted(fit: Callable[..., Any], *values: Array) -> Any:
-    """Fit without warnings of convergence, which a user can do nothing about."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", _sklearn("exceptions").ConvergenceWarning)
-        return fit(*values)
-
-
-def _sklearn(module: str) -> Any:
-    try:
-        return importlib.import_module(f"sklearn.{module}")
-    except ImportError as error:
-        raise UsageError(
-            'directions are found by scikit-learn: pip install "kerasviz[directions]"'
-        ) from error
+    probe = linear_probe(positive, negative, seed, "cav")
+    return probe.weights[None], {"accuracy": probe.accuracy}
 
 
 def check_installed() -> None:
     """Raise :class:`UsageError` without scikit-learn, before photos are read."""
-    _sklearn("decomposition")
+    sklearn_module("decomposition")

@@ -45,7 +45,7 @@ from kerasviz.rendering.progress import RenderProgress, Report, displayed
 from kerasviz.rendering.recipe_options import RecipeOptions
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.run import missing_batches, render_into
-from kerasviz.rendering.sizes import unless_named, with_crop_size
+from kerasviz.rendering.sizes import unless_named
 from kerasviz.rendering.store import Store
 from kerasviz.types import Param, Precision, Size
 from kerasviz.zoo.argument_names import named_arguments
@@ -218,7 +218,7 @@ def write_figures(
     are left out. ``command`` makes pictures again, by default that of :func:`make_figures`.
     """
     net = options.net
-    net.check_size(*with_crop_size(options.recipe, net).seen_size)
+    net.check_size(*options.recipe.size)
     if options.layers and APPENDIX_LAYER.slug not in wanted:
         raise UsageError(f"layers are for the figure {APPENDIX_LAYER.slug}; name that figure too")
     if options.layers:

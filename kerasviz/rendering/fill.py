@@ -11,6 +11,7 @@ import numpy as np
 from kerasviz.io.images import decode, image_array, on_colour, opacity_of
 from kerasviz.optvis.environment import environment
 from kerasviz.rendering.batching import Batch
+from kerasviz.rendering.facet_reports import record_facets
 from kerasviz.rendering.latent_reports import record_latents
 from kerasviz.rendering.manifest import Entry, mask_file
 from kerasviz.rendering.pages import write_index
@@ -41,6 +42,7 @@ def fill_folder(
     try:
         made = render_into(store, requests, progress, missing=missing)
         record_latents(store, requests)
+        record_facets(store, requests)
         return made
     finally:
         if store.entries:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,7 +16,9 @@ from markupsafe import Markup, escape
 
 from kerasviz import __version__
 from kerasviz.io.files import write_atomically
+from kerasviz.rendering.facet_records import facet_rows, read_facets, unsteered
 from kerasviz.rendering.manifest import mask_file
+from kerasviz.rendering.trust_records import BY_LAYER, read_trust, trust_rows
 
 #: Pictures narrower than this, in pixels, are enlarged without smoothing.
 PIXEL_ART = 64
@@ -44,6 +46,8 @@ class PageTile:
     command: str  # that renders it again, or ""
     functions: str  # the names of the Python functions that made it
     terms: tuple[tuple[str, str], ...]  # names of the terms of a sum, with what each scores
+    facets: tuple[tuple[str, str], ...]  # what the probes of facets say of it
+    trust: tuple[tuple[str, str], ...]  # numbers that say how far it can be trusted
     transparent: bool
     mask: str = ""  # the file of the mask of a picture that starts from a photo
 
@@ -79,7 +83,8 @@ def write_index(
     written.
     """
     recipes: list[dict[str, Any]] = []
-    pictures = _pictures(manifest, recipes, commands)
+    noted = read_facets(folder), read_trust(folder)
+    pictures = _pictures(manifest, recipes, commands, *noted)
     widest = max((p.size[0] for p in pictures), default=128)
     page = render_page(
         "index.html",
@@ -89,7 +94,10 @@ def write_index(
         recipes=[setting_rows(recipe) for recipe in recipes],
         masks=any(tile.mask for tile in pictures),
         functions=any(tile.functions for tile in pictures),
-        sums=any(tile.terms for tile in pictures),
+        sums=any(tile.terms or tile.facets for tile in pictures),
+        faceted=any(tile.facets for tile in pictures),
+        trusted=any(tile.trust for tile in pictures),
+        by_layer=BY_LAYER,
         transparent=any(tile.transparent for tile in pictures),
         balanced=any("balance" in request for request in manifest["requests"].values()),
         environments=list(manifest["environments"].values()),
@@ -137,11 +145,16 @@ def _seams(text: str) -> Markup:
 
 
 def _pictures(
-    manifest: dict[str, Any], recipes: list[dict[str, Any]], commands: Mapping[str, str]
+    manifest: dict[str, Any],
+    recipes: list[dict[str, Any]],
+    commands: Mapping[str, str],
+    faceted: Mapping[str, Mapping[str, Any]],
+    trusted: Mapping[str, Mapping[str, Any]],
 ) -> list[PageTile]:
     """Return the finished pictures, grouped by target in the order of first appearance.
 
-    Adds their recipes to ``recipes``.
+    Facets stand behind the picture without one. Adds the recipes to ``recipes``; ``faceted`` and
+    ``trusted`` are the records of :func:`read_facets` and :func:`read_trust`.
     """
     entries, requests = manifest["pictures"], manifest["requests"]
     moments: dict[tuple[str, int], list[tuple[int, str]]] = {}
@@ -154,7 +167,7 @@ def _pictures(
             snapshots.append((entry["step"], entry["file"]))
     masks = {entry["file"] for entry in manifest.get("copied", ())}
     tiles = []
-    for entry in (e for group in finished.values() for e in group):
+    for entry in _facets_behind(finished, requests):
         request = requests[entry["request"]]
         recipe = request["recipe"]
         if recipe not in recipes:
@@ -179,11 +192,38 @@ def _pictures(
                 command=commands.get(entry["file"], ""),
                 functions=", ".join(request.get("python", {}).get("functions", ())),
                 terms=tuple(term_rows(entry.get("term_scores", {}), _alone(entry, request))),
+                facets=_noted(entry, faceted, facet_rows),
+                trust=_noted(entry, trusted, trust_rows),
                 transparent=entry.get("transparent", False),
                 mask=mask if (mask := mask_file(entry["file"])) in masks else "",
             )
         )
     return tiles
+
+
+def _facets_behind(
+    finished: Mapping[str, list[dict[str, Any]]], requests: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Return finished pictures by target, each followed by its facets."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for text, entries in finished.items():
+        base = unsteered(text, requests[entries[0]["request"]]["objective"])
+        group = groups.setdefault(base, [])
+        if text == base:
+            group[:0] = entries
+        else:
+            group += entries
+    return [entry for group in groups.values() for entry in group]
+
+
+def _noted(
+    entry: dict[str, Any],
+    records: Mapping[str, Mapping[str, Any]],
+    rows: Callable[[Mapping[str, Any]], list[tuple[str, str]]],
+) -> tuple[tuple[str, str], ...]:
+    """Return the numbers noted of a picture, none where the file has changed since."""
+    record = records.get(entry["file"], {})
+    return tuple(rows(record)) if record.get("sha256") == entry["sha256"] else ()
 
 
 def _alone(entry: dict[str, Any], request: dict[str, Any]) -> dict[str, float]:

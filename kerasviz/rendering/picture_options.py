@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 from kerasviz.errors import UsageError, whole_number
 from kerasviz.network.network import Network
+from kerasviz.optvis.objectives.facets import WEIGHT
 from kerasviz.optvis.objectives.objective import Objective
 from kerasviz.optvis.objectives.scoring import taps_of
 from kerasviz.optvis.objectives.targets import Target, parse_targets
 from kerasviz.rendering.batching import check_batch
+from kerasviz.rendering.facets import FacetFolders, with_facets
 from kerasviz.rendering.from_photo import photo_requests
 from kerasviz.rendering.photos import listed_photos, one_photo
 from kerasviz.rendering.recipe_options import RecipeOptions
@@ -27,8 +32,9 @@ class PictureOptions:
     pictures of each target that are pushed apart, ``negative`` asks what the targets respond to
     least, ``batch`` fixes how many pictures are optimized at once, ``balance`` divides each term of
     a sum by what it reaches alone. There is a picture of each target for each of ``photos``, in the
-    style of the photo ``style`` where a target takes one. Raises :class:`UsageError` for numbers
-    out of range.
+    style of the photo ``style`` where a target takes one. Each picture is followed by one for each
+    of ``facets``, which steer it with ``facet_weight``. Raises :class:`UsageError` for numbers out
+    of range.
     """
 
     seed: int = 0
@@ -39,6 +45,8 @@ class PictureOptions:
     balance: bool = False
     photos: tuple[Any, ...] = ()
     style: Any = None
+    facets: FacetFolders | None = None
+    facet_weight: float = WEIGHT
 
     @classmethod
     def of(  # noqa: PLR0913 - the options of the command
@@ -51,6 +59,8 @@ class PictureOptions:
         balance: bool = False,
         from_: Any = (),
         style: Any = None,
+        facets: str | os.PathLike[str] | None = None,
+        facet_weight: float = WEIGHT,
     ) -> PictureOptions:
         """Check the options, and order the snapshots."""
         if snapshots is not None and not isinstance(snapshots, Iterable):
@@ -64,6 +74,8 @@ class PictureOptions:
             bool(balance),
             () if from_ is None else tuple(listed_photos(from_)),
             None if style is None else one_photo(style),
+            None if facets is None else FacetFolders.of(facets),
+            _finite("facet_weight", facet_weight),
         )
 
 
@@ -86,6 +98,8 @@ def requests_for(
     Raises:
         UsageError: For targets and settings that the network does not have.
     """
+    if pictures.facets is not None:
+        recipe = _in_float32(recipe)
     chosen = recipe.chosen()
     parsed = _parsed(targets, net)
     taps = taps_of([target.objective for target in parsed], net, chosen.pre_activation)
@@ -109,10 +123,25 @@ def requests_for(
             "style: no target takes it; give the target style, and --from PHOTO (in Python: from_=)"
         )
     requests = [replace(request, batch=pictures.batch) for request in requests]
+    if pictures.facets is not None:
+        requests = with_facets(net, requests, pictures.facets, pictures.facet_weight)
     if pictures.balance:
         requests = [to_balance(request) for request in requests]
     check_batch(net, requests)
     return requests
+
+
+def _in_float32(recipe: RecipeOptions) -> RecipeOptions:
+    """Return options in the precision that facets take; others are a :class:`UsageError`."""
+    if recipe.names_precision and (precision := recipe.chosen().precision) != "float32":
+        raise UsageError(f"precision {precision}: facets are computed in float32 only")
+    return replace(recipe, precision="float32")
+
+
+def _finite(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+        raise UsageError(f"{name} {value!r}: expected a number, such as {WEIGHT:g}")
+    return float(value)
 
 
 def listed(targets: Any) -> list[str | Objective]:

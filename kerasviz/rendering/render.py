@@ -15,6 +15,7 @@ from kerasviz.errors import check_choice
 from kerasviz.io.images import FORMATS
 from kerasviz.network.network import Network
 from kerasviz.optvis.environment import environment
+from kerasviz.optvis.objectives.facets import WEIGHT
 from kerasviz.optvis.objectives.objective import Objective
 from kerasviz.optvis.objectives.scoring import pack_objectives
 from kerasviz.optvis.objectives.sums import pack_terms
@@ -238,6 +239,8 @@ def render(  # noqa: PLR0913 - the options of the command
     balance: bool = False,
     from_: Photos = (),
     style: Photos = None,
+    facets: str | Path | None = None,
+    facet_weight: float = WEIGHT,
     size: int | Size | str | None = None,
     steps: int | None = None,
     param: Param | None = None,
@@ -272,6 +275,10 @@ def render(  # noqa: PLR0913 - the options of the command
             show, from noise, what a layer has of it. The shorter side is scaled to the size, and
             the longer one cropped.
         style: A photo in whose style the target ``"style"`` paints that of ``from_``.
+        facets: A folder of folders with photos, one for each facet: after the picture of a target
+            there is one for each, steered towards what tells its photos from the others. In
+            ``out``, ``facets.json`` says how far.
+        facet_weight: The strength of facets.
         size: Pixels, a number or (height, width); by default the network's own where it takes no
             other, else the recipe's.
         steps: The updates of the image.
@@ -314,7 +321,8 @@ def render(  # noqa: PLR0913 - the options of the command
     Reference:
         Olah, Mordvintsev, Schubert: Feature Visualization, Distill 2017.
     """
-    pictures = PictureOptions.of(seed, snapshots, diversity, negative, batch, balance, from_, style)
+    asked = (seed, snapshots, diversity, negative, batch, balance, from_, style)
+    pictures = PictureOptions.of(*asked, facets, facet_weight)
     changes = (steps, size, param, precision, tile, until_converged, settings)
     options = RecipeOptions(recipe, *changes, spectrum, alpha)
     options.chosen()  # wrong settings are an error before the model is loaded

@@ -16,6 +16,7 @@ from kerasviz.io.files import make_folder
 from kerasviz.io.images import contact_sheet
 from kerasviz.network.network import Network
 from kerasviz.rendering.commands import CommandLine
+from kerasviz.rendering.facet_reports import FacetReport, report_facets
 from kerasviz.rendering.latent_reports import LatentReport, report_latents
 from kerasviz.rendering.pages import write_index
 from kerasviz.rendering.picture import Picture, network_provenance, provenance
@@ -114,6 +115,14 @@ class Rendering(NotebookView):
     def scores(self) -> Array:
         """The scores of the finished images, [N]."""
         return np.array([p.score for p in self.pictures], np.float32)
+
+    def facets(self) -> list[FacetReport]:
+        """Report what the probes of facets say of the pictures of targets that have facets.
+
+        Example:
+            >>> kerasviz.render(net, "block3b:7", facets="themes").facets()  # doctest: +SKIP
+        """
+        return report_facets(self._required_net(), self.pictures)
 
     def latents(self) -> list[LatentReport]:
         """Report whether the latents of autoencoders are on in their pictures.

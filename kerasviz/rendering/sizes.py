@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 from kerasviz.network.network import Network
+from kerasviz.optvis.objectives.objective import Objective
+from kerasviz.optvis.objectives.scoring import taps_of
+from kerasviz.optvis.objectives.term import Term
 from kerasviz.optvis.recipes import Recipe
 
 #: The (height, width) that most classifiers of ImageNet were made for.
@@ -60,3 +65,28 @@ def _takes(net: Network, size: tuple[int, int]) -> bool:
     if not of_file or not outputs or None not in net.fixed_size or usual_size(net) == size:
         return True
     return net.computes(outputs[-1], *size) or not net.computes(outputs[-1], *usual_size(net))
+
+
+def may_shrink(recipe: Recipe, objective: Objective, net: Network) -> bool:
+    """Return whether a network computes an objective from images as small as a recipe shows them.
+
+    What is about positions sees images in their own size: neurons, directions in a whole layer, and
+    functions of the user's, which may have a position in mind.
+    """
+    if recipe.transform.unshrunk() is recipe.transform or recipe.seen_size == recipe.size:
+        return True
+    if any(_is_about_positions(term) for term in objective.terms):
+        return False
+    known = _computed.setdefault(net, {})
+    taps = taps_of([objective], net, recipe.pre_activation)
+    key = (*taps, recipe.seen_size)
+    if key not in known:
+        known[key] = all(net.computes(tap, *recipe.seen_size) for tap in taps)
+    return known[key]
+
+
+_computed: WeakKeyDictionary[Network, dict[tuple[object, ...], bool]] = WeakKeyDictionary()
+
+
+def _is_about_positions(term: Term) -> bool:
+    return bool(term.shape) or term.position is not None or term.kind in ("neuron", "function")

@@ -14,6 +14,7 @@ from kerasviz.io.files import checksum, digest, write_atomically
 from kerasviz.io.images import FORMATS
 from kerasviz.network.network import Network
 from kerasviz.optvis.environment import environment
+from kerasviz.rendering.facet_records import facet_words
 from kerasviz.rendering.held_data import save_held
 from kerasviz.rendering.manifest import (
     MANIFEST,
@@ -174,13 +175,16 @@ class Store:
 
     def _file(self, picture: Picture, step: int, origin: Origin, _: bytes) -> str:
         request, row, key = picture.request, picture.row, origin.key
-        name = slug(request.written if request.photo is not None else request.text)
+        text = request.written if request.photo is not None else request.text
+        name = slug(text.replace(facet_words(request.facet), "") if request.facet else text)
         if request.photo is not None:
             stem = Path(request.photo.name).stem.replace(" ", "_")
             name += f"-from-{slug(stem)}"
         if request.style is not None:
             stem = Path(request.style.name).stem.replace(" ", "_")
             name += f"-style-{slug(stem)}"
+        if request.facet:
+            name += f"-facet-{slug(request.facet.replace(' ', '_'))}"
         if request.seed:
             name += f"-seed{request.seed}"
         if request.rows > 1:

@@ -31,8 +31,7 @@ def label_of(net: Network, tap: str, unit: int) -> str | None:
 def describe_network(net: Network, name: str, examples: bool) -> dict[str, Any]:
     """Describe a network for the page."""
     card = card_for_checksum(net.identity.sha256)
-    without_photo = [recipe for recipe in RECIPES.values() if not recipe.likeness]
-    recipes = [fixed_recipe(recipe, net) for recipe in without_photo]
+    recipes = [fixed_recipe(recipe, net) for recipe in RECIPES.values()]
     return {
         "name": name,
         "title": card.title if card is not None else net.name,
@@ -51,6 +50,7 @@ def describe_network(net: Network, name: str, examples: bool) -> dict[str, Any]:
             {
                 "name": recipe.name,
                 "summary": RECIPE_SUMMARIES[recipe.name],
+                "photo": recipe.likeness > 0 or recipe.octaves > 1,
                 "steps": recipe.steps,
                 "size": list(recipe.size),
             }

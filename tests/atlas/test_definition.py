@@ -108,7 +108,9 @@ def test_other_directions_are_another_atlas(vectors: Path, tmp_path: Path) -> No
         agree(storage, Atlas.of(net, [f"joined@{vectors}:nmf"], SHORT))
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize(
+    "name", [n for n, r in RECIPES.items() if not r.likeness and r.octaves < 2]
+)
 def test_every_recipe_goes_to_the_workers_and_back(atlas: Atlas, name: str) -> None:
     net = network()
     small = replace(atlas, recipe=RECIPES[name].replace(steps=2, size=(16, 16)))

@@ -11,8 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from support.facet_fixtures import write_themes
+from support.tokens import network as tokens
 
+from kerasviz.cli import render
 from kerasviz.optvis.objectives.targets import GRAMMAR
+from kerasviz.rendering.picture_options import PictureOptions, requests_for
+from kerasviz.rendering.recipe_options import RecipeOptions
 
 Run = Callable[..., Any]
 SHORT = ("--preprocess", "unit", "--recipe", "fast", "--steps", 3, "--size", "16x24")
@@ -181,6 +186,21 @@ def test_flat_picture_is_warned_of(
     assert "conv2-1.png" in ended.err
 
 
+def test_the_recipe_for_transformers_is_named_where_tokens_are_asked_for(capsys: Any) -> None:
+    net = tokens(1)
+
+    def said(target: str, recipe: str) -> str:
+        settings = RecipeOptions(recipe, size=(12, 20), steps=1)
+        requests = requests_for(net, [target], settings, PictureOptions())
+        render._say_tokens(net, recipe, requests)
+        return str(capsys.readouterr().err)
+
+    assert said("block:3", "fast").startswith("kerasviz: block has tokens of a transformer; --rec")
+    assert (
+        not said("block:3", "vit") and not said("logit:1", "fast") and not said("patches:1", "fast")
+    )
+
+
 def test_mean_and_order_reach_the_input_description(run_cli: Run, model_file: Path) -> None:
     options = ("--mean", "104,117,123", "--channel-order", "bgr", "--steps", 1, "--size", 16)
     ended = run_cli("render", model_file, "conv2:1", *options, "--out", "p")
@@ -302,6 +322,28 @@ def test_pictures_are_what_the_library_renders(run_cli: Run, model_file: Path) -
     made = kerasviz.render(net, "conv2:1", recipe="fast", seed=2, **options)
     with Image.open("p/conv2-1-seed2.png") as image:
         np.testing.assert_array_equal(np.asarray(image), np.asarray(to_image(made.images[0])))
+
+
+def test_facets_follow_their_target(run_cli: Run, model_file: Path) -> None:
+    write_themes(Path("themes"), {"blue": (60, 60, 200), "red": (200, 60, 60)}, count=3)
+    asked = ("render", model_file, "logit:2", *SHORT, "--out", "p", "--facets", "themes")
+    ended = run_cli(*asked, "--facet-weight", 3)
+    assert ended.code == 0, ended.err
+    lines = ended.out.splitlines()
+    assert lines[0] == "made 3 pictures" and lines[1].startswith("logit:2: score ")
+    assert [line.split(":")[0:2] for line in lines[2:4]] == [
+        ["logit", f"2, facet {name}"] for name in ("blue", "red")
+    ]
+    data = json.loads(run_cli(*asked, "--facet-weight", 3, "--json").out)
+    assert [report["facet"] for report in data["facets"]] == ["", "blue", "red"]
+    assert data["made"] == 0 and data["facets"][1]["logits"].keys() == {"blue", "red"}
+    for words, line in [
+        (("--facets", "nowhere"), "expected a folder of folders"),
+        (("--facets", "themes", "--precision", "bfloat16"), "float32 only"),
+        (("--facets", "themes", "--facet-weight", "nan"), "expected a number"),
+    ]:
+        ended = run_cli("render", model_file, "logit:2", *SHORT, "--out", "q", *words)
+        assert ended.code == 2 and line in ended.err and ended.err.count("\n") == 1, ended.err
 
 
 def test_photos_from_the_command_line(run_cli: Run, model_file: Path, tmp_path: Path) -> None:

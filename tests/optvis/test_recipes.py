@@ -5,7 +5,7 @@ import pytest
 from kerasviz.errors import UsageError
 from kerasviz.optvis.parameterizations import Fourier, Pixel
 from kerasviz.optvis.recipes import RECIPE_SUMMARIES, RECIPES, Recipe, recipe
-from kerasviz.optvis.transforms.steps import Crop, Jitter, Pad, ResizedCrop, Rotate, Scale
+from kerasviz.optvis.transforms.steps import Crop, Jitter, Pad, ResizedCrop, Rotate, Scale, Shrink
 from kerasviz.optvis.transforms.transform import FoldedTransform
 
 
@@ -41,10 +41,19 @@ def test_fast_takes_128_steps():
 
 def test_vivid_crops_after_the_transforms_of_the_article_and_has_rivals():
     vivid, fast = recipe("vivid"), recipe("fast")
-    assert vivid.transform.steps[1:-2] == fast.transform.steps[1:-1]
-    assert isinstance(vivid.transform.steps[-2], ResizedCrop)
+    assert vivid.transform.steps[1:-3] == fast.transform.steps[1:-1]
+    assert vivid.transform.steps[-3:] == (ResizedCrop(0.5), Crop(), Shrink(0.7))
+    assert vivid.replace(size=(160, 200)).seen_size == (112, 140)
     changed = {key for key, value in vivid.identity().items() if fast.identity().get(key) != value}
-    assert changed == {"transform", "rivals"}
+    assert changed == {"steps", "transform", "rivals"}
+
+
+def test_vit_takes_tokens_of_patches_before_their_activation_function():
+    vit, fast = recipe("vit"), recipe("fast")
+    changed = {key for key, value in vit.identity().items() if fast.identity().get(key) != value}
+    assert changed == {"transform", "parameterization", "pre_activation", "special_tokens"}
+    assert vit.to_json()["special_tokens"] is False and "special_tokens" not in fast.to_json()
+    assert "rivals" not in vit.to_json()
 
 
 def test_maco_sees_crops_that_shrink_and_has_an_opacity():
@@ -95,6 +104,7 @@ def test_a_file_may_name_only_what_differs(tmp_path):
         ({"size": (0, 5)}, "size 0x5"),
         ({"learning_rate": 0}, "learning rate 0"),
         ({"rivals": 1.5}, "rivals 1.5: expected a share"),
+        ({"pre_activation": "all"}, "pre_activation 'all': expected true"),
         ({"optimizer": "sgd"}, "choose from adam, gradient-descent"),
         ({"views": 0}, "views 0: expected a number of images"),
         ({"views": 2, "tile": 16}, "leave out the tile"),

@@ -1,7 +1,8 @@
 """Transforms (lucid, ``optvis/transform.py``), one pixel after the other.
 
 ``picks`` are what was drawn: a jitter's (down, right) offsets, a scale's factor, a rotation's
-degrees, a resized crop's (side, down, right) as shares, nothing for pad and crop.
+degrees, a resized crop's (side, down, right) as shares, a shrink's (share, least), nothing for
+pad and crop.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ def folded(image, steps, fill=0.5):
     """The steps done in one sampling of the image [H, W, C]; scale and rotate keep the size.
 
     ``steps`` are pairs of a name and its argument: ("pad", p), ("jitter", (d, down, right)),
-    ("scale", factor), ("rotate", degrees), ("resized_crop", (side, down, right)), ("crop", None).
+    ("scale", factor), ("rotate", degrees), ("resized_crop", (side, down, right)), ("crop", None),
+    ("shrink", (share, least)).
     Every pixel of the last canvas is followed back, in pixels from the upper left corner of each
     canvas.
     """
@@ -38,6 +40,8 @@ def folded(image, steps, fill=0.5):
             height, width = height - given[0], width - given[0]
         elif name == "crop":
             height, width = image.shape[:2]
+        elif name == "shrink":
+            height, width = (int(side * shrunk(given, (height, width))) for side in (height, width))
         sizes.append((height, width))
     out = np.zeros((*sizes[-1], image.shape[2]))
     for row, column in np.ndindex(sizes[-1]):
@@ -52,6 +56,11 @@ def folded(image, steps, fill=0.5):
                 y, x = middle_y + (y - middle_y) / given, middle_x + (x - middle_x) / given
             elif name == "resized_crop":
                 y, x = in_window(y, before[0], *given[:2]), in_window(x, before[1], *given[::2])
+            elif name == "shrink":
+                share = shrunk(given, before)
+                after = [int(side * share) for side in before]
+                y = middle_y + (y - (after[0] - 1) / 2) / share
+                x = middle_x + (x - (after[1] - 1) / 2) / share
             elif name == "rotate":
                 angle = np.pi * given / 180
                 up, across = y - middle_y, x - middle_x
@@ -68,6 +77,26 @@ def in_window(pixel, extent, side, move):
     """Where a pixel of a resized crop is: the window's first pixel is at ``move`` in -1 .. 1."""
     room = (1 - side) * (extent - 1)
     return room * (move + 1) / 2 + side * pixel
+
+
+def shrunk(given, size):
+    """The share of a shrink, at which no side of a size becomes shorter than its least."""
+    share, least = given
+    while share < 1 and min(size) * share < least:
+        share = min(1.0, least / min(size))
+    return share
+
+
+def shrink(image, share, least):
+    """Every pixel of the result, taken from where it is relative to the centre of the image."""
+    share = shrunk((share, least), image.shape[:2])
+    height, width = (int(side * share) for side in image.shape[:2])
+    out = np.zeros((height, width, image.shape[2]))
+    for row, column in np.ndindex(height, width):
+        y = (image.shape[0] - 1) / 2 + (row - (height - 1) / 2) / share
+        x = (image.shape[1] - 1) / 2 + (column - (width - 1) / 2) / share
+        out[row, column] = bilinear(image, y, x, 0.0)
+    return out
 
 
 def resized_crop(image, side, down, right):

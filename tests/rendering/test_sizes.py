@@ -6,12 +6,24 @@ import pytest
 import tensorflow as tf
 from onnx import TensorProto, helper, numpy_helper
 from support.described_models import PREPROCESSOR, write_json
-from support.tiny import TinyProgram, network
+from support.tiny import INPUT, TinyProgram, network
 
+from kerasviz.errors import ModelError
 from kerasviz.network.network import Identity, Network
 from kerasviz.network.program import Port
+from kerasviz.optvis.objectives.direction import direction
+from kerasviz.optvis.objectives.objective import channel, function, logit, neuron
 from kerasviz.optvis.recipes import recipe
-from kerasviz.rendering.sizes import fixed_recipe, unless_named, usual_size
+from kerasviz.optvis.transforms.steps import Crop, Jitter, Shrink
+from kerasviz.optvis.transforms.transform import FoldedTransform
+from kerasviz.rendering.request import adapt_recipe
+from kerasviz.rendering.sizes import (
+    fixed_recipe,
+    may_shrink,
+    unless_named,
+    usual_size,
+    with_crop_size,
+)
 from kerasviz.zoo.load import load
 
 
@@ -42,6 +54,19 @@ def test_a_network_decides_the_sides_that_it_fixes(only, pictures, images):
 def test_a_tiled_picture_keeps_its_size():
     tiled = recipe("fast").replace(size=(1024, 2048), tile=32)
     assert fixed_recipe(tiled, fixed(32, 32)) == tiled
+
+
+@pytest.mark.parametrize(
+    ("only", "seen"), [((32, 48), (32, 48)), ((None, 48), (128, 48)), ((None, None), (128, 128))]
+)
+def test_a_network_decides_the_size_of_crops_and_pictures_keep_theirs(only, seen):
+    net, maco = fixed(*only), recipe("maco")
+    for chosen in (fixed_recipe(maco, net), unless_named(maco, net), with_crop_size(maco, net)):
+        assert chosen.size == (256, 256) and chosen.seen_size == seen
+        assert with_crop_size(chosen, net) is chosen
+    named = maco.replace(transform=maco.transform.with_crops(size=(9, 8)))
+    assert with_crop_size(named, net).seen_size == (9, 8)
+    assert with_crop_size(recipe("fast"), net) == recipe("fast")
 
 
 def test_the_size_of_a_free_network_is_the_recipes():
@@ -78,3 +103,51 @@ def test_a_file_with_free_sides_is_shown_in_the_size_that_it_requires(tmp_path, 
     assert usual_size(net) == (24, 32)
     named = recipe("fast").replace(size=(64, 64))
     assert unless_named(named, net) == named
+
+
+SHRUNK = recipe("fast").replace(
+    size=(80, 100), transform=FoldedTransform((Jitter(2), Crop(), Shrink(0.5, 16)))
+)
+
+
+class Strict(TinyProgram):
+    """Takes images whose height is a multiple of 16 only."""
+
+    def compute(self, feeds, names, **options):
+        tf.ensure_shape(feeds["image"], [None, None, None, 3])
+        if feeds["image"].shape[1] % 16:
+            raise ModelError("a side is no multiple of 16")
+        return super().compute(feeds, names, **options)
+
+
+@pytest.mark.parametrize(
+    ("objective", "shrinks"),
+    [
+        (channel("joined", 1), True),
+        (logit(2), True),
+        (channel("joined", 1) + 0.5 * logit(2), True),
+        (direction("joined", [0.5] * 9), True),
+        (neuron("joined", 1), False),
+        (channel("relu1", 1) + neuron("joined", 1, (2, 3)), False),
+        (function(tf.reduce_max, "joined"), False),
+    ],
+)
+def test_what_is_about_positions_sees_images_in_their_own_size(objective, shrinks):
+    assert SHRUNK.seen_size == (40, 50)
+    assert may_shrink(SHRUNK, objective, network()) is shrinks
+    adapted = adapt_recipe(SHRUNK, objective, network())
+    assert adapted.seen_size == ((40, 50) if shrinks else (80, 100))
+    assert may_shrink(recipe("fast"), objective, network())
+
+
+def test_networks_that_do_not_take_the_shrunk_size_see_the_whole():
+    strict = Network(Strict(), Identity("strict", "strict", "zoo", ""), input_spec=INPUT)
+    for net, seen in ((strict, (80, 100)), (fixed(80, 100), (80, 100)), (network(), (40, 50))):
+        assert adapt_recipe(SHRUNK, channel("joined", 1), net).seen_size == seen
+    taken = SHRUNK.replace(size=(96, 100))
+    assert adapt_recipe(taken, channel("joined", 1), strict).seen_size == (48, 50)
+
+
+def test_tiles_are_not_shrunk():
+    tiled = SHRUNK.replace(size=(64, 64), tile=32)
+    assert tiled.transform == SHRUNK.transform.unshrunk() and tiled.seen_size == (32, 32)

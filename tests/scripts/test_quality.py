@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import quality
+import quality_lucent
 from PIL import Image
 
+import kerasviz
 from kerasviz.optvis.recipes import recipe
 from kerasviz.rendering.progress import RenderProgress
 
@@ -44,6 +46,74 @@ def test_recipes_are_asked_for_by_name_or_file_with_steps(tmp_path: Path) -> Non
     file.write_text(json.dumps({"parameterization": {"kind": "fourier", "decay_power": 1.4}}))
     steep = quality.asked(f"{file}:7", 64)
     assert (steep.name, steep.steps, steep.parameterization.decay_power) == ("steep", 7, 1.4)
+
+
+def test_classes_are_the_first_of_the_list_or_those_named() -> None:
+    assert quality.chosen_classes(quality.parsed(["--classes", "3"])) == quality.CLASSES[:3]
+    assert quality.chosen_classes(quality.parsed(["--only", "7", "2"])) == (7, 2)
+    assert quality.parsed([]).recipes[:2] == ["article:384", "lucid"]
+    with pytest.raises(SystemExit, match="1 to 20"):
+        quality.parsed(["--classes", "21"])
+
+
+def test_units_are_compared_by_what_they_reach_before_the_relu(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    net = kerasviz.load("efficientnet-lite0")
+    layers = quality.layers_of(net)
+    assert len(set(layers)) == quality.LAYERS and set(layers) <= set(net.main_taps)
+    image = np.random.default_rng(1).uniform(size=(1, 40, 40, 3)).astype(np.float32)
+    tap = layers[0]
+    name = net.taps[tap].pre_relu or tap
+    activations = np.asarray(net.activations(image, [name])[name])
+    found = quality.mean_before_relu(net, image, tap, 5)
+    assert found == pytest.approx(activations[0, :, :, 5].mean(), rel=1e-5)
+    recipes = [quality.asked("fast:1", 40), quality.asked("fast:4", 40)]
+    quality.reached(net, recipes, 1, tmp_path, ["one", "four"])
+    first, second = capsys.readouterr().out.splitlines()[-3:-1]
+    assert set(first.split("|")[2:-1]) == {" 1.000 "}
+    assert second.startswith("| four | ") and second != first.replace("one", "four")
+
+
+@pytest.mark.parametrize(
+    ("worker", "message"),
+    [
+        ("raise SystemExit('no such thing')", "did not start"),
+        ('print(\'{"version": "1", "differs": 0.5}\')', "logits differ"),
+        ('print(\'{"version": "1", "differs": 0}\'); raise SystemExit(3)', "ended with 3"),
+    ],
+)
+def test_why_lucent_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, worker: str, message: str
+) -> None:
+    program = tmp_path / "worker.py"
+    program.write_text(worker)
+    monkeypatch.setattr(quality_lucent, "WORKER", program)
+    made = quality_lucent.Lucent(tmp_path, "torch", 2, 40)
+    with pytest.raises(RuntimeError, match=message):
+        made._run(Path(sys.executable), {})
+
+
+def test_lucent_is_timed_by_the_pictures_that_it_makes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "worker.py"
+    lines = [{"version": "0.1.8", "differs": 1e-6}, {"seconds": 4, "cpu": 2}]
+    lines.append({"seconds": 5, "cpu": 3})
+    program.write_text(f"import json\nfor line in {lines}: print(json.dumps(line))")
+    monkeypatch.setattr(quality_lucent, "WORKER", program)
+    made = quality_lucent.Lucent(tmp_path, "torch", 2, 40)
+    assert made._run(Path(sys.executable), {}) == ("lucent 0.1.8", "4.50 / 2.50")
+
+
+def test_lucent_is_told_the_input_of_the_network(tmp_path: Path) -> None:
+    net = kerasviz.load("efficientnet-lite0")
+    made = quality_lucent.Lucent(tmp_path, "torch", 2, 40)
+    task = made._task(net, "a.onnx", [(3, 1, tmp_path / "3.png")])
+    assert task["pictures"] == [[3, 1, str(tmp_path / "3.png")]] and task["bgr"] is False
+    with np.load(task["reference"]) as known:
+        assert known["image"].shape == (1, 40, 40, 3) and known["logits"].shape == (1, 1000)
+    assert json.loads(json.dumps(task)) == task
 
 
 @pytest.mark.slow

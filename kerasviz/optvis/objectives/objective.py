@@ -15,6 +15,7 @@ from kerasviz.optvis.objectives.direction import direction as direction
 from kerasviz.optvis.objectives.direction import directions as directions
 from kerasviz.optvis.objectives.direction import latent as latent
 from kerasviz.optvis.objectives.direction import random_direction as random_direction
+from kerasviz.optvis.objectives.facets import facet as facet
 from kerasviz.optvis.objectives.likeness import caricature as caricature
 from kerasviz.optvis.objectives.likeness import inversion as inversion
 from kerasviz.optvis.objectives.likeness import likeness as likeness
@@ -35,6 +36,7 @@ __all__ = [
     "direction",
     "directions",
     "diversity",
+    "facet",
     "function",
     "head",
     "interpolation",

@@ -16,6 +16,7 @@ from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
 from kerasviz.network.positions import positions_of
 from kerasviz.optvis.function_calls import function_scores
+from kerasviz.optvis.objectives.facets import facet_scores, pack_facets
 from kerasviz.optvis.objectives.gram import compare_style
 from kerasviz.optvis.objectives.likeness import compare, pack_comparison
 from kerasviz.optvis.objectives.penalties import penalty
@@ -26,17 +27,19 @@ from kerasviz.optvis.objectives.projections import (
     project,
     projection_of,
 )
+from kerasviz.optvis.objectives.special_tokens import ALL_COUNT, of_patches
 from kerasviz.optvis.objectives.term import (
     COMPARED,
     COUPLINGS,
     OF_STYLE,
     PENALTIES,
+    STEERING,
     STYLED,
     Objective,
     Term,
 )
 from kerasviz.optvis.python_function import PythonFunction
-from kerasviz.types import Array, Size, Tensor
+from kerasviz.types import Array, PreActivation, Size, Tensor
 
 #: Every kind of term is one of these reductions of a tap's activations A [B, ..., C].
 _REDUCTIONS = {
@@ -50,6 +53,7 @@ _REDUCTIONS = {
     "diversity": "diversity",
     "alignment": "alignment",
     "function": "function",
+    "facet": "facet",
     **{kind: kind for kind in (*PENALTIES, *COMPARED)},
 }
 #: The reductions whose only tensor is a weight.
@@ -112,7 +116,9 @@ def rivals_of(net: Network, structure: Structure, share: float) -> Rivals | None
     return Rivals(tap, _before_classes(net, tap), share) if concerned else None
 
 
-def _slots(objective: Objective, net: Network, pre_activation: bool) -> dict[Slot, list[Term]]:
+def _slots(
+    objective: Objective, net: Network, pre_activation: PreActivation
+) -> dict[Slot, list[Term]]:
     """Return the slots of an objective with their terms; terms of a linear slot are summed."""
     slots: dict[Slot, list[Term]] = {}
     for term in objective.terms:
@@ -124,7 +130,7 @@ def _slots(objective: Objective, net: Network, pre_activation: bool) -> dict[Slo
     return slots
 
 
-def _slot(term: Term, net: Network, pre_activation: bool) -> Slot:
+def _slot(term: Term, net: Network, pre_activation: PreActivation) -> Slot:
     """Return the first slot of a term."""
     reduction = projection_of(term) or _REDUCTIONS[term.kind]
     if term.part is not None:
@@ -138,26 +144,30 @@ def _slot(term: Term, net: Network, pre_activation: bool) -> Slot:
     return Slot(taps[0], reduction, function=term.function, inputs=inputs)
 
 
-def _tap(name: str, term: Term, net: Network, pre_activation: bool) -> str:
+def _tap(name: str, term: Term, net: Network, pre_activation: PreActivation) -> str:
     """Return the name of the tap at which a term is computed that names a tap."""
     tap = net.taps[name]
     # An autoencoder reads the tap itself, and its latents have a gradient there.
-    if pre_activation and tap.pre_relu and term.kind not in (*COUPLINGS, *COMPARED, "latent"):
-        tap = net.taps[tap.pre_relu]
+    before = tap.before(pre_activation)
+    if before and term.kind not in (*COUPLINGS, *COMPARED, "latent", "facet"):
+        tap = net.taps[before]
     return tap.name
 
 
-def structure_of(objective: Objective, net: Network, pre_activation: bool = True) -> Structure:
+def structure_of(
+    objective: Objective, net: Network, pre_activation: PreActivation = True
+) -> Structure:
     """Return the structure of an objective: objectives of equal structure share a compiled loop.
 
-    With ``pre_activation`` every tap that is the output of a ReLU (or a concatenation of them) is
-    replaced by the tensor before it, so that inactive units have a gradient.
+    With ``pre_activation`` every tap that is the output of a ReLU (or a concatenation of them), or
+    of "any" activation function, is replaced by the tensor before it, so that inactive units have a
+    gradient.
     """
     return tuple(sorted(_slots(objective, net, pre_activation)))
 
 
 def taps_of(
-    objectives: Sequence[Objective], net: Network, pre_activation: bool = True
+    objectives: Sequence[Objective], net: Network, pre_activation: PreActivation = True
 ) -> tuple[str, ...]:
     """Return the taps at which objectives are computed, sorted."""
     structures = [structure_of(objective, net, pre_activation) for objective in objectives]
@@ -173,7 +183,7 @@ def pack_objectives(
     structure: Structure,
     rows: Sequence[Objective],
     net: Network,
-    pre_activation: bool = True,
+    pre_activation: PreActivation = True,
     size: Size | None = None,
 ) -> dict[str, Array]:
     """Fill the tensors of a structure for ``rows`` of objectives and images of a ``size``.
@@ -188,6 +198,10 @@ def pack_objectives(
     for i, slot in enumerate(structure):
         if slot.reduction in _WEIGHTED:
             data[f"weight{i}"] = np.array([s[slot][0].weight for s in per_row], np.float32)
+            continue
+        if slot.reduction == "facet":
+            packed = pack_facets([s[slot][0] for s in per_row], net)
+            data |= {f"{name}{i}": array for name, array in packed.items()}
             continue
         channels = net.taps[slot.tap].channels
         if channels is None:
@@ -274,6 +288,7 @@ def scores(
     data: Mapping[str, Tensor],
     groups: Tensor,
     rivals: Rivals | None = None,
+    special: Mapping[str, int] = ALL_COUNT,
 ) -> Tensor:
     """Compute the score of every row, [B], to be maximized.
 
@@ -281,12 +296,13 @@ def scores(
     transformed, where the structure needs them, and those of photos by :func:`photo_of`; ``data``
     comes from :func:`pack_objectives`; ``groups`` [B] are numbers: rows of one number were
     requested together (diversity couples them).
-    ``rivals`` are those of the classes. The likeness to a photo is no part of it, see
+    ``rivals`` are those of the classes; ``special`` has the number of first tokens of taps that do
+    not count. The likeness to a photo is no part of it, see
     :func:`likeness_scores`.
     Sources: lucid, ``optvis/objectives.py``; paper section "Optimization Objectives".
     """
     slots = {i: slot for i, slot in enumerate(structure) if slot.reduction != "likeness"}
-    return _total(slots, activations, data, groups, rivals)
+    return _total(slots, activations, data, groups, rivals, special)
 
 
 def likeness_scores(
@@ -323,15 +339,16 @@ def own_scores(
     activations: Mapping[str, Tensor],
     data: Mapping[str, Tensor],
     groups: Tensor,
+    special: Mapping[str, int] = ALL_COUNT,
 ) -> Tensor:
     """Compute the scores [B] without rivals, penalties and couplings.
 
     Penalties and couplings count where there are no other terms.
     """
     slots = dict(enumerate(structure))
-    aside = (*PENALTIES, *COUPLINGS, "likeness")
+    aside = (*PENALTIES, *COUPLINGS, *STEERING)
     own = {i: slot for i, slot in slots.items() if slot.reduction not in aside}
-    return _total(own or slots, activations, data, groups)
+    return _total(own or slots, activations, data, groups, special=special)
 
 
 def _total(
@@ -340,40 +357,62 @@ def _total(
     data: Mapping[str, Tensor],
     groups: Tensor,
     rivals: Rivals | None = None,
+    special: Mapping[str, int] = ALL_COUNT,
 ) -> Tensor:
-    """Add up the terms of slots by their numbers; diversity is relative to all others."""
+    """Add up the terms of slots by their numbers, those that are about the others at the end.
+
+    A facet is about the gradient of the sum before it; diversity is relative to the whole sum.
+    """
+    facets = {i: slot for i, slot in slots.items() if slot.reduction == "facet"}
+    couplings = {i: slot for i, slot in slots.items() if slot.reduction == "diversity"}
     total: Tensor = 0.0
-    couplings: dict[int, Tensor] = {}
     for i, slot in slots.items():
-        a = tf.cast(activations[slot.tap], tf.float32)
-        if slot.reduction == "diversity":
-            couplings[i] = a
-        elif slot.reduction == "alignment":
-            total -= data[f"weight{i}"] * _neighbour_distance(a, groups)
-        elif slot.function is not None:
-            total += data[f"weight{i}"] * function_scores(slot.function, _inputs(slot, activations))
-        elif slot.reduction in PENALTIES:
-            total += data[f"weight{i}"] * penalty(slot.reduction, a)
-        elif slot.reduction == "square":
-            total += data[f"weight{i}"] * tf.reduce_mean(a * a, axis=list(range(1, a.shape.rank)))
-        elif slot.reduction in (*PROJECTIONS, *COMPARED):
-            own = {name: data[f"{name}{i}"] for name in TENSORS if f"{name}{i}" in data}
-            total += _projected(slot, a, activations, own)
-        else:
-            # A product with a vector, not a slice: one graph serves all units (and the gradient
-            # of a slice is slow).
-            vector = data[f"vector{i}"]
-            if slot.reduction == "point":
-                a = _at(a, data[f"point{i}"])
-            else:
-                if rivals is not None and (slot.tap, slot.reduction) == (rivals.tap, "mean"):
-                    a = rivals.against(a)
-                a = _mean_over_positions(slot.reduction, a, vector.shape[-1])
-            total += tf.reduce_sum(a * vector, axis=-1)
-    for i, a in couplings.items():
+        if i not in facets and i not in couplings:
+            total += _scored(i, slot, activations, data, groups, rivals, special)
+    target = total
+    for i, slot in facets.items():
+        layers = {tap: activations[tap] for tap in slot.taps}
+        total += data[f"weight{i}"] * facet_scores(target, layers, data[f"vector{i}"])
+    for i, slot in couplings.items():
         size = tf.stop_gradient(tf.abs(total)) if len(slots) > len(couplings) else 1.0
+        a = tf.cast(activations[slot.tap], tf.float32)
         total -= data[f"weight{i}"] * size * _gram_similarity(a, groups)
     return total
+
+
+def _scored(
+    i: int,
+    slot: Slot,
+    activations: Mapping[str, Tensor],
+    data: Mapping[str, Tensor],
+    groups: Tensor,
+    rivals: Rivals | None,
+    special: Mapping[str, int],
+) -> Tensor:
+    """Score the activations of slot ``i`` by itself, [B]."""
+    a = of_patches(activations[slot.tap], slot.reduction, special.get(slot.tap, 0))
+    a = tf.cast(a, tf.float32)
+    if slot.reduction == "alignment":
+        return -data[f"weight{i}"] * _neighbour_distance(a, groups)
+    if slot.function is not None:
+        return data[f"weight{i}"] * function_scores(slot.function, _inputs(slot, activations))
+    if slot.reduction in PENALTIES:
+        return data[f"weight{i}"] * penalty(slot.reduction, a)
+    if slot.reduction == "square":
+        return data[f"weight{i}"] * tf.reduce_mean(a * a, axis=list(range(1, a.shape.rank)))
+    if slot.reduction in (*PROJECTIONS, *COMPARED):
+        own = {name: data[f"{name}{i}"] for name in TENSORS if f"{name}{i}" in data}
+        return _projected(slot, a, activations, own)
+    # A product with a vector, not a slice: one graph serves all units (and the gradient of a slice
+    # is slow).
+    vector = data[f"vector{i}"]
+    if slot.reduction == "point":
+        a = _at(a, data[f"point{i}"])
+    else:
+        if rivals is not None and (slot.tap, slot.reduction) == (rivals.tap, "mean"):
+            a = rivals.against(a)
+        a = _mean_over_positions(slot.reduction, a, vector.shape[-1])
+    return tf.reduce_sum(a * vector, axis=-1)
 
 
 def _projected(

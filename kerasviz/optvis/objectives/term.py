@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kerasviz.errors import UsageError, check_choice
-from kerasviz.optvis.held_array import nameless, plain, revived
+from kerasviz.optvis.held_array import HeldArray, nameless, plain, revived
 from kerasviz.optvis.objectives.direction_files import DirectionFile
 from kerasviz.optvis.python_function import PythonFunction
 
@@ -24,6 +24,7 @@ KINDS = (
     *PENALTIES,
     "function",
     *("caricature", "inversion", "likeness", "content", "style"),
+    "facet",
 )
 #: Terms that compare a layer with that of the photo of a request.
 COMPARED = ("caricature", "inversion", "likeness", "content", "style")
@@ -32,6 +33,8 @@ REPRODUCED = ("caricature", "inversion", "content", "style")
 #: Those that compare it with that of a second photo, and those of style transfer together.
 STYLED = ("style",)
 OF_STYLE = ("content", "style")
+#: Terms that only steer the others: their scores are no part of a picture's.
+STEERING = ("likeness", "facet")
 FADES = ("", "in", "out")
 #: What a sparse autoencoder does to its input, as its configuration names it.
 NORMALIZATIONS = ("", "layer_norm", "constant_norm_rescale")
@@ -50,9 +53,9 @@ class Term:
     the ``taps`` whose tensors the function takes. A direction over a whole layer has its ``shape``
     (H, W, C), with the ``vector`` flattened; ``cosine`` is the power of the cosine in its score. A
     latent of a sparse autoencoder is norm(A) . ``vector`` + ``bias``, with what ``normalize`` names
-    as norm. ``source`` says from which file a vector was read; it is no part of what is shown. In a
-    balanced sum the weight is divided by ``scale``, which follows from the score that the term
-    reaches ``alone``.
+    as norm. A facet has a linear ``probe`` of its ``taps``. ``source`` says from which file a
+    vector was read; it is no part of what is shown. In a balanced sum the weight is divided by
+    ``scale``, which follows from the score that the term reaches ``alone``.
     """
 
     kind: str
@@ -72,6 +75,7 @@ class Term:
     source: DirectionFile | None = field(default=None, compare=False)
     alone: float | None = None
     scale: float = 1.0
+    probe: HeldArray | None = None
 
     def __post_init__(self) -> None:
         if self.fade not in FADES:
@@ -90,7 +94,7 @@ class Term:
         if (self.function is not None) != (self.kind in FUNCTIONS):
             needs = "needs a function" if self.kind in FUNCTIONS else "takes no function"
             raise UsageError(f"objective {self.kind!r} {needs}; see objectives.function")
-        if bool(self.taps) != (self.kind == "function"):
+        if bool(self.taps) != (self.kind in ("function", "facet")):
             needs = "needs taps=[...]" if self.kind == "function" else "takes no taps, but a tap"
             raise UsageError(f"objective {self.kind!r} {needs}")
         check_choice("normalization", self.normalize, NORMALIZATIONS)
@@ -184,7 +188,7 @@ class Objective:
     @property
     def own(self) -> tuple[Term, ...]:
         """The terms whose scores count: all but penalties and those that couple pictures."""
-        aside = (*PENALTIES, *COUPLINGS, "likeness")
+        aside = (*PENALTIES, *COUPLINGS, *STEERING)
         return tuple(term for term in self.terms if term.kind not in aside)
 
     @property

@@ -79,6 +79,7 @@ def ask(message: RenderRequest, http_request: Request, state: State) -> Response
         message.param,
         message.alpha,
         tuple(state.photos.find(photo) for photo in message.from_ or ()),
+        None if message.style is None else state.photos.find(message.style),
     )
     requests = requests_of(net, options, state.setting.limits, state.batch, state.directions.find)
     pictures = [asked_of(net, request) for request in requests]

@@ -43,10 +43,14 @@ class LayerSummary(BaseModel):
 
 
 class RecipeRow(BaseModel):
-    """A recipe: the settings of an optimization; ``summary`` says what it is for."""
+    """A recipe: the settings of an optimization; ``summary`` says what it is for.
+
+    Those with ``photo`` are for pictures that start from one.
+    """
 
     name: str
     summary: str
+    photo: bool
     steps: int
     size: list[int]
 
@@ -165,6 +169,9 @@ class RenderRequest(BaseModel):
         min_length=1,
         max_length=16,
         description="Photos from which the pictures start, each the id that /api/photos gave it.",
+    )
+    style: str | None = Field(
+        None, max_length=40, description="A photo whose style the target ``style`` takes: its id."
     )
 
 

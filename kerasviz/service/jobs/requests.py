@@ -30,7 +30,8 @@ DIVERSE = 4
 class RenderOptions:
     """The options of a request besides the network; ``None`` is the recipe's value.
 
-    There is a picture of each target from each of the ``photos``, which are files.
+    There is a picture of each target from each of the ``photos``, which are files, as is that of
+    the ``style``.
     """
 
     targets: tuple[str, ...]
@@ -43,6 +44,7 @@ class RenderOptions:
     param: str | None = None
     alpha: bool = False
     photos: tuple[Path, ...] = ()
+    style: Path | None = None
 
 
 def requests_of(
@@ -56,6 +58,8 @@ def requests_of(
     limits allow.
     """
     check_choice("recipe", words.recipe, RECIPES)
+    if words.style is not None and not words.photos:
+        raise UsageError("style: give the photo that is painted, too: from")
     found: dict[str, Request] = {}
     make = _from_photos if words.photos else _from_noise
     for request in make(net, words, limits, find):
@@ -105,6 +109,7 @@ def _from_photos(
         diversity=DIVERSE if words.kind == "diversity" else None,
         negative=words.kind == "negative",
         photos=words.photos,
+        style=words.style,
     )
     yield from photo_requests(net, targets, options, pictures, options.chosen())
 

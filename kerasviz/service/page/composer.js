@@ -16,7 +16,7 @@ import { ofPhoto, termsOf, textOf } from "./terms.js";
 /** Show the composer with the target of the address, and whether it is balanced. */
 export async function show(main, { target = "", balance = "" }, described, signal) {
   const name = described.name;
-  const settings = settingsFor(described);
+  const settings = settingsFor(described, undefined, { photos: true });
   const { line, say, clear } = errorLine();
   const layers = element(
     "datalist",
@@ -82,6 +82,7 @@ export async function show(main, { target = "", balance = "" }, described, signa
       ...(alpha.checked && { alpha: true }),
       ...(param.value && { param: param.value }),
       ...(start.photo() && { from: [start.photo().id] }),
+      ...(start.photo() && style.photo() && { style: style.photo().id }),
       ...settings.value(),
     }),
     done: (job) => {
@@ -97,7 +98,21 @@ export async function show(main, { target = "", balance = "" }, described, signa
   });
   slot.figure.append(scores);
   const files = directionFiles(() => rows.forEach(({ refresh }) => refresh()), signal);
-  const start = photoStart({ say, clear, signal });
+  const start = photoStart({
+    id: "start-file",
+    words: ["Start from a photo", "Another photo", "Start from noise"],
+    changed: () => (style.place.hidden = !start.photo()),
+    ...{ say, clear, signal },
+  });
+  const style = photoStart({
+    id: "style-file",
+    words: ["Take the style of a photo", "Another style", "Take no style"],
+    changed() {
+      if (style.photo() && !/\bstyle\b/.test(text.value)) setTarget("style");
+    },
+    ...{ say, clear, signal },
+  });
+  style.place.hidden = true;
   const render = element("button", { class: "main" }, "Render the sum");
   const form = element(
     "form",
@@ -125,6 +140,7 @@ export async function show(main, { target = "", balance = "" }, described, signa
       element("label", { class: "check" }, alpha, "Transparent"),
     ),
     start.place,
+    style.place,
     element(
       "p",
       { class: "small soft" },
@@ -141,12 +157,20 @@ export async function show(main, { target = "", balance = "" }, described, signa
     if (!text.value.trim()) return say("The sum is empty: add a term with a weight.");
     if ((termsOf(text.value) ?? []).some(ofPhoto) && !start.photo())
       return say("A caricature or an inversion is of a photo: choose one first.");
+    const { recipe } = settings.value();
+    if (described.recipes.find(({ name }) => name === recipe).photo && !start.photo())
+      return say(`The recipe ${recipe} is for pictures that start from a photo: choose one first.`);
     scores.replaceChildren();
     slot.figure.classList.remove("photo");
     slot.figure.querySelector(".photo-view")?.remove();
     slot.render();
     slot.figure.scrollIntoView({ block: "nearest" });
   });
+  function setTarget(target) {
+    text.value = target;
+    text.dispatchEvent(new Event("input"));
+  }
+
   text.addEventListener("input", () => {
     const parsed = termsOf(text.value);
     free.hidden = parsed !== null;

@@ -1,22 +1,26 @@
-// The photo from which a picture starts, if any: chosen, sent, shown and removed.
+// A photo of which a picture is made, if any: chosen, sent, shown and removed.
 
 import * as api from "./api.js";
 import { element } from "./dom.js";
 
-/** A part of a form; `photo()` returns the sent photo or null, and `say` gets refusals. */
-export function photoStart({ say, clear, signal }) {
+/**
+ * A part of a form; `photo()` returns the sent photo or null. `words` are those of the buttons: to
+ * choose the first, to choose another, and to remove it. `say` gets refusals, `changed()` is called
+ * after a photo was sent or removed.
+ */
+export function photoStart({ id, words, say, clear, changed = () => {}, signal }) {
   let photo = null;
   let url = "";
   const input = element("input", {
     type: "file",
-    id: "start-file",
+    id,
     class: "unseen",
     accept: "image/png,image/jpeg",
   });
-  const choose = element("label", { for: "start-file", class: "button" });
+  const choose = element("label", { for: id, class: "button" });
   const image = element("img", { alt: "Your photo", hidden: true });
   const name = element("span", { class: "small soft", role: "status" });
-  const remove = element("button", { type: "button", hidden: true }, "Start from noise");
+  const remove = element("button", { type: "button", hidden: true }, words[2]);
   const place = element(
     "div",
     { class: "start" },
@@ -32,7 +36,7 @@ export function photoStart({ say, clear, signal }) {
     if (url) image.src = url;
     image.hidden = remove.hidden = !file;
     name.textContent = photo?.name ?? "";
-    choose.textContent = file ? "Another photo" : "Start from a photo";
+    choose.textContent = words[file ? 1 : 0];
   }
 
   input.addEventListener("change", async () => {
@@ -44,6 +48,7 @@ export function photoStart({ say, clear, signal }) {
     try {
       photo = await api.sendPhoto(file, signal);
       show(file);
+      changed();
     } catch (error) {
       show(null);
       if (!signal.aborted) say(error);
@@ -53,6 +58,7 @@ export function photoStart({ say, clear, signal }) {
   remove.addEventListener("click", () => {
     photo = null;
     show(null);
+    changed();
     input.focus();
   });
   show(null);

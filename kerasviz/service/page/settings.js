@@ -15,12 +15,13 @@ export function kept() {
 
 /**
  * The form for a network. `value()` returns the recipe and what differs from it, as fields of a
- * request; `changed` is called after a valid change.
+ * request; `changed` is called after a valid change. Recipes for photos are offered with `photos`.
  */
-export function settingsFor(described, changed = () => {}) {
-  const { recipes } = described;
+export function settingsFor(described, changed = () => {}, { photos = false } = {}) {
+  const recipes = described.recipes.filter(({ photo }) => photos || !photo);
+  const named = (wanted) => recipes.find(({ name }) => name === wanted);
   const before = kept();
-  const first = recipes.find(({ name }) => name === before.recipe) ?? recipes[0];
+  const first = named(before.recipe) ?? named("fast");
   const select = element(
     "select",
     { name: "recipe" },
@@ -55,7 +56,7 @@ export function settingsFor(described, changed = () => {}) {
     ),
   );
   const hint = () => {
-    const recipe = recipes.find(({ name }) => name === select.value);
+    const recipe = named(select.value);
     steps.placeholder = recipe.steps;
     size.placeholder = recipe.size[0];
     chosen.textContent = recipe.summary;
@@ -70,7 +71,8 @@ export function settingsFor(described, changed = () => {}) {
   form.addEventListener("change", () => {
     if (!form.reportValidity()) return;
     hint();
-    sessionStorage.setItem(KEY, JSON.stringify(value()));
+    const recipe = named(select.value).photo ? before.recipe : select.value; // others have no photo
+    sessionStorage.setItem(KEY, JSON.stringify({ ...value(), recipe }));
     changed(value());
   });
   form.addEventListener("submit", (event) => event.preventDefault());

@@ -389,8 +389,8 @@ def test_a_picture_starts_from_a_photo_and_has_sliders(visit: Visit, tmp_path: P
     line = page.locator(".composer [role=alert]:visible")
     assert "choose one first" in line.inner_text()
     page.locator("#start-file").set_input_files(tmp_path / "noise.png")
-    page.locator(".start [role=status]", has_text="noise.png").wait_for()
-    assert page.locator(".start img").evaluate("image => image.naturalWidth") == 40
+    page.locator(".start [role=status]", has_text="noise.png").first.wait_for()
+    assert page.locator(".start img").first.evaluate("image => image.naturalWidth") == 40
     page.locator("#target").fill("first:1")
     set_quick(page, 10, 24)
     page.get_by_role("button", name="Render the sum").click()
@@ -414,7 +414,16 @@ def test_a_picture_starts_from_a_photo_and_has_sliders(visit: Visit, tmp_path: P
     assert len({whole, half, photo}) == 3
     assert drawn("Mask", 0) == whole
     assert drawn("Step", 0) == photo, "without any step it is the photo"
+    page.locator("#style-file").set_input_files(tmp_path / "noise.png")
+    page.wait_for_function("() => document.querySelector('#target').value === 'style'")
+    with page.expect_request(lambda request: request.method == "POST") as asked:
+        page.get_by_role("button", name="Render the sum").click()
+    body = asked.value.post_data_json
+    assert [body["style"]] == body["from"] and body["targets"] == ["style"]
+    page.locator(".slot img[src*='style']").first.wait_for()
+    page.locator("#target").fill("first:1")
     page.get_by_role("button", name="Start from noise").click()
+    assert not page.locator("#style-file + label").is_visible()
     page.get_by_role("button", name="Render the sum").click()
     there(page.locator(".slot"))
     assert view.count() == 0
@@ -428,6 +437,13 @@ def test_every_recipe_says_what_it_is_for(visit: Visit) -> None:
         assert about.locator("summary").inner_text() == RECIPE_SUMMARIES[name]
     about.locator("summary").click()
     assert about.locator("dt").all_inner_texts() == list(RECIPES)
+    page.get_by_label("Recipe").select_option("deepdream")
+    page.get_by_role("button", name="Render the sum").click()
+    line = page.locator(".composer [role=alert]:visible")
+    assert line.inner_text().startswith("The recipe deepdream is for pictures that start from a")
+    page.goto(page.url.split("#")[0] + unit_place("first", 1))
+    offered = page.get_by_label("Recipe").locator("option").all_inner_texts()
+    assert offered == [name for name in RECIPES if name not in ("accentuation", "deepdream")]
 
 
 def test_a_dropped_picture_shows_where_a_unit_responds(visit: Visit) -> None:

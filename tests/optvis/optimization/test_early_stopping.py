@@ -80,6 +80,19 @@ def test_a_picture_does_not_depend_on_when_it_enters() -> None:
         assert len(picture.history) == len(other[text].history), text
 
 
+def test_the_opacity_of_a_picture_does_not_depend_on_when_it_enters() -> None:
+    maco = recipe("maco").replace(size=(18, 15), steps=64, patience=CHUNK, views=2)
+    maco = maco.replace(transform=maco.transform.with_crops(size=(12, 12)), learning_rate=0.1)
+    one, other = (
+        {p.request.text: p for p in rendered(units, batch=2, chosen=maco)}
+        for units in ([1, 2, 4], [4, 1, 2])
+    )
+    for text, picture in one.items():
+        assert picture.opacity is not None and picture.opacity.max() == 1
+        assert np.array_equal(picture.opacity, other[text].opacity), text
+        assert np.array_equal(picture.image, other[text].image), text
+
+
 def test_snapshots_are_kept_and_nobody_ends_before_them() -> None:
     found = rendered([0, 1, 2], batch=2, snapshots=(0, 21, 120))
     for picture in found:

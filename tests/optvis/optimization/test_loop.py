@@ -15,12 +15,18 @@ from kerasviz.optvis.optimization.compile_cache import cache_of
 from kerasviz.optvis.optimization.loop import CHUNK, LoopInputs, loop_for, optimize
 from kerasviz.optvis.parameterizations import Fourier, Pixel
 from kerasviz.optvis.recipes import recipe
+from kerasviz.optvis.transforms.steps import Crop, Jitter, Pad, ResizedCrop, Shrink
 from kerasviz.optvis.transforms.transform import FoldedTransform
 from reference import objectives as twin
 from reference.adam import Adam
 
 SMALL = recipe("article").replace(steps=20, size=(13, 17))
 STILL = SMALL.replace(transform=FoldedTransform(()))
+SHRUNK = recipe("fast").replace(
+    size=(26, 19),
+    steps=20,
+    transform=FoldedTransform((Pad(3), Jitter(4), ResizedCrop(0.6), Crop(), Shrink(0.5, 8))),
+)
 #: Shrinking crops of 12 x 13 pixels, several in a step, and an opacity.
 MACO = recipe("maco").replace(size=(17, 22), steps=20)
 MACO = MACO.replace(transform=MACO.transform.with_crops(size=(12, 13)), views=3)
@@ -114,6 +120,21 @@ def test_rows_do_not_depend_on_what_else_is_in_the_batch_or_in_which_order():
     np.testing.assert_array_equal(first.images, turned.images[::-1])
     np.testing.assert_array_equal(first.images[0], others.images[0])
     assert np.any(first.images[0] != first.images[1])
+
+
+def test_images_are_seen_smaller_and_scored_whole():
+    net, objectives = network(), [channel("joined", u) for u in (1, 2, 4)]
+    result = run(net, SHRUNK, objectives, [3, 4, 5], snapshots=[0])
+    start = tf.constant(result.snapshots[0])
+    seen = SHRUNK.transform.apply(start, tf.constant([3, 4, 5]), 0)
+    assert seen.shape == (3, *SHRUNK.seen_size, 3) == (3, 13, 9, 3)
+    for images, found in ((seen, result.history[0]), (result.images, result.scores)):
+        before = net.activations(images, ["block_pre_relu"])["block_pre_relu"].numpy()
+        expected = [before[i, :, :, u].mean() for i, u in enumerate((1, 2, 4))]
+        assert found == pytest.approx(expected, abs=1e-5)
+    assert (result.history[-4:].mean(axis=0) > result.history[:4].mean(axis=0)).all()
+    others = run(net, SHRUNK, [objectives[0], objectives[2], channel("joined", 7)], [9, 5, 1])
+    np.testing.assert_array_equal(others.images[1], result.images[2])
 
 
 def test_rows_with_views_are_to_the_last_bit_the_same_wherever_they_stand():
@@ -281,10 +302,11 @@ def test_lucid_runs_with_its_growing_and_shrinking_images():
         SMALL.replace(redirect_steps=CHUNK + 3),
         recipe("fast").replace(size=(16, 24), patience=0),
         recipe("vivid").replace(size=(16, 24)),
+        SHRUNK,
         STILL.replace(parameterization=Pixel(), optimizer="gradient-descent"),
         MACO,
     ],
-    ids=["redirected", "fused", "vivid", "pixels", "maco"],
+    ids=["redirected", "fused", "vivid", "shrunk", "pixels", "maco"],
 )
 def test_a_run_goes_on_from_its_checkpoints_as_if_it_had_not_stopped(chosen):
     chosen, marks = chosen.replace(steps=3 * CHUNK + 5), (0, 7, 2 * CHUNK)

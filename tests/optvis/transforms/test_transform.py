@@ -16,6 +16,7 @@ from kerasviz.optvis.transforms.steps import (
     ResizedCrop,
     Rotate,
     Scale,
+    Shrink,
 )
 from kerasviz.optvis.transforms.transform import (
     ARTICLE_STEPS,
@@ -30,7 +31,8 @@ from reference import transforms as twin
 ODD_STEPS = (Pad(3, fill=0.2), Jitter(5), Scale((1.3, 0.7)), Rotate((30.0, -75.0)), Crop())
 CROPPED = (Scale((0.8, 1.2)), ResizedCrop(0.35, 0.9), Jitter(3), Rotate((20.0,)), ResizedCrop(0.6))
 ALL = [ARTICLE_STEPS, LUCID_STEPS, ODD_STEPS, (Jitter(5), Crop()), (Rotate((7.0,)),)]
-ALL += [VIVID_STEPS, (ResizedCrop(0.3),), CROPPED]
+SHRUNK = (Pad(4), Jitter(3), Rotate((20.0,)), ResizedCrop(0.4), Crop(), Shrink(0.53, 9))
+ALL += [VIVID_STEPS, (ResizedCrop(0.3),), CROPPED, SHRUNK, (Shrink(0.3, 12), Jitter(2))]
 
 
 def images(*shape, seed=0):
@@ -56,6 +58,8 @@ def picked(steps, row):
             said.append(("resized_crop", (side, 2 * down - 1, 2 * right - 1)))
         elif isinstance(step, Rotate):
             said.append(("rotate", step.degrees[int(row.pop(0) * len(step.degrees))]))
+        elif isinstance(step, Shrink):
+            said.append(("shrink", (step.share, step.least)))
         else:
             said.append((step.kind, getattr(step, "pixels", None)))
     return said
@@ -118,6 +122,7 @@ def test_rotation_is_counterclockwise_and_scale_enlarges():
     [
         *(LUCID_STEPS, ARTICLE_STEPS[:-1], (Scale((0.63,)), Jitter(3)), (ResizedCrop(0.3),)),
         (Pad(2), Scale((1.1, 0.63)), ResizedCrop(0.4, 0.7), Jitter(3), ResizedCrop(0.8)),
+        (Pad(2), Shrink(0.7, 5), Jitter(3), Shrink(0.1, 12)),
     ],
 )
 def test_each_step_by_itself_agrees_with_its_twin(steps, height, width):
@@ -162,8 +167,11 @@ def test_each_rotation_is_that_of_tensorflows_operation(degrees, height, width):
         FoldedTransform(LUCID_STEPS),
         FoldedTransform(VIVID_STEPS),
         FoldedTransform(CROPPED),
+        FoldedTransform(SHRUNK),
+        FoldedTransform((Shrink(0.2, 25),)),
         SequentialTransform(LUCID_STEPS),
         SequentialTransform(CROPPED),
+        SequentialTransform(SHRUNK),
     ],
 )
 def test_gradients_are_adjoints(transform):
@@ -266,6 +274,45 @@ def test_the_gradient_of_a_resized_crop_agrees_with_finite_differences(kind):
         return tf.reduce_sum(weights * transform(x, u) ** 2)
 
     assert np.abs(checked_gradient(score, x)).max() > 0.1
+
+
+@pytest.mark.parametrize("kind", [FoldedTransform, SequentialTransform])
+def test_the_gradient_of_a_shrink_agrees_with_finite_differences(kind):
+    x, weights = images(1, 9, 7, 1), images(1, 5, 4, 1, seed=3)
+
+    def score(x):
+        return tf.reduce_sum(weights * kind((Shrink(0.6, 2),))(x, np.zeros((1, 0), "f")) ** 2)
+
+    assert np.abs(checked_gradient(score, x)).max() > 0.1
+
+
+def test_a_shrunk_image_has_the_size_that_is_announced_and_its_borders():
+    grid = np.stack(np.meshgrid(np.arange(160.0), np.arange(129.0)), -1)
+    for share, least, size in ((0.7, 64, (129, 160)), (0.7, 64, (80, 160)), (0.3, 2, (129, 99))):
+        transform = FoldedTransform((Pad(3), Jitter(5), Crop(), Shrink(share, least)))
+        x = tf.constant(grid[None, : size[0], : size[1]], tf.float32)
+        u = np.full((1, 2), 0.5, np.float32)  # the jitter's middle
+        found = transform(x, u).numpy()[0]
+        used = max(share, least / min(size))
+        assert found.shape[:2] == transform.seen_size(size) == tuple(int(used * n) for n in size)
+        for axis, n in ((0, size[1]), (1, size[0])):
+            line = found[..., axis].mean(axis=axis)
+            assert np.allclose(np.diff(line), 1 / used, atol=1e-3)
+            assert 0 <= line[0] <= 1 / used and n - 1 - 1 / used <= line[-1] <= n - 1
+    small = FoldedTransform((Shrink(0.7),))
+    assert small.seen_size((48, 60)) == (48, 60)
+    x = images(2, 48, 60, 3)
+    assert np.array_equal(small.apply(x, tf.range(2), 0), x)
+
+
+def test_networks_of_one_size_see_the_whole_size():
+    transform, x = FoldedTransform(SHRUNK), images(2, 26, 31, 3)
+    assert transform.unshrunk().steps == SHRUNK[:-1]
+    assert transform.to_image_size() == transform.unshrunk()
+    whole = transform.unshrunk()
+    assert whole.unshrunk() is whole
+    u = uniforms(transform, 2)
+    assert transform.to_image_size()(x, u).shape == x.shape != transform(x, u).shape
 
 
 @pytest.mark.parametrize("kind", [FoldedTransform, SequentialTransform])
@@ -380,6 +427,8 @@ def test_json_round_trips(steps, kind):
         (lambda: ResizedCrop(0.9, 0.5), "smallest first"),
         (lambda: ResizedCrop("0.5"), "shares"),
         (lambda: transform_from_json({"steps": [{"kind": "resized-crop"}]}), "smallest is missing"),
+        (lambda: Shrink(1.5), "share"),
+        (lambda: Shrink(0.5, -3), "0 or more"),
         (lambda: transform_from_json({"scaled_from": -1}), "or 0"),
         (lambda: transform_from_json({"steps": [{"kind": "blur"}]}), "unknown transform 'blur'"),
         (lambda: transform_from_json({"steps": [{"kind": "pad"}]}), "pixels is missing"),

@@ -191,7 +191,16 @@ def test_pictures_start_from_photos_that_were_sent(served: Served) -> None:
     assert (again.status_code, again.json()["id"]) == (200, job["id"])
     other = client.post("/api/renders", json={**body, "targets": ["inversion:relu"]})
     assert other.status_code == 202, other.text
+    style = {"targets": ["style"], "style": second["id"], "from": [first["id"]]}
+    other = client.post("/api/renders", json={**body, **style, "steps": 2})
+    assert other.status_code == 202, other.text
+    dream = {"recipe": "deepdream", "steps": 4, "size": 32}
+    other = client.post("/api/renders", json={**body, **dream})
+    work(client)
+    (dreamt,) = client.get(other.json()["url"]).json()["pictures"]
+    assert (dreamt["recipe"], dreamt["mask"], dreamt["snapshots"]) == ("deepdream", None, [])
     for wrong, line in (
+        ({"style": second["id"], "from": None}, "the photo that is painted, too"),
         ({"from": ["0" * 16]}, "no photo '0000000000000000'; send it first"),
         ({"from": ["../../x"]}, "no photo '../../x'; send it first"),
         ({"balance": True, "targets": ["relu:1 + relu:2"]}, "pictures from a photo"),
@@ -274,6 +283,8 @@ def test_a_job_that_was_forgotten_says_to_ask_again(served: Served) -> None:
         ({"targets": ["nothing"]}, 422, "unknown tap"),
         ({"targets": []}, 422, "targets"),
         ({"recipe": "no"}, 422, "choose from article, lucid, fast, vivid"),
+        ({"targets": ["caricature:relu"]}, 422, "compares a layer with that of a photo"),
+        ({"recipe": "accentuation", "size": 32}, 422, "start from a photo"),
         ({"size": 513}, 422, "at most 512"),
         ({"size": [8, 8, 8]}, 422, "size"),
         ({"steps": 0}, 422, "steps"),

@@ -1,0 +1,150 @@
+"""``kerasviz explain``: what decides what a network says to photos."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from kerasviz.cli.completion import complete_models, complete_recipes, complete_taps
+from kerasviz.cli.options import (
+    InputOptions,
+    ModelOptions,
+    data_option,
+    input_options,
+    json_option,
+    model_options,
+    seed_option,
+    size_of,
+)
+from kerasviz.cli.progress import import_tensorflow
+from kerasviz.cli.reading import read_network
+
+
+@click.command(
+    "explain",
+    epilog="""\b
+Examples:
+  kerasviz explain efficientnet-lite0 cat.jpg
+  kerasviz explain efficientnet-lite0 photos --target "logit:tabby - logit:lynx" --no-pictures
+  kerasviz explain model.onnx cat.jpg --tap layer3 --target layer4:7 --preprocess torchvision
+""",
+)
+@click.argument("model", shell_complete=complete_models)
+@click.argument(
+    "photos", metavar="PHOTO...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+@click.option(
+    "--target",
+    metavar="TARGET",
+    shell_complete=complete_taps,
+    help="Class, unit, direction or difference to explain. [default: the class that the network "
+    "sees]",
+)
+@click.option(
+    "--tap",
+    multiple=True,
+    metavar="TAP",
+    shell_complete=complete_taps,
+    help="Layer; may be repeated. [default: all main layers before the target]",
+)
+@click.option(
+    "--units",
+    type=click.IntRange(min=1),
+    default=4,
+    show_default=True,
+    metavar="N",
+    help="Units of each layer that raise the score, and as many that lower it.",
+)
+@click.option(
+    "--gradients",
+    type=click.IntRange(min=1),
+    default=32,
+    show_default=True,
+    metavar="N",
+    help="Gradients that are averaged; 1 is the linear approximation.",
+)
+@click.option("--pictures/--no-pictures", default=True, help="Render pictures of the units.")
+@click.option(
+    "--recipe",
+    default="fast",
+    show_default=True,
+    metavar="NAME|FILE",
+    shell_complete=complete_recipes,
+    help="How the pictures are optimized.",
+)
+@click.option("--steps", type=click.IntRange(min=1), help="Updates of the pictures.")
+@click.option("--size", type=size_of, metavar="N|HxW", help="Pixels of the pictures. [default: 96]")
+@seed_option
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder for the pages. [default: out/NAME OF THE MODEL-explanations]",
+)
+@json_option
+@data_option
+@input_options
+@model_options
+def command(
+    model: str,
+    photos: tuple[Path, ...],
+    target: str | None,
+    tap: tuple[str, ...],
+    units: int,
+    gradients: int,
+    pictures: bool,
+    recipe: str,
+    steps: int | None,
+    size: tuple[int, int] | None,
+    seed: int,
+    out: Path | None,
+    as_json: bool,
+    data: Path | None,
+    input_options: InputOptions,
+    model_options: ModelOptions,
+) -> None:
+    """Show which units and positions of every layer decide what MODEL says to PHOTOs.
+
+    Writes a page for each photo, and all numbers as JSON. A PHOTO is a picture file or a folder.
+    """
+    import_tensorflow()
+    from kerasviz.cli.progress import rendering
+    from kerasviz.cli.stopping import kept_pictures, stoppable
+    from kerasviz.figures.explain.make import PICTURES, explanations_folder, make_explanations
+    from kerasviz.rendering.store import count_finished
+
+    net = read_network(model, model_options, input_options)
+    folder = explanations_folder(net, out)
+
+    def kept() -> str:
+        return kept_pictures(count_finished(folder / PICTURES), folder / PICTURES)
+
+    with stoppable(kept), rendering() as progress:
+        made = make_explanations(
+            net,
+            photos,
+            target=target,
+            tap=tap,
+            units=units,
+            gradients=gradients,
+            pictures=pictures,
+            recipe=recipe,
+            steps=steps,
+            size=size,
+            seed=seed,
+            out=folder,
+            data=data,
+            progress=progress,
+        )
+    if as_json:
+        explanations = [found.to_json() for found in made.explanations]
+        report = {"page": str(made.page), "explanations": explanations}
+        click.echo(json.dumps(report, indent=1, ensure_ascii=False))
+        return
+    for photo, found in zip(made.photos, made.explanations, strict=True):
+        last = found.layers[-1]
+        raising = ", ".join(f"{last.tap}:{u.unit} {u.contribution:+.3g}" for u in last.raising)
+        click.echo(f"{photo}: {found.target} {found.score:.4g}; most by {raising or 'none'}")
+    click.echo(f"open {made.page}")

@@ -1,0 +1,278 @@
+"""Gather the trust numbers of the pictures of a folder, one kind after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from kerasviz.errors import UsageError
+from kerasviz.examples.datasets import Source
+from kerasviz.examples.trust.folder import by_size, class_of, finished_pictures
+from kerasviz.examples.trust.natural import STRONGEST, TOGETHER, measured, natural_values
+from kerasviz.examples.trust.numbers import cross_cosine, mean_cosine, spectrum_slope
+from kerasviz.examples.trust.paths import FEWEST, LayerPaths, PhotoSets, layer_vectors, path_layers
+from kerasviz.examples.trust.summary import Record, rounded
+from kerasviz.examples.trust.transfer import check_judge, guesses, judge_class, own_guesses
+from kerasviz.network.network import Network
+from kerasviz.rendering.request import last_with_positions
+from kerasviz.rendering.sizes import usual_size
+from kerasviz.rendering.store import Store
+from kerasviz.types import Array, Size
+
+
+@dataclass(frozen=True)
+class TrustOptions:
+    """Hold what a folder of pictures is compared with.
+
+    ``tap`` is the layer of the agreement; of the source of photos the first ``limit`` are read,
+    ``batch`` at once, in a ``size``.
+    """
+
+    images: Source | None
+    judge: Network | None
+    tap: str | None
+    batch: int
+    limit: int | None
+    size: Size | None
+
+    @property
+    def photos(self) -> int:
+        """The number of photos to read."""
+        if self.images is None:
+            return 0
+        return len(self.images) if self.limit is None else min(self.limit, len(self.images))
+
+
+class Assessment:
+    """Gather the numbers of a folder's pictures, one kind after the other."""
+
+    def __init__(self, store: Store, options: TrustOptions):
+        self.options, self.net = options, store.net
+        self.folder = store.folder
+        self.pictures = finished_pictures(store)
+        self.records: dict[str, Record] = {
+            p.entry.file: {"sha256": p.entry.sha256, "target": p.request.text}
+            for p in self.pictures
+        }
+        self.notes: list[str] = []
+        self.subjects: dict[str, list[int]] = {}
+        for number, picture in enumerate(self.pictures):
+            self.subjects.setdefault(picture.subject, []).append(number)
+        self.tap = options.tap or last_with_positions(self.net)
+        self.vectors: Array | None = None
+
+    def check(self) -> None:
+        """Raise :class:`UsageError` where nothing can be computed, before anything is."""
+        options = self.options
+        if options.tap is not None:
+            self.net.taps[options.tap]  # says which names are near
+        several = any(len(numbers) > 1 for numbers in self.subjects.values())
+        if not several and options.images is None and options.judge is None:
+            raise UsageError(
+                f"{str(self.folder)!r} has one picture of each target, and agreement needs two: "
+                "render with another --seed, or give --images DIR or --judge MODEL"
+            )
+        if options.judge is not None:
+            check_judge(self.net, options.judge, self._classes())
+
+    def _classes(self) -> list[int]:
+        found = (class_of(picture.request, self.net) for picture in self.pictures)
+        return sorted({number for number in found if number is not None})
+
+    def _add(self, number: int, name: str, record: Record) -> None:
+        self.records[self.pictures[number].entry.file][name] = record
+
+    # -- agreement ---------------------------------------------------------------------------
+
+    def agree(self) -> None:
+        """Compare the pictures of each target with each other, and with those of other targets."""
+        several = {s: numbers for s, numbers in self.subjects.items() if len(numbers) > 1}
+        if not several:
+            self.notes.append(
+                "agreement needs two pictures of a target: render with another --seed"
+            )
+            return
+        if self.tap is None:
+            self.notes.append("agreement needs a layer with positions: name one with --tap")
+            return
+        batches = partial(by_size, self.pictures, self.net.channels, TOGETHER)
+        self.vectors = layer_vectors(self.net, self.tap, batches)
+        for subject, numbers in several.items():
+            own = self.vectors[numbers]
+            cosine = mean_cosine(own)
+            if cosine is None:
+                self.notes.append(f"agreement: {self.tap} is 0 in a picture of a target")
+                continue
+            recipe = self.pictures[numbers[0]].request.recipe
+            others = [
+                n
+                for n, picture in enumerate(self.pictures)
+                if picture.subject != subject and picture.request.recipe == recipe
+            ]
+            record = {
+                "tap": self.tap,
+                "cosine": rounded(cosine),
+                "pictures": len(numbers),
+                "other_targets": rounded(cross_cosine(own, self.vectors[others])),
+            }
+            for number in numbers:
+                self._add(number, "agreement", dict(record))
+
+    # -- transfer ----------------------------------------------------------------------------
+
+    def transfer(self, judge: Network) -> None:
+        """Ask another network which class it sees."""
+        wanted: list[tuple[int, int, int]] = []
+        for number, picture in enumerate(self.pictures):
+            of = class_of(picture.request, self.net)
+            theirs = None if of is None else judge_class(self.net, judge, of)
+            if of is not None and theirs is not None:
+                wanted.append((number, of, theirs))
+            elif of is not None:
+                shown = self.net.classes.describe(of)
+                self.notes.append(f"transfer: {judge.name} has no class {shown}")
+        pictures = [self.pictures[number] for number, *_ in wanted]
+        batch = min(TOGETHER, len(pictures))
+        seen = guesses(judge, pictures, [theirs for *_, theirs in wanted], batch)
+        own = own_guesses(self.net, pictures, [of for _, of, _ in wanted], batch)
+        for (number, _, theirs), guess, itself in zip(wanted, seen, own, strict=True):
+            record = {
+                "judge": judge.name,
+                "sha256": judge.identity.sha256,
+                "class": judge.classes.describe(theirs),
+                "place": guess.place,
+                "probability": rounded(guess.probability),
+                "first": judge.classes.describe(guess.first),
+                "classes": judge.class_count,
+                "own_place": itself.place,
+            }
+            self._add(number, "transfer", record)
+
+    # -- photos ------------------------------------------------------------------------------
+
+    def compare(self, source: Source, report: Callable[[float, str], None]) -> None:
+        """Compare pictures with photos: activations, ways through the layers and spectra."""
+        options, images = self.options, self.options.photos
+        groups = measured(self.net, self.pictures, options.size, usual_size(self.net))
+        share = 0.6
+
+        def read(seen: int) -> None:
+            report(0.1 + share * seen / max(1, images), f"{seen} of {images} photos")
+
+        found = natural_values(groups, source, options.batch, images, read)
+        photos = {
+            "name": Path(source.label).name,
+            "identity": source.identity,
+            "images": found.images,
+            "unreadable": found.unreadable,
+            "not_finite": found.odd,
+        }
+        strongest: dict[int, list[int]] = {}
+        for group, natural in zip(groups, found.values, strict=True):
+            for row, number in enumerate(group.rows):
+                strongest[number] = natural.numbers[row].tolist()
+                best = strongest[number][0]
+                record = {
+                    "measured": "strongest position" if group.at_positions else "score",
+                    "activation": rounded(natural.values[row]),
+                    "largest": rounded(natural.best[row, 0]),
+                    "strongest": source.name(best) if best >= 0 else None,
+                    "ratio": rounded(natural.ratio(row)),
+                    "average_ratio": rounded(natural.average_ratio(row)),
+                    "percentile": rounded(natural.percentile(row)),
+                    "photos": natural.count,
+                    "size": list(group.size),
+                    "source": photos,
+                }
+                self._add(number, "natural", record)
+        if found.unreadable:
+            self.notes.append(f"{found.unreadable} photos could not be read")
+        if found.odd:
+            self.notes.append(f"{found.odd} photos gave activations that are not finite")
+        self._follow(source, strongest, lambda part: report(0.7 + 0.3 * part, "layers"))
+
+    def _follow(
+        self,
+        source: Source,
+        strongest: Mapping[int, Sequence[int]],
+        report: Callable[[float], None],
+    ) -> None:
+        """Compare the ways of pictures through the layers with those of photos, and spectra."""
+        sets = PhotoSets(self.net, source, tuple(range(self.options.photos)))
+        by_pixels: dict[Size, list[list[int]]] = {}
+        for numbers in self.subjects.values():
+            by_pixels.setdefault(self.pictures[numbers[0]].size, []).append(numbers)
+        done, few = 0, False
+        for pixels, subjects in by_pixels.items():
+            paths = LayerPaths(self.net, path_layers(self.net, pixels), source, pixels)
+            self._photo_agreement(paths, sets)
+            for numbers in subjects:
+                few |= not self._follow_subject(paths, sets, numbers, strongest)
+                done += 1
+                report(done / len(self.subjects))
+        if few:
+            self.notes.append(
+                f"likeness to photos needs {FEWEST} photos of the kind and {FEWEST} others"
+            )
+
+    def _follow_subject(
+        self,
+        paths: LayerPaths,
+        sets: PhotoSets,
+        numbers: Sequence[int],
+        strongest: Mapping[int, Sequence[int]],
+    ) -> bool:
+        """Follow the pictures of one target; return whether there were enough photos."""
+        of = class_of(self.pictures[numbers[0]].request, self.net)
+        kind, same, others = sets.of(of, strongest.get(numbers[0], ()))
+        compared = bool(same)
+        for number in numbers:
+            image = self.pictures[number].pixels(self.net.channels)
+            layers = paths.compare(image, same, others) if same else {}
+            if layers:
+                record = {
+                    "kind": kind,
+                    "photos": len(same),
+                    "others": len(others),
+                    "layers": {
+                        name: {key: rounded(value) for key, value in asdict(layer).items()}
+                        for name, layer in layers.items()
+                    },
+                }
+                self._add(number, "paths", record)
+            self._slope(paths, number, image, [*same, *others] or sets.usable[:STRONGEST])
+        paths.forget([n for n in same if n not in others])
+        return compared
+
+    def _slope(self, paths: LayerPaths, number: int, image: Array, photos: Sequence[int]) -> None:
+        own, slopes = spectrum_slope(image), paths.slopes(photos)
+        if own is not None and len(slopes) > 1:
+            record = {
+                "slope": rounded(own),
+                "photos": rounded(float(np.mean(slopes))),
+                "spread": rounded(float(np.std(slopes))),
+            }
+            self._add(number, "spectrum", record)
+
+    def _photo_agreement(self, paths: LayerPaths, sets: PhotoSets) -> None:
+        """Add how much photos agree with each other, beside the agreement of pictures."""
+        if self.vectors is None or self.tap is None:
+            return
+        found = map(paths.pixels, sets.usable[: 2 * STRONGEST])
+        drawn = [image for image in found if image is not None]
+        if len(drawn) < 2:
+            return
+
+        def batches() -> Iterator[tuple[list[int], Array]]:
+            for number, image in enumerate(drawn):
+                yield [number], image[None]
+
+        cosine = mean_cosine(layer_vectors(self.net, self.tap, batches))
+        for number, picture in enumerate(self.pictures):
+            record = self.records[picture.entry.file].get("agreement")
+            if record is not None and picture.size == paths.size:
+                self._add(number, "agreement", {**record, "photos": rounded(cosine)})

@@ -1,0 +1,113 @@
+"""Read the finished pictures of a folder, with what each was made for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from kerasviz.errors import UsageError
+from kerasviz.io.files import digest
+from kerasviz.io.images import decode, image_array, pixels_of
+from kerasviz.network.network import Network
+from kerasviz.optvis.objectives.term import Objective
+from kerasviz.rendering.manifest import Entry
+from kerasviz.rendering.request import Request, python_note
+from kerasviz.rendering.store import Store
+from kerasviz.types import Array, Size
+
+
+@dataclass(frozen=True)
+class FinishedPicture:
+    """Hold a finished picture of a folder: its file, and the request and row that it is of."""
+
+    path: Path
+    entry: Entry
+    request: Request
+    by_function: bool
+
+    @property
+    def size(self) -> Size:
+        """Height and width in pixels."""
+        return self.request.recipe.size
+
+    @cached_property
+    def subject(self) -> str:
+        """A name that the pictures of one target by one recipe share, whatever their seeds."""
+        request = self.request
+        return digest([request.objective.identity(), request.recipe.identity(), request.rows])
+
+    @cached_property
+    def objective(self) -> Objective:
+        """The picture's own terms, without penalties and what couples pictures."""
+        at = self.request.objective.at(self.entry.row, self.request.rows)
+        return Objective(at.own)
+
+    def pixels(self, channels: int) -> Array:
+        """Read the file as [H, W, channels] in [0, 1]."""
+        image, _ = decode(self.path.read_bytes())
+        if channels in (1, 3):
+            return pixels_of(image, channels).astype(np.float32) / 255
+        return np.resize(image_array(image), (*self.size, channels))
+
+
+def finished_pictures(store: Store) -> list[FinishedPicture]:
+    """Return the finished pictures of a store whose files are unchanged, in its order.
+
+    Pictures in tiles are left out: the network never sees one as a whole. Raises
+    :class:`UsageError` where there is none.
+    """
+    requests: dict[tuple[str, str], Request] = {}
+    pictures = []
+    for entry in store.entries.values():
+        settings = store.requests[entry.request]
+        if settings["recipe"].get("tile") or entry.score is None or not store.intact(entry):
+            continue
+        key = entry.target, entry.request
+        if key not in requests:
+            requests[key] = Request.from_json(entry.target, settings)
+        note = python_note(settings) is not None
+        pictures.append(FinishedPicture(store.folder / entry.file, entry, requests[key], note))
+    if not pictures:
+        raise UsageError(
+            f"{str(store.folder)!r} has no finished picture, those in tiles aside; render some "
+            "with kerasviz render"
+        )
+    return pictures
+
+
+def class_of(request: Request, net: Network) -> int | None:
+    """Return the class that pictures of a request show, ``None`` for other targets."""
+    if len(request.objective.own) != 1 or net.classes.logits not in net.taps:
+        return None
+    (term,) = request.objective.own
+    if term.weight <= 0 or term.unit is None:
+        return None
+    if term.kind in ("logit", "probability"):
+        return term.unit
+    logits = net.require_logits().name
+    if term.kind not in ("channel", "neuron") or net.taps[term.tap].name != logits:
+        return None
+    number = term.unit - net.classes.first
+    return number if number >= 0 else None
+
+
+def by_size(
+    pictures: Sequence[FinishedPicture], channels: int, most: int
+) -> Iterator[tuple[list[int], Array]]:
+    """Yield the numbers of at most ``most`` pictures of one size, with their pixels [B, H, W, C].
+
+    A last batch is padded with its last picture.
+    """
+    sizes: dict[Size, list[int]] = {}
+    for number, picture in enumerate(pictures):
+        sizes.setdefault(picture.size, []).append(number)
+    for numbers in sizes.values():
+        for first in range(0, len(numbers), most):
+            part = numbers[first : first + most]
+            pixels = [pictures[number].pixels(channels) for number in part]
+            batch = min(most, len(numbers))
+            yield part, np.stack(pixels + pixels[-1:] * (batch - len(part)))

@@ -30,7 +30,7 @@ from kerasviz.cli.reading import read_network, say_sizes
 from kerasviz.cli.stopping import kept_pictures, stoppable
 from kerasviz.cli.typed import command_line
 from kerasviz.errors import UsageError
-from kerasviz.optvis.objectives.targets import GRAMMAR
+from kerasviz.optvis.objectives.grammar import GRAMMAR
 from kerasviz.types import FileFormat
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ Functions; those of commands take the options of the command as arguments of the
     make_figures    make the figures of the article (kerasviz figures)
     find_examples   find the images to which units respond (kerasviz examples)
     find_directions find directions in the activations of photos (kerasviz directions)
+    find_positions  find the positions at which units are largest (kerasviz positions)
     make_circuits   show what units are built from and what they feed (kerasviz circuits)
     make_explanations  show what decides a network's answer for photos (kerasviz explain)
     make_atlas      render every unit of a network (kerasviz atlas)
@@ -26,7 +27,7 @@ Data:
     Tap             a tensor of a network that can be looked at
     InputSpec       how an image becomes the numbers that a network takes
     Recipe          the settings of an optimization
-    RECIPES         the recipes by name: article, lucid, fast, vivid
+    RECIPES         the recipes by name: article, lucid, fast, vivid, vit, maco and others
     Store           a folder of pictures with the manifest that makes them again
     objectives      what is maximized, as objects that can be added: channel, neuron, layer...
 
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from kerasviz.optvis.recipes import RECIPES as RECIPES
     from kerasviz.optvis.recipes import Recipe as Recipe
     from kerasviz.rendering.again import render_again as render_again
+    from kerasviz.rendering.position_maps import find_positions as find_positions
     from kerasviz.rendering.render import render as render
     from kerasviz.rendering.store import Store as Store
     from kerasviz.zoo.check import check as check
@@ -87,6 +89,7 @@ _HOMES = {
     "export_model": "export.tf_serving.export",
     "find_directions": "examples.directions",
     "find_examples": "examples.find",
+    "find_positions": "rendering.position_maps",
     "load": "zoo.load",
     "make_atlas": "atlas.make",
     "make_circuits": "figures.circuits.make",

@@ -21,6 +21,8 @@ Size = tuple[int, int]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 #: Parameterizations of one picture; "aligned" is for the frames of an interpolation.
 Param = Literal["pixel", "fourier", "pyramid", "low-resolution", "cppn", "maco"]
+#: Whether to take the tensor before an activation function: where it is a ReLU, or "any" function.
+PreActivation = bool | Literal["any"]
 FileFormat = Literal["png", "jpg", "webp"]
 #: What the workers of an atlas are: processes of this machine, or actors of a Ray cluster.
 EngineName = Literal["local", "ray"]

@@ -13,7 +13,7 @@ from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.objective import Objective
 from kerasviz.optvis.objectives.scoring import pack_objectives, scores, structure_of, taps_in
-from kerasviz.types import Array, Tensor
+from kerasviz.types import Array, PreActivation, Tensor
 
 #: The number of points between 0 and the photo's activations at which gradients are averaged.
 STEPS = 32
@@ -77,7 +77,7 @@ def attribute(
     taps: Sequence[str],
     *,
     steps: int = STEPS,
-    pre_activation: bool = True,
+    pre_activation: PreActivation = True,
 ) -> list[Attribution]:
     """Attribute the score of an objective to layers.
 

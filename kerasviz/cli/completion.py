@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kerasviz.network.network import Network
 
 #: Names of the presets in ``optvis/recipes.py``, whose import takes seconds.
-RECIPE_NAMES = ("article", "lucid", "fast", "vivid", "maco", "accentuation", "deepdream")
+RECIPE_NAMES = ("article", "lucid", "fast", "vivid", "vit", "maco", "accentuation", "deepdream")
 #: The beginnings of targets that name no tap.
 CLASSES = ("logit:", "prob:")
 

@@ -63,7 +63,7 @@ Then, where TensorFlow Serving is installed:
     default="fast",
     show_default=True,
     metavar="NAME|FILE",
-    help="How pictures are optimized: article, lucid, fast, vivid, or a .json file.",
+    help="How pictures are optimized: article, lucid, fast, vivid, vit, or a .json file.",
 )
 @click.option(
     "--size",

@@ -223,8 +223,9 @@ def recipe_options(default: str) -> Callable[[Command], Command]:
         show_default=True,
         metavar="NAME|FILE",
         shell_complete=complete_recipes,
-        help="article (the paper's, 2560 steps), lucid, fast (128), vivid (160), maco (natural and "
-        "transparent), with --from accentuation and deepdream, or a .json file.",
+        help="article (the paper's, 2560 steps), lucid, fast (128), vivid (160), vit (of "
+        "transformers), maco (natural and transparent), with --from accentuation and deepdream, or "
+        "a .json file.",
     )
     return _packed("recipe_options", RecipeOptions, [recipe, *_CHANGES])
 

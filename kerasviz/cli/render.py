@@ -34,6 +34,7 @@ from kerasviz.optvis.objectives.targets import GRAMMAR
 from kerasviz.types import FileFormat
 
 if TYPE_CHECKING:
+    from kerasviz.network.network import Network
     from kerasviz.rendering.manifest import Entry
     from kerasviz.rendering.recipe_options import RecipeOptions
     from kerasviz.rendering.request import Request
@@ -142,7 +143,7 @@ The same command again renders only what is missing, also after Ctrl-C.
 @click.option(
     "--facet-weight",
     type=float,
-    default=2.0,
+    default=5.0,
     show_default=True,
     metavar="X",
     help="How strongly facets steer.",
@@ -208,6 +209,7 @@ def command(
         click.echo("kerasviz: nothing to balance: no target is a sum of several terms", err=True)
     say_sizes(usual, (request.recipe for request in requests))
     _say_lengths(requests)
+    _say_tokens(net, usual.name, requests)
     store = Store(folder, net, file_format)
     commands = command_line(model, recipe_options.name).of_store
     with _stoppable(store, requests), rendering() as progress:
@@ -225,6 +227,30 @@ def _say_lengths(requests: Sequence[Request]) -> None:
     elif lengths:
         within = f"{lengths[0]:.4g} to {lengths[-1]:.4g}"
         click.echo(f"kerasviz: {len(lengths)} directions of lengths |v| = {within}", err=True)
+
+
+def _say_tokens(net: Network, recipe: str, requests: Sequence[Request]) -> None:
+    """Name the recipe for transformers where tokens of patches are asked for by another preset."""
+    from kerasviz.network.positions import positions_of
+    from kerasviz.optvis.recipes import RECIPES
+
+    if recipe not in RECIPES or recipe == "vit":
+        return
+    asked = {
+        (name, request.recipe.size)
+        for request in requests
+        for term in request.objective.terms
+        for name in term.names
+        if len(net.taps[name].shape or ()) == 3
+    }
+    for name, size in sorted(asked):
+        if positions_of(net, name, size).grid:
+            click.echo(
+                f"kerasviz: {name} has tokens of a transformer; --recipe vit shows more of its "
+                "units",
+                err=True,
+            )
+            return
 
 
 def _check_alone() -> None:

@@ -17,6 +17,7 @@ FUNCTIONS = {
     "figures": "make_figures",
     "examples": "find_examples",
     "directions": "find_directions",
+    "positions": "find_positions",
     "circuits": "make_circuits",
     "explain": "make_explanations",
     "atlas": "make_atlas",
@@ -57,6 +58,7 @@ ELSEWHERE = {
 NOTES = {
     ("render", "out"): "None writes no files; the command writes into out/NAME",
     ("directions", "out"): "None writes no file; the command writes into out/NAME-directions",
+    ("positions", "out"): "None writes no files; the command writes into out/NAME-positions",
     ("render", "again"): "a function of its own, because targets and settings are in the file",
     ("explain", "out"): "None writes into out/NAME-explanations, as the command",
     ("circuits", "out"): "None writes into out/NAME-circuits, as the command",

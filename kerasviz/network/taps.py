@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from kerasviz.errors import UsageError, near
 from kerasviz.network.program import Value
-from kerasviz.types import NotebookView
+from kerasviz.types import NotebookView, PreActivation
 
 PRE_RELU = "_pre_relu"
 PRE_ACTIVATION = "_pre_activation"
@@ -51,6 +51,12 @@ class Tap:
     def pre_relu(self) -> str | None:
         """The tap before the ReLU, if this is the output of one."""
         return self.pre_activation if self.rectified else None
+
+    def before(self, pre_activation: PreActivation) -> str | None:
+        """Return the tap before the activation function: of a ReLU, or of "any" function."""
+        if pre_activation == "any":
+            return self.pre_activation
+        return self.pre_relu if pre_activation else None
 
     @property
     def channels(self) -> int | None:

@@ -25,7 +25,7 @@ from kerasviz.optvis.objectives.scoring import (
 from kerasviz.optvis.optimization.compile_cache import compiled
 from kerasviz.optvis.parameterizations import Fourier
 from kerasviz.optvis.parameterizations.colour import ROOTS
-from kerasviz.types import Array, Tensor
+from kerasviz.types import Array, PreActivation, Tensor
 
 #: The metrics of the article's figure on steepest descent.
 METRICS = ("linf", "l2", "decorrelated")
@@ -39,7 +39,7 @@ def gradients(
     images: Array,
     taps: Sequence[str] = (),
     *,
-    pre_activation: bool = True,
+    pre_activation: PreActivation = True,
 ) -> tuple[Array, dict[str, Array], dict[str, Array]]:
     """Compute the scores [B] of images, their gradients and the activations, by tap.
 

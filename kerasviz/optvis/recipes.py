@@ -18,6 +18,7 @@ from kerasviz.optvis.transforms.steps import Jitter, Pad
 from kerasviz.optvis.transforms.transform import (
     ARTICLE_STEPS,
     LUCID_STEPS,
+    VIT_STEPS,
     VIVID_STEPS,
     FoldedTransform,
     SequentialTransform,
@@ -25,11 +26,16 @@ from kerasviz.optvis.transforms.transform import (
     transform_from_json,
 )
 from kerasviz.optvis.transforms.views import Noise, ShrinkingCrop
-from kerasviz.types import NotebookView
+from kerasviz.types import NotebookView, PreActivation
 
 #: The data types of convolutions and matrix products.
 PRECISIONS = ("float32", "bfloat16", "float16")
 OPTIMIZERS = ("adam", "gradient-descent", "normalized-gradient", "nadam")
+#: Settings that are left out of the data of recipes which have their defaults.
+_RECENT = (
+    *("rivals", "special_tokens", "views", "opacity", "likeness"),
+    *("octaves", "octave_scale"),
+)
 #: The patience of ``--until-converged``, in steps.
 PATIENCE = 128
 
@@ -49,7 +55,9 @@ class Recipe(NotebookView):
         transform: The random transform of the image before every step, or its steps in order:
             ``Pad``, ``Jitter``..., and Python functions of images [B, H, W, C], seeds [B] and steps
             [B] that return images, see :class:`FunctionStep`.
-        pre_activation: Whether to take the tensor before the ReLU, where one exists.
+        pre_activation: Whether to take the tensor before the ReLU, where one exists; ``"any"`` does
+            so before other activation functions too, such as GELU, whose gradient vanishes where
+            a unit is far from active.
         redirect_steps: The number of first updates with redirected ReLU gradients.
         precision: The data type of the network's convolutions and matrix products.
         tile: The side in pixels of square tiles, for images too large for the memory; 0 for none.
@@ -59,6 +67,8 @@ class Recipe(NotebookView):
             whose numbers [B] are subtracted from the scores.
         rivals: The share of log(sum of exp(all logits)) that is subtracted from the logit of a
             class, so that it stands out from the others; scores of pictures are without it.
+        special_tokens: Whether class tokens and registers of a transformer count in means over
+            positions; without them only the tokens of patches do.
         views: The number of transformed images that the network sees of each image in a step, at
             least 1; the score is their mean.
         opacity: Whether pictures have an opacity too: how much scores depended on each pixel, over
@@ -92,13 +102,14 @@ class Recipe(NotebookView):
     optimizer: str = "adam"
     parameterization: Parameterization = field(default_factory=Fourier)
     transform: Transform = field(default_factory=lambda: FoldedTransform(ARTICLE_STEPS))
-    pre_activation: bool = True
+    pre_activation: PreActivation = True
     redirect_steps: int = 0
     precision: str = "float32"
     tile: int = 0
     patience: int = 0
     penalties: tuple[PythonFunction, ...] = ()
     rivals: float = 0.0
+    special_tokens: bool = True
     views: int = 1
     opacity: bool = False
     likeness: float = 0.0
@@ -133,6 +144,11 @@ class Recipe(NotebookView):
             raise UsageError(f"likeness {self.likeness}: expected a number from 0 on, such as 1")
         if not 0 <= self.rivals <= 1:
             raise UsageError(f"rivals {self.rivals}: expected a share from 0 (none) to 1, as 0.5")
+        if self.pre_activation not in (True, False, "any"):
+            raise UsageError(
+                f"pre_activation {self.pre_activation!r}: expected true (before ReLUs), false or "
+                '"any" (before other activation functions too)'
+            )
         check_choice("precision", self.precision, PRECISIONS)
         check_choice("optimizer", self.optimizer, OPTIMIZERS)
 
@@ -238,14 +254,7 @@ class Recipe(NotebookView):
         del data["penalties"]
         if self.penalties:
             data["penalties"] = [penalty.to_json() for penalty in self.penalties]
-        for name in (
-            "rivals",
-            "views",
-            "opacity",
-            "likeness",
-            "octaves",
-            "octave_scale",
-        ):  # absent from recipes of old
+        for name in _RECENT:  # absent from recipes of old
             if data[name] == getattr(_DEFAULTS, name):
                 del data[name]
         data["size"] = list(self.size)
@@ -306,6 +315,16 @@ RECIPES: dict[str, Recipe] = {
         transform=FoldedTransform(VIVID_STEPS, scaled_from=128),
         rivals=0.3,
     ),
+    # For transformers: no outlier patches, units that start, means over the tokens of patches.
+    # Measured with all that was tried in docs/pages/howto/transformers.md.
+    "vit": Recipe(
+        "vit",
+        steps=128,
+        parameterization=Fourier(decay_power=1.2),
+        transform=FoldedTransform(VIT_STEPS, scaled_from=128),
+        pre_activation="any",
+        special_tokens=False,
+    ),
     # Natural images by fixed magnitudes and crops that shrink (Fel et al. 2023; the constants of
     # xplique, but for 256 steps, 32 views, 512 pixels and windows from 0.5 to 0.05 there). Takes
     # three times as long as fast; measured in docs/pages/concepts/maco.md.
@@ -353,6 +372,7 @@ RECIPE_SUMMARIES: dict[str, str] = {
     "lucid": "The defaults of the library lucid: other transforms, for pictures as its users know.",
     "fast": "The article's settings in few steps: what most units need to be recognized.",
     "vivid": "As quick as fast, with crops and rivals: one whole thing rather than its texture.",
+    "vit": "For transformers: crops, more contrast, units before their GELU, patches alone.",
     "maco": "The spectrum stays that of photos, only phases change: natural, and transparent.",
     "accentuation": "From a photo: what raises the score in it, and where the score depends on it.",
     "deepdream": "From a photo: dreams a layer or unit into it, in sizes from small to large.",

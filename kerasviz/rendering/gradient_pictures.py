@@ -25,7 +25,7 @@ from kerasviz.optvis.objectives.scoring import IMAGE
 from kerasviz.rendering.manifest import GradientEntry
 from kerasviz.rendering.photos import read_photo
 from kerasviz.rendering.store import Store
-from kerasviz.types import Array
+from kerasviz.types import Array, PreActivation
 
 #: Percentile that becomes white or full colour, so that a few large values do not hide the others.
 PERCENTILE = 99.5
@@ -74,7 +74,7 @@ class GradientTask:
     kind: str
     size: tuple[int, int]
     objective: Objective | None
-    pre_activation: bool
+    pre_activation: PreActivation
     tap: str
     taps: tuple[str, ...]
 

@@ -27,6 +27,7 @@ from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.facet_records import facet_words
 from kerasviz.rendering.held_data import with_arrays
 from kerasviz.rendering.sizes import may_shrink, with_crop_size
+from kerasviz.types import PreActivation
 
 #: What the text of a balanced sum ends with.
 BALANCED = ", balanced"
@@ -371,15 +372,19 @@ def _of_kind(target: Target, kind: str, net: Network) -> Target:
 REDIRECTED_STEPS = 17
 
 
-def first_relu(net: Network) -> str | None:
-    """Return the output of the network's first ReLU. Its input is linear in the image."""
-    return next((name for name in net.taps if net.taps[name].pre_relu), None)
+def first_activation(net: Network, pre_activation: PreActivation = True) -> str | None:
+    """Return the output of the network's first ReLU, or of "any" activation function.
+
+    In a network of convolutions its input is linear in the image.
+    """
+    return next((name for name in net.taps if net.taps[name].before(pre_activation)), None)
 
 
 def adapt_recipe(recipe: Recipe, objective: Objective, net: Network) -> Recipe:
     """Return the recipe for an objective: nearly always ``recipe`` itself.
 
-    Before the first ReLU of a network the mean of a channel is linear in the image, so that the
+    Before the first ReLU of a network (or the first activation function, for a recipe that takes
+    the tensor before any) the mean of a channel is linear in the image, so that the
     best image is one flat colour. Units of that layer are optimized after the ReLU, and redirected
     gradients help those that are dead at the start. Crops get the size of the network, where the
     recipe names none, and images shrink only where they may (see
@@ -388,7 +393,7 @@ def adapt_recipe(recipe: Recipe, objective: Objective, net: Network) -> Recipe:
     recipe = with_crop_size(recipe, net)
     if not may_shrink(recipe, objective, net):
         recipe = recipe.replace(transform=recipe.transform.unshrunk())
-    first = first_relu(net)
+    first = first_activation(net, recipe.pre_activation)
     kinds = ("channel", "direction", "function")
     taps = {net.taps[n].name for t in objective.terms if t.kind in kinds for n in t.names}
     if not recipe.pre_activation or first not in taps:

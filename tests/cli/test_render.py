@@ -12,8 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.facet_fixtures import write_themes
+from support.tokens import network as tokens
 
+from kerasviz.cli import render
 from kerasviz.optvis.objectives.targets import GRAMMAR
+from kerasviz.rendering.picture_options import PictureOptions, requests_for
+from kerasviz.rendering.recipe_options import RecipeOptions
 
 Run = Callable[..., Any]
 SHORT = ("--preprocess", "unit", "--recipe", "fast", "--steps", 3, "--size", "16x24")
@@ -180,6 +184,21 @@ def test_flat_picture_is_warned_of(
     assert len(ended.notes.splitlines()) == 1
     assert ended.err.startswith("kerasviz: warning: flat grey")
     assert "conv2-1.png" in ended.err
+
+
+def test_the_recipe_for_transformers_is_named_where_tokens_are_asked_for(capsys: Any) -> None:
+    net = tokens(1)
+
+    def said(target: str, recipe: str) -> str:
+        settings = RecipeOptions(recipe, size=(12, 20), steps=1)
+        requests = requests_for(net, [target], settings, PictureOptions())
+        render._say_tokens(net, recipe, requests)
+        return str(capsys.readouterr().err)
+
+    assert said("block:3", "fast").startswith("kerasviz: block has tokens of a transformer; --rec")
+    assert (
+        not said("block:3", "vit") and not said("logit:1", "fast") and not said("patches:1", "fast")
+    )
 
 
 def test_mean_and_order_reach_the_input_description(run_cli: Run, model_file: Path) -> None:

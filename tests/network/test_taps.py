@@ -47,6 +47,8 @@ def test_other_activations_have_pre_activations_that_stay_in_place():
     assert (taps["silu"].pre_activation, taps["silu"].pre_relu) == ("conv", None)
     assert taps["relu_pre_activation"] is taps["relu_pre_relu"] is taps["conv"]
     assert taps["relu"].pre_relu == "conv"
+    assert [taps["silu"].before(which) for which in (False, True, "any")] == [None, None, "conv"]
+    assert [taps["relu"].before(which) for which in (False, True, "any")] == [None, "conv", "conv"]
     assert taps["both_pre_activation"].parts == ("conv", "conv")
     assert taps["both_pre_relu"].parts == ("silu", "conv")
 

@@ -48,6 +48,14 @@ def test_vivid_crops_after_the_transforms_of_the_article_and_has_rivals():
     assert changed == {"steps", "transform", "rivals"}
 
 
+def test_vit_takes_tokens_of_patches_before_their_activation_function():
+    vit, fast = recipe("vit"), recipe("fast")
+    changed = {key for key, value in vit.identity().items() if fast.identity().get(key) != value}
+    assert changed == {"transform", "parameterization", "pre_activation", "special_tokens"}
+    assert vit.to_json()["special_tokens"] is False and "special_tokens" not in fast.to_json()
+    assert "rivals" not in vit.to_json()
+
+
 def test_maco_sees_crops_that_shrink_and_has_an_opacity():
     chosen = recipe("maco")
     assert chosen.parameterization.kind == "maco" and chosen.opacity
@@ -96,6 +104,7 @@ def test_a_file_may_name_only_what_differs(tmp_path):
         ({"size": (0, 5)}, "size 0x5"),
         ({"learning_rate": 0}, "learning rate 0"),
         ({"rivals": 1.5}, "rivals 1.5: expected a share"),
+        ({"pre_activation": "all"}, "pre_activation 'all': expected true"),
         ({"optimizer": "sgd"}, "choose from adam, gradient-descent"),
         ({"views": 0}, "views 0: expected a number of images"),
         ({"views": 2, "tile": 16}, "leave out the tile"),

@@ -79,6 +79,13 @@ def test_channels_of_the_first_relu_get_a_picture_and_not_a_colour():
     assert adapt_recipe(lucid, channel("relu1", 1), net) == lucid
 
 
+def test_channels_of_the_first_activation_are_taken_after_it_by_a_recipe_that_looks_behind_any():
+    net, vit = network(), recipe("vit")
+    adapted = adapt_recipe(vit, channel("relu1", 3), net)
+    assert adapted == vit.replace(pre_activation=False, redirect_steps=17)
+    assert adapt_recipe(vit, channel("joined", 1), net) == vit
+
+
 def test_targets_become_requests_of_their_kind():
     net = network()
     targets = [*parse_target("joined:1-2", net), *parse_target("relu1:3", net)]

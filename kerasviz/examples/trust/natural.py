@@ -23,7 +23,7 @@ from kerasviz.optvis.objectives.scoring import (
     structure_of,
     taps_in,
 )
-from kerasviz.types import Array, Size, Tensor
+from kerasviz.types import Array, PreActivation, Size, Tensor
 
 #: The photos that are remembered of each picture: those that excite its unit most.
 STRONGEST = 8
@@ -53,7 +53,7 @@ class Measured:
 
     net: Network
     structure: Structure
-    pre_activation: bool
+    pre_activation: PreActivation
     size: Size
     pictures: tuple[FinishedPicture, ...]
     rows: tuple[int, ...]
@@ -115,7 +115,7 @@ def measured(
     Photos have ``size``, by default ``usual``; where the objective's score is measured that is the
     pictures' own size.
     """
-    groups: dict[tuple[Structure, bool, Size], list[int]] = {}
+    groups: dict[tuple[Structure, PreActivation, Size], list[int]] = {}
     for number, picture in enumerate(pictures):
         objective = picture.objective
         if picture.by_function or objective.reproduces or not objective.terms:

@@ -10,6 +10,8 @@ import tensorflow as tf
 
 from kerasviz.export.tf_serving.settings import ExportSettings, ServedTap, served_taps
 from kerasviz.network.network import Network
+from kerasviz.optvis.objectives.scoring import taps_in
+from kerasviz.optvis.objectives.special_tokens import left_out
 from kerasviz.optvis.optimization.loop import Loop
 from kerasviz.types import Tensor
 
@@ -77,7 +79,8 @@ def _in_groups(net: Network, tap: ServedTap, setting: ExportSettings) -> Callabl
 
 def _group(net: Network, tap: ServedTap, setting: ExportSettings) -> Callable[..., Any]:
     """Return a run for a group of fixed size, in which each row stops at its own steps."""
-    loop = Loop(net, tap.structure, tap.recipe)
+    special = left_out(net, tap.recipe.special_tokens, taps_in(tap.structure))
+    loop = Loop(net, tap.structure, tap.recipe, special)
     numbers, first = tf.range(setting.group), tap.recipe.redirect_steps
     phases = [(loop.one_step(loop.redirected_kernels), 0, first)] if first else []
     phases.append((loop.one_step(loop.kernels), first, setting.most))

@@ -16,7 +16,7 @@ from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.objective import channel
 from kerasviz.optvis.objectives.targets import Target
 from kerasviz.optvis.recipes import Recipe
-from kerasviz.rendering.request import Request, first_relu, make_requests
+from kerasviz.rendering.request import Request, first_activation, make_requests
 from kerasviz.rendering.sizes import CLASSIFIED
 
 
@@ -88,7 +88,7 @@ class FigureContext:
     def linear(self) -> tuple[str, ...]:
         """Return the taps whose channels are optimized after the ReLU, see ``adapt_recipe``."""
         first = (
-            first_relu(self.options.net)
+            first_activation(self.options.net, self.options.recipe.pre_activation)
             if self.options.recipe.pre_activation and self.units
             else None
         )

@@ -27,6 +27,7 @@ from kerasviz.optvis.objectives.projections import (
     project,
     projection_of,
 )
+from kerasviz.optvis.objectives.special_tokens import ALL_COUNT, of_patches
 from kerasviz.optvis.objectives.term import (
     COMPARED,
     COUPLINGS,
@@ -38,7 +39,7 @@ from kerasviz.optvis.objectives.term import (
     Term,
 )
 from kerasviz.optvis.python_function import PythonFunction
-from kerasviz.types import Array, Size, Tensor
+from kerasviz.types import Array, PreActivation, Size, Tensor
 
 #: Every kind of term is one of these reductions of a tap's activations A [B, ..., C].
 _REDUCTIONS = {
@@ -115,7 +116,9 @@ def rivals_of(net: Network, structure: Structure, share: float) -> Rivals | None
     return Rivals(tap, _before_classes(net, tap), share) if concerned else None
 
 
-def _slots(objective: Objective, net: Network, pre_activation: bool) -> dict[Slot, list[Term]]:
+def _slots(
+    objective: Objective, net: Network, pre_activation: PreActivation
+) -> dict[Slot, list[Term]]:
     """Return the slots of an objective with their terms; terms of a linear slot are summed."""
     slots: dict[Slot, list[Term]] = {}
     for term in objective.terms:
@@ -127,7 +130,7 @@ def _slots(objective: Objective, net: Network, pre_activation: bool) -> dict[Slo
     return slots
 
 
-def _slot(term: Term, net: Network, pre_activation: bool) -> Slot:
+def _slot(term: Term, net: Network, pre_activation: PreActivation) -> Slot:
     """Return the first slot of a term."""
     reduction = projection_of(term) or _REDUCTIONS[term.kind]
     if term.part is not None:
@@ -141,30 +144,30 @@ def _slot(term: Term, net: Network, pre_activation: bool) -> Slot:
     return Slot(taps[0], reduction, function=term.function, inputs=inputs)
 
 
-def _tap(name: str, term: Term, net: Network, pre_activation: bool) -> str:
+def _tap(name: str, term: Term, net: Network, pre_activation: PreActivation) -> str:
     """Return the name of the tap at which a term is computed that names a tap."""
     tap = net.taps[name]
     # An autoencoder reads the tap itself, and its latents have a gradient there.
-    if (
-        pre_activation
-        and tap.pre_relu
-        and term.kind not in (*COUPLINGS, *COMPARED, "latent", "facet")
-    ):
-        tap = net.taps[tap.pre_relu]
+    before = tap.before(pre_activation)
+    if before and term.kind not in (*COUPLINGS, *COMPARED, "latent", "facet"):
+        tap = net.taps[before]
     return tap.name
 
 
-def structure_of(objective: Objective, net: Network, pre_activation: bool = True) -> Structure:
+def structure_of(
+    objective: Objective, net: Network, pre_activation: PreActivation = True
+) -> Structure:
     """Return the structure of an objective: objectives of equal structure share a compiled loop.
 
-    With ``pre_activation`` every tap that is the output of a ReLU (or a concatenation of them) is
-    replaced by the tensor before it, so that inactive units have a gradient.
+    With ``pre_activation`` every tap that is the output of a ReLU (or a concatenation of them), or
+    of "any" activation function, is replaced by the tensor before it, so that inactive units have a
+    gradient.
     """
     return tuple(sorted(_slots(objective, net, pre_activation)))
 
 
 def taps_of(
-    objectives: Sequence[Objective], net: Network, pre_activation: bool = True
+    objectives: Sequence[Objective], net: Network, pre_activation: PreActivation = True
 ) -> tuple[str, ...]:
     """Return the taps at which objectives are computed, sorted."""
     structures = [structure_of(objective, net, pre_activation) for objective in objectives]
@@ -180,7 +183,7 @@ def pack_objectives(
     structure: Structure,
     rows: Sequence[Objective],
     net: Network,
-    pre_activation: bool = True,
+    pre_activation: PreActivation = True,
     size: Size | None = None,
 ) -> dict[str, Array]:
     """Fill the tensors of a structure for ``rows`` of objectives and images of a ``size``.
@@ -285,6 +288,7 @@ def scores(
     data: Mapping[str, Tensor],
     groups: Tensor,
     rivals: Rivals | None = None,
+    special: Mapping[str, int] = ALL_COUNT,
 ) -> Tensor:
     """Compute the score of every row, [B], to be maximized.
 
@@ -292,12 +296,13 @@ def scores(
     transformed, where the structure needs them, and those of photos by :func:`photo_of`; ``data``
     comes from :func:`pack_objectives`; ``groups`` [B] are numbers: rows of one number were
     requested together (diversity couples them).
-    ``rivals`` are those of the classes. The likeness to a photo is no part of it, see
+    ``rivals`` are those of the classes; ``special`` has the number of first tokens of taps that do
+    not count. The likeness to a photo is no part of it, see
     :func:`likeness_scores`.
     Sources: lucid, ``optvis/objectives.py``; paper section "Optimization Objectives".
     """
     slots = {i: slot for i, slot in enumerate(structure) if slot.reduction != "likeness"}
-    return _total(slots, activations, data, groups, rivals)
+    return _total(slots, activations, data, groups, rivals, special)
 
 
 def likeness_scores(
@@ -334,6 +339,7 @@ def own_scores(
     activations: Mapping[str, Tensor],
     data: Mapping[str, Tensor],
     groups: Tensor,
+    special: Mapping[str, int] = ALL_COUNT,
 ) -> Tensor:
     """Compute the scores [B] without rivals, penalties and couplings.
 
@@ -342,7 +348,7 @@ def own_scores(
     slots = dict(enumerate(structure))
     aside = (*PENALTIES, *COUPLINGS, *STEERING)
     own = {i: slot for i, slot in slots.items() if slot.reduction not in aside}
-    return _total(own or slots, activations, data, groups)
+    return _total(own or slots, activations, data, groups, special=special)
 
 
 def _total(
@@ -351,6 +357,7 @@ def _total(
     data: Mapping[str, Tensor],
     groups: Tensor,
     rivals: Rivals | None = None,
+    special: Mapping[str, int] = ALL_COUNT,
 ) -> Tensor:
     """Add up the terms of slots by their numbers, those that are about the others at the end.
 
@@ -361,7 +368,7 @@ def _total(
     total: Tensor = 0.0
     for i, slot in slots.items():
         if i not in facets and i not in couplings:
-            total += _scored(i, slot, activations, data, groups, rivals)
+            total += _scored(i, slot, activations, data, groups, rivals, special)
     target = total
     for i, slot in facets.items():
         layers = {tap: activations[tap] for tap in slot.taps}
@@ -380,9 +387,11 @@ def _scored(
     data: Mapping[str, Tensor],
     groups: Tensor,
     rivals: Rivals | None,
+    special: Mapping[str, int],
 ) -> Tensor:
     """Score the activations of slot ``i`` by itself, [B]."""
-    a = tf.cast(activations[slot.tap], tf.float32)
+    a = of_patches(activations[slot.tap], slot.reduction, special.get(slot.tap, 0))
+    a = tf.cast(a, tf.float32)
     if slot.reduction == "alignment":
         return -data[f"weight{i}"] * _neighbour_distance(a, groups)
     if slot.function is not None:

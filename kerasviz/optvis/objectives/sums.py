@@ -10,8 +10,9 @@ import numpy as np
 
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.scoring import Structure, own_scores, pack_objectives
+from kerasviz.optvis.objectives.special_tokens import ALL_COUNT
 from kerasviz.optvis.objectives.term import OF_STYLE, Objective, Term
-from kerasviz.types import Array, Size, Tensor
+from kerasviz.types import Array, PreActivation, Size, Tensor
 
 #: What stands before a unit in the text of a term: a sign and a factor.
 _WEIGHT = re.compile(r"-?\s*(?:(?:\d+\.?\d*|\.\d+)\s*\*\s*)?")
@@ -115,7 +116,7 @@ def pack_terms(
     structure: Structure,
     rows: Sequence[Objective],
     net: Network,
-    pre_activation: bool = True,
+    pre_activation: PreActivation = True,
     size: Size | None = None,
 ) -> dict[str, Array]:
     """Fill the tensors of a structure for every term of sums alone, without its weight.
@@ -152,8 +153,9 @@ def term_scores(
     activations: Mapping[str, Tensor],
     terms: Mapping[str, Tensor],
     groups: Tensor,
+    special: Mapping[str, int] = ALL_COUNT,
 ) -> list[Tensor]:
     """Compute the scores [B] of every term of sums; ``terms`` comes from :func:`pack_terms`."""
     count = next(iter(terms.values())).shape[1]
     each = [{name: tensor[:, number] for name, tensor in terms.items()} for number in range(count)]
-    return [own_scores(structure, activations, data, groups) for data in each]
+    return [own_scores(structure, activations, data, groups, special) for data in each]

@@ -29,6 +29,7 @@ from kerasviz.optvis.objectives.scoring import (
     scores,
     taps_in,
 )
+from kerasviz.optvis.objectives.special_tokens import ALL_COUNT, left_out
 from kerasviz.optvis.objectives.sums import term_scores
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.optimization.compile_cache import compiled
@@ -149,7 +150,14 @@ class Loop:
     #: Whether sums of slopes are a mask beside the images, not their opacity.
     masks = False
 
-    def __init__(self, net: Network, structure: Structure, recipe: Recipe):
+    def __init__(
+        self,
+        net: Network,
+        structure: Structure,
+        recipe: Recipe,
+        special: Mapping[str, int] = ALL_COUNT,
+    ):
+        self.special = special
         self.net, self.structure, self.recipe = net, structure, recipe
         self.taps = list(taps_in(structure))
         functions = [slot.function for slot in structure if slot.function is not None]
@@ -224,9 +232,9 @@ class Loop:
         def score(images: Tensor) -> Tensor:
             activations, own = self._activations(images, data, PLAIN)
             activations = {**activations, IMAGE: images}
-            whole = own_scores(self.structure, activations, own, groups)
-            each = term_scores(self.structure, activations, terms, groups) if terms else []
-            return tf.stack([whole, *each], axis=-1)
+            whole = own_scores(self.structure, activations, own, groups, self.special)
+            named = self.structure, activations, terms, groups, self.special
+            return tf.stack([whole, *(term_scores(*named) if terms else ())], axis=-1)
 
         tile = self.recipe.tile
         return scores_of_tiles(score, images, tile) if tile else score(images)
@@ -262,7 +270,9 @@ class Loop:
             data = self._of_views(data)
             groups = tf.reshape(groups[:, None] * views + tf.range(views), [-1])
         activations = {**activations, IMAGE: spread(images, views)}
-        totals = self._mean_of_views(scores(self.structure, activations, data, groups, self.rivals))
+        settings = self.rivals, self.special
+        totals = scores(self.structure, activations, data, groups, *settings)
+        totals = self._mean_of_views(totals)
         for penalty in self.recipe.penalties:
             totals -= function_scores(penalty, images)
         return totals
@@ -392,7 +402,8 @@ def loop_for(
     key = (kind, structure, recipe.replace(name="", steps=1))
     net.warn_of_training()
     net = net.focused(taps_in(structure))
-    return compiled(net, key, lambda net: kind(net, structure, recipe))
+    special = left_out(net, recipe.special_tokens, taps_in(structure))
+    return compiled(net, key, lambda net: kind(net, structure, recipe, special))
 
 
 def _stops(steps: int, redirected: int, snapshots: Sequence[int]) -> Iterator[tuple[int, int]]:

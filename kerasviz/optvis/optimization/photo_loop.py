@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from kerasviz.optvis.objectives.scoring import (
     style_of,
     styled_taps,
 )
+from kerasviz.optvis.objectives.special_tokens import ALL_COUNT
 from kerasviz.optvis.optimization.loop import (
     LOSS_SCALE,
     PHOTO,
@@ -49,8 +51,14 @@ class PhotoLoop(Loop):
     the steepness of the score beside it, which is measured before the first step.
     """
 
-    def __init__(self, net: Network, structure: Structure, recipe: Recipe):
-        super().__init__(net, structure, recipe)
+    def __init__(
+        self,
+        net: Network,
+        structure: Structure,
+        recipe: Recipe,
+        special: Mapping[str, int] = ALL_COUNT,
+    ):
+        super().__init__(net, structure, recipe, special)
         self.compared = compared_taps(structure)
         self.styled = styled_taps(structure)
         self.from_photo = starts_from_photo(structure)

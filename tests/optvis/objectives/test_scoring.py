@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from support import tiny, tokens
 
 from kerasviz.errors import UsageError
+from kerasviz.network.network import Network
 from kerasviz.optvis.objectives import objective as ask
 from kerasviz.optvis.objectives import scoring
 from kerasviz.optvis.objectives.scoring import (
@@ -499,3 +502,22 @@ def test_tokens_with_a_like_gram_matrix_are_not_diverse():
     for k in range(4):
         others = [block[j] for j in range(4) if j != k]
         assert np.isclose(found[k], -0.3 * twin.likeness(block[k], others), rtol=1e-5)
+
+
+class Smooth(tiny.TinyProgram):
+    """A tiny network whose second activation function is smooth."""
+
+    @property
+    def values(self):
+        known = dict(super().values)
+        known["relu1"] = replace(known["relu1"], relu_input=None, activation_input="conv1")
+        return known
+
+
+def test_any_activation_function_is_looked_behind_only_where_it_is_asked_for():
+    net = Network(Smooth(), NET.identity, input_spec=NET.input_spec)
+    taps = {
+        which: structure_of(ask.channel("relu1", 1), net, which)[0].tap
+        for which in (False, True, "any")
+    }
+    assert taps == {False: "relu1", True: "relu1", "any": "conv1"}

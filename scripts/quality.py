@@ -71,8 +71,11 @@ NETWORKS = {
     "efficientnet-lite0": ("EfficientNet-Lite0", ""),
 }
 RECIPE_NAMES = ("article:384", "lucid", "fast", "vivid", "vivid:384", "maco")
-#: Units of a layer, evenly spaced, and the number of layers, that are compared between precisions.
-UNITS, LAYERS = 16, 4
+#: Units of a layer, evenly spaced, that are compared between precisions.
+UNITS = 16
+#: Where the layers are whose units are compared, in the order of the main layers; of GoogLeNet they
+#: are mixed3b, mixed4a, mixed4c and mixed5a.
+LAYERS = (0.35, 0.45, 0.65, 0.9)
 
 
 @dataclass
@@ -244,9 +247,9 @@ def lucent_row(jury: Jury, name: str) -> str:
 
 
 def layers_of(net: Network) -> list[str]:
-    """Four layers from a third of the depth on, evenly spaced."""
+    """The layers whose units are compared."""
     main = [name for name in net.main_taps if has_positions(net.taps[name].shape)]
-    return [main[round(share * (len(main) - 1))] for share in np.linspace(0.35, 0.9, LAYERS)]
+    return [main[round(share * (len(main) - 1))] for share in LAYERS]
 
 
 def reached(

@@ -61,7 +61,7 @@ def test_units_are_compared_by_what_they_reach_before_the_relu(
 ) -> None:
     net = kerasviz.load("efficientnet-lite0")
     layers = quality.layers_of(net)
-    assert len(set(layers)) == quality.LAYERS and set(layers) <= set(net.main_taps)
+    assert len(set(layers)) == len(quality.LAYERS) and set(layers) <= set(net.main_taps)
     image = np.random.default_rng(1).uniform(size=(1, 40, 40, 3)).astype(np.float32)
     tap = layers[0]
     name = net.taps[tap].pre_relu or tap

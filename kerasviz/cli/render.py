@@ -143,7 +143,7 @@ The same command again renders only what is missing, also after Ctrl-C.
 @click.option(
     "--facet-weight",
     type=float,
-    default=2.0,
+    default=5.0,
     show_default=True,
     metavar="X",
     help="How strongly facets steer.",

@@ -184,8 +184,8 @@ def test_bad_folders_are_one_line(themes: Path, tmp_path: Path) -> None:
     [
         ("relu1:2", {}, "no main layer is before it; name a deeper unit"),
         ("joined:2", {"precision": "bfloat16"}, "float32 only"),
-        ("joined:2", {"facet_weight": float("nan")}, "expected a number, such as 2"),
-        ("joined:2", {"facet_weight": "much"}, "expected a number, such as 2"),
+        ("joined:2", {"facet_weight": float("nan")}, "expected a number, such as 5"),
+        ("joined:2", {"facet_weight": "much"}, "expected a number, such as 5"),
         ("joined:2", {"tile": 8, "size": 16}, "needs the whole image"),
     ],
 )

@@ -65,10 +65,10 @@ def relative_error(ours: Array, theirs: Array) -> float:
 
 
 def every_tap(
-    path: Path, feeds: Mapping[str, Array], leave: Sequence[str] = ()
+    path: Path, feeds: Mapping[str, Array], leave: Sequence[str] = (), program: Any = None
 ) -> dict[str, float]:
-    """The relative error of every value against onnxruntime."""
-    program = read_onnx(path).program
+    """The relative error of every value against onnxruntime; ``program`` is the file's, if read."""
+    program = program or read_onnx(path).program
     inside = {name for node in onnx.load(path).graph.node for name in node.output}
     names = [n for n in dict.fromkeys([*program.values, *program.outputs]) if n not in leave]
     names = [n for n in names if n in inside]  # not those of operators that are written out

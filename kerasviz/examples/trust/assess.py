@@ -15,6 +15,7 @@ from kerasviz.examples.trust.summary import Record, summary_of
 from kerasviz.io.terminal import Update, reporting, stepping
 from kerasviz.network.size import size_of
 from kerasviz.rendering.commands import CommandLine
+from kerasviz.rendering.held_data import with_held
 from kerasviz.rendering.manifest import read_manifest
 from kerasviz.rendering.pages import write_index
 from kerasviz.rendering.recorded import source_of
@@ -117,6 +118,10 @@ def trust(  # noqa: PLR0913 - the options of the command
         model = source_of(place, manifest, named).load()
     net = with_data(as_network(model), data)
     store = Store(place, net)
+    held: dict[str, str] = {}  # of pictures that differ in it the last ones'
+    for settings in store.requests.values():
+        held |= settings.get("data", {})
+    store.net = with_held(store.net, place, held)
     other = None if judge is None else as_network(judge)
     asked = TrustOptions(source, other, tap, *options)
     with reporting(progress, partial(stepping, "compiling")) as report:

@@ -57,13 +57,14 @@ class FinishedPicture:
 def finished_pictures(store: Store) -> list[FinishedPicture]:
     """Return the finished pictures of a store whose files are unchanged, in its order.
 
-    Raises :class:`UsageError` where there is none.
+    Pictures in tiles are left out: the network never sees one as a whole. Raises
+    :class:`UsageError` where there is none.
     """
     requests: dict[tuple[str, str], Request] = {}
     pictures = []
     for entry in store.entries.values():
         settings = store.requests[entry.request]
-        if entry.score is None or not store.intact(entry):
+        if settings["recipe"].get("tile") or entry.score is None or not store.intact(entry):
             continue
         key = entry.target, entry.request
         if key not in requests:
@@ -72,7 +73,8 @@ def finished_pictures(store: Store) -> list[FinishedPicture]:
         pictures.append(FinishedPicture(store.folder / entry.file, entry, requests[key], note))
     if not pictures:
         raise UsageError(
-            f"{str(store.folder)!r} has no finished picture; render some with kerasviz render"
+            f"{str(store.folder)!r} has no finished picture, those in tiles aside; render some "
+            "with kerasviz render"
         )
     return pictures
 

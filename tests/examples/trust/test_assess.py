@@ -129,6 +129,7 @@ def test_folders_that_cannot_be_trusted_are_one_line(tmp_path: Path, class_photo
     assert any("another --seed" in note for note in few.notes)
     assert few.pictures["joined-1.png"]["natural"]["photos"] == 2
     (out / "joined-1.png").unlink()
+    kerasviz.render(NET, "joined:1", size=48, tile=24, steps=1, out=out, progress=False)
     with pytest.raises(UsageError, match="has no finished picture"):
         kerasviz.trust(out, NET, images=class_photos, **WORDS)
     (out / "manifest.json").write_text("{")

@@ -283,6 +283,8 @@ def test_a_job_that_was_forgotten_says_to_ask_again(served: Served) -> None:
         ({"targets": ["nothing"]}, 422, "unknown tap"),
         ({"targets": []}, 422, "targets"),
         ({"recipe": "no"}, 422, "choose from article, lucid, fast, vivid"),
+        ({"targets": ["caricature:relu"]}, 422, "compares a layer with that of a photo"),
+        ({"recipe": "accentuation", "size": 32}, 422, "start from a photo"),
         ({"size": 513}, 422, "at most 512"),
         ({"size": [8, 8, 8]}, 422, "size"),
         ({"steps": 0}, 422, "steps"),

@@ -27,7 +27,7 @@ Data:
     Tap             a tensor of a network that can be looked at
     InputSpec       how an image becomes the numbers that a network takes
     Recipe          the settings of an optimization
-    RECIPES         the recipes by name: article, lucid, fast, vivid, vit, maco, accentuation
+    RECIPES         the recipes by name: article, lucid, fast, vivid, vit, maco and others
     Store           a folder of pictures with the manifest that makes them again
     objectives      what is maximized, as objects that can be added: channel, neuron, layer...
 

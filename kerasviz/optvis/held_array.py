@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from kerasviz.errors import UsageError
-from kerasviz.network.inputs import checksums
 from kerasviz.types import Array
 
 #: The keys of a held array in plain data.
@@ -37,6 +36,8 @@ class HeldArray:
     @classmethod
     def of(cls, array: Any, name: str = "") -> HeldArray:
         """Hold a copy of an array, in its own type; ``name`` is that of its source."""
+        from kerasviz.network.inputs import checksums  # which imports TensorFlow, in seconds
+
         own = np.array(array, order="C")
         own.flags.writeable = False
         return cls(checksums({"": own})[""], name, own)

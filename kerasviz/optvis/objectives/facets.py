@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tensorflow as tf
 
 from kerasviz.errors import ModelError, UsageError
-from kerasviz.network.network import Network
 from kerasviz.optvis.held_array import HeldArray
 from kerasviz.optvis.objectives.term import Objective, Term
 from kerasviz.types import Array, Tensor
+
+if TYPE_CHECKING:
+    from kerasviz.network.network import Network
 
 #: The weight of a facet (that of the authors). With 1 its term is about as large as the score of
 #: the target where the probe agrees with all that raises it.
@@ -96,6 +97,8 @@ def facet_scores(target: Tensor, layers: Mapping[str, Tensor], vector: Tensor) -
     C of all layers] comes from :func:`pack_facets`. Raises :class:`ModelError` where the target is
     not computed from a layer.
     """
+    import tensorflow as tf  # the command line reads this module before
+
     slopes = tf.gradients(target, list(layers.values()))
     total, first = 0.0, 0
     for (tap, a), slope in zip(layers.items(), slopes, strict=True):

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import tensorflow as tf
 
-from kerasviz.optvis.objectives.projections import EPSILON, LEAST_COSINE
 from kerasviz.optvis.objectives.term import Objective, Term
 from kerasviz.types import Array, Tensor
 
@@ -84,6 +82,10 @@ def pack_comparison(terms: Sequence[Term]) -> dict[str, Array]:
 
 def compare(kind: str, a: Tensor, photo: Tensor, data: Mapping[str, Tensor]) -> Tensor:
     """Compute the weighted scores [B] of activations A [B, ..., C] and those of the photos."""
+    import tensorflow as tf  # the command line reads this module before
+
+    from kerasviz.optvis.objectives.projections import EPSILON, LEAST_COSINE
+
     if kind == "likeness":
         squares = tf.reduce_sum(tf.square(a - photo), axis=-1)
         rows = tf.reshape(_root(squares), [a.shape[0] or tf.shape(a)[0], -1])
@@ -101,4 +103,6 @@ def compare(kind: str, a: Tensor, photo: Tensor, data: Mapping[str, Tensor]) -> 
 
 def _root(squares: Tensor) -> Tensor:
     """Return the square root, whose gradient is 0 at 0."""
+    import tensorflow as tf
+
     return tf.sqrt(tf.maximum(squares, 1e-24))

@@ -21,7 +21,7 @@ from kerasviz.io.images import encode
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.targets import parse_targets
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
-from kerasviz.optvis.optimization.loop import LoopProgress
+from kerasviz.optvis.optimization.run import LoopProgress
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.optvis.recipes import recipe as find_recipe
 from kerasviz.rendering.batching import Batch, make_batches

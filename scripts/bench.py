@@ -41,8 +41,10 @@ from kerasviz.network.network import Network
 from kerasviz.optvis.environment import environment
 from kerasviz.optvis.objectives.objective import channel
 from kerasviz.optvis.objectives.scoring import pack_objectives, structure_of
-from kerasviz.optvis.optimization.loop import LoopInputs, loop_for, optimize
+from kerasviz.optvis.optimization.loops import loop_for
+from kerasviz.optvis.optimization.optimize import optimize
 from kerasviz.optvis.optimization.precision import choose
+from kerasviz.optvis.optimization.run import LoopInputs
 from kerasviz.optvis.recipes import Recipe, recipe
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.run import render_into
@@ -271,7 +273,7 @@ MEMORY = """
 import json, sys
 sys.path.insert(0, {scripts!r})
 import bench, kerasviz
-from kerasviz.optvis.optimization.loop import optimize
+from kerasviz.optvis.optimization.optimize import optimize
 from kerasviz.optvis.recipes import Recipe
 
 def status(name):  # not getrusage, whose peak may be that of the process before exec

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kerasviz.errors import KerasvizError
 from kerasviz.io.files import Content, remove_leftovers, write_atomically
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
-from kerasviz.optvis.optimization.loop import LoopProgress
+from kerasviz.optvis.optimization.run import LoopProgress
 
 if TYPE_CHECKING:
     from kerasviz.io.storage import Storage

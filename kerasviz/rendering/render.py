@@ -21,7 +21,8 @@ from kerasviz.optvis.objectives.scoring import pack_objectives
 from kerasviz.optvis.objectives.sums import pack_terms
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.optimization.early_stopping import optimize_until_converged
-from kerasviz.optvis.optimization.loop import LoopInputs, LoopProgress, Run, optimize
+from kerasviz.optvis.optimization.optimize import optimize
+from kerasviz.optvis.optimization.run import LoopInputs, LoopProgress, Run
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.batching import Batch, make_batches
 from kerasviz.rendering.checkpoints import CheckpointWriter

@@ -23,7 +23,9 @@ from kerasviz.optvis.objectives.objective import Objective
 from kerasviz.optvis.objectives.scoring import IMAGE, pack_objectives, structure_of
 from kerasviz.optvis.objectives.targets import Target
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
-from kerasviz.optvis.optimization.loop import LoopInputs, loop_for, optimize
+from kerasviz.optvis.optimization.loops import loop_for
+from kerasviz.optvis.optimization.optimize import optimize
+from kerasviz.optvis.optimization.run import LoopInputs
 from kerasviz.optvis.recipes import Recipe, recipe
 from kerasviz.optvis.transforms.steps import Jitter, Pad
 from kerasviz.optvis.transforms.transform import FoldedTransform, SequentialTransform

@@ -16,7 +16,7 @@ from support import tiny
 import kerasviz
 from kerasviz import UsageError
 from kerasviz.network.network import Identity, Network
-from kerasviz.optvis.optimization.loop import CHUNK
+from kerasviz.optvis.optimization.run import CHUNK
 from kerasviz.rendering import balance as balancing
 from kerasviz.rendering.balance import STEPS
 from kerasviz.rendering.manifest import read_manifest

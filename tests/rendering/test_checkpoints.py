@@ -15,7 +15,7 @@ from support.tiny import network
 from kerasviz.io.storage import Storage
 from kerasviz.optvis.objectives.objective import channel
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
-from kerasviz.optvis.optimization.loop import CHUNK, LoopProgress
+from kerasviz.optvis.optimization.run import CHUNK, LoopProgress
 from kerasviz.optvis.recipes import recipe
 from kerasviz.rendering import run
 from kerasviz.rendering.checkpoints import EVERY, FOLDER, CheckpointWriter, LatestCheckpoint

@@ -10,14 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from kerasviz.network.network import Network
-from kerasviz.optvis.optimization.loop import (
-    CHUNK,
-    LoopInputs,
-    LoopProgress,
-    Run,
-    check_finite,
-    loop_for,
-)
+from kerasviz.optvis.optimization.ascent import check_finite
+from kerasviz.optvis.optimization.loops import loop_for
+from kerasviz.optvis.optimization.run import CHUNK, LoopInputs, LoopProgress, Run
 from kerasviz.optvis.optimization.slopes import without_moments
 from kerasviz.optvis.parameterizations.alpha import opaque
 from kerasviz.optvis.recipes import Recipe

@@ -7,17 +7,13 @@ one graph call.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from copy import copy
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
 from functools import partial
-from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
-from kerasviz.errors import ModelError, UsageError
+from kerasviz.errors import ModelError
 from kerasviz.network.network import Network
 from kerasviz.network.program import PLAIN, Kernels
 from kerasviz.optvis.function_calls import function_scores
@@ -29,119 +25,25 @@ from kerasviz.optvis.objectives.scoring import (
     scores,
     taps_in,
 )
-from kerasviz.optvis.objectives.special_tokens import ALL_COUNT, left_out
+from kerasviz.optvis.objectives.special_tokens import ALL_COUNT
 from kerasviz.optvis.objectives.sums import term_scores
-from kerasviz.optvis.optimization.checkpoint import Checkpoint
-from kerasviz.optvis.optimization.compile_cache import compiled
 from kerasviz.optvis.optimization.kernels import fast_kernels, portable_kernels
 from kerasviz.optvis.optimization.optimizers import UPDATES, fused_update, per_row
 from kerasviz.optvis.optimization.relu_gradients import REDIRECTED
-from kerasviz.optvis.optimization.slopes import add_slopes, no_slopes, opacity_of, without_moments
+from kerasviz.optvis.optimization.run import (
+    Data,
+)
+from kerasviz.optvis.optimization.slopes import add_slopes, no_slopes, opacity_of
 from kerasviz.optvis.optimization.tiling import check_tiles, scores_of_tiles, tiled
-from kerasviz.optvis.parameterizations import Alpha, Parameterization
+from kerasviz.optvis.parameterizations import Alpha
 from kerasviz.optvis.parameterizations.alpha import GREY, laid_on, opaque
 from kerasviz.optvis.python_function import names_of
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.optvis.transforms.views import spread
 from kerasviz.types import Array, Tensor
 
-#: Tensors of objectives by name, as :func:`pack_objectives` gives them.
-Data = Mapping[str, Tensor]
-NO_DATA: Data = MappingProxyType({})
-#: The photos of rows [B, H, W, C] in [0, 1], among the tensors of objectives.
-PHOTO = "photo"
-#: The photos whose style rows take [B, H, W, C] in [0, 1], larger than the images, there too.
-STYLE = "style"
-#: Steps in one graph call. Between calls there is time for progress, snapshots and Ctrl-C.
-CHUNK = 16
 #: The factor of scores whose gradient is computed in float16, which has no numbers below 6e-8.
 LOSS_SCALE = 2.0**10
-
-
-@dataclass(frozen=True)
-class LoopInputs:
-    """The rows of one run: their objectives, seeds and groups.
-
-    ``data`` comes from :func:`pack_objectives`; ``seeds`` and ``groups`` are integers [B]. Rows of
-    one group were requested together, and objectives may couple them. ``terms`` comes from
-    :func:`pack_terms`.
-    """
-
-    structure: Structure
-    data: Mapping[str, Array]
-    seeds: Array
-    groups: Array
-    terms: Mapping[str, Array] = field(default_factory=dict)
-
-    @property
-    def size(self) -> int:
-        """The number of rows."""
-        return len(self.seeds)
-
-    def tensors(self, rows: Array | slice = slice(None)) -> tuple[Data, Tensor, Tensor]:
-        """Return the data, seeds and groups of some rows."""
-        data = {name: tf.constant(array[rows]) for name, array in self.data.items()}
-        seeds, groups = (tf.constant(n[rows], tf.int32) for n in (self.seeds, self.groups))
-        return data, seeds, groups
-
-    def term_tensors(self, rows: Array | slice = slice(None)) -> Data:
-        """Return the tensors of the terms of sums of some rows."""
-        return {name: tf.constant(array[rows]) for name, array in self.terms.items()}
-
-
-@dataclass(frozen=True)
-class LoopProgress:
-    """The progress of a run: ``step`` of ``steps``, and the mean score of the last step.
-
-    ``images()`` computes the current images, [B, H, W, C] in [0, 1]; ``checkpoint()`` copies what a
-    run needs to resume from this step; ``stopped()`` is the result of a run that ends here.
-    """
-
-    step: int
-    steps: int
-    score: float
-    images: Callable[[], Array] | None = field(default=None, compare=False, repr=False)
-    checkpoint: Callable[[], Checkpoint] | None = field(default=None, compare=False, repr=False)
-    stopped: Callable[[], Run] | None = field(default=None, compare=False, repr=False)
-
-
-@dataclass
-class Run:
-    """The result of :func:`optimize`: all rows of the batch.
-
-    ``images`` [B, H, W, C] in [0, 1]; ``snapshots`` the same by step number (0 is the initial
-    noise); ``scores`` [B] of the finished images, untransformed, without penalties and the terms
-    that couple rows; ``terms`` [B, T] those of the terms of sums; ``history`` [steps, B] complete
-    scores of the transformed images at each step, NaN after the number of steps that a row has
-    ``taken`` [B]. ``complete`` [B] is false for rows that took fewer steps because the run was
-    stopped; those that had not begun took none. Transparent images have an ``opacity`` [B, H, W] in
-    [0, 1], and snapshots theirs in ``snapshot_opacities``. Images that start from a photo have a
-    ``mask`` [B, H, W] instead, see :func:`mask_of`.
-    """
-
-    images: Array
-    snapshots: dict[int, Array]
-    scores: Array
-    terms: Array
-    history: Array
-    taken: Array
-    complete: Array
-    opacity: Array | None = None
-    snapshot_opacities: dict[int, Array] = field(default_factory=dict)
-    mask: Array | None = None
-
-    def of(self, parameterization: Parameterization) -> Run:
-        """Return the run with the opacities that the images of a parameterization have."""
-        if not isinstance(parameterization, Alpha):
-            return self
-        snapshots = self.snapshots.items()
-        return replace(
-            self,
-            images=self.images[..., :-1],
-            snapshots={step: images[..., :-1] for step, images in snapshots},
-            opacity=self.images[..., -1],
-            snapshot_opacities={step: images[..., -1] for step, images in snapshots},
-        )
 
 
 class Loop:
@@ -383,176 +285,3 @@ def compiled_function(function: Callable[..., Any]) -> Any:
     # again and again, and warns; it has no public way to say that it is not.
     traced._omit_frequent_tracing_warning = True
     return traced
-
-
-def loop_for(
-    net: Network, structure: Structure, recipe: Recipe, data: Mapping[str, Any] = NO_DATA
-) -> Loop:
-    """Return the loop for these settings, compiled once and kept with the network.
-
-    ``data`` are the tensors of rows, which may have photos. Recipes that differ in name and number
-    of steps share a loop, unless crops shrink with the steps.
-    """
-    recipe = recipe.replace(transform=recipe.transform.with_crops(steps=recipe.steps))
-    kind: type[Loop] = Loop
-    if PHOTO in data:
-        from kerasviz.optvis.optimization.photo_loop import PhotoLoop  # which imports this module
-
-        kind = PhotoLoop
-    key = (kind, structure, recipe.replace(name="", steps=1))
-    net.warn_of_training()
-    net = net.focused(taps_in(structure))
-    special = left_out(net, recipe.special_tokens, taps_in(structure))
-    return compiled(net, key, lambda net: kind(net, structure, recipe, special))
-
-
-def _stops(steps: int, redirected: int, snapshots: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Split the steps at snapshots, at the end of redirection and into chunks."""
-    marks = sorted({s for s in (*snapshots, redirected, steps) if 0 < s <= steps})
-    first = 0
-    for mark in marks:
-        while first < mark:
-            last = min(first + CHUNK, mark)
-            yield first, last
-            first = last
-
-
-def check_finite(loop: Loop, totals: Array, images: Callable[[], Tensor], step: int) -> None:
-    """Raise an error for scores [steps, rows] that are not finite.
-
-    Where functions of the user's take part the images [rows, H, W, C] are checked too: behind a
-    ReLU an image of NaN may have a finite score. Raises :class:`UsageError` that names them, else
-    :class:`ModelError`.
-    """
-    if loop.functions and not (np.isfinite(totals).all() and np.isfinite(images()).all()):
-        raise UsageError(
-            f"function {', '.join(map(repr, loop.functions))}: the score or its gradient is not "
-            f"finite from step {step} on; expected finite numbers (the gradient of tf.sqrt at 0 "
-            "is infinite: add a small number)"
-        )
-    if not np.isfinite(totals).all():
-        raise ModelError(
-            f"{loop.net.name}: the score is not finite at step {step}; "
-            "try a lower learning rate or look at the model's weights"
-        )
-
-
-class Ascent:
-    """A run between two steps: its state, its scores so far and its snapshots."""
-
-    def __init__(self, loop: Loop, steps: int, batch: LoopInputs, resume: Checkpoint | None):
-        self.loop, self.steps = loop, steps
-        data, self.seeds, self.groups = batch.tensors()
-        self.data = loop.prepared(data, self.seeds, self.groups)
-        self.terms = batch.term_tensors()
-        self.state = loop.begin(self.data, self.seeds)
-        self.step = 0
-        self.history: tuple[Array, ...] = ()
-        self.snapshots: dict[int, Any] = {}
-        if resume is not None:
-            parts = [tf.constant(part) for part in resume.state]
-            self.state = tf.nest.pack_sequence_as(self.state, parts)
-            self.step, self.history = resume.step, (resume.history,)
-            self.snapshots = dict(resume.snapshots)
-
-    def advance(self, last: int) -> None:
-        """Take the steps up to ``last``."""
-        loop, first = self.loop, self.step
-        advance = loop.advance_redirected if first < loop.recipe.redirect_steps else loop.advance
-        counts = tf.constant(first), tf.constant(last - first)
-        self.state, totals = advance(self.state, self.data, self.seeds, self.groups, *counts)
-        self.history = (*self.history, np.asarray(totals))
-        check_finite(loop, self.history[-1], self.images, first)
-        self.step = last
-
-    @property
-    def marks(self) -> Sequence[int]:
-        """The steps at which something begins that one call for many steps cannot do: none."""
-        return ()
-
-    def _scores(self, images: Tensor) -> Array:
-        """Score images as a whole and by the terms of sums, [B, 1 + T]."""
-        return np.asarray(self.loop.score_terms(images, self.data, self.groups, self.terms))
-
-    def images(self) -> Tensor:
-        """Return the current images, [B, H, W, C] in [0, 1]."""
-        return self.loop.image(self.state[0], self.groups)
-
-    def progress(self) -> LoopProgress:
-        """Return the progress, with functions that compute from the tensors of this step."""
-        now = copy(self)  # without the moments, which only a checkpoint needs
-        now.state, now.snapshots = without_moments(self.state), dict(self.snapshots)
-        return LoopProgress(
-            self.step,
-            self.steps,
-            float(self.history[-1][-1].mean()),
-            lambda: np.asarray(opaque(now.loop.recipe.parameterization, now.images())),
-            partial(_checkpoint, self.step, self.state, self.history, now.snapshots),
-            now.result,
-        )
-
-    def result(self) -> Run:
-        """Finish the run, and free the moments: they are 400 MB for a picture of 4096 pixels."""
-        self.state = without_moments(self.state)
-        images, slopes = self.images(), self.loop.slopes_of(self.state)
-        scores = self._scores(images)
-        run = Run(
-            images=np.asarray(images),
-            snapshots={step: np.asarray(image) for step, image in self.snapshots.items()},
-            scores=scores[:, 0],
-            terms=scores[:, 1:],
-            history=np.concatenate(self.history),
-            taken=np.full(len(self.seeds), self.step),
-            complete=np.full(len(self.seeds), self.step == self.steps),
-            opacity=None if self.loop.masks else slopes,
-            mask=slopes if self.loop.masks else None,
-        )
-        return run.of(self.loop.recipe.parameterization)
-
-
-def _checkpoint(
-    step: int, state: Any, history: Sequence[Array], snapshots: Mapping[int, Any]
-) -> Checkpoint:
-    return Checkpoint(
-        step,
-        tuple(np.asarray(part) for part in tf.nest.flatten(state)),
-        np.concatenate(history),
-        {taken: np.asarray(image) for taken, image in snapshots.items()},
-    )
-
-
-def _ascent(net: Network, recipe: Recipe, batch: LoopInputs, resume: Checkpoint | None) -> Ascent:
-    if recipe.octaves > 1:
-        from kerasviz.optvis.optimization.octaves import OctaveAscent  # which imports this module
-
-        return OctaveAscent(net, recipe, batch, resume)
-    loop = loop_for(net, batch.structure, recipe, batch.data)
-    return Ascent(loop, recipe.steps, batch, resume)
-
-
-def optimize(
-    net: Network,
-    recipe: Recipe,
-    batch: LoopInputs,
-    snapshots: Sequence[int] = (),
-    progress: Callable[[LoopProgress], None] | None = None,
-    resume: Checkpoint | None = None,
-) -> Run:
-    """Optimize a batch of images and return them with snapshots and scores.
-
-    A row depends on the network, its objective, the recipe, its seed and the batch's size only,
-    unless its objective couples rows. With ``resume``, a checkpoint of the same batch, the result
-    is that of an uninterrupted run. Raises :class:`ModelError` for scores that are not finite.
-    """
-    run = _ascent(net, recipe, batch, resume)
-    if resume is None and 0 in snapshots:
-        run.snapshots[0] = run.images()
-    for first, last in _stops(recipe.steps, recipe.redirect_steps, (*snapshots, *run.marks)):
-        if first < run.step:
-            continue
-        run.advance(last)
-        if last in snapshots:
-            run.snapshots[last] = run.images()
-        if progress is not None:
-            progress(run.progress())
-    return run.result()

@@ -10,8 +10,11 @@ import numpy as np
 import tensorflow as tf
 
 from kerasviz.network.network import Network
+from kerasviz.optvis.optimization.ascent import Ascent
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
-from kerasviz.optvis.optimization.loop import PHOTO, Ascent, Loop, LoopInputs, loop_for
+from kerasviz.optvis.optimization.loop import Loop
+from kerasviz.optvis.optimization.loops import loop_for
+from kerasviz.optvis.optimization.run import PHOTO, LoopInputs
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.types import Array, Size, Tensor
 

@@ -18,14 +18,7 @@ from kerasviz.optvis.objectives.scoring import (
     styled_taps,
 )
 from kerasviz.optvis.objectives.special_tokens import ALL_COUNT
-from kerasviz.optvis.optimization.loop import (
-    LOSS_SCALE,
-    PHOTO,
-    STYLE,
-    Data,
-    Loop,
-    compiled_function,
-)
+from kerasviz.optvis.optimization.loop import LOSS_SCALE, Loop, compiled_function
 from kerasviz.optvis.optimization.photos import (
     STEEPNESS,
     central_crop,
@@ -37,6 +30,7 @@ from kerasviz.optvis.optimization.photos import (
     steepness,
     with_unit_likeness,
 )
+from kerasviz.optvis.optimization.run import PHOTO, STYLE, Data
 from kerasviz.optvis.optimization.slopes import BEFORE
 from kerasviz.optvis.parameterizations import from_images
 from kerasviz.optvis.recipes import Recipe

@@ -25,7 +25,7 @@ from kerasviz.io.files import digest
 from kerasviz.io.storage import Storage
 from kerasviz.network.network import Network
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
-from kerasviz.optvis.optimization.loop import CHUNK, LoopProgress
+from kerasviz.optvis.optimization.run import CHUNK, LoopProgress
 from kerasviz.rendering.checkpoints import FOLDER, CheckpointWriter
 from kerasviz.rendering.picture import Picture
 from kerasviz.rendering.render import render_batch

@@ -20,7 +20,8 @@ from kerasviz.optvis.objectives.scoring import (
     taps_in,
 )
 from kerasviz.optvis.objectives.term import Objective
-from kerasviz.optvis.optimization.loop import LoopInputs, LoopProgress, optimize
+from kerasviz.optvis.optimization.optimize import optimize
+from kerasviz.optvis.optimization.run import LoopInputs, LoopProgress
 from kerasviz.optvis.recipes import RECIPES
 
 NET = tiny.network()

@@ -10,7 +10,8 @@ from kerasviz.network.network import Identity, Network
 from kerasviz.optvis.objectives import objective as ask
 from kerasviz.optvis.objectives.scoring import own_scores, pack_objectives, scores, structure_of
 from kerasviz.optvis.objectives.special_tokens import left_out, of_patches
-from kerasviz.optvis.optimization.loop import CHUNK, LoopInputs, optimize
+from kerasviz.optvis.optimization.optimize import optimize
+from kerasviz.optvis.optimization.run import CHUNK, LoopInputs
 from kerasviz.optvis.recipes import recipe
 
 SIZE = (12, 20)

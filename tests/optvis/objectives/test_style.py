@@ -18,7 +18,8 @@ from kerasviz.optvis.objectives.objective import content, style
 from kerasviz.optvis.objectives.scoring import pack_objectives, structure_of
 from kerasviz.optvis.objectives.style import style_transfer
 from kerasviz.optvis.objectives.targets import parse_target
-from kerasviz.optvis.optimization.loop import PHOTO, STYLE, LoopInputs, optimize
+from kerasviz.optvis.optimization.optimize import optimize
+from kerasviz.optvis.optimization.run import PHOTO, STYLE, LoopInputs
 from kerasviz.optvis.recipes import recipe
 from kerasviz.optvis.transforms.transform import FoldedTransform
 from kerasviz.rendering.python_calls import python_call

@@ -9,7 +9,7 @@ from kerasviz.network.input_spec import preset
 from kerasviz.optvis.objectives.objective import channel
 from kerasviz.optvis.objectives.scoring import structure_of
 from kerasviz.optvis.optimization.compile_cache import Compiled, cache_of
-from kerasviz.optvis.optimization.loop import loop_for
+from kerasviz.optvis.optimization.loops import loop_for
 from kerasviz.optvis.recipes import recipe
 from kerasviz.rendering.render import render
 

@@ -12,7 +12,9 @@ from kerasviz.optvis.objectives.objective import channel, diversity, layer, logi
 from kerasviz.optvis.objectives.scoring import pack_objectives, scores, structure_of, taps_in
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.optimization.compile_cache import cache_of
-from kerasviz.optvis.optimization.loop import CHUNK, LoopInputs, loop_for, optimize
+from kerasviz.optvis.optimization.loops import loop_for
+from kerasviz.optvis.optimization.optimize import optimize
+from kerasviz.optvis.optimization.run import CHUNK, LoopInputs
 from kerasviz.optvis.parameterizations import Fourier, Pixel
 from kerasviz.optvis.recipes import recipe
 from kerasviz.optvis.transforms.steps import Crop, Jitter, Pad, ResizedCrop, Shrink

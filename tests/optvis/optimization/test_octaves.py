@@ -19,8 +19,10 @@ from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.objective import Objective, channel, layer
 from kerasviz.optvis.objectives.scoring import pack_objectives, structure_of
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
-from kerasviz.optvis.optimization.loop import PHOTO, LoopInputs, loop_for, optimize
+from kerasviz.optvis.optimization.loops import loop_for
 from kerasviz.optvis.optimization.octaves import octave_ends, resized
+from kerasviz.optvis.optimization.optimize import optimize
+from kerasviz.optvis.optimization.run import PHOTO, LoopInputs
 from kerasviz.optvis.parameterizations import Fourier, Pixel
 from kerasviz.optvis.recipes import Recipe, recipe
 from kerasviz.rendering.verify import verify_pictures

@@ -23,7 +23,8 @@ from kerasviz.optvis.objectives.objective import (
 from kerasviz.optvis.objectives.scoring import pack_objectives, structure_of
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.optimization.early_stopping import optimize_until_converged
-from kerasviz.optvis.optimization.loop import PHOTO, LoopInputs, Run, optimize
+from kerasviz.optvis.optimization.optimize import optimize
+from kerasviz.optvis.optimization.run import PHOTO, LoopInputs, Run
 from kerasviz.optvis.parameterizations import Fourier, LowResolution, Pixel, Pyramid
 from kerasviz.optvis.recipes import Recipe, recipe
 from kerasviz.optvis.transforms.transform import FoldedTransform

@@ -16,7 +16,9 @@ from kerasviz.optvis.objectives.objective import channel
 from kerasviz.optvis.objectives.scoring import pack_objectives, structure_of
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.optimization.early_stopping import optimize_until_converged
-from kerasviz.optvis.optimization.loop import CHUNK, LoopInputs, loop_for, optimize
+from kerasviz.optvis.optimization.loops import loop_for
+from kerasviz.optvis.optimization.optimize import optimize
+from kerasviz.optvis.optimization.run import CHUNK, LoopInputs
 from kerasviz.optvis.parameterizations import Alpha, Cppn, Fourier, LowResolution, Pixel, from_json
 from kerasviz.optvis.parameterizations.alpha import BACKGROUND_STREAM, laid_on, opaque
 from kerasviz.optvis.recipes import Recipe, recipe

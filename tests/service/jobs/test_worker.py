@@ -12,7 +12,7 @@ from kerasviz.errors import ModelError
 from kerasviz.io.images import decode
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.targets import path_of
-from kerasviz.optvis.optimization.loop import CHUNK
+from kerasviz.optvis.optimization.run import CHUNK
 from kerasviz.rendering import render as rendering
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.run import render_into

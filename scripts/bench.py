@@ -40,7 +40,8 @@ import kerasviz
 from kerasviz.network.network import Network
 from kerasviz.optvis.environment import environment
 from kerasviz.optvis.objectives.objective import channel
-from kerasviz.optvis.objectives.scoring import pack_objectives, structure_of
+from kerasviz.optvis.objectives.packing import pack_objectives
+from kerasviz.optvis.objectives.structure import structure_of
 from kerasviz.optvis.optimization.loops import loop_for
 from kerasviz.optvis.optimization.optimize import optimize
 from kerasviz.optvis.optimization.precision import choose

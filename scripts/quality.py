@@ -57,8 +57,9 @@ from kerasviz.network.program import has_positions
 from kerasviz.optvis.objectives.objective import channel, logit
 from kerasviz.optvis.optimization.precision import AUTO, CHOICES, choose
 from kerasviz.optvis.recipes import RECIPES, Recipe, recipe
+from kerasviz.rendering.adapting import adapt_recipe
 from kerasviz.rendering.progress import RenderProgress
-from kerasviz.rendering.request import Request, adapt_recipe
+from kerasviz.rendering.request import Request
 from kerasviz.rendering.run import render_into
 from kerasviz.rendering.store import Store
 

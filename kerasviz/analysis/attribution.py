@@ -12,7 +12,9 @@ from kerasviz.analysis.offsets import Offsets
 from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.objective import Objective
-from kerasviz.optvis.objectives.scoring import pack_objectives, scores, structure_of, taps_in
+from kerasviz.optvis.objectives.packing import pack_objectives
+from kerasviz.optvis.objectives.scoring import scores
+from kerasviz.optvis.objectives.structure import structure_of, taps_in
 from kerasviz.types import Array, PreActivation, Tensor
 
 #: The number of points between 0 and the photo's activations at which gradients are averaged.

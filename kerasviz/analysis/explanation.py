@@ -13,7 +13,7 @@ from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
 from kerasviz.network.positions import positions_of
 from kerasviz.optvis.objectives.objective import Objective
-from kerasviz.optvis.objectives.scoring import structure_of, taps_in
+from kerasviz.optvis.objectives.structure import structure_of, taps_in
 from kerasviz.types import Array
 
 

@@ -14,14 +14,9 @@ import tensorflow as tf
 from kerasviz.errors import UsageError, near
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.objective import Objective
-from kerasviz.optvis.objectives.scoring import (
-    IMAGE,
-    Structure,
-    pack_objectives,
-    scores,
-    structure_of,
-    taps_in,
-)
+from kerasviz.optvis.objectives.packing import pack_objectives
+from kerasviz.optvis.objectives.scoring import scores
+from kerasviz.optvis.objectives.structure import IMAGE, Structure, structure_of, taps_in
 from kerasviz.optvis.optimization.compile_cache import compiled
 from kerasviz.optvis.parameterizations import Fourier
 from kerasviz.optvis.parameterizations.colour import ROOTS

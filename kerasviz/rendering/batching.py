@@ -9,7 +9,8 @@ from typing import Any
 
 from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
-from kerasviz.optvis.objectives.scoring import Structure, pack_objectives, structure_of, taps_in
+from kerasviz.optvis.objectives.packing import pack_objectives
+from kerasviz.optvis.objectives.structure import Structure, structure_of, taps_in
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.request import Request
 

@@ -17,9 +17,10 @@ from kerasviz.optvis.objectives.targets import parse_target
 from kerasviz.optvis.parameterizations import Aligned, Alpha
 from kerasviz.optvis.recipes import PATIENCE, RECIPES, Recipe
 from kerasviz.optvis.recipes import recipe as find_recipe
+from kerasviz.rendering.adapting import adapt_recipe, with_diversity
 from kerasviz.rendering.batching import make_batches
 from kerasviz.rendering.manifest import Entry
-from kerasviz.rendering.request import Request, adapt_recipe, of_photo, python_note, with_diversity
+from kerasviz.rendering.request import Request, of_photo, python_note
 from kerasviz.rendering.store import Store
 from kerasviz.zoo.facts import GIVEN
 from kerasviz.zoo.model_card import card_for_checksum, cards
@@ -200,7 +201,7 @@ def recipe_args(
     """Return the options that stand for a recipe: its name, or ``file``, with changes.
 
     ``None`` where there are no such options. ``adapt`` is applied to what the options say before
-    it is compared, as :func:`kerasviz.rendering.request.adapt_recipe` is.
+    it is compared, as :func:`kerasviz.rendering.adapting.adapt_recipe` is.
 
     >>> recipe_args(RECIPES["fast"].replace(size=(96, 128)), "")
     ['--recipe', 'fast', '--size', '96x128', '--precision', 'float32']

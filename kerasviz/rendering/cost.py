@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasviz.network.network import Network
-from kerasviz.optvis.objectives.scoring import IMAGE, taps_in
+from kerasviz.optvis.objectives.structure import IMAGE, taps_in
 from kerasviz.rendering.batching import CANONICAL, Batch
 from kerasviz.rendering.render import render_batch
 from kerasviz.rendering.request import Request

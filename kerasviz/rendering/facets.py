@@ -16,7 +16,7 @@ from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.facets import facet
 from kerasviz.optvis.objectives.probes import linear_probe, sklearn_module
-from kerasviz.optvis.objectives.scoring import taps_of
+from kerasviz.optvis.objectives.structure import taps_of
 from kerasviz.optvis.objectives.term import Objective
 from kerasviz.rendering.batching import fixed_batch
 from kerasviz.rendering.facet_records import facet_words

@@ -21,7 +21,7 @@ from kerasviz.optvis.gradients import (
     steepest,
 )
 from kerasviz.optvis.objectives.objective import Objective, logit
-from kerasviz.optvis.objectives.scoring import IMAGE
+from kerasviz.optvis.objectives.structure import IMAGE
 from kerasviz.rendering.manifest import GradientEntry
 from kerasviz.rendering.photos import read_photo
 from kerasviz.rendering.store import Store

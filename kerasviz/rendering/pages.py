@@ -230,7 +230,7 @@ def _alone(entry: dict[str, Any], request: dict[str, Any]) -> dict[str, float]:
     """Return what each term of a balanced sum reached alone."""
     if not request.get("balance"):
         return {}
-    from kerasviz.rendering.request import Request  # which imports TensorFlow
+    from kerasviz.rendering.request import Request
 
     return Request.from_json(entry["target"], request).alone
 

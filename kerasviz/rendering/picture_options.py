@@ -14,7 +14,7 @@ from kerasviz.errors import UsageError, whole_number
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.facets import WEIGHT
 from kerasviz.optvis.objectives.objective import Objective
-from kerasviz.optvis.objectives.scoring import taps_of
+from kerasviz.optvis.objectives.structure import taps_of
 from kerasviz.optvis.objectives.targets import Target, parse_targets
 from kerasviz.rendering.batching import check_batch
 from kerasviz.rendering.facets import FacetFolders, with_facets

@@ -17,7 +17,8 @@ from kerasviz.io.images import encode, to_image
 from kerasviz.network.network import Network
 from kerasviz.network.positions import Positions, positions_of
 from kerasviz.optvis.objectives.objective import Objective
-from kerasviz.optvis.objectives.scoring import pack_objectives, structure_of
+from kerasviz.optvis.objectives.packing import pack_objectives
+from kerasviz.optvis.objectives.structure import structure_of
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.commands import CommandLine
 from kerasviz.rendering.fill import render_in

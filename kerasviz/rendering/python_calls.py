@@ -9,7 +9,8 @@ from typing import Any
 from kerasviz.network.network import Network
 from kerasviz.optvis.parameterizations import Alpha
 from kerasviz.optvis.recipes import RECIPES, Recipe
-from kerasviz.rendering.request import Request, adapt_recipe
+from kerasviz.rendering.adapting import adapt_recipe
+from kerasviz.rendering.request import Request
 
 #: The longest call that is written in one line.
 LINE = 88

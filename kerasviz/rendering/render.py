@@ -17,7 +17,7 @@ from kerasviz.network.network import Network
 from kerasviz.optvis.environment import environment
 from kerasviz.optvis.objectives.facets import WEIGHT
 from kerasviz.optvis.objectives.objective import Objective
-from kerasviz.optvis.objectives.scoring import pack_objectives
+from kerasviz.optvis.objectives.packing import pack_objectives
 from kerasviz.optvis.objectives.sums import pack_terms
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.optimization.early_stopping import optimize_until_converged

@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary
 
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.objective import Objective
-from kerasviz.optvis.objectives.scoring import taps_of
+from kerasviz.optvis.objectives.structure import taps_of
 from kerasviz.optvis.objectives.term import Term
 from kerasviz.optvis.recipes import Recipe
 

@@ -19,7 +19,7 @@ from kerasviz.network.input_spec import InputSpec
 from kerasviz.network.network import Network
 from kerasviz.network.taps import UnknownTapError
 from kerasviz.optvis.environment import differences, environment
-from kerasviz.optvis.objectives.scoring import structure_of
+from kerasviz.optvis.objectives.structure import structure_of
 from kerasviz.rendering.batching import Batch, split_into_batches
 from kerasviz.rendering.gradient_pictures import GradientCache, recompute
 from kerasviz.rendering.held_data import with_held

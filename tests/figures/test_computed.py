@@ -21,7 +21,7 @@ from kerasviz.io.images import decode
 from kerasviz.network.network import Network
 from kerasviz.optvis.gradients import colour_share, gradients, high_frequency_share
 from kerasviz.optvis.objectives.objective import logit
-from kerasviz.optvis.objectives.scoring import IMAGE
+from kerasviz.optvis.objectives.structure import IMAGE
 from kerasviz.optvis.recipes import recipe
 from kerasviz.rendering.gradient_pictures import direction_image, heat_image, map_image
 from kerasviz.rendering.photos import find_photos, read_photo

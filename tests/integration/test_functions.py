@@ -20,7 +20,8 @@ from kerasviz.io.images import decode
 from kerasviz.optvis import randomness
 from kerasviz.optvis.gradients import gradients
 from kerasviz.optvis.objectives.objective import Objective
-from kerasviz.optvis.objectives.scoring import IMAGE, pack_objectives, structure_of
+from kerasviz.optvis.objectives.packing import pack_objectives
+from kerasviz.optvis.objectives.structure import IMAGE, structure_of
 from kerasviz.optvis.objectives.targets import Target
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.optimization.loops import loop_for

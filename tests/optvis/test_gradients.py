@@ -14,7 +14,7 @@ from kerasviz.optvis.gradients import (
     steepest,
 )
 from kerasviz.optvis.objectives.objective import channel, logit, total_variation
-from kerasviz.optvis.objectives.scoring import IMAGE
+from kerasviz.optvis.objectives.structure import IMAGE
 from kerasviz.optvis.optimization.compile_cache import cache_of
 from reference.colour import CHOLESKY, M
 from reference.fourier import values

@@ -9,9 +9,10 @@ from kerasviz.errors import UsageError
 from kerasviz.optvis.objectives.objective import channel
 from kerasviz.optvis.objectives.targets import parse_target
 from kerasviz.optvis.recipes import recipe
+from kerasviz.rendering.adapting import with_diversity
 from kerasviz.rendering.batching import check_batch, make_batches
 from kerasviz.rendering.render import render_batch
-from kerasviz.rendering.request import Request, make_requests, with_diversity
+from kerasviz.rendering.request import Request, make_requests
 
 SMALL = recipe("article").replace(steps=6, size=(13, 17))
 

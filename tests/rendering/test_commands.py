@@ -23,9 +23,10 @@ from kerasviz.optvis.objectives.targets import Target, parse_target
 from kerasviz.optvis.parameterizations import Alpha, Pixel
 from kerasviz.optvis.recipes import recipe
 from kerasviz.optvis.transforms.transform import FoldedTransform
+from kerasviz.rendering.adapting import with_diversity
 from kerasviz.rendering.commands import CommandLine, again_command, recipe_args
 from kerasviz.rendering.manifest import MANIFEST
-from kerasviz.rendering.request import Request, with_diversity
+from kerasviz.rendering.request import Request
 
 FAST = recipe("fast")
 LINE = CommandLine("my net.onnx", ("--preprocess", "unit"), "fast", ("--quick",))

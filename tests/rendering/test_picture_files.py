@@ -12,12 +12,13 @@ from kerasviz.optvis.environment import environment
 from kerasviz.optvis.objectives.objective import channel
 from kerasviz.optvis.objectives.targets import Target
 from kerasviz.optvis.recipes import recipe
+from kerasviz.rendering.adapting import with_diversity
 from kerasviz.rendering.batching import make_batches
 from kerasviz.rendering.fill import render_in
 from kerasviz.rendering.picture import network_provenance
 from kerasviz.rendering.picture_files import Origin, content_name, entries_of
 from kerasviz.rendering.render import render_batch
-from kerasviz.rendering.request import Request, with_diversity
+from kerasviz.rendering.request import Request
 from kerasviz.rendering.run import render_into
 from kerasviz.rendering.store import Store
 

@@ -9,9 +9,10 @@ from kerasviz.errors import UsageError
 from kerasviz.optvis.objectives.objective import channel
 from kerasviz.optvis.objectives.targets import Target, parse_target
 from kerasviz.optvis.recipes import recipe
+from kerasviz.rendering.adapting import adapt_recipe, with_diversity
 from kerasviz.rendering.batching import make_batches
 from kerasviz.rendering.render import render, render_batch
-from kerasviz.rendering.request import Request, adapt_recipe, make_requests, with_diversity
+from kerasviz.rendering.request import Request, make_requests
 
 SMALL = recipe("article").replace(steps=6, size=(13, 17))
 

@@ -16,7 +16,7 @@ from kerasviz.optvis.objectives.objective import channel, function, logit, neuro
 from kerasviz.optvis.recipes import recipe
 from kerasviz.optvis.transforms.steps import Crop, Jitter, Shrink
 from kerasviz.optvis.transforms.transform import FoldedTransform
-from kerasviz.rendering.request import adapt_recipe
+from kerasviz.rendering.adapting import adapt_recipe
 from kerasviz.rendering.sizes import (
     fixed_recipe,
     may_shrink,

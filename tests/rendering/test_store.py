@@ -9,8 +9,9 @@ from kerasviz.io.images import decode
 from kerasviz.optvis.objectives.objective import channel
 from kerasviz.optvis.objectives.targets import parse_target
 from kerasviz.optvis.recipes import recipe
+from kerasviz.rendering.adapting import with_diversity
 from kerasviz.rendering.manifest import MANIFEST, read_manifest
-from kerasviz.rendering.request import Request, with_diversity
+from kerasviz.rendering.request import Request
 from kerasviz.rendering.run import render_into
 from kerasviz.rendering.store import Store, slug
 from kerasviz.rendering.verify import verify_pictures

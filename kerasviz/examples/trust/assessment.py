@@ -18,7 +18,7 @@ from kerasviz.examples.trust.paths import FEWEST, LayerPaths, PhotoSets, layer_v
 from kerasviz.examples.trust.summary import Record, rounded
 from kerasviz.examples.trust.transfer import check_judge, guesses, judge_class, own_guesses
 from kerasviz.network.network import Network
-from kerasviz.rendering.request import last_with_positions
+from kerasviz.rendering.adapting import last_with_positions
 from kerasviz.rendering.sizes import usual_size
 from kerasviz.rendering.store import Store
 from kerasviz.types import Array, Size

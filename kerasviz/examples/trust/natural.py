@@ -15,14 +15,9 @@ from kerasviz.examples.datasets import Source, stream
 from kerasviz.examples.trust.folder import FinishedPicture, by_size
 from kerasviz.examples.trust.numbers import NaturalValues
 from kerasviz.network.network import Network
-from kerasviz.optvis.objectives.scoring import (
-    IMAGE,
-    Structure,
-    own_scores,
-    pack_objectives,
-    structure_of,
-    taps_in,
-)
+from kerasviz.optvis.objectives.packing import pack_objectives
+from kerasviz.optvis.objectives.scoring import own_scores
+from kerasviz.optvis.objectives.structure import IMAGE, Structure, structure_of, taps_in
 from kerasviz.types import Array, PreActivation, Size, Tensor
 
 #: The photos that are remembered of each picture: those that excite its unit most.

@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from kerasviz.export.tf_serving.settings import ExportSettings, ServedTap, served_taps
 from kerasviz.network.network import Network
-from kerasviz.optvis.objectives.scoring import taps_in
 from kerasviz.optvis.objectives.special_tokens import left_out
+from kerasviz.optvis.objectives.structure import taps_in
 from kerasviz.optvis.optimization.loop import Loop
 from kerasviz.types import Tensor
 

@@ -16,7 +16,7 @@ from kerasviz.figures.layout.tables import Table
 from kerasviz.figures.layout.tiles import GradientTile, OptimizedTile, TileRow
 from kerasviz.figures.layout.units import pick_class
 from kerasviz.optvis.objectives.objective import layer, logit
-from kerasviz.optvis.objectives.scoring import IMAGE
+from kerasviz.optvis.objectives.structure import IMAGE
 from kerasviz.optvis.objectives.targets import Target
 from kerasviz.rendering.photos import MOST, Photo, photos_of
 from kerasviz.rendering.request import Request

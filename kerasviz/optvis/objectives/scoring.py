@@ -6,28 +6,31 @@ directions, positions and weights are tensors, so that all units of a layer shar
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-import numpy as np
 import tensorflow as tf
 
-from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
-from kerasviz.network.positions import positions_of
 from kerasviz.optvis.function_calls import function_scores
-from kerasviz.optvis.objectives.facets import facet_scores, pack_facets
+from kerasviz.optvis.objectives.facets import facet_scores
 from kerasviz.optvis.objectives.gram import compare_style
-from kerasviz.optvis.objectives.likeness import compare, pack_comparison
+from kerasviz.optvis.objectives.likeness import compare
+from kerasviz.optvis.objectives.packing import before_classes
 from kerasviz.optvis.objectives.penalties import penalty
 from kerasviz.optvis.objectives.projections import (
     PROJECTIONS,
     TENSORS,
-    pack_projection,
     project,
-    projection_of,
 )
 from kerasviz.optvis.objectives.special_tokens import ALL_COUNT, of_patches
+from kerasviz.optvis.objectives.structure import (
+    IMAGE,
+    Slot,
+    Structure,
+    photo_of,
+    style_of,
+)
 from kerasviz.optvis.objectives.term import (
     COMPARED,
     COUPLINGS,
@@ -35,58 +38,15 @@ from kerasviz.optvis.objectives.term import (
     PENALTIES,
     STEERING,
     STYLED,
-    Objective,
-    Term,
 )
-from kerasviz.optvis.python_function import PythonFunction
-from kerasviz.types import Array, PreActivation, Size, Tensor
+from kerasviz.types import Tensor
 
-#: Every kind of term is one of these reductions of a tap's activations A [B, ..., C].
-_REDUCTIONS = {
-    "channel": "mean",
-    "direction": "mean",
-    "latent": "latent",
-    "logit": "mean",
-    "neuron": "point",
-    "layer": "square",
-    "probability": "softmax",
-    "diversity": "diversity",
-    "alignment": "alignment",
-    "function": "function",
-    "facet": "facet",
-    **{kind: kind for kind in (*PENALTIES, *COMPARED)},
-}
-#: The reductions whose only tensor is a weight.
-_WEIGHTED = ("square", "diversity", "alignment", "function", *PENALTIES)
-#: The name of the untransformed image among the activations for :func:`scores`.
-IMAGE = ""
 #: The factor by which alignment weakens with each picture in between (authors' notebook).
 DECAY = 5.0
+
+
 #: The distance of the farthest aligned pictures in a row of pictures (authors' notebook).
 REACH = 4
-
-
-@dataclass(frozen=True, order=True)
-class Slot:
-    """One reduction at one tap; ``index`` distinguishes several at one tap.
-
-    A Python ``function`` may take several tensors: ``inputs`` has the names that it knows them by
-    and their taps, of which ``tap`` is the first.
-    """
-
-    tap: str
-    reduction: str
-    index: int = 0
-    function: PythonFunction | None = None
-    inputs: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def taps(self) -> tuple[str, ...]:
-        """The taps of the network that it needs, none for the image."""
-        return tuple(tap for _, tap in self.inputs) or ((self.tap,) if self.tap != IMAGE else ())
-
-
-Structure = tuple[Slot, ...]
 
 
 @dataclass(frozen=True)
@@ -113,173 +73,7 @@ def rivals_of(net: Network, structure: Structure, share: float) -> Rivals | None
         return None
     tap = net.require_logits().name
     concerned = any((slot.tap, slot.reduction) == (tap, "mean") for slot in structure)
-    return Rivals(tap, _before_classes(net, tap), share) if concerned else None
-
-
-def _slots(
-    objective: Objective, net: Network, pre_activation: PreActivation
-) -> dict[Slot, list[Term]]:
-    """Return the slots of an objective with their terms; terms of a linear slot are summed."""
-    slots: dict[Slot, list[Term]] = {}
-    for term in objective.terms:
-        slot = _slot(term, net, pre_activation)
-        if slot.reduction != "mean":
-            while slot in slots:
-                slot = replace(slot, index=slot.index + 1)
-        slots.setdefault(slot, []).append(term)
-    return slots
-
-
-def _slot(term: Term, net: Network, pre_activation: PreActivation) -> Slot:
-    """Return the first slot of a term."""
-    reduction = projection_of(term) or _REDUCTIONS[term.kind]
-    if term.part is not None:
-        reduction = "part"
-    if term.kind in PENALTIES:
-        return Slot(IMAGE, reduction, function=term.function)
-    if term.kind in ("logit", "probability"):
-        return Slot(net.require_logits().name, reduction)
-    taps = [_tap(name, term, net, pre_activation) for name in term.names]
-    inputs = tuple(zip(term.taps, taps, strict=True)) if term.taps else ()
-    return Slot(taps[0], reduction, function=term.function, inputs=inputs)
-
-
-def _tap(name: str, term: Term, net: Network, pre_activation: PreActivation) -> str:
-    """Return the name of the tap at which a term is computed that names a tap."""
-    tap = net.taps[name]
-    # An autoencoder reads the tap itself, and its latents have a gradient there.
-    before = tap.before(pre_activation)
-    if before and term.kind not in (*COUPLINGS, *COMPARED, "latent", "facet"):
-        tap = net.taps[before]
-    return tap.name
-
-
-def structure_of(
-    objective: Objective, net: Network, pre_activation: PreActivation = True
-) -> Structure:
-    """Return the structure of an objective: objectives of equal structure share a compiled loop.
-
-    With ``pre_activation`` every tap that is the output of a ReLU (or a concatenation of them), or
-    of "any" activation function, is replaced by the tensor before it, so that inactive units have a
-    gradient.
-    """
-    return tuple(sorted(_slots(objective, net, pre_activation)))
-
-
-def taps_of(
-    objectives: Sequence[Objective], net: Network, pre_activation: PreActivation = True
-) -> tuple[str, ...]:
-    """Return the taps at which objectives are computed, sorted."""
-    structures = [structure_of(objective, net, pre_activation) for objective in objectives]
-    return tuple(sorted({tap for slots in structures for tap in taps_in(slots)}))
-
-
-def taps_in(structure: Structure) -> tuple[str, ...]:
-    """Return the taps that a structure needs, each once, in its order."""
-    return tuple(dict.fromkeys(tap for slot in structure for tap in slot.taps))
-
-
-def pack_objectives(
-    structure: Structure,
-    rows: Sequence[Objective],
-    net: Network,
-    pre_activation: PreActivation = True,
-    size: Size | None = None,
-) -> dict[str, Array]:
-    """Fill the tensors of a structure for ``rows`` of objectives and images of a ``size``.
-
-    Returns for slot i: ``vector{i}`` [B, C] for linear reductions, ``weight{i}`` [B] for others
-    (projections have both, ``power{i}`` and ``bias{i}``),
-    and ``point{i}`` [B, axes], the indices of positions (-1 for the middle of an axis). Raises
-    :class:`UsageError` for units and positions out of range and vectors of a wrong length.
-    """
-    data: dict[str, Array] = {}
-    per_row = [_slots(row, net, pre_activation) for row in rows]
-    for i, slot in enumerate(structure):
-        if slot.reduction in _WEIGHTED:
-            data[f"weight{i}"] = np.array([s[slot][0].weight for s in per_row], np.float32)
-            continue
-        if slot.reduction == "facet":
-            packed = pack_facets([s[slot][0] for s in per_row], net)
-            data |= {f"{name}{i}": array for name, array in packed.items()}
-            continue
-        channels = net.taps[slot.tap].channels
-        if channels is None:
-            raise UsageError(f"tap {slot.tap!r} has no fixed number of channels")
-        if slot.reduction in PROJECTIONS:
-            packed = pack_projection([s[slot][0] for s in per_row], net, slot.tap, size)
-            data |= {f"{name}{i}": array for name, array in packed.items()}
-            continue
-        if slot.reduction in COMPARED:
-            packed = pack_comparison([s[slot][0] for s in per_row])
-            data |= {f"{name}{i}": array for name, array in packed.items()}
-            continue
-        if slot.reduction == "part":
-            data[f"vector{i}"] = np.stack([_part(s[slot][0], channels) for s in per_row])
-            continue
-        skipped = _before_classes(net, slot.tap)
-        vectors = np.stack([_vector(s[slot], channels, slot.tap, skipped) for s in per_row])
-        data[f"vector{i}"] = vectors[:, skipped:] if slot.reduction == "softmax" else vectors
-        if slot.reduction == "point":
-            points = [_point(s[slot][0], net, size) for s in per_row]
-            data[f"point{i}"] = np.array(points, np.int32)
-    return data
-
-
-def check_positions(objective: Objective, net: Network, size: Size | None) -> None:
-    """Raise :class:`UsageError` for a neuron at a position that its tap does not have."""
-    for term in objective.terms:
-        if _REDUCTIONS[term.kind] == "point":
-            _point(term, net, size)
-
-
-def _before_classes(net: Network, tap: str) -> int:
-    """Return the number of channels of a tap that stand before those of the classes."""
-    classes = net.classes
-    return classes.first if classes.first and net.require_logits().name == tap else 0
-
-
-def _point(term: Term, net: Network, size: Size | None) -> tuple[int, ...]:
-    """Return the indices of a neuron along the axes of its tap, -1 for the middle of an axis."""
-    axes = len(net.taps[term.tap].shape or ()) - 2
-    if term.position is None and axes != 1:
-        return (-1,) * axes
-    if term.position is not None and axes == 2 and min(term.position) >= 0 and size is None:
-        return term.position
-    positions = positions_of(net, term.tap, size)
-    if term.position is None:
-        return (-1,) if positions.free else positions.centre
-    return positions.index(term.position, term.unit)
-
-
-def _part(term: Term, channels: int) -> Array:
-    """Return the weights [C] of the squares of all channels whose mean is a slice's."""
-    number, count = term.part or (0, 1)
-    if channels % count:
-        raise UsageError(f"{count} heads: {term.tap} has {channels} channels, which is no multiple")
-    width = channels // count
-    vector = np.zeros(channels, np.float32)
-    vector[number * width : (number + 1) * width] = np.float32(term.weight / width)
-    return vector
-
-
-def _vector(terms: Sequence[Term], channels: int, tap: str, skipped: int) -> Array:
-    """Return the weights [C] of channels; ``skipped`` channels stand before the classes."""
-    vector = np.zeros(channels, np.float32)
-    for term in terms:
-        if term.vector:
-            if len(term.vector) != channels:
-                raise UsageError(
-                    f"direction of {len(term.vector)} numbers: {tap} has {channels} channels"
-                )
-            vector += np.float32(term.weight) * np.asarray(term.vector, np.float32)
-            continue
-        before = skipped if term.kind in ("logit", "probability") else 0
-        if term.unit is None or not 0 <= term.unit < channels - before:
-            what = "classes" if before else "units"
-            raise UsageError(f"unit {term.unit}: {tap} has the {what} 0 to {channels - before - 1}")
-        vector[before + term.unit] += np.float32(term.weight)
-    return vector
+    return Rivals(tap, before_classes(net, tap), share) if concerned else None
 
 
 def scores(
@@ -311,27 +105,6 @@ def likeness_scores(
     """Compute the scores [B] of terms that keep a picture near its photo."""
     slots = {i: slot for i, slot in enumerate(structure) if slot.reduction == "likeness"}
     return _total(slots, activations, data, None)
-
-
-def photo_of(tap: str) -> str:
-    """Return the name among the activations for :func:`scores` of those of the photos at a tap."""
-    return f"photo at {tap}"
-
-
-def compared_taps(structure: Structure) -> tuple[str, ...]:
-    """Return the taps at which pictures are compared with photos, each once."""
-    kinds = [kind for kind in COMPARED if kind not in STYLED]
-    return tuple(dict.fromkeys(slot.tap for slot in structure if slot.reduction in kinds))
-
-
-def style_of(tap: str) -> str:
-    """Return the name among the activations of those of the photos whose style is taken."""
-    return f"style at {tap}"
-
-
-def styled_taps(structure: Structure) -> tuple[str, ...]:
-    """Return the taps at which pictures are compared with style photos, each once."""
-    return tuple(dict.fromkeys(slot.tap for slot in structure if slot.reduction in STYLED))
 
 
 def own_scores(

@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kerasviz.network.network import Network
-from kerasviz.optvis.objectives.scoring import Structure, own_scores, pack_objectives
+from kerasviz.optvis.objectives.packing import pack_objectives
+from kerasviz.optvis.objectives.scoring import own_scores
 from kerasviz.optvis.objectives.special_tokens import ALL_COUNT
+from kerasviz.optvis.objectives.structure import Structure
 from kerasviz.optvis.objectives.term import OF_STYLE, Objective, Term
 from kerasviz.types import Array, PreActivation, Size, Tensor
 

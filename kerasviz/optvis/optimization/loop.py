@@ -17,15 +17,9 @@ from kerasviz.errors import ModelError
 from kerasviz.network.network import Network
 from kerasviz.network.program import PLAIN, Kernels
 from kerasviz.optvis.function_calls import function_scores
-from kerasviz.optvis.objectives.scoring import (
-    IMAGE,
-    Structure,
-    own_scores,
-    rivals_of,
-    scores,
-    taps_in,
-)
+from kerasviz.optvis.objectives.scoring import own_scores, rivals_of, scores
 from kerasviz.optvis.objectives.special_tokens import ALL_COUNT
+from kerasviz.optvis.objectives.structure import IMAGE, Structure, taps_in
 from kerasviz.optvis.objectives.sums import term_scores
 from kerasviz.optvis.optimization.kernels import fast_kernels, portable_kernels
 from kerasviz.optvis.optimization.optimizers import UPDATES, fused_update, per_row

@@ -6,11 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from kerasviz.network.network import Network
-from kerasviz.optvis.objectives.scoring import (
-    Structure,
-    taps_in,
-)
 from kerasviz.optvis.objectives.special_tokens import left_out
+from kerasviz.optvis.objectives.structure import Structure, taps_in
 from kerasviz.optvis.optimization.compile_cache import compiled
 from kerasviz.optvis.optimization.loop import Loop
 from kerasviz.optvis.optimization.photo_loop import PhotoLoop

@@ -10,14 +10,9 @@ import tensorflow as tf
 
 from kerasviz.network.network import Network
 from kerasviz.network.program import PLAIN, Kernels
-from kerasviz.optvis.objectives.scoring import (
-    Structure,
-    compared_taps,
-    likeness_scores,
-    style_of,
-    styled_taps,
-)
+from kerasviz.optvis.objectives.scoring import likeness_scores
 from kerasviz.optvis.objectives.special_tokens import ALL_COUNT
+from kerasviz.optvis.objectives.structure import Structure, compared_taps, style_of, styled_taps
 from kerasviz.optvis.optimization.loop import LOSS_SCALE, Loop, compiled_function
 from kerasviz.optvis.optimization.photos import (
     STEEPNESS,

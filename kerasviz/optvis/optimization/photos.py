@@ -11,7 +11,7 @@ import tensorflow as tf
 from kerasviz.network.network import Network
 from kerasviz.network.program import Kernels
 from kerasviz.optvis import randomness
-from kerasviz.optvis.objectives.scoring import Structure, photo_of
+from kerasviz.optvis.objectives.structure import Structure, photo_of
 from kerasviz.optvis.objectives.term import REPRODUCED
 from kerasviz.types import Array, Size, Tensor
 

@@ -8,9 +8,7 @@ from types import MappingProxyType
 
 import tensorflow as tf
 
-from kerasviz.optvis.objectives.scoring import (
-    Structure,
-)
+from kerasviz.optvis.objectives.structure import Structure
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.parameterizations import Alpha, Parameterization
 from kerasviz.types import Array, Tensor

@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from kerasviz.errors import UsageError
-from kerasviz.optvis.objectives.scoring import Structure
+from kerasviz.optvis.objectives.structure import Structure
 from kerasviz.optvis.python_function import PythonFunction
 from kerasviz.types import Size, Tensor
 

@@ -159,7 +159,7 @@ def batch_of(request: Request, base: int, only: int | None = None) -> int:
 
 def asked_of(net: Network, request: Request) -> PictureRequest:
     """Write a request as a row of the queue."""
-    from kerasviz.optvis.objectives.scoring import structure_of
+    from kerasviz.optvis.objectives.structure import structure_of
 
     structure = structure_of(request.objective, net, request.recipe.pre_activation)
     key = request.key(net)

@@ -21,10 +21,11 @@ from kerasviz.io.images import to_image
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.objective import channel
 from kerasviz.optvis.recipes import Recipe, recipe
+from kerasviz.rendering.adapting import adapt_recipe
 from kerasviz.rendering.batching import make_batches
 from kerasviz.rendering.picture import Picture
 from kerasviz.rendering.render import render_batch
-from kerasviz.rendering.request import Request, adapt_recipe
+from kerasviz.rendering.request import Request
 
 
 def rendered(

@@ -12,13 +12,9 @@ import kerasviz
 from kerasviz.errors import ModelError, UsageError
 from kerasviz.optvis.objectives.facets import facet_scores, pack_facets, probe_parts
 from kerasviz.optvis.objectives.objective import channel, diversity, facet
-from kerasviz.optvis.objectives.scoring import (
-    own_scores,
-    pack_objectives,
-    scores,
-    structure_of,
-    taps_in,
-)
+from kerasviz.optvis.objectives.packing import pack_objectives
+from kerasviz.optvis.objectives.scoring import own_scores, scores
+from kerasviz.optvis.objectives.structure import structure_of, taps_in
 from kerasviz.optvis.objectives.term import Objective
 from kerasviz.optvis.optimization.optimize import optimize
 from kerasviz.optvis.optimization.run import LoopInputs, LoopProgress

@@ -7,8 +7,9 @@ from support import tiny, tokens
 
 from kerasviz.errors import UsageError
 from kerasviz.optvis.objectives import objective as ask
+from kerasviz.optvis.objectives.packing import pack_objectives
 from kerasviz.optvis.objectives.projections import project
-from kerasviz.optvis.objectives.scoring import pack_objectives, structure_of
+from kerasviz.optvis.objectives.structure import structure_of
 from kerasviz.optvis.objectives.term import NORMALIZATIONS, Objective, Term
 from reference import objectives as twin
 

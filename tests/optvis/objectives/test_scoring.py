@@ -11,13 +11,9 @@ from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives import objective as ask
 from kerasviz.optvis.objectives import scoring
-from kerasviz.optvis.objectives.scoring import (
-    own_scores,
-    pack_objectives,
-    rivals_of,
-    scores,
-    structure_of,
-)
+from kerasviz.optvis.objectives.packing import pack_objectives
+from kerasviz.optvis.objectives.scoring import own_scores, rivals_of, scores
+from kerasviz.optvis.objectives.structure import structure_of
 from reference import objectives as twin
 
 NET = tiny.network()

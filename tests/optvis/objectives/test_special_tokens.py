@@ -8,8 +8,10 @@ from support.tokens import TokenProgram, network
 from kerasviz.network.input_spec import preset
 from kerasviz.network.network import Identity, Network
 from kerasviz.optvis.objectives import objective as ask
-from kerasviz.optvis.objectives.scoring import own_scores, pack_objectives, scores, structure_of
+from kerasviz.optvis.objectives.packing import pack_objectives
+from kerasviz.optvis.objectives.scoring import own_scores, scores
 from kerasviz.optvis.objectives.special_tokens import left_out, of_patches
+from kerasviz.optvis.objectives.structure import structure_of
 from kerasviz.optvis.optimization.optimize import optimize
 from kerasviz.optvis.optimization.run import CHUNK, LoopInputs
 from kerasviz.optvis.recipes import recipe

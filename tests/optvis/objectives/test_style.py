@@ -15,7 +15,8 @@ import kerasviz
 from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.objective import content, style
-from kerasviz.optvis.objectives.scoring import pack_objectives, structure_of
+from kerasviz.optvis.objectives.packing import pack_objectives
+from kerasviz.optvis.objectives.structure import structure_of
 from kerasviz.optvis.objectives.style import style_transfer
 from kerasviz.optvis.objectives.targets import parse_target
 from kerasviz.optvis.optimization.optimize import optimize

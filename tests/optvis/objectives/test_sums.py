@@ -8,7 +8,9 @@ import tensorflow as tf
 from support import tiny
 
 from kerasviz.optvis.objectives import objective as ask
-from kerasviz.optvis.objectives.scoring import own_scores, pack_objectives, structure_of
+from kerasviz.optvis.objectives.packing import pack_objectives
+from kerasviz.optvis.objectives.scoring import own_scores
+from kerasviz.optvis.objectives.structure import structure_of
 from kerasviz.optvis.objectives.sums import (
     Reach,
     balanced,

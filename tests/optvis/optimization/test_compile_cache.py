@@ -7,7 +7,7 @@ from support import tiny
 
 from kerasviz.network.input_spec import preset
 from kerasviz.optvis.objectives.objective import channel
-from kerasviz.optvis.objectives.scoring import structure_of
+from kerasviz.optvis.objectives.structure import structure_of
 from kerasviz.optvis.optimization.compile_cache import Compiled, cache_of
 from kerasviz.optvis.optimization.loops import loop_for
 from kerasviz.optvis.recipes import recipe

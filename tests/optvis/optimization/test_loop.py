@@ -9,7 +9,9 @@ from kerasviz.errors import ModelError
 from kerasviz.network.input_spec import preset
 from kerasviz.network.network import Identity, Network
 from kerasviz.optvis.objectives.objective import channel, diversity, layer, logit
-from kerasviz.optvis.objectives.scoring import pack_objectives, scores, structure_of, taps_in
+from kerasviz.optvis.objectives.packing import pack_objectives
+from kerasviz.optvis.objectives.scoring import scores
+from kerasviz.optvis.objectives.structure import structure_of, taps_in
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.optimization.compile_cache import cache_of
 from kerasviz.optvis.optimization.loops import loop_for

@@ -17,7 +17,8 @@ from kerasviz.errors import UsageError
 from kerasviz.network.input_spec import preset
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.objective import Objective, channel, layer
-from kerasviz.optvis.objectives.scoring import pack_objectives, structure_of
+from kerasviz.optvis.objectives.packing import pack_objectives
+from kerasviz.optvis.objectives.structure import structure_of
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.optimization.loops import loop_for
 from kerasviz.optvis.optimization.octaves import octave_ends, resized

@@ -20,7 +20,8 @@ from kerasviz.optvis.objectives.objective import (
     inversion,
     likeness,
 )
-from kerasviz.optvis.objectives.scoring import pack_objectives, structure_of
+from kerasviz.optvis.objectives.packing import pack_objectives
+from kerasviz.optvis.objectives.structure import structure_of
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.optimization.early_stopping import optimize_until_converged
 from kerasviz.optvis.optimization.optimize import optimize

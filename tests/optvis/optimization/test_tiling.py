@@ -12,7 +12,7 @@ from support import tiny
 from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.objective import channel, diversity, layer, neuron
-from kerasviz.optvis.objectives.scoring import structure_of
+from kerasviz.optvis.objectives.structure import structure_of
 from kerasviz.optvis.optimization.tiling import check_tiles, scores_of_tiles, tiled
 from kerasviz.optvis.recipes import recipe
 from kerasviz.rendering.batching import make_batches

@@ -13,7 +13,8 @@ from support.tiny import network
 from kerasviz.errors import UsageError
 from kerasviz.optvis import randomness
 from kerasviz.optvis.objectives.objective import channel
-from kerasviz.optvis.objectives.scoring import pack_objectives, structure_of
+from kerasviz.optvis.objectives.packing import pack_objectives
+from kerasviz.optvis.objectives.structure import structure_of
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.optimization.early_stopping import optimize_until_converged
 from kerasviz.optvis.optimization.loops import loop_for

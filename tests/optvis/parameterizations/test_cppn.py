@@ -9,7 +9,8 @@ from support.tiny import network
 
 from kerasviz.errors import UsageError
 from kerasviz.optvis.objectives.objective import channel
-from kerasviz.optvis.objectives.scoring import pack_objectives, structure_of
+from kerasviz.optvis.objectives.packing import pack_objectives
+from kerasviz.optvis.objectives.structure import structure_of
 from kerasviz.optvis.optimization.optimize import optimize
 from kerasviz.optvis.optimization.run import LoopInputs
 from kerasviz.optvis.parameterizations import Cppn, from_json

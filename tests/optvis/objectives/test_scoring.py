@@ -11,7 +11,7 @@ from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives import objective as ask
 from kerasviz.optvis.objectives import scoring
-from kerasviz.optvis.objectives.packing import pack_objectives
+from kerasviz.optvis.objectives.packing import check_positions, pack_objectives
 from kerasviz.optvis.objectives.scoring import own_scores, rivals_of, scores
 from kerasviz.optvis.objectives.structure import structure_of
 from reference import objectives as twin
@@ -481,7 +481,7 @@ def test_positions_outside_are_refused(position):
     with pytest.raises(UsageError, match="17 tokens in a row, 2 special and 3x5"):
         pack_objectives(structure_of(objective, TOKENS), [objective], TOKENS, size=SIZE)
     with pytest.raises(UsageError, match="17 tokens in a row"):
-        scoring.check_positions(objective, TOKENS, SIZE)
+        check_positions(objective, TOKENS, SIZE)
 
 
 def test_heads_divide_the_channels():

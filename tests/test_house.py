@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import configparser
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -61,6 +62,15 @@ def test_tests_mirror_the_package() -> None:
 def test_the_package_has_few_entries() -> None:
     entries = [path.name for path in PACKAGE.iterdir() if path.name != "__pycache__"]
     assert len(entries) <= 18, sorted(entries)
+
+
+def test_every_room_is_installed() -> None:
+    """The wheel has the packages that setup.cfg names; the checkout has all."""
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / "setup.cfg")
+    named = set(settings["options"]["packages"].split())
+    rooms = {path.parent.relative_to(ROOT) for path in PACKAGE.rglob("__init__.py")}
+    assert {".".join(room.parts) for room in rooms} <= named
 
 
 def test_the_english_is_plain() -> None:

@@ -236,7 +236,7 @@ def find_positions(  # noqa: PLR0913 - the options of the command
     Example:
         >>> (found,) = kerasviz.find_positions(net, "block3b:7", steps=4, size=64)
         >>> found.values.shape
-        (8, 8)
+        (60, 60)
     """
     most = whole_number("shifts", shifts, least=2)
     changes = (steps, size, param, precision, tile, until_converged, settings)

@@ -103,8 +103,8 @@ class Alpha:
 def laid_on(images: Tensor, ground: Any) -> Tensor:
     """Lay images [B, H, W, C + 1], the last channel their opacity, on others [B, H, W, C].
 
-    >>> laid_on(tf.constant([[[[0.5, 0.2]]]]), 1.0).numpy().round(3).tolist()
-    [[[[0.9]]]]
+    >>> laid_on(tf.constant([[[[0.5, 0.5]]]]), 1.0).numpy().tolist()
+    [[[[0.75]]]]
     """
     opacity = images[..., -1:]
     return opacity * images[..., :-1] + (1 - opacity) * ground

@@ -11,6 +11,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from kerasviz.optvis.recipes import RECIPES
+
 SHORT = ("--preprocess", "unit", "--steps", 2, "--size", 16)
 Run = Callable[..., Any]
 
@@ -202,7 +204,7 @@ def test_missing_targets(run_cli: Run) -> None:
 
 def test_unknown_recipe(run_cli: Run, model_file: Path) -> None:
     line = fails(run_cli, 2, "render", model_file, "conv2:1", "--recipe", "tasty")
-    assert "article, lucid, fast, vivid, maco" in line
+    assert f"choose from {', '.join(RECIPES)} or give" in line
 
 
 def test_snapshot_after_the_last_step(run_cli: Run, model_file: Path) -> None:

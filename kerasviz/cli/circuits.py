@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from kerasviz.cli.completion import complete_models, complete_recipes, complete_taps
+from kerasviz.cli.completion import complete_models, complete_taps
 from kerasviz.cli.options import (
     InputOptions,
     ModelOptions,
@@ -15,8 +15,7 @@ from kerasviz.cli.options import (
     input_options,
     json_option,
     model_options,
-    seed_option,
-    size_of,
+    unit_picture_options,
 )
 from kerasviz.cli.progress import import_tensorflow
 from kerasviz.cli.reading import read_network
@@ -64,17 +63,7 @@ Pages of one folder lead to each other: the same command with a partner's name s
     metavar="FILE",
     help="Picture at which gates and attention are held. [default: grey]",
 )
-@click.option(
-    "--recipe",
-    default="fast",
-    show_default=True,
-    metavar="NAME|FILE",
-    shell_complete=complete_recipes,
-    help="How the pictures are optimized.",
-)
-@click.option("--steps", type=click.IntRange(min=1), help="Updates of the pictures.")
-@click.option("--size", type=size_of, metavar="N|HxW", help="Pixels of the pictures. [default: 96]")
-@seed_option
+@unit_picture_options
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -109,7 +98,8 @@ def command(
     import_tensorflow()
     from kerasviz.cli.progress import rendering
     from kerasviz.cli.stopping import kept_pictures, stoppable
-    from kerasviz.figures.circuits.make import PICTURES, circuits_folder, make_circuits
+    from kerasviz.figures.circuits.make import circuits_folder, make_circuits
+    from kerasviz.figures.unit_pictures import PICTURES
     from kerasviz.rendering.store import count_finished
 
     net = read_network(model, model_options, input_options)

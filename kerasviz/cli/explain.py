@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from kerasviz.cli.completion import complete_models, complete_recipes, complete_taps
+from kerasviz.cli.completion import complete_models, complete_taps
 from kerasviz.cli.options import (
     InputOptions,
     ModelOptions,
@@ -15,8 +15,7 @@ from kerasviz.cli.options import (
     input_options,
     json_option,
     model_options,
-    seed_option,
-    size_of,
+    unit_picture_options,
 )
 from kerasviz.cli.progress import import_tensorflow
 from kerasviz.cli.reading import read_network
@@ -66,17 +65,7 @@ Examples:
     help="Gradients that are averaged; 1 is the linear approximation.",
 )
 @click.option("--pictures/--no-pictures", default=True, help="Render pictures of the units.")
-@click.option(
-    "--recipe",
-    default="fast",
-    show_default=True,
-    metavar="NAME|FILE",
-    shell_complete=complete_recipes,
-    help="How the pictures are optimized.",
-)
-@click.option("--steps", type=click.IntRange(min=1), help="Updates of the pictures.")
-@click.option("--size", type=size_of, metavar="N|HxW", help="Pixels of the pictures. [default: 96]")
-@seed_option
+@unit_picture_options
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -112,7 +101,8 @@ def command(
     import_tensorflow()
     from kerasviz.cli.progress import rendering
     from kerasviz.cli.stopping import kept_pictures, stoppable
-    from kerasviz.figures.explain.make import PICTURES, explanations_folder, make_explanations
+    from kerasviz.figures.explain.make import explanations_folder, make_explanations
+    from kerasviz.figures.unit_pictures import PICTURES
     from kerasviz.rendering.store import count_finished
 
     net = read_network(model, model_options, input_options)

@@ -274,6 +274,32 @@ seed_option = click.option(
     help="Number of the noise to start from; the same seed gives the same picture.",
 )
 
+
+def unit_picture_options(command: Command) -> Command:
+    """Add the options on pictures of units that pages show small."""
+    options = (
+        click.option(
+            "--recipe",
+            default="fast",
+            show_default=True,
+            metavar="NAME|FILE",
+            shell_complete=complete_recipes,
+            help="How the pictures are optimized.",
+        ),
+        click.option("--steps", type=click.IntRange(min=1), help="Updates of the pictures."),
+        click.option(
+            "--size",
+            type=size_of,
+            metavar="N|HxW",
+            help="Pixels of the pictures. [default: 96]",
+        ),
+        seed_option,
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 data_option = click.option(
     "--data",
     type=click.Path(path_type=Path),

@@ -12,6 +12,7 @@ from typing import Any
 from kerasviz.analysis.circuit import Circuit, find_circuit
 from kerasviz.errors import UsageError, whole_number
 from kerasviz.figures.circuits.pages import write_pages
+from kerasviz.figures.unit_pictures import render_units
 from kerasviz.io.files import make_folder, write_atomically
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.targets import parse_targets
@@ -19,19 +20,15 @@ from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.photos import read_photo
 from kerasviz.rendering.picture import network_provenance
 from kerasviz.rendering.progress import Report
-from kerasviz.rendering.render import render
+from kerasviz.rendering.recipe_options import RecipeOptions
 from kerasviz.rendering.sizes import usual_size
-from kerasviz.rendering.store import Store, slug
+from kerasviz.rendering.store import slug
 from kerasviz.types import Array, Size
 from kerasviz.zoo.argument_names import named_arguments
 from kerasviz.zoo.arguments import Data, Model, as_network, tap_names
 
 #: The version of the data of a circuit.
 VERSION = 1
-#: The folder of the pictures.
-PICTURES = "pictures"
-#: Pixels of the pictures, if none are named: they are shown small.
-SMALL = 96
 
 
 @dataclass(frozen=True)
@@ -106,20 +103,9 @@ def make_circuits(  # noqa: PLR0913 - the options of the command
     ]
     folder = circuits_folder(net, out)
     make_folder(folder)
-    texts = list(dict.fromkeys(text for circuit in circuits for text in _texts(circuit)))
-    rendering = render(
-        net,
-        texts,
-        recipe=recipe,
-        steps=steps,
-        size=SMALL if size is None and net.fixed_size == (None, None) else size,
-        seed=seed,
-        out=folder / PICTURES,
-        progress=progress,
-    )
-    requests = [picture.request for picture in rendering]
-    entries = Store(folder / PICTURES, net).finished(requests)
-    files = {entry.target: f"{PICTURES}/{entry.file}" for entry in entries}
+    texts = [text for circuit in circuits for text in _texts(circuit)]
+    options = RecipeOptions(recipe, steps, size)
+    files = render_units(net, texts, folder, options, seed, progress)
     for circuit in circuits:
         _write(folder, net, circuit, files, "" if photo is None else Path(photo).name)
     pages = write_pages(folder)

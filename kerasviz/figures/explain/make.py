@@ -17,6 +17,7 @@ from kerasviz.analysis.attribution import STEPS
 from kerasviz.analysis.explanation import Explanation, LayerShare, UnitShare, explain
 from kerasviz.errors import UsageError, whole_number
 from kerasviz.figures.explain.overlay import overlay, plain
+from kerasviz.figures.unit_pictures import render_units
 from kerasviz.io.files import make_folder, write_atomically
 from kerasviz.io.images import encode
 from kerasviz.network.network import Network
@@ -26,18 +27,14 @@ from kerasviz.rendering.pages import render_page, update
 from kerasviz.rendering.photos import find_photos, read_photo
 from kerasviz.rendering.picture import network_provenance
 from kerasviz.rendering.progress import Report
-from kerasviz.rendering.render import render
+from kerasviz.rendering.recipe_options import RecipeOptions
 from kerasviz.rendering.sizes import usual_size
-from kerasviz.rendering.store import Store, slug
+from kerasviz.rendering.store import slug
 from kerasviz.types import Array, Size
 from kerasviz.zoo.argument_names import named_arguments
 from kerasviz.zoo.arguments import Data, Model, as_network, tap_names
 
 VERSION = 1
-#: The folder of the pictures of units.
-PICTURES = "pictures"
-#: Pixels of the pictures of units, if none are named.
-SMALL = 96
 #: Classes that are named beside the explained one.
 GUESSES = 5
 
@@ -155,19 +152,9 @@ def make_explanations(  # noqa: PLR0913 - the options of the command
     make_folder(folder)
     files = {}
     if pictures:
-        texts = dict.fromkeys(text for found in explained for text in _texts(found))
-        rendering = render(
-            net,
-            list(texts),
-            recipe=recipe,
-            steps=steps,
-            size=SMALL if size is None and net.fixed_size == (None, None) else size,
-            seed=seed,
-            out=folder / PICTURES,
-            progress=progress,
-        )
-        entries = Store(folder / PICTURES, net).finished([p.request for p in rendering])
-        files = {entry.target: f"{PICTURES}/{entry.file}" for entry in entries}
+        texts = [text for found in explained for text in _texts(found)]
+        options = RecipeOptions(recipe, steps, size)
+        files = render_units(net, texts, folder, options, seed, progress)
     for name, image, found in zip(names, arrays, explained, strict=True):
         _write(folder, net, name, names, image, found, files)
     return ExplanationSet(tuple(names), tuple(explained), folder / f"{names[0]}.html")

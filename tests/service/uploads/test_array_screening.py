@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from kerasviz.errors import UsageError
 from kerasviz.service.uploads.array_screening import MOST_ARRAYS, screen_arrays
@@ -15,7 +16,6 @@ MANY = 10**6
 
 
 def test_arrays_of_directions_are_listed_by_names_that_targets_can_have(tmp_path: Path) -> None:
-    safetensors = pytest.importorskip("safetensors.numpy")
     arrays: dict[str, Any] = {
         "nmf": np.ones((4, 9), np.float32),
         "one": np.ones(9, np.float16),
@@ -30,7 +30,7 @@ def test_arrays_of_directions_are_listed_by_names_that_targets_can_have(tmp_path
         "x" * 201: np.ones(9, np.float32),
     }
     np.savez(tmp_path / "v.npz", **arrays, **unusable, words=np.array(["a"]), flag=np.ones(3, bool))
-    safetensors.save_file({**arrays, **unusable}, tmp_path / "v.safetensors")
+    save_file({**arrays, **unusable}, tmp_path / "v.safetensors")
     wanted = sorted((name, list(array.shape)) for name, array in arrays.items())
     for file in ("v.npz", "v.safetensors"):
         found = [(a["key"], a["shape"]) for a in screen_arrays(tmp_path / file, MANY)]

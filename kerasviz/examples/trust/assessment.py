@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,7 @@ class TrustOptions:
     """Hold what a folder of pictures is compared with.
 
     ``tap`` is the layer of the agreement; of the source of photos the first ``limit`` are read,
-    ``batch`` at once, in a ``size``.
+    ``batch`` at once, in a ``size``. ``files`` are the pictures that are compared, by default all.
     """
 
     images: Source | None
@@ -38,6 +38,7 @@ class TrustOptions:
     batch: int
     limit: int | None
     size: Size | None
+    files: Collection[str] | None = None
 
     @property
     def photos(self) -> int:
@@ -53,7 +54,7 @@ class Assessment:
     def __init__(self, store: Store, options: TrustOptions):
         self.options, self.net = options, store.net
         self.folder = store.folder
-        self.pictures = finished_pictures(store)
+        self.pictures = finished_pictures(store, options.files)
         self.records: dict[str, Record] = {
             p.entry.file: {"sha256": p.entry.sha256, "target": p.request.text}
             for p in self.pictures
@@ -70,14 +71,18 @@ class Assessment:
         options = self.options
         if options.tap is not None:
             self.net.taps[options.tap]  # says which names are near
-        several = any(len(numbers) > 1 for numbers in self.subjects.values())
-        if not several and options.images is None and options.judge is None:
+        if not self.agreeing and options.images is None and options.judge is None:
             raise UsageError(
                 f"{str(self.folder)!r} has one picture of each target, and agreement needs two: "
                 "render with another --seed, or give --images DIR or --judge MODEL"
             )
         if options.judge is not None:
             check_judge(self.net, options.judge, self._classes())
+
+    @property
+    def agreeing(self) -> bool:
+        """Whether there are two pictures of a target, which can be compared with each other."""
+        return any(len(numbers) > 1 for numbers in self.subjects.values())
 
     def _classes(self) -> list[int]:
         found = (class_of(picture.request, self.net) for picture in self.pictures)

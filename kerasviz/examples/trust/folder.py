@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -54,16 +54,18 @@ class FinishedPicture:
         return np.resize(image_array(image), (*self.size, channels))
 
 
-def finished_pictures(store: Store) -> list[FinishedPicture]:
+def finished_pictures(store: Store, files: Collection[str] | None = None) -> list[FinishedPicture]:
     """Return the finished pictures of a store whose files are unchanged, in its order.
 
-    Pictures in tiles are left out: the network never sees one as a whole. Raises
-    :class:`UsageError` where there is none.
+    ``files`` are those to look at, by default all. Pictures in tiles are left out: the network
+    never sees one as a whole. Raises :class:`UsageError` where there is none.
     """
     requests: dict[tuple[str, str], Request] = {}
     pictures = []
     for entry in store.entries.values():
         settings = store.requests[entry.request]
+        if files is not None and entry.file not in files:
+            continue
         if settings["recipe"].get("tile") or entry.score is None or not store.intact(entry):
             continue
         key = entry.target, entry.request

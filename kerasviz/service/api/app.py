@@ -13,11 +13,21 @@ from starlette.staticfiles import StaticFiles
 
 from kerasviz import __version__
 from kerasviz.errors import KerasvizError
-from kerasviz.service.api import jobs, networks, photos, session, site, tf_serving, uploads
+from kerasviz.service.api import (
+    jobs,
+    networks,
+    photos,
+    session,
+    site,
+    tf_serving,
+    trust,
+    uploads,
+)
 from kerasviz.service.api.metrics import add_metrics
 from kerasviz.service.api.responses import ERROR_HANDLERS
 from kerasviz.service.api.state import ServiceState
 from kerasviz.service.jobs.locks import exclusive_lock
+from kerasviz.service.jobs.trust import sweep_photos
 from kerasviz.service.middleware.security import guarded
 from kerasviz.service.settings import ServiceSettings
 
@@ -39,7 +49,7 @@ def create_app(setting: ServiceSettings) -> FastAPI:
         exception_handlers=ERROR_HANDLERS,
     )
     app.state.service = state
-    for routes in (tf_serving, networks, jobs, session, uploads, photos, site):
+    for routes in (tf_serving, networks, jobs, trust, session, uploads, photos, site):
         app.include_router(routes.router)
     add_metrics(app, state)
     app.mount("/page", StaticFiles(directory=site.PAGE), name="page")
@@ -53,6 +63,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     with _owned(state):
         for preview in state.setting.previews.iterdir():  # of workers that were killed
             preview.unlink(missing_ok=True)
+        sweep_photos(state.setting.data, state.jobs.live_keys())
         state.workers.start()
         threading.Thread(target=_load, args=(state,), name="loading", daemon=True).start()
         if state.setting.allow_upload:

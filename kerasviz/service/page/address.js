@@ -1,5 +1,7 @@
 // The view that the address names: #/NAME, #/NAME/layer?layer=L, #/NAME/unit?layer=L&unit=U,
-// #/NAME/compose?target=T&balance=1, #/jobs, #/jobs/ID.
+// #/NAME/compose?target=T&balance=1&alpha=1&param=P&from=PHOTO&style=PHOTO, #/jobs, #/jobs/ID.
+
+const COMPOSED = ["target", "balance", "alpha", "param", "from", "style"];
 
 /** The view of a hash and its parameters. */
 export function placeOf(hash) {
@@ -9,7 +11,7 @@ export function placeOf(hash) {
   if (!first) return { view: "networks" };
   if (first === "jobs") return second ? { view: "job", id: second } : { view: "jobs" };
   const place = { view: second || "network", network: first };
-  for (const key of ["layer", "unit", "first", "target", "balance"]) {
+  for (const key of ["layer", "unit", "first", ...COMPOSED]) {
     if (words.has(key)) place[key] = words.get(key);
   }
   if ("unit" in place) place.unit = Number(place.unit);
@@ -39,5 +41,5 @@ export function hashOf({ view, network, id, ...words }) {
 
 export const layerHash = (network, layer) => hashOf({ view: "layer", network, layer });
 export const unitHash = (network, layer, unit) => hashOf({ view: "unit", network, layer, unit });
-export const composeHash = (network, target, balance = false) =>
-  hashOf({ view: "compose", network, target, balance: balance ? 1 : "" });
+export const composeHash = (network, target, more = {}) =>
+  hashOf({ view: "compose", network, target, ...more });

@@ -8,7 +8,7 @@ import { fractionOf, watch, progressText } from "./watch.js";
 
 /**
  * A slot with the title `words` for `rows` pictures. `request()` returns the body of the request;
- * `done(job)` is called when a job is done. With `bare` its only button is Cancel.
+ * `begun(job)` is called when a job was sent, `done(job)` when it is done. With `bare` its only button is Cancel.
  */
 export function pictureSlot({
   words,
@@ -16,6 +16,7 @@ export function pictureSlot({
   rows = 1,
   bare = false,
   request,
+  begun = () => {},
   done = () => {},
   signal,
 }) {
@@ -124,7 +125,13 @@ export function pictureSlot({
     state("busy");
     const started = (pending = new PendingJob());
     try {
-      await started.send(() => api.render(request()), follow);
+      await started.send(
+        () => api.render(request()),
+        (job) => {
+          begun(job);
+          follow(job);
+        },
+      );
     } catch (error) {
       if (!started.job) {
         pending = null;

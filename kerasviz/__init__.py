@@ -15,6 +15,7 @@ Functions; those of commands take the options of the command as arguments of the
     find_positions  find the positions at which units are largest (kerasviz positions)
     make_circuits   show what units are built from and what they feed (kerasviz circuits)
     make_explanations  show what decides a network's answer for photos (kerasviz explain)
+    make_tuning     show how units respond to shapes in all directions (kerasviz tune)
     make_atlas      render every unit of a network (kerasviz atlas)
     export_model    write a network for TensorFlow Serving (kerasviz export)
     convert         write a network as a Keras file or a SavedModel (kerasviz convert)
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from kerasviz.figures.circuits.make import make_circuits as make_circuits
     from kerasviz.figures.explain.make import make_explanations as make_explanations
     from kerasviz.figures.make import make_figures as make_figures
+    from kerasviz.figures.tuning.make import make_tuning as make_tuning
     from kerasviz.network.input_spec import InputSpec as InputSpec
     from kerasviz.network.network import Network as Network
     from kerasviz.network.taps import Tap as Tap
@@ -95,6 +97,7 @@ _HOMES = {
     "make_circuits": "figures.circuits.make",
     "make_explanations": "figures.explain.make",
     "make_figures": "figures.make",
+    "make_tuning": "figures.tuning.make",
     "render": "rendering.render",
     "render_again": "rendering.again",
     "trust": "examples.trust.assess",

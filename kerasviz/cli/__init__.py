@@ -25,6 +25,7 @@ from kerasviz.cli import (
     serve,
     taps,
     trust,
+    tune,
     verify,
 )
 from kerasviz.cli.group import Commands, help_if_alone
@@ -68,6 +69,7 @@ for _module in (
     positions,
     circuits,
     explain,
+    tune,
     figures,
     atlas,
     verify,

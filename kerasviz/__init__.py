@@ -16,6 +16,7 @@ Functions; those of commands take the options of the command as arguments of the
     make_circuits   show what units are built from and what they feed (kerasviz circuits)
     make_explanations  show what decides a network's answer for photos (kerasviz explain)
     make_atlas      render every unit of a network (kerasviz atlas)
+    open            explore a network on a page that fills itself (kerasviz open)
     export_model    write a network for TensorFlow Serving (kerasviz export)
     convert         write a network as a Keras file or a SavedModel (kerasviz convert)
     check           compare a network with another runtime (kerasviz check)
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
     from kerasviz.rendering.position_maps import find_positions as find_positions
     from kerasviz.rendering.render import render as render
     from kerasviz.rendering.store import Store as Store
+    from kerasviz.service.opened import open as open
     from kerasviz.zoo.check import check as check
     from kerasviz.zoo.load import load as load
 
@@ -95,6 +97,7 @@ _HOMES = {
     "make_circuits": "figures.circuits.make",
     "make_explanations": "figures.explain.make",
     "make_figures": "figures.make",
+    "open": "service.opened",
     "render": "rendering.render",
     "render_again": "rendering.again",
     "trust": "examples.trust.assess",
@@ -104,7 +107,8 @@ _HOMES = {
 #: Those that need no TensorFlow.
 _LIGHT = ("InputSpec", "KerasvizError", "ModelError", "UsageError")
 
-__all__ = [*sorted(_HOMES), "objectives"]
+#: Without ``open``, so that ``from kerasviz import *`` leaves Python's own alone.
+__all__ = [*sorted(_HOMES.keys() - {"open"}), "objectives"]
 
 
 def __getattr__(name: str) -> Any:
@@ -120,4 +124,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    return [*__all__, "open", "__version__"]

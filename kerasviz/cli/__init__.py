@@ -27,6 +27,9 @@ from kerasviz.cli import (
     trust,
     verify,
 )
+from kerasviz.cli import (
+    open as open_,
+)
 from kerasviz.cli.group import Commands, help_if_alone
 from kerasviz.cli.stopping import line_of
 from kerasviz.errors import KerasvizError
@@ -74,6 +77,7 @@ for _module in (
     trust,
     convert,
     export,
+    open_,
     serve,
     check,
     models,

@@ -22,6 +22,7 @@ FUNCTIONS = {
     "explain": "make_explanations",
     "atlas": "make_atlas",
     "export": "export_model",
+    "open": "open",
     "check": "check",
     "convert": "convert",
     "verify": "verify",
@@ -63,6 +64,8 @@ NOTES = {
     ("explain", "out"): "None writes into out/NAME-explanations, as the command",
     ("circuits", "out"): "None writes into out/NAME-circuits, as the command",
     ("*", "from"): "from is a word of the language Python itself",
+    ("open", "browser"): "notebooks show the page in a frame; the command opens a window",
+    ("open", "embed"): "notebooks show the page in a frame",
     ("figures", "model"): "the network is the first argument of every function",
     ("*", "import"): "the classes by name, in place of the module that has them",
 }

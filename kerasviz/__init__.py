@@ -14,6 +14,7 @@ Functions; those of commands take the options of the command as arguments of the
     find_directions find directions in the activations of photos (kerasviz directions)
     find_positions  find the positions at which units are largest (kerasviz positions)
     make_circuits   show what units are built from and what they feed (kerasviz circuits)
+    ablate          say what silenced units and weights change on photos (kerasviz ablate)
     make_explanations  show what decides a network's answer for photos (kerasviz explain)
     make_atlas      render every unit of a network (kerasviz atlas)
     open            explore a network on a page that fills itself (kerasviz open)
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from kerasviz.examples.trust.assess import trust as trust
     from kerasviz.export.convert import convert as convert
     from kerasviz.export.tf_serving.export import export_model as export_model
+    from kerasviz.figures.ablation.make import ablate as ablate
     from kerasviz.figures.circuits.make import make_circuits as make_circuits
     from kerasviz.figures.explain.make import make_explanations as make_explanations
     from kerasviz.figures.make import make_figures as make_figures
@@ -86,6 +88,7 @@ _HOMES = {
     "Store": "rendering.store",
     "Tap": "network.taps",
     "UsageError": "errors",
+    "ablate": "figures.ablation.make",
     "check": "zoo.check",
     "convert": "export.convert",
     "export_model": "export.tf_serving.export",

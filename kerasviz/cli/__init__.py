@@ -9,6 +9,7 @@ import click
 
 from kerasviz import __version__
 from kerasviz.cli import (
+    ablate,
     atlas,
     check,
     circuits,
@@ -70,6 +71,7 @@ for _module in (
     directions,
     positions,
     circuits,
+    ablate,
     explain,
     figures,
     atlas,

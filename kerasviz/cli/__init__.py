@@ -9,6 +9,7 @@ import click
 
 from kerasviz import __version__
 from kerasviz.cli import (
+    ablate,
     atlas,
     check,
     circuits,
@@ -27,6 +28,9 @@ from kerasviz.cli import (
     trust,
     tune,
     verify,
+)
+from kerasviz.cli import (
+    open as open_,
 )
 from kerasviz.cli.group import Commands, help_if_alone
 from kerasviz.cli.stopping import line_of
@@ -68,6 +72,7 @@ for _module in (
     directions,
     positions,
     circuits,
+    ablate,
     explain,
     tune,
     figures,
@@ -76,6 +81,7 @@ for _module in (
     trust,
     convert,
     export,
+    open_,
     serve,
     check,
     models,

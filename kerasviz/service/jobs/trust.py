@@ -124,7 +124,7 @@ def options_of(work: TrustWork, judge: Network | None, photos: Path) -> TrustOpt
             raise UsageError("the photos are not here any more; send them again")
         source = open_source(str(photos))
     files = frozenset(file for file, _ in work.pictures)
-    return TrustOptions(source, judge, work.tap, TOGETHER, None, None, files)
+    return TrustOptions(source, judge, work.tap, None, TOGETHER, None, None, files)
 
 
 def check_work(store: Store, options: TrustOptions) -> Assessment:

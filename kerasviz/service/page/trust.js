@@ -121,7 +121,7 @@ export function trustPart({ network, pictures, signal }) {
 
   api.networks(signal).then(
     (served) => {
-      const others = served.filter(({ name, classes }) => name !== network && classes);
+      const others = served.filter(({ name, loaded }) => name !== network && loaded);
       judge.append(...others.map(({ name }) => element("option", { value: name }, name)));
       judge.closest(".field").hidden = !others.length;
     },

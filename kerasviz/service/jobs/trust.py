@@ -163,5 +163,5 @@ def compare(
     return {
         "pictures": assessment.records,
         "summary": summary_of(assessment.records),
-        "notes": assessment.notes,
+        "notes": [note.replace("--", "") for note in assessment.notes],  # no options of a command
     }

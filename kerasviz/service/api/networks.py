@@ -61,7 +61,7 @@ def layer(
     recipe: Annotated[str, Query(max_length=40)] = "fast",
 ) -> Response:
     """Return units of a layer with their finished pictures."""
-    about = _layer(state, name, layer)
+    about = find_layer(state, name, layer)
     net, gallery = state.networks.get(name), state.gallery(name)
     units = []
     for unit in range(first, min(about["units"] or 0, first + count)):
@@ -76,8 +76,8 @@ def layer(
 @router.get("/api/networks/{name}/unit", response_model=UnitPage)
 def unit(name: str, layer: Name, unit: Annotated[int, Query(ge=0)], state: State) -> Response:
     """Return the pictures of a unit with their settings, its examples and its neighbours."""
-    about = _layer(state, name, layer)
-    _check_unit(about, unit)
+    about = find_layer(state, name, layer)
+    check_unit(about, unit)
     gallery = state.gallery(name)
     pictures = gallery.of(about["tap"], unit)
     return Json(
@@ -120,7 +120,7 @@ def example(
     state: State,
 ) -> Response:
     """Return a crop of a dataset image to which a unit responds."""
-    examples, about = state.examples(name), _layer(state, name, layer)
+    examples, about = state.examples(name), find_layer(state, name, layer)
     crops = examples.crops(about["tap"], unit, bucket) if examples and unit >= 0 else []
     if k >= len(crops):
         raise HTTPException(404, "no such example")
@@ -143,9 +143,9 @@ async def activations(
     unit: Annotated[int | None, Query(ge=0)] = None,
 ) -> Response:
     """Return the activations of a layer for an image (PNG or JPEG), scaled and cropped."""
-    about = await run_in_threadpool(_layer, state, name, layer)
+    about = await run_in_threadpool(find_layer, state, name, layer)
     if unit is not None:
-        _check_unit(about, unit)
+        check_unit(about, unit)
     data = await request.body()  # before a slot is taken: it may come slowly
     async with state.activations.slots:
         return Json(await run_in_threadpool(state.activations.of, name, about["tap"], unit, data))
@@ -176,7 +176,7 @@ def _listed(state: ServiceState, name: str) -> dict[str, Any]:
     return {"name": name, **about, "loaded": True, "error": None}
 
 
-def _layer(state: ServiceState, name: str, layer: str) -> dict[str, Any]:
+def find_layer(state: ServiceState, name: str, layer: str) -> dict[str, Any]:
     """Find a layer by its listed name, its tap, or an alias of the tap."""
     layers: Sequence[dict[str, Any]] = state.described(name)["layers"]
     taps = state.networks.get(name).taps
@@ -189,7 +189,8 @@ def _layer(state: ServiceState, name: str, layer: str) -> dict[str, Any]:
     )
 
 
-def _check_unit(layer: dict[str, Any], unit: int) -> None:
+def check_unit(layer: dict[str, Any], unit: int) -> None:
+    """Answer 404 for a unit that a layer does not have."""
     if unit >= (layer["units"] or 0):
         last = (layer["units"] or 0) - 1
         raise HTTPException(404, f"{layer['name']} has the units 0 to {last}")

@@ -1,11 +1,9 @@
 // A map that fills itself: rough pictures of the layers on the screen, then good ones of those that
 // are looked at longest. Nothing is made while nobody looks.
 
-import * as api from "./api.js";
-import { PendingJob } from "./pending_job.js";
 import { element } from "./dom.js";
+import { renderUnits } from "./rendering.js";
 import { unitOf } from "./strip.js";
-import { watch } from "./watch.js";
 
 const FEWEST = 4; // units of a layer that get pictures, or as many as its strip has room for
 const MOST = 12;
@@ -58,37 +56,22 @@ export function fill({ network, filling, strips, signal }) {
     Array.from({ length: wanted(one) }, (_, unit) => unit).filter(test);
   const better = (one) => unitsOf(one, (unit) => (one.steps.get(unit) ?? 0) < filling.good.steps);
 
-  async function make({ one, kind, units }) {
+  function make({ one, kind, units }) {
     const settings = filling[kind];
     making = `Making ${kind} pictures of ${one.layer.name}`;
     began = Date.now();
-    pending = new PendingJob();
-    const started = pending;
-    const done = () => {
-      if (pending === started) pending = null;
-    };
-    const fail = () => {
-      refused.add(one);
-      done();
-    };
-    try {
-      const targets = units.map((unit) => `${one.layer.name}:${unit}`);
-      await started.send(
-        () => api.render({ network, targets, kind: "channel", ...settings }),
-        (job) =>
-          watch(
-            job,
-            {
-              made: ({ target, url }) => one.add(unitOf(target).unit, url, settings.steps),
-              end: ({ state }) => (state === "failed" ? fail() : done()),
-              error: fail,
-            },
-            signal,
-          ),
-      );
-    } catch {
-      fail();
-    }
+    const started = renderUnits({
+      network,
+      targets: units.map((unit) => `${one.layer.name}:${unit}`),
+      settings,
+      made: ({ target, url }) => one.add(unitOf(target).unit, url, settings.steps),
+      end(failed) {
+        if (failed) refused.add(one);
+        if (pending === started) pending = null;
+      },
+      signal,
+    });
+    pending = started;
   }
 
   function tell() {

@@ -65,11 +65,8 @@ def layer(
     net, gallery = state.networks.get(name), state.gallery(name)
     units = []
     for unit in range(first, min(about["units"] or 0, first + count)):
-        best = gallery.best(about["tap"], unit, recipe)
-        url = picture_url(name, best.entry.file, best.entry.sha256) if best else None
-        label = label_of(net, about["tap"], unit)
-        steps = best.steps if best else None
-        units.append({"unit": unit, "label": label, "picture": url, "steps": steps})
+        picture = _best_picture(name, gallery, about["tap"], unit, recipe)
+        units.append({"unit": unit, "label": label_of(net, about["tap"], unit), **picture})
     return Json({"layer": about, "units": units})
 
 
@@ -148,7 +145,11 @@ async def activations(
         check_unit(about, unit)
     data = await request.body()  # before a slot is taken: it may come slowly
     async with state.activations.slots:
-        return Json(await run_in_threadpool(state.activations.of, name, about["tap"], unit, data))
+        found = await run_in_threadpool(state.activations.of, name, about["tap"], unit, data)
+    gallery = await run_in_threadpool(state.gallery, name)
+    for row in found["top"]:
+        row |= _best_picture(name, gallery, about["tap"], row["unit"])
+    return Json(found)
 
 
 @router.get("/pictures/{name}/{file}", response_class=FileResponse, responses=PNG)
@@ -163,6 +164,16 @@ def picture(
         raise HTTPException(404, f"no picture {file[:100]!r}")
     headers = {"Cache-Control": FOREVER if v else "no-cache"}
     return FileResponse(path, media_type="image/png", headers=headers)
+
+
+def _best_picture(
+    name: str, gallery: Gallery, tap: str, unit: int, recipe: str | None = None
+) -> dict[str, Any]:
+    """Return the address and the steps of the best picture of a unit, ``None`` without one."""
+    best = gallery.best(tap, unit, recipe)
+    if best is None:
+        return {"picture": None, "steps": None}
+    return {"picture": picture_url(name, best.entry.file, best.entry.sha256), "steps": best.steps}
 
 
 def _listed(state: ServiceState, name: str) -> dict[str, Any]:

@@ -30,20 +30,20 @@ export function fill({ network, filling, strips, signal }) {
     return box.bottom > 0 && box.top < innerHeight;
   };
   const onScreen = () => strips.filter((one) => !refused.has(one) && seen(one));
-  const wanted = (one) =>
-    Math.min(Math.max(FEWEST, Math.min(MOST, one.room())), one.layer.units ?? FEWEST);
+  const wanted = (one) => one.units(Math.max(FEWEST, Math.min(MOST, one.room())));
+  const having = (one) => wanted(one).filter((unit) => one.steps.has(unit)).length;
 
   /** The next units: rough ones of the layer with fewest, far from those that have some. */
   function next() {
     const shown = onScreen();
-    const rough = shown.filter((one) => one.steps.size < wanted(one));
+    const rough = shown.filter((one) => having(one) < wanted(one).length);
     if (rough.length) {
-      const fewest = Math.min(...rough.map((one) => one.steps.size));
-      const poor = rough.filter((one) => one.steps.size === fewest);
-      const rich = shown.filter((one) => one.steps.size > fewest).map((one) => strips.indexOf(one));
+      const fewest = Math.min(...rough.map(having));
+      const poor = rough.filter((one) => having(one) === fewest);
+      const rich = shown.filter((one) => having(one) > fewest).map((one) => strips.indexOf(one));
       const away = (one) => Math.min(...rich.map((at) => Math.abs(at - strips.indexOf(one))), 1e9);
       const one = poor.reduce((best, other) => (away(other) > away(best) ? other : best));
-      const missing = unitsOf(one, (unit) => !one.steps.has(unit));
+      const missing = wanted(one).filter((unit) => !one.steps.has(unit));
       return { one, kind: "rough", units: fewest ? missing : missing.slice(0, AT_ONCE) };
     }
     const plain = shown.filter((one) => better(one).length);
@@ -52,9 +52,8 @@ export function fill({ network, filling, strips, signal }) {
     return { one, kind: "good", units: better(one).slice(0, AT_ONCE) };
   }
 
-  const unitsOf = (one, test) =>
-    Array.from({ length: wanted(one) }, (_, unit) => unit).filter(test);
-  const better = (one) => unitsOf(one, (unit) => (one.steps.get(unit) ?? 0) < filling.good.steps);
+  const better = (one) =>
+    wanted(one).filter((unit) => (one.steps.get(unit) ?? 0) < filling.good.steps);
 
   function make({ one, kind, units }) {
     const settings = filling[kind];

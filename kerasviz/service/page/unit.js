@@ -72,6 +72,7 @@ export async function show(main, { layer: layerName, unit: number }, described, 
     element(
       "section",
       { class: "slots", "aria-label": "Pictures of this unit" },
+      element("h2", { class: "unseen" }, "Pictures"),
       [...slots.values()].map(({ figure }) => figure),
     ),
     connectionsOf(described, told, settings.value, signal),

@@ -16,6 +16,7 @@ Functions; those of commands take the options of the command as arguments of the
     make_circuits   show what units are built from and what they feed (kerasviz circuits)
     ablate          say what silenced units and weights change on photos (kerasviz ablate)
     make_explanations  show what decides a network's answer for photos (kerasviz explain)
+    make_tuning     show how units respond to shapes in all directions (kerasviz tune)
     make_atlas      render every unit of a network (kerasviz atlas)
     open            explore a network on a page that fills itself (kerasviz open)
     export_model    write a network for TensorFlow Serving (kerasviz export)
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from kerasviz.figures.circuits.make import make_circuits as make_circuits
     from kerasviz.figures.explain.make import make_explanations as make_explanations
     from kerasviz.figures.make import make_figures as make_figures
+    from kerasviz.figures.tuning.make import make_tuning as make_tuning
     from kerasviz.network.input_spec import InputSpec as InputSpec
     from kerasviz.network.network import Network as Network
     from kerasviz.network.taps import Tap as Tap
@@ -100,6 +102,7 @@ _HOMES = {
     "make_circuits": "figures.circuits.make",
     "make_explanations": "figures.explain.make",
     "make_figures": "figures.make",
+    "make_tuning": "figures.tuning.make",
     "open": "service.opened",
     "render": "rendering.render",
     "render_again": "rendering.again",

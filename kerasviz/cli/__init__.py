@@ -26,6 +26,7 @@ from kerasviz.cli import (
     serve,
     taps,
     trust,
+    tune,
     verify,
 )
 from kerasviz.cli import (
@@ -73,6 +74,7 @@ for _module in (
     circuits,
     ablate,
     explain,
+    tune,
     figures,
     atlas,
     verify,

@@ -55,6 +55,7 @@ export const layer = (name, words, signal) => ask(of(name, `/layer${query(words)
 export const unit = (name, words, signal) => ask(of(name, `/unit${query(words)}`), { signal });
 export const connections = (name, words, signal) =>
   ask(of(name, `/connections${query(words)}`), { signal });
+export const shareAddress = (name, layer) => of(name, `/share${layer ? query({ layer }) : ""}`);
 export const search = (name, q, signal) => ask(of(name, `/search${query({ q })}`), { signal });
 /** What a network makes of a photograph, of a cat if none is given, under every preset. */
 export const inputTrials = (name, photo, signal) =>

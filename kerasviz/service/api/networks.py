@@ -61,22 +61,20 @@ def layer(
     recipe: Annotated[str, Query(max_length=40)] = "fast",
 ) -> Response:
     """Return units of a layer with their finished pictures."""
-    about = _layer(state, name, layer)
+    about = find_layer(state, name, layer)
     net, gallery = state.networks.get(name), state.gallery(name)
     units = []
     for unit in range(first, min(about["units"] or 0, first + count)):
-        entry = gallery.best(about["tap"], unit, recipe)
-        url = picture_url(name, entry.file, entry.sha256) if entry else None
-        label = label_of(net, about["tap"], unit)
-        units.append({"unit": unit, "label": label, "picture": url})
+        picture = _best_picture(name, gallery, about["tap"], unit, recipe)
+        units.append({"unit": unit, "label": label_of(net, about["tap"], unit), **picture})
     return Json({"layer": about, "units": units})
 
 
 @router.get("/api/networks/{name}/unit", response_model=UnitPage)
 def unit(name: str, layer: Name, unit: Annotated[int, Query(ge=0)], state: State) -> Response:
     """Return the pictures of a unit with their settings, its examples and its neighbours."""
-    about = _layer(state, name, layer)
-    _check_unit(about, unit)
+    about = find_layer(state, name, layer)
+    check_unit(about, unit)
     gallery = state.gallery(name)
     pictures = gallery.of(about["tap"], unit)
     return Json(
@@ -119,7 +117,7 @@ def example(
     state: State,
 ) -> Response:
     """Return a crop of a dataset image to which a unit responds."""
-    examples, about = state.examples(name), _layer(state, name, layer)
+    examples, about = state.examples(name), find_layer(state, name, layer)
     crops = examples.crops(about["tap"], unit, bucket) if examples and unit >= 0 else []
     if k >= len(crops):
         raise HTTPException(404, "no such example")
@@ -142,12 +140,16 @@ async def activations(
     unit: Annotated[int | None, Query(ge=0)] = None,
 ) -> Response:
     """Return the activations of a layer for an image (PNG or JPEG), scaled and cropped."""
-    about = await run_in_threadpool(_layer, state, name, layer)
+    about = await run_in_threadpool(find_layer, state, name, layer)
     if unit is not None:
-        _check_unit(about, unit)
+        check_unit(about, unit)
     data = await request.body()  # before a slot is taken: it may come slowly
     async with state.activations.slots:
-        return Json(await run_in_threadpool(state.activations.of, name, about["tap"], unit, data))
+        found = await run_in_threadpool(state.activations.of, name, about["tap"], unit, data)
+    gallery = await run_in_threadpool(state.gallery, name)
+    for row in found["top"]:
+        row |= _best_picture(name, gallery, about["tap"], row["unit"])
+    return Json(found)
 
 
 @router.get("/pictures/{name}/{file}", response_class=FileResponse, responses=PNG)
@@ -164,6 +166,16 @@ def picture(
     return FileResponse(path, media_type="image/png", headers=headers)
 
 
+def _best_picture(
+    name: str, gallery: Gallery, tap: str, unit: int, recipe: str | None = None
+) -> dict[str, Any]:
+    """Return the address and the steps of the best picture of a unit, ``None`` without one."""
+    best = gallery.best(tap, unit, recipe)
+    if best is None:
+        return {"picture": None, "steps": None}
+    return {"picture": picture_url(name, best.entry.file, best.entry.sha256), "steps": best.steps}
+
+
 def _listed(state: ServiceState, name: str) -> dict[str, Any]:
     networks = state.networks
     if not networks.loaded(name):
@@ -175,7 +187,7 @@ def _listed(state: ServiceState, name: str) -> dict[str, Any]:
     return {"name": name, **about, "loaded": True, "error": None}
 
 
-def _layer(state: ServiceState, name: str, layer: str) -> dict[str, Any]:
+def find_layer(state: ServiceState, name: str, layer: str) -> dict[str, Any]:
     """Find a layer by its listed name, its tap, or an alias of the tap."""
     layers: Sequence[dict[str, Any]] = state.described(name)["layers"]
     taps = state.networks.get(name).taps
@@ -188,7 +200,8 @@ def _layer(state: ServiceState, name: str, layer: str) -> dict[str, Any]:
     )
 
 
-def _check_unit(layer: dict[str, Any], unit: int) -> None:
+def check_unit(layer: dict[str, Any], unit: int) -> None:
+    """Answer 404 for a unit that a layer does not have."""
     if unit >= (layer["units"] or 0):
         last = (layer["units"] or 0) - 1
         raise HTTPException(404, f"{layer['name']} has the units 0 to {last}")
@@ -199,6 +212,7 @@ def _picture(name: str, gallery: Gallery, shown: UnitPicture) -> dict[str, Any]:
     return {
         "kind": shown.kind,
         "recipe": shown.recipe,
+        "steps": shown.steps,
         "seed": shown.seed,
         "row": entry.row,
         "url": picture_url(name, entry.file, entry.sha256),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
+from kerasviz.atlas.arrays import read_arrays, write_arrays
 from kerasviz.atlas.assemble import SiteBuilder
 from kerasviz.atlas.check import CheckResult, check, discard
 from kerasviz.atlas.definition import Atlas, agree, recorded
@@ -87,6 +88,8 @@ def make_atlas(  # noqa: PLR0913 - the options of the command
     precision: Precision | None = None,
     until_converged: bool = False,
     tile: int | None = None,
+    spectrum: str | os.PathLike[str] | None = None,
+    alpha: bool = False,
     seed: int = 0,
     examples: str | Path | None = None,
     progress: bool | Callable[[RunProgress], None] | None = None,
@@ -117,6 +120,9 @@ def make_atlas(  # noqa: PLR0913 - the options of the command
         precision: The numbers in which convolutions are computed; see :func:`kerasviz.render`.
         until_converged: Whether a picture ends when its score has stopped growing.
         tile: The side of the tiles, in pixels, that the network sees of large pictures.
+        spectrum: A folder of photographs: pictures of the recipe maco have the magnitudes of their
+            spectrum; by default those built in.
+        alpha: Whether pictures are transparent: only what the units need is opaque.
         seed: The seed of the noise that the pictures start from.
         examples: A folder that :func:`kerasviz.find_examples` made, for the panels of examples.
         progress: ``None`` shows a bar at a terminal, ``True`` elsewhere too, ``False`` never; a
@@ -137,7 +143,17 @@ def make_atlas(  # noqa: PLR0913 - the options of the command
     """
     source = net if isinstance(net, ModelSource) else None
     options = WorkerOptions(engine, address, workers, threads)
-    asked = RecipeOptions(recipe, steps, size, param, precision, tile, until_converged)
+    asked = RecipeOptions(
+        recipe,
+        steps,
+        size,
+        param,
+        precision,
+        tile,
+        until_converged,
+        spectrum=None if spectrum is None else Path(spectrum),
+        alpha=bool(alpha),
+    )
     asked.chosen()
     net = as_network(net)
     place = atlas_address(net, out)
@@ -195,7 +211,8 @@ def render_atlas(
     settings, and :class:`KerasvizError` for abandoned tasks and a full storage; finished pictures
     are kept.
     """
-    atlas = agree(storage, atlas)
+    write_arrays(storage, atlas.recipe)  # first, because workers read them
+    atlas = read_arrays(storage, agree(storage, atlas))
     return _AtlasRun(_recorded(net, atlas), atlas, storage, engine, options).finish()
 
 

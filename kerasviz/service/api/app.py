@@ -14,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 from kerasviz import __version__
 from kerasviz.errors import KerasvizError
 from kerasviz.service.api import (
+    connections,
     inputs,
     jobs,
     networks,
@@ -50,7 +51,8 @@ def create_app(setting: ServiceSettings) -> FastAPI:
         exception_handlers=ERROR_HANDLERS,
     )
     app.state.service = state
-    for routes in (tf_serving, networks, inputs, jobs, trust, session, uploads, photos, site):
+    rooms = (tf_serving, networks, connections, inputs, jobs, trust, session, uploads, photos, site)
+    for routes in rooms:
         app.include_router(routes.router)
     add_metrics(app, state)
     app.mount("/page", StaticFiles(directory=site.PAGE), name="page")

@@ -82,6 +82,7 @@ export async function show(main, place, described, signal) {
 
   const slot = pictureSlot({
     words: "The sum",
+    heading: "h2",
     bare: true,
     signal,
     request: () => ({

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def photos(tmp_path: Path) -> Path:
 def atlas(net: Network, photos: Path) -> Atlas:
     """Pictures with the spectrum of photos, which have an opacity of their own."""
     options = RecipeOptions("maco", 1, 16, precision="float32", spectrum=photos)
-    return Atlas.asked(net, ["relu2"], options, threads=threads())
+    return replace(Atlas.asked(net, ["relu2"], options), threads=threads())
 
 
 def test_workers_make_the_pictures_of_a_spectrum_of_photos(

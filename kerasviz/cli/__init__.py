@@ -9,6 +9,7 @@ import click
 
 from kerasviz import __version__
 from kerasviz.cli import (
+    activation_atlas,
     atlas,
     check,
     circuits,
@@ -70,6 +71,7 @@ for _module in (
     explain,
     figures,
     atlas,
+    activation_atlas,
     verify,
     trust,
     convert,

@@ -21,6 +21,7 @@ FUNCTIONS = {
     "circuits": "make_circuits",
     "explain": "make_explanations",
     "atlas": "make_atlas",
+    "activation-atlas": "make_activation_atlas",
     "export": "export_model",
     "check": "check",
     "convert": "convert",

@@ -9,6 +9,7 @@ import click
 
 from kerasviz import __version__
 from kerasviz.cli import (
+    ablate,
     activation_atlas,
     atlas,
     check,
@@ -26,7 +27,11 @@ from kerasviz.cli import (
     serve,
     taps,
     trust,
+    tune,
     verify,
+)
+from kerasviz.cli import (
+    open as open_,
 )
 from kerasviz.cli.group import Commands, help_if_alone
 from kerasviz.cli.stopping import line_of
@@ -68,7 +73,9 @@ for _module in (
     directions,
     positions,
     circuits,
+    ablate,
     explain,
+    tune,
     figures,
     atlas,
     activation_atlas,
@@ -76,6 +83,7 @@ for _module in (
     trust,
     convert,
     export,
+    open_,
     serve,
     check,
     models,

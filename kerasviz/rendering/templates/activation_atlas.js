@@ -54,7 +54,8 @@ function paint(target, grid, k, left, top, side) {
   if (!image.ready) return;
   const part = side * grid.part[k], scale = part / Math.max(wide, high);
   const w = wide * scale, h = high * scale;
-  target.drawImage(image, x, y, wide, high, left + (side - w) / 2, top + (side - h) / 2, w, h);
+  // half a pixel inside, or the neighbours on the sheet shine through at the border
+  target.drawImage(image, x + 0.5, y + 0.5, wide - 1, high - 1, left + (side - w) / 2, top + (side - h) / 2, w, h);
 }
 
 function addSheet(grid, number) {
@@ -198,7 +199,7 @@ function choose(cell, keep = false) {
   const show = () => {
     const target = large.getContext("2d");
     target.imageSmoothingQuality = "high";
-    target.drawImage(image, x, y, wide, high, 0, 0, large.width, large.height);
+    target.drawImage(image, x + 0.5, y + 0.5, wide - 1, high - 1, 0, 0, large.width, large.height);
   };
   if (image.ready) show(); else image.addEventListener("load", show, { once: true });
   const parts = [large, element("h2", `${count.toLocaleString("en")} activation${count === 1 ? "" : "s"}`),

@@ -65,10 +65,11 @@ def layer(
     net, gallery = state.networks.get(name), state.gallery(name)
     units = []
     for unit in range(first, min(about["units"] or 0, first + count)):
-        entry = gallery.best(about["tap"], unit, recipe)
-        url = picture_url(name, entry.file, entry.sha256) if entry else None
+        best = gallery.best(about["tap"], unit, recipe)
+        url = picture_url(name, best.entry.file, best.entry.sha256) if best else None
         label = label_of(net, about["tap"], unit)
-        units.append({"unit": unit, "label": label, "picture": url})
+        steps = best.steps if best else None
+        units.append({"unit": unit, "label": label, "picture": url, "steps": steps})
     return Json({"layer": about, "units": units})
 
 
@@ -199,6 +200,7 @@ def _picture(name: str, gallery: Gallery, shown: UnitPicture) -> dict[str, Any]:
     return {
         "kind": shown.kind,
         "recipe": shown.recipe,
+        "steps": shown.steps,
         "seed": shown.seed,
         "row": entry.row,
         "url": picture_url(name, entry.file, entry.sha256),

@@ -3,7 +3,9 @@
 import { layerHash } from "./address.js";
 import { added, counted, drawn, element, errorLine, joined } from "./dom.js";
 import { blocksOf, shapeWords, shortName } from "./graph.js";
-import { firstLook, strip } from "./first_look.js";
+import { fill } from "./filling.js";
+import { firstLook } from "./first_look.js";
+import { strip } from "./strip.js";
 import { whenVisible } from "./when_visible.js";
 
 const HIGH = 56; // pixels from one main layer to the next
@@ -15,7 +17,8 @@ export function show(main, { network }, described, signal) {
   const all = element("button", { type: "button", "aria-pressed": "false" }, "Show all layers");
   const strips = blocks.map(({ layer }) => strip(network, layer, signal));
   const items = blocks.map((block, i) => item(described, block, strips[i], signal));
-  const first = firstLook(network, strips, signal);
+  const { filling } = described;
+  const first = filling ? null : firstLook(network, strips, signal);
   all.addEventListener("click", () => {
     const open = all.getAttribute("aria-pressed") !== "true";
     all.setAttribute("aria-pressed", String(open));
@@ -40,11 +43,10 @@ export function show(main, { network }, described, signal) {
       element(
         "div",
         { class: "actions" },
-        first.doing,
-        first.button,
+        filling ? fill({ network, filling, strips, signal }) : [first.doing, first.button],
         blocks.some((block) => block.count) ? all : null,
       ),
-      first.line,
+      first?.line,
     ),
     element(
       "ol",

@@ -115,7 +115,8 @@ export function pictureSlot({
     );
   }
 
-  async function render() {
+  /** Render; with `whileHere` only until the view is left. */
+  async function render({ whileHere = false } = {}) {
     if (pending) return;
     clear();
     how.textContent = "sending";
@@ -123,6 +124,7 @@ export function pictureSlot({
     facts.textContent = "";
     state("busy");
     const started = (pending = new PendingJob());
+    if (whileHere) signal.addEventListener("abort", () => started === pending && cancel());
     try {
       await started.send(() => api.render(request()), follow);
     } catch (error) {

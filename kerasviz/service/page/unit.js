@@ -102,7 +102,14 @@ export async function show(main, { layer: layerName, unit: number }, described, 
     made,
   );
   fill();
-  resume();
+  resume().then(() => {
+    if (!described.filling || signal.aborted) return;
+    const { good } = described.filling;
+    const isGood = ({ kind, steps }, wanted) => kind === wanted && steps >= good.steps;
+    for (const [kind, slot] of slots) {
+      if (!told.pictures.some((picture) => isGood(picture, kind))) slot.render({ whileHere: true });
+    }
+  });
 
   /** Show the pictures of the chosen recipe, or else of another one. */
   function fill() {

@@ -149,11 +149,13 @@ class SearchMatch(BaseModel):
 
 
 class TopUnit(BaseModel):
-    """A unit and its mean activation."""
+    """A unit, its mean activation, and its best picture with the steps of that."""
 
     unit: int
     value: float
     label: str | None
+    picture: str | None = None
+    steps: int | None = None
 
 
 class Activations(BaseModel):

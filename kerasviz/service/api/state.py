@@ -22,6 +22,7 @@ from kerasviz.service.middleware.login_throttle import LoginThrottle
 from kerasviz.service.networks import Networks
 from kerasviz.service.settings import ServiceSettings
 from kerasviz.service.tf_serving.predict import Predictor
+from kerasviz.service.unit_connections import UnitConnections
 from kerasviz.service.uploads.direction_uploads import DirectionUploads
 from kerasviz.service.uploads.photo_uploads import PhotoUploads
 from kerasviz.service.uploads.receiving import folder_bytes
@@ -54,6 +55,7 @@ class ServiceState:
     directions: DirectionUploads
     photos: PhotoUploads
     activations: ImageActivations
+    connections: UnitConnections
     stopping: threading.Event = field(default_factory=threading.Event)
     throttle: LoginThrottle = field(default_factory=LoginThrottle)
     loading: threading.Event = field(default_factory=threading.Event)
@@ -91,6 +93,7 @@ class ServiceState:
             DirectionUploads(setting),
             PhotoUploads(setting),
             activations,
+            UnitConnections(networks),
         )
 
     @property

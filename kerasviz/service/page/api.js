@@ -53,6 +53,9 @@ export const networks = (signal) => ask("/api/networks", { signal });
 export const network = (name) => ask(of(name));
 export const layer = (name, words, signal) => ask(of(name, `/layer${query(words)}`), { signal });
 export const unit = (name, words, signal) => ask(of(name, `/unit${query(words)}`), { signal });
+export const connections = (name, words, signal) =>
+  ask(of(name, `/connections${query(words)}`), { signal });
+export const shareAddress = (name, layer) => of(name, `/share${layer ? query({ layer }) : ""}`);
 export const search = (name, q, signal) => ask(of(name, `/search${query({ q })}`), { signal });
 /** What a network makes of a photograph, of a cat if none is given, under every preset. */
 export const inputTrials = (name, photo, signal) =>

@@ -1,11 +1,9 @@
 // A map that fills itself: rough pictures of the layers on the screen, then good ones of those that
 // are looked at longest. Nothing is made while nobody looks.
 
-import * as api from "./api.js";
-import { PendingJob } from "./pending_job.js";
 import { element } from "./dom.js";
+import { renderUnits } from "./rendering.js";
 import { unitOf } from "./strip.js";
-import { watch } from "./watch.js";
 
 const FEWEST = 4; // units of a layer that get pictures, or as many as its strip has room for
 const MOST = 12;
@@ -32,20 +30,20 @@ export function fill({ network, filling, strips, signal }) {
     return box.bottom > 0 && box.top < innerHeight;
   };
   const onScreen = () => strips.filter((one) => !refused.has(one) && seen(one));
-  const wanted = (one) =>
-    Math.min(Math.max(FEWEST, Math.min(MOST, one.room())), one.layer.units ?? FEWEST);
+  const wanted = (one) => one.units(Math.max(FEWEST, Math.min(MOST, one.room())));
+  const having = (one) => wanted(one).filter((unit) => one.steps.has(unit)).length;
 
   /** The next units: rough ones of the layer with fewest, far from those that have some. */
   function next() {
     const shown = onScreen();
-    const rough = shown.filter((one) => one.steps.size < wanted(one));
+    const rough = shown.filter((one) => having(one) < wanted(one).length);
     if (rough.length) {
-      const fewest = Math.min(...rough.map((one) => one.steps.size));
-      const poor = rough.filter((one) => one.steps.size === fewest);
-      const rich = shown.filter((one) => one.steps.size > fewest).map((one) => strips.indexOf(one));
+      const fewest = Math.min(...rough.map(having));
+      const poor = rough.filter((one) => having(one) === fewest);
+      const rich = shown.filter((one) => having(one) > fewest).map((one) => strips.indexOf(one));
       const away = (one) => Math.min(...rich.map((at) => Math.abs(at - strips.indexOf(one))), 1e9);
       const one = poor.reduce((best, other) => (away(other) > away(best) ? other : best));
-      const missing = unitsOf(one, (unit) => !one.steps.has(unit));
+      const missing = wanted(one).filter((unit) => !one.steps.has(unit));
       return { one, kind: "rough", units: fewest ? missing : missing.slice(0, AT_ONCE) };
     }
     const plain = shown.filter((one) => better(one).length);
@@ -54,41 +52,25 @@ export function fill({ network, filling, strips, signal }) {
     return { one, kind: "good", units: better(one).slice(0, AT_ONCE) };
   }
 
-  const unitsOf = (one, test) =>
-    Array.from({ length: wanted(one) }, (_, unit) => unit).filter(test);
-  const better = (one) => unitsOf(one, (unit) => (one.steps.get(unit) ?? 0) < filling.good.steps);
+  const better = (one) =>
+    wanted(one).filter((unit) => (one.steps.get(unit) ?? 0) < filling.good.steps);
 
-  async function make({ one, kind, units }) {
+  function make({ one, kind, units }) {
     const settings = filling[kind];
     making = `Making ${kind} pictures of ${one.layer.name}`;
     began = Date.now();
-    pending = new PendingJob();
-    const started = pending;
-    const done = () => {
-      if (pending === started) pending = null;
-    };
-    const fail = () => {
-      refused.add(one);
-      done();
-    };
-    try {
-      const targets = units.map((unit) => `${one.layer.name}:${unit}`);
-      await started.send(
-        () => api.render({ network, targets, kind: "channel", ...settings }),
-        (job) =>
-          watch(
-            job,
-            {
-              made: ({ target, url }) => one.add(unitOf(target).unit, url, settings.steps),
-              end: ({ state }) => (state === "failed" ? fail() : done()),
-              error: fail,
-            },
-            signal,
-          ),
-      );
-    } catch {
-      fail();
-    }
+    const started = renderUnits({
+      network,
+      targets: units.map((unit) => `${one.layer.name}:${unit}`),
+      settings,
+      made: ({ target, url }) => one.add(unitOf(target).unit, url, settings.steps),
+      end(failed) {
+        if (failed) refused.add(one);
+        if (pending === started) pending = null;
+      },
+      signal,
+    });
+    pending = started;
   }
 
   function tell() {

@@ -8,6 +8,7 @@ import { dropZone } from "./drop.js";
 import { added, counted, element, errorLine, joined } from "./dom.js";
 import { blocksOf, shapeWords } from "./graph.js";
 import { settingsFor } from "./settings.js";
+import { shareLink } from "./share.js";
 import { tileOf } from "./tile.js";
 import { walkable } from "./grid_keys.js";
 
@@ -54,6 +55,7 @@ export async function show(main, { layer: layerName, first = "0" }, described, s
         render,
         stop,
         element("label", { class: "check" }, auto, "while I scroll"),
+        shareLink(described.name, layer),
       ),
     ),
     line,

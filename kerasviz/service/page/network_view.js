@@ -1,10 +1,13 @@
 // A network: its main layers from the image to the classes, each with a strip of pictures.
 
+import * as api from "./api.js";
 import { layerHash } from "./address.js";
 import { added, counted, drawn, element, errorLine, joined } from "./dom.js";
 import { blocksOf, shapeWords, shortName } from "./graph.js";
+import { dropZone } from "./drop.js";
 import { fill } from "./filling.js";
 import { firstLook } from "./first_look.js";
+import { shareLink } from "./share.js";
 import { strip } from "./strip.js";
 import { whenVisible } from "./when_visible.js";
 
@@ -45,9 +48,11 @@ export function show(main, { network }, described, signal) {
         { class: "actions" },
         filling ? fill({ network, filling, strips, signal }) : [first.doing, first.button],
         blocks.some((block) => block.count) ? all : null,
+        shareLink(network),
       ),
       first?.line,
     ),
+    winnersOf(described, strips, signal),
     element(
       "ol",
       { class: "flow", "aria-label": "Layers, from the image to the classes" },
@@ -60,6 +65,43 @@ export function show(main, { network }, described, signal) {
       items,
     ),
   );
+}
+
+/** A photo of the user's: each layer shows the units that respond to it most. */
+function winnersOf(described, strips, signal) {
+  return dropZone({
+    prompt: "Which units of every layer respond to your picture?",
+    signal,
+    async answer({ file, url }) {
+      const back = element("button", { type: "button" }, "Show the first units again");
+      back.addEventListener("click", () => {
+        strips.forEach((one) => one.choose(null));
+        back.replaceWith(element("p", { class: "soft" }, "The layers show their first units."));
+      });
+      for (const one of strips) {
+        const layer = one.layer.name;
+        const { top } = await api.activations(described.name, { layer }, file, signal);
+        const winners = top.filter(({ value }) => value > 0);
+        one.choose(winners.map(({ unit }) => unit));
+        winners
+          .filter(({ unit, picture }) => picture && !one.steps.has(unit))
+          .forEach(({ unit, picture, steps }) => one.add(unit, picture, steps));
+      }
+      return [
+        element("img", { class: "yours", src: url, alt: "Your picture" }),
+        element(
+          "div",
+          {},
+          element(
+            "p",
+            {},
+            "Every layer shows the units that respond to it most, on average over its positions.",
+          ),
+          back,
+        ),
+      ];
+    },
+  });
 }
 
 function item(described, { layer, branches, count }, pictures, signal) {

@@ -8,13 +8,15 @@ import { fractionOf, watch, progressText } from "./watch.js";
 
 /**
  * A slot with the title `words` for `rows` pictures. `request()` returns the body of the request;
- * `done(job)` is called when a job is done. With `bare` its only button is Cancel.
+ * `done(job)` is called when a job is done. With `bare` its only button is
+ * Cancel; `heading` is the level of its title.
  */
 export function pictureSlot({
   words,
   note = "",
   rows = 1,
   bare = false,
+  heading = "h3",
   request,
   done = () => {},
   signal,
@@ -33,7 +35,7 @@ export function pictureSlot({
     element(
       "figcaption",
       {},
-      element("h3", {}, words),
+      element(heading, {}, words),
       note ? element("p", { class: "small soft" }, note) : null,
       doing,
       facts,

@@ -15,28 +15,33 @@ export function unitOf(target) {
 
 /**
  * The strip of a layer: `load()` requests its pictures, `add(unit, url, steps)` shows one in place
- * of that of the same unit, whose steps are in `steps`.
+ * of that of the same unit, whose steps are in `steps`. It shows the first units of the layer, or
+ * those that `choose` names, in their order.
  */
 export function strip(network, layer, signal) {
   const place = element("div", { class: "strip", "aria-hidden": "true" });
   const images = new Map();
   const steps = new Map();
+  let chosen = null; // units, if not the first of the layer
   let count = null; // the promise of the number of pictures
+
+  function order() {
+    const units = chosen ?? [...images.keys()].sort((a, b) => a - b);
+    const shown = units.map((unit) => images.get(unit)).filter(Boolean);
+    place.replaceChildren(...shown);
+    place.classList.toggle("none", shown.length === 0);
+  }
+
   function add(unit, url, taken = 0) {
-    place.classList.remove("none");
     steps.set(unit, taken);
-    const image = element("img", { src: url, alt: "", width: SIDE, height: SIDE });
+    const image = element("img", { src: url, alt: "", width: SIDE, height: SIDE, title: unit });
     const insert = () => {
-      const before = images.get(unit);
       images.set(unit, image);
-      if (before) before.replaceWith(image);
-      else {
-        const next = [...images.keys()].sort((a, b) => a - b).find((other) => other > unit);
-        place.insertBefore(image, images.get(next) ?? null);
-      }
+      order();
     };
     image.decode().then(insert, insert); // the old picture stays until the new one is there
   }
+
   async function request() {
     const { units } = await api.layer(
       network,
@@ -44,15 +49,24 @@ export function strip(network, layer, signal) {
       signal,
     );
     const pictures = units.filter(({ picture }) => picture);
-    place.classList.toggle("none", pictures.length === 0);
+    if (!images.size) order();
     pictures.forEach((one) => add(one.unit, one.picture, one.steps));
     return pictures.length;
   }
+
   return {
     place,
     layer,
     steps,
     add,
+    /** Show these units alone; without any the first ones again. */
+    choose(units) {
+      chosen = units;
+      order();
+    },
+    /** The units that it shows or has room for, `most` of them. */
+    units: (most) =>
+      (chosen ?? Array.from({ length: layer.units ?? 0 }, (_, unit) => unit)).slice(0, most),
     /** The number of pictures that fit into a row. */
     room: () => Math.floor((place.clientWidth + GAP) / (SIDE + GAP)),
     load: () => (count ??= request()),

@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { composeHash, hashOf, layerHash, placeOf, unitHash } from "./address.js";
 import { mapFigure, topList, rounded } from "./activation.js";
+import { connectionsOf } from "./connections.js";
 import { dropZone } from "./drop.js";
 import { added, element, errorLine, joined } from "./dom.js";
 import { shapeWords } from "./graph.js";
@@ -71,8 +72,10 @@ export async function show(main, { layer: layerName, unit: number }, described, 
     element(
       "section",
       { class: "slots", "aria-label": "Pictures of this unit" },
+      element("h2", { class: "unseen" }, "Pictures"),
       [...slots.values()].map(({ figure }) => figure),
     ),
+    connectionsOf(described, told, settings.value, signal),
     examples(told.examples ?? []),
     dropZone({
       prompt: `Where does ${target} respond in your picture?`,

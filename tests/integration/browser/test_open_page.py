@@ -94,6 +94,22 @@ def test_a_strangers_file_is_explored_without_a_question_but_one(
         page.locator("h1", has_text="first:5").wait_for()
         until(page, lambda: page.locator(".slot[data-state=there]").count() >= 2)
 
+        # Three steps from a unit to what it is built from, and from there to what it feeds.
+        page.goto(f"{address}/#/small/unit?layer=wide&unit=3")
+        for title, built_from, ahead in (
+            ("wide:3", "mixed", True),
+            ("mixed", "first", True),
+            ("first", "mixed", False),
+        ):
+            page.locator("h1", has_text=title).wait_for()
+            words = "Built from" if ahead else "Feeds"
+            column = page.locator(".connected > div", has=page.get_by_text(words, exact=True))
+            partner = column.locator(".partners", has_text=built_from).locator(".tile").first
+            partner.wait_for()
+            until(page, lambda tile=partner: tile.get_attribute("data-state") == "there")
+            partner.click()
+        page.locator("h1", has_text="mixed").wait_for()
+
         # A wall fills what is on the screen, and nothing after it was left.
         page.goto(f"{address}/#/small/layer?layer=wide")
         page.locator(".tile[data-unit='700']").scroll_into_view_if_needed()

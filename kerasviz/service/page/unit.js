@@ -1,7 +1,7 @@
 // The page of a unit: four kinds of pictures, dataset examples, its response to a picture.
 
 import * as api from "./api.js";
-import { composeHash, hashOf, layerHash, placeOf, unitHash } from "./address.js";
+import { compareHash, composeHash, hashOf, layerHash, placeOf, unitHash } from "./address.js";
 import { mapFigure, topList, rounded } from "./activation.js";
 import { connectionsOf } from "./connections.js";
 import { dropZone } from "./drop.js";
@@ -66,6 +66,7 @@ export async function show(main, { layer: layerName, unit: number }, described, 
         { class: "actions" },
         all,
         element("a", { class: "button", href: composeHash(name, target) }, "Compose with it"),
+        element("a", { class: "button", href: compareHash(name, target) }, "Compare"),
       ),
     ),
     line,

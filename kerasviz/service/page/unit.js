@@ -7,6 +7,7 @@ import { connectionsOf } from "./connections.js";
 import { dropZone } from "./drop.js";
 import { added, element, errorLine, joined } from "./dom.js";
 import { shapeWords } from "./graph.js";
+import { noteForm } from "./notes.js";
 import { madeList } from "./provenance_list.js";
 import { settingsFor } from "./settings.js";
 import { pictureSlot } from "./picture_slot.js";
@@ -57,6 +58,7 @@ export async function show(main, { layer: layerName, unit: number }, described, 
   added(
     main,
     heading(described, told),
+    noteForm(name, layer, unit, signal),
     element(
       "div",
       { class: "tools" },

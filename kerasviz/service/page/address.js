@@ -1,7 +1,9 @@
 // The view that the address names: #/NAME, #/NAME/layer?layer=L, #/NAME/unit?layer=L&unit=U,
-// #/NAME/compose?target=T&balance=1&alpha=1&param=P&from=PHOTO&style=PHOTO, #/jobs, #/jobs/ID.
+// #/NAME/compose?target=T&balance=1&alpha=1&param=P&from=PHOTO&style=PHOTO,
+// #/NAME/compare?target=T&recipe=R&other=NAME&with=T&by=R, #/jobs, #/jobs/ID.
 
-const COMPOSED = ["target", "balance", "alpha", "param", "from", "style"];
+const COMPOSED = ["balance", "alpha", "param", "from", "style"];
+const KEYS = ["layer", "unit", "first", "target", ...COMPOSED, "recipe", "other", "with", "by"];
 
 /** The view of a hash and its parameters. */
 export function placeOf(hash) {
@@ -11,7 +13,7 @@ export function placeOf(hash) {
   if (!first) return { view: "networks" };
   if (first === "jobs") return second ? { view: "job", id: second } : { view: "jobs" };
   const place = { view: second || "network", network: first };
-  for (const key of ["layer", "unit", "first", ...COMPOSED]) {
+  for (const key of KEYS) {
     if (words.has(key)) place[key] = words.get(key);
   }
   if ("unit" in place) place.unit = Number(place.unit);
@@ -41,5 +43,6 @@ export function hashOf({ view, network, id, ...words }) {
 
 export const layerHash = (network, layer) => hashOf({ view: "layer", network, layer });
 export const unitHash = (network, layer, unit) => hashOf({ view: "unit", network, layer, unit });
+export const compareHash = (network, target) => hashOf({ view: "compare", network, target });
 export const composeHash = (network, target, more = {}) =>
   hashOf({ view: "compose", network, target, ...more });

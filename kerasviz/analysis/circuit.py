@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from kerasviz.analysis.cancellation import remaining_shares
 from kerasviz.analysis.connections import Connections, connections, connections_onward
 from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
@@ -32,6 +33,8 @@ class Partner:
         share: The strength, as a share of those of all units of the layer.
         total: The sum of the weights: above 0 it excites, below it inhibits.
         weights: [h, w] on a map; tokens without a map and vectors are one row.
+        remaining: The share of the paths that is left after those of opposite signs cancel, see
+            :func:`kerasviz.analysis.cancellation.remaining_shares`; ``None`` if unknown.
     """
 
     tap: str
@@ -40,13 +43,15 @@ class Partner:
     share: float
     total: float
     weights: Array
+    remaining: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the partner as plain data."""
         numbers = {"strength": self.strength, "share": self.share, "total": self.total}
         rounded = {name: float(f"{value:.6g}") for name, value in numbers.items()}
         grid = [[float(f"{w:.5g}") for w in row] for row in self.weights]
-        return {"tap": self.tap, "unit": self.unit, **rounded, "weights": grid}
+        left = None if self.remaining is None else float(f"{self.remaining:.4g}")
+        return {"tap": self.tap, "unit": self.unit, **rounded, "remaining": left, "weights": grid}
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +161,9 @@ def find_circuit(
     for name, level in before:
         weights = connections(net, name, tap, [unit], image=image)
         rows = np.moveaxis(weights.weights[0], -1, 0)
-        found.append(_layer(net, weights, name, level, rows, partners))
+        shares = remaining_shares(net, weights, image=image)
+        layer = _layer(net, weights, name, level, rows, partners)
+        found.append(layer if shares is None else _with_shares(layer, shares[0]))
     onward = []
     for name, level in behind:
         weights = connections_onward(net, tap, unit, name, image=image)
@@ -187,6 +194,15 @@ def _layer(
         held=found.held,
         curved=found.curved,
     )
+
+
+def _with_shares(layer: Layer, shares: Array) -> Layer:
+    """Return a layer whose partners know how far the paths to them cancel."""
+
+    def known(partners: Iterable[Partner]) -> tuple[Partner, ...]:
+        return tuple(replace(p, remaining=float(shares[p.unit])) for p in partners)
+
+    return replace(layer, exciting=known(layer.exciting), inhibiting=known(layer.inhibiting))
 
 
 def _grid(net: Network, tap: str, weights: Array, corner: Sequence[int]) -> Array:

@@ -42,6 +42,7 @@ def remaining_shares(
         Voss et al., "Visualizing Weights" (Distill 2021), on polarity.
 
     Example:
+        >>> from kerasviz.analysis.connections import connections
         >>> found = connections(net, "stem", "block3b", [7])
         >>> bool((abs(remaining_shares(net, found) - 1) < 1e-3).all())  # one convolution
         True

@@ -98,7 +98,7 @@ def contributions(
             are not there.
 
     Example:
-        >>> found = contributions(net, "stem", "block3b", 5, images[0].numpy())
+        >>> found = contributions(net, "stem", "block3b", 5, images[0])
         >>> found.exact, abs(found.missing) < 1e-4
         (True, True)
     """

@@ -71,6 +71,12 @@ Pages of one folder lead to each other: the same command with a partner's name s
     help="Render what the units expect at each position of the layer before.",
 )
 @click.option(
+    "--families",
+    type=click.Path(path_type=Path),
+    metavar="FILE.json",
+    help="Families whose shares in the weights are shown; see kerasviz families.",
+)
+@click.option(
     "--photo",
     type=click.Path(path_type=Path),
     metavar="FILE",
@@ -96,6 +102,7 @@ def command(
     partners: int,
     factors: int,
     by_position: bool,
+    families: Path | None,
     photo: Path | None,
     recipe: str,
     steps: int | None,
@@ -133,6 +140,7 @@ def command(
             partners=partners,
             factors=factors,
             by_position=by_position,
+            families=families,
             photo=photo,
             recipe=recipe,
             steps=steps,

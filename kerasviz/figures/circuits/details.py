@@ -14,6 +14,7 @@ from kerasviz.analysis.circuit import Circuit
 from kerasviz.analysis.connections import Connections, connections
 from kerasviz.analysis.contributions import Contributions, contributions
 from kerasviz.analysis.factors import UnitFactors, factorize_unit
+from kerasviz.analysis.families import Family, family_shares
 from kerasviz.io.files import make_folder, write_atomically
 from kerasviz.network.network import Network
 from kerasviz.network.positions import positions_of
@@ -37,11 +38,13 @@ class DetailOptions:
         factors: The number of spatial factors; 0 for none.
         by_position: Whether to render what the unit expects at each position.
         photo: [H, W, C] in [0, 1], on which contributions are computed.
+        families: Families, whose shares in the weights from their layers are shown.
     """
 
     factors: int = 0
     by_position: bool = False
     photo: Array | None = None
+    families: tuple[Family, ...] = ()
 
 
 def map_weights(net: Network, found: Connections) -> Array:
@@ -62,7 +65,9 @@ def map_weights(net: Network, found: Connections) -> Array:
 def find_details(
     net: Network, circuit: Circuit, options: DetailOptions, folder: Path, render: Render
 ) -> dict[str, Any]:
-    """Return the details of a circuit as plain data, by the taps of the nearest earlier layers.
+    """Return the details of a circuit as plain data, by the taps of earlier layers.
+
+    Layers that are not the nearest have shares of families only.
 
     Args:
         net: The network.
@@ -73,16 +78,20 @@ def find_details(
     """
     details: dict[str, Any] = {}
     for layer in circuit.earlier:
-        if layer.level != -1:
-            continue
         found: dict[str, Any] = {}
-        if options.factors or options.by_position:
+        nearest = layer.level == -1
+        named = any(family.tap == layer.tap for family in options.families)
+        if named or (nearest and (options.factors or options.by_position)):
             own = connections(net, layer.tap, circuit.tap, [circuit.unit], image=options.photo)
             weights = map_weights(net, own)
-            name = f"{slug(f'{circuit.tap}:{circuit.unit}')}-{slug(layer.tap)}.npz"
-            file = folder / DIRECTIONS / name
-            found = _of_weights(layer.tap, weights, options, file, render)
-        if options.photo is not None:
+            if nearest:
+                name = f"{slug(f'{circuit.tap}:{circuit.unit}')}-{slug(layer.tap)}.npz"
+                file = folder / DIRECTIONS / name
+                found = _of_weights(layer.tap, weights, options, file, render)
+            if named:
+                shares = family_shares(abs(weights).sum((0, 1)), layer.tap, options.families)
+                found["families"] = [[name, float(f"{share:.4g}")] for name, share in shares]
+        if nearest and options.photo is not None:
             made = contributions(net, layer.tap, circuit.tap, circuit.unit, options.photo)
             found["contributions"] = _contributions(layer.tap, made, render)
         if found:

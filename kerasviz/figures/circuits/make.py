@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasviz.analysis.circuit import Circuit, find_circuit
+from kerasviz.analysis.families import read_families
 from kerasviz.errors import UsageError, whole_number
 from kerasviz.figures.circuits.details import DetailOptions, find_details
 from kerasviz.figures.circuits.pages import write_pages
@@ -55,6 +56,7 @@ def make_circuits(  # noqa: PLR0913 - the options of the command
     partners: int = 6,
     factors: int = 3,
     by_position: bool = False,
+    families: str | os.PathLike[str] | None = None,
     photo: str | os.PathLike[str] | None = None,
     recipe: str | Path | Recipe = "fast",
     steps: int | None = None,
@@ -78,6 +80,8 @@ def make_circuits(  # noqa: PLR0913 - the options of the command
         factors: The number of spatial patterns into which the weights from the layer before are
             factorized; 0 for none.
         by_position: Whether to render what the units expect at each position of the layer before.
+        families: A JSON file of families, whose shares in the weights are shown; see
+            :func:`kerasviz.make_families`.
         photo: A picture at which gates and attention are held, and on which the contributions of
             the layer before are shown; grey, and no contributions, by default.
         recipe: How the pictures are optimized.
@@ -106,6 +110,12 @@ def make_circuits(  # noqa: PLR0913 - the options of the command
         raise UsageError("no units; give one or more, such as block4a:11")
     earlier, later = (tap_names(names, net.taps) or None for names in (from_, to))
     image = _image(net, photo)
+    details = DetailOptions(
+        whole_number("factors", factors, 0),
+        by_position,
+        image,
+        () if families is None else tuple(read_families(families, net)),
+    )
     circuits = [
         find_circuit(net, tap, unit, earlier=earlier, later=later, partners=partners, image=image)
         for tap, unit in units
@@ -119,7 +129,6 @@ def make_circuits(  # noqa: PLR0913 - the options of the command
         return render_units(net, targets, folder, options, seed, progress) if targets else {}
 
     files = rendered(texts)
-    details = DetailOptions(whole_number("factors", factors, 0), by_position, image)
     for circuit in circuits:
         found = find_details(net, circuit, details, folder, rendered)
         _write(folder, net, circuit, files, found, "" if photo is None else Path(photo).name)

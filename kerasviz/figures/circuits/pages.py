@@ -45,7 +45,7 @@ def write_pages(folder: Path) -> dict[str, Path]:
     records = {}
     for path in sorted(folder.glob("*.json")):
         record = json.loads(path.read_text())
-        if record.get("maker") == "kerasviz circuits":
+        if isinstance(record, dict) and record.get("maker") == "kerasviz circuits":
             circuit = record["circuit"]
             records[f"{circuit['tap']}:{circuit['unit']}"] = record
     files = {name: f"{slug(name)}.html" for name in records}
@@ -111,6 +111,10 @@ def _partner(
 def _detail(tap: str, found: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
     """Return factors, positions and contributions of a layer for the page."""
     detail: dict[str, Any] = {"tap": tap, "factors": None, "positions": None, "photo": None}
+    detail["families"] = [
+        (name, f"{share:.1%}", round(100 * share, 2), FACTOR_COLOURS[k % len(FACTOR_COLOURS)])
+        for k, (name, share) in enumerate(found.get("families", ()))
+    ]
     if factors := found.get("factors"):
         patterns = np.array(factors["patterns"], float)
         detail["factors"] = {

@@ -17,7 +17,9 @@ Functions; those of commands take the options of the command as arguments of the
     ablate          say what silenced units and weights change on photos (kerasviz ablate)
     make_families   show units that belong together (kerasviz families)
     make_explanations  show what decides a network's answer for photos (kerasviz explain)
+    make_tuning     show how units respond to shapes in all directions (kerasviz tune)
     make_atlas      render every unit of a network (kerasviz atlas)
+    open            explore a network on a page that fills itself (kerasviz open)
     export_model    write a network for TensorFlow Serving (kerasviz export)
     convert         write a network as a Keras file or a SavedModel (kerasviz convert)
     check           compare a network with another runtime (kerasviz check)
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
     from kerasviz.figures.explain.make import make_explanations as make_explanations
     from kerasviz.figures.families.make import make_families as make_families
     from kerasviz.figures.make import make_figures as make_figures
+    from kerasviz.figures.tuning.make import make_tuning as make_tuning
     from kerasviz.network.input_spec import InputSpec as InputSpec
     from kerasviz.network.network import Network as Network
     from kerasviz.network.taps import Tap as Tap
@@ -70,6 +73,7 @@ if TYPE_CHECKING:
     from kerasviz.rendering.position_maps import find_positions as find_positions
     from kerasviz.rendering.render import render as render
     from kerasviz.rendering.store import Store as Store
+    from kerasviz.service.opened import open as open
     from kerasviz.zoo.check import check as check
     from kerasviz.zoo.load import load as load
 
@@ -101,6 +105,8 @@ _HOMES = {
     "make_explanations": "figures.explain.make",
     "make_families": "figures.families.make",
     "make_figures": "figures.make",
+    "make_tuning": "figures.tuning.make",
+    "open": "service.opened",
     "render": "rendering.render",
     "render_again": "rendering.again",
     "trust": "examples.trust.assess",
@@ -110,7 +116,8 @@ _HOMES = {
 #: Those that need no TensorFlow.
 _LIGHT = ("InputSpec", "KerasvizError", "ModelError", "UsageError")
 
-__all__ = [*sorted(_HOMES), "objectives"]
+#: Without ``open``, so that ``from kerasviz import *`` leaves Python's own alone.
+__all__ = [*sorted(_HOMES.keys() - {"open"}), "objectives"]
 
 
 def __getattr__(name: str) -> Any:
@@ -126,4 +133,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    return [*__all__, "open", "__version__"]

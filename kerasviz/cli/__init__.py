@@ -27,7 +27,11 @@ from kerasviz.cli import (
     serve,
     taps,
     trust,
+    tune,
     verify,
+)
+from kerasviz.cli import (
+    open as open_,
 )
 from kerasviz.cli.group import Commands, help_if_alone
 from kerasviz.cli.stopping import line_of
@@ -72,12 +76,14 @@ for _module in (
     ablate,
     families,
     explain,
+    tune,
     figures,
     atlas,
     verify,
     trust,
     convert,
     export,
+    open_,
     serve,
     check,
     models,

@@ -16,12 +16,12 @@ from kerasviz.network.positions import positions_of
 from kerasviz.network.program import Kernels
 from kerasviz.types import Array
 
-#: Contributions that miss less than this share of the unit's value are those of a linear way.
+#: UnitContributions that miss less than this share of the unit's value are those of a linear way.
 EXACT = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
-class Contributions:
+class UnitContributions:
     """Hold what the units of a layer contribute to a unit at one position of a photo.
 
     Args:
@@ -79,7 +79,7 @@ def contributions(
     image: Array,
     *,
     position: tuple[int, ...] | None = None,
-) -> Contributions:
+) -> UnitContributions:
     """Compute what each number of an earlier layer contributes to a unit on a photo.
 
     Args:
@@ -128,7 +128,7 @@ def contributions(
     if not exact:
         cut, corner = cropped((before * gradient)[None])
         made = cut[0].astype(np.float64)
-    return Contributions(source, target, unit, at, made, corner, float(score), rest, exact)
+    return UnitContributions(source, target, unit, at, made, corner, float(score), rest, exact)
 
 
 def _position(

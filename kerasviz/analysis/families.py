@@ -128,7 +128,7 @@ def family_shares(sizes: Array, tap: str, families: Sequence[Family]) -> list[tu
 
 
 @dataclass(frozen=True)
-class Branch:
+class LayerBranch:
     """Hold the units of a joined layer that one of its inputs gives.
 
     Args:
@@ -142,7 +142,7 @@ class Branch:
     end: int
 
 
-def branches_of(net: Network, tap: str) -> tuple[Branch, ...]:
+def branches_of(net: Network, tap: str) -> tuple[LayerBranch, ...]:
     """Return the branches whose concatenation is a tap; () for any other tap.
 
     >>> branches_of(net, "block3b")
@@ -159,7 +159,7 @@ def branches_of(net: Network, tap: str) -> tuple[Branch, ...]:
         shape = values[part].shape if part in values else None
         if not shape or shape[-1] is None:
             return ()
-        branches.append(Branch(part, start, start + shape[-1]))
+        branches.append(LayerBranch(part, start, start + shape[-1]))
         start += shape[-1]
     return tuple(branches)
 
@@ -175,13 +175,13 @@ class BranchCount:
         p: The probability of as many or more in that case.
     """
 
-    branch: Branch
+    branch: LayerBranch
     count: int
     expected: float
     p: float
 
 
-def branch_counts(family: Family, branches: Sequence[Branch]) -> list[BranchCount]:
+def branch_counts(family: Family, branches: Sequence[LayerBranch]) -> list[BranchCount]:
     """Count the units of a family in the branches of its layer, with hypergeometric p values.
 
     Args:
@@ -189,7 +189,7 @@ def branch_counts(family: Family, branches: Sequence[Branch]) -> list[BranchCoun
         branches: The branches of its layer, see :func:`branches_of`.
 
     Example:
-        >>> branches = [Branch("left", 0, 4), Branch("right", 4, 8)]
+        >>> branches = [LayerBranch("left", 0, 4), LayerBranch("right", 4, 8)]
         >>> [(found.count, round(found.p, 3)) for found in branch_counts(
         ...     Family("a", "red", (0, 1, 2)), branches)]
         [(3, 0.071), (0, 1.0)]

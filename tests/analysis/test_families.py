@@ -12,8 +12,8 @@ from support.analysed import of_keras
 
 import kerasviz
 from kerasviz.analysis.families import (
-    Branch,
     Family,
+    LayerBranch,
     branch_counts,
     branches_of,
     families_text,
@@ -79,7 +79,7 @@ def test_branches_of_a_concatenation(activation):
 
 
 def test_p_values_against_the_formula():
-    branches = [Branch("left", 0, 4), Branch("right", 4, 10)]
+    branches = [LayerBranch("left", 0, 4), LayerBranch("right", 4, 10)]
     found = branch_counts(Family("joined", "red", (0, 1, 3, 7)), branches)
     assert [b.count for b in found] == [3, 1]
     assert [b.expected for b in found] == pytest.approx([1.6, 2.4])

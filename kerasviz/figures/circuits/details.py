@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from kerasviz.analysis.circuit import Circuit
-from kerasviz.analysis.connections import Connections, connections
-from kerasviz.analysis.contributions import Contributions, contributions
+from kerasviz.analysis.connections import Connections, blank_image, connections
+from kerasviz.analysis.contributions import UnitContributions, contributions
 from kerasviz.analysis.factors import UnitFactors, factorize_unit
 from kerasviz.analysis.families import Family, family_shares
 from kerasviz.io.files import make_folder, write_atomically
@@ -47,14 +47,15 @@ class DetailOptions:
     families: tuple[Family, ...] = ()
 
 
-def map_weights(net: Network, found: Connections) -> Array:
+def map_weights(net: Network, found: Connections, image: Array | None = None) -> Array:
     """Return the weights of the first unit as a map [h, w, channels]; a vector is one position."""
     weights: Array = found.weights[0]
     if weights.ndim == 3:
         return weights
     if weights.ndim == 1:
         return weights[None, None]
-    place = positions_of(net, found.source)
+    image = blank_image(net) if image is None else image
+    place = positions_of(net, found.source, image.shape[:2])
     if place.map is None:
         return weights[None]
     whole = np.zeros((place.special + place.map[0] * place.map[1], weights.shape[-1]))
@@ -83,7 +84,7 @@ def find_details(
         named = any(family.tap == layer.tap for family in options.families)
         if named or (nearest and (options.factors or options.by_position)):
             own = connections(net, layer.tap, circuit.tap, [circuit.unit], image=options.photo)
-            weights = map_weights(net, own)
+            weights = map_weights(net, own, options.photo)
             if nearest:
                 name = f"{slug(f'{circuit.tap}:{circuit.unit}')}-{slug(layer.tap)}.npz"
                 file = folder / DIRECTIONS / name
@@ -160,7 +161,7 @@ def _factors(factors: UnitFactors, pictures: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _contributions(tap: str, found: Contributions, render: Render) -> dict[str, Any]:
+def _contributions(tap: str, found: UnitContributions, render: Render) -> dict[str, Any]:
     raising, lowering = found.top()
     sums = found.by_channel
     names = [f"{tap}:{unit}" for unit in (*raising, *lowering)]

@@ -13,8 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 import kerasviz
 from kerasviz.analysis.circuit import find_circuit
 from kerasviz.analysis.connections import connections, connections_onward
-from kerasviz.analysis.contributions import contributions
 from kerasviz.analysis.edits import unit_edits, without_weights
+from kerasviz.analysis.unit_contributions import unit_contributions
 from kerasviz.network.program import Kernels
 
 DRAW = np.random.default_rng(8)
@@ -89,7 +89,7 @@ def test_a_skip_connection_adds_both_paths(net):
 
 
 def test_contributions_of_tokens_sum_to_the_unit(net):
-    found = contributions(net, "tokens", "hidden", 4, PHOTO)
+    found = unit_contributions(net, "tokens", "hidden", 4, PHOTO)
     tokens = run(net, {}, "tokens")[0]
     assert found.exact and found.values.sum() == pytest.approx(found.score, abs=1e-4)
     (token,) = found.position
@@ -135,7 +135,7 @@ def test_a_transformer_by_finite_differences(transformer):
     assert found.held and found.weights.ndim == 3
     strongest = found.partners(7, 1)[0]
     assert strongest == 7  # the residual stream leads from a unit to itself
-    made = contributions(net, one, two, 7, image)
+    made = unit_contributions(net, one, two, 7, image)
     assert np.isfinite(made.values).all() and made.by_channel.shape == (found.weights.shape[-1],)
     edits = unit_edits(net, {one: {7: 0.0}})
     before, after = (

@@ -12,9 +12,9 @@ import numpy as np
 
 from kerasviz.analysis.circuit import Circuit
 from kerasviz.analysis.connections import Connections, blank_image, connections
-from kerasviz.analysis.contributions import UnitContributions, contributions
 from kerasviz.analysis.factors import UnitFactors, factorize_unit
 from kerasviz.analysis.families import Family, family_shares
+from kerasviz.analysis.unit_contributions import UnitContributions, unit_contributions
 from kerasviz.io.files import make_folder, write_atomically
 from kerasviz.network.network import Network
 from kerasviz.network.positions import positions_of
@@ -93,7 +93,7 @@ def find_details(
                 shares = family_shares(abs(weights).sum((0, 1)), layer.tap, options.families)
                 found["families"] = [[name, float(f"{share:.4g}")] for name, share in shares]
         if nearest and options.photo is not None:
-            made = contributions(net, layer.tap, circuit.tap, circuit.unit, options.photo)
+            made = unit_contributions(net, layer.tap, circuit.tap, circuit.unit, options.photo)
             found["contributions"] = _contributions(layer.tap, made, render)
         if found:
             details[layer.tap] = found

@@ -106,7 +106,7 @@ def _of_weights(
     """Return factors and positions, whose directions are written into a file and rendered."""
     height, width, channels = weights.shape
     count = min(options.factors, height * width, channels)
-    factors = factorize_unit(weights, count) if count else None
+    factors = _used(factorize_unit(weights, count)) if count else None
     positions = options.by_position and height * width <= MOST_POSITIONS
     rows = weights.reshape(-1, channels)
     arrays: dict[str, Any] = {}
@@ -136,6 +136,12 @@ def _of_weights(
             "pictures": [pictures[y * width : (y + 1) * width] for y in range(height)],
         }
     return found
+
+
+def _used(factors: UnitFactors) -> UnitFactors:
+    """Return the factors that are not 0: simple weights have fewer than were asked for."""
+    used = factors.directions.any(1)
+    return UnitFactors(factors.patterns[..., used], factors.directions[used], factors.explained)
 
 
 def _target(tap: str, file: Path, key: str, row: int) -> str:

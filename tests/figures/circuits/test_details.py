@@ -62,6 +62,20 @@ def test_planted_positions_and_factors(net, tmp_path):
     assert any(text.endswith('npz":positions[2]') for text in asked)
 
 
+def test_factors_that_are_zero_are_left_out(tmp_path):
+    """The weights of a mean are the same everywhere: one factor is all."""
+    image = keras.Input((12, 12, 3))
+    first = keras.layers.Conv2D(4, 3, activation="relu", name="first")(image)
+    pooled = keras.layers.AveragePooling2D(3, 1, name="pooled")(first)
+    net = kerasviz.load(
+        keras.Model(image, keras.layers.Conv2D(2, 1, name="second")(pooled)), preprocess="unit"
+    )
+    circuit = find_circuit(net, "second", 1, earlier=["first"], partners=1)
+    found = find_details(net, circuit, DetailOptions(factors=3), tmp_path, lambda _: {})["first"]
+    assert np.array(found["factors"]["patterns"]).shape == (1, 3, 3)
+    assert len(found["factors"]["units"]) == len(found["factors"]["pictures"]) == 1
+
+
 def test_the_page_shows_them(net, tmp_path):
     draw = np.random.default_rng(2)
     Image.fromarray(draw.integers(0, 256, (24, 24, 3), np.uint8)).save(tmp_path / "noise.png")

@@ -47,7 +47,7 @@ READING = {
 #: Options that only a terminal needs, with what Python has instead.
 TERMINAL = {
     "json": "the function returns the data",
-    "list": "kerasviz.figures.CATALOGUE has the figures by name",
+    "list": "kerasviz.figures.FIGURES has the figures by name",
     "plan": "kerasviz.atlas.plan.plan_atlas returns the estimate",
     "price": "the estimates of a plan have a method price",
     "report": "kerasviz.importers.onnx.report.report_of returns the report on a file",

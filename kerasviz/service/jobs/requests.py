@@ -110,7 +110,7 @@ def _steered(
             raise _too_many(limits)
     if folders is not None:
         folders.check()
-        yield from with_facets(net, kept, folders, words.facet_weight)
+        yield from with_facets(net, kept, folders, [words.facet_weight])
 
 
 def _from_noise(

@@ -1,11 +1,13 @@
 // The page of a unit: four kinds of pictures, dataset examples, its response to a picture.
 
 import * as api from "./api.js";
-import { composeHash, hashOf, layerHash, placeOf, unitHash } from "./address.js";
+import { compareHash, composeHash, hashOf, layerHash, placeOf, unitHash } from "./address.js";
 import { mapFigure, topList, rounded } from "./activation.js";
+import { connectionsOf } from "./connections.js";
 import { dropZone } from "./drop.js";
 import { added, element, errorLine, joined } from "./dom.js";
 import { shapeWords } from "./graph.js";
+import { noteForm } from "./notes.js";
 import { madeList } from "./provenance_list.js";
 import { settingsFor } from "./settings.js";
 import { pictureSlot } from "./picture_slot.js";
@@ -56,6 +58,7 @@ export async function show(main, { layer: layerName, unit: number }, described, 
   added(
     main,
     heading(described, told),
+    noteForm(name, layer, unit, signal),
     element(
       "div",
       { class: "tools" },
@@ -65,14 +68,17 @@ export async function show(main, { layer: layerName, unit: number }, described, 
         { class: "actions" },
         all,
         element("a", { class: "button", href: composeHash(name, target) }, "Compose with it"),
+        element("a", { class: "button", href: compareHash(name, target) }, "Compare"),
       ),
     ),
     line,
     element(
       "section",
       { class: "slots", "aria-label": "Pictures of this unit" },
+      element("h2", { class: "unseen" }, "Pictures"),
       [...slots.values()].map(({ figure }) => figure),
     ),
+    connectionsOf(described, told, settings.value, signal),
     examples(told.examples ?? []),
     dropZone({
       prompt: `Where does ${target} respond in your picture?`,
@@ -102,7 +108,14 @@ export async function show(main, { layer: layerName, unit: number }, described, 
     made,
   );
   fill();
-  resume();
+  resume().then(() => {
+    if (!described.filling || signal.aborted) return;
+    const { good } = described.filling;
+    const isGood = ({ kind, steps }, wanted) => kind === wanted && steps >= good.steps;
+    for (const [kind, slot] of slots) {
+      if (!told.pictures.some((picture) => isGood(picture, kind))) slot.render({ whileHere: true });
+    }
+  });
 
   /** Show the pictures of the chosen recipe, or else of another one. */
   function fill() {

@@ -33,6 +33,8 @@ OutputLayout = Literal["own", "channels-last"]
 ReferenceName = Literal["onnxruntime", "keras"]
 #: How directions are found in the activations of photos.
 DirectionMethod = Literal["nmf", "pca", "kmeans", "cav"]
+#: Where the classes of images are from: the data set, the network's answers, or nowhere.
+ClassesOf = Literal["given", "predicted", "none"]
 
 
 class NotebookView:

@@ -14,8 +14,12 @@ Functions; those of commands take the options of the command as arguments of the
     find_directions find directions in the activations of photos (kerasviz directions)
     find_positions  find the positions at which units are largest (kerasviz positions)
     make_circuits   show what units are built from and what they feed (kerasviz circuits)
+    ablate          say what silenced units and weights change on photos (kerasviz ablate)
     make_explanations  show what decides a network's answer for photos (kerasviz explain)
+    make_tuning     show how units respond to shapes in all directions (kerasviz tune)
     make_atlas      render every unit of a network (kerasviz atlas)
+    make_activation_atlas  map what a network sees in many photos (kerasviz activation-atlas)
+    open            explore a network on a page that fills itself (kerasviz open)
     export_model    write a network for TensorFlow Serving (kerasviz export)
     convert         write a network as a Keras file or a SavedModel (kerasviz convert)
     check           compare a network with another runtime (kerasviz check)
@@ -43,6 +47,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kerasviz.atlas.activations.make import make_activation_atlas as make_activation_atlas
     from kerasviz.atlas.make import make_atlas as make_atlas
     from kerasviz.atlas.verify import verify as verify
     from kerasviz.errors import KerasvizError as KerasvizError
@@ -53,9 +58,11 @@ if TYPE_CHECKING:
     from kerasviz.examples.trust.assess import trust as trust
     from kerasviz.export.convert import convert as convert
     from kerasviz.export.tf_serving.export import export_model as export_model
+    from kerasviz.figures.ablation.make import ablate as ablate
     from kerasviz.figures.circuits.make import make_circuits as make_circuits
     from kerasviz.figures.explain.make import make_explanations as make_explanations
     from kerasviz.figures.make import make_figures as make_figures
+    from kerasviz.figures.tuning.make import make_tuning as make_tuning
     from kerasviz.network.input_spec import InputSpec as InputSpec
     from kerasviz.network.network import Network as Network
     from kerasviz.network.taps import Tap as Tap
@@ -66,6 +73,7 @@ if TYPE_CHECKING:
     from kerasviz.rendering.position_maps import find_positions as find_positions
     from kerasviz.rendering.render import render as render
     from kerasviz.rendering.store import Store as Store
+    from kerasviz.service.opened import open as open
     from kerasviz.zoo.check import check as check
     from kerasviz.zoo.load import load as load
 
@@ -84,6 +92,7 @@ _HOMES = {
     "Store": "rendering.store",
     "Tap": "network.taps",
     "UsageError": "errors",
+    "ablate": "figures.ablation.make",
     "check": "zoo.check",
     "convert": "export.convert",
     "export_model": "export.tf_serving.export",
@@ -91,10 +100,13 @@ _HOMES = {
     "find_examples": "examples.find",
     "find_positions": "rendering.position_maps",
     "load": "zoo.load",
+    "make_activation_atlas": "atlas.activations.make",
     "make_atlas": "atlas.make",
     "make_circuits": "figures.circuits.make",
     "make_explanations": "figures.explain.make",
     "make_figures": "figures.make",
+    "make_tuning": "figures.tuning.make",
+    "open": "service.opened",
     "render": "rendering.render",
     "render_again": "rendering.again",
     "trust": "examples.trust.assess",
@@ -104,7 +116,8 @@ _HOMES = {
 #: Those that need no TensorFlow.
 _LIGHT = ("InputSpec", "KerasvizError", "ModelError", "UsageError")
 
-__all__ = [*sorted(_HOMES), "objectives"]
+#: Without ``open``, so that ``from kerasviz import *`` leaves Python's own alone.
+__all__ = [*sorted(_HOMES.keys() - {"open"}), "objectives"]
 
 
 def __getattr__(name: str) -> Any:
@@ -120,4 +133,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    return [*__all__, "open", "__version__"]

@@ -31,6 +31,10 @@ OutputKind = Literal["keras", "saved_model"]
 OutputLayout = Literal["own", "channels-last"]
 #: What ``check`` compares with.
 ReferenceName = Literal["onnxruntime", "keras"]
+#: What silenced units are set to, over the images of a pass.
+UnitLevel = Literal["zero", "mean"]
+#: Weights between two layers by their sign.
+WeightSign = Literal["positive", "negative", "all"]
 #: How directions are found in the activations of photos.
 DirectionMethod = Literal["nmf", "pca", "kmeans", "cav"]
 #: Where the classes of images are from: the data set, the network's answers, or nowhere.

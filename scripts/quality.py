@@ -9,9 +9,10 @@ Renders pictures of class logits by every recipe (a name or a .json file, with a
 steps after a colon) on every network, and prints a table for each network. It has in how many
 pictures the other networks, which had no part in them, see the class, as their first guess (top-1)
 or among five (top-5), and the mean logarithm of the probability that they give it, which is less
-noisy. The judges see the pictures as they are, in their size. The network's own guesses are given
-beside, as an upper bound. Seconds are those of one picture, without compiling: of the clock, and of
-the processor, which count less what else runs. The sheet of the pictures is
+noisy. The judges see the pictures as they are, in their size, as `kerasviz trust` shows them. The
+network's own guesses are given beside, as an upper bound. Seconds are those of one picture, without
+compiling: of the clock, and of the processor, which count less what else runs. The sheet of the
+pictures is
 OUT/sheet-NETWORK-RECIPE-STEPS-PRECISION.png. Pictures that are complete are not made again.
 
 `--units N` renders N units of each of four layers too, and prints what they reach in float32, at
@@ -50,6 +51,9 @@ import quality_lucent  # beside this file
 from PIL import Image, ImageDraw, ImageFont
 
 import kerasviz
+from kerasviz.examples.trust.folder import in_batches
+from kerasviz.examples.trust.natural import TOGETHER
+from kerasviz.examples.trust.transfer import Guess, guesses
 from kerasviz.io.files import write_atomically
 from kerasviz.io.images import encode
 from kerasviz.network.network import Network
@@ -112,13 +116,10 @@ class Verdict:
     evidence: np.ndarray
 
     @classmethod
-    def of(cls, logits: np.ndarray, classes: Sequence[int]) -> Verdict:
-        """The verdict of logits [pictures, all classes]; place 0 is the first guess."""
-        rows = logits.astype(np.float64)
-        own = rows[np.arange(len(rows)), list(classes)]
-        largest = rows.max(axis=1)
-        total = largest + np.log(np.exp(rows - largest[:, None]).sum(axis=1))
-        return cls((rows > own[:, None]).sum(axis=1), own - total)
+    def of(cls, guesses: Sequence[Guess]) -> Verdict:
+        """The verdict of a judge's guesses, as `kerasviz trust` has them."""
+        places = [guess.place - 1 for guess in guesses]
+        return cls(np.array(places), np.array([guess.evidence for guess in guesses]))
 
     def describe(self) -> str:
         """Top-1, top-5 and the mean log probability."""
@@ -128,10 +129,8 @@ class Verdict:
 
 def judged(judge: Network, images: np.ndarray, classes: Sequence[int]) -> Verdict:
     """The verdict of a network on images [N, H, W, 3]."""
-    tap = judge.require_logits().name
-    parts = np.array_split(images, max(1, len(images) // 10))
-    scores = np.concatenate([judge.activations(some, [tap])[tap] for some in parts])
-    return Verdict.of(scores.reshape(len(images), -1), classes)
+    batches = in_batches(len(images), TOGETHER, images.__getitem__)
+    return Verdict.of(guesses(judge, batches, classes))
 
 
 def sheet(

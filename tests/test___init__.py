@@ -17,7 +17,7 @@ def listed() -> dict[str, str]:
 
 
 def test_help_lists_the_public_names_with_one_line_each() -> None:
-    assert sorted(listed()) == sorted(kerasviz.__all__)
+    assert sorted(listed()) == sorted([*kerasviz.__all__, "open"])
     assert all(len(line) <= 84 for line in listed().values())
     text = subprocess.run(
         [sys.executable, "-c", "help('kerasviz')"], capture_output=True, text=True, check=True
@@ -31,11 +31,11 @@ def test_every_public_name_exists_and_says_what_it_is() -> None:
         found = getattr(kerasviz, name)
         if name != "RECIPES":
             assert inspect.getdoc(found), name
-    assert {*kerasviz.__all__, "__version__"} == set(dir(kerasviz))
+    assert {*kerasviz.__all__, "open", "__version__"} == set(dir(kerasviz))
 
 
 def test_public_functions_have_all_sections() -> None:
-    functions = [n for n in kerasviz.__all__ if inspect.isfunction(getattr(kerasviz, n))]
+    functions = [n for n in (*kerasviz.__all__, "open") if inspect.isfunction(getattr(kerasviz, n))]
     assert len(functions) >= 10
     for name in functions:
         text = inspect.getdoc(getattr(kerasviz, name)) or ""
@@ -43,6 +43,12 @@ def test_public_functions_have_all_sections() -> None:
             assert f"\n{section}\n" in text, (name, section)
         for parameter in inspect.signature(getattr(kerasviz, name)).parameters:
             assert re.search(rf"^    {parameter}: ", text, re.MULTILINE), (name, parameter)
+
+
+def test_a_star_import_leaves_the_own_open_of_python_alone() -> None:
+    names: dict[str, object] = {}
+    exec("from kerasviz import *", names)
+    assert "render" in names and "open" not in names
 
 
 def test_the_import_is_cheap() -> None:

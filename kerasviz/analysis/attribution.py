@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import tensorflow as tf
 
-from kerasviz.analysis.offsets import Offsets
+from kerasviz.analysis.photo_pass import PhotoPass, Score, score_of
 from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.objective import Objective
-from kerasviz.optvis.objectives.packing import pack_objectives
-from kerasviz.optvis.objectives.scoring import scores
-from kerasviz.optvis.objectives.structure import structure_of, taps_in
-from kerasviz.types import Array, PreActivation, Tensor
+from kerasviz.types import Array, PreActivation
 
 #: The number of points between 0 and the photo's activations at which gradients are averaged.
-STEPS = 32
-
-#: Compute one number for each image from its taps.
-Score = Callable[[Mapping[str, Tensor]], Tensor]
+STEPS = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +23,8 @@ class Attribution:
 
     Args:
         tap: The name of the layer.
-        values: [h, w, C], [tokens, C] or [C]: activation times (mean) gradient.
-        activations: The layer itself, in the same shape.
+        activations: [h, w, C], [tokens, C] or [C] The layer.
+        slopes: The (mean) gradient of the score by the layer, in the same shape.
         score: The score of the photo.
         baseline: The score where the layer is 0 throughout.
         steps: The number of averaged gradients; 1 for the linear approximation at the photo.
@@ -42,11 +35,17 @@ class Attribution:
     """
 
     tap: str
-    values: Array
     activations: Array
+    slopes: Array
     score: float
     baseline: float
     steps: int
+
+    @property
+    def values(self) -> Array:
+        """The contributions in the shape of the layer: activation times (mean) gradient."""
+        product: Array = self.activations * self.slopes
+        return product
 
     @property
     def by_channel(self) -> Array:
@@ -107,62 +106,30 @@ def attribute(
     """
     if steps < 1:
         raise UsageError(f"steps {steps}: expected 1 or more")
-    structure = structure_of(objective, net, pre_activation)
-    data = pack_objectives(structure, [objective], net, pre_activation, image.shape[:2])
-    names = taps_in(structure)
-    net = net.focused([*names, *taps])
-
-    def score(values: Mapping[str, Tensor]) -> Tensor:
-        rows = {name: tf.repeat(array, steps, axis=0) for name, array in data.items()}
-        count = next(iter(values.values())).shape[0]
-        some = {name: array[:count] for name, array in rows.items()}
-        return scores(structure, values, some, tf.range(count))
-
-    return [_attributed(net, score, names, image, tap, steps) for tap in taps]
+    score = score_of(net, objective, image.shape[:2], pre_activation)
+    run = PhotoPass(net, image, taps, score.taps)
+    return [attribute_layer(run, score, tap, steps) for tap in taps]
 
 
-def _attributed(
-    net: Network, score: Score, names: Sequence[str], image: Array, tap: str, steps: int
-) -> Attribution:
-    """Attribute a score to one layer; the rows of one batch are the points on the way."""
-    shares = (np.arange(steps) + 0.5) / steps
-    slopes, activations, reached = derivatives(net, score, names, image, tap, np.array([1.0, 0.0]))
-    total = slopes[0]
-    if steps > 1:
-        batches = [shares[k : k + AT_ONCE] for k in range(0, steps, AT_ONCE)]
-        total = sum(derivatives(net, score, names, image, tap, b)[0].sum(0) for b in batches)
-    if not slopes.any() and not total.any():
+def attribute_layer(run: PhotoPass, score: Score, tap: str, steps: int = STEPS) -> Attribution:
+    """Attribute a score to one layer of a photo; ``score.taps`` are among those of the pass.
+
+    Raises :class:`UsageError` for a layer that the score does not depend on.
+    """
+    # A score is piecewise linear where activation functions are: with equal distances the sum is
+    # nearer to its limit than with the nodes of Gauss and Legendre.
+    shares = (np.arange(steps) + 0.5) / steps if steps > 1 else [1.0]
+    found, slopes = run.derivatives(tap, score, [*shares, 0.0])
+    if not slopes.any():
         raise UsageError(
-            f"{net.name}: the score does not depend on {tap}; name a layer before it "
+            f"{run.net.name}: the score does not depend on {tap}; name a layer before it "
             "(kerasviz taps lists them in order)"
         )
     return Attribution(
         tap=tap,
-        values=activations[0] * (total / steps),
-        activations=activations[0],
-        score=float(reached[0]),
-        baseline=float(reached[1]),
+        activations=run.values(tap),
+        slopes=slopes[:-1].mean(0),
+        score=run.score(score),
+        baseline=float(found[-1]),
         steps=steps,
     )
-
-
-#: The rows of a batch.
-AT_ONCE = 16
-
-
-def derivatives(
-    net: Network, score: Score, names: Sequence[str], image: Array, tap: str, shares: Array
-) -> tuple[Array, Array, Array]:
-    """Differentiate a score by a layer that is multiplied by each of some ``shares`` [B].
-
-    Returns the derivatives [B, ..., C], the layer before it is multiplied [B, ..., C], and the
-    scores [B].
-    """
-    images = tf.repeat(tf.constant(image, tf.float32)[None], len(shares), axis=0)
-    rank = len(net.taps[tap].shape or ())
-    factor = tf.reshape(tf.constant(shares, tf.float32), [-1, *[1] * (rank - 1)])
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        offsets = Offsets(net, [tap], tape, scale=factor)
-        found = score(net.activations(images, [*names, tap], kernels=offsets.kernels))
-    slopes = offsets.derivatives(found)[tap]
-    return slopes.numpy(), offsets.values[tap].numpy(), found.numpy()

@@ -16,9 +16,6 @@ from kerasviz.network.positions import positions_of
 from kerasviz.network.program import Edit
 from kerasviz.types import Array, Size
 
-#: The number of units whose weights are computed at once.
-AT_ONCE = 16
-
 
 @dataclass(frozen=True, eq=False)
 class Connections:
@@ -34,6 +31,7 @@ class Connections:
         corner: The position in the source of the first weight; () for vectors.
         held: The gates, attention and statistics on the way that were held at the image.
         curved: The normalizations on the way that are not linear.
+        skipped: The activation functions on the way that were left out.
 
     Reference:
         Voss et al., "Visualizing Weights" (Distill 2021).
@@ -46,6 +44,7 @@ class Connections:
     corner: tuple[int, ...]
     held: tuple[str, ...] = ()
     curved: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
 
     @property
     def strengths(self) -> Array:
@@ -104,21 +103,18 @@ def connections(
         ((1, 3, 3, 8), 3)
     """
     net = net.focused([source, target])
-    image = _image(net, image, size)
+    image = blank_image(net, size) if image is None else image
     place = positions_of(net, target, image.shape[:2])
     point = place.centre if position is None else place.index(position, unit=units[0])
     linear = linearize(net, source, target)
-    parts = []
-    for first in range(0, len(units), AT_ONCE):
-        batch = list(units[first : first + AT_ONCE])
-        images = tf.repeat(tf.constant(image, tf.float32)[None], len(batch), axis=0)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            offsets = Offsets(net, [source], tape, linear.kernels)
-            values = net.activations(images, [source, target], kernels=offsets.kernels)[target]
-            _check_units(net, target, batch, values.shape[-1])
-            at = [[row, *point, unit] for row, unit in enumerate(batch)]
-            total = tf.reduce_sum(tf.gather_nd(values, at))
-        parts.append(offsets.derivatives(total)[source].numpy())
+    with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+        offsets = Offsets(net, [source], tape, linear.kernels)
+        images = tf.constant(image, tf.float32)[None]
+        values = net.activations(images, [source, target], kernels=offsets.kernels)[target]
+        _check_units(net, target, units, values.shape[-1])
+        row = values[(0, *point)]
+    ones = tf.one_hot(list(units), row.shape[-1], dtype=row.dtype)
+    parts = [offsets.derivatives(row, upstream=one)[source].numpy()[:1] for one in ones]
     whole: Array = np.concatenate(parts)
     if not whole.any():
         raise _nothing(net, source, target)
@@ -131,6 +127,7 @@ def connections(
         corner=corner,
         held=linear.held,
         curved=linear.curved,
+        skipped=linear.skipped,
     )
 
 
@@ -190,7 +187,7 @@ def connections_onward(
         (8, 3, 3, 1)
     """
     net = net.focused([source, target])
-    image = _image(net, image, size)
+    image = blank_image(net, size) if image is None else image
     place = positions_of(net, source, image.shape[:2])
     point = place.centre if position is None else place.index(position, unit=unit)
     linear = linearize(net, source, target)
@@ -223,13 +220,12 @@ def connections_onward(
         corner=corner,
         held=linear.held,
         curved=linear.curved,
+        skipped=linear.skipped,
     )
 
 
-def _image(net: Network, image: Array | None, size: Size | None) -> Array:
-    """Return the image at which gates are held: grey of the network's size, if none is given."""
-    if image is not None:
-        return image
+def blank_image(net: Network, size: Size | None = None) -> Array:
+    """Return a grey image [H, W, C] of the network's size."""
     height, width = net.fitting_size(size or net.trained_size or (224, 224))
     return np.full((height, width, net.channels), 0.5, np.float32)
 

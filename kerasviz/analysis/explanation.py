@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from kerasviz.analysis.attribution import STEPS, Attribution, attribute
+from kerasviz.analysis.attribution import STEPS, Attribution, attribute_layer
+from kerasviz.analysis.photo_pass import PhotoPass, score_of
 from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
-from kerasviz.network.positions import positions_of
 from kerasviz.optvis.objectives.objective import Objective
 from kerasviz.optvis.objectives.structure import structure_of, taps_in
 from kerasviz.types import Array
@@ -46,6 +46,7 @@ class LayerShare:
         score: The score of the photo.
         baseline: The score where the layer is 0.
         missing: What the contributions lack of score - baseline.
+        attribution: All contributions of the layer.
     """
 
     tap: str
@@ -56,17 +57,19 @@ class LayerShare:
     score: float
     baseline: float
     missing: float
+    attribution: Attribution
 
     def to_json(self) -> dict[str, Any]:
         """Return the layer as plain data."""
         numbers = {"score": self.score, "baseline": self.baseline, "missing": self.missing}
         return {
             "tap": self.tap,
-            **{name: _short(value) for name, value in numbers.items()},
-            "special": _short(self.special),
+            **{name: short(value) for name, value in numbers.items()},
+            "special": short(self.special),
             "raising": [_unit_json(unit) for unit in self.raising],
             "lowering": [_unit_json(unit) for unit in self.lowering],
-            "map": None if self.map is None else [[_short(n) for n in row] for row in self.map],
+            "units": short(self.attribution.by_channel),
+            "map": None if self.map is None else short(self.map),
         }
 
 
@@ -90,50 +93,69 @@ class Explanation:
         """Return the explanation as plain data."""
         return {
             "target": self.target,
-            "score": _short(self.score),
+            "score": short(self.score),
             "steps": self.steps,
             "layers": [layer.to_json() for layer in self.layers],
         }
 
 
 def explain(
-    net: Network,
+    run: PhotoPass,
     target: str,
     objective: Objective,
-    image: Array,
+    taps: Sequence[str],
     *,
-    taps: Sequence[str] = (),
     units: int = 4,
     steps: int = STEPS,
 ) -> Explanation:
     """Find the units and positions that decide the score of a photo.
 
     Args:
-        net: The network.
+        run: A pass of the photo with the layers, and the taps of the objective.
         target: The text of the objective.
         objective: A class, a unit, a direction, or a difference of two of them.
-        image: [H, W, C] in [0, 1].
-        taps: Layers before the objective; by default all main layers before it.
+        taps: Layers before the objective.
         units: The number of units of each layer and sign.
         steps: The number of averaged gradients; 1 for activation x gradient at the photo.
 
     Raises:
-        UsageError: For a layer that the score does not depend on, or where no layer is before it.
+        UsageError: For a layer that the score does not depend on.
 
     Example:
-        >>> photo = np.ones((16, 16, 3), np.float32) / 2
-        >>> found = explain(net, "dog", kerasviz.objectives.logit(1), photo, steps=2)
+        >>> run = pass_for(net, np.ones((16, 16, 3), np.float32) / 2, kerasviz.objectives.logit(1))
+        >>> found = explain(run, "dog", kerasviz.objectives.logit(1), ["stem"], steps=2)
         >>> [layer.tap for layer in found.layers]
-        ['stem', 'block3b']
+        ['stem']
     """
     if units < 1:
         raise UsageError(f"units {units}: expected 1 or more")
+    score = score_of(run.net, objective, run.size)
+    found = [attribute_layer(run, score, tap, steps) for tap in taps]
+    layers = tuple(_layer(run, a, units) for a in found)
+    return Explanation(target, run.score(score), steps, layers)
+
+
+def pass_for(
+    net: Network, image: Array, objective: Objective, taps: Sequence[str] = ()
+) -> PhotoPass:
+    """Run a photo for :func:`explain`, once, with the logits of a network that has classes.
+
+    Args:
+        net: The network.
+        image: [H, W, C] in [0, 1].
+        objective: The objective, or another with its taps: ``logit(0)`` stands for every class.
+        taps: Layers before the objective; by default all main layers before it.
+
+    Raises:
+        UsageError: Where no layer is before the objective.
+    """
     names = list(taps) or layers_before(net, objective)
     if not names:
-        raise UsageError(f"{net.name}: no main layer is before {target}; name layers with taps")
-    found = attribute(net, objective, image, names, steps=steps)
-    layers = tuple(_layer(net, a, image, units) for a in found)
-    return Explanation(target, found[0].score, steps, layers)
+        text = objective.terms[0].tap or "the target"
+        raise UsageError(f"{net.name}: no main layer is before {text}; name layers with taps")
+    own = taps_in(structure_of(objective, net))
+    logits = [net.require_logits().name] if net.classes.logits in net.taps else []
+    return PhotoPass(net, image, names, [*own, *logits])
 
 
 def layers_before(net: Network, objective: Objective) -> list[str]:
@@ -142,26 +164,38 @@ def layers_before(net: Network, objective: Objective) -> list[str]:
     >>> layers_before(net, kerasviz.objectives.channel("block3b", 2))
     ['stem']
     """
-    values = net.program.values
     own = {p for name in taps_in(structure_of(objective, net)) for p in net.taps[name].parts}
+    before = _ancestors(net, own)
+    return [name for name in net.main_taps if set(net.taps[name].parts) <= before - own]
+
+
+def is_before(net: Network, tap: str, later: str) -> bool:
+    """Return whether a tap is computed from another.
+
+    >>> is_before(net, "stem", "block3b"), is_before(net, "block3b", "stem")
+    (True, False)
+    """
+    return set(net.taps[tap].parts) <= _ancestors(net, net.taps[later].parts)
+
+
+def _ancestors(net: Network, names: Iterable[str]) -> set[str]:
+    """Return the values that some values are computed from."""
+    values = net.program.values
     before: set[str] = set()
-    todo = [source for name in own if name in values for source in values[name].inputs]
+    todo = [source for name in names if name in values for source in values[name].inputs]
     while todo:
         name = todo.pop()
         if name in values and name not in before:
             before.add(name)
             todo.extend(values[name].inputs)
-    return [name for name in net.main_taps if set(net.taps[name].parts) <= before - own]
+    return before
 
 
-def _layer(net: Network, found: Attribution, image: Array, units: int) -> LayerShare:
-    place = positions_of(net, found.tap, image.shape[:2])
-    mapped = None
+def _layer(run: PhotoPass, found: Attribution, units: int) -> LayerShare:
+    mapped = run.on_map(found.tap, found.values)
     special = 0.0
-    if found.values.ndim > 1 and place.map is not None:
-        rows = found.values.reshape(-1, found.values.shape[-1])[place.special :]
-        mapped = rows.reshape(*place.map, -1)
-        special = float(found.by_position.sum() - rows.sum(dtype=np.float64))
+    if mapped is not None and run.special(found.tap):
+        special = float(found.values.sum(dtype=np.float64) - mapped.sum(dtype=np.float64))
     contributions = found.by_channel
 
     def share(unit: int) -> UnitShare:
@@ -182,16 +216,24 @@ def _layer(net: Network, found: Attribution, image: Array, units: int) -> LayerS
         score=found.score,
         baseline=found.baseline,
         missing=found.missing,
+        attribution=found,
     )
 
 
-def _short(value: float) -> float:
+def short(value: Any) -> Any:
+    """Return numbers with 6 digits, and arrays as lists of them.
+
+    >>> short(np.array([[1 / 3, 2.0]]))
+    [[0.333333, 2.0]]
+    """
+    if np.ndim(value):
+        return [short(item) for item in value]
     return float(f"{value:.6g}")
 
 
 def _unit_json(unit: UnitShare) -> dict[str, Any]:
     return {
         "unit": unit.unit,
-        "contribution": _short(unit.contribution),
+        "contribution": short(unit.contribution),
         "position": None if unit.position is None else list(unit.position),
     }

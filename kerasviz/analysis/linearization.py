@@ -37,6 +37,7 @@ class Linearization:
             normalization over near channels is skipped.
         held: The values that are constants in derivatives: gates, attention, statistics.
         curved: Layers that stay as they are: what is in them has no names.
+        skipped: The activation functions between the taps that are the identity.
 
     Reference:
         Voss et al., "Visualizing Weights" (Distill 2021): expanded weights.
@@ -45,6 +46,7 @@ class Linearization:
     kernels: Kernels
     held: tuple[str, ...]
     curved: tuple[str, ...]
+    skipped: tuple[str, ...]
 
 
 def linearize(net: Network, source: str, target: str) -> Linearization:
@@ -60,11 +62,14 @@ def linearize(net: Network, source: str, target: str) -> Linearization:
     first = set(net.taps[source].parts)
     way = _way(net, first, net.taps[target].parts)
     edits: dict[str, Edit] = {}
-    held, curved = [], []
+    last = net.taps[target].parts
+    held, curved, skipped = [], [], []
     for value in way.values():
         factors = [name for name in value.inputs if name in way or name in first]
         if before := _before_activation(value):
             edits[value.name] = _pass_on(before)
+            if value.name not in last:
+                skipped.append(value.name)
         elif value.op in _WHOLE:
             curved.append(value.name)
         elif value.op in _MEANS and _is_one_channel(value):
@@ -73,7 +78,7 @@ def linearize(net: Network, source: str, target: str) -> Linearization:
             held.append(_held_factor(value, factors, net))
     edits.update(dict.fromkeys(held, _hold))
     kernels = Kernels(normalize=_skip, max_pool=_mean_pool, edits=edits)
-    return Linearization(kernels, tuple(dict.fromkeys(held)), tuple(curved))
+    return Linearization(kernels, tuple(dict.fromkeys(held)), tuple(curved), tuple(skipped))
 
 
 def _before_activation(value: Value) -> str | None:

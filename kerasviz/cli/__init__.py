@@ -9,6 +9,8 @@ import click
 
 from kerasviz import __version__
 from kerasviz.cli import (
+    ablate,
+    activation_atlas,
     atlas,
     check,
     circuits,
@@ -25,7 +27,11 @@ from kerasviz.cli import (
     serve,
     taps,
     trust,
+    tune,
     verify,
+)
+from kerasviz.cli import (
+    open as open_,
 )
 from kerasviz.cli.group import Commands, help_if_alone
 from kerasviz.cli.stopping import line_of
@@ -67,13 +73,17 @@ for _module in (
     directions,
     positions,
     circuits,
+    ablate,
     explain,
+    tune,
     figures,
     atlas,
+    activation_atlas,
     verify,
     trust,
     convert,
     export,
+    open_,
     serve,
     check,
     models,

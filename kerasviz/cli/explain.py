@@ -59,10 +59,26 @@ Examples:
 @click.option(
     "--gradients",
     type=click.IntRange(min=1),
-    default=32,
+    default=12,
     show_default=True,
     metavar="N",
     help="Gradients that are averaged; 1 is the linear approximation.",
+)
+@click.option(
+    "--groups",
+    type=click.IntRange(min=0),
+    default=6,
+    show_default=True,
+    metavar="N",
+    help="Groups of units that are active together; 0 for none.",
+)
+@click.option(
+    "--detail",
+    metavar="TAP",
+    default="",
+    shell_complete=complete_taps,
+    help="Layer whose positions are shown with their units, groups and classes. [default: the last "
+    "with about 14 x 14 positions]",
 )
 @click.option("--pictures/--no-pictures", default=True, help="Render pictures of the units.")
 @unit_picture_options
@@ -83,6 +99,8 @@ def command(
     tap: tuple[str, ...],
     units: int,
     gradients: int,
+    groups: int,
+    detail: str,
     pictures: bool,
     recipe: str,
     steps: int | None,
@@ -96,7 +114,8 @@ def command(
 ) -> None:
     """Show which units and positions of every layer decide what MODEL says to PHOTOs.
 
-    Writes a page for each photo, and all numbers as JSON. A PHOTO is a picture file or a folder.
+    Writes a page for each photo, an overview as PNG and all numbers as JSON. A PHOTO is a picture
+    file or a folder.
     """
     import_tensorflow()
     from kerasviz.cli.progress import rendering
@@ -119,6 +138,8 @@ def command(
             tap=tap,
             units=units,
             gradients=gradients,
+            groups=groups,
+            detail=detail,
             pictures=pictures,
             recipe=recipe,
             steps=steps,

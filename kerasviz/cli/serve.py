@@ -138,7 +138,8 @@ def command(
     MODEL is a file or a name of `kerasviz models list`; efficientnet-lite0 if none is given.
     Options for reading files apply to all of them.
     """
-    _require()
+    require_service()
+    import_tensorflow()  # before what follows imports it, and without its notes
     from kerasviz.service.server import listening, serve
     from kerasviz.service.settings import Limits, ServiceSettings
 
@@ -157,19 +158,18 @@ def command(
         cli_args=command_line("", "fast").reading or (),
         limits=Limits(kept=keep_jobs),
     )
-    _check(setting)
+    check_settings(setting)
     given = given_facts(setting.reading.input_spec, setting.reading.labels)
 
     def ready(address: str) -> None:
         click.echo(f"serving at {address} (Ctrl-C stops)")
-        _remember(setting, given)
+        remember_for(setting, given)
 
     with listening(setting) as at:
-        import_tensorflow()
         serve(setting, at, ready)
 
 
-def _remember(setting: ServiceSettings, given: Remembered) -> None:
+def remember_for(setting: ServiceSettings, given: Remembered) -> None:
     """Remember the options on input and classes for the files that are served."""
     from kerasviz.io.download import sha256_of
 
@@ -196,7 +196,7 @@ def _origin(text: str) -> str:
     return plain
 
 
-def _require() -> None:
+def require_service() -> None:
     """Raise :class:`KerasvizError` if the extra is not installed."""
     if importlib.util.find_spec("fcntl") is None:
         raise KerasvizError("kerasviz serve needs file locks as Linux and macOS have them")
@@ -207,7 +207,7 @@ def _require() -> None:
         )
 
 
-def _check(setting: ServiceSettings) -> None:
+def check_settings(setting: ServiceSettings) -> None:
     """Refuse invalid settings before anything is loaded."""
     from kerasviz.errors import near
     from kerasviz.service.middleware.security import is_loopback

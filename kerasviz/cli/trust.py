@@ -29,6 +29,9 @@ Numbers, each with its baseline:
   against photos         the unit's activation in its picture, over that in the strongest photo
   agreement              how alike the pictures of one target are (render with several seeds)
   seen by JUDGE          the place of the class among the guesses of a second network
+  photos told apart      how well a second network knows, by pictures of a unit and of its
+                         opposite (--negative), which of two photos excites the unit
+  inputs as in photos    how many inputs of a unit contribute most in its picture and in photos
   like photos            per layer: 0 as an unrelated photo, 1 as a photo of the class, or as one
                          of the photos that excite the unit most
   slope of the spectrum  how fine the picture is, beside photos
@@ -38,6 +41,7 @@ Examples:
   kerasviz trust out/efficientnet-lite0
   kerasviz trust out/efficientnet-lite0 --images photos
   kerasviz trust pictures --judge other.onnx
+  kerasviz trust pictures --images photos --judge other.onnx
 
 Photos in subfolders with the names of classes are photos of these classes.
 """,
@@ -49,7 +53,14 @@ Photos in subfolders with the names of classes are photos of these classes.
     "--judge",
     metavar="MODEL",
     shell_complete=complete_models,
-    help="A second network, which is asked which class it sees.",
+    help="A second network, which is asked which class it sees, and which of two photos excites a "
+    "unit.",
+)
+@click.option(
+    "--judge-tap",
+    metavar="TAP",
+    help="Layer of the second network in which photos and pictures are compared. [default: the "
+    "last with positions]",
 )
 @click.option(
     "--tap",
@@ -65,6 +76,7 @@ def command(
     model: str | None,
     images: str | None,
     judge: str | None,
+    judge_tap: str | None,
     tap: str | None,
     batch: int,
     limit: int | None,
@@ -89,6 +101,7 @@ def command(
             model_options.shown_source(model),
             images=images,
             judge=judge,
+            judge_tap=judge_tap,
             tap=tap,
             limit=limit,
             batch=batch,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -232,3 +232,29 @@ def _spans(seen: Array) -> tuple[Span, ...]:
         (pixels,) = np.nonzero(mask)
         spans.append((int(pixels[0]), int(pixels[-1]) + 1) if pixels.size else (0, len(mask)))
     return tuple(spans)
+
+
+def fields_at(
+    net: Network, tap: str, size: tuple[int, int], points: Sequence[tuple[int, int]]
+) -> list[tuple[int, int, int, int]]:
+    """Find the fields of some positions (y, x) of the map of a tap, faster than those of all.
+
+    Returns (top, left, bottom, right) of each, the last two excluded. See :func:`receptive_field`.
+    """
+    positions = positions_of(net, tap, size)
+    channels = net.taps[tap].channels
+    if positions.map is None or channels is None:
+        return [(0, 0, *size)] * len(points)
+    gradient = _gradient(net, positions, size)
+    random = np.random.default_rng(0)
+    images = random.uniform(0, 1, (BATCH, *size, net.channels)).astype(np.float32)
+    fields = []
+    for y, x in points:
+        weights = np.zeros((BATCH, *positions.map, channels), np.float32)
+        weights[:, y, x] = random.normal(0, GAIN, (BATCH, channels))
+        with tf.device("CPU:0"):
+            slopes = gradient(images, weights).numpy()
+        seen = (slopes != 0).any((0, -1))
+        ((top, bottom),), ((left, right),) = (_spans(seen.any(axis)[None]) for axis in (1, 0))
+        fields.append((top, left, bottom, right))
+    return fields

@@ -30,7 +30,8 @@ class Kernels:
     ``tf.nn.conv2d`` (x, kernel, strides, padding), ``convolve_depthwise`` those of
     ``tf.nn.depthwise_conv2d``, ``normalize`` those of ``tf.nn.local_response_normalization``,
     ``max_pool`` those of ``tf.nn.max_pool``. ``edits`` replace values, by name, for all that is
-    computed from them.
+    computed from them. ``given`` are values, by name and channels last, that are not computed: what
+    only they need is not computed either.
     ``compute_dtype`` is a type of fewer bits for convolutions and matrix products of a float32
     model, ``None`` for float32. Operations that only pass results on keep that type; all others
     compute in float32.
@@ -44,6 +45,7 @@ class Kernels:
     max_pool: Callable[..., Tensor] = tf.nn.max_pool
     compute_dtype: Any = None
     edits: Mapping[str, Edit] = field(default_factory=dict, hash=False)
+    given: Mapping[str, Tensor] = field(default_factory=dict, hash=False)
 
 
 PLAIN = Kernels()

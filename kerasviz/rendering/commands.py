@@ -151,7 +151,7 @@ def reading_args(net: Network) -> tuple[str, ...] | None:
     if origin.startswith("remembered "):
         args += origin.split()[1:]
     elif net.input_spec is not None and origin.startswith(GIVEN):
-        described = [] if net.input_spec.identity() == card_input else _input_args(net.input_spec)
+        described = [] if net.input_spec.identity() == card_input else input_args(net.input_spec)
         if described is None:
             return None
         args += described
@@ -162,7 +162,7 @@ def reading_args(net: Network) -> tuple[str, ...] | None:
     return tuple(args)
 
 
-def _input_args(spec: InputSpec) -> list[str] | None:
+def input_args(spec: InputSpec) -> list[str] | None:
     """Return the options of an input description, ``None`` where they cannot express it."""
     name = next((n for n, known in PRESETS.items() if known.identity() == spec.identity()), None)
     if name is not None:

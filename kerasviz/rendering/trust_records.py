@@ -15,7 +15,7 @@ VERSION = 1
 #: The name of the row that lists layers.
 BY_LAYER = "layer by layer"
 #: Numbers that each picture may have, in the order of the page.
-NUMBERS = ("natural", "agreement", "transfer", "paths", "spectrum")
+NUMBERS = ("natural", "agreement", "transfer", "choices", "inputs", "paths", "spectrum")
 
 
 def read_trust(folder: Path) -> dict[str, dict[str, Any]]:
@@ -62,6 +62,8 @@ def trust_rows(record: Mapping[str, Any]) -> list[tuple[str, str]]:
         "natural": _natural,
         "agreement": _agreement,
         "transfer": _transfer,
+        "choices": _choices,
+        "inputs": _inputs,
         "paths": _paths,
         "spectrum": _spectrum,
     }
@@ -95,6 +97,19 @@ def _transfer(number: Mapping[str, Any]) -> list[tuple[str, str]]:
     chance = (number["classes"] + 1) / 2
     place = f"place {number['place']} of {number['classes']}{guess} (chance {chance:.4g})"
     return [(f"seen by {number['judge']}", place)]
+
+
+def _choices(number: Mapping[str, Any]) -> list[tuple[str, str]]:
+    right = f"right in {number['right']} of {number['pairs']} pairs"
+    text = f"{number['probability']:.2f}, {right} (chance 0.5; by photos {number['photos']:.2f})"
+    return [(f"photos told apart by {number['judge']}", text)]
+
+
+def _inputs(number: Mapping[str, Any]) -> list[tuple[str, str]]:
+    most = f"of the {number['units']} largest in {number['layer']} are those of strong photos"
+    others = f"strong photos among them {number['photos']:.0%}"
+    baseline = f"({others}, other photos {number['unrelated']:.0%}, chance {number['chance']:.0%})"
+    return [("inputs as in photos", f"{number['share']:.0%} {most} {baseline}")]
 
 
 def _paths(number: Mapping[str, Any]) -> list[tuple[str, str]]:

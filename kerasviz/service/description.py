@@ -12,6 +12,7 @@ from kerasviz.network.network import Network
 from kerasviz.network.positions import positions_of, traced_shapes
 from kerasviz.optvis.recipes import RECIPE_SUMMARIES, RECIPES
 from kerasviz.rendering.sizes import fixed_recipe, usual_size
+from kerasviz.service.filling import filling_of
 from kerasviz.types import Param
 from kerasviz.zoo.model_card import card_for_checksum
 
@@ -28,8 +29,10 @@ def label_of(net: Network, tap: str, unit: int) -> str | None:
     return net.labels[unit]
 
 
-def describe_network(net: Network, name: str, examples: bool) -> dict[str, Any]:
-    """Describe a network for the page."""
+def describe_network(
+    net: Network, name: str, *, examples: bool = False, filling: bool = False
+) -> dict[str, Any]:
+    """Describe a network for the page, with the settings of pictures that it requests itself."""
     card = card_for_checksum(net.identity.sha256)
     recipes = [fixed_recipe(recipe, net) for recipe in RECIPES.values()]
     return {
@@ -58,6 +61,7 @@ def describe_network(net: Network, name: str, examples: bool) -> dict[str, Any]:
         ],
         "params": list(get_args(Param)),
         "examples": examples,
+        "filling": filling_of(net) if filling else None,
     }
 
 

@@ -28,6 +28,8 @@ class UnitPicture:
     kind: str
     recipe: str
     seed: int
+    steps: int
+    pixels: int
     entry: Entry
 
 
@@ -45,15 +47,15 @@ class Gallery:
         self._files: dict[str, Entry] = {}
 
     def of(self, tap: str, unit: int) -> Sequence[UnitPicture]:
-        """Return the pictures of a unit."""
+        """Return the pictures of a unit, rough ones before those of more steps and pixels."""
         self._refresh()
         return self._units.get((tap, unit), ())
 
-    def best(self, tap: str, unit: int, recipe: str | None) -> Entry | None:
-        """Return a channel picture of a unit, preferably of a recipe."""
+    def best(self, tap: str, unit: int, recipe: str | None) -> UnitPicture | None:
+        """Return a channel picture of a unit, preferably of a recipe, and of most steps."""
         pictures = [s for s in self.of(tap, unit) if s.kind == "channel"]
-        pictures.sort(key=lambda s: (s.recipe != recipe, s.seed))
-        return pictures[0].entry if pictures else None
+        pictures.sort(key=lambda s: (s.recipe != recipe, -s.steps * s.pixels, s.seed))
+        return pictures[0] if pictures else None
 
     def entry(self, file: str) -> Entry | None:
         """Return the entry of a file."""
@@ -63,6 +65,23 @@ class Gallery:
     def command_of(self, entry: Entry) -> str:
         """Return the command that reproduces a picture, "" if none does."""
         return self.command.picture(self.net, entry, self._manifest.requests[entry.request])
+
+    def contents(self, tap: str | None) -> tuple[dict[str, Any], dict[str, str]]:
+        """Return the manifest, of the pictures of one tap if it is named, and their commands."""
+        self._refresh()
+        with self._lock:
+            data = {**self._manifest.data(), "computed": []}
+            data.pop("copied", None)
+            if tap is not None:
+                data["pictures"] = [e for e in data["pictures"] if self._tap_of(e) == tap]
+                used = {entry["request"] for entry in data["pictures"]}
+                data["requests"] = {k: v for k, v in data["requests"].items() if k in used}
+            entries = [self._manifest.entries[entry["file"]] for entry in data["pictures"]]
+        return data, {e.file: words for e in entries if (words := self.command_of(e))}
+
+    def _tap_of(self, entry: dict[str, Any]) -> str | None:
+        subject = self._subjects.get(entry["request"])
+        return None if subject is None else subject[0][0]
 
     def _refresh(self) -> None:
         with self._lock:
@@ -84,8 +103,12 @@ class Gallery:
             if subject is None or entry.score is None or not entry.file.endswith(".png"):
                 continue
             unit, kind = subject
-            shown = UnitPicture(kind, settings["recipe"]["name"], settings["seed"], entry)
-            units.setdefault(unit, []).append(shown)
+            recipe = settings["recipe"]
+            height, width = recipe["size"]
+            numbers = (settings["seed"], recipe["steps"], height * width)
+            units.setdefault(unit, []).append(UnitPicture(kind, recipe["name"], *numbers, entry))
+        for pictures in units.values():
+            pictures.sort(key=lambda shown: shown.steps * shown.pixels)
         self._units, self._files = units, dict(self._manifest.entries)
 
 

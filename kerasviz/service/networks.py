@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerasviz.errors import KerasvizError, UsageError, near
+from kerasviz.network.input_spec import preset
 from kerasviz.service.settings import ServiceSettings
 from kerasviz.zoo.model_source import ModelSource
 
@@ -24,6 +26,10 @@ class UnknownNetworkError(UsageError):
     """No network of this name is served."""
 
 
+class UndescribedInputError(UsageError):
+    """Nobody has said which numbers the network takes."""
+
+
 @dataclass
 class _ServedNetwork:
     """A network that is served, loaded or not."""
@@ -31,7 +37,8 @@ class _ServedNetwork:
     source: str
     lock: threading.Lock = field(default_factory=threading.Lock)
     net: Network | None = None
-    error: str | None = None
+    error: KerasvizError | None = None
+    undescribed: Network | None = None
 
 
 class Networks:
@@ -61,7 +68,42 @@ class Networks:
     def error(self, name: str) -> str | None:
         """Return why a network could not be loaded, if so."""
         served = self._find(name)
-        return None if served is None else served.error
+        return None if served is None or served.error is None else str(served.error)
+
+    def undescribed(self, name: str) -> Network | None:
+        """Return a network that cannot be used because its input is not described, if so.
+
+        Raises :class:`UnknownNetworkError`.
+        """
+        served = self._require(name)
+        with suppress(KerasvizError):
+            self.get(name)
+        return served.undescribed
+
+    def describe_input(self, name: str, preprocess: str) -> None:
+        """Take a preset for a network whose input is not described, and remember it for its file.
+
+        Raises :class:`UsageError` for an unknown preset and a network whose input is described, and
+        :class:`KerasvizError` where the cache cannot be written.
+        """
+        from kerasviz.zoo.remembered import Remembered, remember, remembered
+
+        spec = preset(preprocess)
+        net = self.undescribed(name)
+        if net is None:
+            raise UsageError(
+                f"{name}: its input is described; start with --preprocess to change it"
+            )
+        sha256 = net.identity.sha256
+        remember(sha256, Remembered(input_spec=spec, input_option=f"--preprocess {preprocess}"))
+        if remembered(sha256).input_spec != spec:  # workers read it there
+            raise KerasvizError(
+                f"the user cache cannot be written; start with --preprocess {preprocess}"
+            )
+        served = self._require(name)
+        with served.lock:
+            served.error = served.undescribed = None
+        self.get(name)
 
     def get(self, name: str) -> Network:
         """Return the network of a name, loading it at the first use.
@@ -72,11 +114,16 @@ class Networks:
         with served.lock:
             if served.net is None:
                 if served.error is not None:
-                    raise KerasvizError(served.error)
+                    if isinstance(served.error, UndescribedInputError):
+                        raise UndescribedInputError(str(served.error))
+                    raise KerasvizError(str(served.error))
                 try:
-                    served.net = self._load(name)
+                    net = self.source(name).load()
+                    if net.input_spec is None:
+                        served.undescribed = net
+                    served.net = self._checked(name, net)
                 except KerasvizError as error:
-                    served.error = str(error)
+                    served.error = error
                     raise
             return served.net
 
@@ -96,8 +143,6 @@ class Networks:
         about = self._about(name)
         if about is None:
             return replace(self.setting.reading, path=served.source)
-        from kerasviz.network.input_spec import preset
-
         name_of_preset = about.get("preprocess")
         spec = None if name_of_preset is None else preset(str(name_of_preset))
         return ModelSource(served.source, input_spec=spec)
@@ -110,8 +155,11 @@ class Networks:
         name_of_preset = about.get("preprocess")
         return () if name_of_preset is None else ("--preprocess", str(name_of_preset))
 
-    def _load(self, name: str) -> Network:
-        net = load(self.source(name))
+    def _checked(self, name: str, net: Network) -> Network:
+        try:
+            net.require_input_spec()
+        except UsageError as error:
+            raise UndescribedInputError(str(error)) from error
         _check_pictures(self.setting.pictures / name, net)
         return net
 

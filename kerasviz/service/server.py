@@ -8,13 +8,14 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
 from kerasviz.errors import KerasvizError
 from kerasviz.service.api.app import create_app
-from kerasviz.service.json_logs import log_as_json
+from kerasviz.service.logs import write_logs
 from kerasviz.service.settings import ServiceSettings
 
 if TYPE_CHECKING:
@@ -75,13 +76,24 @@ def listening(setting: ServiceSettings) -> Iterator[socket.socket]:
         yield at
 
 
+@contextlib.contextmanager
+def listening_near(setting: ServiceSettings) -> Iterator[socket.socket]:
+    """Open the socket of a service, at any free port if that of the setting is taken."""
+    with contextlib.ExitStack() as stack:
+        try:
+            at = stack.enter_context(listening(setting))
+        except KerasvizError:
+            at = stack.enter_context(listening(replace(setting, port=0)))
+        yield at
+
+
 def serve(setting: ServiceSettings, at: socket.socket, on_ready: Callable[[str], None]) -> None:
     """Serve until SIGTERM or Ctrl-C; running pictures are finished or queued again.
 
     ``at`` is the socket of :func:`listening`. ``on_ready`` gets the address once requests are
     answered. Raises :class:`KerasvizError` where the service cannot start.
     """
-    log_as_json()
+    write_logs(quiet=setting.quiet)
     app = create_app(setting)
     config = uvicorn.Config(
         app,

@@ -44,7 +44,11 @@ class ServiceSettings:
     once, by default 8 on a GPU and 2 elsewhere; as it decides the last bits of a picture, it is
     part of every request. ``taps`` are those of the signatures ``activations`` and ``visualize``.
     ``reading``, without a path, tells how models are read, and ``cli_args`` are the same options.
-    ``origins`` are the sites whose pages may use the service (CORS), as ``https://example.org``.
+    ``origins`` are the sites whose pages may use the service (CORS), as ``https://example.org``,
+    and ``framed_by`` those whose pages may show its page in a frame, as notebooks do. With
+    ``filling``, pages request pictures of what is looked at by themselves. ``examples`` is a folder
+    of dataset examples, in place of those in the data folder. A ``quiet`` service logs warnings
+    and errors only.
     """
 
     data: Path
@@ -59,6 +63,10 @@ class ServiceSettings:
     batch: int | None = None
     reading: ModelSource = field(default_factory=ModelSource)
     cli_args: tuple[str, ...] = ()
+    filling: bool = False
+    framed_by: tuple[str, ...] = ()
+    examples: Path | None = None
+    quiet: bool = False
     limits: Limits = field(default_factory=Limits)
     #: Seconds for running pictures at a stop; longer ones are queued again.
     grace: float = 5.0

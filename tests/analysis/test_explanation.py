@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from support.analysed import DENSE, of_keras
 
-import kerasviz
-from kerasviz.analysis.explanation import explain, layers_before
+from kerasviz.analysis.explanation import explain, is_before, layers_before, pass_for
 from kerasviz.errors import UsageError
 from kerasviz.optvis.objectives.objective import channel, logit
 
@@ -22,7 +21,8 @@ def net():
 
 
 def test_positions_and_units_of_a_linear_layer(net):
-    found = explain(net, "logit:3", logit(3), PHOTO, taps=["second"], units=2, steps=1)
+    run = pass_for(net, PHOTO, logit(3), ["second"])
+    found = explain(run, "logit:3", logit(3), ["second"], units=2, steps=1)
     second = net.activations(PHOTO[None], ["second"])["second"].numpy()[0]
     shares = second * DENSE[:, 3] / np.prod(second.shape[:2])
     layer = found.layers[0]
@@ -40,21 +40,26 @@ def test_positions_and_units_of_a_linear_layer(net):
 def test_main_layers_before_a_target(net):
     assert layers_before(net, logit(0)) == ["first", "second"]
     assert layers_before(net, channel("second", 1)) == ["first"]
-    found = explain(net, "logit:0", logit(0), PHOTO, steps=2)
+    assert is_before(net, "first", "logits") and not is_before(net, "logits", "first")
+    run = pass_for(net, PHOTO, logit(0))
+    found = explain(run, "logit:0", logit(0), run.taps, steps=2)
     assert [layer.tap for layer in found.layers] == ["first", "second"]
     data = json.loads(json.dumps(found.to_json()))
     assert np.shape(data["layers"][0]["map"]) == (11, 10)
+    units = data["layers"][0]["units"]
+    assert sum(units) == pytest.approx(np.sum(data["layers"][0]["map"]), rel=1e-3)
 
 
 def test_errors_name_what_is_wrong(net):
-    with pytest.raises(UsageError, match="no main layer is before first:1"):
-        explain(net, "first:1", channel("first", 1), PHOTO)
+    with pytest.raises(UsageError, match="no main layer is before first"):
+        pass_for(net, PHOTO, channel("first", 1))
     with pytest.raises(UsageError, match="units 0"):
-        explain(net, "logit:0", logit(0), PHOTO, units=0)
+        explain(pass_for(net, PHOTO, logit(0)), "logit:0", logit(0), ["first"], units=0)
 
 
 def test_a_vector_has_no_map():
     net = of_keras()
-    found = explain(net, "logit:3", kerasviz.objectives.logit(3), PHOTO, taps=["pooled"], steps=1)
+    run = pass_for(net, PHOTO, logit(3), ["pooled"])
+    found = explain(run, "logit:3", logit(3), ["pooled"], steps=1)
     assert found.layers[0].map is None
     assert found.layers[0].raising[0].position is None

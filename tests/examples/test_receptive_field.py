@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from support import tiny, tokens
 
-from kerasviz.examples.receptive_field import ReceptiveField, receptive_field
+from kerasviz.examples.receptive_field import ReceptiveField, fields_at, receptive_field
 from kerasviz.network.input_spec import preset
 from kerasviz.network.network import Identity, Network
 from kerasviz.network.program import PLAIN, Kernels, Port, Value
@@ -183,3 +183,11 @@ def test_one_random_image_is_enough_where_all_is_seen(monkeypatch: pytest.Monkey
     monkeypatch.setattr("kerasviz.examples.receptive_field.MOST_DRAWS", 1)
     field = receptive_field(tokens.network(1), "block", (12, 20))
     assert field.rows == ((0, 12),) * 3 and field.columns == ((0, 20),) * 5
+
+
+def test_fields_of_single_positions_are_those_of_all(chain: Network) -> None:
+    size = (61, 84)
+    rows, columns = (intervals(length, 4) for length in size)
+    points = [(0, 0), (1, 3), (len(rows) - 1, 2)]
+    found = fields_at(chain, "layer4", size, points)
+    assert [(box[::2], box[1::2]) for box in found] == [(rows[y], columns[x]) for y, x in points]

@@ -58,3 +58,14 @@ def test_an_edit_reads_what_the_value_is_computed_from(net):
     values = edited(net, {"first": lambda value, read: read(before)}, ["first", before])
     np.testing.assert_array_equal(values["first"], values[before])
     assert values["first"].min() < 0
+
+
+def test_a_given_value_is_taken_in_place_of_what_computes_it(net):
+    """Behind it all is as in a whole run; what comes before has no part in it."""
+    names = ["second", "logits"]
+    plain = edited(net, {}, ["first", *names])
+    for tap in ("first", "second"):
+        given = {net.taps[tap].name: tf.constant(plain[tap])}
+        values = net.activations(0 * PHOTO, names, kernels=replace(PLAIN, given=given))
+        for name in names:
+            np.testing.assert_allclose(values[name], plain[name], rtol=1e-5, atol=1e-6)

@@ -54,6 +54,32 @@ def test_numbers_of_changed_files_are_dropped() -> None:
             "place 7 of 9, its first guess is 3 cat (chance 5)",
         ),
         (
+            {
+                "choices": {
+                    "judge": "b",
+                    "probability": 0.7125,
+                    "right": 15,
+                    "pairs": 20,
+                    "photos": 0.9312,
+                }
+            },
+            "0.71, right in 15 of 20 pairs (chance 0.5; by photos 0.93)",
+        ),
+        (
+            {
+                "inputs": {
+                    "layer": "4b",
+                    "units": 10,
+                    "share": 0.6,
+                    "photos": 0.72,
+                    "unrelated": 0.31,
+                    "chance": 0.05,
+                }
+            },
+            "60% of the 10 largest in 4b are those of strong photos (strong photos among them 72%, "
+            "other photos 31%, chance 5%)",
+        ),
+        (
             {"spectrum": {"slope": -0.5, "photos": -1.2, "spread": 0.1}},
             "-0.50 (photos -1.20 ± 0.10)",
         ),

@@ -14,6 +14,7 @@ import quality_lucent
 from PIL import Image
 
 import kerasviz
+from kerasviz.examples.trust.transfer import guess_of
 from kerasviz.optvis.recipes import recipe
 from kerasviz.rendering.progress import RenderProgress
 
@@ -21,13 +22,14 @@ from kerasviz.rendering.progress import RenderProgress
 def test_verdicts_agree_with_loops() -> None:
     logits = np.random.default_rng(0).normal(0, 3, (8, 11)).astype(np.float32)
     classes = [3, 0, 10, 5, 5, 1, 2, 7]
-    found = quality.Verdict.of(logits, classes)
+    found = quality.Verdict.of([*map(guess_of, logits, classes)])
     for i, k in enumerate(classes):
         row = [float(value) for value in logits[i]]
         assert found.places[i] == sorted(row, reverse=True).index(row[k])
         probability = np.exp(row[k]) / sum(np.exp(value) for value in row)
         assert found.evidence[i] == pytest.approx(np.log(probability))
-    sure = quality.Verdict.of(np.array([[0.0, 500.0], [500.0, 0.0]]), [1, 1])
+    rows = np.array([[0.0, 500.0], [500.0, 0.0]])
+    sure = quality.Verdict.of([guess_of(row, 1) for row in rows])
     assert sure.describe() == "0.50 / 1.00 (-250.00)"
 
 

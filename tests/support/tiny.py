@@ -24,7 +24,12 @@ class TinyProgram:
     ``trained`` weights are seeded; unit 3 of conv1 has a bias so low that its ReLU never fires.
     """
 
-    def __init__(self, channels: int = 3, seed: int = 0):
+    def __init__(
+        self,
+        channels: int = 3,
+        seed: int = 0,
+        size: tuple[int | None, int | None] = (None, None),
+    ):
         draw = np.random.default_rng(seed)
         self.weights = {
             "conv1": draw.normal(0, 0.5, (3, 3, channels, 6)),
@@ -34,11 +39,11 @@ class TinyProgram:
         }
         self.weights = {k: tf.constant(v, tf.float32) for k, v in self.weights.items()}
         self.bias = tf.constant([0.1, 0, 0, -1000.0, 0.2, 0], tf.float32)
-        self.channels = channels
+        self.channels, self.size = channels, size
 
     @property
     def inputs(self) -> Mapping[str, Port]:
-        return {"image": Port("image", tf.float32, (None, None, None, self.channels))}
+        return {"image": Port("image", tf.float32, (None, *self.size, self.channels))}
 
     @property
     def outputs(self) -> Sequence[str]:
@@ -78,16 +83,23 @@ class TinyProgram:
         kernels: Kernels = PLAIN,
     ) -> dict[str, Any]:
         made: dict[str, Any] = {}
-        made["conv1"] = tf.nn.conv2d(feeds["image"], self.weights["conv1"], 2, "VALID") + self.bias
-        made["relu1"] = kernels.relu(made["conv1"])
-        made["left"] = tf.nn.conv2d(made["relu1"], self.weights["left"], 1, "SAME")
-        made["right"] = tf.nn.conv2d(made["relu1"], self.weights["right"], 1, "SAME")
+
+        def add(name: str, value: Any) -> Any:
+            edit = kernels.edits.get(name)
+            made[name] = value if edit is None else edit(value, made.__getitem__)
+            return made[name]
+
+        x = add(
+            "conv1", tf.nn.conv2d(feeds["image"], self.weights["conv1"], 2, "VALID") + self.bias
+        )
+        x = add("relu1", kernels.relu(x))
+        branches = []
         for side in ("left", "right"):
-            made[f"{side}/relu"] = kernels.relu(made[side])
-        made["joined"] = tf.concat([made["left/relu"], made["right/relu"]], -1)
-        made["pooled"] = tf.reduce_mean(made["joined"], [1, 2])
-        made["logits"] = made["pooled"] @ self.weights["dense"]
-        made["prob"] = tf.nn.softmax(made["logits"])
+            branch = add(side, tf.nn.conv2d(x, self.weights[side], 1, "SAME"))
+            branches.append(add(f"{side}/relu", kernels.relu(branch)))
+        x = add("joined", tf.concat(branches, -1))
+        x = add("pooled", tf.reduce_mean(x, [1, 2]))
+        add("prob", tf.nn.softmax(add("logits", x @ self.weights["dense"])))
         return {name: made[name] for name in names}
 
 
@@ -96,12 +108,16 @@ def network(
     seed: int = 0,
     *,
     name: str = "tiny",
+    size: tuple[int | None, int | None] = (None, None),
     input_spec: InputSpec | None = INPUT,
 ) -> Network:
-    """A network of a :class:`TinyProgram`; its checksum depends on the seed."""
+    """A network of a :class:`TinyProgram`; its checksum depends on the seed.
+
+    ``size`` is the only (height, width) that it takes, ``None`` for any.
+    """
     identity = Identity(name, name, "zoo", f"{seed:064x}")
     return Network(
-        TinyProgram(channels, seed),
+        TinyProgram(channels, seed, size),
         identity,
         input_spec=input_spec,
         labels=LABELS,

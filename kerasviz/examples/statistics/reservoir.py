@@ -53,7 +53,7 @@ class Reservoir:
             self._insert(rows[better], picked)
 
     def of(self, unit: int) -> dict[str, Array]:
-        """Return the entries of a unit by field, each [M], with ``cell``, the number of their cell."""
+        """Return the entries of a unit by field, each [M]; ``cell`` is the number of a cell."""
         part = slice(unit * CELLS, (unit + 1) * CELLS)
         filled = self.arrays["tie"][part] != NONE
         entries = {name: array[part][filled] for name, array in self.arrays.items()}

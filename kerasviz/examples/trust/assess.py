@@ -57,6 +57,7 @@ def trust(  # noqa: PLR0913 - the options of the command
     *,
     images: str | os.PathLike[str] | Source | None = None,
     judge: Model | None = None,
+    judge_tap: str | None = None,
     tap: str | None = None,
     limit: int | None = None,
     batch: int = 32,
@@ -77,7 +78,10 @@ def trust(  # noqa: PLR0913 - the options of the command
         images: Photos: a folder of image files, a TFRecord file, or ``"tfds:NAME@SPLIT"``. Those in
             subfolders with the names of classes are taken as photos of these classes.
         judge: A second network, or what :func:`kerasviz.load` takes, that is asked which class it
-            sees in pictures of classes.
+            sees in pictures of classes, and with ``images`` which of two photos excites a unit,
+            judging by its pictures and those of its opposite.
+        judge_tap: The layer of the judge that says how alike a photo and a picture are, by default
+            the last one with positions.
         tap: The layer in which pictures of one target are compared with each other, by default the
             last one with positions.
         limit: The number of photos, the first ones; ``None`` for all.
@@ -103,7 +107,8 @@ def trust(  # noqa: PLR0913 - the options of the command
 
     Reference:
         Geirhos et al., "Don't trust your eyes: on the (un)reliability of feature visualizations"
-        (2023).
+        (2023); Zimmermann et al., "Measuring Per-Unit Interpretability at Scale Without Humans"
+        (2024).
     """
     source = open_source(os.fspath(images)) if isinstance(images, str | os.PathLike) else images
     options = (
@@ -123,7 +128,7 @@ def trust(  # noqa: PLR0913 - the options of the command
         held |= settings.get("data", {})
     store.net = with_held(store.net, place, held)
     other = None if judge is None else as_network(judge)
-    asked = TrustOptions(source, other, tap, *options)
+    asked = TrustOptions(source, other, tap, judge_tap, *options)
     with reporting(progress, partial(stepping, "compiling")) as report:
         return assess(store, asked, report)
 
@@ -136,7 +141,7 @@ def assess(
     assessment.check()
     report(0.0, "agreement")
     assessment.agree()
-    if options.judge is not None:
+    if options.judge is not None and assessment.classes_judged:
         report(0.05, f"asking {options.judge.name}")
         assessment.transfer(options.judge)
     if options.images is not None:

@@ -12,11 +12,30 @@ import numpy as np
 from kerasviz.errors import UsageError
 from kerasviz.examples.datasets import Source
 from kerasviz.examples.trust.folder import by_size, class_of, finished_pictures
-from kerasviz.examples.trust.natural import STRONGEST, TOGETHER, measured, natural_values
-from kerasviz.examples.trust.numbers import cross_cosine, mean_cosine, spectrum_slope
+from kerasviz.examples.trust.natural import (
+    STRONGEST,
+    TOGETHER,
+    Measured,
+    measured,
+    natural_values,
+)
+from kerasviz.examples.trust.numbers import (
+    NaturalValues,
+    cross_cosine,
+    mean_cosine,
+    spectrum_slope,
+)
+from kerasviz.examples.trust.overlap import overlaps
 from kerasviz.examples.trust.paths import FEWEST, LayerPaths, PhotoSets, layer_vectors, path_layers
+from kerasviz.examples.trust.psychophysics import Embedding, choosers, photo_choices
 from kerasviz.examples.trust.summary import Record, rounded
-from kerasviz.examples.trust.transfer import check_judge, guesses, judge_class, own_guesses
+from kerasviz.examples.trust.transfer import (
+    check_judge,
+    guesses,
+    judge_class,
+    seen_size,
+    shown_to,
+)
 from kerasviz.network.network import Network
 from kerasviz.rendering.adapting import last_with_positions
 from kerasviz.rendering.sizes import usual_size
@@ -28,13 +47,15 @@ from kerasviz.types import Array, Size
 class TrustOptions:
     """Hold what a folder of pictures is compared with.
 
-    ``tap`` is the layer of the agreement; of the source of photos the first ``limit`` are read,
-    ``batch`` at once, in a ``size``.
+    ``tap`` is the layer of the agreement, ``judge_tap`` that of the judge by which pictures choose
+    between photos; of the source of photos the first ``limit`` are read, ``batch`` at once, in a
+    ``size``.
     """
 
     images: Source | None
     judge: Network | None
     tap: str | None
+    judge_tap: str | None
     batch: int
     limit: int | None
     size: Size | None
@@ -64,6 +85,8 @@ class Assessment:
             self.subjects.setdefault(picture.subject, []).append(number)
         self.tap = options.tap or last_with_positions(self.net)
         self.vectors: Array | None = None
+        self.embedding: Embedding | None = None
+        self.classes_judged = options.judge is not None
 
     def check(self) -> None:
         """Raise :class:`UsageError` where nothing can be computed, before anything is."""
@@ -76,8 +99,22 @@ class Assessment:
                 f"{str(self.folder)!r} has one picture of each target, and agreement needs two: "
                 "render with another --seed, or give --images DIR or --judge MODEL"
             )
-        if options.judge is not None:
+        if options.judge_tap is not None and (options.judge is None or options.images is None):
+            raise UsageError(
+                f"judge_tap {options.judge_tap!r}: the layer of a judge by which it tells photos "
+                "apart; give --judge MODEL and --images DIR too"
+            )
+        if options.judge is None:
+            return
+        if options.images is not None:  # it has something else to do
+            self.embedding = Embedding.of(options.judge, options.judge_tap)
+        try:
             check_judge(self.net, options.judge, self._classes())
+        except UsageError as error:
+            if options.images is None:
+                raise
+            self.notes.append(f"transfer: {error}")
+            self.classes_judged = False
 
     def _classes(self) -> list[int]:
         found = (class_of(picture.request, self.net) for picture in self.pictures)
@@ -136,9 +173,12 @@ class Assessment:
                 shown = self.net.classes.describe(of)
                 self.notes.append(f"transfer: {judge.name} has no class {shown}")
         pictures = [self.pictures[number] for number, *_ in wanted]
-        batch = min(TOGETHER, len(pictures))
-        seen = guesses(judge, pictures, [theirs for *_, theirs in wanted], batch)
-        own = own_guesses(self.net, pictures, [of for _, of, _ in wanted], batch)
+        as_seen, as_made = (
+            shown_to(judge, pictures, TOGETHER),
+            shown_to(self.net, pictures, TOGETHER),
+        )
+        seen = guesses(judge, as_seen, [theirs for *_, theirs in wanted])
+        own = guesses(self.net, as_made, [of for _, of, _ in wanted])
         for (number, _, theirs), guess, itself in zip(wanted, seen, own, strict=True):
             record = {
                 "judge": judge.name,
@@ -149,6 +189,7 @@ class Assessment:
                 "first": judge.classes.describe(guess.first),
                 "classes": judge.class_count,
                 "own_place": itself.place,
+                "size": list(seen_size(judge, self.pictures[number].size)),
             }
             self._add(number, "transfer", record)
 
@@ -172,9 +213,11 @@ class Assessment:
             "not_finite": found.odd,
         }
         strongest: dict[int, list[int]] = {}
+        natural_of: dict[int, tuple[NaturalValues, int]] = {}
         for group, natural in zip(groups, found.values, strict=True):
             for row, number in enumerate(group.rows):
-                strongest[number] = natural.numbers[row].tolist()
+                strongest[number] = natural.numbers[row, :STRONGEST].tolist()
+                natural_of[number] = natural, row
                 best = strongest[number][0]
                 record = {
                     "measured": "strongest position" if group.at_positions else "score",
@@ -193,7 +236,12 @@ class Assessment:
             self.notes.append(f"{found.unreadable} photos could not be read")
         if found.odd:
             self.notes.append(f"{found.odd} photos gave activations that are not finite")
-        self._follow(source, strongest, lambda part: report(0.7 + 0.3 * part, "layers"))
+        self._follow(source, strongest, lambda part: report(0.7 + 0.2 * part, "layers"))
+        report(0.9, "inputs")
+        self._compare_inputs(groups, source, strongest)
+        if self.embedding is not None:
+            report(0.95, f"showing photos to {self.embedding.judge.name}")
+            self._choose_photos(self.embedding, source, natural_of)
 
     def _follow(
         self,
@@ -276,3 +324,47 @@ class Assessment:
             record = self.records[picture.entry.file].get("agreement")
             if record is not None and picture.size == paths.size:
                 self._add(number, "agreement", {**record, "photos": rounded(cosine)})
+
+    def _compare_inputs(
+        self, groups: Sequence[Measured], source: Source, strongest: Mapping[int, Sequence[int]]
+    ) -> None:
+        """Compare the inputs that contribute to units in pictures with those in photos."""
+        sets = PhotoSets(self.net, source, tuple(range(self.options.photos)))
+        for group in groups:
+            for number, found in overlaps(self.net, group, source, sets, strongest).items():
+                numbers = {key: rounded(value) for key, value in asdict(found.inputs).items()}
+                record = {"layer": found.layer, **numbers, "units": found.inputs.units}
+                self._add(number, "inputs", {**record, "strongest": found.photos})
+
+    def _choose_photos(
+        self,
+        embedding: Embedding,
+        source: Source,
+        natural: Mapping[int, tuple[NaturalValues, int]],
+    ) -> None:
+        """Let a judge choose between photos by the pictures of targets and their opposites."""
+        sides = choosers(self.pictures)
+        if not sides:
+            self.notes.append(
+                "choices between photos need pictures of the opposite: render the same targets "
+                "with --negative too, best with --diversity 9 both times"
+            )
+            return
+        found = photo_choices(embedding, self.pictures, sides, natural, source)
+        if not found:
+            self.notes.append("choices between photos need 8 photos, and a unit that they excite")
+        for number, choices in found.items():
+            shown, photos = choices.by_pictures, choices.by_photos
+            record = {
+                "judge": embedding.judge.name,
+                "sha256": embedding.judge.identity.sha256,
+                "tap": embedding.tap,
+                "probability": rounded(shown.probability),
+                "right": shown.right,
+                "pairs": shown.pairs,
+                "pictures": list(choices.pictures),
+                "photos": rounded(photos.probability),
+                "photos_right": photos.right,
+                "photos_a_side": choices.photos,
+            }
+            self._add(number, "choices", record)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 
 from kerasviz.errors import UsageError
+from kerasviz.examples.datasets import Source, read_example
 from kerasviz.io.files import digest
-from kerasviz.io.images import decode, image_array, pixels_of
+from kerasviz.io.images import UNREADABLE, decode, image_array, pixels_of
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.term import Objective
 from kerasviz.rendering.manifest import Entry
@@ -52,6 +53,12 @@ class FinishedPicture:
         if channels in (1, 3):
             return pixels_of(image, channels).astype(np.float32) / 255
         return np.resize(image_array(image), (*self.size, channels))
+
+    def scaled(self, size: Size, channels: int) -> Array:
+        """Read the file as [H, W, channels] in [0, 1], scaled to a size if it has another one."""
+        if size == self.size:
+            return self.pixels(channels)
+        return read_example(self.path.read_bytes(), size, channels).astype(np.float32) / 255
 
 
 def finished_pictures(store: Store) -> list[FinishedPicture]:
@@ -106,8 +113,32 @@ def by_size(
     for number, picture in enumerate(pictures):
         sizes.setdefault(picture.size, []).append(number)
     for numbers in sizes.values():
-        for first in range(0, len(numbers), most):
-            part = numbers[first : first + most]
-            pixels = [pictures[number].pixels(channels) for number in part]
-            batch = min(most, len(numbers))
-            yield part, np.stack(pixels + pixels[-1:] * (batch - len(part)))
+        read = partial(_pixels, [pictures[number] for number in numbers], channels)
+        for places, pixels in in_batches(len(numbers), most, read):
+            yield [numbers[place] for place in places], pixels
+
+
+def _pixels(pictures: Sequence[FinishedPicture], channels: int, number: int) -> Array:
+    return pictures[number].pixels(channels)
+
+
+def photo_pixels(source: Source, number: int, size: Size, channels: int) -> Array | None:
+    """Read a photo as [H, W, channels] in [0, 1], ``None`` where it cannot be read."""
+    try:
+        return read_example(source.read(number), size, channels).astype(np.float32) / 255
+    except UNREADABLE:
+        return None
+
+
+def in_batches(
+    count: int, most: int, read: Callable[[int], Array]
+) -> Iterator[tuple[list[int], Array]]:
+    """Yield the numbers of at most ``most`` images of one size with their pixels [B, H, W, C].
+
+    ``read`` returns the image of a number. A last batch is padded with its last image.
+    """
+    batch = max(1, min(most, count))
+    for first in range(0, count, batch):
+        numbers = [*range(first, min(first + batch, count))]
+        images = [read(number) for number in numbers]
+        yield numbers, np.stack(images + images[-1:] * (batch - len(numbers)))

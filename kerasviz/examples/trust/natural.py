@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from kerasviz.errors import UsageError
 from kerasviz.examples.datasets import Source, stream
+from kerasviz.examples.trust.choices import EXAMPLES, PAIRS
 from kerasviz.examples.trust.folder import FinishedPicture, by_size
 from kerasviz.examples.trust.numbers import NaturalValues
 from kerasviz.network.network import Network
@@ -20,8 +21,11 @@ from kerasviz.optvis.objectives.scoring import own_scores
 from kerasviz.optvis.objectives.structure import IMAGE, Structure, structure_of, taps_in
 from kerasviz.types import Array, PreActivation, Size, Tensor
 
-#: The photos that are remembered of each picture: those that excite its unit most.
+#: The photos that excite a unit most, with which its pictures are compared.
 STRONGEST = 8
+#: The photos that are remembered of each picture, of those that excite its unit most and least: for
+#: the choices between two photos and the examples beside them.
+REMEMBERED = PAIRS + EXAMPLES
 #: Pictures that are computed at once.
 TOGETHER = 8
 #: Reductions that sum channels of one tap: what they give is compared at every position.
@@ -155,7 +159,7 @@ def natural_values(
 
     Raises :class:`UsageError` where no photo can be used.
     """
-    gathered = tuple(NaturalValues(group.of_pictures(), STRONGEST) for group in groups)
+    gathered = tuple(NaturalValues(group.of_pictures(), REMEMBERED) for group in groups)
     shapes: dict[tuple[int, ...], list[int]] = {}
     for number, group in enumerate(groups):
         shapes.setdefault((*group.size, group.net.channels), []).append(number)

@@ -14,6 +14,8 @@ CONSTANT = 1e-8
 LEAST_LEAD = 0.01
 #: The most that photos of one kind may differ, in units of that lead.
 MOST_SPREAD = 1.0
+#: The inputs of a unit that are compared, those that contribute most.
+INPUTS = 10
 #: The lowest frequency of a spectrum's slope, in cycles per picture: below it photos differ most.
 LOWEST = 2
 
@@ -106,6 +108,53 @@ def path_similarity(picture: Array, same: Array, other: Array) -> PathSimilarity
     return PathSimilarity(value, r, r_same, r_other, spread)
 
 
+@dataclass(frozen=True)
+class InputOverlap:
+    """Tell whether a picture excites its unit through the same inputs as photos do.
+
+    Args:
+        units: The number k of inputs that are compared: those that contribute most.
+        share: The mean share of them that the picture has in common with a strong photo.
+        photos: That of every two strong photos.
+        unrelated: That of strong photos with others.
+        chance: That of k inputs drawn at random.
+    """
+
+    units: int
+    share: float
+    photos: float
+    unrelated: float
+    chance: float
+
+
+def input_overlap(picture: Array, strong: Array, others: Array) -> InputOverlap | None:
+    """Compare the contributions [C] of inputs in a picture with those in photos [N, C], [M, C].
+
+    The ten largest count, at most half of all, and only those above 0. N is at least 2. ``None``
+    for a unit of one input.
+    """
+    units = min(INPUTS, len(picture) // 2)
+    if not units:
+        return None
+    own, same, far = (_largest_inputs(c, units) for c in (picture[None], strong, others))
+    pairs = same @ same.T
+    return InputOverlap(
+        units,
+        float((own @ same.T).mean() / units),
+        float(pairs[np.triu_indices(len(same), 1)].mean() / units),
+        float((same @ far.T).mean() / units),
+        units / len(picture),
+    )
+
+
+def _largest_inputs(contributions: Array, units: int) -> Array:
+    """Return which contributions [N, C] are among the largest of their row and above 0."""
+    chosen = np.zeros(contributions.shape)
+    order = np.argsort(-contributions, axis=1, kind="stable")[:, :units]
+    np.put_along_axis(chosen, order, 1.0, axis=1)
+    return chosen * (contributions > 0)
+
+
 def spectrum_slope(image: Array) -> float | None:
     """Return the slope of the logarithms of amplitude and frequency of an image [H, W, C].
 
@@ -133,21 +182,24 @@ def spectrum_slope(image: Array) -> float | None:
 
 
 class NaturalValues:
-    """Gather the activations of photos for R pictures, of each the largest, in constant memory.
+    """Gather the activations of photos for R pictures, and both ends of them, in constant memory.
 
     Args:
         values: [R] The activations of the pictures.
-        strongest: The number of strongest photos to remember for each picture.
+        remembered: The number of strongest and of weakest photos to remember for each picture.
+
+    ``best`` and ``worst`` [R, remembered] are their activations, those of the strongest and of the
+    weakest photo first, ``numbers`` and ``weakest`` the photos.
     """
 
-    def __init__(self, values: Array, strongest: int):
+    def __init__(self, values: Array, remembered: int):
         self.values = np.asarray(values, np.float64)
         rows = len(self.values)
         self.count = 0
         self.below, self.total = np.zeros(rows), np.zeros(rows)
-        self.smallest = np.full(rows, np.inf)
-        self.best = np.full((rows, strongest), -np.inf)
-        self.numbers = np.full((rows, strongest), -1, np.int64)
+        self.best = np.full((rows, remembered), -np.inf)
+        self.numbers = np.full((rows, remembered), -1, np.int64)
+        self.worst, self.weakest = -self.best, self.numbers
 
     def add(self, numbers: Array, activations: Array) -> None:
         """Add photos by number [N] with their activations [N, R]."""
@@ -156,19 +208,15 @@ class NaturalValues:
             return
         self.count += len(numbers)
         self.total += activations.sum(axis=0)
-        self.smallest = np.minimum(self.smallest, activations.min(axis=0))
         self.below += (activations < self.values).sum(axis=0)
         self.below += 0.5 * (activations == self.values).sum(axis=0)
-        best = np.concatenate([self.best, activations.T], axis=1)
-        shape = (len(self.values), len(numbers))
-        known = np.concatenate([self.numbers, np.broadcast_to(numbers, shape)], axis=1)
-        order = np.argsort(-best, axis=1, kind="stable")[:, : self.best.shape[1]]
-        self.best = np.take_along_axis(best, order, 1)
-        self.numbers = np.take_along_axis(known, order, 1)
+        self.best, self.numbers = _largest(self.best, self.numbers, activations.T, numbers)
+        worst, self.weakest = _largest(-self.worst, self.weakest, -activations.T, numbers)
+        self.worst = -worst
 
     def constant(self, row: int) -> bool:
         """Return whether all photos give the same activation."""
-        return not self.count or bool(self.best[row, 0] - self.smallest[row] < CONSTANT)
+        return not self.count or bool(self.best[row, 0] - self.worst[row, 0] < CONSTANT)
 
     def percentile(self, row: int) -> float | None:
         """Return the share of photos below the picture in percent, ``None`` for a constant."""
@@ -188,3 +236,11 @@ class NaturalValues:
         if self.constant(row) or largest <= 0:
             return None
         return float(self.total[row] / self.count / largest)
+
+
+def _largest(kept: Array, numbers: Array, values: Array, more: Array) -> tuple[Array, Array]:
+    """Return the largest of values kept [R, K] and others [R, N], and their photos, in order."""
+    both = np.concatenate([kept, values], axis=1)
+    known = np.concatenate([numbers, np.broadcast_to(more, values.shape)], axis=1)
+    order = np.argsort(-both, axis=1, kind="stable")[:, : kept.shape[1]]
+    return np.take_along_axis(both, order, 1), np.take_along_axis(known, order, 1)

@@ -11,7 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from kerasviz.errors import ModelError, UsageError
-from kerasviz.examples.datasets import Source, read_example
+from kerasviz.examples.datasets import Source
+from kerasviz.examples.trust.folder import photo_pixels
 from kerasviz.examples.trust.natural import compiled
 from kerasviz.examples.trust.numbers import (
     PathSimilarity,
@@ -19,7 +20,6 @@ from kerasviz.examples.trust.numbers import (
     spectrum_slope,
     standard_ranks,
 )
-from kerasviz.io.images import UNREADABLE
 from kerasviz.network.network import Network
 from kerasviz.types import Array, Size
 
@@ -109,11 +109,7 @@ class LayerPaths:
 
     def pixels(self, number: int) -> Array | None:
         """Return a photo as [H, W, C] in [0, 1], ``None`` where it cannot be read."""
-        try:
-            data = self.source.read(number)
-            return read_example(data, self.size, self.net.channels).astype(np.float32) / 255
-        except UNREADABLE:
-            return None
+        return photo_pixels(self.source, number, self.size, self.net.channels)
 
     def photo(self, number: int) -> dict[str, Array] | None:
         """Return the ranks of every layer for a photo, ``None`` where it cannot be read."""

@@ -50,6 +50,19 @@ def summary_of(records: Mapping[str, Record]) -> Record:
             "chance_top1": rounded(1 / classes),
             "chance_top5": rounded(min(1, 5 / classes)),
         }
+    choices = [r["choices"] for r in records.values() if "choices" in r]
+    if choices:
+        summary["choices"] = {
+            "judge": choices[0]["judge"],
+            "pictures": len(choices),
+            "probability": _mean(c["probability"] for c in choices),
+            "photos": _mean(c["photos"] for c in choices),
+            "chance": 0.5,
+        }
+    inputs = [r["inputs"] for r in records.values() if "inputs" in r]
+    if inputs:
+        names = ("share", "photos", "unrelated", "chance")
+        summary["inputs"] = {name: _mean(number[name] for number in inputs) for name in names}
     layers: dict[str, list[float | None]] = {}
     for record in records.values():
         for name, layer in record.get("paths", {}).get("layers", {}).items():

@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
 
 from kerasviz.errors import UsageError
-from kerasviz.examples.datasets import read_example
-from kerasviz.examples.trust.folder import FinishedPicture, by_size
+from kerasviz.examples.trust.folder import FinishedPicture, in_batches
 from kerasviz.examples.trust.natural import compiled
 from kerasviz.network.network import Network
 from kerasviz.rendering.sizes import usual_size
-from kerasviz.types import Array
+from kerasviz.types import Array, Size
 
 
 @dataclass(frozen=True)
 class Guess:
     """Hold the place of a picture's class among the guesses of a network: 1 is the first.
 
-    ``probability`` is the softmax of its logits, ``first`` the class that it guesses first.
+    ``evidence`` is the logarithm of the softmax of its logits, ``first`` the class that it guesses
+    first.
     """
 
     place: int
-    probability: float
+    evidence: float
     first: int
+
+    @property
+    def probability(self) -> float:
+        """The probability that the network gives the class."""
+        return math.exp(self.evidence)
 
 
 def judge_class(net: Network, judge: Network, number: int) -> int | None:
@@ -57,8 +64,8 @@ def check_judge(net: Network, judge: Network, classes: Sequence[int]) -> None:
     """Raise :class:`UsageError` for a judge that knows none of the classes of pictures."""
     if not classes:
         raise UsageError(
-            f"judge {judge.name}: no picture of the folder shows a class; a judge tells classes "
-            "only, as of logit:goldfish"
+            f"judge {judge.name}: no picture of the folder shows a class, as of logit:goldfish; "
+            "with --images DIR a judge also tells photos apart by pictures of other targets"
         )
     judge.require_logits()
     if any(judge_class(net, judge, number) is not None for number in classes):
@@ -75,52 +82,61 @@ def check_judge(net: Network, judge: Network, classes: Sequence[int]) -> None:
     )
 
 
+def seen_size(judge: Network, size: Size) -> Size:
+    """Return the size in which a network sees pictures of a size: their own, where it takes it.
+
+    Pictures are scaled to the usual size of a network that does not.
+    """
+    return size if judge.computes(judge.require_logits().name, *size) else usual_size(judge)
+
+
 def guesses(
-    judge: Network, pictures: Sequence[FinishedPicture], classes: Sequence[int], batch: int
+    judge: Network, images: Iterable[tuple[Sequence[int], Array]], classes: Sequence[int]
 ) -> list[Guess]:
-    """Return what a network makes of pictures, scaled to its usual size, for a class of each."""
+    """Return what a network makes of images, as they are, for a class of each.
+
+    ``images`` are batches: the numbers of images, and their pixels [B, H, W, C] in [0, 1]. Logits
+    are averaged over positions. Raises :class:`UsageError` for a network without logits.
+    """
     tap = judge.require_logits().name
-    focused, size = judge.focused((tap,)), usual_size(judge)
-    shape = (batch, *size, focused.channels)
+    focused, first = judge.focused((tap,)), judge.classes.first
 
-    def logits(images: tf.Tensor) -> tf.Tensor:
-        a = tf.cast(focused.activations(images, [tap])[tap], tf.float32)
-        a = a[..., judge.classes.first :]
-        return tf.reduce_mean(tf.reshape(a, [batch, -1, a.shape[-1]]), axis=1)
-
-    compute = compiled(logits)
-    found: list[Guess] = []
-    for first in range(0, len(pictures), batch):
-        part = pictures[first : first + batch]
-        images = np.zeros(shape, np.float32)
-        for k, picture in enumerate(part):
-            images[k] = read_example(picture.path.read_bytes(), size, focused.channels) / 255
-        values = np.asarray(compute(tf.constant(images)), np.float64)
-        wanted = classes[first : first + batch]
-        found += [_guess(values[k], number) for k, number in enumerate(wanted)]
-    return found
-
-
-def own_guesses(
-    net: Network, pictures: Sequence[FinishedPicture], classes: Sequence[int], most: int
-) -> list[Guess]:
-    """Return what a network makes of its own pictures, in their own size."""
-    tap = net.require_logits().name
-    focused, first = net.focused((tap,)), net.classes.first
-
-    def logits(images: tf.Tensor) -> tf.Tensor:
-        a = tf.cast(focused.activations(images, [tap])[tap], tf.float32)[..., first:]
+    def logits(pixels: tf.Tensor) -> tf.Tensor:
+        a = tf.cast(focused.activations(pixels, [tap])[tap], tf.float32)[..., first:]
         return tf.reduce_mean(tf.reshape(a, [a.shape[0], -1, a.shape[-1]]), axis=1)
 
     compute = compiled(logits)
     found: dict[int, Guess] = {}
-    for numbers, images in by_size(pictures, focused.channels, most):
-        values = np.asarray(compute(tf.constant(images)), np.float64)
-        found.update({n: _guess(values[k], classes[n]) for k, n in enumerate(numbers)})
-    return [found[number] for number in range(len(pictures))]
+    for numbers, pixels in images:
+        values = np.asarray(compute(tf.constant(pixels)), np.float64)
+        found.update({n: guess_of(values[k], classes[n]) for k, n in enumerate(numbers)})
+    return [found[number] for number in range(len(found))]
 
 
-def _guess(logits: Array, number: int) -> Guess:
-    shifted = np.exp(logits - logits.max())
+def shown_to(
+    judge: Network, pictures: Sequence[FinishedPicture], most: int
+) -> Iterator[tuple[list[int], Array]]:
+    """Yield batches of pictures as a network sees them, see :func:`seen_size`."""
+    sizes: dict[Size, list[int]] = {}
+    for number, picture in enumerate(pictures):
+        sizes.setdefault(seen_size(judge, picture.size), []).append(number)
+    for size, numbers in sizes.items():
+        read = partial(_scaled, [pictures[number] for number in numbers], size, judge.channels)
+        for places, pixels in in_batches(len(numbers), most, read):
+            yield [numbers[place] for place in places], pixels
+
+
+def _scaled(pictures: Sequence[FinishedPicture], size: Size, channels: int, number: int) -> Array:
+    return pictures[number].scaled(size, channels)
+
+
+def guess_of(logits: Array, number: int) -> Guess:
+    """Return what the logits [C] of an image say of a class.
+
+    >>> guess_of(np.array([0.0, 3.0, 1.0]), 2).place
+    2
+    """
+    largest = float(logits.max())
+    total = largest + math.log(float(np.exp(logits - largest).sum()))
     place = 1 + int((logits > logits[number]).sum())
-    return Guess(place, float(shifted[number] / shifted.sum()), int(np.argmax(logits)))
+    return Guess(place, float(logits[number]) - total, int(np.argmax(logits)))

@@ -12,10 +12,10 @@ from typing import Any
 from kerasviz.analysis.circuit import Circuit, find_circuit
 from kerasviz.errors import UsageError, whole_number
 from kerasviz.figures.circuits.pages import write_pages
+from kerasviz.figures.named_units import named_units
 from kerasviz.figures.unit_pictures import render_units
 from kerasviz.io.files import make_folder, write_atomically
 from kerasviz.network.network import Network
-from kerasviz.optvis.objectives.targets import parse_targets
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.photos import read_photo
 from kerasviz.rendering.picture import network_provenance
@@ -94,7 +94,9 @@ def make_circuits(  # noqa: PLR0913 - the options of the command
     """
     whole_number("partners", partners)
     net = as_network(net, data)
-    units = _units(net, [targets] if isinstance(targets, str) else list(targets))
+    units = named_units(net, targets, "a circuit")
+    if not units:
+        raise UsageError("no units; give one or more, such as block4a:11")
     earlier, later = (tap_names(names, net.taps) or None for names in (from_, to))
     image = _image(net, photo)
     circuits = [
@@ -116,21 +118,6 @@ def make_circuits(  # noqa: PLR0913 - the options of the command
 def circuits_folder(net: Network, out: str | os.PathLike[str] | None = None) -> Path:
     """Return the folder of a network's circuits: ``out``, or one of the network's name."""
     return Path("out") / f"{net.name}-circuits" if out is None else Path(out)
-
-
-def _units(net: Network, texts: Sequence[str]) -> list[tuple[str, int]]:
-    """Return the taps and numbers of units; raise :class:`UsageError` for other targets."""
-    units = []
-    for target in parse_targets(list(texts), net):
-        terms = target.objective.terms
-        if len(terms) != 1 or terms[0].kind != "channel" or terms[0].unit is None:
-            raise UsageError(
-                f"target {target.text!r}: a circuit is that of one unit; give LAYER:UNIT"
-            )
-        units.append((target.text.rpartition(":")[0], terms[0].unit))
-    if not units:
-        raise UsageError("no units; give one or more, such as block4a:11")
-    return units
 
 
 def _image(net: Network, photo: str | os.PathLike[str] | None) -> Array | None:

@@ -43,3 +43,21 @@ def overlay(photo: Array, contributions: Array) -> Image.Image:
 def plain(photo: Array) -> Image.Image:
     """Return a photo [H, W, C] in [0, 1] as a picture in colour."""
     return to_image(np.repeat(photo, 3, -1) if photo.shape[-1] == 1 else photo)
+
+
+def coloured(photo: Array, colours: Array, strengths: Array) -> Image.Image:
+    """Draw colours [h, w, 3], bytes, over a photo [H, W, C] in [0, 1], as opaque as [h, w] says.
+
+    >>> red = np.full((1, 1, 3), [255, 0, 0], np.uint8)
+    >>> coloured(np.zeros((4, 4, 3)), red, np.ones((1, 1))).getpixel((0, 0))
+    (204, 0, 0)
+    """
+    size = photo.shape[1::-1]
+    opaque = np.clip(strengths, 0, 1)[..., None]
+    # As transparent as they are, so that the colours of clear cells do not show at their edges.
+    parts = np.concatenate([colours * opaque, opaque], -1).astype(np.float32)
+    layers = [Image.fromarray(part) for part in np.moveaxis(parts, -1, 0)]
+    large = np.stack([np.asarray(x.resize(size, Image.Resampling.BILINEAR)) for x in layers], -1)
+    grey = DIMMED * 255 * photo.mean(-1, keepdims=True)
+    mixed = (1 - OPAQUE * large[..., 3:]) * grey + OPAQUE * large[..., :3]
+    return to_image(np.clip(mixed / 255, 0, 1))

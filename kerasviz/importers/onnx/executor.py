@@ -160,6 +160,7 @@ class Scope:
         around: MutableMapping[str, OnnxValue] | None = None,
     ) -> list[OnnxValue]:
         """Compute the values ``names`` from ``known`` and from the values ``around`` the graph."""
+        known.update({name: self._given(name, x) for name, x in kernels.given.items()})
         visible = ChainMap(known, around or {})
         for step in self._needed(names, visible):
             with explained(step.node), tf.name_scope(scope_name(step.node)):
@@ -191,10 +192,11 @@ class Scope:
         )
         if isinstance(value, LayoutTensor) and value.channels_last:
             return LayoutTensor(edited, channels_last=True)
-        if axis is not None:
-            last = edited.shape.rank - 1
-            edited = tf.transpose(edited, [*range(axis), last, *range(axis, last)])
-        return LayoutTensor(edited)
+        return _from_last(edited, axis)
+
+    def _given(self, name: str, value: Tensor) -> OnnxValue:
+        """Return a value whose channels are last as one of the model, in the layout of a run."""
+        return self.preferred_layout(name, _from_last(value, self.axes.get(name)))
 
     def call(self, node: Node, known: MutableMapping[str, OnnxValue], kernels: Kernels) -> Call:
         """Return the call of a node, with inputs from ``known`` or the constants."""
@@ -325,6 +327,14 @@ class Scope:
                 steps.add(index)
                 todo.extend(self.steps[index].node.needs)
         return [self.steps[index] for index in sorted(steps)]
+
+
+def _from_last(tensor: Tensor, axis: int | None) -> LayoutTensor:
+    """Return a tensor whose channels are last in the model's layout, which has them on ``axis``."""
+    if axis is None:
+        return LayoutTensor(tensor)
+    last = tensor.shape.rank - 1
+    return LayoutTensor(tf.transpose(tensor, [*range(axis), last, *range(axis, last)]))
 
 
 def _constant(value: OnnxValue) -> OnnxValue:

@@ -292,7 +292,9 @@ class OnnxTfProgram(Described):
         inner = {name: self._inner[name] for name in names if name in self._inner}
         wanted = list(dict.fromkeys(inner.values()))
         edits = {self._inner[name]: self._inward(name, e) for name, e in kernels.edits.items()}
-        computed = self._program.compute(fed, wanted, kernels=replace(kernels, edits=edits))
+        given = {self._inner[name]: self._from_last(name, x) for name, x in kernels.given.items()}
+        inward = replace(kernels, edits=edits, given=given)
+        computed = self._program.compute(fed, wanted, kernels=inward)
         results = {}
         for name in names:
             result = computed[inner[name]] if name in inner else fed[self._same[name]]
@@ -314,13 +316,17 @@ class OnnxTfProgram(Described):
                 tensor = read(self._inner[name])
                 return last(name, tensor) if name in self._axes else tensor
 
-            if name not in self._axes:
-                return edit(tensor, outward)
-            order = _with_last(self._axes[name], int(self._ranks[name] or 0))
-            edited = edit(last(name, tensor), outward)
-            return tf.transpose(edited, [order.index(k) for k in range(len(order))])
+            edited = edit(last(name, tensor) if name in self._axes else tensor, outward)
+            return self._from_last(name, edited)
 
         return changed
+
+    def _from_last(self, name: str, tensor: Tensor) -> Tensor:
+        """Return a value whose channels are last in the model's layout."""
+        if name not in self._axes:
+            return tensor
+        order = _with_last(self._axes[name], int(self._ranks[name] or 0))
+        return tf.transpose(tensor, [order.index(k) for k in range(len(order))])
 
     def _taken(self, name: str, feed: Tensor, last: bool) -> Tensor:
         if name not in self._inputs:

@@ -77,7 +77,9 @@ class GraphProgram(Described):
             for n, key in self._fed.items()
             if n in feeds and not self._has_type(n, tensors[key])
         }
-        fed = set(self._fed.values())
+        given = {self._source(name): value for name, value in kernels.given.items()}
+        tensors.update(given)
+        fed = {*self._fed.values(), *given}
         edits = {self._source(name): edit for name, edit in kernels.edits.items()}
         for node in self._graph.needed(wanted.values(), fed, "cannot be computed: {}".format):
             if f"{node.name}:0" in tensors:

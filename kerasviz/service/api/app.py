@@ -13,7 +13,17 @@ from starlette.staticfiles import StaticFiles
 
 from kerasviz import __version__
 from kerasviz.errors import KerasvizError
-from kerasviz.service.api import jobs, networks, photos, session, site, tf_serving, uploads
+from kerasviz.service.api import (
+    connections,
+    inputs,
+    jobs,
+    networks,
+    photos,
+    session,
+    site,
+    tf_serving,
+    uploads,
+)
 from kerasviz.service.api.metrics import add_metrics
 from kerasviz.service.api.responses import ERROR_HANDLERS
 from kerasviz.service.api.state import ServiceState
@@ -39,7 +49,7 @@ def create_app(setting: ServiceSettings) -> FastAPI:
         exception_handlers=ERROR_HANDLERS,
     )
     app.state.service = state
-    for routes in (tf_serving, networks, jobs, session, uploads, photos, site):
+    for routes in (tf_serving, networks, connections, inputs, jobs, session, uploads, photos, site):
         app.include_router(routes.router)
     add_metrics(app, state)
     app.mount("/page", StaticFiles(directory=site.PAGE), name="page")

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, StreamingResponse
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
@@ -27,11 +28,13 @@ from kerasviz.service.api.schemas import (
 from kerasviz.service.api.state import ServiceState, State
 from kerasviz.service.description import label_of
 from kerasviz.service.gallery import Gallery, UnitPicture
+from kerasviz.service.sharing import site_of
 
 router = APIRouter(tags=["networks"], responses=ERRORS)
 
 #: Results of a search, at most.
 MOST_RESULTS = 50
+ZIP: dict[str, Any] = {"application/zip": {}}
 BUCKETS = ("top", "positive", "negative", "bottom")
 #: For pictures whose address has their checksum: they never change.
 FOREVER = "private, max-age=31536000, immutable"
@@ -61,22 +64,20 @@ def layer(
     recipe: Annotated[str, Query(max_length=40)] = "fast",
 ) -> Response:
     """Return units of a layer with their finished pictures."""
-    about = _layer(state, name, layer)
+    about = find_layer(state, name, layer)
     net, gallery = state.networks.get(name), state.gallery(name)
     units = []
     for unit in range(first, min(about["units"] or 0, first + count)):
-        entry = gallery.best(about["tap"], unit, recipe)
-        url = picture_url(name, entry.file, entry.sha256) if entry else None
-        label = label_of(net, about["tap"], unit)
-        units.append({"unit": unit, "label": label, "picture": url})
+        picture = _best_picture(name, gallery, about["tap"], unit, recipe)
+        units.append({"unit": unit, "label": label_of(net, about["tap"], unit), **picture})
     return Json({"layer": about, "units": units})
 
 
 @router.get("/api/networks/{name}/unit", response_model=UnitPage)
 def unit(name: str, layer: Name, unit: Annotated[int, Query(ge=0)], state: State) -> Response:
     """Return the pictures of a unit with their settings, its examples and its neighbours."""
-    about = _layer(state, name, layer)
-    _check_unit(about, unit)
+    about = find_layer(state, name, layer)
+    check_unit(about, unit)
     gallery = state.gallery(name)
     pictures = gallery.of(about["tap"], unit)
     return Json(
@@ -96,6 +97,24 @@ def unit(name: str, layer: Name, unit: Annotated[int, Query(ge=0)], state: State
 def search(name: str, q: Annotated[str, Query(max_length=200)], state: State) -> Response:
     """Find classes by label, layers by name, and a unit by ``LAYER:UNIT``."""
     return Json(_search(state, name, q.strip()))
+
+
+@router.get(
+    "/api/networks/{name}/share",
+    response_class=StreamingResponse,
+    responses={200: {"content": ZIP}},
+)
+def share(name: str, state: State, layer: Name | None = None) -> Response:
+    """Return the pictures so far, of a layer if it is named, as a zipped site without a server."""
+    tap = None if layer is None else find_layer(state, name, layer)["tap"]
+    archive = site_of(state.gallery(name), name, tap)
+    disposition = f'attachment; filename="{quote(name)}-pictures.zip"'
+    return StreamingResponse(
+        archive,
+        media_type="application/zip",
+        headers={"Content-Disposition": disposition},
+        background=BackgroundTask(archive.close),
+    )
 
 
 @router.get("/api/networks/{name}/provenance")
@@ -119,7 +138,7 @@ def example(
     state: State,
 ) -> Response:
     """Return a crop of a dataset image to which a unit responds."""
-    examples, about = state.examples(name), _layer(state, name, layer)
+    examples, about = state.examples(name), find_layer(state, name, layer)
     crops = examples.crops(about["tap"], unit, bucket) if examples and unit >= 0 else []
     if k >= len(crops):
         raise HTTPException(404, "no such example")
@@ -142,12 +161,16 @@ async def activations(
     unit: Annotated[int | None, Query(ge=0)] = None,
 ) -> Response:
     """Return the activations of a layer for an image (PNG or JPEG), scaled and cropped."""
-    about = await run_in_threadpool(_layer, state, name, layer)
+    about = await run_in_threadpool(find_layer, state, name, layer)
     if unit is not None:
-        _check_unit(about, unit)
+        check_unit(about, unit)
     data = await request.body()  # before a slot is taken: it may come slowly
     async with state.activations.slots:
-        return Json(await run_in_threadpool(state.activations.of, name, about["tap"], unit, data))
+        found = await run_in_threadpool(state.activations.of, name, about["tap"], unit, data)
+    gallery = await run_in_threadpool(state.gallery, name)
+    for row in found["top"]:
+        row |= _best_picture(name, gallery, about["tap"], row["unit"])
+    return Json(found)
 
 
 @router.get("/pictures/{name}/{file}", response_class=FileResponse, responses=PNG)
@@ -164,6 +187,16 @@ def picture(
     return FileResponse(path, media_type="image/png", headers=headers)
 
 
+def _best_picture(
+    name: str, gallery: Gallery, tap: str, unit: int, recipe: str | None = None
+) -> dict[str, Any]:
+    """Return the address and the steps of the best picture of a unit, ``None`` without one."""
+    best = gallery.best(tap, unit, recipe)
+    if best is None:
+        return {"picture": None, "steps": None}
+    return {"picture": picture_url(name, best.entry.file, best.entry.sha256), "steps": best.steps}
+
+
 def _listed(state: ServiceState, name: str) -> dict[str, Any]:
     networks = state.networks
     if not networks.loaded(name):
@@ -175,7 +208,7 @@ def _listed(state: ServiceState, name: str) -> dict[str, Any]:
     return {"name": name, **about, "loaded": True, "error": None}
 
 
-def _layer(state: ServiceState, name: str, layer: str) -> dict[str, Any]:
+def find_layer(state: ServiceState, name: str, layer: str) -> dict[str, Any]:
     """Find a layer by its listed name, its tap, or an alias of the tap."""
     layers: Sequence[dict[str, Any]] = state.described(name)["layers"]
     taps = state.networks.get(name).taps
@@ -188,7 +221,8 @@ def _layer(state: ServiceState, name: str, layer: str) -> dict[str, Any]:
     )
 
 
-def _check_unit(layer: dict[str, Any], unit: int) -> None:
+def check_unit(layer: dict[str, Any], unit: int) -> None:
+    """Answer 404 for a unit that a layer does not have."""
     if unit >= (layer["units"] or 0):
         last = (layer["units"] or 0) - 1
         raise HTTPException(404, f"{layer['name']} has the units 0 to {last}")
@@ -199,6 +233,7 @@ def _picture(name: str, gallery: Gallery, shown: UnitPicture) -> dict[str, Any]:
     return {
         "kind": shown.kind,
         "recipe": shown.recipe,
+        "steps": shown.steps,
         "seed": shown.seed,
         "row": entry.row,
         "url": picture_url(name, entry.file, entry.sha256),

@@ -15,7 +15,7 @@ from kerasviz.errors import KerasvizError, ModelError, UsageError
 from kerasviz.network.taps import UnknownTapError
 from kerasviz.service.api.schemas import Error
 from kerasviz.service.jobs.jobs import DiskFullError, JobPicture, QueueFullError, RenderJob
-from kerasviz.service.networks import UnknownNetworkError
+from kerasviz.service.networks import UndescribedInputError, UnknownNetworkError
 
 
 class Json(Response):
@@ -36,6 +36,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
         401: "the token is missing or wrong",
         403: "sent by a page of another site",
         404: "not found",
+        409: "nobody has described the input of the network; see input-trials",
         408: "too slow",
         413: "too large",
         421: "for another host",
@@ -155,6 +156,8 @@ def _status_of(error: KerasvizError, request: Request) -> int:
         return 507
     if isinstance(error, UnknownNetworkError):
         return 404
+    if isinstance(error, UndescribedInputError):
+        return 409
     if isinstance(error, UnknownTapError) and request.method == "GET":
         return 404
     return 422 if isinstance(error, UsageError | ModelError) else 503

@@ -55,6 +55,21 @@ class RecipeRow(BaseModel):
     size: list[int]
 
 
+class PictureSettings(BaseModel):
+    """The settings of requests for pictures."""
+
+    recipe: str
+    steps: int
+    size: int | None = None
+
+
+class Filling(BaseModel):
+    """The settings of pictures that the page requests itself: ``rough`` and then ``good`` ones."""
+
+    rough: PictureSettings
+    good: PictureSettings
+
+
 class NetworkPage(BaseModel):
     """The description of a network."""
 
@@ -70,14 +85,16 @@ class NetworkPage(BaseModel):
     recipes: list[RecipeRow]
     params: list[str]
     examples: bool
+    filling: Filling | None = None
 
 
 class UnitRow(BaseModel):
-    """A unit of a layer with its picture, if finished."""
+    """A unit of a layer with its picture, if finished, and the steps of that."""
 
     unit: int
     label: str | None
     picture: str | None
+    steps: int | None = None
 
 
 class LayerPage(BaseModel):
@@ -92,6 +109,7 @@ class UnitPictureData(BaseModel):
 
     kind: Kind
     recipe: str
+    steps: int
     seed: int
     row: int
     url: str
@@ -131,11 +149,13 @@ class SearchMatch(BaseModel):
 
 
 class TopUnit(BaseModel):
-    """A unit and its mean activation."""
+    """A unit, its mean activation, and its best picture with the steps of that."""
 
     unit: int
     value: float
     label: str | None
+    picture: str | None = None
+    steps: int | None = None
 
 
 class Activations(BaseModel):

@@ -22,6 +22,7 @@ from kerasviz.service.middleware.login_throttle import LoginThrottle
 from kerasviz.service.networks import Networks
 from kerasviz.service.settings import ServiceSettings
 from kerasviz.service.tf_serving.predict import Predictor
+from kerasviz.service.unit_connections import UnitConnections
 from kerasviz.service.uploads.direction_uploads import DirectionUploads
 from kerasviz.service.uploads.photo_uploads import PhotoUploads
 from kerasviz.service.uploads.receiving import folder_bytes
@@ -54,6 +55,7 @@ class ServiceState:
     directions: DirectionUploads
     photos: PhotoUploads
     activations: ImageActivations
+    connections: UnitConnections
     stopping: threading.Event = field(default_factory=threading.Event)
     throttle: LoginThrottle = field(default_factory=LoginThrottle)
     loading: threading.Event = field(default_factory=threading.Event)
@@ -91,6 +93,7 @@ class ServiceState:
             DirectionUploads(setting),
             PhotoUploads(setting),
             activations,
+            UnitConnections(networks),
         )
 
     @property
@@ -129,19 +132,29 @@ class ServiceState:
         """Describe a network as plain data."""
         net = self.networks.get(name)
         if name not in self._described:  # two threads get the same result
-            self._described[name] = describe_network(net, name, self.examples(name) is not None)
+            self._described[name] = describe_network(
+                net,
+                name,
+                examples=self.examples(name) is not None,
+                filling=self.setting.filling,
+            )
         return self._described[name]
 
     def examples(self, name: str) -> Examples | None:
-        """Return the dataset examples in ``DATA/examples/NAME`` if they belong to this network."""
+        """Return the dataset examples of a network, if there are any that belong to it.
+
+        They are in ``DATA/examples/NAME``, or in the folder of the setting.
+        """
         from kerasviz.examples.folder import MANIFEST, Examples
 
         sha256 = self.networks.get(name).identity.sha256  # first, because it checks the name
-        folder = self.setting.data / "examples" / name
-        if not (folder / MANIFEST).is_file():
-            return None
-        examples = Examples(folder)
-        return examples if examples.network["sha256"] == sha256 else None
+        own = self.setting.data / "examples" / name
+        for folder in (self.setting.examples, own):
+            if folder is not None and (folder / MANIFEST).is_file():
+                examples = Examples(folder)
+                if examples.network["sha256"] == sha256:
+                    return examples
+        return None
 
     def check_disk(self) -> None:
         """Raise :class:`DiskFullError` if no more may be written."""

@@ -236,9 +236,9 @@ def main(setting: ServiceSettings, worker_id: str, orders: Connection) -> None:
     with contextlib.suppress(OSError):
         os.nice(NICE)
     from kerasviz.service.jobs.locks import shared_lock
-    from kerasviz.service.json_logs import log_as_json
+    from kerasviz.service.logs import write_logs
 
-    log_as_json(worker=worker_id)
+    write_logs(quiet=setting.quiet, worker=worker_id)
     with shared_lock(setting.data):
         queue = Queue(Database(setting.database, durable=False), worker_id)
         worker = RenderWorker(setting, queue, Networks(setting))

@@ -82,13 +82,13 @@ def guarded(
         app.add_middleware(
             CORSMiddleware,
             allow_origins=setting.origins,
-            allow_methods=("GET", "HEAD", "POST", "DELETE"),
+            allow_methods=("GET", "HEAD", "POST", "PUT", "DELETE"),
             allow_headers=("Authorization", "Content-Type", "Content-Encoding"),
         )
     if is_loopback(setting.host):
         app.add_middleware(HostMiddleware, hosts=("localhost", "127.0.0.1", "::1", setting.host))
     app.add_middleware(RequestLogMiddleware)
-    app.add_middleware(SecurityHeadersMiddleware)
+    app.add_middleware(SecurityHeadersMiddleware, framed_by=setting.framed_by)
     return app
 
 
@@ -248,16 +248,24 @@ def _from_other_site(scope: Scope) -> bool:
 
 
 class SecurityHeadersMiddleware:
-    """Adds those of the :data:`HEADERS` that an answer does not have."""
+    """Adds those of the :data:`HEADERS` that an answer does not have.
 
-    def __init__(self, app: ASGIApp):
-        self.app = app
+    Pages of the sites ``framed_by`` may show the page in a frame; others may not.
+    """
+
+    def __init__(self, app: ASGIApp, framed_by: Iterable[str] = ()):
+        self.app, self.headers = app, dict(HEADERS)
+        if sites := " ".join(framed_by):
+            policy = self.headers["content-security-policy"]
+            framed = policy.replace("frame-ancestors 'none'", f"frame-ancestors {sites}")
+            self.headers["content-security-policy"] = framed
+            del self.headers["x-frame-options"]  # which knows no list of sites
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                for name, value in self.headers.items():
                     headers.setdefault(name, value)
             await send(message)
 

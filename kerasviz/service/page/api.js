@@ -42,13 +42,33 @@ async function lineOf(response) {
 }
 
 const of = (network, rest = "") => `/api/networks/${encodeURIComponent(network)}${rest}`;
+const sent = (file) => ({
+  method: "POST",
+  body: file,
+  headers: { "Content-Type": file.type || "application/octet-stream" },
+});
 const query = (words) => `?${new URLSearchParams(words)}`;
 
 export const networks = (signal) => ask("/api/networks", { signal });
 export const network = (name) => ask(of(name));
 export const layer = (name, words, signal) => ask(of(name, `/layer${query(words)}`), { signal });
 export const unit = (name, words, signal) => ask(of(name, `/unit${query(words)}`), { signal });
+export const connections = (name, words, signal) =>
+  ask(of(name, `/connections${query(words)}`), { signal });
+export const shareAddress = (name, layer) => of(name, `/share${layer ? query({ layer }) : ""}`);
 export const search = (name, q, signal) => ask(of(name, `/search${query({ q })}`), { signal });
+/** What a network makes of a photograph, of a cat if none is given, under every preset. */
+export const inputTrials = (name, photo, signal) =>
+  ask(of(name, "/input-trials"), photo ? { ...sent(photo), signal } : { signal });
+
+/** Describe the input of a network by a preset. */
+export const describeInput = (name, preprocess) =>
+  ask(of(name, "/input"), {
+    method: "PUT",
+    body: JSON.stringify({ preprocess }),
+    headers: { "Content-Type": "application/json" },
+  });
+
 export const provenance = (url) => ask(url);
 
 export const uploads = (signal) => ask("/api/uploads", { signal });
@@ -70,12 +90,7 @@ export const removeDirections = (name) =>
 
 /** Send a photo from which pictures start. */
 export const sendPhoto = (file, signal) =>
-  ask(`/api/photos${query({ name: file.name })}`, {
-    method: "POST",
-    body: file,
-    headers: { "Content-Type": file.type || "application/octet-stream" },
-    signal,
-  });
+  ask(`/api/photos${query({ name: file.name })}`, { ...sent(file), signal });
 
 /** Send a model file; `preprocess` may be empty. */
 export const upload = (name, preprocess, file, signal) =>
@@ -88,12 +103,7 @@ export const upload = (name, preprocess, file, signal) =>
 
 /** The activations of a layer for a picture (a file or blob), with the map of a unit if named. */
 export const activations = (name, words, picture, signal) =>
-  ask(of(name, `/activations${query(words)}`), {
-    method: "POST",
-    body: picture,
-    headers: { "Content-Type": picture.type || "application/octet-stream" },
-    signal,
-  });
+  ask(of(name, `/activations${query(words)}`), { ...sent(picture), signal });
 
 /** Request pictures: returns a new job, or the one of the same earlier request. */
 export const render = (request) =>

@@ -32,7 +32,7 @@ export function batches({ network, layer, tiles, changed, say, signal }) {
       job,
       {
         progress: (told) => jobTiles.forEach((tile) => tile?.grow(told)),
-        made: ({ target, url }) => tileOf(target)?.know(null, url),
+        made: ({ target, url }) => tileOf(target)?.know(null, url, job.steps),
         preview: ({ row, url }) => jobTiles[row]?.preview(url),
         end({ state, error }) {
           announce(`${counted(jobTiles.length, "unit")}: ${state}`);

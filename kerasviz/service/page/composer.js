@@ -72,6 +72,7 @@ export async function show(main, { target = "", balance = "" }, described, signa
 
   const slot = pictureSlot({
     words: "The sum",
+    heading: "h2",
     bare: true,
     signal,
     request: () => ({

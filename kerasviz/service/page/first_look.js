@@ -1,41 +1,14 @@
-// A first look at a network: strips with a few pictures of each layer, rendered on demand.
+// A first look at a network: a few pictures of each layer, rendered on demand.
 
 import * as api from "./api.js";
 import { PendingJob } from "./pending_job.js";
 import { element, errorLine } from "./dom.js";
+import { unitOf } from "./strip.js";
 import { kept } from "./settings.js";
 import { fractionOf, watch, progressText } from "./watch.js";
 
-const SHOWN = 24; // units of a layer whose pictures are requested
 const FIRST = 3; // units of each layer that a first look renders
 const MOST = 60; // pictures of a first look, at most
-
-/** The strip of a layer: `load()` requests its pictures, `add(url)` appends one. */
-export function strip(network, layer, signal) {
-  const place = element("div", { class: "strip", "aria-hidden": "true" });
-  let count = null; // the promise of the number of pictures
-  const add = (url) => {
-    place.classList.remove("none");
-    place.append(element("img", { src: url, alt: "", width: 56, height: 56 }));
-  };
-  async function request() {
-    const { units } = await api.layer(
-      network,
-      { layer: layer.name, first: 0, count: SHOWN },
-      signal,
-    );
-    const pictures = units.filter(({ picture }) => picture);
-    place.classList.toggle("none", pictures.length === 0);
-    pictures.forEach(({ picture }) => add(picture));
-    return pictures.length;
-  }
-  return {
-    place,
-    layer,
-    add,
-    load: () => (count ??= request()),
-  };
-}
 
 /** A button that renders a few units of every layer without pictures, as one job. */
 export function firstLook(network, strips, signal) {
@@ -111,9 +84,8 @@ export function firstLook(network, strips, signal) {
           how.textContent = progressText(told);
         },
         made({ target, url }) {
-          strips
-            .find(({ layer }) => target.slice(0, target.lastIndexOf(":")) === layer.name)
-            ?.add(url);
+          const { layer, unit } = unitOf(target);
+          strips.find((one) => one.layer.name === layer)?.add(unit, url);
         },
         end(ended) {
           rest();

@@ -8,11 +8,13 @@ import { dropZone } from "./drop.js";
 import { added, counted, element, errorLine, joined } from "./dom.js";
 import { blocksOf, shapeWords } from "./graph.js";
 import { settingsFor } from "./settings.js";
+import { shareLink } from "./share.js";
 import { tileOf } from "./tile.js";
 import { walkable } from "./grid_keys.js";
 
 const CHUNK = 64; // units of a request
 const AT_ONCE = 32; // pictures of a job: a few rows of tiles
+const GOOD_AT_ONCE = 4; // good pictures of a job, in place of rough ones
 const PART = 2048; // units shown at once of a very large layer
 
 /** Show a layer. */
@@ -24,10 +26,11 @@ export async function show(main, { layer: layerName, first = "0" }, described, s
   const start = Math.min(Math.max(0, Number(first) || 0), Math.max(0, summary.units - 1));
   const end = Math.min(summary.units, start + PART);
   const { line, say, clear } = errorLine();
+  const { filling } = described;
   const settings = settingsFor(described, reload);
   const render = element("button", { type: "button", class: "main" }, "Render");
   const stop = element("button", { type: "button", hidden: true }, "Cancel");
-  const auto = element("input", { type: "checkbox" });
+  const auto = element("input", { type: "checkbox", checked: Boolean(described.filling) });
   const grid = element("div", { class: "wall", role: "group", "aria-label": `Units of ${layer}` });
   const tiles = new Map();
   for (let unit = start; unit < end; unit += 1) {
@@ -52,6 +55,7 @@ export async function show(main, { layer: layerName, first = "0" }, described, s
         render,
         stop,
         element("label", { class: "check" }, auto, "while I scroll"),
+        shareLink(described.name, layer),
       ),
     ),
     line,
@@ -85,7 +89,8 @@ export async function show(main, { layer: layerName, first = "0" }, described, s
         signal,
       );
       if (mine !== loaded) return; // another recipe was chosen meanwhile
-      for (const { unit, label, picture } of units) tiles.get(unit)?.know(label, picture);
+      for (const { unit, label, picture, steps } of units)
+        tiles.get(unit)?.know(label, picture, steps);
     } catch (error) {
       mine.delete(chunk);
       if (!signal.aborted) say(error);
@@ -115,6 +120,12 @@ export async function show(main, { layer: layerName, first = "0" }, described, s
       .filter((unit) => tiles.get(unit).isEmpty())
       .slice(0, AT_ONCE);
 
+  /** The units in the window whose pictures are rough, a few at a time. */
+  const rough = () =>
+    visible()
+      .filter((unit) => tiles.get(unit).isRougher(filling.good.steps))
+      .slice(0, GOOD_AT_ONCE);
+
   let counting = false;
   function count() {
     if (counting) return;
@@ -129,7 +140,9 @@ export async function show(main, { layer: layerName, first = "0" }, described, s
           ? "Rendering …"
           : "All units in view are rendered";
       stop.hidden = work.running() === 0;
-      if (auto.checked && left && !work.running()) begin();
+      if (!auto.checked || work.running() || document.hidden) return;
+      if (left) begin(filling?.rough);
+      else if (filling && rough().length) work.render(rough(), filling.good);
     });
   }
 
@@ -138,17 +151,17 @@ export async function show(main, { layer: layerName, first = "0" }, described, s
     count();
   }
 
-  async function begin() {
+  async function begin(chosen = settings.value()) {
     clear();
     const units = missing();
     await Promise.all(units.map(load)); // pictures of the store are not rendered again
     work.render(
       units.filter((unit) => tiles.get(unit).isEmpty()),
-      settings.value(),
+      chosen,
     );
   }
 
-  render.addEventListener("click", begin);
+  render.addEventListener("click", () => begin());
   auto.addEventListener("change", count);
   stop.addEventListener("click", () => {
     auto.checked = false;
@@ -165,7 +178,11 @@ export async function show(main, { layer: layerName, first = "0" }, described, s
   tiles.forEach(({ link }) => watching.observe(link));
   addEventListener("scroll", count, { passive: true, signal });
   addEventListener("resize", count, { signal });
-  signal.addEventListener("abort", () => watching.disconnect());
+  document.addEventListener("visibilitychange", count, { signal });
+  signal.addEventListener("abort", () => {
+    watching.disconnect();
+    if (filling) work.cancel(); // nothing is made while nobody looks
+  });
   walkable(grid);
   work.resume();
 }

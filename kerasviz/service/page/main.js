@@ -6,6 +6,7 @@ import { announce, element, errorLine } from "./dom.js";
 import * as networks from "./networks.js";
 import * as networkView from "./network_view.js";
 import * as layerView from "./layer_view.js";
+import * as inputChoice from "./input_choice.js";
 import * as unit from "./unit.js";
 import * as composer from "./composer.js";
 import * as jobs from "./jobs.js";
@@ -26,6 +27,7 @@ const main = document.getElementById("main");
 const picker = document.getElementById("network");
 const views = document.getElementById("views");
 const search = searchBox(document.getElementById("search"));
+const UNDESCRIBED = 409; // the status of a network whose input nobody has described
 let leaving = new AbortController();
 let picked = null; // the network last shown; jobs and the list have none
 
@@ -44,8 +46,8 @@ async function go() {
   let view = element("div", { class: "view" });
   try {
     if (!show) throw new Error(`There is no view ${place.view}.`);
-    const described = place.network ? await networks.describe(place.network) : null;
-    if (!signal.aborted) await show(view, place, described, signal);
+    const described = place.network ? await describedOrChosen(view, place.network, signal) : null;
+    if (!signal.aborted && view.childElementCount === 0) await show(view, place, described, signal);
   } catch (error) {
     const { line, say } = errorLine();
     view = element(
@@ -60,6 +62,17 @@ async function go() {
   main.replaceChildren(view);
   main.removeAttribute("aria-busy");
   arrive();
+}
+
+/** The description of a network; one whose input is unknown shows the choice of a preset instead. */
+async function describedOrChosen(view, network, signal) {
+  try {
+    return await networks.describe(network);
+  } catch (error) {
+    if (error.status !== UNDESCRIBED) throw error;
+    await inputChoice.show(view, network, go, signal);
+    return null;
+  }
 }
 
 /** Announce the view to screen readers, and move the focus to its title. */

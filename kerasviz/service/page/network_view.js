@@ -1,9 +1,14 @@
 // A network: its main layers from the image to the classes, each with a strip of pictures.
 
+import * as api from "./api.js";
 import { layerHash } from "./address.js";
 import { added, counted, drawn, element, errorLine, joined } from "./dom.js";
 import { blocksOf, shapeWords, shortName } from "./graph.js";
-import { firstLook, strip } from "./first_look.js";
+import { dropZone } from "./drop.js";
+import { fill } from "./filling.js";
+import { firstLook } from "./first_look.js";
+import { shareLink } from "./share.js";
+import { strip } from "./strip.js";
 import { whenVisible } from "./when_visible.js";
 
 const HIGH = 56; // pixels from one main layer to the next
@@ -15,7 +20,8 @@ export function show(main, { network }, described, signal) {
   const all = element("button", { type: "button", "aria-pressed": "false" }, "Show all layers");
   const strips = blocks.map(({ layer }) => strip(network, layer, signal));
   const items = blocks.map((block, i) => item(described, block, strips[i], signal));
-  const first = firstLook(network, strips, signal);
+  const { filling } = described;
+  const first = filling ? null : firstLook(network, strips, signal);
   all.addEventListener("click", () => {
     const open = all.getAttribute("aria-pressed") !== "true";
     all.setAttribute("aria-pressed", String(open));
@@ -40,12 +46,13 @@ export function show(main, { network }, described, signal) {
       element(
         "div",
         { class: "actions" },
-        first.doing,
-        first.button,
+        filling ? fill({ network, filling, strips, signal }) : [first.doing, first.button],
         blocks.some((block) => block.count) ? all : null,
+        shareLink(network),
       ),
-      first.line,
+      first?.line,
     ),
+    winnersOf(described, strips, signal),
     element(
       "ol",
       { class: "flow", "aria-label": "Layers, from the image to the classes" },
@@ -58,6 +65,43 @@ export function show(main, { network }, described, signal) {
       items,
     ),
   );
+}
+
+/** A photo of the user's: each layer shows the units that respond to it most. */
+function winnersOf(described, strips, signal) {
+  return dropZone({
+    prompt: "Which units of every layer respond to your picture?",
+    signal,
+    async answer({ file, url }) {
+      const back = element("button", { type: "button" }, "Show the first units again");
+      back.addEventListener("click", () => {
+        strips.forEach((one) => one.choose(null));
+        back.replaceWith(element("p", { class: "soft" }, "The layers show their first units."));
+      });
+      for (const one of strips) {
+        const layer = one.layer.name;
+        const { top } = await api.activations(described.name, { layer }, file, signal);
+        const winners = top.filter(({ value }) => value > 0);
+        one.choose(winners.map(({ unit }) => unit));
+        winners
+          .filter(({ unit, picture }) => picture && !one.steps.has(unit))
+          .forEach(({ unit, picture, steps }) => one.add(unit, picture, steps));
+      }
+      return [
+        element("img", { class: "yours", src: url, alt: "Your picture" }),
+        element(
+          "div",
+          {},
+          element(
+            "p",
+            {},
+            "Every layer shows the units that respond to it most, on average over its positions.",
+          ),
+          back,
+        ),
+      ];
+    },
+  });
 }
 
 function item(described, { layer, branches, count }, pictures, signal) {

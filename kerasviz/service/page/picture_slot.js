@@ -8,13 +8,15 @@ import { fractionOf, watch, progressText } from "./watch.js";
 
 /**
  * A slot with the title `words` for `rows` pictures. `request()` returns the body of the request;
- * `done(job)` is called when a job is done. With `bare` its only button is Cancel.
+ * `done(job)` is called when a job is done. With `bare` its only button is
+ * Cancel; `heading` is the level of its title.
  */
 export function pictureSlot({
   words,
   note = "",
   rows = 1,
   bare = false,
+  heading = "h3",
   request,
   done = () => {},
   signal,
@@ -33,7 +35,7 @@ export function pictureSlot({
     element(
       "figcaption",
       {},
-      element("h3", {}, words),
+      element(heading, {}, words),
       note ? element("p", { class: "small soft" }, note) : null,
       doing,
       facts,
@@ -115,7 +117,8 @@ export function pictureSlot({
     );
   }
 
-  async function render() {
+  /** Render; with `whileHere` only until the view is left. */
+  async function render({ whileHere = false } = {}) {
     if (pending) return;
     clear();
     how.textContent = "sending";
@@ -123,6 +126,7 @@ export function pictureSlot({
     facts.textContent = "";
     state("busy");
     const started = (pending = new PendingJob());
+    if (whileHere) signal.addEventListener("abort", () => started === pending && cancel());
     try {
       await started.send(() => api.render(request()), follow);
     } catch (error) {

@@ -4,12 +4,12 @@ import { element } from "./dom.js";
 
 const KEY = "kerasviz settings";
 
-/** The last settings, as fields of a request. */
-export function kept() {
+/** The last settings, as fields of a request; without any those of a recipe. */
+export function kept(recipe = "fast") {
   try {
-    return { recipe: "fast", ...JSON.parse(sessionStorage.getItem(KEY)) };
+    return { recipe, ...JSON.parse(sessionStorage.getItem(KEY)) };
   } catch {
-    return { recipe: "fast" };
+    return { recipe };
   }
 }
 
@@ -20,7 +20,7 @@ export function kept() {
 export function settingsFor(described, changed = () => {}, { photos = false } = {}) {
   const recipes = described.recipes.filter(({ photo }) => photos || !photo);
   const named = (wanted) => recipes.find(({ name }) => name === wanted);
-  const before = kept();
+  const before = kept(described.filling?.good.recipe);
   const first = named(before.recipe) ?? named("fast");
   const select = element(
     "select",

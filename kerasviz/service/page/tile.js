@@ -14,6 +14,7 @@ export function tileOf(href, unit) {
     words,
   );
   let picture = null;
+  let steps = 0; // of the picture
   const show = (url, state) => {
     let image = frame.querySelector("img");
     if (!image) {
@@ -25,14 +26,15 @@ export function tileOf(href, unit) {
   };
   return {
     link,
-    /** Set the label and picture of the unit, if it has them. */
-    know(label, url) {
+    /** Set the label and picture of the unit, if it has them, and the steps of that. */
+    know(label, url, taken = 0) {
       if (label) {
         words.textContent = `${unit} ${label.split(",")[0]}`;
         link.title = label;
       }
       if (url) {
         picture = url;
+        steps = taken ?? 0;
         show(url, "there");
       } else if (link.dataset.state === "unknown") {
         link.dataset.state = "empty";
@@ -44,6 +46,8 @@ export function tileOf(href, unit) {
       frame.replaceChildren();
       link.dataset.state = "unknown";
     },
+    /** Whether it has a picture of fewer steps than these. */
+    isRougher: (good) => link.dataset.state === "there" && steps < good,
     isEmpty: () => ["empty", "unknown"].includes(link.dataset.state),
     wait() {
       if (picture) return;

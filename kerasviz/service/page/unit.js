@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { composeHash, hashOf, layerHash, placeOf, unitHash } from "./address.js";
 import { mapFigure, topList, rounded } from "./activation.js";
+import { connectionsOf } from "./connections.js";
 import { dropZone } from "./drop.js";
 import { added, element, errorLine, joined } from "./dom.js";
 import { shapeWords } from "./graph.js";
@@ -71,8 +72,10 @@ export async function show(main, { layer: layerName, unit: number }, described, 
     element(
       "section",
       { class: "slots", "aria-label": "Pictures of this unit" },
+      element("h2", { class: "unseen" }, "Pictures"),
       [...slots.values()].map(({ figure }) => figure),
     ),
+    connectionsOf(described, told, settings.value, signal),
     examples(told.examples ?? []),
     dropZone({
       prompt: `Where does ${target} respond in your picture?`,
@@ -102,7 +105,14 @@ export async function show(main, { layer: layerName, unit: number }, described, 
     made,
   );
   fill();
-  resume();
+  resume().then(() => {
+    if (!described.filling || signal.aborted) return;
+    const { good } = described.filling;
+    const isGood = ({ kind, steps }, wanted) => kind === wanted && steps >= good.steps;
+    for (const [kind, slot] of slots) {
+      if (!told.pictures.some((picture) => isGood(picture, kind))) slot.render({ whileHere: true });
+    }
+  });
 
   /** Show the pictures of the chosen recipe, or else of another one. */
   function fill() {

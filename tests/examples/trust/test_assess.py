@@ -33,9 +33,11 @@ def test_all_numbers_lie_beside_the_pictures(folder: Path, class_photos: Path) -
     assert record["transfer"]["judge"] == "other" and 1 <= record["transfer"]["place"] <= 5
     assert record["paths"]["kind"] == "of the class"
     assert [*record["paths"]["layers"]] == ["relu1", "joined"]
+    assert record["inputs"]["layer"] == "joined" and 0 <= record["inputs"]["share"] <= 1
     assert record["spectrum"].keys() == {"slope", "photos", "spread"}
     assert written["joined-2.png"]["paths"]["kind"] == "that excite it most"
-    assert report.notes == ("1 photos could not be read",)
+    assert report.notes[0] == "1 photos could not be read"
+    assert "pictures of the opposite" in report.notes[1] and len(report.notes) == 2
     assert report.summary["transfer"]["pictures"] == 2
     assert report.summary["transfer"]["chance_top1"] == 0.2
     page = (folder / "index.html").read_text()
@@ -86,6 +88,38 @@ def test_agreement_alone_needs_no_photos(folder: Path) -> None:
     assert -1 <= record["other_targets"] <= 1
 
 
+def test_a_judge_chooses_between_photos_by_pictures(folder: Path, class_photos: Path) -> None:
+    words: dict[str, Any] = {"size": (33, 36), "steps": 3, "out": folder, "progress": False}
+    kerasviz.render(NET, "joined:2", negative=True, **words)
+    asked: dict[str, Any] = {"images": class_photos, "judge": OTHER, "judge_tap": "pooled", **WORDS}
+    report = kerasviz.trust(folder, NET, **asked)
+    of = {
+        file: record["choices"] for file, record in report.pictures.items() if "choices" in record
+    }
+    assert {report.pictures[file]["target"] for file in of} == {"joined:2", "-joined:2"}
+    record = of["joined-2.png"]
+    assert (record["judge"], record["tap"]) == ("other", "pooled") and len(of) == 3
+    assert record["pictures"] == [2, 1] and record["pairs"] == 5 and record["photos_a_side"] == 1
+    assert 0 < record["probability"] < 1 and 0 < record["photos"] <= 1
+    assert record == of["joined-2-seed1.png"]
+    (text,) = [t for name, t in report.rows("joined-2.png") if name == "photos told apart by other"]
+    assert "chance 0.5; by photos" in text and text in (folder / "index.html").read_text()
+    assert report.summary["choices"]["chance"] == 0.5
+    again = report.file.read_bytes()
+    assert kerasviz.trust(folder, NET, **asked).file.read_bytes() == again
+
+
+def test_a_judge_without_classes_still_tells_photos_apart(
+    tmp_path: Path, class_photos: Path
+) -> None:
+    words: dict[str, Any] = {"size": 24, "steps": 2, "out": tmp_path, "progress": False}
+    for negative in (False, True):
+        kerasviz.render(NET, "joined:1", negative=negative, **words)
+    report = kerasviz.trust(tmp_path, NET, images=class_photos, judge=OTHER, **WORDS)
+    assert all("choices" in record for record in report.pictures.values())
+    assert any("no picture of the folder shows a class" in note for note in report.notes)
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [
@@ -94,6 +128,8 @@ def test_agreement_alone_needs_no_photos(folder: Path) -> None:
         ({"images": "broken"}, "none of 1 photos can be used"),
         ({"tap": "joind"}, "near: joined"),
         ({"batch": 0}, "batch"),
+        ({"judge_tap": "pooled"}, "give --judge MODEL and --images DIR too"),
+        ({"judge": OTHER, "judge_tap": "poold", "images": "broken"}, "near: pooled"),
         ({"imags": "x"}, "near: images"),
     ],
 )

@@ -5,12 +5,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support import tiny
 from support.trust_fixtures import NET, OTHER
 
 from kerasviz.errors import UsageError
 from kerasviz.examples.datasets import read_example
 from kerasviz.examples.trust.folder import class_of, finished_pictures
-from kerasviz.examples.trust.transfer import check_judge, guesses, judge_class, own_guesses
+from kerasviz.examples.trust.transfer import (
+    check_judge,
+    guess_of,
+    guesses,
+    judge_class,
+    seen_size,
+    shown_to,
+)
 from kerasviz.network.network import Network
 from kerasviz.rendering.store import Store
 
@@ -43,15 +51,36 @@ def test_places_are_those_of_the_logits(pictures: Path) -> None:
     found = finished_pictures(Store(pictures, NET))
     shown = [p for p in found if class_of(p.request, NET) == 0]
     assert len(shown) == 2 and all(p.request.text == "logit:goldfish" for p in shown)
-    seen = guesses(OTHER, shown, [4, 2], 2)
-    images = np.stack([read_example(p.path.read_bytes(), (224, 224), 3) for p in shown])
-    logits = OTHER.activations(images.astype(np.float32) / 255, ["logits"])["logits"].numpy()
+    seen = guesses(OTHER, shown_to(OTHER, shown, 2), [4, 2])
+    # As they are, in their own size, which the judge takes.
+    images = np.stack([p.pixels(3) for p in shown])
+    assert images.shape[1:3] == (33, 36)
+    logits = OTHER.activations(images, ["logits"])["logits"].numpy()
     for guess, values, number in zip(seen, logits, (4, 2), strict=True):
         order = np.argsort(-values).tolist()
         assert guess.place == 1 + order.index(number) and guess.first == order[0]
         odds = np.exp(values - values.max())
         assert guess.probability == pytest.approx(odds[number] / odds.sum(), rel=1e-4)
-    own = own_guesses(NET, shown, [0, 0], 1)
-    images = np.stack([p.pixels(3) for p in shown])
-    logits = NET.activations(images, ["logits"])["logits"].numpy()
-    assert [g.place for g in own] == (1 + (logits > logits[:, :1]).sum(1)).tolist()
+    alone = guesses(OTHER, shown_to(OTHER, shown[1:], 1), [2])
+    assert alone[0].evidence == pytest.approx(seen[1].evidence, rel=1e-5)
+
+
+def test_a_judge_of_one_size_sees_pictures_scaled(pictures: Path) -> None:
+    model_of_size = tiny.network(size=(24, 20))
+    shown = finished_pictures(Store(pictures, NET))[:3]
+    assert seen_size(OTHER, (33, 36)) == (33, 36)
+    assert seen_size(model_of_size, (33, 36)) == (24, 20)
+    (_, images), (_, rest) = shown_to(model_of_size, shown, 2)
+    wanted = [read_example(p.path.read_bytes(), (24, 20), 3) for p in shown]
+    np.testing.assert_array_equal(images * 255, np.float32(wanted[:2]))
+    np.testing.assert_array_equal(rest * 255, np.float32([wanted[2]] * 2))
+
+
+def test_guesses_agree_with_loops() -> None:
+    logits = np.random.default_rng(0).normal(0, 3, (8, 11))
+    for row, number in zip(logits, [3, 0, 10, 5, 5, 1, 2, 7], strict=True):
+        guess = guess_of(row, number)
+        assert guess.place == 1 + sorted(row, reverse=True).index(row[number])
+        probability = np.exp(row[number]) / sum(np.exp(value) for value in row)
+        assert guess.evidence == pytest.approx(np.log(probability))
+    assert guess_of(np.array([0.0, 2000.0]), 0).evidence == -2000.0

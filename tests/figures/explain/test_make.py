@@ -19,7 +19,7 @@ QUICK = {"gradients": 2, "units": 1, "progress": False}
 
 @pytest.fixture(scope="module")
 def net():
-    return of_keras()
+    return of_keras(side=16)
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def photos(tmp_path):
 
 
 def test_pages_of_photos_with_pictures_of_units(net, photos, tmp_path):
-    made = make_explanations(net, photos, steps=2, size=24, out=tmp_path / "e", **QUICK)
+    made = make_explanations(net, photos, steps=2, out=tmp_path / "e", **QUICK)
     assert made.photos == ("p0", "p1")
     page = made.page.read_text()
     assert made.page.name == "p0.html"
@@ -42,7 +42,7 @@ def test_pages_of_photos_with_pictures_of_units(net, photos, tmp_path):
     for file in files:
         assert (tmp_path / "e" / file).is_file(), file
     record = json.loads((tmp_path / "e" / "p0.json").read_text())
-    logits = net.activations(read_photo(photos / "p0.png", (224, 224), 3)[None], ["logits"])[
+    logits = net.activations(read_photo(photos / "p0.png", (16, 16), 3)[None], ["logits"])[
         "logits"
     ].numpy()[0]
     assert record["explanation"]["target"] == f"logit:{logits.argmax()}"

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from support.asked import LOCAL, Headers, ask
 
-from kerasviz.service.json_logs import JsonLines
+from kerasviz.service.logs import JsonLines
 from kerasviz.service.middleware import security as guard
 from kerasviz.service.middleware.body_limits import BodyLimitMiddleware
 from kerasviz.service.middleware.login_throttle import FREE, LoginThrottle

@@ -1,0 +1,113 @@
+"""``kerasviz open``: explore a network in the browser, which fills itself with pictures."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+from urllib.parse import quote
+
+import click
+
+from kerasviz.cli.completion import complete_models
+from kerasviz.cli.options import InputOptions, ModelOptions, input_options, model_options
+from kerasviz.cli.progress import import_tensorflow
+from kerasviz.cli.reading import given_facts
+from kerasviz.cli.serve import check_settings, remember_for, require_service
+from kerasviz.cli.typed import command_line
+from kerasviz.io.files import cache_folder
+
+#: The port that is taken where it is free, so that addresses work again after a restart.
+PORT = 8501
+#: Sites of this machine whose pages, such as notebooks, may show the page in a frame.
+NOTEBOOKS = (
+    *("http://localhost:*", "http://127.0.0.1:*", "https://localhost:*", "https://127.0.0.1:*"),
+    "vscode-webview:",
+)
+
+
+@click.command(
+    "open",
+    epilog="""\b
+Examples:
+  kerasviz open model.onnx
+  kerasviz open efficientnet-lite0
+  kerasviz open model.onnx --examples out/model-examples
+
+\b
+Pictures are kept: the next time they are there at once. Ctrl-C stops it.
+""",
+)
+@click.argument("model", metavar="MODEL", shell_complete=complete_models)
+@click.option(
+    "--examples",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="DIR",
+    help="Folder of `kerasviz examples`: what units respond to in your data.",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Folder for everything that is written. [default: one of the network in the user cache]",
+)
+@click.option("--browser/--no-browser", default=True, help="Whether to open a window.")
+@click.option("--embed", is_flag=True, help="Let pages of this machine show it, as notebooks do.")
+@input_options
+@model_options
+def command(
+    model: str,
+    *,
+    examples: Path | None,
+    data: Path | None,
+    browser: bool,
+    embed: bool,
+    input_options: InputOptions,
+    model_options: ModelOptions,
+) -> None:
+    """Explore MODEL in the browser: every layer and unit, with pictures that make themselves.
+
+    MODEL is a file or a name of `kerasviz models list`. The page is that of `kerasviz serve`, on
+    this machine only. It makes rough pictures of the layers on the screen, then good ones of those
+    that are looked at longest, and nothing while nobody looks.
+    """
+    require_service()
+    import_tensorflow()  # before what follows imports it, and without its notes
+    from kerasviz.service.server import listening_near, serve
+    from kerasviz.service.settings import ServiceSettings, served_name
+
+    name = served_name(model)
+    setting = ServiceSettings(
+        data=data or _own_folder(model, name),
+        models=(model,),
+        port=PORT,
+        reading=model_options.source("", input_options.spec()),
+        cli_args=command_line("", "fast").reading or (),
+        filling=True,
+        framed_by=NOTEBOOKS if embed else (),
+        examples=examples,
+        quiet=True,
+    )
+    check_settings(setting)
+    given = given_facts(setting.reading.input_spec, setting.reading.labels)
+
+    def ready(address: str) -> None:
+        place = f"{address}/#/{quote(name)}"
+        click.echo(f"{name} is open at {place} (Ctrl-C stops)")
+        remember_for(setting, given)
+        if browser:
+            webbrowser.open(place)
+
+    with listening_near(setting) as at:
+        serve(setting, at, ready)
+
+
+def _own_folder(model: str, name: str) -> Path:
+    """Return the folder in the user cache for what is made of a network: of the same file again."""
+    from kerasviz.io.download import sha256_of
+    from kerasviz.io.files import digest
+
+    path = Path(model)
+    if not path.exists():
+        return cache_folder() / "open" / name
+    contents = sha256_of(path) if path.is_file() else digest(str(path.resolve()))
+    return cache_folder() / "open" / f"{name}-{contents[:8]}"

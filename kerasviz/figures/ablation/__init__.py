@@ -1,0 +1,1 @@
+"""Edits of a network and what they change on photos."""

@@ -1,0 +1,1 @@
+"""Pages that show how units are tuned to stimuli and turned photos."""

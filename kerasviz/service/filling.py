@@ -1,0 +1,33 @@
+"""How pages fill themselves: the settings of rough pictures, and of the good ones after them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kerasviz.network.network import Network
+from kerasviz.network.program import has_positions
+from kerasviz.optvis.recipes import RECIPES
+
+#: The side and the steps of rough pictures, which tell a layer of edges from one of faces.
+ROUGH_SIDE, ROUGH_STEPS = 64, 32
+
+
+def filling_of(net: Network) -> dict[str, dict[str, Any]]:
+    """Return the settings of requests for ``rough`` and ``good`` pictures of a network's units."""
+    name = "vit" if _has_tokens(net) else "vivid"
+    rough: dict[str, Any] = {"recipe": name, "steps": ROUGH_STEPS}
+    if _computes(net, ROUGH_SIDE):
+        rough["size"] = ROUGH_SIDE
+    return {"rough": rough, "good": {"recipe": name, "steps": RECIPES[name].steps}}
+
+
+def _has_tokens(net: Network) -> bool:
+    """Return whether half of the main layers or more are rows of tokens."""
+    ranks = [len(net.taps[tap].shape or ()) for tap in net.main_taps]
+    return 3 in ranks and 2 * ranks.count(3) >= len(ranks)
+
+
+def _computes(net: Network, side: int) -> bool:
+    placed = [tap for tap in net.main_taps if has_positions(net.taps[tap].shape)]
+    last = [*net.taps, *placed][-1]
+    return net.computes(last, side, side)

@@ -1,0 +1,121 @@
+// A map that fills itself: rough pictures of the layers on the screen, then good ones of those that
+// are looked at longest. Nothing is made while nobody looks.
+
+import { element } from "./dom.js";
+import { renderUnits } from "./rendering.js";
+import { unitOf } from "./strip.js";
+
+const FEWEST = 4; // units of a layer that get pictures, or as many as its strip has room for
+const MOST = 12;
+const AT_ONCE = 2; // units of the first job of a layer, so that all layers soon have some
+const LOOK = 1000; // milliseconds between two looks at what is on the screen
+
+/**
+ * Fill the `strips` of a network by itself, with the settings of `filling`, until `signal` aborts.
+ * Returns the line that says what is being made, and for how long.
+ */
+export function fill({ network, filling, strips, signal }) {
+  const words = element("span", { class: "small soft" });
+  const pause = element("button", { type: "button" }, "Pause");
+  const line = element("div", { class: "filling" }, words, pause);
+  const looked = new Map(strips.map((one) => [one, 0])); // for how many looks each was seen
+  const refused = new Set(); // layers of which no picture can be made
+  let paused = false;
+  let pending = null; // the job until it ends
+  let making = null; // what it makes, in words
+  let began = 0;
+
+  const seen = (one) => {
+    const box = one.place.closest("li").getBoundingClientRect();
+    return box.bottom > 0 && box.top < innerHeight;
+  };
+  const onScreen = () => strips.filter((one) => !refused.has(one) && seen(one));
+  const wanted = (one) => one.units(Math.max(FEWEST, Math.min(MOST, one.room())));
+  const having = (one) => wanted(one).filter((unit) => one.steps.has(unit)).length;
+
+  /** The next units: rough ones of the layer with fewest, far from those that have some. */
+  function next() {
+    const shown = onScreen();
+    const rough = shown.filter((one) => having(one) < wanted(one).length);
+    if (rough.length) {
+      const fewest = Math.min(...rough.map(having));
+      const poor = rough.filter((one) => having(one) === fewest);
+      const rich = shown.filter((one) => having(one) > fewest).map((one) => strips.indexOf(one));
+      const away = (one) => Math.min(...rich.map((at) => Math.abs(at - strips.indexOf(one))), 1e9);
+      const one = poor.reduce((best, other) => (away(other) > away(best) ? other : best));
+      const missing = wanted(one).filter((unit) => !one.steps.has(unit));
+      return { one, kind: "rough", units: fewest ? missing : missing.slice(0, AT_ONCE) };
+    }
+    const plain = shown.filter((one) => better(one).length);
+    if (!plain.length) return null;
+    const one = plain.reduce((best, other) => (looked.get(other) > looked.get(best) ? other : best));
+    return { one, kind: "good", units: better(one).slice(0, AT_ONCE) };
+  }
+
+  const better = (one) =>
+    wanted(one).filter((unit) => (one.steps.get(unit) ?? 0) < filling.good.steps);
+
+  function make({ one, kind, units }) {
+    const settings = filling[kind];
+    making = `Making ${kind} pictures of ${one.layer.name}`;
+    began = Date.now();
+    const started = renderUnits({
+      network,
+      targets: units.map((unit) => `${one.layer.name}:${unit}`),
+      settings,
+      made: ({ target, url }) => one.add(unitOf(target).unit, url, settings.steps),
+      end(failed) {
+        if (failed) refused.add(one);
+        if (pending === started) pending = null;
+      },
+      signal,
+    });
+    pending = started;
+  }
+
+  function tell() {
+    const some = strips.filter((one) => one.steps.size).length;
+    const seconds = Math.round((Date.now() - began) / 1000);
+    const left = `${some} of ${strips.length} layers have pictures`;
+    words.textContent = paused
+      ? `Paused; ${left}`
+      : pending
+        ? `${making} · ${seconds} s · ${left}`
+        : some === strips.length
+          ? "Everything on the screen has its pictures"
+          : `Waiting until other layers are looked at; ${left}`;
+  }
+
+  async function look() {
+    if (signal.aborted) return;
+    if (!document.hidden) {
+      const shown = onScreen();
+      shown.forEach((one) => looked.set(one, looked.get(one) + 1));
+      if (!paused && !pending) {
+        await Promise.allSettled(shown.map((one) => one.load()));
+        const task = signal.aborted || pending || paused ? null : next();
+        if (task) make(task);
+      }
+    }
+    tell();
+  }
+
+  const stop = () => {
+    pending?.cancel().catch(() => {});
+    pending = null;
+  };
+  pause.addEventListener("click", () => {
+    paused = !paused;
+    pause.textContent = paused ? "Continue" : "Pause";
+    if (paused) stop();
+    look();
+  });
+  document.addEventListener("visibilitychange", () => document.hidden && stop(), { signal });
+  const clock = setInterval(look, LOOK);
+  signal.addEventListener("abort", () => {
+    clearInterval(clock);
+    stop();
+  });
+  requestAnimationFrame(look);
+  return line;
+}

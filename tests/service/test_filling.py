@@ -1,0 +1,21 @@
+"""The settings of pictures that pages request themselves."""
+
+from __future__ import annotations
+
+from support import tiny, tokens
+
+from kerasviz.optvis.recipes import RECIPES
+from kerasviz.service.filling import ROUGH_SIDE, ROUGH_STEPS, filling_of
+
+
+def test_rough_pictures_are_small_where_the_network_takes_small_images() -> None:
+    found = filling_of(tiny.network())
+    assert found["rough"] == {"recipe": "vivid", "steps": ROUGH_STEPS, "size": ROUGH_SIDE}
+    assert found["good"] == {"recipe": "vivid", "steps": RECIPES["vivid"].steps}
+
+
+def test_networks_of_one_size_get_pictures_of_that_and_tokens_their_recipe() -> None:
+    net = tokens.network()
+    found = filling_of(net)
+    assert found["good"]["recipe"] == "vit"
+    assert ("size" in found["rough"]) == (net.fitting_size((64, 64)) == (64, 64))

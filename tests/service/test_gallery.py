@@ -1,0 +1,37 @@
+"""The pictures of units: the best one is shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from support import tiny
+
+from kerasviz.optvis.objectives.objective import channel
+from kerasviz.optvis.recipes import recipe
+from kerasviz.rendering.commands import CommandLine
+from kerasviz.rendering.request import Request
+from kerasviz.rendering.run import render_into
+from kerasviz.rendering.store import Store
+from kerasviz.service.gallery import Gallery
+
+
+def test_a_rough_picture_gives_way_to_a_better_one_of_any_recipe(tmp_path: Path) -> None:
+    net = tiny.network()
+    store = Store(tmp_path, net)
+    command = CommandLine("tiny", (), "fast")
+
+    def rendered(name: str, steps: int, side: int) -> Gallery:
+        chosen = recipe(name).replace(steps=steps, size=(side, side))
+        render_into(store, [Request("relu1:1", channel("relu1", 1), chosen)])
+        return Gallery(tmp_path, net, command)
+
+    rough = rendered("fast", 1, 16).best("relu1", 1, "fast")
+    assert rough is not None and rough.steps == 1 and rough.pixels == 256
+    good = rendered("fast", 3, 24).best("relu1", 1, "fast")
+    assert good is not None and (good.steps, good.pixels) == (3, 576)
+    other = rendered("vivid", 2, 24)
+    chosen, else_ = other.best("relu1", 1, "vivid"), other.best("relu1", 1, "fast")
+    assert chosen is not None and chosen.recipe == "vivid"  # the recipe that is asked for
+    assert else_ is not None and else_.steps == 3
+    assert [shown.steps for shown in other.of("relu1", 1)] == [1, 2, 3]
+    assert other.best("relu1", 2, "fast") is None

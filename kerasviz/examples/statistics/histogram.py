@@ -36,7 +36,8 @@ class BinnedUnit:
 
     def bins(self, cells: Array) -> Array:
         """Return the bins of cells by number."""
-        return np.clip((cells - self.first) // self.step, 0, BINS - 1)
+        bins: Array = np.clip((cells - self.first) // self.step, 0, BINS - 1)
+        return bins
 
 
 class Histogram:
@@ -79,7 +80,8 @@ class Histogram:
         """Return the :data:`QUANTILES` of a unit, each the middle of its cell."""
         cells = _quantile_cells(self.counts[unit], QUANTILES)
         middle = np.ldexp(self.grid.first[unit] + cells + 0.5, self.grid.exponent[unit])
-        return np.clip(middle, self.grid.low[unit], self.grid.high[unit])
+        values: Array = np.clip(middle, self.grid.low[unit], self.grid.high[unit])
+        return values
 
     def contributions(self, unit: int, binned: BinnedUnit) -> Array:
         """Return x p(x) of every bin [18]: the sum of its values, divided by that of all values.
@@ -117,4 +119,5 @@ def _quantile_cells(counts: Array, shares: tuple[float, ...]) -> Array:
     """Return the first cells up to which at least these shares of the values lie."""
     below = np.cumsum(counts)
     wanted = np.maximum(np.ceil(np.array(shares) * below[-1]), 1)
-    return np.minimum(np.searchsorted(below, wanted), len(counts) - 1)
+    cells: Array = np.minimum(np.searchsorted(below, wanted), len(counts) - 1)
+    return cells

@@ -103,7 +103,7 @@ def _binned_sample(statistics: TapStatistics, unit: int, binned: BinnedUnit) -> 
 
 def _crops(kept: Mapping[str, Array], ends: Sequence[Mapping[str, float]]) -> dict[str, Array]:
     """Return value, image and position of the crops of each bin, each [18, 6]."""
-    crops = {
+    crops: dict[str, Array] = {
         "value": np.full((BINS, CROPS), np.nan, np.float32),
         "image": np.full((BINS, CROPS), -1, np.int64),
         "place": np.zeros((BINS, CROPS), np.int32),

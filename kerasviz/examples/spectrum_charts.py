@@ -170,7 +170,7 @@ def _facts(found: UnitStatistics) -> tuple[tuple[str, str], ...]:
     facts = [
         ("positive", f"{found.positive:.1%} of the values"),
         ("mean", f"{found.mean:.3g}, standard deviation {found.deviation:.3g}"),
-        ("percentiles", f".01 {low:.3g}, 50 {median:.3g}, 99.99 {high:.3g}"),
+        ("median", f"{median:.3g}, .01 % below {low:.3g}, .01 % above {high:.3g}"),
     ]
     if found.maximum is not None:
         facts.append(("natural maximum", f"{found.maximum.value:.4g}, {_where(found.maximum)}"))

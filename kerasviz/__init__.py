@@ -18,6 +18,7 @@ Functions; those of commands take the options of the command as arguments of the
     make_explanations  show what decides a network's answer for photos (kerasviz explain)
     make_tuning     show how units respond to shapes in all directions (kerasviz tune)
     make_atlas      render every unit of a network (kerasviz atlas)
+    make_activation_atlas  map what a network sees in many photos (kerasviz activation-atlas)
     open            explore a network on a page that fills itself (kerasviz open)
     export_model    write a network for TensorFlow Serving (kerasviz export)
     convert         write a network as a Keras file or a SavedModel (kerasviz convert)
@@ -46,6 +47,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kerasviz.atlas.activations.make import make_activation_atlas as make_activation_atlas
     from kerasviz.atlas.make import make_atlas as make_atlas
     from kerasviz.atlas.verify import verify as verify
     from kerasviz.errors import KerasvizError as KerasvizError
@@ -98,6 +100,7 @@ _HOMES = {
     "find_examples": "examples.find",
     "find_positions": "rendering.position_maps",
     "load": "zoo.load",
+    "make_activation_atlas": "atlas.activations.make",
     "make_atlas": "atlas.make",
     "make_circuits": "figures.circuits.make",
     "make_explanations": "figures.explain.make",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable, Mapping
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 
@@ -72,3 +73,14 @@ def whole_number(name: str, value: Any, least: int = 1) -> int:
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise UsageError(f"{name} {value!r}: expected a whole number of {least} or more")
     return int(value)
+
+
+def finite_number(name: str, value: Any, example: str) -> float:
+    """Return a finite number; raise :class:`UsageError` for other values.
+
+    >>> finite_number("cutoff", 2, "2.5")
+    2.0
+    """
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+        raise UsageError(f"{name} {value!r}: expected a number, such as {example}")
+    return float(value)

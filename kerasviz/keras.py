@@ -98,7 +98,7 @@ class PicturesCallback(keras.callbacks.Callback):  # type: ignore[misc]
         self.every, self.seed, self.reading = every, seed, reading
         self.log_dir = None if log_dir is None else Path(log_dir)
         sides = {} if size is None else {"size": (size, size) if isinstance(size, int) else size}
-        self.recipe = find_recipe(recipe).replace(steps=steps, patience=0, **sides)
+        self.recipe = find_recipe(recipe).replace(steps=steps, patience=0, cutoff=None, **sides)
         self._is_sized = size is not None
         self.images: dict[int, list[Image.Image]] = {}
         self.seconds: dict[int, float] = {}

@@ -20,7 +20,18 @@ Size = tuple[int, int]
 #: Numbers in which convolutions are computed; ``auto`` is the fastest on this machine.
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 #: Parameterizations of one picture; "aligned" is for the frames of an interpolation.
-Param = Literal["pixel", "fourier", "pyramid", "low-resolution", "cppn", "maco"]
+Param = Literal[
+    "pixel",
+    "fourier",
+    "pyramid",
+    "low-resolution",
+    "cppn",
+    "maco",
+    "clip",
+    "grey",
+    "l2-ball",
+    "linf-ball",
+]
 #: Whether to take the tensor before an activation function: where it is a ReLU, or "any" function.
 PreActivation = bool | Literal["any"]
 FileFormat = Literal["png", "jpg", "webp"]

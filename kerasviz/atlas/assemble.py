@@ -60,7 +60,7 @@ class SiteBuilder:
         """Write the site and the manifest, and return the address of the first page."""
         index = write_site(self.folder, FigureRun(store, options, command), layout)
         if self.storage.local is None:
-            self._upload()
+            self.upload()
         return self.storage.address(index.relative_to(self.folder).as_posix())
 
     def tidy(self) -> None:
@@ -70,7 +70,8 @@ class SiteBuilder:
                 self.storage.remove(f"{folder}/{name}")
         self.storage.tidy(PICTURES)
 
-    def _upload(self) -> None:
+    def upload(self) -> None:
+        """Upload the files of the folder, but for pictures, which are there."""
         objects = self.folder / PICTURES / "objects"
         files = [
             path

@@ -212,24 +212,25 @@ def _differences(agreed: Atlas, asked: Atlas) -> Iterator[str]:
         yield f"model: there {names[0]}, here {names[1]}"
         return
     inputs = [InputSpec.from_json(dict(n["input"])).identity() for n in networks]
-    yield from _compare(inputs[0], inputs[1], "input ")
+    yield from setting_differences(inputs[0], inputs[1], "input ")
     if agreed.taps != asked.taps:
         yield f"layers: there {_few(agreed.taps)}, here {_few(asked.taps)}"
     if agreed.directions != asked.directions:
         names = [_few([g.name for g in a.directions]) or "none" for a in (agreed, asked)]
         same = names[0] == names[1]
         yield "other directions" if same else f"directions: there {names[0]}, here {names[1]}"
-    yield from _compare(agreed.recipe.identity(), asked.recipe.identity())
+    yield from setting_differences(agreed.recipe.identity(), asked.recipe.identity())
     rest = [
         {"seed": a.seed, "threads": a.threads, "batches": "fine" if a.balanced else "usual"}
         for a in (agreed, asked)
     ]
-    yield from _compare(rest[0], rest[1])
+    yield from setting_differences(rest[0], rest[1])
 
 
-def _compare(
+def setting_differences(
     agreed: Mapping[str, Any], asked: Mapping[str, Any], prefix: str = ""
 ) -> Iterator[str]:
+    """Describe the settings that two mappings have otherwise, each in a few words."""
     for name in sorted({*agreed, *asked}):
         values = agreed.get(name), asked.get(name)
         if values[0] != values[1]:

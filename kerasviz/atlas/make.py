@@ -3,46 +3,32 @@
 from __future__ import annotations
 
 import os
-import secrets
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Unpack
 
-from kerasviz.atlas.assemble import SiteBuilder
-from kerasviz.atlas.check import CheckResult, check, discard
 from kerasviz.atlas.definition import Atlas, agree, recorded
 from kerasviz.atlas.engines import Engine
-from kerasviz.atlas.leases import LEASE, Owner
+from kerasviz.atlas.picture_run import PictureRun, RunOptions
 from kerasviz.atlas.progress import RunProgress
 from kerasviz.atlas.progress_display import atlas_progress
-from kerasviz.atlas.rounds import FAILURES, LOOK, TaskRounds
-from kerasviz.atlas.run_log import RunLog
-from kerasviz.atlas.tasks import tasks_of
 from kerasviz.atlas.worker_options import WorkerOptions
-from kerasviz.errors import KerasvizError, whole_number
+from kerasviz.errors import whole_number
 from kerasviz.examples import Examples
 from kerasviz.figures.layout.example_panels import open_examples
-from kerasviz.io.storage import FIRST, Storage, StorageRefusedError
+from kerasviz.io.storage import FIRST, Storage
 from kerasviz.io.terminal import reporting
 from kerasviz.network.input_spec import InputSpec
 from kerasviz.network.network import Network
 from kerasviz.optvis.recipes import Recipe
-from kerasviz.rendering.batching import make_batches
 from kerasviz.rendering.commands import CommandLine
 from kerasviz.rendering.recipe_options import RecipeOptions
-from kerasviz.rendering.store import unique_requests
+from kerasviz.rendering.store import Store, unique_requests
 from kerasviz.types import EngineName, Param, Precision, Size
 from kerasviz.zoo.argument_names import named_arguments
 from kerasviz.zoo.arguments import Model, as_network
 from kerasviz.zoo.model_source import ModelSource
-
-#: How often pictures that the check finds damaged are made again.
-REPAIRS = 3
-#: The lease of the run that checks and assembles.
-ASSEMBLY = "gathering"
 
 
 @dataclass(frozen=True)
@@ -59,14 +45,11 @@ class AtlasSummary:
     repaired: int = 0
 
 
-class AtlasOptions(TypedDict, total=False):
+class AtlasOptions(RunOptions, total=False):
     """The optional arguments of :func:`render_atlas`."""
 
-    watch: Callable[[RunProgress], None]
     examples: Examples | None
     command: CommandLine
-    about: dict[str, Any]
-    lease: float
 
 
 @named_arguments()
@@ -196,114 +179,21 @@ def render_atlas(
     are kept.
     """
     atlas = agree(storage, atlas)
-    return _AtlasRun(_recorded(net, atlas), atlas, storage, engine, options).finish()
+    net, examples = recorded_as(net, atlas), options.get("examples")
+    layout = atlas.layout(net, examples)
+    requests = unique_requests(net, layout.requests)
+    usual = CommandLine(net.identity.source, figures=None)
+    run = PictureRun(net, atlas, storage, engine, requests, options)
+
+    def assemble(store: Store) -> str:
+        figure = atlas.options(net, examples)
+        return run.builder.site(store, figure, layout, options.get("command", usual))
+
+    index, progress = run.finish(assemble), run.progress
+    return AtlasSummary(index, progress.pictures, progress.made, progress.repaired)
 
 
-class _AtlasRun:
-    """One run of :func:`render_atlas`."""
-
-    def __init__(
-        self,
-        net: Network,
-        atlas: Atlas,
-        storage: Storage,
-        engine: Callable[[], Engine],
-        options: AtlasOptions,
-    ):
-        self.net, self.atlas, self.storage, self.options = net, atlas, storage, options
-        self.watch = options.get("watch", _unwatched)
-        self.layout = atlas.layout(net, options.get("examples"))
-        self.requests = unique_requests(net, self.layout.requests)
-        batches = make_batches(net, self.requests)
-        self.tasks = tasks_of(net, batches)
-        self.progress = RunProgress(
-            {task.name: batch.rows for task, batch in zip(self.tasks, batches, strict=True)}
-        )
-        self.builder = SiteBuilder(storage)
-        began = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        owner = Owner.here(f"{began}-{secrets.token_hex(3)}")
-        about = {"tasks": len(self.tasks), "pictures": self.progress.pictures}
-        self.rounds = TaskRounds(
-            atlas,
-            storage,
-            owner,
-            _source(net),
-            engine,
-            RunLog(storage, owner.run, {**options.get("about", {}), **about}),
-            self.watch,
-            options.get("lease", LEASE),
-        )
-
-    def finish(self) -> AtlasSummary:
-        for _ in range(1 + REPAIRS):
-            self._render()
-            with self._alone():
-                self._say(f"checking {self.progress.pictures} pictures")
-                result = check(self.storage, [t.name for t in self.tasks], self.builder.keep)
-                if not result.faults:
-                    index, progress = self._assemble(result), self.progress
-                    return AtlasSummary(index, progress.pictures, progress.made, progress.repaired)
-                self.progress.repaired += result.files
-                discard(self.storage, result)
-        raise KerasvizError(
-            f"{result.files} files in {self.storage.url!r} are missing or damaged each time that "
-            f"they were made, such as {result.first!r}; is that disk sound?"
-        )
-
-    def _render(self) -> None:
-        self.progress.stage = ""
-        try:
-            self.rounds.finish(self.tasks, self.progress)
-        except StorageRefusedError as error:
-            raise KerasvizError(f"{error}; {self.progress.kept}") from error
-        finally:  # after Ctrl-C too
-            self.rounds.log.end()
-        if abandoned := self.progress.abandoned:
-            reason = list(abandoned.values())[-1]
-            raise KerasvizError(
-                f"{len(abandoned)} of {len(self.tasks)} tasks failed wherever they were tried, the "
-                f"last by {reason!r} (see {self.storage.address(FAILURES)!r}); {self.progress.kept}"
-            )
-
-    def _assemble(self, result: CheckResult) -> str:
-        self._say("writing the site")
-        options = self.atlas.options(self.net, self.options.get("examples"))
-        usual = CommandLine(self.net.identity.source, figures=None)
-        store = self.builder.merge(self.net, result.shards, self.requests)
-        index = self.builder.site(store, options, self.layout, self.options.get("command", usual))
-        self.builder.tidy()
-        return index
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Be the only run that checks and assembles; others wait."""
-        leases = self.rounds.leases
-        while not leases.take(ASSEMBLY):
-            self._say("another run checks the pictures and writes the site")
-            time.sleep(LOOK)
-        try:
-            with leases.kept(ASSEMBLY):
-                yield
-        finally:
-            leases.drop(ASSEMBLY)
-
-    def _say(self, stage: str) -> None:
-        self.progress.stage = stage
-        self.watch(self.progress)
-
-
-def _unwatched(_: RunProgress) -> None:
-    """Do nothing with the progress."""
-
-
-def _recorded(net: Network, atlas: Atlas) -> Network:
-    """The network under the name and with the description of its input that are recorded."""
+def recorded_as(net: Network, atlas: Atlas) -> Network:
+    """Return the network under the name and with the description of its input of an atlas."""
     spec = InputSpec.from_json(dict(atlas.network["input"]))
     return net.renamed(atlas.network["name"]).with_input_spec(spec)
-
-
-def _source(net: Network) -> str:
-    """Return where workers find the model, whatever their working folder is."""
-    path = Path(net.identity.source)
-    known = net.identity.format == "zoo" or not path.exists()
-    return net.identity.source if known else str(path.absolute())

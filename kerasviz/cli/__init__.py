@@ -10,6 +10,7 @@ import click
 from kerasviz import __version__
 from kerasviz.cli import (
     ablate,
+    activation_atlas,
     atlas,
     check,
     circuits,
@@ -77,6 +78,7 @@ for _module in (
     tune,
     figures,
     atlas,
+    activation_atlas,
     verify,
     trust,
     convert,

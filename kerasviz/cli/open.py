@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import webbrowser
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -30,14 +31,16 @@ NOTEBOOKS = (
     epilog="""\b
 Examples:
   kerasviz open model.onnx
-  kerasviz open efficientnet-lite0
+  kerasviz open before.keras after.keras
   kerasviz open model.onnx --examples out/model-examples
 
 \b
 Pictures are kept: the next time they are there at once. Ctrl-C stops it.
 """,
 )
-@click.argument("model", metavar="MODEL", shell_complete=complete_models)
+@click.argument(
+    "model", metavar="MODEL...", nargs=-1, required=True, shell_complete=complete_models
+)
 @click.option(
     "--examples",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
@@ -55,7 +58,7 @@ Pictures are kept: the next time they are there at once. Ctrl-C stops it.
 @input_options
 @model_options
 def command(
-    model: str,
+    model: tuple[str, ...],
     *,
     examples: Path | None,
     data: Path | None,
@@ -66,19 +69,19 @@ def command(
 ) -> None:
     """Explore MODEL in the browser: every layer and unit, with pictures that make themselves.
 
-    MODEL is a file or a name of `kerasviz models list`. The page is that of `kerasviz serve`, on
-    this machine only. It makes rough pictures of the layers on the screen, then good ones of those
-    that are looked at longest, and nothing while nobody looks.
+    MODEL is a file or a name of `kerasviz models list`; units of several can be compared. The page
+    is that of `kerasviz serve`, on this machine only. It makes rough pictures of the layers on the
+    screen, then good ones of those that are looked at longest, and nothing while nobody looks.
     """
     require_service()
     import_tensorflow()  # before what follows imports it, and without its notes
     from kerasviz.service.server import listening_near, serve
     from kerasviz.service.settings import ServiceSettings, served_name
 
-    name = served_name(model)
+    names = [served_name(each) for each in model]
     setting = ServiceSettings(
-        data=data or _own_folder(model, name),
-        models=(model,),
+        data=data or _own_folder(model, names),
+        models=model,
         port=PORT,
         reading=model_options.source("", input_options.spec()),
         cli_args=command_line("", "fast").reading or (),
@@ -91,8 +94,9 @@ def command(
     given = given_facts(setting.reading.input_spec, setting.reading.labels)
 
     def ready(address: str) -> None:
-        place = f"{address}/#/{quote(name)}"
-        click.echo(f"{name} is open at {place} (Ctrl-C stops)")
+        place = f"{address}/#/{quote(names[0]) if len(names) == 1 else ''}"
+        verb = "is" if len(names) == 1 else "are"
+        click.echo(f"{' and '.join(names)} {verb} open at {place} (Ctrl-C stops)")
         remember_for(setting, given)
         if browser:
             webbrowser.open(place)
@@ -101,13 +105,13 @@ def command(
         serve(setting, at, ready)
 
 
-def _own_folder(model: str, name: str) -> Path:
-    """Return the folder in the user cache for what is made of a network: of the same file again."""
+def _own_folder(models: Sequence[str], names: Sequence[str]) -> Path:
+    """Return the folder in the user cache for what is made of networks: of the same files again."""
     from kerasviz.io.download import sha256_of
     from kerasviz.io.files import digest
 
-    path = Path(model)
-    if not path.exists():
-        return cache_folder() / "open" / name
-    contents = sha256_of(path) if path.is_file() else digest(str(path.resolve()))
-    return cache_folder() / "open" / f"{name}-{contents[:8]}"
+    paths = [Path(model) for model in models if Path(model).exists()]
+    if not paths and len(names) == 1:
+        return cache_folder() / "open" / names[0]
+    contents = [sha256_of(p) if p.is_file() else str(p.resolve()) for p in paths]
+    return cache_folder() / "open" / f"{names[0]}-{digest([*names, *contents])[:8]}"

@@ -245,7 +245,9 @@ _CHANGES = (
         type=click.Choice(PARAMETERIZATIONS),
         help="What is optimized: the image's pixels, its Fourier spectrum, a pyramid of images "
         "of different sizes, one of 32 x 32 pixels that is enlarged, a small network that paints "
-        "it (cppn), or the phases of a spectrum with the magnitudes of photos (maco).",
+        "it (cppn), the phases of a spectrum with the magnitudes of photos (maco), pixels that are "
+        "cut off at black and white (clip), a grey image, or changes of a photo that stay small "
+        "(l2-ball, linf-ball).",
     ),
     click.option(
         "--precision",

@@ -23,6 +23,7 @@ from kerasviz.cli.options import (
     model_options,
     recipe_options,
     seed_option,
+    size_of,
     steps_of,
 )
 from kerasviz.cli.progress import import_tensorflow
@@ -46,6 +47,14 @@ WITH_AGAIN = (
     *("again", "model", "out", "data", "as_json", "imports", "unsafe", "importer"),
     "signature",
 )
+
+
+def weights_of(text: str | float) -> float | str:
+    """Return one weight as a number; the function of the command reads others."""
+    try:
+        return float(text)
+    except ValueError:
+        return str(text)
 
 
 @click.command(
@@ -94,6 +103,25 @@ The same command again renders only what is missing, also after Ctrl-C.
     "those built in]",
 )
 @recipe_options("fast")
+@click.option(
+    "--views",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Images that the network sees of each picture in a step, as 16 crops of a photo. "
+    "[default: the recipe's]",
+)
+@click.option(
+    "--cutoff",
+    type=float,
+    metavar="X",
+    help="End a picture when its score has reached this: a photo is changed no more than it takes.",
+)
+@click.option(
+    "--final-size",
+    type=size_of,
+    metavar="N|HxW",
+    help="Pixels of the finished picture, where --param has one in any size (cppn).",
+)
 @seed_option
 @click.option(
     "--snapshots",
@@ -142,11 +170,17 @@ The same command again renders only what is missing, also after Ctrl-C.
 )
 @click.option(
     "--facet-weight",
-    type=float,
+    type=weights_of,
     default=5.0,
     show_default=True,
-    metavar="X",
-    help="How strongly facets steer.",
+    metavar="X[,X...]|row",
+    help="How strongly facets steer; of several there is a picture each, row stands for nine from "
+    "0.1 to 5.",
+)
+@click.option(
+    "--facet-positions",
+    is_flag=True,
+    help="Let it count for facets where in their photos things are.",
 )
 @click.option(
     "--batch",

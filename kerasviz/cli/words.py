@@ -23,6 +23,7 @@ FUNCTIONS = {
     "explain": "make_explanations",
     "tune": "make_tuning",
     "atlas": "make_atlas",
+    "activation-atlas": "make_activation_atlas",
     "export": "export_model",
     "open": "open",
     "check": "check",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from kerasviz.optvis import parameterizations
 from kerasviz.optvis.held_array import nameless, plain, revived
 from kerasviz.optvis.parameterizations import Alpha, Fourier, Maco, Parameterization, Pixel
 from kerasviz.optvis.python_function import PythonFunction
+from kerasviz.optvis.recipe_checks import check_recipe
 from kerasviz.optvis.transforms.steps import Jitter, Pad
 from kerasviz.optvis.transforms.transform import (
     ARTICLE_STEPS,
@@ -34,7 +34,7 @@ OPTIMIZERS = ("adam", "gradient-descent", "normalized-gradient", "nadam")
 #: Settings that are left out of the data of recipes which have their defaults.
 _RECENT = (
     *("rivals", "special_tokens", "views", "opacity", "likeness"),
-    *("octaves", "octave_scale"),
+    *("octaves", "octave_scale", "cutoff", "final_size"),
 )
 #: The patience of ``--until-converged``, in steps.
 PATIENCE = 128
@@ -78,6 +78,10 @@ class Recipe(NotebookView):
         octaves: The number of sizes in which a picture that starts from a photo is optimized, one
             after the other from small to large; the steps are divided among them.
         octave_scale: How many times larger than the one before an octave is, above 1.
+        cutoff: The score of the untransformed picture from which on it is finished, looked at after
+            every 16 steps and every snapshot; ``None`` to take all steps.
+        final_size: (height, width) in pixels of the finished picture, for parameterizations that
+            have one in any size, such as ``cppn``; ``None`` for the size it is optimized in.
 
     Raises:
         UsageError: For impossible settings.
@@ -115,6 +119,8 @@ class Recipe(NotebookView):
     likeness: float = 0.0
     octaves: int = 1
     octave_scale: float = 1.4
+    cutoff: float | None = None
+    final_size: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.transform, Transform):
@@ -123,67 +129,9 @@ class Recipe(NotebookView):
             object.__setattr__(self, "transform", self.transform.unshrunk())
         penalties = tuple(PythonFunction.of(penalty) for penalty in _several(self.penalties))
         object.__setattr__(self, "penalties", penalties)
-        if self.steps < 1:
-            raise UsageError(f"steps {self.steps}: expected 1 or more")
-        if min(self.size) < 1:
-            raise UsageError(f"size {self.size[0]}x{self.size[1]}: expected at least 1x1 pixel")
-        if self.patience < 0:
-            raise UsageError(f"patience {self.patience}: expected a number of steps, or 0 for all")
-        if self.tile < 0:
-            raise UsageError(f"tile {self.tile}: expected a number of pixels, or 0 for no tiles")
-        self._check_views()
-        self._check_octaves()
-        if self.tile and self.transform.resample == "each":
-            raise UsageError(
-                f"tile {self.tile}: the transform of the recipe {self.name} changes the size of "
-                "the image in every step; choose another recipe, such as fast"
-            )
-        if self.learning_rate <= 0:
-            raise UsageError(f"learning rate {self.learning_rate}: expected more than 0")
-        if not 0 <= self.likeness < math.inf:
-            raise UsageError(f"likeness {self.likeness}: expected a number from 0 on, such as 1")
-        if not 0 <= self.rivals <= 1:
-            raise UsageError(f"rivals {self.rivals}: expected a share from 0 (none) to 1, as 0.5")
-        if self.pre_activation not in (True, False, "any"):
-            raise UsageError(
-                f"pre_activation {self.pre_activation!r}: expected true (before ReLUs), false or "
-                '"any" (before other activation functions too)'
-            )
+        check_recipe(self)
         check_choice("precision", self.precision, PRECISIONS)
         check_choice("optimizer", self.optimizer, OPTIMIZERS)
-
-    def _check_views(self) -> None:
-        if not isinstance(self.views, int) or self.views < 1:
-            raise UsageError(f"views {self.views!r}: expected a number of images in a step, as 4")
-        if self.views > 1 and self.transform.shared:
-            raise UsageError(
-                f"views {self.views}: the transform of the recipe {self.name} has the same draws "
-                "for all; choose another recipe, such as maco"
-            )
-        if self.tile and (self.views > 1 or self.opacity or self.transform.crop is not None):
-            raise UsageError(
-                f"tile {self.tile}: the recipe {self.name} shows the network crops of the image; "
-                "leave out the tile"
-            )
-
-    def _check_octaves(self) -> None:
-        if not isinstance(self.octaves, int) or not 1 <= self.octaves <= self.steps:
-            raise UsageError(
-                f"octaves {self.octaves!r}: expected a number of sizes from 1 to that of steps, "
-                f"{self.steps}"
-            )
-        if not self.octave_scale > 1:
-            raise UsageError(f"octave_scale {self.octave_scale}: expected more than 1, such as 1.4")
-        if self.octaves == 1:
-            return
-        crops = self.transform.crop is not None
-        settings = {"tile": self.tile, "patience": self.patience, "opacity": self.opacity}
-        for name, value in {**settings, "crops": crops}.items():
-            if value:
-                raise UsageError(
-                    f"{name}: pictures in octaves, as of the recipe {self.name}, are made without; "
-                    "leave it out"
-                )
 
     def __repr__(self) -> str:
         """Write the call that makes the recipe; settings that are the defaults are left out."""
@@ -193,6 +141,11 @@ class Recipe(NotebookView):
             if f.name != "name" and getattr(self, f.name) != getattr(_DEFAULTS, f.name)
         ]
         return f"Recipe({', '.join([repr(self.name), *settings])})"
+
+    @property
+    def picture_size(self) -> tuple[int, int]:
+        """The height and width of finished pictures in pixels."""
+        return self.final_size or self.size
 
     @property
     def seen_size(self) -> tuple[int, int]:
@@ -215,6 +168,11 @@ class Recipe(NotebookView):
         """The pixels of an image and its views that are in memory in a step, the larger number."""
         seen = self.transform.seen_size(self.size)
         return max(self.size[0] * self.size[1], self.views * seen[0] * seen[1])
+
+    @property
+    def needs_photo(self) -> bool:
+        """Whether its pictures stay within a distance of the photo that they start from."""
+        return bool(getattr(self.parameterization, "needs_photo", False))
 
     @property
     def functions(self) -> tuple[PythonFunction, ...]:
@@ -258,6 +216,8 @@ class Recipe(NotebookView):
             if data[name] == getattr(_DEFAULTS, name):
                 del data[name]
         data["size"] = list(self.size)
+        if self.final_size is not None:
+            data["final_size"] = list(self.final_size)
         data["parameterization"] = self.parameterization.to_json()
         data["transform"] = self.transform.to_json()
         return data
@@ -273,6 +233,7 @@ class Recipe(NotebookView):
         check_names("recipe", data, [f.name for f in fields(cls)])
         readers: dict[str, Callable[[Any], Any]] = {
             "size": tuple,
+            "final_size": lambda size: None if size is None else tuple(size),
             "parameterization": parameterizations.from_json,
             "transform": transform_from_json,
             "penalties": lambda penalties: tuple(map(PythonFunction.from_json, penalties)),

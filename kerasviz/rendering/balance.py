@@ -33,7 +33,7 @@ def request_of_term(request: Request, term: Term, name: str, net: Network) -> Re
     no weight and no sign: what the picture should avoid is measured by what it can reach.
     """
     objective = single_term(term)
-    recipe = request.recipe.replace(steps=min(STEPS, request.recipe.steps), patience=0)
+    recipe = request.recipe.replace(steps=min(STEPS, request.recipe.steps), patience=0, cutoff=None)
     data = held_for(objective, recipe, net)
     return Request(name, objective, recipe, request.seed, batch=request.batch, data=data)
 

@@ -223,6 +223,12 @@ def recipe_args(
     if recipe.patience and not base.patience:
         changes["patience"] = PATIENCE
         args.append("--until-converged")
+    if recipe.views != base.views:
+        changes["views"] = recipe.views
+        args += ["--views", str(recipe.views)]
+    if recipe.cutoff is not None and recipe.cutoff != base.cutoff:
+        changes["cutoff"] = recipe.cutoff
+        args += ["--cutoff", repr(recipe.cutoff)]
     if recipe.tile != base.tile:
         changes["tile"] = recipe.tile
         args += ["--tile", str(recipe.tile)]
@@ -235,6 +241,9 @@ def recipe_args(
     if transparent and kinds[0] != Alpha.kind:
         base = base.transparent()
         args.append("--alpha")
+    if recipe.final_size is not None and recipe.final_size != base.final_size:
+        changes["final_size"] = recipe.final_size
+        args += ["--final-size", "x".join(map(str, recipe.final_size))]
     # Always: without it the fastest of the machine is taken.
     args += ["--precision", recipe.precision]
     return args if adapt(base.replace(**changes)) == recipe else None

@@ -28,18 +28,38 @@ def facet_rows(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(f"probe {name}", f"{logit:.3g}") for name, logit in record["logits"].items()]
 
 
-def facet_words(name: str) -> str:
-    """Return what the text of a picture says of the facet that it is steered towards."""
-    return f", facet {name}"
+def facet_words(name: str, weight: float | None = None) -> str:
+    """Return what the text of a picture says of the facet that it is steered towards.
+
+    The weight is named where there are pictures of several weights.
+
+    >>> facet_words("grass"), facet_words("grass", 0.1)
+    (', facet grass', ', facet grass at weight 0.1')
+    """
+    return f", facet {name}" + ("" if weight is None else f" at weight {weight:g}")
+
+
+def without_facet(text: str, name: str, weight: float) -> str:
+    """Return the text of a picture's target without its facet.
+
+    >>> without_facet("a:1, facet grass at weight 2, from cat.jpg", "grass", 2.0)
+    'a:1, from cat.jpg'
+    """
+    return text.replace(facet_words(name, weight), "").replace(facet_words(name), "")
+
+
+def names_weight(text: str, name: str, weight: float) -> bool:
+    """Return whether the text of a picture names the weight of its facet."""
+    return facet_words(name, weight) in text
 
 
 def unsteered(text: str, objective: list[dict[str, Any]]) -> str:
     """Return the text of a picture's target without its facet; the objective is plain data.
 
-    >>> unsteered("a:1, facet grass", [{"kind": "facet", "probe": {"name": "grass"}}])
+    >>> unsteered("a:1, facet grass", [{"kind": "facet", "weight": 5, "probe": {"name": "grass"}}])
     'a:1'
     """
     for term in objective:
         if term["kind"] == "facet":
-            text = text.replace(facet_words(term["probe"]["name"]), "")
+            text = without_facet(text, term["probe"]["name"], term["weight"])
     return text

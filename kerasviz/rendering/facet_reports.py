@@ -15,7 +15,7 @@ from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.facets import probe_parts
 from kerasviz.optvis.objectives.term import Objective, Term
 from kerasviz.rendering.facet_records import FACETS, read_facets
-from kerasviz.rendering.facets import mean_over_positions
+from kerasviz.rendering.facets import probed
 from kerasviz.rendering.picture import Picture
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.store import Store
@@ -77,11 +77,13 @@ def facet_logits(net: Network, facets: Sequence[Term], image: Array) -> dict[str
         activations = net.activations(image[None], [net.taps[tap].name for tap in taps])
     except KerasvizError:
         return {}
-    means = {tap: np.asarray(mean_over_positions(activations[net.taps[tap].name])) for tap in taps}
     logits = {}
     for term in facets:
-        parts = zip(term.taps, probe_parts(term, net), strict=True)
-        each = [float(means[tap][0] @ weights + bias) for tap, (weights, bias) in parts]
+        each = []
+        for tap, (weights, bias) in zip(term.taps, probe_parts(term, net), strict=True):
+            a = activations[net.taps[tap].name]
+            seen = probed(a, (weights.shape[0], weights.shape[1]) if weights.ndim > 1 else ())
+            each.append(float(np.asarray(seen)[0] @ weights.reshape(-1) + bias))
         logits[term.probe.name if term.probe else ""] = float(f"{np.mean(each):.6g}")
     return logits
 

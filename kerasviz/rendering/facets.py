@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ import tensorflow as tf
 
 from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
+from kerasviz.network.positions import positions_of
 from kerasviz.optvis.objectives.facets import facet
 from kerasviz.optvis.objectives.probes import linear_probe, sklearn_module
 from kerasviz.optvis.objectives.structure import taps_of
@@ -23,11 +25,15 @@ from kerasviz.rendering.facet_records import facet_words
 from kerasviz.rendering.photos import SUFFIXES, find_photos, read_photo
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.sizes import usual_size
-from kerasviz.types import Array
+from kerasviz.types import Array, Size
 
 #: The part of the layers before a target at which probes are, and their number at most.
 QUARTER = (0.5, 0.75)
 MOST_LAYERS = 3
+#: The cells along each side of a layer at most, for probes that have weights at positions.
+CELLS = 7
+#: The (height, width) of a grid of cells, () for means over all positions.
+Grid = tuple[int, int] | tuple[()]
 #: Photos that are computed at once.
 TOGETHER = 8
 #: The fewest photos of a facet, and of the others.
@@ -80,9 +86,16 @@ class FacetFolders:
 
 
 def with_facets(
-    net: Network, requests: Sequence[Request], folders: FacetFolders, weight: float
+    net: Network,
+    requests: Sequence[Request],
+    folders: FacetFolders,
+    weights: Sequence[float],
+    positions: bool = False,
 ) -> list[Request]:
-    """Return requests, each followed by one for every facet of its target.
+    """Return requests, each followed by one for every facet of its target and every weight.
+
+    Probes have weights for channels, or with ``positions`` for the channels in every cell of a grid
+    over the photo.
 
     Raises :class:`UsageError` for a target without layers before it, tiles, unreadable photos, and
     without scikit-learn.
@@ -92,19 +105,21 @@ def with_facets(
     sklearn_module("linear_model")  # before photos are read
     layers = {request: facet_layers(net, request) for request in requests}
     names = list(dict.fromkeys(name for taps in layers.values() for name in taps))
-    activations = _pooled(net, names, folders.files)
+    grids = {name: _grid(net, name) if positions else () for name in names}
+    activations = _pooled(net, grids, folders.files)
     probes = {name: _probes(name, activations[name], folders) for name in names}
     found: list[Request] = []
     for request in requests:
         found.append(request)
         for name in folders.photos:
             numbers = np.concatenate([probes[tap][name] for tap in layers[request]])
-            steered = replace(
-                request,
-                text=request.text + facet_words(name),
-                objective=request.objective + facet(layers[request], numbers, weight, name),
-            )
-            found.append(_in_own_batch(net, steered))
+            for weight in weights:
+                words = facet_words(name, weight if len(weights) > 1 else None)
+                cells = [grid for tap in layers[request] if (grid := grids[tap])]
+                steering = facet(layers[request], numbers, weight, name, cells)
+                objective = request.objective + steering
+                steered = replace(request, text=request.text + words, objective=objective)
+                found.append(_in_own_batch(net, steered))
     return found
 
 
@@ -152,18 +167,30 @@ def _before(net: Network, taps: Sequence[str]) -> set[str]:
     return set.intersection(*sets) if sets else set()
 
 
-def _pooled(net: Network, names: Sequence[str], files: Sequence[Path]) -> dict[str, Array]:
-    """Return the means over positions [N, C] of layers for photos."""
-    focused, size = net.focused(names), usual_size(net)
-    taps = {name: net.taps[name].name for name in names}
+def _grid(net: Network, tap: str) -> Size:
+    """Return the (height, width) of the cells of a layer that have weights of their own."""
+    extent = positions_of(net, tap, usual_size(net)).extent
+    if len(extent) != 2 or None in extent:
+        raise UsageError(
+            f"facet positions: {tap} is no map with positions (y, x); leave them out, or name a "
+            "unit of another layer"
+        )
+    height, width = (min(CELLS, int(side or 1)) for side in extent)
+    return height, width
+
+
+def _pooled(net: Network, grids: Mapping[str, Grid], files: Sequence[Path]) -> dict[str, Array]:
+    """Return the means over positions or cells [N, numbers] of layers for photos."""
+    focused, size = net.focused([*grids]), usual_size(net)
+    taps = {name: net.taps[name].name for name in grids}
 
     def means(images: Any) -> Any:
         activations = focused.activations(images, list(taps.values()))
-        return {name: mean_over_positions(activations[tap]) for name, tap in taps.items()}
+        return {name: probed(activations[tap], grids[name]) for name, tap in taps.items()}
 
     compute: Callable[..., Any] = tf.function(means, autograph=False, reduce_retracing=True)
     batch = min(TOGETHER, len(files))
-    parts: dict[str, list[Array]] = {name: [] for name in names}
+    parts: dict[str, list[Array]] = {name: [] for name in grids}
     for first in range(0, len(files), batch):
         photos = [read_photo(p, size, focused.channels) for p in files[first : first + batch]]
         images = np.stack(photos + photos[-1:] * (batch - len(photos)))
@@ -172,10 +199,16 @@ def _pooled(net: Network, names: Sequence[str], files: Sequence[Path]) -> dict[s
     return {name: np.concatenate(values) for name, values in parts.items()}
 
 
-def mean_over_positions(activations: Any) -> Any:
-    """Return the means over positions [B, C] of activations [B, ..., C], which a probe reads."""
+def probed(activations: Any, grid: Grid = ()) -> Any:
+    """Return what a probe reads of activations [B, ..., C]: means over positions [B, C].
+
+    With a ``grid`` (h, w) they are those over the cells of a grid, [B, h w C].
+    """
     a = tf.cast(activations, tf.float32)
     count = a.shape[0] or tf.shape(a)[0]
+    if grid:
+        cells = tf.image.resize(a, list(grid), method="area")
+        return tf.reshape(cells, [count, math.prod(grid) * a.shape[-1]])
     return tf.reduce_mean(tf.reshape(a, [count, -1, a.shape[-1]]), axis=1)
 
 

@@ -173,7 +173,7 @@ def _pictures(
         if recipe not in recipes:
             recipes.append(recipe)
         curve = [(float(step), float(value)) for step, value in entry["curve"]]
-        height, width = recipe["size"]
+        height, width = recipe.get("final_size") or recipe["size"]
         tiles.append(
             PageTile(
                 target=entry["target"],

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
-from kerasviz.errors import UsageError, whole_number
+from kerasviz.errors import UsageError, finite_number, whole_number
 from kerasviz.network.network import Network
-from kerasviz.optvis.objectives.facets import WEIGHT
+from kerasviz.optvis.objectives.facets import ROW, WEIGHT
 from kerasviz.optvis.objectives.objective import Objective
 from kerasviz.optvis.objectives.structure import taps_of
 from kerasviz.optvis.objectives.targets import Target, parse_targets
@@ -33,8 +31,9 @@ class PictureOptions:
     least, ``batch`` fixes how many pictures are optimized at once, ``balance`` divides each term of
     a sum by what it reaches alone. There is a picture of each target for each of ``photos``, in the
     style of the photo ``style`` where a target takes one. Each picture is followed by one for each
-    of ``facets``, which steer it with ``facet_weight``. Raises :class:`UsageError` for numbers out
-    of range.
+    of ``facets``, which steer it with each of ``facet_weights``, by
+    where things are in photos too with ``facet_positions``. Raises :class:`UsageError` for
+    numbers out of range.
     """
 
     seed: int = 0
@@ -46,7 +45,8 @@ class PictureOptions:
     photos: tuple[Any, ...] = ()
     style: Any = None
     facets: FacetFolders | None = None
-    facet_weight: float = WEIGHT
+    facet_weights: tuple[float, ...] = (WEIGHT,)
+    facet_positions: bool = False
 
     @classmethod
     def of(  # noqa: PLR0913 - the options of the command
@@ -60,7 +60,8 @@ class PictureOptions:
         from_: Any = (),
         style: Any = None,
         facets: str | os.PathLike[str] | None = None,
-        facet_weight: float = WEIGHT,
+        facet_weight: float | str | Iterable[float] = WEIGHT,
+        facet_positions: bool = False,
     ) -> PictureOptions:
         """Check the options, and order the snapshots."""
         if snapshots is not None and not isinstance(snapshots, Iterable):
@@ -75,7 +76,8 @@ class PictureOptions:
             () if from_ is None else tuple(listed_photos(from_)),
             None if style is None else one_photo(style),
             None if facets is None else FacetFolders.of(facets),
-            _finite("facet_weight", facet_weight),
+            weights_of(facet_weight),
+            bool(facet_positions),
         )
 
 
@@ -124,7 +126,9 @@ def requests_for(
         )
     requests = [replace(request, batch=pictures.batch) for request in requests]
     if pictures.facets is not None:
-        requests = with_facets(net, requests, pictures.facets, pictures.facet_weight)
+        requests = with_facets(
+            net, requests, pictures.facets, pictures.facet_weights, pictures.facet_positions
+        )
     if pictures.balance:
         requests = [to_balance(request) for request in requests]
     check_batch(net, requests)
@@ -138,10 +142,25 @@ def _in_float32(recipe: RecipeOptions) -> RecipeOptions:
     return replace(recipe, precision="float32")
 
 
-def _finite(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
-        raise UsageError(f"{name} {value!r}: expected a number, such as {WEIGHT:g}")
-    return float(value)
+def weights_of(weight: float | str | Iterable[float]) -> tuple[float, ...]:
+    """Return the weights of facets, each once: one, several, or ``"row"`` for nine from 0.1 to 5.
+
+    >>> weights_of(2), weights_of("0.1, 1"), weights_of("row")[::4]
+    ((2.0,), (0.1, 1.0), (0.1, 2.55, 5.0))
+    """
+    if weight == "row":
+        return ROW
+    values: Any = weight.split(",") if isinstance(weight, str) else weight
+    found = []
+    for value in values if isinstance(values, Iterable) else (values,):
+        try:
+            number = float(value) if isinstance(value, str) else value
+        except ValueError:
+            number = value  # which is no number
+        found.append(finite_number("facet_weight", number, f"{WEIGHT:g} (or row, or 0.1,1,5)"))
+    if not found:
+        raise UsageError('facet_weight: no number; give one, several, or "row"')
+    return tuple(dict.fromkeys(found))
 
 
 def listed(targets: Any) -> list[str | Objective]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from kerasviz.errors import UsageError, check_choice, whole_number
+from kerasviz.errors import UsageError, check_choice, finite_number, whole_number
 from kerasviz.network.size import size_of
 from kerasviz.types import Param, Precision, Size
 
@@ -25,8 +25,9 @@ class RecipeOptions:
 
     ``size`` is in pixels, one number or (height, width). ``settings`` are other fields of
     :class:`Recipe`, by name. ``spectrum`` is a folder of photographs whose magnitudes the pictures
-    of a recipe like maco have. ``alpha`` asks for transparent pictures. ``None`` leaves what the
-    recipe, the network or the machine says.
+    of a recipe like maco have. ``alpha`` asks for transparent pictures, ``views`` for that many
+    images of each in a step, ``cutoff`` for an end at a score, ``final_size`` for finished pictures
+    of another size. ``None`` leaves what the recipe, the network or the machine says.
     """
 
     recipe: str | Path | Recipe = "article"
@@ -39,13 +40,32 @@ class RecipeOptions:
     settings: Mapping[str, Any] = field(default_factory=dict)
     spectrum: str | Path | None = None
     alpha: bool = False
+    views: int | None = None
+    cutoff: float | None = None
+    final_size: int | Size | str | None = None
 
     def chosen(self) -> Recipe:
         """Return the recipe with the changes; :meth:`resolved` replaces the precision ``auto``."""
-        from kerasviz.optvis.recipes import PATIENCE
         from kerasviz.optvis.recipes import recipe as find_recipe
 
         recipe = find_recipe(self.recipe)
+        changes = self._changes(recipe)
+        if self.param is not None:
+            check_choice("param", self.param, get_args(Param))
+            if "parameterization" in self.settings:
+                raise UsageError("param and parameterization are the same setting; leave one out")
+            if self.param != recipe.parameterization.to_json()["kind"]:
+                recipe = recipe.of_kind(self.param)
+        recipe = self._with_spectrum(recipe.replace(**{**changes, **self.settings}))
+        recipe = recipe.transparent() if self.alpha else recipe
+        if self.final_size is not None:
+            recipe = recipe.replace(final_size=size_of(self.final_size))
+        return recipe
+
+    def _changes(self, recipe: Recipe) -> dict[str, Any]:
+        """Return the fields of a recipe that are named, but for its parameterization."""
+        from kerasviz.optvis.recipes import PATIENCE
+
         changes: dict[str, Any] = {}
         if self.steps is not None:
             changes["steps"] = whole_number("steps", self.steps)
@@ -53,20 +73,17 @@ class RecipeOptions:
             changes["size"] = size_of(self.size)
         if self.tile is not None:
             changes["tile"] = whole_number("tile", self.tile)
+        if self.views is not None:
+            changes["views"] = whole_number("views", self.views)
+        if self.cutoff is not None:
+            changes["cutoff"] = finite_number("cutoff", self.cutoff, "2.5")
         if self.until_converged:
             changes["patience"] = recipe.patience or PATIENCE
-        if self.param is not None:
-            check_choice("param", self.param, get_args(Param))
-            if "parameterization" in self.settings:
-                raise UsageError("param and parameterization are the same setting; leave one out")
-            if self.param != recipe.parameterization.to_json()["kind"]:
-                recipe = recipe.of_kind(self.param)
         if self.precision is not None:
             check_choice("precision", self.precision, get_args(Precision))
             if self.precision != "auto":
                 changes["precision"] = self.precision
-        recipe = self._with_spectrum(recipe.replace(**{**changes, **self.settings}))
-        return recipe.transparent() if self.alpha else recipe
+        return changes
 
     def _with_spectrum(self, recipe: Recipe) -> Recipe:
         from kerasviz.optvis.parameterizations import Maco

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -48,8 +49,8 @@ def render_batch(
 ) -> list[Picture]:
     """Render one batch and return its pictures, without the padding.
 
-    With a recipe that has patience each picture ends when it has converged, and there are no
-    checkpoints to ``resume`` from.
+    With a recipe that has patience or a cutoff each picture ends when it has converged or has the
+    score, and there are no checkpoints to ``resume`` from.
     """
     check_arrays(plan.requests)
     rows = _rows(plan)
@@ -66,7 +67,7 @@ def render_batch(
         groups=np.array([group for _, _, group in padded], np.int32),
     )
     snapshots = plan.requests[0].snapshots
-    if plan.recipe.patience:
+    if plan.recipe.patience or plan.recipe.cutoff is not None:
         run = optimize_until_converged(net, plan.recipe, batch, plan.batch, snapshots, progress)
     else:
         run = optimize(net, plan.recipe, batch, snapshots, progress, resume)
@@ -98,7 +99,7 @@ def _pictures(plan: Batch, run: Run) -> list[Picture]:
             request=request,
             row=row,
             image=run.images[i],
-            snapshots=_until(run.taken[i], run.snapshots, i),
+            snapshots=_until(run, run.snapshots, i),
             score=float(run.scores[i]),
             history=run.history[: run.taken[i], i],
             batch=plan.batch,
@@ -106,16 +107,20 @@ def _pictures(plan: Batch, run: Run) -> list[Picture]:
             term_scores=dict(zip(request.term_names, map(float, run.terms[i]), strict=False)),
             opacity=None if run.opacity is None else run.opacity[i],
             mask=None if run.mask is None else run.mask[i],
-            snapshot_opacities=_until(run.taken[i], run.snapshot_opacities, i),
+            snapshot_opacities=_until(run, run.snapshot_opacities, i),
         )
         for i, (request, row, _) in enumerate(_rows(plan))
         if run.taken[i]
     ]
 
 
-def _until(taken: int, by_step: Mapping[int, Array], row: int) -> dict[int, Array]:
-    """Return what a row has by step, up to the last step that it has taken."""
-    return {step: arrays[row] for step, arrays in by_step.items() if step <= taken}
+def _until(run: Run, by_step: Mapping[int, Array], row: int) -> dict[int, Array]:
+    """Return what a row has by step, of one that was stopped up to the last step that it took.
+
+    One that ended by itself has its finished picture at later steps.
+    """
+    last = math.inf if run.complete[row] else run.taken[row]
+    return {step: arrays[row] for step, arrays in by_step.items() if step <= last}
 
 
 def render_batches(
@@ -241,13 +246,17 @@ def render(  # noqa: PLR0913 - the options of the command
     from_: Photos = (),
     style: Photos = None,
     facets: str | Path | None = None,
-    facet_weight: float = WEIGHT,
+    facet_weight: float | str | Sequence[float] = WEIGHT,
+    facet_positions: bool = False,
     size: int | Size | str | None = None,
     steps: int | None = None,
     param: Param | None = None,
     precision: Precision | None = None,
     until_converged: bool = False,
     tile: int | None = None,
+    views: int | None = None,
+    cutoff: float | None = None,
+    final_size: int | Size | str | None = None,
     alpha: bool = False,
     out: str | Path | None = None,
     format: FileFormat = "png",
@@ -279,17 +288,27 @@ def render(  # noqa: PLR0913 - the options of the command
         facets: A folder of folders with photos, one for each facet: after the picture of a target
             there is one for each, steered towards what tells its photos from the others. In
             ``out``, ``facets.json`` says how far.
-        facet_weight: The strength of facets.
+        facet_weight: The strength of facets, or several, or ``"row"`` for nine from 0.1 to 5: there
+            is a picture for each.
+        facet_positions: Whether it counts for facets where in their photos things are.
         size: Pixels, a number or (height, width); by default the network's own where it takes no
             other, else the recipe's.
         steps: The updates of the image.
         param: What is optimized: pixels, their Fourier spectrum, a pyramid, 32 x 32 pixels, a small
-            network that paints them (``"cppn"``), or the phases of a spectrum with fixed magnitudes
-            (``"maco"``).
+            network that paints them (``"cppn"``), the phases of a spectrum with fixed magnitudes
+            (``"maco"``), pixels that are cut off at black and white (``"clip"``), a grey image
+            (``"grey"``), or small changes of a photo (``"l2-ball"``, ``"linf-ball"``).
         precision: The numbers in which convolutions are computed, by default ``"auto"``, the
             fastest on this machine, or that of a recipe of your own.
         until_converged: Whether a picture ends when its score has stopped growing.
         tile: The side of the tiles, in pixels, that the network sees of large pictures.
+        views: The transformed images that the network sees of each image in a step, such as 16
+            crops of a photo; more take more time and memory and give a steadier way.
+        cutoff: The score of the untransformed picture from which on it is finished, such as the
+            largest that a unit has in photos: a photo is changed no more than that takes. Snapshots
+            of later steps are the finished picture.
+        final_size: Pixels of the finished picture, where ``param`` has one in any size: ``"cppn"``
+            paints it anew, sharp in every size.
         alpha: Whether pictures are transparent where the target does not need them, see
             :class:`Alpha`; ``r[0].opacity`` is [H, W], and a file has it too.
         out: A folder for the pictures, with the manifest and the page that the command writes.
@@ -323,9 +342,9 @@ def render(  # noqa: PLR0913 - the options of the command
         Olah, Mordvintsev, Schubert: Feature Visualization, Distill 2017.
     """
     asked = (seed, snapshots, diversity, negative, batch, balance, from_, style)
-    pictures = PictureOptions.of(*asked, facets, facet_weight)
+    pictures = PictureOptions.of(*asked, facets, facet_weight, facet_positions)
     changes = (steps, size, param, precision, tile, until_converged, settings)
-    options = RecipeOptions(recipe, *changes, spectrum, alpha)
+    options = RecipeOptions(recipe, *changes, spectrum, alpha, views, cutoff, final_size)
     options.chosen()  # wrong settings are an error before the model is loaded
     check_choice("format", format, FORMATS)
     wanted = listed(targets)

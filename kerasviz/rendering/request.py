@@ -21,12 +21,13 @@ from kerasviz.optvis.objectives.packing import check_positions
 from kerasviz.optvis.objectives.structure import taps_of
 from kerasviz.optvis.objectives.sums import is_sum, term_names, unbalanced
 from kerasviz.optvis.objectives.targets import Target, negated, parse_target
-from kerasviz.optvis.objectives.term import COMPARED, STYLED
+from kerasviz.optvis.objectives.term import OF_PHOTO, STYLED
 from kerasviz.optvis.parameterizations import from_images
 from kerasviz.optvis.python_function import names_of, not_from_data
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.adapting import adapt_recipe, with_diversity
-from kerasviz.rendering.facet_records import facet_words
+from kerasviz.rendering.contributions_of_photos import with_contributions
+from kerasviz.rendering.facet_records import without_facet
 from kerasviz.rendering.held_data import with_arrays
 
 #: What the text of a balanced sum ends with.
@@ -59,13 +60,21 @@ class Request:
     style: HeldArray | None = None
 
     def __post_init__(self) -> None:
-        compared = [term for term in self.objective.terms if term.kind in COMPARED]
+        compared = [term for term in self.objective.terms if term.kind in OF_PHOTO]
         if compared and self.photo is None:
+            kind = "caricature" if compared[0].of else compared[0].kind
             raise UsageError(
-                f"target {self.text!r}: {compared[0].kind} compares a layer with that of a photo; "
+                f"target {self.text!r}: {kind} compares a layer with that of a photo; "
                 "give --from PHOTO (in Python: from_=)"
             )
         self._check_style()
+        if self.recipe.needs_photo and not self.starts_from_photo:
+            kind = self.recipe.parameterization.to_json()["kind"]
+            raise UsageError(
+                f"target {self.text!r}: pictures of param {kind} start from a photo and stay near "
+                "it; give --from PHOTO (in Python: from_=)"
+                + ("" if self.photo is None else " and another target")
+            )
         if self.recipe.octaves > 1 and not self.starts_from_photo:
             raise UsageError(
                 f"target {self.text!r}: pictures in octaves, as of the recipe {self.recipe.name}, "
@@ -132,7 +141,7 @@ class Request:
         """The text of the target as the user wrote it, without what was added to it."""
         text = self.text.removesuffix(BALANCED) if self.balance else self.text
         if self.facet:
-            text = text.removesuffix(facet_words(self.facet))
+            text = without_facet(text, self.facet, self.facet_weight)
         return text.removesuffix(from_words(self.photo, self.style))
 
     @property
@@ -140,6 +149,11 @@ class Request:
         """The name of the facet that the picture is steered towards, "" without one."""
         terms = (term for term in self.objective.terms if term.kind == "facet")
         return next((term.probe.name for term in terms if term.probe is not None), "")
+
+    @property
+    def facet_weight(self) -> float:
+        """The strength with which the picture is steered, 0 without a facet."""
+        return next((term.weight for term in self.objective.terms if term.kind == "facet"), 0.0)
 
     @property
     def term_names(self) -> tuple[str, ...]:
@@ -317,7 +331,7 @@ def early_tap(net: Network, size: tuple[int, int]) -> str:
 
 def of_photo(target: Target, photo: HeldArray, recipe: Recipe, net: Network) -> Target:
     """Return the target of a picture from a photo; one that starts from it also stays near it."""
-    objective = target.objective
+    objective = with_contributions(target.objective, photo, recipe, net)
     if not objective.reproduces:
         from_images(recipe.parameterization, tf.fill([1, 8, 8, net.channels], 0.5))
         if recipe.likeness:

@@ -89,4 +89,8 @@ _computed: WeakKeyDictionary[Network, dict[tuple[object, ...], bool]] = WeakKeyD
 
 
 def _is_about_positions(term: Term) -> bool:
-    return bool(term.shape) or term.position is not None or term.kind in ("neuron", "function")
+    return (
+        bool(term.shape or term.of)
+        or term.position is not None
+        or term.kind in ("neuron", "function")
+    )

@@ -14,7 +14,7 @@ from kerasviz.io.files import checksum, digest, write_atomically
 from kerasviz.io.images import FORMATS
 from kerasviz.network.network import Network
 from kerasviz.optvis.environment import environment
-from kerasviz.rendering.facet_records import facet_words
+from kerasviz.rendering.facet_records import names_weight, without_facet
 from kerasviz.rendering.held_data import save_held
 from kerasviz.rendering.manifest import (
     MANIFEST,
@@ -176,7 +176,8 @@ class Store:
     def _file(self, picture: Picture, step: int, origin: Origin, _: bytes) -> str:
         request, row, key = picture.request, picture.row, origin.key
         text = request.written if request.photo is not None else request.text
-        name = slug(text.replace(facet_words(request.facet), "") if request.facet else text)
+        facet = request.facet, request.facet_weight
+        name = slug(without_facet(text, *facet) if request.facet else text)
         if request.photo is not None:
             stem = Path(request.photo.name).stem.replace(" ", "_")
             name += f"-from-{slug(stem)}"
@@ -185,6 +186,8 @@ class Store:
             name += f"-style-{slug(stem)}"
         if request.facet:
             name += f"-facet-{slug(request.facet.replace(' ', '_'))}"
+            if names_weight(request.text, *facet):
+                name += f"-{request.facet_weight:g}"
         if request.seed:
             name += f"-seed{request.seed}"
         if request.rows > 1:

@@ -66,6 +66,23 @@ class Gallery:
         """Return the command that reproduces a picture, "" if none does."""
         return self.command.picture(self.net, entry, self._manifest.requests[entry.request])
 
+    def contents(self, tap: str | None) -> tuple[dict[str, Any], dict[str, str]]:
+        """Return the manifest, of the pictures of one tap if it is named, and their commands."""
+        self._refresh()
+        with self._lock:
+            data = {**self._manifest.data(), "computed": []}
+            data.pop("copied", None)
+            if tap is not None:
+                data["pictures"] = [e for e in data["pictures"] if self._tap_of(e) == tap]
+                used = {entry["request"] for entry in data["pictures"]}
+                data["requests"] = {k: v for k, v in data["requests"].items() if k in used}
+            entries = [self._manifest.entries[entry["file"]] for entry in data["pictures"]]
+        return data, {e.file: words for e in entries if (words := self.command_of(e))}
+
+    def _tap_of(self, entry: dict[str, Any]) -> str | None:
+        subject = self._subjects.get(entry["request"])
+        return None if subject is None else subject[0][0]
+
     def _refresh(self) -> None:
         with self._lock:
             if time.monotonic() - self._looked < FRESH_SECONDS:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: The height of the frame in pixels.
 HEIGHT = 720
 #: What the command prints when it is ready.
-_READY = re.compile(r" is open at (\S+)")
+_READY = re.compile(r" (?:is|are) open at (\S+)")
 
 
 class Opened(NotebookView):
@@ -60,7 +60,7 @@ class Opened(NotebookView):
 
 @named_arguments()
 def open(
-    model: Model,
+    model: Model | Sequence[Model],
     *,
     examples: str | os.PathLike[str] | None = None,
     data: str | os.PathLike[str] | None = None,
@@ -73,7 +73,7 @@ def open(
     elsewhere open its ``address``. A model in memory is written into the cache as it is now.
 
     Args:
-        model: The network, or what :func:`kerasviz.load` takes.
+        model: The network, or what :func:`kerasviz.load` takes; several to compare their units.
         examples: A folder of :func:`kerasviz.find_examples`.
         data: The folder of pictures; by default one of the network in the user cache.
         browser: Whether to open a window, too.
@@ -92,7 +92,11 @@ def open(
         'http://127.0.0.1:8501/#/efficientnet-lite0'
         >>> page.close()
     """
-    words = [sys.executable, "-m", "kerasviz.cli", "open", *_source_of(model)]
+    models = model if isinstance(model, list | tuple) else [model]
+    files, options = zip(*map(_source_of, models), strict=True)
+    if len(set(options)) > 1:
+        raise UsageError("the models are read with different options; open them one by one")
+    words = [sys.executable, "-m", "kerasviz.cli", "open", *files, *options[0]]
     for name, folder in (("examples", examples), ("data", data)):
         words += [f"--{name}", os.fspath(folder)] if folder is not None else []
     words += ["--browser" if browser else "--no-browser", *(["--embed"] if embed else [])]
@@ -109,17 +113,17 @@ def open(
     )
 
 
-def _source_of(model: Model) -> Sequence[str]:
-    """Return the arguments by which the command reads a model, which is written if need be."""
+def _source_of(model: Model) -> tuple[str, tuple[str, ...]]:
+    """Return the file of a model, which is written if need be, and the options that read it."""
     from kerasviz.rendering.commands import reading_args
 
     if isinstance(model, str | os.PathLike):
-        return [os.fspath(model)]
+        return os.fspath(model), ()
     net = as_network(model)
     args = reading_args(net)
     if args is not None:
-        return [net.identity.source, *args]
-    return [str(_written(net)), *_input_words(net)]
+        return net.identity.source, args
+    return str(_written(net)), _input_words(net)
 
 
 def _written(net: Network) -> Path:
@@ -135,7 +139,7 @@ def _written(net: Network) -> Path:
     return file
 
 
-def _input_words(net: Network) -> Sequence[str]:
+def _input_words(net: Network) -> tuple[str, ...]:
     from kerasviz.rendering.commands import input_args
 
     if net.input_spec is None:
@@ -143,4 +147,4 @@ def _input_words(net: Network) -> Sequence[str]:
     words = input_args(net.input_spec)
     if words is None:
         raise UsageError(f"{net.name}: no option describes its input; save it and give the file")
-    return words
+    return tuple(words)

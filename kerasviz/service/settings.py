@@ -102,6 +102,11 @@ class ServiceSettings:
         return self.data / "photos"
 
     @property
+    def notes(self) -> Path:
+        """The folder of the names and stars of units."""
+        return self.data / "notes"
+
+    @property
     def database(self) -> Path:
         """The database of jobs."""
         return self.data / "jobs.sqlite"

@@ -30,7 +30,8 @@ class Size:
 
     def shorten_command(self, words: list[str]) -> list[str]:
         """Return a command's words with numbers of steps and pixels no larger than these."""
-        if words[:1] not in (["render"], ["figures"], ["atlas"], ["export"]):
+        known = ("render", "figures", "atlas", "activation-atlas", "export")
+        if not words or words[0] not in known:
             return words
         most = {"--steps": self.steps, "--steps-max": self.steps, "--size": self.pixels}
         most["--tile"] = self.pixels // 2

@@ -56,6 +56,16 @@ def test_it_says_one_line_and_opens_a_window(
     assert opened(same_name)[1].data != setting.data  # of another file
 
 
+def test_several_networks_are_open_together(
+    opened: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERASVIZ_CACHE", str(tmp_path / "cache"))
+    before, after = (classifier(tmp_path / f"{n}.onnx", seed=k) for k, n in enumerate("ab"))
+    found, setting, port, _ = opened(before, after, "--no-browser")
+    assert found.out == f"a and b are open at http://127.0.0.1:{port}/#/ (Ctrl-C stops)\n"
+    assert list(setting.sources()) == ["a", "b"]
+
+
 def test_another_port_is_taken_if_its_own_is(opened: Callable[..., Any], tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from support import tiny, two_detectors
 from support.batch_models import MODELS, SIZE
 from support.facet_fixtures import themes, write_themes
@@ -51,6 +52,55 @@ def test_each_picture_is_followed_by_its_facets(themes: Path) -> None:
     ]
     nothing = asked(NET, "joined:2", facets=themes, facet_weight=0)
     assert {image.tobytes() for image in nothing.images} == {plain.images[0].tobytes()}
+
+
+def test_positions_count_where_they_are_asked_for(tmp_path: Path) -> None:
+    """Photos that are red at the top, against photos that are red at the bottom."""
+    draw = np.random.default_rng(0)
+    for name, top in (("high", True), ("low", False)):
+        (tmp_path / "themes" / name).mkdir(parents=True)
+        for k in range(6):
+            pixels = draw.integers(0, 60, (48, 48, 3)).astype(np.uint8)
+            pixels[slice(0, 24) if top else slice(24, 48), :, 0] += 180
+            Image.fromarray(pixels).save(tmp_path / "themes" / name / f"{k}.png")
+    words = {"facets": tmp_path / "themes", "facet_weight": 8, "size": 24, "steps": 24, "seed": 1}
+    made = asked(TWO, "unit:0", facet_positions=True, **words, param="pixel", learning_rate=0.3)
+    term = facet_of(made[1].request)
+    assert term is not None and term.grid == (7, 7)
+    red = TWO.activations(made.images, ["detectors"])["detectors"].numpy()[..., 0]
+    lead = [float(row[: len(row) // 2].mean() - row[len(row) // 2 :].mean()) for row in red]
+    assert lead[1] > lead[0] + 0.02 and lead[2] < lead[0] - 0.05, lead
+    reports = made.facets()
+    assert reports[1].logits["high"] > reports[2].logits["high"]
+    out = tmp_path / "out"
+    asked(TWO, "unit:0", facet_positions=True, **words, out=out)
+    assert kerasviz.verify(out, TWO, progress=False).same
+
+
+def test_several_weights_are_a_row_of_pictures(themes: Path, tmp_path: Path) -> None:
+    made = asked(NET, "joined:2", facets=themes, facet_weight=[0, 2.5], out=tmp_path)
+    words = ("blue at weight 0", "blue at weight 2.5", "red at weight 0", "red at weight 2.5")
+    assert [p.target for p in made] == ["joined:2", *(f"joined:2, facet {w}" for w in words)]
+    assert [p.request.facet_weight for p in made] == [0, 0, 2.5, 0, 2.5]
+    assert all(p.request.written == "joined:2" for p in made)
+    steered = [f"joined-2-facet-{f}-{w}.png" for f in ("blue", "red") for w in (0, 2.5)]
+    names = {"joined-2.png", *steered}
+    assert {path.name for path in tmp_path.glob("*.png")} == names
+    np.testing.assert_array_equal(made.images[1], made.images[0])
+    alone = asked(NET, "joined:2", facets=themes, facet_weight=2.5)
+    np.testing.assert_allclose(made.images[[2, 4]], alone.images[1:], atol=0.51 / 255)
+    assert kerasviz.verify(tmp_path, NET, progress=False).same
+    assert json.loads((tmp_path / FACETS).read_text()).keys() == names
+    page = (tmp_path / "index.html").read_text()
+    places = [page.index(f'src="{name}"') for name in ("joined-2.png", *steered)]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("weight", ["strong", [1, "x"], [], float("inf")])
+def test_weights_that_are_none_are_one_line(themes: Path, weight: Any) -> None:
+    with pytest.raises(UsageError, match="facet_weight") as refused:
+        asked(NET, "joined:2", facets=themes, facet_weight=weight)
+    assert "\n" not in str(refused.value)
 
 
 def test_the_probe_is_that_of_the_photos(themes: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import kerasviz
-from kerasviz.errors import KerasvizError
+from kerasviz.errors import KerasvizError, UsageError
 
 
 def described(page: Any, name: str) -> Any:
@@ -47,6 +47,14 @@ def test_a_model_in_memory_is_shown_in_a_frame(
         page.close()
     with pytest.raises(OSError):
         described(page, name)
+
+
+def test_models_that_are_read_differently_are_refused() -> None:
+    nets = [
+        kerasviz.load("efficientnet-lite0", preprocess=name) for name in ("unit", "torchvision")
+    ]
+    with pytest.raises(UsageError, match="different options"):
+        kerasviz.open(nets)
 
 
 def test_what_the_service_says_is_the_error(tmp_path: Path) -> None:

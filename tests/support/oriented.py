@@ -69,10 +69,13 @@ def of_onnx(weights: np.ndarray) -> Network:
 
 
 def of_tokens(weights: np.ndarray) -> Network:
-    """Patches of 15 x 15 pixels in images of 45 x 45, as a row of 9 tokens."""
+    """Patches of 15 x 15 pixels in images of 45 x 45, as 9 tokens, and these with their mean."""
     image = keras.Input((45, 45, weights.shape[2]), name="image")
     patches = keras.layers.Conv2D(weights.shape[3], KERNEL, KERNEL, use_bias=False, name="patches")
     rows = keras.layers.Reshape((9, weights.shape[3]), name="rows")(patches(image))
-    model = keras.Model(image, keras.layers.ReLU(name="unit")(rows), name="tokens")
+    unit = keras.layers.ReLU(name="unit")(rows)
+    mean = keras.layers.GlobalAveragePooling1D(keepdims=True)(unit)
+    mixed = keras.layers.Add(name="mixed")([unit, mean])
+    model = keras.Model(image, mixed, name="tokens")
     patches.set_weights([weights])
     return kerasviz.load(model, preprocess="unit")

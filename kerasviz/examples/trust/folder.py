@@ -33,7 +33,7 @@ class FinishedPicture:
     @property
     def size(self) -> Size:
         """Height and width in pixels."""
-        return self.request.recipe.size
+        return self.request.recipe.picture_size
 
     @cached_property
     def subject(self) -> str:

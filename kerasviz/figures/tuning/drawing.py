@@ -45,9 +45,13 @@ GREY = (150, 150, 156)
 RED = (202, 0, 32)
 
 
-def radial_image(tunings: Sequence[Tuning], pictures: Mapping[str, Path]) -> Image.Image:
-    """Draw curves of units around a circle, with their pictures at their largest responses."""
-    period = tunings[0].fine.period or 360.0
+def radial_image(
+    tunings: Sequence[Tuning], period: float, pictures: Mapping[str, Path]
+) -> Image.Image:
+    """Draw curves of units around a circle, with their pictures at their largest responses.
+
+    ``period`` is that of the curves in degrees.
+    """
     side = SIDE * SMOOTH
     canvas = Image.new("RGBA", (side, side), "white")
     for tuning in tunings:
@@ -60,8 +64,8 @@ def radial_image(tunings: Sequence[Tuning], pictures: Mapping[str, Path]) -> Ima
         canvas.alpha_composite(layer)
     image = canvas.convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS)
     draw = ImageDraw.Draw(image)
-    for radius in (NONE * SIDE, (NONE + FULL) * SIDE):
-        draw.circle((SIDE / 2, SIDE / 2), radius, outline=GREY)
+    draw.circle((SIDE / 2, SIDE / 2), NONE * SIDE, fill="white", outline=GREY)
+    draw.circle((SIDE / 2, SIDE / 2), (NONE + FULL) * SIDE, outline=GREY)
     for degrees in (0, 90, 180, 270):
         angle, radius = np.radians(degrees), 0.75 * NONE * SIDE
         middle = (SIDE / 2 + radius * np.cos(angle), SIDE / 2 - radius * np.sin(angle))

@@ -142,11 +142,11 @@ def _layer(layer: TunedLayer, record: TuningRecord) -> _TuningLayer:
 def _kind(layer: TunedLayer, sweep: Sweep, record: TuningRecord) -> _TuningKind:
     tunings = layer.of_kind(sweep.kind)
     drawn = strongest(tunings)
-    round_ = sweep.across.period is not None
+    period = sweep.across.period
     return _TuningKind(
         title=TITLES[sweep.kind],
-        radial=svg.radial(drawn, record.pictures) if round_ else Markup(""),
-        left_out=len(tunings) - len(drawn) if round_ else 0,
+        radial=svg.radial(drawn, period, record.pictures) if period and drawn else Markup(""),
+        left_out=len(tunings) - len(drawn),
         cards=tuple(_card(tuning, sweep, record.pictures) for tuning in tunings),
         stimuli=f"{FIGURES}/{figure_name(layer.name, sweep.kind, 'stimuli')}",
     )
@@ -156,9 +156,9 @@ def _card(tuning: Tuning, sweep: Sweep, pictures: dict[str, str]) -> _TuningCard
     row = tuning.down.values[tuning.row]
     width = tuning.half_width
     facts = [
-        ("largest at", f"{value_text(tuning.fine, tuning.preferred)} {tuning.fine.name}"),
-        (tuning.down.name, value_text(tuning.down, row)),
-        ("response", f"{tuning.maximum:.3g}, least {float(tuning.curve.min()):.3g}"),
+        (f"best {tuning.fine.name}", value_text(tuning.fine, tuning.preferred)),
+        (f"best {tuning.down.name}", value_text(tuning.down, row)),
+        ("responses", f"{float(tuning.curve.min()):.3g} to {tuning.maximum:.3g}"),
         ("half width", "none" if width is None else value_text(tuning.fine, width)),
     ]
     return _TuningCard(

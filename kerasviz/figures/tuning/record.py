@@ -130,7 +130,7 @@ def write_figures(folder: Path, record: TuningRecord) -> None:
             }
             if sweep.across.period is not None:
                 name = figure_name(layer.name, sweep.kind, "radial")
-                images[name] = radial_image(strongest(tunings), pictures)
+                images[name] = radial_image(strongest(tunings), sweep.across.period, pictures)
             for name, image in images.items():
                 write_atomically(folder / FIGURES / name, encode(image, "png"))
         for found in layer.joint:
@@ -148,8 +148,9 @@ def figure_name(*parts: str) -> str:
 
 
 def strongest(tunings: Sequence[Tuning]) -> list[Tuning]:
-    """Return the tunings of the largest responses, in their order, as far as a plot shows them."""
-    kept = sorted(tunings, key=lambda tuning: -tuning.maximum)[:MOST_DRAWN]
+    """Return the tunings of the largest responses above 0, as many as a plot shows, in order."""
+    excited = [tuning for tuning in tunings if tuning.maximum > 0]
+    kept = sorted(excited, key=lambda tuning: -tuning.maximum)[:MOST_DRAWN]
     return [tuning for tuning in tunings if tuning in kept]
 
 

@@ -32,16 +32,17 @@ SAFE = "/@+,=~!()"
 CORNERS = 180
 
 
-def radial(tunings: Sequence[Tuning], pictures: Mapping[str, str]) -> Markup:
+def radial(tunings: Sequence[Tuning], period: float, pictures: Mapping[str, str]) -> Markup:
     """Draw curves of units around a circle, each with its picture where it is largest.
 
-    ``pictures`` are files by unit; a unit without one has its number.
+    ``period`` is that of the curves in degrees. ``pictures`` are files by unit; a unit without one
+    has its number.
     """
-    period = tunings[0].fine.period or 360.0
     places = spread([t.preferred for t in tunings], 1.15 * 360 * PICTURE / (2 * np.pi * 1.5 * FULL))
-    parts = [_rings()]
+    parts = []
     for tuning, place in zip(tunings, places, strict=True):
         parts.append(_unit(tuning, period, place, pictures.get(tuning.name, "")))
+    parts.append(_rings())
     return Markup(
         f'<svg class="radial" viewBox="0 0 {SIDE} {SIDE}" role="group" '
         f'aria-label="Responses of {len(tunings)} units around the circle">{"".join(parts)}</svg>'
@@ -116,8 +117,8 @@ def joint(found: JointTuning) -> Markup:
 def _rings() -> str:
     centre = SIDE / 2
     rings = "".join(
-        f'<circle class="ring" cx="{centre}" cy="{centre}" r="{radius * SIDE:.1f}"/>'
-        for radius in (NONE, NONE + FULL)
+        f'<circle class="{name}" cx="{centre}" cy="{centre}" r="{radius * SIDE:.1f}"/>'
+        for name, radius in (("ring inner", NONE), ("ring", NONE + FULL))
     )
     texts = "".join(
         f'<text class="ring" x="{x:.1f}" y="{y + 4:.1f}" text-anchor="middle">{degrees}°</text>'

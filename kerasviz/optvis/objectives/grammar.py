@@ -15,6 +15,7 @@ mixed4c@v.npy           the direction in a file: of C numbers, or one in each ro
 mixed4c@v.npz:nmf[3]    row 3 of the array nmf; [3,7], [0-9]; v.safetensors:KEY[3] alike
 mixed4c@v.npy#cosine=2  times a power of the cosine, advised for concepts; mixed4c:random-7#cosine=2
 caricature:mixed4c      with --from PHOTO: exaggerate what the layer sees in it; #cosine=1 less
+caricature:mixed4c#of=logit:goldfish   of what in it contributes to another target
 inversion:mixed4c       with --from PHOTO: reproduce the photo from what the layer knows of it
 style                   with --from PHOTO --style PHOTO: paint the first in the style of the second
 style:mixed4c           one layer of that style; content:mixed4c of the photo that is painted

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from kerasviz.errors import UsageError
 from kerasviz.optvis.objectives.term import Objective, Term
 from kerasviz.types import Array, Tensor
 
@@ -32,6 +33,28 @@ def caricature(tap: str, cosine: float = 0.0) -> Objective:
         lucid, ``recipes/caricature.py``, whose cosine is not divided by |P|.
     """
     return Objective((Term("caricature", tap, cosine=float(cosine)),))
+
+
+def attributed(tap: str, of: Objective) -> Objective:
+    """Maximize what of a photo in a layer contributes to a score: a caricature of a decision.
+
+    With A of the picture, P of the photo, and w = P (ds/dP) for the score s of ``of``, divided by
+    the largest |w|, it is the sum of A w over all positions and channels. The gradient of
+    max-pooling is smoothed. What speaks against the score has a negative weight.
+
+    Args:
+        tap: The name of a layer, before that of ``of``.
+        of: What is scored, such as a class.
+
+    Example:
+        >>> class_7 = Objective((Term("logit", unit=7),))
+        >>> attributed("mixed4a", class_7).terms[0].of[0].unit
+        7
+
+    Reference:
+        Olah et al., "The Building Blocks of Interpretability" (Distill 2018).
+    """
+    return Objective((Term("attributed", tap, of=of.terms),))
 
 
 def inversion(tap: str) -> Objective:
@@ -78,6 +101,40 @@ def pack_comparison(terms: Sequence[Term]) -> dict[str, Array]:
         "weight": np.array([term.weight for term in terms], np.float32),
         "power": np.array([term.cosine for term in terms], np.float32),
     }
+
+
+def pack_attributed(terms: Sequence[Term]) -> dict[str, Array]:
+    """Fill the tensors of one term of each row: ``vector`` [B, numbers of the layer], ``weight``.
+
+    Raises :class:`UsageError` where nothing was computed from a photo.
+    """
+    missing = [term.tap for term in terms if term.probe is None]
+    if missing:
+        raise UsageError(
+            f"caricature of a target at {missing[0]}: of a photo; give --from PHOTO (in Python: "
+            "from_=)"
+        )
+    vectors = [term.probe.numbers.reshape(-1) for term in terms if term.probe is not None]
+    return {
+        "vector": np.stack(vectors).astype(np.float32),
+        "weight": np.array([term.weight for term in terms], np.float32),
+    }
+
+
+def attributed_scores(tap: str, a: Tensor, vector: Tensor, weight: Tensor) -> Tensor:
+    """Compute the weighted sums [B] of activations A [B, ..., C] times weights [B, N].
+
+    Raises :class:`UsageError` where the image is seen in another size than the photo was.
+    """
+    import tensorflow as tf
+
+    flat = tf.reshape(a, [a.shape[0] or tf.shape(a)[0], -1])
+    if flat.shape[1] != vector.shape[1]:
+        raise UsageError(
+            f"caricature of a target at {tap}: {flat.shape[1]} numbers in a picture and "
+            f"{vector.shape[1]} in the photo; choose a recipe that keeps the size, such as fast"
+        )
+    return weight * tf.reduce_sum(flat * vector, axis=1)
 
 
 def compare(kind: str, a: Tensor, photo: Tensor, data: Mapping[str, Tensor]) -> Tensor:

@@ -16,6 +16,7 @@ from kerasviz.optvis.objectives.direction import directions as directions
 from kerasviz.optvis.objectives.direction import latent as latent
 from kerasviz.optvis.objectives.direction import random_direction as random_direction
 from kerasviz.optvis.objectives.facets import facet as facet
+from kerasviz.optvis.objectives.likeness import attributed as attributed
 from kerasviz.optvis.objectives.likeness import caricature as caricature
 from kerasviz.optvis.objectives.likeness import inversion as inversion
 from kerasviz.optvis.objectives.likeness import likeness as likeness
@@ -29,6 +30,7 @@ from kerasviz.optvis.python_function import PythonFunction
 __all__ = [
     "Objective",
     "alignment",
+    "attributed",
     "blur",
     "caricature",
     "channel",

@@ -10,7 +10,7 @@ from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
 from kerasviz.network.positions import positions_of
 from kerasviz.optvis.objectives.facets import pack_facets
-from kerasviz.optvis.objectives.likeness import pack_comparison
+from kerasviz.optvis.objectives.likeness import pack_attributed, pack_comparison
 from kerasviz.optvis.objectives.projections import (
     PROJECTIONS,
     pack_projection,
@@ -49,7 +49,11 @@ def pack_objectives(
             data[f"weight{i}"] = np.array([s[slot][0].weight for s in per_row], np.float32)
             continue
         if slot.reduction == "facet":
-            packed = pack_facets([s[slot][0] for s in per_row], net)
+            packed = pack_facets([s[slot][0] for s in per_row], net, size)
+            data |= {f"{name}{i}": array for name, array in packed.items()}
+            continue
+        if slot.reduction == "attributed":
+            packed = pack_attributed([s[slot][0] for s in per_row])
             data |= {f"{name}{i}": array for name, array in packed.items()}
             continue
         channels = net.taps[slot.tap].channels

@@ -15,7 +15,7 @@ from kerasviz.network.network import Network
 from kerasviz.optvis.function_calls import function_scores
 from kerasviz.optvis.objectives.facets import facet_scores
 from kerasviz.optvis.objectives.gram import compare_style
-from kerasviz.optvis.objectives.likeness import compare
+from kerasviz.optvis.objectives.likeness import attributed_scores, compare
 from kerasviz.optvis.objectives.packing import before_classes
 from kerasviz.optvis.objectives.penalties import penalty
 from kerasviz.optvis.objectives.projections import (
@@ -173,6 +173,8 @@ def _scored(
         return data[f"weight{i}"] * penalty(slot.reduction, a)
     if slot.reduction == "square":
         return data[f"weight{i}"] * tf.reduce_mean(a * a, axis=list(range(1, a.shape.rank)))
+    if slot.reduction == "attributed":
+        return attributed_scores(slot.tap, a, data[f"vector{i}"], data[f"weight{i}"])
     if slot.reduction in (*PROJECTIONS, *COMPARED):
         own = {name: data[f"{name}{i}"] for name in TENSORS if f"{name}{i}" in data}
         return _projected(slot, a, activations, own)

@@ -33,6 +33,7 @@ REDUCTIONS = {
     "alignment": "alignment",
     "function": "function",
     "facet": "facet",
+    "attributed": "attributed",
     **{kind: kind for kind in (*PENALTIES, *COMPARED)},
 }
 
@@ -97,7 +98,7 @@ def _tap(name: str, term: Term, net: Network, pre_activation: PreActivation) -> 
     tap = net.taps[name]
     # An autoencoder reads the tap itself, and its latents have a gradient there.
     before = tap.before(pre_activation)
-    if before and term.kind not in (*COUPLINGS, *COMPARED, "latent", "facet"):
+    if before and term.kind not in (*COUPLINGS, *COMPARED, "latent", "facet", "attributed"):
         tap = net.taps[before]
     return tap.name
 

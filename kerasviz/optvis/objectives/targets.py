@@ -20,6 +20,7 @@ from kerasviz.optvis.objectives.direction_files import (
 from kerasviz.optvis.objectives.grammar import GRAMMAR as GRAMMAR
 from kerasviz.optvis.objectives.objective import (
     Objective,
+    attributed,
     blur,
     caricature,
     channel,
@@ -58,6 +59,8 @@ _OF_PHOTOS = {
     "style": style,
 }
 _PENALTIES = {"l1": l1, "tv": total_variation, "blur": blur}
+#: The target whose score a caricature is about, to the end of its term.
+_OF = re.compile(r"caricature:(?P<tap>[^#]+)#of=(?P<target>.+)")
 _COSINE = re.compile(r"(?P<rest>.+)#cosine=(?P<power>[^#]*)")
 #: The file of a target, in quotes where its name has " - " or " + " inside.
 _QUOTED = re.compile(r"@('[^']*'|\"[^\"]*\")")
@@ -142,6 +145,9 @@ def _term(sign: float, piece: str, net: Network, find: FindFile) -> list[Target]
 
 
 def _atom(text: str, net: Network, find: FindFile) -> list[Target]:
+    match = _OF.fullmatch(text)
+    if match is not None and text not in net.taps:
+        return _attributed(match["tap"].strip(), match["target"].strip(), net, find)
     match = _COSINE.fullmatch(text)
     if match is not None and text not in net.taps:
         return _by_cosine(_atom(match["rest"].strip(), net, find), match["power"], text)
@@ -263,6 +269,17 @@ def _of_photo(kind: str, name: str, net: Network) -> list[Target]:
     if net.taps[tap].channels is None:
         raise UsageError(f"target {kind}:{name}: the layer has no fixed number of channels")
     return [Target(f"{kind}:{name}", _OF_PHOTOS[kind](tap))]
+
+
+def _attributed(name: str, text: str, net: Network, find: FindFile) -> list[Target]:
+    """Return the caricatures of a layer that are about the scores of targets."""
+    tap = _tap(name, net)
+    if net.taps[tap].channels is None:
+        raise UsageError(f"target caricature:{name}: the layer has no fixed number of channels")
+    return [
+        Target(f"caricature:{name}#of={target.text}", attributed(tap, target.objective))
+        for target in _atom(text, net, find)
+    ]
 
 
 def _tap(name: str, net: Network) -> str:

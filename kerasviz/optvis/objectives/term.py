@@ -25,11 +25,14 @@ KINDS = (
     "function",
     *("caricature", "inversion", "likeness", "content", "style"),
     "facet",
+    "attributed",
 )
 #: Terms that compare a layer with that of the photo of a request.
 COMPARED = ("caricature", "inversion", "likeness", "content", "style")
 #: Those whose picture is made from noise; from others it starts at the photo.
-REPRODUCED = ("caricature", "inversion", "content", "style")
+REPRODUCED = ("caricature", "inversion", "content", "style", "attributed")
+#: Those that are about a photo, by its activations or by what was computed from them.
+OF_PHOTO = (*COMPARED, "attributed")
 #: Those that compare it with that of a second photo, and those of style transfer together.
 STYLED = ("style",)
 OF_STYLE = ("content", "style")
@@ -53,9 +56,11 @@ class Term:
     the ``taps`` whose tensors the function takes. A direction over a whole layer has its ``shape``
     (H, W, C), with the ``vector`` flattened; ``cosine`` is the power of the cosine in its score. A
     latent of a sparse autoencoder is norm(A) . ``vector`` + ``bias``, with what ``normalize`` names
-    as norm. A facet has a linear ``probe`` of its ``taps``. ``source`` says from which file a
-    vector was read; it is no part of what is shown. In a balanced sum the weight is divided by
-    ``scale``, which follows from the score that the term reaches ``alone``.
+    as norm. A facet has a linear ``probe`` of its ``taps``, which may have weights at the positions
+    of a ``grid``, two numbers for each. ``source`` says from which file a vector was read; it is no
+    part of what is shown. A caricature that is ``attributed`` weighs the layer by the held
+    ``probe``, which says what contributes to the terms ``of`` in a photo. In a balanced sum the
+    weight is divided by ``scale``, which follows from the score that the term reaches ``alone``.
     """
 
     kind: str
@@ -76,6 +81,8 @@ class Term:
     alone: float | None = None
     scale: float = 1.0
     probe: HeldArray | None = None
+    of: tuple[Term, ...] = ()
+    grid: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.fade not in FADES:
@@ -94,6 +101,10 @@ class Term:
         if (self.function is not None) != (self.kind in FUNCTIONS):
             needs = "needs a function" if self.kind in FUNCTIONS else "takes no function"
             raise UsageError(f"objective {self.kind!r} {needs}; see objectives.function")
+        if bool(self.of) != (self.kind == "attributed"):
+            raise UsageError(
+                f"objective {self.kind!r}: only a caricature is of another target, which it needs"
+            )
         if bool(self.taps) != (self.kind in ("function", "facet")):
             needs = "needs taps=[...]" if self.kind == "function" else "takes no taps, but a tap"
             raise UsageError(f"objective {self.kind!r} {needs}")
@@ -131,6 +142,8 @@ class Term:
             data["function"] = self.function.to_json()
         if self.source is not None:
             data["source"] = self.source.to_json()
+        if self.of:
+            data["of"] = [term.to_json() for term in self.of]
         return plain(data)
 
     @classmethod
@@ -141,6 +154,8 @@ class Term:
         }
         if "function" in settings:
             settings["function"] = PythonFunction.from_json(settings["function"])
+        if "of" in settings:
+            settings["of"] = tuple(map(cls.from_json, settings["of"]))
         if "source" in settings:
             settings["source"] = DirectionFile.from_json(settings["source"])
         return cls(**settings)

@@ -80,6 +80,10 @@ class Ascent:
         """Return the current images, [B, H, W, C] in [0, 1]."""
         return self.loop.image(self.state[0], self.groups)
 
+    def shown(self) -> Tensor:
+        """Return the current images as they are kept."""
+        return self.loop.shown(self.state, self.groups, self.images())
+
     def progress(self) -> LoopProgress:
         """Return the progress, with functions that compute from the tensors of this step."""
         now = copy(self)  # without the moments, which only a checkpoint needs
@@ -99,7 +103,7 @@ class Ascent:
         images, slopes = self.images(), self.loop.slopes_of(self.state)
         scores = self._scores(images)
         run = Run(
-            images=np.asarray(images),
+            images=np.asarray(self.loop.shown(self.state, self.groups, images)),
             snapshots={step: np.asarray(image) for step, image in self.snapshots.items()},
             scores=scores[:, 0],
             terms=scores[:, 1:],

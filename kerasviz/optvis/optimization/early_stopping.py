@@ -1,4 +1,4 @@
-"""Replace converged rows of a batch by the next rows of a queue."""
+"""Replace finished rows of a batch, converged or past a cutoff, by the next rows of a queue."""
 
 from __future__ import annotations
 
@@ -66,10 +66,11 @@ def optimize_until_converged(
     """Optimize the rows of ``queue``, ``size`` of them at a time, each until it has converged.
 
     As :func:`optimize`, but ``queue`` may have more rows than are optimized at once, and a row
-    stops after as many steps as it needs: a multiple of ``CHUNK``, at most the recipe's. Rows of
-    one group leave together. A row depends on itself, its group and ``size`` only, not on when it
-    enters (but for the last bit of its scores, by which it could end a chunk later once in millions
-    of rows).
+    stops after as many steps as it needs, at most the recipe's: a multiple of ``CHUNK`` where it
+    has converged; with a cutoff also at a snapshot, where its untransformed picture has that score.
+    Rows of one group leave together. A row depends on itself, its group and ``size`` only, not on
+    when it enters (but for the last bit of its scores, by which it could end a chunk later once in
+    millions of rows).
     """
     rolling = _RollingBatch(net, recipe, queue, size, snapshots)
     while active := rolling.active():
@@ -142,23 +143,28 @@ class _RollingBatch:
     def _take_snapshot(self, step: int, rows: Sequence[_Row]) -> None:
         if step not in self.snapshots:
             return
-        images = np.asarray(self.loop.image(self.state[0], self.groups))
-        for row, image in zip(self.rows, images, strict=True):
+        images = self.loop.image(self.state[0], self.groups)
+        shown = np.asarray(self.loop.shown(self.state, self.groups, images))
+        for row, image in zip(self.rows, shown, strict=True):
             if row in rows:
                 self.snapshots[step][row.number] = image
 
     def _exchange(self, active: Sequence[_Row]) -> None:
         """Finish the groups all of whose rows are ready, and let waiting rows enter."""
-        staying = {self._group(row) for row in active if not self._is_ready(row)}
+        reached = self._reached()
+        staying = {self._group(r) for r in active if not (r.number in reached or self._is_ready(r))}
         leaving = {row.number for row in active if self._group(row) not in staying}
         if not leaving:
             return
         images = self.loop.image(self.state[0], self.groups)
         scores, opacities = self._scores(images), self._opacities()
         entering = np.zeros(len(self.rows), bool)
-        for i, (row, image) in enumerate(zip(self.rows, np.asarray(images), strict=True)):
+        shown = np.asarray(self.loop.shown(self.state, self.groups, images))
+        for i, (row, image) in enumerate(zip(self.rows, shown, strict=True)):
             if row.number in leaving:
                 history = np.concatenate(row.history)
+                for taken in self.snapshots.values():  # those that it needs no more
+                    taken.setdefault(row.number, image)
                 self.finished[row.number] = _FinishedRow(
                     image, scores[i], history, True, opacities[i]
                 )
@@ -181,10 +187,20 @@ class _RollingBatch:
     def _group(self, row: _Row) -> int:
         return int(self.queue.groups[row.number])
 
+    def _reached(self) -> set[int]:
+        """Return the numbers of rows whose untransformed pictures have the score of the cutoff."""
+        if self.recipe.cutoff is None:
+            return set()
+        scores = self._scores(self.loop.image(self.state[0], self.groups))[:, 0]
+        rows = zip(self.rows, scores, strict=True)
+        return {row.number for row, score in rows if score >= self.recipe.cutoff}
+
     def _is_ready(self, row: _Row) -> bool:
         if row.steps >= self.recipe.steps:
             return True
-        if row.steps % CHUNK or row.steps <= max(self.snapshots, default=0):
+        if not self.recipe.patience or row.steps % CHUNK:
+            return False
+        if row.steps <= max(self.snapshots, default=0):
             return False
         return has_converged(np.concatenate(row.history), self.recipe.patience)
 
@@ -210,9 +226,10 @@ class _RollingBatch:
         """End here: rows that are running have the images of this step, waiting ones none."""
         images = self.loop.image(self.state[0], self.groups)
         scores = self._scores(images)
-        blank = np.zeros(images.shape[1:], np.float32)
+        shown = np.asarray(self.loop.shown(self.state, self.groups, images))
+        blank = np.zeros(shown.shape[1:], np.float32)
         none = np.zeros(scores.shape[1], np.float32)
-        results = zip(self.rows, np.asarray(images), scores, self._opacities(), strict=True)
+        results = zip(self.rows, shown, scores, self._opacities(), strict=True)
         for row, image, score, opacity in results:
             if row.number not in self.finished and row.steps:
                 history = np.concatenate(row.history)

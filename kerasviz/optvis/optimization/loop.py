@@ -72,6 +72,7 @@ class Loop:
         self.start = compiled_function(self._start)
         self.enter = compiled_function(self._enter)
         self.image = compiled_function(self._image)
+        self.finished_image = compiled_function(self._finished_image)
         self.score = compiled_function(self._score)
         self.score_terms = compiled_function(self._score_terms)
         self.advance = compiled_function(partial(self._advance, self.kernels))
@@ -110,12 +111,20 @@ class Loop:
             state,
         )
 
+    def shown(self, state: Any, groups: Tensor, images: Tensor) -> Tensor:
+        """Return images of a state as they are kept: larger where the recipe says so."""
+        return images if self.recipe.final_size is None else self.finished_image(state[0], groups)
+
     def slopes_of(self, state: Any) -> Array | None:
         """Return the opacity, or the mask, [B, H, W] of the images of a state."""
         return opacity_of(state)
 
     def _image(self, params: Any, groups: Tensor) -> Tensor:
         return self.recipe.parameterization.to_image(params, *self.recipe.size, groups)
+
+    def _finished_image(self, params: Any, groups: Tensor) -> Tensor:
+        """Compute images in the size of finished pictures."""
+        return self.recipe.parameterization.to_image(params, *self.recipe.picture_size, groups)
 
     def _score(self, images: Tensor, data: Data, groups: Tensor) -> Tensor:
         """Score untransformed images without penalties and couplings, [B]."""

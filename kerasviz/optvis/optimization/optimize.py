@@ -47,13 +47,13 @@ def optimize(
     """
     run = _ascent(net, recipe, batch, resume)
     if resume is None and 0 in snapshots:
-        run.snapshots[0] = run.images()
+        run.snapshots[0] = run.shown()
     for first, last in _stops(recipe.steps, recipe.redirect_steps, (*snapshots, *run.marks)):
         if first < run.step:
             continue
         run.advance(last)
         if last in snapshots:
-            run.snapshots[last] = run.images()
+            run.snapshots[last] = run.shown()
         if progress is not None:
             progress(run.progress())
     return run.result()

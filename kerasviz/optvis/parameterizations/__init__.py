@@ -10,9 +10,13 @@ from kerasviz.errors import UsageError, check_choice, check_names
 from kerasviz.optvis.held_array import revived
 from kerasviz.optvis.parameterizations.aligned import Aligned as Aligned
 from kerasviz.optvis.parameterizations.alpha import Alpha as Alpha
+from kerasviz.optvis.parameterizations.ball import L2Ball as L2Ball
+from kerasviz.optvis.parameterizations.ball import LinfBall as LinfBall
+from kerasviz.optvis.parameterizations.clip import Clip as Clip
 from kerasviz.optvis.parameterizations.cppn import LEARNING_RATE as _CPPN_RATE
 from kerasviz.optvis.parameterizations.cppn import Cppn as Cppn
 from kerasviz.optvis.parameterizations.fourier import Fourier as Fourier
+from kerasviz.optvis.parameterizations.grey import Grey as Grey
 from kerasviz.optvis.parameterizations.low_resolution import LowResolution as LowResolution
 from kerasviz.optvis.parameterizations.low_resolution import Pyramid as Pyramid
 from kerasviz.optvis.parameterizations.maco import Maco as Maco
@@ -20,7 +24,11 @@ from kerasviz.optvis.parameterizations.pixel import Pixel as Pixel
 from kerasviz.types import Tensor
 
 _KINDS: dict[str, Any] = {
-    kind.kind: kind for kind in (Fourier, Pixel, Pyramid, LowResolution, Cppn, Aligned, Alpha, Maco)
+    kind.kind: kind
+    for kind in (
+        *(Fourier, Pixel, Pyramid, LowResolution, Cppn, Aligned, Alpha, Maco),
+        *(Clip, Grey, L2Ball, LinfBall),
+    )
 }
 
 #: Learning rates of parameterizations by kind, where that of recipes for pixels and spectra fails.
@@ -54,7 +62,8 @@ def from_images(parameterization: Parameterization, images: Tensor) -> Any:
     if inverse is None:
         kind = parameterization.to_json()["kind"]
         raise UsageError(
-            f"param {kind}: it cannot hold a photo to start from; choose fourier, pixel or pyramid"
+            f"param {kind}: it cannot hold a photo to start from; choose fourier, pixel, "
+            "pyramid, clip, l2-ball or linf-ball"
         )
     return inverse(images)
 

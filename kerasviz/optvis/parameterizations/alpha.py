@@ -58,6 +58,11 @@ class Alpha:
                 value = getattr(self, name)
                 raise UsageError(f"alpha parameterization: {name} {value}; expected 0 or more")
 
+    @property
+    def any_size(self) -> bool:
+        """Whether colours and opacity have a picture in any size."""
+        return all(getattr(part, "any_size", False) for part in (self.own, self.opacity))
+
     def init(self, seeds: Tensor, height: int, width: int, channels: int) -> Any:
         """Return the initial parameters for ``seeds`` [B]; row i depends on its seed only."""
         others = tf.cast(seeds, tf.int64) + (OPACITY_STREAM << 32)

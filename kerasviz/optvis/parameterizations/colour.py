@@ -68,8 +68,8 @@ class Coloured:
     def from_values(self, values: Tensor) -> Any:
         """Return the parameters of unbounded values [B, H, W, C]."""
         raise UsageError(
-            f"param {self.kind}: it cannot hold a photo to start from; choose fourier, pixel or "
-            "pyramid"
+            f"param {self.kind}: it cannot hold a photo to start from; choose fourier, pixel, "
+            "pyramid, clip, l2-ball or linf-ball"
         )
 
     def to_json(self) -> dict[str, Any]:

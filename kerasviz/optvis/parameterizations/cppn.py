@@ -41,6 +41,8 @@ class Cppn:
     layers: int = 8
     activation: str = "composite"
     kind: ClassVar[str] = "cppn"
+    #: Whether the same parameters have a picture in any size.
+    any_size: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         for name in ("hidden", "layers"):

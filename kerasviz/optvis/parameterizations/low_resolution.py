@@ -72,6 +72,8 @@ class LowResolution(Coloured):
     decorrelate: bool = True
     root: str = "svd"
     kind: ClassVar[str] = "low-resolution"
+    #: Whether the same parameters have a picture in any size.
+    any_size: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.size < 1:

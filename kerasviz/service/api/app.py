@@ -18,6 +18,7 @@ from kerasviz.service.api import (
     inputs,
     jobs,
     networks,
+    notes,
     photos,
     session,
     site,
@@ -49,7 +50,18 @@ def create_app(setting: ServiceSettings) -> FastAPI:
         exception_handlers=ERROR_HANDLERS,
     )
     app.state.service = state
-    for routes in (tf_serving, networks, connections, inputs, jobs, session, uploads, photos, site):
+    for routes in (
+        tf_serving,
+        networks,
+        connections,
+        inputs,
+        notes,
+        jobs,
+        session,
+        uploads,
+        photos,
+        site,
+    ):
         app.include_router(routes.router)
     add_metrics(app, state)
     app.mount("/page", StaticFiles(directory=site.PAGE), name="page")

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, StreamingResponse
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
@@ -27,11 +28,13 @@ from kerasviz.service.api.schemas import (
 from kerasviz.service.api.state import ServiceState, State
 from kerasviz.service.description import label_of
 from kerasviz.service.gallery import Gallery, UnitPicture
+from kerasviz.service.sharing import site_of
 
 router = APIRouter(tags=["networks"], responses=ERRORS)
 
 #: Results of a search, at most.
 MOST_RESULTS = 50
+ZIP: dict[str, Any] = {"application/zip": {}}
 BUCKETS = ("top", "positive", "negative", "bottom")
 #: For pictures whose address has their checksum: they never change.
 FOREVER = "private, max-age=31536000, immutable"
@@ -94,6 +97,24 @@ def unit(name: str, layer: Name, unit: Annotated[int, Query(ge=0)], state: State
 def search(name: str, q: Annotated[str, Query(max_length=200)], state: State) -> Response:
     """Find classes by label, layers by name, and a unit by ``LAYER:UNIT``."""
     return Json(_search(state, name, q.strip()))
+
+
+@router.get(
+    "/api/networks/{name}/share",
+    response_class=StreamingResponse,
+    responses={200: {"content": ZIP}},
+)
+def share(name: str, state: State, layer: Name | None = None) -> Response:
+    """Return the pictures so far, of a layer if it is named, as a zipped site without a server."""
+    tap = None if layer is None else find_layer(state, name, layer)["tap"]
+    archive = site_of(state.gallery(name), name, tap)
+    disposition = f'attachment; filename="{quote(name)}-pictures.zip"'
+    return StreamingResponse(
+        archive,
+        media_type="application/zip",
+        headers={"Content-Disposition": disposition},
+        background=BackgroundTask(archive.close),
+    )
 
 
 @router.get("/api/networks/{name}/provenance")

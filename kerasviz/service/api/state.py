@@ -20,6 +20,7 @@ from kerasviz.service.jobs.jobs import DiskFullError, Jobs
 from kerasviz.service.jobs.workers import Workers
 from kerasviz.service.middleware.login_throttle import LoginThrottle
 from kerasviz.service.networks import Networks
+from kerasviz.service.notes import Notes
 from kerasviz.service.settings import ServiceSettings
 from kerasviz.service.tf_serving.predict import Predictor
 from kerasviz.service.unit_connections import UnitConnections
@@ -56,6 +57,7 @@ class ServiceState:
     photos: PhotoUploads
     activations: ImageActivations
     connections: UnitConnections
+    notes: Notes
     stopping: threading.Event = field(default_factory=threading.Event)
     throttle: LoginThrottle = field(default_factory=LoginThrottle)
     loading: threading.Event = field(default_factory=threading.Event)
@@ -94,6 +96,7 @@ class ServiceState:
             PhotoUploads(setting),
             activations,
             UnitConnections(networks),
+            Notes(setting.notes),
         )
 
     @property

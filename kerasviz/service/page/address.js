@@ -1,5 +1,8 @@
 // The view that the address names: #/NAME, #/NAME/layer?layer=L, #/NAME/unit?layer=L&unit=U,
-// #/NAME/compose?target=T&balance=1, #/jobs, #/jobs/ID.
+// #/NAME/compose?target=T&balance=1, #/NAME/compare?target=T&recipe=R&other=NAME&with=T&by=R, #/jobs,
+// #/jobs/ID.
+
+const KEYS = ["layer", "unit", "first", "target", "balance", "recipe", "other", "with", "by"];
 
 /** The view of a hash and its parameters. */
 export function placeOf(hash) {
@@ -9,7 +12,7 @@ export function placeOf(hash) {
   if (!first) return { view: "networks" };
   if (first === "jobs") return second ? { view: "job", id: second } : { view: "jobs" };
   const place = { view: second || "network", network: first };
-  for (const key of ["layer", "unit", "first", "target", "balance"]) {
+  for (const key of KEYS) {
     if (words.has(key)) place[key] = words.get(key);
   }
   if ("unit" in place) place.unit = Number(place.unit);
@@ -39,5 +42,6 @@ export function hashOf({ view, network, id, ...words }) {
 
 export const layerHash = (network, layer) => hashOf({ view: "layer", network, layer });
 export const unitHash = (network, layer, unit) => hashOf({ view: "unit", network, layer, unit });
+export const compareHash = (network, target) => hashOf({ view: "compare", network, target });
 export const composeHash = (network, target, balance = false) =>
   hashOf({ view: "compose", network, target, balance: balance ? 1 : "" });

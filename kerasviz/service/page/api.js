@@ -55,6 +55,17 @@ export const layer = (name, words, signal) => ask(of(name, `/layer${query(words)
 export const unit = (name, words, signal) => ask(of(name, `/unit${query(words)}`), { signal });
 export const connections = (name, words, signal) =>
   ask(of(name, `/connections${query(words)}`), { signal });
+export const notes = (name, signal) => ask(of(name, "/notes"), { signal });
+
+/** Give a unit a name and a star: { layer, unit, name, star }. */
+export const note = (name, words) =>
+  ask(of(name, "/notes"), {
+    method: "PUT",
+    body: JSON.stringify(words),
+    headers: { "Content-Type": "application/json" },
+  });
+
+export const shareAddress = (name, layer) => of(name, `/share${layer ? query({ layer }) : ""}`);
 export const search = (name, q, signal) => ask(of(name, `/search${query({ q })}`), { signal });
 /** What a network makes of a photograph, of a cat if none is given, under every preset. */
 export const inputTrials = (name, photo, signal) =>

@@ -7,7 +7,9 @@ import { batches } from "./batches.js";
 import { dropZone } from "./drop.js";
 import { added, counted, element, errorLine, joined } from "./dom.js";
 import { blocksOf, shapeWords } from "./graph.js";
+import { notesOf } from "./notes.js";
 import { settingsFor } from "./settings.js";
+import { shareLink } from "./share.js";
 import { tileOf } from "./tile.js";
 import { walkable } from "./grid_keys.js";
 
@@ -38,6 +40,15 @@ export async function show(main, { layer: layerName, first = "0" }, described, s
     grid.append(tile.link);
   }
   tiles.get(start)?.link.setAttribute("tabindex", "0");
+  const starred = element("input", { type: "checkbox" });
+  starred.addEventListener("change", () => {
+    grid.classList.toggle("starred-only", starred.checked);
+    count();
+  });
+  notesOf(described.name, layer, signal).then(
+    (notes) => notes.forEach((note, unit) => tiles.get(unit)?.note(note)),
+    () => {}, // the wall works without them; the page of a unit shows the error
+  );
   let loaded = new Map(); // chunk -> the promise of its pictures
   const work = batches({ network: described.name, layer, tiles, changed, say, signal });
 
@@ -54,6 +65,8 @@ export async function show(main, { layer: layerName, first = "0" }, described, s
         render,
         stop,
         element("label", { class: "check" }, auto, "while I scroll"),
+        element("label", { class: "check" }, starred, "starred only"),
+        shareLink(described.name, layer),
       ),
     ),
     line,
@@ -107,6 +120,7 @@ export async function show(main, { layer: layerName, first = "0" }, described, s
     const units = [];
     for (const [unit, { link }] of tiles) {
       const box = link.getBoundingClientRect();
+      if (box.height === 0) continue; // not starred
       if (box.top > innerHeight) break;
       if (box.bottom > 0) units.push(unit);
     }

@@ -8,6 +8,7 @@ import * as networkView from "./network_view.js";
 import * as layerView from "./layer_view.js";
 import * as inputChoice from "./input_choice.js";
 import * as unit from "./unit.js";
+import * as compare from "./compare.js";
 import * as composer from "./composer.js";
 import * as jobs from "./jobs.js";
 import { searchBox } from "./search.js";
@@ -19,6 +20,7 @@ const VIEWS = new Map(
     layer: layerView.show,
     unit: unit.show,
     compose: composer.show,
+    compare: compare.show,
     jobs: jobs.showAll,
     job: jobs.showOne,
   }),

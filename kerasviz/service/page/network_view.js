@@ -7,6 +7,7 @@ import { blocksOf, shapeWords, shortName } from "./graph.js";
 import { dropZone } from "./drop.js";
 import { fill } from "./filling.js";
 import { firstLook } from "./first_look.js";
+import { shareLink } from "./share.js";
 import { strip } from "./strip.js";
 import { whenVisible } from "./when_visible.js";
 
@@ -47,6 +48,7 @@ export function show(main, { network }, described, signal) {
         { class: "actions" },
         filling ? fill({ network, filling, strips, signal }) : [first.doing, first.button],
         blocks.some((block) => block.count) ? all : null,
+        shareLink(network),
       ),
       first?.line,
     ),

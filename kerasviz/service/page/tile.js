@@ -40,6 +40,11 @@ export function tileOf(href, unit) {
         link.dataset.state = "empty";
       }
     },
+    /** Show the name and the star that a user gave it. */
+    note({ name, star }) {
+      link.classList.toggle("starred", star);
+      if (name) words.textContent = `${unit} ${name}`;
+    },
     forget() {
       if (link.dataset.state === "busy") return;
       picture = null;

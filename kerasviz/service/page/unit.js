@@ -1,12 +1,13 @@
 // The page of a unit: four kinds of pictures, dataset examples, its response to a picture.
 
 import * as api from "./api.js";
-import { composeHash, hashOf, layerHash, placeOf, unitHash } from "./address.js";
+import { compareHash, composeHash, hashOf, layerHash, placeOf, unitHash } from "./address.js";
 import { mapFigure, topList, rounded } from "./activation.js";
 import { connectionsOf } from "./connections.js";
 import { dropZone } from "./drop.js";
 import { added, element, errorLine, joined } from "./dom.js";
 import { shapeWords } from "./graph.js";
+import { noteForm } from "./notes.js";
 import { madeList } from "./provenance_list.js";
 import { settingsFor } from "./settings.js";
 import { pictureSlot } from "./picture_slot.js";
@@ -57,6 +58,7 @@ export async function show(main, { layer: layerName, unit: number }, described, 
   added(
     main,
     heading(described, told),
+    noteForm(name, layer, unit, signal),
     element(
       "div",
       { class: "tools" },
@@ -66,6 +68,7 @@ export async function show(main, { layer: layerName, unit: number }, described, 
         { class: "actions" },
         all,
         element("a", { class: "button", href: composeHash(name, target) }, "Compose with it"),
+        element("a", { class: "button", href: compareHash(name, target) }, "Compare"),
       ),
     ),
     line,

@@ -30,9 +30,8 @@ def tuning(unit, degrees):
 
 def test_radial_curves_and_pictures_at_their_directions(tmp_path):
     Image.new("RGB", (8, 8), (0, 0, 255)).save(tmp_path / "u.png")
-    image = np.asarray(
-        radial_image([tuning(0, 0), tuning(1, 120)], {"layer:0": tmp_path / "u.png"})
-    )
+    pictures = {"layer:0": tmp_path / "u.png"}
+    image = np.asarray(radial_image([tuning(0, 0), tuning(1, 120)], 360.0, pictures))
     side = image.shape[0]
     right = image[side // 2, side // 2 + int(0.25 * side)]
     assert right[0] > right[2] + 40  # red to the right
@@ -68,4 +67,4 @@ def test_a_unit_that_nothing_excites(value):
     curve, heat = np.full(36, value), np.full((2, 36), value)
     still = Tuning("layer", 0, "curve", AROUND, flat.down, heat, 0, AROUND, curve)
     assert unit_image(still).size == unit_image(flat).size
-    assert radial_image([still], {}).size == radial_image([flat], {}).size
+    assert radial_image([still], 360.0, {}).size == radial_image([], 360.0, {}).size

@@ -44,10 +44,10 @@ def test_several_kinds_with_pictures_and_again(net, tmp_path):
     assert (layer["centre"], layer["radius"], layer["position"]) == ([15, 15], 7.5, [8, 8])
     assert record["network"]["sha256"] == net.identity.sha256
     rows = list(csv.DictReader((tmp_path / "t" / "tuning.csv").open()))
-    curve = [
-        r for r in rows if r["stimuli"] == "line" and r["part"] == "curve" and r["unit"] == "0"
-    ]
-    assert [float(r["response"]) for r in curve] == pytest.approx(by["line", 0].curve, rel=1e-4)
+    curves = [r for r in rows if (r["stimuli"], r["part"]) == ("line", "curve")]
+    assert [float(r["response"]) for r in curves if r["unit"] == "0"] == pytest.approx(
+        by["line", 0].curve, rel=1e-4
+    )
     assert sum(len(t.curve) + t.heat.size for t in made.tunings) == len(rows)
     families = json.loads((tmp_path / "t" / "families.json").read_text())
     assert families[0]["tap"] == "unit" and set(families[0]) == {"tap", "name", "units", "comment"}
@@ -113,3 +113,14 @@ def test_bad_input_is_one_line(net, tmp_path):
         with pytest.raises(UsageError, match=message):
             make_tuning(net, given.pop("targets"), out=tmp_path / "none", **given)
     assert not (tmp_path / "none").exists()
+
+
+def test_units_that_nothing_excites_are_not_in_the_radial_plot(tmp_path):
+    still = oriented.of_keras(kernels(gabor(37), 0 * gabor(37)))
+    made = make_tuning(still, "unit:0-1", out=tmp_path / "t", **QUICK)
+    page = made.page.read_text()
+    assert 'href="#unit-0-curve"' in page and 'href="#unit-1-curve"' not in page
+    assert "1 with smaller responses, or none, is left out" in page
+    assert 'id="unit-1-curve"' in page
+    alone = make_tuning(still, "unit:1", out=tmp_path / "u", **QUICK)
+    assert "<polygon" not in alone.page.read_text()

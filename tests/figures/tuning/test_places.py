@@ -47,11 +47,10 @@ def test_tokens_have_the_field_of_their_patch():
     net = oriented.of_tokens(WEIGHTS)
     place = place_of(net, "unit", (5,))
     assert place.aperture.centre == (22, 37) and place.aperture.radius == 7.5
-    special = tokens.network(special=1)
-    ((tap, index),) = units_by_place(special, ["block:2"])
-    assert index == (1 + 28 * 56 + 28,)  # the middle of 56 x 56, behind a special token
-    place = place_of(special, tap, index)  # which attention lets see the whole image
-    assert place.aperture.centre == (113.5, 113.5) and place.aperture.radius == 112
+    ((_, index),) = units_by_place(net, ["mixed:1"])
+    assert index == (4,)  # the middle of 3 x 3
+    place = place_of(net, "mixed", (5,))  # which sees all tokens, but has its own place
+    assert place.aperture.centre == (22, 37) and place.aperture.radius == 22.5
 
 
 def test_what_is_no_unit_or_has_no_place():

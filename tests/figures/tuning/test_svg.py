@@ -20,7 +20,9 @@ def tuning(unit, degrees):
 
 
 def test_a_radial_plot_has_a_link_and_a_picture_for_each_unit():
-    plot = ET.fromstring(svg.radial([tuning(3, 90), tuning(4, 200)], {"a<b:3": "pictures/x y.png"}))
+    plot = ET.fromstring(
+        svg.radial([tuning(3, 90), tuning(4, 200)], 360.0, {"a<b:3": "pictures/x y.png"})
+    )
     units = [e for e in plot if e.get("class") == "curve"]
     assert [unit.get("href") for unit in units] == [f"#{svg.card(tuning(n, 0))}" for n in (3, 4)]
     assert units[0].get("aria-label") == "a<b:3: largest at 90°"

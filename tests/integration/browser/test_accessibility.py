@@ -23,6 +23,7 @@ VIEWS = {
     "#/small/layer?layer=mixed": ".tile",
     "#/small/unit?layer=mixed&unit=2": ".partners",
     "#/small/compose?target=mixed:1": ".composer",
+    "#/small/compare?target=mixed:1&with=wide:3&by=vivid": ".sides .slot",
     "#/jobs": "h1:text-is('Jobs')",
 }
 

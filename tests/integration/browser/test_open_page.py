@@ -94,6 +94,16 @@ def test_a_strangers_file_is_explored_without_a_question_but_one(
         page.locator("h1", has_text="first:5").wait_for()
         until(page, lambda: page.locator(".slot[data-state=there]").count() >= 2)
 
+        # It is given a name and a star, which the wall shows.
+        page.get_by_label("Your name for it").fill("green edges")
+        page.keyboard.press("Enter")
+        page.get_by_role("button", name="Star").click()
+        page.get_by_role("button", name="Starred").wait_for()
+        page.goto(f"{address}/#/small/layer?layer=first")
+        page.get_by_label("starred only").check()
+        shown = page.locator(".tile:visible")
+        until(page, lambda: shown.all_inner_texts() == ["5 green edges"])
+
         # Three steps from a unit to what it is built from, and from there to what it feeds.
         page.goto(f"{address}/#/small/unit?layer=wide&unit=3")
         for title, built_from, ahead in (

@@ -223,3 +223,57 @@ def test_a_run_continues_from_a_checkpoint_to_the_same_bytes() -> None:
     resumed = optimize(NET, recipe, batch, resume=checkpoints[0])
     np.testing.assert_array_equal(resumed.images, whole.images)
     np.testing.assert_array_equal(resumed.history, whole.history)
+
+
+def resized(weights: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Bilinear, centres on centres, one position after the other."""
+    h, w, channels = weights.shape
+    out = np.zeros((height, width, channels))
+    for i, j in np.ndindex(height, width):
+        y = min(max((i + 0.5) * h / height - 0.5, 0), h - 1)
+        x = min(max((j + 0.5) * w / width - 0.5, 0), w - 1)
+        for k, n in np.ndindex(h, w):
+            out[i, j] += max(0, 1 - abs(y - k)) * max(0, 1 - abs(x - n)) * weights[k, n]
+    return out
+
+
+def test_a_probe_with_a_grid_has_weights_at_every_position() -> None:
+    size = (17, 23)
+    images = DRAW.uniform(size=(2, *size, 3)).astype(np.float32)
+    probe = DRAW.normal(size=(3, 4, 6)).astype(np.float32)
+    numbers = np.append(probe, 0.5)
+    a, slope = slopes_of(images, "relu1", 2)
+    weights = resized(probe / np.abs(probe).max(), *a.shape[1:3])
+    wanted = (weights * a * np.maximum(slope, 0)).sum((1, 2, 3))
+    target = channel("left/relu", 2)
+    steering = facet("relu1", numbers, 3.0, grid=[(3, 4)])
+    flat = facet("relu1", PROBES[0], 3.0)  # in one batch with a probe without a grid
+    rows = [target + steering, target + flat]
+    structure = structure_of(rows[0], NET)
+    assert structure == structure_of(rows[1], NET)
+    data = pack_objectives(structure, rows, NET, size=size)
+
+    @tf.function
+    def score(images: Any) -> Any:
+        tensors = {name: tf.constant(array) for name, array in data.items()}
+        activations = NET.activations(images, taps_in(structure))
+        return scores(structure, activations, tensors, tf.range(2))
+
+    both, plain = score(images).numpy(), scored(target)(images).numpy()
+    assert both[0] - plain[0] == pytest.approx(3 * wanted[0], rel=2e-4)
+    of_channels = scored(rows[1])(images).numpy()
+    assert both[1] == pytest.approx(of_channels[1], rel=1e-5)
+    (term,) = steering.terms
+    assert Objective.from_json(steering.to_json()) == steering and term.grid == (3, 4)
+    ((found, bias),) = probe_parts(term, NET)
+    np.testing.assert_array_equal(found, probe)
+    assert bias == 0.5
+
+
+def test_grids_that_do_not_fit_are_one_line() -> None:
+    with pytest.raises(UsageError, match=r"expected a \(height, width\) for each layer"):
+        facet(["relu1", "joined"], PROBES[0], grid=[(3, 4)])
+    with pytest.raises(UsageError, match="take 73, for each channel and position one"):
+        probe_parts(facet("relu1", PROBES[0], grid=[(3, 4)]).terms[0], NET)
+    with pytest.raises(UsageError, match="which pooled has not"):
+        pack_facets(facet("pooled", np.ones(10), grid=[(1, 1)]).terms, NET, (17, 23))

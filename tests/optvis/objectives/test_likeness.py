@@ -9,8 +9,11 @@ import pytest
 import tensorflow as tf
 from support.gradients import checked_gradient
 
+from kerasviz.errors import UsageError
+from kerasviz.optvis.held_array import HeldArray
 from kerasviz.optvis.objectives import objective as objectives
-from kerasviz.optvis.objectives.likeness import compare
+from kerasviz.optvis.objectives.likeness import attributed_scores, compare, pack_attributed
+from kerasviz.optvis.objectives.term import Objective, Term
 
 SHAPES = [(3, 5, 7, 4), (3, 6, 4), (3, 9)]
 WEIGHT, POWER = np.array([1.0, -2.0, 0.5], np.float32), np.array([0.0, 1.0, 2.0], np.float32)
@@ -74,3 +77,26 @@ def test_they_are_objectives_that_plain_data_make_again() -> None:
     assert objectives.caricature("a").reproduces and objectives.inversion("a").reproduces
     near = objectives.channel("b", 1) + objectives.likeness("a")
     assert not near.reproduces and near.own == near.terms[:1]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_caricature_of_a_target_is_a_weighted_sum(shape: tuple[int, ...]) -> None:
+    draw = np.random.default_rng(3)
+    a, weights = draw.normal(size=(2, *shape)).astype(np.float32)
+    of = (Term("logit", unit=1),)
+    terms = [
+        Term("attributed", "x", weight=float(w), of=of, probe=HeldArray.of(row))
+        for w, row in zip(WEIGHT, weights, strict=True)
+    ]
+    packed = pack_attributed(terms)
+    found = attributed_scores("x", tf.constant(a), tf.constant(packed["vector"]), packed["weight"])
+    wanted = WEIGHT * (a.astype(float) * weights).reshape(3, -1).sum(1)
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+    with pytest.raises(UsageError, match="choose a recipe that keeps the size"):
+        attributed_scores("x", tf.constant(a[:, 1:]), tf.constant(packed["vector"]), WEIGHT)
+    with pytest.raises(UsageError, match="give --from PHOTO"):
+        pack_attributed([Term("attributed", "x", of=of)])
+    again = Objective.from_json(Objective(tuple(terms)).to_json())
+    assert again == Objective(tuple(terms)) and again.terms[0].of == of and again.reproduces
+    with pytest.raises(UsageError, match="is of another target, which it needs"):
+        objectives.attributed("x", Objective(()))

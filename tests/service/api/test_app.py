@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -96,6 +97,21 @@ def test_a_job_is_made_once_and_its_pictures_are_found_everywhere(served: Served
     assert "--preprocess unit" in shown["command"]
     assert client.get(shown["provenance"]).json()["target"] == "relu:2"
     assert [row["id"] for row in client.get("/api/renders").json()] == [job["id"]]
+
+
+def test_pictures_are_taken_along_as_a_site(served: Served, tmp_path: Path) -> None:
+    client = served()
+    client.post("/api/renders", json=ASK)
+    work(client)
+    for query, wanted in (("", 2), ("?layer=relu", 2), ("?layer=logits", 0)):
+        answer = client.get(f"/api/networks/small/share{query}")
+        assert answer.status_code == 200 and answer.headers["content-type"] == "application/zip"
+        assert "small-pictures.zip" in answer.headers["content-disposition"]
+        with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+            names = archive.namelist()
+        assert {"small/index.html", "small/manifest.json"} <= set(names)
+        assert sum(name.endswith(".png") for name in names) == wanted
+    assert client.get("/api/networks/small/share?layer=nothing").status_code == 404
 
 
 def test_events_tell_of_progress_previews_and_the_end(served: Served) -> None:

@@ -116,11 +116,13 @@ def _rendered(printed: str, folder: Path) -> list[tuple[str, str]]:
 
 
 def _drawn(command: str, folder: Path) -> list[tuple[str, str]]:
-    """Return the figures that ``kerasviz figures NAME... --out DIR`` has drawn."""
+    """Return what ``kerasviz figures NAME...`` and ``explain PHOTO...`` have drawn in ``--out``."""
     words = shlex.split(command)
-    if words[1] != "figures" or "--out" not in words:
+    if words[1] not in ("figures", "explain") or "--out" not in words:
         return []
     out = words[words.index("--out") + 1]
+    if words[1] == "explain":
+        return [(f"{out}/{p.name}", p.stem) for p in sorted((folder / out).glob("*.png"))]
     return [(f"{out}/{w}.png", w) for w in words[2:] if (folder / out / f"{w}.png").is_file()]
 
 

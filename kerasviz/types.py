@@ -37,6 +37,8 @@ PreActivation = bool | Literal["any"]
 FileFormat = Literal["png", "jpg", "webp"]
 #: What the workers of an atlas are: processes of this machine, or actors of a Ray cluster.
 EngineName = Literal["local", "ray"]
+#: The articles whose figures are drawn.
+ArticleName = Literal["feature-visualization", "circuits"]
 #: What ``convert`` writes, and the order of the axes of its inputs and outputs.
 OutputKind = Literal["keras", "saved_model"]
 OutputLayout = Literal["own", "channels-last"]
@@ -50,6 +52,8 @@ Grid = Literal["none", "naive", "shared"]
 WeightSign = Literal["positive", "negative", "all"]
 #: How directions are found in the activations of photos.
 DirectionMethod = Literal["nmf", "pca", "kmeans", "cav"]
+#: Where the classes of images are from: the data set, the network's answers, or nowhere.
+ClassesOf = Literal["given", "predicted", "none"]
 
 
 class NotebookView:

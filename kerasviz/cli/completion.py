@@ -44,10 +44,10 @@ def complete_recipes(_: click.Context, __: click.Parameter, text: str) -> list[C
 
 
 def complete_figures(_: click.Context, __: click.Parameter, text: str) -> list[CompletionItem]:
-    """Offer the names of the article's figures."""
-    from kerasviz.figures.catalogue.article import CATALOGUE
+    """Offer the names of the figures of all articles."""
+    from kerasviz.figures.catalogue.articles import FIGURES
 
-    return _beginning_with(text, CATALOGUE)
+    return _beginning_with(text, FIGURES)
 
 
 def _beginning_with(text: str, names: Iterable[str]) -> list[CompletionItem]:

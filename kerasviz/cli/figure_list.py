@@ -65,13 +65,13 @@ def lines_of_failures(failed: Mapping[str, str]) -> list[str]:
 
 def figure_lines(options: FigureOptions, slugs: Sequence[str], timed: bool) -> list[str]:
     """Write a table of what figures need for a network, with minutes if ``timed``."""
-    from kerasviz.figures import CATALOGUE
+    from kerasviz.figures import FIGURES
     from kerasviz.figures.layout.build import choose_all
     from kerasviz.rendering.batching import make_batches
     from kerasviz.rendering.cost import Clock, pictures_of
     from kerasviz.rendering.store import unique_requests
 
-    layouts, failed = choose_all([CATALOGUE[slug] for slug in slugs], options)
+    layouts, failed = choose_all([FIGURES[slug] for slug in slugs], options)
     needed = {layout.figure.slug: layout for layout in layouts}
     plans = {slug: make_batches(options.net, layout.requests) for slug, layout in needed.items()}
     requests = unique_requests(options.net, [r for layout in layouts for r in layout.requests])
@@ -83,7 +83,7 @@ def figure_lines(options: FigureOptions, slugs: Sequence[str], timed: bool) -> l
         if slug in needed:
             count = str(pictures_of(plans[slug]))
             cells = (count, *_minutes(clock, plans[slug]), _wants(needed[slug]))
-        rows.append((slug, *cells, CATALOGUE[slug].title))
+        rows.append((slug, *cells, FIGURES[slug].title))
     if len(slugs) > 1:
         rows.append(("together", str(pictures_of(together)), *_minutes(clock, together), "", ""))
     return [*_cut(_right(rows)), "", *_notes(options, clock), *lines_of_failures(failed)]

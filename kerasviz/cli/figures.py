@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 
@@ -22,6 +22,7 @@ from kerasviz.cli.progress import import_tensorflow
 from kerasviz.cli.reading import read_network, say_sizes
 from kerasviz.cli.typed import command_line
 from kerasviz.errors import KerasvizError, UsageError
+from kerasviz.types import ArticleName
 
 if TYPE_CHECKING:
     from kerasviz.figures import FigureSet
@@ -37,6 +38,7 @@ Examples:
   kerasviz figures --list
   kerasviz figures --list --model efficientnet-lite0 --quick
   kerasviz figures --model efficientnet-lite0 --recipe fast
+  kerasviz figures --article circuits --model efficientnet-lite0 --recipe fast
   kerasviz figures hero objectives --model efficientnet-lite0 --recipe fast --out out/demo
   kerasviz figures appendix-overview --model model.onnx --preprocess torchvision --steps 256
 """,
@@ -76,6 +78,13 @@ Examples:
     "[default: 8 units of the one in the place of mixed4a]",
 )
 @click.option(
+    "--article",
+    type=click.Choice(get_args(ArticleName)),
+    default="feature-visualization",
+    show_default=True,
+    help="Whose figures are drawn where no SLUG is named.",
+)
+@click.option(
     "--list",
     "only_list",
     is_flag=True,
@@ -93,13 +102,14 @@ def command(
     photos: Path | None,
     layer: tuple[str, ...],
     examples: Path | None,
+    article: str,
     only_list: bool,
     recipe_options: RecipeOptions,
     data: Path | None,
     input_options: InputOptions,
     model_options: ModelOptions,
 ) -> None:
-    """Draw figures of "Feature Visualization" (Olah et al., Distill 2017) for a network.
+    """Draw figures of "Feature Visualization" (Distill 2017) or "Circuits" (2020) for a network.
 
     SLUGs name the figures (`--list` shows them); without any, all are drawn. Where the network
     cannot have a figure, the reason is said, the others are drawn, and the command ends with 1.
@@ -115,7 +125,7 @@ def command(
     )
     from kerasviz.zoo.arguments import with_data
 
-    wanted = figure_names(slugs)
+    wanted = figure_names(slugs, article)
     usual = quick_recipe(recipe_options, quick)
     if model is None:
         if only_list:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kerasviz.figures.catalogue.article import CATALOGUE as CATALOGUE
+from kerasviz.figures.catalogue.articles import FIGURES as FIGURES
 from kerasviz.figures.catalogue.figure import Figure as Figure
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from kerasviz.errors import KerasvizError, UsageError, near
+from kerasviz.errors import KerasvizError, UsageError, check_choice, near
 from kerasviz.figures.catalogue.appendix import APPENDIX_LAYER
-from kerasviz.figures.catalogue.article import CATALOGUE
+from kerasviz.figures.catalogue.articles import ARTICLES, FIGURES
 from kerasviz.figures.catalogue.figure import Figure
 from kerasviz.figures.catalogue.regularization import FREQUENCY_PENALIZATION
 from kerasviz.figures.computed import make_computed
@@ -47,7 +47,7 @@ from kerasviz.rendering.request import Request
 from kerasviz.rendering.run import missing_batches, render_into
 from kerasviz.rendering.sizes import unless_named
 from kerasviz.rendering.store import Store
-from kerasviz.types import Param, Precision, Size
+from kerasviz.types import ArticleName, Param, Precision, Size
 from kerasviz.zoo.argument_names import named_arguments
 from kerasviz.zoo.arguments import Data, Model, as_network
 
@@ -85,6 +85,7 @@ def make_figures(  # noqa: PLR0913 - the options of the command
     photos: str | Path | None = None,
     examples: str | Path | None = None,
     layer: str | Sequence[str] = (),
+    article: ArticleName = "feature-visualization",
     size: int | Size | str | None = None,
     steps: int | None = None,
     param: Param | None = None,
@@ -94,7 +95,7 @@ def make_figures(  # noqa: PLR0913 - the options of the command
     data: Data | None = None,
     progress: bool | Report | None = None,
 ) -> FigureSet:
-    """Make figures of the article for a network as PNG files and HTML pages.
+    """Make figures of an article for a network as PNG files and HTML pages.
 
     Like ``kerasviz figures``, this keeps the single pictures in ``out/pictures`` with their
     manifest and page, does not render complete pictures again, and leaves out the figures that the
@@ -102,13 +103,16 @@ def make_figures(  # noqa: PLR0913 - the options of the command
 
     Args:
         net: The network, or what :func:`kerasviz.load` takes.
-        slugs: The names of figures, keys of ``kerasviz.figures.CATALOGUE``; by default all.
+        slugs: The names of figures, keys of ``kerasviz.figures.FIGURES``; by default all of the
+            article.
         recipe: How to optimize, the name of a recipe or its file.
         out: The folder for the figures, by default ``out/NAME-figures``.
         seed: The seed of the noise that the pictures start from.
         quick: Whether to take at most 128 steps, and only some of hundreds of settings.
         photos: A folder of PNG and JPEG files, or one of them, for the figures of gradients.
         examples: A folder that :func:`kerasviz.find_examples` made, for the panels of examples.
+        article: Which figures are drawn where none are named: ``"feature-visualization"``, or
+            ``"circuits"``.
         layer: The taps, or one, all of whose units ``appendix-layer`` shows; by default 8 units.
         size: Pixels, a number or (height, width); by default the network's own where it takes no
             other, else the recipe's.
@@ -132,7 +136,7 @@ def make_figures(  # noqa: PLR0913 - the options of the command
         >>> kerasviz.make_figures(net, "optimization-progress", steps=4, size=32).index
         PosixPath('out/tiny-figures/index.html')
     """
-    wanted = figure_names([slugs] if isinstance(slugs, str) else slugs)
+    wanted = figure_names([slugs] if isinstance(slugs, str) else slugs, article)
     asked = RecipeOptions(recipe, steps, size, param, precision, tile, until_converged)
     usual = quick_recipe(asked, quick)
     net = as_network(net, data)
@@ -154,15 +158,16 @@ def make_figures(  # noqa: PLR0913 - the options of the command
     return made
 
 
-def figure_names(slugs: Sequence[str]) -> list[str]:
-    """Return the names of figures, each once, all of them by default.
+def figure_names(slugs: Sequence[str], article: str = "feature-visualization") -> list[str]:
+    """Return the names of figures, each once, all of an article by default.
 
-    Raises :class:`UsageError` for an unknown one.
+    Raises :class:`UsageError` for an unknown one, and an unknown article.
     """
+    check_choice("article", article, ARTICLES)
     for slug in slugs:
-        if slug not in CATALOGUE:
-            raise UsageError(f"no figure {slug!r}; near: {near(str(slug), CATALOGUE)}")
-    return list(dict.fromkeys(slugs)) or list(CATALOGUE)
+        if slug not in FIGURES:
+            raise UsageError(f"no figure {slug!r}; near: {near(str(slug), FIGURES)}")
+    return list(dict.fromkeys(slugs)) or list(ARTICLES[article].figures)
 
 
 def figures_folder(net: Network, out: str | Path | None = None) -> Path:
@@ -227,7 +232,7 @@ def write_figures(
         read_photo(photo, options.recipe.size, net.channels)
     if (penalized := FREQUENCY_PENALIZATION).slug in wanted:
         options = replace(options, penalty_factor=weight_factor(penalized, options))
-    layouts, failed = choose_all([CATALOGUE[slug] for slug in wanted], options)
+    layouts, failed = choose_all([FIGURES[slug] for slug in wanted], options)
     requests = list(dict.fromkeys(r for layout in layouts for r in layout.requests))
     store = Store(out / PICTURES, net)
     run = FigureRun(store, options, command or _command(options))
@@ -332,7 +337,7 @@ def _write(
 
 def _present(out: Path) -> list[Figure]:
     """Return the figures in a folder, including those of earlier runs."""
-    return [f for f in CATALOGUE.values() if (out / f"{f.slug}.html").is_file()]
+    return [f for f in FIGURES.values() if (out / f"{f.slug}.html").is_file()]
 
 
 def activation_notes(store: Store, layout: FigureLayout) -> list[str]:

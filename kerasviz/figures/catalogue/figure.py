@@ -98,8 +98,9 @@ class Figure:
     ``legend`` explains their letters. ``controls`` are set by the reader, ``pairs`` are two
     units each, (layer, number), that are shown together. With ``bars`` there is a bar between
     neighbours, ``works`` are the rows of a table without pictures. With ``seeds`` it shows random
-    directions, whose numbers are seeds and not units. ``units`` are the units for the
-    article's own network; ``source`` says where they come from.
+    directions, whose numbers are seeds and not units. In other networks than the article's its
+    units are those that prefer the kind of ``stimuli``, if it names one. ``units`` are the units
+    for the article's own network; ``source`` says where they come from.
     """
 
     slug: str
@@ -115,6 +116,7 @@ class Figure:
     bars: bool = False
     works: tuple[PriorWork, ...] = ()
     seeds: bool = False
+    stimuli: str = ""
     units: Mapping[str, tuple[Unit, ...]] = field(default_factory=dict, hash=False)
     source: str = ""
 

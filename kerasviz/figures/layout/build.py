@@ -12,6 +12,7 @@ from kerasviz.figures.layout.context import FigureOptions, resolve
 from kerasviz.figures.layout.gradient_tables import GRADIENT_TABLES
 from kerasviz.figures.layout.tables import TABLES
 from kerasviz.figures.layout.tiles import FigureLayout
+from kerasviz.figures.layout.tuned_units import TUNED
 from kerasviz.rendering.batching import make_batches
 
 
@@ -25,7 +26,7 @@ def choose(figure: Figure, options: FigureOptions) -> FigureLayout:
     context = resolve(figure, options)
     column_titles: tuple[str, ...] = ()
     controls: tuple[Control, ...] = ()
-    build = {**TABLES, **GRADIENT_TABLES, **APPENDIX}.get(figure.slug)
+    build = {**TABLES, **GRADIENT_TABLES, **APPENDIX, **TUNED}.get(figure.slug)
     if build is not None:
         blocks, column_titles, controls, more = build(context)
     elif figure.columns:

@@ -108,8 +108,14 @@ class FigureContext:
     def notes(self) -> tuple[str, ...]:
         """Say how layers and units were found, and which are optimized after the ReLU."""
         first = [self.placing] if self.placing else []
-        units = [_unit_note(self)] if self.units and not self.figure.seeds else []
+        own = self.figure.seeds or (self.figure.stimuli and self.by_rule)  # whose layout says it
+        units = [_unit_note(self)] if self.units and not own else []
         return (*first, *units, *self.linear_notes)
+
+    @property
+    def by_rule(self) -> bool:
+        """Return whether neither the article nor a model card names units for this network."""
+        return all(found.sources == {"rule"} for found in self.units.values())
 
     @property
     def only(self) -> tuple[str, Unit]:

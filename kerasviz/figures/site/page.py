@@ -8,9 +8,10 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from kerasviz.figures.catalogue.articles import ARTICLES, article_of
 from kerasviz.figures.catalogue.figure import Column, Figure
 from kerasviz.figures.catalogue.gradient_figures import WEAK
-from kerasviz.figures.catalogue.sections import SECTIONS, Section
+from kerasviz.figures.catalogue.sections import Section
 from kerasviz.figures.drawing.drawing import layers_line, spans
 from kerasviz.figures.drawing.icons import icon, svg
 from kerasviz.figures.layout.tiles import FigureLayout, GradientTile, Tile
@@ -80,7 +81,13 @@ def figure_page(
         spans=spans(layout.column_titles),
     )
     return render_page(
-        "figure.html", layout=layout, figure=layout.figure, body=Markup(body), begin=BEGIN, end=END
+        "figure.html",
+        layout=layout,
+        figure=layout.figure,
+        article=article_of(layout.figure.slug),
+        body=Markup(body),
+        begin=BEGIN,
+        end=END,
     )
 
 
@@ -103,15 +110,18 @@ def set_page(network: str, figures: Sequence[Figure], out: Path, pictures: str) 
     pictures in it.
     """
     entries = {figure.slug: _PageEntry(figure, _held(out, figure)) for figure in figures}
-    known = [slug for section in SECTIONS for slug in section.slugs]
+    articles = [a for a in ARTICLES.values() if any(slug in a.figures for slug in entries)]
+    of_articles = [section for article in articles for section in article.sections]
+    known = [slug for section in of_articles for slug in section.slugs]
     others = Section("others", "More figures", "", tuple(s for s in entries if s not in known))
     sections = [
         (section, [entries[slug] for slug in section.slugs if slug in entries])
-        for section in (*SECTIONS, others)
+        for section in (*of_articles, others)
     ]
     return render_page(
         "figures.html",
         network=network,
+        articles=articles,
         sections=[(section, found) for section, found in sections if found],
         pictures=pictures,
     )

@@ -128,6 +128,7 @@ def test_addresses_lead_back_to_their_places(call: Call) -> None:
             {"view": "unit", "network": "n", "layer": name, "unit": 476},
             {"view": "compose", "network": "n", "target": f"{name}:1 + 0.5*{name}:2"},
             {"view": "compose", "network": "n", "target": f"{name}:1", "balance": "1"},
+            {"view": "compose", "network": "n", "alpha": "1", "param": "pixel", "from": name},
         ]
     for place in places:
         assert call("address.js", "placeOf", call("address.js", "hashOf", place)) == place
@@ -167,8 +168,12 @@ def test_sums_mean_what_the_command_line_takes_them_for(call: Call, tmp_path: Pa
         assert call("terms.js", "textOf", terms) == text
         (target,) = parse_target(text, net, find=lambda words: tmp_path / words.path)
         assert target.text == text
+    text = "first:1 - 0.5*first@sae.safetensors#latent=7"
+    _, latent = terms = call("terms.js", "termsOf", text)
+    assert (latent["kind"], latent["array"], latent["value"]) == ("latent", "sae.safetensors", "7")
+    assert call("terms.js", "textOf", terms) == text
     for other in (
-        "first@v.npz#latent=3",
+        "first@v.npz#latent=3,4",
         "first@v.npz[0-3]",
         "first@a/v.npz[0]",
         "penalty:tv",

@@ -15,6 +15,7 @@ Functions; those of commands take the options of the command as arguments of the
     find_positions  find the positions at which units are largest (kerasviz positions)
     make_circuits   show what units are built from and what they feed (kerasviz circuits)
     ablate          say what silenced units and weights change on photos (kerasviz ablate)
+    make_families   show units that belong together (kerasviz families)
     make_explanations  show what decides a network's answer for photos (kerasviz explain)
     make_tuning     show how units respond to shapes in all directions (kerasviz tune)
     make_atlas      render every unit of a network (kerasviz atlas)
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from kerasviz.figures.ablation.make import ablate as ablate
     from kerasviz.figures.circuits.make import make_circuits as make_circuits
     from kerasviz.figures.explain.make import make_explanations as make_explanations
+    from kerasviz.figures.families.make import make_families as make_families
     from kerasviz.figures.make import make_figures as make_figures
     from kerasviz.figures.tuning.make import make_tuning as make_tuning
     from kerasviz.network.input_spec import InputSpec as InputSpec
@@ -104,6 +106,7 @@ _HOMES = {
     "make_atlas": "atlas.make",
     "make_circuits": "figures.circuits.make",
     "make_explanations": "figures.explain.make",
+    "make_families": "figures.families.make",
     "make_figures": "figures.make",
     "make_tuning": "figures.tuning.make",
     "open": "service.opened",

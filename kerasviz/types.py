@@ -50,6 +50,8 @@ UnitLevel = Literal["zero", "mean"]
 WeightSign = Literal["positive", "negative", "all"]
 #: How directions are found in the activations of photos.
 DirectionMethod = Literal["nmf", "pca", "kmeans", "cav"]
+#: Where the classes of images are from: the data set, the network's answers, or nowhere.
+ClassesOf = Literal["given", "predicted", "none"]
 
 
 class NotebookView:

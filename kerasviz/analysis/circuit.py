@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from kerasviz.analysis.connections import Connections, connections, connections_onward
+from kerasviz.analysis.cancellation import remaining_shares
+from kerasviz.analysis.connections import (
+    Connections,
+    blank_image,
+    connections,
+    connections_onward,
+)
 from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
-from kerasviz.network.positions import positions_of
+from kerasviz.network.positions import Positions, positions_of
 from kerasviz.types import Array
 
 #: The layers back that are shown, and those onward.
@@ -32,6 +38,8 @@ class Partner:
         share: The strength, as a share of those of all units of the layer.
         total: The sum of the weights: above 0 it excites, below it inhibits.
         weights: [h, w] on a map; tokens without a map and vectors are one row.
+        remaining: The share of the paths that is left after those of opposite signs cancel, see
+            :func:`kerasviz.analysis.cancellation.remaining_shares`; ``None`` if unknown.
     """
 
     tap: str
@@ -40,13 +48,15 @@ class Partner:
     share: float
     total: float
     weights: Array
+    remaining: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the partner as plain data."""
         numbers = {"strength": self.strength, "share": self.share, "total": self.total}
         rounded = {name: float(f"{value:.6g}") for name, value in numbers.items()}
         grid = [[float(f"{w:.5g}") for w in row] for row in self.weights]
-        return {"tap": self.tap, "unit": self.unit, **rounded, "weights": grid}
+        left = None if self.remaining is None else float(f"{self.remaining:.4g}")
+        return {"tap": self.tap, "unit": self.unit, **rounded, "remaining": left, "weights": grid}
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,25 +166,41 @@ def find_circuit(
     for name, level in before:
         weights = connections(net, name, tap, [unit], image=image)
         rows = np.moveaxis(weights.weights[0], -1, 0)
-        found.append(_layer(net, weights, name, level, rows, partners))
+        shares = remaining_shares(net, weights, image=image)
+        layer = _layer(_tokens(net, name, image), weights, (name, level), rows, partners)
+        found.append(layer if shares is None else _with_shares(layer, shares[0]))
     onward = []
     for name, level in behind:
         weights = connections_onward(net, tap, unit, name, image=image)
-        onward.append(_layer(net, weights, name, level, weights.weights[..., 0], partners))
+        rows, place = weights.weights[..., 0], _tokens(net, name, image)
+        onward.append(_layer(place, weights, (name, level), rows, partners))
     return Circuit(tap, unit, tuple(found), tuple(onward))
 
 
+def _tokens(net: Network, tap: str, image: Array | None) -> Positions | None:
+    """Return the positions of a row of tokens; ``None`` for other taps."""
+    if len(net.taps[tap].shape or ()) != 3:
+        return None
+    image = blank_image(net) if image is None else image
+    return positions_of(net, tap, image.shape[:2])
+
+
 def _layer(
-    net: Network, found: Connections, tap: str, level: int, rows: Array, count: int
+    place: Positions | None,
+    found: Connections,
+    layer: tuple[str, int],
+    rows: Array,
+    count: int,
 ) -> Layer:
     """Choose the partners by the weights [units of the layer, ...] to each of its units."""
+    tap, level = layer
     flat = rows.reshape(len(rows), -1).astype(np.float64)
     strengths, totals = np.sqrt((flat**2).sum(1)), flat.sum(1)
     whole = strengths.sum()
 
     def partner(n: int) -> Partner:
         strength, total = float(strengths[n]), float(totals[n])
-        grid = _grid(net, tap, rows[n], found.corner)
+        grid = _grid(place, rows[n], found.corner)
         return Partner(tap, n, strength, float(strength / whole), total, grid)
 
     order = [int(n) for n in np.argsort(-strengths, kind="stable") if strengths[n] > 0]
@@ -189,14 +215,22 @@ def _layer(
     )
 
 
-def _grid(net: Network, tap: str, weights: Array, corner: Sequence[int]) -> Array:
+def _with_shares(layer: Layer, shares: Array) -> Layer:
+    """Return a layer whose partners know how far the paths to them cancel."""
+
+    def known(partners: Iterable[Partner]) -> tuple[Partner, ...]:
+        return tuple(replace(p, remaining=float(shares[p.unit])) for p in partners)
+
+    return replace(layer, exciting=known(layer.exciting), inhibiting=known(layer.inhibiting))
+
+
+def _grid(place: Positions | None, weights: Array, corner: Sequence[int]) -> Array:
     """Return weights of positions as a map [h, w]; rows of tokens by the map they are made of."""
     if weights.ndim == 2:
         return weights
     if weights.ndim == 0:
         return weights.reshape(1, 1)
-    place = positions_of(net, tap)
-    if place.map is None or not corner:
+    if place is None or place.map is None or not corner:
         return weights[None]
     whole = np.zeros(place.special + place.map[0] * place.map[1], weights.dtype)
     whole[corner[0] : corner[0] + len(weights)] = weights

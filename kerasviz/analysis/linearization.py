@@ -49,8 +49,8 @@ class Linearization:
     skipped: tuple[str, ...]
 
 
-def linearize(net: Network, source: str, target: str) -> Linearization:
-    """Return how to compute a network as a linear one between two taps.
+def linearize(net: Network, source: str | None, target: str) -> Linearization:
+    """Return how to compute a network as a linear one, from a tap (``None``: the image) to a tap.
 
     A batch normalization is linear in inference already. Of the factors of a product that both
     depend on the source one is held at what it is for the image: a gate, the weights of attention,
@@ -59,7 +59,7 @@ def linearize(net: Network, source: str, target: str) -> Linearization:
     >>> linearize(net, "stem", "block3b").held
     ()
     """
-    first = set(net.taps[source].parts)
+    first = {net.image_port.name} if source is None else set(net.taps[source].parts)
     way = _way(net, first, net.taps[target].parts)
     edits: dict[str, Edit] = {}
     last = net.taps[target].parts

@@ -58,10 +58,30 @@ Pages of one folder lead to each other: the same command with a partner's name s
     help="Units of each layer that excite, and as many that inhibit.",
 )
 @click.option(
+    "--factors",
+    type=click.IntRange(min=0),
+    default=3,
+    show_default=True,
+    metavar="N",
+    help="Spatial patterns into which weights from the layer before are factorized; 0 for none.",
+)
+@click.option(
+    "--by-position/--no-by-position",
+    default=False,
+    help="Render what the units expect at each position of the layer before.",
+)
+@click.option(
+    "--families",
+    type=click.Path(path_type=Path),
+    metavar="FILE.json",
+    help="Families whose shares in the weights are shown; see kerasviz families.",
+)
+@click.option(
     "--photo",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Picture at which gates and attention are held. [default: grey]",
+    help="Picture at which gates and attention are held, and on which contributions are shown. "
+    "[default: grey, without contributions]",
 )
 @unit_picture_options
 @click.option(
@@ -80,6 +100,9 @@ def command(
     from_: tuple[str, ...],
     to: tuple[str, ...],
     partners: int,
+    factors: int,
+    by_position: bool,
+    families: Path | None,
     photo: Path | None,
     recipe: str,
     steps: int | None,
@@ -115,6 +138,9 @@ def command(
             from_=from_,
             to=to,
             partners=partners,
+            factors=factors,
+            by_position=by_position,
+            families=families,
             photo=photo,
             recipe=recipe,
             steps=steps,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 
@@ -21,6 +21,7 @@ from kerasviz.cli.options import (
 )
 from kerasviz.cli.progress import import_tensorflow
 from kerasviz.cli.reading import read_network
+from kerasviz.types import ClassesOf
 
 if TYPE_CHECKING:
     from kerasviz.examples import Summary
@@ -45,7 +46,8 @@ Examples:
   kerasviz figures dataset-vs-optimization --model model.onnx --examples out/model-examples
 
 Images are scaled so that their shorter side fits, and cropped at the centre. Those that cannot be
-read are counted and left out. The same command continues after Ctrl-C.
+read are counted and left out. The same command continues after Ctrl-C. Images in subfolders have
+the name of their first folder as class.
 """,
 )
 @click.argument("model", shell_complete=complete_models)
@@ -65,6 +67,21 @@ read are counted and left out. The same command continues after Ctrl-C.
     metavar="N",
     help="Examples of each kind: maximum, slightly positive, slightly negative, minimum.",
 )
+@click.option(
+    "--positions",
+    type=click.IntRange(1, 1000),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Random positions in each image that spectra and correlations count.",
+)
+@click.option(
+    "--classes",
+    type=click.Choice(get_args(ClassesOf)),
+    default="given",
+    show_default=True,
+    help="Classes of the images: subfolders or labels of TFRecords, or the network's answers.",
+)
 @image_pass_options("images")
 @json_option
 @data_option
@@ -76,6 +93,8 @@ def command(
     images: str,
     out: Path | None,
     per_bucket: int,
+    positions: int,
+    classes: ClassesOf,
     batch: int,
     limit: int | None,
     size: tuple[int, int] | None,
@@ -86,7 +105,8 @@ def command(
 ) -> None:
     """Find the images to which every unit of the TAPs in MODEL responds most, slightly and least.
 
-    Writes the crops that the units see into a folder, with a page to look at.
+    Writes the crops that the units see into a folder, with a page to look at: also how activations
+    are distributed, which units are active together, and on which classes.
     """
     import_tensorflow()
     from kerasviz.examples.datasets import open_source
@@ -115,6 +135,8 @@ def command(
             source,
             out=folder,
             per_bucket=per_bucket,
+            positions=positions,
+            classes=classes,
             batch=batch,
             limit=limit,
             size=size,
@@ -134,7 +156,8 @@ def _report(found: Summary, as_json: bool) -> None:
     if not found.made:
         click.echo(f"nothing to do: examples of {units} from {images} are complete")
     else:
-        click.echo(f"found examples of {units} in {images}")
+        classes = f" of {found.classes} classes" if found.classes else ""
+        click.echo(f"found examples of {units} in {images}{classes}")
     if found.unreadable:
         more = ", …" if found.unreadable > len(found.names) else ""
         names = ", ".join(found.names)

@@ -20,6 +20,7 @@ FUNCTIONS = {
     "positions": "find_positions",
     "circuits": "make_circuits",
     "ablate": "ablate",
+    "families": "make_families",
     "explain": "make_explanations",
     "tune": "make_tuning",
     "atlas": "make_atlas",
@@ -57,6 +58,7 @@ ELSEWHERE = {
     ("figures", "model"): ("make_figures", "net"),
     ("render", "from"): ("render", "from_"),
     ("circuits", "from"): ("make_circuits", "from_"),
+    ("families", "from"): ("make_families", "from_"),
 }
 #: Options whose default, or what they take, differs, with the reason.
 NOTES = {
@@ -66,6 +68,7 @@ NOTES = {
     ("render", "again"): "a function of its own, because targets and settings are in the file",
     ("explain", "out"): "None writes into out/NAME-explanations, as the command",
     ("ablate", "out"): "None writes into out/NAME-ablation, as the command",
+    ("families", "out"): "None writes into out/NAME-families, as the command",
     ("circuits", "out"): "None writes into out/NAME-circuits, as the command",
     ("tune", "out"): "None writes into out/NAME-tuning, as the command",
     ("*", "from"): "from is a word of the language Python itself",

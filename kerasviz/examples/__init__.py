@@ -5,10 +5,12 @@ from kerasviz.examples.folder import Example, Examples, verify_examples
 from kerasviz.examples.make import Summary, make_examples
 from kerasviz.examples.ranking import BUCKETS
 from kerasviz.examples.search import Question
+from kerasviz.examples.statistics.index import ExampleIndex
 
 __all__ = [
     "BUCKETS",
     "Example",
+    "ExampleIndex",
     "Examples",
     "Question",
     "Summary",

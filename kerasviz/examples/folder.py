@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from PIL import Image
 
 from kerasviz.errors import KerasvizError
 from kerasviz.examples.ranking import BUCKETS
 from kerasviz.examples.receptive_field import ReceptiveField
+from kerasviz.examples.statistics.histogram import BINS
+from kerasviz.examples.statistics.index import ExampleIndex
+from kerasviz.examples.statistics.spectrum import CROPS
 from kerasviz.io.files import checksum, read_manifest_file
 from kerasviz.io.images import ImageFileError, open_image
 from kerasviz.rendering.store import FileCheck, slug
@@ -23,6 +26,10 @@ VERSION = 1
 TILE = 98
 #: The number of crops in a row of a unit's file.
 COLUMNS = 10
+#: The side of a crop of a spectrum in pixels, as in the article's pictures.
+SPECTRUM_TILE = 60
+#: Width and height of the file of a unit's spectrum: a column for each bin.
+SPECTRUM_SIZE = (BINS * SPECTRUM_TILE, CROPS * SPECTRUM_TILE)
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,7 @@ class ExampleSheet:
     """
 
     count: int
+    tile: ClassVar[int] = TILE
 
     @property
     def columns(self) -> int:
@@ -82,6 +90,15 @@ def unit_file(tap: str, unit: int) -> str:
     return f"{slug(tap)}/{unit:05d}.jpg"
 
 
+def spectrum_file(tap: str, unit: int) -> str:
+    """Return the file of the crops of a unit's spectrum, relative to the folder.
+
+    >>> spectrum_file("inception_4c/output", 97)
+    'inception_4c.output/00097-spectrum.jpg'
+    """
+    return f"{slug(tap)}/{unit:05d}-spectrum.jpg"
+
+
 class Examples:
     """The examples in a folder that ``kerasviz examples`` made.
 
@@ -99,6 +116,11 @@ class Examples:
         """The network: name, format, SHA-256 and input description."""
         network: Mapping[str, Any] = self.data["network"]
         return network
+
+    @cached_property
+    def index(self) -> ExampleIndex | None:
+        """The statistics of all units; ``None`` in a folder of an earlier version."""
+        return ExampleIndex(self.folder) if "index" in self.data else None
 
     @cached_property
     def _taps(self) -> dict[str, tuple[Mapping[str, Any], ReceptiveField]]:
@@ -166,12 +188,18 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return read_manifest_file(folder / MANIFEST, VERSION, "kerasviz examples")[1]
 
 
+def listed_files(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the files of a manifest beside its pages, each with ``file`` and ``sha256``."""
+    units = [unit for tap in manifest["taps"] for unit in tap["units"]]
+    spectra = [unit["spectrum"] for unit in units if "spectrum" in unit]
+    return [*units, *spectra, *([manifest["index"]] if "index" in manifest else [])]
+
+
 def verify_examples(folder: Path) -> list[FileCheck]:
     """Compare the files of a folder of examples with the checksums in its manifest."""
     return [
-        _checked(folder, unit["file"], unit["sha256"])
-        for tap in read_manifest(folder)["taps"]
-        for unit in tap["units"]
+        _checked(folder, entry["file"], entry["sha256"])
+        for entry in listed_files(read_manifest(folder))
     ]
 
 

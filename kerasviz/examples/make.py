@@ -11,15 +11,25 @@ from typing import Any
 import numpy as np
 
 from kerasviz.errors import UsageError
-from kerasviz.examples.crops import AllExamples, write_crops
-from kerasviz.examples.folder import MANIFEST, VERSION, read_manifest, unit_file
+from kerasviz.examples.crops import AllExamples, CroppedUnits, write_crops
+from kerasviz.examples.folder import (
+    MANIFEST,
+    VERSION,
+    listed_files,
+    read_manifest,
+    spectrum_file,
+    unit_file,
+)
 from kerasviz.examples.pages import write_pages
 from kerasviz.examples.ranking import BUCKETS, TopExamples
 from kerasviz.examples.receptive_field import ReceptiveField, receptive_field
 from kerasviz.examples.search import STATE, Question, Scan, SearchResult, search
+from kerasviz.examples.statistics.classes import ClassStatistics
+from kerasviz.examples.statistics.index import INDEX, index_arrays, write_index
 from kerasviz.io.files import checksum, make_folder, write_atomically
 from kerasviz.optvis.environment import environment
 from kerasviz.rendering.picture import network_provenance
+from kerasviz.types import Array
 
 
 @dataclass(frozen=True)
@@ -27,7 +37,8 @@ class Summary:
     """The contents of a folder of examples: numbers of images and units, and the page.
 
     ``unreadable`` images were skipped, ``names`` are the first of them; the activations of ``odd``
-    ones are not finite. ``made`` is whether this call wrote anything.
+    ones are not finite. ``classes`` is the number of classes of the images, 0 without any.
+    ``made`` is whether this call wrote anything.
     """
 
     images: int
@@ -35,6 +46,7 @@ class Summary:
     unreadable: int
     odd: int
     names: tuple[str, ...]
+    classes: int
     page: Path
     made: bool
 
@@ -46,13 +58,14 @@ def make_examples(
 
     After Ctrl-C, which loses some seconds of work at most, the same call resumes. ``progress``
     takes the finished fraction, of the search and then of the writing, and a text. Raises
-    :class:`UsageError` for a folder with other examples and taps that cannot be computed.
+    :class:`UsageError` for a folder with other examples, taps that cannot be computed and a source
+    of which no image can be used.
     """
     settings = question.to_json()
     if (folder / MANIFEST).is_file():
         manifest = read_manifest(folder)
         _check_same(folder, manifest, settings, question.net.name)
-        if all((folder / u["file"]).is_file() for tap in manifest["taps"] for u in tap["units"]):
+        if all((folder / entry["file"]).is_file() for entry in listed_files(manifest)):
             return _summary(folder, manifest, made=False)
     make_folder(folder)
     report = progress or (lambda fraction, text: None)
@@ -64,17 +77,69 @@ def make_examples(
     net, values = question.net, question.values
     fields = {tap: receptive_field(net, name, question.size) for tap, name in values.items()}
     result = search(question, folder, searched)
+    if result.unreadable + result.odd == result.seen:
+        (folder / STATE).unlink(missing_ok=True)
+        raise UsageError(
+            f"{question.source.label!r}: none of {result.seen} images can be used: "
+            f"{result.unreadable} cannot be read, of {result.odd} activations are not finite; "
+            "name another source with --images"
+        )
     examples = {
         tap: {bucket: ranking.examples(bucket) for bucket in BUCKETS}
         for tap, ranking in result.rankings.items()
     }
-    write_crops(question, folder, examples, fields, lambda done: report(done, "writing the crops"))
+    classes, arrays = _statistics(result)
+    cropped = CroppedUnits(examples, arrays, fields, question.count)
+    write_crops(question, folder, cropped, lambda done: report(done, "writing the crops"))
     manifest = _manifest(question, result, settings) | _taps(question, folder, examples, fields)
+    manifest["index"] = _write_index(question, folder, manifest, arrays, classes)
     write_pages(folder, manifest)
     text = json.dumps(manifest, ensure_ascii=False, separators=(",", ":")) + "\n"
     write_atomically(folder / MANIFEST, text.encode())
     (folder / STATE).unlink(missing_ok=True)
     return _summary(folder, manifest, made=True)
+
+
+def _statistics(
+    result: SearchResult,
+) -> tuple[ClassStatistics | None, dict[str, dict[str, Array]]]:
+    """Return the classes, ``None`` without any, and the arrays of the index by tap."""
+    names = result.classes
+    found: ClassStatistics | None = None
+    arrays = {}
+    for tap, statistics in result.statistics.items():
+        tally = statistics.classes
+        found = tally.finish(names) if tally is not None and names else None
+        arrays[tap] = index_arrays(statistics, result.rankings[tap], found, names)
+    return found, arrays
+
+
+def _write_index(
+    question: Question,
+    folder: Path,
+    manifest: Mapping[str, Any],
+    arrays: Mapping[str, Mapping[str, Array]],
+    classes: ClassStatistics | None,
+) -> dict[str, Any]:
+    """Write the statistics of all units; return the entry of the file in the manifest."""
+    images = [a.ravel() for of in arrays.values() for n, a in of.items() if n.endswith("_image")]
+    numbers = np.unique(np.concatenate(images))
+    numbers = numbers[numbers >= 0]
+    about = {
+        "network": {key: manifest["network"][key] for key in ("name", "sha256")},
+        "settings": manifest["settings"],
+        "source": manifest["source"],
+        "images": manifest["seen"] - manifest["unreadable"] - manifest["not_finite"],
+        "names": [question.source.name(int(number)) for number in numbers],
+        "classes": list(classes.names) if classes else [],
+        "class_images": classes.counts.tolist() if classes else [],
+        "taps": [
+            {**{key: tap[key] for key in ("tap", "values_of", "field")}, "units": len(tap["units"])}
+            for tap in manifest["taps"]
+        ],
+    }
+    data = write_index(folder / INDEX, arrays, about, numbers)
+    return {"file": INDEX, "sha256": checksum(data), "classes": len(about["classes"])}
 
 
 def _check_same(
@@ -87,7 +152,7 @@ def _check_same(
             f"{str(folder)!r} holds examples of another model, {manifest['network']['name']}, not "
             f"of {name}; name another folder with --out"
         )
-    other = [key.replace("_", " ") for key in settings if settings[key] != recorded[key]]
+    other = [k.replace("_", " ") for k in settings if settings[k] != recorded.get(k)]
     if other:
         raise UsageError(
             f"{str(folder)!r} holds examples with other {', '.join(other)}; name another folder "
@@ -108,6 +173,7 @@ def _manifest(
         "unreadable": result.unreadable,
         "unreadable_names": result.names,
         "not_finite": result.odd,
+        "too_many_classes": result.too_many,
     }
 
 
@@ -140,7 +206,9 @@ def _taps(
             file = unit_file(tap, unit)
             buckets = {b: entries(examples[tap][b], unit, fields[tap]) for b in BUCKETS}
             sha256 = checksum((folder / file).read_bytes())
-            units.append({"file": file, "sha256": sha256, **buckets})
+            spectrum = spectrum_file(tap, unit)
+            other = {"file": spectrum, "sha256": checksum((folder / spectrum).read_bytes())}
+            units.append({"file": file, "sha256": sha256, **buckets, "spectrum": other})
         taps.append(
             {
                 "tap": tap,
@@ -160,6 +228,7 @@ def _summary(folder: Path, manifest: Mapping[str, Any], *, made: bool) -> Summar
         unreadable=manifest["unreadable"],
         odd=manifest["not_finite"],
         names=tuple(manifest["unreadable_names"]),
+        classes=manifest["index"]["classes"],
         page=folder / "index.html",
         made=made,
     )

@@ -91,6 +91,30 @@ class ReceptiveField:
         left, right = _window(self.columns[x], self.side, width)
         return top, left, bottom, right
 
+    @property
+    def alike(self) -> bool:
+        """Whether all positions of a map see the same pixels, so that crops do not tell them."""
+        several = len(self.rows) * len(self.columns) > 1
+        return several and len(set(self.rows)) == len(set(self.columns)) == 1
+
+    def outline(self, y: int, x: int, corner: tuple[int, int], side: int) -> str:
+        """Return the outline of a position in its crop, as a path of SVG.
+
+        ``corner`` (x, y) and ``side`` are those of the crop in the drawing. It is "" where the crop
+        itself tells the position, and off the map.
+        """
+        if y < 0 or not self.alike:
+            return ""
+        top, left, bottom, right = self.window(y, x)
+        scale = side / max(bottom - top, right - left)
+        (low, high), (first, last) = self.rows[y], self.columns[x]
+        down, across = (high - low) / len(self.rows), (last - first) / len(self.columns)
+        middle = (side - (right - left) * scale) / 2, (side - (bottom - top) * scale) / 2
+        x0 = corner[0] + middle[0] + (first - left + x * across) * scale
+        y0 = corner[1] + middle[1] + (low - top + y * down) * scale
+        width, height = f"{across * scale:.0f}", f"{down * scale:.0f}"
+        return f"M{x0:.0f} {y0:.0f}h{width}v{height}h-{width}z"
+
     def to_json(self) -> dict[str, Any]:
         """Return the field as plain data."""
         return {

@@ -17,14 +17,24 @@ import tensorflow as tf
 from kerasviz.errors import UsageError
 from kerasviz.examples.datasets import ImageBatch, Source, stream, tie_of
 from kerasviz.examples.ranking import Extremes, Ranking
+from kerasviz.examples.statistics.classes import (
+    MOST_CLASSES,
+    class_of,
+    expected_classes,
+    ranking_cells,
+)
+from kerasviz.examples.statistics.reservoir import mixed
+from kerasviz.examples.statistics.tap import TapStatistics, UnitValues
 from kerasviz.io.files import digest, write_atomically
 from kerasviz.network.network import Network
-from kerasviz.types import Array
+from kerasviz.types import Array, ClassesOf
 
 #: The file of an unfinished search, in the folder of the examples.
 STATE = "search.npz"
-#: Seconds between two writes of ``STATE``.
+#: Seconds between two writes of ``STATE``, at least.
 INTERVAL = 5.0
+#: The interval is this many times the seconds that the last write took, at least.
+PATIENCE = 50
 #: The number of unreadable images whose names are recorded.
 NAMED = 20
 #: What reading a damaged ``STATE`` raises.
@@ -37,7 +47,8 @@ class Question:
 
     Images have ``size`` (height, width); every unit has ``count`` examples in each bucket. The
     images computed at once, ``batch``, decide the last bits of activations. ``limit`` is the number
-    of images to search, the first ones.
+    of images to search, the first ones. Statistics are of ``positions`` random positions in each
+    image, by the ``classes`` of the images.
     """
 
     net: Network
@@ -47,9 +58,16 @@ class Question:
     count: int = 10
     batch: int = 32
     limit: int | None = None
+    positions: int = 1
+    classes: ClassesOf = "given"
 
     def __post_init__(self) -> None:
         self.net.focused(self.taps).check_size(*self.size)
+        if self.classes == "predicted" and len(self.net.require_logits().shape or ()) != 2:
+            raise UsageError(
+                f"{self.net.name} has class logits at many positions: no class of an image can be "
+                "predicted"
+            )
         if len(set(self.values.values())) < len(self.values):
             raise UsageError(f"taps {', '.join(self.taps)}: two of them are the same tensor")
         for tap in self.values:
@@ -92,6 +110,8 @@ class Question:
             "per_bucket": self.count,
             "batch": self.batch,
             "limit": self.limit,
+            "positions": self.positions,
+            "classes": self.classes,
         }
 
 
@@ -100,14 +120,36 @@ class SearchResult:
     """The result after ``seen`` images, of which ``unreadable`` could not be read.
 
     ``names`` are the first unreadable ones. The activations of ``odd`` images are not finite: they
-    are no examples.
+    are no examples. ``classes`` are those of the images, in the order in which they came;
+    ``too_many`` is whether they were given up.
     """
 
     rankings: dict[str, Ranking]
+    statistics: dict[str, TapStatistics]
     seen: int = 0
     unreadable: int = 0
     odd: int = 0
     names: list[str] = field(default_factory=list)
+    classes: list[str] = field(default_factory=list)
+    too_many: bool = False
+
+    def number_of_class(self, name: str) -> int:
+        """Return the number of a class, a new one for the first image of it; -1 for no class."""
+        if not name or self.too_many:
+            return -1
+        if name not in self.classes:
+            if len(self.classes) == MOST_CLASSES:
+                self.give_up_classes()
+                return -1
+            self.classes.append(name)
+        return self.classes.index(name)
+
+    def give_up_classes(self) -> None:
+        """Forget the classes, because there are too many."""
+        self.too_many = True
+        self.classes.clear()
+        for statistics in self.statistics.values():
+            statistics.drop_classes()
 
 
 @dataclass(frozen=True)
@@ -130,14 +172,17 @@ def search(
     path = folder / STATE
     key = question.key
     result = read_state(path, question, key) or _empty_result(question)
-    extremes = _extremes(question)
-    saved, images = time.monotonic(), question.images
+    responses = _responses(question)
+    saved, interval, images = time.monotonic(), INTERVAL, question.images
     numbers = np.arange(result.seen, images)
     for batch in stream(question.source, numbers, question.batch, question.shape):
-        _add(question, result, batch, extremes(batch.images))
-        if time.monotonic() - saved >= INTERVAL:
+        ties = _ties(question, batch)
+        _add(question, result, batch, ties, responses(batch.images, mixed(ties) * 2.0**-53))
+        if time.monotonic() - saved >= interval:
+            began = time.monotonic()
             write_state(path, key, result)
             saved = time.monotonic()
+            interval = max(INTERVAL, PATIENCE * (saved - began))
         if progress is not None:
             progress(Scan(result.seen, images, result.unreadable))
     write_state(path, key, result)
@@ -146,65 +191,125 @@ def search(
 
 def _empty_result(question: Question) -> SearchResult:
     channels = {tap: question.net.taps[tap].channels or 0 for tap in question.values}
-    return SearchResult({tap: Ranking(units, question.count) for tap, units in channels.items()})
+    classes = expected_classes(question.net, question.source, question.classes)
+    cells = ranking_cells(classes, sum(channels.values())) if classes else 0
+    return SearchResult(
+        {tap: Ranking(units, question.count) for tap, units in channels.items()},
+        {tap: TapStatistics(units, cells) for tap, units in channels.items()},
+    )
 
 
-def _extremes(question: Question) -> Callable[[Array], dict[str, tuple[Any, ...]]]:
-    """Compile a function from pictures [B, H, W, C] of bytes to the extremes of all taps.
+@dataclass(frozen=True)
+class _Responses:
+    """The responses to a batch: arrays by tap, and the numbers of the predicted classes [B].
 
-    These are the largest value, its position, the smallest value, its position, each [B, units].
+    ``high`` and ``low`` [B, units] are the largest and the smallest activation, with their
+    positions; ``rectified`` [B, units] is the mean of the activation above 0, ``values``
+    [B, P, units] are activations at the positions ``places`` [B, P].
     """
-    net, values = question.net, question.values
-    signature = [tf.TensorSpec((question.batch, *question.shape), tf.uint8)]
+
+    taps: Mapping[str, Mapping[str, Any]]
+    predicted: Any = None
+
+
+def _responses(question: Question) -> Callable[[Array, Array], _Responses]:
+    """Compile a function of pictures [B, H, W, C] of bytes, and of draws [B] in 0 .. 1.
+
+    The draws choose the positions: with P of them, one at random and the others at equal steps.
+    """
+    net, values, batch = question.net, question.values, question.batch
+    logits = net.require_logits().name if question.classes == "predicted" else None
+    names = [*values.values(), *([logits] if logits and logits not in values.values() else [])]
+    signature = [
+        tf.TensorSpec((batch, *question.shape), tf.uint8),
+        tf.TensorSpec((batch,), tf.float64),
+    ]
 
     @tf.function(input_signature=signature, autograph=False)  # type: ignore[untyped-decorator]
-    def extremes(pictures: Any) -> dict[str, tuple[Any, ...]]:
+    def compute(pictures: Any, draws: Any) -> tuple[Any, Any]:
         images = tf.cast(pictures, tf.float32) / 255
-        activations = net.activations(images, list(values.values()))
+        activations = net.activations(images, names)
         results = {}
         for tap, name in values.items():
             maps = tf.cast(activations[name], tf.float32)
-            flat = tf.reshape(maps, [question.batch, -1, maps.shape[-1]])
-            results[tap] = (
-                tf.reduce_max(flat, 1),
-                tf.argmax(flat, 1, tf.int32),
-                tf.reduce_min(flat, 1),
-                tf.argmin(flat, 1, tf.int32),
-            )
-        return results
+            flat = tf.reshape(maps, [batch, -1, maps.shape[-1]])
+            count = tf.shape(flat)[1]
+            places = _places(draws, count, question.positions)
+            results[tap] = {
+                "high": tf.reduce_max(flat, 1),
+                "high_place": tf.argmax(flat, 1, tf.int32),
+                "low": tf.reduce_min(flat, 1),
+                "low_place": tf.argmin(flat, 1, tf.int32),
+                "rectified": tf.reduce_mean(tf.nn.relu(flat), 1),
+                "values": tf.gather(flat, places, batch_dims=1),
+                "places": places,
+            }
+        if logits is None:
+            return results, None
+        return results, tf.argmax(activations[logits][:, net.classes.first :], 1, tf.int32)
 
-    return extremes  # type: ignore[no-any-return]
+    def responses(pictures: Array, draws: Array) -> _Responses:
+        taps, predicted = compute(pictures, draws)
+        arrays = {tap: {n: a.numpy() for n, a in of.items()} for tap, of in taps.items()}
+        return _Responses(arrays, None if predicted is None else predicted.numpy())
+
+    return responses
+
+
+def _places(draws: Any, count: Any, positions: int) -> Any:
+    """Return different positions [B, P] of ``count``, at most all of them."""
+    number = tf.minimum(positions, count)
+    start = tf.cast(tf.floor(draws * tf.cast(count, tf.float64)), tf.int32)
+    return (start[:, None] + tf.range(number)[None] * count // number) % count
+
+
+def _ties(question: Question, batch: ImageBatch) -> Array:
+    name = question.source.name
+    return np.array([tie_of(name(int(n))) if n >= 0 else 0 for n in batch.numbers], np.int64)
 
 
 def _add(
-    question: Question,
-    result: SearchResult,
-    batch: ImageBatch,
-    extremes: Mapping[str, tuple[Any, ...]],
+    question: Question, result: SearchResult, batch: ImageBatch, ties: Array, found: _Responses
 ) -> None:
     """Add the responses to a batch to a result."""
-    arrays = {tap: [a.numpy().T for a in tensors] for tap, tensors in extremes.items()}
-    finite = np.all([np.isfinite(a[k]).all(0) for a in arrays.values() for k in (0, 2)], axis=0)
+    ends = [of[name] for of in found.taps.values() for name in ("high", "low")]
+    finite = np.all([np.isfinite(a).all(1) for a in ends], axis=0)
     good = batch.readable & finite
-    names = {int(n): question.source.name(int(n)) for n in batch.numbers if n >= 0}
-    ties = np.array([tie_of(names[n]) if n >= 0 else 0 for n in batch.numbers], np.int64)
-    for tap, (high, high_place, low, low_place) in arrays.items():
+    numbers = batch.numbers[good]
+    labels = _labels(question, result, numbers, found.predicted, good)
+    for tap, of in found.taps.items():
         result.rankings[tap].offer(
             Extremes(
-                batch.numbers[good],
+                numbers,
                 ties[good],
-                high[:, good],
-                low[:, good],
-                high_place[:, good],
-                low_place[:, good],
+                of["high"][good].T,
+                of["low"][good].T,
+                of["high_place"][good].T,
+                of["low_place"][good].T,
             )
         )
+        values = {name: of[name][good] for name in ("values", "places", "high", "rectified")}
+        result.statistics[tap].offer(UnitValues(numbers, ties[good], labels, **values))
     real = batch.numbers >= 0
     unreadable = batch.numbers[real & ~batch.readable]
     result.seen += int(real.sum())
     result.unreadable += len(unreadable)
     result.odd += int((batch.readable & ~finite).sum())
-    result.names += [names[int(n)] for n in unreadable][: NAMED - len(result.names)]
+    more = unreadable[: NAMED - len(result.names)]
+    result.names += [question.source.name(int(n)) for n in more]
+
+
+def _labels(
+    question: Question, result: SearchResult, numbers: Array, predicted: Any, good: Array
+) -> Array:
+    """Return the numbers of the classes of images, -1 for those without."""
+    if all(statistics.classes is None for statistics in result.statistics.values()):
+        return np.full(len(numbers), -1, np.int32)
+    if predicted is not None:
+        names = [question.net.classes.describe(int(k)) for k in predicted[good]]
+    else:
+        names = [class_of(question.source, int(n)) for n in numbers]
+    return np.array([result.number_of_class(name) for name in names], np.int32)
 
 
 # -- the state of a search, as a file ----------------------------------------------------------
@@ -218,11 +323,14 @@ def write_state(path: Path, key: str, result: SearchResult) -> None:
         "unreadable": result.unreadable,
         "odd": result.odd,
         "names": result.names,
+        "classes": result.classes,
+        "too_many": result.too_many,
     }
     arrays = {
         f"{i}/{name}": array
-        for i, ranking in enumerate(result.rankings.values())
-        for name, array in ranking.to_arrays().items()
+        for i, tap in enumerate(result.rankings)
+        for part in (result.rankings[tap], result.statistics[tap])
+        for name, array in part.to_arrays().items()
     }
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, about=np.array(json.dumps(about)), **arrays)
@@ -239,9 +347,15 @@ def read_state(path: Path, question: Question, key: str) -> SearchResult | None:
         about = json.loads(str(arrays["about"]))
         if about.pop("question") != key:
             return None
-        result = SearchResult(_empty_result(question).rankings, **about)
-        for i, ranking in enumerate(result.rankings.values()):
-            ranking.restore({n.removeprefix(f"{i}/"): a for n, a in arrays.items()})
+        empty = _empty_result(question)
+        result = SearchResult(empty.rankings, empty.statistics, **about)
+        if result.too_many:
+            result.give_up_classes()
+        for i, tap in enumerate(result.rankings):
+            prefix = f"{i}/"
+            own = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
+            result.rankings[tap].restore(own)
+            result.statistics[tap].restore(own)
     except DAMAGED:
         return None  # the search starts again
     return result

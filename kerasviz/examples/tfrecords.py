@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from kerasviz.types import Array
 
 #: The key of the encoded image in a record, as in TensorFlow's ImageNet files.
 ENCODED = "image/encoded"
+#: The keys under which a record may have its class, the first one that it has.
+LABELS = ("image/class/text", "image/class/label", "label")
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,27 @@ class Records:
         return f"{self.paths[file].name}#{number - int(np.searchsorted(self.files, file))}"
 
     def read(self, number: int) -> bytes:
+        features = self._features(number)
+        if self.key not in features or not features[self.key].bytes_list.value:
+            names = ", ".join(sorted(features)[:8])
+            raise ValueError(f"no {self.key}; there are {names or 'no features'}")
+        return bytes(features[self.key].bytes_list.value[0])
+
+    def label_of(self, number: int) -> str:
+        """Return the class of a record, "" without one."""
+        try:
+            features = self._features(number)
+        except ValueError:
+            return ""
+        for key in (key for key in LABELS if key in features):
+            texts, numbers = features[key].bytes_list.value, features[key].int64_list.value
+            if texts:
+                return bytes(texts[0]).decode("utf-8", "replace")
+            if numbers:
+                return str(numbers[0])
+        return ""
+
+    def _features(self, number: int) -> Any:
         import tensorflow as tf
         from google.protobuf.message import DecodeError
 
@@ -51,14 +75,9 @@ class Records:
             file.seek(int(self.starts[number]))
             data = file.read(int(self.lengths[number]))
         try:
-            example = tf.train.Example.FromString(data)
+            return tf.train.Example.FromString(data).features.feature
         except DecodeError as error:
             raise ValueError(f"no tf.train.Example: {error}") from error
-        features = example.features.feature
-        if self.key not in features or not features[self.key].bytes_list.value:
-            names = ", ".join(sorted(features)[:8])
-            raise ValueError(f"no {self.key}; there are {names or 'no features'}")
-        return bytes(features[self.key].bytes_list.value[0])
 
 
 def records_of(label: str, paths: Sequence[Path], key: str = ENCODED) -> Records:

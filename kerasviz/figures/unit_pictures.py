@@ -25,7 +25,10 @@ def render_units(
     seed: int = 0,
     progress: bool | Report | None = None,
 ) -> dict[str, str]:
-    """Render units, each once, below a folder of pages; return their files there by unit."""
+    """Render targets, each once, below a folder of pages; return their files there by target.
+
+    Targets of the same objective, such as equal directions, share a file.
+    """
     rendering = render(
         net,
         list(dict.fromkeys(units)),
@@ -36,6 +39,9 @@ def render_units(
         out=folder / PICTURES,
         progress=progress,
     )
-    requests = [picture.request for picture in rendering]
-    entries = Store(folder / PICTURES, net).finished(requests)
-    return {entry.target: f"{PICTURES}/{entry.file}" for entry in entries}
+    store = Store(folder / PICTURES, net)
+    return {
+        picture.request.text: f"{PICTURES}/{entry.file}"
+        for picture in rendering
+        for entry in store.finished([picture.request])
+    }

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from docsite.commands import Size, run
 from docsite.pages import Block
-from docsite.photos import write_photos
+from docsite.photos import write_crops, write_photos
 
 #: Pixels beyond which a picture is shown smaller.
 WIDEST = 720
@@ -89,6 +90,8 @@ class Results:
                 (draft / name).write_text(text)
             if "photos" in command:
                 write_photos(draft / "photos")
+            if "--images crops" in command:
+                write_crops(draft / "crops")
             extra = ("--json",) if command.startswith("kerasviz render") else ()
             printed = run(command, draft, self.size, extra)
             pictures = _rendered(printed, draft) if extra else _drawn(command, draft)
@@ -116,12 +119,33 @@ def _rendered(printed: str, folder: Path) -> list[tuple[str, str]]:
 
 
 def _drawn(command: str, folder: Path) -> list[tuple[str, str]]:
-    """Return the figures that ``kerasviz figures NAME... --out DIR`` has drawn."""
+    """Return the figures of ``kerasviz figures NAME... --out DIR``, or those of examples."""
     words = shlex.split(command)
-    if words[1] != "figures" or "--out" not in words:
+    if "--out" not in words:
         return []
     out = words[words.index("--out") + 1]
+    if words[1] == "examples":
+        return _spectrum(folder, out)
+    if words[1] != "figures":
+        return []
     return [(f"{out}/{w}.png", w) for w in words[2:] if (folder / out / f"{w}.png").is_file()]
+
+
+def _spectrum(folder: Path, out: str) -> list[tuple[str, str]]:
+    """Return the spectrum and the examples of the unit that tells classes apart best."""
+    from kerasviz.examples import ExampleIndex
+    from kerasviz.examples.folder import spectrum_file, unit_file
+
+    index = ExampleIndex(folder / out)
+    tap = index.taps[0]
+    unit = int(np.nanargmax(index.array(tap, "selectivity")))
+    found = index.unit(tap, unit)
+    about = f"{tap}:{unit}\n"
+    ends = f"activation {found.bins[0].low:.3g} on the left, {found.bins[-1].high:.3g} on the right"
+    return [
+        (f"{out}/{spectrum_file(tap, unit)}", f"{about}spectrum, {ends}"),
+        (f"{out}/{unit_file(tap, unit)}", f"{about}maximum, slightly positive, negative, minimum"),
+    ]
 
 
 def _distinctions(commands: list[str], targets: set[str]) -> list[str]:

@@ -46,7 +46,7 @@ def test_examples_verify_and_once_more(
     ]
     assert (made.code, made.out.splitlines(), made.notes) == (0, lines, "")
     ended = run_cli("verify", "e")
-    assert (ended.code, ended.out, ended.err) == (0, "5 files: 5 same\n", "")
+    assert (ended.code, ended.out, ended.err) == (0, "11 files: 11 same\n", "")
     again = run_cli("examples", model_file, "conv2", "--images", photos, "--out", "e", *SMALL)
     assert again.out.startswith("nothing to do: examples of 5 units from 10 images are complete")
     Path("e/conv2/00003.jpg").write_bytes(b"")
@@ -69,6 +69,7 @@ def test_ctrl_c_keeps_what_was_found(
         real(*arguments)
 
     monkeypatch.setattr(search, "INTERVAL", 0.0)
+    monkeypatch.setattr(search, "PATIENCE", 0)
     monkeypatch.setattr(search, "_add", add)
     asked = ("examples", model_file, "conv2", "--images", photos, "--out", "f", *SMALL)
     ended = run_cli(*asked)
@@ -114,6 +115,8 @@ def test_records_give_the_same_as_files(
         (("conv2",), "Missing option '--images'"),
         (("--images", "."), "Missing argument 'TAP...'"),
         (("conv2", "--images", ".", "--per-bucket", 0), "0 is not in the range"),
+        (("conv2", "--images", ".", "--positions", 0), "0 is not in the range"),
+        (("conv2", "--images", ".", "--classes", "mine"), "'mine' is not one of 'given'"),
     ],
 )
 def test_errors_are_one_line(
@@ -124,6 +127,29 @@ def test_errors_are_one_line(
     ended = run_cli("examples", model_file, *arguments, "--preprocess", "unit")
     assert ended.code == 2
     assert words in ended.err
+    assert ended.err.count("\n") == 1
+
+
+def test_classes_are_told(run_cli: Run, model_file: Path, photos: Path) -> None:
+    for number, photo in enumerate(sorted(photos.glob("c*.png"))):
+        path = Path("classed") / ("people", "animals")[number % 2] / photo.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(photo.read_bytes())
+    ended = run_cli("examples", model_file, "conv2", "--images", "classed", "--out", "g", *SMALL)
+    assert ended.out.startswith("found examples of 5 units in 4 images of 2 classes\n")
+    assert "Classes by mean response" in Path("g/index.html").read_text()
+    asked = ("examples", model_file, "conv2", "--images", "classed", "--out", "g", *SMALL)
+    ended = run_cli(*asked, "--classes", "none")
+    assert ended.code == 2
+    assert "examples with other classes; name another folder" in ended.err
+
+
+def test_pictures_that_cannot_be_read_are_one_line(run_cli: Run, model_file: Path) -> None:
+    Path("bad").mkdir()
+    Path("bad/a.png").write_bytes(b"no picture")
+    ended = run_cli("examples", model_file, "conv2", "--images", "bad", "--out", "h", *SMALL)
+    assert ended.code == 2
+    assert "none of 1 images can be used" in ended.err
     assert ended.err.count("\n") == 1
 
 

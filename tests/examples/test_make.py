@@ -16,7 +16,7 @@ from kerasviz.errors import KerasvizError, UsageError
 from kerasviz.examples import BUCKETS, Examples, Question, make_examples, verify_examples
 from kerasviz.examples.crops import crop
 from kerasviz.examples.datasets import open_source, read_example
-from kerasviz.examples.folder import TILE, ExampleSheet
+from kerasviz.examples.folder import SPECTRUM_SIZE, TILE, ExampleSheet
 from kerasviz.examples.receptive_field import ReceptiveField
 
 SIZE = (19, 22)
@@ -42,10 +42,13 @@ def test_files_are_few_and_whole(folder: Path) -> None:
     assert files == [
         "examples.json",
         "index.html",
-        *(f"joined/{unit:05d}.jpg" for unit in range(9)),
+        "index.safetensors",
+        *(f"joined/{unit:05d}{end}.jpg" for unit in range(9) for end in ("-spectrum", "")),
         "logits.html",
-        *(f"logits/{unit:05d}.jpg" for unit in range(5)),
+        *(f"logits/{unit:05d}{end}.jpg" for unit in range(5) for end in ("-spectrum", "")),
     ]
+    with Image.open(folder / "joined/00003-spectrum.jpg") as image:
+        assert image.size == SPECTRUM_SIZE == (1080, 360)
     with Image.open(folder / "joined/00003.jpg") as image:
         assert image.size == ExampleSheet(12).size == (980, 784)
 
@@ -72,6 +75,23 @@ def test_crops_are_what_the_unit_sees_of_the_image_it_names(folder: Path, photos
             expected = part.resize(shown.size, Image.Resampling.LANCZOS)
             apart = np.abs(np.asarray(expected, int) - np.asarray(shown, int))
             assert apart[10:-16].mean() < 6, each  # JPEG; beside the grey
+
+
+def test_the_spectrum_shows_the_crops_that_the_index_names(folder: Path, photos: Path) -> None:
+    examples = Examples(folder)
+    assert examples.index is not None
+    field = ReceptiveField.from_json(examples.data["taps"][0]["field"])
+    for unit in (0, 5):
+        with Image.open(folder / f"joined/{unit:05d}-spectrum.jpg") as image:
+            sheet = np.asarray(image, int)
+        for b, each in enumerate(examples.index.unit("joined", unit).bins):
+            for k, shown in enumerate(each.crops):
+                pixels = read_example((photos / shown.image).read_bytes(), SIZE, 3)
+                top, left, bottom, right = field.window(*shown.position)
+                part = Image.fromarray(pixels[top:bottom, left:right])
+                expected = part.resize((60, 60), Image.Resampling.LANCZOS)
+                tile = sheet[60 * k : 60 * k + 60, 60 * b : 60 * b + 60]
+                assert np.abs(np.asarray(expected, int) - tile)[8:-8, 8:-8].mean() < 8
 
 
 def test_buckets_are_in_order(folder: Path) -> None:
@@ -120,6 +140,7 @@ def test_two_folders_are_the_same_and_what_is_missing_is_made(
 ) -> None:
     shutil.copytree(folder, tmp_path / "copy")
     (tmp_path / "copy/joined/00002.jpg").unlink()
+    (tmp_path / "copy/logits/00001-spectrum.jpg").unlink()
     assert make_examples(question(photos), tmp_path / "copy").made
     make_examples(question(photos), tmp_path / "new")
     for path in (p for p in folder.rglob("*") if p.is_file()):

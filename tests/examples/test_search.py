@@ -73,6 +73,7 @@ class _Stopped(BaseException):
 @pytest.fixture
 def stopping(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(module, "INTERVAL", 0.0)  # every batch is kept
+    monkeypatch.setattr(module, "PATIENCE", 0)
     yield
 
 
@@ -98,9 +99,10 @@ def test_an_interrupted_search_goes_on_to_the_same_result(
     whole = search(asked, tmp_path / "other")
     assert (again.seen, again.unreadable, again.names) == (whole.seen, 2, whole.names)
     for tap in TAPS:
-        a, b = (each.rankings[tap].to_arrays() for each in (again, whole))
-        for name in a:
-            np.testing.assert_array_equal(a[name], b[name])
+        for part in ("rankings", "statistics"):
+            a, b = (getattr(each, part)[tap].to_arrays() for each in (again, whole))
+            for name in a:
+                np.testing.assert_array_equal(a[name], b[name], name)
     assert (tmp_path / STATE).read_bytes() == (tmp_path / "other" / STATE).read_bytes()
 
 
@@ -141,38 +143,56 @@ def test_the_order_of_the_images_does_not_matter(photos: Path, tmp_path: Path) -
             mirrored = np.where(b.image >= 0, len(asked.source) - 1 - b.image, -1)
             np.testing.assert_array_equal(a.image, mirrored)
             np.testing.assert_array_equal(a.place, b.place)
+        one, two = first.statistics[tap], second.statistics[tap]
+        for unit in range(one.units):
+            np.testing.assert_array_equal(one.histogram.counts[unit], two.histogram.counts[unit])
+            kept, other = one.reservoir.of(unit), two.reservoir.of(unit)
+            np.testing.assert_array_equal(kept["tie"], other["tie"])
+            np.testing.assert_array_equal(kept["image"], len(asked.source) - 1 - other["image"])
+
+
+def test_positions_are_drawn_for_each_image_alone_and_differ(photos: Path, tmp_path: Path) -> None:
+    drawn = []
+    for batch in (5, 8):
+        (tmp_path / str(batch)).mkdir()
+        asked = question(photos, positions=3, batch=batch)
+        found = search(asked, tmp_path / str(batch))
+        counts = {t: int(s.histogram.counts[0].sum()) for t, s in found.statistics.items()}
+        assert counts == {"joined": 63, "left": 63, "logits": 21}  # logits have one position
+        kept = found.statistics["left"].reservoir.of(1)
+        drawn.append(sorted(zip(kept["image"].tolist(), kept["place"].tolist(), strict=True)))
+        assert len(set(drawn[-1])) == len(drawn[-1])
+    assert drawn[0] == drawn[1]
+    assert len({place for _, place in drawn[0]}) > 10
 
 
 def test_images_whose_activations_are_not_finite_are_left_out(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = question(photos)
-    real = module._extremes
+    real = module._responses
 
     def spoiled(asked: Question) -> Any:
-        extremes = real(asked)
+        responses = real(asked)
 
-        def spoil(images: np.ndarray) -> Any:
-            found = {t: tuple(np.array(a) for a in each) for t, each in extremes(images).items()}
-            found["left"][0][1, 2] = np.nan
-            return {t: tuple(_Tensor(a) for a in each) for t, each in found.items()}
+        def spoil(images: np.ndarray, draws: np.ndarray) -> Any:
+            found = responses(images, draws)
+            high = np.array(found.taps["left"]["high"])
+            high[1, 2] = np.nan
+            found.taps["left"]["high"] = high
+            return found
 
         return spoil
 
-    monkeypatch.setattr(module, "_extremes", spoiled)
+    monkeypatch.setattr(module, "_responses", spoiled)
     found = search(asked, tmp_path)
     bad = {1, 6, 11, 16, 21}  # the second of every batch
     assert found.odd == len(bad)
-    for ranking in found.rankings.values():
+    for tap, ranking in found.rankings.items():
         assert not bad & set(ranking.examples("top").image.ravel().tolist())
-
-
-class _Tensor:
-    def __init__(self, array: np.ndarray):
-        self.array = array
-
-    def numpy(self) -> np.ndarray:
-        return self.array
+        assert not bad & set(found.statistics[tap].reservoir.of(0)["image"].tolist())
+        counts = found.statistics[tap].histogram.counts.sum(1)
+        assert counts.tolist() == [23 - 2 - found.odd] * len(counts)
 
 
 def test_taps_that_have_no_units_are_refused(photos: Path) -> None:

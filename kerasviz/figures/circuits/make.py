@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from kerasviz.analysis.circuit import Circuit, find_circuit
+from kerasviz.analysis.families import read_families
 from kerasviz.errors import UsageError, whole_number
+from kerasviz.figures.circuits.details import DetailOptions, find_details
 from kerasviz.figures.circuits.pages import write_pages
 from kerasviz.figures.named_units import named_units
 from kerasviz.figures.unit_pictures import render_units
@@ -28,7 +30,7 @@ from kerasviz.zoo.argument_names import named_arguments
 from kerasviz.zoo.arguments import Data, Model, as_network, tap_names
 
 #: The version of the data of a circuit.
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,9 @@ def make_circuits(  # noqa: PLR0913 - the options of the command
     from_: str | Sequence[str] = (),
     to: str | Sequence[str] = (),
     partners: int = 6,
+    factors: int = 3,
+    by_position: bool = False,
+    families: str | os.PathLike[str] | None = None,
     photo: str | os.PathLike[str] | None = None,
     recipe: str | Path | Recipe = "fast",
     steps: int | None = None,
@@ -72,7 +77,13 @@ def make_circuits(  # noqa: PLR0913 - the options of the command
         from_: Earlier taps; by default the main layers two back.
         to: Later taps; by default the next main layers.
         partners: The number of partners of each sign in each layer.
-        photo: A picture at which gates and attention are held; grey by default.
+        factors: The number of spatial patterns into which the weights from the layer before are
+            factorized; 0 for none.
+        by_position: Whether to render what the units expect at each position of the layer before.
+        families: A JSON file of families, whose shares in the weights are shown; see
+            :func:`kerasviz.make_families`.
+        photo: A picture at which gates and attention are held, and on which the contributions of
+            the layer before are shown; grey, and no contributions, by default.
         recipe: How the pictures are optimized.
         steps: The updates of the pictures, if not the recipe's.
         size: Pixels of the pictures, a number or (height, width); 96 by default.
@@ -99,6 +110,12 @@ def make_circuits(  # noqa: PLR0913 - the options of the command
         raise UsageError("no units; give one or more, such as block4a:11")
     earlier, later = (tap_names(names, net.taps) or None for names in (from_, to))
     image = _image(net, photo)
+    details = DetailOptions(
+        whole_number("factors", factors, 0),
+        by_position,
+        image,
+        () if families is None else tuple(read_families(families, net)),
+    )
     circuits = [
         find_circuit(net, tap, unit, earlier=earlier, later=later, partners=partners, image=image)
         for tap, unit in units
@@ -107,9 +124,14 @@ def make_circuits(  # noqa: PLR0913 - the options of the command
     make_folder(folder)
     texts = [text for circuit in circuits for text in _texts(circuit)]
     options = RecipeOptions(recipe, steps, size)
-    files = render_units(net, texts, folder, options, seed, progress)
+
+    def rendered(targets: Sequence[str]) -> dict[str, str]:
+        return render_units(net, targets, folder, options, seed, progress) if targets else {}
+
+    files = rendered(texts)
     for circuit in circuits:
-        _write(folder, net, circuit, files, "" if photo is None else Path(photo).name)
+        found = find_details(net, circuit, details, folder, rendered)
+        _write(folder, net, circuit, files, found, "" if photo is None else Path(photo).name)
     pages = write_pages(folder)
     first = circuits[0]
     return CircuitSet(tuple(circuits), pages[f"{first.tap}:{first.unit}"])
@@ -132,7 +154,14 @@ def _texts(circuit: Circuit) -> list[str]:
     return [f"{circuit.tap}:{circuit.unit}", *(f"{p.tap}:{p.unit}" for p in partners)]
 
 
-def _write(folder: Path, net: Network, circuit: Circuit, files: dict[str, str], photo: str) -> None:
+def _write(
+    folder: Path,
+    net: Network,
+    circuit: Circuit,
+    files: dict[str, str],
+    details: dict[str, Any],
+    photo: str,
+) -> None:
     """Write the data of a circuit."""
     record: dict[str, Any] = {
         "maker": "kerasviz circuits",
@@ -140,6 +169,7 @@ def _write(folder: Path, net: Network, circuit: Circuit, files: dict[str, str], 
         "network": network_provenance(net),
         "photo": photo,
         "circuit": circuit.to_json(),
+        "details": details,
         "pictures": {text: files[text] for text in _texts(circuit) if text in files},
     }
     name = slug(f"{circuit.tap}:{circuit.unit}")

@@ -8,7 +8,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from kerasviz.figures.circuits.weights import weight_image, weight_url
+from kerasviz.figures.circuits.weights import pattern_image, weight_image, weight_url
 
 
 def test_colours_of_weights_and_squares_of_pixels():
@@ -24,3 +24,20 @@ def test_weights_of_zero_are_white_and_the_address_is_a_png():
     image = Image.open(io.BytesIO(base64.b64decode(data.partition(",")[2])))
     assert image.getpixel((0, 0)) == (247, 247, 247)
     assert image.size[0] * 3 == image.size[1] * 5
+
+
+def test_patterns_have_colours_of_their_own():
+    patterns = np.zeros((2, 2, 3))
+    patterns[0, 0, 0], patterns[1, 1, 2] = 2.0, 1.0
+    image = np.asarray(pattern_image(patterns))
+    assert image.shape == (44, 66, 3)
+    assert [tuple(int(n) for n in image[y, x]) for y, x in ((0, 0), (43, 65), (0, 65))] == [
+        (232, 67, 47),
+        (24, 87, 39),
+        (0, 0, 0),
+    ]
+    assert tuple(int(n) for n in np.asarray(pattern_image(patterns[1:], 1))[43, 65]) == (
+        47,
+        174,
+        78,
+    )

@@ -1,0 +1,1 @@
+"""Pages of families: units that belong together."""

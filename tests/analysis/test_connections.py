@@ -6,11 +6,13 @@ import keras
 import numpy as np
 import onnx
 import pytest
+import tensorflow as tf
 from onnx import TensorProto, helper, numpy_helper
 from support.analysed import DENSE, FIRST, RANDOM, SECOND, of_keras, of_onnx
 
 import kerasviz
 from kerasviz.analysis.connections import connections, connections_onward, cropped
+from kerasviz.analysis.offsets import Offsets
 from kerasviz.errors import UsageError
 
 MIX = RANDOM.normal(0, 0.4, (6, 5)).astype(np.float32)
@@ -154,3 +156,24 @@ def test_the_box_of_weights_that_are_not_zero():
     box, corner = cropped(weights)
     assert (box.shape, corner) == ((2, 3, 3, 3), (1, 2))
     np.testing.assert_array_equal(box, weights[:, 1:4, 2:5])
+
+
+def test_without_negative_numbers_they_are_the_true_gradient():
+    """Three layers whose weights and inputs are all above 0: no ReLU changes anything."""
+    image = keras.Input((9, 8, 3))
+    x = image
+    for k, channels in enumerate((4, 5, 2)):
+        x = keras.layers.Conv2D(channels, 3, activation="relu", name=f"layer{k}")(x)
+    model = keras.Model(image, x)
+    draw = np.random.default_rng(5)
+    model.set_weights([draw.uniform(0.01, 1, w.shape) for w in model.get_weights()])
+    net = kerasviz.load(model, preprocess="unit")
+    found = connections(net, "layer0", "layer2", [1], image=PHOTO[:, :8])
+    images = tf.constant(PHOTO[None, :, :8])
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        offsets = Offsets(net, ["layer0"], tape)
+        kernels = offsets.kernels
+        values = net.activations(images, ["layer0", "layer2"], kernels=kernels)["layer2"]
+        unit = values[0, values.shape[1] // 2, values.shape[2] // 2, 1]
+    gradient = offsets.derivatives(unit)["layer0"].numpy()
+    np.testing.assert_allclose(found.weights, cropped(gradient)[0], rtol=1e-4)

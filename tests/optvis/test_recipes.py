@@ -1,12 +1,17 @@
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from kerasviz.errors import UsageError
 from kerasviz.optvis.parameterizations import Fourier, Pixel
 from kerasviz.optvis.recipes import RECIPE_SUMMARIES, RECIPES, Recipe, recipe
+from kerasviz.optvis.transforms.gradient_limit import LimitGradient
 from kerasviz.optvis.transforms.steps import Crop, Jitter, Pad, ResizedCrop, Rotate, Scale, Shrink
 from kerasviz.optvis.transforms.transform import FoldedTransform
+from kerasviz.optvis.transforms.views import NORMALS, Noise, ShrinkingCrop
 
 
 def test_article_has_the_values_of_the_article():
@@ -51,9 +56,13 @@ def test_vivid_crops_after_the_transforms_of_the_article_and_has_rivals():
 def test_vit_takes_tokens_of_patches_before_their_activation_function():
     vit, fast = recipe("vit"), recipe("fast")
     changed = {key for key, value in vit.identity().items() if fast.identity().get(key) != value}
-    assert changed == {"transform", "parameterization", "pre_activation", "special_tokens"}
+    settings = {"transform", "parameterization", "pre_activation", "special_tokens"}
+    assert changed == {"steps", *settings}
     assert vit.to_json()["special_tokens"] is False and "special_tokens" not in fast.to_json()
     assert "rivals" not in vit.to_json()
+    assert vit.transform.steps[1:-4] == fast.transform.steps[1:-1]
+    assert vit.transform.steps[0] == Pad(64, mode="reflect")
+    assert vit.transform.steps[-4:] == (ResizedCrop(0.35), Crop(), Noise(0.05), LimitGradient(1.0))
 
 
 def test_maco_sees_crops_that_shrink_and_has_an_opacity():
@@ -61,6 +70,7 @@ def test_maco_sees_crops_that_shrink_and_has_an_opacity():
     assert chosen.parameterization.kind == "maco" and chosen.opacity
     assert (chosen.optimizer, chosen.learning_rate) == ("nadam", 1.0)
     assert chosen.views == 4 and chosen.pixels == 4 * 256 * 256
+    assert chosen.transform.steps == (ShrinkingCrop(0.8, 0.35, centre_sd=0.35), Noise(0.04))
     sized = chosen.replace(transform=chosen.transform.with_crops(size=(128, 96)))
     assert sized.seen_size == (128, 96) and sized.pixels == max(256 * 256, 4 * 128 * 96)
     assert {"views", "opacity"} <= set(chosen.to_json())
@@ -128,3 +138,19 @@ def test_wrong_names_and_files(tmp_path):
     (tmp_path / "typo.json").write_text('{"stepz": 3}')
     with pytest.raises(UsageError, match="unknown setting 'stepz'; near: steps"):
         recipe(tmp_path / "typo.json")
+
+
+def test_the_windows_of_maco_see_the_border_to_the_end():
+    """In the last quarter of the steps corners get a fifth of the gradient of the middle."""
+    crop = recipe("maco").transform.crop
+    assert crop is not None
+    rows, pixels = 4096, 16
+    late = tf.random.stateless_uniform([rows], [0, 1], 75, 101, tf.int32)
+    picks = tf.unstack(tf.random.stateless_uniform([3, rows], [2, 3], 0, NORMALS, tf.int32))
+    crop = replace(crop, steps=101)
+    side, top, left = (edge.numpy()[:, None] for edge in crop.windows(picks, late))
+    middles = (np.arange(pixels) + 0.5) / pixels
+    down, right = ((middles >= start) & (middles < start + side) for start in (top, left))
+    seen = np.einsum("r,ry,rx->yx", side[:, 0] ** -2, down, right)
+    middle = seen[7:9, 7:9].mean()
+    assert seen[0, 7:9].mean() / middle > 0.35 and seen[0, 0] / middle > 0.15

@@ -151,3 +151,16 @@ def rotate(image, degrees):
         if 0 <= y < height and 0 <= x < width:
             out[row, column] = image[y, x]
     return out
+
+
+def limited_gradient(gradient: np.ndarray, most: float, window: int) -> np.ndarray:
+    """The gradient [H, W, C] of an image behind ``LimitGradient``, pixel by pixel."""
+    height, width, _ = gradient.shape
+    squares, reach = np.sum(gradient**2, axis=2), window // 2
+    sizes = np.empty((height, width))
+    for y in range(height):
+        for x in range(width):
+            rows = slice(max(0, y - reach), y + reach + 1)
+            sizes[y, x] = np.sqrt(squares[rows, max(0, x - reach) : x + reach + 1].mean())
+    largest = most * sizes.mean()
+    return gradient * np.where(sizes > largest, largest / np.maximum(sizes, 1e-300), 1.0)[..., None]

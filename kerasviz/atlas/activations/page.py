@@ -123,6 +123,7 @@ def write_page(
         seed=atlas.work.seed,
         classes=any("classes" in grid for grid in grids),
         notes=list(notes),
+        back=f"../../{INDEX}" if about and (out.parent.parent / INDEX).is_file() else "",
         data=DATA,
         cells_file=CELLS,
     )

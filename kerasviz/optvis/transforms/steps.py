@@ -13,6 +13,7 @@ import tensorflow as tf
 from kerasviz.errors import UsageError, check_choice, check_names
 from kerasviz.optvis.function_calls import function_images
 from kerasviz.optvis.python_function import PythonFunction
+from kerasviz.optvis.transforms.gradient_limit import LimitGradient
 from kerasviz.optvis.transforms.resampling import Similarity
 from kerasviz.optvis.transforms.views import Noise, ShrinkingCrop
 from kerasviz.types import Size, Tensor
@@ -361,12 +362,12 @@ class FunctionStep:
 
 #: Steps that can be folded into one map.
 FoldableStep = Pad | Jitter | Scale | Rotate | Crop | ResizedCrop | Shrink
-Step = FoldableStep | FunctionStep | Noise | ShrinkingCrop
+Step = FoldableStep | FunctionStep | Noise | ShrinkingCrop | LimitGradient
 _KINDS: dict[str, Any] = {
     step.kind: step
     for step in (
         *(Pad, Jitter, Scale, Rotate, Crop, ResizedCrop, Shrink),
-        *(FunctionStep, Noise, ShrinkingCrop),
+        *(FunctionStep, Noise, ShrinkingCrop, LimitGradient),
     )
 }
 

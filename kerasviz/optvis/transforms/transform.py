@@ -13,6 +13,7 @@ import tensorflow as tf
 from kerasviz.errors import UsageError, check_names
 from kerasviz.optvis import randomness
 from kerasviz.optvis.python_function import PythonFunction
+from kerasviz.optvis.transforms.gradient_limit import LimitGradient
 from kerasviz.optvis.transforms.resampling import Similarity, portable_sample, sample
 from kerasviz.optvis.transforms.steps import (
     GREY,
@@ -62,9 +63,13 @@ VIVID_STEPS: tuple[Step, ...] = (
     *(ResizedCrop(0.5), Crop(), Shrink(0.7)),
 )
 
-#: The article's transforms, then a crop inside the picture: no patch of it is always the same patch
-#: of a transformer. Windows that hang over the border, as those of vivid, left bright spots there.
-VIT_STEPS: tuple[Step, ...] = (*ARTICLE_STEPS, ResizedCrop(0.35))
+#: The article's transforms, then a random crop of the picture, continued by its mirror image: no
+#: patch is always the same patch of a transformer, the border is seen as often as the middle, and
+#: no patch is flat. Noise and the limit keep patches from gradients far above all others.
+VIT_STEPS: tuple[Step, ...] = (
+    *(Pad(64, mode="reflect"), *ARTICLE_STEPS[1:-1]),
+    *(ResizedCrop(0.35), Crop(), Noise(0.05), LimitGradient(1.0)),
+)
 
 
 @dataclass(frozen=True)
@@ -213,7 +218,8 @@ class Transform(ABC):
         """
         if self.unshrunk() is not self:
             return self.unshrunk().to_image_size()
-        ends_whole = any(isinstance(step, Crop) for step in self.steps[-1:])
+        sized = [s for s in self.steps if not isinstance(s, Noise | LimitGradient)]
+        ends_whole = any(isinstance(step, Crop) for step in sized[-1:])
         # Pads and jitters that cancel may not do so once they are scaled and rounded.
         if ends_whole or (self._keeps_size and not self.scaled_from):
             return self
@@ -254,8 +260,8 @@ class FoldedTransform(Transform):
       size of the canvas.
     - ``ResizedCrop``: v -> map(side v + offset), and the canvas keeps its size.
     - ``Shrink``: v -> map(v / share), and shrinks the canvas likewise.
-    - A Python function, ``Noise`` and ``ShrinkingCrop`` take what the steps before them sampled;
-      the steps after them start anew.
+    - A Python function, ``Noise``, ``LimitGradient`` and ``ShrinkingCrop`` take what the steps
+      before them sampled; the steps after them start anew.
     - ``Crop``: sets the size to the image's. If an odd number of pixels is cropped, one more goes
       at the end, which is v -> map(v - 1/2) along that axis.
 
@@ -302,6 +308,8 @@ class FoldedTransform(Transform):
                 size = (images.shape[1], images.shape[2])
             elif isinstance(step, Noise):
                 images = step.added(of_views(images), rows)
+            elif isinstance(step, LimitGradient):
+                images = step.limited(of_views(images))
             else:
                 images = step.apply(of_views(images), rows.of_views, size)
         images = of_views(images)
@@ -362,7 +370,7 @@ class SequentialTransform(Transform):
     def __post_init__(self) -> None:
         super().__post_init__()
         for step in self.steps:
-            if isinstance(step, Noise | ShrinkingCrop):
+            if isinstance(step, Noise | ShrinkingCrop | LimitGradient):
                 raise UsageError(f'{step.kind}: expected with resample "once", not "each"')
 
     @property

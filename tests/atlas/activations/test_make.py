@@ -80,12 +80,14 @@ def test_tokens_and_classes(folder, here, tmp_path):
     assert made.index == str(place / "index.html")
     assert cells_of(place)["about"] == [2]
     options.pop("layout")
+    (tmp_path / "index.html").write_text("the atlas of all activations")
     both = kerasviz.make_activation_atlas(
         net, "block", positions=4, of_class="c", against="e", **options
     )
     page = tmp_path / "classes" / "2c-against-4e" / "index.html"
     assert both.index == str(page) and both.layout == "comparison"
-    assert "c or e" in page.read_text()
+    assert "c or e" in page.read_text() and 'href="../../index.html"' in page.read_text()
+    assert "All activations" not in (place / "index.html").read_text()
     (grid,) = cells_of(page.parent)["grids"]
     left, right = (
         [

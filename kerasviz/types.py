@@ -46,6 +46,8 @@ OutputLayout = Literal["own", "channels-last"]
 ReferenceName = Literal["onnxruntime", "keras"]
 #: What silenced units are set to, over the images of a pass.
 UnitLevel = Literal["zero", "mean"]
+#: How the icons of an activation grid are optimized.
+Grid = Literal["none", "naive", "shared"]
 #: Weights between two layers by their sign.
 WeightSign = Literal["positive", "negative", "all"]
 #: How directions are found in the activations of photos.

@@ -90,7 +90,7 @@ def map_classes(
         >>> run = PhotoPass(net, photo, ["block3b"], [net.require_logits().name])
         >>> found = map_classes(run, "block3b", count=2)
         >>> found.contributions.shape, len(found.classes)
-        ((7, 7, 2), 2)
+        ((12, 12, 2), 2)
     """
     net = run.net
     logits = net.require_logits().name

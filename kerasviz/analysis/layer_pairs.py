@@ -38,7 +38,7 @@ def position_pairs(run: PhotoPass, earlier: str, later: str) -> Array:
     Example:
         >>> run = PhotoPass(net, np.ones((16, 16, 3), np.float32) / 2, ["stem", "block3b"])
         >>> position_pairs(run, "stem", "block3b").shape
-        (7, 7, 14, 14)
+        (12, 12, 14, 14)
     """
     size = run.size
     maps = []

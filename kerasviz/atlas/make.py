@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Unpack
 
+from kerasviz.atlas.arrays import read_arrays, write_arrays
 from kerasviz.atlas.definition import Atlas, agree, recorded
 from kerasviz.atlas.engines import Engine
 from kerasviz.atlas.picture_run import PictureRun, RunOptions
@@ -70,6 +71,8 @@ def make_atlas(  # noqa: PLR0913 - the options of the command
     precision: Precision | None = None,
     until_converged: bool = False,
     tile: int | None = None,
+    spectrum: str | os.PathLike[str] | None = None,
+    alpha: bool = False,
     seed: int = 0,
     examples: str | Path | None = None,
     progress: bool | Callable[[RunProgress], None] | None = None,
@@ -100,6 +103,9 @@ def make_atlas(  # noqa: PLR0913 - the options of the command
         precision: The numbers in which convolutions are computed; see :func:`kerasviz.render`.
         until_converged: Whether a picture ends when its score has stopped growing.
         tile: The side of the tiles, in pixels, that the network sees of large pictures.
+        spectrum: A folder of photographs: pictures of the recipe maco have the magnitudes of their
+            spectrum; by default those built in.
+        alpha: Whether pictures are transparent: only what the units need is opaque.
         seed: The seed of the noise that the pictures start from.
         examples: A folder that :func:`kerasviz.find_examples` made, for the panels of examples.
         progress: ``None`` shows a bar at a terminal, ``True`` elsewhere too, ``False`` never; a
@@ -120,7 +126,17 @@ def make_atlas(  # noqa: PLR0913 - the options of the command
     """
     source = net if isinstance(net, ModelSource) else None
     options = WorkerOptions(engine, address, workers, threads)
-    asked = RecipeOptions(recipe, steps, size, param, precision, tile, until_converged)
+    asked = RecipeOptions(
+        recipe,
+        steps,
+        size,
+        param,
+        precision,
+        tile,
+        until_converged,
+        spectrum=None if spectrum is None else Path(spectrum),
+        alpha=bool(alpha),
+    )
     asked.chosen()
     net = as_network(net)
     place = atlas_address(net, out)
@@ -178,7 +194,8 @@ def render_atlas(
     settings, and :class:`KerasvizError` for abandoned tasks and a full storage; finished pictures
     are kept.
     """
-    atlas = agree(storage, atlas)
+    write_arrays(storage, atlas.recipe)  # first, because workers read them
+    atlas = read_arrays(storage, agree(storage, atlas))
     net, examples = recorded_as(net, atlas), options.get("examples")
     layout = atlas.layout(net, examples)
     requests = unique_requests(net, layout.requests)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+from kerasviz.atlas.arrays import read_arrays
 from kerasviz.atlas.engines import Task
 from kerasviz.io.files import digest
+from kerasviz.io.storage import Storage
 from kerasviz.network.network import Network
 from kerasviz.rendering.batching import CANONICAL, Batch
 from kerasviz.rendering.cost import StepCost, work_of
@@ -31,14 +34,17 @@ def payload_of(batch: Batch) -> str:
     return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def plan_of(net: Network, payload: str) -> Batch:
-    """The batch that a text stands for."""
+def plan_of(net: Network, payload: str, storage: Storage | None = None) -> Batch:
+    """Return the batch that a text stands for, with the arrays of its recipe from a storage."""
     data: dict[str, Any] = json.loads(payload)
     shared = {"recipe": data["recipe"], "snapshots": data["snapshots"], "batch": data["fixed"]}
     requests = [
         Request.from_json(text, {**shared, "objective": objective, "seed": seed, "rows": rows})
         for text, objective, seed, rows in data["requests"]
     ]
+    if storage is not None:
+        recipe = read_arrays(storage, requests[0].recipe)
+        requests = [replace(request, recipe=recipe) for request in requests]
     return Batch.of(net, requests, data["batch"])
 
 

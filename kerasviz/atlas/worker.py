@@ -105,7 +105,7 @@ class AtlasWorker:
             return {**_answer(REFUSED), "why": str(error)}
 
     def _make(self, name: str, payload: str) -> dict[str, Any]:
-        batch, sink = plan_of(self.net, payload), _TaskSink(self, name)
+        batch, sink = plan_of(self.net, payload, self.storage), _TaskSink(self, name)
         run_batches(self.net, [batch], sink)
         left = batch.recipe.steps - sink.state.resumed
         return _answer(MADE, left / batch.recipe.steps, sink.pictures, sink.bytes)

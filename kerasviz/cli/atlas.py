@@ -17,10 +17,12 @@ from kerasviz.cli.completion import complete_models, complete_taps
 from kerasviz.cli.options import (
     InputOptions,
     ModelOptions,
+    alpha_option,
     input_options,
     model_options,
     recipe_options,
     seed_option,
+    spectrum_option,
 )
 from kerasviz.cli.progress import import_tensorflow
 from kerasviz.cli.reading import read_network, say_sizes
@@ -45,6 +47,7 @@ Examples:
   kerasviz atlas efficientnet-lite0 --plan --steps 128 --price 0.40
   kerasviz atlas efficientnet-lite0 stem block1a --steps 128 --size 64
   kerasviz atlas efficientnet-lite0 block5a@concepts.npz:nmf --recipe fast
+  kerasviz atlas efficientnet-lite0 block5a --recipe maco --spectrum photos
   kerasviz atlas inceptionv1 --out s3://bucket/inceptionv1 --engine ray --address auto
 
 The same command continues a run that ended early, and may run on several machines at once.
@@ -90,6 +93,8 @@ The same command continues a run that ended early, and may run on several machin
     help="Smaller batches for a part of the pictures, so that hundreds of workers end together; a "
     "few of them lose by it.",
 )
+@spectrum_option
+@alpha_option
 @recipe_options("article")
 @seed_option
 @click.option(

@@ -80,6 +80,14 @@ Examples:
     help="Layer whose positions are shown with their units, groups and classes. [default: the last "
     "with about 14 x 14 positions]",
 )
+@click.option(
+    "--grid",
+    type=click.Choice(("none", "naive", "shared")),
+    default="none",
+    show_default=True,
+    help="Optimize an icon for each position of that layer: each by itself, or with parts that "
+    "those of a group share.",
+)
 @click.option("--pictures/--no-pictures", default=True, help="Render pictures of the units.")
 @unit_picture_options
 @click.option(
@@ -101,6 +109,7 @@ def command(
     gradients: int,
     groups: int,
     detail: str,
+    grid: str,
     pictures: bool,
     recipe: str,
     steps: int | None,
@@ -140,6 +149,7 @@ def command(
             gradients=gradients,
             groups=groups,
             detail=detail,
+            grid=grid,
             pictures=pictures,
             recipe=recipe,
             steps=steps,

@@ -268,6 +268,20 @@ _CHANGES = (
     ),
 )
 
+spectrum_option = click.option(
+    "--spectrum",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Photos: pictures of the recipe maco have the magnitudes of their spectrum. [default: "
+    "those built in]",
+)
+
+alpha_option = click.option(
+    "--alpha",
+    is_flag=True,
+    help="Transparent pictures: only what the targets need is opaque.",
+)
+
 seed_option = click.option(
     "--seed",
     type=click.IntRange(0, 2**31 - 2),

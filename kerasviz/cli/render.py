@@ -17,6 +17,7 @@ from kerasviz.cli.completion import complete_models, complete_taps
 from kerasviz.cli.options import (
     InputOptions,
     ModelOptions,
+    alpha_option,
     data_option,
     input_options,
     json_option,
@@ -24,6 +25,7 @@ from kerasviz.cli.options import (
     recipe_options,
     seed_option,
     size_of,
+    spectrum_option,
     steps_of,
 )
 from kerasviz.cli.progress import import_tensorflow
@@ -95,13 +97,7 @@ The same command again renders only what is missing, also after Ctrl-C.
     metavar="DIR",
     help="Folder for the pictures. [default: out/NAME OF THE MODEL]",
 )
-@click.option(
-    "--spectrum",
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="Photos: pictures of the recipe maco have the magnitudes of their spectrum. [default: "
-    "those built in]",
-)
+@spectrum_option
 @recipe_options("fast")
 @click.option(
     "--views",
@@ -135,11 +131,7 @@ The same command again renders only what is missing, also after Ctrl-C.
     metavar="N",
     help="N pictures of each target that are pushed apart.",
 )
-@click.option(
-    "--alpha",
-    is_flag=True,
-    help="Transparent pictures: only what the targets need is opaque.",
-)
+@alpha_option
 @click.option("--negative", is_flag=True, help="What the targets respond to least.")
 @click.option(
     "--balance",

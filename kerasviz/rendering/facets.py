@@ -64,14 +64,19 @@ class FacetFolders:
             )
         others = tuple(p for p in entries if p.is_file() and p.suffix.lower() in SUFFIXES)
         folders = cls({entry.name: find_photos(entry) for entry in inner}, others)
-        for name, photos in folders.photos.items():
-            rest = len(folders.files) - len(photos)
-            if min(len(photos), rest) < FEWEST:
-                raise UsageError(
-                    f"facet {name}: {len(photos)} photos against {rest} in other folders; it takes "
-                    f"at least {FEWEST} of each, better 30"
-                )
+        folders.check()
         return folders
+
+    def check(self) -> None:
+        """Raise :class:`UsageError` for a facet with too few photos, or too few others."""
+        for name, photos in self.photos.items():
+            rest = len(self.files) - len(photos)
+            if min(len(photos), rest) < FEWEST:
+                count = f"{len(photos)} photo{'' if len(photos) == 1 else 's'}"
+                raise UsageError(
+                    f"facet {name}: {count} against {rest} of others; it takes at least {FEWEST} "
+                    "of each, better 30"
+                )
 
     @cached_property
     def files(self) -> tuple[Path, ...]:

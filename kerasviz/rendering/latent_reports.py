@@ -17,6 +17,7 @@ from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.latents import LatentState, latent_state
 from kerasviz.optvis.objectives.term import Term
 from kerasviz.optvis.parameterizations.alpha import opaque
+from kerasviz.rendering.manifest import Entry
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.store import Store
 from kerasviz.types import Array
@@ -106,7 +107,7 @@ def record_latents(store: Store, requests: Sequence[Request]) -> None:
     wanted = [request for request in requests if latents_of(request)]
     if not wanted:
         return
-    records = _read(store.folder)
+    records = latent_records(store.folder)
     before = dict(records)
     for request in wanted:
         for entry in store.finished([request]):
@@ -124,16 +125,22 @@ def record_latents(store: Store, requests: Sequence[Request]) -> None:
 
 def recorded_latents(store: Store, requests: Sequence[Request]) -> list[LatentReport]:
     """Return the recorded reports on the finished pictures of requests."""
-    records = _read(store.folder)
+    records = latent_records(store.folder)
     return [
         LatentReport.from_json(report)
         for entry in store.finished(requests)
-        if (record := records.get(entry.file, {})).get("sha256") == entry.sha256
-        for report in record["latents"]
+        for report in latents_in(records, entry)
     ]
 
 
-def _read(folder: Path) -> dict[str, Any]:
+def latents_in(records: dict[str, Any], entry: Entry) -> list[dict[str, Any]]:
+    """Return the reports on a picture, as plain data; none where its file is another one now."""
+    record = records.get(entry.file, {})
+    return list(record["latents"]) if record.get("sha256") == entry.sha256 else []
+
+
+def latent_records(folder: Path) -> dict[str, Any]:
+    """Return the records of a folder by file, none where there is no readable record."""
     try:
         return dict(json.loads((folder / LATENTS).read_text(encoding="utf-8")))
     except (OSError, ValueError):  # none yet, or a damaged one: it is written again

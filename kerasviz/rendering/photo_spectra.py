@@ -14,8 +14,10 @@ from kerasviz.rendering.photos import find_photos, read_photo
 from kerasviz.types import Array
 
 
-def spectrum_of(folder: str | Path, side: int) -> HeldArray:
-    """Return the mean magnitudes of the photographs of a folder, [3, side, side // 2 + 1].
+def spectrum_of(photos: str | Path | Sequence[Path], side: int) -> HeldArray:
+    """Return the mean magnitudes of photographs, [3, side, side // 2 + 1].
+
+    They are those of a folder, or the files of a list.
 
     Each is scaled and cropped at the centre to ``side`` pixels; smaller ones are left out, because
     enlarged photographs have no fine detail. The name says how many were measured.
@@ -23,8 +25,11 @@ def spectrum_of(folder: str | Path, side: int) -> HeldArray:
     Raises:
         UsageError: For a folder without photographs that are large enough, and files that are none.
     """
-    files = find_photos(folder)
-    return _measured(str(folder), files, side, tuple(file.stat().st_mtime_ns for file in files))
+    if isinstance(photos, str | Path):
+        label, files = str(photos), find_photos(photos)
+    else:
+        label, files = "photos", tuple(photos)
+    return _measured(label, files, side, tuple(file.stat().st_mtime_ns for file in files))
 
 
 @lru_cache(maxsize=4)

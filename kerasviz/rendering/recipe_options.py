@@ -24,10 +24,10 @@ class RecipeOptions:
     """Hold a recipe, its name or its file, and changes in it.
 
     ``size`` is in pixels, one number or (height, width). ``settings`` are other fields of
-    :class:`Recipe`, by name. ``spectrum`` is a folder of photographs whose magnitudes the pictures
-    of a recipe like maco have. ``alpha`` asks for transparent pictures, ``views`` for that many
-    images of each in a step, ``cutoff`` for an end at a score, ``final_size`` for finished pictures
-    of another size. ``None`` leaves what the recipe, the network or the machine says.
+    :class:`Recipe`, by name. ``spectrum`` is a folder or a list of photographs whose magnitudes the
+    pictures of a recipe like maco have. ``alpha`` asks for transparent pictures, ``views`` for that
+    many images of each in a step, ``cutoff`` for an end at a score, ``final_size`` for finished
+    pictures of another size. ``None`` leaves what the recipe, the network or the machine says.
     """
 
     recipe: str | Path | Recipe = "article"
@@ -38,7 +38,7 @@ class RecipeOptions:
     tile: int | None = None
     until_converged: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
-    spectrum: str | Path | None = None
+    spectrum: str | Path | tuple[Path, ...] | None = None
     alpha: bool = False
     views: int | None = None
     cutoff: float | None = None
@@ -94,8 +94,9 @@ class RecipeOptions:
 
         maco = recipe.parameterization
         if not isinstance(maco, Maco):
+            named = "photos" if isinstance(self.spectrum, tuple) else str(self.spectrum)
             raise UsageError(
-                f"spectrum {str(self.spectrum)!r}: pictures of the recipe {recipe.name} do not "
+                f"spectrum {named!r}: pictures of the recipe {recipe.name} do not "
                 "have that of photos; give --recipe maco"
             )
         spectrum = spectrum_of(self.spectrum, max(recipe.size))

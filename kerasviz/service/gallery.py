@@ -13,6 +13,7 @@ from kerasviz.io.files import stamp
 from kerasviz.network.network import Network
 from kerasviz.rendering.commands import CommandLine
 from kerasviz.rendering.manifest import JOURNAL, MANIFEST, Entry, Manifest
+from kerasviz.rendering.trust_records import TRUST, read_trust, trust_rows
 
 #: Seconds for which a manifest is not checked again.
 FRESH_SECONDS = 0.5
@@ -45,6 +46,7 @@ class Gallery:
         self._subjects: dict[str, tuple[Unit, str] | None] = {}
         self._units: dict[Unit, list[UnitPicture]] = {}
         self._files: dict[str, Entry] = {}
+        self._trust: dict[str, dict[str, Any]] = {}
 
     def of(self, tap: str, unit: int) -> Sequence[UnitPicture]:
         """Return the pictures of a unit, rough ones before those of more steps and pixels."""
@@ -65,6 +67,12 @@ class Gallery:
     def command_of(self, entry: Entry) -> str:
         """Return the command that reproduces a picture, "" if none does."""
         return self.command.picture(self.net, entry, self._manifest.requests[entry.request])
+
+    def trust_of(self, entry: Entry) -> list[tuple[str, str]]:
+        """Return how far a picture can be trusted, as names and words; none if nobody asked."""
+        self._refresh()
+        record = self._trust.get(entry.file, {})
+        return trust_rows(record) if record.get("sha256") == entry.sha256 else []
 
     def contents(self, tap: str | None) -> tuple[dict[str, Any], dict[str, str]]:
         """Return the manifest, of the pictures of one tap if it is named, and their commands."""
@@ -87,10 +95,11 @@ class Gallery:
         with self._lock:
             if time.monotonic() - self._looked < FRESH_SECONDS:
                 return
-            now = [stamp(self.folder / name) for name in (MANIFEST, JOURNAL)]
+            now = [stamp(self.folder / name) for name in (MANIFEST, JOURNAL, TRUST)]
             if now != self._stamp:
                 self._manifest.refresh()
                 self._read()
+                self._trust = read_trust(self.folder)
             self._stamp, self._looked = now, time.monotonic()
 
     def _read(self) -> None:

@@ -32,7 +32,7 @@ class Limits:
     disk_bytes: int = 20 * 2**30
     rows: int = 16
     kept: int = 10_000
-    photos: int = 200
+    photos: int = 1000
 
 
 @dataclass(frozen=True)

@@ -119,13 +119,15 @@ def _rendered(printed: str, folder: Path) -> list[tuple[str, str]]:
 
 
 def _drawn(command: str, folder: Path) -> list[tuple[str, str]]:
-    """Return the figures of ``kerasviz figures NAME... --out DIR``, or those of examples."""
+    """Return the figures of ``kerasviz figures NAME... --out DIR``, or those of other commands."""
     words = shlex.split(command)
     if "--out" not in words:
         return []
     out = words[words.index("--out") + 1]
     if words[1] == "examples":
         return _spectrum(folder, out)
+    if words[1] == "explain":
+        return [(f"{out}/{p.name}", p.stem) for p in sorted((folder / out).glob("*.png"))]
     if words[1] != "figures":
         return []
     return [(f"{out}/{w}.png", w) for w in words[2:] if (folder / out / f"{w}.png").is_file()]

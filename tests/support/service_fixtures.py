@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,35 @@ from kerasviz.zoo.model_source import ModelSource
 
 READING = ModelSource(input_spec=preset("unit"))
 CLI_ARGS = ("--preprocess", "unit")
+
+
+def state_of(client: Any) -> Any:
+    """The parts of the service of a client."""
+    return client.app.state.service
+
+
+def work(client: Any) -> None:
+    """Do what a worker does, in this process."""
+    from kerasviz.service.jobs.picture_queue import Queue
+    from kerasviz.service.jobs.worker import RenderWorker
+
+    state = state_of(client)
+    worker = RenderWorker(state.setting, Queue(state.database, "w"), state.networks)
+    while worker.step():
+        pass
+
+
+def send_photos(client: Any, *images: Any) -> list[str]:
+    """Send photos [H, W, 3] in [0, 1], and return their ids."""
+    from kerasviz.io.images import encode, to_image
+
+    sent = [
+        client.post(
+            "/api/photos", params={"name": f"{k}.png"}, content=encode(to_image(image), "png")
+        )
+        for k, image in enumerate(images)
+    ]
+    return [str(answer.json()["id"]) for answer in sent]
 
 
 @pytest.fixture(scope="session")

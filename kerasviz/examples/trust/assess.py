@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -122,11 +122,7 @@ def trust(  # noqa: PLR0913 - the options of the command
         named = model if isinstance(model, ModelSource) else ModelSource(os.fspath(model or ""))
         model = source_of(place, manifest, named).load()
     net = with_data(as_network(model), data)
-    store = Store(place, net)
-    held: dict[str, str] = {}  # of pictures that differ in it the last ones'
-    for settings in store.requests.values():
-        held |= settings.get("data", {})
-    store.net = with_held(store.net, place, held)
+    store = with_held_inputs(Store(place, net))
     other = None if judge is None else as_network(judge)
     asked = TrustOptions(source, other, tap, judge_tap, *options)
     with reporting(progress, partial(stepping, "compiling")) as report:
@@ -137,18 +133,9 @@ def assess(
     store: Store, options: TrustOptions, report: Callable[[float, str], None]
 ) -> TrustReport:
     """Compute all numbers that the options ask for, and write them into the folder of a store."""
-    assessment = Assessment(store, options)
-    assessment.check()
-    report(0.0, "agreement")
-    assessment.agree()
-    if options.judge is not None and assessment.classes_judged:
-        report(0.05, f"asking {options.judge.name}")
-        assessment.transfer(options.judge)
-    if options.images is not None:
-        assessment.compare(options.images, report)
+    assessment = compute(store, options, report)
     records = assessment.records
-    merged_records = merged(_present(store), records)
-    file = write_trust(store.folder, merged_records)
+    file = record(store, records)
     page = store.folder / "index.html"
     if page.is_file():
         commands = CommandLine.of_python(store.net, "").of_store(store)
@@ -160,6 +147,39 @@ def assess(
         file,
         page if page.is_file() else None,
     )
+
+
+def compute(
+    store: Store, options: TrustOptions, report: Callable[[float, str], None]
+) -> Assessment:
+    """Compute all numbers that the options ask for."""
+    assessment = Assessment(store, options)
+    assessment.check()
+    report(0.0, "agreement")
+    assessment.agree()
+    if options.judge is not None and assessment.classes_judged:
+        report(0.05, f"asking {options.judge.name}")
+        assessment.transfer(options.judge)
+    if options.images is not None:
+        assessment.compare(options.images, report)
+    return assessment
+
+
+def record(store: Store, records: Mapping[str, Record]) -> Path:
+    """Write numbers of pictures beside them, with those of earlier calls, and return the file."""
+    return write_trust(store.folder, merged(_present(store), records))
+
+
+def with_held_inputs(store: Store) -> Store:
+    """Give a store's network the inputs that its pictures were made with.
+
+    Of pictures that differ in them those of the last ones are taken.
+    """
+    held: dict[str, str] = {}
+    for settings in store.requests.values():
+        held |= settings.get("data", {})
+    store.net = with_held(store.net, store.folder, held)
+    return store
 
 
 def _present(store: Store) -> dict[str, Record]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -49,7 +49,7 @@ class TrustOptions:
 
     ``tap`` is the layer of the agreement, ``judge_tap`` that of the judge by which pictures choose
     between photos; of the source of photos the first ``limit`` are read, ``batch`` at once, in a
-    ``size``.
+    ``size``. ``files`` are the pictures that are compared, by default all.
     """
 
     images: Source | None
@@ -59,6 +59,7 @@ class TrustOptions:
     batch: int
     limit: int | None
     size: Size | None
+    files: Collection[str] | None = None
 
     @property
     def photos(self) -> int:
@@ -74,7 +75,7 @@ class Assessment:
     def __init__(self, store: Store, options: TrustOptions):
         self.options, self.net = options, store.net
         self.folder = store.folder
-        self.pictures = finished_pictures(store)
+        self.pictures = finished_pictures(store, options.files)
         self.records: dict[str, Record] = {
             p.entry.file: {"sha256": p.entry.sha256, "target": p.request.text}
             for p in self.pictures
@@ -93,8 +94,7 @@ class Assessment:
         options = self.options
         if options.tap is not None:
             self.net.taps[options.tap]  # says which names are near
-        several = any(len(numbers) > 1 for numbers in self.subjects.values())
-        if not several and options.images is None and options.judge is None:
+        if not self.agreeing and options.images is None and options.judge is None:
             raise UsageError(
                 f"{str(self.folder)!r} has one picture of each target, and agreement needs two: "
                 "render with another --seed, or give --images DIR or --judge MODEL"
@@ -115,6 +115,11 @@ class Assessment:
                 raise
             self.notes.append(f"transfer: {error}")
             self.classes_judged = False
+
+    @property
+    def agreeing(self) -> bool:
+        """Whether there are two pictures of a target, which can be compared with each other."""
+        return any(len(numbers) > 1 for numbers in self.subjects.values())
 
     def _classes(self) -> list[int]:
         found = (class_of(picture.request, self.net) for picture in self.pictures)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -61,16 +61,18 @@ class FinishedPicture:
         return read_example(self.path.read_bytes(), size, channels).astype(np.float32) / 255
 
 
-def finished_pictures(store: Store) -> list[FinishedPicture]:
+def finished_pictures(store: Store, files: Collection[str] | None = None) -> list[FinishedPicture]:
     """Return the finished pictures of a store whose files are unchanged, in its order.
 
-    Pictures in tiles are left out: the network never sees one as a whole. Raises
-    :class:`UsageError` where there is none.
+    ``files`` are those to look at, by default all. Pictures in tiles are left out: the network
+    never sees one as a whole. Raises :class:`UsageError` where there is none.
     """
     requests: dict[tuple[str, str], Request] = {}
     pictures = []
     for entry in store.entries.values():
         settings = store.requests[entry.request]
+        if files is not None and entry.file not in files:
+            continue
         if settings["recipe"].get("tile") or entry.score is None or not store.intact(entry):
             continue
         key = entry.target, entry.request

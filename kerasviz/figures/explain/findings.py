@@ -63,6 +63,7 @@ class Findings:
         explanation: What decides the score, by layer.
         winners: The most active units of each layer that has positions, in cells of its map.
         view: The most active units of the detailed layer; ``None`` without positions.
+        vectors: [h, w, C] Its activations.
         groups: Its groups; ``None`` where none are asked for.
         classes: What its positions say for classes; ``None`` for a network without classes.
         pairs: Pairs of layers, the last first.
@@ -75,6 +76,7 @@ class Findings:
     explanation: Explanation
     winners: tuple[LayerView, ...]
     view: LayerView | None
+    vectors: Array | None
     groups: GroupShares | None
     classes: ClassMap | None
     pairs: tuple[LayerPair, ...]
@@ -117,7 +119,7 @@ def find(
         run, target.text, target.objective, names, units=options.units, steps=options.gradients
     )
     detail = _detailed(run, options.detail, names)
-    view = groups = classes = None
+    view = groups = classes = activations = None
     if detail is not None:
         activations = run.on_map(detail, run.values(detail))
         assert activations is not None
@@ -135,6 +137,7 @@ def find(
         explanation=found,
         winners=_winners(run, names),
         view=view,
+        vectors=activations,
         groups=groups,
         classes=classes,
         pairs=tuple(pairs),

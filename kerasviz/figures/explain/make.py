@@ -14,6 +14,7 @@ from kerasviz.analysis.explanation import Explanation
 from kerasviz.analysis.groups import GROUPS
 from kerasviz.errors import whole_number
 from kerasviz.figures.explain.findings import Findings, ViewOptions, find, one_target
+from kerasviz.figures.explain.grid import check_grid, draw_grid
 from kerasviz.figures.explain.page import ShownPictures, class_label, write_page
 from kerasviz.figures.explain.pictures import group_texts, of_all
 from kerasviz.figures.explain.sheet import draw_sheet
@@ -29,7 +30,7 @@ from kerasviz.rendering.progress import Report
 from kerasviz.rendering.recipe_options import RecipeOptions
 from kerasviz.rendering.sizes import usual_size
 from kerasviz.rendering.store import slug
-from kerasviz.types import Array, Size
+from kerasviz.types import Array, Grid, Size
 from kerasviz.zoo.argument_names import named_arguments
 from kerasviz.zoo.arguments import Data, Model, as_network, tap_names
 
@@ -64,6 +65,7 @@ def make_explanations(  # noqa: PLR0913 - the options of the command
     gradients: int = STEPS,
     groups: int = GROUPS,
     detail: str = "",
+    grid: Grid = "none",
     pictures: bool = True,
     recipe: str | Path | Recipe = "fast",
     steps: int | None = None,
@@ -89,6 +91,8 @@ def make_explanations(  # noqa: PLR0913 - the options of the command
         groups: The number of groups of units that act together; 0 for none.
         detail: The layer whose positions are shown with their units, groups and classes; by
             default the last with about 14 x 14 positions.
+        grid: Whether to optimize an icon for each position of that layer: each by itself
+            (``"naive"``), or with parts that those of a group share (``"shared"``).
         pictures: Whether to render pictures of the units.
         recipe: How the pictures are optimized.
         steps: The updates of the pictures, if not the recipe's.
@@ -124,15 +128,19 @@ def make_explanations(  # noqa: PLR0913 - the options of the command
         find(net, name, image, wanted, taps, options)
         for name, image in zip(names, arrays, strict=True)
     ]
+    for one in found:
+        check_grid(net, one, grid)
     folder = make_folder(explanations_folder(net, out))
     vectors = [group_texts(net, one, folder) for one in found]
     files: dict[str, str] = {}
+    chosen = RecipeOptions(recipe, steps, size)
     if pictures:
-        chosen = RecipeOptions(recipe, steps, size)
         files = render_units(net, of_all(found, vectors, units), folder, chosen, seed, progress)
     for one, own in zip(found, vectors, strict=True):
         units_only = {text: file for text, file in files.items() if text not in own}
-        shown = ShownPictures(units_only, tuple(files[text] for text in own if text in files))
+        icons = draw_grid(net, one, folder, grid, chosen, seed, progress)
+        of_groups = tuple(files[text] for text in own if text in files)
+        shown = ShownPictures(units_only, of_groups, icons)
         _write(folder, net, one, shown, names)
     explained = tuple(one.explanation for one in found)
     return ExplanationSet(tuple(names), explained, tuple(found), folder / f"{names[0]}.html")

@@ -18,6 +18,8 @@ from kerasviz.types import Array
 
 #: The configuration beside the weights.
 CONFIG = "cfg.json"
+#: The arrays of encoders, by the programs that write them: SAELens and sparsify.
+ENCODERS = ("W_enc", "encoder.weight")
 #: The gates by the names that configurations have for them.
 GATES = {
     "standard": "relu",
@@ -26,6 +28,8 @@ GATES = {
     "topk": "topk",
     "gated": "gated",
 }
+#: The arrays that a gate takes beside the encoder, a number for each latent.
+_GATE_ARRAYS = {"jumprelu": ("threshold",), "gated": ("r_mag", "b_mag")}
 #: Normalizations of the input by the names of SAELens.
 _NORMS = {
     "none": "",
@@ -135,18 +139,36 @@ def read_config(path: Path, arrays: Mapping[str, StoredArray]) -> AutoencoderCon
         settings = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UsageError(f"{path}: its configuration {CONFIG} is not beside it") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{file}: no readable configuration: {first_line(error)}") from error
     if not isinstance(settings, dict):
         raise UsageError(f"{file}: no configuration of an autoencoder")
-    config = make(settings, file)
-    needed = {config.encoder, config.bias, *(("b_dec",) if config.subtracts else ())}
-    if missing := sorted(needed - arrays.keys()):
+    try:
+        config = make(settings, file)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise UsageError(f"{file}: no configuration of an autoencoder: {error}") from error
+    _check_arrays(path, config, arrays)
+    return config
+
+
+def _check_arrays(path: Path, config: AutoencoderConfig, arrays: Mapping[str, StoredArray]) -> None:
+    """Check that an autoencoder has the arrays of its latents and of their gate, which fit."""
+    of_latents = {config.bias, *_GATE_ARRAYS.get(config.gate, ())}
+    of_channels = {"b_dec"} if config.subtracts else set()
+    of_both = {config.encoder, *({"W_dec"} if config.by_norm else ())}
+    if missing := sorted((of_latents | of_channels | of_both) - arrays.keys()):
         raise UsageError(f"{path}: it has no {', '.join(missing)}, which its latents need")
     encoder = arrays[config.encoder].shape
-    if len(encoder) != 2 or arrays[config.bias].shape != (encoder[config.axis],):
-        raise UsageError(f"{path}: {config.encoder} and {config.bias} do not fit together")
-    return config
+    if len(encoder) == 2:
+        latents, channels = encoder[config.axis], encoder[1 - config.axis]
+        shapes: dict[str, tuple[int, ...]] = dict.fromkeys(of_latents, (latents,))
+        shapes.update(dict.fromkeys(of_channels, (channels,)))
+        if config.by_norm:
+            shapes["W_dec"] = latents, channels
+        wrong = sorted(name for name, shape in shapes.items() if arrays[name].shape != shape)
+    if len(encoder) != 2 or wrong:
+        others = config.bias if len(encoder) != 2 else ", ".join(wrong)
+        raise UsageError(f"{path}: {config.encoder} and {others} do not fit together")
 
 
 def _saelens(settings: Mapping[str, Any], file: Path) -> AutoencoderConfig:

@@ -23,12 +23,14 @@ from kerasviz.service.api import (
     session,
     site,
     tf_serving,
+    trust,
     uploads,
 )
 from kerasviz.service.api.metrics import add_metrics
 from kerasviz.service.api.responses import ERROR_HANDLERS
 from kerasviz.service.api.state import ServiceState
 from kerasviz.service.jobs.locks import exclusive_lock
+from kerasviz.service.jobs.trust import sweep_photos
 from kerasviz.service.middleware.security import guarded
 from kerasviz.service.settings import ServiceSettings
 
@@ -57,6 +59,7 @@ def create_app(setting: ServiceSettings) -> FastAPI:
         inputs,
         notes,
         jobs,
+        trust,
         session,
         uploads,
         photos,
@@ -75,6 +78,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     with _owned(state):
         for preview in state.setting.previews.iterdir():  # of workers that were killed
             preview.unlink(missing_ok=True)
+        sweep_photos(state.setting.data, state.jobs.live_keys())
         state.workers.start()
         threading.Thread(target=_load, args=(state,), name="loading", daemon=True).start()
         if state.setting.allow_upload:

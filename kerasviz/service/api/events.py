@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -21,14 +22,17 @@ PROGRESS = ("state", "position", "step", "steps", "fraction", "score")
 
 
 async def job_events(
-    job: RenderJob, jobs: Jobs, stopping: threading.Event
+    job: RenderJob, jobs: Jobs, folder: Path, stopping: threading.Event
 ) -> AsyncIterator[ServerSentEvent]:
-    """Yield the events of a job until it ends or the service stops."""
+    """Yield the events of a job until it ends or the service stops.
+
+    The ``folder`` is that of its network's pictures.
+    """
     current: RenderJob | None = job
     last_progress: Any = None
     known_previews: set[str] = set()
     while current is not None:
-        data = job_json(current)
+        data = job_json(current, folder)
         if current.state in ENDED:
             yield _event(current.state, data)
             return

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,14 +15,17 @@ from starlette.exceptions import HTTPException
 
 from kerasviz.io.files import make_folder
 from kerasviz.io.images import decode
+from kerasviz.rendering.facets import FacetFolders
 from kerasviz.rendering.held_data import save_held
 from kerasviz.service.api.events import job_events
-from kerasviz.service.api.responses import ERRORS, PNG, Json, job_json
-from kerasviz.service.api.schemas import JobStatus, RenderRequest
+from kerasviz.service.api.responses import ERRORS, PNG, Json, job_json, without_folders
+from kerasviz.service.api.schemas import JobStatus, RenderRequest, TrustRequest
 from kerasviz.service.api.state import ServiceState, State
-from kerasviz.service.jobs.jobs import JobPicture, RenderJob
+from kerasviz.service.jobs.jobs import JobPicture, PictureRequest, RenderJob
 from kerasviz.service.jobs.requests import RenderOptions, asked_of, job_name, requests_of
+from kerasviz.service.jobs.trust import photo_folder
 from kerasviz.service.jobs.worker import preview_path
+from kerasviz.service.uploads.receiving import remove
 
 router = APIRouter(prefix="/api/renders", tags=["renders"], responses=ERRORS)
 
@@ -53,6 +57,14 @@ def _existing_job(job: str, state: State) -> RenderJob:
     return row
 
 
+def _folder(state: ServiceState, job: RenderJob) -> Path:
+    return state.setting.pictures / job.network
+
+
+def _status(state: ServiceState, job: RenderJob) -> dict[str, Any]:
+    return job_json(job, _folder(state, job))
+
+
 Job = Annotated[RenderJob, Depends(_existing_job)]
 
 
@@ -66,9 +78,47 @@ def ask(message: RenderRequest, http_request: Request, state: State) -> Response
     """Request pictures: a new job, or the existing one of the same request."""
     state.check_disk()
     net = state.networks.get(message.network)
-    size = message.size
+    options = _options(message, state)
+    busy = state.reading if options.reads_photos else nullcontext()
+    with busy, without_folders(state.setting):
+        requests = requests_of(
+            net, options, state.setting.limits, state.batch, state.directions.find
+        )
+    pictures = [asked_of(net, request) for request in requests]
+    folder = state.setting.pictures / message.network
+    for request in requests:  # workers find the photos beside the pictures
+        save_held(make_folder(folder), net, replace(request, data=()))
+    return accepted(state, message, http_request, pictures)
+
+
+def accepted(
+    state: ServiceState,
+    message: RenderRequest | TrustRequest,
+    http_request: Request,
+    pictures: Sequence[PictureRequest],
+) -> Response:
+    """Accept a job of what a message asks for, and answer with its state."""
+    name = job_name(message.network, pictures)
+    folder = state.setting.pictures / message.network
+    new = state.jobs.accept(
+        name,
+        message.network,
+        client_of(http_request),
+        message.model_dump(exclude_none=True),
+        pictures,
+        exists=lambda made: "file" not in made or (folder / made["file"]).is_file(),
+    )
+    if new:
+        state.workers.wake()
+    job = _existing_job(name, state)
+    status = 202 if new or job.state in ("accepted", "running") else 200
+    return Json(_status(state, job), status, {"Location": f"/api/renders/{name}"})
+
+
+def _options(message: RenderRequest, state: ServiceState) -> RenderOptions:
+    size, facets = message.size, message.facets
     pair = (size, size) if isinstance(size, int) else (size[0], size[1]) if size else None
-    options = RenderOptions(
+    return RenderOptions(
         tuple(message.targets),
         message.kind,
         message.recipe,
@@ -78,28 +128,14 @@ def ask(message: RenderRequest, http_request: Request, state: State) -> Response
         message.balance,
         message.param,
         message.alpha,
-        tuple(state.photos.find(photo) for photo in message.from_ or ()),
+        state.photos.found(message.from_),
         None if message.style is None else state.photos.find(message.style),
+        state.photos.found(message.spectrum),
+        None
+        if facets is None
+        else FacetFolders({name: state.photos.found(ids) for name, ids in facets.items()}),
+        message.facet_weight,
     )
-    requests = requests_of(net, options, state.setting.limits, state.batch, state.directions.find)
-    pictures = [asked_of(net, request) for request in requests]
-    name = job_name(message.network, pictures)
-    folder = state.setting.pictures / message.network
-    for request in requests:  # workers find the photos beside the pictures
-        save_held(make_folder(folder), net, replace(request, data=()))
-    new = state.jobs.accept(
-        name,
-        message.network,
-        client_of(http_request),
-        message.model_dump(exclude_none=True),
-        pictures,
-        exists=lambda made: (folder / made["file"]).is_file(),
-    )
-    if new:
-        state.workers.wake()
-    job = _existing_job(name, state)
-    status = 202 if new or job.state in ("accepted", "running") else 200
-    return Json(job_json(job), status, {"Location": f"/api/renders/{name}"})
 
 
 @router.get("", response_model=list[JobStatus])
@@ -109,13 +145,13 @@ def jobs(
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> Response:
     """List the last jobs, newest first."""
-    return Json([job_json(job) for job in state.jobs.list(job_state, limit)])
+    return Json([_status(state, job) for job in state.jobs.list(job_state, limit)])
 
 
 @router.get("/{job}", response_model=JobStatus)
-def one(job: Job) -> Response:
+def one(job: Job, state: State) -> Response:
     """Return the present state of a job."""
-    return Json(job_json(job), headers={"Cache-Control": "no-store"})
+    return Json(_status(state, job), headers={"Cache-Control": "no-store"})
 
 
 @router.delete("/{job}", status_code=202, response_model=JobStatus)
@@ -123,13 +159,15 @@ def cancel(job: Job, state: State) -> Response:
     """Cancel a job; a job that has ended stays as it is."""
     if state.jobs.cancel(job.id):
         state.workers.wake()
-    return Json(job_json(_existing_job(job.id, state)), 202)
+        for picture in job.pictures:
+            remove(photo_folder(state.setting.data, picture.key))
+    return Json(_status(state, _existing_job(job.id, state)), 202)
 
 
 @router.get("/{job}/events", response_class=EventSourceResponse, responses=EVENT_ERRORS)
 async def events(job: Job, state: State) -> AsyncIterator[ServerSentEvent]:
     """Send events: progress, preview, and at the end done, failed or cancelled."""
-    async for event in job_events(job, state.jobs, state.stopping):
+    async for event in job_events(job, state.jobs, _folder(state, job), state.stopping):
         yield event
 
 
@@ -177,6 +215,8 @@ def _row(job: RenderJob, row: int) -> tuple[JobPicture, int]:
 def _finished(state: ServiceState, job: RenderJob, row: int) -> tuple[Path, str]:
     wanted, k = _row(job, row)
     for made in wanted.made:
+        if "file" not in made:  # numbers of trust
+            continue
         path = state.setting.pictures / job.network / made["file"]
         if made["row"] == k and path.is_file():
             return path, made["sha256"]

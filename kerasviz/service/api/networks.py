@@ -236,6 +236,8 @@ def _picture(name: str, gallery: Gallery, shown: UnitPicture) -> dict[str, Any]:
         "steps": shown.steps,
         "seed": shown.seed,
         "row": entry.row,
+        "file": entry.file,
+        "trust": gallery.trust_of(entry),
         "url": picture_url(name, entry.file, entry.sha256),
         "score": entry.score,
         "provenance": f"/api/networks/{quote(name)}/provenance?{urlencode({'file': entry.file})}",

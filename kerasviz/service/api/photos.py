@@ -1,4 +1,4 @@
-"""The route of photos, from which pictures start."""
+"""The routes of photos, from which pictures start or are steered."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 
-from kerasviz.service.api.responses import ERRORS, IMAGE_BODY, Json
-from kerasviz.service.api.state import State
+from kerasviz.errors import UsageError
+from kerasviz.service.api.responses import ERRORS, IMAGE_BODY, PNG, Json
+from kerasviz.service.api.state import ServiceState, State
+from kerasviz.service.uploads.photo_uploads import PhotoUpload
 
+#: The bytes of a photo never change: its id follows from them.
+FOREVER = "private, max-age=31536000, immutable"
 router = APIRouter(tags=["photos"], responses=ERRORS)
 
 
@@ -38,3 +43,23 @@ async def send(
     async with state.activations.slots:
         photo = await run_in_threadpool(state.photos.add, name, data)
     return Json(photo.to_json(), 201)
+
+
+@router.get("/api/photos/{photo}", response_model=PhotoRow)
+def one(photo: str, state: State) -> Response:
+    """Return a photo that was sent and is still here."""
+    return Json(_read(photo, state)[0].to_json(), headers={"Cache-Control": "no-store"})
+
+
+@router.get("/api/photos/{photo}/thumbnail.png", response_class=Response, responses=PNG)
+def thumbnail(photo: str, state: State) -> Response:
+    """Return a photo upright, with sides of at most 128 pixels."""
+    data = _read(photo, state)[1]
+    return Response(data, media_type="image/png", headers={"Cache-Control": FOREVER})
+
+
+def _read(photo: str, state: ServiceState) -> tuple[PhotoUpload, bytes]:
+    try:
+        return state.photos.read(photo)
+    except UsageError as error:
+        raise HTTPException(404, str(error)) from error

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -13,9 +16,12 @@ from starlette.exceptions import HTTPException
 
 from kerasviz.errors import KerasvizError, ModelError, UsageError
 from kerasviz.network.taps import UnknownTapError
+from kerasviz.rendering.facet_records import read_facets
+from kerasviz.rendering.trust_records import trust_rows
 from kerasviz.service.api.schemas import Error
 from kerasviz.service.jobs.jobs import DiskFullError, JobPicture, QueueFullError, RenderJob
 from kerasviz.service.networks import UndescribedInputError, UnknownNetworkError
+from kerasviz.service.settings import ServiceSettings
 
 
 class Json(Response):
@@ -60,13 +66,25 @@ IMAGE_BODY: dict[str, Any] = {
 PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
 
 
-def job_json(job: RenderJob) -> dict[str, Any]:
-    """Write a job as :class:`kerasviz.service.api.schemas.JobStatus`."""
-    pictures, previews, row = [], [], 0
+def job_json(job: RenderJob, folder: Path) -> dict[str, Any]:
+    """Write a job as :class:`kerasviz.service.api.schemas.JobStatus`.
+
+    The ``folder`` of its network's pictures has what probes of facets say of them.
+    """
+    pictures, previews, row, trust = [], [], 0, None
     address = f"/api/renders/{job.id}"
+    probes = read_facets(folder) if job.request.get("facets") else {}
     for picture in job.pictures:
         for made in picture.made:
-            pictures.append(_finished(job, picture, row + made["row"], made))
+            if "trust" in made:
+                trust = trust_json(job.network, made["trust"])
+                continue
+            shown = _finished(job, picture, row + made["row"], made)
+            record = probes.get(made["file"], {})
+            if record.get("sha256") == made["sha256"]:
+                names = job.request["facets"]
+                shown["facets"] = {n: v for n, v in record["logits"].items() if n in names}
+            pictures.append(shown)
         if picture.preview:
             for k in range(row, row + picture.rows):
                 url = f"{address}/previews/{k}.png?step={picture.preview}"
@@ -88,6 +106,7 @@ def job_json(job: RenderJob) -> dict[str, Any]:
         "rows": row,
         "targets": [p.text for p in job.pictures for _ in range(p.rows)],
         "pictures": pictures,
+        "trust": trust,
         "previews": previews if job.state in ("accepted", "running") else [],
         "error": job.error,
         "url": address,
@@ -100,6 +119,21 @@ def picture_url(network: str, file: str, sha256: str) -> str:
     return f"/pictures/{quote(network)}/{quote(file)}?v={sha256[:12]}"
 
 
+def trust_json(network: str, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Write what a job found out of pictures as ``TrustNumbers``."""
+    pictures = [
+        {
+            "file": file,
+            "target": record["target"],
+            "url": picture_url(network, file, record["sha256"]),
+            "rows": trust_rows(record),
+            "numbers": record,
+        }
+        for file, record in found["pictures"].items()
+    ]
+    return {**found, "pictures": pictures}
+
+
 def _finished(
     job: RenderJob, picture: JobPicture, row: int, made: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -110,9 +144,11 @@ def _finished(
         "recipe": made.get("recipe"),
         "url": picture_url(job.network, made["file"], made["sha256"]),
         "provenance": f"/api/renders/{job.id}/pictures/{row}/provenance",
+        "file": made["file"],
         "score": made["score"],
         "term_scores": made.get("term_scores", {}),
         "alone": made.get("alone", {}),
+        "latents": made.get("latents", []),
         "snapshots": [
             {"step": s["step"], "url": picture_url(job.network, s["file"], s["sha256"])}
             for s in made.get("snapshots", [])
@@ -120,6 +156,19 @@ def _finished(
         "mask": mask and picture_url(job.network, mask["file"], mask["sha256"]),
         "sha256": made["sha256"],
     }
+
+
+@contextmanager
+def without_folders(setting: ServiceSettings) -> Iterator[None]:
+    """Leave the folders of uploads out of errors: clients know files by their names alone."""
+    try:
+        yield
+    except UsageError as error:
+        folders = "|".join(re.escape(str(path)) for path in (setting.directions, setting.photos))
+        line = re.sub(rf"(?:{folders})/[^/]+/", "", str(error))
+        if line == str(error):
+            raise
+        raise UsageError(line) from error
 
 
 async def _answer_kerasviz_error(request: Request, error: KerasvizError) -> Response:

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from kerasviz.optvis.objectives.facets import WEIGHT
 from kerasviz.types import Param
 
 Side = Annotated[int, Field(ge=1, le=4096)]
+PhotoId = Annotated[str, Field(max_length=40)]
+#: Photos with which pictures are compared, at most.
+MOST_PHOTOS = 500
+#: The name of a class, which a folder can have.
+ClassName = Annotated[str, Field(pattern=r"^\w[\w .,'()-]{0,99}$")]
+#: The name of a facet: letters, digits, blanks and ``_ . -``, which files can be named by.
+FacetName = Annotated[str, Field(pattern=r"^\w[\w .-]{0,39}$")]
 Kind = Literal["channel", "neuron", "negative", "diversity"]
 State = Literal["accepted", "running", "done", "failed", "cancelled"]
 
@@ -112,10 +120,12 @@ class UnitPictureData(BaseModel):
     steps: int
     seed: int
     row: int
+    file: str
     url: str
     score: float | None
     provenance: str
     command: str
+    trust: list[tuple[str, str]] = Field([], description="How far it can be trusted, in words.")
 
 
 class ExampleRow(BaseModel):
@@ -183,7 +193,7 @@ class RenderRequest(BaseModel):
     balance: bool = Field(False, description="Divide each term of a sum by what it reaches alone.")
     param: Param | None = Field(None, description="What is optimized, if not what the recipe says.")
     alpha: bool = Field(False, description="Make transparent pictures.")
-    from_: list[Annotated[str, Field(max_length=40)]] | None = Field(
+    from_: list[PhotoId] | None = Field(
         None,
         alias="from",
         min_length=1,
@@ -193,6 +203,62 @@ class RenderRequest(BaseModel):
     style: str | None = Field(
         None, max_length=40, description="A photo whose style the target ``style`` takes: its id."
     )
+    spectrum: list[PhotoId] | None = Field(
+        None,
+        min_length=1,
+        max_length=200,
+        description="Photos whose spectrum pictures of the recipe ``maco`` have, by their ids.",
+    )
+    facets: dict[FacetName, Annotated[list[PhotoId], Field(max_length=200)]] | None = Field(
+        None,
+        min_length=1,
+        max_length=16,
+        description="Photos by the name of a facet: each picture is followed by one for every "
+        "facet, steered towards its photos and away from those of the others.",
+        examples=[{"water": ["0123456789abcdef"], "grass": ["fedcba9876543210"]}],
+    )
+    facet_weight: float = Field(
+        WEIGHT, ge=-100, le=100, allow_inf_nan=False, description="How strongly facets steer."
+    )
+
+
+class TrustRequest(BaseModel):
+    """Finished pictures of a network, and what they are compared with.
+
+    Two pictures of one target are compared with each other, too.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    network: str = Field(max_length=200)
+    pictures: list[Annotated[str, Field(max_length=200)]] = Field(
+        min_length=1,
+        max_length=64,
+        description="The ``file`` of each, as jobs and units list it.",
+        examples=[["block3b-7.png"]],
+    )
+    photos: list[PhotoId] | dict[ClassName, list[PhotoId]] | None = Field(
+        None, description="Photos by their ids, or by the names of the classes that they show."
+    )
+    judge: str | None = Field(
+        None, max_length=200, description="A second network that is asked which class it sees."
+    )
+    tap: str | None = Field(
+        None, max_length=500, description="The layer in which pictures are compared."
+    )
+
+    @property
+    def by_class(self) -> dict[str, list[str]]:
+        """The photos by their classes, "" for those of none."""
+        photos = self.photos or {}
+        return photos if isinstance(photos, dict) else {"": photos}
+
+    @model_validator(mode="after")
+    def _check_count(self) -> TrustRequest:
+        count = sum(map(len, self.by_class.values()))
+        if count > MOST_PHOTOS:
+            raise ValueError(f"{count} photos; send at most {MOST_PHOTOS}")
+        return self
 
 
 class Snapshot(BaseModel):
@@ -202,12 +268,30 @@ class Snapshot(BaseModel):
     url: str
 
 
+class LatentRow(BaseModel):
+    """Whether a latent of an autoencoder is on in a picture, at the position where it is strongest.
+
+    ``code`` is what its gate lets through there, ``rank`` its place among all ``latents`` before
+    the gate, ``share`` that of the positions at which it is on.
+    """
+
+    target: str
+    tap: str
+    latent: int
+    on: bool
+    code: float
+    rank: int
+    latents: int
+    share: float
+
+
 class Finished(BaseModel):
-    """A finished picture: row ``row`` of a job."""
+    """A finished picture: row ``row`` of a job, and its ``file`` among those of the network."""
 
     target: str
     row: int
     recipe: str | None = None
+    file: str
     url: str
     provenance: str
     score: float | None
@@ -217,11 +301,36 @@ class Finished(BaseModel):
     mask: str | None = Field(
         None, description="Where the score depended on a photo most: a grey picture."
     )
+    latents: list[LatentRow] = Field([], description="Whether latents are on that it shows.")
+    facets: dict[str, float] = Field(
+        {}, description="What the probe of each facet says: above 0 as of one of its photos."
+    )
     sha256: str
 
 
+class TrustRow(BaseModel):
+    """How far a picture can be trusted: ``rows`` of names and words, and all ``numbers``."""
+
+    file: str
+    target: str
+    url: str
+    rows: list[tuple[str, str]]
+    numbers: dict[str, Any]
+
+
+class TrustNumbers(BaseModel):
+    """What a job of /api/trust found: the numbers of each picture, means, and what is missing."""
+
+    pictures: list[TrustRow]
+    summary: dict[str, Any]
+    notes: list[str]
+
+
 class JobStatus(BaseModel):
-    """A job of ``rows`` pictures; those in ``pictures`` are finished."""
+    """A job of ``rows`` pictures; those in ``pictures`` are finished.
+
+    A job of /api/trust has ``trust`` in their place.
+    """
 
     id: str
     state: State
@@ -237,6 +346,7 @@ class JobStatus(BaseModel):
     rows: int
     targets: list[str]
     pictures: list[Finished]
+    trust: TrustNumbers | None
     previews: list[Preview]
     error: str | None
     url: str

@@ -62,6 +62,8 @@ class ServiceState:
     throttle: LoginThrottle = field(default_factory=LoginThrottle)
     loading: threading.Event = field(default_factory=threading.Event)
     failure: KerasvizError | None = None
+    #: One request at a time reads many photos.
+    reading: threading.Lock = field(default_factory=threading.Lock)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _galleries: dict[str, Gallery] = field(default_factory=dict)
     _described: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from kerasviz.network.input_spec import PRESETS
@@ -62,12 +63,19 @@ class DirectionArray(BaseModel):
 
 
 class DirectionFileRow(BaseModel):
-    """An uploaded file of directions; targets name one as ``LAYER@NAME:KEY[ROW]``."""
+    """An uploaded file of directions; targets name one as ``LAYER@NAME:KEY[ROW]``.
+
+    A sparse ``autoencoder`` whose configuration was sent has ``latents``, which pass its ``gate``;
+    targets name one as ``LAYER@NAME#latent=NUMBER``.
+    """
 
     name: str
     bytes: int
     sha256: str
     arrays: list[DirectionArray]
+    autoencoder: bool
+    latents: int | None
+    gate: str | None
 
 
 @router.get("/api/uploads")
@@ -134,6 +142,21 @@ async def send_directions(
     with _answered(state):
         upload, new = await state.directions.receive(name, request.stream())
     return Json(upload.to_json(), 201 if new else 200)
+
+
+@router.put(
+    "/api/directions/{name}/config",
+    response_model=DirectionFileRow,
+    openapi_extra={
+        "requestBody": {"required": True, "content": {"application/json": {"schema": {}}}}
+    },
+)
+async def send_config(name: str, request: Request, state: State) -> Response:
+    """Send the ``cfg.json`` of a sparse autoencoder, whose latents are for targets then."""
+    with _answered(state):
+        data = await request.body()
+        upload = await run_in_threadpool(state.directions.configure, name, data)
+    return Json(upload.to_json())
 
 
 @router.delete("/api/directions/{name}", status_code=204)

@@ -199,6 +199,13 @@ class Jobs:
             ).fetchall()
             return [_job(connection, row) for row in rows]
 
+    def live_keys(self) -> set[str]:
+        """Return the keys of the pictures that wait or run."""
+        rows = self.database.connection.execute(
+            "SELECT key FROM pictures WHERE state IN ('waiting', 'running')"
+        ).fetchall()
+        return {str(row[0]) for row in rows}
+
     def counts(self) -> dict[str, dict[str, int]]:
         """Count jobs and pictures by state."""
         counts = {}

@@ -78,7 +78,7 @@ class Queue:
             ),
         )
 
-    def report(self, places: Sequence[int], step: int, score: float, *, shown: bool) -> None:
+    def report(self, places: Sequence[int], step: int, score: float | None, *, shown: bool) -> None:
         """Report the progress of a batch; ``shown`` if its previews were written."""
         with self.database.writing() as connection:
             connection.executemany(
@@ -99,6 +99,19 @@ class Queue:
             (*places, self.worker_id),
         ).fetchone()
         return row is not None
+
+    def beside(self, places: Sequence[int]) -> list[Claimed]:
+        """Return the pictures of all jobs that have one of these pictures."""
+        marks = ",".join("?" * len(places))
+        rows = self.database.connection.execute(
+            "SELECT DISTINCT p.place, p.key, p.text, p.data FROM members m"
+            " JOIN members n ON n.job = m.job JOIN pictures p ON p.place = n.picture"
+            f" WHERE m.picture IN ({marks}) ORDER BY p.place",
+            tuple(places),
+        ).fetchall()
+        return [
+            Claimed(row["place"], row["key"], row["text"], json.loads(row["data"])) for row in rows
+        ]
 
     def finish(self, place: int, made: Sequence[dict[str, Any]]) -> bool:
         """Record the files of a picture, and return whether it was still this worker's."""

@@ -11,9 +11,11 @@ from pathlib import Path
 from kerasviz.errors import UsageError, check_choice
 from kerasviz.io.files import digest
 from kerasviz.network.network import Network
+from kerasviz.optvis.objectives.facets import WEIGHT
 from kerasviz.optvis.objectives.targets import FindFile, parse_target
 from kerasviz.optvis.recipes import RECIPES, Recipe
 from kerasviz.rendering.batching import CANONICAL, MAX_PIXELS, fixed_batch, in_parts, make_batches
+from kerasviz.rendering.facets import FacetFolders, with_facets
 from kerasviz.rendering.from_photo import photo_requests
 from kerasviz.rendering.picture_options import PictureOptions
 from kerasviz.rendering.recipe_options import RecipeOptions
@@ -30,8 +32,9 @@ DIVERSE = 4
 class RenderOptions:
     """The options of a request besides the network; ``None`` is the recipe's value.
 
-    There is a picture of each target from each of the ``photos``, which are files, as is that of
-    the ``style``.
+    There is a picture of each target from each of the ``photos``, which are files, as are that of
+    the ``style`` and those whose ``spectrum`` the pictures have. Each picture is followed by one
+    for each of the ``facets``, which steer it with ``facet_weight``.
     """
 
     targets: tuple[str, ...]
@@ -45,6 +48,21 @@ class RenderOptions:
     alpha: bool = False
     photos: tuple[Path, ...] = ()
     style: Path | None = None
+    spectrum: tuple[Path, ...] = ()
+    facets: FacetFolders | None = None
+    facet_weight: float = WEIGHT
+
+    @property
+    def reads_photos(self) -> bool:
+        """Whether many photos are read, which takes time."""
+        return bool(self.spectrum) or self.facets is not None
+
+    @property
+    def recipe_options(self) -> RecipeOptions:
+        """The recipe with what changes its parameterization."""
+        return RecipeOptions(
+            self.recipe, param=self.param, alpha=self.alpha, spectrum=self.spectrum or None
+        )
 
 
 def requests_of(
@@ -62,11 +80,11 @@ def requests_of(
         raise UsageError("style: give the photo that is painted, too: from")
     found: dict[str, Request] = {}
     make = _from_photos if words.photos else _from_noise
-    for request in make(net, words, limits, find):
-        _check_recipe(request.recipe, limits)
+    for request in _steered(net, make(net, words, limits, find), words, limits):
         if words.balance:
             request = to_balance(request)
-        request = replace(request, batch=batch_of(request, base, fixed_batch(net, request)))
+        only = fixed_batch(net, request)
+        request = replace(request, batch=request.batch or batch_of(request, base, only))
         found.setdefault(request.key(net), request)
         if len(found) * request.rows > limits.pictures:
             raise _too_many(limits)
@@ -76,17 +94,34 @@ def requests_of(
     return made
 
 
+def _steered(
+    net: Network, requests: Iterator[Request], words: RenderOptions, limits: Limits
+) -> Iterator[Request]:
+    """Yield requests within the limits, each followed by those of its facets."""
+    folders = words.facets
+    kept: list[Request] = []
+    for request in requests:
+        _check_recipe(request.recipe, limits)
+        if folders is None:
+            yield request
+            continue
+        kept.append(request)
+        if len(kept) * request.rows * (1 + len(folders.photos)) > limits.pictures:
+            raise _too_many(limits)
+    if folders is not None:
+        folders.check()
+        yield from with_facets(net, kept, folders, [words.facet_weight])
+
+
 def _from_noise(
     net: Network, words: RenderOptions, limits: Limits, find: FindFile
 ) -> Iterator[Request]:
     """Yield the requests of pictures that start from noise."""
-    options = RecipeOptions(words.recipe, param=words.param, alpha=words.alpha)
-    recipe = fixed_recipe(options.chosen(), net)
-    recipe = recipe.replace(
-        steps=recipe.steps if words.steps is None else words.steps,
-        size=words.size or recipe.size,
-    )
-    _check_recipe(recipe, limits)
+    options = replace(words.recipe_options, steps=words.steps)
+    plain = replace(options, spectrum=None).chosen()  # whose size that of a spectrum is
+    size = words.size or fixed_recipe(plain, net).size
+    _check_recipe(plain.replace(size=size), limits)
+    recipe = fixed_recipe(replace(options, size=size).chosen(), net).replace(size=size)
     rows = DIVERSE if words.kind == "diversity" else 1
     for text in words.targets:
         targets = parse_target(text, net, find=find)  # not any file of this machine
@@ -102,7 +137,7 @@ def _from_photos(
     targets = [target for text in words.targets for target in parse_target(text, net, find=find)]
     if len(targets) * len(words.photos) > limits.pictures:
         raise _too_many(limits)
-    options = RecipeOptions(words.recipe, words.steps, words.size, words.param, alpha=words.alpha)
+    options = replace(words.recipe_options, steps=words.steps, size=words.size)
     _check_recipe(options.chosen(), limits)
     pictures = PictureOptions(
         words.seed,
@@ -122,7 +157,9 @@ def _too_many(limits: Limits) -> UsageError:
 
 def _check_numbers(requests: Sequence[Request], limits: Limits) -> None:
     """Check how many numbers the directions of a request have: each picture stores its own."""
-    count = sum(len(term.vector) for request in requests for term in request.objective.terms)
+    terms = [term for request in requests for term in request.objective.terms]
+    probes = [term.probe.numbers.size for term in terms if term.probe is not None]
+    count = sum(len(term.vector) for term in terms) + sum(probes)
     if count > limits.numbers:
         raise UsageError(
             f"directions of {count} numbers in one request; at most {limits.numbers}, so ask for "

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from portalocker import Lock, LockFlags
 
+from kerasviz.examples.trust.assess import record
+from kerasviz.examples.trust.summary import Record
 from kerasviz.io.files import checksum, make_folder
 from kerasviz.network.network import Network
+from kerasviz.rendering.facet_reports import record_facets
+from kerasviz.rendering.latent_reports import latent_records, latents_in, record_latents
 from kerasviz.rendering.manifest import Entry, mask_file
 from kerasviz.rendering.picture import Picture
 from kerasviz.rendering.request import Request
@@ -29,7 +33,9 @@ class SharedStore:
     def found(self, requests: Sequence[Request]) -> dict[Request, list[dict[str, Any]]]:
         """Return the files of the requests that are complete."""
         with self._locked() as store:
-            return {r: made_of(store, r) for r in requests if store.complete(r)}
+            complete = [r for r in requests if store.complete(r)]
+            record_latents(store, complete)
+            return {r: made_of(store, r) for r in complete}
 
     def add(self, pictures: Sequence[Picture]) -> dict[Request, list[dict[str, Any]]]:
         """Save the new pictures of a batch, and return the files of all."""
@@ -41,7 +47,18 @@ class SharedStore:
                     store.add(picture)
             if new:
                 store.save()
+            record_latents(store, requests)
             return {r: made_of(store, r) for r in requests}
+
+    def note_facets(self, requests: Sequence[Request]) -> None:
+        """Record what the probes of the requests' facets say of those that are finished."""
+        with self._locked() as store:
+            record_facets(store, requests)
+
+    def note_trust(self, numbers: Mapping[str, Record]) -> None:
+        """Record how far pictures can be trusted, by file."""
+        with self._locked() as store:
+            record(store, numbers)
 
     @contextmanager
     def _locked(self) -> Iterator[Store]:
@@ -59,8 +76,10 @@ def _mask(store: Store, entry: Entry) -> dict[str, str]:
 def made_of(store: Store, request: Request) -> list[dict[str, Any]]:
     """Return the files of a request's finished pictures as the queue records them.
 
-    Those from photos have their snapshots and masks with them.
+    Those from photos have their snapshots and masks with them, those of latents of autoencoders
+    whether they are on.
     """
+    latents = latent_records(store.folder)
     entries = sorted(store.find(request), key=lambda entry: (entry.row, entry.step))
     made = []
     for e in (entry for entry in entries if entry.step == request.recipe.steps):
@@ -75,6 +94,7 @@ def made_of(store: Store, request: Request) -> list[dict[str, Any]]:
             ],
             "mask": _mask(store, e) if request.has_mask else None,
             "recipe": request.recipe.name,
+            "latents": latents_in(latents, e),
         }
         filled = {name: value for name, value in about.items() if value}
         made.append({"row": e.row, "file": e.file, "sha256": e.sha256, "score": e.score, **filled})

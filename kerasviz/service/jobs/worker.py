@@ -17,10 +17,13 @@ from kerasviz.errors import KerasvizError, first_line
 from kerasviz.network.quiet_tensorflow import start_tensorflow
 from kerasviz.service.jobs.database import Database
 from kerasviz.service.jobs.picture_queue import Claim, Claimed, Queue
+from kerasviz.service.jobs.trust import STEPS, TrustWork, compare, options_of, photo_folder
 from kerasviz.service.networks import Networks
 from kerasviz.service.settings import ServiceSettings
+from kerasviz.service.uploads.receiving import remove
 
 if TYPE_CHECKING:
+    from kerasviz.network.network import Network
     from kerasviz.rendering.batching import Batch
     from kerasviz.rendering.picture import Picture
     from kerasviz.rendering.progress import RenderProgress
@@ -90,7 +93,11 @@ class RenderWorker:
 
     def _make(self, claim: Claim) -> None:
         from kerasviz.rendering.request import Request
+        from kerasviz.service.uploads.direction_uploads import with_files
 
+        if "trust" in claim.pictures[0].data:
+            self._compare(claim)
+            return
         try:
             net = self.networks.get(claim.network)
             shelf = self._shelf(claim.network)
@@ -101,6 +108,7 @@ class RenderWorker:
         for claimed in claim.pictures:
             try:
                 request = Request.from_json(claimed.text, claimed.data, shelf.folder)
+                request = with_files(request, self.setting.directions)
             except KerasvizError as error:  # the photo was removed by hand
                 self._fail([claimed], str(error))
                 continue
@@ -108,7 +116,9 @@ class RenderWorker:
                 asked[request] = claimed
             else:  # the file was replaced after the request
                 self._fail([claimed], f"{claim.network} is another network now; ask again")
-        for request, made in shelf.found(list(asked)).items():
+        found = shelf.found(list(asked))
+        self._note_facets(shelf, [asked[request] for request in found])
+        for request, made in found.items():
             self.queue.finish(asked.pop(request).picture_id, made)
         if asked:
             began = time.monotonic()
@@ -116,6 +126,40 @@ class RenderWorker:
             words = {"network": claim.network, "pictures": len(asked), "batch": claim.batch}
             seconds = round(time.monotonic() - began, 3)
             log.info("rendered", extra={**words, "seconds": seconds})
+
+    def _compare(self, claim: Claim) -> None:
+        """Say how far finished pictures can be trusted."""
+        from kerasviz.rendering.store import Store
+
+        (claimed,) = claim.pictures
+        work = TrustWork.from_json(claimed.data["trust"])
+        photos = photo_folder(self.setting.data, claimed.key)
+        place = claimed.picture_id
+
+        def report(fraction: float, _: str) -> None:
+            self.check([place], last=False)
+            self.queue.report([place], round(STEPS * fraction), None, shown=False)
+
+        try:
+            net, judge = self.networks.get(claim.network), self._judge(work)
+            if work.key(net) != claimed.key:
+                raise KerasvizError(f"{claim.network} is another network now; ask again")
+            store = Store(self._shelf(claim.network).folder, net)
+            found = compare(store, work, options_of(work, judge, photos), report)
+            self._shelf(claim.network).note_trust(found["pictures"])
+            self.queue.finish(place, [{"row": 0, "trust": found}])
+        except _failures() as error:
+            self._fail([claimed], first_line(error)[:500])
+        remove(photos)
+
+    def _judge(self, work: TrustWork) -> Network | None:
+        if work.judge is None:
+            return None
+        name, sha256 = work.judge
+        judge = self.networks.get(name)
+        if judge.identity.sha256 != sha256:
+            raise KerasvizError(f"{name} is another network now; ask again")
+        return judge
 
     def _shelf(self, name: str) -> SharedStore:
         from kerasviz.service.jobs.shared_store import SharedStore
@@ -150,8 +194,21 @@ class RenderWorker:
             return
         if sink.error:
             self._fail(list(asked.values()), sink.error)
+        self._note_facets(shelf, [asked[request] for request in sink.saved])
         for request, made in sink.saved.items():
             self.queue.finish(asked[request].picture_id, made)
+
+    def _note_facets(self, shelf: SharedStore, finished: Sequence[Claimed]) -> None:
+        """Record what the probes of facets say of finished pictures and others of their jobs."""
+        from kerasviz.rendering.request import Request
+
+        beside = self.queue.beside([claimed.picture_id for claimed in finished])
+        if not any(_is_steered(claimed.data) for claimed in beside):
+            return
+        with contextlib.suppress(KerasvizError):  # a full disk, or numbers removed by hand
+            shelf.note_facets(
+                [Request.from_json(claimed.text, claimed.data, shelf.folder) for claimed in beside]
+            )
 
     def _fail(self, pictures: Sequence[Claimed], error: str) -> None:
         for claimed in pictures:
@@ -170,6 +227,10 @@ class RenderWorker:
             raise _Unwanted
         if not last and time.monotonic() > self._latest:
             raise _Stopped
+
+
+def _is_steered(data: dict[str, Any]) -> bool:
+    return any(term["kind"] == "facet" for term in data.get("objective", ()))
 
 
 class _SharedSink:

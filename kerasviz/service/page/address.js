@@ -1,8 +1,9 @@
 // The view that the address names: #/NAME, #/NAME/layer?layer=L, #/NAME/unit?layer=L&unit=U,
-// #/NAME/compose?target=T&balance=1, #/NAME/compare?target=T&recipe=R&other=NAME&with=T&by=R, #/jobs,
-// #/jobs/ID.
+// #/NAME/compose?target=T&balance=1&alpha=1&param=P&from=PHOTO&style=PHOTO,
+// #/NAME/compare?target=T&recipe=R&other=NAME&with=T&by=R, #/jobs, #/jobs/ID.
 
-const KEYS = ["layer", "unit", "first", "target", "balance", "recipe", "other", "with", "by"];
+const COMPOSED = ["balance", "alpha", "param", "from", "style"];
+const KEYS = ["layer", "unit", "first", "target", ...COMPOSED, "recipe", "other", "with", "by"];
 
 /** The view of a hash and its parameters. */
 export function placeOf(hash) {
@@ -43,5 +44,5 @@ export function hashOf({ view, network, id, ...words }) {
 export const layerHash = (network, layer) => hashOf({ view: "layer", network, layer });
 export const unitHash = (network, layer, unit) => hashOf({ view: "unit", network, layer, unit });
 export const compareHash = (network, target) => hashOf({ view: "compare", network, target });
-export const composeHash = (network, target, balance = false) =>
-  hashOf({ view: "compose", network, target, balance: balance ? 1 : "" });
+export const composeHash = (network, target, more = {}) =>
+  hashOf({ view: "compose", network, target, ...more });

@@ -98,7 +98,20 @@ export const sendDirections = (file, signal) =>
 export const removeDirections = (name) =>
   ask(`/api/directions/${encodeURIComponent(name)}`, { method: "DELETE" });
 
-/** Send a photo from which pictures start. */
+/** Send the configuration of a sparse autoencoder, whose file was sent before. */
+export const sendConfig = (name, file, signal) =>
+  ask(`/api/directions/${encodeURIComponent(name)}/config`, {
+    method: "PUT",
+    body: file,
+    headers: { "Content-Type": "application/json" },
+    signal,
+  });
+
+const ofPhoto = (id) => `/api/photos/${encodeURIComponent(id)}`;
+export const photo = (id, signal) => ask(ofPhoto(id), { signal });
+export const thumbnail = (id) => `${ofPhoto(id)}/thumbnail.png`;
+
+/** Send a photo, from which pictures start, or with which they are compared. */
 export const sendPhoto = (file, signal) =>
   ask(`/api/photos${query({ name: file.name })}`, { ...sent(file), signal });
 
@@ -118,6 +131,14 @@ export const activations = (name, words, picture, signal) =>
 /** Request pictures: returns a new job, or the one of the same earlier request. */
 export const render = (request) =>
   ask("/api/renders", {
+    method: "POST",
+    body: JSON.stringify(request),
+    headers: { "Content-Type": "application/json" },
+  });
+
+/** Ask how far finished pictures can be trusted: returns a job as of `render`. */
+export const trust = (request) =>
+  ask("/api/trust", {
     method: "POST",
     body: JSON.stringify(request),
     headers: { "Content-Type": "application/json" },

@@ -1,10 +1,15 @@
 // Composes sums of units, classes, layers and directions, and renders them.
 
 import { composeHash } from "./address.js";
+import * as api from "./api.js";
+import { remember as keep, remembered } from "./composed.js";
 import { directionFiles } from "./directions.js";
 import { added, element, errorLine } from "./dom.js";
+import { facetPart, facetPictures } from "./facets.js";
 import { blocksOf, shapeWords } from "./graph.js";
+import { latentLines } from "./latents.js";
 import { madeDetails } from "./provenance_list.js";
+import { photoSet } from "./photo_set.js";
 import { photoStart } from "./photo_start.js";
 import { photoView } from "./photo_view.js";
 import { settingsFor } from "./settings.js";
@@ -12,10 +17,13 @@ import { pictureSlot } from "./picture_slot.js";
 import { termRow } from "./term_row.js";
 import { termScores } from "./term_scores.js";
 import { ofPhoto, termsOf, textOf } from "./terms.js";
+import { trustPart } from "./trust.js";
 
-/** Show the composer with the target of the address, and whether it is balanced. */
-export async function show(main, { target = "", balance = "" }, described, signal) {
+/** Show the composer with the target and the settings of the address. */
+export async function show(main, place, described, signal) {
+  const { target = "" } = place;
   const name = described.name;
+  const kept = remembered(name);
   const settings = settingsFor(described, undefined, { photos: true });
   const { line, say, clear } = errorLine();
   const layers = element(
@@ -40,17 +48,19 @@ export async function show(main, { target = "", balance = "" }, described, signa
   );
   const balanced = element("input", {
     type: "checkbox",
-    checked: balance === "1",
+    checked: place.balance === "1",
     "aria-describedby": "balance-hint",
   });
-  const alpha = element("input", { type: "checkbox" });
+  const alpha = element("input", { type: "checkbox", checked: place.alpha === "1" });
   const param = element(
     "select",
     {},
     element("option", { value: "" }, "as usual"),
-    described.params.map((name) => element("option", { value: name }, name)),
+    described.params.map((name) =>
+      element("option", { value: name, selected: name === place.param }, name),
+    ),
   );
-  const scores = element("div", { class: "small" });
+  const scores = element("div", { class: "small scores" });
   const made = element("section", { class: "made" });
   const mains = blocksOf(described.layers)
     .map((block) => block.layer)
@@ -84,13 +94,21 @@ export async function show(main, { target = "", balance = "" }, described, signa
       ...(param.value && { param: param.value }),
       ...(start.photo() && { from: [start.photo().id] }),
       ...(start.photo() && style.photo() && { style: style.photo().id }),
+      ...(spectrum.photos().length && { spectrum: spectrum.photos().map(({ id }) => id) }),
+      ...(facets.facets() && { facets: facets.facets() }),
       ...settings.value(),
     }),
+    begun: (job) => keep(name, { job: job.id }),
     done: (job) => {
-      const [view] = job.pictures.map(photoView);
+      forget();
+      const view = facetPictures(job.pictures) ?? job.pictures.map(photoView)[0];
       if (view) slot.figure.prepend(view);
       slot.figure.classList.toggle("photo", Boolean(view));
-      scores.replaceChildren(...job.pictures.map(termScores).filter(Boolean));
+      scores.replaceChildren(
+        ...job.pictures.flatMap((picture) => [termScores(picture), latentLines(picture)]).filter(Boolean),
+      );
+      shown = job.pictures;
+      trust.show();
       made.replaceChildren(
         element("h2", {}, "How the picture was made"),
         ...job.pictures.map((picture) => madeDetails(picture, picture.target)),
@@ -98,11 +116,16 @@ export async function show(main, { target = "", balance = "" }, described, signa
     },
   });
   slot.figure.append(scores);
+  let shown = []; // the finished pictures
+  const trust = trustPart({ network: name, pictures: () => shown, signal });
   const files = directionFiles(() => rows.forEach(({ refresh }) => refresh()), signal);
   const start = photoStart({
     id: "start-file",
     words: ["Start from a photo", "Another photo", "Start from noise"],
-    changed: () => (style.place.hidden = !start.photo()),
+    changed: () => {
+      style.place.hidden = !start.photo();
+      remember();
+    },
     ...{ say, clear, signal },
   });
   const style = photoStart({
@@ -110,10 +133,30 @@ export async function show(main, { target = "", balance = "" }, described, signa
     words: ["Take the style of a photo", "Another style", "Take no style"],
     changed() {
       if (style.photo() && !/\bstyle\b/.test(text.value)) setTarget("style");
+      remember();
     },
     ...{ say, clear, signal },
   });
+  const spectrum = photoSet({
+    id: "spectrum-photos",
+    label: "Photos whose spectrum the picture has",
+    folder: true,
+    changed() {
+      if (spectrum.photos().length && !hasSpectrum()) settings.choose("maco");
+      keepPhotos();
+    },
+    ...{ say, clear, signal },
+  });
+  const facets = facetPart({ say, clear, changed: keepPhotos, signal });
+  const more = (words, open, ...parts) =>
+    element("details", { class: "more", open }, element("summary", {}, words), parts);
   style.place.hidden = true;
+  if (place.from) await start.restore(place.from);
+  if (start.photo()) style.place.hidden = false;
+  if (place.style && start.photo()) await style.restore(place.style);
+  spectrum.restore(await stillSent(kept.spectrum ?? [], signal));
+  for (const facet of kept.facets ?? []) facet.photos = await stillSent(facet.photos, signal);
+  facets.restore(kept.facets ?? []);
   const render = element("button", { class: "main" }, "Render the sum");
   const form = element(
     "form",
@@ -148,6 +191,18 @@ export async function show(main, { target = "", balance = "" }, described, signa
       "From a photo the picture shows what the target adds to it, by the recipe accentuation where ",
       "fast is chosen. Caricatures and inversions show what a layer has of a photo.",
     ),
+    more("Facets: a picture for each kind of what it responds to", facets.kept().length > 0, facets.place),
+    more(
+      "The spectrum of your own photos",
+      spectrum.photos().length > 0,
+      element(
+        "p",
+        { class: "small soft" },
+        "Pictures of the recipe maco have the spectrum of photographs: as much coarse and fine ",
+        "detail. Give some of your own, at least as large as the picture.",
+      ),
+      spectrum.place,
+    ),
     line,
     render,
   );
@@ -161,12 +216,30 @@ export async function show(main, { target = "", balance = "" }, described, signa
     const { recipe } = settings.value();
     if (described.recipes.find(({ name }) => name === recipe).photo && !start.photo())
       return say(`The recipe ${recipe} is for pictures that start from a photo: choose one first.`);
-    scores.replaceChildren();
-    slot.figure.classList.remove("photo");
-    slot.figure.querySelector(".photo-view")?.remove();
+    if (spectrum.photos().length && !hasSpectrum())
+      return say(`The recipe ${recipe} has no spectrum of photos: choose maco, or remove the photos.`);
+    if (facets.facets() && facets.wrong()) return say(facets.wrong());
+    forget();
     slot.render();
     slot.figure.scrollIntoView({ block: "nearest" });
   });
+  /** Clear what is shown of the last picture, beside the picture itself. */
+  function forget() {
+    scores.replaceChildren();
+    slot.figure.classList.remove("photo");
+    slot.figure.querySelectorAll(".photo-view, .facet-pictures").forEach((view) => view.remove());
+    shown = [];
+    trust.show();
+  }
+
+  function hasSpectrum() {
+    return settings.value().recipe === "maco" || param.value === "maco";
+  }
+
+  function keepPhotos() {
+    keep(name, { spectrum: spectrum.photos(), facets: facets.kept() });
+  }
+
   function setTarget(target) {
     text.value = target;
     text.dispatchEvent(new Event("input"));
@@ -182,7 +255,7 @@ export async function show(main, { target = "", balance = "" }, described, signa
     }
     remember();
   });
-  balanced.addEventListener("change", remember);
+  for (const field of [balanced, alpha, param]) field.addEventListener("change", remember);
   add.addEventListener("click", () => {
     const last = terms.at(-1);
     terms.push({ kind: "unit", layer: last?.layer || middle, value: "0", weight: 1 });
@@ -198,7 +271,14 @@ export async function show(main, { target = "", balance = "" }, described, signa
   }
 
   function remember() {
-    history.replaceState(history.state, "", composeHash(name, text.value.trim(), balanced.checked));
+    const hash = composeHash(name, text.value.trim(), {
+      balance: balanced.checked ? 1 : "",
+      alpha: alpha.checked ? 1 : "",
+      param: param.value,
+      from: start.photo()?.id,
+      style: style.photo()?.id,
+    });
+    history.replaceState(history.state, "", hash);
   }
 
   const row = (term) =>
@@ -234,6 +314,7 @@ export async function show(main, { target = "", balance = "" }, described, signa
     layers,
     element("div", { class: "tools" }, settings.form),
     element("div", { class: "studio" }, form, slot.figure),
+    trust.place,
     made,
     files.place,
   );
@@ -244,4 +325,30 @@ export async function show(main, { target = "", balance = "" }, described, signa
     listTerms();
     if (!target) write();
   }
+  resume();
+
+  /** Show the picture that was rendered last, if it is one of this target. */
+  async function resume() {
+    if (!kept.job) return;
+    try {
+      const job = await api.job(kept.job, signal);
+      if (job.request.targets?.[0] === text.value.trim() && job.state !== "cancelled")
+        slot.follow(job);
+    } catch {
+      keep(name, { job: undefined }); // it was forgotten: the sum can be rendered again
+    }
+  }
+}
+
+/** The photos of a list that the server still has. */
+async function stillSent(photos, signal) {
+  const found = await Promise.all(
+    photos.map((photo) =>
+      api.photo(photo.id, signal).then(
+        () => photo,
+        () => null,
+      ),
+    ),
+  );
+  return found.filter(Boolean);
 }

@@ -5,7 +5,8 @@ import { announce, counted, element, errorLine, joined } from "./dom.js";
 
 /**
  * The arrays of the files of directions, and the part of a page that lists and uploads files.
- * `arrays()` returns {name, vectors, width} of each, `changed()` is called when they have changed.
+ * `arrays(kind)` returns {name, vectors, width} of each, or {name, latents, width} of autoencoders
+ * for the kind "latent"; `changed()` is called when they have changed.
  */
 export function directionFiles(changed, signal) {
   let files = [];
@@ -37,7 +38,9 @@ export function directionFiles(changed, signal) {
       "Vectors in .npy, .npz or .safetensors, as many numbers as a layer has channels: ",
       "such as concepts that ",
       element("code", {}, "kerasviz directions"),
-      " finds in photos. Pickles are refused.",
+      " finds in photos; or a sparse autoencoder, with its ",
+      element("code", {}, "cfg.json"),
+      ". Pickles are refused.",
     ),
     list,
     send,
@@ -51,7 +54,8 @@ export function directionFiles(changed, signal) {
     changed();
   }
 
-  function row({ name, arrays }) {
+  function row(file) {
+    const { name, arrays, autoencoder, latents, gate } = file;
     const remove = element(
       "button",
       { type: "button", class: "small", "aria-label": `Remove ${name}`, hidden: !rules?.allowed },
@@ -68,13 +72,42 @@ export function directionFiles(changed, signal) {
         say(error);
       }
     });
-    const facts = arrays.map((array) => joined(array.key, shapeWords(array)));
+    const facts = latents
+      ? [`sparse autoencoder of ${counted(latents, "latent")}, gate ${gate}`]
+      : arrays.map((array) => joined(array.key, shapeWords(array)));
     return element(
       "li",
       {},
       element("span", { class: "code" }, name),
       element("span", { class: "small soft" }, facts.join("; ")),
+      autoencoder && !latents && rules?.allowed ? configPart(name) : null,
       remove,
+    );
+  }
+
+  /** What takes the configuration of an autoencoder. */
+  function configPart(name) {
+    const id = `config-${name}`;
+    const config = element("input", { type: "file", id, class: "unseen", accept: ".json" });
+    config.addEventListener("change", async () => {
+      const [chosen] = config.files;
+      if (!chosen) return;
+      clear();
+      try {
+        const sent = await api.sendConfig(name, chosen, signal);
+        files = files.map((one) => (one.name === name ? sent : one));
+        announce(`${name} has ${counted(sent.latents, "latent")}`);
+        show();
+      } catch (error) {
+        if (!signal.aborted) say(error);
+      }
+      config.value = "";
+    });
+    return element(
+      "span",
+      { class: "pickfile" },
+      config,
+      element("label", { for: id, class: "button small" }, "Add its cfg.json"),
     );
   }
 
@@ -114,16 +147,30 @@ export function directionFiles(changed, signal) {
 
   return {
     place,
-    arrays: () =>
-      files.flatMap(({ name, arrays }) =>
-        arrays.map(({ key, vectors, width }) => ({
-          name: key ? `${name}:${key}` : name,
-          vectors,
-          width,
-        })),
-      ),
+    arrays: (kind = "file") =>
+      (kind === "latent" ? autoencodersOf : arraysOf)(files),
   };
 }
+
+const autoencodersOf = (files) =>
+  files
+    .filter(({ latents }) => latents)
+    .map(({ name, latents, arrays }) => ({ name, latents, width: widthOf(arrays) }));
+
+/** The channels that an autoencoder reads. */
+function widthOf(arrays) {
+  const encoder = arrays.find(({ key }) => key === "W_enc");
+  return encoder ? encoder.shape[0] : arrays.find(({ key }) => key === "encoder.weight").shape[1];
+}
+
+const arraysOf = (files) =>
+  files.flatMap(({ name, arrays }) =>
+    arrays.map(({ key, vectors, width }) => ({
+      name: key ? `${name}:${key}` : name,
+      vectors,
+      width,
+    })),
+  );
 
 function shapeWords({ vectors, width, shape }) {
   const whole = shape.length > 2 ? ` in ${shape.slice(-3, -1).join(" × ")} positions` : "";

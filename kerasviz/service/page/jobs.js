@@ -3,7 +3,10 @@
 import * as api from "./api.js";
 import { hashOf, unitHash } from "./address.js";
 import { added, counted, element, errorLine, joined } from "./dom.js";
+import { rounded } from "./activation.js";
+import { latentLines } from "./latents.js";
 import { madeDetails } from "./provenance_list.js";
+import { trustPart, trustResult } from "./trust.js";
 import { fractionOf, isOver, watch, progressText } from "./watch.js";
 
 const PAUSE = 2000; // milliseconds between two requests
@@ -129,6 +132,7 @@ function cancelButton(id, say) {
 }
 
 function titleOf({ request }) {
+  if (request.pictures) return `How far to trust ${counted(request.pictures.length, "picture")}`;
   const [one = "pictures", ...others] = request.targets;
   return others.length ? `${one} and ${others.length} more` : one;
 }
@@ -152,6 +156,8 @@ export async function showOne(main, { id }, _, signal) {
   const targets = job.targets;
   const shelf = element("ul", { class: "shelf" });
   const made = element("section", { class: "made" });
+  let finishedPictures = [];
+  const trust = trustPart({ network: job.network, pictures: () => finishedPictures, signal });
   added(
     main,
     element(
@@ -168,6 +174,7 @@ export async function showOne(main, { id }, _, signal) {
     element("div", { class: "doing" }, badge, bar, how, button),
     line,
     shelf,
+    trust.place,
     made,
   );
   const pictures = new Map();
@@ -176,7 +183,9 @@ export async function showOne(main, { id }, _, signal) {
     const target = targets[row];
     if (!pictures.has(row)) {
       const image = element("img", { alt: words });
-      pictures.set(row, { image, item: element("li", {}, image, caption(job.network, target)) });
+      const notes = element("div", {});
+      const item = element("li", {}, image, caption(job.network, target), notes);
+      pictures.set(row, { image, item, notes });
       shelf.append(pictures.get(row).item);
     }
     const { image } = pictures.get(row);
@@ -197,15 +206,21 @@ export async function showOne(main, { id }, _, signal) {
         how.textContent = progressText(told);
         if (told.step > 0) update({ state: "running" });
       },
-      made: ({ row, url, target }) => place(row, url, target),
+      made: (picture) => {
+        place(picture.row, picture.url, picture.target);
+        pictures.get(picture.row).notes.replaceChildren(...notesOf(picture));
+      },
       preview: ({ row, url }) => place(row, url, "Preview"),
       end(ended) {
         update(ended);
         how.textContent = ended.pictures?.length ? counted(ended.pictures.length, "picture") : "";
         if (ended.state === "failed") say(ended.error ?? "It failed.");
+        if (ended.trust) made.replaceChildren(trustResult(ended.trust));
         const finished = new Set(ended.pictures.map(({ row }) => row));
         for (const [row, { item }] of pictures) if (!finished.has(row)) item.remove();
         if (!finished.size) return;
+        finishedPictures = ended.pictures.filter(({ file }) => file);
+        trust.show();
         made.replaceChildren(
           element("h2", {}, "How the pictures were made"),
           ...ended.pictures.map((picture) => madeDetails(picture, picture.target)),
@@ -215,6 +230,16 @@ export async function showOne(main, { id }, _, signal) {
     },
     signal,
   );
+}
+
+/** What is said of a picture beside its target. */
+function notesOf(picture) {
+  const probes = Object.entries(picture.facets ?? {});
+  const words = probes.map(([name, value]) => `${name} ${rounded(value)}`).join(" · ");
+  return [
+    words ? element("p", { class: "small soft" }, `Probes of facets: ${words}`) : null,
+    latentLines(picture),
+  ].filter(Boolean);
 }
 
 function caption(network, target) {

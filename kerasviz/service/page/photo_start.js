@@ -10,7 +10,6 @@ import { element } from "./dom.js";
  */
 export function photoStart({ id, words, say, clear, changed = () => {}, signal }) {
   let photo = null;
-  let url = "";
   const input = element("input", {
     type: "file",
     id,
@@ -30,13 +29,11 @@ export function photoStart({ id, words, say, clear, changed = () => {}, signal }
     remove,
   );
 
-  function show(file) {
-    if (url) URL.revokeObjectURL(url);
-    url = file ? URL.createObjectURL(file) : "";
-    if (url) image.src = url;
-    image.hidden = remove.hidden = !file;
+  function show() {
+    if (photo) image.src = api.thumbnail(photo.id);
+    image.hidden = remove.hidden = !photo;
     name.textContent = photo?.name ?? "";
-    choose.textContent = words[file ? 1 : 0];
+    choose.textContent = words[photo ? 1 : 0];
   }
 
   input.addEventListener("change", async () => {
@@ -47,21 +44,32 @@ export function photoStart({ id, words, say, clear, changed = () => {}, signal }
     name.textContent = `Sending ${file.name} …`;
     try {
       photo = await api.sendPhoto(file, signal);
-      show(file);
+      show();
       changed();
     } catch (error) {
-      show(null);
+      show();
       if (!signal.aborted) say(error);
     }
     input.value = ""; // so that the same file can be chosen again
   });
   remove.addEventListener("click", () => {
     photo = null;
-    show(null);
+    show();
     changed();
     input.focus();
   });
-  show(null);
-  signal.addEventListener("abort", () => url && URL.revokeObjectURL(url));
-  return { place, photo: () => photo };
+  show();
+  return {
+    place,
+    photo: () => photo,
+    /** Take a photo that was sent before, if the server still has it. */
+    async restore(id) {
+      try {
+        photo = await api.photo(id, signal);
+        show();
+      } catch (error) {
+        if (!signal.aborted) say(error);
+      }
+    },
+  };
 }

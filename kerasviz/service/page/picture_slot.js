@@ -8,8 +8,8 @@ import { fractionOf, watch, progressText } from "./watch.js";
 
 /**
  * A slot with the title `words` for `rows` pictures. `request()` returns the body of the request;
- * `done(job)` is called when a job is done. With `bare` its only button is
- * Cancel; `heading` is the level of its title.
+ * `begun(job)` is called when a job was sent, `done(job)` when it is done. With `bare` its only
+ * button is Cancel; `heading` is the level of its title.
  */
 export function pictureSlot({
   words,
@@ -18,6 +18,7 @@ export function pictureSlot({
   bare = false,
   heading = "h3",
   request,
+  begun = () => {},
   done = () => {},
   signal,
 }) {
@@ -128,7 +129,13 @@ export function pictureSlot({
     const started = (pending = new PendingJob());
     if (whileHere) signal.addEventListener("abort", () => started === pending && cancel());
     try {
-      await started.send(() => api.render(request()), follow);
+      await started.send(
+        () => api.render(request()),
+        (job) => {
+          begun(job);
+          follow(job);
+        },
+      );
     } catch (error) {
       if (!started.job) {
         pending = null;

@@ -13,7 +13,8 @@ export function madeList(pictures) {
   ];
 }
 
-function titleOf({ kind, recipe, seed, row }) {
+/** What a picture of a unit is called. */
+export function titleOf({ kind, recipe, seed, row }) {
   return joined(kind === "diversity" ? `diversity ${row + 1}` : kind, recipe, `seed ${seed}`);
 }
 

@@ -77,7 +77,15 @@ export function settingsFor(described, changed = () => {}, { photos = false } = 
   });
   form.addEventListener("submit", (event) => event.preventDefault());
   hint();
-  return { form, value };
+  return {
+    form,
+    value,
+    /** Choose a recipe as if by hand. */
+    choose(name) {
+      select.value = name;
+      form.dispatchEvent(new Event("change"));
+    },
+  };
 }
 
 function field(words, input) {

@@ -1,6 +1,6 @@
 // The fields of one term of a sum.
 
-import { element } from "./dom.js";
+import { counted, element } from "./dom.js";
 import { ofPhoto } from "./terms.js";
 
 const KINDS = {
@@ -8,6 +8,7 @@ const KINDS = {
   class: "a class",
   random: "a random direction",
   file: "a direction of a file",
+  latent: "a latent of an autoencoder",
   layer: "a whole layer",
   caricature: "a caricature",
   inversion: "an inversion",
@@ -16,8 +17,8 @@ const MOST = 2; // largest weight of the slider
 
 /**
  * The row that edits a term: its `item`, and `refresh()` for new files of directions. `middle` is
- * the first layer to offer, `unitsOf(layer)` tells the channels of one, `arrays()` what files have;
- * `changed()` is called after each change, `removed()` after the removal returns what gets the focus
+ * the first layer to offer, `unitsOf(layer)` tells the channels of one, `arrays(kind)` what files
+ * have for a kind of term; `changed()` is called after each change, `removed()` after the removal returns what gets the focus
  * if no term is left.
  */
 export function termRow(term, { middle, unitsOf, arrays, changed, removed }) {
@@ -43,7 +44,7 @@ export function termRow(term, { middle, unitsOf, arrays, changed, removed }) {
     spellcheck: "false",
     autocomplete: "off",
   });
-  const array = element("select", { class: "array", "aria-label": "Array" });
+  const array = element("select", { class: "array" });
   const slider = element("input", {
     type: "range",
     min: -MOST,
@@ -77,9 +78,11 @@ export function termRow(term, { middle, unitsOf, arrays, changed, removed }) {
       caricature: ["", ""],
       inversion: ["", ""],
       file: ["Row of the array", "row"],
+      latent: ["Number of the latent", "7"],
     }[term.kind];
     layer.hidden = term.kind === "class";
-    array.hidden = term.kind !== "file";
+    array.hidden = !ofFile();
+    array.setAttribute("aria-label", term.kind === "latent" ? "Autoencoder" : "Array");
     value.hidden = hasNoValue() || (term.kind === "file" && known()?.vectors === null);
     value.setAttribute("aria-label", words);
     value.placeholder = hint;
@@ -90,7 +93,7 @@ export function termRow(term, { middle, unitsOf, arrays, changed, removed }) {
   };
   kind.addEventListener("change", () => {
     term.kind = kind.value;
-    if (term.kind === "file") choose(fitting() ?? arrays()[0]);
+    if (ofFile()) choose(fitting() ?? arrays(term.kind)[0]);
     else if (term.kind === "class") term.value = "";
     else if (hasNoValue()) term.value = "";
     else if (!/^\d+$/.test(term.value)) term.value = "0";
@@ -110,7 +113,7 @@ export function termRow(term, { middle, unitsOf, arrays, changed, removed }) {
     changed();
   });
   array.addEventListener("change", () => {
-    choose(arrays().find(({ name }) => name === array.value));
+    choose(arrays(term.kind).find(({ name }) => name === array.value));
     value.value = term.value;
     update();
     changed();
@@ -133,12 +136,16 @@ export function termRow(term, { middle, unitsOf, arrays, changed, removed }) {
     return term.kind === "layer" || ofPhoto(term);
   }
 
+  function ofFile() {
+    return term.kind === "file" || term.kind === "latent";
+  }
+
   function known() {
-    return arrays().find(({ name }) => name === term.array);
+    return arrays(term.kind).find(({ name }) => name === term.array);
   }
 
   function fitting() {
-    return arrays().find(({ width }) => width === unitsOf(term.layer || middle));
+    return arrays(term.kind).find(({ width }) => width === unitsOf(term.layer || middle));
   }
 
   function choose(one) {
@@ -150,12 +157,14 @@ export function termRow(term, { middle, unitsOf, arrays, changed, removed }) {
 
   /** Offer the arrays of the files; those that do not fit the layer cannot be chosen. */
   function refresh() {
-    const all = arrays();
-    const file = kind.querySelector("[value=file]");
-    file.hidden = file.disabled = !all.length && term.kind !== "file";
-    if (term.kind !== "file") return;
+    for (const name of ["file", "latent"]) {
+      const option = kind.querySelector(`[value=${name}]`);
+      option.hidden = option.disabled = !arrays(name).length && term.kind !== name;
+    }
+    if (!ofFile()) return;
+    const all = arrays(term.kind);
     const units = unitsOf(term.layer);
-    const options = all.map(({ name, vectors, width }) =>
+    const options = all.map(({ name, vectors, latents, width }) =>
       element(
         "option",
         {
@@ -163,11 +172,16 @@ export function termRow(term, { middle, unitsOf, arrays, changed, removed }) {
           selected: name === term.array,
           disabled: units !== undefined && width !== units && name !== term.array,
         },
-        `${name} (${vectors === null ? "one vector" : `${vectors} rows`} of ${width})`,
+        `${name} (${sizeWords({ vectors, latents })} of ${width})`,
       ),
     );
     if (!known())
       options.unshift(element("option", { value: term.array, selected: true }, term.array));
     array.replaceChildren(...options);
   }
+}
+
+function sizeWords({ vectors, latents }) {
+  if (latents) return counted(latents, "latent");
+  return vectors === null ? "one vector" : `${vectors} rows`;
 }

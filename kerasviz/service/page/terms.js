@@ -1,11 +1,13 @@
 // Parses and writes sums of units, classes, layers and directions as on the command line.
 
 const FILE = /^(.+?)@([\w.-]+\.(?:npy|npz|safetensors))(:[^[\]#]+)?(?:\[(\d+)\])?(#cosine=[\d.]+)?$/i;
+const LATENT = /^(.+?)@([\w.-]+\.(?:npz|safetensors))#latent=(\d+)$/i;
 
 /**
- * The terms of a target: {kind: "unit" | "class" | "random" | "layer" | "file" | "caricature" |
- * "inversion", layer, value, weight}, where `value` is the unit, the class or the number of the direction; null if it has
- * other terms. A direction of a file also has its `array`, as FILE:KEY, and an `option`.
+ * The terms of a target: {kind: "unit" | "class" | "random" | "layer" | "file" | "latent" |
+ * "caricature" | "inversion", layer, value, weight}, where `value` is the unit, the class or the number of the direction; null if it has
+ * other terms. A direction of a file also has its `array`, as FILE:KEY, and an `option`, a latent of
+ * an autoencoder its file as `array`.
  */
 export function termsOf(text) {
   const words = text.trim();
@@ -34,6 +36,8 @@ function term(piece, sign) {
   if (/^(penalty|prob):/.test(words)) return null;
   found = /^(caricature|inversion):([^@#*]+)$/.exec(words);
   if (found) return { kind: found[1], layer: found[2].trim(), value: "", weight };
+  found = LATENT.exec(words);
+  if (found) return { kind: "latent", layer: found[1], array: found[2], value: found[3], weight };
   found = FILE.exec(words);
   if (found) {
     const [, layer, file, key = "", value = "", option = ""] = found;
@@ -68,6 +72,7 @@ function nameOf({ kind, layer, value, array, option = "" }) {
   if (!layer) return "";
   if (kind === "layer") return layer;
   if (ofPhoto({ kind })) return `${kind}:${layer}`;
+  if (kind === "latent") return array && value !== "" ? `${layer}@${array}#latent=${value}` : "";
   if (kind === "file") return array ? `${layer}@${array}${value && `[${value}]`}${option}` : "";
   return value === "" ? "" : `${layer}:${kind === "random" ? "random-" : ""}${value}`;
 }

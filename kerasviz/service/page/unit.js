@@ -8,9 +8,10 @@ import { dropZone } from "./drop.js";
 import { added, element, errorLine, joined } from "./dom.js";
 import { shapeWords } from "./graph.js";
 import { noteForm } from "./notes.js";
-import { madeList } from "./provenance_list.js";
+import { madeList, titleOf } from "./provenance_list.js";
 import { settingsFor } from "./settings.js";
 import { pictureSlot } from "./picture_slot.js";
+import { trustPart } from "./trust.js";
 import { isOver } from "./watch.js";
 
 const KINDS = [
@@ -36,6 +37,7 @@ export async function show(main, { layer: layerName, unit: number }, described, 
   const { line, say, clear } = errorLine();
   const fresh = new Map(); // kind -> pictures just rendered here
   const made = element("section", { class: "made" });
+  const trust = trustPart({ network: name, pictures: () => told.pictures.map(titled), signal });
   const slots = new Map(
     kinds.map(({ kind, words, note, rows }) => [
       kind,
@@ -105,6 +107,7 @@ export async function show(main, { layer: layerName, unit: number }, described, 
         ];
       },
     }),
+    trust.place,
     made,
   );
   fill();
@@ -132,6 +135,7 @@ export async function show(main, { layer: layerName, unit: number }, described, 
     }
     all.hidden = ![...slots.values()].some((slot) => slot.isEmpty());
     made.replaceChildren(...madeList(told.pictures));
+    trust.show();
   }
 
   /** Request the unit again, until the server lists the new pictures. */
@@ -154,7 +158,7 @@ export async function show(main, { layer: layerName, unit: number }, described, 
   async function resume() {
     try {
       for (const job of await api.jobs({ limit: 50 }, signal)) {
-        const { targets, kind } = job.request;
+        const { targets = [], kind } = job.request;
         const isOurs = job.network === name && targets.length === 1 && targets[0] === target;
         if (isOurs && !isOver(job)) slots.get(kind)?.follow(job);
       }
@@ -163,6 +167,8 @@ export async function show(main, { layer: layerName, unit: number }, described, 
     }
   }
 }
+
+const titled = (picture) => ({ ...picture, target: titleOf(picture) });
 
 function factsOf({ recipe, seed, score }) {
   return joined(

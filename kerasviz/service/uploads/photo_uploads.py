@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import threading
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,15 @@ from PIL import ImageOps
 
 from kerasviz.errors import UsageError
 from kerasviz.io.files import checksum
-from kerasviz.io.images import ImageFileError
+from kerasviz.io.images import ImageFileError, encode
 from kerasviz.service.activations import opened_body
 from kerasviz.service.settings import ServiceSettings
 from kerasviz.service.uploads.receiving import remove
 
+#: The tag of EXIF that says how a photo is turned; from 5 on its sides change places.
+_ORIENTATION = 0x0112
+#: Pixels a side of a small copy, at most.
+_SMALL = 128
 #: Characters of a name that is kept, at most.
 _LONGEST = 60
 _ID = re.compile(r"[0-9a-f]{16}")
@@ -81,6 +86,24 @@ class PhotoUploads:
         if not files:
             raise UsageError(f"no photo {identity[:40]!r}; send it first, to /api/photos")
         return files[0]
+
+    def read(self, identity: str) -> tuple[PhotoUpload, bytes]:
+        """Return a photo with a small copy of it, as PNG.
+
+        Raises :class:`UsageError` as :meth:`find` does.
+        """
+        path = self.find(identity)
+        with opened_body(path.read_bytes()) as image:
+            size = image.size if image.getexif().get(_ORIENTATION, 1) < 5 else image.size[::-1]
+            image.draft("RGB", (2 * _SMALL, 2 * _SMALL))  # JPEGs are decoded smaller
+            upright = ImageOps.exif_transpose(image)
+            upload = PhotoUpload(identity, path.name, *size)
+            upright.thumbnail((_SMALL, _SMALL))
+            return upload, encode(upright.convert("RGB"), "png")
+
+    def found(self, identities: Iterable[str] | None) -> tuple[Path, ...]:
+        """Return the files of photos, each once; none of ``None``."""
+        return tuple(self.find(identity) for identity in dict.fromkeys(identities or ()))
 
     def _keep(self, upload: PhotoUpload, data: bytes) -> None:
         """Write a folder elsewhere, and move it in one step in the place of one of the same id."""

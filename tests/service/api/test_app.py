@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
+from support.service_fixtures import state_of, work
 
 from kerasviz.errors import UsageError
 from kerasviz.io.images import decode, encode, to_image
@@ -19,23 +20,11 @@ from kerasviz.optvis.recipes import RECIPE_SUMMARIES, RECIPES
 from kerasviz.service import Limits, ServiceSettings
 from kerasviz.service.api.app import create_app
 from kerasviz.service.jobs.picture_queue import Queue
-from kerasviz.service.jobs.worker import RenderWorker, preview_path
+from kerasviz.service.jobs.worker import preview_path
 from kerasviz.service.networks import Networks
 
 Served = Callable[..., TestClient]
 ASK = {"network": "small", "targets": ["relu:1", "relu:2"], "steps": 3, "size": 24}
-
-
-def state_of(client: TestClient) -> Any:
-    return client.app.state.service  # type: ignore[attr-defined]
-
-
-def work(client: TestClient) -> None:
-    """Do what a worker does, in this process."""
-    state = state_of(client)
-    worker = RenderWorker(state.setting, Queue(state.database, "w"), state.networks)
-    while worker.step():
-        pass
 
 
 def events(client: TestClient, address: str) -> list[tuple[str, Any]]:

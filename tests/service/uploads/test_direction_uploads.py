@@ -118,7 +118,7 @@ def test_only_uploaded_files_are_found(tmp_path: Path) -> None:
     for text in ("../directions/concepts.npz", "secret.npy", "concept.npz"):
         with pytest.raises(UsageError, match=r"near: concepts.npz"):
             uploads.find(named(text))
-    with pytest.raises(UsageError, match=r"latents need the cfg.json beside their file"):
+    with pytest.raises(UsageError, match=r"latents need the cfg.json of their autoencoder"):
         uploads.find(named("concepts.npz#latent=1"))
 
 

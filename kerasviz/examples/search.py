@@ -185,6 +185,8 @@ def search(
             interval = max(INTERVAL, PATIENCE * (saved - began))
         if progress is not None:
             progress(Scan(result.seen, images, result.unreadable))
+    for statistics in result.statistics.values():
+        statistics.finish()
     write_state(path, key, result)
     return result
 

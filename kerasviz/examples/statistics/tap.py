@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from kerasviz.examples.statistics.comoments import Comoments
 from kerasviz.examples.statistics.histogram import Histogram
 from kerasviz.examples.statistics.reservoir import Reservoir, mixed
 from kerasviz.types import Array
+
+#: Images that are gathered before they are counted: each counting has a fixed cost.
+TOGETHER = 256
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,27 @@ class TapStatistics:
         self.reservoir = Reservoir(units)
         self.moments = Comoments(units)
         self.classes = ClassTally(units, class_cells) if class_cells else None
+        self.waiting: list[UnitValues] = []
 
     def offer(self, batch: UnitValues) -> None:
         """Add a batch of images."""
+        if len(batch.images):
+            self.waiting.append(batch)
+        if sum(len(each.images) for each in self.waiting) >= TOGETHER:
+            self.finish()
+
+    def finish(self) -> None:
+        """Count the images that wait."""
+        if self.waiting:
+            self._count(UnitValues(**self._joined()))
+            self.waiting = []
+
+    def _joined(self) -> dict[str, Array]:
+        names = [field.name for field in fields(UnitValues)]
+        return {n: np.concatenate([getattr(each, n) for each in self.waiting]) for n in names}
+
+    def _count(self, batch: UnitValues) -> None:
         count, positions, units = batch.values.shape
-        if not count:
-            return
         values = batch.values.reshape(-1, units)
         self.histogram.offer(values)
         self.moments.offer(values)
@@ -76,7 +94,8 @@ class TapStatistics:
 
     def to_arrays(self) -> dict[str, Array]:
         """Return the state by name."""
-        return {
+        waiting = self._joined() if self.waiting else {}
+        return {f"waiting/{name}": array for name, array in waiting.items()} | {
             f"{name}/{key}": array
             for name, part in self._parts().items()
             for key, array in part.to_arrays().items()
@@ -89,6 +108,9 @@ class TapStatistics:
             part.restore(
                 {k.removeprefix(prefix): a for k, a in arrays.items() if k.startswith(prefix)}
             )
+        names = [field.name for field in fields(UnitValues)]
+        if "waiting/images" in arrays:
+            self.waiting = [UnitValues(**{name: arrays[f"waiting/{name}"] for name in names})]
 
     def _parts(self) -> dict[str, Histogram | Reservoir | Comoments | ClassTally]:
         parts: dict[str, Histogram | Reservoir | Comoments | ClassTally] = {

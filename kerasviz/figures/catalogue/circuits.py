@@ -42,7 +42,7 @@ CURVE_DETECTORS = Figure(
     title="Curve detectors",
     caption=(
         "Units that respond to curves, in the order of the direction to which the curve bulges: 0° "
-        "is to the right, 90° up. Together they cover all directions."
+        "is to the right, 90° up. Those of the article's network cover all directions."
     ),
     layout="rows",
     groups=one_group(mixed3b=10),

@@ -23,7 +23,7 @@ from kerasviz.types import Array
 #: The row of boundaries from which on two wavelengths are clearly different.
 DIFFERENT = 4
 #: The least preference for a shape, as a share of the largest response.
-PREFERENCE = 0.2
+PREFERENCE = 0.5
 
 
 def curves_preferred(heat: Array) -> Array:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from kerasviz.analysis.families import Family
 from kerasviz.analysis.family_suggestion import RotatedUnits
 from kerasviz.analysis.joint_tuning import JointTuning
 from kerasviz.analysis.sweeps import Sweep
@@ -177,12 +178,8 @@ def _families_json(layer: TunedLayer) -> Iterator[dict[str, Any]]:
     for by, found in layer.families:
         for number, family in enumerate(found, 1):
             degrees = ", ".join(f"{degree:g}" for degree in family.degrees)
-            yield {
-                "tap": layer.place.tap,
-                "name": f"{by} {number}",
-                "units": list(family.units),
-                "comment": f"alike by {by}, turned by {degrees} degrees; suggested",
-            }
+            comment = f"alike by {by}, turned by {degrees} degrees; suggested"
+            yield Family(layer.place.tap, f"{by} {number}", family.units, comment).to_json()
 
 
 def _rows(record: TuningRecord) -> Iterator[tuple[Any, ...]]:

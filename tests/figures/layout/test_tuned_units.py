@@ -7,6 +7,8 @@ import pytest
 from support import oriented
 from support.oriented import blob, gabor, kernels
 
+from kerasviz.analysis import stimuli
+from kerasviz.analysis.stimuli import Aperture
 from kerasviz.errors import UsageError
 from kerasviz.figures.catalogue.circuits import CURVE_DETECTORS, HIGH_LOW
 from kerasviz.figures.layout.build import choose, choose_all
@@ -17,13 +19,15 @@ from kerasviz.optvis.recipes import recipe
 FAST = recipe("fast").replace(steps=2, size=(31, 31))
 
 
-def corner() -> np.ndarray:
-    """A kernel for a small dark disc that touches the middle from the left."""
-    y, x = np.mgrid[:15, :15] - 7
-    kernel = -np.exp(-((x + 3) ** 2 + y**2) / 8.0)
-    kernel += 0.5 * np.exp(-((x - 3) ** 2 + y**2) / 8.0)
-    kernel += 0.4 * np.exp(-((x + 3) ** 2 + (y - 6) ** 2) / 6.0)
-    kernel += 0.4 * np.exp(-((x + 3) ** 2 + (y + 6) ** 2) / 6.0)
+def bulge() -> np.ndarray:
+    """A kernel for a curve that bulges to the right, without what it shares with a line."""
+    aperture = Aperture((15, 15), (7.0, 7.0), 7.5)
+    curved, straight = (
+        aperture.faded(stimuli.filled(aperture, border)[..., None])[..., 0] * 2 - 1
+        for border in (stimuli.curve(0, 3.75), stimuli.line(0))
+    )
+    kernel = curved - (curved * straight).sum() / (straight**2).sum() * straight
+    kernel -= kernel.mean()
     return (kernel / np.abs(kernel).sum()).astype(np.float32)
 
 
@@ -48,7 +52,7 @@ def test_preferences_of_planted_maps():
 
 
 def test_curve_detectors_in_the_order_of_their_directions():
-    turned = [np.rot90(corner(), k) for k in (2, 0, 1)]
+    turned = [np.rot90(bulge(), k) for k in (2, 0, 1)]
     net = oriented.of_keras(kernels(*turned, gabor(30), blob()))
     layout = choose(CURVE_DETECTORS, FigureOptions(net, FAST))
     assert [tile.name for tile in layout.optimized] == ["unit:1", "unit:2", "unit:0"]

@@ -12,6 +12,7 @@ from PIL import Image
 from support import oriented
 from support.oriented import blob, gabor, kernels
 
+from kerasviz.analysis.families import read_families
 from kerasviz.errors import UsageError
 from kerasviz.figures.tuning.make import make_tuning
 
@@ -49,8 +50,8 @@ def test_several_kinds_with_pictures_and_again(net, tmp_path):
         by["line", 0].curve, rel=1e-4
     )
     assert sum(len(t.curve) + t.heat.size for t in made.tunings) == len(rows)
-    families = json.loads((tmp_path / "t" / "families.json").read_text())
-    assert families[0]["tap"] == "unit" and set(families[0]) == {"tap", "name", "units", "comment"}
+    families = read_families(tmp_path / "t" / "families.json", net)
+    assert (families[0].tap, families[0].units) == ("unit", made.families[0].units)
     before = {p: p.read_bytes() for p in (tmp_path / "t").rglob("*") if p.is_file()}
     make_tuning(net, "unit:0-2", out=tmp_path / "t", **options)
     assert before == {p: p.read_bytes() for p in (tmp_path / "t").rglob("*") if p.is_file()}

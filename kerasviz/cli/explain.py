@@ -19,6 +19,7 @@ from kerasviz.cli.options import (
 )
 from kerasviz.cli.progress import import_tensorflow
 from kerasviz.cli.reading import read_network
+from kerasviz.types import Grid
 
 
 @click.command(
@@ -109,7 +110,7 @@ def command(
     gradients: int,
     groups: int,
     detail: str,
-    grid: str,
+    grid: Grid,
     pictures: bool,
     recipe: str,
     steps: int | None,

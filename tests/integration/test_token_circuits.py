@@ -125,7 +125,7 @@ def transformer():
     return kerasviz.load(path, preprocess="unit")
 
 
-def test_a_transformer_by_finite_differences(transformer):
+def test_the_strongest_input_of_a_transformer_matters(transformer):
     """With attention and statistics held, a small change of a token changes the block so."""
     net = transformer
     one, two = net.main_taps[-3:-1]

@@ -10,6 +10,7 @@ import numpy as np
 
 from kerasviz.analysis.whitening import ROWS, unit_length
 from kerasviz.errors import UsageError
+from kerasviz.optvis.objectives.probes import sklearn_module
 from kerasviz.types import Array
 
 #: The percentiles of each axis between which points keep their places.
@@ -90,7 +91,7 @@ def comparison_layout(values: Array, differences: Array, seed: int = 0) -> Array
     and clipped; from top to bottom they lie by t-SNE of one dimension, by the cosine.
 
     Raises:
-        UsageError: Without scikit-learn, and for fewer than three points.
+        UsageError: For fewer than three points.
 
     Reference:
         Carter et al., "Activation Atlas" (Distill 2019), section "Focusing on a Single
@@ -98,15 +99,9 @@ def comparison_layout(values: Array, differences: Array, seed: int = 0) -> Array
     """
     if len(values) < 3:
         raise UsageError(f"{len(values)} activations: expected three or more to compare classes")
-    try:
-        manifold: Any = importlib.import_module("sklearn.manifold")
-    except ImportError as error:
-        raise UsageError(
-            'comparing classes needs scikit-learn: pip install "kerasviz[directions]"'
-        ) from error
     most = float(np.percentile(np.abs(differences), 99)) or 1.0
     x = (np.clip(differences / most, -1, 1) + 1) / 2
-    model = manifold.TSNE(
+    model = sklearn_module("manifold").TSNE(
         n_components=1,
         metric="cosine",
         perplexity=min(PERPLEXITY, (len(values) - 1) / 3),

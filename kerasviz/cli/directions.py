@@ -42,7 +42,7 @@ Examples:
   kerasviz render model.onnx "conv4@parts.npz:nmf[0-7]#cosine=2"
   kerasviz directions efficientnet-lite0 block5c --method cav --images striped --against others
 
-It needs scikit-learn: pip install "kerasviz[directions]". The same photos give the same file.
+The same photos give the same file.
 """,
 )
 @click.argument("model", shell_complete=complete_models)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kerasviz.errors import UsageError
 from kerasviz.io.files import stamp
 from kerasviz.network.network import Network
 from kerasviz.rendering.commands import CommandLine
@@ -75,7 +76,10 @@ class Gallery:
         return trust_rows(record) if record.get("sha256") == entry.sha256 else []
 
     def contents(self, tap: str | None) -> tuple[dict[str, Any], dict[str, str]]:
-        """Return the manifest, of the pictures of one tap if it is named, and their commands."""
+        """Return the manifest, of the pictures of one tap if it is named, and their commands.
+
+        Raises :class:`UsageError` where there are no pictures.
+        """
         self._refresh()
         with self._lock:
             data = {**self._manifest.data(), "computed": []}
@@ -84,6 +88,10 @@ class Gallery:
                 data["pictures"] = [e for e in data["pictures"] if self._tap_of(e) == tap]
                 used = {entry["request"] for entry in data["pictures"]}
                 data["requests"] = {k: v for k, v in data["requests"].items() if k in used}
+            if not data["pictures"]:
+                raise UsageError(
+                    f"there are no pictures of {tap or self.net.name} yet: render some"
+                )
             entries = [self._manifest.entries[entry["file"]] for entry in data["pictures"]]
         return data, {e.file: words for e in entries if (words := self.command_of(e))}
 

@@ -36,7 +36,9 @@ class Words(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:
         """Add the ``extra`` as words."""
         known = {*RESERVED_ATTRS, "color_message"}
-        extra = [f"{key} {value}" for key, value in vars(record).items() if key not in known]
+        given = {key: value for key, value in vars(record).items() if key not in known}
+        # Other libraries, such as Ray, add fields of their own with an underscore.
+        extra = [f"{key} {value}" for key, value in given.items() if not key.startswith("_")]
         return ", ".join((super().formatMessage(record), *extra))
 
 

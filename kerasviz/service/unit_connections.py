@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from functools import lru_cache
 
-from kerasviz.analysis.circuit import Circuit, find_circuit
+from kerasviz.analysis.circuit import Circuit, find_circuit, layers_back, layers_onward
 from kerasviz.service.networks import Networks
 
 #: Partners of each sign in each layer.
@@ -23,11 +23,11 @@ class UnitConnections:
         self._found = lru_cache(maxsize=KEPT)(self._find)
 
     def of(self, name: str, tap: str, unit: int) -> Circuit:
-        """Return the strongest partners of a unit, in two layers back and one onward.
-
-        Raises :class:`kerasviz.errors.UsageError` for a unit without such layers.
-        """
+        """Return the strongest partners of a unit, in two layers back and one onward."""
         return self._found(name, tap, unit)
 
     def _find(self, name: str, tap: str, unit: int) -> Circuit:
-        return find_circuit(self.networks.get(name), tap, unit, partners=PARTNERS)
+        net = self.networks.get(name)
+        if not layers_back(net, tap) and not layers_onward(net, tap):
+            return Circuit(tap, unit, (), ())
+        return find_circuit(net, tap, unit, partners=PARTNERS)

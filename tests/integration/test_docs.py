@@ -136,9 +136,11 @@ def test_committed_pictures_are_small():
 def test_the_service_answers_as_written(tmp_path, monkeypatch):
     """The commands of the service, at another port; its picture is short, so that it ends soon."""
     text = (PAGES / "start" / "explore.md").read_text()
-    (block,) = (b for b in pages.blocks(text) if b.language == "bash")
-    install, serve, ask = (shlex.split(line) for line in block.commands)
+    first, second = (b for b in pages.blocks(text) if b.language == "bash")
+    install, opened = (shlex.split(line) for line in first.commands)
+    serve, ask = (shlex.split(line) for line in second.commands)
     assert install == ["pip", "install", "kerasviz[serve]"]
+    assert opened == ["kerasviz", "open", "model.onnx"]  # tests/cli/test_open.py opens others
     assert serve[:2] == ["kerasviz", "serve"]
     monkeypatch.chdir(tmp_path)
     write_convolutions(tmp_path / "model.onnx", 8)  # as someone's PyTorch export

@@ -221,7 +221,7 @@ def test_bad_folders_are_one_line(themes: Path, tmp_path: Path) -> None:
         (plain, "no folders in it"),
         (empty, "no photos in"),
         (single, "facet red: 6 photos against 0"),
-        (few, "facet blue: 1 photos against 1"),
+        (few, "facet blue: 1 photo against 1"),
         (broken, "cannot be read as a picture"),
     ]:
         with pytest.raises(UsageError, match=line) as refused:

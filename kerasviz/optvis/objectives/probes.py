@@ -45,7 +45,7 @@ def linear_probe(
         tap: What errors say to name.
 
     Raises:
-        UsageError: For fewer than two photos on a side, and without scikit-learn.
+        UsageError: For fewer than two photos on a side.
     """
     fewest = min(len(positive), len(negative))
     if fewest < 2:
@@ -81,10 +81,5 @@ def fitted(fit: Callable[..., Any], *values: Array) -> Any:
 
 
 def sklearn_module(module: str) -> Any:
-    """Import a module of scikit-learn, or raise :class:`UsageError` with the way to have it."""
-    try:
-        return importlib.import_module(f"sklearn.{module}")
-    except ImportError as error:
-        raise UsageError(
-            'directions and facets are found by scikit-learn: pip install "kerasviz[directions]"'
-        ) from error
+    """Import a module of scikit-learn at its first use: commands without it should not wait."""
+    return importlib.import_module(f"sklearn.{module}")

@@ -48,6 +48,8 @@ export function connectionsOf(described, { layer, unit }, settings, signal) {
         element("div", {}, element("h3", {}, words), own.map((one) => layerOf(one, tiles))),
       ),
     );
+    if (!columns.length)
+      place.replaceChildren(element("p", { class: "soft" }, "No main layer is next to this one."));
     const missing = [...tiles].filter(([, tile]) => tile.isEmpty()).map(([target]) => target);
     if (!missing.length) return;
     if (described.filling) render(missing, tiles);

@@ -442,7 +442,7 @@ def test_every_recipe_says_what_it_is_for(visit: Visit) -> None:
     line = page.locator(".composer [role=alert]:visible")
     assert line.inner_text().startswith("The recipe deepdream is for pictures that start from a")
     page.goto(page.url.split("#")[0] + unit_place("first", 1))
-    page.locator(".composer").wait_for(state="detached")
+    page.get_by_role("form", name="Terms").wait_for(state="detached")
     offered = page.get_by_label("Recipe").locator("option").all_inner_texts()
     assert offered == [name for name in RECIPES if name not in ("accentuation", "deepdream")]
 

@@ -92,7 +92,7 @@ def test_pictures_are_taken_along_as_a_site(served: Served, tmp_path: Path) -> N
     client = served()
     client.post("/api/renders", json=ASK)
     work(client)
-    for query, wanted in (("", 2), ("?layer=relu", 2), ("?layer=logits", 0)):
+    for query, wanted in (("", 2), ("?layer=relu", 2)):
         answer = client.get(f"/api/networks/small/share{query}")
         assert answer.status_code == 200 and answer.headers["content-type"] == "application/zip"
         assert "small-pictures.zip" in answer.headers["content-disposition"]
@@ -101,6 +101,8 @@ def test_pictures_are_taken_along_as_a_site(served: Served, tmp_path: Path) -> N
         assert {"small/index.html", "small/manifest.json"} <= set(names)
         assert sum(name.endswith(".png") for name in names) == wanted
     assert client.get("/api/networks/small/share?layer=nothing").status_code == 404
+    none = client.get("/api/networks/small/share?layer=logits")
+    assert none.status_code == 422 and "no pictures of logits yet" in none.json()["error"]
 
 
 def test_events_tell_of_progress_previews_and_the_end(served: Served) -> None:

@@ -46,18 +46,25 @@ def address(tmp_path_factory: pytest.TempPathFactory, browser: Any) -> Iterator[
 
 
 @pytest.fixture
-def compose(open_page: Visit, address: str) -> Visit:
-    """Open the composer with a target, which renders quickly."""
+def watch(open_page: Visit, address: str) -> Visit:
+    """Open the composer with a target, which renders quickly, and watch what goes wrong."""
 
-    def compose(target: str) -> Any:
-        page = open_page(f"{address}/#/small/compose?target={quote(target)}").page
+    def watch(target: str) -> Any:
+        watched = open_page(f"{address}/#/small/compose?target={quote(target)}")
+        page = watched.page
         page.set_default_timeout(PATIENCE)
         page.get_by_label("Size").fill("16")
         page.get_by_label("Steps").fill("3")
         page.get_by_label("Steps").press("Tab")
-        return page
+        return watched
 
-    return compose
+    return watch
+
+
+@pytest.fixture
+def compose(watch: Visit) -> Visit:
+    """Open the composer with a target, and return its page."""
+    return lambda target: watch(target).page
 
 
 def render(page: Any) -> Any:
@@ -152,15 +159,17 @@ def test_an_autoencoder_is_brought_and_its_latent_is_on(compose: Visit, tmp_path
     assert "of 20 before the gate" in line.inner_text()
 
 
-def test_pictures_are_compared_with_photos_and_a_judge(compose: Visit, tmp_path: Path) -> None:
+def test_pictures_are_compared_with_photos_and_a_judge(watch: Visit, tmp_path: Path) -> None:
     themes = write_themes(tmp_path / "themes", COLOURS, count=3)
-    page = compose("logit:1")
+    watched = watch("logit:1")
+    page = watched.page
     render(page)
     trust = page.locator("section.trust")
     trust.get_by_role("button", name="Compare", exact=True).click()
     line = trust.locator("[role=alert]:visible")
     line.wait_for()
     assert "give photos, a judge, or a second picture" in line.inner_text()
+    assert "status of 422" in watched.problems.pop()  # the browser tells of the refusal too
     trust.locator("#trust-photos-folder").set_input_files(themes)
     trust.locator("[role=status]", has_text="6 photos").wait_for()
     trust.get_by_label("A second network").select_option("judge")

@@ -1,5 +1,6 @@
-// A map that fills itself: rough pictures of the layers on the screen, then good ones of those that
-// are looked at longest. Nothing is made while nobody looks.
+// A map that fills itself: two rough pictures of each layer, those on the screen first, then more of
+// what is on the screen, then good ones of what is looked at longest. Nothing is made while nobody
+// looks.
 
 import { element } from "./dom.js";
 import { renderUnits } from "./rendering.js";
@@ -8,6 +9,7 @@ import { unitOf } from "./strip.js";
 const FEWEST = 4; // units of a layer that get pictures, or as many as its strip has room for
 const MOST = 12;
 const AT_ONCE = 2; // units of the first job of a layer, so that all layers soon have some
+const MORE = 4; // units of a later job, which others wait for
 const LOOK = 1000; // milliseconds between two looks at what is on the screen
 
 /**
@@ -33,8 +35,20 @@ export function fill({ network, filling, strips, signal }) {
   const wanted = (one) => one.units(Math.max(FEWEST, Math.min(MOST, one.room())));
   const having = (one) => wanted(one).filter((unit) => one.steps.has(unit)).length;
 
+  /** The layer without pictures that is nearest to the screen, once it is known to have none. */
+  async function bareLayer() {
+    const shown = onScreen().map((one) => strips.indexOf(one));
+    const away = (one) => Math.min(...shown.map((at) => Math.abs(at - strips.indexOf(one))));
+    const bare = strips.filter((one) => !refused.has(one) && !having(one));
+    for (const one of bare.sort((a, b) => away(a) - away(b))) {
+      await one.load();
+      if (!having(one)) return one;
+    }
+    return null;
+  }
+
   /** The next units: rough ones of the layer with fewest, far from those that have some. */
-  function next() {
+  async function next() {
     const shown = onScreen();
     const rough = shown.filter((one) => having(one) < wanted(one).length);
     if (rough.length) {
@@ -42,9 +56,10 @@ export function fill({ network, filling, strips, signal }) {
       const poor = rough.filter((one) => having(one) === fewest);
       const rich = shown.filter((one) => having(one) > fewest).map((one) => strips.indexOf(one));
       const away = (one) => Math.min(...rich.map((at) => Math.abs(at - strips.indexOf(one))), 1e9);
-      const one = poor.reduce((best, other) => (away(other) > away(best) ? other : best));
+      const bare = fewest ? await bareLayer() : null;
+      const one = bare ?? poor.reduce((best, other) => (away(other) > away(best) ? other : best));
       const missing = wanted(one).filter((unit) => !one.steps.has(unit));
-      return { one, kind: "rough", units: fewest ? missing : missing.slice(0, AT_ONCE) };
+      return { one, kind: "rough", units: missing.slice(0, having(one) ? MORE : AT_ONCE) };
     }
     const plain = shown.filter((one) => better(one).length);
     if (!plain.length) return null;
@@ -93,8 +108,8 @@ export function fill({ network, filling, strips, signal }) {
       shown.forEach((one) => looked.set(one, looked.get(one) + 1));
       if (!paused && !pending) {
         await Promise.allSettled(shown.map((one) => one.load()));
-        const task = signal.aborted || pending || paused ? null : next();
-        if (task) make(task);
+        const task = await next();
+        if (task && !signal.aborted && !pending && !paused) make(task);
       }
     }
     tell();

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, cast, get_args
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -20,12 +20,12 @@ from kerasviz.cli.options import (
 )
 from kerasviz.cli.progress import import_tensorflow
 from kerasviz.cli.reading import read_network
-from kerasviz.types import EngineName
+from kerasviz.cli.worker_options import worker_options
 
 if TYPE_CHECKING:
     from kerasviz.atlas.activations.make import ActivationAtlasSummary
     from kerasviz.rendering.recipe_options import RecipeOptions
-    from kerasviz.types import Param, Precision
+    from kerasviz.types import EngineName, Param, Precision
 
 
 def grids_of(text: str) -> tuple[int, ...]:
@@ -131,26 +131,7 @@ The same command continues a run that ended early, and may run on several machin
     metavar="DIR|s3://…|gs://…",
     help="Where it is kept. [default: out/NAME OF THE MODEL-TAP-activation-atlas]",
 )
-@click.option(
-    "--engine",
-    type=click.Choice(get_args(EngineName)),
-    default="local",
-    show_default=True,
-    help="What the workers are: processes of this machine, or actors of a Ray cluster.",
-)
-@click.option("--address", metavar="A", help="The Ray cluster, such as auto or ray://host:10001.")
-@click.option(
-    "--workers",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="How many. [default: as many as there are cores or GPUs for]",
-)
-@click.option(
-    "--threads",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Cores of a worker. [default: 1, or those of the atlas that is there]",
-)
+@worker_options
 @recipe_options("fast")
 @seed_option
 @json_option

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import click
 
@@ -27,8 +27,8 @@ from kerasviz.cli.options import (
 from kerasviz.cli.progress import import_tensorflow
 from kerasviz.cli.reading import read_network, say_sizes
 from kerasviz.cli.typed import command_line
+from kerasviz.cli.worker_options import worker_options
 from kerasviz.errors import UsageError
-from kerasviz.types import EngineName
 
 if TYPE_CHECKING:
     from kerasviz.atlas.definition import Atlas
@@ -61,32 +61,7 @@ The same command continues a run that ended early, and may run on several machin
     metavar="DIR|s3://…|gs://…",
     help="Where it is kept. [default: out/NAME OF THE MODEL-atlas]",
 )
-@click.option(
-    "--engine",
-    type=click.Choice(get_args(EngineName)),
-    default="local",
-    show_default=True,
-    help="What the workers are: processes of this machine, or actors of a Ray cluster.",
-)
-@click.option(
-    "--address",
-    metavar="A",
-    help="The Ray cluster, such as auto or ray://host:10001. [default: RAY_ADDRESS, or a Ray of "
-    "this machine alone]",
-)
-@click.option(
-    "--workers",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="How many. [default: as many as there are cores or GPUs for, in the whole cluster]",
-)
-@click.option(
-    "--threads",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Cores of a worker. They decide the last bits of a picture. [default: 1, or those of the "
-    "atlas that is there]",
-)
+@worker_options
 @click.option(
     "--fine",
     is_flag=True,

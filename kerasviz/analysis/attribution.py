@@ -17,6 +17,25 @@ from kerasviz.types import Array, PreActivation
 STEPS = 12
 
 
+def channel_sums(values: Array) -> Array:
+    """Return contributions [..., C] summed over positions, [C]."""
+    sums: Array = values.sum(tuple(range(values.ndim - 1)), dtype=np.float64)
+    return sums
+
+
+def position_sums(values: Array) -> Array:
+    """Return contributions [..., C] summed over channels, [...]."""
+    sums: Array = values.sum(-1, dtype=np.float64)
+    return sums
+
+
+def strongest(sums: Array, count: int) -> tuple[list[int], list[int]]:
+    """Return the channels with the largest sums above 0, and those with the least below it."""
+    order = np.argsort(-sums, kind="stable")
+    most = [int(n) for n in order[:count] if sums[n] > 0]
+    return most, [int(n) for n in order[::-1][:count] if sums[n] < 0]
+
+
 @dataclass(frozen=True, eq=False)
 class Attribution:
     """Hold how much each number of a layer contributes to a score.
@@ -50,14 +69,12 @@ class Attribution:
     @property
     def by_channel(self) -> Array:
         """The contributions of the channels, [C]: the sums over positions."""
-        sums: Array = self.values.sum(tuple(range(self.values.ndim - 1)), dtype=np.float64)
-        return sums
+        return channel_sums(self.values)
 
     @property
     def by_position(self) -> Array:
         """The contributions of the positions, [h, w] or [tokens]: the sums over channels."""
-        sums: Array = self.values.sum(-1, dtype=np.float64)
-        return sums
+        return position_sums(self.values)
 
     @property
     def missing(self) -> float:
@@ -66,9 +83,7 @@ class Attribution:
 
     def top(self, count: int = 4) -> tuple[list[int], list[int]]:
         """Return the channels that raise the score most, and those that lower it most."""
-        order = np.argsort(-self.by_channel, kind="stable")
-        most = [int(n) for n in order[:count] if self.by_channel[n] > 0]
-        return most, [int(n) for n in order[::-1][:count] if self.by_channel[n] < 0]
+        return strongest(self.by_channel, count)
 
 
 def attribute(

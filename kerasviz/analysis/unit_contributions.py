@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from kerasviz.analysis.attribution import channel_sums, position_sums, strongest
 from kerasviz.analysis.connections import connections, cropped
 from kerasviz.analysis.edits import unit_edits
 from kerasviz.analysis.offsets import Offsets
@@ -50,14 +51,12 @@ class UnitContributions:
     @property
     def by_channel(self) -> Array:
         """The sums over positions, [C]."""
-        sums: Array = self.values.sum(tuple(range(self.values.ndim - 1)), dtype=np.float64)
-        return sums
+        return channel_sums(self.values)
 
     @property
     def by_position(self) -> Array:
         """The sums over channels, [h, w], [tokens] or a number."""
-        sums: Array = self.values.sum(-1, dtype=np.float64)
-        return sums
+        return position_sums(self.values)
 
     @property
     def missing(self) -> float:
@@ -66,9 +65,7 @@ class UnitContributions:
 
     def top(self, count: int = 6) -> tuple[list[int], list[int]]:
         """Return the channels that raise the unit most, and those that lower it most."""
-        order = np.argsort(-self.by_channel, kind="stable")
-        most = [int(n) for n in order[:count] if self.by_channel[n] > 0]
-        return most, [int(n) for n in order[::-1][:count] if self.by_channel[n] < 0]
+        return strongest(self.by_channel, count)
 
 
 def unit_contributions(

@@ -119,19 +119,12 @@ def command(
     Writes a page for each unit, with pictures of its strongest partners, and all numbers as JSON.
     """
     import_tensorflow()
-    from kerasviz.cli.progress import rendering
-    from kerasviz.cli.stopping import kept_pictures, stoppable
+    from kerasviz.cli.progress import rendering_units
     from kerasviz.figures.circuits.make import circuits_folder, make_circuits
-    from kerasviz.figures.unit_pictures import PICTURES
-    from kerasviz.rendering.store import count_finished
 
     net = read_network(model, model_options, input_options)
     folder = circuits_folder(net, out)
-
-    def kept() -> str:
-        return kept_pictures(count_finished(folder / PICTURES), folder / PICTURES)
-
-    with stoppable(kept), rendering() as progress:
+    with rendering_units(folder) as progress:
         made = make_circuits(
             net,
             targets,

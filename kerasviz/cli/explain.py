@@ -128,19 +128,12 @@ def command(
     file or a folder.
     """
     import_tensorflow()
-    from kerasviz.cli.progress import rendering
-    from kerasviz.cli.stopping import kept_pictures, stoppable
+    from kerasviz.cli.progress import rendering_units
     from kerasviz.figures.explain.make import explanations_folder, make_explanations
-    from kerasviz.figures.unit_pictures import PICTURES
-    from kerasviz.rendering.store import count_finished
 
     net = read_network(model, model_options, input_options)
     folder = explanations_folder(net, out)
-
-    def kept() -> str:
-        return kept_pictures(count_finished(folder / PICTURES), folder / PICTURES)
-
-    with stoppable(kept), rendering() as progress:
+    with rendering_units(folder) as progress:
         made = make_explanations(
             net,
             photos,

@@ -89,19 +89,12 @@ def command(
     Writes a page with a row of pictures for each family, and the families as JSON.
     """
     import_tensorflow()
-    from kerasviz.cli.progress import rendering
-    from kerasviz.cli.stopping import kept_pictures, stoppable
+    from kerasviz.cli.progress import rendering_units
     from kerasviz.figures.families.make import families_folder, make_families
-    from kerasviz.figures.unit_pictures import PICTURES
-    from kerasviz.rendering.store import count_finished
 
     net = read_network(model, model_options, input_options)
     folder = families_folder(net, out)
-
-    def kept() -> str:
-        return kept_pictures(count_finished(folder / PICTURES), folder / PICTURES)
-
-    with stoppable(kept), rendering() as progress:
+    with rendering_units(folder) as progress:
         made = make_families(
             net,
             tap,

@@ -6,8 +6,10 @@ import gc
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kerasviz.cli.stopping import kept_pictures, stoppable
 from kerasviz.io.terminal import stepping as stepping
 from kerasviz.io.terminal import working as working
 from kerasviz.network import quiet_tensorflow
@@ -21,6 +23,24 @@ def rendering() -> Iterator[Callable[[RenderProgress], None]]:
     """Yield a progress function for ``render_batches``."""
     with stepping("compiling") as update:
         yield lambda progress: update(progress.fraction, progress.describe())
+
+
+@contextmanager
+def rendering_units(folder: Path) -> Iterator[Callable[[RenderProgress], None]]:
+    """Yield a progress function for the pictures of units that a folder of pages has.
+
+    Ctrl-C inside the block says how many of them are kept.
+    """
+    from kerasviz.figures.unit_pictures import PICTURES
+    from kerasviz.rendering.store import count_finished
+
+    pictures = folder / PICTURES
+
+    def kept() -> str:
+        return kept_pictures(count_finished(pictures), pictures)
+
+    with stoppable(kept), rendering() as progress:
+        yield progress
 
 
 @contextmanager

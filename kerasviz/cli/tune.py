@@ -129,20 +129,13 @@ def command(
     numbers as JSON and CSV. UNIT@y,x is recorded at another position than the centre.
     """
     import_tensorflow()
-    from kerasviz.cli.progress import rendering
-    from kerasviz.cli.stopping import kept_pictures, stoppable
+    from kerasviz.cli.progress import rendering_units
     from kerasviz.figures.tuning.geometry import value_text
     from kerasviz.figures.tuning.make import make_tuning, tuning_folder
-    from kerasviz.figures.unit_pictures import PICTURES
-    from kerasviz.rendering.store import count_finished
 
     net = read_network(model, model_options, input_options)
     folder = tuning_folder(net, out)
-
-    def kept() -> str:
-        return kept_pictures(count_finished(folder / PICTURES), folder / PICTURES)
-
-    with stoppable(kept), rendering() as progress:
+    with rendering_units(folder) as progress:
         made = make_tuning(
             net,
             targets,

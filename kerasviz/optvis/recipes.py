@@ -249,8 +249,6 @@ def _several(values: Any) -> tuple[Any, ...]:
 
 
 _DEFAULTS = Recipe("")
-#: Settings that plain data have only where they are not the defaults: recipes of old lack them.
-_LATER = ("rivals", "views", "opacity", "likeness", "octaves", "octave_scale")
 
 #: The presets by name, for ``render(..., recipe="fast")`` and ``--recipe fast``.
 RECIPES: dict[str, Recipe] = {

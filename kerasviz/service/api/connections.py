@@ -9,8 +9,8 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from kerasviz.analysis.circuit import Layer, Partner
-from kerasviz.service.api.networks import Name, check_unit, find_layer
-from kerasviz.service.api.responses import ERRORS, Json, picture_url
+from kerasviz.service.api.networks import Name, best_picture, check_unit, find_layer
+from kerasviz.service.api.responses import ERRORS, Json
 from kerasviz.service.api.state import ServiceState, State
 from kerasviz.service.description import label_of
 
@@ -65,10 +65,9 @@ def _layer_row(state: ServiceState, name: str, found: Layer) -> dict[str, Any] |
 
 
 def _partner_row(state: ServiceState, name: str, tap: str, partner: Partner) -> dict[str, Any]:
-    best = state.gallery(name).best(tap, partner.unit, None)
     return {
         "unit": partner.unit,
         "label": label_of(state.networks.get(name), tap, partner.unit),
         "share": float(f"{partner.share:.4g}"),
-        "picture": picture_url(name, best.entry.file, best.entry.sha256) if best else None,
+        "picture": best_picture(name, state.gallery(name), tap, partner.unit)["picture"],
     }

@@ -68,7 +68,7 @@ def layer(
     net, gallery = state.networks.get(name), state.gallery(name)
     units = []
     for unit in range(first, min(about["units"] or 0, first + count)):
-        picture = _best_picture(name, gallery, about["tap"], unit, recipe)
+        picture = best_picture(name, gallery, about["tap"], unit, recipe)
         units.append({"unit": unit, "label": label_of(net, about["tap"], unit), **picture})
     return Json({"layer": about, "units": units})
 
@@ -169,7 +169,7 @@ async def activations(
         found = await run_in_threadpool(state.activations.of, name, about["tap"], unit, data)
     gallery = await run_in_threadpool(state.gallery, name)
     for row in found["top"]:
-        row |= _best_picture(name, gallery, about["tap"], row["unit"])
+        row |= best_picture(name, gallery, about["tap"], row["unit"])
     return Json(found)
 
 
@@ -187,7 +187,7 @@ def picture(
     return FileResponse(path, media_type="image/png", headers=headers)
 
 
-def _best_picture(
+def best_picture(
     name: str, gallery: Gallery, tap: str, unit: int, recipe: str | None = None
 ) -> dict[str, Any]:
     """Return the address and the steps of the best picture of a unit, ``None`` without one."""

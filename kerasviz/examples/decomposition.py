@@ -106,8 +106,3 @@ def concept_vector(positive: Array, negative: Array, seed: int) -> Found:
     """
     probe = linear_probe(positive, negative, seed, "cav")
     return probe.weights[None], {"accuracy": probe.accuracy}
-
-
-def check_installed() -> None:
-    """Raise :class:`UsageError` without scikit-learn, before photos are read."""
-    sklearn_module("decomposition")

@@ -16,7 +16,7 @@ import numpy as np
 from kerasviz.errors import UsageError, check_choice, whole_number
 from kerasviz.examples.activation_samples import SampledTap, Samples, sample_activations
 from kerasviz.examples.datasets import Source, open_source
-from kerasviz.examples.decomposition import check_installed, concept_vector, decompose
+from kerasviz.examples.decomposition import concept_vector, decompose
 from kerasviz.io.files import make_folder, write_atomically
 from kerasviz.io.terminal import Update, reporting, stepping
 from kerasviz.network.network import Network
@@ -147,7 +147,6 @@ def find_directions(  # noqa: PLR0913 - the options of the command
     file = None if out is None else Path(out)
     if file is not None and file.suffix.lower() != ".npz":
         raise UsageError(f"out {str(file)!r}: expected a file that ends in .npz")
-    check_installed()
     sources = [_source(photos) for photos in (images, against) if photos is not None]
     net = as_network(net, data)
     sampled = SampledTap(

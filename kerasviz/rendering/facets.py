@@ -17,7 +17,7 @@ from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
 from kerasviz.network.positions import positions_of
 from kerasviz.optvis.objectives.facets import facet
-from kerasviz.optvis.objectives.probes import linear_probe, sklearn_module
+from kerasviz.optvis.objectives.probes import linear_probe
 from kerasviz.optvis.objectives.structure import taps_of
 from kerasviz.optvis.objectives.term import Objective
 from kerasviz.rendering.batching import fixed_batch
@@ -107,7 +107,6 @@ def with_facets(
     """
     if any(request.recipe.tile for request in requests):
         raise UsageError("tiles: a facet needs the whole image; render without --tile")
-    sklearn_module("linear_model")  # before photos are read
     layers = {request: facet_layers(net, request) for request in requests}
     names = list(dict.fromkeys(name for taps in layers.values() for name in taps))
     grids = {name: _grid(net, name) if positions else () for name in names}

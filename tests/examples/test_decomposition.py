@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 import numpy as np
 import pytest
 
 from kerasviz.errors import UsageError
-from kerasviz.examples.decomposition import check_installed, concept_vector, decompose
+from kerasviz.examples.decomposition import concept_vector, decompose
 
 DRAW = np.random.default_rng(0)
 
@@ -99,14 +98,3 @@ def test_a_concept_vector_of_nothing_is_as_good_as_chance() -> None:
         concept_vector(sides[0][:1], sides[1], 0)
     with pytest.raises(UsageError, match="the same"):
         concept_vector(np.ones((3, 4)), np.ones((3, 4)), 0)
-
-
-def test_the_library_is_named_where_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
-    check_installed()
-
-    def missing(name: str) -> Any:
-        raise ImportError(name)
-
-    monkeypatch.setattr(importlib, "import_module", missing)
-    with pytest.raises(UsageError, match=r"pip install \"kerasviz\[directions\]\""):
-        check_installed()

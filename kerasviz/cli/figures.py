@@ -62,7 +62,7 @@ Examples:
     "--photos",
     type=click.Path(path_type=Path),
     metavar="FOLDER|FILE",
-    help="PNG or JPEG files for the figures of gradients. [default: an optimized picture]",
+    help="PNG or JPEG files for the figures of gradients. [default: five that come with kerasviz]",
 )
 @click.option(
     "--examples",

@@ -44,9 +44,9 @@ class GradientTile:
     """Describe a picture that is computed from photos, see :mod:`kerasviz.figures.computed`.
 
     ``file`` is the name of its file without an ending, ``name`` its text. ``kind`` is ``photo``,
-    ``attribution``, ``magnitude``, ``colours`` or a metric of ``gradients``; ``goal``
+    ``attribution``, ``magnitude``, ``grid``, ``colours`` or a metric of ``gradients``; ``goal``
     has the objective that is differentiated, ``taps`` are all whose gradients are taken at once.
-    ``pool`` says that a pooling layer follows.
+    ``pool`` says that a pooling layer follows, ``label`` what was found when it was computed.
     """
 
     file: str
@@ -58,7 +58,7 @@ class GradientTile:
     tap: str = ""
     taps: tuple[str, ...] = ()
     pool: bool = False
-    label: ClassVar[str] = ""
+    label: str = ""
 
     @property
     def sharp(self) -> bool:
@@ -68,7 +68,7 @@ class GradientTile:
     @property
     def words(self) -> str:
         """Return its description in one line."""
-        return self.name
+        return f"{self.name}: {self.label}" if self.label else self.name
 
     def to_json(self) -> dict[str, Any]:
         """Return everything that decides the picture, except its photos."""
@@ -159,6 +159,7 @@ class FigureLayout:
     """Hold the layout of a figure for one network, with notes on how it was chosen.
 
     ``size`` is the height and width of its pictures in pixels; ``pages`` are those it links to.
+    With ``lacks_examples`` places of dataset examples were left out, because there is no dataset.
     """
 
     figure: Figure
@@ -169,6 +170,13 @@ class FigureLayout:
     column_titles: tuple[str, ...] = ()
     controls: tuple[Control, ...] = ()
     pages: tuple[Page, ...] = ()
+    lacks_examples: bool = False
+
+    @property
+    def caption(self) -> str:
+        """Return the caption; without dataset examples one that does not speak of them."""
+        alone = self.figure.caption_without_examples
+        return alone if self.lacks_examples and alone else self.figure.caption
 
     @property
     def initial(self) -> tuple[int, ...]:
@@ -193,9 +201,7 @@ class FigureLayout:
     @property
     def requests(self) -> tuple[Request, ...]:
         """Return what has to be rendered, each request once."""
-        sources = [photo.request for made in self.computed for photo in made.photos]
-        needed = [request for request in sources if request is not None]
-        return tuple(dict.fromkeys([*(tile.request for tile in self.optimized), *needed]))
+        return tuple(dict.fromkeys(tile.request for tile in self.optimized))
 
     @property
     def legend(self) -> tuple[tuple[str, str], ...]:

@@ -39,7 +39,7 @@ Examples:
   kerasviz figures --list --model efficientnet-lite0 --quick
   kerasviz figures --model efficientnet-lite0 --recipe fast
   kerasviz figures --article circuits --model efficientnet-lite0 --recipe fast
-  kerasviz figures --article building-blocks --model efficientnet-lite0 --recipe fast --photos cat.jpg
+  kerasviz figures --article building-blocks --model efficientnet-lite0 --photos cat.jpg
   kerasviz figures hero objectives --model efficientnet-lite0 --recipe fast --out out/demo
   kerasviz figures appendix-overview --model model.onnx --preprocess torchvision --steps 256
 """,

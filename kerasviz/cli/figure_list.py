@@ -117,11 +117,10 @@ def _minutes(clock: Clock | None, plans: Sequence[Batch]) -> tuple[str, ...]:
 
 def _wants(layout: FigureLayout) -> str:
     """Return the options that give a figure more to show."""
-    from kerasviz.figures.layout.example_panels import NO_DATASET
     from kerasviz.figures.layout.tiles import ExamplesTile
 
     places = [place for block in layout.blocks for place in block.places]
-    examples = any(isinstance(place, ExamplesTile) or place == NO_DATASET for place in places)
+    examples = layout.lacks_examples or any(isinstance(p, ExamplesTile) for p in places)
     if any(made.photos for made in layout.computed):
         return "--photos"
     return "--examples" if examples and not layout.figure.seeds else ""

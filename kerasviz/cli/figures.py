@@ -63,8 +63,8 @@ Examples:
     "--photos",
     type=click.Path(path_type=Path),
     metavar="FOLDER|FILE",
-    help="PNG or JPEG files for the figures of gradients [default: an optimized picture] and for "
-    "those of building-blocks, which are about the first.",
+    help="PNG or JPEG files for the figures of gradients, and for those of building-blocks, which "
+    "are about the first. [default: five that come with kerasviz]",
 )
 @click.option(
     "--examples",

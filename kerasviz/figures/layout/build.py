@@ -10,6 +10,7 @@ from kerasviz.figures.layout.appendix import APPENDIX
 from kerasviz.figures.layout.arrangements import columns, groups, sequence
 from kerasviz.figures.layout.building_blocks import BUILDING_BLOCKS_TABLES
 from kerasviz.figures.layout.context import FigureOptions, resolve
+from kerasviz.figures.layout.example_panels import leave_out_empty, without_examples
 from kerasviz.figures.layout.gradient_tables import GRADIENT_TABLES
 from kerasviz.figures.layout.tables import TABLES
 from kerasviz.figures.layout.tiles import FigureLayout
@@ -38,14 +39,18 @@ def choose(figure: Figure, options: FigureOptions) -> FigureLayout:
         blocks, more = sequence(context)
     else:
         blocks, more = groups(context)
+    lacking = without_examples(options.net, blocks)
+    if not any(block.columns for block in blocks):  # in a grid, places count
+        blocks, column_titles = leave_out_empty(blocks, column_titles)
     return FigureLayout(
         figure,
         options.net.name,
         options.recipe.size,
         blocks,
-        (*context.notes, *more),
+        (*context.notes, *more, *lacking),
         column_titles,
         controls,
+        lacks_examples=bool(lacking),
     )
 
 

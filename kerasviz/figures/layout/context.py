@@ -54,6 +54,14 @@ class FigureOptions:
         card = card_of(self.net)
         return self.net.fitting_size(card.input_size if card is not None else CLASSIFIED)
 
+    @cached_property
+    def photo_size(self) -> tuple[int, int]:
+        """Return the height and width of photos: the network's own, unless the recipe names one."""
+        trained = self.net.trained_size
+        if trained is None or self.recipe.size != Recipe("").size:
+            return self.class_size
+        return self.net.fitting_size(trained)
+
 
 @dataclass(frozen=True)
 class FigureContext:

@@ -15,6 +15,7 @@ from kerasviz.analysis.explanation import is_before
 from kerasviz.analysis.photo_pass import PhotoPass, score_of
 from kerasviz.analysis.photo_views import MOST_DETAILED, detailed_layer
 from kerasviz.errors import UsageError
+from kerasviz.figures.layout.article_outline import is_outline
 from kerasviz.figures.layout.context import FigureContext
 from kerasviz.figures.layout.tiles import GradientTile, OptimizedTile
 from kerasviz.network.main_layers import main_layers
@@ -23,7 +24,7 @@ from kerasviz.network.program import has_positions
 from kerasviz.optvis.objectives.direction import direction
 from kerasviz.optvis.objectives.objective import logit
 from kerasviz.optvis.objectives.targets import Target
-from kerasviz.rendering.photos import Photo, read_photo
+from kerasviz.rendering.photos import Photo, photos_of, read_photo
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.sizes import usual_size
 from kerasviz.types import Array
@@ -55,18 +56,19 @@ class ViewedPhoto:
     def of(cls, context: FigureContext) -> ViewedPhoto:
         """Run the first photo of a figure's options.
 
-        Raises :class:`UsageError` where no photos are given.
+        Without any it is the first that comes with the package. Raises :class:`UsageError` for a
+        network of names and shapes only.
         """
         net = context.options.net
-        if not context.options.photos:
+        if is_outline(net):
             raise UsageError(
-                f"{context.figure.slug} is about a photo; give --photos FOLDER or a file"
+                f"{context.figure.slug} is about a photo; add --model NAME to count it"
             )
-        path = context.options.photos[0]
-        image = read_photo(path, net.fitting_size(usual_size(net)), net.channels)
+        photo = photos_of(context.options.photos)[0]
+        image = read_photo(photo.file, net.fitting_size(usual_size(net)), net.channels)
         logits = [net.require_logits().name] if net.classes.logits in net.taps else []
         run = PhotoPass(net, image, list(context.taps.values()) or _candidates(net), logits)
-        return cls(context, Photo(path.stem, file=path), image, run)
+        return cls(context, photo, image, run)
 
     @property
     def detailed(self) -> str:
@@ -86,7 +88,10 @@ class ViewedPhoto:
     def notes(self) -> list[str]:
         """Say which photo it is, and which layer the figure of one layer has."""
         count = len(self.context.options.photos)
-        more = "" if count == 1 else f", the first of {count} photos"
+        more = f", the first of {count} photos" if count > 1 else ""
+        more += (
+            "" if count else ", from scikit-image, in the public domain (--photos FILE: another)"
+        )
         height, width = self.image.shape[:2]
         notes = [f"Photo: {self.photo.name}{more}, as the network sees it in {width}x{height}."]
         if not self.context.taps:

@@ -50,10 +50,10 @@ class GradientTile:
     """Describe a picture that is computed from photos, see :mod:`kerasviz.figures.computed`.
 
     ``file`` is the name of its file without an ending, ``name`` its text. ``kind`` is ``photo``,
-    ``attribution``, ``magnitude``, ``colours``, a metric of ``gradients``, or one of
+    ``attribution``, ``magnitude``, ``grid``, ``colours``, a metric of ``gradients``, or one of
     :mod:`kerasviz.rendering.number_pictures`, which draws ``numbers``; ``goal`` has the objective
     that is differentiated, ``taps`` are all whose gradients are taken at once. ``pool`` says that a
-    pooling layer follows, ``label`` what the picture shows.
+    pooling layer follows, ``label`` what the picture shows, or what was found when it was computed.
     """
 
     file: str
@@ -171,6 +171,7 @@ class FigureLayout:
     """Hold the layout of a figure for one network, with notes on how it was chosen.
 
     ``size`` is the height and width of its pictures in pixels; ``pages`` are those it links to.
+    With ``lacks_examples`` places of dataset examples were left out, because there is no dataset.
     """
 
     figure: Figure
@@ -181,6 +182,13 @@ class FigureLayout:
     column_titles: tuple[str, ...] = ()
     controls: tuple[Control, ...] = ()
     pages: tuple[Page, ...] = ()
+    lacks_examples: bool = False
+
+    @property
+    def caption(self) -> str:
+        """Return the caption; without dataset examples one that does not speak of them."""
+        alone = self.figure.caption_without_examples
+        return alone if self.lacks_examples and alone else self.figure.caption
 
     @property
     def initial(self) -> tuple[int, ...]:
@@ -205,9 +213,7 @@ class FigureLayout:
     @property
     def requests(self) -> tuple[Request, ...]:
         """Return what has to be rendered, each request once."""
-        sources = [photo.request for made in self.computed for photo in made.photos]
-        needed = [request for request in sources if request is not None]
-        return tuple(dict.fromkeys([*(tile.request for tile in self.optimized), *needed]))
+        return tuple(dict.fromkeys(tile.request for tile in self.optimized))
 
     @property
     def legend(self) -> tuple[tuple[str, str], ...]:

@@ -232,7 +232,7 @@ class UnitPictures:
             place.why if isinstance(place, EmptyTile) else ""
             for place in self.block.places
             if not isinstance(place, OptimizedTile)
-        )
+        ) or ("", "")
         files = tuple(entry.file for entry in self.entries)
         unit = self.target
         # The facets are made by one command.

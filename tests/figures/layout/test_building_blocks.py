@@ -11,7 +11,6 @@ from PIL import Image
 from support.analysed import of_keras, tokens_of_keras, tokens_of_onnx
 
 import kerasviz
-from kerasviz.errors import UsageError
 from kerasviz.figures.catalogue.building_blocks import (
     ACTIVATION_GRID,
     BUILDING_BLOCKS,
@@ -21,6 +20,7 @@ from kerasviz.figures.catalogue.building_blocks import (
     SEMANTIC_DICTIONARY,
     SPATIAL_ATTRIBUTION,
 )
+from kerasviz.figures.layout.article_outline import article_outline
 from kerasviz.figures.layout.build import choose, choose_all
 from kerasviz.figures.layout.context import FigureOptions
 from kerasviz.figures.layout.tiles import GradientTile, OptimizedTile
@@ -153,12 +153,17 @@ def test_groups_have_a_place_and_a_direction_each(options):
         assert cosine > 0.5
 
 
-def test_figures_of_photos_say_what_they_need(options, photo):
-    layouts, failed = choose_all([*BUILDING_BLOCKS.values()], FigureOptions(options.net, FAST))
-    assert not layouts and set(failed) == set(BUILDING_BLOCKS)
-    assert failed["neuron-groups"] == (
-        "neuron-groups is about a photo; give --photos FOLDER or a file"
+def test_without_photos_it_is_about_one_of_the_package():
+    layout = choose(ACTIVATION_GRID, FigureOptions(of_keras(side=16), FAST, quick=True))
+    assert any("Photo: cat, from scikit-image" in note for note in layout.notes)
+
+
+def test_a_network_of_names_only_cannot_be_asked():
+    layouts, failed = choose_all(
+        [*BUILDING_BLOCKS.values()], FigureOptions(article_outline(), FAST)
     )
+    assert not layouts and set(failed) == set(BUILDING_BLOCKS)
+    assert failed["neuron-groups"] == ("neuron-groups is about a photo; count it with --model NAME")
 
 
 def test_a_network_without_classes_has_dictionaries_and_grids(photo):
@@ -173,8 +178,6 @@ def test_a_network_without_classes_has_dictionaries_and_grids(photo):
     assert "the first of 2 photos" in " ".join(layouts[0].notes)
     assert set(failed) == {"spatial-attribution", "neuron-groups"}
     assert all("no class logits" in reason for reason in failed.values())
-    with pytest.raises(UsageError, match="spatial-attribution is about a photo"):
-        choose(SPATIAL_ATTRIBUTION, FigureOptions(net, FAST))
 
 
 def test_quick_grids_have_fewer_cells(photo):

@@ -14,6 +14,7 @@ from kerasviz.figures.drawing.gradient_layouts import (
     panel,
 )
 from kerasviz.figures.drawing.icons import ICON_SIZE, arrow, icon
+from kerasviz.figures.drawing.panels import grids, grids_width, panels, panels_width
 from kerasviz.figures.drawing.separate_rows import (
     is_paired,
     is_separate,
@@ -254,6 +255,18 @@ def _layer(layout: FigureLayout, pictures: Pictures) -> Sheet:
     return sheet
 
 
+def _panels(layout: FigureLayout, pictures: Pictures) -> Sheet:
+    sheet = _sheet(panels_width(layout, pictures))
+    panels(layout, pictures, sheet, MARGIN)
+    return sheet
+
+
+def _grids(layout: FigureLayout, pictures: Pictures) -> Sheet:
+    sheet = _sheet(grids_width(layout))
+    grids(layout, pictures, sheet, MARGIN)
+    return sheet
+
+
 def _unit_line(tile: OptimizedTile) -> str:
     unit = f"Unit {tile.unit}"
     return f"{unit}: {tile.label}" if tile.label else unit
@@ -269,4 +282,6 @@ _LAYOUTS = {
     "halves": _halves,
     "marks": _marks,
     "layer": _layer,
+    "panels": _panels,
+    "grids": _grids,
 }

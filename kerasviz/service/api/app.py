@@ -24,6 +24,7 @@ from kerasviz.service.api import (
     site,
     tf_serving,
     trust,
+    unit_data,
     uploads,
 )
 from kerasviz.service.api.metrics import add_metrics
@@ -56,6 +57,7 @@ def create_app(setting: ServiceSettings) -> FastAPI:
         tf_serving,
         networks,
         connections,
+        unit_data,
         inputs,
         notes,
         jobs,

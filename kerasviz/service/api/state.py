@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import threading
 import time
@@ -12,6 +13,7 @@ from fastapi import Depends, Request
 
 from kerasviz.errors import KerasvizError
 from kerasviz.rendering.commands import CommandLine
+from kerasviz.rendering.facets import FacetFolders
 from kerasviz.service.activations import ImageActivations
 from kerasviz.service.description import describe_network
 from kerasviz.service.gallery import Gallery
@@ -24,6 +26,7 @@ from kerasviz.service.notes import Notes
 from kerasviz.service.settings import ServiceSettings
 from kerasviz.service.tf_serving.predict import Predictor
 from kerasviz.service.unit_connections import UnitConnections
+from kerasviz.service.unit_neighbours import UnitNeighbours
 from kerasviz.service.uploads.direction_uploads import DirectionUploads
 from kerasviz.service.uploads.photo_uploads import PhotoUploads
 from kerasviz.service.uploads.receiving import folder_bytes
@@ -57,6 +60,7 @@ class ServiceState:
     photos: PhotoUploads
     activations: ImageActivations
     connections: UnitConnections
+    neighbours: UnitNeighbours
     notes: Notes
     stopping: threading.Event = field(default_factory=threading.Event)
     throttle: LoginThrottle = field(default_factory=LoginThrottle)
@@ -66,6 +70,7 @@ class ServiceState:
     reading: threading.Lock = field(default_factory=threading.Lock)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _galleries: dict[str, Gallery] = field(default_factory=dict)
+    _facets: dict[str, list[str]] = field(default_factory=dict)
     _described: dict[str, dict[str, Any]] = field(default_factory=dict)
     _size: tuple[float, int] = (-FRESH_SECONDS, 0)
     _batch: int | None = None
@@ -98,6 +103,7 @@ class ServiceState:
             PhotoUploads(setting),
             activations,
             UnitConnections(networks),
+            UnitNeighbours(networks),
             Notes(setting.notes),
         )
 
@@ -143,7 +149,37 @@ class ServiceState:
                 examples=self.examples(name) is not None,
                 filling=self.setting.filling,
             )
+            self._described[name]["commands"] = self._commands(name)
         return self._described[name]
+
+    def _commands(self, name: str) -> dict[str, str]:
+        """Return the commands that make data for the page; LAYER, PHOTOS and FACETS are to fill in.
+
+        Those of facets open the network again.
+        """
+        path, args = self.networks.source(name).path, self.networks.cli_args(name)
+        found = f"out/{self.networks.get(name).name}-examples"
+        again = ["kerasviz", "open", path, *args]
+        make = ["kerasviz", "examples", path, "LAYER", "--images", "PHOTOS", *args]
+        return {
+            "examples": f"{shlex.join(make)} && {shlex.join([*again, '--examples', found])}",
+            "facets": shlex.join([*again, "--facets", "FACETS"]),
+        }
+
+    def facets(self) -> dict[str, list[str]]:
+        """Return the ids of the photos of each facet in the folder of the setting, by its name."""
+        folder = self.setting.facets
+        if folder is None:
+            return {}
+        with self._lock:
+            photos = [photo for ids in self._facets.values() for photo in ids]
+            if not photos or not all((self.photos.folder / photo).is_dir() for photo in photos):
+                files = FacetFolders.of(folder).photos.items()
+                self._facets = {
+                    name: [self.photos.add(path.name, path.read_bytes()).id for path in paths]
+                    for name, paths in files
+                }
+            return self._facets
 
     def examples(self, name: str) -> Examples | None:
         """Return the dataset examples of a network, if there are any that belong to it.

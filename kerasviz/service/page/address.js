@@ -1,9 +1,10 @@
-// The view that the address names: #/NAME, #/NAME/layer?layer=L, #/NAME/unit?layer=L&unit=U,
+// The view that the address names: #/NAME, #/NAME/layer?layer=L, #/NAME/unit?layer=L&unit=U&panel=P&open=N,
 // #/NAME/compose?target=T&balance=1&alpha=1&param=P&from=PHOTO&style=PHOTO,
 // #/NAME/compare?target=T&recipe=R&other=NAME&with=T&by=R, #/jobs, #/jobs/ID.
 
 const COMPOSED = ["balance", "alpha", "param", "from", "style"];
-const KEYS = ["layer", "unit", "first", "target", ...COMPOSED, "recipe", "other", "with", "by"];
+const COMPARED = ["recipe", "other", "with", "by"];
+const KEYS = ["layer", "unit", "panel", "open", "first", "target", ...COMPOSED, ...COMPARED];
 
 /** The view of a hash and its parameters. */
 export function placeOf(hash) {

@@ -15,6 +15,7 @@ from kerasviz import __version__
 from kerasviz.errors import KerasvizError
 from kerasviz.service.api import (
     connections,
+    examples,
     inputs,
     jobs,
     networks,
@@ -25,6 +26,7 @@ from kerasviz.service.api import (
     tf_serving,
     trust,
     uploads,
+    walls,
 )
 from kerasviz.service.api.metrics import add_metrics
 from kerasviz.service.api.responses import ERROR_HANDLERS
@@ -56,6 +58,8 @@ def create_app(setting: ServiceSettings) -> FastAPI:
         tf_serving,
         networks,
         connections,
+        walls,
+        examples,
         inputs,
         notes,
         jobs,
@@ -79,6 +83,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         for preview in state.setting.previews.iterdir():  # of workers that were killed
             preview.unlink(missing_ok=True)
         sweep_photos(state.setting.data, state.jobs.live_keys())
+        examples.sweep(state)
         state.workers.start()
         threading.Thread(target=_load, args=(state,), name="loading", daemon=True).start()
         if state.setting.allow_upload:

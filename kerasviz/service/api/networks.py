@@ -34,6 +34,8 @@ router = APIRouter(tags=["networks"], responses=ERRORS)
 
 #: Results of a search, at most.
 MOST_RESULTS = 50
+#: Units of a request, at most.
+MOST_UNITS = 1024
 ZIP: dict[str, Any] = {"application/zip": {}}
 BUCKETS = ("top", "positive", "negative", "bottom")
 #: For pictures whose address has their checksum: they never change.
@@ -60,17 +62,22 @@ def layer(
     layer: Name,
     state: State,
     first: Annotated[int, Query(ge=0)] = 0,
-    count: Annotated[int, Query(ge=0, le=1024)] = 64,
+    count: Annotated[int, Query(ge=0, le=MOST_UNITS)] = 64,
     recipe: Annotated[str, Query(max_length=40)] = "fast",
+    units: Annotated[str, Query(max_length=8000, pattern=r"^(\d{1,9}(,\d{1,9})*)?$")] = "",
 ) -> Response:
-    """Return units of a layer with their finished pictures."""
+    """Return units of a layer with their finished pictures: ``units``, or else those in a row."""
     about = find_layer(state, name, layer)
     net, gallery = state.networks.get(name), state.gallery(name)
-    units = []
-    for unit in range(first, min(about["units"] or 0, first + count)):
+    last = about["units"] or 0
+    wanted = [int(number) for number in units.split(",")[:MOST_UNITS]] if units else None
+    rows = []
+    for unit in range(first, min(last, first + count)) if wanted is None else wanted:
+        if unit >= last:
+            continue
         picture = best_picture(name, gallery, about["tap"], unit, recipe)
-        units.append({"unit": unit, "label": label_of(net, about["tap"], unit), **picture})
-    return Json({"layer": about, "units": units})
+        rows.append({"unit": unit, "label": label_of(net, about["tap"], unit), **picture})
+    return Json({"layer": about, "units": rows})
 
 
 @router.get("/api/networks/{name}/unit", response_model=UnitPage)

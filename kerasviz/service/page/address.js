@@ -1,9 +1,11 @@
-// The view that the address names: #/NAME, #/NAME/layer?layer=L, #/NAME/unit?layer=L&unit=U,
+// The view that the address names: #/NAME,
+// #/NAME/layer?layer=L&first=U&sort=S&show=C&class=C&like=U&to=L:U&photo=PHOTO&units=U-U, #/NAME/unit?layer=L&unit=U,
 // #/NAME/compose?target=T&balance=1&alpha=1&param=P&from=PHOTO&style=PHOTO,
 // #/NAME/compare?target=T&recipe=R&other=NAME&with=T&by=R, #/jobs, #/jobs/ID.
 
 const COMPOSED = ["balance", "alpha", "param", "from", "style"];
-const KEYS = ["layer", "unit", "first", "target", ...COMPOSED, "recipe", "other", "with", "by"];
+const WALL = ["sort", "show", "class", "like", "to", "photo", "units"];
+const KEYS = ["layer", "unit", "first", "target", ...WALL, ...COMPOSED, "recipe", "other", "with", "by"];
 
 /** The view of a hash and its parameters. */
 export function placeOf(hash) {

@@ -53,6 +53,8 @@ export const networks = (signal) => ask("/api/networks", { signal });
 export const network = (name) => ask(of(name));
 export const layer = (name, words, signal) => ask(of(name, `/layer${query(words)}`), { signal });
 export const unit = (name, words, signal) => ask(of(name, `/unit${query(words)}`), { signal });
+/** The units of a layer in an order: { layer, sort, show, class, like, to, photo, units }. */
+export const wall = (name, words, signal) => ask(of(name, `/wall${query(words)}`), { signal });
 export const connections = (name, words, signal) =>
   ask(of(name, `/connections${query(words)}`), { signal });
 export const notes = (name, signal) => ask(of(name, "/notes"), { signal });
@@ -114,6 +116,21 @@ export const thumbnail = (id) => `${ofPhoto(id)}/thumbnail.png`;
 /** Send a photo, from which pictures start, or with which they are compared. */
 export const sendPhoto = (file, signal) =>
   ask(`/api/photos${query({ name: file.name })}`, { ...sent(file), signal });
+
+/** Send an image of a folder, whose id the page draws; `path` is its path in the folder. */
+export const sendImage = (folder, path, file, signal) =>
+  ask(`/api/folders/${folder}/images${query({ name: path })}`, { ...sent(file), signal });
+
+/** Search a folder { folder, name } that was sent: returns a job as of `render`. */
+export const searchFolder = (name, words) =>
+  ask(of(name, "/examples"), {
+    method: "POST",
+    body: JSON.stringify(words),
+    headers: { "Content-Type": "application/json" },
+  });
+
+/** The images that were searched for a network, and the job that searches. */
+export const searched = (name, signal) => ask(of(name, "/examples"), { signal });
 
 /** Send a model file; `preprocess` may be empty. */
 export const upload = (name, preprocess, file, signal) =>

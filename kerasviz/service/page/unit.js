@@ -84,6 +84,7 @@ export async function show(main, { layer: layerName, unit: number }, described, 
     examples(told.examples ?? []),
     dropZone({
       prompt: `Where does ${target} respond in your picture?`,
+      network: name,
       signal,
       answer: async ({ file, url }) => {
         const found = await api.activations(name, { layer, unit }, file, signal);

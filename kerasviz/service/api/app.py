@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 
 from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
 from kerasviz import __version__
@@ -71,7 +72,7 @@ def create_app(setting: ServiceSettings) -> FastAPI:
     ):
         app.include_router(routes.router)
     add_metrics(app, state)
-    app.mount("/page", StaticFiles(directory=site.PAGE), name="page")
+    app.mount("/page", GZipMiddleware(StaticFiles(directory=site.PAGE)), name="page")
     app.mount("/docs", StaticFiles(directory=site.SWAGGER), name="docs")
     return guarded(app, setting, state.throttle)
 

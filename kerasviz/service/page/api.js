@@ -1,8 +1,9 @@
 // The requests to the server, whose errors are one line each.
 
+import { untilBack } from "./connection.js";
 import { signIn } from "./session.js";
 
-/** An error: the server's line and its status, 0 if it did not answer. */
+/** An error: the server's line and its status. */
 export class Refusal extends Error {
   constructor(status, words) {
     super(words);
@@ -10,15 +11,23 @@ export class Refusal extends Error {
   }
 }
 
-/** Request JSON; sign in first if the server requires a token. */
+// A name of this window: the service makes the pictures of several windows in turn.
+const CLIENT = { "X-Client": crypto.getRandomValues(new Uint32Array(2)).join("-") };
+const MOST_BROKEN = 3; // attempts of a request that the service does not answer while it is there
+
+/** Request JSON; sign in first if the server requires a token, and wait for one that is away. */
 async function ask(path, options = {}) {
+  let broken = 0;
   for (;;) {
     let response;
     try {
-      response = await fetch(path, options);
+      response = await fetch(path, { ...options, headers: { ...options.headers, ...CLIENT } });
     } catch (error) {
       if (error.name === "AbortError") throw error;
-      throw new Refusal(0, "The server does not answer: is `kerasviz serve` running?");
+      broken += 1;
+      if (broken > MOST_BROKEN) throw new Refusal(0, "The service closes the connection.");
+      await untilBack(options.signal); // the same request again asks for nothing new
+      continue;
     }
     if (response.status === 401) {
       await signIn();
@@ -80,6 +89,9 @@ export const describeInput = (name, preprocess) =>
     body: JSON.stringify({ preprocess }),
     headers: { "Content-Type": "application/json" },
   });
+
+/** The address of a finished picture in small, for walls; others, such as previews, stay. */
+export const small = (url) => (url.startsWith("/pictures/") ? `${url}&small=1` : url);
 
 export const provenance = (url) => ask(url);
 

@@ -107,8 +107,9 @@ async function search(network, files, say) {
 function follow(job, say, left = []) {
   current = { network: job.network, job: job.id, stop: () => api.cancel(job.id).catch(say) };
   const progress = ({ step = 0, steps = job.steps }) => {
-    const words =
-      step < steps
+    const words = !step
+      ? `Looking at what each unit sees, for the search of ${counted(steps, "image")}`
+      : step < steps
         ? `Searching ${step} of ${counted(steps, "image")} for what units respond to`
         : "Writing what was found";
     tell({ words, fraction: steps ? step / steps : 0 });

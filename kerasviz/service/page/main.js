@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { composeHash, hashOf, placeOf } from "./address.js";
 import { announce, element, errorLine } from "./dom.js";
+import { watchService } from "./connection.js";
 import * as networks from "./networks.js";
 import * as networkView from "./network_view.js";
 import * as layerView from "./layer_view.js";
@@ -154,5 +155,6 @@ addEventListener("hashchange", async () => {
 addEventListener("networks", fillPicker);
 // A folder was searched: units have examples, walls sort by them themselves.
 addEventListener("examples", () => placeOf(location.hash).view === "unit" && go());
+watchService();
 fillPicker();
 go().then(() => scrollTo(0, history.state?.y ?? 0));

@@ -1,5 +1,6 @@
 // The tile of a unit in the view of its layer.
 
+import { small } from "./api.js";
 import { element } from "./dom.js";
 import { fractionOf } from "./watch.js";
 
@@ -37,7 +38,7 @@ export function tileOf(href, unit) {
       if (url) {
         picture = url;
         steps = taken ?? 0;
-        show(url, "there");
+        show(small(url), "there");
       } else if (link.dataset.state === "unknown") {
         link.dataset.state = "empty";
       }

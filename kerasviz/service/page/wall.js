@@ -2,7 +2,7 @@
 
 import { element } from "./dom.js";
 
-const NEAREST = 700; // pixels above and below the window in which tiles are in the document
+const NEAREST = 320; // pixels above and below the window in which tiles are in the document
 const KEEP = 400; // tiles that are kept out of the document
 const GAP = 8; // pixels between two tiles
 const LEAST = 104; // pixels of a tile's width, at least

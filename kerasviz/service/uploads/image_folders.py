@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import threading
+import time
 from collections.abc import Collection
 from pathlib import Path
 
@@ -19,6 +20,8 @@ _SUFFIXES = {"PNG": ".png", "JPEG": ".jpg"}
 #: Characters of a folder and of a file that are kept, at most.
 _LONGEST_FOLDER = 60
 _LONGEST_FILE = 100
+#: Seconds after which a folder that nobody searches is removed, at the start of a service.
+KEPT_SECONDS = 24 * 3600.0
 _ID = re.compile(r"[0-9a-f]{16}")
 
 
@@ -72,10 +75,10 @@ class ImageFolders:
         return folder
 
     def sweep(self, live: Collection[str]) -> None:
-        """Remove all folders but live ones."""
+        """Remove old folders but live ones: pages may still send images of a young one."""
         folder = self.setting.folders
         for path in folder.iterdir() if folder.is_dir() else ():
-            if path.name not in live:
+            if path.name not in live and time.time() - path.stat().st_mtime > KEPT_SECONDS:
                 remove(path)
 
     def _count(self, identity: str) -> int:

@@ -100,7 +100,7 @@ def test_a_strangers_file_is_explored_without_a_question_but_one(
         page.get_by_role("button", name="Star").click()
         page.get_by_role("button", name="Starred").wait_for()
         page.goto(f"{address}/#/small/layer?layer=first")
-        page.get_by_label("Show", exact=True).select_option("starred")
+        page.locator(".order [name=show]").select_option("starred")
         shown = page.locator(".tile:visible")
         until(page, lambda: shown.all_inner_texts() == ["5 green edges"])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from PIL import Image
 from support.service_fixtures import state_of, work
 
 from kerasviz.examples import ExampleIndex, find_examples
@@ -106,6 +109,11 @@ def test_other_pictures_are_made_in_between_and_a_stop_loses_nothing(served: Ser
     worker.queue.report = stopping  # type: ignore[method-assign]
     assert worker.step()
     assert reports == [(16, "accepted"), (20, "done")]
+    made = client.get(picture["url"]).json()["pictures"][0]
+    small = client.get(f"{made['url']}&small=1")
+    assert small.headers["content-type"] == "image/webp" and "immutable" in str(small.headers)
+    image = Image.open(io.BytesIO(small.content))
+    assert image.format == "WEBP" and image.size == (24, 24)
     assert client.get(search["url"]).json()["state"] == "accepted", "it waits for the next start"
     assert list(state.setting.folders.iterdir())
     work(client)
@@ -151,8 +159,11 @@ def test_folders_are_limited_and_swept(served: Served) -> None:
     root = state.setting.folders / FOLDER
     files = sorted(p.relative_to(root).as_posix() for p in root.rglob("*.png"))
     assert files == ["a.png", "cat/old_b.png"]
+    state.folders.sweep(set())
+    assert root.is_dir(), "it is young"
+    os.utime(root, (0, 0))
     state.folders.sweep({FOLDER})
-    assert list(state.setting.folders.iterdir())
+    assert root.is_dir(), "a job searches it"
     state.folders.sweep(set())
     assert not list(state.setting.folders.iterdir())
 

@@ -1,12 +1,12 @@
-"""Opens many pages of a service at once, each wanting pictures, and says how fairly they are served.
+"""Opens many pages of a service at once, each wanting pictures, and says how fair it is.
 
     python scripts/load_pages.py [MODEL] [--pages 50] [--seconds 60]
 
 Each page is a client of its own, as a browser's is: it asks for the description of the network and
-for units of a layer, requests two rough pictures after another, follows the events of each job until
-it ends, and loads what was made. Prints the pictures that the pages got (fewest, median, most), the
-fairness index of Jain (1 is even), the times to the first picture and of answers, and the answers by
-status. Ends with 1 if an answer was 5xx, a connection broke, or a page got nothing.
+for units of a layer, requests two rough pictures after another, follows the events of each job
+until it ends, and loads what was made. Prints the pictures that the pages got (fewest, median,
+most), the fairness index of Jain (1 is even), the times to the first picture and of answers, and
+the answers by status. Ends with 1 if an answer was 5xx, a connection broke, or a page got nothing.
 """
 
 from __future__ import annotations

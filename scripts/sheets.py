@@ -113,6 +113,11 @@ def drawn(
     return canvas
 
 
+def on_white(image: Image.Image) -> Image.Image:
+    """Lay a picture on white, which is seen where it is transparent."""
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
+
+
 def main() -> None:
     """Render, print the table and draw the sheet."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
@@ -151,7 +156,7 @@ def main() -> None:
             first.append(scores)
             # of a layer as a whole: single units may score around zero
             share = scores.sum() / first[row].sum()
-            pictures[text].append([picture.to_pil().convert("RGB") for picture in made.pictures])
+            pictures[text].append([on_white(picture.to_pil()) for picture in made.pictures])
             print(
                 f"| {text} | {layer} | {share:.2f} | {min(k.contrast for k in looks):.3f} | "
                 f"{min(k.border for k in looks):.2f} | {max(k.deviant for k in looks):.1f} |",

@@ -2,11 +2,11 @@
 
     python scripts/wall_times.py [--units 10000] [--seconds 10] [--pictures N]
 
-Serves a network with a dense layer of so many units, whose pictures are drawn at random, scrolls its
+Serves a network with a dense layer of 10,000 units, whose pictures are drawn at random, scrolls its
 wall at a steady speed, and prints the median and the 95th percentile of the times between frames,
 and frames a second. Prints the bytes that the first view of the map and of the wall transfer, the
-elements of the wall, and the requests that went anywhere else (there are none). Ends with 1 if the
-wall scrolls at less than 50 frames a second or a view weighs 300 kB or more.
+elements of the page, and the requests that went anywhere else. Ends with 1 if the wall scrolls at
+less than 50 frames a second, or a view weighs 300 kB or more.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from service_process import ServiceProcess
 LEAST_FRAMES, MOST_BYTES = 50.0, 300_000
 #: Pixels of the pictures, as rough ones have.
 SIDE = 64
-#: Scrolls so many pixels in each frame for a time, and returns the times between frames.
+#: Scrolls by some pixels in each frame for a time, and returns the times between frames.
 SCROLL = """([seconds, pixels]) => new Promise((done) => {
   const times = [];
   let last = null;
@@ -44,7 +44,7 @@ SCROLL = """([seconds, pixels]) => new Promise((done) => {
 
 
 def dense_network(path: Path, units: int) -> None:
-    """Write a Keras network with a dense layer of so many units."""
+    """Write a Keras network whose dense layer has a number of units."""
     import keras
 
     keras.utils.set_random_seed(0)

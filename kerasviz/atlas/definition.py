@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from kerasviz.atlas.batch_sizes import balanced
@@ -15,6 +16,7 @@ from kerasviz.figures.layout.appendix import layers_of
 from kerasviz.figures.layout.build import choose
 from kerasviz.figures.layout.context import FigureOptions
 from kerasviz.figures.layout.directions import DirectionGroup, names_directions
+from kerasviz.figures.layout.photo_facets import PhotoFacets, facet_names, photo_facets
 from kerasviz.figures.layout.tiles import FigureLayout
 from kerasviz.io.storage import Storage
 from kerasviz.network.input_spec import InputSpec
@@ -40,7 +42,7 @@ class Atlas:
 
     ``network`` is its provenance. ``threads`` are those of TensorFlow in a worker, ``balanced``
     says that the last batches are small, for hundreds of workers; both decide the last bits of
-    pictures.
+    pictures. ``facets`` steer pictures of units towards photos.
     """
 
     network: Mapping[str, Any]
@@ -51,6 +53,7 @@ class Atlas:
     threads: int = 1
     balanced: bool = False
     directions: tuple[DirectionGroup, ...] = ()
+    facets: tuple[PhotoFacets, ...] = ()
 
     @classmethod
     def of(
@@ -97,6 +100,14 @@ class Atlas:
             return replace(atlas, recipe=fitted.replace(precision=existing.recipe.precision))
         return replace(atlas, recipe=recipe.resolved(fitted, net, atlas.all_taps))
 
+    def with_facets(self, net: Network, folder: Path) -> Atlas:
+        """Return the atlas with facets of the photos in a folder's folders.
+
+        Raises :class:`UsageError` as :func:`photo_facets` does.
+        """
+        found = photo_facets(net, self.recipe, self.taps, self.directions, folder)
+        return replace(self, facets=found)
+
     @property
     def all_taps(self) -> tuple[str, ...]:
         """The taps of its layers and directions."""
@@ -110,6 +121,7 @@ class Atlas:
             self.seed,
             layers=self.taps,
             directions=self.directions,
+            facets=self.facets,
             examples=examples,
         )
 
@@ -139,6 +151,7 @@ class Atlas:
             },
             "taps": list(self.taps),
             **({"directions": [g.to_json() for g in self.directions]} if self.directions else {}),
+            **({"facets": [f.to_json() for f in self.facets]} if self.facets else {}),
             "recipe": self.recipe.to_json(),
             "seed": self.seed,
             "threads": self.threads,
@@ -160,6 +173,7 @@ class Atlas:
             threads=data["threads"],
             balanced=data["fine"],
             directions=tuple(map(DirectionGroup.from_json, data.get("directions", ()))),
+            facets=tuple(map(PhotoFacets.from_json, data.get("facets", ()))),
         )
 
 
@@ -219,6 +233,10 @@ def _differences(agreed: Atlas, asked: Atlas) -> Iterator[str]:
         names = [_few([g.name for g in a.directions]) or "none" for a in (agreed, asked)]
         same = names[0] == names[1]
         yield "other directions" if same else f"directions: there {names[0]}, here {names[1]}"
+    if agreed.facets != asked.facets:
+        names = [_few(facet_names(a.facets)) or "none" for a in (agreed, asked)]
+        same = names[0] == names[1]
+        yield "other photos of facets" if same else f"facets: there {names[0]}, here {names[1]}"
     yield from setting_differences(agreed.recipe.identity(), asked.recipe.identity())
     rest = [
         {"seed": a.seed, "threads": a.threads, "batches": "fine" if a.balanced else "usual"}

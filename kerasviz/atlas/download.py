@@ -13,9 +13,9 @@ from kerasviz.errors import UsageError
 from kerasviz.io.files import write_atomically
 from kerasviz.io.storage import Storage
 from kerasviz.optvis.held_array import held_arrays
-from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.held_data import array_file
 from kerasviz.rendering.manifest import JOURNAL, MANIFEST, Manifest
+from kerasviz.rendering.request import Request
 
 
 @contextmanager
@@ -37,8 +37,8 @@ def fetched(url: str) -> Iterator[Path]:
             raise UsageError(f"{url!r} holds no {MANIFEST}: it was not made by kerasviz")
         manifest = Manifest(root / inside)
         names = [*manifest.entries, *manifest.computed, *manifest.copied]
-        recipes = [Recipe.from_json(data["recipe"]) for data in manifest.requests.values()]
-        names += dict.fromkeys(array_file(held) for held in held_arrays(recipes))
+        requests = [Request.from_json("", data) for data in manifest.requests.values()]
+        names += dict.fromkeys(array_file(held) for held in held_arrays(requests))
         _copy(storage, [posixpath.normpath(inside + name) for name in names], root)
         yield root / inside
 

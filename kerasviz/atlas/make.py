@@ -24,6 +24,7 @@ from kerasviz.network.input_spec import InputSpec
 from kerasviz.network.network import Network
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.commands import CommandLine
+from kerasviz.rendering.facets import facet_precision
 from kerasviz.rendering.recipe_options import RecipeOptions
 from kerasviz.rendering.store import Store, unique_requests
 from kerasviz.types import EngineName, Param, Precision, Size
@@ -73,6 +74,7 @@ def make_atlas(  # noqa: PLR0913 - the options of the command
     tile: int | None = None,
     spectrum: str | os.PathLike[str] | None = None,
     alpha: bool = False,
+    facets: str | os.PathLike[str] | None = None,
     seed: int = 0,
     examples: str | Path | None = None,
     progress: bool | Callable[[RunProgress], None] | None = None,
@@ -106,6 +108,8 @@ def make_atlas(  # noqa: PLR0913 - the options of the command
         spectrum: A folder of photographs: pictures of the recipe maco have the magnitudes of their
             spectrum; by default those built in.
         alpha: Whether pictures are transparent: only what the units need is opaque.
+        facets: A folder of one to four folders with photos: each unit has a picture for every
+            folder, steered towards its photos, instead of four diverse ones.
         seed: The seed of the noise that the pictures start from.
         examples: A folder that :func:`kerasviz.find_examples` made, for the panels of examples.
         progress: ``None`` shows a bar at a terminal, ``True`` elsewhere too, ``False`` never; a
@@ -138,6 +142,8 @@ def make_atlas(  # noqa: PLR0913 - the options of the command
         alpha=bool(alpha),
     )
     asked.chosen()
+    if facets is not None:
+        asked = facet_precision(asked)
     net = as_network(net)
     place = atlas_address(net, out)
     atlas = Atlas.asked(
@@ -149,6 +155,8 @@ def make_atlas(  # noqa: PLR0913 - the options of the command
         fine=fine,
         existing=existing_atlas(place),
     )
+    if facets is not None:
+        atlas = atlas.with_facets(net, Path(facets))
     if source is not None:
         atlas = replace(atlas, source=replace(source, path=net.identity.source))
     options = options.with_threads(atlas.threads)
@@ -194,7 +202,7 @@ def render_atlas(
     settings, and :class:`KerasvizError` for abandoned tasks and a full storage; finished pictures
     are kept.
     """
-    write_arrays(storage, atlas.recipe)  # first, because workers read them
+    write_arrays(storage, (atlas.recipe, atlas.facets))  # first, because workers read them
     atlas = read_arrays(storage, agree(storage, atlas))
     net, examples = recorded_as(net, atlas), options.get("examples")
     layout = atlas.layout(net, examples)

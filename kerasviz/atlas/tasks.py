@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from kerasviz.atlas.arrays import read_arrays
@@ -35,7 +34,7 @@ def payload_of(batch: Batch) -> str:
 
 
 def plan_of(net: Network, payload: str, storage: Storage | None = None) -> Batch:
-    """Return the batch that a text stands for, with the arrays of its recipe from a storage."""
+    """Return the batch that a text stands for, with its arrays from a storage."""
     data: dict[str, Any] = json.loads(payload)
     shared = {"recipe": data["recipe"], "snapshots": data["snapshots"], "batch": data["fixed"]}
     requests = [
@@ -43,8 +42,7 @@ def plan_of(net: Network, payload: str, storage: Storage | None = None) -> Batch
         for text, objective, seed, rows in data["requests"]
     ]
     if storage is not None:
-        recipe = read_arrays(storage, requests[0].recipe)
-        requests = [replace(request, recipe=recipe) for request in requests]
+        requests = list(read_arrays(storage, tuple(requests)))
     return Batch.of(net, requests, data["batch"])
 
 

@@ -48,6 +48,7 @@ Examples:
   kerasviz atlas efficientnet-lite0 stem block1a --steps 128 --size 64
   kerasviz atlas efficientnet-lite0 block5a@concepts.npz:nmf --recipe fast
   kerasviz atlas efficientnet-lite0 block5a --recipe maco --spectrum photos
+  kerasviz atlas efficientnet-lite0 block5a --recipe fast --facets themes
   kerasviz atlas inceptionv1 --out s3://bucket/inceptionv1 --engine ray --address auto
 
 The same command continues a run that ended early, and may run on several machines at once.
@@ -70,6 +71,13 @@ The same command continues a run that ended early, and may run on several machin
 )
 @spectrum_option
 @alpha_option
+@click.option(
+    "--facets",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of one to four folders with photos: of each unit a picture for every folder, "
+    "steered towards its photos, instead of four diverse ones.",
+)
 @recipe_options("article")
 @seed_option
 @click.option(
@@ -102,6 +110,7 @@ def command(
     workers: int | None,
     threads: int | None,
     fine: bool,
+    facets: Path | None,
     seed: int,
     examples: Path | None,
     only_plan: bool,
@@ -128,13 +137,19 @@ def command(
     from kerasviz.atlas.make import atlas_address, existing_atlas
     from kerasviz.cli.progress import working
     from kerasviz.io.storage import Storage
+    from kerasviz.rendering.facets import facet_precision
 
+    if facets is not None:
+        recipe_options = facet_precision(recipe_options)
     where = atlas_address(net, out)
     existing, storage = existing_atlas(where), Storage(where)
     with working(f"choosing the precision of {net.name}"):
         atlas = Atlas.asked(
             net, taps, recipe_options, seed=seed, threads=threads, fine=fine, existing=existing
         )
+    if facets is not None:
+        with working(f"fitting probes to the photos in {facets}"):
+            atlas = atlas.with_facets(net, facets)
     say_sizes(recipe_options.chosen(), [atlas.recipe])
     atlas = replace(atlas, source=model_options.source(net.identity.source))
     if only_plan:

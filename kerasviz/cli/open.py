@@ -51,6 +51,12 @@ Pictures are kept: the next time they are there at once. Ctrl-C stops it.
     help="Folder of `kerasviz examples`: what units respond to in your data.",
 )
 @click.option(
+    "--facets",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Folder of folders with photos: a picture of each unit is steered towards each of them.",
+)
+@click.option(
     "--data",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
@@ -64,6 +70,7 @@ def command(
     model: tuple[str, ...],
     *,
     examples: Path | None,
+    facets: Path | None,
     data: Path | None,
     browser: bool,
     embed: bool,
@@ -80,6 +87,10 @@ def command(
     if examples is not None and not (examples / EXAMPLES).is_file():
         raise UsageError(f"{str(examples)!r} has no {EXAMPLES}; make it with `kerasviz examples`")
     import_tensorflow()  # before what follows imports it, and without its notes
+    if facets is not None:
+        from kerasviz.rendering.facets import FacetFolders
+
+        FacetFolders.of(facets)  # which raises for a folder without facets
     from kerasviz.service.server import listening_near, serve
     from kerasviz.service.settings import ServiceSettings, served_name
 
@@ -93,6 +104,7 @@ def command(
         filling=True,
         framed_by=NOTEBOOKS if embed else (),
         examples=examples,
+        facets=facets,
         quiet=True,
     )
     check_settings(setting)

@@ -134,6 +134,18 @@ class Examples:
         """The names of the taps, as the network lists them."""
         return tuple(tap["tap"] for tap in self.data["taps"])
 
+    def has_statistics(self, tap: str) -> bool:
+        """Return whether the index has statistics of the units of a tap."""
+        return self.index is not None and tap in self._taps
+
+    def field(self, tap: str) -> ReceptiveField:
+        """Return what a position of a tap sees of the image."""
+        return self._taps[tap][1]
+
+    def listed(self, tap: str) -> str:
+        """Return the name under which a tap, or the tensor that it is made of, has its files."""
+        return str(self._taps[tap][0]["tap"])
+
     def units(self, tap: str) -> int:
         """Return the number of units of a tap that have examples."""
         return len(self._taps[tap][0]["units"]) if tap in self._taps else 0

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kerasviz.figures.layout.tiles import GradientTile
+from kerasviz.figures.layout.tiles import FigureLayout, GradientTile, TileRow
 from kerasviz.io.files import checksum, digest
 from kerasviz.network.network import Network
 from kerasviz.optvis.environment import environment
 from kerasviz.rendering.gradient_pictures import GradientCache, _made
 from kerasviz.rendering.manifest import GradientEntry
-from kerasviz.rendering.photos import Photo
+from kerasviz.rendering.photos import OWN_PHOTOS, Photo
 from kerasviz.rendering.store import Store
 
+#: Kinds of pictures whose result stands under each of them.
+LABELLED = ("grid", "attribution")
 #: Increased when the same inputs give other pictures.
-VERSION = 2
+VERSION = 3
 
 
 def make_computed(store: Store, wanted: Sequence[GradientTile], gradients: GradientCache) -> int:
@@ -36,6 +39,27 @@ def make_computed(store: Store, wanted: Sequence[GradientTile], gradients: Gradi
     if missing:
         store.compute(_made(store, draft, gradients, here) for draft in missing)
     return len(missing)
+
+
+def label_computed(store: Store, layout: FigureLayout) -> FigureLayout:
+    """Return a layout with what was found when its pictures were computed.
+
+    What concerns one picture is its label, what concerns several is a note.
+    """
+    found = {tile: store.computed[f"{tile.file}.png"].words for tile in layout.computed}
+
+    def labelled(row: TileRow) -> TileRow:
+        places = tuple(
+            replace(place, label=found[place])
+            if isinstance(place, GradientTile) and place.kind in LABELLED
+            else place
+            for place in row.places
+        )
+        return replace(row, places=places)
+
+    notes = dict.fromkeys(w for tile, w in found.items() if w and tile.kind not in LABELLED)
+    blocks = tuple(labelled(row) for row in layout.blocks)
+    return replace(layout, blocks=blocks, notes=(*layout.notes, *notes))
 
 
 def _kept(store: Store, draft: GradientEntry) -> bool:
@@ -60,13 +84,18 @@ def _draft(store: Store, made: GradientTile) -> GradientEntry:
 
 
 def _source(store: Store, photo: Photo) -> dict[str, str]:
-    """Return a photo's name, checksum, and path relative to the folder of the store."""
-    if photo.request is not None:
-        (entry, *_) = store.finished([photo.request])
-        return {"name": photo.name, "sha256": entry.sha256, "file": entry.file}
-    assert photo.file is not None
-    path = Path(os.path.relpath(photo.file, store.folder)).as_posix()
-    return {"name": photo.name, "sha256": checksum(photo.file.read_bytes()), "file": path}
+    """Return a photo's name, checksum, and path relative to the folder of the store.
+
+    A photo of the package is copied into the folder, which stays whole when it is moved.
+    """
+    data = photo.file.read_bytes()
+    if photo.file in OWN_PHOTOS:
+        path = store.folder / f"photo-{photo.file.name}"
+        store.copy(path, data)
+    else:
+        path = photo.file
+    file = Path(os.path.relpath(path, store.folder)).as_posix()
+    return {"name": photo.name, "sha256": checksum(data), "file": file}
 
 
 def _key(net: Network, made: dict[str, Any], photos: Sequence[str]) -> str:

@@ -13,9 +13,9 @@ from kerasviz.figures.catalogue.appendix import APPENDIX_LAYER
 from kerasviz.figures.catalogue.articles import ARTICLES, FIGURES
 from kerasviz.figures.catalogue.figure import Figure
 from kerasviz.figures.catalogue.regularization import FREQUENCY_PENALIZATION
-from kerasviz.figures.computed import make_computed
+from kerasviz.figures.computed import label_computed, make_computed
 from kerasviz.figures.drawing.drawing import draw
-from kerasviz.figures.drawing.gradient_layouts import pooled
+from kerasviz.figures.drawing.gradient_layouts import reduced
 from kerasviz.figures.layout.appendix import layers_of
 from kerasviz.figures.layout.build import choose_all
 from kerasviz.figures.layout.context import FigureOptions
@@ -109,10 +109,12 @@ def make_figures(  # noqa: PLR0913 - the options of the command
         out: The folder for the figures, by default ``out/NAME-figures``.
         seed: The seed of the noise that the pictures start from.
         quick: Whether to take at most 128 steps, and only some of hundreds of settings.
-        photos: A folder of PNG and JPEG files, or one of them, for the figures of gradients.
+        photos: A folder of PNG and JPEG files, or one of them, for the figures of gradients, and
+            for those of ``"building-blocks"``, which are about the first; by default those of the
+            package.
         examples: A folder that :func:`kerasviz.find_examples` made, for the panels of examples.
-        article: Which figures are drawn where none are named: ``"feature-visualization"``, or
-            ``"circuits"``.
+        article: Which figures are drawn where none are named: ``"feature-visualization"``,
+            ``"circuits"`` or ``"building-blocks"``.
         layer: The taps, or one, all of whose units ``appendix-layer`` shows; by default 8 units.
         size: Pixels, a number or (height, width); by default the network's own where it takes no
             other, else the recipe's.
@@ -257,13 +259,12 @@ def write_figures(
     for layout in layouts:
         if layout.figure.layout == "layer":
             layout = write_layers(out, run, layout)
+        layout = label_computed(store, layout)
         panels = write_panels(options, layout, store)
         tiles: dict[Tile, str] = {
             t: panels[t] if isinstance(t, ExamplesTile) else _file(store, t) for t in layout.tiles
         }
-        found = [store.computed[_file(store, made)].words for made in layout.computed]
-        words = dict.fromkeys(line for line in found if line)
-        notes = (*layout.notes, *words, *activation_notes(store, layout))
+        notes = (*layout.notes, *activation_notes(store, layout))
         paths += _write(out, replace(layout, notes=notes), tiles, run.origins(layout))
     store.merge()
     present = _present(out)
@@ -329,7 +330,7 @@ def _write(
     image, page = out / f"{slug}.png", out / f"{slug}.html"
     update(image, encode(draw(layout, pictures), "png"))
     links = {tile: f"{PICTURES}/{file}" for tile, file in files.items()}
-    pools = {made for made, _ in pooled(layout.blocks, pictures)}
+    pools = reduced(layout.blocks, pictures)
     sizes = {tile: picture.size for tile, picture in pictures.items()}
     update(page, figure_page(layout, links, sizes, pools, origins).encode())
     return [image, page]

@@ -132,6 +132,34 @@ def decorrelated_colours(slope: Array, root: str = "svd") -> Array:
     return mixed.astype(slope.dtype)
 
 
+def grid_pattern(magnitudes: Array) -> Array:
+    """Return the pattern [p, p] that repeats in maps of magnitudes [B, h, w], around 1.
+
+    Every position is divided by the mean of the p x p ones around it, so that what is in the image
+    drops out, then all blocks of p x p are averaged. p is 8, 4 or 2, the largest that fits 7 times
+    into the shorter side; maps that are smaller than 14 give the pattern [[1.0]].
+
+    >>> stripes = np.tile([1.0, 3.0], (1, 16, 8))
+    >>> grid_pattern(stripes)
+    array([[0.5, 1.5],
+           [0.5, 1.5]])
+    """
+    _, height, width = magnitudes.shape
+    period = next((p for p in (8, 4, 2) if min(height, width) >= 7 * p), 1)
+    if period == 1:
+        return np.ones((1, 1))
+    before = period // 2
+    edges = (before, period - 1 - before)
+    padded = np.pad(magnitudes.astype(np.float64), ((0, 0), edges, edges), mode="symmetric")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (period, period), axis=(1, 2))
+    around = windows.mean((-2, -1))
+    shares = magnitudes / np.where(around > 0, around, 1)
+    rows, columns = height // period, width // period
+    whole = shares[:, : rows * period, : columns * period]
+    pattern: Array = whole.reshape(-1, rows, period, columns, period).mean((0, 1, 3))
+    return pattern
+
+
 def colour_share(images: Array) -> Array:
     """Return the energy of the colours of images [B, H, W, 3] over that of their brightness: [B].
 

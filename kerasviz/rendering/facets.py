@@ -16,13 +16,14 @@ import tensorflow as tf
 from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
 from kerasviz.network.positions import positions_of
-from kerasviz.optvis.objectives.facets import facet
+from kerasviz.optvis.objectives.facets import WEIGHT, facet
 from kerasviz.optvis.objectives.probes import linear_probe
 from kerasviz.optvis.objectives.structure import taps_of
-from kerasviz.optvis.objectives.term import Objective
+from kerasviz.optvis.objectives.term import Objective, Term
 from kerasviz.rendering.batching import fixed_batch
 from kerasviz.rendering.facet_records import facet_words
 from kerasviz.rendering.photos import SUFFIXES, find_photos, read_photo
+from kerasviz.rendering.recipe_options import RecipeOptions
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.sizes import usual_size
 from kerasviz.types import Array, Size
@@ -105,6 +106,29 @@ def with_facets(
     Raises :class:`UsageError` for a target without layers before it, tiles, unreadable photos, and
     without scikit-learn.
     """
+    steering = steering_of(net, requests, folders, weights, positions)
+    found: list[Request] = []
+    for request in requests:
+        found.append(request)
+        for term in steering[request]:
+            words = facet_words(facet_name(term), term.weight if len(weights) > 1 else None)
+            objective = request.objective + Objective((term,))
+            steered = replace(request, text=request.text + words, objective=objective)
+            found.append(_in_own_batch(net, steered))
+    return found
+
+
+def steering_of(
+    net: Network,
+    requests: Sequence[Request],
+    folders: FacetFolders,
+    weights: Sequence[float] = (WEIGHT,),
+    positions: bool = False,
+) -> dict[Request, tuple[Term, ...]]:
+    """Return the terms that steer each request: one for every facet and weight, in this order.
+
+    Raises :class:`UsageError` as :func:`with_facets` does.
+    """
     if any(request.recipe.tile for request in requests):
         raise UsageError("tiles: a facet needs the whole image; render without --tile")
     layers = {request: facet_layers(net, request) for request in requests}
@@ -112,19 +136,30 @@ def with_facets(
     grids = {name: _grid(net, name) if positions else () for name in names}
     activations = _pooled(net, grids, folders.files)
     probes = {name: _probes(name, activations[name], folders) for name in names}
-    found: list[Request] = []
-    for request in requests:
-        found.append(request)
-        for name in folders.photos:
-            numbers = np.concatenate([probes[tap][name] for tap in layers[request]])
-            for weight in weights:
-                words = facet_words(name, weight if len(weights) > 1 else None)
-                cells = [grid for tap in layers[request] if (grid := grids[tap])]
-                steering = facet(layers[request], numbers, weight, name, cells)
-                objective = request.objective + steering
-                steered = replace(request, text=request.text + words, objective=objective)
-                found.append(_in_own_batch(net, steered))
+    found = {}
+    for request, taps in layers.items():
+        cells = [grid for tap in taps if (grid := grids[tap])]
+        numbers = {
+            name: np.concatenate([probes[tap][name] for tap in taps]) for name in folders.photos
+        }
+        found[request] = tuple(
+            facet(taps, numbers[name], weight, name, cells).terms[0]
+            for name in folders.photos
+            for weight in weights
+        )
     return found
+
+
+def facet_precision(recipe: RecipeOptions) -> RecipeOptions:
+    """Return options in the precision that facets take; others are a :class:`UsageError`."""
+    if recipe.names_precision and (precision := recipe.chosen().precision) != "float32":
+        raise UsageError(f"precision {precision}: facets are computed in float32 only")
+    return replace(recipe, precision="float32")
+
+
+def facet_name(term: Term) -> str:
+    """Return the name of the facet that a term steers towards."""
+    return "" if term.probe is None else term.probe.name
 
 
 def _in_own_batch(net: Network, request: Request) -> Request:

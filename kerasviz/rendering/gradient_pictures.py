@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +18,13 @@ from kerasviz.optvis.gradients import (
     colour_share,
     decorrelated_colours,
     gradients,
+    grid_pattern,
     steepest,
 )
 from kerasviz.optvis.objectives.objective import Objective, logit
 from kerasviz.optvis.objectives.structure import IMAGE
 from kerasviz.rendering.manifest import GradientEntry
+from kerasviz.rendering.number_pictures import ALONE, ON_PHOTO
 from kerasviz.rendering.photos import read_photo
 from kerasviz.rendering.store import Store
 from kerasviz.types import Array, PreActivation
@@ -30,6 +32,8 @@ from kerasviz.types import Array, PreActivation
 #: Percentile that becomes white or full colour, so that a few large values do not hide the others.
 PERCENTILE = 99.5
 HEAT = (245, 166, 35)
+#: Positions of a grid that are shown along an axis, whatever repeats in it.
+GRID = 16
 
 
 def direction_image(direction: Array) -> Image.Image:
@@ -46,13 +50,23 @@ def map_image(magnitude: Array) -> Image.Image:
     return to_image(np.clip(_scaled(magnitude), 0, 1)[..., None])
 
 
+def grid_image(pattern: Array) -> Image.Image:
+    """Draw a pattern [p, p] around 1, repeated to 16 x 16: black is 3/4 or less, white 5/4.
+
+    >>> grid_image(np.array([[1.0, 2.0], [0.5, 1.0]])).getpixel((1, 0))
+    255
+    """
+    times = GRID // len(pattern)
+    return to_image(np.clip(2 * np.tile(pattern, (times, times)) - 1.5, 0, 1)[..., None])
+
+
 def heat_image(photo: Array, attributed: Array) -> Image.Image:
-    """Draw a photo [H, W, C] in grey, and orange where a map [h, w] is positive."""
+    """Draw a photo [H, W, C] in dark grey, and light and orange where a map [h, w] is positive."""
     size = photo.shape[1], photo.shape[0]
     small = Image.fromarray(np.clip(_scaled(attributed), 0, 1).astype(np.float32))
     amount = np.asarray(small.resize(size, Image.Resampling.BILINEAR))[..., None]
     grey = np.asarray(to_image(photo).convert("L"), np.float64)[..., None] / 255
-    mixed = (1 - 0.8 * amount) * (0.15 + 0.7 * grey) + 0.8 * amount * (np.array(HEAT) / 255)
+    mixed = (1 - amount) * 0.55 * grey + amount * (0.45 * grey + 0.55 * np.array(HEAT) / 255)
     return to_image(mixed)
 
 
@@ -68,7 +82,8 @@ def _scaled(values: Array) -> Array:
 class GradientTask:
     """Describe a computed picture without its photos.
 
-    ``taps`` are those whose gradients come out of the same backward pass.
+    ``taps`` are those whose gradients come out of the same backward pass. ``numbers`` are what a
+    kind of :mod:`kerasviz.rendering.number_pictures` draws.
     """
 
     kind: str
@@ -77,6 +92,7 @@ class GradientTask:
     pre_activation: PreActivation
     tap: str
     taps: tuple[str, ...]
+    numbers: Sequence[Any] = ()
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> GradientTask:
@@ -89,6 +105,7 @@ class GradientTask:
             pre_activation=data["pre_activation"],
             tap=data["tap"],
             taps=tuple(data["taps"]),
+            numbers=data.get("numbers", ()),
         )
 
 
@@ -121,17 +138,26 @@ def compute(task: GradientTask, photos: Array, cache: GradientCache) -> tuple[Im
     """
     if task.kind == "photo":
         return to_image(photos[0]), ""
+    if task.kind in ON_PHOTO:
+        return ON_PHOTO[task.kind](photos[0], task.numbers), ""
+    if task.kind in ALONE:
+        return ALONE[task.kind](task.numbers), ""
     if task.kind == "attribution":
         return _attributed(cache.net, photos[:1], task.tap)
     gradient = cache(task, photos)
     if task.kind == "magnitude":
         return map_image(np.sqrt((gradient**2).sum(-1)).mean(0)), ""
+    if task.kind == "grid":
+        pattern = grid_pattern(np.sqrt((gradient**2).sum(-1)))
+        if pattern.size == 1:
+            return grid_image(pattern), "too small to tell"
+        return grid_image(pattern), f"{pattern.max() / pattern.min():.2f} to 1"
     if task.kind == "colours":
         whitened = decorrelated_colours(gradient)
         shares = [float(colour_share(gradient)[0]) for gradient in (gradient, whitened)]
         shares_text = (
-            f"Energy of colour over that of brightness: {shares[0]:.2g} in the gradient as it is, "
-            f"{shares[1]:.2g} with decorrelated colours."
+            f"Energy of colour over that of brightness: {shares[0]:.3g} in the gradient as it is, "
+            f"{shares[1]:.3g} with decorrelated colours."
         )
         return direction_image(whitened[0]), shares_text
     return direction_image(steepest(task.kind, gradient, photos)[0]), ""
@@ -143,7 +169,7 @@ def _attributed(net: Network, photo: Array, tap: str) -> tuple[Image.Image, str]
     means = scores.numpy().reshape(-1, scores.shape[-1]).mean(0)  # a head may have positions
     top = int(np.argmax(means[net.classes.first :]))
     contributions = attribution(net, logit(top), photo, tap)[0]
-    top_class = f"The top class of the photo is {net.classes.describe(top)}."
+    top_class = f"What speaks for {net.classes.describe(top)}"
     return heat_image(photo[0], contributions), top_class
 
 
@@ -162,7 +188,8 @@ def _made(
     """Compute a picture: its entry, and its file with the provenance inside."""
     task = GradientTask.from_json(entry.made)
     sources = [store.folder / photo["file"] for photo in entry.photos]
-    photos = np.stack([read_photo(path, task.size, store.net.channels) for path in sources])
+    read = [read_photo(path, task.size, store.net.channels) for path in sources]
+    photos = np.stack(read) if read else np.zeros((0, *task.size, store.net.channels), np.float32)
     image, text = compute(task, photos, cache)
     about = {
         "name": entry.name,

@@ -14,21 +14,25 @@ from PIL import Image, ImageOps
 from kerasviz.errors import UsageError
 from kerasviz.io.images import ImageFileError, on_colour, open_image, pixels_of, read_image
 from kerasviz.optvis.held_array import HeldArray
-from kerasviz.rendering.request import Request
 from kerasviz.types import Array, Size
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 #: The number of photos in the article's figure.
 MOST = 14
+#: Photos that come with the package, for figures where none are given: those of scikit-image, which
+#: are in the public domain, cut to squares.
+OWN_PHOTOS = tuple(
+    Path(__file__).with_name("photographs") / f"{name}.jpg"
+    for name in ("cat", "coffee", "astronaut", "motorcycle", "rocket")
+)
 
 
 @dataclass(frozen=True)
 class Photo:
-    """Name a picture to differentiate at: a file, or the finished picture of a request."""
+    """Name a photo to differentiate at, and its file."""
 
     name: str
-    file: Path | None = None
-    request: Request | None = None
+    file: Path
 
 
 def find_photos(path: str | Path) -> tuple[Path, ...]:
@@ -134,8 +138,10 @@ def _image_of(array: Any) -> Image.Image:
     return Image.fromarray(flat.astype(np.uint8))
 
 
-def photos_of(paths: Sequence[Path], otherwise: Request) -> tuple[Photo, ...]:
-    """Return the photos of files, or without files the finished picture of a request."""
-    if not paths:
-        return (Photo(f"optimized picture of {otherwise.text}", request=otherwise),)
-    return tuple(Photo(path.stem, file=path) for path in paths[:MOST])
+def photos_of(paths: Sequence[Path]) -> tuple[Photo, ...]:
+    """Return the photos of files, at most 14, or without files those of the package.
+
+    >>> [photo.name for photo in photos_of(())]
+    ['cat', 'coffee', 'astronaut', 'motorcycle', 'rocket']
+    """
+    return tuple(Photo(path.stem, path) for path in (paths or OWN_PHOTOS)[:MOST])

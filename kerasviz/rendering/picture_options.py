@@ -15,7 +15,7 @@ from kerasviz.optvis.objectives.objective import Objective
 from kerasviz.optvis.objectives.structure import taps_of
 from kerasviz.optvis.objectives.targets import Target, parse_targets
 from kerasviz.rendering.batching import check_batch
-from kerasviz.rendering.facets import FacetFolders, with_facets
+from kerasviz.rendering.facets import FacetFolders, facet_precision, with_facets
 from kerasviz.rendering.from_photo import photo_requests
 from kerasviz.rendering.photos import listed_photos, one_photo
 from kerasviz.rendering.recipe_options import RecipeOptions
@@ -101,7 +101,7 @@ def requests_for(
         UsageError: For targets and settings that the network does not have.
     """
     if pictures.facets is not None:
-        recipe = _in_float32(recipe)
+        recipe = facet_precision(recipe)
     chosen = recipe.chosen()
     parsed = _parsed(targets, net)
     taps = taps_of([target.objective for target in parsed], net, chosen.pre_activation)
@@ -133,13 +133,6 @@ def requests_for(
         requests = [to_balance(request) for request in requests]
     check_batch(net, requests)
     return requests
-
-
-def _in_float32(recipe: RecipeOptions) -> RecipeOptions:
-    """Return options in the precision that facets take; others are a :class:`UsageError`."""
-    if recipe.names_precision and (precision := recipe.chosen().precision) != "float32":
-        raise UsageError(f"precision {precision}: facets are computed in float32 only")
-    return replace(recipe, precision="float32")
 
 
 def weights_of(weight: float | str | Iterable[float]) -> tuple[float, ...]:

@@ -10,14 +10,16 @@ from kerasviz.optvis.recipes import RECIPES
 
 #: The side and the steps of rough pictures, which tell a layer of edges from one of faces.
 ROUGH_SIDE, ROUGH_STEPS = 64, 32
+#: Their steps where the network takes no small images, and each takes as long as several of those.
+LARGE_STEPS = 16
 
 
 def filling_of(net: Network) -> dict[str, dict[str, Any]]:
     """Return the settings of requests for ``rough`` and ``good`` pictures of a network's units."""
     name = "vit" if _has_tokens(net) else "vivid"
-    rough: dict[str, Any] = {"recipe": name, "steps": ROUGH_STEPS}
+    rough: dict[str, Any] = {"recipe": name, "steps": LARGE_STEPS}
     if _computes(net, ROUGH_SIDE):
-        rough["size"] = ROUGH_SIDE
+        rough |= {"steps": ROUGH_STEPS, "size": ROUGH_SIDE}
     return {"rough": rough, "good": {"recipe": name, "steps": RECIPES[name].steps}}
 
 

@@ -15,6 +15,7 @@ from kerasviz.network.network import Network
 from kerasviz.rendering.commands import CommandLine
 from kerasviz.rendering.manifest import JOURNAL, MANIFEST, Entry, Manifest
 from kerasviz.rendering.trust_records import TRUST, read_trust, trust_rows
+from kerasviz.service.jobs.seconds import SECONDS, read_seconds
 
 #: Seconds for which a manifest is not checked again.
 FRESH_SECONDS = 0.5
@@ -25,7 +26,10 @@ Unit = tuple[str, int]
 
 @dataclass(frozen=True)
 class UnitPicture:
-    """A finished picture of a unit; ``kind`` is channel, neuron, negative or diversity."""
+    """A finished picture of a unit; ``kind`` is channel, neuron, negative or diversity.
+
+    ``snapshots`` are earlier steps of it. One of kind ``facet`` is steered towards a ``facet``.
+    """
 
     kind: str
     recipe: str
@@ -33,6 +37,8 @@ class UnitPicture:
     steps: int
     pixels: int
     entry: Entry
+    snapshots: tuple[Entry, ...] = ()
+    facet: str = ""
 
 
 class Gallery:
@@ -44,10 +50,11 @@ class Gallery:
         self._stamp: Any = None
         self._looked = 0.0
         self._manifest = Manifest(folder)
-        self._subjects: dict[str, tuple[Unit, str] | None] = {}
+        self._subjects: dict[str, _Subject | None] = {}
         self._units: dict[Unit, list[UnitPicture]] = {}
         self._files: dict[str, Entry] = {}
         self._trust: dict[str, dict[str, Any]] = {}
+        self._seconds: dict[str, float] = {}
 
     def of(self, tap: str, unit: int) -> Sequence[UnitPicture]:
         """Return the pictures of a unit, rough ones before those of more steps and pixels."""
@@ -75,6 +82,11 @@ class Gallery:
         record = self._trust.get(entry.file, {})
         return trust_rows(record) if record.get("sha256") == entry.sha256 else []
 
+    def seconds_of(self, entry: Entry) -> float | None:
+        """Return how long a picture took, in seconds, ``None`` where that is not known."""
+        self._refresh()
+        return self._seconds.get(entry.sha256)
+
     def contents(self, tap: str | None) -> tuple[dict[str, Any], dict[str, str]]:
         """Return the manifest, of the pictures of one tap if it is named, and their commands.
 
@@ -97,21 +109,26 @@ class Gallery:
 
     def _tap_of(self, entry: dict[str, Any]) -> str | None:
         subject = self._subjects.get(entry["request"])
-        return None if subject is None else subject[0][0]
+        return None if subject is None else subject.unit[0]
 
     def _refresh(self) -> None:
         with self._lock:
             if time.monotonic() - self._looked < FRESH_SECONDS:
                 return
-            now = [stamp(self.folder / name) for name in (MANIFEST, JOURNAL, TRUST)]
+            now = [stamp(self.folder / name) for name in (MANIFEST, JOURNAL, TRUST, SECONDS)]
             if now != self._stamp:
                 self._manifest.refresh()
                 self._read()
                 self._trust = read_trust(self.folder)
+                self._seconds = read_seconds(self.folder)
             self._stamp, self._looked = now, time.monotonic()
 
     def _read(self) -> None:
         units: dict[Unit, list[UnitPicture]] = {}
+        earlier: dict[tuple[str, int], list[Entry]] = {}
+        for entry in self._manifest.entries.values():
+            if entry.score is None:
+                earlier.setdefault((entry.key, entry.row), []).append(entry)
         for entry in self._manifest.entries.values():
             settings = self._manifest.requests[entry.request]
             if entry.request not in self._subjects:
@@ -119,21 +136,34 @@ class Gallery:
             subject = self._subjects[entry.request]
             if subject is None or entry.score is None or not entry.file.endswith(".png"):
                 continue
-            unit, kind = subject
             recipe = settings["recipe"]
             height, width = recipe["size"]
             numbers = (settings["seed"], recipe["steps"], height * width)
-            units.setdefault(unit, []).append(UnitPicture(kind, recipe["name"], *numbers, entry))
+            snapshots = sorted(earlier.get((entry.key, entry.row), ()), key=lambda e: e.step)
+            shown = UnitPicture(
+                subject.kind, recipe["name"], *numbers, entry, tuple(snapshots), subject.facet
+            )
+            units.setdefault(subject.unit, []).append(shown)
         for pictures in units.values():
             pictures.sort(key=lambda shown: shown.steps * shown.pixels)
         self._units, self._files = units, dict(self._manifest.entries)
 
 
-def _subject(data: dict[str, Any], net: Network) -> tuple[Unit, str] | None:
+@dataclass(frozen=True)
+class _Subject:
+    """What a picture shows of a unit."""
+
+    unit: Unit
+    kind: str
+    facet: str = ""
+
+
+def _subject(data: dict[str, Any], net: Network) -> _Subject | None:
     """Return the unit and kind of a picture, ``None`` if it shows no single unit."""
     terms = data["objective"]
     diverse = [term for term in terms if term["kind"] == "diversity"]
-    others = [term for term in terms if term["kind"] != "diversity"]
+    facets = [term["probe"]["name"] for term in terms if term["kind"] == "facet"]
+    others = [term for term in terms if term["kind"] not in ("diversity", "facet")]
     if len(others) != 1 or others[0].get("unit") is None:
         return None
     term = others[0]
@@ -142,8 +172,10 @@ def _subject(data: dict[str, Any], net: Network) -> tuple[Unit, str] | None:
         return None
     first = net.classes.first if term["kind"] == "logit" else 0
     unit = (net.taps[tap].name, first + int(term["unit"]))
+    if facets:
+        return _Subject(unit, "facet", facets[0])
     if diverse:
-        return unit, "diversity"
+        return _Subject(unit, "diversity")
     if term["weight"] < 0:
-        return unit, "negative"
-    return unit, "neuron" if term["kind"] == "neuron" else "channel"
+        return _Subject(unit, "negative")
+    return _Subject(unit, "neuron" if term["kind"] == "neuron" else "channel")

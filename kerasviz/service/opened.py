@@ -63,6 +63,7 @@ def open(
     model: Model | Sequence[Model],
     *,
     examples: str | os.PathLike[str] | None = None,
+    facets: str | os.PathLike[str] | None = None,
     data: str | os.PathLike[str] | None = None,
     browser: bool = False,
     embed: bool = True,
@@ -75,6 +76,7 @@ def open(
     Args:
         model: The network, or what :func:`kerasviz.load` takes; several to compare their units.
         examples: A folder of :func:`kerasviz.find_examples`.
+        facets: A folder of folders with photos: a picture of each unit is steered towards each.
         data: The folder of pictures; by default one of the network in the user cache.
         browser: Whether to open a window, too.
         embed: Whether pages of this machine may show it in a frame.
@@ -97,7 +99,7 @@ def open(
     if len(set(options)) > 1:
         raise UsageError("the models are read with different options; open them one by one")
     words = [sys.executable, "-m", "kerasviz.cli", "open", *files, *options[0]]
-    for name, folder in (("examples", examples), ("data", data)):
+    for name, folder in (("examples", examples), ("facets", facets), ("data", data)):
         words += [f"--{name}", os.fspath(folder)] if folder is not None else []
     words += ["--browser" if browser else "--no-browser", *(["--embed"] if embed else [])]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -49,7 +49,8 @@ class ServiceSettings:
     ``origins`` are the sites whose pages may use the service (CORS), as ``https://example.org``,
     and ``framed_by`` those whose pages may show its page in a frame, as notebooks do. With
     ``filling``, pages request pictures of what is looked at by themselves. ``examples`` is a folder
-    of dataset examples, in place of those in the data folder. A ``quiet`` service logs warnings
+    of dataset examples, in place of those in the data folder, and ``facets`` a folder of folders
+    with photos: units have a picture steered towards each. A ``quiet`` service logs warnings
     and errors only.
     """
 
@@ -68,6 +69,7 @@ class ServiceSettings:
     filling: bool = False
     framed_by: tuple[str, ...] = ()
     examples: Path | None = None
+    facets: Path | None = None
     quiet: bool = False
     limits: Limits = field(default_factory=Limits)
     #: Seconds for running pictures at a stop; longer ones are queued again.

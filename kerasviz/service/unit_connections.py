@@ -17,10 +17,6 @@ from kerasviz.types import Array
 PARTNERS = 4
 #: Circuits that are kept.
 KEPT = 256
-#: Units of a layer whose weights are compared, at most: each takes a pass back.
-MOST_ALIKE = 1024
-#: Layers whose weights are kept.
-KEPT_WEIGHTS = 4
 
 
 class UnitConnections:
@@ -31,7 +27,6 @@ class UnitConnections:
         self.slots = asyncio.Semaphore(at_once)
         self._found = lru_cache(maxsize=KEPT)(self._find)
         self._shares = lru_cache(maxsize=KEPT)(self._find_shares)
-        self._rows = lru_cache(maxsize=KEPT_WEIGHTS)(self._weight_rows)
 
     def of(self, name: str, tap: str, unit: int) -> Circuit:
         """Return the strongest partners of a unit, in two layers back and one onward."""
@@ -51,14 +46,6 @@ class UnitConnections:
         """
         return self._shares(name, tap, other, unit)
 
-    def likeness(self, name: str, tap: str, unit: int) -> Array | None:
-        """Return the cosines [units] of the weights of each unit with those of one.
-
-        ``None`` where no main layer is before, and for more than :data:`MOST_ALIKE` units.
-        """
-        rows = self._rows(name, tap)
-        return None if rows is None else rows @ rows[unit]
-
     def _find_shares(self, name: str, tap: str, other: str, unit: int) -> Array:
         net = self.networks.get(name)
         order = {each: k for k, each in enumerate(net.taps)}
@@ -72,14 +59,3 @@ class UnitConnections:
         strengths: Array = np.sqrt((flat**2).sum(1))
         signs = np.where(flat.sum(1) < 0, -1.0, 1.0)
         return signs * strengths / max(float(strengths.sum()), 1e-300)
-
-    def _weight_rows(self, name: str, tap: str) -> Array | None:
-        """Return the weights of all units to the nearest main layer before, each of length 1."""
-        net = self.networks.get(name)
-        units, before = net.taps[tap].channels or 0, layers_back(net, tap, 1)
-        if not before or units > MOST_ALIKE:
-            return None
-        weights = connections(net, before[0][0], tap, range(units)).weights
-        flat = weights.reshape(units, -1).astype(np.float64)
-        lengths = np.linalg.norm(flat, axis=1, keepdims=True)
-        return flat / np.where(lengths > 0, lengths, 1)

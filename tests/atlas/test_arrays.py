@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,20 +10,24 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.atlas_fixtures import threads
+from support.facet_fixtures import themes
 
 from kerasviz.atlas.arrays import array_paths, read_arrays, write_arrays
-from kerasviz.atlas.definition import Atlas
+from kerasviz.atlas.definition import Atlas, agree
 from kerasviz.atlas.download import fetched
 from kerasviz.atlas.leases import Owner
 from kerasviz.atlas.shards import picture_path, read_shards
 from kerasviz.atlas.tasks import tasks_of
 from kerasviz.atlas.worker import job_of
-from kerasviz.errors import KerasvizError
+from kerasviz.errors import KerasvizError, UsageError
+from kerasviz.io.images import decode
 from kerasviz.io.storage import Storage
 from kerasviz.network.network import Network
 from kerasviz.rendering.recipe_options import RecipeOptions
 from kerasviz.rendering.run import render_into
 from kerasviz.rendering.store import Store
+
+__all__ = ["themes"]
 
 
 @pytest.fixture
@@ -42,25 +47,74 @@ def atlas(net: Network, photos: Path) -> Atlas:
     return replace(Atlas.asked(net, ["relu2"], options), threads=threads())
 
 
-def test_workers_make_the_pictures_of_a_spectrum_of_photos(
-    atlas: Atlas, net: Network, model_file: Path, tmp_path: Path
-) -> None:
-    storage = Storage(str(tmp_path / "atlas"))
-    write_arrays(storage, atlas.recipe)
+@pytest.fixture
+def steered(net: Network, themes: Path) -> Atlas:
+    """Pictures that are steered towards red and blue photos."""
+    options = RecipeOptions("fast", 1, 16, precision="float32")
+    atlas = replace(Atlas.asked(net, ["relu2"], options), threads=threads())
+    return atlas.with_facets(net, themes)
+
+
+def made_by_a_worker(
+    atlas: Atlas, number: int, net: Network, model_file: Path, folder: Path
+) -> list[Path]:
+    """Let a worker make a batch, compare it with what is rendered here, and return its files."""
+    storage = Storage(str(folder / "atlas"))
+    write_arrays(storage, (atlas.recipe, atlas.facets))
     plain = Atlas.from_json(atlas.to_json())  # as another machine reads it, without photos
     assert plain == atlas
     owner = Owner("here", "another machine", 1, 1)
     worker: Any = job_of(plain, storage, owner, str(model_file)).prepare()
-    task = tasks_of(net, plain.batches(net))[0]
+    task = tasks_of(net, atlas.batches(net))[number]
     assert worker(task.payload)["state"] == "made"
-    store = Store(tmp_path / "store", net)
-    render_into(store, atlas.batches(net)[0].requests)
+    store = Store(folder / "store", net)
+    render_into(store, atlas.batches(net)[number].requests)
     theirs = {(e.key, e.row): e.sha256 for e in store.entries.values()}
     ((_, shard),) = read_shards(storage, [task.name])
     assert shard is not None and shard.entries
     assert {(e.key, e.row): e.sha256 for e in shard.entries} == theirs
-    with Image.open(tmp_path / "atlas" / picture_path(shard.entries[0])) as image:
+    return [folder / "atlas" / picture_path(entry) for entry in shard.entries]
+
+
+def test_workers_make_the_pictures_of_a_spectrum_of_photos(
+    atlas: Atlas, net: Network, model_file: Path, tmp_path: Path
+) -> None:
+    first, *_ = made_by_a_worker(atlas, 0, net, model_file, tmp_path)
+    with Image.open(first) as image:
         assert image.mode == "RGBA"
+
+
+def test_workers_make_the_pictures_of_facets(
+    steered: Atlas, net: Network, model_file: Path, tmp_path: Path
+) -> None:
+    batches = steered.batches(net)
+    number = next(
+        i
+        for i, batch in enumerate(batches)
+        if any(term.kind == "facet" for term in batch.requests[0].objective.terms)
+    )
+    files = made_by_a_worker(steered, number, net, model_file, tmp_path)
+    targets = {str((decode(path.read_bytes())[1] or {})["target"]) for path in files}
+    assert any(target.startswith("relu2:") for target in targets)
+    assert all(target.endswith((", facet blue", ", facet red")) for target in targets)
+
+
+def test_facets_stand_in_the_place_of_diverse_pictures(
+    steered: Atlas, net: Network, themes: Path, tmp_path: Path
+) -> None:
+    row = steered.layout(net).blocks[0]
+    names = ["relu2:0@center", "relu2:0", *(f"relu2:0, facet {f}" for f in ("blue", "red"))]
+    assert [tile.request.text for tile in row.optimized] == [*names, "-relu2:0"]
+    plain = replace(steered, facets=())
+    with pytest.raises(UsageError, match="facets: there blue, red, here none"):
+        storage = Storage(str(tmp_path / "atlas"))
+        agree(storage, steered)
+        agree(storage, plain)
+    for k in range(3):
+        shutil.copytree(themes / "red", tmp_path / "many" / f"red{k}")
+        shutil.copytree(themes / "blue", tmp_path / "many" / f"blue{k}")
+    with pytest.raises(UsageError, match="6 folders; an atlas has room for 4 facets"):
+        plain.with_facets(net, tmp_path / "many")
 
 
 def test_arrays_are_read_as_they_were_written_or_said_to_be_damaged(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from support.described_models import classifier
+from support.facet_fixtures import write_themes
 
 from kerasviz.cli.open import PORT
 
@@ -78,11 +79,19 @@ def test_another_port_is_taken_if_its_own_is(opened: Callable[..., Any], tmp_pat
     assert port != PORT
 
 
+def test_facets_are_photos_in_folders(opened: Callable[..., Any], tmp_path: Path) -> None:
+    themes = write_themes(tmp_path / "themes", {"blue": (60, 60, 200), "red": (200, 60, 60)})
+    words = ("--data", tmp_path / "data", "--no-browser")
+    _, setting, _, _ = opened("efficientnet-lite0", "--facets", themes, *words)
+    assert setting.facets == themes
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
         (("missing.onnx",), "no file and no zoo network 'missing.onnx'"),
         (("efficientnet-lite0", "--examples", "nowhere"), "nowhere"),
+        (("efficientnet-lite0", "--facets", "nowhere"), "nowhere"),
         ((), "MODEL"),
     ],
 )

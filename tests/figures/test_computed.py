@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -13,18 +14,24 @@ from support import tiny
 
 from kerasviz.errors import UsageError
 from kerasviz.figures import CATALOGUE, make_figures
-from kerasviz.figures.drawing.gradient_layouts import pooled
+from kerasviz.figures.drawing.gradient_layouts import reduced
 from kerasviz.figures.layout.build import choose
 from kerasviz.figures.layout.context import FigureOptions
 from kerasviz.figures.layout.tiles import GradientTile
 from kerasviz.io.images import decode
 from kerasviz.network.network import Network
-from kerasviz.optvis.gradients import colour_share, gradients, high_frequency_share
+from kerasviz.optvis.gradients import (
+    colour_share,
+    gradients,
+    grid_pattern,
+    high_frequency_share,
+)
 from kerasviz.optvis.objectives.objective import logit
 from kerasviz.optvis.objectives.structure import IMAGE
 from kerasviz.optvis.recipes import recipe
-from kerasviz.rendering.gradient_pictures import direction_image, heat_image, map_image
-from kerasviz.rendering.photos import find_photos, read_photo
+from kerasviz.rendering.gradient_pictures import direction_image, grid_image, heat_image, map_image
+from kerasviz.rendering.photos import OWN_PHOTOS, find_photos, read_photo
+from kerasviz.rendering.verify import verify_pictures
 
 FAST = recipe("fast").replace(steps=8, size=(33, 48))
 SLUGS = [
@@ -149,7 +156,9 @@ def test_a_second_run_computes_and_writes_nothing(
     assert make_figures(tiny.network(), SLUGS, FAST, out, photos=photos).computed == 1
     (photos / "two.JPG").write_bytes((photos / "one.png").read_bytes())
     changed = make_figures(tiny.network(), SLUGS, FAST, out, photos=photos).computed
-    assert changed == 4 + 3  # the directions at that photo, and the maps that are means
+    assert (
+        changed == 4 + 3 + 3
+    )  # the directions at that photo, and the maps and grids that are means
 
 
 def test_links_lead_somewhere_and_the_page_has_a_picker(
@@ -166,19 +175,24 @@ def test_links_lead_somewhere_and_the_page_has_a_picker(
                 assert (page.parent / file).is_file(), (page, link)
         assert ('type="radio"' in text) == (page.stem == "steepest-descent")
     shown = (tmp_path / "out" / "fv-vs-attribution.html").read_text(encoding="utf-8")
-    assert "gradient x activation" in shown and "The top class of the photo is" in shown
+    assert "gradient x activation" in shown and "What speaks for" in shown
 
 
-def test_without_photos_a_picture_of_another_figure_is_taken(
-    tmp_path: Path, drawn: list[str]
-) -> None:
+def test_without_photos_those_of_the_package_are_taken(tmp_path: Path, drawn: list[str]) -> None:
     make_figures(tiny.network(), ["objectives", *SLUGS], FAST, tmp_path)
-    assert len(drawn) == len(set(drawn)) == 5  # nothing is optimized for these figures alone
-    assert np.array_equal(
-        picture(tmp_path, "steepest-descent-photo-0"), picture(tmp_path, "logit-0")
-    )
+    assert len(drawn) == 5 + 1  # those of objectives, and one without decorrelated colours
+    assert len(OWN_PHOTOS) == 5
+    for k, photo in enumerate(OWN_PHOTOS):
+        wanted = read_photo(photo, (33, 48), 3) * 255
+        assert np.abs(picture(tmp_path, f"steepest-descent-photo-{k}") - wanted).max() <= 0.5
+        # A copy is beside the pictures, which can be verified wherever the folder is.
+        copy = tmp_path / "pictures" / f"photo-{photo.name}"
+        assert copy.read_bytes() == photo.read_bytes()
+    checks = verify_pictures(tmp_path / "pictures", tiny.network()).files
+    computed = [c for c in checks if c.file.startswith(("photo-", *SLUGS))]
+    assert len(computed) > 30 and all(check.result == "same" for check in computed)
     page = (tmp_path / "steepest-descent.html").read_text(encoding="utf-8")
-    assert "No photos were given" in page
+    assert "from scikit-image" in page
 
 
 def test_the_left_half_has_the_pictures_of_objectives(network_of: Callable[..., Network]) -> None:
@@ -202,28 +216,43 @@ def test_colours_come_out_where_they_are_decorrelated(
     assert "C^(-1/2) g" in page and "Energy of colour over that of brightness: " in page
 
 
-def test_bars_are_orange_where_a_pool_makes_the_map_smaller() -> None:
+def test_bars_say_what_makes_the_maps_smaller() -> None:
     net = tiny.network()
-    (block,) = choose(CATALOGUE["gradient-artifacts"], FigureOptions(net, FAST)).blocks
-    first, second, third = block.tiles
-    assert isinstance(first, GradientTile) and [t.name for t in block.tiles] == [
+    maps, grids = choose(CATALOGUE["gradient-artifacts"], FigureOptions(net, FAST)).blocks
+    first, second, third = maps.tiles
+    assert isinstance(first, GradientTile) and [t.name for t in maps.tiles] == [
         "input",
         "relu1",
         "joined",
     ]
+    assert [t.kind for t in grids.tiles if isinstance(t, GradientTile)] == ["grid"] * 3
     assert not any(t.pool for t in (first, second, third) if isinstance(t, GradientTile))
-    pool = GradientTile(first.file, first.name, first.kind, first.photos, first.size, pool=True)
-    tiles = (pool, second)
+    pool = replace(first, pool=True)
     large, small = Image.new("L", (8, 8)), Image.new("L", (4, 4))
-    made = type(block)("", (), tiles)
-    assert [a for a, _ in pooled([made], {pool: large, second: small})] == [pool]
-    assert not list(pooled([made], {pool: large, second: large}))
+    for tile, kind in ((pool, "pool"), (first, "stride")):
+        row = replace(maps, places=(tile, second))
+        assert reduced([row], {tile: large, second: small}) == {tile: kind}
+        assert not reduced([row], {tile: large, second: large})
+
+
+def test_the_grid_of_a_stride_is_found_whatever_the_photo_shows() -> None:
+    y, x = np.mgrid[0:40, 0:48]
+    scene = 2 + np.sin(x / 15) * np.cos(y / 11)
+    grid = np.tile(np.where(np.add.outer(np.arange(2), np.arange(2)) % 2, 0.8, 1.2), (20, 24))
+    pattern = grid_pattern(np.stack([scene * grid, scene[::-1] * grid]))
+    assert pattern.shape == (4, 4)
+    assert np.abs(pattern - grid[:4, :4]).max() < 0.02
+    assert np.abs(grid_pattern(scene[None]) - 1).max() < 0.02
+    shown = np.asarray(grid_image(pattern), np.float64)
+    assert shown.shape == (16, 16)
+    assert np.abs(shown - np.rint(255 * (0.5 + 2 * (np.tile(pattern, (4, 4)) - 1)))).max() <= 1
+    assert grid_pattern(np.ones((1, 9, 13))).tolist() == [[1.0]]
 
 
 def test_layers_may_be_aliases(network_of: Callable[..., Network]) -> None:
     layers = {f"stage{i}": 8 for i in range(3)}
     net = network_of(layers, aliases={"last": "stage2"}, main_taps=["stage0", "last"])
-    (block,) = choose(CATALOGUE["gradient-artifacts"], FigureOptions(net, FAST)).blocks
+    block, _ = choose(CATALOGUE["gradient-artifacts"], FigureOptions(net, FAST)).blocks
     assert [tile.name for tile in block.tiles] == ["input", "stage0", "last"]
 
 

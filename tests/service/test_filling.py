@@ -5,7 +5,7 @@ from __future__ import annotations
 from support import tiny, tokens
 
 from kerasviz.optvis.recipes import RECIPES
-from kerasviz.service.filling import ROUGH_SIDE, ROUGH_STEPS, filling_of
+from kerasviz.service.filling import LARGE_STEPS, ROUGH_SIDE, ROUGH_STEPS, filling_of
 
 
 def test_rough_pictures_are_small_where_the_network_takes_small_images() -> None:
@@ -18,4 +18,6 @@ def test_networks_of_one_size_get_pictures_of_that_and_tokens_their_recipe() -> 
     net = tokens.network()
     found = filling_of(net)
     assert found["good"]["recipe"] == "vit"
-    assert ("size" in found["rough"]) == (net.fitting_size((64, 64)) == (64, 64))
+    small = net.fitting_size((64, 64)) == (64, 64)
+    assert ("size" in found["rough"]) == small
+    assert found["rough"]["steps"] == (ROUGH_STEPS if small else LARGE_STEPS)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from support import tiny
 
+from kerasviz.optvis.objectives.facets import facet
 from kerasviz.optvis.objectives.objective import channel
 from kerasviz.optvis.recipes import recipe
 from kerasviz.rendering.commands import CommandLine
@@ -35,3 +37,21 @@ def test_a_rough_picture_gives_way_to_a_better_one_of_any_recipe(tmp_path: Path)
     assert else_ is not None and else_.steps == 3
     assert [shown.steps for shown in other.of("relu1", 1)] == [1, 2, 3]
     assert other.best("relu1", 2, "fast") is None
+
+
+def test_a_picture_has_its_earlier_steps_and_those_of_facets_are_told_apart(tmp_path: Path) -> None:
+    net = tiny.network()
+    chosen = recipe("fast").replace(steps=4, size=(16, 16))
+    plain = Request("relu1:1", channel("relu1", 1), chosen, snapshots=(0, 2))
+    numbers = np.ones((net.taps["conv1"].channels or 0) + 1, np.float32)
+    steering = facet(("conv1",), numbers, 2.0, "grass", [])
+    steered = Request("relu1:1, facet grass", channel("relu1", 1) + steering, chosen)
+    render_into(Store(tmp_path, net), [plain, steered])
+    gallery = Gallery(tmp_path, net, CommandLine("tiny", (), "fast"))
+    shown = {one.kind: one for one in gallery.of("relu1", 1)}
+    assert set(shown) == {"channel", "facet"}
+    assert [entry.step for entry in shown["channel"].snapshots] == [0, 2]
+    assert (shown["facet"].facet, shown["facet"].snapshots) == ("grass", ())
+    best = gallery.best("relu1", 1, None)
+    assert best is not None and best.entry == shown["channel"].entry  # not the steered one
+    assert gallery.seconds_of(best.entry) is None

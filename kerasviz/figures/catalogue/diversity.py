@@ -6,10 +6,14 @@ from kerasviz.figures.catalogue.figure import Control, Figure, one_group, units_
 
 DATASET_VS_OPTIMIZATION = Figure(
     slug="dataset-vs-optimization",
-    title="Dataset examples and optimized pictures",
+    title="What causes a response",
     caption=(
         "Dataset examples above show what each unit responds to in practice. Optimized pictures "
         "below isolate what causes the response."
+    ),
+    caption_without_examples=(
+        "Optimized pictures isolate what causes the response of each unit. They leave out what "
+        "merely occurs together with it in photos."
     ),
     layout="table",
     groups=one_group(mixed4a=4),
@@ -30,6 +34,11 @@ ACTIVATION_SPECTRUM = Figure(
     caption=(
         "The optimized pictures with the most negative and the most positive activation of a unit, "
         "with dataset examples between them in the order of their activations."
+    ),
+    caption_without_examples=(
+        "For each unit the optimized picture with the most negative activation on the left and "
+        "that with the most positive one on the right. What a unit avoids differs in kind from "
+        "what it looks for."
     ),
     layout="table",
     groups=one_group(mixed4a=7, mixed4b=1, mixed4d=1, mixed4e=2),

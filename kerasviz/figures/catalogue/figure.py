@@ -92,7 +92,7 @@ class Figure:
     """Describe a figure of the article.
 
     Its ``layout`` is ``blocks``, ``sequence``, ``columns``, ``rows``, ``table``, ``sums``,
-    ``halves``, ``marks`` or ``layer``.
+    ``halves``, ``marks``, ``layer``, ``panels`` or ``grids``.
 
     ``steps`` are the steps that a sequence shows, ``columns`` the objectives side by side,
     ``legend`` explains their letters. ``controls`` are set by the reader, ``pairs`` are two
@@ -100,7 +100,8 @@ class Figure:
     neighbours, ``works`` are the rows of a table without pictures. With ``seeds`` it shows random
     directions, whose numbers are seeds and not units. In other networks than the article's its
     units are those that prefer the kind of ``stimuli``, if it names one. ``units`` are the units
-    for the article's own network; ``source`` says where they come from.
+    for the article's own network; ``source`` says where they come from. Without a dataset the
+    caption is ``caption_without_examples``, if there is one.
     """
 
     slug: str
@@ -119,6 +120,7 @@ class Figure:
     stimuli: str = ""
     units: Mapping[str, tuple[Unit, ...]] = field(default_factory=dict, hash=False)
     source: str = ""
+    caption_without_examples: str = ""
 
     @property
     def places(self) -> tuple[LayerUnits, ...]:

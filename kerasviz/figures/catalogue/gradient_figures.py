@@ -39,9 +39,11 @@ GRADIENT_ARTIFACTS = Figure(
     slug="gradient-artifacts",
     title="Gradient artifacts",
     caption=(
-        "The magnitude of the gradient at every position, from the input on the left to late "
-        "layers on the right. Backpropagation runs to the left: strided convolutions and pooling "
-        "layers can add grids of high frequency to the gradient."
+        "Above, the magnitude of the gradient at every position, from the input on the left to "
+        "late layers on the right. Below, the grid that repeats in it, enlarged: how much more "
+        "(white) or less (black) gradient some positions get than their neighbours. "
+        "Backpropagation runs to the left, and pooling layers and strided convolutions add to the "
+        "grid."
     ),
     layout="halves",
     groups=(PlaceGroup("", tuple(LayerUnits(layer, 0) for layer in ARTICLE_LAYERS[:-1])),),
@@ -52,9 +54,11 @@ COLOR_DECORRELATION = Figure(
     slug="color-decorrelation",
     title="Colour decorrelation",
     caption=(
-        "One gradient with correlated and with decorrelated colours. The colour channels of "
-        "natural images are correlated, so that most differences are in brightness. Decorrelation "
-        "gives differences in colour the same weight."
+        "The colour channels of photos are correlated: most differences are in brightness. On "
+        "the left a gradient as it is, and with that correlation removed, which gives differences "
+        "in colour the weight that those in brightness had. On the right one channel optimized in "
+        "either space: with correlated colours it is garish, with decorrelated ones its colours "
+        "are like those of photos."
     ),
     layout="halves",
     groups=(),

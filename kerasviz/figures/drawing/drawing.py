@@ -14,6 +14,15 @@ from kerasviz.figures.drawing.gradient_layouts import (
     panel,
 )
 from kerasviz.figures.drawing.icons import ICON_SIZE, arrow, icon
+from kerasviz.figures.drawing.panels import grids, grids_width, panels, panels_width
+from kerasviz.figures.drawing.separate_rows import (
+    is_paired,
+    is_separate,
+    pairs,
+    pairs_width,
+    separate_rows,
+    separate_width,
+)
 from kerasviz.figures.drawing.sheet import BOLD, PLAIN, SMALL, Sheet, Style, measure, wrap
 from kerasviz.figures.drawing.unit_rows import unit_rows, unit_rows_width
 from kerasviz.figures.layout.tiles import (
@@ -41,7 +50,7 @@ def draw(layout: FigureLayout, pictures: Pictures) -> Image.Image:
     width = sheet.width - 2 * MARGIN
     y = sheet.bottom + 18
     y = sheet.text(MARGIN, y, wrap(layout.figure.title, BOLD, width), BOLD)
-    y = sheet.text(MARGIN, y + 2, wrap(layout.figure.caption, PLAIN, width), PLAIN)
+    y = sheet.text(MARGIN, y + 2, wrap(layout.caption, PLAIN, width), PLAIN)
     y += 6
     for note in (f"Network: {layout.network}.", *layout.notes):
         y = sheet.text(MARGIN, y, wrap(note, SMALL, width), SMALL)
@@ -164,6 +173,14 @@ def shown_rows(layout: FigureLayout) -> list[TileRow]:
 
 def _table(layout: FigureLayout, pictures: Pictures) -> Sheet:
     """Draw rows and columns of pictures with titles; empty panels say what is missing."""
+    if is_separate(layout):
+        sheet = _sheet(separate_width(layout))
+        separate_rows(layout, pictures, sheet, MARGIN)
+        return sheet
+    if is_paired(layout):
+        sheet = _sheet(pairs_width(layout))
+        pairs(layout, pictures, sheet, MARGIN)
+        return sheet
     rows = shown_rows(layout)
     columns = max(len(row.places) for row in rows)
     gap, width = 10, min(136.0, max(84.0, 900 / columns - 10))
@@ -231,6 +248,18 @@ def _layer(layout: FigureLayout, pictures: Pictures) -> Sheet:
     return sheet
 
 
+def _panels(layout: FigureLayout, pictures: Pictures) -> Sheet:
+    sheet = _sheet(panels_width(layout, pictures))
+    panels(layout, pictures, sheet, MARGIN)
+    return sheet
+
+
+def _grids(layout: FigureLayout, pictures: Pictures) -> Sheet:
+    sheet = _sheet(grids_width(layout))
+    grids(layout, pictures, sheet, MARGIN)
+    return sheet
+
+
 def _unit_line(tile: OptimizedTile) -> str:
     unit = f"Unit {tile.unit}"
     return f"{unit}: {tile.label}" if tile.label else unit
@@ -246,4 +275,6 @@ _LAYOUTS = {
     "halves": _halves,
     "marks": _marks,
     "layer": _layer,
+    "panels": _panels,
+    "grids": _grids,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from PIL import Image
@@ -14,32 +14,38 @@ from kerasviz.figures.layout.tiles import EmptyTile, FigureLayout, GradientTile,
 
 Pictures = Mapping[Tile, Image.Image]
 
-#: A bar where a pooling layer lies, and elsewhere (the article's orange and a pale lavender).
-POOL, PLAIN_BAR = "#ff6600", "#d9d6ee"
+#: Bars where a pooling layer lies, where a convolution has a stride, and elsewhere (the article's
+#: orange and pale lavender; it does not mark strides).
+BARS = {"pool": "#ff6600", "stride": "#2f6fde", "": "#d9d6ee"}
 
 
-def pooled(
-    blocks: Sequence[TileRow], pictures: Pictures
-) -> Iterator[tuple[GradientTile, GradientTile]]:
-    """Return neighbouring maps between which a pooling layer reduces the size."""
+def reduced(blocks: Sequence[TileRow], pictures: Pictures) -> dict[Tile, str]:
+    """Return the maps after which the size is reduced: by a ``pool`` or a ``stride``."""
+    found: dict[Tile, str] = {}
     for block in blocks:
         tiles = [tile for tile in block.tiles if isinstance(tile, GradientTile)]
         for tile, after in pairwise(tiles):
-            if tile.pool and pictures[after].width < pictures[tile].width:
-                yield tile, after
+            if tile.kind == "magnitude" and pictures[after].width < pictures[tile].width:
+                found[tile] = "pool" if tile.pool else "stride"
+    return found
 
 
 def paired_rows(layout: FigureLayout, pictures: Pictures, sheet: Sheet, left: float) -> None:
-    """Draw blocks side by side: title, pictures in a row, names under them, bars between."""
+    """Draw blocks side by side: title, pictures in a row, names under them.
+
+    With bars between the pictures, blocks are drawn below each other.
+    """
     bars = layout.figure.bars
     gap, between = (16, 16) if bars else (10, 36)
     width = _width(layout)
     first = pictures[layout.tiles[0]]
     tile = width, width * first.height / first.width
-    pools = {made for made, _ in pooled(layout.blocks, pictures)}
-    x = left
+    kinds = reduced(layout.blocks, pictures)
+    x = top = left
     for block in layout.blocks:
-        y = left
+        if bars:
+            x, top = left, max(left, sheet.bottom + 14)
+        y = top
         if block.title:
             wide = len(block.places) * (width + gap) - gap
             y = sheet.text(x, y, wrap(block.title, BOLD, wide), BOLD) + 4
@@ -49,32 +55,34 @@ def paired_rows(layout: FigureLayout, pictures: Pictures, sheet: Sheet, left: fl
             else:
                 below = sheet.picture(x, y, tile, pictures[place], sharp=place.sharp) + 4
                 words = [place.label] if place.label else []
-                words.append(place.name)
+                words += [place.name] if place.name else []
                 lines = [line for w in words for line in wrap(w, SMALL, width)]
                 sheet.text(x, below, lines, SMALL)
-            if bars and i + 1 < len(block.places):
-                _bar(sheet, x + width + gap / 2, y, tile[1], place in pools)
+                if bars and block is layout.blocks[0] and i + 1 < len(block.places):
+                    _bar(sheet, x + width + gap / 2, y, tile[1], kinds.get(place, ""))
             x += width + gap
         x += between - gap
 
 
 def _width(layout: FigureLayout) -> float:
-    return 70.0 if layout.figure.bars else 150.0
+    return 88.0 if layout.figure.bars else 150.0
 
 
 def halves_width(layout: FigureLayout) -> float:
     """Return the width of all blocks side by side."""
     gap, between = (16, 16) if layout.figure.bars else (10, 36)
     tiles = [len(block.places) for block in layout.blocks]
+    if layout.figure.bars:
+        return max(tiles) * (_width(layout) + gap) - gap
     return sum(n * (_width(layout) + gap) - gap for n in tiles) + between * (len(tiles) - 1)
 
 
-def _bar(sheet: Sheet, x: float, y: float, height: float, pool: bool) -> None:
-    """Draw a bar; a pooling layer's has an arrow to the left, the direction of the gradient."""
-    colour = POOL if pool else PLAIN_BAR
+def _bar(sheet: Sheet, x: float, y: float, height: float, kind: str) -> None:
+    """Draw a bar; where maps become smaller it has an arrow in the direction of the gradient."""
+    colour = BARS[kind]
     corners = ((-1.5, 0.0), (1.5, 0.0), (1.5, height), (-1.5, height))
     shapes = [Shape("polygon", corners, colour, stroke=colour)]
-    if pool:
+    if kind:
         middle = height / 2
         head = ((-6.5, middle), (1.5, middle - 7), (1.5, middle + 7))
         shapes.append(Shape("polygon", head, colour, stroke=colour))

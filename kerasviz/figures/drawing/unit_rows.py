@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from PIL import Image
 
@@ -21,15 +21,21 @@ def _columns(layout: FigureLayout) -> list[tuple[float, tuple[int, ...]]]:
     """Return the left edge of each column and the places in it; diverse pictures share one."""
     heads = layout.column_titles
     x = 0.0
+    negative = len(dict.fromkeys(heads[: _negative(heads)]))
     found: list[tuple[float, tuple[int, ...]]] = []
     for first, head in enumerate(heads):
         if first and head == heads[first - 1]:
             continue
         if first:
-            x += APART if len(found) in (1, 4) else GAP
+            x += APART if len(found) in (1, negative) else GAP
         found.append((x, tuple(i for i, other in enumerate(heads) if other == head)))
         x += TILE
     return found
+
+
+def _negative(heads: Sequence[str]) -> int:
+    """Return the first place of the negative side."""
+    return next(i for i, head in enumerate(heads) if head.startswith("Negative"))
 
 
 def unit_rows_width(layout: FigureLayout) -> float:
@@ -44,7 +50,8 @@ def unit_rows(layout: FigureLayout, pictures: Pictures, sheet: Sheet, left: floa
     tile = TILE, TILE * first.height / first.width
     columns = _columns(layout)
     # The neuron stands alone, then come the positive side and the negative.
-    for (x, _), words in zip(columns[1::3], ("Positive", "Negative"), strict=True):
+    negative = next(x for x, some in columns if _negative(layout.column_titles) in some)
+    for x, words in ((columns[1][0], "Positive"), (negative, "Negative")):
         sheet.text(left + x, left, [words], BOLD)
     top = left + BOLD.line
     ends = [

@@ -22,6 +22,7 @@ from kerasviz.figures.unit_pictures import render_units
 from kerasviz.io.files import make_folder, write_atomically
 from kerasviz.io.images import encode
 from kerasviz.network.network import Network
+from kerasviz.optvis.objectives.probes import import_ahead
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.pages import update
 from kerasviz.rendering.photos import find_photos, read_photo
@@ -116,6 +117,8 @@ def make_explanations(  # noqa: PLR0913 - the options of the command
     whole_number("gradients", gradients)
     whole_number("units", units)
     whole_number("groups", groups, 0)
+    if groups:
+        import_ahead("decomposition")
     net = as_network(net, data)
     listed = [photos] if isinstance(photos, str | os.PathLike) else list(photos)
     paths = [p for path in listed for p in find_photos(os.fspath(path))]

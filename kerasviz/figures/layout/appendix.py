@@ -18,27 +18,32 @@ from kerasviz.figures.layout.directions import (
 )
 from kerasviz.figures.layout.example_panels import EXAMPLES, MOST, example_notes, example_place
 from kerasviz.figures.layout.layers import map_layers
+from kerasviz.figures.layout.photo_facets import facet_names
 from kerasviz.figures.layout.tables import FACETS, NO_DIRECTIONS, Table, facets, shown
-from kerasviz.figures.layout.tiles import EmptyTile, FigureLayout, Tile, TileRow
+from kerasviz.figures.layout.tiles import EmptyTile, FigureLayout, OptimizedTile, Tile, TileRow
 from kerasviz.figures.layout.units import ARTICLE_NETWORK, Units, card_of, evenly_spaced
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.objective import neuron
 from kerasviz.optvis.objectives.targets import Target, negated
+from kerasviz.optvis.objectives.term import Objective
+from kerasviz.rendering.facet_records import facet_words
+from kerasviz.rendering.facets import facet_name
 
 #: The layer that is shown where none is named.
 DEFAULT = "mixed4a"
 #: Units shown of it, or of any layer with ``quick``, and in the figure's PNG: rendering all units
 #: of a layer takes a day, and should be asked for.
 SOME_UNITS = ROWS = 8
-#: The words over the panels of a row.
+#: The words over the panels of a row, without those of its facets.
 HEADS = (
     "Neuron objective",
     "Channel objective",
-    *["Diversity"] * FACETS,
     "Dataset examples",
     "Negative optimized",
     "Negative dataset examples",
 )
+#: The words over the panels between them: of diverse pictures.
+DIVERSITY = ("Diversity",) * FACETS
 #: The widths of the branches of an article's layer (paper's network): 1x1, 3x3, 5x5, pooling.
 BRANCHES = {
     "mixed3a": (64, 128, 32, 32),
@@ -132,12 +137,24 @@ def _row(context: FigureContext, tap: str, number: int) -> TileRow:
     places: tuple[Tile | EmptyTile, ...] = (
         shown(context, Target(f"{target.text}@center", neuron(tap, number))),
         shown(context, target),
-        *facets(context, target),
+        *_facets(context, tap, target),
         example_place(options, tap, number, "top"),
         shown(context, Target(f"-{target.text}", -target.objective)),
         example_place(options, tap, number, "bottom"),
     )
     return TileRow(f"{layer_title(tap)}, Unit {number}", (tap,), places)
+
+
+def _facets(context: FigureContext, name: str, target: Target) -> list[OptimizedTile]:
+    """Make the tiles of a target's facets: diverse pictures, or those steered towards photos."""
+    if not context.options.facets:
+        return facets(context, target)
+    terms = next(each.terms for each in context.options.facets if each.name == name)
+    return [
+        shown(context, Target(target.text + facet_words(facet_name(term)), steered))
+        for term in terms
+        for steered in [target.objective + Objective((term,))]
+    ]
 
 
 def _direction_row(
@@ -147,7 +164,7 @@ def _direction_row(
     places: tuple[Tile | EmptyTile, ...] = (
         shown(context, shown_direction.by_cosine),
         shown(context, target),
-        *facets(context, target),
+        *_facets(context, group.name, target),
         NO_DIRECTIONS,
         shown(context, Target(negated(target.text), -target.objective)),
         NO_DIRECTIONS,
@@ -178,8 +195,16 @@ def _appendix(context: FigureContext) -> Table:
     ]
     taps = {tap: tap for tap in units} | {group.name: group.tap for group in groups}
     own = replace(context, taps=taps, units=units)
+    names = facet_names(context.options.facets)
+    if names:
+        notes.append(
+            "Facets, steered towards what probes of earlier layers tell apart in photos: "
+            f"{', '.join(names)}."
+        )
+    heads = tuple(f"Facet {name}" for name in names) or DIVERSITY
     many = f"at most {MOST} in a panel and {EXAMPLES} on the page of a layer"
-    return blocks, HEADS, (), [*notes, *own.linear_notes, *example_notes(context.options, many)]
+    notes += [*own.linear_notes, *example_notes(context.options, many)]
+    return blocks, (*HEADS[:2], *heads, *HEADS[2:]), (), notes
 
 
 #: The builder of the figure, by its slug.

@@ -11,6 +11,7 @@ from kerasviz.examples import Examples
 from kerasviz.figures.catalogue.figure import Figure, PlaceGroup, Unit
 from kerasviz.figures.layout.directions import DirectionGroup
 from kerasviz.figures.layout.layers import map_layers
+from kerasviz.figures.layout.photo_facets import PhotoFacets
 from kerasviz.figures.layout.units import Units, card_of, pick_units
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.objective import channel
@@ -27,7 +28,8 @@ class FigureOptions:
 
     With ``quick``, figures of many settings show fewer of them. ``photos`` are files for the
     figures of gradients, ``layers`` the taps that have a page of all their units, as have the
-    ``directions``, ``examples`` the images of a data set to which units respond. Penalties have
+    ``directions``, ``examples`` the images of a data set to which units respond. Where there are
+    ``facets`` of photos, those pages show them instead of diverse pictures. Penalties have
     ``penalty_factor`` times the article's weights, see
     :func:`kerasviz.figures.layout.penalty_weights.weight_factor`.
     """
@@ -41,6 +43,7 @@ class FigureOptions:
     examples: Examples | None = None
     penalty_factor: float = 1.0
     directions: tuple[DirectionGroup, ...] = ()
+    facets: tuple[PhotoFacets, ...] = ()
 
     @cached_property
     def class_size(self) -> tuple[int, int]:
@@ -53,6 +56,14 @@ class FigureOptions:
             return size
         card = card_of(self.net)
         return self.net.fitting_size(card.input_size if card is not None else CLASSIFIED)
+
+    @cached_property
+    def photo_size(self) -> tuple[int, int]:
+        """Return the height and width of photos: the network's own, unless the recipe names one."""
+        trained = self.net.trained_size
+        if trained is None or self.recipe.size != Recipe("").size:
+            return self.class_size
+        return self.net.fitting_size(trained)
 
 
 @dataclass(frozen=True)

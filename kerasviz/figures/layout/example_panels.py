@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
@@ -12,7 +14,7 @@ from kerasviz.errors import UsageError
 from kerasviz.examples import Examples
 from kerasviz.examples.pages import TITLES
 from kerasviz.figures.layout.context import FigureOptions
-from kerasviz.figures.layout.tiles import EmptyTile, ExamplesTile, FigureLayout
+from kerasviz.figures.layout.tiles import EmptyTile, ExamplesTile, FigureLayout, TileRow
 from kerasviz.network.network import Network
 from kerasviz.rendering.store import Store, slug
 
@@ -63,13 +65,56 @@ def example_place(
 def example_notes(options: FigureOptions, many: str = f"at most {MOST} in a panel") -> list[str]:
     """Say in one line where the examples are from, and how ``many`` are shown."""
     if options.examples is None:
-        return []
+        return []  # what it takes to have some is said once, by ``without_examples``
     data = options.examples.data
     images = f"{data['seen']} image{'' if data['seen'] == 1 else 's'}"
     return [
         f"Dataset examples: from {images} of {Path(data['source']).name}, {many}, the strongest "
         "response first, each cropped to what the unit sees. The article does not say how its own "
         "were chosen."
+    ]
+
+
+def leave_out_empty(
+    blocks: Sequence[TileRow], titles: Sequence[str]
+) -> tuple[tuple[TileRow, ...], tuple[str, ...]]:
+    """Leave out rows and columns that have words only; return the others with their titles.
+
+    >>> rows = (TileRow("", (), (NO_DATASET, NO_DATASET)),)
+    >>> leave_out_empty(rows, ("a", "b"))
+    ((), ())
+    """
+    rows = [row for row in blocks if not row.places or row.tiles]
+    count = max((len(row.places) for row in rows), default=0)
+    kept = [
+        i
+        for i in range(count)
+        if any(i < len(row.places) and not isinstance(row.places[i], EmptyTile) for row in rows)
+    ]
+    if not blocks or (rows and len(kept) == count):
+        return tuple(rows), tuple(titles)
+    places = [
+        tuple(row.places[i] for i in kept if i < len(row.places)) if row.places else ()
+        for row in rows
+    ]
+    return (
+        tuple(replace(row, places=some) for row, some in zip(rows, places, strict=True)),
+        tuple(titles[i] for i in kept if i < len(titles)),
+    )
+
+
+def without_examples(net: Network, blocks: Sequence[TileRow]) -> list[str]:
+    """Say how to fill the places that a missing dataset leaves empty; [] if there are none."""
+    rows = [row for row in blocks if NO_DATASET in row.places]
+    if not rows:
+        return []
+    tiles = [tile for block in blocks for tile in block.optimized]
+    taps = dict.fromkeys(term.tap for tile in tiles for term in tile.request.objective.terms)
+    names = " ".join(shlex.quote(tap) for tap in taps if tap)
+    return [
+        "Without dataset examples, for which a dataset is needed. This finds some, and --examples "
+        f"examples shows them here: kerasviz examples {shlex.quote(net.identity.source)} {names} "
+        "--images PHOTOS --out examples"
     ]
 
 

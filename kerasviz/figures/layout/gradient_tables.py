@@ -18,6 +18,7 @@ from kerasviz.figures.layout.units import pick_class
 from kerasviz.optvis.objectives.objective import layer, logit
 from kerasviz.optvis.objectives.structure import IMAGE
 from kerasviz.optvis.objectives.targets import Target
+from kerasviz.optvis.parameterizations import Fourier, Pixel
 from kerasviz.rendering.photos import MOST, Photo, photos_of
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.store import slug
@@ -46,11 +47,11 @@ def _photos(context: FigureContext) -> tuple[tuple[Photo, ...], Request, list[st
     else:
         tile = _kinds(_objectives(context))["channel"]
         goal, name = tile.request, tile.name
-    photos = photos_of(context.options.photos, goal)
+    photos = photos_of(context.options.photos)
     notes = [f"Objective: {name}, the same as in the figure on objectives."]
     if not context.options.photos:
         notes.append(
-            f"No photos were given (--photos): the picture is the one optimized for {name}."
+            "Photos: from scikit-image, in the public domain; --photos FOLDER shows others."
         )
     elif len(context.options.photos) > MOST:
         notes.append(
@@ -62,9 +63,9 @@ def _photos(context: FigureContext) -> tuple[tuple[Photo, ...], Request, list[st
 def _made(
     context: FigureContext, kind: str, photo: Photo, goal: Request | None, name: str
 ) -> GradientTile:
-    row = context.options.photos.index(photo.file) if photo.file is not None else 0
+    row = photos_of(context.options.photos).index(photo)
     file = f"{context.figure.slug}-{kind}-{row}"
-    return GradientTile(file, name, kind, (photo,), context.options.class_size, goal)
+    return GradientTile(file, name, kind, (photo,), context.options.photo_size, goal)
 
 
 def _attribution(context: FigureContext) -> Table:
@@ -81,17 +82,17 @@ def _attribution(context: FigureContext) -> Table:
         left.append(OptimizedTile(tile.request, tile.step, tile.name, word))
     photos, _, notes = _photos(context)
     (tap,) = map_layers([ATTRIBUTED], net)[0].values()
-    photo = _made(context, "photo", photos[0], None, photos[0].name)
+    photo = _made(context, "photo", photos[0], None, f"Photo: {photos[0].name}")
     found = GradientTile(
         f"{context.figure.slug}-map-0",
         f"gradient x activation at {tap}",
         "attribution",
         photos[:1],
-        context.options.class_size,
+        context.options.photo_size,
         tap=tap,
     )
     method = (
-        "Attribution: activation times gradient of the logit of the top class, summed over the "
+        "Attribution: gradient x activation, of the logit of the top class and summed over the "
         f"channels of {tap}; orange where positive. The article does not name its method."
     )
     blocks = (
@@ -116,13 +117,13 @@ def _artifacts(context: FigureContext) -> Table:
     goal = replace(goal, recipe=goal.recipe.replace(pre_activation=False))
     mean = f", a mean over {len(photos)} photos" if len(photos) > 1 else ""
     places = [IMAGE, *taps]
-    tiles = tuple(
+    maps = tuple(
         GradientTile(
             f"{context.figure.slug}-{i:02d}-{slug(tap) if tap != IMAGE else 'input'}",
             "input" if tap == IMAGE else tap,
             "magnitude",
             photos,
-            context.options.class_size,
+            context.options.photo_size,
             goal,
             tap,
             tuple(taps),
@@ -130,13 +131,24 @@ def _artifacts(context: FigureContext) -> Table:
         )
         for i, tap in enumerate(places)
     )
+    grids = tuple(
+        replace(tile, file=f"{tile.file}-grid", kind="grid", name="", pool=False) for tile in maps
+    )
     more = [
         f"Objective: {words}. Each map is the norm over channels of its derivative"
         f"{mean}; white is the 99.5th percentile.",
-        "An orange bar stands where a pooling layer makes the maps smaller; convolutions with a "
-        "stride have none, as in the article.",
+        "Grid: each position over the mean of the block around it, averaged over all blocks "
+        "(of 8, 4 or 2 positions a side); black is 3/4 of that mean or less, white 5/4 or more. "
+        "The numbers compare the position with the most gradient with that with the least.",
+        "Bars: orange where a pooling layer makes the maps smaller, as in the article, blue where "
+        "a convolution with a stride does.",
     ]
-    return (TileRow("", (), tiles),), (), (), [*more, *notes[1:]]
+    return (
+        (TileRow("Magnitude of the gradient", (), maps), TileRow("The grid in it", (), grids)),
+        (),
+        (),
+        [*more, *notes[1:]],
+    )
 
 
 def _pools(context: FigureContext, first: str, second: str) -> bool:
@@ -154,19 +166,47 @@ def _colours(context: FigureContext) -> Table:
         count = "1 channel" if net.channels == 1 else f"{net.channels} channels"
         raise UsageError(f"decorrelated colours are 3, and images of {net.name} have {count}")
     photos, goal, notes = _photos(context)
-    tiles = (
-        _made(context, "l2", photos[0], goal, "Correlated colours"),
-        _made(context, "colours", photos[0], goal, "Decorrelated colours"),
+    size = _half(context)
+    gradient = (
+        _made(context, "photo", photos[0], None, f"Photo: {photos[0].name}"),
+        replace(_made(context, "l2", photos[0], goal, "Correlated colours"), size=size),
+        replace(_made(context, "colours", photos[0], goal, "Decorrelated colours"), size=size),
     )
-    return (TileRow("", (), tiles),), (), (), [*notes, WHITENING_NOTE, SCALE_NOTE]
+    blocks = [TileRow("Gradient at a photo", (), gradient), *_in_both_colours(context)]
+    return tuple(blocks), (), (), [*notes, WHITENING_NOTE, SCALE_NOTE]
+
+
+def _half(context: FigureContext) -> tuple[int, int]:
+    """Return half the size of photos, so that single pixels are seen, if the network takes it."""
+    net, (height, width) = context.options.net, context.options.photo_size
+    half = max(1, height // 2), max(1, width // 2)
+    logits = net.classes.logits
+    fits = net.fitting_size(half) == half
+    if fits and (logits is None or logits not in net.taps or net.computes(logits, *half)):
+        return half
+    return height, width
+
+
+def _in_both_colours(context: FigureContext) -> list[TileRow]:
+    """Return the channel of the figure ``objectives``, optimized with and without decorrelation."""
+    space = context.options.recipe.parameterization
+    if not isinstance(space, Fourier | Pixel):
+        return []
+    try:
+        unit = _kinds(_objectives(context))["channel"]
+    except UsageError:
+        return []  # the network has no layer with positions, but it has a gradient
+    tiles = []
+    for on, words in ((False, "Correlated colours"), (True, "Decorrelated colours")):
+        own = unit.request.recipe.replace(parameterization=replace(space, decorrelate=on))
+        tiles.append(OptimizedTile(replace(unit.request, recipe=own), unit.step, words))
+    return [TileRow(f"Optimized: {unit.name}", (), tuple(tiles))]
 
 
 WHITENING_NOTE = (
-    "Decorrelated colours: C^(-1/2) g at every pixel, where g is the gradient and C the covariance "
-    "of the colours of ImageNet; of all maps that make colours of that covariance white, the one "
-    "that keeps them nearest to what they are. The article does not give its map. The direction "
-    "C g, in which an image moves whose decorrelated colours climb, is nearly grey; it is part of "
-    "the figure on steepest descent."
+    "Decorrelated gradient: C^(-1/2) g at every pixel, where g is the gradient and C the "
+    "covariance of the colours of ImageNet. The article does not give its map. Gradients are those "
+    "of the photo at half its size where the network takes that, so that single pixels are seen."
 )
 SCALE_NOTE = "Grey is no change; the 99.5th percentile of a direction's size is full contrast."
 SIGMOID_NOTE = (

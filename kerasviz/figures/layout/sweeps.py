@@ -19,16 +19,22 @@ SIZE = (64, 64)
 #: The kinds of controls that are weights of penalties.
 PENALTIES = {"l1": l1, "total_variation": total_variation, "blur": blur}
 _TRANSFORMS = ("jitter", "rotate", "scale")
+#: Kinds of controls whose effect is clearest where all others are off, at their first value.
+SEPARATE = (*PENALTIES, *_TRANSFORMS)
 
 
 def settings_of(figure: Figure, *, initial_only: bool = False) -> list[tuple[int, ...]]:
     """Return every combination of the values of a figure's controls, the unit left out.
 
     With ``initial_only``, either one control differs from its initial value, or only switches do.
+    Of penalties and transforms it is the initial setting, and those with at most one of them.
     """
     controls = [c for c in figure.controls if c.kind != "unit"]
+    separate = all(c.kind in SEPARATE for c in controls)
 
     def near(setting: tuple[int, ...]) -> bool:
+        if separate:
+            return setting == tuple(c.initial for c in controls) or sum(map(bool, setting)) <= 1
         pairs = zip(controls, setting, strict=True)
         changed = [len(c.values) for c, value in pairs if value != c.initial]
         return all(n == 2 for n in changed) or len(changed) == 1

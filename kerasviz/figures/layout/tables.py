@@ -9,7 +9,7 @@ from kerasviz.errors import UsageError
 from kerasviz.examples import BUCKETS
 from kerasviz.figures.catalogue.figure import Control, ControlValue, Unit
 from kerasviz.figures.layout.context import FigureContext, channel_target, moments
-from kerasviz.figures.layout.example_panels import NO_DATASET, example_notes, example_place
+from kerasviz.figures.layout.example_panels import example_notes, example_place
 from kerasviz.figures.layout.penalty_weights import weight_note, weighted
 from kerasviz.figures.layout.sweeps import SIZE, numbers_of, settings_of, swept
 from kerasviz.figures.layout.tiles import EmptyTile, OptimizedTile, Tile, TileRow
@@ -134,15 +134,11 @@ def _random(context: FigureContext) -> Table:
         (target,) = parse_target(f"{tap}:random-{seed}", context.options.net)
         tiles.append(shown(context, target))
         words.append(f"{tap}, random direction {seed}")
-    empty = NO_DATASET if context.options.examples is None else NO_DIRECTIONS
-    rows = (
-        TileRow("Dataset examples", (), tuple(empty for _ in tiles)),
-        TileRow("Optimized", tuple(context.taps.values()), tuple(tiles)),
-    )
+    rows = (TileRow("", tuple(context.taps.values()), tuple(tiles)),)
     note = (
         "Each direction has independent standard normal components. Its number is their seed and "
         f"no unit: 0 to {len(tiles) - 1} for every network, none was left out. The article's four "
-        "were picked by hand."
+        "were picked by hand. Dataset examples are kept for units, not for directions."
     )
     return rows, tuple(words), (), [note]
 
@@ -252,10 +248,7 @@ def _sweep(context: FigureContext) -> Table:
     values = tuple(ControlValue(f"{tap}:{unit.number}", k) for k, (tap, unit) in enumerate(chosen))
     notes = weight_note(figure, factor)
     if context.options.quick:
-        notes.append(
-            "Reduced: one unit, and settings in which one control at most differs from its first "
-            "value, or switches do."
-        )
+        notes.append("Reduced: one unit, and some of the settings.")
     column_titles = tuple(f"Step {step}" for step in steps)
     return tuple(rows), column_titles, (Control("unit", "Unit", values), *controls), notes
 

@@ -16,6 +16,7 @@ class OptimizedTile:
 
     ``name`` is the layer and unit; ``label`` says what it shows, or is "". ``column`` says
     which objective it is in the figure ``objectives``; ``row`` counts the pictures of a request.
+    ``share`` is its side in a grid, as a share of that of a cell.
     """
 
     request: Request
@@ -24,6 +25,7 @@ class OptimizedTile:
     label: str = ""
     column: Column | None = None
     row: int = 0
+    share: float = 1.0
     #: Whether its pixels stay sharp, however large it is shown.
     sharp: ClassVar[bool] = False
 
@@ -39,14 +41,19 @@ class OptimizedTile:
         return f"{self.name}: {self.label}" if self.label else self.name
 
 
+#: The kinds of computed pictures that have no pixels to be looked at.
+SMOOTH = ("photo", "attribution", "overlay", "tint", "marked", "cut", "lines")
+
+
 @dataclass(frozen=True)
 class GradientTile:
     """Describe a picture that is computed from photos, see :mod:`kerasviz.figures.computed`.
 
     ``file`` is the name of its file without an ending, ``name`` its text. ``kind`` is ``photo``,
-    ``attribution``, ``magnitude``, ``colours`` or a metric of ``gradients``; ``goal``
-    has the objective that is differentiated, ``taps`` are all whose gradients are taken at once.
-    ``pool`` says that a pooling layer follows.
+    ``attribution``, ``magnitude``, ``grid``, ``colours``, a metric of ``gradients``, or one of
+    :mod:`kerasviz.rendering.number_pictures`, which draws ``numbers``; ``goal`` has the objective
+    that is differentiated, ``taps`` are all whose gradients are taken at once. ``pool`` says that a
+    pooling layer follows, ``label`` what the picture shows, or what was found when it was computed.
     """
 
     file: str
@@ -58,17 +65,19 @@ class GradientTile:
     tap: str = ""
     taps: tuple[str, ...] = ()
     pool: bool = False
-    label: ClassVar[str] = ""
+    numbers: tuple[Any, ...] = ()
+    label: str = ""
+    share: ClassVar[float] = 1.0
 
     @property
     def sharp(self) -> bool:
         """Return whether its pixels stay sharp, however large it is shown."""
-        return self.kind not in ("photo", "attribution")
+        return self.kind not in SMOOTH
 
     @property
     def words(self) -> str:
         """Return its description in one line."""
-        return self.name
+        return f"{self.name}: {self.label}" if self.label else self.name
 
     def to_json(self) -> dict[str, Any]:
         """Return everything that decides the picture, except its photos."""
@@ -80,6 +89,7 @@ class GradientTile:
             "pre_activation": goal is not None and goal.recipe.pre_activation,
             "tap": self.tap,
             "taps": list(self.taps),
+            **({"numbers": list(self.numbers)} if self.numbers else {}),
         }
 
 
@@ -98,6 +108,7 @@ class ExamplesTile:
     #: Photos are smoothed, even where the optimized pictures beside them are not.
     sharp: ClassVar[bool] = False
     smooth: ClassVar[bool] = True
+    share: ClassVar[float] = 1.0
 
     @property
     def name(self) -> str:
@@ -127,13 +138,14 @@ class TileRow:
     """Hold a row or group of tiles, with the names of their layers.
 
     ``setting`` are the values of the figure's controls that show it, counted from 0; it is empty
-    for a row that is always shown.
+    for a row that is always shown. ``columns`` are those of a grid.
     """
 
     title: str
     layers: tuple[str, ...]
     places: tuple[Tile | EmptyTile, ...]
     setting: tuple[int, ...] = ()
+    columns: int = 0
 
     @property
     def optimized(self) -> tuple[OptimizedTile, ...]:
@@ -159,6 +171,7 @@ class FigureLayout:
     """Hold the layout of a figure for one network, with notes on how it was chosen.
 
     ``size`` is the height and width of its pictures in pixels; ``pages`` are those it links to.
+    With ``lacks_examples`` places of dataset examples were left out, because there is no dataset.
     """
 
     figure: Figure
@@ -169,6 +182,13 @@ class FigureLayout:
     column_titles: tuple[str, ...] = ()
     controls: tuple[Control, ...] = ()
     pages: tuple[Page, ...] = ()
+    lacks_examples: bool = False
+
+    @property
+    def caption(self) -> str:
+        """Return the caption; without dataset examples one that does not speak of them."""
+        alone = self.figure.caption_without_examples
+        return alone if self.lacks_examples and alone else self.figure.caption
 
     @property
     def initial(self) -> tuple[int, ...]:
@@ -193,9 +213,7 @@ class FigureLayout:
     @property
     def requests(self) -> tuple[Request, ...]:
         """Return what has to be rendered, each request once."""
-        sources = [photo.request for made in self.computed for photo in made.photos]
-        needed = [request for request in sources if request is not None]
-        return tuple(dict.fromkeys([*(tile.request for tile in self.optimized), *needed]))
+        return tuple(dict.fromkeys(tile.request for tile in self.optimized))
 
     @property
     def legend(self) -> tuple[tuple[str, str], ...]:

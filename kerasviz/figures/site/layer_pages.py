@@ -17,6 +17,7 @@ from kerasviz.figures.layout.appendix import HEADS, first_rows, known_taps, laye
 from kerasviz.figures.layout.directions import is_group
 from kerasviz.figures.layout.example_panels import EXAMPLES
 from kerasviz.figures.layout.layers import map_layers
+from kerasviz.figures.layout.photo_facets import facet_names
 from kerasviz.figures.layout.tiles import EmptyTile, FigureLayout, OptimizedTile, Page, TileRow
 from kerasviz.figures.site.record import FigureRun
 from kerasviz.figures.site.sprites import PER_SHEET, TILE, Strip, sheet_file
@@ -232,7 +233,7 @@ class UnitPictures:
             place.why if isinstance(place, EmptyTile) else ""
             for place in self.block.places
             if not isinstance(place, OptimizedTile)
-        )
+        ) or ("", "")
         files = tuple(entry.file for entry in self.entries)
         unit = self.target
         # The facets are made by one command.
@@ -289,6 +290,7 @@ def _page(
         channels=len(numbers) if is_group(tap) else net.taps[tap].channels,
         noun="direction" if is_group(tap) else "unit",
         heads=DIRECTION_HEADS if is_group(tap) else HEADS[:2],
+        facets=facet_names(run.options.facets),
         groups=groups,
         commands=groups[0].rows[0].commands,
         count=len(numbers),

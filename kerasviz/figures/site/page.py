@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from markupsafe import Markup
 
@@ -14,7 +15,7 @@ from kerasviz.figures.catalogue.gradient_figures import WEAK
 from kerasviz.figures.catalogue.sections import Section
 from kerasviz.figures.drawing.drawing import layers_line, spans
 from kerasviz.figures.drawing.icons import icon, svg
-from kerasviz.figures.layout.tiles import FigureLayout, GradientTile, Tile
+from kerasviz.figures.layout.tiles import FigureLayout, Tile
 from kerasviz.figures.site.controls import controls_of, rows_of
 from kerasviz.rendering.pages import PIXEL_ART, render_page
 
@@ -45,13 +46,13 @@ def figure_page(
     layout: FigureLayout,
     links: Mapping[Tile, str],
     sizes: Mapping[Tile, tuple[int, int]],
-    pools: Set[GradientTile] = frozenset(),
+    pools: Mapping[Tile, str] = MappingProxyType({}),
     origins: PictureFacts = NOTHING_KNOWN,
 ) -> str:
     """Write the page of a figure.
 
     ``links`` are its picture files relative to the page, ``sizes`` their (width, height) in
-    pixels. After ``pools`` the bar to the next picture is orange.
+    pixels. After ``pools`` the maps become smaller, by a ``pool`` or a ``stride``.
     """
     icons = {c.kind: svg(icon(c.kind), f"What is optimized: {c.title}") for c in _columns(layout)}
     rows, initial = rows_of(layout)

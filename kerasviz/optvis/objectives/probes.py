@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -83,3 +84,8 @@ def fitted(fit: Callable[..., Any], *values: Array) -> Any:
 def sklearn_module(module: str) -> Any:
     """Import a module of scikit-learn at its first use: commands without it should not wait."""
     return importlib.import_module(f"sklearn.{module}")
+
+
+def import_ahead(module: str) -> None:
+    """Import a module of scikit-learn, a second's work, while the network computes."""
+    threading.Thread(target=sklearn_module, args=(module,), daemon=True).start()

@@ -26,6 +26,7 @@ from kerasviz.service.api import (
     site,
     tf_serving,
     trust,
+    unit_data,
     uploads,
     walls,
 )
@@ -61,6 +62,7 @@ def create_app(setting: ServiceSettings) -> FastAPI:
         connections,
         walls,
         examples,
+        unit_data,
         inputs,
         notes,
         jobs,

@@ -137,6 +137,7 @@ def _options(message: RenderRequest, state: ServiceState) -> RenderOptions:
         if facets is None
         else FacetFolders({name: state.photos.found(ids) for name, ids in facets.items()}),
         message.facet_weight,
+        tuple(sorted(set(message.snapshots))),
     )
 
 

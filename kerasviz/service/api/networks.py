@@ -102,6 +102,7 @@ def unit(name: str, layer: Name, unit: Annotated[int, Query(ge=0)], state: State
             "label": label_of(state.networks.get(name), about["tap"], unit),
             "pictures": [_picture(name, gallery, shown) for shown in pictures],
             "examples": _examples(state, name, about["tap"], unit),
+            "statistics": has_statistics(state, name, about["tap"], unit),
             "previous": unit - 1 if unit else None,
             "next": unit + 1 if unit + 1 < about["units"] else None,
         }
@@ -267,6 +268,11 @@ def _picture(name: str, gallery: Gallery, shown: UnitPicture) -> dict[str, Any]:
     entry = shown.entry
     return {
         "kind": shown.kind,
+        "facet": shown.facet,
+        "seconds": gallery.seconds_of(entry),
+        "snapshots": [
+            {"step": e.step, "url": picture_url(name, e.file, e.sha256)} for e in shown.snapshots
+        ],
         "recipe": shown.recipe,
         "steps": shown.steps,
         "seed": shown.seed,
@@ -292,6 +298,12 @@ def _examples(state: ServiceState, name: str, tap: str, unit: int) -> list[dict[
             about = {"value": example.value, "image": example.image}
             rows.append({"bucket": bucket, **about, "url": url})
     return rows
+
+
+def has_statistics(state: ServiceState, name: str, tap: str, unit: int) -> bool:
+    """Return whether the examples of a network have statistics of a unit."""
+    examples = state.examples(name)
+    return examples is not None and examples.has_statistics(tap) and unit < examples.units(tap)
 
 
 def _search(state: ServiceState, name: str, text: str) -> list[dict[str, Any]]:

@@ -45,6 +45,12 @@ async def send(
     return Json(photo.to_json(), 201)
 
 
+@router.get("/api/facets", response_model=dict[str, list[str]])
+def facets(state: State) -> Response:
+    """Return the photos of the facets that the service knows: ids by the name of the facet."""
+    return Json(state.facets(), headers={"Cache-Control": "no-store"})
+
+
 @router.get("/api/photos/{photo}", response_model=PhotoRow)
 def one(photo: str, state: State) -> Response:
     """Return a photo that was sent and is still here."""

@@ -94,6 +94,7 @@ class NetworkPage(BaseModel):
     params: list[str]
     examples: bool
     filling: Filling | None = None
+    commands: dict[str, str] = Field({}, description="What makes data for empty panels.")
 
 
 class UnitRow(BaseModel):
@@ -112,10 +113,23 @@ class LayerPage(BaseModel):
     units: list[UnitRow]
 
 
-class UnitPictureData(BaseModel):
-    """A finished picture of a unit."""
+class Snapshot(BaseModel):
+    """A picture after a step of its optimization."""
 
-    kind: Kind
+    step: int
+    url: str
+
+
+class UnitPictureData(BaseModel):
+    """A finished picture of a unit, and what ``seconds`` it took where that is known.
+
+    One of kind ``facet`` is steered towards the photos of ``facet``.
+    """
+
+    kind: Kind | Literal["facet"]
+    facet: str = ""
+    seconds: float | None = None
+    snapshots: list[Snapshot] = []
     recipe: str
     steps: int
     seed: int
@@ -145,6 +159,7 @@ class UnitPage(BaseModel):
     label: str | None
     pictures: list[UnitPictureData]
     examples: list[ExampleRow]
+    statistics: bool = Field(False, description="Whether there is a spectrum of its activations.")
     previous: int | None
     next: int | None
 
@@ -220,6 +235,9 @@ class RenderRequest(BaseModel):
     facet_weight: float = Field(
         WEIGHT, ge=-100, le=100, allow_inf_nan=False, description="How strongly facets steer."
     )
+    snapshots: list[Annotated[int, Field(ge=0)]] = Field(
+        [], max_length=16, description="Steps whose pictures are kept, too; 0 is the noise."
+    )
 
 
 class TrustRequest(BaseModel):
@@ -288,13 +306,6 @@ class ExamplesSummary(BaseModel):
     unreadable: int
     odd: int
     names: list[str]
-
-
-class Snapshot(BaseModel):
-    """A picture after a step of its optimization."""
-
-    step: int
-    url: str
 
 
 class LatentRow(BaseModel):

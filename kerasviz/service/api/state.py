@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import threading
 import time
@@ -14,6 +15,7 @@ from fastapi import Depends, Request
 from kerasviz.errors import KerasvizError
 from kerasviz.io.files import stamp
 from kerasviz.rendering.commands import CommandLine
+from kerasviz.rendering.facets import FacetFolders
 from kerasviz.service.activations import ImageActivations
 from kerasviz.service.description import describe_network
 from kerasviz.service.gallery import Gallery
@@ -26,6 +28,7 @@ from kerasviz.service.notes import Notes
 from kerasviz.service.settings import ServiceSettings
 from kerasviz.service.tf_serving.predict import Predictor
 from kerasviz.service.unit_connections import UnitConnections
+from kerasviz.service.unit_neighbours import UnitNeighbours
 from kerasviz.service.uploads.direction_uploads import DirectionUploads
 from kerasviz.service.uploads.image_folders import ImageFolders
 from kerasviz.service.uploads.photo_uploads import PhotoUploads
@@ -60,6 +63,7 @@ class ServiceState:
     photos: PhotoUploads
     activations: ImageActivations
     connections: UnitConnections
+    neighbours: UnitNeighbours
     notes: Notes
     folders: ImageFolders
     #: When the service was started, in nanoseconds as files have them.
@@ -72,6 +76,7 @@ class ServiceState:
     reading: threading.Lock = field(default_factory=threading.Lock)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _galleries: dict[str, Gallery] = field(default_factory=dict)
+    _facets: dict[str, list[str]] = field(default_factory=dict)
     _described: dict[str, dict[str, Any]] = field(default_factory=dict)
     _examples: dict[Path, tuple[Any, Examples]] = field(default_factory=dict)
     _size: tuple[float, int] = (-FRESH_SECONDS, 0)
@@ -105,6 +110,7 @@ class ServiceState:
             PhotoUploads(setting),
             activations,
             UnitConnections(networks),
+            UnitNeighbours(networks),
             Notes(setting.notes),
             ImageFolders(setting),
         )
@@ -145,8 +151,38 @@ class ServiceState:
         """Describe a network as plain data."""
         net = self.networks.get(name)
         if name not in self._described:  # two threads get the same result
-            self._described[name] = describe_network(net, name, filling=self.setting.filling)
+            about = describe_network(net, name, filling=self.setting.filling)
+            self._described[name] = {**about, "commands": self._commands(name)}
         return {**self._described[name], "examples": self.examples(name) is not None}
+
+    def _commands(self, name: str) -> dict[str, str]:
+        """Return the commands that make data for the page; LAYER, PHOTOS and FACETS are to fill in.
+
+        Those of facets open the network again.
+        """
+        path, args = self.networks.source(name).path, self.networks.cli_args(name)
+        found = f"out/{self.networks.get(name).name}-examples"
+        again = ["kerasviz", "open", path, *args]
+        make = ["kerasviz", "examples", path, "LAYER", "--images", "PHOTOS", *args]
+        return {
+            "examples": f"{shlex.join(make)} && {shlex.join([*again, '--examples', found])}",
+            "facets": shlex.join([*again, "--facets", "FACETS"]),
+        }
+
+    def facets(self) -> dict[str, list[str]]:
+        """Return the ids of the photos of each facet in the folder of the setting, by its name."""
+        folder = self.setting.facets
+        if folder is None:
+            return {}
+        with self._lock:
+            photos = [photo for ids in self._facets.values() for photo in ids]
+            if not photos or not all((self.photos.folder / photo).is_dir() for photo in photos):
+                files = FacetFolders.of(folder).photos.items()
+                self._facets = {
+                    name: [self.photos.add(path.name, path.read_bytes()).id for path in paths]
+                    for name, paths in files
+                }
+            return self._facets
 
     def examples(self, name: str) -> Examples | None:
         """Return the dataset examples of a network, if there are any that belong to it.

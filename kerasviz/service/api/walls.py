@@ -60,7 +60,7 @@ async def order(name: str, query: Annotated[WallQuery, Query()], state: State) -
     if query.sort == "photo":
         measured = await _to_photo(state, name, tap, query.photo)
     elif query.sort == "likeness":
-        async with state.connections.slots:
+        async with state.neighbours.slots:
             measured = await run_in_threadpool(_alike, state, name, about, index, query.like)
     elif query.sort == "connection":
         async with state.connections.slots:
@@ -108,7 +108,7 @@ def _alike(
     tap, count = about["tap"], about["units"]
     if index is not None and "neighbours" in index.names(tap):
         return correlations(index, tap, unit, count)
-    cosines = state.connections.likeness(name, tap, unit)
+    cosines = state.neighbours.cosines(name, tap, unit)
     if cosines is not None:
         return cosines
     return f"The weights of {about['name']} cannot be compared; its activations can: {GIVES_DATA}."

@@ -51,6 +51,7 @@ class RenderOptions:
     spectrum: tuple[Path, ...] = ()
     facets: FacetFolders | None = None
     facet_weight: float = WEIGHT
+    snapshots: tuple[int, ...] = ()
 
     @property
     def reads_photos(self) -> bool:
@@ -125,7 +126,15 @@ def _from_noise(
     rows = DIVERSE if words.kind == "diversity" else 1
     for text in words.targets:
         targets = parse_target(text, net, find=find)  # not any file of this machine
-        yield from make_requests(net, targets, recipe, seed=words.seed, kind=words.kind, rows=rows)
+        yield from make_requests(
+            net,
+            targets,
+            recipe,
+            seed=words.seed,
+            snapshots=words.snapshots,
+            kind=words.kind,
+            rows=rows,
+        )
 
 
 def _from_photos(
@@ -143,6 +152,7 @@ def _from_photos(
         words.seed,
         diversity=DIVERSE if words.kind == "diversity" else None,
         negative=words.kind == "negative",
+        snapshots=words.snapshots,
         photos=words.photos,
         style=words.style,
     )
@@ -201,11 +211,13 @@ def asked_of(net: Network, request: Request) -> PictureRequest:
     structure = structure_of(request.objective, net, request.recipe.pre_activation)
     key = request.key(net)
     alone = key if request.recipe.transform.shared else ""
+    # A batch has the snapshots of all its pictures.
+    about = (request.recipe.identity(), request.batch, alone, *request.snapshots)
     return PictureRequest(
         key=key,
         text=request.text,
         data=json.dumps(request.to_json()),
-        batchable=digest([repr(structure), request.recipe.identity(), request.batch, alone]),
+        batchable=digest([repr(structure), *about]),
         rows=request.rows,
         batch=request.batch or request.rows,
         steps=request.recipe.steps,

@@ -18,6 +18,7 @@ from kerasviz.network.quiet_tensorflow import start_tensorflow
 from kerasviz.service.jobs.database import Database
 from kerasviz.service.jobs.examples import TEXT, ExamplesWork, search_folder, unfinished
 from kerasviz.service.jobs.picture_queue import Claim, Claimed, Queue
+from kerasviz.service.jobs.seconds import note_seconds
 from kerasviz.service.jobs.trust import STEPS, TrustWork, compare, options_of, photo_folder
 from kerasviz.service.networks import Networks
 from kerasviz.service.settings import ServiceSettings
@@ -213,7 +214,7 @@ class RenderWorker:
         from kerasviz.rendering.batching import Batch
         from kerasviz.rendering.run import run_batches
 
-        sink = _SharedSink(shelf)
+        sink, began = _SharedSink(shelf), time.monotonic()
         places = [claimed.picture_id for claimed in asked.values()]
         try:
             requests = weighed(net, list(asked), progress=lambda _: self.check(places, last=False))
@@ -231,6 +232,9 @@ class RenderWorker:
         if sink.error:
             self._fail(list(asked.values()), sink.error)
         self._note_facets(shelf, [asked[request] for request in sink.saved])
+        checksums = [made["sha256"] for files in sink.saved.values() for made in files]
+        share = (time.monotonic() - began) / max(1, len(checksums))
+        note_seconds(shelf.folder, checksums, share)
         for request, made in sink.saved.items():
             self.queue.finish(asked[request].picture_id, made)
 

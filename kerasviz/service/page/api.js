@@ -64,8 +64,12 @@ export const layer = (name, words, signal) => ask(of(name, `/layer${query(words)
 export const unit = (name, words, signal) => ask(of(name, `/unit${query(words)}`), { signal });
 /** The units of a layer in an order: { layer, sort, show, class, like, to, photo, units }. */
 export const wall = (name, words, signal) => ask(of(name, `/wall${query(words)}`), { signal });
-export const connections = (name, words, signal) =>
-  ask(of(name, `/connections${query(words)}`), { signal });
+export const connectionsAddress = (name, words) => of(name, `/connections${query(words)}`);
+export const connections = (name, words, signal) => ask(connectionsAddress(name, words), { signal });
+export const neighboursAddress = (name, words) => of(name, `/neighbours${query(words)}`);
+export const neighbours = (name, words, signal) => ask(neighboursAddress(name, words), { signal });
+export const spectrum = (name, words, signal) =>
+  ask(of(name, `/spectrum${query(words)}`), { signal });
 export const notes = (name, signal) => ask(of(name, "/notes"), { signal });
 
 /** Give a unit a name and a star: { layer, unit, name, star }. */
@@ -120,6 +124,9 @@ export const sendConfig = (name, file, signal) =>
     headers: { "Content-Type": "application/json" },
     signal,
   });
+
+/** The photos of the facets that the service knows: ids by the name of the facet. */
+export const facets = (signal) => ask("/api/facets", { signal });
 
 const ofPhoto = (id) => `/api/photos/${encodeURIComponent(id)}`;
 export const photo = (id, signal) => ask(ofPhoto(id), { signal });

@@ -3,28 +3,27 @@
 import * as api from "./api.js";
 import { unitHash } from "./address.js";
 import { added, element, errorLine } from "./dom.js";
-import { renderUnits } from "./rendering.js";
+import { panel } from "./panel.js";
+import { renderMissing } from "./rendering.js";
 import { tileOf } from "./tile.js";
 import { whenVisible } from "./when_visible.js";
 
-/** The section of a unit's connections, which are asked for when it is looked at. */
+/** The panel of a unit's connections, which are asked for when it is looked at. */
 export function connectionsOf(described, { layer, unit }, settings, signal) {
   const { line, say } = errorLine();
   const place = element("div", { class: "connected" }, element("p", { class: "soft" }, "Looking …"));
-  const section = element(
-    "section",
-    { class: "connections", "aria-label": "Connections" },
-    element("h2", {}, "Connections"),
-    element(
-      "p",
-      { class: "small soft" },
-      "The largest weights to this unit and from it, as shares of those of the layer: + excites, − inhibits.",
-    ),
-    place,
-    line,
+  const part = panel({
+    id: "built",
+    title: "What it is built from and feeds",
+    content: [place, line],
+  });
+  part.section.classList.add("connections");
+  part.say(
+    "The largest weights to this unit and from it, as shares of those of the layer: + excites, − inhibits.",
   );
-  whenVisible(section, load, signal);
-  return section;
+  part.offer(api.connectionsAddress(described.name, { layer, unit }), `connections-${unit}.json`);
+  whenVisible(part.section, load, signal);
+  return part.section;
 
   async function load() {
     try {
@@ -50,30 +49,7 @@ export function connectionsOf(described, { layer, unit }, settings, signal) {
     );
     if (!columns.length)
       place.replaceChildren(element("p", { class: "soft" }, "No main layer is next to this one."));
-    const missing = [...tiles].filter(([, tile]) => tile.isEmpty()).map(([target]) => target);
-    if (!missing.length) return;
-    if (described.filling) render(missing, tiles);
-    else {
-      const button = element("button", { type: "button" }, "Render their pictures");
-      button.addEventListener("click", () => {
-        button.remove();
-        render(missing, tiles);
-      });
-      place.after(button);
-    }
-  }
-
-  function render(targets, tiles) {
-    targets.forEach((target) => tiles.get(target).wait());
-    const pending = renderUnits({
-      network: described.name,
-      targets,
-      settings: described.filling?.rough ?? settings(),
-      made: ({ target, url }) => tiles.get(target)?.know(null, url),
-      end: () => targets.forEach((target) => tiles.get(target).rest()),
-      signal,
-    });
-    signal.addEventListener("abort", () => pending.cancel().catch(() => {}));
+    renderMissing({ described, tiles, settings, after: place, signal });
   }
 
   function layerOf({ layer: name, exciting, inhibiting, held }, tiles) {

@@ -9,7 +9,7 @@ import { fractionOf, watch, progressText } from "./watch.js";
 /**
  * A slot with the title `words` for `rows` pictures. `request()` returns the body of the request;
  * `begun(job)` is called when a job was sent, `done(job)` when it is done. With `bare` its only
- * button is Cancel; `heading` is the level of its title.
+ * button is Cancel; `heading` is the level of its title. The rows may have `names`.
  */
 export function pictureSlot({
   words,
@@ -17,12 +17,16 @@ export function pictureSlot({
   rows = 1,
   bare = false,
   heading = "h3",
+  names = [],
   request,
   begun = () => {},
   done = () => {},
   signal,
 }) {
-  const images = Array.from({ length: rows }, () => element("div", { class: "frame" }));
+  const images = Array.from({ length: rows }, (_, row) =>
+    element("div", { class: "frame", data: names[row] ? { name: names[row] } : {} }),
+  );
+  const rowName = (row) => names[row] ?? row + 1;
   const bar = element("progress", { max: 1, value: 0, "aria-label": `${words}: progress` });
   const how = element("span", { class: "small soft" });
   const action = element("button", { type: "button" }, "Render");
@@ -60,7 +64,7 @@ export function pictureSlot({
     const frame = images[row];
     if (!frame) return;
     const turn = (turns[row] += 1);
-    const image = element("img", { src: url, alt: rows > 1 ? `${words} ${row + 1}` : words });
+    const image = element("img", { src: url, alt: rows > 1 ? `${words} ${rowName(row)}` : words });
     const shown = link ? element("a", { href: url, target: "_blank" }, image) : image;
     // The old picture stays until the next one is decoded.
     image.decode().then(

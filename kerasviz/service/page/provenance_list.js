@@ -14,8 +14,9 @@ export function madeList(pictures) {
 }
 
 /** What a picture of a unit is called. */
-export function titleOf({ kind, recipe, seed, row }) {
-  return joined(kind === "diversity" ? `diversity ${row + 1}` : kind, recipe, `seed ${seed}`);
+export function titleOf({ kind, facet, recipe, seed, row }) {
+  const names = { diversity: `diversity ${row + 1}`, facet: `facet ${facet}` };
+  return joined(names[kind] ?? kind, recipe, `seed ${seed}`);
 }
 
 /** One picture, closed; its provenance is requested when it is opened. */

@@ -1,16 +1,20 @@
-// The page of a unit: four kinds of pictures, dataset examples, its response to a picture.
+// The page of a unit: what makes it large, where it is in data, what it is built from and feeds,
+// and what is like it.
 
 import * as api from "./api.js";
 import { compareHash, composeHash, hashOf, layerHash, placeOf, unitHash } from "./address.js";
-import { mapFigure, topList, rounded } from "./activation.js";
+import { rounded } from "./activation.js";
 import { connectionsOf } from "./connections.js";
-import { dropZone } from "./drop.js";
-import { added, element, errorLine, joined } from "./dom.js";
+import { added, counted, element, errorLine, joined } from "./dom.js";
 import { shapeWords } from "./graph.js";
+import { neighboursOf } from "./neighbours.js";
 import { noteForm } from "./notes.js";
+import { panel } from "./panel.js";
 import { madeList, titleOf } from "./provenance_list.js";
+import { atStep, scrubber, stagesOf } from "./scrubber.js";
 import { settingsFor } from "./settings.js";
 import { pictureSlot } from "./picture_slot.js";
+import { unitData } from "./unit_data.js";
 import { trustPart } from "./trust.js";
 import { isOver } from "./watch.js";
 
@@ -24,7 +28,11 @@ const KINDS = [
 /** Show a unit. */
 export async function show(main, { layer: layerName, unit: number }, described, signal) {
   const name = described.name;
-  let told = await api.unit(name, { layer: layerName, unit: number }, signal);
+  const [first, known] = await Promise.all([
+    api.unit(name, { layer: layerName, unit: number }, signal),
+    api.facets(signal).catch(() => ({})), // of a folder that is gone
+  ]);
+  let told = first;
   const { layer, unit } = told;
   const target = `${layer}:${unit}`;
   const settings = settingsFor(described, () => {
@@ -33,20 +41,19 @@ export async function show(main, { layer: layerName, unit: number }, described, 
   });
   const about = described.layers.find(({ name: own }) => own === layer);
   units = about.units;
-  const kinds = !shapeWords(about.shape) ? KINDS.filter(({ kind }) => kind !== "neuron") : KINDS;
+  const kinds = KINDS.filter(({ kind }) => kind !== "neuron" || shapeWords(about.shape));
+  const facets = described.layers.find(({ main }) => main) === about ? [] : Object.keys(known);
+  if (facets.length) kinds.push(facetKind(facets));
   const { line, say, clear } = errorLine();
   const fresh = new Map(); // kind -> pictures just rendered here
   const made = element("section", { class: "made" });
   const trust = trustPart({ network: name, pictures: () => told.pictures.map(titled), signal });
   const slots = new Map(
-    kinds.map(({ kind, words, note, rows }) => [
+    kinds.map(({ kind, words, note, rows, names }) => [
       kind,
       pictureSlot({
-        words,
-        note,
-        rows,
-        signal,
-        request: () => ({ network: name, targets: [target], kind, ...settings.value() }),
+        ...{ words, note, rows, names, signal },
+        request: () => requestOf(kind),
         done: (job) => {
           fresh.set(kind, job.pictures);
           refresh();
@@ -56,6 +63,26 @@ export async function show(main, { layer: layerName, unit: number }, described, 
   );
   const all = element("button", { type: "button", class: "main" }, "Render all");
   all.addEventListener("click", () => slots.forEach((slot) => slot.isEmpty() && slot.render()));
+  const steps = scrubber(() => draw());
+  const large = panel({
+    id: "large",
+    title: "What makes it large",
+    content: [
+      line,
+      element(
+        "div",
+        { class: "slots", role: "group", "aria-label": "Pictures of this unit" },
+        [...slots.values()].map(({ figure }) => figure),
+      ),
+      steps.place,
+    ],
+  });
+  if (!Object.keys(known).length)
+    large.leaveOut(
+      "Facets are left out: they take a folder with a folder of photos for each.",
+      described.commands.facets,
+    );
+  else if (!facets.length) large.leaveOut("Facets are left out: they take layers before this one.");
 
   added(
     main,
@@ -73,41 +100,14 @@ export async function show(main, { layer: layerName, unit: number }, described, 
         element("a", { class: "button", href: compareHash(name, target) }, "Compare"),
       ),
     ),
-    line,
     element(
-      "section",
-      { class: "slots", "aria-label": "Pictures of this unit" },
-      element("h2", { class: "unseen" }, "Pictures"),
-      [...slots.values()].map(({ figure }) => figure),
+      "div",
+      { class: "panels" },
+      large.section,
+      unitData(described, told, about, signal),
+      connectionsOf(described, told, settings.value, signal),
+      neighboursOf(described, told, settings.value, signal),
     ),
-    connectionsOf(described, told, settings.value, signal),
-    examples(told.examples ?? []),
-    dropZone({
-      prompt: `Where does ${target} respond in your picture?`,
-      network: name,
-      signal,
-      answer: async ({ file, url }) => {
-        const found = await api.activations(name, { layer, unit }, file, signal);
-        const value = found.top.find((one) => one.unit === unit)?.value;
-        return [
-          shapeWords(found.shape)
-            ? mapFigure(url, found.map, target, described.input.size)
-            : element(
-                "figure",
-                { class: "map" },
-                element("img", { src: url, alt: "Your picture" }),
-                value === undefined
-                  ? null
-                  : element(
-                      "figcaption",
-                      { class: "small" },
-                      `${target} responds with ${rounded(value)}.`,
-                    ),
-              ),
-          topList(name, layer, found, unit),
-        ];
-      },
-    }),
     trust.place,
     made,
   );
@@ -115,28 +115,62 @@ export async function show(main, { layer: layerName, unit: number }, described, 
   resume().then(() => {
     if (!described.filling || signal.aborted) return;
     const { good } = described.filling;
-    const isGood = ({ kind, steps }, wanted) => kind === wanted && steps >= good.steps;
+    const isGood = ({ kind, steps, snapshots }, wanted) =>
+      kind === wanted && steps >= good.steps && snapshots.length;
     for (const [kind, slot] of slots) {
       if (!told.pictures.some((picture) => isGood(picture, kind))) slot.render({ whileHere: true });
     }
   });
 
-  /** Show the pictures of the chosen recipe, or else of another one. */
-  function fill() {
+  function requestOf(kind) {
+    const chosen = settings.value();
+    const usual = described.recipes.find((one) => one.name === chosen.recipe).steps;
+    return {
+      network: name,
+      targets: [target],
+      kind: kind === "facet" ? "channel" : kind,
+      ...(kind === "facet" && { facets: known }),
+      ...chosen,
+      snapshots: stagesOf(chosen.steps ?? usual),
+    };
+  }
+
+  /** The pictures of a kind by the chosen recipe, or else by another one. */
+  function picturesOf({ kind, rows }) {
     const { recipe, seed = 0 } = settings.value();
-    for (const { kind, rows } of kinds) {
-      if (fresh.has(kind)) continue; // shown already
-      const own = told.pictures.filter((picture) => picture.kind === kind);
+    const newest = (wanted) => {
+      const own = told.pictures.filter((picture) => picture.kind === wanted);
       const chosen = own.filter(
         (picture) => picture.recipe === recipe && (picture.seed ?? 0) === seed,
       );
-      const shown = (chosen.length ? chosen : own).slice(-rows);
-      const [one] = shown;
-      slots.get(kind).fill(shown, one ? factsOf(one) : "");
-    }
+      return chosen.length ? chosen : own;
+    };
+    if (kind !== "facet") return newest(kind).slice(-rows);
+    const steered = newest("facet");
+    const shown = facets.map((facet) => steered.findLast((one) => one.facet === facet));
+    const plain = newest("channel").findLast(({ steps }) => steps === shown[0]?.steps);
+    return plain && shown.every(Boolean) ? [plain, ...shown] : [];
+  }
+
+  /** Show the pictures of each kind. */
+  function fill() {
+    steps.offer(kinds.flatMap(picturesOf));
+    draw();
+    const [channel] = picturesOf(kinds[0]);
+    large.offer(channel?.url, channel?.file);
     all.hidden = ![...slots.values()].some((slot) => slot.isEmpty());
     made.replaceChildren(...madeList(told.pictures));
     trust.show();
+  }
+
+  /** Show the pictures at the chosen step. */
+  function draw() {
+    for (const one of kinds) {
+      const shown = picturesOf(one);
+      if (fresh.has(one.kind) && !shown.length) continue; // shown already
+      const at = shown.map((picture) => atStep(picture, steps.chosen()));
+      slots.get(one.kind).fill(at, shown.length ? factsOf(shown[0]) : "");
+    }
   }
 
   /** Request the unit again, until the server lists the new pictures. */
@@ -161,7 +195,8 @@ export async function show(main, { layer: layerName, unit: number }, described, 
       for (const job of await api.jobs({ limit: 50 }, signal)) {
         const { targets = [], kind } = job.request;
         const isOurs = job.network === name && targets.length === 1 && targets[0] === target;
-        if (isOurs && !isOver(job)) slots.get(kind)?.follow(job);
+        const slot = slots.get(job.request.facets ? "facet" : kind);
+        if (isOurs && !isOver(job)) slot?.follow(job);
       }
     } catch {
       // The view works without them; the view of jobs shows the error.
@@ -169,12 +204,22 @@ export async function show(main, { layer: layerName, unit: number }, described, 
   }
 }
 
+const facetKind = (facets) => ({
+  kind: "facet",
+  words: "Facets",
+  note: "steered towards photos of each",
+  rows: facets.length + 1,
+  names: ["not steered", ...facets],
+});
+
 const titled = (picture) => ({ ...picture, target: titleOf(picture) });
 
-function factsOf({ recipe, seed, score }) {
+function factsOf({ recipe, steps, seed, seconds, score }) {
   return joined(
     recipe,
-    seed && `seed ${seed}`,
+    counted(steps, "step"),
+    `seed ${seed}`,
+    seconds && `${rounded(seconds)} s`,
     typeof score === "number" && `score ${rounded(score)}`,
   );
 }
@@ -212,37 +257,11 @@ let units = 0; // of the layer shown last
 document.addEventListener("keydown", (event) => {
   const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
   if (!step || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
-  if (event.target.closest("input, select, textarea, dialog, code")) return;
+  if (event.target.closest("input, select, textarea, dialog, code, .bins")) return;
   const place = placeOf(location.hash); // the view may lag behind the address
   const to = place.unit + step;
   if (place.view !== "unit" || to < 0 || to >= units) return;
   event.preventDefault();
-  location.hash = hashOf({ ...place, unit: to });
+  const { open: _, ...rest } = place;
+  location.hash = hashOf({ ...rest, unit: to });
 });
-
-function examples(found) {
-  if (!found.length) return null;
-  const buckets = [...new Set(found.map(({ bucket }) => bucket))];
-  return element(
-    "section",
-    { class: "examples" },
-    element("h2", {}, "Dataset examples"),
-    buckets.map((bucket) => [
-      element("h3", { class: "small soft" }, bucket),
-      element(
-        "ul",
-        {},
-        found
-          .filter((one) => one.bucket === bucket)
-          .map(({ value, image, url }) =>
-            element(
-              "li",
-              {},
-              element("img", { src: url, alt: image, title: image, loading: "lazy" }),
-              element("span", { class: "small soft" }, rounded(value)),
-            ),
-          ),
-      ),
-    ]),
-  );
-}

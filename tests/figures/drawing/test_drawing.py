@@ -12,6 +12,7 @@ from kerasviz.figures.catalogue.article import CATALOGUE
 from kerasviz.figures.drawing import sheet as sheet_module
 from kerasviz.figures.drawing.drawing import draw, shown_rows
 from kerasviz.figures.drawing.icons import GREY, ICON_SIZE, ORANGE, icon, svg
+from kerasviz.figures.drawing.separate_rows import alone, is_separate
 from kerasviz.figures.drawing.sheet import BOLD, PLAIN, SCALE, SMALL, Sheet, measure, wrap
 from kerasviz.figures.layout.build import choose
 from kerasviz.figures.layout.context import FigureOptions
@@ -100,6 +101,8 @@ def test_nothing_overlaps_and_nothing_is_cut(
     image = draw(choice, pictures)
     sheet = measured[0]
     shown = [cell for block in shown_rows(choice) for cell in block.tiles]
+    if is_separate(choice):
+        shown = [row.tiles[-1] for _, rows in alone(choice) for row in rows]
     if choice.figure.layout != "table":
         assert shown == list(choice.tiles)
     assert len(sheet.tiles) == len(shown)
@@ -133,6 +136,30 @@ def test_the_words_of_the_figures_are_drawn(
         assert choice.figure.title in texts
         # The notes on the choice are at the foot, whole.
         assert " ".join(choice.notes) in " ".join(texts)
+
+
+def test_each_penalty_is_drawn_alone_and_units_of_two_pictures_stand_side_by_side(
+    network_of: Callable[..., Network], measured: list[Measuring]
+) -> None:
+    net = networks(network_of)["many"]
+    for slug, titles in (
+        ("frequency-penalization", ["L1", "Total variation", "Blur"]),
+        ("transformation-robustness", ["Jitter", "Rotate", "Scale"]),
+    ):
+        choice = choose(CATALOGUE[slug], FigureOptions(net, recipe("fast"), quick=True))
+        rows = alone(choice)
+        assert [control.title for control, _ in rows] == titles
+        assert all(len(control.values) == len(row) for control, row in rows)
+        for k, (_, row) in enumerate(rows):
+            assert [b.setting for b in row] == [
+                (0, *(i if j == k else 0 for j in range(3))) for i in range(len(row))
+            ]
+        draw(choice, plain_pictures(choice, (64, 64)))
+        assert set(titles) <= {line for line, _ in measured[-1].texts}
+    choice = choose(CATALOGUE["activation-spectrum"], FigureOptions(net, recipe("fast")))
+    draw(choice, plain_pictures(choice, (64, 64)))
+    tops = [round(top) for _, top, _, _ in measured[-1].tiles]
+    assert len(tops) == 22 and len(set(tops)) == 4  # three units in a row
 
 
 def test_hero_is_laid_out_as_in_the_article(

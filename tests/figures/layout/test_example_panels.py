@@ -16,8 +16,19 @@ from kerasviz.examples.datasets import open_source
 from kerasviz.figures import CATALOGUE, make_figures
 from kerasviz.figures.layout.build import choose
 from kerasviz.figures.layout.context import FigureOptions
-from kerasviz.figures.layout.example_panels import NO_DATASET, montage, open_examples
-from kerasviz.figures.layout.tiles import EmptyTile, ExamplesTile, FigureLayout, OptimizedTile
+from kerasviz.figures.layout.example_panels import (
+    NO_DATASET,
+    leave_out_empty,
+    montage,
+    open_examples,
+)
+from kerasviz.figures.layout.tiles import (
+    EmptyTile,
+    ExamplesTile,
+    FigureLayout,
+    OptimizedTile,
+    TileRow,
+)
 from kerasviz.optvis.recipes import recipe
 from kerasviz.rendering import verify as verification
 
@@ -46,12 +57,34 @@ def chosen(slug: str, folder: Path | None) -> FigureLayout:
     return choose(CATALOGUE[slug], FigureOptions(net, FAST, examples=examples))
 
 
-def test_without_a_folder_the_panels_are_empty() -> None:
+def test_without_a_folder_they_are_left_out_with_the_command_that_finds_some() -> None:
     for slug in FIGURES:
-        panels = {
-            p for b in chosen(slug, None).blocks for p in b.places if isinstance(p, EmptyTile)
-        }
-        assert panels == {NO_DATASET}, slug
+        choice = chosen(slug, None)
+        if choice.figure.seeds:
+            continue
+        places = [place for block in choice.blocks for place in block.places]
+        assert places and all(isinstance(place, OptimizedTile) for place in places), slug
+        assert all(len(b.places) == len(choice.column_titles) for b in choice.blocks), slug
+        assert choice.lacks_examples, slug
+        (line,) = [note for note in choice.notes if note.startswith("Without dataset examples")]
+        assert "kerasviz examples" in line and " relu1" in line and "--images" in line, slug
+    spectrum = chosen("activation-spectrum", None)
+    assert spectrum.column_titles == ("Negative optimized", "Positive optimized")
+    assert "dataset" not in spectrum.caption
+    assert not chosen("hero", None).lacks_examples
+
+
+def test_rows_and_columns_of_words_only_are_left_out() -> None:
+    tile = chosen("hero", None).tiles[0]
+    rows = (
+        TileRow("a", (), (EmptyTile("", ""), tile, NO_DATASET)),
+        TileRow("b", (), (tile, tile, NO_DATASET)),
+        TileRow("c", (), (NO_DATASET,) * 3),
+    )
+    left, titles = leave_out_empty(rows, ("x", "y", "z"))
+    assert [row.title for row in left] == ["a", "b"] and titles == ("x", "y")
+    assert left[0].places == (EmptyTile("", ""), tile)  # the column has a picture
+    assert leave_out_empty(left, titles) == (left, titles)
 
 
 def test_the_spectrum_goes_from_the_minimum_to_the_maximum(folder: Path) -> None:
@@ -77,11 +110,10 @@ def test_the_spectrum_goes_from_the_minimum_to_the_maximum(folder: Path) -> None
 
 
 def test_directions_have_none(folder: Path) -> None:
-    examples, optimized = chosen("random-directions", folder).blocks
-    assert {p.why for p in examples.places if isinstance(p, EmptyTile)} == {
-        "kept for units, not for directions"
-    }
-    assert len(optimized.optimized) == len(examples.places)
+    choice = chosen("random-directions", folder)
+    (row,) = choice.blocks
+    assert len(row.optimized) == len(row.places) and not choice.lacks_examples
+    assert any("for units, not for directions" in note for note in choice.notes)
 
 
 def test_a_montage_has_the_crops_in_rows_and_the_proportions_of_the_figure() -> None:

@@ -14,8 +14,8 @@ from kerasviz.optvis.recipes import recipe
 
 SWEEPS = {
     "naive-noise": (5, 5),
-    "frequency-penalization": (100, 12),
-    "transformation-robustness": (80, 11),
+    "frequency-penalization": (100, 13),
+    "transformation-robustness": (80, 12),
     "preconditioning": (20, 8),
 }
 
@@ -33,6 +33,17 @@ def test_all_settings_or_those_beside_the_first(slug: str) -> None:
     # Every value of every control is seen in some setting.
     for k, control in enumerate(controls):
         assert {setting[k] for setting in some} == set(range(len(control.values)))
+
+
+@pytest.mark.parametrize("slug", ["frequency-penalization", "transformation-robustness"])
+def test_of_penalties_and_transforms_each_is_seen_alone(slug: str) -> None:
+    figure = CATALOGUE[slug]
+    first = tuple(c.initial for c in figure.controls if c.kind != "unit")
+    few = settings_of(figure, initial_only=True)
+    alone = [setting for setting in few if setting != first]
+    assert all(sum(value != 0 for value in setting) <= 1 for setting in alone)
+    off = numbers_of(figure, (0, 0, 0))
+    assert set(off.values()) <= {0, 1} and off.get("scale", 1) == 1  # the first values are off
 
 
 def test_a_few_settings_of_preconditioning_have_all_switches() -> None:

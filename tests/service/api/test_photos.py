@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from fastapi.testclient import TestClient
+from support.facet_fixtures import write_themes
 from support.service_fixtures import send_photos, state_of, work
 
 from kerasviz.io.images import decode, encode, to_image
@@ -115,6 +116,32 @@ def test_pictures_are_steered_towards_facets_of_photos(served: Served, tmp_path:
     work(client)
     (plain, *_) = client.get(later["url"]).json()["pictures"]
     assert sorted(plain["facets"]) == ["blue", "green", "red"]
+
+
+def test_the_facets_of_a_folder_are_known_and_units_have_pictures_of_them(
+    served: Served, tmp_path: Path
+) -> None:
+    assert served().get("/api/facets").json() == {}
+    colours = {"blue": (60, 60, 200), "red": (200, 60, 60)}
+    themes = write_themes(tmp_path / "themes", colours)
+    client = served(data=tmp_path / "other", facets=themes)
+    found = client.get("/api/facets").json()
+    assert {name: len(ids) for name, ids in found.items()} == {"blue": 6, "red": 6}
+    assert client.get(f"/api/photos/{found['red'][0]}").json()["name"] == "0.png"
+    body = {**ASK, "targets": ["logits:1"], "facets": found, "snapshots": [1, 0, 1]}
+    asked = client.post("/api/renders", json=body)
+    assert asked.status_code == 202, asked.text
+    work(client)
+    done = client.get(asked.json()["url"]).json()
+    assert done["state"] == "done", done["error"]
+    pictures = client.get("/api/networks/small/unit?layer=logits&unit=1").json()["pictures"]
+    shown = {one["facet"]: one for one in pictures}
+    assert sorted((one["kind"], one["facet"]) for one in pictures) == [
+        *(("channel", ""), ("facet", "blue"), ("facet", "red"))
+    ]
+    assert [one["step"] for one in shown["red"]["snapshots"]] == [0, 1]
+    assert client.get(shown["red"]["snapshots"][0]["url"]).status_code == 200
+    assert all(one["seconds"] > 0 for one in pictures)
 
 
 def test_facets_that_cannot_be_are_refused_in_a_line(served: Served) -> None:

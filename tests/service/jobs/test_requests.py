@@ -141,6 +141,8 @@ def test_what_can_share_a_batch_is_of_one_recipe_size_and_structure() -> None:
     assert kinds(one, *requests("joined:1 + left:1")) == 2
     lucid = requests("joined:1", "joined:2", recipe="lucid")
     assert kinds(*lucid) == 2
+    (staged,) = requests("joined:1", snapshots=(0, 4))
+    assert staged.snapshots == (0, 4) and kinds(one, staged) == 2  # a batch keeps those of all
 
 
 def test_a_job_is_named_after_all_that_decides_its_pictures() -> None:

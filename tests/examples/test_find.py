@@ -23,5 +23,5 @@ def test_files_have_no_places_that_stay_empty(photos: Path, tmp_path: Path) -> N
     )
     with Image.open(both.page.parent / "joined/00003.jpg") as image:
         assert image.size == (6 * 98, 4 * 98), (
-            "an image may fill as many places as it has positions"
+            "each of its positions fills one"
         )

@@ -86,7 +86,20 @@ def figure_lines(options: FigureOptions, slugs: Sequence[str], timed: bool) -> l
         rows.append((slug, *cells, FIGURES[slug].title))
     if len(slugs) > 1:
         rows.append(("together", str(pictures_of(together)), *_minutes(clock, together), "", ""))
-    return [*_cut(_right(rows)), "", *_notes(options, clock), *lines_of_failures(failed)]
+    notes = [*_notes(options, clock), *_other_articles(slugs)]
+    return [*_cut(_right(rows)), "", *notes, *lines_of_failures(failed)]
+
+
+def _other_articles(slugs: Sequence[str]) -> list[str]:
+    """Name the articles of which no figure is listed."""
+    from kerasviz.figures.catalogue.articles import ARTICLES
+
+    others = [
+        f"--article {name} ({len(article.figures)})"
+        for name, article in ARTICLES.items()
+        if not any(slug in article.figures for slug in slugs)
+    ]
+    return [f"Figures of other articles: {', '.join(others)}."] if others else []
 
 
 def _header(clock: Clock | None) -> tuple[str, ...]:
@@ -108,7 +121,7 @@ def _wants(layout: FigureLayout) -> str:
 
     places = [place for block in layout.blocks for place in block.places]
     examples = layout.lacks_examples or any(isinstance(p, ExamplesTile) for p in places)
-    if layout.computed:
+    if any(made.photos for made in layout.computed):
         return "--photos"
     return "--examples" if examples and not layout.figure.seeds else ""
 

@@ -39,6 +39,7 @@ Examples:
   kerasviz figures --list --model efficientnet-lite0 --quick
   kerasviz figures --model efficientnet-lite0 --recipe fast
   kerasviz figures --article circuits --model efficientnet-lite0 --recipe fast
+  kerasviz figures --article building-blocks --model efficientnet-lite0 --photos cat.jpg
   kerasviz figures hero objectives --model efficientnet-lite0 --recipe fast --out out/demo
   kerasviz figures appendix-overview --model model.onnx --preprocess torchvision --steps 256
 """,
@@ -62,7 +63,8 @@ Examples:
     "--photos",
     type=click.Path(path_type=Path),
     metavar="FOLDER|FILE",
-    help="PNG or JPEG files for the figures of gradients. [default: five that come with kerasviz]",
+    help="PNG or JPEG files for the figures of gradients, and for those of building-blocks, which "
+    "are about the first. [default: five that come with kerasviz]",
 )
 @click.option(
     "--examples",
@@ -109,7 +111,7 @@ def command(
     input_options: InputOptions,
     model_options: ModelOptions,
 ) -> None:
-    """Draw figures of "Feature Visualization" (Distill 2017) or "Circuits" (2020) for a network.
+    """Draw the figures of "Feature Visualization" (Distill 2017) or of a later article.
 
     SLUGs name the figures (`--list` shows them); without any, all are drawn. Where the network
     cannot have a figure, the reason is said, the others are drawn, and the command ends with 1.
@@ -143,7 +145,7 @@ def command(
         recipe = figure_recipe(recipe_options, usual, net, folder)
     say_sizes(usual, [recipe])
     if only_list:
-        _list(figure_options(net, recipe, quick=quick, layer=layer), wanted, True)
+        _list(figure_options(net, recipe, quick=quick, photos=photos, layer=layer), wanted, True)
         return
 
     from kerasviz.cli.figure_list import announcement
@@ -175,9 +177,7 @@ def _report(made: FigureSet, said: Mapping[str, str], wanted: int) -> None:
     from kerasviz.cli.figure_list import lines_of_failures
 
     if made.computed:
-        click.echo(
-            f"computed {made.computed} picture{'s' if made.computed > 1 else ''} of gradients"
-        )
+        click.echo(f"computed {made.computed} picture{'s' if made.computed > 1 else ''}")
     if made.made:
         words = "picture" if made.made == 1 else "pictures"
         already = f", {made.kept} were complete" if made.kept else ""

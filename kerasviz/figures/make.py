@@ -109,11 +109,12 @@ def make_figures(  # noqa: PLR0913 - the options of the command
         out: The folder for the figures, by default ``out/NAME-figures``.
         seed: The seed of the noise that the pictures start from.
         quick: Whether to take at most 128 steps, and only some of hundreds of settings.
-        photos: A folder of PNG and JPEG files, or one of them, for the figures of gradients; by
-            default those of the package.
+        photos: A folder of PNG and JPEG files, or one of them, for the figures of gradients, and
+            for those of ``"building-blocks"``, which are about the first; by default those of the
+            package.
         examples: A folder that :func:`kerasviz.find_examples` made, for the panels of examples.
-        article: Which figures are drawn where none are named: ``"feature-visualization"``, or
-            ``"circuits"``.
+        article: Which figures are drawn where none are named: ``"feature-visualization"``,
+            ``"circuits"`` or ``"building-blocks"``.
         layer: The taps, or one, all of whose units ``appendix-layer`` shows; by default 8 units.
         size: Pixels, a number or (height, width); by default the network's own where it takes no
             other, else the recipe's.

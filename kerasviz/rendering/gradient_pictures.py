@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from kerasviz.optvis.gradients import (
 from kerasviz.optvis.objectives.objective import Objective, logit
 from kerasviz.optvis.objectives.structure import IMAGE
 from kerasviz.rendering.manifest import GradientEntry
+from kerasviz.rendering.number_pictures import ALONE, ON_PHOTO
 from kerasviz.rendering.photos import read_photo
 from kerasviz.rendering.store import Store
 from kerasviz.types import Array, PreActivation
@@ -81,7 +82,8 @@ def _scaled(values: Array) -> Array:
 class GradientTask:
     """Describe a computed picture without its photos.
 
-    ``taps`` are those whose gradients come out of the same backward pass.
+    ``taps`` are those whose gradients come out of the same backward pass. ``numbers`` are what a
+    kind of :mod:`kerasviz.rendering.number_pictures` draws.
     """
 
     kind: str
@@ -90,6 +92,7 @@ class GradientTask:
     pre_activation: PreActivation
     tap: str
     taps: tuple[str, ...]
+    numbers: Sequence[Any] = ()
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> GradientTask:
@@ -102,6 +105,7 @@ class GradientTask:
             pre_activation=data["pre_activation"],
             tap=data["tap"],
             taps=tuple(data["taps"]),
+            numbers=data.get("numbers", ()),
         )
 
 
@@ -134,6 +138,10 @@ def compute(task: GradientTask, photos: Array, cache: GradientCache) -> tuple[Im
     """
     if task.kind == "photo":
         return to_image(photos[0]), ""
+    if task.kind in ON_PHOTO:
+        return ON_PHOTO[task.kind](photos[0], task.numbers), ""
+    if task.kind in ALONE:
+        return ALONE[task.kind](task.numbers), ""
     if task.kind == "attribution":
         return _attributed(cache.net, photos[:1], task.tap)
     gradient = cache(task, photos)
@@ -180,7 +188,8 @@ def _made(
     """Compute a picture: its entry, and its file with the provenance inside."""
     task = GradientTask.from_json(entry.made)
     sources = [store.folder / photo["file"] for photo in entry.photos]
-    photos = np.stack([read_photo(path, task.size, store.net.channels) for path in sources])
+    read = [read_photo(path, task.size, store.net.channels) for path in sources]
+    photos = np.stack(read) if read else np.zeros((0, *task.size, store.net.channels), np.float32)
     image, text = compute(task, photos, cache)
     about = {
         "name": entry.name,

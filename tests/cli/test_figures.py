@@ -98,7 +98,7 @@ def test_photos_are_shown_and_verified(run_cli: Run, model_file: Path) -> None:
     arguments = ("steepest-descent", "--model", model_file, *SHORT, "--out", "drawn")
     ended = run_cli("figures", *arguments, "--photos", "photos")
     assert ended.code == 0, ended.err
-    assert ended.out.splitlines()[0] == "computed 8 pictures of gradients"
+    assert ended.out.splitlines()[0] == "computed 8 pictures"
     page = Path("drawn/steepest-descent.html").read_text(encoding="utf-8")
     assert "No photos were given" not in page
     assert page.index("steepest-descent-l2-0.png") < page.index("steepest-descent-l2-1.png")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from kerasviz.figures.catalogue.article import CATALOGUE
+from kerasviz.figures.catalogue.building_blocks import BUILDING_BLOCKS, BUILDING_BLOCKS_SECTIONS
 from kerasviz.figures.catalogue.circuits import CIRCUITS, CIRCUITS_SECTIONS
 from kerasviz.figures.catalogue.figure import Figure
 from kerasviz.figures.catalogue.sections import SECTIONS, Section
@@ -42,6 +43,14 @@ ARTICLES: Mapping[str, SourceArticle] = MappingProxyType(
             "2020",
             CIRCUITS,
             CIRCUITS_SECTIONS,
+        ),
+        "building-blocks": SourceArticle(
+            "The Building Blocks of Interpretability",
+            "Olah and others",
+            "https://doi.org/10.23915/distill.00010",
+            "2018",
+            BUILDING_BLOCKS,
+            BUILDING_BLOCKS_SECTIONS,
         ),
     }
 )

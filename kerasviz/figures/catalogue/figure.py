@@ -92,7 +92,7 @@ class Figure:
     """Describe a figure of the article.
 
     Its ``layout`` is ``blocks``, ``sequence``, ``columns``, ``rows``, ``table``, ``sums``,
-    ``halves``, ``marks`` or ``layer``.
+    ``halves``, ``marks``, ``layer``, ``panels`` or ``grids``.
 
     ``steps`` are the steps that a sequence shows, ``columns`` the objectives side by side,
     ``legend`` explains their letters. ``controls`` are set by the reader, ``pairs`` are two

@@ -16,10 +16,10 @@ from PIL import Image
 from kerasviz.analysis.explanation import LayerShare, UnitShare
 from kerasviz.figures.explain.colours import CLASSES, GROUPS, mixed
 from kerasviz.figures.explain.findings import PARTNERS, Findings
-from kerasviz.figures.explain.overlay import overlay, plain
 from kerasviz.figures.explain.pictures import shown_units
 from kerasviz.io.images import encode
 from kerasviz.network.network import Network
+from kerasviz.rendering.overlay import overlay, plain
 from kerasviz.rendering.pages import render_page, update
 from kerasviz.types import Array
 

@@ -10,9 +10,9 @@ from PIL import Image
 from kerasviz.figures.drawing.sheet import BOLD, PLAIN, SMALL, Sheet, wrap
 from kerasviz.figures.explain.colours import CLASSES, GROUPS, mixed
 from kerasviz.figures.explain.findings import Findings
-from kerasviz.figures.explain.overlay import coloured, overlay, plain
 from kerasviz.figures.explain.page import ShownPictures, class_label, class_name
 from kerasviz.network.network import Network
+from kerasviz.rendering.overlay import coloured, overlay, plain
 
 #: Pixels of the sheet, of its edge, between columns, and of a small picture beside others.
 WIDTH = 1080

@@ -53,3 +53,12 @@ def article_outline() -> Network:
     known = card(ARTICLE_NETWORK)
     identity = Identity(known.name, known.name, "zoo", known.sha256)
     return Network(_Outline(), identity, input_spec=preset("unit"), main_taps=ARTICLE_LAYERS)
+
+
+def is_outline(net: Network) -> bool:
+    """Return whether a network has names and shapes only.
+
+    >>> is_outline(article_outline())
+    True
+    """
+    return isinstance(net.program, _Outline)

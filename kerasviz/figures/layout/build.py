@@ -8,6 +8,7 @@ from kerasviz.errors import ModelError, UsageError
 from kerasviz.figures.catalogue.figure import Control, Figure
 from kerasviz.figures.layout.appendix import APPENDIX
 from kerasviz.figures.layout.arrangements import columns, groups, sequence
+from kerasviz.figures.layout.building_blocks import BUILDING_BLOCKS_TABLES
 from kerasviz.figures.layout.context import FigureOptions, resolve
 from kerasviz.figures.layout.example_panels import leave_out_empty, without_examples
 from kerasviz.figures.layout.gradient_tables import GRADIENT_TABLES
@@ -15,6 +16,8 @@ from kerasviz.figures.layout.tables import TABLES
 from kerasviz.figures.layout.tiles import FigureLayout
 from kerasviz.figures.layout.tuned_units import TUNED
 from kerasviz.rendering.batching import make_batches
+
+_BUILDERS = {**TABLES, **GRADIENT_TABLES, **APPENDIX, **TUNED, **BUILDING_BLOCKS_TABLES}
 
 
 def choose(figure: Figure, options: FigureOptions) -> FigureLayout:
@@ -27,7 +30,7 @@ def choose(figure: Figure, options: FigureOptions) -> FigureLayout:
     context = resolve(figure, options)
     column_titles: tuple[str, ...] = ()
     controls: tuple[Control, ...] = ()
-    build = {**TABLES, **GRADIENT_TABLES, **APPENDIX, **TUNED}.get(figure.slug)
+    build = _BUILDERS.get(figure.slug)
     if build is not None:
         blocks, column_titles, controls, more = build(context)
     elif figure.columns:
@@ -37,7 +40,8 @@ def choose(figure: Figure, options: FigureOptions) -> FigureLayout:
     else:
         blocks, more = groups(context)
     lacking = without_examples(options.net, blocks)
-    blocks, column_titles = leave_out_empty(blocks, column_titles)
+    if not any(block.columns for block in blocks):  # in a grid, places count
+        blocks, column_titles = leave_out_empty(blocks, column_titles)
     return FigureLayout(
         figure,
         options.net.name,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from kerasviz.figures.catalogue.figure import Column, Control, Figure
+from kerasviz.optvis.parameterizations import Pixel
 from kerasviz.rendering.photos import Photo
 from kerasviz.rendering.request import Request
 
@@ -16,6 +17,7 @@ class OptimizedTile:
 
     ``name`` is the layer and unit; ``label`` says what it shows, or is "". ``column`` says
     which objective it is in the figure ``objectives``; ``row`` counts the pictures of a request.
+    ``share`` is its side in a grid, as a share of that of a cell.
     """
 
     request: Request
@@ -24,8 +26,12 @@ class OptimizedTile:
     label: str = ""
     column: Column | None = None
     row: int = 0
-    #: Whether its pixels stay sharp, however large it is shown.
-    sharp: ClassVar[bool] = False
+    share: float = 1.0
+
+    @property
+    def sharp(self) -> bool:
+        """Return whether its pixels stay sharp: those that were optimized one by one."""
+        return isinstance(self.request.recipe.parameterization, Pixel)
 
     @property
     def unit(self) -> int | None:
@@ -39,14 +45,19 @@ class OptimizedTile:
         return f"{self.name}: {self.label}" if self.label else self.name
 
 
+#: The kinds of computed pictures that have no pixels to be looked at.
+SMOOTH = ("photo", "attribution", "overlay", "tint", "marked", "cut", "lines")
+
+
 @dataclass(frozen=True)
 class GradientTile:
     """Describe a picture that is computed from photos, see :mod:`kerasviz.figures.computed`.
 
     ``file`` is the name of its file without an ending, ``name`` its text. ``kind`` is ``photo``,
-    ``attribution``, ``magnitude``, ``grid``, ``colours`` or a metric of ``gradients``; ``goal``
-    has the objective that is differentiated, ``taps`` are all whose gradients are taken at once.
-    ``pool`` says that a pooling layer follows, ``label`` what was found when it was computed.
+    ``attribution``, ``magnitude``, ``grid``, ``colours``, a metric of ``gradients``, or one of
+    :mod:`kerasviz.rendering.number_pictures`, which draws ``numbers``; ``goal`` has the objective
+    that is differentiated, ``taps`` are all whose gradients are taken at once. ``pool`` says that a
+    pooling layer follows, ``label`` what the picture shows, or what was found when it was computed.
     """
 
     file: str
@@ -58,12 +69,14 @@ class GradientTile:
     tap: str = ""
     taps: tuple[str, ...] = ()
     pool: bool = False
+    numbers: tuple[Any, ...] = ()
     label: str = ""
+    share: ClassVar[float] = 1.0
 
     @property
     def sharp(self) -> bool:
         """Return whether its pixels stay sharp, however large it is shown."""
-        return self.kind not in ("photo", "attribution")
+        return self.kind not in SMOOTH
 
     @property
     def words(self) -> str:
@@ -80,6 +93,7 @@ class GradientTile:
             "pre_activation": goal is not None and goal.recipe.pre_activation,
             "tap": self.tap,
             "taps": list(self.taps),
+            **({"numbers": list(self.numbers)} if self.numbers else {}),
         }
 
 
@@ -98,6 +112,7 @@ class ExamplesTile:
     #: Photos are smoothed, even where the optimized pictures beside them are not.
     sharp: ClassVar[bool] = False
     smooth: ClassVar[bool] = True
+    share: ClassVar[float] = 1.0
 
     @property
     def name(self) -> str:
@@ -127,13 +142,14 @@ class TileRow:
     """Hold a row or group of tiles, with the names of their layers.
 
     ``setting`` are the values of the figure's controls that show it, counted from 0; it is empty
-    for a row that is always shown.
+    for a row that is always shown. ``columns`` are those of a grid.
     """
 
     title: str
     layers: tuple[str, ...]
     places: tuple[Tile | EmptyTile, ...]
     setting: tuple[int, ...] = ()
+    columns: int = 0
 
     @property
     def optimized(self) -> tuple[OptimizedTile, ...]:

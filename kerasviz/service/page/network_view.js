@@ -98,6 +98,7 @@ function folded(blocks, items, names) {
 function winnersOf(described, strips, signal) {
   return dropZone({
     prompt: "Which units of every layer respond to your picture?",
+    network: described.name,
     signal,
     async answer({ file, url }) {
       const back = element("button", { type: "button" }, "Show the first units again");

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kerasviz.figures.explain.overlay import coloured, overlay, plain
+from kerasviz.rendering.overlay import coloured, overlay, plain
 
 
 def test_colours_follow_the_sign_and_strength():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from types import TracebackType
 
 __all__ = ["Client"]
@@ -12,8 +13,9 @@ __all__ = ["Client"]
 class Client:
     """Asks 127.0.0.1, and connects again where the connection was closed."""
 
-    def __init__(self, port: int):
+    def __init__(self, port: int, headers: Mapping[str, str] | None = None):
         self.port = port
+        self.headers = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
@@ -59,7 +61,7 @@ class Client:
             )
         head = (
             f"{method} {address.replace(' ', '%20')} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n{self.headers}\r\n"
         )
         self._writer.write(head.encode())
         self._writer.write(body)

@@ -189,21 +189,20 @@ def _draw(gradient: Any, image: Shape, maps: Shape, seed: int) -> Iterator[tuple
     for start in range(0, count, BATCH):
         lines = np.arange(start, start + BATCH) % count
         images = random.uniform(0, 1, (BATCH, *image)).astype(np.float32)
-        weights = random.normal(0, GAIN, (BATCH, *maps)).astype(np.float32)
+        weights = np.zeros((BATCH, *maps), np.float32)
         for weight, line in zip(weights, lines, strict=True):
-            _keep_line(weight, int(line))
+            kept = _line(weight, int(line))
+            kept[:] = random.normal(0, GAIN, kept.shape)
         with tf.device("CPU:0"):  # convolutions by Winograd or Fourier round zeros
             slopes = gradient(images, weights).numpy()
         yield from zip(lines, (slopes != 0).any(-1), strict=True)
 
 
-def _keep_line(weight: Array, line: int) -> None:
-    """Set weights [h, w, C] to 0 outside a line: a row, or a column, counted after the rows."""
+def _line(weight: Array, line: int) -> Array:
+    """Return a line of weights [h, w, C] as a view: a row, or a column, counted after the rows."""
     height = weight.shape[0]
-    if line < height:
-        weight[:line] = weight[line + 1 :] = 0
-    else:
-        weight[:, : line - height] = weight[:, line - height + 1 :] = 0
+    found: Array = weight[line] if line < height else weight[:, line - height]
+    return found
 
 
 def _gradient(net: Network, positions: Positions, size: tuple[int, int]) -> Any:

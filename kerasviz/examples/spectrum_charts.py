@@ -28,6 +28,7 @@ class SpectrumChart:
 
     Args:
         file: The picture with the crops, a column for each bin.
+        height: The pixels of the picture, from the top, that have crops.
         bars: The bars of the logarithms of the counts.
         line: The points of x p(x).
         zero: Where 0 is, in units of the drawing, or ``None`` outside.
@@ -43,6 +44,7 @@ class SpectrumChart:
     """
 
     file: str
+    height: int
     bars: str
     line: str
     zero: float | None
@@ -65,6 +67,7 @@ def spectrum_chart(
     bands, legend = _bands(found)
     return SpectrumChart(
         file=spectrum_file(tap, unit),
+        height=SPECTRUM_TILE * max(1, *(len(each.crops) for each in found.bins)),
         bars=_bars(found),
         line=_line(found),
         zero=_zero(found),

@@ -44,10 +44,8 @@ class ImageActivations:
         The map of tokens is that of the patches, without special tokens.
         """
         net = self.networks.get(name)
-        image = read_body(data, usual_size(net), net.channels)
-        found = np.asarray(self._function(name, tap)(image[None]))[0]
-        maps = found.reshape(-1, found.shape[-1])
-        means = maps.mean(axis=0)
+        image, found = self._response(name, tap, data)
+        means = found.reshape(-1, found.shape[-1]).mean(axis=0)
         order = np.argsort(-means, kind="stable")[:TOP]
         positions = positions_of(net, tap, (image.shape[0], image.shape[1]))
         drawn = np.asarray(positions.on_map(found[None]))[0]
@@ -59,6 +57,18 @@ class ImageActivations:
             ],
             "map": None if unit is None else [[_plain(v) for v in row] for row in drawn[..., unit]],
         }
+
+    def means(self, name: str, tap: str, data: bytes) -> Array:
+        """Return the mean activation [units] of each unit over all positions."""
+        found = self._response(name, tap, data)[1]
+        means: Array = found.reshape(-1, found.shape[-1]).mean(axis=0)
+        return means
+
+    def _response(self, name: str, tap: str, data: bytes) -> tuple[Array, Array]:
+        """Return the image as the network sees it, and the activations of a tap."""
+        net = self.networks.get(name)
+        image = read_body(data, usual_size(net), net.channels)
+        return image, np.asarray(self._function(name, tap)(image[None]))[0]
 
     def _traced(self, name: str, tap: str) -> Any:
         net = self.networks.get(name)

@@ -29,9 +29,7 @@ def label_of(net: Network, tap: str, unit: int) -> str | None:
     return net.labels[unit]
 
 
-def describe_network(
-    net: Network, name: str, *, examples: bool = False, filling: bool = False
-) -> dict[str, Any]:
+def describe_network(net: Network, name: str, *, filling: bool = False) -> dict[str, Any]:
     """Describe a network for the page, with the settings of pictures that it requests itself."""
     card = card_for_checksum(net.identity.sha256)
     recipes = [fixed_recipe(recipe, net) for recipe in RECIPES.values()]
@@ -60,7 +58,6 @@ def describe_network(
             for recipe in recipes
         ],
         "params": list(get_args(Param)),
-        "examples": examples,
         "filling": filling_of(net) if filling else None,
     }
 

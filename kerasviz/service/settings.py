@@ -18,7 +18,8 @@ class Limits:
     ``side`` in pixels and ``steps`` of a picture, ``pictures`` of a request, ``queued`` pictures
     that wait or run, ``body_bytes``, ``upload_bytes`` and ``direction_bytes`` of a request,
     ``numbers`` of the directions of a request, ``disk_bytes`` of the data folder, ``rows`` of a
-    request of ``visualize``, ``kept`` ended jobs, ``photos`` that were sent last.
+    request of ``visualize``, ``kept`` ended jobs, ``photos`` that were sent last,
+    ``folder_images`` of a folder that is searched.
     """
 
     side: int = 512
@@ -33,6 +34,7 @@ class Limits:
     rows: int = 16
     kept: int = 10_000
     photos: int = 1000
+    folder_images: int = 10_000
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,15 @@ class ServiceSettings:
     def photos(self) -> Path:
         """The folder of uploaded photos."""
         return self.data / "photos"
+
+    @property
+    def folders(self) -> Path:
+        """The folder of the folders of images that are searched."""
+        return self.data / "folders"
+
+    def examples_of(self, name: str) -> Path:
+        """Return the folder of what was found in the images of a network."""
+        return self.data / "examples" / name
 
     @property
     def notes(self) -> Path:

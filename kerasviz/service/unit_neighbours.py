@@ -58,6 +58,14 @@ class UnitNeighbours:
         near, far = most_and_least(cosines(weights[1], unit), unit, NEAR, FAR)
         return LikeUnits("cosine", weights[0], tuple(near), tuple(far))
 
+    def cosines(self, name: str, tap: str, unit: int) -> Array | None:
+        """Return the cosines [units] of the weights of each unit with those of one.
+
+        ``None`` where no weights lead to the layer, and for too many units.
+        """
+        weights = self._weights(name, tap)
+        return None if weights is None else cosines(weights[1], unit)
+
     def _compute(self, name: str, tap: str) -> tuple[str, Array] | None:
         net = self.networks.get(name)
         if (net.taps[tap].channels or 0) > MOST_UNITS:

@@ -9,12 +9,14 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 
 from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
 from kerasviz import __version__
 from kerasviz.errors import KerasvizError
 from kerasviz.service.api import (
     connections,
+    examples,
     inputs,
     jobs,
     networks,
@@ -26,6 +28,7 @@ from kerasviz.service.api import (
     trust,
     unit_data,
     uploads,
+    walls,
 )
 from kerasviz.service.api.metrics import add_metrics
 from kerasviz.service.api.responses import ERROR_HANDLERS
@@ -57,6 +60,8 @@ def create_app(setting: ServiceSettings) -> FastAPI:
         tf_serving,
         networks,
         connections,
+        walls,
+        examples,
         unit_data,
         inputs,
         notes,
@@ -69,7 +74,7 @@ def create_app(setting: ServiceSettings) -> FastAPI:
     ):
         app.include_router(routes.router)
     add_metrics(app, state)
-    app.mount("/page", StaticFiles(directory=site.PAGE), name="page")
+    app.mount("/page", GZipMiddleware(StaticFiles(directory=site.PAGE)), name="page")
     app.mount("/docs", StaticFiles(directory=site.SWAGGER), name="docs")
     return guarded(app, setting, state.throttle)
 
@@ -81,6 +86,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         for preview in state.setting.previews.iterdir():  # of workers that were killed
             preview.unlink(missing_ok=True)
         sweep_photos(state.setting.data, state.jobs.live_keys())
+        examples.sweep(state)
         state.workers.start()
         threading.Thread(target=_load, args=(state,), name="loading", daemon=True).start()
         if state.setting.allow_upload:

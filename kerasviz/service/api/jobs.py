@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import FileResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from kerasviz.io.files import make_folder
@@ -19,7 +20,7 @@ from kerasviz.rendering.facets import FacetFolders
 from kerasviz.rendering.held_data import save_held
 from kerasviz.service.api.events import job_events
 from kerasviz.service.api.responses import ERRORS, PNG, Json, job_json, without_folders
-from kerasviz.service.api.schemas import JobStatus, RenderRequest, TrustRequest
+from kerasviz.service.api.schemas import JobStatus, RenderRequest
 from kerasviz.service.api.state import ServiceState, State
 from kerasviz.service.jobs.jobs import JobPicture, PictureRequest, RenderJob
 from kerasviz.service.jobs.requests import RenderOptions, asked_of, job_name, requests_of
@@ -88,21 +89,22 @@ def ask(message: RenderRequest, http_request: Request, state: State) -> Response
     folder = state.setting.pictures / message.network
     for request in requests:  # workers find the photos beside the pictures
         save_held(make_folder(folder), net, replace(request, data=()))
-    return accepted(state, message, http_request, pictures)
+    return accepted(state, message, http_request, pictures, message.network)
 
 
 def accepted(
     state: ServiceState,
-    message: RenderRequest | TrustRequest,
+    message: BaseModel,
     http_request: Request,
     pictures: Sequence[PictureRequest],
+    network: str,
 ) -> Response:
-    """Accept a job of what a message asks for, and answer with its state."""
-    name = job_name(message.network, pictures)
-    folder = state.setting.pictures / message.network
+    """Accept a job of what a message asks of a network, and answer with its state."""
+    name = job_name(network, pictures)
+    folder = state.setting.pictures / network
     new = state.jobs.accept(
         name,
-        message.network,
+        network,
         client_of(http_request),
         message.model_dump(exclude_none=True),
         pictures,

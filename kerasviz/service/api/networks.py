@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
+from PIL import Image
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from kerasviz.errors import near
+from kerasviz.io.files import stamp
 from kerasviz.io.images import decode
 from kerasviz.service.api.responses import ERRORS, IMAGE_BODY, PNG, Json, picture_url
 from kerasviz.service.api.schemas import (
@@ -34,6 +37,13 @@ router = APIRouter(tags=["networks"], responses=ERRORS)
 
 #: Results of a search, at most.
 MOST_RESULTS = 50
+#: Pixels a side of a small picture, its quality (0 to 100), and how many are kept, 4 kB each.
+SMALL = 112
+SMALL_QUALITY = 75
+MOST_SMALL = 8192
+PICTURE: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}, "image/webp": {}}}}
+#: Units of a request, at most.
+MOST_UNITS = 1024
 ZIP: dict[str, Any] = {"application/zip": {}}
 BUCKETS = ("top", "positive", "negative", "bottom")
 #: For pictures whose address has their checksum: they never change.
@@ -60,17 +70,22 @@ def layer(
     layer: Name,
     state: State,
     first: Annotated[int, Query(ge=0)] = 0,
-    count: Annotated[int, Query(ge=0, le=1024)] = 64,
+    count: Annotated[int, Query(ge=0, le=MOST_UNITS)] = 64,
     recipe: Annotated[str, Query(max_length=40)] = "fast",
+    units: Annotated[str, Query(max_length=8000, pattern=r"^(\d{1,9}(,\d{1,9})*)?$")] = "",
 ) -> Response:
-    """Return units of a layer with their finished pictures."""
+    """Return units of a layer with their finished pictures: ``units``, or else those in a row."""
     about = find_layer(state, name, layer)
     net, gallery = state.networks.get(name), state.gallery(name)
-    units = []
-    for unit in range(first, min(about["units"] or 0, first + count)):
+    last = about["units"] or 0
+    wanted = [int(number) for number in units.split(",")[:MOST_UNITS]] if units else None
+    rows = []
+    for unit in range(first, min(last, first + count)) if wanted is None else wanted:
+        if unit >= last:
+            continue
         picture = best_picture(name, gallery, about["tap"], unit, recipe)
-        units.append({"unit": unit, "label": label_of(net, about["tap"], unit), **picture})
-    return Json({"layer": about, "units": units})
+        rows.append({"unit": unit, "label": label_of(net, about["tap"], unit), **picture})
+    return Json({"layer": about, "units": rows})
 
 
 @router.get("/api/networks/{name}/unit", response_model=UnitPage)
@@ -174,18 +189,38 @@ async def activations(
     return Json(found)
 
 
-@router.get("/pictures/{name}/{file}", response_class=FileResponse, responses=PNG)
+@router.get("/pictures/{name}/{file}", response_class=FileResponse, responses=PICTURE)
 def picture(
-    name: str, file: str, state: State, v: Annotated[str, Query(max_length=64)] = ""
+    name: str,
+    file: str,
+    state: State,
+    v: Annotated[str, Query(max_length=64)] = "",
+    small: bool = False,
 ) -> Response:
-    """Return a picture; browsers keep it if its checksum is in the address."""
+    """Return a picture; browsers keep it if its checksum is in the address.
+
+    A ``small`` one is WebP with sides of at most 112 pixels, for walls.
+    """
     folder = state.setting.pictures / name
     path = folder / file
     known = name in state.networks and Path(file).name == file and len(file) < 200
     if not known or not file.endswith(".png") or file.startswith(".") or not path.is_file():
         raise HTTPException(404, f"no picture {file[:100]!r}")
     headers = {"Cache-Control": FOREVER if v else "no-cache"}
+    if small:
+        data = small_picture(path, stamp(path))
+        return Response(data, media_type="image/webp", headers=headers)
     return FileResponse(path, media_type="image/png", headers=headers)
+
+
+@lru_cache(maxsize=MOST_SMALL)
+def small_picture(path: Path, _stamp: Any) -> bytes:
+    """Return a picture as WebP with sides of at most :data:`SMALL` pixels."""
+    with Image.open(path) as image:
+        image.thumbnail((SMALL, SMALL), Image.Resampling.LANCZOS)
+        buffer = io.BytesIO()
+        image.save(buffer, "WEBP", quality=SMALL_QUALITY, method=2)
+    return buffer.getvalue()
 
 
 def best_picture(

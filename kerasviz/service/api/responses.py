@@ -71,13 +71,16 @@ def job_json(job: RenderJob, folder: Path) -> dict[str, Any]:
 
     The ``folder`` of its network's pictures has what probes of facets say of them.
     """
-    pictures, previews, row, trust = [], [], 0, None
+    pictures, previews, row, trust, examples = [], [], 0, None, None
     address = f"/api/renders/{job.id}"
     probes = read_facets(folder) if job.request.get("facets") else {}
     for picture in job.pictures:
         for made in picture.made:
             if "trust" in made:
                 trust = trust_json(job.network, made["trust"])
+                continue
+            if "examples" in made:
+                examples = made["examples"]
                 continue
             shown = _finished(job, picture, row + made["row"], made)
             record = probes.get(made["file"], {})
@@ -107,6 +110,7 @@ def job_json(job: RenderJob, folder: Path) -> dict[str, Any]:
         "targets": [p.text for p in job.pictures for _ in range(p.rows)],
         "pictures": pictures,
         "trust": trust,
+        "examples": examples,
         "previews": previews if job.state in ("accepted", "running") else [],
         "error": job.error,
         "url": address,

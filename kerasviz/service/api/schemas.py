@@ -279,6 +279,35 @@ class TrustRequest(BaseModel):
         return self
 
 
+class ExamplesRequest(BaseModel):
+    """A folder of images that was sent, to be searched for what the units of a network respond to.
+
+    Images in subfolders have the name of their first folder as class; without two of them the
+    classes are those that the network predicts.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    folder: str = Field(max_length=40, description="The id under which its images were sent.")
+    name: str = Field("photos", max_length=100, description="What it is called.")
+
+
+class ExamplesSummary(BaseModel):
+    """What a search found: numbers of images, units and classes, and the images that it left out.
+
+    ``unreadable`` images cannot be read, ``names`` are the first of them; the activations of
+    ``odd`` ones are not finite.
+    """
+
+    name: str
+    images: int
+    units: int
+    classes: int
+    unreadable: int
+    odd: int
+    names: list[str]
+
+
 class LatentRow(BaseModel):
     """Whether a latent of an autoencoder is on in a picture, at the position where it is strongest.
 
@@ -340,7 +369,7 @@ class TrustNumbers(BaseModel):
 class JobStatus(BaseModel):
     """A job of ``rows`` pictures; those in ``pictures`` are finished.
 
-    A job of /api/trust has ``trust`` in their place.
+    A job of /api/trust has ``trust`` in their place, one of a folder of images ``examples``.
     """
 
     id: str
@@ -358,6 +387,7 @@ class JobStatus(BaseModel):
     targets: list[str]
     pictures: list[Finished]
     trust: TrustNumbers | None
+    examples: ExamplesSummary | None = None
     previews: list[Preview]
     error: str | None
     url: str

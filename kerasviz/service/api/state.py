@@ -7,11 +7,13 @@ import shutil
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
 
 from kerasviz.errors import KerasvizError
+from kerasviz.io.files import stamp
 from kerasviz.rendering.commands import CommandLine
 from kerasviz.rendering.facets import FacetFolders
 from kerasviz.service.activations import ImageActivations
@@ -28,6 +30,7 @@ from kerasviz.service.tf_serving.predict import Predictor
 from kerasviz.service.unit_connections import UnitConnections
 from kerasviz.service.unit_neighbours import UnitNeighbours
 from kerasviz.service.uploads.direction_uploads import DirectionUploads
+from kerasviz.service.uploads.image_folders import ImageFolders
 from kerasviz.service.uploads.photo_uploads import PhotoUploads
 from kerasviz.service.uploads.receiving import folder_bytes
 from kerasviz.service.uploads.uploads import Uploads
@@ -62,6 +65,9 @@ class ServiceState:
     connections: UnitConnections
     neighbours: UnitNeighbours
     notes: Notes
+    folders: ImageFolders
+    #: When the service was started, in nanoseconds as files have them.
+    started: int = field(default_factory=time.time_ns)
     stopping: threading.Event = field(default_factory=threading.Event)
     throttle: LoginThrottle = field(default_factory=LoginThrottle)
     loading: threading.Event = field(default_factory=threading.Event)
@@ -72,6 +78,7 @@ class ServiceState:
     _galleries: dict[str, Gallery] = field(default_factory=dict)
     _facets: dict[str, list[str]] = field(default_factory=dict)
     _described: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _examples: dict[Path, tuple[Any, Examples]] = field(default_factory=dict)
     _size: tuple[float, int] = (-FRESH_SECONDS, 0)
     _batch: int | None = None
 
@@ -105,6 +112,7 @@ class ServiceState:
             UnitConnections(networks),
             UnitNeighbours(networks),
             Notes(setting.notes),
+            ImageFolders(setting),
         )
 
     @property
@@ -143,14 +151,9 @@ class ServiceState:
         """Describe a network as plain data."""
         net = self.networks.get(name)
         if name not in self._described:  # two threads get the same result
-            self._described[name] = describe_network(
-                net,
-                name,
-                examples=self.examples(name) is not None,
-                filling=self.setting.filling,
-            )
-            self._described[name]["commands"] = self._commands(name)
-        return self._described[name]
+            about = describe_network(net, name, filling=self.setting.filling)
+            self._described[name] = {**about, "commands": self._commands(name)}
+        return {**self._described[name], "examples": self.examples(name) is not None}
 
     def _commands(self, name: str) -> dict[str, str]:
         """Return the commands that make data for the page; LAYER, PHOTOS and FACETS are to fill in.
@@ -184,17 +187,24 @@ class ServiceState:
     def examples(self, name: str) -> Examples | None:
         """Return the dataset examples of a network, if there are any that belong to it.
 
-        They are in ``DATA/examples/NAME``, or in the folder of the setting.
+        They are in the folder of the setting, or in ``DATA/examples/NAME``, where a page puts them.
         """
         from kerasviz.examples.folder import MANIFEST, Examples
 
         sha256 = self.networks.get(name).identity.sha256  # first, because it checks the name
-        own = self.setting.data / "examples" / name
-        for folder in (self.setting.examples, own):
-            if folder is not None and (folder / MANIFEST).is_file():
+        own, given = self.setting.examples_of(name), self.setting.examples
+        now = stamp(own / MANIFEST)  # what was made since the start counts more than what was given
+        fresh = now is not None and now[1] >= self.started
+        for folder in (own, given) if fresh else (given, own):
+            if folder is None or not (folder / MANIFEST).is_file():
+                continue
+            now = stamp(folder / MANIFEST)
+            before, examples = self._examples.get(folder, (None, None))
+            if examples is None or before != now:
                 examples = Examples(folder)
-                if examples.network["sha256"] == sha256:
-                    return examples
+                self._examples[folder] = now, examples
+            if examples.network["sha256"] == sha256:
+                return examples
         return None
 
     def check_disk(self) -> None:

@@ -50,7 +50,7 @@ def ask(message: TrustRequest, http_request: Request, state: State) -> Response:
         except KerasvizError:
             remove(folder)
             raise
-    answer = accepted(state, message, http_request, [asked])
+    answer = accepted(state, message, http_request, [asked], message.network)
     if answer.status_code == 200:  # there are the numbers
         remove(folder)
     return answer

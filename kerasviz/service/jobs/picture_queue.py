@@ -49,16 +49,16 @@ class Queue:
     def __init__(self, database: Database, worker_id: str, clock: Any = time.time):
         self.database, self.worker_id, self.clock = database, worker_id, clock
 
-    def claim(self) -> Claim | None:
-        """Claim the next batch; ``None`` if nothing waits."""
+    def claim(self, without: str = "") -> Claim | None:
+        """Claim the next batch; ``None`` if nothing waits. Pictures of a text can be left out."""
         with self.database.writing() as connection:
-            order = _clients(connection)
+            order = _clients(connection, without)
             if not order:
                 return None
             first = connection.execute(
                 "SELECT * FROM pictures WHERE state = 'waiting' AND client = ?"
-                " ORDER BY asked, place LIMIT 1",
-                (order[0],),
+                " AND text != ? ORDER BY asked, place LIMIT 1",
+                (order[0], without),
             ).fetchone()
             chosen = [first] if first["deaths"] else _filled(connection, first, order)
             places = [row["place"] for row in chosen]
@@ -131,10 +131,13 @@ class Queue:
             end_finished_jobs(connection, _jobs_of(connection, [place]), self.clock())
         return bool(changed)
 
-    def give_back(self, *, died: bool = False) -> int:
-        """Queue this worker's pictures again; ``died`` counts against them."""
+    def give_back(self, places: Sequence[int] | None = None, *, died: bool = False) -> int:
+        """Queue this worker's pictures again, or some of them; ``died`` counts against them."""
+        which, values = "claimant = ?", (self.worker_id,)
         with self.database.writing() as connection:
-            return give_back(connection, "claimant = ?", (self.worker_id,), died, self.clock())
+            if places is not None:
+                which += f" AND place IN ({','.join(str(int(place)) for place in places)})"
+            return give_back(connection, which, values, died, self.clock())
 
     def give_back_all(self) -> int:
         """Queue the pictures of an earlier service's workers again."""
@@ -171,14 +174,14 @@ def give_back(
     return len(held)
 
 
-def _clients(connection: sqlite3.Connection) -> list[str]:
+def _clients(connection: sqlite3.Connection, without: str) -> list[str]:
     """List the clients with waiting pictures, the least served one first."""
     rows = connection.execute(
         "SELECT p.client AS name, MIN(p.asked) AS asked,"
         " MAX(COALESCE(c.served, 0), COALESCE((SELECT served FROM clients WHERE name = ?), 0))"
         " AS served FROM pictures p LEFT JOIN clients c ON c.name = p.client"
-        " WHERE p.state = 'waiting' GROUP BY p.client ORDER BY served, asked",
-        (CLOCK,),
+        " WHERE p.state = 'waiting' AND p.text != ? GROUP BY p.client ORDER BY served, asked",
+        (CLOCK, without),
     ).fetchall()
     return [str(row["name"]) for row in rows]
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from kerasviz.errors import KerasvizError, first_line
 from kerasviz.network.quiet_tensorflow import start_tensorflow
 from kerasviz.service.jobs.database import Database
+from kerasviz.service.jobs.examples import TEXT, ExamplesWork, search_folder, unfinished
 from kerasviz.service.jobs.picture_queue import Claim, Claimed, Queue
 from kerasviz.service.jobs.seconds import note_seconds
 from kerasviz.service.jobs.trust import STEPS, TrustWork, compare, options_of, photo_folder
@@ -81,13 +82,17 @@ class RenderWorker:
 
     def step(self) -> bool:
         """Claim and render a batch, and return whether there was one."""
-        claim = self.queue.claim()
+        return self._serve(self.queue.claim())
+
+    def _serve(self, claim: Claim | None) -> bool:
+        """Render a batch, and return whether there is one."""
         if claim is None:
             return False
+        places = [claimed.picture_id for claimed in claim.pictures]
         try:
             self._make(claim)
         except (_Unwanted, _Stopped):
-            self.queue.give_back()  # which cancels unwanted pictures
+            self.queue.give_back(places)  # which cancels unwanted pictures
         finally:
             self._clear(claim)
         return True
@@ -98,6 +103,9 @@ class RenderWorker:
 
         if "trust" in claim.pictures[0].data:
             self._compare(claim)
+            return
+        if TEXT in claim.pictures[0].data:
+            self._search(claim)
             return
         try:
             net = self.networks.get(claim.network)
@@ -152,6 +160,34 @@ class RenderWorker:
         except _failures() as error:
             self._fail([claimed], first_line(error)[:500])
         remove(photos)
+
+    def _search(self, claim: Claim) -> None:
+        """Search a folder of images; other pictures that wait are made in between."""
+        (claimed,) = claim.pictures
+        work = ExamplesWork.from_json(claimed.data[TEXT])
+        place, key = self.setting.examples_of(claim.network), claimed.key
+        folder, picture = self.setting.folders / work.folder, claimed.picture_id
+
+        def report(images: int) -> None:
+            self.check([picture], last=False)
+            self.queue.report([picture], images, None, shown=False)
+            if not self.stopping.is_set():
+                self._serve(self.queue.claim(without=TEXT))
+
+        try:
+            net = self.networks.get(claim.network)
+            if work.key(net) != key:
+                raise KerasvizError(f"{claim.network} is another network now; ask again")
+            found = search_folder(net, work, folder, place, report)
+            self.queue.finish(picture, [{"row": 0, TEXT: found}])
+        except _failures() as error:
+            self._fail([claimed], first_line(error)[:500])
+        except _Unwanted:
+            remove(unfinished(place, key))
+            remove(folder)
+            raise
+        remove(unfinished(place, key))
+        remove(folder)
 
     def _judge(self, work: TrustWork) -> Network | None:
         if work.judge is None:

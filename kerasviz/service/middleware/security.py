@@ -40,7 +40,7 @@ HEADERS = {
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
-    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+    "permissions-policy": "camera=(self), microphone=(), geolocation=()",
 }
 _READ_METHODS = ("GET", "HEAD", "OPTIONS")
 #: Signs the cookies: sessions end with the process.

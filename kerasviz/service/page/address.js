@@ -1,10 +1,12 @@
-// The view that the address names: #/NAME, #/NAME/layer?layer=L, #/NAME/unit?layer=L&unit=U&panel=P&open=N,
+// The view that the address names: #/NAME, #/NAME/unit?layer=L&unit=U&panel=P&open=N,
+// #/NAME/layer?layer=L&first=U&sort=S&show=C&class=C&like=U&to=L:U&photo=PHOTO&units=U-U,
 // #/NAME/compose?target=T&balance=1&alpha=1&param=P&from=PHOTO&style=PHOTO,
 // #/NAME/compare?target=T&recipe=R&other=NAME&with=T&by=R, #/jobs, #/jobs/ID.
 
 const COMPOSED = ["balance", "alpha", "param", "from", "style"];
 const COMPARED = ["recipe", "other", "with", "by"];
-const KEYS = ["layer", "unit", "panel", "open", "first", "target", ...COMPOSED, ...COMPARED];
+const WALL = ["sort", "show", "class", "like", "to", "photo", "units"];
+const KEYS = ["layer", "unit", "panel", "open", "first", "target", ...WALL, ...COMPOSED, ...COMPARED];
 
 /** The view of a hash and its parameters. */
 export function placeOf(hash) {

@@ -1,8 +1,9 @@
 // The requests to the server, whose errors are one line each.
 
+import { untilBack } from "./connection.js";
 import { signIn } from "./session.js";
 
-/** An error: the server's line and its status, 0 if it did not answer. */
+/** An error: the server's line and its status. */
 export class Refusal extends Error {
   constructor(status, words) {
     super(words);
@@ -10,15 +11,23 @@ export class Refusal extends Error {
   }
 }
 
-/** Request JSON; sign in first if the server requires a token. */
+// A name of this window: the service makes the pictures of several windows in turn.
+const CLIENT = { "X-Client": crypto.getRandomValues(new Uint32Array(2)).join("-") };
+const MOST_BROKEN = 3; // attempts of a request that the service does not answer while it is there
+
+/** Request JSON; sign in first if the server requires a token, and wait for one that is away. */
 async function ask(path, options = {}) {
+  let broken = 0;
   for (;;) {
     let response;
     try {
-      response = await fetch(path, options);
+      response = await fetch(path, { ...options, headers: { ...options.headers, ...CLIENT } });
     } catch (error) {
       if (error.name === "AbortError") throw error;
-      throw new Refusal(0, "The server does not answer: is `kerasviz serve` running?");
+      broken += 1;
+      if (broken > MOST_BROKEN) throw new Refusal(0, "The service closes the connection.");
+      await untilBack(options.signal); // the same request again asks for nothing new
+      continue;
     }
     if (response.status === 401) {
       await signIn();
@@ -53,6 +62,8 @@ export const networks = (signal) => ask("/api/networks", { signal });
 export const network = (name) => ask(of(name));
 export const layer = (name, words, signal) => ask(of(name, `/layer${query(words)}`), { signal });
 export const unit = (name, words, signal) => ask(of(name, `/unit${query(words)}`), { signal });
+/** The units of a layer in an order: { layer, sort, show, class, like, to, photo, units }. */
+export const wall = (name, words, signal) => ask(of(name, `/wall${query(words)}`), { signal });
 export const connectionsAddress = (name, words) => of(name, `/connections${query(words)}`);
 export const connections = (name, words, signal) => ask(connectionsAddress(name, words), { signal });
 export const neighboursAddress = (name, words) => of(name, `/neighbours${query(words)}`);
@@ -82,6 +93,9 @@ export const describeInput = (name, preprocess) =>
     body: JSON.stringify({ preprocess }),
     headers: { "Content-Type": "application/json" },
   });
+
+/** The address of a finished picture in small, for walls; others, such as previews, stay. */
+export const small = (url) => (url.startsWith("/pictures/") ? `${url}&small=1` : url);
 
 export const provenance = (url) => ask(url);
 
@@ -121,6 +135,21 @@ export const thumbnail = (id) => `${ofPhoto(id)}/thumbnail.png`;
 /** Send a photo, from which pictures start, or with which they are compared. */
 export const sendPhoto = (file, signal) =>
   ask(`/api/photos${query({ name: file.name })}`, { ...sent(file), signal });
+
+/** Send an image of a folder, whose id the page draws; `path` is its path in the folder. */
+export const sendImage = (folder, path, file, signal) =>
+  ask(`/api/folders/${folder}/images${query({ name: path })}`, { ...sent(file), signal });
+
+/** Search a folder { folder, name } that was sent: returns a job as of `render`. */
+export const searchFolder = (name, words) =>
+  ask(of(name, "/examples"), {
+    method: "POST",
+    body: JSON.stringify(words),
+    headers: { "Content-Type": "application/json" },
+  });
+
+/** The images that were searched for a network, and the job that searches. */
+export const searched = (name, signal) => ask(of(name, "/examples"), { signal });
 
 /** Send a model file; `preprocess` may be empty. */
 export const upload = (name, preprocess, file, signal) =>

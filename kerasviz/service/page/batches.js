@@ -3,39 +3,39 @@
 import * as api from "./api.js";
 import { PendingJob } from "./pending_job.js";
 import { announce, counted } from "./dom.js";
+import { unitOf } from "./strip.js";
 import { isOver, watch } from "./watch.js";
 
 /**
- * The jobs that render units of a layer, with their `tiles` by unit. `changed(failed)` is called
- * when a job begins or ends, `say(error)` with errors.
+ * The jobs that render units of a layer, with the `tiles` of those that are near the window, by
+ * unit. `finished(unit, url, steps)` gets each picture, `changed(failed)` is called when a job
+ * begins or ends, `say(error)` with errors.
  */
-export function batches({ network, layer, tiles, changed, say, signal }) {
+export function batches({ network, layer, tiles, finished, changed, say, signal }) {
   const running = new Set(); // the jobs that have not ended
 
-  function tileOf(target) {
-    const colon = target.lastIndexOf(":");
-    return target.slice(0, colon) === layer
-      ? tiles.get(Number(target.slice(colon + 1)))
-      : undefined;
-  }
+  const isOurs = (target) => unitOf(target).layer === layer;
+  const tileOf = (target) => (isOurs(target) ? tiles.get(unitOf(target).unit) : undefined);
 
   function follow(job, pending = new PendingJob(job)) {
-    const jobTiles = job.targets.map(tileOf);
+    const { targets } = job;
     const ended = (failed) => {
       running.delete(pending);
-      jobTiles.forEach((tile) => tile?.rest());
+      targets.forEach((target) => tileOf(target)?.rest());
       changed(failed);
     };
     running.add(pending);
-    jobTiles.forEach((tile) => tile?.wait());
+    targets.forEach((target) => tileOf(target)?.wait());
     watch(
       job,
       {
-        progress: (told) => jobTiles.forEach((tile) => tile?.grow(told)),
-        made: ({ target, url }) => tileOf(target)?.know(null, url, job.steps),
-        preview: ({ row, url }) => jobTiles[row]?.preview(url),
+        progress: (told) => targets.forEach((target) => tileOf(target)?.grow(told)),
+        made({ target, url }) {
+          if (isOurs(target)) finished(unitOf(target).unit, url, job.steps / targets.length);
+        },
+        preview: ({ row, url }) => tileOf(targets[row])?.preview(url),
         end({ state, error }) {
-          announce(`${counted(jobTiles.length, "unit")}: ${state}`);
+          announce(`${counted(targets.length, "unit")}: ${state}`);
           if (state === "failed") say(error ?? "It failed.");
           ended(state !== "done");
         },
@@ -55,7 +55,7 @@ export function batches({ network, layer, tiles, changed, say, signal }) {
     /** Render units as one job. */
     async render(units, settings) {
       if (!units.length) return;
-      units.forEach((unit) => tiles.get(unit).wait());
+      units.forEach((unit) => tiles.get(unit)?.wait());
       const pending = new PendingJob();
       running.add(pending);
       changed();
@@ -69,7 +69,7 @@ export function batches({ network, layer, tiles, changed, say, signal }) {
       } catch (error) {
         if (!pending.job) {
           running.delete(pending);
-          units.forEach((unit) => tiles.get(unit).rest());
+          units.forEach((unit) => tiles.get(unit)?.rest());
         }
         say(error);
         changed(true);
@@ -90,7 +90,7 @@ export function batches({ network, layer, tiles, changed, say, signal }) {
         const jobs = await api.jobs({ limit: 50 }, signal);
         jobs
           .filter((job) => !isOver(job) && job.network === network)
-          .filter((job) => job.request.kind === "channel" && job.targets.some(tileOf))
+          .filter((job) => job.request.kind === "channel" && job.targets.some(isOurs))
           .forEach((job) => follow(job));
       } catch {
         // The view works without them; the view of jobs shows the error.

@@ -132,6 +132,7 @@ function cancelButton(id, say) {
 }
 
 function titleOf({ request }) {
+  if (request.folder) return `Search ${request.name} for what units respond to`;
   if (request.pictures) return `How far to trust ${counted(request.pictures.length, "picture")}`;
   const [one = "pictures", ...others] = request.targets;
   return others.length ? `${one} and ${others.length} more` : one;

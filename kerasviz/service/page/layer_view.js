@@ -1,8 +1,8 @@
-// A layer as a grid of its units, with and without pictures.
+// A layer as a wall of its units, with and without pictures.
 
 import * as api from "./api.js";
 import { hashOf, layerHash, unitHash } from "./address.js";
-import { topList } from "./activation.js";
+import { rounded, topList } from "./activation.js";
 import { batches } from "./batches.js";
 import { dropZone } from "./drop.js";
 import { added, counted, element, errorLine, joined } from "./dom.js";
@@ -11,46 +11,63 @@ import { notesOf } from "./notes.js";
 import { settingsFor } from "./settings.js";
 import { shareLink } from "./share.js";
 import { tileOf } from "./tile.js";
-import { walkable } from "./grid_keys.js";
+import { wallOf } from "./wall.js";
+import { wallOrder } from "./wall_order.js";
 
-const CHUNK = 64; // units of a request
+const CHUNK = 128; // units of a request
 const AT_ONCE = 32; // pictures of a job: a few rows of tiles
 const GOOD_AT_ONCE = 4; // good pictures of a job, in place of rough ones
-const PART = 2048; // units shown at once of a very large layer
+const REST = 150; // milliseconds without scrolling until what is seen is rendered
 
 /** Show a layer. */
-export async function show(main, { layer: layerName, first = "0" }, described, signal) {
+export async function show(main, place, described, signal) {
+  const layerName = place.layer;
   const summary =
     described.layers.find(({ name }) => name === layerName) ??
-    (await api.layer(described.name, { layer: layerName, first: 0, count: 1 }, signal)).layer;
+    (await api.layer(described.name, { layer: layerName, first: 0, count: 0 }, signal)).layer;
   const layer = summary.name;
-  const start = Math.min(Math.max(0, Number(first) || 0), Math.max(0, summary.units - 1));
-  const end = Math.min(summary.units, start + PART);
   const { line, say, clear } = errorLine();
   const { filling } = described;
   const settings = settingsFor(described, reload);
   const render = element("button", { type: "button", class: "main" }, "Render");
   const stop = element("button", { type: "button", hidden: true }, "Cancel");
-  const auto = element("input", { type: "checkbox", checked: Boolean(described.filling) });
-  const grid = element("div", { class: "wall", role: "group", "aria-label": `Units of ${layer}` });
-  const tiles = new Map();
-  for (let unit = start; unit < end; unit += 1) {
-    const tile = tileOf(unitHash(described.name, layer, unit), unit);
-    tiles.set(unit, tile);
-    grid.append(tile.link);
-  }
-  tiles.get(start)?.link.setAttribute("tabindex", "0");
-  const starred = element("input", { type: "checkbox" });
-  starred.addEventListener("change", () => {
-    grid.classList.toggle("starred-only", starred.checked);
-    count();
+  const auto = element("input", { type: "checkbox", checked: Boolean(filling) });
+  let known = new Map(); // unit -> what the server has told of it
+  let notes = new Map();
+  let values = new Map(); // unit -> by what it is sorted
+  let loading = null; // the promise of a request for units
+
+  const wall = wallOf({
+    label: `Units of ${layer}`,
+    tileOf: newTile,
+    near() {
+      loadSeen();
+      count();
+    },
+    signal,
+  });
+  const { tiles } = wall;
+  const work = batches({ network: described.name, layer, tiles, finished, changed, say, signal });
+  const order = wallOrder({
+    described,
+    summary,
+    place,
+    say,
+    clear,
+    signal,
+    ordered({ units, values: by }) {
+      values = new Map(by ? units.map((unit, i) => [unit, by[i]]) : []);
+      tiles.forEach((tile, unit) => tile.value(valueOf(unit)));
+      wall.set(units ?? Array.from({ length: summary.units }, (_, unit) => unit), by ? 2 : 1);
+    },
   });
   notesOf(described.name, layer, signal).then(
-    (notes) => notes.forEach((note, unit) => tiles.get(unit)?.note(note)),
+    (found) => {
+      notes = found;
+      notes.forEach((note, unit) => tiles.get(unit)?.note(note));
+    },
     () => {}, // the wall works without them; the page of a unit shows the error
   );
-  let loaded = new Map(); // chunk -> the promise of its pictures
-  const work = batches({ network: described.name, layer, tiles, changed, say, signal });
 
   added(
     main,
@@ -65,97 +82,132 @@ export async function show(main, { layer: layerName, first = "0" }, described, s
         render,
         stop,
         element("label", { class: "check" }, auto, "while I scroll"),
-        element("label", { class: "check" }, starred, "starred only"),
         shareLink(described.name, layer),
       ),
     ),
-    line,
     dropZone({
       prompt: `Which units of ${layer} respond to your picture?`,
+      network: described.name,
       signal,
-      answer: async ({ file, url }) => {
-        const activations = await api.activations(described.name, { layer }, file, signal);
-        return [
-          element("img", { class: "yours", src: url, alt: "Your picture" }),
-          topList(described.name, layer, activations),
-        ];
-      },
+      answer: answerTo,
     }),
-    grid,
-    parts(described.name, layer, summary.units, start),
+    order.form,
+    order.said,
+    line,
+    wall.place,
   );
+  const ordering = order.order();
+  if (!order.isByNumber()) await ordering; // so that the wall has its height when it is shown
+  if (place.first) requestAnimationFrame(() => wall.reveal(Number(place.first)));
 
-  function load(unit) {
-    const chunk = Math.floor(unit / CHUNK);
-    if (!loaded.has(chunk)) loaded.set(chunk, loadChunk(chunk));
-    return loaded.get(chunk);
+  async function answerTo({ file, url, id, isNew }) {
+    const activations = await api.activations(described.name, { layer }, file, signal);
+    const sort = async () => order.byPhoto(await id());
+    const button = element("button", { type: "button" }, "Sort the wall by it");
+    button.addEventListener("click", sort);
+    if (isNew) await sort();
+    return [
+      element("img", { class: "yours", src: url, alt: "Your picture" }),
+      added(topList(described.name, layer, activations), button),
+    ];
   }
 
-  async function loadChunk(chunk) {
-    const mine = loaded;
+  function valueOf(unit) {
+    const value = values.get(unit);
+    if (!values.has(unit)) return null;
+    if (value === null) return "–";
+    if (order.sort() !== "connection") return rounded(value);
+    const share = `${(100 * Math.abs(value)).toPrecision(2)} %`;
+    return `${value < 0 ? "−" : "+"}${share}`;
+  }
+
+  function newTile(unit) {
+    const tile = tileOf(unitHash(described.name, layer, unit), unit);
+    const told = known.get(unit);
+    if (told) tile.know(told.label, told.picture, told.steps);
+    if (notes.has(unit)) tile.note(notes.get(unit));
+    tile.value(valueOf(unit));
+    return tile;
+  }
+
+  /** Request what is not known of the units near the window, one request after another. */
+  async function loadSeen() {
+    if (loading || signal.aborted) return;
+    const missing = [...wall.place.children]
+      .map((link) => Number(link.dataset.unit))
+      .filter((unit) => !known.has(unit));
+    if (!missing.length) return;
+    loading = load(missing.slice(0, CHUNK));
+    const good = await loading;
+    loading = null;
+    if (good) loadSeen();
+  }
+
+  async function load(units) {
+    const mine = known;
+    const { recipe } = settings.value();
     try {
-      const { units } = await api.layer(
-        described.name,
-        { layer, first: chunk * CHUNK, count: CHUNK, recipe: settings.value().recipe },
-        signal,
-      );
-      if (mine !== loaded) return; // another recipe was chosen meanwhile
-      for (const { unit, label, picture, steps } of units)
-        tiles.get(unit)?.know(label, picture, steps);
+      const told = await api.layer(described.name, { layer, units, recipe }, signal);
+      if (mine !== known) return true; // another recipe was chosen meanwhile
+      for (const one of told.units) {
+        known.set(one.unit, one);
+        tiles.get(one.unit)?.know(one.label, one.picture, one.steps);
+        if (notes.has(one.unit)) tiles.get(one.unit)?.note(notes.get(one.unit));
+      }
+      count();
+      return true;
     } catch (error) {
-      mine.delete(chunk);
       if (!signal.aborted) say(error);
+      return false;
     }
-    count();
   }
 
   function reload() {
-    loaded = new Map();
+    known = new Map();
     tiles.forEach((tile) => tile.forget());
-    visible().forEach(load);
+    loadSeen();
   }
 
-  /** The units in the window. */
-  function visible() {
-    const units = [];
-    for (const [unit, { link }] of tiles) {
-      const box = link.getBoundingClientRect();
-      if (box.height === 0) continue; // not starred
-      if (box.top > innerHeight) break;
-      if (box.bottom > 0) units.push(unit);
-    }
-    return units;
-  }
+  const tilesOf = (units) => units.map((unit) => [unit, tiles.get(unit)]).filter(([, one]) => one);
 
   const missing = () =>
-    visible()
-      .filter((unit) => tiles.get(unit).isEmpty())
+    tilesOf(wall.visible())
+      .filter(([, tile]) => tile.isEmpty())
+      .map(([unit]) => unit)
       .slice(0, AT_ONCE);
 
   /** The units in the window whose pictures are rough, a few at a time. */
   const rough = () =>
-    visible()
-      .filter((unit) => tiles.get(unit).isRougher(filling.good.steps))
+    tilesOf(wall.visible())
+      .filter(([, tile]) => tile.isRougher(filling.good.steps))
+      .map(([unit]) => unit)
       .slice(0, GOOD_AT_ONCE);
 
-  let counting = false;
+  let counting = 0;
   function count() {
-    if (counting) return;
-    counting = true;
-    requestAnimationFrame(() => {
-      counting = false;
-      const left = missing().length;
-      render.disabled = left === 0;
-      render.textContent = left
-        ? `Render ${counted(left, "unit")}`
-        : work.running()
-          ? "Rendering …"
-          : "All units in view are rendered";
-      stop.hidden = work.running() === 0;
-      if (!auto.checked || work.running() || document.hidden) return;
-      if (left) begin(filling?.rough);
-      else if (filling && rough().length) work.render(rough(), filling.good);
-    });
+    clearTimeout(counting);
+    counting = setTimeout(countNow, REST);
+  }
+
+  function countNow() {
+    if (signal.aborted) return;
+    const left = missing().length;
+    render.disabled = left === 0;
+    render.textContent = left
+      ? `Render ${counted(left, "unit")}`
+      : work.running()
+        ? "Rendering …"
+        : "All units in view are rendered";
+    stop.hidden = work.running() === 0;
+    if (!auto.checked || work.running() || document.hidden) return;
+    if (left) begin(filling?.rough);
+    else if (filling && rough().length) work.render(rough(), filling.good);
+  }
+
+  function finished(unit, picture, steps) {
+    const { label = null } = known.get(unit) ?? {};
+    known.set(unit, { unit, label, picture, steps });
+    tiles.get(unit)?.know(label, picture, steps);
   }
 
   function changed(failed = false) {
@@ -166,9 +218,10 @@ export async function show(main, { layer: layerName, first = "0" }, described, s
   async function begin(chosen = settings.value()) {
     clear();
     const units = missing();
-    await Promise.all(units.map(load)); // pictures of the store are not rendered again
+    const unknown = units.filter((unit) => !known.has(unit));
+    if (unknown.length) await load(unknown); // pictures of the store are not rendered again
     work.render(
-      units.filter((unit) => tiles.get(unit).isEmpty()),
+      units.filter((unit) => tiles.get(unit)?.isEmpty()),
       chosen,
     );
   }
@@ -179,24 +232,16 @@ export async function show(main, { layer: layerName, first = "0" }, described, s
     auto.checked = false;
     work.cancel();
   });
-  const watching = new IntersectionObserver(
-    (entries) => {
-      for (const { isIntersecting, target } of entries)
-        if (isIntersecting) load(Number(target.dataset.unit));
-      count();
-    },
-    { rootMargin: "600px" },
-  );
-  tiles.forEach(({ link }) => watching.observe(link));
   addEventListener("scroll", count, { passive: true, signal });
   addEventListener("resize", count, { signal });
   document.addEventListener("visibilitychange", count, { signal });
+  addEventListener("examples", () => order.order(), { signal });
   signal.addEventListener("abort", () => {
-    watching.disconnect();
+    clearTimeout(counting);
     if (filling) work.cancel(); // nothing is made while nobody looks
   });
-  walkable(grid);
   work.resume();
+  count();
 }
 
 function heading(described, layer) {
@@ -228,23 +273,4 @@ function heading(described, layer) {
       step(mains[i + 1], "Next layer", (name) => `${name} →`),
     ),
   );
-}
-
-function parts(network, layer, units, start) {
-  if (units <= PART) return null;
-  const links = [];
-  for (let first = 0; first < units; first += PART) {
-    links.push(
-      element(
-        "a",
-        {
-          href: hashOf({ view: "layer", network, layer, first }),
-          "aria-current": first === start ? "page" : null,
-        },
-        `${first}-${Math.min(units, first + PART) - 1}`,
-      ),
-      " ",
-    );
-  }
-  return element("nav", { class: "parts", "aria-label": "Units" }, links);
 }

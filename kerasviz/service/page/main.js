@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { composeHash, hashOf, placeOf } from "./address.js";
 import { announce, element, errorLine } from "./dom.js";
+import { watchService } from "./connection.js";
 import * as networks from "./networks.js";
 import * as networkView from "./network_view.js";
 import * as layerView from "./layer_view.js";
@@ -12,6 +13,7 @@ import * as compare from "./compare.js";
 import * as composer from "./composer.js";
 import * as jobs from "./jobs.js";
 import { searchBox } from "./search.js";
+import { noteUnit } from "./wall_order.js";
 
 const VIEWS = new Map(
   Object.entries({
@@ -40,6 +42,7 @@ async function go() {
   const place = placeOf(location.hash);
   const show = VIEWS.get(place.view);
   if (place.network) picked = place.network;
+  if (place.view === "unit") noteUnit(place);
   frame(place);
   if (!main.querySelector(".view"))
     main.replaceChildren(element("p", { class: "soft" }, "Loading …"));
@@ -150,5 +153,8 @@ addEventListener("hashchange", async () => {
   if (y) scrollTo(0, y);
 });
 addEventListener("networks", fillPicker);
+// A folder was searched: units have examples, walls sort by them themselves.
+addEventListener("examples", () => placeOf(location.hash).view === "unit" && go());
+watchService();
 fillPicker();
 go().then(() => scrollTo(0, history.state?.y ?? 0));

@@ -71,6 +71,7 @@ export function show(main, { network }, described, signal) {
 function winnersOf(described, strips, signal) {
   return dropZone({
     prompt: "Which units of every layer respond to your picture?",
+    network: described.name,
     signal,
     async answer({ file, url }) {
       const back = element("button", { type: "button" }, "Show the first units again");

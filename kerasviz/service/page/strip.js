@@ -34,7 +34,7 @@ export function strip(network, layer, signal) {
 
   function add(unit, url, taken = 0) {
     steps.set(unit, taken);
-    const image = element("img", { src: url, alt: "", width: SIDE, height: SIDE, title: unit });
+    const image = element("img", { src: api.small(url), alt: "", width: SIDE, height: SIDE, title: unit });
     const insert = () => {
       images.set(unit, image);
       order();

@@ -1,24 +1,27 @@
 // The tile of a unit in the view of its layer.
 
+import { small } from "./api.js";
 import { element } from "./dom.js";
 import { fractionOf } from "./watch.js";
 
 /** The tile of a unit: a link to its page with its picture or progress. */
 export function tileOf(href, unit) {
   const words = element("span", { class: "words" }, String(unit));
+  const amount = element("span", { class: "words amount", hidden: true });
   const frame = element("span", { class: "frame" });
   const link = element(
     "a",
     { class: "tile", href, tabindex: "-1", data: { unit, state: "unknown" } },
     frame,
     words,
+    amount,
   );
   let picture = null;
   let steps = 0; // of the picture
   const show = (url, state) => {
     let image = frame.querySelector("img");
     if (!image) {
-      image = element("img", { alt: "", loading: "lazy", decoding: "async" });
+      image = element("img", { alt: "", decoding: "async" });
       frame.append(image);
     }
     image.src = url;
@@ -35,10 +38,15 @@ export function tileOf(href, unit) {
       if (url) {
         picture = url;
         steps = taken ?? 0;
-        show(url, "there");
+        show(small(url), "there");
       } else if (link.dataset.state === "unknown") {
         link.dataset.state = "empty";
       }
+    },
+    /** Show by how much it comes where it does; null for none. */
+    value(text) {
+      amount.hidden = text === null;
+      amount.textContent = text ?? "";
     },
     /** Show the name and the star that a user gave it. */
     note({ name, star }) {

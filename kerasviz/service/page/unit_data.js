@@ -111,6 +111,7 @@ function photo(described, { layer, unit }, about, signal) {
   const target = `${layer}:${unit}`;
   return dropZone({
     prompt: `Where does ${target} respond in your picture?`,
+    network: described.name,
     signal,
     answer: async ({ file, url }) => {
       const found = await api.activations(described.name, { layer, unit }, file, signal);

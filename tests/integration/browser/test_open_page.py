@@ -100,7 +100,7 @@ def test_a_strangers_file_is_explored_without_a_question_but_one(
         page.get_by_role("button", name="Star").click()
         page.get_by_role("button", name="Starred").wait_for()
         page.goto(f"{address}/#/small/layer?layer=first")
-        page.get_by_label("starred only").check()
+        page.locator(".order [name=show]").select_option("starred")
         shown = page.locator(".tile:visible")
         until(page, lambda: shown.all_inner_texts() == ["5 green edges"])
 
@@ -122,7 +122,7 @@ def test_a_strangers_file_is_explored_without_a_question_but_one(
 
         # A wall fills what is on the screen, and nothing after it was left.
         page.goto(f"{address}/#/small/layer?layer=wide")
-        page.locator(".tile[data-unit='700']").scroll_into_view_if_needed()
+        page.locator(".wall").evaluate("wall => scrollTo(0, wall.clientHeight * 0.7)")
         page.locator(".tile[data-unit='700'][data-state=there]").wait_for()
         page.goto(f"{address}/#/jobs")
         page.locator("h1", has_text="Jobs").wait_for()

@@ -256,7 +256,7 @@ def test_a_job_goes_on_after_a_reload(visit: Visit) -> None:
 def test_a_wall_of_many_units_loads_and_renders_what_is_seen(visit: Visit) -> None:
     watched = visit(layer_place("wide"), width=700, height=500)
     page = watched.page
-    assert page.locator(".tile").count() == WIDE
+    assert page.locator(".tile").count() <= 80, "those near the window alone"
 
     def chunks() -> set[str]:
         return {a for a in watched.addresses if "/layer?" in a}
@@ -267,9 +267,7 @@ def test_a_wall_of_many_units_loads_and_renders_what_is_seen(visit: Visit) -> No
     page.wait_for_load_state("networkidle")
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
     last = page.locator(f".tile[data-unit='{WIDE - 1}']")
-    page.wait_for_function(
-        f"() => document.querySelectorAll('.tile')[{WIDE - 1}].dataset.state=='empty'"
-    )
+    page.locator(f".tile[data-unit='{WIDE - 1}'][data-state=empty]").wait_for()
     assert len(chunks()) <= 9
     button = page.locator(".actions button.main")
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")

@@ -168,3 +168,20 @@ def band_score(weights: Array) -> float:
     norms = np.linalg.norm(weights.astype(np.float64), axis=-1)
     variance = float(norms.var())
     return float(norms.mean(1).var() / variance) if variance > 0 else 0.0
+
+
+def pattern_bands(patterns: Array) -> float:
+    """Return how far the factors of a unit lie in horizontal bands, from 0 to 1.
+
+    It is the variance of the means of rows over that at all positions, of all factors together. In
+    bands of equal strength the weights differ in what they are, which sizes alone do not tell.
+
+    Args:
+        patterns: [height, width, factors] How strong each factor is at every position.
+
+    Example:
+        >>> pattern_bands(np.array([[[1.0, 0.0], [1.0, 0.0]], [[0.0, 1.0], [0.0, 1.0]]]))
+        1.0
+    """
+    variance = float(patterns.var((0, 1)).sum())
+    return float(patterns.mean(1).var(0).sum() / variance) if variance > 0 else 0.0

@@ -14,6 +14,7 @@ from kerasviz.analysis.stimuli import Aperture
 from kerasviz.analysis.sweeps import StimulusAxis, Sweep
 from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
+from kerasviz.network.program import PLAIN, Kernels
 from kerasviz.types import Array, Size
 
 #: Images that are computed at once.
@@ -123,9 +124,10 @@ class Recorder:
         net: The network.
         tap: The name of the layer.
         size: The (height, width) of the images.
+        kernels: How the network computes, with the edits of an ablation.
     """
 
-    def __init__(self, net: Network, tap: str, size: Size):
+    def __init__(self, net: Network, tap: str, size: Size, kernels: Kernels = PLAIN):
         about = net.taps[tap]
         self.tap, self.name = tap, about.pre_relu or about.name
         self.net = net = net.focused([self.name])
@@ -136,7 +138,9 @@ class Recorder:
 
         @tf.function(input_signature=signature, autograph=False)  # type: ignore[untyped-decorator]
         def recorded(batch: Any, index: Any) -> Any:
-            values = tf.cast(net.activations(batch, [self.name])[self.name], tf.float32)
+            values = tf.cast(
+                net.activations(batch, [self.name], kernels=kernels)[self.name], tf.float32
+            )
             points = tf.broadcast_to(index, [AT_ONCE, tf.size(index)])
             return tf.gather_nd(values, points, batch_dims=1)
 
@@ -192,6 +196,15 @@ def tune(
 def heat_maps(recorder: Recorder, place: Place, sweep: Sweep) -> Array:
     """Measure the responses of all units of a layer to a sweep, [rows, columns, units]."""
     return _swept(recorder, place, sweep, sweep.across, sweep.down.values)
+
+
+def curve_along(
+    recorder: Recorder, place: Place, sweep: Sweep, row: int, angles: int = ANGLES
+) -> Array:
+    """Measure the curves of all units of a layer along one row of a sweep, [N, units]."""
+    fine = sweep.across.finer(angles)
+    found: Array = _swept(recorder, place, sweep, fine, [sweep.down.values[row]])[0]
+    return found
 
 
 def refine(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import get_args
@@ -87,6 +88,8 @@ def find_examples(  # noqa: PLR0913 - the options of the command
         whole_number("positions", positions),
         classes,
     )
+    # No more places than images can fill, which would stay empty.
+    question = replace(question, count=min(question.count, question.images * question.positions))
     with reporting(progress, partial(stepping, "compiling")) as report:
         return make_examples(question, examples_folder(net, out), report)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -119,6 +120,11 @@ def render_page(template: str, **values: Any) -> str:
     return _environment().get_template(template).render(version=__version__, **values)
 
 
+#: The typeface of pages and of pictures with words: Aileron Regular by Sora Sagano (CC0), with the
+#: letters that Pillow comes with.
+TYPEFACE = Path(__file__).with_name("templates") / "aileron.ttf"
+
+
 @cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -132,6 +138,7 @@ def _environment() -> jinja2.Environment:
     # A file name such as "-a+50%.png" as a link that every browser reads as that file.
     environment.filters["link"] = lambda name: quote(str(name), safe="/@+,=~!()")
     environment.filters["seams"] = _seams
+    environment.globals["typeface"] = b64encode(TYPEFACE.read_bytes()).decode()
     return environment
 
 

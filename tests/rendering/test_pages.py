@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
 import pytest
+from PIL import ImageFont
 
 from kerasviz.errors import KerasvizError
+from kerasviz.rendering import pages
 from kerasviz.rendering.pages import sparkline, write_index
 
 HOSTILE = '<script>alert("1")</script> & co'
@@ -185,3 +188,23 @@ def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
 )
 def test_sparklines_of_odd_curves(curve: list[tuple[float, float]], points: str) -> None:
     assert sparkline(curve) == points
+
+
+def test_pages_have_the_palette_of_the_service_and_the_typeface_of_the_pictures() -> None:
+    here = Path(pages.__file__).with_name("templates") / "base.css"
+    there = Path(pages.__file__).parents[1] / "service" / "page" / "base.css"
+    own, others = (
+        [dict(re.findall(r"--(\w[\w-]*): ([^;]+);", block)) for block in css.split(":root")[1:3]]
+        for css in (here.read_text(), there.read_text())
+    )
+    for light_or_dark, other in zip(own, others, strict=True):
+        shared = light_or_dark.keys() & other.keys()
+        assert len(shared) >= 8
+        assert {name: light_or_dark[name] for name in shared} == {
+            name: other[name] for name in shared
+        }
+    font = ImageFont.load_default(size=20)
+    assert isinstance(font, ImageFont.FreeTypeFont)
+    read = ImageFont.truetype(str(pages.TYPEFACE), 20, layout_engine=ImageFont.Layout.BASIC)
+    assert read.getname() == font.getname()
+    assert read.getlength("Feature visualization") == font.getlength("Feature visualization")

@@ -7,6 +7,8 @@ import numpy as np
 import onnx
 
 import kerasviz
+from kerasviz.analysis import stimuli
+from kerasviz.analysis.stimuli import Aperture
 from kerasviz.network.network import Network
 
 #: The side of a kernel, and that of the images: the centre of the map sees their middle.
@@ -25,6 +27,18 @@ def gabor(degrees: float, odd: bool = True, wavelength: float = 9.0) -> np.ndarr
     across = x * np.cos(angle) + y * np.sin(angle)
     waves = (np.sin if odd else np.cos)(2 * np.pi * across / wavelength)
     kernel = waves * np.exp(-(x**2 + y**2) / (2 * 3.0**2))
+    kernel -= kernel.mean()
+    return (kernel / np.abs(kernel).sum()).astype(np.float32)
+
+
+def bulge() -> np.ndarray:
+    """A kernel for a curve that bulges to the right, without what it shares with a line."""
+    aperture = Aperture((15, 15), (7.0, 7.0), 7.5)
+    curved, straight = (
+        aperture.faded(stimuli.filled(aperture, border)[..., None])[..., 0] * 2 - 1
+        for border in (stimuli.curve(0, 3.75), stimuli.line(0))
+    )
+    kernel = curved - (curved * straight).sum() / (straight**2).sum() * straight
     kernel -= kernel.mean()
     return (kernel / np.abs(kernel).sum()).astype(np.float32)
 

@@ -78,9 +78,37 @@ HIGH_LOW = Figure(
     source="units of the article, in its order of weights",
 )
 
+ABLATED_CURVES = Figure(
+    slug="ablated-curves",
+    title="Curve detectors without their inputs",
+    caption=(
+        "How curve detectors respond to curves in all directions: as they are, without the units "
+        "of the layer before that they are built from, and without as many others."
+    ),
+    layout="panels",
+    groups=one_group(mixed3b=4),
+    stimuli="curve",
+    units=_units(mixed3b=(342, 340, 349, 379)),
+    source="four of the article's curve detectors",
+)
+
+WEIGHT_BANDING = Figure(
+    slug="weight-banding",
+    title="Weight banding",
+    caption=(
+        "Where the weights of units lie. In the last layer of networks that average its map, the "
+        "article found horizontal bands; a layer in the middle is the comparison."
+    ),
+    layout="panels",
+    groups=(),
+)
+
 #: All figures by slug, in the order of the articles.
 CIRCUITS: Mapping[str, Figure] = MappingProxyType(
-    {figure.slug: figure for figure in (EARLY_VISION, CURVE_DETECTORS, HIGH_LOW)}
+    {
+        figure.slug: figure
+        for figure in (EARLY_VISION, CURVE_DETECTORS, HIGH_LOW, ABLATED_CURVES, WEIGHT_BANDING)
+    }
 )
 
 #: The sections of the page of a set.
@@ -96,6 +124,12 @@ CIRCUITS_SECTIONS = (
         "Detectors and their directions",
         "Some families have the same detector in all directions. Where the network is not the "
         "articles' own, units were found by their responses to stimuli (kerasviz tune).",
-        ("curve-detectors", "high-low-frequency"),
+        ("curve-detectors", "high-low-frequency", "ablated-curves"),
+    ),
+    Section(
+        "weights-section",
+        "Weights",
+        "What lies between two layers has a structure of its own.",
+        ("weight-banding",),
     ),
 )

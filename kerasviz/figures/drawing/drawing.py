@@ -29,6 +29,7 @@ from kerasviz.figures.layout.tiles import (
     EmptyTile,
     ExamplesTile,
     FigureLayout,
+    GradientTile,
     OptimizedTile,
     Tile,
     TileRow,
@@ -156,18 +157,25 @@ def _rows(layout: FigureLayout, pictures: Pictures) -> Sheet:
 
 
 def shown_rows(layout: FigureLayout) -> list[TileRow]:
-    """Return the rows of a table for its PNG: at most one control differs from its initial value.
+    """Return the rows of a table for its PNG: at most one control differs, or only switches do.
 
     Where there are several controls, the first (the unit) keeps its initial value.
     """
     if not layout.controls:
         return list(layout.blocks)
     fixed = 1 if len(layout.controls) > 1 else 0
+    switches = [len(control.values) == 2 for control in layout.controls]
+
+    def near(setting: tuple[int, ...]) -> bool:
+        changed = [
+            k for k, (a, b) in enumerate(zip(setting, layout.initial, strict=True)) if a != b
+        ]
+        return len(changed) <= 1 or all(switches[k] for k in changed)
+
     return [
         block
         for block in layout.blocks
-        if block.setting[:fixed] == layout.initial[:fixed]
-        and sum(a != b for a, b in zip(block.setting, layout.initial, strict=True)) <= 1
+        if block.setting[:fixed] == layout.initial[:fixed] and near(block.setting)
     ]
 
 
@@ -186,7 +194,6 @@ def _table(layout: FigureLayout, pictures: Pictures) -> Sheet:
     gap, width = 10, min(136.0, max(84.0, 900 / columns - 10))
     made = tuple(t for t in layout.tiles if not isinstance(t, ExamplesTile)) or layout.tiles
     size = _tile_size(width, made, pictures)
-    sharp = pictures[made[0]].width < size[0]
     side = 0.0
     if any(row.title for row in rows):
         lines = [line for row in rows for line in wrap(row.title, SMALL, 150)]
@@ -211,14 +218,14 @@ def _table(layout: FigureLayout, pictures: Pictures) -> Sheet:
             if isinstance(place, EmptyTile):
                 panel(sheet, x, y, size, place)
             else:
-                sheet.picture(x, y, size, pictures[place], sharp=_sharp(place, sharp))
+                sheet.picture(x, y, size, pictures[place], sharp=_sharp(place, pictures, size))
         y = below + gap
     return sheet
 
 
-def _sharp(tile: Tile, optimized: bool) -> bool:
-    """Return whether pixels stay sharp; of optimized pictures ``optimized`` says so."""
-    return tile.sharp or (optimized and not isinstance(tile, ExamplesTile))
+def _sharp(tile: Tile, pictures: Pictures, size: tuple[float, float]) -> bool:
+    """Return whether pixels stay sharp; of optimized pictures only where they are enlarged."""
+    return tile.sharp and (isinstance(tile, GradientTile) or pictures[tile].width < size[0])
 
 
 def spans(heads: tuple[str, ...]) -> list[tuple[int, int]]:

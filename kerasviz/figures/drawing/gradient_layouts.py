@@ -55,7 +55,7 @@ def paired_rows(layout: FigureLayout, pictures: Pictures, sheet: Sheet, left: fl
             else:
                 below = sheet.picture(x, y, tile, pictures[place], sharp=place.sharp) + 4
                 words = [place.label] if place.label else []
-                words += [place.name] if place.name else []
+                words.append(place.name)
                 lines = [line for w in words for line in wrap(w, SMALL, width)]
                 sheet.text(x, below, lines, SMALL)
                 if bars and block is layout.blocks[0] and i + 1 < len(block.places):

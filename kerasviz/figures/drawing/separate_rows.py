@@ -66,7 +66,12 @@ def separate_rows(layout: FigureLayout, pictures: Pictures, sheet: Sheet, left: 
         for i, (value, row) in enumerate(zip(control.values, rows, strict=True)):
             x = left + _side(layout) + i * (TILE + GAP)
             tile = row.tiles[-1]
-            below = sheet.picture(x, y, size, pictures[tile], sharp=first.width < size[0]) + 3
+            below = (
+                sheet.picture(
+                    x, y, size, pictures[tile], sharp=tile.sharp and first.width < size[0]
+                )
+                + 3
+            )
             ends.append(sheet.text(x, below, [value.label if i else "off"], SMALL, centred=TILE))
         y = max(ends) + 12
 

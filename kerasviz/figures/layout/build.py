@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from kerasviz.errors import ModelError, UsageError
 from kerasviz.figures.catalogue.figure import Control, Figure
+from kerasviz.figures.layout.ablated_tuning import ablated
 from kerasviz.figures.layout.appendix import APPENDIX
 from kerasviz.figures.layout.arrangements import columns, groups, sequence
 from kerasviz.figures.layout.building_blocks import BUILDING_BLOCKS_TABLES
@@ -15,9 +16,18 @@ from kerasviz.figures.layout.gradient_tables import GRADIENT_TABLES
 from kerasviz.figures.layout.tables import TABLES
 from kerasviz.figures.layout.tiles import FigureLayout
 from kerasviz.figures.layout.tuned_units import TUNED
+from kerasviz.figures.layout.weight_bands import bands
 from kerasviz.rendering.batching import make_batches
 
-_BUILDERS = {**TABLES, **GRADIENT_TABLES, **APPENDIX, **TUNED, **BUILDING_BLOCKS_TABLES}
+_BUILDERS = {
+    **TABLES,
+    **GRADIENT_TABLES,
+    **APPENDIX,
+    **TUNED,
+    **BUILDING_BLOCKS_TABLES,
+    "weight-banding": bands,
+    "ablated-curves": ablated,
+}
 
 
 def choose(figure: Figure, options: FigureOptions) -> FigureLayout:

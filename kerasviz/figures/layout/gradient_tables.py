@@ -131,9 +131,7 @@ def _artifacts(context: FigureContext) -> Table:
         )
         for i, tap in enumerate(places)
     )
-    grids = tuple(
-        replace(tile, file=f"{tile.file}-grid", kind="grid", name="", pool=False) for tile in maps
-    )
+    grids = tuple(replace(tile, file=f"{tile.file}-grid", kind="grid", pool=False) for tile in maps)
     more = [
         f"Objective: {words}. Each map is the norm over channels of its derivative"
         f"{mean}; white is the 99.5th percentile.",

@@ -61,7 +61,7 @@ class ViewedPhoto:
         """
         net = context.options.net
         if is_outline(net):
-            raise UsageError(f"{context.figure.slug} is about a photo; count it with --model NAME")
+            raise UsageError("the figure is about a photo; count it with --model NAME")
         photo = photos_of(context.options.photos)[0]
         image = read_photo(photo.file, net.fitting_size(usual_size(net)), net.channels)
         logits = [net.require_logits().name] if net.classes.logits in net.taps else []

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from kerasviz.figures.catalogue.figure import Column, Control, Figure
+from kerasviz.optvis.parameterizations import Pixel
 from kerasviz.rendering.photos import Photo
 from kerasviz.rendering.request import Request
 
@@ -26,8 +27,11 @@ class OptimizedTile:
     column: Column | None = None
     row: int = 0
     share: float = 1.0
-    #: Whether its pixels stay sharp, however large it is shown.
-    sharp: ClassVar[bool] = False
+
+    @property
+    def sharp(self) -> bool:
+        """Return whether its pixels stay sharp: those that were optimized one by one."""
+        return isinstance(self.request.recipe.parameterization, Pixel)
 
     @property
     def unit(self) -> int | None:

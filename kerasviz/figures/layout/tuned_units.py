@@ -70,7 +70,7 @@ def _by_directions(preferred: Callable[[Array], Array]) -> Callable[..., Table]:
         units = found.units
         if context.by_rule:
             kind = context.figure.stimuli
-            units = _found(context, tap, kind, preferred)
+            units = found_units(context, tap, kind, preferred)
             least = f"{PREFERENCE:.0%}"
             notes = [
                 f"Units: of {tap}, those whose largest response is to a {kind}, at least {least} "
@@ -86,11 +86,15 @@ def _by_directions(preferred: Callable[[Array], Array]) -> Callable[..., Table]:
     return build
 
 
-def _found(
+def found_units(
     context: FigureContext, tap: str, kind: str, preferred: Callable[[Array], Array]
 ) -> tuple[Unit, ...]:
+    """Find the units of a tap that prefer a kind of stimuli, in the order of their directions.
+
+    Raises :class:`UsageError` where the tap has none.
+    """
     net = context.options.net.focused([tap])
-    heat, across = _measured(net, tap, kind)
+    heat, across = measured(net, tap, kind)
     score = preferred(heat)
     most = heat.max((0, 1))
     count = context.figure.places[0].tiles
@@ -102,7 +106,7 @@ def _found(
     return tuple(Unit(n, f"{best[n]:g}°") for n in sorted(chosen, key=lambda n: (best[n], n)))
 
 
-def _measured(net: Network, tap: str, kind: str) -> tuple[Array, tuple[float, ...]]:
+def measured(net: Network, tap: str, kind: str) -> tuple[Array, tuple[float, ...]]:
     """Return the responses of all units of a tap, and the directions; they are measured once."""
     known = _heat.setdefault(net, {})
     if (tap, kind) not in known:

@@ -21,8 +21,7 @@ class PageControl:
     """Describe a control as the page shows it.
 
     ``kind`` is ``picker`` (of units or photos, by their pictures), ``slider`` (of ordered values)
-    or ``switch`` (off and on). ``role`` is its place in a setting, counted from 0, or ``step``
-    for the control that says which picture of a row is large.
+    or ``switch`` (off and on). ``role`` is its place in a setting, counted from 0.
     """
 
     kind: str
@@ -62,9 +61,6 @@ def controls_of(layout: FigureLayout) -> tuple[PageControl, ...]:
             )
         )
     found = [_shown(layout, k, control) for k, control in enumerate(layout.controls)]
-    if layout.figure.steps and found:
-        steps = tuple(Option(head.removeprefix("Step ")) for head in layout.column_titles)
-        found.append(PageControl("slider", "step", "Step", steps, len(steps) - 1))
     return tuple(found)
 
 

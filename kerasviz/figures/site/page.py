@@ -57,7 +57,7 @@ def figure_page(
     icons = {c.kind: svg(icon(c.kind), f"What is optimized: {c.title}") for c in _columns(layout)}
     rows, initial = rows_of(layout)
     controls = controls_of(layout)
-    steps = any(control.role == "step" for control in controls)
+    steps = bool(layout.figure.steps and controls)
     body = render_page(
         "figure_body.html",
         layout=layout,
@@ -69,8 +69,7 @@ def figure_page(
         icons=icons,
         brackets=[layers_line(block) for block in layout.blocks],
         sizes=sizes,
-        # What happens to single pixels is what figures of many steps are about.
-        smallest=2 * PIXEL_ART if steps else PIXEL_ART,
+        smallest=PIXEL_ART,
         blocks=rows,
         initial=initial,
         controls=controls,

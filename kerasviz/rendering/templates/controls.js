@@ -12,6 +12,8 @@ for (const figure of document.querySelectorAll(".figure")) {
     return first.type === "range" ? first.value : control.querySelector("input:checked").value;
   };
   const label = (control) => {
+    const word = control.querySelector("[data-words]");
+    if (word) word.textContent = word.dataset.words.split("|")[Number(valueOf(control))];
     const slider = control.querySelector("input[type=range]");
     if (!slider) return;
     [...control.querySelectorAll(".ticks span")].forEach((tick, i) => {
@@ -19,34 +21,38 @@ for (const figure of document.querySelectorAll(".figure")) {
       if (i === Number(slider.value)) slider.setAttribute("aria-valuetext", tick.textContent);
     });
   };
-  const show = () => {
+  const choose = (control, value) => {
+    const inputs = control.querySelectorAll("input");
+    if (inputs[0].type === "checkbox") inputs[0].checked = value === "1";
+    else if (inputs[0].type === "range") inputs[0].value = value;
+    else inputs[Number(value)].checked = true;
+  };
+  const title = (control) => control.querySelector("legend").textContent;
+  // Of some figures only some combinations are there: the other controls follow the one that moved.
+  const nearest = (wanted, moved) => {
+    const away = (row) => {
+      const own = row.dataset.setting.split(" ");
+      return own[moved] === wanted[moved] ? own.filter((value, k) => value !== wanted[k]).length : Infinity;
+    };
+    return rows.reduce((best, row) => (away(row) < away(best) ? row : best));
+  };
+  const show = (moved = 0) => {
+    const wanted = controls.map(valueOf);
+    const found = nearest(wanted, moved);
+    const own = found.dataset.setting.split(" ");
+    const followed = controls.filter((_, k) => own[k] !== wanted[k]);
+    controls.forEach((control, k) => choose(control, own[k]));
     controls.forEach(label);
-    const setting = [];
-    for (const control of controls) {
-      if (control.dataset.control !== "step") setting.push(valueOf(control));
-      else widen(Number(valueOf(control)));
-    }
-    const found = rows.find((row) => row.dataset.setting === setting.join(" "));
-    nothing.hidden = Boolean(found);
-    // The row that is shown stays in its place until another one is there.
-    if (found) for (const row of rows) row.hidden = row !== found;
-    area.classList.toggle("missing", !found);
-    for (const image of found ? found.querySelectorAll("img:not([src])") : []) {
+    nothing.hidden = followed.length === 0;
+    nothing.textContent = followed.length
+      ? `${followed.map(title).join(" and ")} moved too: of this figure only some combinations were made.` : "";
+    for (const row of rows) row.hidden = row !== found;
+    for (const image of found.querySelectorAll("img:not([src])")) {
       image.loading = "eager";
       image.src = image.parentElement.href;
     }
   };
-  const widen = (chosen) => {
-    const columns = Number(area.style.getPropertyValue("--columns"));
-    const tracks = Array.from({ length: columns }, (_, i) => `minmax(0, ${i === chosen ? 1.9 : 1}fr)`);
-    area.style.setProperty("--tracks", tracks.join(" "));
-  };
-  form.addEventListener("input", show);
+  form.addEventListener("input", (event) => show(controls.indexOf(event.target.closest("fieldset"))));
   form.addEventListener("submit", (event) => event.preventDefault());
-  nothing.querySelector("button").addEventListener("click", () => {
-    form.reset();
-    show();
-    form.querySelector("input").focus();
-  });
   show();
 }

@@ -7,8 +7,9 @@ from importlib import resources
 from pathlib import Path
 
 from fastapi import APIRouter, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import FileResponse, HTMLResponse
 
+from kerasviz.rendering.pages import TYPEFACE
 from kerasviz.service.api.responses import Json
 from kerasviz.service.api.state import State
 
@@ -58,6 +59,12 @@ def docs() -> HTMLResponse:
 def docs_start() -> Response:
     """Return the script that starts Swagger UI."""
     return Response(START, media_type="text/javascript")
+
+
+@router.get("/page/aileron.ttf", include_in_schema=False)
+def typeface() -> FileResponse:
+    """Return the typeface of the pictures and of all pages."""
+    return FileResponse(TYPEFACE, media_type="font/ttf")
 
 
 @router.get("/", include_in_schema=False)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from support import oriented
-from support.oriented import blob, gabor, kernels
+from support.oriented import blob, bulge, gabor, kernels
 
-from kerasviz.analysis import stimuli
-from kerasviz.analysis.stimuli import Aperture
 from kerasviz.errors import UsageError
 from kerasviz.figures.catalogue.circuits import CURVE_DETECTORS, HIGH_LOW
 from kerasviz.figures.layout.build import choose, choose_all
@@ -17,18 +15,6 @@ from kerasviz.figures.layout.tuned_units import boundaries_preferred, curves_pre
 from kerasviz.optvis.recipes import recipe
 
 FAST = recipe("fast").replace(steps=2, size=(31, 31))
-
-
-def bulge() -> np.ndarray:
-    """A kernel for a curve that bulges to the right, without what it shares with a line."""
-    aperture = Aperture((15, 15), (7.0, 7.0), 7.5)
-    curved, straight = (
-        aperture.faded(stimuli.filled(aperture, border)[..., None])[..., 0] * 2 - 1
-        for border in (stimuli.curve(0, 3.75), stimuli.line(0))
-    )
-    kernel = curved - (curved * straight).sum() / (straight**2).sum() * straight
-    kernel -= kernel.mean()
-    return (kernel / np.abs(kernel).sum()).astype(np.float32)
 
 
 def stripes() -> np.ndarray:

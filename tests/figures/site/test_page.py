@@ -44,7 +44,6 @@ def test_units_are_picked_numbers_slide_and_two_valued_ones_are_switched() -> No
             ("switch", "Decorrelated space"),
             ("switch", "Transformation robustness"),
             ("slider", "Learning rate"),
-            ("slider", "Step"),
         ],
         "hero": [],
     }
@@ -68,7 +67,7 @@ def test_the_first_setting_has_a_row_and_no_setting_has_two(slug: str) -> None:
         rows, initial = rows_of(choice)
         settings = [row.setting for row in rows]
         assert initial in settings and len(set(settings)) == len(settings)
-        counts = [len(c.values) for c in controls_of(choice) if c.role != "step"]
+        counts = [len(c.values) for c in controls_of(choice)]
         assert all(0 <= i < n for s in settings for i, n in zip(s, counts, strict=True))
 
 

@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("fastapi", reason="the extra serve is not installed")
 
+from support.axe import violations
 from support.running_service import running, small_network
 
 from kerasviz.network.input_spec import preset
@@ -45,14 +46,6 @@ def undescribed(tmp_path: Path, browser: Any, monkeypatch: pytest.MonkeyPatch) -
     model = small_network(tmp_path / "small.onnx")
     with running(ServiceSettings(tmp_path / "data", (str(model),), workers=0)) as at:
         yield at
-
-
-def violations(page: Any) -> list[str]:
-    """Return what axe-core finds, a line for each element."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    found = Axe().run(page).response["violations"]
-    return [f"{one['id']}: {node['html'][:120]}" for one in found for node in one["nodes"]]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from PIL import Image
 from support import many_units, unrendered
+from support.axe import violations
 
 from kerasviz.atlas.site import write_site
 from kerasviz.rendering.request import Request
@@ -282,3 +283,15 @@ def test_a_picture_opens_in_full_size_with_its_command(site: Path, open_page: Op
     assert page.locator("dialog img").get_attribute("alt") == "Layer 4a, Unit 276: Negative"
     words = page.locator("dialog .again code").inner_text()
     assert words.startswith("kerasviz render") and words.endswith("-- -mixed4a:276")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_has_a_violation(site: Path, open_page: Open, scheme: str) -> None:
+    page = open_page((site / "index.html").as_uri(), color_scheme=scheme).page
+    assert violations(page) == []
+    page.goto(next((site / "layers").glob("mixed4b*.html")).as_uri())
+    assert violations(page) == []
+    page.locator(".p").first.click()
+    page.keyboard.press("ArrowRight")  # all pictures of the layer are in the lightbox
+    assert page.locator("#zoom .count").inner_text().startswith("2 of 7")
+    assert violations(page) == []

@@ -16,7 +16,12 @@ def test_figures_of_circuits_beside_one_of_the_first_article(tmp_path):
     options = {"recipe": "fast", "steps": 1, "out": tmp_path, "progress": False}
     made = make_figures(net, article="circuits", **options)
     assert [path.name for path in made.paths] == ["early-vision.png", "early-vision.html"]
-    assert set(made.failed) == {"curve-detectors", "high-low-frequency"}
+    assert set(made.failed) == {
+        "curve-detectors",
+        "high-low-frequency",
+        "ablated-curves",
+        "weight-banding",
+    }
     page = (tmp_path / "early-vision.html").read_text()
     assert "Cammarata and others" in page and "Feature Visualization" not in page
     index = made.index.read_text()
@@ -29,7 +34,13 @@ def test_figures_of_circuits_beside_one_of_the_first_article(tmp_path):
 
 
 def test_names():
-    assert figure_names([], "circuits") == ["early-vision", "curve-detectors", "high-low-frequency"]
+    assert figure_names([], "circuits") == [
+        "early-vision",
+        "curve-detectors",
+        "high-low-frequency",
+        "ablated-curves",
+        "weight-banding",
+    ]
     assert figure_names(["curve-detectors", "hero"]) == ["curve-detectors", "hero"]
     with pytest.raises(UsageError, match="no figure 'early-visions'; near: early-vision"):
         figure_names(["early-visions"])

@@ -17,6 +17,7 @@ from support.service_fixtures import state_of, work
 from kerasviz.errors import UsageError
 from kerasviz.io.images import decode, encode, to_image
 from kerasviz.optvis.recipes import RECIPE_SUMMARIES, RECIPES
+from kerasviz.rendering.pages import TYPEFACE
 from kerasviz.service import Limits, ServiceSettings
 from kerasviz.service.api.app import create_app
 from kerasviz.service.jobs.picture_queue import Queue
@@ -378,6 +379,9 @@ def test_health_metrics_and_documents(served: Served) -> None:
     assert document["paths"]["/api/renders"]["post"]["requestBody"]
     front = client.get("/").text
     assert 'src="page/main.js"' in front and client.get("/page/main.js").status_code == 200
+    typeface = client.get("/page/aileron.ttf")
+    assert typeface.headers["content-type"] == "font/ttf"
+    assert typeface.content == TYPEFACE.read_bytes()
 
 
 def test_a_service_is_not_ready_while_it_loads_or_without_workers(

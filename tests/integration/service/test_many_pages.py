@@ -19,7 +19,7 @@ from support.running_service import running
 from kerasviz.service.settings import ServiceSettings
 
 #: Pages, and seconds for which they are open.
-PAGES, SECONDS = 8, 12.0
+PAGES, SECONDS = 6, 8.0
 
 
 def test_no_page_waits_for_one_that_wants_much(

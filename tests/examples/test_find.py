@@ -22,6 +22,4 @@ def test_files_have_no_places_that_stay_empty(photos: Path, tmp_path: Path) -> N
         tiny.network(), "joined", photos, size=(19, 22), limit=3, positions=2, out=tmp_path / "two"
     )
     with Image.open(both.page.parent / "joined/00003.jpg") as image:
-        assert image.size == (6 * 98, 4 * 98), (
-            "each of its positions fills one"
-        )
+        assert image.size == (6 * 98, 4 * 98), "each of its positions fills one"

@@ -62,6 +62,7 @@ def dense_network(path: Path, units: int) -> None:
 
 def draw_pictures(model: Path, data: Path, units: int) -> None:
     """Put a picture of each unit of the dense layer into the folder of a service."""
+    from kerasviz.io.files import make_folder
     from kerasviz.network.input_spec import preset
     from kerasviz.optvis.objectives.targets import parse_target
     from kerasviz.optvis.recipes import recipe
@@ -72,7 +73,7 @@ def draw_pictures(model: Path, data: Path, units: int) -> None:
 
     net = load(str(model), input_spec=preset("unit"))
     fast = recipe("fast").replace(steps=1, size=(SIDE, SIDE))
-    store = Store(data / "pictures" / model.stem, net)
+    store = Store(make_folder(data / "pictures" / model.stem), net)
     draw = np.random.default_rng(0)
     for unit in range(units):
         small = draw.random((8, 8, 3), np.float32)

@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import os
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -21,16 +22,24 @@ from kerasviz.cli.progress import import_tensorflow
     epilog="""\b
 Examples:
   kerasviz doctor
+  kerasviz doctor --all
   kerasviz doctor --json
   kerasviz doctor model.onnx
 """,
 )
 @click.argument("model", required=False, shell_complete=complete_models)
+@click.option(
+    "--all", "everything", is_flag=True, help="Also every network whose precision was measured."
+)
 @json_option
 @model_options
 @click.pass_context
 def command(
-    ctx: click.Context, model: str | None, as_json: bool, model_options: ModelOptions
+    ctx: click.Context,
+    model: str | None,
+    everything: bool,
+    as_json: bool,
+    model_options: ModelOptions,
 ) -> None:
     """Show versions, devices, ready networks and extras, and optimize one tiny picture.
 
@@ -61,29 +70,53 @@ def command(
     if as_json:
         click.echo(json.dumps(found, indent=1, ensure_ascii=False))
     else:
-        _print(found)
+        _print(found, everything)
     ctx.exit(0 if found["check"] == "ok" else 1)
 
 
-def _print(found: dict[str, Any]) -> None:
+def _print(found: dict[str, Any], everything: bool) -> None:
     from kerasviz.cli.taps import aligned
 
     rows = list(found["environment"].items())
     rows += [("found", device) for device in found["devices"]]
     rows.append(("cache", found["cache"]))
     rows.append(("networks", ", ".join(found["ready"]) or "none is ready"))
-    for choice in found["precision"]:
+    rows += _precisions(found["precision"], everything)
+    rows += _extras(found["extras"], everything)
+    rows.append(("self check", found["check"]))
+    for line in aligned(rows):
+        click.echo(line)
+
+
+def _precisions(choices: Sequence[dict[str, Any]], everything: bool) -> list[tuple[str, str]]:
+    """Return a row for every measured network, or how many were measured."""
+    if not everything:
+        count = len(choices)
+        networks = len({choice["network"] for choice in choices})
+        words = f"measured {count} times, for {networks} network{'' if networks == 1 else 's'}"
+        return [("precision", f"{words} (--all)")] if choices else []
+    rows = []
+    for choice in choices:
         taps = ", ".join(choice["taps"][:2]) + (", ..." if len(choice["taps"]) > 2 else "")
         words = f"{choice['precision']} for {choice['network']} to {taps}: {choice['why']}"
         rows.append(("precision", words))
-    for extra, missing in found["extras"].items():
+    return rows
+
+
+def _extras(extras: Mapping[str, Sequence[str]], everything: bool) -> list[tuple[str, str]]:
+    """Return a row for every extra with what it misses, or one with the installed ones."""
+    if not everything:
+        there = [extra for extra, missing in extras.items() if not missing]
+        others = [extra for extra, missing in extras.items() if missing]
+        rows = [("extras", ", ".join(there) or "none is installed")]
+        return rows + ([("without", f"{', '.join(others)} (--all)")] if others else [])
+    rows = []
+    for extra, missing in extras.items():
         words = f"without {', '.join(missing[:3])}" if missing else "installed"
         if len(missing) > 3:
             words += f" and {len(missing) - 3} more"
         rows.append((f"[{extra}]", words))
-    rows.append(("self check", found["check"]))
-    for line in aligned(rows):
-        click.echo(line)
+    return rows
 
 
 def _devices() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -160,28 +161,30 @@ def command(
     def kept() -> str:
         return kept_pictures(count_finished(folder / "pictures"), folder)
 
+    began = time.monotonic()
     with stoppable(kept), rendering() as progress:
         options = figure_options(
             net, recipe, seed=seed, quick=quick, photos=photos, layer=layer, examples=examples
         )
         command = command_line(model, recipe_options.name)
         made = write_figures(options, wanted, folder, progress, begin, command)
-    _report(made, said, len(wanted))
+    _report(made, said, len(wanted), time.monotonic() - began)
 
 
-def _report(made: FigureSet, said: Mapping[str, str], wanted: int) -> None:
+def _report(made: FigureSet, said: Mapping[str, str], wanted: int, seconds: float) -> None:
     """Print what was made; raise an error that names the figures that could not be made.
 
     ``said`` holds the failures that were printed before the rendering.
     """
     from kerasviz.cli.figure_list import lines_of_failures
+    from kerasviz.rendering.progress import passed
 
     if made.computed:
         click.echo(f"computed {made.computed} picture{'s' if made.computed > 1 else ''}")
     if made.made:
         words = "picture" if made.made == 1 else "pictures"
         already = f", {made.kept} were complete" if made.kept else ""
-        click.echo(f"rendered {made.made} {words}{already}")
+        click.echo(f"rendered {made.made} {words}{already}, {passed(seconds)}")
     elif made.kept and not made.computed:
         click.echo(f"nothing to do: {made.kept} pictures are complete")
     if made.paths:

@@ -13,13 +13,10 @@ from kerasviz.cli.completion import complete_models
 from kerasviz.cli.options import InputOptions, ModelOptions, input_options, model_options
 from kerasviz.cli.progress import import_tensorflow
 from kerasviz.cli.reading import given_facts
-from kerasviz.cli.serve import check_settings, remember_for, require_service
+from kerasviz.cli.serve import check_settings, examples_option, remember_for, require_service
 from kerasviz.cli.typed import command_line
-from kerasviz.errors import UsageError
 from kerasviz.io.files import cache_folder
 
-#: The file that folders of `kerasviz examples` have.
-EXAMPLES = "examples.json"
 #: The port that is taken where it is free, so that addresses work again after a restart.
 PORT = 8501
 #: Sites of this machine whose pages, such as notebooks, may show the page in a frame.
@@ -44,12 +41,7 @@ Pictures are kept: the next time they are there at once. Ctrl-C stops it.
 @click.argument(
     "model", metavar="MODEL...", nargs=-1, required=True, shell_complete=complete_models
 )
-@click.option(
-    "--examples",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="Folder of `kerasviz examples`: what units respond to in your data.",
-)
+@examples_option
 @click.option(
     "--facets",
     type=click.Path(path_type=Path, file_okay=False),
@@ -84,8 +76,6 @@ def command(
     screen, then good ones of those that are looked at longest, and nothing while nobody looks.
     """
     require_service()
-    if examples is not None and not (examples / EXAMPLES).is_file():
-        raise UsageError(f"{str(examples)!r} has no {EXAMPLES}; make it with `kerasviz examples`")
     import_tensorflow()  # before what follows imports it, and without its notes
     if facets is not None:
         from kerasviz.rendering.facets import FacetFolders

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
@@ -238,10 +239,11 @@ def command(
     _say_tokens(net, usual.name, requests)
     store = Store(folder, net, file_format)
     commands = command_line(model, recipe_options.name).of_store
+    began = time.monotonic()
     with _stoppable(store, requests), rendering() as progress:
         made = fill_folder(store, requests, commands, progress).made
     _warn_of_flat(flat_files(store, requests))
-    _report(store, requests, made, as_json)
+    _report(store, requests, made, time.monotonic() - began, as_json)
 
 
 def _say_lengths(requests: Sequence[Request]) -> None:
@@ -306,13 +308,13 @@ def _render_again(
     check_recorded(file, recorded)
     source = source_of_picture(file, recorded["network"], model)
     store = recorded_store(file, recorded, as_network(source, data), out)
-    requests, made = store.batch.requests, 0
+    requests, made, began = store.batch.requests, 0, time.monotonic()
     if not store.complete(requests[0]):
         for note in differences(environment(), recorded["environment"]):
             click.echo(f"kerasviz: environment: {note}", err=True)
         with _stoppable(store, requests), rendering() as progress:
             made = fill_again(store, progress)
-    _report(store, requests, made, as_json)
+    _report(store, requests, made, time.monotonic() - began, as_json)
 
 
 def _stoppable(store: Store, requests: Sequence[Request]) -> AbstractContextManager[None]:
@@ -351,9 +353,12 @@ def _picture_data(store: Store, entry: Entry) -> dict[str, Any]:
     return data
 
 
-def _report(store: Store, requests: Sequence[Request], made: int, as_json: bool) -> None:
+def _report(
+    store: Store, requests: Sequence[Request], made: int, seconds: float, as_json: bool
+) -> None:
     from kerasviz.rendering.facet_reports import recorded_facets
     from kerasviz.rendering.latent_reports import recorded_latents
+    from kerasviz.rendering.progress import best_of, passed
 
     page = store.folder / "index.html"
     latents = recorded_latents(store, requests)
@@ -374,7 +379,8 @@ def _report(store: Store, requests: Sequence[Request], made: int, as_json: bool)
         return
     if made:
         complete = f", {kept} {_pictures(kept).split()[1]} complete" if kept else ""
-        click.echo(f"made {made} {_pictures(made).split()[0]}{complete}")
+        last = f"{passed(seconds)}, {best_of(finished)}"
+        click.echo(f"made {made} {_pictures(made).split()[0]}{complete}, {last}")
     else:
         click.echo(f"nothing to do: {kept} {_pictures(kept)} complete")
     for report in (*latents, *facets):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
@@ -34,6 +34,26 @@ NEEDED = (
 SHORTEST = 16
 #: The command that makes a token.
 MAKE_TOKEN = 'python -c "import secrets; print(secrets.token_urlsafe())"'
+
+
+#: The file that folders of `kerasviz examples` have.
+EXAMPLES = "examples.json"
+
+
+def _examples_folder(context: click.Context, option: click.Parameter, folder: Path | None) -> Any:
+    """Refuse a folder without examples before anything is loaded."""
+    if folder is not None and not (folder / EXAMPLES).is_file():
+        raise UsageError(f"{str(folder)!r} has no {EXAMPLES}; make it with `kerasviz examples`")
+    return folder
+
+
+examples_option = click.option(
+    "--examples",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    callback=_examples_folder,
+    help="Folder of `kerasviz examples`: what units respond to in your data.",
+)
 
 
 @click.command(
@@ -107,6 +127,7 @@ Ctrl-C stops it; the next start continues unfinished jobs.
     metavar="N",
     help="Ended jobs that are kept; pictures of older jobs stay.",
 )
+@examples_option
 @click.option("--allow-upload", is_flag=True, help="Let clients upload ONNX and .keras files.")
 @click.option(
     "--cors",
@@ -128,6 +149,7 @@ def command(
     token: str | None,
     taps: tuple[str, ...],
     keep_jobs: int,
+    examples: Path | None,
     allow_upload: bool,
     cors: tuple[str, ...],
     input_options: InputOptions,
@@ -150,6 +172,7 @@ def command(
         port=port,
         workers=workers,
         token=token or None,
+        examples=examples,
         allow_upload=allow_upload,
         origins=tuple(map(_origin, cors)),
         taps=tuple(name.strip() for part in taps for name in part.split(",") if name.strip()),

@@ -75,7 +75,10 @@ def make_examples(
         report(scan.seen / scan.images, f"{scan.seen} of {scan.images} images{unreadable}")
 
     net, values = question.net, question.values
-    fields = {tap: receptive_field(net, name, question.size) for tap, name in values.items()}
+    fields = {}
+    for tap, name in values.items():
+        report(0.0, f"what units of {tap} see")
+        fields[tap] = receptive_field(net, name, question.size)
     result = search(question, folder, searched)
     if result.unreadable + result.odd == result.seen:
         (folder / STATE).unlink(missing_ok=True)

@@ -14,12 +14,14 @@ from kerasviz.optvis.held_array import nameless, plain, revived
 from kerasviz.optvis.parameterizations import Alpha, Fourier, Maco, Parameterization, Pixel
 from kerasviz.optvis.python_function import PythonFunction
 from kerasviz.optvis.recipe_checks import check_recipe
-from kerasviz.optvis.transforms.steps import Jitter, Pad
-from kerasviz.optvis.transforms.transform import (
+from kerasviz.optvis.transforms.presets import (
     ARTICLE_STEPS,
     LUCID_STEPS,
     VIT_STEPS,
     VIVID_STEPS,
+)
+from kerasviz.optvis.transforms.steps import Jitter, Pad
+from kerasviz.optvis.transforms.transform import (
     FoldedTransform,
     SequentialTransform,
     Transform,

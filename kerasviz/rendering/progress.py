@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -53,6 +54,18 @@ class RenderProgress:
 
 #: Takes the progress of a rendering; called after every chunk of steps.
 Report = Callable[[RenderProgress], None]
+
+
+class Scored(Protocol):
+    """A picture or its record: its target and its score."""
+
+    @property
+    def target(self) -> str:
+        """The target as text."""
+
+    @property
+    def score(self) -> float | None:
+        """The score, if it has one."""
 
 
 class ProgressDisplay(Protocol):
@@ -135,9 +148,22 @@ def _write(line: str) -> None:
 def summary(pictures: Sequence[Picture], seconds: float) -> str:
     """Sum up a rendering in one line: pictures, seconds, and which has the best score."""
     count = f"{len(pictures)} picture{'' if len(pictures) == 1 else 's'}"
-    passed = f"{seconds:.{0 if seconds >= 10 else 1}f} s" if seconds < 60 else duration(seconds)
     if not pictures:
-        return f"{count}, {passed}"
-    best = max(pictures, key=lambda picture: picture.score)
-    title = "best " if len(pictures) > 1 else ""
-    return f"{count}, {passed}, {title}{shortened(best.target)} (score {best.score:.4g})"
+        return f"{count}, {passed(seconds)}"
+    return f"{count}, {passed(seconds)}, {best_of(pictures)}"
+
+
+def passed(seconds: float) -> str:
+    """Return a time that passed as text.
+
+    >>> passed(4.25), passed(31.7)
+    ('4.2 s', '32 s')
+    """
+    return f"{seconds:.{0 if seconds >= 10 else 1}f} s" if seconds < 60 else duration(seconds)
+
+
+def best_of(pictures: Sequence[Scored]) -> str:
+    """Say which of some pictures has the best score."""
+    best = max(pictures, key=lambda picture: -math.inf if picture.score is None else picture.score)
+    words = f"{'best ' if len(pictures) > 1 else ''}{shortened(best.target)}"
+    return words if best.score is None else f"{words} (score {best.score:.4g})"

@@ -24,6 +24,22 @@ def test_everything_is_reported(run_cli: Run) -> None:
     assert rows["found"].startswith(("CPU", "GPU"))
     assert "efficientnet-lite0" in rows["networks"]
     assert ended.out.splitlines()[-1].split() == ["self", "check", "ok"]
+    assert len(ended.out.splitlines()) < 24  # a screen; history is behind --all
+
+
+def test_what_was_measured_is_counted_and_listed_by_all(
+    run_cli: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choices = [
+        {"network": name, "taps": ["a", "b", "c"], "precision": "float32", "why": f"reason {k}"}
+        for k, name in enumerate(("one", "two", "one"))
+    ]
+    monkeypatch.setattr("kerasviz.optvis.optimization.precision.choices_here", lambda: choices)
+    short, whole = run_cli("doctor").out, run_cli("doctor", "--all").out
+    assert "measured 3 times, for 2 networks (--all)" in short and "reason" not in short
+    for k, name in enumerate(("one", "two", "one")):
+        assert f"float32 for {name} to a, b, ...: reason {k}" in whole
+    assert "[gpu]" in whole and "[gpu]" not in short
 
 
 def test_json(run_cli: Run) -> None:

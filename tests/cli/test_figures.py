@@ -148,7 +148,7 @@ def test_all_figures_and_the_default_folder(
 
     monkeypatch.setattr("kerasviz.figures.make.write_figures", write_figures)
     ended = run_cli("figures", "--model", model_file, *SHORT, "--seed", 4)
-    assert ended.out.startswith("rendered 1 picture, 2 were complete\n")
+    assert ended.out.startswith("rendered 1 picture, 2 were complete, ")
     assert asked["slugs"] == list(CATALOGUE)
     assert (asked["recipe"].steps, asked["recipe"].size) == (2, (16, 16))
     assert asked["out"] == Path("out/small-figures")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,10 @@ def test_pictures_manifest_and_page(run_cli: Run, model_file: Path, tmp_path: Pa
     ended = run_cli("render", model_file, "conv2:1", "logit:2", *SHORT, "--out", "pictures")
     assert ended.code == 0, ended.err
     folder = tmp_path / "pictures"
-    assert ended.out == f"made 2 pictures\nopen {Path('pictures/index.html')}\n"
+    # One line with the time and the best picture stays.
+    first, last = ended.out.splitlines()
+    assert re.fullmatch(r"made 2 pictures, [\d.]+ s, best \S+ \(score [-\d.e+]+\)", first)
+    assert last == f"open {Path('pictures/index.html')}"
     assert ended.notes == ""
     assert (folder / "index.html").stat().st_size > 0
     for entry in manifest(folder)["pictures"]:
@@ -61,7 +65,7 @@ def test_second_run_renders_nothing_and_says_so(run_cli: Run, model_file: Path) 
     assert again.out.startswith("nothing to do: 2 pictures are complete\nopen ")
     assert pictures(Path("pictures")) == before
     more = run_cli(*arguments, "--seed", 1)
-    assert more.out.startswith("made 2 pictures\n")
+    assert more.out.startswith("made 2 pictures, ")
     assert before.items() <= {**pictures(Path("pictures")), **before}.items()
 
 
@@ -330,7 +334,7 @@ def test_facets_follow_their_target(run_cli: Run, model_file: Path) -> None:
     ended = run_cli(*asked, "--facet-weight", 3)
     assert ended.code == 0, ended.err
     lines = ended.out.splitlines()
-    assert lines[0] == "made 3 pictures" and lines[1].startswith("logit:2: score ")
+    assert lines[0].startswith("made 3 pictures, ") and lines[1].startswith("logit:2: score ")
     assert [line.split(":")[0:2] for line in lines[2:4]] == [
         ["logit", f"2, facet {name}"] for name in ("blue", "red")
     ]
@@ -354,7 +358,7 @@ def test_photos_from_the_command_line(run_cli: Run, model_file: Path, tmp_path: 
     small = ("--preprocess", "unit", "--steps", 2, "--size", "16x24", "--precision", "float32")
     ended = run_cli("render", model_file, "conv2:1", "caricature:conv1", *small, *photos)
     assert ended.code == 0, ended.err
-    assert ended.out.startswith("made 4 pictures\n")
+    assert ended.out.startswith("made 4 pictures, ")
     again = run_cli("render", model_file, "conv2:1", "caricature:conv1", *small, *photos)
     assert again.out.startswith("nothing to do: 4 pictures are complete\n")
     page = (tmp_path / "pictures" / "index.html").read_text()

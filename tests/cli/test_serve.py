@@ -40,6 +40,7 @@ def test_without_its_packages_it_says_what_to_install(
         (("efficientnet-lite0", "--token", "secret"), "print(secrets.token_urlsafe())"),
         (("efficientnet-lite0", "--workers", "-1"), "--workers"),
         (("efficientnet-lite0", "--port", "70000"), "--port"),
+        (("efficientnet-lite0", "--examples", "nowhere"), "'nowhere' has no examples.json"),
         (("efficientnet-lite0", "--cors", "example.org"), "--cors example.org is no site"),
         (("efficientnet-lite0", "--cors", "https://a.org/page"), "as https://example.org"),
     ],

@@ -63,7 +63,7 @@ def test_other_inputs_are_held_at_data_and_pictures_made_again(run_cli: Run) -> 
     assert "--data rest.npz" in page
     np.savez("more.npz", age=np.zeros((1, 2)), left=draw.random((1, 12, 12, 3)))
     ended = run_cli(*words[:-4], "--data", "more.npz", "--out", "out")
-    assert ended.out.startswith("made 1 picture\n")
+    assert ended.out.startswith("made 1 picture, ")
     # No command of the page gives a picture the data of another one.
     assert "render --again out-1.png" in Path("out/index.html").read_text()
     assert run_cli("verify", "out").out == "2 files: 2 same\n"

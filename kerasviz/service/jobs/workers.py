@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from multiprocessing import connection as pipes
 from typing import Any
 
-from kerasviz.service.jobs import worker
+from kerasviz.service.jobs import start_worker
 from kerasviz.service.jobs.database import Database
 from kerasviz.service.jobs.picture_queue import Queue
 from kerasviz.service.settings import ServiceSettings
@@ -108,7 +108,7 @@ class Workers:
             self._started += 1
             worker_id = f"{self.boot}:{self._started}"
         process = self._context.Process(
-            target=worker.main,
+            target=start_worker.main,
             args=(self.setting, worker_id, theirs),
             name=f"kerasviz worker {worker_id}",
             daemon=True,

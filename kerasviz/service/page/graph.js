@@ -1,8 +1,8 @@
 // Arranges the layers of a network: main layers in order, and the branches between them.
 
 /**
- * The blocks of a network: each a main layer with the `branches` from the previous main layer. A
- * branch has `layers` from top to bottom, none for a skip connection; `from` names the layer where
+ * The blocks of a network: each a main layer with the layers `inside` it, after the previous main
+ * layer, and their `branches` from there. A branch has `layers` from top to bottom, none for a skip connection; `from` names the layer where
  * it starts if that is not the previous main layer.
  */
 export function blocksOf(layers) {
@@ -20,6 +20,7 @@ export function blocksOf(layers) {
   return blocks.map(({ layer, inside }, i) => ({
     layer,
     count: inside.length,
+    inside,
     branches: branchesOf(layer, inside, blocks[i - 1]?.layer.name),
   }));
 }
@@ -73,6 +74,51 @@ function branchesOf(layer, inside, previous) {
     }
   }
   return branches.length ? branches : [{ layers: inside, from: null }];
+}
+
+/** What blocks have in common that are alike: operators, branches and size, names up to numbers. */
+const kindOf = ({ layer, inside, branches }) =>
+  JSON.stringify([
+    layer.name.replace(/\d+[a-z]?(?![a-z\d])/g, "#"),
+    layer.op,
+    layer.shape,
+    inside.map(({ op }) => op),
+    branches.map(({ layers }) => layers.length),
+  ]);
+
+/** Blocks in order, in runs of those that are alike. */
+export function runsOf(blocks) {
+  const runs = [];
+  let kind = null;
+  for (const block of blocks) {
+    const own = kindOf(block);
+    if (own === kind) runs.at(-1).push(block);
+    else runs.push([block]);
+    kind = own;
+  }
+  return runs;
+}
+
+/**
+ * Short ends of dotted names, as of PyTorch, that tell them apart and do not start with a number: of
+ * "model.encoder.layer.0" it is "layer.0". Names that differ in numbers alone keep as many parts.
+ * Other names stay.
+ */
+export function shortNames(names) {
+  const end = (name, count) => name.split(".").slice(-count).join(".");
+  const pattern = (name) => name.replace(/\d+/g, "#");
+  const uses = new Map();
+  for (const name of names)
+    for (let count = 1; count <= name.split(".").length; count += 1)
+      uses.set(end(name, count), (uses.get(end(name, count)) ?? 0) + 1);
+  const parts = new Map(); // by pattern
+  for (const name of names) {
+    let count = 1;
+    const isGood = () => uses.get(end(name, count)) === 1 && !/^\d/.test(end(name, count));
+    while (count < name.split(".").length && !isGood()) count += 1;
+    parts.set(pattern(name), Math.max(count, parts.get(pattern(name)) ?? 0));
+  }
+  return names.map((name) => end(name, parts.get(pattern(name))));
 }
 
 /** A layer's name without that of its main layer, or without the part that both begin with. */

@@ -2,8 +2,9 @@
 
 import * as api from "./api.js";
 import { layerHash } from "./address.js";
+import { largeGraph, graphOf, smallGraph } from "./block_graph.js";
 import { added, counted, drawn, element, errorLine, joined } from "./dom.js";
-import { blocksOf, shapeWords, shortName } from "./graph.js";
+import { blocksOf, runsOf, shapeWords, shortName, shortNames } from "./graph.js";
 import { dropZone } from "./drop.js";
 import { fill } from "./filling.js";
 import { firstLook } from "./first_look.js";
@@ -11,15 +12,19 @@ import { shareLink } from "./share.js";
 import { strip } from "./strip.js";
 import { whenVisible } from "./when_visible.js";
 
-const HIGH = 56; // pixels from one main layer to the next
-const STEP = 15;
+const ALIKE = 3; // blocks in a row from which they fold
+const MANY = 16; // blocks of a network from which they are folded at first
 
 /** Show the layers of a network. */
 export function show(main, { network }, described, signal) {
   const blocks = blocksOf(described.layers);
   const all = element("button", { type: "button", "aria-pressed": "false" }, "Show all layers");
   const strips = blocks.map(({ layer }) => strip(network, layer, signal));
-  const items = blocks.map((block, i) => item(described, block, strips[i], signal));
+  const names = shortNames(blocks.map(({ layer }) => layer.name));
+  const items = blocks.map((block, i) => {
+    const graph = graphOf(block, blocks[i - 1]?.layer.name);
+    return item(described, { ...block, graph, name: names[i] }, strips[i], signal);
+  });
   const { filling } = described;
   const first = filling ? null : firstLook(network, strips, signal);
   all.addEventListener("click", () => {
@@ -59,12 +64,34 @@ export function show(main, { network }, described, signal) {
       element(
         "li",
         { class: "source" },
-        spine([], false),
+        start(),
         element("p", { class: "soft small" }, "the image"),
       ),
-      items,
+      folded(blocks, items, names),
     ),
   );
+}
+
+/** The items of blocks; after the first of a run, those that are like it are in a part that folds. */
+function folded(blocks, items, names) {
+  const of = (block) => items[blocks.indexOf(block)];
+  return runsOf(blocks).flatMap((run) => {
+    if (run.length < ALIKE) return run.map(of);
+    const [first, ...others] = run;
+    const name = (block) => names[blocks.indexOf(block)];
+    const range = `${name(others[0])} to ${name(others.at(-1))}`;
+    const part = element(
+      "details",
+      { class: "fold", open: blocks.length < MANY },
+      element(
+        "summary",
+        { class: "small soft" },
+        `${counted(others.length, "block")} like ${name(first)}: ${range}`,
+      ),
+      element("ol", { class: "flow" }, others.map(of)),
+    );
+    return [of(first), element("li", { class: "folded" }, part)];
+  });
 }
 
 /** A photo of the user's: each layer shows the units that respond to it most. */
@@ -105,25 +132,25 @@ function winnersOf(described, strips, signal) {
   });
 }
 
-function item(described, { layer, branches, count }, pictures, signal) {
+function item(described, { layer, name, graph, branches, count }, pictures, signal) {
   const { line, say } = errorLine();
   const facts = joined(shapeWords(layer.shape), units(layer));
   const listItem = element(
     "li",
     {},
-    spine(branches, true),
+    smallGraph(graph),
     element(
       "div",
       { class: "block" },
       element(
         "a",
         { class: "layer", href: layerHash(described.name, layer.name) },
-        element("span", { class: "name" }, layer.name),
+        element("span", { class: "name", title: layer.name }, name),
         element("span", { class: "soft small" }, facts),
         pictures.place,
       ),
       line,
-      count ? inside(described, layer, branches, count) : null,
+      count ? inside(described, layer, { name, branches, graph, count }) : null,
     ),
   );
   whenVisible(
@@ -142,7 +169,7 @@ function item(described, { layer, branches, count }, pictures, signal) {
 
 const units = (layer) => (layer.units ? counted(layer.units, "unit") : "");
 
-function inside(described, main, branches, count) {
+function inside(described, main, { name, branches, graph, count }) {
   const link = (layer) =>
     element(
       "li",
@@ -165,40 +192,30 @@ function inside(described, main, branches, count) {
     );
   const summary =
     counted(count, "layer") + (branches.length > 1 ? ` in ${branches.length} branches` : "");
-  return element(
+  const drawing = element("div", {});
+  const details = element(
     "details",
-    {},
+    { class: "inside" },
     element("summary", { class: "small soft" }, `${summary} before this one`),
-    element("ul", { class: "branches" }, branches.map(column)),
+    drawing,
+    element("ul", { class: "branches" }, branches.map(column)), // where there is no room to draw
   );
+  details.addEventListener(
+    "toggle",
+    () => drawing.replaceChildren(largeGraph(graph, described.name, { main, name })),
+    { once: true },
+  );
+  return details;
 }
 
-/** The lines to a main layer: a curve per branch, a dot per layer. */
-function spine(branches, hasEnd) {
-  const wide = Math.min(branches.length || 1, 6);
-  const middle = 48;
-  const marks = [];
-  branches.slice(0, wide).forEach((branch, i) => {
-    const away = middle + (i - (wide - 1) / 2) * STEP;
-    const bend = `${away} ${HIGH - 12} ${middle} ${HIGH - 18} ${middle} ${HIGH - 6}`;
-    marks.push(
-      drawn("path", {
-        d: `M${middle} 0C${middle} 10 ${away} 2 ${away} 14V${HIGH - 22}C${bend}`,
-        class: branch.layers.length || wide === 1 ? null : "skip-line",
-      }),
-    );
-    const count = Math.min(branch.layers.length, 5);
-    for (let k = 0; k < count; k += 1) {
-      const y = 12 + ((k + 0.5) * (HIGH - 32)) / count;
-      marks.push(drawn("circle", { cx: away, cy: y, r: 2.2 }));
-    }
-  });
-  if (!branches.length && hasEnd) marks.push(drawn("path", { d: `M${middle} 0V${HIGH}` }));
-  const end = hasEnd ? HIGH : 10;
-  marks.push(drawn("circle", { cx: middle, cy: end, r: hasEnd ? 6 : 3.5, class: "node" }));
-  return element(
+/** The dot of the image. */
+const start = () =>
+  element(
     "div",
-    { class: "spine", "aria-hidden": "true" },
-    drawn("svg", { viewBox: `0 0 96 ${end + 8}`, width: 96, height: end + 8 }, ...marks),
+    { class: "spine", "aria-hidden": "true", style: { "--node": "10px" } },
+    drawn(
+      "svg",
+      { viewBox: "0 0 96 18", width: 96, height: 18 },
+      drawn("circle", { cx: 48, cy: 10, r: 3.5, class: "node" }),
+    ),
   );
-}

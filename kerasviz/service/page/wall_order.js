@@ -160,7 +160,8 @@ export function wallOrder({ described, summary, place, ordered, say, clear, sign
     const ofThose = !wants && asked.show === "class" ? ` that prefer ${asked.class ?? ""}` : "";
     const count = counted(length, "unit").replace(" ", ` ${which}`);
     const sorted = `${count}${ofThose}, by ${by ? [by, what].filter(Boolean).join(" ") : "number"}`;
-    said.replaceChildren(`${sorted}.`, ...(wants ? [" ", element("strong", {}, wants)] : []));
+    const unknown = values?.includes(null) ? " Units with – come last: that is not known." : "";
+    said.replaceChildren(`${sorted}.${unknown}`, ...(wants ? [" ", element("strong", {}, wants)] : []));
   }
 
   form.addEventListener("change", () => {

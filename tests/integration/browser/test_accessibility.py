@@ -22,6 +22,8 @@ VIEWS = {
     "#/": ".cards li",
     "#/small": ".flow",
     "#/small/layer?layer=mixed": ".tile",
+    "#/small/layer?layer=mixed&sort=peak&show=dead": ".ordered strong",
+    "#/small/layer?layer=mixed&sort=likeness&like=2": ".amount:visible",
     "#/small/unit?layer=mixed&unit=2": ".partners",
     "#/small/compose?target=mixed:1": ".composer",
     "#/small/compare?target=mixed:1&with=wide:3&by=vivid": ".sides .slot",

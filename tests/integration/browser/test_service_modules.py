@@ -118,6 +118,58 @@ def test_every_layer_is_in_the_flow_once(call: Call, seed: int) -> None:
     assert sorted(found, key=int) == [str(k) for k in range(40)]
 
 
+def test_a_block_is_laid_out_in_rows_and_columns_without_crossing(call: Call) -> None:
+    """As in a transformer: two residual edges, and three branches inside of the first."""
+    inside = [
+        *(layer("norm1", "start"), layer("q", "norm1"), layer("v", "norm1")),
+        *(layer("mix", "v", "q"), layer("add", "start", "mix")),
+        *(layer("norm2", "add"), layer("mlp", "norm2")),
+    ]
+    layers = [layer("start", main=True), *inside, layer("end", "add", "mlp", main=True)]
+    for one in layers:
+        one["op"] = "Add" if one["name"] in ("add", "end") else "Conv"
+    block = call("graph.js", "blocksOf", layers)[1]
+    graph = call("block_graph.js", "graphOf", block | {"previous": "start"})
+    # Without the name of the block before, what it starts from is outside like any other.
+    assert [node["name"] for node in graph["nodes"] if node.get("outside")] == [None, "start"]
+    nodes = {node["name"]: node for node in graph["nodes"]}
+    names = [node["name"] for node in graph["nodes"]]
+    for edge in graph["edges"]:
+        source, target = names[edge["from"]], names[edge["to"]]
+        assert nodes[source]["row"] < nodes[target]["row"], (source, target)
+        between = [
+            n["name"]
+            for n in graph["nodes"]
+            if n.get("layer")
+            and n["column"] == edge["via"]
+            and nodes[source]["row"] < n["row"] < nodes[target]["row"]
+        ]
+        assert between == [], (source, target)
+    skips = [(names[e["from"]], names[e["to"]]) for e in graph["edges"] if e["skip"]]
+    assert ("add", "end") in skips and ("start", "add") in skips
+    places = [(n["column"], n["row"]) for n in graph["nodes"] if n.get("layer")]
+    assert len(set(places)) == len(places) == 8
+
+
+def test_alike_blocks_are_runs_and_names_are_short(call: Call) -> None:
+    layers = [layer("model.stem", main=True)]
+    for k in range(4):
+        at = layers[-1]["name"]
+        layers += [layer(f"model.layer.{k}.conv", at)]
+        layers += [layer(f"model.layer.{k}", at, f"model.layer.{k}.conv", main=True)]
+    layers += [layer("model.layer.4", layers[-1]["name"], main=True)]  # nothing inside
+    runs = call("graph.js", "runsOf", call("graph.js", "blocksOf", layers))
+    assert [len(run) for run in runs] == [1, 4, 1]
+    names = ["net.stem", "net.stages.0.layers.0", "net.stages.1.layers.0", "net.stages.1.layers.1"]
+    short = call("graph.js", "shortNames", names)
+    assert short == [
+        "stem",
+        "stages.0.layers.0",
+        "stages.1.layers.0",
+        "stages.1.layers.1",
+    ]
+
+
 def test_addresses_lead_back_to_their_places(call: Call) -> None:
     names = ("mixed/4a", "a b", "ä&b=c", "50%", "x?y#z", "a+b")
     places = [{"view": "networks"}, {"view": "jobs"}, {"view": "job", "id": "3f/ #"}]

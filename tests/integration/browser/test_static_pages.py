@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.axe import violations
+
+from kerasviz.rendering import pages
 
 Open = Callable[..., Any]
 #: Pages of a set of figures, one of each kind.
@@ -75,6 +78,19 @@ def test_pages_have_the_typeface_of_the_pictures(figures: Path, open_page: Open)
     page = open_page((figures / "hero.html").as_uri()).page
     assert page.evaluate("document.fonts.ready.then(() => document.fonts.check('16px Aileron'))")
     assert page.evaluate("[...document.fonts].map(font => font.status)") == ["loaded"]
+
+
+def test_underscores_in_inputs_are_seen(figures: Path, open_page: Open) -> None:
+    page = open_page((figures / "hero.html").as_uri()).page
+    folder = Path(pages.__file__).parents[1] / "service" / "page"
+    css = "".join((folder / f"{name}.css").read_text() for name in ("base", "forms"))
+    css = re.sub("@font-face {.*}", "", css)  # which is beside the page of the service
+    shots = []
+    for text in ("conv_4a", "conv 4a"):
+        for kind in ("code", ""):
+            page.set_content(f'<style>{css}</style><input class="{kind}" value="{text}">')
+            shots.append(page.locator("input").screenshot())
+    assert shots[0] != shots[2] and shots[1] != shots[3]
 
 
 def test_on_paper_there_are_pictures_and_notes_but_no_controls(

@@ -13,6 +13,7 @@ import pytest
 pytest.importorskip("fastapi", reason="the extra serve is not installed")
 
 from support.running_service import WIDE, running, small_network
+from wall_times import MOST_BYTES, Traffic
 
 from kerasviz.network.input_spec import preset
 from kerasviz.service.settings import ServiceSettings
@@ -137,3 +138,19 @@ def test_a_wall_of_many_units_has_few_in_the_document_and_is_walked(visit: Visit
     page.get_by_role("heading", level=1, name="wide:").wait_for()
     page.go_back()
     page.locator(f".tile[data-unit='{WIDE - 1}']").wait_for()
+
+
+def test_the_first_view_is_light_and_asks_nobody_else(browser: Any, address: str) -> None:
+    for place, complete in (
+        ("#/small", ".flow .strip"),
+        ("#/small/layer?layer=wide", ".tile[data-state=empty]"),
+    ):
+        page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+        page.set_default_timeout(PATIENCE)
+        traffic = Traffic(page, address)
+        page.goto(f"{address}/{place}")
+        page.locator(complete).first.wait_for()
+        page.wait_for_load_state("networkidle")
+        assert 20_000 < traffic.bytes < MOST_BYTES, place
+        assert traffic.elsewhere == []
+        page.context.close()

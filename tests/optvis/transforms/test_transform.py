@@ -8,6 +8,7 @@ import tensorflow as tf
 from support.gradients import checked_gradient
 
 from kerasviz.errors import UsageError
+from kerasviz.optvis.transforms.presets import ARTICLE_STEPS, LUCID_STEPS, VIVID_STEPS
 from kerasviz.optvis.transforms.steps import (
     CROPS,
     Crop,
@@ -19,9 +20,6 @@ from kerasviz.optvis.transforms.steps import (
     Shrink,
 )
 from kerasviz.optvis.transforms.transform import (
-    ARTICLE_STEPS,
-    LUCID_STEPS,
-    VIVID_STEPS,
     FoldedTransform,
     SequentialTransform,
     transform_from_json,

@@ -108,7 +108,7 @@ def test_other_pictures_are_made_in_between_and_a_stop_loses_nothing(served: Ser
 
     worker.queue.report = stopping  # type: ignore[method-assign]
     assert worker.step()
-    assert reports == [(16, "accepted"), (20, "done")]
+    assert reports == [(16, "done"), (20, "done")]
     made = client.get(picture["url"]).json()["pictures"][0]
     small = client.get(f"{made['url']}&small=1")
     assert small.headers["content-type"] == "image/webp" and "immutable" in str(small.headers)

@@ -1,0 +1,23 @@
+"""The process of a worker imports TensorFlow where nothing of it is written."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+#: A worker that says what is imported, in the place of the one that renders.
+CODE = """
+import sys, types
+from multiprocessing import Pipe
+from kerasviz.service.jobs import start_worker
+assert "tensorflow" not in sys.modules, "imported with the module"
+worker = types.ModuleType("kerasviz.service.jobs.worker")
+worker.main = lambda *given: print("tensorflow" in sys.modules, given[1])
+sys.modules[worker.__name__] = sys.modules["kerasviz.service.jobs"].worker = worker
+start_worker.main(None, "boot:1", Pipe()[0])
+"""
+
+
+def test_tensorflow_is_imported_silently_before_the_worker() -> None:
+    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr, done.returncode) == ("True boot:1\n", "", 0)

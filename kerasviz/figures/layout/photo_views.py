@@ -42,7 +42,7 @@ DIGITS = 4
 
 @dataclass(frozen=True)
 class IconLook:
-    """Say how icons look: their ``side`` in pixels, and the power of the ``cosine`` in the score."""
+    """Say how icons look: their ``side`` in pixels, the power of the ``cosine`` in the score."""
 
     side: int = ICON
     cosine: float = 0.0

@@ -55,7 +55,7 @@ export function unitData(described, told, about, signal) {
     part.leaveOut(
       examples
         ? "The spectrum is left out: the examples are of an earlier version. This makes it:"
-        : "Examples and the activation spectrum are left out: no data of this layer. This makes them:",
+        : "Examples and the activation spectrum are left out: no data of this layer. Drop a folder of images, or run:",
       described.commands.examples?.replace("LAYER", layer),
     );
   return part.section;

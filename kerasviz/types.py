@@ -38,7 +38,7 @@ FileFormat = Literal["png", "jpg", "webp"]
 #: What the workers of an atlas are: processes of this machine, or actors of a Ray cluster.
 EngineName = Literal["local", "ray"]
 #: The articles whose figures are drawn.
-ArticleName = Literal["feature-visualization", "circuits", "building-blocks"]
+ArticleName = Literal["feature-visualization", "circuits", "building-blocks", "activation-atlas"]
 #: What ``convert`` writes, and the order of the axes of its inputs and outputs.
 OutputKind = Literal["keras", "saved_model"]
 OutputLayout = Literal["own", "channels-last"]

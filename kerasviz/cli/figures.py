@@ -64,8 +64,8 @@ Examples:
     "--photos",
     type=click.Path(path_type=Path),
     metavar="FOLDER|FILE",
-    help="PNG or JPEG files for the figures of gradients, and for those of building-blocks, which "
-    "are about the first. [default: five that come with kerasviz]",
+    help="PNG or JPEG files for the figures of gradients, for those of building-blocks, which are "
+    "about the first, and of activation-atlas. [default: five that come with kerasviz]",
 )
 @click.option(
     "--examples",

@@ -110,11 +110,11 @@ def make_figures(  # noqa: PLR0913 - the options of the command
         seed: The seed of the noise that the pictures start from.
         quick: Whether to take at most 128 steps, and only some of hundreds of settings.
         photos: A folder of PNG and JPEG files, or one of them, for the figures of gradients, and
-            for those of ``"building-blocks"``, which are about the first; by default those of the
-            package.
+            for those of ``"building-blocks"``, which are about the first, and of
+            ``"activation-atlas"``; by default those of the package.
         examples: A folder that :func:`kerasviz.find_examples` made, for the panels of examples.
         article: Which figures are drawn where none are named: ``"feature-visualization"``,
-            ``"circuits"`` or ``"building-blocks"``.
+            ``"circuits"``, ``"building-blocks"`` or ``"activation-atlas"``.
         layer: The taps, or one, all of whose units ``appendix-layer`` shows; by default 8 units.
         size: Pixels, a number or (height, width); by default the network's own where it takes no
             other, else the recipe's.

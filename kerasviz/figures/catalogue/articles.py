@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from kerasviz.figures.catalogue.activation_atlas import ATLAS_SECTIONS, ATLASES
 from kerasviz.figures.catalogue.article import CATALOGUE
 from kerasviz.figures.catalogue.building_blocks import BUILDING_BLOCKS, BUILDING_BLOCKS_SECTIONS
 from kerasviz.figures.catalogue.circuits import CIRCUITS, CIRCUITS_SECTIONS
@@ -51,6 +52,14 @@ ARTICLES: Mapping[str, SourceArticle] = MappingProxyType(
             "2018",
             BUILDING_BLOCKS,
             BUILDING_BLOCKS_SECTIONS,
+        ),
+        "activation-atlas": SourceArticle(
+            "Activation Atlas",
+            "Carter and others",
+            "https://doi.org/10.23915/distill.00015",
+            "2019",
+            ATLASES,
+            ATLAS_SECTIONS,
         ),
     }
 )

@@ -13,6 +13,7 @@ from kerasviz.figures.layout.building_blocks import BUILDING_BLOCKS_TABLES
 from kerasviz.figures.layout.context import FigureOptions, resolve
 from kerasviz.figures.layout.example_panels import leave_out_empty, without_examples
 from kerasviz.figures.layout.gradient_tables import GRADIENT_TABLES
+from kerasviz.figures.layout.small_atlases import ATLAS_TABLES
 from kerasviz.figures.layout.tables import TABLES
 from kerasviz.figures.layout.tiles import FigureLayout
 from kerasviz.figures.layout.tuned_units import TUNED
@@ -27,6 +28,7 @@ _BUILDERS = {
     **BUILDING_BLOCKS_TABLES,
     "weight-banding": bands,
     "ablated-curves": ablated,
+    **ATLAS_TABLES,
 }
 
 

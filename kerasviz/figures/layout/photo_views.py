@@ -40,6 +40,14 @@ GRADIENTS = 50
 DIGITS = 4
 
 
+@dataclass(frozen=True)
+class IconLook:
+    """Say how icons look: their ``side`` in pixels, the power of the ``cosine`` in the score."""
+
+    side: int = ICON
+    cosine: float = 0.0
+
+
 @dataclass(frozen=True, eq=False)
 class ViewedPhoto:
     """Hold the photo of a figure with its pass through the network.
@@ -190,16 +198,16 @@ def icon_tile(
     *,
     share: float = 1.0,
     label: str = "",
-    cosine: float = 0.0,
+    look: IconLook = IconLook(),
 ) -> OptimizedTile:
     """Make the tile of a small picture of what a vector of a layer looks for.
 
     Icons are smaller than other pictures, and take no more than 256 steps.
     """
-    request = _directed(context, tap, vector, name, cosine)
+    request = _directed(context, tap, vector, name, look.cosine)
     recipe = request.recipe
     small = context.options.net.fixed_size == (None, None) and recipe.transform.crop is None
-    side = min(ICON, *recipe.size)
+    side = min(look.side, *recipe.size)
     recipe = recipe.replace(
         size=(side, side) if small and not recipe.tile else recipe.size,
         steps=min(recipe.steps, ICON_STEPS),

@@ -11,6 +11,7 @@ from kerasviz.figures.layout.context import FigureOptions, resolve
 from kerasviz.figures.layout.photo_views import (
     ICON,
     ICON_STEPS,
+    IconLook,
     direction_tile,
     icon_note,
     icon_tile,
@@ -27,7 +28,9 @@ def context(side=None):
 
 
 def test_icons_are_small_and_short_and_of_unit_length():
-    tile = icon_tile(context(), "second", VECTOR, "a cell", share=0.12345, cosine=2.0)
+    tile = icon_tile(
+        context(), "second", VECTOR, "a cell", share=0.12345, look=IconLook(cosine=2.0)
+    )
     (term,) = tile.request.objective.terms
     assert term.vector == (0.6, 0.0, 0.8, 0.0, 0.0) and term.cosine == 2
     assert tile.request.recipe.size == (ICON, ICON)

@@ -46,6 +46,7 @@ def describe_network(net: Network, name: str, *, filling: bool = False) -> dict[
             "channels": net.channels,
         },
         "classes": len(net.labels) or _classes(net),
+        "first_class": net.classes.first,
         "layers": describe_layers(net),
         "recipes": [
             {

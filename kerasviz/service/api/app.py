@@ -17,6 +17,7 @@ from kerasviz.errors import KerasvizError
 from kerasviz.service.api import (
     connections,
     examples,
+    explanations,
     inputs,
     jobs,
     networks,
@@ -63,6 +64,7 @@ def create_app(setting: ServiceSettings) -> FastAPI:
         walls,
         examples,
         unit_data,
+        explanations,
         inputs,
         notes,
         jobs,

@@ -89,6 +89,7 @@ class NetworkPage(BaseModel):
     sha256: str
     input: dict[str, Any]
     classes: int
+    first_class: int = Field(0, description="Units of the last layer before those of the classes.")
     layers: list[LayerSummary]
     recipes: list[RecipeRow]
     params: list[str]

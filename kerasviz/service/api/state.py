@@ -25,6 +25,7 @@ from kerasviz.service.jobs.workers import Workers
 from kerasviz.service.middleware.login_throttle import LoginThrottle
 from kerasviz.service.networks import Networks
 from kerasviz.service.notes import Notes
+from kerasviz.service.photo_explanations import PhotoExplanations
 from kerasviz.service.settings import ServiceSettings
 from kerasviz.service.tf_serving.predict import Predictor
 from kerasviz.service.unit_connections import UnitConnections
@@ -64,6 +65,7 @@ class ServiceState:
     activations: ImageActivations
     connections: UnitConnections
     neighbours: UnitNeighbours
+    explanations: PhotoExplanations
     notes: Notes
     folders: ImageFolders
     #: When the service was started, in nanoseconds as files have them.
@@ -111,6 +113,7 @@ class ServiceState:
             activations,
             UnitConnections(networks),
             UnitNeighbours(networks),
+            PhotoExplanations(networks),
             Notes(setting.notes),
             ImageFolders(setting),
         )

@@ -164,6 +164,14 @@ export const upload = (name, preprocess, file, signal) =>
 export const activations = (name, words, picture, signal) =>
   ask(of(name, `/activations${query(words)}`), { ...sent(picture), signal });
 
+/** The classes that a network sees in a picture, and the layers that can say why. */
+export const guesses = (name, picture, signal) =>
+  ask(of(name, "/guesses"), { ...sent(picture), signal });
+
+/** What a layer contributes to a class, for a picture: `words` are {layer, number}. */
+export const attribution = (name, words, picture, signal) =>
+  ask(of(name, `/attribution${query(words)}`), { ...sent(picture), signal });
+
 /** Request pictures: returns a new job, or the one of the same earlier request. */
 export const render = (request) =>
   ask("/api/renders", {

@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { layerHash } from "./address.js";
+import { attributionOf } from "./attribution.js";
 import { largeGraph, graphOf, smallGraph } from "./block_graph.js";
 import { added, counted, drawn, element, errorLine, joined } from "./dom.js";
 import { blocksOf, runsOf, shapeWords, shortName, shortNames } from "./graph.js";
@@ -100,7 +101,7 @@ function winnersOf(described, strips, signal) {
     prompt: "Which units of every layer respond to your picture?",
     network: described.name,
     signal,
-    async answer({ file, url }) {
+    async answer({ file, url }, leaving) {
       const back = element("button", { type: "button" }, "Show the first units again");
       back.addEventListener("click", () => {
         strips.forEach((one) => one.choose(null));
@@ -127,7 +128,8 @@ function winnersOf(described, strips, signal) {
           ),
           back,
         ),
-      ];
+        attributionOf(described, { file, url }, leaving),
+      ].filter(Boolean);
     },
   });
 }

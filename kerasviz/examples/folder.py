@@ -102,12 +102,13 @@ def spectrum_file(tap: str, unit: int) -> str:
 class Examples:
     """The examples in a folder that ``kerasviz examples`` made.
 
-    Raises :class:`UsageError` for a folder without examples, :class:`KerasvizError` for a damaged
-    manifest.
+    ``aliases`` are further names of taps. Raises :class:`UsageError` for a folder without examples,
+    :class:`KerasvizError` for a damaged manifest.
     """
 
-    def __init__(self, folder: str | Path):
+    def __init__(self, folder: str | Path, aliases: Mapping[str, str] | None = None):
         self.folder = Path(folder)
+        self._aliases = aliases or {}
         self.data = read_manifest(self.folder)
         self.sheet = ExampleSheet(int(self.data["settings"]["per_bucket"]))
 
@@ -127,7 +128,8 @@ class Examples:
         taps = self.data["taps"]
         known = {tap["values_of"]: (tap, ReceptiveField.from_json(tap["field"])) for tap in taps}
         # A tap may also be the tensor before the ReLU of another: its name takes precedence.
-        return known | {tap["tap"]: known[tap["values_of"]] for tap in taps}
+        known |= {tap["tap"]: known[tap["values_of"]] for tap in taps}
+        return {alias: known[t] for alias, t in self._aliases.items() if t in known} | known
 
     @property
     def taps(self) -> tuple[str, ...]:

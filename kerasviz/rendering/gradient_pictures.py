@@ -61,12 +61,12 @@ def grid_image(pattern: Array) -> Image.Image:
 
 
 def heat_image(photo: Array, attributed: Array) -> Image.Image:
-    """Draw a photo [H, W, C] in dark grey, and light and orange where a map [h, w] is positive."""
+    """Draw a photo [H, W, C] in grey, and light and orange where a map [h, w] is positive."""
     size = photo.shape[1], photo.shape[0]
     small = Image.fromarray(np.clip(_scaled(attributed), 0, 1).astype(np.float32))
     amount = np.asarray(small.resize(size, Image.Resampling.BILINEAR))[..., None]
     grey = np.asarray(to_image(photo).convert("L"), np.float64)[..., None] / 255
-    mixed = (1 - amount) * 0.55 * grey + amount * (0.45 * grey + 0.55 * np.array(HEAT) / 255)
+    mixed = (1 - amount) * 0.75 * grey + amount * (0.3 * grey + 0.7 * np.array(HEAT) / 255)
     return to_image(mixed)
 
 

@@ -36,7 +36,8 @@ def open_examples(folder: str | Path, net: Network) -> Examples:
 
     Raises :class:`UsageError` for those of another network, and for a folder without examples.
     """
-    examples = Examples(folder)
+    aliases = {alias: name for name in net.taps for alias in net.taps[name].aliases}
+    examples = Examples(folder, aliases)
     theirs = examples.network
     if theirs["sha256"] != net.identity.like(theirs).sha256:
         raise UsageError(

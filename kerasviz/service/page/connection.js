@@ -36,7 +36,7 @@ async function waiting() {
     away = null; // it was one request
     return;
   }
-  say("The service does not answer. This page continues as soon as it is back.");
+  say("The service does not answer. Waiting for it …");
   while (!(await answers())) await pause(PAUSE);
   away = null;
   say("The service is back. Nothing is lost.", true);

@@ -87,6 +87,17 @@ def test_rows_and_columns_of_words_only_are_left_out() -> None:
     assert leave_out_empty(left, titles) == (left, titles)
 
 
+def test_taps_are_found_by_their_aliases(folder: Path) -> None:
+    net = tiny.network()
+    tap = net.taps["relu1"]
+    own, found = Examples(folder), Examples(folder, {"early": "relu1", "other": "elsewhere"})
+    assert (found.units("early"), found.units("other")) == (own.units("relu1"), 0)
+    assert found.of("early", 2, "top") == own.of("relu1", 2, "top")
+    assert found.taps == own.taps
+    opened = open_examples(folder, net)
+    assert all(opened.units(alias) == own.units("relu1") for alias in tap.aliases)
+
+
 def test_the_spectrum_goes_from_the_minimum_to_the_maximum(folder: Path) -> None:
     choice = chosen("activation-spectrum", folder)
     examples = Examples(folder)

@@ -95,11 +95,11 @@ def _other_articles(slugs: Sequence[str]) -> list[str]:
     from kerasviz.figures.catalogue.articles import ARTICLES
 
     others = [
-        f"--article {name} ({len(article.figures)})"
+        f"{name} ({len(article.figures)})"
         for name, article in ARTICLES.items()
         if not any(slug in article.figures for slug in slugs)
     ]
-    return [f"Figures of other articles: {', '.join(others)}."] if others else []
+    return [f"Other articles, --article NAME: {', '.join(others)}."] if others else []
 
 
 def _header(clock: Clock | None) -> tuple[str, ...]:

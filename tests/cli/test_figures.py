@@ -39,6 +39,10 @@ def test_list_counts_what_the_article_needs(run_cli: Run) -> None:
     counts = [int(words[0]) for slug, words in found.items() if slug in CATALOGUE]
     assert 0.9 * sum(counts) < int(found["together"][0]) < sum(counts)
     assert "2560 steps of 128 x 128 pixels" in ended.out
+    others = "circuits (5), building-blocks (6), activation-atlas (3)"
+    assert f"Other articles, --article NAME: {others}." in ended.out
+    named = run_cli("figures", "hero", "early-vision", "--list").out
+    assert "Other articles, --article NAME: building-blocks (6), activation-atlas (3)." in named
 
 
 def test_list_for_a_network_has_minutes_and_what_cannot_be_made(run_cli: Run) -> None:

@@ -30,6 +30,8 @@ from kerasviz.types import Array
 AllExamples = Mapping[str, Mapping[str, TopExamples]]
 #: The arrays of the index, by tap and name; images have the numbers of the source.
 AllArrays = Mapping[str, Mapping[str, Array]]
+#: (top, left, bottom, right) of a crop.
+Window = tuple[int, int, int, int]
 
 #: Units whose crops are in memory at the same time, 2 MB each.
 UNITS = 256
@@ -130,11 +132,11 @@ def _write(
     numbers = np.array(sorted(crops), np.int64)
     for batch in stream(question.source, numbers, question.batch, question.shape):
         for i in np.flatnonzero(batch.readable):
-            parts: dict[tuple[str, int, int], Image.Image] = {}  # units often share a position
+            parts: dict[tuple[Window, int], Image.Image] = {}  # units often share a window
             for part in crops[int(batch.numbers[i])]:
-                key = (part.tap, part.position, part.side)
+                field = cropped.fields[part.tap]
+                key = (field.window(*field.place(part.position)), part.side)
                 if key not in parts:
-                    field = cropped.fields[part.tap]
                     parts[key] = crop(batch.images[i], field, part.position, part.side)
                 files[part.file].paste(parts[key], part.corner)
 

@@ -65,6 +65,7 @@ def wall(
     *,
     notes: Collection[tuple[int, bool, bool]] = (),
     measured: Array | str = "",
+    layer: str = "",
 ) -> Wall:
     """Sort and choose the units of a layer.
 
@@ -77,6 +78,7 @@ def wall(
         tap: The name of the layer in them.
         notes: (unit, named, starred) of the units with notes.
         measured: The values [units] of likeness, connection or photo, or what gives them.
+        layer: What the page calls the layer, by default the tap.
 
     Raises:
         UsageError: For a class that the data does not have, and numbers that are none.
@@ -86,7 +88,7 @@ def wall(
         >>> found.units, found.values
         (array([1, 2, 0]), array([3., 2., 1.]))
     """
-    lacking = [_lacking(needed, tap, index) for needed in (question.sort, question.show)]
+    lacking = [_lacking(needed, layer or tap, index) for needed in (question.sort, question.show)]
     chosen = _numbered(question.numbers, units)
     if not lacking[1]:
         chosen &= _shown(question, units, index, tap, notes)
@@ -100,13 +102,13 @@ def wall(
     return Wall(numbers[order], values[numbers[order]], wants)
 
 
-def _lacking(needed: str, tap: str, index: ExampleIndex | None) -> str:
+def _lacking(needed: str, layer: str, index: ExampleIndex | None) -> str:
     """Return what gives the numbers of data that an order or a choice needs, "" for none."""
     if needed not in FROM_DATA:
         return ""
     if index is None:
         words = {"selectivity": "selectivity", "class": "classes", "peak": "peaks"}
-        return f"No {words.get(needed, 'activity')} of {tap} yet: {GIVES_DATA}."
+        return f"No {words.get(needed, 'activity')} of {layer} yet: {GIVES_DATA}."
     if needed in ("selectivity", "class") and not index.classes:
         return (
             "The images have no classes: drop a folder with a subfolder of images for each class."

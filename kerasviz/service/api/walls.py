@@ -67,7 +67,14 @@ async def order(name: str, query: Annotated[WallQuery, Query()], state: State) -
             measured = await run_in_threadpool(_connected, state, name, about, query.to)
     notes = [(n.unit, bool(n.name), n.star) for n in state.notes.of(name) if n.tap == tap]
     found = await run_in_threadpool(
-        wall, question, count, index, tap, notes=notes, measured=measured
+        wall,
+        question,
+        count,
+        index,
+        tap,
+        notes=notes,
+        measured=measured,
+        layer=about["name"],
     )
     return Json(
         {

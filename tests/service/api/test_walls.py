@@ -69,7 +69,7 @@ def test_notes_choose_and_what_is_missing_is_said(client: TestClient) -> None:
     client.put("/api/networks/small/notes", json={**note, "layer": "wide"})
     assert wall(client, "show=starred")["units"] == [6]
     for query, line in (
-        ("sort=peak", "drop a folder of photos on this page"),
+        ("sort=peak", "No peaks of mixed yet: drop a folder of photos on this page"),
         ("sort=photo", "Drop a photo"),
         ("sort=likeness", "Give the number of the unit"),
         ("sort=connection", "as LAYER:UNIT"),

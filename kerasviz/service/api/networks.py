@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
 from PIL import Image
+from pydantic import BaseModel
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -25,7 +26,6 @@ from kerasviz.service.api.schemas import (
     LayerPage,
     Listed,
     NetworkPage,
-    SearchMatch,
     UnitPage,
 )
 from kerasviz.service.api.state import ServiceState, State
@@ -50,6 +50,15 @@ BUCKETS = ("top", "positive", "negative", "bottom")
 FOREVER = "private, max-age=31536000, immutable"
 Name = Annotated[str, Query(max_length=300)]
 Bucket = Literal["top", "positive", "negative", "bottom"]
+
+
+class SearchMatch(BaseModel):
+    """A result of a search."""
+
+    kind: Literal["class", "layer", "unit"]
+    layer: str
+    unit: int | None
+    label: str | None
 
 
 @router.get("/api/networks", response_model=list[Listed])

@@ -165,15 +165,6 @@ class UnitPage(BaseModel):
     next: int | None
 
 
-class SearchMatch(BaseModel):
-    """A result of a search."""
-
-    kind: Literal["class", "layer", "unit"]
-    layer: str
-    unit: int | None
-    label: str | None
-
-
 class TopUnit(BaseModel):
     """A unit, its mean activation, and its best picture with the steps of that."""
 

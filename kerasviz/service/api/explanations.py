@@ -47,7 +47,7 @@ class UnitShareRow(BaseModel):
 class LayerSharePage(BaseModel):
     """What a layer contributes to the logit of a class.
 
-    ``map`` [h][w] are the contributions of the positions, without those of special tokens, which
+    ``map`` [h, w] are the contributions of the positions, without those of special tokens, which
     contribute ``special`` together. The contributions sum to ``score - baseline - missing``.
     """
 

@@ -54,7 +54,8 @@ class Opened(NotebookView):
         address = html.escape(self.address)
         return (
             f'<iframe src="{address}" width="100%" height="{HEIGHT}" style="border: 0" '
-            f'title="kerasviz"></iframe><p><a href="{address}" target="_blank">{address}</a></p>'
+            'allow="camera" title="kerasviz"></iframe>'
+            f'<p><a href="{address}" target="_blank">{address}</a></p>'
         )
 
 

@@ -52,8 +52,11 @@ export function openLarge(list, first, moved = () => {}) {
       download.href = item.src;
       download.download = item.file ?? `${item.title.replace(/[^\w.-]+/g, "-")}.png`;
     }
+    const focused = document.activeElement;
     previous.disabled = at === 0;
     next.disabled = at === items.length - 1;
+    // Keys go to what has the focus, which a disabled button loses.
+    if (focused?.disabled) [previous, next, close].find((button) => !button.disabled).focus();
     moved(item.key);
   }
 

@@ -120,6 +120,11 @@ def test_what_makes_it_large_grows_by_steps_that_were_rendered(visit: Callable[.
     assert download.value.suggested_filename.endswith(".png")
     place = page.evaluate("location.hash")
     assert "panel=large&open=" in place
+    large.get_by_role("button", name="Next picture").focus()
+    page.keyboard.press("End")
+    large.get_by_text("10 of 10").wait_for()
+    page.keyboard.press("ArrowLeft")  # the button with the focus is disabled now
+    large.get_by_text("9 of 10").wait_for()
     page.keyboard.press("Escape")
     large.wait_for(state="detached")
     assert "open" not in page.evaluate("location.hash")

@@ -23,7 +23,7 @@ MOST = 14
 #: are in the public domain, cut to squares.
 OWN_PHOTOS = tuple(
     Path(__file__).with_name("photographs") / f"{name}.jpg"
-    for name in ("cat", "coffee", "astronaut", "motorcycle", "rocket")
+    for name in ("cat", "coffee", "astronaut", "photographer", "rocket")
 )
 
 
@@ -142,6 +142,6 @@ def photos_of(paths: Sequence[Path]) -> tuple[Photo, ...]:
     """Return the photos of files, at most 14, or without files those of the package.
 
     >>> [photo.name for photo in photos_of(())]
-    ['cat', 'coffee', 'astronaut', 'motorcycle', 'rocket']
+    ['cat', 'coffee', 'astronaut', 'photographer', 'rocket']
     """
     return tuple(Photo(path.stem, path) for path in (paths or OWN_PHOTOS)[:MOST])

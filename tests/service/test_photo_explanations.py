@@ -24,7 +24,7 @@ Served = Callable[..., TestClient]
 
 @pytest.fixture
 def client(served: Served, tmp_path: Path) -> TestClient:
-    return served(models=(str(small_network(tmp_path / "small.onnx", wide=12)),))
+    return served(models=(str(small_network(tmp_path / "small.onnx", width=12)),))
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from kerasviz.service.settings import ServiceSettings
 WIDE = 1024
 
 
-def small_network(path: Path, wide: int = WIDE) -> Path:
+def small_network(path: Path, width: int = WIDE) -> Path:
     """A network of two branches and a wide layer, saved as ``path``; its weights are seeded."""
     draw = np.random.default_rng(1)
     nodes: list[Any] = []
@@ -42,10 +42,10 @@ def small_network(path: Path, wide: int = WIDE) -> Path:
     left = convolve(first, "mixed/left", 8, 4, 1)
     right = convolve(convolve(first, "mixed/reduce", 8, 4, 1), "mixed/right", 4, 6, 3)
     nodes.append(helper.make_node("Concat", [left, right], ["mixed/output"], axis=1))
-    wide = convolve("mixed/output", "wide", 10, wide, 1)
+    wide = convolve("mixed/output", "wide", 10, width, 1)
     nodes.append(helper.make_node("GlobalAveragePool", [wide], ["pool"]))
     nodes.append(helper.make_node("Flatten", ["pool"], ["flat"]))
-    nodes.append(helper.make_node("MatMul", ["flat", weigh("answer/weights", wide, 5)], ["logits"]))
+    nodes.append(helper.make_node("MatMul", ["flat", weigh("answer/weights", width, 5)], ["logits"]))
     nodes.append(helper.make_node("Softmax", ["logits"], ["answer"]))
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, "h", "w"])
     answer = helper.make_tensor_value_info("answer", TensorProto.FLOAT, ["n", 5])

@@ -33,7 +33,7 @@ COLOURS = """(canvas) => {
 def test_positions_and_units_speak_for_a_class_and_against_it(
     open_page: Callable[..., Any], tmp_path: Path
 ) -> None:
-    model = small_network(tmp_path / "small.onnx", wide=12)
+    model = small_network(tmp_path / "small.onnx", width=12)
     draw = np.random.default_rng(3)
     photo = tmp_path / "photo.png"
     to_image(draw.random((4, 4, 3)).repeat(16, 0).repeat(16, 1)).save(photo)

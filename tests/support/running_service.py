@@ -45,7 +45,9 @@ def small_network(path: Path, width: int = WIDE) -> Path:
     wide = convolve("mixed/output", "wide", 10, width, 1)
     nodes.append(helper.make_node("GlobalAveragePool", [wide], ["pool"]))
     nodes.append(helper.make_node("Flatten", ["pool"], ["flat"]))
-    nodes.append(helper.make_node("MatMul", ["flat", weigh("answer/weights", width, 5)], ["logits"]))
+    nodes.append(
+        helper.make_node("MatMul", ["flat", weigh("answer/weights", width, 5)], ["logits"])
+    )
     nodes.append(helper.make_node("Softmax", ["logits"], ["answer"]))
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, "h", "w"])
     answer = helper.make_tensor_value_info("answer", TensorProto.FLOAT, ["n", 5])

@@ -29,7 +29,7 @@ def test_a_run_that_was_killed_is_continued(tmp_path: Path) -> None:
     model = conv_file(tmp_path)
     command = ("activation-atlas", model, "first", "--preprocess", "unit", "--images", photos)
     command += ("--positions", "4", "--layout", "pca", "--grids", "3,9", "--least", "1")
-    command += ("--steps", "40", "--precision", "float32", "--workers", "1", "--seed", "7")
+    command += ("--steps", "160", "--precision", "float32", "--workers", "1", "--seed", "7")
     out, whole = tmp_path / "out", tmp_path / "whole"
     killed = atlas_shell.start(*command, "--out", out)
     shards = out / "shards"

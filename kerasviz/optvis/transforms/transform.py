@@ -236,6 +236,7 @@ class FoldedTransform(Transform):
     the size stays, and without rotation and scale the image moves by whole pixels, up to 8 by the
     first and 4 by the second jitter. Raises :class:`UsageError` for steps that cannot be folded.
 
+    >>> from kerasviz.optvis.transforms.presets import ARTICLE_STEPS
     >>> transform = FoldedTransform(ARTICLE_STEPS)
     >>> transform.draws
     6

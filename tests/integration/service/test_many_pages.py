@@ -28,7 +28,7 @@ def test_no_page_waits_for_one_that_wants_much(
     with running(setting(workers=1)) as address:
         while httpx.get(f"{address}/readyz", timeout=60).status_code != 200:
             pass
-        greedy: dict[str, Any] = {"network": "small", "steps": 8, "size": 32}
+        greedy: dict[str, Any] = {"network": "small", "steps": 256, "size": 32}
         for k in range(4):  # 256 pictures
             targets = [f"relu:{n % 6} + {1 + n // 6}*logits:{k}" for n in range(64)]
             body = {**greedy, "targets": targets}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import cache
 from typing import TypeVar
 
 import numpy as np
@@ -13,6 +14,7 @@ from kerasviz.io.storage import Storage
 from kerasviz.network.inputs import checksums
 from kerasviz.optvis.held_array import HeldArray, held_arrays, with_numbers
 from kerasviz.rendering.held_data import array_file
+from kerasviz.types import Array
 
 Described = TypeVar("Described")
 
@@ -37,15 +39,16 @@ def array_paths(described: object) -> list[str]:
 
 
 def read_arrays(storage: Storage, described: Described) -> Described:
-    """Return a description with the numbers of its arrays from a storage.
+    """Return a description with the numbers of its arrays from a storage, each read once.
 
     Raises :class:`KerasvizError` for one that is missing or damaged.
     """
 
-    def find(held: HeldArray) -> HeldArray:
+    @cache  # the requests of a batch share their spectrum and their facets
+    def numbers_of(held: HeldArray) -> Array:
         data = storage.read(array_path(held)) or b""
         try:
-            array = np.load(io.BytesIO(data), allow_pickle=False)
+            array: Array | None = np.load(io.BytesIO(data), allow_pickle=False)
         except (OSError, ValueError, EOFError):
             array = None
         if array is None or checksums({"": array}) != {"": held.checksum}:
@@ -55,7 +58,10 @@ def read_arrays(storage: Storage, described: Described) -> Described:
                 "give the photos again"
             )
         array.flags.writeable = False
-        return HeldArray(held.checksum, held.name, array)
+        return array
+
+    def find(held: HeldArray) -> HeldArray:
+        return HeldArray(held.checksum, held.name, numbers_of(held))
 
     found: Described = with_numbers(described, find)
     return found

@@ -51,7 +51,7 @@ def test_a_unit_that_nothing_reads_changes_nothing():
     (unused,) = run(net, unit_edits(net, {"first": {2: 0.0}}), "second")
     (used,) = run(net, unit_edits(net, {"first": {1: 0.0}}), "second")
     np.testing.assert_array_equal(unused, plain)
-    assert abs(used - plain).max() > 0.01
+    assert abs(used - plain).max() > 0.1
 
 
 def test_units_of_joined_taps_before_their_activations():

@@ -19,8 +19,10 @@ from kerasviz.optvis.objectives.scoring import scores
 from kerasviz.optvis.objectives.structure import structure_of, taps_in
 from kerasviz.types import Array, PreActivation, Size, Tensor
 
-#: The rows of a batch.
+#: The most rows of a batch.
 AT_ONCE = 16
+#: The most numbers of a layer in a batch, 512 MB; a pass and its gradients hold several layers.
+MOST_NUMBERS = 1 << 27
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,12 @@ class PhotoPass:
                 "(kerasviz taps lists them in order)"
             )
 
+    @property
+    def _rows(self) -> int:
+        """The rows of a batch: fewer where a layer is so large that many would fill the memory."""
+        largest = max(math.prod(value.shape) for value in self._values.values())
+        return max(1, min(AT_ONCE, MOST_NUMBERS // largest))
+
     def values(self, tap: str) -> Array:
         """Return the values of a tap for the photo, [..., C]."""
         array: Array = self._values[tap].numpy()[0]
@@ -144,7 +152,7 @@ class PhotoPass:
             shares: [B] The factors by which the tap is multiplied.
         """
         factors = np.asarray(shares, np.float32)
-        count = -(-len(factors) // (self._fixed or AT_ONCE))
+        count = -(-len(factors) // (self._fixed or self._rows))
         found, slopes = [], []
         for rows in np.array_split(np.arange(len(factors)), count):
             own = len(rows)

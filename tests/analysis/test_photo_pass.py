@@ -7,6 +7,7 @@ import pytest
 from support.analysed import of_keras, of_onnx, onnx_model
 
 import kerasviz
+from kerasviz.analysis import photo_pass
 from kerasviz.analysis.photo_pass import PhotoPass, score_of
 from kerasviz.optvis.objectives.objective import channel, logit
 
@@ -54,3 +55,25 @@ def test_a_score_that_reads_the_layer_itself(net):
     _, slopes = run.derivatives("second", score, [1.0])
     np.testing.assert_allclose(slopes[0, ..., 2], 1 / 72, rtol=1e-5)
     assert not slopes[0, ..., [0, 1, 3, 4]].any()
+
+
+def test_large_layers_are_computed_in_small_batches(net, monkeypatch):
+    """The results are those of one batch, and none has more numbers of a layer than allowed."""
+    score = score_of(net, logit(1), (13, 12))
+    run = PhotoPass(net, PHOTO, ["second"], score.taps)
+    shares = [0.2, 0.4, 0.6, 0.8, 1.0]
+    expected = run.derivatives("second", score, shares)
+    largest = max(run.values(tap).size for tap in ("second", *score.taps))
+    monkeypatch.setattr(photo_pass, "MOST_NUMBERS", 2 * largest)
+    batches = []
+    original = PhotoPass._differentiated
+
+    def noted(self, tap, score, shares, rows):
+        batches.append(len(rows))
+        return original(self, tap, score, shares, rows)
+
+    monkeypatch.setattr(PhotoPass, "_differentiated", noted)
+    found = run.derivatives("second", score, shares)
+    assert sum(batches) == 5 and max(batches) == 2
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)

@@ -113,7 +113,7 @@ class PhotoPass:
     @property
     def _rows(self) -> int:
         """The rows of a batch: fewer where a layer is so large that many would fill the memory."""
-        largest = max(math.prod(value.shape) for value in self._values.values())
+        largest: int = max(math.prod(value.shape) for value in self._values.values())
         return max(1, min(AT_ONCE, MOST_NUMBERS // largest))
 
     def values(self, tap: str) -> Array:

@@ -26,6 +26,7 @@ Functions; those of commands take the options of the command as arguments of the
     check           compare a network with another runtime (kerasviz check)
     verify          render the pictures of a folder again (kerasviz verify)
     trust           say how far pictures can be trusted (kerasviz trust)
+    listen          turn optimized spectrograms into sounds (kerasviz listen)
 
 Data:
     Network         a network: its taps, its map, its input and its activations
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from kerasviz.errors import UsageError as UsageError
     from kerasviz.examples.directions import find_directions as find_directions
     from kerasviz.examples.find import find_examples as find_examples
+    from kerasviz.examples.listening import listen as listen
     from kerasviz.examples.trust.assess import trust as trust
     from kerasviz.export.convert import convert as convert
     from kerasviz.export.tf_serving.export import export_model as export_model
@@ -101,6 +103,7 @@ _HOMES = {
     "find_directions": "examples.directions",
     "find_examples": "examples.find",
     "find_positions": "rendering.position_maps",
+    "listen": "examples.listening",
     "load": "zoo.load",
     "make_activation_atlas": "atlas.activations.make",
     "make_atlas": "atlas.make",

@@ -31,6 +31,8 @@ Param = Literal[
     "grey",
     "l2-ball",
     "linf-ball",
+    "signal",
+    "waveform",
 ]
 #: Whether to take the tensor before an activation function: where it is a ReLU, or "any" function.
 PreActivation = bool | Literal["any"]
@@ -44,6 +46,8 @@ OutputKind = Literal["keras", "saved_model"]
 OutputLayout = Literal["own", "channels-last"]
 #: What ``check`` compares with.
 ReferenceName = Literal["onnxruntime", "keras"]
+#: How sequences of tokens are searched for.
+SearchName = Literal["epo", "gcg", "greedy", "random"]
 #: What silenced units are set to, over the images of a pass.
 UnitLevel = Literal["zero", "mean"]
 #: How the icons of an activation grid are optimized.

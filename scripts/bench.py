@@ -1,13 +1,14 @@
 """Times the product beside the bare pass of the same network, in one run.
 
     python scripts/bench.py [MODEL] [--tap TAP] [--quick] [--json FILE] [--device cpu|gpu]
+    python scripts/bench.py --users [OPTIONS of bench_users.py]
 
 "Bare" is one forward and backward pass to the image of the pruned network as plainly written
 TensorFlow code in float32, with no transform and no optimizer: one compiled call for each step.
 "Full loop" is the product's own: parameters to image, transforms, network, gradient, optimizer.
 What is compared is measured in turns, so that a change of the machine's speed meets all of it, and
 medians are shown. Ratios are the point: absolute times move from machine to machine. Run it on a
-machine that does nothing else.
+machine that does nothing else. `--users` times whole commands instead.
 
 For an ONNX model the time from the file to the first activation, and the forward pass of the whole
 network beside that of onnxruntime with the same input and number of threads, are measured too.
@@ -33,6 +34,7 @@ from kerasviz.cli.progress import import_tensorflow
 import_tensorflow()  # before what follows imports it, and without its notes
 # ruff: noqa: E402
 
+import bench_users  # beside this file
 import numpy as np
 import tensorflow as tf
 
@@ -347,6 +349,9 @@ def measured(case: Case, *, quick: bool) -> Iterator[Row]:
 
 def main() -> None:
     """Measure and print the table."""
+    if sys.argv[1:2] == ["--users"]:
+        bench_users.main(sys.argv[2:])
+        return
     models = os.environ.get("KERASVIZ_TEST_MODELS", "../shared/models")
     found = Path(models) / "googlenet.onnx"
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])

@@ -51,8 +51,8 @@ import quality_lucent  # beside this file
 from PIL import Image, ImageDraw, ImageFont
 
 import kerasviz
-from kerasviz.examples.trust.folder import in_batches
-from kerasviz.examples.trust.natural import TOGETHER
+from kerasviz.examples.finished_pictures import in_batches
+from kerasviz.examples.measured import TOGETHER
 from kerasviz.examples.trust.transfer import Guess, guesses
 from kerasviz.io.files import write_atomically
 from kerasviz.io.images import encode

@@ -51,6 +51,7 @@ class SiteBuilder:
             {name: data for shard in shards for name, data in shard.requests.items()},
             {name: data for shard in shards for name, data in shard.environments.items()},
             entries,
+            {file.file: file for shard in shards for file in shard.beside},
         )
         return store
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from kerasviz.atlas.shards import Shard, picture_path, read_shards, shard_path
 from kerasviz.io.files import checksum
 from kerasviz.io.storage import Storage
+from kerasviz.rendering.manifest import DerivedFile, Entry
 
 
 @dataclass
@@ -46,7 +47,8 @@ def check(
             result.faults[name] = [shard_path(name)]
             continue
         result.shards.append(shard)
-        for entry in shard.entries:
+        files: list[Entry | DerivedFile] = [*shard.entries, *shard.beside]
+        for entry in files:
             owners[picture_path(entry)] = name
             sums[picture_path(entry)] = entry.sha256
     for path, data in storage.read_many(list(owners)):

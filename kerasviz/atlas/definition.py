@@ -19,11 +19,13 @@ from kerasviz.figures.layout.directions import DirectionGroup, names_directions
 from kerasviz.figures.layout.photo_facets import PhotoFacets, facet_names, photo_facets
 from kerasviz.figures.layout.tiles import FigureLayout
 from kerasviz.io.storage import Storage
+from kerasviz.network.front_ends.wrapped import reading_of
 from kerasviz.network.input_spec import InputSpec
 from kerasviz.network.main_layers import main_layers
 from kerasviz.network.network import Network
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.batching import Batch, make_batches
+from kerasviz.rendering.media_recipes import options_of_medium
 from kerasviz.rendering.picture import network_provenance
 from kerasviz.rendering.recipe_options import RecipeOptions
 from kerasviz.rendering.request import Request
@@ -34,6 +36,8 @@ from kerasviz.zoo.model_source import ModelSource
 #: The file of the definition in the storage.
 FILE = "atlas.json"
 VERSION = 1
+#: How the network is read that most are not.
+_OPTIONAL = ("signature", "axes", "rate", "front_end")
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,9 @@ class Atlas:
         named = [*layers, *(group.tap for group in groups)]
         net.focused(named).check_size(*with_crop_size(recipe, net).seen_size)
         shown = layers_of(FigureOptions(net, recipe, layers=layers)) if layers else ()
-        source = ModelSource(net.identity.source, signature=net.identity.signature)
+        source = ModelSource(
+            net.identity.source, signature=net.identity.signature, **reading_of(net)
+        )
         return cls(
             network_provenance(net), source, tuple(shown), recipe, seed, threads, directions=groups
         )
@@ -93,6 +99,8 @@ class Atlas:
         existing: Atlas | None = None,
     ) -> Atlas:
         """Define an atlas by options; what they leave open is as in the ``existing`` one."""
+        recipe = options_of_medium(recipe, net, RecipeOptions().name)
+        net.require_input_spec()
         fitted = recipe.fitted(recipe.chosen(), net)
         threads = threads or (existing.threads if existing else 1)
         atlas = replace(cls.of(net, taps, fitted, seed, threads), balanced=fine)
@@ -147,7 +155,7 @@ class Atlas:
                 "imports": list(self.source.imports),
                 "unsafe": self.source.unsafe,
                 "importer": self.source.importer,
-                **({"signature": signature} if (signature := self.source.signature) else {}),
+                **{name: value for name in _OPTIONAL if (value := getattr(self.source, name))},
             },
             "taps": list(self.taps),
             **({"directions": [g.to_json() for g in self.directions]} if self.directions else {}),

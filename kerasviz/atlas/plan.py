@@ -11,6 +11,7 @@ from kerasviz.atlas.engines import Task
 from kerasviz.atlas.engines.schedule import Schedule
 from kerasviz.atlas.tasks import tasks_of
 from kerasviz.figures.layout.directions import shown_as
+from kerasviz.figures.layout.layers import called
 from kerasviz.network.network import Network
 from kerasviz.rendering.batching import Batch
 from kerasviz.rendering.cost import Clock, pictures_of
@@ -93,7 +94,7 @@ def plan_atlas(
     counts = [("local", 1), *[("local", local)] * (local > 1)]
     counts += [("ray", n) for n in WORKERS if local < n <= max(4, len(tasks))]
     return AtlasPlan(
-        tuple(_layers(batches, parts)),
+        tuple(_layers(net, batches, parts)),
         round(pictures * (HEAD_BYTES + NUMBER_BYTES * numbers)),
         pictures * ENTRY_BYTES,
         tuple(_estimate(tasks, compiling, engine, count, local) for engine, count in counts),
@@ -110,14 +111,16 @@ def largest_gain(
     return best if best[1].seconds <= (1 - MENTIONED_GAIN) * best[0].seconds else None
 
 
-def _layers(batches: Sequence[Batch], parts: Sequence[tuple[float, float]]) -> list[LayerCost]:
+def _layers(
+    net: Network, batches: Sequence[Batch], parts: Sequence[tuple[float, float]]
+) -> list[LayerCost]:
     layers: dict[str, list[tuple[Batch, float]]] = {}
     for batch, seconds in zip(batches, parts, strict=True):
         tap, _ = shown_as(batch.requests[0].objective.terms[0])
         layers.setdefault(tap, []).append((batch, sum(seconds)))
     return [
         LayerCost(
-            tap,
+            called(net, tap),
             len({shown_as(r.objective.terms[0])[1] for batch, _ in layer for r in batch.requests}),
             pictures_of([batch for batch, _ in layer]),
             len(layer),

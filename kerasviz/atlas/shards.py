@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kerasviz.io.storage import Storage
-from kerasviz.rendering.manifest import Entry, entry_of
+from kerasviz.rendering.manifest import DerivedFile, Entry, entry_of
 
 #: The folder of the shards in the storage.
 FOLDER = "shards"
@@ -21,6 +21,7 @@ SUFFIX = ".jsonl"
 class Shard:
     """The entries of a task's pictures, with the settings and environments that they name.
 
+    ``beside`` are the files beside pictures of signals.
     Its lines are those of a manifest's journal. The first has the number of entries, by which a
     truncated shard is known.
     """
@@ -29,6 +30,7 @@ class Shard:
     requests: dict[str, dict[str, Any]] = field(default_factory=dict)
     environments: dict[str, dict[str, str]] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
+    beside: list[DerivedFile] = field(default_factory=list)
 
     def to_bytes(self) -> bytes:
         """Return the lines of its file."""
@@ -36,6 +38,7 @@ class Shard:
         lines += [{"request": name, "is": data} for name, data in self.requests.items()]
         lines += [{"environment": name, "is": data} for name, data in self.environments.items()]
         lines += [{"picture": entry.to_json()} for entry in self.entries]
+        lines += [{"copied": vars(file)} for file in self.beside]
         text = (json.dumps(line, ensure_ascii=False, separators=(",", ":")) for line in lines)
         return "".join(f"{line}\n" for line in text).encode()
 
@@ -48,6 +51,8 @@ class Shard:
             for line in lines:
                 if "picture" in line:
                     shard.entries.append(entry_of(line["picture"]))
+                elif "copied" in line:
+                    shard.beside.append(DerivedFile(**line["copied"]))
                 elif "request" in line:
                     shard.requests[line["request"]] = line["is"]
                 else:
@@ -64,8 +69,8 @@ def shard_path(task: str) -> str:
     return f"{FOLDER}/{task}{SUFFIX}"
 
 
-def picture_path(entry: Entry) -> str:
-    """Return the path of a picture."""
+def picture_path(entry: Entry | DerivedFile) -> str:
+    """Return the path of a picture, or of a file beside one."""
     return f"{PICTURES}/{entry.file}"
 
 

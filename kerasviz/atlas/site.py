@@ -14,6 +14,7 @@ from kerasviz.figures.catalogue.appendix import APPENDIX_LAYER
 from kerasviz.figures.layout.appendix import layer_title
 from kerasviz.figures.layout.build import choose
 from kerasviz.figures.layout.directions import is_group
+from kerasviz.figures.layout.layers import called
 from kerasviz.figures.layout.tiles import FigureLayout, Page
 from kerasviz.figures.site.layer_pages import (
     FOLDER,
@@ -28,6 +29,7 @@ from kerasviz.figures.site.record import FigureRun
 from kerasviz.figures.site.sprites import TILE
 from kerasviz.io.files import make_folder
 from kerasviz.network.network import Network
+from kerasviz.rendering.media.media import picture_size
 from kerasviz.rendering.pages import PIXEL_ART, render_page, update
 from kerasviz.rendering.store import slug
 
@@ -39,9 +41,13 @@ WALL = "units.html"
 
 @dataclass(frozen=True)
 class SiteLayer:
-    """A layer on the site: its page, tiles, and the class labels of its units, if it has any."""
+    """A layer on the site: its page, tiles, and the class labels of its units, if it has any.
+
+    ``tap`` is in the names of files, ``called`` is shown.
+    """
 
     tap: str
+    called: str
     title: str
     page: str
     units: tuple[int, ...]
@@ -69,11 +75,11 @@ class SiteLayer:
         regular = all(anchor(self.tap, unit) == f"{stem}{unit}" for unit in self.units)
         whole = self.units == tuple(range(len(self.units)))
         return {
-            "tap": self.tap,
+            "tap": self.called,
             "title": self.title,
             "aliases": []
             if is_group(self.tap)
-            else [name for name in net.taps[self.tap].aliases if name != self.tap],
+            else [n for n in (self.tap, *net.taps[self.tap].aliases) if n != self.called],
             "noun": self.noun,
             "page": self.page,
             "anchors": stem if regular else [anchor(self.tap, unit) for unit in self.units],
@@ -97,6 +103,7 @@ def write_site(out: Path, run: FigureRun, layout: FigureLayout | None = None) ->
     with ThreadPoolExecutor() as pool:  # all are read, to compare their checksums
         list(pool.map(store.intact, list(store.entries.values())))
     taps = list(dict.fromkeys(block.layers[0] for block in layout.blocks))
+    drawn = replace(layout, size=picture_size(net, layout.size))
     names = page_names(net, [tap for tap in taps if is_group(tap)])
     labels = class_layers(net, [tap for tap in taps if not is_group(tap)], layout.size)
     rows = _by_layer(run, layout, labels)
@@ -105,7 +112,8 @@ def write_site(out: Path, run: FigureRun, layout: FigureLayout | None = None) ->
     layers = [
         SiteLayer(
             tap=tap,
-            title=layer_title(tap),
+            title=layer_title(net, tap),
+            called=called(net, tap),
             page=f"{FOLDER}/{names[tap]}.html",
             units=tuple(unit.unit for unit in units),
             tiles=write_tiles(out, store, names[tap], units),
@@ -115,10 +123,10 @@ def write_site(out: Path, run: FigureRun, layout: FigureLayout | None = None) ->
         for tap, units in rows.items()
     ]
     for i, units in enumerate(rows.values()):
-        frame = _frame(layers, i, run, layout)
-        write_layer(out / layers[i].page, run, layout, units, frame)
+        frame = _frame(layers, i, run, drawn)
+        write_layer(out / layers[i].page, run, drawn, units, frame)
     store.merge()
-    height, width = layout.size
+    height, width = drawn.size
     about = {
         "network": layout.network,
         "layers": layers,
@@ -178,7 +186,7 @@ def _frame(layers: Sequence[SiteLayer], i: int, run: FigureRun, layout: FigureLa
     return Frame(
         ways=(Page("All layers", f"../{INDEX}"), Page("All units", f"../{WALL}")),
         pages=tuple(pages),
-        notes=_notes(layout, [layer.tap for layer in layers], i),
+        notes=_notes(layout, [layer.called for layer in layers], i),
         script=f"../{SCRIPT}",
         before=pages[i - 1] if i else None,
         after=pages[i + 1] if i + 1 < len(pages) else None,

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from kerasviz.errors import whole_number
 from kerasviz.rendering.manifest import MANIFEST, read_manifest
-from kerasviz.rendering.recorded import source_of, take_threads
+from kerasviz.rendering.recorded import network_of, take_threads
 from kerasviz.zoo.argument_names import named_arguments
-from kerasviz.zoo.model_source import ModelSource
 
 if TYPE_CHECKING:
     from kerasviz.network.network import Network
@@ -62,15 +61,13 @@ def verify(
         True
     """
     from kerasviz.rendering.progress import displayed
-    from kerasviz.zoo.arguments import as_network
 
     if sample is not None:
         whole_number("sample", sample)
     with opened(folder) as place:
         if (examples := verified_examples(place)) is not None:
             return examples
-        named = model is None or isinstance(model, str | os.PathLike | ModelSource)
-        net = recorded_network(place, model) if named else as_network(model)
+        net = network_of(place, model)
         with displayed(progress) as display:
             found = verified(place, net, sample, seed, display)
             display.end(found.summary)
@@ -114,13 +111,6 @@ def verified_examples(folder: Path) -> Verification | None:
     from kerasviz.rendering.verify import Verification
 
     return Verification(verify_examples(folder), []) if (folder / EXAMPLES).is_file() else None
-
-
-def recorded_network(folder: Path, model: ModelSource | str | os.PathLike[str] | None) -> Network:
-    """Load the model of a folder's pictures, by default that which it names, as it records."""
-    manifest = read_manifest(folder)  # says what is wrong
-    source = model if isinstance(model, ModelSource) else ModelSource(os.fspath(model or ""))
-    return source_of(folder, manifest, source).load()
 
 
 def verified(

@@ -14,13 +14,15 @@ from kerasviz.atlas.leases import LEASE, Leases, Owner
 from kerasviz.atlas.shards import Shard, picture_path, shard_path
 from kerasviz.atlas.tasks import plan_of, task_name
 from kerasviz.errors import ModelError
-from kerasviz.io.files import digest
+from kerasviz.io.files import checksum, digest
 from kerasviz.io.storage import PATIENCE, Storage, StorageRefusedError
 from kerasviz.network.input_spec import InputSpec
 from kerasviz.network.network import Network
 from kerasviz.optvis.environment import environment
 from kerasviz.rendering.batching import Batch
 from kerasviz.rendering.checkpoints import EVERY, CheckpointWriter
+from kerasviz.rendering.manifest import DerivedFile
+from kerasviz.rendering.media.medium import companion_file
 from kerasviz.rendering.picture import Picture
 from kerasviz.rendering.picture_files import Origin, content_name, entries_of
 from kerasviz.rendering.run import run_batches
@@ -131,7 +133,8 @@ class _TaskSink:
         storage.write_many(files)
         storage.write_new(shard_path(self.name), shard.to_bytes())
         self.state.drop()
-        self.pictures, self.bytes = len(files), sum(len(data) for _, data in files)
+        self.pictures = len(shard.entries)
+        self.bytes = sum(len(data) for _, data in files)
 
     def _files(self, picture: Picture, shard: Shard) -> list[tuple[str, bytes]]:
         """Return the files of a picture, and enter them in the shard."""
@@ -141,7 +144,15 @@ class _TaskSink:
         shard.environments[origin.place] = worker.here
         entries = list(entries_of(picture, origin, content_name))
         shard.entries += [entry for entry, _ in entries]
-        return [(picture_path(entry), data) for entry, data in entries]
+        files = [(picture_path(entry), data) for entry, data in entries]
+        for entry, _ in entries:
+            if entry.score is None:
+                continue
+            for suffix, data in picture.companions().items():
+                file = DerivedFile(companion_file(entry.file, suffix), checksum(data))
+                shard.beside.append(file)
+                files.append((picture_path(file), data))
+        return files
 
 
 def _answer(state: str, share: float = 0.0, pictures: int = 0, size: int = 0) -> dict[str, Any]:

@@ -151,7 +151,10 @@ def command(
         with working(f"fitting probes to the photos in {facets}"):
             atlas = atlas.with_facets(net, facets)
     say_sizes(recipe_options.chosen(), [atlas.recipe])
-    atlas = replace(atlas, source=model_options.source(net.identity.source))
+    from kerasviz.network.front_ends.wrapped import reading_of
+
+    source = model_options.source(net.identity.source)
+    atlas = replace(atlas, source=replace(source, **reading_of(net)))
     if only_plan:
         _plan(net, atlas, price)
     else:

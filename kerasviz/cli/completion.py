@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from kerasviz.network.network import Network
 
 #: Names of the presets in ``optvis/recipes.py``, whose import takes seconds.
-RECIPE_NAMES = ("article", "lucid", "fast", "vivid", "vit", "maco", "accentuation", "deepdream")
+RECIPE_NAMES = (
+    *("article", "lucid", "fast", "vivid", "vit", "maco", "accentuation", "deepdream"),
+    *("signal", "words", "sound", "sound-accentuation"),  # of other media
+)
 #: The beginnings of targets that name no tap.
 CLASSES = ("logit:", "prob:")
 

@@ -36,6 +36,8 @@ USUAL = (224, 224)
 Images:
   FOLDER           image files, also in subfolders; or files with .tfrecord in their names
   FILE             a TFRecord file of tf.train.Example with image/encoded
+  FOLDER           recordings or texts, for a network that takes sounds or tokens: the passages of
+                   the largest activations are found
   tfds:NAME@SPLIT  of tensorflow_datasets, already prepared on this machine (in TFDS_DATA_DIR,
                    else in ~/tensorflow_datasets): nothing is downloaded. Without @SPLIT: train
 
@@ -82,7 +84,19 @@ the name of their first folder as class.
     show_default=True,
     help="Classes of the images: subfolders or labels of TFRecords, or the network's answers.",
 )
+@click.option(
+    "--pictures",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="DIR",
+    help="Folder with the units' optimized pictures, shown beside the examples: of render, figures "
+    "or atlas. [default: out/NAME OF THE MODEL, if it has some]",
+)
 @image_pass_options("images")
+@click.option(
+    "--tokenizer",
+    metavar="FILE|bytes",
+    help="Tokenizer of a network of tokens. [default: one beside the model]",
+)
 @json_option
 @data_option
 @input_options
@@ -95,9 +109,11 @@ def command(
     per_bucket: int,
     positions: int,
     classes: ClassesOf,
+    pictures: Path | None,
     batch: int,
     limit: int | None,
     size: tuple[int, int] | None,
+    tokenizer: str | None,
     as_json: bool,
     data: Path | None,
     input_options: InputOptions,
@@ -109,19 +125,21 @@ def command(
     are distributed, which units are active together, and on which classes.
     """
     import_tensorflow()
-    from kerasviz.examples.datasets import open_source
-
-    source = open_source(images)
     net = read_network(model, model_options, input_options)
 
     from kerasviz.cli.progress import stepping
     from kerasviz.cli.stopping import stoppable
     from kerasviz.examples import examples_folder, find_examples
+    from kerasviz.examples.datasets import open_source
     from kerasviz.examples.search import seen_so_far
 
     folder = examples_folder(net, out)
+    of_images = net.medium == "image"
+    source = open_source(images) if of_images else images
 
     def kept() -> str:
+        if isinstance(source, str):
+            return "nothing was written; the same command starts again"
         count = len(source) if limit is None else min(limit, len(source))
         return (
             f"what was found in {seen_so_far(folder)} of {count} images is kept in {folder}, the "
@@ -141,17 +159,19 @@ def command(
             limit=limit,
             size=size,
             data=data,
+            pictures=pictures,
+            tokenizer=tokenizer,
             progress=progress,
         )
-    _report(found, as_json)
+    _report(found, as_json, "image" if of_images else "passage")
 
 
-def _report(found: Summary, as_json: bool) -> None:
+def _report(found: Summary, as_json: bool, noun: str) -> None:
     if as_json:
         data = {**asdict(found), "page": str(found.page), "folder": str(found.page.parent)}
         click.echo(json.dumps(data, indent=1, ensure_ascii=False))
         return
-    images = f"{found.images} image{'' if found.images == 1 else 's'}"
+    images = f"{found.images} {noun}{'' if found.images == 1 else 's'}"
     units = f"{found.units} unit{'' if found.units == 1 else 's'}"
     if not found.made:
         click.echo(f"nothing to do: examples of {units} from {images} are complete")
@@ -161,7 +181,9 @@ def _report(found: Summary, as_json: bool) -> None:
     if found.unreadable:
         more = ", …" if found.unreadable > len(found.names) else ""
         names = ", ".join(found.names)
-        click.echo(f"{found.unreadable} of them could not be read: {names}{more}")
+        files = f"file{'' if found.unreadable == 1 else 's'}"
+        what = "of them" if noun == "image" else files
+        click.echo(f"{found.unreadable} {what} could not be read: {names}{more}")
     if found.odd:
         click.echo(f"{found.odd} of them gave activations that are not finite and are left out")
     click.echo(f"open {found.page}")

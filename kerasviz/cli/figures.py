@@ -140,7 +140,9 @@ def command(
     from kerasviz.cli.progress import rendering, working
     from kerasviz.cli.stopping import kept_pictures, stoppable
 
-    net = with_data(read_network(model, model_options, input_options), data)
+    net = with_data(
+        read_network(model, model_options, input_options).require_images("figures"), data
+    )
     folder = figures_folder(net, out)
     with working(f"choosing the precision of {net.name}"):
         recipe = figure_recipe(recipe_options, usual, net, folder)

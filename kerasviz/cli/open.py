@@ -14,7 +14,7 @@ from kerasviz.cli.options import InputOptions, ModelOptions, input_options, mode
 from kerasviz.cli.progress import import_tensorflow
 from kerasviz.cli.reading import given_facts
 from kerasviz.cli.serve import check_settings, examples_option, remember_for, require_service
-from kerasviz.cli.typed import command_line
+from kerasviz.cli.typed import command_line, typed_words
 from kerasviz.io.files import cache_folder
 
 #: The port that is taken where it is free, so that addresses work again after a restart.
@@ -76,6 +76,9 @@ def command(
     screen, then good ones of those that are looked at longest, and nothing while nobody looks.
     """
     require_service()
+    from kerasviz.service.jobs import start_worker
+
+    worker = start_worker.start()  # which imports TensorFlow at the same time as this process
     import_tensorflow()  # before what follows imports it, and without its notes
     if facets is not None:
         from kerasviz.rendering.facets import FacetFolders
@@ -89,8 +92,9 @@ def command(
         data=data or _own_folder(model, names),
         models=model,
         port=PORT,
-        reading=model_options.source("", input_options.spec()),
-        cli_args=command_line("", "fast").reading or (),
+        reading=input_options.described(model_options.source("")),
+        cli_args=command_line("", "fast", held=False).reading or (),
+        folder_args=typed_words(["data"]),
         filling=True,
         framed_by=NOTEBOOKS if embed else (),
         examples=examples,
@@ -98,7 +102,7 @@ def command(
         quiet=True,
     )
     check_settings(setting)
-    given = given_facts(setting.reading.input_spec, setting.reading.labels)
+    given = given_facts(input_options.spec(), setting.reading.labels)
 
     def ready(address: str) -> None:
         place = f"{address}/#/{quote(names[0]) if len(names) == 1 else ''}"
@@ -109,7 +113,7 @@ def command(
             webbrowser.open(place)
 
     with listening_near(setting) as at:
-        serve(setting, at, ready)
+        serve(setting, at, ready, worker)
 
 
 def _own_folder(models: Sequence[str], names: Sequence[str]) -> Path:

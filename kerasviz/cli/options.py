@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
@@ -15,6 +15,7 @@ from kerasviz.cli.completion import complete_recipes, remember_taps
 from kerasviz.errors import UsageError
 from kerasviz.network.class_names import read_names
 from kerasviz.network.input_spec import PRESETS, InputWords
+from kerasviz.network.size import lengths_of as axis_lengths
 from kerasviz.network.size import size_of as pixels_of
 from kerasviz.rendering.recipe_options import RecipeOptions
 from kerasviz.types import Param, Precision
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from kerasviz.network.network import Network
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Source = TypeVar("Source", bound=ModelSource)
 
 PREPROCESS = tuple(PRESETS)
 PARAMETERIZATIONS = get_args(Param)
@@ -39,6 +41,18 @@ def size_of(text: str) -> tuple[int, int]:
     """
     try:
         return pixels_of(text)
+    except UsageError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def lengths_of(text: str) -> tuple[int, ...]:
+    """Parse the lengths of axes from ``128``, ``96x128`` or ``16x24x32``.
+
+    >>> lengths_of("128"), lengths_of("16x24x32")
+    ((128,), (16, 24, 32))
+    """
+    try:
+        return axis_lengths(text)
     except UsageError as error:
         raise click.BadParameter(str(error)) from error
 
@@ -115,6 +129,21 @@ class InputOptions(InputWords):
     def spec(self, source: str = "command line") -> InputSpec | None:
         """Return the description, ``None`` where the options give none."""
         return super().spec(source)
+
+    def described(self, source: Source) -> Source:
+        """Return a source whose input is as the options describe it.
+
+        A range is handed on, since it may say that three axes are those of a signal.
+        """
+        spec = self.spec()
+        return replace(
+            source,
+            input_spec=spec if self.range_ is None else None,
+            axes=self.axes,
+            rate=self.rate,
+            range_=self.range_,
+            front_end=self.front_end,
+        )
 
     def complete(self, net: Network) -> Network:
         """Return the network with the channel order, if that alone was given."""
@@ -211,6 +240,31 @@ input_options = _packed(
             type=click.Choice(("rgb", "bgr")),
             help="Order in which the network takes the colours.",
         ),
+        click.option(
+            "--range",
+            "range_",
+            metavar="LOW,HIGH|FILE",
+            help="The numbers of signals, as -1,1, or those of a .npy, .npz or .csv file of some: "
+            "lowest and highest by channel, or with FILE,sd the mean and three deviations.",
+        ),
+        click.option(
+            "--axes",
+            metavar="AXIS,...",
+            help="Axes of an input that takes no images, in its own order, as batch,channel,time. "
+            "[default: the likely ones]",
+        ),
+        click.option(
+            "--rate",
+            type=click.IntRange(min=1),
+            metavar="HZ",
+            help="Rate of signals in Hz; those of 4000 and more are sounds.",
+        ),
+        click.option(
+            "--front-end",
+            metavar="NAME|FILE.json",
+            help="What turns sounds into the spectrograms that the network takes: yamnet, vggish, "
+            "whisper, ast, musicnn, crepe, or a card of your own; silero-vad runs over them.",
+        ),
     ],
 )
 
@@ -235,10 +289,10 @@ _CHANGES = (
     click.option("--steps", type=click.IntRange(min=1), help="Updates of the image."),
     click.option(
         "--size",
-        type=size_of,
+        type=lengths_of,
         metavar="N|HxW",
-        help="Pixels: 128, or height x width: 96x128. [default: the network's own where it takes "
-        "no other, else the recipe's]",
+        help="Pixels: 128, or height x width: 96x128; of signals the lengths of their axes. "
+        "[default: the network's own where it takes no other, else the recipe's]",
     ),
     click.option(
         "--param",
@@ -246,8 +300,8 @@ _CHANGES = (
         help="What is optimized: the image's pixels, its Fourier spectrum, a pyramid of images "
         "of different sizes, one of 32 x 32 pixels that is enlarged, a small network that paints "
         "it (cppn), the phases of a spectrum with the magnitudes of photos (maco), pixels that are "
-        "cut off at black and white (clip), a grey image, or changes of a photo that stay small "
-        "(l2-ball, linf-ball).",
+        "cut off at black and white (clip), a grey image, changes of a photo that stay small "
+        "(l2-ball, linf-ball), or the spectrum of a signal.",
     ),
     click.option(
         "--precision",
@@ -280,6 +334,10 @@ alpha_option = click.option(
     "--alpha",
     is_flag=True,
     help="Transparent pictures: only what the targets need is opaque.",
+)
+
+recorded_model_option = click.option(
+    "--model", help="The model file or name. [default: the one that DIR names]"
 )
 
 seed_option = click.option(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kerasviz.zoo.remembered import Remembered
 
 #: The options that describe an input.
-_DESCRIBING = ("preprocess", "mean", "std", "channel_order")
+_DESCRIBING = ("preprocess", "mean", "std", "channel_order", "range_")
 #: What the origins begin with of facts that need not be said.
 _KNOWN = ("given", "card of", "preset", "command line")
 
@@ -35,11 +35,14 @@ def read_network(
     succeeds.
     """
     options = input_options or InputOptions()
-    net = options.complete(model_options.shown_source(model, options.spec()).load())
+    net = options.complete(options.described(model_options.shown_source(model)).load())
     if line := facts_line(net):
         click.echo(line, err=True)
-    if (origin := net.origins.get("input", "")).startswith("remembered "):
-        click.get_current_context().meta[REMEMBERED] = tuple(origin.split()[1:])
+    origins = (net.origins.get(fact, "") for fact in ("input", "axes", "rate"))
+    if known := [origin.split()[1:] for origin in origins if origin.startswith("remembered ")]:
+        click.get_current_context().meta[REMEMBERED] = tuple(
+            word for part in known for word in part
+        )
     given = _given(net)
     if given.options:
         at_success(lambda: remember_given(model, net.identity.sha256, given))
@@ -71,7 +74,9 @@ def _given(net: Network) -> Remembered:
 
     typed = given_options((*_DESCRIBING, "labels"))
     given = given_facts(net.input_spec, net.labels if "labels" in typed else ())
-    if not given.input_option or {"preprocess", "mean", "std"} & typed.keys():
+    if "range_" in typed:  # which may say that these are no images
+        given = replace(given, axes=net.axes)
+    if not given.input_option or {"preprocess", "mean", "std", "range_"} & typed.keys():
         return given
     before = remembered(net.identity.sha256).input_option  # which --channel-order completes
     return replace(given, input_option=f"{before} {given.input_option}".strip())
@@ -81,13 +86,15 @@ def given_facts(input_spec: InputSpec | None, labels: tuple[str, ...]) -> Rememb
     """Return an input description and labels with the options of the running command for them."""
     from kerasviz.zoo.remembered import Remembered
 
-    typed = given_options((*_DESCRIBING, "labels"))
+    typed = given_options((*_DESCRIBING, "labels", "axes", "rate"))
     described = " ".join(part for name in _DESCRIBING for part in typed.get(name, ()))
     return Remembered(
         input_spec=input_spec if described else None,
         input_option=described,
         labels=labels,
         labels_option=shlex.join(typed.get("labels", ())) if labels else "",
+        axes=typed["axes"][1] if "axes" in typed else None,
+        rate=int(typed["rate"][1]) if "rate" in typed else None,
     )
 
 
@@ -106,9 +113,27 @@ def facts_line(net: Network) -> str:
 
 def say_sizes(asked: Recipe, recipes: Iterable[Recipe]) -> None:
     """Say which sizes a network has made of the one that was asked for."""
-    for size in dict.fromkeys(recipe.size for recipe in recipes):
-        if size != asked.size:
-            click.echo("size {}x{} (the model's)".format(*size), err=True)
+    recipes = list(recipes)
+    for rate, samples in dict.fromkeys(map(_sound, recipes)):
+        if rate:
+            click.echo(f"{samples / rate:.4g} s, {samples} samples at {rate} Hz", err=True)
+    for count in dict.fromkeys(recipe.size[-1] for recipe in recipes if recipe.search):
+        click.echo(f"{count} tokens", err=True)
+    drawn = [recipe for recipe in recipes if not recipe.search and not _sound(recipe)[0]]
+    for size in dict.fromkeys(map(_sides, drawn)):
+        if size not in (_sides(asked), (1,)):
+            click.echo(f"size {'x'.join(map(str, size))} (the model's)", err=True)
+
+
+def _sound(recipe: Recipe) -> tuple[int, int]:
+    """Return the samples per second of sounds, and how many they have; 0 for other pictures."""
+    rate = getattr(recipe.parameterization, "rate", 0)
+    return rate, recipe.size[1] if rate else 0
+
+
+def _sides(recipe: Recipe) -> tuple[int, ...]:
+    """Return the lengths of the axes of signals, height and width of images."""
+    return getattr(recipe.parameterization, "lengths", ()) or recipe.size
 
 
 def _from(what: str, origin: str) -> str:
@@ -127,9 +152,15 @@ def short_spec(spec: InputSpec) -> str:
 def facts_rows(net: Network) -> list[tuple[str, str]]:
     """Return rows on what is known about a network's input and classes, each with its origin."""
     spec, origins = net.input_spec, net.origins
-    rows = [("input", "unknown; give --preprocess, or --mean and --std")]
+    how = "--preprocess, or --mean and --std" if net.medium == "image" else "--range LOW,HIGH|FILE"
+    rows = [("input", f"unknown; give {how}")]
     if spec is not None:
-        rows = [("input", f"{spec.describe()} ({origins.get('input', spec.source)})")]
+        numbers = spec.describe(colours=net.medium == "image")
+        rows = [("input", f"{numbers} ({origins.get('input', spec.source)})")]
+    if axes := net.geometry.get("axes"):
+        rows.append(("axes", f"{axes} ({origins.get('axes', 'the likely ones')})"))
+    if net.rate is not None:
+        rows.append(("rate", f"{net.rate} Hz ({origins.get('rate', 'given')})"))
     if net.labels:
         names = ", ".join(net.labels[:3]) + (", ..." if len(net.labels) > 3 else "")
         rows.append(("labels", f"{len(net.labels)}: {names} ({origins.get('labels', 'given')})"))

@@ -33,6 +33,7 @@ from kerasviz.cli.progress import import_tensorflow
 from kerasviz.cli.reading import read_network, say_sizes
 from kerasviz.cli.stopping import kept_pictures, stoppable
 from kerasviz.cli.typed import command_line
+from kerasviz.cli.word_options import word_options
 from kerasviz.errors import UsageError
 from kerasviz.optvis.objectives.grammar import GRAMMAR
 from kerasviz.types import FileFormat
@@ -99,7 +100,14 @@ The same command again renders only what is missing, also after Ctrl-C.
     help="Folder for the pictures. [default: out/NAME OF THE MODEL]",
 )
 @spectrum_option
+@word_options
 @recipe_options("fast")
+@click.option(
+    "--seconds",
+    type=float,
+    metavar="S",
+    help="Length of a sound, or of a signal of known rate. [default: the network's, else 2]",
+)
 @click.option(
     "--views",
     type=click.IntRange(min=1),
@@ -174,6 +182,14 @@ The same command again renders only what is missing, also after Ctrl-C.
     "--facet-positions",
     is_flag=True,
     help="Let it count for facets where in their photos things are.",
+)
+@click.option(
+    "--loop-layer",
+    "loop_layers",
+    multiple=True,
+    metavar="LAYER",
+    help="Layer whose units share one compiled loop with those of the others that are named, which "
+    "is faster for many layers in few steps. The last bits of a picture depend on it.",
 )
 @click.option(
     "--batch",
@@ -262,7 +278,7 @@ def _say_tokens(net: Network, recipe: str, requests: Sequence[Request]) -> None:
     from kerasviz.network.positions import positions_of
     from kerasviz.optvis.recipes import RECIPES
 
-    if recipe not in RECIPES or recipe == "vit":
+    if recipe not in RECIPES or recipe == "vit" or net.medium != "image":
         return
     asked = {
         (name, request.recipe.size)

@@ -18,7 +18,7 @@ from kerasviz.cli.options import (
 )
 from kerasviz.cli.progress import import_tensorflow
 from kerasviz.cli.reading import given_facts, remember_given
-from kerasviz.cli.typed import command_line
+from kerasviz.cli.typed import command_line, typed_words
 from kerasviz.errors import KerasvizError, UsageError
 
 if TYPE_CHECKING:
@@ -177,12 +177,13 @@ def command(
         origins=tuple(map(_origin, cors)),
         taps=tuple(name.strip() for part in taps for name in part.split(",") if name.strip()),
         batch=batch,
-        reading=model_options.source("", input_options.spec()),
-        cli_args=command_line("", "fast").reading or (),
+        reading=input_options.described(model_options.source("")),
+        cli_args=command_line("", "fast", held=False).reading or (),
+        folder_args=typed_words(["data"]),
         limits=Limits(kept=keep_jobs),
     )
     check_settings(setting)
-    given = given_facts(setting.reading.input_spec, setting.reading.labels)
+    given = given_facts(input_options.spec(), setting.reading.labels)
 
     def ready(address: str) -> None:
         click.echo(f"serving at {address} (Ctrl-C stops)")

@@ -15,6 +15,7 @@ from kerasviz.cli.options import (
     image_pass_options,
     json_option,
     model_options,
+    recorded_model_option,
 )
 from kerasviz.cli.progress import import_tensorflow
 
@@ -47,7 +48,7 @@ Photos in subfolders with the names of classes are photos of these classes.
 """,
 )
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--model", help="The model file or name. [default: the one that DIR names]")
+@recorded_model_option
 @click.option("--images", metavar="FOLDER|FILE|tfds:NAME", help="Photos, as for examples.")
 @click.option(
     "--judge",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import fields
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,21 +21,30 @@ REMEMBERED = "kerasviz.remembered"
 ASIDE = ("model", "out", "only_list")
 
 
-def command_line(model: str, recipe: str) -> CommandLine:
-    """Describe the running command, to write commands that make its pictures again."""
+def command_line(model: str, recipe: str, *, held: bool = True) -> CommandLine:
+    """Describe the running command, to write commands that make its pictures again.
+
+    ``held`` says whether its option ``--data`` has arrays for inputs; of services it is a folder.
+    """
     from kerasviz.rendering.commands import CommandLine
 
-    reading = ["data", *(f.name for kind in (ModelOptions, InputOptions) for f in fields(kind))]
-    given = given_options(
-        option.name or "" for option in click.get_current_context().command.params
-    )
+    reading = [
+        *(["data"] if held else []),
+        *(f.name for kind in (ModelOptions, InputOptions) for f in fields(kind)),
+    ]
+    every = [option.name or "" for option in click.get_current_context().command.params]
     remembered = click.get_current_context().meta.get(REMEMBERED, ())
     return CommandLine(
         model,
-        (*(word for name in given if name in reading for word in given[name]), *remembered),
+        (*typed_words(name for name in every if name in reading), *remembered),
         recipe,
-        (*(word for name in given if name not in ASIDE for word in given[name]), *remembered),
+        (*typed_words(name for name in every if name not in ASIDE), *remembered),
     )
+
+
+def typed_words(names: Iterable[str]) -> tuple[str, ...]:
+    """Return those of the named options that were given to the running command, as one line."""
+    return tuple(chain.from_iterable(given_options(names).values()))
 
 
 def given_options(names: Iterable[str]) -> dict[str, list[str]]:

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kerasviz.cli.options import ModelOptions, json_option, model_options
+from kerasviz.cli.options import (
+    ModelOptions,
+    json_option,
+    model_options,
+    recorded_model_option,
+)
 from kerasviz.cli.progress import import_tensorflow
 
 if TYPE_CHECKING:
@@ -26,7 +31,7 @@ Examples:
 """,
 )
 @click.argument("folder", metavar="DIR")
-@click.option("--model", help="The model file or name. [default: the one that DIR names]")
+@recorded_model_option
 @click.option(
     "--sample",
     metavar="N",
@@ -55,14 +60,15 @@ def command(
     a Python function made, which data alone cannot make again.
     Nothing is written. Ends with 1 unless all files are the same.
     """
-    from kerasviz.atlas.verify import opened, recorded_network, verified, verified_examples
+    from kerasviz.atlas.verify import opened, verified, verified_examples
     from kerasviz.cli.progress import rendering
+    from kerasviz.rendering.recorded import network_of
 
     with opened(folder) as place:
         import_tensorflow()
         found = verified_examples(place)
         if found is None:
-            net = recorded_network(place, model_options.shown_source(model))
+            net = network_of(place, model_options.shown_source(model))
             with rendering() as progress:
                 found = verified(place, net, sample, seed, progress)
     _report(folder, found, as_json)

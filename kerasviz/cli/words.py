@@ -43,6 +43,10 @@ READING = {
     "importer": "importer",
     "unsafe": "unsafe",
     "import": "custom_objects",
+    "range": "range_",
+    "axes": "axes",
+    "rate": "rate",
+    "front_end": "front_end",
 }
 #: Options that only a terminal needs, with what Python has instead.
 TERMINAL = {
@@ -57,6 +61,7 @@ ELSEWHERE = {
     ("render", "again"): ("render_again", "file"),
     ("figures", "model"): ("make_figures", "net"),
     ("render", "from"): ("render", "from_"),
+    ("render", "loop-layer"): ("render", "loop_layers"),
     ("circuits", "from"): ("make_circuits", "from_"),
     ("families", "from"): ("make_families", "from_"),
 }
@@ -71,6 +76,8 @@ NOTES = {
     ("families", "out"): "None writes into out/NAME-families, as the command",
     ("circuits", "out"): "None writes into out/NAME-circuits, as the command",
     ("tune", "out"): "None writes into out/NAME-tuning, as the command",
+    ("render", "loop-layer"): "all layers in one list; the option is given again for each",
+    ("*", "range"): "range is a function of the language Python itself",
     ("*", "from"): "from is a word of the language Python itself",
     ("open", "browser"): "notebooks show the page in a frame; the command opens a window",
     ("open", "embed"): "notebooks show the page in a frame",
@@ -117,10 +124,11 @@ def option_words(command: click.Command, name: str) -> Iterator[OptionWord]:
         if not isinstance(option, click.Option):
             continue
         flag = max(option.opts, key=len)
-        word = flag.lstrip("-").replace("-", "_")
-        note = NOTES.get((name, word), NOTES.get(("*", word), ""))
-        function, parameter = ELSEWHERE.get((name, word), (FUNCTIONS[name], word))
-        if (name, word) not in ELSEWHERE and word not in own:
+        option_name = flag.lstrip("-")
+        word = option_name.replace("-", "_")
+        note = NOTES.get((name, option_name), NOTES.get(("*", option_name), ""))
+        function, parameter = ELSEWHERE.get((name, option_name), (FUNCTIONS[name], word))
+        if (name, option_name) not in ELSEWHERE and word not in own:
             if word in TERMINAL:
                 yield OptionWord(name, flag, "", "", note=TERMINAL[word])
                 continue

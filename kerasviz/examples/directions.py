@@ -148,7 +148,7 @@ def find_directions(  # noqa: PLR0913 - the options of the command
     if file is not None and file.suffix.lower() != ".npz":
         raise UsageError(f"out {str(file)!r}: expected a file that ends in .npz")
     sources = [_source(photos) for photos in (images, against) if photos is not None]
-    net = as_network(net, data)
+    net = as_network(net, data).require_images("directions")
     sampled = SampledTap(
         net,
         tap,

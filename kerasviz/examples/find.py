@@ -9,10 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import get_args
 
-from kerasviz.errors import check_choice, whole_number
+from kerasviz.errors import UsageError, check_choice, whole_number
 from kerasviz.examples.datasets import Source, open_source
 from kerasviz.examples.make import Summary, make_examples
+from kerasviz.examples.passages.find import MEDIA, passages_of, refuse_for_passages
+from kerasviz.examples.passages.make import PassageQuestion, make_passages
 from kerasviz.examples.search import Question
+from kerasviz.examples.unit_pictures import pictures_folder
 from kerasviz.io.terminal import Update, reporting, stepping
 from kerasviz.network.network import Network
 from kerasviz.network.size import size_of
@@ -36,6 +39,8 @@ def find_examples(  # noqa: PLR0913 - the options of the command
     limit: int | None = None,
     size: int | Size | str | None = None,
     data: Data | None = None,
+    pictures: str | os.PathLike[str] | None = None,
+    tokenizer: str | os.PathLike[str] | None = None,
     progress: bool | Update | None = None,
 ) -> Summary:
     """Find the images to which every unit of some taps responds most, slightly and least.
@@ -48,7 +53,9 @@ def find_examples(  # noqa: PLR0913 - the options of the command
     Args:
         net: The network, or what :func:`kerasviz.load` takes.
         taps: The taps, or one of them.
-        images: A folder of image files, a TFRecord file, or ``"tfds:NAME@SPLIT"``.
+        images: A folder of image files, a TFRecord file, or ``"tfds:NAME@SPLIT"``; a folder of
+            recordings or of texts for a network that takes sounds or tokens, of which the passages
+            of the largest activations are found.
         out: The folder for the examples, by default ``out/NAME-examples``.
         per_bucket: Examples of each kind: maximum, slightly positive, slightly negative, minimum.
         positions: Random positions in each image at which activations are counted for spectra and
@@ -60,6 +67,11 @@ def find_examples(  # noqa: PLR0913 - the options of the command
         size: Pixels of the images, a number or (height, width); by default what the network was
             trained for, else 224.
         data: Arrays that inputs beside the image are held at, or an ``.npz`` file of them.
+        pictures: A folder of the units' optimized pictures, which the page shows beside the
+            examples: of ``kerasviz render``, ``figures`` or ``atlas``; by default ``out/NAME``, if
+            it has some.
+        tokenizer: The tokenizer of a network of tokens, a file or ``"bytes"``; by default one
+            beside the model.
         progress: ``None`` shows a bar at a terminal, ``True`` elsewhere too, ``False`` never; a
             function is called with the finished fraction and a text.
 
@@ -67,31 +79,46 @@ def find_examples(  # noqa: PLR0913 - the options of the command
         The numbers of images and units, and the page.
 
     Raises:
-        UsageError: For unknown taps, a source without images or without one that can be read, and
-            a folder with other examples.
+        UsageError: For unknown taps, a source without images or without one that can be read, a
+            folder with other examples, and one without pictures of the network.
 
     Example:
         >>> kerasviz.find_examples(net, "block3b", "photos", size=32).page
         PosixPath('out/tiny-examples/index.html')
     """
     check_choice("classes", classes, get_args(ClassesOf))
-    source = open_source(os.fspath(images)) if isinstance(images, str | os.PathLike) else images
     net = as_network(net, data)
+    names = (taps,) if isinstance(taps, str) else tuple(taps)
+    count, batch = whole_number("per_bucket", per_bucket), whole_number("batch", batch)
+    limit = None if limit is None else whole_number("limit", limit)
+    folder = examples_folder(net, out)
+    if net.medium in MEDIA:
+        of_images = {"positions": positions != 1, "classes": classes != "given"}
+        of_images |= {"size": size is not None, "pictures": pictures is not None}
+        refuse_for_passages(net, of_images)
+        passages = passages_of(net, images, tokenizer)
+        asked = PassageQuestion(net, names, passages, count, batch, limit)
+        with reporting(progress, partial(stepping, "compiling")) as report:
+            return make_passages(asked, folder, report)
+    net = net.require_images("examples")
+    if tokenizer is not None:
+        raise UsageError(f"tokenizer: {net.name} takes images, no tokens; leave it out")
     question = Question(
         net,
-        (taps,) if isinstance(taps, str) else tuple(taps),
-        source,
+        names,
+        open_source(os.fspath(images)) if isinstance(images, str | os.PathLike) else images,
         usual_size(net) if size is None else size_of(size),
-        whole_number("per_bucket", per_bucket),
-        whole_number("batch", batch),
-        None if limit is None else whole_number("limit", limit),
+        count,
+        batch,
+        limit,
         whole_number("positions", positions),
         classes,
     )
     # No more places than images can fill, which would stay empty.
     question = replace(question, count=min(question.count, question.images * question.positions))
+    beside = pictures_folder(net, None if pictures is None else Path(pictures))
     with reporting(progress, partial(stepping, "compiling")) as report:
-        return make_examples(question, examples_folder(net, out), report)
+        return make_examples(question, folder, report, beside)
 
 
 def examples_folder(net: Network, out: str | os.PathLike[str] | None = None) -> Path:

@@ -205,8 +205,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 def listed_files(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the files of a manifest beside its pages, each with ``file`` and ``sha256``."""
     units = [unit for tap in manifest["taps"] for unit in tap["units"]]
-    spectra = [unit["spectrum"] for unit in units if "spectrum" in unit]
-    return [*units, *spectra, *([manifest["index"]] if "index" in manifest else [])]
+    beside = [unit[kind] for kind in ("spectrum", "optimized") for unit in units if kind in unit]
+    return [*units, *beside, *([manifest["index"]] if "index" in manifest else [])]
 
 
 def verify_examples(folder: Path) -> list[FileCheck]:

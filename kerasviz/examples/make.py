@@ -20,12 +20,14 @@ from kerasviz.examples.folder import (
     spectrum_file,
     unit_file,
 )
+from kerasviz.examples.kept_fields import kept_field
 from kerasviz.examples.pages import write_pages
 from kerasviz.examples.ranking import BUCKETS, TopExamples
-from kerasviz.examples.receptive_field import ReceptiveField, receptive_field
+from kerasviz.examples.receptive_field import ReceptiveField
 from kerasviz.examples.search import STATE, Question, Scan, SearchResult, search
 from kerasviz.examples.statistics.classes import ClassStatistics
 from kerasviz.examples.statistics.index import INDEX, index_arrays, write_index
+from kerasviz.examples.unit_pictures import add_pictures
 from kerasviz.io.files import checksum, make_folder, write_atomically
 from kerasviz.optvis.environment import environment
 from kerasviz.rendering.picture import network_provenance
@@ -52,9 +54,14 @@ class Summary:
 
 
 def make_examples(
-    question: Question, folder: Path, progress: Callable[[float, str], None] | None = None
+    question: Question,
+    folder: Path,
+    progress: Callable[[float, str], None] | None = None,
+    pictures: Path | None = None,
 ) -> Summary:
     """Find the examples of all units and write them into a folder, with a page to look at.
+
+    Units have their optimized pictures there, where the folder ``pictures`` has some.
 
     After Ctrl-C, which loses some seconds of work at most, the same call resumes. ``progress``
     takes the finished fraction, of the search and then of the writing, and a text. Raises
@@ -66,6 +73,8 @@ def make_examples(
         manifest = read_manifest(folder)
         _check_same(folder, manifest, settings, question.net.name)
         if all((folder / entry["file"]).is_file() for entry in listed_files(manifest)):
+            if pictures is not None and add_pictures(question.net, folder, manifest, pictures):
+                _write(folder, manifest)
             return _summary(folder, manifest, made=False)
     make_folder(folder)
     report = progress or (lambda fraction, text: None)
@@ -78,7 +87,7 @@ def make_examples(
     fields = {}
     for tap, name in values.items():
         report(0.0, f"what units of {tap} see")
-        fields[tap] = receptive_field(net, name, question.size)
+        fields[tap] = kept_field(net, name, question.size)
     result = search(question, folder, searched)
     if result.unreadable + result.odd == result.seen:
         (folder / STATE).unlink(missing_ok=True)
@@ -96,11 +105,18 @@ def make_examples(
     write_crops(question, folder, cropped, lambda done: report(done, "writing the crops"))
     manifest = _manifest(question, result, settings) | _taps(question, folder, examples, fields)
     manifest["index"] = _write_index(question, folder, manifest, arrays, classes)
+    if pictures is not None:
+        add_pictures(net, folder, manifest, pictures)
+    _write(folder, manifest)
+    (folder / STATE).unlink(missing_ok=True)
+    return _summary(folder, manifest, made=True)
+
+
+def _write(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Write the pages, then the manifest, which says that all is there."""
     write_pages(folder, manifest)
     text = json.dumps(manifest, ensure_ascii=False, separators=(",", ":")) + "\n"
     write_atomically(folder / MANIFEST, text.encode())
-    (folder / STATE).unlink(missing_ok=True)
-    return _summary(folder, manifest, made=True)
 
 
 def _statistics(
@@ -155,6 +171,11 @@ def _check_same(
             f"{str(folder)!r} holds examples of another model, {manifest['network']['name']}, not "
             f"of {name}; name another folder with --out"
         )
+    check_settings(folder, recorded, settings)
+
+
+def check_settings(folder: Path, recorded: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    """Raise :class:`UsageError` for a folder whose examples were found with other settings."""
     other = [k.replace("_", " ") for k in settings if settings[k] != recorded.get(k)]
     if other:
         raise UsageError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,17 +26,38 @@ TITLES = {
 
 
 @dataclass(frozen=True)
-class _Unit:
-    """A unit on a page: its file, and (activation, caption) for each place in the file.
+class _Bucket:
+    """A kind of examples of a unit: a strip of its file, from ``top`` on, in pixels.
 
-    ``marks`` are outlines of positions in the file, as an SVG path.
+    ``places`` are (activation, caption) of each place in the strip, ``marks`` outlines of positions
+    in the file, as an SVG path.
     """
+
+    title: str
+    top: int
+    places: tuple[tuple[str, str], ...]
+    marks: str
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """A unit on a page: its files, ``picture`` is "" without one, and its examples of each kind."""
 
     number: int
     file: str
-    places: tuple[tuple[str, str], ...]
-    marks: str
+    picture: str
+    buckets: tuple[_Bucket, ...]
     chart: SpectrumChart
+
+    @property
+    def first(self) -> tuple[_Bucket, ...]:
+        """The largest activations, which are always seen, if there are any."""
+        return tuple(b for b in self.buckets if b.title == TITLES["top"])
+
+    @property
+    def rest(self) -> tuple[_Bucket, ...]:
+        """The other kinds of examples."""
+        return tuple(b for b in self.buckets if b.title != TITLES["top"])
 
 
 def page_file(taps: list[str], tap: str) -> str:
@@ -52,10 +74,14 @@ def write_pages(folder: Path, manifest: Mapping[str, Any]) -> None:
     index = ExampleIndex(folder)
     for tap in manifest["taps"]:
         field = ReceptiveField.from_json(tap["field"])
+        network = manifest["network"]
+        model = network.get("source", network["name"])
         page = render_page(
             "examples.html",
             manifest=manifest,
-            network=manifest["network"],
+            network=network,
+            pictured=any("optimized" in unit for unit in tap["units"]),
+            command=shlex.join(["kerasviz", "render", model, f"{tap['tap']}:*"]),
             tap=tap,
             links=links,
             sheet=sheet,
@@ -63,7 +89,6 @@ def write_pages(folder: Path, manifest: Mapping[str, Any]) -> None:
             sample=int(index.array(tap["tap"], "counts")[0].sum()),
             marked=field.alike,
             classes=manifest["index"]["classes"],
-            heads=[TITLES[bucket] for bucket in BUCKETS],
             units=[
                 _unit(i, unit, names, sheet, field, spectrum_chart(index, tap["tap"], i, field))
                 for i, unit in enumerate(tap["units"])
@@ -80,14 +105,16 @@ def _unit(
     field: ReceptiveField,
     chart: SpectrumChart,
 ) -> _Unit:
-    """List the unit's places in the order of its file; an empty one is ("", "")."""
-    places: list[tuple[str, str]] = []
-    marks = []
+    """List the unit's kinds of examples in the order of its file, without those of none."""
+    buckets = []
     for bucket in BUCKETS:
+        places, marks = [], []
         for k, (value, image, y, x) in enumerate(unit[bucket]):
             place = f"{y},{x}" if y >= 0 else f"token {x}"
             places.append((f"{value:.3g}", f"{names[image]} at {place}: {value:.6g}"))
             marks.append(field.outline(y, x, sheet.corner(bucket, k), sheet.tile))
-        missing = sheet.rows * sheet.columns - len(unit[bucket])
-        places += [("", "")] * missing
-    return _Unit(number, unit["file"], tuple(places), "".join(marks), chart)
+        top = sheet.corner(bucket, 0)[1]
+        if places:
+            buckets.append(_Bucket(TITLES[bucket], top, tuple(places), "".join(marks)))
+    picture = unit.get("optimized", {}).get("file", "")
+    return _Unit(number, unit["file"], picture, tuple(buckets), chart)

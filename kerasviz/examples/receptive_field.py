@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,8 @@ from kerasviz.types import Array
 Span = tuple[int, int]
 #: Height, width and channels.
 Shape = tuple[int, int, int]
+#: Lines of positions of one axis: rows, or columns counted after the rows.
+Group = tuple[int, ...]
 
 #: Rows or columns of positions whose gradients are taken in one pass.
 BATCH = 8
@@ -27,6 +31,8 @@ QUIET = 2
 MOST_DRAWS = 24
 #: The factor of gradients, so that products of many small weights do not vanish.
 GAIN = 2.0**40
+#: Lines between those that are looked at together, more than what they see reaches.
+APART = 3
 #: The slope of rectifiers below 0.
 SLOPE = 1e-2
 
@@ -153,7 +159,8 @@ def receptive_field(net: Network, tap: str, size: tuple[int, int]) -> ReceptiveF
     A pixel belongs to a field if the gradient of the position, its channels weighted at random, is
     not zero at a random image. Rectifiers pass all gradients. Images are drawn until two in turn
     add nothing, because a maximum passes its gradient to one of its inputs only. Rows and columns
-    are separate, each for all positions of a line together, so that a field is a box. Raises what
+    are separate, each for all positions of a line together, so that a field is a box. Lines that
+    see pixels far apart are looked at together, as long as these can be told apart. Raises what
     :meth:`Network.activations` raises.
 
     >>> receptive_field(kerasviz.load("efficientnet-lite0"), "stem", (9, 9)).rows  # doctest: +SKIP
@@ -164,38 +171,130 @@ def receptive_field(net: Network, tap: str, size: tuple[int, int]) -> ReceptiveF
     if positions.map is None or channels is None:
         row = positions.extent[0] if len(positions.extent) == 1 else 0
         return ReceptiveField(size, ((0, size[0]),), ((0, size[1]),), row or 0)
-    height, width = positions.map
-    gradient = _gradient(net, positions, size)
-    seen = np.zeros((height + width, max(size)), bool)  # rows of positions, then columns
-    quiet = 0
-    for draw in range(MOST_DRAWS):
-        before = int(seen.sum())
-        for line, mask in _draw(gradient, (*size, net.channels), (height, width, channels), draw):
-            axis = 1 if line < height else 0
-            seen[line, : size[1 - axis]] |= mask.any(axis)
-        quiet = quiet + 1 if int(seen.sum()) == before else 0
-        rows, columns = seen[:height, : size[0]], seen[height:, : size[1]]
-        # After attention every position sees the whole image at once.
-        whole = all(lines[:, [0, -1]].all() for lines in (rows, columns))
-        if quiet == QUIET or whole:
-            break
-    return ReceptiveField(size, _spans(rows), _spans(columns), positions.special)
+    maps = (*positions.map, channels)
+    seen = _Seen(_gradient(net, positions, size), (*size, net.channels), maps)
+    if not seen.look(_lines_apart(seen)):
+        seen.forget()
+        seen.look([(line,) for line in range(len(seen.lines))])
+    return ReceptiveField(size, _spans(seen.rows), _spans(seen.columns), positions.special)
 
 
-def _draw(gradient: Any, image: Shape, maps: Shape, seed: int) -> Iterator[tuple[int, Array]]:
-    """Yield every line of positions with a mask [H, W] of the pixels whose gradient is not zero."""
-    random = np.random.default_rng(seed)
-    count = maps[0] + maps[1]
-    for start in range(0, count, BATCH):
-        lines = np.arange(start, start + BATCH) % count
-        images = random.uniform(0, 1, (BATCH, *image)).astype(np.float32)
-        weights = np.zeros((BATCH, *maps), np.float32)
-        for weight, line in zip(weights, lines, strict=True):
-            kept = _line(weight, int(line))
-            kept[:] = random.normal(0, GAIN, kept.shape)
-        with tf.device("CPU:0"):  # convolutions by Winograd or Fourier round zeros
-            slopes = gradient(images, weights).numpy()
-        yield from zip(lines, (slopes != 0).any(-1), strict=True)
+class _Seen:
+    """The pixels that lines of positions see: ``lines`` has rows of positions, then columns.
+
+    ``gradient`` takes images of the shape ``image`` and weights of the shape ``maps``.
+    """
+
+    def __init__(self, gradient: Any, image: Shape, maps: Shape):
+        self.gradient, self.image, self.maps = gradient, image, maps
+        self.lines = np.zeros((maps[0] + maps[1], max(image[:2])), bool)
+
+    @property
+    def rows(self) -> Array:
+        """The pixels [h, H] that rows of positions see."""
+        found: Array = self.lines[: self.maps[0], : self.image[0]]
+        return found
+
+    @property
+    def columns(self) -> Array:
+        """The pixels [w, W] that columns of positions see."""
+        found: Array = self.lines[self.maps[0] :, : self.image[1]]
+        return found
+
+    def forget(self) -> None:
+        """Forget all pixels."""
+        self.lines[:] = False
+
+    def look(self, groups: Sequence[Group], most: int | None = None) -> bool:
+        """Draw images until two in turn add nothing; each group of lines is looked at together.
+
+        Returns whether what each line of a group sees could be told from what the others see.
+        """
+        quiet = 0
+        for seed in range(most or MOST_DRAWS):
+            before = int(self.lines.sum())
+            for group, pixels in self._draw(groups, seed):
+                if not self._add(group, pixels):
+                    return False
+            quiet = quiet + 1 if int(self.lines.sum()) == before else 0
+            # After attention every position sees the whole image at once.
+            whole = all(lines[:, [0, -1]].all() for lines in (self.rows, self.columns))
+            if quiet == QUIET or whole:
+                break
+        return True
+
+    def _add(self, group: Group, pixels: Array) -> bool:
+        """Add the pixels that some lines see: of several lines each has a run of its own."""
+        if len(group) == 1:
+            self.lines[group[0], : len(pixels)] |= pixels
+            return True
+        runs = _runs(pixels)
+        for line, (low, high) in zip(group, runs, strict=False):
+            self.lines[line, low:high] = True
+        return len(runs) == len(group)
+
+    def _draw(self, groups: Sequence[Group], seed: int) -> Iterator[tuple[Group, Array]]:
+        """Yield every group with a mask of the pixels, along its axis, whose gradient is not 0."""
+        random = np.random.default_rng(seed)
+        for start in range(0, len(groups), BATCH):
+            some = [groups[k % len(groups)] for k in range(start, start + BATCH)]
+            images = random.uniform(0, 1, (BATCH, *self.image)).astype(np.float32)
+            weights = np.zeros((BATCH, *self.maps), np.float32)
+            for weight, group in zip(weights, some, strict=True):
+                for line in group:
+                    kept = _line(weight, line)
+                    kept[:] = random.normal(0, GAIN, kept.shape)
+            with tf.device("CPU:0"):  # convolutions by Winograd or Fourier round zeros
+                slopes = self.gradient(images, weights).numpy()
+            masks = (slopes != 0).any(-1)
+            for group, mask in zip(some, masks, strict=True):
+                yield group, mask.any(1 if group[0] < self.maps[0] else 0)
+
+
+def _lines_apart(seen: _Seen) -> list[Group]:
+    """Return all lines, in groups of those that see pixels far apart.
+
+    Three lines of each axis, which are looked at alone, tell how far that is. Lines of an axis that
+    all see the whole image are known then.
+    """
+    groups: list[Group] = []
+    height, width = seen.maps[:2]
+    probes = {0: (0, height // 2, height - 1), 1: (0, width // 2, width - 1)}
+    seen.look([(height * axis + line,) for axis, lines in probes.items() for line in lines], 1)
+    for axis, pixels in enumerate((seen.rows, seen.columns)):
+        count, first = len(pixels), height * axis
+        spans = [_spans(pixels[line : line + 1])[0] for line in probes[axis]]
+        if all(pixels[line, [0, -1]].all() for line in probes[axis]):
+            pixels[:] = True  # what lies between sees all, too
+            continue
+        stride = pixels.shape[1] / count
+        longest = max(high - low for low, high in spans)
+        step = math.ceil(longest / stride + APART)
+        if 2 * step > count or not _in_order(spans, longest + 2 * stride):
+            step = count
+        groups += [tuple(range(first + k, first + count, step)) for k in range(step)]
+    return groups
+
+
+def _in_order(spans: Sequence[Span], slack: float) -> bool:
+    """Return whether the spans of the first, middle and last line lie so in an image.
+
+    They do not where all is seen, and in maps that are turned round, rolled or shuffled.
+    """
+    first, middle, last = (low + high for low, high in spans)
+    return all(a < b for a, b in pairwise((first, middle, last))) and (
+        abs(first + last - 2 * middle) <= 2 * slack
+    )
+
+
+def _runs(mask: Array) -> list[Span]:
+    """Return the intervals of a mask [N] of booleans that are true.
+
+    >>> _runs(np.array([1, 1, 0, 0, 1], bool))
+    [(0, 2), (4, 5)]
+    """
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]])))
+    return [(int(low), int(high)) for low, high in edges.reshape(-1, 2)]
 
 
 def _line(weight: Array, line: int) -> Array:

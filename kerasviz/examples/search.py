@@ -6,7 +6,7 @@ import io
 import json
 import time
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,22 @@ NAMED = 20
 DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
 
 
+def tensors_of(net: Network, taps: Sequence[str]) -> dict[str, str]:
+    """Return the tensors whose values are ranked by tap: those before a ReLU, with both sides."""
+    found = [net.taps[name] for name in taps]
+    return {tap.name: tap.pre_relu or tap.name for tap in found}
+
+
+def check_units(net: Network, taps: Sequence[str]) -> None:
+    """Raise :class:`UsageError` for two taps of one tensor, and one of any number of channels."""
+    tensors = tensors_of(net, taps)
+    if len(set(tensors.values())) < len(tensors):
+        raise UsageError(f"taps {', '.join(taps)}: two of them are the same tensor")
+    for tap in tensors:
+        if net.taps[tap].channels is None:
+            raise UsageError(f"tap {tap!r} has no fixed number of channels; name another tap")
+
+
 @dataclass(frozen=True)
 class Question:
     """The settings of a search for the images of a source to which the units of taps respond.
@@ -68,17 +84,12 @@ class Question:
                 f"{self.net.name} has class logits at many positions: no class of an image can be "
                 "predicted"
             )
-        if len(set(self.values.values())) < len(self.values):
-            raise UsageError(f"taps {', '.join(self.taps)}: two of them are the same tensor")
-        for tap in self.values:
-            if self.net.taps[tap].channels is None:
-                raise UsageError(f"tap {tap!r} has no fixed number of channels; name another tap")
+        check_units(self.net, self.taps)
 
     @property
     def values(self) -> dict[str, str]:
-        """The tensors by tap: those before a ReLU, which has no negative side."""
-        taps = [self.net.taps[name] for name in self.taps]
-        return {tap.name: tap.pre_relu or tap.name for tap in taps}
+        """The tensors by tap."""
+        return tensors_of(self.net, self.taps)
 
     @property
     def images(self) -> int:

@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kerasviz.figures.layout.tiles import FigureLayout, GradientTile, TileRow
+from kerasviz.figures.layout.tiles import EmptyTile, FigureLayout, GradientTile, TileRow
 from kerasviz.io.files import checksum, digest
 from kerasviz.network.network import Network
 from kerasviz.optvis.environment import environment
-from kerasviz.rendering.gradient_pictures import GradientCache, _made
+from kerasviz.rendering.gradient_pictures import TOO_SMALL, GradientCache, _made
 from kerasviz.rendering.manifest import GradientEntry
 from kerasviz.rendering.photos import OWN_PHOTOS, Photo
 from kerasviz.rendering.store import Store
@@ -44,7 +44,8 @@ def make_computed(store: Store, wanted: Sequence[GradientTile], gradients: Gradi
 def label_computed(store: Store, layout: FigureLayout) -> FigureLayout:
     """Return a layout with what was found when its pictures were computed.
 
-    What concerns one picture is its label, what concerns several is a note.
+    What concerns one picture is its label, what concerns several is a note. Grids of maps that are
+    too small for one are left out.
     """
     found = {tile: store.computed[f"{tile.file}.png"].words for tile in layout.computed}
 
@@ -55,10 +56,14 @@ def label_computed(store: Store, layout: FigureLayout) -> FigureLayout:
             else place
             for place in row.places
         )
-        return replace(row, places=places)
+        told = tuple(p for p in places if isinstance(p, EmptyTile) or p.label != TOO_SMALL)
+        return replace(row, places=told)
 
     notes = dict.fromkeys(w for tile, w in found.items() if w and tile.kind not in LABELLED)
-    blocks = tuple(labelled(row) for row in layout.blocks)
+    blocks = tuple(row for row in map(labelled, layout.blocks) if row.places)
+    small = sum(words == TOO_SMALL for words in found.values())
+    if small:
+        notes[f"Grids of {small} maps are left out: they are too small to tell."] = None
     return replace(layout, blocks=blocks, notes=(*layout.notes, *notes))
 
 

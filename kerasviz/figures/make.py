@@ -141,7 +141,7 @@ def make_figures(  # noqa: PLR0913 - the options of the command
     wanted = figure_names([slugs] if isinstance(slugs, str) else slugs, article)
     asked = RecipeOptions(recipe, steps, size, param, precision, tile, until_converged)
     usual = quick_recipe(asked, quick)
-    net = as_network(net, data)
+    net = as_network(net, data).require_images("figures")
     folder = figures_folder(net, out)
     options = figure_options(
         net,

@@ -69,7 +69,7 @@ def choose_layers(root: ModuleNode, flow: Dataflow) -> dict[str, str]:
 
 
 def find_joints(flow: Dataflow) -> dict[str, str]:
-    """Return the main layers by the structure alone: their values by their own names.
+    """Return the main layers by the structure alone: their values by names of their own.
 
     They are residual additions, concatenations and the last values before a change of the
     resolution, else all convolutions, each behind its activation, else all values with positions.
@@ -82,7 +82,12 @@ def find_joints(flow: Dataflow) -> dict[str, str]:
     if len(layers) < 2:
         layers = {flow.activated(name) for name in flow.learned if flow.has_positions(name)}
     layers = layers or {name for name in flow.values if flow.has_positions(name)}
-    return {name: name for name in sorted(layers, key=flow.order.__getitem__)}
+    return {_called(name, flow): name for name in sorted(layers, key=flow.order.__getitem__)}
+
+
+def _called(name: str, flow: Dataflow) -> str:
+    """Return the name of a value; of one that lists all operators merged in it, the shortest."""
+    return min((name, *flow.values[name].aliases), key=len) if ";" in name else name
 
 
 def _scores(name: str, flow: Dataflow) -> bool:

@@ -69,7 +69,8 @@ class ImageRows:
     """Answer questions about the batches of a program by computing noise; answers are kept.
 
     ``feed`` turns images [B, H, W, C] in [0, 1] into the program's inputs; ``own`` is the number of
-    images that the file names, ``None`` where it is free; ``size`` are the sides that it fixes.
+    images that the file names, ``None`` where it is free; ``size`` are the sides that it fixes. Of
+    whole numbers ``highest`` is the largest and one more.
     """
 
     def __init__(
@@ -79,8 +80,9 @@ class ImageRows:
         own: int | None,
         size: Size,
         channels: int,
+        highest: int = 1,
     ):
-        self._program, self._feed = program, feed
+        self._program, self._feed, self._highest = program, feed, highest
         self._own, self._size, self._channels = own, size, channels
         self._fixed: dict[tuple[frozenset[str], Size], int | None] = {}
         self._free: dict[Size, frozenset[str]] = {}
@@ -228,7 +230,8 @@ class ImageRows:
 
     def _noise(self, count: int, size: Size) -> Tensor:
         shape = [count, *self._sides(size), self._channels]
-        return tf.random.stateless_uniform(shape, (0, 1))
+        noise = tf.random.stateless_uniform(shape, (0, 1))
+        return noise if self._highest == 1 else tf.floor(noise * self._highest)
 
     def _sides(self, size: Size) -> list[int]:
         return [a or b or c for a, b, c in zip(self._size, size, USUAL, strict=True)]

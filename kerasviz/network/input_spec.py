@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from kerasviz.errors import UsageError, near
@@ -21,6 +21,8 @@ class InputSpec:
         std: One number, or one per channel in the order of the network; not 0.
         channel_order: ``"rgb"`` or ``"bgr"``; ignored unless the network has three channels.
         source: Where the description came from.
+        quantiles: Of the columns of a table, those of its data at 5, 25, 50, 75 and 95 %, which
+            are drawn behind pictures.
 
     Raises:
         UsageError: For another channel order, and a scale or std of 0.
@@ -35,6 +37,7 @@ class InputSpec:
     std: tuple[float, ...] = (1.0,)
     channel_order: str = "rgb"
     source: str = "given"
+    quantiles: tuple[tuple[float, ...], ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         if self.channel_order not in ("rgb", "bgr"):
@@ -50,14 +53,18 @@ class InputSpec:
         ends = [(e * self.scale - m) / s for m, s in zip(mean, std, strict=True) for e in (0, 1)]
         return min(ends), max(ends)
 
-    def describe(self) -> str:
+    def describe(self, *, colours: bool = True) -> str:
         """Describe the numbers for people: their range, and what is done where it is not all.
+
+        Without ``colours`` there is no order of them.
 
         >>> InputSpec(scale=2.0, mean=(1.0,)).describe()
         '-1 to 1, RGB'
         """
         low, high = self.range
-        text = f"{low:.6g} to {high:.6g}, {self.channel_order.upper()}"
+        text = f"{low:.6g} to {high:.6g}"
+        if colours:
+            text += f", {self.channel_order.upper()}"
         if len({*self.mean}) > 1 or len({*self.std}) > 1:
             mean, std = (" ".join(f"{n:.6g}" for n in numbers) for numbers in (self.mean, self.std))
             text += f", scale {self.scale:.6g}, mean {mean}, std {std}"
@@ -81,7 +88,9 @@ class InputSpec:
 
     def to_json(self) -> dict[str, Any]:
         """Return the description as plain data, for :meth:`from_json`."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        data = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        quantiles = [list(numbers) for numbers in data.pop("quantiles")]
+        return {**data, **({"quantiles": quantiles} if quantiles else {})}
 
     def identity(self) -> dict[str, Any]:
         """Return what decides a picture, as plain data: everything but the source."""
@@ -93,6 +102,7 @@ class InputSpec:
         settings: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in data.items()
         }
+        settings["quantiles"] = tuple(map(tuple, settings.get("quantiles", ())))
         return cls(**settings)
 
 
@@ -132,13 +142,19 @@ class InputWords:
     """Hold the words that describe an input, as the command and :func:`kerasviz.load` take them.
 
     ``preprocess`` is the name of a preset; ``mean`` and ``std`` have one number, or one for each
-    channel, and are those of images in 0..255 if one of them is above 1.
+    channel, and are those of images in 0..255 if one of them is above 1. ``range_`` has the lowest
+    and the highest number of signals, or the name of a file of some; ``axes`` and ``rate`` are
+    those of signals, ``front_end`` is what turns sounds into spectrograms.
     """
 
     preprocess: str | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     channel_order: str | None = None
+    range_: str | None = None
+    axes: str | None = None
+    rate: int | None = None
+    front_end: str | None = None
 
     @classmethod
     def of(
@@ -152,15 +168,20 @@ class InputWords:
 
         Raises :class:`UsageError` for a mean or std that is no number.
         """
-        numbers = {"mean": _numbers("mean", mean), "std": _numbers("std", std)}
-        return cls(preprocess, **numbers, channel_order=channel_order)
+        return cls(preprocess, _numbers("mean", mean), _numbers("std", std), channel_order)
 
     def spec(self, source: str = "given") -> InputSpec | None:
         """Return the description, ``None`` where the words give none.
 
         ``source`` is what it names as its origin unless it is a preset.
         """
-        if self.preprocess is None and self.mean is None and self.std is None:
+        described = (self.preprocess, self.mean, self.std)
+        if self.range_ is not None:
+            if described != (None, None, None):
+                raise UsageError("give --range, or --preprocess, --mean and --std, not both")
+            limits = limits_of(self.range_)
+            return None if limits is None else range_spec(*limits, source=source)
+        if described == (None, None, None):
             return None
         if self.preprocess is not None:
             spec = preset(self.preprocess)
@@ -175,6 +196,43 @@ class InputWords:
             spec = InputSpec(scale=255.0 if largest > 1 else 1.0)
         given = {k: v for k in ("mean", "std", "channel_order") if (v := getattr(self, k))}
         return replace(spec, **given, source=source) if given else spec
+
+
+def limits_of(text: str) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """Parse the lowest and the highest numbers of ``LOW,HIGH``, or ``LOW,HIGH;...`` by channel.
+
+    ``None`` for other texts, which name files.
+
+    >>> limits_of("-1,1"), limits_of("-1,1;0,5"), limits_of("eeg.npy")
+    (((-1.0,), (1.0,)), ((-1.0, 0.0), (1.0, 5.0)), None)
+    """
+    try:
+        pairs = [[float(number) for number in part.split(",")] for part in text.split(";")]
+    except ValueError:
+        return None
+    if any(len(pair) != 2 for pair in pairs):
+        raise UsageError(f"range {text!r}: expected LOW,HIGH, such as -1,1, or a file of signals")
+    lows, highs = zip(*pairs, strict=True)
+    return lows, highs
+
+
+def range_spec(lows: Sequence[float], highs: Sequence[float], source: str = "given") -> InputSpec:
+    """Return the description of numbers from ``lows`` to ``highs``, one each or one per channel.
+
+    Raises :class:`UsageError` unless each low number is finite and below the high one.
+
+    >>> range_spec((-2.0,), (2.0,)).range
+    (-2.0, 2.0)
+    """
+    pairs = list(zip(lows, highs, strict=True))
+    for low, high in pairs:
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            raise UsageError(f"range {low:g},{high:g}: expected a number and a larger one")
+    return InputSpec(
+        mean=tuple(-low / (high - low) for low, high in pairs),
+        std=tuple(1 / (high - low) for low, high in pairs),
+        source=source,
+    )
 
 
 def _numbers(name: str, given: float | Sequence[float] | None) -> tuple[float, ...] | None:

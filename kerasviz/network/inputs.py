@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol, TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
@@ -15,7 +15,7 @@ import tensorflow as tf
 from kerasviz.errors import UsageError, near
 from kerasviz.network.input_spec import InputSpec
 from kerasviz.network.program import Port, Program
-from kerasviz.types import Array, Tensor
+from kerasviz.types import Array, Size, Tensor
 
 #: The first length of an image [C, H, W] without a batch axis; others count images.
 COLOURS = 3
@@ -35,6 +35,57 @@ _RANGES = {
 }
 
 
+class OptimizedInput(Protocol):
+    """Describe an input whose numbers are optimized, as images [B, H, W, C] whatever it takes.
+
+    ``medium`` says what it takes, and ``noun`` calls it so in messages.
+    """
+
+    @property
+    def port(self) -> Port: ...
+
+    @property
+    def medium(self) -> str: ...
+
+    @property
+    def noun(self) -> str: ...
+
+    @property
+    def axes(self) -> Sequence[str]:
+        """The roles of its axes in the model's layout: words, or letters for images."""
+
+    @property
+    def lengths(self) -> tuple[int | None, ...]:
+        """The lengths of the axes of positions, ``None`` where one is free."""
+
+    @property
+    def size(self) -> tuple[int | None, int | None]: ...
+
+    @property
+    def channels(self) -> int: ...
+
+    @property
+    def batch(self) -> int | None: ...
+
+    @property
+    def rows(self) -> int | None: ...
+
+    @property
+    def default_spec(self) -> InputSpec | None: ...
+
+    def lengths_in(self, size: Size) -> tuple[int, ...]:
+        """Return the lengths of the axes of positions in images of a (height, width)."""
+
+    def feed(self, images: Tensor) -> Tensor: ...
+
+    def own_layout(self, images: Tensor) -> Tensor: ...
+
+    def own_shape(self, size: Size, count: int = 1) -> tuple[int, ...]: ...
+
+
+Needed = TypeVar("Needed", bound=OptimizedInput)
+
+
 @dataclass(frozen=True)
 class ImageInput:
     """Describe an input that takes images.
@@ -45,6 +96,8 @@ class ImageInput:
 
     port: Port
     axes: str
+    medium: ClassVar[str] = "image"
+    noun: ClassVar[str] = "image"
 
     @classmethod
     def of(cls, port: Port) -> ImageInput | None:
@@ -68,6 +121,15 @@ class ImageInput:
     def size(self) -> tuple[int | None, int | None]:
         """The only (height, width) that it takes, ``None`` for any."""
         return self._length("H"), self._length("W")
+
+    @property
+    def lengths(self) -> tuple[int | None, int | None]:
+        """The lengths of the axes of positions, which are those of its size."""
+        return self.size
+
+    def lengths_in(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Return the lengths of the axes of positions in images of a size."""
+        return size
 
     @property
     def channels(self) -> int:
@@ -160,27 +222,29 @@ def needed_inputs(program: Program, names: Iterable[str]) -> list[str]:
 def image_needed(
     program: Program,
     names: Iterable[str],
-    images: Sequence[ImageInput],
+    images: Sequence[Needed],
     held: Iterable[str],
     begin: str,
-) -> ImageInput | None:
+) -> Needed | None:
     """Return which of the images values depend on; ``None`` for none.
 
     Raises:
         UsageError: Beginning with ``begin``, if they depend on several images, or on inputs that
             are neither images nor held.
     """
+    noun = images[0].noun if images else "image"
     needed = [name for name in needed_inputs(program, names) if name not in set(held)]
     found = [image for image in images if image.port.name in needed]
     others = [n for n in needed if n not in {image.port.name for image in found}]
     if others:
         raise UsageError(
-            f"{begin} needs more than an image; give {shown(program.inputs[n] for n in others)} "
-            "with --data FILE.npz (in Python: net.with_data)"
+            f"{begin} needs more than {'an' if noun[0] in 'aeiou' else 'a'} {noun}; give "
+            f"{shown(program.inputs[n] for n in others)} with --data FILE.npz "
+            "(in Python: net.with_data)"
         )
     if len(found) > 1:
         raise UsageError(
-            f"{begin} depends on the images {shown(image.port for image in found)}; give all but "
+            f"{begin} depends on the {noun}s {shown(image.port for image in found)}; give all but "
             "the one that is optimized with --data FILE.npz (in Python: net.with_data)"
         )
     return found[0] if found else None

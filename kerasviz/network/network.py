@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
@@ -18,19 +18,24 @@ from kerasviz.network.identity import Identity as Identity
 from kerasviz.network.image_rows import FAILURES, USUAL, ImageRows, in_batches
 from kerasviz.network.input_spec import PRESETS, InputSpec
 from kerasviz.network.inputs import (
-    ImageInput,
+    OptimizedInput,
     checksums,
     held_arrays,
     held_feed,
-    image_inputs,
     image_needed,
 )
 from kerasviz.network.live_weights import LiveWeights
 from kerasviz.network.map import Map, map_of
+from kerasviz.network.optimized_inputs import optimized_inputs
 from kerasviz.network.program import PLAIN, Kernels, Port, Program, modality_of
 from kerasviz.network.quiet_tensorflow import without_autograph
 from kerasviz.network.taps import Tap, TapTable
+from kerasviz.network.token_input import Implied, TokenInput, implied_feed, implied_inputs
 from kerasviz.types import Array, NotebookView, Tensor
+
+if TYPE_CHECKING:
+    from kerasviz.network.front_ends.card import FrontEndCard
+    from kerasviz.network.front_ends.streaming import StreamCard
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -52,6 +57,10 @@ class Network(NotebookView):
         origins: Where ``input``, ``labels`` and ``size`` are from, and what was ``left out``.
         live: The weights of the model in memory that it was loaded from. The network keeps those
             of that time, and warns when the model has others.
+        axes: The axes of the input, as ``"batch,channel,time"``, ``None`` for the likely ones.
+        rate: The rate of signals in Hz, ``None`` if unknown.
+        front_end: What turns a sound into the spectrogram that the file takes; it is part of the
+            ``program``, see :func:`kerasviz.network.front_ends.wrapped.with_front_end`.
 
     Example:
         >>> net = kerasviz.load("efficientnet-lite0")
@@ -73,17 +82,22 @@ class Network(NotebookView):
     trained_size: tuple[int, int] | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
     live: LiveWeights | None = None
+    axes: str | None = None
+    rate: int | None = None
+    front_end: FrontEndCard | StreamCard | None = None
     taps: TapTable = field(init=False)
     map: Map = field(init=False)
 
     def __post_init__(self) -> None:
         values = self.program.values
         names = TapTable(values, self.aliases).names
-        network_map = map_of(self.program, names, [n for n in self.main_taps if n in names])
+        network_map = self._mapped(names)
         aliases = {**(self.aliases or {}), **network_map.names()}
-        images = image_inputs(self.program)
+        images = self._optimized
+        likely = images[0].default_spec if images else None
+        words = bool(images) and images[0].medium == "tokens"  # ids are what they are
         fields = {
-            "input_spec": self.input_spec or (images[0].default_spec if images else None),
+            "input_spec": likely if words else self.input_spec or likely,
             "map": network_map,
             "taps": TapTable(values, aliases, network_map.short_names(), self.left_out),
             "main_taps": tuple(network_map.main),
@@ -91,11 +105,25 @@ class Network(NotebookView):
         for name, value in fields.items():  # as a frozen dataclass sets its own fields
             object.__setattr__(self, name, value)
 
+    def _mapped(self, names: Mapping[str, str]) -> Map:
+        """Return the map, with those of the main taps that the program has."""
+        known = [name for name in self.main_taps if name in names]
+        if len(known) < len(self.main_taps):
+            found = map_of(self.program, names)
+            if tuple(found.main) == self.main_taps:  # those of a network that this is a copy of
+                return found
+        return map_of(self.program, names, known)
+
     def with_input_spec(self, spec: InputSpec) -> Network:
         """Return this network with another input description."""
         origins = {**self.origins, "input": spec.source}
         known = spec == self.input_spec
         return self if known else replace(self, input_spec=spec, origins=origins)
+
+    def with_axes(self, axes: str | None, rate: int | None) -> Network:
+        """Return this network with its input read by other axes and at another rate."""
+        known = (axes, rate) == (self.axes, self.rate)
+        return self if known else replace(self, axes=axes, rate=rate)
 
     def with_channel_order(self, order: str) -> Network:
         """Return this network with its input description in another order of the colours."""
@@ -115,7 +143,7 @@ class Network(NotebookView):
         Example:
             >>> net.with_data({"age": [[0.3]]}).activations(images, ["head"])   # doctest: +SKIP
         """
-        images = [image.port.name for image in image_inputs(self.program)]
+        images = [image.port.name for image in self._optimized]
         arrays = {n: a for n, a in {**self.data, **data}.items() if images != [n]}
         if len(images) > 1 and set(images) <= set(arrays):
             raise UsageError(
@@ -163,25 +191,65 @@ class Network(NotebookView):
     # -- the input ---------------------------------------------------------------------------
 
     @cached_property
-    def _images(self) -> list[ImageInput]:
-        """The inputs of images that are not held, of which one is optimized."""
-        images = image_inputs(self.program)
-        if not images:
+    def _optimized(self) -> Sequence[OptimizedInput]:
+        """The inputs that can be optimized, of one medium."""
+        return optimized_inputs(self.program, self.axes, self.rate)
+
+    @cached_property
+    def _images(self) -> list[OptimizedInput]:
+        """The inputs of images, or of another medium, that are not held: one is optimized."""
+        if not self._optimized:
             ports = self.program.inputs.values()
             seen = ", ".join(f"{p.name} {list(p.shape or '?')} ({modality_of(p)})" for p in ports)
-            raise ModelError(f"{self.name}: expected one image input of rank 4; inputs: {seen}")
-        return [image for image in images if image.port.name not in self.data]
+            raise ModelError(
+                f"{self.name}: expected one input of images (rank 4) or signals, whose axes "
+                f"--axes may name, as --axes batch,time,channel; inputs: {seen}"
+            )
+        return [image for image in self._optimized if image.port.name not in self.data]
 
     @property
     def takes_images(self) -> bool:
-        """Whether an input takes images, whose pixels can be optimized."""
-        return any(image.port.name not in self.data for image in image_inputs(self.program))
+        """Whether an input takes images, or another medium, whose numbers can be optimized."""
+        return any(image.port.name not in self.data for image in self._optimized)
 
     @property
-    def image_input(self) -> ImageInput:
-        """The input that takes the images; of several the chosen or the first one."""
+    def medium(self) -> str:
+        """What the network takes: ``image``, ``signal``..."""
+        return self._optimized[0].medium if self._optimized else "image"
+
+    def require_images(self, what: str) -> Network:
+        """Return this network, or say in one line that ``what`` is for images only."""
+        if self.takes_images and self.medium != "image":
+            raise UsageError(
+                f"{what}: {self.name} takes {self.image_input.noun}s, and this is for networks "
+                "that take images; render, atlas, open, taps and check work"
+            )
+        return self
+
+    @property
+    def geometry(self) -> dict[str, Any]:
+        """The axes and the rate of the signals that it takes, as plain data; empty for images."""
+        if self.medium == "image":
+            return {}
+        axes = self.axes or ",".join(self.image_input.axes)
+        described: dict[str, Any] = {"axes": axes}
+        if self.rate is not None:
+            described["rate"] = self.rate
+        if self.front_end is not None:
+            described["front_end"] = self.front_end.to_json()
+        return described
+
+    @property
+    def image_input(self) -> OptimizedInput:
+        """The input that takes the images, or another medium; of several the chosen or first."""
         chosen = (image for image in self._images if image.port.name == self.image)
         return next(chosen, self._images[0])
+
+    @cached_property
+    def _implied(self) -> dict[str, Implied]:
+        """What inputs beside token ids are held at, unless data was given for them."""
+        ids = self.image_input
+        return implied_inputs(self.program, ids) if isinstance(ids, TokenInput) else {}
 
     @property
     def image_port(self) -> Port:
@@ -197,7 +265,8 @@ class Network(NotebookView):
         """
         parts = [part for name in names for part in self.taps[name].parts]
         begin = f"{self.name}: {', '.join(dict.fromkeys(names))}"
-        image = image_needed(self.program, parts, self._images, self.data, begin)
+        held = {*self.data, *self._implied}
+        image = image_needed(self.program, parts, self._images, held, begin)
         if image is None or image.port is self.image_port:
             return self
         name = image.port.name
@@ -211,7 +280,7 @@ class Network(NotebookView):
 
     @property
     def channels(self) -> int:
-        """The number of channels of an image: 3 for colour, 1 for grey."""
+        """The number of channels of an image: 3 for colour, 1 for grey; of a signal any."""
         return self.image_input.channels
 
     @property
@@ -221,10 +290,16 @@ class Network(NotebookView):
 
     def require_input_spec(self) -> InputSpec:
         """Return the input description, or explain in one line how to give one."""
-        if self.input_spec is None and self.identity.by_contents:
+        images = self.medium == "image"
+        if self.input_spec is None and self.identity.by_contents and images:
             raise UsageError(
                 f"{self.name}: the model does not say which numbers it takes; load it with "
                 f"preprocess= one of {', '.join(PRESETS)}, or mean=, std= and channel_order="
+            )
+        if self.input_spec is None and not images:
+            raise UsageError(
+                f"{self.name}: nothing says which numbers its {self.image_input.noun}s have; give "
+                "--range LOW,HIGH or --range FILE.npy with some of them (in Python: range_=)"
             )
         if self.input_spec is None:
             raise UsageError(
@@ -242,11 +317,30 @@ class Network(NotebookView):
         """Raise :class:`UsageError` if the network takes another image size only."""
         for only, side in zip(self.fixed_size, (height, width), strict=True):
             if only is not None and only != side:
-                want = "x".join("any" if n is None else str(n) for n in self.fixed_size)
+                want = "x".join("any" if n is None else str(n) for n in self._lengths)
+                given = "x".join(map(str, self._sides(height, width)))
                 raise UsageError(
-                    f"{self.name} takes images of {want} only, not {height}x{width}; "
+                    f"{self.name} takes {self.image_input.noun}s of {want} only, not {given}; "
                     f"give --size {want.replace('any', str(only))}"
                 )
+
+    def _of_size(self, height: int | None, width: int | None) -> str:
+        """Return "images of 64x96" for a size."""
+        lengths = self._sides(height, width)
+        return f"{self.image_input.noun}s of {'x'.join(map(str, lengths))}"
+
+    @property
+    def _lengths(self) -> tuple[int | None, ...]:
+        return self.image_input.lengths or (1,)
+
+    def _sides(self, height: int | None, width: int | None) -> tuple[int | None, ...]:
+        """Return the lengths of a signal in an image of a size, or the size where it has none."""
+        if height is None or width is None or not self.image_input.lengths:
+            return height, width
+        try:
+            return self.image_input.lengths_in((height, width))
+        except UsageError:
+            return height, width
 
     # -- running -----------------------------------------------------------------------------
 
@@ -275,7 +369,8 @@ class Network(NotebookView):
         images = tf.convert_to_tensor(images, tf.float32)
         if images.shape.rank != 4 or images.shape[-1] != self.channels:
             raise UsageError(
-                f"{self.name} takes images [batch, height, width, {self.channels}]; "
+                f"{self.name} takes {self.image_input.noun}s "
+                f"[batch, height, width, {self.channels}]; "
                 f"given {list(images.shape)}"
             )
         self.require_input_spec()
@@ -289,7 +384,7 @@ class Network(NotebookView):
         for name, result in results.items():
             if 0 in result.shape[1:]:
                 raise ModelError(
-                    f"{self.name}: images of {height}x{width} are too small, {name} would have "
+                    f"{self.name}: {self._of_size(height, width)} are too small, {name} would have "
                     f"the shape {list(result.shape[1:])}; give a larger --size"
                 )
         return results
@@ -303,7 +398,7 @@ class Network(NotebookView):
         fixed = self._rows.fixed_batch(wanted, (images.shape[1], images.shape[2]))
 
         def compute(x: Tensor) -> dict[str, Tensor]:
-            feeds = self._feeds(x)
+            feeds = self.feeds(x)
             values = self.program.compute(feeds, wanted, channels_last=True, kernels=kernels)
             return {n: self._rows.by_image(n, values[n], x, fixed) for n in wanted}
 
@@ -315,18 +410,20 @@ class Network(NotebookView):
             }
         return {name: _join([values[p] for p in tap.parts], -1) for name, tap in taps.items()}
 
-    def _feeds(self, images: Tensor) -> dict[str, Tensor]:
+    def feeds(self, images: Tensor) -> dict[str, Tensor]:
         """Return the program's inputs: images in [0, 1], and what is held."""
         image, ports = self.image_input, self.program.inputs
         if image.port.dtype == tf.string:
             raise UsageError(f"{self.name}: input {image.port.name!r} takes texts, no images")
-        held = {n: held_feed(ports[n], a, images, image.batch) for n, a in self.data.items()}
+        held = {n: implied_feed(ports[n], kind, images) for n, kind in self._implied.items()}
+        held |= {n: held_feed(ports[n], a, images, image.batch) for n, a in self.data.items()}
         return {**held, image.port.name: image.feed(self.require_input_spec().apply(images))}
 
     @cached_property
     def _rows(self) -> ImageRows:
-        own = self.image_input.batch
-        return ImageRows(self.program, self._feeds, own, self.fixed_size, self.channels)
+        image, about = self.image_input, (self.fixed_size, self.channels)
+        highest = image.vocabulary if isinstance(image, TokenInput) else 1
+        return ImageRows(self.program, self.feeds, image.batch, *about, highest)
 
     def fixed_batch(self, names: Sequence[str], size: tuple[int, int]) -> int | None:
         """Return the only number of images of which taps can be computed; ``None`` for any.
@@ -344,16 +441,15 @@ class Network(NotebookView):
     ) -> str:
         """Say why taps cannot be computed, and which size helps, if one does."""
         reason = first_line(error).split(" for '{{node")[0][:200]
-        begin = (
-            f"{self.name}: {', '.join(names)} cannot be computed from images of {height}x{width}"
-        )
+        shown = self._of_size(height, width)
+        begin = f"{self.name}: {', '.join(names)} cannot be computed from {shown}"
         if height is None or width is None:
             return f"{begin}: {reason}"
         for other in ((2 * height, 2 * width), (4 * height, 4 * width), USUAL):
             fitting = self.fitting_size(other)
             if fitting != (height, width) and self._can_compute(names, *fitting):
                 what = "give --size" if other == USUAL else "too small; give a larger --size, as"
-                return f"{begin} ({what} {'x'.join(map(str, fitting))}): {reason}"
+                return f"{begin} ({what} {'x'.join(map(str, self._sides(*fitting)))}): {reason}"
         return f"{begin}: {reason}"
 
     def computes(self, name: str, height: int, width: int) -> bool:

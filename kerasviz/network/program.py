@@ -142,7 +142,7 @@ def has_positions(shape: Shape) -> bool:
     (True, False, False)
     """
     shape = shape or ()
-    return len(shape) in (3, 4) and 1 not in shape[1:-1] and shape[-1] is not None
+    return len(shape) in (3, 4, 5) and 1 not in shape[1:-1] and shape[-1] is not None
 
 
 def static_shape(tensor: Tensor) -> Shape:
@@ -164,6 +164,8 @@ class Value:
     For the output of any activation function, also one of several operations, ``activation_input``
     names its input.
     ``weights`` are the names of the constants in the file that its operation takes.
+    ``table`` is the number of rows of the constant table of which it has the rows that whole
+    numbers select (an embedding, or a one-hot encoding), ``None`` for other operations.
     """
 
     name: str
@@ -178,6 +180,7 @@ class Value:
     auxiliary: bool = False
     activation_input: str | None = None
     weights: tuple[str, ...] = ()
+    table: int | None = None
 
 
 class Described:

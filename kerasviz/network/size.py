@@ -1,4 +1,4 @@
-"""Read the size of images: a number of pixels, or height and width."""
+"""Read the size of images, a number of pixels or height and width, and the lengths of signals."""
 
 from __future__ import annotations
 
@@ -18,17 +18,43 @@ def size_of(value: Any) -> Size:
     >>> size_of(128), size_of((96, 128)), size_of("96x128")
     ((128, 128), (96, 128), (96, 128))
     """
-    numbers: list[Any] = []
-    if isinstance(value, str):
-        match = re.fullmatch(r"(\d+)(?:[xX](\d+))?", value.strip())
-        numbers = [] if match is None else [int(match[1]), int(match[2] or match[1])]
-    elif isinstance(value, Integral):
-        numbers = [value, value]
-    elif isinstance(value, list | tuple):
-        numbers = list(value)
-    whole = all(isinstance(n, Integral) and not isinstance(n, bool) for n in numbers)
-    if len(numbers) != 2 or not whole or min(map(int, numbers)) < 1:
+    numbers = _whole_numbers(value)
+    if len(numbers) == 1:
+        numbers *= 2
+    if len(numbers) != 2:
         raise UsageError(
             f"{value!r}: expected pixels such as 128, or height x width such as 96x128"
         )
-    return int(numbers[0]), int(numbers[1])
+    return numbers[0], numbers[1]
+
+
+def lengths_of(value: Any) -> tuple[int, ...]:
+    """Return the lengths of axes: of one number, several, or a text such as ``"16x24x32"``.
+
+    Raises :class:`UsageError` for anything else.
+
+    >>> lengths_of(2000), lengths_of("16x24x32")
+    ((2000,), (16, 24, 32))
+    """
+    numbers = _whole_numbers(value)
+    if not numbers:
+        raise UsageError(
+            f"{value!r}: expected pixels such as 128, or height x width such as 96x128 (of signals "
+            "lengths such as 2000 or 16x24x32)"
+        )
+    return numbers
+
+
+def _whole_numbers(value: Any) -> tuple[int, ...]:
+    """Return whole numbers from 1 on, none for anything else."""
+    numbers: list[Any] = []
+    if isinstance(value, str) and re.fullmatch(r"\d+(?:[xX]\d+)*", value.strip()):
+        numbers = [int(number) for number in re.split("[xX]", value.strip())]
+    elif isinstance(value, Integral):
+        numbers = [value]
+    elif isinstance(value, list | tuple):
+        numbers = list(value)
+    whole = all(isinstance(n, Integral) and not isinstance(n, bool) for n in numbers)
+    if not numbers or not whole or min(map(int, numbers)) < 1:
+        return ()
+    return tuple(int(n) for n in numbers)

@@ -11,15 +11,27 @@ from typing import Any
 from kerasviz.errors import UsageError, check_choice, check_names
 from kerasviz.optvis import parameterizations
 from kerasviz.optvis.held_array import nameless, plain, revived
-from kerasviz.optvis.parameterizations import Alpha, Fourier, Maco, Parameterization, Pixel
+from kerasviz.optvis.parameterizations import (
+    Alpha,
+    Fourier,
+    Maco,
+    Parameterization,
+    Pixel,
+    Signal,
+    Waveform,
+    media_of,
+)
 from kerasviz.optvis.python_function import PythonFunction
 from kerasviz.optvis.recipe_checks import check_recipe
+from kerasviz.optvis.tokens.search import TokenSearch
+from kerasviz.optvis.transforms.axis_transform import SIGNAL_STEPS, AxisTransform
 from kerasviz.optvis.transforms.presets import (
     ARTICLE_STEPS,
     LUCID_STEPS,
     VIT_STEPS,
     VIVID_STEPS,
 )
+from kerasviz.optvis.transforms.sound_transform import SOUND_STEPS, SoundTransform
 from kerasviz.optvis.transforms.steps import Jitter, Pad
 from kerasviz.optvis.transforms.transform import (
     FoldedTransform,
@@ -36,7 +48,7 @@ OPTIMIZERS = ("adam", "gradient-descent", "normalized-gradient", "nadam")
 #: Settings that are left out of the data of recipes which have their defaults.
 _RECENT = (
     *("rivals", "special_tokens", "views", "opacity", "likeness"),
-    *("octaves", "octave_scale", "cutoff", "final_size"),
+    *("octaves", "octave_scale", "cutoff", "final_size", "search"),
 )
 #: The patience of ``--until-converged``, in steps.
 PATIENCE = 128
@@ -84,6 +96,8 @@ class Recipe(NotebookView):
             every 16 steps and every snapshot; ``None`` to take all steps.
         final_size: (height, width) in pixels of the finished picture, for parameterizations that
             have one in any size, such as ``cppn``; ``None`` for the size it is optimized in.
+        search: How tokens are searched for, in place of the optimization of an image; ``None`` for
+            other media.
 
     Raises:
         UsageError: For impossible settings.
@@ -123,6 +137,7 @@ class Recipe(NotebookView):
     octave_scale: float = 1.4
     cutoff: float | None = None
     final_size: tuple[int, int] | None = None
+    search: TokenSearch | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.transform, Transform):
@@ -220,6 +235,8 @@ class Recipe(NotebookView):
         data["size"] = list(self.size)
         if self.final_size is not None:
             data["final_size"] = list(self.final_size)
+        if self.search is not None:
+            data["search"] = self.search.to_json()
         data["parameterization"] = self.parameterization.to_json()
         data["transform"] = self.transform.to_json()
         return data
@@ -236,6 +253,7 @@ class Recipe(NotebookView):
         readers: dict[str, Callable[[Any], Any]] = {
             "size": tuple,
             "final_size": lambda size: None if size is None else tuple(size),
+            "search": lambda search: None if search is None else TokenSearch.from_json(search),
             "parameterization": parameterizations.from_json,
             "transform": transform_from_json,
             "penalties": lambda penalties: tuple(map(PythonFunction.from_json, penalties)),
@@ -325,6 +343,39 @@ RECIPES: dict[str, Recipe] = {
         pre_activation=False,
         octaves=4,
     ),
+    # Signals of any axes: time series, volumes, videos, tables. Measured in
+    # docs/pages/howto/signals.md.
+    "signal": Recipe(
+        "signal",
+        steps=256,
+        parameterization=Signal(),
+        transform=AxisTransform(SIGNAL_STEPS),
+    ),
+    # Tokens that raise a score (Thompson et al. 2024): 12 of them, 300 steps of 256 sequences.
+    "words": Recipe(
+        "words",
+        steps=300,
+        size=(1, 12),
+        transform=FoldedTransform(()),
+        pre_activation=False,
+        search=TokenSearch(),
+    ),
+    # For networks that take sounds: waves of fixed loudness, by frequency. Measured in
+    # docs/pages/howto/sound.md.
+    "sound": Recipe(
+        "sound",
+        steps=512,
+        parameterization=Waveform(decay_power=0.5, sparsity=2.0),
+        transform=SoundTransform(SOUND_STEPS),
+    ),
+    # From a recording: what raises a score in it, as accentuation does with a photo.
+    "sound-accentuation": Recipe(
+        "sound-accentuation",
+        steps=100,
+        parameterization=Waveform(),
+        transform=SoundTransform(SOUND_STEPS),
+        likeness=0.5,
+    ),
 }
 
 #: What each preset is for, in a sentence for people who choose one.
@@ -337,7 +388,22 @@ RECIPE_SUMMARIES: dict[str, str] = {
     "maco": "The spectrum stays that of photos, only phases change: natural, and transparent.",
     "accentuation": "From a photo: what raises the score in it, and where the score depends on it.",
     "deepdream": "From a photo: dreams a layer or unit into it, in sizes from small to large.",
+    "signal": "For networks that take no images: signals, volumes, videos and tables.",
+    "words": "For networks of tokens: a search for the sequences that raise a score.",
+    "sound": "For networks that take sounds: a wave of fixed loudness, by its frequencies.",
+    "sound-accentuation": "From a recording: what raises the score in it, as loud as it was.",
 }
+#: The recipe that ``fast``, the usual one, stands for in networks that take another medium.
+OF_MEDIA = {"signal": "signal", "sound": "sound", "tokens": "words"}
+
+
+def media_of_recipe(recipe: Recipe) -> tuple[str, ...]:
+    """Return the media whose numbers a recipe makes.
+
+    >>> media_of_recipe(RECIPES["fast"]), media_of_recipe(RECIPES["words"])
+    (('image',), ('tokens',))
+    """
+    return ("tokens",) if recipe.search is not None else media_of(recipe.parameterization)
 
 
 def recipe(name_or_file: str | Path | Recipe) -> Recipe:

@@ -8,6 +8,7 @@ from kerasviz.network.positions import positions_of
 from kerasviz.optvis.objectives.objective import Objective, diversity
 from kerasviz.optvis.objectives.targets import Target
 from kerasviz.optvis.recipes import Recipe
+from kerasviz.rendering.media_recipes import along_axes, check_medium
 from kerasviz.rendering.sizes import may_shrink, with_crop_size
 from kerasviz.types import PreActivation
 
@@ -31,8 +32,12 @@ def adapt_recipe(recipe: Recipe, objective: Objective, net: Network) -> Recipe:
     best image is one flat colour. Units of that layer are optimized after the ReLU, and redirected
     gradients help those that are dead at the start. Crops get the size of the network, where the
     recipe names none, and images shrink only where they may (see
-    :func:`kerasviz.rendering.sizes.may_shrink`).
+    :func:`kerasviz.rendering.sizes.may_shrink`). Recipes of signals get the lengths of the axes.
+
+    Raises :class:`UsageError` for a recipe that makes none of what the network takes.
     """
+    check_medium(recipe, net)
+    recipe = along_axes(recipe, net)
     recipe = with_crop_size(recipe, net)
     if not may_shrink(recipe, objective, net):
         recipe = recipe.replace(transform=recipe.transform.unshrunk())

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
+from kerasviz.optvis.objectives.structure import taps_of
 from kerasviz.optvis.objectives.sums import Reach, balanced, single_term
 from kerasviz.optvis.objectives.term import Term
 from kerasviz.rendering.batching import make_batches
@@ -34,7 +35,7 @@ def request_of_term(request: Request, term: Term, name: str, net: Network) -> Re
     """
     objective = single_term(term)
     recipe = request.recipe.replace(steps=min(STEPS, request.recipe.steps), patience=0, cutoff=None)
-    data = held_for(objective, recipe, net)
+    data = held_for(taps_of([objective], net, recipe.pre_activation), net)
     return Request(name, objective, recipe, request.seed, batch=request.batch, data=data)
 
 

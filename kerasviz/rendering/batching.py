@@ -10,7 +10,7 @@ from typing import Any
 from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.packing import pack_objectives
-from kerasviz.optvis.objectives.structure import Structure, structure_of, taps_in
+from kerasviz.optvis.objectives.structure import Structure, taps_in
 from kerasviz.optvis.recipes import Recipe
 from kerasviz.rendering.request import Request
 
@@ -39,8 +39,7 @@ class Batch:
     def of(cls, net: Network, requests: Sequence[Request], size: int) -> Batch:
         """Return the batch of requests that have one recipe and one structure of objectives."""
         first = requests[0]
-        structure = structure_of(first.objective, net, first.recipe.pre_activation)
-        return cls(structure, tuple(requests), size)
+        return cls(first.structure(net), tuple(requests), size)
 
     @property
     def recipe(self) -> Recipe:
@@ -77,8 +76,7 @@ def fixed_batch(net: Network, request: Request) -> int | None:
 
     Larger batches are computed in parts of this size.
     """
-    structure = structure_of(request.objective, net, request.recipe.pre_activation)
-    taps = taps_in(structure)
+    taps = taps_in(request.structure(net))
     return net.fixed_batch(taps, request.recipe.seen_size) if taps else None
 
 
@@ -112,7 +110,7 @@ def make_batches(net: Network, requests: Sequence[Request]) -> list[Batch]:
     groups: dict[Any, list[Request]] = {}
     for request in requests:
         pre = request.recipe.pre_activation
-        structure = structure_of(request.objective, net, pre)
+        structure = request.structure(net)
         for seen in (*request.recipe.octave_sizes[:-1], request.recipe.seen_size):
             net.focused(taps_in(structure)).check_size(*seen)
             pack_objectives(structure, [request.objective], net, pre, seen)

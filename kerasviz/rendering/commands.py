@@ -10,11 +10,12 @@ from typing import Any
 
 from kerasviz.errors import UsageError
 from kerasviz.importers import IMPORTERS
-from kerasviz.network.input_spec import PRESETS, InputSpec
+from kerasviz.network.front_ends.wrapped import text_of_card
+from kerasviz.network.input_spec import PRESETS, InputSpec, limits_of, range_spec
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.sums import unbalanced
 from kerasviz.optvis.objectives.targets import parse_target
-from kerasviz.optvis.parameterizations import Aligned, Alpha
+from kerasviz.optvis.parameterizations import Aligned, Alpha, Signal
 from kerasviz.optvis.recipes import PATIENCE, RECIPES, Recipe
 from kerasviz.optvis.recipes import recipe as find_recipe
 from kerasviz.rendering.adapting import adapt_recipe, with_diversity
@@ -27,6 +28,8 @@ from kerasviz.zoo.model_card import card_for_checksum, cards
 
 #: The folder that commands write into, so that they overwrite no picture.
 OUT = "again"
+#: What ``kerasviz examples`` searches for networks of each medium, to be filled in.
+SEARCHED = {"image": "PHOTOS", "sound": "RECORDINGS", "tokens": "TEXTS"}
 #: Steps of every picture of ``kerasviz figures --quick``, at most.
 QUICK_STEPS = 128
 
@@ -89,6 +92,8 @@ class CommandLine:
             options += ["--diversity", str(request.rows)]
         if request.balance:
             options.append("--balance")
+        for layer in request.loop_layers:
+            options += ["--loop-layer", layer]
         if request.batch or make_batches(net, [request])[0].batch != compiled_batch:
             options += ["--batch", str(compiled_batch)]
         if file_format != "png":
@@ -155,6 +160,11 @@ def reading_args(net: Network) -> tuple[str, ...] | None:
         if described is None:
             return None
         args += described
+    if net.front_end is not None:
+        args += ["--front-end", text_of_card(net.front_end)]
+    else:
+        args += [] if net.axes is None else ["--axes", net.axes]
+        args += [] if net.rate is None else ["--rate", str(net.rate)]
     if net.identity.format in IMPORTERS:
         args += ["--importer", net.identity.format]
     if net.identity.signature is not None:
@@ -170,10 +180,21 @@ def input_args(spec: InputSpec) -> list[str] | None:
     # The command takes means and deviations above 1 for those of images in 0 to 255.
     largest = max(abs(number) for number in (*spec.mean, *spec.std))
     if spec.scale != (255.0 if largest > 1 else 1.0):
-        return None
+        return _range_args(spec)
     mean, std = (",".join(map(str, numbers)) for numbers in (spec.mean, spec.std))
     order = [] if spec.channel_order == "rgb" else ["--channel-order", spec.channel_order]
     return [f"--mean={mean}", f"--std={std}", *order]
+
+
+def _range_args(spec: InputSpec) -> list[str] | None:
+    """Return the option of a range of numbers, ``None`` where it cannot express them exactly."""
+    pairs = zip(spec.mean, spec.std, strict=False)
+    ends = [(-mean / std, (1 - mean) / std) for mean, std in pairs]
+    text = ";".join(f"{low:.9g},{high:.9g}" for low, high in ends)
+    limits = limits_of(text)
+    if limits is None or range_spec(*limits).identity() != spec.identity():
+        return None
+    return [f"--range={text}"]
 
 
 def again_command(file: str) -> str:
@@ -193,6 +214,31 @@ def is_parsed(request: Request, net: Network) -> bool:
     except UsageError:
         return False
     return [target.objective for target in targets] == [unbalanced(request.objective)]
+
+
+def _size_args(recipe: Recipe) -> list[str]:
+    """Return the option of a size; none for the rows of tables, which have one size."""
+    if recipe.search is not None:
+        return ["--tokens", str(recipe.size[1])]
+    if isinstance(recipe.parameterization, Signal):
+        return [] if recipe.size == (1, 1) else ["--size", _joined(recipe.parameterization.lengths)]
+    height, width = recipe.size
+    return ["--size", str(height) if height == width else f"{height}x{width}"]
+
+
+def _forbid_args(recipe: Recipe, base: Recipe, changes: dict[str, Any]) -> list[str]:
+    """Return the option of tokens that a search leaves out, and add it to the changes."""
+    if recipe.search is None or base.search is None:
+        return []
+    forbidden = recipe.search.forbidden
+    if forbidden == base.search.forbidden:
+        return []
+    changes["search"] = base.search.replace(forbidden=forbidden)
+    return ["--forbid", forbidden]
+
+
+def _joined(lengths: Iterable[int]) -> str:
+    return "x".join(map(str, lengths))
 
 
 def recipe_args(
@@ -218,8 +264,8 @@ def recipe_args(
         args += ["--steps", str(recipe.steps)]
     if recipe.size != base.size:
         changes["size"] = recipe.size
-        height, width = recipe.size
-        args += ["--size", str(height) if height == width else f"{height}x{width}"]
+        args += _size_args(recipe)
+    args += _forbid_args(recipe, base, changes)
     if recipe.patience and not base.patience:
         changes["patience"] = PATIENCE
         args.append("--until-converged")

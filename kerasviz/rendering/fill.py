@@ -14,6 +14,7 @@ from kerasviz.rendering.batching import Batch
 from kerasviz.rendering.facet_reports import record_facets
 from kerasviz.rendering.latent_reports import record_latents
 from kerasviz.rendering.manifest import Entry, mask_file
+from kerasviz.rendering.media.medium import companion_file
 from kerasviz.rendering.pages import write_index
 from kerasviz.rendering.picture import Picture
 from kerasviz.rendering.progress import RenderProgress, Report, displayed, summary
@@ -98,7 +99,15 @@ def _rendering(store: Store, requests: Sequence[Request]) -> Rendering:
 def _picture(store: Store, request: Request, finished: Entry) -> Picture:
     rows = [entry for entry in store.find(request) if entry.row == finished.row]
     files = {entry.step: decode((store.folder / entry.file).read_bytes())[0] for entry in rows}
-    images = {step: image_array(file) for step, file in sorted(files.items())}
+    beside = {
+        suffix: store.copied_bytes(store.folder / companion_file(finished.file, suffix))
+        for suffix in store.medium.suffixes
+    }
+    read = {
+        step: store.medium.read(file, beside if step == finished.step else {})
+        for step, file in sorted(files.items())
+    }
+    images = {step: values for step, values in read.items() if values is not None}
     opacities = {step: o for step, file in files.items() if (o := opacity_of(file)) is not None}
     steps, scores = zip(*finished.curve, strict=True) if finished.curve else ((), ())
     history: Any = np.zeros(0)
@@ -119,6 +128,7 @@ def _picture(store: Store, request: Request, finished: Entry) -> Picture:
         opacity=opacities.pop(request.recipe.steps, None),
         snapshot_opacities=opacities,
         mask=_mask(store, finished),
+        medium=store.medium,
     )
 
 
@@ -133,7 +143,7 @@ def flat_files(store: Store, requests: Sequence[Request]) -> list[str]:
     Transparent pictures lie on grey.
     """
     flat = []
-    for entry in store.finished(requests):
+    for entry in store.finished(requests) if store.net.medium == "image" else ():
         image = on_colour(decode((store.folder / entry.file).read_bytes())[0], "#808080")
         # The numbers of a picture of 4096 pixels would take hundreds of MB, its histogram does not.
         counts, values = np.reshape(image.histogram(), (-1, 256)).sum(0), np.arange(256) / 255

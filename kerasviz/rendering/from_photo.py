@@ -10,9 +10,11 @@ from kerasviz.network.network import Network
 from kerasviz.optvis.held_array import HeldArray
 from kerasviz.optvis.objectives.targets import Target
 from kerasviz.optvis.objectives.term import STYLED
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.parameterizations import Waveform
+from kerasviz.optvis.recipes import OF_MEDIA, Recipe
 from kerasviz.rendering.photos import hold_photo
 from kerasviz.rendering.recipe_options import RecipeOptions
+from kerasviz.rendering.recordings import hold_recording
 from kerasviz.rendering.request import Request, by_image, make_requests
 from kerasviz.rendering.sizes import usual_size
 from kerasviz.types import Size
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 #: The recipe that ``fast``, the usual one, stands for where a picture starts from a photo.
 USUAL = "accentuation"
+#: The same for sounds and recordings.
+OF_RECORDINGS = "sound-accentuation"
 #: The snapshots of a picture that starts from a photo, for the slider of the page.
 MOMENTS = 10
 #: How much larger than the picture a style photo is: each step sees another window of it.
@@ -49,7 +53,7 @@ def photo_requests(
                 recipe = _recipe_for(target, options, chosen, image)
                 key = (number, recipe.size, image.channels)
                 if key not in held:
-                    held[key] = hold_photo(photo, *key)
+                    held[key] = _held(photo, key, image)
                 style = _style_for(target, pictures.style, recipe.size, image.channels)
                 requests += make_requests(
                     net,
@@ -63,6 +67,15 @@ def photo_requests(
                     style=style,
                 )
     return requests
+
+
+def _held(photo: Any, key: tuple[int, Size, int], net: Network) -> HeldArray:
+    """Hold a photo, or a recording for a network that takes sounds."""
+    if net.medium != "sound":
+        return hold_photo(photo, *key)
+    assert net.rate is not None
+    number, (_, samples), channels = key
+    return hold_recording(photo, number, samples, net.rate, channels)
 
 
 def _style_for(target: Target, photo: Any, size: Size, channels: int) -> HeldArray | None:
@@ -79,12 +92,15 @@ def _recipe_for(target: Target, options: RecipeOptions, chosen: Recipe, net: Net
         if options.size is None and chosen.name == "fast":
             return chosen.replace(size=usual_size(net))
         return options.fitted(chosen, net)
+    if net.medium == "sound" and options.recipe == OF_MEDIA["sound"]:
+        chosen = replace(options, recipe=OF_RECORDINGS).chosen().replace(precision=chosen.precision)
     if options.recipe == "fast":
         chosen = replace(options, recipe=USUAL).chosen().replace(precision=chosen.precision)
     return options.fitted(chosen, net)
 
 
 def _snapshots(target: Target, recipe: Recipe, pictures: PictureOptions) -> Sequence[int]:
-    if pictures.snapshots or target.objective.reproduces or not recipe.likeness:
+    is_sound = isinstance(recipe.parameterization, Waveform)
+    if pictures.snapshots or target.objective.reproduces or not recipe.likeness or is_sound:
         return pictures.snapshots
     return range(0, recipe.steps, max(1, round(recipe.steps / MOMENTS)))

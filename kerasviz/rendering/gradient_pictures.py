@@ -32,6 +32,8 @@ from kerasviz.types import Array, PreActivation
 #: Percentile that becomes white or full colour, so that a few large values do not hide the others.
 PERCENTILE = 99.5
 HEAT = (245, 166, 35)
+#: What is said of a map that is too small for a grid.
+TOO_SMALL = "too small to tell"
 #: Positions of a grid that are shown along an axis, whatever repeats in it.
 GRID = 16
 
@@ -150,7 +152,7 @@ def compute(task: GradientTask, photos: Array, cache: GradientCache) -> tuple[Im
     if task.kind == "grid":
         pattern = grid_pattern(np.sqrt((gradient**2).sum(-1)))
         if pattern.size == 1:
-            return grid_image(pattern), "too small to tell"
+            return grid_image(pattern), TOO_SMALL
         return grid_image(pattern), f"{pattern.max() / pattern.min():.2f} to 1"
     if task.kind == "colours":
         whitened = decorrelated_colours(gradient)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,10 +19,15 @@ from kerasviz import __version__
 from kerasviz.io.files import write_atomically
 from kerasviz.rendering.facet_records import facet_rows, read_facets, unsteered
 from kerasviz.rendering.manifest import mask_file
+from kerasviz.rendering.media.medium import COMPANIONS, companion_file
+from kerasviz.rendering.picture_groups import group_of, in_groups, recipe_words
 from kerasviz.rendering.trust_records import BY_LAYER, read_trust, trust_rows
 
-#: Pictures narrower than this, in pixels, are enlarged without smoothing.
-PIXEL_ART = 64
+#: Pictures narrower than this, in pixels, are enlarged without smoothing: networks of images this
+#: small see single pixels. Larger ones would be mosaics.
+PIXEL_ART = 33
+#: The width of a column of plots, in pixels.
+PLOT = 320
 #: The least width of a column of pictures, in pixels, if the window is wide enough.
 COLUMN = 176
 
@@ -33,7 +38,7 @@ class PageTile:
 
     target: str
     file: str
-    size: tuple[int, int]  # width, height
+    size: tuple[int, int] | None  # width, height; None for plots
     zoom: int  # factor of the enlargement without smoothing; 0 for any size, smoothed
     score: str
     seed: int
@@ -50,7 +55,9 @@ class PageTile:
     facets: tuple[tuple[str, str], ...]  # what the probes of facets say of it
     trust: tuple[tuple[str, str], ...]  # numbers that say how far it can be trusted
     transparent: bool
+    group: str  # the layer that it shows
     mask: str = ""  # the file of the mask of a picture that starts from a photo
+    beside: tuple[tuple[str, str], ...] = ()  # endings and names of the files beside a plot
 
     @property
     def classes(self) -> str:
@@ -86,13 +93,15 @@ def write_index(
     recipes: list[dict[str, Any]] = []
     noted = read_facets(folder), read_trust(folder)
     pictures = _pictures(manifest, recipes, commands, *noted)
-    widest = max((p.size[0] for p in pictures), default=128)
+    widest = max((p.size[0] if p.size else PLOT for p in pictures), default=128)
+    named = [(str(recipe.get("name") or ""), setting_rows(recipe)) for recipe in recipes]
     page = render_page(
         "index.html",
         network=manifest["network"],
         pictures=pictures,
+        groups=in_groups(pictures),
         computed=[_computed(entry) for entry in manifest.get("computed", ())],
-        recipes=[setting_rows(recipe) for recipe in recipes],
+        recipes=list(zip(recipe_words(named), (rows for _, rows in named), strict=True)),
         masks=any(tile.mask for tile in pictures),
         functions=any(tile.functions for tile in pictures),
         sums=any(tile.terms or tile.facets for tile in pictures),
@@ -172,7 +181,7 @@ def _pictures(
         else:
             snapshots = moments.setdefault((entry["key"], entry["row"]), [])
             snapshots.append((entry["step"], entry["file"]))
-    masks = {entry["file"] for entry in manifest.get("copied", ())}
+    copied = {entry["file"] for entry in manifest.get("copied", ())}
     tiles = []
     for entry in _facets_behind(finished, requests):
         request = requests[entry["request"]]
@@ -181,12 +190,13 @@ def _pictures(
             recipes.append(recipe)
         curve = [(float(step), float(value)) for step, value in entry["curve"]]
         height, width = recipe.get("final_size") or recipe["size"]
+        beside = companions_in(entry["file"], copied)
         tiles.append(
             PageTile(
                 target=entry["target"],
                 file=entry["file"],
-                size=(width, height),
-                zoom=COLUMN // width if width < PIXEL_ART else 0,
+                size=None if beside else (width, height),
+                zoom=COLUMN // width if width < PIXEL_ART and not beside else 0,
                 score="" if entry["score"] is None else f"{entry['score']:.4g}",
                 seed=request["seed"] + entry["row"],
                 row=f"{entry['row'] + 1} of {request['rows']}" if request["rows"] > 1 else "",
@@ -202,10 +212,22 @@ def _pictures(
                 facets=_noted(entry, faceted, facet_rows),
                 trust=_noted(entry, trusted, trust_rows),
                 transparent=entry.get("transparent", False),
-                mask=mask if (mask := mask_file(entry["file"])) in masks else "",
+                group=group_of(request["objective"]),
+                mask=mask if (mask := mask_file(entry["file"])) in copied else "",
+                beside=beside,
             )
         )
     return tiles
+
+
+def companions_in(file: str, files: Container[str]) -> tuple[tuple[str, str], ...]:
+    """Return those of some files that stand beside a picture, each with its ending.
+
+    >>> companions_in("conv-7.png", {"conv-7.png", "conv-7.csv", "conv-7.npy"})
+    (('npy', 'conv-7.npy'), ('csv', 'conv-7.csv'))
+    """
+    named = [(suffix[1:], companion_file(file, suffix)) for suffix in COMPANIONS]
+    return tuple((kind, name) for kind, name in named if name in files)
 
 
 def _facets_behind(
@@ -257,6 +279,7 @@ _KINDS = {
     "photo": "The picture at which gradients are taken",
     "attribution": "Attribution",
     "magnitude": "The magnitude of the gradient",
+    "grid": "The grid in the magnitude of the gradient",
     "colours": "The gradient with decorrelated colours",
     "l2": "The gradient",
     "linf": "The sign of the gradient",
@@ -277,6 +300,7 @@ def _computed(entry: dict[str, Any]) -> dict[str, Any]:
         "name": entry["name"],
         "size": (width, height),
         "sharp": kind == "magnitude",
+        "classes": "pixels" if kind == "magnitude" else "",
         "facts": " ".join(filter(None, facts)),
     }
 

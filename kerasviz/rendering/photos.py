@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 
 from kerasviz.errors import UsageError
 from kerasviz.io.images import ImageFileError, on_colour, open_image, pixels_of, read_image
+from kerasviz.io.sounds import recordings_in
 from kerasviz.optvis.held_array import HeldArray
 from kerasviz.types import Array, Size
 
@@ -76,7 +77,7 @@ def listed_photos(photos: Any) -> list[Any]:
     for photo in photos if several else [photos]:
         if isinstance(photo, str | os.PathLike):
             path = Path(photo)
-            found += [path] if path.is_file() else find_photos(path)
+            found += [path] if path.is_file() else _in_folder(path)
         elif isinstance(photo, Image.Image | np.ndarray):
             found.append(photo)
         else:
@@ -85,6 +86,11 @@ def listed_photos(photos: Any) -> list[Any]:
                 "Pillow or an array [H, W, 3]"
             )
     return found
+
+
+def _in_folder(path: Path) -> Sequence[Path]:
+    """Return the photos of a folder, or its recordings where it has some."""
+    return recordings_in(path) or find_photos(path)
 
 
 def one_photo(photo: Any) -> Any:

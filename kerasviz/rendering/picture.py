@@ -11,6 +11,8 @@ from PIL import Image
 from kerasviz.errors import UsageError
 from kerasviz.io.images import to_image
 from kerasviz.network.network import Network
+from kerasviz.rendering.media.image import IMAGES
+from kerasviz.rendering.media.medium import Medium
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.show import show
 from kerasviz.types import Array, NotebookView
@@ -35,6 +37,7 @@ class Picture(NotebookView):
         snapshot_opacities: The same by step, as far as snapshots have it.
         mask: [H, W] in [0, 1] of a picture that starts from a photo: the share of its pixels on
             which the score depended less, over all steps; ``None`` for others.
+        medium: How its numbers are drawn, and what files stand beside it.
     """
 
     request: Request
@@ -49,6 +52,7 @@ class Picture(NotebookView):
     opacity: Array | None = None
     snapshot_opacities: dict[int, Array] = field(default_factory=dict)
     mask: Array | None = None
+    medium: Medium = IMAGES
 
     @property
     def target(self) -> str:
@@ -77,8 +81,12 @@ class Picture(NotebookView):
             step: The step of a snapshot; by default the finished picture.
         """
         if step is None or step == self.request.recipe.steps:
-            return to_image(self.image, self.opacity)
-        return to_image(self.snapshots[step], self.snapshot_opacities.get(step))
+            return self.medium.pil(self.image, self.opacity)
+        return self.medium.pil(self.snapshots[step], self.snapshot_opacities.get(step))
+
+    def companions(self) -> dict[str, bytes]:
+        """Return the files beside the finished picture by their endings; none for images."""
+        return self.medium.companions(self.image)
 
     def masked(self, share: float = 0.8) -> Image.Image:
         """Return the picture with its photo again where the score depended on it least.
@@ -117,7 +125,8 @@ def network_provenance(net: Network) -> dict[str, Any]:
     It has the signature of a SavedModel where one was chosen, and of a model in memory the kind of
     its checksum.
     """
-    return {**net.identity.to_json(), "input": net.require_input_spec().to_json()}
+    described = {"input": net.require_input_spec().to_json()}
+    return {**net.identity.to_json(), **described, **net.geometry}
 
 
 def provenance(

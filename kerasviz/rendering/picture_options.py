@@ -17,9 +17,16 @@ from kerasviz.optvis.objectives.targets import Target, parse_targets
 from kerasviz.rendering.batching import check_batch
 from kerasviz.rendering.facets import FacetFolders, facet_precision, with_facets
 from kerasviz.rendering.from_photo import photo_requests
+from kerasviz.rendering.media_recipes import options_of_medium
 from kerasviz.rendering.photos import listed_photos, one_photo
 from kerasviz.rendering.recipe_options import RecipeOptions
-from kerasviz.rendering.request import Request, by_image, make_requests, to_balance
+from kerasviz.rendering.request import (
+    Request,
+    by_image,
+    in_one_loop,
+    make_requests,
+    to_balance,
+)
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,8 @@ class PictureOptions:
     a sum by what it reaches alone. There is a picture of each target for each of ``photos``, in the
     style of the photo ``style`` where a target takes one. Each picture is followed by one for each
     of ``facets``, which steer it with each of ``facet_weights``, by
-    where things are in photos too with ``facet_positions``. Raises :class:`UsageError` for
+    where things are in photos too with ``facet_positions``. Units of ``loop_layers`` share one
+    compiled loop. Raises :class:`UsageError` for
     numbers out of range.
     """
 
@@ -47,6 +55,7 @@ class PictureOptions:
     facets: FacetFolders | None = None
     facet_weights: tuple[float, ...] = (WEIGHT,)
     facet_positions: bool = False
+    loop_layers: tuple[str, ...] = ()
 
     @classmethod
     def of(  # noqa: PLR0913 - the options of the command
@@ -62,6 +71,7 @@ class PictureOptions:
         facets: str | os.PathLike[str] | None = None,
         facet_weight: float | str | Iterable[float] = WEIGHT,
         facet_positions: bool = False,
+        loop_layers: Sequence[str] = (),
     ) -> PictureOptions:
         """Check the options, and order the snapshots."""
         if snapshots is not None and not isinstance(snapshots, Iterable):
@@ -78,6 +88,7 @@ class PictureOptions:
             None if facets is None else FacetFolders.of(facets),
             weights_of(facet_weight),
             bool(facet_positions),
+            (loop_layers,) if isinstance(loop_layers, str) else tuple(loop_layers),
         )
 
 
@@ -100,10 +111,23 @@ def requests_for(
     Raises:
         UsageError: For targets and settings that the network does not have.
     """
+    recipe = options_of_medium(recipe, net)
+    starts = pictures.photos if net.medium != "sound" else ()
+    if net.medium != "image" and (starts or pictures.style or pictures.facets):
+        raise UsageError(
+            f"{net.name} takes {net.image_input.noun}s: from, style and facets take photos; leave "
+            "them out"
+        )
+    if net.medium == "tokens" and (pictures.snapshots or pictures.diversity):
+        raise UsageError(
+            f"{net.name} takes sequences: a search for tokens has no snapshots and no diversity; "
+            "leave them out"
+        )
     if pictures.facets is not None:
         recipe = facet_precision(recipe)
     chosen = recipe.chosen()
     parsed = _parsed(targets, net)
+    net.require_input_spec()  # before a size is said to fit
     taps = taps_of([target.objective for target in parsed], net, chosen.pre_activation)
     chosen = recipe.resolved(chosen, net, taps, folder)
     requests: list[Request] = []
@@ -131,6 +155,8 @@ def requests_for(
         )
     if pictures.balance:
         requests = [to_balance(request) for request in requests]
+    if pictures.loop_layers:
+        requests = [in_one_loop(request, pictures.loop_layers, net) for request in requests]
     check_batch(net, requests)
     return requests
 

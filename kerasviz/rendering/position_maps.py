@@ -242,7 +242,8 @@ def find_positions(  # noqa: PLR0913 - the options of the command
     changes = (steps, size, param, precision, tile, until_converged, settings)
     options = RecipeOptions(recipe, *changes)
     options.chosen()  # wrong settings are an error before the model is loaded
-    net, folder = as_network(net, data), None if out is None else Path(out)
+    net = as_network(net, data).require_images("positions")
+    folder = None if out is None else Path(out)
     requests = requests_for(
         net, listed(targets), options, PictureOptions.of(seed, (), None, False, None), folder
     )

@@ -11,6 +11,8 @@ from typing import Protocol
 
 from kerasviz.errors import UsageError
 from kerasviz.io.terminal import duration, in_notebook, shortened, stepping
+from kerasviz.rendering.media.image import IMAGES
+from kerasviz.rendering.media.medium import Medium
 from kerasviz.rendering.picture import Picture
 from kerasviz.types import Array
 
@@ -29,6 +31,7 @@ class RenderProgress:
         text: The targets of the batch.
         images: Computes the images of the present batch, [B, H, W, C] in [0, 1].
         stopped: Makes the pictures of the present batch as they are at this step.
+        medium: How the images are drawn.
     """
 
     done: int
@@ -40,6 +43,7 @@ class RenderProgress:
     text: str
     images: Callable[[], Array] | None = field(default=None, compare=False, repr=False)
     stopped: Callable[[], list[Picture]] | None = field(default=None, compare=False, repr=False)
+    medium: Medium = field(default=IMAGES, compare=False, repr=False)
 
     @property
     def fraction(self) -> float:

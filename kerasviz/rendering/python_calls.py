@@ -65,6 +65,8 @@ def _arguments(request: Request, recipe: Recipe) -> dict[str, str]:
         arguments["diversity"] = str(request.rows)
     if request.balance:
         arguments["balance"] = "True"
+    if request.loop_layers:
+        arguments["loop_layers"] = repr(request.loop_layers)
     if request.photo is not None:
         arguments["from_"] = _literal(request.photo.name)
     if request.style is not None:

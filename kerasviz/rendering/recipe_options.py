@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from kerasviz.errors import UsageError, check_choice, finite_number, whole_number
-from kerasviz.network.size import size_of
+from kerasviz.network.size import lengths_of, size_of
+from kerasviz.rendering.token_options import TokenOptions
 from kerasviz.types import Param, Precision, Size
 
 if TYPE_CHECKING:
@@ -23,16 +24,18 @@ if TYPE_CHECKING:
 class RecipeOptions:
     """Hold a recipe, its name or its file, and changes in it.
 
-    ``size`` is in pixels, one number or (height, width). ``settings`` are other fields of
+    ``size`` is in pixels, one number or (height, width), or has the lengths of the axes of signals.
+    ``settings`` are other fields of
     :class:`Recipe`, by name. ``spectrum`` is a folder or a list of photographs whose magnitudes the
     pictures of a recipe like maco have. ``alpha`` asks for transparent pictures, ``views`` for that
     many images of each in a step, ``cutoff`` for an end at a score, ``final_size`` for finished
-    pictures of another size. ``None`` leaves what the recipe, the network or the machine says.
+    pictures of another size, ``seconds`` for sounds of a length. ``None`` leaves what the recipe,
+    the network or the machine says.
     """
 
     recipe: str | Path | Recipe = "article"
     steps: int | None = None
-    size: int | Size | str | None = None
+    size: Any = None
     param: str | None = None
     precision: str | None = None
     tile: int | None = None
@@ -43,6 +46,16 @@ class RecipeOptions:
     views: int | None = None
     cutoff: float | None = None
     final_size: int | Size | str | None = None
+    tokens: int | None = None
+    tokenizer: str | Path | None = None
+    forbid: str | None = None
+    search: str | None = None
+    seconds: float | None = None
+
+    @property
+    def of_tokens(self) -> TokenOptions:
+        """The changes of a search for tokens."""
+        return TokenOptions(self.tokens, self.tokenizer, self.forbid, self.search)
 
     def chosen(self) -> Recipe:
         """Return the recipe with the changes; :meth:`resolved` replaces the precision ``auto``."""
@@ -69,7 +82,7 @@ class RecipeOptions:
         changes: dict[str, Any] = {}
         if self.steps is not None:
             changes["steps"] = whole_number("steps", self.steps)
-        if self.size is not None:
+        if self.size is not None and len(lengths_of(self.size)) <= 2:  # else see :meth:`fitted`
             changes["size"] = size_of(self.size)
         if self.tile is not None:
             changes["tile"] = whole_number("tile", self.tile)
@@ -104,9 +117,22 @@ class RecipeOptions:
 
     def fitted(self, recipe: Recipe, net: Network) -> Recipe:
         """Return the recipe in the network's own size, unless another one was named."""
+        from kerasviz.rendering.media_recipes import of_medium, size_of_seconds, sized
         from kerasviz.rendering.sizes import unless_named
 
-        return recipe if self.size is not None else unless_named(recipe, net)
+        self.of_tokens.check_medium(net)
+        if recipe.search is not None or net.medium == "tokens":
+            recipe = of_medium(recipe, net)
+            return self.of_tokens.applied(sized(recipe, net, self.size), net)
+        if self.seconds is not None:
+            if self.size is not None:
+                raise UsageError("seconds and size are the same setting; leave one out")
+            return sized(of_medium(recipe, net), net, size_of_seconds(self.seconds, net))
+        if self.size is None:
+            return unless_named(recipe, net)
+        if net.medium == "image":
+            return recipe.replace(size=size_of(self.size))
+        return sized(of_medium(recipe, net), net, self.size)
 
     @property
     def name(self) -> str:
@@ -127,7 +153,7 @@ class RecipeOptions:
 
         The precision of pictures in ``folder`` is kept.
         """
-        if self.names_precision:
+        if self.names_precision or recipe.search is not None:
             return recipe
         from kerasviz.optvis.optimization.precision import choose
         from kerasviz.rendering.manifest import MANIFEST, read_manifest

@@ -5,18 +5,22 @@ Importing this module does not import TensorFlow, whose threads are set before i
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kerasviz.errors import UsageError
 from kerasviz.io.images import decode
 from kerasviz.network.input_spec import InputSpec
 from kerasviz.rendering.manifest import MANIFEST, read_manifest
 from kerasviz.zoo.model_source import IMPORTERS, ModelSource
+
+if TYPE_CHECKING:
+    from kerasviz.network.network import Network
 
 
 def take_threads(environments: Iterable[Mapping[str, str]]) -> None:
@@ -34,6 +38,7 @@ def take_threads(environments: Iterable[Mapping[str, str]]) -> None:
 def recorded_source(source: ModelSource, network: Mapping[str, Any]) -> ModelSource:
     """Return a source that reads and feeds its model as the record of a network says."""
     importer, signature = source.importer, source.signature
+    front_end = network.get("front_end")
     if network["format"] in IMPORTERS and importer is None:
         importer = network["format"]
     return replace(
@@ -41,7 +46,25 @@ def recorded_source(source: ModelSource, network: Mapping[str, Any]) -> ModelSou
         importer=importer,
         signature=network.get("signature") if signature is None else signature,
         input_spec=InputSpec.from_json(network["input"]),
+        axes=None if front_end else network.get("axes"),
+        rate=None if front_end else network.get("rate"),
+        front_end=json.dumps(front_end) if front_end else None,
+        range_=None,
     )
+
+
+def network_of(folder: Path, model: Any = None) -> Network:
+    """Return the network of a folder's pictures: ``model``, else the one that the folder names.
+
+    Raises :class:`UsageError` for a folder that no pictures are in, and where no model is known.
+    """
+    from kerasviz.zoo.arguments import as_network
+
+    manifest = read_manifest(folder)  # says what is wrong
+    if model is None or isinstance(model, str | os.PathLike | ModelSource):
+        named = model if isinstance(model, ModelSource) else ModelSource(os.fspath(model or ""))
+        model = source_of(folder, manifest, named).load()
+    return as_network(model)
 
 
 def source_of(folder: Path, manifest: Mapping[str, Any], source: ModelSource) -> ModelSource:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,16 @@ from kerasviz.optvis.optimization.early_stopping import optimize_until_converged
 from kerasviz.optvis.optimization.optimize import optimize
 from kerasviz.optvis.optimization.run import LoopInputs, LoopProgress, Run
 from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.tokens.find import TokenResult, search_rows
+from kerasviz.optvis.tokens.search import TokenSearch
 from kerasviz.rendering.batching import Batch, make_batches
 from kerasviz.rendering.checkpoints import CheckpointWriter
 from kerasviz.rendering.commands import CommandLine
 from kerasviz.rendering.held_data import check_arrays
+from kerasviz.rendering.media.media import medium_of
+from kerasviz.rendering.media.medium import Medium
+from kerasviz.rendering.media.token_record import TokenRecord
+from kerasviz.rendering.media.tokens import TokenMedium
 from kerasviz.rendering.picture import Picture
 from kerasviz.rendering.picture_options import PictureOptions, listed, requests_for
 from kerasviz.rendering.progress import RenderProgress, Report, displayed, summary
@@ -36,7 +42,7 @@ from kerasviz.rendering.recipe_options import RecipeOptions
 from kerasviz.rendering.rendering import Rendering
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.store import Store
-from kerasviz.types import Array, FileFormat, Param, Photos, Precision, Size
+from kerasviz.types import Array, FileFormat, Param, Photos, Precision, SearchName, Size
 from kerasviz.zoo.argument_names import named_arguments
 from kerasviz.zoo.arguments import Data, Model, as_network
 
@@ -67,11 +73,25 @@ def render_batch(
         groups=np.array([group for _, _, group in padded], np.int32),
     )
     snapshots = plan.requests[0].snapshots
+    if plan.recipe.search is not None:
+        run, results = search_rows(net, plan.recipe, batch, progress)
+        return _with_results(_pictures(plan, run, medium_of(net)), results)
     if plan.recipe.patience or plan.recipe.cutoff is not None:
         run = optimize_until_converged(net, plan.recipe, batch, plan.batch, snapshots, progress)
     else:
         run = optimize(net, plan.recipe, batch, snapshots, progress, resume)
-    return _pictures(plan, run)
+    return _pictures(plan, run, medium_of(net))
+
+
+def _with_results(pictures: Sequence[Picture], results: Sequence[TokenResult]) -> list[Picture]:
+    """Return pictures of tokens with what their searches say of them."""
+    shown = []
+    for picture, result in zip(pictures, results, strict=False):
+        search = picture.request.recipe.search or TokenSearch()
+        tokenizer = search.tokens(result.vocabulary)
+        record = TokenRecord(picture.target, result, tokenizer)
+        shown.append(replace(picture, medium=TokenMedium(tokenizer, record)))
+    return shown
 
 
 def _photos(rows: Sequence[tuple[Request, int, int]]) -> dict[str, Array]:
@@ -80,7 +100,12 @@ def _photos(rows: Sequence[tuple[Request, int, int]]) -> dict[str, Array]:
     for request, _, _ in rows:
         for name, held in request.held.items():
             stacks.setdefault(name, []).append(held.numbers)
-    return {name: np.stack(photos).astype(np.float32) / 255 for name, photos in stacks.items()}
+    return {name: _in_unit(np.stack(photos)) for name, photos in stacks.items()}
+
+
+def _in_unit(arrays: Array) -> Array:
+    """Return bytes as numbers in [0, 1]; sounds have such numbers."""
+    return arrays if arrays.dtype == np.float32 else arrays.astype(np.float32) / 255
 
 
 def _rows(plan: Batch) -> list[tuple[Request, int, int]]:
@@ -92,7 +117,7 @@ def _rows(plan: Batch) -> list[tuple[Request, int, int]]:
     ]
 
 
-def _pictures(plan: Batch, run: Run) -> list[Picture]:
+def _pictures(plan: Batch, run: Run, medium: Medium) -> list[Picture]:
     """Return the pictures of a run, without those that had not begun when it was stopped."""
     return [
         Picture(
@@ -108,6 +133,7 @@ def _pictures(plan: Batch, run: Run) -> list[Picture]:
             opacity=None if run.opacity is None else run.opacity[i],
             mask=None if run.mask is None else run.mask[i],
             snapshot_opacities=_until(run, run.snapshot_opacities, i),
+            medium=medium,
         )
         for i, (request, row, _) in enumerate(_rows(plan))
         if run.taken[i]
@@ -135,6 +161,7 @@ def render_batches(
     drops the checkpoint once the pictures are saved.
     """
     pictures, done = sum(batch.rows for batch in batches), 0
+    medium = medium_of(net)
     for batch in batches:
         text = batch.requests[0].text
         if len(batch.requests) > 1:
@@ -151,8 +178,10 @@ def render_batches(
             if writer is not None:  # first: ``progress`` may raise
                 writer(p)
             if progress is not None:
-                now = partial(_stopped, batch, p.stopped) if p.stopped else None
-                progress(RenderProgress(*before, p.step, p.steps, p.score, text, p.images, now))
+                now = partial(_stopped, batch, p.stopped, medium) if p.stopped else None
+                progress(
+                    RenderProgress(*before, p.step, p.steps, p.score, text, p.images, now, medium)
+                )
 
         checkpoint = None if writer is None else writer.read()
         if checkpoint is not None:  # an estimate of the time left must know which steps took none
@@ -162,8 +191,8 @@ def render_batches(
         done += batch.rows
 
 
-def _stopped(batch: Batch, stopped: Callable[[], Run]) -> list[Picture]:
-    return _pictures(batch, stopped())
+def _stopped(batch: Batch, stopped: Callable[[], Run], medium: Medium) -> list[Picture]:
+    return _pictures(batch, stopped(), medium)
 
 
 @dataclass
@@ -248,6 +277,7 @@ def render(  # noqa: PLR0913 - the options of the command
     facets: str | Path | None = None,
     facet_weight: float | str | Sequence[float] = WEIGHT,
     facet_positions: bool = False,
+    loop_layers: Sequence[str] = (),
     size: int | Size | str | None = None,
     steps: int | None = None,
     param: Param | None = None,
@@ -257,6 +287,11 @@ def render(  # noqa: PLR0913 - the options of the command
     views: int | None = None,
     cutoff: float | None = None,
     final_size: int | Size | str | None = None,
+    tokens: int | None = None,
+    tokenizer: str | Path | None = None,
+    forbid: str | None = None,
+    search: SearchName | None = None,
+    seconds: float | None = None,
     alpha: bool = False,
     out: str | Path | None = None,
     format: FileFormat = "png",
@@ -291,6 +326,9 @@ def render(  # noqa: PLR0913 - the options of the command
         facet_weight: The strength of facets, or several, or ``"row"`` for nine from 0.1 to 5: there
             is a picture for each.
         facet_positions: Whether it counts for facets where in their photos things are.
+        loop_layers: Layers whose units share one compiled loop, which computes all of them: units
+            of many layers are there sooner, where pictures take few steps. The last bits of a
+            picture depend on it.
         size: Pixels, a number or (height, width); by default the network's own where it takes no
             other, else the recipe's.
         steps: The updates of the image.
@@ -307,8 +345,14 @@ def render(  # noqa: PLR0913 - the options of the command
         cutoff: The score of the untransformed picture from which on it is finished, such as the
             largest that a unit has in photos: a photo is changed no more than that takes. Snapshots
             of later steps are the finished picture.
+        seconds: The length of a sound, or of a signal of known rate.
         final_size: Pixels of the finished picture, where ``param`` has one in any size: ``"cppn"``
             paints it anew, sharp in every size.
+        tokens: The number of tokens of sequences, for networks that take token ids.
+        tokenizer: The file of their tokenizer: ``tokenizer.json``, ``vocab.txt`` or ``vocab.json``.
+        forbid: Tokens that are never chosen: ``"non-ascii"``, ``"non-letters"``, and ids as
+            ``"0-3,17"``.
+        search: How tokens are searched for: ``"epo"``, ``"gcg"``, ``"greedy"`` or ``"random"``.
         alpha: Whether pictures are transparent where the target does not need them, see
             :class:`Alpha`; ``r[0].opacity`` is [H, W], and a file has it too.
         out: A folder for the pictures, with the manifest and the page that the command writes.
@@ -342,9 +386,12 @@ def render(  # noqa: PLR0913 - the options of the command
         Olah, Mordvintsev, Schubert: Feature Visualization, Distill 2017.
     """
     asked = (seed, snapshots, diversity, negative, batch, balance, from_, style)
-    pictures = PictureOptions.of(*asked, facets, facet_weight, facet_positions)
+    pictures = PictureOptions.of(*asked, facets, facet_weight, facet_positions, loop_layers)
     changes = (steps, size, param, precision, tile, until_converged, settings)
-    options = RecipeOptions(recipe, *changes, spectrum, alpha, views, cutoff, final_size)
+    of_tokens = (tokens, tokenizer, forbid, search, seconds)
+    options = RecipeOptions(
+        recipe, *changes, spectrum, alpha, views, cutoff, final_size, *of_tokens
+    )
     options.chosen()  # wrong settings are an error before the model is loaded
     check_choice("format", format, FORMATS)
     wanted = listed(targets)

@@ -18,7 +18,13 @@ from kerasviz.network.positions import positions_of
 from kerasviz.optvis.held_array import HeldArray, nameless
 from kerasviz.optvis.objectives.objective import Objective, likeness
 from kerasviz.optvis.objectives.packing import check_positions
-from kerasviz.optvis.objectives.structure import taps_of
+from kerasviz.optvis.objectives.structure import (
+    Structure,
+    structure_of,
+    taps_in,
+    taps_of,
+    with_layers,
+)
 from kerasviz.optvis.objectives.sums import is_sum, term_names, unbalanced
 from kerasviz.optvis.objectives.targets import Target, negated, parse_target
 from kerasviz.optvis.objectives.term import OF_PHOTO, STYLED
@@ -45,6 +51,8 @@ class Request:
     ``objective`` have once it is known; see :func:`kerasviz.rendering.balance.weighed`. ``photo``
     [H, W, C], bytes in the size of the recipe, is the one from which the picture starts, or whose
     activations its objective reproduces; ``style`` is a larger one whose style it takes.
+    ``loop_layers`` are layers that the compiled loop computes too, so that units of all of them
+    share it; the last bits of a picture depend on them.
     """
 
     text: str
@@ -58,6 +66,7 @@ class Request:
     balance: bool = False
     photo: HeldArray | None = None
     style: HeldArray | None = None
+    loop_layers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         compared = [term for term in self.objective.terms if term.kind in OF_PHOTO]
@@ -171,6 +180,11 @@ class Request:
         """The names of the Python functions that it is made by."""
         return names_of([*self.objective.functions, *self.recipe.functions])
 
+    def structure(self, net: Network) -> Structure:
+        """Return the structure of the compiled loop that makes the picture."""
+        own = structure_of(self.objective, net, self.recipe.pre_activation)
+        return with_layers(own, self.loop_layers, net, self.recipe.pre_activation)
+
     def to_json(self) -> dict[str, Any]:
         """Return the request without its text as plain data, for :meth:`from_json`.
 
@@ -188,6 +202,7 @@ class Request:
             "batch": self.batch,
             **({"data": dict(self.data)} if self.data else {}),
             **({"balance": True} if self.balance else {}),
+            **({"loop_layers": list(self.loop_layers)} if self.loop_layers else {}),
             **{name: held.to_json() for name, held in self.held.items()},
         }
 
@@ -216,6 +231,7 @@ class Request:
             balance=data.get("balance", False),
             photo=HeldArray.from_json(data["photo"]) if "photo" in data else None,
             style=HeldArray.from_json(data["style"]) if "style" in data else None,
+            loop_layers=tuple(data.get("loop_layers", ())),
         )
         return request if folder is None else with_arrays(request, folder)
 
@@ -233,7 +249,7 @@ class Request:
             "recipe": self.recipe.identity(),
             **{name: nameless(held.to_json()) for name, held in self.held.items()},
         }
-        return digest({"network": net.identity.sha256, "input": spec, **settings})
+        return digest({"network": net.identity.sha256, "input": spec, **net.geometry, **settings})
 
 
 def from_words(photo: HeldArray | None, style: HeldArray | None = None) -> str:
@@ -298,7 +314,7 @@ def make_requests(  # noqa: PLR0913 - what requests are made of
             shown = with_diversity(shown, net)
         adapted = adapt_recipe(recipe, shown.objective, net)
         check_positions(shown.objective, net, adapted.seen_size)
-        data = held_for(shown.objective, adapted, net)
+        data = held_for(taps_of([shown.objective], net, adapted.pre_activation), net)
         if photo is not None:
             shown = of_photo(shown, photo, adapted, net)
             shown = Target(shown.text + from_words(None, style), shown.objective)
@@ -340,6 +356,20 @@ def of_photo(target: Target, photo: HeldArray, recipe: Recipe, net: Network) -> 
     return Target(target.text + from_words(photo), objective)
 
 
+def in_one_loop(request: Request, layers: Sequence[str], net: Network) -> Request:
+    """Return the request with the layers of a loop that units of all of them share.
+
+    Raises :class:`UsageError` for unknown layers, and those without a fixed number of channels.
+    """
+    names = tuple(sorted({net.taps[name].name for name in layers}))
+    unfit = next((name for name in names if net.taps[name].channels is None), None)
+    if unfit is not None:
+        raise UsageError(f"loop layer {unfit!r}: it has no fixed number of channels; leave it out")
+    shared = replace(request, loop_layers=names)
+    data = held_for(taps_in(shared.structure(net)), net)
+    return replace(shared, data=data)
+
+
 def to_balance(request: Request) -> Request:
     """Return the request with the terms of its sum balanced; one of a single term as it is."""
     if not is_sum(request.objective):
@@ -360,11 +390,10 @@ def by_image(
     return groups
 
 
-def held_for(objective: Objective, recipe: Recipe, net: Network) -> tuple[tuple[str, str], ...]:
-    """Return the held inputs that an objective depends on, with the checksums of their arrays."""
+def held_for(taps: Sequence[str], net: Network) -> tuple[tuple[str, str], ...]:
+    """Return the held inputs that taps depend on, with the checksums of their arrays."""
     if not net.data:
         return ()
-    taps = taps_of([objective], net, recipe.pre_activation)
     parts = [part for tap in taps for part in net.taps[tap].parts]
     needed = needed_inputs(net.program, parts)
     return tuple((n, checksum) for n, checksum in net.data_checksums.items() if n in needed)

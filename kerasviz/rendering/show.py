@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Protocol
 
-from PIL import Image, ImageShow
+from PIL import Image
 
 from kerasviz.errors import UsageError
 from kerasviz.io.terminal import in_notebook
@@ -26,7 +26,10 @@ def show(result: Showable) -> None:
     """
     if in_notebook():
         importlib.import_module("IPython.display").display(result)
-    elif not ImageShow.show(result.to_pil()):
+        return
+    from PIL import ImageShow  # which imports IPython where it is installed
+
+    if not ImageShow.show(result.to_pil()):
         raise UsageError(
             'no viewer for images here; r.save("pictures") writes a page, '
             'r.to_pil().save("sheet.png") an image'

@@ -9,13 +9,19 @@ from kerasviz.optvis.objectives.objective import Objective
 from kerasviz.optvis.objectives.structure import taps_of
 from kerasviz.optvis.objectives.term import Term
 from kerasviz.optvis.recipes import Recipe
+from kerasviz.rendering.media_recipes import of_medium, sized
 
 #: The (height, width) that most classifiers of ImageNet were made for.
 CLASSIFIED = (224, 224)
 
 
 def usual_size(net: Network) -> tuple[int, int]:
-    """Return the (height, width) that a network was trained for; 224 if unknown."""
+    """Return the (height, width) that a network was trained for; 224 if unknown.
+
+    Signals have the length that the network takes, else one of some seconds.
+    """
+    if net.medium != "image":
+        return sized(Recipe(""), net).size
     return net.fitting_size(net.trained_size or CLASSIFIED)
 
 
@@ -24,6 +30,10 @@ def fixed_recipe(recipe: Recipe, net: Network) -> Recipe:
 
     Pictures of which it sees tiles or crops keep their size.
     """
+    if net.medium != "image":
+        recipe = of_medium(recipe, net)
+        if recipe.size == Recipe("").size:
+            return sized(recipe, net)
     if recipe.tile or recipe.transform.crop is not None:
         return with_crop_size(recipe, net)
     return recipe.replace(size=net.fitting_size(recipe.size))
@@ -48,6 +58,8 @@ def unless_named(recipe: Recipe, net: Network) -> Recipe:
 
     A recipe of another size asks for that size, which may be an error.
     """
+    if net.medium != "image":
+        return fixed_recipe(recipe, net)
     if recipe.size != Recipe("").size or recipe.transform.crop is not None:
         return with_crop_size(recipe, net)
     fixed = fixed_recipe(recipe, net)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from kerasviz.errors import UsageError, check_choice
@@ -25,6 +26,8 @@ from kerasviz.rendering.manifest import (
     mask_file,
     read_manifest,
 )
+from kerasviz.rendering.media.media import medium_of
+from kerasviz.rendering.media.medium import companion_file
 from kerasviz.rendering.picture import Picture, network_provenance
 from kerasviz.rendering.picture_files import Origin, entries_of, mask_bytes
 from kerasviz.rendering.request import Request
@@ -65,6 +68,7 @@ class Store:
         self._manifest = Manifest(folder)
         net = net.identified_like(self._manifest.network)
         self.folder, self.net, self.file_format = folder, net, file_format
+        self.medium = medium_of(net)
         self.network = network_provenance(net)
         #: The stamp and checksum of each file that was read.
         self._hashed: dict[str, tuple[tuple[int, int], str]] = {}
@@ -125,8 +129,10 @@ class Store:
         entries = self.find(request)
         if len(entries) != len(steps) * request.rows:
             return False
-        masks = [mask_file(e.file) for e in entries if request.has_mask and e.score is not None]
-        return all(self.copied_bytes(self.folder / mask) for mask in masks)
+        final = [entry.file for entry in entries if entry.score is not None]
+        beside = [mask_file(file) for file in final if request.has_mask]
+        beside += [companion_file(file, s) for file in final for s in self.medium.suffixes]
+        return all(self.copied_bytes(self.folder / file) for file in beside)
 
     # -- changing ----------------------------------------------------------------------------
 
@@ -155,14 +161,22 @@ class Store:
             self._manifest.add(entry)
             if entry.score is not None and picture.mask is not None:
                 self.copy(self.folder / mask_file(entry.file), mask_bytes(picture))
+            for suffix, content in (
+                picture.companions() if entry.score is not None else {}
+            ).items():
+                self.copy(self.folder / companion_file(entry.file, suffix), content)
 
     def replace_entries(
         self,
         requests: Mapping[str, dict[str, Any]],
         environments: Mapping[str, dict[str, str]],
         entries: Sequence[Entry],
+        beside: Mapping[str, DerivedFile] = MappingProxyType({}),
     ) -> None:
-        """Record exactly these pictures, written by other processes; :meth:`merge` saves that."""
+        """Record exactly these pictures, written by other processes; :meth:`merge` saves that.
+
+        ``beside`` are the files beside them, by name.
+        """
         for name, request in requests.items():
             self._manifest.add_request(name, request)
         for name, environment_data in environments.items():
@@ -172,6 +186,9 @@ class Store:
         for entry in entries:
             if self.entries.get(entry.file) != entry:
                 self._manifest.add(entry)
+        for file, copied in beside.items():
+            if self.copied.get(file) != copied:
+                self._manifest.add(copied)
 
     def _file(self, picture: Picture, step: int, origin: Origin, _: bytes) -> str:
         request, row, key = picture.request, picture.row, origin.key

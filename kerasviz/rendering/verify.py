@@ -15,15 +15,16 @@ from PIL import Image
 from kerasviz.errors import UsageError
 from kerasviz.io.files import checksum
 from kerasviz.io.images import decode, encode
+from kerasviz.network.front_ends.wrapped import as_recorded
 from kerasviz.network.input_spec import InputSpec
 from kerasviz.network.network import Network
 from kerasviz.network.taps import UnknownTapError
 from kerasviz.optvis.environment import differences, environment
-from kerasviz.optvis.objectives.structure import structure_of
 from kerasviz.rendering.batching import Batch, split_into_batches
 from kerasviz.rendering.gradient_pictures import GradientCache, recompute
 from kerasviz.rendering.held_data import with_held
 from kerasviz.rendering.manifest import DerivedFile, Entry, GradientEntry, mask_file, read_manifest
+from kerasviz.rendering.media.medium import companion_file
 from kerasviz.rendering.picture import Picture, provenance
 from kerasviz.rendering.picture_files import mask_bytes
 from kerasviz.rendering.progress import RenderProgress
@@ -93,6 +94,7 @@ def verify_pictures(
     """
     manifest = read_manifest(folder)
     net = net.with_input_spec(InputSpec.from_json(manifest["network"]["input"]))
+    net = as_recorded(net, manifest["network"])
     store = _opened(folder, net, manifest)
     # The pictures contain the name that the model's file had at that time.
     store.network = {key: manifest["network"][key] for key in store.network}
@@ -157,9 +159,8 @@ def _recorded_batches(store: Store, names: dict[Request, str]) -> Iterator[Batch
             continue
         request = Request.from_json(entry.target, store.requests[entry.request], store.folder)
         names[request] = entry.request
-        structure = structure_of(request.objective, store.net, request.recipe.pre_activation)
         group = (
-            *(structure, request.recipe, request.snapshots, request.data),
+            *(request.structure(store.net), request.recipe, request.snapshots, request.data),
             tuple(request.held),
             entry.compiled_batch,
         )
@@ -191,6 +192,8 @@ def _rendered_again(
                     if entry.score is not None and picture.mask is not None:
                         mask = mask_file(entry.file)
                         results[mask] = _compare_mask(store, mask, picture)
+                    if entry.score is not None:
+                        results |= _compare_companions(store, entry, picture)
     return results
 
 
@@ -228,6 +231,24 @@ def _compare_mask(store: Store, file: str, picture: Picture) -> FileCheck:
     if again == data:
         return FileCheck(file, "same")
     return FileCheck(file, "differs", _difference(data, decode(again)[0]))
+
+
+def _compare_companions(store: Store, entry: Entry, picture: Picture) -> dict[str, FileCheck]:
+    """Compare the files beside a picture with those of the picture that was rendered again."""
+    results = {}
+    for suffix, again in picture.companions().items():
+        file = companion_file(entry.file, suffix)
+        if file not in store.copied:
+            results[file] = FileCheck(file, "missing", "the file was not recorded")
+            continue
+        data = _read(store, store.copied[file])
+        if isinstance(data, FileCheck):
+            results[file] = data
+        elif again == data:
+            results[file] = FileCheck(file, "same")
+        else:
+            results[file] = FileCheck(file, "differs", "its numbers are others")
+    return results
 
 
 def _not_rendered(store: Store, entry: Entry) -> FileCheck:

@@ -10,12 +10,15 @@ from typing import Any, get_args
 from kerasviz.errors import KerasvizError, ModelError
 from kerasviz.network.network import Network
 from kerasviz.network.positions import positions_of, traced_shapes
-from kerasviz.optvis.recipes import RECIPE_SUMMARIES, RECIPES
+from kerasviz.optvis.parameterizations import media_of_kind
+from kerasviz.optvis.recipes import RECIPE_SUMMARIES, RECIPES, media_of_recipe
 from kerasviz.rendering.sizes import fixed_recipe, usual_size
 from kerasviz.service.filling import filling_of
 from kerasviz.types import Param
 from kerasviz.zoo.model_card import card_for_checksum
 
+#: The numbers of axes of layers with units.
+RANKS = (2, 3, 4, 5)
 #: Layers that are listed besides the main ones, at most.
 MOST_OTHERS = 400
 
@@ -32,7 +35,8 @@ def label_of(net: Network, tap: str, unit: int) -> str | None:
 def describe_network(net: Network, name: str, *, filling: bool = False) -> dict[str, Any]:
     """Describe a network for the page, with the settings of pictures that it requests itself."""
     card = card_for_checksum(net.identity.sha256)
-    recipes = [fixed_recipe(recipe, net) for recipe in RECIPES.values()]
+    fitting = [r for r in RECIPES.values() if net.medium in media_of_recipe(r)]
+    recipes = [fixed_recipe(recipe, net) for recipe in fitting]
     return {
         "name": name,
         "title": card.title if card is not None else net.name,
@@ -44,6 +48,9 @@ def describe_network(net: Network, name: str, *, filling: bool = False) -> dict[
             **net.require_input_spec().to_json(),
             "size": list(usual_size(net)),
             "channels": net.channels,
+            "medium": net.medium,
+            "noun": net.image_input.noun,
+            **net.geometry,
         },
         "classes": len(net.labels) or _classes(net),
         "first_class": net.classes.first,
@@ -58,7 +65,7 @@ def describe_network(net: Network, name: str, *, filling: bool = False) -> dict[
             }
             for recipe in recipes
         ],
-        "params": list(get_args(Param)),
+        "params": [name for name in get_args(Param) if net.medium in media_of_kind(name)],
         "filling": filling_of(net) if filling else None,
     }
 
@@ -98,7 +105,7 @@ def describe_layers(net: Network) -> list[dict[str, Any]]:
 
 
 def _has_units(net: Network, name: str) -> bool:
-    return net.taps[name].channels is not None and len(net.taps[name].shape or ()) in (2, 3, 4)
+    return net.taps[name].channels is not None and len(net.taps[name].shape or ()) in RANKS
 
 
 def _shapes(net: Network, taps: Sequence[str]) -> dict[str, list[int]]:
@@ -118,5 +125,7 @@ def _shapes(net: Network, taps: Sequence[str]) -> dict[str, list[int]]:
         height, width = positions.map or (1, math.prod(n or 1 for n in positions.extent))
         shapes[tap] = [height, width, net.taps[tap].channels or 1]
     if not shapes:
-        raise ModelError(f"{net.name}: no layer can be computed from images of {size}")
+        raise ModelError(
+            f"{net.name}: no layer can be computed from {net.image_input.noun}s of {size}"
+        )
     return shapes

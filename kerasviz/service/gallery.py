@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from kerasviz.errors import UsageError
 from kerasviz.io.files import stamp
 from kerasviz.network.network import Network
 from kerasviz.rendering.commands import CommandLine
-from kerasviz.rendering.manifest import JOURNAL, MANIFEST, Entry, Manifest
+from kerasviz.rendering.manifest import JOURNAL, MANIFEST, DerivedFile, Entry, Manifest
+from kerasviz.rendering.media.medium import COMPANIONS, companion_file
 from kerasviz.rendering.trust_records import TRUST, read_trust, trust_rows
 from kerasviz.service.jobs.seconds import SECONDS, read_seconds
 
@@ -72,6 +74,11 @@ class Gallery:
         self._refresh()
         return self._files.get(file)
 
+    def beside(self, entry: Entry) -> list[DerivedFile]:
+        """Return the files beside a picture, none for images."""
+        names = [companion_file(entry.file, suffix) for suffix in COMPANIONS]
+        return [self._manifest.copied[name] for name in names if name in self._manifest.copied]
+
     def command_of(self, entry: Entry) -> str:
         """Return the command that reproduces a picture, "" if none does."""
         return self.command.picture(self.net, entry, self._manifest.requests[entry.request])
@@ -87,6 +94,17 @@ class Gallery:
         self._refresh()
         return self._seconds.get(entry.sha256)
 
+    def pace(self, tap: str) -> float | None:
+        """Return the seconds of a step at a pixel of the pictures of a tap; their median."""
+        self._refresh()
+        found = [
+            seconds / (shown.steps * shown.pixels)
+            for (own, _), pictures in self._units.items()
+            for shown in pictures
+            if own == tap and (seconds := self._seconds.get(shown.entry.sha256)) is not None
+        ]
+        return median(found) if found else None
+
     def contents(self, tap: str | None) -> tuple[dict[str, Any], dict[str, str]]:
         """Return the manifest, of the pictures of one tap if it is named, and their commands.
 
@@ -95,7 +113,7 @@ class Gallery:
         self._refresh()
         with self._lock:
             data = {**self._manifest.data(), "computed": []}
-            data.pop("copied", None)
+            copied = data.pop("copied", [])
             if tap is not None:
                 data["pictures"] = [e for e in data["pictures"] if self._tap_of(e) == tap]
                 used = {entry["request"] for entry in data["pictures"]}
@@ -105,6 +123,9 @@ class Gallery:
                     f"there are no pictures of {tap or self.net.name} yet: render some"
                 )
             entries = [self._manifest.entries[entry["file"]] for entry in data["pictures"]]
+            beside = {b.file for entry in entries for b in self.beside(entry)}
+            if beside:
+                data["copied"] = [file for file in copied if file["file"] in beside]
         return data, {e.file: words for e in entries if (words := self.command_of(e))}
 
     def _tap_of(self, entry: dict[str, Any]) -> str | None:
@@ -149,6 +170,13 @@ class Gallery:
         self._units, self._files = units, dict(self._manifest.entries)
 
 
+#: The layer that has the units of a kind of objective of classes: of probabilities by its name.
+_CLASSES: Mapping[str, Callable[[Network], str | None]] = {
+    "logit": lambda net: net.classes.logits,
+    "probability": lambda _: "prob",
+}
+
+
 @dataclass(frozen=True)
 class _Subject:
     """What a picture shows of a unit."""
@@ -167,10 +195,13 @@ def _subject(data: dict[str, Any], net: Network) -> _Subject | None:
     if len(others) != 1 or others[0].get("unit") is None:
         return None
     term = others[0]
-    tap = net.classes.logits if term["kind"] == "logit" else term.get("tap")
-    if term["kind"] not in ("channel", "neuron", "logit") or tap is None or tap not in net.taps:
+    of_classes = term["kind"] in _CLASSES
+    tap = _CLASSES[term["kind"]](net) if of_classes else term.get("tap")
+    if not of_classes and term["kind"] not in ("channel", "neuron"):
         return None
-    first = net.classes.first if term["kind"] == "logit" else 0
+    if tap is None or tap not in net.taps:
+        return None
+    first = net.classes.first if of_classes else 0
     unit = (net.taps[tap].name, first + int(term["unit"]))
     if facets:
         return _Subject(unit, "facet", facets[0])

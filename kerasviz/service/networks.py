@@ -100,9 +100,6 @@ class Networks:
             raise KerasvizError(
                 f"the user cache cannot be written; start with --preprocess {preprocess}"
             )
-        served = self._require(name)
-        with served.lock:
-            served.error = served.undescribed = None
         self.get(name)
 
     def get(self, name: str) -> Network:
@@ -113,19 +110,23 @@ class Networks:
         served = self._require(name)
         with served.lock:
             if served.net is None:
-                if served.error is not None:
-                    if isinstance(served.error, UndescribedInputError):
-                        raise UndescribedInputError(str(served.error))
+                if served.error is not None and served.undescribed is None:
                     raise KerasvizError(str(served.error))
                 try:
-                    net = self.source(name).load()
-                    if net.input_spec is None:
-                        served.undescribed = net
+                    net = self._load(name, served.undescribed)
+                    served.undescribed = net if net.input_spec is None else None
                     served.net = self._checked(name, net)
+                    served.error = None
                 except KerasvizError as error:
                     served.error = error
                     raise
             return served.net
+
+    def _load(self, name: str, undescribed: Network | None) -> Network:
+        """Load a network, or take one that lacked a description which somebody has given since."""
+        from kerasviz.zoo.remembered import recalled
+
+        return self.source(name).load() if undescribed is None else recalled(undescribed)
 
     def load_all(self, loaded: Callable[[str], None] | None = None) -> None:
         """Load all networks; those that fail have an :meth:`error`."""

@@ -20,6 +20,7 @@ from kerasviz.service.settings import ServiceSettings
 
 if TYPE_CHECKING:
     from kerasviz.service.api.state import ServiceState
+    from kerasviz.service.jobs.start_worker import StartedWorker
 
 log = logging.getLogger("kerasviz.service")
 
@@ -87,14 +88,20 @@ def listening_near(setting: ServiceSettings) -> Iterator[socket.socket]:
         yield at
 
 
-def serve(setting: ServiceSettings, at: socket.socket, on_ready: Callable[[str], None]) -> None:
+def serve(
+    setting: ServiceSettings,
+    at: socket.socket,
+    on_ready: Callable[[str], None],
+    worker: StartedWorker | None = None,
+) -> None:
     """Serve until SIGTERM or Ctrl-C; running pictures are finished or queued again.
 
     ``at`` is the socket of :func:`listening`. ``on_ready`` gets the address once requests are
-    answered. Raises :class:`KerasvizError` where the service cannot start.
+    answered. A ``worker`` that was started before is its first. Raises :class:`KerasvizError` where
+    the service cannot start.
     """
     write_logs(quiet=setting.quiet)
-    app = create_app(setting)
+    app = create_app(setting, worker)
     config = uvicorn.Config(
         app,
         log_config=None,

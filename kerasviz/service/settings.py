@@ -45,7 +45,8 @@ class ServiceSettings:
     the number of rendering processes (0: jobs wait). ``batch`` is the number of rows optimized at
     once, by default 8 on a GPU and 2 elsewhere; as it decides the last bits of a picture, it is
     part of every request. ``taps`` are those of the signatures ``activations`` and ``visualize``.
-    ``reading``, without a path, tells how models are read, and ``cli_args`` are the same options.
+    ``reading``, without a path, tells how models are read, and ``cli_args`` are the same options;
+    ``folder_args`` are those that name the folder of the data.
     ``origins`` are the sites whose pages may use the service (CORS), as ``https://example.org``,
     and ``framed_by`` those whose pages may show its page in a frame, as notebooks do. With
     ``filling``, pages request pictures of what is looked at by themselves. ``examples`` is a folder
@@ -66,6 +67,7 @@ class ServiceSettings:
     batch: int | None = None
     reading: ModelSource = field(default_factory=ModelSource)
     cli_args: tuple[str, ...] = ()
+    folder_args: tuple[str, ...] = ()
     filling: bool = False
     framed_by: tuple[str, ...] = ()
     examples: Path | None = None

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from kerasviz.rendering.manifest import MANIFEST, mask_file
+from kerasviz.rendering.media.medium import COMPANIONS, companion_file
 from kerasviz.rendering.pages import write_index
 from kerasviz.service.gallery import Gallery
 
@@ -34,9 +35,10 @@ def site_of(gallery: Gallery, name: str, tap: str | None = None) -> IO[bytes]:
 
 
 def _files(folder: Path, data: dict[str, Any]) -> Iterator[str]:
-    """Yield the files of pictures, their masks, and the arrays that they depend on."""
+    """Yield the files of pictures, those beside them, and the arrays that they depend on."""
     for entry in data["pictures"]:
-        for file in (entry["file"], mask_file(entry["file"])):
+        beside = [companion_file(entry["file"], s) for s in COMPANIONS if s != ".npy"]
+        for file in (entry["file"], mask_file(entry["file"]), *beside):
             if (folder / file).is_file():
                 yield file
     yield from sorted(path.name for path in folder.glob("*.npy"))

@@ -17,14 +17,17 @@ if TYPE_CHECKING:
 class Facts:
     """Hold what is known about the input and the classes, and where each fact is from.
 
-    ``size`` is the (height, width) of the images that the network was made for. ``origins`` names
-    the source of ``input``, ``labels`` and ``size``.
+    ``size`` is the (height, width) of the images that the network was made for; ``axes`` and
+    ``rate`` are those of signals. ``origins`` names the source of each by its name, that of the
+    input description under ``input``.
     """
 
     input_spec: InputSpec | None = None
     labels: tuple[str, ...] = ()
     size: tuple[int, int] | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
+    axes: str | None = None
+    rate: int | None = None
 
 
 def joined(sources: Iterable[Facts]) -> Facts:
@@ -39,6 +42,8 @@ def joined(sources: Iterable[Facts]) -> Facts:
             "input": facts.input_spec is None and source.input_spec is not None,
             "labels": not facts.labels and bool(source.labels),
             "size": facts.size is None and source.size is not None,
+            "axes": facts.axes is None and source.axes is not None,
+            "rate": facts.rate is None and source.rate is not None,
         }
         taken = {name: source.origins[name] for name, is_missing in missing.items() if is_missing}
         facts = Facts(
@@ -46,6 +51,8 @@ def joined(sources: Iterable[Facts]) -> Facts:
             facts.labels or source.labels,
             facts.size or source.size,
             {**facts.origins, **taken},
+            facts.axes or source.axes,
+            facts.rate or source.rate,
         )
     return facts
 
@@ -99,6 +106,8 @@ def _misfit_of_input(net: Network, spec: InputSpec) -> str:
     try:
         channels, port = net.channels, net.image_port
     except ModelError:  # no image
+        return ""
+    if spec == net.image_input.default_spec:
         return ""
     entries = max(len(spec.mean), len(spec.std))
     if entries not in (1, channels):

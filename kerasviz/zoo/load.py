@@ -9,10 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kerasviz.errors import ModelError, UsageError, near
+from kerasviz.errors import ModelError, UsageError, near, whole_number
 from kerasviz.importers.imported import Imported
 from kerasviz.importers.memory import MemoryOptions, read_object
 from kerasviz.io.download import sha256_of
+from kerasviz.network.axes import axes_of
+from kerasviz.network.front_ends.wrapped import with_front_end
 from kerasviz.network.input_spec import InputSpec, InputWords
 from kerasviz.network.network import Identity, Network
 from kerasviz.zoo.argument_names import named_arguments
@@ -23,6 +25,7 @@ from kerasviz.zoo.labels import labels_given, labels_of
 from kerasviz.zoo.locate import locate
 from kerasviz.zoo.model_card import Card, card_for_checksum, cards, packaged_cards
 from kerasviz.zoo.remembered import remembered
+from kerasviz.zoo.value_range import with_range
 
 
 @named_arguments()
@@ -36,6 +39,10 @@ def load(  # noqa: PLR0913 - the options of the command
     channel_order: str | None = None,
     labels: Iterable[str] | str | os.PathLike[str] | None = None,
     input_spec: InputSpec | None = None,
+    axes: str | None = None,
+    rate: int | None = None,
+    range_: Any = None,
+    front_end: str | os.PathLike[str] | Mapping[str, Any] | None = None,
     signature: str | None = None,
     importer: str | None = None,
     custom_objects: Mapping[str, Any] | None = None,
@@ -67,6 +74,15 @@ def load(  # noqa: PLR0913 - the options of the command
         channel_order: ``"rgb"`` or ``"bgr"``.
         labels: The names of the classes in their order, or a file of them: one a line, or JSON.
         input_spec: The numbers that the network takes, in place of the four words before.
+        axes: The axes of an input that takes no images, in its own order, as
+            ``"batch,channel,time"``; without it the likely ones.
+        rate: The rate of signals in Hz.
+        range_: The numbers of signals: ``(low, high)``, ``"-1,1"``, or an array or a file of some
+            (``.npy``, ``.npz``, ``.csv``), whose lowest and highest numbers are taken by channel;
+            ``"FILE,sd"`` for the mean and three deviations.
+        front_end: What turns sounds into the spectrograms that the network takes, or runs a
+            recurrent one over them: the name of a card (``"yamnet"``, ``"vggish"``, ``"whisper"``,
+            ``"ast"``, ``"musicnn"``, ``"crepe"``, ``"silero-vad"``), a JSON file, or its settings.
         signature: The signature or function of a SavedModel or a ``tf.Module``, by default
             ``serving_default`` or the only one.
         importer: ``"onnx-tf"`` to read an ONNX model with that package.
@@ -95,8 +111,17 @@ def load(  # noqa: PLR0913 - the options of the command
     words = InputWords.of(preprocess, mean, std, channel_order)
     if input_spec is not None and words != InputWords():
         raise UsageError("give input_spec, or preprocess, mean, std and channel_order, not both")
+    if range_ is not None and (input_spec is not None or words.spec() is not None):
+        raise UsageError("give range_, or input_spec, preprocess, mean and std, not both")
+    if front_end is not None and (axes, rate, range_) != (None, None, None):
+        raise UsageError("front_end says the axes, the rate and the range; leave those out")
+    if axes is not None:
+        axes = ",".join(axes_of(axes))  # an error before the model is loaded
+    if rate is not None:
+        rate = whole_number("rate", rate)
     names = () if labels is None else labels_given(labels)
-    given = Facts(input_spec or words.spec(), names, origins={"input": "given", "labels": "given"})
+    origins = dict.fromkeys(("input", "labels", "axes", "rate"), "given")
+    given = Facts(input_spec or words.spec(), names, origins=origins, axes=axes, rate=rate)
     place = None if folder is None else Path(folder)
     memory = MemoryOptions(signature, importer, place, example_input)
     if isinstance(source, str | os.PathLike):
@@ -111,6 +136,10 @@ def load(  # noqa: PLR0913 - the options of the command
         net = _of_file(os.fspath(source), given, read_file, importer, signature)
     else:
         net = _of_memory(source, given, memory)
+    if range_ is not None:
+        net = with_range(net, range_)
+    if front_end is not None:
+        net = with_front_end(net, front_end if isinstance(front_end, Mapping) else str(front_end))
     alone = channel_order if words.spec() is None else None
     return net if alone is None else net.with_channel_order(alone)
 
@@ -234,6 +263,8 @@ def _network(imported: Imported, identity: Identity, card: Card | None, facts: F
         input_spec=facts.input_spec,
         labels=facts.labels,
         trained_size=facts.size,
+        axes=facts.axes,
+        rate=facts.rate,
         origins=facts.origins,
         aliases=card.aliases if card else None,
         logits=card.logits if card else None,

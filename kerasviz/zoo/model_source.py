@@ -19,7 +19,8 @@ class ModelSource:
 
     ``imports`` are Python modules with the model's own layers; ``unsafe`` runs code that the file
     carries; ``importer`` reads an ONNX file by another package. ``labels`` are the names of
-    classes, ``signature`` is the one to read of a SavedModel.
+    classes, ``signature`` is the one to read of a SavedModel. ``axes``, ``rate`` and ``range_``, a
+    file of some, describe signals, ``front_end`` what turns sounds into spectrograms.
     """
 
     path: str = ""
@@ -29,6 +30,10 @@ class ModelSource:
     input_spec: InputSpec | None = None
     labels: tuple[str, ...] = ()
     signature: str | None = None
+    axes: str | None = None
+    rate: int | None = None
+    range_: str | None = None
+    front_end: str | None = None
 
     def load(self) -> Network:
         """Load the network, as :func:`kerasviz.zoo.load.load` does."""
@@ -43,4 +48,8 @@ class ModelSource:
             importer=self.importer,
             labels=self.labels or None,
             signature=self.signature,
+            axes=self.axes,
+            rate=self.rate,
+            range_=self.range_,
+            front_end=self.front_end,
         )

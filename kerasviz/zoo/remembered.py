@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kerasviz.errors import KerasvizError, UsageError
 from kerasviz.io.files import cache_folder, write_atomically
 from kerasviz.network.input_spec import InputSpec
 from kerasviz.zoo.facts import Facts
+
+if TYPE_CHECKING:
+    from kerasviz.network.network import Network
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class Remembered:
     """Hold what was given once about a model file.
 
     ``input_option`` and ``labels_option`` are the options as typed, such as ``--preprocess unit``.
-    ``signature`` is the name of an entry point.
+    ``signature`` is the name of an entry point; ``axes`` and ``rate`` are those of signals.
     """
 
     input_spec: InputSpec | None = None
@@ -28,12 +31,15 @@ class Remembered:
     labels: tuple[str, ...] = ()
     labels_option: str = ""
     signature: str | None = None
+    axes: str | None = None
+    rate: int | None = None
 
     @property
     def options(self) -> list[str]:
         """Return the options that were given, as typed."""
-        signature = [f"--signature {self.signature}"] if self.signature is not None else []
-        return [text for text in (self.input_option, self.labels_option, *signature) if text]
+        values = {"signature": self.signature, "axes": self.axes, "rate": self.rate}
+        others = [f"--{name} {value}" for name, value in values.items() if value is not None]
+        return [text for text in (self.input_option, self.labels_option, *others) if text]
 
     def facts(self) -> Facts:
         """Return what is known about the input and the classes."""
@@ -42,7 +48,11 @@ class Remembered:
             origins["input"] = f"remembered {self.input_option}"
         if self.labels:
             origins["labels"] = f"remembered {self.labels_option}"
-        return Facts(self.input_spec, self.labels, origins=origins)
+        for name, value in (("axes", self.axes), ("rate", self.rate)):
+            if value is not None:
+                origins[name] = f"remembered --{name} {value}"
+        described = (self.input_spec, self.labels)
+        return Facts(*described, origins=origins, axes=self.axes, rate=self.rate)
 
     def updated(self, given: Remembered) -> Remembered:
         """Return this with what was given in place of what was known."""
@@ -51,9 +61,9 @@ class Remembered:
             kept = replace(kept, input_spec=given.input_spec, input_option=given.input_option)
         if given.labels:
             kept = replace(kept, labels=given.labels, labels_option=given.labels_option)
-        if given.signature is not None:
-            kept = replace(kept, signature=given.signature)
-        return kept
+        values = {"signature": given.signature, "axes": given.axes, "rate": given.rate}
+        changes: dict[str, Any] = {name: v for name, v in values.items() if v is not None}
+        return replace(kept, **changes)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data, for :meth:`from_json`."""
@@ -86,6 +96,15 @@ def remembered(sha256: str) -> Remembered:
         return Remembered()
 
 
+def recalled(net: Network) -> Network:
+    """Return a network with the input that was remembered for its file since it was loaded."""
+    facts = remembered(net.identity.sha256).facts()
+    if facts.input_spec is None:
+        return net
+    origins = {**net.origins, "input": facts.origins["input"]}
+    return replace(net, input_spec=facts.input_spec, origins=origins)
+
+
 def remember(sha256: str, given: Remembered) -> Sequence[str]:
     """Remember what was given; return the options that were not remembered so far.
 
@@ -104,6 +123,8 @@ def remember(sha256: str, given: Remembered) -> Sequence[str]:
             input_option="" if after.input_spec == before.input_spec else given.input_option,
             labels_option="" if after.labels == before.labels else given.labels_option,
             signature=None if after.signature == before.signature else given.signature,
+            axes=None if after.axes == before.axes else given.axes,
+            rate=None if after.rate == before.rate else given.rate,
         )
         return changed.options
     return []

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from support.tiny import network
 
 from kerasviz.atlas.definition import Atlas
 from kerasviz.atlas.plan import START, AtlasPlan, WorkerEstimate, largest_gain, plan_atlas
+from kerasviz.figures.layout import appendix
 from kerasviz.optvis.recipes import recipe
 from kerasviz.rendering.cost import Clock
 
@@ -31,6 +33,18 @@ def test_layers_add_up() -> None:
     ]
     assert sum(each.seconds for each in found.layers) == pytest.approx(seconds)
     assert 105 * 32 * 32 < found.picture_bytes < 105 * 32 * 32 * 5
+
+
+def test_layers_have_the_names_of_the_map(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(appendix, "card_of", lambda net: SimpleNamespace(name=net.name))
+    # As of a network of many layers, of which the article's figure shows some.
+    monkeypatch.setattr(appendix, "map_layers", lambda _, net: ({"mixed4a": net.main_taps[-1]}, ""))
+    net = replace(network(), aliases={"block": "relu1"}, main_taps=("block", "joined"))
+    atlas = Atlas.of(net, ["block"], LONG)
+    clock = Clock(net, (1e-5, 1e-7), 3.0, 10, ("block",), 1.0)
+    found = plan_atlas(net, atlas.batches(net), clock, 2, 1)
+    assert [each.tap for each in found.layers] == ["block"]
+    assert atlas.to_json()["taps"] == ["relu1"]  # as before: it is in the names of pictures
 
 
 def test_workers_share_the_time_and_machines_the_workers() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -24,6 +25,7 @@ from kerasviz.atlas.tiles import PER_FILE, SIDE
 from kerasviz.examples import Examples, Question, make_examples
 from kerasviz.examples.datasets import open_source
 from kerasviz.figures.catalogue.appendix import APPENDIX_LAYER
+from kerasviz.figures.layout import appendix
 from kerasviz.figures.layout.build import choose
 from kerasviz.figures.layout.directions import DirectionGroup
 from kerasviz.figures.site.layer_pages import UNIT
@@ -127,6 +129,30 @@ def test_index_and_wall_have_all_layers_and_units_in_order(site: Path) -> None:
     tiles = re.findall(r'<a href="([^"#]*)#([^"]*)">(\d+)</a>', wall.read_text(encoding="utf-8"))
     assert [int(unit) for _, _, unit in tiles] == [*range(53), *range(24), *range(3)]
     assert tiles[30] == ("layers/mixed4a.html", "mixed4a-30", "30")
+
+
+def test_layers_have_the_names_of_the_map_and_their_files_those_of_taps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(appendix, "card_of", lambda net: SimpleNamespace(name=net.name))
+    # As of a network of many layers, of which the article's figure shows some.
+    monkeypatch.setattr(appendix, "map_layers", lambda _, net: ({"mixed4a": net.main_taps[-1]}, ""))
+    net = replace(
+        unrendered.outline({"block1a_project": 3, "x": 2}),
+        aliases={"block1a": "block1a_project"},
+        main_taps=("block1a", "x"),
+    )
+    images = [
+        Image.new("RGB", (64, 64), many_units.colour(u, k)) for u in range(3) for k in range(7)
+    ]
+    write_site(tmp_path, unrendered.unrendered(tmp_path, net, ["block1a", "x"], images, pick))
+    for name in ("index.html", "units.html", "layers/block1a_project.html"):
+        text = (tmp_path / name).read_text(encoding="utf-8").replace("<wbr>", "")
+        assert "Layer block1a<" in text and "Layer block1a_project" not in text
+    layer = listed(tmp_path)["block1a"]
+    assert (layer["title"], layer["aliases"]) == ("Layer block1a", ["block1a_project"])
+    assert layer["page"] == "layers/block1a_project.html"
+    assert layer["anchors"] == "block1a_project-"  # old addresses lead there
 
 
 def test_a_dead_unit_is_said_to_be_one(tmp_path: Path) -> None:

@@ -20,11 +20,13 @@ def opened(run_cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Call
     seen: list[Any] = []
     windows: list[str] = []
 
-    def serve(setting: Any, at: socket.socket, ready: Callable[[str], None]) -> None:
+    def serve(setting: Any, at: socket.socket, ready: Callable[[str], None], worker: Any) -> None:
+        assert worker == "a worker"
         seen.append((setting, at.getsockname()[1]))
         ready(f"http://127.0.0.1:{at.getsockname()[1]}")
 
     monkeypatch.setattr("kerasviz.service.server.serve", serve)
+    monkeypatch.setattr("kerasviz.service.jobs.start_worker.start", lambda: "a worker")
     monkeypatch.setattr("webbrowser.open", windows.append)
 
     def run(*arguments: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 from support import tiny, tokens
 
+from kerasviz.examples import receptive_field as receptive_field_module
 from kerasviz.examples.receptive_field import ReceptiveField, fields_at, receptive_field
 from kerasviz.network.input_spec import preset
 from kerasviz.network.network import Identity, Network
@@ -100,6 +101,49 @@ def test_rows_and_columns_are_those_of_interval_arithmetic(chain: Network, layer
     field = receptive_field(chain, f"layer{layer}", size)
     assert list(field.rows) == intervals(size[0], layer)
     assert list(field.columns) == intervals(size[1], layer)
+
+
+class Changed(Chain):
+    """A chain whose maps are changed before anything sees them."""
+
+    def __init__(self, change: Callable[[Any], Any]):
+        self.change = change
+
+    def compute(self, *args: Any, **options: Any) -> dict[str, Any]:
+        return {name: self.change(x) for name, x in super().compute(*args, **options).items()}
+
+
+CHANGES: dict[str, Callable[[Any], Any]] = {
+    "plain": lambda x: x,
+    "reversed": lambda x: tf.reverse(x, [1, 2]),
+    "rolled": lambda x: tf.roll(x, [5, 3], [1, 2]),
+    "shuffled": lambda x: tf.concat([x[:, ::2], x[:, 1::2]], 1),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_lines_that_are_looked_at_together_see_what_they_see_alone(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identity = Identity("chain", "", "zoo", "0" * 64)
+    net = Network(Changed(CHANGES[name]), identity, input_spec=preset("unit"))
+    size, looked = (75, 84), list[int]()
+    draw = receptive_field_module._Seen._draw
+
+    def counted(seen: Any, groups: Any, seed: int) -> Any:
+        looked.append(len(groups))
+        return draw(seen, groups, seed)
+
+    monkeypatch.setattr(receptive_field_module._Seen, "_draw", counted)
+    for tap in ("layer0", "layer1") if name == "plain" else ("layer0",):
+        looked.clear()
+        together = receptive_field(net, tap, size)
+        fewest = min(looked[1:])
+        with monkeypatch.context() as alone:
+            alone.setattr(receptive_field_module, "APART", 10**6)
+            assert receptive_field(net, tap, size) == together
+        if (tap, name) == ("layer0", "plain"):
+            assert fewest < (len(together.rows) + len(together.columns)) / 4
 
 
 def test_an_average_over_the_image_sees_all_of_it(chain: Network) -> None:

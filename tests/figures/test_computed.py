@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from urllib.parse import unquote
 
 import numpy as np
@@ -14,10 +16,11 @@ from support import tiny
 
 from kerasviz.errors import UsageError
 from kerasviz.figures import CATALOGUE, make_figures
+from kerasviz.figures.computed import label_computed
 from kerasviz.figures.drawing.gradient_layouts import reduced
 from kerasviz.figures.layout.build import choose
 from kerasviz.figures.layout.context import FigureOptions
-from kerasviz.figures.layout.tiles import GradientTile
+from kerasviz.figures.layout.tiles import FigureLayout, GradientTile, TileRow
 from kerasviz.io.images import decode
 from kerasviz.network.network import Network
 from kerasviz.optvis.gradients import (
@@ -29,7 +32,13 @@ from kerasviz.optvis.gradients import (
 from kerasviz.optvis.objectives.objective import logit
 from kerasviz.optvis.objectives.structure import IMAGE
 from kerasviz.optvis.recipes import recipe
-from kerasviz.rendering.gradient_pictures import direction_image, grid_image, heat_image, map_image
+from kerasviz.rendering.gradient_pictures import (
+    TOO_SMALL,
+    direction_image,
+    grid_image,
+    heat_image,
+    map_image,
+)
 from kerasviz.rendering.photos import OWN_PHOTOS, find_photos, read_photo
 from kerasviz.rendering.verify import verify_pictures
 
@@ -247,6 +256,21 @@ def test_the_grid_of_a_stride_is_found_whatever_the_photo_shows() -> None:
     assert shown.shape == (16, 16)
     assert np.abs(shown - np.rint(255 * (0.5 + 2 * (np.tile(pattern, (4, 4)) - 1)))).max() <= 1
     assert grid_pattern(np.ones((1, 9, 13))).tolist() == [[1.0]]
+
+
+def test_grids_of_maps_that_are_too_small_are_left_out() -> None:
+    words = {"a.png": "1.20 to 1", "b.png": TOO_SMALL, "c.png": TOO_SMALL}
+    store: Any = SimpleNamespace(
+        computed={file: SimpleNamespace(words=text) for file, text in words.items()}
+    )
+    a, b, c = (GradientTile(name, name, "grid", (), (9, 9)) for name in "abc")
+    rows = (TileRow("maps", (), (a, b)), TileRow("small", (), (c,)))
+    layout = FigureLayout(CATALOGUE["gradient-artifacts"], "net", (9, 9), rows, ("First.",))
+    shown = label_computed(store, layout)
+    assert [(row.title, [tile.label for tile in row.tiles]) for row in shown.blocks] == [
+        ("maps", ["1.20 to 1"])
+    ]
+    assert shown.notes == ("First.", "Grids of 2 maps are left out: they are too small to tell.")
 
 
 def test_layers_may_be_aliases(network_of: Callable[..., Network]) -> None:

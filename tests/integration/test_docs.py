@@ -19,8 +19,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from docsite import commands, pages
-from docsite.photos import write_photos
-from support.onnx_models import write_convolutions
+from support.page_files import write_files
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "pages"
@@ -49,10 +48,9 @@ def runnable(path):
 @pytest.mark.slow
 @pytest.mark.parametrize("path", [p for p in TEXTS if runnable(p)], ids=name)
 def test_the_blocks_of_a_page_work_as_written(path, tmp_path, monkeypatch):
-    """In their order, in one folder with a model and photos; pictures have few steps here."""
+    """In their order, in one folder with networks and photos; pictures have few steps here."""
     monkeypatch.chdir(tmp_path)
-    write_convolutions(tmp_path / "model.onnx", 8)  # as someone's PyTorch export
-    write_photos(tmp_path / "photos")
+    write_files(tmp_path)
     namespace = {}
     for block in runnable(path):
         if block.language == "python":
@@ -143,7 +141,7 @@ def test_the_service_answers_as_written(tmp_path, monkeypatch):
     assert opened == ["kerasviz", "open", "model.onnx"]  # tests/cli/test_open.py opens others
     assert serve[:2] == ["kerasviz", "serve"]
     monkeypatch.chdir(tmp_path)
-    write_convolutions(tmp_path / "model.onnx", 8)  # as someone's PyTorch export
+    write_files(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     program = [sys.executable, "-c", "from kerasviz.cli import main; main()", *serve[1:]]

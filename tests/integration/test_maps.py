@@ -96,3 +96,9 @@ def test_main_layers_are_the_blocks_of_the_authors(name: str, maps: Path, tmp_pa
     taps = [net.taps[layer].name for layer in net.main_taps]
     assert len(set(taps)) == len(taps)
     assert all((net.taps[layer].channels or 0) > 1 for layer in blocks)
+
+
+def test_a_copy_of_a_network_has_its_main_layers(maps: Path, tmp_path: Path) -> None:
+    net = load("gpt2.dynamo", maps, tmp_path)
+    assert len(net.main_taps) > 1
+    assert net.renamed("another").main_taps == net.main_taps

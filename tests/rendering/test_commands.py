@@ -224,3 +224,10 @@ def test_commands_of_a_set_make_its_pictures_again(
             assert np.array_equal(before, after), text
             compared += 1
     assert compared > len(chosen)
+
+
+def test_the_layers_of_a_loop_are_options(tmp_path: Path) -> None:
+    net = tiny.network()
+    request = Request("joined:1", channel("joined", 1), FAST, loop_layers=("joined", "left"))
+    words = LINE.render(net, request, 1)
+    assert "--loop-layer joined --loop-layer left" in words

@@ -148,7 +148,8 @@ def test_the_page_asks_no_other_host(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "pixels"), [((28, 28), True), ((64, 64), False), ((512, 512), False)]
+    ("size", "pixels"),
+    [((28, 28), True), ((33, 33), False), ((48, 48), False)],
 )
 def test_only_small_pictures_are_shown_as_pixels(
     tmp_path: Path, size: tuple[int, int], pixels: bool
@@ -157,6 +158,43 @@ def test_only_small_pictures_are_shown_as_pixels(
     assert ("pixels" in page.all("img", "class")) == pixels
     widths = [s for s in page.all("img", "style") if "width" in s]
     assert widths == (["width: 168px"] if pixels else [])  # 6 times 28: all pixels are equal
+
+
+def many(count: int, *layers: str) -> dict[str, Any]:
+    """Pictures of units of some layers in turn, by two recipes."""
+    targets = [(layers[k % len(layers)], k) for k in range(count)]
+    data = manifest(*({"target": f"{tap}:{k}", "file": f"{k}.png"} for tap, k in targets))
+    usual = data["requests"].pop("r")
+    for (tap, k), entry in zip(targets, data["pictures"], strict=True):
+        entry["request"] = f"r{k}"
+        other = {**usual["recipe"], **({"steps": 8, "grey": True} if k % 2 else {})}
+        objective = [{"kind": "channel", "tap": tap, "unit": k, "weight": 1.0}]
+        data["requests"][f"r{k}"] = {**usual, "recipe": other, "objective": objective}
+    return data
+
+
+def test_many_pictures_are_sorted_by_layer_and_few_are_not(tmp_path: Path) -> None:
+    page = page_of(tmp_path, many(30, "conv_1", "conv_2", "deep"))
+    folded = [a for t, a in page.tags if t == "details" and a.get("class") == "group"]
+    assert len(folded) == 3
+    jumps = [link for link in page.all("a", "href") if link.startswith("#layer-")]
+    assert jumps == ["#layer-1", "#layer-2", "#layer-3"]
+    assert {"layer-1", "layer-2", "layer-3"} <= set(page.all("div", "id"))
+    shown = [a["href"] for t, a in page.tags if t == "a" and a.get("class") == "picture"]
+    in_order = [f"{k}.png" for first in range(3) for k in range(first, 30, 3)]
+    assert shown == in_order
+    for few in (many(24, "conv_1", "conv_2"), many(30, "conv_1")):
+        page = page_of(tmp_path, few)
+        assert not [a for t, a in page.tags if a.get("class") == "group"]
+
+
+def test_recipes_are_named_by_what_they_change(tmp_path: Path) -> None:
+    page = page_of(tmp_path, many(4, "conv"))
+    links = [(a["href"], a["title"]) for t, a in page.tags if t == "a" and "title" in a]
+    assert {link for link, _ in links} == {"#settings-1", "#settings-2"}
+    assert page.text.count("recipe fast") == 2 and page.text.count("recipe fast, grey yes") == 2
+    assert "Recipe fast, grey yes" in page.text
+    assert not any("settings 1" in text for text in page.text)
 
 
 def test_an_equal_page_is_not_written_again(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from kerasviz.optvis.recipes import recipe
 from kerasviz.rendering.adapting import adapt_recipe, with_diversity
 from kerasviz.rendering.batching import make_batches
 from kerasviz.rendering.render import render, render_batch
-from kerasviz.rendering.request import Request, make_requests
+from kerasviz.rendering.request import Request, in_one_loop, make_requests
 
 SMALL = recipe("article").replace(steps=6, size=(13, 17))
 
@@ -176,3 +176,41 @@ def test_objectives_of_maps_are_written_as_before():
     ]
     for text, data in written:
         assert parse_target(text, net)[0].objective.to_json() == [{**data, "weight": 1.0}]
+
+
+def in_loop(targets, layers, net, **settings):
+    """The requests of targets whose layers share a loop."""
+    found = [parse_target(text, net)[0] for text in targets]
+    made = make_requests(net, found, SMALL, **settings)
+    return [in_one_loop(request, layers, net) for request in made]
+
+
+def test_units_of_layers_that_share_a_loop_are_made_in_one_batch_as_if_alone():
+    net = network()
+    targets = ["joined:1", "conv1:2", "logit:goldfish", "left:0"]
+    shared = in_loop(targets, ["left", "conv1", "joined", "logits"], net)
+    (batch,) = make_batches(net, [shared[0], *shared[2:]])  # conv1 is the first: its own recipe
+    assert batch.rows == 3
+    pictures = [*render_batch(net, batch), *render_batch(net, make_batches(net, [shared[1]])[0])]
+    for picture in pictures:
+        (alone,) = render_batch(
+            net, make_batches(net, [replace(picture.request, loop_layers=())])[0]
+        )
+        np.testing.assert_allclose(picture.image, alone.image, atol=2e-3)
+        assert picture.score == pytest.approx(alone.score, rel=1e-3)
+    # A row depends on the layers of its loop, not on the units beside it.
+    other = in_loop(["joined:1", "left:3"], ["logits", "conv1", "left", "joined"], net)
+    one = replace(other[0], batch=4)
+    (again,) = render_batch(net, make_batches(net, [one])[0])
+    np.testing.assert_array_equal(again.image, pictures[0].image)
+
+
+def test_layers_of_a_loop_are_recorded_and_part_of_the_key():
+    net = network()
+    (plain,) = requests([1])
+    (shared,) = in_loop(["joined:1"], ["left/relu", "first"], net)
+    assert shared.loop_layers == ("left/relu", "relu1"), "sorted, by their own names"
+    assert Request.from_json(shared.text, shared.to_json()) == shared
+    assert "loop_layers" not in plain.to_json() and shared.key(net) != plain.key(net)
+    with pytest.raises(UsageError, match=r"lefd.*left"):
+        in_one_loop(plain, ["lefd"], net)

@@ -49,3 +49,14 @@ def test_verify_sees_what_is_wrong(tmp_path):
     assert found.get("joined-2.png") == "changed" and found.get("joined-4.png") == "missing"
     assert found["joined-1.png"] == "differs"
     assert len(notes) == 1 and notes[0].startswith("device: recorded an abacus, here")
+
+
+def test_pictures_of_layers_that_share_a_loop_are_made_again(tmp_path):
+    net = network()
+    shared = [
+        Request(f"{tap}:1", channel(tap, 1), SMALL, loop_layers=("joined", "left"))
+        for tap in ("joined", "left")
+    ]
+    render_into(Store(tmp_path, net), shared)
+    results, _ = verify_pictures(tmp_path, network())
+    assert [r.result for r in results] == ["same", "same"]

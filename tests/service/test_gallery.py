@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from support import tiny
+from support.flat_pictures import fill_store
 
 from kerasviz.optvis.objectives.facets import facet
 from kerasviz.optvis.objectives.objective import channel
@@ -37,6 +38,18 @@ def test_a_rough_picture_gives_way_to_a_better_one_of_any_recipe(tmp_path: Path)
     assert else_ is not None and else_.steps == 3
     assert [shown.steps for shown in other.of("relu1", 1)] == [1, 2, 3]
     assert other.best("relu1", 2, "fast") is None
+
+
+def test_classes_are_units_of_the_layers_of_logits_and_probabilities(tmp_path: Path) -> None:
+    net = tiny.network()
+    chosen = recipe("fast").replace(steps=2, size=(16, 16))
+    fill_store(tmp_path, net, ("prob:1", "logit:2", "-prob:3"), chosen)
+    gallery = Gallery(tmp_path, net, CommandLine("tiny", (), "fast"))
+    shown = {
+        (tap, unit): [s.kind for s in gallery.of(tap, unit)]
+        for tap, unit in [("prob", 1), ("logits", 2), ("prob", 3), ("prob", 2)]
+    }
+    assert list(shown.values()) == [["channel"], ["channel"], ["negative"], []]
 
 
 def test_a_picture_has_its_earlier_steps_and_those_of_facets_are_told_apart(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from kerasviz.atlas.picture_run import PictureRun
 from kerasviz.atlas.progress import RunProgress
 from kerasviz.atlas.worker_options import WorkerOptions
 from kerasviz.examples.datasets import Source
-from kerasviz.examples.receptive_field import receptive_field
+from kerasviz.examples.kept_fields import kept_field
 from kerasviz.io.files import make_folder
 from kerasviz.io.storage import Storage
 from kerasviz.network.network import Network
@@ -43,7 +43,7 @@ class PhotoCrops:
         """Return a crop for each of some points, of cells, as far as their photos are there."""
         assert samples.positions is not None
         sampled = self.sampling.sampled
-        field = receptive_field(sampled.net, sampled.tap, sampled.size)
+        field = kept_field(sampled.net, sampled.tap, sampled.size)
         every = sorted({point for some in points for point in some})
         found = photo_crops(
             self.source, samples.positions, every, field, self.sampling.map, sampled.batch

@@ -167,7 +167,7 @@ def make_activation_atlas(  # noqa: PLR0913 - the options of the command
     asked = RecipeOptions(recipe, steps, size, param, precision, tile, until_converged)
     asked.chosen()
     model = net if isinstance(net, ModelSource) else None
-    net = as_network(net)
+    net = as_network(net).require_images("activation-atlas")
     if net.identity.by_contents:
         raise UsageError(
             f"the workers of an atlas read {net.name} from a file; save the model and load that"

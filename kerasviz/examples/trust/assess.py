@@ -10,21 +10,19 @@ from pathlib import Path
 
 from kerasviz.errors import whole_number
 from kerasviz.examples.datasets import Source, open_source
+from kerasviz.examples.finished_pictures import with_held_inputs
 from kerasviz.examples.trust.assessment import Assessment, TrustOptions
 from kerasviz.examples.trust.summary import Record, summary_of
 from kerasviz.io.terminal import Update, reporting, stepping
 from kerasviz.network.size import size_of
 from kerasviz.rendering.commands import CommandLine
-from kerasviz.rendering.held_data import with_held
-from kerasviz.rendering.manifest import read_manifest
 from kerasviz.rendering.pages import write_index
-from kerasviz.rendering.recorded import source_of
+from kerasviz.rendering.recorded import network_of
 from kerasviz.rendering.store import Store
 from kerasviz.rendering.trust_records import merged, read_trust, trust_rows, write_trust
 from kerasviz.types import Size
 from kerasviz.zoo.argument_names import named_arguments
 from kerasviz.zoo.arguments import Data, Model, as_network, with_data
-from kerasviz.zoo.model_source import ModelSource
 
 
 @dataclass(frozen=True)
@@ -117,11 +115,7 @@ def trust(  # noqa: PLR0913 - the options of the command
         None if size is None else size_of(size),
     )
     place = Path(folder)
-    manifest = read_manifest(place)  # says what is wrong
-    if model is None or isinstance(model, str | os.PathLike | ModelSource):
-        named = model if isinstance(model, ModelSource) else ModelSource(os.fspath(model or ""))
-        model = source_of(place, manifest, named).load()
-    net = with_data(as_network(model), data)
+    net = with_data(network_of(place, model), data).require_images("trust")
     store = with_held_inputs(Store(place, net))
     other = None if judge is None else as_network(judge)
     asked = TrustOptions(source, other, tap, judge_tap, *options)
@@ -168,18 +162,6 @@ def compute(
 def record(store: Store, records: Mapping[str, Record]) -> Path:
     """Write numbers of pictures beside them, with those of earlier calls, and return the file."""
     return write_trust(store.folder, merged(_present(store), records))
-
-
-def with_held_inputs(store: Store) -> Store:
-    """Give a store's network the inputs that its pictures were made with.
-
-    Of pictures that differ in them those of the last ones are taken.
-    """
-    held: dict[str, str] = {}
-    for settings in store.requests.values():
-        held |= settings.get("data", {})
-    store.net = with_held(store.net, store.folder, held)
-    return store
 
 
 def _present(store: Store) -> dict[str, Record]:

@@ -11,14 +11,9 @@ import numpy as np
 
 from kerasviz.errors import UsageError
 from kerasviz.examples.datasets import Source
-from kerasviz.examples.trust.folder import by_size, class_of, finished_pictures
-from kerasviz.examples.trust.natural import (
-    STRONGEST,
-    TOGETHER,
-    Measured,
-    measured,
-    natural_values,
-)
+from kerasviz.examples.finished_pictures import by_size, class_of, finished_pictures
+from kerasviz.examples.measured import TOGETHER, Measured, measured
+from kerasviz.examples.trust.natural import STRONGEST, natural_values
 from kerasviz.examples.trust.numbers import (
     NaturalValues,
     cross_cosine,

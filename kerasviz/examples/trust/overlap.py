@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from kerasviz.analysis.offsets import Offsets
 from kerasviz.examples.datasets import Source
-from kerasviz.examples.trust.folder import in_batches, photo_pixels
-from kerasviz.examples.trust.natural import TOGETHER, Measured, compiled
+from kerasviz.examples.finished_pictures import in_batches, photo_pixels
+from kerasviz.examples.measured import TOGETHER, Measured, compiled
 from kerasviz.examples.trust.numbers import InputOverlap, input_overlap
 from kerasviz.examples.trust.paths import FEWEST, PhotoSets
 from kerasviz.network.dataflow import Dataflow

@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from kerasviz.errors import ModelError, UsageError
 from kerasviz.examples.datasets import Source
-from kerasviz.examples.trust.folder import photo_pixels
-from kerasviz.examples.trust.natural import compiled
+from kerasviz.examples.finished_pictures import photo_pixels
+from kerasviz.examples.measured import compiled
 from kerasviz.examples.trust.numbers import (
     PathSimilarity,
     path_similarity,

@@ -10,9 +10,9 @@ import numpy as np
 
 from kerasviz.errors import UsageError
 from kerasviz.examples.datasets import Source, stream
+from kerasviz.examples.finished_pictures import FinishedPicture, in_batches
+from kerasviz.examples.measured import TOGETHER
 from kerasviz.examples.trust.choices import EXAMPLES, Choices, choose, places
-from kerasviz.examples.trust.folder import FinishedPicture, in_batches
-from kerasviz.examples.trust.natural import TOGETHER
 from kerasviz.examples.trust.numbers import NaturalValues
 from kerasviz.examples.trust.paths import layer_vectors
 from kerasviz.io.files import digest

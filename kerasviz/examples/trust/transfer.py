@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from kerasviz.errors import UsageError
-from kerasviz.examples.trust.folder import FinishedPicture, in_batches
-from kerasviz.examples.trust.natural import compiled
+from kerasviz.examples.finished_pictures import FinishedPicture, in_batches
+from kerasviz.examples.measured import compiled
 from kerasviz.network.network import Network
 from kerasviz.rendering.sizes import usual_size
 from kerasviz.types import Array, Size

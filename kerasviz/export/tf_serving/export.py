@@ -127,7 +127,7 @@ def export_model(  # noqa: PLR0913 - the options of the command
     chosen = find_recipe(recipe)
     known = isinstance(net, Network | ModelSource)
     net = net if known else load(net, custom_objects=custom_objects, unsafe=unsafe)
-    net = as_network(net, data)
+    net = as_network(net, data).require_images("export")
     served = model_name(net, name)
     next_version(Path(folder) / served, version)
     setting = usual_setting(

@@ -100,7 +100,7 @@ def ablate(  # noqa: PLR0913 - the options of the command
         (4, 'index.html')
     """
     check_choice("level", level, get_args(UnitLevel))
-    net = as_network(net, data)
+    net = as_network(net, data).require_images("ablate")
     net.require_logits()
     named = list(dict.fromkeys(named_units(net, units, "an edit")))
     if not named and not cut:

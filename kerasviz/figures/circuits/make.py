@@ -104,7 +104,7 @@ def make_circuits(  # noqa: PLR0913 - the options of the command
         ('block3b-5.html', 'stem')
     """
     whole_number("partners", partners)
-    net = as_network(net, data)
+    net = as_network(net, data).require_images("circuits")
     units = named_units(net, targets, "a circuit")
     if not units:
         raise UsageError("no units; give one or more, such as block4a:11")

@@ -119,7 +119,7 @@ def make_explanations(  # noqa: PLR0913 - the options of the command
     whole_number("groups", groups, 0)
     if groups:
         import_ahead("decomposition")
-    net = as_network(net, data)
+    net = as_network(net, data).require_images("explain")
     listed = [photos] if isinstance(photos, str | os.PathLike) else list(photos)
     paths = [p for path in listed for p in find_photos(os.fspath(path))]
     names = _distinct(paths)

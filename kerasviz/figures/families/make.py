@@ -107,7 +107,7 @@ def make_families(  # noqa: PLR0913 - the options of the command
     """
     if not -1 <= alike <= 1:
         raise UsageError(f"alike {alike}: expected a cosine from -1 to 1")
-    net = as_network(net, data)
+    net = as_network(net, data).require_images("families")
     channels = net.taps[tap].channels
     if channels is None:
         raise UsageError(f"{net.name}: {tap} has no known number of units; name another tap")

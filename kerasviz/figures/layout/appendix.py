@@ -17,7 +17,7 @@ from kerasviz.figures.layout.directions import (
     is_group,
 )
 from kerasviz.figures.layout.example_panels import EXAMPLES, MOST, example_notes, example_place
-from kerasviz.figures.layout.layers import map_layers
+from kerasviz.figures.layout.layers import called, map_layers
 from kerasviz.figures.layout.photo_facets import facet_names
 from kerasviz.figures.layout.tables import FACETS, NO_DIRECTIONS, Table, facets, shown
 from kerasviz.figures.layout.tiles import EmptyTile, FigureLayout, OptimizedTile, Tile, TileRow
@@ -58,15 +58,15 @@ BRANCHES = {
 }
 
 
-def layer_title(tap: str) -> str:
-    """Return the title of a layer: the article's for its own layers, else the tap's name.
+def layer_title(net: Network, tap: str) -> str:
+    """Return the title of a layer: the article's for its own layers, else the map's name.
 
-    >>> layer_title("mixed4a"), layer_title("features/conv")
-    ('Layer 4a', 'Layer features/conv')
+    >>> layer_title(net, "stem")
+    'Layer stem'
     """
     if is_group(tap):
-        return f"Directions {tap}"
-    return f"Layer {tap.removeprefix('mixed') if tap in BRANCHES else tap}"
+        return f"Directions {called(net, tap)}"
+    return f"Layer {tap.removeprefix('mixed') if tap in BRANCHES else called(net, tap)}"
 
 
 def parts(net: Network, tap: str, numbers: Sequence[int]) -> list[tuple[str, int]]:
@@ -109,7 +109,7 @@ def layers_of(options: FigureOptions) -> list[str]:
         # A layer of the article that the network does not have by name is the one in its place.
         tap = net.taps[there[name] if name in there and name not in net.taps else name]
         shape = tap.shape or ()
-        if len(shape) not in (3, 4) or shape[-1] is None:
+        if len(shape) not in (3, 4, 5) or shape[-1] is None:
             raise UsageError(
                 f"layer {name!r} has no channels with positions; the layers in the place of the "
                 f"article's are {', '.join(there.values())}"
@@ -133,7 +133,7 @@ def known_taps(net: Network) -> dict[str, str]:
 
 def _row(context: FigureContext, tap: str, number: int) -> TileRow:
     target = channel_target(tap, number)
-    options = context.options
+    options, net = context.options, context.options.net
     places: tuple[Tile | EmptyTile, ...] = (
         shown(context, Target(f"{target.text}@center", neuron(tap, number))),
         shown(context, target),
@@ -142,7 +142,7 @@ def _row(context: FigureContext, tap: str, number: int) -> TileRow:
         shown(context, Target(f"-{target.text}", -target.objective)),
         example_place(options, tap, number, "bottom"),
     )
-    return TileRow(f"{layer_title(tap)}, Unit {number}", (tap,), places)
+    return TileRow(f"{layer_title(net, tap)}, Unit {number}", (tap,), places)
 
 
 def _facets(context: FigureContext, name: str, target: Target) -> list[OptimizedTile]:
@@ -169,7 +169,7 @@ def _direction_row(
         shown(context, Target(negated(target.text), -target.objective)),
         NO_DIRECTIONS,
     )
-    title = f"{layer_title(group.name)}, Direction {shown_direction.number}"
+    title = f"{layer_title(context.options.net, group.name)}, Direction {shown_direction.number}"
     return TileRow(title, (group.name,), places)
 
 
@@ -183,14 +183,14 @@ def _appendix(context: FigureContext) -> Table:
         units[tap] = Units(tuple(map(Unit, numbers)), frozenset({"rule"}))
     blocks = tuple(_row(context, tap, u.number) for tap in units for u in units[tap].units)
     notes = [
-        f"Shown here: {tap}, {len(found.units)} of {net.taps[tap].channels} units"
+        f"Shown here: {called(net, tap)}, {len(found.units)} of {net.taps[tap].channels} units"
         + (", evenly spaced." if len(found.units) < (net.taps[tap].channels or 0) else ".")
         for tap, found in units.items()
     ]
     blocks += tuple(_direction_row(context, g, each) for g in groups for each in g.directions)
     notes += [
-        f"Directions of {group.name}: the first picture of each is that of its score times the "
-        f"cosine to the power {COSINE:g}, advised for concepts."
+        f"Directions of {called(net, group.name)}: the first picture of each is that of its score "
+        f"times the cosine to the power {COSINE:g}, advised for concepts."
         for group in groups
     ]
     taps = {tap: tap for tap in units} | {group.name: group.tap for group in groups}

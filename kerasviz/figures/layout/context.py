@@ -10,7 +10,7 @@ from pathlib import Path
 from kerasviz.examples import Examples
 from kerasviz.figures.catalogue.figure import Figure, PlaceGroup, Unit
 from kerasviz.figures.layout.directions import DirectionGroup
-from kerasviz.figures.layout.layers import map_layers
+from kerasviz.figures.layout.layers import called, map_layers
 from kerasviz.figures.layout.photo_facets import PhotoFacets
 from kerasviz.figures.layout.units import Units, card_of, pick_units
 from kerasviz.network.network import Network
@@ -110,8 +110,8 @@ class FigureContext:
     def linear_notes(self) -> list[str]:
         """Say which channels are optimized after the ReLU."""
         return [
-            f"Channels of {tap} are optimized after its ReLU, because before it a flat colour is "
-            "best."
+            f"Channels of {called(self.options.net, tap)} are optimized after its ReLU, because "
+            "before it a flat colour is best."
             for tap in self.linear
         ]
 

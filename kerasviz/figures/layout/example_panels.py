@@ -16,6 +16,7 @@ from kerasviz.examples.pages import TITLES
 from kerasviz.figures.layout.context import FigureOptions
 from kerasviz.figures.layout.tiles import EmptyTile, ExamplesTile, FigureLayout, TileRow
 from kerasviz.network.network import Network
+from kerasviz.rendering.commands import SEARCHED
 from kerasviz.rendering.store import Store, slug
 
 NAME = "Dataset examples"
@@ -112,10 +113,16 @@ def without_examples(net: Network, blocks: Sequence[TileRow]) -> list[str]:
     tiles = [tile for block in blocks for tile in block.optimized]
     taps = dict.fromkeys(term.tap for tile in tiles for term in tile.request.objective.terms)
     names = " ".join(shlex.quote(tap) for tap in taps if tap)
+    if net.medium not in SEARCHED:
+        return ["Without dataset examples, which are found in photos, recordings and texts only."]
+    where = (
+        "for which a dataset is needed. This finds some, and --examples examples shows them here"
+        if net.medium == "image"
+        else "which have a page of their own. This makes it"
+    )
     return [
-        "Without dataset examples, for which a dataset is needed. This finds some, and --examples "
-        f"examples shows them here: kerasviz examples {shlex.quote(net.identity.source)} {names} "
-        "--images PHOTOS --out examples"
+        f"Without dataset examples, {where}: kerasviz examples {shlex.quote(net.identity.source)} "
+        f"{names} --images {SEARCHED[net.medium]} --out examples"
     ]
 
 

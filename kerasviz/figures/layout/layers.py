@@ -84,5 +84,19 @@ def map_layers(wanted: Sequence[str], net: Network) -> Placing:
     )
 
 
+def called(net: Network, name: str) -> str:
+    """Return what a person calls a layer, or the layer of a group of directions: the map's name.
+
+    Files and targets keep the tap's own name.
+
+    >>> called(net, "stem"), called(net, "stem@concepts.npz:nmf")
+    ('stem', 'stem@concepts.npz:nmf')
+    """
+    if name in net.taps:
+        return net.map.name_of(net.taps[name].name)
+    tap, at, file = name.partition("@")
+    return f"{called(net, tap)}{at}{file}" if tap in net.taps else name
+
+
 def _count(n: int) -> str:
     return f"{n} main layer{'' if n == 1 else 's'}"

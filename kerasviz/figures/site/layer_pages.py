@@ -16,7 +16,7 @@ from PIL import Image
 from kerasviz.figures.layout.appendix import HEADS, first_rows, known_taps, layer_title, parts
 from kerasviz.figures.layout.directions import is_group
 from kerasviz.figures.layout.example_panels import EXAMPLES
-from kerasviz.figures.layout.layers import map_layers
+from kerasviz.figures.layout.layers import called, map_layers
 from kerasviz.figures.layout.photo_facets import facet_names
 from kerasviz.figures.layout.tiles import EmptyTile, FigureLayout, OptimizedTile, Page, TileRow
 from kerasviz.figures.site.record import FigureRun
@@ -107,7 +107,7 @@ def write_layers(out: Path, run: FigureRun, layout: FigureLayout) -> FigureLayou
     there, _ = map_layers([place.layer for place in layout.figure.places], net)
     shown = [tap for tap in names if tap in {*there.values(), *present, *blocks}]
     pages = tuple(
-        Page(layer_title(tap), f"{names[tap]}.html" if tap in {*present, *blocks} else "")
+        Page(layer_title(net, tap), f"{names[tap]}.html" if tap in {*present, *blocks} else "")
         for tap in shown
     )
     ways = (
@@ -285,8 +285,8 @@ def _page(
         "layer.html",
         frame=frame,
         network=layout.network,
-        title=layer_title(tap),
-        tap=tap,
+        title=layer_title(net, tap),
+        tap=called(net, tap),
         channels=len(numbers) if is_group(tap) else net.taps[tap].channels,
         noun="direction" if is_group(tap) else "unit",
         heads=DIRECTION_HEADS if is_group(tap) else HEADS[:2],

@@ -26,7 +26,7 @@ BEHIND = (128, 128, 128)
 #: themselves are one click away.
 QUALITY = 80
 #: Increased when the same pictures give another file.
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ def sheet_size(rows: int, *, examples: bool) -> tuple[int, int]:
 def sheet(strips: Sequence[Strip], *, examples: bool = False, side: int = TILE) -> Image.Image:
     """Paste the pictures of units below each other, each unit a row, with room for ``examples``.
 
-    The longer side of an optimized picture becomes 147 pixels; pictures that are smaller than 64
-    keep their single pixels. Examples become 73 x 73. With another ``side`` than 147 all lengths
+    The longer side of an optimized picture becomes 147 pixels; very small ones keep
+    their single pixels. Examples become 73 x 73. With another ``side`` than 147 all lengths
     are shorter in proportion, and there is no room for examples.
     """
     width, height = sheet_size(len(strips), examples=examples)
@@ -85,7 +85,7 @@ def sheet(strips: Sequence[Strip], *, examples: bool = False, side: int = TILE) 
 
 
 def scaled(image: Image.Image, side: int) -> Image.Image:
-    """Scale a picture to a longer side of ``side`` pixels; below 64 pixels it stays sharp.
+    """Scale a picture to a longer side of ``side`` pixels; very small ones stay sharp.
 
     Transparent pictures lie on a checkerboard.
     """

@@ -130,7 +130,7 @@ def make_tuning(  # noqa: PLR0913 - the options of the command
     whole_number("turns", turns, least=LEAST_ANGLES)
     kinds = kinds_of(stimuli)
     dark, light = colours_of(colours)
-    net = as_network(net, data)
+    net = as_network(net, data).require_images("tune")
     placed = units_by_place(net, [targets] if isinstance(targets, str) else targets)
     paths = () if images is None else find_photos(os.fspath(images))
     jobs = []

@@ -49,12 +49,39 @@ def places_of(nodes: Sequence[Node]) -> dict[str, ModulePath]:
     }
     if located:
         return located
-    paths = {node.outputs[0]: node.name or node.outputs[0] for node in nodes if node.outputs}
+    paths = {
+        node.outputs[0]: first_name(node.name or node.outputs[0]) for node in nodes if node.outputs
+    }
     return {
         value: ModulePath(tuple(accumulate(scopes, "{}/{}".format)), label)
         for value, path in paths.items()
         for *scopes, label in [path.strip("/").split("/")]
     }
+
+
+def first_name(name: str) -> str:
+    """Return the first of the names that TensorFlow Lite joins where it merges operators.
+
+    >>> first_name("net/relu/Relu;net/bias/BiasAdd;net/conv/Conv2D1__37:0")
+    'net/relu/Relu'
+    """
+    return name.partition(";")[0]
+
+
+def first_names(nodes: Sequence[Node], taken: Collection[str]) -> dict[str, str]:
+    """Return the values that the first of joined names stand for: the last that has it.
+
+    Those of operators that the converter to ONNX inserted, which end in ``__`` and a number, stand
+    back. Names in ``taken`` are skipped.
+    """
+    found: dict[str, str] = {}
+    own: dict[str, str] = {}
+    for node in nodes:
+        whole = next((n for n in (node.name, *node.outputs[:1]) if ";" in n), None)
+        if whole is not None and node.outputs:
+            inserted = re.search(r"__\d+(:\d+)?$", whole)
+            (found if inserted else own)[first_name(whole)] = node.outputs[0]
+    return {name: value for name, value in (found | own).items() if name not in taken}
 
 
 def modules_around(nodes: Sequence[Node]) -> dict[str, tuple[str, ...]]:

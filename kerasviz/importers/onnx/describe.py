@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
-from kerasviz.importers.onnx.aliases import modules_around, shape_arithmetic, short_names
+import numpy as np
+
+from kerasviz.importers.onnx.aliases import (
+    first_names,
+    modules_around,
+    shape_arithmetic,
+    short_names,
+)
 from kerasviz.importers.onnx.graph import Graph, Node
+from kerasviz.importers.onnx.layout import Constant
 from kerasviz.importers.onnx.registry import Layout, layout_of, softmax_axes
 from kerasviz.network.program import Value
+from kerasviz.types import Array
 
 Shape = tuple[int | None, ...]
 
@@ -90,7 +100,8 @@ def with_aliases(
 ) -> dict[str, Value]:
     """Add unambiguous aliases to the first output of every node.
 
-    They are the node's name and the short names of the modules around it.
+    They are the node's name, the first one of names that were joined, and the short names of the
+    modules around it.
     """
     named: dict[str, list[str]] = {}
     for node in nodes:
@@ -98,10 +109,12 @@ def with_aliases(
         if node.name and node.name not in values and outs:
             named.setdefault(node.name, []).append(outs[0])
     by_node = {outs[0]: name for name, outs in named.items() if len(outs) == 1}
-    short = short_names(nodes, outputs, taken={*values, *named})
+    first = {value: name for name, value in first_names(nodes, {*values, *named}).items()}
+    short = short_names(nodes, outputs, taken={*values, *named, *first.values()})
     return {
         name: replace(
-            value, aliases=(*((by_node[name],) if name in by_node else ()), *short.get(name, ()))
+            value,
+            aliases=(*(own[name] for own in (by_node, first) if name in own), *short.get(name, ())),
         )
         for name, value in values.items()
     }
@@ -147,3 +160,48 @@ def with_weights(
             else:
                 names[output] = weights
     return {name: replace(value, weights=taken.get(name, ())) for name, value in values.items()}
+
+
+def with_tables(
+    values: Mapping[str, Value], nodes: Sequence[Node], constants: Mapping[str, Any]
+) -> dict[str, Value]:
+    """Add to every value that has rows of a constant table the number of rows of the table."""
+    rows = {node.outputs[-1]: count for node in nodes if (count := _table_rows(node, constants))}
+    return {name: replace(value, table=rows.get(name)) for name, value in values.items()}
+
+
+#: Operators that select rows of a table: the input that is the table, and the attribute that names
+#: the axis of the rows, if there is one.
+_LOOKUPS = {
+    "Gather": (0, "axis"),
+    "GatherBlockQuantized": (0, "gather_axis"),
+    "EmbedLayerNormalization": (2, None),
+}
+
+
+def _table_rows(node: Node, constants: Mapping[str, Any]) -> int | None:
+    """Return the number of rows of the table that a node selects from, ``None`` for other nodes."""
+    if node.op == "OneHot":
+        depth = constants.get(node.inputs[1])
+        is_last = node.attributes.get("axis", -1) == -1
+        return int(depth.array.item()) if is_last and isinstance(depth, Constant) else None
+    if node.op == "Equal":
+        counted = (_counted(constants.get(name)) for name in node.inputs)
+        return next((count for count in counted if count), None)
+    if node.op not in _LOOKUPS:
+        return None
+    place, attribute = _LOOKUPS[node.op]
+    table = constants.get(node.inputs[place])
+    axis = 0 if attribute is None else node.attributes.get(attribute, 0)
+    if not isinstance(table, Constant) or table.array.ndim != 2 or axis != 0:
+        return None
+    return int(table.array.shape[0])
+
+
+def _counted(constant: Any) -> int | None:
+    """Return n for a constant whose last axis has the numbers 0 to n - 1, as of JAX's one-hot."""
+    array: Array = constant.array if isinstance(constant, Constant) else np.zeros(())
+    if not array.ndim or array.shape[-1] < 2 or array.dtype.kind not in "iuf":
+        return None
+    count = array.shape[-1]
+    return int(count) if (array == np.arange(count)).all() else None

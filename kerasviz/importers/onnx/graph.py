@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -117,12 +117,12 @@ class _Reader:
         inputs = tuple(_input(info) for info in proto.input if info.name not in initialized)
         known = outer | initialized | {entry.name for entry in inputs}
         visible = known | {o for node in protos for o in node.output}
-        nodes = []
+        nodes: list[Node] = []
         for node in protos:
             if node.op_type == "Constant" and not _domain(node.domain):
                 constants[node.output[0]] = Constant(_constant(node, self.path))
             else:
-                nodes.append(self._node(node, visible))
+                nodes.extend(with_embedding(self._node(node, visible)))
         _check_order(nodes, set(known | set(constants)), outputs, self.path)
         return Graph(inputs, outputs, tuple(nodes), constants, metadata or {})
 
@@ -154,6 +154,31 @@ class _Reader:
         if proto.type in (onnx.AttributeProto.INTS, onnx.AttributeProto.FLOATS):
             return tuple(value)
         return value
+
+
+def with_embedding(node: Node) -> tuple[Node, ...]:
+    """Split the layer normalization off an EmbedLayerNormalization; other nodes stay as they are.
+
+    The sum of the embeddings becomes a value, and what is normalized is computed from it.
+    """
+    if node.op != "EmbedLayerNormalization":
+        return (node,)
+    normal, counts, total = (*node.outputs, "", "")[:3]
+    total = total or f"{normal}_embedding_sum"
+    (scale, bias), epsilon = node.inputs[5:7], node.attributes.get("epsilon", 1e-12)
+    return (
+        replace(node, outputs=("", counts, total)),
+        replace(
+            node,
+            name=f"{node.name}_normalized" if node.name else "",
+            op="LayerNormalization",
+            domain="",
+            opset=17,
+            inputs=(total, scale, bias),
+            outputs=(normal,),
+            attributes={"axis": -1, "epsilon": epsilon},
+        ),
+    )
 
 
 def _domain(name: str) -> str:

@@ -19,6 +19,7 @@ from kerasviz.importers.onnx.describe import (
     value_of,
     with_aliases,
     with_structure,
+    with_tables,
     with_weights,
 )
 from kerasviz.importers.onnx.element_types import type_of
@@ -201,7 +202,8 @@ class OnnxProgram(Described):
         described = with_activation_inputs(values, nodes, scope.constants)
         named = with_aliases(described, nodes, self._outputs)
         structured = with_structure(named, nodes, self._inputs)
-        return with_weights(structured, scope.graph, nodes), failures
+        weighted = with_weights(structured, scope.graph, nodes)
+        return with_tables(weighted, nodes, scope.constants), failures
 
     def _described(
         self,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kerasviz.importers.activation_functions import ATOMIC
 from kerasviz.importers.mixed_precision import COMPUTED
@@ -168,6 +168,7 @@ def values_of(
             modules=tuple(accumulate(names[0].split("/")[:-1], "{}/{}".format)),
             auxiliary=len(node.outputs[index][1] or (0, 0)) < 2,
             activation_input=main.get(before.get(key, "")),
+            table=_table_rows(graph, node),
         )
         keys[names[0]] = key
     aliased = [(alias, keys[value.name]) for value in values.values() for alias in value.aliases]
@@ -206,3 +207,32 @@ def _parts(graph: FrozenGraph, node: GraphNode, main: Mapping[str, str]) -> tupl
         return ()
     sources = [graph.source(tensor) for tensor in tensors]
     return tuple(main[s] for s in sources) if all(s in main for s in sources) else ()
+
+
+def _table_rows(graph: FrozenGraph, node: GraphNode) -> int | None:
+    """Return the number of rows of the constant table that a node selects from, if it does."""
+    if node.op == "OneHot" and node.attributes.get("axis", -1) == -1:
+        depth = graph.source(node.inputs[1])
+        return int(graph.constant(depth)) if graph.is_constant(depth) else None
+    if node.op not in ("Gather", "GatherV2", "ResourceGather") or node.attributes.get("batch_dims"):
+        return None
+    table = graph.source(node.inputs[0])
+    if node.op == "ResourceGather":
+        shape = _variable_shape(graph.handles.get(table))
+    else:
+        name, _, index = table.rpartition(":")
+        maker = graph.nodes.get(name) if graph.is_constant(table) else None  # else a state
+        shape = None if maker is None else maker.outputs[int(index)][1]
+    if shape is None or len(shape) != 2:
+        return None
+    if len(node.inputs) > 2 and int(graph.constant(node.inputs[2])) != 0:
+        return None
+    return shape[0]
+
+
+def _variable_shape(handle: Any) -> tuple[int | None, ...] | None:
+    """Return the shape of the variable of a handle, as TensorFlow knows it."""
+    data = getattr(handle, "_handle_data", None)
+    if data is None or not data.is_set:
+        return None
+    return tuple(int(axis.size) for axis in data.shape_and_type[0].shape.dim)

@@ -39,8 +39,9 @@ def pack_objectives(
 
     Returns for slot i: ``vector{i}`` [B, C] for linear reductions, ``weight{i}`` [B] for others
     (projections have both, ``power{i}`` and ``bias{i}``),
-    and ``point{i}`` [B, axes], the indices of positions (-1 for the middle of an axis). Raises
-    :class:`UsageError` for units and positions out of range and vectors of a wrong length.
+    and ``point{i}`` [B, axes], the indices of positions (-1 for the middle of an axis). A row
+    without a term for a mean has zeros there. Raises :class:`UsageError` for units and positions
+    out of range and vectors of a wrong length.
     """
     data: dict[str, Array] = {}
     per_row = [slots_of(row, net, pre_activation) for row in rows]
@@ -71,7 +72,8 @@ def pack_objectives(
             data[f"vector{i}"] = np.stack([_part(s[slot][0], channels) for s in per_row])
             continue
         skipped = before_classes(net, slot.tap)
-        vectors = np.stack([_vector(s[slot], channels, slot.tap, skipped) for s in per_row])
+        terms = [s.get(slot, []) if slot.reduction == "mean" else s[slot] for s in per_row]
+        vectors = np.stack([_vector(row, channels, slot.tap, skipped) for row in terms])
         data[f"vector{i}"] = vectors[:, skipped:] if slot.reduction == "softmax" else vectors
         if slot.reduction == "point":
             points = [_point(s[slot][0], net, size) for s in per_row]

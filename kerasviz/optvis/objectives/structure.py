@@ -115,6 +115,17 @@ def structure_of(
     return tuple(sorted(slots_of(objective, net, pre_activation)))
 
 
+def with_layers(
+    structure: Structure, layers: Sequence[str], net: Network, pre_activation: PreActivation = True
+) -> Structure:
+    """Return a structure that has means over the positions of ``layers`` too.
+
+    Objectives of units of any of these layers share its compiled loop.
+    """
+    taps = [net.taps[name].before(pre_activation) or net.taps[name].name for name in layers]
+    return tuple(sorted({*structure, *(Slot(tap, "mean") for tap in taps)}))
+
+
 def taps_of(
     objectives: Sequence[Objective], net: Network, pre_activation: PreActivation = True
 ) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 _UNITS = re.compile(
     r"(?P<tap>.+?):(?P<first>\d+|\*)(?:-(?P<last>\d+))?"
-    r"(?:@(?P<at>center|class|-?\d+(?:,-?\d+)?))?"
+    r"(?:@(?P<at>center|class|-?\d+(?:,-?\d+){0,2}))?"
 )
 _HEAD = re.compile(r"(?P<tap>.+?):head-(?P<number>\d+)(?:/(?P<count>\d+))?")
 _CLASSES = re.compile(r"(?P<first>\d+)-(?P<last>\d+)|\*")
@@ -154,7 +154,7 @@ def _atom(text: str, net: Network, find: FindFile) -> list[Target]:
     if (found := _file_of(text, net)) is not None:
         return _directions(*found, net, find)
     kind, colon, rest = text.partition(":")
-    if colon and kind in ("logit", "prob"):
+    if colon and kind in ("logit", "prob") and not _has_other_units(net, kind):
         return _classes(kind, rest.strip(), net)
     if (text == "style" or (colon and kind in _OF_PHOTOS)) and text not in net.taps:
         return _of_photo(kind, rest.strip(), net)
@@ -306,6 +306,15 @@ def _classes(kind: str, text: str, net: Network) -> list[Target]:
         )
     net.class_index(str(last))
     return [Target(f"{kind}:{k}", make(k)) for k in range(first, last + 1)]
+
+
+def _has_other_units(net: Network, name: str) -> bool:
+    """Return whether a layer has the name of a kind of target, and other units than classes."""
+    if name not in net.taps:
+        return False
+    tap, logits = net.taps[name], net.classes.logits
+    classes = net.taps[logits].channels if logits is not None and logits in net.taps else None
+    return tap.channels != classes
 
 
 def _random(text: str, match: re.Match[str], net: Network) -> list[Target]:

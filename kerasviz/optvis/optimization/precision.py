@@ -114,6 +114,8 @@ def _measured(net: Network, taps: Sequence[str], low: str, units: str) -> Precis
 def _pass(net: Network, taps: Sequence[str], precision: str) -> Callable[[], Any]:
     """Return a forward pass to ``taps`` with the gradient of the images, compiled when called."""
     sides = [side or PIXELS for side in net.fixed_size]
+    if net.medium == "sound" and net.fixed_size[1] is None:  # a second, or what it was trained on
+        sides[1] = net.trained_size[1] if net.trained_size else net.rate or PIXELS
     kernels = fast_kernels(precision)
     noise = np.random.default_rng(0).uniform(size=(BATCH, *sides, net.channels))
     images = tf.constant(noise, tf.float32)

@@ -21,13 +21,15 @@ from kerasviz.optvis.parameterizations.low_resolution import LowResolution as Lo
 from kerasviz.optvis.parameterizations.low_resolution import Pyramid as Pyramid
 from kerasviz.optvis.parameterizations.maco import Maco as Maco
 from kerasviz.optvis.parameterizations.pixel import Pixel as Pixel
+from kerasviz.optvis.parameterizations.signal import Signal as Signal
+from kerasviz.optvis.parameterizations.waveform import Waveform as Waveform
 from kerasviz.types import Tensor
 
 _KINDS: dict[str, Any] = {
     kind.kind: kind
     for kind in (
         *(Fourier, Pixel, Pyramid, LowResolution, Cppn, Aligned, Alpha, Maco),
-        *(Clip, Grey, L2Ball, LinfBall),
+        *(Clip, Grey, L2Ball, LinfBall, Signal, Waveform),
     )
 }
 
@@ -51,6 +53,25 @@ class Parameterization(Protocol):
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as plain data with their ``kind``."""
+
+
+def media_of(parameterization: Any) -> tuple[str, ...]:
+    """Return the media whose numbers a parameterization makes.
+
+    >>> media_of(Fourier()), media_of(Signal())
+    (('image',), ('signal',))
+    """
+    media: tuple[str, ...] = getattr(parameterization, "media", ("image",))
+    return media
+
+
+def media_of_kind(kind: str) -> tuple[str, ...]:
+    """Return the media whose numbers a kind of parameterizations makes.
+
+    >>> media_of_kind("pixel")
+    ('image',)
+    """
+    return media_of(_KINDS[kind])
 
 
 def from_images(parameterization: Parameterization, images: Tensor) -> Any:

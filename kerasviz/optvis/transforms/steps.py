@@ -13,8 +13,10 @@ import tensorflow as tf
 from kerasviz.errors import UsageError, check_choice, check_names
 from kerasviz.optvis.function_calls import function_images
 from kerasviz.optvis.python_function import PythonFunction
+from kerasviz.optvis.transforms.axis_steps import AXIS_STEPS, AxisStep
 from kerasviz.optvis.transforms.gradient_limit import LimitGradient
 from kerasviz.optvis.transforms.resampling import Similarity
+from kerasviz.optvis.transforms.sound_steps import SOUND_KINDS, SoundStep
 from kerasviz.optvis.transforms.views import Noise, ShrinkingCrop
 from kerasviz.types import Size, Tensor
 
@@ -362,12 +364,12 @@ class FunctionStep:
 
 #: Steps that can be folded into one map.
 FoldableStep = Pad | Jitter | Scale | Rotate | Crop | ResizedCrop | Shrink
-Step = FoldableStep | FunctionStep | Noise | ShrinkingCrop | LimitGradient
+Step = FoldableStep | FunctionStep | Noise | ShrinkingCrop | LimitGradient | AxisStep | SoundStep
 _KINDS: dict[str, Any] = {
     step.kind: step
     for step in (
         *(Pad, Jitter, Scale, Rotate, Crop, ResizedCrop, Shrink),
-        *(FunctionStep, Noise, ShrinkingCrop, LimitGradient),
+        *(FunctionStep, Noise, ShrinkingCrop, LimitGradient, *AXIS_STEPS, *SOUND_KINDS),
     )
 }
 
@@ -388,7 +390,8 @@ def step_from_json(data: Mapping[str, Any]) -> Step:
     known = [f.name for f in fields(_KINDS[kind])]
     settings = {name: value for name, value in data.items() if name != "kind"}
     check_names(kind, settings, known)
-    if known and known[0] not in settings and kind != ShrinkingCrop.kind:
+    optional = (ShrinkingCrop.kind, *(step.kind for step in (*AXIS_STEPS, *SOUND_KINDS)))
+    if known and known[0] not in settings and kind not in optional:
         raise UsageError(f"transform {kind}: {known[0]} is missing")
     if kind == FunctionStep.kind:
         return FunctionStep(PythonFunction.from_json(settings["function"]))

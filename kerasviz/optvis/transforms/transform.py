@@ -10,11 +10,13 @@ from typing import Any, ClassVar
 
 import tensorflow as tf
 
-from kerasviz.errors import UsageError, check_names
+from kerasviz.errors import UsageError, check_choice, check_names
 from kerasviz.optvis import randomness
 from kerasviz.optvis.python_function import PythonFunction
+from kerasviz.optvis.transforms.axis_steps import AxisStep
 from kerasviz.optvis.transforms.gradient_limit import LimitGradient
 from kerasviz.optvis.transforms.resampling import Similarity, portable_sample, sample
+from kerasviz.optvis.transforms.sound_steps import SoundStep
 from kerasviz.optvis.transforms.steps import (
     GREY,
     Canvas,
@@ -57,10 +59,16 @@ class Transform(ABC):
     fused: bool = True
     scaled_from: int = 0
     resample: ClassVar[str]
+    is_of_signals: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         steps = [s if isinstance(s, Step) else FunctionStep(s) for s in self.steps]
         object.__setattr__(self, "steps", tuple(steps))
+        for step in steps:
+            if isinstance(step, AxisStep) and not self.is_of_signals:
+                raise UsageError(f'{step.kind}: for signals; expected with resample "axes"')
+            if isinstance(step, SoundStep) and self.resample != "sound":
+                raise UsageError(f'{step.kind}: for sounds; expected with resample "sound"')
         if not isinstance(self.scaled_from, int) or self.scaled_from < 0:
             raise UsageError(f"scaled_from {self.scaled_from!r}; expected a number of pixels, or 0")
 
@@ -278,7 +286,7 @@ class FoldedTransform(Transform):
                 images = step.added(of_views(images), rows)
             elif isinstance(step, LimitGradient):
                 images = step.limited(of_views(images))
-            else:
+            elif isinstance(step, FunctionStep):
                 images = step.apply(of_views(images), rows.of_views, size)
         images = of_views(images)
         return self._sampled(images, run, size) if run else images
@@ -367,12 +375,21 @@ def transform_from_json(data: Mapping[str, Any]) -> Transform:
     >>> transform_from_json({"steps": [{"kind": "jitter", "pixels": 8}]})
     FoldedTransform(steps=(Jitter(pixels=8),), shared=False, fused=True, scaled_from=0)
     """
-    check_names("transform", data, ("steps", "shared", "resample", "fused", "scaled_from"))
+    known = ("steps", "shared", "resample", "fused", "scaled_from", "axes", "lengths", "rate")
+    check_names("transform", data, known)
     steps = tuple(step_from_json(step) for step in data.get("steps", ()))
     resample, shared = data.get("resample", "once"), data.get("shared", False)
     fused, scaled_from = data.get("fused", True), data.get("scaled_from", 0)
-    if resample not in ("once", "each"):
-        raise UsageError(f"resample {resample!r}; choose from once, each")
+    check_choice("resample", resample, ("once", "each", "axes", "sound"))
+    if resample == "axes":
+        from kerasviz.optvis.transforms.axis_transform import AxisTransform  # which imports this
+
+        axes, lengths = tuple(data.get("axes", ())), tuple(data.get("lengths", ()))
+        return AxisTransform(steps, shared, fused, axes=axes, lengths=lengths)
+    if resample == "sound":
+        from kerasviz.optvis.transforms.sound_transform import SoundTransform  # which imports this
+
+        return SoundTransform(steps, shared, fused, rate=data.get("rate", 0))
     if resample == "once":
         return FoldedTransform(steps, shared, fused, scaled_from)
     if not shared:

@@ -10,7 +10,6 @@ from typing import Any
 
 from PIL import Image
 
-from kerasviz.io.images import to_image
 from kerasviz.io.terminal import RemainingTime, duration
 from kerasviz.rendering.notebook.embedded import data_uri, reduced
 from kerasviz.rendering.notebook.html import fill
@@ -77,7 +76,7 @@ def _thumbnails(progress: RenderProgress) -> list[tuple[str, int, int]]:
     images: list[Image.Image] = []
     if progress.images is not None:
         rows = progress.images()[: min(THUMBNAILS, progress.running)]  # without the padding
-        images = [to_image(row) for row in rows]
+        images = [progress.medium.pil(row) for row in rows]
     elif progress.stopped is not None:
         images = [picture.to_pil() for picture in progress.stopped()[:THUMBNAILS]]
     small = [reduced(image, SIDE) for image in images]

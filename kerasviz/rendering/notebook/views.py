@@ -157,9 +157,11 @@ def _facts(net: Network) -> list[tuple[str, str, str]]:
     spec, origins = net.input_spec, net.origins
     rows = _inputs(net)
     if spec is None:
-        rows.append(("Range", "not known: load it with preprocess=...", ""))
+        how = "preprocess" if net.medium == "image" else "range_"
+        rows.append(("Range", f"not known: load it with {how}=...", ""))
     else:
-        rows.append(("Range", spec.describe(), origins.get("input", spec.source)))
+        numbers = spec.describe(colours=net.medium == "image")
+        rows.append(("Range", numbers, origins.get("input", spec.source)))
     if net.trained_size is not None:
         size = "x".join(map(str, net.trained_size))
         rows.append(("Made for", f"images of {size}", origins.get("size", "")))
@@ -181,11 +183,12 @@ def _facts(net: Network) -> list[tuple[str, str, str]]:
 
 
 def _inputs(net: Network) -> list[tuple[str, str, str]]:
-    """Return the inputs of a network; the image is described by its size and channels."""
+    """Return the inputs of a network: an image by its size and channels, others by their axes."""
     image = net.image_input if net.takes_images else None
     rows = []
     for port in net.program.inputs.values():
-        if image is not None and port.name == image.port.name:
+        taken = image is not None and port.name == image.port.name
+        if image is not None and taken and image.medium == "image":
             sides = "x".join("any" if side is None else str(side) for side in image.size)
             size = "any size" if sides == "anyxany" else sides
             text = f"{size}, {image.channels} channel{'' if image.channels == 1 else 's'}"
@@ -193,6 +196,8 @@ def _inputs(net: Network) -> list[tuple[str, str, str]]:
             shape = [] if port.shape is None else list(port.shape)
             lengths = ", ".join("any" if length is None else str(length) for length in shape)
             text = f"{port.dtype.name} [{lengths}]"
+            if image is not None and taken:
+                text += f", a {image.noun}: {', '.join(image.axes)}"
         rows.append(("Input", f"{port.name}: {text}", "held" if port.name in net.data else ""))
     return rows
 

@@ -35,13 +35,16 @@ from kerasviz.service.api.metrics import add_metrics
 from kerasviz.service.api.responses import ERROR_HANDLERS
 from kerasviz.service.api.state import ServiceState
 from kerasviz.service.jobs.locks import exclusive_lock
+from kerasviz.service.jobs.start_worker import StartedWorker
 from kerasviz.service.jobs.trust import sweep_photos
 from kerasviz.service.middleware.security import guarded
 from kerasviz.service.settings import ServiceSettings
 
 
-def create_app(setting: ServiceSettings) -> FastAPI:
+def create_app(setting: ServiceSettings, worker: StartedWorker | None = None) -> FastAPI:
     """Build the ASGI application; ``app.state.service`` is its :class:`ServiceState`.
+
+    A ``worker`` that was started before is its first.
 
     Raises :class:`kerasviz.errors.KerasvizError` for a data folder that cannot be used, and at the
     start for a folder that another service uses.
@@ -56,7 +59,7 @@ def create_app(setting: ServiceSettings) -> FastAPI:
         redoc_url=None,
         exception_handlers=ERROR_HANDLERS,
     )
-    app.state.service = state
+    app.state.service, app.state.worker = state, worker
     for routes in (
         tf_serving,
         networks,
@@ -89,7 +92,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             preview.unlink(missing_ok=True)
         sweep_photos(state.setting.data, state.jobs.live_keys())
         examples.sweep(state)
-        state.workers.start()
+        state.workers.start(app.state.worker)
         threading.Thread(target=_load, args=(state,), name="loading", daemon=True).start()
         if state.setting.allow_upload:
             state.uploads.start()

@@ -36,7 +36,7 @@ async def job_events(
         if current.state in ENDED:
             yield _event(current.state, data)
             return
-        progress = {key: data[key] for key in PROGRESS}
+        progress = {key: data[key] for key in PROGRESS} | {"made": len(data["pictures"])}
         if progress != last_progress:
             last_progress = progress
             yield _event("progress", progress)

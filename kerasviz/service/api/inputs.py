@@ -69,6 +69,8 @@ async def _trials(name: str, state: ServiceState, data: bytes | None) -> Respons
     if net is None:
         state.networks.get(name)  # which raises for an unknown network and one that cannot be read
         raise HTTPException(404, f"the input of {name} is described")
+    if net.medium != "image":  # presets are those of images
+        raise HTTPException(422, str(state.networks.error(name)))
     async with state.activations.slots:
         found = await run_in_threadpool(try_presets, net, data)
     return Json([trial.to_json() for trial in found])

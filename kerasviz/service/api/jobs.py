@@ -138,6 +138,7 @@ def _options(message: RenderRequest, state: ServiceState) -> RenderOptions:
         else FacetFolders({name: state.photos.found(ids) for name, ids in facets.items()}),
         message.facet_weight,
         tuple(sorted(set(message.snapshots))),
+        tuple(message.loop_layers),
     )
 
 

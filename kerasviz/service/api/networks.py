@@ -20,7 +20,14 @@ from starlette.exceptions import HTTPException
 from kerasviz.errors import near
 from kerasviz.io.files import stamp
 from kerasviz.io.images import decode
-from kerasviz.service.api.responses import ERRORS, IMAGE_BODY, PNG, Json, picture_url
+from kerasviz.service.api.responses import (
+    ERRORS,
+    IMAGE_BODY,
+    PNG,
+    Json,
+    beside_json,
+    picture_url,
+)
 from kerasviz.service.api.schemas import (
     Activations,
     LayerPage,
@@ -42,6 +49,17 @@ SMALL = 112
 SMALL_QUALITY = 75
 MOST_SMALL = 8192
 PICTURE: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}, "image/webp": {}}}}
+#: The types of pictures and of the files beside them, by their endings.
+TYPES = {
+    ".png": "image/png",
+    ".npy": "application/octet-stream",
+    ".csv": "text/csv",
+    ".gif": "image/gif",
+    ".wav": "audio/wav",
+    ".txt": "text/plain",
+}
+#: What the names of files begin with that pictures are made from.
+HELD = ("array-", "input-")
 #: Units of a request, at most.
 MOST_UNITS = 1024
 ZIP: dict[str, Any] = {"application/zip": {}}
@@ -94,7 +112,7 @@ def layer(
             continue
         picture = best_picture(name, gallery, about["tap"], unit, recipe)
         rows.append({"unit": unit, "label": label_of(net, about["tap"], unit), **picture})
-    return Json({"layer": about, "units": rows})
+    return Json({"layer": about, "units": rows, "pace": gallery.pace(about["tap"])})
 
 
 @router.get("/api/networks/{name}/unit", response_model=UnitPage)
@@ -206,16 +224,19 @@ def picture(
     v: Annotated[str, Query(max_length=64)] = "",
     small: bool = False,
 ) -> Response:
-    """Return a picture; browsers keep it if its checksum is in the address.
+    """Return a picture, or a file beside it; browsers keep it if its checksum is in the address.
 
     A ``small`` one is WebP with sides of at most 112 pixels, for walls.
     """
     folder = state.setting.pictures / name
     path = folder / file
     known = name in state.networks and Path(file).name == file and len(file) < 200
-    if not known or not file.endswith(".png") or file.startswith(".") or not path.is_file():
+    suffix = path.suffix
+    if not known or suffix not in TYPES or file.startswith((".", *HELD)) or not path.is_file():
         raise HTTPException(404, f"no picture {file[:100]!r}")
     headers = {"Cache-Control": FOREVER if v else "no-cache"}
+    if suffix != ".png":
+        return FileResponse(path, media_type=TYPES[suffix], headers=headers)
     if small:
         data = small_picture(path, stamp(path))
         return Response(data, media_type="image/webp", headers=headers)
@@ -292,6 +313,7 @@ def _picture(name: str, gallery: Gallery, shown: UnitPicture) -> dict[str, Any]:
         "score": entry.score,
         "provenance": f"/api/networks/{quote(name)}/provenance?{urlencode({'file': entry.file})}",
         "command": gallery.command_of(entry),
+        "beside": [beside_json(name, b.file, b.sha256) for b in gallery.beside(entry)],
     }
 
 

@@ -123,6 +123,11 @@ def picture_url(network: str, file: str, sha256: str) -> str:
     return f"/pictures/{quote(network)}/{quote(file)}?v={sha256[:12]}"
 
 
+def beside_json(network: str, file: str, sha256: str) -> dict[str, str]:
+    """Write a file beside a picture as ``BesideFile``."""
+    return {"kind": file.rpartition(".")[2], "url": picture_url(network, file, sha256)}
+
+
 def trust_json(network: str, found: Mapping[str, Any]) -> dict[str, Any]:
     """Write what a job found out of pictures as ``TrustNumbers``."""
     pictures = [
@@ -158,6 +163,9 @@ def _finished(
             for s in made.get("snapshots", [])
         ],
         "mask": mask and picture_url(job.network, mask["file"], mask["sha256"]),
+        "beside": [
+            beside_json(job.network, b["file"], b["sha256"]) for b in made.get("beside", [])
+        ],
         "sha256": made["sha256"],
     }
 

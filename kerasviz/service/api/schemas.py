@@ -108,16 +108,24 @@ class UnitRow(BaseModel):
 
 
 class LayerPage(BaseModel):
-    """Some units of a layer."""
+    """Some units of a layer; ``pace`` is the seconds of a step at a pixel of its pictures."""
 
     layer: LayerSummary
     units: list[UnitRow]
+    pace: float | None = None
 
 
 class Snapshot(BaseModel):
     """A picture after a step of its optimization."""
 
     step: int
+    url: str
+
+
+class BesideFile(BaseModel):
+    """A file beside a picture that has its numbers, or what it sounds like."""
+
+    kind: Literal["npy", "csv", "wav", "gif", "txt", "json"]
     url: str
 
 
@@ -140,6 +148,7 @@ class UnitPictureData(BaseModel):
     score: float | None
     provenance: str
     command: str
+    beside: list[BesideFile] = Field([], description="Its numbers; none beside images.")
     trust: list[tuple[str, str]] = Field([], description="How far it can be trusted, in words.")
 
 
@@ -198,6 +207,9 @@ class RenderRequest(BaseModel):
     steps: int | None = Field(None, ge=1, le=2**31 - 2)
     seed: int = Field(0, ge=0, le=2**31 - 6)
     balance: bool = Field(False, description="Divide each term of a sum by what it reaches alone.")
+    loop_layers: list[Annotated[str, Field(min_length=1, max_length=500)]] = Field(
+        [], max_length=64, description="Layers whose units share one compiled loop."
+    )
     param: Param | None = Field(None, description="What is optimized, if not what the recipe says.")
     alpha: bool = Field(False, description="Make transparent pictures.")
     from_: list[PhotoId] | None = Field(
@@ -333,6 +345,7 @@ class Finished(BaseModel):
     mask: str | None = Field(
         None, description="Where the score depended on a photo most: a grey picture."
     )
+    beside: list[BesideFile] = Field([], description="Its numbers; none beside images.")
     latents: list[LatentRow] = Field([], description="Whether latents are on that it shows.")
     facets: dict[str, float] = Field(
         {}, description="What the probe of each facet says: above 0 as of one of its photos."

@@ -14,7 +14,7 @@ from fastapi import Depends, Request
 
 from kerasviz.errors import KerasvizError
 from kerasviz.io.files import stamp
-from kerasviz.rendering.commands import CommandLine
+from kerasviz.rendering.commands import SEARCHED, CommandLine
 from kerasviz.rendering.facets import FacetFolders
 from kerasviz.service.activations import ImageActivations
 from kerasviz.service.description import describe_network
@@ -159,14 +159,20 @@ class ServiceState:
         return {**self._described[name], "examples": self.examples(name) is not None}
 
     def _commands(self, name: str) -> dict[str, str]:
-        """Return the commands that make data for the page; LAYER, PHOTOS and FACETS are to fill in.
+        """Return the commands that make data for the page; what is in capitals is to fill in.
 
-        Those of facets open the network again.
+        Those for networks that take photos open them again; examples in recordings and texts are
+        on a page of their own.
         """
         path, args = self.networks.source(name).path, self.networks.cli_args(name)
+        medium = self.networks.get(name).medium
+        if medium not in SEARCHED:
+            return {}
+        make = ["kerasviz", "examples", path, "LAYER", "--images", SEARCHED[medium], *args]
+        if medium != "image":
+            return {"examples": shlex.join(make)}
         found = f"out/{self.networks.get(name).name}-examples"
-        again = ["kerasviz", "open", path, *args]
-        make = ["kerasviz", "examples", path, "LAYER", "--images", "PHOTOS", *args]
+        again = ["kerasviz", "open", path, *args, *self.setting.folder_args]
         return {
             "examples": f"{shlex.join(make)} && {shlex.join([*again, '--examples', found])}",
             "facets": shlex.join([*again, "--facets", "FACETS"]),

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 TEXT = "examples"
 #: Images that are computed at once.
 TOGETHER = 16
+#: What a search does with as many steps as there are images: it looks at what units see, searches,
+#: and writes.
+PARTS = 3
 #: The cost of a pixel that passes a network once, beside that of a step of a picture's pixel.
 PASS = 0.5
 
@@ -58,7 +61,7 @@ class ExamplesWork:
 
 
 def asked_of_examples(net: Network, work: ExamplesWork) -> PictureRequest:
-    """Write a work as a row of the queue, whose steps are the images."""
+    """Write a work as a row of the queue, whose steps are the images of each part."""
     key = work.key(net)
     height, width = usual_size(net)
     return PictureRequest(
@@ -68,7 +71,7 @@ def asked_of_examples(net: Network, work: ExamplesWork) -> PictureRequest:
         batchable=key,
         rows=1,
         batch=1,
-        steps=work.images,
+        steps=PARTS * work.images,
         cost=PASS * work.images * height * width,
     )
 
@@ -118,13 +121,20 @@ def search_folder(
     """Search a folder, put what was found into ``place``, and return the summary as plain data.
 
     It continues what an interrupted call of the same work began beside ``place``. ``report`` takes
-    the number of images that were searched. Examples that were in ``place`` are replaced at the
-    end.
+    the number of steps that are done, of :data:`PARTS`. Examples that were in ``place`` are
+    replaced at the end.
     """
     from kerasviz.examples.make import make_examples
 
+    looked: list[str] = []  # at what units of a layer see
+
     def progress(fraction: float, text: str) -> None:
-        report(work.images if text.startswith("writing") else round(fraction * work.images))
+        if text.startswith("what"):
+            looked.append(text)
+            part, fraction = 0, (len(looked) - 1) / len(work.taps)
+        else:
+            part = 2 if text.startswith("writing") else 1
+        report(round((part + min(fraction, 1.0)) * work.images))
 
     made = unfinished(place, work.key(net))
     found = make_examples(question_of(net, work, folder), made, progress)

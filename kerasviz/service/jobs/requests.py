@@ -13,19 +13,23 @@ from kerasviz.io.files import digest
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.facets import WEIGHT
 from kerasviz.optvis.objectives.targets import FindFile, parse_target
+from kerasviz.optvis.parameterizations import media_of
 from kerasviz.optvis.recipes import RECIPES, Recipe
 from kerasviz.rendering.batching import CANONICAL, MAX_PIXELS, fixed_batch, in_parts, make_batches
 from kerasviz.rendering.facets import FacetFolders, with_facets
 from kerasviz.rendering.from_photo import photo_requests
+from kerasviz.rendering.media_recipes import options_of_medium
 from kerasviz.rendering.picture_options import PictureOptions
 from kerasviz.rendering.recipe_options import RecipeOptions
-from kerasviz.rendering.request import Request, make_requests, to_balance
+from kerasviz.rendering.request import Request, in_one_loop, make_requests, to_balance
 from kerasviz.rendering.sizes import fixed_recipe
 from kerasviz.service.jobs.jobs import PictureRequest
 from kerasviz.service.settings import Limits
 
 #: Pictures of a target of ``kind`` diversity.
 DIVERSE = 4
+#: Rows of a batch of units of layers that share a loop.
+IN_ONE_LOOP = 4
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class RenderOptions:
     facets: FacetFolders | None = None
     facet_weight: float = WEIGHT
     snapshots: tuple[int, ...] = ()
+    loop_layers: tuple[str, ...] = ()
 
     @property
     def reads_photos(self) -> bool:
@@ -84,6 +89,8 @@ def requests_of(
     for request in _steered(net, make(net, words, limits, find), words, limits):
         if words.balance:
             request = to_balance(request)
+        if words.loop_layers:
+            request = in_one_loop(request, words.loop_layers, net)
         only = fixed_batch(net, request)
         request = replace(request, batch=request.batch or batch_of(request, base, only))
         found.setdefault(request.key(net), request)
@@ -118,7 +125,7 @@ def _from_noise(
     net: Network, words: RenderOptions, limits: Limits, find: FindFile
 ) -> Iterator[Request]:
     """Yield the requests of pictures that start from noise."""
-    options = replace(words.recipe_options, steps=words.steps)
+    options = options_of_medium(replace(words.recipe_options, steps=words.steps), net)
     plain = replace(options, spectrum=None).chosen()  # whose size that of a spectrum is
     size = words.size or fixed_recipe(plain, net).size
     _check_recipe(plain.replace(size=size), limits)
@@ -141,6 +148,8 @@ def _from_photos(
     net: Network, words: RenderOptions, limits: Limits, find: FindFile
 ) -> Iterator[Request]:
     """Yield the requests of pictures from photos, which are read once."""
+    if net.medium != "image":
+        raise UsageError(f"from: {net.name} takes {net.image_input.noun}s, no photos; leave it out")
     if words.kind == "neuron":
         raise UsageError("kind neuron: from a photo give the target LAYER:UNIT@center")
     targets = [target for text in words.targets for target in parse_target(text, net, find=find)]
@@ -179,7 +188,9 @@ def _check_numbers(requests: Sequence[Request], limits: Limits) -> None:
 
 def _check_recipe(recipe: Recipe, limits: Limits) -> None:
     """Check the size and the steps of a recipe."""
-    if max(recipe.size) > limits.side:
+    height, width = recipe.size
+    folded = media_of(recipe.parameterization) != ("image",)
+    if height * width > limits.side**2 if folded else max(recipe.size) > limits.side:
         raise UsageError(
             f"size {recipe.size[0]}x{recipe.size[1]}: at most {limits.side} pixels a side"
         )
@@ -190,13 +201,15 @@ def _check_recipe(recipe: Recipe, limits: Limits) -> None:
 def batch_of(request: Request, base: int, only: int | None = None) -> int:
     """Return the compiled batch size of a request, which depends on nothing else.
 
-    It is ``base``, less for large pictures, and at least the rows that are optimized together. A
-    request whose transform is shared by the batch gets a batch of its own. A network that computes
-    batches of ``only`` images gets as few of them as hold the rows.
+    It is ``base``, less for large pictures, and at least the rows that are optimized together; more
+    for units of layers that share a loop, as many wait for it. A request whose transform is shared
+    by the batch gets a batch of its own. A network that computes batches of ``only`` images gets as
+    few of them as hold the rows.
     """
     if only is not None:
         return in_parts(only, request.rows)
     room = max(1, MAX_PIXELS // request.recipe.pixels)
+    base = max(base, IN_ONE_LOOP) if request.loop_layers else base
     wanted = request.rows if request.recipe.transform.shared else max(request.rows, base)
     sizes = [size for size in CANONICAL if request.rows <= size <= min(wanted, room)]
     if sizes:
@@ -206,9 +219,6 @@ def batch_of(request: Request, base: int, only: int | None = None) -> int:
 
 def asked_of(net: Network, request: Request) -> PictureRequest:
     """Write a request as a row of the queue."""
-    from kerasviz.optvis.objectives.structure import structure_of
-
-    structure = structure_of(request.objective, net, request.recipe.pre_activation)
     key = request.key(net)
     alone = key if request.recipe.transform.shared else ""
     # A batch has the snapshots of all its pictures.
@@ -217,7 +227,7 @@ def asked_of(net: Network, request: Request) -> PictureRequest:
         key=key,
         text=request.text,
         data=json.dumps(request.to_json()),
-        batchable=digest([repr(structure), *about]),
+        batchable=digest([repr(request.structure(net)), *about]),
         rows=request.rows,
         batch=request.batch or request.rows,
         steps=request.recipe.steps,

@@ -16,6 +16,7 @@ from kerasviz.network.network import Network
 from kerasviz.rendering.facet_reports import record_facets
 from kerasviz.rendering.latent_reports import latent_records, latents_in, record_latents
 from kerasviz.rendering.manifest import Entry, mask_file
+from kerasviz.rendering.media.medium import companion_file
 from kerasviz.rendering.picture import Picture
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.store import Store
@@ -73,11 +74,17 @@ def _mask(store: Store, entry: Entry) -> dict[str, str]:
     return {"file": name, "sha256": checksum(store.copied_bytes(store.folder / name))}
 
 
+def _beside(store: Store, entry: Entry) -> list[dict[str, str]]:
+    """Return the files beside a picture, none for images."""
+    names = [companion_file(entry.file, suffix) for suffix in store.medium.suffixes]
+    return [{"file": name, "sha256": store.copied[name].sha256} for name in names]
+
+
 def made_of(store: Store, request: Request) -> list[dict[str, Any]]:
     """Return the files of a request's finished pictures as the queue records them.
 
-    Those from photos have their snapshots and masks with them, those of latents of autoencoders
-    whether they are on.
+    Those from photos have their snapshots and masks with them, signals the files of their numbers,
+    and those of latents of autoencoders whether they are on.
     """
     latents = latent_records(store.folder)
     entries = sorted(store.find(request), key=lambda entry: (entry.row, entry.step))
@@ -93,6 +100,7 @@ def made_of(store: Store, request: Request) -> list[dict[str, Any]]:
                 if s.row == e.row and s.step != e.step
             ],
             "mask": _mask(store, e) if request.has_mask else None,
+            "beside": _beside(store, e),
             "recipe": request.recipe.name,
             "latents": latents_in(latents, e),
         }

@@ -129,7 +129,7 @@ def options_of(work: TrustWork, judge: Network | None, photos: Path) -> TrustOpt
 
 def check_work(store: Store, options: TrustOptions) -> Assessment:
     """Return the comparison of a work; raise :class:`UsageError` where nothing can be compared."""
-    from kerasviz.examples.trust.assess import with_held_inputs
+    from kerasviz.examples.finished_pictures import with_held_inputs
     from kerasviz.examples.trust.assessment import Assessment
 
     assessment = Assessment(with_held_inputs(store), options)
@@ -152,7 +152,8 @@ def compare(
 
     Raises :class:`KerasvizError` where a picture is another one by now.
     """
-    from kerasviz.examples.trust.assess import compute, with_held_inputs
+    from kerasviz.examples.finished_pictures import with_held_inputs
+    from kerasviz.examples.trust.assess import compute
     from kerasviz.examples.trust.summary import summary_of
 
     entries = store.entries

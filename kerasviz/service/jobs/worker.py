@@ -27,6 +27,7 @@ from kerasviz.service.uploads.receiving import remove
 if TYPE_CHECKING:
     from kerasviz.network.network import Network
     from kerasviz.rendering.batching import Batch
+    from kerasviz.rendering.media.medium import Medium
     from kerasviz.rendering.picture import Picture
     from kerasviz.rendering.progress import RenderProgress
     from kerasviz.rendering.request import Request
@@ -72,6 +73,13 @@ class RenderWorker:
         self._latest = time.monotonic() + self.setting.grace
         self.stopping.set()
         self.woken.set()
+
+    def prepare(self) -> None:
+        """Load the network while nobody waits for it yet, if there is only one."""
+        names = self.networks.names()
+        if len(names) == 1:
+            with contextlib.suppress(KerasvizError):  # the service says so
+                self.networks.get(names[0])
 
     def run(self) -> None:
         """Work until :meth:`stop`."""
@@ -168,9 +176,9 @@ class RenderWorker:
         place, key = self.setting.examples_of(claim.network), claimed.key
         folder, picture = self.setting.folders / work.folder, claimed.picture_id
 
-        def report(images: int) -> None:
+        def report(step: int) -> None:
             self.check([picture], last=False)
-            self.queue.report([picture], images, None, shown=False)
+            self.queue.report([picture], step, None, shown=False)
             if not self.stopping.is_set():
                 self._serve(self.queue.claim(without=TEXT))
 
@@ -212,6 +220,7 @@ class RenderWorker:
         """Render a batch; if it fails, render each picture alone in a batch of the same size."""
         from kerasviz.rendering.balance import weighed
         from kerasviz.rendering.batching import Batch
+        from kerasviz.rendering.media.media import medium_of
         from kerasviz.rendering.run import run_batches
 
         sink, began = _SharedSink(shelf), time.monotonic()
@@ -219,7 +228,7 @@ class RenderWorker:
         try:
             requests = weighed(net, list(asked), progress=lambda _: self.check(places, last=False))
             asked = dict(zip(requests, asked.values(), strict=True))
-            progress = _Reporting(self, list(asked.items()))
+            progress = _Reporting(self, list(asked.items()), medium_of(net))
             run_batches(net, [Batch.of(net, list(asked), batch)], sink, progress)
         except _failures() as error:
             if len(asked) > 1:
@@ -294,8 +303,10 @@ class _SharedSink:
 class _Reporting:
     """Reports the progress of a batch after every chunk of steps."""
 
-    def __init__(self, worker: RenderWorker, asked: Sequence[tuple[Request, Claimed]]):
-        self.worker, self.asked = worker, asked
+    def __init__(
+        self, worker: RenderWorker, asked: Sequence[tuple[Request, Claimed]], medium: Medium
+    ):
+        self.worker, self.asked, self.medium = worker, asked, medium
         self.places = [claimed.picture_id for _, claimed in asked]
         self._next = 0.0
 
@@ -312,12 +323,12 @@ class _Reporting:
 
     def _show(self, images: Any) -> None:
         from kerasviz.io.files import write_atomically
-        from kerasviz.io.images import encode, to_image
+        from kerasviz.io.images import encode
 
         folder, row = self.worker.setting.previews, 0
         for request, claimed in self.asked:
             for k in range(request.rows):
-                data = encode(to_image(images[row]), "png")
+                data = encode(self.medium.pil(images[row]), "png")
                 with contextlib.suppress(KerasvizError):  # a full disk is reported at the end
                     write_atomically(preview_path(folder, claimed.picture_id, k), data)
                 row += 1
@@ -346,6 +357,7 @@ def main(setting: ServiceSettings, worker_id: str, orders: Connection) -> None:
         threading.Thread(target=_listen, args=(orders, worker), daemon=True).start()
         start_tensorflow()
         orders.send("ready")
+        worker.prepare()
         worker.run()
         logging.shutdown()
         os._exit(0)  # everything is saved, and TensorFlow takes seconds to end

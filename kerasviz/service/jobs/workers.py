@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import multiprocessing
 import threading
 import time
 import uuid
@@ -48,18 +47,17 @@ class Workers:
         self.setting, self.database = setting, database
         self.boot = uuid.uuid4().hex[:12]
         self.deaths = 0
-        self._context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
         self._running: list[_Running] = []
         self._started = 0
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._watcher: threading.Thread | None = None
 
-    def start(self) -> None:
-        """Queue unfinished pictures again, and start the processes."""
+    def start(self, first: start_worker.StartedWorker | None = None) -> None:
+        """Queue unfinished pictures again, and start the processes; ``first`` runs before."""
         Queue(self.database, self.boot).give_back_all()
-        for _ in range(self.setting.workers):
-            self._start_one()
+        for number in range(self.setting.workers):
+            self._start_one(None if number else first)
         if self.setting.workers:
             self._watcher = threading.Thread(target=self._watch, name="workers", daemon=True)
             self._watcher.start()
@@ -102,21 +100,14 @@ class Workers:
                 with contextlib.suppress(OSError):
                     running.orders.send(order)
 
-    def _start_one(self) -> None:
-        ours, theirs = self._context.Pipe()
+    def _start_one(self, started: start_worker.StartedWorker | None = None) -> None:
         with self._lock:
             self._started += 1
             worker_id = f"{self.boot}:{self._started}"
-        process = self._context.Process(
-            target=start_worker.main,
-            args=(self.setting, worker_id, theirs),
-            name=f"kerasviz worker {worker_id}",
-            daemon=True,
-        )
-        process.start()
-        theirs.close()  # so that each side notices the end of the other
+        one = started or start_worker.start()
+        one.take(self.setting, worker_id)
         with self._lock:
-            self._running.append(_Running(process, ours, worker_id, time.monotonic()))
+            self._running.append(_Running(one.process, one.orders, worker_id, time.monotonic()))
 
     def _watch(self) -> None:
         wait = FIRST_WAIT

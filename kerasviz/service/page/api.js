@@ -1,6 +1,7 @@
 // The requests to the server, whose errors are one line each.
 
 import { untilBack } from "./connection.js";
+import { showsPlots } from "./dom.js";
 import { signIn } from "./session.js";
 
 /** An error: the server's line and its status. */
@@ -94,8 +95,12 @@ export const describeInput = (name, preprocess) =>
     headers: { "Content-Type": "application/json" },
   });
 
-/** The address of a finished picture in small, for walls; others, such as previews, stay. */
-export const small = (url) => (url.startsWith("/pictures/") ? `${url}&small=1` : url);
+/**
+ * The address of a finished picture in small, for walls. Previews stay, and plots, whose lines and
+ * letters would be lost.
+ */
+export const small = (url) =>
+  url.startsWith("/pictures/") && !showsPlots() ? `${url}&small=1` : url;
 
 export const provenance = (url) => ask(url);
 

@@ -66,7 +66,7 @@ export function graphOf({ layer, inside, branches }, previous) {
   const number = new Map(nodes.map(({ name }, k) => [name, k]));
   const edges = nodes.flatMap((node, to) => {
     if (!node.layer) return [];
-    const sources = node.layer.inputs.length ? node.layer.inputs : [null]; // the image
+    const sources = node.layer.inputs.length ? node.layer.inputs : [null]; // the input
     return sources.map((name) => edgeOf(nodes, number.get(name) ?? 0, to, skips));
   });
   return { nodes, edges, wide: wide + outside.size, last };
@@ -131,7 +131,7 @@ export function smallGraph(graph) {
 }
 
 /** The large drawing: each layer is a link with its name and size. */
-export function largeGraph(graph, network, { main, name: mainName }) {
+export function largeGraph(graph, described, { main, name: mainName }) {
   const { nodes, edges, wide, last } = graph;
   const x = (column) => column * WIDE + WIDE / 2;
   const y = ({ row }, side) => row * HIGH + (side === "end" ? TALL : 0) + 1;
@@ -143,14 +143,14 @@ export function largeGraph(graph, network, { main, name: mainName }) {
       return element(
         "span",
         { class: "box outside small soft", ...place },
-        name ? shortName(name, main.name) : "the image",
+        name ? shortName(name, main.name) : `the ${described.input.noun}`,
       );
     const from = layer.inputs.map((one) => shortName(one, main.name)).join(" and ");
     return element(
       "a",
       {
         class: layer === main ? "box main" : "box",
-        href: layerHash(network, name),
+        href: layerHash(described.name, name),
         title: `${name} (${layer.op})${from ? `, from ${from}` : ""}`,
         ...place,
       },

@@ -53,6 +53,7 @@ export function connectionsOf(described, { layer, unit }, settings, signal) {
   }
 
   function layerOf({ layer: name, exciting, inhibiting, held }, tiles) {
+    const { medium, noun } = described.input;
     const tile = (partner, sign) => {
       const one = tileOf(unitHash(described.name, name, partner.unit), partner.unit);
       const share = `${(100 * partner.share).toPrecision(2)} %`;
@@ -82,7 +83,7 @@ export function connectionsOf(described, { layer, unit }, settings, signal) {
         ? element(
             "p",
             { class: "small soft" },
-            "Gates, attention and statistics between the layers are held at a grey image.",
+            `Gates, attention and statistics between the layers are held at ${medium === "image" ? "a grey image" : `one neutral ${noun}`}.`,
           )
         : null,
     );

@@ -70,3 +70,13 @@ export function joined(...facts) {
 export function counted(count, noun) {
   return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
 }
+
+/** About how long some seconds are: "about 20 s", "about 3 minutes", "about 2 hours". */
+export function aboutTime(seconds) {
+  if (seconds < 90) return `about ${Math.max(1, Math.round(seconds))} s`;
+  const minutes = seconds / 60;
+  return `about ${minutes < 90 ? counted(Math.round(minutes), "minute") : counted(Math.round(minutes / 60), "hour")}`;
+}
+
+/** Whether the pictures of the network are plots, as of sounds and signals, or tables of tokens. */
+export const showsPlots = () => document.body.dataset.medium === "plot";

@@ -2,26 +2,28 @@
 // what is on the screen, then good ones of what is looked at longest. Nothing is made while nobody
 // looks.
 
-import { element } from "./dom.js";
+import { counted, element } from "./dom.js";
 import { renderUnits } from "./rendering.js";
 import { unitOf } from "./strip.js";
 
 const FEWEST = 4; // units of a layer that get pictures, or as many as its strip has room for
 const MOST = 12;
-const AT_ONCE = 2; // units of the first job of a layer, so that all layers soon have some
-const MORE = 4; // units of a later job, which others wait for
+const AT_ONCE = 2; // units of a layer in a job, after a first one, so that all layers soon have some
+const TOGETHER = 4; // neighbouring layers whose rough pictures share one compiled loop
 const LOOK = 1000; // milliseconds between two looks at what is on the screen
 
 /**
- * Fill the `strips` of a network by itself, with the settings of `filling`, until `signal` aborts.
+ * Fill the `strips` of a network by itself, with the settings of `filling`, until `signal` aborts;
+ * `names` are what their layers are called.
  * Returns the line that says what is being made, and for how long.
  */
-export function fill({ network, filling, strips, signal }) {
+export function fill({ network, filling, strips, names, signal }) {
   const words = element("span", { class: "small soft" });
   const pause = element("button", { type: "button" }, "Pause");
   const line = element("div", { class: "filling" }, words, pause);
   const looked = new Map(strips.map((one) => [one, 0])); // for how many looks each was seen
   const refused = new Set(); // layers of which no picture can be made
+  const apart = new Set(); // layers of which none can be made in one loop with its neighbours
   let paused = false;
   let pending = null; // the job until it ends
   let making = null; // what it makes, in words
@@ -58,29 +60,49 @@ export function fill({ network, filling, strips, signal }) {
       const away = (one) => Math.min(...rich.map((at) => Math.abs(at - strips.indexOf(one))), 1e9);
       const bare = fewest ? await bareLayer() : null;
       const one = bare ?? poor.reduce((best, other) => (away(other) > away(best) ? other : best));
-      const missing = wanted(one).filter((unit) => !one.steps.has(unit));
-      return { one, kind: "rough", units: missing.slice(0, having(one) ? MORE : AT_ONCE) };
+      return { kind: "rough", ...(await together(one, shown)) };
     }
     const plain = shown.filter((one) => better(one).length);
     if (!plain.length) return null;
     const one = plain.reduce((best, other) => (looked.get(other) > looked.get(best) ? other : best));
-    return { one, kind: "good", units: better(one).slice(0, AT_ONCE) };
+    return { kind: "good", layers: [], units: [[one, better(one).slice(0, AT_ONCE)]] };
+  }
+
+  /** A layer and its neighbours, and the next units of those that need rough pictures too. */
+  async function together(one, shown) {
+    const missing = (other) => wanted(other).filter((unit) => !other.steps.has(unit));
+    const some = (other) => [other, missing(other).slice(0, having(other) ? AT_ONCE : 1)];
+    if (apart.has(one)) return { layers: [], units: [some(one)] };
+    const first = strips.indexOf(one) - (strips.indexOf(one) % TOGETHER);
+    const group = strips
+      .slice(first, first + TOGETHER)
+      .filter((other) => other.layer.units && !refused.has(other) && !apart.has(other));
+    await Promise.allSettled(group.map((other) => other.load()));
+    const poor = group.filter((other) => !having(other) || shown.includes(other));
+    return { layers: group, units: poor.map(some).filter(([, units]) => units.length) };
   }
 
   const better = (one) =>
     wanted(one).filter((unit) => (one.steps.get(unit) ?? 0) < filling.good.steps);
 
-  function make({ one, kind, units }) {
-    const settings = filling[kind];
-    making = `Making ${kind} pictures of ${one.layer.name}`;
+  function make({ kind, layers, units }) {
+    const settings = { ...filling[kind] };
+    if (layers.length > 1) settings.loop_layers = layers.map((one) => one.layer.name);
+    const byName = new Map(units.map(([one]) => [one.layer.name, one]));
+    const [[first], others] = [units[0], units.length - 1];
+    making = `Making ${kind} pictures of ${names[strips.indexOf(first)]}`;
+    if (others) making += ` and ${counted(others, "other layer")}`;
     began = Date.now();
     const started = renderUnits({
       network,
-      targets: units.map((unit) => `${one.layer.name}:${unit}`),
+      targets: units.flatMap(([one, some]) => some.map((unit) => `${one.layer.name}:${unit}`)),
       settings,
-      made: ({ target, url }) => one.add(unitOf(target).unit, url, settings.steps),
+      made({ target, url }) {
+        const { layer, unit } = unitOf(target);
+        byName.get(layer).add(unit, url, settings.steps);
+      },
       end(failed) {
-        if (failed) refused.add(one);
+        if (failed) units.forEach(([one]) => (layers.length > 1 ? apart : refused).add(one));
         if (pending === started) pending = null;
       },
       signal,

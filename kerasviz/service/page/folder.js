@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { counted, element, errorLine } from "./dom.js";
 import { isOver, watch } from "./watch.js";
 
+const PARTS = 3; // of a search: looking at what units see, searching, writing
 const AT_ONCE = 4; // images that are sent at the same time
 const MOST = 10000; // images of a folder
 const NAMED = 3; // files that are named of those that were left out
@@ -107,11 +108,15 @@ async function search(network, files, say) {
 function follow(job, say, left = []) {
   current = { network: job.network, job: job.id, stop: () => api.cancel(job.id).catch(say) };
   const progress = ({ step = 0, steps = job.steps }) => {
-    const words = !step
-      ? `Looking at what each unit sees, for the search of ${counted(steps, "image")}`
-      : step < steps
-        ? `Searching ${step} of ${counted(steps, "image")} for what units respond to`
-        : "Writing what was found";
+    const images = Math.max(1, steps / PARTS);
+    const part = Math.min(Math.floor(step / images), PARTS - 1);
+    const done = Math.round(step - part * images);
+    const share = `${Math.round((100 * done) / images)} %`;
+    const words = [
+      `Looking at what each unit sees, for the search of ${counted(images, "image")}: ${share}`,
+      `Searching ${done} of ${counted(images, "image")} for what units respond to`,
+      `Writing what was found: ${share}`,
+    ][part];
     tell({ words, fraction: steps ? step / steps : 0 });
   };
   progress(job);

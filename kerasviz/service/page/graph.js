@@ -100,22 +100,23 @@ export function runsOf(blocks) {
 }
 
 /**
- * Short ends of dotted names, as of PyTorch, that tell them apart and do not start with a number: of
- * "model.encoder.layer.0" it is "layer.0". Names that differ in numbers alone keep as many parts.
- * Other names stay.
+ * Short ends of names that tell them apart and do not start with a number: of
+ * "model.encoder.layer.0", as in PyTorch, it is "layer.0", of "model/encoder/add", as in TensorFlow,
+ * "add". Names that differ in numbers alone keep as many parts.
  */
 export function shortNames(names) {
-  const end = (name, count) => name.split(".").slice(-count).join(".");
+  const parted = names.some((name) => name.includes("/")) ? "/" : ".";
+  const end = (name, count) => name.split(parted).slice(-count).join(parted);
   const pattern = (name) => name.replace(/\d+/g, "#");
   const uses = new Map();
   for (const name of names)
-    for (let count = 1; count <= name.split(".").length; count += 1)
+    for (let count = 1; count <= name.split(parted).length; count += 1)
       uses.set(end(name, count), (uses.get(end(name, count)) ?? 0) + 1);
   const parts = new Map(); // by pattern
   for (const name of names) {
     let count = 1;
     const isGood = () => uses.get(end(name, count)) === 1 && !/^\d/.test(end(name, count));
-    while (count < name.split(".").length && !isGood()) count += 1;
+    while (count < name.split(parted).length && !isGood()) count += 1;
     parts.set(pattern(name), Math.max(count, parts.get(pattern(name)) ?? 0));
   }
   return names.map((name) => end(name, parts.get(pattern(name))));

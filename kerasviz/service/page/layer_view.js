@@ -5,7 +5,7 @@ import { hashOf, layerHash, unitHash } from "./address.js";
 import { rounded, topList } from "./activation.js";
 import { batches } from "./batches.js";
 import { dropZone } from "./drop.js";
-import { added, counted, element, errorLine, joined } from "./dom.js";
+import { aboutTime, added, counted, element, errorLine, joined } from "./dom.js";
 import { blocksOf, shapeWords } from "./graph.js";
 import { notesOf } from "./notes.js";
 import { settingsFor } from "./settings.js";
@@ -30,12 +30,17 @@ export async function show(main, place, described, signal) {
   const { filling } = described;
   const settings = settingsFor(described, reload);
   const render = element("button", { type: "button", class: "main" }, "Render");
+  const whole = element("button", { type: "button", hidden: true });
   const stop = element("button", { type: "button", hidden: true }, "Cancel");
   const auto = element("input", { type: "checkbox", checked: Boolean(filling) });
   let known = new Map(); // unit -> what the server has told of it
   let notes = new Map();
   let values = new Map(); // unit -> by what it is sorted
   let loading = null; // the promise of a request for units
+  let shown = []; // the units of the wall in their order
+  let pace = null; // seconds of a step at a pixel, as the server has measured them
+  let going = false; // whether all units are being rendered, some at a time
+  let asking = false; // whether the next of them are being looked for
 
   const wall = wallOf({
     label: `Units of ${layer}`,
@@ -58,7 +63,8 @@ export async function show(main, place, described, signal) {
     ordered({ units, values: by }) {
       values = new Map(by ? units.map((unit, i) => [unit, by[i]]) : []);
       tiles.forEach((tile, unit) => tile.value(valueOf(unit)));
-      wall.set(units ?? Array.from({ length: summary.units }, (_, unit) => unit), by ? 2 : 1);
+      shown = units ?? Array.from({ length: summary.units }, (_, unit) => unit);
+      wall.set(shown, by ? 2 : 1);
     },
   });
   notesOf(described.name, layer, signal).then(
@@ -80,6 +86,7 @@ export async function show(main, place, described, signal) {
         "div",
         { class: "actions" },
         render,
+        whole,
         stop,
         element("label", { class: "check" }, auto, "while I scroll"),
         shareLink(described.name, layer),
@@ -148,6 +155,7 @@ export async function show(main, place, described, signal) {
     const { recipe } = settings.value();
     try {
       const told = await api.layer(described.name, { layer, units, recipe }, signal);
+      pace = told.pace ?? pace;
       if (mine !== known) return true; // another recipe was chosen meanwhile
       for (const one of told.units) {
         known.set(one.unit, one);
@@ -194,14 +202,52 @@ export async function show(main, place, described, signal) {
     const left = missing().length;
     render.disabled = left === 0;
     render.textContent = left
-      ? `Render ${counted(left, "unit")}`
+      ? `Render ${counted(left, "unit")} in view`
       : work.running()
         ? "Rendering …"
         : "All units in view are rendered";
-    stop.hidden = work.running() === 0;
-    if (!auto.checked || work.running() || document.hidden) return;
+    const bare = shown.filter(isBare).length;
+    whole.hidden = bare <= left && !going;
+    whole.disabled = going;
+    whole.textContent = going
+      ? `Rendering all: ${(shown.length - bare).toLocaleString("en")} of ${shown.length.toLocaleString("en")}`
+      : ["Render all " + shown.length.toLocaleString("en"), timeOf(bare)].filter(Boolean).join(", ");
+    stop.hidden = work.running() === 0 && !going;
+    if (going && !work.running()) goOn();
+    if (going || !auto.checked || work.running() || document.hidden) return;
     if (left) begin(filling?.rough);
     else if (filling && rough().length) work.render(rough(), filling.good);
+  }
+
+  /** Whether a unit has no picture, as far as that is known. */
+  const isBare = (unit) => !known.get(unit)?.picture;
+
+  /** About how long it takes to render some units with the chosen settings; null if nobody knows. */
+  function timeOf(units) {
+    const { recipe, size, steps } = settings.value();
+    const usual = described.recipes.find(({ name }) => name === recipe);
+    const pixels = size ? size * size : usual.size[0] * usual.size[1];
+    return pace && aboutTime(pace * (steps ?? usual.steps) * pixels * units);
+  }
+
+  /** Render the next units of the whole wall that have no picture, until there are none. */
+  async function goOn() {
+    if (asking) return;
+    asking = true;
+    try {
+      let units = [];
+      for (let first = 0; going && units.length < AT_ONCE && first < shown.length; first += CHUNK) {
+        const some = shown.slice(first, first + CHUNK);
+        const unknown = some.filter((unit) => !known.has(unit));
+        if (unknown.length && !(await load(unknown))) going = false;
+        units = [...units, ...some.filter(isBare)];
+      }
+      going = going && units.length > 0 && !signal.aborted;
+      if (going) work.render(units.slice(0, AT_ONCE), settings.value());
+    } finally {
+      asking = false;
+    }
+    count();
   }
 
   function finished(unit, picture, steps) {
@@ -211,7 +257,10 @@ export async function show(main, place, described, signal) {
   }
 
   function changed(failed = false) {
-    if (failed) auto.checked = false;
+    if (failed) {
+      auto.checked = false;
+      going = false;
+    }
     count();
   }
 
@@ -227,9 +276,16 @@ export async function show(main, place, described, signal) {
   }
 
   render.addEventListener("click", () => begin());
+  whole.addEventListener("click", () => {
+    clear();
+    going = true;
+    count();
+  });
   auto.addEventListener("change", count);
   stop.addEventListener("click", () => {
     auto.checked = false;
+    going = false;
+    count();
     work.cancel();
   });
   addEventListener("scroll", count, { passive: true, signal });

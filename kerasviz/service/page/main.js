@@ -52,6 +52,7 @@ async function go() {
   try {
     if (!show) throw new Error(`There is no view ${place.view}.`);
     const described = place.network ? await describedOrChosen(view, place.network, signal) : null;
+    document.body.dataset.medium = (described?.input?.medium ?? "image") === "image" ? "image" : "plot";
     if (!signal.aborted && view.childElementCount === 0) await show(view, place, described, signal);
   } catch (error) {
     const { line, say } = errorLine();
@@ -153,8 +154,8 @@ addEventListener("hashchange", async () => {
   if (y) scrollTo(0, y);
 });
 addEventListener("networks", fillPicker);
-// A folder was searched: units have examples, walls sort by them themselves.
-addEventListener("examples", () => placeOf(location.hash).view === "unit" && go());
+// Transparent pictures lie on squares, which would be seen alone until a picture is there.
+document.addEventListener("load", ({ target }) => target.classList?.add("loaded"), true);
 watchService();
 fillPicker();
 go().then(() => scrollTo(0, history.state?.y ?? 0));

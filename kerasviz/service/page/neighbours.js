@@ -52,7 +52,7 @@ export function neighboursOf(described, { layer, unit }, settings, signal) {
       part.say(`Correlation of the activations over ${images.toLocaleString("en")} images.`);
     if (how === "cosine")
       part.say(`Cosine of the weights from ${source}: no data was needed.`);
-    if (how !== "correlation")
+    if (how !== "correlation" && described.input.medium === "image")
       part.leaveOut(
         how
           ? "Correlation in data is left out: no examples of this layer. This makes them:"

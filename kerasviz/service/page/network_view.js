@@ -1,4 +1,4 @@
-// A network: its main layers from the image to the classes, each with a strip of pictures.
+// A network: its main layers from its input to the classes, each with a strip of pictures.
 
 import * as api from "./api.js";
 import { layerHash } from "./address.js";
@@ -26,7 +26,8 @@ export function show(main, { network }, described, signal) {
     const graph = graphOf(block, blocks[i - 1]?.layer.name);
     return item(described, { ...block, graph, name: names[i] }, strips[i], signal);
   });
-  const { filling } = described;
+  const { filling, input } = described;
+  const { noun } = input;
   const first = filling ? null : firstLook(network, strips, signal);
   all.addEventListener("click", () => {
     const open = all.getAttribute("aria-pressed") !== "true";
@@ -52,7 +53,7 @@ export function show(main, { network }, described, signal) {
       element(
         "div",
         { class: "actions" },
-        filling ? fill({ network, filling, strips, signal }) : [first.doing, first.button],
+        filling ? fill({ network, filling, strips, names, signal }) : [first.doing, first.button],
         blocks.some((block) => block.count) ? all : null,
         shareLink(network),
       ),
@@ -61,12 +62,12 @@ export function show(main, { network }, described, signal) {
     winnersOf(described, strips, signal),
     element(
       "ol",
-      { class: "flow", "aria-label": "Layers, from the image to the classes" },
+      { class: "flow", "aria-label": `Layers, from the ${noun} to the outputs` },
       element(
         "li",
         { class: "source" },
         start(),
-        element("p", { class: "soft small" }, "the image"),
+        element("p", { class: "soft small" }, `the ${noun}`),
       ),
       folded(blocks, items, names),
     ),
@@ -204,13 +205,13 @@ function inside(described, main, { name, branches, graph, count }) {
   );
   details.addEventListener(
     "toggle",
-    () => drawing.replaceChildren(largeGraph(graph, described.name, { main, name })),
+    () => drawing.replaceChildren(largeGraph(graph, described, { main, name })),
     { once: true },
   );
   return details;
 }
 
-/** The dot of the image. */
+/** The dot of the input. */
 const start = () =>
   element(
     "div",

@@ -33,6 +33,7 @@ export function pictureSlot({
   const { line, say, clear } = errorLine();
   const doing = element("div", { class: "doing", hidden: true }, bar, how);
   const facts = element("p", { class: "small soft facts" });
+  const beside = element("div", { class: "small soft beside" });
   const figure = element(
     "figure",
     { class: "slot", data: { state: "empty" } },
@@ -44,6 +45,7 @@ export function pictureSlot({
       note ? element("p", { class: "small soft" }, note) : null,
       doing,
       facts,
+      beside,
       action,
       line,
     ),
@@ -86,6 +88,7 @@ export function pictureSlot({
     clearFrom(pictures.length);
     pictures.slice(0, rows).forEach(({ url }, row) => place(row, url, true));
     facts.textContent = told;
+    beside.replaceChildren(...pictures.slice(0, rows).flatMap((one) => filesOf(one.beside)));
     if (!pending) state(pictures.length ? "there" : "empty");
   }
 
@@ -129,6 +132,7 @@ export function pictureSlot({
     how.textContent = "sending";
     bar.value = 0;
     facts.textContent = "";
+    beside.replaceChildren();
     state("busy");
     const started = (pending = new PendingJob());
     if (whileHere) signal.addEventListener("abort", () => started === pending && cancel());
@@ -164,6 +168,15 @@ export function pictureSlot({
   });
   state("empty");
   return { figure, render, fill, follow, isEmpty: () => figure.dataset.state === "empty" };
+}
+
+/** The files beside a picture: what can be heard or looked at, and links to the others. */
+function filesOf(files = []) {
+  return files.map(({ kind, url }) => {
+    if (kind === "wav") return element("audio", { controls: true, src: url, preload: "none" });
+    const film = kind === "gif" ? { target: "_blank" } : { download: true };
+    return element("a", { href: url, ...film }, kind);
+  });
 }
 
 function factsOf({ request = {}, pictures }) {

@@ -21,7 +21,7 @@ export function settingsFor(described, changed = () => {}, { photos = false } = 
   const recipes = described.recipes.filter(({ photo }) => photos || !photo);
   const named = (wanted) => recipes.find(({ name }) => name === wanted);
   const before = kept(described.filling?.good.recipe);
-  const first = named(before.recipe) ?? named("fast");
+  const first = named(before.recipe) ?? named("fast") ?? recipes[0];
   const select = element(
     "select",
     { name: "recipe" },
@@ -38,7 +38,7 @@ export function settingsFor(described, changed = () => {}, { photos = false } = 
     "form",
     { class: "settings" },
     field("Recipe", select),
-    field("Size", size),
+    described.input.medium === "image" ? field("Size", size) : null, // others have their own
     field("Steps", steps),
     field("Seed", seed),
     element(
@@ -64,6 +64,7 @@ export function settingsFor(described, changed = () => {}, { photos = false } = 
   const value = () => {
     const fields = { recipe: select.value };
     for (const input of [size, steps, seed]) {
+      if (input === size && described.input.medium !== "image") continue;
       if (input.value !== "" && input.checkValidity()) fields[input.name] = Number(input.value);
     }
     return fields;

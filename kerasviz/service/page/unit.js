@@ -77,12 +77,21 @@ export async function show(main, { layer: layerName, unit: number }, described, 
       steps.place,
     ],
   });
-  if (!Object.keys(known).length)
+  const ofImages = described.input.medium === "image";
+  if (!ofImages) large.leaveOut("Facets are left out: they take photos.");
+  else if (!Object.keys(known).length)
     large.leaveOut(
       "Facets are left out: they take a folder with a folder of photos for each.",
       described.commands.facets,
     );
   else if (!facets.length) large.leaveOut("Facets are left out: they take layers before this one.");
+
+  // What depends on a dataset, which may be searched while the page is open.
+  const fromData = () => [
+    unitData(described, told, about, signal),
+    neighboursOf(described, told, settings.value, signal),
+  ];
+  let panels = fromData();
 
   added(
     main,
@@ -104,13 +113,14 @@ export async function show(main, { layer: layerName, unit: number }, described, 
       "div",
       { class: "panels" },
       large.section,
-      unitData(described, told, about, signal),
+      panels[0],
       connectionsOf(described, told, settings.value, signal),
-      neighboursOf(described, told, settings.value, signal),
+      panels[1],
     ),
     trust.place,
     made,
   );
+  addEventListener("examples", showData, { signal });
   fill();
   resume().then(() => {
     if (!described.filling || signal.aborted) return;
@@ -121,6 +131,19 @@ export async function show(main, { layer: layerName, unit: number }, described, 
       if (!told.pictures.some((picture) => isGood(picture, kind))) slot.render({ whileHere: true });
     }
   });
+
+  /** Show what a search of images has just found. */
+  async function showData() {
+    try {
+      told = await api.unit(name, { layer, unit }, signal);
+    } catch (error) {
+      if (!signal.aborted) say(error);
+      return;
+    }
+    const now = fromData();
+    panels.forEach((panel, i) => panel.replaceWith(now[i]));
+    panels = now;
+  }
 
   function requestOf(kind) {
     const chosen = settings.value();

@@ -21,6 +21,7 @@ const TITLES = {
 /** The panel of a unit that `told` describes, of the layer `about`. */
 export function unitData(described, told, about, signal) {
   const { layer, unit } = told;
+  const { commands } = described;
   const { line, say } = errorLine();
   const chart = element("div", {});
   let bins = [];
@@ -51,12 +52,19 @@ export function unitData(described, told, about, signal) {
       signal,
     );
   }
-  if (!examples || !told.statistics)
+  if (described.input.medium !== "image")
+    part.leaveOut(
+      commands.examples
+        ? "Examples are not shown here. This makes a page of the passages to which the layer responds most:"
+        : `Examples are left out: they are searched for in photos, recordings and texts, not in ${described.input.noun}s.`,
+      commands.examples?.replace("LAYER", layer),
+    );
+  else if (!examples || !told.statistics)
     part.leaveOut(
       examples
         ? "The spectrum is left out: the examples are of an earlier version. This makes it:"
         : "Examples and the activation spectrum are left out: no data of this layer. Drop a folder of images, or run:",
-      described.commands.examples?.replace("LAYER", layer),
+      commands.examples?.replace("LAYER", layer),
     );
   return part.section;
 }

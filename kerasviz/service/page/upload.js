@@ -21,6 +21,13 @@ export const nameOf = (file) =>
     .replace(/^[^A-Za-z0-9]+/, "")
     .slice(0, 64);
 
+/** Why a file is refused: the server knows it as "model", its sender by its name. */
+function refusal({ error }, { name }) {
+  const words = error ?? "it was refused";
+  const about = words.replace(/^model\b/, name).replace(/expected \.keras, .*/, "expected ONNX or .keras");
+  return about.startsWith(name) ? about : `${name}: ${about}`;
+}
+
 function form({ bytes, presets }, signal) {
   const { line, say, clear } = errorLine();
   const file = element("input", {
@@ -34,7 +41,7 @@ function form({ bytes, presets }, signal) {
   const preprocess = element(
     "select",
     { name: "preprocess" },
-    element("option", { value: "" }, "unknown"),
+    element("option", { value: "" }, "show me what fits"),
     presets.map((preset) => element("option", { value: preset }, preset)),
   );
   const send = element("button", { class: "main", disabled: true }, "Upload");
@@ -84,7 +91,7 @@ function form({ bytes, presets }, signal) {
         await new Promise((resolve) => setTimeout(resolve, PAUSE));
         upload = await api.uploaded(upload.id, signal);
       }
-      if (upload.state !== "ready") throw new Error(upload.error ?? "It was refused.");
+      if (upload.state !== "ready") throw new Error(refusal(upload, file.files[0]));
       announce(`${upload.name} is served`);
       dispatchEvent(new Event("networks")); // the list has a new one
       location.hash = hashOf({ view: "network", network: upload.name });
@@ -102,8 +109,8 @@ function form({ bytes, presets }, signal) {
     element(
       "p",
       { class: "soft small" },
-      "A file is checked in a sandbox before it is served. “Preprocessing” names the numbers ",
-      "that the network expects for an image; without it no pictures can be rendered.",
+      "A file is checked in a sandbox before it is served. “Preprocessing” names the numbers that ",
+      "the network expects for an image; who does not know them sees a photograph in all of them next.",
     ),
     made,
     how,

@@ -1,12 +1,14 @@
 // A wall of tiles of which only those near the window are in the document.
 
-import { element } from "./dom.js";
+import { element, showsPlots } from "./dom.js";
 
 const NEAREST = 320; // pixels above and below the window in which tiles are in the document
 const KEEP = 400; // tiles that are kept out of the document
 const GAP = 8; // pixels between two tiles
 const LEAST = 104; // pixels of a tile's width, at least
 const LEAST_NARROW = 84; // in a narrow window
+const LEAST_PLOT = 240; // where pictures are plots, whose words are to be read
+const PLOT_HIGH = 0.75; // of a plot's width
 const LINE = 18; // pixels of a line of text below a picture
 const BAR = 70; // pixels that the bar at the top of the page covers
 
@@ -35,12 +37,15 @@ export function wallOf({ label, tileOf, near, signal }) {
     const { paddingLeft, paddingRight } = getComputedStyle(main);
     const around = parseFloat(paddingLeft) + parseFloat(paddingRight);
     const width = place.clientWidth || main.clientWidth - around;
-    const least = matchMedia("(max-width: 479px)").matches ? LEAST_NARROW : LEAST;
+    const narrow = matchMedia("(max-width: 479px)").matches;
+    const least = showsPlots() ? LEAST_PLOT : narrow ? LEAST_NARROW : LEAST;
     const columns = Math.max(1, Math.floor((width + GAP) / (least + GAP)));
     const wide = Math.floor((width - GAP * (columns - 1)) / columns);
-    size = { columns, wide, high: wide + lines * LINE };
+    const tall = showsPlots() ? Math.round(PLOT_HIGH * wide) : wide;
+    size = { columns, wide, high: tall + lines * LINE };
     place.style.height = `${Math.ceil(units.length / columns) * (size.high + GAP)}px`;
     place.style.setProperty("--wide", `${wide}px`);
+    place.style.setProperty("--tall", `${tall}px`);
     place.style.setProperty("--high", `${size.high}px`);
   }
 

@@ -64,12 +64,12 @@ function stream(job, on, signal) {
     source.addEventListener(name, (event) => {
       if (!closed) act(event.data ? JSON.parse(event.data) : {});
     });
-  let looked = Date.now();
+  let made = 0;
   listen("progress", (told) => {
     on.progress?.(told);
     // Finished pictures of a large job are shown before the others are ready.
-    if (!(job.rows > 1) || Date.now() - looked < 2 * PAUSE) return;
-    looked = Date.now();
+    if (told.made <= made) return;
+    made = told.made;
     api.job(job.id, signal).then(
       (now) => closed || on.news(now),
       () => {},

@@ -26,6 +26,7 @@ from kerasviz.export.tf_serving.signatures import ROW, makers
 from kerasviz.io.images import ImageFileError, open_image
 from kerasviz.network.network import Network
 from kerasviz.optvis.recipes import RECIPES
+from kerasviz.rendering.media_recipes import of_medium
 from kerasviz.service.networks import Networks
 from kerasviz.service.settings import ServiceSettings
 from kerasviz.service.tf_serving.json_tensors import BadRequestError, answer, read
@@ -173,7 +174,7 @@ class Predictor:
             raise NoServableError(f"Servable not found for request: {error}") from error
         with self._lock:
             if name not in self._served:
-                recipe = RECIPES["fast"]
+                recipe = of_medium(RECIPES["fast"], net)
                 most = min(recipe.steps, self.limits.steps)
                 taps = [tap for tap in self.taps if tap in net.taps]
                 setting = usual_setting(net, recipe, taps=taps, steps_max=most)

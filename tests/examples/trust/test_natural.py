@@ -8,8 +8,9 @@ import pytest
 from support.trust_fixtures import NET
 
 from kerasviz.examples.datasets import open_source, read_example
-from kerasviz.examples.trust.folder import FinishedPicture, finished_pictures
-from kerasviz.examples.trust.natural import measured, natural_values
+from kerasviz.examples.finished_pictures import FinishedPicture, finished_pictures
+from kerasviz.examples.measured import measured
+from kerasviz.examples.trust.natural import natural_values
 from kerasviz.rendering.store import Store
 
 SIZE = (25, 31)

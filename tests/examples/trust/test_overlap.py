@@ -10,8 +10,8 @@ import pytest
 from support.trust_fixtures import NET
 
 from kerasviz.examples.datasets import open_source
-from kerasviz.examples.trust.folder import finished_pictures
-from kerasviz.examples.trust.natural import measured
+from kerasviz.examples.finished_pictures import finished_pictures
+from kerasviz.examples.measured import measured
 from kerasviz.examples.trust.numbers import input_overlap
 from kerasviz.examples.trust.overlap import Contributions, layer_before, overlaps
 from kerasviz.examples.trust.paths import PhotoSets

@@ -11,9 +11,10 @@ from support.trust_fixtures import NET, OTHER, stripes
 import kerasviz
 from kerasviz.errors import UsageError
 from kerasviz.examples.datasets import open_source, read_example
+from kerasviz.examples.finished_pictures import finished_pictures
+from kerasviz.examples.measured import measured
 from kerasviz.examples.trust.choices import choose
-from kerasviz.examples.trust.folder import finished_pictures
-from kerasviz.examples.trust.natural import measured, natural_values
+from kerasviz.examples.trust.natural import natural_values
 from kerasviz.examples.trust.numbers import NaturalValues
 from kerasviz.examples.trust.psychophysics import Embedding, choosers, photo_choices
 from kerasviz.rendering.store import Store

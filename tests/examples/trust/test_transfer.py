@@ -10,7 +10,7 @@ from support.trust_fixtures import NET, OTHER
 
 from kerasviz.errors import UsageError
 from kerasviz.examples.datasets import read_example
-from kerasviz.examples.trust.folder import class_of, finished_pictures
+from kerasviz.examples.finished_pictures import class_of, finished_pictures
 from kerasviz.examples.trust.transfer import (
     check_judge,
     guess_of,

@@ -184,7 +184,7 @@ def test_a_sprite_is_the_picture_that_its_link_opens(
         left, top = corner(1, column)
         found = sprites[top : top + 88, left : left + 147]
         with Image.open(page.parent / unquote(link)) as picture:
-            wanted = np.asarray(picture.resize((147, 88), Image.Resampling.NEAREST), np.int16)
+            wanted = np.asarray(picture.resize((147, 88), Image.Resampling.LANCZOS), np.int16)
         apart = np.abs(found - wanted).mean()
         assert apart < 20
         of_the_other = sprites[:88, left : left + 147]

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 from PIL import Image
-from support import tiny
+from support import signals, sounds, tiny
 
 from kerasviz.errors import UsageError
 from kerasviz.examples import Examples, Question, make_examples
@@ -21,6 +21,7 @@ from kerasviz.figures.layout.example_panels import (
     leave_out_empty,
     montage,
     open_examples,
+    without_examples,
 )
 from kerasviz.figures.layout.tiles import (
     EmptyTile,
@@ -72,6 +73,16 @@ def test_without_a_folder_they_are_left_out_with_the_command_that_finds_some() -
     assert spectrum.column_titles == ("Negative optimized", "Positive optimized")
     assert "dataset" not in spectrum.caption
     assert not chosen("hero", None).lacks_examples
+
+
+def test_networks_of_other_media_are_told_where_their_examples_are() -> None:
+    tile = chosen("hero", None).tiles[0]
+    rows = [TileRow("a", (), (tile, NO_DATASET))]
+    (line,) = without_examples(sounds.listener(), rows)
+    assert line.startswith("Without dataset examples, which have a page of their own")
+    assert line.endswith("--images RECORDINGS --out examples")
+    (line,) = without_examples(signals.table(4), rows)
+    assert line.endswith("found in photos, recordings and texts only.")
 
 
 def test_rows_and_columns_of_words_only_are_left_out() -> None:

@@ -50,7 +50,7 @@ def test_a_unit_without_examples_leaves_their_place_grey() -> None:
     assert not (image[:147, 1029 : 1029 + 4 * 74] == 128).all()
 
 
-@pytest.mark.parametrize(("width", "height"), [(21, 14), (14, 21), (49, 49), (7, 3)])
+@pytest.mark.parametrize(("width", "height"), [(21, 14), (14, 21), (7, 3)])
 def test_small_pictures_keep_their_pixels(width: int, height: int) -> None:
     tile = noise(5, width, height)
     zoom = 147 // max(width, height)

@@ -9,10 +9,18 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import helper
+from onnx import helper, numpy_helper
 
+import kerasviz
 from kerasviz.importers.onnx import read_onnx
-from kerasviz.importers.onnx.aliases import ModulePath, module_path, place_of, short_names
+from kerasviz.importers.onnx.aliases import (
+    ModulePath,
+    first_names,
+    module_path,
+    place_of,
+    places_of,
+    short_names,
+)
 from kerasviz.importers.onnx.graph import Node
 from kerasviz.network.taps import TapTable
 
@@ -247,3 +255,43 @@ def test_metadata_of_a_file_is_read(write: Write, tmp_path: Path) -> None:
     entry.key, entry.value = "pkg.torch.onnx.name_scopes", "['', 'stem.act', 'relu']"
     onnx.save(model, path)
     assert read_onnx(path).program.values["relu"].aliases == ("node_relu", "stem.act")
+
+
+def test_the_first_of_joined_names_stands_for_the_last_value_that_has_it() -> None:
+    """As in files that TensorFlow Lite made smaller and tf2onnx converted."""
+    nodes = [
+        Node("net/relu/Relu;net/conv/Conv2D", "Conv", "", 13, ("x",), ("a",), {}),
+        Node("net/relu/Relu;net/conv/Conv2D__37", "Transpose", "", 13, ("a",), ("b",), {}),
+        Node("", "Concat", "", 13, ("b",), ("net/stack;net/stack_Concat__9:0",), {}),
+        Node("net/bn/Mul;net/bn/Mul2", "Mul", "", 13, ("b",), ("c",), {}),
+        Node("net/bn/Mul;net/bn/Mul3", "Add", "", 13, ("c",), ("d",), {}),
+        Node("net/plain", "Add", "", 13, ("d",), ("e",), {}),
+    ]
+    assert first_names(nodes, {"net/plain"}) == {
+        "net/relu/Relu": "a",
+        "net/stack": "net/stack;net/stack_Concat__9:0",
+        "net/bn/Mul": "d",
+    }
+    assert "net/stack" not in first_names(nodes, {"net/stack"})
+    assert places_of(nodes)["a"] == ModulePath(("net", "net/relu"), "Relu")
+
+
+def test_values_of_joined_names_are_found_by_the_first(tmp_path: Path) -> None:
+    """They are main layers by it, too."""
+    joined, concatenated = "net/relu/Relu;net/conv/Conv2D", "net/cat;net/cat1"
+    weights = numpy_helper.from_array(np.ones((2, 3, 3, 3), np.float32), "w")
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], [joined], name=joined, pads=[1] * 4),
+        helper.make_node("Concat", [joined, "x"], [concatenated], name=concatenated, axis=1),
+        helper.make_node("Concat", [concatenated, "x"], ["y"], name="y", axis=1),
+    ]
+    x, y = (
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, channels, 8, 8])
+        for name, channels in (("x", 3), ("y", 8))
+    )
+    graph = helper.make_graph(nodes, "g", [x], [y], [weights])
+    path = tmp_path / "joined.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]), path)
+    net = kerasviz.load(str(path), preprocess="unit")
+    assert net.main_taps == ("net/cat", "y")
+    assert net.taps["net/relu/Relu"].name == joined and net.taps["net/cat"].name == concatenated

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,42 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 from support import tiny
+from support.flat_pictures import flat_pictures
 
 from kerasviz.figures import CATALOGUE, make_figures
 from kerasviz.optvis.recipes import recipe
 from kerasviz.rendering import run
-from kerasviz.rendering.batching import Batch
-from kerasviz.rendering.picture import Picture
 
 #: Names under which systems install Chromium.
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 #: A figure with all its settings; of the others only some are shown.
 WHOLE = "naive-noise"
-
-
-def flat_pictures(
-    _: Any, plans: Sequence[Batch], progress: Callable[..., None] | None = None, *others: Any
-) -> Iterator[list[Picture]]:
-    """Pictures that cost nothing: noise of its own for every request and row."""
-    for plan in plans:
-        found = []
-        for request in plan.requests:
-            for row in range(request.rows):
-                draw = np.random.default_rng([*request.text.encode(), row])
-                image = draw.random((*request.recipe.size, 3), np.float32)
-                steps = request.recipe.steps
-                found.append(
-                    Picture(
-                        request=request,
-                        row=row,
-                        image=image,
-                        snapshots={s: image * ((1 + s) / (1 + steps)) for s in request.snapshots},
-                        score=float(row + 1),
-                        history=np.arange(steps, dtype=np.float64),
-                        batch=plan.batch,
-                    )
-                )
-        yield found
 
 
 @pytest.fixture(scope="session")
@@ -106,6 +80,11 @@ class Watched:
     addresses: list[str] = field(default_factory=list)
 
 
+def _words_of(message: Any) -> str:
+    """A message of the console, with the address that it is about."""
+    return f"{message.text} {message.location.get('url', '')}"
+
+
 def _note_failure(request: Any, problems: list[str]) -> None:
     """What the browser gives up itself, as a page is left or closed, is no failure."""
     if request.failure != "net::ERR_ABORTED":
@@ -123,7 +102,7 @@ def open_page(browser: Any) -> Iterator[Callable[..., Watched]]:
         watched = Watched(context.new_page())
         opened.append((context, watched))
         page, problems = watched.page, watched.problems
-        page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
+        page.on("console", lambda m: problems.append(_words_of(m)) if m.type == "error" else None)
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("requestfailed", lambda r: _note_failure(r, problems))
         page.on("request", lambda request: watched.addresses.append(request.url))

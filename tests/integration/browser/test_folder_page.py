@@ -16,6 +16,7 @@ from open_times import BROWSERS
 from PIL import Image
 from support.running_service import running
 from support.service_fixtures import small_model  # noqa: F401 - a fixture
+from support.shown import shown_width
 
 from kerasviz.network.input_spec import preset
 from kerasviz.service.settings import ServiceSettings
@@ -95,6 +96,55 @@ def test_a_folder_is_searched_and_sorts_the_wall(
     page.get_by_text("Search pets for what units respond to").wait_for()
 
 
+def test_a_unit_that_is_open_shows_what_a_search_finds(
+    open_page: Callable[..., Any], address: str, tmp_path: Path
+) -> None:
+    (tmp_path / "five").mkdir()
+    for k in range(5):
+        noise = np.random.default_rng(k).integers(0, 256, (40, 40, 3), np.uint8)
+        Image.fromarray(noise).save(tmp_path / "five" / f"{k}.png")
+    page = open_page(f"{address}/#/small/unit?layer=relu&unit=1").page
+    page.set_default_timeout(PATIENCE)
+    page.get_by_role("heading", level=1, name="relu:1").wait_for()
+    page.locator("#panel-large").evaluate("panel => { panel.dataset.same = 'yes'; }")
+    page.locator("#folder-file").set_input_files(tmp_path / "five")
+    page.locator("#panel-data .how", has_text="in 5 images").wait_for()
+    assert page.locator("#panel-data").count() == 1
+    # The rest of the page stays, with the pictures that are being made.
+    assert page.locator("#panel-large").get_attribute("data-same") == "yes"
+    assert page.locator(".examples img").first.evaluate("image => image.decode().then(() => 1)")
+    assert "5 images" in page.locator(".searching").inner_text()
+
+
+def test_all_units_of_a_wall_are_rendered_at_once(
+    open_page: Callable[..., Any], address: str
+) -> None:
+    page = open_page(f"{address}/#/small/layer?layer=relu", 420, 260).page
+    page.set_default_timeout(PATIENCE)
+    page.get_by_label("Steps").fill("2")
+    page.get_by_label("Size").fill("16")
+    page.get_by_label("Size").press("Tab")
+    whole = page.locator(".actions button", has_text="Render all 6")
+    whole.click()
+    page.wait_for_function(
+        "async () => (await (await fetch('/api/networks/small/layer?layer=relu')).json())"
+        ".units.every((unit) => unit.picture)"
+    )
+    whole.wait_for(state="hidden")
+    page.reload()
+    page.locator(".actions .main", has_text="All units in view are rendered").wait_for()
+    # Squares lie behind pictures that may be transparent, and are never seen alone.
+    page.locator(".tile img.loaded").first.wait_for()
+    behind = "image => getComputedStyle(image).backgroundImage.startsWith('repeating')"
+    assert page.locator(".tile img.loaded").first.evaluate(behind)
+    bare = (
+        "image => { image.classList.remove('loaded');"
+        " return getComputedStyle(image).backgroundImage; }"
+    )
+    assert page.locator(".tile img").first.evaluate(bare) == "none"
+    assert page.locator(".actions button", has_text="Render all").is_hidden()
+
+
 def test_several_dropped_pictures_are_a_folder(open_page: Callable[..., Any], address: str) -> None:
     page = open_page(f"{address}/#/small").page
     page.set_default_timeout(PATIENCE)
@@ -112,7 +162,7 @@ def test_the_camera_gives_a_picture(address: str, browser: Any) -> None:
     page.goto(f"{address}/#/small/layer?layer=relu")
     page.get_by_role("button", name="Use the camera").click()
     page.locator(".yours").wait_for()
-    assert page.locator(".yours").evaluate("image => image.decode().then(() => image.naturalWidth)")
+    assert shown_width(page.locator(".yours"))
     page.locator(".ordered", has_text="by their mean response to the photo").wait_for()
     launched.close()
 

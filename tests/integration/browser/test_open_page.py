@@ -13,6 +13,7 @@ import pytest
 pytest.importorskip("fastapi", reason="the extra serve is not installed")
 
 from support.running_service import running, small_network
+from support.shown import shown_width
 
 from kerasviz.service.settings import ServiceSettings
 
@@ -78,7 +79,7 @@ def test_a_strangers_file_is_explored_without_a_question_but_one(
         cards = page.locator(".preset")
         assert cards.locator("h2").all_inner_texts() == PRESETS
         assert [card.locator(".guesses li").count() for card in cards.all()] == [3] * 5
-        assert page.locator(".preset img").first.evaluate("(image) => image.naturalWidth") == 256
+        assert shown_width(page.locator(".preset img").first) == 256
         page.get_by_role("button", name="Choose unit").focus()
         page.keyboard.press("Enter")
         page.locator(".flow").wait_for()

@@ -168,6 +168,13 @@ def test_alike_blocks_are_runs_and_names_are_short(call: Call) -> None:
         "stages.1.layers.0",
         "stages.1.layers.1",
     ]
+    names = ["net/front/concat", "net/front/concat_1", "net/concat", "net/relu"]
+    assert call("graph.js", "shortNames", names) == [
+        "front/concat",
+        "concat_1",
+        "net/concat",
+        "relu",
+    ]
 
 
 def test_addresses_lead_back_to_their_places(call: Call) -> None:

@@ -19,6 +19,7 @@ pytest.importorskip("fastapi", reason="the extra serve is not installed")
 from safetensors.numpy import save_file
 from support.facet_fixtures import write_themes
 from support.running_service import running, small_network
+from support.shown import shown_width
 
 from kerasviz.service.settings import ServiceSettings
 from kerasviz.zoo.model_source import ModelSource
@@ -121,7 +122,7 @@ def test_photos_lend_their_spectrum_and_all_is_there_after_a_reload(
     page.locator("#style-file + label", has_text="Another style").wait_for()
     for chosen in ("#start-file", "#style-file"):
         image = page.locator(f".start:has({chosen}) > img")
-        assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") == 26
+        assert shown_width(image) == 26
     assert page.get_by_label("Transparent").is_checked()
     assert page.get_by_label("What is optimized").input_value() == "maco"
     page.get_by_role("button", name="Start from noise").click()

@@ -68,7 +68,8 @@ def test_pictures_are_walked_in_the_lightbox_and_have_an_address(
     assert title.inner_text() == names[-1]
     address = page.url
     page.keyboard.press("Escape")
-    assert dialog.is_hidden() and "#" not in page.url
+    assert dialog.is_hidden()
+    page.wait_for_function("() => location.hash === ''")  # as soon as it has told the page
     assert page.evaluate("document.activeElement.querySelector('img').alt") == names[-1]
     again = open_page(address).page
     assert again.locator("#zoom-words").inner_text() == names[-1]

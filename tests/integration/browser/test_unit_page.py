@@ -16,6 +16,7 @@ from kerasviz.network.input_spec import preset
 pytest.importorskip("fastapi", reason="the extra serve is not installed")
 
 from support.running_service import running, small_network
+from support.shown import shown_width
 
 from kerasviz.service.settings import ServiceSettings
 from kerasviz.zoo.model_source import ModelSource
@@ -137,8 +138,7 @@ def test_where_it_is_in_data_is_a_spectrum_with_crops(visit: Callable[..., Any])
     part.locator(".bins button").first.wait_for()
     assert part.locator(".bins button").count() == 18
     assert "12 images" in part.locator(".how").inner_text()
-    part.locator(".sheet").evaluate("(image) => image.decode()")
-    assert part.locator(".sheet").evaluate("(image) => image.naturalWidth") == 1080
+    assert shown_width(part.locator(".sheet")) == 1080
     titles = part.locator(".examples h3").all_inner_texts()
     assert {"Largest", "Smallest"} <= set(titles) and len(titles) == part.locator(".crops").count()
     # A bin is a key away from the next one, and opens with its crops.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,29 @@ def numbers(page: Any) -> list[int]:
 def ordered(page: Any, words: str) -> None:
     """Wait until the page says how the wall is ordered."""
     page.locator(".ordered", has_text=words).wait_for()
+
+
+def test_buttons_say_how_many_units_they_mean_and_how_long_they_take(
+    visit: Visit, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    def paced(route: Any) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "pace": 1e-6})
+
+    page = visit("wide", height=500)
+    whole = page.locator(".actions button", has_text="Render all")
+    page.locator(".actions .main", has_text=re.compile(r"^Render \d+ units in view$")).wait_for()
+    assert whole.inner_text() == f"Render all {WIDE:,}"  # nobody knows how long
+    page.route("**/layer?*", paced)
+    page.reload()
+    page.locator(".actions button", has_text="Render all").wait_for()
+    page.get_by_label("Steps").fill("100")
+    page.get_by_label("Size").fill("50")
+    page.get_by_label("Size").press("Tab")
+    minutes = round(1e-6 * 100 * 2500 * WIDE / 60)
+    whole = page.locator(".actions button", has_text=f"about {minutes} minutes")
+    whole.wait_for()
+    assert whole.inner_text() == f"Render all {WIDE:,}, about {minutes} minutes"
 
 
 def test_a_wall_is_sorted_and_its_order_is_in_the_address(visit: Visit, address: str) -> None:

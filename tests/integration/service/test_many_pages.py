@@ -18,8 +18,8 @@ from support.running_service import running
 
 from kerasviz.service.settings import ServiceSettings
 
-#: Pages, and seconds for which they are open.
-PAGES, SECONDS = 6, 8.0
+#: Pages, seconds for which they are open, and how often at most until each has some pictures.
+PAGES, SECONDS, TIMES, SOME = 6, 4.0, 15, 4
 
 
 def test_no_page_waits_for_one_that_wants_much(
@@ -35,11 +35,15 @@ def test_no_page_waits_for_one_that_wants_much(
             answer = httpx.post(f"{address}/api/renders", json=body, headers={"X-Client": "greedy"})
             assert answer.status_code == 202, answer.text
         port = urlsplit(address).port or 0
-        pages = asyncio.run(open_pages(port, "small", PAGES, SECONDS))
+        counts = [0] * PAGES
+        for _ in range(TIMES):  # a busy machine takes longer for enough to compare
+            pages = asyncio.run(open_pages(port, "small", PAGES, SECONDS))
+            assert failures(pages) == 0
+            counts = [n + page.pictures for n, page in zip(counts, pages, strict=True)]
+            if min(counts) >= SOME:
+                break
         jobs = httpx.get(f"{address}/api/renders?limit=500").json()
         left = [job["state"] for job in jobs if len(job["targets"]) == 64]
-    counts = [page.pictures for page in pages]
-    assert failures(pages) == 0
     assert min(counts) > 0 and evenness(counts) > 0.8, counts
     assert "done" not in left, "the others did not wait for it"
 

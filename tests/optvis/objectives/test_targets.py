@@ -3,9 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from support import tokens
-from support.tiny import network
+from support.tiny import TinyProgram, network
 
 from kerasviz.errors import UsageError
+from kerasviz.network.network import Identity, Network
 from kerasviz.optvis.objectives.objective import (
     channel,
     head,
@@ -48,6 +49,29 @@ def test_words_become_objectives(net, text, objective):
     assert target.objective == objective
     (again,) = parse_target(target.text, net)
     assert again.objective == objective
+
+
+class _EndsElsewhere(TinyProgram):
+    """Its probabilities have another name, so that a layer may be called ``prob``."""
+
+    outputs = ("end",)
+
+    @property
+    def values(self):
+        found = dict(super().values)
+        last = found.pop("prob")
+        return {**found, "end": replace(last, name="end")}
+
+
+@pytest.mark.parametrize("kind", ["logit", "prob"])
+def test_a_layer_may_have_the_name_of_a_kind(kind):
+    identity = Identity("other", "other", "zoo", "2" * 64)
+    net = Network(_EndsElsewhere(), identity, logits="logits", aliases={kind: "joined"})
+    (target,) = parse_target(f"{kind}:7", net)
+    assert target.objective == channel(kind, 7)
+    net = Network(_EndsElsewhere(), identity, logits="logits", aliases={kind: "logits"})
+    (target,) = parse_target(f"{kind}:2", net)  # of as many units as classes
+    assert target.objective == {"logit": logit, "prob": probability}[kind](2)
 
 
 def test_ranges_become_one_target_each(net):

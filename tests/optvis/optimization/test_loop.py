@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from support.tiny import TinyProgram, network
+from tensorflow.python.autograph.impl import api
 
 from kerasviz.errors import ModelError
 from kerasviz.network.input_spec import preset
@@ -360,3 +361,19 @@ def test_numbers_that_are_not_finite_are_an_error():
     net = Network(Broken(), Identity("broken", "", "zoo", ""), input_spec=preset("unit"))
     with pytest.raises(ModelError, match="not finite"):
         run(net, SMALL, [channel("joined", 1)], [0])
+
+
+def test_autograph_rewrites_nothing(monkeypatch):
+    """It would take seconds in every process, and change nothing: the code is graph code."""
+
+    converted, convert = [], api._convert_actual
+
+    def noted(function, *settings):
+        converted.append(function)
+        return convert(function, *settings)
+
+    monkeypatch.setattr(api, "_convert_actual", noted)
+    for number, chosen in enumerate((SMALL, SHRUNK, MACO)):
+        shorter = chosen.replace(size=(19 + number, 31), steps=1)  # nothing is compiled for it yet
+        run(network(seed=5), shorter, [channel("joined", 1)], [0])
+    assert converted == []

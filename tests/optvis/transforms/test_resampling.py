@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from support.gradients import checked_gradient
 
+from kerasviz.optvis.transforms import resampling
 from kerasviz.optvis.transforms.resampling import Similarity, portable_sample, sample
 from reference.transforms import bilinear
 
@@ -89,15 +90,16 @@ def test_the_gradient_agrees_with_finite_differences():
     checked_gradient(score, x)
 
 
-def test_rows_are_to_the_last_bit_the_same_wherever_they_stand():
-    x, along = images(5, 15, 11, 3), random_similarity(5, 1.1, 10)
+@pytest.mark.parametrize("largest", [1.1, 2.2])  # windows that are unrolled, and run by rows
+def test_rows_are_to_the_last_bit_the_same_wherever_they_stand(largest):
+    x, along = images(5, 15, 11, 3), random_similarity(5, largest, 10)
     order = np.array([3, 1, 4, 0, 2])
 
     def both(x, along):
         x = tf.constant(x)
         with tf.GradientTape() as tape:
             tape.watch(x)
-            y = sample(x, along, (15, 11), 0.5, reach(1.1, 10))
+            y = sample(x, along, (15, 11), 0.5, reach(largest, 10))
             score = y**2
         return y.numpy(), tape.gradient(score, x).numpy()
 
@@ -109,6 +111,18 @@ def test_rows_are_to_the_last_bit_the_same_wherever_they_stand():
     for chosen in (order, np.array([2])):
         for found, expected in zip(both(x[chosen], rows(chosen)), together, strict=True):
             assert np.array_equal(found, expected[chosen])
+
+
+def test_rows_of_a_large_window_add_up_to_what_all_of_them_do(monkeypatch):
+    along, weights = random_similarity(3, 2.2, 10), images(3, 12, 13, 3, seed=4)
+    window = resampling._window(reach(2.2, 10))
+    numbers = (along.real, along.imaginary, along.right, along.down)
+    maps = tf.stack([tf.cast(n, tf.float32) for n in numbers], axis=1)
+    by_rows = resampling._spread(tf.constant(weights), maps, (14, 9), window)
+    assert window > resampling.UNROLLED
+    monkeypatch.setattr(resampling, "UNROLLED", window)
+    unrolled = resampling._spread(tf.constant(weights), maps, (14, 9), window)
+    np.testing.assert_allclose(by_rows, unrolled, rtol=0, atol=1e-6)
 
 
 def test_without_xla_only_the_rounding_differs():

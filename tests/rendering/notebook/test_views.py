@@ -211,9 +211,10 @@ def test_inputs_beside_the_image_are_listed_and_none_is_needed() -> None:
     assert "Input numbers: float32 [any, 7]" in self_contained(to_html(net)).words
     beside.inputs = {"numbers": numbers}
     net = Network(beside, identity)
-    assert repr(net) == "<Network net: 2 taps, no image input>"
+    assert repr(net) == "<Network net: 2 taps, input (None, 7)>"
     words = self_contained(to_html(net)).words
-    assert "Input numbers: float32 [any, 7]" in words and "Range not known" in words
+    assert "Input numbers: float32 [any, 7], a signal: batch, feature" in words
+    assert "Range not known: load it with range_=..." in words
 
 
 def test_a_map_and_a_recipe_are_tables(net: Network) -> None:

@@ -36,14 +36,20 @@ def test_a_preset_is_chosen_and_remembered(
     trials = client.get("/api/networks/small/input-trials").json()
     assert [trial["preset"] for trial in trials] == NAMES
     assert all(len(trial["guesses"]) == 3 and trial["error"] is None for trial in trials)
+    early = Networks(setting(reading=ModelSource()))
+    undescribed = early.undescribed("small")
+    assert undescribed is not None
     chosen = client.put("/api/networks/small/input", json={"preprocess": "caffe"})
     assert chosen.status_code == 204
     described = client.get("/api/networks/small").json()
     assert described["input"]["channel_order"] == "bgr"
     assert described["filling"]["rough"]["steps"] < described["filling"]["good"]["steps"]
-    # A worker, and the next start, read what was remembered.
+    # A worker, which may have loaded it before, and the next start read what was remembered.
     other = Networks(setting(reading=ModelSource())).get("small")
-    assert other.require_input_spec().channel_order == "bgr"
+    told = early.get("small")
+    assert told.input_spec == other.require_input_spec() and told.origins == other.origins
+    assert told.input_spec.channel_order == "bgr" and told.program is undescribed.program
+    assert early.error("small") is None and early.undescribed("small") is None
     again = client.put("/api/networks/small/input", json={"preprocess": "unit"})
     assert again.status_code == 422 and "is described" in again.json()["error"]
     assert client.get("/api/networks/small/input-trials").status_code == 404

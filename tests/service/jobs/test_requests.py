@@ -172,3 +172,9 @@ def test_a_network_for_batches_of_one_size_is_asked_for_such_batches(tmp_path: P
     options = replace(options, targets=("inside:1",), kind="diversity")
     (diverse,) = requests_of(net, options, Limits(), 8, refused)
     assert (diverse.rows, diverse.batch) == (DIVERSE, 4)
+
+
+def test_units_of_layers_that_share_a_loop_share_a_batch() -> None:
+    asked = requests("joined:1", "left:1", loop_layers=("left", "joined"))
+    assert len({asked_of(NET, request).batchable for request in asked}) == 1
+    assert asked[0].loop_layers == ("joined", "left")

@@ -290,6 +290,25 @@ def test_an_unknown_network_fails_its_jobs(room: Room) -> None:
     assert room.job("j").state == "failed"
 
 
+def test_the_only_network_is_loaded_before_there_is_work(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(room.networks, "get", asked.append)
+    room.worker.prepare()
+    assert asked == ["tiny"]
+    monkeypatch.setattr(room.networks, "names", lambda: ["tiny", "another"])
+    room.worker.prepare()
+    assert asked == ["tiny"], "of several, those that are asked for"
+
+    def failing(_: str) -> Network:
+        raise ModelError("damaged")
+
+    monkeypatch.setattr(room.networks, "names", lambda: ["tiny"])
+    monkeypatch.setattr(room.networks, "get", failing)
+    room.worker.prepare()  # whose jobs say so
+
+
 def test_an_empty_queue_is_waited_for_without_work(room: Room) -> None:
     assert not room.worker.step()
     began = time.monotonic()

@@ -133,9 +133,9 @@ def _sound(x: Tensor, kernel: Tensor, window: Window) -> tuple[Tensor, Tensor]:
     row, column = window.strides[-2:]
     if kernel.shape[-2] != 1 or row != 1 or column == 1 or window.is_dilated:
         return x, kernel
-    none, one = [0, 0], [0, 1]
-    outer = [none] * (x.shape.rank - 2)
-    return tf.pad(x, [*outer, none, one]), tf.pad(kernel, [*outer, one, none])
+    # Not tf.pad, which oneDNN's pass over compiled graphs takes for a border of the image.
+    wide = tf.concat([x, tf.zeros_like(x)], axis=-1)
+    return wide, tf.concat([kernel, tf.zeros_like(kernel)], axis=-2)
 
 
 def _dense(call: Call, x: Tensor, kernel: Tensor, window: Window) -> Tensor:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from onnx import helper
 
 CASES: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
@@ -44,6 +45,25 @@ def test_convolution(parity: Any, image: Any, case: str, bias: bool) -> None:
     assert program.inputs["x"].channels_first
     assert program.values["y"].shape[-1] == kernel[0]
     assert program.values["y"].aliases == ("conv",)
+
+
+def test_one_channel_with_strides_in_a_compiled_graph(parity: Any, image: Any) -> None:
+    """OneDNN's pass over graphs takes tf.pad before a convolution for a border of the image."""
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["y"], strides=[1, 2]),
+        helper.make_node("Conv", ["x", "v"], ["z"], strides=[1, 8]),
+    ]
+    constants = {"w": image(1, 1, 1, 16, seed=1), "v": image(5, 1, 1, 16, seed=2)}
+    feeds = {"x": image(2, 1, 1, 64)}
+    program = parity(nodes, feeds, constants)
+
+    def compute(x: Any) -> Any:
+        return program.compute({"x": x}, ["y", "z"], channels_last=False)
+
+    x = tf.constant(feeds["x"])
+    found, wanted = tf.function(compute, autograph=False)(x), compute(x)
+    for name in ("y", "z"):
+        np.testing.assert_allclose(found[name], wanted[name], atol=1e-5)
 
 
 def test_kernel_that_is_computed(parity: Any, image: Any) -> None:

@@ -15,6 +15,7 @@ from kerasviz.io.files import digest
 from kerasviz.io.images import UNREADABLE, decode, image_array, pixels_of
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.term import Objective
+from kerasviz.rendering.held_data import with_held
 from kerasviz.rendering.manifest import Entry
 from kerasviz.rendering.request import Request, python_note
 from kerasviz.rendering.store import Store
@@ -86,6 +87,18 @@ def finished_pictures(store: Store, files: Collection[str] | None = None) -> lis
             "with kerasviz render"
         )
     return pictures
+
+
+def with_held_inputs(store: Store) -> Store:
+    """Give a store's network the inputs that its pictures were made with.
+
+    Of pictures that differ in them those of the last ones are taken.
+    """
+    held: dict[str, str] = {}
+    for settings in store.requests.values():
+        held |= settings.get("data", {})
+    store.net = with_held(store.net, store.folder, held)
+    return store
 
 
 def class_of(request: Request, net: Network) -> int | None:

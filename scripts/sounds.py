@@ -27,8 +27,8 @@ LOWEST_NOTE = 21
 LOWEST_HZ = 100.0
 #: The rate of basic-pitch.
 NOTE_RATE = 22050
-#: The share of a frequency by which a harmonic may miss.
-TOLERANCE = 0.03
+#: The octaves by which a frequency may miss a harmonic: half a semitone, as notes may.
+TOLERANCE = 1 / 24
 #: Harmonics that are counted.
 HARMONICS = 10
 NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
@@ -51,12 +51,11 @@ def hertz(midi: int) -> float:
 def harmonic_share(samples: np.ndarray, rate: int, hz: float) -> tuple[float, float]:
     """Return the shares of a sound's energy at a frequency, and at all of its harmonics."""
     energy = np.abs(np.fft.rfft(samples * np.hanning(len(samples)))) ** 2
-    frequencies = np.fft.rfftfreq(len(samples), 1 / rate)
-    near = [
-        energy[np.abs(frequencies - k * hz) <= TOLERANCE * hz].sum()
-        for k in range(1, HARMONICS + 1)
-    ]
-    return near[0] / energy.sum(), sum(near) / energy.sum()
+    octaves = np.log2(np.fft.rfftfreq(len(samples), 1 / rate)[1:] / hz)
+    harmonics = np.log2(np.arange(1, HARMONICS + 1))
+    near = np.abs(octaves[:, None] - harmonics) <= TOLERANCE
+    first, every = (energy[1:] @ near[:, :1]).sum(), energy[1:] @ near.any(axis=1)
+    return first / energy.sum(), every / energy.sum()
 
 
 def notes_heard(session: onnxruntime.InferenceSession, samples: np.ndarray) -> np.ndarray:
@@ -82,7 +81,8 @@ def listen_to_notes(file: Path, out: Path, steps: int, notes: tuple[int, ...]) -
     recipe = sound.replace(parameterization=waves)
     rendering = kerasviz.render(net, targets, recipe=recipe, steps=steps, out=out)
     print(
-        f"{'note':5} {'Hz':>7} {'heard':>6} {'mean':>6} {'next':>6} {'peak Hz':>8} {'f':>5} 1-10f"
+        f"{'note':5} {'Hz':>7} {'heard':>6} {'mean':>6} {'next':>6} {'peak Hz':>8} {'f':>5} "
+        f"{'1-10f':>5} {'noise':>5}"
     )
     right = 0
     for midi, picture in zip(notes, rendering, strict=True):
@@ -94,9 +94,12 @@ def listen_to_notes(file: Path, out: Path, steps: int, notes: tuple[int, ...]) -
         spectrum = np.abs(np.fft.rfft(samples))
         peak = np.argmax(spectrum) * NOTE_RATE / len(samples)
         first, harmonics = harmonic_share(samples, NOTE_RATE, hertz(midi))
+        white = np.random.default_rng(0).normal(size=len(samples))
+        _, by_chance = harmonic_share(white, NOTE_RATE, hertz(midi))
         print(
             f"{note_name(midi):5} {hertz(midi):7.1f} {note_name(best + LOWEST_NOTE):>6} "
-            f"{heard[best]:6.3f} {heard[other]:6.3f} {peak:8.1f} {first:5.0%} {harmonics:5.0%}"
+            f"{heard[best]:6.3f} {heard[other]:6.3f} {peak:8.1f} {first:5.0%} {harmonics:5.0%} "
+            f"{by_chance:5.0%}"
         )
     print(f"{right} of {len(notes)} sounds are called by the note that was asked for")
     return right

@@ -21,6 +21,8 @@ import pytest
 from docsite import commands, pages
 from support.page_files import write_files
 
+from kerasviz.zoo.model_source import ModelSource
+
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "pages"
 TUTORIALS = sorted((PAGES / "tutorials").glob("*.md"))
@@ -43,6 +45,15 @@ def runnable(path):
         for block in pages.blocks(path.read_text())
         if block.language in ("sh", "python") and not BUILT & set(block.words)
     ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def shared_networks():
+    """Networks of the zoo are read and compiled once, as where the pages are built."""
+    load = ModelSource.load
+    commands.share_networks()
+    yield
+    ModelSource.load = load
 
 
 @pytest.mark.slow

@@ -18,6 +18,16 @@ def test_the_energy_of_harmonics_is_counted():
     assert first == pytest.approx(1 / 3, abs=0.01) and harmonics == pytest.approx(2 / 3, abs=0.01)
 
 
+@pytest.mark.parametrize(("cents", "share"), [(0, 1), (45, 1), (-45, 1), (55, 0), (-55, 0)])
+@pytest.mark.parametrize("harmonic", [1, 3, 10])
+def test_a_harmonic_may_miss_by_half_a_semitone(harmonic, cents, share):
+    hz = 440 * harmonic * 2 ** (cents / 1200)
+    tone = np.sin(2 * np.pi * hz * np.arange(44100) / 22050)
+    first, every = sounds.harmonic_share(tone, 22050, 440)
+    assert every == pytest.approx(share, abs=0.01)
+    assert first == pytest.approx(share if harmonic == 1 else 0, abs=0.01)
+
+
 class Session:
     """A network that hears speech where the sound is loud."""
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import numpy_helper
 from onnx.backend.test.loader import load_model_tests
@@ -18,6 +19,9 @@ from support.backend_exceptions import EXCEPTIONS
 from kerasviz.errors import KerasvizError
 from kerasviz.importers.onnx import read_onnx
 
+#: Networks whose weights make logits of 1e10, all equal: their last bits, in which CPUs differ,
+#: decide the softmax. The logits are compared.
+HUGE = ("test_squeezenet",)
 KINDS = ("node", "simple", "pytorch-converted", "pytorch-operator", "real")
 DATA = Path(onnx.__file__).parent
 
@@ -69,6 +73,8 @@ def check(case: Any, folder: Path) -> None:
         count = int(np.prod(shape))
         image = np.arange(count).reshape(shape) / count
         expected = numpy_helper.to_array(onnx.load_tensor(f"{str(path)[:-5]}_output_0.pb"))
+        if case.name in HUGE:
+            path, expected = without_softmax(path, image.astype(np.float32), folder)
         (ours,) = run(path, [image.astype(np.float32)])
         same(expected, ours, case.rtol, case.atol)
         return
@@ -85,6 +91,20 @@ def check(case: Any, folder: Path) -> None:
         assert len(found) == len(expected)
         for theirs, ours in zip(expected, found, strict=True):
             same(array(theirs), ours, case.rtol, case.atol)
+
+
+def without_softmax(path: Path, image: Any, folder: Path) -> tuple[Path, Any]:
+    """A copy of a network without its last operator, and what onnxruntime computes of it."""
+    model = onnx.load(path)
+    last = model.graph.node.pop()
+    assert last.op_type == "Softmax"
+    del model.graph.output[:]
+    info = onnx.helper.make_tensor_value_info(last.input[0], onnx.TensorProto.FLOAT, None)
+    model.graph.output.append(info)
+    onnx.save(model, folder / "logits.onnx")
+    session = onnxruntime.InferenceSession(folder / "logits.onnx")
+    (expected,) = session.run(None, {session.get_inputs()[0].name: image})
+    return folder / "logits.onnx", expected
 
 
 def read_set(path: Path, folder: Path) -> tuple[list[Any], list[Any]]:

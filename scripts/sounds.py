@@ -70,16 +70,24 @@ def notes_heard(session: onnxruntime.InferenceSession, samples: np.ndarray) -> n
     return note[0].mean(axis=0)
 
 
+def music() -> kerasviz.Recipe:
+    """Return the recipe of docs/pages/howto/sound.md for networks that look for single tones."""
+    sound = kerasviz.RECIPES["sound"]
+    return sound.replace(
+        name="music",
+        optimizer="normalized-gradient",
+        learning_rate=0.0005,
+        parameterization=replace(sound.parameterization, lowest=LOWEST_HZ),
+    )
+
+
 def listen_to_notes(file: Path, out: Path, steps: int, notes: tuple[int, ...]) -> int:
     """Optimize a sound for each note; return how many the network calls by their name."""
     net = kerasviz.load(str(file), rate=NOTE_RATE)
     session = onnxruntime.InferenceSession(str(file))
     tap = next(name for name in net.program.outputs if name.endswith(":1"))
     targets = [f"{tap}:{midi - LOWEST_NOTE}" for midi in notes]
-    sound = kerasviz.RECIPES["sound"]
-    waves = replace(sound.parameterization, lowest=LOWEST_HZ)
-    recipe = sound.replace(parameterization=waves)
-    rendering = kerasviz.render(net, targets, recipe=recipe, steps=steps, out=out)
+    rendering = kerasviz.render(net, targets, recipe=music(), steps=steps, out=out)
     print(
         f"{'note':5} {'Hz':>7} {'heard':>6} {'mean':>6} {'next':>6} {'peak Hz':>8} {'f':>5} "
         f"{'1-10f':>5} {'noise':>5}"

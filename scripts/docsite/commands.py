@@ -20,6 +20,9 @@ from kerasviz.network.network import Network
 from kerasviz.optvis.recipes import RECIPES
 from kerasviz.zoo.model_source import ModelSource
 
+#: The most steps of the pictures of an atlas, of which there are many.
+ATLAS_STEPS = 4
+
 
 @dataclass(frozen=True)
 class Size:
@@ -37,10 +40,10 @@ class Size:
         most["--tile"] = self.pixels // 2
         short = list(words)
         if words[0] != "export" and "--precision" not in words and "--again" not in words:
-            short += [
-                "--precision",
-                "float32",
-            ]  # measuring which is faster takes longer than 4 steps
+            # Measuring which is faster takes longer than 4 steps.
+            short += ["--precision", "float32"]
+        if words[0] == "atlas" and "--steps" not in words:
+            short += ["--steps", str(min(self.steps, ATLAS_STEPS))]
         for k, word in enumerate(words[:-1]):
             if word in most:
                 short[k + 1] = re.sub(

@@ -66,10 +66,16 @@ def test_links_in_code_are_none():
         ("render --again a.png --steps 9", "render --again a.png --steps 4"),
         ("export m served --steps-max 64", "export m served --steps-max 4"),
         ("verify folder --size 96", "verify folder --size 96"),
+        ("atlas m a --size 64", f"atlas m a --size 48 {FLOAT} --steps 4"),
+        ("atlas m a --steps 2", f"atlas m a --steps 2 {FLOAT}"),
     ],
 )
 def test_commands_are_shortened(command, short):
     assert Size().shorten_command(command.split()) == short.split()
+
+
+def test_pictures_of_an_atlas_have_few_steps_in_any_case():
+    assert Size(steps=24).shorten_command(["atlas", "m"])[-2:] == ["--steps", "4"]
 
 
 def test_python_is_shortened():

@@ -1,8 +1,15 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import sounds
+from docsite.pages import blocks
+from support.sounds import RATE, listener
+
+import kerasviz
+from kerasviz.optvis.recipes import recipe
 
 
 def test_notes_have_names_and_frequencies():
@@ -16,6 +23,23 @@ def test_the_energy_of_harmonics_is_counted():
     other = np.sin(2 * np.pi * 600 * moments)
     first, harmonics = sounds.harmonic_share(tone + other, 22050, 440)
     assert first == pytest.approx(1 / 3, abs=0.01) and harmonics == pytest.approx(2 / 3, abs=0.01)
+
+
+def test_the_recipe_for_notes_is_the_one_of_the_page(tmp_path):
+    text = (Path(__file__).parents[2] / "docs" / "pages" / "howto" / "sound.md").read_text()
+    (block,) = [b.text for b in blocks(text) if b.language == "json" and "music" in b.text]
+    (tmp_path / "music.json").write_text(block)
+    assert recipe(tmp_path / "music.json") == sounds.music()
+
+
+def test_what_does_not_matter_stays_silent():
+    """A kernel of 160 samples hears bins of 25 Hz; nearly all energy is in that of its tone."""
+    settings = {"steps": 100, "seconds": 0.5, "progress": False}
+    made = kerasviz.render(listener((300.0, 750.0)), "tones:1", recipe=sounds.music(), **settings)
+    sound = 2 * made[0].image[0, :, 0].astype(np.float64) - 1
+    energy = np.abs(np.fft.rfft(sound)) ** 2
+    near = np.abs(np.fft.rfftfreq(len(sound), 1 / RATE) - 750) <= RATE / 160
+    assert energy[near].sum() > 0.9 * energy.sum()
 
 
 @pytest.mark.parametrize(("cents", "share"), [(0, 1), (45, 1), (-45, 1), (55, 0), (-55, 0)])

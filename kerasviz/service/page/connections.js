@@ -31,8 +31,10 @@ export function connectionsOf(described, { layer, unit }, settings, signal) {
       if (!signal.aborted) show(layers);
     } catch (error) {
       if (signal.aborted) return;
-      place.replaceChildren();
-      say(error);
+      // A network through whose operators no weights lead is no mistake of anybody.
+      const told = error.status === 422 ? [element("p", { class: "soft" }, error.message)] : [];
+      place.replaceChildren(...told);
+      if (!told.length) say(error);
     }
   }
 

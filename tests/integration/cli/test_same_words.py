@@ -22,14 +22,15 @@ WORDS = ("--preprocess", "unit", "--steps", 3, "--size", "16x24", "--precision",
 #: Arguments of ``render`` with the options that say the same.
 CASES: dict[str, tuple[dict[str, Any], tuple[object, ...]]] = {
     "plain": ({}, ()),
-    "negative": ({"negative": True, "seed": 5}, ("--negative", "--seed", 5)),
-    "diversity": ({"diversity": 2, "batch": 4}, ("--diversity", 2, "--batch", 4)),
-    "stages": (
-        {"snapshots": [2, 0, 2], "param": "pixel", "format": "webp"},
-        ("--snapshots", "2,0", "--param", "pixel", "--format", "webp"),
+    "negative, until converged": (
+        {"negative": True, "seed": 5, "until_converged": True},
+        ("--negative", "--seed", 5, "--until-converged"),
     ),
-    "balance": ({"balance": True}, ("--balance",)),
-    "until converged": ({"until_converged": True}, ("--until-converged",)),
+    "diversity": ({"diversity": 2, "batch": 4}, ("--diversity", 2, "--batch", 4)),
+    "stages, balance": (
+        {"snapshots": [2, 0, 2], "param": "pixel", "format": "webp", "balance": True},
+        ("--snapshots", "2,0", "--param", "pixel", "--format", "webp", "--balance"),
+    ),
     "tiles": ({"tile": 8}, ("--tile", 8)),
     "lucid": ({"recipe": "lucid", "param": "fourier"}, ("--recipe", "lucid", "--param", "fourier")),
 }

@@ -25,7 +25,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-COUNT = 1000
+COUNT = 500
 WORKERS = 2
 PATIENCE = 60  # seconds for one mutant, on a machine that is busy
 MEMORY = 4 << 30
@@ -681,7 +681,7 @@ def watched(folder: Path, first: int, last: int, say: Callable[[int, str], None]
 
 @pytest.mark.slow
 def test_mutants(tmp_path: Path) -> None:
-    """A thousand of them, in two processes at a time."""
+    """Five hundred of them, in two processes at a time; any number by hand."""
     results: dict[int, list[str]] = {}
     peaks: list[int] = []
 
@@ -705,8 +705,8 @@ def test_mutants(tmp_path: Path) -> None:
     }
     assert not bad, f"{len(bad)} mutants: {bad}"
     assert max(peaks) < MEMORY
-    assert said.count("the same") > 50  # many a mutation is harmless
-    assert said.count("refused") > 300
+    assert said.count("the same") > 25  # many a mutation is harmless
+    assert said.count("refused") > 150
 
 
 @pytest.mark.parametrize("model", MODELS)

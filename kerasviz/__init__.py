@@ -48,6 +48,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from kerasviz.network.processor import prepare as _prepare
+
 if TYPE_CHECKING:
     from kerasviz.atlas.activations.make import make_activation_atlas as make_activation_atlas
     from kerasviz.atlas.make import make_atlas as make_atlas
@@ -124,6 +126,9 @@ _LIGHT = ("InputSpec", "KerasvizError", "ModelError", "UsageError")
 
 #: Without ``open``, so that ``from kerasviz import *`` leaves Python's own alone.
 __all__ = [*sorted(_HOMES.keys() - {"open"}), "objectives"]
+
+
+_prepare()  # before anybody imports TensorFlow
 
 
 def __getattr__(name: str) -> Any:

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+import kerasviz  # noqa: F401 - before anything imports TensorFlow, which it prepares for
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before anything imports TensorFlow
 # A shell has what it starts in the background ignore Ctrl-C, and tests send it to themselves.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import platform
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -15,6 +12,7 @@ import PIL
 import tensorflow as tf
 
 from kerasviz import __version__
+from kerasviz.network.processor import VARIABLE, processor_entry, processor_flags
 
 
 def environment() -> dict[str, str]:
@@ -39,7 +37,7 @@ def environment() -> dict[str, str]:
         "device": names if gpus else f"CPU {_processor()}",
         "threads": str(_threads()),
         "fast units": _gpu_units(gpus) if gpus else _cpu_units(),
-        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
+        "onednn": os.environ.get(VARIABLE, "default"),
         "reproducible": "not promised on GPU" if gpus else "to the byte on this machine",
     }
 
@@ -79,19 +77,9 @@ def _gpu_units(gpus: list[dict[str, Any]]) -> str:
 
 def _cpu_units() -> str:
     """Return the best low-precision unit of the processor that oneDNN uses."""
-    flags = _cpu_info("flags").split()
+    flags = processor_flags()
     return next((unit for unit in ("amx_bf16", "avx512_bf16") if unit in flags), "none")
 
 
 def _processor() -> str:
-    return _cpu_info("model name") or platform.processor() or platform.machine()
-
-
-@functools.cache
-def _cpu_info(name: str) -> str:
-    """Return an entry of Linux for the first core; empty on other systems."""
-    with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith(name):
-                return line.partition(":")[2].strip()
-    return ""
+    return processor_entry("model name") or platform.processor() or platform.machine()

@@ -8,7 +8,6 @@ few channels and depthwise ones. The file does not say how large a block is.
 from __future__ import annotations
 
 import platform
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from onnx import numpy_helper
 
 from kerasviz.errors import ModelError
 from kerasviz.importers.onnx.registry import NCHWC
+from kerasviz.network.processor import processor_flags
 from kerasviz.types import Array
 
 #: Channels of a block: with AVX-512 and on ARM, and on other processors.
@@ -90,7 +90,4 @@ def _of_machine() -> int:
     """Return the block of onnxruntime on this machine (``MlasNchwcGetBlockSize``)."""
     if platform.machine().lower() in ("arm64", "aarch64"):
         return WIDE
-    try:
-        return WIDE if "avx512f" in Path("/proc/cpuinfo").read_text() else NARROW
-    except OSError:
-        return NARROW
+    return WIDE if "avx512f" in processor_flags() else NARROW

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from onnx import TensorProto, helper
+from support.integer_products import weights
 
 from kerasviz.importers.onnx import read_onnx
 
@@ -122,7 +123,7 @@ def test_quantized_convolutions(near: Any, kind: Any) -> None:
     constants = {
         "xs": np.array(0.02, F),
         "xz": np.array(5, kind),
-        "w": codes(4, 2, 3, 3, low=-128, high=128, kind=np.int8),
+        "w": weights(4, 2, 3, 3),
         "ws": np.array([0.01, 0.02, 0.015, 0.03], F),
         "wz": np.zeros(4, np.int8),
         "ys": np.array(0.5, F),

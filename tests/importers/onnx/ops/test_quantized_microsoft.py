@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from onnx import helper
+from support.integer_products import weights
 from support.onnx_models import session
 
 from kerasviz.importers.onnx import read_onnx
@@ -147,7 +148,7 @@ def test_softmax(near: Any, kind: str, opset: int, axis: int) -> None:
 def test_convolution(near: Any, last: int) -> None:
     fixed = {
         **numbers(xs=0.02, xz=np.uint8(5)),
-        "w": codes(4, 3, 3, 2, kind=np.int8),
+        "w": weights(4, 3, 3, 2),
         "ws": np.array([0.01, 0.02, 0.015, 0.03], F),
         "wz": np.zeros(4, np.int8),
         **numbers(ys=0.5, yz=np.uint8(7)),
@@ -163,7 +164,7 @@ def test_convolution(near: Any, last: int) -> None:
 def test_gemm(near: Any, each: bool, real: bool, given: Any) -> None:
     fixed = {
         **numbers(s=0.03, z=np.uint8(120)),
-        "b": codes(*((4, 7) if "transB" in given else (7, 4)), kind=np.int8),
+        "b": weights(*((4, 7) if "transB" in given else (7, 4))),
         "bs": np.array([0.01, 0.02, 0.03, 0.015], F) if each else np.array(0.02, F),
         "bz": np.array([1, 2, -3, 0], np.int8) if each else np.array(3, np.int8),
         "c": np.array([100, -50, 20, 7], np.int32),
@@ -176,7 +177,7 @@ def test_gemm(near: Any, each: bool, real: bool, given: Any) -> None:
 @pytest.mark.parametrize("bias", [False, True])
 def test_products_to_real_numbers(near: Any, bias: bool) -> None:
     fixed = {
-        "b": codes(7, 4, kind=np.int8),
+        "b": weights(7, 4),
         **numbers(s=0.03),
         "bs": np.array([0.01, 0.02, 0.03, 0.015], F),
         "z": np.array(120, np.uint8),
@@ -266,7 +267,7 @@ def test_an_embedding_with_quantized_tables(write: Any, tap_errors: Any, tmp_pat
 @pytest.mark.parametrize("each", [False, True])
 def test_quantized_attention(write: Any, tap_errors: Any, tmp_path: Any, each: bool) -> None:
     fixed = {
-        "w": codes(6, 24, kind=np.int8),
+        "w": weights(6, 24),
         "b": np.random.default_rng(2).normal(size=24).astype(F),
         **numbers(s=0.02),
         "ws": np.linspace(0.005, 0.01, 24).astype(F) if each else np.array(0.01, F),

@@ -9,10 +9,10 @@ import numpy as np
 
 from kerasviz.network.processor import processor_flags
 
-#: Whether sums of products are exact for all weights; other systems than Linux list no flags.
-EXACT = not processor_flags() or bool({"avx512_vnni", "avx_vnni"} & processor_flags())
+#: Whether the processor has instructions for such sums; other systems than Linux list none.
+VNNI = not processor_flags() or bool({"avx512_vnni", "avx_vnni"} & processor_flags())
 #: The lowest weight, and one more than the highest.
-LOWEST, BEYOND = (-128, 128) if EXACT else (-64, 64)
+LOWEST, BEYOND = (-128, 128) if VNNI else (-64, 64)
 
 
 def weights(*shape: int, seed: int = 0) -> np.ndarray:

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 from onnx import helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
-from support.integer_products import EXACT
+from support.integer_products import VNNI
 from support.onnx_models import session
 
 from kerasviz.importers.onnx import read_onnx
@@ -36,7 +36,7 @@ def quantized_lstm(write: Any, image: Any, tmp_path: Path) -> Any:
         model.graph.output[0].type.tensor_type.elem_type = 1
         onnx.save(model, plain)
         logging.disable(logging.WARNING)  # it advises other steps first
-        quantize_dynamic(plain, tmp_path / "quantized.onnx", reduce_range=not EXACT, **options)
+        quantize_dynamic(plain, tmp_path / "quantized.onnx", reduce_range=not VNNI, **options)
         logging.disable(logging.NOTSET)
         return tmp_path / "quantized.onnx"
 

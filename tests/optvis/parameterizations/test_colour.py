@@ -36,7 +36,7 @@ def test_the_matrix_multiplies_from_the_left():
 
 
 def test_a_row_is_to_the_last_bit_the_same_wherever_it_stands():
-    v, order = values(5, 33, 37, 3), np.array([3, 0, 4, 1, 2])
+    v, order = values(5, 7, 5, 3), np.array([3, 0, 4, 1, 2])
     together = to_rgb(tf.constant(v)).numpy()
     for chosen in (order, np.array([2])):
         assert np.array_equal(to_rgb(tf.constant(v[chosen])), together[chosen])

@@ -220,7 +220,7 @@ def _line(error: BaseException) -> str:
 
 def _check_images(strings: Iterable[bytes]) -> None:
     """Refuse images that decode into too many pixels, and none at all."""
-    pixels, k = 0, -1
+    pixels = 0
     for k, data in enumerate(strings):
         try:
             with open_image(data, FORMATS) as image:
@@ -232,7 +232,7 @@ def _check_images(strings: Iterable[bytes]) -> None:
             raise BadRequestError(
                 f"image {k} has {width}x{height} pixels; all together may have {PIXELS}"
             )
-    if k < 0:
+    if not pixels:
         raise BadRequestError("no images were given")
 
 

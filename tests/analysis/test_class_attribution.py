@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from support import analysed, analysed_tokens
-from support.integer_products import VNNI
+from support.processor import VNNI
 
 from kerasviz.analysis.attribution import attribute
 from kerasviz.analysis.class_attribution import attributed_positions

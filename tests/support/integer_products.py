@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from kerasviz.network.processor import processor_flags
+from support.processor import VNNI
 
-#: Whether the processor has instructions for such sums; other systems than Linux list none.
-VNNI = not processor_flags() or bool({"avx512_vnni", "avx_vnni"} & processor_flags())
 #: The lowest weight, and one more than the highest.
 LOWEST, BEYOND = (-128, 128) if VNNI else (-64, 64)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from support.integer_products import VNNI
+from support.processor import VNNI
 
 
 def assert_same_rows(found: Any, wanted: Any) -> None:

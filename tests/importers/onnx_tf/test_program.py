@@ -15,7 +15,7 @@ import onnx
 import pytest
 import tensorflow as tf
 from onnx import helper, numpy_helper
-from support.integer_products import VNNI
+from support.processor import VNNI
 
 import kerasviz
 from kerasviz import importers

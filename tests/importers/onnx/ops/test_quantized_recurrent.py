@@ -12,8 +12,8 @@ import pytest
 import tensorflow as tf
 from onnx import helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
-from support.integer_products import VNNI
 from support.onnx_models import session
+from support.processor import VNNI
 
 from kerasviz.importers.onnx import read_onnx
 

@@ -167,9 +167,7 @@ class Recipe(NotebookView):
     @property
     def seen_size(self) -> tuple[int, int]:
         """The height and width, in pixels, of the images that the network takes."""
-        if self.tile:
-            return (self.tile, self.tile)
-        return self.transform.for_steps(self.steps).seen_size(self.size)
+        return (self.tile, self.tile) if self.tile else self.transform.seen_size(self.size)
 
     @property
     def octave_sizes(self) -> tuple[tuple[int, int], ...]:
@@ -185,7 +183,7 @@ class Recipe(NotebookView):
     @property
     def pixels(self) -> int:
         """The pixels of an image and its views that are in memory in a step, the larger number."""
-        seen = self.transform.for_steps(self.steps).seen_size(self.size)
+        seen = self.transform.seen_size(self.size)
         return max(self.size[0] * self.size[1], self.views * seen[0] * seen[1])
 
     @property
@@ -201,15 +199,6 @@ class Recipe(NotebookView):
     def replace(self, **changes: Any) -> Recipe:
         """Return a copy with some settings changed."""
         return replace(self, **changes)
-
-    def settled(self) -> Recipe:
-        """Return the recipe with the transform of its number of steps, in whatever number then.
-
-        >>> long = recipe("vivid").replace(steps=384).settled()
-        >>> long.seen_size == long.replace(steps=1).seen_size
-        True
-        """
-        return self.replace(transform=self.transform.for_steps(self.steps))
 
     def of_kind(self, kind: str) -> Recipe:
         """Return the recipe with a parameterization by kind, and the learning rate it needs."""

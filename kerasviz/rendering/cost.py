@@ -96,7 +96,7 @@ class Clock:
         for plan in plans:
             work, start = self.works.get(_key(plan)) or others[plan], 0.0
             row = work.pixels * (self.step[0] + self.step[1] * work.density)
-            kind = (plan.structure, plan.recipe.settled().replace(name="", steps=1), plan.batch)
+            kind = (plan.structure, plan.recipe.replace(name="", steps=1), plan.batch)
             if kind not in compiled:
                 compiled.add(kind)
                 depth = min(1.0, work.operations / max(1, self.deepest))
@@ -137,7 +137,7 @@ def _time(net: Network, plan: Batch) -> tuple[float, float]:
             requests.append(replace(request, snapshots=()))
 
     def run(steps: int) -> float:
-        recipe = plan.recipe.settled().replace(steps=steps)
+        recipe = plan.recipe.replace(steps=steps)
         short = tuple(replace(request, recipe=recipe) for request in requests)
         began = time.perf_counter()
         render_batch(net, replace(plan, requests=short, batch=batch))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 from support import tiny
@@ -66,18 +64,6 @@ def test_the_clock_times_the_least_and_the_most_and_leaves_no_trace() -> None:
     assert clock.step[0] >= 0 and clock.step[1] >= 0 and sum(clock.step) > 0
     one = clock.estimate(plans[:1])
     assert 0 < one < clock.estimate(plans)
-
-
-def test_the_clock_times_images_as_large_as_the_run_sees_them(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    long = recipe("vivid").replace(size=(80, 96), steps=810)
-    plans = make_batches(NET, [Request("joined:1", channel("joined", 1), long)])
-    timed: list[Any] = []
-    monkeypatch.setattr(cost, "render_batch", lambda net, plan: timed.append(plan.recipe))
-    cost.Clock.of(NET, plans)
-    assert {r.seen_size for r in timed} == {long.seen_size} and {r.steps for r in timed} > {1}
-    assert long.seen_size != long.replace(steps=160).seen_size
 
 
 def test_the_outline_has_the_layers_of_the_article_s_network() -> None:

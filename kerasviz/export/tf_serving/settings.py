@@ -55,7 +55,7 @@ class ExportSettings:
 
         ``kerasviz render`` makes the same pictures with it, to the last bit on the same machine.
         """
-        transform = replace(self.recipe.transform, fused=False).for_steps(self.most)
+        transform = replace(self.recipe.transform, fused=False).with_crops(steps=self.most)
         return self.recipe.replace(steps=self.most, transform=transform, precision="float32")
 
 

@@ -21,9 +21,9 @@ def loop_for(
     """Return the loop for these settings, compiled once and kept with the network.
 
     ``data`` are the tensors of rows, which may have photos. Recipes that differ in name and number
-    of steps share a loop, unless their transforms depend on it.
+    of steps share a loop, unless crops shrink with the steps.
     """
-    recipe = recipe.settled()
+    recipe = recipe.replace(transform=recipe.transform.with_crops(steps=recipe.steps))
     kind: type[Loop] = Loop
     if PHOTO in data:
         kind = PhotoLoop

@@ -34,10 +34,10 @@ LUCID_STEPS: tuple[Step, ...] = (
 )
 #: The article's transforms, then a random crop: the thing is seen from near and from afar. The
 #: window may hang over the border by part of the wide pad, else borders were hardly seen. The last
-#: step halves the time of all others; the more steps a recipe has, the less it shrinks.
+#: step halves the time of all others.
 VIVID_STEPS: tuple[Step, ...] = (
     *(Pad(64), *ARTICLE_STEPS[1:-1]),
-    *(ResizedCrop(0.5), Crop(), Shrink(0.7, steps=160)),
+    *(ResizedCrop(0.5), Crop(), Shrink(0.7)),
 )
 
 #: The article's transforms, then a random crop of the picture, continued by its mirror image: no

@@ -289,20 +289,14 @@ class Shrink:
     Args:
         share: The share of the sides, above 0 and up to 1.
         least: The fewest pixels of a side.
-        steps: The number of a recipe's steps up to which it has this share. With more steps the
-            share grows with the fourth root of their number, up to 1, and the pixels with the
-            square root; with 0 it is the same for all recipes.
 
     Example:
         >>> Shrink(0.7).result_size((160, 100)), Shrink(0.7).result_size((160, 80))
         ((112, 70), (128, 64))
-        >>> [Shrink(0.5, steps=16).for_steps(n).share for n in (8, 16, 81, 256, 999)]
-        [0.5, 0.5, 0.75, 1.0, 1.0]
     """
 
     share: float
     least: int = 64
-    steps: int = 0
     kind: ClassVar[str] = "shrink"
     choices: ClassVar[tuple[int, ...]] = ()
 
@@ -310,16 +304,6 @@ class Shrink:
         if not _are_numbers((self.share,)) or not 0 < self.share <= 1:
             raise UsageError(f"shrink {self.share!r}; expected a share of the side, as 0.7")
         _check_pixels(f"{self.kind} to at least", self.least)
-        if not isinstance(self.steps, int) or self.steps < 0:
-            raise UsageError(f"shrink: steps {self.steps!r}; expected a number of steps, or 0")
-
-    def for_steps(self, steps: int) -> Shrink:
-        """Return the step of recipes with a number of steps, whose share is the same for all."""
-        if not self.steps:
-            return self
-        # Two square roots are rounded alike everywhere, a fourth root is not.
-        growth = math.sqrt(math.sqrt(max(1.0, steps / self.steps)))
-        return Shrink(min(1.0, self.share * growth), self.least)
 
     def result_size(self, size: Size) -> Size:
         """Return the (height, width) of the result for a size; a part of a pixel is left out."""
@@ -395,8 +379,6 @@ def step_to_json(step: Step) -> dict[str, Any]:
     if isinstance(step, FunctionStep):
         return {"kind": step.kind, "function": step.function.to_json()}
     settings = {f.name: getattr(step, f.name) for f in fields(step)}
-    if isinstance(step, Shrink) and not step.steps:
-        del settings["steps"]  # absent from recipes of old
     plain = {name: list(v) if isinstance(v, tuple) else v for name, v in settings.items()}
     return {"kind": step.kind, **plain}
 

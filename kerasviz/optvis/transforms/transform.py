@@ -103,16 +103,6 @@ class Transform(ABC):
         ]
         return replace(self, steps=tuple(steps)) if self.crop is not None else self
 
-    def for_steps(self, steps: int) -> Transform:
-        """Return the transform of recipes with a number of steps, where steps of it depend on that.
-
-        >>> FoldedTransform((Crop(), Shrink(0.5, steps=16))).for_steps(81).seen_size((160, 160))
-        (120, 120)
-        """
-        filled = self.with_crops(steps=steps)
-        chosen = tuple(s.for_steps(steps) if isinstance(s, Shrink) else s for s in filled.steps)
-        return filled if chosen == filled.steps else replace(filled, steps=chosen)
-
     def whole(self, images: Tensor) -> Tensor:
         """Return images [B, H, W, C] untransformed, in the size of windows if crops give them."""
         size = (images.shape[1], images.shape[2])

@@ -30,9 +30,7 @@ STILL = SMALL.replace(transform=FoldedTransform(()))
 SHRUNK = recipe("fast").replace(
     size=(26, 19),
     steps=20,
-    transform=FoldedTransform(
-        (Pad(3), Jitter(4), ResizedCrop(0.6), Crop(), Shrink(0.5, 8, steps=9))
-    ),
+    transform=FoldedTransform((Pad(3), Jitter(4), ResizedCrop(0.6), Crop(), Shrink(0.5, 8))),
 )
 #: Shrinking crops of 12 x 13 pixels, several in a step, and an opacity.
 MACO = recipe("maco").replace(size=(17, 22), steps=20)
@@ -133,8 +131,8 @@ def test_images_are_seen_smaller_and_scored_whole():
     net, objectives = network(), [channel("joined", u) for u in (1, 2, 4)]
     result = run(net, SHRUNK, objectives, [3, 4, 5], snapshots=[0])
     start = tf.constant(result.snapshots[0])
-    seen = SHRUNK.settled().transform.apply(start, tf.constant([3, 4, 5]), 0)
-    assert seen.shape == (3, *SHRUNK.seen_size, 3) == (3, 15, 11, 3)
+    seen = SHRUNK.transform.apply(start, tf.constant([3, 4, 5]), 0)
+    assert seen.shape == (3, *SHRUNK.seen_size, 3) == (3, 13, 9, 3)
     for images, found in ((seen, result.history[0]), (result.images, result.scores)):
         before = net.activations(images, ["block_pre_relu"])["block_pre_relu"].numpy()
         expected = [before[i, :, :, u].mean() for i, u in enumerate((1, 2, 4))]
@@ -185,23 +183,6 @@ def test_crops_shrink_over_the_steps_of_the_recipe():
     assert short is not long and short.recipe.transform.crop.steps == 8
     again = loop_for(net, batch.structure, MACO.replace(steps=16, name="other"))
     assert again is long
-
-
-def test_images_shrink_less_where_a_recipe_has_more_steps():
-    net = network()
-    steps = (Jitter(4), Crop(), Shrink(0.5, 8, steps=4))
-    short = SHRUNK.replace(steps=4, transform=FoldedTransform(steps))
-    batch = batch_of(net, short, [channel("joined", 1)], [3])
-    shorter, long = (loop_for(net, batch.structure, short.replace(steps=n)) for n in (3, 9))
-    assert loop_for(net, batch.structure, short) is shorter is not long
-    share = 0.5 * (9 / 4) ** 0.25
-    result = optimize(net, short.replace(steps=9), batch, snapshots=(0, 8))
-    written = FoldedTransform((Jitter(4), Crop(), Shrink(share, 8)))
-    for step in (0, 8):  # the same share in all steps of a run
-        seen = written.apply(tf.constant(result.snapshots[step]), batch.seeds, step)
-        assert seen.shape[1:3] == (int(26 * share), int(19 * share))
-        there = net.activations(seen, ["block_pre_relu"])["block_pre_relu"].numpy()
-        assert result.history[step, 0] == pytest.approx(there[..., 1].mean(), rel=1e-4)
 
 
 def test_classes_are_optimized_against_their_rivals_and_scored_without():

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from kerasviz.io.digits import rounded
 from kerasviz.types import Array
 
 #: The numbers of guesses among which the class may be: the top-1 and the top-5 accuracy.
@@ -34,7 +35,7 @@ class ImageEffect:
 
     def to_json(self) -> dict[str, Any]:
         """Return the answer as plain data."""
-        return {**vars(self), "change": float(f"{self.change:.6g}")}
+        return {**vars(self), "change": rounded(self.change)}
 
 
 @dataclass

@@ -16,6 +16,7 @@ from kerasviz.analysis.connections import (
     connections_onward,
 )
 from kerasviz.errors import UsageError
+from kerasviz.io.digits import rounded
 from kerasviz.network.network import Network
 from kerasviz.network.positions import Positions, positions_of
 from kerasviz.types import Array
@@ -53,10 +54,10 @@ class Partner:
     def to_json(self) -> dict[str, Any]:
         """Return the partner as plain data."""
         numbers = {"strength": self.strength, "share": self.share, "total": self.total}
-        rounded = {name: float(f"{value:.6g}") for name, value in numbers.items()}
-        grid = [[float(f"{w:.5g}") for w in row] for row in self.weights]
-        left = None if self.remaining is None else float(f"{self.remaining:.4g}")
-        return {"tap": self.tap, "unit": self.unit, **rounded, "remaining": left, "weights": grid}
+        strengths = {name: rounded(value) for name, value in numbers.items()}
+        grid = [[rounded(w, 5) for w in row] for row in self.weights]
+        left = None if self.remaining is None else rounded(self.remaining, 4)
+        return {"tap": self.tap, "unit": self.unit, **strengths, "remaining": left, "weights": grid}
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +92,7 @@ class Layer:
         return {
             "tap": self.tap,
             "level": self.level,
-            "scale": float(f"{self.scale:.6g}"),
+            "scale": rounded(self.scale),
             "held": list(self.held),
             "curved": list(self.curved),
             "exciting": [partner.to_json() for partner in self.exciting],

@@ -11,6 +11,7 @@ import numpy as np
 from kerasviz.analysis.attribution import STEPS, Attribution, attribute_layer
 from kerasviz.analysis.photo_pass import PhotoPass, score_of
 from kerasviz.errors import UsageError
+from kerasviz.io.digits import rounded
 from kerasviz.network.network import Network
 from kerasviz.network.positions import traced_shapes
 from kerasviz.optvis.objectives.objective import Objective
@@ -230,7 +231,7 @@ def short(value: Any) -> Any:
     """
     if np.ndim(value):
         return [short(item) for item in value]
-    return float(f"{value:.6g}")
+    return rounded(value)
 
 
 def _unit_json(unit: UnitShare) -> dict[str, Any]:

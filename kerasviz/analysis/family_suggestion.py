@@ -9,6 +9,7 @@ import numpy as np
 
 from kerasviz.analysis.joint_tuning import JointTuning
 from kerasviz.analysis.sweeps import TURN
+from kerasviz.io.digits import rounded
 from kerasviz.optvis.objectives.probes import sklearn_module
 from kerasviz.types import Array
 
@@ -138,7 +139,7 @@ def _clusters(
         families.append(
             RotatedUnits(
                 tuple(int(units[n]) for n in order),
-                tuple(float(f"{turns[n]:.4g}") for n in order),
+                tuple(rounded(turns[n], 4) for n in order),
             )
         )
     return sorted(families, key=lambda family: (-len(family.units), family.units))

@@ -12,6 +12,7 @@ from PIL import Image
 
 from kerasviz.analysis.sweeps import TURN
 from kerasviz.analysis.tuning import AT_ONCE, Place, Recorder
+from kerasviz.io.digits import rounded
 from kerasviz.network.network import Network
 from kerasviz.network.positions import Positions, positions_of
 from kerasviz.types import Array
@@ -53,8 +54,8 @@ class JointTuning:
             "units": list(self.units),
             "preferred": list(self.preferred),
             "photos": list(self.photos),
-            "degrees": [float(f"{value:.6g}") for value in self.degrees],
-            "curves": [[float(f"{value:.6g}") for value in curve] for curve in self.curves],
+            "degrees": [rounded(value) for value in self.degrees],
+            "curves": [[rounded(value) for value in curve] for curve in self.curves],
         }
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from kerasviz.analysis import stimuli
 from kerasviz.analysis.stimuli import Aperture, Border
 from kerasviz.errors import UsageError, check_choice
+from kerasviz.io.digits import rounded
 from kerasviz.types import Array
 
 #: The kinds of stimuli, in the order of pages.
@@ -158,7 +159,7 @@ _DIRECTIONS = StimulusAxis("direction", "degrees", _around(TURN, AROUND), TURN)
 
 
 def _parts(aperture: Aperture, shares: Iterable[float]) -> tuple[float, ...]:
-    return tuple(float(f"{share * aperture.radius:.4g}") for share in shares)
+    return tuple(rounded(share * aperture.radius, 4) for share in shares)
 
 
 def _curves(aperture: Aperture, look: Look) -> Sweep:

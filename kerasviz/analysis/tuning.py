@@ -13,6 +13,7 @@ import tensorflow as tf
 from kerasviz.analysis.stimuli import Aperture
 from kerasviz.analysis.sweeps import StimulusAxis, Sweep
 from kerasviz.errors import UsageError
+from kerasviz.io.digits import rounded
 from kerasviz.network.network import Network
 from kerasviz.network.program import PLAIN, Kernels
 from kerasviz.types import Array, Size
@@ -102,16 +103,16 @@ class Tuning:
             "tap": self.tap,
             "unit": self.unit,
             "kind": self.kind,
-            "preferred": _short(self.preferred),
-            "maximum": _short(self.maximum),
-            "half_width": None if width is None else _short(width),
-            "flatness": _short(self.flatness),
+            "preferred": rounded(self.preferred),
+            "maximum": rounded(self.maximum),
+            "half_width": None if width is None else rounded(width),
+            "flatness": rounded(self.flatness),
             "row": self.row,
             "across": _axis_json(self.across),
             "down": _axis_json(self.down),
-            "heat": [[_short(value) for value in row] for row in self.heat],
+            "heat": [[rounded(value) for value in row] for row in self.heat],
             "fine": _axis_json(self.fine),
-            "curve": [_short(value) for value in self.curve],
+            "curve": [rounded(value) for value in self.curve],
         }
 
 
@@ -286,9 +287,5 @@ def half_width(axis: StimulusAxis, curve: Array) -> float | None:
 
 
 def _axis_json(axis: StimulusAxis) -> dict[str, Any]:
-    values = [_short(value) if np.isfinite(value) else None for value in axis.values]
+    values = [rounded(value) if np.isfinite(value) else None for value in axis.values]
     return {"name": axis.name, "unit": axis.unit, "period": axis.period, "values": values}
-
-
-def _short(value: float) -> float:
-    return float(f"{value:.6g}")

@@ -28,6 +28,7 @@ from kerasviz.examples.search import STATE, Question, Scan, SearchResult, search
 from kerasviz.examples.statistics.classes import ClassStatistics
 from kerasviz.examples.statistics.index import INDEX, index_arrays, write_index
 from kerasviz.examples.unit_pictures import add_pictures
+from kerasviz.io.digits import rounded
 from kerasviz.io.files import checksum, make_folder, write_atomically
 from kerasviz.optvis.environment import environment
 from kerasviz.rendering.picture import network_provenance
@@ -218,7 +219,7 @@ def _taps(
     def entries(top: TopExamples, unit: int, field: ReceptiveField) -> list[list[float | int]]:
         rows = zip(top.value[unit], top.image[unit], top.place[unit], strict=True)
         return [
-            [float(f"{value:.6g}"), number[int(image)], *field.place(int(place))]
+            [rounded(value), number[int(image)], *field.place(int(place))]
             for value, image, place in rows
             if image >= 0
         ]

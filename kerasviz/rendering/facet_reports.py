@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kerasviz.errors import KerasvizError
+from kerasviz.io.digits import rounded
 from kerasviz.io.files import digest, write_atomically
 from kerasviz.io.images import decode, image_array
 from kerasviz.network.network import Network
@@ -84,7 +85,7 @@ def facet_logits(net: Network, facets: Sequence[Term], image: Array) -> dict[str
             a = activations[net.taps[tap].name]
             seen = probed(a, (weights.shape[0], weights.shape[1]) if weights.ndim > 1 else ())
             each.append(float(np.asarray(seen)[0] @ weights.reshape(-1) + bias))
-        logits[term.probe.name if term.probe else ""] = float(f"{np.mean(each):.6g}")
+        logits[term.probe.name if term.probe else ""] = rounded(np.mean(each))
     return logits
 
 

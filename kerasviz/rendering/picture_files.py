@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from kerasviz.io.digits import rounded
 from kerasviz.io.files import checksum, digest
 from kerasviz.io.images import encode, opacity_of, to_image
 from kerasviz.rendering.manifest import Entry
@@ -58,7 +59,7 @@ def entries_of(picture: Picture, origin: Origin, naming: Naming) -> Iterator[tup
             step=step,
             row=picture.row,
             compiled_batch=picture.batch,
-            score=_rounded(picture.score) if final else None,
+            score=rounded(picture.score) if final else None,
             term_scores=_terms(picture) if final else (),
             curve=_curve(picture.history) if final else (),
             request=origin.request(request),
@@ -80,14 +81,10 @@ def content_name(_: Picture, __: int, origin: Origin, data: bytes) -> str:
     return f"objects/{name[:2]}/{name}.{origin.file_format}"
 
 
-def _rounded(score: float) -> float:
-    return float(f"{score:.6g}")
-
-
 def _terms(picture: Picture) -> tuple[tuple[str, float], ...]:
-    return tuple((name, _rounded(score)) for name, score in picture.term_scores.items())
+    return tuple((name, rounded(score)) for name, score in picture.term_scores.items())
 
 
 def _curve(history: np.ndarray[Any, Any]) -> tuple[tuple[int, float], ...]:
     steps = np.unique(np.linspace(0, len(history) - 1, CURVE).round().astype(int))
-    return tuple((int(s), float(f"{float(history[s]):.4g}")) for s in steps)
+    return tuple((int(s), rounded(float(history[s]), 4)) for s in steps)

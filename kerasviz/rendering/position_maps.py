@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from kerasviz.errors import UsageError, whole_number
+from kerasviz.io.digits import rounded
 from kerasviz.io.files import make_folder, write_atomically
 from kerasviz.io.images import encode, to_image
 from kerasviz.network.network import Network
@@ -92,7 +93,7 @@ class PositionMap:
             "least": list(self.least),
             "dependence": round(self.dependence, 6),
             "shifts": self.shifts,
-            "values": [[float(f"{value:.6g}") for value in row] for row in self.values],
+            "values": [[rounded(value) for value in row] for row in self.values],
         }
 
     def to_pil(self) -> Image.Image:

@@ -14,6 +14,7 @@ import tensorflow as tf
 from PIL import Image
 
 from kerasviz.errors import UsageError
+from kerasviz.io.digits import rounded
 from kerasviz.io.images import ImageFileError, open_image, read_image
 from kerasviz.network.positions import positions_of
 from kerasviz.rendering.sizes import usual_size
@@ -52,10 +53,12 @@ class ImageActivations:
         return {
             "shape": list(drawn.shape),
             "top": [
-                {"unit": int(k), "value": _plain(means[k]), "label": label_of(net, tap, int(k))}
+                {"unit": int(k), "value": rounded(means[k]), "label": label_of(net, tap, int(k))}
                 for k in order
             ],
-            "map": None if unit is None else [[_plain(v) for v in row] for row in drawn[..., unit]],
+            "map": None
+            if unit is None
+            else [[rounded(v) for v in row] for row in drawn[..., unit]],
         }
 
     def means(self, name: str, tap: str, data: bytes) -> Array:
@@ -73,10 +76,6 @@ class ImageActivations:
     def _traced(self, name: str, tap: str) -> Any:
         net = self.networks.get(name)
         return tf.function(lambda images: net.activations(images, [tap])[tap], autograph=False)
-
-
-def _plain(value: Any) -> float:
-    return float(f"{float(value):.6g}")
 
 
 def read_body(data: bytes, size: Size, channels: int) -> Array:

@@ -12,6 +12,7 @@ import numpy as np
 
 from kerasviz.errors import UsageError
 from kerasviz.io.arrays import array_name, opened_arrays
+from kerasviz.io.digits import rounded
 from kerasviz.network.axes import FEATURE, guessed_axes
 from kerasviz.network.input_spec import InputSpec, limits_of, range_spec
 from kerasviz.network.network import Network
@@ -171,7 +172,7 @@ def _spec_of(values: Array, name: str, *, by_deviation: bool = False) -> InputSp
         low, high = mean - reach, mean + reach
     narrow = NARROW * np.maximum(1.0, np.abs(low))
     low, high = np.where(high - low < narrow, [low - narrow, high + narrow], [low, high])
-    return range_spec([float(f"{n:.6g}") for n in low], [float(f"{n:.6g}") for n in high])
+    return range_spec([rounded(n) for n in low], [rounded(n) for n in high])
 
 
 def _with_quantiles(spec: InputSpec, values: Array, net: Network) -> InputSpec:
@@ -179,8 +180,8 @@ def _with_quantiles(spec: InputSpec, values: Array, net: Network) -> InputSpec:
     if FEATURE not in net.image_input.axes:
         return spec
     columns = np.quantile(values.reshape(-1, values.shape[-1]), QUANTILES, axis=0).T
-    rounded = tuple(tuple(float(f"{n:.6g}") for n in column) for column in columns)
-    return replace(spec, quantiles=rounded)
+    quantiles = tuple(tuple(rounded(n) for n in column) for column in columns)
+    return replace(spec, quantiles=quantiles)
 
 
 def _named(spec: InputSpec, source: str) -> InputSpec:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kerasviz.analysis.atlas_cells import AtlasCells, cell_means, find_cells
@@ -10,6 +9,7 @@ from kerasviz.analysis.whitening import second_moment, unit_length, whitened
 from kerasviz.atlas.activations.definition import ActivationAtlas
 from kerasviz.atlas.activations.samples import ActivationSamples
 from kerasviz.errors import UsageError
+from kerasviz.io.digits import rounded
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.direction import direction
 from kerasviz.optvis.objectives.targets import Target
@@ -68,7 +68,10 @@ def _requests(
 ) -> tuple[Request, ...]:
     """Return a request for the direction of each cell; a cell of zeros shows any direction."""
     targets = [
-        Target(icon_text(atlas.tap, cells, k), direction(atlas.tap, _short(v), atlas.cosine))
+        Target(
+            icon_text(atlas.tap, cells, k),
+            direction(atlas.tap, [rounded(x, DIGITS) for x in v], atlas.cosine),
+        )
         for k, v in enumerate(vectors)
     ]
     work = atlas.work
@@ -84,7 +87,3 @@ def icon_text(tap: str, cells: AtlasCells, cell: int) -> str:
     """
     row, column = int(cells.rows[cell]), int(cells.columns[cell])
     return f"{tap} cell {row},{column} of {cells.grid}x{cells.grid}"
-
-
-def _short(vector: Array) -> Sequence[float]:
-    return [float(f"{number:.{DIGITS}g}") for number in vector]

@@ -15,6 +15,7 @@ from kerasviz.atlas.activations.definition import ActivationAtlas
 from kerasviz.atlas.activations.icons import IconGrid
 from kerasviz.atlas.activations.samples import ActivationSamples
 from kerasviz.atlas.activations.sheets import CROP, SIDE
+from kerasviz.io.digits import rounded
 from kerasviz.network.network import Network
 from kerasviz.rendering.pages import render_page, update
 from kerasviz.rendering.picture import network_provenance
@@ -65,7 +66,7 @@ def grid_data(
     if samples.attributions is not None and len(grid.cells):
         shares = cell_means(samples.attributions, grid.cells)
         data["classes"] = _largest(shares, CLASSES)
-        data["about"] = [[_number(row[n]) for n in classes] for row in shares]
+        data["about"] = [[rounded(row[n], 3) for n in classes] for row in shares]
     return data
 
 
@@ -73,13 +74,9 @@ def _largest(values: Array, count: int) -> list[list[list[float]]]:
     """Return the columns with the largest values of each row, each with its value."""
     order = np.argsort(-values, axis=1, kind="stable")[:, :count]
     return [
-        [[int(n), _number(row[n])] for n in best if row[n] > 0]
+        [[int(n), rounded(row[n], 3)] for n in best if row[n] > 0]
         for row, best in zip(values, order, strict=True)
     ]
-
-
-def _number(value: float) -> float:
-    return float(f"{value:.3g}")
 
 
 def write_page(

@@ -21,6 +21,7 @@ from kerasviz.examples.passages.search import (
 )
 from kerasviz.examples.passages.sources import Passage, PassageSource, Recordings, Texts
 from kerasviz.examples.search import NAMED, check_units, tensors_of
+from kerasviz.io.digits import rounded
 from kerasviz.io.files import digest, make_folder, read_manifest_file, write_atomically
 from kerasviz.io.sounds import wav_bytes
 from kerasviz.io.tokenizers import Tokenizer
@@ -143,7 +144,7 @@ def _tap(tap: str, found: FoundPassages, curves: Mapping[tuple[int, int], str]) 
         ranked = zip(top.value[unit], top.passage[unit], top.place[unit], strict=True)
         units.append(
             [
-                [float(f"{value:.6g}"), int(passage), int(place), curves[unit, int(passage)]]
+                [rounded(value), int(passage), int(place), curves[unit, int(passage)]]
                 for value, passage, place in ranked
                 if passage >= 0
             ]

@@ -23,7 +23,7 @@ from kerasviz.examples.trust.numbers import (
 from kerasviz.examples.trust.overlap import overlaps
 from kerasviz.examples.trust.paths import FEWEST, LayerPaths, PhotoSets, layer_vectors, path_layers
 from kerasviz.examples.trust.psychophysics import Embedding, choosers, photo_choices
-from kerasviz.examples.trust.summary import Record, rounded
+from kerasviz.examples.trust.summary import Record, finite
 from kerasviz.examples.trust.transfer import (
     check_judge,
     guesses,
@@ -152,9 +152,9 @@ class Assessment:
             ]
             record = {
                 "tap": self.tap,
-                "cosine": rounded(cosine),
+                "cosine": finite(cosine),
                 "pictures": len(numbers),
-                "other_targets": rounded(cross_cosine(own, self.vectors[others])),
+                "other_targets": finite(cross_cosine(own, self.vectors[others])),
             }
             for number in numbers:
                 self._add(number, "agreement", dict(record))
@@ -185,7 +185,7 @@ class Assessment:
                 "sha256": judge.identity.sha256,
                 "class": judge.classes.describe(theirs),
                 "place": guess.place,
-                "probability": rounded(guess.probability),
+                "probability": finite(guess.probability),
                 "first": judge.classes.describe(guess.first),
                 "classes": judge.class_count,
                 "own_place": itself.place,
@@ -221,12 +221,12 @@ class Assessment:
                 best = strongest[number][0]
                 record = {
                     "measured": "strongest position" if group.at_positions else "score",
-                    "activation": rounded(natural.values[row]),
-                    "largest": rounded(natural.best[row, 0]),
+                    "activation": finite(natural.values[row]),
+                    "largest": finite(natural.best[row, 0]),
                     "strongest": source.name(best) if best >= 0 else None,
-                    "ratio": rounded(natural.ratio(row)),
-                    "average_ratio": rounded(natural.average_ratio(row)),
-                    "percentile": rounded(natural.percentile(row)),
+                    "ratio": finite(natural.ratio(row)),
+                    "average_ratio": finite(natural.average_ratio(row)),
+                    "percentile": finite(natural.percentile(row)),
                     "photos": natural.count,
                     "size": list(group.size),
                     "source": photos,
@@ -287,7 +287,7 @@ class Assessment:
                     "photos": len(same),
                     "others": len(others),
                     "layers": {
-                        name: {key: rounded(value) for key, value in asdict(layer).items()}
+                        name: {key: finite(value) for key, value in asdict(layer).items()}
                         for name, layer in layers.items()
                     },
                 }
@@ -300,9 +300,9 @@ class Assessment:
         own, slopes = spectrum_slope(image), paths.slopes(photos)
         if own is not None and len(slopes) > 1:
             record = {
-                "slope": rounded(own),
-                "photos": rounded(float(np.mean(slopes))),
-                "spread": rounded(float(np.std(slopes))),
+                "slope": finite(own),
+                "photos": finite(float(np.mean(slopes))),
+                "spread": finite(float(np.std(slopes))),
             }
             self._add(number, "spectrum", record)
 
@@ -323,7 +323,7 @@ class Assessment:
         for number, picture in enumerate(self.pictures):
             record = self.records[picture.entry.file].get("agreement")
             if record is not None and picture.size == paths.size:
-                self._add(number, "agreement", {**record, "photos": rounded(cosine)})
+                self._add(number, "agreement", {**record, "photos": finite(cosine)})
 
     def _compare_inputs(
         self, groups: Sequence[Measured], source: Source, strongest: Mapping[int, Sequence[int]]
@@ -332,7 +332,7 @@ class Assessment:
         sets = PhotoSets(self.net, source, tuple(range(self.options.photos)))
         for group in groups:
             for number, found in overlaps(self.net, group, source, sets, strongest).items():
-                numbers = {key: rounded(value) for key, value in asdict(found.inputs).items()}
+                numbers = {key: finite(value) for key, value in asdict(found.inputs).items()}
                 record = {"layer": found.layer, **numbers, "units": found.inputs.units}
                 self._add(number, "inputs", {**record, "strongest": found.photos})
 
@@ -359,11 +359,11 @@ class Assessment:
                 "judge": embedding.judge.name,
                 "sha256": embedding.judge.identity.sha256,
                 "tap": embedding.tap,
-                "probability": rounded(shown.probability),
+                "probability": finite(shown.probability),
                 "right": shown.right,
                 "pairs": shown.pairs,
                 "pictures": list(choices.pictures),
-                "photos": rounded(photos.probability),
+                "photos": finite(photos.probability),
                 "photos_right": photos.right,
                 "photos_a_side": choices.photos,
             }

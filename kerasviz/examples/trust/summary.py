@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from kerasviz.io.digits import rounded
+
 Record = dict[str, Any]
 
 
-def rounded(value: float | None) -> float | None:
+def finite(value: float | None) -> float | None:
     """Return a number with six digits, ``None`` for none and one that is not finite."""
-    return None if value is None or not np.isfinite(value) else float(f"{value:.6g}")
+    return None if value is None or not np.isfinite(value) else rounded(value)
 
 
 def summary_of(records: Mapping[str, Record]) -> Record:
@@ -29,8 +31,8 @@ def summary_of(records: Mapping[str, Record]) -> Record:
         summary["natural"] = {
             "pictures": len(ratios),
             "above_all": _share(n["percentile"] == 100 for n in ratios),
-            "median_ratio": rounded(float(np.median([n["ratio"] for n in ratios]))),
-            "average_photo": rounded(float(np.median([n["average_ratio"] for n in ratios]))),
+            "median_ratio": finite(float(np.median([n["ratio"] for n in ratios]))),
+            "average_photo": finite(float(np.median([n["average_ratio"] for n in ratios]))),
         }
     agreement = [r["agreement"] for r in records.values() if "agreement" in r]
     if agreement:
@@ -47,8 +49,8 @@ def summary_of(records: Mapping[str, Record]) -> Record:
             "top1": _share(t["place"] == 1 for t in transfer),
             "top5": _share(t["place"] <= 5 for t in transfer),
             "own_top1": _share(t["own_place"] == 1 for t in transfer),
-            "chance_top1": rounded(1 / classes),
-            "chance_top5": rounded(min(1, 5 / classes)),
+            "chance_top1": finite(1 / classes),
+            "chance_top5": finite(min(1, 5 / classes)),
         }
     choices = [r["choices"] for r in records.values() if "choices" in r]
     if choices:

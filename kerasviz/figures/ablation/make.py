@@ -16,6 +16,7 @@ from kerasviz.examples.datasets import Source, open_source
 from kerasviz.figures.ablation.measure import EditEffect, ImagePass, measure, unit_means
 from kerasviz.figures.ablation.page import write_page
 from kerasviz.figures.named_units import named_units
+from kerasviz.io.digits import rounded
 from kerasviz.io.files import make_folder, write_atomically
 from kerasviz.io.terminal import Update, reporting, stepping
 from kerasviz.network.network import Network
@@ -175,7 +176,7 @@ def _record(
 
     def changes(numbers: list[int]) -> list[dict[str, Any]]:
         return [
-            {"class": k, "label": classes.describe(k), "change": _short(tally.mean_change[k])}
+            {"class": k, "label": classes.describe(k), "change": rounded(tally.mean_change[k])}
             for k in numbers
         ]
 
@@ -185,13 +186,13 @@ def _record(
         "version": VERSION,
         "network": network_provenance(run.net),
         "images": {"source": run.source.label, "count": len(tally.answers), "size": run.size},
-        "units": [{"tap": t, "unit": u, "level": _short(n)} for (t, u), n in levels.items()],
+        "units": [{"tap": t, "unit": u, "level": rounded(n)} for (t, u), n in levels.items()],
         "level": level,
         "cut": [dict(zip(("from", "to", "sign"), c, strict=True)) for c in cuts],
         "labelled": tally.labelled,
-        "accuracy": {k: pair and [_short(n) for n in pair] for k, pair in accuracy.items()},
+        "accuracy": {k: pair and [rounded(n) for n in pair] for k, pair in accuracy.items()},
         "switched": tally.switched,
-        "mean_absolute_change": _short(tally.mean_size),
+        "mean_absolute_change": rounded(tally.mean_size),
         "falling": changes(falling),
         "rising": changes(rising),
         "unreadable": measured.unreadable,
@@ -205,7 +206,3 @@ def _record(
             for answer in tally.answers
         ],
     }
-
-
-def _short(number: float) -> float:
-    return float(f"{number:.6g}")

@@ -15,6 +15,7 @@ from kerasviz.analysis.connections import Connections, blank_image, connections
 from kerasviz.analysis.factors import UnitFactors, factorize_unit
 from kerasviz.analysis.families import Family, family_shares
 from kerasviz.analysis.unit_contributions import UnitContributions, unit_contributions
+from kerasviz.io.digits import rounded
 from kerasviz.io.files import make_folder, write_atomically
 from kerasviz.network.network import Network
 from kerasviz.network.positions import positions_of
@@ -91,7 +92,7 @@ def find_details(
                 found = _of_weights(layer.tap, weights, options, file, render)
             if named:
                 shares = family_shares(abs(weights).sum((0, 1)), layer.tap, options.families)
-                found["families"] = [[name, float(f"{share:.4g}")] for name, share in shares]
+                found["families"] = [[name, rounded(share, 4)] for name, share in shares]
         if nearest and options.photo is not None:
             made = unit_contributions(net, layer.tap, circuit.tap, circuit.unit, options.photo)
             found["contributions"] = _contributions(layer.tap, made, render)
@@ -157,11 +158,11 @@ def _plain(target: str) -> str:
 def _factors(factors: UnitFactors, pictures: Sequence[str]) -> dict[str, Any]:
     strongest = np.argsort(-abs(factors.directions), axis=1, kind="stable")[:, :4]
     return {
-        "explained": float(f"{factors.explained:.4g}"),
+        "explained": rounded(factors.explained, 4),
         "patterns": [_short(pattern) for pattern in np.moveaxis(factors.patterns, -1, 0)],
         "pictures": list(pictures),
         "units": [
-            [[int(k), float(f"{row[k]:.4g}")] for k in order]
+            [[int(k), rounded(row[k], 4)] for k in order]
             for row, order in zip(factors.directions, strongest, strict=True)
         ],
     }
@@ -177,7 +178,7 @@ def _contributions(tap: str, found: UnitContributions, render: Render) -> dict[s
         return [
             {
                 "unit": unit,
-                "value": float(f"{sums[unit]:.5g}"),
+                "value": rounded(sums[unit], 5),
                 "picture": pictures.get(f"{tap}:{unit}", ""),
             }
             for unit in units
@@ -186,9 +187,9 @@ def _contributions(tap: str, found: UnitContributions, render: Render) -> dict[s
     where = np.atleast_2d(found.by_position)
     return {
         "position": list(found.position),
-        "score": float(f"{found.score:.6g}"),
-        "rest": float(f"{found.rest:.6g}"),
-        "missing": float(f"{found.missing:.3g}"),
+        "score": rounded(found.score),
+        "rest": rounded(found.rest),
+        "missing": rounded(found.missing, 3),
         "exact": found.exact,
         "by_position": _short(where),
         "raising": rows(raising),
@@ -197,4 +198,4 @@ def _contributions(tap: str, found: UnitContributions, render: Render) -> dict[s
 
 
 def _short(numbers: Array) -> list[list[float]]:
-    return [[float(f"{n:.5g}") for n in row] for row in numbers]
+    return [[rounded(n, 5) for n in row] for row in numbers]

@@ -17,6 +17,7 @@ from kerasviz.analysis.explanation import LayerShare, UnitShare
 from kerasviz.figures.explain.colours import CLASSES, GROUPS, mixed
 from kerasviz.figures.explain.findings import PARTNERS, Findings
 from kerasviz.figures.explain.pictures import shown_units
+from kerasviz.io.digits import rounded
 from kerasviz.io.images import encode
 from kerasviz.network.network import Network
 from kerasviz.rendering.overlay import overlay, plain
@@ -180,21 +181,17 @@ def _data(net: Network, found: Findings, pictures: ShownPictures) -> dict[str, A
 
 def _map(values: Array) -> dict[str, Any]:
     """Return a map whose numbers are rounded to 3 digits."""
-    return {"shape": list(values.shape), "values": [_brief(v) for v in values.ravel()]}
-
-
-def _brief(value: float) -> float:
-    return float(f"{value:.3g}")
+    return {"shape": list(values.shape), "values": [rounded(v, 3) for v in values.ravel()]}
 
 
 def _detail(net: Network, found: Findings) -> dict[str, Any]:
     view = found.view
     assert view is not None
-    rounded = [[[_brief(v) for v in cell] for cell in row] for row in view.values]
+    grid = [[[rounded(v, 3) for v in cell] for cell in row] for row in view.values]
     data: dict[str, Any] = {
         "tap": view.tap,
         "units": view.units.tolist(),
-        "values": rounded,
+        "values": grid,
         "sides": _map(view.sides)["values"],
         "shape": list(view.sides.shape),
     }
@@ -214,7 +211,7 @@ def _detail(net: Network, found: Findings) -> dict[str, Any]:
         data["classes"] = {
             "names": [class_name(net, n) for n in found.classes.classes],
             "best": best.reshape(-1, best.shape[-1]).tolist(),
-            "values": [[_brief(v) for v in row] for row in values.reshape(-1, best.shape[-1])],
+            "values": [[rounded(v, 3) for v in row] for row in values.reshape(-1, best.shape[-1])],
             "colours": colours.reshape(-1, 3).tolist(),
             "strengths": _map(found.classes.sizes * (strengths > 0))["values"],
         }
@@ -228,7 +225,7 @@ def _pair(positions: Array) -> dict[str, Any]:
     return {
         "shape": list(positions.shape),
         "codes": base64.b64encode(codes.tobytes()).decode(),
-        "scale": _brief(scale),
+        "scale": rounded(scale, 3),
     }
 
 
@@ -240,7 +237,7 @@ def _chain(found: Findings) -> dict[str, Any]:
         for unit, partners in zip(pair.units, pair.partners(PARTNERS), strict=True):
             for other, share in partners:
                 ends = [f"{pair.later}:{unit}", f"{pair.earlier}:{other}"]
-                links.append([*ends, _brief(share)])
+                links.append([*ends, rounded(share, 3)])
     taps = [pair.later for pair in found.pairs] + [p.earlier for p in found.pairs[-1:]]
     return {"layers": [[tap, units[tap]] for tap in taps], "links": links}
 

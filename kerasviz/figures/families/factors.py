@@ -19,6 +19,7 @@ from kerasviz.analysis.factors import (
 )
 from kerasviz.analysis.families import Family
 from kerasviz.errors import UsageError
+from kerasviz.io.digits import rounded
 from kerasviz.network.network import Network
 from kerasviz.types import Array
 
@@ -51,9 +52,9 @@ class FactorSheets:
             "from": self.source,
             "families": {
                 name: {
-                    "explained": _short(found.explained),
+                    "explained": rounded(found.explained, 4),
                     "strengths": [
-                        [_short(n) for n in row]
+                        [rounded(n, 4) for n in row]
                         for row in np.linalg.norm(found.patterns, axis=(1, 2))
                     ],
                     "strongest": [
@@ -63,8 +64,10 @@ class FactorSheets:
                 }
                 for name, found in self.families.items()
             },
-            "band_scores": {str(u): _short(n) for u, n in zip(self.order, self.bands, strict=True)},
-            "mean_band_score": _short(float(np.mean(self.bands))),
+            "band_scores": {
+                str(u): rounded(n, 4) for u, n in zip(self.order, self.bands, strict=True)
+            },
+            "mean_band_score": rounded(float(np.mean(self.bands)), 4),
         }
 
 
@@ -115,7 +118,3 @@ def _alike_together(patterns: Sequence[Array]) -> list[int]:
         order.append(nearest)
         left.remove(nearest)
     return order
-
-
-def _short(number: float) -> float:
-    return float(f"{number:.4g}")

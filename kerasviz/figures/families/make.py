@@ -20,6 +20,7 @@ from kerasviz.errors import UsageError
 from kerasviz.figures.families.factors import factor_sheets
 from kerasviz.figures.families.page import write_page
 from kerasviz.figures.unit_pictures import render_units
+from kerasviz.io.digits import rounded
 from kerasviz.io.files import make_folder, write_atomically
 from kerasviz.network.network import Network
 from kerasviz.optvis.recipes import Recipe
@@ -162,14 +163,14 @@ def _record(net: Network, family: Family, weights: Array) -> dict[str, Any]:
     return {
         **family.to_json(),
         "turns": [str(TURNS[k]) if n else "0°" for n, k in enumerate(best[0])],
-        "cosines": [float(f"{c:.4g}") for c in cosines[0]],
+        "cosines": [rounded(c, 4) for c in cosines[0]],
         "branches": [
             {
                 "name": found.branch.name,
                 "units": [found.branch.start, found.branch.end],
                 "count": found.count,
-                "expected": float(f"{found.expected:.4g}"),
-                "p": float(f"{found.p:.4g}"),
+                "expected": rounded(found.expected, 4),
+                "p": rounded(found.p, 4),
             }
             for found in branch_counts(family, branches_of(net, family.tap))
         ],

@@ -12,6 +12,7 @@ from kerasviz.figures.catalogue.figure import Figure
 from kerasviz.figures.layout.context import FigureOptions, channel_target, resolve
 from kerasviz.figures.layout.sweeps import PENALTIES, SIZE, swept
 from kerasviz.figures.layout.units import evenly_spaced
+from kerasviz.io.digits import rounded
 from kerasviz.optvis.objectives.targets import Target
 from kerasviz.optvis.recipes import recipe
 from kerasviz.rendering.batching import make_batches
@@ -42,7 +43,7 @@ def weight_factor(figure: Figure, options: FigureOptions) -> float:
     reached = median(scores) if scores else 0.0
     if not (np.isfinite(reached) and reached > 0):
         return 1.0
-    return float(f"{reached / REFERENCE:.1g}")
+    return rounded(reached / REFERENCE, 1)
 
 
 def _scores(figure: Figure, options: FigureOptions) -> list[float]:
@@ -67,7 +68,7 @@ def weighted(figure: Figure, factor: float) -> Figure:
             values=tuple(
                 replace(value, label=f"{number:g}", number=number)
                 for value in control.values
-                for number in [float(f"{value.number * factor:.6g}")]
+                for number in [rounded(value.number * factor)]
             ),
         )
         if control.kind in PENALTIES and factor != 1

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from kerasviz.errors import UsageError
+from kerasviz.io.digits import rounded
 from kerasviz.optvis.objectives.direction_files import (
     FileDirection,
     file_words,
@@ -153,4 +154,4 @@ def random_direction(tap: str, channels: int, seed: int) -> Objective:
         The authors' notebook ``neuron_interaction``.
     """
     vector = np.random.Generator(np.random.PCG64(seed)).standard_normal(channels)
-    return direction(tap, [float(f"{number:.6g}") for number in vector])
+    return direction(tap, [rounded(number) for number in vector])

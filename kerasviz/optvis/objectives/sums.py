@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from kerasviz.io.digits import rounded
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.packing import pack_objectives
 from kerasviz.optvis.objectives.scoring import own_scores
@@ -48,8 +49,8 @@ class Reach:
         The scale is the size of the score, at least the rise: many a unit rises from far below 0 to
         somewhere near it, and a weight divided by that would drown all others.
         """
-        score, first = float(f"{score:.6g}"), float(f"{first:.4g}")  # as manifests have them
-        return cls(score, float(f"{max(abs(score), score - first):.6g}"))
+        score, first = rounded(score), rounded(first, 4)  # as manifests have them
+        return cls(score, rounded(max(abs(score), score - first)))
 
 
 def balanced(objective: Objective, reaches: Sequence[Reach]) -> Objective:

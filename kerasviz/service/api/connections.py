@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from kerasviz.analysis.circuit import Layer, Partner
+from kerasviz.io.digits import rounded
 from kerasviz.service.api.networks import Name, best_picture, check_unit, find_layer
 from kerasviz.service.api.responses import ERRORS, Json
 from kerasviz.service.api.state import ServiceState, State
@@ -68,6 +69,6 @@ def _partner_row(state: ServiceState, name: str, tap: str, partner: Partner) -> 
     return {
         "unit": partner.unit,
         "label": label_of(state.networks.get(name), tap, partner.unit),
-        "share": float(f"{partner.share:.4g}"),
+        "share": rounded(partner.share, 4),
         "picture": best_picture(name, state.gallery(name), tap, partner.unit)["picture"],
     }

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from kerasviz.examples.folder import Examples, spectrum_file
 from kerasviz.examples.spectrum_charts import spectrum_chart
+from kerasviz.io.digits import rounded
 from kerasviz.service.api.networks import Name, best_picture, check_unit, find_layer, has_statistics
 from kerasviz.service.api.responses import ERRORS, Json
 from kerasviz.service.api.state import ServiceState, State
@@ -148,7 +149,7 @@ def _rows(state: ServiceState, name: str, tap: str, found: LikeUnits) -> dict[st
             {
                 "unit": unit,
                 "label": label_of(net, tap, unit),
-                "likeness": float(f"{likeness:.3g}"),
+                "likeness": rounded(likeness, 3),
                 "picture": best_picture(name, gallery, tap, unit)["picture"],
             }
             for unit, likeness in pairs

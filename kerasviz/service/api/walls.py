@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from kerasviz.examples.statistics.index import ExampleIndex
+from kerasviz.io.digits import rounded
 from kerasviz.service.api.networks import check_unit, find_layer
 from kerasviz.service.api.responses import ERRORS, Json
 from kerasviz.service.api.state import ServiceState, State
@@ -134,4 +135,4 @@ def _connected(state: ServiceState, name: str, about: dict[str, Any], to: str) -
 
 def _plain(values: Array) -> list[float | None]:
     """Return numbers of four digits, ``None`` for those that are not known."""
-    return [None if np.isnan(v) else float(f"{v:.4g}") for v in values]
+    return [None if np.isnan(v) else rounded(v, 4) for v in values]

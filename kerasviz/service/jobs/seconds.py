@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from kerasviz.io.digits import rounded
+
 #: The record in a folder of pictures: a line of JSON for each picture.
 SECONDS = "seconds.jsonl"
 
@@ -16,7 +18,7 @@ def note_seconds(folder: Path, checksums: Iterable[str], seconds: float) -> None
 
     A disk that is full or read-only is no error: the pictures are there.
     """
-    share = float(f"{seconds:.3g}")
+    share = rounded(seconds, 3)
     lines = [json.dumps({"sha256": sha256, "seconds": share}) + "\n" for sha256 in checksums]
     with suppress(OSError), (folder / SECONDS).open("a", encoding="utf-8") as file:
         file.write("".join(lines))

@@ -73,8 +73,8 @@ if TYPE_CHECKING:
     from kerasviz.network.network import Network as Network
     from kerasviz.network.taps import Tap as Tap
     from kerasviz.optvis.objectives import objective as objectives
+    from kerasviz.optvis.recipe import Recipe as Recipe
     from kerasviz.optvis.recipes import RECIPES as RECIPES
-    from kerasviz.optvis.recipes import Recipe as Recipe
     from kerasviz.rendering.again import render_again as render_again
     from kerasviz.rendering.position_maps import find_positions as find_positions
     from kerasviz.rendering.render import render as render
@@ -94,7 +94,7 @@ _HOMES = {
     "ModelError": "errors",
     "Network": "network.network",
     "RECIPES": "optvis.recipes",
-    "Recipe": "optvis.recipes",
+    "Recipe": "optvis.recipe",
     "Store": "rendering.store",
     "Tap": "network.taps",
     "UsageError": "errors",

@@ -22,7 +22,7 @@ from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.targets import parse_targets
 from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.optimization.run import LoopProgress
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipe import Recipe
 from kerasviz.optvis.recipes import recipe as find_recipe
 from kerasviz.rendering.batching import Batch, make_batches
 from kerasviz.rendering.film_strip import film_strip

@@ -48,7 +48,8 @@ from kerasviz.optvis.optimization.loops import loop_for
 from kerasviz.optvis.optimization.optimize import optimize
 from kerasviz.optvis.optimization.precision import choose
 from kerasviz.optvis.optimization.run import LoopInputs
-from kerasviz.optvis.recipes import Recipe, recipe
+from kerasviz.optvis.recipe import Recipe
+from kerasviz.optvis.recipes import recipe
 from kerasviz.rendering.request import Request
 from kerasviz.rendering.run import render_into
 from kerasviz.rendering.store import Store
@@ -277,7 +278,7 @@ import json, sys
 sys.path.insert(0, {scripts!r})
 import bench, kerasviz
 from kerasviz.optvis.optimization.optimize import optimize
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipe import Recipe
 
 def status(name):  # not getrusage, whose peak may be that of the process before exec
     lines = open("/proc/self/status").read().splitlines()

@@ -27,7 +27,8 @@ from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.packing import pack_objectives
 from kerasviz.optvis.objectives.structure import structure_of
 from kerasviz.optvis.objectives.targets import parse_target
-from kerasviz.optvis.recipes import RECIPES, Recipe
+from kerasviz.optvis.recipe import Recipe
+from kerasviz.optvis.recipes import RECIPES
 from kerasviz.optvis.tokens.find import find_tokens, scorer_of
 from kerasviz.optvis.tokens.search import TokenSearch
 from kerasviz.rendering.media.token_record import hexadecimal

@@ -60,7 +60,8 @@ from kerasviz.network.network import Network
 from kerasviz.network.program import has_positions
 from kerasviz.optvis.objectives.objective import channel, logit
 from kerasviz.optvis.optimization.precision import AUTO, CHOICES, choose
-from kerasviz.optvis.recipes import RECIPES, Recipe, recipe
+from kerasviz.optvis.recipe import Recipe
+from kerasviz.optvis.recipes import RECIPES, recipe
 from kerasviz.rendering.adapting import adapt_recipe
 from kerasviz.rendering.progress import RenderProgress
 from kerasviz.rendering.request import Request

@@ -34,7 +34,8 @@ from kerasviz.io.files import write_atomically
 from kerasviz.io.images import encode
 from kerasviz.network.main_layers import main_layers
 from kerasviz.network.network import Network
-from kerasviz.optvis.recipes import Recipe, recipe
+from kerasviz.optvis.recipe import Recipe
+from kerasviz.optvis.recipes import recipe
 
 #: Patches along each side of a picture, whose grey values are compared.
 PATCHES = 16

@@ -13,7 +13,7 @@ from PIL import Image
 import kerasviz
 from kerasviz.errors import UsageError
 from kerasviz.keras import PicturesCallback
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipe import Recipe
 from kerasviz.optvis.transforms.transform import FoldedTransform
 from kerasviz.rendering.film_strip import GAP, LINE
 

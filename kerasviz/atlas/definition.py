@@ -23,7 +23,7 @@ from kerasviz.network.front_ends.wrapped import reading_of
 from kerasviz.network.input_spec import InputSpec
 from kerasviz.network.main_layers import main_layers
 from kerasviz.network.network import Network
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipe import Recipe
 from kerasviz.rendering.batching import Batch, make_batches
 from kerasviz.rendering.media_recipes import options_of_medium
 from kerasviz.rendering.picture import network_provenance

@@ -22,7 +22,7 @@ from kerasviz.io.storage import FIRST, Storage
 from kerasviz.io.terminal import reporting
 from kerasviz.network.input_spec import InputSpec
 from kerasviz.network.network import Network
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipe import Recipe
 from kerasviz.rendering.commands import CommandLine
 from kerasviz.rendering.facets import facet_precision
 from kerasviz.rendering.recipe_options import RecipeOptions

@@ -17,7 +17,7 @@ from kerasviz.cli.typed import REMEMBERED, given_options
 if TYPE_CHECKING:
     from kerasviz.network.input_spec import InputSpec
     from kerasviz.network.network import Network
-    from kerasviz.optvis.recipes import Recipe
+    from kerasviz.optvis.recipe import Recipe
     from kerasviz.zoo.remembered import Remembered
 
 #: The options that describe an input.

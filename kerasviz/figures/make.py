@@ -35,7 +35,7 @@ from kerasviz.io.files import make_folder
 from kerasviz.io.images import decode, encode
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.objective import Term
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipe import Recipe
 from kerasviz.rendering.batching import Batch
 from kerasviz.rendering.commands import QUICK_STEPS, CommandLine
 from kerasviz.rendering.gradient_pictures import GradientCache

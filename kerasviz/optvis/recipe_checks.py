@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kerasviz.errors import UsageError
 
 if TYPE_CHECKING:
-    from kerasviz.optvis.recipes import Recipe
+    from kerasviz.optvis.recipe import Recipe
 
 
 def check_recipe(recipe: Recipe) -> None:

@@ -7,7 +7,7 @@ from kerasviz.network.network import Network
 from kerasviz.network.positions import positions_of
 from kerasviz.optvis.objectives.objective import Objective, diversity
 from kerasviz.optvis.objectives.targets import Target
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipe import Recipe
 from kerasviz.rendering.media_recipes import along_axes, check_medium
 from kerasviz.rendering.sizes import may_shrink, with_crop_size
 from kerasviz.types import PreActivation

@@ -11,7 +11,7 @@ from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.packing import pack_objectives
 from kerasviz.optvis.objectives.structure import Structure, taps_in
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipe import Recipe
 from kerasviz.rendering.request import Request
 
 #: The batch sizes that are compiled, with the cost of a row in each relative to a large batch: the

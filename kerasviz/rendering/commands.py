@@ -16,7 +16,8 @@ from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.sums import unbalanced
 from kerasviz.optvis.objectives.targets import parse_target
 from kerasviz.optvis.parameterizations import Aligned, Alpha, Signal
-from kerasviz.optvis.recipes import PATIENCE, RECIPES, Recipe
+from kerasviz.optvis.recipe import PATIENCE, Recipe
+from kerasviz.optvis.recipes import RECIPES
 from kerasviz.optvis.recipes import recipe as find_recipe
 from kerasviz.rendering.adapting import adapt_recipe, with_diversity
 from kerasviz.rendering.batching import make_batches

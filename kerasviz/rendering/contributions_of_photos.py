@@ -11,7 +11,7 @@ from kerasviz.analysis.contributions import contributions
 from kerasviz.network.network import Network
 from kerasviz.optvis.held_array import HeldArray
 from kerasviz.optvis.objectives.term import Objective, Term
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipe import Recipe
 from kerasviz.types import Array
 
 

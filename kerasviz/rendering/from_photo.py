@@ -11,7 +11,8 @@ from kerasviz.optvis.held_array import HeldArray
 from kerasviz.optvis.objectives.targets import Target
 from kerasviz.optvis.objectives.term import STYLED
 from kerasviz.optvis.parameterizations import Waveform
-from kerasviz.optvis.recipes import OF_MEDIA, Recipe
+from kerasviz.optvis.recipe import Recipe
+from kerasviz.optvis.recipes import OF_MEDIA
 from kerasviz.rendering.photos import hold_photo
 from kerasviz.rendering.recipe_options import RecipeOptions
 from kerasviz.rendering.recordings import hold_recording

@@ -13,7 +13,8 @@ from kerasviz.network.size import lengths_of
 from kerasviz.network.sound_input import SoundInput
 from kerasviz.network.token_input import TokenInput
 from kerasviz.optvis.parameterizations import Signal, Waveform
-from kerasviz.optvis.recipes import OF_MEDIA, RECIPES, Recipe, media_of_recipe
+from kerasviz.optvis.recipe import Recipe, media_of_recipe
+from kerasviz.optvis.recipes import OF_MEDIA, RECIPES
 from kerasviz.optvis.transforms.axis_steps import SPACES
 from kerasviz.optvis.transforms.axis_transform import AxisTransform
 from kerasviz.optvis.transforms.sound_transform import SoundTransform

@@ -20,7 +20,7 @@ from kerasviz.network.positions import Positions, positions_of
 from kerasviz.optvis.objectives.objective import Objective
 from kerasviz.optvis.objectives.packing import pack_objectives
 from kerasviz.optvis.objectives.structure import structure_of
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipe import Recipe
 from kerasviz.rendering.commands import CommandLine
 from kerasviz.rendering.fill import render_in
 from kerasviz.rendering.picture import Picture, network_provenance

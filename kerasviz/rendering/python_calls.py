@@ -8,7 +8,8 @@ from typing import Any
 
 from kerasviz.network.network import Network
 from kerasviz.optvis.parameterizations import Alpha
-from kerasviz.optvis.recipes import RECIPES, Recipe
+from kerasviz.optvis.recipe import Recipe
+from kerasviz.optvis.recipes import RECIPES
 from kerasviz.rendering.adapting import adapt_recipe
 from kerasviz.rendering.request import Request
 

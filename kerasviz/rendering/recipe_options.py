@@ -17,7 +17,7 @@ from kerasviz.types import Param, Precision, Size
 
 if TYPE_CHECKING:
     from kerasviz.network.network import Network
-    from kerasviz.optvis.recipes import Recipe
+    from kerasviz.optvis.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class RecipeOptions:
 
     def _changes(self, recipe: Recipe) -> dict[str, Any]:
         """Return the fields of a recipe that are named, but for its parameterization."""
-        from kerasviz.optvis.recipes import PATIENCE
+        from kerasviz.optvis.recipe import PATIENCE
 
         changes: dict[str, Any] = {}
         if self.steps is not None:

@@ -24,7 +24,7 @@ from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.optimization.early_stopping import optimize_until_converged
 from kerasviz.optvis.optimization.optimize import optimize
 from kerasviz.optvis.optimization.run import LoopInputs, LoopProgress, Run
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipe import Recipe
 from kerasviz.optvis.tokens.find import TokenResult, search_rows
 from kerasviz.optvis.tokens.search import TokenSearch
 from kerasviz.rendering.batching import Batch, make_batches

@@ -30,7 +30,7 @@ from kerasviz.optvis.objectives.targets import Target, negated, parse_target
 from kerasviz.optvis.objectives.term import OF_PHOTO, STYLED
 from kerasviz.optvis.parameterizations import from_images
 from kerasviz.optvis.python_function import names_of, not_from_data
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipe import Recipe
 from kerasviz.rendering.adapting import adapt_recipe, with_diversity
 from kerasviz.rendering.contributions_of_photos import with_contributions
 from kerasviz.rendering.facet_records import without_facet

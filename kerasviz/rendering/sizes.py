@@ -8,7 +8,7 @@ from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.objective import Objective
 from kerasviz.optvis.objectives.structure import taps_of
 from kerasviz.optvis.objectives.term import Term
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipe import Recipe
 from kerasviz.rendering.media_recipes import of_medium, sized
 
 #: The (height, width) that most classifiers of ImageNet were made for.

@@ -11,7 +11,7 @@ from kerasviz.errors import UsageError, check_choice, whole_number
 if TYPE_CHECKING:
     from kerasviz.network.network import Network
     from kerasviz.network.token_input import TokenInput
-    from kerasviz.optvis.recipes import Recipe
+    from kerasviz.optvis.recipe import Recipe
 
 
 @dataclass(frozen=True)

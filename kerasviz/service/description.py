@@ -11,7 +11,8 @@ from kerasviz.errors import KerasvizError, ModelError
 from kerasviz.network.network import Network
 from kerasviz.network.positions import positions_of, traced_shapes
 from kerasviz.optvis.parameterizations import media_of_kind
-from kerasviz.optvis.recipes import RECIPE_SUMMARIES, RECIPES, media_of_recipe
+from kerasviz.optvis.recipe import media_of_recipe
+from kerasviz.optvis.recipes import RECIPE_SUMMARIES, RECIPES
 from kerasviz.rendering.sizes import fixed_recipe, usual_size
 from kerasviz.service.filling import filling_of
 from kerasviz.types import Param

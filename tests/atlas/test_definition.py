@@ -13,7 +13,8 @@ from kerasviz.atlas.definition import FILE, Atlas, agree, recorded
 from kerasviz.atlas.tasks import payload_of, plan_of
 from kerasviz.errors import KerasvizError, UsageError
 from kerasviz.io.storage import Storage
-from kerasviz.optvis.recipes import RECIPES, media_of_recipe, recipe
+from kerasviz.optvis.recipe import media_of_recipe
+from kerasviz.optvis.recipes import RECIPES, recipe
 from kerasviz.zoo.model_source import ModelSource
 
 SHORT = recipe("article").replace(steps=3, size=(16, 16))

@@ -19,7 +19,8 @@ from kerasviz.network.input_spec import preset
 from kerasviz.network.network import Identity, Network
 from kerasviz.network.program import PLAIN
 from kerasviz.optvis.optimization.kernels import fast_kernels
-from kerasviz.optvis.recipes import PRECISIONS, recipe
+from kerasviz.optvis.recipe import PRECISIONS
+from kerasviz.optvis.recipes import recipe
 from kerasviz.rendering.render import render
 
 layers = keras.layers

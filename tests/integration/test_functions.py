@@ -27,7 +27,8 @@ from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.optimization.loops import loop_for
 from kerasviz.optvis.optimization.optimize import optimize
 from kerasviz.optvis.optimization.run import LoopInputs
-from kerasviz.optvis.recipes import Recipe, recipe
+from kerasviz.optvis.recipe import Recipe
+from kerasviz.optvis.recipes import recipe
 from kerasviz.optvis.transforms.steps import Jitter, Pad
 from kerasviz.optvis.transforms.transform import FoldedTransform, SequentialTransform
 from kerasviz.rendering.again import RecordedStore

@@ -18,7 +18,8 @@ from kerasviz.optvis.objectives.structure import structure_of
 from kerasviz.optvis.optimization.optimize import optimize
 from kerasviz.optvis.optimization.run import PHOTO, LoopInputs
 from kerasviz.optvis.parameterizations import Clip, Grey, L2Ball, LinfBall
-from kerasviz.optvis.recipes import Recipe, recipe
+from kerasviz.optvis.recipe import Recipe
+from kerasviz.optvis.recipes import recipe
 from kerasviz.rendering.adapting import adapt_recipe
 from kerasviz.rendering.commands import recipe_args
 from kerasviz.rendering.rendering import Rendering

@@ -8,7 +8,8 @@ import pytest
 
 from kerasviz.errors import UsageError
 from kerasviz.optvis.parameterizations import Clip, Cppn, Grey, LowResolution
-from kerasviz.optvis.recipes import Recipe, recipe
+from kerasviz.optvis.recipe import Recipe
+from kerasviz.optvis.recipes import recipe
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import kerasviz
 from kerasviz.analysis.contributions import contributions
 from kerasviz.errors import UsageError
 from kerasviz.optvis.objectives.objective import attributed, logit
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipe import Recipe
 
 NET = network()
 PHOTOS = np.random.default_rng(0).integers(0, 256, (2, 15, 20, 3)).astype(np.uint8)

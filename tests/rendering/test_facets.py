@@ -15,7 +15,7 @@ import kerasviz
 from kerasviz.errors import UsageError
 from kerasviz.optvis.objectives.probes import linear_probe
 from kerasviz.optvis.objectives.targets import parse_targets
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipe import Recipe
 from kerasviz.rendering.facet_records import FACETS
 from kerasviz.rendering.facet_reports import facet_of, recorded_facets
 from kerasviz.rendering.facets import FacetFolders, facet_layers

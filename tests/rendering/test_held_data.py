@@ -18,7 +18,8 @@ from kerasviz.optvis import parameterizations
 from kerasviz.optvis.held_array import HeldArray
 from kerasviz.optvis.objectives.targets import parse_targets
 from kerasviz.optvis.parameterizations import Pixel
-from kerasviz.optvis.recipes import Recipe, recipe
+from kerasviz.optvis.recipe import Recipe
+from kerasviz.optvis.recipes import recipe
 from kerasviz.rendering.batching import make_batches
 from kerasviz.rendering.held_data import with_held
 from kerasviz.rendering.manifest import MANIFEST

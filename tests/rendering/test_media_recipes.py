@@ -6,7 +6,8 @@ from support.signals import matcher
 from support.tiny import network
 
 from kerasviz.errors import UsageError
-from kerasviz.optvis.recipes import RECIPES, Recipe, recipe
+from kerasviz.optvis.recipe import Recipe
+from kerasviz.optvis.recipes import RECIPES, recipe
 from kerasviz.rendering.media_recipes import (
     along_axes,
     check_medium,

@@ -11,7 +11,7 @@ import pytest
 
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.targets import parse_target
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipe import Recipe
 from kerasviz.rendering import run
 from kerasviz.rendering.batching import Batch
 from kerasviz.rendering.picture import Picture

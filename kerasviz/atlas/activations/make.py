@@ -33,7 +33,7 @@ from kerasviz.io.files import make_folder
 from kerasviz.io.storage import FIRST, Storage
 from kerasviz.io.terminal import Update, reporting, stepping
 from kerasviz.network.network import Network
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipe import Recipe
 from kerasviz.rendering.picture import network_provenance
 from kerasviz.rendering.recipe_options import RecipeOptions
 from kerasviz.rendering.sizes import usual_size

@@ -25,7 +25,7 @@ from kerasviz.export.tf_serving.versions import new_version, next_version
 from kerasviz.export.tf_serving.warmup import WarmUp, warm_ups, write_warm_ups
 from kerasviz.network.network import Network
 from kerasviz.network.size import size_of
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipe import Recipe
 from kerasviz.optvis.recipes import recipe as find_recipe
 from kerasviz.types import Size
 from kerasviz.zoo.argument_names import named_arguments

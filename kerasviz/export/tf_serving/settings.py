@@ -12,7 +12,7 @@ from kerasviz.network.network import Network
 from kerasviz.network.program import has_positions
 from kerasviz.optvis.objectives.objective import channel
 from kerasviz.optvis.objectives.structure import Structure, structure_of
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipe import Recipe
 from kerasviz.rendering.adapting import adapt_recipe
 from kerasviz.rendering.batching import in_parts
 from kerasviz.rendering.sizes import fixed_recipe, usual_size, with_crop_size

@@ -18,7 +18,7 @@ from kerasviz.figures.named_units import named_units
 from kerasviz.figures.unit_pictures import render_units
 from kerasviz.io.files import make_folder, write_atomically
 from kerasviz.network.network import Network
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipe import Recipe
 from kerasviz.rendering.photos import read_photo
 from kerasviz.rendering.picture import network_provenance
 from kerasviz.rendering.progress import Report

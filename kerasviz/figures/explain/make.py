@@ -23,7 +23,7 @@ from kerasviz.io.files import make_folder, write_atomically
 from kerasviz.io.images import encode
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.probes import import_ahead
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipe import Recipe
 from kerasviz.rendering.pages import update
 from kerasviz.rendering.photos import find_photos, read_photo
 from kerasviz.rendering.picture import network_provenance

@@ -23,7 +23,7 @@ from kerasviz.figures.unit_pictures import render_units
 from kerasviz.io.digits import rounded
 from kerasviz.io.files import make_folder, write_atomically
 from kerasviz.network.network import Network
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipe import Recipe
 from kerasviz.rendering.picture import network_provenance
 from kerasviz.rendering.progress import Report
 from kerasviz.rendering.recipe_options import RecipeOptions

@@ -16,7 +16,7 @@ from kerasviz.figures.layout.units import Units, card_of, pick_units
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.objective import channel
 from kerasviz.optvis.objectives.targets import Target
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipe import Recipe
 from kerasviz.rendering.adapting import first_activation
 from kerasviz.rendering.request import Request, make_requests
 from kerasviz.rendering.sizes import CLASSIFIED

@@ -13,7 +13,7 @@ from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.objective import channel
 from kerasviz.optvis.objectives.targets import Target
 from kerasviz.optvis.objectives.term import Term
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipe import Recipe
 from kerasviz.rendering.facets import FacetFolders, facet_name, steering_of
 from kerasviz.rendering.request import make_requests
 

@@ -8,7 +8,7 @@ from itertools import product
 from kerasviz.figures.catalogue.figure import Figure
 from kerasviz.optvis.objectives.objective import Objective, blur, l1, total_variation
 from kerasviz.optvis.parameterizations import Pixel
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipe import Recipe
 from kerasviz.optvis.transforms.steps import Jitter, Pad, Rotate, Scale
 from kerasviz.optvis.transforms.transform import FoldedTransform
 from kerasviz.types import Size

@@ -22,7 +22,7 @@ from kerasviz.figures.tuning.record import TunedLayer, TuningRecord, write_figur
 from kerasviz.figures.unit_pictures import render_units
 from kerasviz.io.files import make_folder
 from kerasviz.network.network import Network
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipe import Recipe
 from kerasviz.rendering.photos import find_photos
 from kerasviz.rendering.progress import Report
 from kerasviz.rendering.recipe_options import RecipeOptions

@@ -15,7 +15,7 @@ from kerasviz.optvis.optimization.loops import loop_for
 from kerasviz.optvis.optimization.run import CHUNK, LoopInputs, LoopProgress, Run
 from kerasviz.optvis.optimization.slopes import without_moments
 from kerasviz.optvis.parameterizations.alpha import opaque
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipe import Recipe
 from kerasviz.types import Array, Tensor
 
 #: The relative gain of the mean score below which a picture has converged.

@@ -32,7 +32,7 @@ from kerasviz.optvis.optimization.tiling import check_tiles, scores_of_tiles, ti
 from kerasviz.optvis.parameterizations import Alpha
 from kerasviz.optvis.parameterizations.alpha import GREY, laid_on, opaque
 from kerasviz.optvis.python_function import names_of
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipe import Recipe
 from kerasviz.optvis.transforms.views import spread
 from kerasviz.types import Array, Tensor
 

@@ -12,7 +12,7 @@ from kerasviz.optvis.optimization.compile_cache import compiled
 from kerasviz.optvis.optimization.loop import Loop
 from kerasviz.optvis.optimization.photo_loop import PhotoLoop
 from kerasviz.optvis.optimization.run import NO_DATA, PHOTO
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipe import Recipe
 
 
 def loop_for(

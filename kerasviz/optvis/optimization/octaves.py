@@ -15,7 +15,7 @@ from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.optimization.loop import Loop
 from kerasviz.optvis.optimization.loops import loop_for
 from kerasviz.optvis.optimization.run import PHOTO, LoopInputs
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipe import Recipe
 from kerasviz.types import Array, Size, Tensor
 
 

@@ -10,7 +10,7 @@ from kerasviz.optvis.optimization.checkpoint import Checkpoint
 from kerasviz.optvis.optimization.loops import loop_for
 from kerasviz.optvis.optimization.octaves import OctaveAscent
 from kerasviz.optvis.optimization.run import CHUNK, LoopInputs, LoopProgress, Run
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipe import Recipe
 
 
 def _stops(steps: int, redirected: int, snapshots: Sequence[int]) -> Iterator[tuple[int, int]]:

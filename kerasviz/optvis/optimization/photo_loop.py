@@ -28,7 +28,7 @@ from kerasviz.optvis.optimization.photos import (
 from kerasviz.optvis.optimization.run import PHOTO, STYLE, Data
 from kerasviz.optvis.optimization.slopes import BEFORE
 from kerasviz.optvis.parameterizations import from_images
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipe import Recipe
 from kerasviz.types import Array, Tensor
 
 

@@ -19,7 +19,7 @@ from kerasviz.io.files import cache_folder, digest, write_atomically
 from kerasviz.network.network import Network
 from kerasviz.optvis.environment import environment
 from kerasviz.optvis.optimization.kernels import fast_kernels
-from kerasviz.optvis.recipes import PRECISIONS
+from kerasviz.optvis.recipe import PRECISIONS
 
 AUTO = "auto"
 CHOICES = (AUTO, *PRECISIONS)

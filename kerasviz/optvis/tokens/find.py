@@ -14,7 +14,7 @@ from kerasviz.optvis.objectives.special_tokens import left_out
 from kerasviz.optvis.objectives.structure import Structure, taps_in
 from kerasviz.optvis.optimization.compile_cache import compiled
 from kerasviz.optvis.optimization.run import LoopInputs, LoopProgress, Run
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipe import Recipe
 from kerasviz.optvis.tokens.members import Members, SearchSpace
 from kerasviz.optvis.tokens.methods import METHODS
 from kerasviz.optvis.tokens.replacements import Replacement, replacements

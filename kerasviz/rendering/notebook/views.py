@@ -10,7 +10,7 @@ from kerasviz.network.map import Map
 from kerasviz.network.map_rows import folded_rows, map_rows
 from kerasviz.network.network import Network
 from kerasviz.network.taps import TapTable
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipe import Recipe
 from kerasviz.rendering.commands import CommandLine, is_parsed
 from kerasviz.rendering.notebook.embedded import EmbeddedImage, embed
 from kerasviz.rendering.notebook.html import fill

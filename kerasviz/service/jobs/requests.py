@@ -14,7 +14,8 @@ from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.facets import WEIGHT
 from kerasviz.optvis.objectives.targets import FindFile, parse_target
 from kerasviz.optvis.parameterizations import media_of
-from kerasviz.optvis.recipes import RECIPES, Recipe
+from kerasviz.optvis.recipe import Recipe
+from kerasviz.optvis.recipes import RECIPES
 from kerasviz.rendering.batching import CANONICAL, MAX_PIXELS, fixed_batch, in_parts, make_batches
 from kerasviz.rendering.facets import FacetFolders, with_facets
 from kerasviz.rendering.from_photo import photo_requests

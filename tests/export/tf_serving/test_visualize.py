@@ -20,7 +20,8 @@ from kerasviz.export.tf_serving.visualize import pictures
 from kerasviz.io.images import to_image
 from kerasviz.network.network import Network
 from kerasviz.optvis.objectives.objective import channel
-from kerasviz.optvis.recipes import Recipe, recipe
+from kerasviz.optvis.recipe import Recipe
+from kerasviz.optvis.recipes import recipe
 from kerasviz.rendering.adapting import adapt_recipe
 from kerasviz.rendering.batching import make_batches
 from kerasviz.rendering.picture import Picture

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from kerasviz.network.input_spec import preset
-from kerasviz.optvis.recipes import RECIPE_SUMMARIES, RECIPES, media_of_recipe
+from kerasviz.optvis.recipe import media_of_recipe
+from kerasviz.optvis.recipes import RECIPE_SUMMARIES, RECIPES
 
 pytest.importorskip("fastapi", reason="the extra serve is not installed")
 

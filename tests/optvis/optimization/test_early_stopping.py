@@ -13,7 +13,8 @@ from support import tiny
 from kerasviz.optvis.objectives.objective import channel, diversity
 from kerasviz.optvis.optimization.early_stopping import GAIN, has_converged
 from kerasviz.optvis.optimization.run import CHUNK
-from kerasviz.optvis.recipes import PATIENCE, recipe
+from kerasviz.optvis.recipe import PATIENCE
+from kerasviz.optvis.recipes import recipe
 from kerasviz.rendering.batching import ENTERING, Batch, make_batches
 from kerasviz.rendering.picture import Picture
 from kerasviz.rendering.render import render_batch

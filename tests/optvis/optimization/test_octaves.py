@@ -25,7 +25,8 @@ from kerasviz.optvis.optimization.octaves import octave_ends, resized
 from kerasviz.optvis.optimization.optimize import optimize
 from kerasviz.optvis.optimization.run import PHOTO, LoopInputs
 from kerasviz.optvis.parameterizations import Fourier, Pixel
-from kerasviz.optvis.recipes import Recipe, recipe
+from kerasviz.optvis.recipe import Recipe
+from kerasviz.optvis.recipes import recipe
 from kerasviz.rendering.verify import verify_pictures
 
 SIZE = (21, 30)

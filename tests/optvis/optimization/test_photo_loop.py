@@ -27,7 +27,8 @@ from kerasviz.optvis.optimization.early_stopping import optimize_until_converged
 from kerasviz.optvis.optimization.optimize import optimize
 from kerasviz.optvis.optimization.run import PHOTO, LoopInputs, Run
 from kerasviz.optvis.parameterizations import Fourier, LowResolution, Pixel, Pyramid
-from kerasviz.optvis.recipes import Recipe, recipe
+from kerasviz.optvis.recipe import Recipe
+from kerasviz.optvis.recipes import recipe
 from kerasviz.optvis.transforms.transform import FoldedTransform
 
 SIZE = (15, 21)

@@ -11,7 +11,7 @@ from support.tiny import network
 from kerasviz.optvis.objectives.objective import channel
 from kerasviz.optvis.optimization.slopes import OPAQUE, REACH, SMOOTH, opacity_of
 from kerasviz.optvis.parameterizations import Pixel
-from kerasviz.optvis.recipes import Recipe
+from kerasviz.optvis.recipe import Recipe
 from kerasviz.optvis.transforms.transform import FoldedTransform
 from kerasviz.rendering.batching import Batch
 from kerasviz.rendering.render import render_batch

@@ -22,7 +22,8 @@ from kerasviz.optvis.optimization.optimize import optimize
 from kerasviz.optvis.optimization.run import CHUNK, LoopInputs
 from kerasviz.optvis.parameterizations import Alpha, Cppn, Fourier, LowResolution, Pixel, from_json
 from kerasviz.optvis.parameterizations.alpha import BACKGROUND_STREAM, laid_on, opaque
-from kerasviz.optvis.recipes import Recipe, recipe
+from kerasviz.optvis.recipe import Recipe
+from kerasviz.optvis.recipes import recipe
 from kerasviz.optvis.transforms.transform import FoldedTransform
 from reference import fourier
 from reference.colour import to_rgb

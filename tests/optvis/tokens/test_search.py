@@ -7,7 +7,8 @@ import pytest
 
 from kerasviz.errors import UsageError
 from kerasviz.optvis.held_array import HeldArray
-from kerasviz.optvis.recipes import RECIPES, Recipe
+from kerasviz.optvis.recipe import Recipe
+from kerasviz.optvis.recipes import RECIPES
 from kerasviz.optvis.tokens.search import SEARCHES, TokenSearch, ids_of, ids_text
 
 BERT = HeldArray.of(np.frombuffer(b"[PAD]\n[CLS]\nthe\n##ing\nd'\xc3\xa9", np.uint8), "vocab.txt")

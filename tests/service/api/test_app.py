@@ -16,7 +16,8 @@ from support.service_fixtures import state_of, work
 
 from kerasviz.errors import UsageError
 from kerasviz.io.images import decode, encode, to_image
-from kerasviz.optvis.recipes import RECIPE_SUMMARIES, RECIPES, media_of_recipe
+from kerasviz.optvis.recipe import media_of_recipe
+from kerasviz.optvis.recipes import RECIPE_SUMMARIES, RECIPES
 from kerasviz.rendering.pages import TYPEFACE
 from kerasviz.service import Limits, ServiceSettings
 from kerasviz.service.api.app import create_app
